@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Run tox on a machine that has only Python and git.
+
+    python3 tools/tox.py [arguments for tox...]
+
+tox itself, in the version that constraints.txt names, is installed into a
+virtual environment of its own in .tox/; nothing is touched outside of the
+clone. Without arguments tox runs everything that has to pass (env_list in
+tox.ini).
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+MIN_PYTHON = (3, 11)
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VENV = ROOT / '.tox' / '.bootstrap'
+PYTHON = VENV / 'bin' / 'python'
+STAMP = VENV / 'installed'
+CONSTRAINTS = ROOT / 'constraints.txt'
+
+
+def wanted() -> str:
+    """What has to be installed: a change of it means to install again."""
+    for line in CONSTRAINTS.read_text().splitlines():
+        if line.startswith('tox=='):
+            return f'{line} on Python {sys.version.split()[0]}'
+    sys.exit(f'{CONSTRAINTS} does not name a version of tox')
+
+
+def is_installed() -> bool:
+    return (
+        PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted()
+    )
+
+
+def install() -> None:
+    try:
+        import ensurepip  # noqa: F401 - Debian may leave it out
+        import venv
+    except ImportError as e:
+        sys.exit(
+            f'{sys.executable} has no module {e.name}, so it cannot make'
+            ' virtual environments: install it (on Debian and Ubuntu:'
+            ' apt-get install python3-venv) and try again'
+        )
+    print(f'Installing tox into {VENV}', file=sys.stderr, flush=True)
+    shutil.rmtree(VENV, ignore_errors=True)
+    venv.create(VENV, with_pip=True)
+    subprocess.run(
+        [PYTHON, '-m', 'pip', '--disable-pip-version-check', 'install',
+         '--quiet', '--constraint', CONSTRAINTS, 'tox'],
+        check=True,
+    )  # fmt: skip
+    STAMP.write_text(wanted())
+
+
+def main() -> None:
+    if sys.version_info < MIN_PYTHON:
+        sys.exit(
+            'Python >= {}.{} is needed, {} is {}.{}'.format(
+                *MIN_PYTHON, sys.executable, *sys.version_info[:2]
+            )
+        )
+    if not shutil.which('git'):
+        sys.exit('git is needed: the version of the package comes from it')
+    if not is_installed():
+        try:
+            install()
+        except subprocess.CalledProcessError as e:
+            sys.exit(f'installing tox failed (pip exited with {e.returncode})')
+    os.chdir(ROOT)
+    os.execv(PYTHON, [PYTHON, '-m', 'tox', *sys.argv[1:]])
+
+
+if __name__ == '__main__':
+    main()
