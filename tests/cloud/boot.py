@@ -1,0 +1,346 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Making servers in every state, and waiting for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import concurrent.futures
+import threading
+from typing import Any
+
+from openstack import connection as _connection
+from openstack import exceptions
+from openstack.compute.v2 import server as _server
+
+from tests.cloud import waiting
+
+# More threads than that do not make a two-core machine faster.
+_THREADS = 4
+_FLAVORS = {
+    'm1.tiny': '1',
+    'm1.small': '2',
+    'm1.medium': '3',
+    'm1.large': '4',
+    'm1.xlarge': '5',
+}
+# state -> the actions that lead there from ACTIVE, and the status after each
+_WAYS: dict[str, list[tuple[dict[str, Any], str]]] = {
+    'ACTIVE': [],
+    'SHUTOFF': [({'os-stop': None}, 'SHUTOFF')],
+    'PAUSED': [({'pause': None}, 'PAUSED')],
+    'SUSPENDED': [({'suspend': None}, 'SUSPENDED')],
+    'SHELVED': [({'shelve': None}, 'SHELVED')],
+    'SHELVED_OFFLOADED': [
+        ({'shelve': None}, 'SHELVED'),
+        ({'shelveOffload': None}, 'SHELVED_OFFLOADED'),
+    ],
+    'RESCUE': [({'rescue': {}}, 'RESCUE')],
+    'ERROR': [({'os-resetState': {'state': 'error'}}, 'ERROR')],
+}
+STATES = (*_WAYS, 'VERIFY_RESIZE', 'SOFT_DELETED', 'BUILD')
+
+
+def id_of(server: Any) -> str:
+    if isinstance(server, str):
+        return server
+    return server['id'] if isinstance(server, dict) else server.id
+
+
+class Servers:
+    """The part of the handle that is about servers."""
+
+    connection: Callable[..., _connection.Connection]
+    _connect: Callable[..., _connection.Connection]
+    _control: Callable[..., Any]
+    facts: dict[str, str]
+
+    # looking
+
+    def server(self, server: Any) -> _server.Server:
+        """A server as it is now, as an administrator sees it."""
+        return self.connection().compute.get_server(id_of(server))
+
+    def servers(self, host: str | None = None) -> list[dict[str, Any]]:
+        """All servers, or those of one host, as Nova shows them."""
+        query: dict[str, Any] = {'all_tenants': 1}
+        if host:
+            query['host'] = host
+        return self._pages('/servers/detail', 'servers', query)
+
+    def migrations(self, **filters: Any) -> list[dict[str, Any]]:
+        """Migration records, newest first, as Nova shows them."""
+        return self._pages('/os-migrations', 'migrations', filters, 'uuid')
+
+    def _pages(
+        self, path: str, key: str, query: dict[str, Any], marker: str = 'id'
+    ) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.connection().compute.get(path, params=query)
+            exceptions.raise_from_response(answer)
+            body = answer.json()
+            found += body[key]
+            if not body.get(key + '_links'):
+                return found
+            query = {**query, 'marker': found[-1][marker]}
+
+    def wait_server(
+        self,
+        server: Any,
+        status: str | None = None,
+        host: str | None = None,
+        task_state: str | None = None,
+        timeout: float = 60,
+    ) -> _server.Server:
+        """Wait until a server is as it should be, and return it.
+
+        :param task_state: None is "none", and what is waited for unless
+            the status is one that goes with a task.
+        """
+        wanted = {id_of(server): (status, host, task_state)}
+        self._wait(wanted, timeout)
+        return self.server(server)
+
+    def _wait(
+        self,
+        wanted: dict[str, tuple[str | None, str | None, str | None]],
+        timeout: float = 120,
+    ) -> None:
+        """Wait for many servers at once: (status, host, task state) by id."""
+        left = dict(wanted)
+        now: dict[str, Any] = {}
+
+        def all_there() -> bool:
+            nonlocal now
+            now = self._control('GET', 'servers')
+            for key, (status, host, task_state) in list(left.items()):
+                seen = now.get(key)
+                if seen is None:
+                    continue
+                if (
+                    status in (None, seen['status'])
+                    and host in (None, seen['host'])
+                    and (
+                        seen['task_state'] == task_state
+                        or status in ('BUILD', 'MIGRATING', 'RESIZE')
+                    )
+                ):
+                    del left[key]
+            return not left
+
+        try:
+            waiting.wait_for(all_there, 'servers', timeout)
+        except waiting.Timeout as exc:
+            states = {key: (left[key], now.get(key)) for key in left}
+            raise waiting.Timeout(
+                f'after {timeout:g} s, wanted and found: {states}'
+            ) from exc
+
+    # making
+
+    def boot(self, name: str, **spec: Any) -> _server.Server:
+        """Make a server; see :meth:`boot_many`."""
+        return self.boot_many([{'name': name, **spec}])[0]
+
+    def boot_many(self, specs: list[dict[str, Any]]) -> list[_server.Server]:
+        """Make servers, all at once.
+
+        Each spec has a name, and may have:
+
+        - host: put it there, by Nova's own ``host`` parameter, which binds
+          it to that host for this once only. The server then belongs to the
+          project, and its user is the administrator.
+        - flavor: m1.small by default.
+        - state: one of STATES; ACTIVE by default. With VERIFY_RESIZE, host
+          is where it was before, which still holds its disk. BUILD lasts
+          until the server is deleted, or its knob boot_seconds is turned.
+        - project: demo by default.
+        - metadata: also the server's knobs.
+        - group: id of a server group.
+        - locked: by the administrator, once it is in its state.
+        - az: availability zone.
+        - wait: False to have it returned as soon as Nova knows it; for
+          state ACTIVE only.
+        """
+        makings = [_Making(self, **spec) for spec in specs]
+        with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(_Making.create, makings))
+            waited = [making for making in makings if making.wait]
+            self._wait({m.id: (m.first, m.host, None) for m in waited})
+            for step in range(3):
+                busy = [m for m in waited if len(m.way) > step]
+                statuses = list(pool.map(lambda m, at=step: m.go(at), busy))
+                self._wait(
+                    {
+                        making.id: (status, None, None)
+                        for making, status in zip(busy, statuses, strict=True)
+                    }
+                )
+            list(pool.map(_Making.lock, waited))
+            return list(pool.map(_Making.show, makings))
+
+    def group(self, name: str, policy: str, project: str = 'demo') -> str:
+        """Make a server group: affinity, soft-anti-affinity, ..."""
+        compute = self._connect('admin', project).compute
+        return compute.create_server_group(name=name, policy=policy).id
+
+    def delete(self, *servers: Any) -> None:
+        """Delete servers, whatever state they are in, and wait."""
+        ids = {id_of(server) for server in servers}
+        with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(self._force_delete, ids))
+        waiting.wait_for(
+            lambda: not ids & set(self._control('GET', 'servers')),
+            'servers to be gone',
+            60,
+        )
+
+    def _force_delete(self, server: str) -> None:
+        answer = self.act(server, {'forceDelete': None}, check=False)
+        if answer.status_code != 404:
+            exceptions.raise_from_response(answer)
+
+    def act(
+        self,
+        server: Any,
+        action: dict[str, Any],
+        project: str = 'admin',
+        check: bool = True,
+        microversion: str | None = None,
+    ) -> Any:
+        """POST an action of a server, as the administrator, unwrapped.
+
+        openstacksdk pins some of them to old microversions.
+        """
+        answer = self._connect('admin', project).compute.post(
+            f'/servers/{id_of(server)}/action',
+            json=action,
+            microversion=microversion or self.facts['compute_microversion'],
+        )
+        if check:
+            exceptions.raise_from_response(answer)
+        return answer
+
+
+# reclaim_instance_interval is one for the whole cloud: not two at a time.
+_soft_delete = threading.Lock()
+
+
+class _Making:
+    """A server on its way to the state it was asked for in."""
+
+    def __init__(
+        self,
+        cloud: Servers,
+        name: str,
+        *,
+        host: str | None = None,
+        flavor: str = 'm1.small',
+        state: str = 'ACTIVE',
+        project: str = 'demo',
+        metadata: dict[str, str] | None = None,
+        group: str | None = None,
+        locked: bool = False,
+        az: str | None = None,
+        wait: bool = True,
+    ) -> None:
+        if state not in STATES:
+            raise ValueError(f'no such state: {state}')
+        self.cloud = cloud
+        self.name = name
+        self.host = host
+        self.flavor = flavor
+        self.state = state
+        self.project = project
+        self.metadata = dict(metadata or {})
+        self.group = group
+        self.locked = locked
+        self.az = az
+        self.wait = wait
+        self.id = ''
+        if state == 'BUILD':
+            self.metadata.setdefault('boot_seconds', '3600')
+        self.first = 'BUILD' if state == 'BUILD' else 'ACTIVE'
+        self.way = self._way()
+
+    def _way(self) -> list[tuple[Callable[[], Any], str]]:
+        if self.state == 'VERIFY_RESIZE':
+            names = list(_FLAVORS)
+            # To the next larger flavor, or from the largest one down.
+            at = names.index(self.flavor) if self.flavor in names else -1
+            other = _FLAVORS[(names[at + 1 :] or names[-2:])[0]]
+            resize = {'resize': {'flavorRef': other}}
+            return [(lambda: self._act(resize), 'VERIFY_RESIZE')]
+        if self.state == 'SOFT_DELETED':
+            return [(self._delete_softly, 'SOFT_DELETED')]
+        return [
+            (lambda action=action: self._act(action), status)
+            for action, status in _WAYS.get(self.state, [])
+        ]
+
+    def _act(self, action: dict[str, Any]) -> None:
+        self.cloud.act(self.id, action, self.project)
+
+    def _delete_softly(self) -> None:
+        with _soft_delete:
+            self.cloud._control('PUT', 'soft-delete', {'seconds': 3600})
+            self._compute().delete_server(self.id)
+            self.cloud._control('PUT', 'soft-delete', {'seconds': 0})
+
+    def _compute(self) -> Any:
+        # A member can't choose the host, an administrator of the project
+        # can.
+        user = 'admin' if self.host else self.project
+        return self.cloud._connect(user, self.project).compute
+
+    def create(self) -> None:
+        server: dict[str, Any] = {
+            'name': self.name,
+            'flavorRef': _FLAVORS.get(self.flavor, self.flavor),
+            'imageRef': self.cloud.facts['image'],
+            'networks': [{'uuid': self.cloud.facts['network']}],
+            'metadata': self.metadata,
+        }
+        if self.host:
+            server['host'] = self.host
+        if self.az:
+            server['availability_zone'] = self.az
+        body: dict[str, Any] = {'server': server}
+        if self.group:
+            body['os:scheduler_hints'] = {'group': self.group}
+        answer = self._compute().post(
+            '/servers',
+            json=body,
+            microversion=self.cloud.facts['compute_microversion'],
+        )
+        exceptions.raise_from_response(answer)
+        self.id = answer.json()['server']['id']
+
+    def go(self, step: int) -> str:
+        """Take one step on the way; returns the status it leads to."""
+        act, status = self.way[step]
+        act()
+        return status
+
+    def lock(self) -> None:
+        if self.locked:
+            self.cloud.act(self.id, {'lock': {}})
+
+    def show(self) -> _server.Server:
+        return self.cloud.server(self.id)
+
+
+def ids(servers: Iterable[Any]) -> list[str]:
+    return [id_of(server) for server in servers]

@@ -1,0 +1,73 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The control interface of the cloud, for its Python handle."""
+
+from __future__ import annotations
+
+import nova.conf
+
+from tests.cloud import hosts as hosts_module
+from tests.cloud import knobs
+from tests.cloud import purge as purge_module
+from tests.cloud import servers
+from tests.cloud import web
+from tests.cloud import world
+
+CONF = nova.conf.CONF
+
+
+def routes(
+    hosts: hosts_module.Hosts,
+    purge: purge_module.Purge,
+    view: servers.View,
+) -> list[tuple[str, str, web.Handler]]:
+    def add(match, query, body):
+        hosts.add(body.pop('name'), body)
+        return 201, None
+
+    def act(match, query, body):
+        name, what = match.groups()
+        if what == 'start':
+            hosts.start(name)
+        elif what == 'stop':
+            hosts.stop(name, float(body['grace']))
+        elif what == 'kill':
+            hosts.kill(name)
+        elif what == 'refresh':
+            hosts.refresh(name)
+        else:
+            hosts.forget(name)
+        return 204, None
+
+    def turn(match, query, body):
+        knobs.KNOBS.turn(body['host'], body['knobs'])
+        world.WORLD.stir()
+        return 204, None
+
+    def soft_delete(match, query, body):
+        # Read at every deletion. With 0, Nova's default, DELETE deletes.
+        CONF.set_override('reclaim_instance_interval', body['seconds'])
+        return 204, None
+
+    return [
+        ('POST', '/control/hosts', add),
+        (
+            'POST',
+            '/control/hosts/([^/]+)/(start|stop|kill|refresh|forget)',
+            act,
+        ),
+        ('PUT', '/control/knobs', turn),
+        ('PUT', '/control/soft-delete', soft_delete),
+        ('POST', '/control/purge', lambda m, q, b: (200, purge.run())),
+        ('GET', '/control/servers', lambda m, q, b: (200, view.look())),
+    ]

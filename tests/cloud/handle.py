@@ -1,0 +1,340 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The Python handle of a cloud, for tests."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from typing import Any
+import uuid
+
+import openstack
+from openstack import connection as _connection
+from openstack.compute.v2 import service as _service
+import requests
+
+from tests.cloud import boot
+from tests.cloud import options
+from tests.cloud import state
+from tests.cloud import traffic
+from tests.cloud import waiting
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+_START_TIMEOUT = 320
+# The answer of a control request waits for what it asks for.
+_CONTROL_TIMEOUT = 180
+
+
+class StartError(Exception):
+    """The cloud did not come up; the message has the end of its output."""
+
+
+class Cloud(boot.Servers):
+    """A running cloud.
+
+    The handle's own requests go to the internal endpoints: they are in no
+    request log, and no fault hits them.
+
+    :ivar state: the state directory.
+    :ivar requests: the log of users' requests.
+    :ivar faults: spoils users' requests.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], chosen: options.Options
+    ) -> None:
+        self._process = process
+        self.options = chosen
+        self.state = chosen.state
+        with open(os.path.join(self.state, 'cloud.json')) as file:
+            self._ports = json.load(file)['ports']
+        self._session = requests.Session()
+        # A proxy of the environment is not for loopback.
+        self._session.trust_env = False
+        self._lock = threading.Lock()
+        self._connections: dict[tuple[str, str, str], Any] = {}
+        self._added: list[str] = []
+        self._base = [f'cmp{n:02d}' for n in range(1, chosen.hosts + 1)]
+        self.facts = self._control('GET', 'facts')
+        taps = {name: self._url(name, '/.tap') for name in traffic.SERVICES}
+        self.requests = traffic.Requests(taps, self._session)
+        self.faults = traffic.Faults(taps, self._session)
+        atexit.register(self.stop)
+
+    # life
+
+    @classmethod
+    def start(
+        cls,
+        hosts: int = 5,
+        state: str | None = None,
+        cache: str | None = None,
+        max_live: int = 1,
+        token_lifetime: int = 86400,
+        **other: Any,
+    ) -> Cloud:
+        """Start a cloud, and wait until it is ready.
+
+        :param state: the state directory; by default a temporary one, that
+            goes when the cloud does.
+        :param cache: where empty databases are kept for the next start.
+        :param other: more fields of :class:`tests.cloud.options.Options`.
+        """
+        discard = state is None
+        state = state or tempfile.mkdtemp(prefix='cloud-')
+        chosen = options.Options(
+            hosts=hosts,
+            state=state,
+            cache=cache or '',
+            max_live=max_live,
+            token_lifetime=token_lifetime,
+            **other,
+        ).resolved()
+        os.makedirs(chosen.state, exist_ok=True)
+        output = os.path.join(chosen.state, 'up.out')
+        command = [sys.executable, '-m', 'tests.cloud', 'up', '--until-eof']
+        if discard:
+            command.append('--discard')
+        with open(output, 'wb') as out:
+            process = subprocess.Popen(
+                [*command, *chosen.to_arguments()],
+                cwd=_ROOT,
+                # Ends when we do, so that no cloud outlives its tests.
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        # Held open: after the end nobody could read it by its name.
+        with open(output, errors='replace') as printed:
+            try:
+                cls._await_ready(process, chosen.state)
+                return cls(process, chosen)
+            except BaseException as exc:
+                _end(process)
+                if isinstance(exc, waiting.Timeout):
+                    raise StartError(printed.read()) from exc
+                raise
+
+    @staticmethod
+    def _await_ready(process: subprocess.Popen[bytes], where: str) -> None:
+        contact = os.path.join(where, 'cloud.json')
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise waiting.Timeout('it ended')
+            return os.path.exists(contact)
+
+        waiting.wait_for(ready, 'the cloud to be ready', _START_TIMEOUT, 0.05)
+
+    def stop(self) -> None:
+        """Stop the cloud; more than once is fine."""
+        atexit.unregister(self.stop)
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+        self._session.close()
+        _end(self._process)
+
+    def __enter__(self) -> Cloud:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    # ways in
+
+    def _url(self, listener: str, path: str = '') -> str:
+        return f'http://127.0.0.1:{self._ports[listener]}{path}'
+
+    def _control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._session.request(
+            method,
+            self._url('side', '/control/' + path),
+            json=body,
+            timeout=_CONTROL_TIMEOUT,
+        )
+        if answer.status_code >= 400:
+            raise ValueError(f'{path}: {answer.text}')
+        return answer.json() if answer.content else None
+
+    @property
+    def auth_url(self) -> str:
+        return self._url('identity', '/v3')
+
+    def endpoint(self, service: str) -> str:
+        """The public URL of 'compute', 'placement' or 'identity'."""
+        path = {'compute': '/v2.1', 'placement': '', 'identity': '/v3'}
+        return self._url(service, path[service])
+
+    def env(self, cloud: str = 'admin') -> dict[str, str]:
+        """What a subprocess needs to talk to this cloud."""
+        return {
+            'OS_CLIENT_CONFIG_FILE': os.path.join(self.state, 'clouds.yaml'),
+            'OS_CLOUD': cloud,
+        }
+
+    def connection(
+        self, cloud: str = 'admin', interface: str = 'internal'
+    ) -> _connection.Connection:
+        """A connection of one of the users.
+
+        :param interface: 'public' to have it logged, and hit by faults.
+        """
+        user, project = state.CLOUDS[cloud]
+        return self._connect(user, project, interface)
+
+    def _connect(
+        self, user: str, project: str, interface: str = 'internal'
+    ) -> _connection.Connection:
+        key = (user, project, interface)
+        with self._lock:
+            if key not in self._connections:
+                inside = interface == 'internal'
+                listener = 'identity-internal' if inside else 'identity'
+                connection = openstack.connect(
+                    load_yaml_config=False,
+                    load_envvars=False,
+                    auth=state.auth(self._url(listener, '/v3'), user, project),
+                    region_name='RegionOne',
+                    interface=interface,
+                    compute_default_microversion=self.facts[
+                        'compute_microversion'
+                    ],
+                    placement_default_microversion='1.39',
+                    app_name='tests.cloud',
+                )
+                # The first use of a proxy is not safe with threads.
+                _ = connection.compute, connection.placement
+                connection.compute.get_endpoint_data()
+                self._connections[key] = connection
+            return self._connections[key]
+
+    # hosts
+
+    def hosts(self) -> list[str]:
+        """The hosts that the cloud was started with, and the added ones."""
+        return self._base + self._added
+
+    def add_host(self, name: str | None = None, **size: int) -> str:
+        """Add a host, ready to take servers.
+
+        :param size: vcpus, ram_gib, disk_gib; the others' by default.
+        """
+        if name is None:
+            taken = len(self.hosts())
+            name = f'cmp{taken + 1:02d}-{uuid.uuid4().hex[:4]}'
+        self._control('POST', 'hosts', {'name': name, **size})
+        self._added.append(name)
+        return name
+
+    def stop_host(self, host: str, grace: float = 0.0) -> None:
+        """Stop the compute service, as SIGTERM does.
+
+        :param grace: seconds to give what is under way; what is not done
+            then, is left as it is.
+        """
+        self._control('POST', f'hosts/{host}/stop', {'grace': grace})
+
+    def kill_host(self, host: str) -> None:
+        """Kill the compute service, as kill -9 does; its servers run on."""
+        self._control('POST', f'hosts/{host}/kill')
+
+    def start_host(self, host: str) -> None:
+        """Start the compute service, and wait until it is up."""
+        self._control('POST', f'hosts/{host}/start')
+
+    def restart_host(self, host: str) -> None:
+        self.stop_host(host)
+        self.start_host(host)
+
+    def refresh_host(self, host: str) -> None:
+        """Run the periodic task that tells Nova what the host has left."""
+        self._control('POST', f'hosts/{host}/refresh')
+
+    def service(self, host: str) -> _service.Service:
+        found = self.connection().compute.services(
+            host=host, binary='nova-compute'
+        )
+        return next(iter(found))
+
+    def wait_service(
+        self, host: str, wanted: str, timeout: float = 90
+    ) -> None:
+        """Wait until the compute service is 'up' or 'down'."""
+        waiting.wait_for(
+            lambda: self.service(host).state == wanted,
+            f'the service of {host} to be {wanted}',
+            timeout,
+        )
+
+    def allocations(self, host: str) -> dict[str, Any]:
+        """Placement's allocations on a host, by consumer."""
+        placement = self.connection().placement
+        found = placement.get('/resource_providers', params={'name': host})
+        (provider,) = found.json()['resource_providers']
+        answer = placement.get(
+            f'/resource_providers/{provider["uuid"]}/allocations'
+        )
+        return answer.json()['allocations']
+
+    # the hypervisors' behaviour
+
+    def knobs(self, host: str | None = None, **knobs: Any) -> None:
+        """Turn knobs of a host, or the defaults; None takes one back.
+
+        They are in :mod:`tests.cloud.knobs`.
+        """
+        self._control('PUT', 'knobs', {'host': host, 'knobs': knobs})
+
+    def server_knobs(self, server: Any, **knobs: Any) -> None:
+        """Turn knobs of a server, also while it is being moved."""
+        self.connection().compute.set_server_metadata(
+            boot.id_of(server),
+            **{knob: str(value) for knob, value in knobs.items()},
+        )
+        # So that what is under way looks at once.
+        self._control('PUT', 'knobs', {'host': None, 'knobs': {}})
+
+    # cleaning up
+
+    def purge(self) -> None:
+        """Make the cloud as new: for the next test."""
+        self.faults.clear()
+        self._control('PUT', 'soft-delete', {'seconds': 0})
+        self._control('POST', 'purge')
+        compute = self.connection().compute
+        for host in self._added:
+            with contextlib.suppress(StopIteration):
+                compute.delete(f'/os-services/{self.service(host).id}')
+            self._control('POST', f'hosts/{host}/forget')
+        self._added.clear()
+        self.requests.reset()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

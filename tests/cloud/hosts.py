@@ -1,0 +1,161 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The compute services, and what befalls them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+
+from nova import context as nova_context
+from nova import exception
+from nova import objects
+from nova import service
+from nova import servicegroup
+from nova.compute import rpcapi
+from nova.objects import host_mapping
+from nova.scheduler.client import report
+
+from tests.cloud import world
+
+# How long one host may take until it can hold servers.
+_SETTLE_TIMEOUT = 60
+
+
+class Hosts:
+    """All compute services of this process, by host."""
+
+    def __init__(self, size: world.Size) -> None:
+        self._size = size
+        self._services: dict[str, service.Service] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        return list(world.WORLD.hosts)
+
+    def running(self) -> list[str]:
+        return list(self._services)
+
+    def manager(self, name: str):
+        return self._services[name].manager
+
+    def start_all(self, names: list[str]) -> None:
+        for name in names:
+            world.WORLD.add_host(name, self._size)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            list(pool.map(self._start, names))
+        self._settle(names)
+
+    def add(self, name: str, size: dict[str, int]) -> None:
+        if name in world.WORLD.hosts:
+            raise ValueError(f'there is a host {name} already')
+        world.WORLD.add_host(name, world.Size(**{**vars(self._size), **size}))
+        self.start(name)
+
+    def start(self, name: str) -> None:
+        """Start a host's compute service, and wait until it is of use."""
+        if name not in world.WORLD.hosts:
+            raise ValueError(f'no host {name}')
+        if name not in self._services:
+            self._start(name)
+        self._settle([name])
+
+    def _start(self, name: str) -> None:
+        started = service.Service.create(
+            binary='nova-compute',
+            host=name,
+            topic=rpcapi.RPC_TOPIC,
+            topic_alt=rpcapi.RPC_TOPIC_ALT,
+            manager='tests.cloud.manager.Manager',
+        )
+        started.start()
+        self._services[name] = started
+        # Nova sends the first heartbeat after five seconds; don't wait.
+        started.service_ref.report_count += 1
+        started.service_ref.save()
+
+    def _settle(self, names: list[str]) -> None:
+        """Wait until servers can be put on these hosts.
+
+        A compute service starts although its first report to Placement has
+        failed, and tries again only a minute later: do that at once.
+        """
+        context = nova_context.get_admin_context()
+        deadline = time.monotonic() + _SETTLE_TIMEOUT
+        while True:
+            with self._lock:
+                host_mapping.discover_hosts(context)
+            lacking = [name for name in names if not self._usable(name)]
+            if not lacking:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f'not usable: {", ".join(lacking)}')
+            for name in lacking:
+                self.refresh(name)
+            world.WORLD.wait(0.2)
+
+    def refresh(self, name: str) -> None:
+        """Report a host's resources to the database and to Placement."""
+        self.manager(name).update_available_resource(
+            nova_context.get_admin_context()
+        )
+
+    def _usable(self, name: str) -> bool:
+        context = nova_context.get_admin_context()
+        try:
+            objects.HostMapping.get_by_host(context, name)
+            record = objects.Service.get_by_host_and_binary(
+                context, name, 'nova-compute'
+            )
+        except exception.HostMappingNotFound:
+            return False
+        provider = f'/resource_providers/{world.WORLD.hosts[name].node}'
+        client = report.report_client_singleton()
+        for part in ('inventories', 'traits'):
+            answer = client.get(f'{provider}/{part}', version='1.6')
+            if answer.status_code != 200 or not answer.json()[part]:
+                return False
+        return record.forced_down or servicegroup.API().service_is_up(record)
+
+    def kill(self, name: str) -> None:
+        """As kill -9: no heartbeat, no answer, and nothing cleaned up.
+
+        Not service.stop(): that shuts the thread pools that all share.
+        """
+        victim = self._services.pop(name)
+        victim.manager.driver.dead.set()
+        victim.manager.drop_queue()
+        self._silence(victim)
+
+    def stop(self, name: str, grace: float) -> None:
+        """As SIGTERM: takes nothing new, and gives what runs some time."""
+        victim = self._services.pop(name)
+        victim.rpcserver.stop()
+        victim.manager._wait_for_in_progress_tasks(grace)
+        victim.manager._cleanup_live_migrations_in_pool()
+        victim.manager.driver.dead.set()
+        self._silence(victim)
+
+    def _silence(self, victim: service.Service) -> None:
+        victim.tg.stop()
+        for server in (victim.rpcserver, victim.rpcserver_alt):
+            server.stop()
+        world.WORLD.stir()
+        victim.manager.live_migrations.shutdown(wait=False)
+
+    def forget(self, name: str) -> None:
+        """Take away a machine whose compute service was deleted."""
+        if name in self._services:
+            self.kill(name)
+        del world.WORLD.hosts[name]

@@ -1,0 +1,99 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How long things take in the fake hypervisor, and whether they fail.
+
+A knob is looked up in the server's metadata, then in its flavor's extra
+specs (as ``cloud:<knob>``), on the host, and in the defaults; and again and
+again while something runs, so that a test can turn it in the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import threading
+from typing import Any
+
+PREFIX = 'cloud:'
+
+DEFAULTS: dict[str, float | str] = {
+    'boot_seconds': 0.0,
+    'boot_fail': '',
+    # A fixed duration of a live migration; below 0: memory by bandwidth.
+    'lm_seconds': -1.0,
+    'lm_gib_per_second': 4.0,
+    # Memory that the guest writes to meanwhile, and is copied again.
+    'lm_dirty_gib_per_second': 0.0,
+    # Never converge, until aborted or forced to complete.
+    'lm_stuck': '',
+    # precheck, pre, running or post: where a live migration fails.
+    'lm_fail': '',
+    # Give up after so many seconds, as libvirt's completion time-out does.
+    'lm_completion_timeout': 0.0,
+    'cm_seconds': 0.5,
+    # disk (the server stays as it was), error or finish (the server is in
+    # ERROR).
+    'cm_fail': '',
+}
+
+
+class Knobs:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_host: dict[str | None, dict[str, Any]] = {None: {}}
+
+    def turn(self, host: str | None, values: Mapping[str, Any]) -> None:
+        """Set knobs of one host, or with None the defaults.
+
+        :param values: by knob; None takes a knob back.
+        """
+        unknown = set(values) - set(DEFAULTS)
+        if unknown:
+            raise ValueError(f'no such knobs: {sorted(unknown)}')
+        with self._lock:
+            mine = self._by_host.setdefault(host, {})
+            for knob, value in values.items():
+                if value is None:
+                    mine.pop(knob, None)
+                else:
+                    mine[knob] = value
+
+    def reset(self) -> None:
+        with self._lock:
+            self._by_host = {None: {}}
+
+    def read(
+        self,
+        host: str,
+        extra_specs: Mapping[str, str] | None,
+        metadata: Mapping[str, str],
+    ) -> dict[str, Any]:
+        """Every knob as it stands for one server on one host."""
+        values: dict[str, Any] = dict(DEFAULTS)
+        with self._lock:
+            values.update(self._by_host[None])
+            values.update(self._by_host.get(host, {}))
+        for key, value in (extra_specs or {}).items():
+            if key.startswith(PREFIX):
+                values[key.removeprefix(PREFIX)] = value
+        values.update((k, v) for k, v in metadata.items() if k in DEFAULTS)
+        for knob, default in DEFAULTS.items():
+            if isinstance(default, float):
+                values[knob] = float(values[knob])
+        return values
+
+
+def is_on(value: object) -> bool:
+    return str(value).lower() in ('1', 'true', 'yes')
+
+
+KNOBS = Knobs()

@@ -1,0 +1,64 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""nova-compute's manager, made fit to share a process with others."""
+
+from __future__ import annotations
+
+import functools
+
+import futurist
+from nova import thread_pool_factory
+from nova.compute import manager
+import nova.conf
+
+CONF = nova.conf.CONF
+
+
+class Manager(manager.ComputeManager):
+    """Runs live migrations in a pool of its own.
+
+    Nova's pool, which is what holds ``max_concurrent_live_migrations``, is
+    one per process: all hosts together would run as many as one should.
+    """
+
+    def __init__(self, *args, **kwargs):
+        self.live_migrations = futurist.ThreadPoolExecutor(
+            max_workers=CONF.max_concurrent_live_migrations
+        )
+        super().__init__(*args, **kwargs)
+
+    def _start_recorded_task(
+        self, executor_type, task_name, instance, context, func, *args, **kw
+    ):
+        kind = thread_pool_factory.ExecutorType.LIVE_MIGRATION
+        if executor_type is not kind:
+            return super()._start_recorded_task(
+                executor_type, task_name, instance, context, func, *args, **kw
+            )
+        key = self._record_task_start(
+            task_name, instance.uuid, context.request_id
+        )
+
+        def run():
+            context.update_store()
+            return func(*args, **kw)
+
+        future = self.live_migrations.submit(run)
+        future.add_done_callback(functools.partial(self._record_task_end, key))
+        return future
+
+    def drop_queue(self) -> None:
+        """Forget the live migrations that have not begun."""
+        for _, future in list(self._waiting_live_migrations.values()):
+            if future is not None:
+                future.cancel()

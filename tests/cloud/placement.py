@@ -1,0 +1,64 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The Placement process."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tests.cloud import database
+from tests.cloud import options
+from tests.cloud import process
+
+
+def _configuration(blueprint: options.Blueprint) -> str:
+    return f"""\
+[DEFAULT]
+log_file = {blueprint.path('placement.log')}
+[placement_database]
+connection = sqlite:///{blueprint.path('placement', 'placement.sqlite')}
+sqlite_synchronous = false
+sync_on_startup = true
+[placement]
+# Nova's scheduler looks at the first 1,000 candidates: which ones must not
+# depend on the order of rows.
+randomize_allocation_candidates = true
+[api]
+auth_strategy = keystone
+{process.authtoken(blueprint, 'placement')}"""
+
+
+def start(blueprint: options.Blueprint) -> None:
+    own = blueprint.path('placement')
+    os.makedirs(own)
+    with open(os.path.join(own, 'placement.conf'), 'w') as conf:
+        conf.write(_configuration(blueprint))
+    os.environ['OS_PLACEMENT_CONFIG_DIR'] = own
+    sys.argv = ['placement']
+    database.patch()
+
+    def application():
+        # The module makes the application as it is imported, and that
+        # migrates the database and fills in traits and resource classes.
+        from placement.wsgi import api
+
+        return api.application
+
+    database.provide(
+        blueprint.options.cache,
+        'placement-' + process.release('openstack-placement'),
+        os.path.join(own, 'placement.sqlite'),
+        application,
+    )
+    process.publish(blueprint, 'placement', application(), 16)

@@ -1,0 +1,100 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The physical world: hosts, and the guests that run on them.
+
+It lives on whatever happens to the compute services, as hypervisors do: a
+guest goes on running when nova-compute is killed, and is found again by the
+next one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import Any
+import uuid
+
+
+@dataclasses.dataclass
+class Size:
+    vcpus: int
+    ram_gib: int
+    disk_gib: int
+
+
+@dataclasses.dataclass
+class Host:
+    """A machine.
+
+    :ivar node: the id that Nova and Placement know it by; it must outlive
+        the compute service, and Nova would keep it in a file of which there
+        is one per process.
+    :ivar guests: by server id.
+    """
+
+    name: str
+    address: str
+    size: Size
+    node: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    guests: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class Copy:
+    """A live migration whose memory is being copied."""
+
+    wake: threading.Event = dataclasses.field(default_factory=threading.Event)
+    abort: bool = False
+    force: bool = False
+
+
+class World:
+    """
+    :ivar copies: live migrations in progress, by server id.
+    :ivar states: power state of guests between two hosts, by server id.
+    :ivar doomed: servers that are being purged: whatever waits on their
+        behalf stops waiting.
+    """
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, Host] = {}
+        self.copies: dict[str, Copy] = {}
+        self.states: dict[str, int] = {}
+        self.doomed: set[str] = set()
+        self._hurry = threading.Condition()
+
+    def add_host(self, name: str, size: Size) -> Host:
+        address = f'192.0.2.{len(self.hosts) % 250 + 1}'
+        host = self.hosts[name] = Host(name, address, size)
+        return host
+
+    def doom(self, servers: set[str]) -> None:
+        self.doomed |= servers
+        for server in servers & set(self.copies):
+            self.copies[server].abort = True
+            self.copies[server].wake.set()
+        self.stir()
+
+    def stir(self) -> None:
+        """Let everybody who waits look again."""
+        for copy in list(self.copies.values()):
+            copy.wake.set()
+        with self._hurry:
+            self._hurry.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        with self._hurry:
+            self._hurry.wait(seconds)
+
+
+WORLD = World()
