@@ -44,9 +44,7 @@ def wanted() -> str:
 
 
 def is_installed() -> bool:
-    return (
-        PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted()
-    )
+    return PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted()
 
 
 def install() -> None:
@@ -85,7 +83,7 @@ def main() -> None:
         except subprocess.CalledProcessError as e:
             sys.exit(f'installing tox failed (pip exited with {e.returncode})')
     os.chdir(ROOT)
-    os.execv(PYTHON, [PYTHON, '-m', 'tox', *sys.argv[1:]])
+    os.execv(PYTHON, [PYTHON, '-m', 'tox', *sys.argv[1:]])  # noqa: S606
 
 
 if __name__ == '__main__':

@@ -1,0 +1,29 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Configuration of Sphinx for the release notes."""
+
+project = 'osc-hostmaint release notes'
+author = 'osc-hostmaint contributors'
+copyright = '2026, osc-hostmaint contributors'
+
+extensions = [
+    'openstackdocstheme',
+    'reno.sphinxext',
+]
+
+openstackdocs_auto_name = False
+# Release notes are not of one version.
+openstackdocs_auto_version = False
+
+html_theme = 'openstackdocs'
+pygments_style = 'native'
