@@ -1,0 +1,34 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Values that people and machines are shown differently."""
+
+from cliff import columns
+
+from osc_hostmaint import text
+
+
+class Printable(columns.FormattableColumn[str]):
+    """A tenant's text: escaped for a terminal, intact for a machine."""
+
+    def human_readable(self) -> str:
+        return text.printable(self._value)
+
+
+class Seconds(columns.FormattableColumn[float | None]):
+    """A time that something took; empty where it never began."""
+
+    def human_readable(self) -> str:
+        return '' if self._value is None else f'{self._value:.1f}'
+
+    def machine_readable(self) -> float | None:
+        return None if self._value is None else round(self._value, 1)

@@ -1,0 +1,93 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``openstack host maintenance set`` and ``unset``."""
+
+import argparse
+import collections.abc
+import logging
+
+from osc_lib.command import command
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.commands import options
+from osc_hostmaint.i18n import _
+
+LOG = logging.getLogger(__name__)
+
+
+def _for_each(
+    hosts: collections.abc.Iterable[str],
+    do: collections.abc.Callable[[str], object],
+) -> int:
+    """Try every host, tell of each failure, and return the exit code."""
+    code = exceptions.ExitCode.DONE
+    for host in hosts:
+        try:
+            do(host)
+        except exceptions.HostMaintenanceError as error:
+            LOG.error('%s', error)
+            code = exceptions.ExitCode.FAILED
+    return code
+
+
+class SetHostMaintenance(command.Command):
+    _description = _(
+        'Put hosts into maintenance. Their compute services are disabled '
+        'with a reason that says since when, by whom and why, so no new '
+        'server lands on them; servers on them stay. It lasts until it is '
+        'taken back with "host maintenance unset".'
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        options.add_mark(parser)
+        options.add_hosts(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        from osc_hostmaint import api
+
+        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        return _for_each(
+            parsed_args.hosts,
+            lambda host: maintenance.set(
+                host, reason=parsed_args.reason, force=parsed_args.force
+            ),
+        )
+
+
+class UnsetHostMaintenance(command.Command):
+    _description = _(
+        'Put hosts back into service. Refused for a host that somebody else '
+        'disabled, whose compute service is down, or that moves are still '
+        'leaving.'
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--force',
+            action='store_true',
+            help=_('Enable the host whatever speaks against it'),
+        )
+        options.add_hosts(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        from osc_hostmaint import api
+
+        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        return _for_each(
+            parsed_args.hosts,
+            lambda host: maintenance.unset(host, force=parsed_args.force),
+        )

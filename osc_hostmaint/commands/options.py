@@ -1,0 +1,79 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What can be typed: options and values that several commands share."""
+
+import argparse
+import re
+
+from osc_hostmaint.i18n import _
+
+_SECONDS = {'': 1, 's': 1, 'm': 60, 'h': 3600}
+_DURATION = re.compile(r'(?P<number>\d+)(?P<unit>[smh]?)')
+
+_HOST = _(
+    'Host of a compute service, by its exact name (see openstack compute '
+    'service list)'
+)
+
+
+def duration(text: str) -> int:
+    """Return the seconds in ``90``, ``90s``, ``15m`` or ``2h``.
+
+    :raises argparse.ArgumentTypeError: it is none of these, or nothing.
+    """
+    match = _DURATION.fullmatch(text)
+    seconds = int(match['number']) * _SECONDS[match['unit']] if match else 0
+    if not seconds:
+        raise argparse.ArgumentTypeError(
+            _('%r is not a duration: write 90, 90s, 15m or 2h') % text
+        )
+    return seconds
+
+
+def count(text: str) -> int:
+    """Return a number of at least one.
+
+    :raises argparse.ArgumentTypeError: it is not.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            _('%r is not a number of at least 1') % text
+        )
+    return int(text)
+
+
+def add_host(parser: argparse.ArgumentParser) -> None:
+    """Let one host be named."""
+    parser.add_argument('host', metavar='<host>', help=_HOST)
+
+
+def add_hosts(parser: argparse.ArgumentParser) -> None:
+    """Let several hosts be named."""
+    parser.add_argument('hosts', metavar='<host>', nargs='+', help=_HOST)
+
+
+def add_mark(parser: argparse.ArgumentParser) -> None:
+    """Let it be said why, and whose host may be taken."""
+    parser.add_argument(
+        '--reason',
+        metavar='<text>',
+        help=_(
+            'Why the host is out of service, for everybody who looks; a host '
+            'that is in maintenance already keeps its reason without it'
+        ),
+    )
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help=_('Take over a host that somebody else disabled'),
+    )

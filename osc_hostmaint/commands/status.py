@@ -1,0 +1,162 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``openstack host maintenance show`` and ``list``."""
+
+import argparse
+import collections.abc
+import typing as ty
+
+from osc_lib.cli import format_columns
+from osc_lib.command import command
+
+from osc_hostmaint.commands import columns
+from osc_hostmaint.commands import options
+from osc_hostmaint.i18n import _
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint import api
+    from osc_hostmaint import model
+
+#: As model.Mode has them; that module is not imported for every command.
+MODES = ('operational', 'maintenance', 'disabled')
+
+
+def _reason(service: 'model.Service') -> str:
+    """Ours without its head, others' as it is."""
+    mark = service.mark
+    return mark.reason if mark else service.disabled_reason or ''
+
+
+def _since(service: 'model.Service') -> str | None:
+    from osc_hostmaint import mark
+
+    return mark.iso(service.mark.since) if service.mark else None
+
+
+class ShowHostMaintenance(command.ShowOne):
+    _description = _(
+        'Show who keeps a host out of service, and what is still on it'
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        options.add_host(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[
+        collections.abc.Sequence[str], collections.abc.Iterable[ty.Any]
+    ]:
+        from osc_hostmaint import api
+
+        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        shown = maintenance.show(parsed_args.host)
+        service = shown.service
+        fields = {
+            'host': service.host,
+            'mode': str(service.mode),
+            'reason': columns.Printable(_reason(service)),
+            'since': _since(service),
+            'set_by': service.mark.by if service.mark else None,
+            'service_state': 'up' if service.up else 'down',
+            'forced_down': service.forced_down,
+            'availability_zone': service.zone,
+            'servers': shown.servers,
+            'servers_by_status': format_columns.DictColumn(
+                dict(shown.servers_by_status)
+            ),
+            'moving': format_columns.DictColumn(
+                {'out': shown.moving_out, 'in': shown.moving_in}
+            ),
+            'awaiting_confirm': shown.awaiting_confirm,
+            'allocations': shown.allocations,
+            'drained': shown.drained,
+        }
+        return tuple(fields), tuple(fields.values())
+
+
+class ListHostMaintenance(command.Lister):
+    _description = _(
+        'List hosts in maintenance, with how many servers are left on each'
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument(
+            '--mode',
+            metavar='<mode>',
+            choices=MODES,
+            default='maintenance',
+            help=_(
+                'List hosts in this mode: %s (disabled: by somebody else, or '
+                'by Nova itself)'
+            )
+            % ', '.join(MODES),
+        )
+        which.add_argument(
+            '--all', action='store_true', help=_('List all compute hosts')
+        )
+        parser.add_argument(
+            '--long',
+            action='store_true',
+            help=_('List who set it and the state of the service, too'),
+        )
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[
+        collections.abc.Sequence[str], collections.abc.Iterable[ty.Any]
+    ]:
+        from osc_hostmaint import api
+        from osc_hostmaint import model
+
+        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        modes = frozenset(
+            model.Mode if parsed_args.all else [model.Mode(parsed_args.mode)]
+        )
+        names: tuple[str, ...] = ('Host', 'Mode', 'Since', 'Servers', 'Reason')
+        row = _short
+        if parsed_args.long:
+            names += (
+                'Set By',
+                'Service State',
+                'Forced Down',
+                'Availability Zone',
+            )
+            row = _long
+        return names, [row(listed) for listed in maintenance.list(modes)]
+
+
+def _short(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
+    service = listed.service
+    return (
+        service.host,
+        str(service.mode),
+        _since(service),
+        listed.servers,
+        columns.Printable(_reason(service)),
+    )
+
+
+def _long(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
+    service = listed.service
+    return (
+        *_short(listed),
+        service.mark.by if service.mark else None,
+        'up' if service.up else 'down',
+        service.forced_down,
+        service.zone,
+    )

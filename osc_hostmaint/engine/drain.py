@@ -1,0 +1,275 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The control loop: observe, decide, act, for several hosts at once.
+
+Level-triggered: every tick looks at what is, decides from that alone, acts
+and forgets. Being resumed after a crash, or run twice at once, is therefore
+nothing special.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import decide
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+
+#: An outage of the API this long, in seconds, ends a drain.
+OUTAGE_SECONDS = 300.0
+#: Pause after a look that failed: it doubles up to the largest.
+OUTAGE_PAUSES = (2.0, 30.0)
+
+INTERRUPTED = 'interrupted: run the same command again to go on'
+TIMED_OUT = '--timeout passed: run the same command again to go on'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DrainResult:
+    """How a drain ended."""
+
+    rows: tuple[decisions.Row, ...]
+    #: What made a host's drain impossible, by host.
+    errors: collections.abc.Mapping[str, str]
+    exit_code: exceptions.ExitCode
+
+
+class HostDrain:
+    """One host on its way: what is seen, remembered and decided."""
+
+    def __init__(
+        self,
+        watcher: observer.Observer,
+        gateway: ports.Gateway,
+        clock: ports.Clock,
+        report: ports.Reporter,
+    ):
+        self.host = watcher.seen.host
+        self.decision: decisions.Decision | None = None
+        self.error = ''
+        self.due = clock.now()
+        self.done = False
+        self._watcher = watcher
+        self._gateway = gateway
+        self._clock = clock
+        self._report = report
+        self._memory = memories.Memory()
+        self._opened = False
+        self._down_since: float | None = None
+        self._pause = OUTAGE_PAUSES[0]
+
+    def tick(self, policy: policies.Policy) -> None:
+        """Look, decide, act once, and set when to do it again."""
+        if self.error:
+            policy = dataclasses.replace(policy, stop=self.error)
+        try:
+            decision = self._decide(policy)
+        except exceptions.Unavailable as error:
+            self._bear(str(error))
+            return
+        except exceptions.CloudError as error:
+            self._give_up(str(error))
+            return
+        self._down_since, self._pause = None, OUTAGE_PAUSES[0]
+        self._act(decision)
+        self._conclude(decision)
+
+    def abandon(self, policy: policies.Policy) -> None:
+        """Decide a last time, from what is known, without looking."""
+        if not self._opened:
+            self.done = True
+            return
+        seen = self._watcher.seen
+        now = self._clock.now()
+        decision = decide.decide(seen, policy, self._memory, now)
+        self._conclude(decision)
+
+    def _decide(self, policy: policies.Policy) -> decisions.Decision:
+        if self._opened and self.decision:
+            self._watcher.look(self.decision.inquiry)
+        else:
+            self._watcher.open()
+            self._opened = True
+        now = self._clock.now()
+        seen = self._watcher.seen
+        decision = decide.decide(seen, policy, self._memory, now)
+        inquiry = decision.inquiry
+        if inquiry.visit or inquiry.explain:
+            seen = self._watcher.visit(inquiry)
+            decision = decide.decide(seen, policy, self._memory, now)
+        self._memory = decision.memory
+        return decision
+
+    def _act(self, decision: decisions.Decision) -> None:
+        highest = max(self._watcher.seen.migrations, default=0)
+        for action in decision.actions:
+            # Holds if the user stops us in the middle of the request.
+            outcome = memories.Outcome(
+                memories.Answer.IN_DOUBT, self._clock.now()
+            )
+            try:
+                outcome = self._send(action)
+            finally:
+                self._memory = self._memory.after(action, outcome, highest)
+            if self.error:
+                return
+
+    def _send(self, action: memories.Action) -> memories.Outcome:
+        send = {
+            memories.Kind.LIVE_MIGRATE: self._gateway.live_migrate,
+            memories.Kind.COLD_MIGRATE: self._gateway.cold_migrate,
+            memories.Kind.CONFIRM: self._gateway.confirm,
+        }[action.kind]
+        answer, reason = memories.Answer.ACCEPTED, ''
+        try:
+            send(action.server_id)
+        except exceptions.Unavailable as error:
+            # Never twice on a doubt: what is seen next says whether it took.
+            answer = (
+                memories.Answer.IN_DOUBT
+                if error.in_doubt
+                else memories.Answer.POSTPONED
+            )
+            reason = str(error)
+            self._report.trouble(self.host, reason)
+        except exceptions.NotPermitted as error:
+            answer, reason = memories.Answer.REFUSED, str(error)
+            self.error = reason
+            self._report.trouble(self.host, reason)
+        except exceptions.CloudError as error:
+            answer, reason = memories.Answer.REFUSED, str(error)
+        return memories.Outcome(answer, self._clock.now(), reason)
+
+    def _conclude(self, decision: decisions.Decision) -> None:
+        self.decision = decision
+        self.error = self.error or decision.trouble
+        self.due = self._clock.now() + decision.interval
+        self._report.decided(self.host, decision)
+        if decision.done:
+            self.done = True
+            self._report.ended(self.host, decision)
+
+    def _bear(self, text: str) -> None:
+        now = self._clock.now()
+        if self._down_since is None:
+            self._down_since = now
+        if now - self._down_since >= OUTAGE_SECONDS:
+            self._give_up(text)
+            return
+        self._report.trouble(self.host, text)
+        self.due = now + self._pause
+        self._pause = min(2 * self._pause, OUTAGE_PAUSES[1])
+
+    def _give_up(self, text: str) -> None:
+        self.error = text
+        self._report.trouble(self.host, text)
+        self.abandon(policies.Policy(stop=text, abandon=text))
+        self.done = True
+
+
+def drain(
+    services: collections.abc.Sequence[model.Service],
+    policy: policies.Policy,
+    gateway: ports.Gateway,
+    clock: ports.Clock,
+    report: ports.Reporter,
+    interrupt: ports.Interrupt,
+    timeout: float | None = None,
+) -> DrainResult:
+    """Move every server off hosts that are in maintenance already.
+
+    :param services: the hosts' compute services, disabled.
+    :param timeout: seconds after which nothing is awaited any more.
+    :returns: a row per server, whatever happened.
+    """
+    board = observer.ServiceBoard(gateway, clock)
+    hosts = [
+        HostDrain(
+            observer.Observer(gateway, clock, board, service),
+            gateway,
+            clock,
+            report,
+        )
+        for service in services
+    ]
+    deadline = None if timeout is None else clock.now() + timeout
+    timed_out = interrupted = False
+    try:
+        while open_ := [h for h in hosts if not h.done]:
+            host = min(open_, key=lambda h: h.due)
+            wake = host.due if deadline is None else min(host.due, deadline)
+            if (pause := wake - clock.now()) > 0:
+                clock.sleep(pause)
+            if deadline is not None and clock.now() >= deadline:
+                timed_out = True
+                _abandon(open_, policy, TIMED_OUT)
+                break
+            if interrupt.requested and not interrupted:
+                interrupted = True
+                for other in open_:
+                    other.due = clock.now()
+                policy = dataclasses.replace(policy, stop=INTERRUPTED)
+            host.tick(policy)
+    except KeyboardInterrupt:
+        interrupted = True
+        _abandon([h for h in hosts if not h.done], policy, INTERRUPTED)
+    return _result(hosts, interrupted=interrupted, timed_out=timed_out)
+
+
+def _abandon(
+    hosts: collections.abc.Iterable[HostDrain],
+    policy: policies.Policy,
+    why: str,
+) -> None:
+    for host in hosts:
+        host.abandon(dataclasses.replace(policy, stop=why, abandon=why))
+
+
+def with_errors(
+    result: DrainResult, errors: collections.abc.Mapping[str, str]
+) -> DrainResult:
+    """Return a result with hosts added that could not even begin."""
+    if not errors:
+        return result
+    code = result.exit_code
+    if code is not exceptions.ExitCode.INTERRUPTED:
+        code = exceptions.ExitCode.FAILED
+    return dataclasses.replace(
+        result, errors={**errors, **result.errors}, exit_code=code
+    )
+
+
+def _result(
+    hosts: collections.abc.Sequence[HostDrain],
+    *,
+    interrupted: bool,
+    timed_out: bool,
+) -> DrainResult:
+    rows = tuple(
+        row for host in hosts if host.decision for row in host.decision.rows
+    )
+    errors = {host.host: host.error for host in hosts if host.error}
+    code = exceptions.ExitCode.DONE
+    if interrupted:
+        code = exceptions.ExitCode.INTERRUPTED
+    elif errors:
+        code = exceptions.ExitCode.FAILED
+    elif timed_out:
+        code = exceptions.ExitCode.TIMEOUT
+    elif any(row.left for row in rows):
+        code = exceptions.ExitCode.LEFT
+    return DrainResult(rows, errors, code)

@@ -1,0 +1,153 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Looking at one host, as much as is asked for, as cheaply as possible."""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import decision as decisions
+
+#: Records changed so long before the newest known change are asked for
+#: again: Nova's services stamp them with clocks of their own, and commit
+#: them in another order.
+OVERLAP = datetime.timedelta(seconds=60)
+#: How old the list of services may be that one host takes from another.
+SHARED_SECONDS = 10.0
+
+
+class ServiceBoard:
+    """The compute services of all hosts: one list serves every host."""
+
+    def __init__(self, gateway: ports.Gateway, clock: ports.Clock):
+        self._gateway = gateway
+        self._clock = clock
+        self._services: dict[str, model.Service] = {}
+        self._at = float('-inf')
+
+    def latest(self, host: str) -> tuple[model.Service | None, float]:
+        """Return a host's service and when it was looked at."""
+        if self._clock.now() - self._at >= SHARED_SECONDS:
+            self._services = {s.host: s for s in self._gateway.services()}
+            self._at = self._clock.now()
+        return self._services.get(host), self._at
+
+
+class Observer:
+    """The eyes for one host; holds what earlier looks have shown."""
+
+    def __init__(
+        self,
+        gateway: ports.Gateway,
+        clock: ports.Clock,
+        board: ServiceBoard,
+        service: model.Service,
+    ):
+        self._gateway = gateway
+        self._clock = clock
+        self._board = board
+        self.seen = model.Observation(
+            host=service.host,
+            service=service,
+            servers={},
+            servers_at=float('-inf'),
+            service_at=clock.now(),
+        )
+
+    def open(self) -> model.Observation:
+        """Look at everything, before the first decision."""
+        host = self.seen.host
+        self._see_migrations(
+            [
+                *self._gateway.migrations(host),
+                *self._gateway.unconfirmed(host),
+            ]
+        )
+        self._see_servers()
+        self._see_consumers()
+        return self.seen
+
+    def look(self, inquiry: decisions.Inquiry) -> model.Observation:
+        """Look at the records, and at the lists asked for."""
+        self._see_migrations(
+            self._gateway.migrations(self.seen.host, self._changed_since())
+        )
+        if inquiry.services:
+            self._see_service()
+        if inquiry.servers:
+            self._see_servers()
+        if inquiry.consumers:
+            self._see_consumers()
+        return self.seen
+
+    def visit(self, inquiry: decisions.Inquiry) -> model.Observation:
+        """Look at the single servers and failures asked for."""
+        visited = dict(self.seen.visited)
+        for server_id in sorted(inquiry.visit):
+            server = self._gateway.server(server_id)
+            visited[server_id] = dataclasses.replace(
+                server, seen_at=self._clock.now()
+            )
+            self._update(visited=visited)
+        failures = dict(self.seen.failures)
+        for record_id in sorted(inquiry.explain):
+            record = self.seen.migrations[record_id]
+            failures[record_id] = self._gateway.failure(record)
+            self._update(failures=failures)
+        return self.seen
+
+    def _update(self, **changes: object) -> None:
+        self.seen = dataclasses.replace(self.seen, **changes)  # type: ignore[arg-type]
+
+    def _changed_since(self) -> datetime.datetime | None:
+        """From Nova's own times alone: our clock may be wrong."""
+        mark = self.seen.service.mark
+        times = [
+            r.updated_at or r.created_at for r in self.seen.migrations.values()
+        ]
+        if times:
+            return max(times) - OVERLAP
+        return mark.since - OVERLAP if mark else None
+
+    def _see_migrations(
+        self, records: collections.abc.Iterable[model.Migration]
+    ) -> None:
+        now = self._clock.now()
+        known = dict(self.seen.migrations)
+        for record in records:
+            old = known.get(record.id)
+            same = old is not None and old.status == record.status
+            seen_at = old.seen_at if same and old else now
+            known[record.id] = dataclasses.replace(record, seen_at=seen_at)
+        self._update(migrations=known, migrations_at=now)
+
+    def _see_servers(self) -> None:
+        servers = self._gateway.servers(self.seen.host)
+        now = self._clock.now()
+        self._update(
+            servers={
+                s.id: dataclasses.replace(s, seen_at=now) for s in servers
+            },
+            servers_at=now,
+        )
+
+    def _see_service(self) -> None:
+        service, at = self._board.latest(self.seen.host)
+        if service is not None:
+            self._update(service=service, service_at=at)
+
+    def _see_consumers(self) -> None:
+        consumers = self._gateway.consumers(self.seen.host)
+        self._update(consumers=consumers, consumers_at=self._clock.now())

@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the engine is handed in: the cloud, a clock, somebody to tell."""
+
+import datetime
+import typing as ty
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import decision
+
+
+class Gateway(ty.Protocol):
+    """The cloud. Every method is one question or one request.
+
+    All raise :class:`osc_hostmaint.exceptions.CloudError`; what reads is
+    retried inside, what changes something is sent once.
+    """
+
+    def services(self) -> list[model.Service]:
+        """Return the compute services of all hosts."""
+
+    def servers(self, host: str) -> list[model.Server]:
+        """Return the servers on a host, soft-deleted ones included."""
+
+    def server(self, server_id: str) -> model.Server:
+        """Return a server, with status DELETED where there is none."""
+
+    def migrations(
+        self, host: str, changed_since: datetime.datetime | None = None
+    ) -> list[model.Migration]:
+        """Return records from and to a host: changed ones, or the newest."""
+
+    def unconfirmed(self, host: str) -> list[model.Migration]:
+        """Return records from a host that await a confirmation."""
+
+    def consumers(self, host: str) -> frozenset[str]:
+        """Return the ids of who holds allocations on a host."""
+
+    def failure(self, record: model.Migration) -> str:
+        """Return why a move failed, '' where Nova does not say."""
+
+    def live_migrate(self, server_id: str) -> None:
+        """Ask for a live migration to where the scheduler wants it."""
+
+    def cold_migrate(self, server_id: str) -> None:
+        """Ask for a cold migration to where the scheduler wants it."""
+
+    def confirm(self, server_id: str) -> None:
+        """Confirm a cold migration."""
+
+
+class Clock(ty.Protocol):
+    """Seconds that only grow, and a way to let them pass."""
+
+    def now(self) -> float:
+        """Return seconds since some moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+
+
+class Reporter(ty.Protocol):
+    """Somebody who is told how it goes. Never asked anything."""
+
+    def decided(self, host: str, decision: decision.Decision) -> None:
+        """Take note of a decision for a host."""
+
+    def trouble(self, host: str, text: str) -> None:
+        """Take note that the cloud does not answer as it should."""
+
+    def ended(self, host: str, decision: decision.Decision | None) -> None:
+        """Take note that a host's drain has ended."""
+
+
+class Interrupt(ty.Protocol):
+    """Whether the user has asked to stop."""
+
+    @property
+    def requested(self) -> bool:
+        """Nothing new is to be started."""

@@ -1,0 +1,61 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Ctrl-C, once and twice."""
+
+import collections.abc
+import contextlib
+import os
+import signal
+import types
+
+from osc_hostmaint.i18n import _
+
+FIRST = _(
+    '\nInterrupted: nothing new is started; waiting for the moves in flight. '
+    'Press Ctrl-C again to stop at once.\n'
+)
+SECOND = _(
+    '\nStopped: the moves in flight go on in Nova. Run the same command again '
+    'to take them up.\n'
+)
+
+
+class Interrupt:
+    """Turns the first Ctrl-C into a wish and the second into an exception."""
+
+    def __init__(self, stderr: int | None = None):
+        """:param stderr: file descriptor to tell the user; None: nobody."""
+        self.requested = False
+        self._stderr = stderr
+
+    def _handle(self, number: int, frame: types.FrameType | None) -> None:
+        if self.requested:
+            self._say(SECOND)
+            raise KeyboardInterrupt
+        self.requested = True
+        self._say(FIRST)
+
+    def _say(self, text: str) -> None:
+        # Not through the stream: it may be in the middle of a write.
+        if self._stderr is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._stderr, text.encode())
+
+    @contextlib.contextmanager
+    def watching(self) -> collections.abc.Iterator[None]:
+        """Handle Ctrl-C meanwhile; main thread only."""
+        before = signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

@@ -1,0 +1,120 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The mark: our text in a compute service's disabled reason.
+
+It is the only state this package writes::
+
+    maintenance since 2026-11-20T23:31:07Z by alice: kernel update CHG0042
+"""
+
+import dataclasses
+import datetime
+import re
+import typing as ty
+import urllib.parse
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.i18n import _
+
+#: Nova's limit (``disabled_reason``, PUT /os-services/{id}), in characters.
+MAX_LENGTH = 255
+
+#: Nova writes this in front of its own reasons, and enables such a host by
+#: itself again (nova.virt.libvirt.driver: DISABLE_PREFIX).
+NOVA_PREFIX = 'AUTO:'
+
+_TIME = '%Y-%m-%dT%H:%M:%SZ'
+_MARK = re.compile(
+    r'maintenance since (?P<since>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'
+    r' by (?P<by>[^:]+)(?:: (?P<reason>.+))?'
+)
+# The user's name ends at the first colon, so its own colons are encoded.
+_QUOTED = {ord(c): f'%{ord(c):02X}' for c in '%:'}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mark:
+    """Since when, by whom and why a host is in maintenance."""
+
+    #: UTC, whole seconds.
+    since: datetime.datetime
+    #: The user's name.
+    by: str
+    #: What the operator said; may be empty.
+    reason: str = ''
+
+    def __str__(self) -> str:
+        by = self.by.translate(_QUOTED)
+        head = f'maintenance since {iso(self.since)} by {by}'
+        return f'{head}: {self.reason}' if self.reason else head
+
+
+def iso(time: datetime.datetime) -> str:
+    """Return a time as this package shows it: ISO 8601, UTC, seconds."""
+    return time.astimezone(datetime.UTC).strftime(_TIME)
+
+
+def write(mark: Mark) -> str:
+    """Return the disabled reason for a mark.
+
+    :raises InvalidMark: it would not fit, or would not read back the same.
+        A reason is never cut: the end may be the change's number.
+    """
+    text = str(mark)
+    if len(text) > MAX_LENGTH:
+        raise exceptions.InvalidMark(
+            _(
+                'The reason is too long by %(over)d characters: Nova keeps '
+                '%(max)d in all, of which %(head)d are taken by the time and '
+                'the user. Shorten --reason.'
+            )
+            % {
+                'over': len(text) - MAX_LENGTH,
+                'max': MAX_LENGTH,
+                'head': len(text) - len(mark.reason),
+            }
+        )
+    if parse(text) != mark:
+        raise exceptions.InvalidMark(
+            _(
+                'The reason must be one line of printable characters, '
+                'without blanks at either end: %r'
+            )
+            % mark.reason
+        )
+    return text
+
+
+def parse(disabled_reason: str | None) -> Mark | None:
+    """Return the mark in a disabled reason, None where it is not ours."""
+    match = _MARK.fullmatch(disabled_reason or '')
+    if match is None or not match.string.isprintable():
+        return None
+    groups: dict[str, ty.Any] = match.groupdict(default='')
+    try:
+        since = datetime.datetime.fromisoformat(groups['since'])
+    except ValueError:
+        return None
+    reason = groups['reason']
+    if reason != reason.strip():
+        return None
+    return Mark(
+        since=since,
+        by=urllib.parse.unquote(groups['by']),
+        reason=reason,
+    )
+
+
+def is_novas(disabled_reason: str | None) -> bool:
+    """Tell whether Nova itself disabled the host, for the time being."""
+    return (disabled_reason or '').startswith(NOVA_PREFIX)

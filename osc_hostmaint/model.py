@@ -1,0 +1,191 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What there is: hosts, servers, migrations, as one look at the cloud shows.
+
+Frozen values without behaviour that needs I/O. Times of the cloud are
+datetimes in UTC; times of this process (``seen_at``) are seconds of the
+engine's monotonic clock.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+import enum
+
+from osc_hostmaint import mark
+
+
+class Mode(enum.StrEnum):
+    """Who keeps a host out of service."""
+
+    #: The compute service is enabled.
+    OPERATIONAL = 'operational'
+    #: Disabled, with our mark.
+    MAINTENANCE = 'maintenance'
+    #: Disabled by somebody else, or by Nova itself.
+    DISABLED = 'disabled'
+
+
+class Move(enum.StrEnum):
+    """A way to take one server off a host."""
+
+    LIVE = 'live migration'
+    COLD = 'cold migration'
+
+
+class MigrationType(enum.StrEnum):
+    """Nova's ``migration_type`` (GET /os-migrations)."""
+
+    LIVE = 'live-migration'
+    COLD = 'migration'
+    RESIZE = 'resize'
+    EVACUATION = 'evacuation'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Service:
+    """A nova-compute service (GET /os-services)."""
+
+    id: str
+    host: str
+    zone: str
+    #: Heartbeats arrive, and nobody forced it down.
+    up: bool
+    enabled: bool
+    disabled_reason: str | None = None
+    forced_down: bool = False
+
+    @property
+    def mark(self) -> mark.Mark | None:
+        """Our mark, None on a host that is not in maintenance."""
+        return None if self.enabled else mark.parse(self.disabled_reason)
+
+    @property
+    def mode(self) -> Mode:
+        """Who keeps the host out of service."""
+        if self.enabled:
+            return Mode.OPERATIONAL
+        return Mode.MAINTENANCE if self.mark else Mode.DISABLED
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    """A server, as one answer of Nova showed it."""
+
+    id: str
+    name: str
+    #: The API's status (ACTIVE, SHUTOFF, MIGRATING ...), DELETED for a
+    #: server that Nova no longer knows.
+    status: str
+    #: The state below the status (active, stopped, paused ...), which a move
+    #: in flight does not hide.
+    vm_state: str
+    task_state: str | None
+    #: None where it is on no host (shelved and offloaded, deleted).
+    host: str | None
+    #: Fixed addresses, sorted.
+    addresses: tuple[str, ...] = ()
+    #: Of its flavor, in MiB.
+    memory_mb: int = 0
+    seen_at: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Migration:
+    """A migration record (GET /os-migrations)."""
+
+    id: int
+    uuid: str
+    server_id: str
+    type: str
+    status: str
+    source: str
+    #: None until the scheduler has picked it.
+    dest: str | None
+    created_at: datetime.datetime
+    updated_at: datetime.datetime | None = None
+    #: When this status was first seen.
+    seen_at: float = 0.0
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """The server has left, its disk has not."""
+        return self.status == 'finished'
+
+    @property
+    def ended_well(self) -> bool:
+        """The server has left the source."""
+        return self.status in ('completed', 'confirmed', 'done')
+
+    @property
+    def ended_badly(self) -> bool:
+        """The server is, mostly, back on the source."""
+        return self.status in ('error', 'failed', 'cancelled', 'reverted')
+
+    @property
+    def in_flight(self) -> bool:
+        """Nova is at it. A status we don't know counts as that."""
+        return not (
+            self.awaits_confirmation or self.ended_well or self.ended_badly
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observation:
+    """What is known of one host at one moment; the input of deciding.
+
+    Every part carries when it was looked at, because not every look looks
+    at everything (a tick costs at most two list requests).
+    """
+
+    host: str
+    service: Service
+    #: Servers that the latest list for this host showed, by id.
+    servers: collections.abc.Mapping[str, Server]
+    servers_at: float
+    service_at: float = 0.0
+    #: Servers looked at one by one, by id, wherever they are now.
+    visited: collections.abc.Mapping[str, Server] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Records with this host as source or destination, by id.
+    migrations: collections.abc.Mapping[int, Migration] = dataclasses.field(
+        default_factory=dict
+    )
+    migrations_at: float = 0.0
+    #: Consumers with an allocation on the host; None: not looked at yet.
+    consumers: frozenset[str] | None = None
+    consumers_at: float = 0.0
+    #: Why a move failed, in Nova's words, by the record's id; '' where Nova
+    #: keeps no reason.
+    failures: collections.abc.Mapping[int, str] = dataclasses.field(
+        default_factory=dict
+    )
+
+    def latest(self, server_id: str) -> Server | None:
+        """Return the newest view of a server, None if none is left.
+
+        A server that a newer list for the host does not show has left it,
+        or is deleted: nothing is known of it until it is visited.
+        """
+        listed = self.servers.get(server_id)
+        visited = self.visited.get(server_id)
+        if listed and visited:
+            return max(listed, visited, key=lambda s: s.seen_at)
+        if listed:
+            return listed
+        if visited and visited.seen_at >= self.servers_at:
+            return visited
+        if visited and visited.host != self.host:
+            return visited
+        return None

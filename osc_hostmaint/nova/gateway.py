@@ -1,0 +1,264 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Questions and requests to Nova and Placement.
+
+Each method is one question; how it is put, and at which microversion, is
+nobody else's business. See https://docs.openstack.org/api-ref/compute/ and
+https://docs.openstack.org/api-ref/placement/.
+"""
+
+import datetime
+import functools
+
+from keystoneauth1.identity import base as identity
+from openstack import connection
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import errors
+from osc_hostmaint.nova import records
+from osc_hostmaint.nova import transport
+
+#: The microversion everything is asked at, and the least that will do:
+#: 2.59 lists migrations with their uuid and `changes-since` (Nova 17,
+#: Queens). 2.84 tells why a move failed. Up to 2.87 the list of hypervisors
+#: costs no RPC per host.
+WANTED = '2.87'
+NEEDED = '2.59'
+#: Allocations of a resource provider, as an object (Placement of Ocata).
+PLACEMENT = '1.6'
+
+_MOVE_ACTIONS = frozenset({'live-migration', 'migrate'})
+
+
+class Gateway:
+    """Nova and Placement behind an openstacksdk connection."""
+
+    def __init__(self, conn: connection.Connection):
+        self._conn = conn
+
+    @functools.cached_property
+    def _nova(self) -> transport.Transport:
+        with errors.translated(_('Looking for Nova')):
+            return transport.Transport(self._conn.compute, 'Nova')
+
+    @functools.cached_property
+    def _placement(self) -> transport.Transport:
+        with errors.translated(_('Looking for Placement')):
+            return transport.Transport(self._conn.placement, 'Placement')
+
+    @functools.cached_property
+    def _version(self) -> str:
+        return self._nova.microversion(WANTED, NEEDED, _('Host maintenance'))
+
+    def user_name(self) -> str:
+        """Return the name of who we are, or the id, or 'unknown'."""
+        session = self._conn.session
+        if not isinstance(session.auth, identity.BaseIdentityPlugin):
+            # Not Keystone's word (auth types none and admin_token).
+            return 'unknown'
+        with errors.translated(_('Asking Keystone who we are')):
+            access = session.auth.get_access(session)
+        return access.username or access.user_id or 'unknown'
+
+    def now(self) -> datetime.datetime:
+        """Return Nova's time as of its latest answer, in UTC.
+
+        Times are compared with Nova's records, so the clock of the machine
+        we run on must not matter.
+        """
+        return datetime.datetime.now(datetime.UTC) + self._nova.skew
+
+    def services(self) -> list[model.Service]:
+        """Return the compute services of all hosts.
+
+        :raises NotPermitted: without a role that may list services; by
+            default that is also who may do everything else here.
+        """
+        data = self._nova.get(
+            '/os-services', self._version, {'binary': 'nova-compute'}
+        )
+        # Of a cell that does not answer only names are known (>= 2.69).
+        return [records.service(s) for s in data['services'] if 'id' in s]
+
+    def disable(self, service: model.Service, reason: str) -> model.Service:
+        """Disable a compute service and return it as it is then."""
+        return self._update(
+            service, {'status': 'disabled', 'disabled_reason': reason}
+        )
+
+    def enable(self, service: model.Service) -> model.Service:
+        """Enable a compute service and return it as it is then."""
+        return self._update(service, {'status': 'enabled'})
+
+    def _update(
+        self, service: model.Service, body: dict[str, str]
+    ) -> model.Service:
+        data = self._nova.put(
+            f'/os-services/{service.id}', self._version, body
+        )
+        return records.service(data['service'])
+
+    def servers(self, host: str) -> list[model.Server]:
+        """Return the servers on a host, soft-deleted ones included.
+
+        :raises NotPermitted: Nova ignored the filter, as it does without a
+            word for users who may not use it; an empty list would prove
+            nothing then.
+        """
+        found = self._nova.pages(
+            '/servers/detail',
+            'servers',
+            self._version,
+            {'all_tenants': 'True', 'host': host, 'soft_deleted': 'True'},
+        )
+        servers = [records.server(s) for s in found]
+        if any(s.host != host for s in servers):
+            raise exceptions.NotPermitted(
+                _(
+                    'Nova does not let this user list the servers of one '
+                    'host: ask for a role that the policy '
+                    'os_compute_api:servers:allow_all_filters allows'
+                )
+            )
+        return servers
+
+    def server_count(self, host: str) -> int:
+        """Return how many servers are on a host."""
+        found = self._nova.pages(
+            '/servers',
+            'servers',
+            self._version,
+            {'all_tenants': 'True', 'host': host, 'soft_deleted': 'True'},
+        )
+        return sum(1 for _server in found)
+
+    def server(self, server_id: str) -> model.Server:
+        """Return a server, with status DELETED where there is none."""
+        try:
+            data = self._nova.get(f'/servers/{server_id}', self._version)
+        except exceptions.NotFound:
+            return records.deleted(server_id)
+        return records.server(data['server'])
+
+    def migrations(
+        self, host: str, changed_since: datetime.datetime | None = None
+    ) -> list[model.Migration]:
+        """Return records with a host as source or destination.
+
+        :param changed_since: only those updated since then; Nova leaves out
+            records that were never updated. None: the newest page of all,
+            1,000 where Nova's ``max_limit`` is not changed.
+        """
+        if changed_since is None:
+            data = self._nova.get(
+                '/os-migrations', self._version, {'host': host}
+            )
+            return [records.migration(m) for m in data['migrations']]
+        return self._migrations(
+            {'host': host, 'changes-since': changed_since.isoformat()}
+        )
+
+    def unconfirmed(self, host: str) -> list[model.Migration]:
+        """Return records from a host whose move awaits a confirmation."""
+        return self._migrations({'source_compute': host, 'status': 'finished'})
+
+    def _migrations(self, params: transport.Params) -> list[model.Migration]:
+        found = self._nova.pages(
+            '/os-migrations', 'migrations', self._version, params
+        )
+        return [records.migration(m) for m in found]
+
+    def failure(self, record: model.Migration) -> str:
+        """Return why a move failed, '' where Nova does not say.
+
+        Only the events of the server's newest move tell (>= 2.84), not the
+        record, and of a live migration rolled back nothing does.
+        """
+        url = f'/servers/{record.server_id}/os-instance-actions'
+        try:
+            actions = self._nova.get(url, self._version)['instanceActions']
+            moves = [a for a in actions if a['action'] in _MOVE_ACTIONS]
+            if not moves:
+                return ''
+            newest = max(moves, key=lambda a: str(a['start_time']))
+            data = self._nova.get(
+                f'{url}/{newest["request_id"]}', self._version
+            )
+        except (exceptions.NotFound, exceptions.NotPermitted):
+            return ''
+        details = [
+            event.get('details')
+            for event in data['instanceAction'].get('events') or []
+            if event.get('result') == 'Error'
+        ]
+        return next(filter(None, details), '')
+
+    def live_migrate(self, server_id: str) -> None:
+        """Ask for a live migration to where the scheduler wants it.
+
+        The checks come after the answer (>= 2.34); disks are copied where
+        they are not shared (`auto`, >= 2.25).
+        """
+        self._act(
+            server_id,
+            {'os-migrateLive': {'host': None, 'block_migration': 'auto'}},
+        )
+
+    def cold_migrate(self, server_id: str) -> None:
+        """Ask for a cold migration to where the scheduler wants it."""
+        self._act(server_id, {'migrate': None})
+
+    def confirm(self, server_id: str) -> None:
+        """Confirm a cold migration: give up the disk on the source."""
+        self._act(server_id, {'confirmResize': None})
+
+    def _act(self, server_id: str, body: dict[str, object]) -> None:
+        self._nova.post(f'/servers/{server_id}/action', self._version, body)
+
+    def consumers(self, host: str) -> frozenset[str]:
+        """Return who holds allocations on a host's resource providers.
+
+        Servers, and migrations, which hold the source's share during a move.
+        """
+        found: set[str] = set()
+        for provider in self._hypervisors.get(host, {}):
+            data = self._placement.get(
+                f'/resource_providers/{provider}/allocations',
+                PLACEMENT,
+            )
+            found.update(data['allocations'])
+        return frozenset(found)
+
+    def hypervisor_hosts(self) -> dict[str, str]:
+        """Return the host of each hypervisor, by hypervisor hostname."""
+        return {
+            name: host
+            for host, nodes in self._hypervisors.items()
+            for name in nodes.values()
+        }
+
+    @functools.cached_property
+    def _hypervisors(self) -> dict[str, dict[str, str]]:
+        """Each host's hypervisor hostnames, by resource provider.
+
+        From 2.53 on a hypervisor's id is its resource provider's.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for node in self._nova.pages(
+            '/os-hypervisors/detail', 'hypervisors', self._version, {}
+        ):
+            nodes = found.setdefault(node['service']['host'], {})
+            nodes[node['id']] = node['hypervisor_hostname']
+        return found

@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Nova's JSON, read into the model."""
+
+import datetime
+import typing as ty
+
+from osc_hostmaint import model
+
+Json = dict[str, ty.Any]
+
+
+def service(data: Json) -> model.Service:
+    """Read an entry of GET /os-services (>= 2.53: ``id`` is a UUID)."""
+    return model.Service(
+        id=data['id'],
+        host=data['host'],
+        zone=data['zone'],
+        up=data['state'] == 'up',
+        enabled=data['status'] == 'enabled',
+        disabled_reason=data['disabled_reason'],
+        forced_down=data['forced_down'],
+    )
+
+
+def server(data: Json) -> model.Server:
+    """Read a server's details (>= 2.47: the flavor is embedded)."""
+    return model.Server(
+        id=data['id'],
+        name=data.get('name', ''),
+        status=data['status'],
+        # A server in a cell that does not answer has only id and status
+        # (>= 2.69).
+        vm_state=data.get('OS-EXT-STS:vm_state') or '',
+        task_state=data.get('OS-EXT-STS:task_state'),
+        host=data.get('OS-EXT-SRV-ATTR:host') or None,
+        addresses=tuple(
+            sorted(
+                address['addr']
+                for network in data.get('addresses', {}).values()
+                for address in network
+                if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'
+            )
+        ),
+        memory_mb=data.get('flavor', {}).get('ram', 0),
+    )
+
+
+def deleted(server_id: str) -> model.Server:
+    """Return what stands for a server that Nova does not know."""
+    return model.Server(
+        id=server_id,
+        name='',
+        status='DELETED',
+        vm_state='deleted',
+        task_state=None,
+        host=None,
+    )
+
+
+def migration(data: Json) -> model.Migration:
+    """Read an entry of GET /os-migrations (>= 2.59: with ``uuid``)."""
+    updated_at = data.get('updated_at')
+    return model.Migration(
+        id=data['id'],
+        uuid=data['uuid'],
+        server_id=data['instance_uuid'],
+        type=data['migration_type'],
+        status=data['status'],
+        source=data['source_compute'],
+        dest=data['dest_compute'],
+        created_at=_utc(data['created_at']),
+        updated_at=_utc(updated_at) if updated_at else None,
+    )
+
+
+def _utc(text: str) -> datetime.datetime:
+    """Read a time of Nova's, which is UTC even where it does not say so."""
+    time = datetime.datetime.fromisoformat(text)
+    return time.replace(tzinfo=time.tzinfo or datetime.UTC)

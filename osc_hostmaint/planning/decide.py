@@ -1,0 +1,317 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What to do now with one host: a pure function of what was observed."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import leftover
+from osc_hostmaint.planning import look
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import pace
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import tracks
+from osc_hostmaint.planning import window
+
+_KINDS = {
+    model.Move.LIVE: memories.Kind.LIVE_MIGRATE,
+    model.Move.COLD: memories.Kind.COLD_MIGRATE,
+}
+
+
+def decide(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+    now: float,
+) -> decisions.Decision:
+    """Return what to do now, what to report and what to look at next.
+
+    :param seen: one host, as just observed.
+    :param policy: what the operator asked for.
+    :param memory: what the decision before this one handed on.
+    :param now: seconds of the clock that stamped the observation.
+    """
+    memory = tracks.take_in(seen, memory, now)
+    policy, trouble = _halted(seen, policy, memory, now)
+    stands = _stands(seen, policy, memory, now)
+    memory = tracks.keep_up(seen, memory, stands, now)
+    actions, memory, filling = _actions(seen, policy, memory, stands, now)
+    open_ = any(s.phase not in standing.FINAL for s in stands.values())
+    strangers = tracks.strangers(seen, memory)
+    arriving = [
+        r
+        for r in seen.migrations.values()
+        if r.dest == seen.host and r.source != seen.host and r.in_flight
+    ]
+    must_close = not (open_ or strangers or arriving)
+    checking = look.closing(seen, memory, stands, policy)
+    left = leftover.find(seen)
+    memory = _time_leftovers(memory, must_close and bool(left), now)
+    waiting = leftover.waits(seen, left, memory, now)
+    done = bool(policy.abandon) or not (not must_close or checking or waiting)
+    rows = [
+        _row(seen.host, memory.tracks[server_id], stand, now)
+        for server_id, stand in stands.items()
+    ]
+    if done and must_close:
+        rows += leftover.rows(seen, left)
+    visit = strangers
+    if must_close:
+        visit |= leftover.to_visit(seen, left, now)
+    return decisions.Decision(
+        actions=actions,
+        rows=tuple(rows),
+        inquiry=look.next_look(
+            seen,
+            stands,
+            now,
+            must_close=must_close,
+            visit=visit,
+            policy=policy,
+            memory=memory,
+        ),
+        memory=memory,
+        done=done,
+        trouble=trouble,
+        waiting_for='' if open_ else _waiting_for(arriving, left),
+        interval=max(pace.CLOSING, policy.settled_from - now)
+        if must_close and not left
+        else _interval(memory, stands, filling, now),
+    )
+
+
+def _halted(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+    now: float,
+) -> tuple[policies.Policy, str]:
+    """Stop where the host itself does not let moves go on."""
+    host, since = seen.host, memory.down_since
+    if seen.service.enabled:
+        trouble = (
+            f'{host} was put back into service by somebody else: put it '
+            f'into maintenance again (openstack host maintenance set {host}) '
+            'and drain again'
+        )
+        stop = policy.stop or trouble
+        return dataclasses.replace(policy, stop=stop), trouble
+    if since is not None and now - since >= tracks.DOWN_GRACE_SECONDS:
+        reason = (
+            f'the compute service on {host} is down, and nothing can be '
+            'moved off it: start nova-compute there and drain again'
+        )
+        return dataclasses.replace(policy, stop=reason, abandon=reason), ''
+    return policy, ''
+
+
+def _stands(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+    now: float,
+) -> dict[str, standing.Standing]:
+    mark = seen.service.mark
+    records = tracks.records(seen, memory)
+    stands = {}
+    for server_id, track in memory.tracks.items():
+        case = standing.Case(
+            server_id=server_id,
+            track=track,
+            seen=seen,
+            records=records.get(server_id, ()),
+            policy=policy,
+            since=mark.since if mark else None,
+            now=now,
+        )
+        stands[server_id] = _stopped(standing.stand(case), policy)
+    return stands
+
+
+def _stopped(
+    stand: standing.Standing, policy: policies.Policy
+) -> standing.Standing:
+    """Make final what is not to be started or awaited any more."""
+    phases = standing.Phase
+    if stand.phase in standing.FINAL:
+        return stand
+    idle = stand.phase in (phases.WAITING, phases.BUSY) or (
+        stand.phase is phases.SETTLING and stand.reason
+    )
+    if policy.stop and idle:
+        tried = stand.reason and stand.phase is not phases.BUSY
+        return dataclasses.replace(
+            stand,
+            phase=phases.FAILED if tried else phases.BLOCKED,
+            reason='; '.join(filter(None, [stand.reason, policy.stop])),
+        )
+    if policy.abandon:
+        unconfirmed = stand.phase is phases.CONFIRM
+        what = (
+            'it has left, but is not confirmed'
+            if unconfirmed
+            else 'its move is under way in Nova'
+        )
+        return dataclasses.replace(
+            stand, phase=phases.FAILED, reason=f'{what}; {policy.abandon}'
+        )
+    return stand
+
+
+def _actions(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+    now: float,
+) -> tuple[tuple[memories.Action, ...], memories.Memory, bool]:
+    """Return what to ask for, and whether the source may have room left."""
+    under_way = _under_way(seen, memory, stands)
+    slots = window.learn_slots(memory.slots, under_way)
+    memory = dataclasses.replace(memory, slots=slots)
+    ready = {
+        server_id: stand
+        for server_id, stand in stands.items()
+        if memory.tracks[server_id].not_before <= now
+    }
+    actions = [
+        memories.Action(memories.Kind.CONFIRM, server_id)
+        for server_id, stand in ready.items()
+        if stand.phase is standing.Phase.CONFIRM
+    ]
+    live = _largest_first(memory, ready, model.Move.LIVE)
+    cold = _largest_first(memory, ready, model.Move.COLD)
+    lives, colds = window.share(
+        under_way, slots, policy.parallel, len(live), len(cold)
+    )
+    for move, ids in (
+        (model.Move.LIVE, live[:lives]),
+        (model.Move.COLD, cold[:colds]),
+    ):
+        actions += [memories.Action(_KINDS[move], i) for i in ids]
+    filling = len(live) > lives and not (
+        under_way.queued or (slots and under_way.live + lives > slots)
+    )
+    return tuple(actions), memory, filling or bool(colds)
+
+
+def _under_way(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+) -> window.InFlight:
+    asked = cold = 0
+    for server_id, stand in stands.items():
+        if stand.phase is not standing.Phase.MOVING:
+            continue
+        if stand.record is None:
+            if memory.tracks[server_id].move is model.Move.COLD:
+                cold += 1
+            else:
+                asked += 1
+        elif (
+            stand.record.in_flight
+            and stand.record.type != model.MigrationType.LIVE
+        ):
+            cold += 1
+    live = [
+        r
+        for r in seen.migrations.values()
+        if r.source == seen.host
+        and r.in_flight
+        and r.type == model.MigrationType.LIVE
+    ]
+    return window.count(live, asked, cold)
+
+
+def _largest_first(
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+    move: model.Move,
+) -> list[str]:
+    """What can't fit shows early, and the tail is short."""
+    ids = [
+        server_id
+        for server_id, stand in stands.items()
+        if stand.phase is standing.Phase.WAITING and stand.move is move
+    ]
+    return sorted(ids, key=lambda i: (-memory.tracks[i].before.memory_mb, i))
+
+
+def _time_leftovers(
+    memory: memories.Memory, only_they_are_left: bool, now: float
+) -> memories.Memory:
+    since = memory.leftover_since if only_they_are_left else None
+    if only_they_are_left and since is None:
+        since = now
+    return dataclasses.replace(memory, leftover_since=since)
+
+
+def _row(
+    host: str,
+    track: memories.Track,
+    stand: standing.Standing,
+    now: float,
+) -> decisions.Row:
+    before = track.before
+    end = now if track.ended_at is None else track.ended_at
+    move = track.move or stand.move
+    return decisions.Row(
+        server_id=before.id,
+        name=before.name,
+        host=host,
+        status=before.status,
+        move=str(move) if move else '',
+        destination=stand.destination or '',
+        phase=stand.phase,
+        reason=stand.reason,
+        attempts=track.attempts,
+        seconds=None if track.began_at is None else end - track.began_at,
+    )
+
+
+def _waiting_for(
+    arriving: collections.abc.Sequence[model.Migration],
+    left: collections.abc.Collection[str],
+) -> str:
+    if arriving:
+        servers = ', '.join(sorted(r.server_id for r in arriving))
+        return f'servers that were on their way here: {servers}'
+    if left:
+        return f'allocations in Placement: {", ".join(sorted(left))}'
+    return ''
+
+
+def _interval(
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+    filling: bool,
+    now: float,
+) -> float:
+    ages = [
+        now - began
+        for server_id, stand in stands.items()
+        if stand.phase is standing.Phase.MOVING
+        and (began := memory.tracks[server_id].began_at) is not None
+    ]
+    settling = any(
+        s.visit or s.explain or s.phase is standing.Phase.CONFIRM
+        for s in stands.values()
+    )
+    return pace.interval(
+        ages=ages, ends=memory.ends, filling=filling, settling=settling
+    )

@@ -1,0 +1,101 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What was decided: actions, a row per server, what to look at next."""
+
+import dataclasses
+import enum
+
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import standing
+
+
+class Result(enum.StrEnum):
+    """What became of one server."""
+
+    MOVED = 'moved'
+    BLOCKED = 'blocked'
+    FAILED = 'failed'
+    GONE = 'gone'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """What is reported of one server."""
+
+    server_id: str
+    name: str
+    host: str
+    #: The status it had before its move.
+    status: str
+    move: str
+    destination: str
+    phase: standing.Phase
+    reason: str
+    attempts: int
+    #: From the first request to its end; None where no move began.
+    seconds: float | None
+
+    @property
+    def result(self) -> Result | None:
+        """What became of it, None while that is open."""
+        if self.phase in standing.FINAL:
+            return Result(self.phase.value)
+        return None
+
+    @property
+    def left(self) -> bool:
+        """Something of it is still on the host, or went wrong."""
+        return self.result not in (Result.MOVED, Result.GONE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What the next observation must look at, beside the records."""
+
+    #: The list of servers on the host.
+    servers: bool = False
+    #: The compute services' states.
+    services: bool = False
+    #: Who holds allocations on the host.
+    consumers: bool = False
+    #: Servers to be looked at one by one.
+    visit: frozenset[str] = frozenset()
+    #: Records to be asked why they failed.
+    explain: frozenset[int] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """All that follows from one observation."""
+
+    actions: tuple[memories.Action, ...]
+    rows: tuple[Row, ...]
+    inquiry: Inquiry
+    memory: memories.Memory
+    #: Nothing more will happen.
+    done: bool
+    #: Why the host can't be drained at all any more; '' where it can.
+    trouble: str = ''
+    #: What is waited for beside servers: a line for people.
+    waiting_for: str = ''
+    #: Seconds until the next look.
+    interval: float = 0.0
+
+    @property
+    def drained(self) -> bool:
+        """Nothing of any server is left on the host."""
+        return (
+            self.done
+            and not self.trouble
+            and not any(row.left for row in self.rows)
+        )

@@ -1,0 +1,113 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Allocations on the host that no server or migration there explains.
+
+Mostly they belong to a server that is still being scheduled to the host, or
+vanish a moment after a move. What stays is reported, with a way to clean up.
+"""
+
+import collections.abc
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import verdicts
+
+#: How long Nova may take to tidy up after a move.
+PATIENCE_SECONDS = 30.0
+#: A server on its way to the host is looked at this often.
+REVISIT_SECONDS = 3.0
+
+
+def find(seen: model.Observation) -> frozenset[str]:
+    """Return the consumers on the host that nothing there explains.
+
+    A consumer is a server, or a migration that holds the source's share.
+    """
+    explained = set(seen.servers) | {
+        r.uuid
+        for r in seen.migrations.values()
+        if r.source == seen.host and (r.in_flight or r.awaits_confirmation)
+    }
+    return frozenset((seen.consumers or frozenset()) - explained)
+
+
+def to_visit(
+    seen: model.Observation,
+    left: collections.abc.Iterable[str],
+    now: float,
+) -> frozenset[str]:
+    """Return the consumers to be looked at as servers."""
+    return frozenset(
+        consumer
+        for consumer in left
+        if (view := seen.visited.get(consumer)) is None
+        or (_coming(seen, view) and now - view.seen_at >= REVISIT_SECONDS)
+    )
+
+
+def waits(
+    seen: model.Observation,
+    left: collections.abc.Collection[str],
+    memory: memories.Memory,
+    now: float,
+) -> bool:
+    """Tell whether it is too early to call the leftovers leftovers."""
+    if not left:
+        return False
+    views = [seen.visited.get(consumer) for consumer in left]
+    if any(view is None or _coming(seen, view) for view in views):
+        return True
+    since = memory.leftover_since
+    return since is None or now - since < PATIENCE_SECONDS
+
+
+def _coming(seen: model.Observation, view: model.Server) -> bool:
+    return (
+        view.status == 'BUILD'
+        or view.status in verdicts.MOVING_STATUSES
+        or view.host == seen.host
+    )
+
+
+def rows(
+    seen: model.Observation, left: collections.abc.Iterable[str]
+) -> list[decisions.Row]:
+    """Return a row for each leftover."""
+    return [_row(seen, consumer) for consumer in sorted(left)]
+
+
+def _row(seen: model.Observation, consumer: str) -> decisions.Row:
+    view = seen.visited.get(consumer)
+    known = view is not None and view.status != 'DELETED'
+    owner = (
+        f'it is on {view.host}'
+        if view and known
+        else 'Nova knows no server of this id: it was deleted, or this is a '
+        'migration'
+    )
+    return decisions.Row(
+        server_id=consumer,
+        name=view.name if view else '',
+        host=seen.host,
+        status=view.status if view and known else '',
+        move='',
+        destination=(view.host or '') if view and known else '',
+        phase=standing.Phase.BLOCKED,
+        reason=f'Placement still holds an allocation of it on {seen.host}, '
+        f'although {owner}: look (openstack resource provider allocation '
+        f'show {consumer}) and clean up (nova-manage placement audit)',
+        attempts=0,
+        seconds=None,
+    )

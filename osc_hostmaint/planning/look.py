@@ -1,0 +1,109 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the next observation must look at.
+
+Every look costs Nova something. Records are listed at every tick; beside
+them at most one list is asked for, and servers are looked at one by one only
+when something has become of them.
+"""
+
+import collections.abc
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+
+#: Now and then, in case something happened that leaves no record.
+SERVERS_SECONDS = 30.0
+SERVICE_SECONDS = 30.0
+#: While only leftovers are waited for.
+QUIET_SECONDS = 5.0
+
+Stands = collections.abc.Mapping[str, standing.Standing]
+
+
+def closing(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: Stands,
+    policy: policies.Policy,
+) -> bool:
+    """Tell whether the last checks are still to be made.
+
+    "Empty" counts only if the servers were listed after the last thing that
+    happened, and the allocations after that: what is still being scheduled
+    to the host holds an allocation before any list shows it.
+    """
+    return not (
+        seen.servers_at >= _last_event(memory, stands)
+        and seen.servers_at >= policy.settled_from
+        and seen.consumers is not None
+        and seen.consumers_at >= seen.servers_at
+    )
+
+
+def _last_event(memory: memories.Memory, stands: Stands) -> float:
+    times = [s.record.seen_at for s in stands.values() if s.record]
+    for track in memory.tracks.values():
+        times += [track.asked_at or 0.0, track.confirmed_at or 0.0]
+    return max(times, default=0.0)
+
+
+def next_look(
+    seen: model.Observation,
+    stands: Stands,
+    now: float,
+    *,
+    must_close: bool,
+    visit: frozenset[str],
+    policy: policies.Policy,
+    memory: memories.Memory,
+) -> decisions.Inquiry:
+    """Return what to look at next.
+
+    :param must_close: nothing is open; only the last checks are left.
+    :param visit: servers to be looked at for reasons of their own.
+    """
+    visit |= {i for i, s in stands.items() if s.visit}
+    explain = frozenset(
+        s.record.id for s in stands.values() if s.explain and s.record
+    )
+    service_age = now - seen.service_at
+    servers_age = now - seen.servers_at
+    servers = servers_age >= SERVERS_SECONDS
+    consumers = False
+    if must_close:
+        event = max(_last_event(memory, stands), policy.settled_from)
+        servers = servers or seen.servers_at < event
+        consumers = not servers and (
+            seen.consumers is None or seen.consumers_at < seen.servers_at
+        )
+        if not servers and not consumers:
+            servers = servers_age >= QUIET_SECONDS
+            consumers = not servers
+        if now + QUIET_SECONDS < policy.settled_from:
+            servers = consumers = False
+    elif any(s.phase is standing.Phase.BUSY for s in stands.values()):
+        servers = True
+    services = service_age >= SERVICE_SECONDS and (
+        not servers or service_age >= 2 * SERVICE_SECONDS
+    )
+    return decisions.Inquiry(
+        servers=servers and not services,
+        services=services,
+        consumers=consumers,
+        visit=visit,
+        explain=explain,
+    )

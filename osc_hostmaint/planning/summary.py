@@ -1,0 +1,70 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is to be told of one host at a glance."""
+
+import collections
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Summary:
+    """One host: who keeps it out of service, and what is still on it."""
+
+    service: model.Service
+    #: Servers on the host, soft-deleted ones included.
+    servers: int
+    servers_by_status: collections.abc.Mapping[str, int]
+    #: Moves in flight off the host and to it.
+    moving_out: int
+    moving_in: int
+    #: Moves off the host whose disk stays until they are confirmed.
+    awaiting_confirm: int
+    #: Consumers of Placement that hold something on the host.
+    allocations: int
+
+    @property
+    def drained(self) -> bool:
+        """Nothing of any server is left on the host."""
+        return not (
+            self.servers
+            or self.moving_out
+            or self.moving_in
+            or self.awaiting_confirm
+            or self.allocations
+        )
+
+
+def summarize(
+    service: model.Service,
+    servers: collections.abc.Collection[model.Server],
+    migrations: collections.abc.Collection[model.Migration],
+    unconfirmed: collections.abc.Collection[model.Migration],
+    consumers: collections.abc.Collection[str],
+) -> Summary:
+    """Sum up what a look at a host showed."""
+    flying = [m for m in migrations if m.in_flight]
+    host = service.host
+    return Summary(
+        service=service,
+        servers=len(servers),
+        servers_by_status=dict(
+            sorted(collections.Counter(s.status for s in servers).items())
+        ),
+        moving_out=sum(m.source == host for m in flying),
+        moving_in=sum(m.dest == host and m.source != host for m in flying),
+        awaiting_confirm=len(unconfirmed),
+        allocations=len(consumers),
+    )

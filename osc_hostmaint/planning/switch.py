@@ -1,0 +1,116 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Taking a host out of service and back: may it be done, and how."""
+
+import dataclasses
+import datetime
+import enum
+
+from osc_hostmaint import mark
+from osc_hostmaint import model
+
+
+class Step(enum.Enum):
+    """What is to be done with a compute service."""
+
+    NOTHING = enum.auto()
+    DISABLE = enum.auto()
+    ENABLE = enum.auto()
+    REFUSE = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Switch:
+    """What is to be done with a compute service, and why."""
+
+    step: Step
+    #: With DISABLE: what to write.
+    mark: mark.Mark | None = None
+    #: With REFUSE: why not, and what can be done.
+    reason: str = ''
+
+
+def to_maintenance(
+    service: model.Service,
+    *,
+    by: str,
+    reason: str | None,
+    force: bool,
+    now: datetime.datetime,
+) -> Switch:
+    """Decide how a host gets into maintenance.
+
+    :param reason: None keeps the one that is there.
+    :param force: take over a host that somebody else disabled.
+    """
+    old = service.mark
+    if old is not None:
+        if reason is None or reason == old.reason:
+            return Switch(Step.NOTHING)
+        return Switch(
+            Step.DISABLE, mark=dataclasses.replace(old, reason=reason)
+        )
+    others = not service.enabled and not mark.is_novas(service.disabled_reason)
+    if others and not force:
+        return Switch(
+            Step.REFUSE,
+            reason=f'{service.host} was disabled by somebody else '
+            f'({_their_reason(service)}); to take it over: --force',
+        )
+    since = now.replace(microsecond=0)
+    return Switch(Step.DISABLE, mark=mark.Mark(since, by, reason or ''))
+
+
+def to_operation(
+    service: model.Service, *, leaving: int, force: bool
+) -> Switch:
+    """Decide how a host gets back into service.
+
+    :param leaving: how many moves are still leaving the host.
+    :param force: whatever speaks against it.
+    """
+    if service.enabled:
+        return Switch(Step.NOTHING)
+    against = _against_operation(service, leaving)
+    if against and not force:
+        return Switch(
+            Step.REFUSE, reason=f'{against}; to enable it anyway: --force'
+        )
+    return Switch(Step.ENABLE)
+
+
+def _against_operation(service: model.Service, leaving: int) -> str:
+    host = service.host
+    if service.mode is not model.Mode.MAINTENANCE:
+        return (
+            f'{host} was disabled by somebody else ({_their_reason(service)})'
+        )
+    if service.forced_down:
+        return (
+            f'the compute service on {host} is forced down: take that back '
+            f'first (openstack compute service set --up {host} nova-compute)'
+        )
+    if not service.up:
+        return (
+            f'the compute service on {host} is down, and would fail every '
+            'server that the scheduler gives it: start nova-compute first'
+        )
+    if leaving:
+        noun = 'move is' if leaving == 1 else 'moves are'
+        return f'{leaving} {noun} still leaving {host}: wait for the end'
+    return ''
+
+
+def _their_reason(service: model.Service) -> str:
+    text = service.disabled_reason
+    return f'their reason: {text!r}' if text else 'without a reason'

@@ -1,0 +1,129 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Progress on stderr: a line when something has become of a server."""
+
+import collections
+import collections.abc
+import typing as ty
+
+from osc_hostmaint import text
+from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import standing
+
+_QUIET = frozenset(
+    {standing.Phase.WAITING, standing.Phase.SETTLING, standing.Phase.CONFIRM}
+)
+
+
+class Silence:
+    """A reporter that tells nobody."""
+
+    def decided(self, host: str, decision: decisions.Decision) -> None:
+        """Take no note."""
+
+    def trouble(self, host: str, text: str) -> None:
+        """Take no note."""
+
+    def ended(self, host: str, decision: decisions.Decision | None) -> None:
+        """Take no note."""
+
+
+class Progress:
+    """A reporter that writes lines for people."""
+
+    def __init__(self, stream: ty.TextIO):
+        self._stream = stream
+        self._rows: dict[str, dict[str, decisions.Row]] = {}
+        self._waiting: dict[str, str] = {}
+
+    def decided(self, host: str, decision: decisions.Decision) -> None:
+        """Tell what has changed since the decision before."""
+        before = self._rows.get(host)
+        if before is None:
+            self._opening(host, decision)
+            before = {}
+        done = sum(row.result is not None for row in decision.rows)
+        for row in decision.rows:
+            old = before.get(row.server_id)
+            if old is None or old.phase is not row.phase:
+                line = self._line(row, old)
+                if line:
+                    count = f'[{done}/{len(decision.rows)}]'
+                    self._say(host, f'{count} {line}')
+        self._rows[host] = {row.server_id: row for row in decision.rows}
+        waiting = decision.waiting_for
+        if waiting and waiting != self._waiting.get(host):
+            self._say(host, _('waiting for %s') % waiting)
+        self._waiting[host] = waiting
+
+    def trouble(self, host: str, text: str) -> None:
+        """Tell that the cloud does not answer as it should."""
+        self._say(host, text)
+
+    def ended(self, host: str, decision: decisions.Decision | None) -> None:
+        """Tell how it ended."""
+        if decision is None:
+            return
+        results = collections.Counter(
+            str(row.result) for row in decision.rows if row.result
+        )
+        counts = ', '.join(f'{n} {r}' for r, n in sorted(results.items()))
+        if decision.drained:
+            words = _('drained')
+        else:
+            words = _('not drained')
+        self._say(host, f'{words} ({counts})' if counts else words)
+
+    def _opening(self, host: str, decision: decisions.Decision) -> None:
+        moves = collections.Counter(
+            row.move for row in decision.rows if row.move
+        )
+        counts = ', '.join(f'{n} by {m}' for m, n in sorted(moves.items()))
+        self._say(
+            host,
+            _('%(count)d servers%(moves)s')
+            % {
+                'count': len(decision.rows),
+                'moves': f' ({counts})' if counts else '',
+            },
+        )
+
+    def _line(
+        self, row: decisions.Row, old: decisions.Row | None
+    ) -> str | None:
+        name = f'{text.printable(row.name)} ({row.server_id})'
+        if row.phase in _QUIET:
+            if row.phase is standing.Phase.SETTLING and row.reason:
+                return _('%(name)s: will be tried again: %(reason)s') % {
+                    'name': name,
+                    'reason': text.printable(row.reason),
+                }
+            return None
+        if row.phase is standing.Phase.MOVING:
+            if old is not None and old.phase is standing.Phase.CONFIRM:
+                return None
+            return f'{name}: {row.move}'
+        parts = [f'{name}: {row.phase}']
+        if row.destination:
+            parts.append(_('to %s') % row.destination)
+        if row.seconds is not None:
+            parts.append(_('in %.0f s') % row.seconds)
+        line = ' '.join(parts)
+        if row.reason:
+            line = f'{line}: {text.printable(row.reason)}'
+        return line
+
+    def _say(self, host: str, line: str) -> None:
+        self._stream.write(f'{host}: {line}\n')
+        self._stream.flush()

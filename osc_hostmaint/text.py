@@ -1,0 +1,26 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Text from tenants, made harmless for a terminal."""
+
+
+def printable(text: str) -> str:
+    """Return the text with everything that could act on a terminal escaped.
+
+    Control characters, escape sequences, bidirectional and zero-width marks
+    become visible ``\\x1b`` or ``\\u202e``; ordinary letters of any script
+    stay as they are. For people only: machines get the text intact.
+    """
+    return ''.join(
+        c if c.isprintable() else c.encode('unicode_escape').decode('ascii')
+        for c in text
+    )
