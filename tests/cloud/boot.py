@@ -15,8 +15,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterable
 import concurrent.futures
+import functools
 import threading
 from typing import Any
 
@@ -55,7 +55,7 @@ STATES = (*_WAYS, 'VERIFY_RESIZE', 'SOFT_DELETED', 'BUILD')
 def id_of(server: Any) -> str:
     if isinstance(server, str):
         return server
-    return server['id'] if isinstance(server, dict) else server.id
+    return str(server['id'] if isinstance(server, dict) else server.id)
 
 
 class Servers:
@@ -282,11 +282,11 @@ class _Making:
             at = names.index(self.flavor) if self.flavor in names else -1
             other = _FLAVORS[(names[at + 1 :] or names[-2:])[0]]
             resize = {'resize': {'flavorRef': other}}
-            return [(lambda: self._act(resize), 'VERIFY_RESIZE')]
+            return [(functools.partial(self._act, resize), 'VERIFY_RESIZE')]
         if self.state == 'SOFT_DELETED':
             return [(self._delete_softly, 'SOFT_DELETED')]
         return [
-            (lambda action=action: self._act(action), status)
+            (functools.partial(self._act, action), status)
             for action, status in _WAYS.get(self.state, [])
         ]
 
@@ -340,7 +340,3 @@ class _Making:
 
     def show(self) -> _server.Server:
         return self.cloud.server(self.id)
-
-
-def ids(servers: Iterable[Any]) -> list[str]:
-    return [id_of(server) for server in servers]

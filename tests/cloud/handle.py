@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from typing import Any
-import uuid
 
 import openstack
 from openstack import connection as _connection
@@ -58,9 +59,13 @@ class Cloud(boot.Servers):
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], chosen: options.Options
+        self,
+        process: subprocess.Popen[bytes],
+        chosen: options.Options,
+        discard: bool,
     ) -> None:
         self._process = process
+        self._discard = discard
         self.options = chosen
         self.state = chosen.state
         with open(os.path.join(self.state, 'cloud.json')) as file:
@@ -69,7 +74,9 @@ class Cloud(boot.Servers):
         # A proxy of the environment is not for loopback.
         self._session.trust_env = False
         self._lock = threading.Lock()
-        self._connections: dict[tuple[str, str, str], Any] = {}
+        self._connections: dict[
+            tuple[str, str, str], _connection.Connection
+        ] = {}
         self._added: list[str] = []
         self._base = [f'cmp{n:02d}' for n in range(1, chosen.hosts + 1)]
         self.facts = self._control('GET', 'facts')
@@ -126,7 +133,7 @@ class Cloud(boot.Servers):
         with open(output, errors='replace') as printed:
             try:
                 cls._await_ready(process, chosen.state)
-                return cls(process, chosen)
+                return cls(process, chosen, discard)
             except BaseException as exc:
                 _end(process)
                 if isinstance(exc, waiting.Timeout):
@@ -152,6 +159,8 @@ class Cloud(boot.Servers):
         self._connections.clear()
         self._session.close()
         _end(self._process)
+        if self._discard:  # still there if the supervisor was killed
+            shutil.rmtree(self.state, ignore_errors=True)
 
     def __enter__(self) -> Cloud:
         return self
@@ -239,8 +248,11 @@ class Cloud(boot.Servers):
         :param size: vcpus, ram_gib, disk_gib; the others' by default.
         """
         if name is None:
-            taken = len(self.hosts())
-            name = f'cmp{taken + 1:02d}-{uuid.uuid4().hex[:4]}'
+            name = next(
+                name
+                for name in (f'cmp{n:02d}' for n in itertools.count(1))
+                if name not in self.hosts()
+            )
         self._control('POST', 'hosts', {'name': name, **size})
         self._added.append(name)
         return name
@@ -293,7 +305,8 @@ class Cloud(boot.Servers):
         answer = placement.get(
             f'/resource_providers/{provider["uuid"]}/allocations'
         )
-        return answer.json()['allocations']
+        allocations: dict[str, Any] = answer.json()['allocations']
+        return allocations
 
     # the hypervisors' behaviour
 

@@ -50,7 +50,7 @@ class Options:
     )
     down_time: int = _option(
         0,
-        'seconds without a heartbeat until a host is down (default: 10, with'
+        'seconds without a heartbeat until a host is down (default: 8, with'
         ' many hosts 60)',
     )
     rpc_timeout: int = _option(20, "Nova's rpc_response_timeout")
@@ -69,7 +69,7 @@ class Options:
             state=state,
             cache=os.path.abspath(self.cache or os.path.join(state, 'cache')),
             report_interval=self.report_interval or (10 if many else 2),
-            down_time=self.down_time or (60 if many else 10),
+            down_time=self.down_time or (60 if many else 8),
         )
 
     @classmethod

@@ -32,6 +32,7 @@ from tests.cloud import state
 
 SERVICES = ('identity', 'placement', 'compute')
 START_TIMEOUT = 300
+_ENOUGH = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Failure(Exception):
@@ -58,7 +59,8 @@ def run(wanted: options.Options, until_eof: bool, discard: bool) -> int:
 
     :param until_eof: stop when standard input ends, which it does when the
         process at its other end dies, whatever it died of.
-    :param discard: remove the state directory in the end.
+    :param discard: remove the state directory in the end, unless it holds
+        the log of a failure.
     """
     try:
         lock = state.claim(wanted.state)
@@ -66,7 +68,7 @@ def run(wanted: options.Options, until_eof: bool, discard: bool) -> int:
         print(f'error: {exc}', file=sys.stderr)
         return 1
     os.makedirs(wanted.cache, exist_ok=True)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENOUGH:
         signal.signal(number, _stop)
     if until_eof:
         threading.Thread(target=_await_eof, daemon=True).start()
@@ -79,22 +81,24 @@ def run(wanted: options.Options, until_eof: bool, discard: bool) -> int:
         _greet(blueprint, time.monotonic() - began, sys.stdout)
         _watch(services)
     except Stopped:
-        return 0
+        code = 0
     except Failure as exc:
         print(f'error: {exc}', file=sys.stderr)
-        return 1
+        code = 1
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
         _end(services)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(wanted.state, 'cloud.json'))
         lock.close()
-        if discard:
-            shutil.rmtree(wanted.state, ignore_errors=True)
+    if discard and code == 0:
+        shutil.rmtree(wanted.state, ignore_errors=True)
+    return code
 
 
 def _stop(number: int, frame: object) -> None:
+    # Once: a second Ctrl-C must not break off the stopping.
+    for each in _ENOUGH:
+        signal.signal(each, signal.SIG_IGN)
     raise Stopped
 
 

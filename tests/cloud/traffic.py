@@ -133,7 +133,8 @@ class Faults:
         )
         if answer.status_code != 201:
             raise ValueError(answer.text)
-        return answer.json()['id']
+        number: int = answer.json()['id']
+        return number
 
     def clear(self) -> None:
         for url in self._taps.values():

@@ -59,7 +59,8 @@ class Copy:
 
 
 class World:
-    """
+    """Everything that is made of metal, or runs on it.
+
     :ivar copies: live migrations in progress, by server id.
     :ivar states: power state of guests between two hosts, by server id.
     :ivar doomed: servers that are being purged: whatever waits on their
