@@ -21,11 +21,6 @@ from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import standing
 
-_QUIET = frozenset(
-    {standing.Phase.WAITING, standing.Phase.SETTLING, standing.Phase.CONFIRM}
-)
-
-
 class Silence:
     """A reporter that tells nobody."""
 
@@ -53,15 +48,19 @@ class Progress:
         if before is None:
             self._opening(host, decision)
             before = {}
+        rows = {row.server_id: row for row in decision.rows}
         done = sum(row.result is not None for row in decision.rows)
+        count = f'[{done}/{len(decision.rows)}]'
         for row in decision.rows:
             old = before.get(row.server_id)
             if old is None or old.phase is not row.phase:
-                line = self._line(row, old)
+                line = _became(row, old)
                 if line:
-                    count = f'[{done}/{len(decision.rows)}]'
-                    self._say(host, f'{count} {line}')
-        self._rows[host] = {row.server_id: row for row in decision.rows}
+                    self._say(host, f'{count} {_name(row)}: {line}')
+        for action in decision.actions:
+            row = rows[action.server_id]
+            self._say(host, f'{count} {_name(row)}: {action.kind} asked for')
+        self._rows[host] = rows
         waiting = decision.waiting_for
         if waiting and waiting != self._waiting.get(host):
             self._say(host, _('waiting for %s') % waiting)
@@ -99,31 +98,31 @@ class Progress:
             },
         )
 
-    def _line(
-        self, row: decisions.Row, old: decisions.Row | None
-    ) -> str | None:
-        name = f'{text.printable(row.name)} ({row.server_id})'
-        if row.phase in _QUIET:
-            if row.phase is standing.Phase.SETTLING and row.reason:
-                return _('%(name)s: will be tried again: %(reason)s') % {
-                    'name': name,
-                    'reason': text.printable(row.reason),
-                }
-            return None
-        if row.phase is standing.Phase.MOVING:
-            if old is not None and old.phase is standing.Phase.CONFIRM:
-                return None
-            return f'{name}: {row.move}'
-        parts = [f'{name}: {row.phase}']
-        if row.destination:
-            parts.append(_('to %s') % row.destination)
-        if row.seconds is not None:
-            parts.append(_('in %.0f s') % row.seconds)
-        line = ' '.join(parts)
-        if row.reason:
-            line = f'{line}: {text.printable(row.reason)}'
-        return line
-
     def _say(self, host: str, line: str) -> None:
         self._stream.write(f'{host}: {line}\n')
         self._stream.flush()
+
+
+def _name(row: decisions.Row) -> str:
+    return f'{text.printable(row.name)} ({row.server_id})'
+
+
+def _became(row: decisions.Row, old: decisions.Row | None) -> str | None:
+    """Return what has become of a server, None where that is no news."""
+    reason = text.printable(row.reason)
+    if row.phase is standing.Phase.SETTLING and reason:
+        return _('will be tried again: %s') % reason
+    if row.phase is standing.Phase.BUSY:
+        return _('waiting for it: %s') % reason
+    if row.phase is standing.Phase.MOVING and not row.attempts:
+        # Nobody has told of it yet: we did not ask for it.
+        return _('moving already') if old is None else None
+    if row.result is None:
+        return None
+    parts = [str(row.result)]
+    if row.destination:
+        parts.append(_('to %s') % row.destination)
+    if row.seconds is not None:
+        parts.append(_('in %.0f s') % row.seconds)
+    line = ' '.join(parts)
+    return f'{line}: {reason}' if reason else line

@@ -59,7 +59,7 @@ def decide(
     ]
     must_close = not (open_ or strangers or arriving)
     checking = look.closing(seen, memory, stands, policy)
-    left = leftover.find(seen)
+    left: frozenset[str] = frozenset() if checking else leftover.find(seen)
     memory = _time_leftovers(memory, must_close and bool(left), now)
     waiting = leftover.waits(seen, left, memory, now)
     done = bool(policy.abandon) or not (not must_close or checking or waiting)

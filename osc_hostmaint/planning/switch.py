@@ -16,7 +16,7 @@ import dataclasses
 import datetime
 import enum
 
-from osc_hostmaint import mark
+from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 
 
@@ -35,7 +35,7 @@ class Switch:
 
     step: Step
     #: With DISABLE: what to write.
-    mark: mark.Mark | None = None
+    mark: marks.Mark | None = None
     #: With REFUSE: why not, and what can be done.
     reason: str = ''
 
@@ -60,7 +60,7 @@ def to_maintenance(
         return Switch(
             Step.DISABLE, mark=dataclasses.replace(old, reason=reason)
         )
-    others = not service.enabled and not mark.is_novas(service.disabled_reason)
+    others = not service.enabled and not marks.is_novas(service.disabled_reason)
     if others and not force:
         return Switch(
             Step.REFUSE,
@@ -68,7 +68,7 @@ def to_maintenance(
             f'({_their_reason(service)}); to take it over: --force',
         )
     since = now.replace(microsecond=0)
-    return Switch(Step.DISABLE, mark=mark.Mark(since, by, reason or ''))
+    return Switch(Step.DISABLE, mark=marks.Mark(since, by, reason or ''))
 
 
 def to_operation(
