@@ -42,7 +42,7 @@ def _spare_reno_the_history() -> None:
     """
     notes = pathlib.Path(__file__).parent.parent / 'notes'
     cache = notes / 'reno.cache'
-    answer = subprocess.run(  # noqa: S603
+    answer = subprocess.run(
         ['git', 'rev-parse', '--is-shallow-repository'],  # noqa: S607
         cwd=notes,
         capture_output=True,
