@@ -49,6 +49,8 @@ _WAYS: dict[str, list[tuple[dict[str, Any], str]]] = {
     'RESCUE': [({'rescue': {}}, 'RESCUE')],
     'ERROR': [({'os-resetState': {'state': 'error'}}, 'ERROR')],
 }
+# Statuses that a server has during a task only.
+_PASSING = ('BUILD', 'MIGRATING', 'RESIZE', 'REVERT_RESIZE', 'REBUILD')
 STATES = (*_WAYS, 'VERIFY_RESIZE', 'SOFT_DELETED', 'BUILD')
 
 
@@ -106,8 +108,8 @@ class Servers:
     ) -> _server.Server:
         """Wait until a server is as it should be, and return it.
 
-        :param task_state: None is "none", and what is waited for unless
-            the status is one that goes with a task.
+        :param task_state: by default none, or with a status that goes with
+            a task, any.
         """
         wanted = {id_of(server): (status, host, task_state)}
         self._wait(wanted, timeout)
@@ -134,7 +136,7 @@ class Servers:
                     and host in (None, seen['host'])
                     and (
                         seen['task_state'] == task_state
-                        or status in ('BUILD', 'MIGRATING', 'RESIZE')
+                        or (task_state is None and status in _PASSING)
                     )
                 ):
                     del left[key]

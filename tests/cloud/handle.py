@@ -28,6 +28,7 @@ from typing import Any
 
 import openstack
 from openstack import connection as _connection
+from openstack import exceptions
 from openstack.compute.v2 import service as _service
 import requests
 
@@ -295,6 +296,7 @@ class Cloud(boot.Servers):
             lambda: self.service(host).state == wanted,
             f'the service of {host} to be {wanted}',
             timeout,
+            interval=0.25,
         )
 
     def allocations(self, host: str) -> dict[str, Any]:
@@ -335,8 +337,11 @@ class Cloud(boot.Servers):
         self._control('POST', 'purge')
         compute = self.connection().compute
         for host in self._added:
-            with contextlib.suppress(StopIteration):
-                compute.delete(f'/os-services/{self.service(host).id}')
+            with contextlib.suppress(StopIteration):  # a test did it
+                answer = compute.delete(
+                    f'/os-services/{self.service(host).id}'
+                )
+                exceptions.raise_from_response(answer)
             self._control('POST', f'hosts/{host}/forget')
         self._added.clear()
         self.requests.reset()

@@ -15,13 +15,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-import contextlib
 import ctypes
 import importlib.metadata
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import traceback
@@ -107,11 +105,3 @@ user_domain_name = Default
 project_domain_name = Default
 region_name = RegionOne
 """
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens there."""
-    with contextlib.suppress(OSError):
-        socket.create_connection(('127.0.0.1', port), 1).close()
-        return True
-    return False

@@ -13,6 +13,7 @@
 """The embedded cloud is what the other functional tests take it for."""
 
 import collections
+from importlib import metadata
 import os
 import signal
 import subprocess
@@ -118,7 +119,7 @@ class TestCloud(unittest.TestCase):
                 {
                     'name': f'web-{n}',
                     'host': 'cmp01',
-                    'metadata': {'lm_seconds': '1.5'},
+                    'metadata': {'lm_stuck': 'yes'},
                 }
                 for n in range(8)
             ]
@@ -132,9 +133,8 @@ class TestCloud(unittest.TestCase):
             record['status'] for record in self.cloud.migrations()
         )
         self.assertEqual(7, states['queued'])
-        self.cloud.knobs(lm_seconds=0)
         for server in servers:
-            self.cloud.server_knobs(server, lm_seconds=0)
+            self.cloud.server_knobs(server, lm_stuck='no', lm_seconds=0)
         records = self.wait_migrations('completed', count=8)
 
         arrived = collections.Counter(r['dest_compute'] for r in records)
@@ -374,7 +374,7 @@ class TestProcesses(unittest.TestCase):
     def test_side_by_side_and_ctrl_c(self):
         with (
             Cloud.start(hosts=1, cache=CACHE) as one,
-            Cloud.start(hosts=1, cache=CACHE, token_lifetime=4) as other,
+            Cloud.start(hosts=1, cache=CACHE, token_lifetime=6) as other,
         ):
             one.boot('web')
             self.assertEqual([], other.servers())
@@ -411,10 +411,10 @@ class TestProcesses(unittest.TestCase):
             tempfile.TemporaryDirectory() as state,
             tempfile.TemporaryDirectory() as cache,
         ):
-            for name in os.listdir(CACHE):
-                if name.startswith('placement'):
-                    with open(os.path.join(cache, name), 'w') as file:
-                        file.write('not a database, whatever it is called')
+            release = metadata.version('openstack-placement')
+            template = os.path.join(cache, f'placement-{release}.sqlite')
+            with open(template, 'w') as file:
+                file.write('not a database, whatever it is called')
             with self.assertRaisesRegex(
                 handle.StartError,
                 rf'the placement service ended with 1.*{state}'
