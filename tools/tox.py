@@ -16,9 +16,8 @@
     python3 tools/tox.py [arguments for tox...]
 
 tox itself, in the version that constraints.txt names, is installed into a
-virtual environment of its own in .tox/; nothing is touched outside of the
-clone. Without arguments tox runs everything that has to pass (env_list in
-tox.ini).
+virtual environment of its own in .tox/, where tox keeps everything else too.
+Without arguments tox runs everything that has to pass (env_list in tox.ini).
 """
 
 import os
