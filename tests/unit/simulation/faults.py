@@ -1,0 +1,145 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Faults of the API, made to order.
+
+A fault is chosen by a function from a request to what goes wrong with it,
+or None; several combine with :func:`either`.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One request of a client, as it was sent."""
+
+    number: int
+    time: float
+    #: The gateway's method.
+    kind: str
+    #: The server or host it is about.
+    subject: str = ''
+
+    @property
+    def changes(self) -> bool:
+        """It asks for something to be done, rather than known."""
+        return self.kind in POSTS
+
+    @property
+    def lists(self) -> bool:
+        """It is answered with a list."""
+        return self.kind in LISTS
+
+
+POSTS = frozenset({'live_migrate', 'cold_migrate', 'confirm'})
+LISTS = frozenset(
+    {'services', 'servers', 'migrations', 'unconfirmed', 'consumers'}
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What goes wrong with a request."""
+
+    error: collections.abc.Callable[[], BaseException]
+    #: What was asked for is done all the same.
+    took: bool = False
+    #: How long no answer comes, in seconds.
+    seconds: float = 0.0
+
+
+def _unavailable() -> BaseException:
+    return exceptions.Unavailable('Nova: no answer (HTTP 503)')
+
+
+def _too_many() -> BaseException:
+    return exceptions.Unavailable('Nova: slow down (HTTP 429)', in_doubt=False)
+
+
+def _refused() -> BaseException:
+    return exceptions.RequestRefused('Nova: not like this (HTTP 400)')
+
+
+def _not_permitted() -> BaseException:
+    return exceptions.NotPermitted('Nova: policy says no (HTTP 403)')
+
+
+#: The answer is lost, what was asked for is not.
+LOST = Fault(_unavailable, took=True)
+#: The request is lost.
+DROPPED = Fault(_unavailable)
+#: The same, after a minute's wait.
+LOST_LATE = Fault(_unavailable, took=True, seconds=60.0)
+DROPPED_LATE = Fault(_unavailable, seconds=60.0)
+TOO_MANY = Fault(_too_many)
+REFUSED = Fault(_refused)
+NOT_PERMITTED = Fault(_not_permitted)
+
+Faults = collections.abc.Callable[[Request], Fault | None]
+
+
+def none(_request: Request) -> Fault | None:
+    """All goes well."""
+    return None
+
+
+def numbered(faults: collections.abc.Mapping[int, Fault]) -> Faults:
+    """Choose requests by number; of those that only read, only outages.
+
+    The gateway asks again for what only reads, so what gets through to the
+    engine is an outage.
+    """
+
+    def choose(request: Request) -> Fault | None:
+        fault = faults.get(request.number)
+        if fault and not request.changes:
+            return DROPPED
+        return fault
+
+    return choose
+
+
+def posts(
+    faults: collections.abc.Sequence[Fault | None], kind: str = ''
+) -> Faults:
+    """Choose the first requests that change something, in turn."""
+    left = list(faults)
+
+    def choose(request: Request) -> Fault | None:
+        if request.changes and kind in ('', request.kind) and left:
+            return left.pop(0)
+        return None
+
+    return choose
+
+
+def outage(begin: float, end: float) -> Faults:
+    """Let nothing get through for a period."""
+
+    def choose(request: Request) -> Fault | None:
+        return DROPPED if begin <= request.time < end else None
+
+    return choose
+
+
+def either(*choices: Faults) -> Faults:
+    """Take the first fault that any of them chooses."""
+
+    def choose(request: Request) -> Fault | None:
+        found = [choice(request) for choice in choices]
+        return next(filter(None, found), None)
+
+    return choose

@@ -1,0 +1,205 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Draining simulated hosts, and what there is to tell afterwards."""
+
+import collections.abc
+import dataclasses
+import itertools
+import typing as ty
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.engine import drain
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import policy as policies
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+SOURCE = 'cmp01'
+HOSTS = ('cmp01', 'cmp02', 'cmp03', 'cmp04')
+
+
+@dataclasses.dataclass
+class Interrupt:
+    """The first Ctrl-C, when it is asked for."""
+
+    requested: bool = False
+
+
+class Recorder:
+    """A reporter that keeps what it is told, and each tick's requests."""
+
+    def __init__(self, client: clients.Client):
+        self.decisions: dict[str, list[decisions.Decision]] = {}
+        self.troubles: list[str] = []
+        self.ended_hosts: list[str] = []
+        #: The requests sent before each decision, since the one before.
+        self.ticks: list[tuple[str, list[faults_.Request]]] = []
+        self._client = client
+        self._told = 0
+
+    def decided(self, host: str, decision: decisions.Decision) -> None:
+        """Take note of a decision for a host."""
+        self.decisions.setdefault(host, []).append(decision)
+        self.ticks.append((host, self._client.log[self._told :]))
+        self._told = len(self._client.log)
+
+    def trouble(self, host: str, text: str) -> None:
+        """Take note that the cloud does not answer as it should."""
+        self.troubles.append(text)
+
+    def ended(self, host: str, decision: decisions.Decision | None) -> None:
+        """Take note that a host's drain has ended."""
+        self.ended_hosts.append(host)
+
+
+@dataclasses.dataclass
+class Run:
+    """One drain: how it went and how it ended."""
+
+    client: clients.Client
+    recorder: Recorder
+    result: drain.DrainResult
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in virtual time."""
+        return self.ended - self.began
+
+    @property
+    def exit_code(self) -> exceptions.ExitCode:
+        """The exit code."""
+        return self.result.exit_code
+
+    @property
+    def results(self) -> dict[str, str]:
+        """What became of each server, by id."""
+        return {row.server_id: str(row.result) for row in self.result.rows}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why, by the server's id."""
+        return {row.server_id: row.reason for row in self.result.rows}
+
+
+def cloud(
+    servers: int = 0,
+    *,
+    source: collections.abc.Sequence[str] = (SOURCE,),
+    hosts: collections.abc.Sequence[str] = HOSTS,
+    seconds: float = 4.0,
+    **options: ty.Any,
+) -> clouds.Cloud:
+    """Return a cloud with hosts in maintenance and servers on each.
+
+    :param servers: active ones on each of the hosts in maintenance.
+    :param seconds: how long a server's memory is copied.
+    """
+    made = clouds.Cloud(hosts, **options)
+    for host in source:
+        for _number in range(servers):
+            made.add(host, seconds=seconds)
+        made.disable(host)
+    return made
+
+
+def run(
+    made: clouds.Cloud,
+    hosts: collections.abc.Sequence[str] = (SOURCE,),
+    *,
+    clock: timeline.VirtualClock | None = None,
+    faults: faults_.Faults = faults_.none,
+    latency: float = 0.1,
+    interrupt: Interrupt | None = None,
+    timeout: float | None = None,
+    parallel: int | None = None,
+) -> Run:
+    """Drain hosts of a cloud."""
+    clock = clock or timeline.VirtualClock(made.timeline)
+    client = clients.Client(made, clock, latency=latency, faults=faults)
+    recorder = Recorder(client)
+    began = clock.now()
+    result = drain.drain(
+        [made.hosts[host].shown() for host in hosts],
+        policies.Policy(parallel=parallel),
+        client,
+        clock,
+        recorder,
+        interrupt or Interrupt(),
+        timeout,
+    )
+    return Run(client, recorder, result, began, clock.now())
+
+
+def floor(made: clouds.Cloud, host: str = SOURCE) -> float:
+    """Return how long it takes if all is asked for at once.
+
+    Only for hosts with nothing but servers to be live-migrated.
+    """
+    began = made.timeline.now
+    for server in list(made.servers.values()):
+        if server.host == host:
+            made.live_migrate(server.id)
+    while made.timeline.run_next():
+        pass
+    return last_arrival(made) - began
+
+
+def last_arrival(made: clouds.Cloud) -> float:
+    """Return when the last live migration was completed."""
+    return max(
+        record.updated_at or 0.0
+        for record in made.records.values()
+        if record.status == 'completed'
+    )
+
+
+def empty(made: clouds.Cloud, host: str = SOURCE) -> bool:
+    """Tell whether nothing of any server is left on a host, in truth."""
+    return not (
+        any(
+            server.host == host and not server.deleted
+            for server in made.servers.values()
+        )
+        or any(host in held for held in made.allocations.values())
+        or any(
+            record.source == host and record.status == 'finished'
+            for record in made.records.values()
+        )
+    )
+
+
+def moves(made: clouds.Cloud) -> dict[str, int]:
+    """Return how often each server changed its host, by id."""
+    return {
+        server.id: len(server.path)
+        for server in made.servers.values()
+        if not server.deleted
+    }
+
+
+def gaps(times: collections.abc.Iterable[float]) -> list[float]:
+    """Return the seconds between one time and the next."""
+    return [b - a for a, b in itertools.pairwise(sorted(times))]
+
+
+def states(made: clouds.Cloud) -> dict[str, world.Server]:
+    """Return the servers as they are now, copied."""
+    return {
+        server.id: dataclasses.replace(server)
+        for server in made.servers.values()
+    }
