@@ -9,3 +9,19 @@
 #    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 #    License for the specific language governing permissions and limitations
 #    under the License.
+
+"""Tests without a cloud.
+
+The same examples on every run: a failure in a gate must be one here, too.
+"""
+
+import hypothesis
+
+hypothesis.settings.register_profile(
+    'unit',
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    database=None,
+)
+hypothesis.settings.load_profile('unit')

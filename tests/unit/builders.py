@@ -1,0 +1,203 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Small values to test with: say what matters, get the rest.
+
+The host that is drained is ``cmp01``; it has been in maintenance since
+``SINCE``. Times of the process are seconds; most tests look at ``NOW``.
+"""
+
+import collections.abc
+import datetime
+import typing as ty
+
+from osc_hostmaint import mark as marks
+from osc_hostmaint import model
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import standing
+
+HOST = 'cmp01'
+DEST = 'cmp02'
+NOW = 1000.0
+SINCE = datetime.datetime(2026, 11, 20, 23, 31, 7, tzinfo=datetime.UTC)
+
+#: The state below a status, as Nova has them (nova/api/openstack/common.py).
+VM_STATES = {
+    'ACTIVE': 'active',
+    'PAUSED': 'paused',
+    'SHUTOFF': 'stopped',
+    'SUSPENDED': 'suspended',
+    'SHELVED': 'shelved',
+    'SHELVED_OFFLOADED': 'shelved_offloaded',
+    'RESCUE': 'rescued',
+    'VERIFY_RESIZE': 'resized',
+    'ERROR': 'error',
+    'SOFT_DELETED': 'soft-delete',
+    'DELETED': 'deleted',
+    'BUILD': 'building',
+}
+#: Task states that a status comes with.
+TASK_STATES = {
+    'MIGRATING': 'migrating',
+    'RESIZE': 'resize_migrating',
+    'REVERT_RESIZE': 'resize_reverting',
+}
+
+
+def cloud_time(seconds: float) -> datetime.datetime:
+    """Return a time of the cloud so long after the maintenance began."""
+    return SINCE + datetime.timedelta(seconds=seconds)
+
+
+def mark(**kwargs: ty.Any) -> marks.Mark:
+    """Return the mark of the host that is drained."""
+    kwargs = {'since': SINCE, 'by': 'alice', 'reason': 'kernel', **kwargs}
+    return marks.Mark(**kwargs)
+
+
+def service(**kwargs: ty.Any) -> model.Service:
+    """Return the compute service of a host in maintenance."""
+    enabled = kwargs.get('enabled', False)
+    reason = None if enabled else marks.write(mark())
+    return model.Service(
+        **{
+            'id': '7d1c5b5e-0000-4000-8000-000000000001',
+            'host': HOST,
+            'zone': 'nova',
+            'up': True,
+            'enabled': enabled,
+            'disabled_reason': reason,
+            **kwargs,
+        }
+    )
+
+
+def server(
+    server_id: str = 'vm1', status: str = 'ACTIVE', **kwargs: ty.Any
+) -> model.Server:
+    """Return a server on the host that is drained, seen just now."""
+    host = None if status in ('SHELVED_OFFLOADED', 'DELETED') else HOST
+    return model.Server(
+        **{
+            'id': server_id,
+            'name': f'name of {server_id}',
+            'status': status,
+            'vm_state': VM_STATES.get(status, 'active'),
+            'task_state': TASK_STATES.get(status),
+            'host': host,
+            'addresses': ('10.0.0.5',),
+            'memory_mb': 512,
+            'seen_at': NOW,
+            **kwargs,
+        }
+    )
+
+
+def migration(
+    record_id: int = 1,
+    status: str = 'running',
+    server_id: str = 'vm1',
+    **kwargs: ty.Any,
+) -> model.Migration:
+    """Return a record of a live migration off the host, of this run."""
+    return model.Migration(
+        **{
+            'id': record_id,
+            'uuid': f'uuid of migration {record_id}',
+            'server_id': server_id,
+            'type': model.MigrationType.LIVE,
+            'status': status,
+            'source': HOST,
+            'dest': DEST,
+            'created_at': cloud_time(60),
+            'seen_at': NOW,
+            **kwargs,
+        }
+    )
+
+
+def observation(
+    servers: collections.abc.Iterable[model.Server] = (),
+    migrations: collections.abc.Iterable[model.Migration] = (),
+    visited: collections.abc.Iterable[model.Server] = (),
+    **kwargs: ty.Any,
+) -> model.Observation:
+    """Return a look at the host, everything as of just now."""
+    return model.Observation(
+        **{
+            'host': HOST,
+            'service': service(),
+            'servers': {s.id: s for s in servers},
+            'servers_at': NOW,
+            'service_at': NOW,
+            'visited': {s.id: s for s in visited},
+            'migrations': {m.id: m for m in migrations},
+            'migrations_at': NOW,
+            'consumers': frozenset(),
+            'consumers_at': NOW,
+            **kwargs,
+        }
+    )
+
+
+def track(
+    before: model.Server | None = None, **kwargs: ty.Any
+) -> memories.Track:
+    """Return what is remembered of a server: nothing but how it was."""
+    return memories.Track(before=before or server(), **kwargs)
+
+
+def memory(*tracks: memories.Track, **kwargs: ty.Any) -> memories.Memory:
+    """Return the memory of a run in the middle of it."""
+    return memories.Memory(
+        **{
+            'tracks': {t.before.id: t for t in tracks},
+            'history': frozenset(),
+            **kwargs,
+        }
+    )
+
+
+def row(server_id: str = 'vm1', **kwargs: ty.Any) -> decisions.Row:
+    """Return what is reported of a server that was moved."""
+    return decisions.Row(
+        **{
+            'server_id': server_id,
+            'name': f'name of {server_id}',
+            'host': HOST,
+            'status': 'ACTIVE',
+            'move': 'live migration',
+            'destination': DEST,
+            'phase': standing.Phase.MOVED,
+            'reason': '',
+            'attempts': 1,
+            'seconds': 4.2,
+            **kwargs,
+        }
+    )
+
+
+def decision(
+    rows: collections.abc.Iterable[decisions.Row] = (), **kwargs: ty.Any
+) -> decisions.Decision:
+    """Return a decision that asks for nothing."""
+    return decisions.Decision(
+        **{
+            'actions': (),
+            'rows': tuple(rows),
+            'inquiry': decisions.Inquiry(),
+            'memory': memory(),
+            'done': False,
+            **kwargs,
+        }
+    )
