@@ -1,0 +1,161 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The real ``openstack`` command against an embedded cloud."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import typing as ty
+import unittest
+
+from tests import cloud as clouds
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+CACHE = os.path.join(ROOT, '.cloud', 'cache')
+#: Of the environment tests run in, the one with the package in it.
+OPENSTACK = os.path.join(os.path.dirname(sys.executable), 'openstack')
+#: No command of a test may take longer; a hang must not hang the run.
+LIMIT = 240
+
+COLUMNS = [
+    'Server ID',
+    'Name',
+    'Host',
+    'Status',
+    'Move',
+    'Destination',
+    'Result',
+    'Reason',
+    'Attempts',
+    'Seconds',
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> ty.Any:
+        return json.loads(self.out)
+
+
+def addresses(server: ty.Any) -> list[str]:
+    """The addresses of a server, sorted."""
+    return sorted(
+        address['addr']
+        for network in server['addresses'].values()
+        for address in network
+    )
+
+
+class FunctionalTest(unittest.TestCase):
+    """Shares one cloud with the tests of its class."""
+
+    #: Of :meth:`tests.cloud.Cloud.start`.
+    options: ty.ClassVar[dict[str, ty.Any]] = {'hosts': 4}
+    cloud: ty.ClassVar[clouds.Cloud]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.cloud = clouds.Cloud.start(cache=CACHE, **cls.options)
+        cls.addClassCleanup(cls.cloud.stop)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(self.cloud.purge)
+
+    def start(
+        self, line: str, *more: str, user: str = 'admin', **env: str
+    ) -> 'subprocess.Popen[str]':
+        """Start ``openstack`` with the words of a line, and some more."""
+        process = subprocess.Popen(
+            [OPENSTACK, *line.split(), *more],
+            env={**os.environ, **self.cloud.env(user), **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(self._reap, process)
+        return process
+
+    @staticmethod
+    def _reap(process: 'subprocess.Popen[str]') -> None:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+    def end(self, process: 'subprocess.Popen[str]') -> Done:
+        """Wait for the end of a started command."""
+        out, err = process.communicate(timeout=LIMIT)
+        self.assertNotIn('Traceback', err)
+        return Done(process.returncode, out, err)
+
+    def run_command(
+        self, line: str, *more: str, user: str = 'admin', **env: str
+    ) -> Done:
+        """Run ``openstack`` and return how it ended."""
+        return self.end(self.start(line, *more, user=user, **env))
+
+    def openstack(self, line: str, *more: str, code: int = 0) -> str:
+        """Run ``openstack``, expect an exit code, return its stdout."""
+        done = self.run_command(line, *more)
+        self.assertEqual(code, done.code, done.err)
+        return done.out
+
+    def drain(self, line: str, code: int = 0) -> list[dict[str, ty.Any]]:
+        """Drain, expect an exit code, and return the rows."""
+        out = self.openstack(
+            f'host maintenance drain -f json {line}', code=code
+        )
+        rows = json.loads(out)
+        for row in rows:
+            self.assertEqual(COLUMNS, list(row))
+        return ty.cast('list[dict[str, ty.Any]]', rows)
+
+    def show(self, host: str) -> dict[str, ty.Any]:
+        """What ``show`` says of a host."""
+        out = self.openstack(f'host maintenance show -f json {host}')
+        return ty.cast('dict[str, ty.Any]', json.loads(out))
+
+    def assert_empty(self, host: str) -> None:
+        """By Nova's and Placement's own word, nothing is on a host."""
+        out = self.openstack(
+            f'server list --all-projects --host {host} -f json'
+        )
+        self.assertEqual([], json.loads(out))
+        self.assertEqual({}, self.cloud.allocations(host))
+
+    def assert_same_elsewhere(
+        self, before: ty.Iterable[ty.Any], host: str
+    ) -> None:
+        """Servers are what they were, but for the host they are on."""
+        now = {s['id']: s for s in self.cloud.servers()}
+        for old in before:
+            new = now[old['id']]
+            self.assertNotEqual(host, new['OS-EXT-SRV-ATTR:host'])
+            self.assertEqual(old['status'], new['status'], old['name'])
+            self.assertEqual(addresses(old), addresses(new), old['name'])
+            self.assertEqual(old['name'], new['name'])
+
+    def records(self, host: str) -> list[dict[str, ty.Any]]:
+        """The migration records of moves off a host."""
+        return self.cloud.migrations(source_compute=host)

@@ -1,0 +1,218 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Setting, unsetting and showing maintenance, and what goes wrong."""
+
+import json
+
+from tests.cloud import waiting
+from tests.functional import base
+
+THEIRS = 'broken fan, hands off'
+
+
+class TestMaintenance(base.FunctionalTest):
+    def disable_by_hand(self, host: str, reason: str = THEIRS) -> None:
+        compute = self.cloud.connection().compute
+        compute.disable_service(
+            self.cloud.service(host).id, disabled_reason=reason
+        )
+
+    def test_there_and_back(self) -> None:
+        self.assertEqual(
+            '', self.openstack('host maintenance set --reason CHG1 cmp01')
+        )
+        first = self.show('cmp01')
+        self.cloud.restart_host('cmp01')
+        shown = self.show('cmp01')
+        self.assertEqual(first, shown, 'after a restart')
+        self.assertEqual('maintenance', shown['mode'])
+        self.assertEqual('CHG1', shown['reason'])
+        self.assertEqual('admin', shown['set_by'])
+        self.assertEqual('up', shown['service_state'])
+
+        self.openstack('host maintenance set cmp01')
+        self.assertEqual(first, self.show('cmp01'), 'nothing new to say')
+        self.openstack('host maintenance set --reason CHG2 cmp01')
+        self.assertEqual({**first, 'reason': 'CHG2'}, self.show('cmp01'))
+        self.assertIn(
+            f'maintenance since {first["since"]} by admin: CHG2',
+            self.openstack('compute service list --long -f json'),
+        )
+
+        self.assertEqual('', self.openstack('host maintenance unset cmp01'))
+        self.openstack('host maintenance unset cmp01')
+        shown = self.show('cmp01')
+        self.assertEqual('operational', shown['mode'])
+        self.assertIsNone(shown['since'])
+        self.openstack('host maintenance set cmp02 cmp03 cmp04')
+        server = self.cloud.boot('server')
+        self.assertIn(
+            server.id, [s['id'] for s in self.cloud.servers('cmp01')]
+        )
+
+    def test_list(self) -> None:
+        self.cloud.boot_many(
+            [{'name': 'a', 'host': 'cmp01'}, {'name': 'b', 'host': 'cmp01'}]
+        )
+        self.openstack('host maintenance set --reason CHG1 cmp01')
+        self.disable_by_hand('cmp02')
+
+        def listed(line: str) -> dict[str, dict[str, object]]:
+            out = self.openstack(f'host maintenance list -f json {line}')
+            return {row['Host']: row for row in json.loads(out)}
+
+        row = listed('')['cmp01']
+        since = row.pop('Since')
+        self.assertRegex(str(since), r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$')
+        self.assertEqual(
+            {
+                'Host': 'cmp01',
+                'Mode': 'maintenance',
+                'Servers': 2,
+                'Reason': 'CHG1',
+            },
+            row,
+        )
+        self.assertEqual({'cmp01'}, set(listed('')))
+        self.assertEqual({'cmp02'}, set(listed('--mode disabled')))
+        everything = listed('--all --long')
+        self.assertEqual(
+            ['maintenance', 'disabled', 'operational', 'operational'],
+            [row['Mode'] for row in everything.values()],
+        )
+        self.assertEqual(THEIRS, everything['cmp02']['Reason'])
+        self.assertEqual('admin', everything['cmp01']['Set By'])
+        self.assertEqual('nova', everything['cmp01']['Availability Zone'])
+
+    def test_others_hosts_are_theirs(self) -> None:
+        self.disable_by_hand('cmp01')
+        for line in ('set', 'unset', 'drain', 'set --reason mine'):
+            done = self.run_command(f'host maintenance {line} cmp01')
+            self.assertEqual(1, done.code)
+            self.assertEqual(1, len(done.err.splitlines()), done.err)
+            self.assertIn(THEIRS, done.err)
+            self.assertIn('--force', done.err)
+        self.assertEqual(THEIRS, self.cloud.service('cmp01').disabled_reason)
+        self.assertEqual('disabled', self.show('cmp01')['mode'])
+
+        self.openstack('host maintenance set --force --reason CHG1 cmp01')
+        self.assertEqual('CHG1', self.show('cmp01')['reason'])
+        self.disable_by_hand('cmp01')
+        self.openstack('host maintenance unset --force cmp01')
+        self.assertEqual('operational', self.show('cmp01')['mode'])
+
+    def test_novas_own_reason_is_taken_over(self) -> None:
+        self.disable_by_hand('cmp01', 'AUTO: Connection to libvirt lost: 1')
+
+        self.openstack('host maintenance set cmp01')
+
+        self.assertEqual('maintenance', self.show('cmp01')['mode'])
+
+    def test_not_back_into_service_yet(self) -> None:
+        self.cloud.boot('s', host='cmp01', metadata={'lm_seconds': '60'})
+        process = self.start('host maintenance drain cmp01')
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='running'), 'a move'
+        )
+        done = self.run_command('host maintenance unset cmp01')
+        self.assertEqual(1, done.code)
+        self.assertIn('1 move is still leaving cmp01', done.err)
+        self.assertEqual({'out': 1, 'in': 0}, self.show('cmp01')['moving'])
+        process.kill()
+        process.communicate()
+
+        self.openstack('host maintenance set cmp02')
+        self.cloud.kill_host('cmp02')
+        self.cloud.wait_service('cmp02', 'down')
+        done = self.run_command('host maintenance unset cmp02')
+        self.assertEqual(1, done.code)
+        self.assertIn('compute service on cmp02 is down', done.err)
+        self.openstack('host maintenance unset --force cmp02')
+        self.assertEqual('operational', self.show('cmp02')['mode'])
+
+
+class TestTrouble(base.FunctionalTest):
+    """One clear line each, and nothing changed."""
+
+    options = {'hosts': 2}
+
+    def assert_one_line(
+        self, done: base.Done, *words: str, code: int = 1
+    ) -> None:
+        self.assertEqual(code, done.code, done.err)
+        self.assertEqual(1, len(done.err.splitlines()), done.err)
+        for word in words:
+            self.assertIn(word, done.err)
+        self.assertEqual('', done.out.strip())
+        for host in self.cloud.hosts():
+            self.assertEqual('enabled', self.cloud.service(host).status)
+
+    def test_unknown_hosts(self) -> None:
+        for host in ('cmp1', 'cmp0', 'cmp0*', 'CMP01', 'cmp01 '):
+            for verb in ('set', 'unset', 'show', 'drain'):
+                done = self.run_command(f'host maintenance {verb}', host)
+                self.assert_one_line(done, repr(host), 'did you mean')
+        done = self.run_command('host maintenance drain cmp01 cmp03')
+        self.assert_one_line(done, "'cmp03'")
+
+    def test_hypervisor_hostname(self) -> None:
+        (name,) = [
+            h.name
+            for h in self.cloud.connection().compute.hypervisors(details=True)
+            if h.service_details['host'] == 'cmp01'
+        ]
+        self.assertNotEqual('cmp01', name)
+        done = self.run_command(f'host maintenance drain {name}')
+        self.assert_one_line(done, 'hypervisor hostname of cmp01')
+
+    def test_no_rights(self) -> None:
+        for line in ('set cmp01', 'unset cmp01', 'show cmp01', 'list'):
+            done = self.run_command(f'host maintenance {line}', user='demo')
+            self.assert_one_line(done, 'os_compute_api:os-services:list')
+        done = self.run_command('host maintenance drain cmp01', user='demo')
+        self.assert_one_line(done, 'os_compute_api:os-services:list')
+
+    def test_wrong_password(self) -> None:
+        done = self.run_command(
+            'host maintenance drain cmp01', OS_PASSWORD='wrong'
+        )
+        self.assert_one_line(done, 'requires authentication', '401')
+
+    def test_nova_does_not_answer(self) -> None:
+        self.cloud.faults.add(reset=True)
+        done = self.run_command('host maintenance drain cmp01')
+        self.assert_one_line(done, 'Nova', 'no answer')
+        self.cloud.faults.clear()
+        self.cloud.faults.add(status=503)
+        done = self.run_command('host maintenance set cmp01')
+        self.assert_one_line(done, 'Nova', '503')
+
+    def test_no_right_to_disable(self) -> None:
+        self.cloud.faults.add(method='PUT', status=403)
+        done = self.run_command('host maintenance drain cmp01 cmp02')
+        self.assert_one_line(done, 'PUT /os-services', '403')
+
+    def test_wrong_usage(self) -> None:
+        for line in (
+            'drain',
+            'set',
+            'show',
+            'drain --timeout soon cmp01',
+            'drain --parallel 0 cmp01',
+            'list --mode sleeping',
+        ):
+            done = self.run_command(f'host maintenance {line}')
+            self.assertEqual(2, done.code, done.err)
+        long = 'x' * 300
+        done = self.run_command(f'host maintenance set --reason {long} cmp01')
+        self.assert_one_line(done, 'too long by')

@@ -1,0 +1,89 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""At home in the ``openstack`` command."""
+
+import csv
+import io
+import json
+
+import yaml
+
+from tests.functional import base
+
+
+class TestShell(base.FunctionalTest):
+    options = {'hosts': 2}
+
+    def test_help(self) -> None:
+        done = self.run_command('help host maintenance drain')
+        self.assertEqual(0, done.code)
+        self.assertEqual('', done.err)
+        for word in ('--reason', '--force', '--parallel', '--timeout'):
+            self.assertIn(word, done.out)
+        done = self.run_command('help host maintenance')
+        for verb in ('set', 'unset', 'show', 'list', 'drain'):
+            self.assertIn(f'host maintenance {verb}', done.out)
+
+    def test_complete(self) -> None:
+        done = self.run_command('complete')
+        self.assertEqual('', done.err)
+        self.assertIn('host_maintenance_drain', done.out)
+
+    def test_formats(self) -> None:
+        self.cloud.boot('server', host='cmp01')
+        line = 'host maintenance drain cmp01'
+        done = self.run_command(f'{line} -f json -c Name -c Result')
+        self.assertEqual([{'Name': 'server', 'Result': 'moved'}], done.json)
+
+        self.openstack('host maintenance unset cmp01')
+        line = 'host maintenance drain cmp02'
+        done = self.run_command(f'{line} -f yaml')
+        (row,) = yaml.safe_load(done.out)
+        self.assertEqual('moved', row['Result'])
+
+        self.openstack('host maintenance unset cmp02')
+        line = 'host maintenance drain cmp01'
+        done = self.run_command(f'{line} -f csv')
+        (row,) = csv.DictReader(io.StringIO(done.out))
+        self.assertEqual(base.COLUMNS, list(row))
+        self.assertEqual('cmp02', row['Destination'])
+
+        self.openstack('host maintenance unset cmp01')
+        line = 'host maintenance drain cmp02'
+        done = self.run_command(f'{line} -f value -c Destination')
+        self.assertEqual('cmp01\n', done.out)
+
+    def test_timing(self) -> None:
+        done = self.run_command('--timing host maintenance list -f csv')
+        self.assertEqual(0, done.code)
+        self.assertIn('/os-services?binary=nova-compute', done.out)
+
+    def test_quiet_and_pinned_version(self) -> None:
+        self.cloud.boot('server', host='cmp01')
+        done = self.run_command(
+            '--quiet --os-compute-api-version 2.1 host maintenance drain '
+            '-f json cmp01'
+        )
+        self.assertEqual(0, done.code)
+        self.assertEqual('', done.err)
+        self.assertEqual('moved', done.json[0]['Result'])
+
+    def test_no_warning_at_start(self) -> None:
+        done = self.run_command(
+            'host maintenance list -f json', PYTHONWARNINGS='default'
+        )
+        ours = [
+            line for line in done.err.splitlines() if 'osc_hostmaint' in line
+        ]
+        self.assertEqual([], ours)
+        self.assertEqual([], json.loads(done.out))
