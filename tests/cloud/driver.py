@@ -34,6 +34,7 @@ from nova.compute import vm_states
 from nova.virt import fake
 
 from tests.cloud import knobs
+from tests.cloud import options
 from tests.cloud import world
 
 GIB = 1 << 30
@@ -66,6 +67,9 @@ class Driver(fake.FakeDriver):
 
     def init_host(self, host: str) -> None:
         super().init_host(host)
+        # As with libvirt, where the hypervisor has the machine's full name
+        # and the host whatever is configured: two names that are confused.
+        self._set_nodes([options.hypervisor(host)])
         self._machine = world.WORLD.hosts[host]
         size = self._machine.size
         self.vcpus = size.vcpus
@@ -85,7 +89,7 @@ class Driver(fake.FakeDriver):
         return resource
 
     def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:
-        return {self._machine.node: self._host}
+        return {self._machine.node: self.get_available_nodes()[0]}
 
     def get_host_ip_addr(self) -> str:
         return self._machine.address

@@ -302,7 +302,9 @@ class Cloud(boot.Servers):
     def allocations(self, host: str) -> dict[str, Any]:
         """Placement's allocations on a host, by consumer."""
         placement = self.connection().placement
-        found = placement.get('/resource_providers', params={'name': host})
+        found = placement.get(
+            '/resource_providers', params={'name': options.hypervisor(host)}
+        )
         (provider,) = found.json()['resource_providers']
         answer = placement.get(
             f'/resource_providers/{provider["uuid"]}/allocations'

@@ -25,6 +25,11 @@ from typing import Any
 MANY_HOSTS = 10
 
 
+def hypervisor(host: str) -> str:
+    """The hypervisor hostname of a host, which is another name."""
+    return f'{host}.cloud.test'
+
+
 def _option(default: Any, help_: str) -> Any:
     return dataclasses.field(default=default, metadata={'help': help_})
 
