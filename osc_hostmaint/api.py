@@ -230,10 +230,12 @@ class Maintenance:
             return _(
                 '%(message)s: that is the hypervisor hostname of %(host)s.'
             ) % {'message': message, 'host': owner}
-        near = difflib.get_close_matches(host, services)
+        # Most names of a cloud differ by a digit: case must not decide.
+        names = {name.lower(): name for name in services}
+        near = difflib.get_close_matches(host.lower(), names)
         if near:
             return _('%(message)s; did you mean %(near)s?') % {
                 'message': message,
-                'near': _(' or ').join(near),
+                'near': _(' or ').join(names[name] for name in near),
             }
         return _('%s: see openstack compute service list.') % message
