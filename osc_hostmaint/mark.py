@@ -105,14 +105,10 @@ def parse(disabled_reason: str | None) -> Mark | None:
         since = datetime.datetime.fromisoformat(groups['since'])
     except ValueError:
         return None
-    reason = groups['reason']
-    if reason != reason.strip():
+    by, reason = urllib.parse.unquote(groups['by']), groups['reason']
+    if not by.isprintable() or reason != reason.strip():
         return None
-    return Mark(
-        since=since,
-        by=urllib.parse.unquote(groups['by']),
-        reason=reason,
-    )
+    return Mark(since=since, by=by, reason=reason)
 
 
 def is_novas(disabled_reason: str | None) -> bool:

@@ -1,0 +1,54 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Exit codes and errors that scripts depend on."""
+
+import unittest
+
+from osc_lib import exceptions as osc_exceptions
+
+from osc_hostmaint import exceptions
+
+
+class TestExitCode(unittest.TestCase):
+    def test_codes_are_the_documented_ones(self):
+        self.assertEqual(
+            {
+                'DONE': 0,
+                'FAILED': 1,
+                'USAGE': 2,
+                'LEFT': 3,
+                'TIMEOUT': 4,
+                'INTERRUPTED': 130,
+            },
+            {code.name: code.value for code in exceptions.ExitCode},
+        )
+
+
+class TestErrors(unittest.TestCase):
+    def test_osc_shows_each_as_one_line(self):
+        """OSC prints a CommandError's message, and no traceback."""
+        for error in (
+            exceptions.UnknownHost('no such host'),
+            exceptions.Refused('no such host'),
+            exceptions.InvalidMark('no such host'),
+            exceptions.NotPermitted('no such host'),
+            exceptions.Unavailable('no such host'),
+            exceptions.ApiTooOld('no such host'),
+        ):
+            with self.subTest(type(error).__name__):
+                self.assertIsInstance(error, osc_exceptions.CommandError)
+                self.assertEqual('no such host', str(error))
+
+    def test_no_answer_is_a_doubt_unless_it_says_otherwise(self):
+        self.assertTrue(exceptions.Unavailable('').in_doubt)
+        self.assertFalse(exceptions.Unavailable('', in_doubt=False).in_doubt)

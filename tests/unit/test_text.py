@@ -1,0 +1,68 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tenants choose the names of their servers: no name may hurt a reader."""
+
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint import text
+
+
+@ddt.ddt
+class TestPrintable(unittest.TestCase):
+    @ddt.data(
+        ('clear screen \x1b[2J', r'clear screen \x1b[2J'),
+        ('title \x1b]0;owned\x07', r'title \x1b]0;owned\x07'),
+        ('C1 control \x9b31m', r'C1 control \x9b31m'),
+        ('two\nlines', r'two\nlines'),
+        ('over\rwritten', r'over\rwritten'),
+        ('a\ttab', r'a\ttab'),
+        ('gpj.\u202eexe', r'gpj.\u202eexe'),
+        ('isolate \u2066x\u2069', r'isolate \u2066x\u2069'),
+        ('zero\u200bwidth', r'zero\u200bwidth'),
+        ('line\u2028separator', r'line\u2028separator'),
+        ('\ufeffbom', r'\ufeffbom'),
+        ('lone surrogate \ud800', r'lone surrogate \ud800'),
+        ('tag \U000e0041', r'tag \U000e0041'),
+    )
+    @ddt.unpack
+    def test_what_acts_on_a_terminal_becomes_visible(self, hostile, shown):
+        self.assertEqual(shown, text.printable(hostile))
+
+    @ddt.data(
+        'web-01.example.org',
+        '[bold red]not markup for us[/]',
+        'żółć',
+        'сервер базы данных',
+        'خادم',
+        'שרת',
+        'データベース',
+        'सर्वर',
+        'e\u0301',
+        '🚀 production',
+        'x' * 255,
+        '',
+    )
+    def test_ordinary_text_stays_as_it_is(self, name):
+        self.assertEqual(name, text.printable(name))
+
+    @hypothesis.given(strategies.text())
+    def test_result_is_one_printable_line(self, hostile):
+        shown = text.printable(hostile)
+
+        self.assertTrue(shown.isprintable())
+        self.assertEqual(shown, text.printable(shown))
+        shown.encode()
