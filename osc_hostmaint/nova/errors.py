@@ -15,6 +15,7 @@
 import collections.abc
 import contextlib
 import http
+import typing as ty
 
 from keystoneauth1 import exceptions as ksa_exceptions
 from openstack import exceptions as sdk_exceptions
@@ -22,6 +23,9 @@ from openstack import exceptions as sdk_exceptions
 from osc_hostmaint import exceptions
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
+
+#: A service's own words are cut there: an error page may be a long one.
+MAX_LENGTH = 1000
 
 
 @contextlib.contextmanager
@@ -35,12 +39,20 @@ def translated(doing: str) -> collections.abc.Iterator[None]:
         yield
     except sdk_exceptions.HttpException as error:
         raise _from_status(
-            doing, error.status_code, _details(error), error.request_id
+            doing,
+            error.status_code,
+            _details(error),
+            error.request_id,
+            by_service=_json(error) is not None,
         ) from error
     except ksa_exceptions.HttpError as error:
         # Not an answer to our request: Keystone's, when a token was due.
         raise _from_status(
-            doing, error.http_status, str(error.message), error.request_id
+            doing,
+            error.http_status,
+            one_line(error.message),
+            error.request_id,
+            by_service=False,
         ) from error
     except (
         ksa_exceptions.ConnectionError,
@@ -48,21 +60,31 @@ def translated(doing: str) -> collections.abc.Iterator[None]:
     ) as error:
         raise exceptions.Unavailable(
             _('%(doing)s: no answer: %(error)s')
-            % {'doing': doing, 'error': _one_line(error)}
+            % {'doing': doing, 'error': one_line(error)}
         ) from error
     except (
         ksa_exceptions.ClientException,
         sdk_exceptions.SDKException,
     ) as error:
-        raise exceptions.CloudError(f'{doing}: {_one_line(error)}') from error
+        raise exceptions.CloudError(f'{doing}: {one_line(error)}') from error
 
 
 def _from_status(
-    doing: str, status: int | None, details: str, request_id: str | None
+    doing: str,
+    status: int | None,
+    details: str,
+    request_id: str | None,
+    *,
+    by_service: bool,
 ) -> exceptions.CloudError:
+    """Return the exception for an answer with an error.
+
+    :param by_service: the service asked gave it, rather than Keystone or a
+        proxy, whose 404 must not pass for "there is no such server".
+    """
     trace = f'HTTP {status}'
     if request_id:
-        trace += f', {request_id}'
+        trace += f', {one_line(request_id)}'
     message = f'{doing}: {details} ({trace})'
     match status:
         case http.HTTPStatus.UNAUTHORIZED:
@@ -74,6 +96,8 @@ def _from_status(
                 _('%s: ask for a role that this policy allows') % message
             )
         case http.HTTPStatus.NOT_FOUND:
+            if not by_service:
+                return exceptions.Unavailable(message)
             return exceptions.NotFound(message)
         case http.HTTPStatus.TOO_MANY_REQUESTS:
             return exceptions.Unavailable(message, in_doubt=False)
@@ -87,15 +111,25 @@ def _from_status(
 
 def _details(error: sdk_exceptions.HttpException) -> str:
     """Return the service's own words."""
-    found = error.details
-    if not found and error.response is not None:
-        # Placement's form (API-WG guidelines) is not one the SDK knows.
-        with contextlib.suppress(ValueError, LookupError, TypeError):
-            found = error.response.json()['errors'][0]['detail']
-    if not found and error.response is not None:
-        found = error.response.reason
-    return _one_line(found or error)
+    # Placement's form (API-WG guidelines) is not one the SDK knows: it then
+    # gives the reason phrase, or nothing.
+    with contextlib.suppress(LookupError, TypeError):
+        return one_line(_json(error)['errors'][0]['detail'])
+    return one_line(error.details or error)
 
 
-def _one_line(error: object) -> str:
-    return text.printable(' '.join(str(error).split())).rstrip('.')
+def _json(error: sdk_exceptions.HttpException) -> ty.Any:
+    """Return what the answer says, None where it is no JSON."""
+    if error.response is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return error.response.json()
+    return None
+
+
+def one_line(error: object) -> str:
+    """Return words of others' as one harmless line."""
+    words = text.printable(' '.join(str(error).split())).rstrip('.')
+    if len(words) > MAX_LENGTH:
+        return words[: MAX_LENGTH - 1] + '…'
+    return words

@@ -38,6 +38,9 @@ WANTED = '2.87'
 NEEDED = '2.59'
 #: Allocations of a resource provider, as an object (Placement of Ocata).
 PLACEMENT = '1.6'
+#: Seconds to wait for an answer where clouds.yaml does not say
+#: (``api_timeout``): a request could hang for ever otherwise.
+TIMEOUT_SECONDS = 60.0
 
 _MOVE_ACTIONS = frozenset({'live-migration', 'migrate'})
 
@@ -46,7 +49,14 @@ class Gateway:
     """Nova and Placement behind an openstacksdk connection."""
 
     def __init__(self, conn: connection.Connection):
+        """:param conn: gets a time-out if it has none.
+
+        It has to be the session's: tokens and lists of versions are asked
+        for in between, by keystoneauth1.
+        """
         self._conn = conn
+        if not conn.session.timeout:
+            conn.session.timeout = TIMEOUT_SECONDS
 
     @functools.cached_property
     def _nova(self) -> transport.Transport:
@@ -86,11 +96,14 @@ class Gateway:
         :raises NotPermitted: without a role that may list services; by
             default that is also who may do everything else here.
         """
-        data = self._nova.get(
-            '/os-services', self._version, {'binary': 'nova-compute'}
+        found = self._nova.get(
+            '/os-services',
+            'services',
+            self._version,
+            {'binary': 'nova-compute'},
         )
         # Of a cell that does not answer only names are known (>= 2.69).
-        return [records.service(s) for s in data['services'] if 'id' in s]
+        return [records.service(s) for s in found if 'id' in s]
 
     def disable(self, service: model.Service, reason: str) -> model.Service:
         """Disable a compute service and return it as it is then."""
@@ -106,9 +119,9 @@ class Gateway:
         self, service: model.Service, body: dict[str, str]
     ) -> model.Service:
         data = self._nova.put(
-            f'/os-services/{service.id}', self._version, body
+            f'/os-services/{service.id}', 'service', self._version, body
         )
-        return records.service(data['service'])
+        return records.service(data)
 
     def servers(self, host: str) -> list[model.Server]:
         """Return the servers on a host, soft-deleted ones included.
@@ -147,10 +160,12 @@ class Gateway:
     def server(self, server_id: str) -> model.Server:
         """Return a server, with status DELETED where there is none."""
         try:
-            data = self._nova.get(f'/servers/{server_id}', self._version)
+            data = self._nova.get(
+                f'/servers/{server_id}', 'server', self._version
+            )
         except exceptions.NotFound:
             return records.deleted(server_id)
-        return records.server(data['server'])
+        return records.server(data)
 
     def migrations(
         self, host: str, changed_since: datetime.datetime | None = None
@@ -162,10 +177,10 @@ class Gateway:
             1,000 where Nova's ``max_limit`` is not changed.
         """
         if changed_since is None:
-            data = self._nova.get(
-                '/os-migrations', self._version, {'host': host}
+            found = self._nova.get(
+                '/os-migrations', 'migrations', self._version, {'host': host}
             )
-            return [records.migration(m) for m in data['migrations']]
+            return [records.migration(m) for m in found]
         return self._migrations(
             {'host': host, 'changes-since': changed_since.isoformat()}
         )
@@ -188,19 +203,21 @@ class Gateway:
         """
         url = f'/servers/{record.server_id}/os-instance-actions'
         try:
-            actions = self._nova.get(url, self._version)['instanceActions']
+            actions = self._nova.get(url, 'instanceActions', self._version)
             moves = [a for a in actions if a['action'] in _MOVE_ACTIONS]
             if not moves:
                 return ''
             newest = max(moves, key=lambda a: str(a['start_time']))
-            data = self._nova.get(
-                f'{url}/{newest["request_id"]}', self._version
+            action = self._nova.get(
+                f'{url}/{newest["request_id"]}',
+                'instanceAction',
+                self._version,
             )
         except (exceptions.NotFound, exceptions.NotPermitted):
             return ''
         details = [
             event.get('details')
-            for event in data['instanceAction'].get('events') or []
+            for event in action.get('events') or []
             if event.get('result') == 'Error'
         ]
         return next(filter(None, details), '')
@@ -234,11 +251,12 @@ class Gateway:
         """
         found: set[str] = set()
         for provider in self._hypervisors.get(host, {}):
-            data = self._placement.get(
+            held = self._placement.get(
                 f'/resource_providers/{provider}/allocations',
+                'allocations',
                 PLACEMENT,
             )
-            found.update(data['allocations'])
+            found.update(held)
         return frozenset(found)
 
     def hypervisor_hosts(self) -> dict[str, str]:

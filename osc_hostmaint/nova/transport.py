@@ -13,31 +13,45 @@
 """Sending requests: what reads is retried, what changes is sent once."""
 
 import collections.abc
+import contextlib
 import datetime
 import email.utils
+import logging
 import typing as ty
 
 from keystoneauth1 import discover
 from openstack import exceptions as sdk_exceptions
 from openstack import proxy
-from openstack import utils
 import requests
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import errors
 
-#: Seconds to wait for an answer. OSC sets none, and a request could hang for
-#: ever.
-TIMEOUT_SECONDS = 60.0
+LOG = logging.getLogger(__name__)
 
 _RETRIES: dict[str, ty.Any] = {
     'connect_retries': 2,
     'status_code_retries': 2,
     'retriable_status_codes': [429, 500, 502, 503, 504],
 }
+#: Said aloud: clouds.yaml may ask for retries of everything.
+_ONCE: dict[str, ty.Any] = {'connect_retries': 0, 'status_code_retries': 0}
+
+#: Any Nova since Liberty knows it.
+BASE = '2.1'
 
 Params = collections.abc.Mapping[str, str]
+
+
+def _calm(record: logging.LogRecord) -> bool:
+    """Log a retry for who debugs; to all others only its end is news."""
+    if record.levelno == logging.WARNING:
+        record.levelno, record.levelname = logging.DEBUG, 'DEBUG'
+    return True
+
+
+LOG.addFilter(_calm)
 
 
 class Transport:
@@ -59,41 +73,43 @@ class Transport:
 
         :raises ApiTooOld: the service does not offer the one needed.
         """
-        with errors.translated(_('Asking %s for its versions') % self._name):
-            found = utils.maximum_supported_microversion(self._adapter, wanted)
-        if found is None or (
-            discover.normalize_version_number(found)
-            < discover.normalize_version_number(needed)
-        ):
+        number = discover.normalize_version_number
+        offered = self._offered()
+        if not offered or number(offered) < number(needed):
             raise exceptions.ApiTooOld(
                 _(
                     '%(feature)s needs microversion %(needed)s of '
-                    '%(service)s, and this cloud offers %(found)s'
+                    '%(service)s, and this cloud offers %(offered)s'
                 )
                 % {
                     'feature': feature,
                     'needed': needed,
                     'service': self._name,
-                    'found': found or _('none'),
+                    'offered': offered or _('none'),
                 }
             )
+        return min(wanted, offered, key=number)
+
+    def _offered(self) -> str | None:
+        """Return the newest microversion of the service."""
+        with errors.translated(_('Asking %s for its versions') % self._name):
+            about = self._adapter.get_endpoint_data()
+        if about and about.max_microversion:
+            return discover.version_to_string(about.max_microversion)
+        # Discovery takes an API that does not answer for one without
+        # versions: ask again, to see the error.
+        found: str | None = self.get('/', 'version', BASE).get('version')
         return found
 
     def get(
-        self, url: str, microversion: str, params: Params | None = None
+        self,
+        url: str,
+        key: str,
+        microversion: str,
+        params: Params | None = None,
     ) -> ty.Any:
-        """Return the JSON of an answer; tried again on a failure."""
-        with errors.translated(self._doing('GET', url)):
-            response = self._adapter.get(
-                url,
-                params=dict(params or {}),
-                microversion=microversion,
-                **self._common(),
-                **_RETRIES,
-            )
-            sdk_exceptions.raise_from_response(response)
-        self._keep_time(response)
-        return response.json()
+        """Return an answer, which is under a key; retried on a failure."""
+        return self._get(url, key, microversion, params or {})[key]
 
     def pages(
         self, url: str, key: str, microversion: str, params: Params
@@ -105,41 +121,91 @@ class Transport:
         """
         marker: dict[str, str] = {}
         while True:
-            data = self.get(url, microversion, {**params, **marker})
+            data = self._get(url, key, microversion, {**params, **marker})
             yield from data[key]
-            if not data.get(f'{key}_links'):
+            if not (data[key] and data.get(f'{key}_links')):
                 return
             last = data[key][-1]
             marker = {'marker': last.get('uuid') or last['id']}
 
-    def put(self, url: str, microversion: str, body: ty.Any) -> ty.Any:
-        """Send a change once and return the JSON of its answer."""
-        with errors.translated(self._doing('PUT', url)):
-            response = self._adapter.put(
-                url, json=body, microversion=microversion, **self._common()
-            )
-            sdk_exceptions.raise_from_response(response)
-        return response.json()
+    def put(
+        self, url: str, key: str, microversion: str, body: ty.Any
+    ) -> ty.Any:
+        """Send a change once and return its answer, which is under a key."""
+        doing = self._doing('PUT', url)
+        response = self._send(
+            doing, 'PUT', url, microversion, json=body, **_ONCE
+        )
+        return _read(doing, key, response)[key]
 
     def post(self, url: str, microversion: str, body: ty.Any) -> None:
         """Send a request for a change once."""
         doing = f'{self._doing("POST", url)} {next(iter(body))}'
+        self._send(doing, 'POST', url, microversion, json=body, **_ONCE)
+
+    def _get(
+        self, url: str, key: str, microversion: str, params: Params
+    ) -> ty.Any:
+        doing = self._doing('GET', url)
+        response = self._send(
+            doing, 'GET', url, microversion, params=dict(params), **_RETRIES
+        )
+        self._keep_time(response)
+        return _read(doing, key, response)
+
+    def _send(
+        self,
+        doing: str,
+        method: str,
+        url: str,
+        microversion: str,
+        **more: ty.Any,
+    ) -> requests.Response:
         with errors.translated(doing):
-            response = self._adapter.post(
-                url, json=body, microversion=microversion, **self._common()
+            response = self._adapter.request(
+                url,
+                method,
+                microversion=microversion,
+                # clouds.yaml may ask for answers from a cache.
+                skip_cache=True,
+                logger=LOG,
+                **more,
             )
             sdk_exceptions.raise_from_response(response)
+        return response
 
     def _doing(self, method: str, url: str) -> str:
         return f'{self._name}: {method} {url}'
 
-    def _common(self) -> dict[str, ty.Any]:
-        timeout = self._adapter.session.timeout or TIMEOUT_SECONDS
-        return {'timeout': timeout}
-
     def _keep_time(self, response: requests.Response) -> None:
         """Learn the service's time, whose records we compare times with."""
-        date = email.utils.parsedate_to_datetime(
-            response.headers.get('Date', email.utils.formatdate(usegmt=True))
+        with contextlib.suppress(LookupError, ValueError, OverflowError):
+            date = email.utils.parsedate_to_datetime(response.headers['Date'])
+            date = date.replace(tzinfo=date.tzinfo or datetime.UTC)
+            self.skew = date - datetime.datetime.now(datetime.UTC)
+
+
+def _read(doing: str, key: str, response: requests.Response) -> ty.Any:
+    """Return the JSON of an answer.
+
+    :raises Unavailable: that is no answer of the service's, though its status
+        says so: a proxy's page, for instance.
+    """
+    with contextlib.suppress(ValueError):
+        data = response.json()
+        if isinstance(data, dict) and key in data:
+            return data
+    raise exceptions.Unavailable(
+        _(
+            '%(doing)s: an answer without %(key)s (HTTP %(status)s, '
+            '%(type)s): does a proxy answer in its place?'
         )
-        self.skew = date - datetime.datetime.now(datetime.UTC)
+        % {
+            'doing': doing,
+            'key': key,
+            'status': response.status_code,
+            'type': errors.one_line(
+                response.headers.get('Content-Type', _('of no type'))
+            ),
+        }
+    )

@@ -1,0 +1,238 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A cloud that only talks: Keystone, Nova and Placement over requests-mock.
+
+The connection, its authentication, its discovery of versions and whatever
+openstacksdk and keystoneauth1 do between our code and the socket are real.
+"""
+
+import typing as ty
+import unittest
+from unittest import mock
+
+from keystoneauth1 import fixture
+from openstack import connection
+import openstack.config
+import requests_mock
+
+from osc_hostmaint.nova import gateway
+
+IDENTITY = 'https://identity.example.org/v3'
+NOVA = 'https://nova.example.org/v2.1'
+PLACEMENT = 'https://placement.example.org'
+
+REQUEST_ID = 'req-1c9f6f3e-5c3b-4f0e-8d7a-0d2b3a4c5d6e'
+
+
+def service(host: str = 'cmp01', **changes: ty.Any) -> dict[str, ty.Any]:
+    """Return an entry of GET /os-services."""
+    return {
+        'id': 'c0ffee00-0000-4000-8000-000000000001',
+        'binary': 'nova-compute',
+        'host': host,
+        'zone': 'az1',
+        'status': 'enabled',
+        'state': 'up',
+        'updated_at': '2026-11-20T23:30:00.000000',
+        'disabled_reason': None,
+        'forced_down': False,
+        **changes,
+    }
+
+
+def server(
+    server_id: str = 'vm1', host: str | None = 'cmp01', **changes: ty.Any
+) -> dict[str, ty.Any]:
+    """Return an entry of GET /servers/detail."""
+    return {
+        'id': server_id,
+        'name': f'name of {server_id}',
+        'status': 'ACTIVE',
+        'OS-EXT-STS:vm_state': 'active',
+        'OS-EXT-STS:task_state': None,
+        'OS-EXT-STS:power_state': 1,
+        'OS-EXT-SRV-ATTR:host': host,
+        'addresses': {},
+        'flavor': {'ram': 2048, 'vcpus': 1, 'disk': 10},
+        **changes,
+    }
+
+
+def migration(number: int = 1, **changes: ty.Any) -> dict[str, ty.Any]:
+    """Return an entry of GET /os-migrations."""
+    return {
+        'id': number,
+        'uuid': f'uuid-{number}',
+        'instance_uuid': 'vm1',
+        'migration_type': 'live-migration',
+        'status': 'running',
+        'source_compute': 'cmp01',
+        'source_node': 'cmp01.example.org',
+        'dest_compute': 'cmp02',
+        'dest_node': 'cmp02.example.org',
+        'dest_host': '192.0.2.2',
+        'created_at': '2026-11-20T23:31:07.000000',
+        'updated_at': None,
+        'user_id': 'u',
+        'project_id': 'p',
+        'old_instance_type_id': 1,
+        'new_instance_type_id': 1,
+        **changes,
+    }
+
+
+def hypervisor(number: int, host: str) -> dict[str, ty.Any]:
+    """Return an entry of GET /os-hypervisors/detail."""
+    return {
+        'id': f'provider-{number}',
+        'hypervisor_hostname': f'{host}.example.org',
+        'service': {'id': f'service-{number}', 'host': host},
+    }
+
+
+def fault(kind: str, status: int, message: str) -> dict[str, ty.Any]:
+    """Return an error of Nova's, as keyword arguments for requests-mock."""
+    return {
+        'status_code': status,
+        'json': {kind: {'code': status, 'message': message}},
+        'headers': {
+            'Content-Type': 'application/json; charset=UTF-8',
+            'X-Openstack-Request-Id': REQUEST_ID,
+        },
+    }
+
+
+def nova_versions(maximum: str = '2.104') -> dict[str, ty.Any]:
+    """Return what Nova says of itself at its endpoint."""
+    return {
+        'version': {
+            'id': 'v2.1',
+            'status': 'CURRENT',
+            'version': maximum,
+            'min_version': '2.1',
+            'updated': '2013-07-23T11:33:21Z',
+            'links': [{'rel': 'self', 'href': f'{NOVA}/'}],
+            'media-types': [],
+        }
+    }
+
+
+def placement_versions() -> dict[str, ty.Any]:
+    """Return what Placement says of itself at its endpoint."""
+    return {
+        'versions': [
+            {
+                'id': 'v1.0',
+                'status': 'CURRENT',
+                'max_version': '1.39',
+                'min_version': '1.0',
+                'links': [{'rel': 'self', 'href': ''}],
+            }
+        ]
+    }
+
+
+class CloudTestCase(unittest.TestCase):
+    """With ``self.cloud`` to say how it answers, and ``self.sent``."""
+
+    #: What clouds.yaml says, beside how to log in.
+    config: dict[str, ty.Any] = {}
+    nova_maximum = '2.104'
+    services = ('compute', 'placement')
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud = self.enterContext(requests_mock.Mocker())
+        self.sleep = self.enterContext(
+            mock.patch('keystoneauth1.session.time.sleep', autospec=True)
+        )
+        self.set_up_identity()
+        self.versions = self.cloud.get(
+            NOVA, json=nova_versions(self.nova_maximum)
+        )
+        self.cloud.get(PLACEMENT, json=placement_versions())
+        self.conn = self.connect(**self.config)
+        self.gateway = gateway.Gateway(self.conn)
+
+    def set_up_identity(self) -> None:
+        """Let Keystone give out tokens, another each time."""
+        self.cloud.get(
+            IDENTITY, json={'version': fixture.V3Discovery(IDENTITY)}
+        )
+        self.tokens = self.cloud.post(
+            f'{IDENTITY}/auth/tokens',
+            [
+                {
+                    'json': self.token(),
+                    'headers': {'X-Subject-Token': f'token-{number}'},
+                    'status_code': 201,
+                }
+                for number in range(1, 9)
+            ],
+        )
+
+    def token(self) -> fixture.V3Token:
+        """Return what Keystone says of a token."""
+        token = fixture.V3Token(user_name='alice')
+        token.set_project_scope()
+        token.add_role('admin')
+        endpoints = {'compute': NOVA, 'placement': PLACEMENT}
+        for kind in self.services:
+            service = token.add_service(kind)
+            service.add_standard_endpoints(
+                public=endpoints[kind], region='RegionOne'
+            )
+        return token
+
+    def connect(self, **config: ty.Any) -> connection.Connection:
+        """Log in as the user alice, with more of clouds.yaml."""
+        settings: dict[str, ty.Any] = {
+            'auth_type': 'password',
+            'auth': {
+                'auth_url': IDENTITY,
+                'username': 'alice',
+                'password': 'secret',
+                'project_name': 'admin',
+                'user_domain_id': 'default',
+                'project_domain_id': 'default',
+            },
+            'region_name': 'RegionOne',
+            **config,
+        }
+        region = openstack.config.OpenStackConfig(
+            load_yaml_config=False, load_envvars=False
+        ).get_one(**settings)
+        conn = connection.Connection(config=region)
+        self.addCleanup(conn.close)
+        return conn
+
+    @property
+    def sent(self) -> list[str]:
+        """The requests to Nova and Placement, discovery left out."""
+        return [
+            f'{request.method} {request.url.removeprefix(root)}'
+            for request in self.cloud.request_history
+            for root in (NOVA, PLACEMENT)
+            if request.url.removeprefix(root)[:1] == '/'
+            and request.url != f'{root}/'
+        ]
+
+    def last_request(self) -> ty.Any:
+        """Return the latest request, with its headers and body."""
+        return self.cloud.request_history[-1]
+
+    def assert_one_line(self, error: Exception) -> None:
+        """Check that an exception can be shown as it stands."""
+        message = str(error)
+        self.assertTrue(message.isprintable(), repr(message))
+        self.assertLess(len(message), 2000)

@@ -1,0 +1,178 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Nova's JSON, as it comes on good and on odd days."""
+
+import datetime
+import typing as ty
+import unittest
+
+import ddt
+
+from osc_hostmaint import model
+from osc_hostmaint.nova import records
+from tests.unit.nova import cloud
+
+TIME = datetime.datetime(2026, 11, 20, 23, 31, 7, tzinfo=datetime.UTC)
+
+
+@ddt.ddt
+class ServiceTest(unittest.TestCase):
+    def test_all(self) -> None:
+        data = cloud.service(
+            status='disabled',
+            state='down',
+            disabled_reason='broken',
+            forced_down=True,
+        )
+        self.assertEqual(
+            model.Service(
+                id=data['id'],
+                host='cmp01',
+                zone='az1',
+                up=False,
+                enabled=False,
+                disabled_reason='broken',
+                forced_down=True,
+            ),
+            records.service(data),
+        )
+
+    @ddt.unpack
+    @ddt.named_data(
+        ('operational', {}, model.Mode.OPERATIONAL),
+        (
+            'ours',
+            {
+                'status': 'disabled',
+                'disabled_reason': 'maintenance since 2026-11-20T23:31:07Z '
+                'by alice: kernel',
+            },
+            model.Mode.MAINTENANCE,
+        ),
+        ('no_reason', {'status': 'disabled'}, model.Mode.DISABLED),
+        (
+            'old_reason_of_an_enabled_service',
+            {
+                'disabled_reason': 'maintenance since 2026-11-20T23:31:07Z '
+                'by alice'
+            },
+            model.Mode.OPERATIONAL,
+        ),
+    )
+    def test_mode(self, changes: ty.Any, expected: model.Mode) -> None:
+        self.assertIs(expected, records.service(cloud.service(**changes)).mode)
+
+
+@ddt.ddt
+class ServerTest(unittest.TestCase):
+    def test_all(self) -> None:
+        name = '\x1b[31m\u202ehostile\n'
+        data = cloud.server(
+            name=name,
+            status='MIGRATING',
+            addresses={
+                'private': [
+                    {'addr': '10.0.0.9', 'OS-EXT-IPS:type': 'fixed'},
+                    {'addr': '192.0.2.7', 'OS-EXT-IPS:type': 'floating'},
+                ],
+                'another': [
+                    {'addr': '10.0.0.10', 'OS-EXT-IPS:type': 'fixed'},
+                    {'addr': '2001:db8::1'},
+                ],
+            },
+            **{'OS-EXT-STS:task_state': 'migrating'},
+        )
+        self.assertEqual(
+            model.Server(
+                id='vm1',
+                # Intact, for machines; people are shown it escaped.
+                name=name,
+                status='MIGRATING',
+                vm_state='active',
+                task_state='migrating',
+                host='cmp01',
+                addresses=('10.0.0.10', '10.0.0.9', '2001:db8::1'),
+                memory_mb=2048,
+            ),
+            records.server(data),
+        )
+
+    def test_addresses_don_t_depend_on_the_order(self) -> None:
+        nets = {'b': [{'addr': '10.0.0.2'}], 'a': [{'addr': '10.0.0.1'}]}
+        back = dict(reversed(nets.items()))
+        self.assertEqual(
+            records.server(cloud.server(addresses=nets)),
+            records.server(cloud.server(addresses=back)),
+        )
+
+    @ddt.data(None, '')
+    def test_on_no_host(self, host: str | None) -> None:
+        self.assertIsNone(records.server(cloud.server(host=host)).host)
+
+    def test_in_a_cell_that_does_not_answer(self) -> None:
+        found = records.server(
+            {
+                'id': 'vm1',
+                'status': 'UNKNOWN',
+                'tenant_id': 'p',
+                'created': '2026-11-20T23:31:07Z',
+                'links': [],
+            }
+        )
+        self.assertEqual(
+            ('vm1', 'UNKNOWN', None, ()),
+            (found.id, found.status, found.host, found.addresses),
+        )
+
+
+@ddt.ddt
+class MigrationTest(unittest.TestCase):
+    def test_all(self) -> None:
+        self.assertEqual(
+            model.Migration(
+                id=7,
+                uuid='uuid-7',
+                server_id='vm1',
+                type='live-migration',
+                status='running',
+                source='cmp01',
+                dest='cmp02',
+                created_at=TIME,
+            ),
+            records.migration(cloud.migration(7)),
+        )
+
+    @ddt.data(
+        '2026-11-20T23:31:07.000000',
+        '2026-11-20T23:31:07',
+        '2026-11-20T23:31:07Z',
+        '2026-11-20T23:31:07+00:00',
+        '2026-11-21T01:31:07+02:00',
+    )
+    def test_times_are_utc(self, text: str) -> None:
+        found = records.migration(
+            cloud.migration(created_at=text, updated_at=text)
+        )
+        self.assertEqual((TIME, TIME), (found.created_at, found.updated_at))
+
+    def test_not_scheduled_yet(self) -> None:
+        found = records.migration(
+            cloud.migration(status='accepted', dest_compute=None)
+        )
+        self.assertIsNone(found.dest)
+        self.assertTrue(found.in_flight)
+
+    def test_never_updated(self) -> None:
+        data = cloud.migration()
+        del data['updated_at']
+        self.assertIsNone(records.migration(data).updated_at)
