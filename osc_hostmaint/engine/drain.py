@@ -74,10 +74,8 @@ class HostDrain:
 
     def tick(self, policy: policies.Policy) -> None:
         """Look, decide, act once, and set when to do it again."""
-        if self.error:
-            policy = dataclasses.replace(policy, stop=self.error)
         try:
-            decision = self._decide(policy)
+            decision = self._step(policy)
         except exceptions.Unavailable as error:
             self._bear(str(error))
             return
@@ -85,7 +83,6 @@ class HostDrain:
             self._give_up(str(error))
             return
         self._down_since, self._pause = None, OUTAGE_PAUSES[0]
-        self._act(decision)
         self._conclude(decision)
 
     def abandon(self, policy: policies.Policy) -> None:
@@ -98,20 +95,30 @@ class HostDrain:
         decision = decide.decide(seen, policy, self._memory, now)
         self._conclude(decision)
 
-    def _decide(self, policy: policies.Policy) -> decisions.Decision:
+    def _step(self, policy: policies.Policy) -> decisions.Decision:
         if self._opened and self.decision:
             self._watcher.look(self.decision.inquiry)
         else:
             self._watcher.open()
             self._opened = True
-        now = self._clock.now()
-        seen = self._watcher.seen
+        decision = self._decide(policy)
+        if decision.inquiry.visit or decision.inquiry.explain:
+            # After the actions, so that no slot idles meanwhile.
+            self._watcher.visit(decision.inquiry)
+            before = decision.actions
+            decision = self._decide(policy)
+            decision = dataclasses.replace(
+                decision, actions=(*before, *decision.actions)
+            )
+        return decision
+
+    def _decide(self, policy: policies.Policy) -> decisions.Decision:
+        if self.error:
+            policy = dataclasses.replace(policy, stop=self.error)
+        seen, now = self._watcher.seen, self._clock.now()
         decision = decide.decide(seen, policy, self._memory, now)
-        inquiry = decision.inquiry
-        if inquiry.visit or inquiry.explain:
-            seen = self._watcher.visit(inquiry)
-            decision = decide.decide(seen, policy, self._memory, now)
         self._memory = decision.memory
+        self._act(decision)
         return decision
 
     def _act(self, decision: decisions.Decision) -> None:

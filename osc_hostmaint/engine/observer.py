@@ -67,7 +67,7 @@ class Observer:
         )
 
     def open(self) -> model.Observation:
-        """Look at everything, before the first decision."""
+        """Look at all there may be to move, before the first decision."""
         host = self.seen.host
         self._see_migrations(
             [
@@ -76,14 +76,14 @@ class Observer:
             ]
         )
         self._see_servers()
-        self._see_consumers()
         return self.seen
 
     def look(self, inquiry: decisions.Inquiry) -> model.Observation:
-        """Look at the records, and at the lists asked for."""
-        self._see_migrations(
-            self._gateway.migrations(self.seen.host, self._changed_since())
-        )
+        """Look at the lists asked for."""
+        if inquiry.records:
+            self._see_migrations(
+                self._gateway.migrations(self.seen.host, self._changed_since())
+            )
         if inquiry.services:
             self._see_service()
         if inquiry.servers:

@@ -49,7 +49,10 @@ def decide(
     policy, trouble = _halted(seen, policy, memory, now)
     stands = _stands(seen, policy, memory, now)
     memory = tracks.keep_up(seen, memory, stands, now)
-    actions, memory, filling = _actions(seen, policy, memory, stands, now)
+    rhythm = _rhythm(seen, memory)
+    actions, memory, filling = _actions(
+        seen, policy, memory, stands, rhythm, now
+    )
     open_ = any(s.phase not in standing.FINAL for s in stands.values())
     strangers = tracks.strangers(seen, memory)
     arriving = [
@@ -90,7 +93,7 @@ def decide(
         waiting_for='' if open_ else _waiting_for(arriving, left),
         interval=max(pace.CLOSING, policy.settled_from - now)
         if must_close and not left
-        else _interval(memory, stands, filling, now),
+        else _interval(memory, stands, rhythm, filling, now),
     )
 
 
@@ -177,6 +180,7 @@ def _actions(
     policy: policies.Policy,
     memory: memories.Memory,
     stands: collections.abc.Mapping[str, standing.Standing],
+    rhythm: pace.Rhythm | None,
     now: float,
 ) -> tuple[tuple[memories.Action, ...], memories.Memory, bool]:
     """Return what to ask for, and whether the source may have room left."""
@@ -196,15 +200,20 @@ def _actions(
     live = _largest_first(memory, ready, model.Move.LIVE)
     cold = _largest_first(memory, ready, model.Move.COLD)
     lives, colds = window.share(
-        under_way, slots, policy.parallel, len(live), len(cold)
+        under_way,
+        slots,
+        policy.parallel,
+        len(live),
+        len(cold),
+        window.queue_length(rhythm.between if rhythm else None),
     )
     for move, ids in (
         (model.Move.LIVE, live[:lives]),
         (model.Move.COLD, cold[:colds]),
     ):
         actions += [memories.Action(_KINDS[move], i) for i in ids]
-    filling = len(live) > lives and not (
-        under_way.queued or (slots and under_way.live + lives > slots)
+    filling = len(live) > lives and (
+        slots is None or under_way.live + lives <= slots
     )
     return tuple(actions), memory, filling or bool(colds)
 
@@ -296,9 +305,25 @@ def _waiting_for(
     return ''
 
 
+def _rhythm(
+    seen: model.Observation, memory: memories.Memory
+) -> pace.Rhythm | None:
+    history = memory.history or frozenset()
+    ended = (
+        r
+        for r in seen.migrations.values()
+        if r.source == seen.host
+        and r.type == model.MigrationType.LIVE
+        and (r.ended_well or r.status == 'failed')
+        and r.id not in history
+    )
+    return pace.rhythm(ended, memory.slots)
+
+
 def _interval(
     memory: memories.Memory,
     stands: collections.abc.Mapping[str, standing.Standing],
+    rhythm: pace.Rhythm | None,
     filling: bool,
     now: float,
 ) -> float:
@@ -313,5 +338,10 @@ def _interval(
         for s in stands.values()
     )
     return pace.interval(
-        ages=ages, ends=memory.ends, filling=filling, settling=settling
+        now=now,
+        ages=ages,
+        rhythm=rhythm,
+        filling=filling,
+        settling=settling,
+        slots=memory.slots,
     )

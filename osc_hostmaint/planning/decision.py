@@ -60,8 +60,10 @@ class Row:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What the next observation must look at, beside the records."""
+    """What the next observation must look at."""
 
+    #: The migration records, those changed lately.
+    records: bool = True
     #: The list of servers on the host.
     servers: bool = False
     #: The compute services' states.

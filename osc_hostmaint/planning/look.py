@@ -12,8 +12,8 @@
 
 """What the next observation must look at.
 
-Every look costs Nova something. Records are listed at every tick; beside
-them at most one list is asked for, and servers are looked at one by one only
+Every look costs Nova something, so no tick asks for more than two lists:
+mostly the migration records alone. Servers are looked at one by one only
 when something has become of them.
 """
 
@@ -26,8 +26,8 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 
 #: Now and then, in case something happened that leaves no record.
-SERVERS_SECONDS = 30.0
-SERVICE_SECONDS = 30.0
+SERVERS_SECONDS = 60.0
+SERVICE_SECONDS = 60.0
 #: While only leftovers are waited for.
 QUIET_SECONDS = 5.0
 
@@ -85,25 +85,26 @@ def next_look(
     servers = servers_age >= SERVERS_SECONDS
     consumers = False
     if must_close:
-        event = max(_last_event(memory, stands), policy.settled_from)
-        servers = servers or seen.servers_at < event
-        consumers = not servers and (
-            seen.consumers is None or seen.consumers_at < seen.servers_at
-        )
-        if not servers and not consumers:
-            servers = servers_age >= QUIET_SECONDS
-            consumers = not servers
-        if now + QUIET_SECONDS < policy.settled_from:
-            servers = consumers = False
+        if closing(seen, memory, stands, policy):
+            # Whatever happened meanwhile shows in one of these two.
+            return decisions.Inquiry(
+                records=False,
+                servers=True,
+                consumers=True,
+                visit=visit,
+                explain=explain,
+            )
+        servers = servers_age >= QUIET_SECONDS
+        consumers = not servers
     elif any(s.phase is standing.Phase.BUSY for s in stands.values()):
         servers = True
     services = service_age >= SERVICE_SECONDS and (
-        not servers or service_age >= 2 * SERVICE_SECONDS
+        not (servers or consumers) or service_age >= 2 * SERVICE_SECONDS
     )
     return decisions.Inquiry(
         servers=servers and not services,
         services=services,
-        consumers=consumers,
+        consumers=consumers and not services,
         visit=visit,
         explain=explain,
     )

@@ -108,8 +108,6 @@ class Memory:
     history: frozenset[int] | None = None
     #: How many live migrations the source runs at once, as last seen.
     slots: int | None = None
-    #: When live migrations ended, the latest few.
-    ends: tuple[float, ...] = ()
     #: Since when the host's compute service has been down.
     down_since: float | None = None
     #: Since when nothing is left but allocations nobody can explain.

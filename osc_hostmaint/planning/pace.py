@@ -12,58 +12,131 @@
 
 """When to look again: often while moves are short, seldom while they are long.
 
-With one live migration in Nova's queue a look may come nearly as late as a
-move lasts without a slot running dry, so the pause follows how fast moves
-have been ending.
+With one live migration in Nova's queue, one look per move is enough to keep
+a slot of the source busy, if it comes just after a move has ended: then a
+whole move's time is left to refill the queue. So the next end is foretold
+from the ends before it. They are taken from Nova's own times, which are as
+exact however seldom we look.
 """
 
 import collections.abc
+import dataclasses
 
-#: Seconds between two looks, at the least and at the most.
-QUICK = 1.0
+from osc_hostmaint import model
+
+#: Seconds from look to look, at the least and at the most.
+QUICK = 0.5
 SLOW = 10.0
-#: Between two looks when only others' doings are waited for.
+#: The most while the next end is foretold: looking in between would only
+#: show what nobody expects.
+SLOW_FORETOLD = 30.0
+#: While a server is about to reach its last status: Nova takes 0.4 to 2 s.
+SETTLE = 1.0
+#: While only others' doings are waited for.
 IDLE = 3.0
-#: Between two looks when only the last checks are left.
+#: Pause while only the last checks are left.
 CLOSING = 0.3
-#: Of the mean time between two ends. Below 1, so that the queue is refilled
-#: before the slot that it feeds is free.
-PART_OF_MOVE = 0.8
-#: Of the time the oldest move has taken, while none has ended yet.
-PART_OF_AGE = 0.5
-#: How many ends the mean is taken over.
-ENDS_KEPT = 6
+#: How long after a foretold end to look: Nova's times are whole seconds.
+LAG = 0.8
+#: Where an end is late, look again after this part of a move's time, and
+#: later and later the longer it takes.
+PART_OF_MOVE = 0.15
+PART_OF_DELAY = 0.5
+#: Of the time the oldest move has taken, while none has ended yet: the looks
+#: double their distance, so one falls between the first end and the moment
+#: when the migration that waited has ended, too.
+PART_OF_AGE = 0.8
+#: How many moves' times the mean is taken over.
+MOVES_KEPT = 5
 
 
-def between_ends(ends: collections.abc.Sequence[float]) -> float | None:
-    """Return the mean seconds between two ends, None while unknown."""
-    if len(ends) < 2:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How live migrations have been ending."""
+
+    #: How long one occupies a slot of the source, in seconds.
+    move: float
+    #: When the next one will end, by our clock.
+    next_end: float
+    #: Seconds from one end to the next, on average.
+    between: float
+
+
+def rhythm(
+    ended: collections.abc.Iterable[model.Migration], slots: int | None
+) -> Rhythm | None:
+    """Return how live migrations have been ending, None before the first.
+
+    A slot that one leaves is taken by the next in the queue at once. So the
+    ends of as many moves as there are slots repeat, one move's time later.
+
+    :param ended: those that took a slot of the source until they ended.
+    :param slots: how many of them the source runs at once.
+    """
+    slots = slots or 1
+    moves = {
+        record: record.updated_at.timestamp()
+        for record in ended
+        if record.updated_at
+    }
+    if not moves:
         return None
-    return (ends[-1] - ends[0]) / (len(ends) - 1)
+    # What our clock shows more than Nova's; too much by as long as an end
+    # went unseen, so the least is nearest to the truth.
+    offset = min(record.seen_at - time for record, time in moves.items())
+    ends = sorted(moves.values())
+    times = [b - a for a, b in zip(ends, ends[slots:], strict=False)]
+    if times:
+        times = sorted(times[-MOVES_KEPT:])
+        if len(times) > 2:
+            # The longest may be a pause in which nothing was under way.
+            times.pop()
+        move = sum(times) / len(times)
+    else:
+        # The first did not have to wait, the others may have.
+        move = min(
+            time - record.created_at.timestamp()
+            for record, time in moves.items()
+        )
+    if len(ends) >= slots:
+        next_end = ends[-slots] + move
+    else:
+        next_end = ends[-1]
+    return Rhythm(move, next_end + offset, move / slots)
 
 
 def interval(
     *,
+    now: float,
     ages: collections.abc.Sequence[float],
-    ends: collections.abc.Sequence[float],
+    rhythm: Rhythm | None,
     filling: bool,
     settling: bool,
+    slots: int | None = None,
 ) -> float:
     """Return the seconds until the next look.
 
     :param ages: how long each move in flight has taken so far.
-    :param ends: when moves ended, oldest first.
+    :param rhythm: how live migrations have been ending.
     :param filling: moves wait, and the source may have a slot to spare.
     :param settling: something is about to be known in a moment.
+    :param slots: how many moves the source runs at once, as far as known.
     """
-    if filling or settling:
+    if filling:
         return QUICK
+    if settling:
+        return SETTLE
     if not ages:
         return IDLE
-    mean = between_ends(ends)
-    if mean is None:
-        wanted = PART_OF_AGE * max(ages)
+    if rhythm is None:
+        # The more run at once, the sooner a second one ends.
+        wanted = PART_OF_AGE * max(ages) / (slots or 1)
+    elif now < rhythm.next_end + LAG:
+        wanted = rhythm.next_end + LAG - now
+        return min(SLOW_FORETOLD, max(QUICK, wanted))
     else:
-        # A move that takes longer than those before it slows us down again.
-        wanted = max(PART_OF_MOVE * mean, PART_OF_AGE * min(ages))
+        wanted = max(
+            PART_OF_MOVE * rhythm.move,
+            PART_OF_DELAY * (now - rhythm.next_end),
+        )
     return min(SLOW, max(QUICK, wanted))

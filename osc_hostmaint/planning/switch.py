@@ -60,7 +60,9 @@ def to_maintenance(
         return Switch(
             Step.DISABLE, mark=dataclasses.replace(old, reason=reason)
         )
-    others = not service.enabled and not marks.is_novas(service.disabled_reason)
+    others = not service.enabled and not marks.is_novas(
+        service.disabled_reason
+    )
     if others and not force:
         return Switch(
             Step.REFUSE,

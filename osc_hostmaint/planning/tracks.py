@@ -17,7 +17,6 @@ import dataclasses
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import verdicts
 
@@ -104,7 +103,7 @@ def keep_up(
     now: float,
 ) -> memories.Memory:
     """Return the memory with when moves began and ended."""
-    tracks, ends = dict(memory.tracks), memory.ends
+    tracks = dict(memory.tracks)
     for server_id, stand in stands.items():
         track = tracks[server_id]
         final = stand.phase in standing.FINAL
@@ -116,15 +115,13 @@ def keep_up(
             )
         if final and track.ended_at is None:
             track = dataclasses.replace(track, ended_at=now)
-            if track.began_at is not None and track.move is model.Move.LIVE:
-                ends = (*ends, now)[-pace.ENDS_KEPT :]
         elif not final and track.ended_at is not None:
             track = dataclasses.replace(track, ended_at=None)
         view = seen.latest(server_id)
         if stand.phase in _AT_REST and view and view.host == seen.host:
             track = dataclasses.replace(track, before=_unmasked(view))
         tracks[server_id] = track
-    return dataclasses.replace(memory, tracks=tracks, ends=ends)
+    return dataclasses.replace(memory, tracks=tracks)
 
 
 def _unmasked(view: model.Server) -> model.Server:

@@ -16,7 +16,7 @@ A source host runs ``max_concurrent_live_migrations`` at a time and queues
 the rest (nova/compute/manager.py: live_migration). Keeping exactly one in
 that queue means that a slot never idles, that the setting is followed
 without being known, and that nothing is claimed on a destination long before
-it is needed.
+it is needed. Only where moves end faster than we look is it two.
 """
 
 import collections.abc
@@ -26,6 +26,14 @@ from osc_hostmaint import model
 
 #: Cold migrations have no queue in Nova; each copies a disk.
 COLD_WINDOW = 2
+#: Live migrations on their way to the source at once, while it is not known
+#: how many it runs: so many, or a part of those that run already. The queue
+#: that ends the search is no longer than that.
+PROBE = 2
+PROBE_PART = 2
+#: Seconds between two ends below which a second move may end before the
+#: first one is seen to have ended and another has reached the source.
+BRISK_SECONDS = 2.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,24 +83,38 @@ def learn_slots(slots: int | None, now: InFlight) -> int | None:
     """Return how many live migrations the source runs at once, so far.
 
     Every migration is `queued` for a moment, so a queue may be seen while
-    slots are free; the number then is too low, and rises at the next look.
+    slots are free. The number then is too low; as soon as more are running
+    it counts as unknown again. It never falls: a slot that is changing hands
+    looks like one that is not there.
     """
-    if now.queued and not now.coming:
-        return now.running or slots
     if slots is not None and now.running > slots:
-        return now.running
+        slots = None
+    if now.queued and not now.coming and now.running:
+        return max(slots or 0, now.running)
     return slots
 
 
-def live_starts(now: InFlight, slots: int | None) -> int:
-    """Return how many live migrations to start, without other limits."""
-    if now.queued:
+def queue_length(between: float | None) -> int:
+    """Return how many live migrations are to wait on the source.
+
+    :param between: seconds between two ends, None while unknown.
+    """
+    return 2 if between is not None and between < BRISK_SECONDS else 1
+
+
+def live_starts(now: InFlight, slots: int | None, queue: int = 1) -> int:
+    """Return how many live migrations to start, without other limits.
+
+    :param queue: how many are to wait on the source.
+    """
+    if now.queued >= queue:
         return 0
     if slots is None:
-        return max(0, 2 - now.coming)
-    # All slots are full and none waits: one more, which also finds out
-    # whether there are more slots by now.
-    return max(0, max(slots, now.running) + 1 - now.live)
+        probe = max(PROBE, now.running // PROBE_PART)
+        return 0 if now.queued else max(0, probe - now.coming)
+    # With all slots full and none waiting that is one more, which also finds
+    # out whether there are more slots by now.
+    return max(0, max(slots, now.running) + queue - now.live)
 
 
 def share(
@@ -101,13 +123,15 @@ def share(
     parallel: int | None,
     live_waiting: int,
     cold_waiting: int,
+    queue: int = 1,
 ) -> tuple[int, int]:
     """Return how many live and how many cold migrations to start now.
 
     :param parallel: at most so many moves under way in all; None: no limit
         but Nova's queue, and a small window of cold migrations.
+    :param queue: how many live migrations are to wait on the source.
     """
-    live = min(live_starts(now, slots), live_waiting)
+    live = min(live_starts(now, slots, queue), live_waiting)
     if parallel is None:
         return live, min(max(0, COLD_WINDOW - now.cold), cold_waiting)
     room = max(0, parallel - now.total)
