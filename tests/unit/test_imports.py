@@ -1,0 +1,195 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What may import what, and what it costs every ``openstack`` command."""
+
+import ast
+import collections.abc
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import osc_hostmaint
+
+PACKAGE = pathlib.Path(osc_hostmaint.__file__).parent
+#: "Split by noun before 400."
+MAX_LINES = 400
+
+#: Imported only when a command does its work.
+HEAVY = (
+    'osc_hostmaint.api',
+    'osc_hostmaint.engine',
+    'osc_hostmaint.nova',
+    'osc_hostmaint.planning',
+)
+
+#: Prints what importing our part of the start adds to what is there anyway.
+START = """
+import argparse, importlib, logging, pkgutil, re, sys, typing
+import cliff.columns, cliff.lister, cliff.show
+import oslo_i18n
+import osc_lib.cli.format_columns, osc_lib.command.command, osc_lib.exceptions
+before = set(sys.modules)
+import osc_hostmaint.plugin, osc_hostmaint.commands
+for module in pkgutil.iter_modules(osc_hostmaint.commands.__path__):
+    importlib.import_module('osc_hostmaint.commands.' + module.name)
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def imported(tree: ast.AST) -> collections.abc.Iterator[str]:
+    """Yield the full name of everything that is imported below a node."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def imported_at_once(tree: ast.Module) -> collections.abc.Iterator[str]:
+    """Yield what is imported when the module is, types left aside."""
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from imported(node)
+
+
+def within(name: str, *packages: str) -> bool:
+    """Tell whether a name is one of some packages or lies in one."""
+    return any(name == p or name.startswith(f'{p}.') for p in packages)
+
+
+def trees(folder: str = '') -> dict[str, ast.Module]:
+    """Return the modules in a folder of the package, as syntax trees."""
+    found = {
+        module.relative_to(PACKAGE).as_posix(): ast.parse(module.read_text())
+        for module in PACKAGE.joinpath(folder).rglob('*.py')
+    }
+    if len(found) < 2:
+        raise LookupError(f'no modules in {folder}')
+    return found
+
+
+class TestImports(unittest.TestCase):
+    def assert_none(self, folder, names, is_wrong):
+        """Fail where a module of a folder imports what it must not."""
+        wrong = {
+            module: [name for name in names(tree) if is_wrong(name)]
+            for module, tree in trees(folder).items()
+        }
+
+        self.assertEqual({}, {m: n for m, n in wrong.items() if n})
+
+    def test_planning_is_pure(self):
+        self.assert_none(
+            'planning',
+            imported,
+            lambda name: (
+                within(name, 'osc_hostmaint')
+                and not within(
+                    name,
+                    'osc_hostmaint.model',
+                    'osc_hostmaint.mark',
+                    'osc_hostmaint.planning',
+                )
+            ),
+        )
+
+    def test_planning_knows_no_clock_and_no_cloud(self):
+        self.assert_none(
+            'planning',
+            imported,
+            lambda name: (
+                not within(
+                    name,
+                    *('collections', 'dataclasses', 'datetime', 'enum'),
+                    *('itertools', 'math', 'typing', 'osc_hostmaint'),
+                )
+            ),
+        )
+
+    def test_engine_is_handed_the_cloud(self):
+        self.assert_none(
+            'engine',
+            imported,
+            lambda name: within(
+                name, 'osc_hostmaint.nova', 'osc_hostmaint.api'
+            ),
+        )
+
+    def test_only_nova_speaks_to_openstack(self):
+        found = {
+            module: names
+            for module, tree in trees().items()
+            if not module.startswith('nova/')
+            and (
+                names := [
+                    name
+                    for name in imported(tree)
+                    if within(name, 'openstack', 'keystoneauth1')
+                ]
+            )
+        }
+
+        self.assertEqual({'api.py': ['openstack.connection']}, found)
+
+    def test_commands_load_the_rest_late(self):
+        self.assert_none(
+            'commands', imported_at_once, lambda name: within(name, *HEAVY)
+        )
+
+    def test_commands_use_the_public_api_only(self):
+        self.assert_none(
+            'commands',
+            imported,
+            lambda name: within(
+                name, 'osc_hostmaint.engine', 'osc_hostmaint.nova'
+            ),
+        )
+
+
+class TestStart(unittest.TestCase):
+    def test_every_openstack_command_stays_quick(self):
+        done = subprocess.run(
+            [sys.executable, '-c', START],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        added = done.stdout.split()
+
+        self.assertIn('osc_hostmaint.plugin', added)
+        self.assertIn('osc_hostmaint.commands.drain', added)
+        self.assertEqual(
+            [],
+            [
+                name
+                for name in added
+                if not within(name, 'osc_hostmaint') or within(name, *HEAVY)
+            ],
+        )
+
+
+class TestSize(unittest.TestCase):
+    def test_no_module_is_too_long(self):
+        lines = {
+            module.relative_to(PACKAGE).as_posix(): len(
+                module.read_text().splitlines()
+            )
+            for module in PACKAGE.rglob('*.py')
+        }
+
+        self.assertIn('planning/decide.py', lines)
+        self.assertEqual(
+            {}, {name: n for name, n in lines.items() if n > MAX_LINES}
+        )
