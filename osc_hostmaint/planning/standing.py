@@ -130,9 +130,14 @@ def _asked(case: Case, asked_at: float) -> Standing:
         return Standing(Phase.MOVING, visit=waited >= VISIT_AFTER_SECONDS)
     if view.status == 'DELETED':
         return Standing(Phase.GONE)
-    if view.status in verdicts.MOVING_STATUSES:
-        return Standing(Phase.MOVING)
-    if view.host != case.seen.host:
+    here = view.host == case.seen.host
+    if view.status in verdicts.MOVING_STATUSES or (
+        # Its record, which it takes to confirm it, is about to be seen.
+        view.status == 'VERIFY_RESIZE' and not here
+    ):
+        stale = case.now - view.seen_at >= REVISIT_SECONDS
+        return Standing(Phase.MOVING, visit=stale)
+    if not here:
         return _arrived(case, view)
     if waited < PATIENCE_SECONDS:
         stale = case.now - view.seen_at >= VISIT_AFTER_SECONDS
@@ -252,7 +257,7 @@ def _refused(case: Case, refused_at: float) -> Standing:
         return Standing(Phase.BLOCKED, track.refusal)
     if case.now < refused_at + RETRY_SECONDS * track.refusals:
         return Standing(Phase.SETTLING, track.refusal)
-    return _judged(verdict)
+    return dataclasses.replace(_judged(verdict), reason=track.refusal)
 
 
 def _untouched(case: Case) -> Standing:
