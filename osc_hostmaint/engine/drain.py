@@ -37,6 +37,8 @@ OUTAGE_PAUSES = (2.0, 30.0)
 INTERRUPTED = 'interrupted: run the same command again to go on'
 TIMED_OUT = '--timeout passed: run the same command again to go on'
 
+AskPolicy = collections.abc.Callable[[], policies.Policy]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DrainResult:
@@ -72,10 +74,13 @@ class HostDrain:
         self._down_since: float | None = None
         self._pause = OUTAGE_PAUSES[0]
 
-    def tick(self, policy: policies.Policy) -> None:
-        """Look, decide, act once, and set when to do it again."""
+    def tick(self, ask_policy: AskPolicy) -> None:
+        """Look, decide, act once, and set when to do it again.
+
+        :param ask_policy: asked after looking, which takes a while.
+        """
         try:
-            decision = self._step(policy)
+            decision = self._step(ask_policy)
         except exceptions.Unavailable as error:
             self._bear(str(error))
             return
@@ -95,18 +100,18 @@ class HostDrain:
         decision = decide.decide(seen, policy, self._memory, now)
         self._conclude(decision)
 
-    def _step(self, policy: policies.Policy) -> decisions.Decision:
+    def _step(self, ask_policy: AskPolicy) -> decisions.Decision:
         if self._opened and self.decision:
             self._watcher.look(self.decision.inquiry)
         else:
             self._watcher.open()
             self._opened = True
-        decision = self._decide(policy)
+        decision = self._decide(ask_policy())
         if decision.inquiry.visit or decision.inquiry.explain:
             # After the actions, so that no slot idles meanwhile.
             self._watcher.visit(decision.inquiry)
             before = decision.actions
-            decision = self._decide(policy)
+            decision = self._decide(ask_policy())
             decision = dataclasses.replace(
                 decision, actions=(*before, *decision.actions)
             )
@@ -213,6 +218,12 @@ def drain(
         )
         for service in services
     ]
+
+    def current_policy() -> policies.Policy:
+        if interrupt.requested:
+            return dataclasses.replace(policy, stop=INTERRUPTED)
+        return policy
+
     deadline = None if timeout is None else clock.now() + timeout
     timed_out = interrupted = False
     try:
@@ -229,8 +240,8 @@ def drain(
                 interrupted = True
                 for other in open_:
                     other.due = clock.now()
-                policy = dataclasses.replace(policy, stop=INTERRUPTED)
-            host.tick(policy)
+            host.tick(current_policy)
+        interrupted = interrupted or interrupt.requested
     except KeyboardInterrupt:
         interrupted = True
         _abandon([h for h in hosts if not h.done], policy, INTERRUPTED)

@@ -81,8 +81,9 @@ class Observer:
     def look(self, inquiry: decisions.Inquiry) -> model.Observation:
         """Look at the lists asked for."""
         if inquiry.records:
+            since = self._changed_since()
             self._see_migrations(
-                self._gateway.migrations(self.seen.host, self._changed_since())
+                self._gateway.migrations(self.seen.host, since), since
             )
         if inquiry.services:
             self._see_service()
@@ -122,10 +123,21 @@ class Observer:
         return mark.since - OVERLAP if mark else None
 
     def _see_migrations(
-        self, records: collections.abc.Iterable[model.Migration]
+        self,
+        records: collections.abc.Collection[model.Migration],
+        since: datetime.datetime | None = None,
     ) -> None:
         now = self._clock.now()
-        known = dict(self.seen.migrations)
+        # The records of a deleted server vanish at once: what was changed
+        # lately and is not listed any more was one of those.
+        listed = {record.id for record in records}
+        known = {
+            i: r
+            for i, r in self.seen.migrations.items()
+            if i in listed
+            or not (since and r.in_flight and r.updated_at)
+            or r.updated_at <= since
+        }
         for record in records:
             old = known.get(record.id)
             same = old is not None and old.status == record.status

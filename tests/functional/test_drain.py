@@ -356,6 +356,10 @@ class TestInterruption(base.FunctionalTest):
             lambda: self.cloud.migrations(status='running'), 'a move'
         )
         process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        # Two signals at once would be one.
+        while 'Press Ctrl-C again' not in process.stderr.readline():
+            self.assertIsNone(process.poll())
         process.send_signal(signal.SIGINT)
         done = self.end(process)
 
