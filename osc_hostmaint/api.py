@@ -69,7 +69,10 @@ class Maintenance:
     """
 
     def __init__(self, conn: connection.Connection):
-        """:param conn: to the cloud, as a user who administers Nova."""
+        """:param conn: to the cloud, as a user who administers Nova.
+
+        Its session gets a time-out of 60 s if it has none (``api_timeout``).
+        """
         self._gateway = gateway.Gateway(conn)
 
     def set(
