@@ -45,6 +45,7 @@ def decide(
     :param memory: what the decision before this one handed on.
     :param now: seconds of the clock that stamped the observation.
     """
+    seen = tracks.without_deleted(seen)
     memory = tracks.take_in(seen, memory, now)
     policy, trouble = _halted(seen, policy, memory, now)
     stands = _stands(seen, policy, memory, now)
@@ -63,7 +64,9 @@ def decide(
     must_close = not (open_ or strangers or arriving)
     checking = look.closing(seen, memory, stands, policy)
     left: frozenset[str] = frozenset() if checking else leftover.find(seen)
-    memory = _time_leftovers(memory, must_close and bool(left), now)
+    memory = _time_leftovers(
+        memory, must_close and bool(checking or left), now
+    )
     waiting = leftover.waits(seen, left, memory, now)
     done = bool(policy.abandon) or not (not must_close or checking or waiting)
     rows = [
@@ -72,7 +75,7 @@ def decide(
     ]
     if done and must_close:
         rows += leftover.rows(seen, left)
-    visit = strangers
+    visit = strangers | tracks.overdue(seen, arriving, now)
     if must_close:
         visit |= leftover.to_visit(seen, left, now)
     return decisions.Decision(
@@ -160,7 +163,9 @@ def _stopped(
         return dataclasses.replace(
             stand,
             phase=phases.FAILED if tried else phases.BLOCKED,
-            reason='; '.join(filter(None, [stand.reason, policy.stop])),
+            reason='; '.join(
+                filter(None, dict.fromkeys([stand.reason, policy.stop]))
+            ),
         )
     if policy.abandon:
         unconfirmed = stand.phase is phases.CONFIRM
@@ -262,10 +267,10 @@ def _largest_first(
 
 
 def _time_leftovers(
-    memory: memories.Memory, only_they_are_left: bool, now: float
+    memory: memories.Memory, perhaps_left: bool, now: float
 ) -> memories.Memory:
-    since = memory.leftover_since if only_they_are_left else None
-    if only_they_are_left and since is None:
+    since = memory.leftover_since if perhaps_left else None
+    if perhaps_left and since is None:
         since = now
     return dataclasses.replace(memory, leftover_since=since)
 

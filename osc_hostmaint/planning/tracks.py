@@ -74,6 +74,36 @@ def involved(seen: model.Observation) -> frozenset[str]:
     )
 
 
+def without_deleted(seen: model.Observation) -> model.Observation:
+    """Return it without moves that ended with their server.
+
+    Nova forgets the records of a deleted server, so they would be seen as
+    they were for ever.
+    """
+    deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
+    migrations = {
+        i: r for i, r in seen.migrations.items() if r.server_id not in deleted
+    }
+    return dataclasses.replace(seen, migrations=migrations)
+
+
+def overdue(
+    seen: model.Observation,
+    arriving: collections.abc.Iterable[model.Migration],
+    now: float,
+) -> frozenset[str]:
+    """Return servers on their way here that were not seen for long."""
+    return frozenset(
+        record.server_id
+        for record in arriving
+        if now - record.seen_at >= standing.REVISIT_SECONDS
+        and (
+            (view := seen.visited.get(record.server_id)) is None
+            or now - view.seen_at >= standing.REVISIT_SECONDS
+        )
+    )
+
+
 def strangers(
     seen: model.Observation, memory: memories.Memory
 ) -> frozenset[str]:
