@@ -65,6 +65,16 @@ def addresses(server: ty.Any) -> list[str]:
     )
 
 
+def lot(
+    host: str, state: str, count: int, **spec: object
+) -> list[dict[str, object]]:
+    """Descriptions of servers to boot."""
+    return [
+        {'name': f'{state.lower()}-{n}', 'host': host, 'state': state, **spec}
+        for n in range(count)
+    ]
+
+
 class FunctionalTest(unittest.TestCase):
     """Shares one cloud with the tests of its class."""
 

@@ -1,0 +1,174 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Killed, interrupted, timed out, run twice: nothing is lost."""
+
+import collections
+import signal
+
+from tests.cloud import waiting
+from tests.functional import base
+
+
+class TestInterruption(base.FunctionalTest):
+    def slow_servers(self, count: int = 5, seconds: float = 3) -> None:
+        self.cloud.knobs(lm_seconds=seconds, cm_seconds=1)
+        self.cloud.boot_many(
+            base.lot('cmp01', 'ACTIVE', count)
+            + base.lot('cmp01', 'SHUTOFF', 3)
+        )
+
+    def wait_first_moved(self) -> None:
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='completed'),
+            'the first server to have moved',
+        )
+
+    def assert_each_moved_once(self) -> None:
+        counts = collections.Counter(
+            record['instance_uuid'] for record in self.records('cmp01')
+        )
+        self.assertEqual({1}, set(counts.values()), counts)
+        self.assertEqual(8, len(counts))
+
+    def test_kill_and_again(self) -> None:
+        self.slow_servers()
+        before = self.cloud.servers('cmp01')
+        process = self.start('host maintenance drain -f json cmp01')
+        self.wait_first_moved()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+        rows = self.drain('cmp01')
+
+        self.assertEqual({'moved'}, {row['Result'] for row in rows})
+        self.assert_each_moved_once()
+        self.assert_empty('cmp01')
+        self.assert_same_elsewhere(before, 'cmp01')
+
+    def test_two_at_once(self) -> None:
+        self.slow_servers()
+        before = self.cloud.servers('cmp01')
+        line = 'host maintenance drain -f json cmp01'
+        processes = [self.start(line), self.start(line)]
+        results = [self.end(process) for process in processes]
+
+        for done in results:
+            self.assertEqual(0, done.code, done.err)
+            self.assertEqual({'moved'}, {r['Result'] for r in done.json})
+        self.assert_each_moved_once()
+        self.assert_empty('cmp01')
+        self.assert_same_elsewhere(before, 'cmp01')
+
+    def test_interrupted_once(self) -> None:
+        self.slow_servers()
+        process = self.start('host maintenance drain -f json cmp01')
+        self.wait_first_moved()
+        process.send_signal(signal.SIGINT)
+        done = self.end(process)
+
+        self.assertEqual(130, done.code, done.err)
+        self.assertIn('Press Ctrl-C again', done.err)
+        results = collections.Counter(row['Result'] for row in done.json)
+        self.assertEqual({'moved', 'blocked'}, set(results))
+        self.assertEqual(8, results.total())
+        self.assertEqual(
+            results['moved'],
+            len(self.records('cmp01')),
+            'what had begun was awaited, and nothing new began',
+        )
+        self.assertFalse(
+            [s for s in self.cloud.servers() if s['status'] == 'VERIFY_RESIZE']
+        )
+
+    def test_interrupted_twice(self) -> None:
+        self.slow_servers(seconds=30)
+        process = self.start('host maintenance drain -f json cmp01')
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='running'), 'a move'
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        # Two signals at once would be one.
+        while 'Press Ctrl-C again' not in process.stderr.readline():
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        done = self.end(process)
+
+        self.assertEqual(130, done.code, done.err)
+        self.assertIn('the moves in flight go on in Nova', done.err)
+        self.assertEqual(8, len(done.json))
+        self.assertTrue(self.cloud.migrations(status='running'))
+
+    def test_timeout(self) -> None:
+        self.slow_servers(seconds=30)
+
+        rows = self.drain('--timeout 8s cmp01', code=4)
+
+        self.assertEqual(8, len(rows))
+        for row in rows:
+            if row['Result'] != 'moved':
+                self.assertIn('--timeout passed', row['Reason'])
+        self.assertIn('failed', {row['Result'] for row in rows})
+        self.cloud.knobs(lm_seconds=1)
+        self.drain('cmp01')
+        self.assert_each_moved_once()
+
+    def test_parallel(self) -> None:
+        self.slow_servers(seconds=1)
+        process = self.start('host maintenance drain --parallel 1 cmp01')
+        busiest = 0
+        while process.poll() is None:
+            busy = [
+                s for s in self.cloud.servers() if s['OS-EXT-STS:task_state']
+            ]
+            busiest = max(busiest, len(busy))
+        done = self.end(process)
+
+        self.assertEqual(0, done.code, done.err)
+        self.assertEqual(1, busiest)
+        self.assert_each_moved_once()
+
+    def test_the_api_stumbles(self) -> None:
+        self.slow_servers(seconds=1)
+        before = self.cloud.servers('cmp01')
+        self.cloud.faults.add(status=503, share=0.15)
+        self.cloud.faults.add(
+            method='POST', path='action', status=502, after=True, share=0.4
+        )
+        self.cloud.faults.add(
+            method='POST', path='action', reset=True, share=0.2
+        )
+
+        rows = self.drain('cmp01')
+
+        self.assertEqual({'moved'}, {row['Result'] for row in rows})
+        self.cloud.faults.clear()
+        self.assert_each_moved_once()
+        self.assert_empty('cmp01')
+        self.assert_same_elsewhere(before, 'cmp01')
+
+    def test_compute_service_dies(self) -> None:
+        self.slow_servers(seconds=60)
+        process = self.start('host maintenance drain -f json cmp01')
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='running'), 'a move'
+        )
+        self.cloud.kill_host('cmp01')
+        done = self.end(process)
+
+        self.assertEqual(3, done.code, done.err)
+        self.assertEqual(8, len(done.json))
+        left = [row for row in done.json if row['Result'] != 'moved']
+        self.assertTrue(left)
+        for row in left:
+            self.assertIn('compute service on cmp01 is down', row['Reason'])
