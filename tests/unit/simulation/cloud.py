@@ -75,7 +75,9 @@ class Cloud:
 
     def fate(self, server: world.Server) -> world.Fate:
         """Return what is to become of a server's next move."""
-        return server.fates.popleft() if server.fates else world.Fate.WELL
+        fate = server.fates.popleft() if server.fates else world.Fate.WELL
+        server.failures += fate is not world.Fate.WELL
+        return fate
 
     def new_record(
         self, server: world.Server, kind: str, status: str

@@ -149,6 +149,8 @@ class Server:
     old_state: str = ''
     #: Why its newest move failed.
     failure: str = ''
+    #: How many of its moves did not go well.
+    failures: int = 0
     #: The hosts it has been moved to.
     path: list[str] = dataclasses.field(default_factory=list)
     move: timeline.Process | None = None
