@@ -46,8 +46,8 @@ def decide(
     :param now: seconds of the clock that stamped the observation.
     """
     seen = tracks.without_deleted(seen)
-    memory = tracks.take_in(seen, memory, now)
-    policy, trouble = _halted(seen, policy, memory, now)
+    memory = tracks.take_in(seen, memory)
+    policy, trouble = _halted(seen, policy, memory)
     stands = _stands(seen, policy, memory, now)
     memory = tracks.keep_up(seen, memory, stands, now)
     rhythm = _rhythm(seen, memory)
@@ -104,7 +104,6 @@ def _halted(
     seen: model.Observation,
     policy: policies.Policy,
     memory: memories.Memory,
-    now: float,
 ) -> tuple[policies.Policy, str]:
     """Stop where the host itself does not let moves go on."""
     host, since = seen.host, memory.down_since
@@ -116,7 +115,11 @@ def _halted(
         )
         stop = policy.stop or trouble
         return dataclasses.replace(policy, stop=stop), trouble
-    if since is not None and now - since >= tracks.DOWN_GRACE_SECONDS:
+    # By the time it was last seen down: it may be up again since.
+    if (
+        since is not None
+        and seen.service_at - since >= tracks.DOWN_GRACE_SECONDS
+    ):
         reason = (
             f'the compute service on {host} is down, and nothing can be '
             'moved off it: start nova-compute there and drain again'

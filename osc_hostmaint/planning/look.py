@@ -27,7 +27,9 @@ from osc_hostmaint.planning import standing
 
 #: Now and then, in case something happened that leaves no record.
 SERVERS_SECONDS = 60.0
-SERVICE_SECONDS = 60.0
+SERVICE_SECONDS = 30.0
+#: While the compute service is down, and may come back.
+DOWN_SECONDS = 10.0
 #: While only leftovers are waited for.
 QUIET_SECONDS = 5.0
 
@@ -98,8 +100,9 @@ def next_look(
         consumers = not servers
     elif any(s.phase is standing.Phase.BUSY for s in stands.values()):
         servers = True
-    services = service_age >= SERVICE_SECONDS and (
-        not (servers or consumers) or service_age >= 2 * SERVICE_SECONDS
+    # What else is due waits for the next tick.
+    services = service_age >= (
+        SERVICE_SECONDS if seen.service.up else DOWN_SECONDS
     )
     return decisions.Inquiry(
         servers=servers and not services,

@@ -37,7 +37,7 @@ _AT_REST = (
 
 
 def take_in(
-    seen: model.Observation, memory: memories.Memory, now: float
+    seen: model.Observation, memory: memories.Memory
 ) -> memories.Memory:
     """Return the memory with what was not known before."""
     history = memory.history
@@ -59,7 +59,7 @@ def take_in(
         # Nova calls it down only after service_down_time without a
         # heartbeat; at our first look that has passed already.
         first = memory.history is None
-        down_since = now - DOWN_GRACE_SECONDS if first else now
+        down_since = seen.service_at - (DOWN_GRACE_SECONDS if first else 0.0)
     return dataclasses.replace(
         memory, tracks=tracks, history=history, down_since=down_since
     )

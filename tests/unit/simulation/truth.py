@@ -96,7 +96,8 @@ def _not_moved(
     """Return what speaks against its being moved, '' if nothing."""
     if server.host == host:
         return 'it is still there'
-    if was and server.vm_state != was.vm_state:
+    settled = was and was.vm_state not in ('building', 'resized')
+    if was and settled and server.vm_state != was.vm_state:
         return f'it was {was.vm_state} and is {server.vm_state}'
     for record in cloud.records.values():
         shown = record.shown()

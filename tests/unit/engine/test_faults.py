@@ -1,0 +1,232 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Drains in which Nova fails, refuses or does not answer."""
+
+import collections
+
+import ddt
+
+from tests.unit.engine import test_drain
+from tests.unit.simulation import faults
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import truth
+from tests.unit.simulation import world
+
+Code = test_drain.Code
+Fate = world.Fate
+
+
+@ddt.ddt
+class FailuresTestCase(test_drain.DrainTestCase):
+    """Moves that Nova takes, and that fail."""
+
+    @ddt.data(
+        ('active', Fate.NO_HOST, 'No valid host'),
+        ('active', Fate.PRECHECK, 'pre-check'),
+        ('active', Fate.ROLLED_BACK, 'Nova keeps no reason'),
+        ('active', Fate.LIE, 'still on cmp01'),
+        ('stopped', Fate.NO_HOST, 'No valid host'),
+        ('stopped', Fate.PRECHECK, 'pre-check'),
+        ('stopped', Fate.ROLLED_BACK, 'unable to copy'),
+    )
+    @ddt.unpack
+    def test_failed_moves(self, state: str, fate: Fate, reason: str) -> None:
+        for times in (1, 2, 3):
+            with self.subTest(times):
+                cloud = scene.cloud(1)
+                server = cloud.add(
+                    scene.SOURCE,
+                    state,
+                    fates=collections.deque([fate] * times),
+                )
+                run = self.drain(cloud)
+                rows = {row.server_id: row for row in run.result.rows}
+                row = rows[server.id]
+                self.assertEqual(min(times + 1, 3), row.attempts)
+                if times < 3:
+                    self.assertEqual(Code.DONE, run.exit_code)
+                    self.assertEqual('', row.reason)
+                else:
+                    self.assertEqual(Code.LEFT, run.exit_code)
+                    self.assertEqual('failed', row.result)
+                    self.assertIn(reason, row.reason)
+                self.assertEqual([], truth.repeated(run.client, cloud))
+
+    def test_a_server_that_breaks(self) -> None:
+        cloud = scene.cloud(0)
+        server = cloud.add(
+            scene.SOURCE, 'stopped', fates=collections.deque([Fate.BROKEN])
+        )
+        run = self.drain(cloud)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertEqual('failed', run.results[server.id])
+        self.assertIn('is error', run.reasons[server.id])
+
+    def test_refused_once(self) -> None:
+        # A server that has just arrived answers so for a moment.
+        cloud = scene.cloud(1)
+        server = cloud.add(
+            scene.SOURCE,
+            refusals=collections.deque(['in task_state migrating (HTTP 409)']),
+        )
+        run = self.drain(cloud)
+        self.assertEqual(Code.DONE, run.exit_code)
+        self.assertEqual('moved', run.results[server.id])
+
+    def test_refused_for_good(self) -> None:
+        cloud = scene.cloud(1)
+        server = cloud.add(
+            scene.SOURCE, refusals=collections.deque(['it has shares'] * 9)
+        )
+        run = self.drain(cloud)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertEqual('blocked', run.results[server.id])
+        self.assertEqual('it has shares', run.reasons[server.id])
+        self.assertEqual(6, len(server.refusals))
+
+    @ddt.data(
+        'suspended', 'shelved', 'rescued', 'error', 'soft-delete', 'resized'
+    )
+    def test_what_can_not_move(self, state: str) -> None:
+        cloud = scene.cloud(2)
+        server = cloud.add(scene.SOURCE, state)
+        run = self.drain(cloud)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertEqual('blocked', run.results[server.id])
+        self.assertEqual(2, list(run.results.values()).count('moved'))
+        self.assertNotIn(server.id, [r.subject for r, _ in run.client.posted])
+
+    def test_an_allocation_nobody_can_explain(self) -> None:
+        cloud = scene.cloud(1)
+        cloud.hold('orphan', scene.SOURCE)
+        run = self.drain(cloud)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertEqual('blocked', run.results['orphan'])
+        self.assertIn('placement audit', run.reasons['orphan'])
+        self.assertLess(run.seconds, 60)
+
+    def test_an_allocation_that_goes_in_time(self) -> None:
+        cloud = scene.cloud(1)
+        cloud.hold('orphan', scene.SOURCE)
+        self.at(cloud, 20, lambda: cloud.release('orphan', scene.SOURCE))
+        self.assertEqual(Code.DONE, self.drain(cloud).exit_code)
+
+    def test_the_compute_service_dies(self) -> None:
+        cloud = scene.cloud(6, seconds=20)
+        self.at(cloud, 30, lambda: cloud.crash(scene.SOURCE))
+        run = self.drain(cloud)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertEqual({}, dict(run.result.errors))
+        for row in run.result.rows:
+            if row.left:
+                self.assertIn('is down', row.reason)
+        self.assertEqual(1, list(run.results.values()).count('moved'))
+
+    def test_the_compute_service_is_restarted(self) -> None:
+        cloud = scene.cloud(6, seconds=20)
+        self.at(cloud, 30, lambda: cloud.crash(scene.SOURCE))
+        self.at(cloud, 100, lambda: cloud.start(scene.SOURCE))
+        run = self.drain(cloud)
+        self.assertEqual(Code.DONE, run.exit_code)
+
+
+@ddt.ddt
+class FaultsTestCase(test_drain.DrainTestCase):
+    """Requests that fail."""
+
+    @ddt.data(
+        faults.LOST,
+        faults.DROPPED,
+        faults.LOST_LATE,
+        faults.DROPPED_LATE,
+        faults.TOO_MANY,
+        faults.REFUSED,
+    )
+    def test_posts(self, fault: faults.Fault) -> None:
+        for state in ('active', 'stopped'):
+            for kind in ('', 'confirm'):
+                with self.subTest(state=state, kind=kind):
+                    cloud = scene.cloud(0)
+                    for _number in range(3):
+                        cloud.add(scene.SOURCE, state)
+                    run = self.drain(
+                        cloud, faults=faults.posts([fault] * 2, kind)
+                    )
+                    self.assertEqual(Code.DONE, run.exit_code)
+                    self.assertEqual({1}, set(scene.moves(cloud).values()))
+                    self.assertEqual([], truth.repeated(run.client, cloud))
+
+    def test_a_refused_request_that_is_not_ours_to_make(self) -> None:
+        for state in ('active', 'stopped'):
+            with self.subTest(state):
+                cloud = scene.cloud(0)
+                for _number in range(4):
+                    cloud.add(scene.SOURCE, state)
+                run = self.drain(
+                    cloud,
+                    faults=faults.posts([None, faults.NOT_PERMITTED]),
+                )
+                self.assertEqual(Code.FAILED, run.exit_code)
+                self.assertIn('policy', run.result.errors[scene.SOURCE])
+                # What was under way is awaited, nothing else is begun.
+                results = sorted(run.results.values())
+                self.assertEqual(
+                    ['blocked', 'blocked', 'failed', 'moved'], results
+                )
+
+    def test_an_outage(self) -> None:
+        cloud = scene.cloud(6)
+        begin = timeline.START + 10
+        run = self.drain(cloud, faults=faults.outage(begin, begin + 250))
+        self.assertEqual(Code.DONE, run.exit_code)
+        self.assertTrue(run.recorder.troubles)
+        self.assertEqual([], truth.repeated(run.client, cloud))
+
+    def test_a_long_outage(self) -> None:
+        cloud = scene.cloud(6)
+        begin = timeline.START + 10
+        run = scene.run(cloud, faults=faults.outage(begin, begin + 10**6))
+        self.assertEqual(Code.FAILED, run.exit_code)
+        self.assertEqual(6, len(run.result.rows))
+        self.assertIn('503', run.result.errors[scene.SOURCE])
+        self.assertLess(run.seconds, 360)
+        # Not one that nobody answers is asked all the time.
+        self.assertLess(len(run.client.log), 40)
+
+    def test_an_outage_from_the_start(self) -> None:
+        cloud = scene.cloud(6)
+        run = scene.run(cloud, faults=faults.outage(0, 10**6))
+        self.assertEqual(Code.FAILED, run.exit_code)
+        self.assertEqual((), run.result.rows)
+
+    def test_each_reading_request_fails_once(self) -> None:
+        whole = len(self.drain(scene.cloud(4)).client.log)
+        for number in range(whole):
+            with self.subTest(number):
+                cloud = scene.cloud(4)
+                run = self.drain(
+                    cloud, faults=faults.numbered({number: faults.LOST})
+                )
+                self.assertEqual(Code.DONE, run.exit_code)
+                self.assertEqual({1}, set(scene.moves(cloud).values()))
+                self.assertEqual([], truth.repeated(run.client, cloud))
+
+    def test_a_reading_request_is_refused(self) -> None:
+        cloud = scene.cloud(4)
+        run = scene.run(
+            cloud,
+            faults=lambda r: faults.NOT_PERMITTED if r.number == 12 else None,
+        )
+        self.assertEqual(Code.FAILED, run.exit_code)
+        self.assertEqual(4, len(run.result.rows))
