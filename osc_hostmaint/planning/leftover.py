@@ -92,7 +92,7 @@ def _row(seen: model.Observation, consumer: str) -> decisions.Row:
     view = seen.visited.get(consumer)
     known = view is not None and view.status != 'DELETED'
     owner = (
-        f'it is on {view.host}'
+        f'it is on {view.host or "no host"}'
         if view and known
         else 'Nova knows no server of this id: it was deleted, or this is a '
         'migration'

@@ -1,0 +1,152 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Allocations on the host that no server or migration there explains."""
+
+import dataclasses
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning import leftover
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+
+NOW = builders.NOW
+DELETED = builders.server('x', 'DELETED')
+ELSEWHERE = builders.server('x', host='cmp09')
+
+
+@ddt.ddt
+class TestFind(unittest.TestCase):
+    @ddt.data(
+        # who holds something here, and is there an explanation
+        ('a server on the host', 'vm1', True),
+        ('a migration off the host', 'uuid of migration 1', True),
+        ('one that awaits its confirmation', 'uuid of migration 2', True),
+        ('one that has ended', 'uuid of migration 3', False),
+        ('one to the host', 'uuid of migration 4', False),
+        ('anybody else', 'x', False),
+    )
+    @ddt.unpack
+    def test_explanations(self, _who, consumer, explained):
+        seen = builders.observation(
+            servers=[builders.server('vm1')],
+            migrations=[
+                builders.migration(1, 'running'),
+                builders.migration(2, 'finished'),
+                builders.migration(3, 'completed'),
+                builders.migration(
+                    4, 'running', source=builders.DEST, dest=builders.HOST
+                ),
+            ],
+            consumers=frozenset({consumer}),
+        )
+
+        expected = frozenset() if explained else {consumer}
+        self.assertEqual(expected, leftover.find(seen))
+
+    def test_nobody_has_looked_yet(self):
+        self.assertEqual(
+            frozenset(), leftover.find(builders.observation(consumers=None))
+        )
+
+
+@ddt.ddt
+class TestWaiting(unittest.TestCase):
+    """Is it too early to call it a leftover, and must we look again?"""
+
+    BUILDING = builders.server('x', 'BUILD', host=None)
+    COMING = builders.server('x', 'MIGRATING', host='cmp09')
+    HERE = builders.server('x')
+
+    def ask(self, view, *, seen_ago=0.0, left_for=1000.0):
+        """Return whether it waits and whom it wants to look at."""
+        visited = []
+        if view is not None:
+            visited = [dataclasses.replace(view, seen_at=NOW - seen_ago)]
+        seen = builders.observation(visited=visited)
+        since = None if left_for is None else NOW - left_for
+        memory = builders.memory(leftover_since=since)
+        return (
+            leftover.waits(seen, ['x'], memory, NOW),
+            leftover.to_visit(seen, ['x'], NOW) == {'x'},
+        )
+
+    @ddt.data(
+        # the server of that id, when seen; waits, looks
+        (None, 0, True, True),
+        (BUILDING, 0, True, False),
+        (BUILDING, leftover.REVISIT_SECONDS, True, True),
+        (COMING, leftover.REVISIT_SECONDS, True, True),
+        (HERE, 0, True, False),
+        (HERE, leftover.REVISIT_SECONDS, True, True),
+        (DELETED, 1000, False, False),
+        (ELSEWHERE, 1000, False, False),
+    )
+    @ddt.unpack
+    def test_servers(self, view, seen_ago, waits, looks):
+        self.assertEqual((waits, looks), self.ask(view, seen_ago=seen_ago))
+
+    @ddt.data(
+        (None, True),
+        (0, True),
+        (leftover.PATIENCE_SECONDS - 1, True),
+        (leftover.PATIENCE_SECONDS, False),
+    )
+    @ddt.unpack
+    def test_nova_may_take_a_moment_to_tidy_up(self, left_for, waits):
+        self.assertEqual(waits, self.ask(DELETED, left_for=left_for)[0])
+
+    def test_nothing_is_awaited_where_nothing_is_left(self):
+        self.assertFalse(
+            leftover.waits(builders.observation(), [], builders.memory(), NOW)
+        )
+
+
+class TestRows(unittest.TestCase):
+    def row(self, *visited):
+        rows = leftover.rows(builders.observation(visited=visited), ['x'])
+        self.assertEqual(1, len(rows))
+        self.assertEqual('x', rows[0].server_id)
+        self.assertIs(standing.Phase.BLOCKED, rows[0].phase)
+        self.assertTrue(rows[0].left)
+        self.assertIn(
+            'openstack resource provider allocation show x', rows[0].reason
+        )
+        return rows[0]
+
+    def test_of_a_server_elsewhere(self):
+        row = self.row(ELSEWHERE)
+
+        self.assertIn('it is on cmp09', row.reason)
+        self.assertEqual('name of x', row.name)
+        self.assertEqual('cmp09', row.destination)
+
+    def test_of_a_server_nova_does_not_know(self):
+        row = self.row(DELETED)
+
+        self.assertIn('Nova knows no server of this id', row.reason)
+        self.assertEqual('', row.destination)
+
+    def test_of_a_server_on_no_host(self):
+        row = self.row(builders.server('x', 'SHELVED_OFFLOADED'))
+
+        self.assertNotIn('None', row.reason)
+
+    def test_of_something_nobody_has_looked_at(self):
+        self.row()
+
+    def test_sorted(self):
+        rows = leftover.rows(builders.observation(), ['c', 'a', 'b'])
+
+        self.assertEqual(['a', 'b', 'c'], [r.server_id for r in rows])

@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A host at a glance."""
+
+import dataclasses
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning import summary
+from tests.unit import builders
+
+
+def summarize(servers=(), migrations=(), unconfirmed=(), consumers=()):
+    """Sum up what is given; nothing else is there."""
+    return summary.summarize(
+        builders.service(), servers, migrations, unconfirmed, consumers
+    )
+
+
+@ddt.ddt
+class TestSummary(unittest.TestCase):
+    def test_counts(self):
+        away = {'source': builders.DEST, 'dest': builders.HOST}
+        found = summarize(
+            servers=[
+                builders.server('vm1'),
+                builders.server('vm2', 'SHUTOFF'),
+                builders.server('vm3', 'MIGRATING'),
+                builders.server('vm4'),
+            ],
+            migrations=[
+                builders.migration(1, 'running', 'vm3'),
+                builders.migration(2, 'queued', 'vm4', **away),
+                builders.migration(3, 'completed', 'vm5'),
+                builders.migration(4, 'error', 'vm6', **away),
+                builders.migration(5, 'finished', 'vm7'),
+            ],
+            unconfirmed=[builders.migration(5, 'finished', 'vm7')],
+            consumers={'vm1', 'vm2', 'uuid of migration 1'},
+        )
+
+        self.assertEqual(4, found.servers)
+        self.assertEqual(
+            {'ACTIVE': 2, 'MIGRATING': 1, 'SHUTOFF': 1},
+            found.servers_by_status,
+        )
+        self.assertEqual(1, found.moving_out)
+        self.assertEqual(1, found.moving_in)
+        self.assertEqual(1, found.awaiting_confirm)
+        self.assertEqual(3, found.allocations)
+
+    def test_a_resize_on_the_same_host_leaves_and_is_not_counted_twice(self):
+        found = summarize(migrations=[builders.migration(dest=builders.HOST)])
+
+        self.assertEqual((1, 0), (found.moving_out, found.moving_in))
+
+    def test_nothing_of_any_server_is_left(self):
+        self.assertTrue(summarize().drained)
+
+    @ddt.data(
+        {'servers': [builders.server(status='SOFT_DELETED')]},
+        {'migrations': [builders.migration()]},
+        {
+            'migrations': [
+                builders.migration(source=builders.DEST, dest=builders.HOST)
+            ]
+        },
+        {'unconfirmed': [builders.migration(status='finished')]},
+        {'consumers': {'a server that was deleted'}},
+    )
+    def test_anything_left_is_not_drained(self, left):
+        self.assertFalse(summarize(**left).drained)
+
+    def test_being_in_service_does_not_matter_for_drained(self):
+        found = dataclasses.replace(
+            summarize(), service=builders.service(enabled=True)
+        )
+
+        self.assertTrue(found.drained)

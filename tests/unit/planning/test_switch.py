@@ -1,0 +1,129 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Out of service and back: whose host it is decides."""
+
+import datetime
+import unittest
+
+import ddt
+
+from osc_hostmaint import mark as marks
+from osc_hostmaint.planning import switch
+from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=datetime.UTC)
+OURS = builders.service()
+ENABLED = builders.service(enabled=True)
+THEIRS = builders.service(disabled_reason='broken fan, do not touch')
+UNSAID = builders.service(disabled_reason=None)
+NOVAS = builders.service(disabled_reason='AUTO: Connection to libvirt lost')
+
+
+@ddt.ddt
+class TestToMaintenance(unittest.TestCase):
+    def decide(self, service, *, reason=None, force=False):
+        return switch.to_maintenance(
+            service, by='bob', reason=reason, force=force, now=NOW
+        )
+
+    @ddt.data(
+        # whose, --reason, --force, what is done
+        (ENABLED, None, False, switch.Step.DISABLE),
+        (ENABLED, 'disk', True, switch.Step.DISABLE),
+        (OURS, None, False, switch.Step.NOTHING),
+        (OURS, None, True, switch.Step.NOTHING),
+        (OURS, 'kernel', False, switch.Step.NOTHING),
+        (OURS, 'disk', False, switch.Step.DISABLE),
+        (THEIRS, None, False, switch.Step.REFUSE),
+        (THEIRS, 'disk', False, switch.Step.REFUSE),
+        (THEIRS, 'disk', True, switch.Step.DISABLE),
+        (UNSAID, None, False, switch.Step.REFUSE),
+        (UNSAID, None, True, switch.Step.DISABLE),
+        # Nova would enable it again by itself.
+        (NOVAS, None, False, switch.Step.DISABLE),
+    )
+    @ddt.unpack
+    def test_step(self, service, reason, force, step):
+        decided = self.decide(service, reason=reason, force=force)
+
+        self.assertIs(step, decided.step)
+        self.assertEqual(step is switch.Step.DISABLE, decided.mark is not None)
+        self.assertEqual(step is switch.Step.REFUSE, bool(decided.reason))
+
+    def test_a_new_mark_says_who_and_since_when(self):
+        decided = self.decide(ENABLED, reason='disk')
+
+        self.assertEqual(
+            marks.Mark(NOW.replace(microsecond=0), 'bob', 'disk'),
+            decided.mark,
+        )
+        marks.write(decided.mark)
+
+    def test_a_new_reason_keeps_who_and_since_when(self):
+        decided = self.decide(OURS, reason='disk')
+
+        self.assertEqual(builders.mark(reason='disk'), decided.mark)
+
+    def test_a_reason_can_be_taken_away(self):
+        self.assertEqual(
+            builders.mark(reason=''), self.decide(OURS, reason='').mark
+        )
+
+    def test_refused_it_says_why_and_what_would_do_it(self):
+        reason = self.decide(THEIRS).reason
+
+        self.assertIn(builders.HOST, reason)
+        self.assertIn('broken fan', reason)
+        self.assertIn('--force', reason)
+        self.assertIn('without a reason', self.decide(UNSAID).reason)
+
+
+@ddt.ddt
+class TestToOperation(unittest.TestCase):
+    DOWN = builders.service(up=False)
+    FORCED = builders.service(up=False, forced_down=True)
+
+    @ddt.data(
+        # the service, moves still leaving, what is done, words
+        (ENABLED, 0, switch.Step.NOTHING, ''),
+        (ENABLED, 3, switch.Step.NOTHING, ''),
+        (OURS, 0, switch.Step.ENABLE, ''),
+        (OURS, 1, switch.Step.REFUSE, '1 move is still leaving cmp01'),
+        (OURS, 2, switch.Step.REFUSE, '2 moves are still leaving cmp01'),
+        (DOWN, 0, switch.Step.REFUSE, 'start nova-compute first'),
+        (FORCED, 0, switch.Step.REFUSE, 'compute service set --up cmp01'),
+        (THEIRS, 0, switch.Step.REFUSE, 'broken fan'),
+        (UNSAID, 0, switch.Step.REFUSE, 'disabled by somebody else'),
+        (NOVAS, 0, switch.Step.REFUSE, 'libvirt lost'),
+    )
+    @ddt.unpack
+    def test_step(self, service, leaving, step, words):
+        decided = switch.to_operation(service, leaving=leaving, force=False)
+
+        self.assertIs(step, decided.step)
+        self.assertIn(words, decided.reason)
+        if step is switch.Step.REFUSE:
+            self.assertIn('--force', decided.reason)
+
+    @ddt.data(OURS, DOWN, FORCED, THEIRS, UNSAID, NOVAS)
+    def test_force_enables_whatever_speaks_against_it(self, service):
+        decided = switch.to_operation(service, leaving=2, force=True)
+
+        self.assertIs(switch.Step.ENABLE, decided.step)
+        self.assertEqual('', decided.reason)
+
+    def test_hostile_reasons_do_not_reach_the_terminal(self):
+        service = builders.service(disabled_reason='\x1b[2Jowned')
+        decided = switch.to_operation(service, leaving=0, force=False)
+
+        self.assertTrue(decided.reason.isprintable())

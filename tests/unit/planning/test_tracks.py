@@ -1,0 +1,299 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is remembered of each server, and of the host."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import tracks
+from tests.unit import builders
+
+NOW = builders.NOW
+#: When the compute service was looked at.
+SEEN = NOW - 3
+FIRST = memories.Memory()
+ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
+DELETED = builders.server(status='DELETED')
+
+
+@ddt.ddt
+class TestTakeIn(unittest.TestCase):
+    def take_in(self, memory=FIRST, **kwargs):
+        return tracks.take_in(builders.observation(**kwargs), memory)
+
+    def test_every_server_on_the_host_is_tracked(self):
+        servers = [builders.server('vm1'), builders.server('vm2', 'ERROR')]
+        found = self.take_in(servers=servers)
+
+        self.assertEqual(
+            {s.id: memories.Track(before=s) for s in servers},
+            dict(found.tracks),
+        )
+
+    def test_what_is_remembered_stays(self):
+        track = builders.track(builders.server(status='PAUSED'), attempts=2)
+        found = self.take_in(builders.memory(track), servers=[DELETED])
+
+        self.assertEqual({'vm1': track}, dict(found.tracks))
+
+    def test_a_server_that_has_left_but_its_disk_is_tracked_too(self):
+        view = builders.server(status='VERIFY_RESIZE', host=builders.DEST)
+        found = self.take_in(
+            migrations=[builders.migration(status='finished')],
+            visited=[view],
+        )
+
+        self.assertEqual({'vm1'}, set(found.tracks))
+
+    def test_a_deleted_server_is_not(self):
+        found = self.take_in(
+            migrations=[builders.migration()], visited=[DELETED]
+        )
+
+        self.assertEqual({}, dict(found.tracks))
+
+    @ddt.data(
+        # seen first in the middle of a move; the status it had before
+        ('MIGRATING', 'active', 'ACTIVE'),
+        ('MIGRATING', 'paused', 'PAUSED'),
+        ('RESIZE', 'stopped', 'SHUTOFF'),
+        ('RESIZE', 'active', 'ACTIVE'),
+        ('REVERT_RESIZE', 'resized', 'REVERT_RESIZE'),
+        ('SUSPENDED', 'suspended', 'SUSPENDED'),
+    )
+    @ddt.unpack
+    def test_status_before_the_move(self, status, vm_state, before):
+        server = builders.server(status=status, vm_state=vm_state)
+        found = self.take_in(servers=[server])
+
+        self.assertEqual(before, found.tracks['vm1'].before.status)
+        self.assertEqual(vm_state, found.tracks['vm1'].before.vm_state)
+
+    @ddt.data(
+        # a record as it was when this run began; is it history
+        ('completed', True),
+        ('confirmed', True),
+        ('done', True),
+        ('error', True),
+        ('failed', True),
+        ('cancelled', True),
+        ('reverted', True),
+        ('finished', False),
+        ('running', False),
+        ('a status of tomorrow', False),
+    )
+    @ddt.unpack
+    def test_history(self, status, is_history):
+        found = self.take_in(migrations=[builders.migration(7, status)])
+
+        self.assertEqual(7 in found.history, is_history)
+
+    def test_what_ends_in_this_run_is_no_history(self):
+        first = self.take_in(migrations=[builders.migration(7)])
+        second = self.take_in(
+            first, migrations=[builders.migration(7, 'error')]
+        )
+
+        self.assertEqual(frozenset(), second.history)
+
+
+class TestServiceDown(unittest.TestCase):
+    """It may come back: but not when it has been down before we came."""
+
+    def down_since(self, *, up, memory=FIRST):
+        seen = builders.observation(
+            service=builders.service(up=up), service_at=SEEN
+        )
+        return tracks.take_in(seen, memory).down_since
+
+    def test_up(self):
+        self.assertIsNone(self.down_since(up=True))
+
+    def test_down_from_the_beginning_counts_at_once(self):
+        self.assertEqual(
+            SEEN - tracks.DOWN_GRACE_SECONDS, self.down_since(up=False)
+        )
+
+    def test_down_in_the_middle(self):
+        memory = builders.memory()
+        self.assertEqual(SEEN, self.down_since(up=False, memory=memory))
+
+        memory = builders.memory(down_since=SEEN - 5)
+        self.assertEqual(SEEN - 5, self.down_since(up=False, memory=memory))
+
+    def test_back_again(self):
+        memory = builders.memory(down_since=SEEN - 5)
+
+        self.assertIsNone(self.down_since(up=True, memory=memory))
+
+
+@ddt.ddt
+class TestRecords(unittest.TestCase):
+    def test_moves_off_the_host_oldest_first(self):
+        first, second = (
+            builders.migration(3, 'error'),
+            builders.migration(9, 'running'),
+        )
+        seen = builders.observation(
+            migrations=[
+                second,
+                first,
+                builders.migration(4, 'error', 'vm2'),
+                builders.migration(5, 'running', 'vm3', **ARRIVING),
+                builders.migration(2, 'error'),
+            ]
+        )
+        memory = builders.memory(history=frozenset({2}))
+
+        self.assertEqual(
+            {'vm1': (first, second), 'vm2': (seen.migrations[4],)},
+            tracks.records(seen, memory),
+        )
+
+    @ddt.data(
+        # a record; does it bind its server to the host
+        ('running', {}, True),
+        ('finished', {}, True),
+        ('completed', {}, False),
+        ('error', {}, False),
+        ('running', ARRIVING, False),
+    )
+    @ddt.unpack
+    def test_strangers(self, status, ends, expected):
+        """Servers on no list that must be looked at."""
+        migrations = [builders.migration(status=status, **ends)]
+        seen = builders.observation(migrations=migrations)
+
+        self.assertEqual(
+            {'vm1'} if expected else frozenset(),
+            tracks.strangers(seen, builders.memory()),
+        )
+        # Not where something is known of it.
+        self.assertEqual(
+            frozenset(),
+            tracks.strangers(seen, builders.memory(builders.track())),
+        )
+        seen = builders.observation(migrations=migrations, visited=[DELETED])
+        self.assertEqual(
+            frozenset(), tracks.strangers(seen, builders.memory())
+        )
+
+    def test_a_deleted_server_has_no_records(self):
+        other = builders.migration(2, 'queued', 'vm2')
+        seen = builders.observation(
+            migrations=[builders.migration(1, 'queued'), other],
+            visited=[DELETED, builders.server('vm2', host=builders.DEST)],
+        )
+
+        self.assertEqual(
+            {2: other}, dict(tracks.without_deleted(seen).migrations)
+        )
+
+    @ddt.data(
+        # seconds since the record was seen, since the server was; look
+        (1, None, False),
+        (standing.REVISIT_SECONDS, None, True),
+        (1000, 1, False),
+        (1000, standing.REVISIT_SECONDS, True),
+    )
+    @ddt.unpack
+    def test_who_is_long_on_the_way_here_is_looked_at(
+        self, record_ago, server_ago, expected
+    ):
+        record = builders.migration(seen_at=NOW - record_ago, **ARRIVING)
+        visited = []
+        if server_ago is not None:
+            visited = [
+                builders.server(status='MIGRATING', seen_at=NOW - server_ago)
+            ]
+        seen = builders.observation(migrations=[record], visited=visited)
+
+        self.assertEqual(
+            {'vm1'} if expected else frozenset(),
+            tracks.overdue(seen, [record], NOW),
+        )
+
+
+@ddt.ddt
+class TestKeepUp(unittest.TestCase):
+    def keep_up(self, phase, track=None, view=None, **standing_kwargs):
+        seen = builders.observation(servers=[view or builders.server()])
+        found = tracks.keep_up(
+            seen,
+            builders.memory(track or builders.track()),
+            {'vm1': standing.Standing(phase, **standing_kwargs)},
+            NOW,
+        )
+        return found.tracks['vm1']
+
+    def test_somebody_elses_move_is_adopted(self):
+        found = self.keep_up(
+            standing.Phase.MOVING, record=builders.migration()
+        )
+
+        self.assertEqual(NOW, found.began_at)
+        self.assertIs(model.Move.LIVE, found.move)
+        self.assertEqual(0, found.attempts)
+
+    def test_ours_keeps_its_beginning(self):
+        track = builders.track(began_at=NOW - 9, move=model.Move.COLD)
+        found = self.keep_up(
+            standing.Phase.MOVING, track, record=builders.migration()
+        )
+
+        self.assertEqual(track, found)
+
+    @ddt.data(*sorted(standing.FINAL))
+    def test_end(self, phase):
+        self.assertEqual(NOW, self.keep_up(standing.Phase(phase)).ended_at)
+
+    def test_an_end_counts_once(self):
+        track = builders.track(ended_at=NOW - 9)
+
+        found = self.keep_up(standing.Phase.MOVED, track)
+        self.assertEqual(NOW - 9, found.ended_at)
+
+    def test_what_goes_on_has_not_ended(self):
+        track = builders.track(ended_at=NOW - 9)
+
+        self.assertIsNone(self.keep_up(standing.Phase.BUSY, track).ended_at)
+
+    @ddt.data(
+        # how it stands; is it at rest, so that this is how it was before
+        (standing.Phase.WAITING, True),
+        (standing.Phase.BUSY, True),
+        (standing.Phase.BLOCKED, True),
+        (standing.Phase.MOVING, False),
+        (standing.Phase.SETTLING, False),
+        (standing.Phase.CONFIRM, False),
+        (standing.Phase.MOVED, False),
+        (standing.Phase.FAILED, False),
+    )
+    @ddt.unpack
+    def test_how_it_was_before(self, phase, at_rest):
+        """Its owner has stopped it since we first saw it."""
+        view = builders.server(status='SHUTOFF')
+        found = self.keep_up(phase, view=view)
+
+        before = view if at_rest else builders.server()
+        self.assertEqual(before, found.before)
+
+    def test_how_it_was_elsewhere_is_not_how_it_was_before(self):
+        view = builders.server(status='SHUTOFF', host=builders.DEST)
+        found = self.keep_up(standing.Phase.BLOCKED, view=view)
+
+        self.assertEqual('ACTIVE', found.before.status)
