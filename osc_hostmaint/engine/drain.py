@@ -106,29 +106,38 @@ class HostDrain:
         else:
             self._watcher.open()
             self._opened = True
-        decision = self._decide(ask_policy())
+        decision = self._decide(ask_policy)
         if decision.inquiry.visit or decision.inquiry.explain:
             # After the actions, so that no slot idles meanwhile.
             self._watcher.visit(decision.inquiry)
             before = decision.actions
-            decision = self._decide(ask_policy())
+            decision = self._decide(ask_policy)
             decision = dataclasses.replace(
                 decision, actions=(*before, *decision.actions)
             )
         return decision
 
-    def _decide(self, policy: policies.Policy) -> decisions.Decision:
+    def _decide(self, ask_policy: AskPolicy) -> decisions.Decision:
+        policy = ask_policy()
         if self.error:
             policy = dataclasses.replace(policy, stop=self.error)
         seen, now = self._watcher.seen, self._clock.now()
         decision = decide.decide(seen, policy, self._memory, now)
         self._memory = decision.memory
-        self._act(decision)
-        return decision
+        sent = self._act(decision, ask_policy)
+        return dataclasses.replace(decision, actions=tuple(sent))
 
-    def _act(self, decision: decisions.Decision) -> None:
+    def _act(
+        self, decision: decisions.Decision, ask_policy: AskPolicy
+    ) -> list[memories.Action]:
+        """Send actions until something speaks against it."""
+        sent: list[memories.Action] = []
         highest = max(self._watcher.seen.migrations, default=0)
         for action in decision.actions:
+            starts = action.kind is not memories.Kind.CONFIRM
+            if starts and (self.error or ask_policy().stop):
+                continue
+            sent.append(action)
             # Holds if the user stops us in the middle of the request.
             outcome = memories.Outcome(
                 memories.Answer.IN_DOUBT, self._clock.now()
@@ -137,8 +146,7 @@ class HostDrain:
                 outcome = self._send(action)
             finally:
                 self._memory = self._memory.after(action, outcome, highest)
-            if self.error:
-                return
+        return sent
 
     def _send(self, action: memories.Action) -> memories.Outcome:
         send = {

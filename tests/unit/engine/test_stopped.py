@@ -1,0 +1,194 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Drains that are stopped, killed, begun again, or run twice at once."""
+
+import functools
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint import exceptions
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import truth
+
+Code = exceptions.ExitCode
+
+#: The drain of crowd() takes about so long, and no less.
+SECONDS = 26
+
+
+class Killed(BaseException):
+    """As kill -9: nobody catches it."""
+
+
+def crowd() -> clouds.Cloud:
+    """Return a cloud with a host full of servers of all kinds."""
+    cloud = scene.cloud(0)
+    for number in range(8):
+        state = ('active', 'stopped', 'paused')[number % 3]
+        cloud.add(scene.SOURCE, state, seconds=3 + number % 4)
+    return cloud
+
+
+def moments() -> strategies.SearchStrategy[float]:
+    """Return moments at which something may happen to a drain."""
+    return strategies.floats(0.0, SECONDS)
+
+
+class StoppedTestCase(unittest.TestCase):
+    def drain(self, cloud: clouds.Cloud, **options) -> scene.Run:
+        clock = timeline.VirtualClock(cloud.timeline)
+        clock.alarm(cloud.timeline.now + 3600, AssertionError('no end'))
+        return scene.run(cloud, clock=clock, **options)
+
+    def check_the_rest(self, cloud: clouds.Cloud) -> None:
+        """Run the same command again: everything moves, and only once."""
+        run = self.drain(cloud)
+        self.assertEqual(Code.DONE, run.exit_code, run.result)
+        self.assertTrue(scene.empty(cloud))
+        self.assertEqual({1}, set(scene.moves(cloud).values()))
+
+
+class KilledTestCase(StoppedTestCase):
+    @hypothesis.given(strategies.lists(moments(), min_size=1, max_size=3))
+    def test_killed_at_any_moment(self, moments: list[float]) -> None:
+        cloud = crowd()
+        for moment in moments:
+            clock = timeline.VirtualClock(cloud.timeline)
+            clock.alarm(cloud.timeline.now + moment, Killed())
+            try:
+                scene.run(cloud, clock=clock)
+            except Killed:
+                continue
+            break
+        self.check_the_rest(cloud)
+
+    @hypothesis.given(strategies.floats(0.0, 30.0))
+    def test_killed_in_the_middle_of_an_outage(self, moment: float) -> None:
+        cloud = crowd()
+        clock = timeline.VirtualClock(cloud.timeline)
+        clock.alarm(timeline.START + 3 + moment, Killed())
+        outage = faults.outage(timeline.START + 2, timeline.START + 60)
+        with self.assertRaises(Killed):
+            scene.run(cloud, clock=clock, faults=outage)
+        self.check_the_rest(cloud)
+
+
+class InterruptedTestCase(StoppedTestCase):
+    @hypothesis.given(moments())
+    def test_the_second_interrupt(self, moment: float) -> None:
+        cloud = crowd()
+        clock = timeline.VirtualClock(cloud.timeline)
+        clock.alarm(timeline.START + moment, KeyboardInterrupt())
+        run = scene.run(cloud, clock=clock)
+        self.assertEqual(Code.INTERRUPTED, run.exit_code)
+        # At once: nothing is asked for any more.
+        self.assertAlmostEqual(moment, run.seconds)
+        if run.result.rows:
+            self.assertEqual(set(cloud.servers), set(run.results))
+            self.assertNotIn('None', run.results.values())
+        else:
+            self.assertLess(moment, 1.0)
+        self.check_the_rest(cloud)
+
+    @hypothesis.given(moments())
+    def test_the_first_interrupt(self, moment: float) -> None:
+        cloud = crowd()
+        before = scene.states(cloud)
+        interrupt = scene.Interrupt()
+        cloud.timeline.after(
+            moment, functools.partial(setattr, interrupt, 'requested', True)
+        )
+        run = self.drain(cloud, interrupt=interrupt)
+        if run.seconds < moment:
+            return
+        self.assertEqual(Code.INTERRUPTED, run.exit_code)
+        self.assertEqual([], truth.lies(run, cloud, before))
+        # One request may have been on its way.
+        late = [
+            request
+            for request, _answer in run.client.posted
+            if request.kind != 'confirm'
+            and request.time > timeline.START + moment + 0.1
+        ]
+        self.assertEqual([], late)
+        self.assertFalse([s for s in cloud.servers.values() if s.task_state])
+        statuses = {r.status for r in cloud.records.values()}
+        self.assertNotIn('finished', statuses)
+        self.check_the_rest(cloud)
+
+
+class TimeoutTestCase(StoppedTestCase):
+    @hypothesis.given(strategies.floats(0.1, SECONDS - 5))
+    def test_a_timeout(self, seconds: float) -> None:
+        cloud = crowd()
+        run = self.drain(cloud, timeout=seconds)
+        self.assertEqual(Code.TIMEOUT, run.exit_code)
+        self.assertLess(run.seconds, seconds + 2)
+        self.assertEqual(set(cloud.servers), set(run.results))
+        self.check_the_rest(cloud)
+
+    def test_time_enough(self) -> None:
+        self.assertEqual(Code.DONE, self.drain(crowd(), timeout=300).exit_code)
+
+
+@ddt.ddt
+class TwiceTestCase(unittest.TestCase):
+    @ddt.data(0.0, 0.05, 0.3, 1.0, 7.7, 20.0)
+    def test_two_drains_of_one_host(self, later: float) -> None:
+        self.check(crowd(), later)
+
+    @ddt.data(0.0, 0.3, 5.0)
+    def test_two_drains_of_one_host_with_more_slots(
+        self, later: float
+    ) -> None:
+        self.check(scene.cloud(20, slots=4), later)
+
+    @hypothesis.settings(max_examples=40)
+    @hypothesis.given(moments(), strategies.floats(0.01, 0.5))
+    def test_at_any_moment(self, later: float, latency: float) -> None:
+        self.check(crowd(), later, latency)
+
+    def check(
+        self, cloud: clouds.Cloud, later: float, latency: float = 0.1
+    ) -> None:
+        def first(clock: timeline.VirtualClock) -> scene.Run:
+            return scene.run(cloud, clock=clock)
+
+        def second(clock: timeline.VirtualClock) -> scene.Run:
+            clock.sleep(later)
+            return scene.run(cloud, clock=clock, latency=latency)
+
+        runs = timeline.together(cloud.timeline, first, second)
+        for run in runs:
+            self.assertEqual(Code.DONE, run.exit_code, run.result)
+        self.assertEqual({1}, set(scene.moves(cloud).values()))
+        self.assertEqual(len(cloud.servers), len(cloud.taken))
+        self.assertEqual(
+            {'moved'}, {r for run in runs for r in run.results.values()}
+        )
+
+    def test_two_drains_of_different_hosts(self) -> None:
+        cloud = scene.cloud(6, source=('cmp01', 'cmp02'))
+        runs = timeline.together(
+            cloud.timeline,
+            lambda clock: scene.run(cloud, ('cmp01',), clock=clock),
+            lambda clock: scene.run(cloud, ('cmp02',), clock=clock),
+        )
+        self.assertEqual([Code.DONE] * 2, [run.exit_code for run in runs])
+        self.assertEqual({1}, set(scene.moves(cloud).values()))
