@@ -169,10 +169,15 @@ def _awaiting(case: Case, record: model.Migration) -> Standing:
     if view and view.status == 'DELETED':
         return Standing(Phase.GONE)
     if not is_ours(record, case.since):
+        what = (
+            'cold-migrated before this maintenance'
+            if record.type == model.MigrationType.COLD
+            else 'resized by its owner'
+        )
         return Standing(
             Phase.BLOCKED,
-            'resized to another host, and its disk stays here until its '
-            'owner confirms or reverts: openstack server resize confirm '
+            f'{what} to {record.dest}, and its disk stays here until that is '
+            'confirmed or reverted: openstack server resize confirm '
             f'{case.server_id}, or revert',
             record=record,
             destination=record.dest,
