@@ -12,9 +12,15 @@
 
 """Values that people and machines are shown differently."""
 
+import collections.abc
+import typing as ty
+
 from cliff import columns
 
 from osc_hostmaint import text
+
+#: What a command that shows something returns: names, and values or rows.
+Output = tuple[collections.abc.Sequence[str], collections.abc.Iterable[ty.Any]]
 
 
 class Printable(columns.FormattableColumn[str]):

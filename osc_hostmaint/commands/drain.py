@@ -13,13 +13,13 @@
 """``openstack host maintenance drain``."""
 
 import argparse
-import collections.abc
 import logging
 import sys
 import typing as ty
 
 from osc_lib.command import command
 
+from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
@@ -80,16 +80,11 @@ class DrainHostMaintenance(command.Lister):
         options.add_hosts(parser)
         return parser
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[
-        collections.abc.Sequence[str], collections.abc.Iterable[ty.Any]
-    ]:
-        from osc_hostmaint import api
+    def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         from osc_hostmaint import interrupt
         from osc_hostmaint import report
 
-        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        maintenance = client.maintenance(self.app)
         stop = interrupt.Interrupt(sys.stderr.fileno())
         with stop.watching():
             result = maintenance.drain(

@@ -19,6 +19,7 @@ import logging
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
+from osc_hostmaint.commands import client
 from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
 
@@ -55,9 +56,7 @@ class SetHostMaintenance(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        from osc_hostmaint import api
-
-        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        maintenance = client.maintenance(self.app)
         return _for_each(
             parsed_args.hosts,
             lambda host: maintenance.set(
@@ -84,9 +83,7 @@ class UnsetHostMaintenance(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        from osc_hostmaint import api
-
-        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        maintenance = client.maintenance(self.app)
         return _for_each(
             parsed_args.hosts,
             lambda host: maintenance.unset(host, force=parsed_args.force),

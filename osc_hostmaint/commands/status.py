@@ -13,12 +13,12 @@
 """``openstack host maintenance show`` and ``list``."""
 
 import argparse
-import collections.abc
 import typing as ty
 
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 
+from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
@@ -53,14 +53,8 @@ class ShowHostMaintenance(command.ShowOne):
         options.add_host(parser)
         return parser
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[
-        collections.abc.Sequence[str], collections.abc.Iterable[ty.Any]
-    ]:
-        from osc_hostmaint import api
-
-        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+    def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
+        maintenance = client.maintenance(self.app)
         shown = maintenance.show(parsed_args.host)
         service = shown.service
         fields = {
@@ -115,15 +109,10 @@ class ListHostMaintenance(command.Lister):
         )
         return parser
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[
-        collections.abc.Sequence[str], collections.abc.Iterable[ty.Any]
-    ]:
-        from osc_hostmaint import api
+    def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         from osc_hostmaint import model
 
-        maintenance = api.Maintenance(self.app.client_manager.sdk_connection)
+        maintenance = client.maintenance(self.app)
         modes = frozenset(
             model.Mode if parsed_args.all else [model.Mode(parsed_args.mode)]
         )
