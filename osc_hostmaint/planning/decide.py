@@ -336,7 +336,7 @@ def _interval(
     now: float,
 ) -> float:
     ages = [
-        now - began
+        now - (memory.tracks[server_id].asked_at or began)
         for server_id, stand in stands.items()
         if stand.phase is standing.Phase.MOVING
         and (began := memory.tracks[server_id].began_at) is not None

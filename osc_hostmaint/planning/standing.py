@@ -222,7 +222,8 @@ def _ended(case: Case, record: model.Migration) -> Standing:
     unsettled = view.status in verdicts.MOVING_STATUSES or (
         view.status == 'VERIFY_RESIZE' and record.ended_well
     )
-    if unsettled:
+    # What takes longer is something new, like its owner's resize.
+    if unsettled and case.now - record.seen_at < PATIENCE_SECONDS:
         return Standing(Phase.SETTLING, record=record, visit=True)
     if view.host != case.seen.host:
         return _arrived(case, view, record)
@@ -332,9 +333,11 @@ def differences(before: model.Server, after: model.Server) -> str:
     """
     found = []
     # Of a server first seen in the middle of a resize or a build nothing
-    # is known that could be compared.
-    if before.vm_state in ('active', 'paused', 'stopped') and (
-        after.vm_state != before.vm_state
+    # is known that could be compared, and a later resize hides it.
+    if (
+        before.vm_state in ('active', 'paused', 'stopped')
+        and after.vm_state != before.vm_state
+        and after.vm_state != 'resized'
     ):
         found.append(
             f'its state was {before.vm_state} and is {after.vm_state}'

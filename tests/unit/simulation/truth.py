@@ -41,11 +41,22 @@ def lies(
         wrong = _wrong(row, server, was, cloud, host)
         if wrong:
             found.append(f'{row.name or row.server_id}: {wrong}: {row}')
+    asked = {request.subject for request, _answer in run.client.posted}
     told = {row.server_id for row in run.result.rows}
     found += [
         f'nothing is told of {server.name}'
         for server in before.values()
-        if server.host == host and server.id not in told and run.result.rows
+        if server.host == host
+        and server.id not in told
+        and run.result.rows
+        # Others may have got it away before the first look.
+        and (
+            server.id in asked
+            or (
+                cloud.servers[server.id].host == host
+                and not cloud.servers[server.id].deleted
+            )
+        )
     ]
     left = [row for row in run.result.rows if row.left]
     code = run.exit_code
@@ -97,6 +108,7 @@ def _not_moved(
     if server.host == host:
         return 'it is still there'
     settled = was and was.vm_state not in ('building', 'resized')
+    settled = settled and server.vm_state != 'resized'
     if was and settled and server.vm_state != was.vm_state:
         return f'it was {was.vm_state} and is {server.vm_state}'
     for record in cloud.records.values():
