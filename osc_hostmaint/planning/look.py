@@ -48,16 +48,22 @@ def closing(
     happened, and the allocations after that: what is still being scheduled
     to the host holds an allocation before any list shows it.
     """
+    left = {
+        server_id
+        for server_id, stand in stands.items()
+        if stand.phase in (standing.Phase.MOVED, standing.Phase.GONE)
+    }
     return not (
-        seen.servers_at >= _last_event(memory, stands)
+        seen.servers_at >= _last_event(seen, memory)
+        and left.isdisjoint(seen.servers)
         and seen.servers_at >= policy.settled_from
         and seen.consumers is not None
         and seen.consumers_at >= seen.servers_at
     )
 
 
-def _last_event(memory: memories.Memory, stands: Stands) -> float:
-    times = [s.record.seen_at for s in stands.values() if s.record]
+def _last_event(seen: model.Observation, memory: memories.Memory) -> float:
+    times = [record.seen_at for record in seen.migrations.values()]
     for track in memory.tracks.values():
         times += [track.asked_at or 0.0, track.confirmed_at or 0.0]
     return max(times, default=0.0)
