@@ -14,6 +14,7 @@
 
 import collections.abc
 import dataclasses
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
@@ -47,6 +48,7 @@ def decide(
     """
     seen = tracks.without_deleted(seen)
     memory = tracks.take_in(seen, memory)
+    asked = policy
     policy, trouble = _halted(seen, policy, memory)
     stands = _stands(seen, policy, memory, now)
     memory = tracks.keep_up(seen, memory, stands, now)
@@ -68,13 +70,17 @@ def decide(
         memory, must_close and bool(checking or left), now
     )
     waiting = leftover.waits(seen, left, memory, now)
-    done = bool(policy.abandon) or not (not must_close or checking or waiting)
+    checked = must_close and not checking and not waiting
+    done = checked or bool(policy.abandon)
     rows = [
         _row(seen.host, memory.tracks[server_id], stand, now)
         for server_id, stand in stands.items()
     ]
     if done and must_close:
         rows += leftover.rows(seen, left)
+    if done and not (checked or asked.abandon or any(r.left for r in rows)):
+        # Nothing says that something is left, and nobody has looked.
+        trouble = trouble or policy.abandon
     visit = strangers | tracks.overdue(seen, arriving, now)
     if must_close:
         visit |= leftover.to_visit(seen, left, now)
@@ -92,6 +98,7 @@ def decide(
         ),
         memory=memory,
         done=done,
+        checked=checked,
         trouble=trouble,
         waiting_for='' if open_ else _waiting_for(arriving, left),
         interval=max(pace.CLOSING, policy.settled_from - now)
@@ -325,7 +332,8 @@ def _rhythm(
         and (r.ended_well or r.status == 'failed')
         and r.id not in history
     )
-    return pace.rhythm(ended, memory.slots)
+    ahead = math.inf if seen.ahead is None else seen.ahead
+    return pace.rhythm(ended, memory.slots, ahead)
 
 
 def _interval(

@@ -86,6 +86,8 @@ class Decision:
     memory: memories.Memory
     #: Nothing more will happen.
     done: bool
+    #: The last checks were made: nothing is unseen, arrives or is awaited.
+    checked: bool = True
     #: Why the host can't be drained at all any more; '' where it can.
     trouble: str = ''
     #: What is waited for beside servers: a line for people.
@@ -98,6 +100,7 @@ class Decision:
         """Nothing of any server is left on the host."""
         return (
             self.done
+            and self.checked
             and not self.trouble
             and not any(row.left for row in self.rows)
         )
