@@ -163,6 +163,9 @@ class Observation:
         default_factory=dict
     )
     migrations_at: float = 0.0
+    #: What our clock shows more than Nova's, in seconds, at the most: from
+    #: how new a change was seen. None: no record was seen yet.
+    ahead: float | None = None
     #: Consumers with an allocation on the host; None: not looked at yet.
     consumers: frozenset[str] | None = None
     consumers_at: float = 0.0

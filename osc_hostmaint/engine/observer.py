@@ -143,7 +143,22 @@ class Observer:
             same = old is not None and old.status == record.status
             seen_at = old.seen_at if same and old else now
             known[record.id] = dataclasses.replace(record, seen_at=seen_at)
-        self._update(migrations=known, migrations_at=now)
+        self._update(
+            migrations=known,
+            migrations_at=now,
+            ahead=self._ahead(records, now),
+        )
+
+    def _ahead(
+        self, records: collections.abc.Iterable[model.Migration], now: float
+    ) -> float | None:
+        # What was seen now was changed before now.
+        bounds = [
+            now - r.updated_at.timestamp() for r in records if r.updated_at
+        ]
+        if self.seen.ahead is not None:
+            bounds.append(self.seen.ahead)
+        return min(bounds, default=None)
 
     def _see_servers(self) -> None:
         servers = self._gateway.servers(self.seen.host)

@@ -21,6 +21,7 @@ exact however seldom we look.
 
 import collections.abc
 import dataclasses
+import math
 
 from osc_hostmaint import model
 
@@ -36,8 +37,9 @@ SETTLE = 1.0
 IDLE = 3.0
 #: Pause while only the last checks are left.
 CLOSING = 0.3
-#: How long after a foretold end to look: Nova's times are whole seconds.
-LAG = 0.8
+#: How long after a foretold end to look, as Nova's times are whole seconds;
+#: less with more slots, because the queue may be empty sooner.
+LAG = 1.0
 #: Where an end is late, look again after this part of a move's time, and
 #: later and later the longer it takes.
 PART_OF_MOVE = 0.15
@@ -46,6 +48,8 @@ PART_OF_DELAY = 0.5
 #: double their distance, so one falls between the first end and the moment
 #: when the migration that waited has ended, too.
 PART_OF_AGE = 0.8
+#: The least of it: few moves end sooner.
+UNKNOWN = 2.0
 #: How many moves' times the mean is taken over.
 MOVES_KEPT = 5
 
@@ -63,7 +67,9 @@ class Rhythm:
 
 
 def rhythm(
-    ended: collections.abc.Iterable[model.Migration], slots: int | None
+    ended: collections.abc.Iterable[model.Migration],
+    slots: int | None,
+    ahead: float = math.inf,
 ) -> Rhythm | None:
     """Return how live migrations have been ending, None before the first.
 
@@ -72,6 +78,7 @@ def rhythm(
 
     :param ended: those that took a slot of the source until they ended.
     :param slots: how many of them the source runs at once.
+    :param ahead: what our clock shows more than Nova's, at the most.
     """
     slots = slots or 1
     moves = {
@@ -81,9 +88,10 @@ def rhythm(
     }
     if not moves:
         return None
-    # What our clock shows more than Nova's; too much by as long as an end
-    # went unseen, so the least is nearest to the truth.
-    offset = min(record.seen_at - time for record, time in moves.items())
+    # An end may have gone unseen for long: the least is nearest to the truth.
+    offset = min(
+        ahead, *(record.seen_at - time for record, time in moves.items())
+    )
     ends = sorted(moves.values())
     times = [b - a for a, b in zip(ends, ends[slots:], strict=False)]
     if times:
@@ -130,9 +138,9 @@ def interval(
         return IDLE
     if rhythm is None:
         # The more run at once, the sooner a second one ends.
-        wanted = PART_OF_AGE * max(ages) / (slots or 1)
-    elif now < rhythm.next_end + LAG:
-        wanted = rhythm.next_end + LAG - now
+        wanted = max(UNKNOWN, PART_OF_AGE * max(ages)) / (slots or 1)
+    elif now < (due := rhythm.next_end + LAG / (slots or 1)):
+        wanted = due - now
         return min(SLOW_FORETOLD, max(QUICK, wanted))
     else:
         wanted = max(

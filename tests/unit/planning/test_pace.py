@@ -146,7 +146,7 @@ class TestInterval(unittest.TestCase):
     def test_before_the_first_end_it_follows_the_age(self, age):
         looked = self.interval(ages=[age])
 
-        self.assertLessEqual(looked, max(pace.QUICK, age))
+        self.assertLessEqual(looked, max(pace.UNKNOWN, age))
         self.assertLessEqual(looked, pace.SLOW)
 
     def test_just_after_the_next_end(self):

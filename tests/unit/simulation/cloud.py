@@ -16,6 +16,7 @@ import collections
 import collections.abc
 import dataclasses
 import ipaddress
+import itertools
 import random
 import typing as ty
 import uuid
@@ -65,6 +66,7 @@ class Cloud:
         #: Moves that Nova took: when, and of which server.
         self.taken: list[tuple[float, str]] = []
         self._piles_up = piles_up
+        self._numbers = itertools.count(1)
         self._random = random.Random(seed)
 
     # What moves are made of
@@ -84,7 +86,7 @@ class Cloud:
     ) -> world.Record:
         """Create a migration record, which counts as never updated."""
         assert server.host
-        number = max(self.records, default=0) + 1
+        number = next(self._numbers)
         record = world.Record(
             id=number,
             uuid=str(uuid.UUID(int=2**64 + number)),

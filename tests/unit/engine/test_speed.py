@@ -1,0 +1,133 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How fast a drain is, and what it asks of Nova, in virtual time.
+
+The floor is what Nova takes if everything is asked for at once.
+"""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint import exceptions
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+
+
+def mixed(servers: int, seconds: float, **options: int) -> clouds.Cloud:
+    """Return a cloud with servers of different sizes, the largest first."""
+    cloud = scene.cloud(0, **options)
+    for number in range(servers):
+        part = 1.5 - number / servers
+        cloud.add(
+            scene.SOURCE,
+            seconds=part * seconds,
+            memory_mb=round(4096 * part),
+        )
+    return cloud
+
+
+@ddt.ddt
+class SpeedTestCase(unittest.TestCase):
+    # Slots, seconds of a move, servers; at the most: time / floor, share of
+    # idle slot-time, requests per server.
+    @ddt.data(
+        (1, 2, 30, 1.08, 0.08, 4.0),
+        (1, 4, 30, 1.05, 0.05, 3.5),
+        (1, 8, 30, 1.05, 0.05, 3.7),
+        (1, 10, 100, 1.02, 0.02, 3.5),
+        (1, 60, 30, 1.02, 0.01, 7),
+        (1, 300, 12, 1.02, 0.01, 27),
+        (2, 4, 60, 1.06, 0.05, 3.7),
+        (2, 10, 60, 1.05, 0.05, 4),
+        (4, 4, 100, 1.07, 0.06, 3.5),
+        (4, 10, 100, 1.06, 0.05, 3.6),
+        (4, 60, 40, 1.06, 0.05, 4.5),
+        (8, 4, 200, 1.10, 0.10, 3.5),
+        (8, 10, 200, 1.06, 0.05, 3.5),
+        (8, 60, 100, 1.05, 0.06, 4.5),
+    )
+    @ddt.unpack
+    def test_live_migrations(
+        self,
+        slots: int,
+        seconds: int,
+        servers: int,
+        time: float,
+        idle: float,
+        requests: float,
+    ) -> None:
+        for make in (scene.cloud, mixed):
+            with self.subTest(make.__name__):
+                floor = scene.floor(
+                    make(servers, seconds=seconds, slots=slots)
+                )
+                cloud = make(servers, seconds=seconds, slots=slots)
+                run = scene.run(cloud)
+                self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
+                self.assertLess(run.seconds / floor, time)
+                source = cloud.hosts[scene.SOURCE].slots
+                self.assertLess(source.idle_share(), idle)
+                self.assertLess(len(run.client.log) / servers, requests)
+
+    @ddt.data(1, 2, 3, 4, 5, 8)
+    def test_the_queue_is_short(self, slots: int) -> None:
+        for seconds in (4, 10, 60):
+            with self.subTest(seconds):
+                cloud = scene.cloud(12 * slots, seconds=seconds, slots=slots)
+                run = scene.run(cloud)
+                decisions = run.recorder.decisions[scene.SOURCE]
+                known = [d for d in decisions if d.memory.slots == slots]
+                self.assertTrue(known)
+                # While their number is sought it may be a little longer.
+                source = cloud.hosts[scene.SOURCE].slots
+                self.assertLessEqual(source.most_waiting(), max(2, slots // 2))
+                late = timeline.START + 2 * seconds + 8
+                self.assertLessEqual(source.most_waiting(late), 2)
+
+    def test_one_slot_never_has_more_than_one_waiting(self) -> None:
+        for seconds in (2, 4, 10, 60, 300):
+            cloud = scene.cloud(12, seconds=seconds)
+            scene.run(cloud)
+            source = cloud.hosts[scene.SOURCE].slots
+            self.assertEqual(1, source.most_waiting())
+
+    def test_the_first_move_starts_at_once(self) -> None:
+        cloud = scene.cloud(100)
+        scene.run(cloud)
+        self.assertLess(cloud.taken[0][0] - timeline.START, 0.5)
+
+    def test_a_drain_ends_soon_after_the_last_move(self) -> None:
+        for seconds in (4, 60):
+            cloud = scene.cloud(12, seconds=seconds)
+            run = scene.run(cloud)
+            self.assertLess(run.ended - scene.last_arrival(cloud), 5)
+
+    def test_cold_migrations(self) -> None:
+        cloud = scene.cloud(0)
+        for _number in range(20):
+            cloud.add(scene.SOURCE, 'stopped', seconds=4)
+        run = scene.run(cloud)
+        # Two at a time, each of which takes 6 s with its confirmation.
+        self.assertLess(run.seconds, 1.5 * 10 * 6)
+        self.assertLess(len(run.client.log) / 20, 7)
+
+    def test_many_hosts_at_once(self) -> None:
+        sources = tuple(f'cmp{number:02}' for number in range(1, 11))
+        hosts = (*sources, 'cmp50', 'cmp51')
+        one = scene.run(scene.cloud(8, hosts=hosts, seconds=20))
+        cloud = scene.cloud(8, source=sources, hosts=hosts, seconds=20)
+        run = scene.run(cloud, sources)
+        self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
+        self.assertLess(run.seconds, 1.1 * one.seconds)
