@@ -46,7 +46,7 @@ def decide(
     :param memory: what the decision before this one handed on.
     :param now: seconds of the clock that stamped the observation.
     """
-    seen = tracks.without_deleted(seen)
+    seen = tracks.without_dead(seen)
     memory = tracks.take_in(seen, memory)
     asked = policy
     policy, trouble = _halted(seen, policy, memory)

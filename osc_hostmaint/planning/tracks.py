@@ -74,17 +74,45 @@ def involved(seen: model.Observation) -> frozenset[str]:
     )
 
 
-def without_deleted(seen: model.Observation) -> model.Observation:
-    """Return it without moves that ended with their server.
+def without_dead(seen: model.Observation) -> model.Observation:
+    """Return it without moves that nobody is at any more.
 
-    Nova forgets the records of a deleted server, so they would be seen as
-    they were for ever.
+    Their records would be awaited for ever: Nova forgets those of a deleted
+    server, so they are seen as they were; and a service that died in the
+    middle of a move may leave one that never ends, of a server at rest.
     """
-    deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
-    migrations = {
-        i: r for i, r in seen.migrations.items() if r.server_id not in deleted
-    }
-    return dataclasses.replace(seen, migrations=migrations)
+    newest: dict[str, int] = {}
+    for record_id in sorted(seen.migrations):
+        newest[seen.migrations[record_id].server_id] = record_id
+    alive = {}
+    for record_id, record in seen.migrations.items():
+        view = seen.visited.get(record.server_id)
+        if view and view.status == 'DELETED':
+            continue
+        if record.in_flight and (
+            # Nova moves a server once at a time.
+            record_id != newest[record.server_id] or _never_left(seen, record)
+        ):
+            continue
+        alive[record_id] = record
+    return dataclasses.replace(seen, migrations=alive)
+
+
+def _never_left(seen: model.Observation, record: model.Migration) -> bool:
+    """Tell whether the server rests on the source, in spite of the record.
+
+    The record must have been seen before the server for long enough, and
+    once more after it.
+    """
+    view = seen.latest(record.server_id)
+    return (
+        view is not None
+        and view.host == record.source
+        and view.task_state is None
+        and view.status not in (*verdicts.MOVING_STATUSES, 'VERIFY_RESIZE')
+        and view.seen_at >= record.seen_at + standing.PATIENCE_SECONDS
+        and seen.migrations_at >= view.seen_at
+    )
 
 
 def overdue(

@@ -237,6 +237,18 @@ class TestLife(Base):
 
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 
+    def test_a_record_that_never_ends_holds_up_nobody(self):
+        """Left behind by a service that died while it was queued."""
+        found = self.decide(
+            memory=memories.Memory(slots=1),
+            servers=[builders.server()],
+            migrations=[
+                builders.migration(1, 'queued', 'vm1', seen_at=NOW - 60)
+            ],
+        )
+
+        self.assertEqual({'vm1': LIVE}, self.asks(found))
+
     def test_a_server_that_arrives_late_is_moved_too(self):
         moved = builders.server('vm1', host=builders.DEST)
         found = self.decide(
