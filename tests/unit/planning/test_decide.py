@@ -551,7 +551,7 @@ class TestHost(Base):
 
 
 class TestLastChecks(Base):
-    """ "Empty" is what a drain promises."""
+    """A drain promises that "empty" is empty."""
 
     def test_not_before_the_host_has_settled(self):
         """A server that was being scheduled arrives a moment later."""

@@ -29,7 +29,7 @@ Phase = standing.Phase
 
 @ddt.ddt
 class TestClosing(unittest.TestCase):
-    """ "Empty" counts after the last thing that happened, not before."""
+    """What counts as "empty" comes after the last thing that happened."""
 
     def closing(self, stand=None, *, settled_from=0.0, track=None, **observed):
         return look.closing(
