@@ -20,6 +20,7 @@ from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import truth
+from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
 
@@ -96,6 +97,14 @@ class HostTestCase(DrainTestCase):
         self.assertEqual(['cmp02'], list(run.result.errors))
         self.assertTrue(scene.empty(cloud, 'cmp01'))
 
+    def test_no_server_counts_before_it_has_its_state_again(self) -> None:
+        # The record of a confirmation ends long before its server is done.
+        cloud = scene.cloud(0, timing=world.Timing(settle=10))
+        server = cloud.add(scene.SOURCE, 'stopped')
+        run = self.drain(cloud)
+        self.assertEqual(Code.DONE, run.exit_code)
+        self.assertEqual('stopped', server.vm_state)
+
     def test_parallel(self) -> None:
         cloud = scene.cloud(6, slots=8)
         for _number in range(4):
@@ -160,13 +169,18 @@ class OthersTestCase(DrainTestCase):
         self.assertEqual({'gone'}, set(run.results.values()))
 
     def test_deleted_in_the_middle_of_a_long_move(self) -> None:
-        # Its record was not changed lately, so that it vanishes unnoticed.
-        cloud = scene.cloud(3, seconds=300)
-        victim = next(iter(cloud.servers))
-        self.at(cloud, 200, lambda: cloud.delete(victim))
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
-        self.assertEqual('gone', run.results[victim])
+        # Nothing of it changed lately, so that no look shows that its record
+        # has vanished.
+        for slots in (1, 2):
+            with self.subTest(slots):
+                cloud = scene.cloud(0, slots=slots)
+                victim = cloud.add(scene.SOURCE, seconds=300, memory_mb=2048)
+                for _number in range(60):
+                    cloud.add(scene.SOURCE, seconds=5)
+                self.at(cloud, 150, lambda c=cloud, v=victim: c.delete(v.id))
+                run = self.drain(cloud)
+                self.assertEqual(Code.DONE, run.exit_code)
+                self.assertEqual('gone', run.results[victim.id])
 
     def test_a_move_to_the_host(self) -> None:
         cloud = scene.cloud(1)
@@ -183,7 +197,7 @@ class OthersTestCase(DrainTestCase):
     def test_a_move_to_the_host_of_a_server_that_is_deleted(self) -> None:
         for seconds in (20, 300):
             with self.subTest(seconds):
-                cloud = scene.cloud(1)
+                cloud = scene.cloud(seconds // 10)
                 server = cloud.add('cmp02', seconds=seconds)
                 cloud.live_migrate(server.id, scene.SOURCE)
                 self.at(

@@ -72,6 +72,7 @@ FAULTS = (
     faults.DROPPED,
     faults.LOST_LATE,
     faults.DROPPED_LATE,
+    faults.SLOW,
     faults.TOO_MANY,
     faults.REFUSED,
 )

@@ -234,10 +234,14 @@ class Client:
             self._clock.sleep(self._latency / 2)
             return found
         if fault.took:
-            with contextlib.suppress(exceptions.CloudError):
-                answer()
+            self._cloud.timeline.after(fault.late, lambda: _try(answer))
         self._clock.sleep(self._latency / 2 + fault.seconds)
         raise fault.error()
+
+
+def _try(call: collections.abc.Callable[[], object]) -> None:
+    with contextlib.suppress(exceptions.CloudError):
+        call()
 
 
 def _is_a_gateway(client: Client) -> ports.Gateway:

@@ -57,6 +57,8 @@ class Fault:
     error: collections.abc.Callable[[], BaseException]
     #: What was asked for is done all the same.
     took: bool = False
+    #: How long after the answer got lost it is done, in seconds.
+    late: float = 0.0
     #: How long no answer comes, in seconds.
     seconds: float = 0.0
 
@@ -84,6 +86,8 @@ DROPPED = Fault(_unavailable)
 #: The same, after a minute's wait.
 LOST_LATE = Fault(_unavailable, took=True, seconds=60.0)
 DROPPED_LATE = Fault(_unavailable, seconds=60.0)
+#: It fails, and is carried out all the same a while later.
+SLOW = Fault(_unavailable, took=True, late=15.0)
 TOO_MANY = Fault(_too_many)
 REFUSED = Fault(_refused)
 NOT_PERMITTED = Fault(_not_permitted)

@@ -1,0 +1,189 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What an observer asks, and what it makes of the answers."""
+
+import datetime
+import unittest
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import observer
+from osc_hostmaint.planning import decision as decisions
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+RECORDS = decisions.Inquiry()
+
+
+class ObserverTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud(3, seconds=100)
+        self.clock = timeline.VirtualClock(self.cloud.timeline)
+        self.client = clients.Client(self.cloud, self.clock)
+        self.board = observer.ServiceBoard(self.client, self.clock)
+        self.watcher = self.observer(scene.SOURCE)
+
+    def observer(self, host: str) -> observer.Observer:
+        return observer.Observer(
+            self.client, self.clock, self.board, self.cloud.hosts[host].shown()
+        )
+
+    def asked(self) -> list[str]:
+        """Return what was asked for since the last time."""
+        kinds = [request.kind for request in self.client.log]
+        self.client.log.clear()
+        return kinds
+
+    def test_open(self) -> None:
+        self.cloud.cold_migrate(next(iter(self.cloud.servers)))
+        self.clock.sleep(150)
+        seen = self.watcher.open()
+        self.assertEqual(
+            ['migrations', 'unconfirmed', 'servers'], self.asked()
+        )
+        self.assertEqual(2, len(seen.servers))
+        self.assertEqual(
+            ['finished'], [r.status for r in seen.migrations.values()]
+        )
+
+    def test_it_looks_at_no_more_than_it_is_asked(self) -> None:
+        self.watcher.open()
+        self.asked()
+        for name in ('servers', 'services', 'consumers'):
+            inquiry = decisions.Inquiry(records=False, **{name: True})
+            self.watcher.look(inquiry)
+            self.assertEqual([name], self.asked())
+        self.watcher.look(RECORDS)
+        self.assertEqual(['migrations'], self.asked())
+
+    def test_servers_are_listed_before_allocations(self) -> None:
+        self.watcher.open()
+        self.asked()
+        seen = self.watcher.look(
+            decisions.Inquiry(records=False, servers=True, consumers=True)
+        )
+        self.assertEqual(['servers', 'consumers'], self.asked())
+        self.assertGreater(seen.consumers_at, seen.servers_at)
+
+    def test_a_status_keeps_the_time_when_it_was_first_seen(self) -> None:
+        self.cloud.live_migrate(next(iter(self.cloud.servers)))
+        self.clock.sleep(5)
+        first = self.watcher.open().migrations[1]
+        self.clock.sleep(5)
+        again = self.watcher.look(RECORDS).migrations[1]
+        self.assertEqual('running', again.status)
+        self.assertEqual(first.seen_at, again.seen_at)
+        self.clock.sleep(100)
+        ended = self.watcher.look(RECORDS).migrations[1]
+        self.assertEqual('completed', ended.status)
+        self.assertEqual(self.clock.now(), ended.seen_at)
+
+    def test_a_record_that_vanishes_is_forgotten(self) -> None:
+        first, second, _third = self.cloud.servers
+        self.cloud.live_migrate(first)
+        self.cloud.live_migrate(second)
+        self.clock.sleep(5)
+        self.assertEqual(2, len(self.watcher.open().migrations))
+        self.cloud.delete(first)
+        seen = self.watcher.look(RECORDS)
+        self.assertEqual(
+            [second], [r.server_id for r in seen.migrations.values()]
+        )
+
+    def test_a_record_that_is_only_old_is_kept(self) -> None:
+        first, second, _third = self.cloud.servers
+        self.cloud.live_migrate(first)
+        self.clock.sleep(90)
+        self.watcher.open()
+        self.cloud.cold_migrate(second)
+        self.clock.sleep(2)
+        # The answer does not list the first any more.
+        for _number in range(2):
+            seen = self.watcher.look(RECORDS)
+        self.assertEqual({1, 2}, set(seen.migrations))
+
+    def test_ended_records_are_kept(self) -> None:
+        first, *_others = self.cloud.servers
+        self.cloud.live_migrate(first)
+        self.clock.sleep(110)
+        self.watcher.open()
+        self.cloud.delete(first)
+        self.assertEqual({1}, set(self.watcher.look(RECORDS).migrations))
+
+    def test_what_our_clock_shows_more_than_novas(self) -> None:
+        self.assertIsNone(self.watcher.open().ahead)
+        self.cloud.live_migrate(next(iter(self.cloud.servers)))
+        truly = timeline.START - world.EPOCH.timestamp()
+        bounds = []
+        for _number in range(6):
+            self.clock.sleep(0.4)
+            ahead = self.watcher.look(RECORDS).ahead
+            if ahead is not None:
+                bounds.append(ahead - truly)
+        self.assertEqual(sorted(bounds, reverse=True), bounds)
+        self.assertGreaterEqual(bounds[-1], 0.0)
+        self.assertLess(bounds[-1], 1.5)
+
+    def test_one_list_of_services_serves_all_hosts(self) -> None:
+        other = self.observer('cmp02')
+        inquiry = decisions.Inquiry(records=False, services=True)
+        self.watcher.look(inquiry)
+        other.look(inquiry)
+        self.assertEqual(['services'], self.asked())
+        self.clock.sleep(observer.SHARED_SECONDS)
+        other.look(inquiry)
+        self.assertEqual(['services'], self.asked())
+
+    def test_visits(self) -> None:
+        first, second, _third = self.cloud.servers
+        self.watcher.open()
+        self.cloud.delete(second)
+        self.clock.sleep(1)
+        self.asked()
+        seen = self.watcher.visit(
+            decisions.Inquiry(visit=frozenset({first, second}))
+        )
+        self.assertEqual(['server', 'server'], self.asked())
+        self.assertEqual('ACTIVE', seen.visited[first].status)
+        self.assertEqual('DELETED', seen.visited[second].status)
+        latest = seen.latest(second)
+        assert latest
+        self.assertEqual('DELETED', latest.status)
+
+    def test_reasons(self) -> None:
+        server = next(iter(self.cloud.servers.values()))
+        server.fates.append(world.Fate.NO_HOST)
+        self.cloud.live_migrate(server.id)
+        self.clock.sleep(5)
+        self.watcher.open()
+        seen = self.watcher.visit(decisions.Inquiry(explain=frozenset({1})))
+        self.assertIn('No valid host', seen.failures[1])
+
+    def test_changes_are_asked_for_with_an_overlap(self) -> None:
+        asked: list[datetime.datetime | None] = []
+        migrations = self.client.migrations
+
+        def spy(
+            host: str, since: datetime.datetime | None = None
+        ) -> list[model.Migration]:
+            asked.append(since)
+            return migrations(host, since)
+
+        self.client.migrations = spy  # type: ignore[method-assign]
+        self.cloud.live_migrate(next(iter(self.cloud.servers)))
+        self.clock.sleep(10)
+        record = self.watcher.open().migrations[1]
+        self.watcher.look(RECORDS)
+        assert record.updated_at
+        self.assertEqual([None, record.updated_at - observer.OVERLAP], asked)
