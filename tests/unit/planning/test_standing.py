@@ -615,12 +615,14 @@ class TestRefusals(Base):
 
     def test_a_later_end_counts_more(self):
         stand = self.stand(
-            record('completed'),
-            view=THERE,
+            record('error'),
             track=builders.track(refusals=1, refused_at=SEEN - 5),
+            failures={7: 'No valid host was found'},
+            retries=0,
         )
 
-        self.assertEqual(Phase.MOVED, stand.phase)
+        self.assertEqual(Phase.FAILED, stand.phase)
+        self.assertIn('No valid host', stand.reason)
 
     def test_after_a_failure(self):
         """The retry was refused: the failure before it is history."""
