@@ -139,7 +139,12 @@ def _asked(case: Case, asked_at: float) -> Standing:
         return Standing(Phase.MOVING, visit=stale)
     if not here:
         return _arrived(case, view)
-    if waited < PATIENCE_SECONDS:
+    # By when we looked, not by what time it is: a request may have hung for
+    # a minute since, or the machine have slept.
+    if (
+        min(view.seen_at, case.seen.migrations_at) - asked_at
+        < PATIENCE_SECONDS
+    ):
         stale = case.now - view.seen_at >= VISIT_AFTER_SECONDS
         return Standing(Phase.MOVING, visit=stale)
     return _retry(
@@ -191,7 +196,8 @@ def _awaiting(case: Case, record: model.Migration) -> Standing:
             destination=record.dest,
         )
     asked = track.confirmed_at
-    due = asked is None or case.now - asked >= PATIENCE_SECONDS
+    looked = case.seen.migrations_at
+    due = asked is None or looked - asked >= PATIENCE_SECONDS
     return Standing(
         Phase.CONFIRM if due else Phase.MOVING,
         record=record,
@@ -223,14 +229,14 @@ def _ended(case: Case, record: model.Migration) -> Standing:
         view.status == 'VERIFY_RESIZE' and record.ended_well
     )
     # What takes longer is something new, like its owner's resize.
-    if unsettled and case.now - record.seen_at < PATIENCE_SECONDS:
+    if unsettled and view.seen_at - record.seen_at < PATIENCE_SECONDS:
         return Standing(Phase.SETTLING, record=record, visit=True)
     if view.host != case.seen.host:
         return _arrived(case, view, record)
     if record.type == model.MigrationType.RESIZE:
         return _untouched(case)
     if record.ended_well:
-        if case.now - record.seen_at < PATIENCE_SECONDS:
+        if view.seen_at - record.seen_at < PATIENCE_SECONDS:
             return Standing(Phase.SETTLING, record=record, visit=True)
         reason = (
             f"Nova's migration record says {record.status}, but the server "

@@ -108,7 +108,9 @@ def _not_moved(
     if server.host == host:
         return 'it is still there'
     settled = was and was.vm_state not in ('building', 'resized')
+    # What others did after its move is theirs.
     settled = settled and server.vm_state != 'resized'
+    settled = settled and len(server.path) == 1
     if was and settled and server.vm_state != was.vm_state:
         return f'it was {was.vm_state} and is {server.vm_state}'
     for record in cloud.records.values():
