@@ -21,6 +21,7 @@ from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import standing
 
+
 class Silence:
     """A reporter that tells nobody."""
 
@@ -53,7 +54,7 @@ class Progress:
         count = f'[{done}/{len(decision.rows)}]'
         for row in decision.rows:
             old = before.get(row.server_id)
-            if old is None or old.phase is not row.phase:
+            if _is_news(row, old):
                 line = _became(row, old)
                 if line:
                     self._say(host, f'{count} {_name(row)}: {line}')
@@ -99,17 +100,24 @@ class Progress:
         )
 
     def _say(self, host: str, line: str) -> None:
-        self._stream.write(f'{host}: {line}\n')
+        self._stream.write(f'{text.printable(f"{host}: {line}")}\n')
         self._stream.flush()
 
 
 def _name(row: decisions.Row) -> str:
-    return f'{text.printable(row.name)} ({row.server_id})'
+    return f'{row.name} ({row.server_id})'
+
+
+def _is_news(row: decisions.Row, old: decisions.Row | None) -> bool:
+    if old is None or old.phase is not row.phase:
+        return True
+    # Why a move failed may be known later than that it has.
+    return old.reason != row.reason and row.phase is not standing.Phase.BUSY
 
 
 def _became(row: decisions.Row, old: decisions.Row | None) -> str | None:
     """Return what has become of a server, None where that is no news."""
-    reason = text.printable(row.reason)
+    reason = row.reason
     if row.phase is standing.Phase.SETTLING and reason:
         return _('will be tried again: %s') % reason
     if row.phase is standing.Phase.BUSY:

@@ -1,0 +1,279 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the operator reads on stderr meanwhile."""
+
+import io
+import unittest
+
+import ddt
+
+from osc_hostmaint import report
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+
+Phase = standing.Phase
+LIVE = memories.Kind.LIVE_MIGRATE
+
+
+def waiting(server_id='vm1', **kwargs):
+    """Return the row of a server that nothing has been done with yet."""
+    return builders.row(
+        server_id,
+        **{
+            'phase': Phase.WAITING,
+            'destination': '',
+            'attempts': 0,
+            'seconds': None,
+            **kwargs,
+        },
+    )
+
+
+@ddt.ddt
+class TestProgress(unittest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.stream = io.StringIO()
+        self.progress = report.Progress(self.stream)
+
+    def told(self, *rows, host=builders.HOST, **kwargs):
+        """Return the lines that a decision adds."""
+        self.stream.seek(0)
+        self.stream.truncate()
+        self.progress.decided(host, builders.decision(rows, **kwargs))
+        return self.stream.getvalue().splitlines()
+
+    def test_opening(self):
+        lines = self.told(
+            waiting('vm1'),
+            waiting('vm2'),
+            waiting('vm3', move='cold migration'),
+            waiting('vm4', move='', phase=Phase.BUSY, reason='busy: spawning'),
+        )
+
+        self.assertEqual(
+            [
+                'cmp01: 4 servers (1 by cold migration, 2 by live migration)',
+                'cmp01: [0/4] name of vm4 (vm4): waiting for it: busy: '
+                'spawning',
+            ],
+            lines,
+        )
+
+    def test_an_empty_host(self):
+        self.assertEqual(['cmp01: 0 servers'], self.told())
+
+    def test_a_request(self):
+        lines = self.told(waiting(), actions=(memories.Action(LIVE, 'vm1'),))
+
+        self.assertEqual(
+            'cmp01: [0/1] name of vm1 (vm1): live migration asked for',
+            lines[-1],
+        )
+
+    @ddt.data(
+        # the row, the line
+        (builders.row(), 'moved to cmp02 in 4 s'),
+        (
+            builders.row(phase=Phase.FAILED, reason='No valid host'),
+            'failed to cmp02 in 4 s: No valid host',
+        ),
+        (
+            waiting(phase=Phase.BLOCKED, reason='suspended'),
+            'blocked: suspended',
+        ),
+        (waiting(phase=Phase.GONE), 'gone'),
+        (
+            waiting(phase=Phase.SETTLING, reason='No valid host'),
+            'will be tried again: No valid host',
+        ),
+        (
+            waiting(phase=Phase.BUSY, reason='busy: x'),
+            'waiting for it: busy: x',
+        ),
+        (waiting(phase=Phase.MOVING), 'moving already'),
+    )
+    @ddt.unpack
+    def test_news(self, row, expected):
+        # The first line tells how many there are.
+        line = self.told(row)[1]
+
+        self.assertTrue(line.endswith(f'name of vm1 (vm1): {expected}'), line)
+
+    @ddt.data(
+        waiting(),
+        waiting(phase=Phase.MOVING, attempts=1),
+        waiting(phase=Phase.CONFIRM, attempts=1),
+        waiting(phase=Phase.SETTLING),
+    )
+    def test_no_news(self, row):
+        self.told(waiting(phase=Phase.BUSY))
+
+        self.assertEqual([], self.told(row))
+
+    def test_nothing_is_told_twice(self):
+        row = waiting(phase=Phase.SETTLING, reason='No valid host')
+        self.told(row)
+
+        self.assertEqual([], self.told(row))
+
+    def test_why_it_is_tried_again_may_be_known_later(self):
+        """First Nova is asked why."""
+        self.told(waiting(phase=Phase.SETTLING))
+        lines = self.told(waiting(phase=Phase.SETTLING, reason='No space'))
+
+        self.assertEqual(1, len(lines))
+        self.assertIn('will be tried again: No space', lines[0])
+
+    def test_every_step_of_a_build_is_no_news(self):
+        self.told(waiting(phase=Phase.BUSY, reason='busy: spawning'))
+
+        self.assertEqual(
+            [], self.told(waiting(phase=Phase.BUSY, reason='busy: networking'))
+        )
+
+    def test_how_many_are_done(self):
+        self.told(waiting('vm1'), waiting('vm2'))
+        lines = self.told(builders.row('vm1'), waiting('vm2'))
+
+        self.assertIn('[1/2]', lines[0])
+
+    def test_a_server_that_arrives_later(self):
+        self.told(waiting('vm1'))
+        lines = self.told(
+            waiting('vm1'),
+            waiting('vm2', phase=Phase.BLOCKED, reason='suspended'),
+        )
+
+        self.assertIn('name of vm2 (vm2): blocked: suspended', lines[0])
+
+    def test_what_is_waited_for_is_told_once(self):
+        self.told()
+        self.assertEqual(
+            ['cmp01: waiting for servers'],
+            self.told(waiting_for='servers'),
+        )
+        self.assertEqual([], self.told(waiting_for='servers'))
+        self.assertEqual([], self.told())
+        self.assertEqual(1, len(self.told(waiting_for='servers')))
+
+    def test_hosts_do_not_mix(self):
+        self.told(builders.row())
+        lines = self.told(builders.row(host='cmp07'), host='cmp07')
+
+        self.assertEqual(2, len(lines))
+        self.assertTrue(all(line.startswith('cmp07: ') for line in lines))
+
+    def test_hostile_names_and_reasons(self):
+        lines = self.told(
+            waiting(
+                name='\x1b[2J\nroot: ', phase=Phase.BLOCKED, reason='a\x07\nb'
+            )
+        )
+
+        self.assertEqual(2, len(lines))
+        self.assertTrue(all(line.isprintable() for line in lines))
+
+    def test_markup_is_no_markup(self):
+        line = self.told(
+            waiting(name='[bold]x[/]', phase=Phase.BLOCKED, reason='r')
+        )[1]
+
+        self.assertIn('[bold]x[/]', line)
+
+
+@ddt.ddt
+class TestEnd(unittest.TestCase):
+    def ended(self, *rows, **kwargs):
+        stream = io.StringIO()
+        decision = builders.decision(rows, **{'done': True, **kwargs})
+        report.Progress(stream).ended(builders.HOST, decision)
+        return stream.getvalue()
+
+    def test_drained(self):
+        self.assertEqual('cmp01: drained\n', self.ended())
+        self.assertEqual(
+            'cmp01: drained (1 gone, 2 moved)\n',
+            self.ended(
+                builders.row('vm1'),
+                builders.row('vm2'),
+                builders.row('vm3', phase=Phase.GONE),
+            ),
+        )
+
+    @ddt.data(
+        {'rows': [builders.row(phase=Phase.FAILED)]},
+        {'rows': [builders.row(phase=Phase.BLOCKED)]},
+        {'trouble': 'put back into service'},
+        {'checked': False},
+    )
+    def test_not_drained(self, kwargs):
+        rows = kwargs.get('rows', [])
+        others = {k: v for k, v in kwargs.items() if k != 'rows'}
+
+        self.assertTrue(
+            self.ended(*rows, **others).startswith('cmp01: not drained')
+        )
+
+    def test_before_anything_was_decided(self):
+        stream = io.StringIO()
+        report.Progress(stream).ended(builders.HOST, None)
+
+        self.assertEqual('', stream.getvalue())
+
+    def test_trouble(self):
+        stream = io.StringIO()
+        report.Progress(stream).trouble(builders.HOST, 'no answer')
+
+        self.assertEqual('cmp01: no answer\n', stream.getvalue())
+
+    def test_trouble_from_afar_is_harmless(self):
+        """It may quote what a server's owner has written."""
+        stream = io.StringIO()
+        report.Progress(stream).trouble(builders.HOST, 'no \x1b[2J\nanswer')
+
+        self.assertEqual('cmp01: no \\x1b[2J\\nanswer\n', stream.getvalue())
+
+
+class TestResults(unittest.TestCase):
+    """What a row says of its server (decision.Row)."""
+
+    def test_result_is_open_until_the_end(self):
+        for phase in Phase:
+            row = builders.row(phase=phase)
+            with self.subTest(phase):
+                final = phase in standing.FINAL
+                self.assertEqual(final, row.result is not None)
+
+    def test_who_is_left(self):
+        left = {
+            result
+            for result in decisions.Result
+            if builders.row(phase=Phase(result.value)).left
+        }
+
+        self.assertEqual(
+            {decisions.Result.BLOCKED, decisions.Result.FAILED}, left
+        )
+
+
+class TestSilence(unittest.TestCase):
+    def test_takes_everything_that_progress_takes(self):
+        silence = report.Silence()
+        decision = builders.decision()
+
+        self.assertIsNone(silence.decided(builders.HOST, decision))
+        self.assertIsNone(silence.trouble(builders.HOST, 'no answer'))
+        self.assertIsNone(silence.ended(builders.HOST, None))
