@@ -102,6 +102,9 @@ class DrainHostMaintenance(command.Lister):
         return COLUMNS, [_row(row) for row in result.rows]
 
     def run(self, parsed_args: argparse.Namespace) -> int:
+        # A mistyped -c is an error: found out after hours, it would cost
+        # the table.
+        self._generate_columns_and_selector(parsed_args, COLUMNS)
         # A Lister returns 0 whatever it lists.
         super().run(parsed_args)
         return self._exit_code

@@ -1,0 +1,40 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Shown to people harmlessly, and to machines intact."""
+
+import unittest
+
+from osc_hostmaint.commands import columns
+
+
+class TestPrintable(unittest.TestCase):
+    def test_people(self):
+        value = columns.Printable('a\x1b[31m\n\u202eb')
+
+        self.assertEqual(r'a\x1b[31m\n\u202eb', value.human_readable())
+
+    def test_machines(self):
+        value = columns.Printable('a\x1b[31m\n\u202eb')
+
+        self.assertEqual('a\x1b[31m\n\u202eb', value.machine_readable())
+
+
+class TestSeconds(unittest.TestCase):
+    def test_people(self):
+        self.assertEqual('4.3', columns.Seconds(4.26).human_readable())
+        self.assertEqual('0.0', columns.Seconds(0.0).human_readable())
+        self.assertEqual('', columns.Seconds(None).human_readable())
+
+    def test_machines(self):
+        self.assertEqual(4.3, columns.Seconds(4.26).machine_readable())
+        self.assertIsNone(columns.Seconds(None).machine_readable())

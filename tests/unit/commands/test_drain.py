@@ -1,0 +1,252 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``openstack host maintenance drain``."""
+
+import json
+import signal
+from unittest import mock
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.commands import drain as commands
+from osc_hostmaint.engine import drain
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+from tests.unit.commands import shell
+
+HOSTILE = '\x1b[2Jvm\n\u202e[red]'
+
+
+def result(*rows, errors=None, code=exceptions.ExitCode.DONE):
+    """Return how a drain ended."""
+    return drain.DrainResult(rows, errors or {}, code)
+
+
+@ddt.ddt
+class TestDrain(shell.CommandTestCase):
+    command = commands.DrainHostMaintenance
+
+    def setUp(self):
+        super().setUp()
+        self.maintenance.drain.return_value = result()
+
+    def asked(self):
+        """Return what the API was asked for."""
+        (call,) = self.maintenance.drain.call_args_list
+        return call
+
+    def test_defaults(self):
+        self.run_command('cmp01')
+
+        self.assertEqual((['cmp01'],), self.asked().args)
+        options = dict(self.asked().kwargs)
+        del options['report'], options['interrupt']
+        self.assertEqual(
+            {
+                'reason': None,
+                'force': False,
+                'parallel': None,
+                'timeout': None,
+            },
+            options,
+        )
+
+    def test_options(self):
+        self.run_command(
+            '--reason kernel --force --parallel 3 --timeout 15m cmp01 cmp02'
+        )
+
+        self.assertEqual((['cmp01', 'cmp02'],), self.asked().args)
+        options = self.asked().kwargs
+        self.assertEqual('kernel', options['reason'])
+        self.assertTrue(options['force'])
+        self.assertEqual(3, options['parallel'])
+        self.assertEqual(900, options['timeout'])
+
+    @ddt.data(*exceptions.ExitCode)
+    def test_exit_code(self, code):
+        self.maintenance.drain.return_value = result(code=code)
+
+        self.assertEqual(code, self.run_command('cmp01').code)
+
+    def test_columns(self):
+        """Frozen: scripts depend on them."""
+        self.maintenance.drain.return_value = result(
+            builders.row('vm1', seconds=4.26, attempts=2),
+            builders.row(
+                'vm2',
+                name=HOSTILE,
+                status='SUSPENDED',
+                move='',
+                destination='',
+                phase=standing.Phase.BLOCKED,
+                reason='suspended',
+                attempts=0,
+                seconds=None,
+            ),
+        )
+        done = self.run_command('-f json cmp01')
+
+        self.assertEqual(
+            [
+                {
+                    'Server ID': 'vm1',
+                    'Name': 'name of vm1',
+                    'Host': 'cmp01',
+                    'Status': 'ACTIVE',
+                    'Move': 'live migration',
+                    'Destination': 'cmp02',
+                    'Result': 'moved',
+                    'Reason': '',
+                    'Attempts': 2,
+                    'Seconds': 4.3,
+                },
+                {
+                    'Server ID': 'vm2',
+                    'Name': HOSTILE,
+                    'Host': 'cmp01',
+                    'Status': 'SUSPENDED',
+                    'Move': '',
+                    'Destination': '',
+                    'Result': 'blocked',
+                    'Reason': 'suspended',
+                    'Attempts': 0,
+                    'Seconds': None,
+                },
+            ],
+            json.loads(done.stdout),
+        )
+
+    def test_hostile_names_and_reasons_are_harmless_in_a_table(self):
+        self.maintenance.drain.return_value = result(
+            builders.row(name=HOSTILE, reason=HOSTILE)
+        )
+        table = self.run_command('cmp01').stdout
+
+        self.assertEqual(2, table.count(r'\x1b[2Jvm\n\u202e[red]'))
+        self.assertTrue(table.replace('\n', '').isprintable())
+
+    def test_a_row_without_a_result(self):
+        """A host whose drain broke off: what is known is told."""
+        self.maintenance.drain.return_value = result(
+            builders.row(phase=standing.Phase.MOVING)
+        )
+        rows = json.loads(self.run_command('-f json cmp01').stdout)
+
+        self.assertEqual('', rows[0]['Result'])
+
+    def test_errors_and_the_table_are_both_told(self):
+        self.maintenance.drain.return_value = result(
+            builders.row(),
+            errors={'cmp02': 'disabled by somebody else', 'cmp03': 'down'},
+            code=exceptions.ExitCode.FAILED,
+        )
+        done = self.run_command('cmp01 cmp02 cmp03')
+
+        self.assertEqual(1, done.code)
+        self.assertEqual(['disabled by somebody else', 'down'], done.errors)
+        self.assertIn('vm1', done.stdout)
+
+    def test_nothing_could_begin(self):
+        """OSC shows it in one line, and ends with 1."""
+        self.maintenance.drain.side_effect = exceptions.UnknownHost('cmp99')
+
+        with self.assertRaises(exceptions.UnknownHost):
+            self.run_command('cmp99')
+
+    def test_a_mistyped_column_is_found_before_anything_is_moved(self):
+        """Afterwards the table would be lost."""
+        with self.assertRaisesRegex(ValueError, 'Resutl'):
+            self.run_command('-c Resutl cmp01')
+
+        self.made.assert_not_called()
+
+    def test_columns_can_be_chosen(self):
+        self.maintenance.drain.return_value = result(builders.row())
+        done = self.run_command('-f value -c server_id -c Result cmp01')
+
+        self.assertEqual('vm1 moved\n', done.stdout)
+
+    def test_usage(self):
+        self.assert_usage('', '<host>')
+        self.assert_usage('--parallel 0 cmp01', 'at least 1')
+        self.assert_usage('--timeout soon cmp01', '15m')
+
+    def test_help_tells_the_exit_codes(self):
+        for words in (
+            *('0 if every host is drained', '1 if', '3 if servers are left'),
+            *('4 if --timeout', '130 if it was interrupted'),
+            *('--parallel <n>', '--timeout <duration>'),
+        ):
+            self.assertIn(words, self.help())
+
+
+class TestProgress(shell.CommandTestCase):
+    command = commands.DrainHostMaintenance
+
+    def told(self):
+        """Return what stands on stderr after a decision and an end."""
+
+        def work(*_args, report, **_kwargs):
+            decision = builders.decision([builders.row()], done=True)
+            report.decided('cmp01', decision)
+            report.ended('cmp01', decision)
+            return result(builders.row())
+
+        self.maintenance.drain.side_effect = work
+        done = self.run_command('cmp01')
+        self.assertIn('vm1', done.stdout)
+        return done.stderr
+
+    def test_stands_on_stderr(self):
+        told = self.told()
+
+        self.assertIn('cmp01: 1 servers', told)
+        self.assertIn('cmp01: drained', told)
+
+    def test_is_silenced_by_quiet(self):
+        self.verbose_level = 0
+
+        self.assertEqual('', self.told())
+
+
+class TestCtrlC(shell.CommandTestCase):
+    command = commands.DrainHostMaintenance
+
+    def test_is_a_wish_at_first_and_the_table_is_printed(self):
+        def work(*_args, interrupt, **_kwargs):
+            self.assertFalse(interrupt.requested)
+            signal.raise_signal(signal.SIGINT)
+            self.assertTrue(interrupt.requested)
+            return result(builders.row(), code=exceptions.ExitCode.INTERRUPTED)
+
+        self.maintenance.drain.side_effect = work
+        before = signal.getsignal(signal.SIGINT)
+        done = self.run_command('cmp01')
+
+        self.assertEqual(130, done.code)
+        self.assertIn('vm1', done.stdout)
+        self.assertIn('nothing new is started', done.stderr)
+        self.assertEqual(before, signal.getsignal(signal.SIGINT))
+
+    def test_is_handled_only_while_it_drains(self):
+        before = signal.getsignal(signal.SIGINT)
+        with mock.patch.object(
+            commands.columns, 'Seconds', side_effect=ZeroDivisionError
+        ):
+            self.maintenance.drain.return_value = result(builders.row())
+            with self.assertRaises(ZeroDivisionError):
+                self.run_command('cmp01')
+
+        self.assertEqual(before, signal.getsignal(signal.SIGINT))

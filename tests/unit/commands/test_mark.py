@@ -1,0 +1,110 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``openstack host maintenance set`` and ``unset``."""
+
+from unittest import mock
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.commands import mark
+from tests.unit.commands import shell
+
+
+class TestSet(shell.CommandTestCase):
+    command = mark.SetHostMaintenance
+
+    def test_says_nothing_and_ends_well(self):
+        done = self.run_command('cmp01')
+
+        self.assertEqual(0, done.code)
+        self.assertEqual(('', ''), (done.stdout, done.stderr))
+        self.maintenance.set.assert_called_once_with(
+            'cmp01', reason=None, force=False
+        )
+
+    def test_options(self):
+        self.run_command(['--force', '--reason', 'kernel CHG0042', 'cmp01'])
+
+        self.maintenance.set.assert_called_once_with(
+            'cmp01', reason='kernel CHG0042', force=True
+        )
+
+    def test_every_host_is_tried(self):
+        self.maintenance.set.side_effect = [
+            exceptions.Refused('cmp01 was disabled by somebody else'),
+            mock.DEFAULT,
+            exceptions.UnknownHost('no compute service on cmp99'),
+        ]
+        done = self.run_command('cmp01 cmp02 cmp99')
+
+        self.assertEqual(1, done.code)
+        self.assertEqual(3, self.maintenance.set.call_count)
+        self.assertEqual(
+            [
+                'cmp01 was disabled by somebody else',
+                'no compute service on cmp99',
+            ],
+            done.errors,
+        )
+        self.assertEqual('', done.stdout)
+
+    def test_our_own_bugs_are_not_hidden(self):
+        self.maintenance.set.side_effect = KeyError('cmp01')
+
+        with self.assertRaises(KeyError):
+            self.run_command('cmp01')
+
+    def test_usage(self):
+        self.assert_usage('', '<host>')
+        self.assert_usage('cmp01 --reason', '--reason')
+
+    def test_help(self):
+        self.assertIn('--reason <text>', self.help())
+        self.assertIn('<host>', self.help())
+        self.assertIn('by its exact name', self.help())
+
+
+class TestUnset(shell.CommandTestCase):
+    command = mark.UnsetHostMaintenance
+
+    def test_says_nothing_and_ends_well(self):
+        done = self.run_command('cmp01 cmp02')
+
+        self.assertEqual(0, done.code)
+        self.assertEqual(('', ''), (done.stdout, done.stderr))
+        self.assertEqual(
+            [mock.call('cmp01', force=False), mock.call('cmp02', force=False)],
+            self.maintenance.unset.call_args_list,
+        )
+
+    def test_force(self):
+        self.run_command('--force cmp01')
+
+        self.maintenance.unset.assert_called_once_with('cmp01', force=True)
+
+    def test_every_host_is_tried(self):
+        self.maintenance.unset.side_effect = [
+            exceptions.Refused('2 moves are still leaving cmp01'),
+            mock.DEFAULT,
+        ]
+        done = self.run_command('cmp01 cmp02')
+
+        self.assertEqual(1, done.code)
+        self.assertEqual(2, self.maintenance.unset.call_count)
+        self.assertEqual(['2 moves are still leaving cmp01'], done.errors)
+
+    def test_usage(self):
+        self.assert_usage('', '<host>')
+        self.assert_usage('cmp01 --reason x', '--reason')
+
+    def test_help(self):
+        self.assertIn('--force', self.help())

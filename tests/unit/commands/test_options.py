@@ -1,0 +1,60 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What can be typed."""
+
+import argparse
+import unittest
+
+import ddt
+
+from osc_hostmaint.commands import options
+
+
+@ddt.ddt
+class TestDuration(unittest.TestCase):
+    @ddt.data(
+        ('90', 90),
+        ('90s', 90),
+        ('15m', 900),
+        ('2h', 7200),
+        ('1', 1),
+        ('048h', 172800),
+    )
+    @ddt.unpack
+    def test_accepted(self, text, seconds):
+        self.assertEqual(seconds, options.duration(text))
+
+    @ddt.data(
+        *('', '0', '0h', '-1', '1.5h', '2d', '2 h', 'h', '1h30m', '15M'),
+        *('15 m', '15m ', 'soon', '٣x'),
+    )
+    def test_refused(self, text):
+        with self.assertRaisesRegex(
+            argparse.ArgumentTypeError, 'write 90, 90s, 15m or 2h'
+        ):
+            options.duration(text)
+
+
+@ddt.ddt
+class TestCount(unittest.TestCase):
+    @ddt.data(('1', 1), ('12', 12))
+    @ddt.unpack
+    def test_accepted(self, text, number):
+        self.assertEqual(number, options.count(text))
+
+    @ddt.data('', '0', '-1', '1.5', 'two', '²', '1e3')
+    def test_refused(self, text):
+        with self.assertRaisesRegex(
+            argparse.ArgumentTypeError, 'not a number of at least 1'
+        ):
+            options.count(text)
