@@ -93,8 +93,9 @@ def _wrong(
         case _ if not row.reason:
             return 'no reason is given'
         case decisions.Result.FAILED if server and not server.deleted:
+            changed = was and was.vm_state != server.vm_state
             moved = not _not_moved(server, was, cloud, host)
-            return 'it has moved all the same' if moved else ''
+            return 'it has moved' if moved and not changed else ''
     return ''
 
 
