@@ -121,7 +121,8 @@ class SpeedTestCase(unittest.TestCase):
         run = scene.run(cloud)
         # Two at a time, each of which takes 6 s with its confirmation.
         self.assertLess(run.seconds, 1.5 * 10 * 6)
-        self.assertLess(len(run.client.log) / 20, 7)
+        # Each is looked at before, lest its owner has started it.
+        self.assertLess(len(run.client.log) / 20, 7.5)
 
     def test_many_hosts_at_once(self) -> None:
         sources = tuple(f'cmp{number:02}' for number in range(1, 11))
