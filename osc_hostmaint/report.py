@@ -18,6 +18,7 @@ import typing as ty
 
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
+from osc_hostmaint.i18n import ngettext
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import standing
 
@@ -90,14 +91,9 @@ class Progress:
             row.move for row in decision.rows if row.move
         )
         counts = ', '.join(f'{n} by {m}' for m, n in sorted(moves.items()))
-        self._say(
-            host,
-            _('%(count)d servers%(moves)s')
-            % {
-                'count': len(decision.rows),
-                'moves': f' ({counts})' if counts else '',
-            },
-        )
+        count = len(decision.rows)
+        words = ngettext('%d server', '%d servers', count) % count
+        self._say(host, f'{words} ({counts})' if counts else words)
 
     def _say(self, host: str, line: str) -> None:
         self._stream.write(f'{text.printable(f"{host}: {line}")}\n')
@@ -128,7 +124,7 @@ def _became(row: decisions.Row, old: decisions.Row | None) -> str | None:
     if row.result is None:
         return None
     parts = [str(row.result)]
-    if row.destination:
+    if row.destination and row.result is decisions.Result.MOVED:
         parts.append(_('to %s') % row.destination)
     if row.seconds is not None:
         parts.append(_('in %.0f s') % row.seconds)

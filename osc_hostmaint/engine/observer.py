@@ -172,8 +172,10 @@ class Observer:
 
     def _see_service(self) -> None:
         service, at = self._board.latest(self.seen.host)
-        if service is not None:
-            self._update(service=service, service_at=at)
+        if service is None:
+            # Deleted meanwhile, or its cell does not answer.
+            service = dataclasses.replace(self.seen.service, up=False)
+        self._update(service=service, service_at=at)
 
     def _see_consumers(self) -> None:
         consumers = self._gateway.consumers(self.seen.host)

@@ -24,13 +24,8 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import starts
 from osc_hostmaint.planning import tracks
-from osc_hostmaint.planning import window
-
-_KINDS = {
-    model.Move.LIVE: memories.Kind.LIVE_MIGRATE,
-    model.Move.COLD: memories.Kind.COLD_MIGRATE,
-}
 
 
 def decide(
@@ -53,9 +48,8 @@ def decide(
     stands = _stands(seen, policy, memory, now)
     memory = tracks.keep_up(seen, memory, stands, now)
     rhythm = _rhythm(seen, memory)
-    actions, memory, filling = _actions(
-        seen, policy, memory, stands, rhythm, now
-    )
+    start = starts.choose(seen, policy, memory, stands, rhythm, now)
+    memory = dataclasses.replace(memory, slots=start.slots)
     open_ = any(s.phase not in standing.FINAL for s in stands.values())
     strangers = tracks.strangers(seen, memory)
     arriving = [
@@ -77,15 +71,15 @@ def decide(
         for server_id, stand in stands.items()
     ]
     if done and must_close:
-        rows += leftover.rows(seen, left)
+        rows = leftover.report(seen, left, rows)
     if done and not (checked or asked.abandon or any(r.left for r in rows)):
         # Nothing says that something is left, and nobody has looked.
         trouble = trouble or policy.abandon
-    visit = strangers | tracks.overdue(seen, arriving, now)
+    visit = start.visit | strangers | tracks.overdue(seen, arriving, now)
     if must_close:
         visit |= leftover.to_visit(seen, left, now)
     return decisions.Decision(
-        actions=actions,
+        actions=start.actions,
         rows=tuple(rows),
         inquiry=look.next_look(
             seen,
@@ -103,7 +97,7 @@ def decide(
         waiting_for='' if open_ else _waiting_for(arriving, left),
         interval=max(pace.CLOSING, policy.settled_from - now)
         if must_close and not left
-        else _interval(memory, stands, rhythm, filling, now),
+        else _interval(memory, stands, rhythm, start.filling, now),
     )
 
 
@@ -178,102 +172,14 @@ def _stopped(
             ),
         )
     if policy.abandon:
-        unconfirmed = stand.phase is phases.CONFIRM
-        what = (
-            'it has left, but is not confirmed'
-            if unconfirmed
-            else 'its move is under way in Nova'
-        )
+        what = {
+            phases.CONFIRM: 'it has left, but is not confirmed',
+            phases.SETTLING: 'what became of it was not seen any more',
+        }.get(stand.phase, 'its move is under way in Nova')
         return dataclasses.replace(
             stand, phase=phases.FAILED, reason=f'{what}; {policy.abandon}'
         )
     return stand
-
-
-def _actions(
-    seen: model.Observation,
-    policy: policies.Policy,
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, standing.Standing],
-    rhythm: pace.Rhythm | None,
-    now: float,
-) -> tuple[tuple[memories.Action, ...], memories.Memory, bool]:
-    """Return what to ask for, and whether the source may have room left."""
-    under_way = _under_way(seen, memory, stands)
-    slots = window.learn_slots(memory.slots, under_way)
-    memory = dataclasses.replace(memory, slots=slots)
-    ready = {
-        server_id: stand
-        for server_id, stand in stands.items()
-        if memory.tracks[server_id].not_before <= now
-    }
-    actions = [
-        memories.Action(memories.Kind.CONFIRM, server_id)
-        for server_id, stand in ready.items()
-        if stand.phase is standing.Phase.CONFIRM
-    ]
-    live = _largest_first(memory, ready, model.Move.LIVE)
-    cold = _largest_first(memory, ready, model.Move.COLD)
-    lives, colds = window.share(
-        under_way,
-        slots,
-        policy.parallel,
-        len(live),
-        len(cold),
-        window.queue_length(rhythm.between if rhythm else None),
-    )
-    for move, ids in (
-        (model.Move.LIVE, live[:lives]),
-        (model.Move.COLD, cold[:colds]),
-    ):
-        actions += [memories.Action(_KINDS[move], i) for i in ids]
-    filling = len(live) > lives and (
-        slots is None or under_way.live + lives <= slots
-    )
-    return tuple(actions), memory, filling or bool(colds)
-
-
-def _under_way(
-    seen: model.Observation,
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, standing.Standing],
-) -> window.InFlight:
-    asked = cold = 0
-    for server_id, stand in stands.items():
-        if stand.phase is not standing.Phase.MOVING:
-            continue
-        if stand.record is None:
-            if memory.tracks[server_id].move is model.Move.COLD:
-                cold += 1
-            else:
-                asked += 1
-        elif (
-            stand.record.in_flight
-            and stand.record.type != model.MigrationType.LIVE
-        ):
-            cold += 1
-    live = [
-        r
-        for r in seen.migrations.values()
-        if r.source == seen.host
-        and r.in_flight
-        and r.type == model.MigrationType.LIVE
-    ]
-    return window.count(live, asked, cold)
-
-
-def _largest_first(
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, standing.Standing],
-    move: model.Move,
-) -> list[str]:
-    """What can't fit shows early, and the tail is short."""
-    ids = [
-        server_id
-        for server_id, stand in stands.items()
-        if stand.phase is standing.Phase.WAITING and stand.move is move
-    ]
-    return sorted(ids, key=lambda i: (-memory.tracks[i].before.memory_mb, i))
 
 
 def _time_leftovers(

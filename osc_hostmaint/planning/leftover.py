@@ -17,6 +17,7 @@ vanish a moment after a move. What stays is reported, with a way to clean up.
 """
 
 import collections.abc
+import dataclasses
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
@@ -81,33 +82,57 @@ def _coming(seen: model.Observation, view: model.Server) -> bool:
     )
 
 
-def rows(
-    seen: model.Observation, left: collections.abc.Iterable[str]
+def report(
+    seen: model.Observation,
+    left: collections.abc.Collection[str],
+    rows: collections.abc.Iterable[decisions.Row],
 ) -> list[decisions.Row]:
-    """Return a row for each leftover."""
-    return [_row(seen, consumer) for consumer in sorted(left)]
+    """Return the rows with what is left over told, one row a server."""
+    told = [
+        dataclasses.replace(
+            row,
+            phase=standing.Phase.BLOCKED,
+            reason=_reason(seen, row.server_id),
+        )
+        if row.server_id in left
+        else row
+        for row in rows
+    ]
+    known = {row.server_id for row in told}
+    return told + [_row(seen, i) for i in sorted(left) if i not in known]
 
 
-def _row(seen: model.Observation, consumer: str) -> decisions.Row:
+def _owner(seen: model.Observation, consumer: str) -> model.Server | None:
     view = seen.visited.get(consumer)
-    known = view is not None and view.status != 'DELETED'
-    owner = (
-        f'it is on {view.host or "no host"}'
-        if view and known
+    return view if view and view.status != 'DELETED' else None
+
+
+def _reason(seen: model.Observation, consumer: str) -> str:
+    owner = _owner(seen, consumer)
+    although = (
+        f'it is on {owner.host or "no host"}'
+        if owner
         else 'Nova knows no server of this id: it was deleted, or this is a '
         'migration'
     )
+    return (
+        f'Placement still holds an allocation of it on {seen.host}, although '
+        f'{although}: look (openstack resource provider allocation show '
+        f'{consumer}) and clean up (nova-manage placement audit)'
+    )
+
+
+def _row(seen: model.Observation, consumer: str) -> decisions.Row:
+    owner = _owner(seen, consumer)
     return decisions.Row(
         server_id=consumer,
-        name=view.name if view else '',
+        name=owner.name if owner else '',
         host=seen.host,
-        status=view.status if view and known else '',
+        status=owner.status if owner else '',
         move='',
-        destination=(view.host or '') if view and known else '',
+        destination=(owner.host or '') if owner else '',
         phase=standing.Phase.BLOCKED,
-        reason=f'Placement still holds an allocation of it on {seen.host}, '
-        f'although {owner}: look (openstack resource provider allocation '
-        f'show {consumer}) and clean up (nova-manage placement audit)',
+        reason=_reason(seen, consumer),
         attempts=0,
         seconds=None,
     )

@@ -77,8 +77,9 @@ class Track:
     before: model.Server
     #: The move last asked for, or adopted.
     move: model.Move | None = None
-    #: Moves asked for in this run.
+    #: Moves asked for in this run, and those that Nova did not refuse.
     attempts: int = 0
+    taken: int = 0
     #: When its first move began, and its last ended.
     began_at: float | None = None
     ended_at: float | None = None
@@ -166,6 +167,7 @@ def _after_move(
         )
     return dataclasses.replace(
         track,
+        taken=track.taken + 1,
         asked_at=outcome.at,
         asked_after=highest_id,
         refusals=0,

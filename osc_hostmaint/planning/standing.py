@@ -300,7 +300,7 @@ def _retry(
     record: model.Migration | None = None,
 ) -> Standing:
     """A move failed and the server is back: again, or no more."""
-    tries = max(case.track.attempts, len(case.records))
+    tries = max(case.track.taken, len(case.records))
     verdict = verdicts.judge(view)
     if verdict.answer is verdicts.Answer.BLOCKED:
         reason = f'{reason}; now it is {verdict.reason}'

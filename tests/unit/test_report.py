@@ -88,7 +88,7 @@ class TestProgress(unittest.TestCase):
         (builders.row(), 'moved to cmp02 in 4 s'),
         (
             builders.row(phase=Phase.FAILED, reason='No valid host'),
-            'failed to cmp02 in 4 s: No valid host',
+            'failed in 4 s: No valid host',
         ),
         (
             waiting(phase=Phase.BLOCKED, reason='suspended'),

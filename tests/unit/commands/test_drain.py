@@ -212,7 +212,7 @@ class TestProgress(shell.CommandTestCase):
     def test_stands_on_stderr(self):
         told = self.told()
 
-        self.assertIn('cmp01: 1 servers', told)
+        self.assertIn('cmp01: 1 server (', told)
         self.assertIn('cmp01: drained', told)
 
     def test_is_silenced_by_quiet(self):

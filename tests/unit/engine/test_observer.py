@@ -145,6 +145,15 @@ class ObserverTestCase(unittest.TestCase):
         other.look(inquiry)
         self.assertEqual(['services'], self.asked())
 
+    def test_a_service_that_was_deleted_is_down_for_good(self) -> None:
+        self.watcher.open()
+        del self.cloud.hosts['cmp01']
+        self.clock.sleep(observer.SHARED_SECONDS)
+        asked_at = self.clock.now()
+        seen = self.watcher.look(decisions.Inquiry(services=True))
+        self.assertFalse(seen.service.up)
+        self.assertGreaterEqual(seen.service_at, asked_at)
+
     def test_visits(self) -> None:
         first, second, _third = self.cloud.servers
         self.watcher.open()

@@ -113,9 +113,11 @@ class TestWaiting(unittest.TestCase):
         )
 
 
-class TestRows(unittest.TestCase):
+class TestReport(unittest.TestCase):
     def row(self, *visited):
-        rows = leftover.rows(builders.observation(visited=visited), ['x'])
+        rows = leftover.report(
+            builders.observation(visited=visited), ['x'], []
+        )
         self.assertEqual(1, len(rows))
         self.assertEqual('x', rows[0].server_id)
         self.assertIs(standing.Phase.BLOCKED, rows[0].phase)
@@ -147,6 +149,18 @@ class TestRows(unittest.TestCase):
         self.row()
 
     def test_sorted(self):
-        rows = leftover.rows(builders.observation(), ['c', 'a', 'b'])
+        rows = leftover.report(builders.observation(), ['c', 'a', 'b'], [])
 
         self.assertEqual(['a', 'b', 'c'], [r.server_id for r in rows])
+
+    def test_a_server_has_one_row(self):
+        moved = builders.row('x')
+        other = builders.row('vm1')
+
+        rows = leftover.report(builders.observation(), ['x'], [moved, other])
+
+        self.assertEqual(['x', 'vm1'], [row.server_id for row in rows])
+        self.assertTrue(rows[0].left)
+        self.assertEqual(moved.destination, rows[0].destination)
+        self.assertIn('Placement still holds', rows[0].reason)
+        self.assertEqual(other, rows[1])

@@ -58,6 +58,7 @@ class TestAfter(unittest.TestCase):
 
         self.assertEqual(move, found.move)
         self.assertEqual(2, found.attempts)
+        self.assertEqual(1, found.taken)
         self.assertEqual(NOW, found.asked_at)
         self.assertEqual(41, found.asked_after)
         self.assertEqual(0, found.refusals)

@@ -92,6 +92,7 @@ def asked(**kwargs):
         **{
             'move': model.Move.LIVE,
             'attempts': 1,
+            'taken': kwargs.get('attempts', 1),
             'asked_at': ASKED,
             'asked_after': 6,
             **kwargs,
