@@ -60,6 +60,10 @@ def id_of(server: Any) -> str:
     return str(server['id'] if isinstance(server, dict) else server.id)
 
 
+class Failed(Exception):
+    """A server is in ERROR instead of where it should be."""
+
+
 class Servers:
     """The part of the handle that is about servers."""
 
@@ -131,6 +135,8 @@ class Servers:
                 seen = now.get(key)
                 if seen is None:
                     continue
+                if seen['status'] == 'ERROR' and status not in (None, 'ERROR'):
+                    raise Failed(f'{key}: {self._fault(key)}')
                 if (
                     status in (None, seen['status'])
                     and host in (None, seen['host'])
@@ -149,6 +155,11 @@ class Servers:
             raise waiting.Timeout(
                 f'after {timeout:g} s, wanted and found: {states}'
             ) from exc
+
+    def _fault(self, server: str) -> str:
+        answer = self.connection().compute.get(f'/servers/{server}')
+        fault = answer.json().get('server', {}).get('fault', {})
+        return fault.get('message', 'in ERROR, and Nova says no reason')
 
     # making
 

@@ -86,6 +86,7 @@ def start(blueprint: options.Blueprint) -> None:
     rpc.patch()
     sharing.many_nodes()
     sharing.let_threads_sleep()
+    sharing.share_objects()
     sys.setswitchinterval(0.001)  # many threads, short requests
     config.parse_args(sys.argv, default_config_files=[file])
     logging.setup(CONF, 'nova')

@@ -167,8 +167,8 @@ class TestDrain(shell.CommandTestCase):
 
     def test_a_mistyped_column_is_found_before_anything_is_moved(self):
         """Afterwards the table would be lost."""
-        with self.assertRaisesRegex(ValueError, 'Resutl'):
-            self.run_command('-c Resutl cmp01')
+        with self.assertRaisesRegex(ValueError, 'Rezult'):
+            self.run_command('-c Rezult cmp01')
 
         self.made.assert_not_called()
 
