@@ -172,10 +172,12 @@ def _stopped(
             ),
         )
     if policy.abandon:
-        what = {
-            phases.CONFIRM: 'it has left, but is not confirmed',
-            phases.SETTLING: 'what became of it was not seen any more',
-        }.get(stand.phase, 'its move is under way in Nova')
+        if stand.record and stand.record.awaits_confirmation:
+            what = 'it has left, but is not confirmed'
+        elif stand.phase is phases.SETTLING:
+            what = 'what became of it was not seen any more'
+        else:
+            what = 'its move is under way in Nova'
         return dataclasses.replace(
             stand, phase=phases.FAILED, reason=f'{what}; {policy.abandon}'
         )

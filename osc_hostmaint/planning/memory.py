@@ -80,6 +80,8 @@ class Track:
     #: Moves asked for in this run, and those that Nova did not refuse.
     attempts: int = 0
     taken: int = 0
+    #: Nova said yes to the newest of them: the move is surely ours.
+    accepted: bool = False
     #: When its first move began, and its last ended.
     began_at: float | None = None
     ended_at: float | None = None
@@ -168,6 +170,7 @@ def _after_move(
     return dataclasses.replace(
         track,
         taken=track.taken + 1,
+        accepted=outcome.answer is Answer.ACCEPTED,
         asked_at=outcome.at,
         asked_after=highest_id,
         refusals=0,

@@ -39,6 +39,11 @@ REVISIT_SECONDS = 30.0
 VISIT_AFTER_SECONDS = 3.0
 #: Nova's clocks may differ by so much among its controllers.
 SKEW = datetime.timedelta(seconds=5)
+#: How long a cold migration that another run or a person may have asked for is
+#: left to them to confirm. Nova does not keep two confirmations apart that
+#: come at the same moment: the later one puts the server into ERROR
+#: (nova/compute/manager.py: do_confirm_resize).
+ADOPT_SECONDS = 10.0
 #: Refused confirmations after which the operator has to look.
 CONFIRM_TRIES = 5
 
@@ -197,7 +202,8 @@ def _awaiting(case: Case, record: model.Migration) -> Standing:
         )
     asked = track.confirmed_at
     looked = case.seen.migrations_at
-    due = asked is None or looked - asked >= PATIENCE_SECONDS
+    ours = track.accepted or looked - record.seen_at >= ADOPT_SECONDS
+    due = ours and (asked is None or looked - asked >= PATIENCE_SECONDS)
     return Standing(
         Phase.CONFIRM if due else Phase.MOVING,
         record=record,

@@ -27,6 +27,8 @@ from osc_hostmaint.planning import tracks
 from tests.unit import builders
 
 NOW = builders.NOW
+#: Whoever asked for it has had time enough to confirm it.
+LONG_AGO = NOW - standing.ADOPT_SECONDS
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 STOP = policies.Policy(stop='interrupted')
 ABANDON = policies.Policy(stop='time is up', abandon='time is up')
@@ -117,7 +119,12 @@ class TestStart(Base):
             migrations=[
                 builders.migration(1, 'running', 'vm1'),
                 builders.migration(
-                    2, 'finished', 'vm2', type='migration', dest='cmp03'
+                    2,
+                    'finished',
+                    'vm2',
+                    type='migration',
+                    dest='cmp03',
+                    seen_at=LONG_AGO,
                 ),
                 builders.migration(3, 'error', 'vm1'),
             ],
@@ -205,7 +212,9 @@ class TestLife(Base):
             ],
         }
         before = builders.server('vm1', 'SHUTOFF')
-        memory = builders.memory(builders.track(before, attempts=1))
+        memory = builders.memory(
+            builders.track(before, attempts=1, accepted=True)
+        )
         found = self.decide(memory=memory, **moved)
         self.assertEqual({'vm1': CONFIRM}, self.asks(found))
 
@@ -374,7 +383,9 @@ class TestStop(Base):
                 builders.server(status='VERIFY_RESIZE', host=builders.DEST)
             ],
             migrations=[
-                builders.migration(status='finished', type='migration')
+                builders.migration(
+                    status='finished', type='migration', seen_at=LONG_AGO
+                )
             ],
         )
 

@@ -59,6 +59,7 @@ class TestAfter(unittest.TestCase):
         self.assertEqual(move, found.move)
         self.assertEqual(2, found.attempts)
         self.assertEqual(1, found.taken)
+        self.assertIs(answer is Answer.ACCEPTED, found.accepted)
         self.assertEqual(NOW, found.asked_at)
         self.assertEqual(41, found.asked_after)
         self.assertEqual(0, found.refusals)

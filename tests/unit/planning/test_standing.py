@@ -375,7 +375,36 @@ class TestConfirmation(Base):
     )
 
     def finished(self, **kwargs):
-        return record('finished', **{'type': COLD, **kwargs})
+        return record(
+            'finished', **{'type': COLD, 'seen_at': NOW - 60, **kwargs}
+        )
+
+    def test_the_run_that_asked_for_it_confirms_at_once(self):
+        self.assert_phase(
+            Phase.CONFIRM,
+            self.finished(seen_at=NOW),
+            view=self.VERIFY,
+            track=asked(move=model.Move.COLD, accepted=True),
+        )
+
+    @ddt.data(
+        # of another run; asked for by this one, but nobody knows who won
+        builders.track(),
+        asked(move=model.Move.COLD, accepted=False),
+    )
+    def test_others_leave_it_to_that_run_for_a_while(self, track):
+        """Two confirmations at once put the server into ERROR."""
+        seen_at = NOW - standing.ADOPT_SECONDS
+        for seen, phase in (
+            (seen_at + 1, Phase.MOVING),
+            (seen_at, Phase.CONFIRM),
+        ):
+            self.assert_phase(
+                phase,
+                self.finished(seen_at=seen),
+                view=self.VERIFY,
+                track=track,
+            )
 
     @ddt.data(
         # type, seconds after the maintenance began, ours
