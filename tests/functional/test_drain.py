@@ -114,6 +114,37 @@ class TestDrain(base.FunctionalTest):
 
         self.assertEqual('moved', row['Result'])
 
+    def test_several_hosts(self) -> None:
+        self.cloud.boot_many(
+            base.lot('cmp01', 'ACTIVE', 4) + base.lot('cmp02', 'SHUTOFF', 3)
+        )
+
+        rows = self.drain('cmp01 cmp02 cmp02')
+
+        self.assertEqual(
+            {('cmp01', 'moved'): 4, ('cmp02', 'moved'): 3},
+            collections.Counter((r['Host'], r['Result']) for r in rows),
+        )
+        self.assertLessEqual(
+            {row['Destination'] for row in rows}, {'cmp03', 'cmp04'}
+        )
+        self.assert_empty('cmp01')
+        self.assert_empty('cmp02')
+
+    def test_hostile_names_on_a_terminal(self) -> None:
+        self.cloud.boot(HOSTILE, host='cmp01')
+
+        done = self.run_command('host maintenance drain cmp01')
+
+        self.assertEqual(0, done.code, done.err)
+        for text in (done.out, done.err):
+            self.assertIn(HOSTILE.replace('\u3000', r'\u3000'), text)
+            self.assertTrue(text.replace('\n', '').isprintable())
+
+
+class TestMeanwhile(base.FunctionalTest):
+    """What happens while a host drains, and what goes wrong."""
+
     def test_newcomers(self) -> None:
         """One that is being built is moved too; none comes after it."""
         self.cloud.boot_many(
@@ -169,23 +200,6 @@ class TestDrain(base.FunctionalTest):
         self.assertEqual([0, 0], [row['Attempts'] for row in rows])
         self.assertEqual(2, len(self.records('cmp01')))
         self.assert_empty('cmp01')
-
-    def test_several_hosts(self) -> None:
-        self.cloud.boot_many(
-            base.lot('cmp01', 'ACTIVE', 4) + base.lot('cmp02', 'SHUTOFF', 3)
-        )
-
-        rows = self.drain('cmp01 cmp02 cmp02')
-
-        self.assertEqual(
-            {('cmp01', 'moved'): 4, ('cmp02', 'moved'): 3},
-            collections.Counter((r['Host'], r['Result']) for r in rows),
-        )
-        self.assertLessEqual(
-            {row['Destination'] for row in rows}, {'cmp03', 'cmp04'}
-        )
-        self.assert_empty('cmp01')
-        self.assert_empty('cmp02')
 
     def test_failed_moves_are_tried_again_and_explained(self) -> None:
         bad, good = self.cloud.boot_many(
@@ -248,16 +262,6 @@ class TestDrain(base.FunctionalTest):
             {row['Name']: row['Result'] for row in done.json},
         )
         self.assert_empty('cmp01')
-
-    def test_hostile_names_on_a_terminal(self) -> None:
-        self.cloud.boot(HOSTILE, host='cmp01')
-
-        done = self.run_command('host maintenance drain cmp01')
-
-        self.assertEqual(0, done.code, done.err)
-        for text in (done.out, done.err):
-            self.assertIn(HOSTILE.replace('\u3000', r'\u3000'), text)
-            self.assertTrue(text.replace('\n', '').isprintable())
 
     def wait_disabled(self, host: str) -> None:
         waiting.wait_for(

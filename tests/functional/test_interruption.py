@@ -19,7 +19,9 @@ from tests.cloud import waiting
 from tests.functional import base
 
 
-class TestInterruption(base.FunctionalTest):
+class SlowServers(base.FunctionalTest):
+    """A host whose servers take a while to move."""
+
     def slow_servers(self, count: int = 5, seconds: float = 3) -> None:
         self.cloud.knobs(lm_seconds=seconds, cm_seconds=1)
         self.cloud.boot_many(
@@ -40,6 +42,8 @@ class TestInterruption(base.FunctionalTest):
         self.assertEqual({1}, set(counts.values()), counts)
         self.assertEqual(8, len(counts))
 
+
+class TestInterruption(SlowServers):
     def test_kill_and_again(self) -> None:
         self.slow_servers()
         before = self.cloud.servers('cmp01')
@@ -123,6 +127,8 @@ class TestInterruption(base.FunctionalTest):
         self.drain('cmp01')
         self.assert_each_moved_once()
 
+
+class TestBadDays(SlowServers):
     def test_parallel(self) -> None:
         self.slow_servers(seconds=1)
         process = self.start('host maintenance drain --parallel 1 cmp01')
