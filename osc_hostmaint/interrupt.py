@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Ctrl-C, once and twice."""
+"""Ctrl-C and its like, once and twice."""
 
 import collections.abc
 import contextlib
@@ -20,10 +20,21 @@ import types
 
 from osc_hostmaint.i18n import _
 
-FIRST = _(
-    '\nInterrupted: nothing new is started; waiting for the moves in flight. '
-    'Press Ctrl-C again to stop at once.\n'
-)
+#: What is said after the first signal, by its number.
+FIRST: collections.abc.Mapping[int, str] = {
+    signal.SIGINT: _(
+        '\nInterrupted: nothing new is started; waiting for the moves in '
+        'flight. Press Ctrl-C again to stop at once.\n'
+    ),
+    signal.SIGTERM: _(
+        '\nTerminated: nothing new is started; waiting for the moves in '
+        'flight. Send SIGTERM again to stop at once.\n'
+    ),
+    signal.SIGHUP: _(
+        '\nHung up: nothing new is started; waiting for the moves in '
+        'flight. Send SIGTERM to stop at once.\n'
+    ),
+}
 SECOND = _(
     '\nStopped: the moves in flight go on in Nova. Run the same command again '
     'to take them up.\n'
@@ -31,7 +42,11 @@ SECOND = _(
 
 
 class Interrupt:
-    """Turns the first Ctrl-C into a wish and the second into an exception."""
+    """Turns the first signal into a wish and the second into an exception.
+
+    The signals are Ctrl-C (SIGINT), SIGTERM and SIGHUP, each unless it is
+    ignored already: ``nohup`` and a shell's ``&`` mean that.
+    """
 
     def __init__(self, stderr: int | None = None):
         """:param stderr: file descriptor to tell the user; None: nobody."""
@@ -39,11 +54,14 @@ class Interrupt:
         self._stderr = stderr
 
     def _handle(self, number: int, frame: types.FrameType | None) -> None:
-        if self.requested:
+        if not self.requested:
+            self.requested = True
+            self._say(FIRST[number])
+        elif number != signal.SIGHUP:
+            # A terminal that is closed may send several SIGHUPs: one from
+            # the shell, one from the kernel. They are one wish.
             self._say(SECOND)
             raise KeyboardInterrupt
-        self.requested = True
-        self._say(FIRST)
 
     def _say(self, text: str) -> None:
         # Not through the stream: it may be in the middle of a write.
@@ -53,9 +71,12 @@ class Interrupt:
 
     @contextlib.contextmanager
     def watching(self) -> collections.abc.Iterator[None]:
-        """Handle Ctrl-C meanwhile; main thread only."""
-        before = signal.signal(signal.SIGINT, self._handle)
-        try:
+        """Handle the signals meanwhile; main thread only."""
+        with contextlib.ExitStack() as restored:
+            for number in FIRST:
+                before = signal.getsignal(number)
+                # None: not Python's, so it could not be restored.
+                if before not in (signal.SIG_IGN, None):
+                    signal.signal(number, self._handle)
+                    restored.callback(signal.signal, number, before)
             yield
-        finally:
-            signal.signal(signal.SIGINT, before)

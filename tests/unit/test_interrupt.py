@@ -17,63 +17,88 @@ import signal
 import tempfile
 import unittest
 
+import ddt
+
 from osc_hostmaint import interrupt
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: What stops at once the second time.
+INSISTING = (signal.SIGINT, signal.SIGTERM)
 
-class TestInterrupt(unittest.TestCase):
+
+class InterruptTestCase(unittest.TestCase):
     def setUp(self):
         super().setUp()
-        # Whatever a test does, the runner keeps its own Ctrl-C.
-        self.before = signal.getsignal(signal.SIGINT)
-        self.addCleanup(signal.signal, signal.SIGINT, self.before)
+        # Whatever a test does, the runner keeps its own handlers; and
+        # whatever started the runner, none is ignored.
+        self.before = {}
+        for number in SIGNALS:
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+            self.before[number] = self._unexpected
+            signal.signal(number, self._unexpected)
         self.stderr = self.enterContext(tempfile.TemporaryFile())
         self.interrupt = interrupt.Interrupt(self.stderr.fileno())
 
+    def _unexpected(self, number, frame):
+        raise AssertionError(f'signal {number} was not handled')
+
+    def handlers(self):
+        """Return what handles each of the signals now."""
+        return {number: signal.getsignal(number) for number in SIGNALS}
+
     def told(self):
+        """Return what stands on standard error."""
         self.stderr.seek(0)
         return self.stderr.read().decode()
 
-    def test_nothing_is_wished_without_ctrl_c(self):
+
+@ddt.ddt
+class TestInterrupt(InterruptTestCase):
+    def test_nothing_is_wished_without_a_signal(self):
         with self.interrupt.watching():
             self.assertFalse(self.interrupt.requested)
 
         self.assertFalse(self.interrupt.requested)
         self.assertEqual('', self.told())
 
-    def test_first_is_a_wish_and_tells_what_happens_now(self):
+    @ddt.data(
+        (signal.SIGINT, 'Ctrl-C again to stop at once'),
+        (signal.SIGTERM, 'SIGTERM again to stop at once'),
+        (signal.SIGHUP, 'SIGTERM to stop at once'),
+    )
+    @ddt.unpack
+    def test_first_is_a_wish_and_tells_what_happens_now(self, number, words):
         with self.interrupt.watching():
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
             self.assertTrue(self.interrupt.requested)
 
         self.assertIn('nothing new is started', self.told())
-        self.assertIn('again', self.told())
+        self.assertIn(words, self.told())
 
-    def test_second_stops_at_once_and_tells_how_to_go_on(self):
+    @ddt.data(*[(a, b) for a in SIGNALS for b in INSISTING])
+    @ddt.unpack
+    def test_second_stops_at_once_and_tells_how_to_go_on(self, first, second):
         with (
             self.assertRaises(KeyboardInterrupt),
             self.interrupt.watching(),
         ):
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(first)
+            signal.raise_signal(second)
 
         self.assertIn('go on in Nova', self.told())
         self.assertIn('same command again', self.told())
 
-    def test_handler_is_restored(self):
+    @ddt.data(*SIGNALS)
+    def test_a_terminal_may_hang_up_more_than_once(self, first):
         with self.interrupt.watching():
-            self.assertNotEqual(self.before, signal.getsignal(signal.SIGINT))
+            signal.raise_signal(first)
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)
 
-        self.assertEqual(self.before, signal.getsignal(signal.SIGINT))
+            self.assertTrue(self.interrupt.requested)
 
-    def test_handler_is_restored_after_an_error(self):
-        with (
-            self.assertRaises(ZeroDivisionError),
-            self.interrupt.watching(),
-        ):
-            raise ZeroDivisionError
-
-        self.assertEqual(self.before, signal.getsignal(signal.SIGINT))
+        self.assertNotIn('Stopped', self.told())
 
     def test_nobody_is_told_without_a_stream(self):
         silent = interrupt.Interrupt()
@@ -82,12 +107,75 @@ class TestInterrupt(unittest.TestCase):
 
         self.assertTrue(silent.requested)
 
-    def test_a_closed_terminal_is_no_reason_to_die(self):
+    @ddt.data(*SIGNALS)
+    def test_a_pipe_nobody_reads_is_no_reason_to_die(self, number):
         reading, writing = os.pipe()
         os.close(reading)
         self.addCleanup(os.close, writing)
         deaf = interrupt.Interrupt(writing)
         with deaf.watching():
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
         self.assertTrue(deaf.requested)
+
+    def test_a_closed_terminal_is_no_reason_to_die(self):
+        """Writing to it is EIO."""
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, theirs)
+        os.close(ours)
+        deaf = interrupt.Interrupt(theirs)
+        with deaf.watching():
+            signal.raise_signal(signal.SIGHUP)
+
+        self.assertTrue(deaf.requested)
+
+
+@ddt.ddt
+class TestHandlers(InterruptTestCase):
+    def test_are_restored(self):
+        with self.interrupt.watching():
+            for number, handler in self.handlers().items():
+                self.assertNotEqual(self.before[number], handler)
+
+        self.assertEqual(self.before, self.handlers())
+
+    def test_are_restored_after_an_error(self):
+        with (
+            self.assertRaises(ZeroDivisionError),
+            self.interrupt.watching(),
+        ):
+            raise ZeroDivisionError
+
+        self.assertEqual(self.before, self.handlers())
+
+    def test_are_restored_after_the_second_signal(self):
+        with (
+            self.assertRaises(KeyboardInterrupt),
+            self.interrupt.watching(),
+        ):
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+
+        self.assertEqual(self.before, self.handlers())
+
+    @ddt.data(*SIGNALS)
+    def test_what_is_ignored_stays_ignored(self, number):
+        """``nohup`` does that, and a script's ``&``."""
+        signal.signal(number, signal.SIG_IGN)
+        with self.interrupt.watching():
+            signal.raise_signal(number)
+
+            self.assertEqual(signal.SIG_IGN, signal.getsignal(number))
+            self.assertFalse(self.interrupt.requested)
+
+        self.assertEqual(signal.SIG_IGN, signal.getsignal(number))
+        self.assertEqual('', self.told())
+
+    @ddt.data(*SIGNALS)
+    def test_what_would_kill_is_handled(self, number):
+        signal.signal(number, signal.SIG_DFL)
+        with self.interrupt.watching():
+            signal.raise_signal(number)
+
+        self.assertTrue(self.interrupt.requested)
+        self.assertEqual(signal.SIG_DFL, signal.getsignal(number))
