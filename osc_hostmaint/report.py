@@ -20,7 +20,26 @@ from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.i18n import ngettext
 from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import standing
+
+#: So wide a name is shown, in columns; the id beside it tells them apart.
+NAME_COLUMNS = 40
+#: So wide a line may be, in columns. The table has reasons in full.
+LINE_COLUMNS = 250
+
+#: What is asked for, in words that ``... asked for`` can follow.
+_REQUESTS: collections.abc.Mapping[memories.Kind, str] = {
+    memories.Kind.LIVE_MIGRATE: _('live migration'),
+    memories.Kind.COLD_MIGRATE: _('cold migration'),
+    memories.Kind.CONFIRM: _('confirmation'),
+    memories.Kind.RESUME: _('resuming'),
+    memories.Kind.SUSPEND: _('suspending again'),
+    memories.Kind.SHELVE: _('shelving'),
+    memories.Kind.OFFLOAD: _('offloading'),
+    memories.Kind.ABORT: _('abort of its migration'),
+    memories.Kind.FORCE_COMPLETE: _('forced completion of its migration'),
+}
 
 
 class Silence:
@@ -37,10 +56,14 @@ class Silence:
 
 
 class Progress:
-    """A reporter that writes lines for people."""
+    """A reporter that writes lines for people.
+
+    A stream that breaks (a closed terminal, a pipe that nobody reads) is no
+    reason to end a drain: nothing more is told then.
+    """
 
     def __init__(self, stream: ty.TextIO):
-        self._stream = stream
+        self._stream: ty.TextIO | None = stream
         self._rows: dict[str, dict[str, decisions.Row]] = {}
         self._waiting: dict[str, str] = {}
 
@@ -61,7 +84,7 @@ class Progress:
                     self._say(host, f'{count} {_name(row)}: {line}')
         for action in decision.actions:
             row = rows[action.server_id]
-            self._say(host, f'{count} {_name(row)}: {action.kind} asked for')
+            self._say(host, f'{count} {_name(row)}: {_asked(action)}')
         self._rows[host] = rows
         waiting = decision.waiting_for
         if waiting and waiting != self._waiting.get(host):
@@ -96,12 +119,30 @@ class Progress:
         self._say(host, f'{words} ({counts})' if counts else words)
 
     def _say(self, host: str, line: str) -> None:
-        self._stream.write(f'{text.printable(f"{host}: {line}")}\n')
-        self._stream.flush()
+        if self._stream is None:
+            return
+        line = text.shorten(text.printable(f'{host}: {line}'), LINE_COLUMNS)
+        try:
+            self._stream.write(f'{line}\n')
+            self._stream.flush()
+        except (OSError, ValueError):
+            # ValueError: somebody closed the stream.
+            self._stream = None
 
 
 def _name(row: decisions.Row) -> str:
-    return f'{row.name} ({row.server_id})'
+    name = text.shorten(text.printable(row.name), NAME_COLUMNS)
+    return f'{name} ({row.server_id})' if name else row.server_id
+
+
+def _asked(action: memories.Action) -> str:
+    words = _REQUESTS[action.kind]
+    if action.host:
+        words = _('%(move)s to %(host)s') % {
+            'move': words,
+            'host': action.host,
+        }
+    return _('%s asked for') % words
 
 
 def _is_news(row: decisions.Row, old: decisions.Row | None) -> bool:
@@ -118,6 +159,8 @@ def _became(row: decisions.Row, old: decisions.Row | None) -> str | None:
         return _('will be tried again: %s') % reason
     if row.phase is standing.Phase.BUSY:
         return _('waiting for it: %s') % reason
+    if row.phase is standing.Phase.MOVING and reason:
+        return reason
     if row.phase is standing.Phase.MOVING and not row.attempts:
         # Nobody has told of it yet: we did not ask for it.
         return _('moving already') if old is None else None

@@ -12,6 +12,8 @@
 
 """Text from tenants, made harmless for a terminal."""
 
+import unicodedata
+
 
 def printable(text: str) -> str:
     """Return the text with everything that could act on a terminal escaped.
@@ -24,3 +26,27 @@ def printable(text: str) -> str:
         c if c.isprintable() else c.encode('unicode_escape').decode('ascii')
         for c in text
     )
+
+
+def shorten(text: str, columns: int) -> str:
+    """Return the text, cut so that it takes so many columns at the most.
+
+    A cut shows as ``…``. East Asian characters are two columns wide,
+    combining ones none. For people only.
+    """
+    taken = 0
+    fits = 0
+    for i, c in enumerate(text):
+        taken += _columns(c)
+        if taken > columns:
+            return f'{text[:fits]}…'
+        if taken < columns:
+            # Room is left for the mark of the cut.
+            fits = i + 1
+    return text
+
+
+def _columns(c: str) -> int:
+    if unicodedata.combining(c):
+        return 0
+    return 2 if unicodedata.east_asian_width(c) in 'WF' else 1

@@ -12,12 +12,16 @@
 
 """What the operator reads on stderr meanwhile."""
 
+import errno
 import io
+import os
 import unittest
+from unittest import mock
 
 import ddt
 
 from osc_hostmaint import report
+from osc_hostmaint import text
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import standing
@@ -84,6 +88,36 @@ class TestProgress(unittest.TestCase):
         )
 
     @ddt.data(
+        # what is asked for, where to, the line
+        (memories.Kind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
+        (memories.Kind.COLD_MIGRATE, '', 'cold migration'),
+        (memories.Kind.CONFIRM, '', 'confirmation'),
+        (memories.Kind.RESUME, '', 'resuming'),
+        (memories.Kind.SUSPEND, '', 'suspending again'),
+        (memories.Kind.SHELVE, '', 'shelving'),
+        (memories.Kind.OFFLOAD, '', 'offloading'),
+        (memories.Kind.ABORT, '', 'abort of its migration'),
+        (
+            memories.Kind.FORCE_COMPLETE,
+            '',
+            'forced completion of its migration',
+        ),
+    )
+    @ddt.unpack
+    def test_requests_of_every_kind(self, kind, host, words):
+        lines = self.told(
+            waiting(), actions=(memories.Action(kind, 'vm1', host=host),)
+        )
+
+        self.assertEqual(
+            f'cmp01: [0/1] name of vm1 (vm1): {words} asked for', lines[-1]
+        )
+
+    def test_no_kind_of_request_lacks_words(self):
+        for kind in memories.Kind:
+            self.told(waiting(), actions=(memories.Action(kind, 'vm1'),))
+
+    @ddt.data(
         # the row, the line
         (builders.row(), 'moved to cmp02 in 4 s'),
         (
@@ -104,6 +138,14 @@ class TestProgress(unittest.TestCase):
             'waiting for it: busy: x',
         ),
         (waiting(phase=Phase.MOVING), 'moving already'),
+        (
+            waiting(phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'),
+            'stalled: 9 MiB',
+        ),
+        (
+            waiting(phase=Phase.MOVING, reason='stalled: 9 MiB'),
+            'stalled: 9 MiB',
+        ),
     )
     @ddt.unpack
     def test_news(self, row, expected):
@@ -115,7 +157,6 @@ class TestProgress(unittest.TestCase):
     @ddt.data(
         waiting(),
         waiting(phase=Phase.MOVING, attempts=1),
-        waiting(phase=Phase.CONFIRM, attempts=1),
         waiting(phase=Phase.SETTLING),
     )
     def test_no_news(self, row):
@@ -136,6 +177,40 @@ class TestProgress(unittest.TestCase):
 
         self.assertEqual(1, len(lines))
         self.assertIn('will be tried again: No space', lines[0])
+
+    def test_a_move_that_stalls_is_told_once(self):
+        moving = waiting(phase=Phase.MOVING, attempts=1)
+        stalled = waiting(
+            phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'
+        )
+        self.told(moving)
+        lines = self.told(stalled)
+
+        self.assertEqual(
+            ['cmp01: [0/1] name of vm1 (vm1): stalled: 9 MiB'], lines
+        )
+        self.assertEqual([], self.told(stalled))
+        self.assertEqual([], self.told(moving))
+
+    def test_a_move_that_stalls_and_is_aborted(self):
+        """The reason is not told again with the request."""
+        moving = waiting(phase=Phase.MOVING, attempts=1)
+        stalled = waiting(
+            phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'
+        )
+        abort = memories.Action(
+            memories.Kind.ABORT, 'vm1', record_id=7, why='stalled: 9 MiB'
+        )
+        self.told(moving)
+
+        self.assertEqual(
+            [
+                'cmp01: [0/1] name of vm1 (vm1): stalled: 9 MiB',
+                'cmp01: [0/1] name of vm1 (vm1): abort of its migration asked '
+                'for',
+            ],
+            self.told(stalled, actions=(abort,)),
+        )
 
     def test_every_step_of_a_build_is_no_news(self):
         self.told(waiting(phase=Phase.BUSY, reason='busy: spawning'))
@@ -176,15 +251,48 @@ class TestProgress(unittest.TestCase):
         self.assertEqual(2, len(lines))
         self.assertTrue(all(line.startswith('cmp07: ') for line in lines))
 
-    def test_hostile_names_and_reasons(self):
+    @ddt.data(
+        '\x1b[2J\nroot: ',
+        '\x9b31m',
+        'gpj.\u202eexe',
+        'over\rwritten',
+        '\x1b]0;title\x07',
+        'lone \ud800',
+    )
+    def test_hostile_names_and_reasons(self, hostile):
         lines = self.told(
-            waiting(
-                name='\x1b[2J\nroot: ', phase=Phase.BLOCKED, reason='a\x07\nb'
-            )
+            waiting(name=hostile, phase=Phase.BLOCKED, reason=hostile)
         )
+        self.progress.trouble('cmp01', hostile)
+        lines += self.told(waiting(), waiting_for=hostile)
+        lines += self.stream.getvalue().splitlines()
 
-        self.assertEqual(2, len(lines))
-        self.assertTrue(all(line.isprintable() for line in lines))
+        self.assertLess(3, len(lines))
+        for line in lines:
+            self.assertTrue(line.startswith('cmp01: '), line)
+            self.assertTrue(line.isprintable(), line)
+
+    @ddt.data('x', 'デ', '\x1b', 'e\u0301')
+    def test_lines_stay_short(self, letter):
+        """However long a name is, and what Nova has to say of it."""
+        line = self.told(
+            waiting(
+                name=letter * 255,
+                phase=Phase.BLOCKED,
+                reason=f'no: {letter * 5000}',
+            )
+        )[1]
+
+        self.assertLessEqual(len(line), 2 * report.LINE_COLUMNS)
+        self.assertEqual(line, text.shorten(line, report.LINE_COLUMNS))
+        self.assertIn('… (vm1): blocked: no: ', line)
+        self.assertTrue(line.endswith('…'))
+
+    def test_a_row_without_a_name(self):
+        """An allocation that nothing explains."""
+        line = self.told(waiting(name='', phase=Phase.BLOCKED, reason='r'))[1]
+
+        self.assertEqual('cmp01: [1/1] vm1: blocked: r', line)
 
     def test_markup_is_no_markup(self):
         line = self.told(
@@ -192,6 +300,56 @@ class TestProgress(unittest.TestCase):
         )[1]
 
         self.assertIn('[bold]x[/]', line)
+
+
+class TestBrokenStream(unittest.TestCase):
+    """A drain goes on to its end, whoever still listens."""
+
+    def tell(self, stream):
+        """Let everything be told, twice."""
+        progress = report.Progress(stream)
+        for _time in range(2):
+            progress.trouble('cmp01', 'no answer')
+            progress.decided('cmp01', builders.decision([builders.row()]))
+            progress.ended('cmp01', builders.decision([], done=True))
+
+    def test_a_pipe_nobody_reads(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        stream = os.fdopen(writing, 'w')
+        self.tell(stream)
+
+        with self.assertRaises(BrokenPipeError):
+            stream.close()
+
+    def test_a_closed_terminal(self):
+        ours, theirs = os.openpty()
+        os.close(ours)
+        stream = os.fdopen(theirs, 'w')
+        self.tell(stream)
+
+        with self.assertRaisesRegex(OSError, 'Input/output'):
+            stream.close()
+
+    def test_a_closed_stream(self):
+        stream = io.StringIO()
+        stream.close()
+        self.tell(stream)
+
+    def test_nothing_is_written_any_more(self):
+        """What is left in a buffer would be tried again each time."""
+        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
+        stream.flush.side_effect = OSError(errno.EIO, 'Input/output error')
+        self.tell(stream)
+
+        stream.write.assert_called_once()
+
+    def test_our_own_bugs_are_not_hidden(self):
+        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
+        stream.write.side_effect = KeyError('x')
+
+        with self.assertRaises(KeyError):
+            self.tell(stream)
 
 
 @ddt.ddt

@@ -66,3 +66,34 @@ class TestPrintable(unittest.TestCase):
         self.assertTrue(shown.isprintable())
         self.assertEqual(shown, text.printable(shown))
         shown.encode()
+
+
+@ddt.ddt
+class TestShorten(unittest.TestCase):
+    @ddt.data(
+        # the text, so many columns, what is left
+        ('', 5, ''),
+        ('web', 5, 'web'),
+        ('web-1', 5, 'web-1'),
+        ('web-10', 5, 'web-…'),
+        ('データ', 6, 'データ'),
+        ('データ', 5, 'デー…'),
+        ('データベ', 6, 'デー…'),
+        ('e\u0301e\u0301e\u0301', 3, 'e\u0301e\u0301e\u0301'),
+        ('e\u0301e\u0301e\u0301e\u0301', 3, 'e\u0301e\u0301…'),
+        ('🚀🚀', 3, '🚀…'),
+    )
+    @ddt.unpack
+    def test_cut(self, full, columns, expected):
+        self.assertEqual(expected, text.shorten(full, columns))
+
+    @hypothesis.given(
+        strategies.text('aデe\u0301🚀'), strategies.integers(1, 20)
+    )
+    def test_what_fits_stays_and_what_is_cut_is_a_beginning(self, full, n):
+        shown = text.shorten(full, n)
+
+        self.assertEqual(shown, text.shorten(shown, n))
+        if shown != full:
+            self.assertTrue(full.startswith(shown.removesuffix('…')))
+            self.assertLess(n, 2 * len(full))
