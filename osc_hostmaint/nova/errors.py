@@ -27,6 +27,15 @@ from osc_hostmaint.i18n import _
 #: A service's own words are cut there: an error page may be a long one.
 MAX_LENGTH = 1000
 
+#: Words of Nova's with which a 400 is about the moment: no host has room
+#: (``migrate`` of old releases), an abort or a forced completion too early,
+#: a confirmation too early or too late.
+_UNTIMELY = (
+    'No valid host was found',
+    'while the migration is in this state',
+    'Instance has not been resized',
+)
+
 
 @contextlib.contextmanager
 def translated(doing: str) -> collections.abc.Iterator[None]:
@@ -106,7 +115,12 @@ def _from_status(
         case _ if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
             return exceptions.Unavailable(message)
         case _:
-            return exceptions.RequestRefused(message)
+            return exceptions.RequestRefused(
+                message,
+                final=by_service
+                and status == http.HTTPStatus.BAD_REQUEST
+                and not any(words in details for words in _UNTIMELY),
+            )
 
 
 def _details(error: sdk_exceptions.HttpException) -> str:

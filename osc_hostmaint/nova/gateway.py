@@ -20,75 +20,21 @@ https://docs.openstack.org/api-ref/placement/.
 import datetime
 import functools
 
-from keystoneauth1.identity import base as identity
-from openstack import connection
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.i18n import _
-from osc_hostmaint.nova import errors
+from osc_hostmaint.nova import actions
 from osc_hostmaint.nova import records
 from osc_hostmaint.nova import transport
 
-#: The microversion everything is asked at, and the least that will do:
-#: 2.59 lists migrations with their uuid and `changes-since` (Nova 17,
-#: Queens). 2.84 tells why a move failed. Up to 2.87 the list of hypervisors
-#: costs no RPC per host.
-WANTED = '2.87'
-NEEDED = '2.59'
 #: Allocations of a resource provider, as an object (Placement of Ocata).
 PLACEMENT = '1.6'
-#: Seconds to wait for an answer where clouds.yaml does not say
-#: (``api_timeout``): a request could hang for ever otherwise.
-TIMEOUT_SECONDS = 60.0
 
 _MOVE_ACTIONS = frozenset({'live-migration', 'migrate'})
 
 
-class Gateway:
+class Gateway(actions.Actions):
     """Nova and Placement behind an openstacksdk connection."""
-
-    def __init__(self, conn: connection.Connection):
-        """:param conn: gets a time-out if it has none.
-
-        It has to be the session's: tokens and lists of versions are asked
-        for in between, by keystoneauth1.
-        """
-        self._conn = conn
-        if not conn.session.timeout:
-            conn.session.timeout = TIMEOUT_SECONDS
-
-    @functools.cached_property
-    def _nova(self) -> transport.Transport:
-        with errors.translated(_('Looking for Nova')):
-            return transport.Transport(self._conn.compute, 'Nova')
-
-    @functools.cached_property
-    def _placement(self) -> transport.Transport:
-        with errors.translated(_('Looking for Placement')):
-            return transport.Transport(self._conn.placement, 'Placement')
-
-    @functools.cached_property
-    def _version(self) -> str:
-        return self._nova.microversion(WANTED, NEEDED, _('Host maintenance'))
-
-    def user_name(self) -> str:
-        """Return the name of who we are, or the id, or 'unknown'."""
-        session = self._conn.session
-        if not isinstance(session.auth, identity.BaseIdentityPlugin):
-            # Not Keystone's word (auth types none and admin_token).
-            return 'unknown'
-        with errors.translated(_('Asking Keystone who we are')):
-            access = session.auth.get_access(session)
-        return access.username or access.user_id or 'unknown'
-
-    def now(self) -> datetime.datetime:
-        """Return Nova's time as of its latest answer, in UTC.
-
-        Times are compared with Nova's records, so the clock of the machine
-        we run on must not matter.
-        """
-        return datetime.datetime.now(datetime.UTC) + self._nova.skew
 
     def services(self) -> list[model.Service]:
         """Return the compute services of all hosts.
@@ -203,11 +149,11 @@ class Gateway:
         """
         url = f'/servers/{record.server_id}/os-instance-actions'
         try:
-            actions = self._nova.get(url, 'instanceActions', self._version)
-            moves = [a for a in actions if a['action'] in _MOVE_ACTIONS]
+            deeds = self._nova.get(url, 'instanceActions', self._version)
+            moves = [d for d in deeds if d['action'] in _MOVE_ACTIONS]
             if not moves:
                 return ''
-            newest = max(moves, key=lambda a: str(a['start_time']))
+            newest = max(moves, key=lambda d: str(d['start_time']))
             action = self._nova.get(
                 f'{url}/{newest["request_id"]}',
                 'instanceAction',
@@ -222,27 +168,40 @@ class Gateway:
         ]
         return next(filter(None, details), '')
 
-    def live_migrate(self, server_id: str) -> None:
-        """Ask for a live migration to where the scheduler wants it.
+    def progress(
+        self, server_id: str, record_id: int
+    ) -> model.Progress | None:
+        """Return how far a live migration is, None where it is not known.
 
-        The checks come after the answer (>= 2.34); disks are copied where
-        they are not shared (`auto`, >= 2.25).
+        Before it runs, and once it has ended, Nova does not say.
         """
-        self._act(
-            server_id,
-            {'os-migrateLive': {'host': None, 'block_migration': 'auto'}},
+        try:
+            data = self._nova.get(
+                self._migration(server_id, record_id),
+                'migration',
+                self._version,
+            )
+        except exceptions.NotFound:
+            return None
+        return records.progress(data)
+
+    def history(self, server_id: str) -> tuple[model.Deed, ...]:
+        """Return what was asked of a server, oldest first.
+
+        Also of a deleted one (>= 2.21), until Nova's database is purged of
+        it.
+        """
+        found = self._nova.pages(
+            f'/servers/{server_id}/os-instance-actions',
+            'instanceActions',
+            self._version,
+            {},
         )
-
-    def cold_migrate(self, server_id: str) -> None:
-        """Ask for a cold migration to where the scheduler wants it."""
-        self._act(server_id, {'migrate': None})
-
-    def confirm(self, server_id: str) -> None:
-        """Confirm a cold migration: give up the disk on the source."""
-        self._act(server_id, {'confirmResize': None})
-
-    def _act(self, server_id: str, body: dict[str, object]) -> None:
-        self._nova.post(f'/servers/{server_id}/action', self._version, body)
+        try:
+            # Nova gives the newest first.
+            return tuple(records.deed(a) for a in reversed(list(found)))
+        except exceptions.NotFound:
+            return ()
 
     def consumers(self, host: str) -> frozenset[str]:
         """Return who holds allocations on a host's resource providers.

@@ -35,12 +35,13 @@ def service(data: Json) -> model.Service:
 
 def server(data: Json) -> model.Server:
     """Read a server's details (>= 2.47: the flavor is embedded)."""
+    updated = data.get('updated')
     return model.Server(
         id=data['id'],
         name=data.get('name', ''),
         status=data['status'],
-        # A server in a cell that does not answer has only id and status
-        # (>= 2.69).
+        # A server in a cell that does not answer has little more than id
+        # and status (>= 2.69).
         vm_state=data.get('OS-EXT-STS:vm_state') or '',
         task_state=data.get('OS-EXT-STS:task_state'),
         host=data.get('OS-EXT-SRV-ATTR:host') or None,
@@ -53,6 +54,8 @@ def server(data: Json) -> model.Server:
             )
         ),
         memory_mb=data.get('flavor', {}).get('ram', 0),
+        project_id=data.get('tenant_id') or '',
+        updated_at=_utc(updated) if updated else None,
     )
 
 
@@ -81,6 +84,32 @@ def migration(data: Json) -> model.Migration:
         dest=data['dest_compute'],
         created_at=_utc(data['created_at']),
         updated_at=_utc(updated_at) if updated_at else None,
+    )
+
+
+def progress(data: Json) -> model.Progress | None:
+    """Read an entry of GET /servers/{id}/migrations.
+
+    None before the hypervisor knows what there is to copy: nothing at all
+    (null), or 0 of 0 bytes, which would pass for all of it.
+    """
+    remaining = data['memory_remaining_bytes']
+    total = data['memory_total_bytes']
+    if remaining is None or not total:
+        return None
+    return model.Progress(remaining=remaining, total=total)
+
+
+def deed(data: Json) -> model.Deed:
+    """Read an entry of GET /servers/{id}/os-instance-actions.
+
+    What Nova did by itself may be nobody's.
+    """
+    return model.Deed(
+        action=data['action'],
+        user_id=data['user_id'] or '',
+        project_id=data['project_id'] or '',
+        started_at=_utc(data['start_time']),
     )
 
 

@@ -123,10 +123,16 @@ class Transport:
         while True:
             data = self._get(url, key, microversion, {**params, **marker})
             yield from data[key]
-            if not (data[key] and data.get(f'{key}_links')):
+            # Of instance actions the key is the shorter one.
+            links = data.get(f'{key}_links') or data.get('links')
+            if not (data[key] and links):
                 return
             last = data[key][-1]
-            marker = {'marker': last.get('uuid') or last['id']}
+            marker = {
+                'marker': last.get('uuid')
+                or last.get('id')
+                or last['request_id']
+            }
 
     def put(
         self, url: str, key: str, microversion: str, body: ty.Any
@@ -142,6 +148,12 @@ class Transport:
         """Send a request for a change once."""
         doing = f'{self._doing("POST", url)} {next(iter(body))}'
         self._send(doing, 'POST', url, microversion, json=body, **_ONCE)
+
+    def delete(self, url: str, microversion: str) -> None:
+        """Send a request to end something once."""
+        self._send(
+            self._doing('DELETE', url), 'DELETE', url, microversion, **_ONCE
+        )
 
     def _get(
         self, url: str, key: str, microversion: str, params: Params

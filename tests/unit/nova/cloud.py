@@ -64,6 +64,10 @@ def server(
         'OS-EXT-SRV-ATTR:host': host,
         'addresses': {},
         'flavor': {'ram': 2048, 'vcpus': 1, 'disk': 10},
+        'tenant_id': 'p',
+        'user_id': 'u',
+        'created': '2026-11-20T22:00:00Z',
+        'updated': '2026-11-20T23:31:07Z',
         **changes,
     }
 
@@ -87,6 +91,50 @@ def migration(number: int = 1, **changes: ty.Any) -> dict[str, ty.Any]:
         'project_id': 'p',
         'old_instance_type_id': 1,
         'new_instance_type_id': 1,
+        **changes,
+    }
+
+
+def server_migration(number: int = 1, **changes: ty.Any) -> dict[str, ty.Any]:
+    """Return an entry of GET /servers/{id}/migrations: one that runs."""
+    return {
+        'id': number,
+        'uuid': f'uuid-{number}',
+        'server_uuid': 'vm1',
+        'status': 'running',
+        'source_compute': 'cmp01',
+        'source_node': 'cmp01.example.org',
+        'dest_compute': 'cmp02',
+        'dest_node': 'cmp02.example.org',
+        'dest_host': '192.0.2.2',
+        'created_at': '2026-11-20T23:31:07.000000',
+        'updated_at': '2026-11-20T23:32:00.000000',
+        'user_id': 'u',
+        'project_id': 'p',
+        'memory_total_bytes': 2147483648,
+        # More than all of it: what the guest writes to is copied again.
+        'memory_processed_bytes': 3221225472,
+        'memory_remaining_bytes': 134217728,
+        'disk_total_bytes': 0,
+        'disk_processed_bytes': 0,
+        'disk_remaining_bytes': 0,
+        **changes,
+    }
+
+
+def instance_action(
+    number: int, name: str, **changes: ty.Any
+) -> dict[str, ty.Any]:
+    """Return an entry of GET /servers/{id}/os-instance-actions."""
+    return {
+        'action': name,
+        'instance_uuid': 'vm1',
+        'request_id': f'req-{number}',
+        'user_id': 'u',
+        'project_id': 'p',
+        'start_time': f'2026-11-20T23:{number:02}:00.000000',
+        'message': None,
+        'updated_at': None,
         **changes,
     }
 

@@ -17,15 +17,15 @@ import typing as ty
 import ddt
 from keystoneauth1 import exceptions as ksa_exceptions
 from openstack import exceptions as sdk_exceptions
-import requests
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import errors
-from osc_hostmaint.nova import gateway
 from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
+
 ALLOCATIONS = f'{cloud.PLACEMENT}/resource_providers/provider-1/allocations'
+
 
 POLICY = (
     "Policy doesn't allow os_compute_api:os-services:list to be performed."
@@ -278,71 +278,6 @@ class AnswerTest(cloud.CloudTestCase):
 
 
 @ddt.ddt
-class NoAnswerTest(cloud.CloudTestCase):
-    @ddt.unpack
-    @ddt.named_data(
-        (
-            'refused',
-            requests.exceptions.ConnectionError(
-                "HTTPSConnectionPool(host='nova.example.org', port=443): Max "
-                'retries exceeded (Caused by NewConnectionError("[Errno 111] '
-                'Connection refused"))'
-            ),
-            r'\[Errno 111\] Connection refused',
-        ),
-        (
-            'dns',
-            requests.exceptions.ConnectionError(
-                "Failed to resolve 'nova.example.org' ([Errno -2] Name or "
-                'service not known)'
-            ),
-            'Name or service not known',
-        ),
-        (
-            'certificate',
-            requests.exceptions.SSLError(
-                '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed:\n'
-                'unable to get local issuer certificate'
-            ),
-            'SSL.*certificate verify failed: unable to get local issuer',
-        ),
-        ('time_out', requests.exceptions.ReadTimeout('x'), 'timed out'),
-        (
-            'cut_in_the_middle',
-            requests.exceptions.ChunkedEncodingError(
-                'Connection broken: IncompleteRead(10 bytes read)'
-            ),
-            'IncompleteRead',
-        ),
-        (
-            'proxy',
-            requests.exceptions.ProxyError('Cannot connect to proxy\x1b[1m'),
-            r'Cannot connect to proxy\\x1b',
-        ),
-    )
-    def test_message(self, error: Exception, expected: str) -> None:
-        self.cloud.get(SERVICES, exc=error)
-        with self.assertRaisesRegex(
-            exceptions.Unavailable,
-            f'^Nova: GET /os-services: no answer: .*{expected}',
-        ) as caught:
-            self.gateway.services()
-        self.assertTrue(caught.exception.in_doubt)
-        self.assert_one_line(caught.exception)
-
-    def test_keystone_away(self) -> None:
-        away = requests.exceptions.ConnectionError('Connection refused')
-        self.cloud.get(cloud.IDENTITY, exc=away)
-        self.cloud.get('https://identity.example.org/', exc=away)
-        self.cloud.post(f'{cloud.IDENTITY}/auth/tokens', exc=away)
-        for question in (self.gateway.services, self.gateway.user_name):
-            with self.assertRaises(exceptions.Unavailable) as caught:
-                question()
-            self.assertIn('Connection refused', str(caught.exception))
-            self.assert_one_line(caught.exception)
-
-
-@ddt.ddt
 class PlacementTest(cloud.CloudTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -399,40 +334,6 @@ class PlacementTest(cloud.CloudTestCase):
             + expected.format(id=cloud.REQUEST_ID),
             str(caught.exception),
         )
-
-
-@ddt.ddt
-class CatalogTest(cloud.CloudTestCase):
-    def _lacking(self, kind: str) -> gateway.Gateway:
-        self.services = tuple(k for k in self.services if k != kind)
-        self.set_up_identity()
-        return gateway.Gateway(self.connect())
-
-    def test_no_compute(self) -> None:
-        asking = self._lacking('compute')
-        with self.assertRaisesRegex(
-            exceptions.CloudError, 'Nova.*compute service.*not found'
-        ) as caught:
-            asking.services()
-        self.assert_one_line(caught.exception)
-
-    def test_no_placement(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-hypervisors/detail',
-            json={'hypervisors': [cloud.hypervisor(1, 'cmp01')]},
-        )
-        asking = self._lacking('placement')
-        with self.assertRaisesRegex(
-            exceptions.CloudError, 'Placement.*placement service.*not found'
-        ) as caught:
-            asking.consumers('cmp01')
-        self.assert_one_line(caught.exception)
-
-    def test_service_disabled_in_clouds_yaml(self) -> None:
-        asking = gateway.Gateway(self.connect(has_compute=False))
-        with self.assertRaises(exceptions.CloudError) as caught:
-            asking.services()
-        self.assert_one_line(caught.exception)
 
 
 @ddt.ddt

@@ -103,6 +103,8 @@ class ServerTest(unittest.TestCase):
                 host='cmp01',
                 addresses=('10.0.0.10', '10.0.0.9', '2001:db8::1'),
                 memory_mb=2048,
+                project_id='p',
+                updated_at=TIME,
             ),
             records.server(data),
         )
@@ -130,9 +132,35 @@ class ServerTest(unittest.TestCase):
             }
         )
         self.assertEqual(
-            ('vm1', 'UNKNOWN', None, ()),
-            (found.id, found.status, found.host, found.addresses),
+            ('vm1', 'UNKNOWN', None, (), 'p', None),
+            (
+                found.id,
+                found.status,
+                found.host,
+                found.addresses,
+                found.project_id,
+                found.updated_at,
+            ),
         )
+
+    def test_least(self) -> None:
+        found = records.server({'id': 'vm1', 'status': 'UNKNOWN'})
+        self.assertEqual(
+            model.Server(
+                id='vm1',
+                name='',
+                status='UNKNOWN',
+                vm_state='',
+                task_state=None,
+                host=None,
+            ),
+            found,
+        )
+
+    @ddt.data(None, '')
+    def test_nobody_knows_whose_and_when(self, value: str | None) -> None:
+        found = records.server(cloud.server(tenant_id=value, updated=value))
+        self.assertEqual(('', None), (found.project_id, found.updated_at))
 
 
 @ddt.ddt
@@ -176,3 +204,60 @@ class MigrationTest(unittest.TestCase):
         data = cloud.migration()
         del data['updated_at']
         self.assertIsNone(records.migration(data).updated_at)
+
+
+@ddt.ddt
+class ProgressTest(unittest.TestCase):
+    def test_all(self) -> None:
+        self.assertEqual(
+            model.Progress(remaining=128 << 20, total=2048 << 20),
+            records.progress(cloud.server_migration()),
+        )
+
+    def test_nothing_left(self) -> None:
+        found = records.progress(
+            cloud.server_migration(memory_remaining_bytes=0)
+        )
+        self.assertEqual(model.Progress(remaining=0, total=2048 << 20), found)
+
+    @ddt.unpack
+    @ddt.named_data(
+        ('queued', None, None),
+        # It would pass for a migration with nothing left to copy.
+        ('no_figures_yet', 0, 0),
+        ('total_missing', 5, None),
+        ('remaining_missing', None, 5),
+    )
+    def test_not_known(self, remaining: int | None, total: int | None) -> None:
+        self.assertIsNone(
+            records.progress(
+                cloud.server_migration(
+                    memory_remaining_bytes=remaining,
+                    memory_total_bytes=total,
+                )
+            )
+        )
+
+
+class DeedTest(unittest.TestCase):
+    def test_all(self) -> None:
+        data = cloud.instance_action(
+            1, 'resume', start_time='2026-11-20T23:31:07.000000'
+        )
+        self.assertEqual(
+            model.Deed(
+                action='resume',
+                user_id='u',
+                project_id='p',
+                started_at=TIME,
+            ),
+            records.deed(data),
+        )
+
+    def test_nobodys(self) -> None:
+        # Of nova-manage, for instance.
+        data = cloud.instance_action(
+            1, 'delete', user_id=None, project_id=None
+        )
+        found = records.deed(data)
+        self.assertEqual(('', ''), (found.user_id, found.project_id))

@@ -1,0 +1,108 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is asked of Nova for one server: requests that change something.
+
+Each is sent once. That Nova accepted it says that it will be tried, no more;
+what comes of it is read from the server and its migration records. See
+https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
+"""
+
+from osc_hostmaint.nova import session
+
+
+class Actions(session.Session):
+    """Requests for one server.
+
+    All raise :class:`osc_hostmaint.exceptions.CloudError`.
+    """
+
+    def live_migrate(self, server_id: str, host: str = '') -> None:
+        """Ask for a live migration.
+
+        The checks come after the answer (>= 2.34); disks are copied where
+        they are not shared (`auto`, >= 2.25).
+
+        :param host: to go to, if it passes the scheduler's filters, which
+            nobody overrides here (no `force`, 2.30 to 2.67). '' leaves it
+            to the scheduler.
+        """
+        self._act(
+            server_id,
+            {
+                'os-migrateLive': {
+                    'host': host or None,
+                    'block_migration': 'auto',
+                }
+            },
+        )
+
+    def cold_migrate(self, server_id: str, host: str = '') -> None:
+        """Ask for a cold migration.
+
+        :param host: to go to, if it passes the scheduler's filters
+            (>= 2.56). '' leaves it to the scheduler.
+        """
+        self._act(server_id, {'migrate': {'host': host} if host else None})
+
+    def confirm(self, server_id: str) -> None:
+        """Confirm a cold migration or a resize: give up the old disk."""
+        self._act(server_id, {'confirmResize': None})
+
+    def resume(self, server_id: str) -> None:
+        """Resume a suspended server."""
+        self._act(server_id, {'resume': None})
+
+    def suspend(self, server_id: str) -> None:
+        """Suspend a running server: its memory goes to its host's disk."""
+        self._act(server_id, {'suspend': None})
+
+    def shelve(self, server_id: str) -> None:
+        """Shelve a server: stop it, and keep its disk as an image.
+
+        What a suspended one had in its memory is lost. Nova also takes it
+        off its host, at once by default, after a while or never, as its
+        option ``shelved_offload_time`` says (0: at once; -1: never).
+        """
+        self._act(server_id, {'shelve': None})
+
+    def offload(self, server_id: str) -> None:
+        """Take a shelved server off its host."""
+        self._act(server_id, {'shelveOffload': None})
+
+    def abort(self, server_id: str, record_id: int) -> None:
+        """Abort a live migration: its server stays where it is.
+
+        One that runs; from 2.65 on, one that waits for its turn, too.
+        """
+        self._nova.delete(self._migration(server_id, record_id), self._version)
+
+    def force_complete(self, server_id: str, record_id: int) -> None:
+        """Complete a live migration that runs, by stopping its server.
+
+        How, is up to the hypervisor: the server pauses until all is copied,
+        or goes on at its destination and waits for what it misses
+        (post-copy). Nova refuses it for a paused server.
+        """
+        self._nova.post(
+            f'{self._migration(server_id, record_id)}/action',
+            self._version,
+            {'force_complete': None},
+        )
+
+    @staticmethod
+    def _migration(server_id: str, record_id: int) -> str:
+        """Return the path of a live migration that has not ended."""
+        return f'/servers/{server_id}/migrations/{record_id}'
+
+    def _act(self, server_id: str, body: dict[str, object]) -> None:
+        self._nova.post(f'/servers/{server_id}/action', self._version, body)

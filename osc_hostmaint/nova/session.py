@@ -1,0 +1,94 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Us, logged in to a cloud: its services, and who we are to it."""
+
+import datetime
+import functools
+
+from keystoneauth1 import access
+from keystoneauth1.identity import base as identity
+from openstack import connection
+
+from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import errors
+from osc_hostmaint.nova import transport
+
+#: The microversion everything is asked at, and the least that will do:
+#: 2.59 lists migrations with their uuid and `changes-since` (Nova 17,
+#: Queens). 2.65 aborts live migrations that wait for their turn. 2.84 tells
+#: why a move failed. Up to 2.87 the list of hypervisors costs no RPC per
+#: host.
+WANTED = '2.87'
+NEEDED = '2.59'
+#: Seconds to wait for an answer where clouds.yaml does not say
+#: (``api_timeout``): a request could hang for ever otherwise.
+TIMEOUT_SECONDS = 60.0
+
+
+class Session:
+    """Nova, Placement and Keystone behind an openstacksdk connection."""
+
+    def __init__(self, conn: connection.Connection):
+        """:param conn: gets a time-out if it has none.
+
+        It has to be the session's: tokens and lists of versions are asked
+        for in between, by keystoneauth1.
+        """
+        self._conn = conn
+        if not conn.session.timeout:
+            conn.session.timeout = TIMEOUT_SECONDS
+
+    @functools.cached_property
+    def _nova(self) -> transport.Transport:
+        with errors.translated(_('Looking for Nova')):
+            return transport.Transport(self._conn.compute, 'Nova')
+
+    @functools.cached_property
+    def _placement(self) -> transport.Transport:
+        with errors.translated(_('Looking for Placement')):
+            return transport.Transport(self._conn.placement, 'Placement')
+
+    @functools.cached_property
+    def _version(self) -> str:
+        return self._nova.microversion(WANTED, NEEDED, _('Host maintenance'))
+
+    def now(self) -> datetime.datetime:
+        """Return Nova's time as of its latest answer, in UTC.
+
+        Times are compared with Nova's records, so the clock of the machine
+        we run on must not matter.
+        """
+        return datetime.datetime.now(datetime.UTC) + self._nova.skew
+
+    def user_name(self) -> str:
+        """Return the name of who we are, or the id, or 'unknown'."""
+        known = self._access()
+        name = known.username or known.user_id if known else None
+        return name or 'unknown'
+
+    def user_id(self) -> str:
+        """Return the id of who we are, as Nova's records give it.
+
+        '' where Keystone does not say.
+        """
+        known = self._access()
+        return known.user_id or '' if known else ''
+
+    def _access(self) -> access.AccessInfo | None:
+        """Return what Keystone says of our token, None without Keystone."""
+        session = self._conn.session
+        if not isinstance(session.auth, identity.BaseIdentityPlugin):
+            # Auth types none and admin_token.
+            return None
+        with errors.translated(_('Asking Keystone who we are')):
+            return session.auth.get_access(session)

@@ -1,0 +1,144 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What goes over the wire for each request that changes a server."""
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from tests.unit.nova import cloud
+
+ACTION = '/servers/vm1/action'
+MIGRATION = '/servers/vm1/migrations/7'
+
+#: Name of the method, its arguments, the request, and its body.
+ACTIONS: list[tuple[str, str, list[ty.Any], str, ty.Any]] = [
+    (
+        'live',
+        'live_migrate',
+        ['vm1'],
+        f'POST {ACTION}',
+        {'os-migrateLive': {'host': None, 'block_migration': 'auto'}},
+    ),
+    (
+        'live_to',
+        'live_migrate',
+        ['vm1', 'cmp02'],
+        f'POST {ACTION}',
+        # No `force`: false by default, and gone from 2.68 on.
+        {'os-migrateLive': {'host': 'cmp02', 'block_migration': 'auto'}},
+    ),
+    ('cold', 'cold_migrate', ['vm1'], f'POST {ACTION}', {'migrate': None}),
+    (
+        'cold_to',
+        'cold_migrate',
+        ['vm1', 'cmp02'],
+        f'POST {ACTION}',
+        {'migrate': {'host': 'cmp02'}},
+    ),
+    ('confirm', 'confirm', ['vm1'], f'POST {ACTION}', {'confirmResize': None}),
+    ('resume', 'resume', ['vm1'], f'POST {ACTION}', {'resume': None}),
+    ('suspend', 'suspend', ['vm1'], f'POST {ACTION}', {'suspend': None}),
+    ('shelve', 'shelve', ['vm1'], f'POST {ACTION}', {'shelve': None}),
+    ('offload', 'offload', ['vm1'], f'POST {ACTION}', {'shelveOffload': None}),
+    ('abort', 'abort', ['vm1', 7], f'DELETE {MIGRATION}', None),
+    (
+        'force_complete',
+        'force_complete',
+        ['vm1', 7],
+        f'POST {MIGRATION}/action',
+        {'force_complete': None},
+    ),
+]
+
+
+@ddt.ddt
+class ActionTest(cloud.CloudTestCase):
+    version = '2.87'
+
+    @ddt.unpack
+    @ddt.named_data(*ACTIONS)
+    def test_request(
+        self, name: str, arguments: list[ty.Any], request: str, body: ty.Any
+    ) -> None:
+        self._answer(request, status_code=202)
+        getattr(self.gateway, name)(*arguments)
+        self.assertEqual([request], self.sent)
+        last = self.last_request()
+        self.assertEqual(body, last.json() if last.body else None)
+        self.assertEqual(
+            f'compute {self.version}', last.headers['OpenStack-API-Version']
+        )
+        self.assertEqual(
+            self.version, last.headers['X-OpenStack-Nova-API-Version']
+        )
+
+    @ddt.unpack
+    @ddt.named_data(*ACTIONS)
+    def test_sent_once(
+        self, name: str, arguments: list[ty.Any], request: str, body: ty.Any
+    ) -> None:
+        self._answer(request, **cloud.fault('x', 503, 'Busy.'))
+        with self.assertRaises(exceptions.Unavailable) as caught:
+            getattr(self.gateway, name)(*arguments)
+        self.assertTrue(caught.exception.in_doubt)
+        self.assertEqual([request], self.sent)
+        self.sleep.assert_not_called()
+
+    @ddt.unpack
+    @ddt.named_data(*ACTIONS)
+    def test_refused(
+        self, name: str, arguments: list[ty.Any], request: str, body: ty.Any
+    ) -> None:
+        self._answer(
+            request,
+            **cloud.fault('conflictingRequest', 409, 'In task_state x.'),
+        )
+        with self.assertRaises(exceptions.RequestRefused) as caught:
+            getattr(self.gateway, name)(*arguments)
+        self.assertFalse(caught.exception.final)
+        # What was refused, in words that tell it from other requests.
+        what = ' '.join([request, *(body or {})])
+        self.assertEqual(
+            f'Nova: {what}: In task_state x (HTTP 409, {cloud.REQUEST_ID})',
+            str(caught.exception),
+        )
+
+    @ddt.unpack
+    @ddt.named_data(*ACTIONS)
+    def test_no_such_server(
+        self, name: str, arguments: list[ty.Any], request: str, body: ty.Any
+    ) -> None:
+        self._answer(
+            request,
+            **cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.'),
+        )
+        with self.assertRaises(exceptions.NotFound):
+            getattr(self.gateway, name)(*arguments)
+
+    def _answer(self, request: str, **answer: ty.Any) -> None:
+        method, path = request.split()
+        self.cloud.request(method, cloud.NOVA + path, **answer)
+
+
+class OldestNovaTest(ActionTest):
+    """What is asked means the same at the least microversion."""
+
+    nova_maximum = version = '2.59'
+
+
+class PinnedMicroversionTest(ActionTest):
+    """A default for other commands must not change what ours mean."""
+
+    config = {'compute_default_microversion': '2.1'}

@@ -1,0 +1,256 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Lists of what there is, page after page."""
+
+import datetime
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from tests.unit.nova import cloud
+
+SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
+
+
+def link(path: str) -> list[dict[str, str]]:
+    """Return a link to the next page, as Nova behind a proxy gives it."""
+    return [{'rel': 'next', 'href': f'http://10.0.0.1:8774{path}'}]
+
+
+class ServicesTest(cloud.CloudTestCase):
+    def test_cell_that_does_not_answer(self) -> None:
+        down = {
+            'binary': 'nova-compute',
+            'host': 'cmp02',
+            'status': 'UNKNOWN',
+        }
+        self.cloud.get(
+            f'{cloud.NOVA}/os-services',
+            json={'services': [cloud.service('cmp01'), down]},
+        )
+        self.assertEqual(['cmp01'], [s.host for s in self.gateway.services()])
+
+
+@ddt.ddt
+class ServersTest(cloud.CloudTestCase):
+    def _answer(self, *pages: ty.Any) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/detail', [{'json': p} for p in pages]
+        )
+
+    def test_pages(self) -> None:
+        self._answer(
+            {
+                'servers': [cloud.server('vm1'), cloud.server('vm2')],
+                'servers_links': link('/servers/detail?marker=elsewhere'),
+            },
+            {
+                'servers': [cloud.server('vm3'), cloud.server('vm4')],
+                'servers_links': link('/servers/detail?marker=elsewhere'),
+            },
+            {'servers': []},
+        )
+        found = self.gateway.servers('cmp01')
+        self.assertEqual(['vm1', 'vm2', 'vm3', 'vm4'], [s.id for s in found])
+        self.assertEqual(
+            [
+                f'GET {SERVERS}',
+                f'GET {SERVERS}&marker=vm2',
+                f'GET {SERVERS}&marker=vm4',
+            ],
+            self.sent,
+        )
+
+    def test_empty_page(self) -> None:
+        # The rest of the list was deleted since the page before.
+        self._answer({'servers': [], 'servers_links': link('/servers')})
+        self.assertEqual([], self.gateway.servers('cmp01'))
+
+    def test_count_goes_over_pages(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/servers',
+            [
+                {
+                    'json': {
+                        'servers': [{'id': 'vm1'}, {'id': 'vm2'}],
+                        'servers_links': link('/servers?marker=vm2'),
+                    }
+                },
+                {'json': {'servers': [{'id': 'vm3'}]}},
+            ],
+        )
+        self.assertEqual(3, self.gateway.server_count('cmp01'))
+        self.assertIn('marker=vm2', self.sent[-1])
+
+    def test_soft_deleted(self) -> None:
+        gone = cloud.server(
+            status='SOFT_DELETED', **{'OS-EXT-STS:vm_state': 'soft-delete'}
+        )
+        self._answer({'servers': [gone]})
+        self.assertEqual(
+            ['SOFT_DELETED'],
+            [s.status for s in self.gateway.servers('cmp01')],
+        )
+
+    @ddt.data('cmp02', 'cmp011', None)
+    def test_filter_ignored(self, host: str | None) -> None:
+        # Nova ignores `host` without a word for who may not use it.
+        self._answer(
+            {'servers': [cloud.server('vm1'), cloud.server('vm2', host)]}
+        )
+        with self.assertRaisesRegex(
+            exceptions.NotPermitted, 'allow_all_filters'
+        ) as caught:
+            self.gateway.servers('cmp01')
+        self.assert_one_line(caught.exception)
+
+    def test_one_server(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/vm1',
+            json={'server': cloud.server(host='cmp03')},
+        )
+        self.assertEqual('cmp03', self.gateway.server('vm1').host)
+
+    def test_deleted(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/vm1',
+            **cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.'),
+        )
+        found = self.gateway.server('vm1')
+        self.assertEqual(
+            ('vm1', 'DELETED', None), (found.id, found.status, found.host)
+        )
+
+    def test_404_of_a_proxy_is_no_deleted_server(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/vm1',
+            status_code=404,
+            text='<html><body><h1>404 Not Found</h1></body></html>',
+            headers={'Content-Type': 'text/html'},
+        )
+        with self.assertRaises(exceptions.Unavailable):
+            self.gateway.server('vm1')
+
+    def test_404_of_keystone_is_no_deleted_server(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/vm1', **cloud.fault('x', 401, 'Who?')
+        )
+        self.gateway.user_name()  # Logged in.
+        self.cloud.post(
+            f'{cloud.IDENTITY}/auth/tokens',
+            **cloud.fault('error', 404, 'The resource could not be found.'),
+        )
+        with self.assertRaises(exceptions.Unavailable):
+            self.gateway.server('vm1')
+
+
+class MigrationsTest(cloud.CloudTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.since = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
+
+    def test_pages_by_uuid(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-migrations',
+            [
+                {
+                    'json': {
+                        'migrations': [cloud.migration(9), cloud.migration(8)],
+                        'migrations_links': link('/os-migrations'),
+                    }
+                },
+                {'json': {'migrations': [cloud.migration(7)]}},
+            ],
+        )
+        found = self.gateway.migrations('cmp01', self.since)
+        self.assertEqual([9, 8, 7], [m.id for m in found])
+        self.assertEqual(
+            'GET /os-migrations?host=cmp01'
+            '&changes-since=2026-11-20T00%3A00%3A00%2B00%3A00&marker=uuid-8',
+            self.sent[-1],
+        )
+
+    def test_newest_page_is_enough_without_a_time(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-migrations',
+            json={
+                'migrations': [cloud.migration(9)],
+                'migrations_links': link('/os-migrations'),
+            },
+        )
+        self.assertEqual([9], [m.id for m in self.gateway.migrations('cmp01')])
+        self.assertEqual(1, len(self.sent))
+
+    def test_unconfirmed_goes_over_pages(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-migrations',
+            [
+                {
+                    'json': {
+                        'migrations': [cloud.migration(9)],
+                        'migrations_links': link('/os-migrations'),
+                    }
+                },
+                {'json': {'migrations': [cloud.migration(7)]}},
+            ],
+        )
+        found = self.gateway.unconfirmed('cmp01')
+        self.assertEqual([9, 7], [m.id for m in found])
+
+
+class HypervisorsTest(cloud.CloudTestCase):
+    def test_pages_by_id(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-hypervisors/detail',
+            [
+                {
+                    'json': {
+                        'hypervisors': [cloud.hypervisor(1, 'cmp01')],
+                        'hypervisors_links': link('/os-hypervisors/detail'),
+                    }
+                },
+                {'json': {'hypervisors': [cloud.hypervisor(2, 'cmp02')]}},
+            ],
+        )
+        self.assertEqual(
+            {'cmp01.example.org': 'cmp01', 'cmp02.example.org': 'cmp02'},
+            self.gateway.hypervisor_hosts(),
+        )
+        self.assertEqual(
+            [
+                'GET /os-hypervisors/detail',
+                'GET /os-hypervisors/detail?marker=provider-1',
+            ],
+            self.sent,
+        )
+
+    def test_several_nodes_on_a_host(self) -> None:
+        # Ironic: every node is a resource provider of its own.
+        nodes = [cloud.hypervisor(1, 'cmp01'), cloud.hypervisor(2, 'cmp01')]
+        self.cloud.get(
+            f'{cloud.NOVA}/os-hypervisors/detail', json={'hypervisors': nodes}
+        )
+        for number in (1, 2):
+            self.cloud.get(
+                f'{cloud.PLACEMENT}/resource_providers/provider-{number}'
+                '/allocations',
+                json={'allocations': {f'vm{number}': {}}},
+            )
+        self.assertEqual({'vm1', 'vm2'}, self.gateway.consumers('cmp01'))
+
+    def test_host_without_a_hypervisor(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-hypervisors/detail', json={'hypervisors': []}
+        )
+        self.assertEqual(frozenset(), self.gateway.consumers('cmp01'))

@@ -1,0 +1,71 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whether asking again after a refusal is any use. Nova's own words."""
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from tests.unit.nova import cloud
+
+ACTION = f'{cloud.NOVA}/servers/vm1/action'
+
+
+@ddt.ddt
+class RefusalTest(cloud.CloudTestCase):
+    def _refused(self, answer: dict[str, ty.Any]) -> bool:
+        self.cloud.post(ACTION, **answer)
+        with self.assertRaises(exceptions.RequestRefused) as caught:
+            self.gateway.live_migrate('vm1')
+        return caught.exception.final
+
+    @ddt.data(
+        'Compute host nowhere could not be found.',
+        'Cannot migrate to the host where the server exists.',
+        'Invalid input for field/attribute host. Value: bad host!.',
+        'Feature not supported with instances that have accelerators.',
+    )
+    def test_impossible(self, words: str) -> None:
+        self.assertTrue(self._refused(cloud.fault('badRequest', 400, words)))
+
+    @ddt.data(
+        # `migrate` of Nova up to Train; later ones say it in the record.
+        'No valid host was found. No valid host found for cold migrate',
+        'Instance has not been resized.',
+        'Migration 2 state of instance vm1 is queued. Cannot force complete '
+        'while the migration is in this state.',
+    )
+    def test_bad_moment(self, words: str) -> None:
+        self.assertFalse(self._refused(cloud.fault('badRequest', 400, words)))
+
+    @ddt.data(402, 405, 409, 412, 413)
+    def test_other_statuses(self, status: int) -> None:
+        answer = cloud.fault('x', status, 'Compute host not found.')
+        self.assertFalse(self._refused(answer))
+
+    def test_not_novas_word(self) -> None:
+        self.assertFalse(
+            self._refused({'status_code': 400, 'text': '<h1>Bad Request</h1>'})
+        )
+
+    def test_keystones_word(self) -> None:
+        self.cloud.post(ACTION, **cloud.fault('x', 401, 'Who?'))
+        self.gateway.user_name()  # Logged in.
+        self.cloud.post(
+            f'{cloud.IDENTITY}/auth/tokens',
+            **cloud.fault('error', 400, 'Expecting to find domain.'),
+        )
+        with self.assertRaises(exceptions.RequestRefused) as caught:
+            self.gateway.live_migrate('vm1')
+        self.assertFalse(caught.exception.final)
