@@ -27,6 +27,7 @@ import collections.abc
 import concurrent.futures
 import dataclasses
 import difflib
+import random
 
 from openstack import connection
 
@@ -50,6 +51,8 @@ THREADS = 8
 #: A server that was being scheduled when the host was disabled arrives
 #: within this time, in seconds.
 SETTLE_SECONDS = 3.0
+#: How to drain, unless told otherwise.
+DEFAULT_POLICY = policies.Policy()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Maintenance:
         :raises Refused: somebody else disabled it.
         :raises InvalidMark: the reason does not fit.
         """
-        service = self._find([host])[0]
+        service = self._find(host)
         return self._set(service, reason=reason, force=force)
 
     def _set(
@@ -113,7 +116,7 @@ class Maintenance:
         :raises UnknownHost: there is no such compute service.
         :raises Refused: one of these holds, and it is not forced.
         """
-        service = self._find([host])[0]
+        service = self._find(host)
         leaving = 0
         if not service.enabled and not force:
             leaving = sum(
@@ -132,7 +135,7 @@ class Maintenance:
 
         :raises UnknownHost: there is no such compute service.
         """
-        service = self._find([host])[0]
+        service = self._find(host)
         return summary.summarize(
             service,
             self._gateway.servers(host),
@@ -167,10 +170,11 @@ class Maintenance:
         *,
         reason: str | None = None,
         force: bool = False,
-        parallel: int | None = None,
+        policy: policies.Policy = DEFAULT_POLICY,
         timeout: float | None = None,
         report: ports.Reporter | None = None,
         interrupt: ports.Interrupt | None = None,
+        diary: ports.Diary | None = None,
     ) -> drain.DrainResult:
         """Put hosts into maintenance and move every server off them.
 
@@ -179,48 +183,84 @@ class Maintenance:
 
         :param reason: as in :meth:`set`.
         :param force: as in :meth:`set`.
-        :param parallel: at most so many moves in flight per host; None
-            follows Nova's own limit.
+        :param policy: what to do with which server; who we are to Nova, and
+            from when a host counts as settled, is filled in here.
         :param timeout: seconds after which nothing is awaited any more.
         :param report: is told how it goes.
         :param interrupt: tells whether the user wants to stop.
-        :raises UnknownHost: one of them does not exist; nothing is touched.
+        :param diary: keeps what every decision was made from.
+        :raises UnknownHost: one of them, or the destination asked for, does
+            not exist; nothing is touched.
+        :raises Refused: the destination asked for can't take any server;
+            nothing is touched.
         """
-        services, errors = [], {}
-        found = self._find(hosts)
-        for service in found:
-            try:
-                services.append(self._set(service, reason=reason, force=force))
-            except exceptions.NotPermitted:
-                raise
-            except exceptions.HostMaintenanceError as error:
-                errors[service.host] = str(error)
+        services = self._services()
+        found = self._pick(hosts, services)
+        if policy.to:
+            (destination,) = self._pick([policy.to], services)
+            _check_destination(destination, hosts)
+        user_id = self._gateway.user_id()
+        ready, errors = self._set_all(found, reason=reason, force=force)
         ticking = clock.Clock()
         settled_from = ticking.now()
         if any(service.enabled for service in found):
             settled_from += SETTLE_SECONDS
         result = drain.drain(
-            services,
-            policies.Policy(parallel=parallel, settled_from=settled_from),
+            ready,
+            dataclasses.replace(
+                policy,
+                user_id=user_id,
+                stagger=random.SystemRandom().random(),
+                settled_from=settled_from,
+            ),
             self._gateway,
             ticking,
             report or reports.Silence(),
             interrupt or interrupts.Interrupt(),
             timeout,
+            diary,
         )
         return drain.with_errors(result, errors)
 
-    def _find(
-        self, hosts: collections.abc.Sequence[str]
+    def _set_all(
+        self,
+        services: collections.abc.Iterable[model.Service],
+        *,
+        reason: str | None,
+        force: bool,
+    ) -> tuple[collections.abc.Sequence[model.Service], dict[str, str]]:
+        """Put hosts into maintenance; return those that are, and errors."""
+        ready, errors = [], {}
+        for service in services:
+            try:
+                ready.append(self._set(service, reason=reason, force=force))
+            except exceptions.NotPermitted:
+                raise
+            except exceptions.HostMaintenanceError as error:
+                errors[service.host] = str(error)
+        return ready, errors
+
+    def _find(self, host: str) -> model.Service:
+        """Return the host's compute service."""
+        (service,) = self._pick([host], self._services())
+        return service
+
+    def _pick(
+        self,
+        hosts: collections.abc.Iterable[str],
+        services: collections.abc.Mapping[str, model.Service],
     ) -> tuple[model.Service, ...]:
         """Return the hosts' compute services, each once, in their order."""
-        services = {s.host: s for s in self._gateway.services()}
-        unknown = [host for host in hosts if host not in services]
+        unknown = [h for h in dict.fromkeys(hosts) if h not in services]
         if unknown:
             raise exceptions.UnknownHost(
                 ' '.join(self._unknown(host, services) for host in unknown)
             )
         return tuple(services[host] for host in dict.fromkeys(hosts))
+
+    def _services(self) -> dict[str, model.Service]:
+        """Return the compute services of all hosts, by host."""
+        return {s.host: s for s in self._gateway.services()}
 
     def _unknown(
         self, host: str, services: collections.abc.Iterable[str]
@@ -242,3 +282,39 @@ class Maintenance:
                 'near': _(' or ').join(names[name] for name in near),
             }
         return _('%s: see openstack compute service list.') % message
+
+
+def _check_destination(
+    service: model.Service, drained: collections.abc.Container[str]
+) -> None:
+    """Check that servers can be moved to a host.
+
+    :param drained: the hosts that are to be drained.
+    :raises Refused: they can't.
+    """
+    host = service.host
+    if service.host in drained:
+        problem = _('it is to be drained itself')
+    elif service.mode is model.Mode.MAINTENANCE:
+        problem = (
+            _(
+                'it is in maintenance itself: see openstack host maintenance '
+                'unset %s'
+            )
+            % host
+        )
+    elif not service.enabled:
+        problem = _('somebody disabled it (%s)') % (
+            text.printable(service.disabled_reason or _('no reason given'))
+        )
+    elif not service.up:
+        problem = _('its compute service is down: start nova-compute first')
+    else:
+        return
+    raise exceptions.Refused(
+        _(
+            'No server can be moved to %(host)s, %(problem)s. Name another '
+            'host, or leave it to the scheduler.'
+        )
+        % {'host': host, 'problem': problem}
+    )

@@ -1,0 +1,162 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A cloud behind the public API that moves servers at once."""
+
+import dataclasses
+import datetime
+import typing as ty
+import unittest
+from unittest import mock
+
+from osc_hostmaint import api
+from osc_hostmaint import model
+from osc_hostmaint.nova import gateway
+from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=datetime.UTC)
+#: Written by builders.service().
+OLD_MARK = 'maintenance since 2026-11-20T23:31:07Z by alice: kernel'
+
+#: Where the scheduler puts every server.
+ELSEWHERE = 'cmp09'
+
+
+class Cloud:
+    """What the gateway's methods answer; moves are done at once."""
+
+    def __init__(self, *services: model.Service):
+        self.hosts = {s.host: s for s in services}
+        self.places: dict[str, str] = {}
+        self.records: list[model.Migration] = []
+
+    def services(self) -> list[model.Service]:
+        return list(self.hosts.values())
+
+    def disable(self, service: model.Service, reason: str) -> model.Service:
+        return self._change(service, enabled=False, disabled_reason=reason)
+
+    def enable(self, service: model.Service) -> model.Service:
+        return self._change(service, enabled=True, disabled_reason=None)
+
+    def _change(
+        self, service: model.Service, **changes: ty.Any
+    ) -> model.Service:
+        changed = dataclasses.replace(service, **changes)
+        self.hosts[service.host] = changed
+        return changed
+
+    def servers(self, host: str) -> list[model.Server]:
+        return [
+            self.server(server)
+            for server, place in self.places.items()
+            if place == host
+        ]
+
+    def server(self, server_id: str) -> model.Server:
+        return builders.server(server_id, host=self.places[server_id])
+
+    def server_count(self, host: str) -> int:
+        return len(self.servers(host))
+
+    def migrations(
+        self, host: str, changed_since: datetime.datetime | None = None
+    ) -> list[model.Migration]:
+        return [r for r in self.records if host in (r.source, r.dest)]
+
+    def consumers(self, host: str) -> frozenset[str]:
+        return frozenset(s.id for s in self.servers(host))
+
+    def live_migrate(self, server_id: str, host: str = '') -> None:
+        self.records.append(
+            builders.migration(
+                len(self.records) + 1,
+                'completed',
+                server_id,
+                source=self.places[server_id],
+                dest=host or ELSEWHERE,
+                created_at=NOW,
+            )
+        )
+        self.places[server_id] = host or ELSEWHERE
+
+    def hypervisor_hosts(self) -> dict[str, str]:
+        return {f'{host}.example.org': host for host in self.hosts}
+
+    def gateway(self) -> mock.Mock:
+        """Return a gateway to this cloud."""
+        asked = mock.create_autospec(gateway.Gateway, instance=True)
+        asked.user_name.return_value = 'bob'
+        asked.user_id.return_value = 'id of bob'
+        asked.now.return_value = NOW
+        asked.unconfirmed.return_value = []
+        for name in (
+            'services',
+            'disable',
+            'enable',
+            'servers',
+            'server',
+            'server_count',
+            'migrations',
+            'consumers',
+            'live_migrate',
+            'hypervisor_hosts',
+        ):
+            getattr(asked, name).side_effect = getattr(self, name)
+        return ty.cast(mock.Mock, asked)
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class MaintenanceTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.enterContext(
+            mock.patch.object(api.clock, 'Clock', return_value=self.clock)
+        )
+        self.given(
+            builders.service(host='cmp01', enabled=True),
+            builders.service(host='cmp02', enabled=True),
+        )
+
+    def given(self, *services: model.Service) -> None:
+        """Let the cloud have these hosts."""
+        self.cloud = Cloud(*services)
+        self.gateway = self.cloud.gateway()
+        with mock.patch.object(
+            api.gateway, 'Gateway', return_value=self.gateway
+        ):
+            self.maintenance = api.Maintenance(mock.Mock())
+
+    def reason(self, host: str = 'cmp01') -> str | None:
+        """Return what stands in a host's disabled reason."""
+        return self.cloud.hosts[host].disabled_reason
+
+    def assert_untouched(self) -> None:
+        """Check that nothing was changed in the cloud."""
+        self.gateway.disable.assert_not_called()
+        self.gateway.enable.assert_not_called()
+        self.gateway.live_migrate.assert_not_called()
+        self.gateway.cold_migrate.assert_not_called()
+        self.gateway.confirm.assert_not_called()

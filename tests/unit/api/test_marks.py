@@ -1,0 +1,164 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from tests.unit import builders
+from tests.unit.api import base
+
+
+@ddt.ddt
+class SetTest(base.MaintenanceTestCase):
+    @ddt.unpack
+    @ddt.named_data(
+        (
+            'with_reason',
+            'kernel CHG0042',
+            'maintenance since 2026-11-21T08:00:00Z by bob: kernel CHG0042',
+        ),
+        (
+            'without_reason',
+            None,
+            'maintenance since 2026-11-21T08:00:00Z by bob',
+        ),
+    )
+    def test_operational(self, reason: str | None, expected: str) -> None:
+        service = self.maintenance.set('cmp01', reason=reason)
+        self.assertIs(model.Mode.MAINTENANCE, service.mode)
+        self.assertEqual(expected, self.reason())
+        self.assertIsNone(self.reason('cmp02'))
+
+    @ddt.data(None, 'kernel')
+    def test_already_so(self, reason: str | None) -> None:
+        self.given(builders.service())
+        service = self.maintenance.set('cmp01', reason=reason)
+        self.assertEqual(base.OLD_MARK, service.disabled_reason)
+        self.assert_untouched()
+
+    def test_twice(self) -> None:
+        for _time in range(2):
+            self.maintenance.set('cmp01', reason='kernel')
+        self.gateway.disable.assert_called_once()
+
+    def test_new_reason_keeps_since_and_by_whom(self) -> None:
+        self.given(builders.service())
+        self.maintenance.set('cmp01', reason='disk')
+        self.assertEqual(
+            base.OLD_MARK.replace('kernel', 'disk'), self.reason()
+        )
+
+    def test_novas_own_reason_is_taken_over(self) -> None:
+        self.given(
+            builders.service(
+                disabled_reason='AUTO: Connection to libvirt lost'
+            )
+        )
+        self.maintenance.set('cmp01')
+        self.assertEqual(
+            'maintenance since 2026-11-21T08:00:00Z by bob', self.reason()
+        )
+
+    @ddt.data('broken fan', 'broken \x1b[31m\u202e', '', None)
+    def test_somebody_elses(self, theirs: str | None) -> None:
+        self.given(builders.service(disabled_reason=theirs))
+        with self.assertRaisesRegex(
+            exceptions.Refused, 'cmp01 .*somebody else.*--force'
+        ) as caught:
+            self.maintenance.set('cmp01', reason='kernel')
+        self.assertTrue(str(caught.exception).isprintable())
+        self.assert_untouched()
+
+    def test_somebody_elses_forced(self) -> None:
+        self.given(builders.service(disabled_reason='broken fan'))
+        self.maintenance.set('cmp01', reason='kernel', force=True)
+        self.assertEqual(
+            'maintenance since 2026-11-21T08:00:00Z by bob: kernel',
+            self.reason(),
+        )
+
+    @ddt.data('x' * 300, 'two\nlines', ' blank')
+    def test_reason_that_does_not_fit(self, reason: str) -> None:
+        with self.assertRaises(exceptions.InvalidMark):
+            self.maintenance.set('cmp01', reason=reason)
+        self.assert_untouched()
+
+    def test_hostile_user_name(self) -> None:
+        self.gateway.user_name.return_value = 'b\x1b[31m: o\u202eb'
+        service = self.maintenance.set('cmp01', reason='kernel')
+        self.assertIs(model.Mode.MAINTENANCE, service.mode)
+        assert service.mark
+        self.assertEqual('b\\x1b[31m: o\\u202eb', service.mark.by)
+        self.assertEqual('kernel', service.mark.reason)
+
+
+@ddt.ddt
+class UnsetTest(base.MaintenanceTestCase):
+    def test_maintenance(self) -> None:
+        self.given(builders.service())
+        self.assertTrue(self.maintenance.unset('cmp01').enabled)
+        self.assertTrue(self.cloud.hosts['cmp01'].enabled)
+
+    def test_already_so(self) -> None:
+        self.assertTrue(self.maintenance.unset('cmp01').enabled)
+        self.assert_untouched()
+        self.gateway.migrations.assert_not_called()
+
+    REFUSED: list[tuple[str, dict[str, ty.Any], str]] = [
+        ('somebody_elses', {'disabled_reason': 'broken fan'}, 'broken fan'),
+        ('without_a_reason', {'disabled_reason': None}, 'somebody else'),
+        ('novas_own', {'disabled_reason': 'AUTO: lost'}, 'AUTO: lost'),
+        ('down', {'up': False}, 'down.*start nova-compute first'),
+        ('forced_down', {'up': False, 'forced_down': True}, 'forced down'),
+    ]
+
+    @ddt.unpack
+    @ddt.named_data(*REFUSED)
+    def test_refused(self, service: dict[str, ty.Any], words: str) -> None:
+        self.given(builders.service(**service))
+        with self.assertRaisesRegex(
+            exceptions.Refused, f'cmp01.*{words}|{words}.*cmp01'
+        ) as caught:
+            self.maintenance.unset('cmp01')
+        self.assertIn('--force', str(caught.exception))
+        self.assert_untouched()
+
+    @ddt.unpack
+    @ddt.named_data(*REFUSED)
+    def test_forced(self, service: dict[str, ty.Any], words: str) -> None:
+        self.given(builders.service(**service))
+        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
+
+    @ddt.unpack
+    @ddt.named_data(
+        ('running', 'running', {}, True),
+        ('unknown_status', 'teleporting', {}, True),
+        ('completed', 'completed', {}, False),
+        ('failed', 'error', {}, False),
+        ('arriving', 'running', {'source': 'cmp02', 'dest': 'cmp01'}, False),
+    )
+    def test_moves(
+        self, status: str, record: dict[str, ty.Any], refused: bool
+    ) -> None:
+        self.given(builders.service())
+        self.cloud.records = [builders.migration(1, status, **record)]
+        if refused:
+            with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
+                self.maintenance.unset('cmp01')
+            self.assert_untouched()
+            self.maintenance.unset('cmp01', force=True)
+        else:
+            self.maintenance.unset('cmp01')
+        self.assertTrue(self.cloud.hosts['cmp01'].enabled)

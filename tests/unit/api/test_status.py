@@ -1,0 +1,85 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from tests.unit import builders
+from tests.unit.api import base
+
+
+class ShowTest(base.MaintenanceTestCase):
+    def test_show(self) -> None:
+        self.given(builders.service())
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        self.cloud.records = [
+            builders.migration(1),
+            builders.migration(2, source='cmp02', dest='cmp01'),
+            builders.migration(3, 'completed'),
+        ]
+        self.gateway.unconfirmed.side_effect = [
+            [builders.migration(4, 'finished')]
+        ]
+        shown = self.maintenance.show('cmp01')
+        self.assertEqual(
+            ({'ACTIVE': 1}, 1, 1, 1, 1, False),
+            (
+                shown.servers_by_status,
+                shown.moving_out,
+                shown.moving_in,
+                shown.awaiting_confirm,
+                shown.allocations,
+                shown.drained,
+            ),
+        )
+        self.assert_untouched()
+
+    def test_drained(self) -> None:
+        self.assertTrue(self.maintenance.show('cmp01').drained)
+
+
+class ListTest(base.MaintenanceTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.given(
+            builders.service(host='cmp03'),
+            builders.service(host='cmp02', disabled_reason='broken fan'),
+            builders.service(host='cmp01'),
+            builders.service(host='cmp04', enabled=True),
+        )
+        self.cloud.places = {'vm1': 'cmp03', 'vm2': 'cmp03', 'vm3': 'cmp02'}
+
+    def test_maintenance(self) -> None:
+        found = self.maintenance.list({model.Mode.MAINTENANCE})
+        self.assertEqual(
+            [('cmp01', 0), ('cmp03', 2)],
+            [(h.service.host, h.servers) for h in found],
+        )
+        # As many requests as hosts are shown.
+        self.assertEqual(2, self.gateway.server_count.call_count)
+        self.gateway.services.assert_called_once()
+
+    def test_all(self) -> None:
+        found = self.maintenance.list(set(model.Mode))
+        self.assertEqual(
+            [('cmp01', 0), ('cmp02', 1), ('cmp03', 2), ('cmp04', 0)],
+            [(h.service.host, h.servers) for h in found],
+        )
+
+    def test_failure_is_not_zero_servers(self) -> None:
+        self.gateway.server_count.side_effect = exceptions.Unavailable('x')
+        with self.assertRaises(exceptions.Unavailable):
+            self.maintenance.list(set(model.Mode))
+
+    def test_nothing_to_list(self) -> None:
+        self.given(builders.service(enabled=True))
+        found = self.maintenance.list({model.Mode.MAINTENANCE})
+        self.assertEqual((), found)

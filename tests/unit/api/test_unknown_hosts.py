@@ -1,0 +1,79 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import ddt
+
+from osc_hostmaint import exceptions
+from tests.unit import builders
+from tests.unit.api import base
+
+
+@ddt.ddt
+class UnknownHostTest(base.MaintenanceTestCase):
+    VERBS = ('set', 'unset', 'show', 'drain')
+
+    def unknown(self, verb: str, host: str) -> str:
+        """Return what a verb says of a host that is not there."""
+        argument = [host] if verb == 'drain' else host
+        with self.assertRaises(exceptions.UnknownHost) as caught:
+            getattr(self.maintenance, verb)(argument)
+        self.assert_untouched()
+        message = str(caught.exception)
+        self.assertTrue(message.isprintable(), repr(message))
+        return message
+
+    @ddt.data(*VERBS)
+    def test_near_match(self, verb: str) -> None:
+        self.given(
+            builders.service(host='compute-01'),
+            builders.service(host='gpu-node-7'),
+        )
+        message = self.unknown(verb, 'compute-10')
+        self.assertIn("'compute-10'", message)
+        self.assertIn('did you mean compute-01?', message)
+        self.assertNotIn('gpu', message)
+
+    @ddt.data(*VERBS)
+    def test_hypervisor_hostname(self, verb: str) -> None:
+        message = self.unknown(verb, 'cmp02.example.org')
+        self.assertIn('hypervisor hostname of cmp02', message)
+        self.assertNotIn('did you mean', message)
+
+    @ddt.data('cmp', 'cmp0', 'cmp*', 'cmp0?', 'cmp0[12]', 'CMP01', ' cmp01')
+    def test_never_a_pattern(self, host: str) -> None:
+        self.assertIn('cmp01', self.unknown('drain', host))
+
+    @ddt.data('zebra', '', '*')
+    def test_nothing_near(self, host: str) -> None:
+        message = self.unknown('set', host)
+        self.assertIn('compute service list', message)
+
+    def test_hostile_name(self) -> None:
+        self.unknown('set', '\x1b[31m\u202ecmp01\n')
+
+    @ddt.data(['nope', 'cmp01'], ['cmp01', 'nope'])
+    def test_one_of_several(self, hosts: list[str]) -> None:
+        with self.assertRaisesRegex(exceptions.UnknownHost, "'nope'"):
+            self.maintenance.drain(hosts)
+        self.assert_untouched()
+        self.gateway.servers.assert_not_called()
+
+    def test_each_is_named(self) -> None:
+        with self.assertRaisesRegex(
+            exceptions.UnknownHost, "'cmp03'.*'cmp04'"
+        ):
+            self.maintenance.drain(['cmp03', 'cmp01', 'cmp04'])
+
+    def test_each_is_named_once(self) -> None:
+        with self.assertRaises(exceptions.UnknownHost) as caught:
+            self.maintenance.drain(['cmp03', 'cmp01', 'cmp03'])
+        self.assertEqual(1, str(caught.exception).count("'cmp03'"))
