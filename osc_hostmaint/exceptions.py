@@ -69,6 +69,12 @@ class NotFound(CloudError):
 class RequestRefused(CloudError):
     """The service understood the request and said no (other 4xx)."""
 
+    def __init__(self, message: str, *, final: bool = False):
+        super().__init__(message)
+        #: True where asking again later is no use: what is asked for is
+        #: impossible (400), rather than untimely (409).
+        self.final = final
+
 
 class Unavailable(CloudError):
     """No answer, or a failure of the service (time-out, reset, 429, 5xx).

@@ -41,6 +41,11 @@ class Move(enum.StrEnum):
 
     LIVE = 'live migration'
     COLD = 'cold migration'
+    SHELVE = 'shelve offload'
+    #: Its owner's; never asked for by us, only confirmed.
+    RESIZE = 'resize'
+    #: Others'; only awaited.
+    EVACUATION = 'evacuation'
 
 
 class MigrationType(enum.StrEnum):
@@ -97,6 +102,10 @@ class Server:
     addresses: tuple[str, ...] = ()
     #: Of its flavor, in MiB.
     memory_mb: int = 0
+    #: Whose it is: the project's id.
+    project_id: str = ''
+    #: When Nova last changed anything about it.
+    updated_at: datetime.datetime | None = None
     seen_at: float = 0.0
 
 
@@ -141,6 +150,28 @@ class Migration:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a live migration is (GET /servers/{id}/migrations/{id})."""
+
+    #: Memory still to be copied, in bytes.
+    remaining: int
+    #: All of it, in bytes.
+    total: int
+    seen_at: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody asked of a server (GET .../os-instance-actions)."""
+
+    #: Nova's name: resume, suspend, live-migration, stop ...
+    action: str
+    user_id: str
+    project_id: str
+    started_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Observation:
     """What is known of one host at one moment; the input of deciding.
 
@@ -174,6 +205,16 @@ class Observation:
     failures: collections.abc.Mapping[int, str] = dataclasses.field(
         default_factory=dict
     )
+    #: Of live migrations whose progress was asked for, by the record's id.
+    progress: collections.abc.Mapping[int, Progress] = dataclasses.field(
+        default_factory=dict
+    )
+    #: What was done to servers that were asked for it, oldest first.
+    histories: collections.abc.Mapping[str, tuple[Deed, ...]] = (
+        dataclasses.field(default_factory=dict)
+    )
+    #: Other hosts whose compute services are down.
+    down: frozenset[str] = frozenset()
 
     def latest(self, server_id: str) -> Server | None:
         """Return the newest view of a server, None if none is left.

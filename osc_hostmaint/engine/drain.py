@@ -22,6 +22,7 @@ import dataclasses
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import decide
@@ -59,6 +60,7 @@ class HostDrain:
         gateway: ports.Gateway,
         clock: ports.Clock,
         report: ports.Reporter,
+        diary: ports.Diary | None = None,
     ):
         self.host = watcher.seen.host
         self.decision: decisions.Decision | None = None
@@ -69,6 +71,7 @@ class HostDrain:
         self._gateway = gateway
         self._clock = clock
         self._report = report
+        self._diary = diary
         self._memory = memories.Memory()
         self._opened = False
         self._down_since: float | None = None
@@ -107,7 +110,7 @@ class HostDrain:
             self._watcher.open()
             self._opened = True
         decision = self._decide(ask_policy)
-        if decision.inquiry.visit or decision.inquiry.explain:
+        if decision.inquiry.singles:
             # After the actions, so that no slot idles meanwhile.
             self._watcher.visit(decision.inquiry)
             before = decision.actions
@@ -124,6 +127,8 @@ class HostDrain:
         seen, now = self._watcher.seen, self._clock.now()
         decision = decide.decide(seen, policy, self._memory, now)
         self._memory = decision.memory
+        if self._diary:
+            self._diary.decided(seen, policy, now, decision)
         sent = self._act(decision, ask_policy)
         return dataclasses.replace(decision, actions=tuple(sent))
 
@@ -134,7 +139,7 @@ class HostDrain:
         sent: list[memories.Action] = []
         highest = max(self._watcher.seen.migrations, default=0)
         for action in decision.actions:
-            starts = action.kind is not memories.Kind.CONFIRM
+            starts = action.kind in memories.STARTING
             if starts and (self.error or ask_policy().stop):
                 continue
             sent.append(action)
@@ -146,17 +151,14 @@ class HostDrain:
                 outcome = self._send(action)
             finally:
                 self._memory = self._memory.after(action, outcome, highest)
+                if self._diary:
+                    self._diary.acted(self.host, action, outcome, highest)
         return sent
 
     def _send(self, action: memories.Action) -> memories.Outcome:
-        send = {
-            memories.Kind.LIVE_MIGRATE: self._gateway.live_migrate,
-            memories.Kind.COLD_MIGRATE: self._gateway.cold_migrate,
-            memories.Kind.CONFIRM: self._gateway.confirm,
-        }[action.kind]
-        answer, reason = memories.Answer.ACCEPTED, ''
+        answer, reason, final = memories.Answer.ACCEPTED, '', False
         try:
-            send(action.server_id)
+            actions.send(self._gateway, action)
         except exceptions.Unavailable as error:
             # Never twice on a doubt: what is seen next says whether it took.
             answer = (
@@ -170,9 +172,12 @@ class HostDrain:
             answer, reason = memories.Answer.REFUSED, str(error)
             self.error = reason
             self._report.trouble(self.host, reason)
+        except exceptions.RequestRefused as error:
+            answer, reason = memories.Answer.REFUSED, str(error)
+            final = error.final
         except exceptions.CloudError as error:
             answer, reason = memories.Answer.REFUSED, str(error)
-        return memories.Outcome(answer, self._clock.now(), reason)
+        return memories.Outcome(answer, self._clock.now(), reason, final)
 
     def _conclude(self, decision: decisions.Decision) -> None:
         self.decision = decision
@@ -209,11 +214,13 @@ def drain(
     report: ports.Reporter,
     interrupt: ports.Interrupt,
     timeout: float | None = None,
+    diary: ports.Diary | None = None,
 ) -> DrainResult:
     """Move every server off hosts that are in maintenance already.
 
     :param services: the hosts' compute services, disabled.
     :param timeout: seconds after which nothing is awaited any more.
+    :param diary: keeps what every decision was made from.
     :returns: a row per server, whatever happened.
     """
     board = observer.ServiceBoard(gateway, clock)
@@ -223,6 +230,7 @@ def drain(
             gateway,
             clock,
             report,
+            diary,
         )
         for service in services
     ]

@@ -37,12 +37,15 @@ class ServiceBoard:
         self._services: dict[str, model.Service] = {}
         self._at = float('-inf')
 
-    def latest(self, host: str) -> tuple[model.Service | None, float]:
-        """Return a host's service and when it was looked at."""
+    def latest(
+        self, host: str
+    ) -> tuple[model.Service | None, frozenset[str], float]:
+        """Return a host's service, which others are down, and as of when."""
         if self._clock.now() - self._at >= SHARED_SECONDS:
             self._services = {s.host: s for s in self._gateway.services()}
             self._at = self._clock.now()
-        return self._services.get(host), self._at
+        down = (s.host for s in self._services.values() if not s.up)
+        return self._services.get(host), frozenset(down) - {host}, self._at
 
 
 class Observer:
@@ -94,7 +97,7 @@ class Observer:
         return self.seen
 
     def visit(self, inquiry: decisions.Inquiry) -> model.Observation:
-        """Look at the single servers and failures asked for."""
+        """Look at the single servers and migrations asked for."""
         visited = dict(self.seen.visited)
         for server_id in sorted(inquiry.visit):
             server = self._gateway.server(server_id)
@@ -107,7 +110,28 @@ class Observer:
             record = self.seen.migrations[record_id]
             failures[record_id] = self._gateway.failure(record)
             self._update(failures=failures)
+        self._see_progress(inquiry.progress)
+        histories = dict(self.seen.histories)
+        for server_id in sorted(inquiry.history):
+            histories[server_id] = self._gateway.history(server_id)
+            self._update(histories=histories)
         return self.seen
+
+    def _see_progress(self, record_ids: collections.abc.Iterable[int]) -> None:
+        seen = self.seen
+        found = {
+            i: p
+            for i, p in seen.progress.items()
+            if seen.migrations[i].in_flight
+        }
+        for record_id in sorted(record_ids):
+            server_id = seen.migrations[record_id].server_id
+            progress = self._gateway.progress(server_id, record_id)
+            if progress:
+                found[record_id] = dataclasses.replace(
+                    progress, seen_at=self._clock.now()
+                )
+        self._update(progress=found)
 
     def _update(self, **changes: object) -> None:
         self.seen = dataclasses.replace(self.seen, **changes)  # type: ignore[arg-type]
@@ -171,11 +195,11 @@ class Observer:
         )
 
     def _see_service(self) -> None:
-        service, at = self._board.latest(self.seen.host)
+        service, down, at = self._board.latest(self.seen.host)
         if service is None:
             # Deleted meanwhile, or its cell does not answer.
             service = dataclasses.replace(self.seen.service, up=False)
-        self._update(service=service, service_at=at)
+        self._update(service=service, down=down, service_at=at)
 
     def _see_consumers(self) -> None:
         consumers = self._gateway.consumers(self.seen.host)

@@ -17,6 +17,8 @@ import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision
+from osc_hostmaint.planning import memory
+from osc_hostmaint.planning import policy
 
 
 class Gateway(ty.Protocol):
@@ -49,14 +51,49 @@ class Gateway(ty.Protocol):
     def failure(self, record: model.Migration) -> str:
         """Return why a move failed, '' where Nova does not say."""
 
-    def live_migrate(self, server_id: str) -> None:
-        """Ask for a live migration to where the scheduler wants it."""
+    def progress(
+        self, server_id: str, record_id: int
+    ) -> model.Progress | None:
+        """Return how far a live migration is, None where it is not known.
 
-    def cold_migrate(self, server_id: str) -> None:
-        """Ask for a cold migration to where the scheduler wants it."""
+        Before it runs, and once it has ended, Nova does not say.
+        """
+
+    def history(self, server_id: str) -> tuple[model.Deed, ...]:
+        """Return what was asked of a server, oldest first."""
+
+    def live_migrate(self, server_id: str, host: str = '') -> None:
+        """Ask for a live migration.
+
+        :param host: to go to; '' leaves it to the scheduler.
+        """
+
+    def cold_migrate(self, server_id: str, host: str = '') -> None:
+        """Ask for a cold migration.
+
+        :param host: to go to; '' leaves it to the scheduler.
+        """
 
     def confirm(self, server_id: str) -> None:
-        """Confirm a cold migration."""
+        """Confirm a cold migration or a resize."""
+
+    def resume(self, server_id: str) -> None:
+        """Resume a suspended server."""
+
+    def suspend(self, server_id: str) -> None:
+        """Suspend a running server."""
+
+    def shelve(self, server_id: str) -> None:
+        """Shelve a server."""
+
+    def offload(self, server_id: str) -> None:
+        """Take a shelved server off its host."""
+
+    def abort(self, server_id: str, record_id: int) -> None:
+        """Abort a live migration: its server stays where it is."""
+
+    def force_complete(self, server_id: str, record_id: int) -> None:
+        """Complete a live migration, by stopping its server for it."""
 
 
 class Clock(ty.Protocol):
@@ -88,3 +125,25 @@ class Interrupt(ty.Protocol):
     @property
     def requested(self) -> bool:
         """Nothing new is to be started."""
+
+
+class Diary(ty.Protocol):
+    """Somebody who keeps what was seen and done, to decide it all again."""
+
+    def decided(
+        self,
+        seen: model.Observation,
+        policy: policy.Policy,
+        now: float,
+        decision: decision.Decision,
+    ) -> None:
+        """Take note of what a decision was made from."""
+
+    def acted(
+        self,
+        host: str,
+        action: memory.Action,
+        outcome: memory.Outcome,
+        highest_id: int,
+    ) -> None:
+        """Take note of what came of an action."""

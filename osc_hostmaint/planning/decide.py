@@ -17,14 +17,19 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import fate
+from osc_hostmaint.planning import flight
 from osc_hostmaint.planning import leftover
 from osc_hostmaint.planning import look
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import owing
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
+from osc_hostmaint.planning import times
 from osc_hostmaint.planning import tracks
 
 
@@ -42,7 +47,7 @@ def decide(
     :param now: seconds of the clock that stamped the observation.
     """
     seen = tracks.without_dead(seen)
-    memory = tracks.take_in(seen, memory)
+    memory = tracks.take_in(seen, policy, memory)
     asked = policy
     policy, trouble = _halted(seen, policy, memory)
     stands = _stands(seen, policy, memory, now)
@@ -57,7 +62,7 @@ def decide(
         for r in seen.migrations.values()
         if r.dest == seen.host and r.source != seen.host and r.in_flight
     ]
-    must_close = not (open_ or strangers or arriving)
+    must_close = not (open_ or strangers or arriving or memory.suspects)
     checking = look.closing(seen, memory, stands, policy)
     left: frozenset[str] = frozenset() if checking else leftover.find(seen)
     memory = _time_leftovers(
@@ -97,7 +102,9 @@ def decide(
         waiting_for='' if open_ else _waiting_for(arriving, left),
         interval=max(pace.CLOSING, policy.settled_from - now)
         if must_close and not left
-        else _interval(memory, stands, rhythm, start.filling, now),
+        else _interval(
+            memory, stands, rhythm, policy, filling=start.filling, now=now
+        ),
     )
 
 
@@ -119,7 +126,7 @@ def _halted(
     # By the time it was last seen down: it may be up again since.
     if (
         since is not None
-        and seen.service_at - since >= tracks.DOWN_GRACE_SECONDS
+        and seen.service_at - since >= times.DOWN_GRACE_SECONDS
     ):
         reason = (
             f'the compute service on {host} is down, and nothing can be '
@@ -137,18 +144,31 @@ def _stands(
 ) -> dict[str, standing.Standing]:
     mark = seen.service.mark
     records = tracks.records(seen, memory)
+    earlier = tracks.earlier_failures(seen, memory)
+    incoming = {
+        r.server_id: r
+        for _id, r in sorted(seen.migrations.items())
+        if r.dest == seen.host and r.awaits_confirmation
+    }
     stands = {}
     for server_id, track in memory.tracks.items():
-        case = standing.Case(
+        mine = records.get(server_id, ())
+        case = cases.Case(
             server_id=server_id,
             track=track,
             seen=seen,
-            records=records.get(server_id, ()),
+            records=mine,
             policy=policy,
             since=mark.since if mark else None,
             now=now,
+            earlier=earlier.get(server_id, ()),
+            incoming=incoming.get(server_id),
+            destination_down_since=(
+                memory.others_down.get(mine[-1].dest or '') if mine else None
+            ),
         )
-        stands[server_id] = _stopped(standing.stand(case), policy)
+        stand = _stopped(fate.stand(case), policy)
+        stands[server_id] = owing.settle(case, stand)
     return stands
 
 
@@ -248,20 +268,25 @@ def _interval(
     memory: memories.Memory,
     stands: collections.abc.Mapping[str, standing.Standing],
     rhythm: pace.Rhythm | None,
+    policy: policies.Policy,
+    *,
     filling: bool,
     now: float,
 ) -> float:
     ages = [
-        now - (memory.tracks[server_id].asked_at or began)
+        now - (track.errand(track.latest).asked_at or track.began_at)
         for server_id, stand in stands.items()
         if stand.phase is standing.Phase.MOVING
-        and (began := memory.tracks[server_id].began_at) is not None
+        and (track := memory.tracks[server_id]).began_at is not None
     ]
     settling = any(
-        s.visit or s.explain or s.phase is standing.Phase.CONFIRM
+        s.visit
+        or s.explain
+        or s.soon
+        or (s.ask and s.ask not in memories.STARTING)
         for s in stands.values()
     )
-    return pace.interval(
+    seconds = pace.interval(
         now=now,
         ages=ages,
         rhythm=rhythm,
@@ -269,3 +294,4 @@ def _interval(
         settling=settling,
         slots=memory.slots,
     )
+    return min(seconds, flight.patience(memory, stands, policy, now))

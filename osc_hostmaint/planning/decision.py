@@ -74,6 +74,17 @@ class Inquiry:
     visit: frozenset[str] = frozenset()
     #: Records to be asked why they failed.
     explain: frozenset[int] = frozenset()
+    #: Records whose migrations are to be asked how far they are.
+    progress: frozenset[int] = frozenset()
+    #: Servers to be asked what was done to them.
+    history: frozenset[str] = frozenset()
+
+    @property
+    def singles(self) -> bool:
+        """Something is to be looked at one by one."""
+        return bool(
+            self.visit or self.explain or self.progress or self.history
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

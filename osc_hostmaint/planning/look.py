@@ -23,6 +23,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import resumed
 from osc_hostmaint.planning import standing
 
 #: Now and then, in case something happened that leaves no record.
@@ -65,7 +66,7 @@ def closing(
 def _last_event(seen: model.Observation, memory: memories.Memory) -> float:
     times = [record.seen_at for record in seen.migrations.values()]
     for track in memory.tracks.values():
-        times += [track.asked_at or 0.0, track.confirmed_at or 0.0]
+        times += [errand.asked_at or 0.0 for errand in track.errands.values()]
     return max(times, default=0.0)
 
 
@@ -88,6 +89,10 @@ def next_look(
     explain = frozenset(
         s.record.id for s in stands.values() if s.explain and s.record
     )
+    progress = frozenset(
+        s.record.id for s in stands.values() if s.progress and s.record
+    )
+    history = resumed.unasked(seen, memory)
     service_age = now - seen.service_at
     servers_age = now - seen.servers_at
     servers = servers_age >= SERVERS_SECONDS
@@ -101,19 +106,29 @@ def next_look(
                 consumers=True,
                 visit=visit,
                 explain=explain,
+                history=history,
             )
         servers = servers_age >= QUIET_SECONDS
         consumers = not servers
     elif any(s.phase is standing.Phase.BUSY for s in stands.values()):
         servers = True
     # What else is due waits for the next tick.
-    services = service_age >= (
-        SERVICE_SECONDS if seen.service.up else DOWN_SECONDS
-    )
+    all_up = seen.service.up and seen.down.isdisjoint(_destinations(stands))
+    services = service_age >= (SERVICE_SECONDS if all_up else DOWN_SECONDS)
     return decisions.Inquiry(
         servers=servers and not services,
         services=services,
         consumers=consumers and not services,
         visit=visit,
         explain=explain,
+        progress=progress,
+        history=history,
     )
+
+
+def _destinations(stands: Stands) -> set[str | None]:
+    return {
+        stand.record.dest
+        for stand in stands.values()
+        if stand.record and stand.record.in_flight
+    }

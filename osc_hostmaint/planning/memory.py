@@ -28,6 +28,8 @@ from osc_hostmaint import model
 MOVE_OF_TYPE: collections.abc.Mapping[str, model.Move] = {
     model.MigrationType.LIVE: model.Move.LIVE,
     model.MigrationType.COLD: model.Move.COLD,
+    model.MigrationType.RESIZE: model.Move.RESIZE,
+    model.MigrationType.EVACUATION: model.Move.EVACUATION,
 }
 
 
@@ -37,6 +39,33 @@ class Kind(enum.StrEnum):
     LIVE_MIGRATE = 'live migration'
     COLD_MIGRATE = 'cold migration'
     CONFIRM = 'confirmation'
+    RESUME = 'resume'
+    SUSPEND = 'suspend'
+    SHELVE = 'shelve'
+    OFFLOAD = 'offload'
+    ABORT = 'abort'
+    FORCE_COMPLETE = 'forced completion'
+
+
+#: What starts something, so that it must wait for its turn and does not
+#: begin any more after Ctrl-C. The others bring something to its end.
+STARTING: frozenset[Kind] = frozenset(
+    {
+        Kind.LIVE_MIGRATE,
+        Kind.COLD_MIGRATE,
+        Kind.RESUME,
+        Kind.SHELVE,
+        Kind.OFFLOAD,
+    }
+)
+#: What Nova keeps a migration record of.
+RECORDED: frozenset[Kind] = frozenset({Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE})
+_MOVES: collections.abc.Mapping[Kind, model.Move] = {
+    Kind.LIVE_MIGRATE: model.Move.LIVE,
+    Kind.COLD_MIGRATE: model.Move.COLD,
+    Kind.SHELVE: model.Move.SHELVE,
+    Kind.OFFLOAD: model.Move.SHELVE,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,19 +74,25 @@ class Action:
 
     kind: Kind
     server_id: str
+    #: Where to, of a migration; '' leaves it to the scheduler.
+    host: str = ''
+    #: The migration that is to be aborted or completed; 0 with all others.
+    record_id: int = 0
+    #: Of an abort: why there is to be no other attempt; '' if there may be.
+    why: str = ''
 
 
 class Answer(enum.Enum):
     """What came of sending an action."""
 
     #: Nova took it.
-    ACCEPTED = enum.auto()
+    ACCEPTED = 'accepted'
     #: A time-out, a reset, a 5xx: nobody knows; only looking tells.
-    IN_DOUBT = enum.auto()
+    IN_DOUBT = 'in doubt'
     #: Nova said no, and why.
-    REFUSED = enum.auto()
+    REFUSED = 'refused'
     #: Too many requests: not taken, ask again later.
-    POSTPONED = enum.auto()
+    POSTPONED = 'postponed'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +102,56 @@ class Outcome:
     answer: Answer
     at: float
     reason: str = ''
+    #: Of a refusal: asking again is no use.
+    final: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Errand:
+    """What came of asking for one kind of thing for one server."""
+
+    #: The newest request that was not refused: when, and the highest record
+    #: id then.
+    asked_at: float | None = None
+    asked_after: int = 0
+    #: How many were not refused.
+    taken: int = 0
+    #: Nova said yes to the newest of them: what comes of it is surely ours.
+    accepted: bool = False
+    #: Refusals in a row, the newest one, and when it came.
+    refusals: int = 0
+    refusal: str = ''
+    refused_at: float | None = None
+    final: bool = False
+    #: The action's.
+    record_id: int = 0
+    why: str = ''
+
+    def after(
+        self, action: Action, outcome: Outcome, highest_id: int
+    ) -> 'Errand':
+        """Return the errand after one more request."""
+        if outcome.answer is Answer.REFUSED:
+            return dataclasses.replace(
+                self,
+                refusals=self.refusals + 1,
+                refusal=outcome.reason,
+                refused_at=outcome.at,
+                final=outcome.final,
+                record_id=action.record_id,
+                why=action.why,
+            )
+        return Errand(
+            asked_at=outcome.at,
+            asked_after=highest_id,
+            taken=self.taken + 1,
+            accepted=outcome.answer is Answer.ACCEPTED,
+            record_id=action.record_id,
+            why=action.why,
+        )
+
+
+NO_ERRAND = Errand()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,27 +162,39 @@ class Track:
     before: model.Server
     #: The move last asked for, or adopted.
     move: model.Move | None = None
-    #: Moves asked for in this run, and those that Nova did not refuse.
+    #: What was asked for it in this run, by kind.
+    errands: collections.abc.Mapping[Kind, Errand] = dataclasses.field(
+        default_factory=dict
+    )
+    #: The newest migration asked for.
+    latest: Kind | None = None
+    #: Moves asked for in this run.
     attempts: int = 0
-    taken: int = 0
-    #: Nova said yes to the newest of them: the move is surely ours.
-    accepted: bool = False
     #: When its first move began, and its last ended.
     began_at: float | None = None
     ended_at: float | None = None
-    #: The newest request to move it: when, and the highest record id then.
-    asked_at: float | None = None
-    asked_after: int = 0
-    #: Refusals of moves in a row, the newest one, and when it came.
-    refusals: int = 0
-    refusal: str = ''
-    refused_at: float | None = None
-    #: The same for its confirmation.
-    confirmed_at: float | None = None
-    confirm_refusals: int = 0
-    confirm_refusal: str = ''
+    #: Since when the move in flight has not been waiting in Nova's queue.
+    under_way_since: float | None = None
+    #: Of which record how much memory was left to copy at the least, in
+    #: bytes, and since when it has not become clearly less.
+    least_of: int | None = None
+    least_remaining: int | None = None
+    least_since: float = 0.0
+    #: An earlier run resumed it, and it is to be suspended again.
+    found_resumed: bool = False
     #: Nothing is to be asked for it before this time.
     not_before: float = 0.0
+
+    def errand(self, kind: Kind | None) -> Errand:
+        """Return what came of asking for one kind of thing."""
+        return self.errands.get(kind, NO_ERRAND) if kind else NO_ERRAND
+
+    @property
+    def resumed(self) -> bool:
+        """We resumed it, or may have."""
+        return (
+            self.found_resumed or self.errand(Kind.RESUME).asked_at is not None
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,6 +210,12 @@ class Memory:
     slots: int | None = None
     #: Since when the host's compute service has been down.
     down_since: float | None = None
+    #: The same of other hosts.
+    others_down: collections.abc.Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Servers that an earlier run may have resumed: their history tells.
+    suspects: frozenset[str] = frozenset()
     #: Since when nothing is left but allocations nobody can explain.
     leftover_since: float | None = None
 
@@ -124,11 +227,9 @@ class Memory:
         :param highest_id: the highest record id known when it was sent: the
             record of a move that was taken has a higher one.
         """
-        track = self.tracks[action.server_id]
-        if action.kind is Kind.CONFIRM:
-            track = _after_confirm(track, outcome)
-        else:
-            track = _after_move(track, action.kind, outcome, highest_id)
+        track = _after(
+            self.tracks[action.server_id], action, outcome, highest_id
+        )
         return dataclasses.replace(
             self, tracks={**self.tracks, action.server_id: track}
         )
@@ -137,60 +238,35 @@ class Memory:
 #: Pause after Nova said that it has too many requests.
 POSTPONE_SECONDS = 5.0
 
-#: Pause after a refused confirmation: mostly the record said ``finished`` a
-#: moment before the server reached VERIFY_RESIZE.
-CONFIRM_PAUSE_SECONDS = 2.0
-
-_MOVES = {
-    Kind.LIVE_MIGRATE: model.Move.LIVE,
-    Kind.COLD_MIGRATE: model.Move.COLD,
-}
+#: Pause after a refusal of what brings something to its end: mostly the
+#: record said ``finished`` a moment before the server reached VERIFY_RESIZE.
+REFUSAL_PAUSE_SECONDS = 2.0
 
 
-def _after_move(
-    track: Track, kind: Kind, outcome: Outcome, highest_id: int
+def _after(
+    track: Track, action: Action, outcome: Outcome, highest_id: int
 ) -> Track:
     if outcome.answer is Answer.POSTPONED:
         return dataclasses.replace(
             track, not_before=outcome.at + POSTPONE_SECONDS
         )
-    track = dataclasses.replace(
-        track,
-        move=_MOVES[kind],
-        attempts=track.attempts + 1,
-        began_at=outcome.at if track.began_at is None else track.began_at,
-    )
+    kind = action.kind
+    errand = track.errand(kind).after(action, outcome, highest_id)
+    track = dataclasses.replace(track, errands={**track.errands, kind: errand})
+    if kind in STARTING and track.began_at is None:
+        track = dataclasses.replace(track, began_at=outcome.at)
+    if kind in _MOVES:
+        # A server that we shelved and offload is moved once.
+        second = kind is Kind.OFFLOAD and Kind.SHELVE in track.errands
+        track = dataclasses.replace(
+            track,
+            move=_MOVES[kind],
+            attempts=track.attempts + (not second),
+        )
+    if kind in RECORDED:
+        return dataclasses.replace(track, latest=kind)
     if outcome.answer is Answer.REFUSED:
         return dataclasses.replace(
-            track,
-            refusals=track.refusals + 1,
-            refusal=outcome.reason,
-            refused_at=outcome.at,
+            track, not_before=outcome.at + REFUSAL_PAUSE_SECONDS
         )
-    return dataclasses.replace(
-        track,
-        taken=track.taken + 1,
-        accepted=outcome.answer is Answer.ACCEPTED,
-        asked_at=outcome.at,
-        asked_after=highest_id,
-        refusals=0,
-        refused_at=None,
-    )
-
-
-def _after_confirm(track: Track, outcome: Outcome) -> Track:
-    if outcome.answer is Answer.POSTPONED:
-        return dataclasses.replace(
-            track, not_before=outcome.at + POSTPONE_SECONDS
-        )
-    if outcome.answer is Answer.REFUSED:
-        return dataclasses.replace(
-            track,
-            confirmed_at=None,
-            confirm_refusals=track.confirm_refusals + 1,
-            confirm_refusal=outcome.reason,
-            not_before=outcome.at + CONFIRM_PAUSE_SECONDS,
-        )
-    return dataclasses.replace(
-        track, confirmed_at=outcome.at, confirm_refusals=0
-    )
+    return track

@@ -13,16 +13,82 @@
 """What the operator asked for: the options of a drain, as a value."""
 
 import dataclasses
+import enum
+
+
+class Running(enum.StrEnum):
+    """What to do with ACTIVE and PAUSED servers."""
+
+    LIVE = 'live'
+    #: What Nova refuses to live-migrate, or failed to, is cold-migrated.
+    LIVE_OR_COLD = 'live-or-cold'
+    COLD = 'cold'
+    LEAVE = 'leave'
+
+
+class Stopped(enum.StrEnum):
+    """What to do with SHUTOFF servers."""
+
+    COLD = 'cold'
+    LEAVE = 'leave'
+
+
+class Suspended(enum.StrEnum):
+    """What to do with SUSPENDED servers."""
+
+    LEAVE = 'leave'
+    #: Resume, live-migrate, suspend again.
+    RESUME = 'resume'
+    SHELVE = 'shelve'
+
+
+class Shelved(enum.StrEnum):
+    """What to do with SHELVED servers that still lie on the host."""
+
+    OFFLOAD = 'offload'
+    LEAVE = 'leave'
+
+
+class Resized(enum.StrEnum):
+    """What to do with servers that await their owner's confirmation."""
+
+    LEAVE = 'leave'
+    CONFIRM = 'confirm'
+
+
+class OnStall(enum.StrEnum):
+    """What to do with a live migration that makes no progress."""
+
+    WAIT = 'wait'
+    FORCE_COMPLETE = 'force-complete'
+    ABORT = 'abort'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
     """How to drain. What may not start any more, and why, is part of it."""
 
+    running: Running = Running.LIVE
+    stopped: Stopped = Stopped.COLD
+    suspended: Suspended = Suspended.LEAVE
+    shelved: Shelved = Shelved.OFFLOAD
+    resized: Resized = Resized.LEAVE
+    #: The only destination to ask for; '' leaves it to the scheduler.
+    to: str = ''
     #: At most so many moves in flight per host; None follows Nova.
     parallel: int | None = None
     #: Further attempts for a move that failed, or that Nova refused.
     retries: int = 2
+    on_stall: OnStall = OnStall.WAIT
+    #: Seconds without progress that make a stall.
+    stall_after: float = 600.0
+    #: Seconds after which one move is given up; None: never.
+    server_timeout: float | None = None
+    #: Who we are, to Nova: the user's id.
+    user_id: str = ''
+    #: From 0 to 1, another for each run: two runs that would ask for the
+    #: same at the same moment don't.
+    stagger: float = 0.0
     #: Why nothing new is started any more; '' while it is.
     stop: str = ''
     #: Why nothing is awaited any more either; '' while it is.

@@ -22,11 +22,16 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import window
 
-#: How old the view of a server may be that is about to be cold-migrated. Its
-#: owner may have started it since, and Nova would cold-migrate it all the
+#: How old the view of a server may be that is about to be cold-migrated or
+#: shelved. Its owner may have started it since, and Nova would do it all the
 #: same: by stopping it. (A live migration of a server that has been stopped
 #: is refused, and does no harm.)
 FRESH_SECONDS = 5.0
+_NEEDS_FRESH = frozenset({memories.Kind.COLD_MIGRATE, memories.Kind.SHELVE})
+#: What a live migration in Nova's queue, or on its way there, begins with.
+_LIVE = frozenset({memories.Kind.LIVE_MIGRATE, memories.Kind.RESUME})
+_COLD = memories.STARTING - _LIVE
+_ENDS = frozenset({memories.Kind.ABORT, memories.Kind.FORCE_COMPLETE})
 
 Stands = collections.abc.Mapping[str, standing.Standing]
 
@@ -53,20 +58,22 @@ def choose(
     now: float,
 ) -> Starts:
     """Return what to ask for now."""
-    under_way = _under_way(seen, memory, stands)
+    under_way = _under_way(seen, stands)
     slots = window.learn_slots(memory.slots, under_way)
     ready = {
         server_id: stand
         for server_id, stand in stands.items()
-        if memory.tracks[server_id].not_before <= now
+        if stand.ask
+        and stand.phase not in standing.FINAL
+        and memory.tracks[server_id].not_before <= now
     }
-    confirm = [
+    at_once = [
         server_id
         for server_id, stand in ready.items()
-        if stand.phase is standing.Phase.CONFIRM
+        if stand.ask not in memories.STARTING
     ]
-    live = _largest_first(memory, ready, model.Move.LIVE)
-    cold = _largest_first(memory, ready, model.Move.COLD)
+    live = _in_turn(memory, ready, _LIVE)
+    cold = _in_turn(memory, ready, _COLD)
     lives, colds = window.share(
         under_way,
         slots,
@@ -75,22 +82,42 @@ def choose(
         len(cold),
         window.queue_length(rhythm.between if rhythm else None),
     )
-    stale = {i for i in cold[:colds] if not _fresh(seen, i, now)}
-    kinds = (
-        [(memories.Kind.CONFIRM, i) for i in confirm]
-        + [(memories.Kind.LIVE_MIGRATE, i) for i in live[:lives]]
-        + [
-            (memories.Kind.COLD_MIGRATE, i)
-            for i in cold[:colds]
-            if i not in stale
-        ]
-    )
+    stale = {
+        server_id
+        for server_id in cold[:colds]
+        if ready[server_id].ask in _NEEDS_FRESH
+        and not _fresh(seen, server_id, now)
+    }
+    chosen = [
+        *at_once,
+        *live[:lives],
+        *(i for i in cold[:colds] if i not in stale),
+    ]
     room = slots is None or under_way.live + lives <= slots
     return Starts(
-        actions=tuple(memories.Action(kind, i) for kind, i in kinds),
+        actions=tuple(
+            _action(i, kind, ready[i], policy)
+            for i in chosen
+            if (kind := ready[i].ask)
+        ),
         slots=slots,
         filling=(len(live) > lives and room) or bool(colds),
         visit=frozenset(stale),
+    )
+
+
+def _action(
+    server_id: str,
+    kind: memories.Kind,
+    stand: standing.Standing,
+    policy: policies.Policy,
+) -> memories.Action:
+    return memories.Action(
+        kind,
+        server_id,
+        host=policy.to if kind in memories.RECORDED else '',
+        record_id=stand.record.id if stand.record and kind in _ENDS else 0,
+        why=stand.why,
     )
 
 
@@ -99,22 +126,15 @@ def _fresh(seen: model.Observation, server_id: str, now: float) -> bool:
     return view is not None and now - view.seen_at < FRESH_SECONDS
 
 
-def _under_way(
-    seen: model.Observation,
-    memory: memories.Memory,
-    stands: Stands,
-) -> window.InFlight:
+def _under_way(seen: model.Observation, stands: Stands) -> window.InFlight:
     asked = cold = 0
-    for server_id, stand in stands.items():
-        if stand.phase is not standing.Phase.MOVING:
-            continue
-        if stand.record is None:
-            if memory.tracks[server_id].move is model.Move.COLD:
-                cold += 1
-            else:
-                asked += 1
+    for stand in stands.values():
+        if stand.pending:
+            asked += stand.pending in _LIVE
+            cold += stand.pending in _COLD
         elif (
-            stand.record.in_flight
+            stand.record
+            and stand.record.in_flight
             and stand.record.type != model.MigrationType.LIVE
         ):
             cold += 1
@@ -128,15 +148,22 @@ def _under_way(
     return window.count(live, asked, cold)
 
 
-def _largest_first(
+def _in_turn(
     memory: memories.Memory,
     stands: Stands,
-    move: model.Move,
+    kinds: collections.abc.Container[memories.Kind],
 ) -> list[str]:
-    """What can't fit shows early, and the tail is short."""
-    ids = [
-        server_id
-        for server_id, stand in stands.items()
-        if stand.phase is standing.Phase.WAITING and stand.move is move
-    ]
-    return sorted(ids, key=lambda i: (-memory.tracks[i].before.memory_mb, i))
+    """What can't fit shows early, and the tail is short: largest first.
+
+    But what was resumed for its move has had its turn already.
+    """
+    tracks = memory.tracks
+    ids = [i for i, stand in stands.items() if stand.ask in kinds]
+    return sorted(
+        ids,
+        key=lambda i: (
+            not tracks[i].resumed,
+            -tracks[i].before.memory_mb,
+            i,
+        ),
+    )

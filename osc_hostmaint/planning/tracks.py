@@ -16,12 +16,14 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import case as cases
+from osc_hostmaint.planning import flight
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import resumed
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import times
 from osc_hostmaint.planning import verdicts
-
-#: A compute service that misses a heartbeat or two may come back.
-DOWN_GRACE_SECONDS = 30.0
 
 # A status that hides the one before it: what the state below tells.
 _STATUS_OF_STATE = {
@@ -37,31 +39,63 @@ _AT_REST = (
 
 
 def take_in(
-    seen: model.Observation, memory: memories.Memory
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
 ) -> memories.Memory:
     """Return the memory with what was not known before."""
-    history = memory.history
-    if history is None:
-        history = frozenset(
+    first = memory.history is None
+    if first:
+        ended = frozenset(
             r.id
             for r in seen.migrations.values()
             if r.ended_well or r.ended_badly
         )
+        memory = dataclasses.replace(memory, history=ended)
     tracks = dict(memory.tracks)
+    new = []
     for server_id in [*seen.servers, *sorted(involved(seen))]:
         view = seen.latest(server_id)
         if server_id not in tracks and view and view.status != 'DELETED':
             tracks[server_id] = memories.Track(before=_unmasked(view))
+            new.append(server_id)
+    memory = dataclasses.replace(memory, tracks=tracks)
+    memory = resumed.suspect(seen, policy, memory, new, first=first)
+    memory = resumed.find(seen, policy, memory)
+    return _time_downs(seen, _keep_progress(seen, memory), first=first)
+
+
+def _keep_progress(
+    seen: model.Observation, memory: memories.Memory
+) -> memories.Memory:
+    tracks = dict(memory.tracks)
+    for record_id, progress in seen.progress.items():
+        record = seen.migrations.get(record_id)
+        if record and record.server_id in tracks:
+            tracks[record.server_id] = flight.keep_least(
+                tracks[record.server_id], record, progress
+            )
+    return dataclasses.replace(memory, tracks=tracks)
+
+
+def _time_downs(
+    seen: model.Observation, memory: memories.Memory, *, first: bool
+) -> memories.Memory:
     down_since = memory.down_since
+    # Nova calls a service down only after service_down_time without a
+    # heartbeat; at our first look that has passed already.
+    head_start = times.DOWN_GRACE_SECONDS if first else 0.0
     if seen.service.up:
         down_since = None
     elif down_since is None:
-        # Nova calls it down only after service_down_time without a
-        # heartbeat; at our first look that has passed already.
-        first = memory.history is None
-        down_since = seen.service_at - (DOWN_GRACE_SECONDS if first else 0.0)
+        down_since = seen.service_at - head_start
     return dataclasses.replace(
-        memory, tracks=tracks, history=history, down_since=down_since
+        memory,
+        down_since=down_since,
+        others_down={
+            host: memory.others_down.get(host, seen.service_at)
+            for host in seen.down
+        },
     )
 
 
@@ -110,7 +144,7 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
         and view.host == record.source
         and view.task_state is None
         and view.status not in (*verdicts.MOVING_STATUSES, 'VERIFY_RESIZE')
-        and view.seen_at >= record.seen_at + standing.PATIENCE_SECONDS
+        and view.seen_at >= record.seen_at + times.PATIENCE_SECONDS
         and seen.migrations_at >= view.seen_at
     )
 
@@ -124,10 +158,10 @@ def overdue(
     return frozenset(
         record.server_id
         for record in arriving
-        if now - record.seen_at >= standing.REVISIT_SECONDS
+        if now - record.seen_at >= times.REVISIT_SECONDS
         and (
             (view := seen.visited.get(record.server_id)) is None
-            or now - view.seen_at >= standing.REVISIT_SECONDS
+            or now - view.seen_at >= times.REVISIT_SECONDS
         )
     )
 
@@ -137,7 +171,30 @@ def strangers(
 ) -> frozenset[str]:
     """Return involved servers that were never looked at."""
     deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
-    return involved(seen) - deleted - frozenset(memory.tracks)
+    found = involved(seen) | resumed.unseen(seen, memory)
+    return found - deleted - frozenset(memory.tracks)
+
+
+def earlier_failures(
+    seen: model.Observation, memory: memories.Memory
+) -> dict[str, tuple[model.Migration, ...]]:
+    """Return each server's moves that failed before this run began."""
+    mark = seen.service.mark
+    found: dict[str, tuple[model.Migration, ...]] = {}
+    for record_id in memory.history or ():
+        record = seen.migrations.get(record_id)
+        if (
+            record
+            and mark
+            and record.source == seen.host
+            and record.ended_badly
+            and record.created_at >= mark.since - cases.SKEW
+        ):
+            found[record.server_id] = (
+                *found.get(record.server_id, ()),
+                record,
+            )
+    return found
 
 
 def records(
@@ -163,23 +220,45 @@ def keep_up(
     """Return the memory with when moves began and ended."""
     tracks = dict(memory.tracks)
     for server_id, stand in stands.items():
-        track = tracks[server_id]
-        final = stand.phase in standing.FINAL
-        if stand.phase is standing.Phase.MOVING and track.began_at is None:
-            # Somebody else began it: adopted.
-            kind = stand.record.type if stand.record else ''
-            track = dataclasses.replace(
-                track, began_at=now, move=memories.MOVE_OF_TYPE.get(kind)
-            )
-        if final and track.ended_at is None:
-            track = dataclasses.replace(track, ended_at=now)
-        elif not final and track.ended_at is not None:
-            track = dataclasses.replace(track, ended_at=None)
+        track = _timed(tracks[server_id], stand, now)
         view = seen.latest(server_id)
         if stand.phase in _AT_REST and view and view.host == seen.host:
-            track = dataclasses.replace(track, before=_unmasked(view))
+            track = _rested(track, view)
         tracks[server_id] = track
     return dataclasses.replace(memory, tracks=tracks)
+
+
+def _timed(
+    track: memories.Track, stand: standing.Standing, now: float
+) -> memories.Track:
+    final = stand.phase in standing.FINAL
+    moving = stand.phase is standing.Phase.MOVING
+    if moving and stand.record and track.began_at is None:
+        # Somebody else began it: adopted.
+        track = dataclasses.replace(
+            track,
+            began_at=now,
+            move=memories.MOVE_OF_TYPE.get(stand.record.type),
+        )
+    if final and track.ended_at is None:
+        track = dataclasses.replace(track, ended_at=now)
+    elif not final and track.ended_at is not None:
+        track = dataclasses.replace(track, ended_at=None)
+    in_flight = stand.record.in_flight if stand.record else stand.pending
+    queued = stand.record is not None and stand.record.status == 'queued'
+    if not in_flight or queued:
+        return dataclasses.replace(track, under_way_since=None)
+    if track.under_way_since is None:
+        return dataclasses.replace(track, under_way_since=now)
+    return track
+
+
+def _rested(track: memories.Track, view: model.Server) -> memories.Track:
+    resumed_by_us = track.resumed and view.vm_state in ('active', 'suspended')
+    if resumed_by_us or memories.Kind.SHELVE in track.errands:
+        # Our doing, not how it was.
+        return track
+    return dataclasses.replace(track, before=_unmasked(view))
 
 
 def _unmasked(view: model.Server) -> model.Server:

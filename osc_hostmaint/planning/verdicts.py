@@ -14,7 +14,8 @@
 
 An ordered list of small rules: the first that has a verdict gives it. Which
 state allows which move follows Nova's API (nova/compute/api.py, the
-``check_instance_state`` decorators of live_migrate and resize).
+``check_instance_state`` decorators of live_migrate, resize, resume, shelve
+and shelve_offload).
 
 Reasons are data for scripts as much as text for people, so they are not
 translated.
@@ -25,6 +26,8 @@ import dataclasses
 import enum
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import memory
+from osc_hostmaint.planning import policy as policies
 
 
 class Answer(enum.Enum):
@@ -42,24 +45,36 @@ class Verdict:
     answer: Answer
     #: Only with MOVE.
     move: model.Move | None = None
+    #: With MOVE: what is to be asked of Nova first.
+    ask: memory.Kind | None = None
     #: With BLOCKED: what is wrong, and what the operator can do.
     reason: str = ''
 
 
-Rule = collections.abc.Callable[[model.Server], Verdict | None]
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """What counts beside the server's state."""
+
+    policy: policies.Policy = dataclasses.field(
+        default_factory=policies.Policy
+    )
+    #: Why it can't be live-migrated; '' while that is not known.
+    no_live: str = ''
+    #: We resumed it, and it is to be suspended again.
+    resumed: bool = False
+    #: We shelved it.
+    shelving: bool = False
+
+
+Rule = collections.abc.Callable[[model.Server, Terms], Verdict | None]
 
 #: Statuses that only a server on its way between two hosts has.
 MOVING_STATUSES = frozenset({'MIGRATING', 'RESIZE', 'REVERT_RESIZE'})
+_BUSY_STATUSES = frozenset({'BUILD', 'REBUILD', 'REBOOT', 'HARD_REBOOT'})
 
-_BLOCKED = {
-    'SUSPENDED': 'a suspended server can be neither live- nor cold-migrated: '
-    'resume it (openstack server resume {id}) and drain again',
-    'SHELVED': 'shelved, and still on the host: offload it (openstack server '
-    'shelve --offload {id})',
+_WAYS_OUT = {
     'RESCUE': 'a server in rescue can not be moved: end that (openstack '
     'server unrescue {id}) and drain again',
-    'VERIFY_RESIZE': 'waits for its owner to confirm or revert a resize: '
-    'openstack server resize confirm {id}, or revert',
     'ERROR': 'in ERROR: find out why (openstack server show {id}); then '
     'repair it, reset it (openstack server set --state active {id}) or '
     'delete it, and drain again',
@@ -69,63 +84,169 @@ _BLOCKED = {
 }
 
 
-def _moving(server: model.Server) -> Verdict | None:
+def _move(move: model.Move, ask: memory.Kind, reason: str = '') -> Verdict:
+    return Verdict(Answer.MOVE, move=move, ask=ask, reason=reason)
+
+
+def _blocked(reason: str) -> Verdict:
+    return Verdict(Answer.BLOCKED, reason=reason)
+
+
+_LIVE = _move(model.Move.LIVE, memory.Kind.LIVE_MIGRATE)
+_COLD = _move(model.Move.COLD, memory.Kind.COLD_MIGRATE)
+
+
+def _moving(server: model.Server, _terms: Terms) -> Verdict | None:
     if server.status in MOVING_STATUSES:
         return Verdict(Answer.WAIT, reason='already moving')
     return None
 
 
-def _broken(server: model.Server) -> Verdict | None:
+def _broken(server: model.Server, _terms: Terms) -> Verdict | None:
     # Before _busy: a server in ERROR may keep its task state for ever.
-    return _blocked(server) if server.status == 'ERROR' else None
+    if server.status == 'ERROR':
+        return _blocked(_WAYS_OUT[server.status].format(id=server.id))
+    return None
 
 
-def _busy(server: model.Server) -> Verdict | None:
+def _busy(server: model.Server, _terms: Terms) -> Verdict | None:
     if server.task_state:
         return Verdict(Answer.WAIT, reason=f'busy: {server.task_state}')
-    if server.status in ('BUILD', 'REBUILD', 'REBOOT', 'HARD_REBOOT'):
+    if server.status in _BUSY_STATUSES:
         return Verdict(Answer.WAIT, reason=f'busy: {server.status}')
     return None
 
 
-def _running(server: model.Server) -> Verdict | None:
-    if server.status in ('ACTIVE', 'PAUSED'):
-        return Verdict(Answer.MOVE, move=model.Move.LIVE)
+def _resumed(server: model.Server, terms: Terms) -> Verdict | None:
+    # Whatever --running says: a restart would lose what was suspended.
+    if terms.resumed and server.status == 'ACTIVE':
+        return _LIVE
     return None
 
 
-def _stopped(server: model.Server) -> Verdict | None:
-    if server.status == 'SHUTOFF':
-        return Verdict(Answer.MOVE, move=model.Move.COLD)
-    return None
-
-
-def _blocked(server: model.Server) -> Verdict | None:
-    text = _BLOCKED.get(server.status)
-    if text is None:
+def _active(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.status != 'ACTIVE':
         return None
-    return Verdict(Answer.BLOCKED, reason=text.format(id=server.id))
+    match terms.policy.running:
+        case policies.Running.LEAVE:
+            return _blocked(
+                'left running here (--running leave): drain with --running '
+                'live'
+            )
+        case policies.Running.COLD:
+            return _COLD
+        case policies.Running.LIVE_OR_COLD if terms.no_live:
+            return dataclasses.replace(_COLD, reason=terms.no_live)
+        case _:
+            return _LIVE
+
+
+def _paused(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.status != 'PAUSED':
+        return None
+    unpause = f'unpause it (openstack server unpause {server.id})'
+    match terms.policy.running:
+        case policies.Running.LEAVE:
+            return _blocked(
+                'left paused here (--running leave): drain with --running live'
+            )
+        case policies.Running.COLD:
+            return _blocked(
+                'a paused server can not be cold-migrated: drain with '
+                f'--running live, or {unpause} and drain again'
+            )
+        case policies.Running.LIVE_OR_COLD if terms.no_live:
+            return _blocked(
+                f'{terms.no_live}; a paused server can not be cold-migrated: '
+                f'{unpause} and drain again'
+            )
+        case _:
+            return _LIVE
+
+
+def _stopped(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.status != 'SHUTOFF':
+        return None
+    if terms.policy.stopped is policies.Stopped.LEAVE:
+        return _blocked(
+            'left stopped here (--stopped leave): drain with --stopped cold'
+        )
+    return _COLD
+
+
+def _suspended(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.status != 'SUSPENDED':
+        return None
+    match terms.policy.suspended:
+        case policies.Suspended.RESUME:
+            return _move(model.Move.LIVE, memory.Kind.RESUME)
+        case policies.Suspended.SHELVE:
+            return _move(model.Move.SHELVE, memory.Kind.SHELVE)
+        case policies.Suspended.LEAVE:
+            return _blocked(
+                'a suspended server can be neither live- nor cold-migrated: '
+                'drain with --suspended resume, which suspends it again, or '
+                '--suspended shelve; or resume it (openstack server resume '
+                f'{server.id}) and drain again'
+            )
+
+
+def _shelved(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.status != 'SHELVED':
+        return None
+    leave = terms.policy.shelved is policies.Shelved.LEAVE
+    if leave and not terms.shelving:
+        return _blocked(
+            'left shelved here (--shelved leave): drain with --shelved '
+            'offload, or offload it (openstack server shelve --offload '
+            f'{server.id})'
+        )
+    return _move(model.Move.SHELVE, memory.Kind.OFFLOAD)
+
+
+def _resized(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.status != 'VERIFY_RESIZE':
+        return None
+    if terms.policy.resized is policies.Resized.CONFIRM:
+        return _move(model.Move.RESIZE, memory.Kind.CONFIRM)
+    return _blocked(
+        'waits for its owner to confirm or revert a resize: drain with '
+        '--resized confirm, or openstack server resize confirm '
+        f'{server.id}, or revert'
+    )
+
+
+def _stuck(server: model.Server, _terms: Terms) -> Verdict | None:
+    way_out = _WAYS_OUT.get(server.status)
+    return _blocked(way_out.format(id=server.id)) if way_out else None
+
+
+def _unknown(server: model.Server, _terms: Terms) -> Verdict:
+    return _blocked(
+        f'no way is known to move a server in status {server.status}: look '
+        f'at it (openstack server show {server.id}), move it by hand and '
+        'drain again'
+    )
 
 
 RULES: tuple[Rule, ...] = (
     _moving,
     _broken,
     _busy,
-    _running,
+    _resumed,
+    _active,
+    _paused,
     _stopped,
-    _blocked,
+    _suspended,
+    _shelved,
+    _resized,
+    _stuck,
+    _unknown,
 )
+_DEFAULT = Terms()
 
 
-def judge(server: model.Server) -> Verdict:
+def judge(server: model.Server, terms: Terms = _DEFAULT) -> Verdict:
     """Return what is to be done with a server that lies on the host."""
-    for rule in RULES:
-        verdict = rule(server)
-        if verdict is not None:
-            return verdict
-    return Verdict(
-        Answer.BLOCKED,
-        reason=f'no way is known to move a server in status {server.status}: '
-        f'look at it (openstack server show {server.id}), move it by hand '
-        'and drain again',
-    )
+    verdicts = (rule(server, terms) for rule in RULES)
+    return next(verdict for verdict in verdicts if verdict)

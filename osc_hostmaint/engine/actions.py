@@ -1,0 +1,43 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Sending an action: which request to Nova it is."""
+
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import memory
+
+
+def send(gateway: ports.Gateway, action: memory.Action) -> None:
+    """Ask Nova for what an action says, once.
+
+    :raises CloudError: Nova refused it, or did not answer.
+    """
+    kinds, server_id = memory.Kind, action.server_id
+    match action.kind:
+        case kinds.LIVE_MIGRATE:
+            gateway.live_migrate(server_id, action.host)
+        case kinds.COLD_MIGRATE:
+            gateway.cold_migrate(server_id, action.host)
+        case kinds.CONFIRM:
+            gateway.confirm(server_id)
+        case kinds.RESUME:
+            gateway.resume(server_id)
+        case kinds.SUSPEND:
+            gateway.suspend(server_id)
+        case kinds.SHELVE:
+            gateway.shelve(server_id)
+        case kinds.OFFLOAD:
+            gateway.offload(server_id)
+        case kinds.ABORT:
+            gateway.abort(server_id, action.record_id)
+        case kinds.FORCE_COMPLETE:
+            gateway.force_complete(server_id, action.record_id)

@@ -1,0 +1,125 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""All that is known of one server: what its standing is derived from."""
+
+import dataclasses
+import datetime
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import memory
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import verdicts
+
+#: Nova's clocks may differ by so much among its controllers.
+SKEW = datetime.timedelta(seconds=5)
+
+_TYPES = {
+    model.Move.LIVE: model.MigrationType.LIVE,
+    model.Move.COLD: model.MigrationType.COLD,
+}
+_KINDS = {
+    model.Move.LIVE: memory.Kind.LIVE_MIGRATE,
+    model.Move.COLD: memory.Kind.COLD_MIGRATE,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Case:
+    """One server of one host at one moment."""
+
+    server_id: str
+    track: memory.Track
+    seen: model.Observation
+    #: Records of moves off the host that count in this run, oldest first.
+    records: tuple[model.Migration, ...]
+    policy: policies.Policy
+    since: datetime.datetime | None
+    now: float
+    #: Records of moves that failed in this maintenance, before this run.
+    earlier: tuple[model.Migration, ...] = ()
+    #: The newest record of a move to the host that awaits a confirmation.
+    incoming: model.Migration | None = None
+    #: Since when the destination of its move in flight has been down.
+    destination_down_since: float | None = None
+
+    @property
+    def view(self) -> model.Server | None:
+        """The newest view of the server, None where it left unseen."""
+        return self.seen.latest(self.server_id)
+
+    def view_since(self, time: float) -> model.Server | None:
+        """The newest view, if it is not older than a time."""
+        view = self.view
+        return view if view and view.seen_at >= time else None
+
+    def tries(self, move: model.Move) -> int:
+        """Return how often a migration was tried in this run, or adopted."""
+        found = sum(r.type == _TYPES.get(move) for r in self.records)
+        return max(self.track.errand(_KINDS.get(move)).taken, found)
+
+    def exhausted(self, move: model.Move) -> bool:
+        """Tell whether a migration was tried as often as it may be.
+
+        Nova's records count, so that a killed run does not get all its
+        attempts back; but each run has one, because whoever runs a drain
+        again may have mended what was wrong.
+        """
+        tries = self.tries(move)
+        earlier = sum(r.type == _TYPES.get(move) for r in self.earlier)
+        return tries > 0 and tries + earlier > self.policy.retries
+
+    def refused_for_good(self, kind: memory.Kind) -> bool:
+        """Tell whether asking Nova again for a migration is no use."""
+        errand = self.track.errand(kind)
+        return errand.refused_at is not None and (
+            errand.final or errand.refusals > self.policy.retries
+        )
+
+    @property
+    def gave_up(self) -> str:
+        """Why a live migration of it was aborted for good, or ''."""
+        abort = self.track.errand(memory.Kind.ABORT)
+        aborted = any(
+            r.id == abort.record_id and r.ended_badly for r in self.records
+        )
+        return abort.why if aborted else ''
+
+    @property
+    def resumed(self) -> bool:
+        """It is suspended, but for us."""
+        return self.track.resumed and self.track.before.vm_state == 'suspended'
+
+    @property
+    def terms(self) -> verdicts.Terms:
+        """What counts beside the server's state."""
+        return verdicts.Terms(
+            policy=self.policy,
+            no_live=self.no_live,
+            resumed=self.resumed,
+            shelving=memory.Kind.SHELVE in self.track.errands,
+        )
+
+    @property
+    def no_live(self) -> str:
+        """Why it can't be live-migrated, '' as far as is known."""
+        if self.refused_for_good(memory.Kind.LIVE_MIGRATE):
+            return self.track.errand(memory.Kind.LIVE_MIGRATE).refusal
+        if self.gave_up:
+            return self.gave_up
+        if self.exhausted(model.Move.LIVE):
+            failed = [
+                r.id for r in self.records if r.type == _TYPES[model.Move.LIVE]
+            ]
+            words = self.seen.failures.get(max(failed, default=0))
+            return words or 'its live migration failed'
+        return ''

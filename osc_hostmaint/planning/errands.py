@@ -1,0 +1,151 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What Nova keeps no migration record of: resume, shelve, offload, confirm.
+
+What came of asking for these shows in the server alone.
+"""
+
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import case as cases
+from osc_hostmaint.planning import memory
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import times
+from osc_hostmaint.planning import verdicts
+
+Phase = standing.Phase
+Standing = standing.Standing
+
+_PHASES = {
+    verdicts.Answer.MOVE: Phase.WAITING,
+    verdicts.Answer.WAIT: Phase.BUSY,
+    verdicts.Answer.BLOCKED: Phase.BLOCKED,
+}
+#: What a task state says is being carried out.
+_TASKS = {
+    'resuming': memory.Kind.RESUME,
+    'suspending': memory.Kind.SUSPEND,
+    'shelving': memory.Kind.SHELVE,
+    'shelving_image_pending_upload': memory.Kind.SHELVE,
+    'shelving_image_uploading': memory.Kind.SHELVE,
+    'shelving_offloading': memory.Kind.OFFLOAD,
+}
+
+
+def judged(
+    case: cases.Case, view: model.Server, verdict: verdicts.Verdict
+) -> standing.Standing:
+    """Return where a server stands that lies on the host.
+
+    :param view: how it was last seen.
+    :param verdict: what is to be done with it.
+    """
+    if verdict.answer is verdicts.Answer.WAIT:
+        kind = _TASKS.get(view.task_state or '')
+        asked_at = case.track.errand(kind).asked_at
+        if kind and asked_at is not None:
+            return _pending(case, kind, view, asked_at)
+    if verdict.answer is verdicts.Answer.BLOCKED and case.resumed:
+        return Standing(
+            Phase.FAILED, f'it was resumed to be moved; now {verdict.reason}'
+        )
+    plain = Standing(
+        _PHASES[verdict.answer],
+        verdict.reason,
+        verdict.move,
+        ask=verdict.ask,
+    )
+    if verdict.ask is None or verdict.ask in memory.RECORDED:
+        return plain
+    if verdict.ask is memory.Kind.CONFIRM and _too_early(case):
+        return Standing(Phase.SETTLING, soon=True)
+    return asked(case, view, verdict.ask, plain)
+
+
+def asked(
+    case: cases.Case,
+    view: model.Server,
+    kind: memory.Kind,
+    due: standing.Standing,
+) -> standing.Standing:
+    """Return where a server stands of which something is wanted.
+
+    :param view: how it was last seen, which is not as it shall be.
+    :param kind: what it takes.
+    :param due: what holds where it is to be asked for (once more).
+    """
+    errand = case.track.errand(kind)
+    if errand.refused_at is not None:
+        if errand.refusals >= times.END_TRIES or (
+            # "Not resized" may be true for a moment only.
+            errand.final and kind is not memory.Kind.CONFIRM
+        ):
+            return Standing(Phase.BLOCKED, errand.refusal)
+        if view.seen_at < errand.refused_at:
+            return Standing(Phase.SETTLING, errand.refusal, visit=True)
+        return dataclasses.replace(due, reason=errand.refusal)
+    if errand.asked_at is None:
+        return due
+    looked_after = view.seen_at - errand.asked_at
+    if looked_after < times.PATIENCE_SECONDS:
+        return _pending(case, kind, view, errand.asked_at)
+    if errand.taken > case.policy.retries:
+        return Standing(
+            Phase.FAILED,
+            f'Nova was asked to {_verb(kind)} it, and nothing came of it: '
+            f'look (openstack server event list {case.server_id})',
+        )
+    return due
+
+
+def _pending(
+    case: cases.Case,
+    kind: memory.Kind,
+    view: model.Server,
+    asked_at: float,
+) -> standing.Standing:
+    pause = max(times.STEP_SECONDS, times.STEP_PART * (case.now - asked_at))
+    since = max(asked_at, view.seen_at)
+    return Standing(
+        Phase.MOVING,
+        pending=kind,
+        visit=case.now - since >= min(pause, times.STEP_MOST_SECONDS),
+        soon=pause < 2 * times.STEP_SECONDS,
+    )
+
+
+def _verb(kind: memory.Kind) -> str:
+    return 'confirm' if kind is memory.Kind.CONFIRM else str(kind)
+
+
+def confirms_others(case: cases.Case) -> bool:
+    """Tell whether what is its owner's to confirm is to be confirmed."""
+    return case.policy.resized is policies.Resized.CONFIRM
+
+
+def confirmation_patience(case: cases.Case, *, ours: bool) -> float:
+    """Return how long a confirmation is left to others, in seconds.
+
+    :param ours: it may be another run that is about to confirm.
+    """
+    stagger = case.policy.stagger * times.STAGGER_SECONDS
+    return stagger + times.ADOPT_SECONDS if ours else stagger
+
+
+def _too_early(case: cases.Case) -> bool:
+    """Tell whether another run may be about to confirm the same."""
+    arrived_at = case.incoming.seen_at if case.incoming else 0.0
+    patience = confirmation_patience(case, ours=False)
+    return case.seen.migrations_at - arrived_at < patience

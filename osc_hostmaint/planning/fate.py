@@ -1,0 +1,263 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What became of one server's moves, and what comes next.
+
+Nova's migration records say what became of a move; the server itself says
+whether that is true. A record may end before its server has settled (after a
+confirmation or an evacuation), or be `completed` with the server still on
+the source, so an end counts only once a later look at the server agrees.
+"""
+
+import dataclasses
+import datetime
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import arrival
+from osc_hostmaint.planning import case as cases
+from osc_hostmaint.planning import errands
+from osc_hostmaint.planning import flight
+from osc_hostmaint.planning import memory
+from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import times
+from osc_hostmaint.planning import verdicts
+
+Phase = standing.Phase
+Standing = standing.Standing
+
+
+def stand(case: cases.Case) -> standing.Standing:
+    """Return where a server stands."""
+    errand = case.track.errand(case.track.latest)
+    record = case.records[-1] if case.records else None
+    if errand.asked_at is not None and (
+        record is None or record.id <= errand.asked_after
+    ):
+        if errand.refused_at is None:
+            return _asked(case, errand.asked_at)
+    elif record is not None:
+        if record.in_flight:
+            return flight.stand(case, record)
+        if record.awaits_confirmation:
+            return _awaiting(case, record)
+        if errand.refused_at is None or errand.refused_at < record.seen_at:
+            return _ended(case, record)
+    if errand.refused_at is not None:
+        return _refused(case, errand, errand.refused_at)
+    return _untouched(case)
+
+
+def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
+    """A move was asked for, and no record shows it yet."""
+    kind = case.track.latest
+    view = case.view
+    waited = case.now - asked_at
+    if view is None or view.seen_at <= asked_at:
+        return Standing(
+            Phase.MOVING,
+            pending=kind,
+            visit=waited >= times.VISIT_AFTER_SECONDS,
+        )
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    here = view.host == case.seen.host
+    if view.status in verdicts.MOVING_STATUSES or (
+        # Its record, which it takes to confirm it, is about to be seen.
+        view.status == 'VERIFY_RESIZE' and not here
+    ):
+        stale = case.now - view.seen_at >= times.REVISIT_SECONDS
+        return Standing(Phase.MOVING, pending=kind, visit=stale)
+    if not here:
+        return arrival.stand(case, view)
+    # By when we looked, not by what time it is: a request may have hung for
+    # a minute since, or the machine have slept.
+    looked = min(view.seen_at, case.seen.migrations_at)
+    if looked - asked_at < times.PATIENCE_SECONDS:
+        stale = case.now - view.seen_at >= times.VISIT_AFTER_SECONDS
+        return Standing(Phase.MOVING, pending=kind, visit=stale)
+    return _again(
+        case,
+        view,
+        since=asked_at + times.PATIENCE_SECONDS,
+        reason='Nova was asked to move it, and nothing came of it',
+    )
+
+
+def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
+    """It has left; its disk stays until that is confirmed."""
+    view = case.view
+    if view and view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    errand = case.track.errand(memory.Kind.CONFIRM)
+    ours = is_ours(record, case.since)
+    if not ours and not errands.confirms_others(case):
+        what = (
+            'cold-migrated before this maintenance'
+            if record.type == model.MigrationType.COLD
+            else 'resized by its owner'
+        )
+        return Standing(
+            Phase.BLOCKED,
+            f'{what} to {record.dest}, and its disk stays here until that is '
+            'confirmed or reverted: drain with --resized confirm, or '
+            f'openstack server resize confirm {case.server_id}, or revert',
+            record=record,
+            destination=record.dest,
+        )
+    if errand.refusals >= times.END_TRIES:
+        return Standing(
+            Phase.FAILED,
+            f'moved to {record.dest}, but not confirmed: {errand.refusal}',
+            record=record,
+            destination=record.dest,
+        )
+    looked = case.seen.migrations_at
+    # The one that was surely asked for by this run is nobody else's.
+    sure = ours and case.track.errand(memory.Kind.COLD_MIGRATE).accepted
+    patience = 0.0 if sure else errands.confirmation_patience(case, ours=ours)
+    due = looked - record.seen_at >= patience and (
+        errand.asked_at is None
+        or errand.refusals > 0
+        or looked - errand.asked_at >= times.PATIENCE_SECONDS
+    )
+    return Standing(
+        Phase.MOVING,
+        ask=memory.Kind.CONFIRM if due else None,
+        record=record,
+        visit=errand.refusals > 0 and not case.view_since(case.now),
+        destination=record.dest,
+    )
+
+
+def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
+    """Tell whether an unconfirmed record is a drain's to confirm.
+
+    Only cold migrations (never an owner's resize) that began during this
+    maintenance: whoever asked for them meant to empty the host.
+    """
+    return (
+        record.type == model.MigrationType.COLD
+        and since is not None
+        and record.created_at >= since - cases.SKEW
+    )
+
+
+def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
+    view = case.view_since(record.seen_at)
+    if view is None:
+        return Standing(Phase.SETTLING, record=record, visit=True)
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE, record=record)
+    unsettled = view.status in verdicts.MOVING_STATUSES or (
+        view.status == 'VERIFY_RESIZE' and record.ended_well
+    )
+    # What takes longer is something new, like its owner's resize.
+    if unsettled and view.seen_at - record.seen_at < times.PATIENCE_SECONDS:
+        return Standing(Phase.SETTLING, record=record, visit=True)
+    if view.host != case.seen.host:
+        return arrival.stand(case, view, record)
+    if record.type == model.MigrationType.RESIZE:
+        return _untouched(case)
+    if record.ended_well:
+        if view.seen_at - record.seen_at < times.PATIENCE_SECONDS:
+            return Standing(Phase.SETTLING, record=record, visit=True)
+        reason = (
+            f"Nova's migration record says {record.status}, but the server "
+            f'is still on {view.host}'
+        )
+        return _again(case, view, record.seen_at, reason, record)
+    if case.gave_up:
+        reason = f'{case.gave_up}: its {_noun(record)} was aborted'
+        return _again(case, view, record.seen_at, reason, record)
+    if record.id not in case.seen.failures:
+        return Standing(Phase.SETTLING, record=record, explain=True)
+    reason = case.seen.failures[record.id] or (
+        f'the {_noun(record)} ended as "{record.status}"; Nova keeps no '
+        f'reason: look into the nova-compute log of {record.source}'
+        + (f' and {record.dest}' if record.dest else '')
+    )
+    return _again(case, view, record.seen_at, reason, record)
+
+
+def _again(
+    case: cases.Case,
+    view: model.Server,
+    since: float,
+    reason: str,
+    record: model.Migration | None = None,
+) -> standing.Standing:
+    """A move failed and the server is back: again, or no more."""
+    verdict = verdicts.judge(view, case.terms)
+    if verdict.answer is verdicts.Answer.BLOCKED:
+        if verdict.reason != reason:
+            reason = f'{reason}; now it is {verdict.reason}'
+        return Standing(Phase.FAILED, reason, record=record)
+    if verdict.move and case.exhausted(verdict.move):
+        return Standing(Phase.FAILED, reason, record=record)
+    if verdict.move is model.Move.LIVE and case.gave_up:
+        return Standing(Phase.FAILED, reason, record=record)
+    if verdict.answer is verdicts.Answer.WAIT:
+        return errands.judged(case, view, verdict)
+    tries = case.tries(verdict.move) if verdict.move else 0
+    if case.now < since + times.RETRY_SECONDS * tries:
+        return Standing(Phase.SETTLING, reason, record=record)
+    return dataclasses.replace(
+        errands.judged(case, view, verdict), reason=reason
+    )
+
+
+def _refused(
+    case: cases.Case, errand: memory.Errand, refused_at: float
+) -> standing.Standing:
+    view = case.view_since(refused_at)
+    if view is None:
+        return Standing(Phase.SETTLING, errand.refusal, visit=True)
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    if view.host != case.seen.host:
+        return arrival.stand(case, view)
+    verdict = verdicts.judge(view, case.terms)
+    if verdict.answer is not verdicts.Answer.MOVE:
+        return errands.judged(case, view, verdict)
+    same = verdict.ask is case.track.latest or verdict.ask not in (
+        memory.RECORDED
+    )
+    if same and case.track.latest and case.refused_for_good(case.track.latest):
+        return Standing(Phase.BLOCKED, errand.refusal + _hint(verdict, errand))
+    pause = times.RETRY_SECONDS * errand.refusals
+    if same and case.now < refused_at + pause:
+        return Standing(Phase.SETTLING, errand.refusal)
+    return dataclasses.replace(
+        errands.judged(case, view, verdict), reason=errand.refusal
+    )
+
+
+def _hint(verdict: verdicts.Verdict, errand: memory.Errand) -> str:
+    if errand.final and verdict.ask is memory.Kind.LIVE_MIGRATE:
+        return '; --running live-or-cold would restart it elsewhere'
+    return ''
+
+
+def _untouched(case: cases.Case) -> standing.Standing:
+    view = case.view
+    if view is None:
+        return Standing(Phase.SETTLING, visit=True)
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    if view.host != case.seen.host:
+        return arrival.stand(case, view)
+    return errands.judged(case, view, verdicts.judge(view, case.terms))
+
+
+def _noun(record: model.Migration) -> str:
+    move = memory.MOVE_OF_TYPE.get(record.type)
+    return str(move) if move else record.type

@@ -1,0 +1,218 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A move in flight: does it go on, or is it to be ended?"""
+
+import collections.abc
+import dataclasses
+import math
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import case as cases
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import times
+
+Phase = standing.Phase
+Standing = standing.Standing
+
+MIB = 2**20
+#: Progress is asked for this often within the time that makes a stall, for
+#: the first time when a part of it has passed, and at the most every second.
+LOOKS_PER_STALL = 10
+FIRST_LOOK_PART = 0.25
+LEAST_PERIOD_SECONDS = 1.0
+#: The least time to a look at what will be over its time then.
+LEAST_PATIENCE_SECONDS = 0.5
+#: Memory that shrinks by less than this part of it stands still: what a guest
+#: writes meanwhile makes it go up and down.
+LEAST_SHRINKING = 0.01
+
+
+def stand(case: cases.Case, record: model.Migration) -> standing.Standing:
+    """Return where a server stands that is on its way off the host."""
+    view = case.view
+    if view and view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    # The record of a deleted server vanishes and would be awaited for ever.
+    stale = view is None or (
+        case.server_id not in case.seen.servers
+        and case.now - view.seen_at >= times.REVISIT_SECONDS
+    )
+    under_way = Standing(
+        Phase.MOVING,
+        record=record,
+        visit=stale,
+        progress=_wants_progress(case, record),
+        destination=record.dest,
+    )
+    return (
+        _lost(case, record, under_way)
+        or _overdue(case, record, under_way)
+        or _stalled(case, record, under_way)
+        or under_way
+    )
+
+
+def _lost(
+    case: cases.Case,
+    record: model.Migration,
+    under_way: standing.Standing,
+) -> standing.Standing | None:
+    """The compute service of its destination has died."""
+    since = case.destination_down_since
+    if since is None or (
+        case.seen.service_at - since < times.DOWN_GRACE_SECONDS
+    ):
+        return None
+    reason = f'the compute service of its destination {record.dest} is down'
+    return _ending(case, record, under_way, reason)
+
+
+def _overdue(
+    case: cases.Case,
+    record: model.Migration,
+    under_way: standing.Standing,
+) -> standing.Standing | None:
+    limit, since = case.policy.server_timeout, case.track.under_way_since
+    if limit is None or since is None or case.now - since < limit:
+        return None
+    reason = f'it took longer than {limit:.0f} s (--server-timeout)'
+    return _ending(case, record, under_way, reason, why=reason)
+
+
+def _stalled(
+    case: cases.Case,
+    record: model.Migration,
+    under_way: standing.Standing,
+) -> standing.Standing | None:
+    track, policy = case.track, case.policy
+    progress = case.seen.progress.get(record.id)
+    if (
+        progress is None
+        or track.least_remaining is None
+        or progress.seen_at - track.least_since < policy.stall_after
+    ):
+        return None
+    reason = (
+        f'stalled: {track.least_remaining / MIB:.0f} MiB of '
+        f'{progress.total / MIB:.0f} MiB are still to be copied, and have '
+        f'not become less for {policy.stall_after:.0f} s'
+    )
+    match policy.on_stall:
+        case policies.OnStall.ABORT:
+            return _ending(case, record, under_way, reason, why=reason)
+        case policies.OnStall.FORCE_COMPLETE:
+            kind = memories.Kind.FORCE_COMPLETE
+            ask = kind if _may_ask(case, kind, record) else None
+            return dataclasses.replace(
+                under_way, ask=ask, reason=reason, soon=True
+            )
+        case policies.OnStall.WAIT:
+            return dataclasses.replace(under_way, reason=reason)
+
+
+def _ending(
+    case: cases.Case,
+    record: model.Migration,
+    under_way: standing.Standing,
+    reason: str,
+    *,
+    why: str = '',
+) -> standing.Standing:
+    """Abort it where Nova can; else it is not awaited any longer.
+
+    :param why: why there is to be no other attempt; '' if there may be.
+    """
+    kind = memories.Kind.ABORT
+    if record.type == model.MigrationType.LIVE:
+        errand = case.track.errand(kind)
+        if _may_ask(case, kind, record):
+            return dataclasses.replace(
+                under_way, ask=kind, why=why, reason=reason, soon=True
+            )
+        asked_at = errand.asked_at
+        if asked_at is not None and (
+            case.seen.migrations_at - asked_at < times.PATIENCE_SECONDS
+        ):
+            return dataclasses.replace(under_way, reason=reason, soon=True)
+        reason = f'{reason}, and can not be aborted'
+        if errand.refusal:
+            reason = f'{reason}: {errand.refusal}'
+    return dataclasses.replace(
+        under_way,
+        phase=Phase.FAILED,
+        reason=f'{reason}; it may still go on in Nova (openstack server '
+        f'migration list --server {case.server_id}): drain again to go on',
+    )
+
+
+def _may_ask(
+    case: cases.Case, kind: memories.Kind, record: model.Migration
+) -> bool:
+    errand = case.track.errand(kind)
+    if errand.record_id != record.id:
+        return True
+    return 0 < errand.refusals < times.END_TRIES
+
+
+def _wants_progress(case: cases.Case, record: model.Migration) -> bool:
+    if record.type != model.MigrationType.LIVE or record.status != 'running':
+        return False
+    stall = case.policy.stall_after
+    seen = case.seen.progress.get(record.id)
+    if seen is None:
+        return case.now - record.seen_at >= FIRST_LOOK_PART * stall
+    return case.now - seen.seen_at >= period(case.policy)
+
+
+def period(policy: policies.Policy) -> float:
+    """Return how often progress is asked for, in seconds."""
+    return max(LEAST_PERIOD_SECONDS, policy.stall_after / LOOKS_PER_STALL)
+
+
+def patience(
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+    policy: policies.Policy,
+    now: float,
+) -> float:
+    """Return how long the moves in flight may be left alone, in seconds."""
+    seconds = math.inf
+    for server_id, stand in stands.items():
+        since = memory.tracks[server_id].under_way_since
+        if stand.phase is not Phase.MOVING or since is None:
+            continue
+        if stand.record and stand.record.type == model.MigrationType.LIVE:
+            seconds = min(seconds, period(policy))
+        if policy.server_timeout is not None:
+            left = since + policy.server_timeout - now
+            seconds = min(seconds, left if left > 0 else seconds)
+    return max(LEAST_PATIENCE_SECONDS, seconds)
+
+
+def keep_least(
+    track: memories.Track, record: model.Migration, progress: model.Progress
+) -> memories.Track:
+    """Return the memory with the least memory that was left to copy."""
+    least = track.least_remaining
+    if track.least_of == record.id and least is not None:
+        shrunk = least - progress.remaining
+        if shrunk < LEAST_SHRINKING * least or shrunk <= 0:
+            return track
+    return dataclasses.replace(
+        track,
+        least_of=record.id,
+        least_remaining=progress.remaining,
+        least_since=progress.seen_at,
+    )

@@ -1,0 +1,174 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Finding what another run resumed, and did not suspend again.
+
+A run that is killed between the two leaves a server running that was
+suspended; one that drains the same host at the same time is about to suspend
+it. Nova keeps who resumed it and when, so every run finds it.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import case as cases
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+
+#: What says nothing about whether a server is to run: Nova's names
+#: (nova/compute/instance_actions.py).
+_NEUTRAL = frozenset(
+    {
+        'live-migration',
+        'live_migration_force_complete',
+        'live_migration_cancel',
+        'migrate',
+        'confirmResize',
+        'revertResize',
+        'lock',
+        'unlock',
+        'createImage',
+        'createBackup',
+        'attach_interface',
+        'detach_interface',
+        'attach_volume',
+        'detach_volume',
+        'swap_volume',
+        'extend_volume',
+        'changePassword',
+        'trigger_crash_dump',
+        'addFixedIp',
+        'removeFixedIp',
+    }
+)
+
+
+def suspect(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+    new: collections.abc.Iterable[str],
+    *,
+    first: bool,
+) -> memories.Memory:
+    """Return the memory with servers that another run may have resumed.
+
+    Only where suspended servers are to be resumed at all.
+
+    :param new: servers that were not known before.
+    :param first: nothing was known before.
+    """
+    since = _since(seen, policy)
+    if since is None:
+        return memory
+    found = {
+        server_id
+        for server_id in new
+        if (view := memory.tracks[server_id].before).vm_state == 'active'
+        and (view.updated_at is None or view.updated_at >= since)
+    }
+    found |= {
+        server_id
+        for server_id, track in memory.tracks.items()
+        if track.before.vm_state == 'suspended'
+        and not track.resumed
+        and server_id not in seen.histories
+        and (now := seen.latest(server_id)) is not None
+        and now.vm_state == 'active'
+    }
+    if first:
+        found |= {
+            record.server_id
+            for record in seen.migrations.values()
+            if record.source == seen.host
+            and record.type == model.MigrationType.LIVE
+            and record.ended_well
+            and record.created_at >= since - cases.SKEW
+        }
+    return dataclasses.replace(memory, suspects=memory.suspects | found)
+
+
+def find(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+) -> memories.Memory:
+    """Return the memory with what the suspects' histories tell."""
+    since = _since(seen, policy)
+    known = memory.suspects & frozenset(seen.histories)
+    if since is None or not known:
+        return memory
+    tracks = dict(memory.tracks)
+    suspects = set(memory.suspects)
+    for server_id in sorted(known):
+        track = tracks.get(server_id)
+        view = track.before if track else seen.visited.get(server_id)
+        deed = _resume(seen.histories[server_id], since)
+        if deed is None or (view and view.status == 'DELETED'):
+            suspects.discard(server_id)
+        elif view is not None:
+            suspects.discard(server_id)
+            if _is_ours(deed, view, policy):
+                before = dataclasses.replace(
+                    view, status='SUSPENDED', vm_state='suspended'
+                )
+                track = track or memories.Track(before=before)
+                tracks[server_id] = dataclasses.replace(
+                    track, before=before, found_resumed=True
+                )
+    return dataclasses.replace(
+        memory, tracks=tracks, suspects=frozenset(suspects)
+    )
+
+
+def unasked(
+    seen: model.Observation, memory: memories.Memory
+) -> frozenset[str]:
+    """Return the suspects whose history was not asked for yet."""
+    return memory.suspects - frozenset(seen.histories)
+
+
+def unseen(seen: model.Observation, memory: memories.Memory) -> frozenset[str]:
+    """Return the suspects that must be looked at to know whose they are."""
+    return memory.suspects & frozenset(seen.histories)
+
+
+def _since(
+    seen: model.Observation, policy: policies.Policy
+) -> datetime.datetime | None:
+    mark = seen.service.mark
+    if mark and policy.suspended is policies.Suspended.RESUME:
+        return mark.since
+    return None
+
+
+def _resume(
+    history: collections.abc.Sequence[model.Deed], since: datetime.datetime
+) -> model.Deed | None:
+    """Return the resume during this maintenance that nothing followed."""
+    deeds = [deed for deed in history if deed.action not in _NEUTRAL]
+    if (
+        deeds
+        and deeds[-1].action == 'resume'
+        and deeds[-1].started_at >= since
+    ):
+        return deeds[-1]
+    return None
+
+
+def _is_ours(
+    deed: model.Deed, view: model.Server, policy: policies.Policy
+) -> bool:
+    """Tell whether it was an operator's doing rather than its owner's."""
+    return deed.user_id == policy.user_id or deed.project_id != view.project_id
