@@ -1,0 +1,142 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Write the guide's table of states from the rules that decide.
+
+    python tools/states.py > doc/source/user/states.csv
+
+A unit test compares the two, so neither can change alone.
+"""
+
+import collections.abc
+import csv
+import dataclasses
+import enum
+import sys
+import typing as ty
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import verdicts
+
+HEADER = ('Status', 'Option', 'What happens', 'Why, and what can be done')
+#: Every status of Nova's that a server on a host may have, with the state
+#: below it where that matters, and one that we don't know.
+STATUSES: collections.abc.Mapping[str, str | None] = {
+    'ACTIVE': None,
+    'PAUSED': None,
+    'SHUTOFF': None,
+    'SUSPENDED': None,
+    'SHELVED': None,
+    'VERIFY_RESIZE': None,
+    'MIGRATING': 'migrating',
+    'RESIZE': 'resize_migrating',
+    'REVERT_RESIZE': 'resize_reverting',
+    'BUILD': 'spawning',
+    'REBUILD': 'rebuilding',
+    'REBOOT': 'rebooting',
+    'HARD_REBOOT': 'rebooting_hard',
+    'RESCUE': None,
+    'ERROR': None,
+    'SOFT_DELETED': None,
+    'PASSWORD': None,
+}
+OPTIONS: collections.abc.Mapping[str, type[enum.StrEnum]] = {
+    'running': policies.Running,
+    'stopped': policies.Stopped,
+    'suspended': policies.Suspended,
+    'shelved': policies.Shelved,
+    'resized': policies.Resized,
+}
+#: Stands for the reason in Nova's words.
+NO_LIVE = '<why not>'
+_FIRST = {
+    'resume': 'resume, live migration, suspend',
+    'shelve': 'shelve, offload',
+    'offload': 'offload',
+    'confirmation': 'confirmation, then as the status it has then',
+}
+
+
+def rows() -> collections.abc.Iterator[tuple[str, str, str, str]]:
+    """Yield the rows of the table."""
+    for status, task_state in STATUSES.items():
+        server = _server(status, task_state)
+        default = verdicts.judge(server)
+        governing = [
+            name for name in OPTIONS if _matters(server, name, default)
+        ]
+        if not governing:
+            yield (status, '', *_outcome(server, verdicts.Terms()))
+        for name in governing:
+            for value in OPTIONS[name]:
+                terms = verdicts.Terms(_policy(name, value))
+                option = f'--{name} {value}'
+                if _policy(name, value) == policies.Policy():
+                    option += ' (default)'
+                yield (status, option, *_outcome(server, terms))
+                if value is policies.Running.LIVE_OR_COLD:
+                    refused = dataclasses.replace(terms, no_live=NO_LIVE)
+                    yield (
+                        status,
+                        f'{option}, where that is impossible or failed',
+                        *_outcome(server, refused),
+                    )
+
+
+def write(stream: ty.TextIO) -> None:
+    """Write the table as CSV."""
+    writer = csv.writer(stream, lineterminator='\n')
+    writer.writerow(HEADER)
+    writer.writerows(rows())
+
+
+def _server(status: str, task_state: str | None) -> model.Server:
+    return model.Server(
+        id='<server>',
+        name='',
+        status=status,
+        vm_state='',
+        task_state=task_state,
+        host='cmp01',
+    )
+
+
+def _policy(name: str, value: enum.StrEnum) -> policies.Policy:
+    return dataclasses.replace(
+        policies.Policy(), **ty.cast('dict[str, ty.Any]', {name: value})
+    )
+
+
+def _matters(
+    server: model.Server, name: str, default: verdicts.Verdict
+) -> bool:
+    return any(
+        verdicts.judge(server, verdicts.Terms(_policy(name, value))) != default
+        for value in OPTIONS[name]
+    )
+
+
+def _outcome(server: model.Server, terms: verdicts.Terms) -> tuple[str, str]:
+    verdict = verdicts.judge(server, terms)
+    match verdict.answer:
+        case verdicts.Answer.BLOCKED:
+            return 'blocked', verdict.reason
+        case verdicts.Answer.WAIT:
+            return 'awaited', verdict.reason
+        case verdicts.Answer.MOVE:
+            ask = str(verdict.ask)
+            return _FIRST.get(ask, ask), verdict.reason
+
+
+if __name__ == '__main__':
+    write(sys.stdout)
