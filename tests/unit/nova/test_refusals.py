@@ -40,7 +40,7 @@ class RefusalTest(cloud.CloudTestCase):
         self.assertTrue(self._refused(cloud.fault('badRequest', 400, words)))
 
     @ddt.data(
-        # `migrate` of Nova up to Train; later ones say it in the record.
+        # `migrate` of old releases; now the record says it.
         'No valid host was found. No valid host found for cold migrate',
         'Instance has not been resized.',
         'Migration 2 state of instance vm1 is queued. Cannot force complete '
