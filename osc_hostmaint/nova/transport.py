@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Sending requests: what reads is retried, what changes is sent once."""
+"""Sending requests: what may be repeated is retried, all else sent once."""
 
 import collections.abc
 import contextlib
@@ -137,10 +137,13 @@ class Transport:
     def put(
         self, url: str, key: str, microversion: str, body: ty.Any
     ) -> ty.Any:
-        """Send a change once and return its answer, which is under a key."""
+        """Set something and return the answer, which is under a key.
+
+        Retried on a failure: what is so already may be set once more.
+        """
         doing = self._doing('PUT', url)
         response = self._send(
-            doing, 'PUT', url, microversion, json=body, **_ONCE
+            doing, 'PUT', url, microversion, json=body, **_RETRIES
         )
         return _read(doing, key, response)[key]
 

@@ -120,7 +120,7 @@ class ReadTest(cloud.CloudTestCase):
 
 @ddt.ddt
 class ChangeTest(cloud.CloudTestCase):
-    """Whatever happens, what changes something is sent once."""
+    """What would do its work twice is sent once, whatever happens."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -141,10 +141,19 @@ class ChangeTest(cloud.CloudTestCase):
     @ddt.unpack
     @ddt.named_data(*PASSING)
     def test_put(self, failure: dict[str, ty.Any]) -> None:
+        fine = {'json': {'service': cloud.service()}}
+        put = self.cloud.put(SERVICE, [failure, failure, fine])
+        self.assertTrue(self.gateway.enable(self.service).enabled)
+        self.assertEqual(3, put.call_count)
+
+    @ddt.unpack
+    @ddt.named_data(*PASSING)
+    def test_put_in_vain(self, failure: dict[str, ty.Any]) -> None:
         put = self.cloud.put(SERVICE, **failure)
         with self.assertRaises(exceptions.Unavailable) as caught:
             self.gateway.enable(self.service)
-        self._assert_once(put, failure, caught.exception)
+        self.assertEqual(3, put.call_count)
+        self.assert_one_line(caught.exception)
 
     @ddt.unpack
     @ddt.named_data(*PASSING)
