@@ -122,7 +122,7 @@ class Observer:
         found = {
             i: p
             for i, p in seen.progress.items()
-            if seen.migrations[i].in_flight
+            if (record := seen.migrations.get(i)) and record.in_flight
         }
         for record_id in sorted(record_ids):
             server_id = seen.migrations[record_id].server_id

@@ -62,6 +62,14 @@ class Case:
         view = self.view
         return view if view and view.seen_at >= time else None
 
+    def errand_since(self, kind: memory.Kind, time: float) -> memory.Errand:
+        """Return what came of asking, if it was asked since a time."""
+        errand = self.track.errand(kind)
+        times = (errand.asked_at, errand.refused_at)
+        if any(at is not None and at >= time for at in times):
+            return errand
+        return memory.NO_ERRAND
+
     def tries(self, move: model.Move) -> int:
         """Return how often a migration was tried in this run, or adopted."""
         found = sum(r.type == _TYPES.get(move) for r in self.records)

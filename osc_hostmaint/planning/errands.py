@@ -35,12 +35,13 @@ _PHASES = {
 }
 #: What a task state says is being carried out.
 _TASKS = {
-    'resuming': memory.Kind.RESUME,
-    'suspending': memory.Kind.SUSPEND,
-    'shelving': memory.Kind.SHELVE,
-    'shelving_image_pending_upload': memory.Kind.SHELVE,
-    'shelving_image_uploading': memory.Kind.SHELVE,
-    'shelving_offloading': memory.Kind.OFFLOAD,
+    'resuming': (memory.Kind.RESUME,),
+    'suspending': (memory.Kind.SUSPEND,),
+    'shelving': (memory.Kind.SHELVE,),
+    'shelving_image_pending_upload': (memory.Kind.SHELVE,),
+    'shelving_image_uploading': (memory.Kind.SHELVE,),
+    # By default Nova offloads by itself what has been shelved.
+    'shelving_offloading': (memory.Kind.OFFLOAD, memory.Kind.SHELVE),
 }
 
 
@@ -53,10 +54,10 @@ def judged(
     :param verdict: what is to be done with it.
     """
     if verdict.answer is verdicts.Answer.WAIT:
-        kind = _TASKS.get(view.task_state or '')
-        asked_at = case.track.errand(kind).asked_at
-        if kind and asked_at is not None:
-            return _pending(case, kind, view, asked_at)
+        for kind in _TASKS.get(view.task_state or '', ()):
+            asked_at = case.track.errand(kind).asked_at
+            if asked_at is not None:
+                return pending(case, kind, view, asked_at)
     if verdict.answer is verdicts.Answer.BLOCKED and case.resumed:
         return Standing(
             Phase.FAILED, f'it was resumed to be moved; now {verdict.reason}'
@@ -100,7 +101,7 @@ def asked(
         return due
     looked_after = view.seen_at - errand.asked_at
     if looked_after < times.PATIENCE_SECONDS:
-        return _pending(case, kind, view, errand.asked_at)
+        return pending(case, kind, view, errand.asked_at)
     if errand.taken > case.policy.retries:
         return Standing(
             Phase.FAILED,
@@ -110,12 +111,17 @@ def asked(
     return due
 
 
-def _pending(
+def pending(
     case: cases.Case,
     kind: memory.Kind,
     view: model.Server,
     asked_at: float,
 ) -> standing.Standing:
+    """Return where a server stands for which something is being done.
+
+    :param view: how it was last seen.
+    :param asked_at: when it was asked for.
+    """
     pause = max(times.STEP_SECONDS, times.STEP_PART * (case.now - asked_at))
     since = max(asked_at, view.seen_at)
     return Standing(

@@ -97,7 +97,7 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
     view = case.view
     if view and view.status == 'DELETED':
         return Standing(Phase.GONE)
-    errand = case.track.errand(memory.Kind.CONFIRM)
+    errand = case.errand_since(memory.Kind.CONFIRM, record.seen_at)
     ours = is_ours(record, case.since)
     if not ours and not errands.confirms_others(case):
         what = (
@@ -175,7 +175,8 @@ def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
             f'is still on {view.host}'
         )
         return _again(case, view, record.seen_at, reason, record)
-    if case.gave_up:
+    abort = case.track.errand(memory.Kind.ABORT)
+    if case.gave_up and abort.record_id == record.id:
         reason = f'{case.gave_up}: its {_noun(record)} was aborted'
         return _again(case, view, record.seen_at, reason, record)
     if record.id not in case.seen.failures:
@@ -198,7 +199,9 @@ def _again(
     """A move failed and the server is back: again, or no more."""
     verdict = verdicts.judge(view, case.terms)
     if verdict.answer is verdicts.Answer.BLOCKED:
-        if verdict.reason != reason:
+        if reason in verdict.reason:
+            reason = verdict.reason
+        else:
             reason = f'{reason}; now it is {verdict.reason}'
         return Standing(Phase.FAILED, reason, record=record)
     if verdict.move and case.exhausted(verdict.move):
@@ -210,9 +213,7 @@ def _again(
     tries = case.tries(verdict.move) if verdict.move else 0
     if case.now < since + times.RETRY_SECONDS * tries:
         return Standing(Phase.SETTLING, reason, record=record)
-    return dataclasses.replace(
-        errands.judged(case, view, verdict), reason=reason
-    )
+    return _because(reason, errands.judged(case, view, verdict))
 
 
 def _refused(
@@ -228,21 +229,28 @@ def _refused(
     verdict = verdicts.judge(view, case.terms)
     if verdict.answer is not verdicts.Answer.MOVE:
         return errands.judged(case, view, verdict)
-    same = verdict.ask is case.track.latest or verdict.ask not in (
-        memory.RECORDED
-    )
-    if same and case.track.latest and case.refused_for_good(case.track.latest):
-        return Standing(Phase.BLOCKED, errand.refusal + _hint(verdict, errand))
-    pause = times.RETRY_SECONDS * errand.refusals
-    if same and case.now < refused_at + pause:
+    kind = case.track.latest
+    if kind is None or verdict.move is not memory.MOVES[kind]:
+        return errands.judged(case, view, verdict)
+    if case.refused_for_good(kind):
+        reason = errand.refusal
+        if errand.final and kind is memory.Kind.LIVE_MIGRATE:
+            reason += _way_out(case, view)
+        return Standing(Phase.BLOCKED, reason)
+    if case.now < refused_at + times.RETRY_SECONDS * errand.refusals:
         return Standing(Phase.SETTLING, errand.refusal)
-    return dataclasses.replace(
-        errands.judged(case, view, verdict), reason=errand.refusal
-    )
+    return _because(errand.refusal, errands.judged(case, view, verdict))
 
 
-def _hint(verdict: verdicts.Verdict, errand: memory.Errand) -> str:
-    if errand.final and verdict.ask is memory.Kind.LIVE_MIGRATE:
+def _because(reason: str, stand: standing.Standing) -> standing.Standing:
+    """Say why a server waits for its turn once more."""
+    if stand.phase is Phase.WAITING:
+        return dataclasses.replace(stand, reason=reason)
+    return stand
+
+
+def _way_out(case: cases.Case, view: model.Server) -> str:
+    if view.status == 'ACTIVE' and not case.resumed:
         return '; --running live-or-cold would restart it elsewhere'
     return ''
 

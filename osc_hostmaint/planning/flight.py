@@ -115,9 +115,7 @@ def _stalled(
         case policies.OnStall.FORCE_COMPLETE:
             kind = memories.Kind.FORCE_COMPLETE
             ask = kind if _may_ask(case, kind, record) else None
-            return dataclasses.replace(
-                under_way, ask=ask, reason=reason, soon=True
-            )
+            return dataclasses.replace(under_way, ask=ask, reason=reason)
         case policies.OnStall.WAIT:
             return dataclasses.replace(under_way, reason=reason)
 

@@ -60,7 +60,8 @@ STARTING: frozenset[Kind] = frozenset(
 )
 #: What Nova keeps a migration record of.
 RECORDED: frozenset[Kind] = frozenset({Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE})
-_MOVES: collections.abc.Mapping[Kind, model.Move] = {
+#: The move that each of them is a part of.
+MOVES: collections.abc.Mapping[Kind, model.Move] = {
     Kind.LIVE_MIGRATE: model.Move.LIVE,
     Kind.COLD_MIGRATE: model.Move.COLD,
     Kind.SHELVE: model.Move.SHELVE,
@@ -255,12 +256,12 @@ def _after(
     track = dataclasses.replace(track, errands={**track.errands, kind: errand})
     if kind in STARTING and track.began_at is None:
         track = dataclasses.replace(track, began_at=outcome.at)
-    if kind in _MOVES:
+    if kind in MOVES:
         # A server that we shelved and offload is moved once.
         second = kind is Kind.OFFLOAD and Kind.SHELVE in track.errands
         track = dataclasses.replace(
             track,
-            move=_MOVES[kind],
+            move=MOVES[kind],
             attempts=track.attempts + (not second),
         )
     if kind in RECORDED:

@@ -30,49 +30,51 @@ Phase = standing.Phase
 def settle(case: cases.Case, stand: standing.Standing) -> standing.Standing:
     """Return where a server stands, with what is still owed to it."""
     view = case.view
-    if (
-        stand.phase not in standing.FINAL
-        or stand.phase is Phase.GONE
-        or not case.resumed
-        or view is None
-        or view.vm_state != 'active'
-    ):
+    if stand.phase not in standing.FINAL or not case.resumed or view is None:
         return stand
-    if case.policy.abandon:
-        return dataclasses.replace(
-            stand,
-            phase=Phase.FAILED,
-            reason=f'it was SUSPENDED and is running on {view.host} now: '
-            'drain again with --suspended resume to have it suspended; '
-            f'{stand.reason or case.policy.abandon}',
-        )
+    running = view.vm_state == 'active'
+    if case.policy.abandon and stand.phase is Phase.FAILED:
+        return _abandoned(stand) if running or stand.pending else stand
+    under_way = stand.record is not None and stand.record.in_flight
+    if under_way or not running or stand.phase is Phase.GONE:
+        return stand
     due = dataclasses.replace(
-        stand,
-        phase=Phase.MOVING,
-        reason='',
-        ask=memory.Kind.SUSPEND,
+        stand, phase=Phase.MOVING, reason='', ask=memory.Kind.SUSPEND
     )
-    if view.task_state and case.track.errand(memory.Kind.SUSPEND) == (
-        memory.NO_ERRAND
-    ):
-        # Its owner is at it: then it is to be seen what comes of that.
-        return dataclasses.replace(due, ask=None, visit=True)
-    settled = errands.asked(case, view, memory.Kind.SUSPEND, due)
-    if settled.phase in standing.FINAL:
-        where = f'moved to {view.host}, but ' if _left(case, stand) else ''
-        return dataclasses.replace(
-            settled,
-            phase=Phase.FAILED,
-            reason=f'{where}it was SUSPENDED and could not be suspended '
-            f'again (openstack server suspend {case.server_id}): '
-            f'{settled.reason}',
-            destination=stand.destination,
-            record=stand.record,
+    errand = case.track.errand(memory.Kind.SUSPEND)
+    if view.task_state == 'suspending' and errand.asked_at is not None:
+        settled = errands.pending(
+            case, memory.Kind.SUSPEND, view, errand.asked_at
         )
+    elif view.task_state:
+        # Somebody is at it: then it is to be seen what comes of that.
+        settled = dataclasses.replace(due, ask=None, visit=True)
+    else:
+        settled = errands.asked(case, view, memory.Kind.SUSPEND, due)
+    if settled.phase in standing.FINAL:
+        return _failed(case, stand, settled.reason)
     return dataclasses.replace(
         settled, destination=stand.destination, record=stand.record
     )
 
 
-def _left(case: cases.Case, stand: standing.Standing) -> bool:
-    return stand.destination not in (None, case.seen.host)
+def _abandoned(stand: standing.Standing) -> standing.Standing:
+    return dataclasses.replace(
+        stand,
+        reason='it was SUSPENDED and was resumed to be moved: drain again '
+        f'with --suspended resume to have it suspended; {stand.reason}',
+    )
+
+
+def _failed(
+    case: cases.Case, stand: standing.Standing, why: str
+) -> standing.Standing:
+    view = case.view
+    moved = view is not None and view.host != case.seen.host
+    where = f'moved to {view.host}, but ' if view and moved else ''
+    return dataclasses.replace(
+        stand,
+        phase=Phase.FAILED,
+        reason=f'{where}it was SUSPENDED and could not be suspended again '
+        f'(openstack server suspend {case.server_id}): {why}',
+    )

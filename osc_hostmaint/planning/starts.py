@@ -66,6 +66,8 @@ def choose(
         if stand.ask
         and stand.phase not in standing.FINAL
         and memory.tracks[server_id].not_before <= now
+        # What was resumed by us is not to be restarted.
+        and server_id not in memory.suspects
     }
     at_once = [
         server_id

@@ -254,7 +254,11 @@ def _timed(
 
 
 def _rested(track: memories.Track, view: model.Server) -> memories.Track:
-    resumed_by_us = track.resumed and view.vm_state in ('active', 'suspended')
+    resumed_by_us = (
+        track.resumed
+        and track.before.vm_state == 'suspended'
+        and view.vm_state in ('active', 'suspended')
+    )
     if resumed_by_us or memories.Kind.SHELVE in track.errands:
         # Our doing, not how it was.
         return track
