@@ -30,6 +30,16 @@ class Printable(columns.FormattableColumn[str]):
         return text.printable(self._value)
 
 
+class Name(Printable):
+    """A name, which may be long: short for people, whole for a machine."""
+
+    #: So wide it is shown, in columns.
+    WIDTH = 60
+
+    def human_readable(self) -> str:
+        return text.shorten(super().human_readable(), self.WIDTH)
+
+
 class Seconds(columns.FormattableColumn[float | None]):
     """A time that something took; empty where it never began."""
 

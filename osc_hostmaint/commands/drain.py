@@ -13,18 +13,28 @@
 """``openstack host maintenance drain``."""
 
 import argparse
+import collections.abc
+import contextlib
+import errno
+import io
 import logging
+import os
 import sys
 import typing as ty
 
 from osc_lib.command import command
 
+from osc_hostmaint import exceptions
+from osc_hostmaint import streams
+from osc_hostmaint import text
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import options
+from osc_hostmaint.commands import policy
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
+    from osc_hostmaint.diary import writer
     from osc_hostmaint.planning import decision
 
 LOG = logging.getLogger(__name__)
@@ -42,6 +52,11 @@ COLUMNS = (
     'Seconds',
 )
 
+#: Who, what and why: shown where there is no room for more.
+ESSENTIAL = ('Server ID', 'Name', 'Result', 'Reason')
+#: A narrower terminal has no room for all columns.
+WIDE = 132
+
 
 class DrainHostMaintenance(command.Lister):
     _description = _(
@@ -58,16 +73,7 @@ class DrainHostMaintenance(command.Lister):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_mark(parser)
-        parser.add_argument(
-            '--parallel',
-            metavar='<n>',
-            type=options.count,
-            help=_(
-                'At most so many moves in flight per host (default: as many '
-                'live migrations as Nova runs at once and one that waits, '
-                'and two cold migrations)'
-            ),
-        )
+        policy.add(parser)
         parser.add_argument(
             '--timeout',
             metavar='<duration>',
@@ -77,6 +83,22 @@ class DrainHostMaintenance(command.Lister):
                 'moves in flight go on in Nova (default: never)'
             ),
         )
+        parser.add_argument(
+            '--save-observations',
+            metavar='<file>',
+            help=_(
+                'Keep what is seen and done in this file, for a report of a '
+                'bug. It is appended to if it has such observations already'
+            ),
+        )
+        parser.add_argument(
+            '--save-names',
+            action='store_true',
+            help=_(
+                'Keep the names and addresses of servers in that file, too; '
+                'otherwise they are replaced'
+            ),
+        )
         options.add_hosts(parser)
         return parser
 
@@ -84,20 +106,20 @@ class DrainHostMaintenance(command.Lister):
         from osc_hostmaint import interrupt
         from osc_hostmaint import report
 
-        maintenance = client.maintenance(self.app)
-        stop = interrupt.Interrupt(sys.stderr.fileno())
-        with stop.watching():
-            result = maintenance.drain(
+        stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
+        with _diary(parsed_args) as diary, stop.watching():
+            result = client.maintenance(self.app).drain(
                 parsed_args.hosts,
                 reason=parsed_args.reason,
                 force=parsed_args.force,
-                parallel=parsed_args.parallel,
+                policy=policy.read(parsed_args),
                 timeout=parsed_args.timeout,
                 report=self._reporter(report),
                 interrupt=stop,
+                diary=diary,
             )
         for error in result.errors.values():
-            LOG.error('%s', error)
+            LOG.error('%s', text.printable(error))
         self._exit_code = int(result.exit_code)
         return COLUMNS, [_row(row) for row in result.rows]
 
@@ -105,20 +127,89 @@ class DrainHostMaintenance(command.Lister):
         # A mistyped -c is an error: found out after hours, it would cost
         # the table.
         self._generate_columns_and_selector(parsed_args, COLUMNS)
-        # A Lister returns 0 whatever it lists.
-        super().run(parsed_args)
+        try:
+            # A Lister returns 0 whatever it lists.
+            super().run(parsed_args)
+        finally:
+            with contextlib.suppress(OSError):
+                streams.settle(sys.stderr)
         return self._exit_code
 
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: collections.abc.Sequence[str],
+        data: collections.abc.Iterable[collections.abc.Sequence[ty.Any]],
+    ) -> int:
+        stdout = self.app.stdout
+        if stdout is None:
+            # Closed by the shell (``>&-``): nobody wants the table.
+            return 0
+        self._fit(parsed_args, stdout)
+        try:
+            super().produce_output(parsed_args, column_names, data)
+            streams.settle(stdout)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                streams.settle(stdout)
+            # Nobody looks at a terminal that is closed.
+            if error.errno != errno.EIO:
+                raise
+        return 0
+
+    def _fit(self, parsed_args: argparse.Namespace, stdout: ty.TextIO) -> None:
+        """Make sure that the table can be printed, and read."""
+        if isinstance(stdout, io.TextIOWrapper):
+            # A name that the locale can't show must not cost the table.
+            stdout.reconfigure(errors='backslashreplace')
+        chosen = parsed_args.columns or parsed_args.max_width > 0
+        if parsed_args.formatter != 'table' or chosen or not stdout.isatty():
+            return
+        # 0: a terminal that does not know.
+        if 0 < os.get_terminal_size(stdout.fileno()).columns < WIDE:
+            parsed_args.columns = list(ESSENTIAL)
+            LOG.warning(
+                _(
+                    'The terminal is too narrow for all columns: make it %d '
+                    'wide, or use -f json or -c <column>.'
+                ),
+                WIDE,
+            )
+
     def _reporter(self, report: ty.Any) -> ty.Any:
-        if self.app.options.verbose_level == 0:
+        if self.app.options.verbose_level == 0 or sys.stderr is None:
             return report.Silence()
         return report.Progress(sys.stderr)
+
+
+def _diary(
+    parsed_args: argparse.Namespace,
+) -> 'contextlib.AbstractContextManager[writer.Diary | None]':
+    """Return what keeps the observations, if they are to be kept.
+
+    :raises HostMaintenanceError: they can't be.
+    """
+    path = parsed_args.save_observations
+    if path is not None:
+        # cattrs takes a while to import.
+        from osc_hostmaint.diary import writer
+
+        return writer.Diary(
+            path,
+            names=parsed_args.save_names,
+            warn=lambda words: LOG.warning('%s', words),
+        )
+    if parsed_args.save_names:
+        raise exceptions.HostMaintenanceError(
+            _('--save-names needs --save-observations <file>.')
+        )
+    return contextlib.nullcontext()
 
 
 def _row(row: 'decision.Row') -> tuple[ty.Any, ...]:
     return (
         row.server_id,
-        columns.Printable(row.name),
+        columns.Name(row.name),
         row.host,
         row.status,
         row.move,

@@ -19,6 +19,7 @@ import logging
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import text
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
@@ -36,7 +37,7 @@ def _for_each(
         try:
             do(host)
         except exceptions.HostMaintenanceError as error:
-            LOG.error('%s', error)
+            LOG.error('%s', text.printable(str(error)))
             code = exceptions.ExitCode.FAILED
     return code
 

@@ -18,7 +18,8 @@ import re
 from osc_hostmaint.i18n import _
 
 _SECONDS = {'': 1, 's': 1, 'm': 60, 'h': 3600}
-_DURATION = re.compile(r'(?P<number>\d+)(?P<unit>[smh]?)')
+_NUMBER = re.compile('[0-9]{1,9}')
+_DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smh]?)')
 
 _HOST = _(
     'Host of a compute service, by its exact name (see openstack compute '
@@ -45,9 +46,23 @@ def count(text: str) -> int:
 
     :raises argparse.ArgumentTypeError: it is not.
     """
-    if not text.isdecimal() or int(text) < 1:
+    return _number(text, 1)
+
+
+def number(text: str) -> int:
+    """Return a number, which may be none.
+
+    :raises argparse.ArgumentTypeError: it is not.
+    """
+    return _number(text, 0)
+
+
+def _number(text: str, least: int) -> int:
+    # Unlike isdecimal() this is true of 0 to 9 only.
+    if not _NUMBER.fullmatch(text) or int(text) < least:
         raise argparse.ArgumentTypeError(
-            _('%r is not a number of at least 1') % text
+            _('%(text)r is not a number of at least %(least)d')
+            % {'text': text, 'least': least}
         )
     return int(text)
 

@@ -28,10 +28,16 @@ MAX_LINES = 400
 #: Imported only when a command does its work.
 HEAVY = (
     'osc_hostmaint.api',
+    'osc_hostmaint.diary',
     'osc_hostmaint.engine',
     'osc_hostmaint.nova',
     'osc_hostmaint.planning',
 )
+#: Which package may import what of ours, beside itself.
+PARTNERS = {
+    'diary': ('exceptions', 'i18n', 'model', 'planning', 'text'),
+    'planning': ('mark', 'model'),
+}
 
 #: Prints what importing our part of the start adds to what is there anyway.
 START = """
@@ -89,20 +95,16 @@ class TestImports(unittest.TestCase):
 
         self.assertEqual({}, {m: n for m, n in wrong.items() if n})
 
-    def test_planning_is_pure(self):
-        self.assert_none(
-            'planning',
-            imported,
-            lambda name: (
-                within(name, 'osc_hostmaint')
-                and not within(
-                    name,
-                    'osc_hostmaint.model',
-                    'osc_hostmaint.mark',
-                    'osc_hostmaint.planning',
-                )
-            ),
-        )
+    def test_packages_know_their_partners_only(self):
+        for package, partners in PARTNERS.items():
+            known = [f'osc_hostmaint.{p}' for p in (package, *partners)]
+            self.assert_none(
+                package,
+                imported,
+                lambda name, known=known: (
+                    within(name, 'osc_hostmaint') and not within(name, *known)
+                ),
+            )
 
     def test_planning_knows_no_clock_and_no_cloud(self):
         self.assert_none(
@@ -141,6 +143,25 @@ class TestImports(unittest.TestCase):
         }
 
         self.assertEqual({'api.py': ['openstack.connection']}, found)
+
+    def test_only_the_diary_needs_cattrs(self):
+        """And that is imported only where observations are kept."""
+        found = {
+            module
+            for module, tree in trees().items()
+            if any(within(name, 'cattrs', 'attr') for name in imported(tree))
+        }
+        users = {
+            module
+            for module, tree in trees().items()
+            if not module.startswith('diary/')
+            and any(
+                within(name, 'osc_hostmaint.diary') for name in imported(tree)
+            )
+        }
+
+        self.assertEqual({'diary/notes.py'}, found)
+        self.assertEqual({'commands/drain.py', 'replay.py'}, users)
 
     def test_commands_load_the_rest_late(self):
         self.assert_none(

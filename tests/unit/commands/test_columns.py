@@ -29,6 +29,22 @@ class TestPrintable(unittest.TestCase):
         self.assertEqual('a\x1b[31m\n\u202eb', value.machine_readable())
 
 
+class TestName(unittest.TestCase):
+    def test_people(self):
+        self.assertEqual('web', columns.Name('web').human_readable())
+        self.assertEqual(
+            'x' * 59 + '…', columns.Name('x' * 255).human_readable()
+        )
+        self.assertEqual(
+            r'\x1b' * 14 + r'\x1…', columns.Name('\x1b' * 99).human_readable()
+        )
+
+    def test_machines(self):
+        name = '\x1b' * 255
+
+        self.assertEqual(name, columns.Name(name).machine_readable())
+
+
 class TestSeconds(unittest.TestCase):
     def test_people(self):
         self.assertEqual('4.3', columns.Seconds(4.26).human_readable())

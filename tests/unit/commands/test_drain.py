@@ -12,8 +12,12 @@
 
 """``openstack host maintenance drain``."""
 
+import errno
 import json
+import os
+import pathlib
 import signal
+import tempfile
 from unittest import mock
 
 import ddt
@@ -21,6 +25,7 @@ import ddt
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import drain
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from tests.unit import builders
 from tests.unit.commands import shell
@@ -56,22 +61,23 @@ class TestDrain(shell.CommandTestCase):
             {
                 'reason': None,
                 'force': False,
-                'parallel': None,
+                'policy': policies.Policy(),
                 'timeout': None,
+                'diary': None,
             },
             options,
         )
 
     def test_options(self):
         self.run_command(
-            '--reason kernel --force --parallel 3 --timeout 15m cmp01 cmp02'
+            '--reason kernel --force --to cmp09 --timeout 15m cmp01 cmp02'
         )
 
         self.assertEqual((['cmp01', 'cmp02'],), self.asked().args)
         options = self.asked().kwargs
         self.assertEqual('kernel', options['reason'])
         self.assertTrue(options['force'])
-        self.assertEqual(3, options['parallel'])
+        self.assertEqual('cmp09', options['policy'].to)
         self.assertEqual(900, options['timeout'])
 
     @ddt.data(*exceptions.ExitCode)
@@ -158,6 +164,26 @@ class TestDrain(shell.CommandTestCase):
         self.assertEqual(['disabled by somebody else', 'down'], done.errors)
         self.assertIn('vm1', done.stdout)
 
+    def test_errors_are_harmless_for_a_terminal(self):
+        self.maintenance.drain.return_value = result(
+            errors={'cmp01': f'Nova says {HOSTILE}'},
+            code=exceptions.ExitCode.FAILED,
+        )
+        done = self.run_command('cmp01')
+
+        self.assertEqual([r'Nova says \x1b[2Jvm\n\u202e[red]'], done.errors)
+
+    def test_long_names_are_short_for_people_only(self):
+        long = 'データ' * 85
+        self.maintenance.drain.return_value = result(builders.row(name=long))
+        table = self.run_command('cmp01').stdout
+        self.made.reset_mock()
+        rows = json.loads(self.run_command('-f json cmp01').stdout)
+
+        self.assertIn('デー…', table)
+        self.assertNotIn(long, table)
+        self.assertEqual(long, rows[0]['Name'])
+
     def test_nothing_could_begin(self):
         """OSC shows it in one line, and ends with 1."""
         self.maintenance.drain.side_effect = exceptions.UnknownHost('cmp99')
@@ -180,16 +206,107 @@ class TestDrain(shell.CommandTestCase):
 
     def test_usage(self):
         self.assert_usage('', '<host>')
-        self.assert_usage('--parallel 0 cmp01', 'at least 1')
         self.assert_usage('--timeout soon cmp01', '15m')
 
     def test_help_tells_the_exit_codes(self):
         for words in (
             *('0 if every host is drained', '1 if', '3 if servers are left'),
             *('4 if --timeout', '130 if it was interrupted'),
-            *('--parallel <n>', '--timeout <duration>'),
+            *('--parallel <n>', '--timeout <duration>', '--save-names'),
         ):
             self.assertIn(words, self.help())
+
+
+class TestObservations(shell.CommandTestCase):
+    command = commands.DrainHostMaintenance
+
+    def setUp(self):
+        super().setUp()
+        self.maintenance.drain.side_effect = self.work
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(self.folder, 'seen.jsonl')
+        self.diary = None
+
+    def work(self, *_args, diary, **_kwargs):
+        """Let a decision be kept."""
+        self.diary = diary
+        if diary:
+            diary.decided(
+                builders.observation([builders.server()]),
+                policies.Policy(),
+                1000.0,
+                builders.decision([builders.row()]),
+            )
+        return result(builders.row())
+
+    def run_saving(self, *arguments):
+        """Drain, and keep what is seen."""
+        return self.run_command(
+            ['--save-observations', str(self.path), *arguments, 'cmp01']
+        )
+
+    def test_are_not_kept_unless_asked_for(self):
+        self.run_command('cmp01')
+
+        self.assertIsNone(self.diary)
+        self.assertEqual([], list(pathlib.Path(self.folder).iterdir()))
+
+    def test_are_kept_without_names(self):
+        done = self.run_saving()
+        text = self.path.read_text()
+
+        self.assertEqual(0, done.code)
+        self.assertEqual(2, text.count('\n'))
+        self.assertIn('"decided"', text)
+        self.assertNotIn('name of vm1', text)
+        self.assertNotIn('10.0.0.5', text)
+
+    def test_are_kept_with_names(self):
+        self.run_saving('--save-names')
+
+        self.assertIn('name of vm1', self.path.read_text())
+        self.assertIn('10.0.0.5', self.path.read_text())
+
+    def test_the_file_is_closed(self):
+        """Also after an error: another drain may write it then."""
+        self.maintenance.drain.side_effect = exceptions.Refused('no')
+        for _time in range(2):
+            with self.assertRaises(exceptions.Refused):
+                self.run_saving()
+            self.made.reset_mock()
+
+    def test_a_file_that_can_not_be(self):
+        self.path.write_text('clouds:')
+        with self.assertRaisesRegex(
+            exceptions.HostMaintenanceError, 'holds something else'
+        ):
+            self.run_saving()
+
+        self.maintenance.drain.assert_not_called()
+        self.made.assert_not_called()
+
+    def test_names_alone(self):
+        with self.assertRaisesRegex(
+            exceptions.HostMaintenanceError, '--save-observations <file>'
+        ):
+            self.run_command('--save-names cmp01')
+
+        self.maintenance.drain.assert_not_called()
+
+    def test_a_full_disk_is_told_and_ends_nothing(self):
+        def work(*args, diary, **kwargs):
+            full = OSError(errno.ENOSPC, 'No space left on device')
+            with mock.patch.object(os, 'write', side_effect=full):
+                return self.work(*args, diary=diary, **kwargs)
+
+        self.maintenance.drain.side_effect = work
+        with mock.patch.object(commands.LOG, 'warning') as warning:
+            done = self.run_saving()
+
+        self.assertEqual(0, done.code)
+        self.assertIn('vm1', done.stdout)
+        (call,) = warning.call_args_list
+        self.assertIn('No space left on device', call.args[1])
 
 
 class TestProgress(shell.CommandTestCase):

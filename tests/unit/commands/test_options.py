@@ -36,7 +36,7 @@ class TestDuration(unittest.TestCase):
 
     @ddt.data(
         *('', '0', '0h', '-1', '1.5h', '2d', '2 h', 'h', '1h30m', '15M'),
-        *('15 m', '15m ', 'soon', '٣x'),
+        *('15 m', '15m ', 'soon', '٣m', f'{10**9}s'),
     )
     def test_refused(self, text):
         with self.assertRaisesRegex(
@@ -52,9 +52,24 @@ class TestCount(unittest.TestCase):
     def test_accepted(self, text, number):
         self.assertEqual(number, options.count(text))
 
-    @ddt.data('', '0', '-1', '1.5', 'two', '²', '1e3')
+    @ddt.data('', '0', '-1', '1.5', 'two', '²', '٣', '1e3', '1' * 5000)
     def test_refused(self, text):
         with self.assertRaisesRegex(
             argparse.ArgumentTypeError, 'not a number of at least 1'
         ):
             options.count(text)
+
+
+@ddt.ddt
+class TestNumber(unittest.TestCase):
+    @ddt.data(('0', 0), ('1', 1), ('12', 12))
+    @ddt.unpack
+    def test_accepted(self, text, number):
+        self.assertEqual(number, options.number(text))
+
+    @ddt.data('', '-1', '1.5', 'two', '²', '٣', '1e3', '1' * 5000)
+    def test_refused(self, text):
+        with self.assertRaisesRegex(
+            argparse.ArgumentTypeError, 'not a number of at least 0'
+        ):
+            options.number(text)

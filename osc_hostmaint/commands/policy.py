@@ -1,0 +1,178 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import argparse
+import collections.abc
+import typing as ty
+
+from osc_hostmaint.commands import options
+from osc_hostmaint.i18n import _
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint.planning import policy as policies
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Let it be said what is to be done with which server."""
+    _add_states(parser)
+    _add_moves(parser)
+    _add_stalls(parser)
+
+
+def _add_states(parser: argparse.ArgumentParser) -> None:
+    from osc_hostmaint.planning import policy as policies
+
+    default = policies.Policy()
+    _add_choice(
+        parser,
+        '--running',
+        default.running,
+        _(
+            'ACTIVE and PAUSED servers: live-migrate them; or cold-migrate '
+            'those that Nova refuses to live-migrate, or that failed to, '
+            'which restarts them; or cold-migrate all; or leave them'
+        ),
+    )
+    _add_choice(
+        parser,
+        '--stopped',
+        default.stopped,
+        _('SHUTOFF servers: cold-migrate them; or leave them'),
+    )
+    _add_choice(
+        parser,
+        '--suspended',
+        default.suspended,
+        _(
+            'SUSPENDED servers, which can be neither live- nor '
+            'cold-migrated: leave them; or resume, live-migrate and suspend '
+            'them again; or shelve and offload them'
+        ),
+    )
+    _add_choice(
+        parser,
+        '--shelved',
+        default.shelved,
+        _(
+            'SHELVED servers that still lie on the host: offload them; or '
+            'leave them'
+        ),
+    )
+    _add_choice(
+        parser,
+        '--resized',
+        default.resized,
+        _(
+            'Servers that wait for their owner to confirm a resize, and '
+            'still hold something on the host: leave them; or confirm the '
+            'resize, which can not be reverted then'
+        ),
+    )
+
+
+def _add_moves(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--to',
+        metavar='<host>',
+        default='',
+        help=_(
+            'Move servers to this host only, each as far as the scheduler '
+            'agrees (default: the scheduler picks a host for each)'
+        ),
+    )
+    parser.add_argument(
+        '--parallel',
+        metavar='<n>',
+        type=options.count,
+        help=_(
+            'At most so many moves in flight per host (default: as many '
+            'live migrations as Nova runs at once and one that waits, '
+            'and two cold migrations)'
+        ),
+    )
+    parser.add_argument(
+        '--retries',
+        metavar='<n>',
+        type=options.number,
+        default=2,
+        help=_(
+            'Further attempts for a move that failed, or that Nova refused '
+            '(default: %(default)s)'
+        ),
+    )
+
+
+def _add_stalls(parser: argparse.ArgumentParser) -> None:
+    from osc_hostmaint.planning import policy as policies
+
+    _add_choice(
+        parser,
+        '--on-stall',
+        policies.Policy().on_stall,
+        _(
+            'A live migration that stalls: wait for it; or have Nova '
+            'complete it, which stops the server for as long as the rest '
+            'takes; or abort it'
+        ),
+    )
+    parser.add_argument(
+        '--stall-after',
+        metavar='<duration>',
+        type=options.duration,
+        default='10m',
+        help=_(
+            'A live migration stalls when the memory it has still to copy '
+            'has not become less for this time (default: %(default)s)'
+        ),
+    )
+    parser.add_argument(
+        '--server-timeout',
+        metavar='<duration>',
+        type=options.duration,
+        help=_(
+            'Give up a move that takes longer than this: it is aborted '
+            'where Nova can (default: never)'
+        ),
+    )
+
+
+def _add_choice(
+    parser: argparse.ArgumentParser, option: str, default: ty.Any, words: str
+) -> None:
+    """Add an option with the values of an enumeration."""
+    values: collections.abc.Iterable[str] = [v.value for v in type(default)]
+    parser.add_argument(
+        option,
+        choices=values,
+        default=default.value,
+        help=_('%(words)s (default: %(default)s)')
+        % {'words': words, 'default': default.value},
+    )
+
+
+def read(parsed_args: argparse.Namespace) -> 'policies.Policy':
+    """Return how to drain."""
+    from osc_hostmaint.planning import policy as policies
+
+    return policies.Policy(
+        running=policies.Running(parsed_args.running),
+        stopped=policies.Stopped(parsed_args.stopped),
+        suspended=policies.Suspended(parsed_args.suspended),
+        shelved=policies.Shelved(parsed_args.shelved),
+        resized=policies.Resized(parsed_args.resized),
+        to=parsed_args.to,
+        parallel=parsed_args.parallel,
+        retries=parsed_args.retries,
+        on_stall=policies.OnStall(parsed_args.on_stall),
+        stall_after=parsed_args.stall_after,
+        server_timeout=parsed_args.server_timeout,
+    )

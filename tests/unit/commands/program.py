@@ -1,0 +1,111 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The whole ``openstack`` program, with a drain that only pretends.
+
+Run as ``python -m tests.unit.commands.program <work> <done> <arguments>``:
+``work`` is what the drain does, ``done`` a file that it makes at its end.
+"""
+
+import pathlib
+import sys
+import time
+import typing as ty
+
+from openstackclient import shell
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.commands import client
+from osc_hostmaint.commands import drain as commands
+from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+
+#: Text that a tenant can put into a name, and that Nova may repeat.
+HOSTILE = (
+    '\x1b[2J\x1b]0;owned\x07',
+    '[bold red]x[/] [/]',
+    'gpj.\u202eexe',
+    'two\nlines\r',
+    'x' * 255,
+    'データベース' * 40,
+    "=cmd|' /C calc'!A0",
+    '🚀' * 100,
+)
+#: Longer than this no test waits.
+LIMIT = 30.0
+
+
+class Maintenance:
+    """Drains nothing, but tells of it and has a result."""
+
+    def __init__(self, work: str, done: str):
+        self._work = getattr(self, f'_{work}')
+        self._done = pathlib.Path(done)
+
+    def drain(
+        self,
+        _hosts: list[str],
+        *,
+        report: ports.Reporter,
+        interrupt: ports.Interrupt,
+        **_others: ty.Any,
+    ) -> drain.DrainResult:
+        rows = tuple(
+            builders.row(
+                f'7d1c5b5e-0000-4000-8000-{number:012}',
+                name=name,
+                phase=standing.Phase.FAILED,
+                reason=f'No valid host was found for {name}',
+            )
+            for number, name in enumerate(HOSTILE)
+        )
+        self._work(report, interrupt)
+        report.ended('cmp01', builders.decision(rows, done=True))
+        self._done.touch()
+        code = exceptions.ExitCode.LEFT
+        if interrupt.requested:
+            code = exceptions.ExitCode.INTERRUPTED
+        return drain.DrainResult(rows, {'cmp02': 'in trouble'}, code)
+
+    def _talk(
+        self, report: ports.Reporter, interrupt: ports.Interrupt
+    ) -> None:
+        """Say more than a pipe holds, and go on for a while."""
+        for _number in range(2000):
+            report.trouble('cmp01', 'x' * 100)
+
+    def _wait(
+        self, report: ports.Reporter, interrupt: ports.Interrupt
+    ) -> None:
+        """Wait to be interrupted, and for what is in flight then."""
+        report.trouble('cmp01', 'ready')
+        deadline = time.monotonic() + LIMIT
+        while not interrupt.requested and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for _number in range(10):
+            report.trouble('cmp01', 'a move in flight')
+            time.sleep(0.02)
+
+
+def main() -> int:
+    work, done, *arguments = sys.argv[1:]
+    commands.DrainHostMaintenance.auth_required = False
+    client.maintenance = lambda _app: Maintenance(work, done)
+    return shell.OpenStackShell().run(
+        ['host', 'maintenance', 'drain', *arguments]
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

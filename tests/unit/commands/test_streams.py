@@ -1,0 +1,279 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import typing as ty
+import unittest
+
+import ddt
+
+from osc_hostmaint import text
+from osc_hostmaint.commands import drain as commands
+from tests.unit.commands import program
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: As a shell says that SIGPIPE ended a program.
+SIGPIPE = 141
+#: What Python and OSC say when they are surprised.
+SURPRISES = ('Traceback', 'Exception ignored', 'BrokenPipe', 'Errno 32')
+
+
+class ProgramTestCase(unittest.TestCase):
+    """A test of the whole program, and how it treats who listens."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.done = pathlib.Path(folder, 'done')
+
+    def start(
+        self,
+        work: str,
+        *arguments: str,
+        ignored: ty.Container[int] = (),
+        terminal: int | None = None,
+        **streams: ty.Any,
+    ) -> 'subprocess.Popen[bytes]':
+        """Start a drain.
+
+        :param terminal: becomes the one that the program is controlled by.
+        """
+
+        def prepare() -> None:
+            for number in SIGNALS:
+                handler = signal.SIG_DFL
+                if number in ignored:
+                    handler = signal.SIG_IGN
+                signal.signal(number, handler)
+            if terminal is not None:
+                fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+        process = subprocess.Popen(
+            [
+                *(sys.executable, '-m', program.__name__),
+                *(work, str(self.done), *arguments, 'cmp01'),
+            ],
+            env={**os.environ, 'PYTHONWARNINGS': 'ignore', 'LC_ALL': 'C.utf8'},
+            stdin=subprocess.DEVNULL,
+            start_new_session=terminal is not None,
+            preexec_fn=prepare,
+            **streams,
+        )
+        self.addCleanup(self._reap, process)
+        return process
+
+    @staticmethod
+    def _reap(process: 'subprocess.Popen[bytes]') -> None:
+        with process:
+            process.kill()
+
+    def wait(self, process: 'subprocess.Popen[bytes]') -> int:
+        """Return the exit code of a drain that went on to its end."""
+        code = process.wait(timeout=2 * program.LIMIT)
+        self.assertTrue(self.done.exists(), 'the drain itself broke off')
+        return code
+
+    def assert_no_surprise(self, told: str) -> None:
+        """Fail if Python or OSC complain."""
+        for words in SURPRISES:
+            self.assertNotIn(words, told)
+
+
+class TestBrokenPipes(ProgramTestCase):
+    def test_nothing_is_broken(self):
+        process = self.start(
+            *('talk', '-f', 'json'),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = process.communicate(timeout=program.LIMIT)
+
+        self.assertEqual(3, self.wait(process))
+        self.assertEqual(
+            list(program.HOSTILE), [row['Name'] for row in json.loads(out)]
+        )
+        self.assertIn(b'cmp01: not drained (8 failed)\n', err)
+
+    def test_both_into_head(self):
+        """``2>&1 | head -1``."""
+        process = self.start(
+            'talk', stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        first = process.stdout.readline()
+        process.stdout.close()
+
+        self.assertTrue(first.startswith(b'cmp01: xxx'), first)
+        self.assertEqual(SIGPIPE, self.wait(process))
+
+    def test_stdout_nobody_reads(self):
+        process = self.start(
+            'talk', stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        process.stdout.close()
+        err = process.stderr.read().decode()
+
+        self.assertEqual(SIGPIPE, self.wait(process))
+        self.assertIn('not drained (8 failed)', err)
+        self.assert_no_surprise(err)
+
+    def test_stderr_nobody_reads(self):
+        """The table is there, and the exit code is the drain's."""
+        process = self.start(
+            *('talk', '-f', 'json'),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        process.stderr.close()
+        out = process.stdout.read()
+
+        self.assertEqual(3, self.wait(process))
+        self.assertEqual(len(program.HOSTILE), len(json.loads(out)))
+
+    def test_a_full_disk(self):
+        with open('/dev/full', 'wb') as full:
+            process = self.start('talk', stdout=full, stderr=subprocess.PIPE)
+        err = process.stderr.read().decode()
+
+        self.assertEqual(1, self.wait(process))
+        self.assertIn('No space left on device\n', err)
+        self.assert_no_surprise(err)
+
+    def test_streams_that_were_never_open(self):
+        """``>&- 2>&-``."""
+        for closed in (1, 2):
+            shell = f'exec "$@" {closed}>&-'
+            self.done.unlink(missing_ok=True)
+            done = subprocess.run(
+                [
+                    *('sh', '-c', shell, 'sh', sys.executable, '-m'),
+                    *(program.__name__, 'talk', str(self.done), 'cmp01'),
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertEqual(3, done.returncode, done.stderr)
+            self.assertTrue(self.done.exists())
+            self.assert_no_surprise(done.stderr)
+            told = done.stdout if closed == 2 else done.stderr
+            self.assertIn('failed', told)
+
+
+@ddt.ddt
+class TestTerminal(ProgramTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ours, self.theirs = os.openpty()
+        self.addCleanup(self.close)
+
+    def close(self) -> None:
+        """Close the terminal."""
+        for name in ('ours', 'theirs'):
+            if (fd := getattr(self, name)) is not None:
+                os.close(fd)
+                setattr(self, name, None)
+
+    def start_here(self, *arguments: str, columns: int = 80, **kwargs):
+        """Start a drain on the terminal."""
+        size = struct.pack('HHHH', 50, columns, 0, 0)
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, size)
+        process = self.start(
+            *arguments,
+            stdout=self.theirs,
+            stderr=self.theirs,
+            terminal=self.theirs,
+            **kwargs,
+        )
+        os.close(self.theirs)
+        self.theirs = None
+        return process
+
+    def shown(self) -> str:
+        """Return all that is shown until the program ends."""
+        told = b''
+        # EIO: nobody has the other end open any more.
+        with contextlib.suppress(OSError):
+            while part := os.read(self.ours, 4096):
+                told += part
+        return told.decode().replace('\r\n', '\n')
+
+    def read_until(self, words: bytes) -> None:
+        """Read what is shown, up to some words."""
+        told = b''
+        while words not in told:
+            told += os.read(self.ours, 4096)
+
+    @ddt.data(80, commands.WIDE)
+    def test_hostile_names_and_reasons(self, columns):
+        process = self.start_here('wait', columns=columns)
+        self.read_until(b'ready')
+        process.send_signal(signal.SIGINT)
+        shown = self.shown()
+
+        self.assertEqual(130, self.wait(process))
+        self.assertTrue(shown.replace('\n', '').isprintable(), shown)
+        table = [
+            line for line in shown.splitlines() if line.startswith(('+', '|'))
+        ]
+        self.assertLess(len(program.HOSTILE), len(table))
+        for line in table:
+            # Nothing is left of it: the line is not cut.
+            self.assertEqual(line, text.shorten(line, columns))
+        together = ''.join(table)
+        for words in ('[bold', 'x1b[2J', 'u202e', 'データ', '=cmd|'):
+            self.assertIn(words, together)
+
+    @ddt.data(
+        # the width, what is typed, the columns
+        (80, (), commands.ESSENTIAL),
+        (80, ('-c', 'Name', '-c', 'Attempts'), ('Name', 'Attempts')),
+        (commands.WIDE, (), commands.COLUMNS),
+    )
+    @ddt.unpack
+    def test_columns(self, columns, arguments, expected):
+        process = self.start_here('talk', *arguments, columns=columns)
+        shown = self.shown()
+        self.wait(process)
+
+        header = next(li for li in shown.splitlines() if li.startswith('|'))
+        names = [name.strip() for name in header.strip('|').split('|')]
+        self.assertEqual(list(expected), names)
+        self.assertEqual(expected == commands.ESSENTIAL, 'too narrow' in shown)
+
+    def test_is_closed(self):
+        """Like one Ctrl-C: what is in flight is awaited."""
+        process = self.start_here('wait')
+        self.read_until(b'ready')
+        self.close()
+
+        self.assertEqual(130, self.wait(process))
+
+    def test_is_closed_under_nohup(self):
+        """The drain goes on; it is told to stop by other means."""
+        process = self.start_here('wait', ignored=[signal.SIGHUP])
+        self.read_until(b'ready')
+        self.close()
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+
+        self.assertEqual(130, self.wait(process))

@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import json
+import unittest
+
+import ddt
+
+from osc_hostmaint.diary import notes
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+
+ACTION = memories.Action(
+    memories.Kind.ABORT, 'vm1', host='cmp02', record_id=7, why='stalled'
+)
+NOTES = (
+    notes.Began(1, '1.2.3', '2026-11-21T08:00:00+00:00', names=False),
+    notes.Decided(
+        host='cmp01',
+        now=12.5,
+        seen={'servers_at': 12.0},
+        whole=False,
+        policy=policies.Policy(running=policies.Running.COLD, parallel=3),
+        actions=(ACTION,),
+        stands={
+            'vm1': (standing.Phase.MOVING, 'stalled'),
+            'vm2': None,
+        },
+        done=True,
+    ),
+    notes.Decided('cmp01', 0.0, {}, False, None, (), {}, False),
+    *(
+        notes.Acted(
+            'cmp01',
+            ACTION,
+            memories.Outcome(answer, 12.6, 'No', final=True),
+            7,
+        )
+        for answer in memories.Answer
+    ),
+)
+
+
+@ddt.ddt
+class TestNotes(unittest.TestCase):
+    @ddt.data(*NOTES)
+    def test_are_found_again(self, note):
+        line = json.dumps(notes.unstructure(note))
+
+        self.assertEqual(note, notes.structure(json.loads(line)))
+
+    @ddt.data(
+        None,
+        7,
+        [],
+        {},
+        {'dreamt': {}},
+        {'began': None},
+        {'began': {'format': 1}},
+        {'began': {'format': 'x', 'version': '', 'at': '', 'names': False}},
+        {'acted': {}, 'decided': {}},
+        {'acted': {'host': 'cmp01', 'action': {'kind': 'dream'}}},
+    )
+    def test_what_is_none_is_told(self, tree):
+        with self.assertRaises(ValueError):
+            notes.structure(tree)
+
+    def test_where_servers_stand(self):
+        decision = builders.decision(
+            [builders.row(), builders.row('vm2', reason='x')]
+        )
+
+        self.assertEqual(
+            {
+                'vm1': (standing.Phase.MOVED, ''),
+                'vm2': (standing.Phase.MOVED, 'x'),
+            },
+            notes.stands_of(decision),
+        )
