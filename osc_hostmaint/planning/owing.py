@@ -33,10 +33,12 @@ def settle(case: cases.Case, stand: standing.Standing) -> standing.Standing:
     if stand.phase not in standing.FINAL or not case.resumed or view is None:
         return stand
     running = view.vm_state == 'active'
-    if case.policy.abandon and stand.phase is Phase.FAILED:
+    if stand.phase is Phase.GONE:
+        return stand
+    if case.policy.abandon:
         return _abandoned(stand) if running or stand.pending else stand
     under_way = stand.record is not None and stand.record.in_flight
-    if under_way or not running or stand.phase is Phase.GONE:
+    if under_way or not running:
         return stand
     due = dataclasses.replace(
         stand, phase=Phase.MOVING, reason='', ask=memory.Kind.SUSPEND
@@ -61,6 +63,7 @@ def settle(case: cases.Case, stand: standing.Standing) -> standing.Standing:
 def _abandoned(stand: standing.Standing) -> standing.Standing:
     return dataclasses.replace(
         stand,
+        phase=Phase.FAILED,
         reason='it was SUSPENDED and was resumed to be moved: drain again '
         f'with --suspended resume to have it suspended; {stand.reason}',
     )
