@@ -17,6 +17,7 @@ The host that is drained is ``cmp01``; it has been in maintenance since
 """
 
 import collections.abc
+import dataclasses
 import datetime
 import typing as ty
 
@@ -155,6 +156,16 @@ def track(
 ) -> memories.Track:
     """Return what is remembered of a server: nothing but how it was."""
     return memories.Track(before=before or server(), **kwargs)
+
+
+def remember(
+    track: memories.Track, kind: memories.Kind, errand: memories.Errand
+) -> memories.Track:
+    """Return the track with what came of asking for one kind of thing."""
+    changes: dict[str, ty.Any] = {'errands': {**track.errands, kind: errand}}
+    if kind in memories.RECORDED:
+        changes['latest'] = kind
+    return dataclasses.replace(track, **changes)
 
 
 def memory(*tracks: memories.Track, **kwargs: ty.Any) -> memories.Memory:

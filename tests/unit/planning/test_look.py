@@ -19,11 +19,14 @@ import ddt
 
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import look
+from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from tests.unit import builders
+from tests.unit.planning import base
 
 NOW = builders.NOW
+Kind = memories.Kind
 Phase = standing.Phase
 
 
@@ -51,9 +54,10 @@ class TestClosing(unittest.TestCase):
         {'settled_from': NOW + 1},
         # a move ended after the servers were listed
         {'migrations': [builders.migration(1, 'completed', seen_at=NOW + 1)]},
-        # a move was asked for, or confirmed, after that
-        {'track': builders.track(asked_at=NOW + 1)},
-        {'track': builders.track(confirmed_at=NOW + 1)},
+        # something was asked for after that
+        {'track': base.asked(Kind.LIVE_MIGRATE, asked_at=NOW + 1)},
+        {'track': base.asked(Kind.CONFIRM, asked_at=NOW + 1)},
+        {'track': base.asked(Kind.SUSPEND, asked_at=NOW + 1)},
         # one to the host ended after that
         {
             'migrations': [

@@ -22,292 +22,236 @@ import dataclasses
 import unittest
 
 import hypothesis
-from hypothesis import strategies
 
-from osc_hostmaint import model
-from osc_hostmaint.planning import decide
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import times
 from osc_hostmaint.planning import tracks
 from osc_hostmaint.planning import window
 from tests.unit import builders
+from tests.unit.planning import anything
 
-IDS = ('vm1', 'vm2', 'vm3', 'vm4')
-HERE = (
-    *('ACTIVE', 'ACTIVE', 'SHUTOFF', 'SHUTOFF', 'PAUSED', 'SUSPENDED'),
-    *('ERROR', 'BUILD', 'MIGRATING', 'RESIZE', 'REVERT_RESIZE', 'TOMORROW'),
-)
-ELSEWHERE = (
-    *('ACTIVE', 'ACTIVE', 'SHUTOFF', 'MIGRATING', 'RESIZE', 'VERIFY_RESIZE'),
-    *('SHELVED_OFFLOADED', 'DELETED', 'BUILD'),
-)
-LIVE_STATUSES = (
-    *('accepted', 'queued', 'preparing', 'running', 'completed', 'error'),
-    *('completed', 'failed', 'cancelled', 'tomorrow'),
-)
-COLD_STATUSES = (
-    *('pre-migrating', 'migrating', 'finished', 'finished', 'finished'),
-    *('confirming', 'confirmed', 'confirmed', 'reverting', 'reverted'),
-    *('error', 'done'),
-)
-RECORD_STATUSES = {
-    'live-migration': LIVE_STATUSES,
-    'migration': COLD_STATUSES,
-    'resize': COLD_STATUSES,
-}
-STEP = 7.0
+Kind = memories.Kind
+#: What makes a live migration now or in a moment.
+LIVE = {Kind.LIVE_MIGRATE, Kind.RESUME}
+ENDS = {Kind.ABORT, Kind.FORCE_COMPLETE}
 
-_maybe = strategies.booleans()
-_times = strategies.sampled_from([0.0, 0.0, 0.1, 3.0, 20.0, 70.0])
-_policies = strategies.builds(
-    policies.Policy,
-    parallel=strategies.none() | strategies.integers(1, 4),
-    retries=strategies.integers(0, 2),
-    stop=strategies.sampled_from(['', '', '', 'interrupted']),
-    settled_from=strategies.sampled_from([0.0, 0.0, builders.NOW + STEP]),
-)
-
-
-@strategies.composite
-def _new_records(draw, record_id, server_ids, now):
-    kind = draw(
-        strategies.sampled_from(
-            ['live-migration', 'live-migration', 'migration', 'resize']
-        )
+RESUMING = anything.POLICIES.map(
+    lambda policy: dataclasses.replace(
+        policy, suspended=policies.Suspended.RESUME
     )
-    leaving = draw(strategies.sampled_from([True, True, True, False]))
-    ends = (builders.HOST, builders.DEST)
-    return builders.migration(
-        record_id,
-        draw(strategies.sampled_from(RECORD_STATUSES[kind])),
-        draw(strategies.sampled_from(server_ids)),
-        type=kind,
-        source=ends[not leaving],
-        dest=ends[leaving],
-        created_at=builders.cloud_time(
-            draw(strategies.sampled_from([-600, 60, 60]))
-        ),
-        seen_at=now - draw(_times),
-    )
+)
 
 
-@strategies.composite
-def _records(draw, before, now):
-    """Return records: some of those before, further on, and new ones.
-
-    As in Nova, what has ended stays so, and a server has one at a time that
-    has not.
-    """
-    records = []
-    for record in before:
-        if record.ended_well or record.ended_badly or draw(_maybe):
-            records.append(record)
-            continue
-        status = draw(strategies.sampled_from(RECORD_STATUSES[record.type]))
-        records.append(dataclasses.replace(record, status=status, seen_at=now))
-    for record_id in range(len(before), draw(strategies.integers(0, 6))):
-        open_ = {
-            r.server_id for r in records if not (r.ended_well or r.ended_badly)
-        }
-        free = [i for i in IDS if i not in open_]
-        if free:
-            records.append(draw(_new_records(record_id, free, now)))
-    return records
-
-
-@strategies.composite
-def _observations(draw, before, now):
-    some = strategies.sets(strategies.sampled_from(IDS))
-    listed = [
-        builders.server(
-            i,
-            draw(strategies.sampled_from(HERE)),
-            seen_at=now - draw(_times),
-        )
-        for i in draw(strategies.just(set()) | some)
-    ]
-    visited = [
-        builders.server(
-            i,
-            status := draw(strategies.sampled_from(ELSEWHERE)),
-            host=None
-            if status in ('SHELVED_OFFLOADED', 'DELETED')
-            else builders.DEST,
-            seen_at=now - draw(_times),
-        )
-        for i in draw(strategies.just(set(IDS)) | some)
-    ]
-    records = draw(_records(before, now))
-    consumers = strategies.sampled_from([*IDS, 'x', 'uuid of migration 1'])
-    return builders.observation(
-        listed,
-        records,
-        visited,
-        consumers=draw(
-            strategies.just(frozenset())
-            | strategies.none()
-            | strategies.frozensets(consumers, min_size=1)
-        ),
-        servers_at=now - draw(_times),
-        consumers_at=now - draw(_times),
-        service_at=now - draw(_times),
-        migrations_at=now,
-        failures={
-            r.id: 'No valid host was found' for r in records if draw(_maybe)
-        },
-        service=builders.service(
-            up=draw(strategies.sampled_from([True, True, True, False])),
-            enabled=draw(strategies.sampled_from([False] * 5 + [True])),
-        ),
-    )
-
-
-@dataclasses.dataclass
-class Step:
-    """One decision of a run, and what it was taken from."""
-
-    seen: model.Observation
-    policy: policies.Policy
-    memory: memories.Memory
-    now: float
-
-    def decide(self):
-        """Return the decision."""
-        return decide.decide(self.seen, self.policy, self.memory, self.now)
-
-
-@strategies.composite
-def _runs(draw):
-    """Return some decisions, each with the memory of those before it."""
-    steps, memory, now = [], memories.Memory(), builders.NOW
-    records = []
-    policy = draw(_policies)
-    for _tick in range(draw(strategies.integers(1, 3))):
-        seen = draw(_observations(records, now))
-        records = list(seen.migrations.values())
-        step = Step(seen, policy, memory, now)
-        steps.append(step)
-        found = step.decide()
-        memory = found.memory
-        for action in found.actions:
-            outcome = memories.Outcome(
-                draw(strategies.sampled_from(list(memories.Answer))),
-                now + 0.1,
-                'Nova says no',
-            )
-            highest = max(seen.migrations, default=0)
-            memory = memory.after(action, outcome, highest)
-        now += draw(strategies.sampled_from([1.0, STEP, 40.0]))
-    return steps
-
-
-def _leaving(seen):
+def leaving(seen):
     """Return the records of moves off the host that may be under way."""
     alive = tracks.without_dead(seen).migrations
     return [r for r in alive.values() if r.source == seen.host]
 
 
-def _starts(found):
-    """Return how many moves are asked for, by kind."""
-    kinds = collections.Counter(a.kind for a in found.actions)
-    del kinds[memories.Kind.CONFIRM]
-    return kinds
+def newest(seen):
+    """Return each server's newest record off the host."""
+    found = sorted(leaving(seen), key=lambda r: r.id)
+    return {record.server_id: record for record in found}
 
 
-class TestPromises(unittest.TestCase):
-    @hypothesis.settings(max_examples=600)
-    @hypothesis.given(_runs())
-    def test_promises(self, steps):
-        for step in steps:
-            found = step.decide()
-            self.is_pure(step, found)
-            self.asks_once(step, found)
-            self.waits_for_an_answer(step, found)
-            self.stops(step)
-            self.keeps_to_the_limit(step, found)
-            self.is_true_at_the_end(step, found)
-            self.has_a_row_for_each(step, found)
-            self.looks_sparingly(found)
+def starts(found):
+    """Return what is begun, by server."""
+    return {
+        a.server_id: a.kind
+        for a in found.actions
+        if a.kind in memories.STARTING
+    }
 
-    def is_pure(self, step, found):
-        """The same again from the same, which is left as it was."""
+
+class Deciding(unittest.TestCase):
+    """Whatever is decided."""
+
+    def the_same_again_from_the_same(self, step, found):
         before = copy.deepcopy(step)
 
         self.assertEqual(found, step.decide())
         self.assertEqual(before, step)
 
-    def asks_once(self, step, found):
-        """One request for a server, and none while it is under way."""
+    def one_row_for_each_server_ever_known(self, step, found):
+        ids = [row.server_id for row in found.rows]
+        self.assertEqual(len(ids), len(set(ids)))
+        known = set(step.memory.tracks)
+        for view in step.seen.servers.values():
+            latest = step.seen.latest(view.id)
+            if latest and latest.status != 'DELETED':
+                known.add(view.id)
+        self.assertLessEqual(known, set(ids))
+        # Else only what still holds an allocation.
+        others = set(ids) - set(found.memory.tracks)
+        self.assertLessEqual(others, step.seen.consumers or set())
+
+    def who_is_left_is_told_why(self, _step, found):
+        for row in found.rows:
+            if row.result is not None and row.left:
+                self.assertTrue(row.reason, row)
+            self.assertNotIn('None', row.reason)
+            self.assertTrue(row.reason.isprintable())
+            self.assertGreaterEqual(row.seconds or 0, 0)
+
+    def looks_are_few_but_never_none(self, _step, found):
+        inquiry = found.inquiry
+        lists = [
+            inquiry.records,
+            inquiry.servers,
+            inquiry.services,
+            inquiry.consumers,
+        ]
+        self.assertLessEqual(sum(lists), 2)
+        self.assertTrue(found.done or any(lists))
+        self.assertGreaterEqual(found.interval, pace.CLOSING)
+        self.assertLessEqual(found.interval, pace.SLOW_FORETOLD)
+
+    def only_what_is_known_is_asked_about(self, step, found):
+        records = step.seen.migrations
+        for record_id in found.inquiry.explain | found.inquiry.progress:
+            self.assertIn(record_id, records)
+        for record_id in found.inquiry.progress:
+            self.assertEqual('running', records[record_id].status)
+            self.assertEqual('live-migration', records[record_id].type)
+
+
+class Asking(unittest.TestCase):
+    """What is asked of Nova."""
+
+    def one_request_for_a_server(self, _step, found):
         asked = collections.Counter(a.server_id for a in found.actions)
         self.assertLessEqual(set(asked.values()), {1})
-        phases = {row.server_id: row.phase for row in found.rows}
-        newest = {
-            r.server_id: r
-            for r in sorted(_leaving(step.seen), key=lambda r: r.id)
-        }
-        for action in found.actions:
-            record = newest.get(action.server_id)
-            if action.kind is memories.Kind.CONFIRM:
-                self.assertEqual('finished', record.status)
-                self.assertEqual('migration', record.type)
-                self.assertGreater(record.created_at, builders.SINCE)
-                continue
-            self.assertIs(standing.Phase.WAITING, phases[action.server_id])
-            if record is not None:
-                self.assertFalse(record.in_flight, record)
 
-    def waits_for_an_answer(self, step, found):
-        """What was asked for has its time, whether or not Nova answered."""
+    def nothing_is_begun_while_a_move_is_under_way(self, step, found):
+        phases = {row.server_id: row.phase for row in found.rows}
+        records = newest(step.seen)
+        for server_id in starts(found):
+            self.assertIs(standing.Phase.WAITING, phases[server_id])
+            record = records.get(server_id)
+            self.assertFalse(record and record.in_flight, record)
+            self.assertFalse(record and record.awaits_confirmation, record)
+
+    def nothing_is_begun_with_a_server_off_the_host(self, step, found):
+        for server_id in starts(found):
+            view = step.seen.latest(server_id)
+            self.assertEqual(builders.HOST, view.host)
+            self.assertIsNone(view.task_state)
+
+    def off_the_host_it_is_suspended_or_confirmed(self, step, found):
+        records = newest(step.seen)
         for action in found.actions:
-            track = step.memory.tracks.get(action.server_id)
-            if (
-                action.kind is memories.Kind.CONFIRM
-                or track is None
-                or track.asked_at is None
-                or track.refused_at is not None
+            view = step.seen.latest(action.server_id)
+            record = records.get(action.server_id)
+            if (view and view.host == builders.HOST) or (
+                record and record.in_flight
             ):
                 continue
-            newer = [
-                r
-                for r in _leaving(step.seen)
-                if r.server_id == action.server_id and r.id > track.asked_after
-            ]
-            if not newer:
-                self.assertGreaterEqual(
-                    step.now - track.asked_at, standing.PATIENCE_SECONDS
+            self.assertIn(action.kind, (Kind.SUSPEND, Kind.CONFIRM))
+            if action.kind is Kind.CONFIRM:
+                self.assertTrue(record.awaits_confirmation)
+
+    def what_is_confirmed(self, step, found):
+        """Ours; and its owner's where we are told to."""
+
+        records = newest(step.seen)
+        told = step.policy.resized is policies.Resized.CONFIRM
+        for action in found.actions:
+            if action.kind is not Kind.CONFIRM:
+                continue
+            record = records.get(action.server_id)
+            if record and record.awaits_confirmation:
+                ours = (
+                    record.type == 'migration'
+                    and record.created_at > builders.SINCE
+                )
+                self.assertTrue(ours or told, record)
+                continue
+            view = step.seen.latest(action.server_id)
+            self.assertTrue(told)
+            self.assertEqual('VERIFY_RESIZE', view.status)
+            self.assertEqual(builders.HOST, view.host)
+
+    def what_is_aborted_or_forced(self, step, found):
+        records = newest(step.seen)
+        for action in found.actions:
+            self.assertEqual(action.kind in ENDS, bool(action.record_id))
+            if action.kind in ENDS:
+                record = records[action.server_id]
+                self.assertEqual(record.id, action.record_id)
+                self.assertTrue(record.in_flight)
+                self.assertEqual('live-migration', record.type)
+            if action.kind is Kind.FORCE_COMPLETE:
+                self.assertIs(
+                    policies.OnStall.FORCE_COMPLETE, step.policy.on_stall
                 )
 
-    def stops(self, step):
-        """Nothing new after a stop, and nothing at all after the end."""
-        stopped = dataclasses.replace(
-            step, policy=policies.Policy(stop='interrupted')
-        ).decide()
-        self.assertEqual({}, _starts(stopped))
+    def what_is_suspended(self, step, found):
+        """What we resumed, and runs, and nothing is under way with it."""
 
-        enabled = dataclasses.replace(
-            step.seen, service=builders.service(enabled=True)
-        )
-        lost = dataclasses.replace(step, seen=enabled).decide()
-        self.assertEqual({}, _starts(lost))
-        self.assertFalse(lost.drained)
+        records = newest(step.seen)
+        for action in found.actions:
+            if action.kind is not Kind.SUSPEND:
+                continue
+            track = found.memory.tracks[action.server_id]
+            view = step.seen.latest(action.server_id)
+            record = records.get(action.server_id)
+            self.assertTrue(track.resumed)
+            self.assertEqual('suspended', track.before.vm_state)
+            self.assertEqual('active', view.vm_state)
+            self.assertIsNone(view.task_state)
+            self.assertFalse(record and record.in_flight, record)
 
-        left = dataclasses.replace(
-            step, policy=policies.Policy(stop='late', abandon='late')
-        ).decide()
-        self.assertEqual((), left.actions)
-        self.assertTrue(left.done)
-        self.assertNotIn(None, [row.result for row in left.rows])
+    def only_options_allow_more_than_migrations(self, step, found):
+        policy, kinds = step.policy, set(starts(found).values())
+        if policy.suspended is not policies.Suspended.RESUME:
+            self.assertNotIn(Kind.RESUME, kinds)
+        if policy.suspended is not policies.Suspended.SHELVE:
+            self.assertNotIn(Kind.SHELVE, kinds)
+            if policy.shelved is policies.Shelved.LEAVE:
+                self.assertNotIn(Kind.OFFLOAD, kinds)
+        if policy.stopped is policies.Stopped.LEAVE and policy.running in (
+            policies.Running.LIVE,
+            policies.Running.LEAVE,
+        ):
+            self.assertNotIn(Kind.COLD_MIGRATE, kinds)
 
-    def keeps_to_the_limit(self, step, found):
-        """Never more than allowed, nor long before they are needed."""
-        starts = _starts(found)
-        lives = starts[memories.Kind.LIVE_MIGRATE]
-        colds = starts[memories.Kind.COLD_MIGRATE]
+    def what_was_asked_for_has_its_time(self, step, found):
+        """Whether or not Nova answered."""
+
+        for server_id, kind in starts(found).items():
+            track = step.memory.tracks.get(server_id)
+            errand = track.errand(kind) if track else memories.NO_ERRAND
+            newer = [
+                r
+                for r in leaving(step.seen)
+                if r.server_id == server_id and r.id > errand.asked_after
+            ]
+            if (
+                errand.asked_at is None
+                or errand.refused_at is not None
+                or (newer and kind in memories.RECORDED)
+            ):
+                continue
+            self.assertGreaterEqual(
+                step.now - errand.asked_at, times.PATIENCE_SECONDS
+            )
+
+
+class Limits(unittest.TestCase):
+    """How much, and how long."""
+
+    def never_more_than_allowed(self, step, found):
+        """Nor long before they are needed."""
+
+        kinds = collections.Counter(starts(found).values())
+        lives = sum(kinds[kind] for kind in LIVE)
+        colds = kinds.total() - lives
         live = [
             r
-            for r in _leaving(step.seen)
+            for r in leaving(step.seen)
             if r.in_flight and r.type == 'live-migration'
         ]
         if step.policy.parallel is None:
@@ -319,49 +263,107 @@ class TestPromises(unittest.TestCase):
         if sum(r.status == 'queued' for r in live) > 1:
             self.assertEqual(0, lives)
 
-    def is_true_at_the_end(self, step, found):
-        """Done leaves nothing open, and drained leaves nothing."""
+    def nothing_new_after_a_stop(self, step, _found):
+        self.assertEqual({}, starts(step.decide(stop='interrupted')))
+
+        enabled = dataclasses.replace(
+            step.seen, service=builders.service(enabled=True)
+        )
+        lost = dataclasses.replace(step, seen=enabled).decide()
+        self.assertEqual({}, starts(lost))
+        self.assertFalse(lost.drained)
+
+    def nothing_at_all_after_the_end(self, step, _found):
+        left = step.decide(stop='late', abandon='late')
+
+        self.assertEqual((), left.actions)
+        self.assertTrue(left.done)
+        self.assertNotIn(None, [row.result for row in left.rows])
+
+
+class Ending(unittest.TestCase):
+    """What holds at the end."""
+
+    def done_leaves_nothing_open(self, _step, found):
         if found.done:
             self.assertNotIn(None, [row.result for row in found.rows])
             self.assertEqual((), found.actions)
+
+    def drained_leaves_nothing(self, step, found):
         if not found.drained:
             return
         seen = step.seen
         self.assertTrue(found.done)
-        # A list may show who was seen elsewhere since.
-        here = [i for i in seen.servers if seen.latest(i).host == seen.host]
-        self.assertEqual([], here)
+        self.assertEqual({}, dict(seen.servers))
         self.assertEqual(frozenset(), seen.consumers)
         self.assertGreaterEqual(seen.consumers_at, seen.servers_at)
         self.assertGreaterEqual(seen.servers_at, step.policy.settled_from)
-        for record in _leaving(seen):
+        for record in leaving(seen):
             self.assertFalse(record.in_flight)
             self.assertFalse(record.awaits_confirmation)
 
-    def has_a_row_for_each(self, step, found):
-        """Whoever was on the host is told of; who is left, with a reason."""
-        deleted = {
-            s.id for s in step.seen.visited.values() if s.status == 'DELETED'
-        }
-        ids = {row.server_id for row in found.rows}
-        self.assertLessEqual(set(step.seen.servers) - deleted, ids)
+    def what_we_resumed_does_not_end_running(self, step, found):
+        """But where nothing is done any more, or it could not be done."""
+
+        down_since = found.memory.down_since
+        down = down_since is not None and (
+            step.seen.service_at - down_since >= times.DOWN_GRACE_SECONDS
+        )
         for row in found.rows:
-            if row.result is not None and row.left:
-                self.assertTrue(row.reason, row)
-            self.assertNotIn('None', row.reason)
-            self.assertTrue(row.reason.isprintable())
+            track = found.memory.tracks.get(row.server_id)
+            view = step.seen.latest(row.server_id)
+            if (
+                row.result is None
+                or track is None
+                or view is None
+                or not track.resumed
+                or track.before.vm_state != 'suspended'
+                or view.vm_state != 'active'
+            ):
+                continue
+            errand = track.errand(Kind.SUSPEND)
+            self.assertTrue(
+                down or errand.refusals or errand.taken > step.policy.retries,
+                row,
+            )
+            self.assertIs(standing.Phase.FAILED, row.phase)
+            self.assertIn('SUSPENDED', row.reason)
 
-    def looks_sparingly(self, found):
-        """Two lists at the most, and neither at once nor never."""
-        inquiry = found.inquiry
-        lists = [
-            inquiry.records,
-            inquiry.servers,
-            inquiry.services,
-            inquiry.consumers,
-        ]
+    def what_we_resumed_and_leave_running_is_told(self, step, _found):
+        left = step.decide(stop='late', abandon='late')
+        for row in left.rows:
+            track = left.memory.tracks.get(row.server_id)
+            view = step.seen.latest(row.server_id)
+            if (
+                track
+                and view
+                and track.resumed
+                and track.before.vm_state == 'suspended'
+                and view.vm_state == 'active'
+            ):
+                self.assertIn('SUSPENDED', row.reason)
 
-        self.assertLessEqual(sum(lists), 2)
-        self.assertTrue(found.done or any(lists))
-        self.assertGreaterEqual(found.interval, pace.CLOSING)
-        self.assertLessEqual(found.interval, pace.SLOW_FORETOLD)
+
+class TestPromises(Deciding, Asking, Limits, Ending):
+    PROMISES = tuple(
+        name
+        for group in (Deciding, Asking, Limits, Ending)
+        for name in vars(group)
+        if not name.startswith('_')
+    )
+
+    def keep(self, steps):
+        for step in steps:
+            found = step.decide()
+            for name in self.PROMISES:
+                getattr(self, name)(step, found)
+
+    @hypothesis.settings(max_examples=500, deadline=None)
+    @hypothesis.given(anything.runs())
+    def test_all(self, steps):
+        self.keep(steps)
+
+    @hypothesis.settings(max_examples=300, deadline=None)
+    @hypothesis.given(anything.runs(RESUMING))
+    def test_where_suspended_servers_are_resumed(self, steps):
+        self.keep(steps)

@@ -10,70 +10,229 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which moves and confirmations are asked for."""
+"""What is asked for now, and what waits for its turn."""
 
 import unittest
+
+import ddt
 
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
 from tests.unit import builders
+from tests.unit.planning import base
 
 NOW = builders.NOW
 OLD = NOW - starts.FRESH_SECONDS
+Kind = memories.Kind
+Phase = standing.Phase
+DEFAULT = policies.Policy()
 
 
-class TestChoose(unittest.TestCase):
-    def choose(self, *servers):
-        seen = builders.observation(servers=servers)
-        memory = builders.memory(*map(builders.track, servers))
-        stands = {
-            server.id: standing.stand(
-                standing.Case(
-                    server_id=server.id,
-                    track=memory.tracks[server.id],
-                    seen=seen,
-                    records=(),
-                    policy=policies.Policy(),
-                    since=builders.SINCE,
-                    now=NOW,
-                )
-            )
-            for server in servers
-        }
+def waiting(kind, phase=Phase.WAITING, **kwargs):
+    """Return where a server stands for which something is to be asked."""
+    return standing.Standing(phase, ask=kind, **kwargs)
+
+
+class StartsTestCase(unittest.TestCase):
+    def choose(
+        self, *stands, policy=DEFAULT, seen_at=NOW, tracks=(), slots=None
+    ):
+        """Return what is asked for servers vm0, vm1 ... that stand so."""
+        servers = [
+            builders.server(f'vm{n}', seen_at=seen_at)
+            for n in range(len(stands))
+        ]
+        known = {t.before.id: t for t in tracks}
+        memory = builders.memory(
+            *(known.get(s.id) or builders.track(s) for s in servers),
+            slots=slots,
+        )
         return starts.choose(
-            seen, policies.Policy(), memory, stands, None, NOW
+            builders.observation(servers),
+            policy,
+            memory,
+            {s.id: x for s, x in zip(servers, stands, strict=True)},
+            None,
+            NOW,
         )
 
-    def test_a_stopped_server_seen_just_now(self):
-        found = self.choose(builders.server('vm1', 'SHUTOFF', seen_at=NOW))
+    def kinds(self, *args, **kwargs):
+        return [a.kind for a in self.choose(*args, **kwargs).actions]
 
-        self.assertEqual(
-            (memories.Action(memories.Kind.COLD_MIGRATE, 'vm1'),),
-            found.actions,
-        )
+
+@ddt.ddt
+class TestFreshness(StartsTestCase):
+    """How old the view may be on the strength of which it is asked."""
+
+    @ddt.data(*memories.STARTING)
+    def test_seen_just_now(self, kind):
+        found = self.choose(waiting(kind))
+
+        self.assertEqual((memories.Action(kind, 'vm0'),), found.actions)
         self.assertFalse(found.visit)
 
-    def test_a_server_that_may_have_been_started_since(self):
-        """A cold migration would stop it: it is looked at first."""
-        found = self.choose(builders.server('vm1', 'SHUTOFF', seen_at=OLD))
+    @ddt.data(
+        # Nova would do it to a server that was started since: by stopping it
+        (Kind.COLD_MIGRATE, True),
+        (Kind.SHELVE, True),
+        # Nova refuses what is no use any more.
+        (Kind.LIVE_MIGRATE, False),
+        (Kind.RESUME, False),
+        (Kind.OFFLOAD, False),
+    )
+    @ddt.unpack
+    def test_seen_long_ago(self, kind, looks):
+        found = self.choose(waiting(kind), seen_at=OLD)
 
-        self.assertEqual((), found.actions)
-        self.assertEqual({'vm1'}, found.visit)
+        self.assertEqual(0 if looks else 1, len(found.actions))
+        self.assertEqual({'vm0'} if looks else set(), found.visit)
 
     def test_only_what_is_next_is_looked_at(self):
-        servers = [
-            builders.server(f'vm{n}', 'SHUTOFF', seen_at=OLD) for n in range(9)
-        ]
+        found = self.choose(*[waiting(Kind.COLD_MIGRATE)] * 9, seen_at=OLD)
 
-        self.assertEqual(2, len(self.choose(*servers).visit))
+        self.assertEqual(2, len(found.visit))
 
-    def test_a_live_migration_can_wait_for_nova_to_refuse_it(self):
-        found = self.choose(builders.server('vm1', seen_at=OLD))
+
+@ddt.ddt
+class TestTurns(StartsTestCase):
+    """What starts something waits until there is room for it."""
+
+    @ddt.data(Kind.LIVE_MIGRATE, Kind.RESUME)
+    def test_live(self, kind):
+        self.assertEqual([kind] * 2, self.kinds(*[waiting(kind)] * 9))
+        self.assertEqual([kind] * 4, self.kinds(*[waiting(kind)] * 9, slots=3))
+
+    @ddt.data(Kind.COLD_MIGRATE, Kind.SHELVE, Kind.OFFLOAD)
+    def test_others(self, kind):
+        self.assertEqual([kind] * 2, self.kinds(*[waiting(kind)] * 9))
+
+    @ddt.data(*memories.STARTING)
+    def test_parallel(self, kind):
+        policy = policies.Policy(parallel=1)
 
         self.assertEqual(
-            (memories.Action(memories.Kind.LIVE_MIGRATE, 'vm1'),),
-            found.actions,
+            [kind], self.kinds(*[waiting(kind)] * 9, policy=policy)
         )
-        self.assertFalse(found.visit)
+
+    @ddt.data(
+        # asked for and not seen yet; live and cold to start beside it
+        (Kind.LIVE_MIGRATE, 1, 2),
+        # A live migration is about to follow.
+        (Kind.RESUME, 1, 2),
+        (Kind.COLD_MIGRATE, 2, 1),
+        (Kind.SHELVE, 2, 1),
+        (Kind.OFFLOAD, 2, 1),
+        # These take up nothing.
+        (Kind.SUSPEND, 2, 2),
+        (Kind.CONFIRM, 2, 2),
+    )
+    @ddt.unpack
+    def test_what_was_asked_for_takes_up_room(self, pending, live, cold):
+        kinds = self.kinds(
+            standing.Standing(Phase.MOVING, pending=pending),
+            *[waiting(Kind.LIVE_MIGRATE)] * 9,
+            *[waiting(Kind.COLD_MIGRATE)] * 9,
+        )
+
+        self.assertEqual(live, kinds.count(Kind.LIVE_MIGRATE))
+        self.assertEqual(cold, kinds.count(Kind.COLD_MIGRATE))
+
+    def test_what_was_resumed_comes_first_however_small(self):
+        """It is running now, and is not to be for longer than it takes."""
+        small = builders.server('vm1', 'SUSPENDED', memory_mb=1)
+        found = self.choose(
+            waiting(Kind.RESUME),
+            waiting(Kind.LIVE_MIGRATE),
+            waiting(Kind.LIVE_MIGRATE),
+            policy=policies.Policy(parallel=1),
+            tracks=[base.asked(Kind.RESUME, small)],
+        )
+
+        self.assertEqual(['vm1'], [a.server_id for a in found.actions])
+
+    def test_what_ends_something_waits_for_nothing(self):
+        kinds = self.kinds(
+            *[waiting(Kind.CONFIRM, Phase.MOVING)] * 5,
+            *[waiting(Kind.SUSPEND, Phase.MOVING)] * 5,
+            *[waiting(Kind.LIVE_MIGRATE)] * 5,
+            policy=policies.Policy(parallel=1),
+        )
+
+        self.assertEqual(
+            [Kind.CONFIRM] * 5 + [Kind.SUSPEND] * 5 + [Kind.LIVE_MIGRATE],
+            kinds,
+        )
+
+    @ddt.data(*Kind)
+    def test_not_before_its_time(self, kind):
+        track = builders.track(builders.server('vm0'), not_before=NOW + 0.1)
+        self.assertEqual([], self.kinds(waiting(kind), tracks=[track]))
+
+        track = builders.track(builders.server('vm0'), not_before=NOW)
+        self.assertEqual([kind], self.kinds(waiting(kind), tracks=[track]))
+
+    @ddt.data(*sorted(standing.FINAL))
+    def test_nothing_for_what_has_ended(self, phase):
+        for kind in Kind:
+            stand = waiting(kind, standing.Phase(phase))
+            self.assertEqual([], self.kinds(stand))
+
+
+@ddt.ddt
+class TestActions(StartsTestCase):
+    """What is sent along."""
+
+    def action(self, stand, policy=DEFAULT):
+        (action,) = self.choose(stand, policy=policy).actions
+        return action
+
+    @ddt.data(*Kind)
+    def test_the_destination_is_asked_for_in_migrations_alone(self, kind):
+        policy = policies.Policy(to='cmp07')
+        action = self.action(waiting(kind), policy)
+
+        self.assertEqual(
+            'cmp07' if kind in memories.RECORDED else '', action.host
+        )
+        self.assertEqual('', self.action(waiting(kind)).host)
+
+    @ddt.data(
+        (Kind.ABORT, 7),
+        (Kind.FORCE_COMPLETE, 7),
+        (Kind.CONFIRM, 0),
+        (Kind.SUSPEND, 0),
+    )
+    @ddt.unpack
+    def test_which_migration(self, kind, record_id):
+        stand = waiting(kind, Phase.MOVING, record=builders.migration(7))
+
+        self.assertEqual(record_id, self.action(stand).record_id)
+
+    def test_why(self):
+        stand = waiting(
+            Kind.ABORT,
+            Phase.MOVING,
+            record=builders.migration(7),
+            why='stalled',
+        )
+
+        self.assertEqual('stalled', self.action(stand).why)
+
+
+class TestFilling(StartsTestCase):
+    """Looked at quickly while the source may have room for more."""
+
+    def test_more_wait_and_the_limit_is_not_known(self):
+        stands = [waiting(Kind.LIVE_MIGRATE)] * 9
+
+        self.assertTrue(self.choose(*stands).filling)
+
+    def test_all_were_asked_for(self):
+        self.assertFalse(self.choose(waiting(Kind.LIVE_MIGRATE)).filling)
+
+    def test_the_source_is_full(self):
+        stands = [waiting(Kind.LIVE_MIGRATE)] * 9
+
+        self.assertFalse(self.choose(*stands, slots=1).filling)

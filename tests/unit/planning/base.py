@@ -1,0 +1,206 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""One server of the host in maintenance, from what is known of it.
+
+Times: the request to move was sent at ``ASKED``, the record's status was
+first seen at ``SEEN``, and the decision is taken at ``NOW``, soon after.
+"""
+
+import collections.abc
+import typing as ty
+import unittest
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import case as cases
+from osc_hostmaint.planning import decide
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import fate
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import owing
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+
+NOW = builders.NOW
+SEEN = NOW - 1
+ASKED = NOW - 10
+Kind = memories.Kind
+Phase = standing.Phase
+
+HERE = builders.server()
+THERE = builders.server(host=builders.DEST)
+DELETED = builders.server(status='DELETED')
+MIGRATING = builders.server(status='MIGRATING')
+SUSPENDED = builders.server(status='SUSPENDED')
+VERIFY_HERE = builders.server(status='VERIFY_RESIZE')
+VERIFY_THERE = builders.server(status='VERIFY_RESIZE', host=builders.DEST)
+#: No list shows it, and nobody has looked at it.
+LEFT = None
+
+COLD = model.MigrationType.COLD
+RESIZE = model.MigrationType.RESIZE
+LIVE = model.MigrationType.LIVE
+EVACUATION = model.MigrationType.EVACUATION
+
+FAILURE = 'No valid host was found'
+REFUSAL = 'Nova says no'
+
+
+def case(
+    *records: model.Migration,
+    view: model.Server | None = HERE,
+    listed: bool | None = None,
+    track: memories.Track | None = None,
+    policy: policies.Policy | None = None,
+    retries: int = 2,
+    now: float = NOW,
+    incoming: model.Migration | None = None,
+    earlier: collections.abc.Iterable[model.Migration] = (),
+    destination_down_since: float | None = None,
+    **observed: ty.Any,
+) -> cases.Case:
+    """Return a case of vm1.
+
+    :param view: as it was seen last.
+    :param listed: whether the list for the host shows it; by default that
+        is so where the view says that it is there.
+    """
+    if listed is None:
+        listed = view is not None and view.host == builders.HOST
+    seen = builders.observation(
+        servers=[view] if view and listed else [],
+        visited=[view] if view and not listed else [],
+        migrations=records,
+        **observed,
+    )
+    mark = seen.service.mark
+    return cases.Case(
+        server_id='vm1',
+        track=track or builders.track(),
+        seen=seen,
+        records=records,
+        policy=policy or policies.Policy(retries=retries),
+        since=mark.since if mark else None,
+        now=now,
+        earlier=tuple(earlier),
+        incoming=incoming,
+        destination_down_since=destination_down_since,
+    )
+
+
+def record(
+    status: str = 'running', record_id: int = 7, **kwargs: ty.Any
+) -> model.Migration:
+    """Return the record of a move that was first seen like this at SEEN."""
+    return builders.migration(record_id, status, **{'seen_at': SEEN, **kwargs})
+
+
+def asked(
+    kind: memories.Kind = Kind.LIVE_MIGRATE,
+    before: model.Server = HERE,
+    track: memories.Track | None = None,
+    **errand: ty.Any,
+) -> memories.Track:
+    """Return the track of a server something was asked for at ASKED.
+
+    :param track: what was known of it before.
+    """
+    errand = {
+        'asked_at': ASKED,
+        'asked_after': 6,
+        'taken': 1,
+        'accepted': True,
+        **errand,
+    }
+    return builders.remember(
+        track or builders.track(before), kind, memories.Errand(**errand)
+    )
+
+
+def refused(
+    kind: memories.Kind = Kind.LIVE_MIGRATE,
+    times: int = 1,
+    before: model.Server = HERE,
+    track: memories.Track | None = None,
+    **errand: ty.Any,
+) -> memories.Track:
+    """Return the track of a server something was refused to, long ago."""
+    errand = {
+        'refusals': times,
+        'refusal': REFUSAL,
+        'refused_at': NOW - 100,
+        **errand,
+    }
+    return builders.remember(
+        track or builders.track(before), kind, memories.Errand(**errand)
+    )
+
+
+class DecideTestCase(unittest.TestCase):
+    """What is done with a host."""
+
+    def decide(
+        self,
+        *,
+        memory: memories.Memory | None = None,
+        policy: policies.Policy | None = None,
+        now: float = NOW,
+        **observed: ty.Any,
+    ) -> decisions.Decision:
+        return decide.decide(
+            builders.observation(**observed),
+            policy or policies.Policy(),
+            memory or builders.memory(),
+            now,
+        )
+
+    def asks(self, decision: decisions.Decision) -> dict[str, memories.Kind]:
+        """Return what is asked for, by server."""
+        return {a.server_id: a.kind for a in decision.actions}
+
+    def row(self, decision: decisions.Decision) -> decisions.Row:
+        self.assertEqual(1, len(decision.rows), decision.rows)
+        return decision.rows[0]
+
+
+def just_asked(
+    kind: memories.Kind = Kind.LIVE_MIGRATE,
+    server_id: str = 'vm1',
+    at: float = NOW - 1,
+) -> memories.Memory:
+    """Return the memory of a server whose move was just asked for."""
+    server = builders.server(server_id)
+    return builders.memory(builders.track(server)).after(
+        memories.Action(kind, server_id),
+        memories.Outcome(memories.Answer.ACCEPTED, at),
+        highest_id=0,
+    )
+
+
+class CaseTestCase(unittest.TestCase):
+    """Where one server stands."""
+
+    def stand(self, *args: ty.Any, **kwargs: ty.Any) -> standing.Standing:
+        return fate.stand(case(*args, **kwargs))
+
+    def settle(self, *args: ty.Any, **kwargs: ty.Any) -> standing.Standing:
+        """Return where it stands with what is still owed to it."""
+        found = case(*args, **kwargs)
+        return owing.settle(found, fate.stand(found))
+
+    def assert_phase(
+        self, phase: str, *args: ty.Any, **kwargs: ty.Any
+    ) -> standing.Standing:
+        stand = self.stand(*args, **kwargs)
+        self.assertEqual(phase, stand.phase, stand)
+        return stand

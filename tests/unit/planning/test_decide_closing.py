@@ -1,0 +1,97 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The end of a drain: "empty" is empty."""
+
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import leftover
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
+
+
+class TestLastChecks(base.DecideTestCase):
+    """A drain promises that "empty" is empty."""
+
+    def test_not_before_the_host_has_settled(self):
+        """A server that was being scheduled arrives a moment later."""
+        found = self.decide(policy=policies.Policy(settled_from=NOW + 2))
+        self.assertFalse(found.done)
+        self.assertEqual(2.0, found.interval)
+
+        found = self.decide(policy=policies.Policy(settled_from=NOW))
+        self.assertTrue(found.drained)
+
+    def test_allocations_are_looked_at(self):
+        found = self.decide(consumers=None)
+
+        self.assertFalse(found.done)
+        self.assertTrue(found.inquiry.consumers)
+
+    def test_somebody_is_on_the_way_here(self):
+        found = self.decide(
+            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)]
+        )
+
+        self.assertFalse(found.done)
+        self.assertIn('vm9', found.waiting_for)
+
+    def test_one_who_was_deleted_on_the_way_is_not_awaited(self):
+        found = self.decide(
+            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
+            visited=[builders.server('vm9', 'DELETED')],
+        )
+
+        self.assertTrue(found.drained)
+
+    def test_a_server_that_is_being_built_for_this_host(self):
+        found = self.decide(
+            consumers=frozenset({'vm9'}),
+            visited=[builders.server('vm9', 'BUILD', host=None)],
+        )
+
+        self.assertFalse(found.done)
+        self.assertIn('vm9', found.waiting_for)
+
+    def leftover(self, since):
+        return self.decide(
+            memory=builders.memory(leftover_since=since),
+            consumers=frozenset({'x'}),
+            visited=[builders.server('x', 'DELETED')],
+        )
+
+    def test_leftovers_get_some_time(self):
+        found = self.leftover(None)
+
+        self.assertFalse(found.done)
+        self.assertEqual(NOW, found.memory.leftover_since)
+
+    def test_leftovers_are_reported(self):
+        found = self.leftover(NOW - leftover.PATIENCE_SECONDS)
+
+        self.assertTrue(found.done)
+        self.assertFalse(found.drained)
+        self.assertEqual('x', self.row(found).server_id)
+        self.assertIn('allocation', self.row(found).reason)
+
+    def test_a_blocked_server_does_not_hold_up_the_end(self):
+        found = self.decide(
+            servers=[builders.server(status='SUSPENDED')],
+            consumers=frozenset({'vm1'}),
+        )
+
+        self.assertTrue(found.done)
+        self.assertFalse(found.drained)
+        self.assertIs(decisions.Result.BLOCKED, self.row(found).result)

@@ -1,0 +1,292 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What became of a server's moves: from its records and what it looks like."""
+
+import dataclasses
+
+import ddt
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import times
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+Kind = memories.Kind
+Phase = base.Phase
+
+
+@ddt.ddt
+class TestUntouched(base.CaseTestCase):
+    """Nobody has asked for a move of it."""
+
+    @ddt.data(
+        ('ACTIVE', Phase.WAITING),
+        ('SHUTOFF', Phase.WAITING),
+        ('BUILD', Phase.BUSY),
+        ('MIGRATING', Phase.BUSY),
+        ('SUSPENDED', Phase.BLOCKED),
+        ('ERROR', Phase.BLOCKED),
+    )
+    @ddt.unpack
+    def test_lies_on_the_host(self, status, phase):
+        self.assert_phase(phase, view=builders.server(status=status))
+
+    def test_left_without_being_seen_to(self):
+        stand = self.assert_phase(Phase.SETTLING, view=base.LEFT)
+
+        self.assertTrue(stand.visit)
+
+    def test_was_deleted(self):
+        self.assert_phase(Phase.GONE, view=base.DELETED)
+
+    def test_somebody_else_has_moved_it(self):
+        stand = self.assert_phase(Phase.MOVED, view=base.THERE)
+
+        self.assertEqual(builders.DEST, stand.destination)
+
+    def test_somebody_has_offloaded_it(self):
+        stand = self.assert_phase(
+            Phase.MOVED, view=builders.server(status='SHELVED_OFFLOADED')
+        )
+
+        self.assertIn('SHELVED_OFFLOADED', stand.reason)
+        self.assertIsNone(stand.destination)
+
+
+@ddt.ddt
+class TestRecords(base.CaseTestCase):
+    """A record's status and a later look at the server."""
+
+    @ddt.data(
+        # type, status of the record, the server as seen since, phase
+        (base.LIVE, 'accepted', base.MIGRATING, Phase.MOVING),
+        (base.LIVE, 'queued', base.MIGRATING, Phase.MOVING),
+        (base.LIVE, 'preparing', base.MIGRATING, Phase.MOVING),
+        (base.LIVE, 'running', base.MIGRATING, Phase.MOVING),
+        (base.LIVE, 'a status of tomorrow', base.MIGRATING, Phase.MOVING),
+        # The server is there ~0.1 s before the record says so.
+        (base.LIVE, 'running', base.THERE, Phase.MOVING),
+        (base.LIVE, 'running', base.DELETED, Phase.GONE),
+        (base.LIVE, 'completed', base.THERE, Phase.MOVED),
+        (base.LIVE, 'completed', base.MIGRATING, Phase.SETTLING),
+        (base.LIVE, 'completed', base.LEFT, Phase.SETTLING),
+        (base.LIVE, 'completed', base.HERE, Phase.SETTLING),
+        (base.LIVE, 'completed', base.DELETED, Phase.GONE),
+        (base.LIVE, 'error', base.MIGRATING, Phase.SETTLING),
+        (base.LIVE, 'error', base.DELETED, Phase.GONE),
+        # Somebody moved it by other means.
+        (base.LIVE, 'failed', base.THERE, Phase.MOVED),
+        (
+            base.COLD,
+            'pre-migrating',
+            builders.server(status='RESIZE'),
+            'moving',
+        ),
+        (
+            base.COLD,
+            'post-migrating',
+            builders.server(status='RESIZE'),
+            'moving',
+        ),
+        (base.COLD, 'confirming', base.LEFT, Phase.MOVING),
+        # The record ends 0.4 to 2 s before the server does.
+        (
+            base.COLD,
+            'confirmed',
+            base.VERIFY_THERE,
+            Phase.SETTLING,
+        ),
+        (base.COLD, 'confirmed', base.THERE, Phase.MOVED),
+        (
+            base.COLD,
+            'reverted',
+            builders.server(status='REVERT_RESIZE'),
+            Phase.SETTLING,
+        ),
+        # An owner's resize that has ended leaves a server like any other.
+        (base.RESIZE, 'migrating', builders.server(status='RESIZE'), 'moving'),
+        (
+            base.RESIZE,
+            'reverting',
+            builders.server(status='REVERT_RESIZE'),
+            'moving',
+        ),
+        (base.RESIZE, 'reverted', base.HERE, Phase.WAITING),
+        (base.RESIZE, 'error', base.HERE, Phase.WAITING),
+        (base.RESIZE, 'confirmed', base.HERE, Phase.WAITING),
+        (base.RESIZE, 'confirmed', base.THERE, Phase.MOVED),
+        (base.EVACUATION, 'done', base.THERE, Phase.MOVED),
+        (base.EVACUATION, 'pre-migrating', base.HERE, Phase.MOVING),
+    )
+    @ddt.unpack
+    def test_phase(self, kind, status, view, phase):
+        self.assert_phase(phase, base.record(status, type=kind), view=view)
+
+    @ddt.data('completed', 'error', 'failed', 'cancelled')
+    def test_a_look_before_the_end_proves_nothing(self, status):
+        before = dataclasses.replace(base.HERE, seen_at=base.SEEN - 0.1)
+        stand = self.assert_phase(
+            Phase.SETTLING, base.record(status), view=before
+        )
+
+        self.assertTrue(stand.visit)
+
+    def test_destination_is_told_while_it_moves(self):
+        stand = self.stand(base.record('running'), view=base.MIGRATING)
+
+        self.assertEqual(builders.DEST, stand.destination)
+
+    def test_the_newest_record_counts(self):
+        old = base.record('failed', 6, seen_at=base.SEEN - 100)
+
+        self.assert_phase(
+            Phase.MOVING, old, base.record('queued'), view=base.MIGRATING
+        )
+
+    def test_in_flight_and_on_no_list_is_looked_at(self):
+        """The record of a deleted server is not seen to end."""
+        stand = self.stand(base.record('running'), view=base.LEFT)
+
+        self.assertTrue(stand.visit)
+
+    def test_in_flight_and_on_no_list_is_not_looked_at_all_the_time(self):
+        view = builders.server(status='MIGRATING', host=builders.DEST)
+        stand = self.stand(base.record('running'), view=view)
+        self.assertFalse(stand.visit)
+
+        old = dataclasses.replace(view, seen_at=NOW - times.REVISIT_SECONDS)
+        stand = self.stand(base.record('running'), view=old)
+        self.assertTrue(stand.visit)
+
+    def test_in_flight_and_listed_is_not_looked_at(self):
+        view = dataclasses.replace(base.MIGRATING, seen_at=NOW - 1000)
+        stand = self.stand(base.record('running'), view=view)
+
+        self.assertFalse(stand.visit)
+
+
+@ddt.ddt
+class TestRecordAheadOfServer(base.CaseTestCase):
+    """`completed`, and the server still sits on the source."""
+
+    def test_nova_gets_some_time(self):
+        stand = self.assert_phase(Phase.SETTLING, base.record('completed'))
+
+        self.assertTrue(stand.visit)
+
+    def late(self, **kwargs):
+        seen_at = NOW - times.PATIENCE_SECONDS - 1
+        return self.stand(base.record('completed', seen_at=seen_at), **kwargs)
+
+    def test_then_it_is_moved_again(self):
+        stand = self.late()
+
+        self.assertEqual(Phase.WAITING, stand.phase)
+        self.assertIn('completed', stand.reason)
+
+    def test_or_failed_where_there_is_no_retry_left(self):
+        stand = self.late(retries=0)
+
+        self.assertEqual(Phase.FAILED, stand.phase)
+        self.assertIn('still on cmp01', stand.reason)
+
+
+@ddt.ddt
+class TestAskedFor(base.CaseTestCase):
+    """A move was asked for, and no record shows it yet."""
+
+    def lost(self, waited, view=base.HERE, **kwargs):
+        return self.stand(
+            view=view, track=base.asked(asked_at=NOW - waited), **kwargs
+        )
+
+    @ddt.data(
+        # the server as it looks since, where it stands
+        (base.HERE, Phase.MOVING),
+        (base.MIGRATING, Phase.MOVING),
+        (builders.server(status='RESIZE', host=builders.DEST), Phase.MOVING),
+        (base.LEFT, Phase.MOVING),
+        (base.DELETED, Phase.GONE),
+        (base.THERE, Phase.MOVED),
+    )
+    @ddt.unpack
+    def test_before_a_record_shows(self, view, phase):
+        self.assert_phase(phase, view=view, track=base.asked())
+
+    def test_a_cold_migration_that_is_faster_than_we_look(self):
+        """Its record is still to be seen: only then it can be confirmed."""
+        self.assert_phase(
+            Phase.MOVING,
+            view=base.VERIFY_THERE,
+            track=base.asked(Kind.COLD_MIGRATE),
+        )
+
+    def test_an_earlier_record_is_not_its(self):
+        """Right after the request the newest record is the previous one."""
+        self.assert_phase(
+            Phase.MOVING,
+            base.record('error', 6, seen_at=base.ASKED - 1),
+            track=base.asked(asked_after=6, taken=2),
+            failures={6: base.FAILURE},
+        )
+
+    def test_a_look_before_the_request_proves_nothing(self):
+        before = dataclasses.replace(base.THERE, seen_at=base.ASKED - 1)
+        self.assert_phase(Phase.MOVING, view=before, track=base.asked())
+
+    def test_it_is_not_looked_at_at_once(self):
+        old = dataclasses.replace(base.HERE, seen_at=NOW - 60)
+
+        self.assertFalse(self.lost(1, old).visit)
+        self.assertTrue(self.lost(times.VISIT_AFTER_SECONDS, old).visit)
+
+    def test_nova_gets_some_time(self):
+        stand = self.lost(times.PATIENCE_SECONDS - 1)
+
+        self.assertEqual(Phase.MOVING, stand.phase)
+
+    def test_then_it_is_tried_again_after_a_pause(self):
+        stand = self.lost(times.PATIENCE_SECONDS + 1)
+
+        self.assertEqual(Phase.SETTLING, stand.phase)
+        self.assertIn('nothing came of it', stand.reason)
+
+        stand = self.lost(times.PATIENCE_SECONDS + times.RETRY_SECONDS)
+        self.assertEqual(Phase.WAITING, stand.phase)
+        self.assertIs(model.Move.LIVE, stand.move)
+
+    def test_and_in_the_end_it_has_failed(self):
+        stand = self.lost(times.PATIENCE_SECONDS + 1, retries=0)
+
+        self.assertEqual(Phase.FAILED, stand.phase)
+        self.assertIn('nothing came of it', stand.reason)
+
+    def test_a_server_that_moves_is_awaited_for_ever(self):
+        """Asking again is no help: Nova answers 409."""
+        stand = self.lost(3600, base.MIGRATING)
+
+        self.assertEqual(Phase.MOVING, stand.phase)
+
+    def test_now_and_then_it_is_looked_at_meanwhile(self):
+        """It may be deleted before its record was ever seen."""
+        view = builders.server(
+            status='RESIZE',
+            host=builders.DEST,
+            seen_at=NOW - times.REVISIT_SECONDS,
+        )
+        stand = self.lost(3600, view)
+
+        self.assertEqual(Phase.MOVING, stand.phase)
+        self.assertTrue(stand.visit)
