@@ -12,8 +12,6 @@
 
 """Text from tenants, made harmless for a terminal."""
 
-import unicodedata
-
 
 def printable(text: str) -> str:
     """Return the text with everything that could act on a terminal escaped.
@@ -34,19 +32,18 @@ def shorten(text: str, columns: int) -> str:
     A cut shows as ``…``. East Asian characters are two columns wide,
     combining ones none. For people only.
     """
+    # Every openstack command imports this module; few come here.
+    from unicodedata import combining
+    from unicodedata import east_asian_width
+
     taken = 0
     fits = 0
     for i, c in enumerate(text):
-        taken += _columns(c)
+        if not combining(c):
+            taken += 2 if east_asian_width(c) in 'WF' else 1
         if taken > columns:
             return f'{text[:fits]}…'
         if taken < columns:
             # Room is left for the mark of the cut.
             fits = i + 1
     return text
-
-
-def _columns(c: str) -> int:
-    if unicodedata.combining(c):
-        return 0
-    return 2 if unicodedata.east_asian_width(c) in 'WF' else 1
