@@ -308,13 +308,13 @@ def _check_destination(
             text.printable(service.disabled_reason or _('no reason given'))
         )
     elif not service.up:
-        problem = _('its compute service is down: start nova-compute first')
+        problem = _('its compute service is down (start nova-compute first)')
     else:
         return
     raise exceptions.Refused(
         _(
-            'No server can be moved to %(host)s, %(problem)s. Name another '
-            'host, or leave it to the scheduler.'
+            'No server can be moved to %(host)s, because %(problem)s. Name '
+            'another host, or leave it to the scheduler.'
         )
         % {'host': host, 'problem': problem}
     )
