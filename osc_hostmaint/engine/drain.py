@@ -35,6 +35,9 @@ OUTAGE_SECONDS = 300.0
 #: Pause after a look that failed: it doubles up to the largest.
 OUTAGE_PAUSES = (2.0, 30.0)
 
+#: How long a wish to stop may go unnoticed, in seconds.
+HEED_SECONDS = 1.0
+
 INTERRUPTED = 'interrupted: run the same command again to go on'
 TIMED_OUT = '--timeout passed: run the same command again to go on'
 
@@ -101,6 +104,8 @@ class HostDrain:
         seen = self._watcher.seen
         now = self._clock.now()
         decision = decide.decide(seen, policy, self._memory, now)
+        if self._diary:
+            self._diary.decided(seen, policy, now, decision)
         self._conclude(decision)
 
     def _step(self, ask_policy: AskPolicy) -> decisions.Decision:
@@ -247,7 +252,7 @@ def drain(
             host = min(open_, key=lambda h: h.due)
             wake = host.due if deadline is None else min(host.due, deadline)
             if (pause := wake - clock.now()) > 0:
-                clock.sleep(pause)
+                clock.sleep(min(pause, HEED_SECONDS))
             if deadline is not None and clock.now() >= deadline:
                 timed_out = True
                 _abandon(open_, policy, TIMED_OUT)
@@ -256,7 +261,8 @@ def drain(
                 interrupted = True
                 for other in open_:
                     other.due = clock.now()
-            host.tick(current_policy)
+            if clock.now() >= host.due:
+                host.tick(current_policy)
         interrupted = interrupted or interrupt.requested
     except KeyboardInterrupt:
         interrupted = True
