@@ -37,8 +37,9 @@ def settle(case: cases.Case, stand: standing.Standing) -> standing.Standing:
         return stand
     if case.policy.abandon:
         return _abandoned(stand) if running or stand.pending else stand
-    under_way = stand.record is not None and stand.record.in_flight
-    if under_way or not running:
+    if stand.record and stand.record.in_flight:
+        return _abandoned(stand)
+    if not running:
         return stand
     due = dataclasses.replace(
         stand, phase=Phase.MOVING, reason='', ask=memory.Kind.SUSPEND
