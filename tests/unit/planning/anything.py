@@ -60,6 +60,9 @@ _RECORD_STATUSES = {
 }
 _DEEDS = ('resume', 'resume', 'live-migration', 'suspend', 'stop')
 
+_PLACES = strategies.sampled_from(
+    [(_ELSEWHERE, builders.DEST)] * 4 + [(_HERE, builders.HOST)]
+)
 _maybe = strategies.booleans()
 _ago = strategies.sampled_from([0.0, 0.0, 0.1, 3.0, 20.0, 70.0])
 
@@ -166,10 +169,11 @@ def _histories(draw):
 
 
 @strategies.composite
-def observations(draw, before, now):
+def observations(draw, before, known, now):
     """Return a look at the host.
 
     :param before: the records as they were at the look before.
+    :param known: servers that were decided on before.
     """
     some = strategies.sets(strategies.sampled_from(IDS))
     # The list stamps all the servers it shows.
@@ -178,21 +182,20 @@ def observations(draw, before, now):
         draw(_servers(i, _HERE, builders.HOST, servers_at))
         for i in draw(strategies.just(set()) | some)
     ]
-    visited = [
-        draw(
-            _servers(
-                i,
-                *draw(
-                    strategies.sampled_from(
-                        [(_ELSEWHERE, builders.DEST)] * 4
-                        + [(_HERE, builders.HOST)]
-                    )
-                ),
-                now - draw(_ago),
+    # Whom a list shows for the first time is decided on before a visit.
+    new = {s.id for s in listed} - known
+    visited = []
+    for server_id in draw(strategies.just(set(IDS)) | some):
+        seen_at = now - draw(_ago)
+        visited.append(
+            draw(
+                _servers(
+                    server_id,
+                    *draw(_PLACES),
+                    min(seen_at, servers_at) if server_id in new else seen_at,
+                )
             )
         )
-        for i in draw(strategies.just(set(IDS)) | some)
-    ]
     records = draw(_records(before, now))
     consumers = strategies.sampled_from([*IDS, 'x', 'uuid of migration 1'])
     return builders.observation(
@@ -254,7 +257,7 @@ def runs(draw, how=POLICIES):
     records = []
     policy = draw(how)
     for _tick in range(draw(strategies.integers(1, 4))):
-        seen = draw(observations(records, now))
+        seen = draw(observations(records, set(memory.tracks), now))
         records = list(seen.migrations.values())
         step = Step(seen, policy, memory, now)
         steps.append(step)

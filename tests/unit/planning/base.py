@@ -17,6 +17,7 @@ first seen at ``SEEN``, and the decision is taken at ``NOW``, soon after.
 """
 
 import collections.abc
+import dataclasses
 import typing as ty
 import unittest
 
@@ -185,6 +186,90 @@ def just_asked(
         memories.Outcome(memories.Answer.ACCEPTED, at),
         highest_id=0,
     )
+
+
+class Story:
+    """One server from tick to tick; what is asked for is answered."""
+
+    def __init__(self, policy: policies.Policy | None = None):
+        self.memory = memories.Memory()
+        self.now = NOW
+        self.decision: decisions.Decision
+        self._policy = policy or policies.Policy()
+
+    def tick(
+        self,
+        view: model.Server,
+        *records: model.Migration,
+        after: float = 1.0,
+        answer: memories.Outcome | memories.Answer = memories.Answer.ACCEPTED,
+        **observed: ty.Any,
+    ) -> list[memories.Action]:
+        """Look at the server and its records as they are now, and decide.
+
+        :param after: seconds since the tick before.
+        :param answer: to whatever is asked for.
+        :returns: what was asked for.
+        """
+        self.now += after
+        view = dataclasses.replace(view, seen_at=self.now)
+        here = view.host == builders.HOST
+        self.decision = decide.decide(
+            builders.observation(
+                servers=[view] if here else [],
+                visited=[] if here else [view],
+                migrations=records,
+                **{
+                    'servers_at': self.now,
+                    'service_at': self.now,
+                    'migrations_at': self.now,
+                    'consumers_at': self.now,
+                    **observed,
+                },
+            ),
+            self._policy,
+            self.memory,
+            self.now,
+        )
+        self.memory = self.decision.memory
+        if isinstance(answer, memories.Answer):
+            answer = memories.Outcome(answer, self.now, REFUSAL)
+        answer = dataclasses.replace(answer, at=self.now)
+        highest = max((r.id for r in records), default=0)
+        for action in self.decision.actions:
+            self.memory = self.memory.after(action, answer, highest)
+        return list(self.decision.actions)
+
+    def asks(self, *args: ty.Any, **kwargs: ty.Any) -> memories.Kind | None:
+        """Tick, and return what was asked for."""
+        actions = self.tick(*args, **kwargs)
+        return actions[0].kind if actions else None
+
+    def record(self, status: str, *args: ty.Any, **kw: ty.Any) -> ty.Any:
+        """Return a record whose status will first be seen at the next tick."""
+        return record(status, *args, **{'seen_at': self.now + 1, **kw})
+
+    @property
+    def row(self) -> decisions.Row:
+        (row,) = self.decision.rows
+        return row
+
+
+class StoryTestCase(unittest.TestCase):
+    """One server from the first look to the end."""
+
+    def begin(self, **options: ty.Any) -> Story:
+        return Story(policies.Policy(**options))
+
+    def assert_ended(
+        self, story: Story, result: str, reason: str = '', move: str = ''
+    ) -> decisions.Row:
+        row = story.row
+        self.assertEqual(result, row.result, row)
+        self.assertIn(reason, row.reason)
+        if move:
+            self.assertEqual(move, row.move)
+        return row
 
 
 class CaseTestCase(unittest.TestCase):

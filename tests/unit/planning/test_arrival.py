@@ -17,6 +17,7 @@ import dataclasses
 import ddt
 
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -81,3 +82,82 @@ class TestVerification(base.CaseTestCase):
         self.assertIn('was active and is stopped', stand.reason)
         self.assertIn('were 10.0.0.5 and are none', stand.reason)
         self.assertIn('moved to cmp02, but', stand.reason)
+
+
+@ddt.ddt
+class TestPrice(base.CaseTestCase):
+    """What its owner noticed of a good move is told."""
+
+    OR_COLD = policies.Policy(running=policies.Running.LIVE_OR_COLD)
+    COLD = policies.Policy(running=policies.Running.COLD)
+
+    def moved(self, track, policy, *earlier, **kwargs):
+        stand = self.assert_phase(
+            Phase.MOVED,
+            *earlier,
+            base.record('confirmed', 20, type=base.COLD),
+            view=dataclasses.replace(
+                base.THERE, vm_state=track.before.vm_state
+            ),
+            track=track,
+            policy=policy,
+            **kwargs,
+        )
+        return stand.reason
+
+    def test_restarted_as_asked_for(self):
+        track = base.asked(Kind.COLD_MIGRATE)
+
+        self.assertEqual(
+            'restarted: as asked for (--running cold)',
+            self.moved(track, self.COLD),
+        )
+
+    def test_restarted_because_it_was_refused(self):
+        track = base.asked(Kind.COLD_MIGRATE, track=base.refused(final=True))
+
+        self.assertEqual(
+            f'restarted: {base.REFUSAL}', self.moved(track, self.OR_COLD)
+        )
+
+    def test_restarted_because_it_failed(self):
+        failed = [base.record('error', n) for n in (7, 8, 9)]
+        reason = self.moved(
+            base.asked(Kind.COLD_MIGRATE),
+            self.OR_COLD,
+            *failed,
+            failures={r.id: base.FAILURE for r in failed},
+        )
+
+        self.assertEqual(f'restarted: {base.FAILURE}', reason)
+
+    def test_a_stopped_server_notices_nothing(self):
+        stopped = builders.server(status='SHUTOFF')
+        track = base.asked(Kind.COLD_MIGRATE, stopped)
+
+        self.assertEqual('', self.moved(track, policies.Policy()))
+
+    def test_of_a_move_that_was_not_ours_nothing_is_said(self):
+        self.assertEqual('', self.moved(builders.track(), policies.Policy()))
+
+    def test_live_migrated_it_notices_nothing(self):
+        stand = self.assert_phase(
+            Phase.MOVED,
+            base.record('completed'),
+            view=base.THERE,
+            track=base.asked(),
+        )
+
+        self.assertEqual('', stand.reason)
+
+
+class TestOnNoHost(base.CaseTestCase):
+    def test_offloaded(self):
+        stand = self.assert_phase(
+            Phase.MOVED,
+            view=builders.server(status='SHELVED_OFFLOADED'),
+            track=base.asked(Kind.SHELVE, base.SUSPENDED),
+        )
+
+        self.assertIn('SHELVED_OFFLOADED', stand.reason)
+        self.assertIsNone(stand.destination)

@@ -18,6 +18,7 @@ import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import times
 from tests.unit import builders
 from tests.unit.planning import base
@@ -221,3 +222,65 @@ class TestRefusals(base.CaseTestCase):
         )
 
         self.assertEqual(Phase.WAITING, stand.phase)
+
+    @ddt.data(
+        # status, for good, whether we resumed it; the hint is given
+        ('ACTIVE', True, False, True),
+        ('ACTIVE', False, False, False),
+        # Neither can be cold-migrated.
+        ('PAUSED', True, False, False),
+        ('ACTIVE', True, True, False),
+    )
+    @ddt.unpack
+    def test_a_way_out_is_told_where_there_is_one(
+        self, status, final, resumed, expected
+    ):
+        before = base.SUSPENDED if resumed else base.HERE
+        track = builders.track(before, found_resumed=resumed)
+        stand = self.stand(
+            view=builders.server(status=status),
+            track=base.refused(times=3, final=final, track=track),
+        )
+
+        self.assertEqual(Phase.BLOCKED, stand.phase)
+        self.assertIs(expected, '--running live-or-cold' in stand.reason)
+
+    @ddt.data(
+        # what it is since, the option; what is asked for
+        ('SHELVED', {}, Kind.OFFLOAD),
+        (
+            'SUSPENDED',
+            {'suspended': policies.Suspended.SHELVE},
+            Kind.SHELVE,
+        ),
+        (
+            'VERIFY_RESIZE',
+            {'resized': policies.Resized.CONFIRM},
+            Kind.CONFIRM,
+        ),
+        ('SHUTOFF', {}, Kind.COLD_MIGRATE),
+    )
+    @ddt.unpack
+    def test_what_was_refused_says_nothing_of_another_way(
+        self, status, options, ask
+    ):
+        stand = self.stand(
+            view=builders.server(status=status),
+            track=base.refused(final=True),
+            policy=policies.Policy(**options),
+        )
+
+        self.assertEqual(Phase.WAITING, stand.phase)
+        self.assertIs(ask, stand.ask)
+        self.assertEqual('', stand.reason)
+
+    def test_but_to_resume_is_no_other_way(self):
+        """What would be resumed could not be live-migrated."""
+        stand = self.stand(
+            view=base.SUSPENDED,
+            track=base.refused(final=True),
+            policy=policies.Policy(suspended=policies.Suspended.RESUME),
+        )
+
+        self.assertEqual(Phase.BLOCKED, stand.phase)
+        self.assertIn(base.REFUSAL, stand.reason)

@@ -178,6 +178,74 @@ class TestNextLook(unittest.TestCase):
         self.assertEqual({'vm0'}, found.visit)
 
 
+@ddt.ddt
+class TestLookCloser(unittest.TestCase):
+    """Progress, histories, and hosts that servers are on their way to."""
+
+    MOVING = standing.Standing(Phase.MOVING, record=builders.migration(9))
+
+    def look(self, *stands, memory=None, must_close=False, **observed):
+        return look.next_look(
+            builders.observation(**observed),
+            {f'vm{i}': stand for i, stand in enumerate(stands)},
+            NOW,
+            must_close=must_close,
+            visit=frozenset(),
+            policy=policies.Policy(),
+            memory=memory or builders.memory(),
+        )
+
+    def test_progress(self):
+        found = self.look(
+            dataclasses.replace(self.MOVING, progress=True),
+            self.MOVING,
+            standing.Standing(Phase.MOVING, progress=True),
+        )
+
+        self.assertEqual({9}, found.progress)
+        self.assertTrue(found.singles)
+        self.assertFalse(self.look(self.MOVING).singles)
+
+    @ddt.data(True, False)
+    def test_histories_are_asked_for_once(self, must_close):
+        memory = builders.memory(suspects=frozenset({'vm1', 'vm2'}))
+        found = self.look(
+            memory=memory,
+            must_close=must_close,
+            consumers=None,
+            histories={'vm2': ()},
+        )
+
+        self.assertEqual({'vm1'}, found.history)
+        self.assertTrue(found.singles)
+
+    @ddt.data(
+        # what is under way, who is down; look at the services soon
+        ([MOVING], {builders.DEST}, True),
+        ([MOVING], {'cmp09'}, False),
+        ([MOVING], set(), False),
+        ([], {builders.DEST}, False),
+        (
+            [
+                standing.Standing(
+                    Phase.MOVED, record=builders.migration(9, 'completed')
+                )
+            ],
+            {builders.DEST},
+            False,
+        ),
+    )
+    @ddt.unpack
+    def test_a_destination_that_is_down(self, stands, down, expected):
+        found = self.look(
+            *stands,
+            down=frozenset(down),
+            service_at=NOW - look.DOWN_SECONDS,
+        )
+
+        self.assertIs(expected, found.services)
+
+
 class TestLatest(unittest.TestCase):
     """What an observation knows of one server (model.Observation)."""
 

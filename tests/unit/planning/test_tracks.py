@@ -19,7 +19,6 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import times
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
@@ -288,71 +287,100 @@ class TestRecords(unittest.TestCase):
 
 
 @ddt.ddt
-class TestKeepUp(unittest.TestCase):
-    def keep_up(self, phase, track=None, view=None, **standing_kwargs):
-        seen = builders.observation(servers=[view or builders.server()])
-        found = tracks.keep_up(
-            seen,
-            builders.memory(track or builders.track()),
-            {'vm1': standing.Standing(phase, **standing_kwargs)},
-            NOW,
-        )
-        return found.tracks['vm1']
+class TestOthersDown(unittest.TestCase):
+    """Since when compute services of other hosts have been down."""
 
-    def test_somebody_elses_move_is_adopted(self):
-        found = self.keep_up(
-            standing.Phase.MOVING, record=builders.migration()
-        )
-
-        self.assertEqual(NOW, found.began_at)
-        self.assertIs(model.Move.LIVE, found.move)
-        self.assertEqual(0, found.attempts)
-
-    def test_ours_keeps_its_beginning(self):
-        track = builders.track(began_at=NOW - 9, move=model.Move.COLD)
-        found = self.keep_up(
-            standing.Phase.MOVING, track, record=builders.migration()
-        )
-
-        self.assertEqual(NOW - 9, found.began_at)
-        self.assertIs(model.Move.COLD, found.move)
-
-    @ddt.data(*sorted(standing.FINAL))
-    def test_end(self, phase):
-        self.assertEqual(NOW, self.keep_up(standing.Phase(phase)).ended_at)
-
-    def test_an_end_counts_once(self):
-        track = builders.track(ended_at=NOW - 9)
-
-        found = self.keep_up(standing.Phase.MOVED, track)
-        self.assertEqual(NOW - 9, found.ended_at)
-
-    def test_what_goes_on_has_not_ended(self):
-        track = builders.track(ended_at=NOW - 9)
-
-        self.assertIsNone(self.keep_up(standing.Phase.BUSY, track).ended_at)
+    def others_down(self, down, memory=FIRST):
+        seen = builders.observation(down=frozenset(down), service_at=SEEN)
+        found = tracks.take_in(seen, policies.Policy(), memory)
+        return dict(found.others_down)
 
     @ddt.data(
-        # how it stands; is it at rest, so that this is how it was before
-        (standing.Phase.WAITING, True),
-        (standing.Phase.BUSY, True),
-        (standing.Phase.BLOCKED, True),
-        (standing.Phase.MOVING, False),
-        (standing.Phase.SETTLING, False),
-        (standing.Phase.MOVED, False),
-        (standing.Phase.FAILED, False),
+        # known so far, down now, known then
+        ({}, [], {}),
+        # No head start: what is on its way there may go on.
+        ({}, ['cmp02'], {'cmp02': SEEN}),
+        ({'cmp02': 5.0}, ['cmp02'], {'cmp02': 5.0}),
+        ({'cmp02': 5.0}, ['cmp03'], {'cmp03': SEEN}),
+        ({'cmp02': 5.0}, [], {}),
     )
     @ddt.unpack
-    def test_how_it_was_before(self, phase, at_rest):
-        """Its owner has stopped it since we first saw it."""
-        view = builders.server(status='SHUTOFF')
-        found = self.keep_up(phase, view=view)
+    def test_table(self, before, down, expected):
+        memory = builders.memory(others_down=before)
 
-        before = view if at_rest else builders.server()
-        self.assertEqual(before, found.before)
+        self.assertEqual(expected, self.others_down(down, memory))
 
-    def test_how_it_was_elsewhere_is_not_how_it_was_before(self):
-        view = builders.server(status='SHUTOFF', host=builders.DEST)
-        found = self.keep_up(standing.Phase.BLOCKED, view=view)
 
-        self.assertEqual('ACTIVE', found.before.status)
+class TestProgress(unittest.TestCase):
+    def test_the_least_that_was_left_is_kept(self):
+        seen = builders.observation(
+            servers=[builders.server(), builders.server('vm2')],
+            migrations=[
+                builders.migration(7),
+                builders.migration(8, server_id='vm2'),
+                # Of a server that nothing is known of.
+                builders.migration(9, server_id='vm3'),
+            ],
+            progress={
+                7: model.Progress(5, 9, NOW - 1),
+                9: model.Progress(5, 9, NOW - 1),
+                # Its record has vanished since.
+                10: model.Progress(5, 9, NOW - 1),
+            },
+        )
+        found = tracks.take_in(seen, policies.Policy(), builders.memory())
+
+        self.assertEqual({'vm1', 'vm2'}, set(found.tracks))
+        track = found.tracks['vm1']
+        self.assertEqual(
+            (7, 5, NOW - 1),
+            (track.least_of, track.least_remaining, track.least_since),
+        )
+        self.assertIsNone(found.tracks['vm2'].least_of)
+
+
+@ddt.ddt
+class TestEarlierFailures(unittest.TestCase):
+    """What failed before this run, in this maintenance."""
+
+    @ddt.data(
+        # the record as this run found it; does it count
+        ({'status': 'error'}, True),
+        ({'status': 'failed'}, True),
+        ({'status': 'cancelled'}, True),
+        ({'status': 'completed'}, False),
+        ({'status': 'error', 'created_at': builders.cloud_time(0)}, True),
+        # Nova's controllers do not agree about the time.
+        ({'status': 'error', 'created_at': builders.cloud_time(-3)}, True),
+        ({'status': 'error', 'created_at': builders.cloud_time(-60)}, False),
+        ({'status': 'error', **ARRIVING}, False),
+    )
+    @ddt.unpack
+    def test_records(self, kwargs, counts):
+        record = builders.migration(7, **kwargs)
+        seen = builders.observation(migrations=[record])
+        memory = builders.memory(history=frozenset({7}))
+
+        self.assertEqual(
+            {'vm1': (record,)} if counts else {},
+            tracks.earlier_failures(seen, memory),
+        )
+        # What failed in this run counts elsewhere.
+        self.assertEqual({}, tracks.earlier_failures(seen, builders.memory()))
+
+    def test_without_our_mark_nobody_knows(self):
+        seen = builders.observation(
+            migrations=[builders.migration(7, 'error')],
+            service=builders.service(disabled_reason='fan broken'),
+        )
+        memory = builders.memory(history=frozenset({7}))
+
+        self.assertEqual({}, tracks.earlier_failures(seen, memory))
+
+    def test_all_of_a_server(self):
+        records = [builders.migration(n, 'error') for n in (7, 8)]
+        seen = builders.observation(migrations=records)
+        memory = builders.memory(history=frozenset({7, 8, 9}))
+
+        found = tracks.earlier_failures(seen, memory)
+        self.assertEqual({7, 8}, {record.id for record in found['vm1']})
