@@ -113,13 +113,13 @@ def find(
     suspects = set(memory.suspects)
     for server_id in sorted(known):
         track = tracks.get(server_id)
-        view = track.before if track else seen.visited.get(server_id)
+        view = seen.latest(server_id)
         deed = _resume(seen.histories[server_id], since)
         if deed is None or (view and view.status == 'DELETED'):
             suspects.discard(server_id)
         elif view is not None:
             suspects.discard(server_id)
-            if _is_ours(deed, view, policy):
+            if view.vm_state == 'active' and _is_ours(deed, view, policy):
                 before = dataclasses.replace(
                     view, status='SUSPENDED', vm_state='suspended'
                 )
