@@ -89,17 +89,21 @@ def report(
 ) -> list[decisions.Row]:
     """Return the rows with what is left over told, one row a server."""
     told = [
-        dataclasses.replace(
-            row,
-            phase=standing.Phase.BLOCKED,
-            reason=_reason(seen, row.server_id),
-        )
+        _told(row, _reason(seen, row.server_id))
         if row.server_id in left
         else row
         for row in rows
     ]
     known = {row.server_id for row in told}
     return told + [_row(seen, i) for i in sorted(left) if i not in known]
+
+
+def _told(row: decisions.Row, reason: str) -> decisions.Row:
+    if row.phase is standing.Phase.FAILED:
+        return dataclasses.replace(row, reason=f'{row.reason}; {reason}')
+    return dataclasses.replace(
+        row, phase=standing.Phase.BLOCKED, reason=reason
+    )
 
 
 def _owner(seen: model.Observation, consumer: str) -> model.Server | None:
