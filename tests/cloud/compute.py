@@ -48,10 +48,12 @@ from nova.scheduler import rpcapi as scheduler_rpcapi
 from nova import service
 from oslo_log import log as logging
 
+from tests.cloud import backdoor
 from tests.cloud import control
 from tests.cloud import database
 from tests.cloud import hosts as hosts_module
 from tests.cloud import image
+from tests.cloud import life
 from tests.cloud import network
 from tests.cloud import options
 from tests.cloud import process
@@ -83,6 +85,7 @@ def start(blueprint: options.Blueprint) -> None:
         conf.write(settings.render(blueprint))
     sys.argv = ['nova', '--config-file', file]
     database.patch()
+    life.patch()
     rpc.patch()
     sharing.many_nodes()
     sharing.let_threads_sleep()
@@ -114,7 +117,7 @@ def start(blueprint: options.Blueprint) -> None:
         [os.path.join(own, f'cell{n}.sqlite') for n in (0, 1)],
     )
     purge = purge_module.Purge(hosts, view, names)
-    routes = control.routes(hosts, purge, view)
+    routes = control.routes(hosts, purge, view) + backdoor.routes()
     routes += images.routes(blueprint.url('side', '/image'))
     routes += ports.routes(blueprint.url('side', '/network'))
     routes.append(('GET', '/control/facts', lambda m, q, b: (200, _facts())))

@@ -43,6 +43,8 @@ def routes(
             hosts.stop(name, float(body['grace']))
         elif what == 'kill':
             hosts.kill(name)
+        elif what == 'crash':
+            hosts.crash(name)
         elif what == 'refresh':
             hosts.refresh(name)
         else:
@@ -63,7 +65,7 @@ def routes(
         ('POST', '/control/hosts', add),
         (
             'POST',
-            '/control/hosts/([^/]+)/(start|stop|kill|refresh|forget)',
+            '/control/hosts/([^/]+)/(start|stop|kill|crash|refresh|forget)',
             act,
         ),
         ('PUT', '/control/knobs', turn),

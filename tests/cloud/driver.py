@@ -10,18 +10,16 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The virt driver: Nova's fake one, with time, failures and memory.
+"""The virt driver: Nova's fake one, with moves that take time and fail.
 
-Nova's FakeDriver does everything at once, forgets power states, and moves
-nothing in a live migration. Here guests are in the world, keep their state
-on the way, and take as long as the knobs say.
+Nova's FakeDriver moves nothing in a live migration. Here guests leave one
+host for another, and keep their state on the way.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-import threading
 import time
 from typing import Any
 
@@ -29,156 +27,70 @@ from nova import context as nova_context
 from nova import exception
 from nova import objects
 from nova.compute import power_state
-from nova.compute import task_states
-from nova.compute import vm_states
-from nova.virt import fake
 
+from tests.cloud import hypervisor
 from tests.cloud import knobs
-from tests.cloud import options
+from tests.cloud import life
 from tests.cloud import world
 
 GIB = 1 << 30
 MIB = 1 << 20
-# Seconds between two looks at the knobs, and two progress reports: libvirt's
-# monitor looks every half second as well.
-_LOOK = 0.5
 
 # What Nova's configuration calls the driver: it only looks in nova.virt.
 NAME = 'embedded.Driver'
 
 
-class Killed(BaseException):
-    """This nova-compute is dead: what it was doing simply stops.
-
-    Not an Exception, or Nova's handlers would clean up, report and roll
-    back: a process that was killed does none of that.
-    """
-
-
-class Driver(fake.FakeDriver):
-    capabilities = dict(
-        fake.FakeDriver.capabilities, supports_image_type_qcow2=True
-    )
-
+class Driver(hypervisor.Hypervisor):
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
-        self.dead = threading.Event()
         self._random = random.Random(0)
 
-    def init_host(self, host: str) -> None:
-        super().init_host(host)
-        # As with libvirt, where the hypervisor has the machine's full name
-        # and the host whatever is configured: two names that are confused.
-        self._set_nodes([options.hypervisor(host)])
-        self._machine = world.WORLD.hosts[host]
-        size = self._machine.size
-        self.vcpus = size.vcpus
-        self.memory_mb = size.ram_gib * 1024
-        self.local_gb = size.disk_gib
-        self.resources = fake.Resources(
-            self.vcpus, self.memory_mb, self.local_gb
+    # failing
+
+    def _fails(
+        self,
+        instance: Any,
+        move: str,
+        stage: str,
+        values: dict[str, Any] | None = None,
+    ) -> bool:
+        """Whether a move shall fail at this stage.
+
+        :param move: 'lm' or 'cm', as its knobs begin.
+        :param values: the knobs, if they were looked at already.
+        """
+        values = values or self._knobs(instance)
+        if values[move + '_fail'] != stage:
+            return False
+        times = values[move + '_fail_times']
+        return times <= 0 or self._is_among(int(times), instance, move)
+
+    @staticmethod
+    def _is_among(first: int, instance: Any, move: str) -> bool:
+        """Whether this attempt is one of the first that came so far.
+
+        An attempt is a migration record: what fails its pre-check on one
+        host and then on the next has failed once.
+        """
+        (newest,) = objects.MigrationList.get_by_filters(
+            nova_context.get_admin_context(),
+            {'instance_uuid': instance.uuid},
+            sort_keys=['id'],
+            sort_dirs=['desc'],
+            limit=1,
         )
-        self.instances = self._machine.guests
-
-    # what it is
-
-    def get_available_resource(self, nodename: str) -> dict[str, Any]:
-        resource = super().get_available_resource(nodename)
-        if resource:
-            resource['uuid'] = self._machine.node
-        return resource
-
-    def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:
-        return {self._machine.node: self.get_available_nodes()[0]}
-
-    def get_host_ip_addr(self) -> str:
-        return self._machine.address
-
-    def get_host_uptime(self) -> str:
-        return ' 12:00:00 up 9 days,  1:02,  0 users,  load average: 0.1'
-
-    # power states
-
-    def _set_state(self, instance: Any, state: int) -> None:
-        self._check_alive()
-        if instance.uuid not in self.instances:
-            raise exception.InstanceNotFound(instance_id=instance.uuid)
-        self.instances[instance.uuid].state = state
-
-    def pause(self, instance):
-        self._set_state(instance, power_state.PAUSED)
-
-    def unpause(self, instance):
-        self._set_state(instance, power_state.RUNNING)
-
-    def suspend(self, context, instance):
-        self._set_state(instance, power_state.SUSPENDED)
-
-    def resume(self, context, instance, *args, **kwargs):
-        self._set_state(instance, power_state.RUNNING)
-
-    def rescue(self, context, instance, *args, **kwargs):
-        self._set_state(instance, power_state.RUNNING)
-
-    # time
-
-    def _check_alive(self) -> None:
-        if self.dead.is_set():
-            raise Killed(self._host)
-
-    def _knobs(self, instance: Any) -> dict[str, Any]:
-        return knobs.KNOBS.read(
-            self._host, instance.flavor.extra_specs, instance.metadata
-        )
-
-    def _look(self, instance: Any) -> tuple[dict[str, Any], bool]:
-        """The knobs as they are now, and whether the server shall go."""
-        try:
-            fresh = objects.Instance.get_by_uuid(
-                nova_context.get_admin_context(),
-                instance.uuid,
-                expected_attrs=['metadata'],
-            )
-        except exception.InstanceNotFound:
-            return self._knobs(instance), True
-        values = knobs.KNOBS.read(
-            self._host, instance.flavor.extra_specs, fresh.metadata
-        )
-        going = fresh.task_state == task_states.DELETING
-        return values, going or instance.uuid in world.WORLD.doomed
-
-    def _spend(self, instance: Any, knob: str) -> None:
-        """Take as long as the knob says, or until the server shall go."""
-        started = time.monotonic()
-        left = self._knobs(instance)[knob]
-        going = False
-        while left > 0 and not going:
-            world.WORLD.wait(min(left, _LOOK))
-            self._check_alive()
-            values, going = self._look(instance)
-            left = values[knob] - (time.monotonic() - started)
-
-    # building
-
-    def spawn(self, context, instance, *args, **kwargs):
-        self._spend(instance, 'boot_seconds')
-        self._check_alive()
-        if (
-            self._knobs(instance)['boot_fail']
-            and instance.vm_state == vm_states.BUILDING
-        ):
-            raise exception.BuildAbortException(
-                instance_uuid=instance.uuid, reason='boot_fail'
-            )
-        super().spawn(context, instance, *args, **kwargs)
+        failed = world.WORLD.failed.setdefault((instance.uuid, move), set())
+        if len(failed) < first:
+            failed.add(newest.id)
+        return newest.id in failed
 
     # live migration
 
     def check_can_live_migrate_destination(
         self, context, instance, *args, **kwargs
     ):
-        self._check_alive()
-        if self._knobs(instance)['lm_fail'] == 'precheck':
+        life.check()
+        if self._fails(instance, 'lm', 'precheck'):
             raise exception.MigrationPreCheckError(
                 reason=f'lm_fail=precheck on {self._host}'
             )
@@ -187,8 +99,9 @@ class Driver(fake.FakeDriver):
         )
 
     def pre_live_migration(self, context, instance, *args, **kwargs):
-        self._check_alive()
-        if self._knobs(instance)['lm_fail'] == 'pre':
+        self._spend(instance, 'lm_pre_seconds')
+        life.check()
+        if self._fails(instance, 'lm', 'pre'):
             raise exception.MigrationError(
                 reason=f'lm_fail=pre on {self._host}'
             )
@@ -206,7 +119,9 @@ class Driver(fake.FakeDriver):
     ):
         copy = world.WORLD.copies[instance.uuid] = world.Copy()
         try:
-            outcome = self._copy_memory(instance, migrate_data.migration, copy)
+            outcome = self._copy_memory(
+                instance, dest, migrate_data.migration, copy
+            )
         finally:
             world.WORLD.copies.pop(instance.uuid, None)
         if outcome == 'aborted':
@@ -219,29 +134,37 @@ class Driver(fake.FakeDriver):
             )
         elif outcome == 'failed':
             recover_method(context, instance, dest, migrate_data)
-        elif self._look(instance)[0]['lm_fail'] == 'post':
+        elif self._fails(instance, 'lm', 'post', self._look(instance)[0]):
             raise exception.MigrationError(reason='lm_fail=post')
         else:
+            # The guest runs there from now on, whatever Nova makes of it.
+            there = world.WORLD.hosts[dest].guests
+            there[instance.uuid] = self.instances[instance.uuid]
             post_method(context, instance, dest, block_migration, migrate_data)
 
     def _copy_memory(
-        self, instance: Any, migration: Any, copy: world.Copy
+        self, instance: Any, dest: str, migration: Any, copy: world.Copy
     ) -> str:
         """Copy the guest's memory: 'done', 'aborted' or 'failed'."""
         total = float(instance.flavor.memory_mb * MIB)
         copied, left = 0.0, total
         started = last = time.monotonic()
-        looked = -_LOOK
+        looked = -hypervisor.LOOK
         values: dict[str, Any] = {}
-        gone = False
+        fails = gone = False
         while True:
-            self._check_alive()
+            life.check()
             now = time.monotonic()
             passed, last = now - last, now
-            if now - looked >= _LOOK or copy.wake.is_set():
+            if now - looked >= hypervisor.LOOK or copy.wake.is_set():
                 copy.wake.clear()
                 values, gone = self._look(instance)
-                gone = gone or instance.uuid not in self.instances
+                gone = (
+                    gone
+                    or instance.uuid not in self.instances
+                    or not world.WORLD.is_powered(dest)
+                )
+                fails = self._fails(instance, 'lm', 'running', values)
                 looked = now
                 self._report(instance, migration, total, copied, left)
             rate = values['lm_gib_per_second'] * GIB
@@ -255,7 +178,7 @@ class Driver(fake.FakeDriver):
             if knobs.is_on(values['lm_stuck']):
                 left = max(left, total * 0.05 * (1 + self._random.random()))
             outcome = self._outcome(
-                copy, values, left, total, now - started, gone
+                copy, values, left / total, now - started, fails, gone
             )
             if outcome:
                 if outcome == 'done':
@@ -269,18 +192,21 @@ class Driver(fake.FakeDriver):
         copy: world.Copy,
         values: dict[str, Any],
         left: float,
-        total: float,
         seconds: float,
+        fails: bool,
         gone: bool,
     ) -> str | None:
-        fails = values['lm_fail'] == 'running'
+        """How the copy ends, if it does.
+
+        :param left: share of the memory that is not there yet.
+        """
         if copy.abort:
             return 'aborted'
         if gone:
             return 'failed'
         if copy.force:
             return 'done'
-        if fails and left <= total / 2:
+        if fails and left <= 0.5:
             return 'failed'
         if left <= 0 and not fails:
             return 'done'
@@ -321,9 +247,6 @@ class Driver(fake.FakeDriver):
     def post_live_migration(
         self, context, instance, block_device_info, migrate_data=None
     ):
-        guest = self.instances.get(instance.uuid)
-        if guest:
-            world.WORLD.states[instance.uuid] = guest.state
         self.destroy(
             context,
             instance,
@@ -339,32 +262,47 @@ class Driver(fake.FakeDriver):
         block_migration=False,
         block_device_info=None,
     ):
-        state = world.WORLD.states.pop(instance.uuid, power_state.RUNNING)
-        self.instances[instance.uuid] = fake.FakeInstance(
-            instance.name, state, instance.uuid
-        )
+        if instance.uuid not in self.instances:
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
 
     # cold migration
 
-    def migrate_disk_and_power_off(self, context, instance, *args, **kwargs):
+    def migrate_disk_and_power_off(
+        self, context, instance, dest, *args, **kwargs
+    ):
+        lost = exception.ResizeError(reason=f'{dest} does not answer')
+        if not self._answers(dest):
+            raise exception.InstanceFaultRollback(inner_exception=lost)
         self._spend(instance, 'cm_seconds')
-        self._check_alive()
-        fails = self._knobs(instance)['cm_fail']
-        if fails == 'disk':
+        life.check()
+        if not self._answers(dest):
+            raise lost
+        if self._fails(instance, 'cm', 'disk'):
             raise exception.InstanceFaultRollback(
                 inner_exception=exception.ResizeError(reason='cm_fail=disk')
             )
-        if fails == 'error':
+        if self._fails(instance, 'cm', 'error'):
             raise exception.ResizeError(reason='cm_fail=error')
         if instance.uuid in self.instances:
             self.instances[instance.uuid].state = power_state.SHUTDOWN
         return '{}'
 
+    @staticmethod
+    def _answers(address: str) -> bool:
+        host = world.WORLD.at(address)
+        return host is not None and world.WORLD.is_powered(host)
+
     def finish_migration(self, context, migration, instance, *args, **kwargs):
-        self._check_alive()
-        if self._knobs(instance)['cm_fail'] == 'finish':
+        self._spend(instance, 'cm_finish_seconds')
+        life.check()
+        if self._fails(instance, 'cm', 'finish'):
             raise exception.ResizeError(reason='cm_fail=finish')
         super().finish_migration(context, migration, instance, *args, **kwargs)
+
+    def confirm_migration(self, context, migration, instance, network_info):
+        self._spend(instance, 'cm_confirm_seconds')
+        life.check()
+        super().confirm_migration(context, migration, instance, network_info)
 
 
 # Nova imports "nova.virt." + compute_driver.

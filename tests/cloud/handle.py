@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import itertools
 import json
 import os
 import shutil
@@ -29,10 +28,10 @@ from typing import Any
 import openstack
 from openstack import connection as _connection
 from openstack import exceptions
-from openstack.compute.v2 import service as _service
 import requests
 
 from tests.cloud import boot
+from tests.cloud import fleet
 from tests.cloud import options
 from tests.cloud import state
 from tests.cloud import traffic
@@ -48,7 +47,7 @@ class StartError(Exception):
     """The cloud did not come up; the message has the end of its output."""
 
 
-class Cloud(boot.Servers):
+class Cloud(boot.Servers, fleet.Hosts):
     """A running cloud.
 
     The handle's own requests go to the internal endpoints: they are in no
@@ -231,104 +230,14 @@ class Cloud(boot.Servers):
                     placement_default_microversion='1.39',
                     app_name='tests.cloud',
                 )
+                connection.session.auth.MIN_TOKEN_LIFE_SECONDS = (
+                    self.options.token_margin
+                )
                 # The first use of a proxy is not safe with threads.
                 _ = connection.compute, connection.placement
                 connection.compute.get_endpoint_data()
                 self._connections[key] = connection
             return self._connections[key]
-
-    # hosts
-
-    def hosts(self) -> list[str]:
-        """The hosts that the cloud was started with, and the added ones."""
-        return self._base + self._added
-
-    def add_host(self, name: str | None = None, **size: int) -> str:
-        """Add a host, ready to take servers.
-
-        :param size: vcpus, ram_gib, disk_gib; the others' by default.
-        """
-        if name is None:
-            name = next(
-                name
-                for name in (f'cmp{n:02d}' for n in itertools.count(1))
-                if name not in self.hosts()
-            )
-        self._control('POST', 'hosts', {'name': name, **size})
-        self._added.append(name)
-        return name
-
-    def stop_host(self, host: str, grace: float = 0.0) -> None:
-        """Stop the compute service, as SIGTERM does.
-
-        :param grace: seconds to give what is under way; what is not done
-            then, is left as it is.
-        """
-        self._control('POST', f'hosts/{host}/stop', {'grace': grace})
-
-    def kill_host(self, host: str) -> None:
-        """Kill the compute service, as kill -9 does; its servers run on."""
-        self._control('POST', f'hosts/{host}/kill')
-
-    def start_host(self, host: str) -> None:
-        """Start the compute service, and wait until it is up."""
-        self._control('POST', f'hosts/{host}/start')
-
-    def restart_host(self, host: str) -> None:
-        self.stop_host(host)
-        self.start_host(host)
-
-    def refresh_host(self, host: str) -> None:
-        """Run the periodic task that tells Nova what the host has left."""
-        self._control('POST', f'hosts/{host}/refresh')
-
-    def service(self, host: str) -> _service.Service:
-        found = self.connection().compute.services(
-            host=host, binary='nova-compute'
-        )
-        return next(iter(found))
-
-    def wait_service(
-        self, host: str, wanted: str, timeout: float = 90
-    ) -> None:
-        """Wait until the compute service is 'up' or 'down'."""
-        waiting.wait_for(
-            lambda: self.service(host).state == wanted,
-            f'the service of {host} to be {wanted}',
-            timeout,
-            interval=0.25,
-        )
-
-    def allocations(self, host: str) -> dict[str, Any]:
-        """Placement's allocations on a host, by consumer."""
-        placement = self.connection().placement
-        found = placement.get(
-            '/resource_providers', params={'name': options.hypervisor(host)}
-        )
-        (provider,) = found.json()['resource_providers']
-        answer = placement.get(
-            f'/resource_providers/{provider["uuid"]}/allocations'
-        )
-        allocations: dict[str, Any] = answer.json()['allocations']
-        return allocations
-
-    # the hypervisors' behaviour
-
-    def knobs(self, host: str | None = None, **knobs: Any) -> None:
-        """Turn knobs of a host, or the defaults; None takes one back.
-
-        They are in :mod:`tests.cloud.knobs`.
-        """
-        self._control('PUT', 'knobs', {'host': host, 'knobs': knobs})
-
-    def server_knobs(self, server: Any, **knobs: Any) -> None:
-        """Turn knobs of a server, also while it is being moved."""
-        self.connection().compute.set_server_metadata(
-            boot.id_of(server),
-            **{knob: str(value) for knob, value in knobs.items()},
-        )
-        # So that what is under way looks at once.
-        self._control('PUT', 'knobs', {'host': None, 'knobs': {}})
 
     # cleaning up
 

@@ -67,6 +67,7 @@ class Hosts:
         """Start a host's compute service, and wait until it is of use."""
         if name not in world.WORLD.hosts:
             raise ValueError(f'no host {name}')
+        world.WORLD.hosts[name].powered = True
         if name not in self._services:
             self._start(name)
         self._settle([name])
@@ -134,9 +135,14 @@ class Hosts:
         Not service.stop(): that shuts the thread pools that all share.
         """
         victim = self._services.pop(name)
-        victim.manager.driver.dead.set()
+        victim.manager.life.end()
         victim.manager.drop_queue()
         self._silence(victim)
+
+    def crash(self, name: str) -> None:
+        """As a machine that loses its power."""
+        self.kill(name)
+        world.WORLD.crash(name)
 
     def stop(self, name: str, grace: float) -> None:
         """As SIGTERM: takes nothing new, and gives what runs some time."""
@@ -144,7 +150,7 @@ class Hosts:
         victim.rpcserver.stop()
         victim.manager._wait_for_in_progress_tasks(grace)
         victim.manager._cleanup_live_migrations_in_pool()
-        victim.manager.driver.dead.set()
+        victim.manager.life.end()
         self._silence(victim)
 
     def _silence(self, victim: service.Service) -> None:

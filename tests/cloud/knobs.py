@@ -35,14 +35,28 @@ DEFAULTS: dict[str, float | str] = {
     'lm_dirty_gib_per_second': 0.0,
     # Never converge, until aborted or forced to complete.
     'lm_stuck': '',
+    # What the destination needs before memory is copied.
+    'lm_pre_seconds': 0.0,
     # precheck, pre, running or post: where a live migration fails.
     'lm_fail': '',
+    # Fail the first so many attempts of each server only; 0: every one.
+    'lm_fail_times': 0.0,
     # Give up after so many seconds, as libvirt's completion time-out does.
     'lm_completion_timeout': 0.0,
+    # Copying the disk, and then what the destination needs to take it.
     'cm_seconds': 0.5,
+    'cm_finish_seconds': 0.0,
+    # What the source needs to tidy up once the owner has confirmed.
+    'cm_confirm_seconds': 0.0,
     # disk (the server stays as it was), error or finish (the server is in
     # ERROR).
     'cm_fail': '',
+    'cm_fail_times': 0.0,
+    # stay (the server stays as it was) or error (it is in ERROR).
+    'suspend_fail': '',
+    'resume_fail': '',
+    # Making the image that a shelved server is kept as.
+    'shelve_seconds': 0.0,
 }
 
 

@@ -21,6 +21,8 @@ from nova import thread_pool_factory
 from nova.compute import manager
 import nova.conf
 
+from tests.cloud import life
+
 CONF = nova.conf.CONF
 
 
@@ -32,10 +34,15 @@ class Manager(manager.ComputeManager):
     """
 
     def __init__(self, *args, **kwargs):
+        self.life = life.Life(kwargs['host'])
         self.live_migrations = futurist.ThreadPoolExecutor(
             max_workers=CONF.max_concurrent_live_migrations
         )
         super().__init__(*args, **kwargs)
+
+    def periodic_tasks(self, *args, **kwargs):
+        with life.lived(self.life):
+            return super().periodic_tasks(*args, **kwargs)
 
     def _start_recorded_task(
         self, executor_type, task_name, instance, context, func, *args, **kw

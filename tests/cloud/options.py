@@ -58,12 +58,31 @@ class Options:
         'seconds without a heartbeat until a host is down (default: 8, with'
         ' many hosts 60)',
     )
-    rpc_timeout: int = _option(20, "Nova's rpc_response_timeout")
+    rpc_timeout: int = _option(
+        20,
+        "Nova's rpc_response_timeout: how long a call waits for a compute"
+        ' service that does not answer',
+    )
+    long_rpc_timeout: int = _option(
+        1800, "Nova's long_rpc_timeout: for calls that are worked on"
+    )
     max_limit: int = _option(1000, "the most servers in one page of Nova's")
     resize_confirm_window: int = _option(
         0, 'seconds until Nova confirms a resize by itself; 0: never'
     )
+    shelved_offload_time: int = _option(
+        -1, 'seconds until Nova offloads a shelved server by itself; -1: never'
+    )
     debug: bool = _option(False, 'log at debug level')
+
+    @property
+    def token_margin(self) -> float:
+        """How many seconds before its end a token is renewed.
+
+        keystoneauth's 120 would have every request log in, several times
+        over, where tokens live no longer than that.
+        """
+        return min(120.0, self.token_lifetime / 2)
 
     def resolved(self) -> Options:
         """The same with paths made absolute and dependent defaults filled."""

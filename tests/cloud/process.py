@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import ctypes
+import gc
 import importlib.metadata
 import logging
 import os
@@ -24,6 +25,8 @@ import sys
 import threading
 import traceback
 import warnings
+
+from keystoneauth1.identity import base
 
 from tests.cloud import options
 from tests.cloud import tap
@@ -52,8 +55,12 @@ def run(
     # Keystone and Placement still import eventlet in passing, which warns.
     warnings.filterwarnings('ignore', message=r'[\s\S]*[Ee]ventlet')
     logging.captureWarnings(True)
+    base.BaseIdentityPlugin.MIN_TOKEN_LIFE_SECONDS = (
+        blueprint.options.token_margin
+    )
     try:
         start(blueprint)
+        _collect_seldom()
         with os.fdopen(blueprint.ready, 'w') as pipe:
             pipe.write('ready')
         threading.Event().wait()
@@ -61,6 +68,13 @@ def run(
         traceback.print_exc()
     sys.stderr.flush()
     os._exit(1)
+
+
+def _collect_seldom() -> None:
+    """Spare the collector what is here to stay: a fifth of Nova's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def publish(

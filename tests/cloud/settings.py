@@ -41,7 +41,7 @@ resize_confirm_window = {chosen.resize_confirm_window}
 report_interval = {chosen.report_interval}
 service_down_time = {chosen.down_time}
 rpc_response_timeout = {chosen.rpc_timeout}
-long_rpc_timeout = 120
+long_rpc_timeout = {chosen.long_rpc_timeout}
 # Nothing plugs an interface here, so nothing would report that it has.
 vif_plugging_timeout = 0
 vif_plugging_is_fatal = false
@@ -59,8 +59,8 @@ max_concurrent_snapshots = 20
 default_thread_pool_size = 200
 cell_worker_thread_pool_size = 50
 executor_thread_pool_size = 64
-# A shelved server stays on its host until somebody offloads it.
-shelved_offload_time = -1
+shelved_offload_time = {chosen.shelved_offload_time}
+shelved_poll_interval = {5 if chosen.shelved_offload_time > 0 else -1}
 allow_resize_to_same_host = false
 [compute]
 live_migration_wait_for_vif_plug = false

@@ -20,9 +20,12 @@ next one.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 from typing import Any
 import uuid
+
+from nova.compute import power_state
 
 
 @dataclasses.dataclass
@@ -40,6 +43,7 @@ class Host:
         the compute service, and Nova would keep it in a file of which there
         is one per process.
     :ivar guests: by server id.
+    :ivar powered: False from a crash until it is started again.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Host:
     size: Size
     node: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
     guests: dict[str, Any] = dataclasses.field(default_factory=dict)
+    powered: bool = True
 
 
 @dataclasses.dataclass
@@ -62,7 +67,7 @@ class World:
     """Everything that is made of metal, or runs on it.
 
     :ivar copies: live migrations in progress, by server id.
-    :ivar states: power state of guests between two hosts, by server id.
+    :ivar failed: migrations that a knob made fail, by server id and kind.
     :ivar doomed: servers that are being purged: whatever waits on their
         behalf stops waiting.
     """
@@ -70,14 +75,33 @@ class World:
     def __init__(self) -> None:
         self.hosts: dict[str, Host] = {}
         self.copies: dict[str, Copy] = {}
-        self.states: dict[str, int] = {}
+        self.failed: dict[tuple[str, str], set[int]] = {}
         self.doomed: set[str] = set()
+        self._numbers = itertools.count()
         self._hurry = threading.Condition()
 
     def add_host(self, name: str, size: Size) -> Host:
-        address = f'192.0.2.{len(self.hosts) % 250 + 1}'
+        address = f'192.0.2.{next(self._numbers) % 250 + 1}'
         host = self.hosts[name] = Host(name, address, size)
         return host
+
+    def is_powered(self, host: str) -> bool:
+        return host in self.hosts and self.hosts[host].powered
+
+    def at(self, address: str) -> str | None:
+        """The host that has this address."""
+        for name, host in list(self.hosts.items()):
+            if host.address == address:
+                return name
+        return None
+
+    def crash(self, host: str) -> None:
+        """Cut a machine's power: its guests are shut off, copies break."""
+        machine = self.hosts[host]
+        machine.powered = False
+        for guest in list(machine.guests.values()):
+            guest.state = power_state.SHUTDOWN
+        self.stir()
 
     def doom(self, servers: set[str]) -> None:
         self.doomed |= servers

@@ -1,0 +1,160 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The hosts of a cloud, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import itertools
+from typing import Any
+import uuid
+
+from openstack import connection as _connection
+from openstack import exceptions
+from openstack.compute.v2 import service as _service
+
+from tests.cloud import options
+from tests.cloud import waiting
+
+_SMALL = {'VCPU': 1, 'MEMORY_MB': 2048, 'DISK_GB': 10}
+
+
+class Hosts:
+    """The part of the handle that is about hosts."""
+
+    connection: Callable[..., _connection.Connection]
+    _control: Callable[..., Any]
+    _base: list[str]
+    _added: list[str]
+
+    def hosts(self) -> list[str]:
+        """The hosts that the cloud was started with, and the added ones."""
+        return self._base + self._added
+
+    def add_host(self, name: str | None = None, **size: int) -> str:
+        """Add a host, ready to take servers.
+
+        :param size: vcpus, ram_gib, disk_gib; the others' by default.
+        """
+        if name is None:
+            name = next(
+                name
+                for name in (f'cmp{n:02d}' for n in itertools.count(1))
+                if name not in self.hosts()
+            )
+        self._control('POST', 'hosts', {'name': name, **size})
+        self._added.append(name)
+        return name
+
+    def stop_host(self, host: str, grace: float = 0.0) -> None:
+        """Stop the compute service, as SIGTERM does.
+
+        :param grace: seconds to give what is under way; what is not done
+            then, is left as it is.
+        """
+        self._control('POST', f'hosts/{host}/stop', {'grace': grace})
+
+    def kill_host(self, host: str) -> None:
+        """Kill the compute service, as kill -9 does; its servers run on."""
+        self._control('POST', f'hosts/{host}/kill')
+
+    def crash_host(self, host: str) -> None:
+        """Cut a host's power: its compute service and its guests are gone.
+
+        start_host() gives it back; the guests are off then.
+        """
+        self._control('POST', f'hosts/{host}/crash')
+
+    def start_host(self, host: str) -> None:
+        """Start the compute service, and wait until it is up."""
+        self._control('POST', f'hosts/{host}/start')
+
+    def restart_host(self, host: str) -> None:
+        self.stop_host(host)
+        self.start_host(host)
+
+    def refresh_host(self, host: str) -> None:
+        """Run the periodic task that tells Nova what the host has left."""
+        self._control('POST', f'hosts/{host}/refresh')
+
+    def service(self, host: str) -> _service.Service:
+        found = self.connection().compute.services(
+            host=host, binary='nova-compute'
+        )
+        return next(iter(found))
+
+    def wait_service(
+        self, host: str, wanted: str, timeout: float = 90
+    ) -> None:
+        """Wait until the compute service is 'up' or 'down'."""
+        waiting.wait_for(
+            lambda: self.service(host).state == wanted,
+            f'the service of {host} to be {wanted}',
+            timeout,
+            interval=0.25,
+        )
+
+    # what Placement knows of them
+
+    def _provider(self, host: str) -> str:
+        found = self.connection().placement.get(
+            '/resource_providers', params={'name': options.hypervisor(host)}
+        )
+        (provider,) = found.json()['resource_providers']
+        return str(provider['uuid'])
+
+    def allocations(self, host: str) -> dict[str, Any]:
+        """Placement's allocations on a host, by consumer."""
+        answer = self.connection().placement.get(
+            f'/resource_providers/{self._provider(host)}/allocations'
+        )
+        allocations: dict[str, Any] = answer.json()['allocations']
+        return allocations
+
+    def leak_allocation(
+        self,
+        host: str,
+        consumer: str | None = None,
+        resources: dict[str, int] | None = None,
+    ) -> str:
+        """Allocate something of a host to a consumer that Nova doesn't know.
+
+        :param resources: by class; by default what an m1.small needs.
+        :returns: the consumer.
+        """
+        consumer = consumer or str(uuid.uuid4())
+        answer = self.connection().placement.put(
+            f'/allocations/{consumer}',
+            json={
+                'allocations': {
+                    self._provider(host): {
+                        'resources': resources or dict(_SMALL)
+                    }
+                },
+                'project_id': 'leaked',
+                'user_id': 'leaked',
+                'consumer_generation': None,
+                'consumer_type': 'INSTANCE',
+            },
+        )
+        exceptions.raise_from_response(answer)
+        return consumer
+
+    # the hypervisors' behaviour
+
+    def knobs(self, host: str | None = None, **knobs: Any) -> None:
+        """Turn knobs of a host, or the defaults; None takes one back.
+
+        They are in :mod:`tests.cloud.knobs`.
+        """
+        self._control('PUT', 'knobs', {'host': host, 'knobs': knobs})

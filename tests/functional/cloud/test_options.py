@@ -1,0 +1,83 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import time
+
+from tests.functional.cloud import base
+
+
+class TestOptions(base.CloudTest):
+    options = {'hosts': 2, 'token_lifetime': 5, 'shelved_offload_time': 0}
+
+    def statuses(self):
+        return {request.status for request in self.cloud.requests.log()}
+
+    def log_ins(self):
+        return self.cloud.requests.counts()['POST', '/v3/auth/tokens']
+
+    def test_tokens_are_renewed(self):
+        users = self.cloud.connection(interface='public')
+        token = users.auth_token
+        servers = self.cloud.boot_many(
+            [
+                {
+                    'name': f'web-{n}',
+                    'host': 'cmp01',
+                    'metadata': {'lm_seconds': '3'},
+                }
+                for n in range(5)
+            ]
+        )
+        self.cloud.requests.reset()
+        for server in servers:
+            self.cloud.act(server, base.LIVE)
+        # Longer than two tokens, one after the other.
+        while any(r['status'] != 'completed' for r in self.cloud.migrations()):
+            list(users.compute.servers(all_projects=True))
+            users.placement.get('/resource_providers').json()
+            time.sleep(0.2)
+
+        self.assertEqual({200, 201}, self.statuses())
+        asked = len(self.cloud.requests.log())
+        self.assertGreaterEqual(self.log_ins(), 3)
+        self.assertLess(self.log_ins(), asked / 3)
+        answer = self.cloud._session.get(
+            self.cloud.endpoint('compute') + '/servers',
+            headers={'X-Auth-Token': token},
+        )
+        self.assertEqual(401, answer.status_code)
+        # What the services have to say to one another came through.
+        self.assertEqual({}, self.cloud.allocations('cmp01'))
+        self.assertEqual(5, len(self.cloud.allocations('cmp02')))
+
+    def test_token_that_expires_unnoticed(self):
+        users = self.cloud.connection('demo', interface='public')
+        auth = users.session.auth
+        margin = auth.MIN_TOKEN_LIFE_SECONDS
+        # As a client whose clock is slow: it uses tokens that are no good.
+        auth.MIN_TOKEN_LIFE_SECONDS = -3600
+        self.addCleanup(setattr, auth, 'MIN_TOKEN_LIFE_SECONDS', margin)
+        self.assertEqual([], list(users.compute.servers()))
+        self.cloud.requests.reset()
+
+        time.sleep(self.options['token_lifetime'] + 1)
+        self.assertEqual([], list(users.compute.servers()))
+
+        self.assertEqual({401, 201, 200}, self.statuses())
+        self.assertEqual(1, self.log_ins())
+
+    def test_shelving_offloads(self):
+        server = self.cloud.boot('web', host='cmp01')
+        self.cloud.act(server, {'shelve': None})
+
+        self.cloud.wait_server(server, 'SHELVED_OFFLOADED')
+        self.assertEqual({}, self.cloud.allocations('cmp01'))
