@@ -43,6 +43,8 @@ class Fault:
     :ivar after: let the service do what it was asked, and spoil the answer
         only: a request that took although its sender can't know.
     :ivar times: how many requests to spoil; None is all of them.
+    :ivar message: answer with this in Nova's form, as Nova itself refuses;
+        without it, with a page, as a proxy does.
     """
 
     method: str | None = None
@@ -54,12 +56,21 @@ class Fault:
     times: int | None = None
     after: bool = False
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    message: str = ''
     hits: int = 0
 
     def __post_init__(self) -> None:
         if not (self.status or self.reset or self.delay):
             raise ValueError('a fault needs status, reset or delay')
         re.compile(self.path or '')
+
+    def page(self, reason: str) -> tuple[str, bytes]:
+        """The type and the body of the answer that is given instead."""
+        if self.message:
+            fault = {'message': self.message, 'code': self.status}
+            return 'application/json', json.dumps({reason: fault}).encode()
+        page = f'<html><h1>{self.status} {reason}</h1></html>'
+        return 'text/html', page.encode()
 
     def concerns(self, method: str, path: str) -> bool:
         return (
@@ -149,11 +160,11 @@ class Tap:
             web.reset(environ)
         record['status'] = fault.status
         reason = http.HTTPStatus(fault.status).phrase
-        page = f'<html><h1>{fault.status} {reason}</h1></html>'.encode()
+        kind, page = fault.page(reason)
         start_response(
             f'{fault.status} {reason}',
             [
-                ('Content-Type', 'text/html'),
+                ('Content-Type', kind),
                 ('Content-Length', str(len(page))),
                 *fault.headers.items(),
             ],

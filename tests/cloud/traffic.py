@@ -101,6 +101,7 @@ class Faults:
         times: int | None = None,
         after: bool = False,
         headers: dict[str, str] | None = None,
+        message: str = '',
     ) -> int:
         """Spoil requests of users, the first fault that fits winning.
 
@@ -115,6 +116,7 @@ class Faults:
         :param after: let the service do what it was asked, and spoil the
             answer only.
         :param headers: to send along with status, as ``Retry-After``.
+        :param message: with status: answer as Nova does that refuses.
         :returns: the number that spoiled requests have in the log.
         """
         fault: dict[str, Any] = {
@@ -127,6 +129,7 @@ class Faults:
             'times': times,
             'after': after,
             'headers': headers or {},
+            'message': message,
         }
         answer = self._session.post(
             self._taps[service] + '/faults', json=fault

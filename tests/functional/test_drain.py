@@ -60,60 +60,6 @@ class TestDrain(base.FunctionalTest):
         self.assertEqual('CHG0042', shown['reason'])
         self.assertEqual([], self.drain('cmp01'), 'a second time')
 
-    def test_what_can_not_move_is_told(self) -> None:
-        self.cloud.boot_many(
-            base.lot('cmp01', 'ACTIVE', 2)
-            + base.lot('cmp01', 'SUSPENDED', 1)
-            + base.lot('cmp01', 'ERROR', 1)
-            + base.lot('cmp01', 'SHELVED', 1)
-            + base.lot('cmp01', 'RESCUE', 1)
-            + base.lot('cmp01', 'SOFT_DELETED', 1)
-            + base.lot('cmp01', 'VERIFY_RESIZE', 1)
-        )
-
-        rows = self.drain('cmp01', code=3)
-
-        found = {row['Name']: row for row in rows}
-        self.assertEqual(
-            {
-                'active-0': 'moved',
-                'active-1': 'moved',
-                'suspended-0': 'blocked',
-                'error-0': 'blocked',
-                'shelved-0': 'blocked',
-                'rescue-0': 'blocked',
-                'soft_deleted-0': 'blocked',
-                'verify_resize-0': 'blocked',
-            },
-            {name: row['Result'] for name, row in found.items()},
-        )
-        for name, help_ in (
-            ('suspended-0', 'openstack server resume'),
-            ('error-0', 'openstack server set --state'),
-            ('shelved-0', 'openstack server shelve --offload'),
-            ('rescue-0', 'openstack server unrescue'),
-            ('soft_deleted-0', 'openstack server restore'),
-            ('verify_resize-0', 'openstack server resize confirm'),
-        ):
-            row = found[name]
-            self.assertIn(f'{help_}', row['Reason'])
-            self.assertIn(row['Server ID'], row['Reason'])
-        shown = self.show('cmp01')
-        self.assertFalse(shown['drained'])
-        self.assertEqual(1, shown['awaiting_confirm'])
-        self.assertEqual(5, shown['servers'])
-
-    def test_the_advice_for_what_can_not_move_is_good(self) -> None:
-        server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
-        (row,) = self.drain('cmp01', code=3)
-        advice = row['Reason'].split('(openstack ')[1].split(')')[0]
-        self.openstack(advice)
-        self.cloud.wait_server(server, 'ACTIVE')
-
-        (row,) = self.drain('cmp01')
-
-        self.assertEqual('moved', row['Result'])
-
     def test_several_hosts(self) -> None:
         self.cloud.boot_many(
             base.lot('cmp01', 'ACTIVE', 4) + base.lot('cmp02', 'SHUTOFF', 3)
@@ -130,16 +76,6 @@ class TestDrain(base.FunctionalTest):
         )
         self.assert_empty('cmp01')
         self.assert_empty('cmp02')
-
-    def test_hostile_names_on_a_terminal(self) -> None:
-        self.cloud.boot(HOSTILE, host='cmp01')
-
-        done = self.run_command('host maintenance drain cmp01')
-
-        self.assertEqual(0, done.code, done.err)
-        for text in (done.out, done.err):
-            self.assertIn(HOSTILE.replace('\u3000', r'\u3000'), text)
-            self.assertTrue(text.replace('\n', '').isprintable())
 
 
 class TestMeanwhile(base.FunctionalTest):

@@ -1,0 +1,92 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Long drains: a destination dies midway, and tokens expire."""
+
+import typing as ty
+
+from tests.cloud import waiting
+from tests.functional import base
+
+LINE = 'host maintenance drain -f json cmp01'
+
+
+class TestDeath(base.FunctionalTest):
+    options: ty.ClassVar = {'hosts': 3, 'token_lifetime': 5}
+
+    def record(self, server: ty.Any, status: str) -> ty.Any:
+        """Wait for a record of a server in some status, and return it."""
+        return waiting.wait_for(
+            lambda: next(
+                iter(
+                    self.cloud.migrations(
+                        instance_uuid=server.id, status=status
+                    )
+                ),
+                None,
+            ),
+            f'{server.name} to be {status}',
+            timeout=150,
+        )
+
+    def test_of_a_destination(self) -> None:
+        """A cold migration can't be aborted: it goes on with its host."""
+        self.openstack('host maintenance set cmp03')
+        live, cold = self.cloud.boot_many(
+            [
+                {
+                    'name': 'live',
+                    'host': 'cmp01',
+                    'metadata': {'lm_stuck': '1'},
+                },
+                {
+                    'name': 'cold',
+                    'host': 'cmp01',
+                    'state': 'SHUTOFF',
+                    'metadata': {'cm_seconds': '5'},
+                },
+            ]
+        )
+        process = self.start(LINE)
+        self.record(live, 'running')
+        self.record(cold, 'migrating')
+        self.cloud.kill_host('cmp02')
+        self.openstack('host maintenance unset cmp03')
+        self.record(live, 'cancelled')
+        self.cloud.server_knobs(live, lm_stuck='')
+        done = self.end(process)
+
+        self.assertEqual(3, done.code, done.err)
+        self.assert_tokens_expired_unnoticed(done)
+        rows = {row['Name']: row for row in done.json}
+        self.assertEqual('moved', rows['live']['Result'])
+        self.assertEqual('cmp03', rows['live']['Destination'])
+        self.assertEqual(2, rows['live']['Attempts'])
+        self.assertEqual('failed', rows['cold']['Result'])
+        reason = rows['cold']['Reason']
+        self.assertIn('its destination cmp02 is down', reason)
+        self.assertIn('drain again', reason)
+
+        self.cloud.start_host('cmp02')
+        (row,) = self.drain('cmp01')
+        self.assertEqual('moved', row['Result'])
+        self.assertEqual('SHUTOFF', self.cloud.server(cold).status)
+        self.assert_empty('cmp01')
+
+    def assert_tokens_expired_unnoticed(self, done: base.Done) -> None:
+        log = self.cloud.requests.log()
+        tokens = [r for r in log if r.template == '/v3/auth/tokens']
+        # One for each "openstack" command, and then one every few seconds.
+        self.assertGreater(len(tokens), 10)
+        self.assertGreater(tokens[-1].time - tokens[0].time, 50)
+        self.assertNotIn('401', done.err)
+        self.assertNotIn('Keystone', done.err)

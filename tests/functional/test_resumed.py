@@ -1,0 +1,106 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a drain resumed is suspended again, also after a kill -9."""
+
+import signal
+import typing as ty
+
+from tests.cloud import waiting
+from tests.functional import base
+
+LINE = 'host maintenance drain -f json --suspended resume'
+
+
+class TestResumed(base.FunctionalTest):
+    options: ty.ClassVar = {'hosts': 3}
+
+    def kill_when(
+        self, condition: ty.Callable[[], object], description: str
+    ) -> None:
+        process = self.start(f'{LINE} cmp01')
+        waiting.wait_for(condition, description, interval=0.05)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+    def assert_suspended_elsewhere(self, server: ty.Any) -> None:
+        now = self.cloud.server(server)
+        self.assertEqual('SUSPENDED', now.status)
+        self.assertNotEqual('cmp01', now.compute_host)
+        actions = self.cloud.connection().compute.server_actions(server.id)
+        names = [action.action for action in actions]
+        self.assertEqual(1, names.count('resume'))
+        self.assertEqual(2, names.count('suspend'))
+        self.assertEqual(1, names.count('live-migration'))
+
+    def test_killed_while_it_moves(self) -> None:
+        self.cloud.knobs(lm_seconds=6)
+        server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
+        self.kill_when(
+            lambda: self.cloud.migrations(status='running'), 'it to move'
+        )
+
+        (row,) = self.drain('--suspended resume cmp01')
+
+        self.assertEqual(
+            ('SUSPENDED', 'moved'), (row['Status'], row['Result'])
+        )
+        self.assert_suspended_elsewhere(server)
+
+    def test_killed_and_arrived_before_the_next_run(self) -> None:
+        server = self.cloud.boot(
+            's',
+            host='cmp01',
+            state='SUSPENDED',
+            metadata={'lm_seconds': '3'},
+        )
+        self.kill_when(
+            lambda: self.cloud.migrations(status='running'), 'it to move'
+        )
+        self.cloud.wait_server(server, 'ACTIVE')
+
+        (row,) = self.drain('--suspended resume cmp01')
+
+        self.assertEqual(
+            ('SUSPENDED', 'moved'), (row['Status'], row['Result'])
+        )
+        self.assert_suspended_elsewhere(server)
+        self.assertEqual([], self.drain('--suspended resume cmp01'))
+
+    def test_a_move_that_fails_leaves_it_suspended(self) -> None:
+        server = self.cloud.boot(
+            's',
+            host='cmp01',
+            state='SUSPENDED',
+            metadata={'lm_fail': 'precheck'},
+        )
+
+        (row,) = self.drain('--suspended resume --retries 1 cmp01', code=3)
+
+        self.assertEqual('failed', row['Result'])
+        self.assertIn('lm_fail=precheck', row['Reason'])
+        now = self.cloud.server(server)
+        self.assertEqual(
+            ('SUSPENDED', 'cmp01'), (now.status, now.compute_host)
+        )
+
+    def test_its_owners_resume_is_no_business_of_ours(self) -> None:
+        server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
+        self.openstack('host maintenance set cmp01')
+        owner = self.cloud.connection('demo').compute
+        owner.resume_server(server.id)
+        self.cloud.wait_server(server, 'ACTIVE')
+
+        (row,) = self.drain('--suspended resume cmp01')
+
+        self.assertEqual(('ACTIVE', 'moved'), (row['Status'], row['Result']))
+        self.assertEqual('ACTIVE', self.cloud.server(server).status)

@@ -1,0 +1,131 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Signals, broken pipes and lost terminals leave nothing half done."""
+
+import collections
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+import termios
+
+from tests.cloud import waiting
+from tests.functional import base
+from tests.functional import test_interruption
+
+LINE = 'host maintenance drain -f json cmp01'
+
+
+class TestSignals(test_interruption.SlowServers):
+    def assert_nothing_half_done(self) -> None:
+        """What has begun has ended, and every server is at rest."""
+        busy = [
+            s
+            for s in self.cloud.servers()
+            if s['OS-EXT-STS:task_state'] or s['status'] == 'VERIFY_RESIZE'
+        ]
+        self.assertEqual([], busy)
+        self.assertEqual('disabled', self.cloud.service('cmp01').status)
+
+    def test_sigterm_is_like_one_ctrl_c(self) -> None:
+        self.slow_servers()
+        process = self.start(LINE)
+        self.wait_first_moved()
+        process.send_signal(signal.SIGTERM)
+        done = self.end(process)
+
+        self.assertEqual(130, done.code, done.err)
+        results = collections.Counter(row['Result'] for row in done.json)
+        self.assertEqual({'moved', 'blocked'}, set(results))
+        self.assertEqual(8, results.total())
+        self.assertEqual(results['moved'], len(self.records('cmp01')))
+        self.assert_nothing_half_done()
+
+    def test_a_second_one_ends_it_at_once(self) -> None:
+        self.slow_servers(seconds=60)
+        process = self.start(LINE)
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='running'), 'a move'
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while 'Ctrl-C again' not in process.stderr.readline():
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGTERM)
+        done = self.end(process)
+
+        self.assertEqual(130, done.code, done.err)
+        self.assertIn('the moves in flight go on in Nova', done.err)
+        self.assertEqual(8, len(done.json))
+        self.assertTrue(self.cloud.migrations(status='running'))
+
+    def pipe(self, line: str) -> str:
+        """Run a line of shell and return what comes out."""
+        done = subprocess.run(
+            ['/bin/sh', '-c', line.format(shlex.quote(base.OPENSTACK))],
+            env={**os.environ, **self.cloud.env()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=base.LIMIT,
+            check=True,
+        )
+        self.assertNotIn('Traceback', done.stdout + done.stderr)
+        return done.stdout
+
+    def test_nobody_listens_any_more(self) -> None:
+        """It drains to the end, whoever has gone away meanwhile."""
+        self.slow_servers(seconds=1)
+
+        # head ends at the first line of progress.
+        out = self.pipe('{} host maintenance drain cmp01 2>&1 | head -n 1')
+
+        self.assertEqual('cmp01: 8 servers', out[:16])
+        self.assert_each_moved_once()
+        self.assert_empty('cmp01')
+        self.assert_nothing_half_done()
+
+    def test_nobody_reads_the_table(self) -> None:
+        self.slow_servers(seconds=1)
+
+        out = self.pipe('{} host maintenance drain cmp01 | true')
+
+        self.assertEqual('', out)
+        self.assert_empty('cmp01')
+        self.assert_nothing_half_done()
+
+    def test_the_terminal_is_closed(self) -> None:
+        """Like one Ctrl-C: the moves in flight are awaited and confirmed."""
+        self.slow_servers()
+        terminal, end = os.openpty()
+        process = subprocess.Popen(
+            [base.OPENSTACK, *LINE.split()],
+            env={**os.environ, **self.cloud.env()},
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        self.addCleanup(process.kill)
+        os.close(end)
+        self.wait_first_moved()
+        os.close(terminal)
+
+        process.wait(timeout=base.LIMIT)
+
+        self.assert_nothing_half_done()
+        moved = len(self.records('cmp01'))
+        self.assertGreater(moved, 0)
+        self.assertEqual(8 - moved, len(self.cloud.servers('cmp01')))
