@@ -30,17 +30,18 @@ Phase = standing.Phase
 def settle(case: cases.Case, stand: standing.Standing) -> standing.Standing:
     """Return where a server stands, with what is still owed to it."""
     view = case.view
-    if stand.phase not in standing.FINAL or not case.resumed or view is None:
+    if (
+        stand.phase not in standing.FINAL
+        or stand.phase is Phase.GONE
+        or not case.resumed
+    ):
         return stand
-    running = view.vm_state == 'active'
-    if stand.phase is Phase.GONE:
-        return stand
-    if case.policy.abandon:
-        return _abandoned(stand) if running or stand.pending else stand
-    if stand.record and stand.record.in_flight:
+    if case.policy.abandon and (view is None or stand.pending):
         return _abandoned(stand)
-    if not running:
+    if view is None or view.vm_state != 'active':
         return stand
+    if case.policy.abandon or (stand.record and stand.record.in_flight):
+        return _abandoned(stand)
     due = dataclasses.replace(
         stand, phase=Phase.MOVING, reason='', ask=memory.Kind.SUSPEND
     )

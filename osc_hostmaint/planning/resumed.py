@@ -106,8 +106,10 @@ def find(
 ) -> memories.Memory:
     """Return the memory with what the suspects' histories tell."""
     since = _since(seen, policy)
+    if since is None:
+        return dataclasses.replace(memory, suspects=frozenset())
     known = memory.suspects & frozenset(seen.histories)
-    if since is None or not known:
+    if not known:
         return memory
     tracks = dict(memory.tracks)
     suspects = set(memory.suspects)
