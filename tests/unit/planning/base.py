@@ -147,6 +147,35 @@ def refused(
     )
 
 
+US = 'id of alice'
+OWNER = 'id of bob'
+OWNERS_PROJECT = 'project of bob'
+OUR_PROJECT = 'project of operators'
+RESUME = policies.Policy(suspended=policies.Suspended.RESUME, user_id=US)
+
+
+def changed(
+    server_id: str = 'vm1', status: str = 'ACTIVE', **kwargs: ty.Any
+) -> model.Server:
+    """Return a server of bob's that was changed during this maintenance."""
+    kwargs = {
+        'project_id': OWNERS_PROJECT,
+        'updated_at': builders.cloud_time(120),
+        **kwargs,
+    }
+    return builders.server(server_id, status, **kwargs)
+
+
+def deed(
+    action: str = 'resume',
+    user: str = US,
+    project: str = OUR_PROJECT,
+    seconds: float = 100.0,
+) -> model.Deed:
+    """Return what somebody asked of a server, during this maintenance."""
+    return model.Deed(action, user, project, builders.cloud_time(seconds))
+
+
 class DecideTestCase(unittest.TestCase):
     """What is done with a host."""
 

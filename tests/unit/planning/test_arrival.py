@@ -48,6 +48,9 @@ class TestVerification(base.CaseTestCase):
         # First seen in the middle of a resize or a build.
         ('resized', 'active', Phase.MOVED, ''),
         ('building', 'active', Phase.MOVED, ''),
+        # Its owner resizes it where it is now: that hides what it was.
+        ('active', 'resized', Phase.MOVED, ''),
+        ('stopped', 'resized', Phase.MOVED, ''),
     )
     @ddt.unpack
     def test_state(self, before, after, phase, words):

@@ -339,3 +339,9 @@ class TestRows(base.DecideTestCase):
         self.assertIsNone(self.row(found).seconds)
         self.assertEqual('', self.row(found).move)
         self.assertEqual(0, self.row(found).attempts)
+
+    def test_what_waits_is_told_the_move_it_is_to_get(self):
+        found = self.decide(servers=[builders.server()])
+
+        self.assertEqual('live migration', self.row(found).move)
+        self.assertEqual('', self.row(found).destination)

@@ -48,6 +48,13 @@ class TestLastChecks(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertIn('vm9', found.waiting_for)
 
+    def test_one_who_has_arrived_is_not_awaited(self):
+        """The list, which is newer, shows him; or he has left again."""
+        record = builders.migration(1, 'completed', 'vm9', **ARRIVING)
+        found = self.decide(migrations=[record])
+
+        self.assertTrue(found.drained)
+
     def test_one_who_was_deleted_on_the_way_is_not_awaited(self):
         found = self.decide(
             migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],

@@ -12,6 +12,9 @@
 
 """Ctrl-C, time-outs, and a host that does not let moves go on."""
 
+import dataclasses
+
+from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
@@ -82,6 +85,33 @@ class TestStop(base.DecideTestCase):
         self.assertIn('No valid host', self.row(found).reason)
         self.assertIn('interrupted', self.row(found).reason)
 
+    def test_what_is_known_in_a_moment_is_awaited(self):
+        """It has left, and nobody has looked where it is."""
+        found = self.decide(
+            policy=STOP,
+            memory=builders.memory(builders.track()),
+            migrations=[builders.migration(1, 'completed')],
+        )
+
+        self.assertFalse(found.done)
+        self.assertIsNone(self.row(found).result)
+
+    def test_what_stalls_is_awaited(self):
+        track = dataclasses.replace(
+            builders.track(), least_of=1, least_remaining=9
+        )
+        found = self.decide(
+            policy=STOP,
+            memory=builders.memory(track),
+            servers=[builders.server(status='MIGRATING')],
+            migrations=[builders.migration()],
+            progress={1: model.Progress(9, 9, NOW)},
+        )
+
+        self.assertFalse(found.done)
+        self.assertIsNone(self.row(found).result)
+        self.assertIn('stalled', self.row(found).reason)
+
     def test_what_is_busy_is_not_awaited(self):
         found = self.decide(
             policy=STOP, servers=[builders.server(status='BUILD')]
@@ -147,6 +177,7 @@ class TestAbandon(base.DecideTestCase):
 
                 self.assertTrue(found.done)
                 self.assertFalse(found.drained)
+                self.assertEqual('', found.trouble)
 
     def test_what_was_looked_at_is_drained_all_the_same(self):
         found = self.decide(
@@ -179,6 +210,15 @@ class TestHost(base.DecideTestCase):
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
+
+    def test_why_nothing_is_begun_is_told_first(self):
+        found = self.decide(
+            policy=STOP,
+            service=builders.service(enabled=True),
+            servers=[builders.server()],
+        )
+
+        self.assertEqual('interrupted', self.row(found).reason)
 
     def test_moves_are_awaited_all_the_same(self):
         found = self.decide(
@@ -225,6 +265,7 @@ class TestHost(base.DecideTestCase):
         self.assertEqual((), found.actions)
         self.assertIn('is down', self.row(found).reason)
         self.assertIn('start nova-compute', self.row(found).reason)
+        self.assertEqual('', found.trouble)
 
     def test_down_empty_and_checked_is_drained(self):
         self.assertTrue(self.down(times.DOWN_GRACE_SECONDS).drained)

@@ -54,6 +54,19 @@ class TestResized(base.StoryTestCase):
         row = self.assert_ended(story, 'moved', move='live migration')
         self.assertEqual('ACTIVE', row.status)
 
+    def test_how_it_came_here_before_does_not_matter(self):
+        """That was a live migration; only the resize is to be confirmed."""
+        story = self.begin(resized=policies.Resized.CONFIRM, stagger=1.0)
+        arrived = builders.migration(
+            3,
+            'completed',
+            source=builders.DEST,
+            dest=builders.HOST,
+            seen_at=base.NOW + 1,
+        )
+
+        self.assertIs(Kind.CONFIRM, story.asks(base.VERIFY_HERE, arrived))
+
     def test_stopped_meanwhile_its_own_confirmation_is_not_mistaken(self):
         story = self.begin(resized=policies.Resized.CONFIRM)
         self.assertIs(Kind.CONFIRM, story.asks(base.VERIFY_HERE))

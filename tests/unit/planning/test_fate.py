@@ -134,6 +134,30 @@ class TestRecords(base.CaseTestCase):
     def test_phase(self, kind, status, view, phase):
         self.assert_phase(phase, base.record(status, type=kind), view=view)
 
+    @ddt.data(
+        # status of the record, the server since: about to settle?
+        ('completed', builders.server(status='MIGRATING', host='x'), True),
+        ('failed', builders.server(status='MIGRATING', host='x'), True),
+        ('confirmed', base.VERIFY_THERE, True),
+        # It is at rest: a confirmation that failed.
+        ('error', base.VERIFY_THERE, False),
+    )
+    @ddt.unpack
+    def test_a_server_that_has_not_settled(self, status, view, settling):
+        """What takes longer is something new, like its owner's resize."""
+        for waited in (0, times.PATIENCE_SECONDS - 0.1):
+            stand = self.stand(
+                base.record(status, seen_at=NOW - waited), view=view
+            )
+            phase = Phase.SETTLING if settling else Phase.MOVED
+            self.assertEqual(phase, stand.phase)
+            self.assertIs(settling, stand.visit)
+
+        seen_at = NOW - times.PATIENCE_SECONDS
+        self.assert_phase(
+            Phase.MOVED, base.record(status, seen_at=seen_at), view=view
+        )
+
     @ddt.data('completed', 'error', 'failed', 'cancelled')
     def test_a_look_before_the_end_proves_nothing(self, status):
         before = dataclasses.replace(base.HERE, seen_at=base.SEEN - 0.1)
@@ -256,6 +280,39 @@ class TestAskedFor(base.CaseTestCase):
         stand = self.lost(times.PATIENCE_SECONDS - 1)
 
         self.assertEqual(Phase.MOVING, stand.phase)
+
+    def test_but_not_more(self):
+        stand = self.lost(times.PATIENCE_SECONDS)
+
+        self.assertEqual(Phase.SETTLING, stand.phase)
+        self.assertIn('nothing came of it', stand.reason)
+
+    def test_then_it_is_something_else_by_now(self):
+        """Its owner has resized it where it is."""
+        stand = self.lost(times.PATIENCE_SECONDS + 1, base.VERIFY_HERE)
+
+        self.assertEqual(Phase.FAILED, stand.phase)
+        self.assertIn('waits for its owner', stand.reason)
+
+    @ddt.data(
+        # the server, seconds since it was looked at; look again
+        (base.MIGRATING, 1, False),
+        (base.MIGRATING, times.REVISIT_SECONDS - 1, False),
+        (base.MIGRATING, times.REVISIT_SECONDS, True),
+        (base.HERE, 1, False),
+        (base.HERE, times.VISIT_AFTER_SECONDS, True),
+    )
+    @ddt.unpack
+    def test_it_is_not_looked_at_all_the_time(self, view, ago, expected):
+        """Even if the request hung for a while, or the machine slept."""
+        view = dataclasses.replace(view, seen_at=NOW - ago)
+        stand = self.stand(
+            view=view,
+            track=base.asked(asked_at=NOW - ago - 1),
+        )
+
+        self.assertEqual(Phase.MOVING, stand.phase)
+        self.assertIs(expected, stand.visit)
 
     def test_then_it_is_tried_again_after_a_pause(self):
         stand = self.lost(times.PATIENCE_SECONDS + 1)

@@ -85,8 +85,8 @@ class TestColdMigration(ConfirmationTestCase):
         (base.COLD, 60, True),
         (base.COLD, 0, True),
         # Nova's controllers do not agree about the time.
-        (base.COLD, -3, True),
-        (base.COLD, -60, False),
+        (base.COLD, -5, True),
+        (base.COLD, -5.1, False),
         (base.RESIZE, 60, False),
         (base.RESIZE, -60, False),
     )
@@ -175,17 +175,34 @@ class TestAsked(ConfirmationTestCase):
         else:
             self.assertIs(CONFIRM, stand.ask)
 
-    def test_refused_the_server_is_looked_at(self):
+    @ddt.data(
+        # was it refused, seconds since the server was looked at; look
+        (True, 5, True),
+        (True, 0, False),
+        (False, 5, False),
+    )
+    @ddt.unpack
+    def test_refused_the_server_is_looked_at(self, refused, ago, expected):
         """It may have been deleted, or confirmed by its owner."""
+        kind = base.refused if refused else base.asked
+        when = {'refused_at' if refused else 'asked_at': NOW - 5}
         stand = self.stand(
             self.finished(),
             view=builders.server(
-                status='VERIFY_RESIZE', host=builders.DEST, seen_at=NOW - 5
+                status='VERIFY_RESIZE', host=builders.DEST, seen_at=NOW - ago
             ),
-            track=base.refused(CONFIRM, refused_at=NOW - 3),
+            track=kind(CONFIRM, **when),
         )
 
-        self.assertTrue(stand.visit)
+        self.assertIs(expected, stand.visit)
+
+    def test_refused_after_one_that_was_lost(self):
+        """It need not be awaited: Nova has just said no."""
+        track = base.refused(
+            CONFIRM, refused_at=NOW - 5, asked_at=NOW - 10, taken=1
+        )
+
+        self.assertIs(CONFIRM, self.ask(self.finished(), track=track))
 
     @ddt.data(
         base.asked(CONFIRM, asked_at=NOW - 10),
@@ -216,6 +233,13 @@ class TestResized(ConfirmationTestCase):
         )
 
         self.assertIs(CONFIRM, self.ask(record, policy=RESIZED))
+
+    def test_our_own_cold_migration_says_nothing_of_it(self):
+        """Whoever asked for that, this is nobody's to confirm at once."""
+        record = self.finished(type=base.RESIZE, seen_at=NOW)
+        policy = policies.Policy(resized=policies.Resized.CONFIRM, stagger=0.1)
+
+        self.assertIsNone(self.ask(record, track=OURS, policy=policy))
 
     def test_without_a_mark(self):
         record = self.finished(type=base.RESIZE)

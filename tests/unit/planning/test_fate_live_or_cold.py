@@ -238,3 +238,4 @@ class TestGivenUp(base.CaseTestCase):
         )
 
         self.assertIs(Kind.LIVE_MIGRATE, stand.ask)
+        self.assertIn('ended as "cancelled"', stand.reason)

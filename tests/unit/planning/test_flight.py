@@ -147,6 +147,15 @@ class TestStall(FlightTestCase):
 
         self.assertIsNone(stand.ask)
 
+    def test_what_is_known_of_the_one_before_it(self):
+        """Of this one nobody knows yet."""
+        stand = self.fly(
+            policy=policies.Policy(on_stall=OnStall.ABORT, stall_after=STALL),
+            track=stalled(3600),
+        )
+
+        self.assertIsNone(stand.ask)
+
     def test_never_looked_at(self):
         stand = self.fly(
             policy=policies.Policy(on_stall=OnStall.ABORT, stall_after=0.0)

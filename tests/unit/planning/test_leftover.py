@@ -164,3 +164,14 @@ class TestReport(unittest.TestCase):
         self.assertEqual(moved.destination, rows[0].destination)
         self.assertIn('Placement still holds', rows[0].reason)
         self.assertEqual(other, rows[1])
+
+    def test_what_went_wrong_is_told_all_the_same(self):
+        failed = builders.row(
+            'x', phase=standing.Phase.FAILED, reason='it is broken'
+        )
+        rows = leftover.report(builders.observation(), ['x'], [failed])
+
+        self.assertEqual(1, len(rows))
+        self.assertIs(standing.Phase.FAILED, rows[0].phase)
+        self.assertIn('it is broken', rows[0].reason)
+        self.assertIn('Placement still holds', rows[0].reason)

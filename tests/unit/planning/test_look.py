@@ -135,6 +135,16 @@ class TestNextLook(unittest.TestCase):
         self.assertTrue(found.services)
         self.assertFalse(found.servers or found.consumers)
 
+    def test_nor_while_leftovers_are_watched(self):
+        found = self.look(
+            must_close=True,
+            consumers=frozenset('x'),
+            service_at=NOW - look.SERVICE_SECONDS,
+        )
+
+        self.assertTrue(found.services)
+        self.assertFalse(found.servers or found.consumers)
+
     def test_the_last_check_takes_servers_and_allocations(self):
         found = self.look(must_close=True, consumers=None)
 

@@ -279,6 +279,8 @@ class TestStopped(base.DecideTestCase):
         'migrations': [COMPLETED],
     }
 
+    UNSEEN = {'migrations': [COMPLETED]}
+
     @ddt.data(
         # how it looks; what is asked for
         ('RESUMING', {}),
@@ -311,6 +313,7 @@ class TestStopped(base.DecideTestCase):
         ('ON_ITS_WAY', 'its move is under way in Nova; interrupted'),
         ('ARRIVED', 'moved to cmp02'),
         ('SUSPENDING', 'moved to cmp02'),
+        ('UNSEEN', 'was not seen any more; interrupted'),
     )
     @ddt.unpack
     def test_abandoned_it_is_told(self, look, words):

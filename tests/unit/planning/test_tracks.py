@@ -351,8 +351,8 @@ class TestEarlierFailures(unittest.TestCase):
         ({'status': 'completed'}, False),
         ({'status': 'error', 'created_at': builders.cloud_time(0)}, True),
         # Nova's controllers do not agree about the time.
-        ({'status': 'error', 'created_at': builders.cloud_time(-3)}, True),
-        ({'status': 'error', 'created_at': builders.cloud_time(-60)}, False),
+        ({'status': 'error', 'created_at': builders.cloud_time(-5)}, True),
+        ({'status': 'error', 'created_at': builders.cloud_time(-5.1)}, False),
         ({'status': 'error', **ARRIVING}, False),
     )
     @ddt.unpack

@@ -49,6 +49,11 @@ class TestKeepUp(unittest.TestCase):
         self.assertIs(model.Move.LIVE, found.move)
         self.assertEqual(0, found.attempts)
 
+    def test_what_has_ended_was_not_adopted(self):
+        record = builders.migration(status='completed')
+
+        self.assertIsNone(self.keep_up(Phase.MOVED, record=record).began_at)
+
     def test_ours_keeps_its_beginning(self):
         track = builders.track(began_at=NOW - 9, move=model.Move.COLD)
         found = self.keep_up(
