@@ -83,7 +83,34 @@ class TestLastChecks(base.DecideTestCase):
         found = self.leftover(None)
 
         self.assertFalse(found.done)
+        self.assertEqual((), found.rows)
         self.assertEqual(NOW, found.memory.leftover_since)
+
+        found = self.leftover(NOW - 1)
+        self.assertEqual(NOW - 1, found.memory.leftover_since)
+
+    def test_their_time_begins_when_nothing_else_is_left(self):
+        memory = builders.memory(leftover_since=NOW - 99)
+        for why, observed in {
+            'a server': {'servers': [builders.server()]},
+            'nothing': {'consumers': frozenset()},
+        }.items():
+            with self.subTest(why):
+                observed = {'consumers': frozenset({'x'}), **observed}
+                found = self.decide(memory=memory, **observed)
+
+                self.assertIsNone(found.memory.leftover_since)
+
+    def test_they_are_not_reported_beside_what_is_open(self):
+        """Abandoned: then nobody knows what belongs to whom."""
+        found = self.decide(
+            policy=policies.Policy(stop='late', abandon='late'),
+            consumers=frozenset({'x'}),
+            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
+        )
+
+        self.assertTrue(found.done)
+        self.assertEqual((), found.rows)
 
     def test_leftovers_are_reported(self):
         found = self.leftover(NOW - leftover.PATIENCE_SECONDS)

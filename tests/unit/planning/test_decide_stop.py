@@ -267,6 +267,18 @@ class TestHost(base.DecideTestCase):
         self.assertIn('start nova-compute', self.row(found).reason)
         self.assertEqual('', found.trouble)
 
+    def test_down_and_not_checked_and_servers_are_left(self):
+        """The rows say enough."""
+        found = self.down(
+            times.DOWN_GRACE_SECONDS,
+            servers=[builders.server()],
+            consumers=None,
+        )
+
+        self.assertTrue(found.done)
+        self.assertFalse(found.drained)
+        self.assertEqual('', found.trouble)
+
     def test_down_empty_and_checked_is_drained(self):
         self.assertTrue(self.down(times.DOWN_GRACE_SECONDS).drained)
 

@@ -66,6 +66,24 @@ def starts(found):
     }
 
 
+def running(step, found):
+    """Return the rows that ended of what we resumed and still runs."""
+    rows = []
+    for row in found.rows:
+        track = found.memory.tracks.get(row.server_id)
+        view = step.seen.latest(row.server_id)
+        if (
+            row.result is not None
+            and track
+            and view
+            and track.resumed
+            and track.before.vm_state == 'suspended'
+            and view.vm_state == 'active'
+        ):
+            rows.append(row)
+    return rows
+
+
 class Deciding(unittest.TestCase):
     """Whatever is decided."""
 
@@ -303,27 +321,21 @@ class Ending(unittest.TestCase):
             self.assertFalse(record.awaits_confirmation)
 
     def what_we_resumed_does_not_end_running(self, step, found):
-        """But where nothing is done any more, or it could not be done."""
-
+        """Unless it could not be suspended, which is told."""
         down_since = found.memory.down_since
         down = down_since is not None and (
             step.seen.service_at - down_since >= times.DOWN_GRACE_SECONDS
         )
-        for row in found.rows:
-            track = found.memory.tracks.get(row.server_id)
-            view = step.seen.latest(row.server_id)
-            if (
-                row.result is None
-                or track is None
-                or view is None
-                or not track.resumed
-                or track.before.vm_state != 'suspended'
-                or view.vm_state != 'active'
-            ):
-                continue
-            errand = track.errand(Kind.SUSPEND)
+        records = newest(step.seen)
+        for row in running(step, found):
+            errand = found.memory.tracks[row.server_id].errand(Kind.SUSPEND)
+            record = records.get(row.server_id)
             self.assertTrue(
-                down or errand.refusals or errand.taken > step.policy.retries,
+                down
+                # Given up, and it goes on all the same.
+                or (record and record.in_flight)
+                or errand.refusals
+                or errand.taken > step.policy.retries,
                 row,
             )
             self.assertIs(standing.Phase.FAILED, row.phase)
@@ -331,17 +343,9 @@ class Ending(unittest.TestCase):
 
     def what_we_resumed_and_leave_running_is_told(self, step, _found):
         left = step.decide(stop='late', abandon='late')
-        for row in left.rows:
-            track = left.memory.tracks.get(row.server_id)
-            view = step.seen.latest(row.server_id)
-            if (
-                track
-                and view
-                and track.resumed
-                and track.before.vm_state == 'suspended'
-                and view.vm_state == 'active'
-            ):
-                self.assertIn('SUSPENDED', row.reason)
+        for row in running(step, left):
+            self.assertIs(standing.Phase.FAILED, row.phase)
+            self.assertIn('SUSPENDED', row.reason)
 
 
 class TestPromises(Deciding, Asking, Limits, Ending):

@@ -216,6 +216,16 @@ class TestHistory(ResumedTestCase):
         self.assertEqual('suspended', track.before.vm_state)
         self.assertTrue(track.resumed)
 
+    def test_what_else_is_known_of_it_stays(self):
+        track = base.refused(times=2, before=base.changed())
+        memory = builders.memory(track, suspects=frozenset({'vm1'}))
+        found = self.take_in(
+            base.changed(), memory=memory, histories={'vm1': (base.deed(),)}
+        )
+
+        self.assertTrue(found.tracks['vm1'].found_resumed)
+        self.assertEqual(track.errands, found.tracks['vm1'].errands)
+
     def test_else_it_was_what_it_is(self):
         self.assertEqual(base.changed(), self.found().before)
 
