@@ -126,6 +126,7 @@ class Servers:
     ) -> None:
         """Wait for many servers at once: (status, host, task state) by id."""
         left = dict(wanted)
+        nowhere = 'SHELVED_OFFLOADED'  # a moment before it has left its host
         now: dict[str, Any] = {}
 
         def all_there() -> bool:
@@ -140,6 +141,7 @@ class Servers:
                 if (
                     status in (None, seen['status'])
                     and host in (None, seen['host'])
+                    and not (status == nowhere and seen['host'])
                     and (
                         seen['task_state'] == task_state
                         or (task_state is None and status in _PASSING)

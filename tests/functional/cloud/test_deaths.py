@@ -17,7 +17,7 @@ from tests.functional.cloud import base
 
 
 class TestDeaths(base.CloudTest):
-    options = {'hosts': 4, 'rpc_timeout': 6, 'long_rpc_timeout': 15}
+    options = {'hosts': 4, 'rpc_timeout': 5, 'long_rpc_timeout': 12}
 
     def boot_stuck(self, **hosts):
         """Boot servers whose live migration doesn't end, by name: host."""
@@ -104,7 +104,7 @@ class TestDeaths(base.CloudTest):
                     'name': 'slow',
                     'host': 'cmp03',
                     # Longer than a call without heartbeats.
-                    'metadata': {'lm_pre_seconds': '9'},
+                    'metadata': {'lm_pre_seconds': '7'},
                 },
                 {
                     'name': 'lost',
@@ -177,6 +177,7 @@ class TestDeaths(base.CloudTest):
         self.cloud.act(cold, base.cold_to('cmp02'))
         self.wait_record(live, 'running')
         self.wait_record(cold, 'migrating')
+        time.sleep(2)  # the first bytes come a moment later
 
         self.cloud.crash_host('cmp02')
         self.wait_record(live, 'failed')

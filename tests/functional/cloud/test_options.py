@@ -32,7 +32,7 @@ class TestOptions(base.CloudTest):
                 {
                     'name': f'web-{n}',
                     'host': 'cmp01',
-                    'metadata': {'lm_seconds': '3'},
+                    'metadata': {'lm_seconds': '2'},
                 }
                 for n in range(5)
             ]
