@@ -13,8 +13,11 @@
 """What an observer asks, and what it makes of the answers."""
 
 import datetime
+import typing as ty
 import unittest
+from unittest import mock
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import decision as decisions
@@ -178,6 +181,100 @@ class ObserverTestCase(unittest.TestCase):
         self.watcher.open()
         seen = self.watcher.visit(decisions.Inquiry(explain=frozenset({1})))
         self.assertIn('No valid host', seen.failures[1])
+
+    def running(self) -> str:
+        """Begin a live migration and look when it runs."""
+        server_id = next(iter(self.cloud.servers))
+        self.cloud.live_migrate(server_id)
+        self.clock.sleep(5)
+        self.assertEqual('running', self.watcher.open().migrations[1].status)
+        # Every second a little less is left; none is, at last.
+        began = self.clock.now()
+        self.client.progress = mock.Mock(  # type: ignore[method-assign]
+            side_effect=lambda _server_id, _record_id: (
+                model.Progress(left, 100)
+                if (left := 10 - int(self.clock.now() - began)) > 0
+                else None
+            )
+        )
+        return server_id
+
+    def progress(self, *record_ids: int) -> ty.Mapping[int, model.Progress]:
+        inquiry = decisions.Inquiry(progress=frozenset(record_ids))
+        return self.watcher.visit(inquiry).progress
+
+    def test_progress(self) -> None:
+        server_id = self.running()
+        seen_at = self.clock.now()
+        first = model.Progress(10, 100, seen_at)
+        self.assertEqual({1: first}, self.progress(1))
+        self.client.progress.assert_called_once_with(server_id, 1)
+        self.clock.sleep(1)
+        self.assertEqual({1: first}, self.progress(), 'kept as it was')
+        self.client.progress.assert_called_once()
+        again = model.Progress(9, 100, seen_at + 1)
+        self.assertEqual({1: again}, self.progress(1))
+
+    def test_progress_that_nova_does_not_know(self) -> None:
+        self.running()
+        first = self.progress(1)
+        self.clock.sleep(100)
+        self.assertEqual(first, self.progress(1), 'it has just ended')
+        self.watcher.look(RECORDS)
+        self.assertEqual({}, self.progress(), 'of what has ended')
+
+    def test_progress_of_a_record_that_vanished_is_forgotten(self) -> None:
+        server_id = self.running()
+        self.progress(1)
+        self.cloud.delete(server_id)
+        self.watcher.look(RECORDS)
+        self.assertEqual({}, self.progress())
+
+    def test_histories(self) -> None:
+        first, second, _third = self.cloud.servers
+        deed = model.Deed('resume', 'us', 'ours', world.EPOCH)
+        self.client.history = (  # type: ignore[method-assign]
+            lambda server_id: (deed,) if server_id == first else ()
+        )
+        self.watcher.open()
+        seen = self.watcher.visit(
+            decisions.Inquiry(history=frozenset({first}))
+        )
+        self.assertEqual({first: (deed,)}, seen.histories)
+        seen = self.watcher.visit(
+            decisions.Inquiry(history=frozenset({second}))
+        )
+        self.assertEqual({first: (deed,), second: ()}, seen.histories)
+
+    def test_which_other_hosts_are_down(self) -> None:
+        self.assertEqual(frozenset(), self.watcher.open().down)
+        self.cloud.crash('cmp02')
+        self.cloud.crash(scene.SOURCE)
+        self.clock.sleep(100)
+        inquiry = decisions.Inquiry(records=False, services=True)
+        seen = self.watcher.look(inquiry)
+        self.assertEqual({'cmp02'}, seen.down)
+        self.assertFalse(seen.service.up)
+        other = self.observer('cmp02').look(inquiry)
+        self.assertEqual({scene.SOURCE}, other.down)
+        self.cloud.start('cmp02')
+        self.clock.sleep(60)
+        self.assertEqual(frozenset(), self.watcher.look(inquiry).down)
+
+    def test_an_answer_that_fails_loses_nothing_of_those_before(self) -> None:
+        first, *_others = self.cloud.servers
+        self.watcher.open()
+
+        def refuse(server_id: str) -> tuple[model.Deed, ...]:
+            raise exceptions.Unavailable('503')
+
+        self.client.history = refuse  # type: ignore[method-assign]
+        inquiry = decisions.Inquiry(
+            visit=frozenset({first}), history=frozenset({first})
+        )
+        self.assertRaises(exceptions.Unavailable, self.watcher.visit, inquiry)
+        self.assertIn(first, self.watcher.seen.visited)
+        self.assertNotIn(first, self.watcher.seen.histories)
 
     def test_changes_are_asked_for_with_an_overlap(self) -> None:
         asked: list[datetime.datetime | None] = []

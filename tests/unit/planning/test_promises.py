@@ -362,12 +362,12 @@ class TestPromises(Deciding, Asking, Limits, Ending):
             for name in self.PROMISES:
                 getattr(self, name)(step, found)
 
-    @hypothesis.settings(max_examples=500, deadline=None)
+    @hypothesis.settings(max_examples=400, deadline=None)
     @hypothesis.given(anything.runs())
     def test_all(self, steps):
         self.keep(steps)
 
-    @hypothesis.settings(max_examples=300, deadline=None)
+    @hypothesis.settings(max_examples=200, deadline=None)
     @hypothesis.given(anything.runs(RESUMING))
     def test_where_suspended_servers_are_resumed(self, steps):
         self.keep(steps)
