@@ -23,6 +23,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import moves
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
@@ -42,12 +43,22 @@ class Client:
         *,
         latency: float = 0.1,
         faults: faults_.Faults = faults_.none,
+        actor: world.Actor | None = None,
     ):
-        """:param latency: how long a request takes, in seconds."""
+        """Log in.
+
+        :param latency: how long a request takes, in seconds.
+        :param actor: who we are to Nova: by default an operator.
+        """
         self.log: list[faults_.Request] = []
-        #: Moves and confirmations asked for, and what came of each: '' if
-        #: the cloud took it, None if it never got there, else why not.
+        #: What was asked for, and what came of each: '' if the cloud took
+        #: it, None if it never got there, else why not.
         self.posted: list[tuple[faults_.Request, str | None]] = []
+        #: The servers that any list of a host has shown, by host.
+        self.listed: dict[str, set[str]] = collections.defaultdict(set)
+        #: When it was last looked whether anything is left on a host.
+        self.last_look: dict[str, float] = {}
+        self.actor = actor or world.operator()
         self._cloud = cloud
         self._clock = clock
         self._latency = latency
@@ -60,6 +71,10 @@ class Client:
     def user_name(self) -> str:
         """Return the name of who we are."""
         return 'alice'
+
+    def user_id(self) -> str:
+        """Return the id of who we are."""
+        return self.actor.user_id
 
     def now(self) -> datetime.datetime:
         """Return the cloud's time."""
@@ -101,15 +116,20 @@ class Client:
 
     def servers(self, host: str) -> list[model.Server]:
         """GET /servers/detail."""
-        return self._ask('servers', host, lambda: self._on(host))
+
+        def look() -> list[model.Server]:
+            self.last_look[host] = self._clock.now()
+            return [server.shown() for server in self._cloud.on(host)]
+
+        found = self._ask('servers', host, look)
+        self.listed[host].update(server.id for server in found)
+        return found
 
     def server_count(self, host: str) -> int:
         """GET /servers."""
-        return self._ask('server_count', host, lambda: len(self._on(host)))
-
-    def _on(self, host: str) -> list[model.Server]:
-        servers = reversed(self._cloud.servers.values())
-        return [s.shown() for s in servers if s.host == host and not s.deleted]
+        return self._ask(
+            'server_count', host, lambda: len(self._cloud.on(host))
+        )
 
     def server(self, server_id: str) -> model.Server:
         """GET /servers/{id}."""
@@ -136,13 +156,10 @@ class Client:
 
         def look() -> list[model.Migration]:
             found = [
-                r
-                for r in self._records()
-                if host in (r.source, r.dest)
-                and (
-                    changed_since is None
-                    or (r.updated_at and r.updated_at >= changed_since)
-                )
+                shown
+                for shown in self._records(host)
+                if changed_since is None
+                or (shown.updated_at and shown.updated_at >= changed_since)
             ]
             return found[:MAX_LIMIT] if changed_since is None else found
 
@@ -154,61 +171,139 @@ class Client:
             'unconfirmed',
             host,
             lambda: [
-                r
-                for r in self._records()
-                if r.source == host and r.awaits_confirmation
+                shown
+                for shown in self._records(host)
+                if shown.source == host and shown.awaits_confirmation
             ],
         )
 
-    def _records(self) -> list[model.Migration]:
-        records = self._cloud.records
-        return [records[i].shown() for i in sorted(records, reverse=True)]
+    def _records(self, host: str) -> list[model.Migration]:
+        return [
+            record.shown()
+            for record in reversed(self._cloud.records.values())
+            if host in (record.source, record.dest)
+        ]
 
     def consumers(self, host: str) -> frozenset[str]:
         """GET /resource_providers/{id}/allocations."""
-        return self._ask(
-            'consumers',
-            host,
-            lambda: frozenset(
+
+        def look() -> frozenset[str]:
+            self.last_look[host] = self._clock.now()
+            return frozenset(
                 consumer
                 for consumer, hosts in self._cloud.allocations.items()
                 if host in hosts
-            ),
-        )
+            )
+
+        return self._ask('consumers', host, look)
 
     def failure(self, record: model.Migration) -> str:
         """GET /servers/{id}/os-instance-actions: of its newest move."""
         server = self._cloud.servers[record.server_id]
-        return self._ask(
-            'failure',
-            server.id,
-            lambda: '' if server.deleted else server.failure,
+        return self._ask('failure', server.id, lambda: server.failure)
+
+    def progress(
+        self, server_id: str, record_id: int
+    ) -> model.Progress | None:
+        """GET /servers/{id}/migrations/{id}: 404 but for one in progress."""
+
+        def look() -> model.Progress | None:
+            server = self._cloud.servers[server_id]
+            work, record = server.work, self._cloud.records.get(record_id)
+            if (
+                work is None
+                or record is None
+                or work.record is not record
+                or record.status != 'running'
+            ):
+                return None
+            return model.Progress(*moves.remaining(self._cloud, work))
+
+        return self._ask('progress', server_id, look)
+
+    def history(self, server_id: str) -> tuple[model.Deed, ...]:
+        """GET /servers/{id}/os-instance-actions, also of a deleted one."""
+        server = self._cloud.servers[server_id]
+        return self._ask('history', server_id, lambda: tuple(server.deeds))
+
+    def live_migrate(self, server_id: str, host: str = '') -> None:
+        """POST /servers/{id}/action."""
+        self._post(
+            'live_migrate',
+            server_id,
+            lambda: self._cloud.live_migrate(
+                server_id, host=host, by=self.actor
+            ),
         )
 
-    def live_migrate(self, server_id: str) -> None:
+    def cold_migrate(self, server_id: str, host: str = '') -> None:
         """POST /servers/{id}/action."""
-        self._post('live_migrate', server_id, self._cloud.live_migrate)
-
-    def cold_migrate(self, server_id: str) -> None:
-        """POST /servers/{id}/action."""
-        self._post('cold_migrate', server_id, self._cloud.cold_migrate)
+        self._post(
+            'cold_migrate',
+            server_id,
+            lambda: self._cloud.cold_migrate(
+                server_id, host=host, by=self.actor
+            ),
+        )
 
     def confirm(self, server_id: str) -> None:
         """POST /servers/{id}/action."""
-        self._post('confirm', server_id, self._cloud.confirm)
+        self._act('confirm', server_id, self._cloud.confirm)
+
+    def resume(self, server_id: str) -> None:
+        """POST /servers/{id}/action."""
+        self._act('resume', server_id, self._cloud.resume)
+
+    def suspend(self, server_id: str) -> None:
+        """POST /servers/{id}/action."""
+        self._act('suspend', server_id, self._cloud.suspend)
+
+    def shelve(self, server_id: str) -> None:
+        """POST /servers/{id}/action."""
+        self._act('shelve', server_id, self._cloud.shelve)
+
+    def offload(self, server_id: str) -> None:
+        """POST /servers/{id}/action."""
+        self._act('offload', server_id, self._cloud.offload)
+
+    def abort(self, server_id: str, record_id: int) -> None:
+        """DELETE /servers/{id}/migrations/{id}."""
+        self._post(
+            'abort',
+            server_id,
+            lambda: self._cloud.abort(server_id, record_id, self.actor),
+        )
+
+    def force_complete(self, server_id: str, record_id: int) -> None:
+        """POST /servers/{id}/migrations/{id}/action."""
+        self._post(
+            'force_complete',
+            server_id,
+            lambda: self._cloud.force_complete(
+                server_id, record_id, self.actor
+            ),
+        )
+
+    def _act(
+        self,
+        kind: str,
+        server_id: str,
+        call: collections.abc.Callable[[str, world.Actor], None],
+    ) -> None:
+        self._post(kind, server_id, lambda: call(server_id, self.actor))
 
     def _post(
         self,
         kind: str,
         server_id: str,
-        call: collections.abc.Callable[[str], None],
+        call: collections.abc.Callable[[], None],
     ) -> None:
         number = len(self.posted)
 
         def send() -> None:
             request, _answer = self.posted[number]
             try:
-                call(server_id)
+                call()
             except exceptions.CloudError as error:
                 self.posted[number] = (request, str(error))
                 raise
@@ -218,7 +313,7 @@ class Client:
             len(self.log), self._clock.now(), kind, server_id
         )
         self.posted.append((request, None))
-        self._ask(kind, server_id, send)
+        self._send(request, send)
 
     def _ask(
         self, kind: str, subject: str, answer: collections.abc.Callable[[], T]
@@ -226,22 +321,51 @@ class Client:
         request = faults_.Request(
             len(self.log), self._clock.now(), kind, subject
         )
+        return self._send(request, answer)
+
+    def _send(
+        self,
+        request: faults_.Request,
+        answer: collections.abc.Callable[[], T],
+    ) -> T:
         self.log.append(request)
-        fault = self._faults(request)
-        self._clock.sleep(self._latency / 2)
-        if fault is None:
+        fault, half = self._faults(request), self._latency / 2
+        if fault is not None:
+            if fault.took:
+                late = fault.late > 0
+                self._cloud.timeline.after(
+                    half + fault.late, lambda: self._try(answer, late=late)
+                )
+            self._clock.sleep(2 * half + fault.seconds)
+            raise fault.error()
+        if not request.changes:
+            self._clock.sleep(half)
             found = answer()
-            self._clock.sleep(self._latency / 2)
+            self._clock.sleep(half)
             return found
-        if fault.took:
-            self._cloud.timeline.after(fault.late, lambda: _try(answer))
-        self._clock.sleep(self._latency / 2 + fault.seconds)
-        raise fault.error()
+        # It gets there even if whoever sent it is killed meanwhile.
+        answers: list[T] = []
+        errors: list[exceptions.CloudError] = []
 
+        def arrive() -> None:
+            try:
+                answers.append(answer())
+            except exceptions.CloudError as error:
+                errors.append(error)
 
-def _try(call: collections.abc.Callable[[], object]) -> None:
-    with contextlib.suppress(exceptions.CloudError):
-        call()
+        self._cloud.timeline.after(half, arrive)
+        self._clock.sleep(2 * half)
+        if errors:
+            raise errors[0]
+        return answers[0]
+
+    def _try(
+        self, call: collections.abc.Callable[[], object], *, late: bool
+    ) -> None:
+        self.actor.late = late
+        with contextlib.suppress(exceptions.CloudError):
+            call()
+        self.actor.late = False
 
 
 def _is_a_gateway(client: Client) -> ports.Gateway:

@@ -44,7 +44,19 @@ class Request:
         return self.kind in LISTS
 
 
-POSTS = frozenset({'live_migrate', 'cold_migrate', 'confirm'})
+POSTS = frozenset(
+    {
+        'live_migrate',
+        'cold_migrate',
+        'confirm',
+        'resume',
+        'suspend',
+        'shelve',
+        'offload',
+        'abort',
+        'force_complete',
+    }
+)
 LISTS = frozenset(
     {'services', 'servers', 'migrations', 'unconfirmed', 'consumers'}
 )
@@ -72,7 +84,13 @@ def _too_many() -> BaseException:
 
 
 def _refused() -> BaseException:
-    return exceptions.RequestRefused('Nova: not like this (HTTP 400)')
+    return exceptions.RequestRefused('Nova: not like this (HTTP 409)')
+
+
+def _refused_for_good() -> BaseException:
+    return exceptions.RequestRefused(
+        'Nova: never like this (HTTP 400)', final=True
+    )
 
 
 def _not_permitted() -> BaseException:
@@ -90,6 +108,7 @@ DROPPED_LATE = Fault(_unavailable, seconds=60.0)
 SLOW = Fault(_unavailable, took=True, late=15.0)
 TOO_MANY = Fault(_too_many)
 REFUSED = Fault(_refused)
+REFUSED_FOR_GOOD = Fault(_refused_for_good)
 NOT_PERMITTED = Fault(_not_permitted)
 
 Faults = collections.abc.Callable[[Request], Fault | None]

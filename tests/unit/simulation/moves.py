@@ -10,12 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How the simulated Nova carries out moves, step by step.
+"""How the simulated Nova carries out live migrations, step by step.
 
-The order and the delays are those measured on Nova 34; each function is one
-move and reads from top to bottom.
+The order and the delays are those measured on Nova 34; the function ``live``
+reads from top to bottom.
 """
 
+import collections.abc
 import typing as ty
 
 from osc_hostmaint import model
@@ -23,163 +24,275 @@ from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
-    from tests.unit.simulation import cloud as clouds
+    from tests.unit.simulation import state
 
 NO_VALID_HOST = 'No valid host was found. There are not enough hosts available'
 PRECHECK = 'Migration pre-check error: CPU does not have compatibility'
-COLD_FAILED = 'Resize error: unable to copy the disk'
+DOWN = 'Compute service of {host} is unavailable at this time.'
+
+#: To a destination: what is found may be None.
+Search = collections.abc.Generator[
+    'float | timeline.Queue', None, 'str | None'
+]
+
+
+def fate(server: world.Server) -> world.Fate:
+    """Return what is to become of a server's next move."""
+    return server.fates.popleft() if server.fates else world.Fate.WELL
 
 
 def live(
-    cloud: 'clouds.Cloud', server: world.Server, dest: str | None
+    cloud: 'state.State', work: world.Work, dest: str | None, host: str
 ) -> timeline.Steps:
     """Carry out a live migration.
 
-    :param dest: None leaves it to the scheduler.
+    :param dest: where to, unchecked; None asks the scheduler.
+    :param host: the only host that the scheduler may take, if any.
     """
-    timing, fate = cloud.timing, cloud.fate(server)
+    timing, server, coming = cloud.timing, work.server, fate(work.server)
     assert server.host
     source = cloud.hosts[server.host]
     yield cloud.jitter(timing.record)
-    record = cloud.new_record(server, model.MigrationType.LIVE, 'accepted')
-    cloud.hold(record.uuid, source.name)
-    cloud.release(server.id, source.name)
-    yield cloud.jitter(timing.schedule)
-    target = dest or cloud.schedule(server, claims=False)
-    if fate is world.Fate.NO_HOST or target is None or not source.up:
-        back(cloud, record, 'error', NO_VALID_HOST)
+    record = cloud.new_record(work, model.MigrationType.LIVE, 'accepted')
+    if not source.up:
+        back(cloud, work, 'error', DOWN.format(host=source.name))
         return
+    cloud.hand_over(record)
+    target = dest or (yield from _find(cloud, work, coming, host))
+    if target is None:
+        reason = PRECHECK if coming is world.Fate.PRECHECK else NO_VALID_HOST
+        back(cloud, work, 'error', reason)
+        return
+    work.misplaced = not cloud.hosts[target].enabled
     cloud.update(record, dest=target)
-    cloud.hold(server.id, target)
+    if server.work is work:
+        cloud.hold(server.id, target)
     yield cloud.jitter(timing.reach)
-    if not source.alive:
-        # The message waits for nova-compute to come back.
+    if not source.gate.is_open:
+        yield source.gate
+    if server.task_state != 'migrating' or server.work is not work:
+        # It was reset when nova-compute started again.
+        back(cloud, work, 'error', '')
         return
-    if fate is world.Fate.PRECHECK:
-        back(cloud, record, 'error', PRECHECK)
-        return
+    work.at = frozenset({source.name})
     cloud.update(record, status='queued')
     yield cloud.jitter(timing.queue)
-    process = server.move
+    process = work.process
     assert process
     try:
         yield source.slots
-        cloud.update(record, status='preparing')
-        yield cloud.jitter(timing.prepare)
-        cloud.update(record, status='running')
-        if fate is world.Fate.ROLLED_BACK:
-            yield server.seconds / 2
-            back(cloud, record, 'failed', '')
-            return
-        yield server.seconds
-        server.task_state = None
-        if fate is world.Fate.LIE:
-            cloud.release(server.id, target)
-            cloud.hold(server.id, source.name)
-        else:
-            cloud.arrive(server, target)
-        yield cloud.jitter(timing.complete)
-        cloud.update(record, status='completed')
+        yield from _copy(cloud, work, coming)
     finally:
         source.slots.leave(process)
-    yield cloud.jitter(timing.tidy)
-    cloud.release(record.uuid, source.name)
+    if record.status == 'completed':
+        yield cloud.jitter(timing.tidy)
+        cloud.release(record.uuid, source.name)
 
 
-def cold(
-    cloud: 'clouds.Cloud', server: world.Server, kind: str, dest: str | None
+def _find(
+    cloud: 'state.State', work: world.Work, coming: world.Fate, host: str
+) -> Search:
+    """Ask the scheduler until a host passes the pre-checks.
+
+    A dead one is given up after a time-out.
+    """
+    server = work.server
+    tried: set[str] = set()
+    while True:
+        yield cloud.jitter(cloud.timing.schedule)
+        if coming is world.Fate.NO_HOST:
+            return None
+        target = cloud.schedule(server, claims=False, host=host, tried=tried)
+        if target is None or coming is world.Fate.PRECHECK:
+            return None
+        if cloud.hosts[target].alive:
+            return target
+        cloud.hold(server.id, target)
+        yield cloud.timing.rpc
+        cloud.release(server.id, target)
+        tried.add(target)
+
+
+def _copy(
+    cloud: 'state.State', work: world.Work, coming: world.Fate
 ) -> timeline.Steps:
-    """Carry out a cold migration or a resize, up to VERIFY_RESIZE."""
-    timing, fate = cloud.timing, cloud.fate(server)
-    assert server.host
-    source = server.host
-    server.old_state = server.vm_state
-    yield cloud.jitter(timing.record)
-    record = cloud.new_record(server, kind, 'pre-migrating')
-    cloud.hold(record.uuid, source)
-    cloud.release(server.id, source)
-    yield cloud.jitter(timing.schedule)
-    target = dest or cloud.schedule(server, claims=True)
-    if fate is world.Fate.NO_HOST or target is None:
-        back(cloud, record, 'error', NO_VALID_HOST)
-        return
-    cloud.hold(server.id, target)
-    yield cloud.jitter(timing.reach)
-    cloud.update(record, dest=target)
-    if fate is world.Fate.PRECHECK:
-        back(cloud, record, 'error', PRECHECK)
-        return
-    cloud.update(record, status='migrating')
-    server.task_state = 'resize_migrating'
-    yield server.seconds
-    if fate is world.Fate.ROLLED_BACK:
-        back(cloud, record, 'error', COLD_FAILED)
-        return
-    cloud.update(record, status='post-migrating')
-    server.task_state = 'resize_migrated'
-    cloud.arrive(server, target)
-    yield cloud.jitter(timing.finish)
-    server.task_state = 'resize_finish'
-    yield cloud.jitter(timing.finish)
-    if fate is world.Fate.BROKEN:
-        server.vm_state, server.task_state = 'error', None
-        server.failure = COLD_FAILED
+    """Do what takes a slot of the source."""
+    timing, server, record = cloud.timing, work.server, work.record
+    assert record and record.dest
+    target = cloud.hosts[record.dest]
+    cloud.update(record, status='preparing')
+    yield from _pass(cloud, work, cloud.jitter(timing.prepare))
+    if not (work.wish or work.cut or target.alive):
+        yield from _pass(cloud, work, timing.rpc)
+        work.cut = True
+    if coming is world.Fate.PRE or work.cut:
         cloud.update(record, status='error')
+        yield from _roll_back(cloud, work, 'failed')
         return
-    cloud.update(record, status='finished')
-    yield cloud.jitter(timing.finish)
-    server.vm_state, server.task_state = 'resized', None
+    if work.wish == 'abort':
+        yield from _roll_back(cloud, work, 'cancelled')
+        return
+    work.runs_since = cloud.timeline.now
+    cloud.update(record, status='running')
+    half = coming is world.Fate.ROLLED_BACK
+    if server.stuck:
+        server.stuck -= 1
+        work.stuck = True
+    yield from _pass(
+        cloud,
+        work,
+        timeline.FOREVER if work.stuck else server.seconds / (1 + half),
+        interrupts=True,
+    )
+    if work.wish == 'abort':
+        yield cloud.jitter(timing.abort)
+        yield from _roll_back(cloud, work, 'cancelled')
+    elif half or work.cut:
+        yield from _roll_back(cloud, work, 'failed')
+    elif coming is world.Fate.BROKEN:
+        cloud.hand_back(record)
+        _break(cloud, work)
+    else:
+        yield from _land(cloud, work, coming)
 
 
-def confirm(cloud: 'clouds.Cloud', record: world.Record) -> timeline.Steps:
-    """Confirm a cold migration or a resize."""
-    server = record.server
-    cloud.update(record, status='confirming')
-    yield cloud.jitter(0.3)
-    cloud.release(record.uuid, record.source)
-    cloud.update(record, status='confirmed')
-    yield cloud.jitter(cloud.timing.settle)
-    server.vm_state = server.old_state
-
-
-def revert(cloud: 'clouds.Cloud', record: world.Record) -> timeline.Steps:
-    """Bring a server back to where it was."""
-    server = record.server
-    cloud.update(record, status='reverting')
-    server.task_state = 'resize_reverting'
-    yield cloud.jitter(1.0)
-    back(cloud, record, 'reverted', '', settled=False)
-    server.host = record.source
-    yield cloud.jitter(0.3)
-    server.vm_state, server.task_state = server.old_state, None
-
-
-def back(
-    cloud: 'clouds.Cloud',
-    record: world.Record,
-    status: str,
-    reason: str,
+def _pass(
+    cloud: 'state.State',
+    work: world.Work,
+    seconds: float,
     *,
-    settled: bool = True,
-) -> None:
-    """End a move with its server on the source, as it was."""
-    server = record.server
-    server.failure = reason
-    if settled:
-        server.task_state = None
-    cloud.release(record.uuid, record.source)
-    if record.dest:
+    interrupts: bool = False,
+) -> timeline.Steps:
+    """Let time pass, for ever where the destination has died midway.
+
+    :param interrupts: whoever wants to abort or complete it may at once;
+        else only where it hangs.
+    """
+    until = cloud.timeline.now + seconds
+    while True:
+        if work.wish == 'abort' and (interrupts or work.hung):
+            return
+        if work.cut or (
+            work.wish == 'complete' and interrupts and not work.hung
+        ):
+            return
+        left = timeline.FOREVER if work.hung else until - cloud.timeline.now
+        if left <= 0:
+            return
+        yield left
+
+
+def _land(
+    cloud: 'state.State', work: world.Work, coming: world.Fate
+) -> timeline.Steps:
+    """The server is there, and its record ends."""
+    timing, server, record = cloud.timing, work.server, work.record
+    assert record and record.dest
+    if not cloud.hosts[record.dest].alive:
+        # The destination is to say that it has it.
+        yield from _pass(cloud, work, timing.rpc)
+        cloud.arrive(server, record.dest)
+        if not cloud.leaks:
+            cloud.release(record.uuid, record.source)
+        _break(cloud, work)
+        return
+    cloud.change(server)
+    lie = coming is world.Fate.LIE
+    if lie:
         cloud.release(server.id, record.dest)
-    cloud.hold(server.id, record.source)
+        cloud.hold(server.id, record.source)
+        server.failures += 1
+    else:
+        cloud.arrive(server, record.dest)
+    work.finish(cloud.timeline.now, well=not lie)
+    yield cloud.jitter(timing.complete)
+    cloud.update(record, status='completed')
+
+
+def _break(cloud: 'state.State', work: world.Work) -> None:
+    """It fails when it is too late to roll back."""
+    assert work.record
+    server = work.server
+    cloud.update(work.record, status='error')
+    cloud.change(server, vm_state='error')
+    server.failure = ''
+    server.failures += 1
+    work.finish(cloud.timeline.now, well=False)
+
+
+def _roll_back(
+    cloud: 'state.State', work: world.Work, status: str
+) -> timeline.Steps:
+    """The server is at rest a moment before the record says so."""
+    server, record = work.server, work.record
+    assert record
+    cloud.hand_back(record)
+    cloud.change(server)
+    server.failure = ''
+    server.failures += 1
+    work.finish(cloud.timeline.now, well=False)
+    yield cloud.jitter(cloud.timing.roll_back)
     cloud.update(record, status=status)
 
 
-def build(
-    cloud: 'clouds.Cloud', server: world.Server, host: str
+def end(
+    cloud: 'state.State', work: world.Work, wish: str, effect: world.Effect
 ) -> timeline.Steps:
-    """Build a server: the allocation is there first, the host later."""
-    cloud.hold(server.id, host)
-    yield cloud.jitter(cloud.timing.build / 3)
-    server.host, server.task_state = host, 'spawning'
-    yield cloud.jitter(cloud.timing.build)
-    server.vm_state, server.task_state = 'active', None
+    """Abort a live migration under way, or force it to its end.
+
+    :param work: the migration.
+    :param wish: 'abort' or 'complete'.
+    """
+    record = work.record
+    assert record and work.process
+    source = cloud.hosts[record.source]
+    yield cloud.timing.roll_back
+    if not source.gate.is_open:
+        yield source.gate
+    if effect is not world.Effect.WELL or work.process.ended:
+        return
+    if record.status == 'queued' and wish == 'abort':
+        work.process.kill()
+        yield from _roll_back(cloud, work, 'cancelled')
+    elif record.status in ('preparing', 'running'):
+        # Who comes first has his way.
+        work.wish = work.wish or wish
+        work.wake()
+
+
+def back(
+    cloud: 'state.State', work: world.Work, status: str, reason: str
+) -> None:
+    """End a move with its server on the source, as it was."""
+    record, server = work.record, work.server
+    assert record
+    if server.work is not work:
+        # It was given up, and something else goes on by now.
+        cloud.release(record.uuid, record.source)
+        cloud.update(record, status=status)
+        return
+    server.failure = reason
+    server.failures += 1
+    if server.task_state in ('migrating', 'resize_prep', 'resize_migrating'):
+        cloud.change(server)
+    cloud.hand_back(record)
+    cloud.update(record, status=status)
+    work.finish(cloud.timeline.now, well=False)
+
+
+def remaining(cloud: 'state.State', work: world.Work) -> tuple[int, int]:
+    """Return how much memory is still to be copied, and all, in bytes.
+
+    Where it never converges it stops shrinking at a fifth, and goes up and
+    down a little.
+    """
+    assert work.runs_since is not None
+    server = work.server
+    total = server.memory_mb * 2**20
+    passed = cloud.timeline.now - work.runs_since
+    left = max(0.0, 1 - passed / server.seconds)
+    if work.stuck and left < 0.2:
+        left = 0.2 + 0.002 * (int(passed * 7) % 10)
+    if work.hung:
+        left = max(left, 0.1)
+    return int(left * total), total

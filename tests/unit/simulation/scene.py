@@ -19,16 +19,28 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import timeline
+from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
 SOURCE = 'cmp01'
 HOSTS = ('cmp01', 'cmp02', 'cmp03', 'cmp04')
+#: From one drain's stagger to the next one's.
+_STAGGER = 0.618
+
+
+class Killed(BaseException):
+    """As kill -9: nobody catches it, and everything in memory is lost."""
+
+
+class Endless(AssertionError):
+    """It takes longer than it may."""
 
 
 @dataclasses.dataclass
@@ -36,6 +48,10 @@ class Interrupt:
     """The first Ctrl-C, when it is asked for."""
 
     requested: bool = False
+
+    def press(self) -> None:
+        """Press it."""
+        self.requested = True
 
 
 class Recorder:
@@ -71,9 +87,28 @@ class Run:
 
     client: clients.Client
     recorder: Recorder
-    result: drain.DrainResult
+    hosts: tuple[str, ...]
+    policy: policies.Policy
+    timeout: float | None
     began: float
-    ended: float
+    ended: float = 0.0
+    #: Of one that was killed there is none.
+    outcome: drain.DrainResult | None = None
+    #: Ctrl-C was pressed, once or twice.
+    interrupted: bool = False
+    #: What it reported and was not so when it ended.
+    lies: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def killed(self) -> bool:
+        """It did not get to report anything."""
+        return self.outcome is None
+
+    @property
+    def result(self) -> drain.DrainResult:
+        """What it reported."""
+        assert self.outcome, 'it was killed'
+        return self.outcome
 
     @property
     def seconds(self) -> float:
@@ -108,6 +143,7 @@ def cloud(
 
     :param servers: active ones on each of the hosts in maintenance.
     :param seconds: how long a server's memory is copied.
+    :param options: of the cloud: see :class:`state.State`.
     """
     made = clouds.Cloud(hosts, **options)
     for host in source:
@@ -126,23 +162,79 @@ def run(
     latency: float = 0.1,
     interrupt: Interrupt | None = None,
     timeout: float | None = None,
-    parallel: int | None = None,
+    policy: policies.Policy | None = None,
+    limit: float | None = None,
+    kill_after: float | None = None,
+    interrupt_after: float | None = None,
+    stop_after: float | None = None,
+    diary: ports.Diary | None = None,
+    **options: ty.Any,
 ) -> Run:
-    """Drain hosts of a cloud."""
+    """Drain hosts of a cloud.
+
+    All times are seconds from its beginning.
+
+    :param clock: its own, where several share the cloud's timeline.
+    :param policy: who we are, and a stagger if it has none, is filled in.
+    :param limit: when it must have ended.
+    :param kill_after: when it is killed.
+    :param interrupt_after: when the user presses Ctrl-C.
+    :param stop_after: when he presses it for the second time.
+    :param options: of the policy.
+    :raises Endless: it has not ended by its limit.
+    """
     clock = clock or timeline.VirtualClock(made.timeline)
-    client = clients.Client(made, clock, latency=latency, faults=faults)
-    recorder = Recorder(client)
+    interrupt = interrupt or Interrupt()
     began = clock.now()
-    result = drain.drain(
-        [made.hosts[host].shown() for host in hosts],
-        policies.Policy(parallel=parallel),
-        client,
-        clock,
-        recorder,
-        interrupt or Interrupt(),
-        timeout,
+    for seconds, error in (
+        (limit, Endless(f'it goes on after {limit} s')),
+        (kill_after, Killed()),
+        (stop_after, KeyboardInterrupt()),
+    ):
+        if seconds is not None:
+            clock.alarm(began + seconds, error)
+    if interrupt_after is not None:
+        made.timeline.after(interrupt_after, interrupt.press)
+    client = clients.Client(made, clock, latency=latency, faults=faults)
+    policy = _policy(made, client, policy, options)
+    recorder = Recorder(client)
+    done = Run(client, recorder, tuple(hosts), policy, timeout, began)
+    before = made.copies()
+    try:
+        done.outcome = drain.drain(
+            [made.hosts[host].shown() for host in hosts],
+            policy,
+            client,
+            clock,
+            recorder,
+            interrupt,
+            timeout,
+            diary,
+        )
+    except Killed:
+        done.outcome = None
+    done.ended = clock.now()
+    done.interrupted = interrupt.requested or any(
+        isinstance(error, KeyboardInterrupt) for error in clock.raised
     )
-    return Run(client, recorder, result, began, clock.now())
+    clock.forget_alarms()
+    done.lies = truth.lies(done, made, before)
+    return done
+
+
+def _policy(
+    made: clouds.Cloud,
+    client: clients.Client,
+    policy: policies.Policy | None,
+    options: dict[str, ty.Any],
+) -> policies.Policy:
+    policy = policy or policies.Policy()
+    made.drains += 1
+    stagger = policy.stagger or (made.drains - 1) * _STAGGER % 1
+    return dataclasses.replace(
+        policy,
+        **{'user_id': client.user_id(), 'stagger': stagger, **options},
+    )
 
 
 def floor(made: clouds.Cloud, host: str = SOURCE) -> float:
@@ -170,17 +262,7 @@ def last_arrival(made: clouds.Cloud) -> float:
 
 def empty(made: clouds.Cloud, host: str = SOURCE) -> bool:
     """Tell whether nothing of any server is left on a host, in truth."""
-    return not (
-        any(
-            server.host == host and not server.deleted
-            for server in made.servers.values()
-        )
-        or any(host in held for held in made.allocations.values())
-        or any(
-            record.source == host and record.status == 'finished'
-            for record in made.records.values()
-        )
-    )
+    return not truth.left_on(made, host)
 
 
 def moves(made: clouds.Cloud) -> dict[str, int]:
@@ -199,7 +281,4 @@ def gaps(times: collections.abc.Iterable[float]) -> list[float]:
 
 def states(made: clouds.Cloud) -> dict[str, world.Server]:
     """Return the servers as they are now, copied."""
-    return {
-        server.id: dataclasses.replace(server)
-        for server in made.servers.values()
-    }
+    return made.copies()

@@ -15,14 +15,9 @@
 import collections
 import unittest
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
-from tests.unit.simulation import faults
-from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
@@ -148,19 +143,6 @@ class MovesTestCase(unittest.TestCase):
             'completed, ACTIVE on b', statuses(self.cloud, second)[-1]
         )
 
-    def test_a_restarted_compute_service(self) -> None:
-        server = self.cloud.add('a')
-        self.cloud.live_migrate(server.id)
-        self.cloud.timeline.run_until(timeline.START + 3)
-        self.cloud.crash('a')
-        self.assertEqual('MIGRATING', server.status)
-        self.assertTrue(self.cloud.hosts['a'].up)
-        self.cloud.timeline.run_until(timeline.START + 70)
-        self.assertFalse(self.cloud.hosts['a'].up)
-        self.cloud.start('a')
-        self.assertEqual('ACTIVE', server.status)
-        self.assertEqual('error', self.cloud.records[1].status)
-
     def test_live_migrations_pile_up(self) -> None:
         cloud = clouds.Cloud(['a', 'b', 'c'], piles_up=True)
         for _number in range(4):
@@ -184,131 +166,216 @@ class MovesTestCase(unittest.TestCase):
             ],
         )
 
-
-@ddt.ddt
-class RefusalsTestCase(unittest.TestCase):
-    @ddt.data(
-        ('active', None, True, True),
-        ('active', 'migrating', False, False),
-        ('stopped', None, False, True),
-        ('paused', None, True, False),
-        ('suspended', None, False, False),
-        ('shelved', None, False, False),
-        ('rescued', None, False, False),
-        ('resized', None, False, False),
-        ('error', None, False, False),
-    )
-    @ddt.unpack
-    def test_states(
-        self, vm_state: str, task_state: str | None, live: bool, cold: bool
-    ) -> None:
-        for allowed, name in ((live, 'live_migrate'), (cold, 'cold_migrate')):
-            with self.subTest(name):
-                cloud = clouds.Cloud(['a', 'b'])
-                server = cloud.add('a', vm_state, task_state=task_state)
-                request = getattr(cloud, name)
-                if allowed:
-                    request(server.id)
-                else:
-                    with self.assertRaises(exceptions.RequestRefused):
-                        request(server.id)
-
-    def test_nothing_to_confirm(self) -> None:
-        cloud = clouds.Cloud(['a', 'b'])
-        server = cloud.add('a')
-        with self.assertRaises(exceptions.RequestRefused):
-            cloud.confirm(server.id)
-
-    def test_no_such_server(self) -> None:
-        cloud = clouds.Cloud(['a', 'b'])
-        server = cloud.add('a')
-        cloud.delete(server.id)
-        with self.assertRaises(exceptions.NotFound):
-            cloud.live_migrate(server.id)
-
-
-class ClientTestCase(unittest.TestCase):
-    def setUp(self) -> None:
-        self.cloud = scene.cloud(1)
-        self.clock = timeline.VirtualClock(self.cloud.timeline)
-        self.server = next(iter(self.cloud.servers.values()))
-
-    def test_changes_since_leaves_out_what_was_never_updated(self) -> None:
-        client = clients.Client(self.cloud, self.clock)
-        client.live_migrate(self.server.id)
-        self.clock.sleep(0.2)
+    def test_a_build_that_fails(self) -> None:
+        server = self.cloud.create('a', fails=True)
         self.assertEqual(
-            ['accepted'],
-            [r.status for r in client.migrations(scene.SOURCE)],
+            ['BUILD on None', 'BUILD on a', 'ERROR on None'],
+            [
+                line.removeprefix('no record, ')
+                for line in statuses(self.cloud, server)
+            ],
         )
-        since = world.EPOCH
-        self.assertEqual([], client.migrations(scene.SOURCE, since))
-        self.clock.sleep(10)
-        self.assertEqual(1, len(client.migrations(scene.SOURCE, since)))
+        self.assertEqual(set(), self.cloud.allocations[server.id])
 
-    def test_requests_take_time(self) -> None:
-        client = clients.Client(self.cloud, self.clock, latency=0.25)
-        client.servers(scene.SOURCE)
-        client.services()
-        self.assertEqual(timeline.START + 0.5, self.clock.now())
 
-    def test_a_lost_answer(self) -> None:
-        client = clients.Client(
-            self.cloud, self.clock, faults=faults.posts([faults.LOST])
+class LiveTestCase(unittest.TestCase):
+    """What can become of a live migration."""
+
+    def setUp(self) -> None:
+        self.cloud = clouds.Cloud(['a', 'b', 'c'])
+
+    def move(self, *fates: world.Fate, **values: object) -> list[str]:
+        self.server = self.cloud.add(
+            'a', fates=collections.deque(fates), **values
         )
-        with self.assertRaises(exceptions.Unavailable):
-            client.live_migrate(self.server.id)
-        self.assertEqual('MIGRATING', self.server.status)
+        self.cloud.live_migrate(self.server.id)
+        return statuses(self.cloud, self.server)
 
-    def test_a_lost_request(self) -> None:
-        client = clients.Client(
-            self.cloud, self.clock, faults=faults.posts([faults.DROPPED])
+    def test_a_destination_that_can_not_get_ready(self) -> None:
+        self.assertEqual(
+            [
+                'preparing, MIGRATING on a',
+                'error, ACTIVE on a',
+                'failed, ACTIVE on a',
+            ],
+            self.move(world.Fate.PRE)[-3:],
         )
-        with self.assertRaises(exceptions.Unavailable):
-            client.live_migrate(self.server.id)
-        self.assertEqual('ACTIVE', self.server.status)
+        self.assertEqual({'a'}, self.cloud.allocations[self.server.id])
 
+    def test_one_that_breaks_at_its_end(self) -> None:
+        self.assertEqual('error, ERROR on a', self.move(world.Fate.BROKEN)[-1])
 
-class TimelineTestCase(unittest.TestCase):
-    def test_an_alarm(self) -> None:
-        clock = timeline.VirtualClock(timeline.Timeline())
-        clock.alarm(timeline.START + 2, KeyboardInterrupt())
-        with self.assertRaises(KeyboardInterrupt):
-            clock.sleep(5)
-        self.assertEqual(timeline.START + 2, clock.now())
-
-    def test_together(self) -> None:
-        line = timeline.Timeline()
-        seen: list[str] = []
-
-        def count(
-            name: str, pause: float, clock: timeline.VirtualClock
-        ) -> str:
-            for _number in range(3):
-                clock.sleep(pause)
-                seen.append(f'{name} {clock.now() - timeline.START:.0f}')
-            return name
-
-        names = timeline.together(
-            line,
-            lambda clock: count('a', 2, clock),
-            lambda clock: count('b', 3, clock),
+    def test_a_lie(self) -> None:
+        self.assertEqual(
+            'completed, ACTIVE on a', self.move(world.Fate.LIE)[-1]
         )
-        self.assertEqual(['a', 'b'], names)
-        self.assertEqual(['a 2', 'b 3', 'a 4', 'b 6', 'a 6', 'b 9'], seen)
+        self.assertEqual({'a'}, self.cloud.allocations[self.server.id])
+        self.assertEqual(set(), self.cloud.allocations[self.uuid()])
 
-    def test_idle_share(self) -> None:
-        line = timeline.Timeline()
-        slots = timeline.Slots(line, 2)
+    def uuid(self) -> str:
+        return self.cloud.records[1].uuid
 
-        def work() -> timeline.Steps:
-            yield slots
-            yield 4.0
+    def test_a_paused_server_stays_paused(self) -> None:
+        seen = self.move(vm_state='paused')
+        self.assertIn('running, MIGRATING on a', seen)
+        self.assertEqual('completed, PAUSED on b', seen[-1])
 
-        first, _second = line.spawn(work()), line.spawn(work())
-        line.run_until(timeline.START + 4)
-        slots.leave(first)
-        line.run_until(timeline.START + 8)
-        line.spawn(work())
-        # One of two places was free for the latter half of eight seconds.
-        self.assertAlmostEqual(0.25, slots.idle_share())
+    def test_one_that_never_converges(self) -> None:
+        self.assertEqual('running, MIGRATING on a', self.move(stuck=1)[-1])
+        self.cloud.abort(self.server.id, 1)
+        self.assertEqual(
+            ['running, ACTIVE on a', 'cancelled, ACTIVE on a'],
+            statuses(self.cloud, self.server)[-2:],
+        )
+        self.assertEqual({'a'}, self.cloud.allocations[self.server.id])
+        self.assertEqual(set(), self.cloud.allocations[self.uuid()])
+
+    def test_the_next_one_converges(self) -> None:
+        self.move(stuck=1)
+        self.cloud.abort(self.server.id, 1)
+        statuses(self.cloud, self.server)
+        self.cloud.live_migrate(self.server.id)
+        self.assertEqual(
+            'completed, ACTIVE on b', statuses(self.cloud, self.server)[-1]
+        )
+
+    def test_it_is_forced_to_its_end(self) -> None:
+        self.move(stuck=1)
+        began = self.cloud.timeline.now
+        self.cloud.force_complete(self.server.id, 1)
+        self.assertEqual(
+            'completed, ACTIVE on b', statuses(self.cloud, self.server)[-1]
+        )
+        self.assertLess(self.cloud.timeline.now - began, 1)
+
+    def test_one_that_waits_is_aborted(self) -> None:
+        first, second = self.cloud.add('a'), self.cloud.add('a')
+        self.cloud.live_migrate(first.id)
+        self.cloud.live_migrate(second.id)
+        self.cloud.timeline.run_until(timeline.START + 2)
+        records = {r.status: r for r in self.cloud.records.values()}
+        self.assertEqual({'running', 'queued'}, set(records))
+        waits = records['queued']
+        self.cloud.abort(waits.server.id, waits.id)
+        self.cloud.timeline.run_until(timeline.START + 2.5)
+        self.assertEqual('cancelled', waits.status)
+        self.assertEqual('ACTIVE', waits.server.status)
+        self.assertEqual('running', records['running'].status)
+        self.assertEqual(0, self.cloud.hosts['a'].slots.history[-1][2])
+
+    def test_one_that_prepares_is_aborted(self) -> None:
+        cloud = clouds.Cloud(['a', 'b'], timing=world.Timing(prepare=5))
+        server = cloud.add('a')
+        cloud.live_migrate(server.id)
+        cloud.timeline.run_until(timeline.START + 2)
+        self.assertEqual('preparing', cloud.records[1].status)
+        cloud.abort(server.id, 1)
+        cloud.timeline.run_until(timeline.START + 3)
+        self.assertEqual('preparing', cloud.records[1].status)
+        self.assertEqual('cancelled, ACTIVE on a', statuses(cloud, server)[-1])
+
+    def test_an_abort_that_nothing_comes_of(self) -> None:
+        effects = {'abort': collections.deque([world.Effect.NOTHING])}
+        self.move(stuck=1, effects=effects)
+        self.cloud.abort(self.server.id, 1)
+        self.assertEqual([], statuses(self.cloud, self.server)[1:])
+        self.assertEqual('running', self.cloud.records[1].status)
+
+
+class SchedulerTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = clouds.Cloud(['a', 'b', 'c'])
+        self.server = self.cloud.add('a')
+
+    def end(self, method: str, host: str) -> str:
+        getattr(self.cloud, method)(self.server.id, host=host)
+        return statuses(self.cloud, self.server)[-1]
+
+    def test_the_host_asked_for(self) -> None:
+        self.assertEqual(
+            'completed, ACTIVE on c', self.end('live_migrate', 'c')
+        )
+
+    def test_the_host_asked_for_by_a_cold_migration(self) -> None:
+        self.assertEqual(
+            'finished, VERIFY_RESIZE on c', self.end('cold_migrate', 'c')
+        )
+
+    def test_it_passes_the_filters(self) -> None:
+        self.cloud.disable('b')
+        self.cloud.hosts['c'].memory_mb = 100
+        for host in ('b', 'c', 'a'):
+            with self.subTest(host):
+                self.assertEqual(
+                    'error, ACTIVE on a', self.end('live_migrate', host)
+                )
+                self.assertIsNone(list(self.cloud.records.values())[-1].dest)
+
+    def test_the_emptiest_host_that_can(self) -> None:
+        self.cloud.add('b', memory_mb=4096)
+        self.assertEqual(
+            'completed, ACTIVE on c', self.end('live_migrate', '')
+        )
+
+
+class ConfirmationTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = clouds.Cloud(['a', 'b'])
+        self.server = self.cloud.add('a', 'stopped')
+        self.cloud.cold_migrate(self.server.id)
+        statuses(self.cloud, self.server)
+
+    def confirm_again(self, seconds: float) -> None:
+        self.cloud.confirm(self.server.id)
+        now = self.cloud.timeline.now
+        self.cloud.timeline.run_until(now + seconds)
+        self.cloud.confirm(self.server.id)
+
+    def test_two_at_the_same_moment(self) -> None:
+        self.confirm_again(0.04)
+        self.assertEqual(
+            'error, ERROR on b', statuses(self.cloud, self.server)[-1]
+        )
+        self.assertEqual(1, len(self.cloud.collisions))
+
+    def test_a_later_one(self) -> None:
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, 'not been resized'
+        ) as caught:
+            self.confirm_again(0.2)
+        self.assertFalse(caught.exception.final)
+        self.assertEqual(
+            'confirmed, SHUTOFF on b', statuses(self.cloud, self.server)[-1]
+        )
+
+    def test_one_after_the_other(self) -> None:
+        with self.assertRaisesRegex(exceptions.RequestRefused, 'stopped'):
+            self.confirm_again(10)
+
+    def test_one_that_fails(self) -> None:
+        self.server.effects['confirm'] = collections.deque(
+            [world.Effect.ERROR]
+        )
+        self.cloud.confirm(self.server.id)
+        self.assertEqual(
+            'error, ERROR on b', statuses(self.cloud, self.server)[-1]
+        )
+
+    def test_one_that_was_active(self) -> None:
+        server = self.cloud.add('a')
+        self.cloud.cold_migrate(server.id)
+        statuses(self.cloud, server)
+        self.cloud.confirm(server.id)
+        self.assertEqual(
+            'confirmed, ACTIVE on b', statuses(self.cloud, server)[-1]
+        )
+
+    def test_one_that_has_long_been_resized(self) -> None:
+        server = self.cloud.add_resized('b', 'a')
+        self.assertEqual('VERIFY_RESIZE', server.status)
+        self.assertEqual({'a'}, self.cloud.allocations[server.id])
+        self.cloud.revert(server.id)
+        self.assertEqual(
+            'reverted, ACTIVE on b', statuses(self.cloud, server)[-1]
+        )
+        self.assertEqual({'b'}, self.cloud.allocations[server.id])

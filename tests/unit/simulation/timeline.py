@@ -13,20 +13,31 @@
 """Virtual time: events in their order, and clocks that let them happen.
 
 Nothing here waits. A process is a generator that yields how many seconds
-pass before it goes on, or something it has to queue for.
+pass before it goes on (until it is woken), or something it has to queue for.
 """
 
 import collections
 import collections.abc
 import heapq
 import itertools
+import math
 import threading
 import typing as ty
 
 #: Not zero, so that nobody takes a time for falsy.
 START = 5000.0
+#: For a process: until it is woken.
+FOREVER = math.inf
 
-Steps = collections.abc.Generator['float | Slots', None, None]
+
+class Queue(ty.Protocol):
+    """Something to wait at until one is let in."""
+
+    def join(self, process: 'Process') -> None:
+        """Let a process go on as soon as it is its turn."""
+
+
+Steps = collections.abc.Generator[float | Queue, None, None]
 T = ty.TypeVar('T')
 
 
@@ -74,27 +85,74 @@ class Process:
     def __init__(self, timeline: Timeline, steps: Steps):
         self._timeline = timeline
         self._steps = steps
+        #: The waits it has left behind; their ends do not count any more.
+        self._waits = 0
         self.ended = False
 
     def step(self) -> None:
         """Make the next step."""
         if self.ended:
             return
+        self._waits += 1
         try:
             wanted = next(self._steps)
         except StopIteration:
             self.ended = True
             return
-        if isinstance(wanted, Slots):
+        if not isinstance(wanted, int | float):
             wanted.join(self)
-        else:
-            self._timeline.after(wanted, self.step)
+        elif wanted != FOREVER:
+            self._step_after(wanted)
+
+    def _step_after(self, seconds: float) -> None:
+        wait = self._waits
+
+        def due() -> None:
+            if self._waits == wait:
+                self.step()
+
+        self._timeline.after(seconds, due)
+
+    def wake(self) -> None:
+        """Let it make its next step now, whatever it waits for.
+
+        Who waits in a queue stays in it, and has to look to that itself.
+        """
+        self._waits += 1
+        self._step_after(0.0)
 
     def kill(self) -> None:
         """End it where it is; its ``finally`` clauses are carried out."""
         if not self.ended:
             self.ended = True
             self._steps.close()
+
+
+class Gate:
+    """Where a process waits until somebody opens it; open at first."""
+
+    def __init__(self, timeline: Timeline):
+        self.is_open = True
+        self._timeline = timeline
+        self._waiting: list[Process] = []
+
+    def join(self, process: Process) -> None:
+        """Let a process go on as soon as the gate is open."""
+        if self.is_open:
+            self._timeline.after(0.0, process.step)
+        else:
+            self._waiting.append(process)
+
+    def open(self) -> None:
+        """Let all go on that wait."""
+        self.is_open = True
+        waiting, self._waiting = self._waiting, []
+        for process in waiting:
+            self._timeline.after(0.0, process.step)
+
+    def close(self) -> None:
+        """Let all wait that come from now on."""
+        self.is_open = False
 
 
 class Slots:
@@ -159,6 +217,8 @@ class VirtualClock:
     """The engine's clock: to sleep is to let the simulation go on."""
 
     def __init__(self, timeline: Timeline):
+        #: The alarms that went off.
+        self.raised: list[BaseException] = []
         self._timeline = timeline
         self._alarms: list[tuple[float, BaseException]] = []
 
@@ -171,17 +231,26 @@ class VirtualClock:
         self._alarms.append((time, error))
         self._alarms.sort(key=lambda alarm: alarm[0])
 
+    def forget_alarms(self) -> None:
+        """Raise no error any more."""
+        self._alarms.clear()
+
     def sleep(self, seconds: float) -> None:
         """Let so many seconds pass."""
         until = self.now() + seconds
         if self._alarms and self._alarms[0][0] <= until:
             time, error = self._alarms.pop(0)
             self._wait(max(time, self.now()))
+            self.raised.append(error)
             raise error
         self._wait(until)
 
     def _wait(self, until: float) -> None:
         self._timeline.run_until(until)
+
+
+class _Dismissed(BaseException):
+    """What another part came to makes this one pointless."""
 
 
 class _ActorClock(VirtualClock):
@@ -191,20 +260,37 @@ class _ActorClock(VirtualClock):
         super().__init__(timeline)
         self._mine = threading.Semaphore(0)
         self._theirs = threading.Semaphore(0)
+        self._dismissed = False
+        self._ended = False
 
     def _wait(self, until: float) -> None:
         self._timeline.after(until - self.now(), self.resume)
         self.hand_over()
         self._mine.acquire()
+        if self._dismissed:
+            raise _Dismissed
 
     def resume(self) -> None:
         """Let the actor go on until it waits again; not for the actor."""
-        self._mine.release()
-        self._theirs.acquire()
+        if not self._ended:
+            self._mine.release()
+            self._theirs.acquire()
+
+    def dismiss(self) -> None:
+        """Let the actor end, wherever it is; not for the actor."""
+        self._dismissed = True
+        self.resume()
 
     def begin(self) -> None:
         """Wait for the first turn."""
         self._mine.acquire()
+        if self._dismissed:
+            raise _Dismissed
+
+    def end(self) -> None:
+        """Give the turn back for good."""
+        self._ended = True
+        self.hand_over()
 
     def hand_over(self) -> None:
         """Give the turn back."""
@@ -218,33 +304,39 @@ def together(
     """Run several callables on one timeline and return what they return.
 
     Each has a thread of its own, but only one of them runs at a time, in the
-    order of virtual time: the same every time.
+    order of virtual time: the same every time. The first that raises an
+    error ends them all.
     """
     results: dict[int, T] = {}
     errors: list[BaseException] = []
+    clocks = [_ActorClock(timeline) for _part in parts]
 
-    def play(number: int, clock: _ActorClock) -> None:
-        clock.begin()
+    def play(number: int) -> None:
+        clock = clocks[number]
         try:
+            clock.begin()
             results[number] = parts[number](clock)
+        except _Dismissed:
+            pass
         except BaseException as error:
             errors.append(error)
         finally:
-            clock.hand_over()
+            clock.end()
 
-    threads = []
-    for number in range(len(parts)):
-        clock = _ActorClock(timeline)
-        thread = threading.Thread(
-            target=play, args=(number, clock), daemon=True
-        )
-        threads.append(thread)
+    threads = [
+        threading.Thread(target=play, args=(number,), daemon=True)
+        for number in range(len(parts))
+    ]
+    for thread, clock in zip(threads, clocks, strict=True):
         thread.start()
         timeline.after(0.0, clock.resume)
-    while any(thread.is_alive() for thread in threads):
-        if len(results) + len(errors) == len(parts) or errors:
-            break
+    while len(results) < len(parts) and not errors:
         timeline.run_next()
+    if errors:
+        for clock in clocks:
+            clock.dismiss()
+    for thread in threads:
+        thread.join()
     if errors:
         raise errors[0]
     return [results[number] for number in range(len(parts))]

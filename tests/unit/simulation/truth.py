@@ -10,136 +10,322 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What must be true of every drain, whatever happened meanwhile."""
+"""Whether a drain tells the truth about the cloud.
+
+Judged by the simulated truth alone, at the moment it ends. What others did
+after the drain last looked is not held against it.
+"""
 
 import collections.abc
+import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import decision as decisions
-from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
-from tests.unit.simulation import scene
+from tests.unit.simulation import conduct
 from tests.unit.simulation import world
 
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import scene
+
+Code = exceptions.ExitCode
+Result = decisions.Result
 Servers = collections.abc.Mapping[str, world.Server]
+
+repeated = conduct.repeated
+
+#: A drain that ended by itself, and has looked before it did.
+_COMPLETE = (Code.DONE, Code.LEFT)
+#: States that only a request can have changed.
+_KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
+
+
+def left_on(cloud: clouds.Cloud, host: str) -> dict[str, str]:
+    """Return what is left on a host, and of what kind it is.
+
+    By the server's id; what nobody is at any more, by that of whoever holds
+    the allocation: a server, or a migration.
+    """
+    left: dict[str, str] = {}
+    owners = {
+        work.record.uuid: work.server.id
+        for work in cloud.works
+        if work.record and work.ended is None
+    }
+    unconfirmed = [
+        record
+        for record in cloud.records.values()
+        if record.status in ('finished', 'confirming')
+    ]
+    owners |= {record.uuid: record.server.id for record in unconfirmed}
+    for consumer, hosts in cloud.allocations.items():
+        if host in hosts:
+            left[owners.get(consumer, consumer)] = 'it holds an allocation'
+    for record in unconfirmed:
+        if record.source == host and record.status == 'finished':
+            left[record.server.id] = 'it is not confirmed'
+    for server in cloud.servers.values():
+        if server.host == host and not server.deleted:
+            left[server.id] = 'it is there'
+    return left
 
 
 def lies(
-    run: scene.Run,
+    run: 'scene.Run',
     cloud: clouds.Cloud,
     before: Servers,
-    host: str = scene.SOURCE,
+    host: str | None = None,
 ) -> list[str]:
-    """Return what a drain reports and is not so, at its very end.
+    """Return what a drain reports and is not so, as it ends.
 
     :param before: the servers as they were when it began.
+    :param host: the only one to look at; None: all that it drained.
     """
-    found = []
-    for row in run.result.rows:
-        server = cloud.servers.get(row.server_id)
-        was = before.get(row.server_id)
-        wrong = _wrong(row, server, was, cloud, host)
-        if wrong:
-            found.append(f'{row.name or row.server_id}: {wrong}: {row}')
-    asked = {request.subject for request, _answer in run.client.posted}
-    told = {row.server_id for row in run.result.rows}
-    found += [
-        f'nothing is told of {server.name}'
-        for server in before.values()
-        if server.host == host
-        and server.id not in told
-        and run.result.rows
-        # Others may have got it away before the first look.
-        and (
-            server.id in asked
-            or (
-                cloud.servers[server.id].host == host
-                and not cloud.servers[server.id].deleted
-            )
-        )
-    ]
-    left = [row for row in run.result.rows if row.left]
-    code = run.exit_code
-    if code is exceptions.ExitCode.DONE:
-        if left:
-            found.append(f'exit 0, and rows say that servers are left: {left}')
-        if not scene.empty(cloud, host):
-            found.append(f'exit 0, and {host} is not empty')
-    if code is exceptions.ExitCode.LEFT and not left:
-        found.append('exit 3, and no row says why')
-    if code is exceptions.ExitCode.FAILED and not run.result.errors:
-        found.append('exit 1, and no error says why')
+    if run.killed:
+        return []
+    found = _code_lies(run)
+    for each in run.hosts if host is None else (host,):
+        found += _host_lies(run, cloud, before, each)
     return found
 
 
-def _wrong(
-    row: decisions.Row,
-    server: world.Server | None,
-    was: world.Server | None,
+def _code_lies(run: 'scene.Run') -> list[str]:
+    code, rows, errors = run.exit_code, run.result.rows, run.result.errors
+    left = any(row.left for row in rows)
+    found = []
+    if (code is Code.INTERRUPTED) != run.interrupted:
+        found.append(f'exit {code}, interrupted: {run.interrupted}')
+    if run.interrupted:
+        return found
+    if (code is Code.FAILED) != bool(errors):
+        found.append(f'exit {code}, and the errors are {errors}')
+    if not all(errors.values()):
+        found.append('an error does not say why')
+    if code is Code.TIMEOUT and (
+        run.timeout is None or run.seconds < run.timeout
+    ):
+        found.append(f'exit 4 after {run.seconds} s of {run.timeout}')
+    if code is Code.DONE and left:
+        found.append('exit 0, and rows say that servers are left')
+    if code is Code.LEFT and not left:
+        found.append('exit 3, and no row says why')
+    return found
+
+
+def _host_lies(
+    run: 'scene.Run', cloud: clouds.Cloud, before: Servers, host: str
+) -> list[str]:
+    rows = [row for row in run.result.rows if row.host == host]
+    remains = left_on(cloud, host)
+    found = []
+    for row in rows:
+        wrong = _row_lie(run, cloud, before, row, remains.get(row.server_id))
+        if wrong:
+            found.append(f'{row.name or row.server_id}: {wrong}: {row}')
+    told = [row.server_id for row in rows]
+    if len(told) != len(set(told)):
+        found.append(f'more than one row of a server: {rows}')
+    asked = {request.subject for request, _answer in run.client.posted}
+    found += [
+        f'nothing is told of {_name(cloud, server_id)}'
+        for server_id in sorted(run.client.listed[host] - set(told))
+        # Others may have got it away before anybody took note of it.
+        if server_id in asked
+        or server_id in remains
+        or not _meddled(cloud, run, cloud.servers[server_id])
+    ]
+    drained = not any(row.left for row in rows)
+    if drained and run.exit_code in _COMPLETE:
+        found += [
+            f'{host} is drained, and of {_name(cloud, i)}: {what}'
+            for i, what in remains.items()
+            if not _later(run, cloud, i, host)
+        ]
+    return found
+
+
+def _name(cloud: clouds.Cloud, server_id: str) -> str:
+    server = cloud.servers.get(server_id)
+    return server.name if server else server_id
+
+
+def _later(
+    run: 'scene.Run', cloud: clouds.Cloud, server_id: str, host: str
+) -> bool:
+    """Tell whether it came to the host when nobody looked any more."""
+    looked = run.client.last_look.get(host, run.began)
+    return any(
+        time > looked
+        for time, who, where in cloud.arrivals
+        if who == server_id and where == host
+    )
+
+
+def _row_lie(
+    run: 'scene.Run',
     cloud: clouds.Cloud,
-    host: str,
+    before: Servers,
+    row: decisions.Row,
+    remains: str | None,
 ) -> str:
+    server = cloud.servers.get(row.server_id)
+    was = before.get(row.server_id)
     match row.result:
         case None:
             return 'it ended without a result'
-        case decisions.Result.GONE:
+        case Result.GONE:
             return '' if server and server.deleted else 'it exists'
-        case decisions.Result.MOVED:
-            if server is None:
-                return 'there is no such server'
-            if server.deleted:
-                return '' if server.path else 'it was deleted'
-            return _not_moved(server, was, cloud, host)
+        case Result.MOVED:
+            return _moved_lie(run, cloud, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
-        case decisions.Result.FAILED if server and not server.deleted:
-            changed = was and was.vm_state != server.vm_state
-            moved = not _not_moved(server, was, cloud, host)
-            return 'it has moved' if moved and not changed else ''
+    if run.exit_code not in _COMPLETE or remains:
+        return ''
+    if server is None or _meddled(cloud, run, server):
+        return ''
+    if any(
+        record.server is server and record.shown().in_flight
+        for record in cloud.records.values()
+    ):
+        return ''
+    if row.result is Result.BLOCKED:
+        return 'it is not there any more'
+    sound = was and server.vm_state == was.vm_state
+    if sound and not wrong_state(server) and server.task_state is None:
+        return 'it has moved, and nothing is wrong with it'
     return ''
 
 
-def _not_moved(
-    server: world.Server,
-    was: world.Server | None,
+def _moved_lie(
+    run: 'scene.Run',
     cloud: clouds.Cloud,
-    host: str,
+    was: world.Server | None,
+    row: decisions.Row,
+    remains: str | None,
 ) -> str:
-    """Return what speaks against its being moved, '' if nothing."""
-    if server.host == host:
-        return 'it is still there'
-    settled = was and was.vm_state not in ('building', 'resized')
-    # What others did after its move is theirs.
-    settled = settled and server.vm_state != 'resized'
-    settled = settled and len(server.path) == 1
-    if was and settled and server.vm_state != was.vm_state:
-        return f'it was {was.vm_state} and is {server.vm_state}'
-    for record in cloud.records.values():
-        shown = record.shown()
-        if record.server is server and record.source == host:
-            if shown.awaits_confirmation:
-                return 'it is not confirmed'
-            if shown.in_flight:
-                return 'it is under way'
+    server = cloud.servers.get(row.server_id)
+    if server is None:
+        return 'there is no such server'
+    if server.deleted:
+        return '' if server.host != row.host else 'it was deleted'
+    # What others move back is on its way, and not there again.
+    theirs = server.work is not None and not server.work.by.ours
+    returns = theirs and server.host != row.host
+    if remains and not (returns or _later(run, cloud, server.id, row.host)):
+        return remains
+    if was and was.vm_state == server.vm_state:
+        return ''
+    if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
+        return ''
+    return wrong_state(server)
+
+
+def _resumed_by_another(
+    cloud: clouds.Cloud, run: 'scene.Run', server: world.Server
+) -> bool:
+    """Tell whether another drain is to suspend it again."""
+    return any(
+        work.server is server
+        and work.kind == 'resume'
+        and work.by.ours
+        and work.by is not run.client.actor
+        for work in cloud.works
+    )
+
+
+def wrong_state(server: world.Server) -> str:
+    """Return how a server's state is other than others want, or ''.
+
+    What others' own requests made of it is theirs.
+    """
+    state, wanted, work = server.vm_state, server.wanted, server.work
+    if state not in _KEPT or wanted in ('', state) or wanted not in _KEPT:
+        return ''
+    if state == 'error' and work and not work.by.ours:
+        return ''
+    return f'it was {wanted} and is {state}'
+
+
+def _meddled(
+    cloud: clouds.Cloud, run: 'scene.Run', server: world.Server
+) -> bool:
+    """Tell whether others had to do with a server during a run."""
+    return any(
+        work.server is server
+        and work.by is not run.client.actor
+        and (work.ended is None or work.ended >= run.began)
+        for work in cloud.works
+    )
+
+
+def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
+    """Return what drains had to do with and is not as others want it.
+
+    To be asked after the last run, which nobody may have stopped. What a
+    row says is wrong is told, and so no surprise.
+    """
+    last = max(runs, key=lambda run: run.ended)
+    if last.killed or last.exit_code not in _COMPLETE:
+        return []
+    told = {
+        row.server_id
+        for run in runs
+        if not run.killed
+        for row in run.result.rows
+        if row.left
+    }
+    found = []
+    for server_id in {work.server.id for work in cloud.works if work.by.ours}:
+        server = cloud.servers[server_id]
+        wrong = wrong_state(server) or _unconfirmed(server)
+        known = server_id in told or _unforeseen(server, runs)
+        if wrong and not known and not server.deleted:
+            found.append(f'{server.name}: {wrong}')
+    return sorted(found)
+
+
+def _unforeseen(
+    server: world.Server, runs: 'collections.abc.Sequence[scene.Run]'
+) -> bool:
+    """Tell whether nobody could know of it.
+
+    Nova failed at it when nobody was there any more to see that, or it took
+    a request that had hung for long, and another had been faster.
+    """
+    work = server.work
+    if work is None or not work.by.ours:
+        return False
+    if work.late and work.source not in runs[0].hosts:
+        return True
+    if server.vm_state != 'error' and not work.dead:
+        return False
+    asker = next(run for run in runs if run.client.actor is work.by)
+    return (
+        asker.killed
+        or asker.exit_code not in _COMPLETE
+        or (work.ended is not None and work.ended > asker.ended)
+    )
+
+
+def _unconfirmed(server: world.Server) -> str:
+    work = server.work
+    if work is None or not work.by.ours:
+        return ''
+    if server.vm_state == 'resized':
+        settling = work.kind == 'confirm' and not work.dead
+        return '' if settling else 'it is at VERIFY_RESIZE'
+    if work.ended is None and work.kind in conduct.STARTING:
+        return f'its {work.kind} is under way'
     return ''
 
 
-def repeated(client: clients.Client, cloud: clouds.Cloud) -> list[str]:
-    """Return requests that were sent although one before them took.
+def violations(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
+    """Return everything that is wrong with the drains of a cloud.
 
-    Only for a single drain of servers that nobody else moves.
+    :param runs: all of them; after the last one all is to be well, unless
+        it was stopped.
     """
-    found = []
-    took: dict[str, int] = {}
-    for request, answer in client.posted:
-        server = cloud.servers[request.subject]
-        kind = 'confirm' if request.kind == 'confirm' else 'move'
-        key = f'{kind} {server.id}'
-        if answer and 'task_state' in answer:
-            found.append(f'{request}: {answer}')
-        if answer == '':
-            took[key] = took.get(key, 0) + 1
-            allowed = 1 + server.failures
-            if took[key] > allowed:
-                found.append(f'{request}: for the {took[key]}th time')
-    return found
+    found = [lie for run in runs for lie in run.lies]
+    for run in runs:
+        found += conduct.violations(run, cloud)
+    return found + conduct.collided(cloud) + behind(cloud, *runs)

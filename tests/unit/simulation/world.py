@@ -13,33 +13,23 @@
 """What the simulated cloud consists of."""
 
 import collections
+import collections.abc
 import dataclasses
 import datetime
-import enum
+import typing as ty
 import uuid
 
 from osc_hostmaint import model
+from tests.unit.simulation import fates as fates_
+from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
+
+Fate = fates_.Fate
+Effect = fates_.Effect
+Refusal = fates_.Refusal
 
 #: What the cloud's clock shows when the simulation starts.
 EPOCH = datetime.datetime(2026, 11, 20, 23, 0, tzinfo=datetime.UTC)
-
-
-class Fate(enum.Enum):
-    """What becomes of a move that Nova has taken."""
-
-    WELL = enum.auto()
-    #: The scheduler finds no host: record ``error``.
-    NO_HOST = enum.auto()
-    #: The destination refuses it: record ``error``.
-    PRECHECK = enum.auto()
-    #: It breaks off on the way. Live: record ``failed``, and no reason
-    #: anywhere; cold: ``error``. The server is back on the source.
-    ROLLED_BACK = enum.auto()
-    #: A cold migration fails at the end, and the server is in ERROR.
-    BROKEN = enum.auto()
-    #: The record says ``completed``, and the server is still on the source.
-    LIE = enum.auto()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +51,48 @@ class Timing:
     tidy: float = 0.2
     #: From the cold record's end to the server's VERIFY_RESIZE.
     finish: float = 0.1
+    #: How long a confirmation takes until its record says so.
+    confirm: float = 0.3
     #: From a confirmed record to the server's last status.
     settle: float = 1.0
+    #: From a server at rest after a roll-back to its record's end.
+    roll_back: float = 0.1
+    #: Until a migration that runs has been aborted, or forced to an end.
+    abort: float = 0.3
     build: float = 1.5
+    #: To resume, suspend, pause, stop, start, reboot or offload.
+    task: float = 0.8
+    #: From SHELVED_OFFLOADED to a server on no host.
+    detach: float = 0.1
     #: Until a compute service without heartbeats is called down.
     heartbeat: float = 60.0
+    #: Until a call of a compute service that is dead is given up.
+    rpc: float = 60.0
+    #: Two confirmations that come within this time both pass.
+    blind: float = 0.05
+
+
+@dataclasses.dataclass(eq=False)
+class Actor:
+    """Somebody who asks Nova for something; each run is one of its own."""
+
+    user_id: str
+    project_id: str
+    #: May do what takes an administrator, and pass a lock.
+    admin: bool = False
+    #: Runs a drain.
+    ours: bool = False
+    #: What is taken from him now was sent long ago.
+    late: bool = False
+
+
+#: Another operator, with tools of his own.
+COLLEAGUE = Actor('colleague', 'admin', admin=True)
+
+
+def operator() -> Actor:
+    """Return who runs a drain, another one for each run."""
+    return Actor('operator', 'admin', admin=True, ours=True)
 
 
 @dataclasses.dataclass(eq=False)
@@ -74,7 +101,11 @@ class Host:
 
     name: str
     slots: timeline.Slots
+    #: What is cast to its nova-compute waits here while that is dead.
+    gate: timeline.Gate
     memory_mb: int = 10**9
+    #: Of which the servers' allocations take so much.
+    used_mb: int = 0
     up: bool = True
     #: Really running; ``up`` follows later.
     alive: bool = True
@@ -88,7 +119,7 @@ class Host:
     def shown(self) -> model.Service:
         """Return it as GET /os-services shows it."""
         return model.Service(
-            id=str(uuid.uuid5(uuid.NAMESPACE_DNS, self.name)),
+            id=_service_id(self.name),
             host=self.name,
             zone='nova',
             up=self.up and not self.forced_down,
@@ -98,28 +129,13 @@ class Host:
         )
 
 
-#: nova/api/openstack/common.py: _STATE_MAP, the part of it that is needed.
-_STATUS = {
-    'active': 'ACTIVE',
-    'building': 'BUILD',
-    'stopped': 'SHUTOFF',
-    'paused': 'PAUSED',
-    'suspended': 'SUSPENDED',
-    'rescued': 'RESCUE',
-    'resized': 'VERIFY_RESIZE',
-    'error': 'ERROR',
-    'soft-delete': 'SOFT_DELETED',
-    'shelved': 'SHELVED',
-}
-_BUSY_STATUS = {
-    'migrating': 'MIGRATING',
-    'resize_prep': 'RESIZE',
-    'resize_migrating': 'RESIZE',
-    'resize_migrated': 'RESIZE',
-    'resize_finish': 'RESIZE',
-    'resize_reverting': 'REVERT_RESIZE',
-    'rebooting': 'REBOOT',
-}
+_SERVICE_IDS: dict[str, str] = {}
+
+
+def _service_id(host: str) -> str:
+    if host not in _SERVICE_IDS:
+        _SERVICE_IDS[host] = str(uuid.uuid5(uuid.NAMESPACE_DNS, host))
+    return _SERVICE_IDS[host]
 
 
 @dataclasses.dataclass(eq=False)
@@ -133,35 +149,73 @@ class Server:
     task_state: str | None = None
     addresses: tuple[str, ...] = ()
     memory_mb: int = 1024
+    project_id: str = 'tenant'
     locked: bool = False
     deleted: bool = False
-    #: How long the copying takes.
+    #: Its disk is a volume: to be shelved it needs no image.
+    volume_backed: bool = False
+    #: How long the copying takes: of its memory, its disk or an image.
     seconds: float = 4.0
     #: What becomes of its moves, in turn; then they go well.
     fates: collections.deque[Fate] = dataclasses.field(
         default_factory=collections.deque
     )
-    #: What Nova answers to requests for moves, in turn; then it takes them.
-    refusals: collections.deque[str] = dataclasses.field(
+    #: So many of its next live migrations that come to run never converge.
+    stuck: int = 0
+    #: What becomes of what else it is asked for, in turn, by the gateway's
+    #: method: resume, suspend, shelve, offload, confirm, abort,
+    #: force_complete; then it goes well.
+    effects: dict[str, collections.deque[Effect]] = dataclasses.field(
+        default_factory=dict
+    )
+    #: What Nova answers to requests, in turn; then it takes them. A text
+    #: alone is the answer to a migration.
+    refusals: collections.deque[str | Refusal] = dataclasses.field(
         default_factory=collections.deque
     )
     #: The state to come back to after a cold migration.
     old_state: str = ''
+    #: The state that others than us last brought it to; '' until it is
+    #: known.
+    wanted: str = ''
     #: Why its newest move failed.
     failure: str = ''
     #: How many of its moves did not go well.
     failures: int = 0
     #: The hosts it has been moved to.
     path: list[str] = dataclasses.field(default_factory=list)
-    move: timeline.Process | None = None
+    #: What was asked of it, and taken.
+    deeds: list[model.Deed] = dataclasses.field(default_factory=list)
+    #: When anything about it last changed.
+    changed_at: float = timeline.START - 3600
+    #: What is being done to it, or was last.
+    work: 'Work | None' = None
 
     @property
     def status(self) -> str:
         """The API's status, which follows from the states."""
-        if self.vm_state == 'error':
-            return 'ERROR'
-        busy = _BUSY_STATUS.get(self.task_state or '')
-        return busy or _STATUS[self.vm_state]
+        return statuses.status(self.vm_state, self.task_state)
+
+    @property
+    def owner(self) -> Actor:
+        """Whose it is."""
+        return Actor(f'user of {self.project_id}', self.project_id)
+
+    def effect(self, kind: str) -> Effect:
+        """Return what is to become of the next request of a kind."""
+        effects = self.effects.get(kind)
+        return effects.popleft() if effects else Effect.WELL
+
+    def refusal(self, kind: str) -> Refusal | None:
+        """Return the answer to the next request of a kind, if any."""
+        for number, answer in enumerate(self.refusals):
+            refusal = (
+                answer if isinstance(answer, Refusal) else Refusal(answer)
+            )
+            if kind == refusal.kind or (not refusal.kind and kind in MOVES):
+                del self.refusals[number]
+                return refusal
+        return None
 
     def shown(self) -> model.Server:
         """Return it as GET /servers/detail shows it."""
@@ -174,7 +228,80 @@ class Server:
             host=self.host,
             addresses=self.addresses,
             memory_mb=self.memory_mb,
+            project_id=self.project_id,
+            updated_at=utc(self.changed_at),
         )
+
+
+#: What brings a server into another state for good.
+_DECISIVE = frozenset(
+    {
+        'create',
+        'resume',
+        'suspend',
+        'pause',
+        'unpause',
+        'stop',
+        'start',
+        'shelve',
+        'offload',
+        'soft_delete',
+    }
+)
+#: The gateway's methods that begin a migration.
+MOVES = frozenset({'live_migrate', 'cold_migrate'})
+
+
+@dataclasses.dataclass(eq=False)
+class Work:
+    """Something that Nova has taken, and is at, or has been."""
+
+    #: The gateway's method, or what else it is called.
+    kind: str
+    server: Server
+    by: Actor
+    began: float
+    #: When nothing of it went on any more; None while something does.
+    ended: float | None = None
+    #: It came to what was asked for; None while that is open.
+    well: bool | None = None
+    #: Where the server was when it began.
+    source: str | None = None
+    record: 'Record | None' = None
+    #: It was sent long before it was taken.
+    late: bool = False
+    #: The destination was being drained when it was chosen.
+    misplaced: bool = False
+    process: timeline.Process | None = None
+    #: The hosts whose nova-compute is at it; none while the conductor is.
+    at: frozenset[str] = frozenset()
+    #: What a live migration under way is to do: '', 'abort' or 'complete'.
+    wish: str = ''
+    #: Its destination died, and it hangs; or has, and came back.
+    hung: bool = False
+    cut: bool = False
+    #: It never converges.
+    stuck: bool = False
+    #: Since when memory has been copied.
+    runs_since: float | None = None
+
+    @property
+    def dead(self) -> bool:
+        """It has not ended, and nobody is at it any more."""
+        process = self.process
+        return self.ended is None and (process is None or process.ended)
+
+    def finish(self, now: float, *, well: bool) -> None:
+        """Take note of what it came to."""
+        if self.ended is None:
+            self.ended, self.well = now, well
+        if well and not self.by.ours and self.kind in _DECISIVE:
+            self.server.wanted = self.server.vm_state
+
+    def wake(self) -> None:
+        """Let it look at what it is to do."""
+        if self.process:
+            self.process.wake()
 
 
 @dataclasses.dataclass(eq=False)
@@ -188,25 +315,38 @@ class Record:
     status: str
     source: str
     created_at: float
+    by: Actor
     dest: str | None = None
     #: None: never updated; `changes-since` leaves it out.
     updated_at: float | None = None
+    #: The confirmations that Nova has taken: when.
+    confirmations: list[float] = dataclasses.field(default_factory=list)
+    _shown: model.Migration | None = None
+
+    def change(self, now: float, changes: dict[str, ty.Any]) -> None:
+        """Take on new values."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.updated_at = now
+        self._shown = None
 
     def shown(self) -> model.Migration:
         """Return it as GET /os-migrations shows it."""
-        return model.Migration(
-            id=self.id,
-            uuid=self.uuid,
-            server_id=self.server.id,
-            type=self.type,
-            status=self.status,
-            source=self.source,
-            dest=self.dest,
-            created_at=utc(self.created_at),
-            updated_at=(
-                None if self.updated_at is None else utc(self.updated_at)
-            ),
-        )
+        if self._shown is None:
+            self._shown = model.Migration(
+                id=self.id,
+                uuid=self.uuid,
+                server_id=self.server.id,
+                type=self.type,
+                status=self.status,
+                source=self.source,
+                dest=self.dest,
+                created_at=utc(self.created_at),
+                updated_at=(
+                    None if self.updated_at is None else utc(self.updated_at)
+                ),
+            )
+        return self._shown
 
 
 def utc(time: float) -> datetime.datetime:

@@ -1,0 +1,370 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the simulated Nova takes, and what it refuses, and how.
+
+The states, and the order of the checks, are those of nova/compute/api.py.
+"""
+
+import collections.abc
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from tests.unit.simulation import moves
+from tests.unit.simulation import resizes
+from tests.unit.simulation import state
+from tests.unit.simulation import tasks
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+_ANY = frozenset({'active', 'stopped', 'paused', 'suspended'})
+#: The states that a request may find a server in, by its kind.
+STATES: collections.abc.Mapping[str, frozenset[str]] = {
+    'live_migrate': frozenset({'active', 'paused'}),
+    'cold_migrate': frozenset({'active', 'stopped'}),
+    'confirm': frozenset({'resized'}),
+    'revert': frozenset({'resized'}),
+    'resume': frozenset({'suspended'}),
+    'suspend': frozenset({'active'}),
+    'shelve': _ANY,
+    'offload': frozenset({'shelved'}),
+    'pause': frozenset({'active'}),
+    'unpause': frozenset({'paused'}),
+    'stop': frozenset({'active'}),
+    'start': frozenset({'stopped'}),
+    'reboot': frozenset({'active'}),
+    'soft_delete': _ANY | {'error', 'rescued', 'shelved'},
+}
+#: What it is called in the answer to a server in another state.
+_ACTIONS = {
+    'live_migrate': 'os-migrateLive',
+    'cold_migrate': 'migrate',
+    'confirm': 'confirmResize',
+    'revert': 'revertResize',
+    'offload': 'shelveOffload',
+}
+#: What Nova's list of a server's actions calls it, where not the same
+#: (nova/compute/instance_actions.py).
+_DEEDS = {
+    'live_migrate': 'live-migration',
+    'cold_migrate': 'migrate',
+    'confirm': 'confirmResize',
+    'revert': 'revertResize',
+    'offload': 'shelveOffload',
+    'abort': 'live_migration_cancel',
+    'force_complete': 'live_migration_force_complete',
+    'soft_delete': 'delete',
+}
+_ABORTABLE = frozenset({'queued', 'preparing', 'running'})
+
+
+class Api(state.State):
+    """Nova's compute API.
+
+    ``by`` is who asks: None is the server's owner, or a colleague of ours
+    where it takes an administrator. All raise
+    :class:`osc_hostmaint.exceptions.CloudError`, as Nova refuses it.
+    """
+
+    def live_migrate(
+        self,
+        server_id: str,
+        dest: str | None = None,
+        *,
+        host: str = '',
+        by: world.Actor | None = None,
+    ) -> None:
+        """Take a request for a live migration.
+
+        :param dest: where to, unchecked: the scheduler chose it before.
+        :param host: where to, if it passes the scheduler.
+        """
+        by = by or world.COLLEAGUE
+        server = self._checked('live_migrate', server_id, by)
+        if host and host not in self.hosts:
+            raise _refused(f'Compute host {host} could not be found.', 400)
+        self._refuse('live_migrate', server)
+        work = self._take('live_migrate', server, by, task='migrating')
+        self._spawn(work, moves.live(self, work, dest, host))
+
+    def cold_migrate(
+        self,
+        server_id: str,
+        dest: str | None = None,
+        kind: str = model.MigrationType.COLD,
+        *,
+        host: str = '',
+        by: world.Actor | None = None,
+    ) -> None:
+        """Take a request for a cold migration, or an owner's resize.
+
+        :param dest: where to, unchecked: the scheduler chose it before.
+        :param host: where to, if it passes the scheduler.
+        """
+        resize = kind == model.MigrationType.RESIZE
+        server = self.existing(server_id)
+        by = by or (server.owner if resize else world.COLLEAGUE)
+        self._checked('cold_migrate', server_id, by)
+        assert server.host
+        if not self.hosts[server.host].up:
+            raise _refused('Service is unavailable at this time.', 409)
+        if host and host == server.host:
+            raise _refused(
+                'Cannot migrate to the host where the server exists.', 400
+            )
+        if host and host not in self.hosts:
+            raise _refused(f'Compute host {host} could not be found.', 400)
+        self._refuse('cold_migrate', server)
+        name = 'resize' if resize else 'cold_migrate'
+        if resize and server.vm_state != server.wanted:
+            # Its owner takes it as it is.
+            server.wanted = ''
+        work = self._take(name, server, by, task='resize_prep')
+        self._spawn(work, resizes.cold(self, work, kind, dest, host))
+
+    def confirm(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to confirm.
+
+        One that comes a blink after another does not see that yet.
+        """
+        server = self.existing(server_id)
+        by = by or server.owner
+        self._checked('confirm', server_id, by)
+        now, record = self.timeline.now, _resized(self, server, blind=True)
+        source = self.hosts.get(record.source)
+        if source and not source.up:
+            raise _refused('Service is unavailable at this time.', 409)
+        self._refuse('confirm', server)
+        work = self.begin('confirm', server, by, _DEEDS['confirm'])
+        work.record = record
+        record.confirmations.append(now)
+        if len(record.confirmations) > 1:
+            assert server.work
+            self.collisions.append((server.work, work))
+            work.finish(now, well=False)
+            return
+        server.work = work
+        self.update(record, status='confirming')
+        effect = server.effect('confirm')
+        self._spawn(work, resizes.confirm(self, work, effect))
+
+    def revert(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to revert."""
+        server = self.existing(server_id)
+        by = by or server.owner
+        self._checked('revert', server_id, by)
+        record = _resized(self, server, blind=False)
+        work = self._take('revert', server, by, task='resize_reverting')
+        work.record = record
+        self.update(record, status='reverting')
+        self._spawn(work, resizes.revert(self, work))
+
+    def resume(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to resume."""
+        self._plain('resume', server_id, by)
+
+    def suspend(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to suspend."""
+        self._plain('suspend', server_id, by)
+
+    def pause(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to pause."""
+        self._plain('pause', server_id, by)
+
+    def unpause(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to unpause."""
+        self._plain('unpause', server_id, by)
+
+    def stop(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to stop."""
+        self._plain('stop', server_id, by)
+
+    def start_server(
+        self, server_id: str, by: world.Actor | None = None
+    ) -> None:
+        """Take a request to start a server."""
+        self._plain('start', server_id, by)
+
+    def reboot(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to reboot."""
+        self._plain('reboot', server_id, by)
+
+    def soft_delete(
+        self, server_id: str, by: world.Actor | None = None
+    ) -> None:
+        """Take a request to delete a server, so that it can be restored."""
+        self._plain('soft_delete', server_id, by)
+
+    def _plain(
+        self, kind: str, server_id: str, by: world.Actor | None
+    ) -> None:
+        work, effect = self._begin(kind, server_id, by)
+        self._spawn(work, tasks.plain(self, work, effect))
+
+    def shelve(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to shelve."""
+        work, effect = self._begin('shelve', server_id, by)
+        self._spawn(work, tasks.shelve(self, work, effect))
+
+    def offload(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to take a shelved server off its host."""
+        by = by or world.COLLEAGUE
+        work, effect = self._begin('offload', server_id, by)
+        self._spawn(work, tasks.offload(self, work, effect))
+
+    def _begin(
+        self, kind: str, server_id: str, by: world.Actor | None
+    ) -> tuple[world.Work, world.Effect]:
+        server = self.existing(server_id)
+        by = by or server.owner
+        self._checked(kind, server_id, by)
+        self._refuse(kind, server)
+        work = self._take(kind, server, by, task=tasks.TASKS[kind])
+        return work, server.effect(kind)
+
+    def abort(
+        self, server_id: str, record_id: int, by: world.Actor | None = None
+    ) -> None:
+        """Take a request to abort a live migration."""
+        self._end('abort', server_id, record_id, by)
+
+    def force_complete(
+        self, server_id: str, record_id: int, by: world.Actor | None = None
+    ) -> None:
+        """Take a request to complete a live migration."""
+        self._end('force_complete', server_id, record_id, by)
+
+    def _end(
+        self,
+        kind: str,
+        server_id: str,
+        record_id: int,
+        by: world.Actor | None,
+    ) -> None:
+        by = by or world.COLLEAGUE
+        server, force = self.existing(server_id), kind == 'force_complete'
+        if force and server.vm_state != 'active':
+            raise _invalid(kind, server, 'vm_state', server.vm_state)
+        if server.task_state != 'migrating':
+            raise _invalid(kind, server, 'task_state', server.task_state)
+        record = self.records.get(record_id)
+        if record is None or record.server is not server:
+            if not force:
+                raise exceptions.NotFound(
+                    f'Migration {record_id} not found for instance '
+                    f'{server_id} (HTTP 404)'
+                )
+            raise _refused(f'Migration {record_id} not found', 400)
+        if record.status not in ({'running'} if force else _ABORTABLE):
+            raise _refused(
+                f'Migration {record_id} state of instance {server_id} is '
+                f'{record.status}. Cannot {kind} while the migration is in '
+                'this state.',
+                400,
+                final=False,
+            )
+        self._refuse(kind, server)
+        work = self.begin(kind, server, by, _DEEDS[kind])
+        work.finish(self.timeline.now, well=True)
+        moving, effect = server.work, server.effect(kind)
+        assert moving
+        wish = 'complete' if force else 'abort'
+        self.timeline.spawn(moves.end(self, moving, wish, effect))
+
+    def lock(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to lock a server."""
+        self._lock('lock', server_id, by)
+
+    def unlock(self, server_id: str, by: world.Actor | None = None) -> None:
+        """Take a request to unlock a server."""
+        self._lock('unlock', server_id, by)
+
+    def _lock(self, kind: str, server_id: str, by: world.Actor | None) -> None:
+        server = self.existing(server_id)
+        work = self.begin(kind, server, by or server.owner, kind)
+        work.ended = self.timeline.now
+        server.locked = kind == 'lock'
+        server.changed_at = self.timeline.now
+
+    # Checks
+
+    def _checked(
+        self, kind: str, server_id: str, by: world.Actor
+    ) -> world.Server:
+        server = self.existing(server_id)
+        if server.locked and not by.admin:
+            raise _refused(f'Instance {server_id} is locked', 409)
+        if server.vm_state not in STATES[kind]:
+            raise _invalid(kind, server, 'vm_state', server.vm_state)
+        if server.task_state is not None:
+            raise _invalid(kind, server, 'task_state', server.task_state)
+        return server
+
+    @staticmethod
+    def _refuse(kind: str, server: world.Server) -> None:
+        refusal = server.refusal(kind)
+        if refusal:
+            raise exceptions.RequestRefused(refusal.text, final=refusal.final)
+
+    def _take(
+        self, kind: str, server: world.Server, by: world.Actor, *, task: str
+    ) -> world.Work:
+        work = self.begin(kind, server, by, _DEEDS.get(kind, kind))
+        server.work = work
+        self.change(server, task_state=task)
+        return work
+
+    def _spawn(self, work: world.Work, steps: timeline.Steps) -> None:
+        # Queued for its first step, so that the process is known to itself.
+        work.process = timeline.Process(self.timeline, steps)
+        self.timeline.after(0.0, work.process.step)
+
+
+def _resized(
+    cloud: state.State, server: world.Server, *, blind: bool
+) -> world.Record:
+    """Return the record that awaits a confirmation.
+
+    :param blind: also one that was confirmed a blink ago.
+    """
+    now = cloud.timeline.now
+    for record in cloud.records.values():
+        if record.server is not server:
+            continue
+        times = record.confirmations
+        late = times and now - times[0] <= cloud.timing.blind
+        confirming = record.status == 'confirming' and late and blind
+        if record.status == 'finished' or confirming:
+            return record
+    raise _refused('Instance has not been resized.', 400, final=False)
+
+
+def _invalid(
+    kind: str, server: world.Server, what: str, value: str | None
+) -> exceptions.CloudError:
+    return _refused(
+        f"Cannot '{_ACTIONS.get(kind, kind)}' instance {server.id} while it "
+        f'is in {what} {value}',
+        409,
+    )
+
+
+def _refused(
+    text: str, code: int, *, final: bool | None = None
+) -> exceptions.CloudError:
+    """Return a refusal.
+
+    :param final: as the gateway takes it; None: as the code says.
+    """
+    if final is None:
+        final = code == 400
+    return exceptions.RequestRefused(f'{text} (HTTP {code})', final=final)

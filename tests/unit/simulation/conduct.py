@@ -1,0 +1,217 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a drain may ask of Nova, and when; judged by what Nova was at."""
+
+import collections
+import collections.abc
+import typing as ty
+
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import scene
+
+#: What moves a server, or prepares it for that.
+STARTING = frozenset(
+    {'live_migrate', 'cold_migrate', 'resume', 'shelve', 'offload'}
+)
+#: What others did shortly before may not have been seen yet, in seconds.
+BLIND_SECONDS = 60.0
+
+
+def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return every way in which a run did what it must not."""
+    return [
+        *hasty(run, cloud),
+        *tireless(run, cloud),
+        *astray(run, cloud),
+        *crowded(run, cloud),
+        *unfounded(run, cloud),
+    ]
+
+
+def _of(run: 'scene.Run', cloud: clouds.Cloud) -> list[world.Work]:
+    actor = run.client.actor
+    return [
+        work
+        for work in cloud.works
+        if work.by is actor and work.kind in STARTING
+    ]
+
+
+def hasty(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return requests to move what this run has in flight already."""
+    mine = collections.defaultdict(list)
+    for work in _of(run, cloud):
+        mine[work.server.id].append(work)
+    return [
+        f'{request} ({answer}), while {work.kind} of {work.server.name} '
+        f'goes on since {work.began}'
+        for request, answer in run.client.posted
+        if request.kind in STARTING
+        for work in mine[request.subject]
+        if work.began < request.time
+        and (work.ended is None or work.ended > request.time)
+        # What hung for long may be given up before it is taken after all.
+        and not (answer and work.late)
+    ]
+
+
+def tireless(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return what was asked for, and taken, more often than retries allow.
+
+    What others did to a server meanwhile may have made it another case.
+    """
+    others = {w.server.id for w in cloud.works if w.by is not run.client.actor}
+    taken = collections.Counter(
+        (request.kind, request.subject)
+        for request, answer in run.client.posted
+        if answer == '' and request.kind in STARTING
+    )
+    return [
+        f'{kind} of {subject}: {times} times'
+        for (kind, subject), times in taken.items()
+        if times > 1 + run.policy.retries and subject not in others
+    ]
+
+
+def astray(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return moves of servers that are not on a host that is drained.
+
+    And moves to one that is. What others did a moment ago excuses it.
+    """
+    found = []
+    for work in _of(run, cloud):
+        name = f'{work.kind} of {work.server.name}'
+        if work.misplaced:
+            found.append(f'{name} to a host that is being drained')
+        if work.source in run.hosts or work.late:
+            continue
+        excused = any(
+            other.server is work.server
+            and other.by is not work.by
+            and other.began < work.began
+            and (
+                other.ended is None or other.ended > work.began - BLIND_SECONDS
+            )
+            for other in cloud.works
+        )
+        if not excused:
+            found.append(f'{name} from {work.source}')
+    return found
+
+
+def crowded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return moves that are more than ``--parallel`` allows on a host.
+
+    What never ends is not counted: the drain has given it up.
+    """
+    parallel = run.policy.parallel
+    if parallel is None:
+        return []
+    mine = [work for work in _of(run, cloud) if work.ended is not None]
+    found = []
+    for work in mine:
+        others = [
+            other
+            for other in mine
+            if other.source == work.source
+            and other.began <= work.began < (other.ended or 0.0)
+        ]
+        if len(others) > parallel:
+            names = ', '.join(f'{o.kind} of {o.server.name}' for o in others)
+            found.append(f'{len(others)} at once: {names}')
+    return found
+
+
+def unfounded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return requests without a reason.
+
+    Only what is suspended is resumed, and only by a run that is told to;
+    nothing is suspended but what a drain resumed, nothing shelved, nobody's
+    resize confirmed, and no migration forced to its end, unless the run is
+    told to.
+    """
+    policy, actor = run.policy, run.client.actor
+    found = []
+    for work in cloud.works:
+        if work.by is not actor:
+            continue
+        resumed = any(
+            w.by.ours and w.kind == 'resume' and w.server is work.server
+            for w in cloud.works
+        )
+        resize = work.record is not None and work.record.type == 'resize'
+        wrong = {
+            'resume': policy.suspended != 'resume',
+            'suspend': not resumed,
+            'shelve': policy.suspended != 'shelve',
+            'confirm': resize and policy.resized != 'confirm',
+            'force_complete': policy.on_stall != 'force-complete',
+        }
+        if wrong.get(work.kind):
+            found.append(f'{work.kind} of {work.server.name}')
+    return found
+
+
+def collided(cloud: clouds.Cloud) -> list[str]:
+    """Return servers that drains confirmed at the same moment."""
+    return [
+        f'{works[0].server.name} is confirmed twice at {works[0].began}'
+        for works in cloud.collisions
+        if all(work.by.ours for work in works)
+    ]
+
+
+def overlapping(cloud: clouds.Cloud) -> list[str]:
+    """Return servers of which two moves went on at once: Nova's fault."""
+    newest: dict[str, world.Work] = {}
+    found = []
+    for work in cloud.works:
+        if work.kind not in STARTING:
+            continue
+        last = newest.get(work.server.id)
+        if last and (last.ended is None or last.ended > work.began):
+            found.append(f'{work.server.name}: {last.kind}, {work.kind}')
+        newest[work.server.id] = work
+    return found
+
+
+def repeated(client: clients.Client, cloud: clouds.Cloud) -> list[str]:
+    """Return requests that were sent although one before them took.
+
+    Only for a single drain of servers that nobody else moves.
+    """
+    found = []
+    took: collections.Counter[tuple[str, str]] = collections.Counter()
+    for request, answer in client.posted:
+        server = cloud.servers[request.subject]
+        kind = 'move' if request.kind in world.MOVES else request.kind
+        if answer and 'task_state' in answer:
+            found.append(f'{request}: {answer}')
+        if answer != '':
+            continue
+        took[kind, server.id] += 1
+        times = took[kind, server.id]
+        if times > 1 + _failures(cloud, server, kind):
+            found.append(f'{request}: for the {times}th time')
+    return found
+
+
+def _failures(cloud: clouds.Cloud, server: world.Server, kind: str) -> int:
+    if kind == 'move':
+        return server.failures
+    works = [w for w in cloud.works if w.server is server and w.kind == kind]
+    return sum(not work.well for work in works)

@@ -1,0 +1,136 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Compute hosts that die, and what they do when they come back.
+
+What Nova does then is in nova/compute/manager.py: _init_instance.
+"""
+
+import typing as ty
+
+from tests.unit.simulation import tasks
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import state
+
+_COPYING = frozenset({'preparing', 'running'})
+_BUILDING = frozenset({'scheduling', 'networking', 'spawning'})
+
+
+def crash(cloud: 'state.State', name: str, *, hangs: bool = True) -> None:
+    """Kill a host's nova-compute.
+
+    What it was doing stays as it is; what is cast to it waits. What is on
+    its way to it by live migration fails in the end, or hangs.
+
+    :param hangs: what is being copied to it hangs until it is aborted, or
+        fails when the host is back. Else the source gives it up: while it
+        prepares after a time-out, and one that runs at its end, which puts
+        the server into ERROR.
+    """
+    host = cloud.hosts[name]
+    if not host.alive:
+        return
+    host.alive = False
+    host.gate.close()
+    for work in _under_way(cloud):
+        assert work.process
+        if name in work.at:
+            work.process.kill()
+        elif hangs and _goes_to(work, name):
+            work.hung = True
+            work.wake()
+    cloud.timeline.after(cloud.timing.heartbeat, lambda: _miss(host))
+
+
+def _miss(host: world.Host) -> None:
+    host.up = host.alive
+
+
+def _under_way(cloud: 'state.State') -> list[world.Work]:
+    return [
+        work
+        for server in cloud.servers.values()
+        if (work := server.work) and work.process and not work.process.ended
+    ]
+
+
+def _goes_to(work: world.Work, name: str) -> bool:
+    record = work.record
+    return (
+        work.kind == 'live_migrate'
+        and record is not None
+        and record.dest == name
+        and record.status in _COPYING
+    )
+
+
+def start(cloud: 'state.State', name: str) -> None:
+    """Start a host's nova-compute again; it cleans up."""
+    host = cloud.hosts[name]
+    if host.alive:
+        return
+    host.alive = host.up = True
+    for server in cloud.servers.values():
+        if server.host == name and not server.deleted:
+            _initialize(cloud, server)
+    for work in _under_way(cloud):
+        if work.hung and _goes_to(work, name):
+            work.hung, work.cut = False, True
+            work.wake()
+    host.gate.open()
+
+
+def _initialize(cloud: 'state.State', server: world.Server) -> None:
+    """Do what nova-compute does to each server on its host as it starts."""
+    work, task = server.work, server.task_state
+    if work is None or task is None:
+        return
+    killed = work.dead
+    match task:
+        case 'migrating':
+            cloud.change(server)
+            _reset_live(cloud, work)
+        case 'resize_prep':
+            cloud.change(server)
+            work.finish(cloud.timeline.now, well=False)
+        case 'resize_migrating':
+            # Its record stays as it is for good.
+            cloud.change(server)
+            _leave(cloud, work)
+        case 'powering-off' | 'powering-on' | 'rebooting' if killed:
+            cloud.change(server, vm_state=tasks.STATES[work.kind])
+            work.finish(cloud.timeline.now, well=True)
+        case _ if task in _BUILDING and killed:
+            cloud.change(server, vm_state='error')
+            work.finish(cloud.timeline.now, well=False)
+
+
+def _reset_live(cloud: 'state.State', work: world.Work) -> None:
+    """Only what was running is called an error."""
+    record = work.record
+    if record is None or record.status == 'accepted':
+        work.finish(cloud.timeline.now, well=False)
+        return
+    if record.status == 'running':
+        cloud.update(record, status='error')
+    _leave(cloud, work)
+
+
+def _leave(cloud: 'state.State', work: world.Work) -> None:
+    """Nobody is at a move any more, whatever its record says."""
+    if work.record and not cloud.leaks:
+        cloud.hand_back(work.record)
+    work.server.failure = ''
+    work.server.failures += 1
+    work.finish(cloud.timeline.now, well=False)

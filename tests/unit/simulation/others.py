@@ -1,0 +1,136 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What others do while a host is drained, to be drawn at random."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import functools
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import scene
+from tests.unit.simulation import world
+
+SOURCE = scene.SOURCE
+RESIZE = model.MigrationType.RESIZE
+
+Act = collections.abc.Callable[[clouds.Cloud, world.Server], object]
+
+_OWNERS: dict[str, Act] = {
+    'delete': lambda cloud, server: cloud.delete(server.id),
+    'soft delete': lambda cloud, server: cloud.soft_delete(server.id),
+    'stop': lambda cloud, server: cloud.stop(server.id),
+    'start': lambda cloud, server: cloud.start_server(server.id),
+    'reboot': lambda cloud, server: cloud.reboot(server.id),
+    'pause': lambda cloud, server: cloud.pause(server.id),
+    'unpause': lambda cloud, server: cloud.unpause(server.id),
+    'suspend': lambda cloud, server: cloud.suspend(server.id),
+    'resume': lambda cloud, server: cloud.resume(server.id),
+    'shelve': lambda cloud, server: cloud.shelve(server.id),
+    'resize': lambda cloud, server: cloud.cold_migrate(server.id, kind=RESIZE),
+    'confirm': lambda cloud, server: cloud.confirm(server.id),
+    'revert': lambda cloud, server: cloud.revert(server.id),
+    'lock': lambda cloud, server: cloud.lock(server.id),
+    'unlock': lambda cloud, server: cloud.unlock(server.id),
+}
+_ADMINS: dict[str, Act] = {
+    'live': lambda cloud, server: cloud.live_migrate(server.id),
+    'cold': lambda cloud, server: cloud.cold_migrate(server.id),
+    'offload': lambda cloud, server: cloud.offload(server.id),
+    'abort': lambda cloud, server: cloud.abort(
+        server.id, _record_id(cloud, server)
+    ),
+    'complete': lambda cloud, server: cloud.force_complete(
+        server.id, _record_id(cloud, server)
+    ),
+}
+#: What brings servers to the host: they were scheduled before it was
+#: disabled. A server that is there already stays.
+_ARRIVALS: dict[str, Act] = {
+    'resize here': lambda cloud, server: cloud.cold_migrate(
+        server.id, SOURCE, kind=RESIZE
+    ),
+    'live here': lambda cloud, server: cloud.live_migrate(server.id, SOURCE),
+}
+_BUILDS: dict[str, collections.abc.Callable[[clouds.Cloud], object]] = {
+    'create': lambda cloud: cloud.create(SOURCE),
+    'create in vain': lambda cloud: cloud.create(SOURCE, fails=True),
+}
+_ACTS = {**_OWNERS, **_ADMINS, **_ARRIVALS}
+_HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
+    'crash': lambda cloud, host: cloud.crash(host),
+    'crash at once': lambda cloud, host: cloud.crash(host, hangs=False),
+    'come back': lambda cloud, host: cloud.start(host),
+    'disable': lambda cloud, host: _disable(cloud, host),
+    'enable': lambda cloud, host: cloud.enable(host),
+}
+
+#: What to draw from: what owners ask of their servers, what other
+#: administrators do, what arrives at the host, what becomes of hosts.
+OWNERS = tuple(_OWNERS)
+ADMINS = tuple(_ADMINS)
+ARRIVALS = (*_ARRIVALS, *_BUILDS)
+HOSTS = tuple(_HOSTS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Deed:
+    """What somebody else does, and when, if the cloud lets them."""
+
+    #: From the moment it is planned.
+    seconds: float
+    #: One of those above.
+    what: str
+    #: Which server, modulo how many there are; of arrivals only those that
+    #: are elsewhere count.
+    server: int = 0
+    #: Which host, modulo how many there are.
+    host: int = 0
+
+    def __call__(self, cloud: clouds.Cloud) -> None:
+        """Do it now."""
+        with contextlib.suppress(exceptions.CloudError):
+            self._do(cloud)
+
+    def _do(self, cloud: clouds.Cloud) -> None:
+        if self.what in _HOSTS:
+            names = list(cloud.hosts)
+            _HOSTS[self.what](cloud, names[self.host % len(names)])
+            return
+        servers = list(cloud.servers.values())
+        if self.what in _ARRIVALS:
+            servers = [s for s in servers if s.host not in (None, SOURCE)]
+        if self.what in _BUILDS:
+            _BUILDS[self.what](cloud)
+        elif servers:
+            server = servers[self.server % len(servers)]
+            _ACTS[self.what](cloud, cloud.existing(server.id))
+
+
+def plan(cloud: clouds.Cloud, deeds: collections.abc.Iterable[Deed]) -> None:
+    """Let deeds happen when it is their time."""
+    for deed in deeds:
+        cloud.timeline.after(deed.seconds, functools.partial(deed, cloud))
+
+
+def _disable(cloud: clouds.Cloud, host: str) -> None:
+    if cloud.hosts[host].enabled:
+        cloud.disable(host, 'by somebody else')
+
+
+def _record_id(cloud: clouds.Cloud, server: world.Server) -> int:
+    """Return the newest record of a server, 0 where it has none."""
+    ids = [r.id for r in cloud.records.values() if r.server is server]
+    return max(ids, default=0)

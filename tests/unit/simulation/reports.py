@@ -1,0 +1,98 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Reports written by hand, to see that what is untrue in them is found."""
+
+import typing as ty
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.engine import drain
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import truth
+from tests.unit.simulation import world
+
+Code = exceptions.ExitCode
+Phase = standing.Phase
+
+
+class Reporter:
+    """Somebody who asks a cloud for things, and then reports."""
+
+    def __init__(self, cloud: clouds.Cloud, **options: ty.Any):
+        """:param options: of the policy he pretends to follow."""
+        self.clock = timeline.VirtualClock(cloud.timeline)
+        self.client = clients.Client(cloud, self.clock)
+        self.began = self.clock.now()
+        self._cloud = cloud
+        self._policy = policies.Policy(**options)
+        self._before = cloud.copies()
+
+    def look(self) -> None:
+        """Look at what is left on the host."""
+        self.client.servers(scene.SOURCE)
+        self.client.consumers(scene.SOURCE)
+
+    def run(
+        self,
+        *rows: decisions.Row,
+        code: Code | None = None,
+        errors: dict[str, str] | None = None,
+        interrupted: bool = False,
+        timeout: float | None = None,
+    ) -> scene.Run:
+        """Return what he reports.
+
+        :param code: None: what fits the rows.
+        """
+        if code is None:
+            left = any(each.left for each in rows)
+            code = Code.LEFT if left else Code.DONE
+        run = scene.Run(
+            client=self.client,
+            recorder=scene.Recorder(self.client),
+            hosts=(scene.SOURCE,),
+            policy=self._policy,
+            timeout=timeout,
+            began=self.began,
+            ended=self.clock.now(),
+            outcome=drain.DrainResult(rows, errors or {}, code),
+            interrupted=interrupted,
+        )
+        run.lies = truth.lies(run, self._cloud, self._before)
+        return run
+
+    def lies(self, *rows: decisions.Row, **options: ty.Any) -> list[str]:
+        """Look once more, report, and return what is not so in that."""
+        self.look()
+        return self.run(*rows, **options).lies
+
+
+def row(server: world.Server, phase: Phase, reason: str = '') -> decisions.Row:
+    """Return a row about a server."""
+    return decisions.Row(
+        server_id=server.id,
+        name=server.name,
+        host=scene.SOURCE,
+        status='ACTIVE',
+        move='',
+        destination='',
+        phase=phase,
+        reason=reason,
+        attempts=0,
+        seconds=None,
+    )

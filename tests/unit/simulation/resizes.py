@@ -1,0 +1,163 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How the simulated Nova carries out cold migrations and resizes.
+
+The order and the delays are those measured on Nova 34; each function is one
+request and reads from top to bottom.
+"""
+
+import typing as ty
+
+from tests.unit.simulation import moves
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import state
+
+COLD_FAILED = 'Resize error: unable to copy the disk'
+_LOST = frozenset({world.Fate.PRE, world.Fate.PRECHECK})
+
+
+def cold(
+    cloud: 'state.State',
+    work: world.Work,
+    kind: str,
+    dest: str | None,
+    host: str,
+) -> timeline.Steps:
+    """Carry out a cold migration or a resize, up to VERIFY_RESIZE.
+
+    :param kind: the migration record's type.
+    :param dest: where to, unchecked; None asks the scheduler.
+    :param host: the only host that the scheduler may take, if any.
+    """
+    timing, server = cloud.timing, work.server
+    fate = moves.fate(server)
+    assert server.host
+    source = cloud.hosts[server.host]
+    server.old_state = server.vm_state
+    yield cloud.jitter(timing.record)
+    record = cloud.new_record(work, kind, 'pre-migrating')
+    cloud.hand_over(record)
+    yield cloud.jitter(timing.schedule)
+    target = dest or cloud.schedule(server, claims=True, host=host)
+    if fate is world.Fate.NO_HOST or target is None:
+        moves.back(cloud, work, 'error', moves.NO_VALID_HOST)
+        return
+    cloud.hold(server.id, target)
+    there = cloud.hosts[target]
+    work.misplaced = not there.enabled
+    if not there.gate.is_open:
+        yield there.gate
+    work.at = frozenset({target})
+    yield cloud.jitter(timing.reach)
+    cloud.update(record, dest=target)
+    if fate in _LOST:
+        moves.back(cloud, work, 'error', moves.PRECHECK)
+        return
+    work.at = frozenset()
+    if not source.gate.is_open:
+        yield source.gate
+    if server.work is not work:
+        moves.back(cloud, work, 'error', '')
+        return
+    if server.task_state != 'resize_prep':
+        # It was reset when the source's nova-compute started again.
+        cloud.hand_back(record)
+        _break(cloud, work, '')
+        return
+    work.at = frozenset({source.name})
+    cloud.update(record, status='migrating')
+    cloud.change(server, task_state='resize_migrating')
+    yield server.seconds
+    if fate is world.Fate.ROLLED_BACK:
+        moves.back(cloud, work, 'error', COLD_FAILED)
+        return
+    cloud.update(record, status='post-migrating')
+    cloud.change(server, task_state='resize_migrated')
+    cloud.arrive(server, target)
+    work.at = frozenset()
+    yield cloud.jitter(timing.finish)
+    if not there.gate.is_open:
+        yield there.gate
+    work.at = frozenset({target})
+    cloud.change(server, task_state='resize_finish')
+    yield cloud.jitter(timing.finish)
+    if fate is world.Fate.BROKEN:
+        cloud.release(record.uuid, source.name)
+        _break(cloud, work, COLD_FAILED)
+        return
+    cloud.update(record, status='finished')
+    work.finish(cloud.timeline.now, well=True)
+    yield cloud.jitter(timing.finish)
+    cloud.change(server, vm_state='resized')
+
+
+def _break(cloud: 'state.State', work: world.Work, reason: str) -> None:
+    """Leave the server in ERROR."""
+    assert work.record
+    server = work.server
+    server.failure = reason
+    server.failures += 1
+    cloud.change(server, vm_state='error')
+    cloud.update(work.record, status='error')
+    work.finish(cloud.timeline.now, well=False)
+
+
+def confirm(
+    cloud: 'state.State', work: world.Work, effect: world.Effect
+) -> timeline.Steps:
+    """Confirm a cold migration or a resize, on its source."""
+    timing, server, record = cloud.timing, work.server, work.record
+    assert record
+    source = cloud.hosts[record.source]
+    if not source.gate.is_open:
+        yield source.gate
+    work.at = frozenset({source.name})
+    yield cloud.jitter(timing.confirm)
+    if effect is world.Effect.HANGS:
+        return
+    cloud.release(record.uuid, record.source)
+    if effect is not world.Effect.WELL:
+        _break(cloud, work, '')
+        return
+    cloud.update(record, status='confirmed')
+    yield cloud.jitter(timing.settle)
+    cloud.change(server, vm_state=server.old_state)
+    if len(record.confirmations) > 1:
+        # The later one finds nothing to confirm, and says so like this.
+        yield cloud.jitter(timing.finish)
+        _break(cloud, work, '')
+    work.finish(cloud.timeline.now, well=True)
+
+
+def revert(cloud: 'state.State', work: world.Work) -> timeline.Steps:
+    """Bring a server back to where it was."""
+    server, record = work.server, work.record
+    assert record and record.dest
+    source, there = cloud.hosts[record.source], cloud.hosts[record.dest]
+    if not there.gate.is_open:
+        yield there.gate
+    work.at = frozenset({there.name})
+    yield cloud.jitter(1.0)
+    cloud.update(record, status='reverted')
+    work.at = frozenset()
+    if not source.gate.is_open:
+        yield source.gate
+    work.at = frozenset({source.name})
+    cloud.hand_back(record)
+    cloud.arrive(server, record.source)
+    yield cloud.jitter(0.3)
+    cloud.change(server, vm_state=server.old_state)
+    work.finish(cloud.timeline.now, well=True)

@@ -1,0 +1,48 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How Nova names a server's state (nova/api/openstack/common.py)."""
+
+_RESIZING = {
+    'resize_prep': 'RESIZE',
+    'resize_migrating': 'RESIZE',
+    'resize_migrated': 'RESIZE',
+    'resize_finish': 'RESIZE',
+}
+#: The status of a state below it, and of that state with a task.
+_STATUSES: dict[str, tuple[str, dict[str, str]]] = {
+    'active': (
+        'ACTIVE',
+        {
+            'rebooting': 'REBOOT',
+            'rebuilding': 'REBUILD',
+            'migrating': 'MIGRATING',
+            **_RESIZING,
+        },
+    ),
+    'building': ('BUILD', {}),
+    'stopped': ('SHUTOFF', {'rebuilding': 'REBUILD', **_RESIZING}),
+    'resized': ('VERIFY_RESIZE', {'resize_reverting': 'REVERT_RESIZE'}),
+    'paused': ('PAUSED', {'migrating': 'MIGRATING'}),
+    'suspended': ('SUSPENDED', {}),
+    'rescued': ('RESCUE', {}),
+    'error': ('ERROR', {'rebuilding': 'REBUILD'}),
+    'soft-delete': ('SOFT_DELETED', {}),
+    'shelved': ('SHELVED', {}),
+    'shelved_offloaded': ('SHELVED_OFFLOADED', {}),
+}
+
+
+def status(vm_state: str, task_state: str | None) -> str:
+    """Return the API's status, UNKNOWN for a state nobody knows."""
+    plain, busy = _STATUSES.get(vm_state, ('UNKNOWN', {}))
+    return busy.get(task_state, plain) if task_state else plain

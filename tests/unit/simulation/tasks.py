@@ -1,0 +1,159 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How the simulated Nova carries out what leaves no migration record."""
+
+import typing as ty
+
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import state
+
+#: What a server is busy with while it is asked for, by the request's kind.
+TASKS = {
+    'resume': 'resuming',
+    'suspend': 'suspending',
+    'pause': 'pausing',
+    'unpause': 'unpausing',
+    'stop': 'powering-off',
+    'start': 'powering-on',
+    'reboot': 'rebooting',
+    'shelve': 'shelving',
+    'offload': 'shelving_offloading',
+    'soft_delete': 'soft-deleting',
+}
+#: The state that it leads to.
+STATES = {
+    'resume': 'active',
+    'suspend': 'suspended',
+    'pause': 'paused',
+    'unpause': 'active',
+    'stop': 'stopped',
+    'start': 'active',
+    'reboot': 'active',
+    'soft_delete': 'soft-delete',
+}
+
+
+def plain(
+    cloud: 'state.State', work: world.Work, effect: world.Effect
+) -> timeline.Steps:
+    """Resume, suspend, pause, unpause, stop, start or reboot."""
+    yield from _reach(cloud, work)
+    if effect is world.Effect.HANGS:
+        return
+    yield cloud.jitter(cloud.timing.task)
+    if not _failed(cloud, work, effect):
+        cloud.change(work.server, vm_state=STATES[work.kind])
+        work.finish(cloud.timeline.now, well=True)
+
+
+def shelve(
+    cloud: 'state.State', work: world.Work, effect: world.Effect
+) -> timeline.Steps:
+    """Keep the disk as an image; what comes then is up to a setting."""
+    server, wait = work.server, cloud.shelved_offload_time
+    yield from _reach(cloud, work)
+    if effect is world.Effect.HANGS:
+        return
+    if not server.volume_backed:
+        yield cloud.jitter(cloud.timing.task)
+        cloud.change(server, task_state='shelving_image_pending_upload')
+        yield cloud.jitter(cloud.timing.task)
+        cloud.change(server, task_state='shelving_image_uploading')
+        yield server.seconds
+    if _failed(cloud, work, effect):
+        return
+    if server.volume_backed or wait == 0:
+        if not server.volume_backed:
+            task = TASKS['offload']
+            cloud.change(server, vm_state='shelved', task_state=task)
+        yield from _offload(cloud, work)
+        return
+    cloud.change(server, vm_state='shelved')
+    work.finish(cloud.timeline.now, well=True)
+    if wait > 0:
+        # A periodic task of its host.
+        yield float(wait)
+        if server.vm_state == 'shelved' and server.task_state is None:
+            cloud.change(server, task_state=TASKS['offload'])
+            yield from _offload(cloud, work)
+
+
+def offload(
+    cloud: 'state.State', work: world.Work, effect: world.Effect
+) -> timeline.Steps:
+    """Take a shelved server off its host."""
+    yield from _reach(cloud, work)
+    if effect is world.Effect.HANGS:
+        return
+    if effect is not world.Effect.WELL:
+        yield cloud.jitter(cloud.timing.task)
+    if not _failed(cloud, work, effect):
+        yield from _offload(cloud, work)
+
+
+def _offload(cloud: 'state.State', work: world.Work) -> timeline.Steps:
+    """The host is given up a moment after the status says so."""
+    server = work.server
+    assert server.host
+    yield cloud.jitter(cloud.timing.task)
+    cloud.release(server.id, server.host)
+    cloud.change(server, vm_state='shelved_offloaded')
+    work.finish(cloud.timeline.now, well=True)
+    yield cloud.jitter(cloud.timing.detach)
+    cloud.arrive(server, None)
+
+
+def build(
+    cloud: 'state.State', work: world.Work, host: str, *, fails: bool
+) -> timeline.Steps:
+    """Build a server: the allocation is there first, the host later."""
+    server = work.server
+    cloud.hold(server.id, host)
+    yield cloud.jitter(cloud.timing.build / 3)
+    if not cloud.hosts[host].gate.is_open:
+        yield cloud.hosts[host].gate
+    work.at = frozenset({host})
+    server.host = host
+    cloud.change(server, task_state='spawning')
+    yield cloud.jitter(cloud.timing.build)
+    if fails:
+        cloud.release(server.id, host)
+        server.host = None
+    cloud.change(server, vm_state='error' if fails else 'active')
+    work.finish(cloud.timeline.now, well=not fails)
+
+
+def _reach(cloud: 'state.State', work: world.Work) -> timeline.Steps:
+    """Reach the server's nova-compute."""
+    if work.server.host is None:
+        return
+    host = cloud.hosts[work.server.host]
+    if not host.gate.is_open:
+        yield host.gate
+    work.at = frozenset({host.name})
+    yield 0.05
+
+
+def _failed(
+    cloud: 'state.State', work: world.Work, effect: world.Effect
+) -> bool:
+    """Tell whether it failed, and how it is then."""
+    if effect is world.Effect.WELL:
+        return False
+    error = effect is world.Effect.ERROR
+    cloud.change(work.server, vm_state='error' if error else None)
+    work.finish(cloud.timeline.now, well=False)
+    return True

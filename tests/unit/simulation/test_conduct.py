@@ -1,0 +1,235 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a drain must not ask for is found; what it may is not."""
+
+import collections
+import contextlib
+import unittest
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from tests.unit.simulation import conduct
+from tests.unit.simulation import faults
+from tests.unit.simulation import reports
+from tests.unit.simulation import scene
+from tests.unit.simulation import world
+
+
+class ConductTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud()
+        self.server = self.cloud.add(scene.SOURCE)
+        self.reporter = reports.Reporter(self.cloud)
+
+    def ask(
+        self,
+        kind: str,
+        server: world.Server | None = None,
+        *,
+        wait: float = 0.0,
+    ) -> None:
+        """Ask for something, whatever comes of it."""
+        server = server or self.server
+        with contextlib.suppress(exceptions.CloudError):
+            getattr(self.reporter.client, kind)(server.id)
+        self.reporter.clock.sleep(wait)
+
+    def run_(self) -> scene.Run:
+        return self.reporter.run()
+
+    def expect(self, found: list[str], *words: str) -> None:
+        self.assertEqual(len(words), len(found), found)
+        for lie, word in zip(found, words, strict=True):
+            self.assertIn(word, lie)
+
+
+class HastyTestCase(ConductTestCase):
+    def hasty(self) -> list[str]:
+        return conduct.hasty(self.run_(), self.cloud)
+
+    def test_while_one_is_in_flight(self) -> None:
+        self.ask('live_migrate')
+        self.ask('live_migrate')
+        self.expect(self.hasty(), 'while live_migrate of server-01')
+
+    def test_one_after_the_other(self) -> None:
+        self.server.fates.append(world.Fate.ROLLED_BACK)
+        self.ask('live_migrate', wait=10)
+        self.ask('live_migrate', wait=10)
+        self.expect(self.hasty())
+
+    def test_while_others_are_at_it(self) -> None:
+        self.cloud.live_migrate(self.server.id)
+        self.ask('live_migrate')
+        self.expect(self.hasty())
+
+    def test_nova_itself(self) -> None:
+        self.ask('live_migrate', wait=10)
+        self.assertEqual([], conduct.overlapping(self.cloud))
+        self.ask('live_migrate')
+        self.server.task_state = None
+        self.ask('live_migrate')
+        self.expect(conduct.overlapping(self.cloud), 'server-01')
+
+
+class TirelessTestCase(ConductTestCase):
+    def tireless(self, failures: int) -> list[str]:
+        self.reporter = reports.Reporter(self.cloud, retries=1)
+        self.server.fates = collections.deque(
+            [world.Fate.ROLLED_BACK] * failures
+        )
+        for _number in range(failures):
+            self.ask('live_migrate', wait=10)
+        return conduct.tireless(self.run_(), self.cloud)
+
+    def test_within_its_retries(self) -> None:
+        self.expect(self.tireless(2))
+
+    def test_beyond(self) -> None:
+        self.expect(self.tireless(3), '3 times')
+
+
+class AstrayTestCase(ConductTestCase):
+    def astray(self) -> list[str]:
+        return conduct.astray(self.run_(), self.cloud)
+
+    def test_from_the_host(self) -> None:
+        self.ask('live_migrate', wait=10)
+        self.expect(self.astray())
+
+    def test_from_elsewhere(self) -> None:
+        self.ask('live_migrate', wait=10)
+        self.ask('live_migrate', wait=10)
+        self.expect(self.astray(), 'live_migrate of server-01 from cmp0')
+
+    def test_what_others_have_just_moved(self) -> None:
+        self.cloud.live_migrate(self.server.id)
+        self.reporter.clock.sleep(10)
+        self.ask('live_migrate', wait=10)
+        self.expect(self.astray())
+
+    def test_what_hung_for_long(self) -> None:
+        self.reporter.client._faults = faults.posts([faults.SLOW])
+        self.ask('live_migrate')
+        self.ask('live_migrate', wait=30)
+        self.assertEqual(2, len(self.cloud.taken))
+        self.expect(self.astray())
+
+    def test_to_a_host_that_is_drained(self) -> None:
+        self.cloud.disable('cmp02')
+        self.cloud.live_migrate(
+            self.server.id, 'cmp02', by=self.reporter.client.actor
+        )
+        self.reporter.clock.sleep(10)
+        self.expect(self.astray(), 'being drained')
+
+
+class CrowdedTestCase(ConductTestCase):
+    def crowded(self, parallel: int | None, wait: float) -> list[str]:
+        self.reporter = reports.Reporter(self.cloud, parallel=parallel)
+        self.ask('live_migrate', wait=wait)
+        self.ask('cold_migrate', self.cloud.add(scene.SOURCE), wait=20)
+        return conduct.crowded(self.run_(), self.cloud)
+
+    def test_two(self) -> None:
+        self.expect(self.crowded(1, 0), '2 at once')
+
+    def test_as_many_as_it_may(self) -> None:
+        self.expect(self.crowded(2, 0))
+
+    def test_one_after_the_other(self) -> None:
+        self.expect(self.crowded(1, 10))
+
+    def test_as_nova_likes(self) -> None:
+        self.expect(self.crowded(None, 0))
+
+
+class UnfoundedTestCase(ConductTestCase):
+    def unfounded(self, **options: object) -> list[str]:
+        policy = self.run_().policy
+        run = self.run_()
+        run.policy = type(policy)(**options)
+        return conduct.unfounded(run, self.cloud)
+
+    def test_resume(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'suspended')
+        self.ask('resume', server, wait=5)
+        self.expect(self.unfounded(), 'resume of server-02')
+        self.expect(self.unfounded(suspended='resume'))
+
+    def test_suspend(self) -> None:
+        self.ask('suspend', wait=5)
+        self.expect(self.unfounded(), 'suspend of server-01')
+        self.ask('resume', wait=5)
+        self.ask('suspend', wait=5)
+        self.expect(self.unfounded(suspended='resume'))
+
+    def test_shelve(self) -> None:
+        self.ask('shelve', wait=5)
+        self.expect(self.unfounded(), 'shelve of server-01')
+        self.expect(self.unfounded(suspended='shelve'))
+
+    def test_a_resize(self) -> None:
+        server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
+        self.ask('confirm', server, wait=5)
+        self.expect(self.unfounded(), 'confirm of server-02')
+        self.expect(self.unfounded(resized='confirm'))
+
+    def test_a_cold_migration(self) -> None:
+        kind = model.MigrationType.COLD
+        server = self.cloud.add_resized(scene.SOURCE, 'cmp02', kind)
+        self.ask('confirm', server, wait=5)
+        self.expect(self.unfounded())
+
+
+class CollidedTestCase(ConductTestCase):
+    def confirm(self, first: world.Actor, second: world.Actor) -> None:
+        server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
+        self.cloud.confirm(server.id, first)
+        self.cloud.confirm(server.id, second)
+
+    def test_two_drains(self) -> None:
+        self.confirm(world.operator(), world.operator())
+        self.expect(conduct.collided(self.cloud), 'server-02')
+
+    def test_its_owner(self) -> None:
+        self.confirm(world.operator(), self.server.owner)
+        self.expect(conduct.collided(self.cloud))
+
+
+class RepeatedTestCase(ConductTestCase):
+    def repeated(self) -> list[str]:
+        return conduct.repeated(self.reporter.client, self.cloud)
+
+    def test_after_a_failure(self) -> None:
+        self.server.fates.append(world.Fate.ROLLED_BACK)
+        self.ask('live_migrate', wait=10)
+        self.ask('live_migrate', wait=10)
+        self.expect(self.repeated())
+
+    def test_without_one(self) -> None:
+        self.ask('live_migrate', wait=10)
+        self.ask('live_migrate', wait=10)
+        self.expect(self.repeated(), '2th time')
+
+    def test_while_it_is_busy(self) -> None:
+        self.ask('live_migrate')
+        self.ask('live_migrate')
+        self.expect(self.repeated(), 'task_state')
+
+    def test_a_resumption_that_failed(self) -> None:
+        effects = {'resume': collections.deque([world.Effect.NOTHING])}
+        server = self.cloud.add(scene.SOURCE, 'suspended', effects=effects)
+        self.ask('resume', server, wait=5)
+        self.ask('resume', server, wait=5)
+        self.expect(self.repeated())

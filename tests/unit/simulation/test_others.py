@@ -1,0 +1,105 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What others do while a host is drained."""
+
+import unittest
+
+import ddt
+
+from tests.unit.simulation import others
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+
+#: A state of the first server in which a deed changes something.
+NEEDED = {
+    'start': 'stopped',
+    'unpause': 'paused',
+    'resume': 'suspended',
+    'offload': 'shelved',
+    'confirm': 'resized',
+    'revert': 'resized',
+    'abort': 'running',
+    'complete': 'running',
+    'unlock': 'locked',
+}
+
+
+@ddt.ddt
+class OthersTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud()
+
+    def prepare(self, needed: str) -> None:
+        if needed == 'resized':
+            self.cloud.add_resized(scene.SOURCE, 'cmp02')
+        elif needed == 'running':
+            server = self.cloud.add(scene.SOURCE, seconds=60)
+            self.cloud.live_migrate(server.id)
+        elif needed == 'locked':
+            self.cloud.add(scene.SOURCE, locked=True)
+        else:
+            self.cloud.add(scene.SOURCE, needed)
+
+    @ddt.data(*others.OWNERS, *others.ADMINS, *others.ARRIVALS)
+    def test_each_does_something(self, what: str) -> None:
+        self.prepare(NEEDED.get(what, 'active'))
+        self.cloud.add('cmp02')
+        began = len(self.cloud.works)
+        others.plan(self.cloud, [others.Deed(9, what, server=0)])
+        self.cloud.timeline.run_until(timeline.START + 8)
+        self.assertEqual(began, len(self.cloud.works))
+        self.cloud.timeline.run_until(timeline.START + 10)
+        (work,) = self.cloud.works[began:]
+        self.assertFalse(work.by.ours)
+
+    @ddt.data(*others.ARRIVALS)
+    def test_arrivals_come_to_the_host(self, what: str) -> None:
+        self.cloud.add(scene.SOURCE)
+        self.cloud.add('cmp02')
+        self.assertEqual({scene.SOURCE, 'cmp02'}, self.where())
+        others.Deed(0, what)(self.cloud)
+        self.cloud.timeline.run_until(timeline.START + 1.2)
+        newest = list(self.cloud.servers)[-1]
+        self.assertIn(scene.SOURCE, self.cloud.allocations[newest])
+
+    def where(self) -> set[str | None]:
+        return {server.host for server in self.cloud.servers.values()}
+
+    def test_hosts(self) -> None:
+        host = self.cloud.hosts['cmp03']
+        for what, alive, enabled in (
+            ('crash', False, True),
+            ('come back', True, True),
+            ('crash at once', False, True),
+            ('disable', False, False),
+            ('enable', False, True),
+        ):
+            others.Deed(0, what, host=2)(self.cloud)
+            self.assertEqual((alive, enabled), (host.alive, host.enabled))
+
+    def test_nobody_takes_a_mark_away(self) -> None:
+        reason = self.cloud.hosts[scene.SOURCE].disabled_reason
+        others.Deed(0, 'disable', host=0)(self.cloud)
+        self.assertEqual(
+            reason, self.cloud.hosts[scene.SOURCE].disabled_reason
+        )
+
+    def test_what_nova_refuses_is_left(self) -> None:
+        self.cloud.add(scene.SOURCE, 'rescued')
+        others.Deed(0, 'live')(self.cloud)
+        self.assertEqual([], self.cloud.works)
+
+    def test_without_any_server(self) -> None:
+        for what in (*others.OWNERS, *others.ADMINS, 'live here'):
+            others.Deed(0, what)(self.cloud)
+        self.assertEqual([], self.cloud.works)

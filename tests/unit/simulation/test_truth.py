@@ -1,0 +1,259 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Lies are found, whatever they are about; the truth is not one."""
+
+import collections
+import unittest
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from tests.unit.simulation import reports
+from tests.unit.simulation import scene
+from tests.unit.simulation import truth
+from tests.unit.simulation import world
+
+Code = exceptions.ExitCode
+Phase = reports.Phase
+row = reports.row
+
+
+class TruthTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud()
+        self.server = self.cloud.add(scene.SOURCE)
+        self.reporter = reports.Reporter(self.cloud)
+
+    def move(self) -> None:
+        """Move the server off the host."""
+        self.reporter.client.live_migrate(self.server.id)
+        self.reporter.clock.sleep(10)
+
+    def find(self, words: str, *rows, **options) -> None:
+        """Expect one lie."""
+        found = self.reporter.lies(*rows, **options)
+        self.assertEqual(1, len(found), found)
+        self.assertIn(words, found[0])
+
+    def believe(self, *rows, **options) -> None:
+        self.assertEqual([], self.reporter.lies(*rows, **options))
+
+
+class RowsTestCase(TruthTestCase):
+    def test_moved(self) -> None:
+        self.move()
+        self.believe(row(self.server, Phase.MOVED))
+
+    def test_still_there(self) -> None:
+        found = self.reporter.lies(row(self.server, Phase.MOVED))
+        self.assertEqual(2, len(found), found)
+        self.assertIn('it is there', found[0])
+        self.assertIn('cmp01 is drained', found[1])
+
+    def test_not_confirmed(self) -> None:
+        self.reporter.client.cold_migrate(self.server.id)
+        self.reporter.clock.sleep(10)
+        found = self.reporter.lies(row(self.server, Phase.MOVED))
+        self.assertIn('not confirmed', found[0])
+
+    def test_moved_and_broken(self) -> None:
+        self.server.fates.append(world.Fate.BROKEN)
+        self.reporter.client.cold_migrate(self.server.id)
+        self.reporter.clock.sleep(10)
+        self.find('was active and is error', row(self.server, Phase.MOVED))
+        self.believe(row(self.server, Phase.FAILED, 'it is in ERROR'))
+
+    def test_moved_and_stopped_by_its_owner(self) -> None:
+        self.move()
+        self.cloud.stop(self.server.id)
+        self.reporter.clock.sleep(5)
+        self.believe(row(self.server, Phase.MOVED))
+
+    def test_gone(self) -> None:
+        self.find('it exists', row(self.server, Phase.GONE), code=Code.LEFT)
+
+    def find(self, words: str, *rows, **options) -> None:
+        found = self.reporter.lies(*rows, **options)
+        self.assertTrue(any(words in lie for lie in found), found)
+
+    def test_really_gone(self) -> None:
+        self.reporter.look()
+        self.cloud.delete(self.server.id)
+        self.believe(row(self.server, Phase.GONE))
+
+    def test_blocked(self) -> None:
+        self.believe(row(self.server, Phase.BLOCKED, 'no'))
+        self.move()
+        self.find('not there', row(self.server, Phase.BLOCKED, 'no'))
+
+    def test_failed(self) -> None:
+        self.believe(row(self.server, Phase.FAILED, 'no'))
+        self.move()
+        self.find('has moved', row(self.server, Phase.FAILED, 'no'))
+
+    def test_no_reason(self) -> None:
+        for phase in (Phase.BLOCKED, Phase.FAILED):
+            self.find('no reason', row(self.server, phase))
+
+    def test_no_result(self) -> None:
+        self.find('without a result', row(self.server, Phase.MOVING))
+
+    def test_two_rows(self) -> None:
+        blocked = row(self.server, Phase.BLOCKED, 'no')
+        self.find('more than one row', blocked, blocked)
+
+    def test_no_row(self) -> None:
+        second = self.cloud.add(scene.SOURCE)
+        self.find('told of server-02', row(self.server, Phase.BLOCKED, 'no'))
+        self.believe(
+            row(self.server, Phase.BLOCKED, 'no'),
+            row(second, Phase.BLOCKED, 'no'),
+        )
+
+    def test_suspended_again(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'suspended')
+        self.reporter = reports.Reporter(self.cloud, suspended='resume')
+        for request in ('resume', 'live_migrate'):
+            getattr(self.reporter.client, request)(server.id)
+            self.reporter.clock.sleep(10)
+        other = row(self.server, Phase.BLOCKED, 'no')
+        self.find('is active', other, row(server, Phase.MOVED))
+        self.believe(other, row(server, Phase.FAILED, 'not suspended'))
+        self.reporter.client.suspend(server.id)
+        self.reporter.clock.sleep(10)
+        self.believe(other, row(server, Phase.MOVED))
+
+
+class DrainedTestCase(TruthTestCase):
+    """Nothing is left on the host."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.move()
+        self.moved = row(self.server, Phase.MOVED)
+
+    def test_an_allocation(self) -> None:
+        self.cloud.hold('orphan', scene.SOURCE)
+        self.find('it holds an allocation', self.moved)
+
+    def test_an_unconfirmed_resize(self) -> None:
+        self.cloud.add_resized(scene.SOURCE, 'cmp02')
+        self.find('not confirmed', self.moved)
+
+    def test_what_comes_when_nobody_looks_any_more(self) -> None:
+        self.reporter.look()
+        self.reporter.clock.sleep(1)
+        self.cloud.create(scene.SOURCE)
+        self.assertEqual([], self.reporter.run(self.moved).lies)
+        self.find('it holds an allocation', self.moved)
+
+
+@ddt.ddt
+class CodeTestCase(TruthTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.blocked = row(self.server, Phase.BLOCKED, 'no')
+
+    @ddt.data(
+        (Code.DONE, {}),
+        (Code.FAILED, {}),
+        (Code.LEFT, {'errors': {scene.SOURCE: 'no permission'}}),
+        (Code.INTERRUPTED, {}),
+        (Code.LEFT, {'interrupted': True}),
+        (Code.TIMEOUT, {}),
+        (Code.TIMEOUT, {'timeout': 60.0}),
+    )
+    @ddt.unpack
+    def test_lies(self, code: Code, options: dict) -> None:
+        self.find('exit', self.blocked, code=code, **options)
+
+    @ddt.data(
+        (Code.LEFT, {}),
+        (Code.FAILED, {'errors': {scene.SOURCE: 'no permission'}}),
+        (Code.INTERRUPTED, {'interrupted': True}),
+        (Code.TIMEOUT, {'timeout': 0.1}),
+    )
+    @ddt.unpack
+    def test_truths(self, code: Code, options: dict) -> None:
+        self.believe(self.blocked, code=code, **options)
+
+    def test_left_without_a_row(self) -> None:
+        self.move()
+        moved = row(self.server, Phase.MOVED)
+        self.find('no row says why', moved, code=Code.LEFT)
+
+    def test_an_error_without_a_reason(self) -> None:
+        self.find(
+            'does not say why',
+            self.blocked,
+            code=Code.FAILED,
+            errors={scene.SOURCE: ''},
+        )
+
+
+class BehindTestCase(unittest.TestCase):
+    """What is left in another state than others want."""
+
+    def setUp(self) -> None:
+        self.cloud = scene.cloud()
+
+    def behind(self, server: world.Server, *requests: str) -> list[str]:
+        reporter = reports.Reporter(self.cloud)
+        for request in requests:
+            getattr(reporter.client, request)(server.id)
+            reporter.clock.sleep(12)
+        self.told = truth.behind(
+            self.cloud, reporter.run(row(server, Phase.FAILED, 'so'))
+        )
+        return truth.behind(self.cloud, reporter.run(row(server, Phase.MOVED)))
+
+    def test_verify_resize(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'stopped')
+        found = self.behind(server, 'cold_migrate')
+        self.assertEqual(['server-01: it is at VERIFY_RESIZE'], found)
+        self.assertEqual([], self.told)
+        self.assertEqual([], self.behind(server, 'confirm'))
+
+    def test_running(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'suspended')
+        found = self.behind(server, 'resume', 'live_migrate')
+        self.assertEqual(['server-01: it was suspended and is active'], found)
+        self.assertEqual([], self.behind(server, 'suspend'))
+
+    def test_what_its_owner_has_done_since(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'suspended')
+        self.behind(server, 'resume', 'live_migrate')
+        self.cloud.stop(server.id)
+        while self.cloud.timeline.run_next():
+            pass
+        self.assertEqual('SHUTOFF', server.status)
+        self.assertEqual([], self.behind(server))
+
+    def test_an_owners_resize(self) -> None:
+        server = self.cloud.add(scene.SOURCE)
+        self.behind(server, 'live_migrate')
+        self.cloud.cold_migrate(server.id, kind=model.MigrationType.RESIZE)
+        while self.cloud.timeline.run_next():
+            pass
+        self.assertEqual('VERIFY_RESIZE', server.status)
+        self.assertEqual([], self.behind(server))
+
+    def test_in_error(self) -> None:
+        fates = collections.deque([world.Fate.BROKEN])
+        server = self.cloud.add(scene.SOURCE, fates=fates)
+        self.assertEqual(
+            ['server-01: it was active and is error'],
+            self.behind(server, 'cold_migrate'),
+        )
+        self.assertEqual([], self.told)
