@@ -37,7 +37,13 @@ def waiting(kind, phase=Phase.WAITING, **kwargs):
 
 class StartsTestCase(unittest.TestCase):
     def choose(
-        self, *stands, policy=DEFAULT, seen_at=NOW, tracks=(), slots=None
+        self,
+        *stands,
+        policy=DEFAULT,
+        seen_at=NOW,
+        tracks=(),
+        slots=None,
+        records=(),
     ):
         """Return what is asked for servers vm0, vm1 ... that stand so."""
         servers = [
@@ -50,7 +56,7 @@ class StartsTestCase(unittest.TestCase):
             slots=slots,
         )
         return starts.choose(
-            builders.observation(servers),
+            builders.observation(servers, records),
             policy,
             memory,
             {s.id: x for s, x in zip(servers, stands, strict=True)},
@@ -134,6 +140,29 @@ class TestTurns(StartsTestCase):
             standing.Standing(Phase.MOVING, pending=pending),
             *[waiting(Kind.LIVE_MIGRATE)] * 9,
             *[waiting(Kind.COLD_MIGRATE)] * 9,
+        )
+
+        self.assertEqual(live, kinds.count(Kind.LIVE_MIGRATE))
+        self.assertEqual(cold, kinds.count(Kind.COLD_MIGRATE))
+
+    @ddt.data(
+        # type and status of a record; live and cold to start beside it
+        (base.LIVE, 'running', 1, 2),
+        (base.LIVE, 'completed', 2, 2),
+        (base.COLD, 'migrating', 2, 1),
+        (base.RESIZE, 'migrating', 2, 1),
+        (base.COLD, 'finished', 2, 2),
+        (base.COLD, 'confirmed', 2, 2),
+    )
+    @ddt.unpack
+    def test_what_is_in_flight_takes_up_room(self, kind, status, live, cold):
+        record = builders.migration(7, status, type=kind)
+        kinds = self.kinds(
+            standing.Standing(Phase.MOVING, record=record),
+            *[waiting(Kind.LIVE_MIGRATE)] * 9,
+            *[waiting(Kind.COLD_MIGRATE)] * 9,
+            records=[record],
+            slots=1,
         )
 
         self.assertEqual(live, kinds.count(Kind.LIVE_MIGRATE))
@@ -224,15 +253,23 @@ class TestActions(StartsTestCase):
 class TestFilling(StartsTestCase):
     """Looked at quickly while the source may have room for more."""
 
-    def test_more_wait_and_the_limit_is_not_known(self):
-        stands = [waiting(Kind.LIVE_MIGRATE)] * 9
+    WAITING = (waiting(Kind.LIVE_MIGRATE),) * 9
 
-        self.assertTrue(self.choose(*stands).filling)
+    def running(self, number, **kwargs):
+        """Choose while so many live migrations run, and more wait."""
+        records = [builders.migration(7 + n) for n in range(number)]
+        stands = [standing.Standing(Phase.MOVING, record=r) for r in records]
+        return self.choose(*stands, *self.WAITING, records=records, **kwargs)
+
+    def test_more_wait_and_the_limit_is_not_known(self):
+        self.assertTrue(self.choose(*self.WAITING).filling)
 
     def test_all_were_asked_for(self):
         self.assertFalse(self.choose(waiting(Kind.LIVE_MIGRATE)).filling)
 
     def test_the_source_is_full(self):
-        stands = [waiting(Kind.LIVE_MIGRATE)] * 9
+        self.assertFalse(self.choose(*self.WAITING, slots=1).filling)
+        self.assertFalse(self.running(2, slots=2).filling)
 
-        self.assertFalse(self.choose(*stands, slots=1).filling)
+    def test_a_cold_migration_was_asked_for(self):
+        self.assertTrue(self.choose(waiting(Kind.COLD_MIGRATE)).filling)
