@@ -35,6 +35,8 @@ OUTAGE_SECONDS = 300.0
 #: Pause after a look that failed: it doubles up to the largest.
 OUTAGE_PAUSES = (2.0, 30.0)
 
+#: How old a decision may be to be carried out, in seconds.
+STALE_SECONDS = 5.0
 #: How long a wish to stop may go unnoticed, in seconds.
 HEED_SECONDS = 1.0
 
@@ -77,6 +79,7 @@ class HostDrain:
         self._diary = diary
         self._memory = memories.Memory()
         self._opened = False
+        self._hurried = False
         self._down_since: float | None = None
         self._pause = OUTAGE_PAUSES[0]
 
@@ -143,7 +146,12 @@ class HostDrain:
         """Send actions until something speaks against it."""
         sent: list[memories.Action] = []
         highest = max(self._watcher.seen.migrations, default=0)
+        decided_at = self._clock.now()
         for action in decision.actions:
+            if self._clock.now() - decided_at > STALE_SECONDS:
+                # A request has hung: what follows is decided anew.
+                self._hurried = True
+                break
             starts = action.kind in memories.STARTING
             if starts and (self.error or ask_policy().stop):
                 continue
@@ -187,7 +195,8 @@ class HostDrain:
     def _conclude(self, decision: decisions.Decision) -> None:
         self.decision = decision
         self.error = self.error or decision.trouble
-        self.due = self._clock.now() + decision.interval
+        pause = 0.0 if self._hurried else decision.interval
+        self.due, self._hurried = self._clock.now() + pause, False
         self._report.decided(self.host, decision)
         if decision.done:
             self.done = True

@@ -31,13 +31,20 @@ def stand(
             f'now {view.status}, on no host',
             record=record,
         )
-    wrong = differences(case.track.before, view)
+    wrong = differences(case.track.before, view) or _broken(view)
     return standing.Standing(
         standing.Phase.FAILED if wrong else standing.Phase.MOVED,
         f'moved to {view.host}, but {wrong}' if wrong else _price(case),
         record=record,
         destination=view.host,
     )
+
+
+def _broken(view: model.Server) -> str:
+    # Whatever it was: no server in ERROR is live- or cold-migrated.
+    if view.status == 'ERROR':
+        return f'in ERROR there: look (openstack server show {view.id})'
+    return ''
 
 
 def _price(case: cases.Case) -> str:

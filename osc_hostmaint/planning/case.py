@@ -86,6 +86,16 @@ class Case:
         earlier = sum(r.type == _TYPES.get(move) for r in self.earlier)
         return tries > 0 and tries + earlier > self.policy.retries
 
+    @property
+    def overdue(self) -> str:
+        """Why what is under way is not awaited any longer, or ''."""
+        limit, track = self.policy.server_timeout, self.track
+        since = track.under_way_since
+        since = track.stuck_since if since is None else since
+        if limit is None or since is None or self.now - since < limit:
+            return ''
+        return f'it took longer than {limit:.0f} s (--server-timeout)'
+
     def refused_for_good(self, kind: memory.Kind) -> bool:
         """Tell whether asking Nova again for a migration is no use."""
         errand = self.track.errand(kind)

@@ -57,18 +57,14 @@ def decide(
     memory = dataclasses.replace(memory, slots=start.slots)
     open_ = any(s.phase not in standing.FINAL for s in stands.values())
     strangers = tracks.strangers(seen, memory)
-    arriving = [
-        r
-        for r in seen.migrations.values()
-        if r.dest == seen.host and r.source != seen.host and r.in_flight
-    ]
+    arriving = tracks.arriving(seen, policy, now)
     must_close = not (open_ or strangers or arriving or memory.suspects)
     checking = look.closing(seen, memory, stands, policy)
     left: frozenset[str] = frozenset() if checking else leftover.find(seen)
     memory = _time_leftovers(
         memory, must_close and bool(checking or left), now
     )
-    waiting = leftover.waits(seen, left, memory, now)
+    waiting = leftover.waits(seen, left, policy, memory, now)
     checked = must_close and not checking and not waiting
     done = checked or bool(policy.abandon)
     rows = [
@@ -294,4 +290,9 @@ def _interval(
         settling=settling,
         slots=memory.slots,
     )
-    return min(seconds, flight.patience(memory, stands, policy, now))
+    wake_at = min((s.wake_at for s in stands.values()), default=math.inf)
+    return min(
+        seconds,
+        max(pace.CLOSING, wake_at - now),
+        flight.patience(memory, stands, policy, now),
+    )

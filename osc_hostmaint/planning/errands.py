@@ -58,6 +58,13 @@ def judged(
             asked_at = case.track.errand(kind).asked_at
             if asked_at is not None:
                 return pending(case, kind, view, asked_at)
+        if case.overdue:
+            return Standing(
+                Phase.BLOCKED,
+                f'{verdict.reason}; {case.overdue}: look (openstack server '
+                f'event list {case.server_id}) and drain again',
+                given_up=True,
+            )
     if verdict.answer is verdicts.Answer.BLOCKED and case.resumed:
         return Standing(
             Phase.FAILED, f'it was resumed to be moved; now {verdict.reason}'
@@ -71,7 +78,7 @@ def judged(
     if verdict.ask is None or verdict.ask in memory.RECORDED:
         return plain
     if verdict.ask is memory.Kind.CONFIRM and _too_early(case):
-        return Standing(Phase.SETTLING, soon=True)
+        return Standing(Phase.SETTLING, wake_at=_confirmed_from(case))
     return asked(case, view, verdict.ask, plain)
 
 
@@ -122,6 +129,15 @@ def pending(
     :param view: how it was last seen.
     :param asked_at: when it was asked for.
     """
+    if case.overdue:
+        return Standing(
+            Phase.FAILED,
+            f'{case.overdue}: it was asked to {_verb(kind)}, and that may '
+            'still go on in Nova (openstack server event list '
+            f'{case.server_id}): drain again to go on',
+            pending=kind,
+            given_up=True,
+        )
     pause = max(times.STEP_SECONDS, times.STEP_PART * (case.now - asked_at))
     since = max(asked_at, view.seen_at)
     return Standing(
@@ -150,8 +166,12 @@ def confirmation_patience(case: cases.Case, *, ours: bool) -> float:
     return stagger + times.ADOPT_SECONDS if ours else stagger
 
 
+def _confirmed_from(case: cases.Case) -> float:
+    """Return when what has come here at VERIFY_RESIZE may be confirmed."""
+    arrived_at = case.incoming.seen_at if case.incoming else 0.0
+    return arrived_at + confirmation_patience(case, ours=False)
+
+
 def _too_early(case: cases.Case) -> bool:
     """Tell whether another run may be about to confirm the same."""
-    arrived_at = case.incoming.seen_at if case.incoming else 0.0
-    patience = confirmation_patience(case, ours=False)
-    return case.seen.migrations_at - arrived_at < patience
+    return case.seen.migrations_at < _confirmed_from(case)

@@ -20,6 +20,7 @@ the source, so an end counts only once a later look at the server agrees.
 
 import dataclasses
 import datetime
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import arrival
@@ -75,6 +76,14 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
         view.status == 'VERIFY_RESIZE' and not here
     ):
         stale = case.now - view.seen_at >= times.REVISIT_SECONDS
+        if case.overdue:
+            reason = (
+                f'{case.overdue}, and no record shows it: look (openstack '
+                f'server event list {case.server_id}) and drain again'
+            )
+            return Standing(
+                Phase.FAILED, reason, pending=kind, visit=stale, given_up=True
+            )
         return Standing(Phase.MOVING, pending=kind, visit=stale)
     if not here:
         return arrival.stand(case, view)
@@ -121,10 +130,20 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
             destination=record.dest,
         )
     looked = case.seen.migrations_at
-    # The one that was surely asked for by this run is nobody else's.
-    sure = ours and case.track.errand(memory.Kind.COLD_MIGRATE).accepted
+    waited = looked - (errand.asked_at or looked)
+    if errand.taken >= times.END_TRIES and waited >= times.PATIENCE_SECONDS:
+        return Standing(
+            Phase.FAILED,
+            f'moved to {record.dest}, but not confirmed: Nova was asked to, '
+            'and nothing came of it: look (openstack server event list '
+            f'{case.server_id})',
+            record=record,
+            destination=record.dest,
+        )
+    sure = ours and _surely_this_runs(case, record)
     patience = 0.0 if sure else errands.confirmation_patience(case, ours=ours)
-    due = looked - record.seen_at >= patience and (
+    due_at = record.seen_at + patience
+    due = looked >= due_at and (
         errand.asked_at is None
         or errand.refusals > 0
         or looked - errand.asked_at >= times.PATIENCE_SECONDS
@@ -134,8 +153,16 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
         ask=memory.Kind.CONFIRM if due else None,
         record=record,
         visit=errand.refusals > 0 and not case.view_since(case.now),
+        wake_at=due_at if looked < due_at else math.inf,
         destination=record.dest,
     )
+
+
+def _surely_this_runs(case: cases.Case, record: model.Migration) -> bool:
+    """Tell whether a record is of the move that this run asked for last."""
+    errand = case.track.errand(memory.Kind.COLD_MIGRATE)
+    newer = [r.id for r in case.records if r.id > errand.asked_after]
+    return errand.accepted and newer[:1] == [record.id]
 
 
 def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
@@ -164,6 +191,16 @@ def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
     if unsettled and view.seen_at - record.seen_at < times.PATIENCE_SECONDS:
         return Standing(Phase.SETTLING, record=record, visit=True)
     if view.host != case.seen.host:
+        if record.status == 'confirmed' and view.status == 'VERIFY_RESIZE':
+            return Standing(
+                Phase.FAILED,
+                f'moved to {view.host}, and the record says confirmed, but '
+                'it is at VERIFY_RESIZE: unless that is a new resize of its '
+                'owner, openstack server resize confirm '
+                f'{case.server_id}',
+                record=record,
+                destination=view.host,
+            )
         return arrival.stand(case, view, record)
     if record.type == model.MigrationType.RESIZE:
         return _untouched(case)

@@ -84,11 +84,9 @@ def _overdue(
     record: model.Migration,
     under_way: standing.Standing,
 ) -> standing.Standing | None:
-    limit, since = case.policy.server_timeout, case.track.under_way_since
-    if limit is None or since is None or case.now - since < limit:
+    if not case.overdue:
         return None
-    reason = f'it took longer than {limit:.0f} s (--server-timeout)'
-    return _ending(case, record, under_way, reason, why=reason)
+    return _ending(case, record, under_way, case.overdue, why=case.overdue)
 
 
 def _stalled(
@@ -188,8 +186,9 @@ def patience(
     """Return how long the moves in flight may be left alone, in seconds."""
     seconds = math.inf
     for server_id, stand in stands.items():
-        since = memory.tracks[server_id].under_way_since
-        if stand.phase is not Phase.MOVING or since is None:
+        track = memory.tracks[server_id]
+        since = track.under_way_since or track.stuck_since
+        if stand.phase not in (Phase.MOVING, Phase.BUSY) or since is None:
             continue
         if stand.record and stand.record.type == model.MigrationType.LIVE:
             seconds = min(seconds, period(policy))

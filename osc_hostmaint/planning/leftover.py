@@ -22,6 +22,7 @@ import dataclasses
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import verdicts
 
@@ -61,6 +62,7 @@ def to_visit(
 def waits(
     seen: model.Observation,
     left: collections.abc.Collection[str],
+    policy: policies.Policy,
     memory: memories.Memory,
     now: float,
 ) -> bool:
@@ -68,10 +70,12 @@ def waits(
     if not left:
         return False
     views = [seen.visited.get(consumer) for consumer in left]
-    if any(view is None or _coming(seen, view) for view in views):
+    if any(view is None for view in views):
         return True
+    coming = any(view and _coming(seen, view) for view in views)
+    limit = policy.server_timeout if coming else PATIENCE_SECONDS
     since = memory.leftover_since
-    return since is None or now - since < PATIENCE_SECONDS
+    return since is None or limit is None or now - since < limit
 
 
 def _coming(seen: model.Observation, view: model.Server) -> bool:

@@ -176,6 +176,8 @@ class Track:
     ended_at: float | None = None
     #: Since when the move in flight has not been waiting in Nova's queue.
     under_way_since: float | None = None
+    #: Since when it has been waiting there although nothing else moves.
+    stuck_since: float | None = None
     #: Of which record how much memory was left to copy at the least, in
     #: bytes, and since when it has not become clearly less.
     least_of: int | None = None

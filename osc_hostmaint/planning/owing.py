@@ -52,11 +52,20 @@ def settle(case: cases.Case, stand: standing.Standing) -> standing.Standing:
         )
     elif view.task_state:
         # Somebody is at it: then it is to be seen what comes of that.
-        settled = dataclasses.replace(due, ask=None, visit=True)
+        if case.overdue:
+            why = f'busy: {view.task_state}; {case.overdue}'
+            return dataclasses.replace(
+                _failed(case, stand, why), given_up=True
+            )
+        settled = dataclasses.replace(
+            due, phase=Phase.BUSY, ask=None, visit=True
+        )
     else:
         settled = errands.asked(case, view, memory.Kind.SUSPEND, due)
     if settled.phase in standing.FINAL:
-        return _failed(case, stand, settled.reason)
+        return dataclasses.replace(
+            _failed(case, stand, settled.reason), given_up=settled.given_up
+        )
     return dataclasses.replace(
         settled, destination=stand.destination, record=stand.record
     )

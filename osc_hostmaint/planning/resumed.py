@@ -160,6 +160,9 @@ def _resume(
 ) -> model.Deed | None:
     """Return the resume during this maintenance that nothing followed."""
     deeds = [deed for deed in history if deed.action not in _NEUTRAL]
+    while deeds and deeds[-1].action == 'suspend':
+        # It runs, so nothing came of that.
+        deeds.pop()
     if (
         deeds
         and deeds[-1].action == 'resume'

@@ -14,6 +14,7 @@
 
 import dataclasses
 import enum
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory
@@ -51,8 +52,12 @@ class Standing:
     record: model.Migration | None = None
     #: What was asked for and no record shows, that takes up room meanwhile.
     pending: memory.Kind | None = None
+    #: Something goes on in Nova still, though it is not awaited any longer.
+    given_up: bool = False
     #: The server must be looked at.
     visit: bool = False
+    #: When something falls due.
+    wake_at: float = math.inf
     #: Something will be known in a moment.
     soon: bool = False
     #: It must be asked why the record failed.

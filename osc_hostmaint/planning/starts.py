@@ -95,7 +95,10 @@ def choose(
         *live[:lives],
         *(i for i in cold[:colds] if i not in stale),
     ]
-    room = slots is None or under_way.live + lives <= slots
+    under_limit = policy.parallel is None or (
+        under_way.total + lives + colds < policy.parallel
+    )
+    room = under_limit and (slots is None or under_way.live + lives <= slots)
     return Starts(
         actions=tuple(
             _action(i, kind, ready[i], policy)
@@ -129,9 +132,13 @@ def _fresh(seen: model.Observation, server_id: str, now: float) -> bool:
 
 
 def _under_way(seen: model.Observation, stands: Stands) -> window.InFlight:
+    """Count what is under way; what was given up holds up nobody."""
     asked = cold = 0
-    for stand in stands.values():
-        if stand.pending:
+    given_up = set()
+    for server_id, stand in stands.items():
+        if stand.phase in standing.FINAL:
+            given_up.add(server_id)
+        elif stand.pending:
             asked += stand.pending in _LIVE
             cold += stand.pending in _COLD
         elif (
@@ -146,6 +153,7 @@ def _under_way(seen: model.Observation, stands: Stands) -> window.InFlight:
         if r.source == seen.host
         and r.in_flight
         and r.type == model.MigrationType.LIVE
+        and r.server_id not in given_up
     ]
     return window.count(live, asked, cold)
 

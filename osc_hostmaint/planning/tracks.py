@@ -149,6 +149,28 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
     )
 
 
+def arriving(
+    seen: model.Observation, policy: policies.Policy, now: float
+) -> list[model.Migration]:
+    """Return moves to the host that are to be awaited.
+
+    What is here already has a standing of its own; what takes too long has
+    an allocation here all the same, and is told of as a leftover.
+    """
+    limit = policy.server_timeout
+    return [
+        record
+        for record in seen.migrations.values()
+        if record.dest == seen.host
+        and record.source != seen.host
+        and record.in_flight
+        and (limit is None or now - record.seen_at < limit)
+        and not (
+            (view := seen.latest(record.server_id)) and view.host == seen.host
+        )
+    ]
+
+
 def overdue(
     seen: model.Observation,
     arriving: collections.abc.Iterable[model.Migration],
@@ -219,8 +241,9 @@ def keep_up(
 ) -> memories.Memory:
     """Return the memory with when moves began and ended."""
     tracks = dict(memory.tracks)
+    advancing = any(_takes_a_slot(stand) for stand in stands.values())
     for server_id, stand in stands.items():
-        track = _timed(tracks[server_id], stand, now)
+        track = _timed(tracks[server_id], stand, now, advancing=advancing)
         view = seen.latest(server_id)
         if stand.phase in _AT_REST and view and view.host == seen.host:
             track = _rested(track, view)
@@ -228,8 +251,23 @@ def keep_up(
     return dataclasses.replace(memory, tracks=tracks)
 
 
+def _takes_a_slot(stand: standing.Standing) -> bool:
+    """Tell whether it is a live migration that the queued ones wait for."""
+    return (
+        stand.phase is standing.Phase.MOVING
+        and stand.record is not None
+        and stand.record.in_flight
+        and stand.record.type == model.MigrationType.LIVE
+        and stand.record.status not in ('accepted', 'queued')
+    )
+
+
 def _timed(
-    track: memories.Track, stand: standing.Standing, now: float
+    track: memories.Track,
+    stand: standing.Standing,
+    now: float,
+    *,
+    advancing: bool,
 ) -> memories.Track:
     final = stand.phase in standing.FINAL
     moving = stand.phase is standing.Phase.MOVING
@@ -244,13 +282,21 @@ def _timed(
         track = dataclasses.replace(track, ended_at=now)
     elif not final and track.ended_at is not None:
         track = dataclasses.replace(track, ended_at=None)
-    in_flight = stand.record.in_flight if stand.record else stand.pending
-    queued = stand.record is not None and stand.record.status == 'queued'
-    if not in_flight or queued:
-        return dataclasses.replace(track, under_way_since=None)
-    if track.under_way_since is None:
-        return dataclasses.replace(track, under_way_since=now)
-    return track
+    record = stand.record
+    under_way = (
+        stand.phase is standing.Phase.BUSY
+        or stand.pending is not None
+        or stand.given_up
+        or (record is not None and record.in_flight)
+    )
+    queued = record is not None and record.status == 'queued'
+    since = track.stuck_since if queued else track.under_way_since
+    since = now if since is None else since
+    return dataclasses.replace(
+        track,
+        under_way_since=since if under_way and not queued else None,
+        stuck_since=since if queued and not advancing else None,
+    )
 
 
 def _rested(track: memories.Track, view: model.Server) -> memories.Track:

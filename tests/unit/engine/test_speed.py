@@ -124,6 +124,16 @@ class SpeedTestCase(unittest.TestCase):
         # Each is looked at before, lest its owner has started it.
         self.assertLess(len(run.client.log) / 20, 7.5)
 
+    @ddt.data(4, 20)
+    def test_three_hosts_at_once(self, seconds: int) -> None:
+        sources = ('cmp01', 'cmp02', 'cmp03')
+        hosts = (*sources, 'cmp50', 'cmp51')
+        alone = scene.run(scene.cloud(20, hosts=hosts, seconds=seconds))
+        cloud = scene.cloud(20, source=sources, hosts=hosts, seconds=seconds)
+        run = scene.run(cloud, sources)
+        self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
+        self.assertLess(run.seconds, 1.2 * alone.seconds)
+
     def test_many_hosts_at_once(self) -> None:
         sources = tuple(f'cmp{number:02}' for number in range(1, 11))
         hosts = (*sources, 'cmp50', 'cmp51')

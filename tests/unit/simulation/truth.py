@@ -102,7 +102,7 @@ def _code_lies(run: 'scene.Run') -> list[str]:
     if not all(errors.values()):
         found.append('an error does not say why')
     if code is Code.TIMEOUT and (
-        run.timeout is None or run.seconds < run.timeout
+        run.timeout is None or run.seconds < run.timeout - 1e-6
     ):
         found.append(f'exit 4 after {run.seconds} s of {run.timeout}')
     if code is Code.DONE and left:
@@ -216,6 +216,12 @@ def _moved_lie(
     if was and was.vm_state == server.vm_state:
         return ''
     if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
+        return ''
+    if any(
+        work.server is server and work.by.ours and work.source != row.host
+        for work in cloud.works
+    ):
+        # It has been moved on from there: that is another row.
         return ''
     return wrong_state(server)
 

@@ -1,0 +1,278 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Drains drawn at random: what is on the hosts, what goes wrong, who stops.
+
+A scenario is a value that prints what it takes to play it again.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import functools
+import typing as ty
+
+from hypothesis import strategies
+
+from osc_hostmaint.planning import policy as policies
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import fates
+from tests.unit.simulation import faults
+from tests.unit.simulation import others
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import truth
+
+#: No drain of a few servers may take longer, in virtual seconds.
+LIMIT = 7200.0
+HOSTS = scene.HOSTS
+
+Values = dict[str, ty.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """All that decides how a drain goes."""
+
+    servers: tuple[Values, ...]
+    policy: Values
+    slots: int = 1
+    shelved_offload_time: int = -1
+    #: What goes wrong with the requests of each run, by their number.
+    failing: tuple[dict[int, faults.Fault], ...] = ({},)
+    deeds: tuple[others.Deed, ...] = ()
+    #: When a run is killed, in seconds from its beginning, one after another.
+    kills: tuple[float, ...] = ()
+    interrupt_after: float | None = None
+    stop_after: float | None = None
+    timeout: float | None = None
+    #: Hosts that one run drains; several runs go on at once.
+    runs: tuple[tuple[str, ...], ...] = ((scene.SOURCE,),)
+    #: When the second of several runs begins, in seconds.
+    lag: float = 0.0
+
+
+def play(scenario: Scenario) -> list[str]:
+    """Return what the drains of a scenario did that they must not."""
+    cloud = _build(scenario)
+    others.plan(cloud, scenario.deeds)
+    runs = [
+        _run(scenario, cloud, scenario.runs[0], number, kill_after=seconds)
+        for number, seconds in enumerate(scenario.kills)
+    ]
+    if len(scenario.runs) == 1:
+        runs.append(
+            _run(
+                scenario,
+                cloud,
+                scenario.runs[0],
+                len(runs),
+                interrupt_after=scenario.interrupt_after,
+                stop_after=scenario.stop_after,
+                timeout=scenario.timeout,
+            )
+        )
+    else:
+        runs += timeline.together(
+            cloud.timeline,
+            *(
+                functools.partial(_late, scenario, cloud, hosts, number)
+                for number, hosts in enumerate(scenario.runs)
+            ),
+        )
+    return truth.violations(cloud, *runs)
+
+
+def _late(
+    scenario: Scenario,
+    cloud: clouds.Cloud,
+    hosts: tuple[str, ...],
+    number: int,
+    clock: timeline.VirtualClock,
+) -> scene.Run:
+    clock.sleep(number * scenario.lag)
+    return _run(scenario, cloud, hosts, number, clock=clock)
+
+
+def _run(
+    scenario: Scenario,
+    cloud: clouds.Cloud,
+    hosts: tuple[str, ...],
+    number: int,
+    **options: ty.Any,
+) -> scene.Run:
+    failing = scenario.failing[number % len(scenario.failing)]
+    for host in hosts:
+        if cloud.hosts[host].enabled:
+            cloud.disable(host)
+    return scene.run(
+        cloud,
+        hosts,
+        faults=faults.numbered(failing),
+        limit=LIMIT,
+        **options,
+        **scenario.policy,
+    )
+
+
+def _build(scenario: Scenario) -> clouds.Cloud:
+    cloud = scene.cloud(
+        0,
+        source=(),
+        slots=scenario.slots,
+        shelved_offload_time=scenario.shelved_offload_time,
+    )
+    for each in scenario.servers:
+        values = dict(each)
+        host, dest = values.pop('host'), values.pop('resized_to', None)
+        for name in ('fates', 'refusals'):
+            values[name] = collections.deque(values.get(name, ()))
+        values['effects'] = {
+            kind: collections.deque(effects)
+            for kind, effects in values.get('effects', {}).items()
+        }
+        if dest and dest != host:
+            cloud.add_resized(host, dest, **values)
+        else:
+            cloud.add(host, **values)
+    for host in scenario.runs[0]:
+        cloud.disable(host)
+    return cloud
+
+
+_STATES = (
+    *('active',) * 5,
+    *('stopped',) * 3,
+    'paused',
+    'paused',
+    'suspended',
+    'suspended',
+    'suspended',
+    'shelved',
+    'rescued',
+    'error',
+    'soft-delete',
+)
+_EFFECTS = ('resume', 'suspend', 'shelve', 'offload', 'confirm', 'abort')
+_FAULTS = (
+    faults.LOST,
+    faults.DROPPED,
+    faults.LOST_LATE,
+    faults.DROPPED_LATE,
+    faults.SLOW,
+    faults.TOO_MANY,
+    faults.REFUSED,
+)
+_REFUSALS = (
+    fates.Refusal('not now'),
+    fates.Refusal('never', final=True),
+    fates.Refusal('not now', kind='resume'),
+    fates.Refusal('not now', kind='suspend'),
+    fates.Refusal('never', final=True, kind='shelve'),
+    fates.Refusal('not now', kind='confirm'),
+)
+
+
+def servers(
+    hosts: collections.abc.Sequence[str] = (scene.SOURCE,),
+) -> strategies.SearchStrategy[tuple[Values, ...]]:
+    """Return servers on hosts that are drained, and a resize or two."""
+    here = strategies.sampled_from(hosts)
+    common = {
+        'seconds': strategies.floats(0.5, 12),
+        'memory_mb': strategies.sampled_from((512, 1024, 4096)),
+        'fates': strategies.lists(
+            strategies.sampled_from(fates.Fate), max_size=3
+        ),
+        'refusals': strategies.lists(
+            strategies.sampled_from(_REFUSALS), max_size=2
+        ),
+        'stuck': strategies.sampled_from((0, 0, 0, 0, 1)),
+        'locked': strategies.booleans(),
+        'effects': strategies.dictionaries(
+            strategies.sampled_from(_EFFECTS),
+            strategies.lists(
+                strategies.sampled_from(fates.Effect), max_size=2
+            ),
+            max_size=2,
+        ),
+    }
+    plain = strategies.fixed_dictionaries(
+        {'host': here, 'vm_state': strategies.sampled_from(_STATES), **common}
+    )
+    resized = strategies.fixed_dictionaries(
+        {
+            'host': strategies.sampled_from(HOSTS),
+            'resized_to': strategies.sampled_from(HOSTS),
+            'old_state': strategies.sampled_from(('active', 'stopped')),
+            **common,
+        }
+    )
+    return strategies.lists(
+        strategies.one_of(plain, plain, plain, resized),
+        min_size=1,
+        max_size=6,
+    ).map(tuple)
+
+
+def failing() -> strategies.SearchStrategy[
+    tuple[dict[int, faults.Fault], ...]
+]:
+    """Return what goes wrong with requests."""
+    one = strategies.dictionaries(
+        strategies.integers(0, 80),
+        strategies.sampled_from(_FAULTS),
+        max_size=6,
+    )
+    return strategies.lists(one, min_size=1, max_size=2).map(tuple)
+
+
+def policy() -> strategies.SearchStrategy[Values]:
+    """Return options of a drain."""
+    return strategies.fixed_dictionaries(
+        {},
+        optional={
+            'running': strategies.sampled_from(policies.Running),
+            'stopped': strategies.sampled_from(policies.Stopped),
+            'suspended': strategies.sampled_from(policies.Suspended),
+            'shelved': strategies.sampled_from(policies.Shelved),
+            'resized': strategies.sampled_from(policies.Resized),
+            'parallel': strategies.integers(1, 3),
+            'retries': strategies.integers(0, 3),
+            'on_stall': strategies.sampled_from(policies.OnStall),
+            'stall_after': strategies.floats(5, 60),
+        },
+    ).flatmap(_with_an_end)
+
+
+def _with_an_end(values: Values) -> strategies.SearchStrategy[Values]:
+    """Add what ends moves, and requests, that never end by themselves."""
+    return strategies.floats(15, 300).map(
+        lambda seconds: {**values, 'server_timeout': seconds}
+    )
+
+
+def deeds(
+    kinds: collections.abc.Sequence[str],
+    most: int = 4,
+) -> strategies.SearchStrategy[tuple[others.Deed, ...]]:
+    """Return what others do meanwhile."""
+    return strategies.lists(
+        strategies.builds(
+            others.Deed,
+            strategies.floats(0, 60),
+            strategies.sampled_from(kinds),
+            strategies.integers(0, 5),
+            strategies.integers(0, 3),
+        ),
+        max_size=most,
+    ).map(tuple)
