@@ -15,6 +15,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import typing as ty
@@ -41,6 +42,16 @@ COLUMNS = [
     'Attempts',
     'Seconds',
 ]
+
+
+def heed_signals() -> None:
+    """Let a command be interrupted, whatever started the tests.
+
+    What is started with ``&`` or ``nohup`` ignores some signals, and so does
+    what it starts.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +114,7 @@ class FunctionalTest(unittest.TestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_signals,
         )
         self.addCleanup(self._reap, process)
         return process

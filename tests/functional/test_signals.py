@@ -27,6 +27,11 @@ from tests.functional import test_interruption
 LINE = 'host maintenance drain -f json cmp01'
 
 
+def _own_terminal() -> None:
+    base.heed_signals()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class TestSignals(test_interruption.SlowServers):
     def assert_nothing_half_done(self) -> None:
         """What has begun has ended, and every server is at rest."""
@@ -116,7 +121,7 @@ class TestSignals(test_interruption.SlowServers):
             stdout=end,
             stderr=end,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_own_terminal,
         )
         self.addCleanup(process.kill)
         os.close(end)

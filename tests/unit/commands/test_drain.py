@@ -341,6 +341,12 @@ class TestProgress(shell.CommandTestCase):
 class TestCtrlC(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 
+    def setUp(self):
+        super().setUp()
+        # Whatever started the runner may have it ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+
     def test_is_a_wish_at_first_and_the_table_is_printed(self):
         def work(*_args, interrupt, **_kwargs):
             self.assertFalse(interrupt.requested)
