@@ -148,7 +148,7 @@ def _records(draw, before, now):
         }
         free = [i for i in IDS if i not in open_]
         if free:
-            records.append(draw(_new_records(record_id, free, now)))
+            records.append(draw(_new_records(record_id + 1, free, now)))
     return records
 
 

@@ -126,9 +126,6 @@ class TestLiveOrCold(base.StoryTestCase):
             running=policies.Running.LIVE_OR_COLD, server_timeout=60.0
         )
         story.tick(HERE)
-        queued = story.record('queued')
-        # The source runs but few at a time: that is not its fault.
-        self.assertIsNone(story.asks(MOVING, queued, after=600))
         running = story.record('running')
         self.assertIsNone(story.asks(MOVING, running))
         self.assertIsNone(story.asks(MOVING, running, after=59))

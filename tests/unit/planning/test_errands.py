@@ -13,6 +13,7 @@
 """What Nova keeps no record of: resume, shelve, offload, confirm here."""
 
 import dataclasses
+import math
 
 import ddt
 
@@ -208,6 +209,63 @@ class TestTasks(ErrandsTestCase):
 
 
 @ddt.ddt
+class TestOverdue(ErrandsTestCase):
+    """--server-timeout holds for what has no record, too."""
+
+    def overdue(self, view, track, under_way, **options):
+        return self.stand(
+            view=view,
+            track=dataclasses.replace(track, under_way_since=NOW - under_way),
+            policy=policies.Policy(server_timeout=60.0, **options),
+        )
+
+    @ddt.data(
+        (Kind.RESUME, 'SUSPENDED', 'resuming', 'asked to resume'),
+        (Kind.SUSPEND, 'ACTIVE', 'suspending', 'asked to suspend'),
+        (Kind.SHELVE, 'SUSPENDED', 'shelving', 'asked to shelve'),
+        (Kind.OFFLOAD, 'SHELVED', 'shelving_offloading', 'asked to offload'),
+    )
+    @ddt.unpack
+    def test_what_was_asked_for(self, kind, status, task, words):
+        view = builders.server(status=status, task_state=task)
+        track = base.asked(kind, base.SUSPENDED)
+
+        stand = self.overdue(view, track, 59.0)
+        self.assertIs(Phase.MOVING, stand.phase)
+
+        stand = self.overdue(view, track, 60.0)
+        self.assertIs(Phase.FAILED, stand.phase)
+        self.assertTrue(stand.given_up)
+        self.assertIs(kind, stand.pending)
+        self.assertIn('longer than 60 s', stand.reason)
+        self.assertIn(words, stand.reason)
+
+    @ddt.data(
+        ('ACTIVE', 'rebooting'),
+        ('BUILD', None),
+        ('SUSPENDED', 'resuming'),
+        ('MIGRATING', 'migrating'),
+    )
+    @ddt.unpack
+    def test_what_others_do(self, status, task):
+        view = builders.server(status=status, task_state=task)
+
+        stand = self.overdue(view, builders.track(), 59.0)
+        self.assertIs(Phase.BUSY, stand.phase)
+
+        stand = self.overdue(view, builders.track(), 60.0)
+        self.assertIs(Phase.BLOCKED, stand.phase)
+        self.assertTrue(stand.given_up)
+        self.assertIn('longer than 60 s', stand.reason)
+        self.assertIn('openstack server event list vm1', stand.reason)
+
+    def test_done_at_last_it_is_moved(self):
+        stand = self.overdue(base.HERE, builders.track(), 3600.0)
+
+        self.assertIs(Phase.WAITING, stand.phase)
+
+
+@ddt.ddt
 class TestPace(ErrandsTestCase):
     """A server without a record is looked at: often first, then less so."""
 
@@ -326,7 +384,12 @@ class TestConfirmHere(ErrandsTestCase):
             )
 
             self.assertEqual(phase, stand.phase)
-            self.assertEqual(phase is Phase.SETTLING, stand.soon)
+            wake_at = (
+                seen_at + stagger * times.STAGGER_SECONDS
+                if phase is Phase.SETTLING
+                else math.inf
+            )
+            self.assertAlmostEqual(wake_at, stand.wake_at)
 
     def test_without_its_record(self):
         """It may be older than what Nova lists."""

@@ -138,7 +138,6 @@ class TestRecords(base.CaseTestCase):
         # status of the record, the server since: about to settle?
         ('completed', builders.server(status='MIGRATING', host='x'), True),
         ('failed', builders.server(status='MIGRATING', host='x'), True),
-        ('confirmed', base.VERIFY_THERE, True),
         # It is at rest: a confirmation that failed.
         ('error', base.VERIFY_THERE, False),
     )
@@ -157,6 +156,19 @@ class TestRecords(base.CaseTestCase):
         self.assert_phase(
             Phase.MOVED, base.record(status, seen_at=seen_at), view=view
         )
+
+    def test_confirmed_and_it_does_not_settle(self):
+        record = base.record('confirmed', seen_at=NOW - 29.9)
+        stand = self.assert_phase(
+            Phase.SETTLING, record, view=base.VERIFY_THERE
+        )
+        self.assertTrue(stand.visit)
+
+        record = base.record('confirmed', seen_at=NOW - times.PATIENCE_SECONDS)
+        stand = self.assert_phase(Phase.FAILED, record, view=base.VERIFY_THERE)
+        self.assertIn('VERIFY_RESIZE', stand.reason)
+        self.assertIn('openstack server resize confirm vm1', stand.reason)
+        self.assertEqual(builders.DEST, stand.destination)
 
     @ddt.data('completed', 'error', 'failed', 'cancelled')
     def test_a_look_before_the_end_proves_nothing(self, status):

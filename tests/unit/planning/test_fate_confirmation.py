@@ -12,6 +12,8 @@
 
 """A server that has left, but for its disk: it awaits a confirmation."""
 
+import math
+
 import ddt
 
 from osc_hostmaint.planning import memory as memories
@@ -73,6 +75,20 @@ class TestColdMigration(ConfirmationTestCase):
         for seen_at, ask in ((due + 0.1, None), (due, CONFIRM)):
             record = self.finished(seen_at=seen_at)
             self.assertIs(ask, self.ask(record, policy=policy))
+
+    @ddt.data((0.0, True), (1.0, True), (20.0, False))
+    @ddt.unpack
+    def test_it_is_looked_at_when_that_time_is_over(self, ago, early):
+        policy = policies.Policy(stagger=0.5)
+        seen_at = NOW - ago
+        stand = self.stand(
+            self.finished(seen_at=seen_at),
+            view=base.VERIFY_THERE,
+            policy=policy,
+        )
+        due = seen_at + times.ADOPT_SECONDS + 0.5 * times.STAGGER_SECONDS
+
+        self.assertEqual(due if early else math.inf, stand.wake_at)
 
     def test_who_surely_asked_does_not_stagger(self):
         record = self.finished(seen_at=NOW)

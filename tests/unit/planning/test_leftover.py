@@ -18,6 +18,7 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import leftover
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from tests.unit import builders
 
@@ -69,7 +70,7 @@ class TestWaiting(unittest.TestCase):
     COMING = builders.server('x', 'MIGRATING', host='cmp09')
     HERE = builders.server('x')
 
-    def ask(self, view, *, seen_ago=0.0, left_for=1000.0):
+    def ask(self, view, *, seen_ago=0.0, left_for=1000.0, limit=None):
         """Return whether it waits and whom it wants to look at."""
         visited = []
         if view is not None:
@@ -77,8 +78,9 @@ class TestWaiting(unittest.TestCase):
         seen = builders.observation(visited=visited)
         since = None if left_for is None else NOW - left_for
         memory = builders.memory(leftover_since=since)
+        policy = policies.Policy(server_timeout=limit)
         return (
-            leftover.waits(seen, ['x'], memory, NOW),
+            leftover.waits(seen, ['x'], policy, memory, NOW),
             leftover.to_visit(seen, ['x'], NOW) == {'x'},
         )
 
@@ -107,9 +109,33 @@ class TestWaiting(unittest.TestCase):
     def test_nova_may_take_a_moment_to_tidy_up(self, left_for, waits):
         self.assertEqual(waits, self.ask(DELETED, left_for=left_for)[0])
 
+    @ddt.data(
+        # the server, for how long it is the last thing left; waits
+        (BUILDING, 59.0, True),
+        (BUILDING, 60.0, False),
+        (COMING, 60.0, False),
+        (HERE, 60.0, False),
+        # Nobody has looked at it yet.
+        (None, 60.0, True),
+        # What does not come has the usual time.
+        (DELETED, 31.0, False),
+        (BUILDING, None, True),
+    )
+    @ddt.unpack
+    def test_who_is_coming_has_the_time_of_a_move(self, view, left_for, waits):
+        found = self.ask(view, left_for=left_for, limit=60.0)
+
+        self.assertEqual(waits, found[0])
+
     def test_nothing_is_awaited_where_nothing_is_left(self):
         self.assertFalse(
-            leftover.waits(builders.observation(), [], builders.memory(), NOW)
+            leftover.waits(
+                builders.observation(),
+                [],
+                policies.Policy(),
+                builders.memory(),
+                NOW,
+            )
         )
 
 

@@ -203,9 +203,10 @@ class TestAsked(OwingTestCase):
         for track in (RESUMED, base.refused(Kind.SUSPEND, track=RESUMED)):
             stand = self.settle(COMPLETED, view=view, track=track)
 
-            self.assertIs(Phase.MOVING, stand.phase)
+            self.assertIs(Phase.BUSY, stand.phase)
             self.assertIsNone(stand.ask)
             self.assertTrue(stand.visit)
+            self.assertEqual(builders.DEST, stand.destination)
 
 
 @ddt.ddt

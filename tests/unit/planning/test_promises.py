@@ -334,6 +334,7 @@ class Ending(unittest.TestCase):
                 down
                 # Given up, and it goes on all the same.
                 or (record and record.in_flight)
+                or '--server-timeout' in row.reason
                 or errand.refusals
                 or errand.taken > step.policy.retries,
                 row,

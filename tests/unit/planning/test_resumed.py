@@ -172,7 +172,11 @@ class TestHistory(ResumedTestCase):
         # It is to run, or was suspended and more since.
         (('resume', 'stop', 'start'), False),
         (('resume', 'reboot'), False),
-        (('resume', 'suspend'), False),
+        # Nothing came of that: it runs.
+        (('resume', 'suspend'), True),
+        (('resume', 'suspend', 'suspend'), True),
+        (('stop', 'start', 'suspend'), False),
+        (('suspend',), False),
         (('resume', 'rebuild'), False),
         (('resume', 'a deed of tomorrow'), False),
         (('create',), False),

@@ -273,3 +273,13 @@ class TestFilling(StartsTestCase):
 
     def test_a_cold_migration_was_asked_for(self):
         self.assertTrue(self.choose(waiting(Kind.COLD_MIGRATE)).filling)
+
+    def test_we_are_not_to_begin_more(self):
+        """Then nothing is to be gained by looking quickly."""
+        for slots in (None, 2, 9):
+            for parallel in (1, 2):
+                policy = policies.Policy(parallel=parallel)
+                found = self.running(parallel, policy=policy, slots=slots)
+
+                self.assertEqual((), found.actions)
+                self.assertFalse(found.filling, (slots, parallel))

@@ -106,26 +106,41 @@ class TestKeepUp(unittest.TestCase):
 
 @ddt.ddt
 class TestUnderWay(unittest.TestCase):
-    """Since when the time counts that a move may take."""
+    """Since when the time counts that something may take."""
 
-    def under_way(self, since=None, **stand):
-        seen = builders.observation(servers=[base.MIGRATING])
-        found = tracks.keep_up(
-            seen,
-            builders.memory(builders.track(under_way_since=since)),
-            {'vm1': standing.Standing(Phase.MOVING, **stand)},
-            NOW,
+    def keep_up(self, phase=Phase.MOVING, track=None, other=None, **stand):
+        """Return what is known of vm1 then.
+
+        :param other: a record of vm2, which is on its way, too.
+        """
+        memory = builders.memory(
+            track or builders.track(),
+            builders.track(builders.server('vm2')),
         )
-        return found.tracks['vm1'].under_way_since
+        stands = {'vm1': standing.Standing(phase, **stand)}
+        if other:
+            stands['vm2'] = standing.Standing(Phase.MOVING, record=other)
+        found = tracks.keep_up(
+            builders.observation(servers=[base.MIGRATING]), memory, stands, NOW
+        )
+        return found.tracks['vm1']
+
+    def assert_counts(self, counts, **kwargs):
+        began = builders.track(under_way_since=NOW - 9)
+        for track, expected in ((None, NOW), (began, NOW - 9)):
+            found = self.keep_up(track=track, **kwargs)
+            self.assertEqual(
+                expected if counts else None, found.under_way_since
+            )
 
     @ddt.data(
         # status of its record, does the time count
         ('accepted', True),
-        # That is Nova's doing: the source runs but few at a time.
-        ('queued', False),
         ('preparing', True),
         ('running', True),
         ('a status of tomorrow', True),
+        # It waits for its turn.
+        ('queued', False),
         # It has left; only its disk has not.
         ('finished', False),
         ('completed', False),
@@ -133,24 +148,60 @@ class TestUnderWay(unittest.TestCase):
     )
     @ddt.unpack
     def test_record(self, status, counts):
+        self.assert_counts(counts, record=builders.migration(7, status))
+
+    @ddt.data(*Kind)
+    def test_asked_for_and_no_record_shows(self, kind):
+        self.assert_counts(True, pending=kind)
+
+    def test_it_is_busy(self):
+        self.assert_counts(True, phase=Phase.BUSY)
+
+    @ddt.data(Phase.FAILED, Phase.BLOCKED)
+    def test_given_up(self, phase):
+        """Else it would be awaited anew at the next look."""
+        self.assert_counts(True, phase=phase, given_up=True)
+        self.assert_counts(False, phase=phase)
+
+    @ddt.data(Phase.WAITING, Phase.SETTLING, Phase.MOVED)
+    def test_a_pause_before_the_next_attempt(self, phase):
+        self.assert_counts(False, phase=phase)
+
+    @ddt.data(
+        # another's type and status; is the queue stuck
+        (base.LIVE, 'preparing', False),
+        (base.LIVE, 'running', False),
+        (base.LIVE, 'a status of tomorrow', False),
+        # The source does not run what waits, though it has room.
+        (base.LIVE, 'accepted', True),
+        (base.LIVE, 'queued', True),
+        (base.LIVE, 'completed', True),
+        (base.COLD, 'migrating', True),
+    )
+    @ddt.unpack
+    def test_the_queue(self, kind, status, stuck):
+        """The source runs but few at a time: that is not its fault."""
+        waits = {
+            'record': builders.migration(7, 'queued'),
+            'other': builders.migration(8, status, 'vm2', type=kind),
+        }
+        began = builders.track(stuck_since=NOW - 9)
+
+        found = self.keep_up(**waits)
+        self.assertEqual(NOW if stuck else None, found.stuck_since)
+        found = self.keep_up(track=began, **waits)
+        self.assertEqual(NOW - 9 if stuck else None, found.stuck_since)
+
+    @ddt.data('accepted', 'preparing', 'running', 'completed')
+    def test_out_of_the_queue_its_time_begins_anew(self, status):
+        began = builders.track(stuck_since=NOW - 9)
         record = builders.migration(7, status)
+        found = self.keep_up(track=began, record=record)
 
+        self.assertIsNone(found.stuck_since)
         self.assertEqual(
-            NOW if counts else None, self.under_way(record=record)
+            NOW if record.in_flight else None, found.under_way_since
         )
-        self.assertEqual(
-            NOW - 9 if counts else None,
-            self.under_way(NOW - 9, record=record),
-        )
-
-    def test_asked_for_and_no_record_shows(self):
-        pending = Kind.LIVE_MIGRATE
-
-        self.assertEqual(NOW, self.under_way(pending=pending))
-        self.assertEqual(NOW - 9, self.under_way(NOW - 9, pending=pending))
-
-    def test_a_pause_before_the_next_attempt(self):
-        self.assertIsNone(self.under_way(NOW - 9))
 
 
 @ddt.ddt
