@@ -116,19 +116,20 @@ class TestMeanwhile(base.FunctionalTest):
                 {
                     'name': 'live',
                     'host': 'cmp01',
-                    'metadata': {'lm_seconds': '4'},
+                    'metadata': {'lm_seconds': '10'},
                 },
                 {
                     'name': 'cold',
                     'host': 'cmp01',
                     'state': 'SHUTOFF',
-                    'metadata': {'cm_seconds': '4'},
+                    'metadata': {'cm_seconds': '10'},
                 },
             ]
         )
         self.openstack('host maintenance set cmp01')
-        self.openstack(f'server migrate --live-migration {live.id}')
-        self.openstack(f'server migrate {cold.id}')
+        compute = self.cloud.connection().compute
+        compute.live_migrate_server(live, host=None, block_migration='auto')
+        compute.migrate_server(cold)
 
         rows = self.drain('cmp01')
 
