@@ -141,6 +141,9 @@ def _records(draw, before, now):
             records.append(record)
             continue
         status = draw(strategies.sampled_from(_RECORD_STATUSES[record.type]))
+        if status == record.status:
+            records.append(record)
+            continue
         records.append(dataclasses.replace(record, status=status, seen_at=now))
     for record_id in range(len(before), draw(strategies.integers(0, 6))):
         open_ = {

@@ -154,6 +154,20 @@ class TestPrice(base.CaseTestCase):
         self.assertEqual('', stand.reason)
 
 
+class TestBroken(base.CaseTestCase):
+    def test_in_error_it_is_not_called_moved(self):
+        """Whatever it was: first seen in the middle of a resize."""
+        stand = self.assert_phase(
+            Phase.FAILED,
+            base.record('completed'),
+            view=builders.server(status='ERROR', host=builders.DEST),
+            track=builders.track(builders.server(vm_state='resized')),
+        )
+
+        self.assertIn('moved to cmp02, but in ERROR there', stand.reason)
+        self.assertIn('openstack server show vm1', stand.reason)
+
+
 class TestOnNoHost(base.CaseTestCase):
     def test_offloaded(self):
         stand = self.assert_phase(

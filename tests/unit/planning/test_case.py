@@ -237,6 +237,34 @@ class TestResumed(unittest.TestCase):
         self.assertIs(expected, case.terms.resumed)
 
 
+@ddt.ddt
+class TestOverdue(unittest.TestCase):
+    """Why what is under way is not awaited any longer."""
+
+    @ddt.data(
+        # --server-timeout, seconds under way, in a queue that is stuck
+        (60.0, 59.9, None, False),
+        (60.0, 60.0, None, True),
+        (60.0, None, 59.9, False),
+        (60.0, None, 60.0, True),
+        (60.0, 1.0, 60.0, False),
+        (60.0, None, None, False),
+        (None, 1e6, None, False),
+    )
+    @ddt.unpack
+    def test_overdue(self, limit, under_way, stuck, expected):
+        track = builders.track(
+            under_way_since=None if under_way is None else NOW - under_way,
+            stuck_since=None if stuck is None else NOW - stuck,
+        )
+        case = base.case(
+            track=track, policy=policies.Policy(server_timeout=limit)
+        )
+        words = 'it took longer than 60 s (--server-timeout)'
+
+        self.assertEqual(words if expected else '', case.overdue)
+
+
 class TestTerms(unittest.TestCase):
     def test_what_counts_beside_the_state(self):
         policy = policies.Policy(running=policies.Running.COLD)

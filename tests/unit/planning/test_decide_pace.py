@@ -219,6 +219,33 @@ class TestRhythm(PaceTestCase):
         self.assertEqual(pace.SLOW, found)
 
 
+@ddt.ddt
+class TestFallingDue(PaceTestCase):
+    """A confirmation that is left to others for a while."""
+
+    @ddt.data(
+        # for so long it has been there; seconds
+        (0.0, 10.0),
+        (4.0, 6.0),
+        (9.9, pace.CLOSING),
+    )
+    @ddt.unpack
+    def test_look(self, ago, expected):
+        found = self.interval(
+            dataclasses.replace(
+                builders.track(base.VERIFY_THERE), began_at=NOW - 600
+            ),
+            visited=[base.VERIFY_THERE],
+            migrations=[
+                builders.migration(
+                    7, 'finished', type=base.COLD, seen_at=NOW - ago
+                )
+            ],
+        )
+
+        self.assertAlmostEqual(expected, found)
+
+
 class TestClosing(PaceTestCase):
     def test_quick_while_only_the_last_checks_are_left(self):
         self.assertEqual(pace.CLOSING, self.interval(consumers=None))

@@ -18,6 +18,7 @@ import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import times
 from tests.unit import builders
 from tests.unit.planning import base
@@ -347,6 +348,22 @@ class TestAskedFor(base.CaseTestCase):
         stand = self.lost(3600, base.MIGRATING)
 
         self.assertEqual(Phase.MOVING, stand.phase)
+
+    def test_but_no_longer_than_it_may_take(self):
+        """--server-timeout."""
+        policy = policies.Policy(server_timeout=60.0)
+        for under_way, phase in ((59.0, Phase.MOVING), (60.0, Phase.FAILED)):
+            track = dataclasses.replace(
+                base.asked(), under_way_since=NOW - under_way
+            )
+            stand = self.assert_phase(
+                phase, view=base.MIGRATING, track=track, policy=policy
+            )
+
+            self.assertIs(Kind.LIVE_MIGRATE, stand.pending)
+            self.assertIs(phase is Phase.FAILED, stand.given_up)
+        self.assertIn('longer than 60 s', stand.reason)
+        self.assertIn('openstack server event list vm1', stand.reason)
 
     def test_now_and_then_it_is_looked_at_meanwhile(self):
         """It may be deleted before its record was ever seen."""

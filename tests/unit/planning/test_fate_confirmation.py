@@ -90,6 +90,30 @@ class TestColdMigration(ConfirmationTestCase):
 
         self.assertEqual(due if early else math.inf, stand.wake_at)
 
+    @ddt.data(
+        # asked for when this was the highest record, the records; sure
+        (6, [7], True),
+        (7, [7], False),
+        # Ours is the first that came then; this one is somebody else's.
+        (6, [7, 8], False),
+        (7, [7, 8], True),
+    )
+    @ddt.unpack
+    def test_which_one_was_surely_asked_for(self, asked_after, ids, sure):
+        *earlier, last = ids
+        records = [base.record('reverted', n, type=base.COLD) for n in earlier]
+        stand = self.assert_phase(
+            Phase.MOVING,
+            *records,
+            self.finished(record_id=last, seen_at=NOW),
+            view=base.VERIFY_THERE,
+            track=base.asked(
+                memories.Kind.COLD_MIGRATE, asked_after=asked_after
+            ),
+        )
+
+        self.assertIs(CONFIRM if sure else None, stand.ask)
+
     def test_who_surely_asked_does_not_stagger(self):
         record = self.finished(seen_at=NOW)
         policy = policies.Policy(stagger=1.0)
@@ -163,6 +187,26 @@ class TestAsked(ConfirmationTestCase):
         track = base.asked(CONFIRM, asked_at=NOW - times.PATIENCE_SECONDS)
 
         self.assertIs(CONFIRM, self.ask(self.finished(), track=track))
+
+    @ddt.data(
+        # how often it was taken, seconds since the last; ask, phase
+        (times.END_TRIES - 1, 30.0, CONFIRM, Phase.MOVING),
+        (times.END_TRIES, 29.0, None, Phase.MOVING),
+        (times.END_TRIES, 30.0, None, Phase.FAILED),
+    )
+    @ddt.unpack
+    def test_lost_it_is_asked_for_a_few_times(self, taken, ago, ask, phase):
+        stand = self.assert_phase(
+            phase,
+            self.finished(),
+            view=base.VERIFY_THERE,
+            track=base.asked(CONFIRM, asked_at=NOW - ago, taken=taken),
+        )
+
+        self.assertIs(ask, stand.ask)
+        if phase is Phase.FAILED:
+            self.assertIn('moved to cmp02, but not confirmed', stand.reason)
+            self.assertIn('openstack server event list vm1', stand.reason)
 
     def test_patience_counts_by_the_looks_at_the_records(self):
         """A request may have hung, or the machine have slept."""

@@ -98,6 +98,25 @@ class TestPatience(unittest.TestCase):
         self.assertEqual(float('inf'), self.patience(since=None))
         self.assertEqual(float('inf'), self.patience(phase=Phase.MOVED))
 
+    def test_what_is_busy_has_its_time_too(self):
+        found = self.patience(
+            base.COLD, NOW - 25, Phase.BUSY, server_timeout=30.0
+        )
+
+        self.assertEqual(5.0, found)
+
+    def test_a_queue_that_is_stuck(self):
+        track = builders.track(stuck_since=NOW - 25)
+        stand = standing.Standing(Phase.MOVING, record=base.record('queued'))
+        found = flight.patience(
+            builders.memory(track),
+            {'vm1': stand},
+            policies.Policy(server_timeout=30.0),
+            NOW,
+        )
+
+        self.assertEqual(5.0, found)
+
     @ddt.data(
         # under way for so long; seconds
         (0.0, 30.0),

@@ -210,6 +210,34 @@ class TestAsked(OwingTestCase):
 
 
 @ddt.ddt
+class TestOverdue(OwingTestCase):
+    """--server-timeout: it is told that it runs."""
+
+    @ddt.data(
+        (base.asked(Kind.SUSPEND, track=RESUMED), 'suspending'),
+        (RESUMED, 'rebooting'),
+    )
+    @ddt.unpack
+    def test_task(self, track, task):
+        policy = dataclasses.replace(RESUME, server_timeout=60.0)
+        for under_way, final in ((59.0, False), (60.0, True)):
+            stand = self.settle(
+                COMPLETED,
+                view=builders.server(host=builders.DEST, task_state=task),
+                track=dataclasses.replace(
+                    track, under_way_since=NOW - under_way
+                ),
+                policy=policy,
+            )
+
+            self.assertIs(final, stand.phase is Phase.FAILED)
+            self.assertIs(final, stand.given_up)
+        self.assertIn('moved to cmp02, but it was SUSPENDED', stand.reason)
+        self.assertIn('openstack server suspend vm1', stand.reason)
+        self.assertIn('longer than 60 s', stand.reason)
+
+
+@ddt.ddt
 class TestRefused(OwingTestCase):
     def refused(self, refusals, view=base.THERE, **kwargs):
         errand = {'final': kwargs.pop('final', False)}

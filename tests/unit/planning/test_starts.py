@@ -168,6 +168,23 @@ class TestTurns(StartsTestCase):
         self.assertEqual(live, kinds.count(Kind.LIVE_MIGRATE))
         self.assertEqual(cold, kinds.count(Kind.COLD_MIGRATE))
 
+    @ddt.data(*sorted(standing.FINAL))
+    def test_what_was_given_up_holds_up_nobody(self, phase):
+        """It may hang for ever."""
+        live = builders.migration(7, 'queued', 'vm0')
+        cold = builders.migration(8, 'migrating', 'vm1', type=base.COLD)
+        kinds = self.kinds(
+            standing.Standing(Phase(phase), record=live),
+            standing.Standing(Phase(phase), record=cold),
+            standing.Standing(Phase(phase), pending=Kind.RESUME),
+            *[waiting(Kind.LIVE_MIGRATE)] * 9,
+            *[waiting(Kind.COLD_MIGRATE)] * 9,
+            records=[live, cold],
+        )
+
+        self.assertEqual(2, kinds.count(Kind.LIVE_MIGRATE))
+        self.assertEqual(2, kinds.count(Kind.COLD_MIGRATE))
+
     def test_what_was_resumed_comes_first_however_small(self):
         """It is running now, and is not to be for longer than it takes."""
         small = builders.server('vm1', 'SUSPENDED', memory_mb=1)
