@@ -263,13 +263,14 @@ def _with_an_end(values: Values) -> strategies.SearchStrategy[Values]:
 
 def deeds(
     kinds: collections.abc.Sequence[str],
-    most: int = 4,
+    most: int = 6,
 ) -> strategies.SearchStrategy[tuple[others.Deed, ...]]:
     """Return what others do meanwhile."""
     return strategies.lists(
         strategies.builds(
             others.Deed,
-            strategies.floats(0, 60),
+            # Few drains take longer.
+            strategies.floats(0, 25),
             strategies.sampled_from(kinds),
             strategies.integers(0, 5),
             strategies.integers(0, 3),

@@ -72,7 +72,13 @@ class RandomOthersTestCase(ScenarioTestCase):
     @hypothesis.given(
         drains(
             deeds=scenarios.deeds(
-                (*others.OWNERS, *others.ADMINS, *others.ARRIVALS)
+                (
+                    *others.OWNERS,
+                    *others.ADMINS,
+                    *others.ARRIVALS,
+                    # What is easily taken for a drain's, or missed.
+                    *('resize', 'create') * 3,
+                )
             )
         )
     )
