@@ -285,9 +285,32 @@ def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
         server = cloud.servers[server_id]
         wrong = wrong_state(server) or _unconfirmed(server)
         known = server_id in told or _unforeseen(server, runs)
+        if _left_running(server, runs):
+            wrong, known = 'it was suspended, and nobody tried to again', False
         if wrong and not known and not server.deleted:
             found.append(f'{server.name}: {wrong}')
     return sorted(found)
+
+
+def _left_running(
+    server: world.Server, runs: 'collections.abc.Sequence[scene.Run]'
+) -> bool:
+    """Tell whether it was resumed and could have been suspended again."""
+    resting = server.task_state is None and (
+        server.work is None or server.work.ended is not None
+    )
+    last = max(runs, key=lambda run: run.ended)
+    return (
+        server.wanted == 'suspended'
+        and server.vm_state == 'active'
+        and resting
+        and last.policy.suspended == 'resume'
+        and not any(
+            request.kind == 'suspend' and request.subject == server.id
+            for run in runs
+            for request, _answer in run.client.posted
+        )
+    )
 
 
 def _unforeseen(
