@@ -191,9 +191,10 @@ class Servers:
         Each spec has a name, and may have:
 
         - host: put it there, by Nova's own ``host`` parameter, which binds
-          it to that host for this once only. The server then belongs to the
-          project, and its user is the administrator.
-        - flavor: m1.small by default.
+          it to that host for this once only, and to no zone. The server
+          then belongs to the project, and its user is the administrator.
+        - flavor: m1.small by default; a name of those that every cloud
+          has, or what :meth:`~tests.cloud.catalog.Catalog.flavor` returned.
         - state: one of STATES; ACTIVE by default. With VERIFY_RESIZE, host
           is where it was before, which still holds its disk, and to is
           where it is now. BUILD lasts until the server is deleted, or its
@@ -204,7 +205,7 @@ class Servers:
         - metadata: also the server's knobs.
         - group: id of a server group.
         - locked: by the administrator, once it is in its state.
-        - az: availability zone.
+        - az: availability zone, which it is pinned to from then on.
         - wait: False to have it returned as soon as Nova knows it; for
           state ACTIVE only.
         """
@@ -233,11 +234,6 @@ class Servers:
             found = {server.id: server for server in listed}
         # Softly deleted ones, and those in no cell yet, are not listed.
         return [found.get(key) or self.server(key) for key in ids]
-
-    def group(self, name: str, policy: str, project: str = 'demo') -> str:
-        """Make a server group: affinity, soft-anti-affinity, ..."""
-        compute = self._connect('admin', project).compute
-        return compute.create_server_group(name=name, policy=policy).id
 
     def delete(self, *servers: Any) -> None:
         """Delete servers, whatever state they are in, and wait."""

@@ -103,20 +103,18 @@ def start(blueprint: options.Blueprint) -> None:
     # Before there are threads that would each make one.
     report.report_client_singleton()
     _start_controller()
-    size = world.Size(
-        blueprint.options.vcpus,
-        blueprint.options.ram_gib,
-        blueprint.options.disk_gib,
-    )
-    hosts = hosts_module.Hosts(size)
-    names = [f'cmp{n:02d}' for n in range(1, blueprint.options.hosts + 1)]
-    hosts.start_all(names)
+    sizes = {
+        name: world.Size(*size)
+        for name, size in blueprint.options.machines().items()
+    }
+    hosts = hosts_module.Hosts(sizes)
+    hosts.start_all()
 
     view = servers.View(
         os.path.join(own, 'api.sqlite'),
         [os.path.join(own, f'cell{n}.sqlite') for n in (0, 1)],
     )
-    purge = purge_module.Purge(hosts, view, names)
+    purge = purge_module.Purge(hosts, view, list(sizes))
     routes = control.routes(hosts, purge, view) + backdoor.routes()
     routes += images.routes(blueprint.url('side', '/image'))
     routes += ports.routes(blueprint.url('side', '/network'))

@@ -51,6 +51,14 @@ def routes(
             hosts.forget(name)
         return 204, None
 
+    def resize(match, query, body):
+        hosts.resize(match.group(1), body)
+        return 204, None
+
+    def stock(match, query, body):
+        hosts.stock(match.group(1), body)
+        return 204, None
+
     def turn(match, query, body):
         knobs.KNOBS.turn(body['host'], body['knobs'])
         world.WORLD.stir()
@@ -68,6 +76,8 @@ def routes(
             '/control/hosts/([^/]+)/(start|stop|kill|crash|refresh|forget)',
             act,
         ),
+        ('PUT', '/control/hosts/([^/]+)/size', resize),
+        ('PUT', '/control/hosts/([^/]+)/inventory', stock),
         ('PUT', '/control/knobs', turn),
         ('PUT', '/control/soft-delete', soft_delete),
         ('POST', '/control/purge', lambda m, q, b: (200, purge.run())),

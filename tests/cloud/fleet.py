@@ -56,6 +56,47 @@ class Hosts:
         self._added.append(name)
         return name
 
+    def size_host(self, host: str, **size: int) -> None:
+        """Make a host larger or smaller.
+
+        :param size: vcpus, ram_gib, disk_gib; what is not given stays.
+        """
+        self._control('PUT', f'hosts/{host}/size', size)
+
+    def inventory(self, host: str, **fields: dict[str, Any]) -> None:
+        """Tell Placement otherwise than a host's size says.
+
+        It stays so until the host is gone, or the cloud is purged.
+
+        :param fields: by resource class, as VCPU or CUSTOM_GOLD: total,
+            allocation_ratio, reserved, min_unit, max_unit, step_size.
+        """
+        self._control('PUT', f'hosts/{host}/inventory', fields)
+
+    def give_traits(self, host: str, *traits: str) -> None:
+        """Give a host traits of one's own: CUSTOM_..."""
+        placement = self.connection().placement
+        for trait in traits:
+            exceptions.raise_from_response(placement.put(f'/traits/{trait}'))
+        path = f'/resource_providers/{self._provider(host)}/traits'
+        found = placement.get(path).json()
+        found['traits'] += traits
+        exceptions.raise_from_response(placement.put(path, json=found))
+
+    def enable_host(self, host: str) -> None:
+        """Let the scheduler put servers there."""
+        self._set_status(host, 'enabled')
+
+    def disable_host(self, host: str) -> None:
+        """Have the scheduler put no server there."""
+        self._set_status(host, 'disabled')
+
+    def _set_status(self, host: str, status: str) -> None:
+        answer = self.connection().compute.put(
+            f'/os-services/{self.service(host).id}', json={'status': status}
+        )
+        exceptions.raise_from_response(answer)
+
     def stop_host(self, host: str, grace: float = 0.0) -> None:
         """Stop the compute service, as SIGTERM does.
 

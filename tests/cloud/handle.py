@@ -31,6 +31,7 @@ from openstack import exceptions
 import requests
 
 from tests.cloud import boot
+from tests.cloud import catalog
 from tests.cloud import fleet
 from tests.cloud import options
 from tests.cloud import state
@@ -47,7 +48,7 @@ class StartError(Exception):
     """The cloud did not come up; the message has the end of its output."""
 
 
-class Cloud(boot.Servers, fleet.Hosts):
+class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
     """A running cloud.
 
     The handle's own requests go to the internal endpoints: they are in no
@@ -78,7 +79,7 @@ class Cloud(boot.Servers, fleet.Hosts):
             tuple[str, str, str], _connection.Connection
         ] = {}
         self._added: list[str] = []
-        self._base = [f'cmp{n:02d}' for n in range(1, chosen.hosts + 1)]
+        self._base = list(chosen.machines())
         self.facts = self._control('GET', 'facts')
         taps = {name: self._url(name, '/.tap') for name in traffic.SERVICES}
         self.requests = traffic.Requests(taps, self._session)

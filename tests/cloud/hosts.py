@@ -15,8 +15,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import threading
 import time
+from typing import Any
 
 from nova import context as nova_context
 from nova import exception
@@ -24,10 +26,13 @@ from nova import objects
 from nova import service
 from nova import servicegroup
 from nova.compute import rpcapi
+import nova.conf
 from nova.objects import host_mapping
 from nova.scheduler.client import report
 
 from tests.cloud import world
+
+CONF = nova.conf.CONF
 
 # How long one host may take until it can hold servers.
 _SETTLE_TIMEOUT = 60
@@ -36,8 +41,9 @@ _SETTLE_TIMEOUT = 60
 class Hosts:
     """All compute services of this process, by host."""
 
-    def __init__(self, size: world.Size) -> None:
-        self._size = size
+    def __init__(self, sizes: dict[str, world.Size]) -> None:
+        """:param sizes: of the hosts that the cloud is started with."""
+        self._sizes = sizes
         self._services: dict[str, service.Service] = {}
         self._lock = threading.Lock()
 
@@ -50,9 +56,10 @@ class Hosts:
     def manager(self, name: str):
         return self._services[name].manager
 
-    def start_all(self, names: list[str]) -> None:
-        for name in names:
-            world.WORLD.add_host(name, self._size)
+    def start_all(self) -> None:
+        names = list(self._sizes)
+        for name, size in self._sizes.items():
+            world.WORLD.add_host(name, size)
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             list(pool.map(self._start, names))
         self._settle(names)
@@ -60,8 +67,40 @@ class Hosts:
     def add(self, name: str, size: dict[str, int]) -> None:
         if name in world.WORLD.hosts:
             raise ValueError(f'there is a host {name} already')
-        world.WORLD.add_host(name, world.Size(**{**vars(self._size), **size}))
+        usual = next(iter(self._sizes.values()))
+        world.WORLD.add_host(name, dataclasses.replace(usual, **size))
         self.start(name)
+
+    def resize(self, name: str, size: dict[str, int]) -> None:
+        """Give a machine more or less of everything, at once."""
+        machine = world.WORLD.hosts[name]
+        machine.size = dataclasses.replace(machine.size, **size)
+        self.manager(name).driver.measure()
+        self.refresh(name)
+
+    def stock(self, name: str, inventory: dict[str, dict[str, Any]]) -> None:
+        """Tell Placement otherwise than the size says, from now on."""
+        world.WORLD.hosts[name].inventory.update(inventory)
+        self.refresh(name)
+
+    def restore(self, name: str) -> None:
+        """Make a host what it was when the cloud was started."""
+        machine = world.WORLD.hosts[name]
+        if machine.size != self._sizes[name] or machine.inventory:
+            # Nova keeps the allocation ratios that Placement has.
+            machine.inventory = {
+                'VCPU': {
+                    'allocation_ratio': CONF.initial_cpu_allocation_ratio
+                },
+                'MEMORY_MB': {
+                    'allocation_ratio': CONF.initial_ram_allocation_ratio
+                },
+                'DISK_GB': {
+                    'allocation_ratio': CONF.initial_disk_allocation_ratio
+                },
+            }
+            self.resize(name, vars(self._sizes[name]))
+            machine.inventory = {}
 
     def start(self, name: str) -> None:
         """Start a host's compute service, and wait until it is of use."""

@@ -50,6 +50,13 @@ class Hypervisor(fake.FakeDriver):
         # and the host whatever is configured: two names that are confused.
         self._set_nodes([options.hypervisor(host)])
         self._machine = world.WORLD.hosts[host]
+        self.instances = self._machine.guests
+        self.measure()
+
+    # what it is
+
+    def measure(self) -> None:
+        """Look at how large the machine is."""
         size = self._machine.size
         self.vcpus = size.vcpus
         self.memory_mb = size.ram_gib * 1024
@@ -57,9 +64,15 @@ class Hypervisor(fake.FakeDriver):
         self.resources = fake.Resources(
             self.vcpus, self.memory_mb, self.local_gb
         )
-        self.instances = self._machine.guests
 
-    # what it is
+    def update_provider_tree(
+        self, provider_tree, nodename, allocations=None
+    ) -> None:
+        super().update_provider_tree(provider_tree, nodename, allocations)
+        inventory = provider_tree.data(nodename).inventory
+        for name, fields in self._machine.inventory.items():
+            inventory[name] = {**inventory.get(name, {}), **fields}
+        provider_tree.update_inventory(nodename, inventory)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         resource = super().get_available_resource(nodename)

@@ -50,6 +50,11 @@ class Options:
     vcpus: int = _option(32, 'VCPUs of each host')
     ram_gib: int = _option(128, 'memory of each host')
     disk_gib: int = _option(4000, 'disk of each host')
+    sizes: str = _option(
+        '',
+        'hosts that differ from that: VCPUS:RAM_GIB:DISK_GIB of each, with'
+        ' commas between them; hosts after the last are of the usual size',
+    )
     report_interval: int = _option(
         0, 'seconds between heartbeats (default: 2, with many hosts 10)'
     )
@@ -83,6 +88,16 @@ class Options:
         over, where tokens live no longer than that.
         """
         return min(120.0, self.token_lifetime / 2)
+
+    def machines(self) -> dict[str, tuple[int, int, int]]:
+        """VCPUs, GiB of memory and GiB of disk, by host."""
+        usual = (self.vcpus, self.ram_gib, self.disk_gib)
+        found = {f'cmp{n:02d}': usual for n in range(1, self.hosts + 1)}
+        sizes = self.sizes.split(',') if self.sizes else []
+        for host, size in zip(found, sizes, strict=False):
+            vcpus, ram_gib, disk_gib = map(int, size.split(':'))
+            found[host] = (vcpus, ram_gib, disk_gib)
+        return found
 
     def resolved(self) -> Options:
         """The same with paths made absolute and dependent defaults filled."""

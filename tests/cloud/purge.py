@@ -47,6 +47,11 @@ class Purge:
         self._keep = keep
         self._context = nova_context.get_admin_context()
         self._api = compute_api.API()
+        self._aggregates = compute_api.AggregateAPI()
+        self._flavors = {
+            flavor.flavorid
+            for flavor in objects.FlavorList.get_all(self._context)
+        }
 
     def run(self) -> list[str]:
         """:returns: servers that had to be torn out."""
@@ -120,11 +125,21 @@ class Purge:
             self._delete_allocations(machine.node)
         for group in objects.InstanceGroupList.get_all(context):
             group.destroy()
+        # By the API, for what it tells Placement, the scheduler and Nova's
+        # cache of availability zones.
         for aggregate in objects.AggregateList.get_all(context):
-            for host in aggregate.hosts:
-                aggregate.delete_host(host)
-            aggregate.destroy()
+            for host in list(aggregate.hosts):
+                self._aggregates.remove_host_from_aggregate(
+                    context, aggregate.id, host
+                )
+            self._aggregates.delete_aggregate(context, aggregate.id)
+        for flavor in objects.FlavorList.get_all(context, inactive=True):
+            if flavor.flavorid not in self._flavors:
+                flavor.destroy()
         self._restore_services()
+        for name in self._keep:
+            self._hosts.restore(name)
+            self._drop_traits(world.WORLD.hosts[name].node)
         # A row that is out of date would send the next servers elsewhere
         # until the periodic task runs.
         for node in objects.ComputeNodeList.get_all(context):
@@ -136,6 +151,16 @@ class Purge:
         answer = client.get(f'/resource_providers/{node}/allocations')
         for consumer in answer.json().get('allocations', {}):
             client.delete(f'/allocations/{consumer}')
+
+    @staticmethod
+    def _drop_traits(node: str) -> None:
+        """Take back the traits that tests gave a host."""
+        client = report.report_client_singleton()
+        path = f'/resource_providers/{node}/traits'
+        found = client.get(path, '1.6').json()
+        kept = [t for t in found['traits'] if not t.startswith('CUSTOM_')]
+        if kept != found['traits']:
+            client.put(path, {**found, 'traits': kept}, '1.6')
 
     def _restore_services(self) -> None:
         api = compute_api.HostAPI()

@@ -39,6 +39,8 @@ class Size:
 class Host:
     """A machine.
 
+    :ivar inventory: what Placement is told otherwise than the size says, by
+        resource class and by field (allocation_ratio, reserved ...).
     :ivar node: the id that Nova and Placement know it by; it must outlive
         the compute service, and Nova would keep it in a file of which there
         is one per process.
@@ -49,6 +51,9 @@ class Host:
     name: str
     address: str
     size: Size
+    inventory: dict[str, dict[str, Any]] = dataclasses.field(
+        default_factory=dict
+    )
     node: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
     guests: dict[str, Any] = dataclasses.field(default_factory=dict)
     powered: bool = True
