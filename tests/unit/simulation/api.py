@@ -94,6 +94,7 @@ class Api(state.State):
             raise _refused(f'Compute host {host} could not be found.', 400)
         self._refuse('live_migrate', server)
         work = self._take('live_migrate', server, by, task='migrating')
+        work.asked = host
         self._spawn(work, moves.live(self, work, dest, host))
 
     def cold_migrate(
@@ -129,6 +130,7 @@ class Api(state.State):
             # Its owner takes it as it is.
             server.wanted = ''
         work = self._take(name, server, by, task='resize_prep')
+        work.asked = host
         self._spawn(work, resizes.cold(self, work, kind, dest, host))
 
     def confirm(self, server_id: str, by: world.Actor | None = None) -> None:

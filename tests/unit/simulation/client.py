@@ -12,61 +12,27 @@
 
 """The gateway to the simulated cloud."""
 
-import collections
 import collections.abc
-import contextlib
+import dataclasses
 import datetime
-import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import survey
 from osc_hostmaint.engine import ports
-from tests.unit.simulation import cloud as clouds
-from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import moves
-from tests.unit.simulation import timeline
+from tests.unit.simulation import offers
+from tests.unit.simulation import session
 from tests.unit.simulation import world
 
 #: What GET /os-migrations returns at the most without being asked again.
 MAX_LIMIT = 1000
 
-T = ty.TypeVar('T')
 
+class Client(session.Session):
+    """One user of the cloud, and all that he may ask."""
 
-class Client:
-    """One user of the cloud; every request takes time, and may fail."""
-
-    def __init__(
-        self,
-        cloud: clouds.Cloud,
-        clock: timeline.VirtualClock,
-        *,
-        latency: float = 0.1,
-        faults: faults_.Faults = faults_.none,
-        actor: world.Actor | None = None,
-    ):
-        """Log in.
-
-        :param latency: how long a request takes, in seconds.
-        :param actor: who we are to Nova: by default an operator.
-        """
-        self.log: list[faults_.Request] = []
-        #: What was asked for, and what came of each: '' if the cloud took
-        #: it, None if it never got there, else why not.
-        self.posted: list[tuple[faults_.Request, str | None]] = []
-        #: The servers that any list of a host has shown, by host.
-        self.listed: dict[str, set[str]] = collections.defaultdict(set)
-        #: When it was last looked whether anything is left on a host.
-        self.last_look: dict[str, float] = {}
-        self.actor = actor or world.operator()
-        self._cloud = cloud
-        self._clock = clock
-        self._latency = latency
-        self._faults = faults
-
-    def counts(self) -> collections.Counter[str]:
-        """Return how many requests of each kind were sent."""
-        return collections.Counter(request.kind for request in self.log)
+    _hypervisors: dict[str, str] | None = None
 
     def user_name(self) -> str:
         """Return the name of who we are."""
@@ -132,11 +98,12 @@ class Client:
         )
 
     def server(self, server_id: str) -> model.Server:
-        """GET /servers/{id}."""
+        """GET /servers/{id}: what it needs is not looked at."""
 
         def look() -> model.Server:
             try:
-                return self._cloud.existing(server_id).shown()
+                shown = self._cloud.existing(server_id).shown()
+                return dataclasses.replace(shown, needs=model.Needs())
             except exceptions.NotFound:
                 return model.Server(
                     id=server_id,
@@ -184,18 +151,52 @@ class Client:
             if host in (record.source, record.dest)
         ]
 
-    def consumers(self, host: str) -> frozenset[str]:
+    def allocations(self, host: str) -> dict[str, survey.Amounts]:
         """GET /resource_providers/{id}/allocations."""
 
-        def look() -> frozenset[str]:
+        def look() -> dict[str, survey.Amounts]:
             self.last_look[host] = self._clock.now()
-            return frozenset(
-                consumer
-                for consumer, hosts in self._cloud.allocations.items()
-                if host in hosts
-            )
+            return {
+                consumer: dict(held[host])
+                for consumer, held in self._cloud.allocations.items()
+                if host in held
+            }
 
-        return self._ask('consumers', host, look)
+        return self._ask('allocations', host, look)
+
+    def hypervisors(self) -> dict[str, str]:
+        """GET /os-hypervisors, if it was never asked before."""
+        if self._hypervisors is None:
+            self._hypervisors = self._ask(
+                'hypervisors', '', lambda: offers.hypervisors(self._cloud)
+            )
+        return self._hypervisors
+
+    def residents(self) -> dict[str, str]:
+        """GET /os-hypervisors with the servers on them."""
+
+        def look() -> tuple[dict[str, str], dict[str, str]]:
+            cloud = self._cloud
+            return offers.residents(cloud), offers.hypervisors(cloud)
+
+        residents, self._hypervisors = self._ask('residents', '', look)
+        return residents
+
+    def groups(self) -> list[survey.Group]:
+        """GET /os-server-groups."""
+        return self._ask('groups', '', lambda: offers.groups(self._cloud))
+
+    def aggregates(self) -> list[survey.Aggregate]:
+        """GET /os-aggregates."""
+        return self._ask(
+            'aggregates', '', lambda: offers.aggregates(self._cloud)
+        )
+
+    def offers(self, shape: survey.Shape) -> survey.Offers:
+        """GET /allocation_candidates."""
+        return self._ask(
+            'offers', '', lambda: offers.offers(self._cloud, shape)
+        )
 
     def failure(self, record: model.Migration) -> str:
         """GET /servers/{id}/os-instance-actions: of its newest move."""
@@ -234,6 +235,7 @@ class Client:
             lambda: self._cloud.live_migrate(
                 server_id, host=host, by=self.actor
             ),
+            host,
         )
 
     def cold_migrate(self, server_id: str, host: str = '') -> None:
@@ -244,6 +246,7 @@ class Client:
             lambda: self._cloud.cold_migrate(
                 server_id, host=host, by=self.actor
             ),
+            host,
         )
 
     def confirm(self, server_id: str) -> None:
@@ -291,81 +294,6 @@ class Client:
         call: collections.abc.Callable[[str, world.Actor], None],
     ) -> None:
         self._post(kind, server_id, lambda: call(server_id, self.actor))
-
-    def _post(
-        self,
-        kind: str,
-        server_id: str,
-        call: collections.abc.Callable[[], None],
-    ) -> None:
-        number = len(self.posted)
-
-        def send() -> None:
-            request, _answer = self.posted[number]
-            try:
-                call()
-            except exceptions.CloudError as error:
-                self.posted[number] = (request, str(error))
-                raise
-            self.posted[number] = (request, '')
-
-        request = faults_.Request(
-            len(self.log), self._clock.now(), kind, server_id
-        )
-        self.posted.append((request, None))
-        self._send(request, send)
-
-    def _ask(
-        self, kind: str, subject: str, answer: collections.abc.Callable[[], T]
-    ) -> T:
-        request = faults_.Request(
-            len(self.log), self._clock.now(), kind, subject
-        )
-        return self._send(request, answer)
-
-    def _send(
-        self,
-        request: faults_.Request,
-        answer: collections.abc.Callable[[], T],
-    ) -> T:
-        self.log.append(request)
-        fault, half = self._faults(request), self._latency / 2
-        if fault is not None:
-            if fault.took:
-                late = fault.late > 0
-                self._cloud.timeline.after(
-                    half + fault.late, lambda: self._try(answer, late=late)
-                )
-            self._clock.sleep(2 * half + fault.seconds)
-            raise fault.error()
-        if not request.changes:
-            self._clock.sleep(half)
-            found = answer()
-            self._clock.sleep(half)
-            return found
-        # It gets there even if whoever sent it is killed meanwhile.
-        answers: list[T] = []
-        errors: list[exceptions.CloudError] = []
-
-        def arrive() -> None:
-            try:
-                answers.append(answer())
-            except exceptions.CloudError as error:
-                errors.append(error)
-
-        self._cloud.timeline.after(half, arrive)
-        self._clock.sleep(2 * half)
-        if errors:
-            raise errors[0]
-        return answers[0]
-
-    def _try(
-        self, call: collections.abc.Callable[[], object], *, late: bool
-    ) -> None:
-        self.actor.late = late
-        with contextlib.suppress(exceptions.CloudError):
-            call()
-        self.actor.late = False
 
 
 def _is_a_gateway(client: Client) -> ports.Gateway:

@@ -13,12 +13,14 @@
 """The simulated cloud: Nova's API, its hosts, and servers set up at once."""
 
 import copy
+import dataclasses
 import datetime
 import ipaddress
 import typing as ty
 
 from osc_hostmaint import mark
 from osc_hostmaint import model
+from osc_hostmaint import survey
 from tests.unit.simulation import api
 from tests.unit.simulation import machines
 from tests.unit.simulation import tasks
@@ -47,6 +49,13 @@ class Cloud(api.Api):
 
         :param values: of its fields.
         """
+        server = self._new(host, vm_state, values)
+        self._put(server.id, host, server.amounts)
+        return server
+
+    def _new(
+        self, host: str, vm_state: str, values: dict[str, ty.Any]
+    ) -> world.Server:
         number = len(self.servers) + 1
         server = world.Server(
             **{
@@ -73,7 +82,6 @@ class Cloud(api.Api):
                     )
                 )
         self.servers[server.id] = server
-        self.hold(server.id, host)
         return server
 
     def add_resized(
@@ -98,9 +106,31 @@ class Cloud(api.Api):
         record.dest, record.created_at = dest, server.changed_at
         record.updated_at = server.changed_at
         self.hand_over(record)
-        self.hold(server.id, dest)
+        if dest not in self.allocations[server.id]:
+            self._put(server.id, dest, server.amounts)
         server.host = dest
         return server
+
+    def group(
+        self,
+        policy: str,
+        *servers: world.Server,
+        most_per_host: int = 1,
+    ) -> survey.Group:
+        """Put servers into a server group, wherever they are by now.
+
+        :param most_per_host: of an anti-affinity group.
+        """
+        made = survey.Group(
+            id=f'00000000-0000-0002-0000-{len(self.groups) + 1:012x}',
+            policy=policy,
+            members=frozenset(server.id for server in servers),
+            most_per_host=most_per_host,
+        )
+        self.groups.append(made)
+        for server in servers:
+            server.needs = dataclasses.replace(server.needs, grouped=True)
+        return made
 
     def create(
         self, host: str, *, fails: bool = False, **values: ty.Any
@@ -109,7 +139,8 @@ class Cloud(api.Api):
 
         :param fails: it ends in ERROR, on no host.
         """
-        server = self.add(host, 'building', task_state='scheduling', **values)
+        values = {'task_state': 'scheduling', **values}
+        server = self._new(host, 'building', values)
         server.host, server.wanted = None, ''
         server.changed_at = self.timeline.now
         server.deeds.clear()
@@ -147,12 +178,12 @@ class Cloud(api.Api):
         if reason is None:
             since = world.utc(self.timeline.now)
             reason = mark.write(mark.Mark(since, 'alice', 'kernel'))
-        self.hosts[host].enabled = False
+        self.hosts[host].turn(self.timeline.now, enabled=False)
         self.hosts[host].disabled_reason = reason
 
     def enable(self, host: str) -> None:
         """Enable a compute service."""
-        self.hosts[host].enabled = True
+        self.hosts[host].turn(self.timeline.now, enabled=True)
         self.hosts[host].disabled_reason = None
 
     def on(self, host: str) -> list[world.Server]:

@@ -14,6 +14,7 @@
 
 import collections
 import collections.abc
+import math
 import typing as ty
 
 from tests.unit.simulation import client as clients
@@ -39,6 +40,9 @@ def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         *astray(run, cloud),
         *crowded(run, cloud),
         *unfounded(run, cloud),
+        *misdirected(run),
+        *parted(run, cloud),
+        *cramped(run, cloud),
     ]
 
 
@@ -163,6 +167,90 @@ def unfounded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         }
         if wrong.get(work.kind):
             found.append(f'{work.kind} of {work.server.name}')
+    return found
+
+
+def misdirected(run: 'scene.Run') -> list[str]:
+    """Return moves to a host of ours that can take none.
+
+    One that is drained, or was disabled or down for long enough to be known;
+    not the one that the operator asks for.
+    """
+    found = []
+    for request, host in run.client.directed:
+        drained = host.name in run.hosts and 'being drained'
+        known = host.turned_at <= request.time - BLIND_SECONDS
+        wrong = drained or (known and host.unfit)
+        if wrong and host.name != run.policy.to:
+            found.append(
+                f'{request.kind} of {request.subject} to {host.name}, which '
+                f'is {wrong}'
+            )
+    return found
+
+
+def parted(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return moves that break a hard rule of a server group.
+
+    Nova takes no notice of members that are on their way, so it breaks one
+    as well, if it is left to it where to: then only who asked for the groups
+    and was not told them is excused.
+    """
+    found = []
+    for work in _of(run, cloud):
+        excused = (
+            work.late
+            or _has_just_come(cloud, work)
+            or (not work.asked and _kept_in_the_dark(run, work))
+        )
+        if work.clashes and not excused:
+            who = 'us' if work.asked else 'Nova'
+            found.append(
+                f'{work.kind} of {work.server.name} to {work.dest}, chosen by '
+                f'{who}, against its group: {", ".join(sorted(work.clashes))}'
+            )
+    return found
+
+
+def _has_just_come(cloud: clouds.Cloud, work: world.Work) -> bool:
+    """Tell whether others brought somebody there a moment ago."""
+    return any(
+        other.server.id in work.clashes
+        and (other.by is not work.by or other.late)
+        and other.placed_at > work.began - BLIND_SECONDS
+        for other in cloud.works
+    )
+
+
+def _kept_in_the_dark(run: 'scene.Run', work: world.Work) -> bool:
+    answered = run.client.answered.get('groups', math.inf)
+    return bool(run.client.counts()['groups']) and answered > work.began
+
+
+def cramped(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return moves that are more than one destination may have at once.
+
+    What never ends is not counted, as in :func:`crowded`.
+    """
+    most = run.policy.per_destination
+    if most is None:
+        return []
+    mine = [
+        work
+        for work in _of(run, cloud)
+        if work.dest and work.ended is not None and not work.late
+    ]
+    found = []
+    for work in mine:
+        there = [
+            other
+            for other in mine
+            if other.dest == work.dest
+            and other.placed_at <= work.placed_at < (other.ended or 0.0)
+        ]
+        if len(there) > most:
+            names = ', '.join(f'{o.kind} of {o.server.name}' for o in there)
+            found.append(f'{len(there)} at once to {work.dest}: {names}')
     return found
 
 

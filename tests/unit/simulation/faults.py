@@ -32,6 +32,8 @@ class Request:
     kind: str
     #: The server or host it is about.
     subject: str = ''
+    #: The only destination that a move may have.
+    host: str = ''
 
     @property
     def changes(self) -> bool:
@@ -58,8 +60,21 @@ POSTS = frozenset(
     }
 )
 LISTS = frozenset(
-    {'services', 'servers', 'migrations', 'unconfirmed', 'consumers'}
+    {
+        'services',
+        'servers',
+        'migrations',
+        'unconfirmed',
+        'allocations',
+        'hypervisors',
+        'residents',
+        'groups',
+        'aggregates',
+        'offers',
+    }
 )
+#: What Placement is asked, and not Nova.
+PLACEMENT = frozenset({'allocations', 'offers'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +112,14 @@ def _not_permitted() -> BaseException:
     return exceptions.NotPermitted('Nova: policy says no (HTTP 403)')
 
 
+def _placement_forbids() -> BaseException:
+    return exceptions.NotPermitted('Placement: policy says no (HTTP 403)')
+
+
+def _placement_down() -> BaseException:
+    return exceptions.Unavailable('Placement: no answer (HTTP 503)')
+
+
 #: The answer is lost, what was asked for is not.
 LOST = Fault(_unavailable, took=True)
 #: The request is lost.
@@ -110,6 +133,9 @@ TOO_MANY = Fault(_too_many)
 REFUSED = Fault(_refused)
 REFUSED_FOR_GOOD = Fault(_refused_for_good)
 NOT_PERMITTED = Fault(_not_permitted)
+#: For a cloud's ``placement``.
+PLACEMENT_FORBIDS = Fault(_placement_forbids)
+PLACEMENT_DOWN = Fault(_placement_down)
 
 Faults = collections.abc.Callable[[Request], Fault | None]
 

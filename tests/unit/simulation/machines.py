@@ -50,11 +50,10 @@ def crash(cloud: 'state.State', name: str, *, hangs: bool = True) -> None:
         elif hangs and _goes_to(work, name):
             work.hung = True
             work.wake()
-    cloud.timeline.after(cloud.timing.heartbeat, lambda: _miss(host))
-
-
-def _miss(host: world.Host) -> None:
-    host.up = host.alive
+    cloud.timeline.after(
+        cloud.timing.heartbeat,
+        lambda: host.turn(cloud.timeline.now, up=host.alive),
+    )
 
 
 def _under_way(cloud: 'state.State') -> list[world.Work]:
@@ -80,7 +79,8 @@ def start(cloud: 'state.State', name: str) -> None:
     host = cloud.hosts[name]
     if host.alive:
         return
-    host.alive = host.up = True
+    host.alive = True
+    host.turn(cloud.timeline.now, up=True)
     for server in cloud.servers.values():
         if server.host == name and not server.deleted:
             _initialize(cloud, server)

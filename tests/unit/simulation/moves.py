@@ -59,14 +59,12 @@ def live(
         return
     cloud.hand_over(record)
     target = dest or (yield from _find(cloud, work, coming, host))
-    if target is None:
+    ours = server.work is work
+    if target is None or not cloud.place(work, target, claims=ours):
         reason = PRECHECK if coming is world.Fate.PRECHECK else NO_VALID_HOST
         back(cloud, work, 'error', reason)
         return
-    work.misplaced = not cloud.hosts[target].enabled
     cloud.update(record, dest=target)
-    if server.work is work:
-        cloud.hold(server.id, target)
     yield cloud.jitter(timing.reach)
     if not source.gate.is_open:
         yield source.gate
@@ -199,8 +197,7 @@ def _land(
     cloud.change(server)
     lie = coming is world.Fate.LIE
     if lie:
-        cloud.release(server.id, record.dest)
-        cloud.hold(server.id, record.source)
+        cloud.hand_back(record)
         server.failures += 1
     else:
         cloud.arrive(server, record.dest)

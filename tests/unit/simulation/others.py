@@ -20,6 +20,7 @@ import functools
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
 from tests.unit.simulation import scene
 from tests.unit.simulation import world
 
@@ -76,13 +77,20 @@ _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'disable': lambda cloud, host: _disable(cloud, host),
     'enable': lambda cloud, host: cloud.enable(host),
 }
+_PLACEMENT: dict[str, faults.Fault | None] = {
+    'placement forbids': faults.PLACEMENT_FORBIDS,
+    'placement is down': faults.PLACEMENT_DOWN,
+    'placement is back': None,
+}
 
 #: What to draw from: what owners ask of their servers, what other
-#: administrators do, what arrives at the host, what becomes of hosts.
+#: administrators do, what arrives at the host, what becomes of hosts, and
+#: of Placement.
 OWNERS = tuple(_OWNERS)
 ADMINS = tuple(_ADMINS)
 ARRIVALS = (*_ARRIVALS, *_BUILDS)
 HOSTS = tuple(_HOSTS)
+PLACEMENT = tuple(_PLACEMENT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +116,9 @@ class Deed:
         if self.what in _HOSTS:
             names = list(cloud.hosts)
             _HOSTS[self.what](cloud, names[self.host % len(names)])
+            return
+        if self.what in _PLACEMENT:
+            cloud.placement = _PLACEMENT[self.what]
             return
         servers = list(cloud.servers.values())
         if self.what in _ARRIVALS:

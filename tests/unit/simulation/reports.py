@@ -45,7 +45,7 @@ class Reporter:
     def look(self) -> None:
         """Look at what is left on the host."""
         self.client.servers(scene.SOURCE)
-        self.client.consumers(scene.SOURCE)
+        self.client.allocations(scene.SOURCE)
 
     def run(
         self,

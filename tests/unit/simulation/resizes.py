@@ -52,12 +52,11 @@ def cold(
     cloud.hand_over(record)
     yield cloud.jitter(timing.schedule)
     target = dest or cloud.schedule(server, claims=True, host=host)
-    if fate is world.Fate.NO_HOST or target is None:
+    found = target is not None and fate is not world.Fate.NO_HOST
+    if not found or not cloud.place(work, target, claims=True):
         moves.back(cloud, work, 'error', moves.NO_VALID_HOST)
         return
-    cloud.hold(server.id, target)
     there = cloud.hosts[target]
-    work.misplaced = not there.enabled
     if not there.gate.is_open:
         yield there.gate
     work.at = frozenset({target})

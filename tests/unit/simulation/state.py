@@ -20,11 +20,12 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import survey
+from tests.unit.simulation import faults
+from tests.unit.simulation import inventory
+from tests.unit.simulation import scheduler
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
-
-#: A destination's row in the compute_nodes table is this old, at the most.
-ROW_SECONDS = 60.0
 
 
 class State:
@@ -35,21 +36,24 @@ class State:
         hosts: collections.abc.Iterable[str],
         *,
         slots: int = 1,
-        piles_up: bool = False,
+        piles_up: bool = True,
         timing: world.Timing | None = None,
         seed: int = 0,
         shelved_offload_time: int = 0,
         leaks: bool = False,
+        capacity: inventory.Amounts = inventory.ROOMY,
     ):
         """Build a cloud without servers.
 
         :param slots: ``max_concurrent_live_migrations`` of every host.
-        :param piles_up: schedule as Nova does (NOVA-FACTS section 1).
+        :param piles_up: weigh hosts by rows that are old, as Nova does
+            (NOVA-FACTS section 1), and not by what is so.
         :param seed: of the jitter of all delays.
         :param shelved_offload_time: seconds, as in nova.conf: 0 offloads a
             shelved server at once, -1 never.
         :param leaks: what a nova-compute was at when it died keeps its
             allocations on both hosts for good, as in Nova.
+        :param capacity: of every host.
         """
         self.timeline = timeline.Timeline()
         self.timing = timing or world.Timing()
@@ -58,26 +62,35 @@ class State:
                 name,
                 timeline.Slots(self.timeline, slots),
                 timeline.Gate(self.timeline),
+                inventory.Inventory(dict(capacity)),
             )
             for name in hosts
         }
         self.servers: dict[str, world.Server] = {}
         self.records: dict[int, world.Record] = {}
-        #: Hosts on which a consumer holds an allocation.
-        self.allocations: dict[str, set[str]] = collections.defaultdict(set)
+        #: What a consumer holds, by host.
+        self.allocations: dict[str, dict[str, inventory.Amounts]] = (
+            collections.defaultdict(dict)
+        )
+        self.groups: list[survey.Group] = []
+        self.aggregates: list[survey.Aggregate] = []
+        #: What Placement answers to everything, if not what is asked for.
+        self.placement: faults.Fault | None = None
         #: Migrations that Nova took: when, and of which server.
         self.taken: list[tuple[float, str]] = []
         #: All that Nova took, in order, whoever asked.
         self.works: list[world.Work] = []
         #: When a server came to have something on a host: server and host.
         self.arrivals: list[tuple[float, str, str]] = []
+        #: Allocations for which there was no room: when, whose, where.
+        self.overfilled: list[tuple[float, str, str]] = []
         #: Confirmations of one server that came at the same moment.
         self.collisions: list[tuple[world.Work, ...]] = []
         #: Drains that have begun.
         self.drains = 0
         self.shelved_offload_time = shelved_offload_time
         self.leaks = leaks
-        self._piles_up = piles_up
+        self.piles_up = piles_up
         self._numbers = itertools.count(1)
         self._random = random.Random(seed)
 
@@ -172,50 +185,94 @@ class State:
 
     # Allocations
 
-    def hold(self, consumer: str, host: str) -> None:
-        """Give a consumer an allocation on a host."""
-        held = self.allocations[consumer]
-        if host in held:
+    def hold(
+        self,
+        consumer: str,
+        host: str,
+        amounts: inventory.Amounts | None = None,
+    ) -> None:
+        """Give a consumer an allocation on a host, room or no room.
+
+        :param amounts: None: what the server takes.
+        """
+        if host in self.allocations[consumer]:
             return
-        held.add(host)
-        server = self.servers.get(consumer)
-        if server:
-            self._use(host, server.memory_mb)
-            self.arrivals.append((self.timeline.now, consumer, host))
+        if amounts is None:
+            server = self.servers.get(consumer)
+            amounts = server.amounts if server else inventory.LEAST
+        if not self.hosts[host].inventory.fits(amounts):
+            self.overfilled.append((self.timeline.now, consumer, host))
+        self._put(consumer, host, amounts)
+
+    def _put(
+        self, consumer: str, host: str, amounts: inventory.Amounts
+    ) -> None:
+        self.hosts[host].inventory.take(amounts)
+        self._own(consumer, host, amounts)
 
     def release(self, consumer: str, host: str) -> None:
         """Take a consumer's allocation on a host away."""
-        held = self.allocations[consumer]
-        if host not in held:
-            return
-        held.remove(host)
-        server = self.servers.get(consumer)
-        if server:
-            self._use(host, -server.memory_mb)
+        amounts = self.allocations[consumer].pop(host, None)
+        if amounts is not None:
+            self.hosts[host].inventory.give_back(amounts)
 
     def release_all(self, consumer: str) -> None:
         """Take all allocations of a consumer away."""
         for host in sorted(self.allocations[consumer]):
             self.release(consumer, host)
 
-    def _use(self, host: str, memory_mb: int) -> None:
-        if host in self.hosts:
-            self.hosts[host].used_mb += memory_mb
+    def _own(
+        self, consumer: str, host: str, amounts: inventory.Amounts
+    ) -> None:
+        self.allocations[consumer][host] = amounts
+        if consumer in self.servers:
+            self.arrivals.append((self.timeline.now, consumer, host))
+
+    def _pass_on(self, giver: str, taker: str, host: str) -> None:
+        """Let another hold what one holds on a host; it takes no room."""
+        held = self.allocations[giver]
+        if host in held and host not in self.allocations[taker]:
+            self._own(taker, host, held.pop(host))
+        self.release(giver, host)
 
     def hand_over(self, record: world.Record) -> None:
         """Let a record hold what its server does on the source."""
-        self.hold(record.uuid, record.source)
-        self.release(record.server.id, record.source)
+        server = record.server
+        self._pass_on(server.id, record.uuid, record.source)
+        self.hold(record.uuid, record.source, server.amounts)
 
     def hand_back(self, record: world.Record) -> None:
         """Let its server hold it again, and nothing on the destination."""
         server = record.server
-        self.release(record.uuid, record.source)
-        for host in sorted(self.allocations[server.id] - {record.source}):
-            self.release(server.id, host)
+        self._pass_on(record.uuid, server.id, record.source)
+        for host in sorted(self.allocations[server.id]):
+            if host != record.source:
+                self.release(server.id, host)
         self.hold(server.id, record.source)
 
-    # The scheduler
+    # Places
+
+    def group_of(self, server: world.Server) -> survey.Group | None:
+        """Return the group that a server is in, if any."""
+        for group in self.groups:
+            if server.id in group.members:
+                return group
+        return None
+
+    def place(self, work: world.Work, host: str, *, claims: bool) -> bool:
+        """Let a move go to a host, unless Placement has no room there.
+
+        :param claims: the server holds an allocation there from now on.
+        """
+        server, there = work.server, self.hosts[host]
+        if claims and host not in self.allocations[server.id]:
+            if not there.inventory.fits(server.amounts):
+                return False
+            work.clashes = scheduler.clashes(self, server, host)
+            self.hold(server.id, host)
+        work.dest, work.placed_at = host, self.timeline.now
+        work.misplaced = not there.enabled
+        return True
 
     def schedule(
         self,
@@ -225,32 +282,7 @@ class State:
         host: str = '',
         tried: collections.abc.Container[str] = (),
     ) -> str | None:
-        """Return the emptiest host that may take a server, if any.
-
-        :param claims: the choice shows in the host's row at once, as that
-            of a cold migration does, and that of a live migration does not.
-        :param host: the only one to consider.
-        :param tried: not these.
-        """
-        fit = [
-            each
-            for each in self.hosts.values()
-            if each.enabled
-            and each.up
-            and not each.forced_down
-            and each.name != server.host
-            and each.name not in tried
-            and host in ('', each.name)
-            and each.used_mb + server.memory_mb <= each.memory_mb
-        ]
-        if not fit:
-            return None
-        now = self.timeline.now
-        for each in fit:
-            age = now - each.row_at
-            if not self._piles_up or not each.row_at or age >= ROW_SECONDS:
-                each.row, each.row_at = each.used_mb, now
-        chosen = min(fit, key=lambda each: (each.row, each.name))
-        if claims:
-            chosen.row += server.memory_mb
-        return chosen.name
+        """Return where to move a server: see :func:`scheduler.choose`."""
+        return scheduler.choose(
+            self, server, claims=claims, host=host, tried=tried
+        )

@@ -121,7 +121,10 @@ def build(
 ) -> timeline.Steps:
     """Build a server: the allocation is there first, the host later."""
     server = work.server
-    cloud.hold(server.id, host)
+    if not cloud.place(work, host, claims=True):
+        cloud.change(server, vm_state='error')
+        work.finish(cloud.timeline.now, well=False)
+        return
     yield cloud.jitter(cloud.timing.build / 3)
     if not cloud.hosts[host].gate.is_open:
         yield cloud.hosts[host].gate

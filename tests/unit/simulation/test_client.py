@@ -174,7 +174,7 @@ class ListsTestCase(ClientTestCase):
         (record,) = client.unconfirmed(scene.SOURCE)
         self.assertEqual(server.id, record.server_id)
         self.assertEqual(model.MigrationType.RESIZE, record.type)
-        self.assertIn(record.uuid, client.consumers(scene.SOURCE))
+        self.assertIn(record.uuid, client.allocations(scene.SOURCE))
 
     def test_soft_deleted_servers_are_listed(self) -> None:
         self.cloud.add(scene.SOURCE, 'soft-delete')
@@ -201,6 +201,20 @@ class ListsTestCase(ClientTestCase):
         self.assertEqual(
             'DELETED', self.client().server(self.server.id).status
         )
+
+
+class DirectedTestCase(ClientTestCase):
+    def test_the_host_as_it_was(self) -> None:
+        client = self.client()
+        client.live_migrate(self.server.id)
+        client.cold_migrate(self.cloud.add(scene.SOURCE).id, 'cmp02')
+        self.cloud.disable('cmp02')
+        ((request, host),) = client.directed
+        self.assertEqual('cmp02', request.host)
+        self.assertEqual('', host.unfit)
+        self.assertEqual(['', 'cmp02'], [r.host for r in client.log])
+        works = list(self.cloud.works)
+        self.assertEqual(['', 'cmp02'], [work.asked for work in works])
 
 
 class ProgressTestCase(ClientTestCase):

@@ -62,7 +62,7 @@ class SourceTestCase(MachinesTestCase):
         self.cloud.start('a')
         self.assertEqual('ACTIVE', server.status)
         self.assertEqual('error', self.cloud.records[1].status)
-        self.assertEqual({'a'}, self.cloud.allocations[server.id])
+        self.assertEqual({'a'}, self.cloud.allocations[server.id].keys())
 
     def test_what_waits_for_a_slot(self) -> None:
         servers = [self.cloud.add('a') for _number in range(2)]
@@ -113,8 +113,8 @@ class SourceTestCase(MachinesTestCase):
         self.cloud.start('a')
         self.end(server)
         record = self.cloud.records[1]
-        self.assertEqual({'a'}, self.cloud.allocations[record.uuid])
-        self.assertEqual({'b'}, self.cloud.allocations[server.id])
+        self.assertEqual({'a'}, self.cloud.allocations[record.uuid].keys())
+        self.assertEqual({'b'}, self.cloud.allocations[server.id].keys())
 
     def test_a_cold_migration_that_was_to_begin(self) -> None:
         server = self.cloud.add('a')

@@ -16,6 +16,7 @@ import unittest
 
 import ddt
 
+from tests.unit.simulation import faults
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -86,6 +87,15 @@ class OthersTestCase(unittest.TestCase):
         ):
             others.Deed(0, what, host=2)(self.cloud)
             self.assertEqual((alive, enabled), (host.alive, host.enabled))
+
+    def test_placement(self) -> None:
+        found = []
+        for what in others.PLACEMENT:
+            others.Deed(0, what)(self.cloud)
+            found.append(self.cloud.placement)
+        self.assertEqual(
+            [faults.PLACEMENT_FORBIDS, faults.PLACEMENT_DOWN, None], found
+        )
 
     def test_nobody_takes_a_mark_away(self) -> None:
         reason = self.cloud.hosts[scene.SOURCE].disabled_reason

@@ -101,11 +101,11 @@ class ShelveTestCase(unittest.TestCase):
             ],
             self.shelve(0),
         )
-        self.assertEqual(set(), self.cloud.allocations[self.server.id])
+        self.assertEqual(set(), self.cloud.allocations[self.server.id].keys())
 
     def test_never_offloaded(self) -> None:
         self.assertEqual('SHELVED, None on a', self.shelve(-1)[-1])
-        self.assertEqual({'a'}, self.cloud.allocations[self.server.id])
+        self.assertEqual({'a'}, self.cloud.allocations[self.server.id].keys())
 
     def test_offloaded_by_request(self) -> None:
         self.shelve(-1)

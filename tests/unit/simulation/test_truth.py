@@ -159,6 +159,30 @@ class DrainedTestCase(TruthTestCase):
         self.find('it holds an allocation', self.moved)
 
 
+class OverfilledTestCase(TruthTestCase):
+    def overfilled(self) -> list[str]:
+        self.reporter.look()
+        blocked = row(self.server, Phase.BLOCKED, 'no')
+        return truth.violations(self.cloud, self.reporter.run(blocked))
+
+    def test_a_full_host(self) -> None:
+        self.cloud.hosts['cmp02'].inventory.capacity['VCPU'] = 1
+        self.cloud.hold('other', 'cmp02', {'VCPU': 1})
+        self.assertEqual([], self.overfilled())
+
+    def test_one_unit_too_much(self) -> None:
+        self.cloud.hosts['cmp02'].inventory.capacity['VCPU'] = 1
+        self.cloud.hold('other', 'cmp02', {'MEMORY_MB': 5, 'VCPU': 2})
+        (found,) = self.overfilled()
+        self.assertIn('cmp02 has no room for other', found)
+
+    def test_what_was_so_before(self) -> None:
+        self.cloud.hosts['cmp02'].inventory.capacity['VCPU'] = 1
+        for _number in range(2):
+            self.cloud.add('cmp02')
+        self.assertEqual([], self.overfilled())
+
+
 @ddt.ddt
 class CodeTestCase(TruthTestCase):
     def setUp(self) -> None:

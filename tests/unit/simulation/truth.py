@@ -348,6 +348,17 @@ def _unconfirmed(server: world.Server) -> str:
     return ''
 
 
+def overfilled(cloud: clouds.Cloud) -> list[str]:
+    """Return the allocations that a host had no room for.
+
+    What a test puts on a host before anything happens is not meant.
+    """
+    return [
+        f'{host} has no room for {_name(cloud, consumer)} at {time}'
+        for time, consumer, host in cloud.overfilled
+    ]
+
+
 def violations(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
     """Return everything that is wrong with the drains of a cloud.
 
@@ -357,4 +368,5 @@ def violations(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
     found = [lie for run in runs for lie in run.lies]
     for run in runs:
         found += conduct.violations(run, cloud)
-    return found + conduct.collided(cloud) + behind(cloud, *runs)
+    found += overfilled(cloud) + conduct.collided(cloud)
+    return found + behind(cloud, *runs)

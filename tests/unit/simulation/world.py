@@ -17,16 +17,18 @@ import collections.abc
 import dataclasses
 import datetime
 import typing as ty
-import uuid
 
 from osc_hostmaint import model
 from tests.unit.simulation import fates as fates_
+from tests.unit.simulation import hosts
+from tests.unit.simulation import inventory as inventories
 from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 
 Fate = fates_.Fate
 Effect = fates_.Effect
 Refusal = fates_.Refusal
+Host = hosts.Host
 
 #: What the cloud's clock shows when the simulation starts.
 EPOCH = datetime.datetime(2026, 11, 20, 23, 0, tzinfo=datetime.UTC)
@@ -95,47 +97,8 @@ def operator() -> Actor:
     return Actor('operator', 'admin', admin=True, ours=True)
 
 
-@dataclasses.dataclass(eq=False)
-class Host:
-    """A compute host and its nova-compute service."""
-
-    name: str
-    slots: timeline.Slots
-    #: What is cast to its nova-compute waits here while that is dead.
-    gate: timeline.Gate
-    memory_mb: int = 10**9
-    #: Of which the servers' allocations take so much.
-    used_mb: int = 0
-    up: bool = True
-    #: Really running; ``up`` follows later.
-    alive: bool = True
-    enabled: bool = True
-    disabled_reason: str | None = None
-    forced_down: bool = False
-    #: Use as the scheduler knows it, and when it learned of it.
-    row: int = 0
-    row_at: float = 0.0
-
-    def shown(self) -> model.Service:
-        """Return it as GET /os-services shows it."""
-        return model.Service(
-            id=_service_id(self.name),
-            host=self.name,
-            zone='nova',
-            up=self.up and not self.forced_down,
-            enabled=self.enabled,
-            disabled_reason=self.disabled_reason,
-            forced_down=self.forced_down,
-        )
-
-
-_SERVICE_IDS: dict[str, str] = {}
-
-
-def _service_id(host: str) -> str:
-    if host not in _SERVICE_IDS:
-        _SERVICE_IDS[host] = str(uuid.uuid5(uuid.NAMESPACE_DNS, host))
-    return _SERVICE_IDS[host]
+def _no_needs() -> model.Needs:
+    return model.Needs(zone_known=True, grouped=False)
 
 
 @dataclasses.dataclass(eq=False)
@@ -154,6 +117,9 @@ class Server:
     deleted: bool = False
     #: Its disk is a volume: to be shelved it needs no image.
     volume_backed: bool = False
+    #: What it takes of a host; None: what a server of its memory does.
+    room: inventories.Amounts | None = None
+    needs: model.Needs = dataclasses.field(default_factory=_no_needs)
     #: How long the copying takes: of its memory, its disk or an image.
     seconds: float = 4.0
     #: What becomes of its moves, in turn; then they go well.
@@ -201,6 +167,15 @@ class Server:
         """Whose it is."""
         return Actor(f'user of {self.project_id}', self.project_id)
 
+    @property
+    def amounts(self) -> inventories.Amounts:
+        """What it takes of the host that it is on."""
+        if self.room is not None:
+            return self.room
+        return inventories.needed(
+            self.memory_mb, volume_backed=self.volume_backed
+        )
+
     def effect(self, kind: str) -> Effect:
         """Return what is to become of the next request of a kind."""
         effects = self.effects.get(kind)
@@ -218,7 +193,7 @@ class Server:
         return None
 
     def shown(self) -> model.Server:
-        """Return it as GET /servers/detail shows it."""
+        """Return it as GET /servers/detail shows it on a host."""
         return model.Server(
             id=self.id,
             name=self.name,
@@ -230,6 +205,7 @@ class Server:
             memory_mb=self.memory_mb,
             project_id=self.project_id,
             updated_at=utc(self.changed_at),
+            needs=self.needs,
         )
 
 
@@ -270,8 +246,15 @@ class Work:
     record: 'Record | None' = None
     #: It was sent long before it was taken.
     late: bool = False
+    #: The only destination that was asked for, '' if it was left open.
+    asked: str = ''
+    #: The destination, and when it was chosen.
+    dest: str | None = None
+    placed_at: float = 0.0
     #: The destination was being drained when it was chosen.
     misplaced: bool = False
+    #: The members of its group that it is not to be with there.
+    clashes: frozenset[str] = frozenset()
     process: timeline.Process | None = None
     #: The hosts whose nova-compute is at it; none while the conductor is.
     at: frozenset[str] = frozenset()

@@ -1,0 +1,70 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What hosts have room for, and what servers take of it."""
+
+import collections
+import collections.abc
+import dataclasses
+
+VCPU = 'VCPU'
+MEMORY_MB = 'MEMORY_MB'
+DISK_GB = 'DISK_GB'
+
+#: Amounts by resource class.
+Amounts = collections.abc.Mapping[str, int]
+
+#: More than any test fills.
+ROOMY: Amounts = {VCPU: 10**6, MEMORY_MB: 10**9, DISK_GB: 10**7}
+#: What a consumer holds of which nothing else is known.
+LEAST: Amounts = {VCPU: 1}
+
+
+def needed(memory_mb: int, *, volume_backed: bool) -> Amounts:
+    """Return what a server of a size takes, unless a test says so.
+
+    :param volume_backed: it takes nothing of the host's own disk.
+    """
+    amounts = {VCPU: max(1, memory_mb // 2048), MEMORY_MB: memory_mb}
+    if not volume_backed:
+        amounts[DISK_GB] = max(1, memory_mb // 512)
+    return amounts
+
+
+@dataclasses.dataclass(eq=False)
+class Inventory:
+    """What a host has, and what allocations take of it."""
+
+    capacity: dict[str, int] = dataclasses.field(
+        default_factory=lambda: dict(ROOMY)
+    )
+    used: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+
+    def fits(self, amounts: Amounts) -> bool:
+        """Tell whether there is room; for nothing there always is."""
+        return all(
+            self.used[name] + amount <= self.capacity.get(name, 0)
+            for name, amount in amounts.items()
+            if amount
+        )
+
+    def take(self, amounts: Amounts) -> None:
+        """Use some of it, whether there is room or not."""
+        for name, amount in amounts.items():
+            self.used[name] += amount
+
+    def give_back(self, amounts: Amounts) -> None:
+        """Use less of it."""
+        for name, amount in amounts.items():
+            self.used[name] -= amount

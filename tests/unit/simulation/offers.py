@@ -1,0 +1,106 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What Nova and Placement show of the simulated cloud as a whole."""
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import survey
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import world
+
+#: The zone of hosts that nobody put into one: no aggregate stands for it.
+NO_ZONE = 'nova'
+#: Set by a disabled host's nova-compute.
+DISABLED = 'COMPUTE_STATUS_DISABLED'
+
+
+def hypervisors(cloud: clouds.Cloud) -> dict[str, str]:
+    """Return the host of each hypervisor, by resource provider."""
+    return {host.provider: name for name, host in cloud.hosts.items()}
+
+
+def residents(cloud: clouds.Cloud) -> dict[str, str]:
+    """Return the host of every server that is on one, by its id."""
+    return {
+        server.id: server.host
+        for server in cloud.servers.values()
+        if server.host and not server.deleted
+    }
+
+
+def groups(cloud: clouds.Cloud) -> list[survey.Group]:
+    """Return the server groups, without deleted members."""
+    return [
+        survey.Group(
+            id=group.id,
+            policy=group.policy,
+            members=frozenset(
+                member
+                for member in group.members
+                if not cloud.servers[member].deleted
+            ),
+            most_per_host=group.most_per_host,
+        )
+        for group in cloud.groups
+    ]
+
+
+def aggregates(cloud: clouds.Cloud) -> list[survey.Aggregate]:
+    """Return the aggregates, those that make up zones included."""
+    zones: dict[str, set[str]] = {}
+    for host in cloud.hosts.values():
+        if host.zone != NO_ZONE:
+            zones.setdefault(host.zone, set()).add(host.name)
+    return cloud.aggregates + [
+        survey.Aggregate(frozenset(hosts), {'availability_zone': zone})
+        for zone, hosts in zones.items()
+    ]
+
+
+def offers(cloud: clouds.Cloud, shape: survey.Shape) -> survey.Offers:
+    """Return the hosts with room for a shape, disabled and down ones too.
+
+    :raises RequestRefused: the shape is nothing at all.
+    """
+    if not shape:
+        raise exceptions.RequestRefused(
+            "Placement: '' does not match '^[A-Z0-9_]+:[0-9]+' (HTTP 400)",
+            final=True,
+        )
+    fit = [
+        host
+        for host in cloud.hosts.values()
+        if host.inventory.fits(dict(shape))
+    ]
+    return survey.Offers(
+        providers={host.provider: _provider(host) for host in fit},
+        candidates=tuple(
+            tuple(
+                survey.Share(host.provider, name, amount)
+                for name, amount in shape
+            )
+            for host in fit
+        ),
+    )
+
+
+def _provider(host: world.Host) -> survey.Provider:
+    there = host.inventory
+    return survey.Provider(
+        id=host.provider,
+        root=host.provider,
+        traits=host.traits | (frozenset() if host.enabled else {DISABLED}),
+        pools={
+            name: survey.Pool(capacity, there.used[name])
+            for name, capacity in there.capacity.items()
+        },
+    )

@@ -1,0 +1,153 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How requests reach the simulated cloud, or don't, and what is kept of it."""
+
+import collections
+import collections.abc
+import contextlib
+import copy
+import typing as ty
+
+from osc_hostmaint import exceptions
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+T = ty.TypeVar('T')
+
+
+class Session:
+    """One user of the cloud; every request takes time, and may fail."""
+
+    def __init__(
+        self,
+        cloud: clouds.Cloud,
+        clock: timeline.VirtualClock,
+        *,
+        latency: float = 0.1,
+        faults: faults_.Faults = faults_.none,
+        actor: world.Actor | None = None,
+    ):
+        """Log in.
+
+        :param latency: how long a request takes, in seconds.
+        :param actor: who we are to Nova: by default an operator.
+        """
+        self.log: list[faults_.Request] = []
+        #: What was asked for, and what came of each: '' if the cloud took
+        #: it, None if it never got there, else why not.
+        self.posted: list[tuple[faults_.Request, str | None]] = []
+        #: Moves asked for to one host, and how that host was then.
+        self.directed: list[tuple[faults_.Request, world.Host]] = []
+        #: When what only reads was first answered, by kind.
+        self.answered: dict[str, float] = {}
+        #: The servers that any list of a host has shown, by host.
+        self.listed: dict[str, set[str]] = collections.defaultdict(set)
+        #: When it was last looked whether anything is left on a host.
+        self.last_look: dict[str, float] = {}
+        self.actor = actor or world.operator()
+        self._cloud = cloud
+        self._clock = clock
+        self._latency = latency
+        self._faults = faults
+
+    def counts(self) -> collections.Counter[str]:
+        """Return how many requests of each kind were sent."""
+        return collections.Counter(request.kind for request in self.log)
+
+    def _post(
+        self,
+        kind: str,
+        server_id: str,
+        call: collections.abc.Callable[[], None],
+        host: str = '',
+    ) -> None:
+        number = len(self.posted)
+
+        def send() -> None:
+            request, _answer = self.posted[number]
+            try:
+                call()
+            except exceptions.CloudError as error:
+                self.posted[number] = (request, str(error))
+                raise
+            self.posted[number] = (request, '')
+
+        request = faults_.Request(
+            len(self.log), self._clock.now(), kind, server_id, host
+        )
+        self.posted.append((request, None))
+        if host in self._cloud.hosts:
+            there = copy.copy(self._cloud.hosts[host])
+            self.directed.append((request, there))
+        self._send(request, send)
+
+    def _ask(
+        self, kind: str, subject: str, answer: collections.abc.Callable[[], T]
+    ) -> T:
+        request = faults_.Request(
+            len(self.log), self._clock.now(), kind, subject
+        )
+        return self._send(request, answer)
+
+    def _send(
+        self,
+        request: faults_.Request,
+        answer: collections.abc.Callable[[], T],
+    ) -> T:
+        self.log.append(request)
+        fault, half = self._fault(request), self._latency / 2
+        if fault is not None:
+            if fault.took:
+                late = fault.late > 0
+                self._cloud.timeline.after(
+                    half + fault.late, lambda: self._try(answer, late=late)
+                )
+            self._clock.sleep(2 * half + fault.seconds)
+            raise fault.error()
+        if not request.changes:
+            self._clock.sleep(half)
+            found = answer()
+            self._clock.sleep(half)
+            self.answered.setdefault(request.kind, self._clock.now())
+            return found
+        # It gets there even if whoever sent it is killed meanwhile.
+        answers: list[T] = []
+        errors: list[exceptions.CloudError] = []
+
+        def arrive() -> None:
+            try:
+                answers.append(answer())
+            except exceptions.CloudError as error:
+                errors.append(error)
+
+        self._cloud.timeline.after(half, arrive)
+        self._clock.sleep(2 * half)
+        if errors:
+            raise errors[0]
+        return answers[0]
+
+    def _fault(self, request: faults_.Request) -> faults_.Fault | None:
+        fault = self._faults(request)
+        if fault is None and request.kind in faults_.PLACEMENT:
+            return self._cloud.placement
+        return fault
+
+    def _try(
+        self, call: collections.abc.Callable[[], object], *, late: bool
+    ) -> None:
+        self.actor.late = late
+        with contextlib.suppress(exceptions.CloudError):
+            call()
+        self.actor.late = False
