@@ -20,6 +20,11 @@ https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
 from osc_hostmaint.nova import session
 
 
+def live_migration(server_id: str, record_id: int) -> str:
+    """Return the path of a live migration that has not ended."""
+    return f'/servers/{server_id}/migrations/{record_id}'
+
+
 class Actions(session.Session):
     """Requests for one server.
 
@@ -84,7 +89,7 @@ class Actions(session.Session):
 
         One that runs; from 2.65 on, one that waits for its turn, too.
         """
-        self._nova.delete(self._migration(server_id, record_id), self._version)
+        self._nova.delete(live_migration(server_id, record_id), self._version)
 
     def force_complete(self, server_id: str, record_id: int) -> None:
         """Complete a live migration that runs, by stopping its server.
@@ -94,15 +99,10 @@ class Actions(session.Session):
         (post-copy). Nova refuses it for a paused server.
         """
         self._nova.post(
-            f'{self._migration(server_id, record_id)}/action',
+            f'{live_migration(server_id, record_id)}/action',
             self._version,
             {'force_complete': None},
         )
-
-    @staticmethod
-    def _migration(server_id: str, record_id: int) -> str:
-        """Return the path of a live migration that has not ended."""
-        return f'/servers/{server_id}/migrations/{record_id}'
 
     def _act(self, server_id: str, body: dict[str, object]) -> None:
         self._nova.post(f'/servers/{server_id}/action', self._version, body)

@@ -66,6 +66,10 @@ def translated(doing: str) -> collections.abc.Iterator[None]:
     except (
         ksa_exceptions.ConnectionError,
         ksa_exceptions.DiscoveryFailure,
+        # A service in the catalog that does not say its versions, because
+        # it does not answer.
+        sdk_exceptions.NotSupported,
+        sdk_exceptions.ServiceDiscoveryException,
     ) as error:
         raise exceptions.Unavailable(
             _('%(doing)s: no answer: %(error)s')

@@ -12,12 +12,26 @@
 
 """Nova's JSON, read into the model."""
 
+import dataclasses
 import datetime
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import survey
+from osc_hostmaint.nova import needs
 
 Json = dict[str, ty.Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Node:
+    """A hypervisor, which is a resource provider; mostly one on a host."""
+
+    #: The resource provider's id.
+    provider: str
+    #: The hypervisor hostname.
+    name: str
+    host: str
 
 
 def service(data: Json) -> model.Service:
@@ -56,6 +70,7 @@ def server(data: Json) -> model.Server:
         memory_mb=data.get('flavor', {}).get('ram', 0),
         project_id=data.get('tenant_id') or '',
         updated_at=_utc(updated) if updated else None,
+        needs=needs.needs(data),
     )
 
 
@@ -68,6 +83,37 @@ def deleted(server_id: str) -> model.Server:
         vm_state='deleted',
         task_state=None,
         host=None,
+    )
+
+
+def node(data: Json) -> Node:
+    """Read an entry of GET /os-hypervisors/detail (>= 2.53)."""
+    return Node(
+        provider=data['id'],
+        name=data['hypervisor_hostname'],
+        host=data['service']['host'],
+    )
+
+
+def group(data: Json) -> survey.Group:
+    """Read an entry of GET /os-server-groups.
+
+    Below 2.64 of the one policy a group has there is a list, and no rules.
+    """
+    policies = data.get('policies') or ['']
+    rules = data.get('rules') or {}
+    return survey.Group(
+        id=data['id'],
+        policy=data.get('policy') or policies[0],
+        members=frozenset(data['members']),
+        most_per_host=int(rules.get('max_server_per_host', 1)),
+    )
+
+
+def aggregate(data: Json) -> survey.Aggregate:
+    """Read an entry of GET /os-aggregates."""
+    return survey.Aggregate(
+        hosts=frozenset(data['hosts']), metadata=data['metadata']
     )
 
 

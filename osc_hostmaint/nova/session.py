@@ -23,11 +23,11 @@ from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import errors
 from osc_hostmaint.nova import transport
 
-#: The microversion everything is asked at, and the least that will do:
-#: 2.59 lists migrations with their uuid and `changes-since` (Nova 17,
-#: Queens). 2.65 aborts live migrations that wait for their turn. 2.84 tells
-#: why a move failed. Up to 2.87 the list of hypervisors costs no RPC per
-#: host.
+#: The microversion everything is asked at, lists of servers excepted, and the
+#: least that will do: 2.59 lists migrations with their uuid and
+#: `changes-since` (Nova 17, Queens). 2.65 aborts live migrations that wait
+#: for their turn. 2.84 tells why a move failed. Up to 2.87 the list of
+#: hypervisors costs no RPC per host.
 WANTED = '2.87'
 NEEDED = '2.59'
 #: Seconds to wait for an answer where clouds.yaml does not say
@@ -51,16 +51,25 @@ class Session:
     @functools.cached_property
     def _nova(self) -> transport.Transport:
         with errors.translated(_('Looking for Nova')):
-            return transport.Transport(self._conn.compute, 'Nova')
+            return transport.Transport(self._conn.compute, transport.NOVA)
 
     @functools.cached_property
     def _placement(self) -> transport.Transport:
         with errors.translated(_('Looking for Placement')):
-            return transport.Transport(self._conn.placement, 'Placement')
+            return transport.Transport(
+                self._conn.placement, transport.PLACEMENT
+            )
 
     @functools.cached_property
     def _version(self) -> str:
-        return self._nova.microversion(WANTED, NEEDED, _('Host maintenance'))
+        return self._newest_up_to(WANTED)
+
+    def _newest_up_to(self, wanted: str) -> str:
+        """Return the microversion of Nova's to use.
+
+        :raises ApiTooOld: Nova does not offer the least that will do.
+        """
+        return self._nova.microversion(wanted, NEEDED, _('Host maintenance'))
 
     def now(self) -> datetime.datetime:
         """Return Nova's time as of its latest answer, in UTC.

@@ -14,6 +14,7 @@
 
 import collections.abc
 import contextlib
+import dataclasses
 import datetime
 import email.utils
 import logging
@@ -38,8 +39,22 @@ _RETRIES: dict[str, ty.Any] = {
 #: Said aloud: clouds.yaml may ask for retries of everything.
 _ONCE: dict[str, ty.Any] = {'connect_retries': 0, 'status_code_retries': 0}
 
-#: Any Nova since Liberty knows it.
-BASE = '2.1'
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Service:
+    """How a service is called, and how it tells of its versions."""
+
+    #: For messages.
+    name: str
+    #: A microversion that every release knows.
+    base: str
+    #: The key of its versions, in what it says of itself.
+    about: str
+
+
+#: Any Nova since Liberty.
+NOVA = Service('Nova', '2.1', 'version')
+PLACEMENT = Service('Placement', '1.0', 'versions')
 
 Params = collections.abc.Mapping[str, str]
 
@@ -61,12 +76,13 @@ class Transport:
     what these mean, so every request names its own.
     """
 
-    def __init__(self, adapter: proxy.Proxy, name: str):
-        """:param name: of the service, for messages: Nova, Placement."""
+    def __init__(self, adapter: proxy.Proxy, service: Service):
         self._adapter = adapter
-        self._name = name
+        self._service = service
         #: The service's clock, less ours.
         self.skew = datetime.timedelta()
+        #: Of so many entries a page is full at the soonest (`max_limit`).
+        self._full_page = 1
 
     def microversion(self, wanted: str, needed: str, feature: str) -> str:
         """Return the microversion to use: at most the one wanted.
@@ -84,7 +100,7 @@ class Transport:
                 % {
                     'feature': feature,
                     'needed': needed,
-                    'service': self._name,
+                    'service': self._service.name,
                     'offered': offered or _('none'),
                 }
             )
@@ -92,14 +108,37 @@ class Transport:
 
     def _offered(self) -> str | None:
         """Return the newest microversion of the service."""
-        with errors.translated(_('Asking %s for its versions') % self._name):
+        with errors.translated(
+            _('Asking %s for its versions') % self._service.name
+        ):
             about = self._adapter.get_endpoint_data()
         if about and about.max_microversion:
             return discover.version_to_string(about.max_microversion)
         # Discovery takes an API that does not answer for one without
         # versions: ask again, to see the error.
-        found: str | None = self.get('/', 'version', BASE).get('version')
-        return found
+        found = self.get('/', self._service.about, self._service.base)
+        # Of one version (Nova), or a list of them (Placement).
+        latest = found[-1] if isinstance(found, list) else found
+        newest: str | None = latest.get('version') or latest.get('max_version')
+        return newest
+
+    def ask(
+        self,
+        url: str,
+        keys: tuple[str, ...],
+        microversion: str,
+        params: Params,
+    ) -> ty.Any:
+        """Return a whole answer, which has these keys; retried on a failure.
+
+        :raises Unavailable: it has not.
+        """
+        doing = self._doing('GET', url)
+        response = self._send(
+            doing, 'GET', url, microversion, params=dict(params), **_RETRIES
+        )
+        self._keep_time(response)
+        return _read(doing, keys, response)
 
     def get(
         self,
@@ -109,7 +148,7 @@ class Transport:
         params: Params | None = None,
     ) -> ty.Any:
         """Return an answer, which is under a key; retried on a failure."""
-        return self._get(url, key, microversion, params or {})[key]
+        return self.ask(url, (key,), microversion, params or {})[key]
 
     def pages(
         self, url: str, key: str, microversion: str, params: Params
@@ -121,10 +160,11 @@ class Transport:
         """
         marker: dict[str, str] = {}
         while True:
-            data = self._get(url, key, microversion, {**params, **marker})
-            yield from data[key]
+            data = self.ask(url, (key,), microversion, {**params, **marker})
             # Of instance actions the key is the shorter one.
             links = data.get(f'{key}_links') or data.get('links')
+            self._learn_page(len(data[key]) + (0 if links else 1))
+            yield from data[key]
             if not (data[key] and links):
                 return
             last = data[key][-1]
@@ -133,6 +173,28 @@ class Transport:
                 or last.get('id')
                 or last['request_id']
             }
+
+    def offset_pages(
+        self, url: str, key: str, microversion: str, params: Params
+    ) -> collections.abc.Iterator[ty.Any]:
+        """Yield the entries of a list whose pages have no links.
+
+        The last page is the one that is not full. How many entries make it
+        full nobody says, but other pages showed.
+        """
+        offset = 0
+        while True:
+            start = {'offset': str(offset)} if offset else {}
+            found = self.get(url, key, microversion, {**params, **start})
+            yield from found
+            if len(found) < self._full_page:
+                return
+            self._learn_page(len(found))
+            offset += len(found)
+
+    def _learn_page(self, entries: int) -> None:
+        """Take note that the service gives so many entries at once."""
+        self._full_page = max(self._full_page, entries)
 
     def put(
         self, url: str, key: str, microversion: str, body: ty.Any
@@ -145,7 +207,7 @@ class Transport:
         response = self._send(
             doing, 'PUT', url, microversion, json=body, **_RETRIES
         )
-        return _read(doing, key, response)[key]
+        return _read(doing, (key,), response)[key]
 
     def post(self, url: str, microversion: str, body: ty.Any) -> None:
         """Send a request for a change once."""
@@ -157,16 +219,6 @@ class Transport:
         self._send(
             self._doing('DELETE', url), 'DELETE', url, microversion, **_ONCE
         )
-
-    def _get(
-        self, url: str, key: str, microversion: str, params: Params
-    ) -> ty.Any:
-        doing = self._doing('GET', url)
-        response = self._send(
-            doing, 'GET', url, microversion, params=dict(params), **_RETRIES
-        )
-        self._keep_time(response)
-        return _read(doing, key, response)
 
     def _send(
         self,
@@ -190,7 +242,7 @@ class Transport:
         return response
 
     def _doing(self, method: str, url: str) -> str:
-        return f'{self._name}: {method} {url}'
+        return f'{self._service.name}: {method} {url}'
 
     def _keep_time(self, response: requests.Response) -> None:
         """Learn the service's time, whose records we compare times with."""
@@ -200,7 +252,9 @@ class Transport:
             self.skew = date - datetime.datetime.now(datetime.UTC)
 
 
-def _read(doing: str, key: str, response: requests.Response) -> ty.Any:
+def _read(
+    doing: str, keys: tuple[str, ...], response: requests.Response
+) -> ty.Any:
     """Return the JSON of an answer.
 
     :raises Unavailable: that is no answer of the service's, though its status
@@ -208,7 +262,7 @@ def _read(doing: str, key: str, response: requests.Response) -> ty.Any:
     """
     with contextlib.suppress(ValueError):
         data = response.json()
-        if isinstance(data, dict) and key in data:
+        if isinstance(data, dict) and data.keys() >= set(keys):
             return data
     raise exceptions.Unavailable(
         _(
@@ -217,7 +271,7 @@ def _read(doing: str, key: str, response: requests.Response) -> ty.Any:
         )
         % {
             'doing': doing,
-            'key': key,
+            'key': ', '.join(keys),
             'status': response.status_code,
             'type': errors.one_line(
                 response.headers.get('Content-Type', _('of no type'))

@@ -53,7 +53,7 @@ def service(host: str = 'cmp01', **changes: ty.Any) -> dict[str, ty.Any]:
 def server(
     server_id: str = 'vm1', host: str | None = 'cmp01', **changes: ty.Any
 ) -> dict[str, ty.Any]:
-    """Return an entry of GET /servers/detail."""
+    """Return an entry of GET /servers/detail (2.100)."""
     return {
         'id': server_id,
         'name': f'name of {server_id}',
@@ -63,11 +63,14 @@ def server(
         'OS-EXT-STS:power_state': 1,
         'OS-EXT-SRV-ATTR:host': host,
         'addresses': {},
-        'flavor': {'ram': 2048, 'vcpus': 1, 'disk': 10},
+        'flavor': {'ram': 2048, 'vcpus': 1, 'disk': 10, 'extra_specs': {}},
+        'image': {'id': 'image-1', 'links': [], 'properties': {}},
         'tenant_id': 'p',
         'user_id': 'u',
         'created': '2026-11-20T22:00:00Z',
         'updated': '2026-11-20T23:31:07Z',
+        'pinned_availability_zone': None,
+        'scheduler_hints': {},
         **changes,
     }
 
@@ -139,13 +142,44 @@ def instance_action(
     }
 
 
-def hypervisor(number: int, host: str) -> dict[str, ty.Any]:
+def hypervisor(number: int, host: str, **changes: ty.Any) -> dict[str, ty.Any]:
     """Return an entry of GET /os-hypervisors/detail."""
     return {
         'id': f'provider-{number}',
         'hypervisor_hostname': f'{host}.example.org',
         'service': {'id': f'service-{number}', 'host': host},
+        **changes,
     }
+
+
+def group(group_id: str, **changes: ty.Any) -> dict[str, ty.Any]:
+    """Return an entry of GET /os-server-groups (2.64)."""
+    return {
+        'id': group_id,
+        'name': f'name of {group_id}',
+        'policy': 'affinity',
+        'rules': {},
+        'members': [],
+        'project_id': 'p',
+        'user_id': 'u',
+        **changes,
+    }
+
+
+def allocations(**held: dict[str, int]) -> dict[str, ty.Any]:
+    """Return an answer of GET /resource_providers/{id}/allocations."""
+    return {
+        'allocations': {
+            consumer: {'resources': amounts}
+            for consumer, amounts in held.items()
+        },
+        'resource_provider_generation': 7,
+    }
+
+
+def link(path: str) -> list[dict[str, str]]:
+    """Return a link to the next page, as Nova behind a proxy gives it."""
+    return [{'rel': 'next', 'href': f'http://10.0.0.1:8774{path}'}]
 
 
 def fault(kind: str, status: int, message: str) -> dict[str, ty.Any]:
@@ -175,14 +209,14 @@ def nova_versions(maximum: str = '2.104') -> dict[str, ty.Any]:
     }
 
 
-def placement_versions() -> dict[str, ty.Any]:
+def placement_versions(maximum: str = '1.39') -> dict[str, ty.Any]:
     """Return what Placement says of itself at its endpoint."""
     return {
         'versions': [
             {
                 'id': 'v1.0',
                 'status': 'CURRENT',
-                'max_version': '1.39',
+                'max_version': maximum,
                 'min_version': '1.0',
                 'links': [{'rel': 'self', 'href': ''}],
             }

@@ -111,7 +111,7 @@ class CatalogTest(cloud.CloudTestCase):
         with self.assertRaisesRegex(
             exceptions.CloudError, 'Placement.*placement service.*not found'
         ) as caught:
-            asking.consumers('cmp01')
+            asking.allocations('cmp01')
         self.assert_one_line(caught.exception)
 
     def test_service_disabled_in_clouds_yaml(self) -> None:

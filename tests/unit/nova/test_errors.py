@@ -327,7 +327,7 @@ class PlacementTest(cloud.CloudTestCase):
     ) -> None:
         self.cloud.get(ALLOCATIONS, **placement_error(status, title, detail))
         with self.assertRaises(exceptions.CloudError) as caught:
-            self.gateway.consumers('cmp01')
+            self.gateway.allocations('cmp01')
         self.assertIs(kind, type(caught.exception))
         self.assertEqual(
             'Placement: GET /resource_providers/provider-1/allocations: '
@@ -364,6 +364,20 @@ class TranslatedTest(cloud.CloudTestCase):
         self.assertRegex(str(caught.exception), '^Doing this: ')
         self.assertIs(error, caught.exception.__cause__)
         self.assert_one_line(caught.exception)
+
+    @ddt.data(
+        sdk_exceptions.NotSupported('a\nb'),
+        sdk_exceptions.ServiceDiscoveryException('a\nb'),
+        ksa_exceptions.DiscoveryFailure('a\nb'),
+    )
+    def test_no_versions_are_no_answer(self, error: Exception) -> None:
+        with (
+            self.assertRaisesRegex(
+                exceptions.Unavailable, '^Doing this: no answer: a b$'
+            ),
+            errors.translated('Doing this'),
+        ):
+            raise error
 
     @ddt.data(KeyboardInterrupt(), ValueError('a bug'))
     def test_bugs_and_the_user_pass(self, error: BaseException) -> None:

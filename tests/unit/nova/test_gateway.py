@@ -43,6 +43,8 @@ class RequestTest(cloud.CloudTestCase):
                 'instanceActions': [cloud.instance_action(1, 'create')]
             },
             '/os-migrations': {'migrations': [cloud.migration()]},
+            '/os-aggregates': {'aggregates': []},
+            '/os-server-groups': {'server_groups': []},
             '/os-hypervisors/detail': {
                 'hypervisors': [
                     cloud.hypervisor(1, 'cmp01'),
@@ -57,13 +59,16 @@ class RequestTest(cloud.CloudTestCase):
         )
         self.cloud.get(
             f'{cloud.PLACEMENT}/resource_providers/provider-1/allocations',
-            json={'allocations': {'vm1': {}, 'uuid-1': {}}},
+            json=cloud.allocations(vm1={'VCPU': 2}),
+        )
+        self.cloud.get(
+            f'{cloud.PLACEMENT}/allocation_candidates',
+            json={'allocation_requests': [], 'provider_summaries': {}},
         )
 
     @ddt.unpack
     @ddt.named_data(
         ('services', 'services', [], '/os-services?binary=nova-compute'),
-        ('servers', 'servers', ['cmp01'], SERVERS),
         (
             'server_count',
             'server_count',
@@ -102,7 +107,21 @@ class RequestTest(cloud.CloudTestCase):
             ['vm1'],
             '/servers/vm1/os-instance-actions',
         ),
-        ('hypervisors', 'hypervisor_hosts', [], '/os-hypervisors/detail'),
+        ('hypervisors', 'hypervisors', [], '/os-hypervisors/detail'),
+        (
+            'hypervisor_hosts',
+            'hypervisor_hosts',
+            [],
+            '/os-hypervisors/detail',
+        ),
+        (
+            'residents',
+            'residents',
+            [],
+            '/os-hypervisors/detail?with_servers=true',
+        ),
+        ('aggregates', 'aggregates', [], '/os-aggregates'),
+        ('groups', 'groups', [], '/os-server-groups?all_projects=True'),
     )
     def test_question(
         self, name: str, arguments: list[ty.Any], expected: str
@@ -110,6 +129,12 @@ class RequestTest(cloud.CloudTestCase):
         getattr(self.gateway, name)(*arguments)
         self.assertEqual([f'GET {expected}'], self.sent)
         self._assert_nova('2.87')
+
+    def test_servers(self) -> None:
+        # The only list that tells more the newer it is, and costs no RPC.
+        self.gateway.servers('cmp01')
+        self.assertEqual([f'GET {SERVERS}'], self.sent)
+        self._assert_nova('2.100')
 
     def test_disable(self) -> None:
         service = self.gateway.disable(self.service, 'maintenance: ünïcode')
@@ -126,9 +151,9 @@ class RequestTest(cloud.CloudTestCase):
         self.assertEqual([f'PUT /os-services/{self.service.id}'], self.sent)
         self.assertEqual({'status': 'enabled'}, self.last_request().json())
 
-    def test_consumers(self) -> None:
-        found = self.gateway.consumers('cmp01')
-        self.assertEqual({'vm1', 'uuid-1'}, found)
+    def test_allocations(self) -> None:
+        found = self.gateway.allocations('cmp01')
+        self.assertEqual({'vm1': {'VCPU': 2}}, found)
         self.assertEqual(
             [
                 'GET /os-hypervisors/detail',
@@ -136,13 +161,24 @@ class RequestTest(cloud.CloudTestCase):
             ],
             self.sent,
         )
-        headers = self.last_request().headers
-        self.assertEqual('placement 1.6', headers['OpenStack-API-Version'])
+        self._assert_placement('1.6')
+
+    def test_offers(self) -> None:
+        self.gateway.offers((('CUSTOM_X', 1), ('MEMORY_MB', 512)))
+        self.assertEqual(
+            [
+                'GET /allocation_candidates'
+                '?resources=CUSTOM_X%3A1%2CMEMORY_MB%3A512'
+            ],
+            self.sent,
+        )
+        self._assert_placement('1.29')
 
     def test_hypervisors_are_asked_for_once(self) -> None:
         for _tick in range(3):
-            self.gateway.consumers('cmp01')
+            self.gateway.allocations('cmp01')
         self.gateway.hypervisor_hosts()
+        self.gateway.hypervisors()
         self.assertEqual(1, self.sent.count('GET /os-hypervisors/detail'))
 
     def test_discovery_and_login_once(self) -> None:
@@ -150,6 +186,12 @@ class RequestTest(cloud.CloudTestCase):
             self.gateway.services()
         self.assertEqual(1, self.versions.call_count)
         self.assertEqual(1, self.tokens.call_count)
+
+    def _assert_placement(self, version: str) -> None:
+        headers = self.last_request().headers
+        self.assertEqual(
+            f'placement {version}', headers['OpenStack-API-Version']
+        )
 
     def _assert_nova(self, version: str) -> None:
         headers = self.last_request().headers

@@ -23,11 +23,6 @@ from tests.unit.nova import cloud
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
 
 
-def link(path: str) -> list[dict[str, str]]:
-    """Return a link to the next page, as Nova behind a proxy gives it."""
-    return [{'rel': 'next', 'href': f'http://10.0.0.1:8774{path}'}]
-
-
 class ServicesTest(cloud.CloudTestCase):
     def test_cell_that_does_not_answer(self) -> None:
         down = {
@@ -53,11 +48,15 @@ class ServersTest(cloud.CloudTestCase):
         self._answer(
             {
                 'servers': [cloud.server('vm1'), cloud.server('vm2')],
-                'servers_links': link('/servers/detail?marker=elsewhere'),
+                'servers_links': cloud.link(
+                    '/servers/detail?marker=elsewhere'
+                ),
             },
             {
                 'servers': [cloud.server('vm3'), cloud.server('vm4')],
-                'servers_links': link('/servers/detail?marker=elsewhere'),
+                'servers_links': cloud.link(
+                    '/servers/detail?marker=elsewhere'
+                ),
             },
             {'servers': []},
         )
@@ -74,7 +73,7 @@ class ServersTest(cloud.CloudTestCase):
 
     def test_empty_page(self) -> None:
         # The rest of the list was deleted since the page before.
-        self._answer({'servers': [], 'servers_links': link('/servers')})
+        self._answer({'servers': [], 'servers_links': cloud.link('/servers')})
         self.assertEqual([], self.gateway.servers('cmp01'))
 
     def test_count_goes_over_pages(self) -> None:
@@ -84,7 +83,7 @@ class ServersTest(cloud.CloudTestCase):
                 {
                     'json': {
                         'servers': [{'id': 'vm1'}, {'id': 'vm2'}],
-                        'servers_links': link('/servers?marker=vm2'),
+                        'servers_links': cloud.link('/servers?marker=vm2'),
                     }
                 },
                 {'json': {'servers': [{'id': 'vm3'}]}},
@@ -167,7 +166,7 @@ class MigrationsTest(cloud.CloudTestCase):
                 {
                     'json': {
                         'migrations': [cloud.migration(9), cloud.migration(8)],
-                        'migrations_links': link('/os-migrations'),
+                        'migrations_links': cloud.link('/os-migrations'),
                     }
                 },
                 {'json': {'migrations': [cloud.migration(7)]}},
@@ -186,7 +185,7 @@ class MigrationsTest(cloud.CloudTestCase):
             f'{cloud.NOVA}/os-migrations',
             json={
                 'migrations': [cloud.migration(9)],
-                'migrations_links': link('/os-migrations'),
+                'migrations_links': cloud.link('/os-migrations'),
             },
         )
         self.assertEqual([9], [m.id for m in self.gateway.migrations('cmp01')])
@@ -199,7 +198,7 @@ class MigrationsTest(cloud.CloudTestCase):
                 {
                     'json': {
                         'migrations': [cloud.migration(9)],
-                        'migrations_links': link('/os-migrations'),
+                        'migrations_links': cloud.link('/os-migrations'),
                     }
                 },
                 {'json': {'migrations': [cloud.migration(7)]}},
@@ -207,50 +206,3 @@ class MigrationsTest(cloud.CloudTestCase):
         )
         found = self.gateway.unconfirmed('cmp01')
         self.assertEqual([9, 7], [m.id for m in found])
-
-
-class HypervisorsTest(cloud.CloudTestCase):
-    def test_pages_by_id(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-hypervisors/detail',
-            [
-                {
-                    'json': {
-                        'hypervisors': [cloud.hypervisor(1, 'cmp01')],
-                        'hypervisors_links': link('/os-hypervisors/detail'),
-                    }
-                },
-                {'json': {'hypervisors': [cloud.hypervisor(2, 'cmp02')]}},
-            ],
-        )
-        self.assertEqual(
-            {'cmp01.example.org': 'cmp01', 'cmp02.example.org': 'cmp02'},
-            self.gateway.hypervisor_hosts(),
-        )
-        self.assertEqual(
-            [
-                'GET /os-hypervisors/detail',
-                'GET /os-hypervisors/detail?marker=provider-1',
-            ],
-            self.sent,
-        )
-
-    def test_several_nodes_on_a_host(self) -> None:
-        # Ironic: every node is a resource provider of its own.
-        nodes = [cloud.hypervisor(1, 'cmp01'), cloud.hypervisor(2, 'cmp01')]
-        self.cloud.get(
-            f'{cloud.NOVA}/os-hypervisors/detail', json={'hypervisors': nodes}
-        )
-        for number in (1, 2):
-            self.cloud.get(
-                f'{cloud.PLACEMENT}/resource_providers/provider-{number}'
-                '/allocations',
-                json={'allocations': {f'vm{number}': {}}},
-            )
-        self.assertEqual({'vm1', 'vm2'}, self.gateway.consumers('cmp01'))
-
-    def test_host_without_a_hypervisor(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-hypervisors/detail', json={'hypervisors': []}
-        )
-        self.assertEqual(frozenset(), self.gateway.consumers('cmp01'))

@@ -105,6 +105,7 @@ class ServerTest(unittest.TestCase):
                 memory_mb=2048,
                 project_id='p',
                 updated_at=TIME,
+                needs=model.Needs(zone_known=True, grouped=False),
             ),
             records.server(data),
         )
@@ -153,6 +154,8 @@ class ServerTest(unittest.TestCase):
                 vm_state='',
                 task_state=None,
                 host=None,
+                # As good as none is known of what it asks for.
+                needs=model.Needs(unchecked=('flavor extra specs',)),
             ),
             found,
         )

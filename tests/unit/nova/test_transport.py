@@ -97,9 +97,14 @@ class ReadTest(cloud.CloudTestCase):
         )
         self.cloud.get(
             f'{cloud.PLACEMENT}/resource_providers/provider-1/allocations',
-            [{'status_code': 503}, {'json': {'allocations': {'vm1': {}}}}],
+            [
+                {'status_code': 503},
+                {'json': cloud.allocations(vm1={'VCPU': 1})},
+            ],
         )
-        self.assertEqual({'vm1'}, self.gateway.consumers('cmp01'))
+        self.assertEqual(
+            {'vm1': {'VCPU': 1}}, self.gateway.allocations('cmp01')
+        )
 
     def test_later_page(self) -> None:
         self.cloud.get(

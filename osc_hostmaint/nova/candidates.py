@@ -1,0 +1,72 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Allocation candidates: large answers, read into little memory."""
+
+import sys
+
+from osc_hostmaint import survey
+from osc_hostmaint.nova import records
+
+
+class Reader:
+    """Reads answers of GET /allocation_candidates (>= 1.29).
+
+    Each answer has all providers with all their traits, and most are the
+    same in the next one: what is the same is kept once.
+    """
+
+    def __init__(self) -> None:
+        self._providers: dict[str, survey.Provider] = {}
+        self._traits: dict[frozenset[str], frozenset[str]] = {}
+
+    def read(self, data: records.Json) -> survey.Offers:
+        """Read an answer."""
+        return survey.Offers(
+            providers={
+                sys.intern(provider): self._provider(provider, summary)
+                for provider, summary in data['provider_summaries'].items()
+            },
+            candidates=tuple(
+                _candidate(request['allocations'])
+                for request in data['allocation_requests']
+            ),
+        )
+
+    def _provider(
+        self, provider: str, summary: records.Json
+    ) -> survey.Provider:
+        """Return a provider, the same as before if it is as before."""
+        traits = frozenset(summary['traits'])
+        found = survey.Provider(
+            id=sys.intern(provider),
+            root=sys.intern(summary['root_provider_uuid']),
+            traits=self._traits.setdefault(traits, traits),
+            pools={
+                sys.intern(name): survey.Pool(pool['capacity'], pool['used'])
+                for name, pool in summary['resources'].items()
+            },
+        )
+        known = self._providers.get(provider)
+        if known == found:
+            return known
+        self._providers[found.id] = found
+        return found
+
+
+def _candidate(allocations: records.Json) -> survey.Candidate:
+    """Read an allocation request, which names amounts by provider."""
+    return tuple(
+        survey.Share(sys.intern(provider), sys.intern(name), amount)
+        for provider, allocation in allocations.items()
+        for name, amount in allocation['resources'].items()
+    )

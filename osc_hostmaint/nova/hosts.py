@@ -1,0 +1,105 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is asked of Nova about hosts, and what is set on them."""
+
+import collections.abc
+import functools
+
+from osc_hostmaint import model
+from osc_hostmaint import survey
+from osc_hostmaint.nova import records
+from osc_hostmaint.nova import session
+from osc_hostmaint.nova import transport
+
+
+class Hosts(session.Session):
+    """Compute services, hypervisors and aggregates.
+
+    All raise :class:`osc_hostmaint.exceptions.CloudError`.
+    """
+
+    def services(self) -> list[model.Service]:
+        """Return the compute services of all hosts.
+
+        :raises NotPermitted: without a role that may list services; by
+            default that is also who may do everything else here.
+        """
+        found = self._nova.get(
+            '/os-services',
+            'services',
+            self._version,
+            {'binary': 'nova-compute'},
+        )
+        # Of a cell that does not answer only names are known (>= 2.69).
+        return [records.service(s) for s in found if 'id' in s]
+
+    def disable(self, service: model.Service, reason: str) -> model.Service:
+        """Disable a compute service and return it as it is then."""
+        return self._update(
+            service, {'status': 'disabled', 'disabled_reason': reason}
+        )
+
+    def enable(self, service: model.Service) -> model.Service:
+        """Enable a compute service and return it as it is then."""
+        return self._update(service, {'status': 'enabled'})
+
+    def _update(
+        self, service: model.Service, body: dict[str, str]
+    ) -> model.Service:
+        data = self._nova.put(
+            f'/os-services/{service.id}', 'service', self._version, body
+        )
+        return records.service(data)
+
+    def aggregates(self) -> list[survey.Aggregate]:
+        """Return the host aggregates."""
+        found = self._nova.get('/os-aggregates', 'aggregates', self._version)
+        return [records.aggregate(a) for a in found]
+
+    def hypervisors(self) -> dict[str, str]:
+        """Return the host of each hypervisor, by resource provider."""
+        return {node.provider: node.host for node in self._nodes}
+
+    def hypervisor_hosts(self) -> dict[str, str]:
+        """Return the host of each hypervisor, by hypervisor hostname."""
+        return {node.name: node.host for node in self._nodes}
+
+    def residents(self) -> dict[str, str]:
+        """Return the host of every server of the cloud, by the server's id.
+
+        Asked for before what else needs the hypervisors, it costs no request
+        of its own: Nova tells of both in one list. It is asked anew each
+        time. Hosts of a cell that does not answer are left out.
+        """
+        nodes: list[records.Node] = []
+        found: dict[str, str] = {}
+        for data in self._list_hypervisors({'with_servers': 'true'}):
+            node = records.node(data)
+            nodes.append(node)
+            # Below 2.75 a hypervisor without servers does not say so. Of
+            # several on one host each has all servers of the host.
+            for server in data.get('servers', ()):
+                found[server['uuid']] = node.host
+        self._nodes = tuple(nodes)
+        return found
+
+    @functools.cached_property
+    def _nodes(self) -> tuple[records.Node, ...]:
+        return tuple(map(records.node, self._list_hypervisors({})))
+
+    def _list_hypervisors(
+        self, params: transport.Params
+    ) -> collections.abc.Iterator[records.Json]:
+        return self._nova.pages(
+            '/os-hypervisors/detail', 'hypervisors', self._version, params
+        )

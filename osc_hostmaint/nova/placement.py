@@ -1,0 +1,83 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is asked of Placement: who holds what, and who has room."""
+
+import functools
+
+from osc_hostmaint import survey
+from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import candidates
+from osc_hostmaint.nova import hosts
+
+#: Allocations of a resource provider, as an object (Placement of Ocata).
+ALLOCATIONS = '1.6'
+#: Allocation candidates with the traits (1.17), all inventories (1.27) and
+#: the root (1.29) of each provider. Later ones only say more of what is not
+#: asked here.
+CANDIDATES = '1.29'
+
+
+class Placement(hosts.Hosts):
+    """Allocations and allocation candidates.
+
+    All raise :class:`osc_hostmaint.exceptions.CloudError`.
+    """
+
+    def allocations(self, host: str) -> dict[str, dict[str, int]]:
+        """Return who holds what of a host's hypervisors, by consumer's id.
+
+        Servers, and migrations, which hold the source's share during a move.
+        What they hold of other providers (GPUs, shared storage) is not here.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for provider, its_host in self.hypervisors().items():
+            if its_host != host:
+                continue
+            held = self._placement.get(
+                f'/resource_providers/{provider}/allocations',
+                'allocations',
+                ALLOCATIONS,
+            )
+            for consumer, allocation in held.items():
+                amounts = found.setdefault(consumer, {})
+                for name, amount in allocation['resources'].items():
+                    amounts[name] = amounts.get(name, 0) + amount
+        return found
+
+    def offers(self, shape: survey.Shape) -> survey.Offers:
+        """Return who could take a server of a shape now.
+
+        All candidates are asked for; Placement's option
+        ``max_allocation_candidates`` may hold some back, without a word.
+
+        :raises ApiTooOld: Placement is older than Rocky (1.29).
+        """
+        if not shape:
+            return survey.Offers({}, ())
+        answer = self._placement.ask(
+            '/allocation_candidates',
+            ('allocation_requests', 'provider_summaries'),
+            self._candidates_version,
+            {'resources': ','.join(f'{name}:{n}' for name, n in shape)},
+        )
+        return self._candidates.read(answer)
+
+    @functools.cached_property
+    def _candidates_version(self) -> str:
+        return self._placement.microversion(
+            CANDIDATES, CANDIDATES, _('Knowing where there is room')
+        )
+
+    @functools.cached_property
+    def _candidates(self) -> candidates.Reader:
+        return candidates.Reader()

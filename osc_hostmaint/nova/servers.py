@@ -1,0 +1,101 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is asked of Nova about servers, and their groups."""
+
+import functools
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint import survey
+from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import records
+from osc_hostmaint.nova import session
+
+#: Lists of servers tell at it what the scheduler was asked for: the zone
+#: (2.96), the image's properties (2.98), and hints (2.100).
+TELLING = '2.100'
+
+
+class Servers(session.Session):
+    """Servers and server groups.
+
+    All raise :class:`osc_hostmaint.exceptions.CloudError`.
+    """
+
+    def servers(self, host: str) -> list[model.Server]:
+        """Return the servers on a host, soft-deleted ones included.
+
+        :raises NotPermitted: Nova ignored the filter, as it does without a
+            word for users who may not use it; an empty list would prove
+            nothing then.
+        """
+        found = self._nova.pages(
+            '/servers/detail',
+            'servers',
+            self._telling,
+            {'all_tenants': 'True', 'host': host, 'soft_deleted': 'True'},
+        )
+        servers = [records.server(s) for s in found]
+        if any(s.host != host for s in servers):
+            raise exceptions.NotPermitted(
+                _(
+                    'Nova does not let this user list the servers of one '
+                    'host: ask for a role that the policy '
+                    'os_compute_api:servers:allow_all_filters allows'
+                )
+            )
+        return servers
+
+    @functools.cached_property
+    def _telling(self) -> str:
+        return self._newest_up_to(TELLING)
+
+    def server_count(self, host: str) -> int:
+        """Return how many servers are on a host."""
+        found = self._nova.pages(
+            '/servers',
+            'servers',
+            self._version,
+            {'all_tenants': 'True', 'host': host, 'soft_deleted': 'True'},
+        )
+        return sum(1 for _server in found)
+
+    def server(self, server_id: str) -> model.Server:
+        """Return a server, with status DELETED where there is none."""
+        try:
+            data = self._nova.get(
+                f'/servers/{server_id}', 'server', self._version
+            )
+        except exceptions.NotFound:
+            return records.deleted(server_id)
+        return records.server(data)
+
+    def groups(self) -> list[survey.Group]:
+        """Return the server groups of all projects.
+
+        Who is no administrator by Nova's policy ``context_is_admin`` gets
+        those of the own project only, and Nova does not say so. A server
+        that is in a group (:attr:`osc_hostmaint.model.Needs.grouped`) and in
+        none of these gives it away.
+
+        It costs one request more where no list before had as many entries.
+        """
+        found = self._nova.offset_pages(
+            '/os-server-groups',
+            'server_groups',
+            self._version,
+            {'all_projects': 'True'},
+        )
+        # A group made meanwhile may shift others to the next page.
+        groups = {data['id']: records.group(data) for data in found}
+        return list(groups.values())

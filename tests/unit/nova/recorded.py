@@ -1,0 +1,372 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Answers of a real Nova and Placement, recorded from the embedded cloud.
+
+Nova 34.0.0, Placement 16.0.0; links, ``hostId`` and figures of hypervisors are
+left out.
+"""
+
+import typing as ty
+
+SERVERS: ty.Any = {
+    'servers': [
+        {
+            'accessIPv4': '',
+            'accessIPv6': '',
+            'addresses': {},
+            'created': '2026-11-21T15:46:05Z',
+            'flavor': {
+                'vcpus': 1,
+                'ram': 512,
+                'disk': 1,
+                'ephemeral': 0,
+                'swap': 0,
+                'original_name': 'traity2',
+                'extra_specs': {
+                    'hw:cpu_policy': 'shared',
+                    'resources1:DISK_GB': '2',
+                    'resources:MEMORY_MB': '600',
+                    'resources:VCPU': '0',
+                    'trait1:COMPUTE_NODE': 'required',
+                    'trait:COMPUTE_NODE': 'required',
+                    'trait:COMPUTE_STATUS_DISABLED': 'forbidden',
+                },
+            },
+            'id': 'a9e054c6-ecb7-401a-aa47-107e716bfa58',
+            'image': {
+                'id': '37736706-0d01-4fce-b5bc-13df299a0e24',
+                'properties': {
+                    'os_secure_boot': 'optional',
+                    'hw_disk_bus': 'virtio',
+                    'architecture': 'x86_64',
+                },
+            },
+            'metadata': {},
+            'name': 'grouped',
+            'status': 'ACTIVE',
+            'tenant_id': '235ceef54b024e5495f97d99424d33ad',
+            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+            'updated': '2026-11-21T15:46:06Z',
+            'OS-DCF:diskConfig': 'MANUAL',
+            'progress': 0,
+            'OS-EXT-AZ:availability_zone': 'nova',
+            'config_drive': '',
+            'key_name': None,
+            'OS-SRV-USG:launched_at': '2026-11-21T15:46:06.084898',
+            'OS-SRV-USG:terminated_at': None,
+            'OS-EXT-SRV-ATTR:host': 'cmp01',
+            'OS-EXT-SRV-ATTR:instance_name': 'instance-00000003',
+            'OS-EXT-SRV-ATTR:hypervisor_hostname': 'cmp01.cloud.test',
+            'OS-EXT-SRV-ATTR:hostname': 'grouped',
+            'OS-EXT-SRV-ATTR:kernel_id': '',
+            'OS-EXT-SRV-ATTR:launch_index': 0,
+            'OS-EXT-SRV-ATTR:ramdisk_id': '',
+            'OS-EXT-SRV-ATTR:reservation_id': 'r-ogh8k77v',
+            'OS-EXT-SRV-ATTR:root_device_name': '/dev/sda',
+            'OS-EXT-SRV-ATTR:user_data': None,
+            'OS-EXT-STS:task_state': None,
+            'OS-EXT-STS:vm_state': 'active',
+            'OS-EXT-STS:power_state': 1,
+            'os-extended-volumes:volumes_attached': [],
+            'locked': False,
+            'description': None,
+            'tags': [],
+            'trusted_image_certificates': None,
+            'locked_reason': None,
+            'pinned_availability_zone': 'nova',
+            'scheduler_hints': {
+                'group': ['b9087a10-8a58-4c16-940b-4393697a3df1'],
+                'different_host': ['73c7551b-bf6b-4c8f-ac80-4416bcd8a30c'],
+                'foo': ['bar'],
+            },
+            'host_status': 'UP',
+        }
+    ]
+}
+
+GROUPS: ty.Any = {
+    'server_groups': [
+        {
+            'id': '526246e0-d294-4cd5-af88-a7a453974a73',
+            'name': 'g',
+            'policy': 'anti-affinity',
+            'rules': {'max_server_per_host': 3},
+            'members': ['cdde7958-1bdf-4fef-b6ba-637afd73fbd4'],
+            'project_id': '235ceef54b024e5495f97d99424d33ad',
+            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+        },
+        {
+            'id': 'b9087a10-8a58-4c16-940b-4393697a3df1',
+            'name': 'g',
+            'policy': 'anti-affinity',
+            'rules': {'max_server_per_host': 3},
+            'members': ['a9e054c6-ecb7-401a-aa47-107e716bfa58'],
+            'project_id': '235ceef54b024e5495f97d99424d33ad',
+            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+        },
+        {
+            'id': 'ec950866-bada-41c1-a596-f22282834f5f',
+            'name': 'g2',
+            'policy': 'soft-affinity',
+            'rules': {},
+            'members': ['d668fcff-b0c5-4389-a2db-8e882a332bd4'],
+            'project_id': '235ceef54b024e5495f97d99424d33ad',
+            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+        },
+    ]
+}
+
+GROUPS_OF_ROCKY: ty.Any = {
+    'server_groups': [
+        {
+            'id': '526246e0-d294-4cd5-af88-a7a453974a73',
+            'name': 'g',
+            'policies': ['anti-affinity'],
+            'metadata': {},
+            'members': ['cdde7958-1bdf-4fef-b6ba-637afd73fbd4'],
+            'project_id': '235ceef54b024e5495f97d99424d33ad',
+            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+        },
+        {
+            'id': 'b9087a10-8a58-4c16-940b-4393697a3df1',
+            'name': 'g',
+            'policies': ['anti-affinity'],
+            'metadata': {},
+            'members': ['a9e054c6-ecb7-401a-aa47-107e716bfa58'],
+            'project_id': '235ceef54b024e5495f97d99424d33ad',
+            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+        },
+        {
+            'id': 'ec950866-bada-41c1-a596-f22282834f5f',
+            'name': 'g2',
+            'policies': ['soft-affinity'],
+            'metadata': {},
+            'members': ['d668fcff-b0c5-4389-a2db-8e882a332bd4'],
+            'project_id': '235ceef54b024e5495f97d99424d33ad',
+            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+        },
+    ]
+}
+
+AGGREGATES: ty.Any = {
+    'aggregates': [
+        {
+            'id': 1,
+            'uuid': 'a450ac5a-a1ef-4313-bbc6-714a99c053d0',
+            'name': 'ssd',
+            'hosts': ['cmp01', 'cmp02'],
+            'metadata': {'ssd': 'true'},
+            'created_at': '2026-11-21T15:52:55.155169',
+            'updated_at': None,
+            'deleted_at': None,
+            'deleted': False,
+            'availability_zone': None,
+        },
+        {
+            'id': 2,
+            'uuid': 'cd907595-4776-4c2a-b445-988cd690fb7f',
+            'name': 'edge',
+            'hosts': [],
+            'metadata': {'availability_zone': 'edge'},
+            'created_at': '2026-11-21T15:52:55.261498',
+            'updated_at': None,
+            'deleted_at': None,
+            'deleted': False,
+            'availability_zone': 'edge',
+        },
+    ]
+}
+
+HYPERVISORS: ty.Any = {
+    'hypervisors': [
+        {
+            'id': '4c5296d2-8252-44a2-9312-a44a4619fdaf',
+            'hypervisor_hostname': 'cmp03.cloud.test',
+            'state': 'up',
+            'status': 'enabled',
+            'service': {
+                'id': 'bd466bf0-6024-44f4-9a5d-024e8941a211',
+                'host': 'cmp03',
+                'disabled_reason': None,
+            },
+            'servers': [
+                {
+                    'name': 'instance-00000001',
+                    'uuid': '5d455c3f-36a6-4e93-a9ea-8d16d200e204',
+                },
+                {
+                    'name': 'instance-00000004',
+                    'uuid': 'd668fcff-b0c5-4389-a2db-8e882a332bd4',
+                },
+            ],
+        },
+        {
+            'id': '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8',
+            'hypervisor_hostname': 'cmp02.cloud.test',
+            'state': 'up',
+            'status': 'enabled',
+            'service': {
+                'id': '4ba4a0f0-06df-4dd4-b6c5-176cb6194041',
+                'host': 'cmp02',
+                'disabled_reason': None,
+            },
+            'servers': [
+                {
+                    'name': 'instance-00000002',
+                    'uuid': '73c7551b-bf6b-4c8f-ac80-4416bcd8a30c',
+                }
+            ],
+        },
+        {
+            'id': '3700ae6a-cd89-4316-ae54-f91678f63088',
+            'hypervisor_hostname': 'cmp01.cloud.test',
+            'state': 'up',
+            'status': 'enabled',
+            'service': {
+                'id': '42ce7144-8127-409d-8cb6-62d7790f90a8',
+                'host': 'cmp01',
+                'disabled_reason': None,
+            },
+            'servers': [
+                {
+                    'name': 'instance-00000003',
+                    'uuid': 'a9e054c6-ecb7-401a-aa47-107e716bfa58',
+                }
+            ],
+        },
+    ]
+}
+
+ALLOCATIONS: ty.Any = {
+    'allocations': {
+        '5d455c3f-36a6-4e93-a9ea-8d16d200e204': {
+            'resources': {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1}
+        },
+        'd668fcff-b0c5-4389-a2db-8e882a332bd4': {
+            'resources': {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1}
+        },
+    },
+    'resource_provider_generation': 4,
+}
+
+CANDIDATES: ty.Any = {
+    'allocation_requests': [
+        {
+            'allocations': {
+                '3700ae6a-cd89-4316-ae54-f91678f63088': {
+                    'resources': {'DISK_GB': 1, 'MEMORY_MB': 512, 'VCPU': 1}
+                }
+            }
+        },
+        {
+            'allocations': {
+                '4c5296d2-8252-44a2-9312-a44a4619fdaf': {
+                    'resources': {'DISK_GB': 1, 'MEMORY_MB': 512, 'VCPU': 1}
+                }
+            }
+        },
+        {
+            'allocations': {
+                '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8': {
+                    'resources': {'DISK_GB': 1, 'MEMORY_MB': 512, 'VCPU': 1}
+                }
+            }
+        },
+    ],
+    'provider_summaries': {
+        '3700ae6a-cd89-4316-ae54-f91678f63088': {
+            'resources': {
+                'VCPU': {'capacity': 128, 'used': 0},
+                'MEMORY_MB': {'capacity': 131072, 'used': 600},
+                'DISK_GB': {'capacity': 4000, 'used': 2},
+            },
+            'traits': [
+                'COMPUTE_VOLUME_EXTEND',
+                'OWNER_NOVA',
+                'COMPUTE_DEVICE_TAGGING',
+                'COMPUTE_NET_ATTACH_INTERFACE',
+                'COMPUTE_IMAGE_TYPE_RAW',
+                'COMPUTE_NODE',
+                'COMPUTE_VOLUME_MULTI_ATTACH',
+                'COMPUTE_ACCELERATORS',
+                'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
+                'COMPUTE_TRUSTED_CERTS',
+                'COMPUTE_SECURITY_STATELESS_FIRMWARE',
+                'COMPUTE_ADDRESS_SPACE_EMULATED',
+                'COMPUTE_STORAGE_VIRTIO_FS',
+                'COMPUTE_IMAGE_TYPE_QCOW2',
+                'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
+                'COMPUTE_MEM_BACKING_FILE',
+                'COMPUTE_VOLUME_ATTACH_WITH_TAG',
+            ],
+            'parent_provider_uuid': None,
+            'root_provider_uuid': '3700ae6a-cd89-4316-ae54-f91678f63088',
+        },
+        '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8': {
+            'resources': {
+                'VCPU': {'capacity': 128, 'used': 1},
+                'MEMORY_MB': {'capacity': 131072, 'used': 512},
+                'DISK_GB': {'capacity': 4000, 'used': 1},
+            },
+            'traits': [
+                'COMPUTE_VOLUME_EXTEND',
+                'OWNER_NOVA',
+                'COMPUTE_DEVICE_TAGGING',
+                'COMPUTE_NET_ATTACH_INTERFACE',
+                'COMPUTE_IMAGE_TYPE_RAW',
+                'COMPUTE_NODE',
+                'COMPUTE_VOLUME_MULTI_ATTACH',
+                'COMPUTE_ACCELERATORS',
+                'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
+                'COMPUTE_TRUSTED_CERTS',
+                'COMPUTE_SECURITY_STATELESS_FIRMWARE',
+                'COMPUTE_ADDRESS_SPACE_EMULATED',
+                'COMPUTE_STORAGE_VIRTIO_FS',
+                'COMPUTE_IMAGE_TYPE_QCOW2',
+                'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
+                'COMPUTE_MEM_BACKING_FILE',
+                'COMPUTE_VOLUME_ATTACH_WITH_TAG',
+            ],
+            'parent_provider_uuid': None,
+            'root_provider_uuid': '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8',
+        },
+        '4c5296d2-8252-44a2-9312-a44a4619fdaf': {
+            'resources': {
+                'VCPU': {'capacity': 128, 'used': 2},
+                'MEMORY_MB': {'capacity': 131072, 'used': 1024},
+                'DISK_GB': {'capacity': 4000, 'used': 2},
+            },
+            'traits': [
+                'COMPUTE_VOLUME_EXTEND',
+                'OWNER_NOVA',
+                'COMPUTE_DEVICE_TAGGING',
+                'COMPUTE_NET_ATTACH_INTERFACE',
+                'COMPUTE_IMAGE_TYPE_RAW',
+                'COMPUTE_NODE',
+                'COMPUTE_VOLUME_MULTI_ATTACH',
+                'COMPUTE_ACCELERATORS',
+                'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
+                'COMPUTE_TRUSTED_CERTS',
+                'COMPUTE_SECURITY_STATELESS_FIRMWARE',
+                'COMPUTE_ADDRESS_SPACE_EMULATED',
+                'COMPUTE_STORAGE_VIRTIO_FS',
+                'COMPUTE_IMAGE_TYPE_QCOW2',
+                'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
+                'COMPUTE_MEM_BACKING_FILE',
+                'COMPUTE_VOLUME_ATTACH_WITH_TAG',
+            ],
+            'parent_provider_uuid': None,
+            'root_provider_uuid': '4c5296d2-8252-44a2-9312-a44a4619fdaf',
+        },
+    },
+}

@@ -1,0 +1,168 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Allocation candidates, read from small answers and large ones."""
+
+import json
+import sys
+import time
+import tracemalloc
+import typing as ty
+import unittest
+
+from osc_hostmaint import survey
+from osc_hostmaint.nova import candidates
+
+HOSTS = 2000
+
+
+def summary(root: str, *traits: str, **pools: tuple[int, int]) -> ty.Any:
+    """Return a provider summary; pools: capacity and use, by class."""
+    return {
+        'resources': {
+            name: {'capacity': capacity, 'used': used}
+            for name, (capacity, used) in pools.items()
+        },
+        'traits': list(traits),
+        'parent_provider_uuid': None,
+        'root_provider_uuid': root,
+    }
+
+
+def request(**amounts: dict[str, int]) -> ty.Any:
+    """Return an allocation request: amounts by provider."""
+    return {'allocations': {p: {'resources': a} for p, a in amounts.items()}}
+
+
+def large(used: int) -> ty.Any:
+    """Return an answer of a large cloud, as it comes over the wire."""
+    traits = [f'COMPUTE_SOME_TRAIT_{n}' for n in range(70)]
+    ids = [f'{n:08}-0000-4000-8000-000000000000' for n in range(HOSTS)]
+    amounts = {'VCPU': 4, 'MEMORY_MB': 8192, 'DISK_GB': 40}
+    pools = {'VCPU': (256, 16), 'MEMORY_MB': (515072, used)}
+    return json.dumps(
+        {
+            'allocation_requests': [request(**{i: amounts}) for i in ids],
+            'provider_summaries': {
+                i: summary(i, *traits, **pools, DISK_GB=(9000, 400))
+                for i in ids
+            },
+        }
+    )
+
+
+class ReaderTest(unittest.TestCase):
+    def test_tree_and_sharing_provider(self) -> None:
+        # A GPU below the host, and storage that hosts share.
+        found = candidates.Reader().read(
+            {
+                'allocation_requests': [
+                    request(
+                        host={'VCPU': 2},
+                        gpu={'VGPU': 1},
+                        nfs={'DISK_GB': 10},
+                    )
+                ],
+                'provider_summaries': {
+                    'host': summary('host', 'HW_CPU_X86_AVX', VCPU=(64, 60)),
+                    'gpu': summary('host', VGPU=(4, 3)),
+                    'other gpu': summary('host', VGPU=(4, 4)),
+                    'nfs': summary('nfs', DISK_GB=(9000, 1)),
+                },
+            }
+        )
+        self.assertEqual(
+            survey.Offers(
+                providers={
+                    'host': survey.Provider(
+                        'host',
+                        'host',
+                        frozenset({'HW_CPU_X86_AVX'}),
+                        {'VCPU': survey.Pool(64, 60)},
+                    ),
+                    'gpu': survey.Provider(
+                        'gpu', 'host', frozenset(), {'VGPU': survey.Pool(4, 3)}
+                    ),
+                    'other gpu': survey.Provider(
+                        'other gpu',
+                        'host',
+                        frozenset(),
+                        {'VGPU': survey.Pool(4, 4)},
+                    ),
+                    'nfs': survey.Provider(
+                        'nfs',
+                        'nfs',
+                        frozenset(),
+                        {'DISK_GB': survey.Pool(9000, 1)},
+                    ),
+                },
+                candidates=(
+                    (
+                        survey.Share('host', 'VCPU', 2),
+                        survey.Share('gpu', 'VGPU', 1),
+                        survey.Share('nfs', 'DISK_GB', 10),
+                    ),
+                ),
+            ),
+            found,
+        )
+
+    def test_what_is_the_same_is_kept_once(self) -> None:
+        reader = candidates.Reader()
+        first, second = (
+            reader.read(
+                {
+                    'allocation_requests': [],
+                    'provider_summaries': {
+                        'busy': summary('busy', 'B', 'A', VCPU=(64, used)),
+                        'idle': summary('idle', 'A', 'B', VCPU=(64, 0)),
+                    },
+                }
+            ).providers
+            for used in (1, 2)
+        )
+        self.assertIs(first['idle'], second['idle'])
+        self.assertEqual(1, first['busy'].pools['VCPU'].used)
+        self.assertEqual(2, second['busy'].pools['VCPU'].used)
+        self.assertIs(first['busy'].traits, second['idle'].traits)
+
+
+class LargeCloudTest(unittest.TestCase):
+    def test_quick(self) -> None:
+        answer = json.loads(large(0))
+        reader = candidates.Reader()
+        before = time.process_time()
+        found = reader.read(answer)
+        spent = time.process_time() - before
+        self.assertEqual(HOSTS, len(found.candidates))
+        self.assertLess(spent, 0.3)
+
+    @unittest.skipIf(sys.gettrace(), 'a debugger or coverage takes memory')
+    def test_small(self) -> None:
+        reader = candidates.Reader()
+        answers = [large(0), large(0), large(512)]
+        kept = []
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        sizes = []
+        for answer in answers:
+            kept.append(reader.read(json.loads(answer)))
+            sizes.append(tracemalloc.get_traced_memory()[0])
+        self.assertEqual(3, len(kept))
+        first, again, changed = (
+            size - before
+            for size, before in zip(sizes, [0, *sizes], strict=False)
+        )
+        # Bytes for each host. Traits alone would be 10,000.
+        self.assertLess(first / HOSTS, 2000)
+        self.assertLess(again / HOSTS, 700)
+        self.assertLess(changed / HOSTS, 2000)

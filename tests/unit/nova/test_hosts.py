@@ -1,0 +1,220 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Hypervisors, who is on them, and aggregates."""
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import survey
+from tests.unit.nova import cloud
+from tests.unit.nova import recorded
+
+HYPERVISORS = f'{cloud.NOVA}/os-hypervisors/detail'
+
+
+class HypervisorsTest(cloud.CloudTestCase):
+    def test_pages_by_id(self) -> None:
+        self.cloud.get(
+            HYPERVISORS,
+            [
+                {
+                    'json': {
+                        'hypervisors': [cloud.hypervisor(1, 'cmp01')],
+                        'hypervisors_links': cloud.link('/os-hypervisors'),
+                    }
+                },
+                {'json': {'hypervisors': [cloud.hypervisor(2, 'cmp02')]}},
+            ],
+        )
+        self.assertEqual(
+            {'cmp01.example.org': 'cmp01', 'cmp02.example.org': 'cmp02'},
+            self.gateway.hypervisor_hosts(),
+        )
+        self.assertEqual(
+            {'provider-1': 'cmp01', 'provider-2': 'cmp02'},
+            self.gateway.hypervisors(),
+        )
+        self.assertEqual(
+            [
+                'GET /os-hypervisors/detail',
+                'GET /os-hypervisors/detail?marker=provider-1',
+            ],
+            self.sent,
+        )
+
+    def test_several_nodes_on_a_host(self) -> None:
+        nodes = [
+            cloud.hypervisor(1, 'cmp01', hypervisor_hostname='node-1'),
+            cloud.hypervisor(2, 'cmp01', hypervisor_hostname='node-2'),
+        ]
+        self.cloud.get(HYPERVISORS, json={'hypervisors': nodes})
+        self.assertEqual(
+            {'provider-1': 'cmp01', 'provider-2': 'cmp01'},
+            self.gateway.hypervisors(),
+        )
+        self.assertEqual(
+            {'node-1': 'cmp01', 'node-2': 'cmp01'},
+            self.gateway.hypervisor_hosts(),
+        )
+
+    def test_failure_is_not_kept(self) -> None:
+        self.cloud.get(HYPERVISORS, **cloud.fault('x', 500, 'Oops'))
+        with self.assertRaises(exceptions.Unavailable):
+            self.gateway.hypervisors()
+        self.cloud.get(
+            HYPERVISORS, json={'hypervisors': [cloud.hypervisor(1, 'cmp01')]}
+        )
+        self.assertEqual({'provider-1': 'cmp01'}, self.gateway.hypervisors())
+
+
+class ResidentsTest(cloud.CloudTestCase):
+    """Where servers are, from the list of hypervisors."""
+
+    def test_recorded(self) -> None:
+        self.cloud.get(HYPERVISORS, json=recorded.HYPERVISORS)
+        self.assertEqual(
+            {
+                '5d455c3f-36a6-4e93-a9ea-8d16d200e204': 'cmp03',
+                'd668fcff-b0c5-4389-a2db-8e882a332bd4': 'cmp03',
+                '73c7551b-bf6b-4c8f-ac80-4416bcd8a30c': 'cmp02',
+                'a9e054c6-ecb7-401a-aa47-107e716bfa58': 'cmp01',
+            },
+            self.gateway.residents(),
+        )
+        self.assertEqual(
+            {
+                '4c5296d2-8252-44a2-9312-a44a4619fdaf': 'cmp03',
+                '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8': 'cmp02',
+                '3700ae6a-cd89-4316-ae54-f91678f63088': 'cmp01',
+            },
+            self.gateway.hypervisors(),
+        )
+        self.assertEqual(1, len(self.sent))
+
+    def test_hypervisors_without_servers(self) -> None:
+        # An empty list (>= 2.75), or no word of it.
+        self.cloud.get(
+            HYPERVISORS,
+            json={
+                'hypervisors': [
+                    cloud.hypervisor(1, 'cmp01', servers=[]),
+                    cloud.hypervisor(2, 'cmp02'),
+                ]
+            },
+        )
+        self.assertEqual({}, self.gateway.residents())
+        self.assertEqual(2, len(self.gateway.hypervisors()))
+
+    def test_pages(self) -> None:
+        first, second = (
+            cloud.hypervisor(n, f'cmp0{n}', servers=[{'uuid': f'vm{n}'}])
+            for n in (1, 2)
+        )
+        self.cloud.get(
+            HYPERVISORS,
+            [
+                {
+                    'json': {
+                        'hypervisors': [first],
+                        'hypervisors_links': cloud.link('/os-hypervisors'),
+                    }
+                },
+                {'json': {'hypervisors': [second]}},
+            ],
+        )
+        self.assertEqual(
+            {'vm1': 'cmp01', 'vm2': 'cmp02'}, self.gateway.residents()
+        )
+        self.assertEqual(
+            'GET /os-hypervisors/detail?with_servers=true&marker=provider-1',
+            self.sent[-1],
+        )
+
+    def test_several_nodes_on_a_host(self) -> None:
+        # Each has all the servers of the host.
+        servers = [{'uuid': 'vm1'}, {'uuid': 'vm2'}]
+        self.cloud.get(
+            HYPERVISORS,
+            json={
+                'hypervisors': [
+                    cloud.hypervisor(1, 'cmp01', servers=servers),
+                    cloud.hypervisor(2, 'cmp01', servers=servers),
+                ]
+            },
+        )
+        self.assertEqual(
+            {'vm1': 'cmp01', 'vm2': 'cmp01'}, self.gateway.residents()
+        )
+
+    def test_asked_anew_each_time(self) -> None:
+        before, after = (
+            {
+                'hypervisors': [
+                    cloud.hypervisor(n, host, servers=[{'uuid': 'vm1'}])
+                ]
+            }
+            for n, host in ((1, 'cmp01'), (2, 'cmp02'))
+        )
+        self.cloud.get(HYPERVISORS, [{'json': before}, {'json': after}])
+        self.assertEqual({'provider-1': 'cmp01'}, self.gateway.hypervisors())
+        self.assertEqual({'vm1': 'cmp02'}, self.gateway.residents())
+        self.assertEqual({'provider-2': 'cmp02'}, self.gateway.hypervisors())
+        self.assertEqual(2, len(self.sent))
+
+    def test_cut_off_list_is_none(self) -> None:
+        self.cloud.get(
+            HYPERVISORS,
+            [
+                {
+                    'json': {
+                        'hypervisors': [cloud.hypervisor(1, 'cmp01')],
+                        'hypervisors_links': cloud.link('/os-hypervisors'),
+                    }
+                },
+                cloud.fault('x', 400, 'marker not found'),
+                {'json': {'hypervisors': [cloud.hypervisor(2, 'cmp02')]}},
+            ],
+        )
+        with self.assertRaises(exceptions.RequestRefused):
+            self.gateway.residents()
+        self.assertEqual({'provider-2': 'cmp02'}, self.gateway.hypervisors())
+
+
+@ddt.ddt
+class AggregatesTest(cloud.CloudTestCase):
+    def test_recorded(self) -> None:
+        self.cloud.get(f'{cloud.NOVA}/os-aggregates', json=recorded.AGGREGATES)
+        self.assertEqual(
+            [
+                survey.Aggregate(
+                    frozenset({'cmp01', 'cmp02'}), {'ssd': 'true'}
+                ),
+                survey.Aggregate(frozenset(), {'availability_zone': 'edge'}),
+            ],
+            self.gateway.aggregates(),
+        )
+
+    @ddt.data('aggregates', 'residents', 'groups')
+    def test_not_permitted(self, question: str) -> None:
+        for path in (
+            'os-aggregates',
+            'os-hypervisors/detail',
+            'os-server-groups',
+        ):
+            self.cloud.get(
+                f'{cloud.NOVA}/{path}',
+                **cloud.fault('forbidden', 403, "Policy doesn't allow it."),
+            )
+        with self.assertRaises(exceptions.NotPermitted) as caught:
+            getattr(self.gateway, question)()
+        self.assert_one_line(caught.exception)

@@ -1,0 +1,228 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Allocations, and who has room."""
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import survey
+from tests.unit.nova import cloud
+from tests.unit.nova import recorded
+
+CANDIDATES = f'{cloud.PLACEMENT}/allocation_candidates'
+CMP03 = '4c5296d2-8252-44a2-9312-a44a4619fdaf'
+SHAPE = (('DISK_GB', 1), ('MEMORY_MB', 512), ('VCPU', 1))
+
+
+class AllocationsTest(cloud.CloudTestCase):
+    def _hypervisors(self, *hosts: str) -> None:
+        nodes = [cloud.hypervisor(n, host) for n, host in enumerate(hosts)]
+        self.cloud.get(
+            f'{cloud.NOVA}/os-hypervisors/detail', json={'hypervisors': nodes}
+        )
+
+    def _allocations(self, number: int, **held: dict[str, int]) -> None:
+        self.cloud.get(
+            f'{cloud.PLACEMENT}/resource_providers/provider-{number}'
+            '/allocations',
+            json=cloud.allocations(**held),
+        )
+
+    def test_recorded(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-hypervisors/detail', json=recorded.HYPERVISORS
+        )
+        self.cloud.get(
+            f'{cloud.PLACEMENT}/resource_providers/{CMP03}/allocations',
+            json=recorded.ALLOCATIONS,
+        )
+        amounts = {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1}
+        self.assertEqual(
+            {
+                '5d455c3f-36a6-4e93-a9ea-8d16d200e204': amounts,
+                'd668fcff-b0c5-4389-a2db-8e882a332bd4': amounts,
+            },
+            self.gateway.allocations('cmp03'),
+        )
+
+    def test_several_nodes_on_a_host(self) -> None:
+        # Ironic: every node is a resource provider of its own.
+        self._hypervisors('cmp01', 'cmp01', 'cmp02')
+        self._allocations(
+            0, vm1={'CUSTOM_IRON': 1, 'VCPU': 2}, vm2={'VCPU': 4}
+        )
+        self._allocations(1, vm1={'VCPU': 3, 'DISK_GB': 5})
+        self.assertEqual(
+            {
+                'vm1': {'CUSTOM_IRON': 1, 'VCPU': 5, 'DISK_GB': 5},
+                'vm2': {'VCPU': 4},
+            },
+            self.gateway.allocations('cmp01'),
+        )
+        self.assertEqual(3, len(self.sent))
+
+    def test_nobody_holds_anything(self) -> None:
+        self._hypervisors('cmp01')
+        self._allocations(0)
+        self.assertEqual({}, self.gateway.allocations('cmp01'))
+
+    def test_host_without_a_hypervisor(self) -> None:
+        self._hypervisors('cmp02')
+        self.assertEqual({}, self.gateway.allocations('cmp01'))
+        self.assertEqual(['GET /os-hypervisors/detail'], self.sent)
+
+
+@ddt.ddt
+class OffersTest(cloud.CloudTestCase):
+    def test_recorded(self) -> None:
+        self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
+        found = self.gateway.offers(SHAPE)
+        self.assertEqual(3, len(found.candidates))
+        self.assertEqual(
+            tuple(survey.Share(CMP03, *amount) for amount in SHAPE),
+            {c[0].provider: c for c in found.candidates}[CMP03],
+        )
+        provider = found.providers[CMP03]
+        self.assertEqual((CMP03, CMP03), (provider.id, provider.root))
+        self.assertEqual(17, len(provider.traits))
+        self.assertIn('COMPUTE_NODE', provider.traits)
+        self.assertEqual(
+            {
+                'VCPU': survey.Pool(capacity=128, used=2),
+                'MEMORY_MB': survey.Pool(capacity=131072, used=1024),
+                'DISK_GB': survey.Pool(capacity=4000, used=2),
+            },
+            provider.pools,
+        )
+
+    def test_nothing_needs_no_room(self) -> None:
+        self.assertEqual(survey.Offers({}, ()), self.gateway.offers(()))
+        self.assertEqual([], self.cloud.request_history)
+
+    def test_nobody_has_room(self) -> None:
+        self.cloud.get(
+            CANDIDATES,
+            json={'allocation_requests': [], 'provider_summaries': {}},
+        )
+        self.assertEqual(survey.Offers({}, ()), self.gateway.offers(SHAPE))
+
+    @ddt.data('1.29', '1.30', '1.100')
+    def test_microversion(self, offered: str) -> None:
+        self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions(offered))
+        self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
+        self.gateway.offers(SHAPE)
+        headers = self.last_request().headers
+        self.assertEqual('placement 1.29', headers['OpenStack-API-Version'])
+
+    def test_too_old(self) -> None:
+        self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions('1.17'))
+        with self.assertRaisesRegex(
+            exceptions.ApiTooOld, r'\b1\.29\b.*Placement.*\b1\.17\b'
+        ) as caught:
+            self.gateway.offers(SHAPE)
+        self.assert_one_line(caught.exception)
+        self.assertEqual([], self.sent)
+
+    def test_versions_missed_at_first(self) -> None:
+        # The endpoint fails for a moment, while keystoneauth1 looks at it.
+        self.cloud.get(cloud.PLACEMENT, status_code=502)
+        self.cloud.get(
+            f'{cloud.PLACEMENT}/',
+            [{'status_code': 502}, {'json': cloud.placement_versions()}],
+        )
+        self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
+        self.assertEqual(3, len(self.gateway.offers(SHAPE).candidates))
+
+    def test_placement_down_is_not_an_old_placement(self) -> None:
+        for url in (cloud.PLACEMENT, f'{cloud.PLACEMENT}/'):
+            self.cloud.get(url, status_code=503, text='Busy')
+        with self.assertRaises(exceptions.Unavailable) as caught:
+            self.gateway.offers(SHAPE)
+        self.assert_one_line(caught.exception)
+        self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions())
+        self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
+        self.assertEqual(3, len(self.gateway.offers(SHAPE).candidates))
+
+    @ddt.unpack
+    @ddt.named_data(
+        (
+            'forbidden',
+            403,
+            'Access was denied to this resource.',
+            exceptions.NotPermitted,
+        ),
+        (
+            'unknown_class',
+            400,
+            'Invalid resource class in resources parameter: CUSTOM_X',
+            exceptions.RequestRefused,
+        ),
+        ('broken', 500, 'Oops', exceptions.Unavailable),
+    )
+    def test_errors(
+        self, status: int, detail: str, kind: type[Exception]
+    ) -> None:
+        error = {'status': status, 'title': 'x', 'detail': detail}
+        self.cloud.get(
+            CANDIDATES,
+            status_code=status,
+            json={'errors': [error]},
+            headers={'Content-Type': 'application/json'},
+        )
+        with self.assertRaisesRegex(kind, detail) as caught:
+            self.gateway.offers(SHAPE)
+        self.assert_one_line(caught.exception)
+
+    @ddt.data('allocation_requests', 'provider_summaries')
+    def test_half_an_answer(self, key: str) -> None:
+        answer: dict[str, ty.Any] = {key: recorded.CANDIDATES[key]}
+        self.cloud.get(CANDIDATES, json=answer)
+        with self.assertRaisesRegex(
+            exceptions.Unavailable, 'allocation_requests, provider_summaries'
+        ):
+            self.gateway.offers(SHAPE)
+
+
+class OverriddenEndpointTest(cloud.CloudTestCase):
+    """An endpoint in clouds.yaml, where openstacksdk asks for no versions."""
+
+    config = {
+        'placement_endpoint_override': cloud.PLACEMENT,
+        'placement_api_version': '1',
+    }
+
+    def test_down_at_first(self) -> None:
+        self.cloud.get(cloud.PLACEMENT, status_code=503)
+        self.cloud.get(f'{cloud.PLACEMENT}/', status_code=503)
+        with self.assertRaisesRegex(
+            exceptions.Unavailable, r'Placement: GET /: .*\(HTTP 503\)'
+        ):
+            self.gateway.offers(SHAPE)
+        self.cloud.get(
+            f'{cloud.PLACEMENT}/', json=cloud.placement_versions('1.29')
+        )
+        self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
+        self.assertEqual(3, len(self.gateway.offers(SHAPE).candidates))
+        headers = self.last_request().headers
+        self.assertEqual('placement 1.29', headers['OpenStack-API-Version'])
+
+    def test_no_microversions_at_all(self) -> None:
+        self.cloud.get(cloud.PLACEMENT, json={'versions': []})
+        self.cloud.get(
+            f'{cloud.PLACEMENT}/',
+            json={'versions': [{'id': 'v1.0', 'links': []}]},
+        )
+        with self.assertRaisesRegex(exceptions.ApiTooOld, 'offers none'):
+            self.gateway.offers(SHAPE)
