@@ -1,0 +1,86 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Making an embedded cloud what a layout says."""
+
+import collections
+import collections.abc
+
+from benchmarks import layouts
+from tests import cloud as clouds
+
+
+def build(cloud: clouds.Cloud, layout: layouts.Layout) -> None:
+    """Make an embedded cloud what a layout says."""
+    cloud.purge()
+    _set_up_hosts(cloud, layout.hosts)
+    flavors = {
+        flavor: cloud.flavor(
+            flavor.name,
+            flavor.vcpus,
+            flavor.ram_mb,
+            flavor.disk_gb,
+            {f'trait:{layouts.TRAIT}': 'required'} if flavor.golden else None,
+        )
+        for flavor in layout.flavors
+    }
+    groups = {
+        group: cloud.group(
+            group.name,
+            group.policy,
+            most_per_host=(
+                group.most_per_host
+                if group.policy == 'anti-affinity'
+                else None
+            ),
+        )
+        for group in layout.groups
+    }
+    cloud.boot_many(
+        [
+            {
+                'name': server.name,
+                'host': server.host,
+                'flavor': flavors[server.flavor],
+                'state': server.state,
+                'az': server.zone,
+                'group': groups[server.group] if server.group else None,
+            }
+            for server in layout.servers
+        ]
+    )
+    for host in layout.hosts:
+        if host.disabled:
+            cloud.disable_host(host.name)
+
+
+def _set_up_hosts(
+    cloud: clouds.Cloud, hosts: collections.abc.Iterable[layouts.Host]
+) -> None:
+    zones: dict[str, list[str]] = collections.defaultdict(list)
+    for host in hosts:
+        size = {
+            'vcpus': host.vcpus,
+            'ram_gib': host.ram_gib,
+            'disk_gib': host.disk_gib,
+        }
+        if host.name in cloud.hosts():
+            cloud.size_host(host.name, **size)
+        else:
+            cloud.add_host(host.name, **size)
+        cloud.inventory(host.name, VCPU={'allocation_ratio': host.ratio})
+        if host.golden:
+            cloud.give_traits(host.name, layouts.TRAIT)
+        if host.zone:
+            zones[host.zone].append(host.name)
+    for zone, members in zones.items():
+        cloud.aggregate(zone, members, zone=zone)
