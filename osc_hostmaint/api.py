@@ -26,7 +26,6 @@ The shell's commands are its first user::
 import collections.abc
 import concurrent.futures
 import dataclasses
-import difflib
 import random
 
 from openstack import connection
@@ -36,13 +35,17 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint import mark
 from osc_hostmaint import model
+from osc_hostmaint import names
 from osc_hostmaint import report as reports
 from osc_hostmaint import text
+from osc_hostmaint.engine import destinations
 from osc_hostmaint.engine import drain
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import prospect
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import preview as previews
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import switch
 
@@ -95,18 +98,23 @@ class Maintenance:
     def _set(
         self, service: model.Service, *, reason: str | None, force: bool
     ) -> model.Service:
-        decided = switch.to_maintenance(
+        decided = self._to_maintenance(service, reason, force=force)
+        if decided.step is switch.Step.REFUSE:
+            raise exceptions.Refused(decided.reason)
+        if decided.mark is None:
+            return service
+        return self._gateway.disable(service, mark.write(decided.mark))
+
+    def _to_maintenance(
+        self, service: model.Service, reason: str | None, *, force: bool
+    ) -> switch.Switch:
+        return switch.to_maintenance(
             service,
             by=text.printable(self._gateway.user_name()),
             reason=reason,
             force=force,
             now=self._gateway.now(),
         )
-        if decided.step is switch.Step.REFUSE:
-            raise exceptions.Refused(decided.reason)
-        if decided.mark is None:
-            return service
-        return self._gateway.disable(service, mark.write(decided.mark))
 
     def unset(self, host: str, *, force: bool = False) -> model.Service:
         """Put a host back into service.
@@ -141,7 +149,7 @@ class Maintenance:
             self._gateway.servers(host),
             self._gateway.migrations(host),
             self._gateway.unconfirmed(host),
-            self._gateway.consumers(host),
+            self._gateway.allocations(host),
         )
 
     def list(
@@ -164,6 +172,42 @@ class Maintenance:
                 for service, count in zip(services, counts, strict=True)
             )
 
+    def preview(
+        self,
+        hosts: collections.abc.Sequence[str],
+        *,
+        force: bool = False,
+        policy: policies.Policy = DEFAULT_POLICY,
+    ) -> previews.Preview:
+        """Return what a drain would do. Nothing is changed.
+
+        :param force: as in :meth:`set`.
+        :param policy: as in :meth:`drain`.
+        :raises UnknownHost: one of them, or the destination asked for, does
+            not exist.
+        :raises Refused: the destination asked for can't take any server.
+        """
+        services = self._services()
+        found = self._pick(hosts, services)
+        self._check_to(policy, hosts, services)
+        sources, errors = [], {}
+        for service in found:
+            decided = self._to_maintenance(service, None, force=force)
+            if decided.step is switch.Step.REFUSE:
+                errors[service.host] = decided.reason
+                continue
+            if decided.mark is not None:
+                service = dataclasses.replace(
+                    service,
+                    enabled=False,
+                    disabled_reason=mark.write(decided.mark),
+                )
+            sources.append(service)
+        seen = prospect.look(
+            self._gateway, clock.Clock(), services, sources, policy
+        )
+        return dataclasses.replace(seen.preview, errors=errors)
+
     def drain(
         self,
         hosts: collections.abc.Sequence[str],
@@ -175,6 +219,7 @@ class Maintenance:
         report: ports.Reporter | None = None,
         interrupt: ports.Interrupt | None = None,
         diary: ports.Diary | None = None,
+        skip_capacity_check: bool = False,
     ) -> drain.DrainResult:
         """Put hosts into maintenance and move every server off them.
 
@@ -191,20 +236,30 @@ class Maintenance:
         :param diary: keeps what every decision was made from.
         :raises UnknownHost: one of them, or the destination asked for, does
             not exist; nothing is touched.
+        :param skip_capacity_check: begin even if the servers can't all fit
+            elsewhere.
         :raises Refused: the destination asked for can't take any server;
-            nothing is touched.
+            nothing is touched. Or the servers don't fit elsewhere; the hosts
+            are in maintenance then.
         """
         services = self._services()
         found = self._pick(hosts, services)
-        if policy.to:
-            (destination,) = self._pick([policy.to], services)
-            _check_destination(destination, hosts)
+        self._check_to(policy, hosts, services)
         user_id = self._gateway.user_id()
+        report = report or reports.Silence()
         ready, errors = self._set_all(found, reason=reason, force=force)
         ticking = clock.Clock()
         settled_from = ticking.now()
         if any(service.enabled for service in found):
             settled_from += SETTLE_SECONDS
+        guide = self._guide(
+            ready,
+            {**services, **{s.host: s for s in ready}},
+            policy,
+            ticking,
+            report,
+            skip_capacity_check=skip_capacity_check,
+        )
         result = drain.drain(
             ready,
             dataclasses.replace(
@@ -215,12 +270,73 @@ class Maintenance:
             ),
             self._gateway,
             ticking,
-            report or reports.Silence(),
+            report,
             interrupt or interrupts.Interrupt(),
             timeout,
             diary,
+            guide,
         )
         return drain.with_errors(result, errors)
+
+    def _check_to(
+        self,
+        policy: policies.Policy,
+        hosts: collections.abc.Container[str],
+        services: collections.abc.Mapping[str, model.Service],
+    ) -> None:
+        if policy.to:
+            (destination,) = self._pick([policy.to], services)
+            names.check_destination(destination, hosts)
+
+    def _guide(
+        self,
+        sources: collections.abc.Sequence[model.Service],
+        services: collections.abc.Mapping[str, model.Service],
+        policy: policies.Policy,
+        ticking: clock.Clock,
+        report: ports.Reporter,
+        *,
+        skip_capacity_check: bool,
+    ) -> destinations.Destinations:
+        """Return who knows where moves are to go, once it is sure they can.
+
+        :raises Refused: the servers do not fit elsewhere.
+        """
+        balance = policy.spread is policies.Spread.BALANCE and not policy.to
+        seen = None
+        if sources and (balance or not skip_capacity_check):
+            try:
+                seen = prospect.look(
+                    self._gateway, ticking, services, sources, policy
+                )
+            except exceptions.Unavailable as error:
+                # The drain itself bears with an outage for longer.
+                report.trouble(
+                    names.listed(sources),
+                    _('capacity is not known: %s') % error,
+                )
+        if seen is None:
+            return destinations.Destinations(
+                self._gateway, ticking, report, bound=policy.per_destination
+            )
+        for note in seen.preview.notes:
+            report.trouble(names.listed(sources), note)
+        if balance and seen.survey is None:
+            report.trouble(
+                names.listed(sources),
+                _('destinations are left to the scheduler'),
+            )
+        if seen.preview.outlook.misfits and not skip_capacity_check:
+            raise exceptions.Refused(
+                reports.misfit(names.listed(sources), seen.preview)
+            )
+        return destinations.Destinations(
+            self._gateway,
+            ticking,
+            report,
+            bound=policy.per_destination,
+            prospect=seen,
+        )
 
     def _set_all(
         self,
@@ -251,70 +367,8 @@ class Maintenance:
         services: collections.abc.Mapping[str, model.Service],
     ) -> tuple[model.Service, ...]:
         """Return the hosts' compute services, each once, in their order."""
-        unknown = [h for h in dict.fromkeys(hosts) if h not in services]
-        if unknown:
-            raise exceptions.UnknownHost(
-                ' '.join(self._unknown(host, services) for host in unknown)
-            )
-        return tuple(services[host] for host in dict.fromkeys(hosts))
+        return names.pick(hosts, services, self._gateway.hypervisor_hosts)
 
     def _services(self) -> dict[str, model.Service]:
         """Return the compute services of all hosts, by host."""
         return {s.host: s for s in self._gateway.services()}
-
-    def _unknown(
-        self, host: str, services: collections.abc.Iterable[str]
-    ) -> str:
-        message = _('There is no compute service on a host named %s') % (
-            text.printable(repr(host))
-        )
-        owner = self._gateway.hypervisor_hosts().get(host)
-        if owner:
-            return _(
-                '%(message)s: that is the hypervisor hostname of %(host)s.'
-            ) % {'message': message, 'host': owner}
-        # Most names of a cloud differ by a digit: case must not decide.
-        names = {name.lower(): name for name in services}
-        near = difflib.get_close_matches(host.lower(), names)
-        if near:
-            return _('%(message)s; did you mean %(near)s?') % {
-                'message': message,
-                'near': _(' or ').join(names[name] for name in near),
-            }
-        return _('%s: see openstack compute service list.') % message
-
-
-def _check_destination(
-    service: model.Service, drained: collections.abc.Container[str]
-) -> None:
-    """Check that servers can be moved to a host.
-
-    :param drained: the hosts that are to be drained.
-    :raises Refused: they can't.
-    """
-    host = service.host
-    if service.host in drained:
-        problem = _('it is to be drained itself')
-    elif service.mode is model.Mode.MAINTENANCE:
-        problem = (
-            _(
-                'it is in maintenance itself: see openstack host maintenance '
-                'unset %s'
-            )
-            % host
-        )
-    elif not service.enabled:
-        problem = _('somebody disabled it (%s)') % (
-            text.printable(service.disabled_reason or _('no reason given'))
-        )
-    elif not service.up:
-        problem = _('its compute service is down (start nova-compute first)')
-    else:
-        return
-    raise exceptions.Refused(
-        _(
-            'No server can be moved to %(host)s, because %(problem)s. Name '
-            'another host, or leave it to the scheduler.'
-        )
-        % {'host': host, 'problem': problem}
-    )

@@ -84,6 +84,28 @@ class Service:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Needs:
+    """What a server asks of whatever host it is on, beside room."""
+
+    #: The availability zone that it was asked to be in, and stays in; None
+    #: if it may be in any.
+    zone: str | None = None
+    #: Nova told (>= 2.96): otherwise a zone of None means nothing.
+    zone_known: bool = False
+    #: Of its flavor; Nova does not show those of its image.
+    required_traits: frozenset[str] = frozenset()
+    forbidden_traits: frozenset[str] = frozenset()
+    #: Amounts by resource class that its flavor asks for expressly.
+    resources: tuple[tuple[str, int], ...] = ()
+    #: Keys and values that its flavor wants of an aggregate's metadata.
+    aggregate_specs: tuple[tuple[str, str], ...] = ()
+    #: What else it asks for, which only the scheduler can judge: hw:numa...
+    unchecked: tuple[str, ...] = ()
+    #: It is in a server group; None: Nova does not tell (< 2.100).
+    grouped: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Server:
     """A server, as one answer of Nova showed it."""
 
@@ -106,6 +128,8 @@ class Server:
     project_id: str = ''
     #: When Nova last changed anything about it.
     updated_at: datetime.datetime | None = None
+    #: Known of servers in a host's list.
+    needs: Needs = Needs()
     seen_at: float = 0.0
 
 

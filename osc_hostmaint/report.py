@@ -20,7 +20,9 @@ from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.i18n import ngettext
 from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import forecast
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import preview as previews
 from osc_hostmaint.planning import standing
 
 #: So wide a name is shown, in columns; the id beside it tells them apart.
@@ -39,6 +41,13 @@ _REQUESTS: collections.abc.Mapping[memories.Kind, str] = {
     memories.Kind.OFFLOAD: _('offloading'),
     memories.Kind.ABORT: _('abort of its migration'),
     memories.Kind.FORCE_COMPLETE: _('forced completion of its migration'),
+}
+
+
+_FITS: collections.abc.Mapping[forecast.Fits, str] = {
+    forecast.Fits.YES: _('fit'),
+    forecast.Fits.NO: _('do not fit'),
+    forecast.Fits.UNKNOWN: _('may fit'),
 }
 
 
@@ -128,6 +137,75 @@ class Progress:
         except (OSError, ValueError):
             # ValueError: somebody closed the stream.
             self._stream = None
+
+
+def preview_lines(
+    preview: previews.Preview,
+) -> collections.abc.Iterator[str]:
+    """Yield what a drain would do, in sum: lines for people."""
+    outlook = preview.outlook
+    count, moving = len(preview.rows), len(outlook.fits)
+    servers = ngettext('%d server', '%d servers', count) % count
+    if not moving:
+        yield _('%s; none needs room on another host') % servers
+    else:
+        verdicts = collections.Counter(f.fits for f in outlook.fits.values())
+        yield _(
+            '%(servers)s; %(moving)d with %(memory).1f GiB of memory need '
+            'room on another host: %(verdicts)s'
+        ) % {
+            'servers': servers,
+            'moving': moving,
+            'memory': preview.memory_mb / 1024,
+            'verdicts': ', '.join(
+                _('%(count)d %(fits)s') % {'count': n, 'fits': _FITS[fits]}
+                for fits in _FITS
+                if (n := verdicts[fits])
+            ),
+        }
+    if outlook.fills:
+        hosts = outlook.hosts
+        yield _('%(hosts)s may take any of them: %(fills)s') % {
+            'hosts': ngettext('%d host', '%d hosts', hosts) % hosts,
+            'fills': ', '.join(_fill(fill) for fill in outlook.fills),
+        }
+        yield _('the tightest resource is %s') % (
+            outlook.fills[0].resource_class
+        )
+    yield from outlook.remedies
+    yield from preview.notes
+
+
+def misfit(hosts: str, preview: previews.Preview) -> str:
+    """Return why a drain is refused before anything moves."""
+    outlook = preview.outlook
+    reasons = collections.Counter(
+        outlook.fits[server_id].reason for server_id in outlook.misfits
+    )
+    return _(
+        'Nothing was moved off %(hosts)s, where maintenance stays set: '
+        '%(misfits)d of %(servers)d servers do not fit elsewhere '
+        '(%(reasons)s). --dry-run shows which; --skip-capacity-check moves '
+        'those that do fit.'
+    ) % {
+        'hosts': hosts,
+        'misfits': len(outlook.misfits),
+        'servers': len(preview.rows),
+        'reasons': '; '.join(
+            [
+                *(f'{n}: {words}' for words, n in reasons.most_common(3)),
+                *outlook.remedies,
+            ]
+        ),
+    }
+
+
+def _fill(fill: forecast.Fill) -> str:
+    return _('%(name)s %(before).0f %% full, %(after).0f %% after') % {
+        'name': fill.resource_class,
+        'before': 100 * fill.before / fill.capacity,
+        'after': 100 * fill.after / fill.capacity,
+    }
 
 
 def _name(row: decisions.Row) -> str:

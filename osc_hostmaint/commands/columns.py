@@ -40,6 +40,13 @@ class Name(Printable):
         return text.shorten(super().human_readable(), self.WIDTH)
 
 
+class Count(columns.FormattableColumn[int | None]):
+    """A number; empty where there is none."""
+
+    def human_readable(self) -> str:
+        return '' if self._value is None else str(self._value)
+
+
 class Seconds(columns.FormattableColumn[float | None]):
     """A time that something took; empty where it never began."""
 

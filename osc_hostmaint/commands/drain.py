@@ -36,6 +36,7 @@ from osc_hostmaint.i18n import _
 if ty.TYPE_CHECKING:
     from osc_hostmaint.diary import writer
     from osc_hostmaint.planning import decision
+    from osc_hostmaint.planning import preview as previews
 
 LOG = logging.getLogger(__name__)
 
@@ -52,8 +53,19 @@ COLUMNS = (
     'Seconds',
 )
 
+PREVIEW_COLUMNS = (
+    'Server ID',
+    'Name',
+    'Host',
+    'Status',
+    'Move',
+    'Fits',
+    'Candidates',
+    'Reason',
+)
+
 #: Who, what and why: shown where there is no room for more.
-ESSENTIAL = ('Server ID', 'Name', 'Result', 'Reason')
+ESSENTIAL = ('Server ID', 'Name', 'Result', 'Fits', 'Reason')
 #: A narrower terminal has no room for all columns.
 WIDE = 132
 
@@ -84,6 +96,23 @@ class DrainHostMaintenance(command.Lister):
             ),
         )
         parser.add_argument(
+            '--dry-run',
+            action='store_true',
+            help=_(
+                'Change nothing: show the move that each server would get, '
+                'and whether the other hosts can take all of them. Exit code '
+                '0 if all would move and fit, 3 if not'
+            ),
+        )
+        parser.add_argument(
+            '--skip-capacity-check',
+            action='store_true',
+            help=_(
+                'Begin even if the other hosts can not take all servers; by '
+                'default nothing is moved then'
+            ),
+        )
+        parser.add_argument(
             '--save-observations',
             metavar='<file>',
             help=_(
@@ -106,6 +135,8 @@ class DrainHostMaintenance(command.Lister):
         from osc_hostmaint import interrupt
         from osc_hostmaint import report
 
+        if parsed_args.dry_run:
+            return self._preview(parsed_args, report)
         stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
         with _diary(parsed_args) as diary, stop.watching():
             result = client.maintenance(self.app).drain(
@@ -117,16 +148,43 @@ class DrainHostMaintenance(command.Lister):
                 report=self._reporter(report),
                 interrupt=stop,
                 diary=diary,
+                skip_capacity_check=parsed_args.skip_capacity_check,
             )
         for error in result.errors.values():
             LOG.error('%s', text.printable(error))
         self._exit_code = int(result.exit_code)
         return COLUMNS, [_row(row) for row in result.rows]
 
+    def _preview(
+        self, parsed_args: argparse.Namespace, report: ty.Any
+    ) -> columns.Output:
+        if parsed_args.save_observations is not None:
+            raise exceptions.HostMaintenanceError(
+                _('--dry-run has no observations to save.')
+            )
+        preview = client.maintenance(self.app).preview(
+            parsed_args.hosts,
+            force=parsed_args.force,
+            policy=policy.read(parsed_args),
+        )
+        self._exit_code = int(
+            exceptions.ExitCode.DONE
+            if preview.done
+            else exceptions.ExitCode.LEFT
+        )
+        if self.app.options.verbose_level > 0 and sys.stderr is not None:
+            for line in report.preview_lines(preview):
+                sys.stderr.write(f'{text.printable(line)}\n')
+        for error in preview.errors.values():
+            LOG.error('%s', text.printable(error))
+            self._exit_code = int(exceptions.ExitCode.FAILED)
+        return PREVIEW_COLUMNS, [_preview_row(row) for row in preview.rows]
+
     def run(self, parsed_args: argparse.Namespace) -> int:
         # A mistyped -c is an error: found out after hours, it would cost
         # the table.
-        self._generate_columns_and_selector(parsed_args, COLUMNS)
+        names = PREVIEW_COLUMNS if parsed_args.dry_run else COLUMNS
+        self._generate_columns_and_selector(parsed_args, names)
         try:
             # A Lister returns 0 whatever it lists.
             super().run(parsed_args)
@@ -145,7 +203,7 @@ class DrainHostMaintenance(command.Lister):
         if stdout is None:
             # Closed by the shell (``>&-``): nobody wants the table.
             return 0
-        self._fit(parsed_args, stdout)
+        self._fit(parsed_args, stdout, column_names)
         try:
             super().produce_output(parsed_args, column_names, data)
             streams.settle(stdout)
@@ -157,7 +215,12 @@ class DrainHostMaintenance(command.Lister):
                 raise
         return 0
 
-    def _fit(self, parsed_args: argparse.Namespace, stdout: ty.TextIO) -> None:
+    def _fit(
+        self,
+        parsed_args: argparse.Namespace,
+        stdout: ty.TextIO,
+        names: collections.abc.Container[str],
+    ) -> None:
         """Make sure that the table can be printed, and read."""
         if isinstance(stdout, io.TextIOWrapper):
             # A name that the locale can't show must not cost the table.
@@ -167,7 +230,7 @@ class DrainHostMaintenance(command.Lister):
             return
         # 0: a terminal that does not know.
         if 0 < os.get_terminal_size(stdout.fileno()).columns < WIDE:
-            parsed_args.columns = list(ESSENTIAL)
+            parsed_args.columns = [c for c in ESSENTIAL if c in names]
             LOG.warning(
                 _(
                     'The terminal is too narrow for all columns: make it %d '
@@ -218,4 +281,17 @@ def _row(row: 'decision.Row') -> tuple[ty.Any, ...]:
         columns.Printable(row.reason),
         row.attempts,
         columns.Seconds(row.seconds),
+    )
+
+
+def _preview_row(row: 'previews.Row') -> tuple[ty.Any, ...]:
+    return (
+        row.server_id,
+        columns.Name(row.name),
+        row.host,
+        row.status,
+        row.move,
+        str(row.fits or ''),
+        columns.Count(row.candidates),
+        columns.Printable(row.reason),
     )

@@ -24,6 +24,7 @@ if ty.TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Let it be said what is to be done with which server."""
     _add_states(parser)
+    _add_destinations(parser)
     _add_moves(parser)
     _add_stalls(parser)
 
@@ -81,15 +82,6 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
 
 def _add_moves(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        '--to',
-        metavar='<host>',
-        default='',
-        help=_(
-            'Move servers to this host only, each as far as the scheduler '
-            'agrees (default: the scheduler picks a host for each)'
-        ),
-    )
-    parser.add_argument(
         '--parallel',
         metavar='<n>',
         type=options.count,
@@ -107,6 +99,41 @@ def _add_moves(parser: argparse.ArgumentParser) -> None:
         help=_(
             'Further attempts for a move that failed, or that Nova refused '
             '(default: %(default)s)'
+        ),
+    )
+
+
+def _add_destinations(parser: argparse.ArgumentParser) -> None:
+    from osc_hostmaint.planning import policy as policies
+
+    parser.add_argument(
+        '--to',
+        metavar='<host>',
+        default='',
+        help=_(
+            'Move servers to this host only, each as far as the scheduler '
+            'agrees (default: any host)'
+        ),
+    )
+    _add_choice(
+        parser,
+        '--spread',
+        policies.Policy().spread,
+        _(
+            'Who picks a host for each server: balance asks for the one that '
+            'leaves all hosts most even, and where the scheduler does not '
+            'agree, it picks one; with scheduler it always does, and puts '
+            'many live migrations in a row on one host'
+        ),
+    )
+    parser.add_argument(
+        '--parallel-per-destination',
+        dest='per_destination',
+        metavar='<n>',
+        type=options.count,
+        help=_(
+            'At most so many moves in flight to one host, those of others '
+            'included (default: no bound)'
         ),
     )
 
@@ -170,6 +197,8 @@ def read(parsed_args: argparse.Namespace) -> 'policies.Policy':
         shelved=policies.Shelved(parsed_args.shelved),
         resized=policies.Resized(parsed_args.resized),
         to=parsed_args.to,
+        spread=policies.Spread(parsed_args.spread),
+        per_destination=parsed_args.per_destination,
         parallel=parsed_args.parallel,
         retries=parsed_args.retries,
         on_stall=policies.OnStall(parsed_args.on_stall),

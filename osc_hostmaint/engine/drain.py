@@ -40,6 +40,7 @@ STALE_SECONDS = 5.0
 #: How long a wish to stop may go unnoticed, in seconds.
 HEED_SECONDS = 1.0
 
+ALL_TAKEN = 'all destinations have as many moves on their way as they may'
 INTERRUPTED = 'interrupted: run the same command again to go on'
 TIMED_OUT = '--timeout passed: run the same command again to go on'
 
@@ -66,6 +67,7 @@ class HostDrain:
         clock: ports.Clock,
         report: ports.Reporter,
         diary: ports.Diary | None = None,
+        destinations: ports.Destinations | None = None,
     ):
         self.host = watcher.seen.host
         self.decision: decisions.Decision | None = None
@@ -77,6 +79,7 @@ class HostDrain:
         self._clock = clock
         self._report = report
         self._diary = diary
+        self._destinations = destinations
         self._memory = memories.Memory()
         self._opened = False
         self._hurried = False
@@ -117,6 +120,8 @@ class HostDrain:
         else:
             self._watcher.open()
             self._opened = True
+        if self._destinations:
+            self._destinations.note(self._watcher.seen)
         decision = self._decide(ask_policy)
         if decision.inquiry.singles:
             # After the actions, so that no slot idles meanwhile.
@@ -129,6 +134,15 @@ class HostDrain:
         return decision
 
     def _decide(self, ask_policy: AskPolicy) -> decisions.Decision:
+        sent: list[memories.Action] = []
+        held = True
+        while held:
+            decision = self._decide_once(ask_policy)
+            actions, held = self._act(decision, ask_policy)
+            sent += actions
+        return dataclasses.replace(decision, actions=tuple(sent))
+
+    def _decide_once(self, ask_policy: AskPolicy) -> decisions.Decision:
         policy = ask_policy()
         if self.error:
             policy = dataclasses.replace(policy, stop=self.error)
@@ -137,14 +151,18 @@ class HostDrain:
         self._memory = decision.memory
         if self._diary:
             self._diary.decided(seen, policy, now, decision)
-        sent = self._act(decision, ask_policy)
-        return dataclasses.replace(decision, actions=tuple(sent))
+        return decision
 
     def _act(
         self, decision: decisions.Decision, ask_policy: AskPolicy
-    ) -> list[memories.Action]:
-        """Send actions until something speaks against it."""
+    ) -> tuple[list[memories.Action], bool]:
+        """Send actions until something speaks against it.
+
+        :returns: those sent, and whether others may have the turn of one
+            that has to wait for a destination.
+        """
         sent: list[memories.Action] = []
+        held = False
         highest = max(self._watcher.seen.migrations, default=0)
         decided_at = self._clock.now()
         for action in decision.actions:
@@ -155,18 +173,42 @@ class HostDrain:
             starts = action.kind in memories.STARTING
             if starts and (self.error or ask_policy().stop):
                 continue
-            sent.append(action)
+            directed = self._direct(action, highest)
+            if directed is None:
+                held = True
+                taken = memories.Outcome(
+                    memories.Answer.POSTPONED, self._clock.now(), ALL_TAKEN
+                )
+                self._remember(action, taken, highest)
+                continue
+            sent.append(directed)
             # Holds if the user stops us in the middle of the request.
             outcome = memories.Outcome(
                 memories.Answer.IN_DOUBT, self._clock.now()
             )
             try:
-                outcome = self._send(action)
+                outcome = self._send(directed)
             finally:
-                self._memory = self._memory.after(action, outcome, highest)
-                if self._diary:
-                    self._diary.acted(self.host, action, outcome, highest)
-        return sent
+                self._remember(directed, outcome, highest)
+        return sent, held
+
+    def _direct(
+        self, action: memories.Action, highest: int
+    ) -> memories.Action | None:
+        """Return an action with its destination; None: not now."""
+        if self._destinations is None or action.kind not in memories.RECORDED:
+            return action
+        return self._destinations.direct(self.host, action, highest)
+
+    def _remember(
+        self,
+        action: memories.Action,
+        outcome: memories.Outcome,
+        highest: int,
+    ) -> None:
+        self._memory = self._memory.after(action, outcome, highest)
+        if self._diary:
+            self._diary.acted(self.host, action, outcome, highest)
 
     def _send(self, action: memories.Action) -> memories.Outcome:
         answer, reason, final = memories.Answer.ACCEPTED, '', False
@@ -190,6 +232,9 @@ class HostDrain:
             final = error.final
         except exceptions.CloudError as error:
             answer, reason = memories.Answer.REFUSED, str(error)
+        taken = (memories.Answer.ACCEPTED, memories.Answer.IN_DOUBT)
+        if self._destinations and answer not in taken:
+            self._destinations.drop(action)
         return memories.Outcome(answer, self._clock.now(), reason, final)
 
     def _conclude(self, decision: decisions.Decision) -> None:
@@ -229,12 +274,15 @@ def drain(
     interrupt: ports.Interrupt,
     timeout: float | None = None,
     diary: ports.Diary | None = None,
+    destinations: ports.Destinations | None = None,
 ) -> DrainResult:
     """Move every server off hosts that are in maintenance already.
 
     :param services: the hosts' compute services, disabled.
     :param timeout: seconds after which nothing is awaited any more.
     :param diary: keeps what every decision was made from.
+    :param destinations: knows where moves are to go; None leaves that to the
+        scheduler.
     :returns: a row per server, whatever happened.
     """
     board = observer.ServiceBoard(gateway, clock)
@@ -245,6 +293,7 @@ def drain(
             clock,
             report,
             diary,
+            destinations,
         )
         for service in services
     ]

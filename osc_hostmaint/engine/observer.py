@@ -71,6 +71,12 @@ class Observer:
 
     def open(self) -> model.Observation:
         """Look at all there may be to move, before the first decision."""
+        self.open_records()
+        self._see_servers()
+        return self.seen
+
+    def open_records(self) -> model.Observation:
+        """Look at all migrations that may matter, for the first time."""
         host = self.seen.host
         self._see_migrations(
             [
@@ -78,7 +84,6 @@ class Observer:
                 *self._gateway.unconfirmed(host),
             ]
         )
-        self._see_servers()
         return self.seen
 
     def look(self, inquiry: decisions.Inquiry) -> model.Observation:
@@ -202,5 +207,7 @@ class Observer:
         self._update(service=service, down=down, service_at=at)
 
     def _see_consumers(self) -> None:
-        consumers = self._gateway.consumers(self.seen.host)
-        self._update(consumers=consumers, consumers_at=self._clock.now())
+        allocations = self._gateway.allocations(self.seen.host)
+        self._update(
+            consumers=frozenset(allocations), consumers_at=self._clock.now()
+        )

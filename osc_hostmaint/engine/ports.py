@@ -12,10 +12,12 @@
 
 """What the engine is handed in: the cloud, a clock, somebody to tell."""
 
+import collections.abc
 import datetime
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import survey
 from osc_hostmaint.planning import decision
 from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import policy
@@ -42,11 +44,37 @@ class Gateway(ty.Protocol):
     ) -> list[model.Migration]:
         """Return records from and to a host: changed ones, or the newest."""
 
+    def flights(self) -> list[model.Migration]:
+        """Return the migrations that are in flight in the whole cloud.
+
+        Of very many migrations only the newest are looked at.
+        """
+
     def unconfirmed(self, host: str) -> list[model.Migration]:
         """Return records from a host that await a confirmation."""
 
-    def consumers(self, host: str) -> frozenset[str]:
-        """Return the ids of who holds allocations on a host."""
+    def allocations(
+        self, host: str
+    ) -> collections.abc.Mapping[str, survey.Amounts]:
+        """Return who holds what of a host's hypervisors, by consumer's id."""
+
+    def hypervisors(self) -> collections.abc.Mapping[str, str]:
+        """Return the host of each hypervisor, by resource provider."""
+
+    def residents(self) -> collections.abc.Mapping[str, str]:
+        """Return the host of every server of the cloud, by the server's id.
+
+        Asked for before :meth:`hypervisors` it costs no request of its own.
+        """
+
+    def groups(self) -> list[survey.Group]:
+        """Return the server groups of all projects."""
+
+    def aggregates(self) -> list[survey.Aggregate]:
+        """Return the host aggregates."""
+
+    def offers(self, shape: survey.Shape) -> survey.Offers:
+        """Return who could take a server of a shape now."""
 
     def failure(self, record: model.Migration) -> str:
         """Return why a move failed, '' where Nova does not say."""
@@ -125,6 +153,26 @@ class Interrupt(ty.Protocol):
     @property
     def requested(self) -> bool:
         """Nothing new is to be started."""
+
+
+class Destinations(ty.Protocol):
+    """Somebody who knows where moves are to go."""
+
+    def note(self, seen: model.Observation) -> None:
+        """Take note of what has become of a host's moves."""
+
+    def direct(
+        self, host: str, action: memory.Action, highest_id: int
+    ) -> memory.Action | None:
+        """Return an action with its destination; None: not now.
+
+        :param host: where the server is.
+        :param highest_id: the highest record id known: that of its move has
+            a higher one.
+        """
+
+    def drop(self, action: memory.Action) -> None:
+        """Take note that Nova did not take an action."""
 
 
 class Diary(ty.Protocol):

@@ -82,7 +82,8 @@ class Case:
         attempts back; but each run has one, because whoever runs a drain
         again may have mended what was wrong.
         """
-        tries = self.tries(move)
+        # Nova's own pick comes on top of ours.
+        tries = self.tries(move) - self.track.declined
         earlier = sum(r.type == _TYPES.get(move) for r in self.earlier)
         return tries > 0 and tries + earlier > self.policy.retries
 

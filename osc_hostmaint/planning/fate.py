@@ -248,6 +248,8 @@ def _again(
     if verdict.answer is verdicts.Answer.WAIT:
         return errands.judged(case, view, verdict)
     tries = case.tries(verdict.move) if verdict.move else 0
+    # Another pick than ours has no reason to wait.
+    tries -= case.track.declined
     if case.now < since + times.RETRY_SECONDS * tries:
         return Standing(Phase.SETTLING, reason, record=record)
     return _because(reason, errands.judged(case, view, verdict))

@@ -77,6 +77,8 @@ class Action:
     server_id: str
     #: Where to, of a migration; '' leaves it to the scheduler.
     host: str = ''
+    #: The host is, or may still be, picked so that the cloud gets even.
+    spread: bool = False
     #: The migration that is to be aborted or completed; 0 with all others.
     record_id: int = 0
     #: Of an abort: why there is to be no other attempt; '' if there may be.
@@ -92,7 +94,7 @@ class Answer(enum.Enum):
     IN_DOUBT = 'in doubt'
     #: Nova said no, and why.
     REFUSED = 'refused'
-    #: Too many requests: not taken, ask again later.
+    #: Not taken, or not even sent: ask again later.
     POSTPONED = 'postponed'
 
 
@@ -125,8 +127,15 @@ class Errand:
     refused_at: float | None = None
     final: bool = False
     #: The action's.
+    host: str = ''
+    spread: bool = False
     record_id: int = 0
     why: str = ''
+
+    @property
+    def picked(self) -> bool:
+        """A host was asked for that was our own pick."""
+        return bool(self.spread and self.host)
 
     def after(
         self, action: Action, outcome: Outcome, highest_id: int
@@ -138,7 +147,10 @@ class Errand:
                 refusals=self.refusals + 1,
                 refusal=outcome.reason,
                 refused_at=outcome.at,
-                final=outcome.final,
+                # It may be the host that was impossible.
+                final=outcome.final and not (action.spread and action.host),
+                host=action.host,
+                spread=action.spread,
                 record_id=action.record_id,
                 why=action.why,
             )
@@ -147,6 +159,8 @@ class Errand:
             asked_after=highest_id,
             taken=self.taken + 1,
             accepted=outcome.answer is Answer.ACCEPTED,
+            host=action.host,
+            spread=action.spread,
             record_id=action.record_id,
             why=action.why,
         )
@@ -183,6 +197,9 @@ class Track:
     least_of: int | None = None
     least_remaining: int | None = None
     least_since: float = 0.0
+    #: Nova would not move it to the host that we had picked: from now on it
+    #: picks one itself.
+    declined: bool = False
     #: An earlier run resumed it, and it is to be suspended again.
     found_resumed: bool = False
     #: Nothing is to be asked for it before this time.
@@ -238,7 +255,8 @@ class Memory:
         )
 
 
-#: Pause after Nova said that it has too many requests.
+#: Pause after Nova said that it has too many requests, or where all
+#: destinations have as many moves on their way as they may.
 POSTPONE_SECONDS = 5.0
 
 #: Pause after a refusal of what brings something to its end: mostly the
@@ -267,7 +285,9 @@ def _after(
             attempts=track.attempts + (not second),
         )
     if kind in RECORDED:
-        return dataclasses.replace(track, latest=kind)
+        refused = outcome.answer is Answer.REFUSED and outcome.final
+        declined = track.declined or (errand.picked and refused)
+        return dataclasses.replace(track, latest=kind, declined=declined)
     if outcome.answer is Answer.REFUSED:
         return dataclasses.replace(
             track, not_before=outcome.at + REFUSAL_PAUSE_SECONDS

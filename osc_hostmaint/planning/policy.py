@@ -64,6 +64,14 @@ class OnStall(enum.StrEnum):
     ABORT = 'abort'
 
 
+class Spread(enum.StrEnum):
+    """Who picks destinations."""
+
+    #: We: the host that leaves the cloud most even, if Nova agrees.
+    BALANCE = 'balance'
+    SCHEDULER = 'scheduler'
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
     """How to drain. What may not start any more, and why, is part of it."""
@@ -75,6 +83,9 @@ class Policy:
     resized: Resized = Resized.LEAVE
     #: The only destination to ask for; '' leaves it to the scheduler.
     to: str = ''
+    spread: Spread = Spread.BALANCE
+    #: At most so many moves in flight to one destination; None: no bound.
+    per_destination: int | None = None
     #: At most so many moves in flight per host; None follows Nova.
     parallel: int | None = None
     #: Further attempts for a move that failed, or that Nova refused.

@@ -101,7 +101,7 @@ def choose(
     room = under_limit and (slots is None or under_way.live + lives <= slots)
     return Starts(
         actions=tuple(
-            _action(i, kind, ready[i], policy)
+            _action(memory.tracks[i], kind, ready[i], policy)
             for i in chosen
             if (kind := ready[i].ask)
         ),
@@ -112,15 +112,18 @@ def choose(
 
 
 def _action(
-    server_id: str,
+    track: memories.Track,
     kind: memories.Kind,
     stand: standing.Standing,
     policy: policies.Policy,
 ) -> memories.Action:
+    migrates = kind in memories.RECORDED
+    balance = policy.spread is policies.Spread.BALANCE and not policy.to
     return memories.Action(
         kind,
-        server_id,
-        host=policy.to if kind in memories.RECORDED else '',
+        track.before.id,
+        host=policy.to if migrates else '',
+        spread=migrates and balance and not track.declined,
         record_id=stand.record.id if stand.record and kind in _ENDS else 0,
         why=stand.why,
     )

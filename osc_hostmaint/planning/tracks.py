@@ -59,10 +59,30 @@ def take_in(
         if server_id not in tracks and view and view.status != 'DELETED':
             tracks[server_id] = memories.Track(before=_unmasked(view))
             new.append(server_id)
+    tracks = {i: _heeding(seen, track) for i, track in tracks.items()}
     memory = dataclasses.replace(memory, tracks=tracks)
     memory = resumed.suspect(seen, policy, memory, new, first=first)
     memory = resumed.find(seen, policy, memory)
     return _time_downs(seen, _keep_progress(seen, memory), first=first)
+
+
+def _heeding(seen: model.Observation, track: memories.Track) -> memories.Track:
+    """Note that the scheduler would not have our pick.
+
+    The record of such a move ends without a destination.
+    """
+    errand = track.errand(track.latest)
+    if track.declined or not errand.picked:
+        return track
+    declined = any(
+        record.server_id == track.before.id
+        and record.id > errand.asked_after
+        and record.source == seen.host
+        and record.ended_badly
+        and record.dest is None
+        for record in seen.migrations.values()
+    )
+    return dataclasses.replace(track, declined=declined)
 
 
 def _keep_progress(

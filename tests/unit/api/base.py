@@ -20,6 +20,7 @@ from unittest import mock
 
 from osc_hostmaint import api
 from osc_hostmaint import model
+from osc_hostmaint import survey
 from osc_hostmaint.nova import gateway
 from tests.unit import builders
 
@@ -73,8 +74,32 @@ class Cloud:
     ) -> list[model.Migration]:
         return [r for r in self.records if host in (r.source, r.dest)]
 
-    def consumers(self, host: str) -> frozenset[str]:
-        return frozenset(s.id for s in self.servers(host))
+    def allocations(self, host: str) -> dict[str, dict[str, int]]:
+        return {s.id: {'VCPU': 1} for s in self.servers(host)}
+
+    def hypervisors(self) -> dict[str, str]:
+        return {f'rp of {host}': host for host in self.hosts}
+
+    def offers(self, shape: survey.Shape) -> survey.Offers:
+        """All hosts have room for a hundred servers."""
+        return survey.Offers(
+            {
+                provider: survey.Provider(
+                    provider,
+                    provider,
+                    frozenset(),
+                    {
+                        name: survey.Pool(100, len(self.servers(host)))
+                        for name, _amount in shape
+                    },
+                )
+                for provider, host in self.hypervisors().items()
+            },
+            tuple(
+                tuple(survey.Share(provider, *part) for part in shape)
+                for provider in self.hypervisors()
+            ),
+        )
 
     def live_migrate(self, server_id: str, host: str = '') -> None:
         self.records.append(
@@ -99,6 +124,8 @@ class Cloud:
         asked.user_id.return_value = 'id of bob'
         asked.now.return_value = NOW
         asked.unconfirmed.return_value = []
+        asked.groups.return_value = []
+        asked.aggregates.return_value = []
         for name in (
             'services',
             'disable',
@@ -107,7 +134,9 @@ class Cloud:
             'server',
             'server_count',
             'migrations',
-            'consumers',
+            'allocations',
+            'hypervisors',
+            'offers',
             'live_migrate',
             'hypervisor_hosts',
         ):

@@ -76,7 +76,7 @@ class ObserverTestCase(unittest.TestCase):
         seen = self.watcher.look(
             decisions.Inquiry(records=False, servers=True, consumers=True)
         )
-        self.assertEqual(['servers', 'consumers'], self.asked())
+        self.assertEqual(['servers', 'allocations'], self.asked())
         self.assertGreater(seen.consumers_at, seen.servers_at)
 
     def test_a_status_keeps_the_time_when_it_was_first_seen(self) -> None:

@@ -76,7 +76,10 @@ class TestFreshness(StartsTestCase):
     def test_seen_just_now(self, kind):
         found = self.choose(waiting(kind))
 
-        self.assertEqual((memories.Action(kind, 'vm0'),), found.actions)
+        spread = kind in memories.RECORDED
+        self.assertEqual(
+            (memories.Action(kind, 'vm0', spread=spread),), found.actions
+        )
         self.assertFalse(found.visit)
 
     @ddt.data(

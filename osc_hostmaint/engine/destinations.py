@@ -1,0 +1,268 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Where the moves of a drain are to go: all its hosts share the answer.
+
+Placement's numbers are exact at once, but looking at them for every move
+would cost as much as the moves. So they are looked at for every second one,
+and what we have asked for since is counted on top.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import prospect as prospects
+from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import spread
+
+#: Placement's numbers are asked for again before a move starts, if so many
+#: were started by them, or one, and they are so many seconds old.
+STARTS_PER_LOOK = 2
+LOOK_SECONDS = 30.0
+#: How old the list of others' migrations may be, in seconds.
+FLIGHTS_SECONDS = 5.0
+
+
+@dataclasses.dataclass(slots=True)
+class _Trip:
+    """One move that we asked for."""
+
+    source: str
+    #: '' where the scheduler picks it, until a record shows it.
+    dest: str
+    #: Its record has a higher id.
+    after: int
+    #: When its destination was first seen to be taken: from then on
+    #: Placement's numbers show it.
+    landed_at: float | None = None
+    ended: bool = False
+
+
+class Destinations:
+    """Picks a destination for each move, and keeps count."""
+
+    def __init__(
+        self,
+        gateway: ports.Gateway,
+        clock: ports.Clock,
+        report: ports.Reporter,
+        *,
+        bound: int | None = None,
+        prospect: prospects.Prospect | None = None,
+    ):
+        """:param bound: at most so many moves in flight to one destination.
+
+        :param prospect: as just looked at; None leaves destinations to the
+            scheduler.
+        """
+        self._gateway = gateway
+        self._clock = clock
+        self._report = report
+        self._limits = eligible.Limits(frozenset())
+        self._survey: surveys.Survey | None = None
+        self._demands: dict[str, surveys.Demand] = {}
+        self._plan: dict[str, str] = {}
+        if prospect:
+            self._limits, self._survey = prospect.limits, prospect.survey
+            self._demands = {d.server.id: d for d in prospect.demands}
+            placed = prospect.preview.outlook.placed
+            self._plan = {i: placed.get(i, '') for i in self._demands}
+        self._bound = bound
+        self._looked_at = clock.now()
+        self._starts = 0
+        self._trips: dict[str, _Trip] = {}
+        #: By source: what is in flight off it, and where to.
+        self._flights: dict[str, dict[str, str]] = {}
+        self._others: dict[str, str] = {}
+        self._others_at = float('-inf')
+
+    def note(self, seen: model.Observation) -> None:
+        """Take note of what has become of a host's moves."""
+        self._flights[seen.host] = {
+            record.server_id: record.dest
+            for record in seen.migrations.values()
+            if record.source == seen.host and record.in_flight and record.dest
+        }
+        for server_id, trip in list(self._trips.items()):
+            if trip.source != seen.host:
+                continue
+            mine = [
+                record
+                for record in seen.migrations.values()
+                if record.server_id == server_id
+                and record.source == seen.host
+                and record.id > trip.after
+            ]
+            if mine:
+                self._follow(server_id, trip, max(mine, key=lambda r: r.id))
+
+    def _follow(
+        self, server_id: str, trip: _Trip, record: model.Migration
+    ) -> None:
+        if record.ended_badly:
+            self._forget(server_id)
+            return
+        trip.ended = not record.in_flight
+        if record.dest and trip.landed_at is None:
+            trip.dest = record.dest
+            trip.landed_at = self._clock.now()
+
+    def direct(
+        self, host: str, action: memories.Action, highest_id: int
+    ) -> memories.Action | None:
+        """Return an action with its destination; None: not now.
+
+        :param host: where the server is.
+        :param highest_id: the highest record id known: that of its move has
+            a higher one.
+        """
+        server_id = action.server_id
+        closed = self._closed()
+        if action.spread and self._survey and server_id in self._demands:
+            picked = self._pick(server_id, closed)
+            if picked.wait:
+                return None
+            action = dataclasses.replace(action, host=picked.host)
+        if action.host in closed or (closed and not action.host):
+            # Where the scheduler picks, it may be any.
+            return None
+        if not action.host and self._kin_on_their_way(server_id):
+            return None
+        self._trips[server_id] = _Trip(host, action.host, highest_id)
+        self._plan.pop(server_id, None)
+        self._starts += 1
+        return action
+
+    def drop(self, action: memories.Action) -> None:
+        """Take note that Nova did not take an action."""
+        self._forget(action.server_id)
+
+    def _forget(self, server_id: str) -> None:
+        self._trips.pop(server_id, None)
+        if server_id in self._demands:
+            self._plan[server_id] = ''
+
+    def _pick(
+        self, server_id: str, closed: collections.abc.Container[str]
+    ) -> spread.Pick:
+        self._look(self._demands[server_id].shape)
+        if self._survey is None:
+            return spread.Pick('')
+        self._plan.setdefault(server_id, '')
+        picked = spread.pick(self._survey, self._flow(), server_id, closed)
+        if picked.plan is not None:
+            self._plan = dict(picked.plan)
+        return picked
+
+    def _flow(self) -> spread.Flow:
+        gone = {i: t.dest for i, t in self._trips.items() if t.dest}
+        return spread.Flow(
+            demands=self._demands,
+            limits=self._limits,
+            plan=self._plan,
+            gone=gone,
+            unseen=frozenset(
+                i
+                for i in gone
+                if i in self._demands
+                and (
+                    (landed_at := self._trips[i].landed_at) is None
+                    or landed_at >= self._looked_at
+                )
+            ),
+        )
+
+    def _look(self, shape: surveys.Shape) -> None:
+        """Ask for Placement's numbers again, if it is time to."""
+        old = self._clock.now() - self._looked_at >= LOOK_SECONDS
+        few = self._starts < STARTS_PER_LOOK
+        if not self._survey or not shape or not self._starts:
+            return
+        if few and not old:
+            return
+        self._starts = 0
+        asked_at = self._clock.now()
+        try:
+            offers = self._gateway.offers(shape)
+        except exceptions.Unavailable:
+            # What is known is still a good guess, and the scheduler checks.
+            return
+        except exceptions.CloudError as error:
+            self._report.trouble(
+                self._demands_source(shape),
+                f'destinations are left to the scheduler: {error}',
+            )
+            self._survey = None
+            return
+        self._looked_at = asked_at
+        # The newest answer comes last.
+        others = {s: o for s, o in self._survey.offers.items() if s != shape}
+        self._survey = dataclasses.replace(
+            self._survey, offers={**others, shape: offers}
+        )
+
+    def _demands_source(self, shape: surveys.Shape) -> str:
+        return next(
+            d.source for d in self._demands.values() if d.shape == shape
+        )
+
+    def _closed(self) -> frozenset[str]:
+        """Return the hosts with as many moves on their way as they may."""
+        if self._bound is None:
+            return frozenset()
+        now = self._clock.now()
+        if now - self._others_at >= FLIGHTS_SECONDS:
+            try:
+                flights = self._gateway.flights()
+            except exceptions.Unavailable:
+                flights = None
+            if flights is not None:
+                self._others_at = now
+                self._others = {
+                    r.server_id: r.dest
+                    for r in flights
+                    if r.dest and r.source not in self._flights
+                }
+        under_way = dict(self._others)
+        for mine in self._flights.values():
+            under_way.update(mine)
+        for server_id, trip in self._trips.items():
+            if trip.dest and not trip.ended:
+                under_way[server_id] = trip.dest
+        counts = collections.Counter(under_way.values())
+        return frozenset(h for h, n in counts.items() if n >= self._bound)
+
+    def _kin_on_their_way(self, server_id: str) -> bool:
+        """Tell whether another of its group goes we don't know where.
+
+        Nova's scheduler does not see who is under way, and sends both to one
+        host, where the later one fails.
+        """
+        groups = self._survey.groups if self._survey else ()
+        for group in groups or ():
+            if (
+                server_id in group.members
+                and group.policy == surveys.GroupPolicy.ANTI_AFFINITY
+            ):
+                return any(
+                    other != server_id
+                    and (trip := self._trips.get(other)) is not None
+                    and not trip.ended
+                    for other in group.members
+                )
+        return False

@@ -1,0 +1,147 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Looking ahead: what a drain would do, and whether it can end.
+
+The same look is what ``--dry-run`` shows, what a drain is refused by, and
+what its destinations are picked from.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import surveyor
+from osc_hostmaint.planning import decide
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import preview
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prospect:
+    """What was seen of a drain that is about to begin."""
+
+    preview: preview.Preview
+    limits: eligible.Limits
+    #: None: Placement does not tell.
+    survey: surveys.Survey | None
+    #: What has to find a place on another host.
+    demands: tuple[surveys.Demand, ...]
+
+
+def look(
+    gateway: ports.Gateway,
+    clock: ports.Clock,
+    services: collections.abc.Mapping[str, model.Service],
+    sources: collections.abc.Sequence[model.Service],
+    policy: policies.Policy,
+) -> Prospect:
+    """Look at what a drain would do. Nothing is changed.
+
+    :param services: of all hosts, by host.
+    :param sources: of the hosts to drain, as they will be: with our mark.
+    :raises CloudError: Nova does not tell. If Placement does not, capacity
+        is unknown, and the notes say so.
+    """
+    board = observer.ServiceBoard(gateway, clock)
+    watchers = [
+        observer.Observer(gateway, clock, board, service)
+        for service in sources
+    ]
+    for watcher in watchers:
+        watcher.look(decisions.Inquiry(records=False, servers=True))
+    asking = surveyor.Surveyor(gateway)
+    servers = {w.seen.host: tuple(w.seen.servers.values()) for w in watchers}
+    stock, trouble = None, ''
+    try:
+        stock = asking.take_stock(servers)
+    except exceptions.CloudError as error:
+        trouble = str(error)
+    rows: list[decisions.Row] = []
+    for watcher in watchers:
+        if stock is None or stock.unexplained(watcher.seen.host):
+            # Moves in flight hold something in their own name.
+            watcher.open_records()
+        rows += _rows(watcher, clock, policy)
+    limits = eligible.Limits(
+        frozenset(service.host for service in sources), policy.to
+    )
+    moving = [row for row in rows if preview.needs_room(row)]
+    survey, demands = None, _demands(moving, servers, stock)
+    try:
+        if stock is not None:
+            survey = asking.survey(stock, services, demands)
+    except exceptions.CloudError as error:
+        trouble = str(error)
+    if survey is None:
+        outlook = forecast.unknown(
+            demands, f'capacity is not known: {trouble}'
+        )
+        asking.notes.append(f'capacity is not known: {trouble}')
+    else:
+        outlook = forecast.forecast(survey, demands, limits)
+    by_id = {d.server.id: d for d in demands}
+    return Prospect(
+        preview.Preview(
+            rows=tuple(
+                preview.row(row, by_id.get(row.server_id), outlook)
+                for row in rows
+            ),
+            outlook=outlook,
+            memory_mb=sum(d.server.memory_mb for d in demands),
+            notes=tuple(asking.notes),
+        ),
+        limits,
+        survey,
+        demands,
+    )
+
+
+def _rows(
+    watcher: observer.Observer, clock: ports.Clock, policy: policies.Policy
+) -> tuple[decisions.Row, ...]:
+    """Return what a drain of one host would begin with."""
+    memory = memories.Memory()
+    decision = decide.decide(watcher.seen, policy, memory, clock.now())
+    if decision.inquiry.visit:
+        watcher.visit(
+            decisions.Inquiry(records=False, visit=decision.inquiry.visit)
+        )
+        decision = decide.decide(watcher.seen, policy, memory, clock.now())
+    return decision.rows
+
+
+def _demands(
+    rows: collections.abc.Iterable[decisions.Row],
+    servers: surveyor.Servers,
+    stock: surveyor.Stock | None,
+) -> tuple[surveys.Demand, ...]:
+    by_id = {s.id: s for found in servers.values() for s in found}
+    found = []
+    for row in rows:
+        server = by_id.get(row.server_id)
+        if server is None:
+            # It has left already.
+            continue
+        if stock is None:
+            found.append(surveys.Demand(server, (), row.host))
+        elif demand := stock.demand(row.host, server):
+            found.append(demand)
+    return tuple(found)

@@ -1,0 +1,106 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Hosts by their exact names: which are meant, and which can't be."""
+
+import collections.abc
+import difflib
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint import text
+from osc_hostmaint.i18n import _
+
+
+def pick(
+    hosts: collections.abc.Iterable[str],
+    services: collections.abc.Mapping[str, model.Service],
+    ask_hypervisors: collections.abc.Callable[
+        [], collections.abc.Mapping[str, str]
+    ],
+) -> tuple[model.Service, ...]:
+    """Return the hosts' compute services, each once, in their order.
+
+    :param services: of all hosts, by host.
+    :param ask_hypervisors: returns the host of each hypervisor, by hypervisor
+        hostname; asked only where a host is not known.
+    :raises UnknownHost: one of them has no compute service.
+    """
+    unknown = [h for h in dict.fromkeys(hosts) if h not in services]
+    if unknown:
+        owners = ask_hypervisors()
+        raise exceptions.UnknownHost(
+            ' '.join(_unknown(h, services, owners.get(h)) for h in unknown)
+        )
+    return tuple(services[host] for host in dict.fromkeys(hosts))
+
+
+def _unknown(
+    host: str, services: collections.abc.Iterable[str], owner: str | None
+) -> str:
+    message = _('There is no compute service on a host named %s') % (
+        text.printable(repr(host))
+    )
+    if owner:
+        return _(
+            '%(message)s: that is the hypervisor hostname of %(host)s.'
+        ) % {'message': message, 'host': owner}
+    # Most names of a cloud differ by a digit: case must not decide.
+    names = {name.lower(): name for name in services}
+    near = difflib.get_close_matches(host.lower(), names)
+    if near:
+        return _('%(message)s; did you mean %(near)s?') % {
+            'message': message,
+            'near': _(' or ').join(names[name] for name in near),
+        }
+    return _('%s: see openstack compute service list.') % message
+
+
+def check_destination(
+    service: model.Service, drained: collections.abc.Container[str]
+) -> None:
+    """Check that servers can be moved to a host.
+
+    :param drained: the hosts that are to be drained.
+    :raises Refused: they can't.
+    """
+    host = service.host
+    if service.host in drained:
+        problem = _('it is to be drained itself')
+    elif service.mode is model.Mode.MAINTENANCE:
+        problem = (
+            _(
+                'it is in maintenance itself: see openstack host maintenance '
+                'unset %s'
+            )
+            % host
+        )
+    elif not service.enabled:
+        problem = _('somebody disabled it (%s)') % (
+            text.printable(service.disabled_reason or _('no reason given'))
+        )
+    elif not service.up:
+        problem = _('its compute service is down (start nova-compute first)')
+    else:
+        return
+    raise exceptions.Refused(
+        _(
+            'No server can be moved to %(host)s, because %(problem)s. Name '
+            'another host, or leave it to the scheduler.'
+        )
+        % {'host': host, 'problem': problem}
+    )
+
+
+def listed(services: collections.abc.Iterable[model.Service]) -> str:
+    """Return the names of hosts, for people."""
+    return ', '.join(service.host for service in services)

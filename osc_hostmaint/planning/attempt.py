@@ -1,0 +1,83 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""One try to place servers, by what is known of a cloud."""
+
+import collections.abc
+import dataclasses
+import types
+import typing as ty
+
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import neighbours as neighbours_
+from osc_hostmaint.planning import packing
+from osc_hostmaint.planning import room as rooms
+
+_NOTHING: collections.abc.Mapping[str, str] = types.MappingProxyType({})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt:
+    """Where servers would go, and what that was worked out from."""
+
+    survey: surveys.Survey
+    limits: eligible.Limits
+    task: packing.Task
+    outcome: packing.Packing
+
+    def again(self, **changes: ty.Any) -> 'Attempt':
+        """Return another try, with other limits."""
+        limits = dataclasses.replace(self.limits, **changes)
+        return attempt(self.survey, self.task.demands, limits)
+
+    def carried_out(self) -> packing.Floor:
+        """Return the hosts as they would be afterwards."""
+        floor = packing.Floor(self.task)
+        for demand in self.task.demands:
+            host = self.outcome.placed.get(demand.server.id)
+            candidate = host and floor.candidate(demand, host)
+            if host and candidate:
+                floor.put(demand, host, candidate)
+        return floor
+
+
+def attempt(
+    survey: surveys.Survey,
+    demands: collections.abc.Iterable[surveys.Demand],
+    limits: eligible.Limits,
+) -> Attempt:
+    """Return a try to place servers."""
+    job = task(survey, demands, limits)
+    return Attempt(survey, limits, job, packing.pack(job))
+
+
+def task(
+    survey: surveys.Survey,
+    demands: collections.abc.Iterable[surveys.Demand],
+    limits: eligible.Limits,
+    moved: collections.abc.Mapping[str, str] = _NOTHING,
+) -> packing.Task:
+    """Return what is to be packed, and into what, as far as known.
+
+    :param moved: where other servers are by now, by id.
+    """
+    demands = tuple(demands)
+    sources = {d.server.id: d.source for d in demands}
+    return packing.task(
+        demands,
+        eligible.Eligible(survey, limits),
+        rooms.Room(survey),
+        neighbours_.Neighbours(
+            survey.groups or (), {**survey.located, **moved, **sources}
+        ),
+    )

@@ -1,0 +1,221 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Will it fit? What the rest of the cloud can take, server by server.
+
+How a server moves does not matter here: a drain, an evacuation and a way
+back ask the same question.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import enum
+
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.planning import attempt as attempts
+from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import packing
+from osc_hostmaint.planning import remedies
+
+
+class Fits(enum.StrEnum):
+    """Whether a server fits elsewhere, all the others moved as well."""
+
+    YES = 'yes'
+    NO = 'no'
+    #: Something counts that only the scheduler knows.
+    UNKNOWN = 'unknown'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fit:
+    """What is known of one server."""
+
+    fits: Fits
+    #: How many hosts could take it alone; None: not known.
+    candidates: int | None
+    reason: str = ''
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fill:
+    """How full hosts are of one resource class, before and after."""
+
+    resource_class: str
+    before: int
+    after: int
+    capacity: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the rest of the cloud can take."""
+
+    #: By the server's id.
+    fits: collections.abc.Mapping[str, Fit]
+    #: Where each server that fits would go, by its id.
+    placed: collections.abc.Mapping[str, str]
+    #: How many hosts may take any of them, and how full they are: the
+    #: tightest resource class, after the moves, comes first.
+    hosts: int = 0
+    fills: tuple[Fill, ...] = ()
+    #: What would help where it does not fit: lines for people.
+    remedies: tuple[str, ...] = ()
+
+    @property
+    def misfits(self) -> tuple[str, ...]:
+        """The servers that certainly do not fit."""
+        return tuple(i for i, f in self.fits.items() if f.fits is Fits.NO)
+
+
+def unknown(
+    demands: collections.abc.Iterable[surveys.Demand], why: str
+) -> Outlook:
+    """Return the outlook where capacity can't be known."""
+    return Outlook(
+        {d.server.id: Fit(Fits.UNKNOWN, None, why) for d in demands}, {}
+    )
+
+
+def forecast(
+    survey: surveys.Survey,
+    demands: collections.abc.Iterable[surveys.Demand],
+    limits: eligible.Limits,
+) -> Outlook:
+    """Return what the rest of the cloud can take.
+
+    :param demands: servers that have to go somewhere, together.
+    """
+    demands = tuple(demands)
+    weighed = tuple(d for d in demands if d.shape)
+    unweighed = [d for d in demands if not d.shape]
+    strict = attempts.attempt(survey, weighed, limits)
+    loose = strict
+    if strict.outcome.left:
+        loose = strict.again(strict=False)
+    fits = {d.server.id: _fit(survey, d, strict, loose) for d in weighed}
+    for demand in unweighed:
+        fits[demand.server.id] = Fit(
+            Fits.UNKNOWN,
+            None,
+            'it has no allocation in Placement: what room it needs is not '
+            'known',
+        )
+    hosts, fills = _fills(loose)
+    return Outlook(
+        fits, strict.outcome.placed, hosts, fills, remedies.find(loose)
+    )
+
+
+def _fit(
+    survey: surveys.Survey,
+    demand: surveys.Demand,
+    strict: attempts.Attempt,
+    loose: attempts.Attempt,
+) -> Fit:
+    server_id = demand.server.id
+    alone = _alone(demand, loose.task)
+    if server_id not in loose.outcome.placed:
+        return Fit(Fits.NO, len(alone), _why_not(demand, loose, alone))
+    if server_id not in strict.outcome.placed:
+        return Fit(
+            Fits.UNKNOWN,
+            len(alone),
+            'only if rules are not in force that Nova does not tell of: '
+            + _why_not(demand, strict, _alone(demand, strict.task)),
+        )
+    grouped = demand.server.needs.grouped
+    group = strict.task.neighbours.group(server_id)
+    if (survey.groups is None and grouped is not False) or (
+        grouped and group is None
+    ):
+        return Fit(
+            Fits.UNKNOWN,
+            len(alone),
+            'there is room, but its server group is not known: an '
+            'administrator may list all server groups',
+        )
+    if unchecked := demand.server.needs.unchecked:
+        return Fit(
+            Fits.UNKNOWN,
+            len(alone),
+            'there is room, but only the scheduler can judge '
+            f'{", ".join(unchecked)}',
+        )
+    if group and group.policy == surveys.GroupPolicy.ANTI_AFFINITY:
+        known = {*survey.located, *strict.outcome.placed, server_id}
+        if not group.members <= known:
+            return Fit(
+                Fits.UNKNOWN,
+                len(alone),
+                'where the other servers of its anti-affinity group are is '
+                'not known',
+            )
+    return Fit(Fits.YES, len(alone))
+
+
+def _alone(demand: surveys.Demand, job: packing.Task) -> list[str]:
+    """Return the hosts that could take a server if no other moved."""
+    floor = packing.Floor(job)
+    return [
+        host
+        for host in job.options.options(demand)
+        if floor.candidate(demand, host) and floor.admits(demand, host)
+    ]
+
+
+def _why_not(
+    demand: surveys.Demand,
+    tried: attempts.Attempt,
+    alone: collections.abc.Sized,
+) -> str:
+    if alone:
+        many = len(alone)
+        hosts = 'one host' if many == 1 else f'{many} hosts'
+        return f'{hosts} could take it alone, but not with all the others'
+    job = tried.task
+    group = job.neighbours.group(demand.server.id)
+    if group and group.policy == surveys.GroupPolicy.AFFINITY:
+        return (
+            'its server group wants it on the host it is on (affinity), and '
+            'Nova moves it nowhere else'
+        )
+    against = {
+        host: words
+        for host, words in job.options.against(demand).items()
+        if host not in tried.limits.leaving
+    }
+    tally = collections.Counter(words for words in against.values() if words)
+    floor = packing.Floor(job)
+    for host, words in against.items():
+        if words:
+            continue
+        roomy = floor.candidate(demand, host)
+        tally['kept apart from its group' if roomy else 'without room'] += 1
+    if not tally:
+        return 'there is no other host'
+    counts = ', '.join(f'{n} {words}' for words, n in tally.most_common())
+    return f'no host can take it: {counts}'
+
+
+def _fills(tried: attempts.Attempt) -> tuple[int, tuple[Fill, ...]]:
+    job = tried.task
+    hosts = {host for d in job.demands for host in job.options.options(d)}
+    before = job.room.totals(hosts)
+    after = tried.carried_out().room.totals(hosts)
+    fills = [
+        Fill(name, used, after[name][0], capacity)
+        for name, (used, capacity) in before.items()
+    ]
+    fills.sort(key=lambda f: (-f.after / f.capacity, f.resource_class))
+    return len(hosts), tuple(fills)

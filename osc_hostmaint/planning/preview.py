@@ -1,0 +1,115 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a drain would do, without doing any of it: its rows and its sums."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import standing
+
+#: What needs no room elsewhere.
+_ROOMLESS = frozenset({str(model.Move.SHELVE), str(model.Move.RESIZE)})
+_MOVING = frozenset(
+    {
+        standing.Phase.WAITING,
+        standing.Phase.MOVING,
+        standing.Phase.BUSY,
+        standing.Phase.SETTLING,
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """What would become of one server."""
+
+    server_id: str
+    name: str
+    host: str
+    status: str
+    #: '' where it would stay, or where that is not known yet.
+    move: str
+    #: None where it would stay.
+    fits: forecast.Fits | None
+    #: How many hosts could take it alone; None where it needs none, or where
+    #: that is not known.
+    candidates: int | None
+    reason: str
+
+    @property
+    def leaves(self) -> bool:
+        """It would surely leave the host."""
+        return bool(self.move) and self.fits is forecast.Fits.YES
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Preview:
+    """What a drain would do."""
+
+    rows: tuple[Row, ...]
+    outlook: forecast.Outlook
+    #: Memory of the servers that would move, in MiB.
+    memory_mb: int = 0
+    #: What could not be looked at: lines for people.
+    notes: tuple[str, ...] = ()
+    #: What makes a host's drain impossible, by host.
+    errors: collections.abc.Mapping[str, str] = dataclasses.field(
+        default_factory=dict
+    )
+
+    @property
+    def done(self) -> bool:
+        """Every host would be drained."""
+        return not self.errors and all(row.leaves for row in self.rows)
+
+
+def needs_room(row: decisions.Row) -> bool:
+    """Tell whether a server has to find a place on another host."""
+    return row.phase in _MOVING and row.move not in _ROOMLESS
+
+
+def row(
+    decided: decisions.Row,
+    demand: surveys.Demand | None,
+    outlook: forecast.Outlook,
+) -> Row:
+    """Return what would become of one server.
+
+    :param decided: what a drain would begin with.
+    :param demand: None where it needs no room, or has its place already.
+    """
+    fits: forecast.Fits | None
+    fits, candidates, reason = None, None, decided.reason
+    if decided.phase in _MOVING:
+        fits = forecast.Fits.YES
+        if demand is not None:
+            fit = outlook.fits[decided.server_id]
+            fits, candidates = fit.fits, fit.candidates
+            reason = '; '.join(filter(None, (fit.reason, reason)))
+    if not decided.move and fits is forecast.Fits.YES:
+        # It moves or not by the state that it ends in.
+        fits = forecast.Fits.UNKNOWN
+    return Row(
+        server_id=decided.server_id,
+        name=decided.name,
+        host=decided.host,
+        status=decided.status,
+        move=decided.move if fits else '',
+        fits=fits,
+        candidates=candidates,
+        reason=reason,
+    )

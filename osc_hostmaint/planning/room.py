@@ -1,0 +1,142 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the hosts have left, as moves are put on them in thought."""
+
+import collections.abc
+import typing as ty
+
+from osc_hostmaint import survey as surveys
+
+_Key = tuple[str, str]
+
+
+def host_of(
+    survey: surveys.Survey,
+    offers: surveys.Offers,
+    candidate: surveys.Candidate,
+) -> str | None:
+    """Return the host of a candidate; a shared provider has none."""
+    for share in candidate:
+        provider = offers.providers.get(share.provider)
+        root = provider.root if provider else share.provider
+        if host := survey.hosts.get(root):
+            return host
+    return None
+
+
+class Room:
+    """A ledger of every pool: how much there is, and how much is taken."""
+
+    def __init__(self, survey: surveys.Survey):
+        self._capacity: dict[_Key, int] = {}
+        self._used: dict[_Key, int] = {}
+        self._pools: dict[str, tuple[_Key, ...]] = {}
+        wanted = {c for shape in survey.offers for c, _n in shape}
+        by_host: dict[str, dict[_Key, None]] = {}
+        # The newest answer comes last, and counts.
+        for offers in survey.offers.values():
+            for provider in offers.providers.values():
+                host = survey.hosts.get(provider.root)
+                for name, pool in provider.pools.items():
+                    if name not in wanted:
+                        continue
+                    key = (provider.id, name)
+                    self._capacity[key] = pool.capacity
+                    self._used[key] = pool.used
+                    if host is not None and pool.capacity:
+                        by_host.setdefault(host, {})[key] = None
+        for host, keys in by_host.items():
+            self._pools[host] = tuple(keys)
+
+    def copy(self) -> ty.Self:
+        """Return another ledger that says the same."""
+        other = object.__new__(type(self))
+        other._capacity = self._capacity
+        other._used = dict(self._used)
+        other._pools = self._pools
+        return other
+
+    def fits(self, candidate: surveys.Candidate) -> bool:
+        """Tell whether there is room for a candidate."""
+        used, capacity = self._used, self._capacity
+        for share in candidate:
+            key = (share.provider, share.resource_class)
+            if used.get(key, 0) + share.amount > capacity.get(key, 0):
+                return False
+        return True
+
+    def take(self, candidate: surveys.Candidate) -> None:
+        """Enter a candidate, whether there is room for it or not."""
+        self._enter(candidate, 1)
+
+    def give_back(self, candidate: surveys.Candidate) -> None:
+        """Take a candidate out again."""
+        self._enter(candidate, -1)
+
+    def _enter(self, candidate: surveys.Candidate, sign: int) -> None:
+        for share in candidate:
+            key = (share.provider, share.resource_class)
+            self._used[key] = self._used.get(key, 0) + sign * share.amount
+
+    def load(self, host: str, candidate: surveys.Candidate = ()) -> float:
+        """Return the load of a host's fullest pool, 1 being full.
+
+        :param candidate: what it would hold beside.
+        """
+        extra = {
+            (share.provider, share.resource_class): share.amount
+            for share in candidate
+        }
+        used, capacity = self._used, self._capacity
+        return max(
+            (
+                (used[key] + extra.get(key, 0)) / capacity[key]
+                for key in self._pools.get(host, ())
+            ),
+            default=0.0,
+        )
+
+    def totals(
+        self, hosts: collections.abc.Iterable[str]
+    ) -> dict[str, tuple[int, int]]:
+        """Return how much some hosts have in use, and of how much, in all.
+
+        By resource class.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for host in hosts:
+            for key in self._pools.get(host, ()):
+                used, capacity = found.get(key[1], (0, 0))
+                found[key[1]] = (
+                    used + self._used[key],
+                    capacity + self._capacity[key],
+                )
+        return found
+
+    def lacks(self, host: str, shape: surveys.Shape) -> dict[str, int] | None:
+        """Return what a host lacks for a shape; None: it is not known.
+
+        Each class counts where the host has most of it.
+        """
+        keys = self._pools.get(host)
+        if not keys:
+            return None
+        free: dict[str, int] = {}
+        for key in keys:
+            left = self._capacity[key] - self._used[key]
+            free[key[1]] = max(left, free.get(key[1], left))
+        return {
+            name: amount - free.get(name, 0)
+            for name, amount in shape
+            if amount > free.get(name, 0)
+        }
