@@ -132,6 +132,16 @@ class Client(session.Session):
 
         return self._ask('migrations', host, look)
 
+    def flights(self) -> list[model.Migration]:
+        """GET /os-migrations: the newest of the whole cloud."""
+
+        def look() -> list[model.Migration]:
+            newest = list(reversed(self._cloud.records.values()))[:MAX_LIMIT]
+            shown = [record.shown() for record in newest]
+            return [record for record in shown if record.in_flight]
+
+        return self._ask('flights', '', look)
+
     def unconfirmed(self, host: str) -> list[model.Migration]:
         """GET /os-migrations."""
         return self._ask(

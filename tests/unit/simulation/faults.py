@@ -64,6 +64,7 @@ LISTS = frozenset(
         'services',
         'servers',
         'migrations',
+        'flights',
         'unconfirmed',
         'allocations',
         'hypervisors',

@@ -13,13 +13,17 @@
 """Draining simulated hosts, and what there is to tell afterwards."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import itertools
 import typing as ty
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import destinations
 from osc_hostmaint.engine import drain
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import prospect
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from tests.unit.simulation import client as clients
@@ -168,6 +172,7 @@ def run(
     interrupt_after: float | None = None,
     stop_after: float | None = None,
     diary: ports.Diary | None = None,
+    guided: bool = False,
     **options: ty.Any,
 ) -> Run:
     """Drain hosts of a cloud.
@@ -180,6 +185,8 @@ def run(
     :param kill_after: when it is killed.
     :param interrupt_after: when the user presses Ctrl-C.
     :param stop_after: when he presses it for the second time.
+    :param guided: look ahead first, and pick destinations by that; whether
+        the servers fit elsewhere does not matter.
     :param options: of the policy.
     :raises Endless: it has not ended by its limit.
     """
@@ -200,9 +207,13 @@ def run(
     recorder = Recorder(client)
     done = Run(client, recorder, tuple(hosts), policy, timeout, began)
     before = made.copies()
+    sources = [made.hosts[host].shown() for host in hosts]
     try:
+        guide = None
+        if guided:
+            guide = _guide(client, clock, recorder, sources, policy)
         done.outcome = drain.drain(
-            [made.hosts[host].shown() for host in hosts],
+            sources,
             policy,
             client,
             clock,
@@ -210,6 +221,7 @@ def run(
             interrupt,
             timeout,
             diary,
+            guide,
         )
     except Killed:
         done.outcome = None
@@ -220,6 +232,26 @@ def run(
     clock.forget_alarms()
     done.lies = truth.lies(done, made, before)
     return done
+
+
+def _guide(
+    client: clients.Client,
+    clock: timeline.VirtualClock,
+    recorder: Recorder,
+    sources: collections.abc.Sequence[model.Service],
+    policy: policies.Policy,
+) -> destinations.Destinations:
+    """Return who knows where moves are to go, as the API does.
+
+    One who could not look ahead leaves it to the scheduler.
+    """
+    seen = None
+    with contextlib.suppress(exceptions.CloudError):
+        services = {each.host: each for each in client.services()}
+        seen = prospect.look(client, clock, services, sources, policy)
+    return destinations.Destinations(
+        client, clock, recorder, bound=policy.per_destination, prospect=seen
+    )
 
 
 def _policy(

@@ -167,6 +167,20 @@ class ListsTestCase(ClientTestCase):
         self.clock.sleep(10)
         self.assertEqual(1, len(client.migrations(scene.SOURCE, since)))
 
+    def test_flights(self) -> None:
+        for host in ('cmp02', 'cmp03'):
+            self.cloud.live_migrate(self.cloud.add(host).id)
+        self.cloud.add_resized('cmp02', 'cmp03')
+        client = self.client()
+        self.assertEqual([], client.flights())
+        self.clock.sleep(1)
+        found = client.flights()
+        self.assertEqual({'cmp02', 'cmp03'}, {r.source for r in found})
+        self.assertGreater(found[0].id, found[1].id)
+        self.clock.sleep(10)
+        self.assertEqual([], client.flights())
+        self.assertEqual({'flights': 3}, client.counts())
+
     def test_unconfirmed(self) -> None:
         server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
         self.cloud.add_resized('cmp02', scene.SOURCE)

@@ -83,13 +83,17 @@ class HastyTestCase(ConductTestCase):
 
 
 class TirelessTestCase(ConductTestCase):
-    def tireless(self, failures: int) -> list[str]:
-        self.reporter = reports.Reporter(self.cloud, retries=1)
+    def tireless(
+        self, failures: int, picks: int = 0, **options: str
+    ) -> list[str]:
+        self.reporter = reports.Reporter(self.cloud, retries=1, **options)
         self.server.fates = collections.deque(
             [world.Fate.ROLLED_BACK] * failures
         )
-        for _number in range(failures):
-            self.ask('live_migrate', wait=10)
+        for number in range(failures):
+            host = 'cmp02' if number < picks else ''
+            self.reporter.client.live_migrate(self.server.id, host)
+            self.reporter.clock.sleep(10)
         return conduct.tireless(self.run_(), self.cloud)
 
     def test_within_its_retries(self) -> None:
@@ -97,6 +101,15 @@ class TirelessTestCase(ConductTestCase):
 
     def test_beyond(self) -> None:
         self.expect(self.tireless(3), '3 times')
+
+    def test_after_a_pick_of_ours(self) -> None:
+        self.expect(self.tireless(3, picks=1))
+
+    def test_beyond_a_pick_of_ours(self) -> None:
+        self.expect(self.tireless(4, picks=2), '4 times')
+
+    def test_the_host_that_was_asked_for(self) -> None:
+        self.expect(self.tireless(3, picks=3, to='cmp02'), '3 times')
 
 
 class AstrayTestCase(ConductTestCase):

@@ -184,6 +184,7 @@ class SurveyTestCase(test_client.ClientTestCase):
 
     @ddt.data(
         'allocations',
+        'flights',
         'hypervisors',
         'residents',
         'groups',

@@ -56,6 +56,31 @@ class RunTestCase(unittest.TestCase):
         runs = [scene.run(cloud, limit=600) for _number in range(4)]
         self.assertEqual(4, len({run.policy.stagger for run in runs}))
 
+    def landed(self, cloud: clouds.Cloud, **options) -> list[str | None]:
+        run = scene.run(cloud, limit=600, **options)
+        self.assertEqual([], truth.violations(cloud, run))
+        return sorted(server.host for server in cloud.servers.values())
+
+    def test_guided(self) -> None:
+        self.assertEqual(['cmp02'] * 9, self.landed(scene.cloud(9)))
+        capacity = {'VCPU': 9, 'MEMORY_MB': 2**14, 'DISK_GB': 90}
+        cloud = scene.cloud(9, capacity=capacity)
+        self.assertEqual(
+            ['cmp02'] * 3 + ['cmp03'] * 3 + ['cmp04'] * 3,
+            self.landed(cloud, guided=True),
+        )
+
+    def test_guided_without_placement(self) -> None:
+        for answer in (faults.PLACEMENT_FORBIDS, faults.PLACEMENT_DOWN):
+            cloud = scene.cloud(4)
+            cloud.placement = answer
+            run = scene.run(cloud, limit=6000, guided=True)
+            self.assertEqual(Code.FAILED, run.exit_code)
+            self.assertEqual(0, len(cloud.on(scene.SOURCE)))
+            self.assertEqual(
+                {''}, {request.host for request, _ in run.client.posted}
+            )
+
     def test_it_does_not_end(self) -> None:
         cloud = scene.cloud()
         cloud.add(scene.SOURCE, stuck=1)
