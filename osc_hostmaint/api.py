@@ -40,6 +40,7 @@ from osc_hostmaint import report as reports
 from osc_hostmaint import text
 from osc_hostmaint.engine import destinations
 from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import prospect
 from osc_hostmaint.i18n import _
@@ -252,9 +253,11 @@ class Maintenance:
         settled_from = ticking.now()
         if any(service.enabled for service in found):
             settled_from += SETTLE_SECONDS
+        services |= {service.host: service for service in ready}
+        board = observer.ServiceBoard(self._gateway, ticking, services)
         guide = self._guide(
             ready,
-            {**services, **{s.host: s for s in ready}},
+            board,
             policy,
             ticking,
             report,
@@ -275,6 +278,7 @@ class Maintenance:
             timeout,
             diary,
             guide,
+            board,
         )
         return drain.with_errors(result, errors)
 
@@ -291,7 +295,7 @@ class Maintenance:
     def _guide(
         self,
         sources: collections.abc.Sequence[model.Service],
-        services: collections.abc.Mapping[str, model.Service],
+        board: observer.ServiceBoard,
         policy: policies.Policy,
         ticking: clock.Clock,
         report: ports.Reporter,
@@ -307,7 +311,7 @@ class Maintenance:
         if sources and (balance or not skip_capacity_check):
             try:
                 seen = prospect.look(
-                    self._gateway, ticking, services, sources, policy
+                    self._gateway, ticking, board.services, sources, policy
                 )
             except exceptions.Unavailable as error:
                 # The drain itself bears with an outage for longer.
@@ -317,11 +321,15 @@ class Maintenance:
                 )
         if seen is None:
             return destinations.Destinations(
-                self._gateway, ticking, report, bound=policy.per_destination
+                self._gateway,
+                ticking,
+                report,
+                board,
+                bound=policy.per_destination,
             )
         for note in seen.preview.notes:
             report.trouble(names.listed(sources), note)
-        if balance and seen.survey is None:
+        if balance and not seen.known:
             report.trouble(
                 names.listed(sources),
                 _('destinations are left to the scheduler'),
@@ -334,6 +342,7 @@ class Maintenance:
             self._gateway,
             ticking,
             report,
+            board,
             bound=policy.per_destination,
             prospect=seen,
         )

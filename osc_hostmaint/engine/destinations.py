@@ -24,6 +24,7 @@ import dataclasses
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import survey as surveys
+from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import prospect as prospects
 from osc_hostmaint.planning import eligible
@@ -53,6 +54,27 @@ class _Trip:
     ended: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Load:
+    """How many moves are on their way to each host."""
+
+    counts: collections.abc.Mapping[str, int]
+    #: Moves whose destination is not known: it may be any.
+    astray: int
+    bound: int | None
+
+    def full(self, host: str) -> bool:
+        """Tell whether a host may have as many as may be."""
+        if self.bound is None:
+            return False
+        return self.counts.get(host, 0) + self.astray >= self.bound
+
+    @property
+    def any_full(self) -> bool:
+        """Tell whether that holds of any host."""
+        return any(self.full(host) for host in ('', *self.counts))
+
+
 class Destinations:
     """Picks a destination for each move, and keeps count."""
 
@@ -61,11 +83,14 @@ class Destinations:
         gateway: ports.Gateway,
         clock: ports.Clock,
         report: ports.Reporter,
+        board: observer.ServiceBoard,
         *,
         bound: int | None = None,
         prospect: prospects.Prospect | None = None,
     ):
-        """:param bound: at most so many moves in flight to one destination.
+        """:param board: the compute services of all hosts.
+
+        :param bound: at most so many moves in flight to one destination.
 
         :param prospect: as just looked at; None leaves destinations to the
             scheduler.
@@ -73,6 +98,7 @@ class Destinations:
         self._gateway = gateway
         self._clock = clock
         self._report = report
+        self._board = board
         self._limits = eligible.Limits(frozenset())
         self._survey: surveys.Survey | None = None
         self._demands: dict[str, surveys.Demand] = {}
@@ -86,21 +112,31 @@ class Destinations:
         self._looked_at = clock.now()
         self._starts = 0
         self._trips: dict[str, _Trip] = {}
-        #: By source: what is in flight off it, and where to.
+        #: By source: what is in flight off it, and where to, '' while that
+        #: is not known.
         self._flights: dict[str, dict[str, str]] = {}
         self._others: dict[str, str] = {}
         self._others_at = float('-inf')
 
-    def note(self, seen: model.Observation) -> None:
-        """Take note of what has become of a host's moves."""
+    def note(
+        self, seen: model.Observation, over: collections.abc.Set[str]
+    ) -> None:
+        """Take note of what has become of a host's moves.
+
+        :param over: servers that nothing is awaited of any more.
+        """
         self._flights[seen.host] = {
-            record.server_id: record.dest
+            record.server_id: record.dest or ''
             for record in seen.migrations.values()
-            if record.source == seen.host and record.in_flight and record.dest
+            if record.source == seen.host
+            and record.in_flight
+            and record.server_id not in over
         }
         for server_id, trip in list(self._trips.items()):
             if trip.source != seen.host:
                 continue
+            if server_id in over:
+                trip.ended = True
             mine = [
                 record
                 for record in seen.migrations.values()
@@ -110,6 +146,9 @@ class Destinations:
             ]
             if mine:
                 self._follow(server_id, trip, max(mine, key=lambda r: r.id))
+            elif trip.ended and trip.landed_at is None:
+                # Nothing came of it, or its server was deleted.
+                self._forget(server_id)
 
     def _follow(
         self, server_id: str, trip: _Trip, record: model.Migration
@@ -117,7 +156,7 @@ class Destinations:
         if record.ended_badly:
             self._forget(server_id)
             return
-        trip.ended = not record.in_flight
+        trip.ended = trip.ended or not record.in_flight
         if record.dest and trip.landed_at is None:
             trip.dest = record.dest
             trip.landed_at = self._clock.now()
@@ -132,14 +171,16 @@ class Destinations:
             a higher one.
         """
         server_id = action.server_id
-        closed = self._closed()
+        # It is asked for again: nothing came of the last time.
+        self._forget(server_id)
+        load = self._load()
         if action.spread and self._survey and server_id in self._demands:
-            picked = self._pick(server_id, closed)
+            picked = self._pick(server_id, load)
             if picked.wait:
                 return None
             action = dataclasses.replace(action, host=picked.host)
-        if action.host in closed or (closed and not action.host):
-            # Where the scheduler picks, it may be any.
+        # Where the scheduler picks, it may be the fullest.
+        if load.full(action.host) if action.host else load.any_full:
             return None
         if not action.host and self._kin_on_their_way(server_id):
             return None
@@ -153,18 +194,20 @@ class Destinations:
         self._forget(action.server_id)
 
     def _forget(self, server_id: str) -> None:
+        """Take a server for one that has not begun to move."""
         self._trips.pop(server_id, None)
         if server_id in self._demands:
-            self._plan[server_id] = ''
+            self._plan.setdefault(server_id, '')
 
-    def _pick(
-        self, server_id: str, closed: collections.abc.Container[str]
-    ) -> spread.Pick:
-        self._look(self._demands[server_id].shape)
+    def _pick(self, server_id: str, load: '_Load') -> spread.Pick:
+        self._look(self._demands[server_id])
         if self._survey is None:
             return spread.Pick('')
-        self._plan.setdefault(server_id, '')
-        picked = spread.pick(self._survey, self._flow(), server_id, closed)
+        survey = dataclasses.replace(
+            self._survey, services=self._board.services
+        )
+        closed = [host for host in survey.services if load.full(host)]
+        picked = spread.pick(survey, self._flow(), server_id, closed)
         if picked.plan is not None:
             self._plan = dict(picked.plan)
         return picked
@@ -187,13 +230,12 @@ class Destinations:
             ),
         )
 
-    def _look(self, shape: surveys.Shape) -> None:
+    def _look(self, demand: surveys.Demand) -> None:
         """Ask for Placement's numbers again, if it is time to."""
+        shape = demand.shape
         old = self._clock.now() - self._looked_at >= LOOK_SECONDS
-        few = self._starts < STARTS_PER_LOOK
-        if not self._survey or not shape or not self._starts:
-            return
-        if few and not old:
+        due = self._starts >= (1 if old else STARTS_PER_LOOK)
+        if not (due and shape and self._survey):
             return
         self._starts = 0
         asked_at = self._clock.now()
@@ -204,7 +246,7 @@ class Destinations:
             return
         except exceptions.CloudError as error:
             self._report.trouble(
-                self._demands_source(shape),
+                demand.source,
                 f'destinations are left to the scheduler: {error}',
             )
             self._survey = None
@@ -216,15 +258,10 @@ class Destinations:
             self._survey, offers={**others, shape: offers}
         )
 
-    def _demands_source(self, shape: surveys.Shape) -> str:
-        return next(
-            d.source for d in self._demands.values() if d.shape == shape
-        )
-
-    def _closed(self) -> frozenset[str]:
-        """Return the hosts with as many moves on their way as they may."""
+    def _load(self) -> '_Load':
+        """Return how many moves are on their way to each host."""
         if self._bound is None:
-            return frozenset()
+            return _Load({}, 0, None)
         now = self._clock.now()
         if now - self._others_at >= FLIGHTS_SECONDS:
             try:
@@ -234,18 +271,18 @@ class Destinations:
             if flights is not None:
                 self._others_at = now
                 self._others = {
-                    r.server_id: r.dest
+                    r.server_id: r.dest or ''
                     for r in flights
-                    if r.dest and r.source not in self._flights
+                    if r.source not in self._flights
                 }
         under_way = dict(self._others)
         for mine in self._flights.values():
             under_way.update(mine)
         for server_id, trip in self._trips.items():
-            if trip.dest and not trip.ended:
+            if not trip.ended:
                 under_way[server_id] = trip.dest
         counts = collections.Counter(under_way.values())
-        return frozenset(h for h, n in counts.items() if n >= self._bound)
+        return _Load(counts, counts.pop('', 0), self._bound)
 
     def _kin_on_their_way(self, server_id: str) -> bool:
         """Tell whether another of its group goes we don't know where.

@@ -121,7 +121,9 @@ class HostDrain:
             self._watcher.open()
             self._opened = True
         if self._destinations:
-            self._destinations.note(self._watcher.seen)
+            rows = self.decision.rows if self.decision else ()
+            over = {row.server_id for row in rows if row.result}
+            self._destinations.note(self._watcher.seen, over)
         decision = self._decide(ask_policy)
         if decision.inquiry.singles:
             # After the actions, so that no slot idles meanwhile.
@@ -275,6 +277,7 @@ def drain(
     timeout: float | None = None,
     diary: ports.Diary | None = None,
     destinations: ports.Destinations | None = None,
+    board: observer.ServiceBoard | None = None,
 ) -> DrainResult:
     """Move every server off hosts that are in maintenance already.
 
@@ -283,9 +286,10 @@ def drain(
     :param diary: keeps what every decision was made from.
     :param destinations: knows where moves are to go; None leaves that to the
         scheduler.
+    :param board: the compute services that it knows, too.
     :returns: a row per server, whatever happened.
     """
-    board = observer.ServiceBoard(gateway, clock)
+    board = board or observer.ServiceBoard(gateway, clock)
     hosts = [
         HostDrain(
             observer.Observer(gateway, clock, board, service),

@@ -15,6 +15,7 @@
 import collections.abc
 import dataclasses
 import datetime
+import types
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
@@ -27,25 +28,34 @@ OVERLAP = datetime.timedelta(seconds=60)
 #: How old the list of services may be that one host takes from another.
 SHARED_SECONDS = 10.0
 
+_NONE: collections.abc.Mapping[str, model.Service] = types.MappingProxyType({})
+
 
 class ServiceBoard:
     """The compute services of all hosts: one list serves every host."""
 
-    def __init__(self, gateway: ports.Gateway, clock: ports.Clock):
+    def __init__(
+        self,
+        gateway: ports.Gateway,
+        clock: ports.Clock,
+        services: collections.abc.Mapping[str, model.Service] = _NONE,
+    ):
+        """:param services: as just looked at."""
         self._gateway = gateway
         self._clock = clock
-        self._services: dict[str, model.Service] = {}
-        self._at = float('-inf')
+        #: As of the latest look, by host.
+        self.services = services
+        self._at = clock.now() if services else float('-inf')
 
     def latest(
         self, host: str
     ) -> tuple[model.Service | None, frozenset[str], float]:
         """Return a host's service, which others are down, and as of when."""
         if self._clock.now() - self._at >= SHARED_SECONDS:
-            self._services = {s.host: s for s in self._gateway.services()}
+            self.services = {s.host: s for s in self._gateway.services()}
             self._at = self._clock.now()
-        down = (s.host for s in self._services.values() if not s.up)
-        return self._services.get(host), frozenset(down) - {host}, self._at
+        down = (s.host for s in self.services.values() if not s.up)
+        return self.services.get(host), frozenset(down) - {host}, self._at
 
 
 class Observer:

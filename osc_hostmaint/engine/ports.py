@@ -158,8 +158,13 @@ class Interrupt(ty.Protocol):
 class Destinations(ty.Protocol):
     """Somebody who knows where moves are to go."""
 
-    def note(self, seen: model.Observation) -> None:
-        """Take note of what has become of a host's moves."""
+    def note(
+        self, seen: model.Observation, over: collections.abc.Set[str]
+    ) -> None:
+        """Take note of what has become of a host's moves.
+
+        :param over: servers that nothing is awaited of any more.
+        """
 
     def direct(
         self, host: str, action: memory.Action, highest_id: int

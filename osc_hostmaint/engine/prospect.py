@@ -19,7 +19,6 @@ what its destinations are picked from.
 import collections.abc
 import dataclasses
 
-from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.engine import observer
@@ -40,8 +39,9 @@ class Prospect:
 
     preview: preview.Preview
     limits: eligible.Limits
-    #: None: Placement does not tell.
-    survey: surveys.Survey | None
+    survey: surveys.Survey
+    #: It is known who has room.
+    known: bool
     #: What has to find a place on another host.
     demands: tuple[surveys.Demand, ...]
 
@@ -57,8 +57,9 @@ def look(
 
     :param services: of all hosts, by host.
     :param sources: of the hosts to drain, as they will be: with our mark.
-    :raises CloudError: Nova does not tell. If Placement does not, capacity
-        is unknown, and the notes say so.
+    :raises CloudError: Nova does not tell what there is to move. If it is
+        Placement that does not answer, capacity is unknown, and the notes
+        say so.
     """
     board = observer.ServiceBoard(gateway, clock)
     watchers = [
@@ -69,14 +70,10 @@ def look(
         watcher.look(decisions.Inquiry(records=False, servers=True))
     asking = surveyor.Surveyor(gateway)
     servers = {w.seen.host: tuple(w.seen.servers.values()) for w in watchers}
-    stock, trouble = None, ''
-    try:
-        stock = asking.take_stock(servers)
-    except exceptions.CloudError as error:
-        trouble = str(error)
+    stock = asking.take_stock(servers)
     rows: list[decisions.Row] = []
     for watcher in watchers:
-        if stock is None or stock.unexplained(watcher.seen.host):
+        if asking.unknown or stock.unexplained(watcher.seen.host):
             # Moves in flight hold something in their own name.
             watcher.open_records()
         rows += _rows(watcher, clock, policy)
@@ -84,17 +81,10 @@ def look(
         frozenset(service.host for service in sources), policy.to
     )
     moving = [row for row in rows if preview.needs_room(row)]
-    survey, demands = None, _demands(moving, servers, stock)
-    try:
-        if stock is not None:
-            survey = asking.survey(stock, services, demands)
-    except exceptions.CloudError as error:
-        trouble = str(error)
-    if survey is None:
-        outlook = forecast.unknown(
-            demands, f'capacity is not known: {trouble}'
-        )
-        asking.notes.append(f'capacity is not known: {trouble}')
+    demands = _demands(moving, servers, stock)
+    survey = asking.survey(stock, services, demands)
+    if asking.unknown:
+        outlook = forecast.unknown(demands, asking.unknown)
     else:
         outlook = forecast.forecast(survey, demands, limits)
     by_id = {d.server.id: d for d in demands}
@@ -110,6 +100,7 @@ def look(
         ),
         limits,
         survey,
+        not asking.unknown,
         demands,
     )
 
@@ -131,17 +122,13 @@ def _rows(
 def _demands(
     rows: collections.abc.Iterable[decisions.Row],
     servers: surveyor.Servers,
-    stock: surveyor.Stock | None,
+    stock: surveyor.Stock,
 ) -> tuple[surveys.Demand, ...]:
     by_id = {s.id: s for found in servers.values() for s in found}
     found = []
     for row in rows:
         server = by_id.get(row.server_id)
-        if server is None:
-            # It has left already.
-            continue
-        if stock is None:
-            found.append(surveys.Demand(server, (), row.host))
-        elif demand := stock.demand(row.host, server):
+        # One that is not listed has left already.
+        if server and (demand := stock.demand(row.host, server)):
             found.append(demand)
     return tuple(found)

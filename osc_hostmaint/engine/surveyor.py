@@ -36,24 +36,29 @@ class Stock:
     """What is on the hosts that are to be drained."""
 
     servers: Servers
-    #: Who holds what of each host, by host and consumer.
-    allocations: collections.abc.Mapping[
-        str, collections.abc.Mapping[str, surveys.Amounts]
-    ]
+    #: Who holds what of each host, by host and consumer; None: not known.
+    allocations: (
+        collections.abc.Mapping[
+            str, collections.abc.Mapping[str, surveys.Amounts]
+        ]
+        | None
+    )
     groups: tuple[surveys.Group, ...] | None
     located: collections.abc.Mapping[str, str]
 
     def unexplained(self, host: str) -> frozenset[str]:
         """Return who holds something of a host and is no server on it."""
         here = {server.id for server in self.servers[host]}
-        return frozenset(self.allocations[host]) - here
+        return frozenset((self.allocations or {}).get(host, ())) - here
 
     def demand(self, host: str, server: model.Server) -> surveys.Demand | None:
-        """Return what room a server needs elsewhere.
+        """Return what room a server needs elsewhere: none, if not known.
 
         None for one that holds nothing of the host under its own name: it
         has its place elsewhere already.
         """
+        if self.allocations is None:
+            return surveys.Demand(server, (), host)
         held = self.allocations[host].get(server.id)
         if held is None:
             return None
@@ -69,20 +74,27 @@ class Surveyor:
         self._gateway = gateway
         #: What could not be asked: lines for people.
         self.notes: list[str] = []
+        #: Why it is not known who has room; '' where it is.
+        self.unknown = ''
 
     def take_stock(self, servers: Servers) -> Stock:
         """Look at what is on the hosts that are to be drained.
 
+        What is not told is noted.
+
         :param servers: the servers on each of them, by host.
-        :raises CloudError: Nova or Placement does not tell.
         """
         groups, located = self._groups(servers)
-        return Stock(
-            servers,
-            {h: self._gateway.allocations(h) for h in servers},
-            groups,
-            located,
-        )
+        allocations = None
+        try:
+            allocations = {h: self._gateway.allocations(h) for h in servers}
+        except exceptions.CloudError as error:
+            self._note_unknown(error)
+        return Stock(servers, allocations, groups, located)
+
+    def _note_unknown(self, error: exceptions.CloudError) -> None:
+        self.unknown = f'capacity is not known: {error}'
+        self.notes.append(self.unknown)
 
     def survey(
         self,
@@ -92,26 +104,33 @@ class Surveyor:
     ) -> surveys.Survey:
         """Look at the hosts that may take servers.
 
+        What is not told is noted, and what is told serves all the same.
+
         :param services: of all hosts, by host.
-        :raises CloudError: Nova or Placement does not tell.
         """
         shapes = dict.fromkeys(d.shape for d in demands if d.shape)
-        aggregates: tuple[surveys.Aggregate, ...] = ()
-        if shapes:
-            try:
-                aggregates = tuple(self._gateway.aggregates())
-            except exceptions.NotPermitted as error:
-                self.notes.append(
-                    f'host aggregates are not looked at: {error}'
-                )
-        return surveys.Survey(
-            services=services,
-            hosts=self._gateway.hypervisors(),
-            offers={shape: self._gateway.offers(shape) for shape in shapes},
-            groups=stock.groups,
-            located=stock.located,
-            aggregates=aggregates,
+        seen = surveys.Survey(
+            services, {}, groups=stock.groups, located=stock.located
         )
+        if self.unknown or not shapes:
+            return seen
+        try:
+            return dataclasses.replace(
+                seen,
+                aggregates=self._aggregates(),
+                hosts=self._gateway.hypervisors(),
+                offers={s: self._gateway.offers(s) for s in shapes},
+            )
+        except exceptions.CloudError as error:
+            self._note_unknown(error)
+            return seen
+
+    def _aggregates(self) -> tuple[surveys.Aggregate, ...]:
+        try:
+            return tuple(self._gateway.aggregates())
+        except exceptions.NotPermitted as error:
+            self.notes.append(f'host aggregates are not looked at: {error}')
+            return ()
 
     def _groups(
         self, servers: Servers
@@ -131,13 +150,20 @@ class Surveyor:
                 for group in self._gateway.groups()
                 if not group.members.isdisjoint(here)
             )
-        except exceptions.NotPermitted as error:
+        except exceptions.CloudError as error:
             self.notes.append(f'server groups are not looked at: {error}')
             return None, here
         members = {m for group in groups for m in group.members}
         located = {m: here[m] for m in members if m in here}
         if members - set(here):
-            everywhere = self._gateway.residents()
+            try:
+                everywhere = self._gateway.residents()
+            except exceptions.CloudError as error:
+                self.notes.append(
+                    f'members of server groups on other hosts are not '
+                    f'looked at: {error}'
+                )
+                everywhere = {}
             located.update(
                 {m: everywhere[m] for m in members if m in everywhere}
             )

@@ -75,6 +75,14 @@ class Case:
         found = sum(r.type == _TYPES.get(move) for r in self.records)
         return max(self.track.errand(_KINDS.get(move)).taken, found)
 
+    def declined(self, move: model.Move) -> int:
+        """Return how many tries do not count: Nova would not have our pick.
+
+        Its own pick comes on top.
+        """
+        kind = self.track.declined
+        return int(kind is not None and kind is _KINDS.get(move))
+
     def exhausted(self, move: model.Move) -> bool:
         """Tell whether a migration was tried as often as it may be.
 
@@ -82,8 +90,7 @@ class Case:
         attempts back; but each run has one, because whoever runs a drain
         again may have mended what was wrong.
         """
-        # Nova's own pick comes on top of ours.
-        tries = self.tries(move) - self.track.declined
+        tries = self.tries(move) - self.declined(move)
         earlier = sum(r.type == _TYPES.get(move) for r in self.earlier)
         return tries > 0 and tries + earlier > self.policy.retries
 

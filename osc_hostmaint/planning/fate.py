@@ -247,9 +247,10 @@ def _again(
         return Standing(Phase.FAILED, reason, record=record)
     if verdict.answer is verdicts.Answer.WAIT:
         return errands.judged(case, view, verdict)
-    tries = case.tries(verdict.move) if verdict.move else 0
-    # Another pick than ours has no reason to wait.
-    tries -= case.track.declined
+    tries = 0
+    if verdict.move:
+        # Another pick than ours has no reason to wait.
+        tries = case.tries(verdict.move) - case.declined(verdict.move)
     if case.now < since + times.RETRY_SECONDS * tries:
         return Standing(Phase.SETTLING, reason, record=record)
     return _because(reason, errands.judged(case, view, verdict))

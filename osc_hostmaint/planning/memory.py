@@ -197,9 +197,9 @@ class Track:
     least_of: int | None = None
     least_remaining: int | None = None
     least_since: float = 0.0
-    #: Nova would not move it to the host that we had picked: from now on it
-    #: picks one itself.
-    declined: bool = False
+    #: By this Nova would not move it to the host that we had picked: from
+    #: now on it picks one itself.
+    declined: Kind | None = None
     #: An earlier run resumed it, and it is to be suspended again.
     found_resumed: bool = False
     #: Nothing is to be asked for it before this time.
@@ -286,7 +286,7 @@ def _after(
         )
     if kind in RECORDED:
         refused = outcome.answer is Answer.REFUSED and outcome.final
-        declined = track.declined or (errand.picked and refused)
+        declined = kind if errand.picked and refused else track.declined
         return dataclasses.replace(track, latest=kind, declined=declined)
     if outcome.answer is Answer.REFUSED:
         return dataclasses.replace(

@@ -74,7 +74,7 @@ def _heeding(seen: model.Observation, track: memories.Track) -> memories.Track:
     errand = track.errand(track.latest)
     if track.declined or not errand.picked:
         return track
-    declined = any(
+    refused = any(
         record.server_id == track.before.id
         and record.id > errand.asked_after
         and record.source == seen.host
@@ -82,7 +82,9 @@ def _heeding(seen: model.Observation, track: memories.Track) -> memories.Track:
         and record.dest is None
         for record in seen.migrations.values()
     )
-    return dataclasses.replace(track, declined=declined)
+    return dataclasses.replace(
+        track, declined=track.latest if refused else None
+    )
 
 
 def _keep_progress(

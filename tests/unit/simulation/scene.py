@@ -22,6 +22,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import destinations
 from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import prospect
 from osc_hostmaint.planning import decision as decisions
@@ -209,9 +210,9 @@ def run(
     before = made.copies()
     sources = [made.hosts[host].shown() for host in hosts]
     try:
-        guide = None
+        guide = board = None
         if guided:
-            guide = _guide(client, clock, recorder, sources, policy)
+            guide, board = _guide(client, clock, recorder, sources, policy)
         done.outcome = drain.drain(
             sources,
             policy,
@@ -222,6 +223,7 @@ def run(
             timeout,
             diary,
             guide,
+            board,
         )
     except Killed:
         done.outcome = None
@@ -240,18 +242,26 @@ def _guide(
     recorder: Recorder,
     sources: collections.abc.Sequence[model.Service],
     policy: policies.Policy,
-) -> destinations.Destinations:
+) -> tuple[destinations.Destinations, observer.ServiceBoard]:
     """Return who knows where moves are to go, as the API does.
 
     One who could not look ahead leaves it to the scheduler.
     """
     seen = None
+    services = {}
     with contextlib.suppress(exceptions.CloudError):
         services = {each.host: each for each in client.services()}
         seen = prospect.look(client, clock, services, sources, policy)
-    return destinations.Destinations(
-        client, clock, recorder, bound=policy.per_destination, prospect=seen
+    board = observer.ServiceBoard(client, clock, services)
+    guide = destinations.Destinations(
+        client,
+        clock,
+        recorder,
+        board,
+        bound=policy.per_destination,
+        prospect=seen,
     )
+    return guide, board
 
 
 def _policy(
