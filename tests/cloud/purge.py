@@ -125,8 +125,7 @@ class Purge:
             self._delete_allocations(machine.node)
         for group in objects.InstanceGroupList.get_all(context):
             group.destroy()
-        # By the API, for what it tells Placement, the scheduler and Nova's
-        # cache of availability zones.
+        # By the API, which tells Placement and the scheduler as well.
         for aggregate in objects.AggregateList.get_all(context):
             for host in list(aggregate.hosts):
                 self._aggregates.remove_host_from_aggregate(

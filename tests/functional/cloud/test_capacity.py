@@ -28,6 +28,12 @@ class TestCapacity(base.CloudTest):
             for name, fields in answer.json()['inventories'].items()
         }
 
+    def placement_aggregates(self, host):
+        answer = self.cloud.connection().placement.get(
+            f'/resource_providers/{self.cloud._provider(host)}/aggregates'
+        )
+        return answer.json()['aggregates']
+
     def candidates(self, **resources):
         """Which hosts Placement has room on."""
         wanted = ','.join(f'{name}:{n}' for name, n in resources.items())
@@ -113,9 +119,10 @@ class TestCapacity(base.CloudTest):
         self.assertEqual('cmp02', self.cloud.server(pinned).compute_host)
         self.cloud.disable_host('cmp02')
         self.move(pinned, base.LIVE, 'error')
+        self.assertEqual(1, len(self.placement_aggregates('cmp03')))
 
         self.cloud.purge()
-        # Nova remembers for an hour which zone a host is in, if not told.
+        self.assertEqual([], self.placement_aggregates('cmp03'))
         server = self.cloud.boot('web', host='cmp03')
         self.assertEqual('nova', server.availability_zone)
         self.assertEqual(
