@@ -233,7 +233,14 @@ def _is_news(row: decisions.Row, old: decisions.Row | None) -> bool:
 def _became(row: decisions.Row, old: decisions.Row | None) -> str | None:
     """Return what has become of a server, None where that is no news."""
     reason = row.reason
-    if row.phase is standing.Phase.SETTLING and reason:
+    # Without a pause it waits no more than for its turn.
+    at_once = (
+        row.phase is standing.Phase.WAITING
+        and old is not None
+        and row.attempts > 0
+        and row.reason != old.reason
+    )
+    if (row.phase is standing.Phase.SETTLING or at_once) and reason:
         return _('will be tried again: %s') % reason
     if row.phase is standing.Phase.BUSY:
         return _('waiting for it: %s') % reason
