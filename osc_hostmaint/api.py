@@ -255,14 +255,18 @@ class Maintenance:
             settled_from += SETTLE_SECONDS
         services |= {service.host: service for service in ready}
         board = observer.ServiceBoard(self._gateway, ticking, services)
-        guide = self._guide(
-            ready,
-            board,
-            policy,
-            ticking,
-            report,
-            skip_capacity_check=skip_capacity_check,
-        )
+        try:
+            guide = self._guide(
+                ready,
+                board,
+                policy,
+                ticking,
+                report,
+                skip_capacity_check=skip_capacity_check,
+            )
+        except exceptions.Refused as refusal:
+            words = (*errors.values(), str(refusal))
+            raise exceptions.Refused('; '.join(words)) from None
         result = drain.drain(
             ready,
             dataclasses.replace(
