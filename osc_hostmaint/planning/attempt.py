@@ -19,6 +19,7 @@ import typing as ty
 
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import floor as floors
 from osc_hostmaint.planning import neighbours as neighbours_
 from osc_hostmaint.planning import packing
 from osc_hostmaint.planning import room as rooms
@@ -32,22 +33,23 @@ class Attempt:
 
     survey: surveys.Survey
     limits: eligible.Limits
-    task: packing.Task
-    outcome: packing.Packing
+    task: floors.Task
+    outcome: floors.Packing
 
     def again(self, **changes: ty.Any) -> 'Attempt':
         """Return another try, with other limits."""
         limits = dataclasses.replace(self.limits, **changes)
         return attempt(self.survey, self.task.demands, limits)
 
-    def carried_out(self) -> packing.Floor:
+    def carried_out(self) -> floors.Floor:
         """Return the hosts as they would be afterwards."""
-        floor = packing.Floor(self.task)
-        for demand in self.task.demands:
-            host = self.outcome.placed.get(demand.server.id)
-            candidate = host and floor.candidate(demand, host)
-            if host and candidate:
-                floor.put(demand, host, candidate)
+        floor = floors.Floor(self.task)
+        by_id = {demand.server.id: demand for demand in self.task.demands}
+        # As it was made, so that each gets the same part of its host.
+        for server_id, host in self.outcome.placed.items():
+            candidate = floor.candidate(by_id[server_id], host)
+            if candidate:
+                floor.put(by_id[server_id], host, candidate)
         return floor
 
 
@@ -66,7 +68,7 @@ def task(
     demands: collections.abc.Iterable[surveys.Demand],
     limits: eligible.Limits,
     moved: collections.abc.Mapping[str, str] = _NOTHING,
-) -> packing.Task:
+) -> floors.Task:
     """Return what is to be packed, and into what, as far as known.
 
     :param moved: where other servers are by now, by id.

@@ -59,7 +59,10 @@ class _Case:
     demand: surveys.Demand
     survey: surveys.Survey
     limits: Limits
-    traits: frozenset[str]
+    #: Of all its providers; None: not known.
+    traits: frozenset[str] | None
+    #: What each of its candidates would be given by: the providers' traits.
+    candidates: tuple[tuple[frozenset[str], ...], ...]
 
     @property
     def service(self) -> model.Service:
@@ -95,7 +98,7 @@ def _maintenance(case: _Case) -> str:
 def _disabled(case: _Case) -> str:
     if case.shut:
         return 'disabled'
-    if STATUS_DISABLED in case.traits and case.service.enabled:
+    if STATUS_DISABLED in (case.traits or ()) and case.service.enabled:
         return 'not yet enabled in Placement'
     return ''
 
@@ -129,9 +132,26 @@ def _perhaps_zone(case: _Case) -> str:
 
 
 def _traits(case: _Case) -> str:
-    if missing := case.needs.required_traits - case.traits:
+    if case.candidates:
+        return min(_of_traits(case.needs, each) for each in case.candidates)
+    # Without room, what it has is told all the same: as far as known.
+    if case.traits is None:
+        return ''
+    return _of_traits(case.needs, (case.traits,))
+
+
+def _of_traits(
+    needs: model.Needs, providers: collections.abc.Iterable[frozenset[str]]
+) -> str:
+    """Return what speaks against providers that would give something.
+
+    Each may lack what another of them has (placement/objects/
+    allocation_candidate.py: _check_traits_for_alloc_request).
+    """
+    traits = frozenset[str]().union(*providers)
+    if missing := needs.required_traits - traits:
         return f'without {min(missing)}'
-    if unwanted := case.needs.forbidden_traits & case.traits:
+    if unwanted := needs.forbidden_traits & traits:
         return f'with {min(unwanted)}'
     return ''
 
@@ -232,7 +252,13 @@ class Eligible:
         self._found: dict[Kind, Options] = {}
         self._against: dict[Kind, dict[str, str]] = {}
         self._offered: dict[surveys.Shape, Options] = {}
-        self._traits = _traits_of_hosts(survey)
+        # The newest answer comes last, and counts.
+        self._providers = {
+            provider.id: provider
+            for offers in survey.offers.values()
+            for provider in offers.providers.values()
+        }
+        self._traits = _traits_of_hosts(survey, self._providers.values())
         self._tenants = any(
             key.startswith(_TENANT)
             for aggregate in survey.aggregates
@@ -259,11 +285,32 @@ class Eligible:
         if kind not in self._found:
             against = self.against(demand)
             self._found[kind] = {
-                host: candidates
+                host: self._suitable(demand, candidates)
                 for host, candidates in self._offers(demand.shape).items()
                 if against.get(host) == ''
             }
         return self._found[kind]
+
+    def _suitable(
+        self,
+        demand: surveys.Demand,
+        candidates: tuple[surveys.Candidate, ...],
+    ) -> tuple[surveys.Candidate, ...]:
+        """Return those of a host's candidates that have the right traits."""
+        if len(candidates) == 1:
+            return candidates
+        return tuple(
+            candidate
+            for candidate in candidates
+            if not _of_traits(demand.server.needs, self._givers(candidate))
+        )
+
+    def _givers(
+        self, candidate: surveys.Candidate
+    ) -> tuple[frozenset[str], ...]:
+        providers = dict.fromkeys(share.provider for share in candidate)
+        known = self._providers
+        return tuple(known[p].traits for p in providers if p in known)
 
     def against(
         self, demand: surveys.Demand
@@ -281,12 +328,16 @@ class Eligible:
         return self._against[kind]
 
     def _judge(self, host: str, demand: surveys.Demand) -> str:
+        needs = demand.server.needs
+        picky = needs.required_traits or needs.forbidden_traits
+        offered = self._offers(demand.shape).get(host, ()) if picky else ()
         case = _Case(
             host,
             demand,
             self._survey,
             self._limits,
-            self._traits.get(host, frozenset()),
+            self._traits.get(host),
+            tuple(self._givers(candidate) for candidate in offered),
         )
         rules = (*RULES, *DOUBTFUL) if self._limits.strict else RULES
         return next((words for rule in rules if (words := rule(case))), '')
@@ -304,12 +355,14 @@ class Eligible:
         return self._offered[shape]
 
 
-def _traits_of_hosts(survey: surveys.Survey) -> dict[str, frozenset[str]]:
-    """Return the traits of each host's hypervisor, where they are known."""
-    return {
-        host: provider.traits
-        for offers in survey.offers.values()
-        for provider in offers.providers.values()
-        if provider.id == provider.root
-        and (host := survey.hosts.get(provider.id))
-    }
+def _traits_of_hosts(
+    survey: surveys.Survey,
+    providers: collections.abc.Iterable[surveys.Provider],
+) -> dict[str, frozenset[str]]:
+    """Return the traits of all providers of each host, where known."""
+    found: dict[str, frozenset[str]] = {}
+    for provider in providers:
+        if host := survey.hosts.get(provider.root):
+            traits = provider.traits
+            found[host] = found[host] | traits if host in found else traits
+    return found

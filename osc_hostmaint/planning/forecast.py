@@ -24,7 +24,7 @@ import enum
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import attempt as attempts
 from osc_hostmaint.planning import eligible
-from osc_hostmaint.planning import packing
+from osc_hostmaint.planning import floor as floors
 from osc_hostmaint.planning import remedies
 
 
@@ -103,7 +103,12 @@ def forecast(
     loose = strict
     if strict.outcome.left:
         loose = strict.again(strict=False)
-    fits = {d.server.id: _fit(survey, d, strict, loose) for d in weighed}
+        if len(loose.outcome.left) > len(strict.outcome.left):
+            # Fewer rules leave more ways: it was not found, that is all.
+            loose = strict
+    surely = _Alone(strict)
+    perhaps = surely if loose is strict else _Alone(loose)
+    fits = {d.server.id: _fit(d, surely, perhaps) for d in weighed}
     for demand in unweighed:
         fits[demand.server.id] = Fit(
             Fits.UNKNOWN,
@@ -117,22 +122,52 @@ def forecast(
     )
 
 
-def _fit(
-    survey: surveys.Survey,
-    demand: surveys.Demand,
-    strict: attempts.Attempt,
-    loose: attempts.Attempt,
-) -> Fit:
+class _Alone:
+    """Where each server could go if no other moved."""
+
+    def __init__(self, tried: attempts.Attempt):
+        self.tried = tried
+        self._floor = floors.Floor(tried.task)
+        self._roomy: dict[eligible.Kind, list[str]] = {}
+
+    def hosts(self, demand: surveys.Demand) -> list[str]:
+        """Return the hosts that could take a server."""
+        roomy = self.roomy(demand)
+        if self.tried.task.neighbours.group(demand.server.id) is None:
+            return roomy
+        return [h for h in roomy if self._floor.admits(demand, h)]
+
+    def roomy(self, demand: surveys.Demand) -> list[str]:
+        """Return the hosts that could if its group did not matter."""
+        options = self.tried.task.options
+        kind = options.kind(demand)
+        if kind not in self._roomy:
+            self._roomy[kind] = [
+                host
+                for host in options.options(demand)
+                if self._floor.candidate(demand, host)
+            ]
+        return self._roomy[kind]
+
+
+def _fit(demand: surveys.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
+    """Return what is known of one server.
+
+    :param surely: by the rules that may or may not be in force, too.
+    :param perhaps: by those only that are.
+    """
     server_id = demand.server.id
-    alone = _alone(demand, loose.task)
+    strict, loose = surely.tried, perhaps.tried
+    survey = strict.survey
+    alone = perhaps.hosts(demand)
     if server_id not in loose.outcome.placed:
-        return Fit(Fits.NO, len(alone), _why_not(demand, loose, alone))
+        return Fit(Fits.NO, len(alone), _why_not(demand, perhaps))
     if server_id not in strict.outcome.placed:
         return Fit(
             Fits.UNKNOWN,
             len(alone),
             'only if rules are not in force that Nova does not tell of: '
-            + _why_not(demand, strict, _alone(demand, strict.task)),
+            + _why_not(demand, surely),
         )
     grouped = demand.server.needs.grouped
     group = strict.task.neighbours.group(server_id)
@@ -164,23 +199,9 @@ def _fit(
     return Fit(Fits.YES, len(alone))
 
 
-def _alone(demand: surveys.Demand, job: packing.Task) -> list[str]:
-    """Return the hosts that could take a server if no other moved."""
-    floor = packing.Floor(job)
-    return [
-        host
-        for host in job.options.options(demand)
-        if floor.candidate(demand, host) and floor.admits(demand, host)
-    ]
-
-
-def _why_not(
-    demand: surveys.Demand,
-    tried: attempts.Attempt,
-    alone: collections.abc.Sized,
-) -> str:
-    if alone:
-        many = len(alone)
+def _why_not(demand: surveys.Demand, alone: _Alone) -> str:
+    tried = alone.tried
+    if many := len(alone.hosts(demand)):
         hosts = 'one host' if many == 1 else f'{many} hosts'
         return f'{hosts} could take it alone, but not with all the others'
     job = tried.task
@@ -193,15 +214,14 @@ def _why_not(
     against = {
         host: words
         for host, words in job.options.against(demand).items()
-        if host not in tried.limits.leaving
+        if host not in tried.limits.leaving and tried.limits.only in ('', host)
     }
-    tally = collections.Counter(words for words in against.values() if words)
-    floor = packing.Floor(job)
-    for host, words in against.items():
-        if words:
-            continue
-        roomy = floor.candidate(demand, host)
-        tally['kept apart from its group' if roomy else 'without room'] += 1
+    roomy = frozenset(alone.roomy(demand))
+    tally = collections.Counter(
+        words
+        or ('kept apart from its group' if host in roomy else 'without room')
+        for host, words in against.items()
+    )
     if not tally:
         return 'there is no other host'
     counts = ', '.join(f'{n} {words}' for words, n in tally.most_common())

@@ -74,6 +74,17 @@ class Neighbours:
         count = self._counts.get((group.id, host), 0)
         return count - (self._hosts.get(server_id) == host)
 
+    def hosts_of_others(self, server_id: str) -> collections.abc.Iterable[str]:
+        """Return the hosts of the others of a server's group."""
+        group = self._groups.get(server_id)
+        if group is None:
+            return ()
+        return dict.fromkeys(
+            self._hosts[member]
+            for member in sorted(group.members)
+            if member != server_id and member in self._hosts
+        )
+
     def admit(self, server_id: str, host: str) -> bool:
         """Tell whether a server's group lets it go to a host."""
         group = self._groups.get(server_id)

@@ -17,111 +17,48 @@ to work, and mostly there is none where none is found (see benchmarks).
 """
 
 import collections.abc
-import dataclasses
 import heapq
-import typing as ty
 
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import floor as floors
 from osc_hostmaint.planning import neighbours as neighbours_
 from osc_hostmaint.planning import room as rooms
+from osc_hostmaint.planning import search
+
+_Strategy = collections.abc.Callable[[floors.Task, floors.Floor], None]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Packing:
-    """Where servers would go."""
-
-    #: The host of each server that fits, by its id.
-    placed: collections.abc.Mapping[str, str]
-    #: Those for which there was no room.
-    left: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be packed, and into what."""
-
-    #: The largest first.
-    demands: tuple[surveys.Demand, ...]
-    options: eligible.Eligible
-    room: rooms.Room
-    neighbours: neighbours_.Neighbours
-
-
-class Floor:
-    """A packing that is being made."""
-
-    def __init__(self, task: Task):
-        self.options = task.options
-        self.room = task.room.copy()
-        self.neighbours = task.neighbours.copy()
-        self.placed: dict[str, tuple[str, surveys.Candidate]] = {}
-
-    def copy(self) -> ty.Self:
-        """Return another one that is the same."""
-        other = object.__new__(type(self))
-        other.options = self.options
-        other.room = self.room.copy()
-        other.neighbours = self.neighbours.copy()
-        other.placed = dict(self.placed)
-        return other
-
-    def candidate(
-        self, demand: surveys.Demand, host: str
-    ) -> surveys.Candidate | None:
-        """Return a candidate that there is room for on a host."""
-        candidates = self.options.options(demand).get(host, ())
-        return next((c for c in candidates if self.room.fits(c)), None)
-
-    def admits(self, demand: surveys.Demand, host: str) -> bool:
-        """Tell whether a server's group lets it go to a host."""
-        return self.neighbours.admit(demand.server.id, host)
-
-    def put(
-        self,
-        demand: surveys.Demand,
-        host: str,
-        candidate: surveys.Candidate,
-    ) -> None:
-        """Put a server on a host."""
-        self.room.take(candidate)
-        self.neighbours.put(demand.server.id, host)
-        self.placed[demand.server.id] = (host, candidate)
-
-    def lift(self, demand: surveys.Demand) -> tuple[str, surveys.Candidate]:
-        """Take a server off the host it was put on."""
-        host, candidate = self.placed.pop(demand.server.id)
-        self.room.give_back(candidate)
-        self.neighbours.put(demand.server.id, demand.source)
-        return host, candidate
-
-    def packing(self, task: Task) -> Packing:
-        """Return where everything is now."""
-        return Packing(
-            {server_id: host for server_id, (host, _c) in self.placed.items()},
-            tuple(
-                demand.server.id
-                for demand in task.demands
-                if demand.server.id not in self.placed
-            ),
-        )
-
-
-def pack(task: Task) -> Packing:
+def pack(
+    task: floors.Task,
+    strategies: collections.abc.Iterable[_Strategy] | None = None,
+    *,
+    swaps: bool = True,
+    steps: int = search.STEPS,
+) -> floors.Packing:
     """Return where servers would go so that all fit, if a way is found.
 
     The most even way is tried first, which mostly does; then fuller and
-    fuller hosts are filled up; then single servers change places.
+    fuller hosts are filled up; then single servers change places; in the end
+    all ways are tried, for a while. If none is found, it is the way that
+    leaves the fewest.
+
+    :param strategies: all of them, if they are not given.
+    :param swaps: single servers may change places.
+    :param steps: how long all ways are tried.
     """
-    floors = []
-    for strategy in (_evenly, _first_fit, _choosy_first):
-        floor = Floor(task)
+    tried = []
+    for strategy in strategies or STRATEGIES:
+        floor = floors.Floor(task)
         strategy(task, floor)
-        if len(floor.placed) == len(task.demands):
+        if floor.complete(task):
             return floor.packing(task)
-        floors.append(floor)
-    best = max(floors, key=lambda floor: len(floor.placed))
-    _improve(task, best)
+        tried.append(floor)
+    best = max(tried, key=lambda floor: len(floor.placed))
+    if swaps:
+        _improve(task, best)
+    if steps and not best.complete(task):
+        best = search.search(task, steps) or best
     return best.packing(task)
 
 
@@ -130,7 +67,7 @@ def task(
     options: eligible.Eligible,
     room: rooms.Room,
     neighbours: neighbours_.Neighbours,
-) -> Task:
+) -> floors.Task:
     """Return what is to be packed, in the order in which that is tried.
 
     The largest goes first, by the resource that is scarcest on the hosts
@@ -159,7 +96,9 @@ def task(
             demand.server.id,
         )
 
-    return Task(tuple(sorted(demands, key=size)), options, room, neighbours)
+    return floors.Task(
+        tuple(sorted(demands, key=size)), options, room, neighbours
+    )
 
 
 class _Levels:
@@ -169,7 +108,7 @@ class _Levels:
     too high: it is worked out anew when it comes up.
     """
 
-    def __init__(self, demand: surveys.Demand, floor: Floor):
+    def __init__(self, demand: surveys.Demand, floor: floors.Floor):
         self._floor = floor
         self._demand = demand
         self._heap = [
@@ -204,7 +143,8 @@ class _Levels:
                 heapq.heappush(self._heap, entry)
 
 
-def _evenly(task: Task, floor: Floor) -> None:
+def evenly(task: floors.Task, floor: floors.Floor) -> None:
+    """Put each on the least loaded host, as soft rules of groups like it."""
     levels: dict[eligible.Kind, _Levels] = {}
     for demand in task.demands:
         kind = task.options.kind(demand)
@@ -217,14 +157,15 @@ def _evenly(task: Task, floor: Floor) -> None:
 
 
 def _least(
-    demand: surveys.Demand, floor: Floor, levels: _Levels
+    demand: surveys.Demand, floor: floors.Floor, levels: _Levels
 ) -> str | None:
     """Return the least loaded host, of those that the group likes best."""
     server_id = demand.server.id
     group = floor.neighbours.group(server_id)
-    soft_affinity = (
-        group is not None and group.policy == surveys.GroupPolicy.SOFT_AFFINITY
-    )
+    if group and group.policy == surveys.GroupPolicy.SOFT_AFFINITY:
+        beside = _beside(demand, floor)
+        if beside:
+            return beside
     best: tuple[int, str] | None = None
     hosts = levels.ascending()
     try:
@@ -234,27 +175,43 @@ def _least(
             strain = floor.neighbours.strain(server_id, host)
             if best is None or strain < best[0]:
                 best = (strain, host)
-            if best[0] <= 0 and not soft_affinity:
+            if best[0] <= 0:
                 break
     finally:
         hosts.close()
     return best[1] if best else None
 
 
-def _first_fit(task: Task, floor: Floor) -> None:
+def _beside(demand: surveys.Demand, floor: floors.Floor) -> str | None:
+    """Return the host with room that has most of the others of a group."""
+    server_id = demand.server.id
+    found = [
+        (
+            floor.neighbours.strain(server_id, host),
+            floor.room.load(host, candidate),
+            host,
+        )
+        for host in floor.neighbours.hosts_of_others(server_id)
+        if (candidate := floor.candidate(demand, host))
+    ]
+    return min(found)[-1] if found else None
+
+
+def first_fit(task: floors.Task, floor: floors.Floor) -> None:
+    """Fill up hosts, the fullest first."""
     _fill(task.demands, task, floor)
 
 
-def _choosy_first(task: Task, floor: Floor) -> None:
-    """Those that few hosts may take go first."""
+def choosy_first(task: floors.Task, floor: floors.Floor) -> None:
+    """Fill up hosts; those that few hosts may take go first."""
     demands = sorted(task.demands, key=lambda d: len(task.options.options(d)))
     _fill(demands, task, floor)
 
 
 def _fill(
     demands: collections.abc.Iterable[surveys.Demand],
-    task: Task,
-    floor: Floor,
+    task: floors.Task,
+    floor: floors.Floor,
 ) -> None:
     """Put each on the first host with room, the fullest host first."""
     orders: dict[eligible.Kind, list[str]] = {}
@@ -280,7 +237,11 @@ def _fill(
             ]
 
 
-def _improve(task: Task, floor: Floor) -> None:
+#: Ways to place servers, in the order in which they are tried.
+STRATEGIES: tuple[_Strategy, ...] = (evenly, first_fit, choosy_first)
+
+
+def _improve(task: floors.Task, floor: floors.Floor) -> None:
     """Let single servers change places, to make room for what is left."""
     hopeless: set[eligible.Kind] = set()
     by_id = {demand.server.id: demand for demand in task.demands}
@@ -297,7 +258,7 @@ def _improve(task: Task, floor: Floor) -> None:
 
 def _swap(
     demand: surveys.Demand,
-    floor: Floor,
+    floor: floors.Floor,
     by_id: collections.abc.Mapping[str, surveys.Demand],
 ) -> bool:
     """Place a server by moving one other on to a third host, if it can be."""
@@ -333,7 +294,7 @@ def _refuge(
     demand: surveys.Demand,
     hosts: collections.abc.Iterable[str],
     left: str,
-    floor: Floor,
+    floor: floors.Floor,
 ) -> tuple[str, surveys.Candidate] | None:
     """Return another host for a server that has left its place."""
     for host in hosts:

@@ -41,6 +41,8 @@ class Room:
         self._capacity: dict[_Key, int] = {}
         self._used: dict[_Key, int] = {}
         self._pools: dict[str, tuple[_Key, ...]] = {}
+        #: Those of other providers that candidates on a host take from.
+        self._shared = _shared(survey)
         wanted = {c for shape in survey.offers for c, _n in shape}
         by_host: dict[str, dict[_Key, None]] = {}
         # The newest answer comes last, and counts.
@@ -64,6 +66,7 @@ class Room:
         other._capacity = self._capacity
         other._used = dict(self._used)
         other._pools = self._pools
+        other._shared = self._shared
         return other
 
     def fits(self, candidate: surveys.Candidate) -> bool:
@@ -91,7 +94,11 @@ class Room:
     def load(self, host: str, candidate: surveys.Candidate = ()) -> float:
         """Return the load of a host's fullest pool, 1 being full.
 
-        :param candidate: what it would hold beside.
+        What it shares with others is not its own load.
+
+        :param candidate: what it would hold beside: then only the pools
+            count that it takes from. A host full of disks is a good place
+            for what needs none.
         """
         extra = {
             (share.provider, share.resource_class): share.amount
@@ -102,6 +109,7 @@ class Room:
             (
                 (used[key] + extra.get(key, 0)) / capacity[key]
                 for key in self._pools.get(host, ())
+                if not extra or key in extra
             ),
             default=0.0,
         )
@@ -111,32 +119,71 @@ class Room:
     ) -> dict[str, tuple[int, int]]:
         """Return how much some hosts have in use, and of how much, in all.
 
-        By resource class.
+        By resource class. What they share counts once.
         """
         found: dict[str, tuple[int, int]] = {}
-        for host in hosts:
-            for key in self._pools.get(host, ()):
-                used, capacity = found.get(key[1], (0, 0))
-                found[key[1]] = (
-                    used + self._used[key],
-                    capacity + self._capacity[key],
-                )
+        for key in {key: None for host in hosts for key in self._of(host)}:
+            used, capacity = found.get(key[1], (0, 0))
+            found[key[1]] = (
+                used + self._used[key],
+                capacity + self._capacity[key],
+            )
         return found
+
+    def _of(self, host: str) -> tuple[_Key, ...]:
+        """Return the pools that a host may take from."""
+        return self._pools.get(host, ()) + self._shared.get(host, ())
+
+    def guess(self, host: str, shape: surveys.Shape) -> surveys.Candidate:
+        """Return what a server of a shape may hold of a host.
+
+        For hosts that no answer names: each class where most of it is left.
+        """
+        found = []
+        for name, amount in shape:
+            keys = [key for key in self._of(host) if key[1] == name]
+            if keys:
+                provider, _name = max(keys, key=self._left)
+                found.append(surveys.Share(provider, name, amount))
+        return tuple(found)
+
+    def _left(self, key: _Key) -> int:
+        return self._capacity[key] - self._used[key]
 
     def lacks(self, host: str, shape: surveys.Shape) -> dict[str, int] | None:
         """Return what a host lacks for a shape; None: it is not known.
 
         Each class counts where the host has most of it.
         """
-        keys = self._pools.get(host)
+        keys = self._of(host)
         if not keys:
             return None
         free: dict[str, int] = {}
         for key in keys:
-            left = self._capacity[key] - self._used[key]
+            left = self._left(key)
             free[key[1]] = max(left, free.get(key[1], left))
         return {
             name: amount - free.get(name, 0)
             for name, amount in shape
             if amount > free.get(name, 0)
         }
+
+
+def _shared(survey: surveys.Survey) -> dict[str, tuple[_Key, ...]]:
+    """Return what candidates take from providers that are of no host."""
+    found: dict[str, dict[_Key, None]] = {}
+    for offers in survey.offers.values():
+        strangers = {
+            provider.id
+            for provider in offers.providers.values()
+            if provider.root not in survey.hosts
+        }
+        if not strangers:
+            continue
+        for candidate in offers.candidates:
+            host = host_of(survey, offers, candidate)
+            for share in candidate:
+                if host and share.provider in strangers:
+                    key = (share.provider, share.resource_class)
+                    found.setdefault(host, {})[key] = None
+    return {host: tuple(keys) for host, keys in found.items()}

@@ -23,10 +23,8 @@ import dataclasses
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import attempt as attempts
 from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import floor as floors
 from osc_hostmaint.planning import packing
-
-#: Loads that differ by less are the same.
-_DIGITS = 6
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +57,25 @@ class Pick:
     plan: collections.abc.Mapping[str, str] | None = None
 
 
+def renew(
+    survey: surveys.Survey, shape: surveys.Shape, offers: surveys.Offers
+) -> surveys.Survey:
+    """Return what is known after another answer for one shape.
+
+    Providers without room for it are not in the answer: of these the newest
+    that is known stays.
+    """
+    known = {
+        provider.id: provider
+        for older in survey.offers.values()
+        for provider in older.providers.values()
+    }
+    others = {s: o for s, o in survey.offers.items() if s != shape}
+    newest = surveys.Offers({**known, **offers.providers}, offers.candidates)
+    # The newest answer comes last, and counts.
+    return dataclasses.replace(survey, offers={**others, shape: newest})
+
+
 def pick(
     survey: surveys.Survey,
     flow: Flow,
@@ -70,60 +87,76 @@ def pick(
     :param closed: hosts that can't take any other move just now.
     """
     demand = flow.demands[server_id]
-    plan = flow.plan
     now = _as_is(survey, flow)
-    later = _as_planned(now, flow, server_id, plan)
     renewed = None
-    if later is None:
-        renewed = plan = _replan(now, flow)
-        later = _as_planned(now, flow, server_id, plan) or now
-    open_ = []
-    possible = False
-    for host in now.options.options(demand):
-        candidate = now.candidate(demand, host)
-        if candidate is None or not now.admits(demand, host):
-            continue
-        possible = True
-        if host in closed:
-            continue
-        leaves_room = later.candidate(demand, host) is not None
-        leaves_room = leaves_room and later.admits(demand, host)
-        open_.append(
-            (
-                not (leaves_room or plan.get(server_id) == host),
-                now.neighbours.strain(server_id, host),
-                round(now.room.load(host, candidate), _DIGITS),
-                host,
-            )
+    possible = _hosts(demand, now)
+    good = _leaving_room(demand, possible, now, flow.plan, flow)
+    if possible and not good:
+        renewed = _replan(now, flow)
+        good = _leaving_room(demand, possible, now, renewed, flow)
+    open_ = [host for host in good or possible if host not in closed]
+    if not open_:
+        return Pick('', wait=bool(possible), plan=renewed)
+
+    def evenness(host: str) -> tuple[int, float, str]:
+        return (
+            now.neighbours.strain(server_id, host),
+            now.room.load(host, possible[host]),
+            host,
         )
-    if open_:
-        return Pick(min(open_)[-1], plan=renewed)
-    return Pick('', wait=possible, plan=renewed)
+
+    return Pick(min(open_, key=evenness), plan=renewed)
 
 
-def _as_is(survey: surveys.Survey, flow: Flow) -> packing.Floor:
+def _hosts(
+    demand: surveys.Demand, floor: floors.Floor
+) -> dict[str, surveys.Candidate]:
+    """Return the hosts that could take a server, and what it would hold."""
+    return {
+        host: candidate
+        for host in floor.options.options(demand)
+        if (candidate := floor.candidate(demand, host))
+        and floor.admits(demand, host)
+    }
+
+
+def _leaving_room(
+    demand: surveys.Demand,
+    hosts: collections.abc.Iterable[str],
+    now: floors.Floor,
+    plan: collections.abc.Mapping[str, str],
+    flow: Flow,
+) -> list[str]:
+    """Return those of some hosts that leave room for all that are planned."""
+    later = _as_planned(now, flow, demand.server.id, plan)
+    if later is None:
+        return []
+    return [
+        host
+        for host in hosts
+        if later.candidate(demand, host) and later.admits(demand, host)
+    ]
+
+
+def _as_is(survey: surveys.Survey, flow: Flow) -> floors.Floor:
     """Return the hosts with all that has begun to move."""
     waiting = {i: flow.demands[i] for i in flow.plan}
     task = attempts.task(survey, waiting.values(), flow.limits, flow.gone)
-    floor = packing.Floor(task)
+    floor = floors.Floor(task)
     for server_id in flow.unseen:
         demand, host = flow.demands[server_id], flow.gone[server_id]
         # It may have been asked for where we see no room.
-        candidates = floor.options.options(demand).get(host, ())
         candidate = floor.candidate(demand, host)
-        if candidate is not None:
-            floor.room.take(candidate)
-        elif candidates:
-            floor.room.take(candidates[0])
+        floor.room.take(candidate or floor.room.guess(host, demand.shape))
     return floor
 
 
 def _as_planned(
-    now: packing.Floor,
+    now: floors.Floor,
     flow: Flow,
     server_id: str,
     plan: collections.abc.Mapping[str, str],
-) -> packing.Floor | None:
+) -> floors.Floor | None:
     """Return the hosts with the others where they are planned to go.
 
     None: the plan can't be kept any more.
@@ -140,7 +173,7 @@ def _as_planned(
     return floor
 
 
-def _replan(now: packing.Floor, flow: Flow) -> dict[str, str]:
+def _replan(now: floors.Floor, flow: Flow) -> dict[str, str]:
     task = packing.task(
         (flow.demands[i] for i in flow.plan),
         now.options,

@@ -1,0 +1,273 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Hosts with room, as Placement would show them: say what matters.
+
+Servers are on ``src``, which is to be drained, and hosts have 16 VCPUs,
+16,384 MiB and 160 GB, all free, unless said otherwise.
+"""
+
+import collections.abc
+import dataclasses
+import itertools
+import typing as ty
+
+from osc_hostmaint import mark as marks
+from osc_hostmaint import model
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.planning import attempt as attempts
+from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import forecast
+from tests.unit import builders
+
+SOURCE = 'src'
+SIZE: surveys.Amounts = {'VCPU': 16, 'MEMORY_MB': 16384, 'DISK_GB': 160}
+#: A quarter of a host: four fit.
+QUARTER: surveys.Amounts = {'VCPU': 4, 'MEMORY_MB': 4096, 'DISK_GB': 40}
+HALF: surveys.Amounts = {'VCPU': 8, 'MEMORY_MB': 8192, 'DISK_GB': 80}
+WHOLE = SIZE
+
+#: What a provider has and has in use, by resource class.
+Pools = dict[str, tuple[int, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A host and its providers."""
+
+    name: str
+    zone: str = 'nova'
+    up: bool = True
+    enabled: bool = True
+    #: It is disabled with our mark.
+    maintenance: bool = False
+    size: surveys.Amounts = dataclasses.field(
+        default_factory=lambda: dict(SIZE)
+    )
+    used: surveys.Amounts = dataclasses.field(default_factory=dict)
+    traits: frozenset[str] = frozenset()
+    #: Nested providers, by name: their sizes.
+    nested: collections.abc.Mapping[str, surveys.Amounts] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Their traits.
+    nested_traits: collections.abc.Mapping[str, frozenset[str]] = (
+        dataclasses.field(default_factory=dict)
+    )
+
+    @property
+    def service(self) -> model.Service:
+        """Return its compute service."""
+        reason = marks.write(builders.mark()) if self.maintenance else None
+        return model.Service(
+            self.name,
+            self.name,
+            self.zone,
+            up=self.up,
+            enabled=self.enabled and not self.maintenance,
+            disabled_reason=reason,
+        )
+
+    @property
+    def providers(self) -> list[surveys.Provider]:
+        """Return its providers, the root first."""
+        root = f'rp-{self.name}'
+        found = [
+            surveys.Provider(
+                root,
+                root,
+                self.traits,
+                {
+                    name: surveys.Pool(n, self.used.get(name, 0))
+                    for name, n in self.size.items()
+                },
+            )
+        ]
+        for nested, size in self.nested.items():
+            found.append(
+                surveys.Provider(
+                    f'{root}-{nested}',
+                    root,
+                    self.nested_traits.get(nested, frozenset()),
+                    {name: surveys.Pool(n, 0) for name, n in size.items()},
+                )
+            )
+        return found
+
+
+def hosts(*names: str, **values: ty.Any) -> list[Host]:
+    """Return hosts that are alike."""
+    return [Host(name, **values) for name in names]
+
+
+def filled(name: str, part: float, **values: ty.Any) -> Host:
+    """Return a host that is partly full."""
+    used = {c: int(n * part) for c, n in SIZE.items()}
+    return Host(name, used=used, **values)
+
+
+def less(amounts: surveys.Amounts, **minus: int) -> surveys.Amounts:
+    """Return amounts less by some."""
+    return {c: n - minus.get(c, 0) for c, n in amounts.items()}
+
+
+def shared_disk(capacity: int, used: int = 0) -> surveys.Provider:
+    """Return storage that all hosts share."""
+    return surveys.Provider(
+        'rp-shared',
+        'rp-shared',
+        frozenset({'MISC_SHARES_VIA_AGGREGATE'}),
+        {'DISK_GB': surveys.Pool(capacity, used)},
+    )
+
+
+def demand(
+    server_id: str,
+    amounts: surveys.Amounts = QUARTER,
+    source: str = SOURCE,
+    project: str = '',
+    **needs: ty.Any,
+) -> surveys.Demand:
+    """Return a server that has to go; its zone is known unless told."""
+    return surveys.Demand(
+        builders.server(
+            server_id,
+            host=source,
+            memory_mb=amounts.get('MEMORY_MB', 0),
+            project_id=project,
+            needs=model.Needs(
+                **{'zone_known': True, 'grouped': False, **needs}
+            ),
+        ),
+        surveys.shape(amounts),
+        source,
+    )
+
+
+def demands(
+    count: int, amounts: surveys.Amounts = QUARTER, **values: ty.Any
+) -> list[surveys.Demand]:
+    """Return servers that are alike: vm00, vm01 ..."""
+    return [demand(f'vm{n:02}', amounts, **values) for n in range(count)]
+
+
+def offers(
+    shape: surveys.Shape,
+    trees: collections.abc.Iterable[
+        collections.abc.Iterable[surveys.Provider]
+    ],
+    shared: collections.abc.Iterable[surveys.Provider] = (),
+) -> surveys.Offers:
+    """Return what Placement answers: each class is of one provider.
+
+    :param trees: the providers of each host.
+    """
+    providers: dict[str, surveys.Provider] = {}
+    candidates = []
+    for tree in trees:
+        tree = list(tree)
+        within = [*tree, *shared]
+        able = [
+            [
+                p
+                for p in within
+                if (pool := p.pools.get(name)) and pool.capacity >= n
+                if pool.used + n <= pool.capacity
+            ]
+            for name, n in shape
+        ]
+        for chosen in itertools.product(*able):
+            candidates.append(
+                tuple(
+                    surveys.Share(p.id, name, n)
+                    for p, (name, n) in zip(chosen, shape, strict=True)
+                )
+            )
+            providers.update((p.id, p) for p in (*tree, *chosen))
+    return surveys.Offers(providers, tuple(candidates))
+
+
+def survey(
+    nodes: collections.abc.Iterable[Host],
+    wanted: collections.abc.Iterable[surveys.Demand],
+    shared: collections.abc.Iterable[surveys.Provider] = (),
+    **known: ty.Any,
+) -> surveys.Survey:
+    """Return what is known of hosts, and of a full one to be drained.
+
+    :param known: groups, located, aggregates.
+    """
+    wanted, shared = list(wanted), list(shared)
+    nodes = {host.name: host for host in nodes}
+    for source in {d.source for d in wanted} - set(nodes):
+        nodes[source] = Host(source, maintenance=True, used=SIZE)
+    trees = [host.providers for host in nodes.values()]
+    members = {m for g in known.get('groups') or () for m in g.members}
+    here = {d.server.id: d.source for d in wanted if d.server.id in members}
+    return surveys.Survey(
+        services={name: host.service for name, host in nodes.items()},
+        hosts={f'rp-{name}': name for name in nodes},
+        offers={
+            shape: offers(shape, trees, shared)
+            for shape in dict.fromkeys(d.shape for d in wanted if d.shape)
+        },
+        **{**known, 'located': {**here, **known.get('located', {})}},
+    )
+
+
+def limits(
+    wanted: collections.abc.Iterable[surveys.Demand], **values: ty.Any
+) -> eligible.Limits:
+    """Return the limits of a drain of all that servers are to leave."""
+    leaving = frozenset(d.source for d in wanted) or {SOURCE}
+    return eligible.Limits(**{'leaving': frozenset(leaving), **values})
+
+
+def attempt(
+    nodes: collections.abc.Iterable[Host],
+    wanted: collections.abc.Sequence[surveys.Demand],
+    *,
+    only: str = '',
+    **known: ty.Any,
+) -> attempts.Attempt:
+    """Try to place servers."""
+    seen = survey(nodes, wanted, **known)
+    return attempts.attempt(seen, wanted, limits(wanted, only=only))
+
+
+def outlook(
+    nodes: collections.abc.Iterable[Host],
+    wanted: collections.abc.Sequence[surveys.Demand],
+    *,
+    only: str = '',
+    leaving: collections.abc.Iterable[str] = (),
+    **known: ty.Any,
+) -> forecast.Outlook:
+    """Return the outlook of servers."""
+    seen = survey(nodes, wanted, **known)
+    leaving = frozenset(leaving) | {d.source for d in wanted}
+    return forecast.forecast(seen, wanted, eligible.Limits(leaving, only))
+
+
+def group(
+    policy: str,
+    *members: str,
+    most: int = 1,
+    group_id: str = 'group',
+) -> surveys.Group:
+    """Return a server group."""
+    return surveys.Group(group_id, policy, frozenset(members), most)
+
+
+def zone(name: str, *members: str) -> surveys.Aggregate:
+    """Return the aggregate that makes hosts a zone."""
+    return surveys.Aggregate(frozenset(members), {'availability_zone': name})

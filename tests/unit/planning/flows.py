@@ -1,0 +1,143 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Servers on their way to the hosts that are picked for them.
+
+What Placement would show is kept here; a flow sees it only when it looks.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.planning import eligible
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import spread
+from tests.unit.planning import clouds
+
+
+class Truth:
+    """What is on which host, indeed; each host is one provider."""
+
+    def __init__(
+        self,
+        nodes: collections.abc.Iterable[clouds.Host],
+        seen: surveys.Survey,
+    ):
+        self._nodes = {node.name: node for node in nodes}
+        self._seen = seen
+        self.used = {
+            name: collections.Counter(node.used)
+            for name, node in self._nodes.items()
+        }
+        #: By the server's id.
+        self.landed: dict[str, str] = {}
+
+    def land(self, demand: surveys.Demand, host: str) -> None:
+        """Let a server take its place."""
+        self.landed[demand.server.id] = host
+        self.used[host].update(dict(demand.shape))
+
+    def offers(self, shape: surveys.Shape) -> surveys.Offers:
+        """Return what Placement answers now."""
+        trees = [
+            dataclasses.replace(node, used=self.used[name]).providers
+            for name, node in self._nodes.items()
+        ]
+        return clouds.offers(shape, trees)
+
+    def load(self, host: str) -> float:
+        """Return how full a host is, by its fullest pool."""
+        node = self._nodes[host]
+        return max(self.used[host][c] / n for c, n in node.size.items())
+
+    @property
+    def overfull(self) -> set[str]:
+        """Return the hosts with more than they can have."""
+        return {host for host in self._nodes if self.load(host) > 1}
+
+
+class Flow:
+    """The servers of one drain, in the order in which they start."""
+
+    def __init__(
+        self,
+        truth: Truth,
+        seen: surveys.Survey,
+        demands: collections.abc.Iterable[surveys.Demand],
+        limits: eligible.Limits,
+    ):
+        self._truth = truth
+        self.seen = seen
+        self.demands = {d.server.id: d for d in demands}
+        self._limits = limits
+        self.outlook = forecast.forecast(seen, self.demands.values(), limits)
+        placed = self.outlook.placed
+        self.plan = {i: placed.get(i, '') for i in self.demands}
+        self.gone: dict[str, str] = {}
+        self.unseen: set[str] = set()
+
+    @property
+    def waiting(self) -> list[str]:
+        """Return what has still to start, the largest first."""
+        return sorted(
+            (i for i in self.demands if i not in self.gone),
+            key=lambda i: (-self.demands[i].server.memory_mb, i),
+        )
+
+    def pick(
+        self, server_id: str, closed: collections.abc.Container[str] = ()
+    ) -> spread.Pick:
+        """Return where a server is to go, and keep the plan."""
+        flow = spread.Flow(
+            self.demands,
+            self._limits,
+            self.plan,
+            self.gone,
+            frozenset(self.unseen),
+        )
+        picked = spread.pick(self.seen, flow, server_id, closed)
+        if picked.plan is not None:
+            self.plan = dict(picked.plan)
+        return picked
+
+    def start(
+        self, closed: collections.abc.Container[str] = ()
+    ) -> spread.Pick:
+        """Let the next server go where it is to go."""
+        server_id = self.waiting[0]
+        picked = self.pick(server_id, closed)
+        if picked.host:
+            self._truth.land(self.demands[server_id], picked.host)
+            self.gone[server_id] = picked.host
+            self.unseen.add(server_id)
+            self.plan.pop(server_id)
+        return picked
+
+    def look(self) -> None:
+        """See all that Placement shows by now."""
+        offers = {s: self._truth.offers(s) for s in self.seen.offers}
+        self.seen = dataclasses.replace(self.seen, offers=offers)
+        self.unseen.clear()
+
+    def glance(self) -> None:
+        """See what Placement shows to one question, for the next server.
+
+        A host without room for it does not show: what is known of that is as
+        old as before.
+        """
+        shape = self.demands[self.waiting[0]].shape
+        offers = self._truth.offers(shape)
+        shown = {self.seen.hosts[p.root] for p in offers.providers.values()}
+        self.seen = spread.renew(self.seen, shape, offers)
+        self.unseen = {i for i in self.unseen if self.gone[i] not in shown}

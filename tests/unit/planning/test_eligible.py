@@ -1,0 +1,466 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What speaks against a host, whatever else goes there."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint import survey as surveys
+from osc_hostmaint.planning import eligible
+from tests.unit.planning import clouds
+
+AVX, SSD, GPU = 'HW_CPU_X86_AVX2', 'CUSTOM_SSD', 'CUSTOM_GPU_BIG'
+ZONES = (clouds.zone('zone1', 'a', 'src'), clouds.zone('zone2', 'b'))
+
+
+def found(nodes, demand, *, limits=None, **known) -> eligible.Eligible:
+    """Return what is worked out for one server."""
+    seen = clouds.survey(nodes, [demand], **known)
+    return eligible.Eligible(seen, limits or clouds.limits([demand]))
+
+
+def zoned(*extra: clouds.Host) -> list[clouds.Host]:
+    """Return hosts of two zones, the source among them."""
+    return [
+        clouds.Host('src', zone='zone1', maintenance=True),
+        clouds.Host('a', zone='zone1'),
+        clouds.Host('b', zone='zone2'),
+        *extra,
+    ]
+
+
+def aggregate(*hosts: str, **metadata: str) -> surveys.Aggregate:
+    """Return an aggregate; metadata's ``__`` are colons."""
+    return surveys.Aggregate(
+        frozenset(hosts),
+        {k.replace('__', ':'): v for k, v in metadata.items()},
+    )
+
+
+class Base(unittest.TestCase):
+    def assert_against(self, expected, nodes, demand, **known):
+        """Check words by host, and that only the others are options."""
+        answers = found(nodes, demand, **known)
+        against = dict(answers.against(demand))
+        against.pop(clouds.SOURCE, None)
+
+        self.assertEqual(expected, against)
+        self.assertEqual(
+            {host for host, words in expected.items() if not words},
+            set(answers.options(demand)),
+        )
+
+
+@ddt.ddt
+class TestServices(Base):
+    @ddt.data(
+        ({}, ''),
+        ({'enabled': False}, 'disabled'),
+        ({'maintenance': True}, 'in maintenance'),
+        ({'up': False}, 'down'),
+        ({'up': False, 'enabled': False}, 'disabled'),
+        (
+            {'traits': frozenset({eligible.STATUS_DISABLED})},
+            'not yet enabled in Placement',
+        ),
+        (
+            {
+                'traits': frozenset({eligible.STATUS_DISABLED}),
+                'enabled': False,
+            },
+            'disabled',
+        ),
+    )
+    @ddt.unpack
+    def test_only_hosts_in_service_take_servers(self, state, words):
+        self.assert_against(
+            {'a': words, 'b': ''},
+            [clouds.Host('a', **state), clouds.Host('b')],
+            clouds.demand('vm1'),
+        )
+
+    @ddt.data({'enabled': False}, {'maintenance': True})
+    def test_hosts_can_be_thought_of_as_enabled(self, state):
+        disabled = frozenset({eligible.STATUS_DISABLED})
+        node = clouds.Host('a', traits=disabled, **state)
+        demand = clouds.demand('vm1')
+        limits = clouds.limits([demand], opened=frozenset({'a'}))
+
+        self.assert_against({'a': ''}, [node], demand, limits=limits)
+
+    def test_a_host_that_is_down_can_not_be_opened(self):
+        demand = clouds.demand('vm1')
+        limits = clouds.limits([demand], opened=frozenset({'a'}))
+
+        self.assert_against(
+            {'a': 'down'}, [clouds.Host('a', up=False)], demand, limits=limits
+        )
+
+    def test_nothing_goes_to_what_is_to_be_drained_as_well(self):
+        demand = clouds.demand('vm1')
+        limits = clouds.limits([demand], leaving=frozenset({'src', 'a'}))
+
+        self.assert_against(
+            {'a': 'to be drained', 'b': ''},
+            clouds.hosts('a', 'b'),
+            demand,
+            limits=limits,
+        )
+
+    def test_one_host_only_may_be_wanted(self):
+        demand = clouds.demand('vm1')
+
+        self.assert_against(
+            {'a': 'not b', 'b': ''},
+            clouds.hosts('a', 'b'),
+            demand,
+            limits=clouds.limits([demand], only='b'),
+        )
+
+    def test_a_hypervisor_without_compute_service_is_no_option(self):
+        demand = clouds.demand('vm1')
+        seen = clouds.survey(clouds.hosts('a', 'b'), [demand])
+        services = {h: s for h, s in seen.services.items() if h != 'b'}
+        seen = surveys.Survey(services, seen.hosts, seen.offers)
+        answers = eligible.Eligible(seen, clouds.limits([demand]))
+
+        self.assertEqual({'a'}, set(answers.options(demand)))
+
+    def test_a_full_host_is_no_option_though_nothing_speaks_against_it(self):
+        demand = clouds.demand('vm1')
+        answers = found([clouds.filled('a', 1)], demand)
+
+        self.assertEqual('', answers.against(demand)['a'])
+        self.assertEqual({}, dict(answers.options(demand)))
+
+
+class TestZones(Base):
+    def test_a_server_stays_in_the_zone_it_asked_for(self):
+        self.assert_against(
+            {'a': '', 'b': 'not in zone zone1'},
+            zoned(),
+            clouds.demand('vm1', zone='zone1'),
+            aggregates=ZONES,
+        )
+
+    def test_it_need_not_be_there_now(self):
+        self.assert_against(
+            {'a': 'not in zone zone2', 'b': ''},
+            zoned(),
+            clouds.demand('vm1', zone='zone2'),
+            aggregates=ZONES,
+        )
+
+    def test_without_a_zone_it_goes_anywhere(self):
+        self.assert_against(
+            {'a': '', 'b': ''},
+            zoned(),
+            clouds.demand('vm1'),
+            aggregates=ZONES,
+        )
+
+    def test_where_nova_does_not_tell_it_is_kept_in_its_hosts_zone(self):
+        self.assert_against(
+            {'a': '', 'b': 'not in zone zone1'},
+            zoned(),
+            clouds.demand('vm1', zone_known=False),
+            aggregates=ZONES,
+        )
+
+    def test_where_nova_does_not_tell_it_can_be_thought_of_as_free(self):
+        demand = clouds.demand('vm1', zone_known=False)
+
+        self.assert_against(
+            {'a': '', 'b': ''},
+            zoned(),
+            demand,
+            aggregates=ZONES,
+            limits=clouds.limits([demand], strict=False),
+        )
+
+    def test_where_nova_tells_it_can_not(self):
+        demand = clouds.demand('vm1', zone='zone1')
+
+        self.assert_against(
+            {'a': '', 'b': 'not in zone zone1'},
+            zoned(),
+            demand,
+            aggregates=ZONES,
+            limits=clouds.limits([demand], strict=False),
+        )
+
+    def test_a_zone_of_no_aggregate_binds_nobody(self):
+        self.assert_against(
+            {'a': '', 'b': ''},
+            zoned(),
+            clouds.demand('vm1', zone='nova'),
+            aggregates=ZONES,
+        )
+
+    def test_a_zone_binds_where_aggregates_are_not_known(self):
+        self.assert_against(
+            {'a': 'not in zone nova', 'b': 'not in zone nova'},
+            zoned(),
+            clouds.demand('vm1', zone='nova'),
+        )
+
+
+class TestTraits(Base):
+    NODES = (
+        clouds.Host('a', traits=frozenset({AVX, SSD})),
+        clouds.Host('b', traits=frozenset({AVX})),
+    )
+
+    def test_required_ones_must_be_there(self):
+        self.assert_against(
+            {'a': '', 'b': f'without {SSD}'},
+            self.NODES,
+            clouds.demand('vm1', required_traits=frozenset({AVX, SSD})),
+        )
+
+    def test_forbidden_ones_must_not(self):
+        self.assert_against(
+            {'a': f'with {SSD}', 'b': ''},
+            self.NODES,
+            clouds.demand('vm1', forbidden_traits=frozenset({SSD})),
+        )
+
+    def test_they_may_be_those_of_nested_providers_that_give_something(self):
+        node = clouds.Host(
+            'a',
+            nested={'gpu': {'VGPU': 4}},
+            nested_traits={'gpu': frozenset({GPU})},
+        )
+
+        self.assert_against(
+            {'a': ''},
+            [node],
+            clouds.demand(
+                'vm1',
+                {**clouds.QUARTER, 'VGPU': 1},
+                required_traits=frozenset({GPU}),
+            ),
+        )
+
+    def test_they_must_be_of_providers_that_give_something(self):
+        node = clouds.Host(
+            'a',
+            nested={'gpu': {'VGPU': 4}},
+            nested_traits={'gpu': frozenset({GPU})},
+        )
+
+        self.assert_against(
+            {'a': f'without {GPU}'},
+            [node],
+            clouds.demand('vm1', required_traits=frozenset({GPU})),
+        )
+
+    def test_only_candidates_with_them_are_options(self):
+        node = clouds.Host(
+            'a',
+            nested={'gpu0': {'VGPU': 4}, 'gpu1': {'VGPU': 4}},
+            nested_traits={'gpu1': frozenset({GPU})},
+        )
+        for needs, expected in (
+            ({}, {'rp-a-gpu0', 'rp-a-gpu1'}),
+            ({'required_traits': frozenset({GPU})}, {'rp-a-gpu1'}),
+            ({'forbidden_traits': frozenset({GPU})}, {'rp-a-gpu0'}),
+        ):
+            with self.subTest(needs):
+                demand = clouds.demand('vm1', {'VGPU': 1}, **needs)
+                options = found([node], demand).options(demand)
+
+                self.assertEqual(
+                    expected, {c[0].provider for c in options['a']}
+                )
+
+    def test_traits_of_hosts_without_room_are_told_as_far_as_known(self):
+        full = clouds.filled('b', 0.9, traits=frozenset({AVX}))
+        demand = clouds.demand('vm1', required_traits=frozenset({SSD}))
+        small = clouds.demand('vm2', {'VCPU': 1})
+        seen = clouds.survey(
+            [*self.NODES[:1], full, clouds.filled('c', 1)], [demand, small]
+        )
+        answers = eligible.Eligible(seen, clouds.limits([demand]))
+        against = answers.against(demand)
+
+        self.assertEqual(f'without {SSD}', against['b'])
+        self.assertEqual('', against['c'])
+
+
+class TestAggregates(Base):
+    NODES = tuple(clouds.hosts('a', 'b', 'c'))
+
+    def test_projects_with_an_aggregate_stay_in_it(self):
+        self.assert_against(
+            {
+                'a': '',
+                'b': "in another project's aggregate",
+                'c': "not in its project's aggregate",
+            },
+            self.NODES,
+            clouds.demand('vm1', project='mine'),
+            aggregates=(
+                aggregate('a', filter_tenant_id='mine'),
+                aggregate('b', filter_tenant_id='theirs'),
+            ),
+        )
+
+    def test_others_stay_out_of_it(self):
+        self.assert_against(
+            {'a': "in another project's aggregate", 'b': '', 'c': ''},
+            self.NODES,
+            clouds.demand('vm1', project='another'),
+            aggregates=(aggregate('a', filter_tenant_id='mine'),),
+        )
+
+    def test_there_may_be_several_projects(self):
+        for metadata in (
+            {'filter_tenant_id': 'theirs, mine'},
+            {'filter_tenant_id': 'theirs', 'filter_tenant_id2': 'mine'},
+        ):
+            with self.subTest(metadata):
+                self.assert_against(
+                    {
+                        'a': '',
+                        'b': "not in its project's aggregate",
+                        'c': "not in its project's aggregate",
+                    },
+                    self.NODES,
+                    clouds.demand('vm1', project='mine'),
+                    aggregates=(aggregate('a', **metadata),),
+                )
+
+    def test_projects_are_not_mixed_up(self):
+        mine = clouds.demand('vm1', project='mine')
+        other = clouds.demand('vm2', project='another')
+        seen = clouds.survey(
+            self.NODES,
+            [mine, other],
+            aggregates=(aggregate('a', filter_tenant_id='mine'),),
+        )
+        answers = eligible.Eligible(seen, clouds.limits([mine]))
+
+        self.assertEqual({'a'}, set(answers.options(mine)))
+        self.assertEqual({'b', 'c'}, set(answers.options(other)))
+
+    def test_isolated_hosts_are_for_what_requires_their_traits(self):
+        metadata = {f'trait__{SSD}': 'required'}
+        nodes = [
+            clouds.Host('a', traits=frozenset({SSD})),
+            clouds.Host('b'),
+        ]
+        aggregates = (aggregate('a', **metadata),)
+
+        self.assert_against(
+            {'a': f'for servers that require {SSD}', 'b': ''},
+            nodes,
+            clouds.demand('vm1'),
+            aggregates=aggregates,
+        )
+        self.assert_against(
+            {'a': '', 'b': f'without {SSD}'},
+            nodes,
+            clouds.demand('vm1', required_traits=frozenset({SSD})),
+            aggregates=aggregates,
+        )
+
+    def test_only_required_traits_isolate(self):
+        self.assert_against(
+            {'a': '', 'b': '', 'c': ''},
+            self.NODES,
+            clouds.demand('vm1'),
+            aggregates=(aggregate('a', **{f'trait__{SSD}': 'yes'}),),
+        )
+
+    def test_extra_specs_ask_for_aggregates(self):
+        words = 'not in an aggregate with ssd=true'
+        self.assert_against(
+            {'a': '', 'b': words, 'c': words},
+            self.NODES,
+            clouds.demand('vm1', aggregate_specs=(('ssd', 'true'),)),
+            aggregates=(
+                aggregate('a', ssd='true'),
+                aggregate('a', ssd='perhaps'),
+                aggregate('b', ssd='false'),
+            ),
+        )
+
+    def test_any_of_several_values_will_do(self):
+        self.assert_against(
+            {'a': '', 'b': '', 'c': 'not in an aggregate with ssd=true'},
+            self.NODES,
+            clouds.demand('vm1', aggregate_specs=(('ssd', 'true'),)),
+            aggregates=(
+                aggregate('a', ssd='true, yes'),
+                aggregate('b', ssd='yes,true'),
+                aggregate('c', ssd='untrue'),
+            ),
+        )
+
+    def test_operators_are_left_to_the_scheduler(self):
+        self.assert_against(
+            {'a': '', 'b': '', 'c': ''},
+            self.NODES,
+            clouds.demand('vm1', aggregate_specs=(('ssd', '<or> yes'),)),
+            aggregates=(aggregate('a', ssd='yes'),),
+        )
+
+    def test_what_may_not_be_in_force_can_be_left_aside(self):
+        demand = clouds.demand(
+            'vm1', project='mine', aggregate_specs=(('ssd', 'true'),)
+        )
+        for known in (
+            aggregate('a', filter_tenant_id='theirs'),
+            aggregate('a', filter_tenant_id='mine'),
+            aggregate('a', **{f'trait__{SSD}': 'required'}),
+            aggregate('a', ssd='false'),
+        ):
+            with self.subTest(known):
+                self.assert_against(
+                    {'a': '', 'b': '', 'c': ''},
+                    self.NODES,
+                    demand,
+                    aggregates=(known,),
+                    limits=clouds.limits([demand], strict=False),
+                )
+
+
+class TestKinds(unittest.TestCase):
+    def test_servers_alike_share_their_answers(self):
+        one, two = clouds.demands(2, unchecked=())
+        odd = clouds.demand('vm3', unchecked=('hw:numa_nodes',), grouped=True)
+        answers = eligible.Eligible(
+            clouds.survey(clouds.hosts('a'), [one, two]), clouds.limits([one])
+        )
+
+        self.assertEqual(answers.kind(one), answers.kind(two))
+        self.assertEqual(answers.kind(one), answers.kind(odd))
+        self.assertIs(answers.options(one), answers.options(odd))
+
+    def test_what_makes_a_difference_makes_a_kind(self):
+        one = clouds.demand('vm1', zone_known=False)
+        others = [
+            clouds.demand('vm2', clouds.HALF, zone_known=False),
+            clouds.demand('vm3', zone='zone1'),
+            clouds.demand('vm4', zone_known=False, source='src2'),
+            clouds.demand('vm5', required_traits=frozenset({AVX})),
+        ]
+        answers = eligible.Eligible(
+            clouds.survey(clouds.hosts('a'), [one, *others]),
+            clouds.limits([one]),
+        )
+        kinds = {answers.kind(d) for d in (one, *others)}
+
+        self.assertEqual(5, len(kinds))
