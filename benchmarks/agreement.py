@@ -225,7 +225,14 @@ def main() -> None:
     policy = policies.Policy(spread=chosen.spread)
     rounds = []
     _say(_line(HEADERS))
-    with clouds.Cloud.start(hosts=BASE, cache=chosen.cache) as cloud:
+    with clouds.Cloud.start(
+        hosts=BASE,
+        cache=chosen.cache,
+        # There may be twelve hosts, and other work for the machine.
+        report_interval=10,
+        down_time=60,
+        rpc_timeout=180,
+    ) as cloud:
         for n in range(chosen.first, chosen.first + chosen.clouds):
             played = play(cloud, f'{chosen.seed}-{n}', policy)
             rounds.append(played)
