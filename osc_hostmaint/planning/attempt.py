@@ -36,10 +36,23 @@ class Attempt:
     task: floors.Task
     outcome: floors.Packing
 
-    def again(self, **changes: ty.Any) -> 'Attempt':
-        """Return another try, with other limits."""
+    def again(
+        self,
+        demands: collections.abc.Iterable[surveys.Demand] | None = None,
+        **changes: ty.Any,
+    ) -> 'Attempt':
+        """Return another try, with other limits.
+
+        :param demands: some of them; the others stay where they are.
+        """
         limits = dataclasses.replace(self.limits, **changes)
-        return attempt(self.survey, self.task.demands, limits)
+        job = packing.task(
+            self.task.demands if demands is None else demands,
+            eligible.Eligible(self.survey, limits),
+            self.task.room,
+            self.task.neighbours,
+        )
+        return Attempt(self.survey, limits, job, packing.pack(job))
 
     def carried_out(self) -> floors.Floor:
         """Return the hosts as they would be afterwards."""

@@ -224,7 +224,8 @@ def _why_not(demand: surveys.Demand, alone: _Alone) -> str:
     )
     if not tally:
         return 'there is no other host'
-    counts = ', '.join(f'{n} {words}' for words, n in tally.most_common())
+    ranked = sorted(tally.items(), key=lambda item: (-item[1], item[0]))
+    counts = ', '.join(f'{n} {words}' for words, n in ranked)
     return f'no host can take it: {counts}'
 
 

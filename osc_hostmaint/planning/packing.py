@@ -270,11 +270,11 @@ def _swap(
         other = by_id[other_id]
         kind = floor.options.kind(other)
         if kind not in refuges:
-            refuges[kind] = [
+            refuges[kind] = sorted(
                 h
                 for h in floor.options.options(other)
                 if floor.candidate(other, h)
-            ]
+            )
         if not refuges[kind]:
             continue
         before = floor.lift(other)

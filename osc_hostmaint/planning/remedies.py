@@ -12,9 +12,12 @@
 
 """What would help where servers do not fit: lines for people."""
 
+import collections.abc
 import dataclasses
 
+from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import attempt as attempts
+from osc_hostmaint.planning import eligible
 
 #: At most so many hosts are thought of as put into service.
 MOST_OPENED = 8
@@ -35,14 +38,10 @@ def _one_by_one(tried: attempts.Attempt) -> str:
     if len(sources) < 2:
         return ''
     for source in sources:
-        alone = attempts.attempt(
-            tried.survey,
+        alone = tried.again(
             (d for d in demands if d.source == source),
-            dataclasses.replace(
-                tried.limits,
-                leaving=frozenset({source}),
-                opened=leaving - {source},
-            ),
+            leaving=frozenset({source}),
+            opened=leaving - {source},
         )
         if alone.outcome.left:
             return ''
@@ -54,39 +53,73 @@ def _one_by_one(tried: attempts.Attempt) -> str:
 
 def _opened(tried: attempts.Attempt) -> str:
     """Disabled hosts would have room, if they were in service."""
-    room, limits = tried.task.room, tried.limits
-    shut = sorted(
-        (
-            host
-            for host, service in tried.survey.services.items()
-            if service.up
-            and not service.enabled
-            and host not in limits.leaving
-            and limits.only in ('', host)
-        ),
-        key=lambda host: (room.load(host), host),
+    hosts = _shut(tried)[:MOST_OPENED]
+    if not hosts or not _fits_with(tried, hosts):
+        return ''
+    for host in reversed(hosts):
+        fewer = [h for h in hosts if h != host]
+        if fewer and _fits_with(tried, fewer):
+            hosts = fewer
+    return (
+        f'all would fit with {", ".join(hosts)} in service, which '
+        f'{"is" if len(hosts) == 1 else "are"} disabled now'
     )
-    for count in range(1, min(len(shut), MOST_OPENED) + 1):
-        hosts = shut[:count]
-        if not tried.again(opened=frozenset(hosts)).outcome.left:
-            return (
-                f'all would fit with {", ".join(hosts)} in service, which '
-                f'{"is" if count == 1 else "are"} disabled now'
-            )
-    return ''
+
+
+def _shut(tried: attempts.Attempt) -> list[str]:
+    """Return disabled hosts that could take something, the best first."""
+    room, limits = tried.task.room, tried.limits
+    hosts = {
+        host
+        for host, service in tried.survey.services.items()
+        if service.up and not service.enabled and host not in limits.leaving
+    }
+    options = eligible.Eligible(
+        tried.survey, dataclasses.replace(limits, opened=frozenset(hosts))
+    )
+    able = _able(hosts, tried.task.demands, options)
+    wanted = _able(hosts, _left(tried), options)
+    return sorted(
+        able, key=lambda host: (host not in wanted, room.load(host), host)
+    )
+
+
+def _able(
+    hosts: set[str],
+    demands: collections.abc.Iterable[surveys.Demand],
+    options: eligible.Eligible,
+) -> set[str]:
+    """Return those of some hosts that could take any of some servers."""
+    kinds = {options.kind(demand): demand for demand in demands}
+    return {
+        host
+        for demand in kinds.values()
+        for host in hosts.intersection(options.options(demand))
+    }
+
+
+def _left(tried: attempts.Attempt) -> list[surveys.Demand]:
+    left = frozenset(tried.outcome.left)
+    return [d for d in tried.task.demands if d.server.id in left]
+
+
+def _fits_with(
+    tried: attempts.Attempt, hosts: collections.abc.Iterable[str]
+) -> bool:
+    return not tried.again(opened=frozenset(hosts)).outcome.left
 
 
 def _freed(tried: attempts.Attempt) -> str:
     """A host would have room if other servers left it."""
-    after = tried.carried_out().room
-    for demand in tried.task.demands:
-        if demand.server.id not in tried.outcome.left:
-            continue
+    after = tried.carried_out()
+    for demand in _left(tried):
         wanted = dict(demand.shape)
         lacks = [
             (max(n / wanted[name] for name, n in lack.items()), host, lack)
             for host, words in tried.task.options.against(demand).items()
-            if not words and (lack := after.lacks(host, demand.shape))
+            if not words
+            and after.admits(demand, host)
+            and (lack := after.room.lacks(host, demand.shape))
         ]
         if lacks:
             _part, host, lack = min(lacks, key=lambda found: found[:2])

@@ -40,15 +40,7 @@ def zoned(*extra: clouds.Host) -> list[clouds.Host]:
     ]
 
 
-def aggregate(*hosts: str, **metadata: str) -> surveys.Aggregate:
-    """Return an aggregate; metadata's ``__`` are colons."""
-    return surveys.Aggregate(
-        frozenset(hosts),
-        {k.replace('__', ':'): v for k, v in metadata.items()},
-    )
-
-
-class Base(unittest.TestCase):
+class EligibleTestCase(unittest.TestCase):
     def assert_against(self, expected, nodes, demand, **known):
         """Check words by host, and that only the others are options."""
         answers = found(nodes, demand, **known)
@@ -63,7 +55,7 @@ class Base(unittest.TestCase):
 
 
 @ddt.ddt
-class TestServices(Base):
+class TestServices(EligibleTestCase):
     @ddt.data(
         ({}, ''),
         ({'enabled': False}, 'disabled'),
@@ -145,7 +137,7 @@ class TestServices(Base):
         self.assertEqual({}, dict(answers.options(demand)))
 
 
-class TestZones(Base):
+class TestZones(EligibleTestCase):
     def test_a_server_stays_in_the_zone_it_asked_for(self):
         self.assert_against(
             {'a': '', 'b': 'not in zone zone1'},
@@ -216,7 +208,7 @@ class TestZones(Base):
         )
 
 
-class TestTraits(Base):
+class TestTraits(EligibleTestCase):
     NODES = (
         clouds.Host('a', traits=frozenset({AVX, SSD})),
         clouds.Host('b', traits=frozenset({AVX})),
@@ -297,144 +289,6 @@ class TestTraits(Base):
 
         self.assertEqual(f'without {SSD}', against['b'])
         self.assertEqual('', against['c'])
-
-
-class TestAggregates(Base):
-    NODES = tuple(clouds.hosts('a', 'b', 'c'))
-
-    def test_projects_with_an_aggregate_stay_in_it(self):
-        self.assert_against(
-            {
-                'a': '',
-                'b': "in another project's aggregate",
-                'c': "not in its project's aggregate",
-            },
-            self.NODES,
-            clouds.demand('vm1', project='mine'),
-            aggregates=(
-                aggregate('a', filter_tenant_id='mine'),
-                aggregate('b', filter_tenant_id='theirs'),
-            ),
-        )
-
-    def test_others_stay_out_of_it(self):
-        self.assert_against(
-            {'a': "in another project's aggregate", 'b': '', 'c': ''},
-            self.NODES,
-            clouds.demand('vm1', project='another'),
-            aggregates=(aggregate('a', filter_tenant_id='mine'),),
-        )
-
-    def test_there_may_be_several_projects(self):
-        for metadata in (
-            {'filter_tenant_id': 'theirs, mine'},
-            {'filter_tenant_id': 'theirs', 'filter_tenant_id2': 'mine'},
-        ):
-            with self.subTest(metadata):
-                self.assert_against(
-                    {
-                        'a': '',
-                        'b': "not in its project's aggregate",
-                        'c': "not in its project's aggregate",
-                    },
-                    self.NODES,
-                    clouds.demand('vm1', project='mine'),
-                    aggregates=(aggregate('a', **metadata),),
-                )
-
-    def test_projects_are_not_mixed_up(self):
-        mine = clouds.demand('vm1', project='mine')
-        other = clouds.demand('vm2', project='another')
-        seen = clouds.survey(
-            self.NODES,
-            [mine, other],
-            aggregates=(aggregate('a', filter_tenant_id='mine'),),
-        )
-        answers = eligible.Eligible(seen, clouds.limits([mine]))
-
-        self.assertEqual({'a'}, set(answers.options(mine)))
-        self.assertEqual({'b', 'c'}, set(answers.options(other)))
-
-    def test_isolated_hosts_are_for_what_requires_their_traits(self):
-        metadata = {f'trait__{SSD}': 'required'}
-        nodes = [
-            clouds.Host('a', traits=frozenset({SSD})),
-            clouds.Host('b'),
-        ]
-        aggregates = (aggregate('a', **metadata),)
-
-        self.assert_against(
-            {'a': f'for servers that require {SSD}', 'b': ''},
-            nodes,
-            clouds.demand('vm1'),
-            aggregates=aggregates,
-        )
-        self.assert_against(
-            {'a': '', 'b': f'without {SSD}'},
-            nodes,
-            clouds.demand('vm1', required_traits=frozenset({SSD})),
-            aggregates=aggregates,
-        )
-
-    def test_only_required_traits_isolate(self):
-        self.assert_against(
-            {'a': '', 'b': '', 'c': ''},
-            self.NODES,
-            clouds.demand('vm1'),
-            aggregates=(aggregate('a', **{f'trait__{SSD}': 'yes'}),),
-        )
-
-    def test_extra_specs_ask_for_aggregates(self):
-        words = 'not in an aggregate with ssd=true'
-        self.assert_against(
-            {'a': '', 'b': words, 'c': words},
-            self.NODES,
-            clouds.demand('vm1', aggregate_specs=(('ssd', 'true'),)),
-            aggregates=(
-                aggregate('a', ssd='true'),
-                aggregate('a', ssd='perhaps'),
-                aggregate('b', ssd='false'),
-            ),
-        )
-
-    def test_any_of_several_values_will_do(self):
-        self.assert_against(
-            {'a': '', 'b': '', 'c': 'not in an aggregate with ssd=true'},
-            self.NODES,
-            clouds.demand('vm1', aggregate_specs=(('ssd', 'true'),)),
-            aggregates=(
-                aggregate('a', ssd='true, yes'),
-                aggregate('b', ssd='yes,true'),
-                aggregate('c', ssd='untrue'),
-            ),
-        )
-
-    def test_operators_are_left_to_the_scheduler(self):
-        self.assert_against(
-            {'a': '', 'b': '', 'c': ''},
-            self.NODES,
-            clouds.demand('vm1', aggregate_specs=(('ssd', '<or> yes'),)),
-            aggregates=(aggregate('a', ssd='yes'),),
-        )
-
-    def test_what_may_not_be_in_force_can_be_left_aside(self):
-        demand = clouds.demand(
-            'vm1', project='mine', aggregate_specs=(('ssd', 'true'),)
-        )
-        for known in (
-            aggregate('a', filter_tenant_id='theirs'),
-            aggregate('a', filter_tenant_id='mine'),
-            aggregate('a', **{f'trait__{SSD}': 'required'}),
-            aggregate('a', ssd='false'),
-        ):
-            with self.subTest(known):
-                self.assert_against(
-                    {'a': '', 'b': '', 'c': ''},
-                    self.NODES,
-                    demand,
-                    aggregates=(known,),
-                    limits=clouds.limits([demand], strict=False),
-                )
 
 
 class TestKinds(unittest.TestCase):

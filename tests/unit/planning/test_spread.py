@@ -317,7 +317,7 @@ class TestRenew(Base):
             clouds.demand('large', clouds.HALF),
             clouds.demand('small', self.SMALL),
         ]
-        large, small = (d.shape for d in demands)
+        large = demands[0].shape
         seen = clouds.survey(clouds.hosts('a', 'b'), demands)
         trees = [node.providers for node in nodes]
         return demands, spread.renew(seen, large, clouds.offers(large, trees))
@@ -335,7 +335,7 @@ class TestRenew(Base):
         demands, seen = self.after(
             clouds.filled('a', 0.5), clouds.filled('b', 0.25)
         )
-        large, _small = (d.shape for d in demands)
+        large = demands[0].shape
         only = clouds.offers(large, [clouds.filled('b', 0.5).providers])
         seen = spread.renew(seen, large, only)
 
