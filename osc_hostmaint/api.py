@@ -330,6 +330,7 @@ class Maintenance:
                 report,
                 board,
                 bound=policy.per_destination,
+                patience=policy.server_timeout,
             )
         for note in seen.preview.notes:
             report.trouble(names.listed(sources), note)
@@ -348,6 +349,7 @@ class Maintenance:
             report,
             board,
             bound=policy.per_destination,
+            patience=policy.server_timeout,
             prospect=seen,
         )
 

@@ -20,6 +20,7 @@ and what we have asked for since is counted on top.
 import collections
 import collections.abc
 import dataclasses
+import datetime
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -30,6 +31,7 @@ from osc_hostmaint.engine import prospect as prospects
 from osc_hostmaint.planning import eligible
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import spread
+from osc_hostmaint.planning import tracks
 
 #: Placement's numbers are asked for again before a move starts, if so many
 #: were started by them, or one, and they are so many seconds old.
@@ -37,6 +39,9 @@ STARTS_PER_LOOK = 2
 LOOK_SECONDS = 30.0
 #: How old the list of others' migrations may be, in seconds.
 FLIGHTS_SECONDS = 5.0
+#: Others' migrations that began so long ago are not awaited, in seconds: a
+#: compute service that died may leave records behind that never end.
+AWAITED_SECONDS = 86400.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -86,12 +91,14 @@ class Destinations:
         board: observer.ServiceBoard,
         *,
         bound: int | None = None,
+        patience: float | None = None,
         prospect: prospects.Prospect | None = None,
     ):
         """:param board: the compute services of all hosts.
 
         :param bound: at most so many moves in flight to one destination.
-
+        :param patience: seconds after which a move of others is not awaited
+            any longer.
         :param prospect: as just looked at; None leaves destinations to the
             scheduler.
         """
@@ -103,13 +110,21 @@ class Destinations:
         self._survey: surveys.Survey | None = None
         self._demands: dict[str, surveys.Demand] = {}
         self._plan: dict[str, str] = {}
+        #: Placement tells who has room.
+        self._known = prospect is not None and prospect.known
         if prospect:
             self._limits, self._survey = prospect.limits, prospect.survey
             self._demands = {d.server.id: d for d in prospect.demands}
             placed = prospect.preview.outlook.placed
             self._plan = {i: placed.get(i, '') for i in self._demands}
         self._bound = bound
-        self._looked_at = clock.now()
+        self._awaited = datetime.timedelta(
+            seconds=min(patience or AWAITED_SECONDS, AWAITED_SECONDS)
+        )
+        self._looked_at = self._began_at = clock.now()
+        #: As of when a later answer showed a host. One for a large server
+        #: does not show those that have only little room.
+        self._shown_at: dict[str, float] = {}
         self._starts = 0
         self._trips: dict[str, _Trip] = {}
         #: By source: what is in flight off it, and where to, '' while that
@@ -125,6 +140,7 @@ class Destinations:
 
         :param over: servers that nothing is awaited of any more.
         """
+        seen = tracks.without_dead(seen)
         self._flights[seen.host] = {
             record.server_id: record.dest or ''
             for record in seen.migrations.values()
@@ -132,6 +148,9 @@ class Destinations:
             and record.in_flight
             and record.server_id not in over
         }
+        for server_id in self._flights[seen.host]:
+            # Others may have begun it.
+            self._plan.pop(server_id, None)
         for server_id, trip in list(self._trips.items()):
             if trip.source != seen.host:
                 continue
@@ -174,7 +193,7 @@ class Destinations:
         # It is asked for again: nothing came of the last time.
         self._forget(server_id)
         load = self._load()
-        if action.spread and self._survey and server_id in self._demands:
+        if action.spread and self._known and server_id in self._demands:
             picked = self._pick(server_id, load)
             if picked.wait:
                 return None
@@ -182,7 +201,7 @@ class Destinations:
         # Where the scheduler picks, it may be the fullest.
         if load.full(action.host) if action.host else load.any_full:
             return None
-        if not action.host and self._kin_on_their_way(server_id):
+        if self._kin_on_their_way(server_id, action.host):
             return None
         self._trips[server_id] = _Trip(host, action.host, highest_id)
         self._plan.pop(server_id, None)
@@ -201,7 +220,7 @@ class Destinations:
 
     def _pick(self, server_id: str, load: '_Load') -> spread.Pick:
         self._look(self._demands[server_id])
-        if self._survey is None:
+        if self._survey is None or not self._known:
             return spread.Pick('')
         survey = dataclasses.replace(
             self._survey, services=self._board.services
@@ -213,29 +232,36 @@ class Destinations:
         return picked
 
     def _flow(self) -> spread.Flow:
-        gone = {i: t.dest for i, t in self._trips.items() if t.dest}
+        trips = {i: t.dest for i, t in self._trips.items() if t.dest}
+        adopted = {
+            server_id: dest
+            for flights in self._flights.values()
+            for server_id, dest in flights.items()
+            if dest
+        }
         return spread.Flow(
             demands=self._demands,
             limits=self._limits,
             plan=self._plan,
-            gone=gone,
+            gone={**adopted, **trips},
             unseen=frozenset(
                 i
-                for i in gone
-                if i in self._demands
-                and (
-                    (landed_at := self._trips[i].landed_at) is None
-                    or landed_at >= self._looked_at
-                )
+                for i in trips
+                if i in self._demands and not self._shown(self._trips[i])
             ),
         )
+
+    def _shown(self, trip: _Trip) -> bool:
+        """Tell whether Placement's numbers show what a move has taken."""
+        shown_at = self._shown_at.get(trip.dest, self._began_at)
+        return trip.landed_at is not None and trip.landed_at <= shown_at
 
     def _look(self, demand: surveys.Demand) -> None:
         """Ask for Placement's numbers again, if it is time to."""
         shape = demand.shape
         old = self._clock.now() - self._looked_at >= LOOK_SECONDS
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
-        if not (due and shape and self._survey):
+        if not (due and shape and self._survey and self._known):
             return
         self._starts = 0
         asked_at = self._clock.now()
@@ -249,9 +275,12 @@ class Destinations:
                 demand.source,
                 f'destinations are left to the scheduler: {error}',
             )
-            self._survey = None
+            self._known = False
             return
         self._looked_at = asked_at
+        for provider in offers.providers.values():
+            if host := self._survey.hosts.get(provider.root):
+                self._shown_at[host] = asked_at
         # The newest answer comes last.
         others = {s: o for s, o in self._survey.offers.items() if s != shape}
         self._survey = dataclasses.replace(
@@ -262,44 +291,56 @@ class Destinations:
         """Return how many moves are on their way to each host."""
         if self._bound is None:
             return _Load({}, 0, None)
-        now = self._clock.now()
-        if now - self._others_at >= FLIGHTS_SECONDS:
-            try:
-                flights = self._gateway.flights()
-            except exceptions.Unavailable:
-                flights = None
-            if flights is not None:
-                self._others_at = now
-                self._others = {
-                    r.server_id: r.dest or ''
-                    for r in flights
-                    if r.source not in self._flights
-                }
-        under_way = dict(self._others)
-        for mine in self._flights.values():
-            under_way.update(mine)
-        for server_id, trip in self._trips.items():
-            if not trip.ended:
-                under_way[server_id] = trip.dest
+        if self._clock.now() - self._others_at >= FLIGHTS_SECONDS:
+            self._see_others()
+        under_way = self._under_way()
         counts = collections.Counter(under_way.values())
         return _Load(counts, counts.pop('', 0), self._bound)
 
-    def _kin_on_their_way(self, server_id: str) -> bool:
-        """Tell whether another of its group goes we don't know where.
+    def _see_others(self) -> None:
+        try:
+            flights = self._gateway.flights()
+        except exceptions.Unavailable:
+            # What is known is still a good guess.
+            return
+        finally:
+            self._others_at = self._clock.now()
+        since = self._gateway.now() - self._awaited
+        self._others = {
+            record.server_id: record.dest or ''
+            for record in flights
+            if record.source not in self._flights
+            and record.created_at >= since
+        }
+
+    def _under_way(self) -> dict[str, str]:
+        """Return where all that is on its way goes, '' if not known."""
+        found = dict(self._others)
+        for mine in self._flights.values():
+            found.update(mine)
+        for server_id, trip in self._trips.items():
+            if not trip.ended:
+                found[server_id] = trip.dest
+        return found
+
+    def _kin_on_their_way(self, server_id: str, host: str) -> bool:
+        """Tell whether another of its group may be on its way to the host.
 
         Nova's scheduler does not see who is under way, and sends both to one
         host, where the later one fails.
+
+        :param host: '' where the scheduler picks it: it may be any.
         """
         groups = self._survey.groups if self._survey else ()
+        under_way = self._under_way()
         for group in groups or ():
             if (
                 server_id in group.members
                 and group.policy == surveys.GroupPolicy.ANTI_AFFINITY
             ):
-                return any(
-                    other != server_id
-                    and (trip := self._trips.get(other)) is not None
-                    and not trip.ended
-                    for other in group.members
-                )
+                others = group.members - {server_id}
+                kin = [under_way[i] for i in others if i in under_way]
+                if not host or '' in kin:
+                    return bool(kin)
+                return kin.count(host) >= group.most_per_host
         return False

@@ -30,6 +30,9 @@ class Gateway(ty.Protocol):
     retried inside, what changes something is sent once.
     """
 
+    def now(self) -> datetime.datetime:
+        """Return Nova's time, as far as it is known without asking."""
+
     def services(self) -> list[model.Service]:
         """Return the compute services of all hosts."""
 

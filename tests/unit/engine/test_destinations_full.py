@@ -1,0 +1,261 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which moves have to wait: of the bound, and of groups that keep apart."""
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.engine import destinations
+from tests.unit.engine import guided
+from tests.unit.planning import clouds
+
+
+@ddt.ddt
+class TestBound(guided.GuidedTestCase):
+    """At most so many moves in flight to one destination."""
+
+    def test_without_one_nobody_is_asked(self) -> None:
+        self.given(clouds.hosts('a'), clouds.demands(4))
+        self.assertEqual(
+            ['a'] * 4, self.go_all('vm00', 'vm01', 'vm02', 'vm03')
+        )
+        self.assertNotIn('flights', self.asked)
+
+    def test_each_host_has_its_own(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(5), bound=2)
+        names = [f'vm{n:02}' for n in range(5)]
+        self.assertEqual(['a', 'b', 'a', 'b', None], self.go_all(*names))
+
+    @ddt.data('completed', 'finished', 'error')
+    def test_what_has_ended_does_not_count(self, status: str) -> None:
+        self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
+        self.assertEqual(['a', None], self.go_all('vm00', 'vm01'))
+        self.note(guided.record('vm00', 'a'))
+        self.assertIsNone(self.go('vm01'))
+        self.note(guided.record('vm00', 'a', status))
+        self.assertEqual(['a', None], self.go_all('vm01', 'vm02'))
+
+    def test_what_is_held_is_not_counted(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(2), bound=1)
+        self.others(guided.record('x', 'a'), guided.record('y', 'b'))
+        for _time in range(9):
+            self.assertIsNone(self.go('vm00'))
+        self.assertNotIn('offers', self.asked)
+        self.clock.sleep(destinations.FLIGHTS_SECONDS)
+        self.others()
+        self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
+
+    def test_moves_of_others_count(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
+        self.others(guided.record('x', 'a', source='far'))
+        self.assertEqual(['b', None], self.go_all('vm00', 'vm01'))
+
+    def test_others_are_looked_at_now_and_then(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
+        self.go_all('vm00', 'vm01')
+        self.assertEqual(['flights'], self.asked)
+        self.clock.sleep(destinations.FLIGHTS_SECONDS)
+        self.go('vm02')
+        self.assertEqual(2, self.asked.count('flights'))
+
+    def test_a_list_that_takes_long_is_new_when_it_is_there(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
+        self.cloud.seconds = 60.0
+        self.go_all('vm00', 'vm01')
+        self.assertEqual(1, self.asked.count('flights'))
+
+    def test_a_list_that_is_not_there(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
+        self.others(guided.record('x', 'a', source='far'))
+        self.go('vm00')
+        self.note(guided.record('vm00', 'b', 'completed'))
+        self.clock.sleep(destinations.FLIGHTS_SECONDS)
+        self.cloud.trouble = exceptions.Unavailable('Nova: no answer')
+        self.assertEqual(['b', None], self.go_all('vm01', 'vm02'))
+        self.assertEqual(2, self.asked.count('flights'))
+
+    def test_others_that_nobody_is_at_any_more(self) -> None:
+        """A compute service that died leaves such records behind."""
+        old = guided.record('x', 'a', source='far', ago=2 * 86400)
+        lost = guided.record('y', None, source='far', ago=2 * 86400)
+        self.given(clouds.hosts('a'), clouds.demands(1), bound=1)
+        self.others(old, lost)
+        self.assertEqual('a', self.go('vm00'))
+
+    def test_others_that_take_longer_than_ours_may(self) -> None:
+        for seconds, expected in ((290, None), (310, 'a')):
+            self.given(
+                clouds.hosts('a'), clouds.demands(1), bound=1, patience=300.0
+            )
+            self.others(guided.record('x', 'a', source='far', ago=seconds))
+            self.assertEqual(expected, self.go('vm00'))
+
+    def test_adopted_moves_count(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
+        self.note(guided.record('vm09', 'a'))
+        self.assertEqual(['b', None], self.go_all('vm00', 'vm01'))
+        self.note()
+        self.assertEqual('a', self.go('vm01'))
+
+    def test_moves_that_the_scheduler_places_may_go_anywhere(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=2)
+        self.assertEqual('', self.go('new'))
+        self.assertEqual(['a', 'b', None], self.go_all('vm00', 'vm01', 'vm02'))
+        self.note(guided.record('new', 'a'))
+        self.assertEqual('b', self.go('vm02'))
+
+    def test_the_scheduler_may_pick_a_host_that_is_full(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(1), bound=1)
+        self.go('vm00')
+        self.assertIsNone(self.go('new'))
+        self.note(guided.record('vm00', 'a', 'completed'))
+        self.assertEqual('', self.go('new'))
+        self.assertIsNone(self.go('newer'))
+
+    def test_without_anybody_who_looked_ahead(self) -> None:
+        self.unguided(bound=1)
+        self.assertEqual(['', None], self.go_all('vm00', 'vm01'))
+        self.note(guided.record('vm00', 'a', 'completed'))
+        self.assertEqual('', self.go('vm01'))
+
+    def test_a_destination_asked_for_by_the_user(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=2)
+        found = [self.go(f'vm{n:02}', host='b') for n in range(3)]
+        self.assertEqual(['b', 'b', None], found)
+
+    def test_several_sources_share_it(self) -> None:
+        self.given(
+            clouds.hosts('a'),
+            [clouds.demand('vm00'), clouds.demand('vm01', source='src2')],
+            bound=1,
+        )
+        self.assertEqual('a', self.go('vm00'))
+        self.note(guided.record('vm00', 'a'))
+        self.note(source='src2')
+        self.assertIsNone(self.go('vm01', source='src2'))
+        # Nobody else's: it is ours, and counts once.
+        self.given(
+            clouds.hosts('a'),
+            [clouds.demand('vm00'), clouds.demand('vm01', source='src2')],
+            bound=2,
+        )
+        self.go('vm00')
+        self.others(guided.record('vm00', 'a'))
+        self.note(guided.record('vm00', 'a'))
+        self.assertEqual('a', self.go('vm01', source='src2'))
+
+    def test_what_is_given_up_holds_up_nobody(self) -> None:
+        self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
+        self.go('vm00')
+        self.note(guided.record('vm00', 'a'))
+        self.note(guided.record('vm00', 'a'), over={'vm00'})
+        self.assertEqual('a', self.go('vm01'))
+
+    def test_what_was_lost_holds_up_nobody(self) -> None:
+        self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
+        self.assertEqual(['a', 'a'], self.go_all('vm00', 'vm00'))
+        self.note(over={'vm00'})
+        self.assertEqual('a', self.go('vm01'))
+
+    def test_a_record_that_nobody_is_at_holds_up_nobody(self) -> None:
+        """Its server lies idle on the host, and has for long."""
+        self.given(clouds.hosts('a'), clouds.demands(1), bound=1)
+        record = guided.record('vm00', 'a', seen_at=0.0)
+        self.note(record, idle={'vm00'})
+        self.assertEqual('a', self.go('vm00'))
+
+
+class TestGroups(guided.GuidedTestCase):
+    """No two that keep apart are on their way to one host."""
+
+    APART = clouds.group('anti-affinity', 'vm00', 'vm01')
+
+    def together(self, *groups, hosts='abc', count=3, **options) -> None:
+        self.given(
+            clouds.hosts(*hosts),
+            clouds.demands(count),
+            groups=groups or (self.APART,),
+            **options,
+        )
+
+    def test_they_are_sent_apart(self) -> None:
+        self.together()
+        self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
+
+    def test_the_scheduler_does_not_see_who_is_under_way(self) -> None:
+        for spread in (False, True):
+            with self.subTest(spread):
+                self.together()
+                self.assertEqual('', self.go('vm00', spread=False))
+                self.assertIsNone(self.go('vm01', spread=spread))
+                self.assertEqual('', self.go('vm02', spread=False))
+                self.note(guided.record('vm00', 'a'))
+                expected = 'b' if spread else None
+                self.assertEqual(expected, self.go('vm01', spread=spread))
+
+    def test_one_that_has_arrived_is_seen_by_the_scheduler(self) -> None:
+        for status in ('completed', 'finished'):
+            self.together()
+            self.go('vm00', spread=False)
+            self.note(guided.record('vm00', 'a', status))
+            self.assertEqual('', self.go('vm01', spread=False))
+
+    def test_one_that_failed_or_was_lost_is_in_nobodys_way(self) -> None:
+        self.together()
+        self.go('vm00', spread=False)
+        self.note(guided.record('vm00', None, 'error'))
+        self.assertEqual('', self.go('vm01', spread=False))
+        self.note(over={'vm01'})
+        self.assertEqual('', self.go('vm00', spread=False))
+
+    def test_a_destination_asked_for_by_the_user(self) -> None:
+        """The second goes when Nova sees the first, and refuses it."""
+        self.together()
+        self.assertEqual('b', self.go('vm00', host='b', spread=False))
+        self.assertIsNone(self.go('vm01', host='b', spread=False))
+        self.assertEqual('b', self.go('vm02', host='b', spread=False))
+        self.note(guided.record('vm00', 'b', 'completed'))
+        self.assertEqual('b', self.go('vm01', host='b', spread=False))
+
+    def test_as_many_as_the_group_allows(self) -> None:
+        two = clouds.group('anti-affinity', 'vm00', 'vm01', 'vm02', most=2)
+        self.together(two)
+        found = [self.go(f'vm{n:02}', host='b', spread=False) for n in (0, 1)]
+        self.assertEqual(['b', 'b'], found)
+        self.assertIsNone(self.go('vm02', host='b', spread=False))
+
+    def test_adopted_moves(self) -> None:
+        self.together()
+        self.note(guided.record('vm00', 'a'))
+        self.assertEqual('b', self.go('vm01'))
+        self.together()
+        self.note(guided.record('vm00', None))
+        self.assertIsNone(self.go('vm01'))
+        self.together()
+        self.note(guided.record('vm00', 'a'))
+        self.assertIsNone(self.go('vm01', spread=False))
+
+    def test_other_groups_hold_up_nobody(self) -> None:
+        for policy in ('soft-anti-affinity', 'soft-affinity', 'unheard-of'):
+            self.together(clouds.group(policy, 'vm00', 'vm01'))
+            self.go('vm00', spread=False)
+            self.assertEqual('', self.go('vm01', spread=False))
+
+    def test_groups_count_where_placement_does_not_answer(self) -> None:
+        self.together(known=False)
+        self.assertEqual(['', None, ''], self.go_all('vm00', 'vm01', 'vm02'))
+
+    def test_groups_that_nobody_may_see(self) -> None:
+        self.together(known=False)
+        self.unknown_groups()
+        self.assertEqual(['', ''], self.go_all('vm00', 'vm01'))
