@@ -137,8 +137,10 @@ class HostDrain:
 
     def _decide(self, ask_policy: AskPolicy) -> decisions.Decision:
         sent: list[memories.Action] = []
+        began_at = self._clock.now()
         held = True
-        while held:
+        # Those whose turn does not come now have it at the next tick.
+        while held and self._clock.now() - began_at < HEED_SECONDS:
             decision = self._decide_once(ask_policy)
             actions, held = self._act(decision, ask_policy)
             sent += actions
@@ -168,9 +170,7 @@ class HostDrain:
         highest = max(self._watcher.seen.migrations, default=0)
         decided_at = self._clock.now()
         for action in decision.actions:
-            if self._clock.now() - decided_at > STALE_SECONDS:
-                # A request has hung: what follows is decided anew.
-                self._hurried = True
+            if self._stale(decided_at):
                 break
             starts = action.kind in memories.STARTING
             if starts and (self.error or ask_policy().stop):
@@ -183,6 +183,9 @@ class HostDrain:
                 )
                 self._remember(action, taken, highest)
                 continue
+            if self._stale(decided_at):
+                self._drop(directed)
+                break
             sent.append(directed)
             # Holds if the user stops us in the middle of the request.
             outcome = memories.Outcome(
@@ -194,6 +197,12 @@ class HostDrain:
                 self._remember(directed, outcome, highest)
         return sent, held
 
+    def _stale(self, decided_at: float) -> bool:
+        """Tell whether a request has hung: what follows is decided anew."""
+        stale = self._clock.now() - decided_at > STALE_SECONDS
+        self._hurried = self._hurried or stale
+        return stale
+
     def _direct(
         self, action: memories.Action, highest: int
     ) -> memories.Action | None:
@@ -201,6 +210,11 @@ class HostDrain:
         if self._destinations is None or action.kind not in memories.RECORDED:
             return action
         return self._destinations.direct(self.host, action, highest)
+
+    def _drop(self, action: memories.Action) -> None:
+        """Let it be known that an action was not taken."""
+        if self._destinations and action.kind in memories.RECORDED:
+            self._destinations.drop(action)
 
     def _remember(
         self,
@@ -235,8 +249,8 @@ class HostDrain:
         except exceptions.CloudError as error:
             answer, reason = memories.Answer.REFUSED, str(error)
         taken = (memories.Answer.ACCEPTED, memories.Answer.IN_DOUBT)
-        if self._destinations and answer not in taken:
-            self._destinations.drop(action)
+        if answer not in taken:
+            self._drop(action)
         return memories.Outcome(answer, self._clock.now(), reason, final)
 
     def _conclude(self, decision: decisions.Decision) -> None:

@@ -117,7 +117,7 @@ class Errand:
     #: id then.
     asked_at: float | None = None
     asked_after: int = 0
-    #: How many were not refused.
+    #: How many were not refused, and those that only our pick was against.
     taken: int = 0
     #: Nova said yes to the newest of them: what comes of it is surely ours.
     accepted: bool = False
@@ -142,13 +142,16 @@ class Errand:
     ) -> 'Errand':
         """Return the errand after one more request."""
         if outcome.answer is Answer.REFUSED:
+            # It may be the host that was impossible: no refusal of the move
+            # then, but a try that Nova's own pick comes on top of.
+            declined = bool(outcome.final and action.spread and action.host)
             return dataclasses.replace(
                 self,
-                refusals=self.refusals + 1,
+                taken=self.taken + declined,
+                refusals=self.refusals + (not declined),
                 refusal=outcome.reason,
                 refused_at=outcome.at,
-                # It may be the host that was impossible.
-                final=outcome.final and not (action.spread and action.host),
+                final=outcome.final and not declined,
                 host=action.host,
                 spread=action.spread,
                 record_id=action.record_id,

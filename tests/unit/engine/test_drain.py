@@ -81,7 +81,7 @@ class HostTestCase(DrainTestCase):
         hosts = (*sources, 'cmp04', 'cmp05')
         alone = self.drain(scene.cloud(10, hosts=hosts, seconds=5))
         cloud = scene.cloud(10, source=sources, hosts=hosts, seconds=5)
-        run = self.drain(cloud, hosts=sources)
+        run = self.drain(cloud, hosts=sources, guided=True)
         self.assertEqual(Code.DONE, run.exit_code)
         self.assertLess(run.seconds, 1.15 * alone.seconds)
         landed = {h for s in cloud.servers.values() for h in s.path}

@@ -1,0 +1,359 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Drains in which somebody says where moves go, and which have to wait."""
+
+import collections
+import collections.abc
+import dataclasses
+import time
+import typing as ty
+import unittest
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import observer
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import fates
+from tests.unit.simulation import faults
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+
+Kind = memories.Kind
+
+
+class Guide:
+    """Sends every move to one host, some of them later."""
+
+    def __init__(self, clock: timeline.VirtualClock, dest: str = 'cmp03'):
+        #: Until when a server has to wait.
+        self.held: dict[str, float] = {}
+        #: How long it takes to say where one may go.
+        self.seconds: dict[str, float] = {}
+        self.asked: list[str] = []
+        self.noted: list[set[str]] = []
+        self.dropped: list[memories.Action] = []
+        self._clock = clock
+        self._dest = dest
+
+    def note(
+        self, seen: model.Observation, over: collections.abc.Set[str]
+    ) -> None:
+        self.noted.append(set(over))
+
+    def direct(
+        self, host: str, action: memories.Action, highest_id: int
+    ) -> memories.Action | None:
+        self.asked.append(action.server_id)
+        self._clock.sleep(self.seconds.pop(action.server_id, 0.0))
+        if self._clock.now() < self.held.get(action.server_id, 0.0):
+            return None
+        if not action.spread:
+            return action
+        return dataclasses.replace(action, host=self._dest)
+
+    def drop(self, action: memories.Action) -> None:
+        self.dropped.append(action)
+
+
+class Diary:
+    """Keeps what came of each action."""
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[memories.Action, memories.Outcome]] = []
+
+    def decided(self, *_args: ty.Any) -> None:
+        pass
+
+    def acted(
+        self,
+        host: str,
+        action: memories.Action,
+        outcome: memories.Outcome,
+        highest_id: int,
+    ) -> None:
+        self.acts.append((action, outcome))
+
+
+class DirectedTestCase(unittest.TestCase):
+    def given(self, cloud: clouds.Cloud) -> None:
+        self.cloud = cloud
+        self.clock = timeline.VirtualClock(cloud.timeline)
+        self.guide = Guide(self.clock)
+        self.diary = Diary()
+
+    def drain(
+        self, faults: faults.Faults = faults.none, **options: ty.Any
+    ) -> drain.DrainResult:
+        client = clients.Client(self.cloud, self.clock, faults=faults)
+        self.recorder = scene.Recorder(client)
+        # Instead of going on for ever.
+        self.clock.alarm(self.clock.now() + 3600, AssertionError('endless'))
+        return drain.drain(
+            [self.cloud.hosts[scene.SOURCE].shown()],
+            policies.Policy(user_id=client.user_id(), **options),
+            client,
+            self.clock,
+            self.recorder,
+            scene.Interrupt(),
+            diary=self.diary,
+            destinations=self.guide,
+        )
+
+    def order(self) -> list[str]:
+        """Return the servers whose moves Nova took, in their order."""
+        return [server_id for _time, server_id in self.cloud.taken]
+
+
+class TestDirected(DirectedTestCase):
+    def test_moves_go_where_they_are_sent(self) -> None:
+        self.given(scene.cloud(3))
+        self.cloud.add(scene.SOURCE, 'stopped')
+        result = self.drain()
+        self.assertEqual({'cmp03'}, {r.destination for r in result.rows})
+        self.assertEqual(
+            {'cmp03'}, {act.host for act, _ in self.diary.acts if act.spread}
+        )
+
+    def test_only_moves_are_sent_somewhere(self) -> None:
+        self.given(scene.cloud(0))
+        shelved = self.cloud.add(scene.SOURCE, 'shelved')
+        stopped = self.cloud.add(scene.SOURCE, 'stopped')
+        self.drain()
+        self.assertEqual([stopped.id], self.guide.asked)
+        self.assertEqual(
+            {(shelved.id, Kind.OFFLOAD), (stopped.id, Kind.CONFIRM)},
+            {(a.server_id, a.kind) for a, _ in self.diary.acts if not a.host},
+        )
+
+    def test_what_is_over_is_told(self) -> None:
+        self.given(scene.cloud(2))
+        blocked = self.cloud.add(scene.SOURCE, 'suspended')
+        self.drain()
+        self.assertEqual(set(), self.guide.noted[0])
+        self.assertEqual({blocked.id}, self.guide.noted[1])
+        self.assertEqual(set(self.cloud.servers), self.guide.noted[-1])
+
+    def test_what_nova_does_not_take_is_told(self) -> None:
+        for fault, told in (
+            (faults.REFUSED, True),
+            (faults.TOO_MANY, True),
+            (faults.LOST, False),
+            (faults.LOST_LATE, False),
+        ):
+            with self.subTest(fault):
+                self.given(scene.cloud(1))
+                self.drain(faults.posts([fault]))
+                self.assertEqual(told, bool(self.guide.dropped))
+
+    def test_a_refused_confirmation_is_no_refused_move(self) -> None:
+        self.given(scene.cloud(0))
+        self.cloud.add(scene.SOURCE, 'stopped')
+        self.drain(faults.posts([faults.REFUSED], 'confirm'))
+        kinds = [(a.kind, o.answer) for a, o in self.diary.acts]
+        self.assertIn((Kind.CONFIRM, memories.Answer.REFUSED), kinds)
+        self.assertEqual([], self.guide.dropped)
+
+    def test_what_is_known_is_too_old_when_it_is_known_where_to(self) -> None:
+        """Its owner may have started it since."""
+        self.given(scene.cloud(0))
+        stopped = self.cloud.add(scene.SOURCE, 'stopped')
+        self.guide.seconds[stopped.id] = 60.0
+        self.cloud.timeline.after(
+            30, lambda: self.cloud.change(stopped, vm_state='active')
+        )
+        stopped.wanted = 'active'
+        (row,) = self.drain().rows
+        self.assertEqual('moved', row.result)
+        kinds = [a.kind for a, _ in self.diary.acts]
+        self.assertEqual([Kind.LIVE_MIGRATE], kinds)
+        self.assertEqual(
+            [Kind.COLD_MIGRATE], [a.kind for a in self.guide.dropped]
+        )
+
+
+class TestHeld(DirectedTestCase):
+    """Moves that have to wait for a destination."""
+
+    def test_others_have_the_turn_of_what_has_to_wait(self) -> None:
+        self.given(scene.cloud(4))
+        first, *others = self.cloud.servers
+        self.guide.held[first] = self.clock.now() + 10
+        result = self.drain(parallel=1)
+        self.assertEqual([*others[:2], first, others[2]], self.order())
+        self.assertEqual({'moved'}, {str(r.result) for r in result.rows})
+        self.assertEqual({1}, {r.attempts for r in result.rows})
+
+    def test_it_is_no_failure_to_wait(self) -> None:
+        self.given(scene.cloud(3))
+        until = self.clock.now() + 300
+        self.guide.held = dict.fromkeys(self.cloud.servers, until)
+        result = self.drain(retries=0, server_timeout=60.0)
+        self.assertEqual({'moved'}, {str(r.result) for r in result.rows})
+        for row in result.rows:
+            self.assertEqual(1, row.attempts)
+            self.assertLess(row.seconds or 0.0, 60)
+
+    def test_the_diary_tells(self) -> None:
+        self.given(scene.cloud(2))
+        first, second = self.cloud.servers
+        self.guide.held[first] = self.clock.now() + 3
+        self.drain()
+        action, outcome = self.diary.acts[0]
+        self.assertEqual(
+            memories.Action(Kind.LIVE_MIGRATE, first, spread=True), action
+        )
+        self.assertIs(memories.Answer.POSTPONED, outcome.answer)
+        self.assertEqual(drain.ALL_TAKEN, outcome.reason)
+        self.assertEqual(second, self.diary.acts[1][0].server_id)
+
+    def test_what_has_to_wait_is_not_reported_as_asked_for(self) -> None:
+        self.given(scene.cloud(2))
+        first, second = self.cloud.servers
+        self.guide.held[first] = self.clock.now() + 3
+        self.drain()
+        decision = self.recorder.decisions[scene.SOURCE][0]
+        self.assertEqual(
+            [(second, 'cmp03')],
+            [(a.server_id, a.host) for a in decision.actions],
+        )
+
+    def test_it_is_tried_again_after_a_while(self) -> None:
+        self.given(scene.cloud(1))
+        (server_id,) = self.cloud.servers
+        self.guide.held[server_id] = self.clock.now() + 60
+        began = self.clock.now()
+        self.drain()
+        tries = len(self.guide.asked)
+        self.assertLessEqual(
+            tries, 2 + 60 / memories.POSTPONE_SECONDS, 'every 5 s'
+        )
+        begun = self.cloud.taken[0][0] - began
+        self.assertLess(begun, 60 + 2 * memories.POSTPONE_SECONDS)
+
+
+class TestManyHeld(unittest.TestCase):
+    """One tick must end, however many have to wait."""
+
+    def test_a_tick_ends(self) -> None:
+        class Clock:
+            """Every decision takes a while."""
+
+            def now(self) -> float:
+                return self.time
+
+            def sleep(self, seconds: float) -> None:
+                self.time += seconds
+
+            time = builders.NOW
+
+        clock = Clock()
+        asked: collections.Counter[str] = collections.Counter()
+
+        class Watcher:
+            seen = builders.observation(
+                [builders.server(f'vm{n:03}') for n in range(400)]
+            )
+
+            def open(self) -> model.Observation:
+                return self.seen
+
+            def visit(self, _inquiry: decisions.Inquiry) -> None:
+                raise AssertionError('there is nobody to visit')
+
+        class Full:
+            def note(self, *_args: ty.Any) -> None:
+                pass
+
+            def direct(
+                self, _host: str, action: memories.Action, _highest_id: int
+            ) -> None:
+                clock.sleep(0.05)
+                asked[action.server_id] += 1
+                if sum(asked.values()) > 2000:
+                    raise AssertionError('it does not end')
+
+            def drop(self, _action: memories.Action) -> None:
+                raise AssertionError('nothing was asked for')
+
+        host = drain.HostDrain(
+            ty.cast(observer.Observer, Watcher()),
+            ty.cast(ty.Any, None),
+            clock,
+            scene.Recorder(ty.cast(clients.Client, _NoClient())),
+            destinations=Full(),
+        )
+        began = time.monotonic()
+        host.tick(policies.Policy)
+        self.assertFalse(host.done)
+        self.assertLess(clock.now() - builders.NOW, 2)
+        self.assertEqual({1}, set(asked.values()))
+        self.assertLess(time.monotonic() - began, 20)
+
+
+class _NoClient:
+    log: tuple[()] = ()
+
+
+class TestRefusedPicks(DirectedTestCase):
+    """Nova's own pick comes on top of ours."""
+
+    def test_refused_by_the_scheduler(self) -> None:
+        for retries in (0, 2):
+            with self.subTest(retries):
+                self.given(scene.cloud(0))
+                server = self.cloud.add(
+                    scene.SOURCE,
+                    fates=collections.deque(
+                        [fates.Fate.NO_HOST] * (1 + retries)
+                    ),
+                )
+                (row,) = self.drain(retries=retries).rows
+                self.assertEqual('moved', row.result)
+                self.assertEqual(2 + retries, row.attempts)
+                self.assertEqual(2 + retries, len(self.order()))
+                self.assertEqual(server.id, row.server_id)
+
+    def test_refused_at_once(self) -> None:
+        for retries in (0, 1):
+            with self.subTest(retries):
+                self.given(scene.cloud(0))
+                self.cloud.add(
+                    scene.SOURCE,
+                    refusals=collections.deque(
+                        [fates.Refusal('no such host', final=True)]
+                    ),
+                    fates=collections.deque([fates.Fate.NO_HOST] * retries),
+                )
+                (row,) = self.drain(retries=retries).rows
+                self.assertEqual('moved', row.result)
+                self.assertEqual(2 + retries, row.attempts)
+                spread = [a.spread for a, _ in self.diary.acts]
+                self.assertEqual([True] + [False] * (1 + retries), spread)
+
+    def test_refused_at_once_and_no_more_tries_than_without(self) -> None:
+        self.given(scene.cloud(0))
+        self.cloud.add(
+            scene.SOURCE,
+            refusals=collections.deque(
+                [fates.Refusal('no such host', final=True)]
+            ),
+            fates=collections.deque([fates.Fate.NO_HOST] * 9),
+        )
+        (row,) = self.drain(retries=1).rows
+        self.assertEqual('failed', row.result)
+        self.assertEqual(2, len(self.order()))
