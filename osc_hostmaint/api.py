@@ -311,6 +311,7 @@ class Maintenance:
         :raises Refused: the servers do not fit elsewhere.
         """
         balance = policy.spread is policies.Spread.BALANCE and not policy.to
+        where = names.listed(sources)
         seen = None
         if sources and (balance or not skip_capacity_check):
             try:
@@ -319,30 +320,13 @@ class Maintenance:
                 )
             except exceptions.Unavailable as error:
                 # The drain itself bears with an outage for longer.
-                report.trouble(
-                    names.listed(sources),
-                    _('capacity is not known: %s') % error,
-                )
-        if seen is None:
-            return destinations.Destinations(
-                self._gateway,
-                ticking,
-                report,
-                board,
-                bound=policy.per_destination,
-                patience=policy.server_timeout,
-            )
-        for note in seen.preview.notes:
-            report.trouble(names.listed(sources), note)
-        if balance and not seen.known:
-            report.trouble(
-                names.listed(sources),
-                _('destinations are left to the scheduler'),
-            )
-        if seen.preview.outlook.misfits and not skip_capacity_check:
-            raise exceptions.Refused(
-                reports.misfit(names.listed(sources), seen.preview)
-            )
+                report.trouble(where, _('capacity is not known: %s') % error)
+        for note in seen.preview.notes if seen else ():
+            report.trouble(where, note)
+        if sources and balance and not (seen and seen.known):
+            report.trouble(where, _('destinations are left to the scheduler'))
+        if seen and seen.preview.outlook.misfits and not skip_capacity_check:
+            raise exceptions.Refused(reports.misfit(where, seen.preview))
         return destinations.Destinations(
             self._gateway,
             ticking,

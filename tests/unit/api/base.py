@@ -20,6 +20,7 @@ from unittest import mock
 
 from osc_hostmaint import api
 from osc_hostmaint import model
+from osc_hostmaint import report as reports
 from osc_hostmaint import survey
 from osc_hostmaint.nova import gateway
 from tests.unit import builders
@@ -39,6 +40,8 @@ class Cloud:
         self.hosts = {s.host: s for s in services}
         self.places: dict[str, str] = {}
         self.records: list[model.Migration] = []
+        #: How many servers each host has room for.
+        self.room: dict[str, int] = {}
 
     def services(self) -> list[model.Service]:
         return list(self.hosts.values())
@@ -81,23 +84,31 @@ class Cloud:
         return {f'rp of {host}': host for host in self.hosts}
 
     def offers(self, shape: survey.Shape) -> survey.Offers:
-        """All hosts have room for a hundred servers."""
+        """Each host has room for a hundred servers, unless said otherwise."""
+        providers = [
+            survey.Provider(
+                provider,
+                provider,
+                frozenset(),
+                {
+                    name: survey.Pool(
+                        self.room.get(host, 100), len(self.servers(host))
+                    )
+                    for name, _amount in shape
+                },
+            )
+            for provider, host in self.hypervisors().items()
+        ]
         return survey.Offers(
-            {
-                provider: survey.Provider(
-                    provider,
-                    provider,
-                    frozenset(),
-                    {
-                        name: survey.Pool(100, len(self.servers(host)))
-                        for name, _amount in shape
-                    },
-                )
-                for provider, host in self.hypervisors().items()
-            },
+            {provider.id: provider for provider in providers},
             tuple(
-                tuple(survey.Share(provider, *part) for part in shape)
-                for provider in self.hypervisors()
+                tuple(survey.Share(provider.id, *part) for part in shape)
+                for provider in providers
+                if all(
+                    provider.pools[name].used + amount
+                    <= provider.pools[name].capacity
+                    for name, amount in shape
+                )
             ),
         )
 
@@ -189,3 +200,49 @@ class MaintenanceTestCase(unittest.TestCase):
         self.gateway.live_migrate.assert_not_called()
         self.gateway.cold_migrate.assert_not_called()
         self.gateway.confirm.assert_not_called()
+
+
+class Reporter(reports.Silence):
+    """Keeps what it is told of troubles."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def trouble(self, host: str, text: str) -> None:
+        self.told.append((host, text))
+
+
+class DrainTestCase(MaintenanceTestCase):
+    """There is a third host, with room for what two hosts have."""
+
+    #: What asks for something and changes nothing.
+    READING = frozenset(
+        {
+            *('services', 'servers', 'server', 'migrations', 'unconfirmed'),
+            *('allocations', 'hypervisors', 'groups', 'aggregates', 'offers'),
+            *('residents', 'user_name', 'user_id', 'now'),
+        }
+    )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+
+    def given(self, *services: model.Service) -> None:
+        super().given(
+            *services, builders.service(host=ELSEWHERE, enabled=True)
+        )
+
+    def asked(self) -> list[str]:
+        """Return what the cloud was asked for."""
+        return [call[0] for call in self.gateway.method_calls]
+
+    def moves(self) -> list[tuple[str, str]]:
+        """Return which server was asked to move where."""
+        calls = self.gateway.live_migrate.call_args_list
+        return [call.args for call in calls]
+
+    def assert_changed_nothing(self) -> None:
+        """Check that only what changes nothing was asked for."""
+        self.assertLessEqual(set(self.asked()), self.READING)
+        self.assertEqual({'vm1': 'cmp01', 'vm2': 'cmp02'}, self.cloud.places)

@@ -20,11 +20,7 @@ from tests.unit import builders
 from tests.unit.api import base
 
 
-class DrainTest(base.MaintenanceTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
-
+class DrainTest(base.DrainTestCase):
     def test_several_hosts(self) -> None:
         result = self.maintenance.drain(['cmp02', 'cmp01'], reason='kernel')
         self.assertIs(exceptions.ExitCode.DONE, result.exit_code)

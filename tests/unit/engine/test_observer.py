@@ -63,10 +63,14 @@ class ObserverTestCase(unittest.TestCase):
     def test_it_looks_at_no_more_than_it_is_asked(self) -> None:
         self.watcher.open()
         self.asked()
-        for name in ('servers', 'services', 'consumers'):
+        for name, request in (
+            ('servers', 'servers'),
+            ('services', 'services'),
+            ('consumers', 'allocations'),
+        ):
             inquiry = decisions.Inquiry(records=False, **{name: True})
             self.watcher.look(inquiry)
-            self.assertEqual([name], self.asked())
+            self.assertEqual([request], self.asked())
         self.watcher.look(RECORDS)
         self.assertEqual(['migrations'], self.asked())
 
@@ -146,6 +150,22 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual(['services'], self.asked())
         self.clock.sleep(observer.SHARED_SECONDS)
         other.look(inquiry)
+        self.assertEqual(['services'], self.asked())
+
+    def test_a_list_of_services_that_was_there_before(self) -> None:
+        services = {name: h.shown() for name, h in self.cloud.hosts.items()}
+        board = observer.ServiceBoard(self.client, self.clock, services)
+        looked_at = self.clock.now()
+        self.cloud.crash('cmp02')
+        self.clock.sleep(observer.SHARED_SECONDS - 1)
+        service, down, at = board.latest(scene.SOURCE)
+        self.assertEqual(services[scene.SOURCE], service)
+        self.assertEqual((frozenset(), looked_at), (down, at))
+        self.assertEqual([], self.asked())
+        self.clock.sleep(100)
+        _service, down, _at = board.latest(scene.SOURCE)
+        self.assertEqual({'cmp02'}, down)
+        self.assertFalse(board.services['cmp02'].up)
         self.assertEqual(['services'], self.asked())
 
     def test_a_service_that_was_deleted_is_down_for_good(self) -> None:

@@ -1,0 +1,207 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a drain would do, without doing it."""
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+from tests.unit.api import base
+
+Fits = forecast.Fits
+
+
+class PreviewTest(base.DrainTestCase):
+    def test_several_hosts(self) -> None:
+        preview = self.maintenance.preview(['cmp01', 'cmp02'])
+        self.assertEqual(
+            [
+                ('vm1', 'cmp01', 'live migration', Fits.YES, 1),
+                ('vm2', 'cmp02', 'live migration', Fits.YES, 1),
+            ],
+            [
+                (r.server_id, r.host, r.move, r.fits, r.candidates)
+                for r in preview.rows
+            ],
+        )
+        self.assertTrue(preview.done)
+        self.assertEqual(1024, preview.memory_mb)
+        self.assertEqual({}, preview.errors)
+        self.assertEqual((), preview.notes)
+        self.assert_changed_nothing()
+
+    def test_what_stays_in_service_is_a_destination(self) -> None:
+        (row,) = self.maintenance.preview(['cmp01']).rows
+        self.assertEqual(2, row.candidates)
+
+    def test_same_host_twice(self) -> None:
+        preview = self.maintenance.preview(['cmp01', 'cmp01'])
+        self.assertEqual(['vm1'], [row.server_id for row in preview.rows])
+
+    def test_a_host_in_maintenance(self) -> None:
+        self.given(builders.service(), builders.service(host='cmp02'))
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        preview = self.maintenance.preview(['cmp01'])
+        self.assertTrue(preview.done)
+        self.assertEqual([1], [row.candidates for row in preview.rows])
+        self.assertEqual(base.OLD_MARK, self.reason())
+        self.assert_changed_nothing()
+
+    def test_an_empty_host(self) -> None:
+        self.cloud.places = {}
+        preview = self.maintenance.preview(['cmp01'])
+        self.assertEqual((), preview.rows)
+        self.assertTrue(preview.done)
+        self.gateway.offers.assert_not_called()
+
+    def test_what_does_not_fit(self) -> None:
+        self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
+        preview = self.maintenance.preview(['cmp01'])
+        (row,) = preview.rows
+        self.assertEqual((Fits.NO, 0), (row.fits, row.candidates))
+        self.assertIn('without room', row.reason)
+        self.assertFalse(preview.done)
+        self.assertEqual(('vm1',), preview.outlook.misfits)
+        self.assert_changed_nothing()
+
+    def test_two_hosts_that_would_fit_one_by_one(self) -> None:
+        self.cloud.room = {'cmp01': 2, 'cmp02': 2, base.ELSEWHERE: 1}
+        for host in ('cmp01', 'cmp02'):
+            self.assertTrue(self.maintenance.preview([host]).done)
+        preview = self.maintenance.preview(['cmp01', 'cmp02'])
+        self.assertFalse(preview.done)
+        self.assertEqual(1, len(preview.outlook.misfits))
+        self.assertIn('alone would fit', ' '.join(preview.outlook.remedies))
+
+    def test_a_host_of_somebody_else(self) -> None:
+        self.given(
+            builders.service(host='cmp01', disabled_reason='broken fan'),
+            builders.service(host='cmp02', enabled=True),
+        )
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        preview = self.maintenance.preview(['cmp01', 'cmp02'])
+        self.assertEqual(['cmp01'], list(preview.errors))
+        self.assertRegex(preview.errors['cmp01'], 'broken fan.*--force')
+        self.assertEqual(['vm2'], [row.server_id for row in preview.rows])
+        self.assertFalse(preview.done)
+        self.assert_changed_nothing()
+
+    def test_a_host_of_somebody_else_forced(self) -> None:
+        self.given(builders.service(disabled_reason='broken fan'))
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        preview = self.maintenance.preview(['cmp01'], force=True)
+        self.assertTrue(preview.done)
+        self.assertEqual('broken fan', self.reason())
+        self.assert_changed_nothing()
+
+    def test_the_policy_counts(self) -> None:
+        leave = policies.Policy(running=policies.Running.LEAVE)
+        preview = self.maintenance.preview(['cmp01'], policy=leave)
+        (row,) = preview.rows
+        self.assertEqual(
+            ('', None, None), (row.move, row.fits, row.candidates)
+        )
+        self.assertIn('--running', row.reason)
+        self.assertFalse(preview.done)
+        cold = policies.Policy(running=policies.Running.COLD)
+        (row,) = self.maintenance.preview(['cmp01'], policy=cold).rows
+        self.assertEqual('cold migration', row.move)
+
+    def test_one_destination(self) -> None:
+        for room, done in ((2, True), (1, False)):
+            self.cloud.room = {'cmp02': room}
+            preview = self.maintenance.preview(
+                ['cmp01'], policy=policies.Policy(to='cmp02')
+            )
+            self.assertEqual(done, preview.done)
+            self.assertEqual([int(done)], [r.candidates for r in preview.rows])
+        self.assert_changed_nothing()
+
+    def test_without_placement(self) -> None:
+        for error in (
+            exceptions.NotPermitted('Placement: policy says no'),
+            exceptions.Unavailable('Placement: no answer'),
+            exceptions.ApiTooOld('Placement is too old'),
+        ):
+            for asked in (self.gateway.allocations, self.gateway.offers):
+                with self.subTest(type(error)):
+                    before, asked.side_effect = asked.side_effect, error
+                    preview = self.maintenance.preview(['cmp01'])
+                    asked.side_effect = before
+                    self.assertFalse(preview.done)
+                    (row,) = preview.rows
+                    words = f'capacity is not known: {error}'
+                    self.assertEqual(
+                        (Fits.UNKNOWN, None, words),
+                        (row.fits, row.candidates, row.reason),
+                    )
+                    self.assertEqual((words,), preview.notes)
+
+    def test_without_nova(self) -> None:
+        for error in (exceptions.Unavailable, exceptions.NotPermitted):
+            self.gateway.servers.side_effect = error('Nova says no')
+            with self.assertRaises(error):
+                self.maintenance.preview(['cmp01'])
+
+
+class ToTest(base.DrainTestCase):
+    """A destination that can't be, of a drain and of its preview."""
+
+    def refused(
+        self, to: str, *hosts: str, error: type[Exception]
+    ) -> list[str]:
+        policy, messages = policies.Policy(to=to), []
+        for verb in (self.maintenance.drain, self.maintenance.preview):
+            with self.assertRaises(error) as caught:
+                verb(hosts or ['cmp01'], policy=policy)
+            messages.append(str(caught.exception))
+        self.assert_changed_nothing_but_names()
+        return messages
+
+    def assert_changed_nothing_but_names(self) -> None:
+        """Check that nothing was changed; names may have been looked up."""
+        self.assertLessEqual(
+            set(self.asked()), {*self.READING, 'hypervisor_hosts'}
+        )
+
+    def test_it_is_to_be_drained_itself(self) -> None:
+        for message in self.refused(
+            'cmp02', 'cmp01', 'cmp02', error=exceptions.Refused
+        ):
+            self.assertIn('cmp02, because it is to be drained', message)
+
+    def test_it_is_not_there(self) -> None:
+        for message in self.refused('cmp20', error=exceptions.UnknownHost):
+            self.assertRegex(message, "'cmp20'; did you mean .*cmp02")
+
+    def test_it_is_out_of_service(self) -> None:
+        for service, words in (
+            (builders.service(host='cmp02'), 'in maintenance itself'),
+            (
+                builders.service(host='cmp02', disabled_reason='a\x1bb'),
+                r'somebody disabled it (a\x1bb)',
+            ),
+            (
+                builders.service(host='cmp02', disabled_reason=None),
+                'somebody disabled it (no reason given)',
+            ),
+            (
+                builders.service(host='cmp02', enabled=True, up=False),
+                'its compute service is down',
+            ),
+        ):
+            self.given(builders.service(host='cmp01', enabled=True), service)
+            self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+            for message in self.refused('cmp02', error=exceptions.Refused):
+                self.assertIn(words, message)
+                self.assertTrue(message.isprintable())
