@@ -200,15 +200,15 @@ def parted(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return moves that break a hard rule of a server group.
 
     Nova takes no notice of members that are on their way, so it breaks one
-    as well, if it is left to it where to: then only who asked for the groups
-    and was not told them is excused.
+    as well, wherever it is asked to move them. Who asked for the groups and
+    was not told them, or did not get to ask, is excused.
     """
     found = []
     for work in _of(run, cloud):
         excused = (
             work.late
             or _has_just_come(cloud, work)
-            or (not work.asked and _kept_in_the_dark(run, work))
+            or _kept_in_the_dark(run, work)
         )
         if work.clashes and not excused:
             who = 'us' if work.asked else 'Nova'
@@ -230,8 +230,9 @@ def _has_just_come(cloud: clouds.Cloud, work: world.Work) -> bool:
 
 
 def _kept_in_the_dark(run: 'scene.Run', work: world.Work) -> bool:
+    asked = bool(run.client.counts()['groups'])
     answered = run.client.answered.get('groups', math.inf)
-    return bool(run.client.counts()['groups']) and answered > work.began
+    return run.blind or (asked and answered > work.began)
 
 
 def cramped(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:

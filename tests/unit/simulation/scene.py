@@ -101,6 +101,8 @@ class Run:
     outcome: drain.DrainResult | None = None
     #: Ctrl-C was pressed, once or twice.
     interrupted: bool = False
+    #: It was to look ahead, and could not.
+    blind: bool = False
     #: What it reported and was not so when it ended.
     lies: list[str] = dataclasses.field(default_factory=list)
 
@@ -212,7 +214,18 @@ def run(
     try:
         guide = board = None
         if guided:
-            guide, board = _guide(client, clock, recorder, sources, policy)
+            seen, services = _look_ahead(client, clock, sources, policy)
+            done.blind = seen is None
+            board = observer.ServiceBoard(client, clock, services)
+            guide = destinations.Destinations(
+                client,
+                clock,
+                recorder,
+                board,
+                bound=policy.per_destination,
+                patience=policy.server_timeout,
+                prospect=seen,
+            )
         done.outcome = drain.drain(
             sources,
             policy,
@@ -236,32 +249,21 @@ def run(
     return done
 
 
-def _guide(
+def _look_ahead(
     client: clients.Client,
     clock: timeline.VirtualClock,
-    recorder: Recorder,
     sources: collections.abc.Sequence[model.Service],
     policy: policies.Policy,
-) -> tuple[destinations.Destinations, observer.ServiceBoard]:
-    """Return who knows where moves are to go, as the API does.
-
-    One who could not look ahead leaves it to the scheduler.
-    """
-    seen = None
-    services = {}
+) -> tuple[prospect.Prospect | None, dict[str, model.Service]]:
+    """Return what is seen beforehand, if anything, and all services."""
+    services: dict[str, model.Service] = {}
     with contextlib.suppress(exceptions.CloudError):
         services = {each.host: each for each in client.services()}
-        seen = prospect.look(client, clock, services, sources, policy)
-    board = observer.ServiceBoard(client, clock, services)
-    guide = destinations.Destinations(
-        client,
-        clock,
-        recorder,
-        board,
-        bound=policy.per_destination,
-        prospect=seen,
-    )
-    return guide, board
+        return (
+            prospect.look(client, clock, services, sources, policy),
+            services,
+        )
+    return None, services
 
 
 def _policy(

@@ -138,7 +138,14 @@ class PartedTestCase(test_conduct.ConductTestCase):
             client.groups()
         self.send(self.server, 'cmp02')
         self.send(self.second, 'cmp02')
-        self.expect(self.parted(), 'chosen by us')
+        self.expect(self.parted())
+
+    def test_who_could_not_look_ahead(self) -> None:
+        self.send(self.server)
+        self.send(self.second)
+        run = self.run_()
+        run.blind = True
+        self.expect(conduct.parted(run, self.cloud))
 
     def test_what_others_have_just_sent_there(self) -> None:
         self.server.seconds = 200

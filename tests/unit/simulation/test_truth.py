@@ -19,6 +19,7 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
 from tests.unit.simulation import reports
 from tests.unit.simulation import scene
 from tests.unit.simulation import truth
@@ -254,6 +255,21 @@ class BehindTestCase(unittest.TestCase):
         found = self.behind(server, 'resume', 'live_migrate')
         self.assertEqual(['server-01: it was suspended and is active'], found)
         self.assertEqual([], self.behind(server, 'suspend'))
+
+    def test_resumed_and_not_moved(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'suspended')
+        reporter = reports.Reporter(
+            self.cloud, suspended=policies.Suspended.RESUME
+        )
+        reporter.client.resume(server.id)
+        reporter.clock.sleep(5)
+        run = reporter.run(row(server, Phase.FAILED, 'so'))
+        (found,) = truth.behind(self.cloud, run)
+        self.assertIn('nobody tried to again', found)
+        # Where nobody can suspend it, to tell is all there is to do.
+        self.cloud.crash(scene.SOURCE)
+        reporter.clock.sleep(2 * self.cloud.timing.heartbeat)
+        self.assertEqual([], truth.behind(self.cloud, run))
 
     def test_what_its_owner_has_done_since(self) -> None:
         server = self.cloud.add(scene.SOURCE, 'suspended')

@@ -285,7 +285,7 @@ def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
         server = cloud.servers[server_id]
         wrong = wrong_state(server) or _unconfirmed(server)
         known = server_id in told or _unforeseen(server, runs)
-        if _left_running(server, runs):
+        if _left_running(cloud, server, runs):
             wrong, known = 'it was suspended, and nobody tried to again', False
         if wrong and not known and not server.deleted:
             found.append(f'{server.name}: {wrong}')
@@ -293,7 +293,9 @@ def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
 
 
 def _left_running(
-    server: world.Server, runs: 'collections.abc.Sequence[scene.Run]'
+    cloud: clouds.Cloud,
+    server: world.Server,
+    runs: 'collections.abc.Sequence[scene.Run]',
 ) -> bool:
     """Tell whether it was resumed and could have been suspended again."""
     resting = server.task_state is None and (
@@ -304,6 +306,8 @@ def _left_running(
         server.wanted == 'suspended'
         and server.vm_state == 'active'
         and resting
+        and server.host is not None
+        and cloud.hosts[server.host].up
         and last.policy.suspended == 'resume'
         and not any(
             request.kind == 'suspend' and request.subject == server.id
