@@ -38,10 +38,10 @@ def pack(
 ) -> floors.Packing:
     """Return where servers would go so that all fit, if a way is found.
 
-    The most even way is tried first, which mostly does; then fuller and
-    fuller hosts are filled up; then single servers change places; in the end
-    all ways are tried, for a while. If none is found, it is the way that
-    leaves the fewest.
+    The most even way is tried first, which mostly does; then hosts are
+    filled up; then single servers change places; in the end all ways are
+    tried, for a while. If none is found, it is the way that leaves the
+    fewest.
 
     :param strategies: all of them, if they are not given.
     :param swaps: single servers may change places.
@@ -197,23 +197,9 @@ def _beside(demand: surveys.Demand, floor: floors.Floor) -> str | None:
     return min(found)[-1] if found else None
 
 
-def first_fit(task: floors.Task, floor: floors.Floor) -> None:
-    """Fill up hosts, the fullest first."""
-    _fill(task.demands, task, floor)
-
-
 def choosy_first(task: floors.Task, floor: floors.Floor) -> None:
-    """Fill up hosts; those that few hosts may take go first."""
+    """Fill up the fullest hosts; what few hosts may take goes first."""
     demands = sorted(task.demands, key=lambda d: len(task.options.options(d)))
-    _fill(demands, task, floor)
-
-
-def _fill(
-    demands: collections.abc.Iterable[surveys.Demand],
-    task: floors.Task,
-    floor: floors.Floor,
-) -> None:
-    """Put each on the first host with room, the fullest host first."""
     orders: dict[eligible.Kind, list[str]] = {}
     for demand in demands:
         kind = task.options.kind(demand)
@@ -238,7 +224,7 @@ def _fill(
 
 
 #: Ways to place servers, in the order in which they are tried.
-STRATEGIES: tuple[_Strategy, ...] = (evenly, first_fit, choosy_first)
+STRATEGIES: tuple[_Strategy, ...] = (evenly, choosy_first)
 
 
 def _improve(task: floors.Task, floor: floors.Floor) -> None:

@@ -313,7 +313,7 @@ class TestProperties(unittest.TestCase):
             placed = [host for host in hosts if host]
             self.assertEqual(len(set(placed)), len(placed))
 
-    @hypothesis.settings(max_examples=200, deadline=None)
+    @hypothesis.settings(max_examples=100, deadline=None)
     @hypothesis.given(strategies.integers(0, 10**6), strategies.booleans())
     def test_no_host_is_overfull_and_no_rule_is_broken(self, seed, spoilt):
         problem = problems.draw(random.Random(seed), spoilt=spoilt)

@@ -1,0 +1,63 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How many requests it takes to know whether servers fit."""
+
+import ddt
+
+from tests.unit.engine import large
+from tests.unit.nova import cloud
+
+
+@ddt.ddt
+class TestCost(cloud.CloudTestCase):
+    """At most six lists, one for each shape, and the pages of groups."""
+
+    def look(self, size: large.Size) -> large.Cloud:
+        """Look at a cloud, and check that it was seen as it is."""
+        seen = large.Cloud(self.cloud, size)
+        found = seen.look(self.gateway)
+
+        self.assertEqual((), found.preview.notes)
+        self.assertEqual(size.servers, len(found.preview.rows))
+        self.assertEqual(size.servers, len(found.demands))
+        self.assertEqual(size.hosts, len(found.survey.hosts))
+        self.assertEqual(len(self.sent), seen.requests, self.sent)
+        return seen
+
+    @ddt.data((10, 5), (500, 5), (10, 2000), (500, 2000))
+    @ddt.unpack
+    def test_no_more_requests_in_large_clouds(self, servers, hosts):
+        seen = self.look(large.Size(servers, hosts))
+
+        self.assertLessEqual(seen.requests, seen.allowed, seen.asked)
+
+    def test_each_list_is_asked_for_once(self):
+        seen = self.look(large.Size(60, 20))
+
+        del seen.asked['/allocation_candidates']
+        self.assertEqual({1}, set(seen.asked.values()), seen.asked)
+        self.assertEqual(6, len(seen.asked), seen.asked)
+
+    def test_hypervisors_beyond_a_full_page_are_found(self):
+        size = large.Size(1, large.PAGE)
+        seen = large.Cloud(self.cloud, size, nodes=large.PAGE + 1)
+
+        seen.look(self.gateway)
+
+        self.assertEqual(large.PAGE + 1, len(self.gateway.hypervisors()))
+        self.assertEqual(2, seen.asked['/os-hypervisors/detail'])
+
+    def test_only_reading_requests(self):
+        self.look(large.Size(10, 5))
+
+        self.assertEqual({'GET'}, {line.split()[0] for line in self.sent})
