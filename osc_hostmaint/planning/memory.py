@@ -142,9 +142,7 @@ class Errand:
     ) -> 'Errand':
         """Return the errand after one more request."""
         if outcome.answer is Answer.REFUSED:
-            # It may be the host that was impossible: no refusal of the move
-            # then, but a try that Nova's own pick comes on top of.
-            declined = bool(outcome.final and action.spread and action.host)
+            declined = _no_such_host(action, outcome)
             return dataclasses.replace(
                 self,
                 taken=self.taken + declined,
@@ -170,6 +168,19 @@ class Errand:
 
 
 NO_ERRAND = Errand()
+
+
+def _no_such_host(action: Action, outcome: Outcome) -> bool:
+    """Tell whether Nova refused our pick, rather than the move.
+
+    What else it says no to at once is about the server.
+    """
+    return (
+        outcome.answer is Answer.REFUSED
+        and action.spread
+        and bool(action.host)
+        and f'host {action.host} could not be found' in outcome.reason
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -288,8 +299,7 @@ def _after(
             attempts=track.attempts + (not second),
         )
     if kind in RECORDED:
-        refused = outcome.answer is Answer.REFUSED and outcome.final
-        declined = kind if errand.picked and refused else track.declined
+        declined = kind if _no_such_host(action, outcome) else track.declined
         return dataclasses.replace(track, latest=kind, declined=declined)
     if outcome.answer is Answer.REFUSED:
         return dataclasses.replace(

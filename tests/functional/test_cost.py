@@ -18,6 +18,7 @@ import threading
 import typing as ty
 
 from tests.functional import base
+from tests.functional import test_spread
 
 
 class Slots:
@@ -114,9 +115,10 @@ class TestOneSlot(CostTest):
         ]
         self.assertEqual({1}, {len(others) for others in ticks})
         asked = [r for r in log if r.service != 'identity']
-        self.assertLess(
-            len(asked), self.ANY_DRAIN + 3.5 * self.SERVERS, counts
-        )
+        spread = [r for r in asked if r.path.endswith(test_spread.SURVEY)]
+        own = len(asked) - len(spread)
+        self.assertLess(own, self.ANY_DRAIN + 3.5 * self.SERVERS, counts)
+        self.assertLess(len(spread), own / 3, spread)
         self.assertEqual(
             self.SERVERS,
             len([r for r in log if r.action == 'os-migrateLive']),
