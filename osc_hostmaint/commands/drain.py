@@ -173,8 +173,11 @@ class DrainHostMaintenance(command.Lister):
             else exceptions.ExitCode.LEFT
         )
         if self.app.options.verbose_level > 0 and sys.stderr is not None:
-            for line in report.preview_lines(preview):
-                sys.stderr.write(f'{text.printable(line)}\n')
+            # A stream that breaks must not cost the table.
+            with contextlib.suppress(OSError, ValueError):
+                for line in report.preview_lines(preview):
+                    sys.stderr.write(f'{text.printable(line)}\n')
+                sys.stderr.flush()
         for error in preview.errors.values():
             LOG.error('%s', text.printable(error))
             self._exit_code = int(exceptions.ExitCode.FAILED)

@@ -28,6 +28,8 @@ from osc_hostmaint.commands import client
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import drain
 from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import preview as previews
 from osc_hostmaint.planning import standing
 from tests.unit import builders
 
@@ -77,6 +79,29 @@ class Maintenance:
         if interrupt.requested:
             code = exceptions.ExitCode.INTERRUPTED
         return drain.DrainResult(rows, {'cmp02': 'in trouble'}, code)
+
+    def preview(
+        self, _hosts: list[str], **_others: ty.Any
+    ) -> previews.Preview:
+        rows = tuple(
+            previews.Row(
+                server_id=f'7d1c5b5e-0000-4000-8000-{number:012}',
+                name=name,
+                host='cmp01',
+                status='ACTIVE',
+                move='live migration',
+                fits=forecast.Fits.NO,
+                candidates=0,
+                reason=f'no host can take {name}',
+            )
+            for number, name in enumerate(HOSTILE)
+        )
+        self._done.touch()
+        outlook = forecast.Outlook(
+            {row.server_id: forecast.Fit(forecast.Fits.NO, 0) for row in rows},
+            {},
+        )
+        return previews.Preview(rows, outlook, notes=HOSTILE)
 
     def _talk(
         self, report: ports.Reporter, interrupt: ports.Interrupt

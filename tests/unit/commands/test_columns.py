@@ -54,3 +54,14 @@ class TestSeconds(unittest.TestCase):
     def test_machines(self):
         self.assertEqual(4.3, columns.Seconds(4.26).machine_readable())
         self.assertIsNone(columns.Seconds(None).machine_readable())
+
+
+class TestCount(unittest.TestCase):
+    def test_people(self):
+        self.assertEqual('12', columns.Count(12).human_readable())
+        self.assertEqual('0', columns.Count(0).human_readable())
+        self.assertEqual('', columns.Count(None).human_readable())
+
+    def test_machines(self):
+        self.assertEqual(0, columns.Count(0).machine_readable())
+        self.assertIsNone(columns.Count(None).machine_readable())

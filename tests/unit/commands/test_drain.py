@@ -64,13 +64,15 @@ class TestDrain(shell.CommandTestCase):
                 'policy': policies.Policy(),
                 'timeout': None,
                 'diary': None,
+                'skip_capacity_check': False,
             },
             options,
         )
 
     def test_options(self):
         self.run_command(
-            '--reason kernel --force --to cmp09 --timeout 15m cmp01 cmp02'
+            '--reason kernel --force --to cmp09 --timeout 15m '
+            '--skip-capacity-check cmp01 cmp02'
         )
 
         self.assertEqual((['cmp01', 'cmp02'],), self.asked().args)
@@ -79,6 +81,7 @@ class TestDrain(shell.CommandTestCase):
         self.assertTrue(options['force'])
         self.assertEqual('cmp09', options['policy'].to)
         self.assertEqual(900, options['timeout'])
+        self.assertTrue(options['skip_capacity_check'])
 
     @ddt.data(*exceptions.ExitCode)
     def test_exit_code(self, code):
@@ -213,6 +216,7 @@ class TestDrain(shell.CommandTestCase):
             *('0 if every host is drained', '1 if', '3 if servers are left'),
             *('4 if --timeout', '130 if it was interrupted'),
             *('--parallel <n>', '--timeout <duration>', '--save-names'),
+            *('--dry-run', '--skip-capacity-check'),
         ):
             self.assertIn(words, self.help())
 

@@ -49,6 +49,7 @@ class TestPolicy(shell.CommandTestCase):
         *[('shelved', value) for value in policies.Shelved],
         *[('resized', value) for value in policies.Resized],
         *[('on_stall', value) for value in policies.OnStall],
+        *[('spread', value) for value in policies.Spread],
     )
     @ddt.unpack
     def test_choices(self, field, value):
@@ -63,6 +64,7 @@ class TestPolicy(shell.CommandTestCase):
         # what is typed, the field, its value
         ('--to cmp09', 'to', 'cmp09'),
         ('--parallel 3', 'parallel', 3),
+        ('--parallel-per-destination 2', 'per_destination', 2),
         ('--retries 0', 'retries', 0),
         ('--retries 7', 'retries', 7),
         ('--stall-after 90', 'stall_after', 90),
@@ -91,7 +93,9 @@ class TestPolicy(shell.CommandTestCase):
         ('--shelved cold', "'offload'"),
         ('--resized revert', "'confirm'"),
         ('--on-stall fail', "'force-complete'"),
+        ('--spread evenly', "'balance'"),
         ('--parallel 0', 'at least 1'),
+        ('--parallel-per-destination 0', 'at least 1'),
         ('--retries -1', '--retries'),
         ('--retries two', 'at least 0'),
         ('--stall-after 0', '15m'),
@@ -108,6 +112,8 @@ class TestPolicy(shell.CommandTestCase):
             *(('--suspended', 'leave'), ('--shelved', 'offload')),
             *(('--resized', 'leave'), ('--retries', '2')),
             *(('--on-stall', 'wait'), ('--stall-after', '10m')),
+            *(('--spread', 'balance'),),
+            *(('--parallel-per-destination', 'no bound'),),
         ):
             # The first is in the usage.
             told = text.split(f' {option} ')[-1].split(' --')[0]

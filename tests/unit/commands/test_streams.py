@@ -30,6 +30,11 @@ from osc_hostmaint import text
 from osc_hostmaint.commands import drain as commands
 from tests.unit.commands import program
 
+#: What is shown where there is no room for more.
+FEW = tuple(c for c in commands.ESSENTIAL if c in commands.COLUMNS)
+FEW_FORESEEN = tuple(
+    c for c in commands.ESSENTIAL if c in commands.PREVIEW_COLUMNS
+)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: As a shell says that SIGPIPE ended a program.
 SIGPIPE = 141
@@ -148,6 +153,20 @@ class TestBrokenPipes(ProgramTestCase):
         self.assertEqual(3, self.wait(process))
         self.assertEqual(len(program.HOSTILE), len(json.loads(out)))
 
+    def test_stderr_of_a_dry_run_nobody_reads(self):
+        process = self.start(
+            *('talk', '--dry-run', '-f', 'json'),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        process.stderr.close()
+        out = process.stdout.read()
+
+        self.assertEqual(3, self.wait(process))
+        self.assertEqual(
+            list(program.HOSTILE), [row['Name'] for row in json.loads(out)]
+        )
+
     def test_a_full_disk(self):
         with open('/dev/full', 'wb') as full:
             process = self.start('talk', stdout=full, stderr=subprocess.PIPE)
@@ -244,7 +263,9 @@ class TestTerminal(ProgramTestCase):
 
     @ddt.data(
         # the width, what is typed, the columns
-        (80, (), commands.ESSENTIAL),
+        (80, (), FEW),
+        (80, ('--dry-run',), FEW_FORESEEN),
+        (commands.WIDE, ('--dry-run',), commands.PREVIEW_COLUMNS),
         (80, ('-c', 'Name', '-c', 'Attempts'), ('Name', 'Attempts')),
         (commands.WIDE, (), commands.COLUMNS),
     )
@@ -257,7 +278,9 @@ class TestTerminal(ProgramTestCase):
         header = next(li for li in shown.splitlines() if li.startswith('|'))
         names = [name.strip() for name in header.strip('|').split('|')]
         self.assertEqual(list(expected), names)
-        self.assertEqual(expected == commands.ESSENTIAL, 'too narrow' in shown)
+        self.assertEqual(
+            expected in (FEW, FEW_FORESEEN), 'too narrow' in shown
+        )
 
     def test_is_closed(self):
         """Like one Ctrl-C: what is in flight is awaited."""

@@ -1,0 +1,246 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``openstack host maintenance drain --dry-run``."""
+
+import io
+import json
+import sys
+from unittest import mock
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.commands import drain as commands
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import preview as previews
+from tests.unit.commands import shell
+
+HOSTILE = '\x1b[2Jvm\n\u202e[red]'
+Fits = forecast.Fits
+
+
+def row(server_id='vm1', **kwargs):
+    """Return what would become of a server: it fits."""
+    return previews.Row(
+        **{
+            'server_id': server_id,
+            'name': f'name of {server_id}',
+            'host': 'cmp01',
+            'status': 'ACTIVE',
+            'move': 'live migration',
+            'fits': Fits.YES,
+            'candidates': 3,
+            'reason': '',
+            **kwargs,
+        }
+    )
+
+
+def misfit(server_id='vm1', **kwargs):
+    """Return a server that does not fit."""
+    values = {'fits': Fits.NO, 'candidates': 0, 'reason': 'no room', **kwargs}
+    return row(server_id, **values)
+
+
+def staying(server_id='vm1', **kwargs):
+    """Return a server that would stay."""
+    values = {'move': '', 'fits': None, 'candidates': None, **kwargs}
+    return row(server_id, reason='it is suspended', **values)
+
+
+def preview(*rows, **kwargs):
+    """Return what a drain would do."""
+    fits = {
+        r.server_id: forecast.Fit(r.fits, r.candidates, r.reason)
+        for r in rows
+        if r.fits
+    }
+    return previews.Preview(rows, forecast.Outlook(fits, {}), **kwargs)
+
+
+@ddt.ddt
+class TestDryRun(shell.CommandTestCase):
+    command = commands.DrainHostMaintenance
+
+    def setUp(self):
+        super().setUp()
+        self.maintenance.preview.return_value = preview(row())
+
+    def run_dry(self, arguments='cmp01'):
+        """Type it."""
+        done = self.run_command(f'--dry-run {arguments}')
+        self.maintenance.drain.assert_not_called()
+        return done
+
+    def test_defaults(self):
+        self.run_dry('cmp01 cmp02')
+
+        self.maintenance.preview.assert_called_once_with(
+            ['cmp01', 'cmp02'], force=False, policy=policies.Policy()
+        )
+
+    def test_options(self):
+        self.run_dry('--force --to cmp09 --running cold cmp01')
+
+        self.maintenance.preview.assert_called_once_with(
+            ['cmp01'],
+            force=True,
+            policy=policies.Policy(to='cmp09', running=policies.Running.COLD),
+        )
+
+    def test_columns(self):
+        """Frozen: scripts depend on them."""
+        self.maintenance.preview.return_value = preview(
+            misfit('vm1', candidates=2),
+            staying('vm2', name=HOSTILE, status='SUSPENDED'),
+        )
+        done = self.run_dry('-f json cmp01')
+
+        self.assertEqual(
+            [
+                {
+                    'Server ID': 'vm1',
+                    'Name': 'name of vm1',
+                    'Host': 'cmp01',
+                    'Status': 'ACTIVE',
+                    'Move': 'live migration',
+                    'Fits': 'no',
+                    'Candidates': 2,
+                    'Reason': 'no room',
+                },
+                {
+                    'Server ID': 'vm2',
+                    'Name': HOSTILE,
+                    'Host': 'cmp01',
+                    'Status': 'SUSPENDED',
+                    'Move': '',
+                    'Fits': '',
+                    'Candidates': None,
+                    'Reason': 'it is suspended',
+                },
+            ],
+            json.loads(done.stdout),
+        )
+
+    def test_columns_can_be_chosen(self):
+        done = self.run_dry('-f value -c fits -c Candidates cmp01')
+
+        self.assertEqual('yes 3\n', done.stdout)
+
+    def test_a_mistyped_column_is_found_before_anything_is_asked(self):
+        """Those of a drain that is none are mistyped, too."""
+        for name in ('Fitz', 'Result', 'Destination'):
+            with self.assertRaisesRegex(ValueError, name):
+                self.run_dry(f'-c {name} cmp01')
+
+        self.made.assert_not_called()
+
+    def test_columns_of_a_dry_run_are_none_of_a_drain(self):
+        with self.assertRaisesRegex(ValueError, 'Fits'):
+            self.run_command('-c Fits cmp01')
+
+    @ddt.data(
+        ((), {}, 0),
+        ((row(),), {}, 0),
+        ((row('vm1'), misfit('vm2')), {}, 3),
+        ((row('vm1', fits=Fits.UNKNOWN),), {}, 3),
+        ((staying(),), {}, 3),
+        ((row(),), {'cmp02': 'somebody else disabled it'}, 1),
+        ((misfit(),), {'cmp02': 'somebody else disabled it'}, 1),
+    )
+    @ddt.unpack
+    def test_exit_code(self, rows, errors, code):
+        self.maintenance.preview.return_value = preview(*rows, errors=errors)
+        done = self.run_dry()
+
+        self.assertEqual(code, done.code)
+        self.assertEqual(list(errors.values()), done.errors)
+        for each in rows:
+            self.assertIn(each.server_id, done.stdout)
+
+    def test_the_sum_stands_on_stderr(self):
+        self.maintenance.preview.return_value = preview(
+            row('vm1'),
+            misfit('vm2'),
+            memory_mb=3072,
+            notes=(f'a note on {HOSTILE}',),
+        )
+        done = self.run_dry()
+
+        self.assertEqual(
+            [
+                '2 servers; 2 with 3.0 GiB of memory need room on another '
+                'host: 1 fit, 1 do not fit',
+                r'a note on \x1b[2Jvm\n\u202e[red]',
+            ],
+            done.stderr.splitlines(),
+        )
+
+    def test_quiet(self):
+        self.verbose_level = 0
+        self.maintenance.preview.return_value = preview(
+            misfit(), errors={'cmp02': 'in trouble'}
+        )
+        done = self.run_dry()
+
+        self.assertEqual('', done.stderr)
+        self.assertEqual(['in trouble'], done.errors)
+        self.assertIn('vm1', done.stdout)
+
+    def test_a_stderr_that_breaks_does_not_cost_the_table(self):
+        for error in (BrokenPipeError(32, 'Broken pipe'), ValueError('shut')):
+            broken = mock.create_autospec(io.TextIOWrapper, instance=True)
+            broken.write.side_effect = error
+            command, parsed = self.parse('--dry-run cmp01')
+            with mock.patch.object(sys, 'stderr', broken):
+                code = command.run(parsed)
+
+            self.assertEqual(0, code)
+            self.assertIn('vm1', self.stdout.getvalue())
+
+    def test_without_a_stderr(self):
+        command, parsed = self.parse('--dry-run cmp01')
+        with mock.patch.object(sys, 'stderr', None):
+            self.assertEqual(0, command.run(parsed))
+
+        self.assertIn('vm1', self.stdout.getvalue())
+
+    def test_hostile_names_and_reasons_are_harmless_in_a_table(self):
+        self.maintenance.preview.return_value = preview(
+            row(name=HOSTILE, reason=HOSTILE),
+            errors={'cmp02': HOSTILE},
+        )
+        done = self.run_dry()
+
+        self.assertEqual(2, done.stdout.count(r'\x1b[2Jvm\n\u202e[red]'))
+        self.assertTrue(done.stdout.replace('\n', '').isprintable())
+        self.assertEqual([r'\x1b[2Jvm\n\u202e[red]'], done.errors)
+
+    def test_there_are_no_observations_to_save(self):
+        with self.assertRaisesRegex(
+            exceptions.HostMaintenanceError, 'no observations'
+        ):
+            self.run_dry('--save-observations seen.jsonl cmp01')
+
+        self.made.assert_not_called()
+
+    def test_nothing_could_be_looked_at(self):
+        """OSC shows it in one line, and ends with 1."""
+        self.maintenance.preview.side_effect = exceptions.Refused('no')
+
+        with self.assertRaises(exceptions.Refused):
+            self.run_dry()
+
+    def test_help_tells_the_exit_codes(self):
+        self.assertIn('0 if all would move and fit, 3 if not', self.help())
