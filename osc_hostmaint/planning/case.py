@@ -23,8 +23,6 @@ from osc_hostmaint.planning import verdicts
 #: Nova's clocks may differ by so much among its controllers.
 SKEW = datetime.timedelta(seconds=5)
 
-#: Nova's words where its scheduler says no.
-_NO_HOST = 'No valid host was found'
 _TYPES = {
     model.Move.LIVE: model.MigrationType.LIVE,
     model.Move.COLD: model.MigrationType.COLD,
@@ -86,12 +84,12 @@ class Case:
         if kind is None or kind is not _KINDS.get(move):
             return 0
         words = [
-            self.seen.failures.get(r.id, _NO_HOST)
+            self.seen.failures.get(r.id, memory.NO_HOST)
             for r in self.records
             if r.type == _TYPES.get(move) and r.ended_badly and r.dest is None
         ]
         # Any other host would have failed for another reason, too.
-        return int(not words or _NO_HOST in words[0])
+        return int(not words or memory.NO_HOST in words[0])
 
     def exhausted(self, move: model.Move) -> bool:
         """Tell whether a migration was tried as often as it may be.

@@ -33,6 +33,10 @@ MOVE_OF_TYPE: collections.abc.Mapping[str, model.Move] = {
 }
 
 
+#: Nova's words where its scheduler says no.
+NO_HOST = 'No valid host was found'
+
+
 class Kind(enum.StrEnum):
     """What can be asked of Nova for one server."""
 
@@ -173,13 +177,17 @@ NO_ERRAND = Errand()
 def _no_such_host(action: Action, outcome: Outcome) -> bool:
     """Tell whether Nova refused our pick, rather than the move.
 
-    What else it says no to at once is about the server.
+    What else it says no to at once is about the server. (Nova before Train
+    asks its scheduler about a cold migration before it answers.)
     """
     return (
         outcome.answer is Answer.REFUSED
         and action.spread
         and bool(action.host)
-        and f'host {action.host} could not be found' in outcome.reason
+        and (
+            f'host {action.host} could not be found' in outcome.reason
+            or NO_HOST in outcome.reason
+        )
     )
 
 

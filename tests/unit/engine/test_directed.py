@@ -34,6 +34,7 @@ from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
 Kind = memories.Kind
+NO_SUCH_HOST = 'Compute host cmp03 could not be found. (HTTP 400)'
 
 
 class Guide:
@@ -335,7 +336,7 @@ class TestRefusedPicks(DirectedTestCase):
                 self.cloud.add(
                     scene.SOURCE,
                     refusals=collections.deque(
-                        [fates.Refusal('no such host', final=True)]
+                        [fates.Refusal(NO_SUCH_HOST, final=True)]
                     ),
                     fates=collections.deque([fates.Fate.NO_HOST] * retries),
                 )
@@ -350,7 +351,7 @@ class TestRefusedPicks(DirectedTestCase):
         self.cloud.add(
             scene.SOURCE,
             refusals=collections.deque(
-                [fates.Refusal('no such host', final=True)]
+                [fates.Refusal(NO_SUCH_HOST, final=True)]
             ),
             fates=collections.deque([fates.Fate.NO_HOST] * 9),
         )
