@@ -229,17 +229,15 @@ STRATEGIES: tuple[_Strategy, ...] = (evenly, choosy_first)
 
 def _improve(task: floors.Task, floor: floors.Floor) -> None:
     """Let single servers change places, to make room for what is left."""
-    hopeless: set[eligible.Kind] = set()
+    hopeless: set[tuple[eligible.Kind, str]] = set()
     by_id = {demand.server.id: demand for demand in task.demands}
     for demand in task.demands:
         if demand.server.id in floor.placed:
             continue
-        grouped = floor.neighbours.group(demand.server.id)
-        kind = task.options.kind(demand)
-        if kind in hopeless and not grouped:
-            continue
-        if not _swap(demand, floor, by_id):
-            hopeless.add(kind)
+        group = floor.neighbours.group(demand.server.id)
+        sort = (task.options.kind(demand), group.id if group else '')
+        if sort not in hopeless and not _swap(demand, floor, by_id):
+            hopeless.add(sort)
 
 
 def _swap(

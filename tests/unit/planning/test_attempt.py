@@ -94,6 +94,17 @@ class TestTask(unittest.TestCase):
             2, self.others(clouds.SOURCE, vm2=clouds.SOURCE, vm3=clouds.SOURCE)
         )
 
+    def test_so_it_is_though_it_was_seen_elsewhere(self):
+        demands = [clouds.demand('vm1')]
+        seen = clouds.survey(
+            [A], demands, groups=[self.GROUP], located={'vm1': 'a'}
+        )
+        task = attempts.task(
+            seen, demands, clouds.limits(demands), {'vm1': 'a'}
+        )
+
+        self.assertTrue(task.neighbours.admit('vm2', 'a'))
+
     def test_without_groups_nobody_is_kept_apart(self):
         demands = [clouds.demand('vm1')]
         seen = clouds.survey([A], demands, groups=None)

@@ -233,7 +233,7 @@ class TestWays(unittest.TestCase):
     #: 10 + 3 + 3 and 7 + 5 + 4: two hosts exactly.
     TIGHT = (10, 7, 5, 4, 3, 3)
 
-    def task(self, amounts, hosts=2, pinned=()):
+    def task(self, amounts, hosts=2, pinned=(), **known):
         """Return servers to be packed; some must go to the first host."""
         demands = [
             clouds.demand(
@@ -247,7 +247,7 @@ class TestWays(unittest.TestCase):
             clouds.Host('a', traits=PINNED),
             *clouds.hosts(*'bcd'[: hosts - 1]),
         ]
-        return clouds.attempt(nodes, demands).task
+        return clouds.attempt(nodes, demands, **known).task
 
     def left(self, task, *strategies, **options):
         return len(packing.pack(task, strategies, **options).left)
@@ -259,6 +259,15 @@ class TestWays(unittest.TestCase):
             1, self.left(task, packing.evenly, swaps=False, steps=0)
         )
         self.assertEqual(0, self.left(task, packing.evenly, steps=0))
+
+    def test_one_that_can_not_go_anywhere_does_not_stand_for_others(self):
+        # Alike but for its group, and the first of them.
+        group = clouds.group('affinity', 'vm1')
+        task = self.task((8, 7, 8, 6, 7), pinned=(1, 4), groups=[group])
+
+        packed = packing.pack(task, [packing.evenly], steps=0)
+
+        self.assertEqual(('vm1',), packed.left)
 
     def test_all_ways_are_tried(self):
         task = self.task(self.TIGHT)

@@ -141,6 +141,22 @@ class TestOpened(Base):
 
         self.assertIn('with roomy in service', found[0])
 
+    def test_those_that_could_take_what_is_left_come_first(self):
+        # The others have room, too, but for what fits anyway.
+        off = [
+            clouds.filled(f'off{n}', 0.6, enabled=False)
+            for n in range(remedies.MOST_OPENED)
+        ]
+        large = {c: 10 * n for c, n in clouds.SIZE.items()}
+        used = {c: int(0.8 * n) for c, n in large.items()}
+        big = clouds.Host('big', enabled=False, size=large, used=used)
+        small = clouds.demand('small', {'VCPU': 1, 'MEMORY_MB': 1024})
+        found = self.find(
+            [HALF_FULL, *off, big], [small, *clouds.demands(1, clouds.WHOLE)]
+        )
+
+        self.assertIn('with big in service', found[0])
+
     def test_if_all_of_them_are_too_few_they_are_not_named(self):
         nodes = [clouds.Host('off', enabled=False)]
 
