@@ -33,8 +33,8 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import spread
 from osc_hostmaint.planning import tracks
 
-#: Placement's numbers are asked for again before a move starts, if so many
-#: were started by them, or one, and they are so many seconds old.
+#: Placement's numbers are asked for again once so many moves were started by
+#: them, or one, and they are so many seconds old.
 STARTS_PER_LOOK = 2
 LOOK_SECONDS = 30.0
 #: How old the list of others' migrations may be, in seconds.
@@ -125,6 +125,8 @@ class Destinations:
         #: As of when a later answer showed a host. One for a large server
         #: does not show those that have only little room.
         self._shown_at: dict[str, float] = {}
+        #: There are destinations to be picked.
+        self._spreads = False
         self._starts = 0
         self._trips: dict[str, _Trip] = {}
         #: By source: what is in flight off it, and where to, '' while that
@@ -194,6 +196,7 @@ class Destinations:
         self._forget(server_id)
         load = self._load()
         if action.spread and self._known and server_id in self._demands:
+            self._spreads = True
             picked = self._pick(server_id, load)
             if picked.wait:
                 return None
@@ -205,7 +208,8 @@ class Destinations:
             return None
         self._trips[server_id] = _Trip(host, action.host, highest_id)
         self._plan.pop(server_id, None)
-        self._starts += 1
+        demand = self._demands.get(server_id)
+        self._starts += demand is not None and bool(demand.shape)
         return action
 
     def drop(self, action: memories.Action) -> None:
@@ -219,8 +223,7 @@ class Destinations:
             self._plan.setdefault(server_id, '')
 
     def _pick(self, server_id: str, load: '_Load') -> spread.Pick:
-        self._look(self._demands[server_id])
-        if self._survey is None or not self._known:
+        if self._survey is None:
             return spread.Pick('')
         survey = dataclasses.replace(
             self._survey, services=self._board.services
@@ -256,13 +259,19 @@ class Destinations:
         shown_at = self._shown_at.get(trip.dest, self._began_at)
         return trip.landed_at is not None and trip.landed_at <= shown_at
 
-    def _look(self, demand: surveys.Demand) -> None:
-        """Ask for Placement's numbers again, if it is time to."""
-        shape = demand.shape
+    def renew(self) -> None:
+        """Ask for Placement's numbers again, if it is time to.
+
+        Between two moves' requests it would keep a slot of the source
+        waiting.
+        """
         old = self._clock.now() - self._looked_at >= LOOK_SECONDS
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
-        if not (due and shape and self._survey and self._known):
+        demand = self._largest_waiting()
+        wanted = self._spreads and self._known
+        if not (due and wanted and demand and self._survey):
             return
+        shape = demand.shape
         self._starts = 0
         asked_at = self._clock.now()
         try:
@@ -286,6 +295,11 @@ class Destinations:
         self._survey = dataclasses.replace(
             self._survey, offers={**others, shape: offers}
         )
+
+    def _largest_waiting(self) -> surveys.Demand | None:
+        """Return what its turn comes to first, or one like it."""
+        waiting = (d for i in self._plan if (d := self._demands[i]).shape)
+        return max(waiting, key=lambda d: d.server.memory_mb, default=None)
 
     def _load(self) -> '_Load':
         """Return how many moves are on their way to each host."""

@@ -133,6 +133,8 @@ class HostDrain:
             decision = dataclasses.replace(
                 decision, actions=(*before, *decision.actions)
             )
+        if self._destinations and not decision.done:
+            self._destinations.renew()
         return decision
 
     def _decide(self, ask_policy: AskPolicy) -> decisions.Decision:

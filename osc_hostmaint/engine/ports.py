@@ -179,6 +179,9 @@ class Destinations(ty.Protocol):
             a higher one.
         """
 
+    def renew(self) -> None:
+        """Look at who has room again, if it is time to."""
+
     def drop(self, action: memory.Action) -> None:
         """Take note that Nova did not take an action."""
 

@@ -204,10 +204,13 @@ class GuidedTestCase(unittest.TestCase):
         source: str = clouds.SOURCE,
         highest: int = 0,
     ) -> memories.Action | None:
-        """Begin a move, and return what is asked of Nova; None: it waits.
+        """Begin a move, as after a tick, and return what is asked of Nova.
+
+        None: it waits.
 
         :param host: what the user asks for.
         """
+        self.destinations.renew()
         action = memories.Action(
             memories.Kind.LIVE_MIGRATE,
             server_id,

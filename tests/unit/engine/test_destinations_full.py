@@ -70,7 +70,7 @@ class TestBound(guided.GuidedTestCase):
 
     def test_a_list_that_takes_long_is_new_when_it_is_there(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
-        self.cloud.seconds = 60.0
+        self.cloud.seconds = 20.0
         self.go_all('vm00', 'vm01')
         self.assertEqual(1, self.asked.count('flights'))
 

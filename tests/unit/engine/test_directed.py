@@ -67,6 +67,9 @@ class Guide:
             return action
         return dataclasses.replace(action, host=self._dest)
 
+    def renew(self) -> None:
+        """Know all there is to know."""
+
     def drop(self, action: memories.Action) -> None:
         self.dropped.append(action)
 
@@ -287,6 +290,9 @@ class TestManyHeld(unittest.TestCase):
                 asked[action.server_id] += 1
                 if sum(asked.values()) > 2000:
                     raise AssertionError('it does not end')
+
+            def renew(self) -> None:
+                pass
 
             def drop(self, _action: memories.Action) -> None:
                 raise AssertionError('nothing was asked for')
