@@ -21,8 +21,6 @@ from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import forecast
 from osc_hostmaint.planning import standing
 
-#: What needs no room elsewhere.
-_ROOMLESS = frozenset({str(model.Move.SHELVE), str(model.Move.RESIZE)})
 _MOVING = frozenset(
     {
         standing.Phase.WAITING,
@@ -78,8 +76,12 @@ class Preview:
 
 
 def needs_room(row: decisions.Row) -> bool:
-    """Tell whether a server has to find a place on another host."""
-    return row.phase in _MOVING and row.move not in _ROOMLESS
+    """Tell whether a server has to find a place on another host.
+
+    Unless it has its place there already, as after a resize. But it may have
+    been resized to this host: once confirmed, it has to leave it.
+    """
+    return row.phase in _MOVING and row.move != model.Move.SHELVE
 
 
 def row(

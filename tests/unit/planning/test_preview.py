@@ -66,7 +66,8 @@ class TestNeedsRoom(unittest.TestCase):
         (Phase.WAITING, 'shelve offload', False),
         (Phase.MOVING, LIVE, True),
         (Phase.SETTLING, 'cold migration', True),
-        (Phase.SETTLING, 'resize', False),
+        # To this host, perhaps.
+        (Phase.SETTLING, 'resize', True),
         (Phase.BUSY, '', True),
         (Phase.BLOCKED, '', False),
         (Phase.FAILED, LIVE, False),

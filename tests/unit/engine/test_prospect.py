@@ -1,0 +1,442 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Looking ahead in the simulated cloud: rows, requests, what is not told."""
+
+import typing as ty
+import unittest
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import prospect as prospects
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import preview as previews
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
+from tests.unit.simulation import inventory
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+Fits = forecast.Fits
+LIVE, COLD = 'live migration', 'cold migration'
+SHELVE = 'shelve offload'
+#: A destination of a move, and the three that there may be.
+DEST = 'cmp02'
+OTHERS = 3
+RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
+
+
+class ProspectTestCase(unittest.TestCase):
+    """A host to drain, and three that may take its servers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.given(scene.cloud(0))
+
+    def given(self, cloud: clouds.Cloud) -> None:
+        """Let there be another cloud."""
+        self.cloud = cloud
+        self.clock = timeline.VirtualClock(cloud.timeline)
+
+    def add(self, state: str = 'active', **values: ty.Any) -> world.Server:
+        return self.cloud.add(scene.SOURCE, state, **values)
+
+    def look(
+        self,
+        policy: policies.Policy | None = None,
+        *hosts: str,
+        **options: ty.Any,
+    ) -> prospects.Prospect:
+        """Look ahead, and check that nothing changes by it."""
+        self.client = clients.Client(self.cloud, self.clock, **options)
+        services = {n: h.shown() for n, h in self.cloud.hosts.items()}
+        works = list(self.cloud.works)
+        found = prospects.look(
+            self.client,
+            self.clock,
+            services,
+            [services[host] for host in hosts or (scene.SOURCE,)],
+            policy or policies.Policy(user_id='id of alice'),
+        )
+        self.assertEqual([], self.client.posted)
+        self.assertFalse([r for r in self.client.log if r.changes])
+        self.assertEqual(works, self.cloud.works)
+        return found
+
+    def row(self, *args: ty.Any, **kwargs: ty.Any) -> previews.Row:
+        """Look ahead to the drain of one server."""
+        (row,) = self.look(*args, **kwargs).preview.rows
+        return row
+
+    def asked(self) -> dict[str, int]:
+        """Return how often each kind of request was sent."""
+        return dict(self.client.counts())
+
+
+@ddt.ddt
+class TestRows(ProspectTestCase):
+    def assert_row(
+        self,
+        row: previews.Row,
+        move: str,
+        fits: Fits | None,
+        candidates: int | None,
+        reason: str = '',
+    ) -> None:
+        """Check what would become of a server."""
+        self.assertEqual(
+            (move, fits, candidates), (row.move, row.fits, row.candidates)
+        )
+        self.assertIn(reason, row.reason)
+        if not reason:
+            self.assertEqual('', row.reason)
+
+    @ddt.data(
+        # state, move, how many hosts could take it, reason
+        ('active', LIVE, Fits.YES, OTHERS, ''),
+        ('paused', LIVE, Fits.YES, OTHERS, ''),
+        ('stopped', COLD, Fits.YES, OTHERS, ''),
+        ('shelved', SHELVE, Fits.YES, None, ''),
+        ('suspended', '', None, None, '--suspended'),
+        ('rescued', '', None, None, 'rescue'),
+        ('error', '', None, None, 'ERROR'),
+        ('soft-delete', '', None, None, 'can still be restored'),
+    )
+    @ddt.unpack
+    def test_states(self, state, move, fits, candidates, reason) -> None:
+        server = self.add(state)
+        row = self.row()
+        self.assert_row(row, move, fits, candidates, reason)
+        self.assertEqual(
+            (server.id, server.name, scene.SOURCE, server.shown().status),
+            (row.server_id, row.name, row.host, row.status),
+        )
+
+    def test_options(self) -> None:
+        for state, policy, move, candidates in (
+            ('suspended', RESUME, LIVE, OTHERS),
+            (
+                'suspended',
+                policies.Policy(suspended=policies.Suspended.SHELVE),
+                SHELVE,
+                None,
+            ),
+            (
+                'active',
+                policies.Policy(running=policies.Running.COLD),
+                COLD,
+                OTHERS,
+            ),
+            (
+                'active',
+                policies.Policy(running=policies.Running.LIVE_OR_COLD),
+                LIVE,
+                OTHERS,
+            ),
+            ('active', policies.Policy(to=DEST), LIVE, 1),
+        ):
+            with self.subTest(policy):
+                self.given(scene.cloud(0))
+                self.add(state)
+                self.assert_row(self.row(policy), move, Fits.YES, candidates)
+
+    def test_busy_ones_need_room_by_whatever_they_end_in(self) -> None:
+        self.add(task_state='rebooting')
+        row = self.row()
+        self.assert_row(row, '', Fits.UNKNOWN, OTHERS, 'rebooting')
+
+    def test_one_that_is_being_built(self) -> None:
+        self.cloud.create(scene.SOURCE)
+        self.clock.sleep(1)
+        row = self.row()
+        self.assert_row(row, '', Fits.UNKNOWN, OTHERS, 'spawning')
+
+    @ddt.data(model.MigrationType.COLD, model.MigrationType.RESIZE)
+    def test_in_flight_by_others(self, kind: str) -> None:
+        server = self.add(seconds=60)
+        self.cloud.cold_migrate(server.id, host=DEST, kind=kind)
+        self.clock.sleep(10)
+        move = COLD if kind == model.MigrationType.COLD else 'resize'
+        self.assert_row(self.row(), move, Fits.YES, None)
+
+    def test_in_flight_live(self) -> None:
+        """It has its room there already."""
+        server = self.add(seconds=60)
+        self.cloud.live_migrate(server.id, host=DEST)
+        self.clock.sleep(10)
+        found = self.look()
+        self.assert_row(found.preview.rows[0], LIVE, Fits.YES, None)
+        self.assertEqual((), found.demands)
+        self.assertTrue(found.preview.done)
+
+    def test_it_has_left_but_is_not_confirmed(self) -> None:
+        server = self.add('stopped', seconds=5)
+        self.cloud.cold_migrate(server.id, host=DEST)
+        self.clock.sleep(60)
+        self.assertEqual(DEST, server.host)
+        row = self.row()
+        self.assertEqual(server.id, row.server_id)
+        self.assert_row(row, COLD, Fits.YES, None)
+
+    def test_its_owner_has_resized_it_away(self) -> None:
+        self.cloud.add_resized(scene.SOURCE, DEST)
+        self.assert_row(self.row(), '', None, None, '--resized confirm')
+        confirm = policies.Policy(resized=policies.Resized.CONFIRM)
+        self.assert_row(self.row(confirm), 'resize', Fits.YES, None)
+
+    def test_its_owner_has_resized_it_hither(self) -> None:
+        self.cloud.add_resized(DEST, scene.SOURCE)
+        self.assert_row(self.row(), '', None, None, '--resized confirm')
+        confirm = policies.Policy(resized=policies.Resized.CONFIRM)
+        # Then it has to leave the host.
+        self.assert_row(self.row(confirm), 'resize', Fits.YES, OTHERS)
+
+    def test_a_resize_in_flight_has_its_room(self) -> None:
+        server = self.add(seconds=60)
+        resize = model.MigrationType.RESIZE
+        self.cloud.cold_migrate(server.id, host=DEST, kind=resize)
+        self.clock.sleep(10)
+        for policy in (
+            policies.Policy(),
+            policies.Policy(resized=policies.Resized.CONFIRM),
+        ):
+            self.assert_row(self.row(policy), 'resize', Fits.YES, None)
+
+    def test_what_comes_here_is_no_row_yet(self) -> None:
+        server = self.cloud.add(DEST, seconds=60)
+        self.cloud.live_migrate(server.id, host=scene.SOURCE)
+        self.clock.sleep(10)
+        self.assertEqual((), self.look().preview.rows)
+
+    def test_one_that_was_deleted_meanwhile(self) -> None:
+        server = self.add(seconds=60)
+        self.cloud.live_migrate(server.id, host=DEST)
+        self.clock.sleep(10)
+        self.cloud.delete(server.id)
+        found = self.look()
+        self.assertEqual((), found.preview.rows)
+        self.assertTrue(found.preview.done)
+
+    def test_the_compute_service_is_down(self) -> None:
+        self.add()
+        self.cloud.hosts[scene.SOURCE].turn(self.clock.now(), up=False)
+        row = self.row()
+        self.assert_row(row, '', None, None, 'start nova-compute there')
+
+    def test_an_empty_host(self) -> None:
+        found = self.look()
+        self.assertEqual((), found.preview.rows)
+        self.assertTrue(found.preview.done)
+        self.assertTrue(found.known)
+        self.assertEqual({'servers': 1, 'allocations': 1}, self.asked())
+
+    def test_the_sum(self) -> None:
+        self.add(memory_mb=1024)
+        self.add('stopped', memory_mb=2048)
+        self.add('suspended', memory_mb=4096)
+        found = self.look()
+        self.assertEqual(3072, found.preview.memory_mb)
+        self.assertEqual(2, len(found.preview.outlook.fits))
+        self.assertFalse(found.preview.done)
+
+    def test_several_hosts(self) -> None:
+        self.given(scene.cloud(2, source=('cmp01', 'cmp02')))
+        found = self.look(None, 'cmp01', 'cmp02')
+        self.assertEqual(
+            ['cmp01', 'cmp01', 'cmp02', 'cmp02'],
+            [row.host for row in found.preview.rows],
+        )
+        self.assertEqual({2}, {row.candidates for row in found.preview.rows})
+        self.assertEqual({'cmp01', 'cmp02'}, found.limits.leaving)
+
+    def test_what_does_not_fit(self) -> None:
+        capacity = {inventory.VCPU: 2, 'MEMORY_MB': 9999, 'DISK_GB': 99}
+        self.given(scene.cloud(0, capacity=capacity))
+        for _number in range(2):
+            self.add(memory_mb=2 * 2048)
+        for host in ('cmp02', 'cmp03'):
+            self.cloud.add(host)
+        preview = self.look().preview
+        fits = sorted(str(row.fits) for row in preview.rows)
+        self.assertEqual(['no', 'yes'], fits)
+        self.assertFalse(preview.done)
+        (misfit,) = [r for r in preview.rows if r.fits is Fits.NO]
+        self.assert_row(misfit, LIVE, Fits.NO, 1, 'one host could take it')
+
+    def test_shelving_needs_no_room(self) -> None:
+        capacity = {inventory.VCPU: 1, 'MEMORY_MB': 9999, 'DISK_GB': 99}
+        self.given(scene.cloud(0, hosts=('cmp01', 'cmp02'), capacity=capacity))
+        self.cloud.add('cmp02')
+        self.add('suspended')
+        shelve = policies.Policy(suspended=policies.Suspended.SHELVE)
+        self.assertTrue(self.look(shelve).preview.done)
+        self.assertFalse(self.look(RESUME).preview.done)
+
+    def test_an_allocation_that_is_nobodys(self) -> None:
+        """No reason not to say what becomes of the servers."""
+        self.add()
+        self.cloud.hold('orphan', scene.SOURCE)
+        self.assert_row(self.row(), LIVE, Fits.YES, OTHERS)
+
+
+@ddt.ddt
+class TestRequests(ProspectTestCase):
+    BASE: ty.ClassVar = {
+        'servers': 1,
+        'allocations': 1,
+        'hypervisors': 1,
+        'aggregates': 1,
+    }
+
+    def setUp(self) -> None:
+        super().setUp()
+        #: Nova tells that they are in no group.
+        self.alone = model.Needs(grouped=False)
+
+    @ddt.data(1, 30)
+    def test_one_shape(self, servers: int) -> None:
+        for _number in range(servers):
+            self.add(needs=self.alone)
+        self.look()
+        self.assertEqual({**self.BASE, 'offers': 1}, self.asked())
+
+    def test_each_shape_is_asked_for_once(self) -> None:
+        for number in range(12):
+            self.add(needs=self.alone, memory_mb=512 * (1 + number % 3))
+        self.look()
+        self.assertEqual({**self.BASE, 'offers': 3}, self.asked())
+
+    def test_what_needs_no_room_is_not_asked_for(self) -> None:
+        self.add('shelved', needs=self.alone)
+        self.add('error', needs=self.alone)
+        self.look()
+        self.assertEqual({'servers': 1, 'allocations': 1}, self.asked())
+
+    def test_groups(self) -> None:
+        here, there = self.add(), self.cloud.add(DEST)
+        self.cloud.group('anti-affinity', here, self.add())
+        self.look()
+        expected = {**self.BASE, 'offers': 1, 'groups': 1}
+        self.assertEqual(expected, self.asked())
+        # Others of it are elsewhere: where, tells a list that has the
+        # hypervisors as well.
+        self.cloud.group('affinity', self.add(), there)
+        self.look()
+        del expected['hypervisors']
+        self.assertEqual({**expected, 'residents': 1}, self.asked())
+
+    def test_groups_that_nova_does_not_tell_of(self) -> None:
+        """Before 2.100: anybody may be in one."""
+        self.add(needs=model.Needs(grouped=None))
+        self.look()
+        self.assertEqual(1, self.asked()['groups'])
+
+    def test_moves_in_flight(self) -> None:
+        server = self.add(seconds=60, needs=self.alone)
+        self.add(needs=self.alone)
+        self.cloud.live_migrate(server.id)
+        self.clock.sleep(10)
+        self.look()
+        self.assertEqual(
+            {**self.BASE, 'offers': 1, 'migrations': 1, 'unconfirmed': 1},
+            self.asked(),
+        )
+
+    def test_several_hosts(self) -> None:
+        sources = ('cmp01', 'cmp02', 'cmp03')
+        self.given(scene.cloud(0, source=sources))
+        for host in sources * 2:
+            self.cloud.add(host, needs=self.alone)
+        self.look(None, *sources)
+        self.assertEqual(
+            {**self.BASE, 'servers': 3, 'allocations': 3, 'offers': 1},
+            self.asked(),
+        )
+
+
+class TestUnknown(ProspectTestCase):
+    """What is not told is unknown; what is told serves all the same."""
+
+    def assert_unknown(self, found: prospects.Prospect, words: str) -> None:
+        """Check that no more is said than is known."""
+        self.assertFalse(found.known)
+        self.assertFalse(found.preview.done)
+        rows = found.preview.rows
+        self.assertEqual({Fits.UNKNOWN}, {row.fits for row in rows})
+        self.assertEqual({None}, {row.candidates for row in rows})
+        for row in rows:
+            self.assertIn(f'capacity is not known: {words}', row.reason)
+        (note,) = found.preview.notes
+        self.assertIn(f'capacity is not known: {words}', note)
+        self.assertEqual((), found.preview.outlook.misfits)
+
+    def test_placement_refuses_or_is_down(self) -> None:
+        self.add()
+        self.add('stopped')
+        for fault, words in (
+            (faults.PLACEMENT_FORBIDS, 'Placement: policy says no'),
+            (faults.PLACEMENT_DOWN, 'Placement: '),
+        ):
+            with self.subTest(words):
+                self.cloud.placement = fault
+                found = self.look()
+                self.assert_unknown(found, words)
+                self.assertEqual(1, self.asked()['allocations'])
+                self.assertNotIn('offers', self.asked())
+
+    def test_placement_says_who_holds_what_and_no_more(self) -> None:
+        self.add()
+        for error in (
+            exceptions.ApiTooOld('Placement is too old'),
+            exceptions.NotPermitted('policy'),
+            exceptions.Unavailable('no answer'),
+        ):
+            fault = faults.Fault(lambda error=error: error)
+            found = self.look(
+                faults=lambda r, f=fault: f if r.kind == 'offers' else None
+            )
+            self.assert_unknown(found, str(error))
+
+    def test_moves_in_flight_are_found_all_the_same(self) -> None:
+        server = self.add(seconds=60)
+        self.cloud.cold_migrate(server.id, host=DEST)
+        self.clock.sleep(30)
+        self.cloud.placement = faults.PLACEMENT_FORBIDS
+        row = self.row()
+        self.assertEqual(COLD, row.move)
+        self.assertEqual(1, self.asked()['migrations'])
+
+    def test_what_needs_no_room_is_known(self) -> None:
+        self.add('shelved')
+        self.add('suspended')
+        self.cloud.placement = faults.PLACEMENT_DOWN
+        rows = self.look().preview.rows
+        self.assertEqual(
+            {(SHELVE, Fits.YES), ('', None)}, {(r.move, r.fits) for r in rows}
+        )
+
+    def test_nova_does_not_tell_what_there_is(self) -> None:
+        self.add()
+        for kind in ('servers', 'migrations'):
+            # For the records there is a reason.
+            self.cloud.hold('somebody', scene.SOURCE)
+            with self.assertRaises(exceptions.CloudError):
+                self.look(
+                    faults=lambda r, k=kind: (
+                        faults.LOST if r.kind == k else None
+                    )
+                )
