@@ -35,13 +35,14 @@ def pick(
         hostname; asked only where a host is not known.
     :raises UnknownHost: one of them has no compute service.
     """
-    unknown = [h for h in dict.fromkeys(hosts) if h not in services]
+    wanted = tuple(dict.fromkeys(hosts))
+    unknown = [host for host in wanted if host not in services]
     if unknown:
         owners = ask_hypervisors()
         raise exceptions.UnknownHost(
             ' '.join(_unknown(h, services, owners.get(h)) for h in unknown)
         )
-    return tuple(services[host] for host in dict.fromkeys(hosts))
+    return tuple(services[host] for host in wanted)
 
 
 def _unknown(

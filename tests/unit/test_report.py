@@ -12,11 +12,8 @@
 
 """What the operator reads on stderr meanwhile."""
 
-import errno
 import io
-import os
 import unittest
-from unittest import mock
 
 import ddt
 
@@ -170,6 +167,25 @@ class TestProgress(unittest.TestCase):
 
         self.assertEqual([], self.told(row))
 
+    def test_it_is_tried_again_without_a_pause(self):
+        """The scheduler would not have the host that we had picked."""
+        self.told(builders.row(phase=Phase.MOVING))
+        again = waiting(reason='No valid host', attempts=1)
+
+        self.assertEqual(
+            [
+                'cmp01: [0/1] name of vm1 (vm1): will be tried again: No '
+                'valid host'
+            ],
+            self.told(again),
+        )
+        self.assertEqual([], self.told(again))
+
+    def test_waiting_for_its_turn_is_no_news(self):
+        self.told(builders.row(phase=Phase.BUSY, attempts=0, reason='busy'))
+
+        self.assertEqual([], self.told(waiting(reason='told before')))
+
     def test_why_it_is_tried_again_may_be_known_later(self):
         """First Nova is asked why."""
         self.told(waiting(phase=Phase.SETTLING))
@@ -302,56 +318,6 @@ class TestProgress(unittest.TestCase):
         self.assertIn('[bold]x[/]', line)
 
 
-class TestBrokenStream(unittest.TestCase):
-    """A drain goes on to its end, whoever still listens."""
-
-    def tell(self, stream):
-        """Let everything be told, twice."""
-        progress = report.Progress(stream)
-        for _time in range(2):
-            progress.trouble('cmp01', 'no answer')
-            progress.decided('cmp01', builders.decision([builders.row()]))
-            progress.ended('cmp01', builders.decision([], done=True))
-
-    def test_a_pipe_nobody_reads(self):
-        reading, writing = os.pipe()
-        os.close(reading)
-        stream = os.fdopen(writing, 'w')
-        self.tell(stream)
-
-        with self.assertRaises(BrokenPipeError):
-            stream.close()
-
-    def test_a_closed_terminal(self):
-        ours, theirs = os.openpty()
-        os.close(ours)
-        stream = os.fdopen(theirs, 'w')
-        self.tell(stream)
-
-        with self.assertRaisesRegex(OSError, 'Input/output'):
-            stream.close()
-
-    def test_a_closed_stream(self):
-        stream = io.StringIO()
-        stream.close()
-        self.tell(stream)
-
-    def test_nothing_is_written_any_more(self):
-        """What is left in a buffer would be tried again each time."""
-        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
-        stream.flush.side_effect = OSError(errno.EIO, 'Input/output error')
-        self.tell(stream)
-
-        stream.write.assert_called_once()
-
-    def test_our_own_bugs_are_not_hidden(self):
-        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
-        stream.write.side_effect = KeyError('x')
-
-        with self.assertRaises(KeyError):
-            self.tell(stream)
-
-
 @ddt.ddt
 class TestEnd(unittest.TestCase):
     def ended(self, *rows, **kwargs):
@@ -425,13 +391,3 @@ class TestResults(unittest.TestCase):
         self.assertEqual(
             {decisions.Result.BLOCKED, decisions.Result.FAILED}, left
         )
-
-
-class TestSilence(unittest.TestCase):
-    def test_takes_everything_that_progress_takes(self):
-        silence = report.Silence()
-        decision = builders.decision()
-
-        self.assertIsNone(silence.decided(builders.HOST, decision))
-        self.assertIsNone(silence.trouble(builders.HOST, 'no answer'))
-        self.assertIsNone(silence.ended(builders.HOST, None))

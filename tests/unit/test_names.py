@@ -1,0 +1,134 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which hosts are meant, and which can't be."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import names
+from tests.unit import builders
+
+SERVICES = {
+    host: builders.service(host=host, enabled=True)
+    for host in ('cmp01', 'cmp02', 'Gpu-7')
+}
+
+
+def nobody():
+    """Fail: every name was known."""
+    raise AssertionError('nobody needs to ask for hypervisors')
+
+
+@ddt.ddt
+class TestPick(unittest.TestCase):
+    def refused(self, *hosts, owners=()):
+        """Return why hosts can't be meant, and how often it was asked."""
+        asked = []
+
+        def ask():
+            asked.append(hosts)
+            return dict(owners)
+
+        with self.assertRaises(exceptions.UnknownHost) as caught:
+            names.pick(hosts, SERVICES, ask)
+        self.assertEqual(1, len(asked))
+        return str(caught.exception)
+
+    @ddt.data(
+        (['cmp02'], ['cmp02']),
+        (['cmp02', 'cmp01'], ['cmp02', 'cmp01']),
+        (['cmp02', 'cmp01', 'cmp02'], ['cmp02', 'cmp01']),
+        ([], []),
+    )
+    @ddt.unpack
+    def test_each_once_in_their_order(self, hosts, expected):
+        found = names.pick(iter(hosts), SERVICES, nobody)
+
+        self.assertEqual(tuple(SERVICES[h] for h in expected), found)
+
+    @ddt.data(
+        ('cmp03', "named 'cmp03'; did you mean"),
+        ('GPU-8', "named 'GPU-8'; did you mean Gpu-7?"),
+        ('zebra', "named 'zebra': see openstack compute service list."),
+        ('a\x1b[2J', r"named 'a\x1b[2J'"),
+    )
+    @ddt.unpack
+    def test_unknown(self, host, words):
+        message = self.refused(host)
+
+        self.assertIn(words, message)
+        self.assertTrue(message.isprintable())
+
+    def test_a_hypervisor_hostname(self):
+        message = self.refused(
+            'node1.example.org', owners={'node1.example.org': 'cmp01'}
+        )
+
+        self.assertIn('that is the hypervisor hostname of cmp01.', message)
+
+    def test_each_unknown_one_is_named(self):
+        message = self.refused('cmp03', 'cmp01', 'cmp04', 'cmp03')
+
+        self.assertEqual(1, message.count("'cmp03'"))
+        self.assertEqual(1, message.count("'cmp04'"))
+        self.assertNotIn("'cmp01'", message)
+
+
+@ddt.ddt
+class TestDestination(unittest.TestCase):
+    def test_it_may_be_one(self):
+        service = builders.service(host='cmp02', enabled=True)
+
+        self.assertIsNone(names.check_destination(service, ['cmp01']))
+
+    @ddt.data(
+        # the service, the hosts to be drained, why not
+        ({'enabled': True}, ['cmp02'], 'it is to be drained itself'),
+        # What is the user's own doing comes first.
+        ({'enabled': True, 'up': False}, ['cmp02'], 'to be drained'),
+        ({}, ['cmp02'], 'to be drained'),
+        ({}, ['cmp01'], 'maintenance itself: see openstack host maintenance'),
+        ({'up': False}, ['cmp01'], 'maintenance unset cmp02'),
+        ({'disabled_reason': 'fan'}, ['cmp01'], 'somebody disabled it (fan)'),
+        (
+            {'disabled_reason': '\x1b[2J', 'up': False},
+            ['cmp01'],
+            r'somebody disabled it (\x1b[2J)',
+        ),
+        ({'disabled_reason': None}, ['cmp01'], '(no reason given)'),
+        ({'disabled_reason': ''}, ['cmp01'], '(no reason given)'),
+        ({'enabled': True, 'up': False}, ['cmp01'], 'service is down'),
+    )
+    @ddt.unpack
+    def test_it_may_not(self, service, drained, words):
+        with self.assertRaises(exceptions.Refused) as caught:
+            names.check_destination(
+                builders.service(host='cmp02', **service), drained
+            )
+        message = str(caught.exception)
+
+        self.assertIn('moved to cmp02, because', message)
+        self.assertIn(words, message)
+        self.assertIn('leave it to the scheduler', message)
+        self.assertTrue(message.isprintable())
+
+
+class TestListed(unittest.TestCase):
+    def test_in_their_order(self):
+        self.assertEqual(
+            'cmp02, cmp01',
+            names.listed([SERVICES['cmp02'], SERVICES['cmp01']]),
+        )
+        self.assertEqual('', names.listed([]))

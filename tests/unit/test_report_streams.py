@@ -1,0 +1,82 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Telling how it goes to somebody who does not listen, or to nobody."""
+
+import errno
+import io
+import os
+import unittest
+from unittest import mock
+
+from osc_hostmaint import report
+from tests.unit import builders
+
+
+class TestBrokenStream(unittest.TestCase):
+    """A drain goes on to its end, whoever still listens."""
+
+    def tell(self, stream):
+        """Let everything be told, twice."""
+        progress = report.Progress(stream)
+        for _time in range(2):
+            progress.trouble('cmp01', 'no answer')
+            progress.decided('cmp01', builders.decision([builders.row()]))
+            progress.ended('cmp01', builders.decision([], done=True))
+
+    def test_a_pipe_nobody_reads(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        stream = os.fdopen(writing, 'w')
+        self.tell(stream)
+
+        with self.assertRaises(BrokenPipeError):
+            stream.close()
+
+    def test_a_closed_terminal(self):
+        ours, theirs = os.openpty()
+        os.close(ours)
+        stream = os.fdopen(theirs, 'w')
+        self.tell(stream)
+
+        with self.assertRaisesRegex(OSError, 'Input/output'):
+            stream.close()
+
+    def test_a_closed_stream(self):
+        stream = io.StringIO()
+        stream.close()
+        self.tell(stream)
+
+    def test_nothing_is_written_any_more(self):
+        """What is left in a buffer would be tried again each time."""
+        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
+        stream.flush.side_effect = OSError(errno.EIO, 'Input/output error')
+        self.tell(stream)
+
+        stream.write.assert_called_once()
+
+    def test_our_own_bugs_are_not_hidden(self):
+        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
+        stream.write.side_effect = KeyError('x')
+
+        with self.assertRaises(KeyError):
+            self.tell(stream)
+
+
+class TestSilence(unittest.TestCase):
+    def test_takes_everything_that_progress_takes(self):
+        silence = report.Silence()
+        decision = builders.decision()
+
+        self.assertIsNone(silence.decided(builders.HOST, decision))
+        self.assertIsNone(silence.trouble(builders.HOST, 'no answer'))
+        self.assertIsNone(silence.ended(builders.HOST, None))
