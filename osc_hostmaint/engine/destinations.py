@@ -290,11 +290,7 @@ class Destinations:
         for provider in offers.providers.values():
             if host := self._survey.hosts.get(provider.root):
                 self._shown_at[host] = asked_at
-        # The newest answer comes last.
-        others = {s: o for s, o in self._survey.offers.items() if s != shape}
-        self._survey = dataclasses.replace(
-            self._survey, offers={**others, shape: offers}
-        )
+        self._survey = spread.renew(self._survey, shape, offers)
 
     def _largest_waiting(self) -> surveys.Demand | None:
         """Return what its turn comes to first, or one like it."""

@@ -153,18 +153,20 @@ class Surveyor:
         except exceptions.CloudError as error:
             self.notes.append(f'server groups are not looked at: {error}')
             return None, here
-        members = {m for group in groups for m in group.members}
-        located = {m: here[m] for m in members if m in here}
-        if members - set(here):
-            try:
-                everywhere = self._gateway.residents()
-            except exceptions.CloudError as error:
-                self.notes.append(
-                    f'members of server groups on other hosts are not '
-                    f'looked at: {error}'
-                )
-                everywhere = {}
-            located.update(
-                {m: everywhere[m] for m in members if m in everywhere}
+        if all(group.members <= set(here) for group in groups):
+            return groups, here
+        try:
+            located = {**self._gateway.residents(), **here}
+        except exceptions.CloudError as error:
+            self.notes.append(
+                'members of server groups on other hosts are not looked at: '
+                f'{error}'
             )
-        return groups, located
+            return groups, here
+        # Others are on no host: offloaded, or never built.
+        groups = tuple(
+            dataclasses.replace(g, members=g.members & set(located))
+            for g in groups
+        )
+        members = {m for group in groups for m in group.members}
+        return groups, {m: located[m] for m in members}

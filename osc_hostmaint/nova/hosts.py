@@ -41,7 +41,12 @@ class Hosts(session.Session):
             {'binary': 'nova-compute'},
         )
         # Of a cell that does not answer only names are known (>= 2.69).
-        return [records.service(s) for s in found if 'id' in s]
+        services = [records.service(s) for s in found if 'id' in s]
+        self._known_hosts = {service.host for service in services}
+        return services
+
+    #: The hosts of the newest list of services; None: there was none yet.
+    _known_hosts: set[str] | None = None
 
     def disable(self, service: model.Service, reason: str) -> model.Service:
         """Disable a compute service and return it as it is then."""
@@ -100,6 +105,23 @@ class Hosts(session.Session):
     def _list_hypervisors(
         self, params: transport.Params
     ) -> collections.abc.Iterator[records.Json]:
-        return self._nova.pages(
+        """Yield all hypervisors, without a last page that has none.
+
+        Nova links to it where the one before is full. Only Ironic has
+        several on one host.
+        """
+        missing = set(self._known_hosts or ())
+        single = bool(missing)
+        for data in self._nova.pages(
             '/os-hypervisors/detail', 'hypervisors', self._version, params
-        )
+        ):
+            yield data
+            host = data['service']['host']
+            single = single and host in missing and not _is_ironic(data)
+            missing.discard(host)
+            if single and not missing:
+                return
+
+
+def _is_ironic(data: records.Json) -> bool:
+    return str(data.get('hypervisor_type', 'ironic')) == 'ironic'

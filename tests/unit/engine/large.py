@@ -153,13 +153,8 @@ class Cloud:
 
     @property
     def allowed(self) -> int:
-        """How many there may be.
-
-        Beyond a full page Nova links to another one, even to an empty one.
-        """
-        pages = self.asked['/os-server-groups']
-        empty = len(self._hosts) % PAGE == 0
-        return MOST_LISTS + self.shapes + pages + empty
+        """How many there may be."""
+        return MOST_LISTS + self.shapes + self.asked['/os-server-groups']
 
     def _counting(self, url: str, answer: ty.Any) -> ty.Any:
         path = urllib.parse.urlsplit(url).path.removeprefix('/v2.1')
@@ -209,9 +204,13 @@ class Cloud:
         return self._page('servers', servers, query)
 
     def _hypervisors(self, query: dict[str, list[str]]) -> ty.Any:
+        kind = 'QEMU' if self._nodes == len(self._hosts) else 'ironic'
         nodes = [
             cloud.hypervisor(
-                n, self._hosts[min(n, len(self._hosts) - 1)], id=_provider(n)
+                n,
+                self._hosts[min(n, len(self._hosts) - 1)],
+                id=_provider(n),
+                hypervisor_type=kind,
             )
             for n in range(self._nodes)
         ]
