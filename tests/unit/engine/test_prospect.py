@@ -10,14 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Looking ahead in the simulated cloud: rows, requests, what is not told."""
+"""Looking ahead in the simulated cloud: what becomes of each server."""
 
 import typing as ty
 import unittest
 
 import ddt
 
-from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import prospect as prospects
 from osc_hostmaint.planning import forecast
@@ -25,7 +24,6 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import preview as previews
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
-from tests.unit.simulation import faults
 from tests.unit.simulation import inventory
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -291,152 +289,3 @@ class TestRows(ProspectTestCase):
         self.add()
         self.cloud.hold('orphan', scene.SOURCE)
         self.assert_row(self.row(), LIVE, Fits.YES, OTHERS)
-
-
-@ddt.ddt
-class TestRequests(ProspectTestCase):
-    BASE: ty.ClassVar = {
-        'servers': 1,
-        'allocations': 1,
-        'hypervisors': 1,
-        'aggregates': 1,
-    }
-
-    def setUp(self) -> None:
-        super().setUp()
-        #: Nova tells that they are in no group.
-        self.alone = model.Needs(grouped=False)
-
-    @ddt.data(1, 30)
-    def test_one_shape(self, servers: int) -> None:
-        for _number in range(servers):
-            self.add(needs=self.alone)
-        self.look()
-        self.assertEqual({**self.BASE, 'offers': 1}, self.asked())
-
-    def test_each_shape_is_asked_for_once(self) -> None:
-        for number in range(12):
-            self.add(needs=self.alone, memory_mb=512 * (1 + number % 3))
-        self.look()
-        self.assertEqual({**self.BASE, 'offers': 3}, self.asked())
-
-    def test_what_needs_no_room_is_not_asked_for(self) -> None:
-        self.add('shelved', needs=self.alone)
-        self.add('error', needs=self.alone)
-        self.look()
-        self.assertEqual({'servers': 1, 'allocations': 1}, self.asked())
-
-    def test_groups(self) -> None:
-        here, there = self.add(), self.cloud.add(DEST)
-        self.cloud.group('anti-affinity', here, self.add())
-        self.look()
-        expected = {**self.BASE, 'offers': 1, 'groups': 1}
-        self.assertEqual(expected, self.asked())
-        # Others of it are elsewhere: where, tells a list that has the
-        # hypervisors as well.
-        self.cloud.group('affinity', self.add(), there)
-        self.look()
-        del expected['hypervisors']
-        self.assertEqual({**expected, 'residents': 1}, self.asked())
-
-    def test_groups_that_nova_does_not_tell_of(self) -> None:
-        """Before 2.100: anybody may be in one."""
-        self.add(needs=model.Needs(grouped=None))
-        self.look()
-        self.assertEqual(1, self.asked()['groups'])
-
-    def test_moves_in_flight(self) -> None:
-        server = self.add(seconds=60, needs=self.alone)
-        self.add(needs=self.alone)
-        self.cloud.live_migrate(server.id)
-        self.clock.sleep(10)
-        self.look()
-        self.assertEqual(
-            {**self.BASE, 'offers': 1, 'migrations': 1, 'unconfirmed': 1},
-            self.asked(),
-        )
-
-    def test_several_hosts(self) -> None:
-        sources = ('cmp01', 'cmp02', 'cmp03')
-        self.given(scene.cloud(0, source=sources))
-        for host in sources * 2:
-            self.cloud.add(host, needs=self.alone)
-        self.look(None, *sources)
-        self.assertEqual(
-            {**self.BASE, 'servers': 3, 'allocations': 3, 'offers': 1},
-            self.asked(),
-        )
-
-
-class TestUnknown(ProspectTestCase):
-    """What is not told is unknown; what is told serves all the same."""
-
-    def assert_unknown(self, found: prospects.Prospect, words: str) -> None:
-        """Check that no more is said than is known."""
-        self.assertFalse(found.known)
-        self.assertFalse(found.preview.done)
-        rows = found.preview.rows
-        self.assertEqual({Fits.UNKNOWN}, {row.fits for row in rows})
-        self.assertEqual({None}, {row.candidates for row in rows})
-        for row in rows:
-            self.assertIn(f'capacity is not known: {words}', row.reason)
-        (note,) = found.preview.notes
-        self.assertIn(f'capacity is not known: {words}', note)
-        self.assertEqual((), found.preview.outlook.misfits)
-
-    def test_placement_refuses_or_is_down(self) -> None:
-        self.add()
-        self.add('stopped')
-        for fault, words in (
-            (faults.PLACEMENT_FORBIDS, 'Placement: policy says no'),
-            (faults.PLACEMENT_DOWN, 'Placement: '),
-        ):
-            with self.subTest(words):
-                self.cloud.placement = fault
-                found = self.look()
-                self.assert_unknown(found, words)
-                self.assertEqual(1, self.asked()['allocations'])
-                self.assertNotIn('offers', self.asked())
-
-    def test_placement_says_who_holds_what_and_no_more(self) -> None:
-        self.add()
-        for error in (
-            exceptions.ApiTooOld('Placement is too old'),
-            exceptions.NotPermitted('policy'),
-            exceptions.Unavailable('no answer'),
-        ):
-            fault = faults.Fault(lambda error=error: error)
-            found = self.look(
-                faults=lambda r, f=fault: f if r.kind == 'offers' else None
-            )
-            self.assert_unknown(found, str(error))
-
-    def test_moves_in_flight_are_found_all_the_same(self) -> None:
-        server = self.add(seconds=60)
-        self.cloud.cold_migrate(server.id, host=DEST)
-        self.clock.sleep(30)
-        self.cloud.placement = faults.PLACEMENT_FORBIDS
-        row = self.row()
-        self.assertEqual(COLD, row.move)
-        self.assertEqual(1, self.asked()['migrations'])
-
-    def test_what_needs_no_room_is_known(self) -> None:
-        self.add('shelved')
-        self.add('suspended')
-        self.cloud.placement = faults.PLACEMENT_DOWN
-        rows = self.look().preview.rows
-        self.assertEqual(
-            {(SHELVE, Fits.YES), ('', None)}, {(r.move, r.fits) for r in rows}
-        )
-
-    def test_nova_does_not_tell_what_there_is(self) -> None:
-        self.add()
-        for kind in ('servers', 'migrations'):
-            # For the records there is a reason.
-            self.cloud.hold('somebody', scene.SOURCE)
-            with self.assertRaises(exceptions.CloudError):
-                self.look(
-                    faults=lambda r, k=kind: (
-                        faults.LOST if r.kind == k else None
-                    )
-                )

@@ -20,8 +20,6 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import starts
 from osc_hostmaint.planning import times
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
@@ -355,57 +353,3 @@ class TestFate(base.CaseTestCase):
             [], story.tick(here, failed, again, failures=failures)
         )
         self.assertEqual('failed', story.row.result)
-
-
-@ddt.ddt
-class TestStarts(unittest.TestCase):
-    """Who picks the destination of what is asked for."""
-
-    def action(self, kind=LIVE, track=None, **policy):
-        server = builders.server()
-        memory = builders.memory(track or builders.track(server))
-        (found,) = starts.choose(
-            builders.observation([server]),
-            policies.Policy(**policy),
-            memory,
-            {'vm1': standing.Standing(Phase.WAITING, ask=kind)},
-            None,
-            NOW,
-        ).actions
-        return found
-
-    @ddt.data(LIVE, COLD)
-    def test_we_unless_told_otherwise(self, kind):
-        self.assertEqual(
-            memories.Action(kind, 'vm1', spread=True), self.action(kind)
-        )
-
-    @ddt.data(LIVE, COLD)
-    def test_the_scheduler_where_it_is_told_to(self, kind):
-        scheduler = policies.Spread.SCHEDULER
-
-        self.assertEqual(
-            memories.Action(kind, 'vm1'), self.action(kind, spread=scheduler)
-        )
-
-    @ddt.data(*policies.Spread)
-    def test_the_user(self, spread):
-        self.assertEqual(
-            memories.Action(LIVE, 'vm1', host='cmp07'),
-            self.action(to='cmp07', spread=spread),
-        )
-
-    @ddt.data(LIVE, COLD)
-    def test_the_scheduler_where_it_would_not_have_our_pick(self, kind):
-        self.assertEqual(
-            memories.Action(kind, 'vm1'), self.action(kind, declined())
-        )
-
-    def test_the_users_pick_stays_one(self):
-        self.assertEqual(
-            'cmp07', self.action(track=declined(), to='cmp07').host
-        )
-
-    @ddt.data(Kind.RESUME, Kind.SHELVE, Kind.OFFLOAD)
-    def test_what_is_no_migration_goes_nowhere(self, kind):
-        self.assertEqual(memories.Action(kind, 'vm1'), self.action(kind))

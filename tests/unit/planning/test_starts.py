@@ -303,3 +303,59 @@ class TestFilling(StartsTestCase):
 
                 self.assertEqual((), found.actions)
                 self.assertFalse(found.filling, (slots, parallel))
+
+
+@ddt.ddt
+class TestDestinations(unittest.TestCase):
+    """Who picks the destination of what is asked for."""
+
+    DECLINED = builders.track(declined=Kind.LIVE_MIGRATE)
+
+    def action(self, kind=Kind.LIVE_MIGRATE, track=None, **policy):
+        server = builders.server()
+        memory = builders.memory(track or builders.track(server))
+        (found,) = starts.choose(
+            builders.observation([server]),
+            policies.Policy(**policy),
+            memory,
+            {'vm1': waiting(kind)},
+            None,
+            NOW,
+        ).actions
+        return found
+
+    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
+    def test_we_unless_told_otherwise(self, kind):
+        self.assertEqual(
+            memories.Action(kind, 'vm1', spread=True), self.action(kind)
+        )
+
+    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
+    def test_the_scheduler_where_it_is_told_to(self, kind):
+        scheduler = policies.Spread.SCHEDULER
+
+        self.assertEqual(
+            memories.Action(kind, 'vm1'), self.action(kind, spread=scheduler)
+        )
+
+    @ddt.data(*policies.Spread)
+    def test_the_user(self, spread):
+        self.assertEqual(
+            memories.Action(Kind.LIVE_MIGRATE, 'vm1', host='cmp07'),
+            self.action(to='cmp07', spread=spread),
+        )
+
+    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
+    def test_the_scheduler_where_it_would_not_have_our_pick(self, kind):
+        self.assertEqual(
+            memories.Action(kind, 'vm1'), self.action(kind, self.DECLINED)
+        )
+
+    def test_the_users_pick_stays_one(self):
+        self.assertEqual(
+            'cmp07', self.action(track=self.DECLINED, to='cmp07').host
+        )
+
+    @ddt.data(Kind.RESUME, Kind.SHELVE, Kind.OFFLOAD)
+    def test_what_is_no_migration_goes_nowhere(self, kind):
+        self.assertEqual(memories.Action(kind, 'vm1'), self.action(kind))
