@@ -150,9 +150,11 @@ class Destinations:
             and record.in_flight
             and record.server_id not in over
         }
-        for server_id in self._flights[seen.host]:
-            # Others may have begun it.
-            self._plan.pop(server_id, None)
+        staying = seen.servers.keys() - over - self._flights[seen.host].keys()
+        for server_id in self._planned_from(seen.host):
+            # Others may move it, or may have deleted it.
+            if server_id not in staying:
+                del self._plan[server_id]
         for server_id, trip in list(self._trips.items()):
             if trip.source != seen.host:
                 continue
@@ -168,8 +170,25 @@ class Destinations:
             if mine:
                 self._follow(server_id, trip, max(mine, key=lambda r: r.id))
             elif trip.ended and trip.landed_at is None:
-                # Nothing came of it, or its server was deleted.
-                self._forget(server_id)
+                view = seen.latest(server_id)
+                if view is None or not view.task_state:
+                    # Nothing came of it, or its server was deleted. What was
+                    # given up may still go on.
+                    self._trips.pop(server_id)
+
+    def leave(self, host: str) -> None:
+        """Take note that a host's drain has ended: nobody looks any more."""
+        for server_id in self._planned_from(host):
+            del self._plan[server_id]
+        for trip in self._trips.values():
+            trip.ended = trip.ended or trip.source == host
+        # What is in flight off it goes on like that of others.
+        self._flights.pop(host, None)
+        self._others_at = float('-inf')
+
+    def _planned_from(self, host: str) -> list[str]:
+        """Return what is to leave a host, and has not begun to."""
+        return [i for i in self._plan if self._demands[i].source == host]
 
     def _follow(
         self, server_id: str, trip: _Trip, record: model.Migration
@@ -321,7 +340,14 @@ class Destinations:
             for record in flights
             if record.source not in self._flights
             and record.created_at >= since
+            and self._goes_on(record)
         }
+
+    def _goes_on(self, record: model.Migration) -> bool:
+        """Tell whether somebody may be at a move on both hosts."""
+        services = self._board.services
+        ends = (record.source, record.dest or '')
+        return all(services[end].up for end in ends if end in services)
 
     def _under_way(self) -> dict[str, str]:
         """Return where all that is on its way goes, '' if not known."""

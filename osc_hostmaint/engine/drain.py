@@ -263,6 +263,8 @@ class HostDrain:
         self._report.decided(self.host, decision)
         if decision.done:
             self.done = True
+            if self._destinations:
+                self._destinations.leave(self.host)
             self._report.ended(self.host, decision)
 
     def _bear(self, text: str) -> None:

@@ -185,6 +185,9 @@ class Destinations(ty.Protocol):
     def drop(self, action: memory.Action) -> None:
         """Take note that Nova did not take an action."""
 
+    def leave(self, host: str) -> None:
+        """Take note that a host's drain has ended: nobody looks any more."""
+
 
 class Diary(ty.Protocol):
     """Somebody who keeps what was seen and done, to decide it all again."""

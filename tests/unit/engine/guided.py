@@ -147,6 +147,7 @@ class GuidedTestCase(unittest.TestCase):
         :param known: Placement told who has room.
         :param survey: what else is known of the cloud: groups ...
         """
+        self.wanted = wanted
         seen = clouds.survey(nodes, wanted, **survey)
         limits = clouds.limits(wanted)
         outlook = forecast.unknown(wanted, 'capacity is not known')
@@ -170,6 +171,7 @@ class GuidedTestCase(unittest.TestCase):
 
     def unguided(self, **options: ty.Any) -> None:
         """Let nobody have looked ahead."""
+        self.wanted = ()
         self._set_up([], {}, **options)
 
     def _set_up(
@@ -237,13 +239,18 @@ class GuidedTestCase(unittest.TestCase):
     ) -> None:
         """Let a host be looked at, which takes a moment.
 
+        What has no record waits there still.
+
         :param over: what is not awaited any more.
         :param idle: servers that rest there.
         """
         self.clock.sleep(0.1)
+        moved = {record.server_id for record in records}
+        waiting = (d.server.id for d in self.wanted if d.source == source)
+        here = {*idle, *(i for i in waiting if i not in moved)}
         self.destinations.note(
             builders.observation(
-                [builders.server(i, host=source) for i in idle],
+                [builders.server(i, host=source) for i in sorted(here)],
                 [r for r in records if r.source == source],
                 host=source,
                 migrations_at=self.clock.now(),

@@ -19,18 +19,22 @@ import collections
 import collections.abc
 import dataclasses
 import functools
+import itertools
 import typing as ty
 
 from hypothesis import strategies
 
+from osc_hostmaint import survey
 from osc_hostmaint.planning import policy as policies
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
 from tests.unit.simulation import faults
+from tests.unit.simulation import inventory
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import truth
+from tests.unit.simulation import world
 
 #: No drain of a few servers may take longer, in virtual seconds.
 LIMIT = 7200.0
@@ -40,11 +44,37 @@ Values = dict[str, ty.Any]
 
 
 @dataclasses.dataclass(frozen=True)
+class Team:
+    """A server group."""
+
+    policy: str
+    #: Servers, modulo how many there are; who is in another one is left out.
+    members: frozenset[int]
+    most_per_host: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What the hosts are like, and what else is on them."""
+
+    #: Memory of each host, in MiB.
+    memory_mb: int = inventory.ROOMY[inventory.MEMORY_MB]
+    #: The zone of each host.
+    zones: tuple[str, ...] = ('nova',) * len(HOSTS)
+    #: Servers on hosts that need not be drained.
+    neighbours: tuple[Values, ...] = ()
+    teams: tuple[Team, ...] = ()
+    #: Nova's weighers see each live migration at once, or a minute later.
+    piles_up: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
 class Scenario:
     """All that decides how a drain goes."""
 
     servers: tuple[Values, ...]
     policy: Values
+    setting: Setting = Setting()
     slots: int = 1
     shelved_offload_time: int = -1
     #: What goes wrong with the requests of each run, by their number.
@@ -119,34 +149,57 @@ def _run(
         hosts,
         faults=faults.numbered(failing),
         limit=LIMIT,
+        guided=True,
         **options,
         **scenario.policy,
     )
 
 
 def _build(scenario: Scenario) -> clouds.Cloud:
+    setting = scenario.setting
     cloud = scene.cloud(
         0,
         source=(),
         slots=scenario.slots,
         shelved_offload_time=scenario.shelved_offload_time,
+        capacity={**inventory.ROOMY, inventory.MEMORY_MB: setting.memory_mb},
+        piles_up=setting.piles_up,
     )
-    for each in scenario.servers:
-        values = dict(each)
-        host, dest = values.pop('host'), values.pop('resized_to', None)
-        for name in ('fates', 'refusals'):
-            values[name] = collections.deque(values.get(name, ()))
-        values['effects'] = {
-            kind: collections.deque(effects)
-            for kind, effects in values.get('effects', {}).items()
-        }
-        if dest and dest != host:
-            cloud.add_resized(host, dest, **values)
-        else:
-            cloud.add(host, **values)
-    for host in scenario.runs[0]:
-        cloud.disable(host)
+    for host, zone in zip(cloud.hosts.values(), setting.zones, strict=True):
+        host.zone = zone
+    for each in (*scenario.servers, *setting.neighbours):
+        _add(cloud, each)
+    free = dict(enumerate(cloud.servers.values()))
+    for team in setting.teams:
+        numbers = {n % len(cloud.servers) for n in team.members} & set(free)
+        cloud.group(
+            team.policy,
+            *(free.pop(number) for number in sorted(numbers)),
+            most_per_host=team.most_per_host,
+        )
+    for name in scenario.runs[0]:
+        cloud.disable(name)
     return cloud
+
+
+def _add(cloud: clouds.Cloud, wanted: Values) -> None:
+    values = dict(wanted)
+    host, dest = values.pop('host'), values.pop('resized_to', None)
+    pinned = values.pop('pinned', False)
+    for name in ('fates', 'refusals'):
+        values[name] = collections.deque(values.get(name, ()))
+    values['effects'] = {
+        kind: collections.deque(effects)
+        for kind, effects in values.get('effects', {}).items()
+    }
+    server: world.Server
+    if dest and dest != host:
+        server = cloud.add_resized(host, dest, **values)
+    else:
+        server = cloud.add(host, **values)
+    if pinned:
+        zone = cloud.hosts[host].zone
+        server.needs = dataclasses.replace(server.needs, zone=zone)
 
 
 _STATES = (
@@ -162,6 +215,8 @@ _STATES = (
     'error',
     'soft-delete',
 )
+_MOVABLE = (*('active',) * 5, 'stopped', 'stopped', 'suspended')
+_FATES = (*((),) * 8, *((fate,) for fate in fates.Fate))
 _EFFECTS = ('resume', 'suspend', 'shelve', 'offload', 'confirm', 'abort')
 _FAULTS = (
     faults.LOST,
@@ -198,6 +253,7 @@ def servers(
         ),
         'stuck': strategies.sampled_from((0, 0, 0, 0, 1)),
         'locked': strategies.booleans(),
+        'pinned': strategies.sampled_from((False, False, False, True)),
         'effects': strategies.dictionaries(
             strategies.sampled_from(_EFFECTS),
             strategies.lists(
@@ -224,6 +280,64 @@ def servers(
     ).map(tuple)
 
 
+def crowd() -> strategies.SearchStrategy[tuple[Values, ...]]:
+    """Return many servers on the source, most of which just move."""
+    each = strategies.fixed_dictionaries(
+        {
+            'host': strategies.just(scene.SOURCE),
+            'vm_state': strategies.sampled_from(_MOVABLE),
+            'seconds': strategies.floats(0.5, 12),
+            'memory_mb': strategies.sampled_from((512, 1024, 2048)),
+            'fates': strategies.sampled_from(_FATES),
+            'pinned': strategies.sampled_from((False, False, False, True)),
+        }
+    )
+    return strategies.lists(each, min_size=3, max_size=8).map(tuple)
+
+
+#: Draws are few, because they take longer than many a drain.
+_NEIGHBOURS: tuple[Values, ...] = tuple(
+    {'host': host, 'memory_mb': memory_mb}
+    for host in HOSTS[1:]
+    for memory_mb in (512, 1024, 2048)
+)
+_ZONES = tuple(itertools.product(('nova', 'east'), repeat=len(HOSTS)))
+_MEMBERS = tuple(
+    frozenset(members)
+    for size in (2, 3, 5)
+    for members in itertools.combinations(range(8), size)
+)
+
+
+def settings(
+    memory_mb: collections.abc.Sequence[int] = (
+        4096,
+        8192,
+        inventory.ROOMY[inventory.MEMORY_MB],
+    ),
+    least_teams: int = 0,
+) -> strategies.SearchStrategy[Setting]:
+    """Return hosts with little room or much, in zones, and what they hold."""
+    teams = strategies.builds(
+        Team,
+        strategies.sampled_from(survey.GroupPolicy),
+        strategies.sampled_from(_MEMBERS),
+        strategies.sampled_from((1, 1, 2)),
+    )
+    return strategies.builds(
+        Setting,
+        memory_mb=strategies.sampled_from(memory_mb),
+        zones=strategies.sampled_from(_ZONES),
+        neighbours=strategies.lists(
+            strategies.sampled_from(_NEIGHBOURS), max_size=4
+        ).map(tuple),
+        teams=strategies.lists(teams, min_size=least_teams, max_size=2).map(
+            tuple
+        ),
+        piles_up=strategies.booleans(),
+    )
+
+
 def failing() -> strategies.SearchStrategy[
     tuple[dict[int, faults.Fault], ...]
 ]:
@@ -246,6 +360,8 @@ def policy() -> strategies.SearchStrategy[Values]:
             'suspended': strategies.sampled_from(policies.Suspended),
             'shelved': strategies.sampled_from(policies.Shelved),
             'resized': strategies.sampled_from(policies.Resized),
+            'spread': strategies.sampled_from(policies.Spread),
+            'per_destination': strategies.integers(1, 3),
             'parallel': strategies.integers(1, 3),
             'retries': strategies.integers(0, 3),
             'on_stall': strategies.sampled_from(policies.OnStall),

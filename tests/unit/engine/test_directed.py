@@ -73,6 +73,9 @@ class Guide:
     def drop(self, action: memories.Action) -> None:
         self.dropped.append(action)
 
+    def leave(self, host: str) -> None:
+        pass
+
 
 class Diary:
     """Keeps what came of each action."""

@@ -25,10 +25,12 @@ from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 
-DRAINS = int(os.environ.get('DRAINS', '5400'))
+DRAINS = int(os.environ.get('DRAINS', '4900'))
 #: Drains are shared evenly among the tests, which run side by side.
-TESTS = 6
+TESTS = 7
 SLOTS = strategies.integers(1, 3)
+#: Memory of a host that has room for few, in MiB.
+TIGHT = (4096, 6144, 8192)
 TWO = ('cmp01', 'cmp02')
 
 many = hypothesis.settings(
@@ -47,6 +49,7 @@ def drains(**fields):
         **{
             'servers': scenarios.servers(),
             'policy': scenarios.policy(),
+            'setting': scenarios.settings(),
             'slots': SLOTS,
             'shelved_offload_time': strategies.sampled_from((-1, -1, 0)),
             'failing': scenarios.failing(),
@@ -116,9 +119,28 @@ class RandomInterruptsTestCase(ScenarioTestCase):
 class RandomCrashesTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(
-        drains(deeds=scenarios.deeds((*others.HOSTS, *others.OWNERS)))
+        drains(
+            deeds=scenarios.deeds(
+                (*others.HOSTS, *others.OWNERS, *others.PLACEMENT)
+            )
+        )
     )
     def test_hosts_die(self, scenario) -> None:
+        self.check(scenario)
+
+
+class RandomRoomTestCase(ScenarioTestCase):
+    @many
+    @hypothesis.given(
+        drains(
+            servers=scenarios.crowd(),
+            setting=scenarios.settings(TIGHT, least_teams=1),
+            deeds=scenarios.deeds(
+                (*others.PLACEMENT, *others.HOSTS, *others.ADMINS)
+            ),
+        )
+    )
+    def test_little_room(self, scenario) -> None:
         self.check(scenario)
 
 

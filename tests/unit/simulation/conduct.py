@@ -127,7 +127,8 @@ def astray(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
 def crowded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return moves that are more than ``--parallel`` allows on a host.
 
-    What never ends is not counted: the drain has given it up.
+    What never ends is not counted, nor what took longer than the drain's
+    patience: it has given it up.
     """
     parallel = run.policy.parallel
     if parallel is None:
@@ -140,11 +141,18 @@ def crowded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             for other in mine
             if other.source == work.source
             and other.began <= work.began < (other.ended or 0.0)
+            and not _given_up(run, other, work.began)
         ]
         if len(others) > parallel:
             names = ', '.join(f'{o.kind} of {o.server.name}' for o in others)
             found.append(f'{len(others)} at once: {names}')
     return found
+
+
+def _given_up(run: 'scene.Run', work: world.Work, time: float) -> bool:
+    """Tell whether a run has no patience with something any more."""
+    limit = run.policy.server_timeout
+    return limit is not None and time - work.began >= limit
 
 
 def unfounded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
@@ -201,7 +209,8 @@ def parted(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
 
     Nova takes no notice of members that are on their way, so it breaks one
     as well, wherever it is asked to move them. Who asked for the groups and
-    was not told them, or did not get to ask, is excused.
+    was not told them, or did not get to ask, is excused; and what was given
+    up is not awaited, because it may take for ever.
     """
     found = []
     for work in _of(run, cloud):
@@ -209,6 +218,7 @@ def parted(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             work.late
             or _has_just_come(cloud, work)
             or _kept_in_the_dark(run, work)
+            or (not work.asked and _after_one_given_up(run, cloud, work))
         )
         if work.clashes and not excused:
             who = 'us' if work.asked else 'Nova'
@@ -226,6 +236,17 @@ def _has_just_come(cloud: clouds.Cloud, work: world.Work) -> bool:
         and (other.by is not work.by or other.late)
         and other.placed_at > work.began - BLIND_SECONDS
         for other in cloud.works
+    )
+
+
+def _after_one_given_up(
+    run: 'scene.Run', cloud: clouds.Cloud, work: world.Work
+) -> bool:
+    return any(
+        other.server.id in work.clashes
+        and (other.ended is None or other.ended > work.began)
+        and _given_up(run, other, work.began)
+        for other in _of(run, cloud)
     )
 
 
@@ -255,6 +276,7 @@ def cramped(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             for other in mine
             if other.dest == work.dest
             and other.placed_at <= work.placed_at < (other.ended or 0.0)
+            and not _given_up(run, other, work.placed_at)
         ]
         if len(there) > most:
             names = ', '.join(f'{o.kind} of {o.server.name}' for o in there)

@@ -21,6 +21,10 @@ from osc_hostmaint import model
 from tests.unit.simulation import inventory as inventories
 from tests.unit.simulation import timeline
 
+#: The zone of hosts that nobody put into one: no aggregate stands for it, so
+#: who has asked for it is bound to nothing.
+NO_ZONE = 'nova'
+
 
 @functools.cache
 def _made_up_id(name: str) -> str:
@@ -36,7 +40,7 @@ class Host:
     #: What is cast to its nova-compute waits here while that is dead.
     gate: timeline.Gate
     inventory: inventories.Inventory
-    zone: str = 'nova'
+    zone: str = NO_ZONE
     traits: frozenset[str] = frozenset({'HW_CPU_X86_AVX'})
     up: bool = True
     #: Really running; ``up`` follows later.

@@ -15,10 +15,9 @@
 from osc_hostmaint import exceptions
 from osc_hostmaint import survey
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import hosts
 from tests.unit.simulation import world
 
-#: The zone of hosts that nobody put into one: no aggregate stands for it.
-NO_ZONE = 'nova'
 #: Set by a disabled host's nova-compute.
 DISABLED = 'COMPUTE_STATUS_DISABLED'
 
@@ -58,11 +57,11 @@ def aggregates(cloud: clouds.Cloud) -> list[survey.Aggregate]:
     """Return the aggregates, those that make up zones included."""
     zones: dict[str, set[str]] = {}
     for host in cloud.hosts.values():
-        if host.zone != NO_ZONE:
+        if host.zone != hosts.NO_ZONE:
             zones.setdefault(host.zone, set()).add(host.name)
     return cloud.aggregates + [
-        survey.Aggregate(frozenset(hosts), {'availability_zone': zone})
-        for zone, hosts in zones.items()
+        survey.Aggregate(frozenset(inside), {'availability_zone': zone})
+        for zone, inside in zones.items()
     ]
 
 

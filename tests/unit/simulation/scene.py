@@ -24,7 +24,7 @@ from osc_hostmaint.engine import destinations
 from osc_hostmaint.engine import drain
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
-from osc_hostmaint.engine import prospect
+from osc_hostmaint.engine import prospect as prospects
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from tests.unit.simulation import client as clients
@@ -101,7 +101,8 @@ class Run:
     outcome: drain.DrainResult | None = None
     #: Ctrl-C was pressed, once or twice.
     interrupted: bool = False
-    #: It was to look ahead, and could not.
+    #: What it saw beforehand, and whether it was to and could not.
+    prospect: prospects.Prospect | None = None
     blind: bool = False
     #: What it reported and was not so when it ended.
     lies: list[str] = dataclasses.field(default_factory=list)
@@ -215,7 +216,7 @@ def run(
         guide = board = None
         if guided:
             seen, services = _look_ahead(client, clock, sources, policy)
-            done.blind = seen is None
+            done.prospect, done.blind = seen, seen is None
             board = observer.ServiceBoard(client, clock, services)
             guide = destinations.Destinations(
                 client,
@@ -254,13 +255,13 @@ def _look_ahead(
     clock: timeline.VirtualClock,
     sources: collections.abc.Sequence[model.Service],
     policy: policies.Policy,
-) -> tuple[prospect.Prospect | None, dict[str, model.Service]]:
+) -> tuple[prospects.Prospect | None, dict[str, model.Service]]:
     """Return what is seen beforehand, if anything, and all services."""
     services: dict[str, model.Service] = {}
     with contextlib.suppress(exceptions.CloudError):
         services = {each.host: each for each in client.services()}
         return (
-            prospect.look(client, clock, services, sources, policy),
+            prospects.look(client, clock, services, sources, policy),
             services,
         )
     return None, services

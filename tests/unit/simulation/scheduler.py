@@ -27,6 +27,7 @@ import collections.abc
 import typing as ty
 
 from osc_hostmaint import survey
+from tests.unit.simulation import hosts as hosts_
 from tests.unit.simulation import inventory
 from tests.unit.simulation import world
 
@@ -92,7 +93,7 @@ def passes(
         host.name != server.host
         and not host.unfit
         and host.inventory.fits(server.amounts)
-        and server.needs.zone in (None, host.zone)
+        and server.needs.zone in (None, hosts_.NO_ZONE, host.zone)
         and server.needs.required_traits <= host.traits
         and not server.needs.forbidden_traits & host.traits
         and _in_aggregates(cloud, server, host)

@@ -148,8 +148,12 @@ class AstrayTestCase(ConductTestCase):
 
 
 class CrowdedTestCase(ConductTestCase):
-    def crowded(self, parallel: int | None, wait: float) -> list[str]:
-        self.reporter = reports.Reporter(self.cloud, parallel=parallel)
+    def crowded(
+        self, parallel: int | None, wait: float, **options: float
+    ) -> list[str]:
+        self.reporter = reports.Reporter(
+            self.cloud, parallel=parallel, **options
+        )
         self.ask('live_migrate', wait=wait)
         self.ask('cold_migrate', self.cloud.add(scene.SOURCE), wait=20)
         return conduct.crowded(self.run_(), self.cloud)
@@ -165,6 +169,13 @@ class CrowdedTestCase(ConductTestCase):
 
     def test_as_nova_likes(self) -> None:
         self.expect(self.crowded(None, 0))
+
+    def test_what_was_given_up(self) -> None:
+        self.server.seconds = 25
+        self.expect(self.crowded(1, 20, server_timeout=21), '2 at once')
+        self.setUp()
+        self.server.seconds = 25
+        self.expect(self.crowded(1, 20, server_timeout=19))
 
 
 class UnfoundedTestCase(ConductTestCase):

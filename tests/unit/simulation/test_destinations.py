@@ -187,6 +187,23 @@ class PartedTestCase(test_conduct.ConductTestCase):
                 )
                 self.expect(self.parted())
 
+    def test_what_was_given_up(self) -> None:
+        for patience, host, words in (
+            (20, '', ()),
+            (40, '', ('chosen by Nova',)),
+            # Who chooses can tell where it goes.
+            (20, 'cmp02', ('chosen by us',)),
+        ):
+            with self.subTest(patience=patience, host=host):
+                self.setUp()
+                self.server.seconds = 100
+                self.reporter = reports.Reporter(
+                    self.cloud, server_timeout=patience
+                )
+                self.send(self.server, 'cmp02', wait=30)
+                self.send(self.second, host)
+                self.expect(self.parted(), *words)
+
     def test_a_soft_rule(self) -> None:
         self.cloud.groups.clear()
         self.cloud.group('soft-anti-affinity', self.server, self.second)
@@ -244,6 +261,21 @@ class CrampedTestCase(test_conduct.ConductTestCase):
         self.reporter.clock.sleep(20)
         self.assertEqual({'cmp02'}, {work.dest for work in self.cloud.works})
         self.expect(conduct.cramped(self.run_(), self.cloud))
+
+    def test_what_was_given_up(self) -> None:
+        for patience, words in ((20, ()), (40, ('2 at once',))):
+            with self.subTest(patience):
+                self.setUp()
+                self.reporter = reports.Reporter(
+                    self.cloud, per_destination=1, server_timeout=patience
+                )
+                self.server.seconds = 100
+                self.reporter.client.live_migrate(self.server.id, 'cmp02')
+                self.reporter.clock.sleep(30)
+                second = self.cloud.add(scene.SOURCE)
+                self.reporter.client.live_migrate(second.id, 'cmp02')
+                self.reporter.clock.sleep(100)
+                self.expect(conduct.cramped(self.run_(), self.cloud), *words)
 
     def test_no_bound(self) -> None:
         self.expect(self.cramped(None, 'cmp02', 'cmp02', 'cmp02', wait=0))

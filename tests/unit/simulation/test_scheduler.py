@@ -121,6 +121,9 @@ class FiltersTestCase(SchedulerTestCase):
         self.assertEqual('c', self.move(needs=pinned))
         self.assertEqual('a', self.move('b', needs=pinned))
         self.assertEqual('b', self.move('b'))
+        # What is no aggregate's name binds nobody.
+        nowhere = model.Needs(zone='nova', zone_known=True)
+        self.assertEqual('c', self.move('c', needs=nowhere))
 
     def test_traits(self) -> None:
         fast = frozenset({'FAST'})

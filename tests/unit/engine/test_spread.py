@@ -1,0 +1,466 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Where servers go, whoever moves them, and what it costs to know that."""
+
+import collections
+import dataclasses
+import functools
+import random
+import unittest
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import policy as policies
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import fates
+from tests.unit.simulation import inventory
+from tests.unit.simulation import others
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import truth
+
+Code = exceptions.ExitCode
+Spread = policies.Spread
+FIVE = ('cmp01', 'cmp02', 'cmp03', 'cmp04', 'cmp05')
+SIX = (*FIVE, 'cmp06')
+TWO = ('cmp01', 'cmp02')
+#: What is asked of the cloud only to know where servers are to go.
+SPREADING = frozenset(
+    {
+        'groups',
+        'residents',
+        'hypervisors',
+        'aggregates',
+        'offers',
+        'flights',
+    }
+)
+
+
+def capacity(gib: int) -> dict[str, int]:
+    """Return what a host has, of memory just so much."""
+    return {**inventory.ROOMY, inventory.MEMORY_MB: 1024 * gib}
+
+
+class SpreadTestCase(unittest.TestCase):
+    def drain(self, cloud: clouds.Cloud, *hosts: str, **options) -> scene.Run:
+        """Drain hosts, and let nothing be wrong with that."""
+        run = scene.run(
+            cloud,
+            hosts or (scene.SOURCE,),
+            limit=20000,
+            guided=True,
+            **options,
+        )
+        self.assertEqual([], truth.violations(cloud, run))
+        return run
+
+    def drained(
+        self, cloud: clouds.Cloud, *hosts: str, **options
+    ) -> scene.Run:
+        """Drain hosts of all there is on them."""
+        run = self.drain(cloud, *hosts, **options)
+        self.assertEqual(Code.DONE, run.exit_code, run.reasons)
+        return run
+
+    def landed(self, cloud: clouds.Cloud) -> list[int]:
+        """Return how many servers are on each host that is in service."""
+        return [
+            len(cloud.on(host.name))
+            for host in cloud.hosts.values()
+            if host.enabled
+        ]
+
+
+@ddt.ddt
+class EvenTestCase(SpreadTestCase):
+    @ddt.data((1, 4), (2, 10), (4, 1), (4, 60), (8, 10))
+    @ddt.unpack
+    def test_five_equal_hosts(self, slots: int, seconds: int) -> None:
+        options = {
+            'hosts': FIVE,
+            'capacity': capacity(64),
+            'slots': slots,
+            'seconds': seconds,
+        }
+        cloud = scene.cloud(24, **options)
+        self.drained(cloud)
+        self.assertEqual([6, 6, 6, 6], self.landed(cloud))
+        if seconds >= 60:
+            return
+        # Nova's scheduler does not see live migrations for a minute.
+        cloud = scene.cloud(24, **options)
+        self.drained(cloud, spread=Spread.SCHEDULER)
+        landed = self.landed(cloud)
+        self.assertGreater(max(landed) - min(landed), 6)
+
+    def test_hosts_that_hold_something(self) -> None:
+        cloud = scene.cloud(12, hosts=FIVE, capacity=capacity(64))
+        for host, servers in (('cmp02', 6), ('cmp03', 4), ('cmp04', 2)):
+            for _number in range(servers):
+                cloud.add(host)
+        self.drained(cloud)
+        self.assertEqual([6, 6, 6, 6], self.landed(cloud))
+
+    def test_hosts_of_different_size(self) -> None:
+        cloud = scene.cloud(12, hosts=FIVE, capacity=capacity(16))
+        for host in ('cmp04', 'cmp05'):
+            cloud.hosts[host].inventory.capacity.update(capacity(32))
+        self.drained(cloud)
+        self.assertEqual([2, 2, 4, 4], self.landed(cloud))
+
+    def test_live_and_cold(self) -> None:
+        cloud = scene.cloud(8, hosts=FIVE, capacity=capacity(64))
+        for _number in range(8):
+            cloud.add(scene.SOURCE, 'stopped')
+        self.drained(cloud)
+        self.assertEqual([4, 4, 4, 4], self.landed(cloud))
+
+    def test_two_hosts_in_one_run(self) -> None:
+        cloud = scene.cloud(
+            12, source=TWO, hosts=SIX, capacity=capacity(64), slots=2
+        )
+        self.drained(cloud, *TWO)
+        self.assertEqual([6, 6, 6, 6], self.landed(cloud))
+
+    @ddt.data((0, 4, 1), (0, 20, 2), (0.05, 4, 2), (1, 10, 1), (7, 4, 4))
+    @ddt.unpack
+    def test_two_runs_side_by_side(
+        self, lag: float, seconds: int, slots: int
+    ) -> None:
+        cloud = scene.cloud(
+            12,
+            source=TWO,
+            hosts=SIX,
+            capacity=capacity(64),
+            seconds=seconds,
+            slots=slots,
+        )
+
+        def drain(host: str, wait: float, clock: timeline.VirtualClock):
+            clock.sleep(wait)
+            return scene.run(cloud, (host,), clock=clock, guided=True)
+
+        runs = timeline.together(
+            cloud.timeline,
+            lambda clock: drain('cmp01', 0, clock),
+            lambda clock: drain('cmp02', lag, clock),
+        )
+        self.assertEqual([Code.DONE] * 2, [run.exit_code for run in runs])
+        self.assertEqual([], truth.violations(cloud, *runs))
+        landed = self.landed(cloud)
+        self.assertLessEqual(max(abs(6 - count) for count in landed), 1)
+
+    @ddt.data(12, 40, 100)
+    def test_requests(self, servers: int) -> None:
+        for seconds in (1, 4, 10, 60):
+            for slots in (1, 2, 4):
+                with self.subTest(seconds=seconds, slots=slots):
+                    options = {
+                        'hosts': FIVE,
+                        'capacity': capacity(256),
+                        'seconds': seconds,
+                        'slots': slots,
+                    }
+                    alone = scene.run(scene.cloud(servers, **options))
+                    run = self.drained(scene.cloud(servers, **options))
+                    # The drain itself looks once, and lists services.
+                    self.assertLess(
+                        len(run.client.log), 4 / 3 * len(alone.client.log)
+                    )
+
+
+class PerDestinationTestCase(SpreadTestCase):
+    def test_the_source_is_busy_as_long_as_one_is_free(self) -> None:
+        for slots, bound in ((1, 1), (2, 1), (3, 1), (4, 2)):
+            with self.subTest(slots=slots, bound=bound):
+                cloud = scene.cloud(
+                    24, hosts=SIX, capacity=capacity(64), slots=slots
+                )
+                floor = scene.floor(
+                    scene.cloud(
+                        24, hosts=SIX, capacity=capacity(64), slots=slots
+                    )
+                )
+                run = self.drained(cloud, per_destination=bound)
+                self.assertLess(run.seconds / floor, 1.25)
+                self.assertLess(
+                    cloud.hosts[scene.SOURCE].slots.idle_share(), 0.1
+                )
+                landed = self.landed(cloud)
+                self.assertLessEqual(max(landed) - min(landed), 2)
+
+    def test_one_destination(self) -> None:
+        cloud = scene.cloud(6, hosts=TWO, capacity=capacity(64), slots=4)
+        self.drained(cloud, per_destination=1)
+        self.assertEqual([6], self.landed(cloud))
+
+    def test_the_scheduler_picks(self) -> None:
+        cloud = scene.cloud(8, hosts=FIVE, capacity=capacity(64), slots=4)
+        self.drained(cloud, per_destination=2, spread=Spread.SCHEDULER)
+
+    def test_two_hosts_share_it(self) -> None:
+        cloud = scene.cloud(
+            6, source=TWO, hosts=FIVE, capacity=capacity(64), slots=4
+        )
+        self.drained(cloud, *TWO, per_destination=1)
+        self.assertEqual([4, 4, 4], self.landed(cloud))
+
+    def test_what_a_dead_host_leaves_in_flight(self) -> None:
+        for vm_state in ('active', 'stopped'):
+            with self.subTest(vm_state):
+                cloud = scene.cloud(
+                    0, source=TWO, hosts=('cmp01', 'cmp02', 'cmp03')
+                )
+                cloud.add('cmp01', vm_state, seconds=10000)
+                for _number in range(4):
+                    cloud.add('cmp02', seconds=20)
+                cloud.timeline.after(10, functools.partial(crash, cloud))
+                run = self.drain(cloud, *TWO, per_destination=1)
+                self.assertEqual(
+                    ['failed'] + ['moved'] * 4, [*run.results.values()]
+                )
+                self.assertLess(run.seconds, 300)
+
+
+def crash(cloud: clouds.Cloud, host: str = scene.SOURCE) -> None:
+    """Let nobody be at a host's moves any more."""
+    cloud.crash(host)
+
+
+class RefusedPickTestCase(SpreadTestCase):
+    def posted(self, run: scene.Run) -> list[str]:
+        return [request.host for request, _answer in run.client.posted]
+
+    def test_no_valid_host(self) -> None:
+        for vm_state in ('active', 'stopped'):
+            with self.subTest(vm_state):
+                cloud = scene.cloud(0)
+                fated = collections.deque([fates.Fate.NO_HOST] * 2)
+                cloud.add(scene.SOURCE, vm_state, fates=fated)
+                run = self.drained(cloud)
+                hosts = self.posted(run)
+                self.assertEqual(['cmp02', '', ''], hosts[:3])
+
+    def test_refused_at_once(self) -> None:
+        cloud = scene.cloud(0)
+        refusal = fates.Refusal(
+            'Compute host cmp02 could not be found', final=True
+        )
+        cloud.add(scene.SOURCE, refusals=collections.deque([refusal]))
+        run = self.drained(cloud)
+        self.assertEqual(['cmp02', ''], self.posted(run))
+
+    def test_a_move_that_breaks_off_is_no_refusal(self) -> None:
+        cloud = scene.cloud(0)
+        fated = collections.deque([fates.Fate.ROLLED_BACK])
+        cloud.add(scene.SOURCE, fates=fated)
+        run = self.drained(cloud)
+        self.assertNotIn('', self.posted(run))
+
+    def test_somebody_else_was_faster(self) -> None:
+        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
+        for host in ('cmp02', 'cmp03'):
+            cloud.hosts[host].inventory.capacity.update(capacity(4))
+        cloud.add('cmp03')
+        cloud.add(scene.SOURCE, memory_mb=3072)
+        # Between our look and the scheduler's.
+        cloud.timeline.after(
+            1.0, lambda: cloud.create('cmp02', memory_mb=2048)
+        )
+        run = self.drained(cloud)
+        self.assertEqual(['cmp02', ''], self.posted(run))
+        self.assertEqual(2, len(cloud.on('cmp03')))
+
+
+class MidwayTestCase(SpreadTestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud(
+            24, hosts=FIVE, capacity=capacity(64), seconds=10
+        )
+
+    def after(self, run: scene.Run, seconds: float) -> set[str]:
+        """Return where moves were sent so many seconds after it began."""
+        return {
+            host.name
+            for request, host in run.client.directed
+            if request.time > run.began + seconds
+        }
+
+    def test_a_host_goes_down(self) -> None:
+        self.cloud.timeline.after(60, lambda: self.cloud.crash('cmp03'))
+        run = self.drained(self.cloud, server_timeout=900)
+        self.assertIn('cmp03', {h.name for _r, h in run.client.directed})
+        known = 60 + self.cloud.timing.heartbeat + 60
+        self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, known))
+
+    def test_a_host_is_put_into_maintenance(self) -> None:
+        self.cloud.timeline.after(60, lambda: self.cloud.disable('cmp03'))
+        run = self.drained(self.cloud)
+        self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, 60 + 60))
+        landed = self.landed(self.cloud)
+        self.assertLessEqual(max(landed) - min(landed), 1)
+
+    def test_a_host_comes_back(self) -> None:
+        self.cloud.disable('cmp03')
+        self.cloud.timeline.after(30, lambda: self.cloud.enable('cmp03'))
+        self.drained(self.cloud)
+        self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
+
+    def test_placement_goes_down(self) -> None:
+        deed = others.Deed(30, 'placement is down')
+        back = others.Deed(90, 'placement is back')
+        others.plan(self.cloud, [deed, back])
+        self.drained(self.cloud)
+        self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
+
+
+class ApartTestCase(SpreadTestCase):
+    def test_what_was_given_up_may_still_arrive(self) -> None:
+        cloud = scene.cloud(0, capacity=capacity(64))
+        first, second = (cloud.add(scene.SOURCE) for _number in range(2))
+        for host in ('cmp03', 'cmp04'):
+            cloud.add(host, memory_mb=8192)
+        cloud.group('anti-affinity', first, second)
+        # Its death is not known yet, and it is waited for.
+        cloud.crash('cmp02')
+        run = self.drain(cloud, parallel=1, server_timeout=20)
+        asked = [
+            (request.subject, request.host)
+            for request, _answer in run.client.posted
+            if request.host
+        ]
+        self.assertEqual(
+            [(first.id, 'cmp02'), (second.id, 'cmp03')], asked[:2]
+        )
+
+    def test_one_whose_destination_nova_picks(self) -> None:
+        # Two of three may be on one host, where one is already.
+        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'), slots=3)
+        fated = collections.deque([fates.Fate.NO_HOST])
+        cloud.group(
+            'anti-affinity',
+            cloud.add(scene.SOURCE, fates=fated, seconds=20),
+            cloud.add(scene.SOURCE, seconds=20),
+            cloud.add('cmp02'),
+            cloud.add('cmp03'),
+            most_per_host=2,
+        )
+        self.drained(cloud)
+
+    def test_placement_stops_telling(self) -> None:
+        cloud = scene.cloud(0, slots=2, seconds=20)
+        cloud.group(
+            'anti-affinity',
+            *(cloud.add(scene.SOURCE, seconds=20) for _number in range(3)),
+        )
+        others.plan(cloud, [others.Deed(1.3, 'placement forbids')])
+        self.drain(cloud)
+
+
+class GhostTestCase(SpreadTestCase):
+    def test_no_room_is_kept_for_what_is_deleted(self) -> None:
+        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
+        cloud.hosts['cmp02'].inventory.capacity.update(capacity(4))
+        cloud.hosts['cmp03'].inventory.capacity.update(capacity(8))
+        cloud.add('cmp03', memory_mb=6144)
+        large = cloud.add(scene.SOURCE, memory_mb=3072)
+        cloud.add(scene.SOURCE, memory_mb=2048)
+        # After it was looked who needs room, and before the first move.
+        cloud.timeline.after(0.85, lambda: cloud.delete(large.id))
+        self.drained(cloud)
+        self.assertEqual([1, 1], self.landed(cloud))
+
+
+class TightTestCase(SpreadTestCase):
+    def stranded(self, spread: policies.Spread) -> scene.Run:
+        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
+        for host, zone, gib in (('cmp02', 'east', 4), ('cmp03', 'nova', 3)):
+            cloud.hosts[host].zone = zone
+            cloud.hosts[host].inventory.capacity.update(capacity(gib))
+        cloud.add(scene.SOURCE, memory_mb=3072)
+        bound = cloud.add(scene.SOURCE, memory_mb=2048)
+        bound.needs = dataclasses.replace(bound.needs, zone='east')
+        return self.drain(cloud, spread=spread)
+
+    def test_who_could_go_anywhere_leaves_room(self) -> None:
+        run = self.stranded(Spread.SCHEDULER)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertEqual(2048, self.only_left(run))
+        self.assertEqual(Code.DONE, self.stranded(Spread.BALANCE).exit_code)
+
+    def only_left(self, run: scene.Run) -> int:
+        (row,) = (row for row in run.result.rows if row.left)
+        assert run.prospect
+        by_id = {d.server.id: d.server for d in run.prospect.demands}
+        return by_id[row.server_id].memory_mb
+
+    def test_what_fits_is_drained(self) -> None:
+        fitting = stranded = 0
+        for seed in range(150):
+            cloud = tight(seed)
+            run = self.drain(cloud)
+            assert run.prospect
+            fits = {f.fits for f in run.prospect.preview.outlook.fits.values()}
+            if fits != {forecast.Fits.YES}:
+                continue
+            fitting += 1
+            with self.subTest(seed):
+                self.assertEqual(Code.DONE, run.exit_code, run.reasons)
+            left = self.drain(tight(seed), spread=Spread.SCHEDULER)
+            stranded += left.exit_code == Code.LEFT
+        self.assertGreater(fitting, 60)
+        self.assertGreater(stranded, 15)
+
+
+def tight(seed: int) -> clouds.Cloud:
+    """Return a cloud that has hardly more room than it takes."""
+    chance = random.Random(seed)
+    hosts = FIVE[: chance.randint(3, 5)]
+    cloud = scene.cloud(
+        0, source=(), hosts=hosts, seed=seed, slots=chance.randint(1, 4)
+    )
+    for name in hosts:
+        cloud.hosts[name].zone = chance.choice(('nova', 'nova', 'east'))
+    servers = []
+    for _number in range(chance.randint(4, 12)):
+        state = chance.choice(('active', 'active', 'active', 'stopped'))
+        server = cloud.add(
+            scene.SOURCE,
+            state,
+            memory_mb=1024 * chance.choice((1, 1, 2, 3, 5)),
+            seconds=chance.uniform(1, 20),
+        )
+        if chance.random() < 0.3:
+            zone = chance.choice(('nova', 'east'))
+            server.needs = dataclasses.replace(server.needs, zone=zone)
+        servers.append(server)
+    needed = sum(server.memory_mb for server in servers)
+    room = chance.uniform(1.0, 1.6) * needed / (len(hosts) - 1)
+    for name in hosts[1:]:
+        part = chance.uniform(0.7, 1.3) * room
+        cloud.hosts[name].inventory.capacity.update(
+            {inventory.MEMORY_MB: 512 * round(part / 512)}
+        )
+    chance.shuffle(servers)
+    while len(servers) > 4 and chance.random() < 0.6:
+        members = [servers.pop() for _number in range(chance.randint(2, 3))]
+        policy = chance.choice(
+            ('anti-affinity', 'soft-anti-affinity', 'soft-affinity')
+        )
+        cloud.group(policy, *members)
+    cloud.disable(scene.SOURCE)
+    return cloud
