@@ -331,21 +331,21 @@ class MidwayTestCase(SpreadTestCase):
 class ApartTestCase(SpreadTestCase):
     def test_what_was_given_up_may_still_arrive(self) -> None:
         cloud = scene.cloud(0, capacity=capacity(64))
-        first, second = (cloud.add(scene.SOURCE) for _number in range(2))
-        for host in ('cmp03', 'cmp04'):
-            cloud.add(host, memory_mb=8192)
+        first, _other, second = (
+            cloud.add(scene.SOURCE, memory_mb=gib * 1024) for gib in (3, 2, 1)
+        )
         cloud.group('anti-affinity', first, second)
+        for host in ('cmp03', 'cmp04'):
+            cloud.add(host, memory_mb=16384)
         # Its death is not known yet, and it is waited for.
         cloud.crash('cmp02')
         run = self.drain(cloud, parallel=1, server_timeout=20)
-        asked = [
-            (request.subject, request.host)
-            for request, _answer in run.client.posted
-            if request.host
-        ]
-        self.assertEqual(
-            [(first.id, 'cmp02'), (second.id, 'cmp03')], asked[:2]
-        )
+        asked = {
+            request.subject: request.host
+            for request, _answer in reversed(run.client.posted)
+        }
+        self.assertEqual('cmp02', asked[first.id])
+        self.assertEqual('cmp03', asked[second.id])
 
     def test_one_whose_destination_nova_picks(self) -> None:
         # Two of three may be on one host, where one is already.
