@@ -28,6 +28,7 @@ from osc_hostmaint import survey as surveys
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import prospect as prospects
+from osc_hostmaint.engine import refusals
 from osc_hostmaint.planning import eligible
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import spread
@@ -129,6 +130,7 @@ class Destinations:
         self._spreads = False
         self._starts = 0
         self._trips: dict[str, _Trip] = {}
+        self._refusals = refusals.Refusals()
         #: By source: what is in flight off it, and where to, '' while that
         #: is not known.
         self._flights: dict[str, dict[str, str]] = {}
@@ -194,11 +196,14 @@ class Destinations:
         self, server_id: str, trip: _Trip, record: model.Migration
     ) -> None:
         if record.ended_badly:
+            if trip.dest and record.dest is None:
+                self._refusals.refused(trip.source, trip.dest)
             self._forget(server_id)
             return
         trip.ended = trip.ended or not record.in_flight
         if record.dest and trip.landed_at is None:
             trip.dest = record.dest
+            self._refusals.taken(trip.source, trip.dest)
             trip.landed_at = self._clock.now()
 
     def direct(
@@ -248,12 +253,14 @@ class Destinations:
             self._survey, services=self._board.services
         )
         closed = [host for host in survey.services if load.full(host)]
-        picked = spread.pick(survey, self._flow(), server_id, closed)
+        source = self._demands[server_id].source
+        picked = spread.pick(survey, self._flow(source), server_id, closed)
         if picked.plan is not None:
             self._plan = dict(picked.plan)
         return picked
 
-    def _flow(self) -> spread.Flow:
+    def _flow(self, source: str) -> spread.Flow:
+        """Return what there is to spread, as servers of one host may go."""
         trips = {i: t.dest for i, t in self._trips.items() if t.dest}
         adopted = {
             server_id: dest
@@ -263,7 +270,10 @@ class Destinations:
         }
         return spread.Flow(
             demands=self._demands,
-            limits=self._limits,
+            limits=dataclasses.replace(
+                self._limits,
+                leaving=self._limits.leaving | self._refusals.shunned(source),
+            ),
             plan=self._plan,
             gone={**adopted, **trips},
             unseen=frozenset(

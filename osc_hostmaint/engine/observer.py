@@ -81,19 +81,19 @@ class Observer:
 
     def open(self) -> model.Observation:
         """Look at all there may be to move, before the first decision."""
-        self.open_records()
+        self.see_newest()
+        self.see_unconfirmed()
         self._see_servers()
         return self.seen
 
-    def open_records(self) -> model.Observation:
-        """Look at all migrations that may matter, for the first time."""
-        host = self.seen.host
-        self._see_migrations(
-            [
-                *self._gateway.migrations(host),
-                *self._gateway.unconfirmed(host),
-            ]
-        )
+    def see_newest(self) -> model.Observation:
+        """Look at the newest migrations."""
+        self._see_migrations(self._gateway.migrations(self.seen.host))
+        return self.seen
+
+    def see_unconfirmed(self) -> model.Observation:
+        """Look at migrations that may be old and hold something still."""
+        self._see_migrations(self._gateway.unconfirmed(self.seen.host))
         return self.seen
 
     def look(self, inquiry: decisions.Inquiry) -> model.Observation:

@@ -73,9 +73,7 @@ def look(
     stock = asking.take_stock(servers)
     rows: list[decisions.Row] = []
     for watcher in watchers:
-        if asking.unknown or stock.unexplained(watcher.seen.host):
-            # Moves in flight hold something in their own name.
-            watcher.open_records()
+        _see_moves(watcher, stock)
         rows += _rows(watcher, clock, policy)
     limits = eligible.Limits(
         frozenset(service.host for service in sources), policy.to
@@ -103,6 +101,17 @@ def look(
         not asking.unknown,
         demands,
     )
+
+
+def _see_moves(watcher: observer.Observer, stock: surveyor.Stock) -> None:
+    """Look at the migrations, where something is held in their name."""
+    holders = stock.unexplained(watcher.seen.host)
+    if stock.allocations is not None and not holders:
+        return
+    records = watcher.see_newest().migrations.values()
+    known = {i for r in records for i in (r.uuid, r.server_id)}
+    if stock.allocations is None or not holders <= known:
+        watcher.see_unconfirmed()
 
 
 def _rows(

@@ -83,6 +83,14 @@ class TestRequests(test_prospect.ProspectTestCase):
         self.clock.sleep(10)
         self.look()
         self.assertEqual(
+            {**self.BASE, 'offers': 1, 'migrations': 1}, self.asked()
+        )
+
+    def test_what_the_newest_migrations_do_not_explain(self) -> None:
+        self.add(needs=self.alone)
+        self.cloud.hold('somebody unknown', 'cmp01')
+        self.look()
+        self.assertEqual(
             {**self.BASE, 'offers': 1, 'migrations': 1, 'unconfirmed': 1},
             self.asked(),
         )
