@@ -24,16 +24,19 @@ from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
+#: Where destinations are picked, there are so many times the requests.
+GUIDANCE = 4 / 3
+
 
 def mixed(servers: int, seconds: float, **options: int) -> clouds.Cloud:
-    """Return a cloud with servers of different sizes, the largest first."""
+    """Return a cloud with servers of five sizes, the largest first."""
     cloud = scene.cloud(0, **options)
     for number in range(servers):
         part = 1.5 - number / servers
         cloud.add(
             scene.SOURCE,
             seconds=part * seconds,
-            memory_mb=round(4096 * part),
+            memory_mb=1024 * round(4 * part),
         )
     return cloud
 
@@ -69,17 +72,20 @@ class SpeedTestCase(unittest.TestCase):
         requests: float,
     ) -> None:
         for make in (scene.cloud, mixed):
-            with self.subTest(make.__name__):
-                floor = scene.floor(
-                    make(servers, seconds=seconds, slots=slots)
-                )
-                cloud = make(servers, seconds=seconds, slots=slots)
-                run = scene.run(cloud)
-                self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
-                self.assertLess(run.seconds / floor, time)
-                source = cloud.hosts[scene.SOURCE].slots
-                self.assertLess(source.idle_share(), idle)
-                self.assertLess(len(run.client.log) / servers, requests)
+            floor = scene.floor(make(servers, seconds=seconds, slots=slots))
+            for guided in (False, True):
+                with self.subTest(make.__name__, guided=guided):
+                    cloud = make(servers, seconds=seconds, slots=slots)
+                    run = scene.run(cloud, guided=guided)
+                    self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
+                    # To look ahead takes as long whatever is to be moved.
+                    ahead = cloud.taken[0][0] - run.began if guided else 0.0
+                    self.assertLess(ahead, 1.5)
+                    self.assertLess((run.seconds - ahead) / floor, time)
+                    source = cloud.hosts[scene.SOURCE].slots
+                    self.assertLess(source.idle_share(), idle)
+                    most = requests * (GUIDANCE if guided else 1)
+                    self.assertLess(len(run.client.log) / servers, most)
 
     @ddt.data(1, 2, 3, 4, 5, 8)
     def test_the_queue_is_short(self, slots: int) -> None:
@@ -129,16 +135,22 @@ class SpeedTestCase(unittest.TestCase):
         sources = ('cmp01', 'cmp02', 'cmp03')
         hosts = (*sources, 'cmp50', 'cmp51')
         alone = scene.run(scene.cloud(20, hosts=hosts, seconds=seconds))
-        cloud = scene.cloud(20, source=sources, hosts=hosts, seconds=seconds)
-        run = scene.run(cloud, sources)
-        self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
-        self.assertLess(run.seconds, 1.2 * alone.seconds)
+        for guided in (False, True):
+            with self.subTest(guided=guided):
+                cloud = scene.cloud(
+                    20, source=sources, hosts=hosts, seconds=seconds
+                )
+                run = scene.run(cloud, sources, guided=guided)
+                self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
+                self.assertLess(run.seconds, 1.2 * alone.seconds)
 
     def test_many_hosts_at_once(self) -> None:
         sources = tuple(f'cmp{number:02}' for number in range(1, 11))
         hosts = (*sources, 'cmp50', 'cmp51')
         one = scene.run(scene.cloud(8, hosts=hosts, seconds=20))
-        cloud = scene.cloud(8, source=sources, hosts=hosts, seconds=20)
-        run = scene.run(cloud, sources)
-        self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
-        self.assertLess(run.seconds, 1.1 * one.seconds)
+        for guided in (False, True):
+            with self.subTest(guided=guided):
+                cloud = scene.cloud(8, source=sources, hosts=hosts, seconds=20)
+                run = scene.run(cloud, sources, guided=guided)
+                self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
+                self.assertLess(run.seconds, 1.1 * one.seconds)
