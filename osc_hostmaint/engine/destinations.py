@@ -233,7 +233,8 @@ class Destinations:
         self._trips[server_id] = _Trip(host, action.host, highest_id)
         self._plan.pop(server_id, None)
         demand = self._demands.get(server_id)
-        self._starts += demand is not None and bool(demand.shape)
+        if action.kind in memories.RECORDED:
+            self._starts += demand is not None and bool(demand.shape)
         return action
 
     def drop(self, action: memories.Action) -> None:

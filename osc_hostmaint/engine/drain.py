@@ -209,13 +209,17 @@ class HostDrain:
         self, action: memories.Action, highest: int
     ) -> memories.Action | None:
         """Return an action with its destination; None: not now."""
-        if self._destinations is None or action.kind not in memories.RECORDED:
+        if self._destinations is None or action.kind not in memories.DIRECTED:
             return action
-        return self._destinations.direct(self.host, action, highest)
+        directed = self._destinations.direct(self.host, action, highest)
+        if directed and action.kind is memories.Kind.RESUME:
+            # It keeps the place for the migration, which is directed anew.
+            return dataclasses.replace(directed, host='')
+        return directed
 
     def _drop(self, action: memories.Action) -> None:
         """Let it be known that an action was not taken."""
-        if self._destinations and action.kind in memories.RECORDED:
+        if self._destinations and action.kind in memories.DIRECTED:
             self._destinations.drop(action)
 
     def _remember(

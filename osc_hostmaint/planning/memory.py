@@ -64,6 +64,8 @@ STARTING: frozenset[Kind] = frozenset(
 )
 #: What Nova keeps a migration record of.
 RECORDED: frozenset[Kind] = frozenset({Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE})
+#: What takes a server to another host, or begins that.
+DIRECTED: frozenset[Kind] = RECORDED | {Kind.RESUME}
 #: The move that each of them is a part of.
 MOVES: collections.abc.Mapping[Kind, model.Move] = {
     Kind.LIVE_MIGRATE: model.Move.LIVE,
@@ -79,7 +81,8 @@ class Action:
 
     kind: Kind
     server_id: str
-    #: Where to, of a migration; '' leaves it to the scheduler.
+    #: Where to, of a migration, or of the one that is to follow; '' leaves it
+    #: to the scheduler.
     host: str = ''
     #: The host is, or may still be, picked so that the cloud gets even.
     spread: bool = False

@@ -117,7 +117,7 @@ def _action(
     stand: standing.Standing,
     policy: policies.Policy,
 ) -> memories.Action:
-    migrates = kind in memories.RECORDED
+    migrates = kind in memories.DIRECTED
     balance = policy.spread is policies.Spread.BALANCE and not policy.to
     return memories.Action(
         kind,

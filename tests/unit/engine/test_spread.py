@@ -219,6 +219,32 @@ class PerDestinationTestCase(SpreadTestCase):
         self.drained(cloud, *TWO, per_destination=1)
         self.assertEqual([4, 4, 4], self.landed(cloud))
 
+    def test_nothing_is_resumed_that_has_to_wait(self) -> None:
+        for options in (
+            {},
+            {'spread': Spread.SCHEDULER},
+            {'to': 'cmp02'},
+        ):
+            with self.subTest(**options):
+                cloud = scene.cloud(0, hosts=TWO, capacity=capacity(64))
+                for _number in range(4):
+                    cloud.add(scene.SOURCE, 'suspended', seconds=60)
+                run = self.drained(
+                    cloud,
+                    per_destination=1,
+                    suspended=policies.Suspended.RESUME,
+                    **options,
+                )
+                asked = {
+                    (request.kind, request.subject): request.time
+                    for request, _answer in run.client.posted
+                }
+                for server_id in cloud.servers:
+                    resumed = asked['resume', server_id]
+                    moved = asked['live_migrate', server_id]
+                    self.assertLess(moved - resumed, 10)
+                self.assertLess(run.seconds, 1.3 * 4 * 60)
+
     def test_what_a_dead_host_leaves_in_flight(self) -> None:
         for vm_state in ('active', 'stopped'):
             with self.subTest(vm_state):

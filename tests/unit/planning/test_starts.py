@@ -76,7 +76,7 @@ class TestFreshness(StartsTestCase):
     def test_seen_just_now(self, kind):
         found = self.choose(waiting(kind))
 
-        spread = kind in memories.RECORDED
+        spread = kind in memories.DIRECTED
         self.assertEqual(
             (memories.Action(kind, 'vm0', spread=spread),), found.actions
         )
@@ -238,12 +238,12 @@ class TestActions(StartsTestCase):
         return action
 
     @ddt.data(*Kind)
-    def test_the_destination_is_asked_for_in_migrations_alone(self, kind):
+    def test_the_destination_is_known_where_a_migration_begins(self, kind):
         policy = policies.Policy(to='cmp07')
         action = self.action(waiting(kind), policy)
 
         self.assertEqual(
-            'cmp07' if kind in memories.RECORDED else '', action.host
+            'cmp07' if kind in memories.DIRECTED else '', action.host
         )
         self.assertEqual('', self.action(waiting(kind)).host)
 
@@ -356,6 +356,12 @@ class TestDestinations(unittest.TestCase):
             'cmp07', self.action(track=self.DECLINED, to='cmp07').host
         )
 
-    @ddt.data(Kind.RESUME, Kind.SHELVE, Kind.OFFLOAD)
+    def test_what_is_resumed_is_to_be_migrated(self):
+        self.assertEqual(
+            memories.Action(Kind.RESUME, 'vm1', spread=True),
+            self.action(Kind.RESUME),
+        )
+
+    @ddt.data(Kind.SHELVE, Kind.OFFLOAD)
     def test_what_is_no_migration_goes_nowhere(self, kind):
         self.assertEqual(memories.Action(kind, 'vm1'), self.action(kind))

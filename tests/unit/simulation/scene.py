@@ -217,6 +217,8 @@ def run(
         if guided:
             seen, services = _look_ahead(client, clock, sources, policy)
             done.prospect, done.blind = seen, seen is None
+            # Of what only the look ahead has shown nothing need be told.
+            client.listed.clear()
             board = observer.ServiceBoard(client, clock, services)
             guide = destinations.Destinations(
                 client,
