@@ -59,32 +59,36 @@ def take_in(
         if server_id not in tracks and view and view.status != 'DELETED':
             tracks[server_id] = memories.Track(before=_unmasked(view))
             new.append(server_id)
-    tracks = {i: _heeding(seen, track) for i, track in tracks.items()}
+    nowhere = _to_nowhere(seen)
+    tracks = {
+        i: _heeding(track, nowhere.get(i, 0)) for i, track in tracks.items()
+    }
     memory = dataclasses.replace(memory, tracks=tracks)
     memory = resumed.suspect(seen, policy, memory, new, first=first)
     memory = resumed.find(seen, policy, memory)
     return _time_downs(seen, _keep_progress(seen, memory), first=first)
 
 
-def _heeding(seen: model.Observation, track: memories.Track) -> memories.Track:
-    """Note that the scheduler would not have our pick.
-
-    The record of such a move ends without a destination.
-    """
-    errand = track.errand(track.latest)
-    if track.declined or not errand.picked:
-        return track
-    refused = any(
-        record.server_id == track.before.id
-        and record.id > errand.asked_after
-        and record.source == seen.host
+def _to_nowhere(seen: model.Observation) -> dict[str, int]:
+    """Return the newest record of each server that found no destination."""
+    return {
+        record.server_id: record_id
+        for record_id, record in sorted(seen.migrations.items())
+        if record.source == seen.host
         and record.ended_badly
         and record.dest is None
-        for record in seen.migrations.values()
-    )
-    return dataclasses.replace(
-        track, declined=track.latest if refused else None
-    )
+    }
+
+
+def _heeding(track: memories.Track, nowhere: int) -> memories.Track:
+    """Note that the scheduler would not have our pick.
+
+    :param nowhere: the newest record that found no destination; 0: none.
+    """
+    errand = track.errand(track.latest)
+    if track.declined or not errand.picked or nowhere <= errand.asked_after:
+        return track
+    return dataclasses.replace(track, declined=track.latest)
 
 
 def _keep_progress(
