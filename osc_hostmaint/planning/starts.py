@@ -68,6 +68,8 @@ def choose(
         and memory.tracks[server_id].not_before <= now
         # What was resumed by us is not to be restarted.
         and server_id not in memory.suspects
+        # Tries would be used up in vain, and the service may come back.
+        and (seen.service.up or stand.ask not in memories.STARTING)
     }
     at_once = [
         server_id

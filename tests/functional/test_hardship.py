@@ -118,6 +118,7 @@ class TestHardship(base.FunctionalTest):
             waiting.wait_for(
                 lambda wanted=wanted: self.moved() >= wanted,
                 f'{wanted} servers to have moved',
+                timeout=150,
             )
             process.send_signal(signal.SIGKILL)
             process.communicate()

@@ -44,6 +44,7 @@ class StartsTestCase(unittest.TestCase):
         tracks=(),
         slots=None,
         records=(),
+        **seen,
     ):
         """Return what is asked for servers vm0, vm1 ... that stand so."""
         servers = [
@@ -56,7 +57,7 @@ class StartsTestCase(unittest.TestCase):
             slots=slots,
         )
         return starts.choose(
-            builders.observation(servers, records),
+            builders.observation(servers, records, **seen),
             policy,
             memory,
             {s.id: x for s, x in zip(servers, stands, strict=True)},
@@ -66,6 +67,20 @@ class StartsTestCase(unittest.TestCase):
 
     def kinds(self, *args, **kwargs):
         return [a.kind for a in self.choose(*args, **kwargs).actions]
+
+
+@ddt.ddt
+class TestDown(StartsTestCase):
+    """While the compute service is down nothing is tried in vain."""
+
+    @ddt.data(*memories.Kind)
+    def test_only_what_ends_something(self, kind):
+        down = builders.service(up=False)
+        found = self.choose(waiting(kind), service=down)
+
+        self.assertEqual(
+            kind not in memories.STARTING, bool(found.actions), found
+        )
 
 
 @ddt.ddt
