@@ -81,7 +81,13 @@ class TestInterruption(SlowServers):
         for host in ('cmp01', 'cmp02'):
             self.assert_empty(host)
             self.assert_same_elsewhere(before, host)
-            moved = [r['instance_uuid'] for r in self.records(host)]
+            # The scheduler refuses what the one has picked on the other's
+            # host before it knew.
+            moved = [
+                record['instance_uuid']
+                for record in self.records(host)
+                if record['status'] != 'error'
+            ]
             self.assertEqual(len(set(moved)), len(moved), 'each only once')
 
     def test_interrupted_once(self) -> None:
