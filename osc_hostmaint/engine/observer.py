@@ -99,10 +99,7 @@ class Observer:
     def look(self, inquiry: decisions.Inquiry) -> model.Observation:
         """Look at the lists asked for."""
         if inquiry.records:
-            since = self._changed_since()
-            self._see_migrations(
-                self._gateway.migrations(self.seen.host, since), since
-            )
+            self._see_changes()
         if inquiry.services:
             self._see_service()
         if inquiry.servers:
@@ -120,6 +117,9 @@ class Observer:
                 server, seen_at=self._clock.now()
             )
             self._update(visited=visited)
+        if any(self._at_odds(server_id) for server_id in inquiry.visit):
+            # Which of the two is out of date?
+            self._see_changes()
         failures = dict(self.seen.failures)
         for record_id in sorted(inquiry.explain):
             record = self.seen.migrations[record_id]
@@ -131,6 +131,30 @@ class Observer:
             histories[server_id] = self._gateway.history(server_id)
             self._update(histories=histories)
         return self.seen
+
+    def _see_changes(self) -> None:
+        """Look at the migrations that have changed of late."""
+        since = self._changed_since()
+        self._see_migrations(
+            self._gateway.migrations(self.seen.host, since), since
+        )
+
+    def _at_odds(self, server_id: str) -> bool:
+        """Tell whether a server rests here while a record has it move away.
+
+        Either the move has just failed, or nobody is at it any more.
+        """
+        view = self.seen.visited[server_id]
+        return (
+            view.host == self.seen.host
+            and view.task_state is None
+            and any(
+                record.server_id == server_id
+                and record.source == self.seen.host
+                and record.in_flight
+                for record in self.seen.migrations.values()
+            )
+        )
 
     def _see_progress(self, record_ids: collections.abc.Iterable[int]) -> None:
         seen = self.seen

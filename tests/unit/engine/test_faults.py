@@ -143,6 +143,20 @@ class FailuresTestCase(test_drain.DrainTestCase):
                 run = self.drain(cloud)
                 self.assertEqual(Code.DONE, run.exit_code)
 
+    @ddt.data(20, 40, 100)
+    def test_it_is_restarted_in_the_middle_of_a_cold_migration(
+        self, later: int
+    ) -> None:
+        # Nova resets the server, and leaves the record as it is for ever.
+        cloud = scene.cloud(0)
+        cloud.add(scene.SOURCE, 'stopped', seconds=30)
+        self.at(cloud, 8, lambda: cloud.crash(scene.SOURCE))
+        self.at(cloud, later, lambda: cloud.start(scene.SOURCE))
+        run = self.drain(cloud)
+        self.assertEqual(Code.DONE, run.exit_code)
+        self.assertEqual('migrating', min(cloud.records.items())[1].status)
+        self.assertLess(run.seconds, 300)
+
 
 @ddt.ddt
 class FaultsTestCase(test_drain.DrainTestCase):

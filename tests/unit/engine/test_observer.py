@@ -193,6 +193,23 @@ class ObserverTestCase(unittest.TestCase):
         assert latest
         self.assertEqual('DELETED', latest.status)
 
+    def test_a_server_that_rests_though_a_record_says_it_moves(self) -> None:
+        first, second, _third = self.cloud.servers
+        for server_id in (first, second):
+            self.cloud.cold_migrate(server_id)
+        self.clock.sleep(2)
+        self.watcher.open()
+        visit = decisions.Inquiry(visit=frozenset({first}))
+        self.asked()
+        self.watcher.visit(visit)
+        self.assertEqual(['server'], self.asked())
+        # As when its host's nova-compute starts again.
+        self.cloud.change(self.cloud.servers[first])
+        self.clock.sleep(1)
+        seen = self.watcher.visit(visit)
+        self.assertEqual(['server', 'migrations'], self.asked())
+        self.assertGreater(seen.migrations_at, seen.visited[first].seen_at)
+
     def test_reasons(self) -> None:
         server = next(iter(self.cloud.servers.values()))
         server.fates.append(world.Fate.NO_HOST)

@@ -128,12 +128,17 @@ def crowded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return moves that are more than ``--parallel`` allows on a host.
 
     What never ends is not counted, nor what took longer than the drain's
-    patience: it has given it up.
+    patience: it has given it up. Nor is what hung for long before it was
+    taken.
     """
     parallel = run.policy.parallel
     if parallel is None:
         return []
-    mine = [work for work in _of(run, cloud) if work.ended is not None]
+    mine = [
+        work
+        for work in _of(run, cloud)
+        if work.ended is not None and not work.late
+    ]
     found = []
     for work in mine:
         others = [

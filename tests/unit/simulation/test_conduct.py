@@ -170,6 +170,15 @@ class CrowdedTestCase(ConductTestCase):
     def test_as_nova_likes(self) -> None:
         self.expect(self.crowded(None, 0))
 
+    def test_what_hung_for_long(self) -> None:
+        self.reporter = reports.Reporter(self.cloud, parallel=1)
+        self.reporter.client._faults = faults.posts([faults.SLOW])
+        self.ask('live_migrate', wait=14.5)
+        self.ask('cold_migrate', self.cloud.add(scene.SOURCE), wait=20)
+        first, second = self.cloud.works
+        self.assertLess(second.began, first.ended or 0)
+        self.expect(conduct.crowded(self.run_(), self.cloud))
+
     def test_what_was_given_up(self) -> None:
         self.server.seconds = 25
         self.expect(self.crowded(1, 20, server_timeout=21), '2 at once')

@@ -103,6 +103,18 @@ class RowsTestCase(TruthTestCase):
         self.move()
         self.find('has moved', row(self.server, Phase.FAILED, 'no'))
 
+    def test_stuck_at_verify_resize(self) -> None:
+        server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
+        self.reporter = reports.Reporter(self.cloud, resized='confirm')
+        self.reporter.client.confirm(server.id)
+        self.reporter.clock.sleep(0.6)
+        # The record says confirmed, and nobody goes on from there.
+        self.cloud.crash(scene.SOURCE)
+        self.reporter.clock.sleep(10)
+        self.assertEqual('VERIFY_RESIZE', server.status)
+        other = row(self.server, Phase.BLOCKED, 'no')
+        self.believe(other, row(server, Phase.FAILED, 'at VERIFY_RESIZE'))
+
     def test_no_reason(self) -> None:
         for phase in (Phase.BLOCKED, Phase.FAILED):
             self.find('no reason', row(self.server, phase))

@@ -190,7 +190,8 @@ def _row_lie(
         return ''
     if row.result is Result.BLOCKED:
         return 'it is not there any more'
-    sound = was and server.vm_state == was.vm_state
+    settled = server.vm_state != 'resized'
+    sound = was and settled and server.vm_state == was.vm_state
     if sound and not wrong_state(server) and server.task_state is None:
         return 'it has moved, and nothing is wrong with it'
     return ''
