@@ -16,14 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import concurrent.futures
-import functools
-import threading
 from typing import Any
 
 from openstack import connection as _connection
 from openstack import exceptions
 from openstack.compute.v2 import server as _server
 
+from tests.cloud import making
 from tests.cloud import waiting
 
 # How often builds may fail by bad luck; for lack of room is none.
@@ -31,30 +30,8 @@ _CHANCES = 3
 _NO_ROOM = 'No valid host'
 # More threads than that do not make a two-core machine faster.
 _THREADS = 4
-_FLAVORS = {
-    'm1.tiny': '1',
-    'm1.small': '2',
-    'm1.medium': '3',
-    'm1.large': '4',
-    'm1.xlarge': '5',
-}
-# state -> the actions that lead there from ACTIVE, and the status after each
-_WAYS: dict[str, list[tuple[dict[str, Any], str]]] = {
-    'ACTIVE': [],
-    'SHUTOFF': [({'os-stop': None}, 'SHUTOFF')],
-    'PAUSED': [({'pause': None}, 'PAUSED')],
-    'SUSPENDED': [({'suspend': None}, 'SUSPENDED')],
-    'SHELVED': [({'shelve': None}, 'SHELVED')],
-    'SHELVED_OFFLOADED': [
-        ({'shelve': None}, 'SHELVED'),
-        ({'shelveOffload': None}, 'SHELVED_OFFLOADED'),
-    ],
-    'RESCUE': [({'rescue': {}}, 'RESCUE')],
-    'ERROR': [({'os-resetState': {'state': 'error'}}, 'ERROR')],
-}
 # Statuses that a server has during a task only.
 _PASSING = ('BUILD', 'MIGRATING', 'RESIZE', 'REVERT_RESIZE', 'REBUILD')
-STATES = (*_WAYS, 'VERIFY_RESIZE', 'SOFT_DELETED', 'BUILD')
 
 
 def id_of(server: Any) -> str:
@@ -212,24 +189,24 @@ class Servers:
         - wait: False to have it returned as soon as Nova knows it; for
           state ACTIVE only.
         """
-        makings = [_Making(self, **spec) for spec in specs]
+        makings = [making.Making(self, **spec) for spec in specs]
         with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(_Making.create, makings))
-            waited = [making for making in makings if making.wait]
+            list(pool.map(making.Making.create, makings))
+            waited = [each for each in makings if each.wait]
             self._await_built(waited)
             for step in range(3):
                 busy = [m for m in waited if len(m.way) > step]
                 statuses = list(pool.map(lambda m, at=step: m.go(at), busy))
                 self._wait(
                     {
-                        making.id: (status, None, None)
-                        for making, status in zip(busy, statuses, strict=True)
+                        each.id: (status, None, None)
+                        for each, status in zip(busy, statuses, strict=True)
                     }
                 )
-            list(pool.map(_Making.lock, waited))
-        return self._shown([making.id for making in makings])
+            list(pool.map(making.Making.lock, waited))
+        return self._shown([each.id for each in makings])
 
-    def _await_built(self, makings: list[_Making]) -> None:
+    def _await_built(self, makings: list[making.Making]) -> None:
         """Wait until servers are built; build those again that had bad luck.
 
         On a very busy machine a build fails now and then, as in real clouds.
@@ -242,13 +219,13 @@ class Servers:
                 if _NO_ROOM in str(failure):
                     raise
                 unlucky = [
-                    making
-                    for making in makings
-                    if self.server(making.id).status == 'ERROR'
+                    each
+                    for each in makings
+                    if self.server(each.id).status == 'ERROR'
                 ]
-            self.delete(*(making.id for making in unlucky))
-            for making in unlucky:
-                making.create()
+            self.delete(*(each.id for each in unlucky))
+            for each in unlucky:
+                each.create()
         self._wait({m.id: (m.first, m.host, None) for m in makings})
 
     def _shown(self, ids: list[str]) -> list[_server.Server]:
@@ -296,122 +273,3 @@ class Servers:
         if check:
             exceptions.raise_from_response(answer)
         return answer
-
-
-# reclaim_instance_interval is one for the whole cloud: not two at a time.
-_soft_delete = threading.Lock()
-
-
-class _Making:
-    """A server on its way to the state it was asked for in."""
-
-    def __init__(
-        self,
-        cloud: Servers,
-        name: str,
-        *,
-        host: str | None = None,
-        flavor: str = 'm1.small',
-        state: str = 'ACTIVE',
-        project: str = 'demo',
-        metadata: dict[str, str] | None = None,
-        group: str | None = None,
-        locked: bool = False,
-        az: str | None = None,
-        to: str | None = None,
-        wait: bool = True,
-    ) -> None:
-        if state not in STATES:
-            raise ValueError(f'no such state: {state}')
-        if to and state != 'VERIFY_RESIZE':
-            raise ValueError(f'{name}: only a resize has a host to go to')
-        self.cloud = cloud
-        self.name = name
-        self.host = host
-        self.flavor = flavor
-        self.state = state
-        self.project = project
-        self.metadata = dict(metadata or {})
-        self.group = group
-        self.locked = locked
-        self.az = az
-        self.to = to
-        self.wait = wait
-        self.id = ''
-        if state == 'BUILD':
-            self.metadata.setdefault('boot_seconds', '3600')
-        self.first = 'BUILD' if state == 'BUILD' else 'ACTIVE'
-        self.way = self._way()
-
-    def _way(self) -> list[tuple[Callable[[], Any], str]]:
-        if self.state == 'VERIFY_RESIZE':
-            names = list(_FLAVORS)
-            # To the next larger flavor, or from the largest one down.
-            at = names.index(self.flavor) if self.flavor in names else -1
-            other = _FLAVORS[(names[at + 1 :] or names[-2:])[0]]
-            resize = functools.partial(self._resize, other)
-            return [(resize, 'VERIFY_RESIZE')]
-        if self.state == 'SOFT_DELETED':
-            return [(self._delete_softly, 'SOFT_DELETED')]
-        return [
-            (functools.partial(self._act, action), status)
-            for action, status in _WAYS.get(self.state, [])
-        ]
-
-    def _act(self, action: dict[str, Any]) -> None:
-        self.cloud.act(self.id, action, self.project)
-
-    def _resize(self, flavor: str) -> None:
-        if not self.to:
-            self._act({'resize': {'flavorRef': flavor}})
-            return
-        self.cloud._control(
-            'POST',
-            f'servers/{self.id}/resize',
-            {'flavor': flavor, 'host': self.to},
-        )
-
-    def _delete_softly(self) -> None:
-        with _soft_delete:
-            self.cloud._control('PUT', 'soft-delete', {'seconds': 3600})
-            self._compute().delete_server(self.id)
-            self.cloud._control('PUT', 'soft-delete', {'seconds': 0})
-
-    def _compute(self) -> Any:
-        # A member can't choose the host, an administrator of the project
-        # can.
-        user = 'admin' if self.host else self.project
-        return self.cloud._connect(user, self.project).compute
-
-    def create(self) -> None:
-        server: dict[str, Any] = {
-            'name': self.name,
-            'flavorRef': _FLAVORS.get(self.flavor, self.flavor),
-            'imageRef': self.cloud.facts['image'],
-            'networks': [{'uuid': self.cloud.facts['network']}],
-            'metadata': self.metadata,
-        }
-        if self.host:
-            server['host'] = self.host
-        if self.az:
-            server['availability_zone'] = self.az
-        body: dict[str, Any] = {'server': server}
-        if self.group:
-            body['os:scheduler_hints'] = {'group': self.group}
-        answer = self._compute().post(
-            '/servers',
-            json=body,
-            microversion=self.cloud.facts['compute_microversion'],
-        )
-        exceptions.raise_from_response(answer)
-        self.id = answer.json()['server']['id']
-
-    def go(self, step: int) -> str:
-        """Take one step on the way; returns the status it leads to."""
-        act, status = self.way[step]
-        act()
-        return status
-
-    def lock(self) -> None:
-        if self.locked:
-            self.cloud.act(self.id, {'lock': {}})

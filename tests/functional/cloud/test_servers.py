@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-from tests.cloud import boot
+from tests.cloud import making
 from tests.cloud import waiting
 from tests.functional.cloud import base
 
@@ -37,15 +37,15 @@ class TestServers(base.CloudTest):
                     'host': 'cmp02',
                     'locked': state == 'PAUSED',
                 }
-                for state in boot.STATES
+                for state in making.STATES
             ]
         )
 
         found = {server.name: server.status for server in servers}
-        self.assertEqual({state: state for state in boot.STATES}, found)
+        self.assertEqual({state: state for state in making.STATES}, found)
         away = {s.name for s in servers if s.compute_host != 'cmp02'}
         self.assertEqual({'VERIFY_RESIZE', 'SHELVED_OFFLOADED'}, away)
-        paused = servers[boot.STATES.index('PAUSED')]
+        paused = servers[making.STATES.index('PAUSED')]
         self.assertTrue(paused.is_locked)
         self.assertEqual(3, paused.power_state)
         (resize,) = self.cloud.migrations(migration_type='resize')
@@ -53,7 +53,7 @@ class TestServers(base.CloudTest):
         self.assertEqual('finished', resize['status'])
         # All but the one that was offloaded; the resize holds its own.
         self.assertEqual(
-            len(boot.STATES) - 1, len(self.cloud.allocations('cmp02'))
+            len(making.STATES) - 1, len(self.cloud.allocations('cmp02'))
         )
 
         self.cloud.purge()

@@ -13,69 +13,31 @@
 
 """Where servers go, whoever moves them, and what it costs to know that."""
 
-import collections
 import dataclasses
 import functools
 import random
-import unittest
 
 import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import forecast
 from osc_hostmaint.planning import policy as policies
+from tests.unit.engine import spreading
 from tests.unit.simulation import cloud as clouds
-from tests.unit.simulation import fates
 from tests.unit.simulation import inventory
-from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import truth
 
 Code = exceptions.ExitCode
 Spread = policies.Spread
-FIVE = ('cmp01', 'cmp02', 'cmp03', 'cmp04', 'cmp05')
+FIVE = spreading.FIVE
 SIX = (*FIVE, 'cmp06')
 TWO = ('cmp01', 'cmp02')
 
 
-def capacity(gib: int) -> dict[str, int]:
-    """Return what a host has, of memory just so much."""
-    return {**inventory.ROOMY, inventory.MEMORY_MB: 1024 * gib}
-
-
-class SpreadTestCase(unittest.TestCase):
-    def drain(self, cloud: clouds.Cloud, *hosts: str, **options) -> scene.Run:
-        """Drain hosts, and let nothing be wrong with that."""
-        run = scene.run(
-            cloud,
-            hosts or (scene.SOURCE,),
-            limit=20000,
-            guided=True,
-            **options,
-        )
-        self.assertEqual([], truth.violations(cloud, run))
-        return run
-
-    def drained(
-        self, cloud: clouds.Cloud, *hosts: str, **options
-    ) -> scene.Run:
-        """Drain hosts of all there is on them."""
-        run = self.drain(cloud, *hosts, **options)
-        self.assertEqual(Code.DONE, run.exit_code, run.reasons)
-        return run
-
-    def landed(self, cloud: clouds.Cloud) -> list[int]:
-        """Return how many servers are on each host that is in service."""
-        return [
-            len(cloud.on(host.name))
-            for host in cloud.hosts.values()
-            if host.enabled
-        ]
-
-
 @ddt.ddt
-class EvenTestCase(SpreadTestCase):
+class EvenTestCase(spreading.SpreadTestCase):
     # What is claimed while we look may count twice for a moment: with many
     # slots that may end off by one.
     @ddt.data((1, 4, 0), (2, 10, 0), (4, 1, 0), (4, 60, 0), (8, 10, 1))
@@ -85,7 +47,7 @@ class EvenTestCase(SpreadTestCase):
     ) -> None:
         options = {
             'hosts': FIVE,
-            'capacity': capacity(64),
+            'capacity': spreading.capacity(64),
             'slots': slots,
             'seconds': seconds,
         }
@@ -102,7 +64,7 @@ class EvenTestCase(SpreadTestCase):
         self.assertGreater(max(landed) - min(landed), 6)
 
     def test_hosts_that_hold_something(self) -> None:
-        cloud = scene.cloud(12, hosts=FIVE, capacity=capacity(64))
+        cloud = scene.cloud(12, hosts=FIVE, capacity=spreading.capacity(64))
         for host, servers in (('cmp02', 6), ('cmp03', 4), ('cmp04', 2)):
             for _number in range(servers):
                 cloud.add(host)
@@ -110,14 +72,14 @@ class EvenTestCase(SpreadTestCase):
         self.assertEqual([6, 6, 6, 6], self.landed(cloud))
 
     def test_hosts_of_different_size(self) -> None:
-        cloud = scene.cloud(12, hosts=FIVE, capacity=capacity(16))
+        cloud = scene.cloud(12, hosts=FIVE, capacity=spreading.capacity(16))
         for host in ('cmp04', 'cmp05'):
-            cloud.hosts[host].inventory.capacity.update(capacity(32))
+            cloud.hosts[host].inventory.capacity.update(spreading.capacity(32))
         self.drained(cloud)
         self.assertEqual([2, 2, 4, 4], self.landed(cloud))
 
     def test_live_and_cold(self) -> None:
-        cloud = scene.cloud(8, hosts=FIVE, capacity=capacity(64))
+        cloud = scene.cloud(8, hosts=FIVE, capacity=spreading.capacity(64))
         for _number in range(8):
             cloud.add(scene.SOURCE, 'stopped')
         self.drained(cloud)
@@ -125,7 +87,7 @@ class EvenTestCase(SpreadTestCase):
 
     def test_two_hosts_in_one_run(self) -> None:
         cloud = scene.cloud(
-            12, source=TWO, hosts=SIX, capacity=capacity(64), slots=2
+            12, source=TWO, hosts=SIX, capacity=spreading.capacity(64), slots=2
         )
         self.drained(cloud, *TWO)
         self.assertEqual([6, 6, 6, 6], self.landed(cloud))
@@ -139,7 +101,7 @@ class EvenTestCase(SpreadTestCase):
             12,
             source=TWO,
             hosts=SIX,
-            capacity=capacity(64),
+            capacity=spreading.capacity(64),
             seconds=seconds,
             slots=slots,
         )
@@ -165,7 +127,7 @@ class EvenTestCase(SpreadTestCase):
                 with self.subTest(seconds=seconds, slots=slots):
                     options = {
                         'hosts': FIVE,
-                        'capacity': capacity(256),
+                        'capacity': spreading.capacity(256),
                         'seconds': seconds,
                         'slots': slots,
                     }
@@ -176,16 +138,19 @@ class EvenTestCase(SpreadTestCase):
                     )
 
 
-class PerDestinationTestCase(SpreadTestCase):
+class PerDestinationTestCase(spreading.SpreadTestCase):
     def test_the_source_is_busy_as_long_as_one_is_free(self) -> None:
         for slots, bound in ((1, 1), (2, 1), (3, 1), (4, 2)):
             with self.subTest(slots=slots, bound=bound):
                 cloud = scene.cloud(
-                    24, hosts=SIX, capacity=capacity(64), slots=slots
+                    24, hosts=SIX, capacity=spreading.capacity(64), slots=slots
                 )
                 floor = scene.floor(
                     scene.cloud(
-                        24, hosts=SIX, capacity=capacity(64), slots=slots
+                        24,
+                        hosts=SIX,
+                        capacity=spreading.capacity(64),
+                        slots=slots,
                     )
                 )
                 run = self.drained(cloud, per_destination=bound)
@@ -197,17 +162,21 @@ class PerDestinationTestCase(SpreadTestCase):
                 self.assertLessEqual(max(landed) - min(landed), 2)
 
     def test_one_destination(self) -> None:
-        cloud = scene.cloud(6, hosts=TWO, capacity=capacity(64), slots=4)
+        cloud = scene.cloud(
+            6, hosts=TWO, capacity=spreading.capacity(64), slots=4
+        )
         self.drained(cloud, per_destination=1)
         self.assertEqual([6], self.landed(cloud))
 
     def test_the_scheduler_picks(self) -> None:
-        cloud = scene.cloud(8, hosts=FIVE, capacity=capacity(64), slots=4)
+        cloud = scene.cloud(
+            8, hosts=FIVE, capacity=spreading.capacity(64), slots=4
+        )
         self.drained(cloud, per_destination=2, spread=Spread.SCHEDULER)
 
     def test_two_hosts_share_it(self) -> None:
         cloud = scene.cloud(
-            6, source=TWO, hosts=FIVE, capacity=capacity(64), slots=4
+            6, source=TWO, hosts=FIVE, capacity=spreading.capacity(64), slots=4
         )
         self.drained(cloud, *TWO, per_destination=1)
         self.assertEqual([4, 4, 4], self.landed(cloud))
@@ -219,7 +188,9 @@ class PerDestinationTestCase(SpreadTestCase):
             {'to': 'cmp02'},
         ):
             with self.subTest(**options):
-                cloud = scene.cloud(0, hosts=TWO, capacity=capacity(64))
+                cloud = scene.cloud(
+                    0, hosts=TWO, capacity=spreading.capacity(64)
+                )
                 for _number in range(4):
                     cloud.add(scene.SOURCE, 'suspended', seconds=60)
                 run = self.drained(
@@ -247,7 +218,9 @@ class PerDestinationTestCase(SpreadTestCase):
                 cloud.add('cmp01', vm_state, seconds=10000)
                 for _number in range(4):
                     cloud.add('cmp02', seconds=20)
-                cloud.timeline.after(10, functools.partial(crash, cloud))
+                cloud.timeline.after(
+                    10, functools.partial(spreading.crash, cloud)
+                )
                 run = self.drain(cloud, *TWO, per_destination=1)
                 self.assertEqual(
                     ['failed'] + ['moved'] * 4, [*run.results.values()]
@@ -255,161 +228,14 @@ class PerDestinationTestCase(SpreadTestCase):
                 self.assertLess(run.seconds, 300)
 
 
-def crash(cloud: clouds.Cloud, host: str = scene.SOURCE) -> None:
-    """Let nobody be at a host's moves any more."""
-    cloud.crash(host)
-
-
-class RefusedPickTestCase(SpreadTestCase):
-    def posted(self, run: scene.Run) -> list[str]:
-        return [request.host for request, _answer in run.client.posted]
-
-    def test_no_valid_host(self) -> None:
-        for vm_state in ('active', 'stopped'):
-            with self.subTest(vm_state):
-                cloud = scene.cloud(0)
-                fated = collections.deque([fates.Fate.NO_HOST] * 2)
-                cloud.add(scene.SOURCE, vm_state, fates=fated)
-                run = self.drained(cloud)
-                hosts = self.posted(run)
-                self.assertEqual(['cmp02', '', ''], hosts[:3])
-
-    def test_refused_at_once(self) -> None:
-        cloud = scene.cloud(0)
-        refusal = fates.Refusal(
-            'Compute host cmp02 could not be found', final=True
-        )
-        cloud.add(scene.SOURCE, refusals=collections.deque([refusal]))
-        run = self.drained(cloud)
-        self.assertEqual(['cmp02', ''], self.posted(run))
-
-    def test_a_move_that_breaks_off_is_no_refusal(self) -> None:
-        cloud = scene.cloud(0)
-        fated = collections.deque([fates.Fate.ROLLED_BACK])
-        cloud.add(scene.SOURCE, fates=fated)
-        run = self.drained(cloud)
-        self.assertNotIn('', self.posted(run))
-
-    def test_somebody_else_was_faster(self) -> None:
-        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
-        for host in ('cmp02', 'cmp03'):
-            cloud.hosts[host].inventory.capacity.update(capacity(4))
-        cloud.add('cmp03')
-        cloud.add(scene.SOURCE, memory_mb=3072)
-        # Between our look and the scheduler's.
-        cloud.timeline.after(
-            1.0, lambda: cloud.create('cmp02', memory_mb=2048)
-        )
-        run = self.drained(cloud)
-        self.assertEqual(['cmp02', ''], self.posted(run))
-        self.assertEqual(2, len(cloud.on('cmp03')))
-
-
-class MidwayTestCase(SpreadTestCase):
-    def setUp(self) -> None:
-        self.cloud = scene.cloud(
-            24, hosts=FIVE, capacity=capacity(64), seconds=10
-        )
-
-    def after(self, run: scene.Run, seconds: float) -> set[str]:
-        """Return where moves were sent so many seconds after it began."""
-        return {
-            host.name
-            for request, host in run.client.directed
-            if request.time > run.began + seconds
-        }
-
-    def test_a_host_goes_down(self) -> None:
-        self.cloud.timeline.after(60, lambda: self.cloud.crash('cmp03'))
-        run = self.drained(self.cloud, server_timeout=900)
-        self.assertIn('cmp03', {h.name for _r, h in run.client.directed})
-        known = 60 + self.cloud.timing.heartbeat + 60
-        self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, known))
-
-    def test_a_host_is_put_into_maintenance(self) -> None:
-        self.cloud.timeline.after(60, lambda: self.cloud.disable('cmp03'))
-        run = self.drained(self.cloud)
-        self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, 60 + 60))
-        landed = self.landed(self.cloud)
-        self.assertLessEqual(max(landed) - min(landed), 1)
-
-    def test_a_host_comes_back(self) -> None:
-        self.cloud.disable('cmp03')
-        self.cloud.timeline.after(30, lambda: self.cloud.enable('cmp03'))
-        self.drained(self.cloud)
-        self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
-
-    def test_placement_goes_down(self) -> None:
-        deed = others.Deed(30, 'placement is down')
-        back = others.Deed(90, 'placement is back')
-        others.plan(self.cloud, [deed, back])
-        self.drained(self.cloud)
-        self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
-
-
-class ApartTestCase(SpreadTestCase):
-    def test_what_was_given_up_may_still_arrive(self) -> None:
-        cloud = scene.cloud(0, capacity=capacity(64))
-        first, _other, second = (
-            cloud.add(scene.SOURCE, memory_mb=gib * 1024) for gib in (3, 2, 1)
-        )
-        cloud.group('anti-affinity', first, second)
-        for host in ('cmp03', 'cmp04'):
-            cloud.add(host, memory_mb=16384)
-        # Its death is not known yet, and it is waited for.
-        cloud.crash('cmp02')
-        run = self.drain(cloud, parallel=1, server_timeout=20)
-        asked = {
-            request.subject: request.host
-            for request, _answer in reversed(run.client.posted)
-        }
-        self.assertEqual('cmp02', asked[first.id])
-        self.assertEqual('cmp03', asked[second.id])
-
-    def test_one_whose_destination_nova_picks(self) -> None:
-        # Two of three may be on one host, where one is already.
-        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'), slots=3)
-        fated = collections.deque([fates.Fate.NO_HOST])
-        cloud.group(
-            'anti-affinity',
-            cloud.add(scene.SOURCE, fates=fated, seconds=20),
-            cloud.add(scene.SOURCE, seconds=20),
-            cloud.add('cmp02'),
-            cloud.add('cmp03'),
-            most_per_host=2,
-        )
-        self.drained(cloud)
-
-    def test_placement_stops_telling(self) -> None:
-        cloud = scene.cloud(0, slots=2, seconds=20)
-        cloud.group(
-            'anti-affinity',
-            *(cloud.add(scene.SOURCE, seconds=20) for _number in range(3)),
-        )
-        others.plan(cloud, [others.Deed(1.3, 'placement forbids')])
-        self.drain(cloud)
-
-
-class GhostTestCase(SpreadTestCase):
-    def test_no_room_is_kept_for_what_is_deleted(self) -> None:
-        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
-        cloud.hosts['cmp02'].inventory.capacity.update(capacity(4))
-        cloud.hosts['cmp03'].inventory.capacity.update(capacity(8))
-        cloud.add('cmp03', memory_mb=6144)
-        large = cloud.add(scene.SOURCE, memory_mb=3072)
-        cloud.add(scene.SOURCE, memory_mb=2048)
-        # After it was looked who needs room, and before the first move.
-        cloud.timeline.after(0.85, lambda: cloud.delete(large.id))
-        self.drained(cloud)
-        self.assertEqual([1, 1], self.landed(cloud))
-
-
-class TightTestCase(SpreadTestCase):
+class TightTestCase(spreading.SpreadTestCase):
     def stranded(self, spread: policies.Spread) -> scene.Run:
         cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
         for host, zone, gib in (('cmp02', 'east', 4), ('cmp03', 'nova', 3)):
             cloud.hosts[host].zone = zone
-            cloud.hosts[host].inventory.capacity.update(capacity(gib))
+            cloud.hosts[host].inventory.capacity.update(
+                spreading.capacity(gib)
+            )
         cloud.add(scene.SOURCE, memory_mb=3072)
         bound = cloud.add(scene.SOURCE, memory_mb=2048)
         bound.needs = dataclasses.replace(bound.needs, zone='east')

@@ -10,19 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Allocation candidates, read from small answers and large ones."""
+"""Allocation candidates, and what they share."""
 
-import json
-import sys
-import time
-import tracemalloc
 import typing as ty
 import unittest
 
 from osc_hostmaint import survey
 from osc_hostmaint.nova import candidates
-
-HOSTS = 2000
 
 
 def summary(root: str, *traits: str, **pools: tuple[int, int]) -> ty.Any:
@@ -41,23 +35,6 @@ def summary(root: str, *traits: str, **pools: tuple[int, int]) -> ty.Any:
 def request(**amounts: dict[str, int]) -> ty.Any:
     """Return an allocation request: amounts by provider."""
     return {'allocations': {p: {'resources': a} for p, a in amounts.items()}}
-
-
-def large(used: int) -> ty.Any:
-    """Return an answer of a large cloud, as it comes over the wire."""
-    traits = [f'COMPUTE_SOME_TRAIT_{n}' for n in range(70)]
-    ids = [f'{n:08}-0000-4000-8000-000000000000' for n in range(HOSTS)]
-    amounts = {'VCPU': 4, 'MEMORY_MB': 8192, 'DISK_GB': 40}
-    pools = {'VCPU': (256, 16), 'MEMORY_MB': (515072, used)}
-    return json.dumps(
-        {
-            'allocation_requests': [request(**{i: amounts}) for i in ids],
-            'provider_summaries': {
-                i: summary(i, *traits, **pools, DISK_GB=(9000, 400))
-                for i in ids
-            },
-        }
-    )
 
 
 class ReaderTest(unittest.TestCase):
@@ -134,35 +111,3 @@ class ReaderTest(unittest.TestCase):
         self.assertEqual(1, first['busy'].pools['VCPU'].used)
         self.assertEqual(2, second['busy'].pools['VCPU'].used)
         self.assertIs(first['busy'].traits, second['idle'].traits)
-
-
-class LargeCloudTest(unittest.TestCase):
-    def test_quick(self) -> None:
-        answer = json.loads(large(0))
-        reader = candidates.Reader()
-        before = time.process_time()
-        found = reader.read(answer)
-        spent = time.process_time() - before
-        self.assertEqual(HOSTS, len(found.candidates))
-        self.assertLess(spent, 0.3)
-
-    @unittest.skipIf(sys.gettrace(), 'a debugger or coverage takes memory')
-    def test_small(self) -> None:
-        reader = candidates.Reader()
-        answers = [large(0), large(0), large(512)]
-        kept = []
-        tracemalloc.start()
-        self.addCleanup(tracemalloc.stop)
-        sizes = []
-        for answer in answers:
-            kept.append(reader.read(json.loads(answer)))
-            sizes.append(tracemalloc.get_traced_memory()[0])
-        self.assertEqual(3, len(kept))
-        first, again, changed = (
-            size - before
-            for size, before in zip(sizes, [0, *sizes], strict=False)
-        )
-        # Bytes for each host. Traits alone would be 10,000.
-        self.assertLess(first / HOSTS, 2000)
-        self.assertLess(again / HOSTS, 700)
-        self.assertLess(changed / HOSTS, 2000)

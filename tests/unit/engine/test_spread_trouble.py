@@ -1,0 +1,168 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Where a drain sends servers when something comes between."""
+
+import collections
+
+from tests.unit.engine import spreading
+from tests.unit.simulation import fates
+from tests.unit.simulation import others
+from tests.unit.simulation import scene
+
+
+class RefusedPickTestCase(spreading.SpreadTestCase):
+    def posted(self, run: scene.Run) -> list[str]:
+        return [request.host for request, _answer in run.client.posted]
+
+    def test_no_valid_host(self) -> None:
+        for vm_state in ('active', 'stopped'):
+            with self.subTest(vm_state):
+                cloud = scene.cloud(0)
+                fated = collections.deque([fates.Fate.NO_HOST] * 2)
+                cloud.add(scene.SOURCE, vm_state, fates=fated)
+                run = self.drained(cloud)
+                hosts = self.posted(run)
+                self.assertEqual(['cmp02', '', ''], hosts[:3])
+
+    def test_refused_at_once(self) -> None:
+        cloud = scene.cloud(0)
+        refusal = fates.Refusal(
+            'Compute host cmp02 could not be found', final=True
+        )
+        cloud.add(scene.SOURCE, refusals=collections.deque([refusal]))
+        run = self.drained(cloud)
+        self.assertEqual(['cmp02', ''], self.posted(run))
+
+    def test_a_move_that_breaks_off_is_no_refusal(self) -> None:
+        cloud = scene.cloud(0)
+        fated = collections.deque([fates.Fate.ROLLED_BACK])
+        cloud.add(scene.SOURCE, fates=fated)
+        run = self.drained(cloud)
+        self.assertNotIn('', self.posted(run))
+
+    def test_somebody_else_was_faster(self) -> None:
+        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
+        for host in ('cmp02', 'cmp03'):
+            cloud.hosts[host].inventory.capacity.update(spreading.capacity(4))
+        cloud.add('cmp03')
+        cloud.add(scene.SOURCE, memory_mb=3072)
+        # Between our look and the scheduler's.
+        cloud.timeline.after(
+            1.0, lambda: cloud.create('cmp02', memory_mb=2048)
+        )
+        run = self.drained(cloud)
+        self.assertEqual(['cmp02', ''], self.posted(run))
+        self.assertEqual(2, len(cloud.on('cmp03')))
+
+
+class MidwayTestCase(spreading.SpreadTestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud(
+            24,
+            hosts=spreading.FIVE,
+            capacity=spreading.capacity(64),
+            seconds=10,
+        )
+
+    def after(self, run: scene.Run, seconds: float) -> set[str]:
+        """Return where moves were sent so many seconds after it began."""
+        return {
+            host.name
+            for request, host in run.client.directed
+            if request.time > run.began + seconds
+        }
+
+    def test_a_host_goes_down(self) -> None:
+        self.cloud.timeline.after(60, lambda: self.cloud.crash('cmp03'))
+        run = self.drained(self.cloud, server_timeout=900)
+        self.assertIn('cmp03', {h.name for _r, h in run.client.directed})
+        known = 60 + self.cloud.timing.heartbeat + 60
+        self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, known))
+
+    def test_a_host_is_put_into_maintenance(self) -> None:
+        self.cloud.timeline.after(60, lambda: self.cloud.disable('cmp03'))
+        run = self.drained(self.cloud)
+        self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, 60 + 60))
+        landed = self.landed(self.cloud)
+        self.assertLessEqual(max(landed) - min(landed), 1)
+
+    def test_a_host_comes_back(self) -> None:
+        self.cloud.disable('cmp03')
+        self.cloud.timeline.after(30, lambda: self.cloud.enable('cmp03'))
+        self.drained(self.cloud)
+        self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
+
+    def test_placement_goes_down(self) -> None:
+        deed = others.Deed(30, 'placement is down')
+        back = others.Deed(90, 'placement is back')
+        others.plan(self.cloud, [deed, back])
+        self.drained(self.cloud)
+        self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
+
+
+class ApartTestCase(spreading.SpreadTestCase):
+    def test_what_was_given_up_may_still_arrive(self) -> None:
+        cloud = scene.cloud(0, capacity=spreading.capacity(64))
+        first, _other, second = (
+            cloud.add(scene.SOURCE, memory_mb=gib * 1024) for gib in (3, 2, 1)
+        )
+        cloud.group('anti-affinity', first, second)
+        for host in ('cmp03', 'cmp04'):
+            cloud.add(host, memory_mb=16384)
+        # Its death is not known yet, and it is waited for.
+        cloud.crash('cmp02')
+        run = self.drain(cloud, parallel=1, server_timeout=20)
+        asked = {
+            request.subject: request.host
+            for request, _answer in reversed(run.client.posted)
+        }
+        self.assertEqual('cmp02', asked[first.id])
+        self.assertEqual('cmp03', asked[second.id])
+
+    def test_one_whose_destination_nova_picks(self) -> None:
+        # Two of three may be on one host, where one is already.
+        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'), slots=3)
+        fated = collections.deque([fates.Fate.NO_HOST])
+        cloud.group(
+            'anti-affinity',
+            cloud.add(scene.SOURCE, fates=fated, seconds=20),
+            cloud.add(scene.SOURCE, seconds=20),
+            cloud.add('cmp02'),
+            cloud.add('cmp03'),
+            most_per_host=2,
+        )
+        self.drained(cloud)
+
+    def test_placement_stops_telling(self) -> None:
+        cloud = scene.cloud(0, slots=2, seconds=20)
+        cloud.group(
+            'anti-affinity',
+            *(cloud.add(scene.SOURCE, seconds=20) for _number in range(3)),
+        )
+        others.plan(cloud, [others.Deed(1.3, 'placement forbids')])
+        self.drain(cloud)
+
+
+class GhostTestCase(spreading.SpreadTestCase):
+    def test_no_room_is_kept_for_what_is_deleted(self) -> None:
+        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
+        cloud.hosts['cmp02'].inventory.capacity.update(spreading.capacity(4))
+        cloud.hosts['cmp03'].inventory.capacity.update(spreading.capacity(8))
+        cloud.add('cmp03', memory_mb=6144)
+        large = cloud.add(scene.SOURCE, memory_mb=3072)
+        cloud.add(scene.SOURCE, memory_mb=2048)
+        # After it was looked who needs room, and before the first move.
+        cloud.timeline.after(0.85, lambda: cloud.delete(large.id))
+        self.drained(cloud)
+        self.assertEqual([1, 1], self.landed(cloud))
