@@ -40,7 +40,7 @@ STALE_SECONDS = 5.0
 #: How long a wish to stop may go unnoticed, in seconds.
 HEED_SECONDS = 1.0
 
-ALL_TAKEN = 'all destinations have as many moves on their way as they may'
+WAITS = 'it waits for a destination that may take it'
 INTERRUPTED = 'interrupted: run the same command again to go on'
 TIMED_OUT = '--timeout passed: run the same command again to go on'
 
@@ -181,7 +181,7 @@ class HostDrain:
             if directed is None:
                 held = True
                 taken = memories.Outcome(
-                    memories.Answer.POSTPONED, self._clock.now(), ALL_TAKEN
+                    memories.Answer.POSTPONED, self._clock.now(), WAITS
                 )
                 self._remember(action, taken, highest)
                 continue

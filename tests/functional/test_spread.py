@@ -17,6 +17,7 @@ import json
 import threading
 import typing as ty
 
+from tests.cloud import waiting
 from tests.functional import base
 
 #: What is asked for only to pick destinations.
@@ -145,6 +146,23 @@ class TestLimits(SpreadTest):
 
         self.assertEqual([3, 3, 3], [*self.landed(rows).values()])
         self.assertEqual({'cmp02': 1, 'cmp03': 1, 'cmp04': 1}, flights.most)
+
+    def test_moves_of_others_count(self) -> None:
+        self.cloud.boot('theirs', host='cmp03', metadata={'lm_seconds': '45'})
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 4))
+        theirs = {
+            'os-migrateLive': {'host': 'cmp02', 'block_migration': 'auto'}
+        }
+        self.cloud.act(self.cloud.servers('cmp03')[0], theirs)
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='running'), 'their move'
+        )
+
+        with Flights(self.cloud) as flights:
+            rows = self.drain('--parallel-per-destination 1 cmp01')
+
+        self.assertNotIn('cmp02', self.landed(rows))
+        self.assertEqual(1, flights.most['cmp02'])
 
     def test_bound_of_the_scheduler(self) -> None:
         self.cloud.knobs(lm_seconds=1)

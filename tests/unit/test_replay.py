@@ -197,7 +197,7 @@ class TestGuided(ReplayTestCase):
         held = self.outcomes()['postponed']
         self.assertTrue(held)
         self.assertEqual(
-            {drain.ALL_TAKEN}, {a['outcome']['reason'] for a in held}
+            {drain.WAITS}, {a['outcome']['reason'] for a in held}
         )
         self.assertEqual({''}, {a['action']['host'] for a in held})
         self.assert_same()

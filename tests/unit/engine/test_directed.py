@@ -225,7 +225,7 @@ class TestHeld(DirectedTestCase):
             memories.Action(Kind.LIVE_MIGRATE, first, spread=True), action
         )
         self.assertIs(memories.Answer.POSTPONED, outcome.answer)
-        self.assertEqual(drain.ALL_TAKEN, outcome.reason)
+        self.assertEqual(drain.WAITS, outcome.reason)
         self.assertEqual(second, self.diary.acts[1][0].server_id)
 
     def test_what_has_to_wait_is_not_reported_as_asked_for(self) -> None:
