@@ -196,9 +196,7 @@ class TestGuided(ReplayTestCase):
         self.assertEqual(0, run.exit_code)
         held = self.outcomes()['postponed']
         self.assertTrue(held)
-        self.assertEqual(
-            {drain.WAITS}, {a['outcome']['reason'] for a in held}
-        )
+        self.assertEqual({drain.WAITS}, {a['outcome']['reason'] for a in held})
         self.assertEqual({''}, {a['action']['host'] for a in held})
         self.assert_same()
 
