@@ -29,7 +29,7 @@ from hypothesis import strategies
 
 from osc_hostmaint import replay
 from osc_hostmaint.diary import writer
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import hostdrain
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
@@ -196,7 +196,9 @@ class TestGuided(ReplayTestCase):
         self.assertEqual(0, run.exit_code)
         held = self.outcomes()['postponed']
         self.assertTrue(held)
-        self.assertEqual({drain.WAITS}, {a['outcome']['reason'] for a in held})
+        self.assertEqual(
+            {hostdrain.WAITS}, {a['outcome']['reason'] for a in held}
+        )
         self.assertEqual({''}, {a['action']['host'] for a in held})
         self.assert_same()
 

@@ -21,6 +21,7 @@ import unittest
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import hostdrain
 from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
@@ -225,7 +226,7 @@ class TestHeld(DirectedTestCase):
             memories.Action(Kind.LIVE_MIGRATE, first, spread=True), action
         )
         self.assertIs(memories.Answer.POSTPONED, outcome.answer)
-        self.assertEqual(drain.WAITS, outcome.reason)
+        self.assertEqual(hostdrain.WAITS, outcome.reason)
         self.assertEqual(second, self.diary.acts[1][0].server_id)
 
     def test_what_has_to_wait_is_not_reported_as_asked_for(self) -> None:
@@ -300,15 +301,16 @@ class TestManyHeld(unittest.TestCase):
             def drop(self, _action: memories.Action) -> None:
                 raise AssertionError('nothing was asked for')
 
-        host = drain.HostDrain(
+        host = hostdrain.HostDrain(
             ty.cast(observer.Observer, Watcher()),
+            policies.Policy(),
             ty.cast(ty.Any, None),
             clock,
             scene.Recorder(ty.cast(clients.Client, _NoClient())),
             destinations=Full(),
         )
         began = time.monotonic()
-        host.tick(policies.Policy)
+        host.tick(str)
         self.assertFalse(host.done)
         self.assertLess(clock.now() - builders.NOW, 2)
         self.assertEqual({1}, set(asked.values()))

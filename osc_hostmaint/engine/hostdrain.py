@@ -1,0 +1,277 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+"""One host on its way: what is seen, remembered and decided, tick by tick."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.engine import actions
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import decide
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+
+#: An outage of the API this long, in seconds, ends a drain.
+OUTAGE_SECONDS = 300.0
+#: Pause after a look that failed: it doubles up to the largest.
+OUTAGE_PAUSES = (2.0, 30.0)
+
+#: How old a decision may be to be carried out, in seconds.
+STALE_SECONDS = 5.0
+#: How long a wish to stop may go unnoticed, in seconds.
+HEED_SECONDS = 1.0
+
+WAITS = 'it waits for a destination that may take it'
+
+#: Returns why nothing new is started any more, '' while it is.
+AskStop = collections.abc.Callable[[], str]
+
+
+class HostDrain:
+    """One host on its way: what is seen, remembered and decided."""
+
+    def __init__(
+        self,
+        watcher: observer.Observer,
+        policy: policies.Policy,
+        gateway: ports.Gateway,
+        clock: ports.Clock,
+        report: ports.Reporter,
+        diary: ports.Diary | None = None,
+        destinations: ports.Destinations | None = None,
+    ):
+        self.host = watcher.seen.host
+        self.decision: decisions.Decision | None = None
+        self.error = ''
+        self.due = clock.now()
+        self.done = False
+        self._watcher = watcher
+        self._policy = policy
+        self._gateway = gateway
+        self._clock = clock
+        self._report = report
+        self._diary = diary
+        self._destinations = destinations
+        self._memory = memories.Memory()
+        self._opened = False
+        self._hurried = False
+        self._down_since: float | None = None
+        self._pause = OUTAGE_PAUSES[0]
+
+    def tick(self, ask_stop: AskStop) -> None:
+        """Look, decide, act once, and set when to do it again.
+
+        :param ask_stop: asked after looking, which takes a while.
+        """
+        try:
+            decision = self._step(ask_stop)
+        except exceptions.Unavailable as error:
+            self._bear(str(error))
+            return
+        except exceptions.CloudError as error:
+            self._give_up(str(error))
+            return
+        self._down_since, self._pause = None, OUTAGE_PAUSES[0]
+        self._conclude(decision)
+
+    def abandon(self, why: str) -> None:
+        """Decide a last time, from what is known, without looking.
+
+        :param why: nothing is started or awaited any more.
+        """
+        policy = dataclasses.replace(self._policy, stop=why, abandon=why)
+        if not self._opened:
+            self.done = True
+            return
+        seen = self._watcher.seen
+        now = self._clock.now()
+        decision = decide.decide(seen, policy, self._memory, now)
+        if self._diary:
+            self._diary.decided(seen, policy, now, decision)
+        self._conclude(decision)
+
+    def _step(self, ask_stop: AskStop) -> decisions.Decision:
+        if self._opened and self.decision:
+            self._watcher.look(self.decision.inquiry)
+        else:
+            self._watcher.open()
+            self._opened = True
+        if self._destinations:
+            rows = self.decision.rows if self.decision else ()
+            over = {row.server_id for row in rows if row.result}
+            self._destinations.note(self._watcher.seen, over)
+        decision = self._decide(ask_stop)
+        if decision.inquiry.singles:
+            # After the actions, so that no slot idles meanwhile.
+            self._watcher.visit(decision.inquiry)
+            before = decision.actions
+            decision = self._decide(ask_stop)
+            decision = dataclasses.replace(
+                decision, actions=(*before, *decision.actions)
+            )
+        if self._destinations and not decision.done:
+            self._destinations.renew()
+        return decision
+
+    def _decide(self, ask_stop: AskStop) -> decisions.Decision:
+        sent: list[memories.Action] = []
+        began_at = self._clock.now()
+        held = True
+        # Those whose turn does not come now have it at the next tick.
+        while held and self._clock.now() - began_at < HEED_SECONDS:
+            decision = self._decide_once(ask_stop)
+            actions, held = self._act(decision, ask_stop)
+            sent += actions
+        return dataclasses.replace(decision, actions=tuple(sent))
+
+    def _decide_once(self, ask_stop: AskStop) -> decisions.Decision:
+        policy = dataclasses.replace(
+            self._policy, stop=self.error or ask_stop()
+        )
+        seen, now = self._watcher.seen, self._clock.now()
+        decision = decide.decide(seen, policy, self._memory, now)
+        self._memory = decision.memory
+        if self._diary:
+            self._diary.decided(seen, policy, now, decision)
+        return decision
+
+    def _act(
+        self, decision: decisions.Decision, ask_stop: AskStop
+    ) -> tuple[list[memories.Action], bool]:
+        """Send actions until something speaks against it.
+
+        :returns: those sent, and whether others may have the turn of one
+            that has to wait for a destination.
+        """
+        sent: list[memories.Action] = []
+        held = False
+        highest = max(self._watcher.seen.migrations, default=0)
+        decided_at = self._clock.now()
+        for action in decision.actions:
+            if self._stale(decided_at):
+                break
+            starts = action.kind in memories.STARTING
+            if starts and (self.error or ask_stop()):
+                continue
+            directed = self._direct(action, highest)
+            if directed is None:
+                held = True
+                taken = memories.Outcome(
+                    memories.Answer.POSTPONED, self._clock.now(), WAITS
+                )
+                self._remember(action, taken, highest)
+                continue
+            if self._stale(decided_at):
+                self._drop(directed)
+                break
+            sent.append(directed)
+            # Holds if the user stops us in the middle of the request.
+            outcome = memories.Outcome(
+                memories.Answer.IN_DOUBT, self._clock.now()
+            )
+            try:
+                outcome = self._send(directed)
+            finally:
+                self._remember(directed, outcome, highest)
+        return sent, held
+
+    def _stale(self, decided_at: float) -> bool:
+        """Tell whether a request has hung: what follows is decided anew."""
+        stale = self._clock.now() - decided_at > STALE_SECONDS
+        self._hurried = self._hurried or stale
+        return stale
+
+    def _direct(
+        self, action: memories.Action, highest: int
+    ) -> memories.Action | None:
+        """Return an action with its destination; None: not now."""
+        if self._destinations is None or action.kind not in memories.DIRECTED:
+            return action
+        directed = self._destinations.direct(self.host, action, highest)
+        if directed and action.kind is memories.Kind.RESUME:
+            # It keeps the place for the migration, which is directed anew.
+            return dataclasses.replace(directed, host='')
+        return directed
+
+    def _drop(self, action: memories.Action) -> None:
+        """Let it be known that an action was not taken."""
+        if self._destinations and action.kind in memories.DIRECTED:
+            self._destinations.drop(action)
+
+    def _remember(
+        self,
+        action: memories.Action,
+        outcome: memories.Outcome,
+        highest: int,
+    ) -> None:
+        self._memory = self._memory.after(action, outcome, highest)
+        if self._diary:
+            self._diary.acted(self.host, action, outcome, highest)
+
+    def _send(self, action: memories.Action) -> memories.Outcome:
+        answer, reason, final = memories.Answer.ACCEPTED, '', False
+        try:
+            actions.send(self._gateway, action)
+        except exceptions.Unavailable as error:
+            # Never twice on a doubt: what is seen next says whether it took.
+            answer = (
+                memories.Answer.IN_DOUBT
+                if error.in_doubt
+                else memories.Answer.POSTPONED
+            )
+            reason = str(error)
+            self._report.trouble(self.host, reason)
+        except exceptions.NotPermitted as error:
+            answer, reason = memories.Answer.REFUSED, str(error)
+            self.error = reason
+            self._report.trouble(self.host, reason)
+        except exceptions.RequestRefused as error:
+            answer, reason = memories.Answer.REFUSED, str(error)
+            final = error.final
+        except exceptions.CloudError as error:
+            answer, reason = memories.Answer.REFUSED, str(error)
+        taken = (memories.Answer.ACCEPTED, memories.Answer.IN_DOUBT)
+        if answer not in taken:
+            self._drop(action)
+        return memories.Outcome(answer, self._clock.now(), reason, final)
+
+    def _conclude(self, decision: decisions.Decision) -> None:
+        self.decision = decision
+        self.error = self.error or decision.trouble
+        pause = 0.0 if self._hurried else decision.interval
+        self.due, self._hurried = self._clock.now() + pause, False
+        self._report.decided(self.host, decision)
+        if decision.done:
+            self.done = True
+            if self._destinations:
+                self._destinations.leave(self.host)
+            self._report.ended(self.host, decision)
+
+    def _bear(self, text: str) -> None:
+        now = self._clock.now()
+        if self._down_since is None:
+            self._down_since = now
+        if now - self._down_since >= OUTAGE_SECONDS:
+            self._give_up(text)
+            return
+        self._report.trouble(self.host, text)
+        self.due = now + self._pause
+        self._pause = min(2 * self._pause, OUTAGE_PAUSES[1])
+
+    def _give_up(self, text: str) -> None:
+        self.error = text
+        self._report.trouble(self.host, text)
+        self.abandon(text)
+        self.done = True
