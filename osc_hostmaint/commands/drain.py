@@ -13,64 +13,27 @@
 """``openstack host maintenance drain``."""
 
 import argparse
-import collections.abc
 import contextlib
-import errno
-import io
 import logging
-import os
 import sys
 import typing as ty
 
-from osc_lib.command import command
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import streams
-from osc_hostmaint import text
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import options
 from osc_hostmaint.commands import policy
+from osc_hostmaint.commands import table
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
     from osc_hostmaint.diary import writer
-    from osc_hostmaint.planning import decision
-    from osc_hostmaint.planning import preview as previews
 
 LOG = logging.getLogger(__name__)
 
-COLUMNS = (
-    'Server ID',
-    'Name',
-    'Host',
-    'Status',
-    'Move',
-    'Destination',
-    'Result',
-    'Reason',
-    'Attempts',
-    'Seconds',
-)
 
-PREVIEW_COLUMNS = (
-    'Server ID',
-    'Name',
-    'Host',
-    'Status',
-    'Move',
-    'Fits',
-    'Candidates',
-    'Reason',
-)
-
-#: Who, what and why: shown where there is no room for more.
-ESSENTIAL = ('Server ID', 'Name', 'Result', 'Fits', 'Reason')
-#: A narrower terminal has no room for all columns.
-WIDE = 132
-
-
-class DrainHostMaintenance(command.Lister):
+class DrainHostMaintenance(table.ServersTable):
     _description = _(
         'Move every server off hosts. The hosts are put into maintenance '
         'first. Running and paused servers are live-migrated, stopped ones '
@@ -133,10 +96,9 @@ class DrainHostMaintenance(command.Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         from osc_hostmaint import interrupt
-        from osc_hostmaint import report
 
         if parsed_args.dry_run:
-            return self._preview(parsed_args, report)
+            return self._look_ahead(parsed_args)
         stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
         with _diary(parsed_args) as diary, stop.watching():
             result = client.maintenance(self.app).drain(
@@ -145,107 +107,25 @@ class DrainHostMaintenance(command.Lister):
                 force=parsed_args.force,
                 policy=policy.read(parsed_args),
                 timeout=parsed_args.timeout,
-                report=self._reporter(report),
+                report=self._reporter(),
                 interrupt=stop,
                 diary=diary,
                 skip_capacity_check=parsed_args.skip_capacity_check,
             )
-        for error in result.errors.values():
-            LOG.error('%s', text.printable(error))
-        self._exit_code = int(result.exit_code)
-        return COLUMNS, [_row(row) for row in result.rows]
+        return self._result(result)
 
-    def _preview(
-        self, parsed_args: argparse.Namespace, report: ty.Any
-    ) -> columns.Output:
+    def _look_ahead(self, parsed_args: argparse.Namespace) -> columns.Output:
         if parsed_args.save_observations is not None:
             raise exceptions.HostMaintenanceError(
                 _('--dry-run has no observations to save.')
             )
-        preview = client.maintenance(self.app).preview(
-            parsed_args.hosts,
-            force=parsed_args.force,
-            policy=policy.read(parsed_args),
-        )
-        self._exit_code = int(
-            exceptions.ExitCode.DONE
-            if preview.done
-            else exceptions.ExitCode.LEFT
-        )
-        if self.app.options.verbose_level > 0 and sys.stderr is not None:
-            # A stream that breaks must not cost the table.
-            with contextlib.suppress(OSError, ValueError):
-                for line in report.preview_lines(preview):
-                    sys.stderr.write(f'{text.printable(line)}\n')
-                sys.stderr.flush()
-        for error in preview.errors.values():
-            LOG.error('%s', text.printable(error))
-            self._exit_code = int(exceptions.ExitCode.FAILED)
-        return PREVIEW_COLUMNS, [_preview_row(row) for row in preview.rows]
-
-    def run(self, parsed_args: argparse.Namespace) -> int:
-        # A mistyped -c is an error: found out after hours, it would cost
-        # the table.
-        names = PREVIEW_COLUMNS if parsed_args.dry_run else COLUMNS
-        self._generate_columns_and_selector(parsed_args, names)
-        try:
-            # A Lister returns 0 whatever it lists.
-            super().run(parsed_args)
-        finally:
-            with contextlib.suppress(OSError):
-                streams.settle(sys.stderr)
-        return self._exit_code
-
-    def produce_output(
-        self,
-        parsed_args: argparse.Namespace,
-        column_names: collections.abc.Sequence[str],
-        data: collections.abc.Iterable[collections.abc.Sequence[ty.Any]],
-    ) -> int:
-        stdout = self.app.stdout
-        if stdout is None:
-            # Closed by the shell (``>&-``): nobody wants the table.
-            return 0
-        self._fit(parsed_args, stdout, column_names)
-        try:
-            super().produce_output(parsed_args, column_names, data)
-            streams.settle(stdout)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                streams.settle(stdout)
-            # Nobody looks at a terminal that is closed.
-            if error.errno != errno.EIO:
-                raise
-        return 0
-
-    def _fit(
-        self,
-        parsed_args: argparse.Namespace,
-        stdout: ty.TextIO,
-        names: collections.abc.Container[str],
-    ) -> None:
-        """Make sure that the table can be printed, and read."""
-        if isinstance(stdout, io.TextIOWrapper):
-            # A name that the locale can't show must not cost the table.
-            stdout.reconfigure(errors='backslashreplace')
-        chosen = parsed_args.columns or parsed_args.max_width > 0
-        if parsed_args.formatter != 'table' or chosen or not stdout.isatty():
-            return
-        # 0: a terminal that does not know.
-        if 0 < os.get_terminal_size(stdout.fileno()).columns < WIDE:
-            parsed_args.columns = [c for c in ESSENTIAL if c in names]
-            LOG.warning(
-                _(
-                    'The terminal is too narrow for all columns: make it %d '
-                    'wide, or use -f json or -c <column>.'
-                ),
-                WIDE,
+        return self._preview(
+            client.maintenance(self.app).preview(
+                parsed_args.hosts,
+                force=parsed_args.force,
+                policy=policy.read(parsed_args),
             )
-
-    def _reporter(self, report: ty.Any) -> ty.Any:
-        if self.app.options.verbose_level == 0 or sys.stderr is None:
-            return report.Silence()
-        return report.Progress(sys.stderr)
+        )
 
 
 def _diary(
@@ -270,31 +150,3 @@ def _diary(
             _('--save-names needs --save-observations <file>.')
         )
     return contextlib.nullcontext()
-
-
-def _row(row: 'decision.Row') -> tuple[ty.Any, ...]:
-    return (
-        row.server_id,
-        columns.Name(row.name),
-        row.host,
-        row.status,
-        row.move,
-        row.destination,
-        str(row.result or ''),
-        columns.Printable(row.reason),
-        row.attempts,
-        columns.Seconds(row.seconds),
-    )
-
-
-def _preview_row(row: 'previews.Row') -> tuple[ty.Any, ...]:
-    return (
-        row.server_id,
-        columns.Name(row.name),
-        row.host,
-        row.status,
-        row.move,
-        str(row.fits or ''),
-        columns.Count(row.candidates),
-        columns.Printable(row.reason),
-    )

@@ -24,8 +24,8 @@ from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint import api
     from osc_hostmaint import model
+    from osc_hostmaint.verbs import marking
 
 #: As model.Mode has them; that module is not imported for every command.
 MODES = ('operational', 'maintenance', 'disabled')
@@ -129,7 +129,7 @@ class ListHostMaintenance(command.Lister):
         return names, [row(listed) for listed in maintenance.list(modes)]
 
 
-def _short(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
+def _short(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:
     service = listed.service
     return (
         service.host,
@@ -140,7 +140,7 @@ def _short(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
     )
 
 
-def _long(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
+def _long(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:
     service = listed.service
     return (
         *_short(listed),

@@ -19,6 +19,7 @@ import unittest
 from unittest import mock
 
 from osc_hostmaint import api
+from osc_hostmaint import clock
 from osc_hostmaint import model
 from osc_hostmaint import report as reports
 from osc_hostmaint import survey
@@ -173,7 +174,7 @@ class MaintenanceTestCase(unittest.TestCase):
         super().setUp()
         self.clock = Clock()
         self.enterContext(
-            mock.patch.object(api.clock, 'Clock', return_value=self.clock)
+            mock.patch.object(clock, 'Clock', return_value=self.clock)
         )
         self.given(
             builders.service(host='cmp01', enabled=True),

@@ -16,10 +16,10 @@ from unittest import mock
 
 import ddt
 
-from osc_hostmaint import api
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import drain
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.verbs import draining
 from tests.unit import builders
 from tests.unit.api import base
 
@@ -39,7 +39,7 @@ class PolicyTest(base.MaintenanceTestCase):
         super().setUp()
         result = drain.DrainResult((), {}, exceptions.ExitCode.DONE)
         self.drained = self.enterContext(
-            mock.patch.object(api.drain, 'drain', return_value=result)
+            mock.patch.object(drain, 'drain', return_value=result)
         )
 
     def told(self, **kwargs: ty.Any) -> tuple[policies.Policy, mock.Mock]:
@@ -71,7 +71,7 @@ class PolicyTest(base.MaintenanceTestCase):
         """A server that was being scheduled may still arrive."""
         policy, _call = self.told()
         self.assertEqual(
-            self.clock.now() + api.SETTLE_SECONDS, policy.settled_from
+            self.clock.now() + draining.SETTLE_SECONDS, policy.settled_from
         )
 
     def test_a_host_disabled_long_ago_is_settled(self) -> None:

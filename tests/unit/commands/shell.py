@@ -15,6 +15,7 @@
 import contextlib
 import dataclasses
 import io
+import logging
 import tempfile
 import types
 import typing as ty
@@ -35,6 +36,17 @@ class Done:
     stderr: str
     #: What was logged: OSC shows that on stderr.
     errors: list[str]
+
+
+class _Errors(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self, lines: list[str]):
+        super().__init__(logging.ERROR)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
 
 
 class CommandTestCase(unittest.TestCase):
@@ -86,14 +98,13 @@ class CommandTestCase(unittest.TestCase):
     def logged(self):
         """Collect the errors that are logged."""
         errors: list[str] = []
-        with mock.patch.object(self.log(), 'error') as log:
+        handler = _Errors(errors)
+        logger = logging.getLogger('osc_hostmaint.commands')
+        logger.addHandler(handler)
+        try:
             yield errors
-        errors += [call.args[0] % call.args[1:] for call in log.call_args_list]
-
-    def log(self):
-        """Return the logger of the command's module."""
-        module = __import__(self.command.__module__, fromlist=['LOG'])
-        return getattr(module, 'LOG', mock.Mock())
+        finally:
+            logger.removeHandler(handler)
 
     def assert_usage(self, arguments: str | list[str], words: str):
         """Fail unless the arguments are refused, with these words."""

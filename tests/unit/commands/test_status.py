@@ -16,11 +16,11 @@ import json
 
 import ddt
 
-from osc_hostmaint import api
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.commands import status
 from osc_hostmaint.planning import summary
+from osc_hostmaint.verbs import marking
 from tests.unit import builders
 from tests.unit.commands import shell
 
@@ -129,8 +129,8 @@ class TestList(shell.CommandTestCase):
             host='cmp02', disabled_reason=HOSTILE, up=False, forced_down=True
         )
         self.maintenance.list.return_value = (
-            api.ListedHost(builders.service(), 3),
-            api.ListedHost(theirs, 0),
+            marking.ListedHost(builders.service(), 3),
+            marking.ListedHost(theirs, 0),
         )
 
     @ddt.data(

@@ -27,14 +27,12 @@ import unittest
 import ddt
 
 from osc_hostmaint import text
-from osc_hostmaint.commands import drain as commands
+from osc_hostmaint.commands import table
 from tests.unit.commands import program
 
 #: What is shown where there is no room for more.
-FEW = tuple(c for c in commands.ESSENTIAL if c in commands.COLUMNS)
-FEW_FORESEEN = tuple(
-    c for c in commands.ESSENTIAL if c in commands.PREVIEW_COLUMNS
-)
+FEW = tuple(c for c in table.ESSENTIAL if c in table.COLUMNS)
+FEW_FORESEEN = tuple(c for c in table.ESSENTIAL if c in table.PREVIEW_COLUMNS)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: As a shell says that SIGPIPE ended a program.
 SIGPIPE = 141
@@ -241,7 +239,7 @@ class TestTerminal(ProgramTestCase):
         while words not in told:
             told += os.read(self.ours, 4096)
 
-    @ddt.data(80, commands.WIDE)
+    @ddt.data(80, table.WIDE)
     def test_hostile_names_and_reasons(self, columns):
         process = self.start_here('wait', columns=columns)
         self.read_until(b'ready')
@@ -265,9 +263,9 @@ class TestTerminal(ProgramTestCase):
         # the width, what is typed, the columns
         (80, (), FEW),
         (80, ('--dry-run',), FEW_FORESEEN),
-        (commands.WIDE, ('--dry-run',), commands.PREVIEW_COLUMNS),
+        (table.WIDE, ('--dry-run',), table.PREVIEW_COLUMNS),
         (80, ('-c', 'Name', '-c', 'Attempts'), ('Name', 'Attempts')),
-        (commands.WIDE, (), commands.COLUMNS),
+        (table.WIDE, (), table.COLUMNS),
     )
     @ddt.unpack
     def test_columns(self, columns, arguments, expected):
