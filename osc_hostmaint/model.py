@@ -44,7 +44,7 @@ class Move(enum.StrEnum):
     SHELVE = 'shelve offload'
     #: Its owner's; never asked for by us, only confirmed.
     RESIZE = 'resize'
-    #: Others'; only awaited.
+    #: Off a host that has died: built anew elsewhere.
     EVACUATION = 'evacuation'
 
 
@@ -69,6 +69,9 @@ class Service:
     enabled: bool
     disabled_reason: str | None = None
     forced_down: bool = False
+    #: When Nova last heard of it, or somebody last changed it; None: Nova
+    #: does not say.
+    updated_at: datetime.datetime | None = None
 
     @property
     def mark(self) -> mark.Mark | None:
@@ -105,6 +108,17 @@ class Needs:
     grouped: bool | None = None
 
 
+class PowerState(enum.IntEnum):
+    """Whether a guest runs (nova/objects/fields.py: InstancePowerState)."""
+
+    NOSTATE = 0
+    RUNNING = 1
+    PAUSED = 3
+    SHUTDOWN = 4
+    CRASHED = 6
+    SUSPENDED = 7
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Server:
     """A server, as one answer of Nova showed it."""
@@ -120,10 +134,16 @@ class Server:
     task_state: str | None
     #: None where it is on no host (shelved and offloaded, deleted).
     host: str | None
+    #: As its host last told; None: Nova does not say. Of a host that has
+    #: died it says how the guest was before that.
+    power_state: int | None = None
     #: Fixed addresses, sorted.
     addresses: tuple[str, ...] = ()
     #: Of its flavor, in MiB.
     memory_mb: int = 0
+    #: Its root disk is made from an image, or it has an ephemeral or a swap
+    #: disk: that lies on the storage of its host, unless hosts share it.
+    local_disk: bool = False
     #: Whose it is: the project's id.
     project_id: str = ''
     #: When Nova last changed anything about it.
@@ -239,6 +259,9 @@ class Observation:
     )
     #: Other hosts whose compute services are down.
     down: frozenset[str] = frozenset()
+    #: The compute service of the host that servers are brought back to; None
+    #: where that is not what is done.
+    home: Service | None = None
 
     def latest(self, server_id: str) -> Server | None:
         """Return the newest view of a server, None if none is left.

@@ -27,6 +27,10 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
             gateway.live_migrate(server_id, action.host)
         case kinds.COLD_MIGRATE:
             gateway.cold_migrate(server_id, action.host)
+        case kinds.EVACUATE:
+            gateway.evacuate(server_id, action.host, stopped=action.stopped)
+        case kinds.RESET:
+            gateway.reset(server_id)
         case kinds.CONFIRM:
             gateway.confirm(server_id)
         case kinds.RESUME:

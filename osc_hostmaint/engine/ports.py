@@ -36,6 +36,11 @@ class Gateway(ty.Protocol):
     def services(self) -> list[model.Service]:
         """Return the compute services of all hosts."""
 
+    def force_down(
+        self, service: model.Service, *, down: bool
+    ) -> model.Service:
+        """Have Nova take a host for dead, or take that back."""
+
     def servers(self, host: str) -> list[model.Server]:
         """Return the servers on a host, soft-deleted ones included."""
 
@@ -55,6 +60,32 @@ class Gateway(ty.Protocol):
 
     def unconfirmed(self, host: str) -> list[model.Migration]:
         """Return records from a host that await a confirmation."""
+
+    def evacuated(self, host: str) -> list[model.Migration]:
+        """Return evacuations off a host that it has not cleaned up yet."""
+
+    def left(
+        self, host: str, since: datetime.datetime
+    ) -> list[model.Migration]:
+        """Return records from a host that were changed since a time."""
+
+    def moves(self, since: datetime.datetime) -> list[model.Migration]:
+        """Return the records of the whole cloud changed since a time."""
+
+    def deleted(self, since: datetime.datetime) -> list[model.Server]:
+        """Return servers of the whole cloud deleted since a time.
+
+        Of very many only the newest are looked at.
+        """
+
+    def origins(
+        self, server_id: str, since: datetime.datetime
+    ) -> frozenset[str]:
+        """Return the hosts that a server's moves have left since a time.
+
+        Also of a deleted server, which has no records any more; as far as
+        Nova's instance actions tell.
+        """
 
     def allocations(
         self, host: str
@@ -104,6 +135,19 @@ class Gateway(ty.Protocol):
 
         :param host: to go to; '' leaves it to the scheduler.
         """
+
+    def evacuate(
+        self, server_id: str, host: str = '', *, stopped: bool = False
+    ) -> None:
+        """Ask for an evacuation, off a host whose compute service is down.
+
+        :param host: to go to; '' leaves it to the scheduler.
+        :param stopped: it is to stay stopped; else it gets the state that it
+            had.
+        """
+
+    def reset(self, server_id: str) -> None:
+        """Have Nova take a server for ACTIVE, without a task."""
 
     def confirm(self, server_id: str) -> None:
         """Confirm a cold migration or a resize."""

@@ -17,7 +17,13 @@ what comes of it is read from the server and its migration records. See
 https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
 """
 
+from osc_hostmaint import exceptions
+from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import session
+
+#: From it on evacuated servers stay stopped. Below it each gets the state
+#: back that it had.
+STOPPING = '2.95'
 
 
 def live_migration(server_id: str, record_id: int) -> str:
@@ -58,6 +64,50 @@ class Actions(session.Session):
             (>= 2.56). '' leaves it to the scheduler.
         """
         self._act(server_id, {'migrate': {'host': host} if host else None})
+
+    def evacuate(
+        self, server_id: str, host: str = '', *, stopped: bool = False
+    ) -> None:
+        """Ask for an evacuation, off a host whose compute service is down.
+
+        Nova does not refuse a second one while the first is under way, and
+        would build the server twice.
+
+        :param host: to go to, if it passes the scheduler's filters, which
+            nobody overrides here (no `force`, 2.29 to 2.67). '' leaves it
+            to the scheduler.
+        :param stopped: it is to stay stopped; else it gets the state that it
+            had. One in ERROR becomes ACTIVE in any case.
+        :raises RequestRefused: also where it is to stay stopped, and Nova
+            can't do that.
+        """
+        self._nova.post(
+            f'/servers/{server_id}/action',
+            self._stopping(server_id) if stopped else self._version,
+            {'evacuate': {'host': host} if host else {}},
+        )
+
+    def _stopping(self, server_id: str) -> str:
+        """Return the microversion at which evacuated servers stay stopped.
+
+        :raises RequestRefused: Nova does not offer it, which says nothing
+            about other servers.
+        """
+        try:
+            return self._nova.microversion(
+                STOPPING,
+                STOPPING,
+                _('Evacuating server %s so that it stays stopped') % server_id,
+            )
+        except exceptions.ApiTooOld as error:
+            raise exceptions.RequestRefused(str(error), final=True) from error
+
+    def reset(self, server_id: str) -> None:
+        """Have Nova take a server for ACTIVE, without a task.
+
+        It changes nothing but Nova's database.
+        """
+        self._act(server_id, {'os-resetState': {'state': 'active'}})
 
     def confirm(self, server_id: str) -> None:
         """Confirm a cold migration or a resize: give up the old disk."""

@@ -58,8 +58,23 @@ class Hosts(session.Session):
         """Enable a compute service and return it as it is then."""
         return self._update(service, {'status': 'enabled'})
 
+    def force_down(
+        self, service: model.Service, *, down: bool
+    ) -> model.Service:
+        """Have Nova take a host for dead, or take that back.
+
+        :param down: True: no heartbeat counts any more, and servers can be
+            evacuated at once. The host must be powered off.
+        :returns: the service as it is then.
+        :raises RequestRefused: it is to be taken back, and nova-compute has
+            not been started since servers were evacuated off the host.
+        """
+        return self._update(service, {'forced_down': down})
+
     def _update(
-        self, service: model.Service, body: dict[str, str]
+        self,
+        service: model.Service,
+        body: collections.abc.Mapping[str, object],
     ) -> model.Service:
         data = self._nova.put(
             f'/os-services/{service.id}', 'service', self._version, body
@@ -78,6 +93,24 @@ class Hosts(session.Session):
     def hypervisor_hosts(self) -> dict[str, str]:
         """Return the host of each hypervisor, by hypervisor hostname."""
         return {node.name: node.host for node in self._nodes}
+
+    def hypervisor_states(self, host: str) -> dict[str, bool]:
+        """Return whether a host's hypervisors are up, by their hostnames.
+
+        Asked anew each time, with a request for each; only which ones there
+        are is kept.
+        """
+        return {
+            node.name: self._is_up(node)
+            for node in self._nodes
+            if node.host == host
+        }
+
+    def _is_up(self, node: records.Node) -> bool:
+        found = self._nova.get(
+            f'/os-hypervisors/{node.provider}', 'hypervisor', self._version
+        )
+        return bool(found['state'] == 'up')
 
     def residents(self) -> dict[str, str]:
         """Return the host of every server of the cloud, by the server's id.

@@ -12,6 +12,8 @@
 
 """What is asked of Nova about moves: what became of them, and who asked."""
 
+import collections.abc
+import contextlib
 import datetime
 
 from osc_hostmaint import exceptions
@@ -21,7 +23,22 @@ from osc_hostmaint.nova import records
 from osc_hostmaint.nova import session
 from osc_hostmaint.nova import transport
 
-_MOVE_ACTIONS = frozenset({'live-migration', 'migrate'})
+_EVACUATE = 'evacuate'
+_MOVE_ACTIONS = frozenset({'live-migration', 'migrate', _EVACUATE})
+#: Actions that a server comes to a host by, and what they do there last.
+_ARRIVALS: collections.abc.Mapping[str, str] = {
+    'create': 'compute__do_build_and_run_instance',
+    'live-migration': 'compute_post_live_migration_at_destination',
+    'migrate': 'compute_finish_resize',
+    'resize': 'compute_finish_resize',
+    'revertResize': 'compute_finish_revert_resize',
+    'unshelve': 'compute_unshelve_instance',
+    _EVACUATE: 'compute_rebuild_instance',
+}
+#: What they do on the host that it leaves. An evacuation does nothing there.
+_DEPARTURES = frozenset({'compute_live_migration', 'compute_resize_instance'})
+
+_Events = collections.abc.Collection[records.Json]
 
 
 class Moves(session.Session):
@@ -64,6 +81,34 @@ class Moves(session.Session):
         """Return records from a host whose move awaits a confirmation."""
         return self._migrations({'source_compute': host, 'status': 'finished'})
 
+    def evacuated(self, host: str) -> list[model.Migration]:
+        """Return evacuations off a host that it has not cleaned up yet.
+
+        It does so when nova-compute starts.
+        """
+        return self._migrations(
+            {
+                'source_compute': host,
+                'migration_type': model.MigrationType.EVACUATION,
+                'status': 'done',
+            }
+        )
+
+    def left(
+        self, host: str, since: datetime.datetime
+    ) -> list[model.Migration]:
+        """Return records from a host that were updated since a time."""
+        return self._migrations(
+            {'source_compute': host, 'changes-since': since.isoformat()}
+        )
+
+    def moves(self, since: datetime.datetime) -> list[model.Migration]:
+        """Return the records of the whole cloud updated since a time.
+
+        All pages are read.
+        """
+        return self._migrations({'changes-since': since.isoformat()})
+
     def _migrations(self, params: transport.Params) -> list[model.Migration]:
         found = self._nova.pages(
             '/os-migrations', 'migrations', self._version, params
@@ -76,26 +121,64 @@ class Moves(session.Session):
         Only the events of the server's newest move tell (>= 2.84), not the
         record, and of a live migration rolled back nothing does.
         """
-        url = f'/servers/{record.server_id}/os-instance-actions'
         try:
-            deeds = self._nova.get(url, 'instanceActions', self._version)
+            deeds = self._nova.get(
+                _actions(record.server_id), 'instanceActions', self._version
+            )
             moves = [d for d in deeds if d['action'] in _MOVE_ACTIONS]
             if not moves:
                 return ''
             newest = max(moves, key=lambda d: str(d['start_time']))
-            action = self._nova.get(
-                f'{url}/{newest["request_id"]}',
-                'instanceAction',
-                self._version,
-            )
+            events = self._events(record.server_id, newest)
         except (exceptions.NotFound, exceptions.NotPermitted):
             return ''
         details = [
             event.get('details')
-            for event in action.get('events') or []
+            for event in events
             if event.get('result') == 'Error'
         ]
         return next(filter(None, details), '')
+
+    def _events(self, server_id: str, deed: records.Json) -> _Events:
+        """Return what was done for an instance action."""
+        action = self._nova.get(
+            f'{_actions(server_id)}/{deed["request_id"]}',
+            'instanceAction',
+            self._version,
+        )
+        return action.get('events') or []
+
+    def origins(
+        self, server_id: str, since: datetime.datetime
+    ) -> frozenset[str]:
+        """Return the hosts that a server's moves have left since a time.
+
+        Also of a deleted one, which has no records any more. Moves that
+        failed don't count, resizes neither; a migration that was reverted
+        does. Nova tells at 2.62 and above, and whom it wants to.
+        """
+        found: set[str] = set()
+        # An evacuation left the host that the server had come to before.
+        left_unsaid = False
+        with contextlib.suppress(exceptions.NotFound, exceptions.NotPermitted):
+            for deed in self._deeds(server_id):
+                recent = records.deed(deed).started_at >= since
+                if not (recent or left_unsaid):
+                    break
+                moved = recent and deed['action'] in _MOVE_ACTIONS
+                arrival = _ARRIVALS.get(deed['action'])
+                if not arrival or not (moved or left_unsaid):
+                    continue
+                events = self._events(server_id, deed)
+                arrived = _hosts(events, {arrival})
+                if not arrived:
+                    continue
+                if left_unsaid:
+                    found |= arrived
+                left_unsaid = moved and deed['action'] == _EVACUATE
+                if moved:
+                    found |= _hosts(events, _DEPARTURES)
+        return frozenset(found)
 
     def progress(
         self, server_id: str, record_id: int
@@ -120,14 +203,32 @@ class Moves(session.Session):
         Also of a deleted one (>= 2.21), until Nova's database is purged of
         it.
         """
-        found = self._nova.pages(
-            f'/servers/{server_id}/os-instance-actions',
-            'instanceActions',
-            self._version,
-            {},
-        )
         try:
             # Nova gives the newest first.
-            return tuple(records.deed(a) for a in reversed(list(found)))
+            found = reversed(list(self._deeds(server_id)))
+            return tuple(map(records.deed, found))
         except exceptions.NotFound:
             return ()
+
+    def _deeds(self, server_id: str) -> collections.abc.Iterator[records.Json]:
+        """Yield a server's instance actions, newest first."""
+        return self._nova.pages(
+            _actions(server_id), 'instanceActions', self._version, {}
+        )
+
+
+def _actions(server_id: str) -> str:
+    return f'/servers/{server_id}/os-instance-actions'
+
+
+def _hosts(
+    events: _Events, names: collections.abc.Collection[str]
+) -> set[str]:
+    """Return the hosts where something was done, and well (>= 2.62)."""
+    return {
+        event['host']
+        for event in events
+        if event['event'] in names
+        and event['result'] == 'Success'
+        and event.get('host')
+    }

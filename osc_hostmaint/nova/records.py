@@ -44,12 +44,13 @@ def service(data: Json) -> model.Service:
         enabled=data['status'] == 'enabled',
         disabled_reason=data['disabled_reason'],
         forced_down=data['forced_down'],
+        updated_at=_time(data.get('updated_at')),
     )
 
 
 def server(data: Json) -> model.Server:
     """Read a server's details (>= 2.47: the flavor is embedded)."""
-    updated = data.get('updated')
+    flavor = data.get('flavor', {})
     return model.Server(
         id=data['id'],
         name=data.get('name', ''),
@@ -67,9 +68,18 @@ def server(data: Json) -> model.Server:
                 if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'
             )
         ),
-        memory_mb=data.get('flavor', {}).get('ram', 0),
+        power_state=data.get('OS-EXT-STS:power_state'),
+        memory_mb=flavor.get('ram', 0),
+        # A server that boots from a volume has '' for its image.
+        local_disk=any(
+            (
+                data.get('image'),
+                flavor.get('ephemeral'),
+                flavor.get('swap'),
+            )
+        ),
         project_id=data.get('tenant_id') or '',
-        updated_at=_utc(updated) if updated else None,
+        updated_at=_time(data.get('updated')),
         needs=needs.needs(data),
     )
 
@@ -119,7 +129,6 @@ def aggregate(data: Json) -> survey.Aggregate:
 
 def migration(data: Json) -> model.Migration:
     """Read an entry of GET /os-migrations (>= 2.59: with ``uuid``)."""
-    updated_at = data.get('updated_at')
     return model.Migration(
         id=data['id'],
         uuid=data['uuid'],
@@ -129,7 +138,7 @@ def migration(data: Json) -> model.Migration:
         source=data['source_compute'],
         dest=data['dest_compute'],
         created_at=_utc(data['created_at']),
-        updated_at=_utc(updated_at) if updated_at else None,
+        updated_at=_time(data.get('updated_at')),
     )
 
 
@@ -157,6 +166,11 @@ def deed(data: Json) -> model.Deed:
         project_id=data['project_id'] or '',
         started_at=_utc(data['start_time']),
     )
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    """Read a time of Nova's, if there is one."""
+    return _utc(text) if text else None
 
 
 def _utc(text: str) -> datetime.datetime:

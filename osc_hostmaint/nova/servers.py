@@ -12,6 +12,8 @@
 
 """What is asked of Nova about servers, and their groups."""
 
+import dataclasses
+import datetime
 import functools
 
 from osc_hostmaint import exceptions
@@ -79,6 +81,30 @@ class Servers(session.Session):
         except exceptions.NotFound:
             return records.deleted(server_id)
         return records.server(data)
+
+    def deleted(self, since: datetime.datetime) -> list[model.Server]:
+        """Return servers of the whole cloud deleted since a time.
+
+        With status DELETED, and name, host and project as they were. Only
+        one page is looked at, of those changed last: 1,000 where Nova's
+        ``max_limit`` is not changed. Soft-deleted ones are not among them.
+        """
+        found = self._nova.get(
+            '/servers/detail',
+            'servers',
+            self._version,
+            {
+                'all_tenants': 'True',
+                'deleted': 'True',
+                'changes-since': since.isoformat(),
+                'sort_key': 'updated_at',
+                'sort_dir': 'desc',
+            },
+        )
+        return [
+            dataclasses.replace(records.server(s), status='DELETED')
+            for s in found
+        ]
 
     def groups(self) -> list[survey.Group]:
         """Return the server groups of all projects.

@@ -26,10 +26,12 @@ SKEW = datetime.timedelta(seconds=5)
 _TYPES = {
     model.Move.LIVE: model.MigrationType.LIVE,
     model.Move.COLD: model.MigrationType.COLD,
+    model.Move.EVACUATION: model.MigrationType.EVACUATION,
 }
 _KINDS = {
     model.Move.LIVE: memory.Kind.LIVE_MIGRATE,
     model.Move.COLD: memory.Kind.COLD_MIGRATE,
+    model.Move.EVACUATION: memory.Kind.EVACUATE,
 }
 
 

@@ -42,6 +42,9 @@ class Kind(enum.StrEnum):
 
     LIVE_MIGRATE = 'live migration'
     COLD_MIGRATE = 'cold migration'
+    EVACUATE = 'evacuation'
+    #: Of its state, from ERROR to ACTIVE, in Nova's database alone.
+    RESET = 'reset'
     CONFIRM = 'confirmation'
     RESUME = 'resume'
     SUSPEND = 'suspend'
@@ -57,19 +60,24 @@ STARTING: frozenset[Kind] = frozenset(
     {
         Kind.LIVE_MIGRATE,
         Kind.COLD_MIGRATE,
+        Kind.EVACUATE,
+        Kind.RESET,
         Kind.RESUME,
         Kind.SHELVE,
         Kind.OFFLOAD,
     }
 )
 #: What Nova keeps a migration record of.
-RECORDED: frozenset[Kind] = frozenset({Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE})
+RECORDED: frozenset[Kind] = frozenset(
+    {Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE, Kind.EVACUATE}
+)
 #: What takes a server to another host, or begins that.
 DIRECTED: frozenset[Kind] = RECORDED | {Kind.RESUME}
 #: The move that each of them is a part of.
 MOVES: collections.abc.Mapping[Kind, model.Move] = {
     Kind.LIVE_MIGRATE: model.Move.LIVE,
     Kind.COLD_MIGRATE: model.Move.COLD,
+    Kind.EVACUATE: model.Move.EVACUATION,
     Kind.SHELVE: model.Move.SHELVE,
     Kind.OFFLOAD: model.Move.SHELVE,
 }
@@ -86,6 +94,8 @@ class Action:
     host: str = ''
     #: The host is, or may still be, picked so that the cloud gets even.
     spread: bool = False
+    #: Of an evacuation: it is to stay stopped, whatever it was.
+    stopped: bool = False
     #: The migration that is to be aborted or completed; 0 with all others.
     record_id: int = 0
     #: Of an abort: why there is to be no other attempt; '' if there may be.
@@ -189,6 +199,8 @@ def _no_such_host(action: Action, outcome: Outcome) -> bool:
         and bool(action.host)
         and (
             f'host {action.host} could not be found' in outcome.reason
+            # Of an evacuation, with 404.
+            or f'host {action.host} not found' in outcome.reason
             or NO_HOST in outcome.reason
         )
     )

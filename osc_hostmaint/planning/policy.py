@@ -13,6 +13,7 @@
 """What the operator asked for: the options of a drain, as a value."""
 
 import dataclasses
+import datetime
 import enum
 
 
@@ -81,6 +82,19 @@ class Policy:
     suspended: Suspended = Suspended.LEAVE
     shelved: Shelved = Shelved.OFFLOAD
     resized: Resized = Resized.LEAVE
+    #: The host has died: its servers are rebuilt elsewhere. Nothing else is
+    #: done for them then.
+    evacuate: bool = False
+    #: Evacuated servers stay stopped, whatever they were before.
+    leave_stopped: bool = False
+    #: The only servers that matter, by their ids; None: all on the host.
+    only: frozenset[str] | None = None
+    #: The host that they are brought back to (then `to` is that, too); '':
+    #: they are to leave theirs, which is in maintenance.
+    home: str = ''
+    #: Moves since then belong to this, whoever asked for them; None: since
+    #: the mark.
+    since: datetime.datetime | None = None
     #: The only destination to ask for; '' leaves it to the scheduler.
     to: str = ''
     spread: Spread = Spread.BALANCE

@@ -43,9 +43,16 @@ class ServiceTest(unittest.TestCase):
                 enabled=False,
                 disabled_reason='broken',
                 forced_down=True,
+                updated_at=datetime.datetime(
+                    2026, 11, 20, 23, 30, tzinfo=datetime.UTC
+                ),
             ),
             records.service(data),
         )
+
+    def test_never_heard_of(self) -> None:
+        found = records.service(cloud.service(updated_at=None))
+        self.assertIsNone(found.updated_at)
 
     @ddt.unpack
     @ddt.named_data(
@@ -101,8 +108,10 @@ class ServerTest(unittest.TestCase):
                 vm_state='active',
                 task_state='migrating',
                 host='cmp01',
+                power_state=model.PowerState.RUNNING,
                 addresses=('10.0.0.10', '10.0.0.9', '2001:db8::1'),
                 memory_mb=2048,
+                local_disk=True,
                 project_id='p',
                 updated_at=TIME,
                 needs=model.Needs(zone_known=True, grouped=False),
@@ -117,6 +126,20 @@ class ServerTest(unittest.TestCase):
             records.server(cloud.server(addresses=nets)),
             records.server(cloud.server(addresses=back)),
         )
+
+    @ddt.unpack
+    @ddt.named_data(
+        ('image', {'id': 'image-1'}, {}, True),
+        ('volume', '', {}, False),
+        ('volume_and_ephemeral', '', {'ephemeral': 5}, True),
+        ('volume_and_swap', '', {'swap': 512}, True),
+        ('volume_and_none_of_them', '', {'ephemeral': 0, 'swap': 0}, False),
+    )
+    def test_local_disk(
+        self, image: ty.Any, flavor: ty.Any, expected: bool
+    ) -> None:
+        data = cloud.server(image=image, flavor={'ram': 512, **flavor})
+        self.assertIs(expected, records.server(data).local_disk)
 
     @ddt.data(None, '')
     def test_on_no_host(self, host: str | None) -> None:
