@@ -68,9 +68,11 @@ class SetHostMaintenance(command.Command):
 
 class UnsetHostMaintenance(command.Command):
     _description = _(
-        'Put hosts back into service. Refused for a host that somebody else '
-        'disabled, whose compute service is down, or that moves are still '
-        'leaving.'
+        'Put hosts back into service. That a host is forced down, as drain '
+        '--evacuate --fenced leaves it, is taken back. Refused for a host '
+        'that somebody else disabled, whose compute service or hypervisor '
+        'is down, that moves are still leaving, or on which nova-compute '
+        'has not cleaned up after an evacuation yet.'
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -78,14 +80,27 @@ class UnsetHostMaintenance(command.Command):
         parser.add_argument(
             '--force',
             action='store_true',
-            help=_('Enable the host whatever speaks against it'),
+            help=_(
+                'Enable the host whatever speaks against it, unless Nova '
+                'itself refuses'
+            ),
         )
         options.add_hosts(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         maintenance = client.maintenance(self.app)
-        return _for_each(
-            parsed_args.hosts,
-            lambda host: maintenance.unset(host, force=parsed_args.force),
-        )
+
+        def unset(host: str) -> None:
+            service = maintenance.unset(host, force=parsed_args.force)
+            if service.forced_down:
+                LOG.warning(
+                    _(
+                        '%(host)s is in service, but somebody forced it down: '
+                        'openstack compute service set --up %(host)s '
+                        'nova-compute takes that back.'
+                    ),
+                    {'host': host},
+                )
+
+        return _for_each(parsed_args.hosts, unset)

@@ -12,6 +12,7 @@
 
 """Taking a host out of service and back: may it be done, and how."""
 
+import collections.abc
 import dataclasses
 import datetime
 import enum
@@ -26,6 +27,8 @@ class Step(enum.Enum):
     NOTHING = enum.auto()
     DISABLE = enum.auto()
     ENABLE = enum.auto()
+    #: Take back that it is forced down, look at it again, and decide anew.
+    FORCE_UP = enum.auto()
     REFUSE = enum.auto()
 
 
@@ -74,42 +77,89 @@ def to_maintenance(
 
 
 def to_operation(
-    service: model.Service, *, leaving: int, force: bool
+    service: model.Service,
+    *,
+    leaving: int,
+    hypervisors_down: collections.abc.Collection[str],
+    taken_back: bool,
+    force: bool,
 ) -> Switch:
     """Decide how a host gets back into service.
 
+    One that is enabled is left alone, also if it is forced down: a host in
+    maintenance is not enabled before that is taken back.
+
     :param leaving: how many moves are still leaving the host.
+    :param hypervisors_down: hostnames of its hypervisors that are down.
+    :param taken_back: it was forced down until a moment ago.
     :param force: whatever speaks against it.
     """
     if service.enabled:
         return Switch(Step.NOTHING)
-    against = _against_operation(service, leaving)
-    if against and not force:
+    against = '' if force else _against_touching(service, leaving)
+    if not against and service.forced_down and not taken_back:
+        # Until then Nova does not tell whether the service is alive.
+        return Switch(Step.FORCE_UP)
+    if not against and not force:
+        against = _against_operation(service, hypervisors_down)
+        if against and taken_back and not service.forced_down:
+            against += (
+                f'. It is no longer forced down, and {service.host} stays '
+                'disabled'
+            )
+    if against:
         return Switch(
             Step.REFUSE, reason=f'{against}; to enable it anyway: --force'
         )
     return Switch(Step.ENABLE)
 
 
-def _against_operation(service: model.Service, leaving: int) -> str:
+def not_forced_up(host: str, words: str) -> str:
+    """Return what is to be done where a force-down can't be taken back.
+
+    :param words: Nova's.
+    """
+    return (
+        f'Nova does not take back that {host} is forced down: servers were '
+        'evacuated off it that are not cleaned up there yet. Start '
+        f'nova-compute on {host}, which cleans up as it starts (restart it '
+        'if it was started already), then run openstack host maintenance '
+        f'unset {host} again. {host} stays disabled. Nova says: {words}'
+    )
+
+
+def _against_touching(service: model.Service, leaving: int) -> str:
+    """Return what speaks against touching it at all."""
     host = service.host
     if service.mode is not model.Mode.MAINTENANCE:
         return (
             f'{host} was disabled by somebody else ({_their_reason(service)})'
         )
-    if service.forced_down:
-        return (
-            f'the compute service on {host} is forced down: take that back '
-            f'first (openstack compute service set --up {host} nova-compute)'
-        )
-    if not service.up:
-        return (
-            f'the compute service on {host} is down, and would fail every '
-            'server that the scheduler gives it: start nova-compute first'
-        )
     if leaving:
         noun = 'move is' if leaving == 1 else 'moves are'
         return f'{leaving} {noun} still leaving {host}: wait for the end'
+    return ''
+
+
+def _against_operation(
+    service: model.Service,
+    hypervisors_down: collections.abc.Collection[str],
+) -> str:
+    """Return why servers would come to grief on it."""
+    host = service.host
+    if not service.up:
+        return (
+            f'the compute service on {host} is down, and would fail every '
+            'server that the scheduler gives it: start nova-compute first '
+            '(Nova notices that some seconds later)'
+        )
+    if hypervisors_down:
+        noun = 'hypervisor' if len(hypervisors_down) == 1 else 'hypervisors'
+        verb = 'is' if len(hypervisors_down) == 1 else 'are'
+        return (
+            f'the {noun} {", ".join(sorted(hypervisors_down))} of {host} '
+            f'{verb} down: see openstack hypervisor list'
+        )
     return ''
 
 

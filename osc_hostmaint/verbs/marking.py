@@ -76,10 +76,15 @@ class Marking(base.Verbs):
     def unset(self, host: str, *, force: bool = False) -> model.Service:
         """Put a host back into service.
 
+        That it is forced down, as a drain does with a dead host, is taken
+        back first. A host that is enabled is left as it is.
+
         :param force: also one that somebody else disabled, whose compute
-            service is down, or that moves are still leaving.
+            service or hypervisor is down, or that moves are still leaving.
         :raises UnknownHost: there is no such compute service.
-        :raises Refused: one of these holds, and it is not forced.
+        :raises Refused: one of these holds, and it is not forced; or Nova
+            does not take back that it is forced down, since nova-compute has
+            not cleaned up after an evacuation.
         """
         service = self._find(host)
         leaving = 0
@@ -88,12 +93,43 @@ class Marking(base.Verbs):
                 m.in_flight and m.source == host
                 for m in self._gateway.migrations(host)
             )
-        decided = switch.to_operation(service, leaving=leaving, force=force)
-        if decided.step is switch.Step.REFUSE:
-            raise exceptions.Refused(decided.reason)
-        if decided.step is switch.Step.NOTHING:
-            return service
-        return self._gateway.enable(service)
+        taken_back = False
+        while True:
+            decided = switch.to_operation(
+                service,
+                leaving=leaving,
+                hypervisors_down=self._hypervisors_down(service, force=force),
+                taken_back=taken_back,
+                force=force,
+            )
+            match decided.step:
+                case switch.Step.FORCE_UP:
+                    service, taken_back = self._force_up(service), True
+                case switch.Step.ENABLE:
+                    return self._gateway.enable(service)
+                case switch.Step.REFUSE:
+                    raise exceptions.Refused(decided.reason)
+                case _:
+                    return service
+
+    def _force_up(self, service: model.Service) -> model.Service:
+        """Take back that a service is forced down, and look at it again."""
+        try:
+            self._gateway.force_down(service, down=False)
+        except exceptions.RequestRefused as error:
+            raise exceptions.Refused(
+                switch.not_forced_up(service.host, str(error))
+            ) from error
+        return self._find(service.host)
+
+    def _hypervisors_down(
+        self, service: model.Service, *, force: bool
+    ) -> frozenset[str]:
+        if force or service.enabled or not service.up:
+            # Nobody wants to know.
+            return frozenset()
+        states = self._gateway.hypervisor_states(service.host)
+        return frozenset(name for name, up in states.items() if not up)
 
     def show(self, host: str) -> summary.Summary:
         """Return what keeps a host out of service and what is still on it.

@@ -20,6 +20,8 @@ from unittest import mock
 
 from osc_hostmaint import api
 from osc_hostmaint import clock
+from osc_hostmaint import exceptions
+from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import report as reports
 from osc_hostmaint import survey
@@ -43,6 +45,10 @@ class Cloud:
         self.records: list[model.Migration] = []
         #: How many servers each host has room for.
         self.room: dict[str, int] = {}
+        #: Hosts whose nova-compute is not alive, whatever the services say.
+        self.dead: set[str] = set()
+        #: Hosts that have not cleaned up after evacuations.
+        self.uncleaned: set[str] = set()
 
     def services(self) -> list[model.Service]:
         return list(self.hosts.values())
@@ -52,6 +58,34 @@ class Cloud:
 
     def enable(self, service: model.Service) -> model.Service:
         return self._change(service, enabled=True, disabled_reason=None)
+
+    def force_down(
+        self, service: model.Service, *, down: bool
+    ) -> model.Service:
+        if service.host in self.uncleaned and not down:
+            raise exceptions.RequestRefused(
+                'Unable to force up: `done` evacuation migration records',
+                final=True,
+            )
+        up = not down and service.host not in self.dead
+        return self._change(service, forced_down=down, up=up)
+
+    def hypervisor_states(self, host: str) -> dict[str, bool]:
+        return {f'{host}.example.org': self.hosts[host].up}
+
+    def force_down(
+        self, service: model.Service, *, down: bool
+    ) -> model.Service:
+        if service.host in self.uncleaned and not down:
+            raise exceptions.RequestRefused(
+                'Unable to force up: `done` evacuation migration records',
+                final=True,
+            )
+        up = not down and service.host not in self.dead
+        return self._change(service, forced_down=down, up=up)
+
+    def hypervisor_states(self, host: str) -> dict[str, bool]:
+        return {f'{host}.example.org': self.hosts[host].up}
 
     def _change(
         self, service: model.Service, **changes: ty.Any
@@ -136,12 +170,16 @@ class Cloud:
         asked.user_id.return_value = 'id of bob'
         asked.now.return_value = NOW
         asked.unconfirmed.return_value = []
+        asked.evacuated.return_value = []
+        asked.evacuated.return_value = []
         asked.groups.return_value = []
         asked.aggregates.return_value = []
         for name in (
             'services',
             'disable',
             'enable',
+            'force_down',
+            'hypervisor_states',
             'servers',
             'server',
             'server_count',
@@ -198,6 +236,10 @@ class MaintenanceTestCase(unittest.TestCase):
         """Check that nothing was changed in the cloud."""
         self.gateway.disable.assert_not_called()
         self.gateway.enable.assert_not_called()
+        self.gateway.force_down.assert_not_called()
+        self.gateway.evacuate.assert_not_called()
+        self.gateway.force_down.assert_not_called()
+        self.gateway.evacuate.assert_not_called()
         self.gateway.live_migrate.assert_not_called()
         self.gateway.cold_migrate.assert_not_called()
         self.gateway.confirm.assert_not_called()

@@ -121,7 +121,6 @@ class UnsetTest(base.MaintenanceTestCase):
         ('without_a_reason', {'disabled_reason': None}, 'somebody else'),
         ('novas_own', {'disabled_reason': 'AUTO: lost'}, 'AUTO: lost'),
         ('down', {'up': False}, 'down.*start nova-compute first'),
-        ('forced_down', {'up': False, 'forced_down': True}, 'forced down'),
     ]
 
     @ddt.unpack
@@ -162,3 +161,199 @@ class UnsetTest(base.MaintenanceTestCase):
         else:
             self.maintenance.unset('cmp01')
         self.assertTrue(self.cloud.hosts['cmp01'].enabled)
+
+    @ddt.data(False, True)
+    def test_hypervisor_down(self, force: bool) -> None:
+        self.given(builders.service())
+        self.gateway.hypervisor_states.side_effect = None
+        self.gateway.hypervisor_states.return_value = {
+            'node1': True,
+            'node2': False,
+        }
+        if not force:
+            with self.assertRaisesRegex(exceptions.Refused, ' node2 of cmp01'):
+                self.maintenance.unset('cmp01')
+            self.assert_untouched()
+        else:
+            self.assertTrue(
+                self.maintenance.unset('cmp01', force=True).enabled
+            )
+            self.gateway.hypervisor_states.assert_not_called()
+
+
+@ddt.ddt
+class UnsetForcedDownTest(base.MaintenanceTestCase):
+    """A host that was evacuated: forced down, and in maintenance."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.given(builders.service(up=False, forced_down=True))
+
+    def changes(self) -> list[str]:
+        """Return what was changed, in order."""
+        names = ('force_down', 'enable', 'disable')
+        calls = self.gateway.method_calls
+        return [call[0] for call in calls if call[0] in names]
+
+    @ddt.data(False, True)
+    def test_it_is_taken_back_first(self, force: bool) -> None:
+        service = self.maintenance.unset('cmp01', force=force)
+        self.assertTrue(service.enabled)
+        self.assertFalse(self.cloud.hosts['cmp01'].forced_down)
+        self.assertTrue(self.cloud.hosts['cmp01'].up)
+        self.assertEqual(['force_down', 'enable'], self.changes())
+
+    @ddt.data(False, True)
+    def test_not_cleaned_up(self, force: bool) -> None:
+        self.cloud.uncleaned = {'cmp01'}
+        with self.assertRaisesRegex(
+            exceptions.Refused,
+            'Start nova-compute on cmp01.*unset cmp01 again.*`done`',
+        ) as caught:
+            self.maintenance.unset('cmp01', force=force)
+        self.assertNotIn('--force', str(caught.exception))
+        self.assertTrue(self.cloud.hosts['cmp01'].forced_down)
+        self.assertEqual(base.OLD_MARK, self.reason())
+        self.assertEqual(['force_down'], self.changes())
+        # As the message says.
+        self.cloud.uncleaned = set()
+        self.assertTrue(self.maintenance.unset('cmp01').enabled)
+
+    def test_still_dead(self) -> None:
+        self.cloud.dead = {'cmp01'}
+        with self.assertRaisesRegex(
+            exceptions.Refused,
+            'is down.*start nova-compute first.*no longer forced down.*--force',
+        ):
+            self.maintenance.unset('cmp01')
+        self.assertFalse(self.cloud.hosts['cmp01'].forced_down)
+        self.assertEqual(base.OLD_MARK, self.reason())
+        self.assertEqual(['force_down'], self.changes())
+        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
+
+    def test_nova_does_not_answer(self) -> None:
+        self.gateway.force_down.side_effect = exceptions.Unavailable('x')
+        with self.assertRaises(exceptions.Unavailable):
+            self.maintenance.unset('cmp01')
+        self.assertEqual(['force_down'], self.changes())
+
+    def test_moves_are_leaving(self) -> None:
+        self.cloud.records = [builders.migration(1, type='evacuation')]
+        with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
+            self.maintenance.unset('cmp01')
+        self.assert_untouched()
+
+    def test_somebody_elses(self) -> None:
+        self.given(
+            builders.service(
+                up=False, forced_down=True, disabled_reason='broken fan'
+            )
+        )
+        with self.assertRaisesRegex(exceptions.Refused, 'broken fan'):
+            self.maintenance.unset('cmp01')
+        self.assert_untouched()
+
+    def test_enabled(self) -> None:
+        """Whoever forced it down takes that back."""
+        self.given(builders.service(enabled=True, up=False, forced_down=True))
+        service = self.maintenance.unset('cmp01')
+        self.assertTrue(service.forced_down)
+        self.assert_untouched()
+
+    @ddt.data(False, True)
+    def test_hypervisor_down(self, force: bool) -> None:
+        self.given(builders.service())
+        self.gateway.hypervisor_states.side_effect = None
+        self.gateway.hypervisor_states.return_value = {
+            'node1': True,
+            'node2': False,
+        }
+        if not force:
+            with self.assertRaisesRegex(exceptions.Refused, ' node2 of cmp01'):
+                self.maintenance.unset('cmp01')
+            self.assert_untouched()
+        else:
+            self.assertTrue(
+                self.maintenance.unset('cmp01', force=True).enabled
+            )
+            self.gateway.hypervisor_states.assert_not_called()
+
+
+@ddt.ddt
+class UnsetForcedDownTest(base.MaintenanceTestCase):
+    """A host that was evacuated: forced down, and in maintenance."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.given(builders.service(up=False, forced_down=True))
+
+    def changes(self) -> list[str]:
+        """Return what was changed, in order."""
+        names = ('force_down', 'enable', 'disable')
+        calls = self.gateway.method_calls
+        return [call[0] for call in calls if call[0] in names]
+
+    @ddt.data(False, True)
+    def test_it_is_taken_back_first(self, force: bool) -> None:
+        service = self.maintenance.unset('cmp01', force=force)
+        self.assertTrue(service.enabled)
+        self.assertFalse(self.cloud.hosts['cmp01'].forced_down)
+        self.assertTrue(self.cloud.hosts['cmp01'].up)
+        self.assertEqual(['force_down', 'enable'], self.changes())
+
+    @ddt.data(False, True)
+    def test_not_cleaned_up(self, force: bool) -> None:
+        self.cloud.uncleaned = {'cmp01'}
+        with self.assertRaisesRegex(
+            exceptions.Refused,
+            'Start nova-compute on cmp01.*unset cmp01 again.*`done`',
+        ) as caught:
+            self.maintenance.unset('cmp01', force=force)
+        self.assertNotIn('--force', str(caught.exception))
+        self.assertTrue(self.cloud.hosts['cmp01'].forced_down)
+        self.assertEqual(base.OLD_MARK, self.reason())
+        self.assertEqual(['force_down'], self.changes())
+        # As the message says.
+        self.cloud.uncleaned = set()
+        self.assertTrue(self.maintenance.unset('cmp01').enabled)
+
+    def test_still_dead(self) -> None:
+        self.cloud.dead = {'cmp01'}
+        with self.assertRaisesRegex(
+            exceptions.Refused,
+            'is down.*start nova-compute first.*no longer forced down.*--force',
+        ):
+            self.maintenance.unset('cmp01')
+        self.assertFalse(self.cloud.hosts['cmp01'].forced_down)
+        self.assertEqual(base.OLD_MARK, self.reason())
+        self.assertEqual(['force_down'], self.changes())
+        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
+
+    def test_nova_does_not_answer(self) -> None:
+        self.gateway.force_down.side_effect = exceptions.Unavailable('x')
+        with self.assertRaises(exceptions.Unavailable):
+            self.maintenance.unset('cmp01')
+        self.assertEqual(['force_down'], self.changes())
+
+    def test_moves_are_leaving(self) -> None:
+        self.cloud.records = [builders.migration(1, type='evacuation')]
+        with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
+            self.maintenance.unset('cmp01')
+        self.assert_untouched()
+
+    def test_somebody_elses(self) -> None:
+        self.given(
+            builders.service(
+                up=False, forced_down=True, disabled_reason='broken fan'
+            )
+        )
+        with self.assertRaisesRegex(exceptions.Refused, 'broken fan'):
+            self.maintenance.unset('cmp01')
+        self.assert_untouched()
+
+    def test_enabled(self) -> None:
+        """Whoever forced it down takes that back."""
+        self.given(builders.service(enabled=True, up=False, forced_down=True))
+        service = self.maintenance.unset('cmp01')
+        self.assertTrue(service.forced_down)
+        self.assert_untouched()

@@ -12,10 +12,12 @@
 
 """``openstack host maintenance set`` and ``unset``."""
 
+import logging
 from unittest import mock
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import mark
+from tests.unit import builders
 from tests.unit.commands import shell
 
 
@@ -76,6 +78,10 @@ class TestSet(shell.CommandTestCase):
 class TestUnset(shell.CommandTestCase):
     command = mark.UnsetHostMaintenance
 
+    def setUp(self):
+        super().setUp()
+        self.maintenance.unset.return_value = builders.service(enabled=True)
+
     def test_says_nothing_and_ends_well(self):
         done = self.run_command('cmp01 cmp02')
 
@@ -84,6 +90,20 @@ class TestUnset(shell.CommandTestCase):
         self.assertEqual(
             [mock.call('cmp01', force=False), mock.call('cmp02', force=False)],
             self.maintenance.unset.call_args_list,
+        )
+
+    def test_in_service_but_forced_down_by_somebody(self):
+        """It was enabled all along: nobody but its owner takes that back."""
+        self.maintenance.unset.return_value = builders.service(
+            enabled=True, up=False, forced_down=True
+        )
+        with self.assertLogs(mark.LOG, logging.WARNING) as logged:
+            done = self.run_command('cmp01')
+
+        self.assertEqual((0, ''), (done.code, done.stdout))
+        self.assertIn(
+            'openstack compute service set --up cmp01 nova-compute',
+            logged.output[0],
         )
 
     def test_force(self):

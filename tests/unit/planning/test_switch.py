@@ -92,6 +92,21 @@ class TestToMaintenance(unittest.TestCase):
 class TestToOperation(unittest.TestCase):
     DOWN = builders.service(up=False)
     FORCED = builders.service(up=False, forced_down=True)
+    THEIRS_FORCED = builders.service(
+        up=False, forced_down=True, disabled_reason='broken fan'
+    )
+
+    def decide(self, service, **options):
+        return switch.to_operation(
+            service,
+            **{
+                'leaving': 0,
+                'hypervisors_down': (),
+                'taken_back': False,
+                'force': False,
+                **options,
+            },
+        )
 
     @ddt.data(
         # the service, moves still leaving, what is done, words
@@ -101,29 +116,92 @@ class TestToOperation(unittest.TestCase):
         (OURS, 1, switch.Step.REFUSE, '1 move is still leaving cmp01'),
         (OURS, 2, switch.Step.REFUSE, '2 moves are still leaving cmp01'),
         (DOWN, 0, switch.Step.REFUSE, 'start nova-compute first'),
-        (FORCED, 0, switch.Step.REFUSE, 'compute service set --up cmp01'),
+        (FORCED, 0, switch.Step.FORCE_UP, ''),
+        (FORCED, 1, switch.Step.REFUSE, '1 move is still leaving cmp01'),
         (THEIRS, 0, switch.Step.REFUSE, 'broken fan'),
+        (THEIRS_FORCED, 0, switch.Step.REFUSE, 'broken fan'),
         (UNSAID, 0, switch.Step.REFUSE, 'disabled by somebody else'),
         (NOVAS, 0, switch.Step.REFUSE, 'libvirt lost'),
     )
     @ddt.unpack
     def test_step(self, service, leaving, step, words):
-        decided = switch.to_operation(service, leaving=leaving, force=False)
+        decided = self.decide(service, leaving=leaving)
 
         self.assertIs(step, decided.step)
         self.assertIn(words, decided.reason)
         if step is switch.Step.REFUSE:
             self.assertIn('--force', decided.reason)
 
-    @ddt.data(OURS, DOWN, FORCED, THEIRS, UNSAID, NOVAS)
+    @ddt.data(
+        (['node1'], 'the hypervisor node1 of cmp01 is down'),
+        (['node2', 'node1'], 'the hypervisors node1, node2 of cmp01 are down'),
+    )
+    @ddt.unpack
+    def test_hypervisors_that_are_down(self, names, words):
+        decided = self.decide(OURS, hypervisors_down=names)
+
+        self.assertIs(switch.Step.REFUSE, decided.step)
+        self.assertIn(words, decided.reason)
+        self.assertIn('--force', decided.reason)
+
+    def test_forced_down_is_taken_back_once(self):
+        """Somebody may force it down again: that is no endless quarrel."""
+        decided = self.decide(self.FORCED, taken_back=True)
+
+        self.assertIs(switch.Step.REFUSE, decided.step)
+        self.assertIn('is down', decided.reason)
+        self.assertNotIn('no longer', decided.reason)
+        forced = self.decide(self.FORCED, taken_back=True, force=True)
+        self.assertIs(switch.Step.ENABLE, forced.step)
+
+    @ddt.data((DOWN, ()), (OURS, ('node1',)))
+    @ddt.unpack
+    def test_refused_after_all_it_tells_what_was_done(self, service, down):
+        decided = self.decide(service, hypervisors_down=down, taken_back=True)
+
+        self.assertIs(switch.Step.REFUSE, decided.step)
+        self.assertIn(
+            'It is no longer forced down, and cmp01 stays disabled; to enable',
+            decided.reason,
+        )
+
+    def test_alive_after_all(self):
+        decided = self.decide(OURS, taken_back=True)
+
+        self.assertIs(switch.Step.ENABLE, decided.step)
+
+    @ddt.data(OURS, DOWN, THEIRS, UNSAID, NOVAS)
     def test_force_enables_whatever_speaks_against_it(self, service):
-        decided = switch.to_operation(service, leaving=2, force=True)
+        decided = self.decide(
+            service, leaving=2, hypervisors_down=('node1',), force=True
+        )
 
         self.assertIs(switch.Step.ENABLE, decided.step)
         self.assertEqual('', decided.reason)
 
+    @ddt.data(FORCED, THEIRS_FORCED)
+    def test_force_takes_back_that_it_is_forced_down(self, service):
+        decided = self.decide(service, leaving=2, force=True)
+
+        self.assertIs(switch.Step.FORCE_UP, decided.step)
+
+    @ddt.data(False, True)
+    def test_forced_down_and_enabled_is_not_ours(self, force):
+        service = builders.service(enabled=True, up=False, forced_down=True)
+        decided = self.decide(service, force=force)
+
+        self.assertIs(switch.Step.NOTHING, decided.step)
+
     def test_hostile_reasons_do_not_reach_the_terminal(self):
         service = builders.service(disabled_reason='\x1b[2Jowned')
-        decided = switch.to_operation(service, leaving=0, force=False)
 
-        self.assertTrue(decided.reason.isprintable())
+        self.assertTrue(self.decide(service).reason.isprintable())
+
+    def test_not_forced_up_tells_the_order(self):
+        words = switch.not_forced_up('cmp01', 'Unable to force up')
+
+        self.assertRegex(
+            words,
+            'Start nova-compute on cmp01, .*restart it.*then run openstack '
+            'host maintenance unset cmp01.*stays disabled.*Unable to force up',
+        )
