@@ -21,7 +21,6 @@ from unittest import mock
 from osc_hostmaint import api
 from osc_hostmaint import clock
 from osc_hostmaint import exceptions
-from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import report as reports
 from osc_hostmaint import survey
@@ -58,20 +57,6 @@ class Cloud:
 
     def enable(self, service: model.Service) -> model.Service:
         return self._change(service, enabled=True, disabled_reason=None)
-
-    def force_down(
-        self, service: model.Service, *, down: bool
-    ) -> model.Service:
-        if service.host in self.uncleaned and not down:
-            raise exceptions.RequestRefused(
-                'Unable to force up: `done` evacuation migration records',
-                final=True,
-            )
-        up = not down and service.host not in self.dead
-        return self._change(service, forced_down=down, up=up)
-
-    def hypervisor_states(self, host: str) -> dict[str, bool]:
-        return {f'{host}.example.org': self.hosts[host].up}
 
     def force_down(
         self, service: model.Service, *, down: bool
@@ -171,7 +156,6 @@ class Cloud:
         asked.now.return_value = NOW
         asked.unconfirmed.return_value = []
         asked.evacuated.return_value = []
-        asked.evacuated.return_value = []
         asked.groups.return_value = []
         asked.aggregates.return_value = []
         for name in (
@@ -236,8 +220,6 @@ class MaintenanceTestCase(unittest.TestCase):
         """Check that nothing was changed in the cloud."""
         self.gateway.disable.assert_not_called()
         self.gateway.enable.assert_not_called()
-        self.gateway.force_down.assert_not_called()
-        self.gateway.evacuate.assert_not_called()
         self.gateway.force_down.assert_not_called()
         self.gateway.evacuate.assert_not_called()
         self.gateway.live_migrate.assert_not_called()
