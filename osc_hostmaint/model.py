@@ -186,6 +186,25 @@ class Migration:
         return self.status in ('error', 'failed', 'cancelled', 'reverted')
 
     @property
+    def found_no_host(self) -> bool:
+        """Nova's scheduler had no destination for it, so it never began.
+
+        Of an evacuation the destination is written down before the scheduler
+        is asked (nova/compute/api.py: evacuate).
+        """
+        if self.type == MigrationType.EVACUATION:
+            return self.status == 'error'
+        return self.ended_badly and self.dest is None
+
+    @property
+    def scheduled(self) -> bool:
+        """Its destination is settled, and holds an allocation for it."""
+        asked = self.type == MigrationType.EVACUATION
+        return self.dest is not None and not (
+            asked and self.status == 'accepted'
+        )
+
+    @property
     def in_flight(self) -> bool:
         """Nova is at it. A status we don't know counts as that."""
         return not (

@@ -32,7 +32,7 @@ from osc_hostmaint.engine import refusals
 from osc_hostmaint.planning import eligible
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import spread
-from osc_hostmaint.planning import tracks
+from osc_hostmaint.planning import stranded
 
 #: Placement's numbers are asked for again once so many moves were started by
 #: them, or one, and they are so many seconds old.
@@ -144,7 +144,7 @@ class Destinations:
 
         :param over: servers that nothing is awaited of any more.
         """
-        seen = tracks.without_dead(seen)
+        seen = stranded.left_out(seen)
         self._flights[seen.host] = {
             record.server_id: record.dest or ''
             for record in seen.migrations.values()
@@ -196,12 +196,12 @@ class Destinations:
         self, server_id: str, trip: _Trip, record: model.Migration
     ) -> None:
         if record.ended_badly:
-            if trip.dest and record.dest is None:
+            if trip.dest and record.found_no_host:
                 self._refusals.refused(trip.source, trip.dest)
             self._forget(server_id)
             return
         trip.ended = trip.ended or not record.in_flight
-        if record.dest and trip.landed_at is None:
+        if record.dest and record.scheduled and trip.landed_at is None:
             trip.dest = record.dest
             self._refusals.taken(trip.source, trip.dest)
             trip.landed_at = self._clock.now()

@@ -68,7 +68,7 @@ def drain(
     board = board or observer.ServiceBoard(gateway, clock)
     hosts = [
         hostdrain.HostDrain(
-            observer.Observer(gateway, clock, board, service),
+            observer.Observer(gateway, clock, board, service, policy),
             policy,
             gateway,
             clock,

@@ -19,7 +19,9 @@ import types
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import policy as policies
 
 #: Records changed so long before the newest known change are asked for
 #: again: Nova's services stamp them with clocks of their own, and commit
@@ -67,16 +69,20 @@ class Observer:
         clock: ports.Clock,
         board: ServiceBoard,
         service: model.Service,
+        policy: policies.Policy | None = None,
     ):
+        """:param policy: says since when moves count, and where to."""
         self._gateway = gateway
         self._clock = clock
         self._board = board
+        self._policy = policy or policies.Policy()
         self.seen = model.Observation(
             host=service.host,
             service=service,
             servers={},
             servers_at=float('-inf'),
             service_at=clock.now(),
+            home=board.services.get(policy.home if policy else ''),
         )
 
     def open(self) -> model.Observation:
@@ -177,13 +183,13 @@ class Observer:
 
     def _changed_since(self) -> datetime.datetime | None:
         """From Nova's own times alone: our clock may be wrong."""
-        mark = self.seen.service.mark
         times = [
             r.updated_at or r.created_at for r in self.seen.migrations.values()
         ]
         if times:
             return max(times) - OVERLAP
-        return mark.since - OVERLAP if mark else None
+        since = cases.since(self.seen, self._policy)
+        return since - OVERLAP if since else None
 
     def _see_migrations(
         self,
@@ -238,7 +244,12 @@ class Observer:
         if service is None:
             # Deleted meanwhile, or its cell does not answer.
             service = dataclasses.replace(self.seen.service, up=False)
-        self._update(service=service, down=down, service_at=at)
+        self._update(
+            service=service,
+            down=down,
+            service_at=at,
+            home=self._board.services.get(self._policy.home),
+        )
 
     def _see_consumers(self) -> None:
         allocations = self._gateway.allocations(self.seen.host)

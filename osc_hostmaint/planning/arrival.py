@@ -12,6 +12,8 @@
 
 """A server that is off the host: is it what it was?"""
 
+import dataclasses
+
 from osc_hostmaint import model
 from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import memory
@@ -27,17 +29,35 @@ def stand(
     """Return where a server stands that is off the host."""
     if view.host is None:
         return standing.Standing(
-            standing.Phase.MOVED,
+            standing.Phase.SKIPPED
+            if case.policy.home
+            else standing.Phase.MOVED,
             f'now {view.status}, on no host',
             record=record,
         )
-    wrong = differences(case.track.before, view) or _broken(view)
+    if case.policy.home and view.host != case.policy.home:
+        return standing.Standing(
+            standing.Phase.SKIPPED,
+            f'somebody else has moved it to {view.host}',
+            record=record,
+            destination=view.host,
+        )
+    wrong = differences(_expected(case), view) or _broken(view)
     return standing.Standing(
         standing.Phase.FAILED if wrong else standing.Phase.MOVED,
         f'moved to {view.host}, but {wrong}' if wrong else _price(case),
         record=record,
         destination=view.host,
     )
+
+
+def _expected(case: cases.Case) -> model.Server:
+    """Return how a server is to be once it is off the host."""
+    before = case.track.before
+    kept = before.vm_state in _KEPT
+    if case.off or (kept and case.policy.leave_stopped):
+        return dataclasses.replace(before, vm_state='stopped')
+    return before
 
 
 def _broken(view: model.Server) -> str:
@@ -49,8 +69,14 @@ def _broken(view: model.Server) -> str:
 
 def _price(case: cases.Case) -> str:
     """Return what its owner noticed of a good move, '' if nothing."""
-    cold = case.track.latest is memory.Kind.COLD_MIGRATE
-    if cold and case.track.before.vm_state == 'active':
+    latest, before = case.track.latest, case.track.before
+    if latest is memory.Kind.EVACUATE and before.local_disk:
+        return (
+            'rebuilt from its image: what was on its local disk is lost, '
+            'unless the hosts share it'
+        )
+    cold = latest is memory.Kind.COLD_MIGRATE
+    if cold and before.vm_state == 'active':
         why = case.no_live or 'as asked for (--running cold)'
         return f'restarted: {why}'
     return ''

@@ -18,6 +18,7 @@ import datetime
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import power
 from osc_hostmaint.planning import verdicts
 
 #: Nova's clocks may differ by so much among its controllers.
@@ -33,6 +34,19 @@ _KINDS = {
     model.Move.COLD: memory.Kind.COLD_MIGRATE,
     model.Move.EVACUATION: memory.Kind.EVACUATE,
 }
+
+
+def since(
+    seen: model.Observation, policy: policies.Policy
+) -> datetime.datetime | None:
+    """Return from when on moves off the host belong to this.
+
+    None where nothing says so: the host is not in maintenance.
+    """
+    if policy.since is not None:
+        return policy.since
+    mark = seen.service.mark
+    return mark.since if mark else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,7 +102,7 @@ class Case:
         words = [
             self.seen.failures.get(r.id, memory.NO_HOST)
             for r in self.records
-            if r.type == _TYPES.get(move) and r.ended_badly and r.dest is None
+            if r.type == _TYPES.get(move) and r.found_no_host
         ]
         # Any other host would have failed for another reason, too.
         return int(not words or memory.NO_HOST in words[0])
@@ -142,7 +156,28 @@ class Case:
             policy=self.policy,
             no_live=self.no_live,
             resumed=self.resumed,
+            off=self.off,
             shelving=memory.Kind.SHELVE in self.track.errands,
+        )
+
+    @property
+    def off(self) -> bool:
+        """It was off when its host died, though that no longer shows."""
+        view = self.view
+        if not self.policy.evacuate or view is None:
+            return False
+        history = self.seen.histories.get(self.server_id, ())
+        return power.was_off(view, self.track.before, history)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it was off is not known before its history is."""
+        view = self.view
+        return (
+            self.policy.evacuate
+            and view is not None
+            and self.server_id not in self.seen.histories
+            and power.tells_nothing(self.track.before)
         )
 
     @property

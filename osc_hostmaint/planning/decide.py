@@ -21,6 +21,7 @@ from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import fate
 from osc_hostmaint.planning import flight
+from osc_hostmaint.planning import halts
 from osc_hostmaint.planning import leftover
 from osc_hostmaint.planning import look
 from osc_hostmaint.planning import memory as memories
@@ -29,8 +30,9 @@ from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import stranded
 from osc_hostmaint.planning import tracks
+from osc_hostmaint.planning import turn
 
 
 def decide(
@@ -46,21 +48,22 @@ def decide(
     :param memory: what the decision before this one handed on.
     :param now: seconds of the clock that stamped the observation.
     """
-    seen = tracks.without_dead(seen)
+    seen = stranded.left_out(seen, evacuated=policy.evacuate)
     memory = tracks.take_in(seen, policy, memory)
     asked = policy
     policy, trouble = _halted(seen, policy, memory)
     stands = _stands(seen, policy, memory, now)
     memory = tracks.keep_up(seen, memory, stands, now)
+    memory = turn.keep(seen, memory, stands)
     rhythm = _rhythm(seen, memory)
     start = starts.choose(seen, policy, memory, stands, rhythm, now)
     memory = dataclasses.replace(memory, slots=start.slots)
     open_ = any(s.phase not in standing.FINAL for s in stands.values())
-    strangers = tracks.strangers(seen, memory)
+    strangers = tracks.strangers(seen, policy, memory)
     arriving = tracks.arriving(seen, policy, now)
     must_close = not (open_ or strangers or arriving or memory.suspects)
     checking = look.closing(seen, memory, stands, policy)
-    left: frozenset[str] = frozenset() if checking else leftover.find(seen)
+    left = frozenset[str]() if checking else leftover.find(seen, policy)
     memory = _time_leftovers(
         memory, must_close and bool(checking or left), now
     )
@@ -73,7 +76,10 @@ def decide(
     ]
     if done and must_close:
         rows = leftover.report(seen, left, rows)
-    if done and not (checked or asked.abandon or any(r.left for r in rows)):
+    if done and memory.dead and not asked.abandon and _any_left(rows):
+        # Nothing could ever be done: that is no drain that left servers.
+        trouble = trouble or policy.abandon
+    if done and not (checked or asked.abandon or _any_left(rows)):
         # Nothing says that something is left, and nobody has looked.
         trouble = trouble or policy.abandon
     visit = start.visit | strangers | tracks.overdue(seen, arriving, now)
@@ -104,30 +110,20 @@ def decide(
     )
 
 
+def _any_left(rows: collections.abc.Iterable[decisions.Row]) -> bool:
+    return any(row.left for row in rows)
+
+
 def _halted(
     seen: model.Observation,
     policy: policies.Policy,
     memory: memories.Memory,
 ) -> tuple[policies.Policy, str]:
-    """Stop where the host itself does not let moves go on."""
-    host, since = seen.host, memory.down_since
-    if seen.service.enabled:
-        trouble = (
-            f'{host} was put back into service by somebody else: put it '
-            f'into maintenance again (openstack host maintenance set {host}) '
-            'and drain again'
-        )
+    """Stop where the hosts themselves do not let moves go on."""
+    if trouble := halts.trouble(seen, policy, memory):
         stop = policy.stop or trouble
         return dataclasses.replace(policy, stop=stop), trouble
-    # By the time it was last seen down: it may be up again since.
-    if (
-        since is not None
-        and seen.service_at - since >= times.DOWN_GRACE_SECONDS
-    ):
-        reason = (
-            f'the compute service on {host} is down, and nothing can be '
-            'moved off it: start nova-compute there and drain again'
-        )
+    if reason := halts.dead_end(seen, policy, memory):
         return dataclasses.replace(policy, stop=reason, abandon=reason), ''
     return policy, ''
 
@@ -138,9 +134,8 @@ def _stands(
     memory: memories.Memory,
     now: float,
 ) -> dict[str, standing.Standing]:
-    mark = seen.service.mark
     records = tracks.records(seen, memory)
-    earlier = tracks.earlier_failures(seen, memory)
+    earlier = tracks.earlier_failures(seen, policy, memory)
     incoming = {
         r.server_id: r
         for _id, r in sorted(seen.migrations.items())
@@ -155,7 +150,7 @@ def _stands(
             seen=seen,
             records=mine,
             policy=policy,
-            since=mark.since if mark else None,
+            since=cases.since(seen, policy),
             now=now,
             earlier=earlier.get(server_id, ()),
             incoming=incoming.get(server_id),

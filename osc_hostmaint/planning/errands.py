@@ -58,28 +58,49 @@ def judged(
             asked_at = case.track.errand(kind).asked_at
             if asked_at is not None:
                 return pending(case, kind, view, asked_at)
+        if _nobody_is_at_it(case):
+            return Standing(
+                Phase.BLOCKED,
+                f'{verdict.reason}, and no evacuation of it is under way: '
+                'reset it (openstack server set --state active '
+                f'{case.server_id}) and run this again',
+                given_up=True,
+            )
         if case.overdue:
             return Standing(
                 Phase.BLOCKED,
                 f'{verdict.reason}; {case.overdue}: look (openstack server '
-                f'event list {case.server_id}) and drain again',
+                f'event list {case.server_id}) and run this again',
                 given_up=True,
             )
     if verdict.answer is verdicts.Answer.BLOCKED and case.resumed:
         return Standing(
             Phase.FAILED, f'it was resumed to be moved; now {verdict.reason}'
         )
+    if verdict.move and case.unsure:
+        return Standing(Phase.SETTLING, history=True)
     plain = Standing(
         _PHASES[verdict.answer],
         verdict.reason,
         verdict.move,
         ask=verdict.ask,
+        stopped=verdict.stopped,
     )
     if verdict.ask is None or verdict.ask in memory.RECORDED:
         return plain
     if verdict.ask is memory.Kind.CONFIRM and _too_early(case):
         return Standing(Phase.SETTLING, wake_at=_confirmed_from(case))
     return asked(case, view, verdict.ask, plain)
+
+
+def _nobody_is_at_it(case: cases.Case) -> bool:
+    """Tell whether a server is busy for ever, because its host is dead."""
+    since = case.track.under_way_since
+    return (
+        case.policy.evacuate
+        and since is not None
+        and case.now - since >= times.PATIENCE_SECONDS
+    )
 
 
 def asked(
@@ -134,7 +155,7 @@ def pending(
             Phase.FAILED,
             f'{case.overdue}: it was asked to {_verb(kind)}, and that may '
             'still go on in Nova (openstack server event list '
-            f'{case.server_id}): drain again to go on',
+            f'{case.server_id}): run this again to go on',
             pending=kind,
             given_up=True,
         )

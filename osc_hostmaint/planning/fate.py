@@ -71,15 +71,20 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
     if view.status == 'DELETED':
         return Standing(Phase.GONE)
     here = view.host == case.seen.host
-    if view.status in verdicts.MOVING_STATUSES or (
-        # Its record, which it takes to confirm it, is about to be seen.
-        view.status == 'VERIFY_RESIZE' and not here
+    begun = view.status == 'REBUILD' and kind is memory.Kind.EVACUATE
+    if (
+        begun
+        or view.status in verdicts.MOVING_STATUSES
+        or (
+            # Its record, which it takes to confirm it, is about to be seen.
+            view.status == 'VERIFY_RESIZE' and not here
+        )
     ):
         stale = case.now - view.seen_at >= times.REVISIT_SECONDS
         if case.overdue:
             reason = (
                 f'{case.overdue}, and no record shows it: look (openstack '
-                f'server event list {case.server_id}) and drain again'
+                f'server event list {case.server_id}) and run this again'
             )
             return Standing(
                 Phase.FAILED, reason, pending=kind, visit=stale, given_up=True
@@ -106,8 +111,24 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
     view = case.view
     if view and view.status == 'DELETED':
         return Standing(Phase.GONE)
+    if case.policy.evacuate:
+        return Standing(
+            Phase.BLOCKED,
+            f'it is on {record.dest}, and what it left here can be confirmed '
+            'or reverted only once nova-compute runs here again',
+            record=record,
+            destination=record.dest,
+        )
     errand = case.errand_since(memory.Kind.CONFIRM, record.seen_at)
     ours = is_ours(record, case.since)
+    if case.policy.home and not (ours and record.dest == case.policy.home):
+        return Standing(
+            Phase.SKIPPED,
+            f'somebody else {_how(record)} it to {record.dest}, and has not '
+            'confirmed that yet',
+            record=record,
+            destination=record.dest,
+        )
     if not ours and not errands.confirms_others(case):
         what = (
             'cold-migrated before this maintenance'
@@ -117,7 +138,7 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
         return Standing(
             Phase.BLOCKED,
             f'{what} to {record.dest}, and its disk stays here until that is '
-            'confirmed or reverted: drain with --resized confirm, or '
+            'confirmed or reverted: use --resized confirm, or '
             f'openstack server resize confirm {case.server_id}, or revert',
             record=record,
             destination=record.dest,
@@ -158,6 +179,11 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
     )
 
 
+def _how(record: model.Migration) -> str:
+    cold = record.type == model.MigrationType.COLD
+    return 'cold-migrated' if cold else 'resized'
+
+
 def _surely_this_runs(case: cases.Case, record: model.Migration) -> bool:
     """Tell whether a record is of the move that this run asked for last."""
     errand = case.track.errand(memory.Kind.COLD_MIGRATE)
@@ -184,8 +210,11 @@ def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
         return Standing(Phase.SETTLING, record=record, visit=True)
     if view.status == 'DELETED':
         return Standing(Phase.GONE, record=record)
-    unsettled = view.status in verdicts.MOVING_STATUSES or (
-        view.status == 'VERIFY_RESIZE' and record.ended_well
+    unsettled = (
+        view.status in verdicts.MOVING_STATUSES
+        or (view.status == 'VERIFY_RESIZE' and record.ended_well)
+        # It is started before it is stopped.
+        or (record.type == model.MigrationType.EVACUATION and view.task_state)
     )
     # What takes longer is something new, like its owner's resize.
     if unsettled and view.seen_at - record.seen_at < times.PATIENCE_SECONDS:

@@ -149,7 +149,7 @@ def _ending(
         under_way,
         phase=Phase.FAILED,
         reason=f'{reason}; it may still go on in Nova (openstack server '
-        f'migration list --server {case.server_id}): drain again to go on',
+        f'migration list --server {case.server_id}): run this again to go on',
     )
 
 

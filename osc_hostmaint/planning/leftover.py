@@ -32,16 +32,27 @@ PATIENCE_SECONDS = 30.0
 REVISIT_SECONDS = 3.0
 
 
-def find(seen: model.Observation) -> frozenset[str]:
+def find(seen: model.Observation, policy: policies.Policy) -> frozenset[str]:
     """Return the consumers on the host that nothing there explains.
 
     A consumer is a server, or a migration that holds the source's share.
     """
+    if policy.home:
+        return frozenset()
     explained = set(seen.servers) | {
         r.uuid
         for r in seen.migrations.values()
         if r.source == seen.host and (r.in_flight or r.awaits_confirmation)
     }
+    if policy.evacuate:
+        # They hold it until nova-compute is started here, and cleans up.
+        explained |= {
+            r.server_id
+            for r in seen.migrations.values()
+            if r.source == seen.host
+            and r.type == model.MigrationType.EVACUATION
+            and (r.in_flight or r.ended_well)
+        }
     return frozenset((seen.consumers or frozenset()) - explained)
 
 

@@ -54,6 +54,9 @@ def closing(
         for server_id, stand in stands.items()
         if stand.phase in (standing.Phase.MOVED, standing.Phase.GONE)
     }
+    if policy.home:
+        # What stays on this host does not matter.
+        return False
     return not (
         seen.servers_at >= _last_event(seen, memory)
         and left.isdisjoint(seen.servers)
@@ -92,7 +95,9 @@ def next_look(
     progress = frozenset(
         s.record.id for s in stands.values() if s.progress and s.record
     )
-    history = resumed.unasked(seen, memory)
+    history = resumed.unasked(seen, memory) | {
+        i for i, s in stands.items() if s.history
+    }
     service_age = now - seen.service_at
     servers_age = now - seen.servers_at
     servers = servers_age >= SERVERS_SECONDS

@@ -273,6 +273,14 @@ class Memory:
     )
     #: Servers that an earlier run may have resumed: their history tells.
     suspects: frozenset[str] = frozenset()
+    #: Nova called the host's compute service down when this run began.
+    dead: bool = False
+    #: The service as last seen, where the host is taken for dead; and that
+    #: it has shown a sign of life since.
+    service: model.Service | None = None
+    revived: bool = False
+    #: Since when nobody else evacuates the host; None: somebody does.
+    alone_since: float | None = None
     #: Since when nothing is left but allocations nobody can explain.
     leftover_since: float | None = None
 

@@ -75,8 +75,8 @@ def _abandoned(stand: standing.Standing) -> standing.Standing:
     return dataclasses.replace(
         stand,
         phase=Phase.FAILED,
-        reason='it was SUSPENDED and was resumed to be moved: drain again '
-        f'with --suspended resume to have it suspended; {stand.reason}',
+        reason='it was SUSPENDED and was resumed to be moved: run this '
+        f'again with --suspended resume to have it suspended; {stand.reason}',
     )
 
 

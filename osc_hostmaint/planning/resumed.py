@@ -149,10 +149,9 @@ def unseen(seen: model.Observation, memory: memories.Memory) -> frozenset[str]:
 def _since(
     seen: model.Observation, policy: policies.Policy
 ) -> datetime.datetime | None:
-    mark = seen.service.mark
-    if mark and policy.suspended is policies.Suspended.RESUME:
-        return mark.since
-    return None
+    if policy.suspended is not policies.Suspended.RESUME or policy.evacuate:
+        return None
+    return cases.since(seen, policy)
 
 
 def _resume(

@@ -21,7 +21,7 @@ from osc_hostmaint.planning import memory
 
 
 class Phase(enum.StrEnum):
-    """Where a server stands. The last four are final, for now."""
+    """Where a server stands. The last five are final, for now."""
 
     WAITING = 'waiting'
     BUSY = 'busy'
@@ -31,9 +31,13 @@ class Phase(enum.StrEnum):
     BLOCKED = 'blocked'
     FAILED = 'failed'
     GONE = 'gone'
+    #: It is not ours to move, or not any more.
+    SKIPPED = 'skipped'
 
 
-FINAL = frozenset({Phase.MOVED, Phase.BLOCKED, Phase.FAILED, Phase.GONE})
+FINAL = frozenset(
+    {Phase.MOVED, Phase.BLOCKED, Phase.FAILED, Phase.GONE, Phase.SKIPPED}
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Standing:
     move: model.Move | None = None
     #: What is to be asked of Nova for it: with WAITING, in its turn.
     ask: memory.Kind | None = None
+    #: With an evacuation: it is to stay stopped.
+    stopped: bool = False
     #: With an abort: why there is to be no other attempt.
     why: str = ''
     #: The record that says so.
@@ -62,6 +68,8 @@ class Standing:
     soon: bool = False
     #: It must be asked why the record failed.
     explain: bool = False
+    #: It must be asked what was done to the server.
+    history: bool = False
     #: It must be asked how far the record's migration is.
     progress: bool = False
     destination: str | None = None

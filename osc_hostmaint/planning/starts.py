@@ -20,6 +20,7 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import turn
 from osc_hostmaint.planning import window
 
 #: How old the view of a server may be that is about to be cold-migrated or
@@ -27,7 +28,14 @@ from osc_hostmaint.planning import window
 #: same: by stopping it. (A live migration of a server that has been stopped
 #: is refused, and does no harm.)
 FRESH_SECONDS = 5.0
-_NEEDS_FRESH = frozenset({memories.Kind.COLD_MIGRATE, memories.Kind.SHELVE})
+_NEEDS_FRESH = frozenset(
+    {
+        memories.Kind.COLD_MIGRATE,
+        memories.Kind.EVACUATE,
+        memories.Kind.RESET,
+        memories.Kind.SHELVE,
+    }
+)
 #: What a live migration in Nova's queue, or on its way there, begins with.
 _LIVE = frozenset({memories.Kind.LIVE_MIGRATE, memories.Kind.RESUME})
 _COLD = memories.STARTING - _LIVE
@@ -59,6 +67,7 @@ def choose(
 ) -> Starts:
     """Return what to ask for now."""
     under_way = _under_way(seen, stands)
+    may_start = _may_start(seen, policy, memory, now)
     slots = window.learn_slots(memory.slots, under_way)
     ready = {
         server_id: stand
@@ -68,8 +77,7 @@ def choose(
         and memory.tracks[server_id].not_before <= now
         # What was resumed by us is not to be restarted.
         and server_id not in memory.suspects
-        # Tries would be used up in vain, and the service may come back.
-        and (seen.service.up or stand.ask not in memories.STARTING)
+        and (may_start or stand.ask not in memories.STARTING)
     }
     at_once = [
         server_id
@@ -85,6 +93,7 @@ def choose(
         len(live),
         len(cold),
         window.queue_length(rhythm.between if rhythm else None),
+        window.EVACUATION_WINDOW if policy.evacuate else window.COLD_WINDOW,
     )
     stale = {
         server_id
@@ -113,6 +122,19 @@ def choose(
     )
 
 
+def _may_start(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+    now: float,
+) -> bool:
+    if not policy.evacuate:
+        # Tries would be used up in vain, and the service may come back.
+        return seen.service.up
+    comes_at = turn.comes_at(memory, policy)
+    return not seen.service.up and comes_at is not None and now >= comes_at
+
+
 def _action(
     track: memories.Track,
     kind: memories.Kind,
@@ -125,6 +147,7 @@ def _action(
         kind,
         track.before.id,
         host=policy.to if migrates else '',
+        stopped=stand.stopped,
         spread=migrates and balance and not track.declined,
         record_id=stand.record.id if stand.record and kind in _ENDS else 0,
         why=stand.why,

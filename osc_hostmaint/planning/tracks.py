@@ -30,6 +30,7 @@ _STATUS_OF_STATE = {
     'active': 'ACTIVE',
     'paused': 'PAUSED',
     'stopped': 'SHUTOFF',
+    'error': 'ERROR',
 }
 _AT_REST = (
     standing.Phase.WAITING,
@@ -54,7 +55,9 @@ def take_in(
         memory = dataclasses.replace(memory, history=ended)
     tracks = dict(memory.tracks)
     new = []
-    for server_id in [*seen.servers, *sorted(involved(seen))]:
+    for server_id in [*seen.servers, *sorted(involved(seen, policy))]:
+        if not ours(server_id, policy):
+            continue
         view = seen.latest(server_id)
         if server_id not in tracks and view and view.status != 'DELETED':
             tracks[server_id] = memories.Track(before=_unmasked(view))
@@ -66,7 +69,24 @@ def take_in(
     memory = dataclasses.replace(memory, tracks=tracks)
     memory = resumed.suspect(seen, policy, memory, new, first=first)
     memory = resumed.find(seen, policy, memory)
-    return _time_downs(seen, _keep_progress(seen, memory), first=first)
+    memory = _time_downs(seen, _keep_progress(seen, memory), first=first)
+    return _watch(seen, memory) if policy.evacuate else memory
+
+
+def _watch(
+    seen: model.Observation, memory: memories.Memory
+) -> memories.Memory:
+    """Return the memory with whether the host has shown a sign of life."""
+    old, new = memory.service, seen.service
+    heard = (
+        old is not None
+        and old != new
+        # Who changes the service leaves the same trace as a heartbeat.
+        and old == dataclasses.replace(new, updated_at=old.updated_at)
+    )
+    return dataclasses.replace(
+        memory, service=new, revived=memory.revived or heard
+    )
 
 
 def _to_nowhere(seen: model.Observation) -> dict[str, int]:
@@ -74,9 +94,7 @@ def _to_nowhere(seen: model.Observation) -> dict[str, int]:
     return {
         record.server_id: record_id
         for record_id, record in sorted(seen.migrations.items())
-        if record.source == seen.host
-        and record.ended_badly
-        and record.dest is None
+        if record.source == seen.host and record.found_no_host
     }
 
 
@@ -118,6 +136,7 @@ def _time_downs(
     return dataclasses.replace(
         memory,
         down_since=down_since,
+        dead=not seen.service.up and (first or memory.dead),
         others_down={
             host: memory.others_down.get(host, seen.service_at)
             for host in seen.down
@@ -125,53 +144,21 @@ def _time_downs(
     )
 
 
-def involved(seen: model.Observation) -> frozenset[str]:
+def ours(server_id: str, policy: policies.Policy) -> bool:
+    """Tell whether a server matters at all."""
+    return policy.only is None or server_id in policy.only
+
+
+def involved(
+    seen: model.Observation, policy: policies.Policy
+) -> frozenset[str]:
     """Return servers that records bind to the host, listed there or not."""
     return frozenset(
         r.server_id
         for r in seen.migrations.values()
-        if r.source == seen.host and (r.in_flight or r.awaits_confirmation)
-    )
-
-
-def without_dead(seen: model.Observation) -> model.Observation:
-    """Return it without moves that nobody is at any more.
-
-    Their records would be awaited for ever: Nova forgets those of a deleted
-    server, so they are seen as they were; and a service that died in the
-    middle of a move may leave one that never ends, of a server at rest.
-    """
-    newest: dict[str, int] = {}
-    for record_id in sorted(seen.migrations):
-        newest[seen.migrations[record_id].server_id] = record_id
-    alive = {}
-    for record_id, record in seen.migrations.items():
-        view = seen.visited.get(record.server_id)
-        if view and view.status == 'DELETED':
-            continue
-        if record.in_flight and (
-            # Nova moves a server once at a time.
-            record_id != newest[record.server_id] or _never_left(seen, record)
-        ):
-            continue
-        alive[record_id] = record
-    return dataclasses.replace(seen, migrations=alive)
-
-
-def _never_left(seen: model.Observation, record: model.Migration) -> bool:
-    """Tell whether the server rests on the source, in spite of the record.
-
-    The record must have been seen before the server for long enough, and
-    once more after it.
-    """
-    view = seen.latest(record.server_id)
-    return (
-        view is not None
-        and view.host == record.source
-        and view.task_state is None
-        and view.status not in (*verdicts.MOVING_STATUSES, 'VERIFY_RESIZE')
-        and view.seen_at >= record.seen_at + times.PATIENCE_SECONDS
-        and seen.migrations_at >= view.seen_at
+        if r.source == seen.host
+        and (r.in_flight or r.awaits_confirmation)
+        and ours(r.server_id, policy)
     )
 
 
@@ -183,6 +170,10 @@ def arriving(
     What is here already has a standing of its own; what takes too long has
     an allocation here all the same, and is told of as a leftover.
     """
+    if policy.evacuate or policy.home:
+        # Nothing arrives on a dead host, nor matters where a server only
+        # leaves for home.
+        return []
     limit = policy.server_timeout
     return [
         record
@@ -215,28 +206,32 @@ def overdue(
 
 
 def strangers(
-    seen: model.Observation, memory: memories.Memory
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
 ) -> frozenset[str]:
     """Return involved servers that were never looked at."""
     deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
-    found = involved(seen) | resumed.unseen(seen, memory)
+    found = involved(seen, policy) | resumed.unseen(seen, memory)
     return found - deleted - frozenset(memory.tracks)
 
 
 def earlier_failures(
-    seen: model.Observation, memory: memories.Memory
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
 ) -> dict[str, tuple[model.Migration, ...]]:
     """Return each server's moves that failed before this run began."""
-    mark = seen.service.mark
+    since = cases.since(seen, policy)
     found: dict[str, tuple[model.Migration, ...]] = {}
     for record_id in memory.history or ():
         record = seen.migrations.get(record_id)
         if (
             record
-            and mark
+            and since
             and record.source == seen.host
             and record.ended_badly
-            and record.created_at >= mark.since - cases.SKEW
+            and record.created_at >= since - cases.SKEW
         ):
             found[record.server_id] = (
                 *found.get(record.server_id, ()),
@@ -331,14 +326,18 @@ def _rested(track: memories.Track, view: model.Server) -> memories.Track:
         and track.before.vm_state == 'suspended'
         and view.vm_state in ('active', 'suspended')
     )
-    if resumed_by_us or memories.Kind.SHELVE in track.errands:
+    evacuated_by_us = memories.Kind.RESET in track.errands or (
+        memories.Kind.EVACUATE in track.errands and view.vm_state == 'error'
+    )
+    shelved_by_us = memories.Kind.SHELVE in track.errands
+    if resumed_by_us or evacuated_by_us or shelved_by_us:
         # Our doing, not how it was.
         return track
     return dataclasses.replace(track, before=_unmasked(view))
 
 
 def _unmasked(view: model.Server) -> model.Server:
-    if view.status not in verdicts.MOVING_STATUSES:
+    if view.status not in (*verdicts.MOVING_STATUSES, 'REBUILD'):
         return view
     status = _STATUS_OF_STATE.get(view.vm_state, view.status)
     return dataclasses.replace(view, status=status)

@@ -47,6 +47,8 @@ class Verdict:
     move: model.Move | None = None
     #: With MOVE: what is to be asked of Nova first.
     ask: memory.Kind | None = None
+    #: Of an evacuation: it is to stay stopped.
+    stopped: bool = False
     #: With BLOCKED: what is wrong, and what the operator can do.
     reason: str = ''
 
@@ -64,6 +66,8 @@ class Terms:
     resumed: bool = False
     #: We shelved it.
     shelving: bool = False
+    #: It was off before its state was lost, and is to be off again.
+    off: bool = False
 
 
 Rule = collections.abc.Callable[[model.Server, Terms], Verdict | None]
@@ -74,10 +78,10 @@ _BUSY_STATUSES = frozenset({'BUILD', 'REBUILD', 'REBOOT', 'HARD_REBOOT'})
 
 _WAYS_OUT = {
     'RESCUE': 'a server in rescue can not be moved: end that (openstack '
-    'server unrescue {id}) and drain again',
+    'server unrescue {id}) and run this again',
     'ERROR': 'in ERROR: find out why (openstack server show {id}); then '
     'repair it, reset it (openstack server set --state active {id}) or '
-    'delete it, and drain again',
+    'delete it, and run this again',
     'SOFT_DELETED': 'deleted by its owner, can still be restored, and lies '
     'on the host until then: restore it (openstack server restore {id}) or '
     'delete it for good (openstack server delete --force {id})',
@@ -130,8 +134,7 @@ def _active(server: model.Server, terms: Terms) -> Verdict | None:
     match terms.policy.running:
         case policies.Running.LEAVE:
             return _blocked(
-                'left running here (--running leave): drain with --running '
-                'live'
+                'left running here (--running leave): use --running live'
             )
         case policies.Running.COLD:
             return _COLD
@@ -148,17 +151,17 @@ def _paused(server: model.Server, terms: Terms) -> Verdict | None:
     match terms.policy.running:
         case policies.Running.LEAVE:
             return _blocked(
-                'left paused here (--running leave): drain with --running live'
+                'left paused here (--running leave): use --running live'
             )
         case policies.Running.COLD:
             return _blocked(
-                'a paused server can not be cold-migrated: drain with '
-                f'--running live, or {unpause} and drain again'
+                'a paused server can not be cold-migrated: use '
+                f'--running live, or {unpause} and run this again'
             )
         case policies.Running.LIVE_OR_COLD if terms.no_live:
             return _blocked(
                 f'{terms.no_live}; a paused server can not be cold-migrated: '
-                f'{unpause} and drain again'
+                f'{unpause} and run this again'
             )
         case _:
             return _LIVE
@@ -169,7 +172,7 @@ def _stopped(server: model.Server, terms: Terms) -> Verdict | None:
         return None
     if terms.policy.stopped is policies.Stopped.LEAVE:
         return _blocked(
-            'left stopped here (--stopped leave): drain with --stopped cold'
+            'left stopped here (--stopped leave): use --stopped cold'
         )
     return _COLD
 
@@ -185,9 +188,9 @@ def _suspended(server: model.Server, terms: Terms) -> Verdict | None:
         case policies.Suspended.LEAVE:
             return _blocked(
                 'a suspended server can be neither live- nor cold-migrated: '
-                'drain with --suspended resume, which suspends it again, or '
+                'use --suspended resume, which suspends it again, or '
                 '--suspended shelve; or resume it (openstack server resume '
-                f'{server.id}) and drain again'
+                f'{server.id}) and run this again'
             )
 
 
@@ -197,7 +200,7 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict | None:
     leave = terms.policy.shelved is policies.Shelved.LEAVE
     if leave and not terms.shelving:
         return _blocked(
-            'left shelved here (--shelved leave): drain with --shelved '
+            'left shelved here (--shelved leave): use --shelved '
             'offload, or offload it (openstack server shelve --offload '
             f'{server.id})'
         )
@@ -210,7 +213,7 @@ def _resized(server: model.Server, terms: Terms) -> Verdict | None:
     if terms.policy.resized is policies.Resized.CONFIRM:
         return _move(model.Move.RESIZE, memory.Kind.CONFIRM)
     return _blocked(
-        'waits for its owner to confirm or revert a resize: drain with '
+        'waits for its owner to confirm or revert a resize: use '
         '--resized confirm, or openstack server resize confirm '
         f'{server.id}, or revert'
     )
@@ -225,7 +228,7 @@ def _unknown(server: model.Server, _terms: Terms) -> Verdict:
     return _blocked(
         f'no way is known to move a server in status {server.status}: look '
         f'at it (openstack server show {server.id}), move it by hand and '
-        'drain again'
+        'run this again'
     )
 
 
@@ -243,10 +246,93 @@ RULES: tuple[Rule, ...] = (
     _stuck,
     _unknown,
 )
+
+
+#: States that Nova evacuates from (nova/compute/api.py: evacuate).
+EVACUABLE = frozenset({'active', 'stopped', 'error'})
+_RESET = '(openstack server set --state active {id})'
+_REBUILT = (
+    f'to have it rebuilt and started, reset it {_RESET} and run this again'
+)
+_DEAD_ENDS = {
+    'paused': f'what it had in its memory is lost with the host; {_REBUILT}',
+    'suspended': 'what it had in its memory is on the disk of the host, and '
+    f'can be resumed if that comes back; {_REBUILT}, which gives that up',
+    'rescued': f'wait for the host to come back; or, {_REBUILT}',
+    'building': 'it was being built when the host died: delete it, so that '
+    'its owner can make it anew (openstack server delete {id})',
+    'resized': 'its owner has not confirmed its resize: confirm or revert '
+    'that once the host is back',
+    'soft-delete': 'deleted by its owner, and can be restored once the host '
+    'is back',
+}
+
+
+def _rebuilding(server: model.Server, _terms: Terms) -> Verdict | None:
+    # Nova would begin a second time, and build it twice
+    # (nova/compute/api.py: evacuate looks at no task state).
+    if server.status == 'REBUILD':
+        return Verdict(Answer.WAIT, reason='busy: REBUILD')
+    return None
+
+
+def _cut_off(server: model.Server, _terms: Terms) -> Verdict | None:
+    if server.status not in MOVING_STATUSES:
+        return None
+    reset = _RESET.format(id=server.id)
+    return _blocked(
+        f'on its way to another host ({server.status}) when this one died: '
+        f'make sure that it runs nowhere else; then reset it {reset} and '
+        'run this again'
+    )
+
+
+def _deleting(server: model.Server, _terms: Terms) -> Verdict | None:
+    if server.task_state in ('deleting', 'soft-deleting'):
+        return _blocked(
+            'its owner deleted it, and the host died before that was done: '
+            'it goes when nova-compute is started there'
+        )
+    return None
+
+
+def _rebuildable(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.vm_state not in EVACUABLE:
+        return None
+    stopped = server.vm_state != 'stopped' and (
+        terms.off or terms.policy.leave_stopped
+    )
+    # From ERROR Nova brings it up running, whatever it is asked for
+    # (nova/compute/manager.py: _do_rebuild_instance).
+    reset = stopped and server.vm_state == 'error'
+    return Verdict(
+        Answer.MOVE,
+        move=model.Move.EVACUATION,
+        ask=memory.Kind.RESET if reset else memory.Kind.EVACUATE,
+        stopped=stopped,
+    )
+
+
+def _not_rebuildable(server: model.Server, _terms: Terms) -> Verdict:
+    ways = _DEAD_ENDS.get(server.vm_state, 'wait for the host to come back')
+    return _blocked(
+        f"Cannot 'evacuate' instance {server.id} while it is in vm_state "
+        f'{server.vm_state}: {ways.format(id=server.id)}'
+    )
+
+
+EVACUATION_RULES: tuple[Rule, ...] = (
+    _rebuilding,
+    _cut_off,
+    _deleting,
+    _rebuildable,
+    _not_rebuildable,
+)
 _DEFAULT = Terms()
 
 
 def judge(server: model.Server, terms: Terms = _DEFAULT) -> Verdict:
     """Return what is to be done with a server that lies on the host."""
-    verdicts = (rule(server, terms) for rule in RULES)
+    rules = EVACUATION_RULES if terms.policy.evacuate else RULES
+    verdicts = (rule(server, terms) for rule in rules)
     return next(verdict for verdict in verdicts if verdict)

@@ -26,6 +26,9 @@ from osc_hostmaint import model
 
 #: Cold migrations have no queue in Nova; each copies a disk.
 COLD_WINDOW = 2
+#: Evacuations have no queue either, and nobody runs while he waits: as many
+#: as a destination builds at once, nearly (max_concurrent_builds, 10).
+EVACUATION_WINDOW = 8
 #: Live migrations on their way to the source at once, while it is not known
 #: how many it runs: so many, or a part of those that run already. The queue
 #: that ends the search is no longer than that.
@@ -66,7 +69,7 @@ def count(
 
     :param records: live migrations from the host that are in flight.
     :param asked: live migrations asked for that no record shows yet.
-    :param cold: cold migrations asked for or in flight.
+    :param cold: other moves asked for or in flight.
     """
     coming, queued, running = asked, 0, 0
     for record in records:
@@ -124,16 +127,18 @@ def share(
     live_waiting: int,
     cold_waiting: int,
     queue: int = 1,
+    cold_window: int = COLD_WINDOW,
 ) -> tuple[int, int]:
     """Return how many live and how many cold migrations to start now.
 
     :param parallel: at most so many moves under way in all; None: no limit
         but Nova's queue, and a small window of cold migrations.
     :param queue: how many live migrations are to wait on the source.
+    :param cold_window: how many moves without a queue may be under way.
     """
     live = min(live_starts(now, slots, queue), live_waiting)
     if parallel is None:
-        return live, min(max(0, COLD_WINDOW - now.cold), cold_waiting)
+        return live, min(max(0, cold_window - now.cold), cold_waiting)
     room = max(0, parallel - now.total)
     live = min(live, room)
     return live, min(room - live, cold_waiting)

@@ -74,7 +74,7 @@ class TestDeath(base.FunctionalTest):
         self.assertEqual('failed', rows['cold']['Result'])
         reason = rows['cold']['Reason']
         self.assertIn('its destination cmp02 is down', reason)
-        self.assertIn('drain again', reason)
+        self.assertIn('run this again', reason)
 
         self.cloud.start_host('cmp02')
         (row,) = self.drain('cmp01')

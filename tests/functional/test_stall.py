@@ -95,7 +95,7 @@ class TestStall(base.FunctionalTest):
         self.assertIn('aborted', reasons['live'])
         self.assert_on_source(live)
         self.assertIn('--server-timeout', reasons['cold'])
-        self.assertIn('drain again', reasons['cold'])
+        self.assertIn('run this again', reasons['cold'])
         self.cloud.server_knobs(cold, cm_seconds='0')
         self.cloud.server_knobs(live, lm_stuck='')
         self.drain('cmp01')

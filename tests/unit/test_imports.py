@@ -63,6 +63,14 @@ def imported(tree: ast.AST) -> collections.abc.Iterator[str]:
             yield from (f'{node.module}.{alias.name}' for alias in node.names)
 
 
+def used(tree: ast.Module) -> collections.abc.Iterator[str]:
+    """Yield what a module imports to do its work, types left aside."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and 'TYPE_CHECKING' in ast.dump(node.test):
+            continue
+        yield from imported(node)
+
+
 def imported_at_once(tree: ast.Module) -> collections.abc.Iterator[str]:
     """Yield what is imported when the module is, types left aside."""
     for node in tree.body:
@@ -176,7 +184,7 @@ class TestImports(unittest.TestCase):
     def test_commands_use_the_public_api_only(self):
         self.assert_none(
             'commands',
-            imported,
+            used,
             lambda name: within(
                 name, 'osc_hostmaint.engine', 'osc_hostmaint.nova'
             ),

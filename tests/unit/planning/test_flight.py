@@ -60,7 +60,7 @@ class FlightTestCase(base.CaseTestCase):
         self.assertIs(Phase.FAILED, stand.phase)
         self.assertIsNone(stand.ask)
         self.assertIn('it may still go on in Nova', stand.reason)
-        self.assertIn('drain again', stand.reason)
+        self.assertIn('run this again', stand.reason)
 
 
 @ddt.ddt

@@ -54,11 +54,14 @@ class TestFind(unittest.TestCase):
         )
 
         expected = frozenset() if explained else {consumer}
-        self.assertEqual(expected, leftover.find(seen))
+        self.assertEqual(expected, leftover.find(seen, policies.Policy()))
 
     def test_nobody_has_looked_yet(self):
         self.assertEqual(
-            frozenset(), leftover.find(builders.observation(consumers=None))
+            frozenset(),
+            leftover.find(
+                builders.observation(consumers=None), policies.Policy()
+            ),
         )
 
 

@@ -218,4 +218,4 @@ class TestKinds(unittest.TestCase):
         self.assertEqual(set(), memories.STARTING & set(ENDING))
 
     def test_what_nova_keeps_a_record_of(self):
-        self.assertEqual({LIVE, COLD}, memories.RECORDED)
+        self.assertEqual({LIVE, COLD, Kind.EVACUATE}, memories.RECORDED)

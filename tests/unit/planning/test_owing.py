@@ -354,7 +354,7 @@ class TestStopped(base.DecideTestCase):
         row = self.row(found)
         self.assertEqual('failed', row.result)
         self.assertIn('it was SUSPENDED', row.reason)
-        self.assertIn('drain again with --suspended resume', row.reason)
+        self.assertIn('run this again with --suspended resume', row.reason)
         self.assertIn(words, row.reason)
 
     def test_abandoned_after_it_was_suspended(self):

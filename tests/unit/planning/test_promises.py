@@ -27,8 +27,8 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import stranded
 from osc_hostmaint.planning import times
-from osc_hostmaint.planning import tracks
 from osc_hostmaint.planning import window
 from tests.unit import builders
 from tests.unit.planning import anything
@@ -47,7 +47,7 @@ RESUMING = anything.POLICIES.map(
 
 def leaving(seen):
     """Return the records of moves off the host that may be under way."""
-    alive = tracks.without_dead(seen).migrations
+    alive = stranded.left_out(seen).migrations
     return [r for r in alive.values() if r.source == seen.host]
 
 

@@ -260,7 +260,9 @@ class TestElsewhere(ResumedTestCase):
         self.assertEqual({'vm1'}, found.suspects)
 
         seen = builders.observation(histories={'vm1': (base.deed(),)})
-        self.assertEqual({'vm1'}, tracks.strangers(seen, found))
+        self.assertEqual(
+            {'vm1'}, tracks.strangers(seen, policies.Policy(), found)
+        )
 
     def test_it_becomes_ours(self):
         found = self.look(base.changed(host=builders.DEST))

@@ -19,6 +19,7 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import stranded
 from osc_hostmaint.planning import times
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
@@ -183,16 +184,19 @@ class TestRecords(unittest.TestCase):
 
         self.assertEqual(
             {'vm1'} if expected else frozenset(),
-            tracks.strangers(seen, builders.memory()),
+            tracks.strangers(seen, policies.Policy(), builders.memory()),
         )
         # Not where something is known of it.
         self.assertEqual(
             frozenset(),
-            tracks.strangers(seen, builders.memory(builders.track())),
+            tracks.strangers(
+                seen, policies.Policy(), builders.memory(builders.track())
+            ),
         )
         seen = builders.observation(migrations=migrations, visited=[DELETED])
         self.assertEqual(
-            frozenset(), tracks.strangers(seen, builders.memory())
+            frozenset(),
+            tracks.strangers(seen, policies.Policy(), builders.memory()),
         )
 
     def test_a_deleted_server_has_no_records(self):
@@ -202,9 +206,7 @@ class TestRecords(unittest.TestCase):
             visited=[DELETED, builders.server('vm2', host=builders.DEST)],
         )
 
-        self.assertEqual(
-            {2: other}, dict(tracks.without_dead(seen).migrations)
-        )
+        self.assertEqual({2: other}, dict(stranded.left_out(seen).migrations))
 
     def test_nova_moves_a_server_once_at_a_time(self):
         """An older record that never ended is not a second move."""
@@ -214,9 +216,7 @@ class TestRecords(unittest.TestCase):
             migrations=[builders.migration(1, 'queued'), newest],
         )
 
-        self.assertEqual(
-            {2: newest}, dict(tracks.without_dead(seen).migrations)
-        )
+        self.assertEqual({2: newest}, dict(stranded.left_out(seen).migrations))
 
     PATIENCE = times.PATIENCE_SECONDS
 
@@ -250,7 +250,7 @@ class TestRecords(unittest.TestCase):
 
         self.assertEqual(
             {} if dead else {1: record},
-            dict(tracks.without_dead(seen).migrations),
+            dict(stranded.left_out(seen).migrations),
         )
 
     def test_one_to_this_host_that_never_ends(self):
@@ -259,7 +259,7 @@ class TestRecords(unittest.TestCase):
             migrations=[builders.migration(seen_at=NOW - 60, **ARRIVING)],
         )
 
-        self.assertEqual({}, dict(tracks.without_dead(seen).migrations))
+        self.assertEqual({}, dict(stranded.left_out(seen).migrations))
 
     @ddt.data(
         # seconds since the record was seen, since the server was; look

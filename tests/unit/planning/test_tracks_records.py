@@ -49,10 +49,15 @@ class TestEarlierFailures(unittest.TestCase):
 
         self.assertEqual(
             {'vm1': (record,)} if counts else {},
-            tracks.earlier_failures(seen, memory),
+            tracks.earlier_failures(seen, policies.Policy(), memory),
         )
         # What failed in this run counts elsewhere.
-        self.assertEqual({}, tracks.earlier_failures(seen, builders.memory()))
+        self.assertEqual(
+            {},
+            tracks.earlier_failures(
+                seen, policies.Policy(), builders.memory()
+            ),
+        )
 
     def test_without_our_mark_nobody_knows(self):
         seen = builders.observation(
@@ -61,14 +66,16 @@ class TestEarlierFailures(unittest.TestCase):
         )
         memory = builders.memory(history=frozenset({7}))
 
-        self.assertEqual({}, tracks.earlier_failures(seen, memory))
+        self.assertEqual(
+            {}, tracks.earlier_failures(seen, policies.Policy(), memory)
+        )
 
     def test_all_of_a_server(self):
         records = [builders.migration(n, 'error') for n in (7, 8)]
         seen = builders.observation(migrations=records)
         memory = builders.memory(history=frozenset({7, 8, 9}))
 
-        found = tracks.earlier_failures(seen, memory)
+        found = tracks.earlier_failures(seen, policies.Policy(), memory)
         self.assertEqual({7, 8}, {record.id for record in found['vm1']})
 
 

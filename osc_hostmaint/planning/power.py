@@ -1,0 +1,71 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whether a server was running before its state was lost.
+
+A server that an evacuation failed for is in ERROR, and Nova would start it
+the next time, whatever it was before. What its host told last of the guest
+survives that, unless a destination had begun to build it; then what was asked
+of it tells.
+"""
+
+import collections.abc
+
+from osc_hostmaint import model
+
+#: Nova's names of what brings a guest up, and down
+#: (nova/compute/instance_actions.py).
+_UP = frozenset(
+    {
+        'create',
+        'rebuild',
+        'reboot',
+        'start',
+        'resume',
+        'unpause',
+        'restore',
+        'unrescue',
+        'unshelve',
+    }
+)
+_DOWN = frozenset({'stop'})
+#: What becomes of a state that is lost: ERROR, and ACTIVE once that is reset.
+_LOST = frozenset({'active', 'error'})
+
+
+def was_off(
+    view: model.Server,
+    before: model.Server,
+    history: collections.abc.Sequence[model.Deed] = (),
+) -> bool:
+    """Tell whether a server that does not run was stopped on purpose.
+
+    :param before: how it was when it last rested.
+    :param history: what was asked of it, oldest first.
+    """
+    if view.vm_state not in _LOST:
+        return False
+    if before.vm_state == 'stopped':
+        return True
+    if before.power_state in (None, model.PowerState.NOSTATE):
+        deeds = (d.action for d in reversed(history))
+        newest = next((d for d in deeds if d in _UP | _DOWN), '')
+        return newest in _DOWN
+    return before.power_state == model.PowerState.SHUTDOWN
+
+
+def tells_nothing(before: model.Server) -> bool:
+    """Tell whether only its history says if it was off."""
+    return before.vm_state == 'error' and before.power_state in (
+        None,
+        model.PowerState.NOSTATE,
+    )

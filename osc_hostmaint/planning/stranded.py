@@ -1,0 +1,94 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Moves that nobody is at any more, though their records say so."""
+
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import times
+from osc_hostmaint.planning import verdicts
+
+
+def left_out(
+    seen: model.Observation, *, evacuated: bool = False
+) -> model.Observation:
+    """Return what is seen, without moves that nobody is at any more.
+
+    Their records would be awaited for ever: Nova forgets those of a deleted
+    server, so they are seen as they were; and a service that died in the
+    middle of a move may leave one that never ends, of a server at rest.
+
+    :param evacuated: the host has died, and was to do its part in all moves
+        but evacuations.
+    """
+    newest: dict[str, int] = {}
+    for record_id in sorted(seen.migrations):
+        newest[seen.migrations[record_id].server_id] = record_id
+    alive = {}
+    for record_id, record in seen.migrations.items():
+        view = seen.visited.get(record.server_id)
+        if view and view.status == 'DELETED':
+            continue
+        if record.in_flight and (
+            # Nova moves a server once at a time.
+            record_id != newest[record.server_id]
+            or _never_left(seen, record)
+            or (evacuated and _cut_off(seen, record))
+        ):
+            continue
+        alive[record_id] = record
+    return dataclasses.replace(seen, migrations=alive)
+
+
+def _cut_off(seen: model.Observation, record: model.Migration) -> bool:
+    """Tell whether a move was to be carried out by a host that died."""
+    view = seen.latest(record.server_id)
+    return (
+        record.source == seen.host
+        and record.type != model.MigrationType.EVACUATION
+        and view is not None
+        and view.host == seen.host
+    )
+
+
+def _never_left(seen: model.Observation, record: model.Migration) -> bool:
+    """Tell whether the server rests on the source, in spite of the record.
+
+    The record must have been seen before the server for long enough, and
+    once more after it.
+    """
+    view = seen.latest(record.server_id)
+    return (
+        view is not None
+        and view.host == record.source
+        and view.task_state is None
+        and view.status not in (*verdicts.MOVING_STATUSES, 'VERIFY_RESIZE')
+        and view.seen_at >= record.seen_at + times.PATIENCE_SECONDS
+        and seen.migrations_at >= view.seen_at
+        and (
+            record.type != model.MigrationType.EVACUATION
+            or _unchanged_for_long(seen, view)
+        )
+    )
+
+
+def _unchanged_for_long(seen: model.Observation, view: model.Server) -> bool:
+    """Tell whether nothing has become of a server for a while.
+
+    One that is being evacuated is at rest on the source for a moment, when
+    it has been built elsewhere (nova/compute/manager.py: rebuild_instance).
+    """
+    if view.updated_at is None or seen.ahead is None:
+        return False
+    changed_at = view.updated_at.timestamp() + seen.ahead
+    return view.seen_at - changed_at >= times.PATIENCE_SECONDS

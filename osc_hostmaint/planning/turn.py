@@ -1,0 +1,78 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whose turn it is to evacuate a host.
+
+Nova does not refuse a second evacuation of a server while the first is under
+way: it builds it twice (nova/compute/api.py: evacuate looks at no task state).
+So only one run starts any: while there is one in flight that it did not ask
+for, it waits, and after that for a while of its own.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
+
+#: Two runs that could begin at the same moment begin up to so many seconds
+#: later, each another time.
+STAGGER_SECONDS = 5.0
+
+
+def keep(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+) -> memories.Memory:
+    """Return the memory with since when nobody else has been at it."""
+    if _others(seen, memory, stands):
+        return dataclasses.replace(memory, alone_since=None)
+    if memory.alone_since is None:
+        return dataclasses.replace(memory, alone_since=seen.migrations_at)
+    return memory
+
+
+def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
+    """Return when this run may start some; None: others are at it."""
+    if memory.alone_since is None:
+        return None
+    return memory.alone_since + policy.stagger * STAGGER_SECONDS
+
+
+def _others(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+) -> bool:
+    """Tell whether an evacuation is awaited that this run did not ask for."""
+    for record in seen.migrations.values():
+        if (
+            record.type != model.MigrationType.EVACUATION
+            or record.source != seen.host
+            or not record.in_flight
+        ):
+            continue
+        stand = stands.get(record.server_id)
+        if stand and stand.phase in standing.FINAL:
+            continue
+        track = memory.tracks.get(record.server_id)
+        errand = track.errand(memories.Kind.EVACUATE) if track else None
+        if (
+            errand is None
+            or errand.asked_at is None
+            or record.id <= errand.asked_after
+        ):
+            return True
+    return False
