@@ -12,62 +12,24 @@
 
 """What the simulated Nova takes, and what it refuses, and how.
 
-The states, and the order of the checks, are those of nova/compute/api.py.
+The order of the checks is that of nova/compute/api.py.
 """
-
-import collections.abc
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from tests.unit.simulation import admission
 from tests.unit.simulation import moves
+from tests.unit.simulation import rebuilds
 from tests.unit.simulation import resizes
 from tests.unit.simulation import state
+from tests.unit.simulation import statuses
 from tests.unit.simulation import tasks
-from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
-_ANY = frozenset({'active', 'stopped', 'paused', 'suspended'})
-#: The states that a request may find a server in, by its kind.
-STATES: collections.abc.Mapping[str, frozenset[str]] = {
-    'live_migrate': frozenset({'active', 'paused'}),
-    'cold_migrate': frozenset({'active', 'stopped'}),
-    'confirm': frozenset({'resized'}),
-    'revert': frozenset({'resized'}),
-    'resume': frozenset({'suspended'}),
-    'suspend': frozenset({'active'}),
-    'shelve': _ANY,
-    'offload': frozenset({'shelved'}),
-    'pause': frozenset({'active'}),
-    'unpause': frozenset({'paused'}),
-    'stop': frozenset({'active'}),
-    'start': frozenset({'stopped'}),
-    'reboot': frozenset({'active'}),
-    'soft_delete': _ANY | {'error', 'rescued', 'shelved'},
-}
-#: What it is called in the answer to a server in another state.
-_ACTIONS = {
-    'live_migrate': 'os-migrateLive',
-    'cold_migrate': 'migrate',
-    'confirm': 'confirmResize',
-    'revert': 'revertResize',
-    'offload': 'shelveOffload',
-}
-#: What Nova's list of a server's actions calls it, where not the same
-#: (nova/compute/instance_actions.py).
-_DEEDS = {
-    'live_migrate': 'live-migration',
-    'cold_migrate': 'migrate',
-    'confirm': 'confirmResize',
-    'revert': 'revertResize',
-    'offload': 'shelveOffload',
-    'abort': 'live_migration_cancel',
-    'force_complete': 'live_migration_force_complete',
-    'soft_delete': 'delete',
-}
 _ABORTABLE = frozenset({'queued', 'preparing', 'running'})
 
 
-class Api(state.State):
+class Api(admission.Admission):
     """Nova's compute API.
 
     ``by`` is who asks: None is the server's owner, or a colleague of ours
@@ -89,13 +51,15 @@ class Api(state.State):
         :param host: where to, if it passes the scheduler.
         """
         by = by or world.COLLEAGUE
-        server = self._checked('live_migrate', server_id, by)
+        server = self.checked('live_migrate', server_id, by)
         if host and host not in self.hosts:
-            raise _refused(f'Compute host {host} could not be found.', 400)
-        self._refuse('live_migrate', server)
-        work = self._take('live_migrate', server, by, task='migrating')
+            raise admission.refused(
+                f'Compute host {host} could not be found.', 400
+            )
+        self.refuse('live_migrate', server)
+        work = self.take('live_migrate', server, by, task='migrating')
         work.asked = host
-        self._spawn(work, moves.live(self, work, dest, host))
+        self.start_work(work, moves.live(self, work, dest, host))
 
     def cold_migrate(
         self,
@@ -114,24 +78,91 @@ class Api(state.State):
         resize = kind == model.MigrationType.RESIZE
         server = self.existing(server_id)
         by = by or (server.owner if resize else world.COLLEAGUE)
-        self._checked('cold_migrate', server_id, by)
+        self.checked('cold_migrate', server_id, by)
         assert server.host
-        if not self.hosts[server.host].up:
-            raise _refused('Service is unavailable at this time.', 409)
+        if not self.hosts[server.host].in_use:
+            raise admission.refused(
+                'Service is unavailable at this time.', 409
+            )
         if host and host == server.host:
-            raise _refused(
+            raise admission.refused(
                 'Cannot migrate to the host where the server exists.', 400
             )
         if host and host not in self.hosts:
-            raise _refused(f'Compute host {host} could not be found.', 400)
-        self._refuse('cold_migrate', server)
+            raise admission.refused(
+                f'Compute host {host} could not be found.', 400
+            )
+        self.refuse('cold_migrate', server)
         name = 'resize' if resize else 'cold_migrate'
         if resize and server.vm_state != server.wanted:
             # Its owner takes it as it is.
             server.wanted = ''
-        work = self._take(name, server, by, task='resize_prep')
+        work = self.take(name, server, by, task='resize_prep')
         work.asked = host
-        self._spawn(work, resizes.cold(self, work, kind, dest, host))
+        self.start_work(work, resizes.cold(self, work, kind, dest, host))
+
+    def evacuate(
+        self,
+        server_id: str,
+        *,
+        host: str = '',
+        stopped: bool = False,
+        by: world.Actor | None = None,
+    ) -> None:
+        """Take a request for an evacuation, whatever the server is busy with.
+
+        :param host: where to, if it passes the scheduler.
+        :param stopped: asked at 2.95 or above.
+        """
+        by, server = by or world.COLLEAGUE, self.existing(server_id)
+        if host and host not in self.hosts:
+            raise exceptions.NotFound(
+                f'Compute host {host} not found. (HTTP 404)'
+            )
+        if host and host == server.host:
+            raise admission.refused(
+                "The target host can't be the same one.", 400
+            )
+        if server.vm_state not in admission.STATES['evacuate']:
+            raise admission.invalid(
+                'evacuate', server, 'vm_state', server.vm_state
+            )
+        if server.host is None:
+            raise exceptions.NotFound(
+                f'Service of {server_id} could not be found. (HTTP 404)'
+            )
+        if self.hosts[server.host].in_use:
+            raise admission.refused(
+                f'Compute service of {server.host} is still in use.', 400
+            )
+        self.refuse('evacuate', server)
+        work, was = rebuilds.begin(self, server, by), server.vm_state
+        work.asked, work.stops = host, stopped
+        self.take_on(work, task=statuses.REBUILDING[0])
+        record = self.new_record(
+            work, model.MigrationType.EVACUATION, 'accepted'
+        )
+        record.dest = host or None
+        off = was == 'stopped' or (stopped and was != 'error')
+        self.start_work(work, rebuilds.evacuate(self, work, was, off=off))
+
+    def reset(
+        self,
+        server_id: str,
+        vm_state: str = 'active',
+        by: world.Actor | None = None,
+    ) -> None:
+        """Change a server's state in Nova's database alone."""
+        server = self.existing(server_id)
+        work = self.begin(
+            'reset',
+            server,
+            by or world.COLLEAGUE,
+            admission.DEEDS['reset'],
+        )
+        work.finish(self.timeline.now, well=True)
+        server.vm_state = vm_state
+        self.change(server)
 
     def confirm(self, server_id: str, by: world.Actor | None = None) -> None:
         """Take a request to confirm.
@@ -140,13 +171,15 @@ class Api(state.State):
         """
         server = self.existing(server_id)
         by = by or server.owner
-        self._checked('confirm', server_id, by)
+        self.checked('confirm', server_id, by)
         now, record = self.timeline.now, _resized(self, server, blind=True)
         source = self.hosts.get(record.source)
-        if source and not source.up:
-            raise _refused('Service is unavailable at this time.', 409)
-        self._refuse('confirm', server)
-        work = self.begin('confirm', server, by, _DEEDS['confirm'])
+        if source and not source.in_use:
+            raise admission.refused(
+                'Service is unavailable at this time.', 409
+            )
+        self.refuse('confirm', server)
+        work = self.begin('confirm', server, by, admission.DEEDS['confirm'])
         work.record = record
         record.confirmations.append(now)
         if len(record.confirmations) > 1:
@@ -157,18 +190,18 @@ class Api(state.State):
         server.work = work
         self.update(record, status='confirming')
         effect = server.effect('confirm')
-        self._spawn(work, resizes.confirm(self, work, effect))
+        self.start_work(work, resizes.confirm(self, work, effect))
 
     def revert(self, server_id: str, by: world.Actor | None = None) -> None:
         """Take a request to revert."""
         server = self.existing(server_id)
         by = by or server.owner
-        self._checked('revert', server_id, by)
+        self.checked('revert', server_id, by)
         record = _resized(self, server, blind=False)
-        work = self._take('revert', server, by, task='resize_reverting')
+        work = self.take('revert', server, by, task='resize_reverting')
         work.record = record
         self.update(record, status='reverting')
-        self._spawn(work, resizes.revert(self, work))
+        self.start_work(work, resizes.revert(self, work))
 
     def resume(self, server_id: str, by: world.Actor | None = None) -> None:
         """Take a request to resume."""
@@ -210,27 +243,27 @@ class Api(state.State):
         self, kind: str, server_id: str, by: world.Actor | None
     ) -> None:
         work, effect = self._begin(kind, server_id, by)
-        self._spawn(work, tasks.plain(self, work, effect))
+        self.start_work(work, tasks.plain(self, work, effect))
 
     def shelve(self, server_id: str, by: world.Actor | None = None) -> None:
         """Take a request to shelve."""
         work, effect = self._begin('shelve', server_id, by)
-        self._spawn(work, tasks.shelve(self, work, effect))
+        self.start_work(work, tasks.shelve(self, work, effect))
 
     def offload(self, server_id: str, by: world.Actor | None = None) -> None:
         """Take a request to take a shelved server off its host."""
         by = by or world.COLLEAGUE
         work, effect = self._begin('offload', server_id, by)
-        self._spawn(work, tasks.offload(self, work, effect))
+        self.start_work(work, tasks.offload(self, work, effect))
 
     def _begin(
         self, kind: str, server_id: str, by: world.Actor | None
     ) -> tuple[world.Work, world.Effect]:
         server = self.existing(server_id)
         by = by or server.owner
-        self._checked(kind, server_id, by)
-        self._refuse(kind, server)
-        work = self._take(kind, server, by, task=tasks.TASKS[kind])
+        self.checked(kind, server_id, by)
+        self.refuse(kind, server)
+        work = self.take(kind, server, by, task=tasks.TASKS[kind])
         return work, server.effect(kind)
 
     def abort(
@@ -255,9 +288,11 @@ class Api(state.State):
         by = by or world.COLLEAGUE
         server, force = self.existing(server_id), kind == 'force_complete'
         if force and server.vm_state != 'active':
-            raise _invalid(kind, server, 'vm_state', server.vm_state)
+            raise admission.invalid(kind, server, 'vm_state', server.vm_state)
         if server.task_state != 'migrating':
-            raise _invalid(kind, server, 'task_state', server.task_state)
+            raise admission.invalid(
+                kind, server, 'task_state', server.task_state
+            )
         record = self.records.get(record_id)
         if record is None or record.server is not server:
             if not force:
@@ -265,17 +300,17 @@ class Api(state.State):
                     f'Migration {record_id} not found for instance '
                     f'{server_id} (HTTP 404)'
                 )
-            raise _refused(f'Migration {record_id} not found', 400)
+            raise admission.refused(f'Migration {record_id} not found', 400)
         if record.status not in ({'running'} if force else _ABORTABLE):
-            raise _refused(
+            raise admission.refused(
                 f'Migration {record_id} state of instance {server_id} is '
                 f'{record.status}. Cannot {kind} while the migration is in '
                 'this state.',
                 400,
                 final=False,
             )
-        self._refuse(kind, server)
-        work = self.begin(kind, server, by, _DEEDS[kind])
+        self.refuse(kind, server)
+        work = self.begin(kind, server, by, admission.DEEDS[kind])
         work.finish(self.timeline.now, well=True)
         moving, effect = server.work, server.effect(kind)
         assert moving
@@ -297,39 +332,6 @@ class Api(state.State):
         server.locked = kind == 'lock'
         server.changed_at = self.timeline.now
 
-    # Checks
-
-    def _checked(
-        self, kind: str, server_id: str, by: world.Actor
-    ) -> world.Server:
-        server = self.existing(server_id)
-        if server.locked and not by.admin:
-            raise _refused(f'Instance {server_id} is locked', 409)
-        if server.vm_state not in STATES[kind]:
-            raise _invalid(kind, server, 'vm_state', server.vm_state)
-        if server.task_state is not None:
-            raise _invalid(kind, server, 'task_state', server.task_state)
-        return server
-
-    @staticmethod
-    def _refuse(kind: str, server: world.Server) -> None:
-        refusal = server.refusal(kind)
-        if refusal:
-            raise exceptions.RequestRefused(refusal.text, final=refusal.final)
-
-    def _take(
-        self, kind: str, server: world.Server, by: world.Actor, *, task: str
-    ) -> world.Work:
-        work = self.begin(kind, server, by, _DEEDS.get(kind, kind))
-        server.work = work
-        self.change(server, task_state=task)
-        return work
-
-    def _spawn(self, work: world.Work, steps: timeline.Steps) -> None:
-        # Queued for its first step, so that the process is known to itself.
-        work.process = timeline.Process(self.timeline, steps)
-        self.timeline.after(0.0, work.process.step)
-
 
 def _resized(
     cloud: state.State, server: world.Server, *, blind: bool
@@ -347,26 +349,4 @@ def _resized(
         confirming = record.status == 'confirming' and late and blind
         if record.status == 'finished' or confirming:
             return record
-    raise _refused('Instance has not been resized.', 400, final=False)
-
-
-def _invalid(
-    kind: str, server: world.Server, what: str, value: str | None
-) -> exceptions.CloudError:
-    return _refused(
-        f"Cannot '{_ACTIONS.get(kind, kind)}' instance {server.id} while it "
-        f'is in {what} {value}',
-        409,
-    )
-
-
-def _refused(
-    text: str, code: int, *, final: bool | None = None
-) -> exceptions.CloudError:
-    """Return a refusal.
-
-    :param final: as the gateway takes it; None: as the code says.
-    """
-    if final is None:
-        final = code == 400
-    return exceptions.RequestRefused(f'{text} (HTTP {code})', final=final)
+    raise admission.refused('Instance has not been resized.', 400, final=False)

@@ -12,7 +12,6 @@
 
 """The gateway to the simulated cloud."""
 
-import collections.abc
 import dataclasses
 import datetime
 
@@ -22,14 +21,14 @@ from osc_hostmaint import survey
 from osc_hostmaint.engine import ports
 from tests.unit.simulation import moves
 from tests.unit.simulation import offers
-from tests.unit.simulation import session
+from tests.unit.simulation import posts
 from tests.unit.simulation import world
 
 #: What GET /os-migrations returns at the most without being asked again.
 MAX_LIMIT = 1000
 
 
-class Client(session.Session):
+class Client(posts.Posts):
     """One user of the cloud, and all that he may ask."""
 
     _hypervisors: dict[str, str] | None = None
@@ -67,6 +66,17 @@ class Client(session.Session):
         """PUT /os-services/{id}."""
         self._ask(
             'enable', service.host, lambda: self._cloud.enable(service.host)
+        )
+        return self._cloud.hosts[service.host].shown()
+
+    def force_down(
+        self, service: model.Service, *, down: bool
+    ) -> model.Service:
+        """PUT /os-services/{id}."""
+        self._ask(
+            'force_down',
+            service.host,
+            lambda: self._cloud.force_down(service.host, down=down),
         )
         return self._cloud.hosts[service.host].shown()
 
@@ -154,6 +164,71 @@ class Client(session.Session):
             ],
         )
 
+    def evacuated(self, host: str) -> list[model.Migration]:
+        """GET /os-migrations."""
+        return self._ask(
+            'evacuated',
+            host,
+            lambda: [r.shown() for r in self._cloud.to_clean_up(host)],
+        )
+
+    def left(
+        self, host: str, since: datetime.datetime
+    ) -> list[model.Migration]:
+        """GET /os-migrations."""
+        return self._ask(
+            'left',
+            host,
+            lambda: [r for r in self._changed(since) if r.source == host],
+        )
+
+    def moves(self, since: datetime.datetime) -> list[model.Migration]:
+        """GET /os-migrations."""
+        return self._ask('moves', '', lambda: self._changed(since))
+
+    def _changed(self, since: datetime.datetime) -> list[model.Migration]:
+        return [
+            shown
+            for record in reversed(self._cloud.records.values())
+            if (shown := record.shown()).updated_at
+            and shown.updated_at >= since
+        ]
+
+    def deleted(self, since: datetime.datetime) -> list[model.Server]:
+        """GET /servers/detail: those deleted, as they last were."""
+
+        def look() -> list[model.Server]:
+            return [
+                dataclasses.replace(shown, status='DELETED')
+                for server in self._cloud.servers.values()
+                if server.deleted
+                and (shown := server.shown()).updated_at
+                and shown.updated_at >= since
+            ]
+
+        return self._ask('deleted', '', look)
+
+    def origins(
+        self, server_id: str, since: datetime.datetime
+    ) -> frozenset[str]:
+        """GET /servers/{id}/os-instance-actions, and their events.
+
+        They show no resizes, and nothing of a move that failed.
+        """
+
+        def look() -> frozenset[str]:
+            return frozenset(
+                work.source
+                for work in self._cloud.works
+                if work.server.id == server_id
+                and work.kind in world.MOVES
+                and work.well
+                and work.source
+                and world.utc(work.began) >= since
+            )
+
+        return self._ask('origins', server_id, look)
+
     def _records(self, host: str) -> list[model.Migration]:
         return [
             record.shown()
@@ -236,74 +311,6 @@ class Client(session.Session):
         """GET /servers/{id}/os-instance-actions, also of a deleted one."""
         server = self._cloud.servers[server_id]
         return self._ask('history', server_id, lambda: tuple(server.deeds))
-
-    def live_migrate(self, server_id: str, host: str = '') -> None:
-        """POST /servers/{id}/action."""
-        self._post(
-            'live_migrate',
-            server_id,
-            lambda: self._cloud.live_migrate(
-                server_id, host=host, by=self.actor
-            ),
-            host,
-        )
-
-    def cold_migrate(self, server_id: str, host: str = '') -> None:
-        """POST /servers/{id}/action."""
-        self._post(
-            'cold_migrate',
-            server_id,
-            lambda: self._cloud.cold_migrate(
-                server_id, host=host, by=self.actor
-            ),
-            host,
-        )
-
-    def confirm(self, server_id: str) -> None:
-        """POST /servers/{id}/action."""
-        self._act('confirm', server_id, self._cloud.confirm)
-
-    def resume(self, server_id: str) -> None:
-        """POST /servers/{id}/action."""
-        self._act('resume', server_id, self._cloud.resume)
-
-    def suspend(self, server_id: str) -> None:
-        """POST /servers/{id}/action."""
-        self._act('suspend', server_id, self._cloud.suspend)
-
-    def shelve(self, server_id: str) -> None:
-        """POST /servers/{id}/action."""
-        self._act('shelve', server_id, self._cloud.shelve)
-
-    def offload(self, server_id: str) -> None:
-        """POST /servers/{id}/action."""
-        self._act('offload', server_id, self._cloud.offload)
-
-    def abort(self, server_id: str, record_id: int) -> None:
-        """DELETE /servers/{id}/migrations/{id}."""
-        self._post(
-            'abort',
-            server_id,
-            lambda: self._cloud.abort(server_id, record_id, self.actor),
-        )
-
-    def force_complete(self, server_id: str, record_id: int) -> None:
-        """POST /servers/{id}/migrations/{id}/action."""
-        self._post(
-            'force_complete',
-            server_id,
-            lambda: self._cloud.force_complete(
-                server_id, record_id, self.actor
-            ),
-        )
-
-    def _act(
-        self,
-        kind: str,
-        server_id: str,
-        call: collections.abc.Callable[[str, world.Actor], None],
-    ) -> None:
-        self._post(kind, server_id, lambda: call(server_id, self.actor))
 
 
 def _is_a_gateway(client: Client) -> ports.Gateway:

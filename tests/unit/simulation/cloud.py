@@ -21,8 +21,10 @@ import typing as ty
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import survey
+from tests.unit.simulation import admission
 from tests.unit.simulation import api
 from tests.unit.simulation import machines
+from tests.unit.simulation import statuses
 from tests.unit.simulation import tasks
 from tests.unit.simulation import world
 
@@ -63,7 +65,7 @@ class Cloud(api.Api):
                 'name': f'server-{number:02}',
                 'host': host,
                 'vm_state': vm_state,
-                'wanted': vm_state,
+                'wanted': _wanted(vm_state, values.get('power_state')),
                 'addresses': (
                     str(ipaddress.IPv4Address(10 * 2**24 + number)),
                 ),
@@ -95,6 +97,7 @@ class Cloud(api.Api):
         """Put a server at VERIFY_RESIZE, as if it had been for long."""
         server = self.add(source, 'resized', **values)
         server.old_state = server.wanted = old_state
+        server.power_state = statuses.power(old_state)
         resize = kind == model.MigrationType.RESIZE
         by = server.owner if resize else world.COLLEAGUE
         work = world.Work(
@@ -146,19 +149,21 @@ class Cloud(api.Api):
         server.deeds.clear()
         work = self.begin('create', server, server.owner, 'create')
         server.work = work
-        self._spawn(work, tasks.build(self, work, host, fails=fails))
+        self.start_work(work, tasks.build(self, work, host, fails=fails))
         return server
 
     def delete(self, server_id: str, by: world.Actor | None = None) -> None:
         """Delete a server: its records vanish, whatever goes on ends."""
         server = self.existing(server_id)
+        for work in self.works:
+            if work.server is server and work.process:
+                work.process.kill()
+                work.finish(self.timeline.now, well=False)
         if server.work:
-            if server.work.process:
-                server.work.process.kill()
             server.work.finish(self.timeline.now, well=False)
         deed = self.begin('delete', server, by or server.owner, 'delete')
         deed.ended = self.timeline.now
-        server.deleted = True
+        server.deleted, server.changed_at = True, self.timeline.now
         for record in list(self.records.values()):
             if record.server is server:
                 del self.records[record.id]
@@ -169,6 +174,11 @@ class Cloud(api.Api):
         """Kill a host's nova-compute: see :func:`machines.crash`."""
         machines.crash(self, host, hangs=hangs)
 
+    def power_off(self, host: str) -> None:
+        """Let a host have no power any more: its guests stop as well."""
+        machines.crash(self, host)
+        self.hosts[host].powered = False
+
     def start(self, host: str) -> None:
         """Start a host's nova-compute again; it cleans up."""
         machines.start(self, host)
@@ -178,13 +188,48 @@ class Cloud(api.Api):
         if reason is None:
             since = world.utc(self.timeline.now)
             reason = mark.write(mark.Mark(since, 'alice', 'kernel'))
-        self.hosts[host].turn(self.timeline.now, enabled=False)
+        self._touch(host, enabled=False)
         self.hosts[host].disabled_reason = reason
 
     def enable(self, host: str) -> None:
         """Enable a compute service."""
-        self.hosts[host].turn(self.timeline.now, enabled=True)
+        self._touch(host, enabled=True)
         self.hosts[host].disabled_reason = None
+
+    def fence(self, host: str) -> None:
+        """Power a host off, and tell Nova."""
+        self.power_off(host)
+        self.force_down(host)
+
+    def force_down(self, host: str, *, down: bool = True) -> None:
+        """Call a compute service down, or take that back.
+
+        :raises RequestRefused: the host has not cleaned up yet.
+        """
+        if not down and self.to_clean_up(host):
+            raise admission.refused(
+                f'Unable to force up host {host} as `done` evacuation '
+                'migration records remain associated with the host. Ensure '
+                'the compute service has been restarted, allowing these '
+                'records to move to `completed` before retrying this request.',
+                400,
+            )
+        self._touch(host, forced_down=down)
+
+    def to_clean_up(self, host: str) -> list[world.Record]:
+        """Return evacuations off a host that it has not cleaned up yet."""
+        return [
+            record
+            for record in self.records.values()
+            if record.source == host
+            and record.type == model.MigrationType.EVACUATION
+            and record.status == 'done'
+        ]
+
+    def _touch(self, host: str, **values: bool) -> None:
+        there = self.hosts[host]
+        there.turn(self.timeline.now, **values)
+        there.touched_at = self.timeline.now
 
     def on(self, host: str) -> list[world.Server]:
         """Return the servers on a host, the newest first."""
@@ -200,3 +245,12 @@ class Cloud(api.Api):
             server_id: copy.copy(server)
             for server_id, server in self.servers.items()
         }
+
+
+def _wanted(vm_state: str, power_state: int | None) -> str:
+    """Return the state that its owner wants a server to be in.
+
+    One in ERROR whose guest does not run was stopped before that.
+    """
+    off = power_state == model.PowerState.SHUTDOWN
+    return 'stopped' if vm_state == 'error' and off else vm_state

@@ -19,15 +19,14 @@ import typing as ty
 
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import salvage
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
     from tests.unit.simulation import scene
 
 #: What moves a server, or prepares it for that.
-STARTING = frozenset(
-    {'live_migrate', 'cold_migrate', 'resume', 'shelve', 'offload'}
-)
+STARTING = frozenset({*world.MOVES, 'resume', 'shelve', 'offload'})
 #: What others did shortly before may not have been seen yet, in seconds.
 BLIND_SECONDS = 60.0
 
@@ -43,6 +42,7 @@ def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         *misdirected(run),
         *parted(run, cloud),
         *cramped(run, cloud),
+        *salvage.violations(run, cloud),
     ]
 
 
@@ -127,11 +127,13 @@ def astray(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
 def crowded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return moves that are more than ``--parallel`` allows on a host.
 
-    What never ends is not counted, nor what took longer than the drain's
-    patience: it has given it up. Nor is what hung for long before it was
-    taken.
+    Or more evacuations than are made at once without that. What never ends
+    is not counted, nor what took longer than the drain's patience: it has
+    given it up. Nor is what hung for long before it was taken.
     """
     parallel = run.policy.parallel
+    if parallel is None and run.policy.evacuate:
+        parallel = salvage.WINDOW
     if parallel is None:
         return []
     mine = [
@@ -166,7 +168,8 @@ def unfounded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     Only what is suspended is resumed, and only by a run that is told to;
     nothing is suspended but what a drain resumed, nothing shelved, nobody's
     resize confirmed, and no migration forced to its end, unless the run is
-    told to.
+    told to. Off a dead host nothing is done but evacuations, and they are
+    done nowhere else.
     """
     policy, actor = run.policy, run.client.actor
     found = []
@@ -185,7 +188,8 @@ def unfounded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             'confirm': resize and policy.resized != 'confirm',
             'force_complete': policy.on_stall != 'force-complete',
         }
-        if wrong.get(work.kind):
+        rescue = work.kind in ('evacuate', 'reset')
+        if wrong.get(work.kind) or rescue is not policy.evacuate:
             found.append(f'{work.kind} of {work.server.name}')
     return found
 

@@ -18,12 +18,15 @@ import functools
 import uuid
 
 from osc_hostmaint import model
+from tests.unit.simulation import dates
 from tests.unit.simulation import inventory as inventories
 from tests.unit.simulation import timeline
 
 #: The zone of hosts that nobody put into one: no aggregate stands for it, so
 #: who has asked for it is bound to nothing.
 NO_ZONE = 'nova'
+#: From one heartbeat to the next, in seconds (``report_interval``).
+BEAT_SECONDS = 10.0
 
 
 @functools.cache
@@ -36,6 +39,7 @@ class Host:
     """A compute host and its nova-compute service."""
 
     name: str
+    time: timeline.Timeline
     slots: timeline.Slots
     #: What is cast to its nova-compute waits here while that is dead.
     gate: timeline.Gate
@@ -45,6 +49,14 @@ class Host:
     up: bool = True
     #: Really running; ``up`` follows later.
     alive: bool = True
+    #: Its guests can run: the machine has power.
+    powered: bool = True
+    #: Since when its nova-compute has sent heartbeats, and until when it
+    #: did.
+    beats_since: float = timeline.START
+    died_at: float = timeline.FOREVER
+    #: When somebody last changed its service.
+    touched_at: float = -timeline.FOREVER
     enabled: bool = True
     disabled_reason: str | None = None
     forced_down: bool = False
@@ -62,11 +74,23 @@ class Host:
         return _made_up_id(f'provider of {self.name}')
 
     @property
+    def heard_at(self) -> float:
+        """When its nova-compute last sent a heartbeat."""
+        until = min(self.time.now, self.died_at)
+        beats = (until - self.beats_since) // BEAT_SECONDS
+        return self.beats_since + beats * BEAT_SECONDS
+
+    @property
+    def in_use(self) -> bool:
+        """Nova takes its compute service for up."""
+        return self.up and not self.forced_down
+
+    @property
     def unfit(self) -> str:
         """Why the scheduler moves nothing there, '' if it may."""
         if not self.enabled:
             return 'disabled'
-        return '' if self.up and not self.forced_down else 'down'
+        return '' if self.in_use else 'down'
 
     def turn(self, now: float, **values: bool) -> None:
         """Take on what decides whether it is fit."""
@@ -82,8 +106,9 @@ class Host:
             id=_made_up_id(self.name),
             host=self.name,
             zone=self.zone,
-            up=self.up and not self.forced_down,
+            up=self.in_use,
             enabled=self.enabled,
             disabled_reason=self.disabled_reason,
             forced_down=self.forced_down,
+            updated_at=dates.utc(max(self.heard_at, self.touched_at)),
         )

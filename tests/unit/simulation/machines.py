@@ -17,13 +17,17 @@ What Nova does then is in nova/compute/manager.py: _init_instance.
 
 import typing as ty
 
+from osc_hostmaint import model
+from tests.unit.simulation import statuses
 from tests.unit.simulation import tasks
+from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
     from tests.unit.simulation import state
 
 _COPYING = frozenset({'preparing', 'running'})
+_TO_CLEAN_UP = frozenset({'accepted', 'pre-migrating', 'done'})
 _BUILDING = frozenset({'scheduling', 'networking', 'spawning'})
 
 
@@ -41,7 +45,7 @@ def crash(cloud: 'state.State', name: str, *, hangs: bool = True) -> None:
     host = cloud.hosts[name]
     if not host.alive:
         return
-    host.alive = False
+    host.alive, host.died_at = False, cloud.timeline.now
     host.gate.close()
     for work in _under_way(cloud):
         assert work.process
@@ -50,17 +54,25 @@ def crash(cloud: 'state.State', name: str, *, hangs: bool = True) -> None:
         elif hangs and _goes_to(work, name):
             work.hung = True
             work.wake()
+    died_at = host.died_at
+
+    def miss() -> None:
+        if host.died_at == died_at:
+            host.turn(cloud.timeline.now, up=False)
+
     cloud.timeline.after(
-        cloud.timing.heartbeat,
-        lambda: host.turn(cloud.timeline.now, up=host.alive),
+        host.heard_at + cloud.timing.heartbeat - cloud.timeline.now, miss
     )
 
 
 def _under_way(cloud: 'state.State') -> list[world.Work]:
+    """Return what goes on; of a server only the newest, and evacuations."""
     return [
         work
-        for server in cloud.servers.values()
-        if (work := server.work) and work.process and not work.process.ended
+        for work in cloud.works
+        if work.process
+        and not work.process.ended
+        and (work is work.server.work or work.kind == 'evacuate')
     ]
 
 
@@ -79,16 +91,40 @@ def start(cloud: 'state.State', name: str) -> None:
     host = cloud.hosts[name]
     if host.alive:
         return
-    host.alive = True
+    host.alive = host.powered = True
+    host.beats_since, host.died_at = cloud.timeline.now, timeline.FOREVER
     host.turn(cloud.timeline.now, up=True)
+    cleaned = _clean_up(cloud, name)
     for server in cloud.servers.values():
-        if server.host == name and not server.deleted:
-            _initialize(cloud, server)
+        if server.host != name or server.deleted or server.id in cleaned:
+            continue
+        _initialize(cloud, server)
     for work in _under_way(cloud):
         if work.hung and _goes_to(work, name):
             work.hung, work.cut = False, True
             work.wake()
     host.gate.open()
+
+
+def _clean_up(cloud: 'state.State', name: str) -> set[str]:
+    """Destroy the guests that were evacuated, or are being, by server's id.
+
+    Only the newest record of each server counts.
+    """
+    records = {
+        record.server.id: record
+        for record in cloud.records.values()
+        if record.source == name
+        and record.type == model.MigrationType.EVACUATION
+        and record.status in _TO_CLEAN_UP
+    }
+    for record in records.values():
+        cloud.release(record.server.id, name)
+        cloud.update(record, status='completed')
+    for work in cloud.works:
+        if work.record in records.values():
+            work.cleaned = True
+    return set(records)
 
 
 def _initialize(cloud: 'state.State', server: world.Server) -> None:
@@ -98,6 +134,10 @@ def _initialize(cloud: 'state.State', server: world.Server) -> None:
         return
     killed = work.dead
     match task:
+        case _ if server.vm_state == 'error' and task != 'resize_migrating':
+            return
+        case _ if task in statuses.REBUILDING:
+            cloud.change(server, vm_state='error')
         case 'migrating':
             cloud.change(server)
             _reset_live(cloud, work)

@@ -54,7 +54,7 @@ def live(
     source = cloud.hosts[server.host]
     yield cloud.jitter(timing.record)
     record = cloud.new_record(work, model.MigrationType.LIVE, 'accepted')
-    if not source.up:
+    if not source.in_use:
         back(cloud, work, 'error', DOWN.format(host=source.name))
         return
     cloud.hand_over(record)

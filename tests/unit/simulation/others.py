@@ -57,6 +57,15 @@ _ADMINS: dict[str, Act] = {
         server.id, _record_id(cloud, server)
     ),
 }
+#: What is done about servers on a host that has died, and what spoils it.
+_RESCUERS: dict[str, Act] = {
+    'evacuate': lambda cloud, server: cloud.evacuate(server.id),
+    'evacuate and stop': lambda cloud, server: cloud.evacuate(
+        server.id, stopped=True
+    ),
+    'reset': lambda cloud, server: cloud.reset(server.id),
+    'reset to error': lambda cloud, server: cloud.reset(server.id, 'error'),
+}
 #: What brings servers to the host: they were scheduled before it was
 #: disabled. A server that is there already stays.
 _ARRIVALS: dict[str, Act] = {
@@ -69,7 +78,7 @@ _BUILDS: dict[str, collections.abc.Callable[[clouds.Cloud], object]] = {
     'create': lambda cloud: cloud.create(SOURCE),
     'create in vain': lambda cloud: cloud.create(SOURCE, fails=True),
 }
-_ACTS = {**_OWNERS, **_ADMINS, **_ARRIVALS}
+_ACTS = {**_OWNERS, **_ADMINS, **_RESCUERS, **_ARRIVALS}
 _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'crash': lambda cloud, host: cloud.crash(host),
     'crash at once': lambda cloud, host: cloud.crash(host, hangs=False),
@@ -77,6 +86,12 @@ _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'disable': lambda cloud, host: _disable(cloud, host),
     'enable': lambda cloud, host: cloud.enable(host),
 }
+_FENCES: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
+    'power off': lambda cloud, host: cloud.power_off(host),
+    'force down': lambda cloud, host: cloud.force_down(host),
+    'take back': lambda cloud, host: cloud.force_down(host, down=False),
+}
+_MACHINES = {**_HOSTS, **_FENCES}
 _PLACEMENT: dict[str, faults.Fault | None] = {
     'placement forbids': faults.PLACEMENT_FORBIDS,
     'placement is down': faults.PLACEMENT_DOWN,
@@ -84,12 +99,14 @@ _PLACEMENT: dict[str, faults.Fault | None] = {
 }
 
 #: What to draw from: what owners ask of their servers, what other
-#: administrators do, what arrives at the host, what becomes of hosts, and
-#: of Placement.
+#: administrators do, also where a host has died, what arrives at the host,
+#: what becomes of hosts, and of Placement.
 OWNERS = tuple(_OWNERS)
 ADMINS = tuple(_ADMINS)
 ARRIVALS = (*_ARRIVALS, *_BUILDS)
+RESCUERS = tuple(_RESCUERS)
 HOSTS = tuple(_HOSTS)
+FENCES = tuple(_FENCES)
 PLACEMENT = tuple(_PLACEMENT)
 
 
@@ -113,9 +130,9 @@ class Deed:
             self._do(cloud)
 
     def _do(self, cloud: clouds.Cloud) -> None:
-        if self.what in _HOSTS:
+        if self.what in _MACHINES:
             names = list(cloud.hosts)
-            _HOSTS[self.what](cloud, names[self.host % len(names)])
+            _MACHINES[self.what](cloud, names[self.host % len(names)])
             return
         if self.what in _PLACEMENT:
             cloud.placement = _PLACEMENT[self.what]

@@ -90,6 +90,12 @@ def cold(
     yield cloud.jitter(timing.finish)
     if not there.gate.is_open:
         yield there.gate
+    if server.work is not work:
+        # It was evacuated from there.
+        cloud.release(record.uuid, source.name)
+        cloud.update(record, status='error')
+        work.finish(cloud.timeline.now, well=False)
+        return
     work.at = frozenset({target})
     cloud.change(server, task_state='resize_finish')
     yield cloud.jitter(timing.finish)

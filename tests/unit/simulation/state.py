@@ -24,6 +24,7 @@ from osc_hostmaint import survey
 from tests.unit.simulation import faults
 from tests.unit.simulation import inventory
 from tests.unit.simulation import scheduler
+from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
@@ -60,6 +61,7 @@ class State:
         self.hosts = {
             name: world.Host(
                 name,
+                self.timeline,
                 timeline.Slots(self.timeline, slots),
                 timeline.Gate(self.timeline),
                 inventory.Inventory(dict(capacity)),
@@ -86,6 +88,14 @@ class State:
         self.overfilled: list[tuple[float, str, str]] = []
         #: Confirmations of one server that came at the same moment.
         self.collisions: list[tuple[world.Work, ...]] = []
+        #: Evacuations of a server that had one in flight: that, and the
+        #: later one.
+        self.doubles: list[tuple[world.Work, world.Work]] = []
+        #: Servers that came to run on two hosts at once: by which
+        #: evacuation, and where they ran already.
+        self.torn: list[tuple[world.Work, str]] = []
+        #: Evacuations that started a server that was stopped.
+        self.started: list[world.Work] = []
         #: Drains that have begun.
         self.drains = 0
         self.shelved_offload_time = shelved_offload_time
@@ -119,11 +129,14 @@ class State:
     ) -> None:
         """Change a server's states.
 
-        :param vm_state: None keeps it.
+        :param vm_state: None keeps it; others bring the power state along,
+            as far as they tell.
         :param task_state: None: nothing is being done to it any more.
         """
         if vm_state is not None:
             server.vm_state = vm_state
+            power = statuses.power(vm_state)
+            server.power_state = server.power_state if power is None else power
         server.task_state = task_state
         server.changed_at = self.timeline.now
 
@@ -146,7 +159,13 @@ class State:
         """
         now = self.timeline.now
         work = world.Work(
-            kind, server, by, now, source=server.host, late=by.late
+            kind,
+            server,
+            by,
+            now,
+            source=server.host,
+            late=by.late,
+            found=server.vm_state,
         )
         self.works.append(work)
         if kind in world.MOVES or kind == 'resize':

@@ -12,30 +12,39 @@
 
 """How Nova names a server's state (nova/api/openstack/common.py)."""
 
+from osc_hostmaint import model
+
 _RESIZING = {
     'resize_prep': 'RESIZE',
     'resize_migrating': 'RESIZE',
     'resize_migrated': 'RESIZE',
     'resize_finish': 'RESIZE',
 }
+#: What a server is busy with while it is built anew, one after another.
+REBUILDING = (
+    'rebuilding',
+    'rebuild_block_device_mapping',
+    'rebuild_spawning',
+)
+_REBUILDING = dict.fromkeys(REBUILDING, 'REBUILD')
 #: The status of a state below it, and of that state with a task.
 _STATUSES: dict[str, tuple[str, dict[str, str]]] = {
     'active': (
         'ACTIVE',
         {
             'rebooting': 'REBOOT',
-            'rebuilding': 'REBUILD',
+            **_REBUILDING,
             'migrating': 'MIGRATING',
             **_RESIZING,
         },
     ),
     'building': ('BUILD', {}),
-    'stopped': ('SHUTOFF', {'rebuilding': 'REBUILD', **_RESIZING}),
+    'stopped': ('SHUTOFF', {**_REBUILDING, **_RESIZING}),
     'resized': ('VERIFY_RESIZE', {'resize_reverting': 'REVERT_RESIZE'}),
     'paused': ('PAUSED', {'migrating': 'MIGRATING'}),
     'suspended': ('SUSPENDED', {}),
     'rescued': ('RESCUE', {}),
-    'error': ('ERROR', {'rebuilding': 'REBUILD'}),
+    'error': ('ERROR', _REBUILDING),
     'soft-delete': ('SOFT_DELETED', {}),
     'shelved': ('SHELVED', {}),
     'shelved_offloaded': ('SHELVED_OFFLOADED', {}),
@@ -46,3 +55,21 @@ def status(vm_state: str, task_state: str | None) -> str:
     """Return the API's status, UNKNOWN for a state nobody knows."""
     plain, busy = _STATUSES.get(vm_state, ('UNKNOWN', {}))
     return busy.get(task_state, plain) if task_state else plain
+
+
+_POWER = {
+    'active': model.PowerState.RUNNING,
+    'building': model.PowerState.NOSTATE,
+    'paused': model.PowerState.PAUSED,
+    'stopped': model.PowerState.SHUTDOWN,
+    'suspended': model.PowerState.SHUTDOWN,
+    'shelved': model.PowerState.SHUTDOWN,
+    'shelved_offloaded': model.PowerState.SHUTDOWN,
+    'rescued': model.PowerState.RUNNING,
+    'soft-delete': model.PowerState.SHUTDOWN,
+}
+
+
+def power(vm_state: str) -> int | None:
+    """Return how a guest is in a state, None where that can't be said."""
+    return _POWER.get(vm_state)

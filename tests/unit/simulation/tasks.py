@@ -12,6 +12,7 @@
 
 """How the simulated Nova carries out what leaves no migration record."""
 
+import collections.abc
 import typing as ty
 
 from tests.unit.simulation import timeline
@@ -50,7 +51,8 @@ def plain(
     cloud: 'state.State', work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Resume, suspend, pause, unpause, stop, start or reboot."""
-    yield from _reach(cloud, work)
+    if not (yield from _reach(cloud, work)):
+        return
     if effect is world.Effect.HANGS:
         return
     yield cloud.jitter(cloud.timing.task)
@@ -64,7 +66,8 @@ def shelve(
 ) -> timeline.Steps:
     """Keep the disk as an image; what comes then is up to a setting."""
     server, wait = work.server, cloud.shelved_offload_time
-    yield from _reach(cloud, work)
+    if not (yield from _reach(cloud, work)):
+        return
     if effect is world.Effect.HANGS:
         return
     if not server.volume_backed:
@@ -95,7 +98,8 @@ def offload(
     cloud: 'state.State', work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Take a shelved server off its host."""
-    yield from _reach(cloud, work)
+    if not (yield from _reach(cloud, work)):
+        return
     if effect is world.Effect.HANGS:
         return
     if effect is not world.Effect.WELL:
@@ -139,15 +143,24 @@ def build(
     work.finish(cloud.timeline.now, well=not fails)
 
 
-def _reach(cloud: 'state.State', work: world.Work) -> timeline.Steps:
-    """Reach the server's nova-compute."""
+def _reach(
+    cloud: 'state.State', work: world.Work
+) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
+    """Reach the server's nova-compute; tell whether it can begin.
+
+    By then something else may go on.
+    """
     if work.server.host is None:
-        return
+        return True
     host = cloud.hosts[work.server.host]
     if not host.gate.is_open:
         yield host.gate
+        if work.server.work is not work or work.server.task_state is None:
+            work.finish(cloud.timeline.now, well=False)
+            return False
     work.at = frozenset({host.name})
     yield 0.05
+    return True
 
 
 def _failed(

@@ -18,7 +18,7 @@ import unittest
 import ddt
 
 from osc_hostmaint import exceptions
-from tests.unit.simulation import api
+from tests.unit.simulation import admission
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
@@ -45,6 +45,7 @@ TAKEN = {
     'suspend': {'active'},
     'shelve': {'active', 'stopped', 'paused', 'suspended'},
     'offload': {'shelved'},
+    'evacuate': {'active', 'stopped', 'error'},
 }
 
 
@@ -56,6 +57,8 @@ class StatesTestCase(unittest.TestCase):
     @ddt.data(*TAKEN)
     def test_states(self, method: str) -> None:
         request = getattr(self.cloud, method)
+        if method == 'evacuate':
+            self.cloud.force_down('a')
         for vm_state in STATES:
             with self.subTest(vm_state):
                 server = self.cloud.add('a', vm_state)
@@ -69,7 +72,7 @@ class StatesTestCase(unittest.TestCase):
                     request(server.id)
                 self.assertFalse(caught.exception.final)
 
-    @ddt.data(*TAKEN)
+    @ddt.data(*sorted(TAKEN.keys() - {'evacuate'}))
     def test_busy(self, method: str) -> None:
         for vm_state in TAKEN[method]:
             server = self.cloud.add('a', vm_state, task_state='powering-off')
@@ -78,13 +81,20 @@ class StatesTestCase(unittest.TestCase):
             ):
                 getattr(self.cloud, method)(server.id)
 
-    @ddt.data(*api.STATES)
+    @ddt.data(*admission.STATES)
     def test_deleted(self, method: str) -> None:
         server = self.cloud.add('a')
         self.cloud.delete(server.id)
         method = 'start_server' if method == 'start' else method
         with self.assertRaises(exceptions.NotFound):
             getattr(self.cloud, method)(server.id)
+
+    def test_an_evacuation_of_a_busy_server(self) -> None:
+        self.cloud.force_down('a')
+        for vm_state in sorted(TAKEN['evacuate']):
+            server = self.cloud.add('a', vm_state, task_state='powering-off')
+            self.cloud.evacuate(server.id)
+            self.assertEqual('REBUILD', server.status)
 
     def test_two_at_once(self) -> None:
         server = self.cloud.add('a')

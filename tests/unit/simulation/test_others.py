@@ -32,6 +32,8 @@ NEEDED = {
     'abort': 'running',
     'complete': 'running',
     'unlock': 'locked',
+    'evacuate': 'dead',
+    'evacuate and stop': 'dead',
 }
 
 
@@ -41,7 +43,10 @@ class OthersTestCase(unittest.TestCase):
         self.cloud = scene.cloud()
 
     def prepare(self, needed: str) -> None:
-        if needed == 'resized':
+        if needed == 'dead':
+            self.cloud.add(scene.SOURCE)
+            self.cloud.fence(scene.SOURCE)
+        elif needed == 'resized':
             self.cloud.add_resized(scene.SOURCE, 'cmp02')
         elif needed == 'running':
             server = self.cloud.add(scene.SOURCE, seconds=60)
@@ -51,7 +56,9 @@ class OthersTestCase(unittest.TestCase):
         else:
             self.cloud.add(scene.SOURCE, needed)
 
-    @ddt.data(*others.OWNERS, *others.ADMINS, *others.ARRIVALS)
+    @ddt.data(
+        *others.OWNERS, *others.ADMINS, *others.RESCUERS, *others.ARRIVALS
+    )
     def test_each_does_something(self, what: str) -> None:
         self.prepare(NEEDED.get(what, 'active'))
         self.cloud.add('cmp02')
@@ -87,6 +94,18 @@ class OthersTestCase(unittest.TestCase):
         ):
             others.Deed(0, what, host=2)(self.cloud)
             self.assertEqual((alive, enabled), (host.alive, host.enabled))
+
+    def test_fences(self) -> None:
+        host = self.cloud.hosts['cmp03']
+        for what, powered, forced_down in (
+            ('force down', True, True),
+            ('power off', False, True),
+            ('take back', False, False),
+        ):
+            others.Deed(0, what, host=2)(self.cloud)
+            self.assertEqual(
+                (powered, forced_down), (host.powered, host.forced_down)
+            )
 
     def test_placement(self) -> None:
         found = []

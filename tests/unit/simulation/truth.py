@@ -23,6 +23,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint.planning import decision as decisions
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import conduct
+from tests.unit.simulation import salvage
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
@@ -40,11 +41,15 @@ _COMPLETE = (Code.DONE, Code.LEFT)
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
 
 
-def left_on(cloud: clouds.Cloud, host: str) -> dict[str, str]:
+def left_on(
+    cloud: clouds.Cloud, host: str, *, dead: bool = False
+) -> dict[str, str]:
     """Return what is left on a host, and of what kind it is.
 
     By the server's id; what nobody is at any more, by that of whoever holds
     the allocation: a server, or a migration.
+
+    :param dead: what it is to clean up when it comes back does not count.
     """
     left: dict[str, str] = {}
     owners = {
@@ -59,6 +64,9 @@ def left_on(cloud: clouds.Cloud, host: str) -> dict[str, str]:
     ]
     owners |= {record.uuid: record.server.id for record in unconfirmed}
     for consumer, hosts in cloud.allocations.items():
+        server = cloud.servers.get(consumer)
+        if dead and server and salvage.awaits_clean_up(server, host):
+            continue
         if host in hosts:
             left[owners.get(consumer, consumer)] = 'it holds an allocation'
     for record in unconfirmed:
@@ -116,7 +124,7 @@ def _host_lies(
     run: 'scene.Run', cloud: clouds.Cloud, before: Servers, host: str
 ) -> list[str]:
     rows = [row for row in run.result.rows if row.host == host]
-    remains = left_on(cloud, host)
+    remains = left_on(cloud, host, dead=run.policy.evacuate)
     found = []
     for row in rows:
         wrong = _row_lie(run, cloud, before, row, remains.get(row.server_id))
@@ -250,6 +258,8 @@ def wrong_state(server: world.Server) -> str:
         return ''
     if state == 'error' and work and not work.by.ours:
         return ''
+    if server.evacuation:
+        return salvage.wrong_state(server)
     return f'it was {wanted} and is {state}'
 
 

@@ -15,10 +15,10 @@
 import collections
 import collections.abc
 import dataclasses
-import datetime
 import typing as ty
 
 from osc_hostmaint import model
+from tests.unit.simulation import dates
 from tests.unit.simulation import fates as fates_
 from tests.unit.simulation import hosts
 from tests.unit.simulation import inventory as inventories
@@ -30,8 +30,8 @@ Effect = fates_.Effect
 Refusal = fates_.Refusal
 Host = hosts.Host
 
-#: What the cloud's clock shows when the simulation starts.
-EPOCH = datetime.datetime(2026, 11, 20, 23, 0, tzinfo=datetime.UTC)
+EPOCH = dates.EPOCH
+utc = dates.utc
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +115,9 @@ class Server:
     project_id: str = 'tenant'
     locked: bool = False
     deleted: bool = False
+    #: Whether its guest runs, as its host last told
+    #: (:class:`osc_hostmaint.model.PowerState`); None: as its state says.
+    power_state: int | None = None
     #: Its disk is a volume: to be shelved it needs no image.
     volume_backed: bool = False
     #: What it takes of a host; None: what a server of its memory does.
@@ -156,6 +159,14 @@ class Server:
     changed_at: float = timeline.START - 3600
     #: What is being done to it, or was last.
     work: 'Work | None' = None
+    #: The evacuation that last brought it to another host.
+    evacuation: 'Work | None' = None
+
+    def __post_init__(self) -> None:
+        if self.power_state is None:
+            power = statuses.power(self.vm_state)
+            running = model.PowerState.RUNNING
+            self.power_state = running if power is None else power
 
     @property
     def status(self) -> str:
@@ -201,8 +212,10 @@ class Server:
             vm_state=self.vm_state,
             task_state=self.task_state,
             host=self.host,
+            power_state=self.power_state,
             addresses=self.addresses,
             memory_mb=self.memory_mb,
+            local_disk=not self.volume_backed,
             project_id=self.project_id,
             updated_at=utc(self.changed_at),
             needs=self.needs,
@@ -222,10 +235,11 @@ _DECISIVE = frozenset(
         'shelve',
         'offload',
         'soft_delete',
+        'evacuate',
     }
 )
 #: The gateway's methods that begin a migration.
-MOVES = frozenset({'live_migrate', 'cold_migrate'})
+MOVES = frozenset({'live_migrate', 'cold_migrate', 'evacuate'})
 
 
 @dataclasses.dataclass(eq=False)
@@ -267,6 +281,17 @@ class Work:
     stuck: bool = False
     #: Since when memory has been copied.
     runs_since: float | None = None
+    #: The server's state when it began.
+    found: str = ''
+    #: Of an evacuation: it was to stay stopped; the guest ran before; it has
+    #: been made anew; the old one was destroyed since.
+    stops: bool = False
+    was_on: bool = False
+    spawned: bool = False
+    cleaned: bool = False
+    #: Of an evacuation: for how long the source's nova-compute had been
+    #: running when it began, in seconds; None: it was dead.
+    alive_for: float | None = None
 
     @property
     def dead(self) -> bool:
@@ -330,9 +355,3 @@ class Record:
                 ),
             )
         return self._shown
-
-
-def utc(time: float) -> datetime.datetime:
-    """Return the cloud's time; its database keeps whole seconds."""
-    seconds = int(time - timeline.START)
-    return EPOCH + datetime.timedelta(seconds=seconds)

@@ -1,0 +1,193 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How the simulated Nova builds servers anew off a host that has died.
+
+The order is that of nova/conductor/manager.py and nova/compute/manager.py:
+rebuild_instance.
+"""
+
+import typing as ty
+
+from osc_hostmaint import model
+from tests.unit.simulation import moves
+from tests.unit.simulation import statuses
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import state
+
+CLAIM = 'Build of instance {id} aborted: Insufficient compute resources'
+SPAWN = 'Unable to spawn: no disk space left on {host}'
+UNEXPECTED = 'Conflict updating instance {id}: unexpected task state {task}'
+
+_ON = frozenset({model.PowerState.RUNNING, model.PowerState.PAUSED})
+_Fate = world.Fate
+
+
+def begin(
+    cloud: 'state.State', server: world.Server, by: world.Actor
+) -> world.Work:
+    """Take an evacuation on.
+
+    Nova does not look whether another one of the server is in flight.
+    """
+    flying = [work for work in _others(cloud, server) if work.ended is None]
+    work = cloud.begin('evacuate', server, by, 'evacuate')
+    source, now = cloud.hosts[server.host or ''], cloud.timeline.now
+    work.was_on = server.power_state in _ON
+    work.alive_for = now - source.beats_since if source.alive else None
+    cloud.doubles += [(other, work) for other in flying if not other.dead]
+    return work
+
+
+def _others(cloud: 'state.State', server: world.Server) -> list[world.Work]:
+    return [
+        work
+        for work in cloud.works
+        if work.kind == 'evacuate' and work.server is server
+    ]
+
+
+def evacuate(
+    cloud: 'state.State', work: world.Work, was: str, *, off: bool
+) -> timeline.Steps:
+    """Carry out an evacuation.
+
+    :param was: the server's state when it was asked for.
+    :param off: it is to be stopped in the end.
+    """
+    timing, server, coming = cloud.timing, work.server, moves.fate(work.server)
+    yield cloud.jitter(timing.schedule)
+    record = work.record = _accepted(cloud, work)
+    target = cloud.schedule(server, claims=True, host=work.asked)
+    found = target is not None and coming is not _Fate.NO_HOST
+    if not found or not cloud.place(work, target, claims=True):
+        _end(cloud, work, 'error', 'error', moves.NO_VALID_HOST)
+        return
+    there = cloud.hosts[target]
+    if not there.gate.is_open:
+        yield there.gate
+    work.at = frozenset({target})
+    yield cloud.jitter(timing.reach)
+    cloud.update(record, dest=target, status='pre-migrating')
+    if coming is _Fate.PRECHECK:
+        _end(cloud, work, 'failed', was, CLAIM.format(id=server.id))
+        return
+    tasks = statuses.REBUILDING
+    for before, task in zip((tasks[0], *tasks[:-1]), tasks, strict=True):
+        if server.task_state != before:
+            _clash(cloud, work)
+            return
+        server.power_state = model.PowerState.NOSTATE
+        cloud.change(server, task_state=task)
+        yield cloud.jitter(timing.finish)
+        if coming is _Fate.PRE:
+            break
+    else:
+        yield server.seconds
+    if coming in (_Fate.PRE, _Fate.ROLLED_BACK, _Fate.BROKEN):
+        _end(cloud, work, 'failed', 'error', SPAWN.format(host=target))
+        return
+    _spawn(cloud, work)
+    if server.task_state != tasks[-1]:
+        _clash(cloud, work)
+        return
+    yield from _settle(cloud, work, off=off)
+    if coming is _Fate.LIE:
+        # Seen now and then: the record is ahead of the server.
+        cloud.update(record, status='done')
+        yield cloud.jitter(timing.settle)
+    else:
+        yield cloud.jitter(timing.finish)
+    cloud.arrive(server, target)
+    server.evacuation = work
+    if server.wanted == 'stopped' and server.vm_state == 'active':
+        cloud.started.append(work)
+    work.finish(cloud.timeline.now, well=True)
+    if coming is not _Fate.LIE:
+        yield cloud.jitter(timing.finish)
+        cloud.update(record, status='done')
+
+
+def _accepted(cloud: 'state.State', work: world.Work) -> world.Record:
+    """Return the record that the conductor takes for that of a request.
+
+    It is the oldest that nobody is at, even if it belongs to another.
+    """
+    mine = work.record
+    assert mine
+    for record in cloud.records.values():
+        if record.server is work.server and record.status == 'accepted':
+            return record
+    return mine
+
+
+def _end(
+    cloud: 'state.State',
+    work: world.Work,
+    status: str,
+    vm_state: str,
+    reason: str,
+) -> None:
+    """It comes to nothing; the server says so, or is as it was."""
+    server, record = work.server, work.record
+    assert record
+    cloud.update(record, status=status)
+    if work.dest and work.dest != server.host:
+        cloud.release(server.id, work.dest)
+    server.vm_state = vm_state
+    cloud.change(server)
+    server.failure = reason
+    server.failures += 1
+    work.finish(cloud.timeline.now, well=False)
+
+
+def _clash(cloud: 'state.State', work: world.Work) -> None:
+    """Somebody else has changed the server meanwhile."""
+    server = work.server
+    text = UNEXPECTED.format(id=server.id, task=server.task_state)
+    _end(cloud, work, 'failed', 'error', text)
+
+
+def _spawn(cloud: 'state.State', work: world.Work) -> None:
+    """Its guest runs; look where it does already."""
+    server, source = work.server, work.source
+    work.spawned = True
+    running = {
+        other.dest
+        for other in _others(cloud, server)
+        if other is not work
+        and other.spawned
+        and (other.ended is None or other.ended > work.began)
+    }
+    if work.was_on and not work.cleaned:
+        running.add(source)
+    cloud.torn += [
+        (work, host)
+        for host in sorted(filter(None, running))
+        if cloud.hosts[host].powered
+    ]
+
+
+def _settle(
+    cloud: 'state.State', work: world.Work, *, off: bool
+) -> timeline.Steps:
+    """Bring it to its state; it still counts as on its source."""
+    server = work.server
+    if not off:
+        cloud.change(server, vm_state='active')
+        return
+    cloud.change(server, vm_state='active', task_state='powering-off')
+    yield cloud.jitter(cloud.timing.task)
+    cloud.change(server, vm_state='stopped')

@@ -1,0 +1,162 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What an evacuation may do, and must never do."""
+
+import typing as ty
+
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import scene
+
+#: How many evacuations off a host go on at once, unless the user says so.
+WINDOW = 8
+#: By then everybody knows that a host lives again, in seconds: from one
+#: heartbeat to the next, and from one look at it to the next.
+LIVELY_SECONDS = 25.0
+#: What others began so long before may not have been seen, in seconds.
+UNSEEN_SECONDS = 15.0
+
+
+def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return every way in which a run did what it must not."""
+    return [
+        *doubled(run, cloud),
+        *lively(run, cloud),
+        *torn(run, cloud),
+        *started(run, cloud),
+        *reset(run, cloud),
+    ]
+
+
+def _of(
+    run: 'scene.Run', cloud: clouds.Cloud, kind: str = 'evacuate'
+) -> list[world.Work]:
+    actor = run.client.actor
+    return [w for w in cloud.works if w.kind == kind and w.by is actor]
+
+
+def doubled(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers that are built twice at the same time.
+
+    Excused is what could not be known: what others began a moment before,
+    and a request that got there long after whoever sent it was gone.
+    """
+    return [
+        f'{second.server.name} is evacuated since {second.began}, and since '
+        f'{first.began} already'
+        for first, second in cloud.doubles
+        if second.by is run.client.actor
+        and not (
+            not first.by.ours and first.began > second.began - UNSEEN_SECONDS
+        )
+        and not (second.late and second.by is not first.by)
+    ]
+
+
+def lively(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return evacuations off a host that was known to be alive."""
+    return [
+        f'{work.server.name} is evacuated off {work.source}, which has been '
+        f'alive for {work.alive_for} s'
+        for work in _of(run, cloud)
+        if work.alive_for is not None
+        and work.alive_for > LIVELY_SECONDS
+        and not work.late
+    ]
+
+
+def torn(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers that run on two hosts at once.
+
+    What others did is theirs, and so is a host that came back a moment ago.
+    """
+    return [
+        f'{work.server.name} runs on {work.dest} and on {host}'
+        for work, host in cloud.torn
+        if work.by is run.client.actor
+        and host == work.source
+        and work.alive_for is None
+    ]
+
+
+def started(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers that were off, and run since their evacuation."""
+    return [
+        f'{work.server.name} was stopped, and was started'
+        for work in cloud.started
+        if work.by is run.client.actor
+    ]
+
+
+def reset(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers whose state was changed without need.
+
+    Only what is in ERROR is in need of it, and nothing may go on then.
+    """
+    return [
+        f'{work.server.name} on {work.source} was reset at {work.began}, '
+        f'when it was {work.found}'
+        for work in _of(run, cloud, 'reset')
+        if not work.late
+        and (
+            (work.found != 'error' and not _known_late(cloud, work))
+            or work.source not in run.hosts
+            or _being_built(cloud, work)
+        )
+    ]
+
+
+def _known_late(cloud: clouds.Cloud, work: world.Work) -> bool:
+    """Tell whether others changed the same server a moment before."""
+    return any(
+        other.server is work.server
+        and other.by is not work.by
+        and work.began - UNSEEN_SECONDS < other.began < work.began
+        for other in cloud.works
+    )
+
+
+def _being_built(cloud: clouds.Cloud, work: world.Work) -> bool:
+    """Tell whether an evacuation goes on that had to be known of."""
+    return any(
+        other.kind == 'evacuate'
+        and other.server is work.server
+        and other.began < work.began
+        and (other.ended is None or other.ended > work.began)
+        and not other.dead
+        and (other.by.ours or other.began < work.began - UNSEEN_SECONDS)
+        for other in cloud.works
+    )
+
+
+def awaits_clean_up(server: world.Server, host: str) -> bool:
+    """Tell whether a host holds something of a server that has left it."""
+    work = server.evacuation
+    return work is not None and work.source == host != server.host
+
+
+def wrong_state(server: world.Server) -> str:
+    """Return how the state of an evacuated server is other than it was.
+
+    One that was asked to stay stopped may be; what was in ERROR for other
+    reasons is either.
+    """
+    state, wanted, work = server.vm_state, server.wanted, server.evacuation
+    assert work
+    wrong = state == 'error' or (
+        {state, wanted} == {'active', 'stopped'}
+        and not (state == 'stopped' and work.stops)
+    )
+    return f'it was {wanted} and is {state}' if wrong else ''

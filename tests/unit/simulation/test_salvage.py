@@ -1,0 +1,284 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What an evacuation must not do is found, and nothing else."""
+
+import unittest
+
+from tests.unit.simulation import conduct
+from tests.unit.simulation import reports
+from tests.unit.simulation import salvage
+from tests.unit.simulation import scene
+from tests.unit.simulation import truth
+from tests.unit.simulation import world
+
+SOURCE = scene.SOURCE
+Fate = world.Fate
+Phase = reports.Phase
+row = reports.row
+
+
+class SalvageTestCase(unittest.TestCase):
+    """A host that is dead, and somebody who evacuates it."""
+
+    def setUp(self) -> None:
+        self.cloud = scene.cloud()
+        self.server = self.cloud.add(SOURCE)
+        self.cloud.fence(SOURCE)
+        self.reporter = reports.Reporter(self.cloud, evacuate=True)
+        self.client = self.reporter.client
+
+    def expect(self, found: list[str], *words: str) -> None:
+        self.assertEqual(len(words), len(found), found)
+        for text, part in zip(found, words, strict=True):
+            self.assertIn(part, text)
+
+    def pass_(self, seconds: float) -> None:
+        self.reporter.clock.sleep(seconds)
+
+    def evacuate(self, **options) -> None:
+        self.client.evacuate(self.server.id, **options)
+
+    def violations(self) -> list[str]:
+        return conduct.violations(self.reporter.run(), self.cloud)
+
+    def salvage(self) -> list[str]:
+        return salvage.violations(self.reporter.run(), self.cloud)
+
+
+class WellTestCase(SalvageTestCase):
+    def test_once(self) -> None:
+        self.evacuate()
+        self.pass_(10)
+        self.expect(self.violations())
+
+    def test_again_after_a_failure(self) -> None:
+        self.server.fates.append(Fate.PRECHECK)
+        for _number in range(2):
+            self.evacuate()
+            self.pass_(10)
+        self.assertNotEqual(SOURCE, self.server.host)
+        self.expect(self.violations())
+
+    def test_a_stopped_one(self) -> None:
+        self.server = self.cloud.add(SOURCE, 'stopped')
+        self.evacuate()
+        self.pass_(10)
+        self.expect(self.violations())
+
+
+class DoubledTestCase(SalvageTestCase):
+    def test_by_oneself(self) -> None:
+        self.evacuate()
+        self.evacuate()
+        self.expect(self.salvage(), 'and since 5000.05 already')
+
+    def test_after_another(self) -> None:
+        other = reports.Reporter(self.cloud, evacuate=True)
+        other.client.evacuate(self.server.id)
+        self.evacuate()
+        self.expect(self.salvage(), 'already')
+        self.expect(salvage.violations(other.run(), self.cloud))
+
+    def test_after_a_colleague(self) -> None:
+        for seconds, words in ((1, ()), (16, ('already',))):
+            self.server = self.cloud.add(SOURCE, seconds=60)
+            self.cloud.evacuate(self.server.id)
+            self.pass_(seconds)
+            self.evacuate()
+            self.expect(self.salvage(), *words)
+
+
+class LivelyTestCase(SalvageTestCase):
+    def test_it_came_back(self) -> None:
+        for seconds, words in ((5, ()), (30, ('been alive for 3',))):
+            self.server = self.cloud.add(SOURCE)
+            self.cloud.start(SOURCE)
+            self.pass_(seconds)
+            self.evacuate()
+            self.pass_(10)
+            self.expect(self.salvage(), *words)
+            self.cloud.power_off(SOURCE)
+
+    def test_it_never_was_dead(self) -> None:
+        self.cloud.start(SOURCE)
+        self.pass_(100)
+        self.evacuate()
+        self.expect(self.salvage(), 'alive for 100')
+
+    def test_its_guests_run_on(self) -> None:
+        self.cloud.hosts[SOURCE].powered = True
+        self.evacuate()
+        self.pass_(10)
+        self.expect(self.salvage(), 'runs on cmp02 and on cmp01')
+
+
+class StartedTestCase(SalvageTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.cloud.add(SOURCE, 'stopped')
+        self.server.fates.append(Fate.NO_HOST)
+        self.evacuate()
+        self.pass_(10)
+        self.assertEqual('ERROR', self.server.status)
+
+    def test_the_second_time(self) -> None:
+        self.evacuate()
+        self.pass_(10)
+        self.assertEqual('ACTIVE', self.server.status)
+        self.expect(self.salvage(), 'was stopped, and was started')
+
+    def test_even_if_it_is_to_stay_stopped(self) -> None:
+        self.evacuate(stopped=True)
+        self.pass_(10)
+        self.expect(self.salvage(), 'was stopped, and was started')
+
+    def test_a_reset_first(self) -> None:
+        self.client.reset(self.server.id)
+        self.evacuate(stopped=True)
+        self.pass_(10)
+        self.assertEqual('SHUTOFF', self.server.status)
+        self.expect(self.violations())
+
+    def test_one_that_was_off_before_all_this(self) -> None:
+        self.server = self.cloud.add(SOURCE, 'error', power_state=4)
+        self.evacuate()
+        self.pass_(10)
+        self.expect(self.salvage(), 'was stopped, and was started')
+
+    def test_one_that_ran(self) -> None:
+        self.server = self.cloud.add(SOURCE, 'error')
+        self.evacuate()
+        self.pass_(10)
+        self.assertEqual('ACTIVE', self.server.status)
+        self.expect(self.salvage())
+
+    def test_by_others(self) -> None:
+        self.cloud.evacuate(self.server.id)
+        self.pass_(10)
+        self.assertEqual('active', self.server.wanted)
+        self.expect(self.salvage())
+
+
+class ResetTestCase(SalvageTestCase):
+    def test_without_need(self) -> None:
+        self.client.reset(self.server.id)
+        self.expect(self.salvage(), 'when it was active')
+
+    def test_elsewhere(self) -> None:
+        other = self.cloud.add('cmp02', 'error')
+        self.client.reset(other.id)
+        self.expect(self.salvage(), 'on cmp02 was reset')
+
+    def test_while_it_is_built(self) -> None:
+        self.server = self.cloud.add(SOURCE, 'error')
+        self.evacuate()
+        self.client.reset(self.server.id)
+        self.expect(self.salvage(), 'when it was error')
+
+    def test_in_company(self) -> None:
+        self.server = self.cloud.add(SOURCE, 'error')
+        self.cloud.reset(self.server.id)
+        self.pass_(1)
+        self.client.reset(self.server.id)
+        self.expect(self.salvage())
+
+
+class ElseTestCase(SalvageTestCase):
+    def test_nothing_else_is_done(self) -> None:
+        self.client.live_migrate(self.server.id)
+        self.expect(self.violations(), 'live_migrate of server-01')
+
+    def test_it_is_done_by_nobody_else(self) -> None:
+        self.reporter = reports.Reporter(self.cloud)
+        self.client = self.reporter.client
+        self.evacuate()
+        self.expect(self.violations(), 'evacuate of server-01')
+
+    def test_the_window(self) -> None:
+        servers = [self.cloud.add(SOURCE, seconds=30) for _ in range(9)]
+        for server in servers[1:]:
+            self.client.evacuate(server.id)
+        self.pass_(60)
+        self.expect(self.violations())
+        for _number in range(9):
+            server = self.cloud.add(SOURCE, seconds=30)
+            self.client.evacuate(server.id)
+        self.pass_(60)
+        self.expect(self.violations(), '9 at once')
+
+
+class RowsTestCase(SalvageTestCase):
+    """What a report may say."""
+
+    def end(self, *fates: Fate, **options) -> None:
+        self.server.fates.extend(fates)
+        self.evacuate(**options)
+        self.pass_(10)
+
+    def test_moved_although_the_host_holds_it_still(self) -> None:
+        self.end()
+        self.assertIn(SOURCE, self.cloud.allocations[self.server.id])
+        self.expect(self.reporter.lies(row(self.server, Phase.MOVED)))
+
+    def test_a_drain_sees_what_it_holds(self) -> None:
+        self.end()
+        self.reporter = reports.Reporter(self.cloud)
+        self.expect(
+            self.reporter.lies(row(self.server, Phase.MOVED)),
+            'it holds an allocation',
+            'is drained',
+        )
+
+    def test_not_moved(self) -> None:
+        self.end(Fate.NO_HOST)
+        self.expect(
+            self.reporter.lies(row(self.server, Phase.MOVED)),
+            'it is there',
+            'is drained',
+        )
+        self.expect(
+            self.reporter.lies(row(self.server, Phase.FAILED, 'no host'))
+        )
+
+    def test_failed_and_it_has_moved(self) -> None:
+        self.end()
+        self.expect(
+            self.reporter.lies(row(self.server, Phase.FAILED, 'why')),
+            'it has moved',
+        )
+
+    def test_another_state(self) -> None:
+        self.server = self.cloud.add(SOURCE, 'stopped')
+        self.reporter = reports.Reporter(self.cloud, evacuate=True)
+        self.client = self.reporter.client
+        self.end(Fate.NO_HOST)
+        self.end()
+        self.assertIn(
+            'it was stopped and is active',
+            self.reporter.lies(row(self.server, Phase.MOVED))[0],
+        )
+
+    def test_it_was_to_stay_stopped(self) -> None:
+        self.end(stopped=True)
+        self.assertEqual('SHUTOFF', self.server.status)
+        self.assertEqual('', truth.wrong_state(self.server))
+
+    def test_it_was_in_error(self) -> None:
+        self.server = self.cloud.add(SOURCE, 'error')
+        self.end()
+        self.assertEqual('', truth.wrong_state(self.server))
+
+    def test_gone(self) -> None:
+        self.evacuate()
+        self.cloud.delete(self.server.id)
+        self.expect(self.reporter.lies(row(self.server, Phase.GONE)))
