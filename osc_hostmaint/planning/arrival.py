@@ -72,7 +72,7 @@ def _price(case: cases.Case) -> str:
     latest, before = case.track.latest, case.track.before
     if latest is memory.Kind.EVACUATE and before.local_disk:
         return (
-            'rebuilt from its image: what was on its local disk is lost, '
+            'its local disk is a new one: what was on the old one is lost, '
             'unless the hosts share it'
         )
     cold = latest is memory.Kind.COLD_MIGRATE
