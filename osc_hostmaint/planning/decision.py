@@ -26,6 +26,11 @@ class Result(enum.StrEnum):
     BLOCKED = 'blocked'
     FAILED = 'failed'
     GONE = 'gone'
+    #: Left alone: it is not ours to bring home, or not any more.
+    SKIPPED = 'skipped'
+
+
+_NOT_LEFT = (Result.MOVED, Result.GONE, Result.SKIPPED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Row:
     @property
     def left(self) -> bool:
         """Something of it is still on the host, or went wrong."""
-        return self.result not in (Result.MOVED, Result.GONE)
+        return self.result not in _NOT_LEFT
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ def _one_by_one(tried: attempts.Attempt) -> str:
     """Each host could be drained with the others in service."""
     demands, leaving = tried.task.demands, tried.limits.leaving
     sources = {d.source for d in demands}
-    if len(sources) < 2:
+    # Where servers are brought home, nothing is drained.
+    if len(sources) < 2 or not leaving:
         return ''
     for source in sources:
         alone = tried.again(

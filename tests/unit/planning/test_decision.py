@@ -34,6 +34,7 @@ class TestRow(unittest.TestCase):
         (Phase.SETTLING, None, True),
         (Phase.MOVED, Result.MOVED, False),
         (Phase.GONE, Result.GONE, False),
+        (Phase.SKIPPED, Result.SKIPPED, False),
         (Phase.BLOCKED, Result.BLOCKED, True),
         (Phase.FAILED, Result.FAILED, True),
     )

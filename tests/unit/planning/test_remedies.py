@@ -14,6 +14,8 @@
 
 import unittest
 
+from osc_hostmaint.planning import attempt as attempts
+from osc_hostmaint.planning import eligible
 from osc_hostmaint.planning import remedies
 from tests.unit.planning import clouds
 
@@ -82,6 +84,16 @@ class TestOneByOne(Base):
         found = self.find([HALF_FULL], clouds.demands(1, clouds.WHOLE))
 
         self.assertNotIn(ONE_BY_ONE, found)
+
+    def test_nothing_is_drained_on_a_way_home(self):
+        """Servers of several hosts come to one: no drain is the remedy."""
+        wanted = halves('one', 'two')
+        nodes = [HALF_FULL, *clouds.hosts('one', 'two')]
+        limits = eligible.Limits(frozenset(), only='a')
+        tried = attempts.attempt(clouds.survey(nodes, wanted), wanted, limits)
+        (found,) = remedies.find(tried)
+
+        self.assertIn('would fit on a if that had', found)
 
 
 class TestOpened(Base):

@@ -1,0 +1,362 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Who comes home, who is left alone, and why."""
+
+import datetime
+import typing as ty
+import unittest
+
+import ddt
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import homecoming
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+
+HOME, AWAY, ELSEWHERE = 'cmp01', 'cmp02', 'cmp03'
+LIVE, COLD, RESIZE, EVACUATION = model.MigrationType
+Result = decisions.Result
+Running = policies.Running
+
+
+def record(
+    number: int = 1,
+    status: str = 'completed',
+    source: str = HOME,
+    dest: str | None = AWAY,
+    **values: ty.Any,
+) -> model.Migration:
+    """Return a record: a move away from home that ended well."""
+    return builders.migration(
+        number, status, source=source, dest=dest, **values
+    )
+
+
+def judge(
+    move: model.Migration, host: str | None = AWAY, status: str = 'ACTIVE'
+) -> ty.Any:
+    """Return what is to become of a server."""
+    server = builders.server('vm1', status, host=host)
+    return homecoming.judge(HOME, move, server)
+
+
+@ddt.ddt
+class TestHost(unittest.TestCase):
+    @ddt.data(
+        ({}, 'in maintenance', 'openstack host maintenance unset cmp01'),
+        (
+            {'disabled_reason': 'broken fan'},
+            "somebody else (their reason: 'broken fan')",
+            'openstack host maintenance unset --force cmp01',
+        ),
+        ({'disabled_reason': None}, 'without a reason', 'unset --force'),
+        (
+            {'enabled': True, 'forced_down': True, 'up': False},
+            'forced down',
+            'openstack compute service set --up cmp01 nova-compute',
+        ),
+        ({'enabled': True, 'up': False}, 'is down', 'start nova-compute'),
+    )
+    @ddt.unpack
+    def test_one_that_takes_no_servers(self, values, what, way_out):
+        words = homecoming.against(builders.service(**values))
+
+        self.assertIn('cmp01', words)
+        self.assertIn(what, words)
+        self.assertIn(way_out, words)
+
+    def test_one_in_service(self):
+        service = builders.service(enabled=True)
+
+        self.assertEqual('', homecoming.against(service))
+
+
+@ddt.ddt
+class TestStories(unittest.TestCase):
+    @ddt.data(LIVE, COLD, EVACUATION)
+    def test_moves_away(self, kind):
+        for status in ('completed', 'confirmed', 'done', 'finished'):
+            found = record(status=status, type=kind)
+
+            self.assertEqual((found,), homecoming.away(HOME, [found]))
+
+    @ddt.data(
+        {'type': RESIZE},
+        {'source': AWAY, 'dest': HOME},
+        {'status': 'error'},
+        {'status': 'failed'},
+        {'status': 'cancelled'},
+        {'status': 'reverted'},
+    )
+    def test_what_took_nothing_away(self, values):
+        self.assertEqual((), homecoming.away(HOME, [record(**values)]))
+
+    def test_when_the_first_began(self):
+        """An evacuation ends when its host is started, long after others."""
+        began = builders.cloud_time(10)
+        evacuated = record(
+            type=EVACUATION,
+            created_at=began,
+            updated_at=builders.cloud_time(9000),
+        )
+        later = record(2, created_at=builders.cloud_time(500))
+
+        self.assertEqual(began, homecoming.oldest([later, evacuated]))
+        self.assertIsNone(homecoming.oldest([]))
+
+    def test_the_newest_decides(self):
+        left = [record(1), record(2, server_id='vm2')]
+        moves = [
+            record(7, source=AWAY, dest=ELSEWHERE),
+            record(5, source=AWAY, dest=HOME),
+            record(8, server_id='stranger'),
+        ]
+
+        self.assertEqual(
+            {'vm1': moves[0], 'vm2': left[1]},
+            homecoming.stories(left, moves),
+        )
+
+    def test_a_newer_view_of_the_same_record_counts(self):
+        new = record(1, 'confirmed', type=COLD)
+        found = homecoming.stories([record(1, 'finished', type=COLD)], [new])
+
+        self.assertEqual({'vm1': new}, found)
+
+    def test_moves_that_failed_changed_nothing(self):
+        left = [record(1)]
+        moves = [record(2, 'failed', source=AWAY, dest=HOME)]
+
+        self.assertEqual({'vm1': left[0]}, homecoming.stories(left, moves))
+
+    def test_a_resize_decides_as_well(self):
+        resize = record(2, source=AWAY, dest=ELSEWHERE, type=RESIZE)
+
+        self.assertEqual(
+            {'vm1': resize}, homecoming.stories([record(1)], [resize])
+        )
+
+
+@ddt.ddt
+class TestPlaces(unittest.TestCase):
+    @ddt.data(
+        (record(), {HOME, AWAY}),
+        (record(status='finished', type=COLD), {HOME, AWAY}),
+        # It is home again.
+        (record(source=AWAY, dest=HOME), {HOME}),
+        # It is on its way home.
+        (record(status='running', source=AWAY, dest=HOME), {HOME, AWAY}),
+        (
+            record(status='running', source=AWAY, dest=ELSEWHERE),
+            {HOME, AWAY, ELSEWHERE},
+        ),
+        (record(status='queued', source=AWAY, dest=None), {HOME, AWAY}),
+        (record(source=AWAY, dest=ELSEWHERE), {HOME, ELSEWHERE}),
+    )
+    @ddt.unpack
+    def test_where_a_server_may_be(self, move, hosts):
+        found = homecoming.places(HOME, {'vm1': move})
+
+        self.assertEqual(tuple(sorted(hosts)), found)
+
+    def test_nobody_left(self):
+        self.assertEqual((), homecoming.places(HOME, {}))
+
+
+@ddt.ddt
+class TestJudge(unittest.TestCase):
+    @ddt.data(
+        *(
+            (record(status=status, type=kind), state)
+            for status, kind in (
+                ('completed', LIVE),
+                ('confirmed', COLD),
+                ('done', EVACUATION),
+                ('completed', EVACUATION),
+            )
+            for state in ('ACTIVE', 'PAUSED', 'SHUTOFF', 'SUSPENDED', 'ERROR')
+        )
+    )
+    @ddt.unpack
+    def test_one_that_comes_home(self, move, status):
+        comer = judge(move, status=status)
+
+        self.assertIsInstance(comer, homecoming.Homecomer)
+        self.assertEqual((AWAY, move), (comer.host, comer.record))
+        self.assertEqual('vm1', comer.server.id)
+
+    @ddt.data(
+        # How far a move home is, where the server is, its status.
+        ('running', LIVE, AWAY, 'MIGRATING'),
+        ('queued', LIVE, AWAY, 'MIGRATING'),
+        ('migrating', COLD, AWAY, 'RESIZE'),
+        ('post-migrating', COLD, HOME, 'RESIZE'),
+        ('finished', COLD, HOME, 'VERIFY_RESIZE'),
+    )
+    @ddt.unpack
+    def test_one_that_is_on_its_way(self, status, kind, host, state):
+        move = record(2, status, AWAY, HOME, type=kind)
+        comer = judge(move, host, state)
+
+        self.assertIsInstance(comer, homecoming.Homecomer)
+        self.assertEqual((AWAY, move), (comer.host, comer.record))
+
+    @ddt.data(
+        record(source=AWAY, dest=HOME),
+        record(status='confirmed', source=AWAY, dest=HOME, type=COLD),
+        # Unshelved there.
+        record(),
+        # Its owner resizes it now.
+        record(source=AWAY, dest=HOME, status='finished', type=RESIZE),
+        record(source=HOME, dest=HOME, status='finished', type=RESIZE),
+        record(source=HOME, dest=AWAY, status='migrating', type=RESIZE),
+        record(source=HOME, dest=AWAY, status='running'),
+    )
+    def test_one_that_is_home(self, move):
+        self.assertIsNone(judge(move, HOME))
+
+    @ddt.data(
+        # record, host, reason
+        (
+            record(source=AWAY, dest=ELSEWHERE),
+            ELSEWHERE,
+            'moved on to cmp03 since it left cmp01',
+        ),
+        (record(), ELSEWHERE, 'moved on to cmp03 since it left cmp01'),
+        (
+            record(source=AWAY, dest=HOME),
+            ELSEWHERE,
+            'moved on to cmp03 since it left cmp01',
+        ),
+        (
+            record(status='finished', source=AWAY, dest=ELSEWHERE, type=COLD),
+            ELSEWHERE,
+            'moved on to cmp03 since it left cmp01',
+        ),
+        (
+            record(source=AWAY, dest=ELSEWHERE, type=RESIZE),
+            ELSEWHERE,
+            'resized since it left cmp01',
+        ),
+        (
+            record(status='confirmed', source=AWAY, dest=AWAY, type=RESIZE),
+            AWAY,
+            'resized since it left cmp01',
+        ),
+        (
+            record(status='migrating', source=AWAY, dest=HOME, type=RESIZE),
+            AWAY,
+            'it is being resized',
+        ),
+        (
+            record(status='running', source=AWAY, dest=ELSEWHERE),
+            AWAY,
+            'it is on its way to cmp03 just now',
+        ),
+        (
+            record(status='queued', source=AWAY, dest=None),
+            AWAY,
+            'it is on its way to another host just now',
+        ),
+        (record(), None, 'it is on no host any more (SHELVED_OFFLOADED)'),
+    )
+    @ddt.unpack
+    def test_one_that_is_left_alone(self, move, host, reason):
+        row = judge(move, host, 'ACTIVE' if host else 'SHELVED_OFFLOADED')
+
+        self.assertIs(Result.SKIPPED, row.result)
+        self.assertEqual(reason, row.reason)
+        self.assertEqual(host or '', row.host)
+        self.assertEqual(('name of vm1', ''), (row.name, row.move))
+        self.assertFalse(row.left)
+
+    def test_one_that_awaits_a_confirmation(self):
+        row = judge(record(status='finished', type=COLD), AWAY)
+
+        self.assertIs(Result.BLOCKED, row.result)
+        self.assertIn('openstack server resize confirm vm1', row.reason)
+        self.assertTrue(row.left)
+
+    def test_one_that_is_shelved(self):
+        row = judge(record(), status='SHELVED')
+
+        self.assertIs(Result.BLOCKED, row.result)
+        self.assertIn('openstack server unshelve vm1', row.reason)
+
+    def test_one_that_has_just_been_deleted(self):
+        row = judge(record(), None, 'DELETED')
+
+        self.assertIs(Result.GONE, row.result)
+        self.assertEqual(AWAY, row.host)
+        self.assertFalse(row.left)
+
+    def test_one_that_was_deleted(self):
+        server = builders.server('vm1', 'DELETED', host=AWAY)
+        row = homecoming.deleted(HOME, server)
+
+        self.assertIs(Result.GONE, row.result)
+        self.assertEqual(
+            (AWAY, 'deleted since it left cmp01'), (row.host, row.reason)
+        )
+
+
+@ddt.ddt
+class TestRunning(unittest.TestCase):
+    def comer(self, kind, status='ACTIVE'):
+        server = builders.server('vm1', status, host=AWAY)
+        return homecoming.Homecomer(server, AWAY, record(type=kind))
+
+    def deed(self, action, seconds):
+        """Return what was done so long after the server began to leave."""
+        began = record().created_at
+        moment = began + datetime.timedelta(seconds=seconds)
+        return model.Deed(action, 'id of its owner', 'a project', moment)
+
+    @ddt.data(
+        # how it left, its status, how it comes back
+        (LIVE, 'ACTIVE', Running.LIVE),
+        (EVACUATION, 'ACTIVE', Running.LIVE),
+        (COLD, 'ACTIVE', Running.COLD),
+        # It can't be cold-migrated.
+        (COLD, 'PAUSED', Running.LIVE),
+        # Should its owner start it in time.
+        (COLD, 'SHUTOFF', Running.LIVE),
+        (COLD, 'SUSPENDED', Running.LIVE),
+    )
+    @ddt.unpack
+    def test_as_it_left(self, kind, status, running):
+        self.assertIs(
+            running, homecoming.running(self.comer(kind, status), ())
+        )
+
+    @ddt.data(
+        ('start', 1, Running.LIVE),
+        ('start', 86400, Running.LIVE),
+        # Before it left.
+        ('start', -1, Running.COLD),
+        ('reboot', 1, Running.COLD),
+        ('stop', 1, Running.COLD),
+    )
+    @ddt.unpack
+    def test_what_its_owner_did(self, action, seconds, running):
+        deeds = [self.deed('create', -99), self.deed(action, seconds)]
+
+        self.assertIs(running, homecoming.running(self.comer(COLD), deeds))
+
+    @ddt.data(*Running)
+    def test_what_the_operator_wants_comes_first(self, wanted):
+        for kind in (LIVE, COLD):
+            self.assertIs(
+                wanted, homecoming.running(self.comer(kind), (), wanted)
+            )
