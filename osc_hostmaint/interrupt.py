@@ -52,8 +52,12 @@ class Interrupt:
         """:param stderr: file descriptor to tell the user; None: nobody."""
         self.requested = False
         self._stderr = stderr
+        self._asking = False
 
     def _handle(self, number: int, frame: types.FrameType | None) -> None:
+        if self._asking:
+            self.requested = True
+            raise KeyboardInterrupt
         if not self.requested:
             self.requested = True
             self._say(FIRST[number])
@@ -68,6 +72,15 @@ class Interrupt:
         if self._stderr is not None:
             with contextlib.suppress(OSError):
                 os.write(self._stderr, text.encode())
+
+    @contextlib.contextmanager
+    def asking(self) -> collections.abc.Iterator[None]:
+        """Have any signal raise: a question is no move to be awaited."""
+        self._asking = True
+        try:
+            yield
+        finally:
+            self._asking = False
 
     @contextlib.contextmanager
     def watching(self) -> collections.abc.Iterator[None]:

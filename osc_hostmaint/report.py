@@ -14,6 +14,7 @@
 
 import collections
 import collections.abc
+import dataclasses
 import typing as ty
 
 from osc_hostmaint import text
@@ -34,6 +35,8 @@ LINE_COLUMNS = 250
 _REQUESTS: collections.abc.Mapping[memories.Kind, str] = {
     memories.Kind.LIVE_MIGRATE: _('live migration'),
     memories.Kind.COLD_MIGRATE: _('cold migration'),
+    memories.Kind.EVACUATE: _('evacuation'),
+    memories.Kind.RESET: _('resetting its state'),
     memories.Kind.CONFIRM: _('confirmation'),
     memories.Kind.RESUME: _('resuming'),
     memories.Kind.SUSPEND: _('suspending again'),
@@ -49,6 +52,19 @@ _FITS: collections.abc.Mapping[forecast.Fits, str] = {
     forecast.Fits.NO: _('do not fit'),
     forecast.Fits.UNKNOWN: _('may fit'),
 }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endings:
+    """What is said of a host in the end."""
+
+    well: str
+    badly: str
+
+
+DRAINED = Endings(_('drained'), _('not drained'))
+EVACUATED = Endings(_('evacuated'), _('not evacuated'))
+HOME = Endings(_('all home'), _('not all home'))
 
 
 class Silence:
@@ -71,8 +87,9 @@ class Progress:
     reason to end a drain: nothing more is told then.
     """
 
-    def __init__(self, stream: ty.TextIO):
+    def __init__(self, stream: ty.TextIO, endings: Endings = DRAINED):
         self._stream: ty.TextIO | None = stream
+        self._endings = endings
         self._rows: dict[str, dict[str, decisions.Row]] = {}
         self._waiting: dict[str, str] = {}
 
@@ -112,10 +129,8 @@ class Progress:
             str(row.result) for row in decision.rows if row.result
         )
         counts = ', '.join(f'{n} {r}' for r, n in sorted(results.items()))
-        if decision.drained:
-            words = _('drained')
-        else:
-            words = _('not drained')
+        endings = self._endings
+        words = endings.well if decision.drained else endings.badly
         self._say(host, f'{words} ({counts})' if counts else words)
 
     def _opening(self, host: str, decision: decisions.Decision) -> None:
@@ -172,32 +187,72 @@ def preview_lines(
         yield _('the tightest resource is %s') % (
             outlook.fills[0].resource_class
         )
+    if losing := sum(row.local_disk is True for row in preview.rows):
+        yield (
+            ngettext(
+                '%d server loses its local disk, unless the hosts share it',
+                '%d servers lose their local disks, unless hosts share them',
+                losing,
+            )
+            % losing
+        )
     yield from outlook.remedies
     yield from preview.notes
 
 
-def misfit(hosts: str, preview: previews.Preview) -> str:
-    """Return why a drain is refused before anything moves."""
+#: How hosts are left that are not drained, as servers don't fit elsewhere.
+MARKED = _('Nothing was moved off %s, where maintenance stays set')
+UNTOUCHED = _('Nothing was evacuated off %s, nor changed there')
+
+
+def misfit(hosts: str, preview: previews.Preview, state: str = MARKED) -> str:
+    """Return why a drain is refused before anything moves.
+
+    :param state: how the hosts are left, with ``%s`` for their names.
+    """
     outlook = preview.outlook
-    reasons = collections.Counter(
-        outlook.fits[server_id].reason for server_id in outlook.misfits
-    )
     return _(
-        'Nothing was moved off %(hosts)s, where maintenance stays set: '
-        '%(misfits)d of %(servers)d servers do not fit elsewhere '
+        '%(state)s: %(misfits)d of %(servers)d servers do not fit elsewhere '
         '(%(reasons)s). --dry-run shows which; --skip-capacity-check moves '
         'those that do fit.'
     ) % {
-        'hosts': hosts,
+        'state': state % hosts,
         'misfits': len(outlook.misfits),
         'servers': len(preview.rows),
-        'reasons': '; '.join(
-            [
-                *(f'{n}: {words}' for words, n in reasons.most_common(3)),
-                *outlook.remedies,
-            ]
-        ),
+        'reasons': _reasons(outlook),
     }
+
+
+def no_room_at_home(home: str, preview: previews.Preview) -> str:
+    """Return why servers are not brought home to a host."""
+    outlook = preview.outlook
+    return _(
+        'Nothing was brought home to %(host)s: %(misfits)d of %(servers)d '
+        'servers do not fit there (%(reasons)s). openstack host maintenance '
+        'restore --dry-run %(host)s shows which; with --skip-capacity-check '
+        'it brings those that do fit.'
+    ) % {
+        'host': home,
+        'misfits': len(outlook.misfits),
+        'servers': sum(not row.skipped for row in preview.rows),
+        'reasons': _reasons(outlook),
+    }
+
+
+def _reasons(outlook: forecast.Outlook) -> str:
+    """Return why servers do not fit, and what would help."""
+    reasons = collections.Counter(
+        outlook.fits[server_id].reason for server_id in outlook.misfits
+    )
+    words = (f'{n}: {words}' for words, n in reasons.most_common(3))
+    return '; '.join((*words, *outlook.remedies))
+
+
+def loss(row: previews.Row) -> str:
+    """Return what an evacuation costs a server."""
+    return _(
+        '%s: what is on its local disk is lost, unless the hosts share it'
+    ) % _name(row)
 
 
 def _fill(fill: forecast.Fill) -> str:
@@ -208,7 +263,7 @@ def _fill(fill: forecast.Fill) -> str:
     }
 
 
-def _name(row: decisions.Row) -> str:
+def _name(row: decisions.Row | previews.Row) -> str:
     name = text.shorten(text.printable(row.name), NAME_COLUMNS)
     return f'{name} ({row.server_id})' if name else row.server_id
 

@@ -22,6 +22,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import streams
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
+from osc_hostmaint.commands import evacuation
 from osc_hostmaint.commands import options
 from osc_hostmaint.commands import policy
 from osc_hostmaint.commands import table
@@ -38,7 +39,8 @@ class DrainHostMaintenance(table.ServersTable):
         'Move every server off hosts. The hosts are put into maintenance '
         'first. Running and paused servers are live-migrated, stopped ones '
         'cold-migrated and confirmed; moves that are under way are awaited. '
-        'What can not be moved is reported as blocked, with the reason. The '
+        'What can not be moved is reported as blocked, with the reason. Off '
+        'hosts that have died, servers are rebuilt with --evacuate. The '
         'command may be interrupted or killed at any moment: run it again, '
         'and it goes on. It ends with exit code 0 if every host is drained, '
         '1 if it could not do it, 3 if servers are left, 4 if --timeout '
@@ -49,6 +51,7 @@ class DrainHostMaintenance(table.ServersTable):
         parser = super().get_parser(prog_name)
         options.add_mark(parser)
         policy.add(parser)
+        evacuation.add(parser)
         parser.add_argument(
             '--timeout',
             metavar='<duration>',
@@ -94,20 +97,30 @@ class DrainHostMaintenance(table.ServersTable):
         options.add_hosts(parser)
         return parser
 
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        if problem := evacuation.problem(parsed_args):
+            LOG.error('%s', problem)
+            return int(exceptions.ExitCode.USAGE)
+        return super().run(parsed_args)
+
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         from osc_hostmaint import interrupt
+        from osc_hostmaint import report as reports
 
         if parsed_args.dry_run:
             return self._look_ahead(parsed_args)
         stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
+        dead = parsed_args.evacuate
         with _diary(parsed_args) as diary, stop.watching():
             result = client.maintenance(self.app).drain(
                 parsed_args.hosts,
                 reason=parsed_args.reason,
                 force=parsed_args.force,
                 policy=policy.read(parsed_args),
+                fenced=parsed_args.fenced,
+                confirm=evacuation.confirm(stop) if dead else None,
                 timeout=parsed_args.timeout,
-                report=self._reporter(),
+                report=self._reporter(reports.EVACUATED if dead else None),
                 interrupt=stop,
                 diary=diary,
                 skip_capacity_check=parsed_args.skip_capacity_check,
@@ -124,7 +137,9 @@ class DrainHostMaintenance(table.ServersTable):
                 parsed_args.hosts,
                 force=parsed_args.force,
                 policy=policy.read(parsed_args),
-            )
+                fenced=parsed_args.fenced,
+            ),
+            evacuation=parsed_args.evacuate,
         )
 
 

@@ -26,14 +26,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     _add_states(parser)
     _add_destinations(parser)
     _add_moves(parser)
-    _add_stalls(parser)
+    add_stalls(parser)
 
 
 def _add_states(parser: argparse.ArgumentParser) -> None:
     from osc_hostmaint.planning import policy as policies
 
     default = policies.Policy()
-    _add_choice(
+    add_choice(
         parser,
         '--running',
         default.running,
@@ -43,13 +43,13 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
             'which restarts them; or cold-migrate all; or leave them'
         ),
     )
-    _add_choice(
+    add_choice(
         parser,
         '--stopped',
         default.stopped,
         _('SHUTOFF servers: cold-migrate them; or leave them'),
     )
-    _add_choice(
+    add_choice(
         parser,
         '--suspended',
         default.suspended,
@@ -59,7 +59,7 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
             'them again; or shelve and offload them'
         ),
     )
-    _add_choice(
+    add_choice(
         parser,
         '--shelved',
         default.shelved,
@@ -68,7 +68,7 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
             'leave them'
         ),
     )
-    _add_choice(
+    add_choice(
         parser,
         '--resized',
         default.resized,
@@ -91,6 +91,11 @@ def _add_moves(parser: argparse.ArgumentParser) -> None:
             'and two cold migrations)'
         ),
     )
+    add_retries(parser)
+
+
+def add_retries(parser: argparse.ArgumentParser) -> None:
+    """Let it be said how often a move is tried."""
     parser.add_argument(
         '--retries',
         metavar='<n>',
@@ -115,7 +120,7 @@ def _add_destinations(parser: argparse.ArgumentParser) -> None:
             'agrees (default: any host)'
         ),
     )
-    _add_choice(
+    add_choice(
         parser,
         '--spread',
         policies.Policy().spread,
@@ -138,10 +143,11 @@ def _add_destinations(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_stalls(parser: argparse.ArgumentParser) -> None:
+def add_stalls(parser: argparse.ArgumentParser) -> None:
+    """Let it be said how long is waited for one move."""
     from osc_hostmaint.planning import policy as policies
 
-    _add_choice(
+    add_choice(
         parser,
         '--on-stall',
         policies.Policy().on_stall,
@@ -172,17 +178,28 @@ def _add_stalls(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_choice(
+def add_choice(
     parser: argparse.ArgumentParser, option: str, default: ty.Any, words: str
 ) -> None:
     """Add an option with the values of an enumeration."""
-    values: collections.abc.Iterable[str] = [v.value for v in type(default)]
+    values = [v.value for v in type(default)]
+    add_words(parser, option, values, default.value, words)
+
+
+def add_words(
+    parser: argparse.ArgumentParser,
+    option: str,
+    values: collections.abc.Sequence[str],
+    default: str,
+    words: str,
+) -> None:
+    """Add an option with one of some values."""
     parser.add_argument(
         option,
         choices=values,
-        default=default.value,
+        default=default,
         help=_('%(words)s (default: %(default)s)')
-        % {'words': words, 'default': default.value},
+        % {'words': words, 'default': default},
     )
 
 
@@ -196,6 +213,8 @@ def read(parsed_args: argparse.Namespace) -> 'policies.Policy':
         suspended=policies.Suspended(parsed_args.suspended),
         shelved=policies.Shelved(parsed_args.shelved),
         resized=policies.Resized(parsed_args.resized),
+        evacuate=parsed_args.evacuate,
+        leave_stopped=parsed_args.leave_stopped,
         to=parsed_args.to,
         spread=policies.Spread(parsed_args.spread),
         per_destination=parsed_args.per_destination,

@@ -74,6 +74,7 @@ class ShowHostMaintenance(command.ShowOne):
                 {'out': shown.moving_out, 'in': shown.moving_in}
             ),
             'awaiting_confirm': shown.awaiting_confirm,
+            'awaiting_cleanup': shown.awaiting_cleanup,
             'allocations': shown.allocations,
             'drained': shown.drained,
         }

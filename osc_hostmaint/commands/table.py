@@ -31,6 +31,7 @@ from osc_hostmaint.commands import columns
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
+    from osc_hostmaint import report
     from osc_hostmaint.engine import drain
     from osc_hostmaint.engine import ports
     from osc_hostmaint.planning import decision
@@ -62,8 +63,18 @@ PREVIEW_COLUMNS = (
     'Reason',
 )
 
+#: With ``--evacuate``: what becomes of what is on local disks.
+LOCAL_DISK = 'Local Disk'
+EVACUATION_COLUMNS = (
+    *PREVIEW_COLUMNS[: PREVIEW_COLUMNS.index('Fits')],
+    LOCAL_DISK,
+    *PREVIEW_COLUMNS[PREVIEW_COLUMNS.index('Fits') :],
+)
+#: What is said of it, by preview.Row.local_disk.
+_LOCAL_DISKS = {None: '', True: 'lost unless shared', False: 'kept'}
+
 #: Who, what and why: shown where there is no room for more.
-ESSENTIAL = ('Server ID', 'Name', 'Result', 'Fits', 'Reason')
+ESSENTIAL = ('Server ID', 'Name', 'Result', LOCAL_DISK, 'Fits', 'Reason')
 #: A narrower terminal has no room for all columns.
 WIDE = 132
 
@@ -80,8 +91,13 @@ class ServersTable(command.Lister):
         self._exit_code = int(result.exit_code)
         return COLUMNS, [_row(row) for row in result.rows]
 
-    def _preview(self, preview: 'previews.Preview') -> columns.Output:
-        """Return the rows of what would be done, and keep the exit code."""
+    def _preview(
+        self, preview: 'previews.Preview', *, evacuation: bool = False
+    ) -> columns.Output:
+        """Return the rows of what would be done, and keep the exit code.
+
+        :param evacuation: the hosts have died.
+        """
         from osc_hostmaint import report
 
         self._exit_code = int(
@@ -98,12 +114,16 @@ class ServersTable(command.Lister):
         for error in preview.errors.values():
             LOG.error('%s', text.printable(error))
             self._exit_code = int(exceptions.ExitCode.FAILED)
-        return PREVIEW_COLUMNS, [_preview_row(row) for row in preview.rows]
+        names = EVACUATION_COLUMNS if evacuation else PREVIEW_COLUMNS
+        return names, [_preview_row(row, names) for row in preview.rows]
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         # A mistyped -c is an error: found out after hours, it would cost
         # the table.
-        names = PREVIEW_COLUMNS if parsed_args.dry_run else COLUMNS
+        names: tuple[str, ...] = COLUMNS
+        if parsed_args.dry_run:
+            evacuation = getattr(parsed_args, 'evacuate', False)
+            names = EVACUATION_COLUMNS if evacuation else PREVIEW_COLUMNS
         self._generate_columns_and_selector(parsed_args, names)
         try:
             # A Lister returns 0 whatever it lists.
@@ -159,12 +179,14 @@ class ServersTable(command.Lister):
                 WIDE,
             )
 
-    def _reporter(self) -> 'ports.Reporter':
+    def _reporter(
+        self, endings: 'report.Endings | None' = None
+    ) -> 'ports.Reporter':
         from osc_hostmaint import report
 
         if self.app.options.verbose_level == 0 or sys.stderr is None:
             return report.Silence()
-        return report.Progress(sys.stderr)
+        return report.Progress(sys.stderr, endings or report.DRAINED)
 
 
 def _row(row: 'decision.Row') -> tuple[ty.Any, ...]:
@@ -182,14 +204,18 @@ def _row(row: 'decision.Row') -> tuple[ty.Any, ...]:
     )
 
 
-def _preview_row(row: 'previews.Row') -> tuple[ty.Any, ...]:
-    return (
-        row.server_id,
-        columns.Name(row.name),
-        row.host,
-        row.status,
-        row.move,
-        str(row.fits or ''),
-        columns.Count(row.candidates),
-        columns.Printable(row.reason),
-    )
+def _preview_row(
+    row: 'previews.Row', names: collections.abc.Iterable[str]
+) -> tuple[ty.Any, ...]:
+    values = {
+        'Server ID': row.server_id,
+        'Name': columns.Name(row.name),
+        'Host': row.host,
+        'Status': row.status,
+        'Move': row.move,
+        LOCAL_DISK: _LOCAL_DISKS[row.local_disk],
+        'Fits': str(row.fits or ''),
+        'Candidates': columns.Count(row.candidates),
+        'Reason': columns.Printable(row.reason),
+    }
+    return tuple(values[name] for name in names)

@@ -63,7 +63,7 @@ def look(
     """
     board = observer.ServiceBoard(gateway, clock)
     watchers = [
-        observer.Observer(gateway, clock, board, service)
+        observer.Observer(gateway, clock, board, service, policy)
         for service in sources
     ]
     for watcher in watchers:
@@ -86,10 +86,16 @@ def look(
     else:
         outlook = forecast.forecast(survey, demands, limits)
     by_id = {d.server.id: d for d in demands}
+    here = {s.id: s for found in servers.values() for s in found}
     return Prospect(
         preview.Preview(
             rows=tuple(
-                preview.row(row, by_id.get(row.server_id), outlook)
+                preview.row(
+                    row,
+                    by_id.get(row.server_id),
+                    outlook,
+                    here.get(row.server_id),
+                )
                 for row in rows
             ),
             outlook=outlook,

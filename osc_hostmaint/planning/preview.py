@@ -29,6 +29,7 @@ _MOVING = frozenset(
         standing.Phase.SETTLING,
     }
 )
+_LEFT_ALONE = (standing.Phase.SKIPPED, standing.Phase.GONE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Row:
     #: that is not known.
     candidates: int | None
     reason: str
+    #: It would be left alone, which speaks against nothing.
+    skipped: bool = False
+    #: Of an evacuation: what is on its local disk is lost, unless the hosts
+    #: share it. None where it has no evacuation before it.
+    local_disk: bool | None = None
 
     @property
     def leaves(self) -> bool:
@@ -71,8 +77,10 @@ class Preview:
 
     @property
     def done(self) -> bool:
-        """Every host would be drained."""
-        return not self.errors and all(row.leaves for row in self.rows)
+        """Every host would be drained, or all servers brought home."""
+        return not self.errors and all(
+            row.leaves or row.skipped for row in self.rows
+        )
 
 
 def needs_room(row: decisions.Row) -> bool:
@@ -88,11 +96,13 @@ def row(
     decided: decisions.Row,
     demand: surveys.Demand | None,
     outlook: forecast.Outlook,
+    server: model.Server | None = None,
 ) -> Row:
     """Return what would become of one server.
 
     :param decided: what a drain would begin with.
     :param demand: None where it needs no room, or has its place already.
+    :param server: None where it is not on the host any more.
     """
     fits: forecast.Fits | None
     fits, candidates, reason = None, None, decided.reason
@@ -114,4 +124,16 @@ def row(
         fits=fits,
         candidates=candidates,
         reason=reason,
+        skipped=decided.phase in _LEFT_ALONE,
+        local_disk=_at_stake(decided, server),
     )
+
+
+def _at_stake(
+    decided: decisions.Row, server: model.Server | None
+) -> bool | None:
+    """Tell whether a server's disk is lost; None: it is not evacuated."""
+    evacuated = decided.move == model.Move.EVACUATION
+    if server is None or not evacuated or decided.phase not in _MOVING:
+        return None
+    return server.local_disk

@@ -32,6 +32,9 @@ class Summary:
     moving_in: int
     #: Moves off the host whose disk stays until they are confirmed.
     awaiting_confirm: int
+    #: Evacuations off the host, whose remains nova-compute destroys there
+    #: when it starts.
+    awaiting_cleanup: int
     #: Consumers of Placement that hold something on the host.
     allocations: int
 
@@ -43,6 +46,7 @@ class Summary:
             or self.moving_out
             or self.moving_in
             or self.awaiting_confirm
+            or self.awaiting_cleanup
             or self.allocations
         )
 
@@ -52,6 +56,7 @@ def summarize(
     servers: collections.abc.Collection[model.Server],
     migrations: collections.abc.Collection[model.Migration],
     unconfirmed: collections.abc.Collection[model.Migration],
+    evacuated: collections.abc.Collection[model.Migration],
     consumers: collections.abc.Collection[str],
 ) -> Summary:
     """Sum up what a look at a host showed."""
@@ -66,5 +71,6 @@ def summarize(
         moving_out=sum(m.source == host for m in flying),
         moving_in=sum(m.dest == host and m.source != host for m in flying),
         awaiting_confirm=len(unconfirmed),
+        awaiting_cleanup=len(evacuated),
         allocations=len(consumers),
     )

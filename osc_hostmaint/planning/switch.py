@@ -81,6 +81,7 @@ def to_operation(
     *,
     leaving: int,
     hypervisors_down: collections.abc.Collection[str],
+    uncleaned: int,
     taken_back: bool,
     force: bool,
 ) -> Switch:
@@ -91,6 +92,8 @@ def to_operation(
 
     :param leaving: how many moves are still leaving the host.
     :param hypervisors_down: hostnames of its hypervisors that are down.
+    :param uncleaned: how many evacuations off it nova-compute has not cleaned
+        up after there.
     :param taken_back: it was forced down until a moment ago.
     :param force: whatever speaks against it.
     """
@@ -101,7 +104,7 @@ def to_operation(
         # Until then Nova does not tell whether the service is alive.
         return Switch(Step.FORCE_UP)
     if not against and not force:
-        against = _against_operation(service, hypervisors_down)
+        against = _against_operation(service, hypervisors_down, uncleaned)
         if against and taken_back and not service.forced_down:
             against += (
                 f'. It is no longer forced down, and {service.host} stays '
@@ -144,6 +147,7 @@ def _against_touching(service: model.Service, leaving: int) -> str:
 def _against_operation(
     service: model.Service,
     hypervisors_down: collections.abc.Collection[str],
+    uncleaned: int,
 ) -> str:
     """Return why servers would come to grief on it."""
     host = service.host
@@ -159,6 +163,12 @@ def _against_operation(
         return (
             f'the {noun} {", ".join(sorted(hypervisors_down))} of {host} '
             f'{verb} down: see openstack hypervisor list'
+        )
+    if uncleaned:
+        noun = 'server' if uncleaned == 1 else 'servers'
+        return (
+            f'{uncleaned} {noun} evacuated off {host} may still run there: '
+            'restart nova-compute on it, which cleans up as it starts'
         )
     return ''
 

@@ -13,13 +13,13 @@
 """Emptying hosts, and what would come of that."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import random
 
 from osc_hostmaint import clock
 from osc_hostmaint import exceptions
 from osc_hostmaint import interrupt as interrupts
-from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import report as reports
@@ -29,16 +29,20 @@ from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import prospect
 from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import fence
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import preview as previews
-from osc_hostmaint.planning import switch
-from osc_hostmaint.verbs import marking
+from osc_hostmaint.verbs import fencing
 
 SETTLE_SECONDS = 3.0
+#: Older than this, what was seen of the cloud is looked at again.
+STALE_SECONDS = 30.0
+
+_INTERRUPTED = drain.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
 DEFAULT_POLICY = policies.Policy()
 
 
-class Draining(marking.Marking):
+class Draining(fencing.Fencing):
     """The verbs that move servers off hosts."""
 
     def preview(
@@ -47,11 +51,13 @@ class Draining(marking.Marking):
         *,
         force: bool = False,
         policy: policies.Policy = DEFAULT_POLICY,
+        fenced: bool = False,
     ) -> previews.Preview:
         """Return what a drain would do. Nothing is changed.
 
         :param force: as in :meth:`set`.
         :param policy: as in :meth:`drain`.
+        :param fenced: as in :meth:`drain`.
         :raises UnknownHost: one of them, or the destination asked for, does
             not exist.
         :raises Refused: the destination asked for can't take any server.
@@ -59,23 +65,20 @@ class Draining(marking.Marking):
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
-        sources, errors = [], {}
-        for service in found:
-            decided = self._to_maintenance(service, None, force=force)
-            if decided.step is switch.Step.REFUSE:
-                errors[service.host] = decided.reason
-                continue
-            if decided.mark is not None:
-                service = dataclasses.replace(
-                    service,
-                    enabled=False,
-                    disabled_reason=mark.write(decided.mark),
-                )
-            sources.append(service)
+        notes: list[str] = []
+        if policy.evacuate:
+            order = fencing.Order(force=force, policy=policy, fenced=fenced)
+            dead = self._judge(found, order)
+            sources, errors = self._foresee_dead(dead, order), dead.errors
+            notes = [dead.doubts[host] for host in sorted(dead.doubts)]
+        else:
+            sources, errors = self._foresee_all(found, force=force)
         seen = prospect.look(
             self._gateway, clock.Clock(), services, sources, policy
         )
-        return dataclasses.replace(seen.preview, errors=errors)
+        return dataclasses.replace(
+            seen.preview, errors=errors, notes=(*notes, *seen.preview.notes)
+        )
 
     def drain(
         self,
@@ -84,6 +87,8 @@ class Draining(marking.Marking):
         reason: str | None = None,
         force: bool = False,
         policy: policies.Policy = DEFAULT_POLICY,
+        fenced: bool = False,
+        confirm: fencing.Confirm | None = None,
         timeout: float | None = None,
         report: ports.Reporter | None = None,
         interrupt: ports.Interrupt | None = None,
@@ -95,35 +100,72 @@ class Draining(marking.Marking):
         All hosts are put into maintenance first, so that no server lands on
         one that is about to be drained.
 
+        With ``policy.evacuate`` the hosts have died. Each is forced down
+        before, and nothing may have been heard of it for 20 s: that is
+        awaited.
+
         :param reason: as in :meth:`set`.
         :param force: as in :meth:`set`.
         :param policy: what to do with which server; who we are to Nova, and
             from when a host counts as settled, is filled in here.
+        :param fenced: with ``policy.evacuate``: the caller vouches that the
+            hosts are powered off, so that also one is evacuated whose
+            compute service is up.
+        :param confirm: with ``policy.evacuate``: is asked whether hosts are
+            powered off that nobody has vouched for; None: these are not
+            evacuated.
         :param timeout: seconds after which nothing is awaited any more.
         :param report: is told how it goes.
         :param interrupt: tells whether the user wants to stop.
         :param diary: keeps what every decision was made from.
-        :raises UnknownHost: one of them, or the destination asked for, does
-            not exist; nothing is touched.
         :param skip_capacity_check: begin even if the servers can't all fit
             elsewhere.
+        :raises UnknownHost: one of them, or the destination asked for, does
+            not exist; nothing is touched.
         :raises Refused: the destination asked for can't take any server;
             nothing is touched. Or the servers don't fit elsewhere; the hosts
-            are in maintenance then.
+            are in maintenance then, but for those to be evacuated, which are
+            not touched.
         """
+        if fenced and not policy.evacuate:
+            raise ValueError('fenced is for hosts that are evacuated')
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
         user_id = self._gateway.user_id()
         report = report or reports.Silence()
-        ready, errors = self._set_all(found, reason=reason, force=force)
+        interrupt = interrupt or interrupts.Interrupt()
         ticking = clock.Clock()
+        order = fencing.Order(
+            reason=reason,
+            force=force,
+            policy=policy,
+            fenced=fenced,
+            confirm=confirm,
+            skip_capacity_check=skip_capacity_check,
+            report=report,
+            interrupt=interrupt,
+        )
+        foresight = None
+        ready: collections.abc.Sequence[model.Service]
+        if policy.evacuate:
+            dead = self._judge(found, order)
+            with _telling(dead.errors):
+                foresight = self._begin_evacuation(
+                    dead, services, order, ticking
+                )
+            ready, errors = tuple(dead.services.values()), dead.errors
+            if dead.interrupted:
+                report.trouble(names.listed(found), dead.reached())
+                return drain.with_errors(_INTERRUPTED, errors)
+        else:
+            ready, errors = self._set_all(found, reason=reason, force=force)
         settled_from = ticking.now()
         if any(service.enabled for service in found):
             settled_from += SETTLE_SECONDS
         services |= {service.host: service for service in ready}
         board = observer.ServiceBoard(self._gateway, ticking, services)
-        try:
+        with _telling(errors):
             guide = self._guide(
                 ready,
                 board,
@@ -131,10 +173,8 @@ class Draining(marking.Marking):
                 ticking,
                 report,
                 skip_capacity_check=skip_capacity_check,
+                foresight=foresight,
             )
-        except exceptions.Refused as refusal:
-            words = (*errors.values(), str(refusal))
-            raise exceptions.Refused('; '.join(words)) from None
         result = drain.drain(
             ready,
             dataclasses.replace(
@@ -146,13 +186,30 @@ class Draining(marking.Marking):
             self._gateway,
             ticking,
             report,
-            interrupt or interrupts.Interrupt(),
+            interrupt,
             timeout,
             diary,
             guide,
             board,
         )
         return drain.with_errors(result, errors)
+
+    def _foresee_all(
+        self,
+        services: collections.abc.Iterable[model.Service],
+        *,
+        force: bool,
+    ) -> tuple[list[model.Service], dict[str, str]]:
+        """Return services as :meth:`set` would leave them, and errors."""
+        foreseen, errors = [], {}
+        for service in services:
+            try:
+                foreseen.append(
+                    self._foresee_set(service, reason=None, force=force)
+                )
+            except exceptions.Refused as error:
+                errors[service.host] = str(error)
+        return foreseen, errors
 
     def _check_to(
         self,
@@ -164,6 +221,81 @@ class Draining(marking.Marking):
             (destination,) = self._pick([policy.to], services)
             names.check_destination(destination, hosts)
 
+    def _begin_evacuation(
+        self,
+        dead: fencing.Dead,
+        services: collections.abc.Mapping[str, model.Service],
+        order: fencing.Order,
+        ticking: clock.Clock,
+    ) -> prospect.Prospect | None:
+        """Look ahead, and have hosts down, marked and silent then.
+
+        Those that this fails for are left alone.
+
+        :raises Refused: the servers do not fit elsewhere; nothing is touched.
+        """
+        if order.confirm is None:
+            for host, why in tuple(dead.doubts.items()):
+                dead.leave(host, why)
+        if not dead.services:
+            return None
+        try:
+            return self._bring_down(dead, services, order, ticking)
+        except KeyboardInterrupt:
+            dead.interrupted = True
+            return None
+
+    def _bring_down(
+        self,
+        dead: fencing.Dead,
+        services: collections.abc.Mapping[str, model.Service],
+        order: fencing.Order,
+        ticking: clock.Clock,
+    ) -> prospect.Prospect:
+        looked_at, hosts = ticking.now(), set(dead.services)
+        sources = self._foresee_dead(dead, order)
+        seen = prospect.look(
+            self._gateway, ticking, services, sources, order.policy
+        )
+        self._tell(seen, sources, order)
+        if not order.interrupt.requested:
+            _ask(dead, seen, order)
+        dead.interrupted = order.interrupt.requested
+        if dead.services and not dead.interrupted:
+            self._put_down(dead, order, ticking)
+        stale = ticking.now() - looked_at >= STALE_SECONDS
+        stale = stale or hosts != set(dead.services)
+        if stale and dead.services and not dead.interrupted:
+            with contextlib.suppress(exceptions.Unavailable):
+                return prospect.look(
+                    self._gateway,
+                    ticking,
+                    self._services(),
+                    tuple(dead.services.values()),
+                    order.policy,
+                )
+        return seen
+
+    def _tell(
+        self,
+        seen: prospect.Prospect,
+        sources: collections.abc.Sequence[model.Service],
+        order: fencing.Order,
+    ) -> None:
+        """Tell what an evacuation comes to.
+
+        :raises Refused: the servers do not fit elsewhere.
+        """
+        where = names.listed(sources)
+        _tell_notes(where, seen, order.policy, order.report)
+        if seen.preview.outlook.misfits and not order.skip_capacity_check:
+            raise exceptions.Refused(
+                reports.misfit(where, seen.preview, reports.UNTOUCHED)
+            )
+        for row in seen.preview.rows:
+            if row.local_disk:
+                order.report.trouble(row.host, reports.loss(row))
+
     def _guide(
         self,
         sources: collections.abc.Sequence[model.Service],
@@ -173,15 +305,17 @@ class Draining(marking.Marking):
         report: ports.Reporter,
         *,
         skip_capacity_check: bool,
+        foresight: prospect.Prospect | None = None,
     ) -> destinations.Destinations:
         """Return who knows where moves are to go, once it is sure they can.
 
+        :param foresight: what was seen already, and told.
         :raises Refused: the servers do not fit elsewhere.
         """
-        balance = policy.spread is policies.Spread.BALANCE and not policy.to
         where = names.listed(sources)
-        seen = None
-        if sources and (balance or not skip_capacity_check):
+        seen = foresight
+        wanted = _balances(policy) or not skip_capacity_check
+        if sources and seen is None and wanted:
             try:
                 seen = prospect.look(
                     self._gateway, ticking, board.services, sources, policy
@@ -189,12 +323,10 @@ class Draining(marking.Marking):
             except exceptions.Unavailable as error:
                 # The drain itself bears with an outage for longer.
                 report.trouble(where, _('capacity is not known: %s') % error)
-        for note in seen.preview.notes if seen else ():
-            report.trouble(where, note)
-        if sources and balance and not (seen and seen.known):
-            report.trouble(where, _('destinations are left to the scheduler'))
-        if seen and seen.preview.outlook.misfits and not skip_capacity_check:
-            raise exceptions.Refused(reports.misfit(where, seen.preview))
+            _tell_notes(where, seen, policy, report)
+            misfits = seen and seen.preview.outlook.misfits
+            if seen and misfits and not skip_capacity_check:
+                raise exceptions.Refused(reports.misfit(where, seen.preview))
         return destinations.Destinations(
             self._gateway,
             ticking,
@@ -204,3 +336,51 @@ class Draining(marking.Marking):
             patience=policy.server_timeout,
             prospect=seen,
         )
+
+
+@contextlib.contextmanager
+def _telling(
+    errors: collections.abc.Mapping[str, str],
+) -> collections.abc.Iterator[None]:
+    """Have a refusal tell what was wrong with other hosts, too."""
+    try:
+        yield
+    except exceptions.Refused as refusal:
+        words = (*errors.values(), str(refusal))
+        raise exceptions.Refused('; '.join(words)) from None
+
+
+def _balances(policy: policies.Policy) -> bool:
+    """Tell whether destinations are ours to pick."""
+    return policy.spread is policies.Spread.BALANCE and not policy.to
+
+
+def _tell_notes(
+    where: str,
+    seen: prospect.Prospect | None,
+    policy: policies.Policy,
+    report: ports.Reporter,
+) -> None:
+    """Tell what could not be looked at."""
+    for note in seen.preview.notes if seen else ():
+        report.trouble(where, note)
+    if _balances(policy) and not (seen and seen.known):
+        report.trouble(where, _('destinations are left to the scheduler'))
+
+
+def _ask(
+    dead: fencing.Dead, seen: prospect.Prospect, order: fencing.Order
+) -> None:
+    """Ask whether hosts are powered off that nobody has vouched for."""
+    hosts = sorted(dead.doubts)
+    if not hosts or order.confirm is None:
+        return
+    rows = [
+        row
+        for row in seen.preview.rows
+        if row.host in dead.doubts and row.move == model.Move.EVACUATION
+    ]
+    losing = sum(row.local_disk is True for row in rows)
+    if not order.confirm(fence.question(hosts, len(rows), losing)):
+        for host in hosts:
+            dead.leave(host, fence.denied(host))

@@ -55,22 +55,32 @@ class Marking(base.Verbs):
     def _set(
         self, service: model.Service, *, reason: str | None, force: bool
     ) -> model.Service:
-        decided = self._to_maintenance(service, reason, force=force)
-        if decided.step is switch.Step.REFUSE:
-            raise exceptions.Refused(decided.reason)
-        if decided.mark is None:
+        foreseen = self._foresee_set(service, reason=reason, force=force)
+        if foreseen is service:
             return service
-        return self._gateway.disable(service, mark.write(decided.mark))
+        return self._gateway.disable(service, foreseen.disabled_reason or '')
 
-    def _to_maintenance(
-        self, service: model.Service, reason: str | None, *, force: bool
-    ) -> switch.Switch:
-        return switch.to_maintenance(
+    def _foresee_set(
+        self, service: model.Service, *, reason: str | None, force: bool
+    ) -> model.Service:
+        """Return a service as :meth:`set` would leave it; the same if so.
+
+        :raises Refused: somebody else disabled it.
+        :raises InvalidMark: the reason does not fit.
+        """
+        decided = switch.to_maintenance(
             service,
             by=text.printable(self._gateway.user_name()),
             reason=reason,
             force=force,
             now=self._gateway.now(),
+        )
+        if decided.step is switch.Step.REFUSE:
+            raise exceptions.Refused(decided.reason)
+        if decided.mark is None:
+            return service
+        return dataclasses.replace(
+            service, enabled=False, disabled_reason=mark.write(decided.mark)
         )
 
     def unset(self, host: str, *, force: bool = False) -> model.Service:
@@ -80,7 +90,8 @@ class Marking(base.Verbs):
         back first. A host that is enabled is left as it is.
 
         :param force: also one that somebody else disabled, whose compute
-            service or hypervisor is down, or that moves are still leaving.
+            service or hypervisor is down, that moves are still leaving, or
+            on which evacuated servers may still run.
         :raises UnknownHost: there is no such compute service.
         :raises Refused: one of these holds, and it is not forced; or Nova
             does not take back that it is forced down, since nova-compute has
@@ -95,10 +106,12 @@ class Marking(base.Verbs):
             )
         taken_back = False
         while True:
+            down, uncleaned = self._looked_into(service, force=force)
             decided = switch.to_operation(
                 service,
                 leaving=leaving,
-                hypervisors_down=self._hypervisors_down(service, force=force),
+                hypervisors_down=down,
+                uncleaned=uncleaned,
                 taken_back=taken_back,
                 force=force,
             )
@@ -122,14 +135,18 @@ class Marking(base.Verbs):
             ) from error
         return self._find(service.host)
 
-    def _hypervisors_down(
+    def _looked_into(
         self, service: model.Service, *, force: bool
-    ) -> frozenset[str]:
+    ) -> tuple[frozenset[str], int]:
+        """Return a host's hypervisors that are down, and what is uncleaned.
+
+        Only of a host that may be enabled then.
+        """
         if force or service.enabled or not service.up:
-            # Nobody wants to know.
-            return frozenset()
+            return frozenset(), 0
         states = self._gateway.hypervisor_states(service.host)
-        return frozenset(name for name, up in states.items() if not up)
+        down = frozenset(name for name, up in states.items() if not up)
+        return down, len(self._gateway.evacuated(service.host))
 
     def show(self, host: str) -> summary.Summary:
         """Return what keeps a host out of service and what is still on it.
@@ -142,6 +159,7 @@ class Marking(base.Verbs):
             self._gateway.servers(host),
             self._gateway.migrations(host),
             self._gateway.unconfirmed(host),
+            self._gateway.evacuated(host),
             self._gateway.allocations(host),
         )
 

@@ -180,6 +180,20 @@ class UnsetTest(base.MaintenanceTestCase):
             )
             self.gateway.hypervisor_states.assert_not_called()
 
+    @ddt.data(False, True)
+    def test_evacuated_servers_may_still_run(self, force: bool) -> None:
+        self.given(builders.service())
+        self.gateway.evacuated.return_value = [builders.migration(1, 'done')]
+        if not force:
+            with self.assertRaisesRegex(
+                exceptions.Refused, '1 server evacuated off cmp01'
+            ):
+                self.maintenance.unset('cmp01')
+            self.assert_untouched()
+        else:
+            self.maintenance.unset('cmp01', force=True)
+            self.assertTrue(self.cloud.hosts['cmp01'].enabled)
+
 
 @ddt.ddt
 class UnsetForcedDownTest(base.MaintenanceTestCase):

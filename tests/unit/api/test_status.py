@@ -28,14 +28,18 @@ class ShowTest(base.MaintenanceTestCase):
         self.gateway.unconfirmed.side_effect = [
             [builders.migration(4, 'finished')]
         ]
+        self.gateway.evacuated.side_effect = [
+            [builders.migration(5, 'done'), builders.migration(6, 'done')]
+        ]
         shown = self.maintenance.show('cmp01')
         self.assertEqual(
-            ({'ACTIVE': 1}, 1, 1, 1, 1, False),
+            ({'ACTIVE': 1}, 1, 1, 1, 2, 1, False),
             (
                 shown.servers_by_status,
                 shown.moving_out,
                 shown.moving_in,
                 shown.awaiting_confirm,
+                shown.awaiting_cleanup,
                 shown.allocations,
                 shown.drained,
             ),
@@ -44,6 +48,11 @@ class ShowTest(base.MaintenanceTestCase):
 
     def test_drained(self) -> None:
         self.assertTrue(self.maintenance.show('cmp01').drained)
+
+    def test_evacuated_and_not_cleaned_up(self) -> None:
+        self.gateway.evacuated.return_value = [builders.migration(5, 'done')]
+        self.assertFalse(self.maintenance.show('cmp01').drained)
+        self.gateway.evacuated.assert_called_once_with('cmp01')
 
 
 class ListTest(base.MaintenanceTestCase):

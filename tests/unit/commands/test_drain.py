@@ -62,6 +62,8 @@ class TestDrain(shell.CommandTestCase):
                 'reason': None,
                 'force': False,
                 'policy': policies.Policy(),
+                'fenced': False,
+                'confirm': None,
                 'timeout': None,
                 'diary': None,
                 'skip_capacity_check': False,
@@ -217,6 +219,7 @@ class TestDrain(shell.CommandTestCase):
             *('4 if --timeout', '130 if it was interrupted'),
             *('--parallel <n>', '--timeout <duration>', '--save-names'),
             *('--dry-run', '--skip-capacity-check'),
+            *('--evacuate', '--fenced', '--leave-stopped'),
         ):
             self.assertIn(words, self.help())
 

@@ -87,7 +87,10 @@ class TestDryRun(shell.CommandTestCase):
         self.run_dry('cmp01 cmp02')
 
         self.maintenance.preview.assert_called_once_with(
-            ['cmp01', 'cmp02'], force=False, policy=policies.Policy()
+            ['cmp01', 'cmp02'],
+            force=False,
+            policy=policies.Policy(),
+            fenced=False,
         )
 
     def test_options(self):
@@ -97,6 +100,7 @@ class TestDryRun(shell.CommandTestCase):
             ['cmp01'],
             force=True,
             policy=policies.Policy(to='cmp09', running=policies.Running.COLD),
+            fenced=False,
         )
 
     def test_columns(self):
@@ -132,6 +136,45 @@ class TestDryRun(shell.CommandTestCase):
             ],
             json.loads(done.stdout),
         )
+
+    def test_a_host_that_has_died(self):
+        """Frozen, too: one column more."""
+        self.maintenance.preview.return_value = preview(
+            row('vm1', move='evacuation', local_disk=True),
+            row('vm2', move='evacuation', local_disk=False),
+            staying('vm3'),
+        )
+        done = self.run_dry('--evacuate --fenced --leave-stopped -f json c01')
+
+        self.maintenance.preview.assert_called_once_with(
+            ['c01'],
+            force=False,
+            policy=policies.Policy(evacuate=True, leave_stopped=True),
+            fenced=True,
+        )
+        rows = json.loads(done.stdout)
+        self.assertEqual(
+            [
+                *('Server ID', 'Name', 'Host', 'Status', 'Move'),
+                *('Local Disk', 'Fits', 'Candidates', 'Reason'),
+            ],
+            list(rows[0]),
+        )
+        self.assertEqual(
+            ['lost unless shared', 'kept', ''],
+            [row['Local Disk'] for row in rows],
+        )
+        self.assertEqual(['vm1', 'evacuation'], [*rows[0].values()][0:5:4])
+        self.assertIn('1 server loses its local disk', done.stderr)
+
+    def test_its_column_can_be_chosen(self):
+        done = self.run_dry('--evacuate -f value -c Move -c local_disk cmp01')
+
+        self.assertEqual('live migration \n', done.stdout)
+
+    def test_without_evacuation_no_disk_is_at_stake(self):
+        with self.assertRaisesRegex(ValueError, 'disk'):
+            self.run_dry('-c local_disk cmp01')
 
     def test_columns_can_be_chosen(self):
         done = self.run_dry('-f value -c fits -c Candidates cmp01')

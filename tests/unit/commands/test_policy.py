@@ -23,7 +23,11 @@ from osc_hostmaint.planning import policy as policies
 from tests.unit.commands import shell
 
 #: What the API fills in, or the loop.
-OTHERS = {'user_id', 'stagger', 'stop', 'abandon', 'settled_from'}
+OTHERS = {
+    *('user_id', 'stagger', 'stop', 'abandon', 'settled_from'),
+    # These are for the way back.
+    *('only', 'home', 'since'),
+}
 
 
 @ddt.ddt
@@ -70,6 +74,7 @@ class TestPolicy(shell.CommandTestCase):
         ('--stall-after 90', 'stall_after', 90),
         ('--stall-after 2h', 'stall_after', 7200),
         ('--server-timeout 15m', 'server_timeout', 900),
+        ('--evacuate', 'evacuate', True),
     )
     @ddt.unpack
     def test_values(self, arguments, field, value):

@@ -37,6 +37,7 @@ def shown(service=None, **kwargs):
             'moving_out': 1,
             'moving_in': 0,
             'awaiting_confirm': 1,
+            'awaiting_cleanup': 2,
             'allocations': 4,
             **kwargs,
         },
@@ -66,6 +67,7 @@ class TestShow(shell.CommandTestCase):
                 'servers_by_status': {'ACTIVE': 2, 'SHUTOFF': 1},
                 'moving': {'out': 1, 'in': 0},
                 'awaiting_confirm': 1,
+                'awaiting_cleanup': 2,
                 'allocations': 4,
                 'drained': False,
             },
@@ -80,6 +82,7 @@ class TestShow(shell.CommandTestCase):
             servers_by_status={},
             moving_out=0,
             awaiting_confirm=0,
+            awaiting_cleanup=0,
             allocations=0,
         )
         fields = json.loads(self.run_command('-f json cmp01').stdout)

@@ -21,10 +21,17 @@ from osc_hostmaint.planning import summary
 from tests.unit import builders
 
 
-def summarize(servers=(), migrations=(), unconfirmed=(), consumers=()):
+def summarize(
+    servers=(), migrations=(), unconfirmed=(), evacuated=(), consumers=()
+):
     """Sum up what is given; nothing else is there."""
     return summary.summarize(
-        builders.service(), servers, migrations, unconfirmed, consumers
+        builders.service(),
+        servers,
+        migrations,
+        unconfirmed,
+        evacuated,
+        consumers,
     )
 
 
@@ -47,6 +54,7 @@ class TestSummary(unittest.TestCase):
                 builders.migration(5, 'finished', 'vm7'),
             ],
             unconfirmed=[builders.migration(5, 'finished', 'vm7')],
+            evacuated=[builders.migration(8, 'done', 'vm8')],
             consumers={'vm1', 'vm2', 'uuid of migration 1'},
         )
 
@@ -58,6 +66,7 @@ class TestSummary(unittest.TestCase):
         self.assertEqual(1, found.moving_out)
         self.assertEqual(1, found.moving_in)
         self.assertEqual(1, found.awaiting_confirm)
+        self.assertEqual(1, found.awaiting_cleanup)
         self.assertEqual(3, found.allocations)
 
     def test_a_resize_on_the_same_host_leaves_and_is_not_counted_twice(self):
@@ -77,6 +86,7 @@ class TestSummary(unittest.TestCase):
             ]
         },
         {'unconfirmed': [builders.migration(status='finished')]},
+        {'evacuated': [builders.migration(status='done')]},
         {'consumers': {'a server that was deleted'}},
     )
     def test_anything_left_is_not_drained(self, left):

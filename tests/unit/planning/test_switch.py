@@ -102,6 +102,7 @@ class TestToOperation(unittest.TestCase):
             **{
                 'leaving': 0,
                 'hypervisors_down': (),
+                'uncleaned': 0,
                 'taken_back': False,
                 'force': False,
                 **options,
@@ -144,6 +145,16 @@ class TestToOperation(unittest.TestCase):
         self.assertIn(words, decided.reason)
         self.assertIn('--force', decided.reason)
 
+    @ddt.data((1, '1 server evacuated off cmp01'), (2, '2 servers evacuated'))
+    @ddt.unpack
+    def test_evacuated_servers_may_still_run(self, uncleaned, words):
+        """It came back, and nova-compute was never restarted."""
+        decided = self.decide(OURS, uncleaned=uncleaned)
+
+        self.assertIs(switch.Step.REFUSE, decided.step)
+        self.assertIn(words, decided.reason)
+        self.assertIn('restart nova-compute', decided.reason)
+
     def test_forced_down_is_taken_back_once(self):
         """Somebody may force it down again: that is no endless quarrel."""
         decided = self.decide(self.FORCED, taken_back=True)
@@ -173,7 +184,11 @@ class TestToOperation(unittest.TestCase):
     @ddt.data(OURS, DOWN, THEIRS, UNSAID, NOVAS)
     def test_force_enables_whatever_speaks_against_it(self, service):
         decided = self.decide(
-            service, leaving=2, hypervisors_down=('node1',), force=True
+            service,
+            leaving=2,
+            hypervisors_down=('node1',),
+            uncleaned=1,
+            force=True,
         )
 
         self.assertIs(switch.Step.ENABLE, decided.step)

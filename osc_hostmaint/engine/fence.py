@@ -1,0 +1,152 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Making sure that hosts that were vouched for are silent indeed."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import ports
+from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import fence
+
+#: How long a wish to stop may go unnoticed, in seconds.
+HEED_SECONDS = 1.0
+
+Services = collections.abc.Mapping[str, model.Service]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Silence:
+    """What was heard of hosts."""
+
+    #: Those of which nothing was heard, by host: as last looked at.
+    silent: Services
+    #: Those that are alive after all, or are gone: why not, by host.
+    alive: collections.abc.Mapping[str, str]
+    #: The user wants to stop; the others were not awaited.
+    interrupted: bool = False
+
+
+def listen(
+    gateway: ports.Gateway,
+    clock: ports.Clock,
+    report: ports.Reporter,
+    interrupt: ports.Interrupt,
+    services: Services,
+    known: collections.abc.Container[str],
+) -> Silence:
+    """Wait until hosts have been silent long enough, or one is heard of.
+
+    In the usual case there is nothing to wait for.
+
+    :param services: of the hosts, forced down.
+    :param known: those that had been silent for long enough before they were
+        changed, which leaves the same trace as a sign of life.
+    :raises CloudError: Nova does not tell.
+    """
+    return _Listener(gateway, clock, report, interrupt).listen(services, known)
+
+
+class _Listener:
+    def __init__(
+        self,
+        gateway: ports.Gateway,
+        clock: ports.Clock,
+        report: ports.Reporter,
+        interrupt: ports.Interrupt,
+    ):
+        self._gateway = gateway
+        self._clock = clock
+        self._report = report
+        self._interrupt = interrupt
+        self._silent: dict[str, model.Service] = {}
+        self._alive: dict[str, str] = {}
+        #: The first looks at those that are awaited, and until when.
+        self._first: dict[str, model.Service] = {}
+        self._due: dict[str, float] = {}
+
+    def listen(
+        self, services: Services, known: collections.abc.Container[str]
+    ) -> Silence:
+        for host, service in services.items():
+            if host in known:
+                self._silent[host] = service
+            else:
+                self._first[host] = service
+        if self._first:
+            self._begin()
+        while self._due:
+            if not self._sleep(min(self._due.values())):
+                return Silence(self._silent, self._alive, interrupted=True)
+            for host, service in self._look().items():
+                self._compare(host, service)
+        return Silence(self._silent, self._alive)
+
+    def _begin(self) -> None:
+        """Look at the hosts as they are after our own changes."""
+        self._first = self._look()
+        for host, service in self._first.items():
+            pause = fence.pause(service, self._gateway.now())
+            self._due[host] = self._clock.now() + pause
+        if self._due:
+            self._report.trouble(
+                ', '.join(self._due),
+                _(
+                    'waiting until nothing has been heard of it for %.0f s: '
+                    'a host that reports to Nova is not powered off'
+                )
+                % fence.SILENCE_SECONDS,
+            )
+
+    def _look(self) -> dict[str, model.Service]:
+        services = {s.host: s for s in self._gateway.services()}
+        found = {}
+        for host in tuple(self._first):
+            if host in services:
+                found[host] = services[host]
+            else:
+                self._alive[host] = (
+                    _(
+                        'There is no compute service on %s any more: see '
+                        'openstack compute service list.'
+                    )
+                    % host
+                )
+                self._leave(host)
+        return found
+
+    def _compare(self, host: str, service: model.Service) -> None:
+        match fence.compare(self._first[host], service):
+            case fence.Sign.ALIVE:
+                self._alive[host] = fence.alive(service)
+                self._leave(host)
+            case fence.Sign.CHANGED:
+                self._first[host] = service
+                self._due[host] = self._clock.now() + fence.SILENCE_SECONDS
+            case fence.Sign.SILENT:
+                if self._clock.now() >= self._due[host]:
+                    self._silent[host] = service
+                    self._leave(host)
+
+    def _leave(self, host: str) -> None:
+        del self._first[host]
+        self._due.pop(host, None)
+
+    def _sleep(self, until: float) -> bool:
+        """Let time pass, unless the user wants to stop."""
+        while (pause := until - self._clock.now()) > 0:
+            if self._interrupt.requested:
+                return False
+            self._clock.sleep(min(pause, HEED_SECONDS))
+        return not self._interrupt.requested

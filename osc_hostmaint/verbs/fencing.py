@@ -1,0 +1,229 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Hosts that have died: vouched for, forced down, and silent indeed."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import interrupt as interrupts
+from osc_hostmaint import model
+from osc_hostmaint import names
+from osc_hostmaint import report as reports
+from osc_hostmaint.engine import fence as fences
+from osc_hostmaint.engine import ports
+from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import fence
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.verbs import marking
+
+#: Is asked whether hosts are powered off, in words for people.
+Confirm = collections.abc.Callable[[str], bool]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How hosts are to be evacuated: arguments of a drain."""
+
+    force: bool
+    policy: policies.Policy
+    fenced: bool
+    reason: str | None = None
+    confirm: Confirm | None = None
+    skip_capacity_check: bool = False
+    report: ports.Reporter = dataclasses.field(default_factory=reports.Silence)
+    interrupt: ports.Interrupt = dataclasses.field(
+        default_factory=interrupts.Interrupt
+    )
+
+
+@dataclasses.dataclass(slots=True)
+class Dead:
+    """Hosts that are taken for dead, and how far that has come."""
+
+    #: As they were last looked at, by host.
+    services: dict[str, model.Service] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Why those are not evacuated that nobody has vouched for yet.
+    doubts: dict[str, str] = dataclasses.field(default_factory=dict)
+    #: Those that we have forced down, or tried to.
+    forced: set[str] = dataclasses.field(default_factory=set)
+    #: Why the others are left alone, by host.
+    errors: dict[str, str] = dataclasses.field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def where(self) -> str:
+        """The names of the hosts, for people."""
+        return names.listed(self.services.values())
+
+    def leave(self, host: str, why: str) -> None:
+        """Leave one alone."""
+        del self.services[host]
+        self.doubts.pop(host, None)
+        self.errors[host] = why
+
+    def reached(self) -> str:
+        """Return how the hosts are left when the user interrupts this."""
+        if not self.forced:
+            return _('interrupted: nothing was changed')
+        return _(
+            'interrupted: nothing was evacuated. %(forced)s forced down: run '
+            'the same command again to go on; openstack host maintenance '
+            'unset takes that back'
+        ) % {'forced': ', '.join(sorted(self.forced))}
+
+
+class Fencing(marking.Marking):
+    """What every evacuation begins with."""
+
+    def _judge(
+        self, found: collections.abc.Iterable[model.Service], order: Order
+    ) -> Dead:
+        """Sort out the hosts that can't be evacuated, as things are.
+
+        Nothing is changed.
+        """
+        dead = Dead()
+        for service in found:
+            host = service.host
+            try:
+                self._foresee_set(
+                    service, reason=order.reason, force=order.force
+                )
+            except exceptions.CloudError:
+                raise
+            except exceptions.HostMaintenanceError as error:
+                dead.errors[host] = str(error)
+                continue
+            verdict = fence.judge(service, fenced=order.fenced)
+            if verdict.step is fence.Step.REFUSE:
+                dead.errors[host] = verdict.reason
+                continue
+            dead.services[host] = service
+            if verdict.step is fence.Step.ASK:
+                dead.doubts[host] = verdict.reason
+        return dead
+
+    def _foresee_dead(self, dead: Dead, order: Order) -> list[model.Service]:
+        """Return the hosts' services as they will be evacuated."""
+        return [
+            fence.fenced(
+                self._foresee_set(
+                    service, reason=order.reason, force=order.force
+                )
+            )
+            for service in dead.services.values()
+        ]
+
+    def _put_down(
+        self, dead: Dead, order: Order, ticking: ports.Clock
+    ) -> None:
+        """Force hosts down, mark them, and make sure that they are silent.
+
+        Those that fail in this are left alone.
+        """
+        known = self._look_again(dead)
+        if order.interrupt.requested:
+            dead.interrupted = True
+            return
+        self._force_down(dead)
+        marked, errors = self._set_all(
+            dead.services.values(), reason=order.reason, force=order.force
+        )
+        for host, error in errors.items():
+            dead.leave(host, _half_done(host, error, dead))
+        dead.services = {service.host: service for service in marked}
+        heard = fences.listen(
+            self._gateway,
+            ticking,
+            order.report,
+            order.interrupt,
+            dead.services,
+            known,
+        )
+        for host, words in heard.alive.items():
+            dead.leave(host, f'{words}. {self._give_back(host, dead)}')
+        dead.services = dict(heard.silent)
+        dead.interrupted = heard.interrupted
+
+    def _look_again(self, dead: Dead) -> frozenset[str]:
+        """Look at the hosts as they are just before they are changed.
+
+        :returns: those that have been silent for long enough.
+        """
+        services = self._services()
+        now = self._gateway.now()
+        for host, before in tuple(dead.services.items()):
+            # Deleted meanwhile, or its cell does not answer.
+            service = services.get(host, before)
+            if service.up and not before.up:
+                dead.leave(
+                    host,
+                    _(
+                        '%(host)s has come back meanwhile, and nothing was '
+                        'changed: see openstack host maintenance show %(host)s'
+                    )
+                    % {'host': host},
+                )
+            else:
+                dead.services[host] = service
+        return frozenset(
+            host
+            for host, service in dead.services.items()
+            if fence.is_silent(service, now)
+        )
+
+    def _force_down(self, dead: Dead) -> None:
+        for host, service in tuple(dead.services.items()):
+            if service.forced_down:
+                continue
+            dead.forced.add(host)
+            try:
+                dead.services[host] = self._gateway.force_down(
+                    service, down=True
+                )
+            except exceptions.NotPermitted:
+                raise
+            except exceptions.HostMaintenanceError as error:
+                dead.leave(host, str(error))
+
+    def _give_back(self, host: str, dead: Dead) -> str:
+        """Take back what we did to a host that is alive, and tell of it."""
+        if host not in dead.forced:
+            return _(
+                '%(host)s stays forced down, as it was found (openstack host '
+                'maintenance unset %(host)s takes that back)'
+            ) % {'host': host}
+        try:
+            self._gateway.force_down(dead.services[host], down=False)
+        except exceptions.CloudError as error:
+            return _('%(host)s stays forced down: %(error)s') % {
+                'host': host,
+                'error': error,
+            }
+        return _(
+            'That it was forced down is taken back, and it stays in '
+            'maintenance. Power it off and run this again, or drain it '
+            'without --evacuate'
+        )
+
+
+def _half_done(host: str, error: str, dead: Dead) -> str:
+    if host not in dead.forced:
+        return error
+    return _('%(error)s (%(host)s is forced down: run this again)') % {
+        'error': error,
+        'host': host,
+    }
