@@ -82,4 +82,12 @@ def routes(
         ('PUT', '/control/soft-delete', soft_delete),
         ('POST', '/control/purge', lambda m, q, b: (200, purge.run())),
         ('GET', '/control/servers', lambda m, q, b: (200, view.look())),
+        ('GET', '/control/guests', lambda m, q, b: (200, _guests())),
     ]
+
+
+def _guests() -> dict[str, dict[str, int]]:
+    return {
+        name: {server: guest.state for server, guest in host.guests.items()}
+        for name, host in world.WORLD.hosts.items()
+    }

@@ -27,6 +27,7 @@ from nova import context as nova_context
 from nova import exception
 from nova import objects
 from nova.compute import power_state
+from nova.compute import task_states
 
 from tests.cloud import hypervisor
 from tests.cloud import knobs
@@ -56,7 +57,7 @@ class Driver(hypervisor.Hypervisor):
     ) -> bool:
         """Whether a move shall fail at this stage.
 
-        :param move: 'lm' or 'cm', as its knobs begin.
+        :param move: 'lm', 'cm' or 'ev', as its knobs begin.
         :param values: the knobs, if they were looked at already.
         """
         values = values or self._knobs(instance)
@@ -303,6 +304,26 @@ class Driver(hypervisor.Hypervisor):
         self._spend(instance, 'cm_confirm_seconds')
         life.check()
         super().confirm_migration(context, migration, instance, network_info)
+
+    # evacuation
+
+    def instance_on_disk(self, instance):
+        # What evacuations only ask, right after their claim.
+        if self._fails(instance, 'ev', 'claim'):
+            raise exception.ComputeResourcesUnavailable(
+                reason=f'ev_fail=claim on {self._host}'
+            )
+        return super().instance_on_disk(instance)
+
+    def spawn(self, context, instance, *args, **kwargs):
+        evacuated = instance.task_state == task_states.REBUILD_SPAWNING
+        if evacuated and self._fails(instance, 'ev', 'spawn'):
+            self._spend(instance, 'boot_seconds')
+            life.check()
+            raise exception.InstanceDeployFailure(
+                reason=f'ev_fail=spawn on {self._host}'
+            )
+        super().spawn(context, instance, *args, **kwargs)
 
 
 # Nova imports "nova.virt." + compute_driver.

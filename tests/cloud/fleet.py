@@ -91,9 +91,19 @@ class Hosts:
         """Have the scheduler put no server there."""
         self._set_status(host, 'disabled')
 
+    def force_down(self, host: str, down: bool = True) -> None:
+        """Have Nova take a host for dead, or take that back.
+
+        A later purge takes it back in any case.
+        """
+        self._update_service(host, {'forced_down': down})
+
     def _set_status(self, host: str, status: str) -> None:
+        self._update_service(host, {'status': status})
+
+    def _update_service(self, host: str, body: dict[str, Any]) -> None:
         answer = self.connection().compute.put(
-            f'/os-services/{self.service(host).id}', json={'status': status}
+            f'/os-services/{self.service(host).id}', json=body
         )
         exceptions.raise_from_response(answer)
 
@@ -144,6 +154,15 @@ class Hosts:
             timeout,
             interval=0.25,
         )
+
+    def guests(self) -> dict[str, dict[str, int]]:
+        """What runs in truth: power states, by host and by server.
+
+        Also of a host whose compute service is dead, and that Nova takes to
+        be elsewhere.
+        """
+        found: dict[str, dict[str, int]] = self._control('GET', 'guests')
+        return found
 
     # what Placement knows of them
 

@@ -52,6 +52,10 @@ DEFAULTS: dict[str, float | str] = {
     # ERROR).
     'cm_fail': '',
     'cm_fail_times': 0.0,
+    # claim (the server stays as it was) or spawn (it is in ERROR): where an
+    # evacuation fails on its destination. It takes boot_seconds.
+    'ev_fail': '',
+    'ev_fail_times': 0.0,
     # stay (the server stays as it was) or error (it is in ERROR).
     'suspend_fail': '',
     'resume_fail': '',
