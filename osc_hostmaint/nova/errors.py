@@ -29,11 +29,12 @@ MAX_LENGTH = 1000
 
 #: Words of Nova's with which a 400 is about the moment: no host has room
 #: (``migrate`` of old releases), an abort or a forced completion too early,
-#: a confirmation too early or too late.
+#: a confirmation too early or too late, an evacuation off a host that lives.
 _UNTIMELY = (
     'No valid host was found',
     'while the migration is in this state',
     'Instance has not been resized',
+    'is still in use',
 )
 
 

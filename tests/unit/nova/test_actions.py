@@ -47,6 +47,23 @@ ACTIONS: list[tuple[str, str, list[ty.Any], str, ty.Any]] = [
         f'POST {ACTION}',
         {'migrate': {'host': 'cmp02'}},
     ),
+    # {}, not null: Nova's schema wants an object.
+    ('evacuate', 'evacuate', ['vm1'], f'POST {ACTION}', {'evacuate': {}}),
+    (
+        'evacuate_to',
+        'evacuate',
+        ['vm1', 'cmp02'],
+        f'POST {ACTION}',
+        # No `force`: false by default, and gone from 2.68 on.
+        {'evacuate': {'host': 'cmp02'}},
+    ),
+    (
+        'reset',
+        'reset',
+        ['vm1'],
+        f'POST {ACTION}',
+        {'os-resetState': {'state': 'active'}},
+    ),
     ('confirm', 'confirm', ['vm1'], f'POST {ACTION}', {'confirmResize': None}),
     ('resume', 'resume', ['vm1'], f'POST {ACTION}', {'resume': None}),
     ('suspend', 'suspend', ['vm1'], f'POST {ACTION}', {'suspend': None}),
@@ -130,6 +147,68 @@ class ActionTest(cloud.CloudTestCase):
     def _answer(self, request: str, **answer: ty.Any) -> None:
         method, path = request.split()
         self.cloud.request(method, cloud.NOVA + path, **answer)
+
+
+class StoppedEvacuationTest(cloud.CloudTestCase):
+    """At 2.95, and at no other: from there on servers stay stopped."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud.post(cloud.NOVA + ACTION)
+
+    def test_request(self) -> None:
+        self.gateway.evacuate('vm1', 'cmp02', stopped=True)
+        self._assert_asked('2.95', {'evacuate': {'host': 'cmp02'}})
+
+    def test_without_a_host(self) -> None:
+        self.gateway.evacuate('vm1', stopped=True)
+        self._assert_asked('2.95', {'evacuate': {}})
+
+    def test_not_of_all(self) -> None:
+        self.gateway.evacuate('vm1', stopped=True)
+        self.gateway.evacuate('vm1')
+        self._assert_asked('2.87', {'evacuate': {}})
+
+    def test_refused(self) -> None:
+        # Some nova-compute is older than Antelope.
+        words = (
+            'Starting with microversion 2.95, evacuate API will stop instance '
+            'on destination.'
+        )
+        self.cloud.post(
+            cloud.NOVA + ACTION, **cloud.fault('badRequest', 400, words)
+        )
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, 'evacuate: Starting with'
+        ) as caught:
+            self.gateway.evacuate('vm1', stopped=True)
+        self.assertTrue(caught.exception.final)
+
+    def _assert_asked(self, version: str, body: ty.Any) -> None:
+        last = self.last_request()
+        self.assertEqual(body, last.json())
+        self.assertEqual(
+            f'compute {version}', last.headers['OpenStack-API-Version']
+        )
+
+
+class OldNovaTest(cloud.CloudTestCase):
+    nova_maximum = '2.94'
+
+    def test_cannot_leave_it_stopped(self) -> None:
+        # A refusal of this one server, not the end of a drain.
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, r'vm1.*\b2\.95\b.*\b2\.94\b'
+        ) as caught:
+            self.gateway.evacuate('vm1', stopped=True)
+        self.assertTrue(caught.exception.final)
+        self.assert_one_line(caught.exception)
+        self.assertEqual([], self.sent)
+
+    def test_can_bring_it_back_as_it_was(self) -> None:
+        self.cloud.post(cloud.NOVA + ACTION)
+        self.gateway.evacuate('vm1')
+        self.assertEqual([f'POST {ACTION}'], self.sent)
 
 
 class OldestNovaTest(ActionTest):

@@ -22,6 +22,8 @@ from osc_hostmaint.nova import records
 from tests.unit.nova import cloud
 
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
+TIME = datetime.datetime(2026, 11, 20, 23, 30, 7, tzinfo=datetime.UTC)
+SINCE = 'changes-since=2026-11-20T23%3A30%3A07%2B00%3A00'
 
 
 @ddt.ddt
@@ -80,20 +82,35 @@ class RequestTest(cloud.CloudTestCase):
         (
             'migrations_since',
             'migrations',
-            [
-                'cmp01',
-                datetime.datetime(
-                    2026, 11, 20, 23, 30, 7, tzinfo=datetime.UTC
-                ),
-            ],
-            '/os-migrations?host=cmp01'
-            '&changes-since=2026-11-20T23%3A30%3A07%2B00%3A00',
+            ['cmp01', TIME],
+            f'/os-migrations?host=cmp01&{SINCE}',
         ),
         (
             'unconfirmed',
             'unconfirmed',
             ['cmp01'],
             '/os-migrations?source_compute=cmp01&status=finished',
+        ),
+        (
+            'evacuated',
+            'evacuated',
+            ['cmp01'],
+            '/os-migrations?source_compute=cmp01'
+            '&migration_type=evacuation&status=done',
+        ),
+        (
+            'left',
+            'left',
+            ['cmp01', TIME],
+            f'/os-migrations?source_compute=cmp01&{SINCE}',
+        ),
+        ('moves', 'moves', [TIME], f'/os-migrations?{SINCE}'),
+        (
+            'deleted',
+            'deleted',
+            [TIME],
+            f'/servers/detail?all_tenants=True&deleted=True&{SINCE}'
+            '&sort_key=updated_at&sort_dir=desc',
         ),
         (
             'progress',
@@ -150,6 +167,23 @@ class RequestTest(cloud.CloudTestCase):
         self.gateway.enable(self.service)
         self.assertEqual([f'PUT /os-services/{self.service.id}'], self.sent)
         self.assertEqual({'status': 'enabled'}, self.last_request().json())
+
+    def test_force_down(self) -> None:
+        for down in (True, False):
+            self.gateway.force_down(self.service, down=down)
+            self.assertEqual({'forced_down': down}, self.last_request().json())
+            self._assert_nova('2.87')
+        path = f'PUT /os-services/{self.service.id}'
+        self.assertEqual([path, path], self.sent)
+
+    def test_hypervisor_states(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-hypervisors/provider-1',
+            json={'hypervisor': cloud.hypervisor(1, 'cmp01', state='up')},
+        )
+        self.gateway.hypervisor_states('cmp01')
+        # From 2.88 on it would cost an RPC.
+        self._assert_nova('2.87')
 
     def test_allocations(self) -> None:
         found = self.gateway.allocations('cmp01')

@@ -38,7 +38,7 @@ class FailureTest(cloud.CloudTestCase):
             json={'instanceAction': {'action': 'migrate', 'events': events}},
         )
 
-    @ddt.data('live-migration', 'migrate')
+    @ddt.data('live-migration', 'migrate', 'evacuate')
     def test_newest_move(self, name: str) -> None:
         others = [
             cloud.instance_action(5, 'stop'),

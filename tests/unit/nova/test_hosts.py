@@ -16,6 +16,7 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import survey
+from osc_hostmaint.nova import records
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
@@ -75,6 +76,83 @@ class HypervisorsTest(cloud.CloudTestCase):
             HYPERVISORS, json={'hypervisors': [cloud.hypervisor(1, 'cmp01')]}
         )
         self.assertEqual({'provider-1': 'cmp01'}, self.gateway.hypervisors())
+
+
+class HypervisorStatesTest(cloud.CloudTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud.get(
+            HYPERVISORS,
+            json={
+                'hypervisors': [
+                    cloud.hypervisor(1, 'cmp01', hypervisor_hostname='node-1'),
+                    cloud.hypervisor(2, 'cmp01', hypervisor_hostname='node-2'),
+                    cloud.hypervisor(3, 'cmp02'),
+                ]
+            },
+        )
+
+    def _answer(self, number: int, state: str) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/os-hypervisors/provider-{number}',
+            json={'hypervisor': cloud.hypervisor(number, 'x', state=state)},
+        )
+
+    def test_of_one_host(self) -> None:
+        self._answer(1, 'up')
+        self._answer(2, 'down')
+        self.assertEqual(
+            {'node-1': True, 'node-2': False},
+            self.gateway.hypervisor_states('cmp01'),
+        )
+        self.assertEqual(
+            [
+                'GET /os-hypervisors/detail',
+                'GET /os-hypervisors/provider-1',
+                'GET /os-hypervisors/provider-2',
+            ],
+            self.sent,
+        )
+
+    def test_asked_anew_each_time(self) -> None:
+        for state in ('down', 'up'):
+            self._answer(3, state)
+            self.assertEqual(
+                {'cmp02.example.org': state == 'up'},
+                self.gateway.hypervisor_states('cmp02'),
+            )
+        # But not which ones there are.
+        self.assertEqual(3, len(self.sent))
+
+    def test_none(self) -> None:
+        self.assertEqual({}, self.gateway.hypervisor_states('cmp09'))
+
+
+class ForceDownTest(cloud.CloudTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.service = records.service(cloud.service())
+        self.url = f'{cloud.NOVA}/os-services/{self.service.id}'
+
+    def test_answer(self) -> None:
+        self.cloud.put(
+            self.url,
+            json={'service': cloud.service(state='down', forced_down=True)},
+        )
+        found = self.gateway.force_down(self.service, down=True)
+        self.assertEqual((True, False), (found.forced_down, found.up))
+
+    def test_not_cleaned_up_yet(self) -> None:
+        words = (
+            'Unable to force up host cmp01 as `done` evacuation migration '
+            'records remain associated with the host.'
+        )
+        self.cloud.put(self.url, **cloud.fault('badRequest', 400, words))
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, 'PUT .*Unable to force up host cmp01'
+        ):
+            self.gateway.force_down(self.service, down=False)
+        self.assertEqual(1, len(self.sent))
 
 
 class ResidentsTest(cloud.CloudTestCase):

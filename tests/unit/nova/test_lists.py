@@ -23,6 +23,9 @@ from tests.unit.nova import cloud
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
 
 
+SINCE = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
+
+
 class ServicesTest(cloud.CloudTestCase):
     def test_cell_that_does_not_answer(self) -> None:
         down = {
@@ -114,6 +117,29 @@ class ServersTest(cloud.CloudTestCase):
             self.gateway.servers('cmp01')
         self.assert_one_line(caught.exception)
 
+    def test_deleted_lately(self) -> None:
+        # One page, though there are more.
+        gone = cloud.server(
+            host='cmp03',
+            status='DELETED',
+            **{'OS-EXT-STS:vm_state': 'deleted'},
+        )
+        self._answer(
+            {'servers': [gone], 'servers_links': cloud.link('/servers')}
+        )
+        (found,) = self.gateway.deleted(SINCE)
+        self.assertEqual(
+            ('vm1', 'name of vm1', 'DELETED', 'cmp03', 'p'),
+            (
+                found.id,
+                found.name,
+                found.status,
+                found.host,
+                found.project_id,
+            ),
+        )
+        self.assertEqual(1, len(self.sent))
+
     def test_one_server(self) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/servers/vm1',
@@ -154,11 +180,8 @@ class ServersTest(cloud.CloudTestCase):
             self.gateway.server('vm1')
 
 
+@ddt.ddt
 class MigrationsTest(cloud.CloudTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.since = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
-
     def test_pages_by_uuid(self) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/os-migrations',
@@ -172,7 +195,7 @@ class MigrationsTest(cloud.CloudTestCase):
                 {'json': {'migrations': [cloud.migration(7)]}},
             ],
         )
-        found = self.gateway.migrations('cmp01', self.since)
+        found = self.gateway.migrations('cmp01', SINCE)
         self.assertEqual([9, 8, 7], [m.id for m in found])
         self.assertEqual(
             'GET /os-migrations?host=cmp01'
@@ -191,7 +214,14 @@ class MigrationsTest(cloud.CloudTestCase):
         self.assertEqual([9], [m.id for m in self.gateway.migrations('cmp01')])
         self.assertEqual(1, len(self.sent))
 
-    def test_unconfirmed_goes_over_pages(self) -> None:
+    @ddt.unpack
+    @ddt.named_data(
+        ('unconfirmed', 'unconfirmed', ['cmp01']),
+        ('evacuated', 'evacuated', ['cmp01']),
+        ('left', 'left', ['cmp01', SINCE]),
+        ('moves', 'moves', [SINCE]),
+    )
+    def test_over_pages(self, name: str, arguments: list[ty.Any]) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/os-migrations',
             [
@@ -204,5 +234,5 @@ class MigrationsTest(cloud.CloudTestCase):
                 {'json': {'migrations': [cloud.migration(7)]}},
             ],
         )
-        found = self.gateway.unconfirmed('cmp01')
+        found = getattr(self.gateway, name)(*arguments)
         self.assertEqual([9, 7], [m.id for m in found])

@@ -34,6 +34,7 @@ class RefusalTest(cloud.CloudTestCase):
         'Compute host nowhere could not be found.',
         'Cannot migrate to the host where the server exists.',
         'Invalid input for field/attribute host. Value: bad host!.',
+        "The target host can't be the same one.",
         'Feature not supported with instances that have accelerators.',
     )
     def test_impossible(self, words: str) -> None:
@@ -43,6 +44,7 @@ class RefusalTest(cloud.CloudTestCase):
         # `migrate` of old releases; now the record says it.
         'No valid host was found. No valid host found for cold migrate',
         'Instance has not been resized.',
+        'Compute service of cmp01 is still in use.',
         'Migration 2 state of instance vm1 is queued. Cannot force complete '
         'while the migration is in this state.',
     )
