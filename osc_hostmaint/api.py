@@ -27,9 +27,10 @@ from openstack import connection
 
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.verbs import draining
+from osc_hostmaint.verbs import restoring
 
 
-class Maintenance(draining.Draining):
+class Maintenance(draining.Draining, restoring.Restoring):
     """Takes compute hosts out of service and puts them back.
 
     Every method takes exact names of hosts, as ``openstack compute service

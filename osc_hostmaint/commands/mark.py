@@ -15,14 +15,22 @@
 import argparse
 import collections.abc
 import logging
+import sys
+import typing as ty
 
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import streams
 from osc_hostmaint import text
 from osc_hostmaint.commands import client
+from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import options
+from osc_hostmaint.commands import table
 from osc_hostmaint.i18n import _
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint import api
 
 LOG = logging.getLogger(__name__)
 
@@ -66,13 +74,16 @@ class SetHostMaintenance(command.Command):
         )
 
 
-class UnsetHostMaintenance(command.Command):
+class UnsetHostMaintenance(table.ServersTable):
     _description = _(
         'Put hosts back into service. That a host is forced down, as drain '
         '--evacuate --fenced leaves it, is taken back. Refused for a host '
         'that somebody else disabled, whose compute service or hypervisor '
         'is down, that moves are still leaving, or on which nova-compute '
-        'has not cleaned up after an evacuation yet.'
+        'has not cleaned up after an evacuation yet. With --restore the '
+        'servers that left since the hosts were put into maintenance come '
+        'home, and the table and exit codes are those of "host maintenance '
+        'restore"; without it nothing is printed.'
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -85,11 +96,24 @@ class UnsetHostMaintenance(command.Command):
                 'itself refuses'
             ),
         )
+        parser.add_argument(
+            '--restore',
+            action='store_true',
+            help=_(
+                'Then bring home the servers that left since the host was '
+                'put into maintenance; repeated after that, when nothing '
+                'says since when it was, those that left in the last 7 days'
+            ),
+        )
+        # It shows what was done, and never what would be.
+        parser.set_defaults(dry_run=False)
         options.add_hosts(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> int:
+    def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         maintenance = client.maintenance(self.app)
+        if parsed_args.restore:
+            return self._restore(maintenance, parsed_args)
 
         def unset(host: str) -> None:
             service = maintenance.unset(host, force=parsed_args.force)
@@ -103,4 +127,33 @@ class UnsetHostMaintenance(command.Command):
                     {'host': host},
                 )
 
-        return _for_each(parsed_args.hosts, unset)
+        self._exit_code = _for_each(parsed_args.hosts, unset)
+        return table.COLUMNS, []
+
+    def _restore(
+        self,
+        maintenance: 'api.Maintenance',
+        parsed_args: argparse.Namespace,
+    ) -> columns.Output:
+        from osc_hostmaint import interrupt
+        from osc_hostmaint import report
+
+        stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
+        with stop.watching():
+            result = maintenance.unset_and_restore(
+                parsed_args.hosts,
+                force=parsed_args.force,
+                report=self._reporter(report.HOME),
+                interrupt=stop,
+            )
+        return self._result(result)
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: collections.abc.Sequence[str],
+        data: collections.abc.Iterable[collections.abc.Sequence[ty.Any]],
+    ) -> int:
+        if not parsed_args.restore:
+            return 0
+        return super().produce_output(parsed_args, column_names, data)

@@ -17,9 +17,9 @@ import re
 
 from osc_hostmaint.i18n import _
 
-_SECONDS = {'': 1, 's': 1, 'm': 60, 'h': 3600}
+_SECONDS = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
 _NUMBER = re.compile('[0-9]{1,9}')
-_DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smh]?)')
+_DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)')
 
 _HOST = _(
     'Host of a compute service, by its exact name (see openstack compute '
@@ -28,7 +28,7 @@ _HOST = _(
 
 
 def duration(text: str) -> int:
-    """Return the seconds in ``90``, ``90s``, ``15m`` or ``2h``.
+    """Return the seconds in ``90``, ``90s``, ``15m``, ``2h`` or ``7d``.
 
     :raises argparse.ArgumentTypeError: it is none of these, or nothing.
     """
@@ -36,7 +36,7 @@ def duration(text: str) -> int:
     seconds = int(match['number']) * _SECONDS[match['unit']] if match else 0
     if not seconds:
         raise argparse.ArgumentTypeError(
-            _('%r is not a duration: write 90, 90s, 15m or 2h') % text
+            _('%r is not a duration: write 90, 90s, 15m, 2h or 7d') % text
         )
     return seconds
 

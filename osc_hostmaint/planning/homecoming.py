@@ -154,7 +154,7 @@ def judge(
     back = record.dest == home and record.source != home
     if back and record.type in MOVES and not record.ended_well:
         return Homecomer(server, record.source, record)
-    if server.host == home:
+    if server.host == home and not (back and record.type not in MOVES):
         return None
     if words := _meanwhile(home, record, server):
         return _row(server, _Phase.SKIPPED, reason=words)
@@ -175,6 +175,21 @@ def judge(
     return Homecomer(server, server.host or '', record)
 
 
+def perhaps_resumed(
+    home: str, record: model.Migration, server: model.Server
+) -> bool:
+    """Tell whether a server that is home may have been suspended before.
+
+    To come home it was resumed then, and whoever did was killed.
+    """
+    return (
+        record.type == model.MigrationType.LIVE
+        and record.ended_well
+        and record.dest == home == server.host
+        and server.vm_state == 'active'
+    )
+
+
 def _meanwhile(
     home: str, record: model.Migration, server: model.Server
 ) -> str:
@@ -184,7 +199,8 @@ def _meanwhile(
     if record.type not in MOVES:
         if record.in_flight:
             return 'it is being resized'
-        return f'resized since it left {home}'
+        words = f'resized since it left {home}'
+        return f'{words}, and back by that' if server.host == home else words
     if record.in_flight:
         to = f'to {record.dest}' if record.dest else 'to another host'
         return f'it is on its way {to} just now'

@@ -146,6 +146,20 @@ def unseen(seen: model.Observation, memory: memories.Memory) -> frozenset[str]:
     return memory.suspects & frozenset(seen.histories)
 
 
+def owed(
+    history: collections.abc.Sequence[model.Deed],
+    view: model.Server,
+    since: datetime.datetime,
+    policy: policies.Policy,
+) -> bool:
+    """Tell whether a server that runs is to be suspended again.
+
+    :param history: what was done to it, oldest first.
+    """
+    deed = _resume(history, since)
+    return deed is not None and _is_ours(deed, view, policy)
+
+
 def _since(
     seen: model.Observation, policy: policies.Policy
 ) -> datetime.datetime | None:

@@ -61,6 +61,7 @@ class TestEntryPoints(unittest.TestCase):
                 'host_maintenance_show',
                 'host_maintenance_list',
                 'host_maintenance_drain',
+                'host_maintenance_restore',
             },
             set(found.names),
         )

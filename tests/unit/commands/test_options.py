@@ -29,18 +29,19 @@ class TestDuration(unittest.TestCase):
         ('2h', 7200),
         ('1', 1),
         ('048h', 172800),
+        ('7d', 604800),
     )
     @ddt.unpack
     def test_accepted(self, text, seconds):
         self.assertEqual(seconds, options.duration(text))
 
     @ddt.data(
-        *('', '0', '0h', '-1', '1.5h', '2d', '2 h', 'h', '1h30m', '15M'),
+        *('', '0', '0h', '-1', '1.5h', '2w', '2 h', 'h', 'd', '1h30m', '15M'),
         *('15 m', '15m ', 'soon', '٣m', f'{10**9}s'),
     )
     def test_refused(self, text):
         with self.assertRaisesRegex(
-            argparse.ArgumentTypeError, 'write 90, 90s, 15m or 2h'
+            argparse.ArgumentTypeError, 'write 90, 90s, 15m, 2h or 7d'
         ):
             options.duration(text)
 

@@ -218,7 +218,6 @@ class TestJudge(unittest.TestCase):
         # Unshelved there.
         record(),
         # Its owner resizes it now.
-        record(source=AWAY, dest=HOME, status='finished', type=RESIZE),
         record(source=HOME, dest=HOME, status='finished', type=RESIZE),
         record(source=HOME, dest=AWAY, status='migrating', type=RESIZE),
         record(source=HOME, dest=AWAY, status='running'),
@@ -258,6 +257,16 @@ class TestJudge(unittest.TestCase):
             record(status='migrating', source=AWAY, dest=HOME, type=RESIZE),
             AWAY,
             'it is being resized',
+        ),
+        (
+            record(status='finished', source=AWAY, dest=HOME, type=RESIZE),
+            HOME,
+            'resized since it left cmp01, and back by that',
+        ),
+        (
+            record(status='confirmed', source=AWAY, dest=HOME, type=RESIZE),
+            HOME,
+            'resized since it left cmp01, and back by that',
         ),
         (
             record(status='running', source=AWAY, dest=ELSEWHERE),

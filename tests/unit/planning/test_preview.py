@@ -150,5 +150,12 @@ class TestPreview(unittest.TestCase):
         self.assertFalse(self.done(row(), row(Fits.UNKNOWN)))
         self.assertFalse(self.done(row(None, phase=Phase.BLOCKED)))
 
+    def test_what_is_left_alone_speaks_against_nothing(self):
+        skipped = row(None, phase=Phase.SKIPPED, move='')
+        gone = row(None, phase=Phase.GONE, move='')
+
+        self.assertTrue(self.done(row(), skipped, gone))
+        self.assertEqual(('', None), (skipped.move, skipped.fits))
+
     def test_every_host_must_be_one_that_can_be_drained(self):
         self.assertFalse(self.done(row(), errors={'cmp01': 'down'}))

@@ -1,0 +1,183 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``openstack host maintenance restore``."""
+
+import argparse
+import datetime
+import sys
+import typing as ty
+
+from osc_hostmaint import streams
+from osc_hostmaint.commands import client
+from osc_hostmaint.commands import columns
+from osc_hostmaint.commands import options
+from osc_hostmaint.commands import policy
+from osc_hostmaint.commands import table
+from osc_hostmaint.i18n import _
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint.planning import policy as policies
+
+#: As it was moved away.
+AS_LEFT = 'as-left'
+#: Moves in flight to each host; verbs.restoring.PARALLEL, which is not
+#: imported for every command.
+PARALLEL = 4
+
+
+class RestoreHostMaintenance(table.ServersTable):
+    _description = _(
+        'Bring home the servers whose latest move was away from hosts, and '
+        'which are still where that move put them. Servers that were '
+        'resized or moved on since then are left alone (skipped), deleted '
+        'ones are told of (gone). The hosts must be in service. Who comes '
+        'home is read from Nova, so the command may be interrupted or killed '
+        'at any moment: run it again, and it goes on. It ends with exit code '
+        '0 if all are home, 1 if it could not do it, 3 if servers are not '
+        'home, 4 if --timeout passed first and 130 if it was interrupted.'
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--since',
+            metavar='<duration>',
+            type=options.duration,
+            default='7d',
+            help=_(
+                'Servers that left so long ago or later (90, 90s, 15m, 2h, '
+                '7d; default: %(default)s)'
+            ),
+        )
+        _add_states(parser)
+        parser.add_argument(
+            '--parallel',
+            metavar='<n>',
+            type=options.count,
+            default=PARALLEL,
+            help=_(
+                'At most so many moves in flight to each host, those of '
+                'others included (default: %(default)s)'
+            ),
+        )
+        policy.add_retries(parser)
+        policy.add_stalls(parser)
+        parser.add_argument(
+            '--timeout',
+            metavar='<duration>',
+            type=options.duration,
+            help=_(
+                'End after this time with exit code 4; moves in flight go on '
+                'in Nova (default: never)'
+            ),
+        )
+        parser.add_argument(
+            '--dry-run',
+            action='store_true',
+            help=_(
+                'Change nothing: show who would come home, how, and whether '
+                'there is room. Exit code 0 if all would come and fit, 3 if '
+                'not'
+            ),
+        )
+        parser.add_argument(
+            '--skip-capacity-check',
+            action='store_true',
+            help=_(
+                'Begin even if a host can not take all its servers; by '
+                'default none is brought to it then'
+            ),
+        )
+        options.add_hosts(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
+        from osc_hostmaint import interrupt
+        from osc_hostmaint import report
+
+        maintenance = client.maintenance(self.app)
+        how: dict[str, ty.Any] = {
+            'since': datetime.timedelta(seconds=parsed_args.since),
+            'running': _running(parsed_args),
+            'policy': _policy(parsed_args),
+        }
+        if parsed_args.dry_run:
+            return self._preview(
+                maintenance.preview_restore(parsed_args.hosts, **how)
+            )
+        stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
+        with stop.watching():
+            result = maintenance.restore(
+                parsed_args.hosts,
+                timeout=parsed_args.timeout,
+                report=self._reporter(report.HOME),
+                interrupt=stop,
+                skip_capacity_check=parsed_args.skip_capacity_check,
+                **how,
+            )
+        return self._result(result)
+
+
+def _add_states(parser: argparse.ArgumentParser) -> None:
+    from osc_hostmaint.planning import policy as policies
+
+    policy.add_words(
+        parser,
+        '--running',
+        [AS_LEFT, *(each.value for each in policies.Running)],
+        AS_LEFT,
+        _(
+            'ACTIVE and PAUSED servers: live-migrate them, but cold-migrate '
+            'those that were cold-migrated away (which restarted them) and '
+            'that nobody has started since; or treat all alike, as drain '
+            'does'
+        ),
+    )
+    policy.add_choice(
+        parser,
+        '--stopped',
+        policies.Policy().stopped,
+        _('SHUTOFF servers: cold-migrate them; or leave them'),
+    )
+    policy.add_words(
+        parser,
+        '--suspended',
+        [policies.Suspended.LEAVE.value, policies.Suspended.RESUME.value],
+        policies.Suspended.LEAVE.value,
+        _(
+            'SUSPENDED servers: leave them; or resume, live-migrate and '
+            'suspend them again'
+        ),
+    )
+
+
+def _running(parsed_args: argparse.Namespace) -> 'policies.Running | None':
+    from osc_hostmaint.planning import policy as policies
+
+    if parsed_args.running == AS_LEFT:
+        return None
+    return policies.Running(parsed_args.running)
+
+
+def _policy(parsed_args: argparse.Namespace) -> 'policies.Policy':
+    from osc_hostmaint.planning import policy as policies
+
+    return policies.Policy(
+        stopped=policies.Stopped(parsed_args.stopped),
+        suspended=policies.Suspended(parsed_args.suspended),
+        per_destination=parsed_args.parallel,
+        retries=parsed_args.retries,
+        on_stall=policies.OnStall(parsed_args.on_stall),
+        stall_after=parsed_args.stall_after,
+        server_timeout=parsed_args.server_timeout,
+    )

@@ -1,0 +1,151 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Several drains side by side that are one to who asked for them.
+
+Servers come home from many hosts, and from one host in several ways; each is
+a drain to the loop.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory
+
+
+class Teller:
+    """Tells of several drains as if they were that of one host."""
+
+    def __init__(
+        self,
+        report: ports.Reporter,
+        host: str,
+        rows: collections.abc.Iterable[decisions.Row],
+        drains: int,
+    ):
+        """:param host: whose drain they are to look like.
+
+        :param rows: what each of them will begin with, together.
+        :param drains: how many there are.
+        """
+        self._report = report
+        self._host = host
+        self._rows = {row.server_id: row for row in rows}
+        self._going_on = drains
+        self._newest: dict[str, decisions.Decision] = {}
+        self._ended = False
+
+    def decided(self, host: str, decision: decisions.Decision) -> None:
+        """Tell of a decision for a part of the servers."""
+        self._rows.update({row.server_id: row for row in decision.rows})
+        whole = dataclasses.replace(
+            decision, rows=tuple(self._rows.values()), waiting_for=''
+        )
+        self._newest[host] = whole
+        self._report.decided(self._host, whole)
+
+    def trouble(self, host: str, text: str) -> None:
+        """Tell that the cloud does not answer as it should."""
+        self._report.trouble(self._host, text)
+
+    def ended(self, host: str, decision: decisions.Decision | None) -> None:
+        """Take note that one of the drains has ended."""
+        self._going_on -= 1
+        if not self._going_on:
+            self.close()
+
+    def close(self) -> None:
+        """Tell, once, that all is over."""
+        newest = list(self._newest.values())
+        if self._ended or not newest:
+            return
+        self._ended = True
+        troubles = [decision.trouble for decision in newest]
+        self._report.ended(
+            self._host,
+            dataclasses.replace(
+                newest[-1],
+                rows=tuple(self._rows.values()),
+                actions=(),
+                done=True,
+                checked=all(decision.checked for decision in newest),
+                trouble=next(filter(None, troubles), ''),
+            ),
+        )
+
+
+@dataclasses.dataclass(slots=True)
+class _Shared:
+    """What the drains of one host know together of destinations."""
+
+    inner: ports.Destinations
+    #: How many of them go on.
+    going_on: int = 0
+    #: The servers that each of them awaits nothing of any more.
+    over: dict[int, collections.abc.Set[str]] = dataclasses.field(
+        default_factory=dict
+    )
+
+
+class Guide:
+    """Destinations for one of several drains of the same host.
+
+    Who knows where moves are to go keeps count by host, and takes each of
+    them for all that there is.
+    """
+
+    def __init__(self, shared: _Shared):
+        self._shared = shared
+        self._number = shared.going_on
+        shared.going_on += 1
+
+    def note(
+        self, seen: model.Observation, over: collections.abc.Set[str]
+    ) -> None:
+        """Take note of what has become of the host's moves."""
+        shared = self._shared
+        shared.over[self._number] = over
+        shared.inner.note(seen, frozenset().union(*shared.over.values()))
+
+    def direct(
+        self, host: str, action: memory.Action, highest_id: int
+    ) -> memory.Action | None:
+        """Return an action with its destination; None: not now."""
+        return self._shared.inner.direct(host, action, highest_id)
+
+    def renew(self) -> None:
+        """Look at who has room again, if it is time to."""
+        self._shared.inner.renew()
+
+    def drop(self, action: memory.Action) -> None:
+        """Take note that Nova did not take an action."""
+        self._shared.inner.drop(action)
+
+    def leave(self, host: str) -> None:
+        """Take note that this drain has ended."""
+        self._shared.going_on -= 1
+        if not self._shared.going_on:
+            self._shared.inner.leave(host)
+
+
+def guides(
+    inner: ports.Destinations, hosts: collections.abc.Iterable[str]
+) -> list[Guide]:
+    """Return the destinations of several drains.
+
+    :param hosts: of each drain, in order; some may be the same.
+    """
+    shared: dict[str, _Shared] = {}
+    return [Guide(shared.setdefault(host, _Shared(inner))) for host in hosts]

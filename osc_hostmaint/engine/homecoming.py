@@ -1,0 +1,167 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Bringing servers home.
+
+To the loop it is a drain of each host that they are on, of these servers
+alone, to one destination.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.engine import company
+from osc_hostmaint.engine import destinations
+from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import gathering
+from osc_hostmaint.engine import hostdrain
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import homecoming as planning
+from osc_hostmaint.planning import standing
+
+#: Of so many deleted servers, the newest, it is looked whether they had left
+#: one of the hosts.
+MOST_DELETED = 100
+NOTHING_DONE = 'nothing was done for it: run the same command again'
+
+
+def bring(
+    gathered: collections.abc.Iterable[gathering.Gathering],
+    gateway: ports.Gateway,
+    clock: ports.Clock,
+    board: observer.ServiceBoard,
+    guide: destinations.Destinations,
+    report: ports.Reporter,
+    interrupt: ports.Interrupt,
+    timeout: float | None = None,
+) -> drain.DrainResult:
+    """Bring servers home, from all hosts side by side.
+
+    :param guide: bounds how many are on their way to each home.
+    :param timeout: seconds after which nothing is awaited any more.
+    :returns: a row per server, also of those that are left alone.
+    """
+    gathered = tuple(gathered)
+    groups = [group for each in gathered for group in each.groups]
+    tellers = {
+        each.home.host: company.Teller(
+            report, each.home.host, each.coming, len(each.groups)
+        )
+        for each in gathered
+        if each.groups
+    }
+    guides = company.guides(guide, [g.service.host for g in groups])
+    hosts = [
+        hostdrain.HostDrain(
+            observer.Observer(
+                gateway, clock, board, group.service, group.policy
+            ),
+            group.policy,
+            gateway,
+            clock,
+            tellers[group.home.host],
+            destinations=shared,
+        )
+        for group, shared in zip(groups, guides, strict=True)
+    ]
+    result = drain.run(hosts, clock, interrupt, timeout)
+    for teller in tellers.values():
+        teller.close()
+    known = {row.server_id for row in result.rows}
+    untouched = (
+        dataclasses.replace(
+            row, phase=standing.Phase.BLOCKED, reason=NOTHING_DONE
+        )
+        for group in groups
+        for row in group.rows
+        if row.server_id not in known
+    )
+    alone = (row for each in gathered for row in each.alone)
+    return with_rows(result, (*untouched, *alone))
+
+
+def with_rows(
+    result: drain.DrainResult,
+    rows: collections.abc.Iterable[decisions.Row],
+) -> drain.DrainResult:
+    """Return a result with rows of servers added that were not moved."""
+    rows = tuple(rows)
+    code = result.exit_code
+    if code is exceptions.ExitCode.DONE and any(row.left for row in rows):
+        code = exceptions.ExitCode.LEFT
+    return dataclasses.replace(
+        result, rows=(*result.rows, *rows), exit_code=code
+    )
+
+
+def deleted(
+    gateway: ports.Gateway,
+    homes: collections.abc.Iterable[gathering.Home],
+    known: collections.abc.Container[str],
+    report: ports.Reporter,
+    interrupt: ports.Interrupt,
+) -> tuple[decisions.Row, ...]:
+    """Return the rows of servers that left some hosts and were deleted.
+
+    Nova keeps no migration records of them. What can't be asked is told, and
+    is no reason to fail.
+
+    :param known: servers that have rows already.
+    """
+    windows: dict[datetime.datetime, list[str]] = {}
+    for home in homes:
+        windows.setdefault(home.since, []).append(home.host)
+    rows: dict[str, decisions.Row] = {}
+    try:
+        for since, hosts in windows.items():
+            for row in _deleted(gateway, since, hosts, report, interrupt):
+                if row.server_id not in known:
+                    rows.setdefault(row.server_id, row)
+    except KeyboardInterrupt:
+        # The table of what was done is worth more than these.
+        pass
+    return tuple(rows.values())
+
+
+def _deleted(
+    gateway: ports.Gateway,
+    since: datetime.datetime,
+    homes: collections.abc.Collection[str],
+    report: ports.Reporter,
+    interrupt: ports.Interrupt,
+) -> collections.abc.Iterator[decisions.Row]:
+    where = ', '.join(homes)
+    try:
+        found = gateway.deleted(since)
+        if len(found) > MOST_DELETED:
+            report.trouble(
+                where,
+                f'of {len(found)} servers deleted lately only the '
+                f'{MOST_DELETED} newest are looked at',
+            )
+        for server in found[:MOST_DELETED]:
+            if interrupt.requested:
+                return
+            origins = gateway.origins(server.id, since)
+            for home in homes:
+                # What was deleted there had come home.
+                if home in origins and server.host != home:
+                    yield planning.deleted(home, server)
+                    break
+    except exceptions.CloudError as error:
+        report.trouble(
+            where, f'servers deleted since they left are not known: {error}'
+        )

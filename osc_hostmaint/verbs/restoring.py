@@ -1,0 +1,308 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Bringing servers home, and what would come of that."""
+
+import collections.abc
+import dataclasses
+import datetime
+import random
+
+from osc_hostmaint import clock
+from osc_hostmaint import exceptions
+from osc_hostmaint import interrupt as interrupts
+from osc_hostmaint import model
+from osc_hostmaint import report as reports
+from osc_hostmaint.engine import destinations
+from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import gathering
+from osc_hostmaint.engine import homecoming
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import welcome
+from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import homecoming as planning
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import preview as previews
+from osc_hostmaint.verbs import marking
+
+#: So long ago a server may have left its host, if nobody says more.
+SINCE = datetime.timedelta(days=7)
+#: Moves in flight to one host, if nobody says how many there may be.
+PARALLEL = 4
+DEFAULT_POLICY = policies.Policy()
+#: Nothing left before it: OpenStack is younger.
+EPOCH = datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC)
+
+#: A time, or so long ago by Nova's clock.
+Since = datetime.datetime | datetime.timedelta
+
+
+class Restoring(marking.Marking):
+    """The verbs that bring servers back to hosts."""
+
+    def preview_restore(
+        self,
+        hosts: collections.abc.Sequence[str],
+        *,
+        since: Since = SINCE,
+        running: policies.Running | None = None,
+        policy: policies.Policy = DEFAULT_POLICY,
+    ) -> previews.Preview:
+        """Return what :meth:`restore` would do. Nothing is changed.
+
+        The parameters are those of it.
+
+        :raises UnknownHost: one of the hosts does not exist.
+        """
+        services = self._services()
+        found = self._pick(hosts, services)
+        ticking = clock.Clock()
+        homes, errors = self._homes(found, dict.fromkeys(hosts, since))
+        policy = dataclasses.replace(policy, user_id=self._gateway.user_id())
+        gathered = gathering.gather(
+            self._gateway, ticking, services, homes, policy, running
+        )
+        known = _ids(gathered)
+        teller = _Notes()
+        gone = homecoming.deleted(
+            self._gateway, homes, known, teller, interrupts.Interrupt()
+        )
+        seen = welcome.look(self._gateway, services, gathered).preview
+        return dataclasses.replace(
+            seen,
+            rows=(
+                *seen.rows,
+                *(previews.row(row, None, seen.outlook) for row in gone),
+            ),
+            notes=(*seen.notes, *teller.notes),
+            errors=errors,
+        )
+
+    def restore(
+        self,
+        hosts: collections.abc.Sequence[str],
+        *,
+        since: Since = SINCE,
+        running: policies.Running | None = None,
+        policy: policies.Policy = DEFAULT_POLICY,
+        timeout: float | None = None,
+        report: ports.Reporter | None = None,
+        interrupt: ports.Interrupt | None = None,
+        skip_capacity_check: bool = False,
+    ) -> drain.DrainResult:
+        """Bring back the servers whose latest move was away from hosts.
+
+        Those that are still where that move put them, and were not resized
+        since. The hosts must be in service; one that is not is an error, and
+        the others are restored.
+
+        :param since: when they may have left: a time, or so long ago by
+            Nova's clock.
+        :param running: what to do with ACTIVE and PAUSED servers; None: each
+            comes home as it left, live or cold. The policy's does not count.
+        :param policy: how to move them: what it says of states, retries and
+            stalls counts, and at most how many moves may be in flight to one
+            destination, 4 if it does not say. All else is filled in here.
+        :param timeout: seconds after which nothing is awaited any more.
+        :param report: is told how it goes.
+        :param interrupt: tells whether the user wants to stop.
+        :param skip_capacity_check: begin even if they can't all fit.
+        :returns: a row per server that left, unless it is home already. Those
+            that are left alone are ``skipped``, or ``gone`` if they were
+            deleted.
+        :raises UnknownHost: one of the hosts does not exist; nothing is
+            touched.
+        """
+        services = self._services()
+        found = self._pick(hosts, services)
+        return self._restore(
+            found,
+            services,
+            dict.fromkeys(hosts, since),
+            running=running,
+            policy=policy,
+            timeout=timeout,
+            report=report or reports.Silence(),
+            interrupt=interrupt or interrupts.Interrupt(),
+            skip_capacity_check=skip_capacity_check,
+        )
+
+    def unset_and_restore(
+        self,
+        hosts: collections.abc.Sequence[str],
+        *,
+        force: bool = False,
+        timeout: float | None = None,
+        report: ports.Reporter | None = None,
+        interrupt: ports.Interrupt | None = None,
+    ) -> drain.DrainResult:
+        """Put hosts back into service, and bring back what left them.
+
+        What left since the mark was set, and on a host without a mark (that
+        was put back into service before) in the last seven days; the report
+        is told then. A host that can't be put back into service is an error,
+        and the others are restored.
+
+        :param force: as in :meth:`unset`.
+        :param timeout: as in :meth:`restore`, as are the others.
+        :raises UnknownHost: one of the hosts does not exist; nothing is
+            touched.
+        """
+        report = report or reports.Silence()
+        found = self._pick(hosts, self._services())
+        since: dict[str, Since] = {}
+        errors = {}
+        for service in found:
+            host = service.host
+            try:
+                self.unset(host, force=force)
+            except exceptions.NotPermitted:
+                raise
+            except exceptions.HostMaintenanceError as error:
+                errors[host] = str(error)
+                continue
+            mark = service.mark
+            since[host] = mark.since if mark else SINCE
+            if not mark:
+                report.trouble(
+                    host,
+                    _(
+                        'it has no mark that says since when it was in '
+                        'maintenance: servers come home that left it in the '
+                        'last %d days (restore --since <duration> says '
+                        'otherwise)'
+                    )
+                    % SINCE.days,
+                )
+        services = self._services()
+        result = self._restore(
+            [services[host] for host in since if host in services],
+            services,
+            since,
+            running=None,
+            policy=DEFAULT_POLICY,
+            timeout=timeout,
+            report=report,
+            interrupt=interrupt or interrupts.Interrupt(),
+            skip_capacity_check=False,
+        )
+        return drain.with_errors(result, errors)
+
+    def _restore(
+        self,
+        found: collections.abc.Iterable[model.Service],
+        services: collections.abc.Mapping[str, model.Service],
+        since: collections.abc.Mapping[str, Since],
+        *,
+        running: policies.Running | None,
+        policy: policies.Policy,
+        timeout: float | None,
+        report: ports.Reporter,
+        interrupt: ports.Interrupt,
+        skip_capacity_check: bool,
+    ) -> drain.DrainResult:
+        homes, errors = self._homes(found, since)
+        policy = dataclasses.replace(
+            policy,
+            user_id=self._gateway.user_id(),
+            stagger=random.SystemRandom().random(),
+        )
+        ticking = clock.Clock()
+        board = observer.ServiceBoard(self._gateway, ticking, services)
+        gathered = gathering.gather(
+            self._gateway, ticking, services, homes, policy, running
+        )
+        seen = None
+        if not skip_capacity_check and any(each.groups for each in gathered):
+            seen = welcome.look(self._gateway, services, gathered)
+            for note in seen.notes:
+                report.trouble(_names(homes), note)
+            for host, preview in seen.by_home.items():
+                if preview.outlook.misfits:
+                    errors[host] = reports.no_room_at_home(host, preview)
+            gathered = tuple(g for g in gathered if g.home.host not in errors)
+        result = homecoming.bring(
+            gathered,
+            self._gateway,
+            ticking,
+            board,
+            destinations.Destinations(
+                self._gateway,
+                ticking,
+                report,
+                board,
+                bound=policy.per_destination or PARALLEL,
+                patience=policy.server_timeout,
+                prospect=seen.prospect if seen else None,
+            ),
+            report,
+            interrupt,
+            timeout,
+        )
+        result = drain.with_errors(result, errors)
+        if result.exit_code in _CUT_SHORT:
+            return result
+        gone = homecoming.deleted(
+            self._gateway,
+            [each.home for each in gathered],
+            {row.server_id for row in result.rows},
+            report,
+            interrupt,
+        )
+        return homecoming.with_rows(result, gone)
+
+    def _homes(
+        self,
+        found: collections.abc.Iterable[model.Service],
+        since: collections.abc.Mapping[str, Since],
+    ) -> tuple[list[gathering.Home], dict[str, str]]:
+        """Return the hosts that servers can come home to, and errors."""
+        homes, errors = [], {}
+        for service in found:
+            if words := planning.against(service):
+                errors[service.host] = words
+                continue
+            begin = since[service.host]
+            if isinstance(begin, datetime.timedelta):
+                now = self._gateway.now()
+                begin = now - min(begin, now - EPOCH)
+            homes.append(gathering.Home(service, begin))
+        return homes, errors
+
+
+#: Nothing more is looked at then.
+_CUT_SHORT = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
+
+
+class _Notes(reports.Silence):
+    """Keeps what it is told of troubles."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def trouble(self, host: str, text: str) -> None:
+        self.notes.append(f'{host}: {text}')
+
+
+def _ids(
+    gathered: collections.abc.Iterable[gathering.Gathering],
+) -> set[str]:
+    return {
+        row.server_id
+        for each in gathered
+        for row in (*each.coming, *each.alone)
+    }
+
+
+def _names(homes: collections.abc.Iterable[gathering.Home]) -> str:
+    return ', '.join(home.host for home in homes)
