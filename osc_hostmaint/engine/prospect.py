@@ -126,9 +126,14 @@ def _rows(
     """Return what a drain of one host would begin with."""
     memory = memories.Memory()
     decision = decide.decide(watcher.seen, policy, memory, clock.now())
-    if decision.inquiry.visit:
+    asked = decision.inquiry
+    # Of some servers only their history tells how to evacuate them.
+    history = asked.history if policy.evacuate else frozenset()
+    if asked.visit or history:
         watcher.visit(
-            decisions.Inquiry(records=False, visit=decision.inquiry.visit)
+            decisions.Inquiry(
+                records=False, visit=asked.visit, history=history
+            )
         )
         decision = decide.decide(watcher.seen, policy, memory, clock.now())
     return decision.rows

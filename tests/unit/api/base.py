@@ -46,6 +46,10 @@ class Cloud:
         self.room: dict[str, int] = {}
         #: Hosts whose nova-compute is not alive, whatever the services say.
         self.dead: set[str] = set()
+        #: Of servers that do not run.
+        self.power: dict[str, model.PowerState] = {}
+        #: Servers whose disks lie on their hosts.
+        self.local: set[str] = set()
         #: Hosts that have not cleaned up after evacuations.
         self.uncleaned: set[str] = set()
 
@@ -87,7 +91,12 @@ class Cloud:
         ]
 
     def server(self, server_id: str) -> model.Server:
-        return builders.server(server_id, host=self.places[server_id])
+        return builders.server(
+            server_id,
+            host=self.places[server_id],
+            power_state=self.power.get(server_id, model.PowerState.RUNNING),
+            local_disk=server_id in self.local,
+        )
 
     def server_count(self, host: str) -> int:
         return len(self.servers(host))
@@ -145,6 +154,18 @@ class Cloud:
         )
         self.places[server_id] = host or ELSEWHERE
 
+    def evacuate(
+        self, server_id: str, host: str = '', *, stopped: bool = False
+    ) -> None:
+        source = self.places[server_id]
+        assert not self.hosts[source].up
+        self.live_migrate(server_id, host)
+        self.records[-1] = dataclasses.replace(
+            self.records[-1],
+            type=model.MigrationType.EVACUATION,
+            status='done',
+        )
+
     def hypervisor_hosts(self) -> dict[str, str]:
         return {f'{host}.example.org': host for host in self.hosts}
 
@@ -156,6 +177,7 @@ class Cloud:
         asked.now.return_value = NOW
         asked.unconfirmed.return_value = []
         asked.evacuated.return_value = []
+        asked.history.return_value = ()
         asked.groups.return_value = []
         asked.aggregates.return_value = []
         for name in (
@@ -172,6 +194,7 @@ class Cloud:
             'hypervisors',
             'offers',
             'live_migrate',
+            'evacuate',
             'hypervisor_hosts',
         ):
             getattr(asked, name).side_effect = getattr(self, name)
