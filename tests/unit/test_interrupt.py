@@ -100,6 +100,27 @@ class TestInterrupt(InterruptTestCase):
 
         self.assertNotIn('Stopped', self.told())
 
+    @ddt.data(*SIGNALS)
+    def test_a_question_is_not_waited_out(self, number):
+        with self.interrupt.watching():
+            with (
+                self.assertRaises(KeyboardInterrupt),
+                self.interrupt.asking(),
+            ):
+                signal.raise_signal(number)
+
+            self.assertTrue(self.interrupt.requested)
+        # No move is in flight.
+        self.assertEqual('', self.told())
+
+    def test_after_the_answer_a_signal_is_a_wish_again(self):
+        with self.interrupt.watching():
+            with self.interrupt.asking():
+                pass
+            signal.raise_signal(signal.SIGINT)
+
+        self.assertIn('nothing new is started', self.told())
+
     def test_nobody_is_told_without_a_stream(self):
         silent = interrupt.Interrupt()
         with silent.watching():

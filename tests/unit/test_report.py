@@ -88,6 +88,8 @@ class TestProgress(unittest.TestCase):
         # what is asked for, where to, the line
         (memories.Kind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
         (memories.Kind.COLD_MIGRATE, '', 'cold migration'),
+        (memories.Kind.EVACUATE, 'cmp09', 'evacuation to cmp09'),
+        (memories.Kind.RESET, '', 'resetting its state'),
         (memories.Kind.CONFIRM, '', 'confirmation'),
         (memories.Kind.RESUME, '', 'resuming'),
         (memories.Kind.SUSPEND, '', 'suspending again'),
@@ -349,6 +351,23 @@ class TestEnd(unittest.TestCase):
 
         self.assertTrue(
             self.ended(*rows, **others).startswith('cmp01: not drained')
+        )
+
+    @ddt.data(
+        (report.EVACUATED, 'evacuated', 'not evacuated'),
+        (report.HOME, 'all home', 'not all home'),
+    )
+    @ddt.unpack
+    def test_other_words(self, endings, well, badly):
+        stream = io.StringIO()
+        progress = report.Progress(stream, endings)
+        failed = builders.row(phase=Phase.FAILED)
+        for rows in ([builders.row()], [failed]):
+            progress.ended('cmp01', builders.decision(rows, done=True))
+
+        self.assertEqual(
+            [f'cmp01: {well} (1 moved)', f'cmp01: {badly} (1 failed)'],
+            stream.getvalue().splitlines(),
         )
 
     def test_before_anything_was_decided(self):

@@ -12,6 +12,7 @@
 
 """What the operator reads before a drain: will it fit?"""
 
+import dataclasses
 import unittest
 
 from osc_hostmaint import report
@@ -112,6 +113,21 @@ class TestLines(unittest.TestCase):
                 lines[1:],
             )
 
+    def test_local_disks(self):
+        for losing, words in (
+            (1, '1 server loses its local disk, unless the hosts share it'),
+            (2, '2 servers lose their local disks, unless hosts share them'),
+        ):
+            seen = preview(*[fit()] * losing, fit(), staying=1)
+            disks = [True] * losing + [False, None]
+            rows = [
+                dataclasses.replace(row, local_disk=lost)
+                for row, lost in zip(seen.rows, disks, strict=True)
+            ]
+            seen = dataclasses.replace(seen, rows=tuple(rows))
+
+            self.assertEqual([words], [*report.preview_lines(seen)][1:])
+
     def test_what_would_help_and_what_was_not_looked_at(self):
         lines = self.lines(
             fit(Fits.NO),
@@ -147,6 +163,18 @@ class TestMisfit(unittest.TestCase):
             words,
         )
 
+    def test_of_hosts_that_are_not_touched(self):
+        words = report.misfit(
+            'cmp01', preview(fit(Fits.NO, FULL)), report.UNTOUCHED
+        )
+
+        self.assertTrue(
+            words.startswith(
+                'Nothing was evacuated off cmp01, nor changed there: 1 of 1 '
+            ),
+            words,
+        )
+
     def test_it_does_not_grow_with_the_servers(self):
         many = [fit(Fits.NO, f'reason {n}') for n in range(99)]
         words = report.misfit('cmp01', preview(fit(Fits.NO, FULL), *many))
@@ -154,3 +182,13 @@ class TestMisfit(unittest.TestCase):
         self.assertIn('100 of 100', words)
         self.assertEqual(2, words.count('reason '))
         self.assertLess(len(words), 400)
+
+
+class TestLoss(unittest.TestCase):
+    def test_a_hostile_name(self):
+        (row,) = preview(fit()).rows
+        row = dataclasses.replace(row, name='\x1b[2J' + 'x' * 255)
+        words = report.loss(row)
+
+        self.assertTrue(words.isprintable())
+        self.assertIn('… (vm0): what is on its local disk is lost', words)

@@ -31,6 +31,7 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import forecast
 from osc_hostmaint.planning import preview as previews
 from osc_hostmaint.planning import standing
+from osc_hostmaint.verbs import fencing
 from tests.unit import builders
 
 #: Text that a tenant can put into a name, and that Nova may repeat.
@@ -61,8 +62,10 @@ class Maintenance:
         *,
         report: ports.Reporter,
         interrupt: ports.Interrupt,
+        confirm: fencing.Confirm | None,
         **_others: ty.Any,
     ) -> drain.DrainResult:
+        self._confirm = confirm
         rows = tuple(
             builders.row(
                 f'7d1c5b5e-0000-4000-8000-{number:012}',
@@ -109,6 +112,17 @@ class Maintenance:
         """Say more than a pipe holds, and go on for a while."""
         for _number in range(2000):
             report.trouble('cmp01', 'x' * 100)
+
+    def _ask(self, report: ports.Reporter, interrupt: ports.Interrupt) -> None:
+        """Ask, and tell the answer."""
+        answer = 'nobody to ask'
+        try:
+            if self._confirm:
+                sure = self._confirm('Is [bold]cmp\x1b01[/] off?')
+                answer = 'sure' if sure else 'not sure'
+        except KeyboardInterrupt:
+            answer = 'broken off'
+        report.trouble('cmp01', f'{answer}; stop: {interrupt.requested}')
 
     def _wait(
         self, report: ports.Reporter, interrupt: ports.Interrupt

@@ -76,10 +76,9 @@ class ProgramTestCase(unittest.TestCase):
                 *(work, str(self.done), *arguments, 'cmp01'),
             ],
             env={**os.environ, 'PYTHONWARNINGS': 'ignore', 'LC_ALL': 'C.utf8'},
-            stdin=subprocess.DEVNULL,
             start_new_session=terminal is not None,
             preexec_fn=prepare,
-            **streams,
+            **{'stdin': subprocess.DEVNULL, **streams},
         )
         self.addCleanup(self._reap, process)
         return process
