@@ -12,7 +12,9 @@
 
 """Sending an action: which request to Nova it is."""
 
+from osc_hostmaint import exceptions
 from osc_hostmaint.engine import ports
+from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import memory
 
 
@@ -28,6 +30,7 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
         case kinds.COLD_MIGRATE:
             gateway.cold_migrate(server_id, action.host)
         case kinds.EVACUATE:
+            _make_sure_that_nobody_evacuates(gateway, server_id)
             gateway.evacuate(server_id, action.host, stopped=action.stopped)
         case kinds.RESET:
             gateway.reset(server_id)
@@ -45,3 +48,23 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
             gateway.abort(server_id, action.record_id)
         case kinds.FORCE_COMPLETE:
             gateway.force_complete(server_id, action.record_id)
+
+
+def _make_sure_that_nobody_evacuates(
+    gateway: ports.Gateway, server_id: str
+) -> None:
+    """Look in the last moment whether somebody else was quicker.
+
+    Nova does not refuse a second evacuation while the first is under way: it
+    builds the server on both destinations, and puts it into ERROR.
+
+    :raises RequestRefused: somebody was.
+    """
+    try:
+        server = gateway.server(server_id)
+    except exceptions.Unavailable as error:
+        raise exceptions.Unavailable(str(error), in_doubt=False) from error
+    if server.status == 'REBUILD':
+        raise exceptions.RequestRefused(
+            _('Server %s is being rebuilt already') % server_id
+        )

@@ -31,7 +31,6 @@ FRESH_SECONDS = 5.0
 _NEEDS_FRESH = frozenset(
     {
         memories.Kind.COLD_MIGRATE,
-        memories.Kind.EVACUATE,
         memories.Kind.RESET,
         memories.Kind.SHELVE,
     }

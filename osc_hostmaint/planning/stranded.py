@@ -40,14 +40,23 @@ def left_out(
         if view and view.status == 'DELETED':
             continue
         if record.in_flight and (
-            # Nova moves a server once at a time.
-            record_id != newest[record.server_id]
+            _outlived(record, seen.migrations[newest[record.server_id]])
             or _never_left(seen, record)
             or (evacuated and _cut_off(seen, record))
         ):
             continue
         alive[record_id] = record
     return dataclasses.replace(seen, migrations=alive)
+
+
+def _outlived(record: model.Migration, newest: model.Migration) -> bool:
+    """Tell whether a newer move shows that nobody is at a record any more.
+
+    Nova moves a server once at a time, but for evacuations: one that failed
+    says nothing of one before it.
+    """
+    both = newest.type == record.type == model.MigrationType.EVACUATION
+    return record.id != newest.id and not (both and newest.ended_badly)
 
 
 def _cut_off(seen: model.Observation, record: model.Migration) -> bool:
@@ -77,7 +86,13 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
         and seen.migrations_at >= view.seen_at
         and (
             record.type != model.MigrationType.EVACUATION
-            or _unchanged_for_long(seen, view)
+            # One that its destination has not begun with goes on when that
+            # comes back, even if the server is elsewhere by then.
+            or (
+                record.status != 'accepted' and _unchanged_for_long(seen, view)
+            )
+            # What Nova's clock shows may not be known.
+            or view.seen_at >= record.seen_at + times.HELD_SECONDS
         )
     )
 

@@ -14,6 +14,7 @@
 
 import collections.abc
 import dataclasses
+import datetime
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import case as cases
@@ -32,6 +33,8 @@ _STATUS_OF_STATE = {
     'stopped': 'SHUTOFF',
     'error': 'ERROR',
 }
+#: A time that a request answered with may be kept as whole seconds.
+ROUNDING = datetime.timedelta(seconds=1)
 _AT_REST = (
     standing.Phase.WAITING,
     standing.Phase.BUSY,
@@ -55,11 +58,13 @@ def take_in(
         memory = dataclasses.replace(memory, history=ended)
     tracks = dict(memory.tracks)
     new = []
-    for server_id in [*seen.servers, *sorted(involved(seen, policy))]:
+    for server_id in [*seen.servers, *sorted(_expected(seen, policy))]:
         if not ours(server_id, policy):
             continue
         view = seen.latest(server_id)
-        if server_id not in tracks and view and view.status != 'DELETED':
+        # Those that were asked for by their ids are told of in any case.
+        known = view and (policy.only is not None or view.status != 'DELETED')
+        if server_id not in tracks and view and known:
             tracks[server_id] = memories.Track(before=_unmasked(view))
             new.append(server_id)
     nowhere = _to_nowhere(seen)
@@ -78,15 +83,17 @@ def _watch(
 ) -> memories.Memory:
     """Return the memory with whether the host has shown a sign of life."""
     old, new = memory.service, seen.service
+    # Who changes the service leaves the same trace as a heartbeat.
+    if old is None or (
+        old != dataclasses.replace(new, updated_at=old.updated_at)
+    ):
+        return dataclasses.replace(memory, service=new)
     heard = (
-        old is not None
-        and old != new
-        # Who changes the service leaves the same trace as a heartbeat.
-        and old == dataclasses.replace(new, updated_at=old.updated_at)
+        old.updated_at is not None
+        and new.updated_at is not None
+        and new.updated_at - old.updated_at > ROUNDING
     )
-    return dataclasses.replace(
-        memory, service=new, revived=memory.revived or heard
-    )
+    return dataclasses.replace(memory, revived=memory.revived or heard)
 
 
 def _to_nowhere(seen: model.Observation) -> dict[str, int]:
@@ -147,6 +154,13 @@ def _time_downs(
 def ours(server_id: str, policy: policies.Policy) -> bool:
     """Tell whether a server matters at all."""
     return policy.only is None or server_id in policy.only
+
+
+def _expected(
+    seen: model.Observation, policy: policies.Policy
+) -> frozenset[str]:
+    """Return servers that matter whether or not they are listed."""
+    return involved(seen, policy) | (policy.only or frozenset())
 
 
 def involved(
@@ -212,7 +226,7 @@ def strangers(
 ) -> frozenset[str]:
     """Return involved servers that were never looked at."""
     deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
-    found = involved(seen, policy) | resumed.unseen(seen, memory)
+    found = _expected(seen, policy) | resumed.unseen(seen, memory)
     return found - deleted - frozenset(memory.tracks)
 
 

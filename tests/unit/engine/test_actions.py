@@ -1,0 +1,81 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import dataclasses
+import typing as ty
+import unittest
+from unittest import mock
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import actions
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import memory
+from tests.unit import builders
+
+
+class TestEvacuation(unittest.TestCase):
+    """Nova refuses no second evacuation: it builds the server twice."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway: ty.Any = mock.create_autospec(ports.Gateway)
+        self.gateway.server.return_value = builders.server('vm1')
+
+    def send(self, **values: ty.Any) -> None:
+        action = memory.Action(memory.Kind.EVACUATE, 'vm1')
+        actions.send(self.gateway, dataclasses.replace(action, **values))
+
+    def shows(self, **values: ty.Any) -> None:
+        """Let Nova show the server like this."""
+        server: model.Server = self.gateway.server.return_value
+        self.gateway.server.return_value = dataclasses.replace(
+            server, **values
+        )
+
+    def test_looked_at_first(self) -> None:
+        self.send(host='cmp02', stopped=True)
+        self.assertEqual(
+            [
+                mock.call.server('vm1'),
+                mock.call.evacuate('vm1', 'cmp02', stopped=True),
+            ],
+            self.gateway.mock_calls,
+        )
+
+    def test_somebody_was_quicker(self) -> None:
+        self.shows(status='REBUILD', task_state='rebuild_spawning')
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, 'vm1 is being rebuilt already'
+        ) as caught:
+            self.send()
+        self.assertFalse(caught.exception.final)
+        self.gateway.evacuate.assert_not_called()
+
+    def test_a_look_that_fails_leaves_no_doubt(self) -> None:
+        self.gateway.server.side_effect = exceptions.Unavailable('no answer')
+        with self.assertRaisesRegex(
+            exceptions.Unavailable, 'no answer'
+        ) as caught:
+            self.send()
+        self.assertFalse(caught.exception.in_doubt)
+        self.gateway.evacuate.assert_not_called()
+
+    def test_deleted_meanwhile(self) -> None:
+        self.shows(status='DELETED', vm_state='deleted', host=None)
+        self.gateway.evacuate.side_effect = exceptions.NotFound('vm1')
+        with self.assertRaises(exceptions.NotFound):
+            self.send()
+
+    def test_other_requests_cost_no_look(self) -> None:
+        self.send(kind=memory.Kind.RESET)
+        self.assertEqual([mock.call.reset('vm1')], self.gateway.mock_calls)
