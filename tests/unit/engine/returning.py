@@ -1,0 +1,213 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A simulated cloud whose servers have left a host, and the way back."""
+
+import collections
+import dataclasses
+import datetime
+import typing as ty
+import unittest
+from unittest import mock
+
+from osc_hostmaint import clock as clocks
+from osc_hostmaint import model
+from osc_hostmaint.engine import drain
+from osc_hostmaint.nova import gateway
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import preview as previews
+from osc_hostmaint.verbs import restoring
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+HOME, AWAY, FAR, FARTHEST = scene.HOSTS
+LIMIT = 3600.0
+LIVE, COLD = model.MigrationType.LIVE, model.MigrationType.COLD
+RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
+
+
+@dataclasses.dataclass
+class Return:
+    """How bringing servers home went."""
+
+    client: clients.Client
+    recorder: scene.Recorder
+    result: drain.DrainResult
+
+    @property
+    def results(self) -> dict[str, str]:
+        """What became of each server, by its id."""
+        rows = {row.server_id: str(row.result) for row in self.result.rows}
+        assert len(rows) == len(self.result.rows), 'a server has two rows'
+        return rows
+
+    @property
+    def ways(self) -> dict[str, str]:
+        """How each came home, by its id."""
+        return {row.server_id: row.move for row in self.result.rows}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why, by the server's id."""
+        return {row.server_id: row.reason for row in self.result.rows}
+
+
+class ReturningTestCase(unittest.TestCase):
+    """cmp01 is in service, and servers that were on it are elsewhere."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.given(scene.cloud(0, source=()))
+
+    def given(self, cloud: clouds.Cloud) -> None:
+        """Let there be another cloud."""
+        self.cloud = cloud
+        self.clock = timeline.VirtualClock(cloud.timeline)
+
+    def add(self, state: str = 'active', **values: ty.Any) -> world.Server:
+        """Put a server on the home."""
+        return self.cloud.add(HOME, state, **values)
+
+    def rest(self, seconds: float = 30.0) -> None:
+        """Let time pass, and what is under way end."""
+        self.clock.sleep(seconds)
+
+    def move(
+        self,
+        server: world.Server,
+        dest: str = AWAY,
+        kind: str = LIVE,
+        *,
+        confirmed: bool = True,
+    ) -> world.Server:
+        """Have a colleague move a server, and wait for the end."""
+        if kind == LIVE:
+            self.cloud.live_migrate(server.id, dest)
+        else:
+            self.cloud.cold_migrate(server.id, dest, kind)
+        self.rest()
+        if kind != LIVE and confirmed:
+            self.cloud.confirm(server.id)
+            self.rest()
+        return server
+
+    def leave(
+        self,
+        state: str = 'active',
+        dest: str = AWAY,
+        kind: str | None = None,
+        **values: ty.Any,
+    ) -> world.Server:
+        """Return a server that has left home.
+
+        :param kind: of its move; None: as its state has it.
+        """
+        stopped = state == 'stopped'
+        return self.move(
+            self.add(state, **values),
+            dest,
+            kind or (COLD if stopped else LIVE),
+        )
+
+    def restore(
+        self,
+        *homes: str,
+        faults: faults_.Faults = faults_.none,
+        interrupt_after: float | None = None,
+        stop_after: float | None = None,
+        kill_after: float | None = None,
+        **options: ty.Any,
+    ) -> Return:
+        """Bring servers home.
+
+        :param interrupt_after: seconds after which Ctrl-C is pressed.
+        :param stop_after: seconds after which it is pressed again.
+        :param kill_after: seconds after which it is killed.
+        :raises Killed: it was.
+        """
+        interrupt = scene.Interrupt()
+        began = self.clock.now()
+        for seconds, error in (
+            (LIMIT, scene.Endless(f'it goes on after {LIMIT} s')),
+            (kill_after, scene.Killed()),
+            (stop_after, KeyboardInterrupt()),
+        ):
+            if seconds is not None:
+                self.clock.alarm(began + seconds, error)
+        if interrupt_after is not None:
+            self.cloud.timeline.after(interrupt_after, interrupt.press)
+        client = clients.Client(self.cloud, self.clock, faults=faults)
+        recorder = scene.Recorder(client)
+        try:
+            with mock.patch.object(clocks, 'Clock', return_value=self.clock):
+                result = self.verbs(client).restore(
+                    homes or (HOME,),
+                    report=recorder,
+                    interrupt=interrupt,
+                    **options,
+                )
+        finally:
+            self.clock.forget_alarms()
+        return Return(client, recorder, result)
+
+    def preview(self, *homes: str, **options: ty.Any) -> previews.Preview:
+        """Look ahead, and check that nothing changes by it."""
+        client = clients.Client(self.cloud, self.clock)
+        works = list(self.cloud.works)
+        with mock.patch.object(clocks, 'Clock', return_value=self.clock):
+            seen = self.verbs(client).preview_restore(
+                homes or (HOME,), **options
+            )
+        self.assertFalse([r for r in client.log if r.changes])
+        self.assertEqual(works, self.cloud.works)
+        return seen
+
+    @staticmethod
+    def verbs(client: clients.Client) -> restoring.Restoring:
+        """Return the public API's verbs on the simulated cloud."""
+        return restoring.Restoring(ty.cast(gateway.Gateway, client))
+
+    def killed(self, seconds: float, *homes: str, **options: ty.Any) -> None:
+        """Bring servers home, and be killed."""
+        with self.assertRaises(scene.Killed):
+            self.restore(*homes, kill_after=seconds, **options)
+
+    def now(self) -> datetime.datetime:
+        """Return the cloud's time."""
+        return world.utc(self.clock.now())
+
+    def at_home(self, home: str = HOME) -> set[str]:
+        """Return the servers that are on a host."""
+        return {server.id for server in self.cloud.on(home)}
+
+    def assert_home(self, *servers: world.Server, home: str = HOME) -> None:
+        """Check that servers are home, at rest, and as they are to be."""
+        for server in servers:
+            self.assertEqual(
+                (home, server.wanted, None),
+                (server.host, server.vm_state, server.task_state),
+                server.name,
+            )
+
+    def comings(self) -> dict[str, int]:
+        """Return how often each server was brought home, by its id."""
+        return dict(
+            collections.Counter(
+                record.server.id
+                for record in self.cloud.records.values()
+                if record.dest == HOME and record.shown().ended_well
+            )
+        )

@@ -1,0 +1,373 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Bringing servers home in the simulated cloud."""
+
+import collections
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import policy as policies
+from tests.unit.engine import returning
+from tests.unit.engine.returning import AWAY
+from tests.unit.engine.returning import COLD
+from tests.unit.engine.returning import FAR
+from tests.unit.engine.returning import FARTHEST
+from tests.unit.engine.returning import HOME
+from tests.unit.engine.returning import LIVE
+from tests.unit.simulation import faults
+from tests.unit.simulation import scene
+from tests.unit.simulation import world
+
+Code = exceptions.ExitCode
+Running = policies.Running
+LIVE_MOVE, COLD_MOVE = 'live migration', 'cold migration'
+
+
+@ddt.ddt
+class TestWays(returning.ReturningTestCase):
+    @ddt.data(
+        # how it was, how it left, how it comes home
+        ('active', LIVE, LIVE_MOVE),
+        ('paused', LIVE, LIVE_MOVE),
+        ('stopped', COLD, COLD_MOVE),
+        ('active', COLD, COLD_MOVE),
+    )
+    @ddt.unpack
+    def test_as_it_left(self, state, kind, way):
+        server = self.leave(state, kind=kind)
+        done = self.restore()
+
+        self.assertEqual({server.id: 'moved'}, done.results)
+        self.assertEqual({server.id: way}, done.ways)
+        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assert_home(server)
+        self.assertEqual({server.id: 1}, self.comings())
+
+    def test_an_evacuated_one_comes_home_live(self):
+        server = self.add()
+        self.cloud.fence(HOME)
+        self.cloud.evacuate(server.id)
+        self.rest()
+        self.assertNotEqual(HOME, server.host)
+        self.cloud.start(HOME)
+        self.rest()
+        self.cloud.force_down(HOME, down=False)
+        self.rest()
+        done = self.restore()
+
+        self.assertEqual({server.id: LIVE_MOVE}, done.ways)
+        self.assert_home(server)
+
+    def test_one_that_its_owner_started_since(self):
+        server = self.leave('stopped')
+        self.cloud.start_server(server.id)
+        self.rest()
+        done = self.restore()
+
+        self.assertEqual({server.id: LIVE_MOVE}, done.ways)
+        self.assert_home(server)
+
+    @ddt.data(
+        (LIVE, Running.COLD, COLD_MOVE),
+        (COLD, Running.LIVE, LIVE_MOVE),
+        (COLD, Running.LIVE_OR_COLD, LIVE_MOVE),
+    )
+    @ddt.unpack
+    def test_as_the_operator_wants(self, kind, running, way):
+        server = self.leave(kind=kind)
+        done = self.restore(running=running)
+
+        self.assertEqual({server.id: way}, done.ways)
+        self.assert_home(server)
+        self.assertEqual(0, done.client.counts()['history'])
+
+    def test_what_the_operator_wants_left(self):
+        server = self.leave()
+        done = self.restore(running=Running.LEAVE)
+
+        self.assertEqual({server.id: 'blocked'}, done.results)
+        self.assertIs(Code.LEFT, done.result.exit_code)
+        self.assertEqual([], done.client.posted)
+
+    def test_a_suspended_one(self):
+        server = self.leave()
+        self.cloud.suspend(server.id)
+        self.rest()
+        done = self.restore()
+        self.assertEqual({server.id: 'blocked'}, done.results)
+        self.assertIn('--suspended resume', done.reasons[server.id])
+        done = self.restore(policy=returning.RESUME)
+
+        self.assertEqual({server.id: 'moved'}, done.results)
+        self.assert_home(server)
+        self.assertEqual('suspended', server.vm_state)
+
+    def test_a_shelved_one_is_not_offloaded(self):
+        self.given(scene.cloud(0, source=(), shelved_offload_time=-1))
+        server = self.leave()
+        self.cloud.shelve(server.id)
+        self.rest()
+        done = self.restore()
+
+        self.assertEqual({server.id: 'blocked'}, done.results)
+        self.assertEqual([], done.client.posted)
+
+    def test_only_they_come_that_left(self):
+        """Neither who lives there nor who left another host."""
+        server = self.leave()
+        native = self.cloud.add(AWAY)
+        self.move(self.cloud.add(FAR), AWAY)
+        done = self.restore()
+
+        self.assertEqual({server.id: 'moved'}, done.results)
+        self.assertEqual({server.id}, self.at_home())
+        self.assertEqual(AWAY, native.host)
+        # Their records are none of ours to confirm, either.
+        self.assertEqual(
+            [server.id],
+            [request.subject for request, _a in done.client.posted],
+        )
+
+
+class TestAll(returning.ReturningTestCase):
+    def some(self) -> list[world.Server]:
+        """Return servers of all kinds that have left to everywhere."""
+        hosts = (AWAY, FAR, FARTHEST)
+        states = ('active', 'active', 'stopped', 'paused')
+        found = [
+            self.leave(state, hosts[number % 3], seconds=2.0)
+            for number, state in enumerate(states * 3)
+        ]
+        found.append(self.leave(kind=COLD))
+        return found
+
+    def test_all_come_home(self):
+        servers = self.some()
+        done = self.restore()
+
+        self.assertEqual({s.id: 'moved' for s in servers}, done.results)
+        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assert_home(*servers)
+        self.assertEqual({HOME}, {row.destination for row in done.result.rows})
+        self.assertEqual({s.id: 1 for s in servers}, self.comings())
+
+    def test_once_more_there_is_nothing_to_do(self):
+        self.some()
+        self.restore()
+        again = self.restore()
+
+        self.assertEqual((), again.result.rows)
+        self.assertEqual({}, again.result.errors)
+        self.assertIs(Code.DONE, again.result.exit_code)
+        self.assertFalse([r for r in again.client.log if r.changes])
+
+    def test_nobody_has_left(self):
+        self.add()
+        done = self.restore()
+
+        self.assertEqual((), done.result.rows)
+        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assertEqual(
+            {'services': 1, 'left': 1, 'deleted': 1}, done.client.counts()
+        )
+
+    def test_they_leave_again_and_come_back_again(self):
+        server = self.leave()
+        self.restore()
+        self.move(server, FAR)
+        done = self.restore()
+
+        self.assertEqual({server.id: 'moved'}, done.results)
+        self.assertEqual({server.id: 2}, self.comings())
+
+    def test_two_homes(self):
+        """Who has left both comes home to the one it left last."""
+        first, second = self.leave(), self.move(self.cloud.add(FAR), AWAY)
+        third = self.leave(dest=FAR)
+        self.move(third, FARTHEST)
+        done = self.restore(HOME, FAR)
+
+        self.assertEqual(
+            dict.fromkeys((first.id, second.id, third.id), 'moved'),
+            done.results,
+        )
+        self.assert_home(first)
+        self.assert_home(second, third, home=FAR)
+        self.assertEqual([HOME, FAR], sorted(done.recorder.ended_hosts))
+
+    def test_the_same_home_twice(self):
+        server = self.leave()
+        done = self.restore(HOME, HOME)
+
+        self.assertEqual({server.id: 'moved'}, done.results)
+
+    def test_what_others_do_meanwhile(self):
+        servers = [self.leave(seconds=8.0) for _number in range(4)]
+        deleted, moved, _third, _fourth = reversed(servers)
+        after = self.cloud.timeline.after
+        after(3.0, lambda: self.cloud.delete(deleted.id))
+        after(3.0, lambda: self.cloud.live_migrate(moved.id, FAR))
+        done = self.restore()
+
+        self.assertEqual(
+            {'gone': 1, 'skipped': 1, 'moved': 2},
+            collections.Counter(done.results.values()),
+        )
+        self.assertEqual('gone', done.results[deleted.id])
+        self.assertEqual('skipped', done.results[moved.id])
+        self.assertIs(Code.DONE, done.result.exit_code)
+
+    def test_home_goes_out_of_service(self):
+        servers = [self.leave(seconds=20.0) for _number in range(4)]
+        self.cloud.timeline.after(25.0, lambda: self.cloud.disable(HOME))
+        done = self.restore()
+
+        self.assertIs(Code.FAILED, done.result.exit_code)
+        self.assertEqual({AWAY}, done.result.errors.keys())
+        self.assertIn('not in service any more', done.result.errors[AWAY])
+        self.assertEqual({s.id for s in servers}, done.results.keys())
+        self.assertEqual(2, list(done.results.values()).count('moved'))
+        self.assertEqual(
+            [HOME, HOME, AWAY, AWAY], sorted(s.host or '' for s in servers)
+        )
+        for server in servers:
+            self.assertIsNone(server.task_state)
+
+    def test_some_fail(self):
+        lucky = self.leave()
+        unlucky = self.leave()
+        unlucky.fates.extend([world.Fate.ROLLED_BACK] * 3)
+        done = self.restore()
+
+        self.assertEqual(
+            {lucky.id: 'moved', unlucky.id: 'failed'}, done.results
+        )
+        self.assertIs(Code.LEFT, done.result.exit_code)
+        again = self.restore()
+        self.assertEqual({unlucky.id: 'moved'}, again.results)
+
+
+@ddt.ddt
+class TestInterrupted(returning.ReturningTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.servers = [
+            self.leave(state, host, seconds=6.0)
+            for state, host in (
+                *(('active', AWAY),) * 3,
+                *(('stopped', FAR),) * 3,
+                ('paused', FARTHEST),
+            )
+        ]
+        self.suspended = self.leave(seconds=6.0)
+        self.cloud.suspend(self.suspended.id)
+        self.rest()
+        self.servers.append(self.suspended)
+
+    @ddt.data(*range(1, 40, 2))
+    def test_killed_and_run_again(self, seconds):
+        """Nobody is moved twice, and what was resumed is suspended again."""
+        options: dict[str, ty.Any] = {'policy': returning.RESUME}
+        try:
+            self.restore(kill_after=seconds, **options)
+        except scene.Killed:
+            self.rest(5.0)
+            self.restore(**options)
+
+        self.assert_home(*self.servers)
+        self.assertEqual({s.id: 1 for s in self.servers}, self.comings())
+
+    def test_killed_before_the_last_was_suspended_again(self):
+        """Nothing else is to come home from there any more."""
+        for server in self.servers:
+            if server is not self.suspended:
+                self.cloud.delete(server.id)
+
+        def resumed_at_home() -> bool:
+            return self.suspended.host == HOME
+
+        class Stop(BaseException):
+            pass
+
+        def kill(request: faults.Request) -> None:
+            if resumed_at_home():
+                raise Stop
+
+        with self.assertRaises(Stop):
+            self.restore(policy=returning.RESUME, faults=kill)
+        self.rest()
+        self.assertEqual('active', self.suspended.vm_state)
+        ahead = self.preview(policy=returning.RESUME)
+        self.assertNotIn('no', [str(row.fits) for row in ahead.rows])
+        done = self.restore(policy=returning.RESUME)
+
+        self.assert_home(self.suspended)
+        self.assertEqual('moved', done.results[self.suspended.id])
+        self.assertEqual({self.suspended.id: 1}, self.comings())
+        last = self.restore(policy=returning.RESUME)
+        self.assertNotIn(self.suspended.id, last.results)
+
+    def test_ctrl_c(self):
+        done = self.restore(interrupt_after=3.0)
+
+        self.assertIs(Code.INTERRUPTED, done.result.exit_code)
+        self.assertEqual({s.id for s in self.servers}, done.results.keys())
+        for server in self.servers:
+            self.assertIsNone(server.task_state)
+            self.assertNotEqual('resized', server.vm_state)
+        again = self.restore(policy=returning.RESUME)
+        self.assertIs(Code.DONE, again.result.exit_code)
+        self.assert_home(*self.servers)
+
+    def test_ctrl_c_twice(self):
+        done = self.restore(interrupt_after=3.0, stop_after=4.0)
+
+        self.assertIs(Code.INTERRUPTED, done.result.exit_code)
+        self.assertEqual({s.id for s in self.servers}, done.results.keys())
+        self.rest()
+        self.restore(policy=returning.RESUME)
+        self.assert_home(*self.servers)
+
+    def test_stopped_before_all_hosts_were_looked_at(self):
+        """There is a row of each server all the same."""
+        plan = self.preview().rows
+
+        class Look:
+            """Presses Ctrl-C twice before the second host is looked at."""
+
+            hosts: ty.ClassVar[set[str]] = set()
+
+            def __call__(self, request: faults.Request) -> None:
+                if request.kind == 'migrations':
+                    self.hosts.add(request.subject)
+                if len(self.hosts) > 1:
+                    raise KeyboardInterrupt
+
+        done = self.restore(faults=Look())
+
+        self.assertIs(Code.INTERRUPTED, done.result.exit_code)
+        self.assertEqual({row.server_id for row in plan}, set(done.results))
+        self.assertIn(
+            'nothing was done for it: run the same command again',
+            done.reasons.values(),
+        )
+        self.assertEqual([HOME], done.recorder.ended_hosts)
+
+    def test_timeout(self):
+        done = self.restore(timeout=3.0)
+
+        self.assertIs(Code.TIMEOUT, done.result.exit_code)
+        self.assertEqual({s.id for s in self.servers}, done.results.keys())
+        self.assertEqual(0, done.client.counts()['deleted'])
