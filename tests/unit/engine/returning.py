@@ -36,6 +36,7 @@ from tests.unit.simulation import world
 HOME, AWAY, FAR, FARTHEST = scene.HOSTS
 LIMIT = 3600.0
 LIVE, COLD = model.MigrationType.LIVE, model.MigrationType.COLD
+_CHANGING = faults_.POSTS | {'enable', 'disable', 'force_down'}
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
@@ -211,3 +212,8 @@ class ReturningTestCase(unittest.TestCase):
                 if record.dest == HOME and record.shown().ended_well
             )
         )
+
+    def assert_nothing_asked(self, done: Return) -> None:
+        """Check that nothing was changed in the cloud."""
+        asked = {request.kind for request in done.client.log}
+        self.assertTrue(_CHANGING.isdisjoint(asked), asked)

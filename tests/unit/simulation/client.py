@@ -90,6 +90,14 @@ class Client(posts.Posts):
             },
         )
 
+    def hypervisor_states(self, host: str) -> dict[str, bool]:
+        """GET /os-hypervisors/{id}: as its compute service is."""
+        return self._ask(
+            'hypervisor_states',
+            host,
+            lambda: {f'{host}.example.org': self._cloud.hosts[host].up},
+        )
+
     def servers(self, host: str) -> list[model.Server]:
         """GET /servers/detail."""
 
