@@ -42,22 +42,38 @@ def stand(
             record=record,
             destination=view.host,
         )
-    wrong = differences(_expected(case), view) or _broken(view)
+    if case.unsure:
+        return standing.Standing(
+            standing.Phase.SETTLING, record=record, history=True
+        )
+    evacuated = _evacuated(case, record)
+    wrong = _wrong(case, view, evacuated=evacuated) or _broken(view)
+    price = _rebuilt(case) if evacuated else _price(case)
     return standing.Standing(
         standing.Phase.FAILED if wrong else standing.Phase.MOVED,
-        f'moved to {view.host}, but {wrong}' if wrong else _price(case),
+        f'moved to {view.host}, but {wrong}' if wrong else price,
         record=record,
         destination=view.host,
     )
 
 
-def _expected(case: cases.Case) -> model.Server:
-    """Return how a server is to be once it is off the host."""
+def _evacuated(case: cases.Case, record: model.Migration | None) -> bool:
+    """Tell whether a server left by an evacuation, whoever asked for it."""
+    if record is None:
+        return case.track.latest is memory.Kind.EVACUATE
+    return record.type == model.MigrationType.EVACUATION
+
+
+def _wrong(case: cases.Case, view: model.Server, *, evacuated: bool) -> str:
+    """Return what is not as it is to be, '' if nothing."""
     before = case.track.before
-    kept = before.vm_state in _KEPT
-    if case.off or (kept and case.policy.leave_stopped):
-        return dataclasses.replace(before, vm_state='stopped')
-    return before
+    if case.off:
+        before = dataclasses.replace(before, vm_state='stopped')
+    elif evacuated and case.policy.leave_stopped:
+        if view.vm_state == 'active':
+            return 'it runs there, in spite of --leave-stopped'
+        before = dataclasses.replace(before, vm_state=view.vm_state)
+    return differences(before, view)
 
 
 def _broken(view: model.Server) -> str:
@@ -69,17 +85,24 @@ def _broken(view: model.Server) -> str:
 
 def _price(case: cases.Case) -> str:
     """Return what its owner noticed of a good move, '' if nothing."""
-    latest, before = case.track.latest, case.track.before
-    if latest is memory.Kind.EVACUATE and before.local_disk:
-        return (
-            'its local disk is a new one: what was on the old one is lost, '
-            'unless the hosts share it'
-        )
-    cold = latest is memory.Kind.COLD_MIGRATE
-    if cold and before.vm_state == 'active':
+    cold = case.track.latest is memory.Kind.COLD_MIGRATE
+    if cold and case.track.before.vm_state == 'active':
         why = case.no_live or 'as asked for (--running cold)'
         return f'restarted: {why}'
     return ''
+
+
+def _rebuilt(case: cases.Case) -> str:
+    """Return what its owner noticed of a good evacuation."""
+    before, told = case.track.before, []
+    if before.local_disk:
+        told.append(
+            'its local disk is a new one: what was on the old one is lost, '
+            'unless the hosts share it'
+        )
+    if case.off and before.vm_state != 'stopped':
+        told.append('left stopped: it was off when the host died')
+    return '; '.join(told)
 
 
 def differences(before: model.Server, after: model.Server) -> str:

@@ -162,20 +162,17 @@ class Case:
 
     @property
     def off(self) -> bool:
-        """It was off when its host died, though that no longer shows."""
-        view = self.view
-        if not self.policy.evacuate or view is None:
-            return False
+        """It was off when its host died, though that may show no longer."""
         history = self.seen.histories.get(self.server_id, ())
-        return power.was_off(view, self.track.before, history)
+        return self.policy.evacuate and power.was_off(
+            self.track.before, history
+        )
 
     @property
     def unsure(self) -> bool:
         """Whether it was off is not known before its history is."""
-        view = self.view
         return (
             self.policy.evacuate
-            and view is not None
             and self.server_id not in self.seen.histories
             and power.tells_nothing(self.track.before)
         )

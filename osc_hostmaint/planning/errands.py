@@ -115,7 +115,7 @@ def asked(
     :param kind: what it takes.
     :param due: what holds where it is to be asked for (once more).
     """
-    errand = case.track.errand(kind)
+    errand = _errand(case, kind)
     if errand.refused_at is not None:
         if errand.refusals >= times.END_TRIES or (
             # "Not resized" may be true for a moment only.
@@ -137,6 +137,14 @@ def asked(
             f'look (openstack server event list {case.server_id})',
         )
     return due
+
+
+def _errand(case: cases.Case, kind: memory.Kind) -> memory.Errand:
+    """Return what came of asking, as far as that holds still."""
+    if kind is memory.Kind.RESET and case.records:
+        # An evacuation that failed since then has undone it.
+        return case.errand_since(kind, case.records[-1].seen_at)
+    return case.track.errand(kind)
 
 
 def pending(

@@ -47,7 +47,7 @@ def stand(case: cases.Case) -> standing.Standing:
             return _asked(case, errand.asked_at)
     elif record is not None:
         if record.in_flight:
-            return flight.stand(case, record)
+            return _left_behind(case, record) or flight.stand(case, record)
         if record.awaits_confirmation:
             return _awaiting(case, record)
         if errand.refused_at is None or errand.refused_at < record.seen_at:
@@ -103,6 +103,32 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
         view,
         since=asked_at + times.PATIENCE_SECONDS,
         reason='Nova was asked to move it, and nothing came of it',
+    )
+
+
+def _left_behind(
+    case: cases.Case, record: model.Migration
+) -> standing.Standing | None:
+    """It has left a host that died before the move was over."""
+    view = case.view_since(record.seen_at + times.PATIENCE_SECONDS)
+    if (
+        not case.policy.evacuate
+        or record.type == model.MigrationType.EVACUATION
+        or case.seen.migrations_at < record.seen_at + times.PATIENCE_SECONDS
+    ):
+        return None
+    if view is None:
+        return Standing(Phase.SETTLING, record=record, visit=True)
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE, record=record)
+    return Standing(
+        Phase.BLOCKED,
+        f'it is on {view.host} ({view.status}), and its {_noun(record)} was '
+        f'"{record.status}" when the host died: what is left of that here '
+        'ends only once nova-compute runs here again (look: openstack server '
+        f'show {case.server_id})',
+        record=record,
+        destination=view.host,
     )
 
 
@@ -219,6 +245,14 @@ def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
     # What takes longer is something new, like its owner's resize.
     if unsettled and view.seen_at - record.seen_at < times.PATIENCE_SECONDS:
         return Standing(Phase.SETTLING, record=record, visit=True)
+    resized = record.type == model.MigrationType.RESIZE and record.ended_well
+    if case.policy.home and resized:
+        return Standing(
+            Phase.SKIPPED,
+            f'somebody else has resized it, and it is on {view.host}',
+            record=record,
+            destination=view.host,
+        )
     if view.host != case.seen.host:
         if record.status == 'confirmed' and view.status == 'VERIFY_RESIZE':
             return Standing(

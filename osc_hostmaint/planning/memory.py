@@ -281,6 +281,8 @@ class Memory:
     revived: bool = False
     #: Since when nobody else evacuates the host; None: somebody does.
     alone_since: float | None = None
+    #: Somebody else has evacuated it since this run began.
+    yields: bool = False
     #: Since when nothing is left but allocations nobody can explain.
     leftover_since: float | None = None
 

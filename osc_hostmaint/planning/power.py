@@ -23,11 +23,10 @@ import collections.abc
 from osc_hostmaint import model
 
 #: Nova's names of what brings a guest up, and down
-#: (nova/compute/instance_actions.py).
+#: (nova/compute/instance_actions.py). A rebuild leaves it as it was.
 _UP = frozenset(
     {
         'create',
-        'rebuild',
         'reboot',
         'start',
         'resume',
@@ -43,20 +42,17 @@ _LOST = frozenset({'active', 'error'})
 
 
 def was_off(
-    view: model.Server,
     before: model.Server,
     history: collections.abc.Sequence[model.Deed] = (),
 ) -> bool:
-    """Tell whether a server that does not run was stopped on purpose.
+    """Tell whether a server was off when its host died.
 
     :param before: how it was when it last rested.
     :param history: what was asked of it, oldest first.
     """
-    if view.vm_state not in _LOST:
-        return False
-    if before.vm_state == 'stopped':
-        return True
-    if before.power_state in (None, model.PowerState.NOSTATE):
+    if before.vm_state not in _LOST:
+        return before.vm_state == 'stopped'
+    if tells_nothing(before):
         deeds = (d.action for d in reversed(history))
         newest = next((d for d in deeds if d in _UP | _DOWN), '')
         return newest in _DOWN
@@ -65,7 +61,7 @@ def was_off(
 
 def tells_nothing(before: model.Server) -> bool:
     """Tell whether only its history says if it was off."""
-    return before.vm_state == 'error' and before.power_state in (
+    return before.vm_state in _LOST and before.power_state in (
         None,
         model.PowerState.NOSTATE,
     )

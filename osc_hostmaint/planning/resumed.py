@@ -95,6 +95,8 @@ def suspect(
             and record.type == model.MigrationType.LIVE
             and record.ended_well
             and record.created_at >= since - cases.SKEW
+            # Others' drains of the same host suspend their own.
+            and (policy.only is None or record.server_id in policy.only)
         }
     return dataclasses.replace(memory, suspects=memory.suspects | found)
 

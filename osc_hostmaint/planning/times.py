@@ -15,6 +15,9 @@
 #: How long a request that was accepted, or whose answer was lost, may show
 #: no effect; and how long a record may be ahead of its server.
 PATIENCE_SECONDS = 30.0
+#: An evacuation whose record stays as it is so long is not trusted to go on:
+#: its run, or the service that was to carry it out, may have died.
+HELD_SECONDS = 300.0
 #: Wait before a failed or refused move is tried again, times the failures.
 RETRY_SECONDS = 5.0
 #: A server that no list shows (it is between two hosts) is looked at this

@@ -25,10 +25,14 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import times
 
 #: Two runs that could begin at the same moment begin up to so many seconds
 #: later, each another time.
 STAGGER_SECONDS = 5.0
+#: Who has not been at it leaves it so long to those who have, between two
+#: evacuations: as long as they may not look, and a bit more.
+YIELD_SECONDS = 15.0
 
 
 def keep(
@@ -38,7 +42,7 @@ def keep(
 ) -> memories.Memory:
     """Return the memory with since when nobody else has been at it."""
     if _others(seen, memory, stands):
-        return dataclasses.replace(memory, alone_since=None)
+        return dataclasses.replace(memory, alone_since=None, yields=True)
     if memory.alone_since is None:
         return dataclasses.replace(memory, alone_since=seen.migrations_at)
     return memory
@@ -48,7 +52,8 @@ def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
     """Return when this run may start some; None: others are at it."""
     if memory.alone_since is None:
         return None
-    return memory.alone_since + policy.stagger * STAGGER_SECONDS
+    pause = YIELD_SECONDS if memory.yields else 0.0
+    return memory.alone_since + pause + policy.stagger * STAGGER_SECONDS
 
 
 def _others(
@@ -62,6 +67,7 @@ def _others(
             record.type != model.MigrationType.EVACUATION
             or record.source != seen.host
             or not record.in_flight
+            or seen.migrations_at - record.seen_at >= times.HELD_SECONDS
         ):
             continue
         stand = stands.get(record.server_id)

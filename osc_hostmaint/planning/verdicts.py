@@ -281,9 +281,9 @@ def _cut_off(server: model.Server, _terms: Terms) -> Verdict | None:
         return None
     reset = _RESET.format(id=server.id)
     return _blocked(
-        f'on its way to another host ({server.status}) when this one died: '
-        f'make sure that it runs nowhere else; then reset it {reset} and '
-        'run this again'
+        f'in the middle of a move ({server.status}) when the host died: make '
+        f'sure that it runs nowhere else; then reset it {reset} and run this '
+        'again'
     )
 
 

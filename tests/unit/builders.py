@@ -54,6 +54,14 @@ TASK_STATES = {
     'REVERT_RESIZE': 'resize_reverting',
 }
 
+#: What a host tells of a guest in a status; nothing where that depends.
+POWER_STATES = {
+    'ACTIVE': model.PowerState.RUNNING,
+    'PAUSED': model.PowerState.PAUSED,
+    'SHUTOFF': model.PowerState.SHUTDOWN,
+    'SUSPENDED': model.PowerState.SHUTDOWN,
+}
+
 
 def cloud_time(seconds: float) -> datetime.datetime:
     """Return a time of the cloud so long after the maintenance began."""
@@ -96,6 +104,7 @@ def server(
             'vm_state': VM_STATES.get(status, 'active'),
             'task_state': TASK_STATES.get(status),
             'host': host,
+            'power_state': POWER_STATES.get(status),
             'addresses': ('10.0.0.5',),
             'memory_mb': 512,
             'seen_at': NOW,
@@ -125,6 +134,22 @@ def migration(
             **kwargs,
         }
     )
+
+
+def evacuation(
+    record_id: int = 1,
+    status: str = 'pre-migrating',
+    server_id: str = 'vm1',
+    **kwargs: ty.Any,
+) -> model.Migration:
+    """Return a record of an evacuation off the host."""
+    kind = model.MigrationType.EVACUATION
+    return migration(record_id, status, server_id, **{'type': kind, **kwargs})
+
+
+def dead(**kwargs: ty.Any) -> model.Service:
+    """Return the compute service of a host that has died."""
+    return service(**{'up': False, 'forced_down': True, **kwargs})
 
 
 def observation(

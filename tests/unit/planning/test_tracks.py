@@ -19,7 +19,6 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import stranded
 from osc_hostmaint.planning import times
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
@@ -198,68 +197,6 @@ class TestRecords(unittest.TestCase):
             frozenset(),
             tracks.strangers(seen, policies.Policy(), builders.memory()),
         )
-
-    def test_a_deleted_server_has_no_records(self):
-        other = builders.migration(2, 'queued', 'vm2')
-        seen = builders.observation(
-            migrations=[builders.migration(1, 'queued'), other],
-            visited=[DELETED, builders.server('vm2', host=builders.DEST)],
-        )
-
-        self.assertEqual({2: other}, dict(stranded.left_out(seen).migrations))
-
-    def test_nova_moves_a_server_once_at_a_time(self):
-        """An older record that never ended is not a second move."""
-        newest = builders.migration(2, 'completed')
-        seen = builders.observation(
-            servers=[builders.server()],
-            migrations=[builders.migration(1, 'queued'), newest],
-        )
-
-        self.assertEqual({2: newest}, dict(stranded.left_out(seen).migrations))
-
-    PATIENCE = times.PATIENCE_SECONDS
-
-    @ddt.data(
-        # the server; seconds from the record's status to the look at the
-        # server, and from there to the last look at the records; dead
-        (builders.server(), PATIENCE, 1, True),
-        (builders.server(status='SHUTOFF'), PATIENCE, 1, True),
-        (builders.server(status='ERROR'), PATIENCE, 1, True),
-        # Too soon; and the record may have ended a moment ago.
-        (builders.server(), PATIENCE - 1, 1, False),
-        (builders.server(), PATIENCE, -1, False),
-        # Nova is at it.
-        (builders.server(status='MIGRATING'), PATIENCE, 1, False),
-        (builders.server(status='RESIZE', task_state=None), 99, 1, False),
-        (builders.server(task_state='resize_prep'), PATIENCE, 1, False),
-        # It has left; what is done still may take a while.
-        (builders.server(host=builders.DEST), PATIENCE, 1, False),
-        (builders.server(status='VERIFY_RESIZE'), PATIENCE, 1, False),
-    )
-    @ddt.unpack
-    def test_a_record_that_never_ends(self, view, waited, after, dead):
-        """The service died, and the server rests where it was."""
-        record = builders.migration(status='preparing', seen_at=NOW - waited)
-        seen = builders.observation(
-            visited=[view],
-            servers_at=NOW - 1000,
-            migrations=[record],
-            migrations_at=NOW + after,
-        )
-
-        self.assertEqual(
-            {} if dead else {1: record},
-            dict(stranded.left_out(seen).migrations),
-        )
-
-    def test_one_to_this_host_that_never_ends(self):
-        seen = builders.observation(
-            visited=[builders.server(host=builders.DEST)],
-            migrations=[builders.migration(seen_at=NOW - 60, **ARRIVING)],
-        )
-
-        self.assertEqual({}, dict(stranded.left_out(seen).migrations))
 
     @ddt.data(
         # seconds since the record was seen, since the server was; look
