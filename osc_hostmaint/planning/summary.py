@@ -51,16 +51,29 @@ class Summary:
         )
 
 
+def is_under_way(record: model.Migration, server: model.Server) -> bool:
+    """Tell whether somebody is at a move still, as its record says.
+
+    Nova leaves the record of a move as it is for good if the host dies in the
+    middle of it. The server has a task as long as it moves.
+    """
+    return record.in_flight and (
+        server.task_state is not None or server.status == 'VERIFY_RESIZE'
+    )
+
+
 def summarize(
     service: model.Service,
     servers: collections.abc.Collection[model.Server],
-    migrations: collections.abc.Collection[model.Migration],
+    moving: collections.abc.Collection[model.Migration],
     unconfirmed: collections.abc.Collection[model.Migration],
     evacuated: collections.abc.Collection[model.Migration],
     consumers: collections.abc.Collection[str],
 ) -> Summary:
-    """Sum up what a look at a host showed."""
-    flying = [m for m in migrations if m.in_flight]
+    """Sum up what a look at a host showed.
+
+    :param moving: records of moves that are under way.
+    """
     host = service.host
     return Summary(
         service=service,
@@ -68,8 +81,8 @@ def summarize(
         servers_by_status=dict(
             sorted(collections.Counter(s.status for s in servers).items())
         ),
-        moving_out=sum(m.source == host for m in flying),
-        moving_in=sum(m.dest == host and m.source != host for m in flying),
+        moving_out=sum(m.source == host for m in moving),
+        moving_in=sum(m.dest == host and m.source != host for m in moving),
         awaiting_confirm=len(unconfirmed),
         awaiting_cleanup=len(evacuated),
         allocations=len(consumers),

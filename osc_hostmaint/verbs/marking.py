@@ -100,10 +100,7 @@ class Marking(base.Verbs):
         service = self._find(host)
         leaving = 0
         if not service.enabled and not force:
-            leaving = sum(
-                m.in_flight and m.source == host
-                for m in self._gateway.migrations(host)
-            )
+            leaving = sum(m.source == host for m in self._moving(host))
         taken_back = False
         while True:
             down, uncleaned = self._looked_into(service, force=force)
@@ -124,6 +121,20 @@ class Marking(base.Verbs):
                     raise exceptions.Refused(decided.reason)
                 case _:
                     return service
+
+    def _moving(self, host: str) -> list[model.Migration]:
+        """Return records of moves from and to a host that are under way.
+
+        A request for each that may be.
+        """
+        return [
+            record
+            for record in self._gateway.migrations(host)
+            if record.in_flight
+            and summary.is_under_way(
+                record, self._gateway.server(record.server_id)
+            )
+        ]
 
     def _force_up(self, service: model.Service) -> model.Service:
         """Take back that a service is forced down, and look at it again."""
@@ -157,7 +168,7 @@ class Marking(base.Verbs):
         return summary.summarize(
             service,
             self._gateway.servers(host),
-            self._gateway.migrations(host),
+            self._moving(host),
             self._gateway.unconfirmed(host),
             self._gateway.evacuated(host),
             self._gateway.allocations(host),

@@ -46,6 +46,8 @@ class Cloud:
         self.room: dict[str, int] = {}
         #: Hosts whose nova-compute is not alive, whatever the services say.
         self.dead: set[str] = set()
+        #: Of servers that are busy.
+        self.tasks: dict[str, str] = {}
         #: Of servers that do not run.
         self.power: dict[str, model.PowerState] = {}
         #: Servers whose disks lie on their hosts.
@@ -94,6 +96,7 @@ class Cloud:
         return builders.server(
             server_id,
             host=self.places[server_id],
+            task_state=self.tasks.get(server_id),
             power_state=self.power.get(server_id, model.PowerState.RUNNING),
             local_disk=server_id in self.local,
         )

@@ -152,6 +152,8 @@ class UnsetTest(base.MaintenanceTestCase):
         self, status: str, record: dict[str, ty.Any], refused: bool
     ) -> None:
         self.given(builders.service())
+        self.cloud.places = {'vm1': 'cmp01'}
+        self.cloud.tasks = {'vm1': 'migrating'}
         self.cloud.records = [builders.migration(1, status, **record)]
         if refused:
             with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
@@ -161,6 +163,13 @@ class UnsetTest(base.MaintenanceTestCase):
         else:
             self.maintenance.unset('cmp01')
         self.assertTrue(self.cloud.hosts['cmp01'].enabled)
+
+    def test_a_record_that_nobody_is_at_any_more(self) -> None:
+        """The host died in the middle of a move, and came back."""
+        self.given(builders.service())
+        self.cloud.places = {'vm1': 'cmp02'}
+        self.cloud.records = [builders.migration(1, 'running')]
+        self.assertTrue(self.maintenance.unset('cmp01').enabled)
 
     @ddt.data(False, True)
     def test_hypervisor_down(self, force: bool) -> None:
@@ -252,6 +261,8 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertEqual(['force_down'], self.changes())
 
     def test_moves_are_leaving(self) -> None:
+        self.cloud.places = {'vm1': 'cmp01'}
+        self.cloud.tasks = {'vm1': 'rebuilding'}
         self.cloud.records = [builders.migration(1, type='evacuation')]
         with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
             self.maintenance.unset('cmp01')

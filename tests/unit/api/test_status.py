@@ -19,12 +19,16 @@ from tests.unit.api import base
 class ShowTest(base.MaintenanceTestCase):
     def test_show(self) -> None:
         self.given(builders.service())
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02', 'vm3': 'cmp09'}
+        away = {'source': 'cmp02', 'dest': 'cmp01'}
         self.cloud.records = [
             builders.migration(1),
-            builders.migration(2, source='cmp02', dest='cmp01'),
+            builders.migration(2, server_id='vm2', **away),
             builders.migration(3, 'completed'),
+            # Its host died once, and it was forgotten.
+            builders.migration(4, server_id='vm3'),
         ]
+        self.cloud.tasks = {'vm1': 'migrating', 'vm2': 'migrating'}
         self.gateway.unconfirmed.side_effect = [
             [builders.migration(4, 'finished')]
         ]

@@ -49,9 +49,6 @@ class TestSummary(unittest.TestCase):
             migrations=[
                 builders.migration(1, 'running', 'vm3'),
                 builders.migration(2, 'queued', 'vm4', **away),
-                builders.migration(3, 'completed', 'vm5'),
-                builders.migration(4, 'error', 'vm6', **away),
-                builders.migration(5, 'finished', 'vm7'),
             ],
             unconfirmed=[builders.migration(5, 'finished', 'vm7')],
             evacuated=[builders.migration(8, 'done', 'vm8')],
@@ -98,3 +95,32 @@ class TestSummary(unittest.TestCase):
         )
 
         self.assertTrue(found.drained)
+
+
+@ddt.ddt
+class TestUnderWay(unittest.TestCase):
+    @ddt.data(
+        # the record's status, the server's, its task, the answer
+        ('running', 'MIGRATING', 'migrating', True),
+        ('accepted', 'REBUILD', 'rebuilding', True),
+        ('migrating', 'RESIZE', 'resize_migrating', True),
+        ('confirming', 'VERIFY_RESIZE', None, True),
+        ('teleporting', 'MIGRATING', 'migrating', True),
+        ('completed', 'MIGRATING', 'migrating', False),
+        ('error', 'ACTIVE', None, False),
+        ('finished', 'VERIFY_RESIZE', None, False),
+        # The host died, and was started again.
+        ('running', 'ACTIVE', None, False),
+        ('accepted', 'SHUTOFF', None, False),
+        ('migrating', 'ERROR', None, False),
+        ('running', 'DELETED', None, False),
+    )
+    @ddt.unpack
+    def test_server_and_record(self, status, server, task, expected):
+        self.assertIs(
+            expected,
+            summary.is_under_way(
+                builders.migration(1, status),
+                builders.server(status=server, task_state=task),
+            ),
+        )
