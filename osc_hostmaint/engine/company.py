@@ -44,16 +44,23 @@ class Teller:
         self._host = host
         self._rows = {row.server_id: row for row in rows}
         self._going_on = drains
-        self._newest: dict[str, decisions.Decision] = {}
-        self._ended = False
+        self._begun = False
+        self._last: list[decisions.Decision] = []
+        self._closed = False
 
     def decided(self, host: str, decision: decisions.Decision) -> None:
         """Tell of a decision for a part of the servers."""
+        if not self._begun:
+            self._begun = True
+            # How they were before anything was asked for.
+            opening = dataclasses.replace(
+                decision, rows=tuple(self._rows.values()), actions=()
+            )
+            self._report.decided(self._host, opening)
         self._rows.update({row.server_id: row for row in decision.rows})
         whole = dataclasses.replace(
             decision, rows=tuple(self._rows.values()), waiting_for=''
         )
-        self._newest[host] = whole
         self._report.decided(self._host, whole)
 
     def trouble(self, host: str, text: str) -> None:
@@ -62,25 +69,24 @@ class Teller:
 
     def ended(self, host: str, decision: decisions.Decision | None) -> None:
         """Take note that one of the drains has ended."""
+        if decision is not None:
+            self._last.append(decision)
         self._going_on -= 1
         if not self._going_on:
             self.close()
 
     def close(self) -> None:
-        """Tell, once, that all is over."""
-        newest = list(self._newest.values())
-        if self._ended or not newest:
+        """Tell, once, that all is over, if anything was begun."""
+        if self._closed or not self._last:
             return
-        self._ended = True
-        troubles = [decision.trouble for decision in newest]
+        self._closed = True
+        troubles = (decision.trouble for decision in self._last)
         self._report.ended(
             self._host,
             dataclasses.replace(
-                newest[-1],
+                self._last[-1],
                 rows=tuple(self._rows.values()),
-                actions=(),
-                done=True,
-                checked=all(decision.checked for decision in newest),
+                checked=all(decision.checked for decision in self._last),
                 trouble=next(filter(None, troubles), ''),
             ),
         )

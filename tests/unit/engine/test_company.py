@@ -75,6 +75,18 @@ class TestTeller(unittest.TestCase):
             {Phase.MOVED}, {row.phase for row in self.told().rows}
         )
 
+    def test_it_begins_with_all_servers_as_they_were(self):
+        action = memories.Action(memories.Kind.RESUME, 'vm1')
+        self.teller.decided(AWAY, decision('vm1', actions=(action,)))
+        self.teller.decided(FAR, decision('vm2'))
+        first, *others = [
+            call.args[1] for call in self.report.decided.call_args_list
+        ]
+
+        self.assertEqual({Phase.WAITING}, {row.phase for row in first.rows})
+        self.assertEqual((), first.actions)
+        self.assertEqual(2, len(others))
+
     def test_what_is_asked_for_is_passed_on(self):
         action = memories.Action(memories.Kind.LIVE_MIGRATE, 'vm1', HOME)
         self.teller.decided(AWAY, decision('vm1', actions=(action,)))
@@ -86,12 +98,16 @@ class TestTeller(unittest.TestCase):
 
         self.report.trouble.assert_called_once_with(HOME, 'no answer')
 
+    def end(self, host: str, *ids: str, **values: ty.Any) -> None:
+        """Have one of the drains end."""
+        last = decision(*ids, done=True, **values)
+        self.teller.decided(host, last)
+        self.teller.ended(host, last)
+
     def test_it_ends_with_the_last(self):
-        self.teller.decided(AWAY, decision('vm1', done=True))
-        self.teller.ended(AWAY, None)
+        self.end(AWAY, 'vm1')
         self.report.ended.assert_not_called()
-        self.teller.decided(FAR, decision('vm2', done=True))
-        self.teller.ended(FAR, None)
+        self.end(FAR, 'vm2')
 
         self.assertTrue(self.ended().drained)
         self.teller.close()
@@ -99,22 +115,28 @@ class TestTeller(unittest.TestCase):
 
     def test_one_that_is_left_tells_in_the_end(self):
         left = builders.row('vm1', phase=Phase.FAILED)
-        self.teller.decided(AWAY, builders.decision([left], done=True))
-        self.teller.decided(FAR, decision('vm2', done=True))
-        self.teller.close()
+        last = builders.decision([left], done=True)
+        self.teller.decided(AWAY, last)
+        self.teller.ended(AWAY, last)
+        self.end(AWAY, 'vm2')
 
         self.assertFalse(self.ended().drained)
 
     def test_trouble_of_one_tells_in_the_end(self):
-        self.teller.decided(AWAY, decision('vm1', done=True, trouble='down'))
-        self.teller.decided(FAR, decision('vm2', done=True))
-        self.teller.close()
+        self.end(AWAY, 'vm1', trouble='down')
+        self.end(AWAY, 'vm2')
 
         self.assertFalse(self.ended().drained)
         self.assertEqual('down', self.ended().trouble)
 
+    def test_one_that_was_not_checked_tells_in_the_end(self):
+        self.end(AWAY, 'vm1', checked=False)
+        self.end(AWAY, 'vm2')
+
+        self.assertFalse(self.ended().drained)
+
     def test_one_that_was_never_decided_is_not_home(self):
-        self.teller.decided(AWAY, decision('vm1', done=True))
+        self.end(AWAY, 'vm1')
         self.teller.close()
 
         self.assertFalse(self.ended().drained)
