@@ -18,7 +18,6 @@ import dataclasses
 from osc_hostmaint import exceptions
 from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint import model
-from osc_hostmaint import names
 from osc_hostmaint import report as reports
 from osc_hostmaint.engine import fence as fences
 from osc_hostmaint.engine import ports
@@ -61,12 +60,9 @@ class Dead:
     forced: set[str] = dataclasses.field(default_factory=set)
     #: Why the others are left alone, by host.
     errors: dict[str, str] = dataclasses.field(default_factory=dict)
+    #: Something was changed, or may have been.
+    touched: bool = False
     interrupted: bool = False
-
-    @property
-    def where(self) -> str:
-        """The names of the hosts, for people."""
-        return names.listed(self.services.values())
 
     def leave(self, host: str, why: str) -> None:
         """Leave one alone."""
@@ -76,13 +72,13 @@ class Dead:
 
     def reached(self) -> str:
         """Return how the hosts are left when the user interrupts this."""
-        if not self.forced:
+        if not self.touched:
             return _('interrupted: nothing was changed')
         return _(
-            'interrupted: nothing was evacuated. %(forced)s forced down: run '
-            'the same command again to go on; openstack host maintenance '
-            'unset takes that back'
-        ) % {'forced': ', '.join(sorted(self.forced))}
+            'interrupted: nothing was evacuated, but hosts are forced down '
+            'and in maintenance. Run the same command again to go on; '
+            'openstack host maintenance unset takes that back'
+        )
 
 
 class Fencing(marking.Marking):
@@ -134,10 +130,11 @@ class Fencing(marking.Marking):
 
         Those that fail in this are left alone.
         """
-        known = self._look_again(dead)
+        known = self._look_again(dead, order)
         if order.interrupt.requested:
             dead.interrupted = True
             return
+        dead.touched = True
         self._force_down(dead)
         marked, errors = self._set_all(
             dead.services.values(), reason=order.reason, force=order.force
@@ -158,7 +155,7 @@ class Fencing(marking.Marking):
         dead.services = dict(heard.silent)
         dead.interrupted = heard.interrupted
 
-    def _look_again(self, dead: Dead) -> frozenset[str]:
+    def _look_again(self, dead: Dead, order: Order) -> frozenset[str]:
         """Look at the hosts as they are just before they are changed.
 
         :returns: those that have been silent for long enough.
@@ -168,7 +165,9 @@ class Fencing(marking.Marking):
         for host, before in tuple(dead.services.items()):
             # Deleted meanwhile, or its cell does not answer.
             service = services.get(host, before)
-            if service.up and not before.up:
+            back = service.up and not before.up
+            doubted = before.forced_down and not service.forced_down
+            if back or (doubted and not order.fenced):
                 dead.leave(
                     host,
                     _(

@@ -165,6 +165,23 @@ class FenceTest(EvacuateTestCase):
         self.assertIn('come back', result.errors['cmp01'])
         self.assertEqual([], self.changes())
 
+    def test_it_is_not_forced_down_any_more(self) -> None:
+        """Somebody takes back his word while it is looked at."""
+        self.given(builders.service(up=False, forced_down=True))
+
+        def aggregates() -> list[ty.Any]:
+            self.cloud.hosts['cmp01'] = builders.service(up=False)
+            return []
+
+        self.gateway.aggregates.side_effect = aggregates
+        result = self.evacuate()
+        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertEqual([], self.changes())
+        # Unless somebody else gives it.
+        self.given(builders.service(up=False, forced_down=True))
+        self.gateway.aggregates.side_effect = aggregates
+        self.assertIs(Code.DONE, self.evacuate(fenced=True).exit_code)
+
     def test_fenced_is_for_evacuations_only(self) -> None:
         with self.assertRaises(ValueError):
             self.evacuate(fenced=True, policy=policies.Policy())
@@ -492,8 +509,8 @@ class InterruptedTest(SilenceTest):
         self.interrupted(fenced=True)
         self.assertRegex(
             self.told(),
-            'interrupted: nothing was evacuated. cmp01 forced down.*same '
-            'command again.*unset',
+            'cmp01: interrupted: nothing was evacuated, but.*forced down and '
+            'in maintenance.*same command again.*unset',
         )
         self.clock.sleep = sleep  # type: ignore[method-assign]
         self.assertIs(Code.DONE, self.evacuate().exit_code)
@@ -502,7 +519,7 @@ class InterruptedTest(SilenceTest):
         self.heard(4)
         self.clock.sleep = self.kill  # type: ignore[method-assign]
         self.interrupted(fenced=True)
-        self.assertIn('cmp01 forced down', self.told())
+        self.assertIn('forced down', self.told())
 
     def kill(self, *_args: ty.Any, **_kwargs: ty.Any) -> None:
         raise KeyboardInterrupt
