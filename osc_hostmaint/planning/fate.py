@@ -123,7 +123,8 @@ def _left_behind(
         return Standing(Phase.GONE, record=record)
     return Standing(
         Phase.BLOCKED,
-        f'it is on {view.host} ({view.status}), and its {_noun(record)} was '
+        f'it is on {view.host or "no host"} ({view.status}), and its '
+        f'{_noun(record)} was '
         f'"{record.status}" when the host died: what is left of that here '
         'ends only once nova-compute runs here again (look: openstack server '
         f'show {case.server_id})',

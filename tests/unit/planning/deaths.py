@@ -12,21 +12,27 @@
 
 """One server of a host that has died, and is evacuated, tick by tick."""
 
+import collections.abc
 import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import times
 from tests.unit import builders
 from tests.unit.planning import base
 
+Kind = memories.Kind
 State = model.PowerState
+FAILURES = dict.fromkeys(range(20), base.FAILURE)
 REBUILDING = {'status': 'REBUILD', 'task_state': 'rebuilding'}
 
 
 def server(status: str = 'ACTIVE', **kwargs: ty.Any) -> model.Server:
     """Return a server that lies on the host still."""
-    return builders.server(status=status, **kwargs)
+    running = {'power_state': State.RUNNING, **kwargs}
+    moving = status in ('MIGRATING', 'RESIZE')
+    return builders.server(status=status, **(running if moving else kwargs))
 
 
 def there(status: str = 'ACTIVE', **kwargs: ty.Any) -> model.Server:
@@ -36,7 +42,11 @@ def there(status: str = 'ACTIVE', **kwargs: ty.Any) -> model.Server:
 
 def rebuilding(vm_state: str = 'active', **kwargs: ty.Any) -> model.Server:
     """Return one that is being evacuated."""
-    return builders.server(vm_state=vm_state, **{**REBUILDING, **kwargs})
+    off = vm_state == 'stopped'
+    told = {'power_state': State.SHUTDOWN if off else State.RUNNING}
+    return builders.server(
+        vm_state=vm_state, **{**REBUILDING, **told, **kwargs}
+    )
 
 
 class Death(base.Story):
@@ -55,3 +65,44 @@ class DeathTestCase(base.StoryTestCase):
 
     def begin(self, **options: ty.Any) -> Death:
         return Death(policies.Policy(evacuate=True, **options))
+
+    def ask(
+        self,
+        story: Death,
+        view: model.Server,
+        *records: model.Migration,
+        **kwargs: ty.Any,
+    ) -> list[tuple[memories.Kind, bool]]:
+        """Tick, and return what was asked for and what is to stay stopped."""
+        kwargs = {'failures': FAILURES, **kwargs}
+        actions = story.tick(view, *records, **kwargs)
+        self.assertLessEqual(len(actions), 1)
+        return [(a.kind, a.stopped) for a in actions]
+
+    def failed(
+        self,
+        story: Death,
+        view: model.Server,
+        n: int = 7,
+        status: str = 'error',
+    ) -> model.Migration:
+        """Let the evacuation fail, and the pause after it pass.
+
+        :returns: its record, the next tick has it asked for again.
+        """
+        record: model.Migration = story.record(status, n, dest='cmp03')
+        self.assertEqual([], self.ask(story, view, record))
+        story.now += times.RETRY_SECONDS * 3
+        return record
+
+    EVACUATE = ((Kind.EVACUATE, False),)
+    STOPPED = ((Kind.EVACUATE, True),)
+    RESET = ((Kind.RESET, True),)
+
+    def assert_asked(
+        self,
+        expected: collections.abc.Iterable[tuple[memories.Kind, bool]],
+        *args: ty.Any,
+        **kwargs: ty.Any,
+    ) -> None:
+        self.assertEqual(list(expected), self.ask(*args, **kwargs))
