@@ -24,6 +24,7 @@ import enum
 
 from osc_hostmaint import mark
 from osc_hostmaint import model
+from osc_hostmaint.planning import times
 
 #: So many seconds a host that is powered off has been silent: two heartbeats
 #: (nova.conf: report_interval is 10 s by default).
@@ -124,6 +125,14 @@ def compare(before: model.Service, after: model.Service) -> Sign:
     if before.updated_at != after.updated_at:
         return Sign.ALIVE
     return Sign.SILENT
+
+
+def was_heard(before: model.Service, after: model.Service) -> bool:
+    """Tell whether a host sent a heartbeat, or Nova does not say when."""
+    if before.updated_at is None or after.updated_at is None:
+        return True
+    passed = (after.updated_at - before.updated_at).total_seconds()
+    return passed > times.ROUNDING_SECONDS
 
 
 def alive(service: model.Service) -> str:

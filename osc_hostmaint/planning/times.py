@@ -18,6 +18,8 @@ PATIENCE_SECONDS = 30.0
 #: An evacuation whose record stays as it is so long is not trusted to go on:
 #: its run, or the service that was to carry it out, may have died.
 HELD_SECONDS = 300.0
+#: A time that a request answered with may be kept as whole seconds.
+ROUNDING_SECONDS = 1.0
 #: Wait before a failed or refused move is tried again, times the failures.
 RETRY_SECONDS = 5.0
 #: A server that no list shows (it is between two hosts) is looked at this

@@ -14,7 +14,6 @@
 
 import collections.abc
 import dataclasses
-import datetime
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import case as cases
@@ -33,8 +32,6 @@ _STATUS_OF_STATE = {
     'stopped': 'SHUTOFF',
     'error': 'ERROR',
 }
-#: A time that a request answered with may be kept as whole seconds.
-ROUNDING = datetime.timedelta(seconds=1)
 _AT_REST = (
     standing.Phase.WAITING,
     standing.Phase.BUSY,
@@ -91,7 +88,8 @@ def _watch(
     heard = (
         old.updated_at is not None
         and new.updated_at is not None
-        and new.updated_at - old.updated_at > ROUNDING
+        and (new.updated_at - old.updated_at).total_seconds()
+        > times.ROUNDING_SECONDS
     )
     return dataclasses.replace(memory, revived=memory.revived or heard)
 

@@ -16,15 +16,19 @@ import collections.abc
 import concurrent.futures
 import dataclasses
 
+from osc_hostmaint import clock
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import text
+from osc_hostmaint.planning import fence
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import switch
 from osc_hostmaint.verbs import base
 
 THREADS = 8
+#: From look to look at a host that is awaited.
+LOOK_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ class Marking(base.Verbs):
         """Put a host back into service.
 
         That it is forced down, as a drain does with a dead host, is taken
-        back first. A host that is enabled is left as it is.
+        back first, and a heartbeat is awaited for up to 20 s then. A host that
+        is enabled is left as it is.
 
         :param force: also one that somebody else disabled, whose compute
             service or hypervisor is down, that moves are still leaving, or
@@ -114,7 +119,8 @@ class Marking(base.Verbs):
             )
             match decided.step:
                 case switch.Step.FORCE_UP:
-                    service, taken_back = self._force_up(service), True
+                    service = self._force_up(service, force=force)
+                    taken_back = True
                 case switch.Step.ENABLE:
                     return self._gateway.enable(service)
                 case switch.Step.REFUSE:
@@ -136,15 +142,32 @@ class Marking(base.Verbs):
             )
         ]
 
-    def _force_up(self, service: model.Service) -> model.Service:
+    def _force_up(
+        self, service: model.Service, *, force: bool
+    ) -> model.Service:
         """Take back that a service is forced down, and look at it again."""
         try:
-            self._gateway.force_down(service, down=False)
+            before = self._gateway.force_down(service, down=False)
         except exceptions.RequestRefused as error:
             raise exceptions.Refused(
                 switch.not_forced_up(service.host, str(error))
             ) from error
-        return self._find(service.host)
+        return self._find(service.host) if force else self._heard(before)
+
+    def _heard(self, before: model.Service) -> model.Service:
+        """Wait for a sign of life of a host, and return its service.
+
+        Nova calls a host up that died a moment ago.
+        """
+        ticking = clock.Clock()
+        deadline = ticking.now() + fence.SILENCE_SECONDS
+        while (service := self._find(before.host)).up:
+            if fence.was_heard(before, service):
+                return service
+            if ticking.now() >= deadline:
+                return dataclasses.replace(service, up=False)
+            ticking.sleep(LOOK_SECONDS)
+        return service
 
     def _looked_into(
         self, service: model.Service, *, force: bool

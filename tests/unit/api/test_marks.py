@@ -10,12 +10,15 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+import dataclasses
+import datetime
 import typing as ty
 
 import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.planning import fence
 from tests.unit import builders
 from tests.unit.api import base
 
@@ -218,6 +221,10 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         calls = self.gateway.method_calls
         return [call[0] for call in calls if call[0] in names]
 
+    def waited(self) -> float:
+        """Return how many seconds have been slept."""
+        return self.clock.now() - base.Clock().now()
+
     @ddt.data(False, True)
     def test_it_is_taken_back_first(self, force: bool) -> None:
         service = self.maintenance.unset('cmp01', force=force)
@@ -253,6 +260,40 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertEqual(base.OLD_MARK, self.reason())
         self.assertEqual(['force_down'], self.changes())
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
+
+    def test_it_died_a_moment_ago(self) -> None:
+        """Nova calls it up until service_down_time has passed."""
+        self.given(
+            builders.service(up=False, forced_down=True, updated_at=base.NOW)
+        )
+        with self.assertRaisesRegex(exceptions.Refused, 'is down'):
+            self.maintenance.unset('cmp01')
+        self.assertEqual(['force_down'], self.changes())
+        self.assertGreaterEqual(self.waited(), fence.SILENCE_SECONDS)
+
+    def test_a_heartbeat_is_awaited(self) -> None:
+        self.given(
+            builders.service(up=False, forced_down=True, updated_at=base.NOW)
+        )
+
+        def look() -> list[model.Service]:
+            beats = datetime.timedelta(seconds=self.waited() // 10 * 10)
+            return [
+                dataclasses.replace(s, updated_at=base.NOW + beats)
+                for s in self.cloud.services()
+            ]
+
+        self.gateway.services.side_effect = look
+        self.assertTrue(self.maintenance.unset('cmp01').enabled)
+        self.assertEqual(['force_down', 'enable'], self.changes())
+        self.assertLess(self.waited(), fence.SILENCE_SECONDS)
+
+    def test_forced_awaits_nothing(self) -> None:
+        self.given(
+            builders.service(up=False, forced_down=True, updated_at=base.NOW)
+        )
+        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
+        self.assertEqual(0, self.waited())
 
     def test_nova_does_not_answer(self) -> None:
         self.gateway.force_down.side_effect = exceptions.Unavailable('x')
