@@ -112,8 +112,10 @@ class Guide:
     them for all that there is.
     """
 
-    def __init__(self, shared: _Shared):
+    def __init__(self, shared: _Shared, servers: collections.abc.Set[str]):
+        """:param servers: those that this drain is about."""
         self._shared = shared
+        self._servers = servers
         self._number = shared.going_on
         shared.going_on += 1
 
@@ -140,18 +142,27 @@ class Guide:
         self._shared.inner.drop(action)
 
     def leave(self, host: str) -> None:
-        """Take note that this drain has ended."""
+        """Take note that this drain has ended.
+
+        What it gave up in the end may go on, but nobody awaits it.
+        """
+        self._shared.over[self._number] = self._servers
         self._shared.going_on -= 1
         if not self._shared.going_on:
             self._shared.inner.leave(host)
 
 
 def guides(
-    inner: ports.Destinations, hosts: collections.abc.Iterable[str]
+    inner: ports.Destinations,
+    drains: collections.abc.Iterable[tuple[str, collections.abc.Set[str]]],
 ) -> list[Guide]:
     """Return the destinations of several drains.
 
-    :param hosts: of each drain, in order; some may be the same.
+    :param drains: the host of each, in order, and its servers; some hosts
+        may be the same.
     """
     shared: dict[str, _Shared] = {}
-    return [Guide(shared.setdefault(host, _Shared(inner))) for host in hosts]
+    return [
+        Guide(shared.setdefault(host, _Shared(inner)), servers)
+        for host, servers in drains
+    ]

@@ -63,7 +63,9 @@ def bring(
         for each in gathered
         if each.groups
     }
-    guides = company.guides(guide, [g.service.host for g in groups])
+    guides = company.guides(
+        guide, [(g.service.host, {s.id for s in g.servers}) for g in groups]
+    )
     hosts = [
         hostdrain.HostDrain(
             observer.Observer(

@@ -154,6 +154,9 @@ def judge(
     back = record.dest == home and record.source != home
     if back and record.type in MOVES and not record.ended_well:
         return Homecomer(server, record.source, record)
+    if back and record.type in MOVES and server.host == record.source:
+        # Nova's record says that it came home, and it has not.
+        return Homecomer(server, record.source, record)
     if server.host == home and not (back and record.type not in MOVES):
         return None
     if words := _meanwhile(home, record, server):

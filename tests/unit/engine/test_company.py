@@ -152,7 +152,8 @@ class TestGuides(unittest.TestCase):
         super().setUp()
         self.inner = mock.create_autospec(ports.Destinations, instance=True)
         self.first, self.other, self.second = company.guides(
-            self.inner, [AWAY, FAR, AWAY]
+            self.inner,
+            [(AWAY, {'vm1', 'vm3'}), (FAR, {'vm9'}), (AWAY, {'vm2'})],
         )
 
     def test_what_is_over_for_one_is_over_for_all_of_its_host(self):
@@ -174,6 +175,14 @@ class TestGuides(unittest.TestCase):
         self.inner.leave.assert_called_once_with(FAR)
         self.second.leave(AWAY)
         self.inner.leave.assert_called_with(AWAY)
+
+    def test_what_a_drain_gave_up_in_the_end_is_over_for_the_others(self):
+        seen = builders.observation(host=AWAY)
+        self.first.note(seen, {'vm1'})
+        self.first.leave(AWAY)
+        self.second.note(seen, set())
+
+        self.inner.note.assert_called_with(seen, {'vm1', 'vm3'})
 
     def test_all_else_is_passed_on(self):
         action = memories.Action(memories.Kind.LIVE_MIGRATE, 'vm1', HOME)

@@ -212,6 +212,12 @@ class TestJudge(unittest.TestCase):
         self.assertIsInstance(comer, homecoming.Homecomer)
         self.assertEqual((AWAY, move), (comer.host, comer.record))
 
+    def test_one_that_is_not_home_as_its_record_says(self):
+        move = record(source=AWAY, dest=HOME)
+        comer = judge(move, AWAY)
+
+        self.assertEqual((AWAY, move), (comer.host, comer.record))
+
     @ddt.data(
         record(source=AWAY, dest=HOME),
         record(status='confirmed', source=AWAY, dest=HOME, type=COLD),
