@@ -184,18 +184,26 @@ class Restoring(marking.Marking):
                     )
                     % SINCE.days,
                 )
-        services = self._services()
-        result = self._restore(
-            [services[host] for host in since if host in services],
-            services,
-            since,
-            running=None,
-            policy=DEFAULT_POLICY,
-            timeout=timeout,
-            report=report,
-            interrupt=interrupt or interrupts.Interrupt(),
-            skip_capacity_check=False,
-        )
+        try:
+            services = self._services()
+            result = self._restore(
+                [services[host] for host in since if host in services],
+                services,
+                since,
+                running=None,
+                policy=DEFAULT_POLICY,
+                timeout=timeout,
+                report=report,
+                interrupt=interrupt or interrupts.Interrupt(),
+                skip_capacity_check=False,
+            )
+        except exceptions.CloudError as error:
+            where = ', '.join(since)
+            errors[where] = _(
+                '%(hosts)s: in service again, but nothing was brought home: '
+                '%(error)s'
+            ) % {'hosts': where, 'error': error}
+            return drain.with_errors(_NOTHING, errors)
         return drain.with_errors(result, errors)
 
     def _restore(
@@ -280,6 +288,7 @@ class Restoring(marking.Marking):
         return homes, errors
 
 
+_NOTHING = drain.DrainResult((), {}, exceptions.ExitCode.DONE)
 #: Nothing more is looked at then.
 _CUT_SHORT = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
 

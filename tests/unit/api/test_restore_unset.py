@@ -22,6 +22,7 @@ from tests.unit.engine.returning import AWAY
 from tests.unit.engine.returning import FAR
 from tests.unit.engine.returning import HOME
 from tests.unit.simulation import client as clients
+from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import inventory
 from tests.unit.simulation import scene
 
@@ -117,6 +118,20 @@ class TestUnsetAndRestore(returning.ReturningTestCase):
         ):
             self.restore()
         self.assertEqual(AWAY, self.server.host)
+
+    def test_nova_does_not_tell_who_left(self):
+        """It is in service all the same, and other errors are told, too."""
+        self.cloud.disable(FAR, 'broken fan')
+
+        def fail(request: faults_.Request) -> faults_.Fault | None:
+            return faults_.DROPPED if request.kind == 'left' else None
+
+        done = self.restore(HOME, FAR, faults=fail)
+
+        self.assertIs(Code.FAILED, done.result.exit_code)
+        self.assertEqual({HOME, FAR}, done.result.errors.keys())
+        self.assertIn('in service again', done.result.errors[HOME])
+        self.assertTrue(self.cloud.hosts[HOME].enabled)
 
     def test_no_room(self):
         capacity = {**inventory.ROOMY, inventory.MEMORY_MB: 1024}
