@@ -186,11 +186,13 @@ def _suspended(server: model.Server, terms: Terms) -> Verdict | None:
         case policies.Suspended.SHELVE:
             return _move(model.Move.SHELVE, memory.Kind.SHELVE)
         case policies.Suspended.LEAVE:
+            # What is shelved has no home.
+            shelve = '' if terms.policy.home else ', or --suspended shelve'
             return _blocked(
                 'a suspended server can be neither live- nor cold-migrated: '
-                'use --suspended resume, which suspends it again, or '
-                '--suspended shelve; or resume it (openstack server resume '
-                f'{server.id}) and run this again'
+                f'use --suspended resume, which suspends it again{shelve}; or '
+                f'resume it (openstack server resume {server.id}) and run '
+                'this again'
             )
 
 
@@ -257,7 +259,8 @@ _REBUILT = (
 _DEAD_ENDS = {
     'paused': f'what it had in its memory is lost with the host; {_REBUILT}',
     'suspended': 'what it had in its memory is on the disk of the host, and '
-    f'can be resumed if that comes back; {_REBUILT}, which gives that up',
+    'can be resumed if that comes back; to have it rebuilt, reset it '
+    f'{_RESET} and run this again, which gives that up',
     'rescued': f'wait for the host to come back; or, {_REBUILT}',
     'building': 'it was being built when the host died: delete it, so that '
     'its owner can make it anew (openstack server delete {id})',

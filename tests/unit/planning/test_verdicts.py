@@ -240,6 +240,12 @@ class TestReasons(VerdictTestCase):
     def test_blocked_says_what_the_operator_can_do(self, status, command):
         self.assertIn(command, self.judge(status).reason)
 
+    def test_what_is_shelved_has_no_home(self):
+        reason = self.judge('SUSPENDED', home='cmp09').reason
+
+        self.assertIn('--suspended resume', reason)
+        self.assertNotIn('shelve', reason)
+
     @ddt.data(
         ('ACTIVE', {'running': policies.Running.LEAVE}, '--running live'),
         ('PAUSED', {'running': policies.Running.LEAVE}, '--running live'),
