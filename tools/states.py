@@ -10,11 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Write the guide's table of states from the rules that decide.
+"""Write the guide's tables of states from the rules that decide.
 
     python tools/states.py > doc/source/user/states.csv
+    python tools/states.py --evacuate > doc/source/user/evacuated.csv
 
-A unit test compares the two, so neither can change alone.
+A unit test compares each with its rules, so neither can change alone.
 """
 
 import collections.abc
@@ -64,6 +65,7 @@ _FIRST = {
     'shelve': 'shelve, offload',
     'offload': 'offload',
     'confirmation': 'confirmation, then as the status it has then',
+    'reset': 'reset to ACTIVE, evacuation',
 }
 
 
@@ -93,19 +95,55 @@ def rows() -> collections.abc.Iterator[tuple[str, str, str, str]]:
                     )
 
 
-def write(stream: ty.TextIO) -> None:
-    """Write the table as CSV."""
+#: The state below each status, on a host that has died, and a task state.
+DEAD: collections.abc.Mapping[str, tuple[str, str | None]] = {
+    'ACTIVE': ('active', None),
+    'SHUTOFF': ('stopped', None),
+    'ERROR': ('error', None),
+    'PAUSED': ('paused', None),
+    'SUSPENDED': ('suspended', None),
+    'RESCUE': ('rescued', None),
+    'BUILD': ('building', 'spawning'),
+    'REBUILD': ('active', 'rebuilding'),
+    'MIGRATING': ('active', 'migrating'),
+    'RESIZE': ('active', 'resize_migrating'),
+    'REVERT_RESIZE': ('resized', 'resize_reverting'),
+    'VERIFY_RESIZE': ('resized', None),
+    'SHELVED': ('shelved', None),
+    'SOFT_DELETED': ('soft-delete', None),
+    'any, being deleted': ('active', 'deleting'),
+}
+OFF = 'if it was off, or --leave-stopped'
+
+
+def evacuated() -> collections.abc.Iterator[tuple[str, str, str, str]]:
+    """Yield the rows of the table of hosts that have died."""
+    evacuate = verdicts.Terms(policies.Policy(evacuate=True))
+    off = dataclasses.replace(evacuate, off=True)
+    for status, (vm_state, task_state) in DEAD.items():
+        server = _server(status, task_state, vm_state)
+        yield (status, '', *_outcome(server, evacuate))
+        if _outcome(server, off) != _outcome(server, evacuate):
+            yield (status, OFF, *_outcome(server, off))
+
+
+def write(
+    stream: ty.TextIO, rows: collections.abc.Iterable[tuple[str, ...]]
+) -> None:
+    """Write a table as CSV."""
     writer = csv.writer(stream, lineterminator='\n')
     writer.writerow(HEADER)
-    writer.writerows(rows())
+    writer.writerows(rows)
 
 
-def _server(status: str, task_state: str | None) -> model.Server:
+def _server(
+    status: str, task_state: str | None, vm_state: str = ''
+) -> model.Server:
     return model.Server(
         id='<server>',
         name='',
         status=status,
-        vm_state='',
+        vm_state=vm_state,
         task_state=task_state,
         host='cmp01',
     )
@@ -135,8 +173,11 @@ def _outcome(server: model.Server, terms: verdicts.Terms) -> tuple[str, str]:
             return 'awaited', verdict.reason
         case verdicts.Answer.MOVE:
             ask = str(verdict.ask)
-            return _FIRST.get(ask, ask), verdict.reason
+            steps = _FIRST.get(ask, ask)
+            if verdict.stopped:
+                steps += '; left stopped'
+            return steps, verdict.reason
 
 
 if __name__ == '__main__':
-    write(sys.stdout)
+    write(sys.stdout, evacuated() if '--evacuate' in sys.argv else rows())

@@ -61,9 +61,11 @@ def judged(
         if _nobody_is_at_it(case):
             return Standing(
                 Phase.BLOCKED,
-                f'{verdict.reason}, and no evacuation of it is under way: '
-                'reset it (openstack server set --state active '
-                f'{case.server_id}) and run this again',
+                f'{verdict.reason}, and no record that was seen tells of an '
+                'evacuation of it: if there is none "accepted" or '
+                '"pre-migrating" (openstack server migration list --server '
+                f'{case.server_id}), reset it (openstack server set --state '
+                f'active {case.server_id}); run this again',
                 given_up=True,
             )
         if case.overdue:

@@ -81,10 +81,10 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
         )
     ):
         stale = case.now - view.seen_at >= times.REVISIT_SECONDS
-        if case.overdue:
+        if late := case.overdue or _unrecorded(case, asked_at):
             reason = (
-                f'{case.overdue}, and no record shows it: look (openstack '
-                f'server event list {case.server_id}) and run this again'
+                f'{late}, and no record shows it: look (openstack server '
+                f'event list {case.server_id}) and run this again'
             )
             return Standing(
                 Phase.FAILED, reason, pending=kind, visit=stale, given_up=True
@@ -106,21 +106,37 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
     )
 
 
+def _unrecorded(case: cases.Case, asked_at: float) -> str:
+    """Return why an evacuation is not awaited that was never seen, or ''.
+
+    Where the destination had just died, that may stay so.
+    """
+    asked = case.track.latest is memory.Kind.EVACUATE
+    if not asked or case.now - asked_at < times.HELD_SECONDS:
+        return ''
+    return f'its evacuation was asked for {times.HELD_SECONDS:.0f} s ago'
+
+
 def _left_behind(
     case: cases.Case, record: model.Migration
 ) -> standing.Standing | None:
     """It has left a host that died before the move was over."""
-    view = case.view_since(record.seen_at + times.PATIENCE_SECONDS)
     if (
         not case.policy.evacuate
         or record.type == model.MigrationType.EVACUATION
-        or case.seen.migrations_at < record.seen_at + times.PATIENCE_SECONDS
     ):
         return None
-    if view is None:
-        return Standing(Phase.SETTLING, record=record, visit=True)
-    if view.status == 'DELETED':
+    view, looked = case.view, case.seen.migrations_at
+    if view and view.status == 'DELETED':
         return Standing(Phase.GONE, record=record)
+    settled = record.seen_at + times.PATIENCE_SECONDS
+    if view is None or min(view.seen_at, looked) < settled:
+        return Standing(
+            Phase.MOVING,
+            record=record,
+            visit=view is None or looked >= settled,
+            destination=record.dest,
+        )
     return Standing(
         Phase.BLOCKED,
         f'it is on {view.host or "no host"} ({view.status}), and its '

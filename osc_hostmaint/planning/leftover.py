@@ -83,7 +83,10 @@ def waits(
     views = [seen.visited.get(consumer) for consumer in left]
     if any(view is None for view in views):
         return True
-    coming = any(view and _coming(seen, view) for view in views)
+    # Nobody arrives on a host that has died.
+    coming = not policy.evacuate and any(
+        view and _coming(seen, view) for view in views
+    )
     limit = policy.server_timeout if coming else PATIENCE_SECONDS
     since = memory.leftover_since
     return since is None or limit is None or now - since < limit

@@ -42,6 +42,7 @@ def left_out(
         if record.in_flight and (
             _outlived(record, seen.migrations[newest[record.server_id]])
             or _never_left(seen, record)
+            or _long_gone(seen, record)
             or (evacuated and _cut_off(seen, record))
         ):
             continue
@@ -94,6 +95,24 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
             # What Nova's clock shows may not be known.
             or view.seen_at >= record.seen_at + times.HELD_SECONDS
         )
+    )
+
+
+def _long_gone(seen: model.Observation, record: model.Migration) -> bool:
+    """Tell whether the server rests elsewhere, in spite of its evacuation.
+
+    Nova may carry out one in the name of an older record, and leaves the
+    other as it is (nova/conductor/manager.py: rebuild_instance).
+    """
+    view = seen.latest(record.server_id)
+    return (
+        record.type == model.MigrationType.EVACUATION
+        and view is not None
+        and view.host != record.source
+        and view.status != 'REBUILD'
+        and view.task_state is None
+        and view.seen_at >= record.seen_at + times.PATIENCE_SECONDS
+        and seen.migrations_at >= view.seen_at
     )
 
 

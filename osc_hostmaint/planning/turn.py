@@ -62,6 +62,9 @@ def _others(
     stands: collections.abc.Mapping[str, standing.Standing],
 ) -> bool:
     """Tell whether an evacuation is awaited that this run did not ask for."""
+    # Its record may not be seen before its destination begins.
+    if any(stand.phase is standing.Phase.BUSY for stand in stands.values()):
+        return True
     for record in seen.migrations.values():
         if (
             record.type != model.MigrationType.EVACUATION

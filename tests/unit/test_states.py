@@ -10,25 +10,28 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The guide's table of states is what the rules say."""
+"""The guide's tables of states are what the rules say."""
 
 import csv
 import io
 import pathlib
 import unittest
 
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import verdicts
 from tests.unit import builders
 from tools import states
 
 ROOT = pathlib.Path(__file__).parents[2]
-TABLE = ROOT / 'doc' / 'source' / 'user' / 'states.csv'
+GUIDE = ROOT / 'doc' / 'source' / 'user'
+TABLE = GUIDE / 'states.csv'
+EVACUATED = GUIDE / 'evacuated.csv'
 
 
 class StatesTestCase(unittest.TestCase):
     def test_the_table_is_up_to_date(self) -> None:
         written = io.StringIO()
-        states.write(written)
+        states.write(written, states.rows())
         self.assertEqual(
             TABLE.read_text(),
             written.getvalue(),
@@ -47,6 +50,49 @@ class StatesTestCase(unittest.TestCase):
 
     def test_what_is_blocked_says_why(self) -> None:
         for status, option, happens, why in states.rows():
+            with self.subTest(status=status, option=option):
+                self.assertTrue(why or happens != 'blocked')
+                self.assertNotIn('{', why)
+
+
+class EvacuatedTestCase(unittest.TestCase):
+    """The table of hosts that have died."""
+
+    def test_the_table_is_up_to_date(self) -> None:
+        written = io.StringIO()
+        states.write(written, states.evacuated())
+        self.assertEqual(
+            EVACUATED.read_text(),
+            written.getvalue(),
+            'run: python tools/states.py --evacuate > '
+            'doc/source/user/evacuated.csv',
+        )
+
+    def test_every_status_that_a_host_may_have_is_in_it(self) -> None:
+        with EVACUATED.open(newline='') as file:
+            told = {row['Status'] for row in csv.DictReader(file)}
+        elsewhere = {'DELETED', 'SHELVED_OFFLOADED'}
+        statuses = {*builders.VM_STATES, *builders.TASK_STATES}
+        self.assertLessEqual(statuses - elsewhere, told)
+
+    def test_who_was_off_and_who_is_to_be_are_the_same(self) -> None:
+        leave = verdicts.Terms(
+            policies.Policy(evacuate=True, leave_stopped=True)
+        )
+        off = verdicts.Terms(policies.Policy(evacuate=True), off=True)
+        for vm_state, _task in states.DEAD.values():
+            server = builders.server(vm_state=vm_state)
+            self.assertEqual(
+                verdicts.judge(server, leave), verdicts.judge(server, off)
+            )
+
+    def test_the_state_below_is_that_of_the_status(self) -> None:
+        for status, (vm_state, _task) in states.DEAD.items():
+            known = builders.VM_STATES.get(status, vm_state)
+            self.assertEqual(known, vm_state)
+
+    def test_what_is_blocked_says_why(self) -> None:
+        for status, option, happens, why in states.evacuated():
             with self.subTest(status=status, option=option):
                 self.assertTrue(why or happens != 'blocked')
                 self.assertNotIn('{', why)

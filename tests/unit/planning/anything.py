@@ -34,7 +34,7 @@ STEP = 7.0
 _HERE = (
     *('ACTIVE', 'ACTIVE', 'SHUTOFF', 'SHUTOFF', 'PAUSED', 'SUSPENDED'),
     *('SUSPENDED', 'SHELVED', 'VERIFY_RESIZE', 'ERROR', 'BUILD', 'MIGRATING'),
-    *('RESIZE', 'REVERT_RESIZE', 'TOMORROW'),
+    *('RESIZE', 'REVERT_RESIZE', 'REBUILD', 'TOMORROW'),
 )
 _ELSEWHERE = (
     *('ACTIVE', 'ACTIVE', 'SHUTOFF', 'SUSPENDED', 'MIGRATING', 'RESIZE'),
@@ -57,7 +57,14 @@ _RECORD_STATUSES = {
     'live-migration': _LIVE_STATUSES,
     'migration': _COLD_STATUSES,
     'resize': _COLD_STATUSES,
+    'evacuation': (
+        *('accepted', 'pre-migrating', 'pre-migrating', 'done', 'done'),
+        *('error', 'failed', 'completed', 'tomorrow'),
+    ),
 }
+_TYPES = ('live-migration', 'live-migration', 'migration', 'resize')
+_POWER_STATES = (None, *model.PowerState)
+_HOME = 'cmp09'
 _DEEDS = ('resume', 'resume', 'live-migration', 'suspend', 'stop')
 
 _PLACES = strategies.sampled_from(
@@ -87,6 +94,23 @@ POLICIES = strategies.builds(
     settled_from=strategies.sampled_from([0.0, 0.0, builders.NOW + STEP]),
 )
 
+#: Of hosts that have died.
+EVACUATING = strategies.builds(
+    dataclasses.replace,
+    POLICIES,
+    evacuate=strategies.just(True),
+    leave_stopped=strategies.booleans(),
+)
+#: Of ways home.
+RETURNING = strategies.builds(
+    dataclasses.replace,
+    POLICIES,
+    only=strategies.frozensets(strategies.sampled_from(IDS), min_size=1),
+    home=strategies.just(_HOME),
+    to=strategies.just(_HOME),
+    since=strategies.just(builders.SINCE),
+)
+
 
 @strategies.composite
 def _servers(draw, server_id, statuses, host, seen_at):
@@ -98,6 +122,7 @@ def _servers(draw, server_id, statuses, host, seen_at):
         status,
         host=None if nowhere else host,
         task_state=builders.TASK_STATES.get(status, task),
+        power_state=draw(strategies.sampled_from(_POWER_STATES)),
         updated_at=draw(
             strategies.sampled_from([None, builders.cloud_time(90)])
         ),
@@ -106,14 +131,12 @@ def _servers(draw, server_id, statuses, host, seen_at):
 
 
 @strategies.composite
-def _new_records(draw, record_id, server_ids, now):
-    kind = draw(
-        strategies.sampled_from(
-            ['live-migration', 'live-migration', 'migration', 'resize']
-        )
-    )
+def _new_records(draw, record_id, server_ids, now, policy):
+    more = ('evacuation',) * 4 if policy.evacuate else ()
+    kind = draw(strategies.sampled_from(_TYPES + more))
     leaving = draw(strategies.sampled_from([True, True, True, False]))
-    ends = (builders.HOST, builders.DEST)
+    there = draw(strategies.sampled_from([policy.home, builders.DEST]))
+    ends = (builders.HOST, there or builders.DEST)
     return builders.migration(
         record_id,
         draw(strategies.sampled_from(_RECORD_STATUSES[kind])),
@@ -129,7 +152,7 @@ def _new_records(draw, record_id, server_ids, now):
 
 
 @strategies.composite
-def _records(draw, before, now):
+def _records(draw, before, now, policy):
     """Return records: some of those before, further on, and new ones.
 
     As in Nova, what has ended stays so, and a server has one at a time that
@@ -151,7 +174,8 @@ def _records(draw, before, now):
         }
         free = [i for i in IDS if i not in open_]
         if free:
-            records.append(draw(_new_records(record_id + 1, free, now)))
+            new = _new_records(record_id + 1, free, now, policy)
+            records.append(draw(new))
     return records
 
 
@@ -171,12 +195,41 @@ def _histories(draw):
     )
 
 
+def _services(policy):
+    """Return the service of the host that is emptied."""
+    rarely = strategies.sampled_from([False] * 5 + [True])
+    if not policy.evacuate:
+        return strategies.builds(
+            builders.service,
+            up=strategies.sampled_from([True, True, True, False]),
+            enabled=rarely,
+        )
+    return strategies.builds(
+        builders.dead,
+        up=rarely,
+        enabled=rarely,
+        updated_at=strategies.sampled_from([0, 0, 0, 0, 10]).map(
+            builders.cloud_time
+        ),
+    )
+
+
+def _homes(policy):
+    """Return the service of the host that servers are brought to."""
+    if not policy.home:
+        return strategies.none()
+    home = builders.service(host=_HOME, enabled=True)
+    unfit = dataclasses.replace(home, up=False)
+    return strategies.sampled_from([home] * 5 + [unfit, None])
+
+
 @strategies.composite
-def observations(draw, before, known, now):
+def observations(draw, before, known, now, policy):
     """Return a look at the host.
 
     :param before: the records as they were at the look before.
     :param known: servers that were decided on before.
+    :param policy: what the operator asked for.
     """
     some = strategies.sets(strategies.sampled_from(IDS))
     # The list stamps all the servers it shows.
@@ -199,7 +252,7 @@ def observations(draw, before, known, now):
                 )
             )
         )
-    records = draw(_records(before, now))
+    records = draw(_records(before, now, policy))
     consumers = strategies.sampled_from([*IDS, 'x', 'uuid of migration 1'])
     return builders.observation(
         listed,
@@ -228,10 +281,8 @@ def observations(draw, before, known, now):
                 [frozenset(), frozenset(), frozenset({builders.DEST})]
             )
         ),
-        service=builders.service(
-            up=draw(strategies.sampled_from([True, True, True, False])),
-            enabled=draw(strategies.sampled_from([False] * 5 + [True])),
-        ),
+        service=draw(_services(policy)),
+        home=draw(_homes(policy)),
     )
 
 
@@ -260,7 +311,7 @@ def runs(draw, how=POLICIES):
     records = []
     policy = draw(how)
     for _tick in range(draw(strategies.integers(1, 4))):
-        seen = draw(observations(records, set(memory.tracks), now))
+        seen = draw(observations(records, set(memory.tracks), now, policy))
         records = list(seen.migrations.values())
         step = Step(seen, policy, memory, now)
         steps.append(step)

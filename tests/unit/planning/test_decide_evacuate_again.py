@@ -129,6 +129,20 @@ class TestNobodyIsAtIt(deaths.DeathTestCase):
             self.STOPPED if off else self.EVACUATE, story, deaths.server()
         )
 
+    def test_its_record_is_never_seen(self):
+        """Its destination had just died: Nova lists no such change."""
+        story = self.begin()
+        story.tick(deaths.server())
+        for _tick in range(29):
+            self.assert_asked((), story, deaths.rebuilding(), after=10)
+            self.assertIsNone(story.row.result)
+        for _tick in range(3):
+            self.assert_asked((), story, deaths.rebuilding(), after=10)
+            self.assert_ended(story, 'failed', 'no record shows it')
+        # It goes on then.
+        story.tick(deaths.rebuilding(), story.record('pre-migrating'))
+        self.assertIsNone(story.row.result)
+
     def test_a_record_shows_late(self):
         story = self.begin()
         story.tick(deaths.rebuilding())

@@ -73,7 +73,9 @@ class TestWaiting(unittest.TestCase):
     COMING = builders.server('x', 'MIGRATING', host='cmp09')
     HERE = builders.server('x')
 
-    def ask(self, view, *, seen_ago=0.0, left_for=1000.0, limit=None):
+    def ask(
+        self, view, *, seen_ago=0.0, left_for=1000.0, limit=None, dead=False
+    ):
         """Return whether it waits and whom it wants to look at."""
         visited = []
         if view is not None:
@@ -81,11 +83,17 @@ class TestWaiting(unittest.TestCase):
         seen = builders.observation(visited=visited)
         since = None if left_for is None else NOW - left_for
         memory = builders.memory(leftover_since=since)
-        policy = policies.Policy(server_timeout=limit)
+        policy = policies.Policy(server_timeout=limit, evacuate=dead)
         return (
             leftover.waits(seen, ['x'], policy, memory, NOW),
             leftover.to_visit(seen, ['x'], NOW) == {'x'},
         )
+
+    def test_nobody_arrives_on_a_host_that_has_died(self):
+        for view in (self.BUILDING, self.COMING, self.HERE):
+            for left_for, expected in ((29, True), (30, False)):
+                waits, _looks = self.ask(view, left_for=left_for, dead=True)
+                self.assertIs(expected, waits)
 
     @ddt.data(
         # the server of that id, when seen; waits, looks

@@ -230,6 +230,25 @@ class TestEvacuations(unittest.TestCase):
             self.assertFalse(left, task)
 
     @ddt.data(
+        # since its record changed, the server; is it left out
+        (PATIENCE, {}, True),
+        (PATIENCE, {'status': 'SHUTOFF'}, True),
+        (PATIENCE, {'status': 'ERROR'}, True),
+        (PATIENCE - 1, {}, False),
+        # It is not at rest there.
+        (1e6, {'task_state': 'powering-off'}, False),
+        (1e6, {'status': 'REBUILD'}, False),
+    )
+    @ddt.unpack
+    def test_at_rest_elsewhere(self, waited, view, expected):
+        """Nova works in the name of the oldest that is accepted."""
+        for began in (True, False):
+            left = self.left(
+                waited, 0, None, began, host=builders.DEST, **view
+            )
+            self.assertIs(expected, left)
+
+    @ddt.data(
         # the newest evacuation; is an older one in flight left out
         ('error', False),
         ('failed', False),

@@ -97,6 +97,13 @@ class TestOthers(TurnTestCase):
             True, builders.evacuation(7), memory=builders.memory(track)
         )
 
+    @ddt.data(*Phase)
+    def test_a_server_is_rebuilt_and_no_record_shows_that_yet(self, phase):
+        stands = {'vm1': standing.Standing(phase)}
+        found = turn.keep(builders.observation(), builders.memory(), stands)
+
+        self.assertIs(phase is Phase.BUSY, found.alone_since is None)
+
     def test_of_a_server_that_nothing_is_known_of(self):
         self.assert_others(True, builders.evacuation(7, server_id='vm9'))
 
