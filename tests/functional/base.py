@@ -181,3 +181,11 @@ class FunctionalTest(unittest.TestCase):
     def records(self, host: str) -> list[dict[str, ty.Any]]:
         """The migration records of moves off a host."""
         return self.cloud.migrations(source_compute=host)
+
+    def changes(self) -> list[ty.Any]:
+        """What was asked of Nova and Placement that changes something."""
+        return [
+            request
+            for request in self.cloud.requests.log()
+            if request.service != 'identity' and request.method != 'GET'
+        ]

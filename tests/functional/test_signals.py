@@ -13,23 +13,17 @@
 """Signals, broken pipes and lost terminals leave nothing half done."""
 
 import collections
-import fcntl
 import os
 import shlex
 import signal
 import subprocess
-import termios
 
 from tests.cloud import waiting
 from tests.functional import base
+from tests.functional import terminal
 from tests.functional import test_interruption
 
 LINE = 'host maintenance drain -f json cmp01'
-
-
-def _own_terminal() -> None:
-    base.heed_signals()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class TestSignals(test_interruption.SlowServers):
@@ -113,7 +107,7 @@ class TestSignals(test_interruption.SlowServers):
     def test_the_terminal_is_closed(self) -> None:
         """Like one Ctrl-C: the moves in flight are awaited and confirmed."""
         self.slow_servers()
-        terminal, end = os.openpty()
+        ours, end = os.openpty()
         process = subprocess.Popen(
             [base.OPENSTACK, *LINE.split()],
             env={**os.environ, **self.cloud.env()},
@@ -121,12 +115,12 @@ class TestSignals(test_interruption.SlowServers):
             stdout=end,
             stderr=end,
             start_new_session=True,
-            preexec_fn=_own_terminal,
+            preexec_fn=terminal.own,
         )
         self.addCleanup(process.kill)
         os.close(end)
         self.wait_first_moved()
-        os.close(terminal)
+        os.close(ours)
 
         process.wait(timeout=base.LIMIT)
 

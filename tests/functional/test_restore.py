@@ -1,0 +1,223 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The way back: servers that left a host come home."""
+
+import collections
+import json
+import signal
+import typing as ty
+
+from tests.cloud import waiting
+from tests.functional import base
+
+RESTORE = 'host maintenance restore -f json'
+
+
+class RestoreTest(base.FunctionalTest):
+    """Empties cmp01, and brings its servers back."""
+
+    options: ty.ClassVar = {'hosts': 4, 'max_live': 8}
+
+    def restore(self, line: str, code: int = 0) -> list[dict[str, ty.Any]]:
+        """Restore, expect an exit code, and return the rows."""
+        done = self.run_command(f'{RESTORE} {line}')
+        self.assertEqual(code, done.code, done.err)
+        for row in done.json:
+            self.assertEqual(base.COLUMNS, list(row))
+        return ty.cast('list[dict[str, ty.Any]]', done.json)
+
+    def assert_home(self, before: ty.Iterable[ty.Any]) -> None:
+        """Servers are on cmp01 again, as they were before they left."""
+        now = {s['id']: s for s in self.cloud.servers('cmp01')}
+        for old in before:
+            self.assertIn(old['id'], now, old['name'])
+            new = now[old['id']]
+            self.assertEqual(old['status'], new['status'], old['name'])
+            self.assertIsNone(new['OS-EXT-STS:task_state'])
+            self.assertEqual(
+                base.addresses(old), base.addresses(new), old['name']
+            )
+
+    def homecomings(self) -> list[dict[str, ty.Any]]:
+        """The migration records of moves to cmp01."""
+        return [
+            record
+            for record in self.cloud.migrations()
+            if record['dest_compute'] == 'cmp01'
+        ]
+
+    def assert_each_came_once(self, servers: ty.Sequence[ty.Any]) -> None:
+        names = {s['id']: s['name'] for s in self.cloud.servers()}
+        counts = collections.Counter(
+            names[record['instance_uuid']] for record in self.homecomings()
+        )
+        self.assertEqual({s['name']: 1 for s in servers}, dict(counts))
+
+
+class TestRestore(RestoreTest):
+    def test_there_and_back(self) -> None:
+        cold = {'lm_fail': 'precheck'}
+        self.cloud.boot_many(
+            base.lot('cmp01', 'ACTIVE', 11)
+            + base.lot('cmp01', 'SHUTOFF', 5)
+            + base.lot('cmp01', 'PAUSED', 2)
+            + [
+                {'name': f'cold-{n}', 'host': 'cmp01', 'metadata': cold}
+                for n in range(2)
+            ]
+            + [
+                {'name': 'deleted', 'host': 'cmp01'},
+                {'name': 'resized', 'host': 'cmp01', 'flavor': 'm1.tiny'},
+                {'name': 'moved', 'host': 'cmp01'},
+            ]
+        )
+        before = {s['name']: s for s in self.cloud.servers('cmp01')}
+        rows = self.drain(
+            '--running live-or-cold --parallel 12 --retries 0 cmp01'
+        )
+        self.assertEqual({'moved'}, {row['Result'] for row in rows})
+        self.assertEqual(23, len(rows))
+        ways = {row['Name']: row['Move'] for row in rows}
+        self.assertEqual('cold migration', ways['cold-0'])
+
+        others = {
+            name: before.pop(name) for name in ('deleted', 'resized', 'moved')
+        }
+        self.live_on(others)
+        self.refused_in_maintenance()
+        self.openstack('host maintenance unset cmp01')
+        self.cloud.requests.reset()
+        self.looked_ahead(before, ways)
+        self.assertEqual([], self.changes())
+
+        rows = self.restore('--parallel 12 cmp01')
+
+        results = {row['Name']: row['Result'] for row in rows}
+        self.left_alone({row['Name']: row for row in rows})
+        for name in others:
+            del results[name]
+        self.assertEqual(dict.fromkeys(before, 'moved'), results)
+        self.assertEqual(
+            {name: ways[name] for name in before},
+            {
+                row['Name']: row['Move']
+                for row in rows
+                if row['Name'] in before
+            },
+        )
+        self.assert_home(before.values())
+        self.assert_each_came_once(list(before.values()))
+        self.nothing_is_left_to_do(others)
+
+    def refused_in_maintenance(self) -> None:
+        done = self.run_command(f'{RESTORE} cmp01')
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('openstack host maintenance unset cmp01', done.err)
+        self.assertEqual([], self.homecomings())
+
+    def live_on(self, others: ty.Mapping[str, ty.Any]) -> None:
+        """One is deleted, one resized and one moved on by hand."""
+        self.cloud.delete(others['deleted'])
+        resized, moved = others['resized'], others['moved']
+        self.cloud.act(resized, {'resize': {'flavorRef': '2'}})
+        now = self.cloud.server(moved).compute_host
+        to = next(h for h in self.cloud.hosts() if h not in ('cmp01', now))
+        self.cloud.act(
+            moved, {'os-migrateLive': {'host': to, 'block_migration': 'auto'}}
+        )
+        self.cloud.wait_server(resized, 'VERIFY_RESIZE')
+        self.cloud.act(resized, {'confirmResize': None})
+        self.cloud.wait_server(resized, 'ACTIVE')
+        self.cloud.wait_server(moved, 'ACTIVE', host=to)
+
+    def looked_ahead(
+        self, coming: ty.Mapping[str, ty.Any], ways: ty.Mapping[str, str]
+    ) -> None:
+        done = self.run_command(f'{RESTORE} --dry-run cmp01')
+        self.assertEqual(0, done.code, done.err)
+        rows = {row['Name']: row for row in done.json}
+        for name in coming:
+            self.assertEqual('yes', rows[name]['Fits'], name)
+            self.assertEqual(ways[name], rows[name]['Move'], name)
+        for name in ('deleted', 'resized', 'moved'):
+            self.assertEqual('', rows[name]['Move'], name)
+        self.assertEqual(len(coming) + 3, len(rows))
+
+    def left_alone(self, rows: ty.Mapping[str, ty.Any]) -> None:
+        self.assertEqual('gone', rows['deleted']['Result'])
+        self.assertEqual('skipped', rows['resized']['Result'])
+        self.assertIn('resized since', rows['resized']['Reason'])
+        self.assertEqual('skipped', rows['moved']['Result'])
+        self.assertIn('moved on to', rows['moved']['Reason'])
+
+    def nothing_is_left_to_do(self, others: ty.Mapping[str, ty.Any]) -> None:
+        self.cloud.requests.reset()
+        rows = {row['Name']: row for row in self.restore('cmp01')}
+        self.assertEqual({*others}, {*rows})
+        self.left_alone(rows)
+        self.assertEqual([], self.changes())
+
+    def test_unset_and_restore_and_killed(self) -> None:
+        self.cloud.boot_many(
+            base.lot('cmp01', 'ACTIVE', 8) + base.lot('cmp01', 'SHUTOFF', 3)
+        )
+        before = self.cloud.servers('cmp01')
+        self.drain('--parallel 8 cmp01')
+        self.cloud.knobs(lm_seconds=3, cm_seconds=2)
+
+        process = self.start('host maintenance unset --restore -f json cmp01')
+        waiting.wait_for(
+            lambda: [
+                record
+                for record in self.homecomings()
+                if record['status'] == 'completed'
+            ],
+            'the first one to be home',
+        )
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        self.assertEqual('enabled', self.cloud.service('cmp01').status)
+        self.assertLess(len(self.cloud.servers('cmp01')), len(before))
+        out = self.openstack('host maintenance unset --restore -f json cmp01')
+
+        # Of other tests: deleted, and away from here before.
+        rows = [r for r in json.loads(out) if r['Result'] != 'gone']
+        self.assertEqual({'moved'}, {row['Result'] for row in rows})
+        self.assert_home(before)
+        self.assert_each_came_once(before)
+        self.assertFalse(
+            [s for s in self.cloud.servers() if s['status'] == 'VERIFY_RESIZE']
+        )
+
+    def test_no_room_at_home(self) -> None:
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 3))
+        before = self.cloud.servers('cmp01')
+        self.drain('cmp01')
+        self.openstack('host maintenance unset cmp01')
+        # Room for two of three.
+        self.cloud.inventory('cmp01', MEMORY_MB={'total': 4096})
+        self.cloud.requests.reset()
+
+        done = self.run_command(f'{RESTORE} cmp01')
+
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('1 of 3 servers do not fit', done.err)
+        self.assertIn('--skip-capacity-check', done.err)
+        self.assertEqual([], self.changes())
+        rows = self.restore('--skip-capacity-check --retries 0 cmp01', code=3)
+        results = collections.Counter(row['Result'] for row in rows)
+        self.assertEqual({'moved': 2, 'failed': 1}, results, rows)
+        self.assertEqual(2, len(self.cloud.servers('cmp01')))
+        self.cloud.inventory('cmp01', MEMORY_MB={'total': 8192})
+        self.restore('cmp01')
+        self.assert_home(before)
