@@ -266,7 +266,8 @@ def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
     if case.policy.home and resized:
         return Standing(
             Phase.SKIPPED,
-            f'somebody else has resized it, and it is on {view.host}',
+            f'somebody else has resized it, and it is on '
+            f'{view.host or "no host"}',
             record=record,
             destination=view.host,
         )

@@ -71,6 +71,7 @@ _PLACES = strategies.sampled_from(
     [(_ELSEWHERE, builders.DEST)] * 4 + [(_HERE, builders.HOST)]
 )
 _maybe = strategies.booleans()
+DRAIN = policies.Policy()
 _ago = strategies.sampled_from([0.0, 0.0, 0.1, 3.0, 20.0, 70.0])
 
 POLICIES = strategies.builds(
@@ -224,7 +225,7 @@ def _homes(policy):
 
 
 @strategies.composite
-def observations(draw, before, known, now, policy):
+def observations(draw, before, known, now, policy=DRAIN):
     """Return a look at the host.
 
     :param before: the records as they were at the look before.

@@ -110,8 +110,9 @@ class Evacuating(test_promises.Deciding):
                 self.assertEqual((), found.actions, record)
 
     def what_was_off_is_not_started(self, step, found):
+        tracks = {**found.memory.tracks, **step.memory.tracks}
         for action in found.actions:
-            before = found.memory.tracks[action.server_id].before
+            before = tracks[action.server_id].before
             view = step.seen.latest(action.server_id)
             off = (
                 step.policy.leave_stopped
