@@ -83,12 +83,16 @@ def choose(
         for server_id, stand in ready.items()
         if stand.ask not in memories.STARTING
     ]
-    live = _in_turn(memory, ready, _LIVE)
-    cold = _in_turn(memory, ready, _COLD)
+    live = _in_turn(memory, ready, _LIVE, policy)
+    cold = _in_turn(memory, ready, _COLD, policy)
+    parallel = policy.parallel
+    # Others may begin at this moment, too, and are not seen yet.
+    if policy.evacuate and not turn.leads(seen, memory):
+        parallel = 1
     lives, colds = window.share(
         under_way,
         slots,
-        policy.parallel,
+        parallel,
         len(live),
         len(cold),
         window.queue_length(rhythm.between if rhythm else None),
@@ -105,8 +109,8 @@ def choose(
         *live[:lives],
         *(i for i in cold[:colds] if i not in stale),
     ]
-    under_limit = policy.parallel is None or (
-        under_way.total + lives + colds < policy.parallel
+    under_limit = parallel is None or (
+        under_way.total + lives + colds < parallel
     )
     room = under_limit and (slots is None or under_way.live + lives <= slots)
     return Starts(
@@ -189,6 +193,7 @@ def _in_turn(
     memory: memories.Memory,
     stands: Stands,
     kinds: collections.abc.Container[memories.Kind],
+    policy: policies.Policy,
 ) -> list[str]:
     """What can't fit shows early, and the tail is short: largest first.
 
@@ -201,6 +206,7 @@ def _in_turn(
         key=lambda i: (
             not tracks[i].resumed,
             -tracks[i].before.memory_mb,
+            turn.lot(i, policy) if policy.evacuate else 0,
             i,
         ),
     )

@@ -15,11 +15,15 @@
 Nova does not refuse a second evacuation of a server while the first is under
 way: it builds it twice (nova/compute/api.py: evacuate looks at no task state).
 So only one run starts any: while there is one in flight that it did not ask
-for, it waits, and after that for a while of its own.
+for, it waits, and after that for a while of its own. Two that begin at the
+same moment see each other a moment later: so each begins with a single
+server, mostly another one, and goes on once nobody else is seen.
 """
 
+import collections
 import collections.abc
 import dataclasses
+import zlib
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
@@ -42,10 +46,34 @@ def keep(
 ) -> memories.Memory:
     """Return the memory with since when nobody else has been at it."""
     if _others(seen, memory, stands):
-        return dataclasses.replace(memory, alone_since=None, yields=True)
+        return dataclasses.replace(
+            memory,
+            alone_since=None,
+            yields=True,
+            crowd=max(seen.migrations, default=0),
+        )
     if memory.alone_since is None:
         return dataclasses.replace(memory, alone_since=seen.migrations_at)
     return memory
+
+
+def leads(seen: model.Observation, memory: memories.Memory) -> bool:
+    """Tell whether others that look see that this run is at it.
+
+    An evacuation is seen that it has asked for since it was alone.
+    """
+    return any(
+        record.type == model.MigrationType.EVACUATION
+        and record.source == seen.host
+        and record.id > memory.crowd
+        and _is_ours(record, memory)
+        for record in seen.migrations.values()
+    )
+
+
+def lot(server_id: str, policy: policies.Policy) -> int:
+    """Return a number to put servers in order by, another for each run."""
+    return zlib.crc32(f'{policy.stagger} {server_id}'.encode())
 
 
 def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
@@ -61,27 +89,42 @@ def _others(
     memory: memories.Memory,
     stands: collections.abc.Mapping[str, standing.Standing],
 ) -> bool:
-    """Tell whether an evacuation is awaited that this run did not ask for."""
+    """Tell whether an evacuation is awaited that this run did not ask for.
+
+    Or two of one server, of which it has asked for one.
+    """
     # Its record may not be seen before its destination begins.
     if any(stand.phase is standing.Phase.BUSY for stand in stands.values()):
         return True
-    for record in seen.migrations.values():
-        if (
-            record.type != model.MigrationType.EVACUATION
-            or record.source != seen.host
-            or not record.in_flight
-            or seen.migrations_at - record.seen_at >= times.HELD_SECONDS
-        ):
-            continue
-        stand = stands.get(record.server_id)
-        if stand and stand.phase in standing.FINAL:
-            continue
-        track = memory.tracks.get(record.server_id)
-        errand = track.errand(memories.Kind.EVACUATE) if track else None
-        if (
-            errand is None
-            or errand.asked_at is None
-            or record.id <= errand.asked_after
-        ):
-            return True
-    return False
+    flying = [
+        record
+        for record in seen.migrations.values()
+        if record.type == model.MigrationType.EVACUATION
+        and record.source == seen.host
+        and record.in_flight
+        and seen.migrations_at - record.seen_at < times.HELD_SECONDS
+        and not _is_over(stands.get(record.server_id))
+    ]
+    if not all(_is_ours(record, memory) for record in flying):
+        return True
+    counts = collections.Counter(
+        record.server_id
+        for record in seen.migrations.values()
+        if record.type == model.MigrationType.EVACUATION
+        and _is_ours(record, memory)
+    )
+    return any(counts[record.server_id] > 1 for record in flying)
+
+
+def _is_over(stand: standing.Standing | None) -> bool:
+    return stand is not None and stand.phase in standing.FINAL
+
+
+def _is_ours(record: model.Migration, memory: memories.Memory) -> bool:
+    track = memory.tracks.get(record.server_id)
+    errand = track.errand(memories.Kind.EVACUATE) if track else None
+    return (
+        errand is not None
+        and errand.asked_at is not None
+        and record.id > errand.asked_after
+    )

@@ -12,6 +12,8 @@
 
 """A host that has died, as a whole: with --evacuate, and without."""
 
+import dataclasses
+
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
@@ -43,9 +45,60 @@ class TestHost(base.DecideTestCase):
             for n in range(number)
         ]
 
+    def lead(self, alone_since=NOW - 60, **kwargs):
+        """Decide for a run that has evacuated a server already."""
+        first = builders.server('first', host=builders.DEST)
+        track = base.asked(Kind.EVACUATE, first, asked_after=1)
+        return self.evacuate(
+            memory=builders.memory(track, alone_since=alone_since),
+            migrations=[
+                builders.evacuation(2, server_id='first', status='done')
+            ],
+            visited=[first],
+            **kwargs,
+        )
+
+    def test_the_first_one_alone(self):
+        """Who begins at the same moment is seen before the others."""
+        asked = builders.evacuation(9, server_id='vm0')
+        track = base.asked(
+            Kind.EVACUATE, self.servers()[0], asked_after=8, asked_at=NOW - 2
+        )
+        for parallel in (None, 12):
+            policy = policies.Policy(evacuate=True, parallel=parallel)
+            terms = {'servers': self.servers(), 'policy': policy}
+            found = self.evacuate(**terms)
+            self.assertEqual(1, len(found.actions))
+            # Its record is not seen yet.
+            pending = base.just_asked(Kind.EVACUATE, 'vm0')
+            memory = builders.memory(
+                pending.tracks['vm0'], alone_since=NOW - 60
+            )
+            found = self.evacuate(memory=memory, **terms)
+            self.assertEqual(0, len(found.actions))
+            # Nobody but us.
+            memory = builders.memory(track, alone_since=NOW - 60)
+            found = self.evacuate(memory=memory, migrations=[asked], **terms)
+            self.assertEqual((parallel or 8) - 1, len(found.actions))
+            # It was asked for before others were seen.
+            memory = dataclasses.replace(memory, crowd=9)
+            over = dataclasses.replace(asked, status='done')
+            found = self.evacuate(memory=memory, migrations=[over], **terms)
+            self.assertEqual(1, len(found.actions))
+
+    def test_every_run_begins_with_another_one(self):
+        servers = [builders.server(f'vm{n}') for n in range(20)]
+        first = set()
+        for stagger in (0.1, 0.2, 0.3, 0.4):
+            policy = policies.Policy(evacuate=True, stagger=stagger)
+            found = self.evacuate(servers=servers, policy=policy)
+            first.add(found.actions[0].server_id)
+
+        self.assertGreater(len(first), 1)
+
     def test_window(self):
         """As many as a destination builds at once, the largest first."""
-        found = self.evacuate(servers=self.servers())
+        found = self.lead(servers=self.servers())
 
         self.assertEqual(
             [f'vm{n}' for n in range(8)],
@@ -71,7 +124,7 @@ class TestHost(base.DecideTestCase):
     def test_parallel(self):
         for parallel in (1, 12):
             policy = policies.Policy(evacuate=True, parallel=parallel)
-            found = self.evacuate(servers=self.servers(), policy=policy)
+            found = self.lead(servers=self.servers(), policy=policy)
             self.assertEqual(parallel, len(found.actions))
 
     def test_resets_take_a_turn_too(self):
@@ -79,7 +132,7 @@ class TestHost(base.DecideTestCase):
             builders.server(f'vm{n}', 'ERROR', power_state=State.SHUTDOWN)
             for n in range(20)
         ]
-        found = self.evacuate(servers=servers)
+        found = self.lead(servers=servers)
 
         self.assertEqual([Kind.RESET] * 8, list(self.asks(found).values()))
 
@@ -96,9 +149,8 @@ class TestHost(base.DecideTestCase):
     def test_not_all_runs_start_at_once(self):
         policy = policies.Policy(evacuate=True, stagger=0.5)
         for ago, number in ((2.4, 0), (2.5, 8)):
-            memory = builders.memory(alone_since=NOW - ago)
-            found = self.evacuate(
-                servers=self.servers(), policy=policy, memory=memory
+            found = self.lead(
+                alone_since=NOW - ago, servers=self.servers(), policy=policy
             )
             self.assertEqual(number, len(found.actions))
 

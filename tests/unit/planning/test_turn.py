@@ -104,6 +104,24 @@ class TestOthers(TurnTestCase):
 
         self.assertIs(phase is Phase.BUSY, found.alone_since is None)
 
+    def test_two_of_one_server(self):
+        """We have asked for one of them."""
+        memory = builders.memory(
+            base.asked(Kind.EVACUATE, asked_after=6), alone_since=NOW - 9
+        )
+        one, other = builders.evacuation(7), builders.evacuation(8)
+        self.assertIsNotNone(self.keep(one, memory=memory).alone_since)
+        found = self.keep(one, other, memory=memory)
+        self.assertIsNone(found.alone_since)
+        self.assertEqual(8, found.crowd)
+        # The newer one fails mostly, and the older one goes on.
+        failed = builders.evacuation(8, status='failed')
+        found = self.keep(one, failed, memory=memory)
+        self.assertIsNone(found.alone_since)
+        over = builders.evacuation(7, status='done')
+        found = self.keep(over, failed, memory=memory)
+        self.assertIsNotNone(found.alone_since)
+
     def test_of_a_server_that_nothing_is_known_of(self):
         self.assert_others(True, builders.evacuation(7, server_id='vm9'))
 
