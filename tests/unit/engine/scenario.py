@@ -90,10 +90,18 @@ class Scenario:
     #: When the second of several runs begins, in seconds.
     lag: float = 0.0
 
+    def prepare(self, cloud: clouds.Cloud) -> None:
+        """Let happen what happens before all this."""
+
+    def left_behind(self, _cloud: clouds.Cloud) -> list[str]:
+        """Return what else is wrong in the end."""
+        return []
+
 
 def play(scenario: Scenario) -> list[str]:
     """Return what the drains of a scenario did that they must not."""
-    cloud = _build(scenario)
+    cloud = build(scenario)
+    scenario.prepare(cloud)
     others.plan(cloud, scenario.deeds)
     runs = [
         _run(scenario, cloud, scenario.runs[0], number, kill_after=seconds)
@@ -119,7 +127,7 @@ def play(scenario: Scenario) -> list[str]:
                 for number, hosts in enumerate(scenario.runs)
             ),
         )
-    return truth.violations(cloud, *runs)
+    return truth.violations(cloud, *runs) + scenario.left_behind(cloud)
 
 
 def _late(
@@ -155,7 +163,8 @@ def _run(
     )
 
 
-def _build(scenario: Scenario) -> clouds.Cloud:
+def build(scenario: Scenario) -> clouds.Cloud:
+    """Return the cloud of a scenario, before anything happens."""
     setting = scenario.setting
     cloud = scene.cloud(
         0,
@@ -372,9 +381,8 @@ def policy() -> strategies.SearchStrategy[Values]:
 
 def _with_an_end(values: Values) -> strategies.SearchStrategy[Values]:
     """Add what ends moves, and requests, that never end by themselves."""
-    return strategies.floats(15, 300).map(
-        lambda seconds: {**values, 'server_timeout': seconds}
-    )
+    times = strategies.floats(15, 300)
+    return times.map(lambda time: {**values, 'server_timeout': time})
 
 
 def deeds(

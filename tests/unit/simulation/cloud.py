@@ -73,7 +73,10 @@ class Cloud(api.Api):
             }
         )
         owner = server.owner
-        for deed, ago in (('create', _DAY), (_CAUSES.get(vm_state), _HOUR)):
+        for deed, ago in (
+            ('create', _DAY),
+            (_CAUSES.get(server.wanted), _HOUR),
+        ):
             if deed:
                 server.deeds.append(
                     model.Deed(

@@ -70,6 +70,7 @@ def hasty(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         and (work.ended is None or work.ended > request.time)
         # What hung for long may be given up before it is taken after all.
         and not (answer and work.late)
+        and not salvage.let_go(cloud, work, request.time)
     ]
 
 
@@ -147,13 +148,22 @@ def crowded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             other
             for other in mine
             if other.source == work.source
-            and other.began <= work.began < (other.ended or 0.0)
+            and other.began <= work.began < _over_at(other)
             and not _given_up(run, other, work.began)
         ]
         if len(others) > parallel:
             names = ', '.join(f'{o.kind} of {o.server.name}' for o in others)
             found.append(f'{len(others)} at once: {names}')
     return found
+
+
+def _over_at(work: world.Work) -> float:
+    """Return when nothing of it was to be seen any more."""
+    record, ended = work.record, work.ended or 0.0
+    if record and record.updated_at and record.status == 'done':
+        # Now and then it says so before its server has arrived.
+        return min(ended, record.updated_at)
+    return ended
 
 
 def _given_up(run: 'scene.Run', work: world.Work, time: float) -> bool:
@@ -284,7 +294,7 @@ def cramped(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             other
             for other in mine
             if other.dest == work.dest
-            and other.placed_at <= work.placed_at < (other.ended or 0.0)
+            and other.placed_at <= work.placed_at < _over_at(other)
             and not _given_up(run, other, work.placed_at)
         ]
         if len(there) > most:

@@ -27,6 +27,8 @@ WINDOW = 8
 LIVELY_SECONDS = 25.0
 #: What others began so long before may not have been seen, in seconds.
 UNSEEN_SECONDS = 15.0
+#: From a look at what is in flight to a request, in seconds.
+MEETING_SECONDS = 1.0
 
 
 def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
@@ -50,19 +52,47 @@ def _of(
 def doubled(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return servers that are built twice at the same time.
 
-    Excused is what could not be known: what others began a moment before,
-    and a request that got there long after whoever sent it was gone.
+    What could not be known is excused.
     """
     return [
         f'{second.server.name} is evacuated since {second.began}, and since '
         f'{first.began} already'
         for first, second in cloud.doubles
         if second.by is run.client.actor
-        and not (
-            not first.by.ours and first.began > second.began - UNSEEN_SECONDS
-        )
-        and not (second.late and second.by is not first.by)
+        and not _unforeseen(first, second)
+        and not let_go(cloud, first, second.began)
     ]
+
+
+def let_go(cloud: clouds.Cloud, work: world.Work, before: float) -> bool:
+    """Tell whether others said of an evacuation that nobody is at it.
+
+    They reset its server, and answer for that: it may wait for a destination
+    that is dead, and go on when that is back.
+    """
+    return work.kind == 'evacuate' and any(
+        other.kind == 'reset'
+        and other.server is work.server
+        and not other.by.ours
+        and work.began < other.began < before
+        for other in cloud.works
+    )
+
+
+def _unforeseen(first: world.Work, second: world.Work) -> bool:
+    """Tell whether who began the second could not know of the first.
+
+    Others have just begun it; it is a request that got there long after its
+    sender was gone; or two runs that keep out of each other's way met in
+    spite of that, because one did not get its answers in time.
+    """
+    if first.by is second.by:
+        return False
+    if not first.by.ours:
+        return first.began > second.began - UNSEEN_SECONDS
+    met = first.began > second.began - MEETING_SECONDS
+    hindered = first.by.hindered or second.by.hindered
+    return second.late or (met and hindered)
 
 
 def lively(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
@@ -136,6 +166,7 @@ def _being_built(cloud: clouds.Cloud, work: world.Work) -> bool:
         and other.began < work.began
         and (other.ended is None or other.ended > work.began)
         and not other.dead
+        and not let_go(cloud, other, work.began)
         and (other.by.ours or other.began < work.began - UNSEEN_SECONDS)
         for other in cloud.works
     )

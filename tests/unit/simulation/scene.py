@@ -15,6 +15,7 @@
 import collections.abc
 import contextlib
 import dataclasses
+import functools
 import itertools
 import typing as ty
 
@@ -139,6 +140,17 @@ class Run:
         return {row.server_id: row.reason for row in self.result.rows}
 
 
+#: Carries out what a run is to do.
+Verb = collections.abc.Callable[
+    [Run, clouds.Cloud, timeline.VirtualClock, Interrupt], drain.DrainResult
+]
+#: Returns what a run reported and is not so; it is handed the servers as they
+#: were before.
+Judge = collections.abc.Callable[
+    [Run, clouds.Cloud, collections.abc.Mapping[str, world.Server]], list[str]
+]
+
+
 def cloud(
     servers: int = 0,
     *,
@@ -177,6 +189,8 @@ def run(
     stop_after: float | None = None,
     diary: ports.Diary | None = None,
     guided: bool = False,
+    verb: Verb | None = None,
+    judge: Judge | None = None,
     **options: ty.Any,
 ) -> Run:
     """Drain hosts of a cloud.
@@ -191,6 +205,9 @@ def run(
     :param stop_after: when he presses it for the second time.
     :param guided: look ahead first, and pick destinations by that; whether
         the servers fit elsewhere does not matter.
+    :param verb: what is done instead of draining them.
+    :param judge: says what is not so in its report; None: what says that of
+        drains.
     :param options: of the policy.
     :raises Endless: it has not ended by its limit.
     """
@@ -211,36 +228,9 @@ def run(
     recorder = Recorder(client)
     done = Run(client, recorder, tuple(hosts), policy, timeout, began)
     before = made.copies()
-    sources = [made.hosts[host].shown() for host in hosts]
+    drains = functools.partial(_drain, diary=diary, guided=guided)
     try:
-        guide = board = None
-        if guided:
-            seen, services = _look_ahead(client, clock, sources, policy)
-            done.prospect, done.blind = seen, seen is None
-            # Of what only the look ahead has shown nothing need be told.
-            client.listed.clear()
-            board = observer.ServiceBoard(client, clock, services)
-            guide = destinations.Destinations(
-                client,
-                clock,
-                recorder,
-                board,
-                bound=policy.per_destination,
-                patience=policy.server_timeout,
-                prospect=seen,
-            )
-        done.outcome = drain.drain(
-            sources,
-            policy,
-            client,
-            clock,
-            recorder,
-            interrupt,
-            timeout,
-            diary,
-            guide,
-            board,
-        )
+        done.outcome = (verb or drains)(done, made, clock, interrupt)
     except Killed:
         done.outcome = None
     done.ended = clock.now()
@@ -248,8 +238,49 @@ def run(
         isinstance(error, KeyboardInterrupt) for error in clock.raised
     )
     clock.forget_alarms()
-    done.lies = truth.lies(done, made, before)
+    done.lies = (judge or truth.lies)(done, made, before)
     return done
+
+
+def _drain(
+    done: Run,
+    made: clouds.Cloud,
+    clock: timeline.VirtualClock,
+    interrupt: Interrupt,
+    *,
+    diary: ports.Diary | None,
+    guided: bool,
+) -> drain.DrainResult:
+    client, policy, recorder = done.client, done.policy, done.recorder
+    sources = [made.hosts[host].shown() for host in done.hosts]
+    guide = board = None
+    if guided:
+        seen, services = _look_ahead(client, clock, sources, policy)
+        done.prospect, done.blind = seen, seen is None
+        # Of what only the look ahead has shown nothing need be told.
+        client.listed.clear()
+        board = observer.ServiceBoard(client, clock, services)
+        guide = destinations.Destinations(
+            client,
+            clock,
+            recorder,
+            board,
+            bound=policy.per_destination,
+            patience=policy.server_timeout,
+            prospect=seen,
+        )
+    return drain.drain(
+        sources,
+        policy,
+        client,
+        clock,
+        recorder,
+        interrupt,
+        done.timeout,
+        diary,
+        guide,
+        board,
+    )
 
 
 def _look_ahead(

@@ -109,6 +109,7 @@ class Session:
         self.log.append(request)
         fault, half = self._fault(request), self._latency / 2
         if fault is not None:
+            self.actor.hindered = True
             if fault.took:
                 late = fault.late > 0
                 self._cloud.timeline.after(

@@ -97,6 +97,28 @@ class DoubledTestCase(SalvageTestCase):
             self.evacuate()
             self.expect(self.salvage(), *words)
 
+    def test_two_that_meet_because_one_was_hindered(self) -> None:
+        for hindered, words in ((False, ('already',)), (True, ())):
+            self.server = self.cloud.add(SOURCE)
+            other = reports.Reporter(self.cloud, evacuate=True)
+            other.client.evacuate(self.server.id)
+            self.client.actor.hindered = hindered
+            self.evacuate()
+            self.expect(self.salvage(), *words)
+            self.cloud.doubles.clear()
+
+    def test_what_others_let_go(self) -> None:
+        for resets, words in ((False, ('already',)), (True, ())):
+            self.server = self.cloud.add(SOURCE)
+            self.evacuate()
+            self.pass_(1)
+            if resets:
+                self.cloud.reset(self.server.id)
+            self.pass_(1)
+            self.evacuate()
+            self.expect(self.salvage(), *words)
+            self.cloud.doubles.clear()
+
 
 class LivelyTestCase(SalvageTestCase):
     def test_it_came_back(self) -> None:

@@ -36,7 +36,7 @@ Servers = collections.abc.Mapping[str, world.Server]
 repeated = conduct.repeated
 
 #: A drain that ended by itself, and has looked before it did.
-_COMPLETE = (Code.DONE, Code.LEFT)
+COMPLETE = (Code.DONE, Code.LEFT)
 #: States that only a request can have changed.
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
 
@@ -91,13 +91,14 @@ def lies(
     """
     if run.killed:
         return []
-    found = _code_lies(run)
+    found = code_lies(run)
     for each in run.hosts if host is None else (host,):
         found += _host_lies(run, cloud, before, each)
     return found
 
 
-def _code_lies(run: 'scene.Run') -> list[str]:
+def code_lies(run: 'scene.Run') -> list[str]:
+    """Return what the exit code says and is not so."""
     code, rows, errors = run.exit_code, run.result.rows, run.result.errors
     left = any(row.left for row in rows)
     found = []
@@ -140,10 +141,10 @@ def _host_lies(
         # Others may have got it away before anybody took note of it.
         if server_id in asked
         or server_id in remains
-        or not _meddled(cloud, run, cloud.servers[server_id])
+        or not meddled(cloud, run, cloud.servers[server_id])
     ]
     drained = not any(row.left for row in rows)
-    if drained and run.exit_code in _COMPLETE:
+    if drained and run.exit_code in COMPLETE:
         found += [
             f'{host} is drained, and of {_name(cloud, i)}: {what}'
             for i, what in remains.items()
@@ -187,9 +188,9 @@ def _row_lie(
             return _moved_lie(run, cloud, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
-    if run.exit_code not in _COMPLETE or remains:
+    if run.exit_code not in COMPLETE or remains:
         return ''
-    if server is None or _meddled(cloud, run, server):
+    if server is None or meddled(cloud, run, server):
         return ''
     if any(
         record.server is server and record.shown().in_flight
@@ -263,7 +264,7 @@ def wrong_state(server: world.Server) -> str:
     return f'it was {wanted} and is {state}'
 
 
-def _meddled(
+def meddled(
     cloud: clouds.Cloud, run: 'scene.Run', server: world.Server
 ) -> bool:
     """Tell whether others had to do with a server during a run."""
@@ -282,7 +283,7 @@ def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
     row says is wrong is told, and so no surprise.
     """
     last = max(runs, key=lambda run: run.ended)
-    if last.killed or last.exit_code not in _COMPLETE:
+    if last.killed or last.exit_code not in COMPLETE:
         return []
     told = {
         row.server_id
@@ -346,7 +347,7 @@ def _unforeseen(
     asker = next(run for run in runs if run.client.actor is work.by)
     return (
         asker.killed
-        or asker.exit_code not in _COMPLETE
+        or asker.exit_code not in COMPLETE
         or (work.ended is not None and work.ended > asker.ended)
     )
 

@@ -86,6 +86,8 @@ class Actor:
     ours: bool = False
     #: What is taken from him now was sent long ago.
     late: bool = False
+    #: He did not get an answer to everything.
+    hindered: bool = False
 
 
 #: Another operator, with tools of his own.

@@ -1,0 +1,174 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whatever goes wrong with dead hosts: nothing is built twice, or started.
+
+``DEATHS=100000 stestr run test_random_evacuate`` plays that many, others
+every time.
+"""
+
+import os
+import unittest
+
+import hypothesis
+from hypothesis import strategies
+
+from tests.unit.engine import deaths
+from tests.unit.engine import scenario as scenarios
+from tests.unit.simulation import others
+from tests.unit.simulation import scene
+
+DEATHS = int(os.environ.get('DEATHS', '2700'))
+TESTS = 9
+TWO = ('cmp01', 'cmp02')
+TIGHT = (4096, 6144, 8192)
+
+many = hypothesis.settings(
+    max_examples=DEATHS // TESTS,
+    # The same ones on every run, unless somebody asks for more.
+    derandomize='DEATHS' not in os.environ,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+
+
+class DeathTestCase(unittest.TestCase):
+    def check(self, death: deaths.Death) -> None:
+        self.assertEqual([], scenarios.play(death), death)
+
+
+class RandomFaultsTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(deaths.deaths())
+    def test_faults(self, death) -> None:
+        self.check(death)
+
+
+class RandomOthersTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.deaths(
+            deeds=scenarios.deeds(
+                (
+                    *others.OWNERS,
+                    *others.RESCUERS * 2,
+                    *('evacuate', 'crash', 'come back') * 3,
+                )
+            )
+        )
+    )
+    def test_others_meanwhile(self, death) -> None:
+        self.check(death)
+
+
+class RandomMovesTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.deaths(
+            earlier=scenarios.deeds(
+                (
+                    *others.OWNERS,
+                    *others.ARRIVALS,
+                    *('live', 'cold', 'resize') * 4,
+                )
+            ),
+            after=strategies.floats(0.1, 15),
+            deeds=scenarios.deeds(others.OWNERS, most=2),
+        )
+    )
+    def test_moves_in_flight_when_it_dies(self, death) -> None:
+        self.check(death)
+
+
+class RandomKillsTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.deaths(
+            kills=strategies.lists(
+                strategies.floats(0.1, 40), min_size=1, max_size=3
+            ).map(tuple)
+        )
+    )
+    def test_killed_and_run_again(self, death) -> None:
+        self.check(death)
+
+
+class RandomRerunsTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.last_deaths(
+            kills=strategies.lists(strategies.floats(0.1, 40), max_size=3).map(
+                tuple
+            )
+        )
+    )
+    def test_all_get_away_in_the_end(self, death) -> None:
+        self.check(death)
+
+
+class RandomInterruptsTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.deaths(
+            interrupt_after=strategies.none() | strategies.floats(0.1, 40),
+            stop_after=strategies.none() | strategies.floats(20, 60),
+            timeout=strategies.none() | strategies.floats(1, 60),
+            deeds=scenarios.deeds(others.OWNERS, most=2),
+        )
+    )
+    def test_interrupted(self, death) -> None:
+        self.check(death)
+
+
+class RandomHostsTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.deaths(
+            deeds=scenarios.deeds(
+                (*others.HOSTS, *others.FENCES, *others.PLACEMENT)
+            )
+        )
+    )
+    def test_other_hosts_die_and_this_one_comes_back(self, death) -> None:
+        self.check(death)
+
+
+class RandomRoomTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.deaths(
+            servers=deaths.servers(least=3, most=12),
+            setting=scenarios.settings(TIGHT, least_teams=1),
+        )
+    )
+    def test_little_room(self, death) -> None:
+        self.check(death)
+
+
+class RandomCompanyTestCase(DeathTestCase):
+    @many
+    @hypothesis.given(
+        deaths.deaths(
+            servers=deaths.servers(TWO),
+            runs=strategies.sampled_from(
+                (
+                    ((scene.SOURCE,), (scene.SOURCE,)),
+                    (('cmp01',), ('cmp02',)),
+                    (TWO,),
+                    (TWO, ('cmp02',)),
+                )
+            ),
+            lag=strategies.sampled_from((0.0, 0.01, 1.0, 7.0)),
+        )
+    )
+    def test_several_at_once(self, death) -> None:
+        self.check(death)

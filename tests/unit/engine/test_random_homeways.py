@@ -1,0 +1,124 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whatever goes wrong: who is to come home does, and nobody else.
+
+``HOMEWAYS=100000 stestr run test_random_homeways`` plays that many, others
+every time.
+"""
+
+import os
+import unittest
+
+import hypothesis
+from hypothesis import strategies
+
+from tests.unit.engine import homeways
+from tests.unit.engine import scenario as scenarios
+from tests.unit.simulation import others
+
+HOMEWAYS = int(os.environ.get('HOMEWAYS', '1800'))
+TESTS = 6
+HERE = ('cmp01',)
+#: What is done with servers while they are away.
+AWAY = (
+    'delete',
+    'stop',
+    'start',
+    'resize',
+    'confirm',
+    'revert',
+    'live',
+    'cold',
+    'shelve',
+    'live here',
+)
+
+many = hypothesis.settings(
+    max_examples=HOMEWAYS // TESTS,
+    # The same ones on every run, unless somebody asks for more.
+    derandomize='HOMEWAYS' not in os.environ,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+
+
+class HomewayTestCase(unittest.TestCase):
+    def check(self, homeway: homeways.Homeway) -> None:
+        self.assertEqual([], homeways.play(homeway), homeway)
+
+
+class RandomFaultsTestCase(HomewayTestCase):
+    @many
+    @hypothesis.given(homeways.homeways())
+    def test_faults(self, homeway) -> None:
+        self.check(homeway)
+
+
+class RandomAwayTestCase(HomewayTestCase):
+    @many
+    @hypothesis.given(homeways.homeways(earlier=scenarios.deeds(AWAY, most=8)))
+    def test_what_was_done_meanwhile(self, homeway) -> None:
+        self.check(homeway)
+
+
+class RandomOthersTestCase(HomewayTestCase):
+    @many
+    @hypothesis.given(
+        homeways.homeways(
+            earlier=scenarios.deeds(AWAY, most=3),
+            deeds=scenarios.deeds(
+                (*others.OWNERS, *others.ADMINS, *others.ARRIVALS)
+            ),
+        )
+    )
+    def test_others_at_the_same_time(self, homeway) -> None:
+        self.check(homeway)
+
+
+class RandomKillsTestCase(HomewayTestCase):
+    @many
+    @hypothesis.given(
+        homeways.homeways(
+            kills=strategies.lists(
+                strategies.floats(0.1, 40), min_size=1, max_size=3
+            ).map(tuple)
+        )
+    )
+    def test_killed_and_run_again(self, homeway) -> None:
+        self.check(homeway)
+
+
+class RandomTroubleTestCase(HomewayTestCase):
+    @many
+    @hypothesis.given(
+        homeways.homeways(
+            deeds=scenarios.deeds((*others.HOSTS, *others.PLACEMENT)),
+            interrupt_after=strategies.none() | strategies.floats(0.1, 40),
+            stop_after=strategies.none() | strategies.floats(20, 60),
+            timeout=strategies.none() | strategies.floats(1, 60),
+        )
+    )
+    def test_hosts_that_die_and_users_that_stop(self, homeway) -> None:
+        self.check(homeway)
+
+
+class RandomCompanyTestCase(HomewayTestCase):
+    @many
+    @hypothesis.given(
+        homeways.homeways(
+            runs=strategies.just((HERE, HERE)),
+            lag=strategies.sampled_from((0.0, 0.01, 1.0, 7.0)),
+        )
+    )
+    def test_two_at_once(self, homeway) -> None:
+        self.check(homeway)

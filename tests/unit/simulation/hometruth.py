@@ -1,0 +1,233 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whether those come home who are to, nobody else, and the report says so.
+
+Judged by the simulated truth alone: who is to come home when a run begins
+follows from Nova's records as they are then.
+"""
+
+import collections.abc
+import datetime
+import enum
+import typing as ty
+
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import homecoming as planning
+from osc_hostmaint.planning import policy as policies
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import conduct
+from tests.unit.simulation import truth
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import scene
+
+Result = decisions.Result
+Servers = collections.abc.Mapping[str, world.Server]
+
+_ENDED_BADLY = frozenset({'error', 'failed', 'cancelled', 'reverted'})
+_ENDED_WELL = frozenset({'completed', 'confirmed', 'done'})
+
+
+class Story(enum.Enum):
+    """What is to be done with a server that has left a host."""
+
+    #: It is to come home.
+    COMES = enum.auto()
+    #: It is on its way home already, or has arrived and is to be confirmed.
+    RETURNS = enum.auto()
+    #: It is there.
+    HOME = enum.auto()
+    #: It is to be left alone.
+    ALONE = enum.auto()
+
+
+class Stories:
+    """Who is to come home to a host, as a run begins."""
+
+    def __init__(
+        self,
+        home: str,
+        since: datetime.datetime,
+        running: policies.Running | None,
+    ):
+        self.home = home
+        self.since = since
+        self.running = running
+        #: By the server's id; of others there is none.
+        self.told: dict[str, Story] = {}
+        #: The types of the moves that took them away.
+        self.types: dict[str, str] = {}
+
+    def begin(self, cloud: clouds.Cloud) -> None:
+        """Take note of how things are now."""
+        records: dict[str, list[world.Record]] = {}
+        for record in cloud.records.values():
+            if record.status not in _ENDED_BADLY:
+                records.setdefault(record.server.id, []).append(record)
+        for server_id, found in records.items():
+            if any(self._away(record) for record in found):
+                newest = found[-1]
+                self.told[server_id] = self._story(newest)
+                self.types[server_id] = newest.type
+
+    def _away(self, record: world.Record) -> bool:
+        changed = record.updated_at
+        return (
+            record.source == self.home
+            and record.type in planning.MOVES
+            and changed is not None
+            and world.utc(changed) >= self.since
+        )
+
+    def _story(self, record: world.Record) -> Story:
+        server, moved = record.server, record.type in planning.MOVES
+        back = record.dest == self.home and moved
+        if back and record.status not in _ENDED_WELL:
+            return Story.RETURNS
+        if server.host == self.home:
+            return Story.HOME
+        if not moved or record.status not in _ENDED_WELL:
+            return Story.ALONE
+        # Of one that came to nothing, in spite of its record, the server is
+        # where the move before it has put it.
+        away = record.source == self.home and server.host == record.dest
+        stayed = back and server.host == record.source
+        return Story.COMES if away or stayed else Story.ALONE
+
+    def judge(
+        self, run: 'scene.Run', cloud: clouds.Cloud, before: Servers
+    ) -> list[str]:
+        """Return what is wrong with a run, and with its report."""
+        found = self._touched(run, cloud)
+        if run.killed:
+            return found
+        rows = run.result.rows
+        if run.result.errors and not rows:
+            # It could not even begin.
+            return found
+        found += truth.code_lies(run)
+        told = [row.server_id for row in rows]
+        if len(told) != len(set(told)):
+            found.append(f'more than one row of a server: {rows}')
+        for row in rows:
+            if wrong := self._row_lie(run, cloud, before, row):
+                found.append(f'{row.name or row.server_id}: {wrong}: {row}')
+        if run.result.errors or run.interrupted:
+            return found
+        return found + [
+            f'nothing is told of {cloud.servers[server_id].name}'
+            for server_id, story in self.told.items()
+            if story in (Story.COMES, Story.RETURNS)
+            and server_id not in told
+            and not self._has_returned(cloud, server_id, story)
+            and not truth.meddled(cloud, run, cloud.servers[server_id])
+        ]
+
+    def _has_returned(
+        self, cloud: clouds.Cloud, server_id: str, story: Story
+    ) -> bool:
+        """Tell whether it was home before anybody looked."""
+        server = cloud.servers[server_id]
+        rests = server.host == self.home and server.vm_state != 'resized'
+        return story is Story.RETURNS and rests
+
+    def _touched(self, run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+        """Return what was done to servers that are to be left alone."""
+        found = []
+        for work in cloud.works:
+            server = work.server
+            if work.by is not run.client.actor:
+                continue
+            story = self.told.get(server.id)
+            comes = story in (Story.COMES, Story.RETURNS)
+            # Who was resumed to come home is suspended there.
+            ends = story is Story.HOME and work.kind == 'suspend'
+            name = f'{work.kind} of {server.name}'
+            if not (comes or ends or truth.meddled(cloud, run, server)):
+                found.append(f'{name}, which is {story}')
+            if work.kind in world.MOVES and work.asked != self.home:
+                found.append(f'{name} to {work.asked or "anywhere"}')
+            if work.kind == 'cold_migrate' and self._in_vain(run, work):
+                found.append(f'{name} restarts it, and it left live')
+        return found
+
+    def _in_vain(self, run: 'scene.Run', work: world.Work) -> bool:
+        return (
+            work.found == 'active'
+            and self.running is None
+            and self.types.get(work.server.id) != 'migration'
+            and not work.late
+        )
+
+    def _row_lie(
+        self,
+        run: 'scene.Run',
+        cloud: clouds.Cloud,
+        before: Servers,
+        row: decisions.Row,
+    ) -> str:
+        server = cloud.servers[row.server_id]
+        others = truth.meddled(cloud, run, server)
+        match row.result:
+            case None:
+                return 'it ended without a result'
+            case Result.GONE:
+                return '' if server.deleted else 'it exists'
+            case Result.MOVED:
+                return '' if others else self._moved_lie(server)
+            case _ if not row.reason:
+                return 'no reason is given'
+            case Result.SKIPPED:
+                mine = any(
+                    work.server is server and work.by is run.client.actor
+                    for work in cloud.works
+                )
+                return 'it was not' if mine and not others else ''
+        flying = server.task_state or server.vm_state == 'resized'
+        was = before[server.id]
+        sound = server.vm_state == was.vm_state
+        if others or flying or server.deleted or not sound:
+            return ''
+        whole = run.exit_code in truth.COMPLETE
+        home = whole and server.host == self.home
+        return 'it is home, and nothing is wrong with it' if home else ''
+
+    def _moved_lie(self, server: world.Server) -> str:
+        if server.deleted:
+            return ''
+        if server.host != self.home:
+            return f'it is on {server.host}'
+        if server.vm_state == 'resized':
+            return 'it is not confirmed'
+        return truth.wrong_state(server)
+
+
+def violations(
+    cloud: clouds.Cloud, left: 'scene.Run', *runs: 'scene.Run'
+) -> list[str]:
+    """Return everything that is wrong with the restores of a cloud.
+
+    :param left: the drain by which servers left.
+    :param runs: all restores; after the last one all is to be well, unless
+        it was stopped.
+    """
+    found = [lie for run in runs for lie in run.lies]
+    for run in runs:
+        found += conduct.hasty(run, cloud)
+        found += conduct.tireless(run, cloud)
+        found += conduct.unfounded(run, cloud)
+        found += conduct.parted(run, cloud)
+        found += conduct.cramped(run, cloud)
+    found += truth.overfilled(cloud) + conduct.collided(cloud)
+    return found + truth.behind(cloud, left, *runs)

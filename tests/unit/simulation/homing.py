@@ -1,0 +1,140 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Bringing servers of the simulated cloud home."""
+
+import datetime
+import typing as ty
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import destinations
+from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import gathering
+from osc_hostmaint.engine import homecoming
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import welcome
+from osc_hostmaint.planning import homecoming as planning
+from osc_hostmaint.planning import policy as policies
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import hometruth
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+#: Moves in flight to one home, unless the user says how many.
+PARALLEL = 4
+
+
+def restore(
+    made: clouds.Cloud,
+    home: str = scene.SOURCE,
+    *,
+    since: datetime.datetime = world.EPOCH,
+    running: policies.Running | None = None,
+    looks: bool = True,
+    **options: ty.Any,
+) -> scene.Run:
+    """Bring servers home.
+
+    :param since: what left before then is not looked at.
+    :param running: what to do with running ones; None: as they left.
+    :param looks: looks first whether they have room, and does nothing if
+        not.
+    :param options: of :func:`scene.run`.
+    :raises Endless: it has not ended by its limit.
+    """
+    options.setdefault('per_destination', PARALLEL)
+    stories = hometruth.Stories(home, since, running)
+
+    def bring(
+        run: scene.Run,
+        cloud: clouds.Cloud,
+        clock: timeline.VirtualClock,
+        interrupt: scene.Interrupt,
+    ) -> drain.DrainResult:
+        stories.begin(cloud)
+        try:
+            return _bring(run, stories, clock, interrupt, looks=looks)
+        except exceptions.CloudError as error:
+            code = exceptions.ExitCode.FAILED
+            return drain.DrainResult((), {home: str(error)}, code)
+        except KeyboardInterrupt:
+            return drain.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
+
+    return scene.run(
+        made, (home,), verb=bring, judge=stories.judge, to=home, **options
+    )
+
+
+def _bring(
+    run: scene.Run,
+    stories: hometruth.Stories,
+    clock: timeline.VirtualClock,
+    interrupt: scene.Interrupt,
+    *,
+    looks: bool,
+) -> drain.DrainResult:
+    """Do what verbs/restoring.py does."""
+    client, policy = run.client, run.policy
+    services = {each.host: each for each in client.services()}
+    service = services[stories.home]
+    if words := planning.against(service):
+        code = exceptions.ExitCode.FAILED
+        return drain.DrainResult((), {service.host: words}, code)
+    home = gathering.Home(service, stories.since)
+    board = observer.ServiceBoard(client, clock, services)
+    gathered = gathering.gather(
+        client, clock, services, [home], policy, stories.running
+    )
+    seen = _look(client, services, gathered) if looks else None
+    run.blind = seen is None or not seen.known
+    if seen and seen.preview.outlook.misfits:
+        code = exceptions.ExitCode.FAILED
+        return drain.DrainResult((), {service.host: 'no room'}, code)
+    guide = destinations.Destinations(
+        client,
+        clock,
+        run.recorder,
+        board,
+        bound=policy.per_destination,
+        patience=policy.server_timeout,
+        prospect=seen.prospect if seen else None,
+    )
+    result = homecoming.bring(
+        gathered,
+        client,
+        clock,
+        board,
+        guide,
+        run.recorder,
+        interrupt,
+        run.timeout,
+    )
+    if result.exit_code in (
+        exceptions.ExitCode.INTERRUPTED,
+        exceptions.ExitCode.TIMEOUT,
+    ):
+        return result
+    known = {row.server_id for row in result.rows}
+    gone = homecoming.deleted(client, [home], known, run.recorder, interrupt)
+    return homecoming.with_rows(result, gone)
+
+
+def _look(
+    client: ty.Any,
+    services: dict[str, model.Service],
+    gathered: tuple[gathering.Gathering, ...],
+) -> welcome.Welcome | None:
+    if not any(each.groups for each in gathered):
+        return None
+    return welcome.look(client, services, gathered)
