@@ -33,6 +33,7 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
             _make_sure_that_nobody_evacuates(gateway, server_id)
             gateway.evacuate(server_id, action.host, stopped=action.stopped)
         case kinds.RESET:
+            _make_sure_that_nobody_evacuates(gateway, server_id)
             gateway.reset(server_id)
         case kinds.CONFIRM:
             gateway.confirm(server_id)
@@ -56,7 +57,8 @@ def _make_sure_that_nobody_evacuates(
     """Look in the last moment whether somebody else was quicker.
 
     Nova does not refuse a second evacuation while the first is under way: it
-    builds the server on both destinations, and puts it into ERROR.
+    builds the server on both destinations, and puts it into ERROR. A reset
+    hides that there is one.
 
     :raises RequestRefused: somebody was.
     """

@@ -283,7 +283,9 @@ class Memory:
     alone_since: float | None = None
     #: Somebody else has evacuated it since this run began.
     yields: bool = False
-    #: The highest record id when somebody else was last seen at it.
+    #: The highest record id of its evacuations, as last seen; None before.
+    evacuations: int | None = None
+    #: The same when somebody else was last seen at it.
     crowd: int = 0
     #: Since when nothing is left but allocations nobody can explain.
     leftover_since: float | None = None

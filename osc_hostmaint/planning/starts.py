@@ -206,6 +206,8 @@ def _in_turn(
         key=lambda i: (
             not tracks[i].resumed,
             -tracks[i].before.memory_mb,
+            # What begins with a reset shows nobody that we are at it.
+            stands[i].ask is memories.Kind.RESET,
             turn.lot(i, policy) if policy.evacuate else 0,
             i,
         ),

@@ -23,7 +23,7 @@ server, mostly another one, and goes on once nobody else is seen.
 import collections
 import collections.abc
 import dataclasses
-import zlib
+import hashlib
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
@@ -45,12 +45,21 @@ def keep(
     stands: collections.abc.Mapping[str, standing.Standing],
 ) -> memories.Memory:
     """Return the memory with since when nobody else has been at it."""
-    if _others(seen, memory, stands):
+    known = memory.evacuations
+    newest = max((r.id for r in _evacuations(seen)), default=0)
+    # What has begun and ended between two looks tells of others, too. (Our
+    # own earlier attempts have been seen before.)
+    unseen = known is not None and any(
+        record.id > known and not _is_ours(record, memory)
+        for record in _evacuations(seen)
+    )
+    memory = dataclasses.replace(memory, evacuations=max(newest, known or 0))
+    if unseen or _others(seen, memory, stands):
         return dataclasses.replace(
             memory,
             alone_since=None,
             yields=True,
-            crowd=max(seen.migrations, default=0),
+            crowd=max(newest, memory.crowd),
         )
     if memory.alone_since is None:
         return dataclasses.replace(memory, alone_since=seen.migrations_at)
@@ -63,25 +72,29 @@ def leads(seen: model.Observation, memory: memories.Memory) -> bool:
     An evacuation is seen that it has asked for since it was alone.
     """
     return any(
-        record.type == model.MigrationType.EVACUATION
-        and record.source == seen.host
-        and record.id > memory.crowd
-        and _is_ours(record, memory)
-        for record in seen.migrations.values()
+        record.id > memory.crowd and _is_ours(record, memory)
+        for record in _evacuations(seen)
     )
 
 
-def lot(server_id: str, policy: policies.Policy) -> int:
-    """Return a number to put servers in order by, another for each run."""
-    return zlib.crc32(f'{policy.stagger} {server_id}'.encode())
+def lot(salt: object, policy: policies.Policy) -> float:
+    """Return a number from 0 to 1 that is another one for each run.
+
+    :param salt: the same run has another one for another salt.
+    """
+    drawn = hashlib.sha256(f'{policy.stagger} {salt}'.encode()).digest()
+    return int.from_bytes(drawn[:6]) / 2**48
 
 
 def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
     """Return when this run may start some; None: others are at it."""
     if memory.alone_since is None:
         return None
-    pause = YIELD_SECONDS if memory.yields else 0.0
-    return memory.alone_since + pause + policy.stagger * STAGGER_SECONDS
+    if not memory.yields:
+        return memory.alone_since + policy.stagger * STAGGER_SECONDS
+    # Two that have met do not meet again, as they would with the same pause.
+    stagger = lot(memory.crowd, policy)
+    return memory.alone_since + YIELD_SECONDS + stagger * STAGGER_SECONDS
 
 
 def _others(
@@ -98,10 +111,8 @@ def _others(
         return True
     flying = [
         record
-        for record in seen.migrations.values()
-        if record.type == model.MigrationType.EVACUATION
-        and record.source == seen.host
-        and record.in_flight
+        for record in _evacuations(seen)
+        if record.in_flight
         and seen.migrations_at - record.seen_at < times.HELD_SECONDS
         and not _is_over(stands.get(record.server_id))
     ]
@@ -109,11 +120,22 @@ def _others(
         return True
     counts = collections.Counter(
         record.server_id
-        for record in seen.migrations.values()
-        if record.type == model.MigrationType.EVACUATION
-        and _is_ours(record, memory)
+        for record in _evacuations(seen)
+        if _is_ours(record, memory)
     )
     return any(counts[record.server_id] > 1 for record in flying)
+
+
+def _evacuations(
+    seen: model.Observation,
+) -> collections.abc.Iterator[model.Migration]:
+    """Yield the records of evacuations off the host."""
+    for record in seen.migrations.values():
+        if (
+            record.type == model.MigrationType.EVACUATION
+            and record.source == seen.host
+        ):
+            yield record
 
 
 def _is_over(stand: standing.Standing | None) -> bool:

@@ -76,6 +76,16 @@ class TestEvacuation(unittest.TestCase):
         with self.assertRaises(exceptions.NotFound):
             self.send()
 
-    def test_other_requests_cost_no_look(self) -> None:
+    def test_a_reset_would_hide_it(self) -> None:
         self.send(kind=memory.Kind.RESET)
-        self.assertEqual([mock.call.reset('vm1')], self.gateway.mock_calls)
+        self.gateway.reset.assert_called_once_with('vm1')
+        self.shows(status='REBUILD', task_state='rebuild_spawning')
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, 'vm1 is being rebuilt already'
+        ):
+            self.send(kind=memory.Kind.RESET)
+        self.gateway.reset.assert_called_once_with('vm1')
+
+    def test_other_requests_cost_no_look(self) -> None:
+        self.send(kind=memory.Kind.CONFIRM)
+        self.assertEqual([mock.call.confirm('vm1')], self.gateway.mock_calls)
