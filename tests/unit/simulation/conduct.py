@@ -160,6 +160,9 @@ def crowded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
 def _over_at(work: world.Work) -> float:
     """Return when nothing of it was to be seen any more."""
     record, ended = work.record, work.ended or 0.0
+    if work.cleaned:
+        # The source came back, and called it completed, whatever it was.
+        return work.began
     if record and record.updated_at and record.status == 'done':
         # Now and then it says so before its server has arrived.
         return min(ended, record.updated_at)
