@@ -13,8 +13,6 @@
 """What comes before the servers of a dead host are built anew elsewhere."""
 
 import dataclasses
-import datetime
-import types
 import typing as ty
 
 import ddt
@@ -26,67 +24,14 @@ from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from tests.unit import builders
 from tests.unit.api import base
-
-Code = exceptions.ExitCode
-EVACUATE = policies.Policy(evacuate=True)
-#: What changes something.
-CHANGES = frozenset({'disable', 'enable', 'force_down', 'evacuate', 'reset'})
-
-
-class EvacuateTestCase(base.DrainTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.reporter = base.Reporter()
-        self.questions: list[str] = []
-        self.interrupt = types.SimpleNamespace(requested=False)
-
-    def given(self, *services: model.Service) -> None:
-        super().given(*services)
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
-        self.gateway.now.side_effect = self.now
-
-    def now(self) -> datetime.datetime:
-        """Return Nova's time: it passes with the clock's."""
-        passed = self.clock.now() - 100.0
-        return base.NOW + datetime.timedelta(seconds=passed)
-
-    def answer(self, *, yes: bool) -> ty.Callable[[str], bool]:
-        """Return somebody who keeps the questions, and gives this answer."""
-
-        def ask(question: str) -> bool:
-            self.questions.append(question)
-            return yes
-
-        return ask
-
-    def evacuate(self, *hosts: str, **options: ty.Any) -> ty.Any:
-        return self.maintenance.drain(
-            hosts or ['cmp01'],
-            report=self.reporter,
-            interrupt=self.interrupt,
-            **{'policy': EVACUATE, **options},
-        )
-
-    def changes(self) -> list[tuple[str, str]]:
-        """Return what was changed, of which host or server."""
-        return [
-            (call[0], getattr(call.args[0], 'host', call.args[0]))
-            for call in self.gateway.method_calls
-            if call[0] in CHANGES
-        ]
-
-    def told(self) -> str:
-        """Return what was told of trouble."""
-        return '\n'.join(
-            f'{host}: {text}' for host, text in self.reporter.told
-        )
+from tests.unit.api import dead
 
 
 @ddt.ddt
-class FenceTest(EvacuateTestCase):
+class FenceTest(dead.EvacuateTestCase):
     def test_up(self) -> None:
         result = self.evacuate(confirm=self.answer(yes=True))
-        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
         self.assertRegex(
             result.errors['cmp01'], 'is up.*60 s.*--fenced.*without --evacuate'
         )
@@ -95,7 +40,7 @@ class FenceTest(EvacuateTestCase):
 
     def test_up_and_fenced(self) -> None:
         result = self.evacuate(fenced=True, reason='PSU', confirm=self.fail)
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(dead.Code.DONE, result.exit_code)
         self.assertEqual(
             [
                 ('force_down', 'cmp01'),
@@ -118,14 +63,14 @@ class FenceTest(EvacuateTestCase):
         """Whoever did that has vouched for it."""
         self.given(builders.service(up=False, forced_down=True))
         result = self.evacuate(fenced=fenced, confirm=self.fail)
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(dead.Code.DONE, result.exit_code)
         self.assertEqual([('evacuate', 'vm1')], self.changes())
 
     def test_asked_and_sure(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         self.cloud.local = {'vm1'}
         result = self.evacuate(confirm=self.answer(yes=True))
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(dead.Code.DONE, result.exit_code)
         (question,) = self.questions
         self.assertIn('Is cmp01 surely powered off?', question)
         self.assertIn(': 1 (1 of them without', question)
@@ -135,14 +80,14 @@ class FenceTest(EvacuateTestCase):
     def test_asked_and_not_sure(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         result = self.evacuate(confirm=self.answer(yes=False))
-        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
         self.assertIn('nothing was changed on cmp01', result.errors['cmp01'])
         self.assertEqual([], self.changes())
 
     def test_nobody_to_ask(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         result = self.evacuate()
-        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
         self.assertRegex(result.errors['cmp01'], 'network.*--fenced')
         self.assertEqual([], self.changes())
         self.gateway.servers.assert_not_called()
@@ -150,7 +95,7 @@ class FenceTest(EvacuateTestCase):
     def test_down_and_fenced(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         result = self.evacuate(fenced=True, confirm=self.fail)
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(dead.Code.DONE, result.exit_code)
         self.assertEqual('force_down', self.changes()[0][0])
 
     def test_it_comes_back_while_somebody_is_asked(self) -> None:
@@ -161,7 +106,7 @@ class FenceTest(EvacuateTestCase):
             return True
 
         result = self.evacuate(confirm=ask)
-        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
         self.assertIn('come back', result.errors['cmp01'])
         self.assertEqual([], self.changes())
 
@@ -175,12 +120,12 @@ class FenceTest(EvacuateTestCase):
 
         self.gateway.aggregates.side_effect = aggregates
         result = self.evacuate()
-        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
         self.assertEqual([], self.changes())
         # Unless somebody else gives it.
         self.given(builders.service(up=False, forced_down=True))
         self.gateway.aggregates.side_effect = aggregates
-        self.assertIs(Code.DONE, self.evacuate(fenced=True).exit_code)
+        self.assertIs(dead.Code.DONE, self.evacuate(fenced=True).exit_code)
 
     def test_fenced_is_for_evacuations_only(self) -> None:
         with self.assertRaises(ValueError):
@@ -188,7 +133,7 @@ class FenceTest(EvacuateTestCase):
         self.assertEqual([], self.asked())
 
 
-class HostsTest(EvacuateTestCase):
+class HostsTest(dead.EvacuateTestCase):
     """Several hosts in one call."""
 
     def test_an_unknown_name(self) -> None:
@@ -197,7 +142,7 @@ class HostsTest(EvacuateTestCase):
         self.assertEqual([], self.changes())
 
     def test_a_destination_that_does_not_exist(self) -> None:
-        policy = dataclasses.replace(EVACUATE, to='cmp99')
+        policy = dataclasses.replace(dead.EVACUATE, to='cmp99')
         with self.assertRaises(exceptions.UnknownHost):
             self.evacuate(fenced=True, policy=policy)
         self.assertEqual([], self.changes())
@@ -208,7 +153,7 @@ class HostsTest(EvacuateTestCase):
             builders.service(host='cmp02', up=False, forced_down=True),
         )
         result = self.evacuate('cmp01', 'cmp02')
-        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
         self.assertEqual(['cmp01'], [*result.errors])
         self.assertEqual([('evacuate', 'vm2')], self.changes())
         self.assertEqual(['vm2'], [row.server_id for row in result.rows])
@@ -248,11 +193,11 @@ class HostsTest(EvacuateTestCase):
     def test_somebody_elses_forced(self) -> None:
         self.given(builders.service(disabled_reason='broken fan'))
         result = self.evacuate(fenced=True, force=True)
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(dead.Code.DONE, result.exit_code)
 
     def test_reason_that_does_not_fit(self) -> None:
         result = self.evacuate(fenced=True, reason='x' * 300)
-        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
         self.assertIn('too long', result.errors['cmp01'])
         self.assertEqual([], self.changes())
 
@@ -279,7 +224,7 @@ class HostsTest(EvacuateTestCase):
         self.gateway.evacuate.assert_not_called()
         # As it says.
         self.gateway.disable.side_effect = self.cloud.disable
-        self.assertIs(Code.DONE, self.evacuate().exit_code)
+        self.assertIs(dead.Code.DONE, self.evacuate().exit_code)
 
     def test_not_permitted(self) -> None:
         self.gateway.force_down.side_effect = exceptions.NotPermitted('no')
@@ -289,7 +234,7 @@ class HostsTest(EvacuateTestCase):
         self.gateway.disable.assert_not_called()
 
 
-class AheadTest(EvacuateTestCase):
+class AheadTest(dead.EvacuateTestCase):
     """What is looked at before anything is changed."""
 
     def test_what_does_not_fit(self) -> None:
@@ -315,7 +260,7 @@ class AheadTest(EvacuateTestCase):
     def test_the_check_can_be_skipped(self) -> None:
         self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
         result = self.evacuate(fenced=True, skip_capacity_check=True)
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(dead.Code.DONE, result.exit_code)
 
     def test_local_disks(self) -> None:
         self.cloud.places['vm3'] = 'cmp01'
@@ -339,7 +284,7 @@ class AheadTest(EvacuateTestCase):
 
     def test_without_placement(self) -> None:
         self.gateway.offers.side_effect = exceptions.Unavailable('no answer')
-        self.assertIs(Code.DONE, self.evacuate(fenced=True).exit_code)
+        self.assertIs(dead.Code.DONE, self.evacuate(fenced=True).exit_code)
         self.assertEqual(
             [
                 'cmp01: capacity is not known: no answer',
@@ -365,189 +310,15 @@ class AheadTest(EvacuateTestCase):
             self.clock.sleep(600)
             return True
 
-        self.assertIs(Code.DONE, self.evacuate(confirm=ask).exit_code)
+        self.assertIs(dead.Code.DONE, self.evacuate(confirm=ask).exit_code)
         self.assertEqual(2, self.gateway.groups.call_count)
-
-
-class SilenceTest(EvacuateTestCase):
-    """The host is heard of, or it is not."""
-
-    def given(self, *services: model.Service) -> None:
-        super().given(*services)
-        #: When the host's next heartbeats come.
-        self.beats: list[float] = []
-        self.gateway.services.side_effect = self.services
-        self.gateway.force_down.side_effect = self.force_down
-        self.gateway.disable.side_effect = self.disable
-
-    def touch(self, host: str) -> model.Service:
-        """Let Nova note the time."""
-        service = self.cloud.hosts[host]
-        return self.cloud._change(service, updated_at=self.now())
-
-    def services(self) -> list[model.Service]:
-        while self.beats and self.beats[0] <= self.clock.now():
-            del self.beats[0]
-            self.touch('cmp01')
-        return self.cloud.services()
-
-    def force_down(self, service: model.Service, *, down: bool) -> ty.Any:
-        self.cloud.force_down(service, down=down)
-        return self.touch(service.host)
-
-    def disable(self, service: model.Service, reason: str) -> ty.Any:
-        self.cloud.disable(service, reason)
-        return self.touch(service.host)
-
-    def heard(self, seconds: float) -> None:
-        """Let it have been heard of so long ago."""
-        self.touch('cmp01')
-        self.clock.sleep(seconds)
-
-    def test_long_dead(self) -> None:
-        self.heard(60)
-        before = self.clock.now()
-        self.assertIs(Code.DONE, self.evacuate(fenced=True).exit_code)
-        self.assertNotIn('waiting', self.told())
-        self.assertLess(self.clock.now() - before, 20)
-
-    def test_just_powered_off(self) -> None:
-        self.heard(4)
-        result = self.evacuate(fenced=True)
-        self.assertIs(Code.DONE, result.exit_code)
-        self.assertIn('cmp01: waiting until nothing has been', self.told())
-        self.assertEqual(base.ELSEWHERE, self.cloud.places['vm1'])
-
-    def test_alive(self) -> None:
-        self.heard(4)
-        self.beats = [self.clock.now() + 6]
-        result = self.evacuate(fenced=True)
-        self.assertIs(Code.FAILED, result.exit_code)
-        self.assertRegex(
-            result.errors['cmp01'],
-            'still reports to Nova .last at 2026.*Nothing was evacuated.*'
-            'taken back, and it stays in maintenance',
-        )
-        self.gateway.evacuate.assert_not_called()
-        service = self.cloud.hosts['cmp01']
-        self.assertEqual(
-            (False, True, model.Mode.MAINTENANCE),
-            (service.forced_down, service.up, service.mode),
-        )
-
-    def test_alive_and_forced_down_by_somebody(self) -> None:
-        """Perhaps by a run of ours that was killed: nobody knows."""
-        self.given(builders.service(up=False, forced_down=True))
-        self.heard(4)
-        self.beats = [self.clock.now() + 6]
-        result = self.evacuate()
-        self.assertRegex(
-            result.errors['cmp01'],
-            'stays forced down, as it was found .*maintenance unset cmp01',
-        )
-        self.assertEqual([], self.changes())
-
-    def test_alive_and_it_can_not_be_taken_back(self) -> None:
-        self.heard(4)
-        self.beats = [self.clock.now() + 6]
-        self.cloud.uncleaned = {'cmp01'}
-        result = self.evacuate(fenced=True)
-        self.assertRegex(
-            result.errors['cmp01'], 'stays forced down: Unable to force up'
-        )
-
-    def test_one_of_two_is_alive(self) -> None:
-        self.heard(4)
-        self.beats = [self.clock.now() + 6]
-        result = self.evacuate('cmp01', 'cmp02', fenced=True)
-        self.assertEqual(['cmp01'], [*result.errors])
-        self.assertEqual(
-            {'vm1': 'cmp01', 'vm2': base.ELSEWHERE}, self.cloud.places
-        )
-        # What is to be moved is another thing now.
-        self.assertEqual(2, self.gateway.groups.call_count)
-
-
-class InterruptedTest(SilenceTest):
-    """At each step: nothing is lost, and a second run goes on."""
-
-    def interrupted(self, **options: ty.Any) -> None:
-        result = self.evacuate(**options)
-        self.assertIs(Code.INTERRUPTED, result.exit_code)
-        self.assertEqual(((), {}), (result.rows, result.errors))
-        self.gateway.evacuate.assert_not_called()
-        self.interrupt.requested = False
-
-    def stop(self, *_args: ty.Any, **_kwargs: ty.Any) -> None:
-        self.interrupt.requested = True
-
-    def test_while_it_is_looked_at(self) -> None:
-        self.gateway.aggregates.side_effect = lambda: self.stop() or []
-        self.interrupted(fenced=True, confirm=self.fail)
-        self.assertEqual([], self.changes())
-        self.assertIn('cmp01: interrupted: nothing was changed', self.told())
-
-    def test_while_somebody_is_asked(self) -> None:
-        self.given(builders.service(enabled=True, up=False))
-
-        def ask(_question: str) -> bool:
-            raise KeyboardInterrupt
-
-        self.interrupted(confirm=ask)
-        self.assertEqual([], self.changes())
-        self.assertIn('interrupted: nothing was changed', self.told())
-
-    def test_while_it_is_waited(self) -> None:
-        self.heard(4)
-        sleep = self.clock.sleep
-
-        def wait(seconds: float) -> None:
-            sleep(seconds)
-            self.stop()
-
-        self.clock.sleep = wait  # type: ignore[method-assign]
-        self.interrupted(fenced=True)
-        self.assertRegex(
-            self.told(),
-            'cmp01: interrupted: nothing was evacuated, but.*forced down and '
-            'in maintenance.*same command again.*unset',
-        )
-        self.clock.sleep = sleep  # type: ignore[method-assign]
-        self.assertIs(Code.DONE, self.evacuate().exit_code)
-
-    def test_while_it_is_waited_twice(self) -> None:
-        self.heard(4)
-        self.clock.sleep = self.kill  # type: ignore[method-assign]
-        self.interrupted(fenced=True)
-        self.assertIn('forced down', self.told())
-
-    def kill(self, *_args: ty.Any, **_kwargs: ty.Any) -> None:
-        raise KeyboardInterrupt
-
-    def test_killed_before_the_mark(self) -> None:
-        self.gateway.disable.side_effect = self.kill
-        self.interrupted(fenced=True)
-        self.assertTrue(self.cloud.hosts['cmp01'].forced_down)
-        self.gateway.disable.side_effect = self.disable
-        self.assertIs(Code.DONE, self.evacuate().exit_code)
-        self.assertTrue(marks.parse(self.reason()))
-
-    def test_errors_are_told_as_well(self) -> None:
-        self.given(
-            builders.service(host='cmp01', disabled_reason='broken fan'),
-            builders.service(host='cmp02', enabled=True),
-        )
-        self.gateway.aggregates.side_effect = lambda: self.stop() or []
-        result = self.evacuate('cmp01', 'cmp02', fenced=True)
-        self.assertIs(Code.INTERRUPTED, result.exit_code)
-        self.assertEqual(['cmp01'], [*result.errors])
 
 
 @ddt.ddt
-class PreviewTest(EvacuateTestCase):
+class PreviewTest(dead.EvacuateTestCase):
     def preview(self, *hosts: str, **options: ty.Any) -> ty.Any:
         preview = self.maintenance.preview(
-            hosts or ['cmp01'], **{'policy': EVACUATE, **options}
+            hosts or ['cmp01'], **{'policy': dead.EVACUATE, **options}
         )
         self.assert_changed_nothing()
         return preview

@@ -1,0 +1,76 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A host that has died, and somebody who wants its servers elsewhere."""
+
+import datetime
+import types
+import typing as ty
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from tests.unit.api import base
+
+Code = exceptions.ExitCode
+EVACUATE = policies.Policy(evacuate=True)
+#: What changes something.
+CHANGES = frozenset({'disable', 'enable', 'force_down', 'evacuate', 'reset'})
+
+
+class EvacuateTestCase(base.DrainTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.reporter = base.Reporter()
+        self.questions: list[str] = []
+        self.interrupt = types.SimpleNamespace(requested=False)
+
+    def given(self, *services: model.Service) -> None:
+        super().given(*services)
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        self.gateway.now.side_effect = self.now
+
+    def now(self) -> datetime.datetime:
+        """Return Nova's time: it passes with the clock's."""
+        passed = self.clock.now() - 100.0
+        return base.NOW + datetime.timedelta(seconds=passed)
+
+    def answer(self, *, yes: bool) -> ty.Callable[[str], bool]:
+        """Return somebody who keeps the questions, and gives this answer."""
+
+        def ask(question: str) -> bool:
+            self.questions.append(question)
+            return yes
+
+        return ask
+
+    def evacuate(self, *hosts: str, **options: ty.Any) -> ty.Any:
+        return self.maintenance.drain(
+            hosts or ['cmp01'],
+            report=self.reporter,
+            interrupt=self.interrupt,
+            **{'policy': EVACUATE, **options},
+        )
+
+    def changes(self) -> list[tuple[str, str]]:
+        """Return what was changed, of which host or server."""
+        return [
+            (call[0], getattr(call.args[0], 'host', call.args[0]))
+            for call in self.gateway.method_calls
+            if call[0] in CHANGES
+        ]
+
+    def told(self) -> str:
+        """Return what was told of trouble."""
+        return '\n'.join(
+            f'{host}: {text}' for host, text in self.reporter.told
+        )
