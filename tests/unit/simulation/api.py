@@ -163,6 +163,10 @@ class Api(admission.Admission):
         work.finish(self.timeline.now, well=True)
         server.vm_state = vm_state
         self.change(server)
+        moved = server.evacuation
+        if not work.by.ours and moved and moved.dest == server.host:
+            # It is called something, and still is what it was.
+            server.wanted = ''
 
     def confirm(self, server_id: str, by: world.Actor | None = None) -> None:
         """Take a request to confirm.
