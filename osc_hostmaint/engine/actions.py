@@ -13,6 +13,7 @@
 """Sending an action: which request to Nova it is."""
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import memory
@@ -30,10 +31,15 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
         case kinds.COLD_MIGRATE:
             gateway.cold_migrate(server_id, action.host)
         case kinds.EVACUATE:
-            _make_sure_that_nobody_evacuates(gateway, server_id)
+            server = _look_at_the_last_moment(gateway, server_id)
+            if not action.stopped and _would_be_started(server):
+                raise exceptions.RequestRefused(
+                    _('Server %s was reset meanwhile, and it is off')
+                    % server_id
+                )
             gateway.evacuate(server_id, action.host, stopped=action.stopped)
         case kinds.RESET:
-            _make_sure_that_nobody_evacuates(gateway, server_id)
+            _look_at_the_last_moment(gateway, server_id)
             gateway.reset(server_id)
         case kinds.CONFIRM:
             gateway.confirm(server_id)
@@ -51,10 +57,18 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
             gateway.force_complete(server_id, action.record_id)
 
 
-def _make_sure_that_nobody_evacuates(
+def _would_be_started(server: model.Server) -> bool:
+    """Tell whether Nova takes a server that is off for one that runs."""
+    return (
+        server.vm_state != 'stopped'
+        and server.power_state == model.PowerState.SHUTDOWN
+    )
+
+
+def _look_at_the_last_moment(
     gateway: ports.Gateway, server_id: str
-) -> None:
-    """Look in the last moment whether somebody else was quicker.
+) -> model.Server:
+    """Return a server, once more, unless somebody else was quicker.
 
     Nova does not refuse a second evacuation while the first is under way: it
     builds the server on both destinations, and puts it into ERROR. A reset
@@ -70,3 +84,4 @@ def _make_sure_that_nobody_evacuates(
         raise exceptions.RequestRefused(
             _('Server %s is being rebuilt already') % server_id
         )
+    return server

@@ -61,6 +61,27 @@ class TestEvacuation(unittest.TestCase):
         self.assertFalse(caught.exception.final)
         self.gateway.evacuate.assert_not_called()
 
+    def test_reset_by_somebody_while_it_is_off(self) -> None:
+        """Nova would bring it up running."""
+        self.shows(power_state=model.PowerState.SHUTDOWN)
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, 'vm1 was reset meanwhile'
+        ) as caught:
+            self.send()
+        self.assertFalse(caught.exception.final)
+        self.gateway.evacuate.assert_not_called()
+        self.send(stopped=True)
+        self.gateway.evacuate.assert_called_once_with('vm1', '', stopped=True)
+
+    def test_off_and_known_to_be(self) -> None:
+        self.shows(
+            status='SHUTOFF',
+            vm_state='stopped',
+            power_state=model.PowerState.SHUTDOWN,
+        )
+        self.send()
+        self.gateway.evacuate.assert_called_once_with('vm1', '', stopped=False)
+
     def test_a_look_that_fails_leaves_no_doubt(self) -> None:
         self.gateway.server.side_effect = exceptions.Unavailable('no answer')
         with self.assertRaisesRegex(

@@ -14,6 +14,7 @@
 
 import ddt
 
+from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import times
 from tests.unit import builders
 from tests.unit.planning import base
@@ -88,6 +89,18 @@ class TestKilledInBetween(deaths.DeathTestCase):
         # That try counts.
         self.assert_asked((), story, error, record)
         self.assert_ended(story, 'failed', base.FAILURE)
+
+    def test_one_fails_while_ours_may_still_be_carried_out(self):
+        """Whose it was is not known: Nova would build it twice."""
+        story, view = self.begin(), deaths.server()
+        doubt = memories.Answer.IN_DOUBT
+        self.assert_asked(self.EVACUATE, story, view, answer=doubt)
+        record = story.record('failed', 7, dest='cmp03')
+        for _second in range(int(PATIENCE) - 1):
+            self.assert_asked((), story, view, record)
+            self.assertIsNone(story.row.result)
+
+        self.assert_asked(self.EVACUATE, story, view, record, after=10)
 
     def test_earlier_failures_count(self):
         story = self.begin(retries=1)
