@@ -139,7 +139,13 @@ class Observer:
         return self.seen
 
     def _see_changes(self) -> None:
-        """Look at the migrations that have changed of late."""
+        """Look at the migrations that have changed of late.
+
+        Off a dead host nothing else changes than evacuations.
+        """
+        if self._policy.evacuate:
+            self._see_migrations(self._gateway.evacuations(self.seen.host))
+            return
         since = self._changed_since()
         self._see_migrations(
             self._gateway.migrations(self.seen.host, since), since

@@ -61,6 +61,9 @@ class Gateway(ty.Protocol):
     def unconfirmed(self, host: str) -> list[model.Migration]:
         """Return records from a host that await a confirmation."""
 
+    def evacuations(self, host: str) -> list[model.Migration]:
+        """Return the newest records of evacuations off a host."""
+
     def evacuated(self, host: str) -> list[model.Migration]:
         """Return evacuations off a host that it has not cleaned up yet."""
 

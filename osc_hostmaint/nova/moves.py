@@ -81,6 +81,23 @@ class Moves(session.Session):
         """Return records from a host whose move awaits a confirmation."""
         return self._migrations({'source_compute': host, 'status': 'finished'})
 
+    def evacuations(self, host: str) -> list[model.Migration]:
+        """Return the newest records of evacuations off a host.
+
+        Also of those that wait for a destination which is dead: their records
+        were never updated, and `changes-since` leaves them out.
+        """
+        found = self._nova.get(
+            '/os-migrations',
+            'migrations',
+            self._version,
+            {
+                'source_compute': host,
+                'migration_type': model.MigrationType.EVACUATION,
+            },
+        )
+        return [records.migration(m) for m in found]
+
     def evacuated(self, host: str) -> list[model.Migration]:
         """Return evacuations off a host that it has not cleaned up yet.
 

@@ -286,6 +286,10 @@ def _interval(
         slots=memory.slots,
     )
     wake_at = min((s.wake_at for s in stands.values()), default=math.inf)
+    comes_at = turn.comes_at(memory, policy) if policy.evacuate else None
+    if comes_at is not None and comes_at > now:
+        # Not at the next look: runs that began together look together.
+        wake_at = min(wake_at, comes_at)
     return min(
         seconds,
         max(pace.CLOSING, wake_at - now),

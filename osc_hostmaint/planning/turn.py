@@ -37,6 +37,9 @@ STAGGER_SECONDS = 5.0
 #: Who has not been at it leaves it so long to those who have, between two
 #: evacuations: as long as they may not look, and a bit more.
 YIELD_SECONDS = 15.0
+#: Two that have met part for good: an evacuation is not seen before its
+#: destination begins, and both look only every few seconds.
+PART_SECONDS = 20.0
 
 
 def keep(
@@ -92,9 +95,9 @@ def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
         return None
     if not memory.yields:
         return memory.alone_since + policy.stagger * STAGGER_SECONDS
-    # Two that have met do not meet again, as they would with the same pause.
+    # With the same pause they would meet again.
     stagger = lot(memory.crowd, policy)
-    return memory.alone_since + YIELD_SECONDS + stagger * STAGGER_SECONDS
+    return memory.alone_since + YIELD_SECONDS + stagger * PART_SECONDS
 
 
 def _others(

@@ -109,6 +109,13 @@ class Cloud:
     ) -> list[model.Migration]:
         return [r for r in self.records if host in (r.source, r.dest)]
 
+    def evacuations(self, host: str) -> list[model.Migration]:
+        return [
+            r
+            for r in self.records
+            if r.source == host and r.type == model.MigrationType.EVACUATION
+        ]
+
     def allocations(self, host: str) -> dict[str, dict[str, int]]:
         return {s.id: {'VCPU': 1} for s in self.servers(host)}
 
@@ -193,6 +200,7 @@ class Cloud:
             'server',
             'server_count',
             'migrations',
+            'evacuations',
             'allocations',
             'hypervisors',
             'offers',

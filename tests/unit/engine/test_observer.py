@@ -21,6 +21,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import policy as policies
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -59,6 +60,35 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual(
             ['finished'], [r.status for r in seen.migrations.values()]
         )
+
+    def test_dead_host(self) -> None:
+        """An evacuation that nothing has become of yet is seen, too."""
+        first, second, _third = self.cloud.servers
+        self.cloud.live_migrate(first)
+        self.clock.sleep(10)
+        watcher = observer.Observer(
+            self.client,
+            self.clock,
+            self.board,
+            self.cloud.hosts[scene.SOURCE].shown(),
+            policies.Policy(evacuate=True),
+        )
+        self.assertEqual(1, len(watcher.open().migrations))
+        self.cloud.power_off(scene.SOURCE)
+        self.cloud.force_down(scene.SOURCE, down=True)
+        self.cloud.power_off('cmp04')
+        self.cloud.evacuate(second, host='cmp04')
+        self.asked()
+        self.clock.sleep(20)
+        records = watcher.look(RECORDS).migrations.values()
+        self.assertEqual(['evacuations'], self.asked())
+        # What was known is so still.
+        self.assertEqual(
+            ['evacuation', 'live-migration'], sorted(r.type for r in records)
+        )
+        (waiting,) = (r for r in records if r.type == 'evacuation')
+        self.assertEqual('accepted', waiting.status)
+        self.assertIsNone(waiting.updated_at)
 
     def test_it_looks_at_no_more_than_it_is_asked(self) -> None:
         self.watcher.open()

@@ -92,6 +92,12 @@ class RequestTest(cloud.CloudTestCase):
             '/os-migrations?source_compute=cmp01&status=finished',
         ),
         (
+            'evacuations',
+            'evacuations',
+            ['cmp01'],
+            '/os-migrations?source_compute=cmp01&migration_type=evacuation',
+        ),
+        (
             'evacuated',
             'evacuated',
             ['cmp01'],

@@ -17,6 +17,7 @@ import dataclasses
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import turn
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import deaths
@@ -153,6 +154,19 @@ class TestHost(base.DecideTestCase):
                 alone_since=NOW - ago, servers=self.servers(), policy=policy
             )
             self.assertEqual(number, len(found.actions))
+
+    def test_looks_again_when_its_turn_comes(self):
+        """Runs that began together would begin at the same look otherwise."""
+        for stagger in (0.1, 0.25, 0.5):
+            policy = policies.Policy(evacuate=True, stagger=stagger)
+            found = self.evacuate(
+                servers=self.servers(),
+                policy=policy,
+                memory=builders.memory(alone_since=NOW),
+            )
+            self.assertEqual((), found.actions)
+            comes_at = stagger * turn.STAGGER_SECONDS
+            self.assertAlmostEqual(comes_at, found.interval)
 
     def test_never_from_a_host_that_is_up(self):
         found = self.evacuate(

@@ -173,7 +173,7 @@ class TestComesAt(TurnTestCase):
         earliest = NOW + turn.YIELD_SECONDS
         comes_at = self.comes_at(memory, stagger)
         self.assertLessEqual(earliest, comes_at)
-        self.assertLess(comes_at, earliest + turn.STAGGER_SECONDS)
+        self.assertLess(comes_at, earliest + turn.PART_SECONDS)
 
     def test_two_runs_that_met_do_not_meet_again(self):
         """Though they would have begun at the same moment for ever."""

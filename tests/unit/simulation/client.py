@@ -172,6 +172,19 @@ class Client(posts.Posts):
             ],
         )
 
+    def evacuations(self, host: str) -> list[model.Migration]:
+        """GET /os-migrations."""
+        return self._ask(
+            'evacuations',
+            host,
+            lambda: [
+                shown
+                for shown in self._records(host)
+                if shown.source == host
+                and shown.type == model.MigrationType.EVACUATION
+            ],
+        )
+
     def evacuated(self, host: str) -> list[model.Migration]:
         """GET /os-migrations."""
         return self._ask(

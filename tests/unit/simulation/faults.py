@@ -69,6 +69,7 @@ LISTS = frozenset(
         'flights',
         'unconfirmed',
         'evacuated',
+        'evacuations',
         'left',
         'moves',
         'deleted',

@@ -124,17 +124,18 @@ def torn(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
 def started(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return servers that were off, and run since their evacuation.
 
-    But for those that others called ACTIVE a moment before that.
+    But for those that others called ACTIVE after the look of the last moment.
     """
     return [
         f'{work.server.name} was stopped, and was started'
         for work in cloud.started
         if work.by is run.client.actor
+        and not work.late
         and not any(
             other.kind == 'reset'
             and other.server is work.server
             and not other.by.ours
-            and work.began - UNSEEN_SECONDS < other.began < work.began
+            and work.began - MEETING_SECONDS < other.began < work.began
             for other in cloud.works
         )
     ]
