@@ -87,8 +87,11 @@ def _price(case: cases.Case) -> str:
     """Return what its owner noticed of a good move, '' if nothing."""
     cold = case.track.latest is memory.Kind.COLD_MIGRATE
     if cold and case.track.before.vm_state == 'active':
-        why = case.no_live or 'as asked for (--running cold)'
-        return f'restarted: {why}'
+        asked = 'as asked for (--running cold)'
+        if case.policy.home:
+            # Mostly because it left in this way.
+            asked = 'by its cold migration'
+        return f'restarted: {case.no_live or asked}'
     return ''
 
 

@@ -19,6 +19,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import power
+from osc_hostmaint.planning import times
 from osc_hostmaint.planning import verdicts
 
 #: Nova's clocks may differ by so much among its controllers.
@@ -158,6 +159,20 @@ class Case:
             resumed=self.resumed,
             off=self.off,
             shelving=memory.Kind.SHELVE in self.track.errands,
+        )
+
+    @property
+    def may_still_begin(self) -> bool:
+        """Its evacuation was asked for without an answer, and may yet take.
+
+        What failed since may be somebody else's, and Nova would build it
+        twice.
+        """
+        errand = self.track.errand(memory.Kind.EVACUATE)
+        return (
+            errand.asked_at is not None
+            and not errand.accepted
+            and self.now - errand.asked_at < times.PATIENCE_SECONDS
         )
 
     @property

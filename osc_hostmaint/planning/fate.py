@@ -328,7 +328,7 @@ def _again(
         return Standing(Phase.FAILED, reason, record=record)
     if verdict.answer is verdicts.Answer.WAIT:
         return errands.judged(case, view, verdict)
-    if verdict.move is model.Move.EVACUATION and _may_still_begin(case):
+    if verdict.move is model.Move.EVACUATION and case.may_still_begin:
         return Standing(Phase.SETTLING, reason, record=record)
     tries = 0
     if verdict.move:
@@ -337,19 +337,6 @@ def _again(
     if case.now < since + times.RETRY_SECONDS * tries:
         return Standing(Phase.SETTLING, reason, record=record)
     return _because(reason, errands.judged(case, view, verdict))
-
-
-def _may_still_begin(case: cases.Case) -> bool:
-    """Tell whether a request that Nova did not answer may yet take.
-
-    What failed since may be somebody else's, and Nova would build it twice.
-    """
-    errand = case.track.errand(memory.Kind.EVACUATE)
-    return (
-        errand.asked_at is not None
-        and not errand.accepted
-        and case.now - errand.asked_at < times.PATIENCE_SECONDS
-    )
 
 
 def _refused(

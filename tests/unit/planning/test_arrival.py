@@ -116,6 +116,14 @@ class TestPrice(base.CaseTestCase):
             self.moved(track, self.COLD),
         )
 
+    def test_restarted_on_the_way_home(self):
+        track = base.asked(Kind.COLD_MIGRATE)
+        policy = dataclasses.replace(self.COLD, home=builders.DEST)
+
+        self.assertEqual(
+            'restarted: by its cold migration', self.moved(track, policy)
+        )
+
     def test_restarted_because_it_was_refused(self):
         track = base.asked(Kind.COLD_MIGRATE, track=base.refused(final=True))
 

@@ -111,6 +111,8 @@ def torn(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return servers that run on two hosts at once.
 
     What others did is theirs, and so is a host that came back a moment ago.
+    That one has come back before the run shows while it is listened for,
+    which is not played here.
     """
     return [
         f'{work.server.name} runs on {work.dest} and on {host}'
@@ -118,6 +120,7 @@ def torn(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         if work.by is run.client.actor
         and host == work.source
         and work.alive_for is None
+        and cloud.hosts[host].beats_since > run.began
     ]
 
 
