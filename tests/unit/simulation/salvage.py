@@ -15,6 +15,7 @@
 import typing as ty
 
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
@@ -120,7 +121,7 @@ def torn(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         if work.by is run.client.actor
         and host == work.source
         and work.alive_for is None
-        and cloud.hosts[host].beats_since > run.began
+        and not timeline.START < cloud.hosts[host].beats_since <= run.began
     ]
 
 
@@ -138,7 +139,7 @@ def started(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             other.kind == 'reset'
             and other.server is work.server
             and not other.by.ours
-            and work.began - MEETING_SECONDS < other.began < work.began
+            and other.began > work.began - MEETING_SECONDS
             for other in cloud.works
         )
     ]
