@@ -80,7 +80,11 @@ class TestKilled(SlowEvacuationTest):
         process.send_signal(signal.SIGKILL)
         process.communicate()
         process = self.start(f'{test_evacuate.LINE} cmp01')
-        # It awaits what it found under way, and begins after that.
+        # It awaits what it found under way, and begins a while after that.
+        waiting.wait_for(
+            lambda: {r['status'] for r in self.records('cmp01')} == {'done'},
+            'the end of what was begun',
+        )
         known = len(self.records('cmp01'))
         self.assertLess(known, len(before))
         self.wait_records(known + 1)
@@ -121,12 +125,12 @@ class TestCompany(SlowEvacuationTest):
     def test_the_host_comes_back(self) -> None:
         """It is not powered off: nothing more is evacuated, nor lost."""
         before = self.slow_servers(active=8)
-        process = self.start(f'{test_evacuate.LINE} --parallel 2 cmp01')
+        process = self.start(f'{test_evacuate.LINE} --parallel 1 cmp01')
         self.wait_records(2, 'done')
         self.cloud.knobs(boot_seconds=3600)
         self.wait_records(1, 'accepted', 'pre-migrating')
         self.cloud.start_host('cmp01')
-        self.cloud.knobs(boot_seconds=0)
+        self.cloud.knobs(boot_seconds=3)
         done = self.end(process)
 
         self.assertEqual(1, done.code, done.err)
@@ -141,7 +145,7 @@ class TestCompany(SlowEvacuationTest):
         self.assertEqual(
             {row['Server ID'] for row in left}, {s['id'] for s in there}
         )
-        self.assertGreater(len(there), 5)
+        self.assertTrue(there, 'all have left before it was noticed')
 
         # What was being built as it started, Nova has marked done since.
         self.assertGreater(self.show('cmp01')['awaiting_cleanup'], 0)
