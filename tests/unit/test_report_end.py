@@ -1,0 +1,119 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How a drain, an evacuation or a way home is said to have ended."""
+
+import io
+import unittest
+
+import ddt
+
+from osc_hostmaint import report
+from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+
+Phase = standing.Phase
+LIVE = memories.Kind.LIVE_MIGRATE
+
+
+@ddt.ddt
+class TestEnd(unittest.TestCase):
+    def ended(self, *rows, **kwargs):
+        stream = io.StringIO()
+        decision = builders.decision(rows, **{'done': True, **kwargs})
+        report.Progress(stream).ended(builders.HOST, decision)
+        return stream.getvalue()
+
+    def test_drained(self):
+        self.assertEqual('cmp01: drained\n', self.ended())
+        self.assertEqual(
+            'cmp01: drained (1 gone, 2 moved)\n',
+            self.ended(
+                builders.row('vm1'),
+                builders.row('vm2'),
+                builders.row('vm3', phase=Phase.GONE),
+            ),
+        )
+
+    @ddt.data(
+        {'rows': [builders.row(phase=Phase.FAILED)]},
+        {'rows': [builders.row(phase=Phase.BLOCKED)]},
+        {'trouble': 'put back into service'},
+        {'checked': False},
+    )
+    def test_not_drained(self, kwargs):
+        rows = kwargs.get('rows', [])
+        others = {k: v for k, v in kwargs.items() if k != 'rows'}
+
+        self.assertTrue(
+            self.ended(*rows, **others).startswith('cmp01: not drained')
+        )
+
+    @ddt.data(
+        (report.EVACUATED, 'evacuated', 'not evacuated'),
+        (report.HOME, 'all home', 'not all home'),
+    )
+    @ddt.unpack
+    def test_other_words(self, endings, well, badly):
+        stream = io.StringIO()
+        progress = report.Progress(stream, endings)
+        failed = builders.row(phase=Phase.FAILED)
+        for rows in ([builders.row()], [failed]):
+            progress.ended('cmp01', builders.decision(rows, done=True))
+
+        self.assertEqual(
+            [f'cmp01: {well} (1 moved)', f'cmp01: {badly} (1 failed)'],
+            stream.getvalue().splitlines(),
+        )
+
+    def test_before_anything_was_decided(self):
+        stream = io.StringIO()
+        report.Progress(stream).ended(builders.HOST, None)
+
+        self.assertEqual('', stream.getvalue())
+
+    def test_trouble(self):
+        stream = io.StringIO()
+        report.Progress(stream).trouble(builders.HOST, 'no answer')
+
+        self.assertEqual('cmp01: no answer\n', stream.getvalue())
+
+    def test_trouble_from_afar_is_harmless(self):
+        """It may quote what a server's owner has written."""
+        stream = io.StringIO()
+        report.Progress(stream).trouble(builders.HOST, 'no \x1b[2J\nanswer')
+
+        self.assertEqual('cmp01: no \\x1b[2J\\nanswer\n', stream.getvalue())
+
+
+class TestResults(unittest.TestCase):
+    """What a row says of its server (decision.Row)."""
+
+    def test_result_is_open_until_the_end(self):
+        for phase in Phase:
+            row = builders.row(phase=phase)
+            with self.subTest(phase):
+                final = phase in standing.FINAL
+                self.assertEqual(final, row.result is not None)
+
+    def test_who_is_left(self):
+        left = {
+            result
+            for result in decisions.Result
+            if builders.row(phase=Phase(result.value)).left
+        }
+
+        self.assertEqual(
+            {decisions.Result.BLOCKED, decisions.Result.FAILED}, left
+        )
