@@ -101,7 +101,9 @@ def decide(
         done=done,
         checked=checked,
         trouble=trouble,
-        waiting_for='' if open_ else _waiting_for(arriving, left),
+        waiting_for=turn.awaited(memory, policy, now)
+        if open_
+        else _waiting_for(arriving, left),
         interval=max(pace.CLOSING, policy.settled_from - now)
         if must_close and not left
         else _interval(

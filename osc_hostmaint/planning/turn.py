@@ -100,6 +100,21 @@ def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
     return memory.alone_since + YIELD_SECONDS + stagger * PART_SECONDS
 
 
+def awaited(
+    memory: memories.Memory, policy: policies.Policy, now: float
+) -> str:
+    """Return what a run waits for that has met others, '' if it does not."""
+    if not (policy.evacuate and memory.yields):
+        return ''
+    due = comes_at(memory, policy)
+    if due is not None and now >= due:
+        return ''
+    return (
+        'evacuations that another run has asked for, and then up to '
+        f'{YIELD_SECONDS + PART_SECONDS:.0f} s, so that nothing is built twice'
+    )
+
+
 def _others(
     seen: model.Observation,
     memory: memories.Memory,

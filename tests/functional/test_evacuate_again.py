@@ -92,6 +92,7 @@ class TestKilled(SlowEvacuationTest):
         done = self.end(process)
 
         self.assertEqual(130, done.code, done.err)
+        self.assertIn('waiting for evacuations that another run', done.err)
         results = collections.Counter(row['Result'] for row in done.json)
         self.assertEqual({'moved', 'blocked'}, set(results), done.out)
         records = self.records('cmp01')

@@ -225,3 +225,32 @@ class TestComesAt(TurnTestCase):
         self.assertNotAlmostEqual(
             self.comes_at(memory, a), self.comes_at(memory, b), places=2
         )
+
+
+class TestAwaited(TurnTestCase):
+    """What the operator is told while nothing begins."""
+
+    DEAD = policies.Policy(evacuate=True)
+
+    def test_others_are_at_it(self):
+        memory = self.keep(builders.evacuation())
+
+        self.assertIn(
+            'another run', turn.awaited(memory, self.DEAD, NOW + 999)
+        )
+
+    def test_until_its_turn_comes(self):
+        memory = self.keep(builders.evacuation())
+        memory = self.keep(builders.evacuation(status='done'), memory=memory)
+        due = turn.comes_at(memory, self.DEAD)
+
+        self.assertIn('35 s', turn.awaited(memory, self.DEAD, due - 0.1))
+        self.assertEqual('', turn.awaited(memory, self.DEAD, due))
+
+    def test_nobody_else_was_seen(self):
+        self.assertEqual('', turn.awaited(self.keep(), self.DEAD, NOW))
+
+    def test_it_is_a_drain(self):
+        memory = self.keep(builders.evacuation())
+
+        self.assertEqual('', turn.awaited(memory, policies.Policy(), NOW))
