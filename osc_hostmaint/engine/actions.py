@@ -32,10 +32,18 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
             gateway.cold_migrate(server_id, action.host)
         case kinds.EVACUATE:
             server = _look_at_the_last_moment(gateway, server_id)
-            if not action.stopped and _would_be_started(server):
+            # Whether Nova starts it depends on that.
+            if action.vm_state not in ('', server.vm_state):
                 raise exceptions.RequestRefused(
-                    _('Server %s was reset meanwhile, and it is off')
-                    % server_id
+                    _(
+                        'Server %(id)s has changed from %(then)s to %(now)s '
+                        'meanwhile'
+                    )
+                    % {
+                        'id': server_id,
+                        'then': action.vm_state,
+                        'now': server.vm_state,
+                    }
                 )
             gateway.evacuate(server_id, action.host, stopped=action.stopped)
         case kinds.RESET:
@@ -55,14 +63,6 @@ def send(gateway: ports.Gateway, action: memory.Action) -> None:
             gateway.abort(server_id, action.record_id)
         case kinds.FORCE_COMPLETE:
             gateway.force_complete(server_id, action.record_id)
-
-
-def _would_be_started(server: model.Server) -> bool:
-    """Tell whether Nova takes a server that is off for one that runs."""
-    return (
-        server.vm_state != 'stopped'
-        and server.power_state == model.PowerState.SHUTDOWN
-    )
 
 
 def _look_at_the_last_moment(

@@ -115,7 +115,7 @@ def choose(
     room = under_limit and (slots is None or under_way.live + lives <= slots)
     return Starts(
         actions=tuple(
-            _action(memory.tracks[i], kind, ready[i], policy)
+            _action(seen, memory.tracks[i], kind, ready[i], policy)
             for i in chosen
             if (kind := ready[i].ask)
         ),
@@ -139,18 +139,22 @@ def _may_start(
 
 
 def _action(
+    seen: model.Observation,
     track: memories.Track,
     kind: memories.Kind,
     stand: standing.Standing,
     policy: policies.Policy,
 ) -> memories.Action:
     migrates = kind in memories.DIRECTED
+    evacuates = kind is memories.Kind.EVACUATE
+    view = seen.latest(track.before.id)
     balance = policy.spread is policies.Spread.BALANCE and not policy.to
     return memories.Action(
         kind,
         track.before.id,
         host=policy.to if migrates else '',
         stopped=stand.stopped,
+        vm_state=view.vm_state if view and evacuates else '',
         spread=migrates and balance and not track.declined,
         record_id=stand.record.id if stand.record and kind in _ENDS else 0,
         why=stand.why,

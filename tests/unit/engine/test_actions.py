@@ -15,6 +15,8 @@ import typing as ty
 import unittest
 from unittest import mock
 
+import ddt
+
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import actions
@@ -23,6 +25,7 @@ from osc_hostmaint.planning import memory
 from tests.unit import builders
 
 
+@ddt.ddt
 class TestEvacuation(unittest.TestCase):
     """Nova refuses no second evacuation: it builds the server twice."""
 
@@ -61,25 +64,29 @@ class TestEvacuation(unittest.TestCase):
         self.assertFalse(caught.exception.final)
         self.gateway.evacuate.assert_not_called()
 
-    def test_reset_by_somebody_while_it_is_off(self) -> None:
-        """Nova would bring it up running."""
-        self.shows(power_state=model.PowerState.SHUTDOWN)
+    @ddt.data(
+        # when that was decided, when it is sent
+        ('active', 'stopped'),
+        ('active', 'error'),
+        ('error', 'active'),
+        ('stopped', 'error'),
+        ('stopped', 'active'),
+    )
+    @ddt.unpack
+    def test_not_by_a_state_that_is_over(self, then: str, now: str) -> None:
+        """Nova would start a server that is off, or not start one that is on.
+
+        For instance, another run's evacuation of it has failed.
+        """
+        self.shows(vm_state=now)
         with self.assertRaisesRegex(
-            exceptions.RequestRefused, 'vm1 was reset meanwhile'
+            exceptions.RequestRefused,
+            f'vm1 has changed from {then} to {now} meanwhile',
         ) as caught:
-            self.send()
+            self.send(vm_state=then)
         self.assertFalse(caught.exception.final)
         self.gateway.evacuate.assert_not_called()
-        self.send(stopped=True)
-        self.gateway.evacuate.assert_called_once_with('vm1', '', stopped=True)
-
-    def test_off_and_known_to_be(self) -> None:
-        self.shows(
-            status='SHUTOFF',
-            vm_state='stopped',
-            power_state=model.PowerState.SHUTDOWN,
-        )
-        self.send()
+        self.send(vm_state=now)
         self.gateway.evacuate.assert_called_once_with('vm1', '', stopped=False)
 
     def test_a_look_that_fails_leaves_no_doubt(self) -> None:
