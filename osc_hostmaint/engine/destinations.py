@@ -132,8 +132,9 @@ class Destinations:
         self._trips: dict[str, _Trip] = {}
         self._refusals = refusals.Refusals()
         #: By source: what is in flight off it, and where to, '' while that
-        #: is not known.
+        #: is not known; and what is not awaited any more, but may arrive.
         self._flights: dict[str, dict[str, str]] = {}
+        self._adrift: dict[str, dict[str, str]] = {}
         self._others: dict[str, str] = {}
         self._others_at = float('-inf')
 
@@ -145,13 +146,14 @@ class Destinations:
         :param over: servers that nothing is awaited of any more.
         """
         seen = stranded.left_out(seen)
-        self._flights[seen.host] = {
+        flights = {
             record.server_id: record.dest or ''
             for record in seen.migrations.values()
-            if record.source == seen.host
-            and record.in_flight
-            and record.server_id not in over
+            if record.source == seen.host and record.in_flight
         }
+        adrift = flights.keys() & over
+        self._adrift[seen.host] = {i: flights.pop(i) for i in adrift}
+        self._flights[seen.host] = flights
         staying = seen.servers.keys() - over - self._flights[seen.host].keys()
         for server_id in self._planned_from(seen.host):
             # Others may move it, or may have deleted it.
@@ -186,6 +188,7 @@ class Destinations:
             trip.ended = trip.ended or trip.source == host
         # What is in flight off it goes on like that of others.
         self._flights.pop(host, None)
+        self._adrift.pop(host, None)
         self._others_at = float('-inf')
 
     def _planned_from(self, host: str) -> list[str]:
@@ -265,8 +268,8 @@ class Destinations:
         trips = {i: t.dest for i, t in self._trips.items() if t.dest}
         adopted = {
             server_id: dest
-            for flights in self._flights.values()
-            for server_id, dest in flights.items()
+            for each in (*self._adrift.values(), *self._flights.values())
+            for server_id, dest in each.items()
             if dest
         }
         return spread.Flow(

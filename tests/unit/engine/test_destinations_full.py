@@ -245,6 +245,15 @@ class TestGroups(guided.GuidedTestCase):
         self.note(guided.record('vm00', 'a'))
         self.assertIsNone(self.go('vm01', spread=False))
 
+    def test_one_that_may_arrive_though_it_is_not_awaited(self) -> None:
+        """A live migration, say, off a host that died in its middle."""
+        self.together()
+        self.note(guided.record('vm00', 'a'), over={'vm00'})
+        self.assertEqual('b', self.go('vm01'))
+        self.together(hosts='a')
+        self.note(guided.record('vm00', 'a'), over={'vm00'})
+        self.assertEqual('', self.go('vm01'))
+
     def test_other_groups_hold_up_nobody(self) -> None:
         for policy in ('soft-anti-affinity', 'soft-affinity', 'unheard-of'):
             self.together(clouds.group(policy, 'vm00', 'vm01'))
