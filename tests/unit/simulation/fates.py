@@ -34,7 +34,7 @@ class Fate(enum.Enum):
     #: live-migrated one on the source, a cold-migrated one elsewhere.
     BROKEN = enum.auto()
     #: A live migration's record says ``completed``, and the server is still
-    #: on the source. (A cold migration goes well.)
+    #: on the source. (What is not live goes well.)
     LIE = enum.auto()
 
 

@@ -104,20 +104,16 @@ def evacuate(
         _clash(cloud, work)
         return
     yield from _settle(cloud, work, off=off)
-    if coming is _Fate.LIE:
-        # Seen now and then: the record is ahead of the server.
-        cloud.update(record, status='done')
-        yield cloud.jitter(timing.settle)
-    else:
-        yield cloud.jitter(timing.finish)
+    yield cloud.jitter(timing.finish)
     cloud.arrive(server, target)
     server.evacuation = work
     if server.wanted == 'stopped' and server.vm_state == 'active':
         cloud.started.append(work)
     work.finish(cloud.timeline.now, well=True)
-    if coming is not _Fate.LIE:
-        yield cloud.jitter(timing.finish)
-        cloud.update(record, status='done')
+    # Never the other way round (nova/compute/resource_tracker.py:
+    # finish_evacuation).
+    yield cloud.jitter(timing.finish)
+    cloud.update(record, status='done')
 
 
 def _accepted(cloud: 'state.State', work: world.Work) -> world.Record:
