@@ -15,6 +15,7 @@
 import collections
 import dataclasses
 import datetime
+import random
 import typing as ty
 import unittest
 from unittest import mock
@@ -153,7 +154,15 @@ class ReturningTestCase(unittest.TestCase):
         client = clients.Client(self.cloud, self.clock, faults=faults)
         recorder = scene.Recorder(client)
         try:
-            with mock.patch.object(clocks, 'Clock', return_value=self.clock):
+            with (
+                mock.patch.object(clocks, 'Clock', return_value=self.clock),
+                # What a run draws is the same whenever a test is run again.
+                mock.patch.object(
+                    restoring.random,
+                    'SystemRandom',
+                    return_value=random.Random(began),
+                ),
+            ):
                 result = self.verbs(client).restore(
                     homes or (HOME,),
                     report=recorder,
