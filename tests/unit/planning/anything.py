@@ -232,17 +232,18 @@ def observations(draw, before, known, now, policy=DRAIN):
     :param known: servers that were decided on before.
     :param policy: what the operator asked for.
     """
-    some = strategies.sets(strategies.sampled_from(IDS))
+    # In an order that is the same on every run, as that of a set is not.
+    some = strategies.lists(strategies.sampled_from(IDS), unique=True)
     # The list stamps all the servers it shows.
     servers_at = now - draw(_ago)
     listed = [
         draw(_servers(i, _HERE, builders.HOST, servers_at))
-        for i in draw(strategies.just(set()) | some)
+        for i in draw(strategies.just(()) | some)
     ]
     # Whom a list shows for the first time is decided on before a visit.
     new = {s.id for s in listed} - known
     visited = []
-    for server_id in draw(strategies.just(set(IDS)) | some):
+    for server_id in draw(strategies.just(IDS) | some):
         seen_at = now - draw(_ago)
         visited.append(
             draw(
