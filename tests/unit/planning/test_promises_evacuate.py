@@ -114,10 +114,12 @@ class Evacuating(test_promises.Deciding):
         for action in found.actions:
             before = tracks[action.server_id].before
             view = step.seen.latest(action.server_id)
+            # Who resets what was paused, say, wants to have it started.
+            lost = before.vm_state in ('active', 'error')
             off = (
                 step.policy.leave_stopped
                 or before.vm_state == 'stopped'
-                or before.power_state == model.PowerState.SHUTDOWN
+                or (lost and before.power_state == model.PowerState.SHUTDOWN)
             )
             if not off:
                 continue
