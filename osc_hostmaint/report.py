@@ -155,23 +155,28 @@ class Progress:
 
 
 def preview_lines(
-    preview: previews.Preview,
+    preview: previews.Preview, *, coming_home: bool = False
 ) -> collections.abc.Iterator[str]:
-    """Yield what a drain would do, in sum: lines for people."""
+    """Yield what would be done, in sum: lines for people."""
+    where = _('at home') if coming_home else _('on another host')
     outlook = preview.outlook
     count, moving = len(preview.rows), len(outlook.fits)
     servers = ngettext('%d server', '%d servers', count) % count
     if not moving:
-        yield _('%s; none needs room on another host') % servers
+        yield _('%(servers)s; none needs room %(where)s') % {
+            'servers': servers,
+            'where': where,
+        }
     else:
         verdicts = collections.Counter(f.fits for f in outlook.fits.values())
         yield _(
             '%(servers)s; %(moving)d with %(memory).1f GiB of memory need '
-            'room on another host: %(verdicts)s'
+            'room %(where)s: %(verdicts)s'
         ) % {
             'servers': servers,
             'moving': moving,
             'memory': preview.memory_mb / 1024,
+            'where': where,
             'verdicts': ', '.join(
                 _('%(count)d %(fits)s') % {'count': n, 'fits': _FITS[fits]}
                 for fits in _FITS

@@ -113,7 +113,8 @@ class RestoreHostMaintenance(table.ServersTable):
         }
         if parsed_args.dry_run:
             return self._preview(
-                maintenance.preview_restore(parsed_args.hosts, **how)
+                maintenance.preview_restore(parsed_args.hosts, **how),
+                coming_home=True,
             )
         stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
         with stop.watching():

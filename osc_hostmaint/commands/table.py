@@ -92,11 +92,16 @@ class ServersTable(command.Lister):
         return COLUMNS, [_row(row) for row in result.rows]
 
     def _preview(
-        self, preview: 'previews.Preview', *, evacuation: bool = False
+        self,
+        preview: 'previews.Preview',
+        *,
+        evacuation: bool = False,
+        coming_home: bool = False,
     ) -> columns.Output:
         """Return the rows of what would be done, and keep the exit code.
 
         :param evacuation: the hosts have died.
+        :param coming_home: the servers were on the hosts before.
         """
         from osc_hostmaint import report
 
@@ -108,7 +113,9 @@ class ServersTable(command.Lister):
         if self.app.options.verbose_level > 0 and sys.stderr is not None:
             # A stream that breaks must not cost the table.
             with contextlib.suppress(OSError, ValueError):
-                for line in report.preview_lines(preview):
+                for line in report.preview_lines(
+                    preview, coming_home=coming_home
+                ):
                     sys.stderr.write(f'{text.printable(line)}\n')
                 sys.stderr.flush()
         for error in preview.errors.values():

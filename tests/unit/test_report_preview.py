@@ -64,6 +64,14 @@ class TestLines(unittest.TestCase):
             ['0 servers; none needs room on another host'], self.lines()
         )
 
+    def test_the_way_home(self):
+        seen = preview(fit(), fit(Fits.NO))
+        self.assertEqual(
+            '2 servers; 2 with 0.0 GiB of memory need room at home: 1 fit, '
+            '1 do not fit',
+            next(report.preview_lines(seen, coming_home=True)),
+        )
+
     def test_nothing_moves(self):
         self.assertEqual(
             ['1 server; none needs room on another host'],

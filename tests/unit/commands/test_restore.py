@@ -256,6 +256,7 @@ class TestDryRun(shell.CommandTestCase):
         done = self.run_dry('-f value -c Fits -c Host cmp01')
 
         self.assertEqual('cmp01 yes\n', done.stdout)
+        self.assertIn('room at home', done.stderr)
 
 
 class TestUnset(shell.CommandTestCase):
