@@ -79,7 +79,7 @@ def to_maintenance(
 def to_operation(
     service: model.Service,
     *,
-    leaving: int,
+    leaving: collections.abc.Collection[model.Migration],
     hypervisors_down: collections.abc.Collection[str],
     uncleaned: int,
     taken_back: bool,
@@ -90,7 +90,7 @@ def to_operation(
     One that is enabled is left alone, also if it is forced down: a host in
     maintenance is not enabled before that is taken back.
 
-    :param leaving: how many moves are still leaving the host.
+    :param leaving: records of moves that are still leaving the host.
     :param hypervisors_down: hostnames of its hypervisors that are down.
     :param uncleaned: how many evacuations off it nova-compute has not cleaned
         up after there.
@@ -131,17 +131,27 @@ def not_forced_up(host: str, words: str) -> str:
     )
 
 
-def _against_touching(service: model.Service, leaving: int) -> str:
+def _against_touching(
+    service: model.Service,
+    leaving: collections.abc.Collection[model.Migration],
+) -> str:
     """Return what speaks against touching it at all."""
     host = service.host
     if service.mode is not model.Mode.MAINTENANCE:
         return (
             f'{host} was disabled by somebody else ({_their_reason(service)})'
         )
-    if leaving:
-        noun = 'move is' if leaving == 1 else 'moves are'
-        return f'{leaving} {noun} still leaving {host}: wait for the end'
-    return ''
+    if not leaving:
+        return ''
+    noun = 'move is' if len(leaving) == 1 else 'moves are'
+    words = f'{len(leaving)} {noun} still leaving {host}'
+    evacuated = any(m.type == model.MigrationType.EVACUATION for m in leaving)
+    if service.up or evacuated:
+        return f'{words}: wait for the end'
+    return (
+        f'{words}, and its compute service, which has a part in that, is '
+        'down: start nova-compute there, and run this again'
+    )
 
 
 def _against_operation(

@@ -103,9 +103,9 @@ class Marking(base.Verbs):
             not cleaned up after an evacuation.
         """
         service = self._find(host)
-        leaving = 0
+        leaving = []
         if not service.enabled and not force:
-            leaving = sum(m.source == host for m in self._moving(host))
+            leaving = [m for m in self._moving(host) if m.source == host]
         taken_back = False
         while True:
             down, uncleaned = self._looked_into(service, force=force)

@@ -88,6 +88,11 @@ class TestToMaintenance(unittest.TestCase):
         self.assertIn('without a reason', self.decide(UNSAID).reason)
 
 
+def moves(count, kind='live-migration'):
+    """Return records of moves off the host."""
+    return [builders.migration(n, type=kind) for n in range(count)]
+
+
 @ddt.ddt
 class TestToOperation(unittest.TestCase):
     DOWN = builders.service(up=False)
@@ -100,7 +105,7 @@ class TestToOperation(unittest.TestCase):
         return switch.to_operation(
             service,
             **{
-                'leaving': 0,
+                'leaving': (),
                 'hypervisors_down': (),
                 'uncleaned': 0,
                 'taken_back': False,
@@ -119,6 +124,8 @@ class TestToOperation(unittest.TestCase):
         (DOWN, 0, switch.Step.REFUSE, 'start nova-compute first'),
         (FORCED, 0, switch.Step.FORCE_UP, ''),
         (FORCED, 1, switch.Step.REFUSE, '1 move is still leaving cmp01'),
+        (FORCED, 2, switch.Step.REFUSE, 'start nova-compute there'),
+        (DOWN, 1, switch.Step.REFUSE, 'start nova-compute there'),
         (THEIRS, 0, switch.Step.REFUSE, 'broken fan'),
         (THEIRS_FORCED, 0, switch.Step.REFUSE, 'broken fan'),
         (UNSAID, 0, switch.Step.REFUSE, 'disabled by somebody else'),
@@ -126,12 +133,21 @@ class TestToOperation(unittest.TestCase):
     )
     @ddt.unpack
     def test_step(self, service, leaving, step, words):
-        decided = self.decide(service, leaving=leaving)
+        decided = self.decide(service, leaving=moves(leaving))
 
         self.assertIs(step, decided.step)
         self.assertIn(words, decided.reason)
         if step is switch.Step.REFUSE:
             self.assertIn('--force', decided.reason)
+
+    @ddt.data((OURS, 'live-migration'), (FORCED, 'evacuation'))
+    @ddt.unpack
+    def test_moves_that_end_by_themselves(self, service, kind):
+        """A host must not be started while it is evacuated."""
+        decided = self.decide(service, leaving=moves(2, kind))
+
+        self.assertIn('cmp01: wait for the end', decided.reason)
+        self.assertNotIn('nova-compute', decided.reason)
 
     @ddt.data(
         (['node1'], 'the hypervisor node1 of cmp01 is down'),
@@ -185,7 +201,7 @@ class TestToOperation(unittest.TestCase):
     def test_force_enables_whatever_speaks_against_it(self, service):
         decided = self.decide(
             service,
-            leaving=2,
+            leaving=moves(2),
             hypervisors_down=('node1',),
             uncleaned=1,
             force=True,
@@ -196,7 +212,7 @@ class TestToOperation(unittest.TestCase):
 
     @ddt.data(FORCED, THEIRS_FORCED)
     def test_force_takes_back_that_it_is_forced_down(self, service):
-        decided = self.decide(service, leaving=2, force=True)
+        decided = self.decide(service, leaving=moves(2), force=True)
 
         self.assertIs(switch.Step.FORCE_UP, decided.step)
 
