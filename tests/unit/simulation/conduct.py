@@ -17,6 +17,7 @@ import collections.abc
 import math
 import typing as ty
 
+from osc_hostmaint.planning import times
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import salvage
@@ -170,9 +171,18 @@ def _over_at(work: world.Work) -> float:
 
 
 def _given_up(run: 'scene.Run', work: world.Work, time: float) -> bool:
-    """Tell whether a run has no patience with something any more."""
+    """Tell whether a run has no patience with something any more.
+
+    Nor with what goes on though it was told to end.
+    """
     limit = run.policy.server_timeout
-    return limit is not None and time - work.began >= limit
+    return (limit is not None and time - work.began >= limit) or any(
+        request.kind == 'abort'
+        and request.subject == work.server.id
+        and work.began < request.time <= time - times.PATIENCE_SECONDS
+        for request, answer in run.client.posted
+        if answer == ''
+    )
 
 
 def unfounded(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:

@@ -16,6 +16,8 @@ import collections
 import contextlib
 import unittest
 
+import ddt
+
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from tests.unit.simulation import conduct
@@ -147,6 +149,7 @@ class AstrayTestCase(ConductTestCase):
         self.expect(self.astray(), 'being drained')
 
 
+@ddt.ddt
 class CrowdedTestCase(ConductTestCase):
     def crowded(
         self, parallel: int | None, wait: float, **options: float
@@ -185,6 +188,23 @@ class CrowdedTestCase(ConductTestCase):
         self.setUp()
         self.server.seconds = 25
         self.expect(self.crowded(1, 20, server_timeout=19))
+
+    @ddt.data((10, True), (50, False))
+    @ddt.unpack
+    def test_what_goes_on_though_it_is_aborted(
+        self, seconds: int, crowded: bool
+    ) -> None:
+        self.reporter = reports.Reporter(self.cloud, parallel=1)
+        self.ask('live_migrate')
+        first = self.cloud.works[0]
+        # An answer and no more: its destination has died, say.
+        abort = faults.Request(1, first.began + 1, 'abort', self.server.id)
+        self.reporter.client.posted.append((abort, ''))
+        self.reporter.clock.sleep(seconds)
+        self.ask('cold_migrate', self.cloud.add(scene.SOURCE), wait=20)
+        first.ended = self.reporter.clock.now()
+        found = conduct.crowded(self.run_(), self.cloud)
+        self.expect(found, *['2 at once'] * crowded)
 
 
 class UnfoundedTestCase(ConductTestCase):
