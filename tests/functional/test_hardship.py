@@ -80,8 +80,8 @@ class TestHardship(base.FunctionalTest):
         self.cloud.faults.clear()
         now = {s['id']: s for s in self.everything()}
         stuck = {s['id'] for s in before if s['status'] in STUCK}
-        left = {r['Server ID'] for r in rows if r['Result'] != 'moved'}
-        self.assertEqual(stuck, left)
+        left = {r['Server ID']: r for r in rows if r['Result'] != 'moved'}
+        self.assertEqual(stuck, left.keys(), left)
         good = collections.Counter(
             record['instance_uuid']
             for record in self.records('cmp01')
