@@ -20,6 +20,7 @@ from hypothesis import strategies
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import scenario as scenarios
+from tests.unit.engine import settings
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
 from tests.unit.simulation import others
@@ -146,7 +147,7 @@ def deaths(**fields: object) -> strategies.SearchStrategy[Death]:
         **{
             'servers': servers(),
             'policy': policy(),
-            'setting': scenarios.settings(),
+            'setting': settings.settings(),
             'failing': scenarios.failing(),
             'fenced': strategies.booleans(),
             **fields,
