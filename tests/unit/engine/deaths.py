@@ -20,7 +20,6 @@ from hypothesis import strategies
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import scenario as scenarios
-from tests.unit.engine import settings
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
 from tests.unit.simulation import others
@@ -147,7 +146,7 @@ def deaths(**fields: object) -> strategies.SearchStrategy[Death]:
         **{
             'servers': servers(),
             'policy': policy(),
-            'setting': settings.settings(),
+            'setting': scenarios.settings(),
             'failing': scenarios.failing(),
             'fenced': strategies.booleans(),
             **fields,

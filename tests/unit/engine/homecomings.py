@@ -28,11 +28,11 @@ from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import returning
 from tests.unit.engine import scenario as scenarios
-from tests.unit.engine import travellers as leavers
 from tests.unit.engine.returning import COLD
 from tests.unit.engine.returning import HOME
 from tests.unit.engine.returning import LIVE
 from tests.unit.simulation import conduct
+from tests.unit.simulation import fates
 from tests.unit.simulation import faults
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
@@ -42,16 +42,35 @@ from tests.unit.simulation import world
 Code = exceptions.ExitCode
 Running = policies.Running
 Result = decisions.Result
+#: What may have been done with a server since it left.
+SINCE = (
+    *('',) * 8,
+    *('start', 'stop', 'pause', 'suspend', 'lock', 'reboot', 'delete'),
+    *('live', 'cold', 'resize', 'shelve'),
+)
 _MOVES = frozenset({LIVE, COLD, model.MigrationType.EVACUATION})
 #: Those that nobody is to do anything about, and that are to come home.
 _MOVABLE = frozenset({'active', 'stopped', 'paused', 'suspended'})
 
 
 @dataclasses.dataclass(frozen=True)
+class Traveller:
+    """A server that leaves home."""
+
+    state: str
+    kind: str
+    dest: str
+    #: What its owner, or a colleague, does then; '' for nothing.
+    since: str = ''
+    #: What becomes of its way home.
+    values: dict[str, ty.Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Homecoming:
     """All that decides how servers come home."""
 
-    travellers: tuple[leavers.Traveller, ...]
+    travellers: tuple[Traveller, ...]
     running: Running | None = None
     policy: dict[str, ty.Any] = dataclasses.field(default_factory=dict)
     #: What goes wrong with the requests of each run, by their number.
@@ -103,7 +122,7 @@ class HomecomingTestCase(returning.ReturningTestCase):
             server.locked = True
         return made
 
-    def _leave(self, each: leavers.Traveller) -> world.Server:
+    def _leave(self, each: Traveller) -> world.Server:
         server = self.leave(each.state, each.dest, each.kind)
         if each.since:
             number = list(self.cloud.servers.values()).index(server)
@@ -112,7 +131,7 @@ class HomecomingTestCase(returning.ReturningTestCase):
         return server
 
     @staticmethod
-    def _prepare(server: world.Server, each: leavers.Traveller) -> None:
+    def _prepare(server: world.Server, each: Traveller) -> None:
         values = {
             **each.values,
             'fates': collections.deque(each.values.get('fates', ())),
@@ -303,6 +322,58 @@ def _left(record: model.Migration, server: world.Server) -> bool:
     )
 
 
+_WAYS = (
+    ('active', LIVE),
+    ('active', LIVE),
+    ('active', COLD),
+    ('stopped', COLD),
+    ('paused', LIVE),
+)
+
+
+def _values() -> strategies.SearchStrategy[dict[str, ty.Any]]:
+    refusals = (
+        fates.Refusal('not now'),
+        fates.Refusal('never', final=True),
+        fates.Refusal('not now', kind='resume'),
+        fates.Refusal('not now', kind='suspend'),
+        fates.Refusal('not now', kind='confirm'),
+    )
+    return strategies.fixed_dictionaries(
+        {
+            'seconds': strategies.floats(0.5, 12),
+            'fates': strategies.lists(
+                strategies.sampled_from(fates.Fate), max_size=3
+            ),
+            'refusals': strategies.lists(
+                strategies.sampled_from(refusals), max_size=2
+            ),
+            'effects': strategies.dictionaries(
+                strategies.sampled_from(('resume', 'suspend', 'confirm')),
+                strategies.lists(
+                    strategies.sampled_from(fates.Effect), max_size=2
+                ),
+                max_size=2,
+            ),
+        }
+    )
+
+
+def travellers() -> strategies.SearchStrategy[tuple[Traveller, ...]]:
+    """Return servers that have left, in any way."""
+    return strategies.lists(
+        strategies.builds(
+            lambda way, **values: Traveller(*way, **values),
+            strategies.sampled_from(_WAYS),
+            dest=strategies.sampled_from(scene.HOSTS[1:]),
+            since=strategies.sampled_from(SINCE),
+            values=_values(),
+        ),
+        min_size=1,
+        max_size=6,
+    ).map(tuple)
+
+
 def homecomings(
     **fields: strategies.SearchStrategy[ty.Any],
 ) -> strategies.SearchStrategy[Homecoming]:
@@ -321,7 +392,7 @@ def homecomings(
     return strategies.builds(
         Homecoming,
         **{
-            'travellers': leavers.travellers(),
+            'travellers': travellers(),
             'running': strategies.sampled_from((None, None, *Running)),
             'policy': policy,
             'failing': scenarios.failing(),

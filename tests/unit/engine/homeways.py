@@ -22,7 +22,6 @@ from hypothesis import strategies
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import scenario as scenarios
-from tests.unit.engine import settings
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
 from tests.unit.simulation import faults
@@ -219,7 +218,7 @@ def homeways(**fields: object) -> strategies.SearchStrategy[Homeway]:
         **{
             'servers': servers(),
             'policy': policy(),
-            'setting': settings.settings(),
+            'setting': scenarios.settings(),
             'slots': strategies.integers(1, 3),
             'failing': scenarios.failing(),
             'leaving': leaving,

@@ -19,12 +19,13 @@ import collections
 import collections.abc
 import dataclasses
 import functools
+import itertools
 import typing as ty
 
 from hypothesis import strategies
 
+from osc_hostmaint import survey
 from osc_hostmaint.planning import policy as policies
-from tests.unit.engine import settings
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
 from tests.unit.simulation import faults
@@ -39,7 +40,32 @@ from tests.unit.simulation import world
 LIMIT = 7200.0
 HOSTS = scene.HOSTS
 
-Values = settings.Values
+Values = dict[str, ty.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Team:
+    """A server group."""
+
+    policy: str
+    #: Servers, modulo how many there are; who is in another one is left out.
+    members: frozenset[int]
+    most_per_host: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What the hosts are like, and what else is on them."""
+
+    #: Memory of each host, in MiB.
+    memory_mb: int = inventory.ROOMY[inventory.MEMORY_MB]
+    #: The zone of each host.
+    zones: tuple[str, ...] = ('nova',) * len(HOSTS)
+    #: Servers on hosts that need not be drained.
+    neighbours: tuple[Values, ...] = ()
+    teams: tuple[Team, ...] = ()
+    #: Nova's weighers see each live migration at once, or a minute later.
+    piles_up: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +74,7 @@ class Scenario:
 
     servers: tuple[Values, ...]
     policy: Values
-    setting: settings.Setting = dataclasses.field(
-        default_factory=settings.Setting
-    )
+    setting: Setting = Setting()
     slots: int = 1
     shelved_offload_time: int = -1
     #: What goes wrong with the requests of each run, by their number.
@@ -278,6 +302,49 @@ def crowd() -> strategies.SearchStrategy[tuple[Values, ...]]:
         }
     )
     return strategies.lists(each, min_size=3, max_size=8).map(tuple)
+
+
+#: Draws are few, because they take longer than many a drain.
+_NEIGHBOURS: tuple[Values, ...] = tuple(
+    {'host': host, 'memory_mb': memory_mb}
+    for host in HOSTS[1:]
+    for memory_mb in (512, 1024, 2048)
+)
+_ZONES = tuple(itertools.product(('nova', 'east'), repeat=len(HOSTS)))
+_MEMBERS = tuple(
+    frozenset(members)
+    for size in (2, 3, 5)
+    for members in itertools.combinations(range(8), size)
+)
+
+
+def settings(
+    memory_mb: collections.abc.Sequence[int] = (
+        4096,
+        8192,
+        inventory.ROOMY[inventory.MEMORY_MB],
+    ),
+    least_teams: int = 0,
+) -> strategies.SearchStrategy[Setting]:
+    """Return hosts with little room or much, in zones, and what they hold."""
+    teams = strategies.builds(
+        Team,
+        strategies.sampled_from(survey.GroupPolicy),
+        strategies.sampled_from(_MEMBERS),
+        strategies.sampled_from((1, 1, 2)),
+    )
+    return strategies.builds(
+        Setting,
+        memory_mb=strategies.sampled_from(memory_mb),
+        zones=strategies.sampled_from(_ZONES),
+        neighbours=strategies.lists(
+            strategies.sampled_from(_NEIGHBOURS), max_size=4
+        ).map(tuple),
+        teams=strategies.lists(teams, min_size=least_teams, max_size=2).map(
+            tuple
+        ),
+        piles_up=strategies.booleans(),
+    )
 
 
 def failing() -> strategies.SearchStrategy[

@@ -22,7 +22,6 @@ import hypothesis
 from hypothesis import strategies
 
 from tests.unit.engine import scenario as scenarios
-from tests.unit.engine import settings
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 
@@ -50,7 +49,7 @@ def drains(**fields):
         **{
             'servers': scenarios.servers(),
             'policy': scenarios.policy(),
-            'setting': settings.settings(),
+            'setting': scenarios.settings(),
             'slots': SLOTS,
             'shelved_offload_time': strategies.sampled_from((-1, -1, 0)),
             'failing': scenarios.failing(),
@@ -135,7 +134,7 @@ class RandomRoomTestCase(ScenarioTestCase):
     @hypothesis.given(
         drains(
             servers=scenarios.crowd(),
-            setting=settings.settings(TIGHT, least_teams=1),
+            setting=scenarios.settings(TIGHT, least_teams=1),
             deeds=scenarios.deeds(
                 (*others.PLACEMENT, *others.HOSTS, *others.ADMINS)
             ),

@@ -24,7 +24,6 @@ from hypothesis import strategies
 
 from tests.unit.engine import deaths
 from tests.unit.engine import scenario as scenarios
-from tests.unit.engine import settings
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 
@@ -148,7 +147,7 @@ class RandomRoomTestCase(DeathTestCase):
     @hypothesis.given(
         deaths.deaths(
             servers=deaths.servers(least=3, most=12),
-            setting=settings.settings(TIGHT, least_teams=1),
+            setting=scenarios.settings(TIGHT, least_teams=1),
         )
     )
     def test_little_room(self, death) -> None:
