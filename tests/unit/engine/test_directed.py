@@ -15,7 +15,6 @@
 import collections
 import collections.abc
 import dataclasses
-import time
 import typing as ty
 import unittest
 
@@ -310,12 +309,10 @@ class TestManyHeld(unittest.TestCase):
             scene.Recorder(ty.cast(clients.Client, _NoClient())),
             destinations=Full(),
         )
-        began = time.monotonic()
         host.tick(str)
         self.assertFalse(host.done)
         self.assertLess(clock.now() - builders.NOW, 2)
         self.assertEqual({1}, set(asked.values()))
-        self.assertLess(time.monotonic() - began, 20)
 
 
 class _NoClient:

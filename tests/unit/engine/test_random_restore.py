@@ -10,31 +10,18 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Whatever goes wrong on the way home: nobody is moved twice, or restarted.
-
-``RETURNS=100000 stestr run test_random_restore`` plays that many, others
-every time.
-"""
-
-import os
+"""Whatever goes wrong on the way home: nobody is moved twice, or restarted."""
 
 import hypothesis
 from hypothesis import strategies
 
+from tests.unit.engine import examples
 from tests.unit.engine import homecomings
 from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import others
 
-RETURNS = int(os.environ.get('RETURNS', '1500'))
-TESTS = 5
-
-many = hypothesis.settings(
-    max_examples=RETURNS // TESTS,
-    # The same ones on every run, unless somebody asks for more.
-    derandomize='RETURNS' not in os.environ,
-    print_blob=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
+#: The tests of this module share what is asked for.
+many = examples.shared_by(5)
 
 
 class RandomFaultsTestCase(homecomings.HomecomingTestCase):

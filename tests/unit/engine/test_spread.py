@@ -15,9 +15,11 @@
 
 import dataclasses
 import functools
+import itertools
 import random
 
 import ddt
+import pytest
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import forecast
@@ -120,22 +122,29 @@ class EvenTestCase(spreading.SpreadTestCase):
         landed = self.landed(cloud)
         self.assertLessEqual(max(abs(6 - count) for count in landed), 1)
 
-    @ddt.data(12, 40, 100)
-    def test_requests(self, servers: int) -> None:
-        for seconds in (1, 10, 60) if servers < 100 else (1, 10):
-            for slots in (1, 4):
-                with self.subTest(seconds=seconds, slots=slots):
-                    options = {
-                        'hosts': FIVE,
-                        'capacity': spreading.capacity(256),
-                        'seconds': seconds,
-                        'slots': slots,
-                    }
-                    alone = scene.run(scene.cloud(servers, **options))
-                    run = self.drained(scene.cloud(servers, **options))
-                    self.assertLess(
-                        len(run.client.log), 4 / 3 * len(alone.client.log)
-                    )
+    @ddt.data((12, 1, 1), (12, 60, 4), (40, 10, 1))
+    @ddt.unpack
+    def test_requests(self, servers: int, seconds: int, slots: int) -> None:
+        self._check_requests(servers, seconds, slots)
+
+    @pytest.mark.soak
+    @ddt.data(*itertools.product((12, 40, 100), (1, 10), (1, 4)))
+    @ddt.unpack
+    def test_requests_of_more(
+        self, servers: int, seconds: int, slots: int
+    ) -> None:
+        self._check_requests(servers, seconds, slots)
+
+    def _check_requests(self, servers: int, seconds: int, slots: int) -> None:
+        options = {
+            'hosts': FIVE,
+            'capacity': spreading.capacity(256),
+            'seconds': seconds,
+            'slots': slots,
+        }
+        alone = scene.run(scene.cloud(servers, **options))
+        run = self.drained(scene.cloud(servers, **options))
+        self.assertLess(len(run.client.log), 4 / 3 * len(alone.client.log))
 
 
 class PerDestinationTestCase(spreading.SpreadTestCase):
