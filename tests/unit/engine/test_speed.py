@@ -122,13 +122,6 @@ class SpeedTestCase(unittest.TestCase):
                 late = timeline.START + 2 * seconds + 8
                 self.assertLessEqual(source.most_waiting(late), 2)
 
-    def test_one_slot_never_has_more_than_one_waiting(self) -> None:
-        for seconds in (2, 4, 10, 60, 300):
-            cloud = scene.cloud(12, seconds=seconds)
-            scene.run(cloud)
-            source = cloud.hosts[scene.SOURCE].slots
-            self.assertEqual(1, source.most_waiting())
-
     def test_the_first_move_starts_at_once(self) -> None:
         cloud = scene.cloud(100)
         scene.run(cloud)

@@ -65,27 +65,12 @@ class EvenTestCase(spreading.SpreadTestCase):
         landed = self.landed(cloud)
         self.assertGreater(max(landed) - min(landed), 6)
 
-    def test_hosts_that_hold_something(self) -> None:
-        cloud = scene.cloud(12, hosts=FIVE, capacity=spreading.capacity(64))
-        for host, servers in (('cmp02', 6), ('cmp03', 4), ('cmp04', 2)):
-            for _number in range(servers):
-                cloud.add(host)
-        self.drained(cloud)
-        self.assertEqual([6, 6, 6, 6], self.landed(cloud))
-
     def test_hosts_of_different_size(self) -> None:
         cloud = scene.cloud(12, hosts=FIVE, capacity=spreading.capacity(16))
         for host in ('cmp04', 'cmp05'):
             cloud.hosts[host].inventory.capacity.update(spreading.capacity(32))
         self.drained(cloud)
         self.assertEqual([2, 2, 4, 4], self.landed(cloud))
-
-    def test_live_and_cold(self) -> None:
-        cloud = scene.cloud(8, hosts=FIVE, capacity=spreading.capacity(64))
-        for _number in range(8):
-            cloud.add(scene.SOURCE, 'stopped')
-        self.drained(cloud)
-        self.assertEqual([4, 4, 4, 4], self.landed(cloud))
 
     def test_two_hosts_in_one_run(self) -> None:
         cloud = scene.cloud(
@@ -169,19 +154,6 @@ class PerDestinationTestCase(spreading.SpreadTestCase):
                 )
                 landed = self.landed(cloud)
                 self.assertLessEqual(max(landed) - min(landed), 2)
-
-    def test_one_destination(self) -> None:
-        cloud = scene.cloud(
-            6, hosts=TWO, capacity=spreading.capacity(64), slots=4
-        )
-        self.drained(cloud, per_destination=1)
-        self.assertEqual([6], self.landed(cloud))
-
-    def test_the_scheduler_picks(self) -> None:
-        cloud = scene.cloud(
-            8, hosts=FIVE, capacity=spreading.capacity(64), slots=4
-        )
-        self.drained(cloud, per_destination=2, spread=Spread.SCHEDULER)
 
     def test_two_hosts_share_it(self) -> None:
         cloud = scene.cloud(
