@@ -10,6 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+import json
 import unittest
 
 import ddt
@@ -53,6 +54,12 @@ NOTES = (
 
 @ddt.ddt
 class TestNotes(unittest.TestCase):
+    @ddt.data(*NOTES)
+    def test_are_found_again(self, note):
+        line = json.dumps(notes.unstructure(note))
+
+        self.assertEqual(note, notes.structure(json.loads(line)))
+
     @ddt.data(
         None,
         7,
