@@ -169,7 +169,6 @@ class GuidedTestCase(unittest.TestCase):
             ),
         )
 
-
     def _set_up(
         self,
         nodes: collections.abc.Iterable[clouds.Host],
@@ -186,7 +185,6 @@ class GuidedTestCase(unittest.TestCase):
         self.destinations = destinations.Destinations(
             gateway, self.clock, reporter, self.board, **options
         )
-
 
     def direct(
         self,
