@@ -78,13 +78,6 @@ class TestPick(unittest.TestCase):
 
         self.assertIn('that is the hypervisor hostname of cmp01.', message)
 
-    def test_each_unknown_one_is_named(self):
-        message = self.refused('cmp03', 'cmp01', 'cmp04', 'cmp03')
-
-        self.assertEqual(1, message.count("'cmp03'"))
-        self.assertEqual(1, message.count("'cmp04'"))
-        self.assertNotIn("'cmp01'", message)
-
 
 @ddt.ddt
 class TestDestination(unittest.TestCase):
@@ -123,12 +116,3 @@ class TestDestination(unittest.TestCase):
         self.assertIn(words, message)
         self.assertIn('leave it to the scheduler', message)
         self.assertTrue(message.isprintable())
-
-
-class TestListed(unittest.TestCase):
-    def test_in_their_order(self):
-        self.assertEqual(
-            'cmp02, cmp01',
-            names.listed([SERVICES['cmp02'], SERVICES['cmp01']]),
-        )
-        self.assertEqual('', names.listed([]))

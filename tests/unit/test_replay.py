@@ -29,10 +29,7 @@ from hypothesis import strategies
 
 from osc_hostmaint import replay
 from osc_hostmaint.diary import writer
-from osc_hostmaint.engine import hostdrain
-from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
 from tests.unit.simulation import fates
 from tests.unit.simulation import faults
 from tests.unit.simulation import scene
@@ -120,29 +117,6 @@ class TestReplay(ReplayTestCase):
         )
         self.assert_same()
 
-    @hypothesis.settings(max_examples=60)
-    @hypothesis.given(SERVERS, FAILING, POLICIES)
-    def test_any_drain(self, servers, failing, policy):
-        """Whatever there is, whatever fails, and whatever is asked for."""
-        cloud = scene.cloud(0)
-        for vm_state, seconds, fate in servers:
-            cloud.add(
-                scene.SOURCE,
-                vm_state,
-                seconds=seconds,
-                fates=collections.deque([fate]),
-            )
-        self.drain(
-            cloud, faults=faults.numbered(failing), timeout=900.0, **policy
-        )
-
-        self.assert_same()
-
-    def test_names_and_addresses_change_no_decision(self):
-        for names in (True, False):
-            self.drain(scene.cloud(3), names=names)
-            self.assert_same()
-
     def test_a_drain_that_was_killed(self):
         self.drain(scene.cloud(3))
         whole = self.path.read_bytes()
@@ -187,33 +161,6 @@ class TestGuided(ReplayTestCase):
             {'cmp02', 'cmp03', 'cmp04'},
             {a['action']['host'] for a in self.outcomes()['accepted']},
         )
-        self.assert_same()
-
-    def test_moves_that_had_to_wait(self):
-        cloud = scene.cloud(12, slots=8, seconds=20)
-        run = self.drain(cloud, guided=True, per_destination=1)
-
-        self.assertEqual(0, run.exit_code)
-        held = self.outcomes()['postponed']
-        self.assertTrue(held)
-        self.assertEqual(
-            {hostdrain.WAITS}, {a['outcome']['reason'] for a in held}
-        )
-        self.assertEqual({''}, {a['action']['host'] for a in held})
-        self.assert_same()
-
-    def test_picks_that_the_scheduler_refused(self):
-        cloud = scene.cloud(0)
-        for _number in range(3):
-            cloud.add(
-                scene.SOURCE, fates=collections.deque([fates.Fate.NO_HOST])
-            )
-        run = self.drain(cloud, guided=True, retries=0)
-
-        self.assertEqual(0, run.exit_code)
-        hosts = [a['action']['host'] for a in self.outcomes()['accepted']]
-        self.assertEqual(3, hosts.count(''), 'by the scheduler')
-        self.assertEqual(6, len(hosts))
         self.assert_same()
 
     @hypothesis.settings(max_examples=30)
@@ -274,11 +221,6 @@ class TestDifferences(ReplayTestCase):
         self.assertEqual(1, code)
         self.assertRegex(out, r'DIFFERS: \S+: blocked \(x\); now: waiting')
 
-    def test_of_a_server_without_a_row(self):
-        self.change('stands', lambda stands: {**stands, 'vm99': ['moved', '']})
-
-        self.assertIn('DIFFERS: vm99: moved; now: no row', self.told()[1])
-
     def test_of_the_end(self):
         self.change('done', lambda _done: False)
 
@@ -317,12 +259,6 @@ class TestMain(ReplayTestCase):
         self.assertEqual((2, ''), (code, out))
         self.assertIn('line 1', err)
 
-    def test_no_file(self):
-        code, _out, err = self.told('/no/such\x1b[2J')
-
-        self.assertEqual(2, code)
-        self.assertTrue(err.strip().isprintable())
-
     def test_hostile_text_is_harmless(self):
         self.drain(scene.cloud(1))
         lines = self.lines()
@@ -360,25 +296,3 @@ class TestMain(ReplayTestCase):
             process.stdout.close()
             self.assertEqual('', process.stderr.read())
         self.assertEqual(141, process.returncode)
-
-
-class TestWords(unittest.TestCase):
-    def test_of_actions(self):
-        kind = memories.Kind
-        for action, words in (
-            (memories.Action(kind.CONFIRM, 'vm1'), 'confirmation'),
-            (
-                memories.Action(kind.LIVE_MIGRATE, 'vm1', host='cmp09'),
-                'live migration to cmp09',
-            ),
-            (
-                memories.Action(kind.ABORT, 'vm1', record_id=7, why='slow'),
-                'abort (record 7) (slow)',
-            ),
-        ):
-            self.assertEqual(words, replay._action(action))
-
-    def test_of_stands(self):
-        self.assertEqual('no row', replay._stand(None))
-        self.assertEqual('busy', replay._stand((standing.Phase.BUSY, '')))
-        self.assertEqual('busy (x)', replay._stand((standing.Phase.BUSY, 'x')))

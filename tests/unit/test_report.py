@@ -75,14 +75,6 @@ class TestProgress(unittest.TestCase):
     def test_an_empty_host(self):
         self.assertEqual(['cmp01: 0 servers'], self.told())
 
-    def test_a_request(self):
-        lines = self.told(waiting(), actions=(memories.Action(LIVE, 'vm1'),))
-
-        self.assertEqual(
-            'cmp01: [0/1] name of vm1 (vm1): live migration asked for',
-            lines[-1],
-        )
-
     @ddt.data(
         # what is asked for, where to, the line
         (memories.Kind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
@@ -182,19 +174,6 @@ class TestProgress(unittest.TestCase):
         )
         self.assertEqual([], self.told(again))
 
-    def test_waiting_for_its_turn_is_no_news(self):
-        self.told(builders.row(phase=Phase.BUSY, attempts=0, reason='busy'))
-
-        self.assertEqual([], self.told(waiting(reason='told before')))
-
-    def test_why_it_is_tried_again_may_be_known_later(self):
-        """First Nova is asked why."""
-        self.told(waiting(phase=Phase.SETTLING))
-        lines = self.told(waiting(phase=Phase.SETTLING, reason='No space'))
-
-        self.assertEqual(1, len(lines))
-        self.assertIn('will be tried again: No space', lines[0])
-
     def test_a_move_that_stalls_is_told_once(self):
         moving = waiting(phase=Phase.MOVING, attempts=1)
         stalled = waiting(
@@ -228,28 +207,6 @@ class TestProgress(unittest.TestCase):
             ],
             self.told(stalled, actions=(abort,)),
         )
-
-    def test_every_step_of_a_build_is_no_news(self):
-        self.told(waiting(phase=Phase.BUSY, reason='busy: spawning'))
-
-        self.assertEqual(
-            [], self.told(waiting(phase=Phase.BUSY, reason='busy: networking'))
-        )
-
-    def test_how_many_are_done(self):
-        self.told(waiting('vm1'), waiting('vm2'))
-        lines = self.told(builders.row('vm1'), waiting('vm2'))
-
-        self.assertIn('[1/2]', lines[0])
-
-    def test_a_server_that_arrives_later(self):
-        self.told(waiting('vm1'))
-        lines = self.told(
-            waiting('vm1'),
-            waiting('vm2', phase=Phase.BLOCKED, reason='suspended'),
-        )
-
-        self.assertIn('name of vm2 (vm2): blocked: suspended', lines[0])
 
     def test_what_is_waited_for_is_told_once(self):
         self.told()
@@ -304,16 +261,3 @@ class TestProgress(unittest.TestCase):
         self.assertEqual(line, text.shorten(line, report.LINE_COLUMNS))
         self.assertIn('… (vm1): blocked: no: ', line)
         self.assertTrue(line.endswith('…'))
-
-    def test_a_row_without_a_name(self):
-        """An allocation that nothing explains."""
-        line = self.told(waiting(name='', phase=Phase.BLOCKED, reason='r'))[1]
-
-        self.assertEqual('cmp01: [1/1] vm1: blocked: r', line)
-
-    def test_markup_is_no_markup(self):
-        line = self.told(
-            waiting(name='[bold]x[/]', phase=Phase.BLOCKED, reason='r')
-        )[1]
-
-        self.assertIn('[bold]x[/]', line)

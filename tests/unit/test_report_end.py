@@ -77,18 +77,6 @@ class TestEnd(unittest.TestCase):
             stream.getvalue().splitlines(),
         )
 
-    def test_before_anything_was_decided(self):
-        stream = io.StringIO()
-        report.Progress(stream).ended(builders.HOST, None)
-
-        self.assertEqual('', stream.getvalue())
-
-    def test_trouble(self):
-        stream = io.StringIO()
-        report.Progress(stream).trouble(builders.HOST, 'no answer')
-
-        self.assertEqual('cmp01: no answer\n', stream.getvalue())
-
     def test_trouble_from_afar_is_harmless(self):
         """It may quote what a server's owner has written."""
         stream = io.StringIO()

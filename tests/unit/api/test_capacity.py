@@ -64,23 +64,6 @@ class CheckTest(CapacityTestCase):
         self.assertTrue(marks.parse(self.reason()))
         self.assertEqual([], self.told())
 
-    def test_all_hosts_are_marked(self) -> None:
-        self.cloud.room = {base.ELSEWHERE: 1}
-        message = self.refused('cmp01', 'cmp02')
-        self.assertIn('off cmp01, cmp02, where', message)
-        self.assertIn('1 of 2 servers', message)
-        for host in ('cmp01', 'cmp02'):
-            self.assertTrue(marks.parse(self.reason(host)))
-
-    def test_what_would_help_is_told(self) -> None:
-        self.given(
-            builders.service(host='cmp01', enabled=True),
-            builders.service(host='cmp02', disabled_reason='spare'),
-        )
-        self.cloud.places = {'vm1': 'cmp01'}
-        self.cloud.room = {base.ELSEWHERE: 0}
-        self.assertIn('would fit with cmp02 in service', self.refused())
-
     def test_other_errors_are_told_as_well(self) -> None:
         self.given(
             builders.service(host='cmp01', disabled_reason='broken fan'),
@@ -108,27 +91,6 @@ class CheckTest(CapacityTestCase):
         result = self.drain(policy=to)
         self.assertIs(Code.DONE, result.exit_code)
         self.assertEqual([('vm1', 'cmp02')], self.moves())
-
-    def test_one_destination_unchecked(self) -> None:
-        self.cloud.room = {'cmp02': 0}
-        self.drain(
-            policy=policies.Policy(to='cmp02'), skip_capacity_check=True
-        )
-        self.assertEqual([('vm1', 'cmp02')], self.moves())
-        self.gateway.offers.assert_not_called()
-        self.assertEqual([], self.told())
-
-    def test_what_stays_needs_no_room(self) -> None:
-        self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
-        leave = policies.Policy(running=policies.Running.LEAVE)
-        self.assertIs(Code.LEFT, self.drain(policy=leave).exit_code)
-
-    def test_nothing_to_look_at(self) -> None:
-        self.given(builders.service(disabled_reason='broken fan'))
-        result = self.drain()
-        self.assertIs(Code.FAILED, result.exit_code)
-        self.gateway.servers.assert_not_called()
-        self.assertEqual([], self.told())
 
 
 @ddt.ddt
@@ -211,20 +173,6 @@ class UnknownTest(CapacityTestCase):
 
 
 class SpreadTest(CapacityTestCase):
-    def test_the_emptier_host_is_asked_for(self) -> None:
-        self.cloud.places |= {'vm3': 'cmp02', 'vm4': base.ELSEWHERE}
-        self.drain()
-        self.assertEqual([('vm1', base.ELSEWHERE)], self.moves())
-
-    def test_what_has_just_been_sent_counts(self) -> None:
-        self.cloud.places = {f'vm{n}': 'cmp01' for n in range(4)}
-        result = self.drain()
-        self.assertIs(Code.DONE, result.exit_code)
-        self.assertEqual(
-            ['cmp02', 'cmp02', base.ELSEWHERE, base.ELSEWHERE],
-            sorted(host for _server, host in self.moves()),
-        )
-
     def test_hosts_that_are_drained_are_not_asked_for(self) -> None:
         self.cloud.places |= {f'vm{n}': base.ELSEWHERE for n in range(3, 9)}
         self.drain('cmp01', 'cmp02')
@@ -238,14 +186,6 @@ class SpreadTest(CapacityTestCase):
         self.assertEqual([('vm1', '')], self.moves())
         # It is still made sure that all fit.
         self.gateway.offers.assert_called_once()
-
-    def test_the_scheduler_picks_and_nothing_is_checked(self) -> None:
-        self.drain(
-            policy=policies.Policy(spread=policies.Spread.SCHEDULER),
-            skip_capacity_check=True,
-        )
-        self.assertEqual([('vm1', '')], self.moves())
-        self.gateway.offers.assert_not_called()
 
     def test_a_bound_per_destination(self) -> None:
         self.gateway.flights.return_value = [

@@ -167,12 +167,6 @@ class InterruptedTest(SilenceTest):
         self.clock.sleep = sleep  # type: ignore[method-assign]
         self.assertIs(dead.Code.DONE, self.evacuate().exit_code)
 
-    def test_while_it_is_waited_twice(self) -> None:
-        self.heard(4)
-        self.clock.sleep = self.kill  # type: ignore[method-assign]
-        self.interrupted(fenced=True)
-        self.assertIn('forced down', self.told())
-
     def kill(self, *_args: ty.Any, **_kwargs: ty.Any) -> None:
         raise KeyboardInterrupt
 
@@ -183,13 +177,3 @@ class InterruptedTest(SilenceTest):
         self.gateway.disable.side_effect = self.disable
         self.assertIs(dead.Code.DONE, self.evacuate().exit_code)
         self.assertTrue(marks.parse(self.reason()))
-
-    def test_errors_are_told_as_well(self) -> None:
-        self.given(
-            builders.service(host='cmp01', disabled_reason='broken fan'),
-            builders.service(host='cmp02', enabled=True),
-        )
-        self.gateway.aggregates.side_effect = lambda: self.stop() or []
-        result = self.evacuate('cmp01', 'cmp02', fenced=True)
-        self.assertIs(dead.Code.INTERRUPTED, result.exit_code)
-        self.assertEqual(['cmp01'], [*result.errors])

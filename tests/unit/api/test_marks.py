@@ -51,11 +51,6 @@ class SetTest(base.MaintenanceTestCase):
         self.assertEqual(base.OLD_MARK, service.disabled_reason)
         self.assert_untouched()
 
-    def test_twice(self) -> None:
-        for _time in range(2):
-            self.maintenance.set('cmp01', reason='kernel')
-        self.gateway.disable.assert_called_once()
-
     def test_new_reason_keeps_since_and_by_whom(self) -> None:
         self.given(builders.service())
         self.maintenance.set('cmp01', reason='disk')
@@ -97,14 +92,6 @@ class SetTest(base.MaintenanceTestCase):
         with self.assertRaises(exceptions.InvalidMark):
             self.maintenance.set('cmp01', reason=reason)
         self.assert_untouched()
-
-    def test_hostile_user_name(self) -> None:
-        self.gateway.user_name.return_value = 'b\x1b[31m: o\u202eb'
-        service = self.maintenance.set('cmp01', reason='kernel')
-        self.assertIs(model.Mode.MAINTENANCE, service.mode)
-        assert service.mark
-        self.assertEqual('b\\x1b[31m: o\\u202eb', service.mark.by)
-        self.assertEqual('kernel', service.mark.reason)
 
 
 @ddt.ddt
@@ -287,37 +274,6 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertTrue(self.maintenance.unset('cmp01').enabled)
         self.assertEqual(['force_down', 'enable'], self.changes())
         self.assertLess(self.waited(), timing.SILENCE_SECONDS)
-
-    def test_forced_awaits_nothing(self) -> None:
-        self.given(
-            builders.service(up=False, forced_down=True, updated_at=base.NOW)
-        )
-        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
-        self.assertEqual(0, self.waited())
-
-    def test_nova_does_not_answer(self) -> None:
-        self.gateway.force_down.side_effect = exceptions.Unavailable('x')
-        with self.assertRaises(exceptions.Unavailable):
-            self.maintenance.unset('cmp01')
-        self.assertEqual(['force_down'], self.changes())
-
-    def test_moves_are_leaving(self) -> None:
-        self.cloud.places = {'vm1': 'cmp01'}
-        self.cloud.tasks = {'vm1': 'rebuilding'}
-        self.cloud.records = [builders.migration(1, type='evacuation')]
-        with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
-            self.maintenance.unset('cmp01')
-        self.assert_untouched()
-
-    def test_somebody_elses(self) -> None:
-        self.given(
-            builders.service(
-                up=False, forced_down=True, disabled_reason='broken fan'
-            )
-        )
-        with self.assertRaisesRegex(exceptions.Refused, 'broken fan'):
-            self.maintenance.unset('cmp01')
-        self.assert_untouched()
 
     def test_enabled(self) -> None:
         """Whoever forced it down takes that back."""

@@ -44,26 +44,6 @@ class PreviewTest(base.DrainTestCase):
         (row,) = self.maintenance.preview(['cmp01']).rows
         self.assertEqual(2, row.candidates)
 
-    def test_same_host_twice(self) -> None:
-        preview = self.maintenance.preview(['cmp01', 'cmp01'])
-        self.assertEqual(['vm1'], [row.server_id for row in preview.rows])
-
-    def test_a_host_in_maintenance(self) -> None:
-        self.given(builders.service(), builders.service(host='cmp02'))
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
-        preview = self.maintenance.preview(['cmp01'])
-        self.assertTrue(preview.done)
-        self.assertEqual([1], [row.candidates for row in preview.rows])
-        self.assertEqual(base.OLD_MARK, self.reason())
-        self.assert_changed_nothing()
-
-    def test_an_empty_host(self) -> None:
-        self.cloud.places = {}
-        preview = self.maintenance.preview(['cmp01'])
-        self.assertEqual((), preview.rows)
-        self.assertTrue(preview.done)
-        self.gateway.offers.assert_not_called()
-
     def test_what_does_not_fit(self) -> None:
         self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
         preview = self.maintenance.preview(['cmp01'])
@@ -152,56 +132,3 @@ class PreviewTest(base.DrainTestCase):
             self.gateway.servers.side_effect = error('Nova says no')
             with self.assertRaises(error):
                 self.maintenance.preview(['cmp01'])
-
-
-class ToTest(base.DrainTestCase):
-    """A destination that can't be, of a drain and of its preview."""
-
-    def refused(
-        self, to: str, *hosts: str, error: type[Exception]
-    ) -> list[str]:
-        policy, messages = policies.Policy(to=to), []
-        for verb in (self.maintenance.drain, self.maintenance.preview):
-            with self.assertRaises(error) as caught:
-                verb(hosts or ['cmp01'], policy=policy)
-            messages.append(str(caught.exception))
-        self.assert_changed_nothing_but_names()
-        return messages
-
-    def assert_changed_nothing_but_names(self) -> None:
-        """Check that nothing was changed; names may have been looked up."""
-        self.assertLessEqual(
-            set(self.asked()), {*self.READING, 'hypervisor_hosts'}
-        )
-
-    def test_it_is_to_be_drained_itself(self) -> None:
-        for message in self.refused(
-            'cmp02', 'cmp01', 'cmp02', error=exceptions.Refused
-        ):
-            self.assertIn('cmp02, because it is to be drained', message)
-
-    def test_it_is_not_there(self) -> None:
-        for message in self.refused('cmp20', error=exceptions.UnknownHost):
-            self.assertRegex(message, "'cmp20'; did you mean .*cmp02")
-
-    def test_it_is_out_of_service(self) -> None:
-        for service, words in (
-            (builders.service(host='cmp02'), 'in maintenance itself'),
-            (
-                builders.service(host='cmp02', disabled_reason='a\x1bb'),
-                r'somebody disabled it (a\x1bb)',
-            ),
-            (
-                builders.service(host='cmp02', disabled_reason=None),
-                'somebody disabled it (no reason given)',
-            ),
-            (
-                builders.service(host='cmp02', enabled=True, up=False),
-                'its compute service is down',
-            ),
-        ):
-            self.given(builders.service(host='cmp01', enabled=True), service)
-            self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
-            for message in self.refused('cmp02', error=exceptions.Refused):
-                self.assertIn(words, message)
-                self.assertTrue(message.isprintable())

@@ -74,21 +74,6 @@ class TestRoom(returning.ReturningTestCase):
         self.assertIn('--skip-capacity-check', words)
         self.assert_nothing_asked(done)
 
-    def test_who_is_left_alone_needs_no_room(self):
-        self.crowd(1)
-        self.move(self.servers[0], FAR)
-        done = self.restore()
-
-        self.assertIs(Code.DONE, done.result.exit_code)
-
-    def test_the_check_can_be_skipped(self):
-        self.crowd(1)
-        done = self.restore(skip_capacity_check=True)
-
-        self.assertIs(Code.LEFT, done.result.exit_code)
-        self.assertEqual(4, len(self.at_home()))
-        self.assertEqual(0, done.client.counts()['offers'])
-
     def test_of_two_homes_one_may_be_full(self):
         self.crowd(1)
         other = self.move(self.cloud.add(FAR), AWAY)
@@ -134,14 +119,6 @@ class TestRoom(returning.ReturningTestCase):
 
         self.assertIs(Code.DONE, done.result.exit_code)
         self.assertIn('capacity is not known', done.recorder.troubles[0])
-
-    def test_an_anti_affinity_group(self):
-        mine, other = self.servers[0], self.add()
-        self.cloud.group('anti-affinity', mine, other)
-        self.cloud.delete(self.servers[3].id)
-        done = self.restore()
-
-        self.assertIn('kept apart from its group', done.result.errors[HOME])
 
     def test_what_is_asked(self):
         """No request is for one server alone."""

@@ -55,16 +55,6 @@ class TestUnsetAndRestore(returning.ReturningTestCase):
         self.assertEqual(AWAY, self.old.host)
         self.assertEqual([], done.recorder.troubles)
 
-    def test_again_there_is_no_mark(self):
-        self.restore()
-        again = self.restore()
-
-        self.assertIn('last 7 days', again.recorder.troubles[0])
-        self.assertEqual({self.old.id: 'moved'}, again.results)
-        last = self.restore()
-        self.assertEqual({}, last.results)
-        self.assertIs(Code.DONE, last.result.exit_code)
-
     def test_killed_and_run_again(self):
         with self.assertRaises(scene.Killed):
             self.restore(kill_after=2.0)
@@ -101,11 +91,6 @@ class TestUnsetAndRestore(returning.ReturningTestCase):
             dict.fromkeys((self.old.id, self.server.id), 'moved'),
             done.results,
         )
-
-    def test_an_unknown_host(self):
-        with self.assertRaises(exceptions.UnknownHost):
-            self.restore(HOME, 'cmp99')
-        self.assertFalse(self.cloud.hosts[HOME].enabled)
 
     def test_not_permitted(self):
         with (

@@ -17,8 +17,10 @@ Run as ``python -m tests.unit.commands.program <work> <done> <arguments>``:
 """
 
 import pathlib
+import select
+import signal
+import socket
 import sys
-import time
 import typing as ty
 
 from openstackclient import shell
@@ -128,13 +130,13 @@ class Maintenance:
         self, report: ports.Reporter, interrupt: ports.Interrupt
     ) -> None:
         """Wait to be interrupted, and for what is in flight then."""
+        reading, writing = socket.socketpair()
+        writing.setblocking(False)
+        signal.set_wakeup_fd(writing.fileno())
         report.trouble('cmp01', 'ready')
-        deadline = time.monotonic() + LIMIT
-        while not interrupt.requested and time.monotonic() < deadline:
-            time.sleep(0.02)
+        select.select([reading], [], [], LIMIT)
         for _number in range(10):
             report.trouble('cmp01', 'a move in flight')
-            time.sleep(0.02)
 
 
 def main() -> int:

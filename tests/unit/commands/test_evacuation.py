@@ -21,7 +21,6 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
-from osc_hostmaint.commands import evacuation
 from osc_hostmaint.engine import drain
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
@@ -96,10 +95,6 @@ class TestOptions(shell.CommandTestCase):
         self.assertIn(words, error)
         self.assertEqual('', self.stdout.getvalue())
         self.made.assert_not_called()
-
-    def test_every_field_without_meaning_is_one(self):
-        for field in evacuation.MEANINGLESS:
-            self.assertTrue(hasattr(policies.Policy(), field), field)
 
     def test_nobody_is_asked_without_a_terminal(self):
         self.run_command('--evacuate cmp01')
@@ -195,14 +190,3 @@ class TestQuestion(streams.ProgramTestCase):
 
         self.assertIn('broken off; stop: True', self.read(ours))
         self.assertEqual(130, self.wait(self.process))
-
-    def test_without_a_terminal(self):
-        process = self.start(
-            *('ask', '--evacuate', '-f', 'json'),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        _out, err = process.communicate(timeout=60)
-        self.wait(process)
-
-        self.assertIn(b'cmp01: nobody to ask; stop: False', err)

@@ -168,12 +168,6 @@ class TestRestore(shell.CommandTestCase):
         self.assertEqual(code, done.code)
         self.assertEqual(list(ended.errors.values()), done.errors)
 
-    def test_nothing_came_home(self):
-        self.maintenance.restore.return_value = result()
-        done = self.run_command('-f json cmp01')
-
-        self.assertEqual([], json.loads(done.stdout))
-
     @ddt.data((True, 'all home (1 moved)'), (False, 'not all home (1 moved)'))
     @ddt.unpack
     def test_the_last_words(self, done, words):
@@ -186,24 +180,11 @@ class TestRestore(shell.CommandTestCase):
 
         self.assertEqual(f'cmp01: {words}\n', self.run_command('cmp01').stderr)
 
-    def test_quiet(self):
-        self.verbose_level = 0
-        self.run_command('cmp01')
-        ((_args, kwargs),) = self.maintenance.restore.call_args_list
-
-        self.assertIsInstance(kwargs['report'], report.Silence)
-
     def test_a_mistyped_column_is_found_before_anything_is_asked(self):
         with self.assertRaisesRegex(ValueError, 'Resalt'):
             self.run_command('-c Resalt cmp01')
 
         self.made.assert_not_called()
-
-    def test_unknown_host(self):
-        self.maintenance.restore.side_effect = exceptions.UnknownHost('cmp99')
-
-        with self.assertRaises(exceptions.UnknownHost):
-            self.run_command('cmp99')
 
     def test_help(self):
         text = self.help()
@@ -274,14 +255,6 @@ class TestUnset(shell.CommandTestCase):
             interrupt=mock.ANY,
         )
         self.maintenance.unset.assert_not_called()
-
-    def test_force(self):
-        self.maintenance.unset_and_restore.return_value = result()
-        self.run_command('--restore --force cmp01')
-        ((_args, kwargs),) = self.maintenance.unset_and_restore.call_args_list
-
-        self.assertTrue(kwargs['force'])
-        self.assertIsInstance(kwargs['report'], report.Progress)
 
     def test_errors_and_exit_code(self):
         self.maintenance.unset_and_restore.return_value = result(

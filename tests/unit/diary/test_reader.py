@@ -84,15 +84,6 @@ class TestRead(DiaryTestCase):
         self.assertEqual({'vm2': ('moved', 'x')}, second.stands)
         self.assertEqual(4, second.line)
 
-    def test_two_drains(self):
-        for _time in range(2):
-            self.write((SEEN, [builders.row()]))
-
-        self.assertEqual(
-            [notes.Began, reader.Decided, notes.Acted] * 2,
-            [type(entry) for entry in self.read()],
-        )
-
 
 @ddt.ddt
 class TestDamage(DiaryTestCase):
@@ -162,12 +153,6 @@ class TestDamage(DiaryTestCase):
         self.assertNotEqual(decided, changed)
 
         self.assertIn('vm9', self.damaged([began, changed, began]))
-
-    @ddt.data('clouds:\n', '[]', '{}', '7', '\x00\n{}', '{"began":7}')
-    def test_something_else(self, text):
-        self.path.write_text(text + '\n{"acted":{}}\n')
-        with self.assertRaises(ValueError):
-            self.read()
 
     def test_an_empty_file(self):
         self.path.touch()

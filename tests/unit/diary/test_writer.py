@@ -12,7 +12,6 @@
 
 import dataclasses
 import errno
-import fcntl
 import json
 import os
 import pathlib
@@ -98,15 +97,6 @@ class TestLines(DiaryTestCase):
             {'vm1', 'vm2'}, set(decided.seen['servers']['changed'])
         )
 
-    def test_an_action(self):
-        with self.open() as diary:
-            diary.acted('cmp01', ACTION, OUTCOME, 7)
-
-        self.assertEqual(
-            notes.Acted('cmp01', ACTION, OUTCOME, 7),
-            notes.structure(self.lines()[1]),
-        )
-
     def test_what_is_as_before_is_left_out(self):
         with self.open() as diary:
             self.decide(diary)
@@ -161,15 +151,6 @@ class TestLines(DiaryTestCase):
 
         self.assertTrue(last.whole)
         self.assertEqual(POLICY, last.policy)
-
-    def test_closed_twice(self):
-        diary = self.open()
-        diary.close()
-        diary.close()
-        self.decide(diary)
-
-        self.assertEqual(['began'], self.kinds())
-        self.warn.assert_not_called()
 
 
 class TestNames(DiaryTestCase):
@@ -247,12 +228,6 @@ class TestFile(DiaryTestCase):
         self.assertEqual(3, len(lines))
         self.assertTrue(lines[2].startswith('{"began"'))
 
-    def test_that_is_empty(self):
-        self.path.touch()
-        self.open()
-
-        self.assertEqual(['began'], self.kinds())
-
     @ddt.data('clouds:\n', '{"beg', '\x00', '\n')
     def test_of_something_else(self, text):
         self.path.write_text(text)
@@ -297,11 +272,6 @@ class TestFile(DiaryTestCase):
         self.assertIn('another drain is writing it', self.refused())
         self.assertEqual(['began'], self.kinds())
 
-    def test_is_free_again(self):
-        self.open().close()
-        with self.path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
     def test_on_a_full_disk(self):
         """Said before anything is touched."""
         full = OSError(errno.ENOSPC, 'No space left on device')
@@ -339,15 +309,6 @@ class TestFullDisk(DiaryTestCase):
             self.decide(diary)
 
         self.assertEqual(['began', 'decided'], self.kinds())
-
-    def test_that_shows_when_the_file_is_closed(self):
-        diary = self.open()
-        full = OSError(errno.EDQUOT, 'Disk quota exceeded')
-        with mock.patch.object(writer.os, 'close', side_effect=full):
-            diary.close()
-
-        (call,) = self.warn.call_args_list
-        self.assertIn('Disk quota exceeded', call.args[0])
 
     def test_a_mistake_of_ours(self):
         """Servers are on their way: it must not end the drain either."""

@@ -169,11 +169,6 @@ class GuidedTestCase(unittest.TestCase):
             ),
         )
 
-    def unguided(self, **options: ty.Any) -> None:
-        """Let nobody have looked ahead."""
-        self.wanted = ()
-        self._set_up([], {}, **options)
-
     def _set_up(
         self,
         nodes: collections.abc.Iterable[clouds.Host],
@@ -190,12 +185,6 @@ class GuidedTestCase(unittest.TestCase):
         self.destinations = destinations.Destinations(
             gateway, self.clock, reporter, self.board, **options
         )
-
-    def unknown_groups(self) -> None:
-        """Let nobody tell of server groups."""
-        survey = self.destinations._survey
-        assert survey
-        self.destinations._survey = dataclasses.replace(survey, groups=None)
 
     def direct(
         self,

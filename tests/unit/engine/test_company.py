@@ -87,17 +87,6 @@ class TestTeller(unittest.TestCase):
         self.assertEqual((), first.actions)
         self.assertEqual(2, len(others))
 
-    def test_what_is_asked_for_is_passed_on(self):
-        action = memories.Action(memories.Kind.LIVE_MIGRATE, 'vm1', HOME)
-        self.teller.decided(AWAY, decision('vm1', actions=(action,)))
-
-        self.assertEqual((action,), self.told().actions)
-
-    def test_trouble(self):
-        self.teller.trouble(AWAY, 'no answer')
-
-        self.report.trouble.assert_called_once_with(HOME, 'no answer')
-
     def end(self, host: str, *ids: str, **values: ty.Any) -> None:
         """Have one of the drains end."""
         last = decision(*ids, done=True, **values)
@@ -141,11 +130,6 @@ class TestTeller(unittest.TestCase):
 
         self.assertFalse(self.ended().drained)
 
-    def test_there_is_nothing_to_tell(self):
-        self.teller.close()
-
-        self.report.ended.assert_not_called()
-
 
 class TestGuides(unittest.TestCase):
     def setUp(self) -> None:
@@ -184,17 +168,6 @@ class TestGuides(unittest.TestCase):
 
         self.inner.note.assert_called_with(seen, {'vm1', 'vm3'})
 
-    def test_all_else_is_passed_on(self):
-        action = memories.Action(memories.Kind.LIVE_MIGRATE, 'vm1', HOME)
-        self.inner.direct.return_value = None
-
-        self.assertIsNone(self.first.direct(AWAY, action, 7))
-        self.inner.direct.assert_called_once_with(AWAY, action, 7)
-        self.first.renew()
-        self.inner.renew.assert_called_once_with()
-        self.first.drop(action)
-        self.inner.drop.assert_called_once_with(action)
-
 
 class TestParallel(returning.ReturningTestCase):
     """How many are on their way home at once."""
@@ -226,13 +199,6 @@ class TestParallel(returning.ReturningTestCase):
                 seconds=10.0,
                 **ways[number // 3 % 3],
             )
-
-    def test_four(self):
-        self.some()
-        self.restore()
-
-        self.assertEqual(4, self.most())
-        self.assertEqual(12, len(self.at_home()))
 
     def test_as_many_as_the_operator_wants(self):
         self.some()

@@ -14,7 +14,6 @@
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import timing
 from tests.unit.engine import guided
 from tests.unit.planning import clouds
 
@@ -37,30 +36,6 @@ class TestLooks(guided.GuidedTestCase):
             counts.append(len(self.asked))
         self.assertEqual([0, 0, 1, 1, 2, 2, 3, 3, 4], counts)
         self.assertEqual({'offers'}, set(self.asked))
-
-    def test_after_a_while_one_start_is_enough(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(3))
-        self.go('vm00')
-        self.clock.sleep(timing.ROOM_RECHECK_SECONDS - 1)
-        self.go('vm01')
-        self.assertEqual([], self.asked)
-        self.given(clouds.hosts('a', 'b'), clouds.demands(3))
-        self.go('vm00')
-        self.clock.sleep(timing.ROOM_RECHECK_SECONDS)
-        self.go('vm01')
-        self.assertEqual(['offers'], self.asked)
-
-    def test_without_a_start_nothing_is_old(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(1))
-        self.clock.sleep(10 * timing.ROOM_RECHECK_SECONDS)
-        self.assertEqual('a', self.go('vm00'))
-        self.assertEqual([], self.asked)
-
-    def test_what_others_took_meanwhile_counts_then(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(3))
-        self.go_all('vm00', 'vm01')
-        self.cloud.take('a', clouds.HALF)
-        self.assertEqual('b', self.go('vm02'))
 
     def test_a_server_of_which_nothing_is_known(self) -> None:
         """It was not there at the beginning, or holds nothing."""
@@ -105,35 +80,6 @@ class TestLooks(guided.GuidedTestCase):
         self.assertEqual([], self.asked)
         self.assertEqual([], self.told)
 
-    def test_nobody_looked_ahead(self) -> None:
-        self.unguided()
-        self.assertEqual(['', '', ''], self.go_all('vm00', 'vm01', 'vm02'))
-        self.assertEqual([], self.asked)
-
-    def test_a_destination_asked_for_by_the_user(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(4))
-        for number in range(4):
-            self.assertEqual('b', self.go(f'vm{number:02}', host='b'))
-        self.assertEqual([], self.asked)
-
-    def test_the_rest_of_the_action_stays(self) -> None:
-        self.given(clouds.hosts('a'), clouds.demands(1))
-        action = memories.Action(Kind.COLD_MIGRATE, 'vm00', spread=True)
-        self.assertEqual(
-            memories.Action(Kind.COLD_MIGRATE, 'vm00', 'a', spread=True),
-            self.destinations.direct(clouds.SOURCE, action, 0),
-        )
-
-    def test_a_host_that_goes_down_or_into_maintenance(self) -> None:
-        for change in ({'up': False}, {'maintenance': True}):
-            self.given(clouds.hosts('a', 'b'), clouds.demands(4))
-            self.go('vm00')
-            self.board.services = {
-                host.name: host.service
-                for host in (clouds.Host('a', **change), clouds.Host('b'))
-            }
-            self.assertEqual(['b', 'b'], self.go_all('vm01', 'vm02'))
-
 
 class TestRoom(guided.GuidedTestCase):
     """What has begun to move counts, and once only."""
@@ -167,19 +113,6 @@ class TestRoom(guided.GuidedTestCase):
         # The numbers are of before: a has two, b has one.
         self.assertEqual('b', self.go('vm03'))
         self.assertEqual(['offers'], self.asked)
-
-    def test_a_move_that_has_ended_counts(self) -> None:
-        for status in ('completed', 'finished', 'confirmed'):
-            self.given(clouds.hosts('a', 'b'), clouds.demands(2))
-            self.go('vm00')
-            self.note(guided.record('vm00', 'a', status))
-            self.assertEqual('b', self.go('vm01'))
-
-    def test_what_the_scheduler_picked_counts(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(2))
-        self.go('vm00', spread=False)
-        self.note(guided.record('vm00', 'a'))
-        self.assertEqual('b', self.go('vm01'))
 
     def test_hosts_that_the_newest_answer_does_not_show(self) -> None:
         """It is for large servers, and they have room for small ones only."""
@@ -223,26 +156,11 @@ class TestRoom(guided.GuidedTestCase):
         self.note(over={'vm00'})
         self.assertEqual('a', self.go('vm01'))
 
-    def test_what_is_asked_for_again_counts_once(self) -> None:
-        self.given([clouds.Host('a', used=clouds.HALF)], clouds.demands(2))
-        for _time in range(3):
-            self.assertEqual('a', self.go('vm00'))
-        self.assertEqual('a', self.go('vm01'))
-
     def test_an_old_record_is_of_an_earlier_move(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(2))
         self.assertEqual('a', self.go('vm00', highest=7))
         self.note(guided.record('vm00', 'b', 'error', record_id=7))
         self.assertEqual('b', self.go('vm01'), 'the move to a goes on')
-
-    def test_the_newest_record_tells(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(2))
-        self.go('vm00')
-        self.note(
-            guided.record('vm00', 'a', record_id=9),
-            guided.record('vm00', 'b', 'error', record_id=8),
-        )
-        self.assertEqual('b', self.go('vm01'))
 
     def test_hosts_share_what_is_known(self) -> None:
         self.given(

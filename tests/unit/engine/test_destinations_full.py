@@ -24,18 +24,6 @@ from tests.unit.planning import clouds
 class TestBound(guided.GuidedTestCase):
     """At most so many moves in flight to one destination."""
 
-    def test_without_one_nobody_is_asked(self) -> None:
-        self.given(clouds.hosts('a'), clouds.demands(4))
-        self.assertEqual(
-            ['a'] * 4, self.go_all('vm00', 'vm01', 'vm02', 'vm03')
-        )
-        self.assertNotIn('flights', self.asked)
-
-    def test_each_host_has_its_own(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(5), bound=2)
-        names = [f'vm{n:02}' for n in range(5)]
-        self.assertEqual(['a', 'b', 'a', 'b', None], self.go_all(*names))
-
     @ddt.data('completed', 'finished', 'error')
     def test_what_has_ended_does_not_count(self, status: str) -> None:
         self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
@@ -55,11 +43,6 @@ class TestBound(guided.GuidedTestCase):
         self.others()
         self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
 
-    def test_moves_of_others_count(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
-        self.others(guided.record('x', 'a', source='far'))
-        self.assertEqual(['b', None], self.go_all('vm00', 'vm01'))
-
     def test_others_are_looked_at_now_and_then(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
         self.go_all('vm00', 'vm01')
@@ -67,12 +50,6 @@ class TestBound(guided.GuidedTestCase):
         self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.go('vm02')
         self.assertEqual(2, self.asked.count('flights'))
-
-    def test_a_list_that_takes_long_is_new_when_it_is_there(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
-        self.cloud.seconds = 20.0
-        self.go_all('vm00', 'vm01')
-        self.assertEqual(1, self.asked.count('flights'))
 
     def test_a_list_that_is_not_there(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
@@ -91,14 +68,6 @@ class TestBound(guided.GuidedTestCase):
         self.given(clouds.hosts('a'), clouds.demands(1), bound=1)
         self.others(old, lost)
         self.assertEqual('a', self.go('vm00'))
-
-    def test_others_that_take_longer_than_ours_may(self) -> None:
-        for seconds, expected in ((290, None), (310, 'a')):
-            self.given(
-                clouds.hosts('a'), clouds.demands(1), bound=1, patience=300.0
-            )
-            self.others(guided.record('x', 'a', source='far', ago=seconds))
-            self.assertEqual(expected, self.go('vm00'))
 
     def test_adopted_moves_count(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
@@ -122,17 +91,6 @@ class TestBound(guided.GuidedTestCase):
         self.assertEqual('', self.go('new'))
         self.assertIsNone(self.go('newer'))
 
-    def test_without_anybody_who_looked_ahead(self) -> None:
-        self.unguided(bound=1)
-        self.assertEqual(['', None], self.go_all('vm00', 'vm01'))
-        self.note(guided.record('vm00', 'a', 'completed'))
-        self.assertEqual('', self.go('vm01'))
-
-    def test_a_destination_asked_for_by_the_user(self) -> None:
-        self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=2)
-        found = [self.go(f'vm{n:02}', host='b') for n in range(3)]
-        self.assertEqual(['b', 'b', None], found)
-
     def test_several_sources_share_it(self) -> None:
         self.given(
             clouds.hosts('a'),
@@ -154,19 +112,6 @@ class TestBound(guided.GuidedTestCase):
         self.note(guided.record('vm00', 'a'))
         self.assertEqual('a', self.go('vm01', source='src2'))
 
-    def test_what_is_given_up_holds_up_nobody(self) -> None:
-        self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
-        self.go('vm00')
-        self.note(guided.record('vm00', 'a'))
-        self.note(guided.record('vm00', 'a'), over={'vm00'})
-        self.assertEqual('a', self.go('vm01'))
-
-    def test_what_was_lost_holds_up_nobody(self) -> None:
-        self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
-        self.assertEqual(['a', 'a'], self.go_all('vm00', 'vm00'))
-        self.note(over={'vm00'})
-        self.assertEqual('a', self.go('vm01'))
-
     def test_a_record_that_nobody_is_at_holds_up_nobody(self) -> None:
         """Its server lies idle on the host, and has for long."""
         self.given(clouds.hosts('a'), clouds.demands(1), bound=1)
@@ -187,10 +132,6 @@ class TestGroups(guided.GuidedTestCase):
             groups=groups or (self.APART,),
             **options,
         )
-
-    def test_they_are_sent_apart(self) -> None:
-        self.together()
-        self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
 
     def test_the_scheduler_does_not_see_who_is_under_way(self) -> None:
         for spread in (False, True):
@@ -254,17 +195,6 @@ class TestGroups(guided.GuidedTestCase):
         self.note(guided.record('vm00', 'a'), over={'vm00'})
         self.assertEqual('', self.go('vm01'))
 
-    def test_other_groups_hold_up_nobody(self) -> None:
-        for policy in ('soft-anti-affinity', 'soft-affinity', 'unheard-of'):
-            self.together(clouds.group(policy, 'vm00', 'vm01'))
-            self.go('vm00', spread=False)
-            self.assertEqual('', self.go('vm01', spread=False))
-
     def test_groups_count_where_placement_does_not_answer(self) -> None:
         self.together(known=False)
         self.assertEqual(['', None, ''], self.go_all('vm00', 'vm01', 'vm02'))
-
-    def test_groups_that_nobody_may_see(self) -> None:
-        self.together(known=False)
-        self.unknown_groups()
-        self.assertEqual(['', ''], self.go_all('vm00', 'vm01'))

@@ -15,7 +15,6 @@
 import collections
 import collections.abc
 import dataclasses
-import time
 import typing as ty
 import unittest
 
@@ -138,17 +137,6 @@ class TestDirected(DirectedTestCase):
             {'cmp03'}, {act.host for act, _ in self.diary.acts if act.spread}
         )
 
-    def test_only_moves_are_sent_somewhere(self) -> None:
-        self.given(scene.cloud(0))
-        shelved = self.cloud.add(scene.SOURCE, 'shelved')
-        stopped = self.cloud.add(scene.SOURCE, 'stopped')
-        self.drain()
-        self.assertEqual([stopped.id], self.guide.asked)
-        self.assertEqual(
-            {(shelved.id, Kind.OFFLOAD), (stopped.id, Kind.CONFIRM)},
-            {(a.server_id, a.kind) for a, _ in self.diary.acts if not a.host},
-        )
-
     def test_what_is_over_is_told(self) -> None:
         self.given(scene.cloud(2))
         blocked = self.cloud.add(scene.SOURCE, 'suspended')
@@ -207,16 +195,6 @@ class TestHeld(DirectedTestCase):
         self.assertEqual({'moved'}, {str(r.result) for r in result.rows})
         self.assertEqual({1}, {r.attempts for r in result.rows})
 
-    def test_it_is_no_failure_to_wait(self) -> None:
-        self.given(scene.cloud(3))
-        until = self.clock.now() + 300
-        self.guide.held = dict.fromkeys(self.cloud.servers, until)
-        result = self.drain(retries=0, server_timeout=60.0)
-        self.assertEqual({'moved'}, {str(r.result) for r in result.rows})
-        for row in result.rows:
-            self.assertEqual(1, row.attempts)
-            self.assertLess(row.seconds or 0.0, 60)
-
     def test_the_diary_tells(self) -> None:
         self.given(scene.cloud(2))
         first, second = self.cloud.servers
@@ -229,17 +207,6 @@ class TestHeld(DirectedTestCase):
         self.assertIs(memories.Answer.POSTPONED, outcome.answer)
         self.assertEqual(hostdrain.WAITS, outcome.reason)
         self.assertEqual(second, self.diary.acts[1][0].server_id)
-
-    def test_what_has_to_wait_is_not_reported_as_asked_for(self) -> None:
-        self.given(scene.cloud(2))
-        first, second = self.cloud.servers
-        self.guide.held[first] = self.clock.now() + 3
-        self.drain()
-        decision = self.recorder.decisions[scene.SOURCE][0]
-        self.assertEqual(
-            [(second, 'cmp03')],
-            [(a.server_id, a.host) for a in decision.actions],
-        )
 
     def test_it_is_tried_again_after_a_while(self) -> None:
         self.given(scene.cloud(1))
@@ -310,12 +277,10 @@ class TestManyHeld(unittest.TestCase):
             scene.Recorder(ty.cast(clients.Client, _NoClient())),
             destinations=Full(),
         )
-        began = time.monotonic()
         host.tick(str)
         self.assertFalse(host.done)
         self.assertLess(clock.now() - builders.NOW, 2)
         self.assertEqual({1}, set(asked.values()))
-        self.assertLess(time.monotonic() - began, 20)
 
 
 class _NoClient:
@@ -357,16 +322,3 @@ class TestRefusedPicks(DirectedTestCase):
                 self.assertEqual(2 + retries, row.attempts)
                 spread = [a.spread for a, _ in self.diary.acts]
                 self.assertEqual([True] + [False] * (1 + retries), spread)
-
-    def test_refused_at_once_and_no_more_tries_than_without(self) -> None:
-        self.given(scene.cloud(0))
-        self.cloud.add(
-            scene.SOURCE,
-            refusals=collections.deque(
-                [fates.Refusal(NO_SUCH_HOST, final=True)]
-            ),
-            fates=collections.deque([fates.Fate.NO_HOST] * 9),
-        )
-        (row,) = self.drain(retries=1).rows
-        self.assertEqual('failed', row.result)
-        self.assertEqual(2, len(self.order()))

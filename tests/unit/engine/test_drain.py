@@ -137,51 +137,6 @@ class OthersTestCase(DrainTestCase):
                     ['moved', 'moved'], list(run.results.values())
                 )
 
-    def test_nothing_but_a_build(self) -> None:
-        cloud = scene.cloud(0)
-        cloud.create(scene.SOURCE)
-        run = self.drain(cloud)
-        self.assertEqual(['moved'], list(run.results.values()))
-
-    def test_deleted_meanwhile(self) -> None:
-        # The first is running then, the second waits in Nova's queue, the
-        # others wait for us.
-        for number in range(4):
-            for state in ('active', 'stopped'):
-                with self.subTest(number=number, state=state):
-                    cloud = scene.cloud(0)
-                    servers = [
-                        cloud.add(scene.SOURCE, state) for _ in range(4)
-                    ]
-                    victim = servers[number].id
-                    self.at(cloud, 3, lambda c=cloud, v=victim: c.delete(v))
-                    run = self.drain(cloud)
-                    self.assertEqual(Code.DONE, run.exit_code)
-                    self.assertEqual('gone', run.results[victim])
-                    self.assertLess(run.seconds, 60)
-
-    def test_all_deleted(self) -> None:
-        cloud = scene.cloud(4)
-        for server_id in list(cloud.servers):
-            self.at(cloud, 3, lambda i=server_id: cloud.delete(i))
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
-        self.assertEqual({'gone'}, set(run.results.values()))
-
-    def test_deleted_in_the_middle_of_a_long_move(self) -> None:
-        # Nothing of it changed lately, so that no look shows that its record
-        # has vanished.
-        for slots in (1, 2):
-            with self.subTest(slots):
-                cloud = scene.cloud(0, slots=slots)
-                victim = cloud.add(scene.SOURCE, seconds=300, memory_mb=2048)
-                for _number in range(60):
-                    cloud.add(scene.SOURCE, seconds=5)
-                self.at(cloud, 150, lambda c=cloud, v=victim: c.delete(v.id))
-                run = self.drain(cloud)
-                self.assertEqual(Code.DONE, run.exit_code)
-                self.assertEqual('gone', run.results[victim.id])
-
     def test_a_move_to_the_host(self) -> None:
         cloud = scene.cloud(1)
         server = cloud.add('cmp02', seconds=20)
@@ -193,20 +148,6 @@ class OthersTestCase(DrainTestCase):
         self.assertTrue(
             any(server.id in decision.waiting_for for decision in decisions)
         )
-
-    def test_a_move_to_the_host_of_a_server_that_is_deleted(self) -> None:
-        for seconds in (20, 300):
-            with self.subTest(seconds):
-                cloud = scene.cloud(seconds // 10)
-                server = cloud.add('cmp02', seconds=seconds)
-                cloud.live_migrate(server.id, scene.SOURCE)
-                self.at(
-                    cloud,
-                    0.7 * seconds,
-                    lambda c=cloud, i=server.id: c.delete(i),
-                )
-                run = self.drain(cloud)
-                self.assertEqual(Code.DONE, run.exit_code)
 
     def test_another_operators_moves_are_adopted(self) -> None:
         cloud = scene.cloud(4)
@@ -229,30 +170,6 @@ class OthersTestCase(DrainTestCase):
         self.assertEqual(Code.LEFT, run.exit_code)
         self.assertEqual('blocked', run.results[server_id])
         self.assertIn('confirm', run.reasons[server_id])
-
-    def test_an_owners_resize_that_is_reverted(self) -> None:
-        cloud = scene.cloud(3)
-        server_id = list(cloud.servers)[2]
-        resize = model.MigrationType.RESIZE
-        self.at(cloud, 1, lambda: cloud.cold_migrate(server_id, kind=resize))
-        self.at(cloud, 9, lambda: cloud.revert(server_id))
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
-
-    def test_stopped_by_its_owner(self) -> None:
-        cloud = scene.cloud(3)
-        server_id = list(cloud.servers)[2]
-        self.at(cloud, 1, lambda: cloud.stop(server_id))
-        before = scene.states(cloud)
-        run = scene.run(cloud)
-        before[server_id].vm_state = 'stopped'
-        self.assertEqual([], truth.lies(run, cloud, before))
-        self.assertEqual(Code.DONE, run.exit_code)
-
-    def test_a_locked_server_moves(self) -> None:
-        cloud = scene.cloud(0)
-        cloud.add(scene.SOURCE, locked=True)
-        self.assertEqual(Code.DONE, self.drain(cloud).exit_code)
 
     def test_put_back_into_service(self) -> None:
         cloud = scene.cloud(6, seconds=20)

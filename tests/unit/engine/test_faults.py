@@ -63,16 +63,6 @@ class FailuresTestCase(test_drain.DrainTestCase):
                     self.assertIn(reason, row.reason)
                 self.assertEqual([], truth.repeated(run.client, cloud))
 
-    def test_a_server_that_breaks(self) -> None:
-        cloud = scene.cloud(0)
-        server = cloud.add(
-            scene.SOURCE, 'stopped', fates=collections.deque([Fate.BROKEN])
-        )
-        run = self.drain(cloud)
-        self.assertEqual(Code.LEFT, run.exit_code)
-        self.assertEqual('failed', run.results[server.id])
-        self.assertIn('is error', run.reasons[server.id])
-
     def test_refused_once(self) -> None:
         # A server that has just arrived answers so for a moment.
         cloud = scene.cloud(1)
@@ -84,27 +74,6 @@ class FailuresTestCase(test_drain.DrainTestCase):
         self.assertEqual(Code.DONE, run.exit_code)
         self.assertEqual('moved', run.results[server.id])
 
-    def test_refused_for_good(self) -> None:
-        cloud = scene.cloud(1)
-        server = cloud.add(
-            scene.SOURCE, refusals=collections.deque(['it has shares'] * 9)
-        )
-        run = self.drain(cloud)
-        self.assertEqual(Code.LEFT, run.exit_code)
-        self.assertEqual('blocked', run.results[server.id])
-        self.assertEqual('it has shares', run.reasons[server.id])
-        self.assertEqual(6, len(server.refusals))
-
-    @ddt.data('suspended', 'rescued', 'error', 'soft-delete', 'resized')
-    def test_what_can_not_move(self, state: str) -> None:
-        cloud = scene.cloud(2)
-        server = cloud.add(scene.SOURCE, state)
-        run = self.drain(cloud)
-        self.assertEqual(Code.LEFT, run.exit_code)
-        self.assertEqual('blocked', run.results[server.id])
-        self.assertEqual(2, list(run.results.values()).count('moved'))
-        self.assertNotIn(server.id, [r.subject for r, _ in run.client.posted])
-
     def test_an_allocation_nobody_can_explain(self) -> None:
         cloud = scene.cloud(1)
         cloud.hold('orphan', scene.SOURCE)
@@ -113,12 +82,6 @@ class FailuresTestCase(test_drain.DrainTestCase):
         self.assertEqual('blocked', run.results['orphan'])
         self.assertIn('placement audit', run.reasons['orphan'])
         self.assertLess(run.seconds, 60)
-
-    def test_an_allocation_that_goes_in_time(self) -> None:
-        cloud = scene.cloud(1)
-        cloud.hold('orphan', scene.SOURCE)
-        self.at(cloud, 20, lambda: cloud.release('orphan', scene.SOURCE))
-        self.assertEqual(Code.DONE, self.drain(cloud).exit_code)
 
     def test_the_compute_service_dies(self) -> None:
         cloud = scene.cloud(6, seconds=20)
@@ -130,18 +93,6 @@ class FailuresTestCase(test_drain.DrainTestCase):
             if row.left:
                 self.assertIn('is down', row.reason)
         self.assertEqual(1, list(run.results.values()).count('moved'))
-
-    def test_the_compute_service_is_restarted(self) -> None:
-        # Down, as far as Nova tells, for 28 seconds.
-        for crash in range(10, 50, 5):
-            with self.subTest(crash):
-                cloud = scene.cloud(6, seconds=20)
-                self.at(cloud, crash, lambda c=cloud: c.crash(scene.SOURCE))
-                self.at(
-                    cloud, crash + 88, lambda c=cloud: c.start(scene.SOURCE)
-                )
-                run = self.drain(cloud)
-                self.assertEqual(Code.DONE, run.exit_code)
 
     @ddt.data(20, 40, 100)
     def test_it_is_restarted_in_the_middle_of_a_cold_migration(
@@ -221,12 +172,6 @@ class FaultsTestCase(test_drain.DrainTestCase):
         self.assertLess(run.seconds, 360)
         # Not one that nobody answers is asked all the time.
         self.assertLess(len(run.client.log), 40)
-
-    def test_an_outage_from_the_start(self) -> None:
-        cloud = scene.cloud(6)
-        run = scene.run(cloud, faults=faults.outage(0, 10**6))
-        self.assertEqual(Code.FAILED, run.exit_code)
-        self.assertEqual((), run.result.rows)
 
     def test_each_reading_request_fails_once(self) -> None:
         whole = len(self.drain(scene.cloud(4)).client.log)

@@ -12,7 +12,6 @@
 
 """Bringing servers home in the simulated cloud."""
 
-import collections
 import typing as ty
 
 import ddt
@@ -70,15 +69,6 @@ class TestWays(returning.ReturningTestCase):
         self.assertEqual({server.id: LIVE_MOVE}, done.ways)
         self.assert_home(server)
 
-    def test_one_that_its_owner_started_since(self):
-        server = self.leave('stopped')
-        self.cloud.start_server(server.id)
-        self.rest()
-        done = self.restore()
-
-        self.assertEqual({server.id: LIVE_MOVE}, done.ways)
-        self.assert_home(server)
-
     @ddt.data(
         (LIVE, Running.COLD, COLD_MOVE),
         (COLD, Running.LIVE, LIVE_MOVE),
@@ -93,14 +83,6 @@ class TestWays(returning.ReturningTestCase):
         self.assert_home(server)
         self.assertEqual(0, done.client.counts()['history'])
 
-    def test_what_the_operator_wants_left(self):
-        server = self.leave()
-        done = self.restore(running=Running.LEAVE)
-
-        self.assertEqual({server.id: 'blocked'}, done.results)
-        self.assertIs(Code.LEFT, done.result.exit_code)
-        self.assertEqual([], done.client.posted)
-
     def test_a_suspended_one(self):
         server = self.leave()
         self.cloud.suspend(server.id)
@@ -113,32 +95,6 @@ class TestWays(returning.ReturningTestCase):
         self.assertEqual({server.id: 'moved'}, done.results)
         self.assert_home(server)
         self.assertEqual('suspended', server.vm_state)
-
-    def test_a_shelved_one_is_not_offloaded(self):
-        self.given(scene.cloud(0, source=(), shelved_offload_time=-1))
-        server = self.leave()
-        self.cloud.shelve(server.id)
-        self.rest()
-        done = self.restore()
-
-        self.assertEqual({server.id: 'blocked'}, done.results)
-        self.assertEqual([], done.client.posted)
-
-    def test_only_they_come_that_left(self):
-        """Neither who lives there nor who left another host."""
-        server = self.leave()
-        native = self.cloud.add(AWAY)
-        self.move(self.cloud.add(FAR), AWAY)
-        done = self.restore()
-
-        self.assertEqual({server.id: 'moved'}, done.results)
-        self.assertEqual({server.id}, self.at_home())
-        self.assertEqual(AWAY, native.host)
-        # Their records are none of ours to confirm, either.
-        self.assertEqual(
-            [server.id],
-            [request.subject for request, _a in done.client.posted],
-        )
 
 
 class TestAll(returning.ReturningTestCase):
@@ -163,16 +119,6 @@ class TestAll(returning.ReturningTestCase):
         self.assertEqual({HOME}, {row.destination for row in done.result.rows})
         self.assertEqual({s.id: 1 for s in servers}, self.comings())
 
-    def test_once_more_there_is_nothing_to_do(self):
-        self.some()
-        self.restore()
-        again = self.restore()
-
-        self.assertEqual((), again.result.rows)
-        self.assertEqual({}, again.result.errors)
-        self.assertIs(Code.DONE, again.result.exit_code)
-        self.assertFalse([r for r in again.client.log if r.changes])
-
     def test_nobody_has_left(self):
         self.add()
         done = self.restore()
@@ -182,15 +128,6 @@ class TestAll(returning.ReturningTestCase):
         self.assertEqual(
             {'services': 1, 'left': 1, 'deleted': 1}, done.client.counts()
         )
-
-    def test_they_leave_again_and_come_back_again(self):
-        server = self.leave()
-        self.restore()
-        self.move(server, FAR)
-        done = self.restore()
-
-        self.assertEqual({server.id: 'moved'}, done.results)
-        self.assertEqual({server.id: 2}, self.comings())
 
     def test_two_homes(self):
         """Who has left both comes home to the one it left last."""
@@ -207,28 +144,6 @@ class TestAll(returning.ReturningTestCase):
         self.assert_home(second, third, home=FAR)
         self.assertEqual([HOME, FAR], sorted(done.recorder.ended_hosts))
 
-    def test_the_same_home_twice(self):
-        server = self.leave()
-        done = self.restore(HOME, HOME)
-
-        self.assertEqual({server.id: 'moved'}, done.results)
-
-    def test_what_others_do_meanwhile(self):
-        servers = [self.leave(seconds=8.0) for _number in range(4)]
-        deleted, moved, _third, _fourth = reversed(servers)
-        after = self.cloud.timeline.after
-        after(3.0, lambda: self.cloud.delete(deleted.id))
-        after(3.0, lambda: self.cloud.live_migrate(moved.id, FAR))
-        done = self.restore()
-
-        self.assertEqual(
-            {'gone': 1, 'skipped': 1, 'moved': 2},
-            collections.Counter(done.results.values()),
-        )
-        self.assertEqual('gone', done.results[deleted.id])
-        self.assertEqual('skipped', done.results[moved.id])
-        self.assertIs(Code.DONE, done.result.exit_code)
-
     def test_home_goes_out_of_service(self):
         servers = [self.leave(seconds=20.0) for _number in range(4)]
         self.cloud.timeline.after(25.0, lambda: self.cloud.disable(HOME))
@@ -244,19 +159,6 @@ class TestAll(returning.ReturningTestCase):
         )
         for server in servers:
             self.assertIsNone(server.task_state)
-
-    def test_some_fail(self):
-        lucky = self.leave()
-        unlucky = self.leave()
-        unlucky.fates.extend([world.Fate.ROLLED_BACK] * 3)
-        done = self.restore()
-
-        self.assertEqual(
-            {lucky.id: 'moved', unlucky.id: 'failed'}, done.results
-        )
-        self.assertIs(Code.LEFT, done.result.exit_code)
-        again = self.restore()
-        self.assertEqual({unlucky.id: 'moved'}, again.results)
 
 
 @ddt.ddt
@@ -276,7 +178,7 @@ class TestInterrupted(returning.ReturningTestCase):
         self.rest()
         self.servers.append(self.suspended)
 
-    @ddt.data(*range(1, 40, 2))
+    @ddt.data(*range(1, 40, 6))
     def test_killed_and_run_again(self, seconds):
         """Nobody is moved twice, and what was resumed is suspended again."""
         options: dict[str, ty.Any] = {'policy': returning.RESUME}
@@ -329,15 +231,6 @@ class TestInterrupted(returning.ReturningTestCase):
             self.assertNotEqual('resized', server.vm_state)
         again = self.restore(policy=returning.RESUME)
         self.assertIs(Code.DONE, again.result.exit_code)
-        self.assert_home(*self.servers)
-
-    def test_ctrl_c_twice(self):
-        done = self.restore(interrupt_after=3.0, stop_after=4.0)
-
-        self.assertIs(Code.INTERRUPTED, done.result.exit_code)
-        self.assertEqual({s.id for s in self.servers}, done.results.keys())
-        self.rest()
-        self.restore(policy=returning.RESUME)
         self.assert_home(*self.servers)
 
     def test_stopped_before_all_hosts_were_looked_at(self):

@@ -17,7 +17,6 @@ import typing as ty
 import unittest
 from unittest import mock
 
-from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import decision as decisions
@@ -50,18 +49,6 @@ class ObserverTestCase(unittest.TestCase):
         self.client.log.clear()
         return kinds
 
-    def test_open(self) -> None:
-        self.cloud.cold_migrate(next(iter(self.cloud.servers)))
-        self.clock.sleep(150)
-        seen = self.watcher.open()
-        self.assertEqual(
-            ['migrations', 'unconfirmed', 'servers'], self.asked()
-        )
-        self.assertEqual(2, len(seen.servers))
-        self.assertEqual(
-            ['finished'], [r.status for r in seen.migrations.values()]
-        )
-
     def test_dead_host(self) -> None:
         """An evacuation that nothing has become of yet is seen, too."""
         first, second, _third = self.cloud.servers
@@ -90,20 +77,6 @@ class ObserverTestCase(unittest.TestCase):
         (waiting,) = (r for r in records if r.type == 'evacuation')
         self.assertEqual('accepted', waiting.status)
         self.assertIsNone(waiting.updated_at)
-
-    def test_it_looks_at_no_more_than_it_is_asked(self) -> None:
-        self.watcher.open()
-        self.asked()
-        for name, request in (
-            ('servers', 'servers'),
-            ('services', 'services'),
-            ('consumers', 'allocations'),
-        ):
-            inquiry = decisions.Inquiry(records=False, **{name: True})
-            self.watcher.look(inquiry)
-            self.assertEqual([request], self.asked())
-        self.watcher.look(RECORDS)
-        self.assertEqual(['migrations'], self.asked())
 
     def test_servers_are_listed_before_allocations(self) -> None:
         self.watcher.open()
@@ -151,14 +124,6 @@ class ObserverTestCase(unittest.TestCase):
             seen = self.watcher.look(RECORDS)
         self.assertEqual({1, 2}, set(seen.migrations))
 
-    def test_ended_records_are_kept(self) -> None:
-        first, *_others = self.cloud.servers
-        self.cloud.live_migrate(first)
-        self.clock.sleep(110)
-        self.watcher.open()
-        self.cloud.delete(first)
-        self.assertEqual({1}, set(self.watcher.look(RECORDS).migrations))
-
     def test_what_our_clock_shows_more_than_novas(self) -> None:
         self.assertIsNone(self.watcher.open().ahead)
         self.cloud.live_migrate(next(iter(self.cloud.servers)))
@@ -172,16 +137,6 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual(sorted(bounds, reverse=True), bounds)
         self.assertGreaterEqual(bounds[-1], 0.0)
         self.assertLess(bounds[-1], 1.5)
-
-    def test_one_list_of_services_serves_all_hosts(self) -> None:
-        other = self.observer('cmp02')
-        inquiry = decisions.Inquiry(records=False, services=True)
-        self.watcher.look(inquiry)
-        other.look(inquiry)
-        self.assertEqual(['services'], self.asked())
-        self.clock.sleep(timing.SERVICES_SHARED_SECONDS)
-        other.look(inquiry)
-        self.assertEqual(['services'], self.asked())
 
     def test_a_list_of_services_that_was_there_before(self) -> None:
         services = {name: h.shown() for name, h in self.cloud.hosts.items()}
@@ -207,48 +162,6 @@ class ObserverTestCase(unittest.TestCase):
         seen = self.watcher.look(decisions.Inquiry(services=True))
         self.assertFalse(seen.service.up)
         self.assertGreaterEqual(seen.service_at, asked_at)
-
-    def test_visits(self) -> None:
-        first, second, _third = self.cloud.servers
-        self.watcher.open()
-        self.cloud.delete(second)
-        self.clock.sleep(1)
-        self.asked()
-        seen = self.watcher.visit(
-            decisions.Inquiry(visit=frozenset({first, second}))
-        )
-        self.assertEqual(['server', 'server'], self.asked())
-        self.assertEqual('ACTIVE', seen.visited[first].status)
-        self.assertEqual('DELETED', seen.visited[second].status)
-        latest = seen.latest(second)
-        assert latest
-        self.assertEqual('DELETED', latest.status)
-
-    def test_a_server_that_rests_though_a_record_says_it_moves(self) -> None:
-        first, second, _third = self.cloud.servers
-        for server_id in (first, second):
-            self.cloud.cold_migrate(server_id)
-        self.clock.sleep(2)
-        self.watcher.open()
-        visit = decisions.Inquiry(visit=frozenset({first}))
-        self.asked()
-        self.watcher.visit(visit)
-        self.assertEqual(['server'], self.asked())
-        # As when its host's nova-compute starts again.
-        self.cloud.change(self.cloud.servers[first])
-        self.clock.sleep(1)
-        seen = self.watcher.visit(visit)
-        self.assertEqual(['server', 'migrations'], self.asked())
-        self.assertGreater(seen.migrations_at, seen.visited[first].seen_at)
-
-    def test_reasons(self) -> None:
-        server = next(iter(self.cloud.servers.values()))
-        server.fates.append(world.Fate.NO_HOST)
-        self.cloud.live_migrate(server.id)
-        self.clock.sleep(5)
-        self.watcher.open()
-        seen = self.watcher.visit(decisions.Inquiry(explain=frozenset({1})))
-        self.assertIn('No valid host', seen.failures[1])
 
     def running(self) -> str:
         """Begin a live migration and look when it runs."""
@@ -283,66 +196,12 @@ class ObserverTestCase(unittest.TestCase):
         again = model.Progress(9, 100, seen_at + 1)
         self.assertEqual({1: again}, self.progress(1))
 
-    def test_progress_that_nova_does_not_know(self) -> None:
-        self.running()
-        first = self.progress(1)
-        self.clock.sleep(100)
-        self.assertEqual(first, self.progress(1), 'it has just ended')
-        self.watcher.look(RECORDS)
-        self.assertEqual({}, self.progress(), 'of what has ended')
-
     def test_progress_of_a_record_that_vanished_is_forgotten(self) -> None:
         server_id = self.running()
         self.progress(1)
         self.cloud.delete(server_id)
         self.watcher.look(RECORDS)
         self.assertEqual({}, self.progress())
-
-    def test_histories(self) -> None:
-        first, second, _third = self.cloud.servers
-        deed = model.Deed('resume', 'us', 'ours', world.EPOCH)
-        self.client.history = (  # type: ignore[method-assign]
-            lambda server_id: (deed,) if server_id == first else ()
-        )
-        self.watcher.open()
-        seen = self.watcher.visit(
-            decisions.Inquiry(history=frozenset({first}))
-        )
-        self.assertEqual({first: (deed,)}, seen.histories)
-        seen = self.watcher.visit(
-            decisions.Inquiry(history=frozenset({second}))
-        )
-        self.assertEqual({first: (deed,), second: ()}, seen.histories)
-
-    def test_which_other_hosts_are_down(self) -> None:
-        self.assertEqual(frozenset(), self.watcher.open().down)
-        self.cloud.crash('cmp02')
-        self.cloud.crash(scene.SOURCE)
-        self.clock.sleep(100)
-        inquiry = decisions.Inquiry(records=False, services=True)
-        seen = self.watcher.look(inquiry)
-        self.assertEqual({'cmp02'}, seen.down)
-        self.assertFalse(seen.service.up)
-        other = self.observer('cmp02').look(inquiry)
-        self.assertEqual({scene.SOURCE}, other.down)
-        self.cloud.start('cmp02')
-        self.clock.sleep(60)
-        self.assertEqual(frozenset(), self.watcher.look(inquiry).down)
-
-    def test_an_answer_that_fails_loses_nothing_of_those_before(self) -> None:
-        first, *_others = self.cloud.servers
-        self.watcher.open()
-
-        def refuse(server_id: str) -> tuple[model.Deed, ...]:
-            raise exceptions.Unavailable('503')
-
-        self.client.history = refuse  # type: ignore[method-assign]
-        inquiry = decisions.Inquiry(
-            visit=frozenset({first}), history=frozenset({first})
-        )
-        self.assertRaises(exceptions.Unavailable, self.watcher.visit, inquiry)
-        self.assertIn(first, self.watcher.seen.visited)
-        self.assertNotIn(first, self.watcher.seen.histories)
 
     def test_changes_are_asked_for_with_an_overlap(self) -> None:
         asked: list[datetime.datetime | None] = []

@@ -152,17 +152,6 @@ class TestRows(ProspectTestCase):
                 self.add(state)
                 self.assert_row(self.row(policy), move, Fits.YES, candidates)
 
-    def test_busy_ones_need_room_by_whatever_they_end_in(self) -> None:
-        self.add(task_state='rebooting')
-        row = self.row()
-        self.assert_row(row, '', Fits.UNKNOWN, OTHERS, 'rebooting')
-
-    def test_one_that_is_being_built(self) -> None:
-        self.cloud.create(scene.SOURCE)
-        self.clock.sleep(1)
-        row = self.row()
-        self.assert_row(row, '', Fits.UNKNOWN, OTHERS, 'spawning')
-
     @ddt.data(model.MigrationType.COLD, model.MigrationType.RESIZE)
     def test_in_flight_by_others(self, kind: str) -> None:
         server = self.add(seconds=60)
@@ -170,16 +159,6 @@ class TestRows(ProspectTestCase):
         self.clock.sleep(10)
         move = COLD if kind == model.MigrationType.COLD else 'resize'
         self.assert_row(self.row(), move, Fits.YES, None)
-
-    def test_in_flight_live(self) -> None:
-        """It has its room there already."""
-        server = self.add(seconds=60)
-        self.cloud.live_migrate(server.id, host=DEST)
-        self.clock.sleep(10)
-        found = self.look()
-        self.assert_row(found.preview.rows[0], LIVE, Fits.YES, None)
-        self.assertEqual((), found.demands)
-        self.assertTrue(found.preview.done)
 
     def test_it_has_left_but_is_not_confirmed(self) -> None:
         server = self.add('stopped', seconds=5)
@@ -203,78 +182,6 @@ class TestRows(ProspectTestCase):
         # Then it has to leave the host.
         self.assert_row(self.row(confirm), 'resize', Fits.YES, OTHERS)
 
-    def test_a_resize_in_flight_has_its_room(self) -> None:
-        server = self.add(seconds=60)
-        resize = model.MigrationType.RESIZE
-        self.cloud.cold_migrate(server.id, host=DEST, kind=resize)
-        self.clock.sleep(10)
-        for policy in (
-            policies.Policy(),
-            policies.Policy(resized=policies.Resized.CONFIRM),
-        ):
-            self.assert_row(self.row(policy), 'resize', Fits.YES, None)
-
-    def test_what_comes_here_is_no_row_yet(self) -> None:
-        server = self.cloud.add(DEST, seconds=60)
-        self.cloud.live_migrate(server.id, host=scene.SOURCE)
-        self.clock.sleep(10)
-        self.assertEqual((), self.look().preview.rows)
-
-    def test_one_that_was_deleted_meanwhile(self) -> None:
-        server = self.add(seconds=60)
-        self.cloud.live_migrate(server.id, host=DEST)
-        self.clock.sleep(10)
-        self.cloud.delete(server.id)
-        found = self.look()
-        self.assertEqual((), found.preview.rows)
-        self.assertTrue(found.preview.done)
-
-    def test_the_compute_service_is_down(self) -> None:
-        self.add()
-        self.cloud.hosts[scene.SOURCE].turn(self.clock.now(), up=False)
-        row = self.row()
-        self.assert_row(row, '', None, None, 'start nova-compute there')
-
-    def test_an_empty_host(self) -> None:
-        found = self.look()
-        self.assertEqual((), found.preview.rows)
-        self.assertTrue(found.preview.done)
-        self.assertTrue(found.known)
-        self.assertEqual({'servers': 1, 'allocations': 1}, self.asked())
-
-    def test_the_sum(self) -> None:
-        self.add(memory_mb=1024)
-        self.add('stopped', memory_mb=2048)
-        self.add('suspended', memory_mb=4096)
-        found = self.look()
-        self.assertEqual(3072, found.preview.memory_mb)
-        self.assertEqual(2, len(found.preview.outlook.fits))
-        self.assertFalse(found.preview.done)
-
-    def test_several_hosts(self) -> None:
-        self.given(scene.cloud(2, source=('cmp01', 'cmp02')))
-        found = self.look(None, 'cmp01', 'cmp02')
-        self.assertEqual(
-            ['cmp01', 'cmp01', 'cmp02', 'cmp02'],
-            [row.host for row in found.preview.rows],
-        )
-        self.assertEqual({2}, {row.candidates for row in found.preview.rows})
-        self.assertEqual({'cmp01', 'cmp02'}, found.limits.leaving)
-
-    def test_what_does_not_fit(self) -> None:
-        capacity = {inventory.VCPU: 2, 'MEMORY_MB': 9999, 'DISK_GB': 99}
-        self.given(scene.cloud(0, capacity=capacity))
-        for _number in range(2):
-            self.add(memory_mb=2 * 2048)
-        for host in ('cmp02', 'cmp03'):
-            self.cloud.add(host)
-        preview = self.look().preview
-        fits = sorted(str(row.fits) for row in preview.rows)
-        self.assertEqual(['no', 'yes'], fits)
-        self.assertFalse(preview.done)
-        (misfit,) = [r for r in preview.rows if r.fits is Fits.NO]
-        self.assert_row(misfit, LIVE, Fits.NO, 1, 'one host could take it')
-
     def test_shelving_needs_no_room(self) -> None:
         capacity = {inventory.VCPU: 1, 'MEMORY_MB': 9999, 'DISK_GB': 99}
         self.given(scene.cloud(0, hosts=('cmp01', 'cmp02'), capacity=capacity))
@@ -283,9 +190,3 @@ class TestRows(ProspectTestCase):
         shelve = policies.Policy(suspended=policies.Suspended.SHELVE)
         self.assertTrue(self.look(shelve).preview.done)
         self.assertFalse(self.look(RESUME).preview.done)
-
-    def test_an_allocation_that_is_nobodys(self) -> None:
-        """No reason not to say what becomes of the servers."""
-        self.add()
-        self.cloud.hold('orphan', scene.SOURCE)
-        self.assert_row(self.row(), LIVE, Fits.YES, OTHERS)

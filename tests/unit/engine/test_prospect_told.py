@@ -38,25 +38,6 @@ class TestRequests(test_prospect.ProspectTestCase):
         #: Nova tells that they are in no group.
         self.alone = model.Needs(grouped=False)
 
-    @ddt.data(1, 30)
-    def test_one_shape(self, servers: int) -> None:
-        for _number in range(servers):
-            self.add(needs=self.alone)
-        self.look()
-        self.assertEqual({**self.BASE, 'offers': 1}, self.asked())
-
-    def test_each_shape_is_asked_for_once(self) -> None:
-        for number in range(12):
-            self.add(needs=self.alone, memory_mb=512 * (1 + number % 3))
-        self.look()
-        self.assertEqual({**self.BASE, 'offers': 3}, self.asked())
-
-    def test_what_needs_no_room_is_not_asked_for(self) -> None:
-        self.add('shelved', needs=self.alone)
-        self.add('error', needs=self.alone)
-        self.look()
-        self.assertEqual({'servers': 1, 'allocations': 1}, self.asked())
-
     def test_groups(self) -> None:
         here, there = self.add(), self.cloud.add(test_prospect.DEST)
         self.cloud.group('anti-affinity', here, self.add())
@@ -95,17 +76,6 @@ class TestRequests(test_prospect.ProspectTestCase):
             self.asked(),
         )
 
-    def test_several_hosts(self) -> None:
-        sources = ('cmp01', 'cmp02', 'cmp03')
-        self.given(scene.cloud(0, source=sources))
-        for host in sources * 2:
-            self.cloud.add(host, needs=self.alone)
-        self.look(None, *sources)
-        self.assertEqual(
-            {**self.BASE, 'servers': 3, 'allocations': 3, 'offers': 1},
-            self.asked(),
-        )
-
 
 class TestUnknown(test_prospect.ProspectTestCase):
     """What is not told is unknown; what is told serves all the same."""
@@ -125,20 +95,6 @@ class TestUnknown(test_prospect.ProspectTestCase):
         self.assertIn(f'capacity is not known: {words}', note)
         self.assertEqual((), found.preview.outlook.misfits)
 
-    def test_placement_refuses_or_is_down(self) -> None:
-        self.add()
-        self.add('stopped')
-        for fault, words in (
-            (faults.PLACEMENT_FORBIDS, 'Placement: policy says no'),
-            (faults.PLACEMENT_DOWN, 'Placement: '),
-        ):
-            with self.subTest(words):
-                self.cloud.placement = fault
-                found = self.look()
-                self.assert_unknown(found, words)
-                self.assertEqual(1, self.asked()['allocations'])
-                self.assertNotIn('offers', self.asked())
-
     def test_placement_says_who_holds_what_and_no_more(self) -> None:
         self.add()
         for error in (
@@ -151,25 +107,6 @@ class TestUnknown(test_prospect.ProspectTestCase):
                 faults=lambda r, f=fault: f if r.kind == 'offers' else None
             )
             self.assert_unknown(found, str(error))
-
-    def test_moves_in_flight_are_found_all_the_same(self) -> None:
-        server = self.add(seconds=60)
-        self.cloud.cold_migrate(server.id, host=test_prospect.DEST)
-        self.clock.sleep(30)
-        self.cloud.placement = faults.PLACEMENT_FORBIDS
-        row = self.row()
-        self.assertEqual(test_prospect.COLD, row.move)
-        self.assertEqual(1, self.asked()['migrations'])
-
-    def test_what_needs_no_room_is_known(self) -> None:
-        self.add('shelved')
-        self.add('suspended')
-        self.cloud.placement = faults.PLACEMENT_DOWN
-        rows = self.look().preview.rows
-        self.assertEqual(
-            {(test_prospect.SHELVE, test_prospect.Fits.YES), ('', None)},
-            {(r.move, r.fits) for r in rows},
-        )
 
     def test_nova_does_not_tell_what_there_is(self) -> None:
         self.add()

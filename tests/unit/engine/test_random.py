@@ -10,36 +10,25 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Whatever goes wrong, wherever: a drain ends, and tells the truth.
+"""Whatever goes wrong, wherever: a drain ends, and tells the truth."""
 
-``DRAINS=100000 stestr run test_random`` plays that many, others every time.
-"""
-
-import os
 import unittest
 
 import hypothesis
 from hypothesis import strategies
 
+from tests.unit.engine import examples
 from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 
-DRAINS = int(os.environ.get('DRAINS', '4900'))
-#: Drains are shared evenly among the tests, which run side by side.
-TESTS = 7
 SLOTS = strategies.integers(1, 3)
 #: Memory of a host that has room for few, in MiB.
 TIGHT = (4096, 6144, 8192)
 TWO = ('cmp01', 'cmp02')
 
-many = hypothesis.settings(
-    max_examples=DRAINS // TESTS,
-    # The same drains on every run, unless somebody asks for more.
-    derandomize='DRAINS' not in os.environ,
-    print_blob=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
+#: The tests of this module share what is asked for.
+many = examples.shared_by(7)
 
 
 def drains(**fields):

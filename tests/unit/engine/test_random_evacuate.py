@@ -10,35 +10,24 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Whatever goes wrong with dead hosts: nothing is built twice, or started.
+"""Whatever goes wrong with dead hosts: nothing is built twice, or started."""
 
-``DEATHS=100000 stestr run test_random_evacuate`` plays that many, others
-every time.
-"""
-
-import os
 import unittest
 
 import hypothesis
 from hypothesis import strategies
 
 from tests.unit.engine import deaths
+from tests.unit.engine import examples
 from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 
-DEATHS = int(os.environ.get('DEATHS', '2700'))
-TESTS = 9
 TWO = ('cmp01', 'cmp02')
 TIGHT = (4096, 6144, 8192)
 
-many = hypothesis.settings(
-    max_examples=DEATHS // TESTS,
-    # The same ones on every run, unless somebody asks for more.
-    derandomize='DEATHS' not in os.environ,
-    print_blob=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
+#: The tests of this module share what is asked for.
+many = examples.shared_by(9)
 
 
 class DeathTestCase(unittest.TestCase):

@@ -10,24 +10,18 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Whatever goes wrong: who is to come home does, and nobody else.
+"""Whatever goes wrong: who is to come home does, and nobody else."""
 
-``HOMEWAYS=100000 stestr run test_random_homeways`` plays that many, others
-every time.
-"""
-
-import os
 import unittest
 
 import hypothesis
 from hypothesis import strategies
 
+from tests.unit.engine import examples
 from tests.unit.engine import homeways
 from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import others
 
-HOMEWAYS = int(os.environ.get('HOMEWAYS', '1800'))
-TESTS = 6
 HERE = ('cmp01',)
 #: What is done with servers while they are away.
 AWAY = (
@@ -43,13 +37,8 @@ AWAY = (
     'live here',
 )
 
-many = hypothesis.settings(
-    max_examples=HOMEWAYS // TESTS,
-    # The same ones on every run, unless somebody asks for more.
-    derandomize='HOMEWAYS' not in os.environ,
-    print_blob=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
+#: The tests of this module share what is asked for.
+many = examples.shared_by(6)
 
 
 class HomewayTestCase(unittest.TestCase):

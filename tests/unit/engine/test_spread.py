@@ -15,9 +15,11 @@
 
 import dataclasses
 import functools
+import itertools
 import random
 
 import ddt
+import pytest
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import forecast
@@ -63,27 +65,12 @@ class EvenTestCase(spreading.SpreadTestCase):
         landed = self.landed(cloud)
         self.assertGreater(max(landed) - min(landed), 6)
 
-    def test_hosts_that_hold_something(self) -> None:
-        cloud = scene.cloud(12, hosts=FIVE, capacity=spreading.capacity(64))
-        for host, servers in (('cmp02', 6), ('cmp03', 4), ('cmp04', 2)):
-            for _number in range(servers):
-                cloud.add(host)
-        self.drained(cloud)
-        self.assertEqual([6, 6, 6, 6], self.landed(cloud))
-
     def test_hosts_of_different_size(self) -> None:
         cloud = scene.cloud(12, hosts=FIVE, capacity=spreading.capacity(16))
         for host in ('cmp04', 'cmp05'):
             cloud.hosts[host].inventory.capacity.update(spreading.capacity(32))
         self.drained(cloud)
         self.assertEqual([2, 2, 4, 4], self.landed(cloud))
-
-    def test_live_and_cold(self) -> None:
-        cloud = scene.cloud(8, hosts=FIVE, capacity=spreading.capacity(64))
-        for _number in range(8):
-            cloud.add(scene.SOURCE, 'stopped')
-        self.drained(cloud)
-        self.assertEqual([4, 4, 4, 4], self.landed(cloud))
 
     def test_two_hosts_in_one_run(self) -> None:
         cloud = scene.cloud(
@@ -120,22 +107,29 @@ class EvenTestCase(spreading.SpreadTestCase):
         landed = self.landed(cloud)
         self.assertLessEqual(max(abs(6 - count) for count in landed), 1)
 
-    @ddt.data(12, 40, 100)
-    def test_requests(self, servers: int) -> None:
-        for seconds in (1, 10, 60) if servers < 100 else (1, 10):
-            for slots in (1, 4):
-                with self.subTest(seconds=seconds, slots=slots):
-                    options = {
-                        'hosts': FIVE,
-                        'capacity': spreading.capacity(256),
-                        'seconds': seconds,
-                        'slots': slots,
-                    }
-                    alone = scene.run(scene.cloud(servers, **options))
-                    run = self.drained(scene.cloud(servers, **options))
-                    self.assertLess(
-                        len(run.client.log), 4 / 3 * len(alone.client.log)
-                    )
+    @ddt.data((12, 1, 1), (12, 60, 4), (40, 10, 1))
+    @ddt.unpack
+    def test_requests(self, servers: int, seconds: int, slots: int) -> None:
+        self._check_requests(servers, seconds, slots)
+
+    @pytest.mark.soak
+    @ddt.data(*itertools.product((12, 40, 100), (1, 10), (1, 4)))
+    @ddt.unpack
+    def test_requests_of_more(
+        self, servers: int, seconds: int, slots: int
+    ) -> None:
+        self._check_requests(servers, seconds, slots)
+
+    def _check_requests(self, servers: int, seconds: int, slots: int) -> None:
+        options = {
+            'hosts': FIVE,
+            'capacity': spreading.capacity(256),
+            'seconds': seconds,
+            'slots': slots,
+        }
+        alone = scene.run(scene.cloud(servers, **options))
+        run = self.drained(scene.cloud(servers, **options))
+        self.assertLess(len(run.client.log), 4 / 3 * len(alone.client.log))
 
 
 class PerDestinationTestCase(spreading.SpreadTestCase):
@@ -160,19 +154,6 @@ class PerDestinationTestCase(spreading.SpreadTestCase):
                 )
                 landed = self.landed(cloud)
                 self.assertLessEqual(max(landed) - min(landed), 2)
-
-    def test_one_destination(self) -> None:
-        cloud = scene.cloud(
-            6, hosts=TWO, capacity=spreading.capacity(64), slots=4
-        )
-        self.drained(cloud, per_destination=1)
-        self.assertEqual([6], self.landed(cloud))
-
-    def test_the_scheduler_picks(self) -> None:
-        cloud = scene.cloud(
-            8, hosts=FIVE, capacity=spreading.capacity(64), slots=4
-        )
-        self.drained(cloud, per_destination=2, spread=Spread.SCHEDULER)
 
     def test_two_hosts_share_it(self) -> None:
         cloud = scene.cloud(

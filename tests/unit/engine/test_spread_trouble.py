@@ -44,13 +44,6 @@ class RefusedPickTestCase(spreading.SpreadTestCase):
         run = self.drained(cloud)
         self.assertEqual(['cmp02', ''], self.posted(run))
 
-    def test_a_move_that_breaks_off_is_no_refusal(self) -> None:
-        cloud = scene.cloud(0)
-        fated = collections.deque([fates.Fate.ROLLED_BACK])
-        cloud.add(scene.SOURCE, fates=fated)
-        run = self.drained(cloud)
-        self.assertNotIn('', self.posted(run))
-
     def test_somebody_else_was_faster(self) -> None:
         cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
         for host in ('cmp02', 'cmp03'):
@@ -96,12 +89,6 @@ class MidwayTestCase(spreading.SpreadTestCase):
         self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, 60 + 60))
         landed = self.landed(self.cloud)
         self.assertLessEqual(max(landed) - min(landed), 1)
-
-    def test_a_host_comes_back(self) -> None:
-        self.cloud.disable('cmp03')
-        self.cloud.timeline.after(30, lambda: self.cloud.enable('cmp03'))
-        self.drained(self.cloud)
-        self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
 
     def test_placement_goes_down(self) -> None:
         deed = others.Deed(30, 'placement is down')

@@ -95,11 +95,6 @@ class TestStock(SurveyorTestCase):
         assert demand
         self.assertEqual((('CUSTOM_GPU', 1), ('VCPU', 2)), demand.shape)
 
-    def test_one_that_holds_nothing_here(self) -> None:
-        """It has its place elsewhere already."""
-        vm1 = server('vm1')
-        self.assertIsNone(self.stock(vm1).demand(HOST, vm1))
-
     def test_placement_does_not_tell(self) -> None:
         vm1 = server('vm1')
         for error in (DENIED, DOWN):
@@ -117,11 +112,6 @@ class TestStock(SurveyorTestCase):
 
 @ddt.ddt
 class TestGroups(SurveyorTestCase):
-    def test_nobody_is_in_one(self) -> None:
-        stock = self.stock(server('vm1'), server('vm2'))
-        self.assertEqual(((), {}), (stock.groups, dict(stock.located)))
-        self.assertNotIn('groups', self.asked())
-
     @ddt.data(True, None)
     def test_somebody_may_be(self, grouped: bool | None) -> None:
         here = clouds.group('affinity', 'vm1', 'vm2', group_id='1')
@@ -201,12 +191,6 @@ class TestSurvey(SurveyorTestCase):
         self.assertEqual(self.SERVICES, found.services)
         self.assertEqual({'rp1': 'cmp01'}, found.hosts)
         self.assertEqual((self.ZONE,), found.aggregates)
-        self.assertEqual('', self.surveyor.unknown)
-
-    def test_nothing_needs_room(self) -> None:
-        found = self.survey(surveys.Demand(server('vm4'), (), HOST))
-        self.assertEqual({}, found.offers)
-        self.assertEqual(['allocations'], self.asked())
         self.assertEqual('', self.surveyor.unknown)
 
     def test_aggregates_that_we_may_not_see(self) -> None:

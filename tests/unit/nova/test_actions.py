@@ -132,18 +132,6 @@ class ActionTest(cloud.CloudTestCase):
             str(caught.exception),
         )
 
-    @ddt.unpack
-    @ddt.named_data(*ACTIONS)
-    def test_no_such_server(
-        self, name: str, arguments: list[ty.Any], request: str, body: ty.Any
-    ) -> None:
-        self._answer(
-            request,
-            **cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.'),
-        )
-        with self.assertRaises(exceptions.NotFound):
-            getattr(self.gateway, name)(*arguments)
-
     def _answer(self, request: str, **answer: ty.Any) -> None:
         method, path = request.split()
         self.cloud.request(method, cloud.NOVA + path, **answer)
@@ -159,10 +147,6 @@ class StoppedEvacuationTest(cloud.CloudTestCase):
     def test_request(self) -> None:
         self.gateway.evacuate('vm1', 'cmp02', stopped=True)
         self._assert_asked('2.95', {'evacuate': {'host': 'cmp02'}})
-
-    def test_without_a_host(self) -> None:
-        self.gateway.evacuate('vm1', stopped=True)
-        self._assert_asked('2.95', {'evacuate': {}})
 
     def test_not_of_all(self) -> None:
         self.gateway.evacuate('vm1', stopped=True)
@@ -204,11 +188,6 @@ class OldNovaTest(cloud.CloudTestCase):
         self.assertTrue(caught.exception.final)
         self.assert_one_line(caught.exception)
         self.assertEqual([], self.sent)
-
-    def test_can_bring_it_back_as_it_was(self) -> None:
-        self.cloud.post(cloud.NOVA + ACTION)
-        self.gateway.evacuate('vm1')
-        self.assertEqual([f'POST {ACTION}'], self.sent)
 
 
 class OldestNovaTest(ActionTest):

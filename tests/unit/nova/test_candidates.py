@@ -92,22 +92,3 @@ class ReaderTest(unittest.TestCase):
             ),
             found,
         )
-
-    def test_what_is_the_same_is_kept_once(self) -> None:
-        reader = candidates.Reader()
-        first, second = (
-            reader.read(
-                {
-                    'allocation_requests': [],
-                    'provider_summaries': {
-                        'busy': summary('busy', 'B', 'A', VCPU=(64, used)),
-                        'idle': summary('idle', 'A', 'B', VCPU=(64, 0)),
-                    },
-                }
-            ).providers
-            for used in (1, 2)
-        )
-        self.assertIs(first['idle'], second['idle'])
-        self.assertEqual(1, first['busy'].pools['VCPU'].used)
-        self.assertEqual(2, second['busy'].pools['VCPU'].used)
-        self.assertIs(first['busy'].traits, second['idle'].traits)

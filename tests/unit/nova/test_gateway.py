@@ -17,7 +17,6 @@ import typing as ty
 
 import ddt
 
-from osc_hostmaint import model
 from osc_hostmaint.nova import records
 from tests.unit.nova import cloud
 
@@ -248,14 +247,3 @@ class PinnedMicroversionTest(RequestTest):
         'compute_default_microversion': '2.1',
         'placement_default_microversion': '1.0',
     }
-
-
-class ModelTest(cloud.CloudTestCase):
-    def test_answers_are_the_models(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-migrations',
-            json={'migrations': [cloud.migration(3, dest_compute=None)]},
-        )
-        (found,) = self.gateway.migrations('cmp01')
-        self.assertIsInstance(found, model.Migration)
-        self.assertIsNone(found.dest)

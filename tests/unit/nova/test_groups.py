@@ -49,18 +49,6 @@ class RecordTest(unittest.TestCase):
             found,
         )
 
-    def test_recorded_of_rocky(self) -> None:
-        # Below 2.64; limits are not known there.
-        data = recorded.GROUPS_OF_ROCKY['server_groups'][1]
-        self.assertEqual(
-            survey.Group(
-                'b9087a10-8a58-4c16-940b-4393697a3df1',
-                survey.GroupPolicy.ANTI_AFFINITY,
-                frozenset({'a9e054c6-ecb7-401a-aa47-107e716bfa58'}),
-            ),
-            records.group(data),
-        )
-
     @ddt.data(
         {'policy': 'legacy'},
         {'policy': None, 'policies': []},

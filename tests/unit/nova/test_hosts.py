@@ -124,9 +124,6 @@ class HypervisorStatesTest(cloud.CloudTestCase):
         # But not which ones there are.
         self.assertEqual(3, len(self.sent))
 
-    def test_none(self) -> None:
-        self.assertEqual({}, self.gateway.hypervisor_states('cmp09'))
-
 
 class ForceDownTest(cloud.CloudTestCase):
     def setUp(self) -> None:
@@ -218,22 +215,6 @@ class ResidentsTest(cloud.CloudTestCase):
             self.sent[-1],
         )
 
-    def test_several_nodes_on_a_host(self) -> None:
-        # Each has all the servers of the host.
-        servers = [{'uuid': 'vm1'}, {'uuid': 'vm2'}]
-        self.cloud.get(
-            HYPERVISORS,
-            json={
-                'hypervisors': [
-                    cloud.hypervisor(1, 'cmp01', servers=servers),
-                    cloud.hypervisor(2, 'cmp01', servers=servers),
-                ]
-            },
-        )
-        self.assertEqual(
-            {'vm1': 'cmp01', 'vm2': 'cmp01'}, self.gateway.residents()
-        )
-
     def test_asked_anew_each_time(self) -> None:
         before, after = (
             {
@@ -249,24 +230,6 @@ class ResidentsTest(cloud.CloudTestCase):
         self.assertEqual({'provider-2': 'cmp02'}, self.gateway.hypervisors())
         self.assertEqual(2, len(self.sent))
 
-    def test_cut_off_list_is_none(self) -> None:
-        self.cloud.get(
-            HYPERVISORS,
-            [
-                {
-                    'json': {
-                        'hypervisors': [cloud.hypervisor(1, 'cmp01')],
-                        'hypervisors_links': cloud.link('/os-hypervisors'),
-                    }
-                },
-                cloud.fault('x', 400, 'marker not found'),
-                {'json': {'hypervisors': [cloud.hypervisor(2, 'cmp02')]}},
-            ],
-        )
-        with self.assertRaises(exceptions.RequestRefused):
-            self.gateway.residents()
-        self.assertEqual({'provider-2': 'cmp02'}, self.gateway.hypervisors())
-
 
 @ddt.ddt
 class AggregatesTest(cloud.CloudTestCase):
@@ -281,18 +244,3 @@ class AggregatesTest(cloud.CloudTestCase):
             ],
             self.gateway.aggregates(),
         )
-
-    @ddt.data('aggregates', 'residents', 'groups')
-    def test_not_permitted(self, question: str) -> None:
-        for path in (
-            'os-aggregates',
-            'os-hypervisors/detail',
-            'os-server-groups',
-        ):
-            self.cloud.get(
-                f'{cloud.NOVA}/{path}',
-                **cloud.fault('forbidden', 403, "Policy doesn't allow it."),
-            )
-        with self.assertRaises(exceptions.NotPermitted) as caught:
-            getattr(self.gateway, question)()
-        self.assert_one_line(caught.exception)

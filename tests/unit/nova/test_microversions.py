@@ -26,13 +26,6 @@ class OtherMicroversionTest(cloud.CloudTestCase):
         headers = self.last_request().headers
         self.assertEqual('compute 2.60', headers['OpenStack-API-Version'])
 
-    def test_servers_are_asked_for_at_what_it_offers(self) -> None:
-        self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.95'))
-        self.cloud.get(f'{cloud.NOVA}/servers/detail', json={'servers': []})
-        self.gateway.servers('cmp01')
-        headers = self.last_request().headers
-        self.assertEqual('compute 2.95', headers['OpenStack-API-Version'])
-
     def test_least(self) -> None:
         self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.59'))
         self.cloud.get(f'{cloud.NOVA}/os-services', json={'services': []})

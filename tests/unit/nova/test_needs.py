@@ -228,12 +228,6 @@ class UncheckedTest(unittest.TestCase):
         found = needs.needs(with_properties({key: value}))
         self.assertEqual((), found.unchecked)
 
-    @ddt.data('', None, {'id': 'i'})
-    def test_no_properties(self, image: ty.Any) -> None:
-        # Volume-backed; of a cell that does not answer; below 2.98.
-        found = needs.needs(cloud.server(image=image))
-        self.assertEqual((), found.unchecked)
-
     def test_hints(self) -> None:
         found = needs.needs(
             cloud.server(
@@ -257,17 +251,3 @@ class UncheckedTest(unittest.TestCase):
     def test_policy_hides_extra_specs(self, flavor: ty.Any) -> None:
         found = needs.needs(cloud.server(flavor=flavor))
         self.assertEqual(('flavor extra specs',), found.unchecked)
-
-    def test_sorted(self) -> None:
-        data = with_specs({'hw:pmem': '6GB', 'hw:numa_nodes': '1'})
-        data['image'] = {'properties': {'hw_tpm_version': '2.0'}}
-        data['scheduler_hints'] = {'same_host': ['vm2']}
-        self.assertEqual(
-            (
-                'hw:numa_nodes',
-                'hw:pmem',
-                'image hw_tpm_version',
-                'hint same_host',
-            ),
-            needs.needs(data).unchecked,
-        )

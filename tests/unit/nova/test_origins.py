@@ -178,32 +178,6 @@ class OriginsTest(cloud.CloudTestCase):
         )
         self._assert()
 
-    def test_evacuated_after_a_move_that_failed(self) -> None:
-        self._answer(
-            create=(1, 'create', created('cmp01')),
-            live=(11, 'live-migration', live('cmp01', 'cmp02')[:-1]),
-            died=(12, 'evacuate', evacuated('cmp03')),
-        )
-        self._assert('cmp01')
-
-    def test_under_way(self) -> None:
-        self._answer(
-            create=(1, 'create', created('cmp01')),
-            died=(
-                12,
-                'evacuate',
-                [event('compute_rebuild_instance', 'cmp02', None)],
-            ),
-        )
-        self._assert()
-
-    def test_a_resize_is_its_owners(self) -> None:
-        self._answer(
-            create=(1, 'create', created('cmp01')),
-            resize=(12, 'resize', cold('cmp01', 'cmp02')),
-        )
-        self._assert()
-
     @ddt.unpack
     @ddt.named_data(
         ('no_events', []),

@@ -73,16 +73,6 @@ class AllocationsTest(cloud.CloudTestCase):
         )
         self.assertEqual(3, len(self.sent))
 
-    def test_nobody_holds_anything(self) -> None:
-        self._hypervisors('cmp01')
-        self._allocations(0)
-        self.assertEqual({}, self.gateway.allocations('cmp01'))
-
-    def test_host_without_a_hypervisor(self) -> None:
-        self._hypervisors('cmp02')
-        self.assertEqual({}, self.gateway.allocations('cmp01'))
-        self.assertEqual(['GET /os-hypervisors/detail'], self.sent)
-
 
 @ddt.ddt
 class OffersTest(cloud.CloudTestCase):
@@ -111,13 +101,6 @@ class OffersTest(cloud.CloudTestCase):
         self.assertEqual(survey.Offers({}, ()), self.gateway.offers(()))
         self.assertEqual([], self.cloud.request_history)
 
-    def test_nobody_has_room(self) -> None:
-        self.cloud.get(
-            CANDIDATES,
-            json={'allocation_requests': [], 'provider_summaries': {}},
-        )
-        self.assertEqual(survey.Offers({}, ()), self.gateway.offers(SHAPE))
-
     @ddt.data('1.29', '1.30', '1.100')
     def test_microversion(self, offered: str) -> None:
         self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions(offered))
@@ -144,46 +127,6 @@ class OffersTest(cloud.CloudTestCase):
         )
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
         self.assertEqual(3, len(self.gateway.offers(SHAPE).candidates))
-
-    def test_placement_down_is_not_an_old_placement(self) -> None:
-        for url in (cloud.PLACEMENT, f'{cloud.PLACEMENT}/'):
-            self.cloud.get(url, status_code=503, text='Busy')
-        with self.assertRaises(exceptions.Unavailable) as caught:
-            self.gateway.offers(SHAPE)
-        self.assert_one_line(caught.exception)
-        self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions())
-        self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        self.assertEqual(3, len(self.gateway.offers(SHAPE).candidates))
-
-    @ddt.unpack
-    @ddt.named_data(
-        (
-            'forbidden',
-            403,
-            'Access was denied to this resource.',
-            exceptions.NotPermitted,
-        ),
-        (
-            'unknown_class',
-            400,
-            'Invalid resource class in resources parameter: CUSTOM_X',
-            exceptions.RequestRefused,
-        ),
-        ('broken', 500, 'Oops', exceptions.Unavailable),
-    )
-    def test_errors(
-        self, status: int, detail: str, kind: type[Exception]
-    ) -> None:
-        error = {'status': status, 'title': 'x', 'detail': detail}
-        self.cloud.get(
-            CANDIDATES,
-            status_code=status,
-            json={'errors': [error]},
-            headers={'Content-Type': 'application/json'},
-        )
-        with self.assertRaisesRegex(kind, detail) as caught:
-            self.gateway.offers(SHAPE)
-        self.assert_one_line(caught.exception)
 
     @ddt.data('allocation_requests', 'provider_summaries')
     def test_half_an_answer(self, key: str) -> None:

@@ -214,8 +214,3 @@ class TimeoutTest(cloud.CloudTestCase):
         self.conn = self.connect(api_timeout=7)
         self.gateway = gateway.Gateway(self.conn)
         self.assertEqual({7.0}, self._timeouts())
-
-    def test_user_name_before_anything_else(self) -> None:
-        self.gateway.user_name()
-        timeouts = {r.timeout for r in self.cloud.request_history}
-        self.assertEqual({timing.REQUEST_TIMEOUT_SECONDS}, timeouts)

@@ -90,22 +90,6 @@ class ReadTest(cloud.CloudTestCase):
         self.assertEqual(1, asked.call_count)
         self.sleep.assert_not_called()
 
-    def test_placement_too(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-hypervisors/detail',
-            json={'hypervisors': [cloud.hypervisor(1, 'cmp01')]},
-        )
-        self.cloud.get(
-            f'{cloud.PLACEMENT}/resource_providers/provider-1/allocations',
-            [
-                {'status_code': 503},
-                {'json': cloud.allocations(vm1={'VCPU': 1})},
-            ],
-        )
-        self.assertEqual(
-            {'vm1': {'VCPU': 1}}, self.gateway.allocations('cmp01')
-        )
-
     def test_later_page(self) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/servers',
@@ -150,15 +134,6 @@ class ChangeTest(cloud.CloudTestCase):
         put = self.cloud.put(SERVICE, [failure, failure, fine])
         self.assertTrue(self.gateway.enable(self.service).enabled)
         self.assertEqual(3, put.call_count)
-
-    @ddt.unpack
-    @ddt.named_data(*PASSING)
-    def test_put_in_vain(self, failure: dict[str, ty.Any]) -> None:
-        put = self.cloud.put(SERVICE, **failure)
-        with self.assertRaises(exceptions.Unavailable) as caught:
-            self.gateway.enable(self.service)
-        self.assertEqual(3, put.call_count)
-        self.assert_one_line(caught.exception)
 
     @ddt.unpack
     @ddt.named_data(*PASSING)
