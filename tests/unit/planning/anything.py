@@ -234,9 +234,7 @@ def _service(rng: random.Random, policy: policies.Policy) -> model.Service:
     )
 
 
-def _home(
-    rng: random.Random, policy: policies.Policy
-) -> model.Service | None:
+def _home(rng: random.Random, policy: policies.Policy) -> model.Service | None:
     """Return the service of the host that servers are brought to."""
     if not policy.home:
         return None
@@ -320,7 +318,6 @@ class Step:
         """
         policy = dataclasses.replace(self.policy, **options)
         return decide.decide(self.seen, policy, self.memory, self.now)
-
 
     @functools.cached_property
     def found(self) -> decisions.Decision:

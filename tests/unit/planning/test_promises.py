@@ -366,9 +366,9 @@ class KeepTestCase:
             and callable(getattr(group, name))
         ]
         for seed in range(unit.examples(runs)):
-            for step in anything.run(seed, how):
-                for name in dict.fromkeys(names):
-                    with self.subTest(name, seed=seed):
+            with self.subTest(seed=seed):
+                for step in anything.run(seed, how):
+                    for name in dict.fromkeys(names):
                         getattr(self, name)(step, step.found)
 
 
