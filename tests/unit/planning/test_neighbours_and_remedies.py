@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What would help where servers do not fit."""
+"""Members of groups, and what would help where servers do not fit."""
 
 import unittest
 

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Moves that nobody is at any more, though their records say so."""
+"""Records that nobody is at any more, and what is left on the host."""
 
 import dataclasses
 import unittest

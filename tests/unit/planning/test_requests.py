@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What is known of one server: tries, refusals, what was given up."""
+"""What was asked of Nova: tries, refusals, answers, what has no record."""
 
 import dataclasses
 import unittest

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""A server that has left, but for its disk: it awaits a confirmation."""
+"""What is retried, confirmed, aborted or given up, and when."""
 
 import dataclasses
 

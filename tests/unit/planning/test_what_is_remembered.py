@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What is looked at next, and when "empty" counts."""
+"""What is remembered of servers and records, and what is looked at."""
 
 import dataclasses
 import unittest

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Suspending again what was resumed to be moved, wherever it ended up."""
+"""What was resumed to be moved: it is found, and suspended again."""
 
 import dataclasses
 import unittest
