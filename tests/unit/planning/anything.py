@@ -13,12 +13,15 @@
 """Clouds that no cloud would ever show, and any answer to any request.
 
 A run is a few looks at such a cloud, with the memory that arises from the
-decisions and answers before each.
+decisions and answers before each. All is drawn from a seed: the same seed,
+the same run.
 """
 
+import collections.abc
 import dataclasses
-
-from hypothesis import strategies
+import functools
+import random
+import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import decide
@@ -67,93 +70,119 @@ _POWER_STATES = (None, *model.PowerState)
 _HOME = 'cmp09'
 _DEEDS = ('resume', 'resume', 'live-migration', 'suspend', 'stop')
 
-_PLACES = strategies.sampled_from(
-    [(_ELSEWHERE, builders.DEST)] * 4 + [(_HERE, builders.HOST)]
-)
-_maybe = strategies.booleans()
+_PLACES = [(_ELSEWHERE, builders.DEST)] * 4 + [(_HERE, builders.HOST)]
+_AGO = (0.0, 0.0, 0.1, 3.0, 20.0, 70.0)
 DRAIN = policies.Policy()
-_ago = strategies.sampled_from([0.0, 0.0, 0.1, 3.0, 20.0, 70.0])
 
-POLICIES = strategies.builds(
-    policies.Policy,
-    running=strategies.sampled_from(policies.Running),
-    stopped=strategies.sampled_from(policies.Stopped),
-    suspended=strategies.sampled_from(
-        [*policies.Suspended, policies.Suspended.RESUME]
-    ),
-    shelved=strategies.sampled_from(policies.Shelved),
-    resized=strategies.sampled_from(policies.Resized),
-    to=strategies.sampled_from(['', 'cmp07']),
-    parallel=strategies.none() | strategies.integers(1, 4),
-    retries=strategies.integers(0, 2),
-    on_stall=strategies.sampled_from(policies.OnStall),
-    stall_after=strategies.sampled_from([600.0, 5.0]),
-    server_timeout=strategies.sampled_from([None, None, 5.0, 60.0]),
-    user_id=strategies.sampled_from(['', 'us']),
-    stagger=strategies.sampled_from([0.0, 0.5, 1.0]),
-    stop=strategies.sampled_from(['', '', '', 'interrupted']),
-    settled_from=strategies.sampled_from([0.0, 0.0, builders.NOW + STEP]),
-)
-
-#: Of hosts that have died.
-EVACUATING = strategies.builds(
-    dataclasses.replace,
-    POLICIES,
-    evacuate=strategies.just(True),
-    leave_stopped=strategies.booleans(),
-)
-#: Of ways home.
-RETURNING = strategies.builds(
-    dataclasses.replace,
-    POLICIES,
-    only=strategies.frozensets(strategies.sampled_from(IDS), min_size=1),
-    home=strategies.just(_HOME),
-    to=strategies.just(_HOME),
-    since=strategies.just(builders.SINCE),
-)
+Draw = collections.abc.Callable[[random.Random], policies.Policy]
 
 
-@strategies.composite
-def _servers(draw, server_id, statuses, host, seen_at):
-    status = draw(strategies.sampled_from(statuses))
-    task = draw(strategies.sampled_from(_TASKS))
+def _maybe(rng: random.Random) -> bool:
+    return rng.random() < 0.5
+
+
+def some_of(rng: random.Random, items: ty.Sequence[str]) -> list[str]:
+    """Return some of the items, in any order; often none, or all."""
+    return rng.sample(items, rng.choice((0, 0, *range(len(items) + 1))))
+
+
+def draining(rng: random.Random) -> policies.Policy:
+    """Return what may be asked for of a drain."""
+    resume = policies.Suspended.RESUME
+    return policies.Policy(
+        running=rng.choice(list(policies.Running)),
+        stopped=rng.choice(list(policies.Stopped)),
+        suspended=rng.choice([*policies.Suspended, resume]),
+        shelved=rng.choice(list(policies.Shelved)),
+        resized=rng.choice(list(policies.Resized)),
+        to=rng.choice(['', 'cmp07']),
+        parallel=rng.choice([None, None, 1, 2, 3, 4]),
+        retries=rng.randint(0, 2),
+        on_stall=rng.choice(list(policies.OnStall)),
+        stall_after=rng.choice([600.0, 5.0]),
+        server_timeout=rng.choice([None, None, 5.0, 60.0]),
+        user_id=rng.choice(['', 'us']),
+        stagger=rng.choice([0.0, 0.5, 1.0]),
+        stop=rng.choice(['', '', '', 'interrupted']),
+        settled_from=rng.choice([0.0, 0.0, builders.NOW + STEP]),
+    )
+
+
+def resuming(rng: random.Random) -> policies.Policy:
+    """Return what may be asked for where suspended servers are resumed."""
+    return dataclasses.replace(
+        draining(rng), suspended=policies.Suspended.RESUME
+    )
+
+
+def evacuating(rng: random.Random) -> policies.Policy:
+    """Return what may be asked for of a host that has died."""
+    return dataclasses.replace(
+        draining(rng), evacuate=True, leave_stopped=_maybe(rng)
+    )
+
+
+def returning(rng: random.Random) -> policies.Policy:
+    """Return what may be asked for of a way home."""
+    return dataclasses.replace(
+        draining(rng),
+        only=frozenset(rng.sample(IDS, rng.randint(1, len(IDS)))),
+        home=_HOME,
+        to=_HOME,
+        since=builders.SINCE,
+    )
+
+
+def _server(
+    rng: random.Random,
+    server_id: str,
+    place: tuple[ty.Sequence[str], str],
+    seen_at: float,
+) -> model.Server:
+    statuses, host = place
+    status = rng.choice(statuses)
     nowhere = status in ('SHELVED_OFFLOADED', 'DELETED')
     return builders.server(
         server_id,
         status,
         host=None if nowhere else host,
-        task_state=builders.TASK_STATES.get(status, task),
-        power_state=draw(strategies.sampled_from(_POWER_STATES)),
-        updated_at=draw(
-            strategies.sampled_from([None, builders.cloud_time(90)])
-        ),
+        task_state=builders.TASK_STATES.get(status, rng.choice(_TASKS)),
+        power_state=rng.choice(_POWER_STATES),
+        updated_at=rng.choice([None, builders.cloud_time(90)]),
         seen_at=seen_at,
     )
 
 
-@strategies.composite
-def _new_records(draw, record_id, server_ids, now, policy):
+def _new_record(
+    rng: random.Random,
+    record_id: int,
+    server_id: str,
+    now: float,
+    policy: policies.Policy,
+) -> model.Migration:
     more = ('evacuation',) * 4 if policy.evacuate else ()
-    kind = draw(strategies.sampled_from(_TYPES + more))
-    leaving = draw(strategies.sampled_from([True, True, True, False]))
-    there = draw(strategies.sampled_from([policy.home, builders.DEST]))
+    kind = rng.choice(_TYPES + more)
+    leaving = rng.random() < 0.75
+    there = rng.choice([policy.home, builders.DEST])
     ends = (builders.HOST, there or builders.DEST)
     return builders.migration(
         record_id,
-        draw(strategies.sampled_from(_RECORD_STATUSES[kind])),
-        draw(strategies.sampled_from(server_ids)),
+        rng.choice(_RECORD_STATUSES[kind]),
+        server_id,
         type=kind,
         source=ends[not leaving],
         dest=ends[leaving],
-        created_at=builders.cloud_time(
-            draw(strategies.sampled_from([-600, 60, 60]))
-        ),
-        seen_at=now - draw(_ago),
+        created_at=builders.cloud_time(rng.choice([-600, 60, 60])),
+        seen_at=now - rng.choice(_AGO),
     )
 
 
-@strategies.composite
-def _records(draw, before, now, policy):
+def _records(
+    rng: random.Random,
+    before: ty.Sequence[model.Migration],
+    now: float,
+    policy: policies.Policy,
+) -> list[model.Migration]:
     """Return records: some of those before, further on, and new ones.
 
     As in Nova, what has ended stays so, and a server has one at a time that
@@ -161,130 +190,115 @@ def _records(draw, before, now, policy):
     """
     records = []
     for record in before:
-        if record.ended_well or record.ended_badly or draw(_maybe):
-            records.append(record)
-            continue
-        status = draw(strategies.sampled_from(_RECORD_STATUSES[record.type]))
-        if status == record.status:
-            records.append(record)
-            continue
-        records.append(dataclasses.replace(record, status=status, seen_at=now))
-    for record_id in range(len(before), draw(strategies.integers(0, 6))):
+        if not (record.ended_well or record.ended_badly or _maybe(rng)):
+            status = rng.choice(_RECORD_STATUSES[record.type])
+            if status != record.status:
+                record = dataclasses.replace(
+                    record, status=status, seen_at=now
+                )
+        records.append(record)
+    for record_id in range(len(before), rng.randint(0, 6)):
         open_ = {
             r.server_id for r in records if not (r.ended_well or r.ended_badly)
         }
         free = [i for i in IDS if i not in open_]
         if free:
-            new = _new_records(record_id + 1, free, now, policy)
-            records.append(draw(new))
+            records.append(
+                _new_record(rng, record_id + 1, rng.choice(free), now, policy)
+            )
     return records
 
 
-@strategies.composite
-def _histories(draw):
+def _history(rng: random.Random) -> tuple[model.Deed, ...]:
     """Return what was done to a server, by us, its owner or an operator."""
     return tuple(
         model.Deed(
-            draw(strategies.sampled_from(_DEEDS)),
-            draw(strategies.sampled_from(['us', 'its owner'])),
-            draw(strategies.sampled_from(['', 'operators'])),
+            rng.choice(_DEEDS),
+            rng.choice(['us', 'its owner']),
+            rng.choice(['', 'operators']),
             builders.cloud_time(seconds),
         )
-        for seconds in draw(
-            strategies.sampled_from([(), (-60,), (60,), (60, 120)])
-        )
+        for seconds in rng.choice([(), (-60,), (60,), (60, 120)])
     )
 
 
-def _services(policy):
+def _service(rng: random.Random, policy: policies.Policy) -> model.Service:
     """Return the service of the host that is emptied."""
-    rarely = strategies.sampled_from([False] * 5 + [True])
+    enabled = rng.random() < 0.15
     if not policy.evacuate:
-        return strategies.builds(
-            builders.service,
-            up=strategies.sampled_from([True, True, True, False]),
-            enabled=rarely,
-        )
-    return strategies.builds(
-        builders.dead,
-        up=rarely,
-        enabled=rarely,
-        updated_at=strategies.sampled_from([0, 0, 0, 0, 10]).map(
-            builders.cloud_time
-        ),
+        return builders.service(up=rng.random() < 0.75, enabled=enabled)
+    return builders.dead(
+        up=rng.random() < 0.15,
+        enabled=enabled,
+        updated_at=builders.cloud_time(rng.choice([0, 0, 0, 0, 10])),
     )
 
 
-def _homes(policy):
+def _home(rng: random.Random, policy: policies.Policy) -> model.Service | None:
     """Return the service of the host that servers are brought to."""
     if not policy.home:
-        return strategies.none()
+        return None
     home = builders.service(host=_HOME, enabled=True)
     unfit = dataclasses.replace(home, up=False)
-    return strategies.sampled_from([home] * 5 + [unfit, None])
+    return rng.choice([home] * 5 + [unfit, None])
 
 
-@strategies.composite
-def observations(draw, before, known, now, policy=DRAIN):
+def _consumers(rng: random.Random) -> frozenset[str] | None:
+    """Return what holds allocations on the host."""
+    known = [*IDS, 'x', 'uuid of migration 1']
+    held = frozenset(rng.sample(known, rng.randint(1, len(known))))
+    return rng.choice([frozenset(), None, held])
+
+
+def observation(
+    rng: random.Random,
+    before: ty.Sequence[model.Migration] = (),
+    known: collections.abc.Set[str] = frozenset(),
+    now: float = builders.NOW,
+    policy: policies.Policy = DRAIN,
+) -> model.Observation:
     """Return a look at the host.
 
     :param before: the records as they were at the look before.
     :param known: servers that were decided on before.
     :param policy: what the operator asked for.
     """
-    # In an order that is the same on every run, as that of a set is not.
-    some = strategies.lists(strategies.sampled_from(IDS), unique=True)
     # The list stamps all the servers it shows.
-    servers_at = now - draw(_ago)
+    servers_at = now - rng.choice(_AGO)
     listed = [
-        draw(_servers(i, _HERE, builders.HOST, servers_at))
-        for i in draw(strategies.just(()) | some)
+        _server(rng, i, (_HERE, builders.HOST), servers_at)
+        for i in some_of(rng, IDS)
     ]
     # Whom a list shows for the first time is decided on before a visit.
     new = {s.id for s in listed} - known
     visited = []
-    for server_id in draw(strategies.just(IDS) | some):
-        seen_at = now - draw(_ago)
-        visited.append(
-            draw(
-                _servers(
-                    server_id,
-                    *draw(_PLACES),
-                    min(seen_at, servers_at) if server_id in new else seen_at,
-                )
-            )
-        )
-    records = draw(_records(before, now, policy))
-    consumers = strategies.sampled_from([*IDS, 'x', 'uuid of migration 1'])
+    for server_id in rng.choice([list(IDS), some_of(rng, IDS)]):
+        seen_at = now - rng.choice(_AGO)
+        if server_id in new:
+            seen_at = min(seen_at, servers_at)
+        visited.append(_server(rng, server_id, rng.choice(_PLACES), seen_at))
+    records = _records(rng, before, now, policy)
     return builders.observation(
         listed,
         records,
         visited,
-        consumers=draw(
-            strategies.just(frozenset())
-            | strategies.none()
-            | strategies.frozensets(consumers, min_size=1)
-        ),
+        consumers=_consumers(rng),
         servers_at=servers_at,
-        consumers_at=now - draw(_ago),
-        service_at=now - draw(_ago),
+        consumers_at=now - rng.choice(_AGO),
+        service_at=now - rng.choice(_AGO),
         migrations_at=now,
         failures={
-            r.id: 'No valid host was found' for r in records if draw(_maybe)
+            r.id: 'No valid host was found' for r in records if _maybe(rng)
         },
         progress={
-            r.id: model.Progress(draw(strategies.integers(0, 9)), 9, now)
+            r.id: model.Progress(rng.randint(0, 9), 9, now)
             for r in records
-            if r.in_flight and r.type == 'live-migration' and draw(_maybe)
+            if r.in_flight and r.type == 'live-migration' and _maybe(rng)
         },
-        histories={i: draw(_histories()) for i in draw(some)},
-        down=draw(
-            strategies.sampled_from(
-                [frozenset(), frozenset(), frozenset({builders.DEST})]
-            )
-        ),
-        service=draw(_services(policy)),
-        home=draw(_homes(policy)),
+        histories={i: _history(rng) for i in some_of(rng, IDS)},
+        down=frozenset({builders.DEST} if rng.random() < 0.3 else ()),
+        service=_service(rng, policy),
+        home=_home(rng, policy),
     )
 
 
@@ -305,28 +319,38 @@ class Step:
         policy = dataclasses.replace(self.policy, **options)
         return decide.decide(self.seen, policy, self.memory, self.now)
 
+    @functools.cached_property
+    def found(self) -> decisions.Decision:
+        """Return the decision."""
+        return self.decide()
 
-@strategies.composite
-def runs(draw, how=POLICIES):
+    @functools.cached_property
+    def left(self) -> decisions.Decision:
+        """Return the decision where it is not to be awaited any longer."""
+        return self.decide(stop='late', abandon='late')
+
+
+def run(seed: int, how: Draw = draining) -> list[Step]:
     """Return some decisions, each with the memory of those before it."""
-    steps, memory, now = [], memories.Memory(), builders.NOW
-    records = []
-    policy = draw(how)
-    for _tick in range(draw(strategies.integers(1, 4))):
-        seen = draw(observations(records, set(memory.tracks), now, policy))
+    rng = random.Random(seed)
+    steps: list[Step] = []
+    memory, now = memories.Memory(), builders.NOW
+    records: list[model.Migration] = []
+    policy = how(rng)
+    for _tick in range(rng.randint(1, 4)):
+        seen = observation(rng, records, set(memory.tracks), now, policy)
         records = list(seen.migrations.values())
         step = Step(seen, policy, memory, now)
         steps.append(step)
-        found = step.decide()
-        memory = found.memory
-        for action in found.actions:
+        memory = step.found.memory
+        for action in step.found.actions:
             outcome = memories.Outcome(
-                draw(strategies.sampled_from(list(memories.Answer))),
+                rng.choice(list(memories.Answer)),
                 now + 0.1,
                 'Nova says no',
-                draw(_maybe),
+                _maybe(rng),
             )
             highest = max(seen.migrations, default=0)
             memory = memory.after(action, outcome, highest)
-        now += draw(strategies.sampled_from([1.0, STEP, 40.0]))
+        now += rng.choice([1.0, STEP, 40.0])
     return steps

@@ -66,35 +66,6 @@ class HomeTestCase(base.StoryTestCase):
 
 @ddt.ddt
 class TestGood(HomeTestCase):
-    def test_live(self):
-        story = self.begin()
-        (action,) = story.tick(base.HERE)
-        self.assertEqual(
-            memories.Action(Kind.LIVE_MIGRATE, 'vm1', host=HOME), action
-        )
-        story.tick(base.MIGRATING, story.record('running'))
-        story.tick(AT_HOME, story.record('completed'))
-
-        row = self.assert_ended(story, 'moved', move='live migration')
-        self.assertEqual(HOME, row.destination)
-        self.assertTrue(story.decision.done)
-
-    def test_cold(self):
-        story = self.begin()
-        (action,) = story.tick(STOPPED)
-        self.assertEqual(
-            memories.Action(Kind.COLD_MIGRATE, 'vm1', host=HOME), action
-        )
-        record = story.record('finished', type=base.COLD)
-        arrived = builders.server(
-            status='VERIFY_RESIZE', host=HOME, vm_state='resized'
-        )
-        self.assertIs(Kind.CONFIRM, story.asks(arrived, record))
-        home = builders.server(status='SHUTOFF', host=HOME)
-        story.tick(home, story.record('confirmed', type=base.COLD))
-
-        self.assert_ended(story, 'moved', move='cold migration')
-
     def test_suspended(self):
         story = self.begin(
             suspended=policies.Suspended.RESUME, user_id=base.US

@@ -289,32 +289,3 @@ class TestTraits(EligibleTestCase):
 
         self.assertEqual(f'without {SSD}', against['b'])
         self.assertEqual('', against['c'])
-
-
-class TestKinds(unittest.TestCase):
-    def test_servers_alike_share_their_answers(self):
-        one, two = clouds.demands(2, unchecked=())
-        odd = clouds.demand('vm3', unchecked=('hw:numa_nodes',), grouped=True)
-        answers = eligible.Eligible(
-            clouds.survey(clouds.hosts('a'), [one, two]), clouds.limits([one])
-        )
-
-        self.assertEqual(answers.kind(one), answers.kind(two))
-        self.assertEqual(answers.kind(one), answers.kind(odd))
-        self.assertIs(answers.options(one), answers.options(odd))
-
-    def test_what_makes_a_difference_makes_a_kind(self):
-        one = clouds.demand('vm1', zone_known=False)
-        others = [
-            clouds.demand('vm2', clouds.HALF, zone_known=False),
-            clouds.demand('vm3', zone='zone1'),
-            clouds.demand('vm4', zone_known=False, source='src2'),
-            clouds.demand('vm5', required_traits=frozenset({AVX})),
-        ]
-        answers = eligible.Eligible(
-            clouds.survey(clouds.hosts('a'), [one, *others]),
-            clouds.limits([one]),
-        )
-        kinds = {answers.kind(d) for d in (one, *others)}
-
-        self.assertEqual(5, len(kinds))

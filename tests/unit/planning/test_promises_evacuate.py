@@ -17,9 +17,7 @@ Whatever was observed: clouds that no cloud would ever show.
 
 import collections
 import dataclasses
-
-import hypothesis
-from hypothesis import strategies
+import unittest
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
@@ -28,6 +26,7 @@ from osc_hostmaint.planning import stranded
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
 from osc_hostmaint.planning import window
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import anything
 from tests.unit.planning import test_promises
@@ -136,7 +135,7 @@ class Evacuating(test_promises.Deciding):
         self.assertEqual((), step.decide(stop='interrupted').actions)
 
     def nothing_at_all_after_the_end(self, step, _found):
-        left = step.decide(stop='late', abandon='late')
+        left = step.left
 
         self.assertEqual((), left.actions)
         self.assertTrue(left.done)
@@ -204,23 +203,22 @@ class Returning(test_promises.Deciding):
                 self.assertEqual(step.policy.home, view.host)
 
 
-def promises(group):
-    return [
-        name
-        for each in (test_promises.Deciding, group)
-        for name in vars(each)
-        if not name.startswith('_')
-    ]
+class TestEvacuate(test_promises.KeepTestCase, Evacuating):
+    def test_all(self):
+        self.keep(150, anything.evacuating)
 
 
-class KeepTestCase:
-    """Takes decisions, and looks at each."""
+class TestItEnds(unittest.TestCase):
+    """Nobody is waited for who is dead."""
 
-    def keep(self, steps, group):
-        for step in steps:
-            found = step.decide()
-            for name in promises(group):
-                getattr(self, name)(step, found)
+    def test_where_no_evacuation_is_under_way(self):
+        for seed in range(unit.examples(40)):
+            steps = anything.run(seed, patient)
+            with self.subTest(seed=seed):
+                found = self.settle(steps)
+
+                self.assertIsNotNone(found)
+                self.assertNotIn(None, [row.result for row in found.rows])
 
     def settle(self, steps):
         """Go on where nothing happens any more.
@@ -289,31 +287,11 @@ class KeepTestCase:
         )
 
 
-PATIENT = strategies.builds(
-    dataclasses.replace,
-    anything.EVACUATING,
-    server_timeout=strategies.none(),
-)
+def patient(rng):
+    """Return what may be asked for, without --server-timeout."""
+    return dataclasses.replace(anything.evacuating(rng), server_timeout=None)
 
 
-class TestEvacuate(KeepTestCase, Evacuating):
-    @hypothesis.settings(max_examples=400, deadline=None)
-    @hypothesis.given(anything.runs(anything.EVACUATING))
-    def test_all(self, steps):
-        self.keep(steps, Evacuating)
-
-    @hypothesis.settings(max_examples=100, deadline=None)
-    @hypothesis.given(anything.runs(PATIENT))
-    def test_it_ends(self, steps):
-        """Nobody is waited for who is dead."""
-        found = self.settle(steps)
-
-        self.assertIsNotNone(found)
-        self.assertNotIn(None, [row.result for row in found.rows])
-
-
-class TestReturn(KeepTestCase, Returning):
-    @hypothesis.settings(max_examples=400, deadline=None)
-    @hypothesis.given(anything.runs(anything.RETURNING))
-    def test_all(self, steps):
-        self.keep(steps, Returning)
+class TestReturn(test_promises.KeepTestCase, Returning):
+    def test_all(self):
+        self.keep(150, anything.returning)

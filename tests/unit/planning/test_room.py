@@ -94,16 +94,6 @@ class TestRoom(unittest.TestCase):
             there.fits((share(1), share(99999, name='MEMORY_MB')))
         )
 
-    def test_copies_are_independent(self):
-        there = room(A, B)
-        other = there.copy()
-        other.take((share(16),))
-        there.take((share(3, 'rp-b'),))
-
-        self.assertTrue(there.fits((share(16),)))
-        self.assertFalse(other.fits((share(16),)))
-        self.assertEqual(0, other.load('b'))
-
     def test_the_load_is_that_of_the_fullest_pool(self):
         there = room(clouds.Host('a', used={'VCPU': 4, 'MEMORY_MB': 8192}))
 

@@ -19,6 +19,7 @@ import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint.planning import eligible
+from tests import unit
 from tests.unit.planning import clouds
 from tests.unit.planning import flows
 from tests.unit.planning import problems
@@ -48,7 +49,7 @@ class TestFlows(unittest.TestCase):
             landed = [truth.landed[m] for m in group.members]
             self.assertEqual(len(set(landed)), len(landed))
 
-    @hypothesis.settings(max_examples=150, deadline=None)
+    @hypothesis.settings(max_examples=unit.examples(37), deadline=None)
     @hypothesis.given(
         strategies.integers(0, 10**6),
         strategies.sampled_from([1, 2, 3, 100]),
@@ -68,7 +69,7 @@ class TestFlows(unittest.TestCase):
 
         self.assert_all_landed(problem, truth, flow)
 
-    @hypothesis.settings(max_examples=150, deadline=None)
+    @hypothesis.settings(max_examples=unit.examples(37), deadline=None)
     @hypothesis.given(
         strategies.integers(0, 10**6),
         strategies.randoms(note_method_calls=True),
@@ -91,7 +92,7 @@ class TestFlows(unittest.TestCase):
 
         self.assert_all_landed(problem, truth, flow)
 
-    @hypothesis.settings(max_examples=100, deadline=None)
+    @hypothesis.settings(max_examples=unit.examples(25), deadline=None)
     @hypothesis.given(strategies.integers(0, 10**6))
     def test_no_host_is_overfull_though_not_all_fit(self, seed):
         problem = problems.draw(random.Random(seed), spoilt=True)

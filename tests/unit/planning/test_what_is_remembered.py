@@ -10,25 +10,57 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What is remembered of each server, and of the host."""
+"""What is remembered of servers and records, and what is looked at."""
 
+import dataclasses
 import unittest
 
 import ddt
 
-from osc_hostmaint import model
+from osc_hostmaint.planning import look
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
+from tests.unit.planning import base
 
 NOW = builders.NOW
+Phase = standing.Phase
 #: When the compute service was looked at.
 SEEN = NOW - 3
 FIRST = memories.Memory()
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 DELETED = builders.server(status='DELETED')
+
+
+class TestLookCloser(unittest.TestCase):
+    """Progress, histories, and hosts that servers are on their way to."""
+
+    MOVING = standing.Standing(Phase.MOVING, record=builders.migration(9))
+
+    def look(self, *stands, memory=None, must_close=False, **observed):
+        return look.next_look(
+            builders.observation(**observed),
+            {f'vm{i}': stand for i, stand in enumerate(stands)},
+            NOW,
+            must_close=must_close,
+            visit=frozenset(),
+            policy=policies.Policy(),
+            memory=memory or builders.memory(),
+        )
+
+    def test_progress(self):
+        found = self.look(
+            dataclasses.replace(self.MOVING, progress=True),
+            self.MOVING,
+            standing.Standing(Phase.MOVING, progress=True),
+        )
+
+        self.assertEqual({9}, found.progress)
+        self.assertTrue(found.singles)
+        self.assertFalse(self.look(self.MOVING).singles)
 
 
 @ddt.ddt
@@ -37,37 +69,6 @@ class TestTakeIn(unittest.TestCase):
         return tracks.take_in(
             builders.observation(**kwargs), policies.Policy(), memory
         )
-
-    def test_every_server_on_the_host_is_tracked(self):
-        servers = [builders.server('vm1'), builders.server('vm2', 'ERROR')]
-        found = self.take_in(servers=servers)
-
-        self.assertEqual(
-            {s.id: memories.Track(before=s) for s in servers},
-            dict(found.tracks),
-        )
-
-    def test_what_is_remembered_stays(self):
-        track = builders.track(builders.server(status='PAUSED'), attempts=2)
-        found = self.take_in(builders.memory(track), servers=[DELETED])
-
-        self.assertEqual({'vm1': track}, dict(found.tracks))
-
-    def test_a_server_that_has_left_but_its_disk_is_tracked_too(self):
-        view = builders.server(status='VERIFY_RESIZE', host=builders.DEST)
-        found = self.take_in(
-            migrations=[builders.migration(status='finished')],
-            visited=[view],
-        )
-
-        self.assertEqual({'vm1'}, set(found.tracks))
-
-    def test_a_deleted_server_is_not(self):
-        found = self.take_in(
-            migrations=[builders.migration()], visited=[DELETED]
-        )
-
-        self.assertEqual({}, dict(found.tracks))
 
     @ddt.data(
         # seen first in the middle of a move; the status it had before
@@ -105,68 +106,9 @@ class TestTakeIn(unittest.TestCase):
 
         self.assertEqual(7 in found.history, is_history)
 
-    def test_what_ends_in_this_run_is_no_history(self):
-        first = self.take_in(migrations=[builders.migration(7)])
-        second = self.take_in(
-            first, migrations=[builders.migration(7, 'error')]
-        )
-
-        self.assertEqual(frozenset(), second.history)
-
-
-class TestServiceDown(unittest.TestCase):
-    """It may come back: but not when it has been down before we came."""
-
-    def down_since(self, *, up, memory=FIRST):
-        seen = builders.observation(
-            service=builders.service(up=up), service_at=SEEN
-        )
-        return tracks.take_in(seen, policies.Policy(), memory).down_since
-
-    def test_up(self):
-        self.assertIsNone(self.down_since(up=True))
-
-    def test_down_from_the_beginning_counts_at_once(self):
-        self.assertEqual(
-            SEEN - timing.DOWN_GRACE_SECONDS, self.down_since(up=False)
-        )
-
-    def test_down_in_the_middle(self):
-        memory = builders.memory()
-        self.assertEqual(SEEN, self.down_since(up=False, memory=memory))
-
-        memory = builders.memory(down_since=SEEN - 5)
-        self.assertEqual(SEEN - 5, self.down_since(up=False, memory=memory))
-
-    def test_back_again(self):
-        memory = builders.memory(down_since=SEEN - 5)
-
-        self.assertIsNone(self.down_since(up=True, memory=memory))
-
 
 @ddt.ddt
 class TestRecords(unittest.TestCase):
-    def test_moves_off_the_host_oldest_first(self):
-        first, second = (
-            builders.migration(3, 'error'),
-            builders.migration(9, 'running'),
-        )
-        seen = builders.observation(
-            migrations=[
-                second,
-                first,
-                builders.migration(4, 'error', 'vm2'),
-                builders.migration(5, 'running', 'vm3', **ARRIVING),
-                builders.migration(2, 'error'),
-            ]
-        )
-        memory = builders.memory(history=frozenset({2}))
-
-        self.assertEqual(
-            {'vm1': (first, second), 'vm2': (seen.migrations[4],)},
-            tracks.records(seen, memory),
-        )
-
     @ddt.data(
         # a record; does it bind its server to the host
         ('running', {}, True),
@@ -248,29 +190,109 @@ class TestOthersDown(unittest.TestCase):
         self.assertEqual(expected, self.others_down(down, memory))
 
 
-class TestProgress(unittest.TestCase):
-    def test_the_least_that_was_left_is_kept(self):
-        seen = builders.observation(
-            servers=[builders.server(), builders.server('vm2')],
-            migrations=[
-                builders.migration(7),
-                builders.migration(8, server_id='vm2'),
-                # Of a server that nothing is known of.
-                builders.migration(9, server_id='vm3'),
-            ],
-            progress={
-                7: model.Progress(5, 9, NOW - 1),
-                9: model.Progress(5, 9, NOW - 1),
-                # Its record has vanished since.
-                10: model.Progress(5, 9, NOW - 1),
-            },
-        )
-        found = tracks.take_in(seen, policies.Policy(), builders.memory())
+@ddt.ddt
+class TestUnderWay(unittest.TestCase):
+    """Since when the time counts that something may take."""
 
-        self.assertEqual({'vm1', 'vm2'}, set(found.tracks))
-        track = found.tracks['vm1']
-        self.assertEqual(
-            (7, 5, NOW - 1),
-            (track.least_of, track.least_remaining, track.least_since),
+    def keep_up(self, phase=Phase.MOVING, track=None, other=None, **stand):
+        """Return what is known of vm1 then.
+
+        :param other: a record of vm2, which is on its way, too.
+        """
+        memory = builders.memory(
+            track or builders.track(),
+            builders.track(builders.server('vm2')),
         )
-        self.assertIsNone(found.tracks['vm2'].least_of)
+        stands = {'vm1': standing.Standing(phase, **stand)}
+        if other:
+            stands['vm2'] = standing.Standing(Phase.MOVING, record=other)
+        found = tracks.keep_up(
+            builders.observation(servers=[base.MIGRATING]), memory, stands, NOW
+        )
+        return found.tracks['vm1']
+
+    def assert_counts(self, counts, **kwargs):
+        began = builders.track(under_way_since=NOW - 9)
+        for track, expected in ((None, NOW), (began, NOW - 9)):
+            found = self.keep_up(track=track, **kwargs)
+            self.assertEqual(
+                expected if counts else None, found.under_way_since
+            )
+
+    @ddt.data(
+        # status of its record, does the time count
+        ('accepted', True),
+        ('preparing', True),
+        ('running', True),
+        ('a status of tomorrow', True),
+        # It waits for its turn.
+        ('queued', False),
+        # It has left; only its disk has not.
+        ('finished', False),
+        ('completed', False),
+        ('error', False),
+    )
+    @ddt.unpack
+    def test_record(self, status, counts):
+        self.assert_counts(counts, record=builders.migration(7, status))
+
+
+@ddt.ddt
+class TestEarlierFailures(unittest.TestCase):
+    """What failed before this run, in this maintenance."""
+
+    @ddt.data(
+        # the record as this run found it; does it count
+        ({'status': 'error'}, True),
+        ({'status': 'failed'}, True),
+        ({'status': 'cancelled'}, True),
+        ({'status': 'completed'}, False),
+        ({'status': 'error', 'created_at': builders.cloud_time(0)}, True),
+        # Nova's controllers do not agree about the time.
+        ({'status': 'error', 'created_at': builders.cloud_time(-5)}, True),
+        ({'status': 'error', 'created_at': builders.cloud_time(-5.1)}, False),
+        ({'status': 'error', **ARRIVING}, False),
+    )
+    @ddt.unpack
+    def test_records(self, kwargs, counts):
+        record = builders.migration(7, **kwargs)
+        seen = builders.observation(migrations=[record])
+        memory = builders.memory(history=frozenset({7}))
+
+        self.assertEqual(
+            {'vm1': (record,)} if counts else {},
+            tracks.earlier_failures(seen, policies.Policy(), memory),
+        )
+        # What failed in this run counts elsewhere.
+        self.assertEqual(
+            {},
+            tracks.earlier_failures(
+                seen, policies.Policy(), builders.memory()
+            ),
+        )
+
+
+@ddt.ddt
+class TestArriving(unittest.TestCase):
+    """Whose move to the host is awaited."""
+
+    def arriving(self, record, view=None, limit=None):
+        seen = builders.observation(
+            migrations=[record], visited=[view] if view else []
+        )
+        policy = policies.Policy(server_timeout=limit)
+        return bool(tracks.arriving(seen, policy, NOW))
+
+    @ddt.data(
+        # the record; is it awaited
+        (ARRIVING, True),
+        ({**ARRIVING, 'type': base.COLD}, True),
+        ({**ARRIVING, 'status': 'completed'}, False),
+        ({**ARRIVING, 'status': 'finished'}, False),
+        ({}, False),
+        # A resize from the host to itself.
+        ({'source': builders.HOST, 'dest': builders.HOST}, False),
+    )
+    @ddt.unpack
+    def test_record(self, kwargs, expected):
+        self.assertIs(expected, self.arriving(builders.migration(**kwargs)))

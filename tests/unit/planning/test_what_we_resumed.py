@@ -10,17 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Suspending again what was resumed to be moved, wherever it ended up."""
+"""What was resumed to be moved: it is found, and suspended again."""
 
 import dataclasses
+import unittest
 
 import ddt
 
 from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import owing
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning import tracks
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -30,12 +30,12 @@ Phase = base.Phase
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 STOP = dataclasses.replace(RESUME, stop='interrupted')
 ABANDON = dataclasses.replace(STOP, abandon='interrupted')
-
 #: Resumed by this run, and by one before it.
 RESUMED = base.asked(Kind.RESUME, base.SUSPENDED)
 FOUND = builders.track(base.SUSPENDED, found_resumed=True)
 COMPLETED = base.record('completed')
 ELSEWHERE = builders.server(status='SUSPENDED', host=builders.DEST)
+FIRST = memories.Memory()
 
 
 class OwingTestCase(base.CaseTestCase):
@@ -57,61 +57,6 @@ class TestDue(OwingTestCase):
         self.assert_owed(stand)
         self.assertEqual(builders.DEST, stand.destination)
         self.assertEqual(COMPLETED, stand.record)
-
-    @ddt.data(RESUMED, FOUND)
-    def test_where_no_move_went_well(self, track):
-        for known in (
-            {'track': base.refused(times=3, track=track)},
-            {'track': base.refused(final=True, track=track)},
-        ):
-            self.assert_owed(self.settle(**known))
-
-        failed = base.record('error', seen_at=NOW - 100)
-        policy = dataclasses.replace(RESUME, retries=0)
-        stand = self.settle(
-            failed, failures={7: base.FAILURE}, policy=policy, track=track
-        )
-        self.assert_owed(stand)
-
-    def test_not_before_the_last_attempt(self):
-        """Meanwhile it waits for the next one, running."""
-        failed = base.record('error', seen_at=NOW - 100)
-        stand = self.settle(failed, failures={7: base.FAILURE})
-
-        self.assertIs(Phase.WAITING, stand.phase)
-        self.assertIs(Kind.LIVE_MIGRATE, stand.ask)
-
-    @ddt.data(*sorted(set(Phase) - standing.FINAL))
-    def test_not_while_anything_is_open(self, phase):
-        stand = standing.Standing(phase)
-        found = owing.settle(base.case(track=RESUMED), stand)
-
-        self.assertEqual(stand, found)
-
-    @ddt.data(
-        builders.track(),
-        builders.track(base.SUSPENDED),
-        base.refused(Kind.RESUME, before=base.SUSPENDED),
-        base.asked(Kind.RESUME, base.HERE),
-    )
-    def test_not_what_we_did_not_resume(self, track):
-        stand = self.settle(COMPLETED, view=base.THERE, track=track)
-
-        self.assertIn(stand.phase, standing.FINAL)
-        self.assertIsNone(stand.ask)
-
-    @ddt.data('SUSPENDED', 'SHUTOFF', 'PAUSED', 'ERROR')
-    def test_not_what_does_not_run(self, status):
-        view = builders.server(status=status, host=builders.DEST)
-        stand = self.settle(COMPLETED, view=view)
-
-        self.assertIsNone(stand.ask)
-        self.assertIn(stand.phase, standing.FINAL)
-
-    def test_deleted_meanwhile(self):
-        stand = self.settle(COMPLETED, view=base.DELETED)
-
-        self.assertIs(Phase.GONE, stand.phase)
 
     @ddt.data(
         base.record(),
@@ -141,54 +86,6 @@ class TestAsked(OwingTestCase):
     def after(self, view=base.THERE, policy=RESUME, **errand):
         track = base.asked(Kind.SUSPEND, track=RESUMED, **errand)
         return self.settle(COMPLETED, view=view, track=track, policy=policy)
-
-    def test_it_is_awaited(self):
-        stand = self.after()
-
-        self.assertIs(Phase.MOVING, stand.phase)
-        self.assertIs(Kind.SUSPEND, stand.pending)
-        self.assertIsNone(stand.ask)
-        self.assertEqual(builders.DEST, stand.destination)
-
-    @ddt.data(1, 60, 3600)
-    def test_a_long_suspend_is_awaited(self, waited):
-        """All its memory is written to a disk."""
-        view = builders.server(host=builders.DEST, task_state='suspending')
-        stand = self.after(view, asked_at=NOW - waited, taken=3)
-
-        self.assertIs(Phase.MOVING, stand.phase)
-        self.assertIs(Kind.SUSPEND, stand.pending)
-        self.assertIsNone(stand.ask)
-
-    def test_lost_it_is_asked_for_again(self):
-        self.assert_owed(
-            self.after(asked_at=NOW - timing.EFFECT_WAIT_SECONDS, taken=1)
-        )
-
-    def test_lost_too_often(self):
-        stand = self.after(asked_at=NOW - timing.EFFECT_WAIT_SECONDS, taken=3)
-
-        self.assertIs(Phase.FAILED, stand.phase)
-        self.assertIn('moved to cmp02, but it was SUSPENDED', stand.reason)
-        self.assertIn('openstack server suspend vm1', stand.reason)
-        self.assertEqual(builders.DEST, stand.destination)
-
-    def test_done(self):
-        stand = self.after(ELSEWHERE)
-
-        self.assertIs(Phase.MOVED, stand.phase)
-        self.assertEqual(builders.DEST, stand.destination)
-        self.assertEqual('', stand.reason)
-
-    def test_done_on_the_source(self):
-        """Refused for good, and as it was: told why it is left."""
-        track = base.asked(
-            Kind.SUSPEND, track=base.refused(final=True, track=RESUMED)
-        )
-        stand = self.settle(view=base.SUSPENDED, track=track)
-
-        self.assertIs(Phase.BLOCKED, stand.phase)
-        self.assertEqual(base.REFUSAL, stand.reason)
 
     def test_done_and_its_address_is_another(self):
         stand = self.after(dataclasses.replace(ELSEWHERE, addresses=()))
@@ -250,16 +147,6 @@ class TestRefused(OwingTestCase):
         )
         return self.settle(COMPLETED, view=view, track=track, **kwargs)
 
-    def test_it_is_asked_for_again(self):
-        self.assert_owed(self.refused(timing.END_TRIES - 1))
-
-    def test_it_is_looked_at_first(self):
-        before = builders.server(host=builders.DEST, seen_at=NOW - 3)
-        stand = self.refused(1, before)
-
-        self.assertIs(Phase.SETTLING, stand.phase)
-        self.assertTrue(stand.visit)
-
     @ddt.data((timing.END_TRIES, False), (1, True))
     @ddt.unpack
     def test_in_the_end_it_has_failed(self, refusals, final):
@@ -270,17 +157,6 @@ class TestRefused(OwingTestCase):
         self.assertIn(base.REFUSAL, stand.reason)
         self.assertEqual(builders.DEST, stand.destination)
         self.assertEqual(COMPLETED, stand.record)
-
-    def test_on_the_source(self):
-        track = base.refused(
-            Kind.SUSPEND,
-            timing.END_TRIES,
-            track=base.refused(final=True, track=RESUMED),
-        )
-        stand = self.settle(track=track)
-
-        self.assertIs(Phase.FAILED, stand.phase)
-        self.assertTrue(stand.reason.startswith('it was SUSPENDED'))
 
 
 @ddt.ddt
@@ -293,14 +169,18 @@ class TestStopped(base.DecideTestCase):
         )
 
     RUNNING = {'servers': [base.HERE]}
+
     RESUMING = {
         'servers': [builders.server(status='SUSPENDED', task_state='resuming')]
     }
+
     ON_ITS_WAY = {
         'servers': [base.MIGRATING],
         'migrations': [base.record()],
     }
+
     ARRIVED = {'visited': [base.THERE], 'migrations': [COMPLETED]}
+
     SUSPENDING = {
         'visited': [
             builders.server(host=builders.DEST, task_state='suspending')
@@ -326,15 +206,6 @@ class TestStopped(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertIsNone(self.row(found).result)
 
-    def test_what_is_still_suspended_is_left_so(self):
-        found = self.stopped(
-            builders.track(base.SUSPENDED), servers=[base.SUSPENDED]
-        )
-
-        self.assertEqual({}, self.asks(found))
-        self.assertEqual('blocked', self.row(found).result)
-        self.assertEqual('interrupted', self.row(found).reason)
-
     @ddt.data(
         # how it looks; what else is told
         ('RESUMING', 'interrupted'),
@@ -357,34 +228,57 @@ class TestStopped(base.DecideTestCase):
         self.assertIn('run this again with --suspended resume', row.reason)
         self.assertIn(words, row.reason)
 
-    def test_abandoned_after_it_was_suspended(self):
-        found = self.stopped(
-            base.asked(Kind.SUSPEND, track=RESUMED),
-            ABANDON,
-            visited=[ELSEWHERE],
-            migrations=[COMPLETED],
+
+class ResumedTestCase(unittest.TestCase):
+    def take_in(self, *servers, memory=FIRST, policy=base.RESUME, **observed):
+        seen = builders.observation(servers, **observed)
+        return tracks.take_in(seen, policy, memory)
+
+
+@ddt.ddt
+class TestHistory(ResumedTestCase):
+    """What a history says."""
+
+    def found(self, *history, view=None, policy=base.RESUME):
+        view = view or base.changed()
+        memory = builders.memory(
+            builders.track(view), suspects=frozenset({'vm1'})
         )
-
-        self.assertEqual('moved', self.row(found).result)
-
-    def test_somebody_has_put_the_host_back_into_service(self):
-        found = self.stopped(
-            policy=RESUME,
-            service=builders.service(enabled=True),
-            servers=[base.HERE],
+        found = self.take_in(
+            view,
+            memory=memory,
+            policy=policy,
+            histories={'vm1': tuple(history)},
         )
+        self.assertEqual(set(), found.suspects)
+        return found.tracks['vm1']
 
-        self.assertEqual({'vm1': Kind.SUSPEND}, self.asks(found))
+    @ddt.data(
+        # what was done since the maintenance began; is it to be suspended
+        ((), False),
+        (('resume',), True),
+        (('suspend', 'resume'), True),
+        (('resume', 'live-migration'), True),
+        (('resume', 'live-migration', 'live_migration_cancel'), True),
+        (('resume', 'lock', 'attach_volume', 'createImage'), True),
+        # It is to run, or was suspended and more since.
+        (('resume', 'stop', 'start'), False),
+        (('resume', 'reboot'), False),
+        # Nothing came of that: it runs.
+        (('resume', 'suspend'), True),
+        (('resume', 'suspend', 'suspend'), True),
+        (('stop', 'start', 'suspend'), False),
+        (('suspend',), False),
+        (('resume', 'rebuild'), False),
+        (('resume', 'a deed of tomorrow'), False),
+        (('create',), False),
+        (('live-migration',), False),
+    )
+    @ddt.unpack
+    def test_deeds(self, actions, expected):
+        history = [
+            base.deed(action, seconds=60.0 + n)
+            for n, action in enumerate(actions)
+        ]
 
-    def test_the_hosts_compute_service_is_down(self):
-        """Nobody is there to suspend it."""
-        found = self.decide(
-            memory=builders.memory(RESUMED, down_since=0.0),
-            policy=RESUME,
-            service=builders.service(up=False),
-            servers=[base.HERE],
-        )
-
-        self.assertTrue(found.done)
-        self.assertIn('it was SUSPENDED', self.row(found).reason)
-        self.assertIn('is down', self.row(found).reason)
+        self.assertIs(expected, self.found(*history).found_resumed)

@@ -21,6 +21,8 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning import turn
+from osc_hostmaint.planning import window
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -71,35 +73,8 @@ class StartsTestCase(unittest.TestCase):
 
 
 @ddt.ddt
-class TestDown(StartsTestCase):
-    """While the compute service is down nothing is tried in vain."""
-
-    @ddt.data(*memories.Kind)
-    def test_only_what_ends_something(self, kind):
-        down = builders.service(up=False)
-        found = self.choose(waiting(kind), service=down)
-
-        self.assertEqual(
-            kind not in memories.STARTING, bool(found.actions), found
-        )
-
-
-@ddt.ddt
 class TestFreshness(StartsTestCase):
     """How old the view may be on the strength of which it is asked."""
-
-    @ddt.data(*memories.STARTING)
-    def test_seen_just_now(self, kind):
-        found = self.choose(waiting(kind))
-
-        spread = kind in memories.DIRECTED
-        # It is looked at again just before, and then has to be the same.
-        state = 'active' if kind is Kind.EVACUATE else ''
-        self.assertEqual(
-            (memories.Action(kind, 'vm0', spread=spread, vm_state=state),),
-            found.actions,
-        )
-        self.assertFalse(found.visit)
 
     @ddt.data(
         # Nova would do it to a server that was started since: by stopping it
@@ -117,32 +92,10 @@ class TestFreshness(StartsTestCase):
         self.assertEqual(0 if looks else 1, len(found.actions))
         self.assertEqual({'vm0'} if looks else set(), found.visit)
 
-    def test_only_what_is_next_is_looked_at(self):
-        found = self.choose(*[waiting(Kind.COLD_MIGRATE)] * 9, seen_at=OLD)
-
-        self.assertEqual(2, len(found.visit))
-
 
 @ddt.ddt
 class TestTurns(StartsTestCase):
     """What starts something waits until there is room for it."""
-
-    @ddt.data(Kind.LIVE_MIGRATE, Kind.RESUME)
-    def test_live(self, kind):
-        self.assertEqual([kind] * 2, self.kinds(*[waiting(kind)] * 9))
-        self.assertEqual([kind] * 4, self.kinds(*[waiting(kind)] * 9, slots=3))
-
-    @ddt.data(Kind.COLD_MIGRATE, Kind.SHELVE, Kind.OFFLOAD)
-    def test_others(self, kind):
-        self.assertEqual([kind] * 2, self.kinds(*[waiting(kind)] * 9))
-
-    @ddt.data(*memories.STARTING)
-    def test_parallel(self, kind):
-        policy = policies.Policy(parallel=1)
-
-        self.assertEqual(
-            [kind], self.kinds(*[waiting(kind)] * 9, policy=policy)
-        )
 
     @ddt.data(
         # asked for and not seen yet; live and cold to start beside it
@@ -241,146 +194,120 @@ class TestTurns(StartsTestCase):
         track = builders.track(builders.server('vm0'), not_before=NOW)
         self.assertEqual([kind], self.kinds(waiting(kind), tracks=[track]))
 
-    @ddt.data(*sorted(standing.FINAL))
-    def test_nothing_for_what_has_ended(self, phase):
-        for kind in Kind:
-            stand = waiting(kind, standing.Phase(phase))
-            self.assertEqual([], self.kinds(stand))
+
+class TurnTestCase(unittest.TestCase):
+    def keep(self, *records, memory=None, phase=Phase.MOVING, at=NOW):
+        """Return what is known then.
+
+        :param phase: where the records' servers stand.
+        """
+        seen = builders.observation(migrations=records, migrations_at=at)
+        stands = {r.server_id: standing.Standing(phase) for r in records}
+        return turn.keep(seen, memory or builders.memory(), stands)
+
+    def assert_others(self, expected, record, memory=None, **kwargs):
+        """Tell whether others are at it, whatever was before."""
+        tracks = memory.tracks.values() if memory else ()
+        for alone_since in (None, NOW - 9):
+            before = builders.memory(*tracks, alone_since=alone_since)
+            found = self.keep(record, memory=before, **kwargs)
+            self.assertIs(expected, found.alone_since is None)
 
 
 @ddt.ddt
-class TestActions(StartsTestCase):
-    """What is sent along."""
-
-    def action(self, stand, policy=DEFAULT):
-        (action,) = self.choose(stand, policy=policy).actions
-        return action
-
-    @ddt.data(*Kind)
-    def test_the_destination_is_known_where_a_migration_begins(self, kind):
-        policy = policies.Policy(to='cmp07')
-        action = self.action(waiting(kind), policy)
-
-        self.assertEqual(
-            'cmp07' if kind in memories.DIRECTED else '', action.host
-        )
-        self.assertEqual('', self.action(waiting(kind)).host)
-
+class TestOthers(TurnTestCase):
     @ddt.data(
-        (Kind.ABORT, 7),
-        (Kind.FORCE_COMPLETE, 7),
-        (Kind.CONFIRM, 0),
-        (Kind.SUSPEND, 0),
+        # a record; is another run at it
+        ({}, True),
+        ({'status': 'accepted', 'dest': None}, True),
+        ({'status': 'a status of tomorrow'}, True),
+        ({'status': 'done'}, False),
+        ({'status': 'completed'}, False),
+        ({'status': 'error'}, False),
+        ({'status': 'failed'}, False),
+        # Of another host that has died.
+        ({'source': 'cmp09', 'dest': builders.HOST}, False),
+        ({'type': base.LIVE}, False),
+        ({'type': base.COLD, 'status': 'finished'}, False),
     )
     @ddt.unpack
-    def test_which_migration(self, kind, record_id):
-        stand = waiting(kind, Phase.MOVING, record=builders.migration(7))
-
-        self.assertEqual(record_id, self.action(stand).record_id)
-
-    def test_why(self):
-        stand = waiting(
-            Kind.ABORT,
-            Phase.MOVING,
-            record=builders.migration(7),
-            why='stalled',
-        )
-
-        self.assertEqual('stalled', self.action(stand).why)
-
-
-class TestFilling(StartsTestCase):
-    """Looked at quickly while the source may have room for more."""
-
-    WAITING = (waiting(Kind.LIVE_MIGRATE),) * 9
-
-    def running(self, number, **kwargs):
-        """Choose while so many live migrations run, and more wait."""
-        records = [builders.migration(7 + n) for n in range(number)]
-        stands = [standing.Standing(Phase.MOVING, record=r) for r in records]
-        return self.choose(*stands, *self.WAITING, records=records, **kwargs)
-
-    def test_more_wait_and_the_limit_is_not_known(self):
-        self.assertTrue(self.choose(*self.WAITING).filling)
-
-    def test_all_were_asked_for(self):
-        self.assertFalse(self.choose(waiting(Kind.LIVE_MIGRATE)).filling)
-
-    def test_the_source_is_full(self):
-        self.assertFalse(self.choose(*self.WAITING, slots=1).filling)
-        self.assertFalse(self.running(2, slots=2).filling)
-
-    def test_a_cold_migration_was_asked_for(self):
-        self.assertTrue(self.choose(waiting(Kind.COLD_MIGRATE)).filling)
-
-    def test_we_are_not_to_begin_more(self):
-        """Then nothing is to be gained by looking quickly."""
-        for slots in (None, 2, 9):
-            for parallel in (1, 2):
-                policy = policies.Policy(parallel=parallel)
-                found = self.running(parallel, policy=policy, slots=slots)
-
-                self.assertEqual((), found.actions)
-                self.assertFalse(found.filling, (slots, parallel))
+    def test_record(self, kwargs, expected):
+        self.assert_others(expected, builders.evacuation(**kwargs))
 
 
 @ddt.ddt
-class TestDestinations(unittest.TestCase):
-    """Who picks the destination of what is asked for."""
+class TestCount(unittest.TestCase):
+    @ddt.data(
+        # statuses of records, asked for without a record; coming, queued,
+        # running
+        ([], 0, (0, 0, 0)),
+        ([], 2, (2, 0, 0)),
+        (['accepted'], 1, (2, 0, 0)),
+        (['queued'], 0, (0, 1, 0)),
+        (['preparing'], 0, (0, 0, 1)),
+        (['running', 'post-migrating'], 0, (0, 0, 2)),
+        (['a status of tomorrow'], 0, (0, 0, 1)),
+        (['accepted', 'queued', 'preparing', 'running'], 0, (1, 1, 2)),
+    )
+    @ddt.unpack
+    def test_live(self, statuses, asked, expected):
+        records = [
+            builders.migration(i, status) for i, status in enumerate(statuses)
+        ]
+        found = window.count(records, asked=asked, cold=3)
 
-    DECLINED = builders.track(declined=Kind.LIVE_MIGRATE)
+        self.assertEqual(window.InFlight(*expected, cold=3), found)
+        self.assertEqual(sum(expected), found.live)
+        self.assertEqual(sum(expected) + 3, found.total)
 
-    def action(self, kind=Kind.LIVE_MIGRATE, track=None, **policy):
-        server = builders.server()
-        memory = builders.memory(track or builders.track(server))
-        (found,) = starts.choose(
-            builders.observation([server]),
-            policies.Policy(**policy),
-            memory,
-            {'vm1': waiting(kind)},
-            None,
-            NOW,
-        ).actions
-        return found
 
-    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
-    def test_we_unless_told_otherwise(self, kind):
+@ddt.ddt
+class TestLearnSlots(unittest.TestCase):
+    @ddt.data(
+        # known so far; coming, queued, running; known now
+        (None, (0, 0, 0), None),
+        (None, (1, 0, 1), None),
+        (None, (0, 1, 1), 1),
+        (None, (0, 1, 4), 4),
+        # Every one is queued for a moment.
+        (None, (0, 1, 0), None),
+        (None, (1, 1, 1), None),
+        (1, (0, 1, 1), 1),
+        # A slot that is changing hands is none the less.
+        (4, (0, 1, 3), 4),
+        (4, (0, 0, 1), 4),
+        # More run than were known: how many is open again.
+        (1, (0, 0, 2), None),
+        (1, (0, 1, 2), 2),
+    )
+    @ddt.unpack
+    def test_table(self, slots, now, expected):
         self.assertEqual(
-            memories.Action(kind, 'vm1', spread=True), self.action(kind)
+            expected, window.learn_slots(slots, window.InFlight(*now))
         )
 
-    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
-    def test_the_scheduler_where_it_is_told_to(self, kind):
-        scheduler = policies.Spread.SCHEDULER
 
+@ddt.ddt
+class TestShare(unittest.TestCase):
+    @ddt.data(
+        # coming, queued, running, cold; waiting: live, cold; --parallel
+        # -> live, cold to start
+        ((0, 0, 0, 0), (9, 9), None, (2, 2)),
+        ((0, 1, 1, 0), (9, 9), None, (0, 2)),
+        ((0, 1, 1, 1), (9, 9), None, (0, 1)),
+        ((0, 1, 1, 2), (9, 9), None, (0, 0)),
+        ((0, 0, 0, 0), (1, 0), None, (1, 0)),
+        ((0, 0, 0, 0), (0, 1), None, (0, 1)),
+        ((0, 0, 0, 0), (9, 9), 1, (1, 0)),
+        ((0, 0, 1, 0), (9, 9), 1, (0, 0)),
+        ((0, 0, 0, 1), (9, 9), 1, (0, 0)),
+        ((0, 0, 0, 0), (9, 9), 3, (2, 1)),
+        ((0, 1, 1, 0), (9, 9), 4, (0, 2)),
+        ((0, 0, 0, 0), (0, 9), 4, (0, 4)),
+    )
+    @ddt.unpack
+    def test_table(self, now, waiting, parallel, expected):
         self.assertEqual(
-            memories.Action(kind, 'vm1'), self.action(kind, spread=scheduler)
+            expected,
+            window.share(window.InFlight(*now), None, parallel, *waiting),
         )
-
-    @ddt.data(*policies.Spread)
-    def test_the_user(self, spread):
-        self.assertEqual(
-            memories.Action(Kind.LIVE_MIGRATE, 'vm1', host='cmp07'),
-            self.action(to='cmp07', spread=spread),
-        )
-
-    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
-    def test_the_scheduler_where_it_would_not_have_our_pick(self, kind):
-        self.assertEqual(
-            memories.Action(kind, 'vm1'), self.action(kind, self.DECLINED)
-        )
-
-    def test_the_users_pick_stays_one(self):
-        self.assertEqual(
-            'cmp07', self.action(track=self.DECLINED, to='cmp07').host
-        )
-
-    def test_what_is_resumed_is_to_be_migrated(self):
-        self.assertEqual(
-            memories.Action(Kind.RESUME, 'vm1', spread=True),
-            self.action(Kind.RESUME),
-        )
-
-    @ddt.data(Kind.SHELVE, Kind.OFFLOAD)
-    def test_what_is_no_migration_goes_nowhere(self, kind):
-        self.assertEqual(memories.Action(kind, 'vm1'), self.action(kind))

@@ -10,22 +10,160 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Allocations on the host that no server or migration there explains."""
+"""Records that nobody is at any more, and what is left on the host."""
 
 import dataclasses
 import unittest
 
 import ddt
 
+from osc_hostmaint import model
 from osc_hostmaint.planning import leftover
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import power
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import stranded
 from osc_hostmaint.planning import timing
 from tests.unit import builders
+from tests.unit.planning import base
 
 NOW = builders.NOW
+PATIENCE = timing.EFFECT_WAIT_SECONDS
+HELD = timing.EVACUATION_WAIT_SECONDS
+State = model.PowerState
 DELETED = builders.server('x', 'DELETED')
 ELSEWHERE = builders.server('x', host='cmp09')
+
+
+class TestLeftOut(unittest.TestCase):
+    """Of any host."""
+
+    def test_nova_moves_a_server_once_at_a_time(self):
+        """An older record that never ended is not a second move."""
+        newest = builders.migration(2, 'completed')
+        seen = builders.observation(
+            servers=[builders.server()],
+            migrations=[builders.migration(1, 'queued'), newest],
+        )
+
+        self.assertEqual({2: newest}, dict(stranded.left_out(seen).migrations))
+
+    PATIENCE = timing.EFFECT_WAIT_SECONDS
+
+
+@ddt.ddt
+class TestEvacuations(unittest.TestCase):
+    """One that is dropped too soon is built twice."""
+
+    def left(self, waited, changed, ahead=0.0, began=True, **view):
+        """Tell whether a record is left out.
+
+        :param waited: seconds since its status was seen first.
+        :param changed: seconds since its server changed, by Nova's clock.
+        :param ahead: what our clock is known to show more.
+        :param began: its destination is at it, or was.
+        """
+        record = builders.evacuation(
+            status='pre-migrating' if began else 'accepted',
+            seen_at=NOW - waited,
+        )
+        server = builders.server(
+            updated_at=builders.cloud_time(-changed), **view
+        )
+        if ahead is not None:
+            ahead += NOW - builders.SINCE.timestamp()
+        seen = builders.observation(
+            servers=[server], migrations=[record], ahead=ahead
+        )
+        return not stranded.left_out(seen, evacuated=True).migrations
+
+    @ddt.data(
+        # what our clock may show more, at the most; since the record changed
+        (None, HELD - 1, False),
+        (None, HELD, True),
+        # Nothing has changed for a day: it may be a minute or a day.
+        (86400.0, HELD - 1, False),
+        (86400.0, HELD, True),
+    )
+    @ddt.unpack
+    def test_where_novas_clock_is_not_known(self, ahead, waited, expected):
+        self.assertIs(expected, self.left(waited, 3600, ahead))
+
+    @ddt.data(
+        # since its record changed, the server; is it left out
+        (PATIENCE, {}, True),
+        (PATIENCE, {'status': 'SHUTOFF'}, True),
+        (PATIENCE, {'status': 'ERROR'}, True),
+        (PATIENCE - 1, {}, False),
+        # It is not at rest there.
+        (1e6, {'task_state': 'powering-off'}, False),
+        (1e6, {'status': 'REBUILD'}, False),
+    )
+    @ddt.unpack
+    def test_at_rest_elsewhere(self, waited, view, expected):
+        """Nova works in the name of the oldest that is accepted."""
+        for began in (True, False):
+            left = self.left(
+                waited, 0, None, began, host=builders.DEST, **view
+            )
+            self.assertIs(expected, left)
+
+    def test_a_move_of_another_kind_shows_that_it_is_over(self):
+        """It came back to life, and was drained since."""
+        seen = builders.observation(
+            visited=[base.THERE],
+            migrations=[
+                builders.evacuation(1),
+                builders.migration(2, 'error'),
+            ],
+        )
+
+        self.assertEqual({2}, set(stranded.left_out(seen).migrations))
+
+
+def server(status, power_state):
+    return builders.server(status=status, power_state=power_state)
+
+
+def history(*actions):
+    """Return what was asked of a server, oldest first."""
+    return [base.deed(a, seconds=n) for n, a in enumerate(actions)]
+
+
+@ddt.ddt
+class TestPowerState(unittest.TestCase):
+    """What its host told last of the guest."""
+
+    @ddt.data(
+        # status, power state; was it off
+        ('SHUTOFF', State.SHUTDOWN, True),
+        ('SHUTOFF', State.NOSTATE, True),
+        ('SHUTOFF', State.RUNNING, True),
+        ('ERROR', State.SHUTDOWN, True),
+        ('ERROR', State.RUNNING, False),
+        ('ERROR', State.PAUSED, False),
+        ('ERROR', State.CRASHED, False),
+        ('ERROR', State.SUSPENDED, False),
+        ('ACTIVE', State.RUNNING, False),
+        # Its state was reset, or its guest had shut itself down.
+        ('ACTIVE', State.SHUTDOWN, True),
+        ('ACTIVE', State.CRASHED, False),
+        # Not evacuated at all.
+        ('PAUSED', State.PAUSED, False),
+        ('SUSPENDED', State.SHUTDOWN, False),
+        ('RESCUE', State.SHUTDOWN, False),
+    )
+    @ddt.unpack
+    def test_table(self, status, state, expected):
+        before = server(status, state)
+
+        self.assertFalse(power.tells_nothing(before))
+        self.assertIs(expected, power.was_off(before))
+        # Then nothing else counts.
+        for action in ('stop', 'start'):
+            self.assertIs(
+                expected, power.was_off(before, history('create', action))
+            )
 
 
 @ddt.ddt
@@ -57,21 +195,15 @@ class TestFind(unittest.TestCase):
         expected = frozenset() if explained else {consumer}
         self.assertEqual(expected, leftover.find(seen, policies.Policy()))
 
-    def test_nobody_has_looked_yet(self):
-        self.assertEqual(
-            frozenset(),
-            leftover.find(
-                builders.observation(consumers=None), policies.Policy()
-            ),
-        )
-
 
 @ddt.ddt
 class TestWaiting(unittest.TestCase):
     """Is it too early to call it a leftover, and must we look again?"""
 
     BUILDING = builders.server('x', 'BUILD', host=None)
+
     COMING = builders.server('x', 'MIGRATING', host='cmp09')
+
     HERE = builders.server('x')
 
     def ask(
@@ -90,12 +222,6 @@ class TestWaiting(unittest.TestCase):
             leftover.to_visit(seen, ['x'], NOW) == {'x'},
         )
 
-    def test_nobody_arrives_on_a_host_that_has_died(self):
-        for view in (self.BUILDING, self.COMING, self.HERE):
-            for left_for, expected in ((29, True), (30, False)):
-                waits, _looks = self.ask(view, left_for=left_for, dead=True)
-                self.assertIs(expected, waits)
-
     @ddt.data(
         # the server of that id, when seen; waits, looks
         (None, 0, True, True),
@@ -111,45 +237,6 @@ class TestWaiting(unittest.TestCase):
     def test_servers(self, view, seen_ago, waits, looks):
         self.assertEqual((waits, looks), self.ask(view, seen_ago=seen_ago))
 
-    @ddt.data(
-        (None, True),
-        (0, True),
-        (timing.LEFTOVERS_WAIT_SECONDS - 1, True),
-        (timing.LEFTOVERS_WAIT_SECONDS, False),
-    )
-    @ddt.unpack
-    def test_nova_may_take_a_moment_to_tidy_up(self, left_for, waits):
-        self.assertEqual(waits, self.ask(DELETED, left_for=left_for)[0])
-
-    @ddt.data(
-        # the server, for how long it is the last thing left; waits
-        (BUILDING, 59.0, True),
-        (BUILDING, 60.0, False),
-        (COMING, 60.0, False),
-        (HERE, 60.0, False),
-        # Nobody has looked at it yet.
-        (None, 60.0, True),
-        # What does not come has the usual time.
-        (DELETED, 31.0, False),
-        (BUILDING, None, True),
-    )
-    @ddt.unpack
-    def test_who_is_coming_has_the_time_of_a_move(self, view, left_for, waits):
-        found = self.ask(view, left_for=left_for, limit=60.0)
-
-        self.assertEqual(waits, found[0])
-
-    def test_nothing_is_awaited_where_nothing_is_left(self):
-        self.assertFalse(
-            leftover.waits(
-                builders.observation(),
-                [],
-                policies.Policy(),
-                builders.memory(),
-                NOW,
-            )
-        )
-
 
 class TestReport(unittest.TestCase):
     def row(self, *visited):
@@ -164,32 +251,6 @@ class TestReport(unittest.TestCase):
             'openstack resource provider allocation show x', rows[0].reason
         )
         return rows[0]
-
-    def test_of_a_server_elsewhere(self):
-        row = self.row(ELSEWHERE)
-
-        self.assertIn('it is on cmp09', row.reason)
-        self.assertEqual('name of x', row.name)
-        self.assertEqual('cmp09', row.destination)
-
-    def test_of_a_server_nova_does_not_know(self):
-        row = self.row(DELETED)
-
-        self.assertIn('Nova knows no server of this id', row.reason)
-        self.assertEqual('', row.destination)
-
-    def test_of_a_server_on_no_host(self):
-        row = self.row(builders.server('x', 'SHELVED_OFFLOADED'))
-
-        self.assertNotIn('None', row.reason)
-
-    def test_of_something_nobody_has_looked_at(self):
-        self.row()
-
-    def test_sorted(self):
-        rows = leftover.report(builders.observation(), ['c', 'a', 'b'], [])
-
-        self.assertEqual(['a', 'b', 'c'], [r.server_id for r in rows])
 
     def test_a_server_has_one_row(self):
         moved = builders.row('x')

@@ -10,7 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""A server that was built anew elsewhere: is it what it was?"""
+"""After its move a server is what it was, or that is a failure."""
+
+import dataclasses
 
 import ddt
 
@@ -27,8 +29,99 @@ State = deaths.State
 NOSTATE = {'power_state': State.NOSTATE}
 SHUTDOWN = {'power_state': State.SHUTDOWN}
 RUNNING = {'power_state': State.RUNNING}
-OFF = 'left stopped: it was off when the host died'
 LOST = 'what was on the old one is lost, unless the hosts share it'
+
+
+@ddt.ddt
+class TestVerification(base.CaseTestCase):
+    """After its move a server is what it was, or that is a failure."""
+
+    def moved(self, before, **after):
+        return self.stand(
+            base.record('completed'),
+            view=dataclasses.replace(base.THERE, **after),
+            track=builders.track(before),
+        )
+
+    @ddt.data(
+        # before, after, phase, words
+        ('active', 'active', Phase.MOVED, ''),
+        ('paused', 'paused', Phase.MOVED, ''),
+        ('stopped', 'stopped', Phase.MOVED, ''),
+        ('active', 'stopped', Phase.FAILED, 'was active and is stopped'),
+        ('paused', 'active', Phase.FAILED, 'was paused and is active'),
+        ('stopped', 'active', Phase.FAILED, 'was stopped and is active'),
+        ('active', 'error', Phase.FAILED, 'was active and is error'),
+        # First seen in the middle of a resize or a build.
+        ('resized', 'active', Phase.MOVED, ''),
+        ('building', 'active', Phase.MOVED, ''),
+        # Its owner resizes it where it is now: that hides what it was.
+        ('active', 'resized', Phase.MOVED, ''),
+        ('stopped', 'resized', Phase.MOVED, ''),
+    )
+    @ddt.unpack
+    def test_state(self, before, after, phase, words):
+        stand = self.moved(builders.server(vm_state=before), vm_state=after)
+
+        self.assertEqual(phase, stand.phase)
+        self.assertIn(words, stand.reason)
+        self.assertEqual(builders.DEST, stand.destination)
+
+    @ddt.data(
+        (('10.0.0.5',), ('10.0.0.5',), ''),
+        ((), ('10.0.0.5',), ''),
+        (('10.0.0.5',), ('10.0.0.6',), 'were 10.0.0.5 and are 10.0.0.6'),
+        (('10.0.0.5',), (), 'were 10.0.0.5 and are none'),
+        (('10.0.0.5', 'fd00::5'), ('10.0.0.5',), '10.0.0.5, fd00::5 and are'),
+    )
+    @ddt.unpack
+    def test_fixed_addresses(self, before, after, words):
+        stand = self.moved(builders.server(addresses=before), addresses=after)
+
+        self.assertEqual(Phase.FAILED if words else Phase.MOVED, stand.phase)
+        self.assertIn(words, stand.reason)
+
+
+class TestPrice(base.CaseTestCase):
+    """What its owner noticed of a good move is told."""
+
+    COLD = policies.Policy(running=policies.Running.COLD)
+
+    def moved(self, track, policy, *earlier, **kwargs):
+        stand = self.assert_phase(
+            Phase.MOVED,
+            *earlier,
+            base.record('confirmed', 20, type=base.COLD),
+            view=dataclasses.replace(
+                base.THERE, vm_state=track.before.vm_state
+            ),
+            track=track,
+            policy=policy,
+            **kwargs,
+        )
+        return stand.reason
+
+    def test_restarted_on_the_way_home(self):
+        track = base.asked(Kind.COLD_MIGRATE)
+        policy = dataclasses.replace(self.COLD, home=builders.DEST)
+
+        self.assertEqual(
+            'restarted: by its cold migration', self.moved(track, policy)
+        )
+
+
+class TestBroken(base.CaseTestCase):
+    def test_in_error_it_is_not_called_moved(self):
+        """Whatever it was: first seen in the middle of a resize."""
+        stand = self.assert_phase(
+            Phase.FAILED,
+            base.record('completed'),
+            view=builders.server(status='ERROR', host=builders.DEST),
+            track=builders.track(builders.server(vm_state='resized')),
+        )
+
+        self.assertIn('moved to cmp02, but in ERROR there', stand.reason)
+        self.assertIn('openstack server show vm1', stand.reason)
 
 
 class EvacuatedTestCase(base.CaseTestCase):
@@ -75,18 +168,6 @@ class TestState(EvacuatedTestCase):
 
         self.assert_stands(wrong, self.arrive(before, deaths.there(after)))
 
-    def test_broken(self):
-        stand = self.arrive(deaths.server(), deaths.there('ERROR'))
-
-        self.assertIs(Phase.FAILED, stand.phase)
-
-    def test_addresses(self):
-        after = deaths.there(addresses=())
-        stand = self.arrive(deaths.server(), after)
-
-        self.assertIn('10.0.0.5 and are none', stand.reason)
-        self.assertIs(Phase.FAILED, stand.phase)
-
     @ddt.data(
         # before, its newest deed, after; what is wrong
         ('ERROR', 'stop', 'SHUTOFF', ''),
@@ -127,59 +208,9 @@ class TestLeaveStopped(EvacuatedTestCase):
 
         self.assert_stands(wrong, stand)
 
-    def test_its_addresses_are_kept_all_the_same(self):
-        stand = self.arrive(
-            deaths.server(),
-            deaths.there('SHUTOFF', addresses=()),
-            leave_stopped=True,
-        )
 
-        self.assertIs(Phase.FAILED, stand.phase)
-
-
-@ddt.ddt
-class TestPrice(EvacuatedTestCase):
+class TestPriceArrivalEvacuate(EvacuatedTestCase):
     """What its owner notices."""
-
-    def test_nothing(self):
-        for status in ('ACTIVE', 'SHUTOFF'):
-            stand = self.arrive(deaths.server(status), deaths.there(status))
-            self.assertEqual('', stand.reason)
-
-    def test_its_local_disk(self):
-        before = deaths.server(local_disk=True)
-        stand = self.arrive(before, deaths.there())
-
-        self.assert_stands('', stand)
-        self.assertIn(LOST, stand.reason)
-
-    @ddt.data('ACTIVE', 'ERROR')
-    def test_it_was_off_though_its_status_said_otherwise(self, status):
-        before = deaths.server(status, **SHUTDOWN)
-        stand = self.arrive(before, deaths.there('SHUTOFF'))
-        self.assertEqual(OFF, stand.reason)
-
-        before = deaths.server(status, local_disk=True, **SHUTDOWN)
-        stand = self.arrive(before, deaths.there('SHUTOFF'))
-        self.assertIn(LOST, stand.reason)
-        self.assertIn(OFF, stand.reason)
-
-    def test_of_another_runs_evacuation_too(self):
-        before = deaths.server(local_disk=True)
-        policy = policies.Policy(evacuate=True)
-        for record, told in (
-            (builders.evacuation(status='done'), LOST),
-            (builders.migration(status='completed'), ''),
-        ):
-            case = base.case(
-                record,
-                view=deaths.there(),
-                track=builders.track(before),
-                policy=policy,
-            )
-            stand = arrival.stand(case, deaths.there(), record)
-            self.assertIn(told, stand.reason)
-            self.assertEqual(bool(told), bool(stand.reason))
 
     def test_what_failed_is_told_first(self):
         before = deaths.server(local_disk=True)

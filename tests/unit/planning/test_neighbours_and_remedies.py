@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Members of groups, and what would help where servers do not fit."""
+
+import unittest
+
+from osc_hostmaint.planning import neighbours
+from osc_hostmaint.planning import remedies
+from tests.unit.planning import clouds
+
+ONE_BY_ONE = (
+    'the servers of each of these hosts alone would fit: drain one, put it '
+    'back into service, then drain the next'
+)
+HALF_FULL = clouds.filled('a', 0.5)
+MEMBERS = ('vm1', 'vm2', 'vm3')
+
+
+def sources(*names: str) -> list[clouds.Host]:
+    """Return hosts to be drained that are half full."""
+    return [clouds.filled(name, 0.5, maintenance=True) for name in names]
+
+
+def halves(*names: str):
+    """Return a server that takes half a host on each of some hosts."""
+    return [clouds.demand(f'on {n}', clouds.HALF, source=n) for n in names]
+
+
+class Base(unittest.TestCase):
+    def find(self, nodes, demands, **known):
+        """Return what would help."""
+        return remedies.find(clouds.attempt(nodes, demands, **known))
+
+
+class TestOneByOne(Base):
+    def test_it_must_help_each_of_them(self):
+        found = self.find(
+            [HALF_FULL, *sources('one', 'two')],
+            [*halves('one', 'two'), clouds.demand('x', clouds.WHOLE, 'two')],
+        )
+
+        self.assertNotIn(ONE_BY_ONE, found)
+
+
+class TestOpened(Base):
+    def test_a_disabled_host_would_have_room(self):
+        found = self.find(
+            [clouds.Host('off', enabled=False)], clouds.demands(1)
+        )
+
+        self.assertEqual(
+            'all would fit with off in service, which is disabled now',
+            found[0],
+        )
+
+
+def those(policy: str, most: int = 1, **located: str) -> neighbours.Neighbours:
+    """Return the members of one group, and where they are."""
+    group = clouds.group(policy, *MEMBERS, most=most)
+    return neighbours.Neighbours([group], located)
+
+
+class TestPlaces(unittest.TestCase):
+    def test_what_is_in_no_group_is_none_of_ours(self):
+        them = those('anti-affinity', vm1='a')
+        them.put('stranger', 'a')
+
+        self.assertIsNone(them.group('stranger'))
+        self.assertEqual(0, them.others('stranger', 'a'))
+        self.assertEqual(1, them.others('vm2', 'a'))
+        self.assertTrue(them.admit('stranger', 'a'))
+        self.assertEqual(0, them.strain('stranger', 'a'))
+
+    def test_hosts_of_the_others_are_known(self):
+        them = those('soft-affinity', vm1='a', vm2='a', vm3='b')
+        them.put('vm3', 'c')
+
+        self.assertEqual({'a', 'c'}, set(them.hosts_of_others('vm1')))
+        self.assertEqual({'a'}, set(them.hosts_of_others('vm3')))
+        self.assertEqual(set(), set(them.hosts_of_others('stranger')))
