@@ -35,10 +35,14 @@ class Manager(manager.ComputeManager):
 
     def __init__(self, *args, **kwargs):
         self.life = life.Life(kwargs['host'])
+        self.renew_pool()
+        super().__init__(*args, **kwargs)
+
+    def renew_pool(self) -> None:
+        """Have as many live migrations at a time as is configured now."""
         self.live_migrations = futurist.ThreadPoolExecutor(
             max_workers=CONF.max_concurrent_live_migrations
         )
-        super().__init__(*args, **kwargs)
 
     def periodic_tasks(self, *args, **kwargs):
         with life.lived(self.life):
@@ -63,6 +67,17 @@ class Manager(manager.ComputeManager):
         future = self.live_migrations.submit(run)
         future.add_done_callback(functools.partial(self._record_task_end, key))
         return future
+
+    def forget_moves(self) -> None:
+        """Forget all moves from and to here; none must be under way."""
+        self._waiting_live_migrations.clear()
+        for pending in (
+            self._pending_dest_live_migrations,
+            self._pending_dest_resizes,
+        ):
+            for key in pending.values():
+                self._in_progress_tasks.pop(key, None)
+            pending.clear()
 
     def drop_queue(self) -> None:
         """Forget the live migrations that have not begun."""

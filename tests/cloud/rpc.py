@@ -44,19 +44,32 @@ _PATIENCE = 5.0
 # How soon a caller that was killed stops waiting for the answer.
 _LOOK = 0.5
 _HEARTBEAT = object()
+# The conductor and the scheduler never die here, and their answers are waited
+# for as long as it takes. A call that waits in the queue of the scheduler,
+# which has one thread, sends no heartbeat: on a busy machine many builds at
+# once would end in ERROR for rpc_response_timeout ("No reply on topic
+# scheduler"), which is there for the compute services.
+_CONTROLLER = ('conductor', 'scheduler')
 
 
 class _Replies(queue.Queue[Any]):
     """Where a caller waits for the answer to one call.
 
+    :ivar server: who alone can answer, if it is one.
     :ivar silence: how long nothing may be heard of the call, in seconds;
         None for as long as the answer may take.
     :ivar expires: when the message is not worth being worked on any more.
     """
 
-    def __init__(self, timeout: float | None, silence: float | None) -> None:
+    def __init__(
+        self,
+        server: str | None,
+        timeout: float | None,
+        silence: float | None,
+    ) -> None:
         super().__init__()
         now = time.monotonic()
+        self.server = server
         self.silence = silence
         self.expires = None if timeout is None else now + timeout
         self._heard = now
@@ -82,6 +95,38 @@ class _Replies(queue.Queue[Any]):
         if self.silence:
             ends.append(self._heard + self.silence)
         return min(ends) - time.monotonic()
+
+
+# The calls that are waited for.
+_calls: set[_Replies] = set()
+
+
+def waiting() -> list[str]:
+    """The queues whose messages nobody has taken yet."""
+    return [
+        f'messages for {topic}, {whose}'
+        for exchange in list(impl_fake.FakeExchangeManager._exchanges.values())
+        for queues in (exchange._topic_queues, exchange._server_queues)
+        for (topic, whose), messages in list(queues.items())
+        if messages
+    ]
+
+
+def drop_all_but(alive: set[str]) -> None:
+    """Drop what was sent to dead hosts, and have their callers give up.
+
+    A host that is started again would take up what was asked of it before.
+
+    :param alive: the hosts whose messages are kept.
+    """
+    for exchange in list(impl_fake.FakeExchangeManager._exchanges.values()):
+        with exchange._queues_lock:
+            for (_, server), messages in exchange._server_queues.items():
+                if server not in alive:
+                    messages.clear()
+    for replies in list(_calls):
+        if replies.server and replies.server not in alive:
+            replies.expires = time.monotonic()
 
 
 def patch() -> None:
@@ -110,7 +155,10 @@ def _let_calls_expire() -> None:
         self._check_serialize(message)
         replies = None
         if wait_for_reply:
-            replies = _Replies(timeout, call_monitor_timeout)
+            if target.topic in _CONTROLLER:
+                timeout = call_monitor_timeout = None
+            replies = _Replies(target.server, timeout, call_monitor_timeout)
+            _calls.add(replies)
         self._exchange_manager.get_exchange(target.exchange).deliver_message(
             target.topic,
             ctxt,
@@ -127,6 +175,8 @@ def _let_calls_expire() -> None:
             raise oslo_messaging.MessagingTimeout(
                 f'No reply on topic {target.topic}'
             ) from None
+        finally:
+            _calls.discard(replies)
         if failure:
             # As a process sees the error of another: of Nova's own kinds it
             # knows the class again, all others are a RemoteError.
