@@ -17,6 +17,8 @@ import itertools
 import threading
 import typing as ty
 
+import pytest
+
 from tests.functional import base
 from tests.functional import test_spread
 
@@ -87,6 +89,7 @@ class CostTest(base.FunctionalTest):
         self.assertLessEqual(first - ready, 40, 'slow to fill the slots')
 
 
+@pytest.mark.soak
 class TestOneSlot(CostTest):
     options = {'hosts': 3, 'max_live': 1}
 
@@ -125,6 +128,7 @@ class TestOneSlot(CostTest):
         )
 
 
+@pytest.mark.soak
 class TestFourSlots(CostTest):
     SERVERS = 14
     options = {'hosts': 3, 'max_live': 4}

@@ -14,12 +14,15 @@
 
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
 LINE = 'host maintenance drain -f json cmp01'
 
 
+@pytest.mark.soak
 class TestDeath(base.FunctionalTest):
     options: ty.ClassVar = {'hosts': 3, 'token_lifetime': 5}
 

@@ -17,6 +17,8 @@ import random
 import signal
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -29,6 +31,7 @@ CHANGED = {'SHELVED': 'SHELVED_OFFLOADED', 'VERIFY_RESIZE': 'ACTIVE'}
 _SUCCESS = ('completed', 'confirmed')
 
 
+@pytest.mark.soak
 class TestHardship(base.FunctionalTest):
     options: ty.ClassVar = {
         'hosts': 5,

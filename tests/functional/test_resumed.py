@@ -22,8 +22,6 @@ LINE = 'host maintenance drain -f json --suspended resume'
 
 
 class TestResumed(base.FunctionalTest):
-    options: ty.ClassVar = {'hosts': 3}
-
     def kill_when(
         self, condition: ty.Callable[[], object], description: str
     ) -> None:
@@ -43,7 +41,7 @@ class TestResumed(base.FunctionalTest):
         self.assertEqual(1, names.count('live-migration'))
 
     def test_killed_while_it_moves(self) -> None:
-        self.cloud.knobs(lm_seconds=6)
+        self.cloud.knobs(lm_seconds=4)
         server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
         self.kill_when(
             lambda: self.cloud.migrations(status='running'), 'it to move'
@@ -61,7 +59,7 @@ class TestResumed(base.FunctionalTest):
             's',
             host='cmp01',
             state='SUSPENDED',
-            metadata={'lm_seconds': '3'},
+            metadata={'lm_seconds': '2'},
         )
         self.kill_when(
             lambda: self.cloud.migrations(status='running'), 'it to move'

@@ -23,8 +23,6 @@ LINE = 'host maintenance drain -f json --stall-after 5s'
 
 
 class TestStall(base.FunctionalTest):
-    options: ty.ClassVar = {'hosts': 3}
-
     def stuck(self, name: str = 'stuck') -> ty.Any:
         return self.cloud.boot(name, host='cmp01', metadata={'lm_stuck': '1'})
 
