@@ -22,12 +22,13 @@ import typing as ty
 import unittest
 
 from tests import cloud as clouds
+from tests import openstack
 from tests.functional import shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 CACHE = os.path.join(ROOT, '.cloud', 'cache')
-#: Of the environment tests run in, the one with the package in it.
-OPENSTACK = os.path.join(os.path.dirname(sys.executable), 'openstack')
+#: The shell, with all durations multiplied by shell.FACTOR.
+OPENSTACK = [sys.executable, '-m', 'tests.openstack']
 #: No command of a test may take longer; a hang must not hang the run.
 LIMIT = 240
 
@@ -140,9 +141,24 @@ class FunctionalTest(unittest.TestCase):
         self, line: str, *more: str, user: str = 'admin', **env: str
     ) -> 'subprocess.Popen[str]':
         """Start ``openstack`` with the words of a line, and some more."""
+        return self.popen([*OPENSTACK, *line.split(), *more], user, **env)
+
+    def environ(self, user: str = 'admin') -> dict[str, str]:
+        """The environment of a command's process."""
+        return {
+            **os.environ,
+            openstack.FACTOR: str(shell.FACTOR),
+            **self.cloud.env(user),
+        }
+
+    def popen(
+        self, command: list[str], user: str = 'admin', **env: str
+    ) -> 'subprocess.Popen[str]':
+        """Start a command for some user of the cloud."""
         process = subprocess.Popen(
-            [OPENSTACK, *line.split(), *more],
-            env={**os.environ, **self.cloud.env(user), **env},
+            command,
+            cwd=ROOT,
+            env={**self.environ(user), **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -23,6 +23,13 @@ import warnings
 
 from openstackclient import shell
 
+from tests import openstack
+from tests import scaling
+
+#: All durations of the tool are multiplied by this: Nova's own are shorter in
+#: the embedded cloud, too.
+FACTOR = float(os.environ.get(openstack.FACTOR, '0.25'))
+
 
 @contextlib.contextmanager
 def _logging_restored() -> ty.Iterator[None]:
@@ -55,6 +62,7 @@ def run(
         mock.patch.dict(os.environ, env),
         warnings.catch_warnings(),
         _logging_restored(),
+        scaling.scaled(FACTOR),
         contextlib.redirect_stdout(stdout),
         contextlib.redirect_stderr(stderr),
     ):

@@ -12,7 +12,6 @@
 
 """Hosts that die: their servers are rebuilt elsewhere."""
 
-import os
 import typing as ty
 
 from tests.functional import base
@@ -237,8 +236,8 @@ class TestLife(EvacuationTest):
     def ask(self, answer: str) -> base.Done:
         """Have somebody at a terminal answer the question."""
         shell = terminal.Terminal(
-            [base.OPENSTACK, *f'{DRAIN} --evacuate cmp01'.split()],
-            {**os.environ, **self.cloud.env()},
+            [*base.OPENSTACK, *f'{DRAIN} --evacuate cmp01'.split()],
+            self.environ(),
         )
         self.addCleanup(shell.close)
         shell.answer('Is cmp01 surely powered off?', answer)

@@ -56,8 +56,9 @@ class TestSignals(test_interruption.SlowServers):
     def pipe(self, line: str) -> str:
         """Run a line of shell and return what comes out."""
         done = subprocess.run(
-            ['/bin/sh', '-c', line.format(shlex.quote(base.OPENSTACK))],
-            env={**os.environ, **self.cloud.env()},
+            ['/bin/sh', '-c', line.format(shlex.join(base.OPENSTACK))],
+            cwd=base.ROOT,
+            env=self.environ(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -94,8 +95,9 @@ class TestSignals(test_interruption.SlowServers):
         self.slow_servers(seconds=1)
         ours, end = os.openpty()
         process = subprocess.Popen(
-            [base.OPENSTACK, *LINE.split()],
-            env={**os.environ, **self.cloud.env()},
+            [*base.OPENSTACK, *LINE.split()],
+            cwd=base.ROOT,
+            env=self.environ(),
             stdin=end,
             stdout=end,
             stderr=end,
