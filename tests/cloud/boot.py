@@ -25,9 +25,6 @@ from openstack.compute.v2 import server as _server
 from tests.cloud import making
 from tests.cloud import waiting
 
-# How often builds may fail by bad luck; for lack of room is none.
-_CHANCES = 3
-_NO_ROOM = 'No valid host'
 # More threads than that do not make a two-core machine faster.
 _THREADS = 4
 # Statuses that a server has during a task only.
@@ -193,7 +190,7 @@ class Servers:
         with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(making.Making.create, makings))
             waited = [each for each in makings if each.wait]
-            self._await_built(waited)
+            self._wait({m.id: (m.first, m.host, None) for m in waited})
             for step in range(3):
                 busy = [m for m in waited if len(m.way) > step]
                 statuses = list(pool.map(lambda m, at=step: m.go(at), busy))
@@ -205,28 +202,6 @@ class Servers:
                 )
             list(pool.map(making.Making.lock, waited))
         return self._shown([each.id for each in makings])
-
-    def _await_built(self, makings: list[making.Making]) -> None:
-        """Wait until servers are built; build those again that had bad luck.
-
-        On a very busy machine a build fails now and then, as in real clouds.
-        """
-        for _chance in range(_CHANCES):
-            try:
-                self._wait({m.id: (m.first, m.host, None) for m in makings})
-                return
-            except Failed as failure:
-                if _NO_ROOM in str(failure):
-                    raise
-                unlucky = [
-                    each
-                    for each in makings
-                    if self.server(each.id).status == 'ERROR'
-                ]
-            self.delete(*(each.id for each in unlucky))
-            for each in unlucky:
-                each.create()
-        self._wait({m.id: (m.first, m.host, None) for m in makings})
 
     def _shown(self, ids: list[str]) -> list[_server.Server]:
         """Servers by their ids: of many, one list costs a tenth."""

@@ -89,8 +89,8 @@ def start(blueprint: options.Blueprint) -> None:
     rpc.patch()
     sharing.many_nodes()
     sharing.let_threads_sleep()
-    sharing.share_objects()
-    sys.setswitchinterval(0.001)  # many threads, short requests
+    sharing.allocate_networks_first()
+    sys.setswitchinterval(blueprint.options.switch_interval)
     config.parse_args(sys.argv, default_config_files=[file])
     logging.setup(CONF, 'nova')
     objects.register_all()

@@ -57,7 +57,9 @@ key_repository = {own}/fernet
 key_repository = {own}/credential
 [cache]
 enabled = true
-backend = oslo_cache.dict
+# oslo_cache.dict looks through all it holds for what has expired, which two
+# threads cannot do at a time: KeyError, and Keystone answers 500.
+backend = dogpile.cache.memory
 """
 
 

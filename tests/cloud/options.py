@@ -78,6 +78,11 @@ class Options:
     shelved_offload_time: int = _option(
         -1, 'seconds until Nova offloads a shelved server by itself; -1: never'
     )
+    switch_interval: float = _option(
+        0.001,
+        'seconds that a thread of the Nova process may run before another'
+        ' does; the shorter, the sooner does a race show',
+    )
     debug: bool = _option(False, 'log at debug level')
 
     @property

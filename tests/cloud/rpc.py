@@ -44,6 +44,12 @@ _PATIENCE = 5.0
 # How soon a caller that was killed stops waiting for the answer.
 _LOOK = 0.5
 _HEARTBEAT = object()
+# The conductor and the scheduler never die here, and their answers are waited
+# for as long as it takes. A call that waits in the queue of the scheduler,
+# which has one thread, sends no heartbeat: on a busy machine many builds at
+# once would end in ERROR for rpc_response_timeout ("No reply on topic
+# scheduler"), which is there for the compute services.
+_CONTROLLER = ('conductor', 'scheduler')
 
 
 class _Replies(queue.Queue[Any]):
@@ -110,6 +116,8 @@ def _let_calls_expire() -> None:
         self._check_serialize(message)
         replies = None
         if wait_for_reply:
+            if target.topic in _CONTROLLER:
+                timeout = call_monitor_timeout = None
             replies = _Replies(timeout, call_monitor_timeout)
         self._exchange_manager.get_exchange(target.exchange).deliver_message(
             target.topic,

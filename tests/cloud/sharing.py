@@ -80,24 +80,25 @@ def let_threads_sleep() -> None:
     futurist._thread.ThreadWorker.MAX_IDLE_FOR = 60
 
 
-def share_objects() -> None:
-    """Let two threads of Nova's have one object.
+def allocate_networks_first() -> None:
+    """Allocate a server's network before the rest of its build goes on.
 
-    The network is allocated beside the rest of a build, on the same Instance.
-    With native threads one may note a change while the other goes through
-    them: "Set changed size during iteration", and the server is in ERROR.
-    It happened to one server in a thousand.
+    Nova does so beside the rest, in another thread, on the same Instance
+    (nova/compute/manager.py: _allocate_network). That suits eventlet, where
+    one of the two runs until it waits; a native thread notes a change in the
+    Instance while the other goes through its changes or its system_metadata:
+    "Set changed size during iteration", and the server is in ERROR. The
+    stand-in for Neutron answers at once, so that nothing is lost.
     """
-    from oslo_versionedobjects import base
+    import futurist
+    from nova.network import model
 
-    plain = base.VersionedObject.obj_what_changed
+    class Pool:
+        """What the module uses of nova.thread_pool_factory."""
 
-    @functools.wraps(plain)
-    def obj_what_changed(self):
-        while True:
-            try:
-                return plain(self)
-            except RuntimeError:
-                continue
+        @staticmethod
+        def spawn(func, *args, **kwargs):
+            with futurist.SynchronousExecutor() as executor:
+                return executor.submit(func, *args, **kwargs)
 
-    base.VersionedObject.obj_what_changed = obj_what_changed
+    model.thread_pool_factory = Pool

@@ -54,6 +54,10 @@ class Server(wsgi.Server):
 
     # Nova alone keeps more connections open than cheroot's ten.
     keep_alive_conn_limit = 500
+    # Far longer than any test is idle: a client that sends its next request
+    # as an idle connection is being closed gets no answer, and the build or
+    # the move that sent it fails.
+    _IDLE = 24 * 3600
 
     def __init__(
         self, listener: socket.socket, app: Application, threads: int
@@ -63,7 +67,7 @@ class Server(wsgi.Server):
             app,
             numthreads=threads,
             request_queue_size=128,
-            timeout=60,
+            timeout=self._IDLE,
         )
         self.gateway = Gateway
         self._listener = listener
