@@ -114,58 +114,49 @@ class TestMeanwhile(base.FunctionalTest):
         self.assert_empty('cmp01')
 
     def test_moves_of_others_are_adopted(self) -> None:
+        self.cloud.knobs(lm_seconds=600, cm_seconds=600)
         live, cold = self.cloud.boot_many(
-            [
-                {
-                    'name': 'live',
-                    'host': 'cmp01',
-                    'metadata': {'lm_seconds': '6'},
-                },
-                {
-                    'name': 'cold',
-                    'host': 'cmp01',
-                    'state': 'SHUTOFF',
-                    'metadata': {'cm_seconds': '6'},
-                },
-            ]
+            base.lot('cmp01', 'ACTIVE', 1) + base.lot('cmp01', 'SHUTOFF', 1)
         )
         self.openstack('host maintenance set cmp01')
         compute = self.cloud.connection().compute
         compute.live_migrate_server(live, host=None, block_migration='auto')
         compute.migrate_server(cold)
+        self.cloud.requests.reset()
+        process = self.start('host maintenance drain -f json cmp01')
+        waiting.wait_for(
+            lambda: any(
+                request.path.endswith('/os-migrations')
+                for request in self.cloud.requests.log()
+            ),
+            'the drain to look',
+        )
+        self.cloud.knobs(lm_seconds=0, cm_seconds=0)
+        done = self.end(process)
 
-        rows = self.drain('cmp01')
-
-        self.assertEqual(['moved', 'moved'], [r['Result'] for r in rows])
-        self.assertEqual([0, 0], [row['Attempts'] for row in rows])
+        self.assertEqual(0, done.code, done.err)
+        self.assertEqual(['moved', 'moved'], [r['Result'] for r in done.json])
+        self.assertEqual([0, 0], [row['Attempts'] for row in done.json])
         self.assertEqual(2, len(self.records('cmp01')))
         self.assert_empty('cmp01')
 
     def test_failed_moves_are_tried_again_and_explained(self) -> None:
-        bad, good = self.cloud.boot_many(
+        fails = {'lm_fail': 'precheck'}
+        bad, _good = self.cloud.boot_many(
             [
+                {'name': 'bad', 'host': 'cmp01', 'metadata': fails},
                 {
-                    'name': name,
+                    'name': 'good',
                     'host': 'cmp01',
-                    'metadata': {'lm_fail': 'precheck'},
-                }
-                for name in ('bad', 'good')
+                    'metadata': {**fails, 'lm_fail_times': '1'},
+                },
             ]
         )
-        process = self.start('host maintenance drain -f json cmp01')
-        waiting.wait_for(
-            lambda: self.cloud.migrations(
-                instance_uuid=good.id, status='error'
-            ),
-            'the first attempt to fail',
-        )
-        self.cloud.server_knobs(good, lm_fail='')
-        done = self.end(process)
 
-        self.assertEqual(3, done.code, done.err)
-        rows = {row['Name']: row for row in done.json}
+        rows = {row['Name']: row for row in self.drain('cmp01', code=3)}
+
         self.assertEqual('moved', rows['good']['Result'])
-        self.assertGreater(rows['good']['Attempts'], 1)
+        self.assertEqual(2, rows['good']['Attempts'])
         self.assertEqual('failed', rows['bad']['Result'])
         self.assertEqual(3, rows['bad']['Attempts'])
         self.assertIn('lm_fail=precheck', rows['bad']['Reason'])
@@ -186,9 +177,9 @@ class TestMeanwhile(base.FunctionalTest):
                 {
                     'name': name,
                     'host': 'cmp01',
-                    'metadata': {'lm_seconds': '4'},
+                    'metadata': {'lm_seconds': seconds},
                 }
-                for name in ('stays', 'goes')
+                for name, seconds in (('stays', '1'), ('goes', '30'))
             ]
         )
         process = self.start('host maintenance drain -f json cmp01')

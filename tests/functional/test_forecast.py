@@ -15,6 +15,8 @@
 import json
 import typing as ty
 
+import pytest
+
 from tests.functional import base
 
 PREVIEW_COLUMNS = [
@@ -218,6 +220,7 @@ class TestCapacity(ForecastTest):
         self.assertEqual(1, done.code)
         self.assertEqual(2, len(self.cloud.servers('cmp01')))
 
+    @pytest.mark.soak
     def test_two_hosts_that_fit_one_by_one_only(self) -> None:
         self.fill(('cmp03', 4), ('cmp04', 0))
         for host in ('cmp01', 'cmp02'):
@@ -327,6 +330,7 @@ class TestBlindness(ForecastTest):
         self.blind(status=403)
         self.assert_told('HTTP 403')
 
+    @pytest.mark.soak
     def test_placement_is_down(self) -> None:
         self.blind(reset=True)
         self.assert_told('no answer')
