@@ -23,6 +23,7 @@ import unittest
 
 from tests import cloud as clouds
 from tests import openstack
+from tests.cloud import waiting
 from tests.functional import shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
@@ -142,6 +143,19 @@ class FunctionalTest(unittest.TestCase):
     ) -> 'subprocess.Popen[str]':
         """Start ``openstack`` with the words of a line, and some more."""
         return self.popen([*OPENSTACK, *line.split(), *more], user, **env)
+
+    def start_observed(self, line: str) -> 'subprocess.Popen[str]':
+        """Start a command, and return it once it has looked at the moves."""
+        self.cloud.requests.reset()
+        process = self.start(line)
+        waiting.wait_for(
+            lambda: any(
+                request.path.endswith('/os-migrations')
+                for request in self.cloud.requests.log()
+            ),
+            'the command to look',
+        )
+        return process
 
     def environ(self, user: str = 'admin') -> dict[str, str]:
         """The environment of a command's process."""

@@ -148,7 +148,7 @@ class TestLimits(SpreadTest):
         self.assertEqual({'cmp02': 1, 'cmp03': 1, 'cmp04': 1}, flights.most)
 
     def test_moves_of_others_count(self) -> None:
-        self.cloud.boot('theirs', host='cmp03', metadata={'lm_seconds': '45'})
+        self.cloud.boot('theirs', host='cmp03', metadata={'lm_seconds': '600'})
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
         theirs = {
             'os-migrateLive': {'host': 'cmp02', 'block_migration': 'auto'}

@@ -249,21 +249,16 @@ class TestOptions(StatesTest):
 class TestComing(StatesTest):
     def test_what_is_on_its_way_or_busy(self) -> None:
         """Moves towards the host that began before it was marked, as well."""
-        self.cloud.knobs(lm_seconds=5, cm_seconds=5)
-        coming, cold, resized, _building, rebooting = self.cloud.boot_many(
+        coming, cold, resized, rebooting = self.cloud.boot_many(
             [
                 {'name': 'coming', 'host': 'cmp02'},
                 {'name': 'cold', 'host': 'cmp02', 'state': 'SHUTOFF'},
                 {'name': 'resized', 'host': 'cmp01'},
-                {
-                    'name': 'building',
-                    'host': 'cmp01',
-                    'wait': False,
-                    'metadata': {'boot_seconds': '6'},
-                },
                 {'name': 'rebooting', 'host': 'cmp01'},
             ]
         )
+        self.cloud.knobs(lm_seconds=600, cm_seconds=600, boot_seconds=600)
+        self.cloud.boot('building', host='cmp01', wait=False)
         compute = self.cloud.connection().compute
         compute.live_migrate_server(coming, host='cmp01')
         compute.migrate_server(cold, host='cmp01')
@@ -278,8 +273,14 @@ class TestComing(StatesTest):
         )
         compute.reboot_server(rebooting, 'SOFT')
 
-        rows = self.drain('--resized confirm cmp01')
+        process = self.start_observed(
+            'host maintenance drain -f json --resized confirm cmp01'
+        )
+        self.cloud.knobs(lm_seconds=0, cm_seconds=0, boot_seconds=0)
+        done = self.end(process)
 
+        self.assertEqual(0, done.code, done.err)
+        rows = done.json
         self.assertEqual(
             dict.fromkeys(
                 ('coming', 'cold', 'resized', 'building', 'rebooting'), 'moved'
