@@ -175,7 +175,7 @@ class TestBadDays(SlowServers):
             busiest = max(busiest, len(busy))
             return process.poll() is not None
 
-        waiting.wait_for(ended, 'the end of the drain', base.LIMIT)
+        waiting.wait_for(ended, 'the end of the drain', base.LIMIT, 0.25)
         done = self.end(process)
 
         self.assertEqual(0, done.code, done.err)
