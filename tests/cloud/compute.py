@@ -42,6 +42,7 @@ import nova.conf
 from nova import config
 from nova import context as nova_context
 from nova.db import migration
+from nova import manager as nova_manager
 from nova import objects
 from nova.scheduler.client import report
 from nova.scheduler import rpcapi as scheduler_rpcapi
@@ -58,6 +59,7 @@ from tests.cloud import network
 from tests.cloud import options
 from tests.cloud import process
 from tests.cloud import purge as purge_module
+from tests.cloud import records as records_module
 from tests.cloud import rpc
 from tests.cloud import servers
 from tests.cloud import settings
@@ -102,7 +104,7 @@ def start(blueprint: options.Blueprint) -> None:
     ports.install()
     # Before there are threads that would each make one.
     report.report_client_singleton()
-    _start_controller()
+    controller = _start_controller()
     sizes = {
         name: world.Size(*size)
         for name, size in blueprint.options.machines().items()
@@ -110,11 +112,16 @@ def start(blueprint: options.Blueprint) -> None:
     hosts = hosts_module.Hosts(sizes)
     hosts.start_all()
 
-    view = servers.View(
-        os.path.join(own, 'api.sqlite'),
-        [os.path.join(own, f'cell{n}.sqlite') for n in (0, 1)],
+    api = os.path.join(own, 'api.sqlite')
+    cells = {
+        name: os.path.join(own, name + '.sqlite')
+        for name in ('cell0', 'cell1')
+    }
+    view = servers.View(api, list(cells.values()))
+    records = records_module.Records(
+        api, cells, blueprint.path('placement', 'placement.sqlite')
     )
-    purge = purge_module.Purge(hosts, view, list(sizes))
+    purge = purge_module.Purge(hosts, view, records, images, ports, controller)
     routes = control.routes(hosts, purge, view) + backdoor.routes()
     routes += images.routes(blueprint.url('side', '/image'))
     routes += ports.routes(blueprint.url('side', '/network'))
@@ -180,19 +187,22 @@ def _make_databases(cache: str, own: str) -> None:
         ).create()
 
 
-def _start_controller() -> None:
-    service.Service.create(
+def _start_controller() -> list[nova_manager.Manager]:
+    conductor = service.Service.create(
         binary='nova-conductor',
         host='controller',
         topic=conductor_rpcapi.RPC_TOPIC,
-    ).start()
+    )
+    conductor.start()
     # One request at a time: the threads of a scheduler share its HostState
     # objects, and a half-filled one makes a weigher raise TypeError.
     CONF.set_override('executor_thread_pool_size', 1)
-    service.Service.create(
+    scheduler = service.Service.create(
         binary='nova-scheduler',
         host='controller',
         topic=scheduler_rpcapi.RPC_TOPIC,
-    ).start()
+    )
+    scheduler.start()
     # For each of the compute hosts.
     CONF.set_override('executor_thread_pool_size', 10)
+    return [conductor.manager, scheduler.manager]

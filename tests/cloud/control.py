@@ -20,6 +20,7 @@ from tests.cloud import hosts as hosts_module
 from tests.cloud import knobs
 from tests.cloud import purge as purge_module
 from tests.cloud import servers
+from tests.cloud import tuning
 from tests.cloud import web
 from tests.cloud import world
 
@@ -69,6 +70,10 @@ def routes(
         CONF.set_override('reclaim_instance_interval', body['seconds'])
         return 204, None
 
+    def change(match, query, body):
+        tuning.change(hosts, body)
+        return 204, None
+
     return [
         ('POST', '/control/hosts', add),
         (
@@ -80,7 +85,13 @@ def routes(
         ('PUT', '/control/hosts/([^/]+)/inventory', stock),
         ('PUT', '/control/knobs', turn),
         ('PUT', '/control/soft-delete', soft_delete),
+        ('PUT', '/control/options', change),
         ('POST', '/control/purge', lambda m, q, b: (200, purge.run())),
+        (
+            'GET',
+            '/control/differences',
+            lambda m, q, b: (200, purge.differences()),
+        ),
         ('GET', '/control/servers', lambda m, q, b: (200, view.look())),
         ('GET', '/control/guests', lambda m, q, b: (200, _guests())),
     ]

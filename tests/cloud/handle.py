@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -40,12 +41,28 @@ from tests.cloud import waiting
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 _START_TIMEOUT = 320
+# The options that a running cloud can change.
+CHANGEABLE = frozenset(
+    (
+        'max_live',
+        'token_lifetime',
+        'rpc_timeout',
+        'long_rpc_timeout',
+        'max_limit',
+        'resize_confirm_window',
+        'shelved_offload_time',
+    )
+)
 # The answer of a control request waits for what it asks for.
 _CONTROL_TIMEOUT = 180
 
 
 class StartError(Exception):
     """The cloud did not come up; the message has the end of its output."""
+
+
+class Unclean(Exception):
+    """A purge left something: what it was in the new cloud, and is now."""
 
 
 class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
@@ -67,7 +84,7 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
     ) -> None:
         self._process = process
         self._discard = discard
-        self.options = chosen
+        self.options = self._chosen = chosen
         self.state = chosen.state
         with open(os.path.join(self.state, 'cloud.json')) as file:
             self._ports = json.load(file)['ports']
@@ -240,10 +257,48 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
                 self._connections[key] = connection
             return self._connections[key]
 
+    # changing it
+
+    def change(self, **wanted: Any) -> None:
+        """Change options of the running cloud; a purge takes it back.
+
+        :param wanted: those of CHANGEABLE. max_live is for moves that start
+            after it, token_lifetime for tokens that are made after it. From
+            shelved_offload_time -1 to 0 and back only.
+        """
+        unknown = set(wanted) - CHANGEABLE
+        if unknown:
+            raise ValueError(f'cannot be changed: {sorted(unknown)}')
+        self.options = dataclasses.replace(self.options, **wanted)
+        if 'token_lifetime' in wanted:
+            self._set_token_lifetime()
+            wanted['token_margin'] = self.options.token_margin
+            del wanted['token_lifetime']
+        self._control('PUT', 'options', wanted)
+
+    def _set_token_lifetime(self) -> None:
+        self._session.put(
+            self._url('identity', '/.tap/token-lifetime'),
+            json=self.options.token_lifetime,
+            timeout=_CONTROL_TIMEOUT,
+        ).raise_for_status()
+
     # cleaning up
 
     def purge(self) -> None:
-        """Make the cloud as new: for the next test."""
+        """Make the cloud as new: for the next test.
+
+        :raises Unclean: if it is not.
+        """
+        if self.options != self._chosen:
+            self.change(
+                **{
+                    name: getattr(self._chosen, name)
+                    for name in CHANGEABLE
+                    if getattr(self.options, name)
+                    != getattr(self._chosen, name)
+                }
+            )
         self.faults.clear()
         self._control('PUT', 'soft-delete', {'seconds': 0})
         self._control('POST', 'purge')
@@ -257,6 +312,9 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
             self._control('POST', f'hosts/{host}/forget')
         self._added.clear()
         self.requests.reset()
+        differences = self._control('GET', 'differences')
+        if differences:
+            raise Unclean(differences)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

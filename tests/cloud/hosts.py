@@ -56,6 +56,13 @@ class Hosts:
     def manager(self, name: str):
         return self._services[name].manager
 
+    def renew_pools(self) -> None:
+        """Have max_concurrent_live_migrations hold for all hosts."""
+        for name in self.running():
+            old = self.manager(name).live_migrations
+            self.manager(name).renew_pool()
+            old.shutdown(wait=False)
+
     def start_all(self) -> None:
         names = list(self._sizes)
         for name, size in self._sizes.items():

@@ -48,6 +48,11 @@ class Images:
 
     def __init__(self) -> None:
         self._images: dict[str, dict[str, Any]] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Have no images but those of every cloud."""
+        self._images.clear()
         for name in ('cirros', 'debian-12'):
             self.create(None, {'id': image_id(name), 'name': name})
 
@@ -86,6 +91,9 @@ class Images:
             image['properties'].setdefault('owner', context.project_id)
         self._images[image['id']] = image
         return copy.deepcopy(image)
+
+    def count(self) -> int:
+        return len(self._images)
 
     def _get(self, image_id):
         if str(image_id) not in self._images:

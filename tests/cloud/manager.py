@@ -35,10 +35,14 @@ class Manager(manager.ComputeManager):
 
     def __init__(self, *args, **kwargs):
         self.life = life.Life(kwargs['host'])
+        self.renew_pool()
+        super().__init__(*args, **kwargs)
+
+    def renew_pool(self) -> None:
+        """Have as many live migrations at a time as is configured now."""
         self.live_migrations = futurist.ThreadPoolExecutor(
             max_workers=CONF.max_concurrent_live_migrations
         )
-        super().__init__(*args, **kwargs)
 
     def periodic_tasks(self, *args, **kwargs):
         with life.lived(self.life):

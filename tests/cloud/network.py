@@ -109,6 +109,15 @@ class Network:
         )
         self._count = 10
 
+    def count(self) -> int:
+        """How many ports there are."""
+        return len(self._ports)
+
+    def reset(self) -> None:
+        with self._lock:
+            self._ports.clear()
+            self._bindings.clear()
+
     def install(self) -> None:
         """Become what this process's Nova talks to."""
         neutron.get_client = lambda context, admin=False: self

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 import ctypes
 import gc
 import importlib.metadata
@@ -82,10 +83,16 @@ def publish(
     service: str,
     app: web.Application,
     threads: int,
+    more: Iterable[tuple[str, str, web.Handler]] = (),
 ) -> None:
-    """Serve a service's API: to users through the tap, inside without."""
+    """Serve a service's API: to users through the tap, inside without.
+
+    :param more: what the tap answers by itself, besides.
+    """
     web.serve(
-        blueprint.sockets[service], tap.Tap(service, app), max(4, threads // 2)
+        blueprint.sockets[service],
+        tap.Tap(service, app, more),
+        max(4, threads // 2),
     )
     web.serve(blueprint.sockets[service + '-internal'], app, threads)
 

@@ -10,156 +10,185 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Back to an empty cloud, quickly and whatever state it is in."""
+"""Back to a cloud that is as new, quickly and whatever state it is in."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
+from collections.abc import Iterable
+import copy
 import logging
 import time
+from typing import Any
 
 from nova import context as nova_context
-from nova import exception
+from nova import manager as nova_manager
 from nova import objects
 from nova.compute import api as compute_api
+import nova.conf
 from nova.scheduler.client import report
 
 from tests.cloud import hosts as hosts_module
+from tests.cloud import image
 from tests.cloud import knobs
+from tests.cloud import network
+from tests.cloud import records as records_module
+from tests.cloud import rpc
 from tests.cloud import servers
+from tests.cloud import tuning
 from tests.cloud import world
 
+CONF = nova.conf.CONF
 LOG = logging.getLogger('nova.tests.cloud')
 
-# A server that has not gone by then is torn out of the database.
+# What has not ended by then is not waited for.
 _PATIENCE = 15
-_AGAIN = 3
 
 
 class Purge:
     def __init__(
-        self, hosts: hosts_module.Hosts, view: servers.View, keep: list[str]
+        self,
+        hosts: hosts_module.Hosts,
+        view: servers.View,
+        records: records_module.Records,
+        images: image.Images,
+        ports: network.Network,
+        controller: Iterable[nova_manager.Manager],
     ) -> None:
-        """:param keep: the hosts that the cloud was started with."""
+        """To be made when the cloud is new.
+
+        :param controller: the managers of the conductor and the scheduler.
+        """
         self._hosts = hosts
         self._view = view
-        self._keep = keep
+        self._records = records
+        self._images = images
+        self._ports = ports
+        self._conductor, self._scheduler = controller
+        self._keep = hosts.names()
         self._context = nova_context.get_admin_context()
-        self._api = compute_api.API()
         self._aggregates = compute_api.AggregateAPI()
-        self._flavors = {
-            flavor.flavorid
-            for flavor in objects.FlavorList.get_all(self._context)
+        self._new = self._state()
+
+    def run(self) -> None:
+        knobs.KNOBS.reset()
+        rested = self._rest()
+        tuning.reset(self._hosts)
+        self._forget()
+        dead = [n for n in self._keep if n not in self._hosts.running()]
+        for name in dead:
+            self._hosts.start(name)
+        if dead or not rested:
+            if not self._rest():
+                LOG.warning('purge: still busy')
+            self._forget()
+        self._remove_aggregates()
+        self._restore()
+
+    def differences(self) -> dict[str, Any]:
+        """What is not as it was when the cloud was new: then and now."""
+        now = self._state()
+        return {
+            key: (self._new.get(key), now.get(key))
+            for key in sorted(set(self._new) | set(now))
+            if self._new.get(key) != now.get(key)
         }
 
-    def run(self) -> list[str]:
-        """:returns: servers that had to be torn out."""
-        knobs.KNOBS.reset()
-        self._release(self._view.ids())
-        # Servers of a host that doesn't answer are only marked: all hosts
-        # must run before anything is deleted.
-        for name in self._keep:
-            if name not in self._hosts.running():
-                self._hosts.start(name)
-        torn = self._delete_all()
-        self._tidy()
-        return torn
-
-    def _release(self, ids: set[str]) -> None:
-        """Let nothing that is under way hold a server back."""
-        for name in self._hosts.running():
-            waiting = self._hosts.manager(name)._waiting_live_migrations
-            for _, future in list(waiting.values()):
-                if future is not None:
-                    future.cancel()
-        world.WORLD.doom(ids)
-
-    def _delete_all(self) -> list[str]:
-        began = asked = time.monotonic()
-        left = self._view.ids()
-        self._ask(left)
-        while left := self._view.ids():
-            now = time.monotonic()
-            if now - began > _PATIENCE:
-                for server in left:
-                    self._tear_out(server)
-                return sorted(left)
-            if now - asked > _AGAIN:
-                asked = now
-                self._release(left)
-                self._ask(left)
-            world.WORLD.wait(0.1)
-        return []
-
-    def _ask(self, ids: set[str]) -> None:
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._delete, ids))
-
-    def _delete(self, server: str) -> None:
-        context = nova_context.get_admin_context()
-        try:
-            instance = self._api.get(
-                context, server, expected_attrs=['flavor']
+    def _state(self) -> dict[str, Any]:
+        state = self._records.read()
+        for name, host in world.WORLD.hosts.items():
+            state[f'host {name}'] = (
+                vars(host.size),
+                host.inventory,
+                host.powered,
+                name in self._hosts.running(),
+                sorted(host.guests),
             )
-            self._api.force_delete(context, instance)
-        except exception.NovaException as exc:
-            # Gone meanwhile, or busy: then it is asked again.
-            LOG.info('purge: %s: %s', server, exc)
+        state['ports'] = self._ports.count()
+        state['images'] = self._images.count()
+        return copy.deepcopy(state)
 
-    def _tear_out(self, server: str) -> None:
-        LOG.warning('purge: tearing out server %s', server)
-        context = nova_context.get_admin_context()
-        with contextlib.suppress(exception.NovaException):
-            mapping = objects.InstanceMapping.get_by_instance_uuid(
-                context, server
-            )
-            with nova_context.target_cell(context, mapping.cell_mapping) as c:
-                objects.Instance.get_by_uuid(c, server).destroy()
+    # what is under way
 
-    def _tidy(self) -> None:
-        context = self._context
-        for name in self._hosts.names():
-            machine = world.WORLD.hosts[name]
-            machine.guests.clear()
-            self._delete_allocations(machine.node)
-        for group in objects.InstanceGroupList.get_all(context):
-            group.destroy()
+    def _rest(self) -> bool:
+        """Have all that is under way end, and wait for it.
+
+        :returns: whether all of it did.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        calm = 0
+        while calm < 2:
+            if time.monotonic() > deadline:
+                return False
+            self._hurry()
+            calm = 0 if self._is_busy() else calm + 1
+            if calm < 2:
+                world.WORLD.wait(0.02)
+        return True
+
+    def _hurry(self) -> None:
+        """Let nothing that is under way hold anything back."""
+        running = self._hosts.running()
+        rpc.drop_all_but({CONF.host, *running})
+        for name in running:
+            self._hosts.manager(name).drop_queue()
+        world.WORLD.doom(self._view.ids())
+
+    def _is_busy(self) -> bool:
+        managers = [self._conductor, self._scheduler]
+        managers += map(self._hosts.manager, self._hosts.running())
+        return bool(rpc.waiting()) or any(
+            manager._in_progress_tasks for manager in managers
+        )
+
+    # what is left
+
+    def _forget(self) -> None:
+        self._records.wipe()
+        for host in world.WORLD.hosts.values():
+            host.guests.clear()
+        world.WORLD.failed.clear()
+        world.WORLD.doomed.clear()
+        self._images.reset()
+        self._ports.reset()
+        # What the affinity filters look at; Nova fills it in again.
+        self._scheduler.host_manager._instance_info.clear()
+
+    def _remove_aggregates(self) -> None:
         # By the API, which tells Placement and the scheduler as well.
-        for aggregate in objects.AggregateList.get_all(context):
+        for aggregate in objects.AggregateList.get_all(self._context):
             for host in list(aggregate.hosts):
                 self._aggregates.remove_host_from_aggregate(
-                    context, aggregate.id, host
+                    self._context, aggregate.id, host
                 )
-            self._aggregates.delete_aggregate(context, aggregate.id)
-        for flavor in objects.FlavorList.get_all(context, inactive=True):
-            if flavor.flavorid not in self._flavors:
-                flavor.destroy()
-        self._restore_services()
+            self._aggregates.delete_aggregate(self._context, aggregate.id)
+
+    def _restore(self) -> None:
+        """Make the hosts as new: those that are not."""
+        now = self._records.read()
+        if now['services'] != self._new['services']:
+            self._restore_services()
         for name in self._keep:
             self._hosts.restore(name)
-            self._drop_traits(world.WORLD.hosts[name].node)
+        if now['traits'] != self._new['traits']:
+            for name in self._keep:
+                self._drop_traits(world.WORLD.hosts[name].node)
         # A row that is out of date would send the next servers elsewhere
         # until the periodic task runs.
-        for node in objects.ComputeNodeList.get_all(context):
-            if node.memory_mb_used and node.host in self._hosts.running():
-                self._hosts.refresh(node.host)
-
-    def _delete_allocations(self, node: str) -> None:
-        client = report.report_client_singleton()
-        answer = client.get(f'/resource_providers/{node}/allocations')
-        for consumer in answer.json().get('allocations', {}):
-            client.delete(f'/allocations/{consumer}')
-
-    @staticmethod
-    def _drop_traits(node: str) -> None:
-        """Take back the traits that tests gave a host."""
-        client = report.report_client_singleton()
-        path = f'/resource_providers/{node}/traits'
-        found = client.get(path, '1.6').json()
-        kept = [t for t in found['traits'] if not t.startswith('CUSTOM_')]
-        if kept != found['traits']:
-            client.put(path, {**found, 'traits': kept}, '1.6')
+        fresh = set(self._new['compute nodes'])
+        for row in now['compute nodes']:
+            host = row[0]
+            if host not in self._hosts.running():
+                continue
+            manager = self._hosts.manager(host)
+            manager._waiting_live_migrations.clear()
+            tracker = manager.rt
+            if (
+                row not in fresh
+                or tracker.tracked_instances
+                or tracker.tracked_migrations
+            ):
+                manager.driver.measure()
+                self._hosts.refresh(host)
 
     def _restore_services(self) -> None:
         api = compute_api.HostAPI()
@@ -175,3 +204,13 @@ class Purge:
                 record.disabled = False
                 record.disabled_reason = None
                 api.service_update(self._context, record)
+
+    @staticmethod
+    def _drop_traits(node: str) -> None:
+        """Take back the traits that tests gave a host."""
+        client = report.report_client_singleton()
+        path = f'/resource_providers/{node}/traits'
+        found = client.get(path, '1.6').json()
+        kept = [t for t in found['traits'] if not t.startswith('CUSTOM_')]
+        if kept != found['traits']:
+            client.put(path, {**found, 'traits': kept}, '1.6')

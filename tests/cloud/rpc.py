@@ -55,14 +55,21 @@ _CONTROLLER = ('conductor', 'scheduler')
 class _Replies(queue.Queue[Any]):
     """Where a caller waits for the answer to one call.
 
+    :ivar server: who alone can answer, if it is one.
     :ivar silence: how long nothing may be heard of the call, in seconds;
         None for as long as the answer may take.
     :ivar expires: when the message is not worth being worked on any more.
     """
 
-    def __init__(self, timeout: float | None, silence: float | None) -> None:
+    def __init__(
+        self,
+        server: str | None,
+        timeout: float | None,
+        silence: float | None,
+    ) -> None:
         super().__init__()
         now = time.monotonic()
+        self.server = server
         self.silence = silence
         self.expires = None if timeout is None else now + timeout
         self._heard = now
@@ -88,6 +95,37 @@ class _Replies(queue.Queue[Any]):
         if self.silence:
             ends.append(self._heard + self.silence)
         return min(ends) - time.monotonic()
+
+
+# The calls that are waited for.
+_calls: set[_Replies] = set()
+
+
+def waiting() -> int:
+    """How many messages nobody has taken yet."""
+    return sum(
+        len(messages)
+        for exchange in list(impl_fake.FakeExchangeManager._exchanges.values())
+        for queues in (exchange._topic_queues, exchange._server_queues)
+        for messages in list(queues.values())
+    )
+
+
+def drop_all_but(alive: set[str]) -> None:
+    """Drop what was sent to dead hosts, and have their callers give up.
+
+    A host that is started again would take up what was asked of it before.
+
+    :param alive: the hosts whose messages are kept.
+    """
+    for exchange in list(impl_fake.FakeExchangeManager._exchanges.values()):
+        with exchange._queues_lock:
+            for (_, server), messages in exchange._server_queues.items():
+                if server not in alive:
+                    messages.clear()
+    for replies in list(_calls):
+        if replies.server and replies.server not in alive:
+            replies.expires = time.monotonic()
 
 
 def patch() -> None:
@@ -118,7 +156,8 @@ def _let_calls_expire() -> None:
         if wait_for_reply:
             if target.topic in _CONTROLLER:
                 timeout = call_monitor_timeout = None
-            replies = _Replies(timeout, call_monitor_timeout)
+            replies = _Replies(target.server, timeout, call_monitor_timeout)
+            _calls.add(replies)
         self._exchange_manager.get_exchange(target.exchange).deliver_message(
             target.topic,
             ctxt,
@@ -135,6 +174,8 @@ def _let_calls_expire() -> None:
             raise oslo_messaging.MessagingTimeout(
                 f'No reply on topic {target.topic}'
             ) from None
+        finally:
+            _calls.discard(replies)
         if failure:
             # As a process sees the error of another: of Nova's own kinds it
             # knows the class again, all others are a RemoteError.

@@ -20,7 +20,6 @@ and stops; a single failure is a failure of the whole run.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile

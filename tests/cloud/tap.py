@@ -83,7 +83,13 @@ class Fault:
 class Tap:
     """WSGI middleware with a control interface under PREFIX."""
 
-    def __init__(self, service: str, app: web.Application) -> None:
+    def __init__(
+        self,
+        service: str,
+        app: web.Application,
+        more: Iterable[tuple[str, str, web.Handler]] = (),
+    ) -> None:
+        """:param more: of the control interface: method, name, handler."""
         self._service = service
         self._app = app
         self._lock = threading.Lock()
@@ -102,6 +108,7 @@ class Tap:
                 ('POST', PREFIX + 'faults', self._add),
                 ('GET', PREFIX + 'faults', self._list),
                 ('DELETE', PREFIX + 'faults', self._clear),
+                *((verb, PREFIX + name, act) for verb, name, act in more),
             ]
         )
 
