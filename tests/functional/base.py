@@ -89,53 +89,37 @@ def lot(
     ]
 
 
-#: The cloud that most tests share.
-COMMON: dict[str, ty.Any] = {'hosts': 4, 'max_live': 4}
-_running: dict[str, clouds.Cloud] = {}
+_running: list[clouds.Cloud] = []
 
 
-def _key(options: dict[str, ty.Any]) -> str:
-    return json.dumps(options, sort_keys=True)
-
-
-def running(options: dict[str, ty.Any]) -> clouds.Cloud:
-    """The cloud of this process with these options.
-
-    It is kept until the process ends. Of clouds that differ from the common
-    one, only the last is kept.
-    """
-    key = _key(options)
-    if key not in _running:
-        for other in _running.keys() - {_key(COMMON)}:
-            _running.pop(other).stop()
-        _running[key] = clouds.Cloud.start(cache=CACHE, **options)
-    return _running[key]
-
-
-def discard(cloud: clouds.Cloud) -> None:
-    """Stop a cloud that no other test can use."""
-    for key in [key for key, other in _running.items() if other is cloud]:
-        del _running[key]
-    cloud.stop()
+def _cloud() -> clouds.Cloud:
+    """The cloud of this process, which is kept until the process ends."""
+    if not _running:
+        _running.append(clouds.Cloud.start(cache=CACHE, hosts=4, max_live=4))
+    return _running[0]
 
 
 class FunctionalTest(unittest.TestCase):
-    """Has a cloud that other tests with the same options use, too."""
+    """Uses the cloud that all these tests of a process share."""
 
-    #: Of :meth:`tests.cloud.Cloud.start`.
-    options: ty.ClassVar[dict[str, ty.Any]] = COMMON
+    #: Options of the cloud that are changed for the tests of a class.
+    options: ty.ClassVar[dict[str, ty.Any]] = {}
     cloud: clouds.Cloud
 
     def setUp(self) -> None:
         super().setUp()
-        self.cloud = running(self.options)
+        self.cloud = _cloud()
         self.addCleanup(self._purge)
+        if self.options:
+            self.cloud.change(**self.options)
 
     def _purge(self) -> None:
         try:
             self.cloud.purge()
         except BaseException:
-            discard(self.cloud)
+            # The next test has a new one.
+            _running.clear()
+            self.cloud.stop()
             raise
 
     def start(

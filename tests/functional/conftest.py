@@ -16,26 +16,46 @@ import pytest
 
 from tests.functional import base
 
-#: Tests that take long, the longest first; the others come after them. One
-#: that begins last holds up the whole run.
-LONG: tuple[str, ...] = ()
+#: Tests, or classes of tests, that take long, the longest first; the others
+#: come after them. One that begins last holds up the whole run.
+LONG: tuple[str, ...] = (
+    'test_conformance.TestConformance',
+    'test_restore.TestRestore.test_there_and_back',
+    'test_evacuate.TestDeath',
+    'test_states.TestComing.test_what_is_on_its_way_or_busy',
+    'test_restore.TestRestore',
+    'test_interruption.TestBadDays',
+    'test_states.TestOptions.test_all_that_can_be_moved',
+    'test_evacuate.TestLife.test_of_a_host_that_nobody_hears_of',
+    'test_maintenance.TestMaintenance.test_not_back_into_service_yet',
+    'test_names.TestNames',
+    'test_spread.TestLimits',
+    'test_spread.TestEven',
+    'test_stall.TestStall',
+    'test_interruption.TestInterruption',
+    'test_signals.TestSignals',
+    'test_drain.TestMeanwhile',
+)
 
 
 def _rank(item: pytest.Item) -> int:
-    name = item.nodeid.rpartition('/')[2].replace('.py::', '.')
-    return LONG.index(name) if name in LONG else len(LONG)
+    name = item.nodeid.rpartition('/')[2]
+    name = name.replace('.py::', '.').replace('::', '.')
+    for rank, long in enumerate(LONG):
+        if name.startswith(long):
+            return rank
+    return len(LONG)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests; with xdist, keep a cloud's tests in one process.
 
-    Those on the common cloud may run anywhere: every process has one.
+    Those on the shared cloud may run anywhere: every process has one.
     """
     items.sort(key=_rank)
     for item in items:
         owner = getattr(item, 'cls', None)
-        if getattr(owner, 'options', None) is not base.COMMON:
-            item.add_marker(
-                pytest.mark.xdist_group(item.nodeid.split('::')[1])
-            )
+        if owner is not None and not issubclass(owner, base.FunctionalTest):
+            group = f'{owner.__module__}.{owner.__qualname__}'
+            item.add_marker(pytest.mark.xdist_group(group))

@@ -91,7 +91,7 @@ class CostTest(base.FunctionalTest):
 
 @pytest.mark.soak
 class TestOneSlot(CostTest):
-    options = {'hosts': 3, 'max_live': 1}
+    options: ty.ClassVar = {'max_live': 1}
 
     def test_cost(self) -> None:
         slots, log = self.drain_watched()
@@ -131,7 +131,6 @@ class TestOneSlot(CostTest):
 @pytest.mark.soak
 class TestFourSlots(CostTest):
     SERVERS = 14
-    options = {'hosts': 3, 'max_live': 4}
 
     def test_cost(self) -> None:
         slots, _log = self.drain_watched()

@@ -24,7 +24,7 @@ LINE = 'host maintenance drain -f json cmp01'
 
 @pytest.mark.soak
 class TestDeath(base.FunctionalTest):
-    options: ty.ClassVar = {'hosts': 3, 'token_lifetime': 5}
+    options: ty.ClassVar = {'token_lifetime': 5}
 
     def record(self, server: ty.Any, status: str) -> ty.Any:
         """Wait for a record of a server in some status, and return it."""
@@ -43,7 +43,7 @@ class TestDeath(base.FunctionalTest):
 
     def test_of_a_destination(self) -> None:
         """A cold migration can't be aborted: it goes on with its host."""
-        self.openstack('host maintenance set cmp03')
+        self.openstack('host maintenance set cmp03 cmp04')
         live, cold = self.cloud.boot_many(
             [
                 {

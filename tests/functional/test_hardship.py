@@ -34,7 +34,6 @@ _SUCCESS = ('completed', 'confirmed')
 @pytest.mark.soak
 class TestHardship(base.FunctionalTest):
     options: ty.ClassVar = {
-        'hosts': 5,
         'max_live': 3,
         'token_lifetime': 5,
         'rpc_timeout': 60,
