@@ -162,6 +162,7 @@ class TestInterruption(SlowServers):
 
 
 class TestBadDays(SlowServers):
+    @pytest.mark.soak
     def test_parallel(self) -> None:
         self.slow_servers(seconds=1)
         process = self.start('host maintenance drain --parallel 1 cmp01')

@@ -15,6 +15,8 @@
 import signal
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -40,6 +42,7 @@ class TestResumed(base.FunctionalTest):
         self.assertEqual(2, names.count('suspend'))
         self.assertEqual(1, names.count('live-migration'))
 
+    @pytest.mark.soak
     def test_killed_while_it_moves(self) -> None:
         self.cloud.knobs(lm_seconds=4)
         server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')

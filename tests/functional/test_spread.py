@@ -164,6 +164,7 @@ class TestLimits(SpreadTest):
         self.assertNotIn('cmp02', self.landed(rows))
         self.assertEqual(1, flights.most['cmp02'])
 
+    @pytest.mark.soak
     def test_bound_of_the_scheduler(self) -> None:
         self.cloud.knobs(lm_seconds=1)
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 3))
@@ -196,6 +197,7 @@ class TestLimits(SpreadTest):
         self.assertIn('cmp02 asked for', done.err)
         self.assertIn('No valid host was found', done.err)
 
+    @pytest.mark.soak
     def test_anti_affinity_by_the_scheduler(self) -> None:
         group = self.cloud.group('apart', 'anti-affinity', most_per_host=3)
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 3, group=group))
