@@ -68,6 +68,17 @@ class Manager(manager.ComputeManager):
         future.add_done_callback(functools.partial(self._record_task_end, key))
         return future
 
+    def forget_moves(self) -> None:
+        """Forget all moves from and to here; none must be under way."""
+        self._waiting_live_migrations.clear()
+        for pending in (
+            self._pending_dest_live_migrations,
+            self._pending_dest_resizes,
+        ):
+            for key in pending.values():
+                self._in_progress_tasks.pop(key, None)
+            pending.clear()
+
     def drop_queue(self) -> None:
         """Forget the live migrations that have not begun."""
         for _, future in list(self._waiting_live_migrations.values()):

@@ -101,14 +101,15 @@ class _Replies(queue.Queue[Any]):
 _calls: set[_Replies] = set()
 
 
-def waiting() -> int:
-    """How many messages nobody has taken yet."""
-    return sum(
-        len(messages)
+def waiting() -> list[str]:
+    """The queues whose messages nobody has taken yet."""
+    return [
+        f'messages for {topic}, {whose}'
         for exchange in list(impl_fake.FakeExchangeManager._exchanges.values())
         for queues in (exchange._topic_queues, exchange._server_queues)
-        for messages in list(queues.values())
-    )
+        for (topic, whose), messages in list(queues.items())
+        if messages
+    ]
 
 
 def drop_all_but(alive: set[str]) -> None:
