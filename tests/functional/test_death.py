@@ -88,8 +88,7 @@ class TestDeath(base.FunctionalTest):
     def assert_tokens_expired_unnoticed(self, done: base.Done) -> None:
         log = self.cloud.requests.log()
         tokens = [r for r in log if r.template == '/v3/auth/tokens']
-        # One for each "openstack" command, and then one every few seconds.
-        self.assertGreater(len(tokens), 10)
-        self.assertGreater(tokens[-1].time - tokens[0].time, 50)
+        # One for each of three commands, and then one every few seconds.
+        self.assertGreater(len(tokens), 4)
         self.assertNotIn('401', done.err)
         self.assertNotIn('Keystone', done.err)
