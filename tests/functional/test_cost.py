@@ -16,10 +16,12 @@ import collections
 import itertools
 import threading
 import typing as ty
+from unittest import mock
 
 import pytest
 
 from tests.functional import base
+from tests.functional import shell
 from tests.functional import test_spread
 
 
@@ -61,6 +63,11 @@ class CostTest(base.FunctionalTest):
     SECONDS = 4
     #: Requests at the begin, until the first move has ended, and at the end.
     ANY_DRAIN = 16
+
+    def setUp(self) -> None:
+        super().setUp()
+        # As often as in a real cloud.
+        self.enterContext(mock.patch.object(shell, 'FACTOR', 1.0))
 
     def drain_watched(self) -> tuple[Slots, list[ty.Any]]:
         self.cloud.knobs(lm_seconds=self.SECONDS)
