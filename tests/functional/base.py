@@ -22,11 +22,14 @@ import typing as ty
 import unittest
 
 from tests import cloud as clouds
+from tests import openstack
+from tests.cloud import waiting
+from tests.functional import shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 CACHE = os.path.join(ROOT, '.cloud', 'cache')
-#: Of the environment tests run in, the one with the package in it.
-OPENSTACK = os.path.join(os.path.dirname(sys.executable), 'openstack')
+#: The shell, with all durations multiplied by shell.FACTOR.
+OPENSTACK = [sys.executable, '-m', 'tests.openstack']
 #: No command of a test may take longer; a hang must not hang the run.
 LIMIT = 240
 
@@ -86,30 +89,74 @@ def lot(
     ]
 
 
+_running: list[clouds.Cloud] = []
+
+
+def _cloud() -> clouds.Cloud:
+    """The cloud of this process, which is kept until the process ends."""
+    if not _running:
+        _running.append(clouds.Cloud.start(cache=CACHE, hosts=4, max_live=4))
+    return _running[0]
+
+
 class FunctionalTest(unittest.TestCase):
-    """Shares one cloud with the tests of its class."""
+    """Uses the cloud that all these tests of a process share."""
 
-    #: Of :meth:`tests.cloud.Cloud.start`.
-    options: ty.ClassVar[dict[str, ty.Any]] = {'hosts': 4}
-    cloud: ty.ClassVar[clouds.Cloud]
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        cls.cloud = clouds.Cloud.start(cache=CACHE, **cls.options)
-        cls.addClassCleanup(cls.cloud.stop)
+    #: Options of the cloud that are changed for the tests of a class.
+    options: ty.ClassVar[dict[str, ty.Any]] = {}
+    cloud: clouds.Cloud
 
     def setUp(self) -> None:
         super().setUp()
-        self.addCleanup(self.cloud.purge)
+        self.cloud = _cloud()
+        self.addCleanup(self._purge)
+        if self.options:
+            self.cloud.change(**self.options)
+
+    def _purge(self) -> None:
+        try:
+            self.cloud.purge()
+        except BaseException:
+            # The next test has a new one.
+            _running.clear()
+            self.cloud.stop()
+            raise
 
     def start(
         self, line: str, *more: str, user: str = 'admin', **env: str
     ) -> 'subprocess.Popen[str]':
         """Start ``openstack`` with the words of a line, and some more."""
+        return self.popen([*OPENSTACK, *line.split(), *more], user, **env)
+
+    def start_observed(self, line: str) -> 'subprocess.Popen[str]':
+        """Start a command, and return it once it has looked at the moves."""
+        self.cloud.requests.reset()
+        process = self.start(line)
+        waiting.wait_for(
+            lambda: any(
+                request.path.endswith('/os-migrations')
+                for request in self.cloud.requests.log()
+            ),
+            'the command to look',
+        )
+        return process
+
+    def environ(self, user: str = 'admin') -> dict[str, str]:
+        """The environment of a command's process."""
+        return {
+            **os.environ,
+            openstack.FACTOR: str(shell.FACTOR),
+            **self.cloud.env(user),
+        }
+
+    def popen(
+        self, command: list[str], user: str = 'admin', **env: str
+    ) -> 'subprocess.Popen[str]':
+        """Start a command for some user of the cloud."""
         process = subprocess.Popen(
-            [OPENSTACK, *line.split(), *more],
-            env={**os.environ, **self.cloud.env(user), **env},
+            command,
+            cwd=ROOT,
+            env={**self.environ(user), **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -134,8 +181,12 @@ class FunctionalTest(unittest.TestCase):
     def run_command(
         self, line: str, *more: str, user: str = 'admin', **env: str
     ) -> Done:
-        """Run ``openstack`` and return how it ended."""
-        return self.end(self.start(line, *more, user=user, **env))
+        """Run ``openstack`` in this process and return how it ended."""
+        done = Done(
+            *shell.run([*line.split(), *more], {**self.cloud.env(user), **env})
+        )
+        self.assertNotIn('Traceback', done.err)
+        return done
 
     def openstack(self, line: str, *more: str, code: int = 0) -> str:
         """Run ``openstack``, expect an exit code, return its stdout."""
@@ -160,10 +211,7 @@ class FunctionalTest(unittest.TestCase):
 
     def assert_empty(self, host: str) -> None:
         """By Nova's and Placement's own word, nothing is on a host."""
-        out = self.openstack(
-            f'server list --all-projects --host {host} -f json'
-        )
-        self.assertEqual([], json.loads(out))
+        self.assertEqual([], self.cloud.servers(host))
         self.assertEqual({}, self.cloud.allocations(host))
 
     def assert_same_elsewhere(

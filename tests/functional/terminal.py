@@ -41,6 +41,7 @@ class Terminal:
         self._ours, theirs = os.openpty()
         self.process = subprocess.Popen(
             command,
+            cwd=base.ROOT,
             env=env,
             stdin=theirs,
             stdout=subprocess.PIPE,

@@ -16,8 +16,12 @@ import collections
 import itertools
 import threading
 import typing as ty
+from unittest import mock
+
+import pytest
 
 from tests.functional import base
+from tests.functional import shell
 from tests.functional import test_spread
 
 
@@ -60,6 +64,11 @@ class CostTest(base.FunctionalTest):
     #: Requests at the begin, until the first move has ended, and at the end.
     ANY_DRAIN = 16
 
+    def setUp(self) -> None:
+        super().setUp()
+        # As often as in a real cloud.
+        self.enterContext(mock.patch.object(shell, 'FACTOR', 1.0))
+
     def drain_watched(self) -> tuple[Slots, list[ty.Any]]:
         self.cloud.knobs(lm_seconds=self.SECONDS)
         self.cloud.boot_many(
@@ -87,8 +96,9 @@ class CostTest(base.FunctionalTest):
         self.assertLessEqual(first - ready, 40, 'slow to fill the slots')
 
 
+@pytest.mark.soak
 class TestOneSlot(CostTest):
-    options = {'hosts': 3, 'max_live': 1}
+    options: ty.ClassVar = {'max_live': 1}
 
     def test_cost(self) -> None:
         slots, log = self.drain_watched()
@@ -125,9 +135,9 @@ class TestOneSlot(CostTest):
         )
 
 
+@pytest.mark.soak
 class TestFourSlots(CostTest):
     SERVERS = 14
-    options = {'hosts': 3, 'max_live': 4}
 
     def test_cost(self) -> None:
         slots, _log = self.drain_watched()

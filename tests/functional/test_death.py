@@ -14,14 +14,17 @@
 
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
 LINE = 'host maintenance drain -f json cmp01'
 
 
+@pytest.mark.soak
 class TestDeath(base.FunctionalTest):
-    options: ty.ClassVar = {'hosts': 3, 'token_lifetime': 5}
+    options: ty.ClassVar = {'token_lifetime': 5}
 
     def record(self, server: ty.Any, status: str) -> ty.Any:
         """Wait for a record of a server in some status, and return it."""
@@ -40,7 +43,7 @@ class TestDeath(base.FunctionalTest):
 
     def test_of_a_destination(self) -> None:
         """A cold migration can't be aborted: it goes on with its host."""
-        self.openstack('host maintenance set cmp03')
+        self.openstack('host maintenance set cmp03 cmp04')
         live, cold = self.cloud.boot_many(
             [
                 {
@@ -85,8 +88,7 @@ class TestDeath(base.FunctionalTest):
     def assert_tokens_expired_unnoticed(self, done: base.Done) -> None:
         log = self.cloud.requests.log()
         tokens = [r for r in log if r.template == '/v3/auth/tokens']
-        # One for each "openstack" command, and then one every few seconds.
-        self.assertGreater(len(tokens), 10)
-        self.assertGreater(tokens[-1].time - tokens[0].time, 50)
+        # One for each of three commands, and then one every few seconds.
+        self.assertGreater(len(tokens), 4)
         self.assertNotIn('401', done.err)
         self.assertNotIn('Keystone', done.err)

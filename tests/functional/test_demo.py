@@ -16,9 +16,12 @@ import subprocess
 import sys
 import unittest
 
+import pytest
+
 from tests.functional import base
 
 
+@pytest.mark.soak
 class TestDemo(unittest.TestCase):
     def test_demo(self) -> None:
         done = subprocess.run(

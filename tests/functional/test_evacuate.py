@@ -12,7 +12,6 @@
 
 """Hosts that die: their servers are rebuilt elsewhere."""
 
-import os
 import typing as ty
 
 from tests.functional import base
@@ -26,8 +25,6 @@ RUNNING = 1
 
 class EvacuationTest(base.FunctionalTest):
     """Lets cmp01 die."""
-
-    options: ty.ClassVar = {'hosts': 4}
 
     def die(self) -> None:
         """Kill the compute service, and wait until Nova has noticed."""
@@ -79,8 +76,8 @@ class EvacuationTest(base.FunctionalTest):
 class TestDeath(EvacuationTest):
     def test_from_its_death_to_its_return(self) -> None:
         self.cloud.boot_many(
-            base.lot('cmp01', 'ACTIVE', 12)
-            + base.lot('cmp01', 'SHUTOFF', 4)
+            base.lot('cmp01', 'ACTIVE', 1)
+            + base.lot('cmp01', 'SHUTOFF', 1)
             + base.lot('cmp01', 'PAUSED', 1)
             + base.lot('cmp01', 'ERROR', 1)
         )
@@ -123,7 +120,7 @@ class TestDeath(EvacuationTest):
         self.assert_same_elsewhere([{**broken, 'status': 'ACTIVE'}], 'cmp01')
         self.assert_rebuilt_once([*whole, broken])
 
-        self.waits_for_the_host(left=paused, evacuated=17)
+        self.waits_for_the_host(left=paused, evacuated=3)
         self.cloud.start_host('cmp01')
         self.assertEqual(0, self.show('cmp01')['awaiting_cleanup'])
         self.assertEqual('', self.openstack('host maintenance unset cmp01'))
@@ -155,7 +152,7 @@ class TestDeath(EvacuationTest):
                 for row in rows.values()
             },
         )
-        self.assertIn('17 servers lose their local disks', done.err)
+        self.assertIn('3 servers lose their local disks', done.err)
         self.assert_nothing_changed()
 
     def not_drained_alive(self) -> None:
@@ -239,8 +236,8 @@ class TestLife(EvacuationTest):
     def ask(self, answer: str) -> base.Done:
         """Have somebody at a terminal answer the question."""
         shell = terminal.Terminal(
-            [base.OPENSTACK, *f'{DRAIN} --evacuate cmp01'.split()],
-            {**os.environ, **self.cloud.env()},
+            [*base.OPENSTACK, *f'{DRAIN} --evacuate cmp01'.split()],
+            self.environ(),
         )
         self.addCleanup(shell.close)
         shell.answer('Is cmp01 surely powered off?', answer)
@@ -253,18 +250,17 @@ class TestLife(EvacuationTest):
     def test_of_a_host_that_nobody_hears_of(self) -> None:
         """Somebody at a terminal is asked; the answer is no, then yes."""
         self.cloud.boot_many(
-            base.lot('cmp01', 'ACTIVE', 2) + base.lot('cmp01', 'SHUTOFF', 1)
+            base.lot('cmp01', 'ACTIVE', 1) + base.lot('cmp01', 'SHUTOFF', 1)
         )
         before = self.cloud.servers('cmp01')
         self.cloud.crash_host('cmp01')
         self.cloud.wait_service('cmp01', 'down')
         self.cloud.requests.reset()
 
-        for answer in ('n', ''):
-            done = self.ask(answer)
-            self.assertEqual(1, done.code, done.err)
-            self.assertEqual('[]', done.out.strip())
-            self.assert_nothing_changed()
+        done = self.ask('')
+        self.assertEqual(1, done.code, done.err)
+        self.assertEqual('[]', done.out.strip())
+        self.assert_nothing_changed()
         done = self.ask('y')
 
         self.assertEqual(0, done.code, done.err)

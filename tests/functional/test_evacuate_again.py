@@ -16,6 +16,8 @@ import collections
 import signal
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import test_evacuate
 
@@ -70,6 +72,7 @@ class SlowEvacuationTest(test_evacuate.EvacuationTest):
         self.assert_runs_once(servers)
 
 
+@pytest.mark.soak
 class TestKilled(SlowEvacuationTest):
     def test_killed_and_interrupted(self) -> None:
         """With -9 as the first are under way; the next run with Ctrl-C."""
@@ -109,6 +112,7 @@ class TestKilled(SlowEvacuationTest):
         self.assert_cleans_up(before)
 
 
+@pytest.mark.soak
 class TestCompany(SlowEvacuationTest):
     def test_two_at_once(self) -> None:
         before = self.slow_servers(active=5)

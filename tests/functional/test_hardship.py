@@ -17,6 +17,8 @@ import random
 import signal
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -29,9 +31,9 @@ CHANGED = {'SHELVED': 'SHELVED_OFFLOADED', 'VERIFY_RESIZE': 'ACTIVE'}
 _SUCCESS = ('completed', 'confirmed')
 
 
+@pytest.mark.soak
 class TestHardship(base.FunctionalTest):
     options: ty.ClassVar = {
-        'hosts': 5,
         'max_live': 3,
         'token_lifetime': 5,
         'rpc_timeout': 60,

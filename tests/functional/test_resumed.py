@@ -15,6 +15,8 @@
 import signal
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -22,8 +24,6 @@ LINE = 'host maintenance drain -f json --suspended resume'
 
 
 class TestResumed(base.FunctionalTest):
-    options: ty.ClassVar = {'hosts': 3}
-
     def kill_when(
         self, condition: ty.Callable[[], object], description: str
     ) -> None:
@@ -42,8 +42,9 @@ class TestResumed(base.FunctionalTest):
         self.assertEqual(2, names.count('suspend'))
         self.assertEqual(1, names.count('live-migration'))
 
+    @pytest.mark.soak
     def test_killed_while_it_moves(self) -> None:
-        self.cloud.knobs(lm_seconds=6)
+        self.cloud.knobs(lm_seconds=4)
         server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
         self.kill_when(
             lambda: self.cloud.migrations(status='running'), 'it to move'
@@ -61,7 +62,7 @@ class TestResumed(base.FunctionalTest):
             's',
             host='cmp01',
             state='SUSPENDED',
-            metadata={'lm_seconds': '3'},
+            metadata={'lm_seconds': '2'},
         )
         self.kill_when(
             lambda: self.cloud.migrations(status='running'), 'it to move'

@@ -17,6 +17,8 @@ import json
 import threading
 import typing as ty
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -69,8 +71,7 @@ class SpreadTest(base.FunctionalTest):
 
 
 class TestEven(SpreadTest):
-    options = {'hosts': 5, 'max_live': 4}
-
+    @pytest.mark.soak
     def test_equal_servers_on_equal_hosts(self) -> None:
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 24))
         self.cloud.requests.reset()
@@ -78,11 +79,12 @@ class TestEven(SpreadTest):
         rows = self.drain('cmp01')
 
         landed = self.landed(rows)
-        self.assertLessEqual(max(landed.values()), 24 / 4 + 1, landed)
+        self.assertLessEqual(max(landed.values()), 24 / 3 + 1, landed)
         log = [r for r in self.cloud.requests.log() if r.service != 'identity']
         spread = [r for r in log if any(path in r.path for path in SURVEY)]
         self.assertLess(len(spread), (len(log) - len(spread)) / 3)
 
+    @pytest.mark.soak
     def test_two_drains_side_by_side(self) -> None:
         for host in ('cmp01', 'cmp02'):
             self.cloud.boot_many(
@@ -99,14 +101,14 @@ class TestEven(SpreadTest):
         landed = self.landed(rows)
         self.assertEqual(18, sum(landed.values()))
         # Each is a move or two ahead of what the other has seen.
-        self.assertLessEqual(max(landed.values()), 18 / 3 + 1, landed)
+        self.assertLessEqual(max(landed.values()), 18 / 2 + 1, landed)
 
     def test_cold_migrations(self) -> None:
-        self.cloud.boot_many(base.lot('cmp01', 'SHUTOFF', 8))
+        self.cloud.boot_many(base.lot('cmp01', 'SHUTOFF', 3))
 
         landed = self.landed(self.drain('cmp01'))
 
-        self.assertEqual([2, 2, 2, 2], [*landed.values()])
+        self.assertEqual([1, 1, 1], [*landed.values()])
 
     def test_unevenly_filled_hosts(self) -> None:
         flavor = self.cloud.flavor('filler', 1, 16 << 10, 1)
@@ -121,35 +123,33 @@ class TestEven(SpreadTest):
         self.cloud.boot_many(
             [
                 {'name': f's{n}', 'host': 'cmp01', 'flavor': large}
-                for n in range(6)
+                for n in range(3)
             ]
         )
 
         landed = self.landed(self.drain('cmp01'))
 
-        # 32, 16, 0 and 0 GiB before: 24 at the most is the best.
-        before = {'cmp03': 16, 'cmp04': 0, 'cmp05': 0}
+        # 32, 16 and 0 GiB before: 24 at the most is the best.
+        before = {'cmp03': 16, 'cmp04': 0}
         self.assertLessEqual(
             max(before[host] + 8 * n for host, n in landed.items()), 24
         )
 
 
 class TestLimits(SpreadTest):
-    options = {'hosts': 4, 'max_live': 4}
-
     def test_bound(self) -> None:
         self.cloud.knobs(lm_seconds=2)
-        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 9))
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 4))
 
         with Flights(self.cloud) as flights:
             rows = self.drain('--parallel-per-destination 1 cmp01')
 
-        self.assertEqual([3, 3, 3], [*self.landed(rows).values()])
+        self.assertEqual([1, 1, 2], sorted(self.landed(rows).values()))
         self.assertEqual({'cmp02': 1, 'cmp03': 1, 'cmp04': 1}, flights.most)
 
     def test_moves_of_others_count(self) -> None:
-        self.cloud.boot('theirs', host='cmp03', metadata={'lm_seconds': '45'})
-        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 4))
+        self.cloud.boot('theirs', host='cmp03', metadata={'lm_seconds': '600'})
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
         theirs = {
             'os-migrateLive': {'host': 'cmp02', 'block_migration': 'auto'}
         }
@@ -164,6 +164,7 @@ class TestLimits(SpreadTest):
         self.assertNotIn('cmp02', self.landed(rows))
         self.assertEqual(1, flights.most['cmp02'])
 
+    @pytest.mark.soak
     def test_bound_of_the_scheduler(self) -> None:
         self.cloud.knobs(lm_seconds=1)
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 3))
@@ -196,6 +197,7 @@ class TestLimits(SpreadTest):
         self.assertIn('cmp02 asked for', done.err)
         self.assertIn('No valid host was found', done.err)
 
+    @pytest.mark.soak
     def test_anti_affinity_by_the_scheduler(self) -> None:
         group = self.cloud.group('apart', 'anti-affinity', most_per_host=3)
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 3, group=group))

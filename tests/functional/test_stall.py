@@ -19,12 +19,10 @@ import typing as ty
 from tests.cloud import waiting
 from tests.functional import base
 
-LINE = 'host maintenance drain -f json --stall-after 5s'
+LINE = 'host maintenance drain -f json --stall-after 3s'
 
 
 class TestStall(base.FunctionalTest):
-    options: ty.ClassVar = {'hosts': 3}
-
     def stuck(self, name: str = 'stuck') -> ty.Any:
         return self.cloud.boot(name, host='cmp01', metadata={'lm_stuck': '1'})
 
@@ -52,7 +50,7 @@ class TestStall(base.FunctionalTest):
     def test_force_complete(self) -> None:
         server = self.stuck()
 
-        (row,) = self.drain('--stall-after 5s --on-stall force-complete cmp01')
+        (row,) = self.drain('--stall-after 3s --on-stall force-complete cmp01')
 
         self.assertEqual('moved', row['Result'])
         self.assertEqual(1, row['Attempts'])
@@ -63,7 +61,7 @@ class TestStall(base.FunctionalTest):
         server = self.stuck()
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
 
-        rows = self.drain('--stall-after 5s --on-stall abort cmp01', code=3)
+        rows = self.drain('--stall-after 3s --on-stall abort cmp01', code=3)
 
         self.assertEqual(
             {'stuck': 'failed', 'active-0': 'moved', 'active-1': 'moved'},
@@ -87,7 +85,7 @@ class TestStall(base.FunctionalTest):
             metadata={'cm_seconds': '600'},
         )
 
-        rows = self.drain('--server-timeout 8s cmp01', code=3)
+        rows = self.drain('--server-timeout 4s cmp01', code=3)
 
         reasons = {row['Name']: row['Reason'] for row in rows}
         self.assertEqual({'failed'}, {row['Result'] for row in rows})

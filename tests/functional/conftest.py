@@ -1,0 +1,61 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which functional tests stay together, and in which order they run."""
+
+import pytest
+
+from tests.functional import base
+
+#: Tests, or classes of tests, that take long, the longest first; the others
+#: come after them. One that begins last holds up the whole run.
+LONG: tuple[str, ...] = (
+    'test_conformance.TestConformance',
+    'test_restore.TestRestore.test_there_and_back',
+    'test_evacuate.TestDeath',
+    'test_states.TestComing.test_what_is_on_its_way_or_busy',
+    'test_restore.TestRestore',
+    'test_interruption.TestBadDays',
+    'test_states.TestOptions.test_all_that_can_be_moved',
+    'test_evacuate.TestLife.test_of_a_host_that_nobody_hears_of',
+    'test_maintenance.TestMaintenance.test_not_back_into_service_yet',
+    'test_names.TestNames',
+    'test_spread.TestLimits',
+    'test_spread.TestEven',
+    'test_stall.TestStall',
+    'test_interruption.TestInterruption',
+    'test_signals.TestSignals',
+    'test_drain.TestMeanwhile',
+)
+
+
+def _rank(item: pytest.Item) -> int:
+    name = item.nodeid.rpartition('/')[2]
+    name = name.replace('.py::', '.').replace('::', '.')
+    for rank, long in enumerate(LONG):
+        if name.startswith(long):
+            return rank
+    return len(LONG)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests; with xdist, keep a cloud's tests in one process.
+
+    Those on the shared cloud may run anywhere: every process has one.
+    """
+    items.sort(key=_rank)
+    for item in items:
+        owner = getattr(item, 'cls', None)
+        if owner is not None and not issubclass(owner, base.FunctionalTest):
+            group = f'{owner.__module__}.{owner.__qualname__}'
+            item.add_marker(pytest.mark.xdist_group(group))
