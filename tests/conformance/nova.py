@@ -144,6 +144,10 @@ class Nova(abc.ABC):
         """Start nova-compute again."""
 
     @abc.abstractmethod
+    def settle(self) -> None:
+        """Let a request be known to whoever comes after it."""
+
+    @abc.abstractmethod
     def wait(
         self, condition: collections.abc.Callable[[], T | None], what: str
     ) -> T:

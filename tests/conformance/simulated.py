@@ -160,6 +160,11 @@ class Simulated(nova.Nova):
         """Start nova-compute."""
         self.cloud.start(host)
 
+    def settle(self) -> None:
+        """Let more time pass than two requests may cross in."""
+        line = self.cloud.timeline
+        line.run_until(line.now + 2 * self.cloud.timing.blind)
+
     def wait(
         self, condition: collections.abc.Callable[[], T | None], what: str
     ) -> T:
@@ -167,6 +172,8 @@ class Simulated(nova.Nova):
         line = self.cloud.timeline
         until = line.now + LIMIT
         while not (found := condition()):
-            if line.now > until or not line.run_next():
+            if line.now > until:
                 raise TimeoutError(what)
+            if not line.run_next():
+                line.run_until(line.now + 1)
         return found

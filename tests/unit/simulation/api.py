@@ -133,7 +133,9 @@ class Api(admission.Admission):
             )
         if self.hosts[server.host].in_use:
             raise admission.refused(
-                f'Compute service of {server.host} is still in use.', 400
+                f'Compute service of {server.host} is still in use.',
+                400,
+                final=False,
             )
         self.refuse('evacuate', server)
         work, was = rebuilds.begin(self, server, by), server.vm_state
@@ -294,6 +296,12 @@ class Api(admission.Admission):
         if force and server.vm_state != 'active':
             raise admission.invalid(kind, server, 'vm_state', server.vm_state)
         if server.task_state != 'migrating':
+            if not force:
+                raise admission.refused(
+                    f'Instance {server_id} is in an invalid state for '
+                    "'abort live migration'",
+                    409,
+                )
             raise admission.invalid(
                 kind, server, 'task_state', server.task_state
             )
