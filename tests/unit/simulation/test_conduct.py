@@ -62,11 +62,6 @@ class HastyTestCase(ConductTestCase):
         self.ask('live_migrate')
         self.expect(self.hasty(), 'while live_migrate of server-01')
 
-    def test_while_others_are_at_it(self) -> None:
-        self.cloud.live_migrate(self.server.id)
-        self.ask('live_migrate')
-        self.expect(self.hasty())
-
 
 class TirelessTestCase(ConductTestCase):
     def tireless(
@@ -85,9 +80,6 @@ class TirelessTestCase(ConductTestCase):
     def test_beyond(self) -> None:
         self.expect(self.tireless(3), '3 times')
 
-    def test_after_a_pick_of_ours(self) -> None:
-        self.expect(self.tireless(3, picks=1))
-
 
 class AstrayTestCase(ConductTestCase):
     def astray(self) -> list[str]:
@@ -97,20 +89,6 @@ class AstrayTestCase(ConductTestCase):
         self.ask('live_migrate', wait=10)
         self.ask('live_migrate', wait=10)
         self.expect(self.astray(), 'live_migrate of server-01 from cmp0')
-
-    def test_what_others_have_just_moved(self) -> None:
-        self.cloud.live_migrate(self.server.id)
-        self.reporter.clock.sleep(10)
-        self.ask('live_migrate', wait=10)
-        self.expect(self.astray())
-
-    def test_to_a_host_that_is_drained(self) -> None:
-        self.cloud.disable('cmp02')
-        self.cloud.live_migrate(
-            self.server.id, 'cmp02', by=self.reporter.client.actor
-        )
-        self.reporter.clock.sleep(10)
-        self.expect(self.astray(), 'being drained')
 
 
 @ddt.ddt
@@ -131,13 +109,6 @@ class CrowdedTestCase(ConductTestCase):
     def test_as_many_as_it_may(self) -> None:
         self.expect(self.crowded(2, 0))
 
-    def test_what_was_given_up(self) -> None:
-        self.server.seconds = 25
-        self.expect(self.crowded(1, 20, server_timeout=21), '2 at once')
-        self.setUp()
-        self.server.seconds = 25
-        self.expect(self.crowded(1, 20, server_timeout=19))
-
 
 class UnfoundedTestCase(ConductTestCase):
     def unfounded(self, **options: object) -> list[str]:
@@ -152,33 +123,10 @@ class UnfoundedTestCase(ConductTestCase):
         self.expect(self.unfounded(), 'resume of server-02')
         self.expect(self.unfounded(suspended='resume'))
 
-    def test_a_resize(self) -> None:
-        server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
-        self.ask('confirm', server, wait=5)
-        self.expect(self.unfounded(), 'confirm of server-02')
-        self.expect(self.unfounded(resized='confirm'))
-
-
-class CollidedTestCase(ConductTestCase):
-    def confirm(self, first: world.Actor, second: world.Actor) -> None:
-        server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
-        self.cloud.confirm(server.id, first)
-        self.cloud.confirm(server.id, second)
-
-    def test_two_drains(self) -> None:
-        self.confirm(world.operator(), world.operator())
-        self.expect(conduct.collided(self.cloud), 'server-02')
-
 
 class RepeatedTestCase(ConductTestCase):
     def repeated(self) -> list[str]:
         return conduct.repeated(self.reporter.client, self.cloud)
-
-    def test_after_a_failure(self) -> None:
-        self.server.fates.append(world.Fate.ROLLED_BACK)
-        self.ask('live_migrate', wait=10)
-        self.ask('live_migrate', wait=10)
-        self.expect(self.repeated())
 
     def test_without_one(self) -> None:
         self.ask('live_migrate', wait=10)

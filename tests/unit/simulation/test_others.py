@@ -70,30 +70,6 @@ class OthersTestCase(unittest.TestCase):
         (work,) = self.cloud.works[began:]
         self.assertFalse(work.by.ours)
 
-    def test_hosts(self) -> None:
-        host = self.cloud.hosts['cmp03']
-        for what, alive, enabled in (
-            ('crash', False, True),
-            ('come back', True, True),
-            ('crash at once', False, True),
-            ('disable', False, False),
-            ('enable', False, True),
-        ):
-            others.Deed(0, what, host=2)(self.cloud)
-            self.assertEqual((alive, enabled), (host.alive, host.enabled))
-
-    def test_fences(self) -> None:
-        host = self.cloud.hosts['cmp03']
-        for what, powered, forced_down in (
-            ('force down', True, True),
-            ('power off', False, True),
-            ('take back', False, False),
-        ):
-            others.Deed(0, what, host=2)(self.cloud)
-            self.assertEqual(
-                (powered, forced_down), (host.powered, host.forced_down)
-            )
-
     def test_placement(self) -> None:
         found = []
         for what in others.PLACEMENT:

@@ -60,14 +60,6 @@ class WellTestCase(SalvageTestCase):
         self.pass_(10)
         self.expect(self.violations())
 
-    def test_again_after_a_failure(self) -> None:
-        self.server.fates.append(Fate.PRECHECK)
-        for _number in range(2):
-            self.evacuate()
-            self.pass_(10)
-        self.assertNotEqual(SOURCE, self.server.host)
-        self.expect(self.violations())
-
 
 class DoubledTestCase(SalvageTestCase):
     def test_by_oneself(self) -> None:
@@ -84,16 +76,6 @@ class DoubledTestCase(SalvageTestCase):
 
 
 class LivelyTestCase(SalvageTestCase):
-    def test_it_came_back(self) -> None:
-        for seconds, words in ((5, ()), (30, ('been alive for 3',))):
-            self.server = self.cloud.add(SOURCE)
-            self.cloud.start(SOURCE)
-            self.pass_(seconds)
-            self.evacuate()
-            self.pass_(10)
-            self.expect(self.salvage(), *words)
-            self.cloud.power_off(SOURCE)
-
     def test_it_never_was_dead(self) -> None:
         self.cloud.start(SOURCE)
         self.pass_(100)
@@ -115,19 +97,6 @@ class StartedTestCase(SalvageTestCase):
         self.pass_(10)
         self.assertEqual('ACTIVE', self.server.status)
         self.expect(self.salvage(), 'was stopped, and was started')
-
-    def test_a_reset_first(self) -> None:
-        self.client.reset(self.server.id)
-        self.evacuate(stopped=True)
-        self.pass_(10)
-        self.assertEqual('SHUTOFF', self.server.status)
-        self.expect(self.violations())
-
-
-class ResetTestCase(SalvageTestCase):
-    def test_without_need(self) -> None:
-        self.client.reset(self.server.id)
-        self.expect(self.salvage(), 'when it was active')
 
 
 class ElseTestCase(SalvageTestCase):
@@ -161,15 +130,4 @@ class RowsTestCase(SalvageTestCase):
         )
         self.expect(
             self.reporter.lies(row(self.server, Phase.FAILED, 'no host'))
-        )
-
-    def test_another_state(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'stopped')
-        self.reporter = reports.Reporter(self.cloud, evacuate=True)
-        self.client = self.reporter.client
-        self.end(Fate.NO_HOST)
-        self.end()
-        self.assertIn(
-            'it was stopped and is active',
-            self.reporter.lies(row(self.server, Phase.MOVED))[0],
         )

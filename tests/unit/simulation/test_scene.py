@@ -20,7 +20,6 @@ from tests.unit.simulation import faults
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
-from tests.unit.simulation import truth
 
 Code = exceptions.ExitCode
 
@@ -34,13 +33,6 @@ def crowd(**options) -> clouds.Cloud:
 
 
 class RunTestCase(unittest.TestCase):
-    def test_it_does_not_end(self) -> None:
-        cloud = scene.cloud()
-        cloud.add(scene.SOURCE, stuck=1)
-        with self.assertRaises(scene.Endless):
-            scene.run(cloud, limit=900)
-        self.assertEqual(timeline.START + 900, cloud.timeline.now)
-
     def test_twice_the_same(self) -> None:
         def play() -> list[tuple[float, str, str]]:
             cloud = crowd(slots=2, seed=5)
@@ -59,33 +51,3 @@ class RunTestCase(unittest.TestCase):
             ]
 
         self.assertEqual(play(), play())
-
-
-class StoppedTestCase(unittest.TestCase):
-    def setUp(self) -> None:
-        self.cloud = crowd()
-
-    def test_killed(self) -> None:
-        run = scene.run(self.cloud, kill_after=3.3)
-        self.assertTrue(run.killed)
-        self.assertAlmostEqual(3.3, run.seconds)
-        self.assertEqual([], run.lies)
-        last = scene.run(self.cloud, limit=600)
-        self.assertFalse(last.killed)
-        self.assertEqual([], truth.violations(self.cloud, run, last))
-        self.assertEqual({0, 1}, set(scene.moves(self.cloud).values()))
-
-    def test_interrupted_twice(self) -> None:
-        run = scene.run(self.cloud, interrupt_after=2, stop_after=2.5)
-        self.assertEqual(Code.INTERRUPTED, run.exit_code)
-        self.assertAlmostEqual(2.5, run.seconds)
-
-    def test_one_of_two_is_killed(self) -> None:
-        first, second = timeline.together(
-            self.cloud.timeline,
-            lambda clock: scene.run(self.cloud, clock=clock, kill_after=5),
-            lambda clock: scene.run(self.cloud, clock=clock, limit=600),
-        )
-        self.assertTrue(first.killed)
-        self.assertFalse(second.killed)
-        self.assertEqual([], truth.violations(self.cloud, first, second))

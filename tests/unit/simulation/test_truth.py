@@ -69,19 +69,10 @@ class RowsTestCase(TruthTestCase):
         found = self.reporter.lies(*rows, **options)
         self.assertTrue(any(words in lie for lie in found), found)
 
-    def test_blocked(self) -> None:
-        self.believe(row(self.server, Phase.BLOCKED, 'no'))
-        self.move()
-        self.find('not there', row(self.server, Phase.BLOCKED, 'no'))
-
     def test_failed(self) -> None:
         self.believe(row(self.server, Phase.FAILED, 'no'))
         self.move()
         self.find('has moved', row(self.server, Phase.FAILED, 'no'))
-
-    def test_no_reason(self) -> None:
-        for phase in (Phase.BLOCKED, Phase.FAILED):
-            self.find('no reason', row(self.server, phase))
 
     def test_no_row(self) -> None:
         second = self.cloud.add(scene.SOURCE)
@@ -116,10 +107,6 @@ class DrainedTestCase(TruthTestCase):
     def test_an_allocation(self) -> None:
         self.cloud.hold('orphan', scene.SOURCE)
         self.find('it holds an allocation', self.moved)
-
-    def test_an_unconfirmed_resize(self) -> None:
-        self.cloud.add_resized(scene.SOURCE, 'cmp02')
-        self.find('not confirmed', self.moved)
 
 
 class OverfilledTestCase(TruthTestCase):
@@ -180,13 +167,6 @@ class BehindTestCase(unittest.TestCase):
             self.cloud, reporter.run(row(server, Phase.FAILED, 'so'))
         )
         return truth.behind(self.cloud, reporter.run(row(server, Phase.MOVED)))
-
-    def test_verify_resize(self) -> None:
-        server = self.cloud.add(scene.SOURCE, 'stopped')
-        found = self.behind(server, 'cold_migrate')
-        self.assertEqual(['server-01: it is at VERIFY_RESIZE'], found)
-        self.assertEqual([], self.told)
-        self.assertEqual([], self.behind(server, 'confirm'))
 
     def test_running(self) -> None:
         server = self.cloud.add(scene.SOURCE, 'suspended')

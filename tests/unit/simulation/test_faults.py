@@ -10,56 +10,67 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the simulated Nova refuses, and how."""
+"""Requests that get lost, come late or are refused on purpose."""
 
 import collections
 import unittest
 
-import ddt
-
 from osc_hostmaint import exceptions
+from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
+from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+START = timeline.START
 Refusal = world.Refusal
-STATES = (
-    'active',
-    'stopped',
-    'paused',
-    'suspended',
-    'shelved',
-    'shelved_offloaded',
-    'rescued',
-    'resized',
-    'error',
-    'soft-delete',
-    'building',
-)
-#: NOVA-FACTS section 2.
-TAKEN = {
-    'live_migrate': {'active', 'paused'},
-    'cold_migrate': {'active', 'stopped'},
-    'resume': {'suspended'},
-    'suspend': {'active'},
-    'shelve': {'active', 'stopped', 'paused', 'suspended'},
-    'offload': {'shelved'},
-    'evacuate': {'active', 'stopped', 'error'},
-}
 
 
-@ddt.ddt
-class StatesTestCase(unittest.TestCase):
+class ClientTestCase(unittest.TestCase):
     def setUp(self) -> None:
-        self.cloud = clouds.Cloud(['a', 'b'])
+        self.cloud = scene.cloud(1)
+        self.clock = timeline.VirtualClock(self.cloud.timeline)
+        self.server = next(iter(self.cloud.servers.values()))
 
-    def test_locked(self) -> None:
-        server = self.cloud.add('a')
-        self.cloud.lock(server.id)
-        with self.assertRaisesRegex(exceptions.RequestRefused, 'locked'):
-            self.cloud.stop(server.id)
-        self.cloud.live_migrate(server.id)
-        self.assertEqual('MIGRATING', server.status)
+    def client(self, *chosen: faults.Fault, **options) -> clients.Client:
+        if chosen:
+            options['faults'] = faults.posts(chosen)
+        return clients.Client(self.cloud, self.clock, **options)
+
+
+class TimeTestCase(ClientTestCase):
+    def test_one_gets_there_although_its_sender_is_killed(self) -> None:
+        client = self.client(latency=1.0)
+        self.clock.alarm(START + 0.2, scene.Killed())
+        with self.assertRaises(scene.Killed):
+            client.live_migrate(self.server.id)
+        self.assertIsNone(self.server.task_state)
+        self.clock.sleep(1)
+        self.assertEqual('migrating', self.server.task_state)
+
+    def test_a_lost_answer(self) -> None:
+        client = self.client(faults.LOST)
+        with self.assertRaises(exceptions.Unavailable):
+            client.live_migrate(self.server.id)
+        self.assertEqual('MIGRATING', self.server.status)
+        self.assertFalse(self.server.work.late)
+
+    def test_a_lost_request(self) -> None:
+        client = self.client(faults.DROPPED)
+        with self.assertRaises(exceptions.Unavailable):
+            client.live_migrate(self.server.id)
+        self.assertEqual('ACTIVE', self.server.status)
+        self.assertIsNone(client.posted[0][1])
+
+    def test_a_late_one(self) -> None:
+        client = self.client(faults.SLOW)
+        with self.assertRaises(exceptions.Unavailable):
+            client.live_migrate(self.server.id)
+        self.assertEqual('ACTIVE', self.server.status)
+        self.clock.sleep(16)
+        self.assertTrue(self.server.work.late)
+        self.assertEqual('', client.posted[0][1])
 
 
 class RefusalsTestCase(unittest.TestCase):
