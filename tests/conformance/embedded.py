@@ -42,7 +42,6 @@ _SLOW = {
     'preparing': {'lm_pre_seconds': '10'},
     'disk': {'cm_seconds': _LONG},
     'finishing': {'cm_finish_seconds': _LONG},
-    'confirming': {'cm_confirm_seconds': _LONG},
     'shelving': {'shelve_seconds': _LONG},
     'building': {'boot_seconds': _LONG},
 }
@@ -52,7 +51,6 @@ _HURRY = {
     'lm_pre_seconds': '0',
     'cm_seconds': '0',
     'cm_finish_seconds': '0',
-    'cm_confirm_seconds': '0',
     'shelve_seconds': '0',
     'boot_seconds': '0',
 }
@@ -95,6 +93,7 @@ class Zone(nova.Nova):
 
     def end(self) -> None:
         """Make all as it was, for the next one."""
+        self._calm_hosts()
         self.cloud.delete(*self._homes)
         services = {s.host: s for s in self._gateway.services()}
         placement = self.cloud.connection().placement
@@ -126,7 +125,10 @@ class Zone(nova.Nova):
         """Make a server."""
         spec = self._spec(host, status)
         spec['metadata'] = _failure(fails) if fails else {}
-        if slow not in ('', 'building'):
+        if slow == 'confirming':
+            # The metadata of a server that is resized can't be changed.
+            self.cloud.knobs(host, cm_confirm_seconds=3600)
+        elif slow not in ('', 'building'):
             spec['metadata'].update(_SLOW[slow])
         if to:
             spec['to'] = to
@@ -161,7 +163,13 @@ class Zone(nova.Nova):
 
     def hurry(self, server_id: str) -> None:
         """Turn all knobs down."""
-        self.cloud.server_knobs(server_id, **_HURRY)
+        self._calm_hosts()
+        with contextlib.suppress(sdk_exceptions.ConflictException):
+            self.cloud.server_knobs(server_id, **_HURRY)
+
+    def _calm_hosts(self) -> None:
+        for host in self.hosts:
+            self.cloud.knobs(host, cm_confirm_seconds=None)
 
     def delete(self, server_id: str) -> None:
         """Delete a server."""

@@ -220,6 +220,18 @@ class Nova(abc.ABC):
             if key in self._records or key in self._homes
         }
 
+    def until_holds(self, host: str, wanted: set[str]) -> None:
+        """Wait until that is what holds an allocation on a host.
+
+        It changes a moment after what a server and its record say.
+        """
+        try:
+            self.wait(lambda: self.holds(host) == wanted, 'allocations')
+        except TimeoutError as error:
+            raise AssertionError(
+                f'on {host}: wanted {wanted}, found {self.holds(host)}'
+            ) from error
+
     def service(self, host: str) -> model.Service:
         """Return a host's compute service."""
         return next(s for s in self.gateway.services() if s.host == host)

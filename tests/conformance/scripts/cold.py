@@ -27,10 +27,12 @@ def of_a_running_server(nova: Nova) -> None:
     nova.gateway.cold_migrate(server, dest)
     found = nova.until(server, 'RESIZE', task='resize_migrating')
     same((COLD, 'migrating', source, dest), move(found))
-    same(({COLD}, {server}), (nova.holds(source), nova.holds(dest)))
+    nova.until_holds(source, {COLD})
+    nova.until_holds(dest, {server})
     nova.hurry(server)
     found = nova.until(server, 'VERIFY_RESIZE', host=dest, record='finished')
-    same(({COLD}, {server}), (nova.holds(source), nova.holds(dest)))
+    nova.until_holds(source, {COLD})
+    nova.until_holds(dest, {server})
     same(
         [found.record.id],
         [
@@ -41,7 +43,8 @@ def of_a_running_server(nova: Nova) -> None:
     )
     nova.gateway.confirm(server)
     found = nova.until(server, 'ACTIVE', host=dest, record='confirmed')
-    same((set(), {server}), (nova.holds(source), nova.holds(dest)))
+    nova.until_holds(source, set())
+    nova.until_holds(dest, {server})
     nova.check_statuses(found.record, *MOVED, 'confirming', 'confirmed')
     nova.check_states(
         server,
@@ -97,7 +100,8 @@ def a_disk_that_can_not_be_copied(nova: Nova) -> None:
     found = nova.until(server, 'ACTIVE', host=source, record='error')
     same((COLD, 'error', source, dest), move(found))
     nova.check_statuses(found.record, *MOVED[:2], 'error')
-    same(({server}, set()), (nova.holds(source), nova.holds(dest)))
+    nova.until_holds(source, {server})
+    nova.until_holds(dest, set())
     nova.gateway.cold_migrate(server, dest)
     nova.until(server, 'VERIFY_RESIZE', host=dest, record='finished')
 
@@ -119,10 +123,11 @@ def an_owners_resize(nova: Nova) -> None:
     server = nova.boot(source, 'VERIFY_RESIZE', to=dest)
     found = nova.look(server)
     same(('resize', 'finished', source, dest), move(found))
-    same(({'resize'}, {server}), (nova.holds(source), nova.holds(dest)))
+    nova.until_holds(source, {'resize'})
+    nova.until_holds(dest, {server})
     nova.gateway.confirm(server)
     nova.until(server, 'ACTIVE', host=dest, record='confirmed')
-    same(set(), nova.holds(source))
+    nova.until_holds(source, set())
 
 
 def reverted(nova: Nova) -> None:
@@ -131,7 +136,8 @@ def reverted(nova: Nova) -> None:
     server = nova.boot(source, 'VERIFY_RESIZE', to=dest)
     nova.revert(server)
     found = nova.until(server, 'ACTIVE', host=source, record='reverted')
-    same(({server}, set()), (nova.holds(source), nova.holds(dest)))
+    nova.until_holds(source, {server})
+    nova.until_holds(dest, set())
     nova.check_states(
         server,
         ('VERIFY_RESIZE', None),

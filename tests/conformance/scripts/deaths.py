@@ -66,7 +66,7 @@ def the_destination_while_it_copies(nova: Nova) -> None:
     nova.kill(dest)
     nova.gateway.abort(server, record.id)
     nova.until(server, 'ACTIVE', host=source, record='cancelled')
-    same({server}, nova.holds(source))
+    nova.until_holds(source, {server})
 
 
 def the_destination_when_it_arrives(nova: Nova) -> None:
@@ -104,7 +104,7 @@ def the_destination_while_it_prepares(nova: Nova) -> None:
     nova.gateway.abort(server, record.id)
     found = nova.until(server, 'ACTIVE', host=source, record='failed')
     same((LIVE, 'failed', source, dest), move(found))
-    same(set(), nova.holds(dest))
+    nova.until_holds(dest, set())
 
 
 def the_destination_before_it_is_asked(nova: Nova) -> None:
@@ -115,7 +115,7 @@ def the_destination_before_it_is_asked(nova: Nova) -> None:
     nova.gateway.live_migrate(server, dest)
     found = nova.until(server, 'ACTIVE', host=source, record='error')
     same(None, found.record.dest)
-    same({server}, nova.holds(source))
+    nova.until_holds(source, {server})
 
 
 def the_destination_of_a_cold_migration(nova: Nova) -> None:
@@ -167,4 +167,4 @@ def the_source_while_it_confirms(nova: Nova) -> None:
     )
     found = nova.until(server, 'VERIFY_RESIZE', host=dest)
     same('confirming', found.record_status)
-    same({COLD}, nova.holds(source))
+    nova.until_holds(source, {COLD})

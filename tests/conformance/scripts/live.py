@@ -29,8 +29,8 @@ def to_the_host_asked_for(nova: Nova) -> None:
     found = nova.until(server, record='running')
     same((LIVE, 'running', source, dest), move(found))
     same(('MIGRATING', source), (found.server.status, found.server.host))
-    same({LIVE}, nova.holds(source))
-    same({server}, nova.holds(dest))
+    nova.until_holds(source, {LIVE})
+    nova.until_holds(dest, {server})
     nova.hurry(server)
     found = nova.until(server, 'ACTIVE', host=dest, record='completed')
     nova.check_states(
@@ -38,8 +38,8 @@ def to_the_host_asked_for(nova: Nova) -> None:
     )
     nova.check_statuses(found.record, *MOVED)
     same(addresses, found.server.addresses)
-    nova.wait(lambda: not nova.holds(source), 'nothing to be held')
-    same({server}, nova.holds(dest))
+    nova.until_holds(source, set())
+    nova.until_holds(dest, {server})
 
 
 def to_a_host_of_the_schedulers(nova: Nova) -> None:
@@ -84,7 +84,7 @@ def one_at_a_time(nova: Nova) -> None:
     )
     nova.gateway.abort(second, waiting.id)
     nova.until(second, 'ACTIVE', host=source, record='cancelled')
-    same({first}, nova.holds(dest))
+    nova.until_holds(dest, {first})
     nova.check_statuses(waiting, 'accepted', 'queued', 'cancelled')
     same('running', nova.look(first).record_status)
     nova.hurry(first)
@@ -116,8 +116,8 @@ def aborted(nova: Nova) -> None:
     found = nova.until(server, 'ACTIVE', host=source, record='cancelled')
     same((LIVE, 'cancelled', source, dest), move(found))
     nova.check_statuses(record, *MOVED[:-1], 'cancelled')
-    same({server}, nova.holds(source))
-    same(set(), nova.holds(dest))
+    nova.until_holds(source, {server})
+    nova.until_holds(dest, set())
     same(None, nova.gateway.progress(server, record.id))
     for request, words in (
         (nova.gateway.abort, "invalid state for 'abort live migration'"),
@@ -163,7 +163,7 @@ def a_failed_precheck(nova: Nova) -> None:
     nova.check_statuses(found.record, 'accepted', 'error')
     same(None, found.record.dest)
     same(True, bool(nova.gateway.failure(found.record)))
-    same({server}, nova.holds(source))
+    nova.until_holds(source, {server})
     nova.gateway.live_migrate(server, nova.hosts[1])
     nova.until(server, 'ACTIVE', host=nova.hosts[1], record='completed')
     same(2, len(nova.look(server).records))
@@ -177,8 +177,8 @@ def a_destination_that_can_not_prepare(nova: Nova) -> None:
     found = nova.until(server, 'ACTIVE', host=source, record='failed')
     same((LIVE, 'failed', source, dest), move(found))
     nova.check_statuses(found.record, *MOVED[:3], 'error', 'failed')
-    same({server}, nova.holds(source))
-    same(set(), nova.holds(dest))
+    nova.until_holds(source, {server})
+    nova.until_holds(dest, set())
 
 
 def a_failure_while_it_runs(nova: Nova) -> None:
@@ -190,8 +190,8 @@ def a_failure_while_it_runs(nova: Nova) -> None:
     same((LIVE, 'failed', source, dest), move(found))
     nova.check_statuses(found.record, *MOVED[:-1], 'failed')
     same('', nova.gateway.failure(found.record))
-    same({server}, nova.holds(source))
-    same(set(), nova.holds(dest))
+    nova.until_holds(source, {server})
+    nova.until_holds(dest, set())
 
 
 def a_failure_at_the_end(nova: Nova) -> None:

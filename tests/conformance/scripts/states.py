@@ -87,7 +87,7 @@ def what_is_deleted(nova: Nova) -> None:
     nova.delete(server)
     found = nova.look(server)
     same(('DELETED', ()), (found.server.status, found.records))
-    nova.wait(lambda: not nova.holds(dest), 'nothing to be held')
+    nova.until_holds(dest, set())
     requests: tuple[collections.abc.Callable[..., None], ...] = (
         nova.gateway.live_migrate,
         nova.gateway.confirm,
@@ -134,13 +134,13 @@ def shelve_and_offload(nova: Nova) -> None:
     nova.hurry(server)
     found = nova.until(server, 'SHELVED', host=source)
     same(4, found.server.power_state)
-    same({server}, nova.holds(source))
+    nova.until_holds(source, {server})
     nova.gateway.offload(server)
     nova.until(server, 'SHELVED_OFFLOADED')
     nova.wait(
         lambda: nova.look(server).server.host is None, 'it to leave its host'
     )
-    nova.wait(lambda: not nova.holds(source), 'nothing to be held')
+    nova.until_holds(source, set())
     nova.check_states(
         server,
         ('ACTIVE', None),
