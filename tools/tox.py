@@ -15,9 +15,10 @@
 
     python3 tools/tox.py [arguments for tox...]
 
-tox itself, in the version that constraints.txt names, is installed into a
-virtual environment of its own in .tox/, where tox keeps everything else too.
-Without arguments tox runs everything that has to pass (env_list in tox.ini).
+tox and tox-uv, in the versions that constraints.txt names, are installed into
+a virtual environment of their own in .tox/, where tox keeps everything else
+too. Without arguments tox runs everything that has to pass (env_list in
+tox.ini), as much of it side by side as there are cores.
 """
 
 import os
@@ -32,14 +33,17 @@ VENV = ROOT / '.tox' / '.bootstrap'
 PYTHON = VENV / 'bin' / 'python'
 STAMP = VENV / 'installed'
 CONSTRAINTS = ROOT / 'constraints.txt'
+EVERYTHING = ['run-parallel', '--parallel', 'auto', '--parallel-no-spinner']
 
 
 def wanted() -> str:
     """What has to be installed: a change of it means to install again."""
-    for line in CONSTRAINTS.read_text().splitlines():
-        if line.startswith('tox=='):
-            return f'{line} on Python {sys.version.split()[0]}'
-    sys.exit(f'{CONSTRAINTS} does not name a version of tox')
+    versions = [
+        line
+        for line in CONSTRAINTS.read_text().splitlines()
+        if line.startswith(('tox==', 'tox-uv=='))
+    ]
+    return f'{versions} on Python {sys.version.split()[0]}'
 
 
 def is_installed() -> bool:
@@ -61,7 +65,7 @@ def install() -> None:
     venv.create(VENV, with_pip=True)
     subprocess.run(
         [PYTHON, '-m', 'pip', '--disable-pip-version-check', 'install',
-         '--quiet', '--constraint', CONSTRAINTS, 'tox'],
+         '--quiet', '--constraint', CONSTRAINTS, 'tox', 'tox-uv'],
         check=True,
     )  # fmt: skip
     STAMP.write_text(wanted())
@@ -82,7 +86,8 @@ def main() -> None:
         except subprocess.CalledProcessError as e:
             sys.exit(f'installing tox failed (pip exited with {e.returncode})')
     os.chdir(ROOT)
-    os.execv(PYTHON, [PYTHON, '-m', 'tox', *sys.argv[1:]])  # noqa: S606
+    arguments = sys.argv[1:] or EVERYTHING
+    os.execv(PYTHON, [PYTHON, '-m', 'tox', *arguments])  # noqa: S606
 
 
 if __name__ == '__main__':

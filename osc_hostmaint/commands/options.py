@@ -17,7 +17,7 @@ import re
 
 from osc_hostmaint.i18n import _
 
-_SECONDS = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
+_UNITS = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
 _NUMBER = re.compile('[0-9]{1,9}')
 _DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)')
 
@@ -33,7 +33,7 @@ def duration(text: str) -> int:
     :raises argparse.ArgumentTypeError: it is none of these, or nothing.
     """
     match = _DURATION.fullmatch(text)
-    seconds = int(match['number']) * _SECONDS[match['unit']] if match else 0
+    seconds = int(match['number']) * _UNITS[match['unit']] if match else 0
     if not seconds:
         raise argparse.ArgumentTypeError(
             _('%r is not a duration: write 90, 90s, 15m, 2h or 7d') % text

@@ -33,16 +33,11 @@ from osc_hostmaint.planning import eligible
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import spread
 from osc_hostmaint.planning import stranded
+from osc_hostmaint.planning import timing
 
 #: Placement's numbers are asked for again once so many moves were started by
-#: them, or one, and they are so many seconds old.
+#: them, or one, and they are old.
 STARTS_PER_LOOK = 2
-LOOK_SECONDS = 30.0
-#: How old the list of others' migrations may be, in seconds.
-FLIGHTS_SECONDS = 5.0
-#: Others' migrations that began so long ago are not awaited, in seconds: a
-#: compute service that died may leave records behind that never end.
-AWAITED_SECONDS = 86400.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -119,8 +114,9 @@ class Destinations:
             placed = prospect.preview.outlook.placed
             self._plan = {i: placed.get(i, '') for i in self._demands}
         self._bound = bound
+        longest = timing.OTHERS_MOVES_WAIT_SECONDS
         self._awaited = datetime.timedelta(
-            seconds=min(patience or AWAITED_SECONDS, AWAITED_SECONDS)
+            seconds=min(patience or longest, longest)
         )
         self._looked_at = self._began_at = clock.now()
         #: As of when a later answer showed a host. One for a large server
@@ -298,7 +294,9 @@ class Destinations:
         Between two moves' requests it would keep a slot of the source
         waiting.
         """
-        old = self._clock.now() - self._looked_at >= LOOK_SECONDS
+        old = (
+            self._clock.now() - self._looked_at >= timing.ROOM_RECHECK_SECONDS
+        )
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
         demand = self._largest_waiting()
         wanted = self._spreads and self._known
@@ -334,7 +332,10 @@ class Destinations:
         """Return how many moves are on their way to each host."""
         if self._bound is None:
             return _Load({}, 0, None)
-        if self._clock.now() - self._others_at >= FLIGHTS_SECONDS:
+        if (
+            self._clock.now() - self._others_at
+            >= timing.OTHERS_MOVES_RECHECK_SECONDS
+        ):
             self._see_others()
         under_way = self._under_way()
         counts = collections.Counter(under_way.values())

@@ -27,6 +27,7 @@ from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 
 INTERRUPTED = 'interrupted: run the same command again to go on'
 TIMED_OUT = '--timeout passed: run the same command again to go on'
@@ -104,7 +105,7 @@ def run(
             host = min(open_, key=lambda h: h.due)
             wake = host.due if deadline is None else min(host.due, deadline)
             if (pause := wake - clock.now()) > 0:
-                clock.sleep(min(pause, hostdrain.HEED_SECONDS))
+                clock.sleep(min(pause, timing.STOP_CHECK_SECONDS))
             if deadline is not None and clock.now() >= deadline:
                 timed_out = True
                 _abandon(open_, TIMED_OUT)

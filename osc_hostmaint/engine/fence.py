@@ -19,9 +19,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import fence
-
-#: How long a wish to stop may go unnoticed, in seconds.
-HEED_SECONDS = 1.0
+from osc_hostmaint.planning import timing
 
 Services = collections.abc.Mapping[str, model.Service]
 
@@ -106,7 +104,7 @@ class _Listener:
                     'waiting until nothing has been heard of it for %.0f s: '
                     'a host that reports to Nova is not powered off'
                 )
-                % fence.SILENCE_SECONDS,
+                % timing.SILENCE_SECONDS,
             )
 
     def _look(self) -> dict[str, model.Service]:
@@ -133,7 +131,7 @@ class _Listener:
                 self._leave(host)
             case fence.Sign.CHANGED:
                 self._first[host] = service
-                self._due[host] = self._clock.now() + fence.SILENCE_SECONDS
+                self._due[host] = self._clock.now() + timing.SILENCE_SECONDS
             case fence.Sign.SILENT:
                 if self._clock.now() >= self._due[host]:
                     self._silent[host] = service
@@ -148,5 +146,5 @@ class _Listener:
         while (pause := until - self._clock.now()) > 0:
             if self._interrupt.requested:
                 return False
-            self._clock.sleep(min(pause, HEED_SECONDS))
+            self._clock.sleep(min(pause, timing.STOP_CHECK_SECONDS))
         return not self._interrupt.requested

@@ -22,16 +22,7 @@ from osc_hostmaint.planning import decide
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-
-#: An outage of the API this long, in seconds, ends a drain.
-OUTAGE_SECONDS = 300.0
-#: Pause after a look that failed: it doubles up to the largest.
-OUTAGE_PAUSES = (2.0, 30.0)
-
-#: How old a decision may be to be carried out, in seconds.
-STALE_SECONDS = 5.0
-#: How long a wish to stop may go unnoticed, in seconds.
-HEED_SECONDS = 1.0
+from osc_hostmaint.planning import timing
 
 WAITS = 'it waits for a destination that may take it'
 
@@ -68,7 +59,7 @@ class HostDrain:
         self._opened = False
         self._hurried = False
         self._down_since: float | None = None
-        self._pause = OUTAGE_PAUSES[0]
+        self._pause = timing.OUTAGE_PAUSE_SECONDS
 
     def tick(self, ask_stop: AskStop) -> None:
         """Look, decide, act once, and set when to do it again.
@@ -83,7 +74,8 @@ class HostDrain:
         except exceptions.CloudError as error:
             self._give_up(str(error))
             return
-        self._down_since, self._pause = None, OUTAGE_PAUSES[0]
+        self._down_since = None
+        self._pause = timing.OUTAGE_PAUSE_SECONDS
         self._conclude(decision)
 
     def abandon(self, why: str) -> None:
@@ -130,7 +122,9 @@ class HostDrain:
         began_at = self._clock.now()
         held = True
         # Those whose turn does not come now have it at the next tick.
-        while held and self._clock.now() - began_at < HEED_SECONDS:
+        while (
+            held and self._clock.now() - began_at < timing.STOP_CHECK_SECONDS
+        ):
             decision = self._decide_once(ask_stop)
             actions, held = self._act(decision, ask_stop)
             sent += actions
@@ -189,7 +183,7 @@ class HostDrain:
 
     def _stale(self, decided_at: float) -> bool:
         """Tell whether a request has hung: what follows is decided anew."""
-        stale = self._clock.now() - decided_at > STALE_SECONDS
+        stale = self._clock.now() - decided_at > timing.DECISION_VALID_SECONDS
         self._hurried = self._hurried or stale
         return stale
 
@@ -263,12 +257,12 @@ class HostDrain:
         now = self._clock.now()
         if self._down_since is None:
             self._down_since = now
-        if now - self._down_since >= OUTAGE_SECONDS:
+        if now - self._down_since >= timing.OUTAGE_LIMIT_SECONDS:
             self._give_up(text)
             return
         self._report.trouble(self.host, text)
         self.due = now + self._pause
-        self._pause = min(2 * self._pause, OUTAGE_PAUSES[1])
+        self._pause = min(2 * self._pause, timing.OUTAGE_PAUSE_MOST_SECONDS)
 
     def _give_up(self, text: str) -> None:
         self.error = text

@@ -22,13 +22,10 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 
-#: Records changed so long before the newest known change are asked for
-#: again: Nova's services stamp them with clocks of their own, and commit
-#: them in another order.
-OVERLAP = datetime.timedelta(seconds=60)
-#: How old the list of services may be that one host takes from another.
-SHARED_SECONDS = 10.0
+#: Records changed so long before the newest known change are asked for again.
+OVERLAP = datetime.timedelta(seconds=timing.RECORDS_OVERLAP_SECONDS)
 
 _NONE: collections.abc.Mapping[str, model.Service] = types.MappingProxyType({})
 
@@ -53,7 +50,7 @@ class ServiceBoard:
         self, host: str
     ) -> tuple[model.Service | None, frozenset[str], float]:
         """Return a host's service, which others are down, and as of when."""
-        if self._clock.now() - self._at >= SHARED_SECONDS:
+        if self._clock.now() - self._at >= timing.SERVICES_SHARED_SECONDS:
             self.services = {s.host: s for s in self._gateway.services()}
             self._at = self._clock.now()
         down = (s.host for s in self.services.values() if not s.up)

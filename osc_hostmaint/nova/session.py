@@ -22,6 +22,7 @@ from openstack import connection
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import errors
 from osc_hostmaint.nova import transport
+from osc_hostmaint.planning import timing
 
 #: The microversion everything is asked at, lists of servers excepted, and the
 #: least that will do: 2.59 lists migrations with their uuid and
@@ -30,9 +31,6 @@ from osc_hostmaint.nova import transport
 #: hypervisors costs no RPC per host.
 WANTED = '2.87'
 NEEDED = '2.59'
-#: Seconds to wait for an answer where clouds.yaml does not say
-#: (``api_timeout``): a request could hang for ever otherwise.
-TIMEOUT_SECONDS = 60.0
 
 
 class Session:
@@ -46,7 +44,7 @@ class Session:
         """
         self._conn = conn
         if not conn.session.timeout:
-            conn.session.timeout = TIMEOUT_SECONDS
+            conn.session.timeout = timing.REQUEST_TIMEOUT_SECONDS
 
     @functools.cached_property
     def _nova(self) -> transport.Transport:

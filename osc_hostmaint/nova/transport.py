@@ -28,12 +28,13 @@ import requests
 from osc_hostmaint import exceptions
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import errors
+from osc_hostmaint.planning import timing
 
 LOG = logging.getLogger(__name__)
 
 _RETRIES: dict[str, ty.Any] = {
-    'connect_retries': 2,
-    'status_code_retries': 2,
+    'connect_retries': timing.REQUEST_RETRIES,
+    'status_code_retries': timing.REQUEST_RETRIES,
     'retriable_status_codes': [429, 500, 502, 503, 504],
 }
 #: Said aloud: clouds.yaml may ask for retries of everything.

@@ -19,11 +19,11 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import power
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
 
 #: Nova's clocks may differ by so much among its controllers.
-SKEW = datetime.timedelta(seconds=5)
+SKEW = datetime.timedelta(seconds=timing.CLOCK_SKEW_SECONDS)
 
 _TYPES = {
     model.Move.LIVE: model.MigrationType.LIVE,
@@ -172,7 +172,7 @@ class Case:
         return (
             errand.asked_at is not None
             and not errand.accepted
-            and self.now - errand.asked_at < times.PATIENCE_SECONDS
+            and self.now - errand.asked_at < timing.EFFECT_WAIT_SECONDS
         )
 
     @property

@@ -31,6 +31,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
 from osc_hostmaint.planning import stranded
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import tracks
 from osc_hostmaint.planning import turn
 
@@ -104,7 +105,9 @@ def decide(
         waiting_for=turn.awaited(memory, policy, now)
         if open_
         else _waiting_for(arriving, left),
-        interval=max(pace.CLOSING, policy.settled_from - now)
+        interval=max(
+            timing.LOOK_LAST_CHECKS_SECONDS, policy.settled_from - now
+        )
         if must_close and not left
         else _interval(
             memory, stands, rhythm, policy, filling=start.filling, now=now
@@ -294,6 +297,6 @@ def _interval(
         wake_at = min(wake_at, comes_at)
     return min(
         seconds,
-        max(pace.CLOSING, wake_at - now),
+        max(timing.LOOK_LAST_CHECKS_SECONDS, wake_at - now),
         flight.patience(memory, stands, policy, now),
     )

@@ -22,7 +22,7 @@ from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
 
 Phase = standing.Phase
@@ -101,7 +101,7 @@ def _nobody_is_at_it(case: cases.Case) -> bool:
     return (
         case.policy.evacuate
         and since is not None
-        and case.now - since >= times.PATIENCE_SECONDS
+        and case.now - since >= timing.EFFECT_WAIT_SECONDS
     )
 
 
@@ -119,7 +119,7 @@ def asked(
     """
     errand = _errand(case, kind)
     if errand.refused_at is not None:
-        if errand.refusals >= times.END_TRIES or (
+        if errand.refusals >= timing.END_TRIES or (
             # "Not resized" may be true for a moment only.
             errand.final and kind is not memory.Kind.CONFIRM
         ):
@@ -130,7 +130,7 @@ def asked(
     if errand.asked_at is None:
         return due
     looked_after = view.seen_at - errand.asked_at
-    if looked_after < times.PATIENCE_SECONDS:
+    if looked_after < timing.EFFECT_WAIT_SECONDS:
         return pending(case, kind, view, errand.asked_at)
     if errand.taken > case.policy.retries:
         return Standing(
@@ -169,13 +169,16 @@ def pending(
             pending=kind,
             given_up=True,
         )
-    pause = max(times.STEP_SECONDS, times.STEP_PART * (case.now - asked_at))
+    pause = max(
+        timing.TASK_RECHECK_SECONDS,
+        timing.TASK_RECHECK_PART * (case.now - asked_at),
+    )
     since = max(asked_at, view.seen_at)
     return Standing(
         Phase.MOVING,
         pending=kind,
-        visit=case.now - since >= min(pause, times.STEP_MOST_SECONDS),
-        soon=pause < 2 * times.STEP_SECONDS,
+        visit=case.now - since >= min(pause, timing.TASK_RECHECK_MOST_SECONDS),
+        soon=pause < 2 * timing.TASK_RECHECK_SECONDS,
     )
 
 
@@ -193,8 +196,8 @@ def confirmation_patience(case: cases.Case, *, ours: bool) -> float:
 
     :param ours: it may be another run that is about to confirm.
     """
-    stagger = case.policy.stagger * times.STAGGER_SECONDS
-    return stagger + times.ADOPT_SECONDS if ours else stagger
+    stagger = case.policy.stagger * timing.CONFIRM_STAGGER_SECONDS
+    return stagger + timing.CONFIRM_WAIT_SECONDS if ours else stagger
 
 
 def _confirmed_from(case: cases.Case) -> float:

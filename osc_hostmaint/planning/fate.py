@@ -29,7 +29,7 @@ from osc_hostmaint.planning import errands
 from osc_hostmaint.planning import flight
 from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
 
 Phase = standing.Phase
@@ -66,7 +66,7 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
         return Standing(
             Phase.MOVING,
             pending=kind,
-            visit=waited >= times.VISIT_AFTER_SECONDS,
+            visit=waited >= timing.UNMOVED_RECHECK_SECONDS,
         )
     if view.status == 'DELETED':
         return Standing(Phase.GONE)
@@ -80,7 +80,7 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
             view.status == 'VERIFY_RESIZE' and not here
         )
     ):
-        stale = case.now - view.seen_at >= times.REVISIT_SECONDS
+        stale = case.now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS
         if late := case.overdue or _unrecorded(case, asked_at):
             reason = (
                 f'{late}, and no record shows it: look (openstack server '
@@ -95,13 +95,13 @@ def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
     # By when we looked, not by what time it is: a request may have hung for
     # a minute since, or the machine have slept.
     looked = min(view.seen_at, case.seen.migrations_at)
-    if looked - asked_at < times.PATIENCE_SECONDS:
-        stale = case.now - view.seen_at >= times.VISIT_AFTER_SECONDS
+    if looked - asked_at < timing.EFFECT_WAIT_SECONDS:
+        stale = case.now - view.seen_at >= timing.UNMOVED_RECHECK_SECONDS
         return Standing(Phase.MOVING, pending=kind, visit=stale)
     return _again(
         case,
         view,
-        since=asked_at + times.PATIENCE_SECONDS,
+        since=asked_at + timing.EFFECT_WAIT_SECONDS,
         reason='Nova was asked to move it, and nothing came of it',
     )
 
@@ -111,10 +111,11 @@ def _unrecorded(case: cases.Case, asked_at: float) -> str:
 
     Where the destination had just died, that may stay so.
     """
+    limit = timing.EVACUATION_WAIT_SECONDS
     asked = case.track.latest is memory.Kind.EVACUATE
-    if not asked or case.now - asked_at < times.HELD_SECONDS:
+    if not asked or case.now - asked_at < limit:
         return ''
-    return f'its evacuation was asked for {times.HELD_SECONDS:.0f} s ago'
+    return f'its evacuation was asked for {limit:.0f} s ago'
 
 
 def _left_behind(
@@ -129,7 +130,7 @@ def _left_behind(
     view, looked = case.view, case.seen.migrations_at
     if view and view.status == 'DELETED':
         return Standing(Phase.GONE, record=record)
-    settled = record.seen_at + times.PATIENCE_SECONDS
+    settled = record.seen_at + timing.EFFECT_WAIT_SECONDS
     if view is None or min(view.seen_at, looked) < settled:
         return Standing(
             Phase.MOVING,
@@ -186,7 +187,7 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
             record=record,
             destination=record.dest,
         )
-    if errand.refusals >= times.END_TRIES:
+    if errand.refusals >= timing.END_TRIES:
         return Standing(
             Phase.FAILED,
             f'moved to {record.dest}, but not confirmed: {errand.refusal}',
@@ -195,7 +196,10 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
         )
     looked = case.seen.migrations_at
     waited = looked - (errand.asked_at or looked)
-    if errand.taken >= times.END_TRIES and waited >= times.PATIENCE_SECONDS:
+    if (
+        errand.taken >= timing.END_TRIES
+        and waited >= timing.EFFECT_WAIT_SECONDS
+    ):
         return Standing(
             Phase.FAILED,
             f'moved to {record.dest}, but not confirmed: Nova was asked to, '
@@ -210,7 +214,7 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
     due = looked >= due_at and (
         errand.asked_at is None
         or errand.refusals > 0
-        or looked - errand.asked_at >= times.PATIENCE_SECONDS
+        or looked - errand.asked_at >= timing.EFFECT_WAIT_SECONDS
     )
     return Standing(
         Phase.MOVING,
@@ -260,7 +264,8 @@ def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
         or (record.type == model.MigrationType.EVACUATION and view.task_state)
     )
     # What takes longer is something new, like its owner's resize.
-    if unsettled and view.seen_at - record.seen_at < times.PATIENCE_SECONDS:
+    recent = view.seen_at - record.seen_at < timing.EFFECT_WAIT_SECONDS
+    if unsettled and recent:
         return Standing(Phase.SETTLING, record=record, visit=True)
     resized = record.type == model.MigrationType.RESIZE and record.ended_well
     if case.policy.home and resized:
@@ -286,7 +291,7 @@ def _ended(case: cases.Case, record: model.Migration) -> standing.Standing:
     if record.type == model.MigrationType.RESIZE:
         return _untouched(case)
     if record.ended_well:
-        if view.seen_at - record.seen_at < times.PATIENCE_SECONDS:
+        if recent:
             return Standing(Phase.SETTLING, record=record, visit=True)
         reason = (
             f"Nova's migration record says {record.status}, but the server "
@@ -334,7 +339,7 @@ def _again(
     if verdict.move:
         # Another pick than ours has no reason to wait.
         tries = case.tries(verdict.move) - case.declined(verdict.move)
-    if case.now < since + times.RETRY_SECONDS * tries:
+    if case.now < since + timing.RETRY_WAIT_SECONDS * tries:
         return Standing(Phase.SETTLING, reason, record=record)
     return _because(reason, errands.judged(case, view, verdict))
 
@@ -360,7 +365,7 @@ def _refused(
         if errand.final and kind is memory.Kind.LIVE_MIGRATE:
             reason += _way_out(case, view)
         return Standing(Phase.BLOCKED, reason)
-    if case.now < refused_at + times.RETRY_SECONDS * errand.refusals:
+    if case.now < refused_at + timing.RETRY_WAIT_SECONDS * errand.refusals:
         return Standing(Phase.SETTLING, errand.refusal)
     return _because(errand.refusal, errands.judged(case, view, verdict))
 

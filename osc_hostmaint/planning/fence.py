@@ -24,11 +24,7 @@ import enum
 
 from osc_hostmaint import mark
 from osc_hostmaint import model
-from osc_hostmaint.planning import times
-
-#: So many seconds a host that is powered off has been silent: two heartbeats
-#: (nova.conf: report_interval is 10 s by default).
-SILENCE_SECONDS = 20.0
+from osc_hostmaint.planning import timing
 
 
 class Step(enum.Enum):
@@ -113,7 +109,7 @@ def pause(service: model.Service, now: datetime.datetime) -> float:
         return 0.0
     age = (now - service.updated_at).total_seconds()
     # Nova's services have clocks of their own.
-    return SILENCE_SECONDS - min(max(age, 0.0), SILENCE_SECONDS)
+    return timing.SILENCE_SECONDS - min(max(age, 0.0), timing.SILENCE_SECONDS)
 
 
 def compare(before: model.Service, after: model.Service) -> Sign:
@@ -132,7 +128,7 @@ def was_heard(before: model.Service, after: model.Service) -> bool:
     if before.updated_at is None or after.updated_at is None:
         return True
     passed = (after.updated_at - before.updated_at).total_seconds()
-    return passed > times.ROUNDING_SECONDS
+    return passed > timing.ROUNDING_SECONDS
 
 
 def alive(service: model.Service) -> str:

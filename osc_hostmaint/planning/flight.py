@@ -21,19 +21,16 @@ from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 
 Phase = standing.Phase
 Standing = standing.Standing
 
 MIB = 2**20
 #: Progress is asked for this often within the time that makes a stall, for
-#: the first time when a part of it has passed, and at the most every second.
+#: the first time when a part of it has passed.
 LOOKS_PER_STALL = 10
 FIRST_LOOK_PART = 0.25
-LEAST_PERIOD_SECONDS = 1.0
-#: The least time to a look at what will be over its time then.
-LEAST_PATIENCE_SECONDS = 0.5
 #: Memory that shrinks by less than this part of it stands still: what a guest
 #: writes meanwhile makes it go up and down.
 LEAST_SHRINKING = 0.01
@@ -47,7 +44,7 @@ def stand(case: cases.Case, record: model.Migration) -> standing.Standing:
     # The record of a deleted server vanishes and would be awaited for ever.
     stale = view is None or (
         case.server_id not in case.seen.servers
-        and case.now - view.seen_at >= times.REVISIT_SECONDS
+        and case.now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS
     )
     under_way = Standing(
         Phase.MOVING,
@@ -72,7 +69,7 @@ def _lost(
     """The compute service of its destination has died."""
     since = case.destination_down_since
     if since is None or (
-        case.seen.service_at - since < times.DOWN_GRACE_SECONDS
+        case.seen.service_at - since < timing.DOWN_GRACE_SECONDS
     ):
         return None
     reason = f'the compute service of its destination {record.dest} is down'
@@ -139,7 +136,7 @@ def _ending(
             )
         asked_at = errand.asked_at
         if asked_at is not None and (
-            case.seen.migrations_at - asked_at < times.PATIENCE_SECONDS
+            case.seen.migrations_at - asked_at < timing.EFFECT_WAIT_SECONDS
         ):
             return dataclasses.replace(under_way, reason=reason, soon=True)
         reason = f'{reason}, and can not be aborted'
@@ -159,7 +156,7 @@ def _may_ask(
     errand = case.track.errand(kind)
     if errand.record_id != record.id:
         return True
-    return 0 < errand.refusals < times.END_TRIES
+    return 0 < errand.refusals < timing.END_TRIES
 
 
 def _wants_progress(case: cases.Case, record: model.Migration) -> bool:
@@ -174,7 +171,9 @@ def _wants_progress(case: cases.Case, record: model.Migration) -> bool:
 
 def period(policy: policies.Policy) -> float:
     """Return how often progress is asked for, in seconds."""
-    return max(LEAST_PERIOD_SECONDS, policy.stall_after / LOOKS_PER_STALL)
+    return max(
+        timing.PROGRESS_RECHECK_SECONDS, policy.stall_after / LOOKS_PER_STALL
+    )
 
 
 def patience(
@@ -195,7 +194,7 @@ def patience(
         if policy.server_timeout is not None:
             left = since + policy.server_timeout - now
             seconds = min(seconds, left if left > 0 else seconds)
-    return max(LEAST_PATIENCE_SECONDS, seconds)
+    return max(timing.OVERDUE_RECHECK_SECONDS, seconds)
 
 
 def keep_least(

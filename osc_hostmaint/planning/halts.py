@@ -15,7 +15,7 @@
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 
 
 def trouble(
@@ -74,7 +74,7 @@ def dead_end(
     if (
         policy.evacuate
         or since is None
-        or seen.service_at - since < times.DOWN_GRACE_SECONDS
+        or seen.service_at - since < timing.DOWN_GRACE_SECONDS
     ):
         return ''
     host = seen.host

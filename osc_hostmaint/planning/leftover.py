@@ -24,12 +24,8 @@ from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
-
-#: How long Nova may take to tidy up after a move.
-PATIENCE_SECONDS = 30.0
-#: A server on its way to the host is looked at this often.
-REVISIT_SECONDS = 3.0
 
 
 def find(seen: model.Observation, policy: policies.Policy) -> frozenset[str]:
@@ -66,7 +62,10 @@ def to_visit(
         consumer
         for consumer in left
         if (view := seen.visited.get(consumer)) is None
-        or (_coming(seen, view) and now - view.seen_at >= REVISIT_SECONDS)
+        or (
+            _coming(seen, view)
+            and now - view.seen_at >= timing.ARRIVING_RECHECK_SECONDS
+        )
     )
 
 
@@ -87,7 +86,7 @@ def waits(
     coming = not policy.evacuate and any(
         view and _coming(seen, view) for view in views
     )
-    limit = policy.server_timeout if coming else PATIENCE_SECONDS
+    limit = policy.server_timeout if coming else timing.LEFTOVERS_WAIT_SECONDS
     since = memory.leftover_since
     return since is None or limit is None or now - since < limit
 

@@ -25,14 +25,7 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import resumed
 from osc_hostmaint.planning import standing
-
-#: Now and then, in case something happened that leaves no record.
-SERVERS_SECONDS = 60.0
-SERVICE_SECONDS = 30.0
-#: While the compute service is down, and may come back.
-DOWN_SECONDS = 10.0
-#: While only leftovers are waited for.
-QUIET_SECONDS = 5.0
+from osc_hostmaint.planning import timing
 
 Stands = collections.abc.Mapping[str, standing.Standing]
 
@@ -100,7 +93,7 @@ def next_look(
     }
     service_age = now - seen.service_at
     servers_age = now - seen.servers_at
-    servers = servers_age >= SERVERS_SECONDS
+    servers = servers_age >= timing.SERVERS_RECHECK_SECONDS
     consumers = False
     if must_close:
         if closing(seen, memory, stands, policy):
@@ -113,13 +106,17 @@ def next_look(
                 explain=explain,
                 history=history,
             )
-        servers = servers_age >= QUIET_SECONDS
+        servers = servers_age >= timing.LEFTOVERS_RECHECK_SECONDS
         consumers = not servers
     elif any(s.phase is standing.Phase.BUSY for s in stands.values()):
         servers = True
     # What else is due waits for the next tick.
     all_up = seen.service.up and seen.down.isdisjoint(_destinations(stands))
-    services = service_age >= (SERVICE_SECONDS if all_up else DOWN_SECONDS)
+    services = service_age >= (
+        timing.SERVICE_RECHECK_SECONDS
+        if all_up
+        else timing.DOWN_SERVICE_RECHECK_SECONDS
+    )
     return decisions.Inquiry(
         servers=servers and not services,
         services=services,

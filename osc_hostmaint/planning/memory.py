@@ -23,6 +23,7 @@ import dataclasses
 import enum
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import timing
 
 #: What a migration record's type (a str) means for us.
 MOVE_OF_TYPE: collections.abc.Mapping[str, model.Move] = {
@@ -309,21 +310,12 @@ class Memory:
         )
 
 
-#: Pause after Nova said that it has too many requests, or where all
-#: destinations have as many moves on their way as they may.
-POSTPONE_SECONDS = 5.0
-
-#: Pause after a refusal of what brings something to its end: mostly the
-#: record said ``finished`` a moment before the server reached VERIFY_RESIZE.
-REFUSAL_PAUSE_SECONDS = 2.0
-
-
 def _after(
     track: Track, action: Action, outcome: Outcome, highest_id: int
 ) -> Track:
     if outcome.answer is Answer.POSTPONED:
         return dataclasses.replace(
-            track, not_before=outcome.at + POSTPONE_SECONDS
+            track, not_before=outcome.at + timing.POSTPONED_WAIT_SECONDS
         )
     kind = action.kind
     errand = track.errand(kind).after(action, outcome, highest_id)
@@ -343,6 +335,6 @@ def _after(
         return dataclasses.replace(track, latest=kind, declined=declined)
     if outcome.answer is Answer.REFUSED:
         return dataclasses.replace(
-            track, not_before=outcome.at + REFUSAL_PAUSE_SECONDS
+            track, not_before=outcome.at + timing.REFUSED_WAIT_SECONDS
         )
     return track

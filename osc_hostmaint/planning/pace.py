@@ -24,32 +24,8 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import timing
 
-#: Seconds from look to look, at the least and at the most.
-QUICK = 0.5
-SLOW = 10.0
-#: The most while the next end is foretold: looking in between would only
-#: show what nobody expects.
-SLOW_FORETOLD = 30.0
-#: While a server is about to reach its last status: Nova takes 0.4 to 2 s.
-SETTLE = 1.0
-#: While only others' doings are waited for.
-IDLE = 3.0
-#: Pause while only the last checks are left.
-CLOSING = 0.3
-#: How long after a foretold end to look, as Nova's times are whole seconds;
-#: less with more slots, because the queue may be empty sooner.
-LAG = 1.0
-#: Where an end is late, look again after this part of a move's time, and
-#: later and later the longer it takes.
-PART_OF_MOVE = 0.15
-PART_OF_DELAY = 0.5
-#: Of the time the oldest move has taken, while none has ended yet: the looks
-#: double their distance, so one falls between the first end and the moment
-#: when the migration that waited has ended, too.
-PART_OF_AGE = 0.8
-#: The least of it: few moves end sooner.
-UNKNOWN = 2.0
 #: How many moves' times the mean is taken over.
 MOVES_KEPT = 5
 
@@ -131,20 +107,29 @@ def interval(
     :param slots: how many moves the source runs at once, as far as known.
     """
     if filling:
-        return QUICK
+        return timing.LOOK_LEAST_SECONDS
     if settling:
-        return SETTLE
+        return timing.LOOK_LAST_STATUS_SECONDS
     if not ages:
-        return IDLE
+        return timing.LOOK_OTHERS_SECONDS
     if rhythm is None:
         # The more run at once, the sooner a second one ends.
-        wanted = max(UNKNOWN, PART_OF_AGE * max(ages)) / (slots or 1)
-    elif now < (due := rhythm.next_end + LAG / (slots or 1)):
+        wanted = max(
+            timing.LOOK_FIRST_END_SECONDS, timing.LOOK_AGE_PART * max(ages)
+        ) / (slots or 1)
+    elif now < (
+        due := rhythm.next_end + timing.LOOK_AFTER_END_SECONDS / (slots or 1)
+    ):
         wanted = due - now
-        return min(SLOW_FORETOLD, max(QUICK, wanted))
+        return min(
+            timing.LOOK_MOST_FORETOLD_SECONDS,
+            max(timing.LOOK_LEAST_SECONDS, wanted),
+        )
     else:
         wanted = max(
-            PART_OF_MOVE * rhythm.move,
-            PART_OF_DELAY * (now - rhythm.next_end),
+            timing.LOOK_MOVE_PART * rhythm.move,
+            timing.LOOK_DELAY_PART * (now - rhythm.next_end),
         )
-    return min(SLOW, max(QUICK, wanted))
+    return min(
+        timing.LOOK_MOST_SECONDS, max(timing.LOOK_LEAST_SECONDS, wanted)
+    )

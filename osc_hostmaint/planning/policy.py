@@ -16,6 +16,8 @@ import dataclasses
 import datetime
 import enum
 
+from osc_hostmaint.planning import timing
+
 
 class Running(enum.StrEnum):
     """What to do with ACTIVE and PAUSED servers."""
@@ -103,10 +105,10 @@ class Policy:
     #: At most so many moves in flight per host; None follows Nova.
     parallel: int | None = None
     #: Further attempts for a move that failed, or that Nova refused.
-    retries: int = 2
+    retries: int = timing.MOVE_RETRIES
     on_stall: OnStall = OnStall.WAIT
     #: Seconds without progress that make a stall.
-    stall_after: float = 600.0
+    stall_after: float = timing.STALL_AFTER_SECONDS
     #: Seconds after which one move is given up; None: never.
     server_timeout: float | None = None
     #: Who we are, to Nova: the user's id.

@@ -20,14 +20,10 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import turn
 from osc_hostmaint.planning import window
 
-#: How old the view of a server may be that is about to be cold-migrated or
-#: shelved. Its owner may have started it since, and Nova would do it all the
-#: same: by stopping it. (A live migration of a server that has been stopped
-#: is refused, and does no harm.)
-FRESH_SECONDS = 5.0
 _NEEDS_FRESH = frozenset(
     {
         memories.Kind.COLD_MIGRATE,
@@ -163,7 +159,10 @@ def _action(
 
 def _fresh(seen: model.Observation, server_id: str, now: float) -> bool:
     view = seen.latest(server_id)
-    return view is not None and now - view.seen_at < FRESH_SECONDS
+    return (
+        view is not None
+        and now - view.seen_at < timing.SERVER_VIEW_VALID_SECONDS
+    )
 
 
 def _under_way(seen: model.Observation, stands: Stands) -> window.InFlight:

@@ -15,7 +15,7 @@
 import dataclasses
 
 from osc_hostmaint import model
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
 
 
@@ -83,7 +83,7 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
         and view.host == record.source
         and view.task_state is None
         and view.status not in (*verdicts.MOVING_STATUSES, 'VERIFY_RESIZE')
-        and view.seen_at >= record.seen_at + times.PATIENCE_SECONDS
+        and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
         and seen.migrations_at >= view.seen_at
         and (
             record.type != model.MigrationType.EVACUATION
@@ -93,7 +93,7 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
                 record.status != 'accepted' and _unchanged_for_long(seen, view)
             )
             # What Nova's clock shows may not be known.
-            or view.seen_at >= record.seen_at + times.HELD_SECONDS
+            or view.seen_at >= record.seen_at + timing.EVACUATION_WAIT_SECONDS
         )
     )
 
@@ -111,7 +111,7 @@ def _long_gone(seen: model.Observation, record: model.Migration) -> bool:
         and view.host != record.source
         and view.status != 'REBUILD'
         and view.task_state is None
-        and view.seen_at >= record.seen_at + times.PATIENCE_SECONDS
+        and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
         and seen.migrations_at >= view.seen_at
     )
 
@@ -125,4 +125,4 @@ def _unchanged_for_long(seen: model.Observation, view: model.Server) -> bool:
     if view.updated_at is None or seen.ahead is None:
         return False
     changed_at = view.updated_at.timestamp() + seen.ahead
-    return view.seen_at - changed_at >= times.PATIENCE_SECONDS
+    return view.seen_at - changed_at >= timing.EFFECT_WAIT_SECONDS

@@ -22,7 +22,7 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import resumed
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
 
 # A status that hides the one before it: what the state below tells.
@@ -89,7 +89,7 @@ def _watch(
         old.updated_at is not None
         and new.updated_at is not None
         and (new.updated_at - old.updated_at).total_seconds()
-        > times.ROUNDING_SECONDS
+        > timing.ROUNDING_SECONDS
     )
     return dataclasses.replace(memory, revived=memory.revived or heard)
 
@@ -133,7 +133,7 @@ def _time_downs(
     down_since = memory.down_since
     # Nova calls a service down only after service_down_time without a
     # heartbeat; at our first look that has passed already.
-    head_start = times.DOWN_GRACE_SECONDS if first else 0.0
+    head_start = timing.DOWN_GRACE_SECONDS if first else 0.0
     if seen.service.up:
         down_since = None
     elif down_since is None:
@@ -209,10 +209,10 @@ def overdue(
     return frozenset(
         record.server_id
         for record in arriving
-        if now - record.seen_at >= times.REVISIT_SECONDS
+        if now - record.seen_at >= timing.UNLISTED_RECHECK_SECONDS
         and (
             (view := seen.visited.get(record.server_id)) is None
-            or now - view.seen_at >= times.REVISIT_SECONDS
+            or now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS
         )
     )
 

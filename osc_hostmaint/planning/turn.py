@@ -29,17 +29,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
-
-#: Two runs that could begin at the same moment begin up to so many seconds
-#: later, each another time.
-STAGGER_SECONDS = 5.0
-#: Who has not been at it leaves it so long to those who have, between two
-#: evacuations: as long as they may not look, and a bit more.
-YIELD_SECONDS = 15.0
-#: Two that have met part for good: an evacuation is not seen before its
-#: destination begins, and both look only every few seconds.
-PART_SECONDS = 20.0
+from osc_hostmaint.planning import timing
 
 
 def keep(
@@ -94,10 +84,17 @@ def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
     if memory.alone_since is None:
         return None
     if not memory.yields:
-        return memory.alone_since + policy.stagger * STAGGER_SECONDS
+        return (
+            memory.alone_since
+            + policy.stagger * timing.EVACUATE_STAGGER_SECONDS
+        )
     # With the same pause they would meet again.
     stagger = lot(memory.crowd, policy)
-    return memory.alone_since + YIELD_SECONDS + stagger * PART_SECONDS
+    return (
+        memory.alone_since
+        + timing.EVACUATE_AFTER_OTHERS_SECONDS
+        + stagger * timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
+    )
 
 
 def awaited(
@@ -109,9 +106,13 @@ def awaited(
     due = comes_at(memory, policy)
     if due is not None and now >= due:
         return ''
+    longest = (
+        timing.EVACUATE_AFTER_OTHERS_SECONDS
+        + timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
+    )
     return (
         'evacuations that another run has asked for, and then up to '
-        f'{YIELD_SECONDS + PART_SECONDS:.0f} s, so that nothing is built twice'
+        f'{longest:.0f} s, so that nothing is built twice'
     )
 
 
@@ -131,7 +132,8 @@ def _others(
         record
         for record in _evacuations(seen)
         if record.in_flight
-        and seen.migrations_at - record.seen_at < times.HELD_SECONDS
+        and seen.migrations_at - record.seen_at
+        < timing.EVACUATION_WAIT_SECONDS
         and not _is_over(stands.get(record.server_id))
     ]
     if not all(_is_ours(record, memory) for record in flying):

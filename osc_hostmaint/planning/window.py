@@ -23,6 +23,7 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import timing
 
 #: Cold migrations have no queue in Nova; each copies a disk.
 COLD_WINDOW = 2
@@ -34,9 +35,6 @@ EVACUATION_WINDOW = 8
 #: that ends the search is no longer than that.
 PROBE = 2
 PROBE_PART = 2
-#: Seconds between two ends below which a second move may end before the
-#: first one is seen to have ended and another has reached the source.
-BRISK_SECONDS = 2.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +100,9 @@ def queue_length(between: float | None) -> int:
 
     :param between: seconds between two ends, None while unknown.
     """
-    return 2 if between is not None and between < BRISK_SECONDS else 1
+    return (
+        2 if between is not None and between < timing.QUICK_ENDS_SECONDS else 1
+    )
 
 
 def live_starts(now: InFlight, slots: int | None, queue: int = 1) -> int:

@@ -32,11 +32,8 @@ from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import fence
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import preview as previews
+from osc_hostmaint.planning import timing
 from osc_hostmaint.verbs import fencing
-
-SETTLE_SECONDS = 3.0
-#: Older than this, what was seen of the cloud is looked at again.
-STALE_SECONDS = 30.0
 
 _INTERRUPTED = drain.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
 DEFAULT_POLICY = policies.Policy()
@@ -162,7 +159,7 @@ class Draining(fencing.Fencing):
             ready, errors = self._set_all(found, reason=reason, force=force)
         settled_from = ticking.now()
         if any(service.enabled for service in found):
-            settled_from += SETTLE_SECONDS
+            settled_from += timing.LATE_ARRIVAL_SECONDS
         services |= {service.host: service for service in ready}
         board = observer.ServiceBoard(self._gateway, ticking, services)
         with _telling(errors):
@@ -263,7 +260,7 @@ class Draining(fencing.Fencing):
         dead.interrupted = order.interrupt.requested
         if dead.services and not dead.interrupted:
             self._put_down(dead, order, ticking)
-        stale = ticking.now() - looked_at >= STALE_SECONDS
+        stale = ticking.now() - looked_at >= timing.CLOUD_VIEW_VALID_SECONDS
         stale = stale or hosts != set(dead.services)
         if stale and dead.services and not dead.interrupted:
             with contextlib.suppress(exceptions.Unavailable):

@@ -24,11 +24,10 @@ from osc_hostmaint import text
 from osc_hostmaint.planning import fence
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import switch
+from osc_hostmaint.planning import timing
 from osc_hostmaint.verbs import base
 
 THREADS = 8
-#: From look to look at a host that is awaited.
-LOOK_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -160,13 +159,13 @@ class Marking(base.Verbs):
         Nova calls a host up that died a moment ago.
         """
         ticking = clock.Clock()
-        deadline = ticking.now() + fence.SILENCE_SECONDS
+        deadline = ticking.now() + timing.SILENCE_SECONDS
         while (service := self._find(before.host)).up:
             if fence.was_heard(before, service):
                 return service
             if ticking.now() >= deadline:
                 return dataclasses.replace(service, up=False)
-            ticking.sleep(LOOK_SECONDS)
+            ticking.sleep(timing.HEARTBEAT_CHECK_SECONDS)
         return service
 
     def _looked_into(

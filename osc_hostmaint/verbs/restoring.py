@@ -33,10 +33,11 @@ from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import homecoming as planning
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import preview as previews
+from osc_hostmaint.planning import timing
 from osc_hostmaint.verbs import marking
 
 #: So long ago a server may have left its host, if nobody says more.
-SINCE = datetime.timedelta(days=7)
+SINCE = datetime.timedelta(seconds=timing.RESTORE_SINCE_SECONDS)
 #: Moves in flight to one host, if nobody says how many there may be.
 PARALLEL = 4
 DEFAULT_POLICY = policies.Policy()

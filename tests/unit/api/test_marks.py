@@ -18,7 +18,7 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.planning import fence
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.api import base
 
@@ -269,7 +269,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         with self.assertRaisesRegex(exceptions.Refused, 'is down'):
             self.maintenance.unset('cmp01')
         self.assertEqual(['force_down'], self.changes())
-        self.assertGreaterEqual(self.waited(), fence.SILENCE_SECONDS)
+        self.assertGreaterEqual(self.waited(), timing.SILENCE_SECONDS)
 
     def test_a_heartbeat_is_awaited(self) -> None:
         self.given(
@@ -286,7 +286,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.gateway.services.side_effect = look
         self.assertTrue(self.maintenance.unset('cmp01').enabled)
         self.assertEqual(['force_down', 'enable'], self.changes())
-        self.assertLess(self.waited(), fence.SILENCE_SECONDS)
+        self.assertLess(self.waited(), timing.SILENCE_SECONDS)
 
     def test_forced_awaits_nothing(self) -> None:
         self.given(

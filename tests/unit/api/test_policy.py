@@ -19,7 +19,7 @@ import ddt
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import drain
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.verbs import draining
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.api import base
 
@@ -71,7 +71,7 @@ class PolicyTest(base.MaintenanceTestCase):
         """A server that was being scheduled may still arrive."""
         policy, _call = self.told()
         self.assertEqual(
-            self.clock.now() + draining.SETTLE_SECONDS, policy.settled_from
+            self.clock.now() + timing.LATE_ARRIVAL_SECONDS, policy.settled_from
         )
 
     def test_a_host_disabled_long_ago_is_settled(self) -> None:

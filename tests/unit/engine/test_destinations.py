@@ -13,8 +13,8 @@
 """Where moves are to go: what is asked for that, and what is counted."""
 
 from osc_hostmaint import exceptions
-from osc_hostmaint.engine import destinations
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import timing
 from tests.unit.engine import guided
 from tests.unit.planning import clouds
 
@@ -41,18 +41,18 @@ class TestLooks(guided.GuidedTestCase):
     def test_after_a_while_one_start_is_enough(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3))
         self.go('vm00')
-        self.clock.sleep(destinations.LOOK_SECONDS - 1)
+        self.clock.sleep(timing.ROOM_RECHECK_SECONDS - 1)
         self.go('vm01')
         self.assertEqual([], self.asked)
         self.given(clouds.hosts('a', 'b'), clouds.demands(3))
         self.go('vm00')
-        self.clock.sleep(destinations.LOOK_SECONDS)
+        self.clock.sleep(timing.ROOM_RECHECK_SECONDS)
         self.go('vm01')
         self.assertEqual(['offers'], self.asked)
 
     def test_without_a_start_nothing_is_old(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(1))
-        self.clock.sleep(10 * destinations.LOOK_SECONDS)
+        self.clock.sleep(10 * timing.ROOM_RECHECK_SECONDS)
         self.assertEqual('a', self.go('vm00'))
         self.assertEqual([], self.asked)
 

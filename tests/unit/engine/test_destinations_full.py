@@ -15,7 +15,7 @@
 import ddt
 
 from osc_hostmaint import exceptions
-from osc_hostmaint.engine import destinations
+from osc_hostmaint.planning import timing
 from tests.unit.engine import guided
 from tests.unit.planning import clouds
 
@@ -51,7 +51,7 @@ class TestBound(guided.GuidedTestCase):
         for _time in range(9):
             self.assertIsNone(self.go('vm00'))
         self.assertNotIn('offers', self.asked)
-        self.clock.sleep(destinations.FLIGHTS_SECONDS)
+        self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.others()
         self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
 
@@ -64,7 +64,7 @@ class TestBound(guided.GuidedTestCase):
         self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
         self.go_all('vm00', 'vm01')
         self.assertEqual(['flights'], self.asked)
-        self.clock.sleep(destinations.FLIGHTS_SECONDS)
+        self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.go('vm02')
         self.assertEqual(2, self.asked.count('flights'))
 
@@ -79,7 +79,7 @@ class TestBound(guided.GuidedTestCase):
         self.others(guided.record('x', 'a', source='far'))
         self.go('vm00')
         self.note(guided.record('vm00', 'b', 'completed'))
-        self.clock.sleep(destinations.FLIGHTS_SECONDS)
+        self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.cloud.trouble = exceptions.Unavailable('Nova: no answer')
         self.assertEqual(['b', None], self.go_all('vm01', 'vm02'))
         self.assertEqual(2, self.asked.count('flights'))

@@ -26,6 +26,7 @@ from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
@@ -248,10 +249,10 @@ class TestHeld(DirectedTestCase):
         self.drain()
         tries = len(self.guide.asked)
         self.assertLessEqual(
-            tries, 2 + 60 / memories.POSTPONE_SECONDS, 'every 5 s'
+            tries, 2 + 60 / timing.POSTPONED_WAIT_SECONDS, 'every 5 s'
         )
         begun = self.cloud.taken[0][0] - began
-        self.assertLess(begun, 60 + 2 * memories.POSTPONE_SECONDS)
+        self.assertLess(begun, 60 + 2 * timing.POSTPONED_WAIT_SECONDS)
 
 
 class TestManyHeld(unittest.TestCase):

@@ -22,7 +22,7 @@ from osc_hostmaint import model
 from osc_hostmaint import report as reports
 from osc_hostmaint.engine import fence
 from osc_hostmaint.engine import ports
-from osc_hostmaint.planning import fence as plans
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 
 #: Of Nova's clock, when the process's shows 0.
@@ -141,7 +141,7 @@ class ListenTest(unittest.TestCase):
         self.later(9, lambda: self.change('cmp01', disabled_reason='disk'))
         heard = self.listen('cmp01')
         self.assertEqual('disk', heard.silent['cmp01'].disabled_reason)
-        self.assertEqual(1017 + plans.SILENCE_SECONDS, self.clock.time)
+        self.assertEqual(1017 + timing.SILENCE_SECONDS, self.clock.time)
 
     def test_somebody_changes_it_and_it_is_alive(self) -> None:
         self.later(9, lambda: self.change('cmp01', disabled_reason='disk'))

@@ -22,6 +22,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -178,7 +179,7 @@ class ObserverTestCase(unittest.TestCase):
         self.watcher.look(inquiry)
         other.look(inquiry)
         self.assertEqual(['services'], self.asked())
-        self.clock.sleep(observer.SHARED_SECONDS)
+        self.clock.sleep(timing.SERVICES_SHARED_SECONDS)
         other.look(inquiry)
         self.assertEqual(['services'], self.asked())
 
@@ -187,7 +188,7 @@ class ObserverTestCase(unittest.TestCase):
         board = observer.ServiceBoard(self.client, self.clock, services)
         looked_at = self.clock.now()
         self.cloud.crash('cmp02')
-        self.clock.sleep(observer.SHARED_SECONDS - 1)
+        self.clock.sleep(timing.SERVICES_SHARED_SECONDS - 1)
         service, down, at = board.latest(scene.SOURCE)
         self.assertEqual(services[scene.SOURCE], service)
         self.assertEqual((frozenset(), looked_at), (down, at))
@@ -201,7 +202,7 @@ class ObserverTestCase(unittest.TestCase):
     def test_a_service_that_was_deleted_is_down_for_good(self) -> None:
         self.watcher.open()
         del self.cloud.hosts['cmp01']
-        self.clock.sleep(observer.SHARED_SECONDS)
+        self.clock.sleep(timing.SERVICES_SHARED_SECONDS)
         asked_at = self.clock.now()
         seen = self.watcher.look(decisions.Inquiry(services=True))
         self.assertFalse(seen.service.up)

@@ -20,7 +20,7 @@ import ddt
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.nova import records
-from osc_hostmaint.nova import session
+from osc_hostmaint.planning import timing
 from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
@@ -208,7 +208,7 @@ class TimeoutTest(cloud.CloudTestCase):
         return {r.timeout for r in self.cloud.request_history}
 
     def test_ours(self) -> None:
-        self.assertEqual({session.TIMEOUT_SECONDS}, self._timeouts())
+        self.assertEqual({timing.REQUEST_TIMEOUT_SECONDS}, self._timeouts())
 
     def test_of_clouds_yaml(self) -> None:
         self.conn = self.connect(api_timeout=7)
@@ -218,4 +218,4 @@ class TimeoutTest(cloud.CloudTestCase):
     def test_user_name_before_anything_else(self) -> None:
         self.gateway.user_name()
         timeouts = {r.timeout for r in self.cloud.request_history}
-        self.assertEqual({session.TIMEOUT_SECONDS}, timeouts)
+        self.assertEqual({timing.REQUEST_TIMEOUT_SECONDS}, timeouts)

@@ -18,7 +18,7 @@ import typing as ty
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -92,7 +92,7 @@ class DeathTestCase(base.StoryTestCase):
         """
         record: model.Migration = story.record(status, n, dest='cmp03')
         self.assertEqual([], self.ask(story, view, record))
-        story.now += times.RETRY_SECONDS * 3
+        story.now += timing.RETRY_WAIT_SECONDS * 3
         return record
 
     EVACUATE = ((Kind.EVACUATE, False),)

@@ -20,7 +20,7 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
 from tests.unit.planning import base
@@ -307,7 +307,7 @@ class TestFate(base.CaseTestCase):
     @ddt.unpack
     def test_further_tries_wait_as_ever(self, failures, factor):
         track = declined(taken=failures, asked_after=5 + failures)
-        pause = factor * times.RETRY_SECONDS
+        pause = factor * timing.RETRY_WAIT_SECONDS
         for ago, phase in (
             (pause - 0.5, Phase.SETTLING),
             (pause + 0.5, Phase.WAITING),

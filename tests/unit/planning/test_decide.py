@@ -20,13 +20,13 @@ from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
-LONG_AGO = NOW - times.ADOPT_SECONDS
+LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 LIVE = memories.Kind.LIVE_MIGRATE
 COLD = memories.Kind.COLD_MIGRATE
@@ -248,7 +248,7 @@ class TestLife(base.DecideTestCase):
         self.assertEqual({}, self.asks(found))
         self.assertFalse(found.done)
 
-        later = NOW + memories.POSTPONE_SECONDS
+        later = NOW + timing.POSTPONED_WAIT_SECONDS
         found = self.decide(memory=memory, servers=servers, now=later)
         self.assertEqual({'vm1': LIVE}, self.asks(found))
 

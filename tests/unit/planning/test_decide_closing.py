@@ -13,8 +13,8 @@
 """The end of a drain: "empty" is empty."""
 
 from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import leftover
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -113,7 +113,7 @@ class TestLastChecks(base.DecideTestCase):
         self.assertEqual((), found.rows)
 
     def test_leftovers_are_reported(self):
-        found = self.leftover(NOW - leftover.PATIENCE_SECONDS)
+        found = self.leftover(NOW - timing.LEFTOVERS_WAIT_SECONDS)
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)

@@ -17,7 +17,7 @@ import dataclasses
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import turn
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import deaths
@@ -165,7 +165,7 @@ class TestHost(base.DecideTestCase):
                 memory=builders.memory(alone_since=NOW),
             )
             self.assertEqual((), found.actions)
-            comes_at = stagger * turn.STAGGER_SECONDS
+            comes_at = stagger * timing.EVACUATE_STAGGER_SECONDS
             self.assertAlmostEqual(comes_at, found.interval)
 
     def test_never_from_a_host_that_is_up(self):

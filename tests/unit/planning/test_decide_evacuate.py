@@ -17,15 +17,15 @@ import dataclasses
 import ddt
 
 from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import deaths
 
 Kind = memories.Kind
 State = deaths.State
-RETRY = times.RETRY_SECONDS
-PATIENCE = times.PATIENCE_SECONDS
+RETRY = timing.RETRY_WAIT_SECONDS
+PATIENCE = timing.EFFECT_WAIT_SECONDS
 REFUSED = memories.Outcome(memories.Answer.REFUSED, 0.0, base.REFUSAL)
 FINAL = memories.Outcome(
     memories.Answer.REFUSED, 0.0, base.REFUSAL, final=True

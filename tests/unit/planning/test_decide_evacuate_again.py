@@ -15,13 +15,13 @@
 import ddt
 
 from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import deaths
 
 State = deaths.State
-PATIENCE = times.PATIENCE_SECONDS
+PATIENCE = timing.EFFECT_WAIT_SECONDS
 
 
 @ddt.ddt

@@ -20,7 +20,7 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -126,7 +126,10 @@ class TestGood(HomeTestCase):
         failures = {7: base.FAILURE}
         story.tick(base.HERE, failed, failures=failures)
         (action,) = story.tick(
-            base.HERE, failed, failures=failures, after=times.RETRY_SECONDS
+            base.HERE,
+            failed,
+            failures=failures,
+            after=timing.RETRY_WAIT_SECONDS,
         )
 
         self.assertEqual(HOME, action.host)
@@ -353,7 +356,7 @@ class TestHost(base.DecideTestCase):
             servers=[builders.server()],
             service=builders.service(enabled=True, up=False),
             memory=builders.memory(
-                down_since=builders.NOW - times.DOWN_GRACE_SECONDS
+                down_since=builders.NOW - timing.DOWN_GRACE_SECONDS
             ),
         )
 

@@ -18,8 +18,8 @@ import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -63,9 +63,14 @@ class TestSettling(PaceTestCase):
         },
     )
     def test_look(self, observed):
-        self.assertEqual(pace.SETTLE, self.interval(**observed))
+        self.assertEqual(
+            timing.LOOK_LAST_STATUS_SECONDS, self.interval(**observed)
+        )
 
-    @ddt.data((1.0, pace.SETTLE), (60.0, pace.SLOW))
+    @ddt.data(
+        (1.0, timing.LOOK_LAST_STATUS_SECONDS),
+        (60.0, timing.LOOK_MOST_SECONDS),
+    )
     @ddt.unpack
     def test_what_was_asked_for_without_a_record(self, ago, expected):
         view = builders.server(status='SUSPENDED', task_state='resuming')
@@ -86,7 +91,7 @@ class TestSettling(PaceTestCase):
             **MOVING,
         )
 
-        self.assertEqual(pace.SETTLE, found)
+        self.assertEqual(timing.LOOK_LAST_STATUS_SECONDS, found)
 
 
 @ddt.ddt
@@ -141,7 +146,7 @@ class TestMoving(PaceTestCase):
 
     @ddt.data(
         # options; seconds
-        ({}, pace.SLOW),
+        ({}, timing.LOOK_MOST_SECONDS),
         # Ten looks at the progress in the time that makes a stall.
         ({'stall_after': 50.0}, 5.0),
         ({'server_timeout': 62.0}, 2.0),
@@ -194,13 +199,16 @@ class TestRhythm(PaceTestCase):
         """It ended a second ago: the next one ends in nineteen."""
         found = self.foretold(self.ended(status=status))
 
-        self.assertEqual(19 + pace.LAG, found)
+        self.assertEqual(19 + timing.LOOK_AFTER_END_SECONDS, found)
 
     def test_our_clock_is_known_better_from_elsewhere(self):
         record = self.ended()
         ahead = record.seen_at - record.updated_at.timestamp() - 3
 
-        self.assertEqual(16 + pace.LAG, self.foretold(record, ahead=ahead))
+        self.assertEqual(
+            16 + timing.LOOK_AFTER_END_SECONDS,
+            self.foretold(record, ahead=ahead),
+        )
 
     @ddt.data(
         # It never took a slot, or not to its end.
@@ -211,12 +219,14 @@ class TestRhythm(PaceTestCase):
         {'source': builders.DEST, 'dest': builders.HOST},
     )
     def test_what_says_nothing(self, kwargs):
-        self.assertEqual(pace.SLOW, self.foretold(self.ended(**kwargs)))
+        self.assertEqual(
+            timing.LOOK_MOST_SECONDS, self.foretold(self.ended(**kwargs))
+        )
 
     def test_what_ended_before_this_run_says_nothing(self):
         found = self.foretold(self.ended(), history=frozenset({6}))
 
-        self.assertEqual(pace.SLOW, found)
+        self.assertEqual(timing.LOOK_MOST_SECONDS, found)
 
 
 @ddt.ddt
@@ -227,7 +237,7 @@ class TestFallingDue(PaceTestCase):
         # for so long it has been there; seconds
         (0.0, 10.0),
         (4.0, 6.0),
-        (9.9, pace.CLOSING),
+        (9.9, timing.LOOK_LAST_CHECKS_SECONDS),
     )
     @ddt.unpack
     def test_look(self, ago, expected):
@@ -248,7 +258,9 @@ class TestFallingDue(PaceTestCase):
 
 class TestClosing(PaceTestCase):
     def test_quick_while_only_the_last_checks_are_left(self):
-        self.assertEqual(pace.CLOSING, self.interval(consumers=None))
+        self.assertEqual(
+            timing.LOOK_LAST_CHECKS_SECONDS, self.interval(consumers=None)
+        )
 
     def test_leftovers_are_waited_for_without_haste(self):
         found = self.interval(
@@ -256,9 +268,9 @@ class TestClosing(PaceTestCase):
             visited=[builders.server('x', 'DELETED')],
         )
 
-        self.assertEqual(pace.IDLE, found)
+        self.assertEqual(timing.LOOK_OTHERS_SECONDS, found)
 
     def test_what_others_do_is_waited_for_without_haste(self):
         found = self.interval(servers=[builders.server(status='BUILD')])
 
-        self.assertEqual(pace.IDLE, found)
+        self.assertEqual(timing.LOOK_OTHERS_SECONDS, found)

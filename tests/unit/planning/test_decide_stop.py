@@ -18,13 +18,13 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
-LONG_AGO = NOW - times.ADOPT_SECONDS
+LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 STOP = policies.Policy(stop='interrupted')
 ABANDON = policies.Policy(stop='time is up', abandon='time is up')
@@ -258,7 +258,7 @@ class TestHost(base.DecideTestCase):
 
     def test_its_service_stays_down(self):
         found = self.down(
-            times.DOWN_GRACE_SECONDS, servers=[builders.server()]
+            timing.DOWN_GRACE_SECONDS, servers=[builders.server()]
         )
 
         self.assertTrue(found.done)
@@ -270,7 +270,7 @@ class TestHost(base.DecideTestCase):
     def test_down_and_not_checked_and_servers_are_left(self):
         """The rows say enough."""
         found = self.down(
-            times.DOWN_GRACE_SECONDS,
+            timing.DOWN_GRACE_SECONDS,
             servers=[builders.server()],
             consumers=None,
         )
@@ -280,10 +280,10 @@ class TestHost(base.DecideTestCase):
         self.assertEqual('', found.trouble)
 
     def test_down_empty_and_checked_is_drained(self):
-        self.assertTrue(self.down(times.DOWN_GRACE_SECONDS).drained)
+        self.assertTrue(self.down(timing.DOWN_GRACE_SECONDS).drained)
 
     def test_down_and_not_checked_says_that_nobody_knows(self):
-        found = self.down(times.DOWN_GRACE_SECONDS, consumers=None)
+        found = self.down(timing.DOWN_GRACE_SECONDS, consumers=None)
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)

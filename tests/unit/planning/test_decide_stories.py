@@ -16,7 +16,7 @@ import ddt
 
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -91,7 +91,7 @@ class TestTo(base.StoryTestCase):
         failures = {7: base.FAILURE}
         story.tick(HERE, failed, failures=failures)
         (action,) = story.tick(
-            HERE, failed, failures=failures, after=times.RETRY_SECONDS
+            HERE, failed, failures=failures, after=timing.RETRY_WAIT_SECONDS
         )
         self.assertEqual('cmp07', action.host)
 
@@ -149,7 +149,7 @@ class TestDestinationDown(base.StoryTestCase):
         down = frozenset({builders.DEST})
         self.assertIsNone(story.asks(MOVING, running, down=down))
         (action,) = story.tick(
-            MOVING, running, down=down, after=times.DOWN_GRACE_SECONDS
+            MOVING, running, down=down, after=timing.DOWN_GRACE_SECONDS
         )
         self.assertIs(Kind.ABORT, action.kind)
         cancelled = story.record('cancelled')
@@ -160,7 +160,7 @@ class TestDestinationDown(base.StoryTestCase):
             cancelled,
             down=down,
             failures=failures,
-            after=times.RETRY_SECONDS,
+            after=timing.RETRY_WAIT_SECONDS,
         )
         self.assertIs(Kind.LIVE_MIGRATE, asked)
 
@@ -204,7 +204,7 @@ class TestRetries(base.StoryTestCase):
                 asked += 1
                 records.append(story.record('error', len(records) + 1))
                 story.tick(HERE, *records, failures=failures)
-            story.now += times.RETRY_SECONDS
+            story.now += timing.RETRY_WAIT_SECONDS
         self.assertEqual(attempts, asked)
         row = self.assert_ended(story, 'failed', base.FAILURE)
         self.assertEqual(attempts, row.attempts)

@@ -15,7 +15,7 @@
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -79,11 +79,11 @@ class TestResume(base.StoryTestCase):
         for _attempt in range(3):
             asked = story.asks(
                 SUSPENDED,
-                after=times.PATIENCE_SECONDS,
+                after=timing.EFFECT_WAIT_SECONDS,
                 answer=Answer.IN_DOUBT,
             )
             self.assertIs(Kind.RESUME, asked)
-        story.tick(SUSPENDED, after=times.PATIENCE_SECONDS)
+        story.tick(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS)
 
         self.assert_ended(story, 'failed', 'asked to resume it')
 
@@ -113,7 +113,7 @@ class TestResume(base.StoryTestCase):
         first = story.record('error', 7)
         story.tick(HERE, first, failures=failures)
         asked = story.asks(
-            HERE, first, failures=failures, after=times.RETRY_SECONDS
+            HERE, first, failures=failures, after=timing.RETRY_WAIT_SECONDS
         )
         self.assertIs(Kind.LIVE_MIGRATE, asked)
         second = story.record('error', 8)
@@ -141,11 +141,11 @@ class TestResume(base.StoryTestCase):
         story = self.resumed()
         story.tick(HERE)
         completed = story.record('completed')
-        for _try in range(times.END_TRIES):
+        for _try in range(timing.END_TRIES):
             self.suspend(
                 story,
                 completed,
-                after=memories.REFUSAL_PAUSE_SECONDS,
+                after=timing.REFUSED_WAIT_SECONDS,
                 answer=NO,
             )
         story.tick(THERE, completed)
@@ -159,7 +159,7 @@ class TestResume(base.StoryTestCase):
         completed = story.record('completed')
         self.suspend(story, completed, answer=Answer.IN_DOUBT)
         self.assertIsNone(story.asks(THERE, completed))
-        self.suspend(story, completed, after=times.PATIENCE_SECONDS)
+        self.suspend(story, completed, after=timing.EFFECT_WAIT_SECONDS)
         story.tick(SUSPENDED_THERE, completed)
 
         self.assert_ended(story, 'moved')
@@ -181,7 +181,7 @@ class TestResume(base.StoryTestCase):
         """Before it could be moved: then it is resumed again."""
         story = self.resumed()
         story.tick(HERE, answer=NO)
-        asked = story.asks(SUSPENDED, after=times.PATIENCE_SECONDS + 1)
+        asked = story.asks(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS + 1)
 
         self.assertIs(Kind.RESUME, asked)
 

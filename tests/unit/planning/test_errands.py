@@ -19,7 +19,7 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -84,7 +84,7 @@ class TestStep(ErrandsTestCase):
     @ddt.data(*STEPS)
     def test_asked_for_it_is_awaited(self, kind):
         """The list is older than the request, and the next may be, too."""
-        for seen_after in (-1, 0, 1, times.PATIENCE_SECONDS - 1):
+        for seen_after in (-1, 0, 1, timing.EFFECT_WAIT_SECONDS - 1):
             stand = self.step(kind, base.asked(kind), seen_after)
 
             self.assertEqual(Phase.MOVING, stand.phase)
@@ -95,7 +95,7 @@ class TestStep(ErrandsTestCase):
     def test_lost_it_is_asked_for_again(self, kind):
         for taken in (1, 2):
             track = base.asked(kind, taken=taken)
-            stand = self.step(kind, track, times.PATIENCE_SECONDS)
+            stand = self.step(kind, track, timing.EFFECT_WAIT_SECONDS)
 
             self.assertEqual(Phase.WAITING, stand.phase)
             self.assertIs(kind, stand.ask)
@@ -111,7 +111,7 @@ class TestStep(ErrandsTestCase):
     @ddt.data(*STEPS)
     def test_in_the_end_it_has_failed(self, kind):
         track = base.asked(kind, taken=3)
-        stand = self.step(kind, track, times.PATIENCE_SECONDS)
+        stand = self.step(kind, track, timing.EFFECT_WAIT_SECONDS)
 
         self.assertEqual(Phase.FAILED, stand.phase)
         self.assertIn('nothing came of it', stand.reason)
@@ -134,8 +134,8 @@ class TestStep(ErrandsTestCase):
     @ddt.data(*STEPS)
     def test_refused_again_and_again(self, kind):
         for refusals, phase in (
-            (times.END_TRIES - 1, Phase.WAITING),
-            (times.END_TRIES, Phase.BLOCKED),
+            (timing.END_TRIES - 1, Phase.WAITING),
+            (timing.END_TRIES, Phase.BLOCKED),
         ):
             stand = self.step(kind, base.refused(kind, refusals))
 

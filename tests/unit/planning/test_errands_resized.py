@@ -18,7 +18,7 @@ import ddt
 
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -46,7 +46,7 @@ class TestConfirmHere(base.CaseTestCase):
         policy = policies.Policy(
             resized=policies.Resized.CONFIRM, stagger=stagger
         )
-        due = NOW - stagger * times.STAGGER_SECONDS
+        due = NOW - stagger * timing.CONFIRM_STAGGER_SECONDS
         for seen_at, phase in (
             (due + 0.1, Phase.SETTLING),
             (due, Phase.WAITING),
@@ -59,7 +59,7 @@ class TestConfirmHere(base.CaseTestCase):
 
             self.assertEqual(phase, stand.phase)
             wake_at = (
-                seen_at + stagger * times.STAGGER_SECONDS
+                seen_at + stagger * timing.CONFIRM_STAGGER_SECONDS
                 if phase is Phase.SETTLING
                 else math.inf
             )

@@ -19,7 +19,7 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -145,7 +145,7 @@ class TestRecords(base.CaseTestCase):
     @ddt.unpack
     def test_a_server_that_has_not_settled(self, status, view, settling):
         """What takes longer is something new, like its owner's resize."""
-        for waited in (0, times.PATIENCE_SECONDS - 0.1):
+        for waited in (0, timing.EFFECT_WAIT_SECONDS - 0.1):
             stand = self.stand(
                 base.record(status, seen_at=NOW - waited), view=view
             )
@@ -153,7 +153,7 @@ class TestRecords(base.CaseTestCase):
             self.assertEqual(phase, stand.phase)
             self.assertIs(settling, stand.visit)
 
-        seen_at = NOW - times.PATIENCE_SECONDS
+        seen_at = NOW - timing.EFFECT_WAIT_SECONDS
         self.assert_phase(
             Phase.MOVED, base.record(status, seen_at=seen_at), view=view
         )
@@ -165,7 +165,9 @@ class TestRecords(base.CaseTestCase):
         )
         self.assertTrue(stand.visit)
 
-        record = base.record('confirmed', seen_at=NOW - times.PATIENCE_SECONDS)
+        record = base.record(
+            'confirmed', seen_at=NOW - timing.EFFECT_WAIT_SECONDS
+        )
         stand = self.assert_phase(Phase.FAILED, record, view=base.VERIFY_THERE)
         self.assertIn('VERIFY_RESIZE', stand.reason)
         self.assertIn('openstack server resize confirm vm1', stand.reason)
@@ -203,7 +205,9 @@ class TestRecords(base.CaseTestCase):
         stand = self.stand(base.record('running'), view=view)
         self.assertFalse(stand.visit)
 
-        old = dataclasses.replace(view, seen_at=NOW - times.REVISIT_SECONDS)
+        old = dataclasses.replace(
+            view, seen_at=NOW - timing.UNLISTED_RECHECK_SECONDS
+        )
         stand = self.stand(base.record('running'), view=old)
         self.assertTrue(stand.visit)
 
@@ -224,7 +228,7 @@ class TestRecordAheadOfServer(base.CaseTestCase):
         self.assertTrue(stand.visit)
 
     def late(self, **kwargs):
-        seen_at = NOW - times.PATIENCE_SECONDS - 1
+        seen_at = NOW - timing.EFFECT_WAIT_SECONDS - 1
         return self.stand(base.record('completed', seen_at=seen_at), **kwargs)
 
     def test_then_it_is_moved_again(self):
@@ -287,22 +291,22 @@ class TestAskedFor(base.CaseTestCase):
         old = dataclasses.replace(base.HERE, seen_at=NOW - 60)
 
         self.assertFalse(self.lost(1, old).visit)
-        self.assertTrue(self.lost(times.VISIT_AFTER_SECONDS, old).visit)
+        self.assertTrue(self.lost(timing.UNMOVED_RECHECK_SECONDS, old).visit)
 
     def test_nova_gets_some_time(self):
-        stand = self.lost(times.PATIENCE_SECONDS - 1)
+        stand = self.lost(timing.EFFECT_WAIT_SECONDS - 1)
 
         self.assertEqual(Phase.MOVING, stand.phase)
 
     def test_but_not_more(self):
-        stand = self.lost(times.PATIENCE_SECONDS)
+        stand = self.lost(timing.EFFECT_WAIT_SECONDS)
 
         self.assertEqual(Phase.SETTLING, stand.phase)
         self.assertIn('nothing came of it', stand.reason)
 
     def test_then_it_is_something_else_by_now(self):
         """Its owner has resized it where it is."""
-        stand = self.lost(times.PATIENCE_SECONDS + 1, base.VERIFY_HERE)
+        stand = self.lost(timing.EFFECT_WAIT_SECONDS + 1, base.VERIFY_HERE)
 
         self.assertEqual(Phase.FAILED, stand.phase)
         self.assertIn('waits for its owner', stand.reason)
@@ -310,10 +314,10 @@ class TestAskedFor(base.CaseTestCase):
     @ddt.data(
         # the server, seconds since it was looked at; look again
         (base.MIGRATING, 1, False),
-        (base.MIGRATING, times.REVISIT_SECONDS - 1, False),
-        (base.MIGRATING, times.REVISIT_SECONDS, True),
+        (base.MIGRATING, timing.UNLISTED_RECHECK_SECONDS - 1, False),
+        (base.MIGRATING, timing.UNLISTED_RECHECK_SECONDS, True),
         (base.HERE, 1, False),
-        (base.HERE, times.VISIT_AFTER_SECONDS, True),
+        (base.HERE, timing.UNMOVED_RECHECK_SECONDS, True),
     )
     @ddt.unpack
     def test_it_is_not_looked_at_all_the_time(self, view, ago, expected):
@@ -328,17 +332,19 @@ class TestAskedFor(base.CaseTestCase):
         self.assertIs(expected, stand.visit)
 
     def test_then_it_is_tried_again_after_a_pause(self):
-        stand = self.lost(times.PATIENCE_SECONDS + 1)
+        stand = self.lost(timing.EFFECT_WAIT_SECONDS + 1)
 
         self.assertEqual(Phase.SETTLING, stand.phase)
         self.assertIn('nothing came of it', stand.reason)
 
-        stand = self.lost(times.PATIENCE_SECONDS + times.RETRY_SECONDS)
+        stand = self.lost(
+            timing.EFFECT_WAIT_SECONDS + timing.RETRY_WAIT_SECONDS
+        )
         self.assertEqual(Phase.WAITING, stand.phase)
         self.assertIs(model.Move.LIVE, stand.move)
 
     def test_and_in_the_end_it_has_failed(self):
-        stand = self.lost(times.PATIENCE_SECONDS + 1, retries=0)
+        stand = self.lost(timing.EFFECT_WAIT_SECONDS + 1, retries=0)
 
         self.assertEqual(Phase.FAILED, stand.phase)
         self.assertIn('nothing came of it', stand.reason)
@@ -370,7 +376,7 @@ class TestAskedFor(base.CaseTestCase):
         view = builders.server(
             status='RESIZE',
             host=builders.DEST,
-            seen_at=NOW - times.REVISIT_SECONDS,
+            seen_at=NOW - timing.UNLISTED_RECHECK_SECONDS,
         )
         stand = self.lost(3600, view)
 

@@ -18,7 +18,7 @@ import ddt
 
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -63,7 +63,7 @@ class TestColdMigration(ConfirmationTestCase):
     )
     def test_others_leave_it_to_that_run_for_a_while(self, track):
         """Two confirmations at once put the server into ERROR."""
-        due = NOW - times.ADOPT_SECONDS
+        due = NOW - timing.CONFIRM_WAIT_SECONDS
         for seen_at, ask in ((due + 1, None), (due, CONFIRM)):
             record = self.finished(seen_at=seen_at)
             self.assertIs(ask, self.ask(record, track=track))
@@ -71,7 +71,11 @@ class TestColdMigration(ConfirmationTestCase):
     @ddt.data(0.25, 0.5, 1.0)
     def test_two_others_do_not_confirm_at_the_same_moment(self, stagger):
         policy = policies.Policy(stagger=stagger)
-        due = NOW - times.ADOPT_SECONDS - stagger * times.STAGGER_SECONDS
+        due = (
+            NOW
+            - timing.CONFIRM_WAIT_SECONDS
+            - stagger * timing.CONFIRM_STAGGER_SECONDS
+        )
         for seen_at, ask in ((due + 0.1, None), (due, CONFIRM)):
             record = self.finished(seen_at=seen_at)
             self.assertIs(ask, self.ask(record, policy=policy))
@@ -86,7 +90,11 @@ class TestColdMigration(ConfirmationTestCase):
             view=base.VERIFY_THERE,
             policy=policy,
         )
-        due = seen_at + times.ADOPT_SECONDS + 0.5 * times.STAGGER_SECONDS
+        due = (
+            seen_at
+            + timing.CONFIRM_WAIT_SECONDS
+            + 0.5 * timing.CONFIRM_STAGGER_SECONDS
+        )
 
         self.assertEqual(due if early else math.inf, stand.wake_at)
 
@@ -184,15 +192,15 @@ class TestAsked(ConfirmationTestCase):
         self.assertIsNone(self.ask(self.finished(), track=track))
 
     def test_lost_it_is_asked_for_again(self):
-        track = base.asked(CONFIRM, asked_at=NOW - times.PATIENCE_SECONDS)
+        track = base.asked(CONFIRM, asked_at=NOW - timing.EFFECT_WAIT_SECONDS)
 
         self.assertIs(CONFIRM, self.ask(self.finished(), track=track))
 
     @ddt.data(
         # how often it was taken, seconds since the last; ask, phase
-        (times.END_TRIES - 1, 30.0, CONFIRM, Phase.MOVING),
-        (times.END_TRIES, 29.0, None, Phase.MOVING),
-        (times.END_TRIES, 30.0, None, Phase.FAILED),
+        (timing.END_TRIES - 1, 30.0, CONFIRM, Phase.MOVING),
+        (timing.END_TRIES, 29.0, None, Phase.MOVING),
+        (timing.END_TRIES, 30.0, None, Phase.FAILED),
     )
     @ddt.unpack
     def test_lost_it_is_asked_for_a_few_times(self, taken, ago, ask, phase):
@@ -210,15 +218,15 @@ class TestAsked(ConfirmationTestCase):
 
     def test_patience_counts_by_the_looks_at_the_records(self):
         """A request may have hung, or the machine have slept."""
-        track = base.asked(CONFIRM, asked_at=NOW - times.PATIENCE_SECONDS)
+        track = base.asked(CONFIRM, asked_at=NOW - timing.EFFECT_WAIT_SECONDS)
         ask = self.ask(self.finished(), track=track, migrations_at=NOW - 1)
 
         self.assertIsNone(ask)
 
     @ddt.data(
         (1, Phase.MOVING),
-        (times.END_TRIES - 1, Phase.MOVING),
-        (times.END_TRIES, Phase.FAILED),
+        (timing.END_TRIES - 1, Phase.MOVING),
+        (timing.END_TRIES, Phase.FAILED),
     )
     @ddt.unpack
     def test_refused_it_is_asked_for_a_few_times(self, refusals, phase):
@@ -266,7 +274,7 @@ class TestAsked(ConfirmationTestCase):
 
     @ddt.data(
         base.asked(CONFIRM, asked_at=NOW - 10),
-        base.refused(CONFIRM, times.END_TRIES, refused_at=NOW - 10),
+        base.refused(CONFIRM, timing.END_TRIES, refused_at=NOW - 10),
     )
     def test_what_was_asked_for_before_is_another_matter(self, track):
         """A resize to this host was confirmed, and the server moved on."""
@@ -311,7 +319,7 @@ class TestResized(ConfirmationTestCase):
 
     def test_two_runs_do_not_confirm_at_the_same_moment(self):
         policy = policies.Policy(resized=policies.Resized.CONFIRM, stagger=0.5)
-        due = NOW - 0.5 * times.STAGGER_SECONDS
+        due = NOW - 0.5 * timing.CONFIRM_STAGGER_SECONDS
         for seen_at, ask in ((due + 0.1, None), (due, CONFIRM)):
             record = self.finished(type=base.RESIZE, seen_at=seen_at)
             self.assertIs(ask, self.ask(record, policy=policy))

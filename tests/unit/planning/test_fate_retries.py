@@ -19,7 +19,7 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -77,7 +77,7 @@ class TestFailures(base.CaseTestCase):
     @ddt.data((1, 1), (2, 1), (2, 2))
     @ddt.unpack
     def test_every_retry_waits_longer(self, failures, factor):
-        pause = times.RETRY_SECONDS * factor
+        pause = timing.RETRY_WAIT_SECONDS * factor
         stand = self.failed(failures, ago=pause - 0.5)
 
         self.assertEqual(Phase.SETTLING, stand.phase)

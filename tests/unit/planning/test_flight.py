@@ -20,7 +20,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import flight
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -117,8 +117,8 @@ class TestStall(FlightTestCase):
 
     @ddt.data(
         (1, Kind.FORCE_COMPLETE),
-        (times.END_TRIES - 1, Kind.FORCE_COMPLETE),
-        (times.END_TRIES, None),
+        (timing.END_TRIES - 1, Kind.FORCE_COMPLETE),
+        (timing.END_TRIES, None),
     )
     @ddt.unpack
     def test_refused_it_is_asked_for_a_few_times(self, refusals, ask):
@@ -206,9 +206,9 @@ class TestTimeout(FlightTestCase):
 
     @ddt.data(
         base.asked(
-            Kind.ABORT, record_id=7, asked_at=NOW - times.PATIENCE_SECONDS
+            Kind.ABORT, record_id=7, asked_at=NOW - timing.EFFECT_WAIT_SECONDS
         ),
-        base.refused(Kind.ABORT, times.END_TRIES, record_id=7),
+        base.refused(Kind.ABORT, timing.END_TRIES, record_id=7),
     )
     def test_an_abort_that_has_no_effect(self, track):
         stand = self.under_way(self.LIMIT, track=track, phase=Phase.FAILED)
@@ -217,14 +217,14 @@ class TestTimeout(FlightTestCase):
         self.assertIn('can not be aborted', stand.reason)
 
     def test_why_it_can_not_be_aborted(self):
-        track = base.refused(Kind.ABORT, times.END_TRIES, record_id=7)
+        track = base.refused(Kind.ABORT, timing.END_TRIES, record_id=7)
         stand = self.under_way(self.LIMIT, track=track, phase=Phase.FAILED)
 
         self.assertIn(base.REFUSAL, stand.reason)
 
     def test_refused_it_is_asked_for_again(self):
         track = base.refused(
-            Kind.ABORT, times.END_TRIES - 1, record_id=7, refused_at=NOW - 5
+            Kind.ABORT, timing.END_TRIES - 1, record_id=7, refused_at=NOW - 5
         )
 
         self.assertIs(Kind.ABORT, self.under_way(self.LIMIT, track=track).ask)
@@ -251,7 +251,7 @@ class TestTimeout(FlightTestCase):
 class TestDestinationDown(FlightTestCase):
     """The compute service where it is going has died."""
 
-    GRACE = times.DOWN_GRACE_SECONDS
+    GRACE = timing.DOWN_GRACE_SECONDS
 
     @ddt.data(None, GRACE - 1)
     def test_it_may_come_back(self, down_for):

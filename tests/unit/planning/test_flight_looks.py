@@ -22,6 +22,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import flight
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -121,7 +122,7 @@ class TestPatience(unittest.TestCase):
         # under way for so long; seconds
         (0.0, 30.0),
         (25.0, 5.0),
-        (29.9, flight.LEAST_PATIENCE_SECONDS),
+        (29.9, timing.OVERDUE_RECHECK_SECONDS),
         # Over its time: that is known already.
         (30.0, float('inf')),
         (99.0, float('inf')),

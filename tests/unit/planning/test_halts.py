@@ -20,7 +20,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import halts
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
 
@@ -101,8 +101,8 @@ class TestDeadEnd(unittest.TestCase):
     @ddt.data(
         # seconds since it went down; is that the end
         (None, False),
-        (times.DOWN_GRACE_SECONDS - 1, False),
-        (times.DOWN_GRACE_SECONDS, True),
+        (timing.DOWN_GRACE_SECONDS - 1, False),
+        (timing.DOWN_GRACE_SECONDS, True),
     )
     @ddt.unpack
     def test_drain(self, ago, expected):
@@ -114,7 +114,7 @@ class TestDeadEnd(unittest.TestCase):
 
     def test_leads_to_the_right_command(self):
         command = 'openstack host maintenance drain --evacuate cmp01'
-        ago = times.DOWN_GRACE_SECONDS
+        ago = timing.DOWN_GRACE_SECONDS
 
         self.assertIn(command, self.dead_end(policies.Policy(), ago))
         # What comes home is not that host's, and may be many hosts' servers.

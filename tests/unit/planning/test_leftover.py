@@ -20,6 +20,7 @@ import ddt
 from osc_hostmaint.planning import leftover
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 
 NOW = builders.NOW
@@ -99,10 +100,10 @@ class TestWaiting(unittest.TestCase):
         # the server of that id, when seen; waits, looks
         (None, 0, True, True),
         (BUILDING, 0, True, False),
-        (BUILDING, leftover.REVISIT_SECONDS, True, True),
-        (COMING, leftover.REVISIT_SECONDS, True, True),
+        (BUILDING, timing.ARRIVING_RECHECK_SECONDS, True, True),
+        (COMING, timing.ARRIVING_RECHECK_SECONDS, True, True),
         (HERE, 0, True, False),
-        (HERE, leftover.REVISIT_SECONDS, True, True),
+        (HERE, timing.ARRIVING_RECHECK_SECONDS, True, True),
         (DELETED, 1000, False, False),
         (ELSEWHERE, 1000, False, False),
     )
@@ -113,8 +114,8 @@ class TestWaiting(unittest.TestCase):
     @ddt.data(
         (None, True),
         (0, True),
-        (leftover.PATIENCE_SECONDS - 1, True),
-        (leftover.PATIENCE_SECONDS, False),
+        (timing.LEFTOVERS_WAIT_SECONDS - 1, True),
+        (timing.LEFTOVERS_WAIT_SECONDS, False),
     )
     @ddt.unpack
     def test_nova_may_take_a_moment_to_tidy_up(self, left_for, waits):

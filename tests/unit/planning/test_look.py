@@ -22,6 +22,7 @@ from osc_hostmaint.planning import look
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -104,7 +105,7 @@ class TestNextLook(unittest.TestCase):
         )
 
     def test_servers_now_and_then(self):
-        found = self.look(servers_at=NOW - look.SERVERS_SECONDS)
+        found = self.look(servers_at=NOW - timing.SERVERS_RECHECK_SECONDS)
 
         self.assertTrue(found.servers)
 
@@ -112,16 +113,20 @@ class TestNextLook(unittest.TestCase):
         self.assertTrue(self.look(standing.Standing(Phase.BUSY)).servers)
 
     def test_the_service_now_and_then(self):
-        found = self.look(service_at=NOW - look.SERVICE_SECONDS)
+        found = self.look(service_at=NOW - timing.SERVICE_RECHECK_SECONDS)
 
         self.assertTrue(found.services)
 
     def test_the_service_more_often_while_it_is_down(self):
         down = builders.service(up=False)
-        found = self.look(service=down, service_at=NOW - look.DOWN_SECONDS)
+        found = self.look(
+            service=down, service_at=NOW - timing.DOWN_SERVICE_RECHECK_SECONDS
+        )
 
         self.assertTrue(found.services)
-        self.assertLess(look.DOWN_SECONDS, look.SERVICE_SECONDS)
+        self.assertLess(
+            timing.DOWN_SERVICE_RECHECK_SECONDS, timing.SERVICE_RECHECK_SECONDS
+        )
 
     def test_at_most_one_list_beside_the_records(self):
         old = NOW - 1000
@@ -139,7 +144,7 @@ class TestNextLook(unittest.TestCase):
         found = self.look(
             must_close=True,
             consumers=frozenset('x'),
-            service_at=NOW - look.SERVICE_SECONDS,
+            service_at=NOW - timing.SERVICE_RECHECK_SECONDS,
         )
 
         self.assertTrue(found.services)
@@ -160,7 +165,7 @@ class TestNextLook(unittest.TestCase):
         found = self.look(
             must_close=True,
             consumers=frozenset('x'),
-            servers_at=NOW - look.QUIET_SECONDS,
+            servers_at=NOW - timing.LEFTOVERS_RECHECK_SECONDS,
         )
         self.assertTrue(found.servers)
 
@@ -250,7 +255,7 @@ class TestLookCloser(unittest.TestCase):
         found = self.look(
             *stands,
             down=frozenset(down),
-            service_at=NOW - look.DOWN_SECONDS,
+            service_at=NOW - timing.DOWN_SERVICE_RECHECK_SECONDS,
         )
 
         self.assertIs(expected, found.services)

@@ -18,6 +18,7 @@ import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -110,7 +111,8 @@ class TestErrands(AfterTestCase):
         found = self.after(kind, Answer.POSTPONED)
 
         self.assertEqual(
-            builders.track(not_before=NOW + memories.POSTPONE_SECONDS), found
+            builders.track(not_before=NOW + timing.POSTPONED_WAIT_SECONDS),
+            found,
         )
 
     @ddt.data(*TAKEN, Answer.REFUSED)
@@ -183,9 +185,7 @@ class TestMoves(AfterTestCase):
         """Mostly it came a moment before the server was ready for it."""
         found = self.after(kind, Answer.REFUSED)
 
-        self.assertEqual(
-            NOW + memories.REFUSAL_PAUSE_SECONDS, found.not_before
-        )
+        self.assertEqual(NOW + timing.REFUSED_WAIT_SECONDS, found.not_before)
 
     @ddt.data(LIVE, COLD)
     def test_a_refused_migration_has_a_pause_of_its_own(self, kind):

@@ -20,7 +20,7 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import owing
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -122,7 +122,7 @@ class TestDue(OwingTestCase):
         stand = self.settle(
             record,
             track=base.refused(
-                Kind.ABORT, times.END_TRIES, track=RESUMED, record_id=7
+                Kind.ABORT, timing.END_TRIES, track=RESUMED, record_id=7
             ),
             destination_down_since=0.0,
         )
@@ -162,11 +162,11 @@ class TestAsked(OwingTestCase):
 
     def test_lost_it_is_asked_for_again(self):
         self.assert_owed(
-            self.after(asked_at=NOW - times.PATIENCE_SECONDS, taken=1)
+            self.after(asked_at=NOW - timing.EFFECT_WAIT_SECONDS, taken=1)
         )
 
     def test_lost_too_often(self):
-        stand = self.after(asked_at=NOW - times.PATIENCE_SECONDS, taken=3)
+        stand = self.after(asked_at=NOW - timing.EFFECT_WAIT_SECONDS, taken=3)
 
         self.assertIs(Phase.FAILED, stand.phase)
         self.assertIn('moved to cmp02, but it was SUSPENDED', stand.reason)
@@ -251,7 +251,7 @@ class TestRefused(OwingTestCase):
         return self.settle(COMPLETED, view=view, track=track, **kwargs)
 
     def test_it_is_asked_for_again(self):
-        self.assert_owed(self.refused(times.END_TRIES - 1))
+        self.assert_owed(self.refused(timing.END_TRIES - 1))
 
     def test_it_is_looked_at_first(self):
         before = builders.server(host=builders.DEST, seen_at=NOW - 3)
@@ -260,7 +260,7 @@ class TestRefused(OwingTestCase):
         self.assertIs(Phase.SETTLING, stand.phase)
         self.assertTrue(stand.visit)
 
-    @ddt.data((times.END_TRIES, False), (1, True))
+    @ddt.data((timing.END_TRIES, False), (1, True))
     @ddt.unpack
     def test_in_the_end_it_has_failed(self, refusals, final):
         stand = self.refused(refusals, final=final)
@@ -274,7 +274,7 @@ class TestRefused(OwingTestCase):
     def test_on_the_source(self):
         track = base.refused(
             Kind.SUSPEND,
-            times.END_TRIES,
+            timing.END_TRIES,
             track=base.refused(final=True, track=RESUMED),
         )
         stand = self.settle(track=track)

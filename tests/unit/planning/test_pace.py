@@ -23,6 +23,7 @@ import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint.planning import pace
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 
 NOW = builders.NOW
@@ -134,20 +135,24 @@ class TestInterval(unittest.TestCase):
         )
 
     def test_quick_while_the_source_may_have_room(self):
-        self.assertEqual(pace.QUICK, self.interval(filling=True))
+        self.assertEqual(
+            timing.LOOK_LEAST_SECONDS, self.interval(filling=True)
+        )
 
     def test_a_server_that_settles_is_awaited_at_novas_speed(self):
-        self.assertEqual(pace.SETTLE, self.interval(settling=True))
+        self.assertEqual(
+            timing.LOOK_LAST_STATUS_SECONDS, self.interval(settling=True)
+        )
 
     def test_seldom_where_only_others_are_waited_for(self):
-        self.assertEqual(pace.IDLE, self.interval(ages=[]))
+        self.assertEqual(timing.LOOK_OTHERS_SECONDS, self.interval(ages=[]))
 
     @ddt.data(0.1, 1, 5, 600)
     def test_before_the_first_end_it_follows_the_age(self, age):
         looked = self.interval(ages=[age])
 
-        self.assertLessEqual(looked, max(pace.UNKNOWN, age))
-        self.assertLessEqual(looked, pace.SLOW)
+        self.assertLessEqual(looked, max(timing.LOOK_FIRST_END_SECONDS, age))
+        self.assertLessEqual(looked, timing.LOOK_MOST_SECONDS)
 
     def test_just_after_the_next_end(self):
         rhythm = pace.Rhythm(move=20, next_end=NOW + 15, between=20)
@@ -163,7 +168,7 @@ class TestInterval(unittest.TestCase):
 
         self.assertLess(late(2), 20)
         self.assertLessEqual(late(2), late(10))
-        self.assertEqual(pace.SLOW, late(600))
+        self.assertEqual(timing.LOOK_MOST_SECONDS, late(600))
 
     @hypothesis.given(
         ages=strategies.lists(strategies.floats(0, 1e5), max_size=4),
@@ -181,5 +186,5 @@ class TestInterval(unittest.TestCase):
     def test_neither_a_storm_of_requests_nor_asleep(self, **kwargs):
         looked = self.interval(**kwargs)
 
-        self.assertGreaterEqual(looked, pace.QUICK)
-        self.assertLessEqual(looked, pace.SLOW_FORETOLD)
+        self.assertGreaterEqual(looked, timing.LOOK_LEAST_SECONDS)
+        self.assertLessEqual(looked, timing.LOOK_MOST_FORETOLD_SECONDS)

@@ -24,11 +24,10 @@ import unittest
 import hypothesis
 
 from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import stranded
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import window
 from tests.unit import builders
 from tests.unit.planning import anything
@@ -124,8 +123,10 @@ class Deciding(unittest.TestCase):
         ]
         self.assertLessEqual(sum(lists), 2)
         self.assertTrue(found.done or any(lists))
-        self.assertGreaterEqual(found.interval, pace.CLOSING)
-        self.assertLessEqual(found.interval, pace.SLOW_FORETOLD)
+        self.assertGreaterEqual(
+            found.interval, timing.LOOK_LAST_CHECKS_SECONDS
+        )
+        self.assertLessEqual(found.interval, timing.LOOK_MOST_FORETOLD_SECONDS)
 
     def only_what_is_known_is_asked_about(self, step, found):
         records = step.seen.migrations
@@ -261,7 +262,7 @@ class Asking(unittest.TestCase):
             ):
                 continue
             self.assertGreaterEqual(
-                step.now - errand.asked_at, times.PATIENCE_SECONDS
+                step.now - errand.asked_at, timing.EFFECT_WAIT_SECONDS
             )
 
 
@@ -336,7 +337,7 @@ class Ending(unittest.TestCase):
         """Unless it could not be suspended, which is told."""
         down_since = found.memory.down_since
         down = down_since is not None and (
-            step.seen.service_at - down_since >= times.DOWN_GRACE_SECONDS
+            step.seen.service_at - down_since >= timing.DOWN_GRACE_SECONDS
         )
         records = newest(step.seen)
         for row in running(step, found):

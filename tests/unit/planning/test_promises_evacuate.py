@@ -25,7 +25,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import stranded
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
 from osc_hostmaint.planning import window
 from tests.unit import builders
@@ -104,7 +104,7 @@ class Evacuating(test_promises.Deciding):
             held = step.seen.migrations_at - record.seen_at
             if (
                 not asked_for(step, record)
-                and held < times.HELD_SECONDS
+                and held < timing.EVACUATION_WAIT_SECONDS
                 and (row is None or row.result is None)
             ):
                 self.assertEqual((), found.actions, record)

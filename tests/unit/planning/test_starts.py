@@ -20,11 +20,12 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
-OLD = NOW - starts.FRESH_SECONDS
+OLD = NOW - timing.SERVER_VIEW_VALID_SECONDS
 Kind = memories.Kind
 Phase = standing.Phase
 DEFAULT = policies.Policy()

@@ -17,7 +17,7 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import stranded
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -49,7 +49,7 @@ class TestLeftOut(unittest.TestCase):
 
         self.assertEqual({2: newest}, dict(stranded.left_out(seen).migrations))
 
-    PATIENCE = times.PATIENCE_SECONDS
+    PATIENCE = timing.EFFECT_WAIT_SECONDS
 
     @ddt.data(
         # the server; seconds from the record's status to the look at the
@@ -157,8 +157,8 @@ class TestCutOff(unittest.TestCase):
         self.assertEqual({7}, set(found.migrations))
 
 
-PATIENCE = times.PATIENCE_SECONDS
-HELD = times.HELD_SECONDS
+PATIENCE = timing.EFFECT_WAIT_SECONDS
+HELD = timing.EVACUATION_WAIT_SECONDS
 
 
 @ddt.ddt

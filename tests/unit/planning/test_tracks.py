@@ -19,7 +19,7 @@ import ddt
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import tracks
 from tests.unit import builders
 
@@ -128,7 +128,7 @@ class TestServiceDown(unittest.TestCase):
 
     def test_down_from_the_beginning_counts_at_once(self):
         self.assertEqual(
-            SEEN - times.DOWN_GRACE_SECONDS, self.down_since(up=False)
+            SEEN - timing.DOWN_GRACE_SECONDS, self.down_since(up=False)
         )
 
     def test_down_in_the_middle(self):
@@ -201,9 +201,9 @@ class TestRecords(unittest.TestCase):
     @ddt.data(
         # seconds since the record was seen, since the server was; look
         (1, None, False),
-        (times.REVISIT_SECONDS, None, True),
+        (timing.UNLISTED_RECHECK_SECONDS, None, True),
         (1000, 1, False),
-        (1000, times.REVISIT_SECONDS, True),
+        (1000, timing.UNLISTED_RECHECK_SECONDS, True),
     )
     @ddt.unpack
     def test_who_is_long_on_the_way_here_is_looked_at(

@@ -22,7 +22,7 @@ from hypothesis import strategies
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import turn
 from tests.unit import builders
 from tests.unit.planning import base
@@ -133,8 +133,8 @@ class TestOthers(TurnTestCase):
 
     @ddt.data(
         # seconds since its status was seen first; does it hold us up
-        (times.HELD_SECONDS - 1, True),
-        (times.HELD_SECONDS, False),
+        (timing.EVACUATION_WAIT_SECONDS - 1, True),
+        (timing.EVACUATION_WAIT_SECONDS, False),
     )
     @ddt.unpack
     def test_nobody_is_waited_for_for_ever(self, ago, expected):
@@ -170,10 +170,12 @@ class TestComesAt(TurnTestCase):
         memory = self.keep(builders.evacuation(), at=NOW - 5)
         memory = self.keep(builders.evacuation(status='done'), memory=memory)
 
-        earliest = NOW + turn.YIELD_SECONDS
+        earliest = NOW + timing.EVACUATE_AFTER_OTHERS_SECONDS
         comes_at = self.comes_at(memory, stagger)
         self.assertLessEqual(earliest, comes_at)
-        self.assertLess(comes_at, earliest + turn.PART_SECONDS)
+        self.assertLess(
+            comes_at, earliest + timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
+        )
 
     def test_two_runs_that_met_do_not_meet_again(self):
         """Though they would have begun at the same moment for ever."""

@@ -18,6 +18,7 @@ import ddt
 import hypothesis
 from hypothesis import strategies
 
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import window
 from tests.unit import builders
 
@@ -112,9 +113,9 @@ class TestLiveStarts(unittest.TestCase):
 
     @ddt.data(
         (None, 1),
-        (window.BRISK_SECONDS, 1),
+        (timing.QUICK_ENDS_SECONDS, 1),
         (60.0, 1),
-        (window.BRISK_SECONDS / 2, 2),
+        (timing.QUICK_ENDS_SECONDS / 2, 2),
     )
     @ddt.unpack
     def test_two_wait_where_moves_are_brisk(self, between, expected):

@@ -17,7 +17,7 @@ import collections.abc
 import math
 import typing as ty
 
-from osc_hostmaint.planning import times
+from osc_hostmaint.planning import timing
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import salvage
@@ -179,7 +179,7 @@ def _given_up(run: 'scene.Run', work: world.Work, time: float) -> bool:
     return (limit is not None and time - work.began >= limit) or any(
         request.kind == 'abort'
         and request.subject == work.server.id
-        and work.began < request.time <= time - times.PATIENCE_SECONDS
+        and work.began < request.time <= time - timing.EFFECT_WAIT_SECONDS
         for request, answer in run.client.posted
         if answer == ''
     )

@@ -1,0 +1,208 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How long is waited for what, how old what was seen may be, and how often.
+
+All durations are here, in seconds, each with its reason. They are read where
+they are used, never copied before: so all of them can be made shorter at once
+where Nova's own are shorter, too, as in tests. ``FIXED`` are those that must
+stay as they are then.
+"""
+
+# When a drain looks again.
+
+#: From look to look, at the least: a look costs Nova a request or two.
+LOOK_LEAST_SECONDS = 0.5
+#: And at the most.
+LOOK_MOST_SECONDS = 10.0
+#: The most while the next end is foretold: looking in between would only
+#: show what nobody expects.
+LOOK_MOST_FORETOLD_SECONDS = 30.0
+#: While a server is about to reach its last status: Nova takes 0.4 to 2 s.
+LOOK_LAST_STATUS_SECONDS = 1.0
+#: While only others' doings are waited for.
+LOOK_OTHERS_SECONDS = 3.0
+#: While only the last checks are left, which show the end.
+LOOK_LAST_CHECKS_SECONDS = 0.3
+#: The least before the first end of a move: few moves end sooner.
+LOOK_FIRST_END_SECONDS = 2.0
+#: After a foretold end, as Nova's times are whole seconds; less with more
+#: slots, because the queue may be empty sooner.
+LOOK_AFTER_END_SECONDS = 1.0
+#: Where an end is late, look again after this part of a move's time, and
+#: later and later the longer it takes.
+LOOK_MOVE_PART = 0.15
+LOOK_DELAY_PART = 0.5
+#: Of the time the oldest move has taken, while none has ended yet: the looks
+#: double their distance, so one falls between the first end and the moment
+#: when the migration that waited has ended, too.
+LOOK_AGE_PART = 0.8
+#: Between two ends of moves: if it is less, a second move may end before the
+#: first one is seen to have ended and another has reached the source.
+QUICK_ENDS_SECONDS = 2.0
+#: From one sign of an interruption to the next: how long a wish to stop may
+#: go unnoticed.
+STOP_CHECK_SECONDS = 1.0
+
+# How often single things are looked at.
+
+#: The servers of the host, in case something happened that leaves no record.
+SERVERS_RECHECK_SECONDS = 60.0
+#: Its compute service, for the same reason.
+SERVICE_RECHECK_SECONDS = 30.0
+#: The compute service while it is down: it may come back.
+DOWN_SERVICE_RECHECK_SECONDS = 10.0
+#: How old the list of services may be that one host takes from another: not
+#: older than the look at one that is down.
+SERVICES_SHARED_SECONDS = 10.0
+#: Servers and allocations, while only allocations are waited for that nothing
+#: explains.
+LEFTOVERS_RECHECK_SECONDS = 5.0
+#: A server on its way to the host that holds such an allocation.
+ARRIVING_RECHECK_SECONDS = 3.0
+#: A server that no list shows (it is between two hosts), to learn when it
+#: has been deleted.
+UNLISTED_RECHECK_SECONDS = 30.0
+#: A server that a request to move had no effect on yet.
+UNMOVED_RECHECK_SECONDS = 3.0
+#: A server that something was asked for which leaves no migration record, at
+#: first; later less often, as a part of the time it takes, up to the most.
+TASK_RECHECK_SECONDS = 1.0
+TASK_RECHECK_PART = 0.2
+TASK_RECHECK_MOST_SECONDS = 10.0
+#: The progress of a live migration, at the most: each costs a request.
+PROGRESS_RECHECK_SECONDS = 1.0
+#: The least time to a look at a move that will be over its time then.
+OVERDUE_RECHECK_SECONDS = 0.5
+#: The room on other hosts: Placement's numbers, once a move was started by
+#: them.
+ROOM_RECHECK_SECONDS = 30.0
+#: Others' migrations, where the moves to one destination are bounded.
+OTHERS_MOVES_RECHECK_SECONDS = 5.0
+#: The compute service of a host that is to send a heartbeat.
+HEARTBEAT_CHECK_SECONDS = 1.0
+
+# How long Nova is left to do something.
+
+#: How long a request that was accepted, or whose answer was lost, may show
+#: no effect; and how long a record may be ahead of its server.
+EFFECT_WAIT_SECONDS = 30.0
+#: How long it may take to tidy up allocations after a move.
+LEFTOVERS_WAIT_SECONDS = 30.0
+#: An evacuation whose record stays as it is so long is not trusted to go on:
+#: its run, or the service that was to carry it out, may have died.
+EVACUATION_WAIT_SECONDS = 300.0
+#: Others' migrations that began so long ago are not awaited: a compute
+#: service that died may leave records behind that never end.
+OTHERS_MOVES_WAIT_SECONDS = 86400.0
+#: A compute service that misses a heartbeat or two may come back (nova.conf:
+#: report_interval is 10 s by default).
+DOWN_GRACE_SECONDS = 30.0
+#: So long a host that is powered off has been silent: two heartbeats.
+SILENCE_SECONDS = 20.0
+#: A server that was being scheduled when the host was disabled may arrive so
+#: much later.
+LATE_ARRIVAL_SECONDS = 3.0
+
+# How long we pause before we try again, and how often we do.
+
+#: Before a failed or refused move is tried again, times the failures.
+RETRY_WAIT_SECONDS = 5.0
+#: After Nova said that it has too many requests, or where all destinations
+#: have as many moves on their way as they may.
+POSTPONED_WAIT_SECONDS = 5.0
+#: After a refusal of what brings something to its end: mostly the record said
+#: ``finished`` a moment before the server reached VERIFY_RESIZE.
+REFUSED_WAIT_SECONDS = 2.0
+#: Refusals of what brings something to its end after which the operator has
+#: to look.
+END_TRIES = 5
+#: After a look that failed: it doubles up to the largest.
+OUTAGE_PAUSE_SECONDS = 2.0
+OUTAGE_PAUSE_MOST_SECONDS = 30.0
+#: An outage of the API this long ends a drain.
+OUTAGE_LIMIT_SECONDS = 300.0
+#: Further attempts for a request that may be repeated; keystoneauth1 pauses
+#: between them.
+REQUEST_RETRIES = 2
+
+# How runs keep out of each other's way: by times that differ.
+
+#: How long a cold migration that another run or a person may have asked for is
+#: left to them to confirm. Nova does not keep two confirmations apart that
+#: come at the same moment: the later one puts the server into ERROR
+#: (nova/compute/manager.py: do_confirm_resize).
+CONFIRM_WAIT_SECONDS = 10.0
+#: Two runs that wait to confirm the same wait up to so long more, each
+#: another time.
+CONFIRM_STAGGER_SECONDS = 10.0
+#: Two runs that could begin to evacuate at the same moment begin up to so
+#: much later, each another time.
+EVACUATE_STAGGER_SECONDS = 5.0
+#: Who has not been at it leaves it so long to those who have, between two
+#: evacuations: as long as they may not look, and a bit more.
+EVACUATE_AFTER_OTHERS_SECONDS = 15.0
+#: And up to so long more, each another time: an evacuation is not seen before
+#: its destination begins, and both look only every few seconds.
+EVACUATE_AFTER_OTHERS_STAGGER_SECONDS = 20.0
+
+# How old what was seen may be.
+
+#: What was seen of the cloud, before servers are evacuated by it: somebody
+#: was asked in between.
+CLOUD_VIEW_VALID_SECONDS = 30.0
+#: A server that is about to be cold-migrated or shelved. Its owner may have
+#: started it since, and Nova would do it all the same: by stopping it. (A
+#: live migration of a server that has been stopped is refused, and does no
+#: harm.)
+SERVER_VIEW_VALID_SECONDS = 5.0
+#: A decision that is to be carried out: a request may have hung meanwhile.
+DECISION_VALID_SECONDS = 5.0
+
+# How exact clocks are.
+
+#: A time that a request answered with may be kept as whole seconds.
+ROUNDING_SECONDS = 1.0
+#: Nova's clocks may differ by so much among its controllers.
+CLOCK_SKEW_SECONDS = 5.0
+#: Records changed so long before the newest known change are asked for again:
+#: Nova's services stamp them with clocks of their own, and commit them in
+#: another order.
+RECORDS_OVERLAP_SECONDS = 60.0
+
+# What the user or clouds.yaml may set.
+
+#: Without progress of a live migration that makes a stall (--stall-after).
+STALL_AFTER_SECONDS = 600.0
+#: Further attempts for a move that failed, or that Nova refused (--retries).
+MOVE_RETRIES = 2
+#: So long ago a server may have left its host (--since).
+RESTORE_SINCE_SECONDS = 604800.0
+#: For an answer where clouds.yaml does not say (``api_timeout``): a request
+#: could hang for ever otherwise.
+REQUEST_TIMEOUT_SECONDS = 60.0
+
+#: What is not made shorter where Nova's own times are: it follows from clocks
+#: with whole seconds, from an option, or from how long requests take.
+FIXED = frozenset(
+    {
+        'LOOK_AFTER_END_SECONDS',
+        'SERVER_VIEW_VALID_SECONDS',
+        'DECISION_VALID_SECONDS',
+        'ROUNDING_SECONDS',
+        'CLOCK_SKEW_SECONDS',
+        'RECORDS_OVERLAP_SECONDS',
+        'STALL_AFTER_SECONDS',
+        'RESTORE_SINCE_SECONDS',
+        'REQUEST_TIMEOUT_SECONDS',
+    }
+)
