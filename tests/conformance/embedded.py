@@ -218,6 +218,6 @@ class Zone(nova.Nova):
     ) -> T:
         """Look again and again."""
         try:
-            return ty.cast(T, waiting.wait_for(condition, what, LIMIT))
+            return ty.cast(T, waiting.wait_for(condition, what, LIMIT, 0.25))
         except waiting.Timeout as error:
             raise TimeoutError(what) from error
