@@ -157,10 +157,8 @@ class Nova(abc.ABC):
 
     def look(self, server_id: str) -> Look:
         """Look at a server and its records, and take note of both."""
-        server = self.gateway.server(server_id)
         homes = self._homes.setdefault(server_id, {})
-        if server.host:
-            homes[server.host] = None
+        # First, since a record ends when its server has arrived.
         found = {
             record.id: record
             for home in homes
@@ -168,6 +166,9 @@ class Nova(abc.ABC):
             if record.server_id == server_id
         }
         records = tuple(found[key] for key in sorted(found, reverse=True))
+        server = self.gateway.server(server_id)
+        if server.host:
+            homes[server.host] = None
         _note(self.states[server_id], (server.status, server.task_state))
         for record in records:
             _note(self.statuses[record.id], record.status)

@@ -18,15 +18,18 @@ import typing as ty
 import unittest
 
 import ddt
+import pytest
 
 from tests import cloud as clouds
 from tests.conformance import embedded
 from tests.conformance import scripts
 from tests.functional import base
 
+#: The modules whose scripts wait for time-outs.
+SLOW = frozenset({'deaths'})
 
-@ddt.ddt
-class TestConformance(unittest.TestCase):
+
+class Conformance(unittest.TestCase):
     """The scripts of a module are played side by side, each in a zone."""
 
     cloud: ty.ClassVar[clouds.Cloud]
@@ -41,7 +44,19 @@ class TestConformance(unittest.TestCase):
         for number in range(embedded.ZONES):
             cls.zones.put(embedded.Zone(cls.cloud, number))
 
+    def play_all(self, module: str) -> None:
+        """Play all scripts of a module, and tell which of them fail."""
+        with concurrent.futures.ThreadPoolExecutor(embedded.ZONES) as pool:
+            played = {
+                name: pool.submit(self.play, script)
+                for name, script in scripts.of(module).items()
+            }
+        for name, future in played.items():
+            with self.subTest(name):
+                future.result()
+
     def play(self, script: scripts.Script) -> None:
+        """Play a script in a zone that is free."""
         zone = self.zones.get()
         try:
             zone.begin()
@@ -52,13 +67,17 @@ class TestConformance(unittest.TestCase):
             finally:
                 self.zones.put(zone)
 
-    @ddt.data(*scripts.MODULES)
+
+@ddt.ddt
+class TestConformance(Conformance):
+    @ddt.data(*sorted(set(scripts.MODULES) - SLOW))
     def test_scripts(self, module: str) -> None:
-        with concurrent.futures.ThreadPoolExecutor(embedded.ZONES) as pool:
-            played = {
-                name: pool.submit(self.play, script)
-                for name, script in scripts.of(module).items()
-            }
-        for name, future in played.items():
-            with self.subTest(name):
-                future.result()
+        self.play_all(module)
+
+
+@pytest.mark.soak
+@ddt.ddt
+class TestSlowConformance(Conformance):
+    @ddt.data(*sorted(SLOW))
+    def test_scripts(self, module: str) -> None:
+        self.play_all(module)

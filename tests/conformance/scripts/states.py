@@ -51,13 +51,14 @@ def what_is_refused(nova: Nova) -> None:
         same(STATES[status], nova.look(server).server.vm_state)
         before = nova.gateway.history(server)
         for name, taken in TAKEN.items():
-            if status not in taken:
-                nova.check_refused(
-                    409,
-                    f'vm_state {STATES[status]}',
-                    getattr(nova.gateway, name),
-                    server,
-                )
+            request = getattr(nova.gateway, name)
+            if (name, status) == ('evacuate', 'SHELVED_OFFLOADED'):
+                # No host is asked for, and it has none: they are the same.
+                words = "target host can't be the same one"
+                nova.check_refused(400, words, request, server, final=True)
+            elif status not in taken:
+                words = f'vm_state {STATES[status]}'
+                nova.check_refused(409, words, request, server)
         same(before, nova.gateway.history(server))
 
 
@@ -169,8 +170,9 @@ def suspend_and_resume_that_fail(nova: Nova) -> None:
         server = nova.boot(source, before, fails=f'{request} {how}')
         getattr(nova.gateway, request)(server)
         nova.until(server, after)
+        ending = [('ERROR', task)] if how == 'error' else []
         nova.check_states(
-            server, (before, None), (before, task), (after, None)
+            server, (before, None), (before, task), *ending, (after, None)
         )
 
 

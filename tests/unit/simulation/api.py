@@ -119,17 +119,14 @@ class Api(admission.Admission):
             raise exceptions.NotFound(
                 f'Compute host {host} not found. (HTTP 404)'
             )
-        if host and host == server.host:
+        if (host or None) == server.host:
+            # Also of one that is on no host.
             raise admission.refused(
                 "The target host can't be the same one.", 400
             )
         if server.vm_state not in admission.STATES['evacuate']:
             raise admission.invalid(
                 'evacuate', server, 'vm_state', server.vm_state
-            )
-        if server.host is None:
-            raise exceptions.NotFound(
-                f'Service of {server_id} could not be found. (HTTP 404)'
             )
         if self.hosts[server.host].in_use:
             raise admission.refused(
