@@ -19,7 +19,6 @@ import typing as ty
 
 from openstack import exceptions as sdk_exceptions
 
-from osc_hostmaint import exceptions
 from osc_hostmaint.nova import gateway
 from tests import cloud as clouds
 from tests.cloud import waiting
@@ -78,8 +77,9 @@ class Zone(nova.Nova):
         self.name = f'zone-{number}'
         self._names = itertools.count(1)
         self._gateway = gateway.Gateway(cloud.connection())
-        self._aggregates = cloud.aggregate(self.name, mine, zone=self.name)
+        cloud.aggregate(self.name, mine, zone=self.name)
         self._mine = mine
+        self._dead: set[str] = set()
         self._elsewhere = next(host for host in hosts if host not in mine)
         self.begin()
 
@@ -91,21 +91,23 @@ class Zone(nova.Nova):
         """Make all as it was, for the next one."""
         self._calm_hosts()
         waiting.wait_for(self._empty, 'servers to be gone', LIMIT)
-        services = {s.host: s for s in self._gateway.services()}
-        placement = self.cloud.connection().placement
-        for host in self.hosts:
-            service = services[host]
+        for host in sorted(self._dead):
             self.start(host)
+        for service in self._gateway.services():
+            if service.host not in self.hosts:
+                continue
             if service.forced_down:
-                with contextlib.suppress(exceptions.RequestRefused):
-                    self._gateway.force_down(service, down=False)
+                self._gateway.force_down(service, down=False)
             if not service.enabled:
                 self._gateway.enable(service)
+        placement = self.cloud.connection().placement
+        for host in self.hosts:
             for consumer in self.cloud.allocations(host):
-                sdk_exceptions.raise_from_response(
-                    placement.delete(f'/allocations/{consumer}')
-                )
-            self.cloud.wait_service(host, 'up')
+                placement.delete(f'/allocations/{consumer}')
+        self.wait(
+            lambda: all(self.service(host).up for host in self.hosts),
+            'all hosts to be up',
+        )
 
     def _empty(self) -> bool:
         try:
@@ -211,10 +213,12 @@ class Zone(nova.Nova):
     def kill(self, host: str) -> None:
         """Kill nova-compute."""
         self.cloud.kill_host(host)
+        self._dead.add(host)
 
     def start(self, host: str) -> None:
         """Start nova-compute, if it is not running."""
         self.cloud.start_host(host)
+        self._dead.discard(host)
 
     def settle(self) -> None:
         """Nothing: a request takes longer than what it takes."""
