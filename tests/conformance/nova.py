@@ -44,14 +44,14 @@ class Look:
     records: tuple[model.Migration, ...]
 
     @property
-    def record(self) -> model.Migration | None:
+    def record(self) -> model.Migration:
         """The newest record."""
-        return self.records[0] if self.records else None
+        return self.records[0]
 
     @property
     def record_status(self) -> str:
         """The status of the newest record, '' without one."""
-        return self.record.status if self.record else ''
+        return self.records[0].status if self.records else ''
 
 
 class Nova(abc.ABC):
@@ -253,11 +253,8 @@ class Nova(abc.ABC):
         """Compare the states a server was seen in."""
         self._check_order(self.states[server_id], wanted)
 
-    def check_statuses(
-        self, record: model.Migration | None, *wanted: str
-    ) -> None:
+    def check_statuses(self, record: model.Migration, *wanted: str) -> None:
         """Compare the statuses a record was seen in."""
-        assert record
         self._check_order(self.statuses[record.id], wanted)
 
     def _check_order(
@@ -310,7 +307,6 @@ def same(wanted: object, found: object, about: object = '') -> None:
 def move(look: Look) -> tuple[str, str, str, str | None]:
     """Return type, status, source and destination of the newest record."""
     record = look.record
-    assert record, look
     return record.type, record.status, record.source, record.dest
 
 

@@ -111,7 +111,7 @@ def aborted(nova: Nova) -> None:
     nova.gateway.live_migrate(server, dest)
     record = nova.until(server, record='running').record
     progress = nova.gateway.progress(server, record.id)
-    same(True, progress.total > 0, progress)
+    same(True, progress and progress.total > 0, progress)
     nova.gateway.abort(server, record.id)
     found = nova.until(server, 'ACTIVE', host=source, record='cancelled')
     same((LIVE, 'cancelled', source, dest), move(found))
