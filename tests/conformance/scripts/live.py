@@ -121,7 +121,7 @@ def aborted(nova: Nova) -> None:
     same(None, nova.gateway.progress(server, record.id))
     for request, words in (
         (nova.gateway.abort, "invalid state for 'abort live migration'"),
-        (nova.gateway.force_complete, 'task_state None'),
+        (nova.gateway.force_complete, "invalid state for 'force_complete'"),
     ):
         nova.check_refused(409, words, request, server, record.id)
     same('', nova.gateway.failure(found.record))

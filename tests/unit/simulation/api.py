@@ -293,14 +293,10 @@ class Api(admission.Admission):
         if force and server.vm_state != 'active':
             raise admission.invalid(kind, server, 'vm_state', server.vm_state)
         if server.task_state != 'migrating':
-            if not force:
-                raise admission.refused(
-                    f'Instance {server_id} is in an invalid state for '
-                    "'abort live migration'",
-                    409,
-                )
-            raise admission.invalid(
-                kind, server, 'task_state', server.task_state
+            name = kind if force else 'abort live migration'
+            raise admission.refused(
+                f"Instance {server_id} is in an invalid state for '{name}'",
+                409,
             )
         record = self.records.get(record_id)
         if record is None or record.server is not server:
