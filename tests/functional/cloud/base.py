@@ -81,12 +81,6 @@ class CloudTest(unittest.TestCase):
             ]['events']
         ]
 
-    def abort(self, server):
-        """Ask Nova to abort a live migration, and return its answer."""
-        return self.cloud.connection().compute.delete(
-            f'/servers/{server.id}/migrations/{self.record(server)["id"]}'
-        )
-
     def record(self, server):
         """The newest migration record of a server, or None."""
         found = self.cloud.migrations(instance_uuid=server.id)

@@ -10,8 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+import pytest
+
 from tests.cloud import boot
 from tests.functional.cloud import base
+
+pytestmark = pytest.mark.soak
 
 SMALL = {'VCPU': 8, 'MEMORY_MB': 8 << 10, 'DISK_GB': 100}
 

@@ -12,7 +12,11 @@
 
 import collections
 
+import pytest
+
 from tests.functional.cloud import base
+
+pytestmark = pytest.mark.soak
 
 
 class TestMoves(base.CloudTest):
@@ -49,99 +53,6 @@ class TestMoves(base.CloudTest):
             after[moved.id] = base.addresses(moved)
         self.assertEqual(before, after)
         self.assertEqual(8, len({a for (a,) in after.values()}))
-
-    def test_cold_migration(self):
-        server = self.cloud.boot('off', host='cmp01', state='SHUTOFF')
-
-        self.cloud.act(server, base.COLD)
-        moved = self.cloud.wait_server(server, 'VERIFY_RESIZE')
-        self.assertNotEqual('cmp01', moved.compute_host)
-        self.cloud.act(server, {'confirmResize': None})
-
-        moved = self.cloud.wait_server(server, 'SHUTOFF')
-        self.assertEqual(4, moved.power_state)
-        self.assertEqual(base.addresses(server), base.addresses(moved))
-        self.assertEqual({}, self.cloud.allocations('cmp01'))
-
-    def test_failing_moves(self):
-        knobs = {
-            'precheck': (
-                {'lm_fail': 'precheck'},
-                base.LIVE,
-                'error',
-                'ACTIVE',
-            ),
-            'pre': ({'lm_fail': 'pre'}, base.LIVE, 'failed', 'ACTIVE'),
-            'running': (
-                {'lm_fail': 'running', 'lm_seconds': '0.2'},
-                base.LIVE,
-                'failed',
-                'ACTIVE',
-            ),
-            'post': (
-                {'lm_fail': 'post', 'lm_seconds': '0'},
-                base.LIVE,
-                'error',
-                'ERROR',
-            ),
-            'disk': ({'cm_fail': 'disk'}, base.COLD, 'error', 'ACTIVE'),
-            'error': ({'cm_fail': 'error'}, base.COLD, 'error', 'ERROR'),
-            'finish': ({'cm_fail': 'finish'}, base.COLD, 'error', 'ERROR'),
-        }
-        servers = self.cloud.boot_many(
-            [
-                {'name': name, 'host': 'cmp01', 'metadata': case[0]}
-                for name, case in knobs.items()
-            ]
-        )
-        for server in servers:
-            self.cloud.act(server, knobs[server.name][1])
-        self.wait_migrations('error', 'failed', count=len(knobs))
-
-        records = {
-            record['instance_uuid']: record['status']
-            for record in self.cloud.migrations()
-        }
-        for server in servers:
-            _, _, record, status = knobs[server.name]
-            with self.subTest(server.name):
-                self.assertEqual(record, records[server.id])
-                self.cloud.wait_server(server, status)
-
-    def test_failing_at_first_only(self):
-        cases = {
-            'precheck': ({'lm_fail': 'precheck'}, base.LIVE),
-            'pre': ({'lm_fail': 'pre'}, base.LIVE),
-            'running': ({'lm_fail': 'running'}, base.LIVE),
-            'disk': ({'cm_fail': 'disk'}, base.COLD),
-        }
-        once = {'lm_fail_times': '1', 'cm_fail_times': '1'}
-        servers = self.cloud.boot_many(
-            [
-                {'name': name, 'host': 'cmp01', 'metadata': {**knob, **once}}
-                for name, (knob, _) in cases.items()
-            ]
-        )
-
-        for bad, good in (
-            (('error', 'failed'), None),
-            (None, ('completed', 'finished')),
-        ):
-            for server in servers:
-                self.cloud.act(server, cases[server.name][1])
-            for server in servers:
-                with self.subTest(server.name, bad=bad):
-                    self.wait_record(server, *(bad or good))
-                    self.cloud.wait_server(
-                        server,
-                        'VERIFY_RESIZE'
-                        if good and server.name == 'disk'
-                        else 'ACTIVE',
-                    )
-
-        for server in servers:
-            moves = self.cloud.migrations(instance_uuid=server.id)
-            self.assertEqual(2, len(moves))
 
     def test_failing_twice_on_one_host(self):
         self.cloud.knobs('cmp02', lm_fail='pre', lm_fail_times=2)

@@ -16,10 +16,14 @@ import signal
 import tempfile
 import unittest
 
+import pytest
+
 from tests.cloud import Cloud
 from tests.cloud import handle
 from tests.cloud import waiting
 from tests.functional.cloud import base
+
+pytestmark = pytest.mark.soak
 
 
 def children(pid):

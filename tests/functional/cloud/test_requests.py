@@ -16,8 +16,11 @@ import sys
 
 from keystoneauth1 import exceptions as ksa_exceptions
 from openstack import exceptions
+import pytest
 
 from tests.functional.cloud import base
+
+pytestmark = pytest.mark.soak
 
 
 class TestRequests(base.CloudTest):

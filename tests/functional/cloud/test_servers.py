@@ -10,9 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-from tests.cloud import making
-from tests.cloud import waiting
+import pytest
+
 from tests.functional.cloud import base
+
+pytestmark = pytest.mark.soak
 
 # What old databases have, though the API would take none of them.
 NAMES = (
@@ -28,40 +30,6 @@ NAMES = (
 
 
 class TestServers(base.CloudTest):
-    def test_states(self):
-        servers = self.cloud.boot_many(
-            [
-                {
-                    'name': state,
-                    'state': state,
-                    'host': 'cmp02',
-                    'locked': state == 'PAUSED',
-                }
-                for state in making.STATES
-            ]
-        )
-
-        found = {server.name: server.status for server in servers}
-        self.assertEqual({state: state for state in making.STATES}, found)
-        away = {s.name for s in servers if s.compute_host != 'cmp02'}
-        self.assertEqual({'VERIFY_RESIZE', 'SHELVED_OFFLOADED'}, away)
-        paused = servers[making.STATES.index('PAUSED')]
-        self.assertTrue(paused.is_locked)
-        self.assertEqual(3, paused.power_state)
-        (resize,) = self.cloud.migrations(migration_type='resize')
-        self.assertEqual('cmp02', resize['source_compute'])
-        self.assertEqual('finished', resize['status'])
-        # All but the one that was offloaded; the resize holds its own.
-        self.assertEqual(
-            len(making.STATES) - 1, len(self.cloud.allocations('cmp02'))
-        )
-
-        self.cloud.purge()
-
-        self.assertEqual([], self.cloud.servers())
-        for host in self.cloud.hosts():
-            self.assertEqual({}, self.cloud.allocations(host))
-
     def test_purge_of_everything_at_once(self):
         self.cloud.knobs(cm_seconds=30)
         added = self.cloud.add_host(vcpus=4)
@@ -110,20 +78,6 @@ class TestServers(base.CloudTest):
             [{'name': h, 'host': h} for h in self.cloud.hosts()]
         )
 
-    def test_resized_to_a_host(self):
-        server = self.cloud.boot(
-            'web', host='cmp03', state='VERIFY_RESIZE', to='cmp01'
-        )
-
-        self.assertEqual('cmp01', server.compute_host)
-        self.assertEqual('m1.medium', server.flavor['original_name'])
-        record = self.record(server)
-        self.assertEqual('resize', record['migration_type'])
-        self.assertEqual('cmp03', record['source_compute'])
-        self.assertIn(record['uuid'], self.cloud.allocations('cmp03'))
-        with self.assertRaises(ValueError):
-            self.cloud.boot('web', host='cmp03', to='cmp01')
-
     def test_names_that_the_api_refuses(self):
         servers = self.cloud.boot_many(
             [{'name': f'web-{n}'} for n in range(len(NAMES))]
@@ -155,50 +109,3 @@ class TestServers(base.CloudTest):
 
         self.cloud.purge()
         self.assertEqual({}, self.cloud.allocations('cmp01'))
-
-    def test_failing_suspend_and_resume(self):
-        stays, errs, rests, breaks = self.cloud.boot_many(
-            [
-                {'name': 'stays', 'metadata': {'suspend_fail': 'stay'}},
-                {'name': 'errs', 'metadata': {'suspend_fail': 'error'}},
-                {
-                    'name': 'rests',
-                    'state': 'SUSPENDED',
-                    'metadata': {'resume_fail': 'stay'},
-                },
-                {
-                    'name': 'breaks',
-                    'state': 'SUSPENDED',
-                    'metadata': {'resume_fail': 'error'},
-                },
-            ]
-        )
-        for server in (stays, errs):
-            self.cloud.act(server, {'suspend': None})
-        for server in (rests, breaks):
-            self.cloud.act(server, {'resume': None})
-
-        for server, event, status in (
-            (stays, 'compute_suspend_instance', 'ACTIVE'),
-            (errs, 'compute_suspend_instance', 'ERROR'),
-            (rests, 'compute_resume_instance', 'SUSPENDED'),
-            (breaks, 'compute_resume_instance', 'ERROR'),
-        ):
-            with self.subTest(server.name):
-                waiting.wait_for(
-                    lambda server=server, event=event: (
-                        (event, 'Error') in self.events(server)
-                    ),
-                    'the failure',
-                )
-                self.cloud.wait_server(server, status)
-
-    def test_shelving_takes_time(self):
-        server = self.cloud.boot('web', metadata={'shelve_seconds': '3600'})
-        self.cloud.act(server, {'shelve': None})
-
-        self.cloud.wait_server(
-            server, 'ACTIVE', task_state='shelving_image_uploading'
-        )
-        self.cloud.server_knobs(server, shelve_seconds=0)
-        self.cloud.wait_server(server, 'SHELVED')

@@ -119,7 +119,8 @@ class Api(admission.Admission):
             raise exceptions.NotFound(
                 f'Compute host {host} not found. (HTTP 404)'
             )
-        if host and host == server.host:
+        if (host or None) == server.host:
+            # Also of one that is on no host.
             raise admission.refused(
                 "The target host can't be the same one.", 400
             )
@@ -127,13 +128,11 @@ class Api(admission.Admission):
             raise admission.invalid(
                 'evacuate', server, 'vm_state', server.vm_state
             )
-        if server.host is None:
-            raise exceptions.NotFound(
-                f'Service of {server_id} could not be found. (HTTP 404)'
-            )
         if self.hosts[server.host].in_use:
             raise admission.refused(
-                f'Compute service of {server.host} is still in use.', 400
+                f'Compute service of {server.host} is still in use.',
+                400,
+                final=False,
             )
         self.refuse('evacuate', server)
         work, was = rebuilds.begin(self, server, by), server.vm_state
@@ -294,8 +293,10 @@ class Api(admission.Admission):
         if force and server.vm_state != 'active':
             raise admission.invalid(kind, server, 'vm_state', server.vm_state)
         if server.task_state != 'migrating':
-            raise admission.invalid(
-                kind, server, 'task_state', server.task_state
+            name = kind if force else 'abort live migration'
+            raise admission.refused(
+                f"Instance {server_id} is in an invalid state for '{name}'",
+                409,
             )
         record = self.records.get(record_id)
         if record is None or record.server is not server:

@@ -120,7 +120,7 @@ def _copy(
     target = cloud.hosts[record.dest]
     cloud.update(record, status='preparing')
     yield from _pass(cloud, work, cloud.jitter(timing.prepare))
-    if not (work.wish or work.cut or target.alive):
+    if not (work.cut or work.hung or target.alive):
         yield from _pass(cloud, work, timing.rpc)
         work.cut = True
     if coming is world.Fate.PRE or work.cut:

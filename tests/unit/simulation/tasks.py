@@ -56,7 +56,7 @@ def plain(
     if effect is world.Effect.HANGS:
         return
     yield cloud.jitter(cloud.timing.task)
-    if not _failed(cloud, work, effect):
+    if not (yield from _failed(cloud, work, effect)):
         cloud.change(work.server, vm_state=STATES[work.kind])
         work.finish(cloud.timeline.now, well=True)
 
@@ -76,7 +76,7 @@ def shelve(
         yield cloud.jitter(cloud.timing.task)
         cloud.change(server, task_state='shelving_image_uploading')
         yield server.seconds
-    if _failed(cloud, work, effect):
+    if (yield from _failed(cloud, work, effect)):
         return
     if server.volume_backed or wait == 0:
         if not server.volume_backed:
@@ -104,7 +104,7 @@ def offload(
         return
     if effect is not world.Effect.WELL:
         yield cloud.jitter(cloud.timing.task)
-    if not _failed(cloud, work, effect):
+    if not (yield from _failed(cloud, work, effect)):
         yield from _offload(cloud, work)
 
 
@@ -165,11 +165,14 @@ def _reach(
 
 def _failed(
     cloud: 'state.State', work: world.Work, effect: world.Effect
-) -> bool:
-    """Tell whether it failed, and how it is then."""
+) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
+    """Tell whether it failed; it is in ERROR before its task ends."""
+    server = work.server
     if effect is world.Effect.WELL:
         return False
-    error = effect is world.Effect.ERROR
-    cloud.change(work.server, vm_state='error' if error else None)
+    if effect is world.Effect.ERROR:
+        cloud.change(server, vm_state='error', task_state=server.task_state)
+        yield cloud.jitter(cloud.timing.finish)
+    cloud.change(server)
     work.finish(cloud.timeline.now, well=False)
     return True

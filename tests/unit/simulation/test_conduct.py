@@ -19,9 +19,7 @@ import unittest
 import ddt
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from tests.unit.simulation import conduct
-from tests.unit.simulation import faults
 from tests.unit.simulation import reports
 from tests.unit.simulation import scene
 from tests.unit.simulation import world
@@ -64,25 +62,6 @@ class HastyTestCase(ConductTestCase):
         self.ask('live_migrate')
         self.expect(self.hasty(), 'while live_migrate of server-01')
 
-    def test_one_after_the_other(self) -> None:
-        self.server.fates.append(world.Fate.ROLLED_BACK)
-        self.ask('live_migrate', wait=10)
-        self.ask('live_migrate', wait=10)
-        self.expect(self.hasty())
-
-    def test_while_others_are_at_it(self) -> None:
-        self.cloud.live_migrate(self.server.id)
-        self.ask('live_migrate')
-        self.expect(self.hasty())
-
-    def test_nova_itself(self) -> None:
-        self.ask('live_migrate', wait=10)
-        self.assertEqual([], conduct.overlapping(self.cloud))
-        self.ask('live_migrate')
-        self.server.task_state = None
-        self.ask('live_migrate')
-        self.expect(conduct.overlapping(self.cloud), 'server-01')
-
 
 class TirelessTestCase(ConductTestCase):
     def tireless(
@@ -98,55 +77,18 @@ class TirelessTestCase(ConductTestCase):
             self.reporter.clock.sleep(10)
         return conduct.tireless(self.run_(), self.cloud)
 
-    def test_within_its_retries(self) -> None:
-        self.expect(self.tireless(2))
-
     def test_beyond(self) -> None:
         self.expect(self.tireless(3), '3 times')
-
-    def test_after_a_pick_of_ours(self) -> None:
-        self.expect(self.tireless(3, picks=1))
-
-    def test_beyond_a_pick_of_ours(self) -> None:
-        self.expect(self.tireless(4, picks=2), '4 times')
-
-    def test_the_host_that_was_asked_for(self) -> None:
-        self.expect(self.tireless(3, picks=3, to='cmp02'), '3 times')
 
 
 class AstrayTestCase(ConductTestCase):
     def astray(self) -> list[str]:
         return conduct.astray(self.run_(), self.cloud)
 
-    def test_from_the_host(self) -> None:
-        self.ask('live_migrate', wait=10)
-        self.expect(self.astray())
-
     def test_from_elsewhere(self) -> None:
         self.ask('live_migrate', wait=10)
         self.ask('live_migrate', wait=10)
         self.expect(self.astray(), 'live_migrate of server-01 from cmp0')
-
-    def test_what_others_have_just_moved(self) -> None:
-        self.cloud.live_migrate(self.server.id)
-        self.reporter.clock.sleep(10)
-        self.ask('live_migrate', wait=10)
-        self.expect(self.astray())
-
-    def test_what_hung_for_long(self) -> None:
-        self.reporter.client._faults = faults.posts([faults.SLOW])
-        self.ask('live_migrate')
-        self.ask('live_migrate', wait=30)
-        self.assertEqual(2, len(self.cloud.taken))
-        self.expect(self.astray())
-
-    def test_to_a_host_that_is_drained(self) -> None:
-        self.cloud.disable('cmp02')
-        self.cloud.live_migrate(
-            self.server.id, 'cmp02', by=self.reporter.client.actor
-        )
-        self.reporter.clock.sleep(10)
-        self.expect(self.astray(), 'being drained')
 
 
 @ddt.ddt
@@ -167,45 +109,6 @@ class CrowdedTestCase(ConductTestCase):
     def test_as_many_as_it_may(self) -> None:
         self.expect(self.crowded(2, 0))
 
-    def test_one_after_the_other(self) -> None:
-        self.expect(self.crowded(1, 10))
-
-    def test_as_nova_likes(self) -> None:
-        self.expect(self.crowded(None, 0))
-
-    def test_what_hung_for_long(self) -> None:
-        self.reporter = reports.Reporter(self.cloud, parallel=1)
-        self.reporter.client._faults = faults.posts([faults.SLOW])
-        self.ask('live_migrate', wait=14.5)
-        self.ask('cold_migrate', self.cloud.add(scene.SOURCE), wait=20)
-        first, second = self.cloud.works
-        self.assertLess(second.began, first.ended or 0)
-        self.expect(conduct.crowded(self.run_(), self.cloud))
-
-    def test_what_was_given_up(self) -> None:
-        self.server.seconds = 25
-        self.expect(self.crowded(1, 20, server_timeout=21), '2 at once')
-        self.setUp()
-        self.server.seconds = 25
-        self.expect(self.crowded(1, 20, server_timeout=19))
-
-    @ddt.data((10, True), (50, False))
-    @ddt.unpack
-    def test_what_goes_on_though_it_is_aborted(
-        self, seconds: int, crowded: bool
-    ) -> None:
-        self.reporter = reports.Reporter(self.cloud, parallel=1)
-        self.ask('live_migrate')
-        first = self.cloud.works[0]
-        # An answer and no more: its destination has died, say.
-        abort = faults.Request(1, first.began + 1, 'abort', self.server.id)
-        self.reporter.client.posted.append((abort, ''))
-        self.reporter.clock.sleep(seconds)
-        self.ask('cold_migrate', self.cloud.add(scene.SOURCE), wait=20)
-        first.ended = self.reporter.clock.now()
-        found = conduct.crowded(self.run_(), self.cloud)
-        self.expect(found, *['2 at once'] * crowded)
-
 
 class UnfoundedTestCase(ConductTestCase):
     def unfounded(self, **options: object) -> list[str]:
@@ -220,69 +123,84 @@ class UnfoundedTestCase(ConductTestCase):
         self.expect(self.unfounded(), 'resume of server-02')
         self.expect(self.unfounded(suspended='resume'))
 
-    def test_suspend(self) -> None:
-        self.ask('suspend', wait=5)
-        self.expect(self.unfounded(), 'suspend of server-01')
-        self.ask('resume', wait=5)
-        self.ask('suspend', wait=5)
-        self.expect(self.unfounded(suspended='resume'))
-
-    def test_shelve(self) -> None:
-        self.ask('shelve', wait=5)
-        self.expect(self.unfounded(), 'shelve of server-01')
-        self.expect(self.unfounded(suspended='shelve'))
-
-    def test_a_resize(self) -> None:
-        server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
-        self.ask('confirm', server, wait=5)
-        self.expect(self.unfounded(), 'confirm of server-02')
-        self.expect(self.unfounded(resized='confirm'))
-
-    def test_a_cold_migration(self) -> None:
-        kind = model.MigrationType.COLD
-        server = self.cloud.add_resized(scene.SOURCE, 'cmp02', kind)
-        self.ask('confirm', server, wait=5)
-        self.expect(self.unfounded())
-
-
-class CollidedTestCase(ConductTestCase):
-    def confirm(self, first: world.Actor, second: world.Actor) -> None:
-        server = self.cloud.add_resized(scene.SOURCE, 'cmp02')
-        self.cloud.confirm(server.id, first)
-        self.cloud.confirm(server.id, second)
-
-    def test_two_drains(self) -> None:
-        self.confirm(world.operator(), world.operator())
-        self.expect(conduct.collided(self.cloud), 'server-02')
-
-    def test_its_owner(self) -> None:
-        self.confirm(world.operator(), self.server.owner)
-        self.expect(conduct.collided(self.cloud))
-
 
 class RepeatedTestCase(ConductTestCase):
     def repeated(self) -> list[str]:
         return conduct.repeated(self.reporter.client, self.cloud)
-
-    def test_after_a_failure(self) -> None:
-        self.server.fates.append(world.Fate.ROLLED_BACK)
-        self.ask('live_migrate', wait=10)
-        self.ask('live_migrate', wait=10)
-        self.expect(self.repeated())
 
     def test_without_one(self) -> None:
         self.ask('live_migrate', wait=10)
         self.ask('live_migrate', wait=10)
         self.expect(self.repeated(), '2th time')
 
-    def test_while_it_is_busy(self) -> None:
-        self.ask('live_migrate')
-        self.ask('live_migrate')
-        self.expect(self.repeated(), 'task_state')
 
-    def test_a_resumption_that_failed(self) -> None:
-        effects = {'resume': collections.deque([world.Effect.NOTHING])}
-        server = self.cloud.add(scene.SOURCE, 'suspended', effects=effects)
-        self.ask('resume', server, wait=5)
-        self.ask('resume', server, wait=5)
-        self.expect(self.repeated())
+class MisdirectedTestCase(ConductTestCase):
+    def misdirected(self, host: str, **options: object) -> list[str]:
+        self.reporter = reports.Reporter(self.cloud, **options)
+        with contextlib.suppress(exceptions.CloudError):
+            self.reporter.client.live_migrate(self.server.id, host)
+        self.reporter.clock.sleep(10)
+        return conduct.misdirected(self.run_())
+
+    def test_disabled(self) -> None:
+        self.cloud.disable('cmp02')
+        self.reporter.clock.sleep(conduct.BLIND_SECONDS - 1)
+        self.expect(self.misdirected('cmp02'))
+        self.expect(self.misdirected('cmp02'), 'cmp02, which is disabled')
+
+
+class PartedTestCase(ConductTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.second = self.cloud.add(scene.SOURCE)
+        self.cloud.group('anti-affinity', self.server, self.second)
+
+    def parted(self) -> list[str]:
+        return conduct.parted(self.run_(), self.cloud)
+
+    def send(
+        self,
+        server: world.Server,
+        host: str = '',
+        kind: str = 'live_migrate',
+        wait: float = 2.0,
+    ) -> None:
+        getattr(self.reporter.client, kind)(server.id, host)
+        self.reporter.clock.sleep(wait)
+
+    def test_apart(self) -> None:
+        self.send(self.server, 'cmp02')
+        self.send(self.second, 'cmp03')
+        self.expect(self.parted())
+
+    def test_together(self) -> None:
+        self.send(self.server, 'cmp02')
+        self.send(self.second, 'cmp02', 'cold_migrate')
+        self.expect(self.parted(), 'server-02 to cmp02, chosen by us')
+        self.assertEqual(
+            self.parted(), conduct.violations(self.run_(), self.cloud)
+        )
+
+
+class CrampedTestCase(ConductTestCase):
+    def cramped(self, most: int | None, *hosts: str, wait: float) -> list[str]:
+        self.cloud = scene.cloud(slots=9)
+        self.reporter = reports.Reporter(self.cloud, per_destination=most)
+        for number, host in enumerate(hosts):
+            kind = 'cold_migrate' if number % 2 else 'live_migrate'
+            server = self.cloud.add(scene.SOURCE)
+            getattr(self.reporter.client, kind)(server.id, host)
+            self.reporter.clock.sleep(wait)
+        self.reporter.clock.sleep(20)
+        return conduct.cramped(self.run_(), self.cloud)
+
+    def test_too_many(self) -> None:
+        self.expect(
+            self.cramped(2, 'cmp02', 'cmp02', 'cmp02', wait=0),
+            '3 at once to cmp02',
+        )
+        self.assertEqual(1, len(conduct.violations(self.run_(), self.cloud)))
+
+    def test_as_many_as_it_may(self) -> None:
+        hosts = ('cmp02', 'cmp03', 'cmp02', 'cmp03', 'cmp04')
+        self.expect(self.cramped(2, *hosts, wait=0))

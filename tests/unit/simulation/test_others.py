@@ -70,43 +70,6 @@ class OthersTestCase(unittest.TestCase):
         (work,) = self.cloud.works[began:]
         self.assertFalse(work.by.ours)
 
-    @ddt.data(*others.ARRIVALS)
-    def test_arrivals_come_to_the_host(self, what: str) -> None:
-        self.cloud.add(scene.SOURCE)
-        self.cloud.add('cmp02')
-        self.assertEqual({scene.SOURCE, 'cmp02'}, self.where())
-        others.Deed(0, what)(self.cloud)
-        self.cloud.timeline.run_until(timeline.START + 1.2)
-        newest = list(self.cloud.servers)[-1]
-        self.assertIn(scene.SOURCE, self.cloud.allocations[newest])
-
-    def where(self) -> set[str | None]:
-        return {server.host for server in self.cloud.servers.values()}
-
-    def test_hosts(self) -> None:
-        host = self.cloud.hosts['cmp03']
-        for what, alive, enabled in (
-            ('crash', False, True),
-            ('come back', True, True),
-            ('crash at once', False, True),
-            ('disable', False, False),
-            ('enable', False, True),
-        ):
-            others.Deed(0, what, host=2)(self.cloud)
-            self.assertEqual((alive, enabled), (host.alive, host.enabled))
-
-    def test_fences(self) -> None:
-        host = self.cloud.hosts['cmp03']
-        for what, powered, forced_down in (
-            ('force down', True, True),
-            ('power off', False, True),
-            ('take back', False, False),
-        ):
-            others.Deed(0, what, host=2)(self.cloud)
-            self.assertEqual(
-                (powered, forced_down), (host.powered, host.forced_down)
-            )
-
     def test_placement(self) -> None:
         found = []
         for what in others.PLACEMENT:
@@ -115,20 +78,3 @@ class OthersTestCase(unittest.TestCase):
         self.assertEqual(
             [faults.PLACEMENT_FORBIDS, faults.PLACEMENT_DOWN, None], found
         )
-
-    def test_nobody_takes_a_mark_away(self) -> None:
-        reason = self.cloud.hosts[scene.SOURCE].disabled_reason
-        others.Deed(0, 'disable', host=0)(self.cloud)
-        self.assertEqual(
-            reason, self.cloud.hosts[scene.SOURCE].disabled_reason
-        )
-
-    def test_what_nova_refuses_is_left(self) -> None:
-        self.cloud.add(scene.SOURCE, 'rescued')
-        others.Deed(0, 'live')(self.cloud)
-        self.assertEqual([], self.cloud.works)
-
-    def test_without_any_server(self) -> None:
-        for what in (*others.OWNERS, *others.ADMINS, 'live here'):
-            others.Deed(0, what)(self.cloud)
-        self.assertEqual([], self.cloud.works)

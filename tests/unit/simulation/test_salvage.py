@@ -18,7 +18,6 @@ from tests.unit.simulation import conduct
 from tests.unit.simulation import reports
 from tests.unit.simulation import salvage
 from tests.unit.simulation import scene
-from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
 SOURCE = scene.SOURCE
@@ -61,20 +60,6 @@ class WellTestCase(SalvageTestCase):
         self.pass_(10)
         self.expect(self.violations())
 
-    def test_again_after_a_failure(self) -> None:
-        self.server.fates.append(Fate.PRECHECK)
-        for _number in range(2):
-            self.evacuate()
-            self.pass_(10)
-        self.assertNotEqual(SOURCE, self.server.host)
-        self.expect(self.violations())
-
-    def test_a_stopped_one(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'stopped')
-        self.evacuate()
-        self.pass_(10)
-        self.expect(self.violations())
-
 
 class DoubledTestCase(SalvageTestCase):
     def test_by_oneself(self) -> None:
@@ -89,59 +74,13 @@ class DoubledTestCase(SalvageTestCase):
         self.expect(self.salvage(), 'already')
         self.expect(salvage.violations(other.run(), self.cloud))
 
-    def test_after_a_colleague(self) -> None:
-        for seconds, words in ((1, ()), (16, ('already',))):
-            self.server = self.cloud.add(SOURCE, seconds=60)
-            self.cloud.evacuate(self.server.id)
-            self.pass_(seconds)
-            self.evacuate()
-            self.expect(self.salvage(), *words)
-
-    def test_two_that_meet_because_one_was_hindered(self) -> None:
-        for hindered, words in ((False, ('already',)), (True, ())):
-            self.server = self.cloud.add(SOURCE)
-            other = reports.Reporter(self.cloud, evacuate=True)
-            other.client.evacuate(self.server.id)
-            self.client.actor.hindered = hindered
-            self.evacuate()
-            self.expect(self.salvage(), *words)
-            self.cloud.doubles.clear()
-
-    def test_what_others_let_go(self) -> None:
-        for resets, words in ((False, ('already',)), (True, ())):
-            self.server = self.cloud.add(SOURCE)
-            self.evacuate()
-            self.pass_(1)
-            if resets:
-                self.cloud.reset(self.server.id)
-            self.pass_(1)
-            self.evacuate()
-            self.expect(self.salvage(), *words)
-            self.cloud.doubles.clear()
-
 
 class LivelyTestCase(SalvageTestCase):
-    def test_it_came_back(self) -> None:
-        for seconds, words in ((5, ()), (30, ('been alive for 3',))):
-            self.server = self.cloud.add(SOURCE)
-            self.cloud.start(SOURCE)
-            self.pass_(seconds)
-            self.evacuate()
-            self.pass_(10)
-            self.expect(self.salvage(), *words)
-            self.cloud.power_off(SOURCE)
-
     def test_it_never_was_dead(self) -> None:
         self.cloud.start(SOURCE)
         self.pass_(100)
         self.evacuate()
         self.expect(self.salvage(), 'alive for 100')
-
-    def test_its_guests_run_on(self) -> None:
-        self.cloud.hosts[SOURCE].powered = True
-        self.evacuate()
-        self.pass_(10)
-        self.expect(self.salvage(), 'runs on cmp02 and on cmp01')
 
 
 class StartedTestCase(SalvageTestCase):
@@ -159,73 +98,8 @@ class StartedTestCase(SalvageTestCase):
         self.assertEqual('ACTIVE', self.server.status)
         self.expect(self.salvage(), 'was stopped, and was started')
 
-    def test_even_if_it_is_to_stay_stopped(self) -> None:
-        self.evacuate(stopped=True)
-        self.pass_(10)
-        self.expect(self.salvage(), 'was stopped, and was started')
-
-    def test_a_reset_first(self) -> None:
-        self.client.reset(self.server.id)
-        self.evacuate(stopped=True)
-        self.pass_(10)
-        self.assertEqual('SHUTOFF', self.server.status)
-        self.expect(self.violations())
-
-    def test_one_that_was_off_before_all_this(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'error', power_state=4)
-        self.evacuate()
-        self.pass_(10)
-        self.expect(self.salvage(), 'was stopped, and was started')
-
-    def test_one_that_ran(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'error')
-        self.evacuate()
-        self.pass_(10)
-        self.assertEqual('ACTIVE', self.server.status)
-        self.expect(self.salvage())
-
-    def test_by_others(self) -> None:
-        self.cloud.evacuate(self.server.id)
-        self.pass_(10)
-        self.assertEqual('active', self.server.wanted)
-        self.expect(self.salvage())
-
-
-class ResetTestCase(SalvageTestCase):
-    def test_without_need(self) -> None:
-        self.client.reset(self.server.id)
-        self.expect(self.salvage(), 'when it was active')
-
-    def test_elsewhere(self) -> None:
-        other = self.cloud.add('cmp02', 'error')
-        self.client.reset(other.id)
-        self.expect(self.salvage(), 'on cmp02 was reset')
-
-    def test_while_it_is_built(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'error')
-        self.evacuate()
-        self.client.reset(self.server.id)
-        self.expect(self.salvage(), 'when it was error')
-
-    def test_in_company(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'error')
-        self.cloud.reset(self.server.id)
-        self.pass_(1)
-        self.client.reset(self.server.id)
-        self.expect(self.salvage())
-
 
 class ElseTestCase(SalvageTestCase):
-    def test_nothing_else_is_done(self) -> None:
-        self.client.live_migrate(self.server.id)
-        self.expect(self.violations(), 'live_migrate of server-01')
-
-    def test_it_is_done_by_nobody_else(self) -> None:
-        self.reporter = reports.Reporter(self.cloud)
-        self.client = self.reporter.client
-        self.evacuate()
-        self.expect(self.violations(), 'evacuate of server-01')
-
     def test_the_window(self) -> None:
         servers = [self.cloud.add(SOURCE, seconds=30) for _ in range(9)]
         for server in servers[1:]:
@@ -247,20 +121,6 @@ class RowsTestCase(SalvageTestCase):
         self.evacuate(**options)
         self.pass_(10)
 
-    def test_moved_although_the_host_holds_it_still(self) -> None:
-        self.end()
-        self.assertIn(SOURCE, self.cloud.allocations[self.server.id])
-        self.expect(self.reporter.lies(row(self.server, Phase.MOVED)))
-
-    def test_a_drain_sees_what_it_holds(self) -> None:
-        self.end()
-        self.reporter = reports.Reporter(self.cloud)
-        self.expect(
-            self.reporter.lies(row(self.server, Phase.MOVED)),
-            'it holds an allocation',
-            'is drained',
-        )
-
     def test_not_moved(self) -> None:
         self.end(Fate.NO_HOST)
         self.expect(
@@ -271,36 +131,3 @@ class RowsTestCase(SalvageTestCase):
         self.expect(
             self.reporter.lies(row(self.server, Phase.FAILED, 'no host'))
         )
-
-    def test_failed_and_it_has_moved(self) -> None:
-        self.end()
-        self.expect(
-            self.reporter.lies(row(self.server, Phase.FAILED, 'why')),
-            'it has moved',
-        )
-
-    def test_another_state(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'stopped')
-        self.reporter = reports.Reporter(self.cloud, evacuate=True)
-        self.client = self.reporter.client
-        self.end(Fate.NO_HOST)
-        self.end()
-        self.assertIn(
-            'it was stopped and is active',
-            self.reporter.lies(row(self.server, Phase.MOVED))[0],
-        )
-
-    def test_it_was_to_stay_stopped(self) -> None:
-        self.end(stopped=True)
-        self.assertEqual('SHUTOFF', self.server.status)
-        self.assertEqual('', truth.wrong_state(self.server))
-
-    def test_it_was_in_error(self) -> None:
-        self.server = self.cloud.add(SOURCE, 'error')
-        self.end()
-        self.assertEqual('', truth.wrong_state(self.server))
-
-    def test_gone(self) -> None:
-        self.evacuate()
-        self.cloud.delete(self.server.id)
-        self.expect(self.reporter.lies(row(self.server, Phase.GONE)))

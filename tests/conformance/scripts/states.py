@@ -1,0 +1,186 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is asked of a server that stays on its host, and of any state."""
+
+import collections.abc
+
+from tests.conformance.nova import Nova
+from tests.conformance.nova import same
+
+STATES = {
+    'ACTIVE': 'active',
+    'SHUTOFF': 'stopped',
+    'PAUSED': 'paused',
+    'SUSPENDED': 'suspended',
+    'SHELVED': 'shelved',
+    'SHELVED_OFFLOADED': 'shelved_offloaded',
+    'RESCUE': 'rescued',
+    'VERIFY_RESIZE': 'resized',
+    'ERROR': 'error',
+    'SOFT_DELETED': 'soft-delete',
+    'BUILD': 'building',
+}
+TAKEN = {
+    'live_migrate': {'ACTIVE', 'PAUSED'},
+    'cold_migrate': {'ACTIVE', 'SHUTOFF'},
+    'confirm': {'VERIFY_RESIZE'},
+    'resume': {'SUSPENDED'},
+    'suspend': {'ACTIVE'},
+    'shelve': {'ACTIVE', 'SHUTOFF', 'PAUSED', 'SUSPENDED'},
+    'offload': {'SHELVED'},
+    'evacuate': {'ACTIVE', 'SHUTOFF', 'ERROR'},
+}
+
+
+def what_is_refused(nova: Nova) -> None:
+    """Each request finds a server in a state that it can do nothing with."""
+    statuses = list(STATES)
+    servers = nova.boot_all(nova.hosts[0], *statuses)
+    for status, server in zip(statuses, servers, strict=True):
+        same(status, nova.look(server).server.status)
+        same(STATES[status], nova.look(server).server.vm_state)
+        before = nova.gateway.history(server)
+        for name, taken in TAKEN.items():
+            request = getattr(nova.gateway, name)
+            if (name, status) == ('evacuate', 'SHELVED_OFFLOADED'):
+                # No host is asked for, and it has none: they are the same.
+                words = "target host can't be the same one"
+                nova.check_refused(400, words, request, server, final=True)
+            elif status not in taken:
+                words = f'vm_state {STATES[status]}'
+                nova.check_refused(409, words, request, server)
+        same(before, nova.gateway.history(server))
+
+
+def what_is_busy(nova: Nova) -> None:
+    """A server that is being moved takes nothing else."""
+    source, dest, _other = nova.hosts
+    server = nova.boot(source, slow='copying')
+    nova.gateway.live_migrate(server, dest)
+    nova.until(server, record='running')
+    for request in (
+        nova.gateway.live_migrate,
+        nova.gateway.cold_migrate,
+        nova.gateway.suspend,
+        nova.gateway.shelve,
+    ):
+        nova.check_refused(409, 'task_state migrating', request, server)
+    same(1, len(nova.look(server).records))
+
+
+def what_is_deleted(nova: Nova) -> None:
+    """It is gone with its records and allocations; its deeds are known."""
+    source, dest, _other = nova.hosts
+    since = nova.gateway.now()
+    server = nova.boot(source)
+    nova.gateway.live_migrate(server, dest)
+    nova.until(server, 'ACTIVE', host=dest, record='completed')
+    nova.delete(server)
+    found = nova.look(server)
+    same(('DELETED', ()), (found.server.status, found.records))
+    nova.until_holds(dest, set())
+    requests: tuple[collections.abc.Callable[..., None], ...] = (
+        nova.gateway.live_migrate,
+        nova.gateway.confirm,
+        nova.gateway.evacuate,
+        nova.gateway.reset,
+    )
+    for request in requests:
+        nova.check_refused(404, 'could not be found', request, server)
+    deeds = [deed.action for deed in nova.gateway.history(server)]
+    same(['create', 'live-migration'], deeds[:2])
+    same(frozenset({source}), nova.gateway.origins(server, since))
+    hosts = {s.id: s.host for s in nova.gateway.deleted(since)}
+    same(dest, hosts.get(server))
+
+
+def suspend_and_resume(nova: Nova) -> None:
+    """Its memory goes to its host's disk, and comes back."""
+    server = nova.boot(nova.hosts[0])
+    nova.gateway.suspend(server)
+    nova.until(server, 'SUSPENDED')
+    nova.gateway.resume(server)
+    found = nova.until(server, 'ACTIVE')
+    nova.check_states(
+        server,
+        ('ACTIVE', None),
+        ('ACTIVE', 'suspending'),
+        ('SUSPENDED', None),
+        ('SUSPENDED', 'resuming'),
+        ('ACTIVE', None),
+    )
+    same((), found.records)
+    same(
+        ['suspend', 'resume'],
+        [deed.action for deed in nova.gateway.history(server)][1:],
+    )
+
+
+def shelve_and_offload(nova: Nova) -> None:
+    """It keeps its host until it is offloaded."""
+    source, *_others = nova.hosts
+    server = nova.boot(source, slow='shelving')
+    nova.gateway.shelve(server)
+    nova.until(server, 'ACTIVE', task='shelving_image_uploading')
+    nova.hurry(server)
+    found = nova.until(server, 'SHELVED', host=source)
+    same(4, found.server.power_state)
+    nova.until_holds(source, {server})
+    nova.gateway.offload(server)
+    nova.until(server, 'SHELVED_OFFLOADED')
+    nova.wait(
+        lambda: nova.look(server).server.host is None, 'it to leave its host'
+    )
+    nova.until_holds(source, set())
+    nova.check_states(
+        server,
+        ('ACTIVE', None),
+        ('ACTIVE', 'shelving'),
+        ('ACTIVE', 'shelving_image_pending_upload'),
+        ('ACTIVE', 'shelving_image_uploading'),
+        ('SHELVED', None),
+        ('SHELVED', 'shelving_offloading'),
+        ('SHELVED_OFFLOADED', None),
+    )
+    same(
+        ['shelve', 'shelveOffload'],
+        [deed.action for deed in nova.gateway.history(server)][1:],
+    )
+
+
+def suspend_and_resume_that_fail(nova: Nova) -> None:
+    """It stays as it was, or is in ERROR."""
+    source = nova.hosts[0]
+    for how, request, before, after, task in (
+        ('stay', 'suspend', 'ACTIVE', 'ACTIVE', 'suspending'),
+        ('error', 'suspend', 'ACTIVE', 'ERROR', 'suspending'),
+        ('stay', 'resume', 'SUSPENDED', 'SUSPENDED', 'resuming'),
+        ('error', 'resume', 'SUSPENDED', 'ERROR', 'resuming'),
+    ):
+        server = nova.boot(source, before, fails=f'{request} {how}')
+        getattr(nova.gateway, request)(server)
+        nova.until(server, after)
+        ending = [('ERROR', task)] if how == 'error' else []
+        nova.check_states(
+            server, (before, None), (before, task), *ending, (after, None)
+        )
+
+
+def reset(nova: Nova) -> None:
+    """It changes nothing but what Nova's database says."""
+    server = nova.boot(nova.hosts[0], 'ERROR')
+    before = nova.look(server).server.power_state
+    nova.gateway.reset(server)
+    after = nova.until(server, 'ACTIVE').server
+    same(('active', before), (after.vm_state, after.power_state))
+    same('resetState', nova.gateway.history(server)[-1].action)

@@ -1,0 +1,177 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a simulated Nova does on purpose, and a real one by bad luck."""
+
+import collections
+import unittest
+
+from osc_hostmaint import exceptions
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+START = timeline.START
+Refusal = world.Refusal
+
+
+class ClientTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud(1)
+        self.clock = timeline.VirtualClock(self.cloud.timeline)
+        self.server = next(iter(self.cloud.servers.values()))
+
+    def client(self, *chosen: faults.Fault, **options) -> clients.Client:
+        if chosen:
+            options['faults'] = faults.posts(chosen)
+        return clients.Client(self.cloud, self.clock, **options)
+
+
+class TimeTestCase(ClientTestCase):
+    def test_one_gets_there_although_its_sender_is_killed(self) -> None:
+        client = self.client(latency=1.0)
+        self.clock.alarm(START + 0.2, scene.Killed())
+        with self.assertRaises(scene.Killed):
+            client.live_migrate(self.server.id)
+        self.assertIsNone(self.server.task_state)
+        self.clock.sleep(1)
+        self.assertEqual('migrating', self.server.task_state)
+
+    def test_a_lost_answer(self) -> None:
+        client = self.client(faults.LOST)
+        with self.assertRaises(exceptions.Unavailable):
+            client.live_migrate(self.server.id)
+        self.assertEqual('MIGRATING', self.server.status)
+        self.assertFalse(self.server.work.late)
+
+    def test_a_lost_request(self) -> None:
+        client = self.client(faults.DROPPED)
+        with self.assertRaises(exceptions.Unavailable):
+            client.live_migrate(self.server.id)
+        self.assertEqual('ACTIVE', self.server.status)
+        self.assertIsNone(client.posted[0][1])
+
+    def test_a_late_one(self) -> None:
+        client = self.client(faults.SLOW)
+        with self.assertRaises(exceptions.Unavailable):
+            client.live_migrate(self.server.id)
+        self.assertEqual('ACTIVE', self.server.status)
+        self.clock.sleep(16)
+        self.assertTrue(self.server.work.late)
+        self.assertEqual('', client.posted[0][1])
+
+
+class RefusalsTestCase(unittest.TestCase):
+    """What is set beforehand."""
+
+    def setUp(self) -> None:
+        self.cloud = clouds.Cloud(['a', 'b'])
+
+    def test_each_to_its_kind(self) -> None:
+        server = self.cloud.add(
+            'a',
+            'suspended',
+            refusals=collections.deque(
+                [
+                    'not like this',
+                    Refusal('never', final=True, kind='resume'),
+                    Refusal('not now', kind='suspend'),
+                ]
+            ),
+        )
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, 'never'
+        ) as caught:
+            self.cloud.resume(server.id)
+        self.assertTrue(caught.exception.final)
+        self.cloud.resume(server.id)
+        self.cloud.timeline.run_until(timeline.START + 5)
+        with self.assertRaisesRegex(exceptions.RequestRefused, 'not like'):
+            self.cloud.live_migrate(server.id)
+        with self.assertRaisesRegex(exceptions.RequestRefused, 'not now'):
+            self.cloud.suspend(server.id)
+        self.cloud.suspend(server.id)
+
+    def test_a_refused_request_leaves_no_trace(self) -> None:
+        server = self.cloud.add('a', refusals=collections.deque(['no']))
+        deeds = list(server.deeds)
+        with self.assertRaises(exceptions.RequestRefused):
+            self.cloud.live_migrate(server.id)
+        self.assertEqual(deeds, server.deeds)
+        self.assertEqual([], self.cloud.works)
+
+
+def statuses(cloud: clouds.Cloud, server: world.Server) -> list[str]:
+    """Let everything happen; return how record and server changed."""
+    seen = ['']
+    while cloud.timeline.run_next():
+        records = [r for r in cloud.records.values() if r.server is server]
+        record = records[-1].status if records else 'no record'
+        line = f'{record}, {server.status} on {server.host}'
+        if line != seen[-1]:
+            seen.append(line)
+    return seen[1:]
+
+
+class LiveTestCase(unittest.TestCase):
+    """What can become of a live migration."""
+
+    def setUp(self) -> None:
+        self.cloud = clouds.Cloud(['a', 'b', 'c'])
+
+    def move(self, *fates: world.Fate, **values: object) -> list[str]:
+        self.server = self.cloud.add(
+            'a', fates=collections.deque(fates), **values
+        )
+        self.cloud.live_migrate(self.server.id)
+        return statuses(self.cloud, self.server)
+
+    def test_a_lie(self) -> None:
+        self.assertEqual(
+            'completed, ACTIVE on a', self.move(world.Fate.LIE)[-1]
+        )
+        self.assertEqual({'a'}, self.cloud.allocations[self.server.id].keys())
+        self.assertEqual(set(), self.cloud.allocations[self.uuid()].keys())
+
+    def uuid(self) -> str:
+        return self.cloud.records[1].uuid
+
+    def test_an_abort_that_nothing_comes_of(self) -> None:
+        effects = {'abort': collections.deque([world.Effect.NOTHING])}
+        self.move(stuck=1, effects=effects)
+        self.cloud.abort(self.server.id, 1)
+        self.assertEqual([], statuses(self.cloud, self.server)[1:])
+        self.assertEqual('running', self.cloud.records[1].status)
+
+
+class ConfirmationTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = clouds.Cloud(['a', 'b'])
+        self.server = self.cloud.add('a', 'stopped')
+        self.cloud.cold_migrate(self.server.id)
+        statuses(self.cloud, self.server)
+
+    def confirm_again(self, seconds: float) -> None:
+        self.cloud.confirm(self.server.id)
+        now = self.cloud.timeline.now
+        self.cloud.timeline.run_until(now + seconds)
+        self.cloud.confirm(self.server.id)
+
+    def test_two_at_the_same_moment(self) -> None:
+        self.confirm_again(0.04)
+        self.assertEqual(
+            'error, ERROR on b', statuses(self.cloud, self.server)[-1]
+        )
+        self.assertEqual(1, len(self.cloud.collisions))
