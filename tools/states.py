@@ -38,6 +38,7 @@ STATUSES: collections.abc.Mapping[str, str | None] = {
     'SHUTOFF': None,
     'SUSPENDED': None,
     'SHELVED': None,
+    'SHELVED_OFFLOADED': None,
     'VERIFY_RESIZE': None,
     'MIGRATING': 'migrating',
     'RESIZE': 'resize_migrating',

@@ -209,6 +209,14 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict | None:
     return _move(model.Move.SHELVE, memory.Kind.OFFLOAD)
 
 
+def _offloaded(server: model.Server, _terms: Terms) -> Verdict | None:
+    # Nova sets the status first, and clears the host after that
+    # (nova/compute/manager.py: _shelve_offload_instance).
+    if server.status == 'SHELVED_OFFLOADED':
+        return Verdict(Answer.WAIT, reason='offloaded; it leaves the host')
+    return None
+
+
 def _resized(server: model.Server, terms: Terms) -> Verdict | None:
     if server.status != 'VERIFY_RESIZE':
         return None
@@ -244,6 +252,7 @@ RULES: tuple[Rule, ...] = (
     _stopped,
     _suspended,
     _shelved,
+    _offloaded,
     _resized,
     _stuck,
     _unknown,

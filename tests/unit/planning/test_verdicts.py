@@ -99,6 +99,7 @@ class TestStates(VerdictTestCase):
         ('HARD_REBOOT', 'rebooting_hard', WAIT),
         ('REBUILD', 'rebuilding', WAIT),
         ('REBUILD', None, WAIT),
+        ('SHELVED_OFFLOADED', None, WAIT),
         # On its way already, whoever started it.
         ('MIGRATING', 'migrating', WAIT),
         ('MIGRATING', None, WAIT),
