@@ -47,15 +47,17 @@ def _rank(item: pytest.Item) -> int:
     return len(LONG)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests; with xdist, keep a cloud's tests in one process.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """With xdist, keep a cloud's tests in one process.
 
     Those on the shared cloud may run anywhere: every process has one.
     """
+    owner = getattr(item, 'cls', None)
+    if owner is not None and not issubclass(owner, base.FunctionalTest):
+        group = f'{owner.__module__}.{owner.__qualname__}'
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest."""
     items.sort(key=_rank)
-    for item in items:
-        owner = getattr(item, 'cls', None)
-        if owner is not None and not issubclass(owner, base.FunctionalTest):
-            group = f'{owner.__module__}.{owner.__qualname__}'
-            item.add_marker(pytest.mark.xdist_group(group))

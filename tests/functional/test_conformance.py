@@ -25,8 +25,8 @@ from tests.conformance import embedded
 from tests.conformance import scripts
 from tests.functional import base
 
-#: The modules whose scripts wait for time-outs.
-SLOW = frozenset({'deaths'})
+#: The modules whose scripts take minutes.
+SLOW = frozenset({'deaths', 'destinations', 'evacuations'})
 
 
 class Conformance(unittest.TestCase):
