@@ -21,6 +21,7 @@ from hypothesis import strategies
 from osc_hostmaint import model
 from osc_hostmaint.diary import changes
 from osc_hostmaint.diary import notes
+from tests import unit
 from tests.unit import builders
 
 SERVERS = strategies.dictionaries(
@@ -83,6 +84,7 @@ class TestChanges(unittest.TestCase):
             changes.MAPPINGS,
         )
 
+    @hypothesis.settings(max_examples=unit.examples(30))
     @hypothesis.given(strategies.lists(observations(), min_size=1))
     def test_every_observation_is_found_again(self, looks):
         """Down to the order of what Nova listed."""
