@@ -12,14 +12,58 @@
 
 """The end of a drain: "empty" is empty."""
 
+import unittest
+
+import ddt
+
 from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import look
+from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
+Kind = memories.Kind
+LATER = NOW + 1
+
+
+@ddt.ddt
+class TestOrderOfLooks(unittest.TestCase):
+    """Servers are listed after the last event, allocations after that."""
+
+    def is_open(self, *, settled_from=0.0, track=None, **observed):
+        return look.closing(
+            builders.observation(**observed),
+            builders.memory(track or builders.track()),
+            {'vm1': standing.Standing(standing.Phase.MOVED)},
+            policies.Policy(settled_from=settled_from),
+        )
+
+    def test_all_was_looked_at(self):
+        self.assertFalse(self.is_open())
+
+    @ddt.data(
+        {'consumers': None},
+        {'consumers_at': NOW - 1},
+        {'settled_from': LATER},
+        {'migrations': [builders.migration(1, 'completed', seen_at=LATER)]},
+        {
+            'migrations': [
+                builders.migration(1, 'completed', seen_at=LATER, **ARRIVING)
+            ]
+        },
+        {'track': base.asked(Kind.LIVE_MIGRATE, asked_at=LATER)},
+        {'track': base.asked(Kind.CONFIRM, asked_at=LATER)},
+        {'track': base.asked(Kind.SUSPEND, asked_at=LATER)},
+        # One that has moved is listed all the same.
+        {'servers': [builders.server()]},
+    )
+    def test_another_look_is_needed(self, observed):
+        self.assertTrue(self.is_open(**observed))
 
 
 class TestLastChecks(base.DecideTestCase):
