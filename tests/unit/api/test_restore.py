@@ -54,17 +54,18 @@ class RestoreTestCase(returning.ReturningTestCase):
 
 @ddt.ddt
 class TestLeftAlone(RestoreTestCase):
-    def test_moved_on(self):
-        server = self.move(self.leave(), FAR)
+    @ddt.data(
+        # where it was moved, how; what is told
+        (FAR, model.MigrationType.LIVE, 'moved on to cmp03 since it left'),
+        # Also where it is.
+        (AWAY, RESIZE, 'resized since it left'),
+        (FAR, RESIZE, 'resized since it left'),
+    )
+    @ddt.unpack
+    def test_moved(self, dest, kind, words):
+        server = self.move(self.leave(), dest, kind)
 
-        self.assert_left_alone(server, 'moved on to cmp03 since it left cmp01')
-
-    @ddt.data(AWAY, FAR)
-    def test_resized(self, dest):
-        """Also where it is."""
-        server = self.move(self.leave(), dest, RESIZE)
-
-        self.assert_left_alone(server, 'resized since it left cmp01')
+        self.assert_left_alone(server, f'{words} cmp01')
 
     def test_resized_and_home_by_that(self):
         server = self.move(self.leave(), HOME, RESIZE)

@@ -101,12 +101,7 @@ class TestDamage(DiaryTestCase):
         self.write((SEEN, []))
 
         self.assertEqual(
-            [notes.Began, reader.Decided]
-            + [
-                notes.Began,
-                reader.Decided,
-                notes.Acted,
-            ],
+            [notes.Began, reader.Decided] * 2 + [notes.Acted],
             [type(entry) for entry in self.read()],
         )
 
@@ -126,16 +121,14 @@ class TestDamage(DiaryTestCase):
             'line 3', self.damaged([*lines[:2], '{"acted":{"h\n', *lines[3:]])
         )
 
-    def test_a_missing_beginning(self):
-        self.write((SEEN, []), (SEEN, []))
-
-        self.assertIn('before it', self.damaged(self.lines()[1:]))
-
-    def test_a_missing_line(self):
+    @ddt.data(0, 1)
+    def test_a_missing_line(self, number):
+        """The first of all, or the first decision."""
         self.write((SEEN, []), (SEEN, []))
         lines = self.lines()
+        del lines[number]
 
-        self.assertIn('before it', self.damaged([lines[0], *lines[2:]]))
+        self.assertIn('before it', self.damaged(lines))
 
     def test_a_newer_format(self):
         self.write()

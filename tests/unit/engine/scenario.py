@@ -214,11 +214,8 @@ def _add(cloud: clouds.Cloud, wanted: Values) -> None:
 _STATES = (
     *('active',) * 5,
     *('stopped',) * 3,
-    'paused',
-    'paused',
-    'suspended',
-    'suspended',
-    'suspended',
+    *('paused',) * 2,
+    *('suspended',) * 3,
     'shelved',
     'rescued',
     'error',
@@ -310,6 +307,7 @@ _NEIGHBOURS: tuple[Values, ...] = tuple(
     for host in HOSTS[1:]
     for memory_mb in (512, 1024, 2048)
 )
+_MEMORY_MB = (4096, 8192, inventory.ROOMY[inventory.MEMORY_MB])
 _ZONES = tuple(itertools.product(('nova', 'east'), repeat=len(HOSTS)))
 _MEMBERS = tuple(
     frozenset(members)
@@ -319,11 +317,7 @@ _MEMBERS = tuple(
 
 
 def settings(
-    memory_mb: collections.abc.Sequence[int] = (
-        4096,
-        8192,
-        inventory.ROOMY[inventory.MEMORY_MB],
-    ),
+    memory_mb: collections.abc.Sequence[int] = _MEMORY_MB,
     least_teams: int = 0,
 ) -> strategies.SearchStrategy[Setting]:
     """Return hosts with little room or much, in zones, and what they hold."""

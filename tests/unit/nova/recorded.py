@@ -94,6 +94,11 @@ SERVERS: ty.Any = {
     ]
 }
 
+_OWNER = {
+    'project_id': '235ceef54b024e5495f97d99424d33ad',
+    'user_id': 'a95283b770df4289b3fb1e020d2de879',
+}
+
 GROUPS: ty.Any = {
     'server_groups': [
         {
@@ -102,8 +107,7 @@ GROUPS: ty.Any = {
             'policy': 'anti-affinity',
             'rules': {'max_server_per_host': 3},
             'members': ['cdde7958-1bdf-4fef-b6ba-637afd73fbd4'],
-            'project_id': '235ceef54b024e5495f97d99424d33ad',
-            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+            **_OWNER,
         },
         {
             'id': 'b9087a10-8a58-4c16-940b-4393697a3df1',
@@ -111,8 +115,7 @@ GROUPS: ty.Any = {
             'policy': 'anti-affinity',
             'rules': {'max_server_per_host': 3},
             'members': ['a9e054c6-ecb7-401a-aa47-107e716bfa58'],
-            'project_id': '235ceef54b024e5495f97d99424d33ad',
-            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+            **_OWNER,
         },
         {
             'id': 'ec950866-bada-41c1-a596-f22282834f5f',
@@ -120,42 +123,20 @@ GROUPS: ty.Any = {
             'policy': 'soft-affinity',
             'rules': {},
             'members': ['d668fcff-b0c5-4389-a2db-8e882a332bd4'],
-            'project_id': '235ceef54b024e5495f97d99424d33ad',
-            'user_id': 'a95283b770df4289b3fb1e020d2de879',
+            **_OWNER,
         },
     ]
 }
 
+
+def _of_rocky(group: dict[str, ty.Any]) -> dict[str, ty.Any]:
+    """Return a group as it was before 2.64: with a list, and no rules."""
+    old = {k: v for k, v in group.items() if k not in ('policy', 'rules')}
+    return {**old, 'policies': [group['policy']], 'metadata': {}}
+
+
 GROUPS_OF_ROCKY: ty.Any = {
-    'server_groups': [
-        {
-            'id': '526246e0-d294-4cd5-af88-a7a453974a73',
-            'name': 'g',
-            'policies': ['anti-affinity'],
-            'metadata': {},
-            'members': ['cdde7958-1bdf-4fef-b6ba-637afd73fbd4'],
-            'project_id': '235ceef54b024e5495f97d99424d33ad',
-            'user_id': 'a95283b770df4289b3fb1e020d2de879',
-        },
-        {
-            'id': 'b9087a10-8a58-4c16-940b-4393697a3df1',
-            'name': 'g',
-            'policies': ['anti-affinity'],
-            'metadata': {},
-            'members': ['a9e054c6-ecb7-401a-aa47-107e716bfa58'],
-            'project_id': '235ceef54b024e5495f97d99424d33ad',
-            'user_id': 'a95283b770df4289b3fb1e020d2de879',
-        },
-        {
-            'id': 'ec950866-bada-41c1-a596-f22282834f5f',
-            'name': 'g2',
-            'policies': ['soft-affinity'],
-            'metadata': {},
-            'members': ['d668fcff-b0c5-4389-a2db-8e882a332bd4'],
-            'project_id': '235ceef54b024e5495f97d99424d33ad',
-            'user_id': 'a95283b770df4289b3fb1e020d2de879',
-        },
-    ]
+    'server_groups': [_of_rocky(group) for group in GROUPS['server_groups']]
 }
 
 AGGREGATES: ty.Any = {
@@ -187,186 +168,106 @@ AGGREGATES: ty.Any = {
     ]
 }
 
+
+def _hypervisor(
+    host: str, uuid: str, service: str, **servers: str
+) -> dict[str, ty.Any]:
+    return {
+        'id': uuid,
+        'hypervisor_hostname': f'{host}.cloud.test',
+        'state': 'up',
+        'status': 'enabled',
+        'service': {'id': service, 'host': host, 'disabled_reason': None},
+        'servers': [
+            {'name': name.replace('_', '-'), 'uuid': server}
+            for name, server in servers.items()
+        ],
+    }
+
+
+_CMP01 = '3700ae6a-cd89-4316-ae54-f91678f63088'
+_CMP02 = '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8'
+_CMP03 = '4c5296d2-8252-44a2-9312-a44a4619fdaf'
+
 HYPERVISORS: ty.Any = {
     'hypervisors': [
-        {
-            'id': '4c5296d2-8252-44a2-9312-a44a4619fdaf',
-            'hypervisor_hostname': 'cmp03.cloud.test',
-            'state': 'up',
-            'status': 'enabled',
-            'service': {
-                'id': 'bd466bf0-6024-44f4-9a5d-024e8941a211',
-                'host': 'cmp03',
-                'disabled_reason': None,
-            },
-            'servers': [
-                {
-                    'name': 'instance-00000001',
-                    'uuid': '5d455c3f-36a6-4e93-a9ea-8d16d200e204',
-                },
-                {
-                    'name': 'instance-00000004',
-                    'uuid': 'd668fcff-b0c5-4389-a2db-8e882a332bd4',
-                },
-            ],
-        },
-        {
-            'id': '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8',
-            'hypervisor_hostname': 'cmp02.cloud.test',
-            'state': 'up',
-            'status': 'enabled',
-            'service': {
-                'id': '4ba4a0f0-06df-4dd4-b6c5-176cb6194041',
-                'host': 'cmp02',
-                'disabled_reason': None,
-            },
-            'servers': [
-                {
-                    'name': 'instance-00000002',
-                    'uuid': '73c7551b-bf6b-4c8f-ac80-4416bcd8a30c',
-                }
-            ],
-        },
-        {
-            'id': '3700ae6a-cd89-4316-ae54-f91678f63088',
-            'hypervisor_hostname': 'cmp01.cloud.test',
-            'state': 'up',
-            'status': 'enabled',
-            'service': {
-                'id': '42ce7144-8127-409d-8cb6-62d7790f90a8',
-                'host': 'cmp01',
-                'disabled_reason': None,
-            },
-            'servers': [
-                {
-                    'name': 'instance-00000003',
-                    'uuid': 'a9e054c6-ecb7-401a-aa47-107e716bfa58',
-                }
-            ],
-        },
+        _hypervisor(
+            'cmp03',
+            _CMP03,
+            'bd466bf0-6024-44f4-9a5d-024e8941a211',
+            instance_00000001='5d455c3f-36a6-4e93-a9ea-8d16d200e204',
+            instance_00000004='d668fcff-b0c5-4389-a2db-8e882a332bd4',
+        ),
+        _hypervisor(
+            'cmp02',
+            _CMP02,
+            '4ba4a0f0-06df-4dd4-b6c5-176cb6194041',
+            instance_00000002='73c7551b-bf6b-4c8f-ac80-4416bcd8a30c',
+        ),
+        _hypervisor(
+            'cmp01',
+            _CMP01,
+            '42ce7144-8127-409d-8cb6-62d7790f90a8',
+            instance_00000003='a9e054c6-ecb7-401a-aa47-107e716bfa58',
+        ),
     ]
 }
 
+_SMALL = {'resources': {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1}}
+
 ALLOCATIONS: ty.Any = {
     'allocations': {
-        '5d455c3f-36a6-4e93-a9ea-8d16d200e204': {
-            'resources': {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1}
-        },
-        'd668fcff-b0c5-4389-a2db-8e882a332bd4': {
-            'resources': {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1}
-        },
+        '5d455c3f-36a6-4e93-a9ea-8d16d200e204': _SMALL,
+        'd668fcff-b0c5-4389-a2db-8e882a332bd4': _SMALL,
     },
     'resource_provider_generation': 4,
 }
 
+
+def _summary(
+    provider: str, vcpus: int, memory_mb: int, disk_gb: int
+) -> dict[str, ty.Any]:
+    return {
+        'resources': {
+            'VCPU': {'capacity': 128, 'used': vcpus},
+            'MEMORY_MB': {'capacity': 131072, 'used': memory_mb},
+            'DISK_GB': {'capacity': 4000, 'used': disk_gb},
+        },
+        'traits': [
+            'COMPUTE_VOLUME_EXTEND',
+            'OWNER_NOVA',
+            'COMPUTE_DEVICE_TAGGING',
+            'COMPUTE_NET_ATTACH_INTERFACE',
+            'COMPUTE_IMAGE_TYPE_RAW',
+            'COMPUTE_NODE',
+            'COMPUTE_VOLUME_MULTI_ATTACH',
+            'COMPUTE_ACCELERATORS',
+            'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
+            'COMPUTE_TRUSTED_CERTS',
+            'COMPUTE_SECURITY_STATELESS_FIRMWARE',
+            'COMPUTE_ADDRESS_SPACE_EMULATED',
+            'COMPUTE_STORAGE_VIRTIO_FS',
+            'COMPUTE_IMAGE_TYPE_QCOW2',
+            'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
+            'COMPUTE_MEM_BACKING_FILE',
+            'COMPUTE_VOLUME_ATTACH_WITH_TAG',
+        ],
+        'parent_provider_uuid': None,
+        'root_provider_uuid': provider,
+    }
+
+
+#: In the order in which Placement told it.
+_OFFERED = {'resources': {'DISK_GB': 1, 'MEMORY_MB': 512, 'VCPU': 1}}
+
 CANDIDATES: ty.Any = {
     'allocation_requests': [
-        {
-            'allocations': {
-                '3700ae6a-cd89-4316-ae54-f91678f63088': {
-                    'resources': {'DISK_GB': 1, 'MEMORY_MB': 512, 'VCPU': 1}
-                }
-            }
-        },
-        {
-            'allocations': {
-                '4c5296d2-8252-44a2-9312-a44a4619fdaf': {
-                    'resources': {'DISK_GB': 1, 'MEMORY_MB': 512, 'VCPU': 1}
-                }
-            }
-        },
-        {
-            'allocations': {
-                '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8': {
-                    'resources': {'DISK_GB': 1, 'MEMORY_MB': 512, 'VCPU': 1}
-                }
-            }
-        },
+        {'allocations': {provider: _OFFERED}}
+        for provider in (_CMP01, _CMP03, _CMP02)
     ],
     'provider_summaries': {
-        '3700ae6a-cd89-4316-ae54-f91678f63088': {
-            'resources': {
-                'VCPU': {'capacity': 128, 'used': 0},
-                'MEMORY_MB': {'capacity': 131072, 'used': 600},
-                'DISK_GB': {'capacity': 4000, 'used': 2},
-            },
-            'traits': [
-                'COMPUTE_VOLUME_EXTEND',
-                'OWNER_NOVA',
-                'COMPUTE_DEVICE_TAGGING',
-                'COMPUTE_NET_ATTACH_INTERFACE',
-                'COMPUTE_IMAGE_TYPE_RAW',
-                'COMPUTE_NODE',
-                'COMPUTE_VOLUME_MULTI_ATTACH',
-                'COMPUTE_ACCELERATORS',
-                'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
-                'COMPUTE_TRUSTED_CERTS',
-                'COMPUTE_SECURITY_STATELESS_FIRMWARE',
-                'COMPUTE_ADDRESS_SPACE_EMULATED',
-                'COMPUTE_STORAGE_VIRTIO_FS',
-                'COMPUTE_IMAGE_TYPE_QCOW2',
-                'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
-                'COMPUTE_MEM_BACKING_FILE',
-                'COMPUTE_VOLUME_ATTACH_WITH_TAG',
-            ],
-            'parent_provider_uuid': None,
-            'root_provider_uuid': '3700ae6a-cd89-4316-ae54-f91678f63088',
-        },
-        '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8': {
-            'resources': {
-                'VCPU': {'capacity': 128, 'used': 1},
-                'MEMORY_MB': {'capacity': 131072, 'used': 512},
-                'DISK_GB': {'capacity': 4000, 'used': 1},
-            },
-            'traits': [
-                'COMPUTE_VOLUME_EXTEND',
-                'OWNER_NOVA',
-                'COMPUTE_DEVICE_TAGGING',
-                'COMPUTE_NET_ATTACH_INTERFACE',
-                'COMPUTE_IMAGE_TYPE_RAW',
-                'COMPUTE_NODE',
-                'COMPUTE_VOLUME_MULTI_ATTACH',
-                'COMPUTE_ACCELERATORS',
-                'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
-                'COMPUTE_TRUSTED_CERTS',
-                'COMPUTE_SECURITY_STATELESS_FIRMWARE',
-                'COMPUTE_ADDRESS_SPACE_EMULATED',
-                'COMPUTE_STORAGE_VIRTIO_FS',
-                'COMPUTE_IMAGE_TYPE_QCOW2',
-                'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
-                'COMPUTE_MEM_BACKING_FILE',
-                'COMPUTE_VOLUME_ATTACH_WITH_TAG',
-            ],
-            'parent_provider_uuid': None,
-            'root_provider_uuid': '31a05c2f-55d9-443d-8bfa-54a32a2dd8d8',
-        },
-        '4c5296d2-8252-44a2-9312-a44a4619fdaf': {
-            'resources': {
-                'VCPU': {'capacity': 128, 'used': 2},
-                'MEMORY_MB': {'capacity': 131072, 'used': 1024},
-                'DISK_GB': {'capacity': 4000, 'used': 2},
-            },
-            'traits': [
-                'COMPUTE_VOLUME_EXTEND',
-                'OWNER_NOVA',
-                'COMPUTE_DEVICE_TAGGING',
-                'COMPUTE_NET_ATTACH_INTERFACE',
-                'COMPUTE_IMAGE_TYPE_RAW',
-                'COMPUTE_NODE',
-                'COMPUTE_VOLUME_MULTI_ATTACH',
-                'COMPUTE_ACCELERATORS',
-                'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
-                'COMPUTE_TRUSTED_CERTS',
-                'COMPUTE_SECURITY_STATELESS_FIRMWARE',
-                'COMPUTE_ADDRESS_SPACE_EMULATED',
-                'COMPUTE_STORAGE_VIRTIO_FS',
-                'COMPUTE_IMAGE_TYPE_QCOW2',
-                'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
-                'COMPUTE_MEM_BACKING_FILE',
-                'COMPUTE_VOLUME_ATTACH_WITH_TAG',
-            ],
-            'parent_provider_uuid': None,
-            'root_provider_uuid': '4c5296d2-8252-44a2-9312-a44a4619fdaf',
-        },
+        _CMP01: _summary(_CMP01, 0, 600, 2),
+        _CMP02: _summary(_CMP02, 1, 512, 1),
+        _CMP03: _summary(_CMP03, 2, 1024, 2),
     },
 }

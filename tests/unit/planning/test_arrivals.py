@@ -163,7 +163,7 @@ class TestState(EvacuatedTestCase):
         ('ACTIVE', SHUTDOWN, 'ACTIVE', 'its state was stopped and is active'),
     )
     @ddt.unpack
-    def test_table(self, status, power, after, wrong):
+    def test_its_state(self, status, power, after, wrong):
         before = deaths.server(status, **power)
 
         self.assert_stands(wrong, self.arrive(before, deaths.there(after)))
@@ -202,7 +202,7 @@ class TestLeaveStopped(EvacuatedTestCase):
         ('SHUTOFF', 'ACTIVE', 'its state was stopped and is active'),
     )
     @ddt.unpack
-    def test_table(self, before, after, wrong):
+    def test_whether_it_runs(self, before, after, wrong):
         before = deaths.server(before, power_state=State.RUNNING)
         stand = self.arrive(before, deaths.there(after), leave_stopped=True)
 

@@ -26,6 +26,9 @@ from tests.unit import builders
 
 HOME, AWAY, ELSEWHERE = 'cmp01', 'cmp02', 'cmp03'
 LIVE, COLD, RESIZE, EVACUATION = model.MigrationType
+MOVED_ON = 'moved on to cmp03 since it left cmp01'
+RESIZED = 'resized since it left cmp01'
+RESIZED_HOME = 'resized since it left cmp01, and back by that'
 Result = decisions.Result
 Running = policies.Running
 
@@ -41,6 +44,15 @@ def record(
     return builders.migration(
         number, status, source=source, dest=dest, **values
     )
+
+
+def onward(
+    dest: str | None,
+    status: str = 'completed',
+    kind: model.MigrationType = LIVE,
+) -> model.Migration:
+    """Return a record: a later move."""
+    return record(2, status, AWAY, dest, type=kind)
 
 
 def judge(
@@ -128,23 +140,19 @@ class TestStories(unittest.TestCase):
             homecoming.stories(left, moves),
         )
 
-    def test_a_newer_view_of_the_same_record_counts(self):
-        new = record(1, 'confirmed', type=COLD)
-        found = homecoming.stories([record(1, 'finished', type=COLD)], [new])
-
-        self.assertEqual({'vm1': new}, found)
-
-    def test_moves_that_failed_changed_nothing(self):
-        left = [record(1)]
-        moves = [record(2, 'failed', source=AWAY, dest=HOME)]
-
-        self.assertEqual({'vm1': left[0]}, homecoming.stories(left, moves))
-
-    def test_a_resize_decides_as_well(self):
-        resize = record(2, source=AWAY, dest=ELSEWHERE, type=RESIZE)
+    @ddt.data(
+        # A newer view of the same record.
+        (record(1, 'confirmed', type=COLD), True),
+        (record(2, 'failed', source=AWAY, dest=HOME), False),
+        (record(2, source=AWAY, dest=ELSEWHERE, type=RESIZE), True),
+    )
+    @ddt.unpack
+    def test_whether_a_move_counts(self, move, counts):
+        left = record(1, 'finished', type=COLD)
 
         self.assertEqual(
-            {'vm1': resize}, homecoming.stories([record(1)], [resize])
+            {'vm1': move if counts else left},
+            homecoming.stories([left], [move]),
         )
 
 
@@ -154,15 +162,12 @@ class TestPlaces(unittest.TestCase):
         (record(), {HOME, AWAY}),
         (record(status='finished', type=COLD), {HOME, AWAY}),
         # It is home again.
-        (record(source=AWAY, dest=HOME), {HOME}),
+        (onward(HOME), {HOME}),
         # It is on its way home.
-        (record(status='running', source=AWAY, dest=HOME), {HOME, AWAY}),
-        (
-            record(status='running', source=AWAY, dest=ELSEWHERE),
-            {HOME, AWAY, ELSEWHERE},
-        ),
-        (record(status='queued', source=AWAY, dest=None), {HOME, AWAY}),
-        (record(source=AWAY, dest=ELSEWHERE), {HOME, ELSEWHERE}),
+        (onward(HOME, 'running'), {HOME, AWAY}),
+        (onward(ELSEWHERE, 'running'), {HOME, AWAY, ELSEWHERE}),
+        (onward(None, 'queued'), {HOME, AWAY}),
+        (onward(ELSEWHERE), {HOME, ELSEWHERE}),
     )
     @ddt.unpack
     def test_where_a_server_may_be(self, move, hosts):
@@ -203,89 +208,47 @@ class TestJudge(unittest.TestCase):
         ('migrating', COLD, AWAY, 'RESIZE'),
         ('post-migrating', COLD, HOME, 'RESIZE'),
         ('finished', COLD, HOME, 'VERIFY_RESIZE'),
+        # It is not home as its record says.
+        ('completed', LIVE, AWAY, 'ACTIVE'),
     )
     @ddt.unpack
     def test_one_that_is_on_its_way(self, status, kind, host, state):
-        move = record(2, status, AWAY, HOME, type=kind)
+        move = onward(HOME, status, kind)
         comer = judge(move, host, state)
 
         self.assertIsInstance(comer, homecoming.Homecomer)
         self.assertEqual((AWAY, move), (comer.host, comer.record))
 
-    def test_one_that_is_not_home_as_its_record_says(self):
-        move = record(source=AWAY, dest=HOME)
-        comer = judge(move, AWAY)
-
-        self.assertEqual((AWAY, move), (comer.host, comer.record))
-
     @ddt.data(
-        record(source=AWAY, dest=HOME),
-        record(status='confirmed', source=AWAY, dest=HOME, type=COLD),
+        onward(HOME),
+        onward(HOME, 'confirmed', COLD),
         # Unshelved there.
         record(),
         # Its owner resizes it now.
-        record(source=HOME, dest=HOME, status='finished', type=RESIZE),
-        record(source=HOME, dest=AWAY, status='migrating', type=RESIZE),
-        record(source=HOME, dest=AWAY, status='running'),
+        record(dest=HOME, status='finished', type=RESIZE),
+        record(status='migrating', type=RESIZE),
+        record(status='running'),
     )
     def test_one_that_is_home(self, move):
         self.assertIsNone(judge(move, HOME))
 
     @ddt.data(
         # record, host, reason
-        (
-            record(source=AWAY, dest=ELSEWHERE),
-            ELSEWHERE,
-            'moved on to cmp03 since it left cmp01',
-        ),
-        (record(), ELSEWHERE, 'moved on to cmp03 since it left cmp01'),
-        (
-            record(source=AWAY, dest=HOME),
-            ELSEWHERE,
-            'moved on to cmp03 since it left cmp01',
-        ),
-        (
-            record(status='finished', source=AWAY, dest=ELSEWHERE, type=COLD),
-            ELSEWHERE,
-            'moved on to cmp03 since it left cmp01',
-        ),
-        (
-            record(source=AWAY, dest=ELSEWHERE, type=RESIZE),
-            ELSEWHERE,
-            'resized since it left cmp01',
-        ),
-        (
-            record(status='confirmed', source=AWAY, dest=AWAY, type=RESIZE),
-            AWAY,
-            'resized since it left cmp01',
-        ),
-        (
-            record(status='migrating', source=AWAY, dest=HOME, type=RESIZE),
-            AWAY,
-            'it is being resized',
-        ),
-        (
-            record(status='finished', source=AWAY, dest=HOME, type=RESIZE),
-            HOME,
-            'resized since it left cmp01, and back by that',
-        ),
-        (
-            record(status='confirmed', source=AWAY, dest=HOME, type=RESIZE),
-            HOME,
-            'resized since it left cmp01, and back by that',
-        ),
-        (
-            record(status='running', source=AWAY, dest=ELSEWHERE),
-            AWAY,
-            'it is on its way to cmp03 just now',
-        ),
-        (
-            record(status='queued', source=AWAY, dest=None),
-            AWAY,
-            'it is on its way to another host just now',
-        ),
+        (onward(ELSEWHERE), ELSEWHERE, MOVED_ON),
+        (record(), ELSEWHERE, MOVED_ON),
+        (onward(HOME), ELSEWHERE, MOVED_ON),
+        (onward(ELSEWHERE, 'finished', COLD), ELSEWHERE, MOVED_ON),
+        (onward(ELSEWHERE, kind=RESIZE), ELSEWHERE, RESIZED),
+        (onward(AWAY, 'confirmed', RESIZE), AWAY, RESIZED),
+        (onward(HOME, 'migrating', RESIZE), AWAY, 'it is being resized'),
+        (onward(HOME, 'finished', RESIZE), HOME, RESIZED_HOME),
+        (onward(HOME, 'confirmed', RESIZE), HOME, RESIZED_HOME),
+        (onward(ELSEWHERE, 'running'), AWAY,
+         'it is on its way to cmp03 just now'),
+        (onward(None, 'queued'), AWAY,
+         'it is on its way to another host just now'),
         (record(), None, 'it is on no host any more (SHELVED_OFFLOADED)'),
-    )
+    )  # fmt: skip
     @ddt.unpack
     def test_one_that_is_left_alone(self, move, host, reason):
         row = judge(move, host, 'ACTIVE' if host else 'SHELVED_OFFLOADED')
@@ -296,18 +259,17 @@ class TestJudge(unittest.TestCase):
         self.assertEqual(('name of vm1', ''), (row.name, row.move))
         self.assertFalse(row.left)
 
-    def test_one_that_awaits_a_confirmation(self):
-        row = judge(record(status='finished', type=COLD), AWAY)
+    @ddt.data(
+        (record(status='finished', type=COLD), 'ACTIVE', 'resize confirm'),
+        (record(), 'SHELVED', 'unshelve'),
+    )
+    @ddt.unpack
+    def test_one_that_somebody_must_see_to(self, move, status, command):
+        row = judge(move, status=status)
 
         self.assertIs(Result.BLOCKED, row.result)
-        self.assertIn('openstack server resize confirm vm1', row.reason)
+        self.assertIn(f'openstack server {command} vm1', row.reason)
         self.assertTrue(row.left)
-
-    def test_one_that_is_shelved(self):
-        row = judge(record(), status='SHELVED')
-
-        self.assertIs(Result.BLOCKED, row.result)
-        self.assertIn('openstack server unshelve vm1', row.reason)
 
     def test_one_that_has_just_been_deleted(self):
         row = judge(record(), None, 'DELETED')

@@ -154,7 +154,7 @@ class TestPowerState(unittest.TestCase):
         ('RESCUE', State.SHUTDOWN, False),
     )
     @ddt.unpack
-    def test_table(self, status, state, expected):
+    def test_what_its_power_state_tells(self, status, state, expected):
         before = server(status, state)
 
         self.assertFalse(power.tells_nothing(before))

@@ -107,7 +107,7 @@ class TestGaveUp(unittest.TestCase):
         ('running', ''),
     )
     @ddt.unpack
-    def test_record(self, status, expected):
+    def test_how_its_move_ended(self, status, expected):
         case = base.case(base.record(status), track=self.ABORTED)
 
         self.assertEqual(expected, case.gave_up)

@@ -14,6 +14,8 @@
 
 import unittest
 
+import ddt
+
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import room as rooms
 from tests.unit.planning import clouds
@@ -59,16 +61,13 @@ class TestHostOf(unittest.TestCase):
         self.assertIsNone(rooms.host_of(seen, offers, candidate[:1]))
 
 
+@ddt.ddt
 class TestRoom(unittest.TestCase):
-    def test_exactly_full_fits_and_one_more_does_not(self):
+    def test_what_is_taken_is_gone_until_it_is_given_back(self):
         there = room(A)
 
         self.assertTrue(there.fits((share(16),)))
         self.assertFalse(there.fits((share(17),)))
-
-    def test_what_is_taken_is_gone_until_it_is_given_back(self):
-        there = room(A)
-
         there.take((share(16),))
         self.assertFalse(there.fits((share(1),)))
         there.give_back((share(16),))
@@ -81,18 +80,14 @@ class TestRoom(unittest.TestCase):
         self.assertEqual(20 / 16, there.load('a'))
         self.assertFalse(there.fits((share(1),)))
 
-    def test_nothing_is_known_of_other_providers_and_classes(self):
-        there = room(A)
-
-        self.assertFalse(there.fits((share(1, 'rp-z'),)))
-        self.assertFalse(there.fits((share(1, name='VGPU'),)))
-
-    def test_every_share_of_a_candidate_must_fit(self):
-        there = room(A)
-
-        self.assertFalse(
-            there.fits((share(1), share(99999, name='MEMORY_MB')))
-        )
+    @ddt.data(
+        # Another provider, another class, one of two.
+        [share(1, 'rp-z')],
+        [share(1, name='VGPU')],
+        [share(1), share(99999, name='MEMORY_MB')],
+    )
+    def test_every_share_must_be_known_and_fit(self, shares):
+        self.assertFalse(room(A).fits(shares))
 
     def test_the_load_is_that_of_the_fullest_pool(self):
         there = room(clouds.Host('a', used={'VCPU': 4, 'MEMORY_MB': 8192}))
@@ -148,7 +143,7 @@ class TestRoom(unittest.TestCase):
         self.assertEqual({'VCPU': (6, 32)}, there.totals(['a', 'b', 'z']))
         self.assertEqual({'VCPU': (2, 16)}, there.totals(['b']))
 
-    def test_shared_storage_counts_once(self):
+    def test_shared_storage_counts_once_and_is_no_load_of_one_host(self):
         nodes = [clouds.Host(name, size={'VCPU': 16}) for name in ('a', 'b')]
         there = room(
             *nodes,
@@ -160,15 +155,6 @@ class TestRoom(unittest.TestCase):
             {'VCPU': (0, 32), 'DISK_GB': (600, 1000)},
             there.totals(['a', 'b']),
         )
-
-    def test_shared_storage_is_no_load_of_one_host(self):
-        nodes = [clouds.Host(name, size={'VCPU': 16}) for name in ('a', 'b')]
-        there = room(
-            *nodes,
-            shape={'VCPU': 1, 'DISK_GB': 20},
-            shared=[clouds.shared_disk(1000, 600)],
-        )
-
         self.assertEqual(0.0, there.load('a'))
 
 
@@ -200,10 +186,8 @@ class TestLacks(unittest.TestCase):
             {'VCPU': 2, 'MEMORY_MB': 2712}, there.lacks('a', self.SHAPE)
         )
 
-    def test_nothing_is_missing_where_it_fits(self):
+    def test_nothing_is_missing_or_nothing_is_known(self):
         self.assertEqual({}, room(A).lacks('a', self.SHAPE))
-
-    def test_nothing_is_known_of_hosts_that_no_answer_has(self):
         self.assertIsNone(room(A).lacks('z', self.SHAPE))
 
     def test_a_class_counts_where_most_is_left(self):

@@ -14,9 +14,13 @@
 
 import unittest
 
+import ddt
+
 from osc_hostmaint.planning import room as rooms
 from osc_hostmaint.planning import spread
 from tests.unit.planning import clouds
+
+LARGE = {'VCPU': 64, 'MEMORY_MB': 65536, 'DISK_GB': 640}
 
 
 def flow(demands, plan=None, **values) -> spread.Flow:
@@ -40,32 +44,44 @@ class Base(unittest.TestCase):
         )
 
 
+@ddt.ddt
 class TestEven(Base):
-    def test_the_emptiest_host_is_picked(self):
-        nodes = [
+    @ddt.data(
+        # The emptiest, by its fullest resource, with the server on it.
+        (
+            'b',
             clouds.filled('a', 0.5),
             clouds.filled('b', 0.25),
             clouds.filled('c', 0.75),
-        ]
-
-        self.assertEqual('b', self.pick(nodes, clouds.demands(1)).host)
-
-    def test_the_fullest_resource_counts(self):
-        nodes = [
+        ),
+        (
+            'b',
             clouds.Host('a', used={'VCPU': 2, 'MEMORY_MB': 10000}),
             clouds.Host('b', used={'VCPU': 9, 'MEMORY_MB': 1000}),
-        ]
-
-        self.assertEqual('b', self.pick(nodes, clouds.demands(1)).host)
-
-    def test_it_counts_with_the_server_on_it(self):
-        large = {'VCPU': 64, 'MEMORY_MB': 65536, 'DISK_GB': 640}
-        nodes = [
+        ),
+        (
+            'b',
             clouds.Host('a', used={'VCPU': 0}),
-            clouds.Host('b', size=large, used={'VCPU': 8}),
-        ]
+            clouds.Host('b', size=LARGE, used={'VCPU': 8}),
+        ),
+        # Equal hosts go by name.
+        ('a', *clouds.hosts('c', 'a', 'b')),
+        # It may not go anywhere else.
+        (
+            'd',
+            clouds.Host('a', enabled=False),
+            clouds.Host('b', up=False),
+            clouds.Host('c', maintenance=True),
+            clouds.filled('d', 0.5),
+        ),
+        # There is no room.
+        ('', clouds.filled('a', 0.9)),
+    )
+    @ddt.unpack
+    def test_which_host_is_picked(self, expected, *nodes):
+        picked = self.pick(nodes, clouds.demands(1))
 
-        self.assertEqual('b', self.pick(nodes, clouds.demands(1)).host)
+        self.assertEqual(spread.Pick(expected), picked)
 
     def test_what_it_does_not_take_is_no_matter(self):
         volumes = {'VCPU': 4, 'MEMORY_MB': 4096}
@@ -105,23 +121,8 @@ class TestEven(Base):
 
         self.assertEqual('b', picked.host)
 
-    def test_equal_hosts_go_by_name(self):
-        nodes = clouds.hosts('c', 'a', 'b')
-
-        self.assertEqual('a', self.pick(nodes, clouds.demands(1)).host)
-
 
 class TestRules(Base):
-    def test_only_hosts_that_may_take_it_are_picked(self):
-        nodes = [
-            clouds.Host('a', enabled=False),
-            clouds.Host('b', up=False),
-            clouds.Host('c', maintenance=True),
-            clouds.filled('d', 0.5),
-        ]
-
-        self.assertEqual('d', self.pick(nodes, clouds.demands(1)).host)
-
     def test_a_member_that_has_gone_is_kept_away_from(self):
         nodes = [clouds.Host('a'), clouds.filled('b', 0.5)]
         demands = clouds.demands(2)
@@ -173,34 +174,21 @@ class TestRules(Base):
             spread.Pick(''), self.pick(clouds.hosts('a'), demands)
         )
 
-    def test_nothing_is_picked_where_there_is_no_room(self):
-        nodes = [clouds.filled('a', 0.9)]
 
-        self.assertEqual(spread.Pick(''), self.pick(nodes, clouds.demands(1)))
-
-
+@ddt.ddt
 class TestClosed(Base):
-    def test_another_host_is_picked_meanwhile(self):
-        nodes = [clouds.Host('a'), clouds.filled('b', 0.5)]
+    @ddt.data(
+        # closed, hosts; the pick
+        ('a', [clouds.Host('a'), clouds.filled('b', 0.5)], spread.Pick('b')),
+        ('ab', clouds.hosts('a', 'b'), spread.Pick('', wait=True)),
+        # It does not wait for hosts that have no room.
+        ('a', [clouds.filled('a', 1)], spread.Pick('')),
+    )
+    @ddt.unpack
+    def test_what_is_picked_meanwhile(self, closed, nodes, expected):
+        picked = self.pick(nodes, clouds.demands(1), closed=set(closed))
 
-        picked = self.pick(nodes, clouds.demands(1), closed={'a'})
-
-        self.assertEqual('b', picked.host)
-
-    def test_if_all_are_closed_it_waits(self):
-        nodes = clouds.hosts('a', 'b')
-
-        picked = self.pick(nodes, clouds.demands(1), closed={'a', 'b'})
-
-        self.assertEqual('', picked.host)
-        self.assertTrue(picked.wait)
-
-    def test_it_does_not_wait_for_hosts_that_have_no_room(self):
-        nodes = [clouds.filled('a', 1)]
-
-        picked = self.pick(nodes, clouds.demands(1), closed={'a'})
-
-        self.assertFalse(picked.wait)
+        self.assertEqual(expected, picked)
 
     def test_it_waits_rather_than_to_take_the_only_place_of_another(self):
         nodes = [clouds.Host('a', zone='zone1'), clouds.Host('b')]
@@ -272,20 +260,12 @@ class TestPlan(Base):
             self.assertNotIn('', picked.plan.values())
 
     def test_what_has_no_place_in_the_plan_goes_where_there_is_room(self):
-        nodes = [clouds.Host('a')]
         demands = clouds.demands(2, clouds.WHOLE)
+        plan = {'vm00': '', 'vm01': 'a'}
+        for hosts, expected in (('a', 'a'), ('ab', 'b')):
+            picked = self.pick(clouds.hosts(*hosts), demands, plan=plan)
 
-        picked = self.pick(nodes, demands, plan={'vm00': '', 'vm01': 'a'})
-
-        self.assertEqual('a', picked.host)
-
-    def test_a_failed_move_is_planned_again(self):
-        nodes = clouds.hosts('a', 'b')
-        demands = clouds.demands(2, clouds.WHOLE)
-
-        picked = self.pick(nodes, demands, plan={'vm00': '', 'vm01': 'a'})
-
-        self.assertEqual('b', picked.host)
+            self.assertEqual(expected, picked.host)
 
     def test_the_same_is_picked_for_the_same(self):
         nodes = clouds.hosts('a', 'b', 'c')

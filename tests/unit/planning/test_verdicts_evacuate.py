@@ -159,7 +159,7 @@ class TestStopped(EvacuationTestCase):
         ('ERROR', False, True, RESET),
     )
     @ddt.unpack
-    def test_table(self, status, off, leave, expected):
+    def test_what_is_done_by_status(self, status, off, leave, expected):
         verdict = self.judge(status, off=off, leave_stopped=leave)
 
         self.assert_verdict(expected, verdict)

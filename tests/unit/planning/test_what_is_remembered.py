@@ -184,7 +184,7 @@ class TestOthersDown(unittest.TestCase):
         ({'cmp02': 5.0}, [], {}),
     )
     @ddt.unpack
-    def test_table(self, before, down, expected):
+    def test_since_when_it_is_down(self, before, down, expected):
         memory = builders.memory(others_down=before)
 
         self.assertEqual(expected, self.others_down(down, memory))
@@ -233,7 +233,7 @@ class TestUnderWay(unittest.TestCase):
         ('error', False),
     )
     @ddt.unpack
-    def test_record(self, status, counts):
+    def test_whether_the_time_counts(self, status, counts):
         self.assert_counts(counts, record=builders.migration(7, status))
 
 
@@ -294,5 +294,5 @@ class TestArriving(unittest.TestCase):
         ({'source': builders.HOST, 'dest': builders.HOST}, False),
     )
     @ddt.unpack
-    def test_record(self, kwargs, expected):
+    def test_what_is_awaited(self, kwargs, expected):
         self.assertIs(expected, self.arriving(builders.migration(**kwargs)))

@@ -231,7 +231,7 @@ class TestOthers(TurnTestCase):
         ({'type': base.COLD, 'status': 'finished'}, False),
     )
     @ddt.unpack
-    def test_record(self, kwargs, expected):
+    def test_who_is_at_it(self, kwargs, expected):
         self.assert_others(expected, builders.evacuation(**kwargs))
 
 
@@ -281,7 +281,7 @@ class TestLearnSlots(unittest.TestCase):
         (1, (0, 1, 2), 2),
     )
     @ddt.unpack
-    def test_table(self, slots, now, expected):
+    def test_slots_learnt(self, slots, now, expected):
         self.assertEqual(
             expected, window.learn_slots(slots, window.InFlight(*now))
         )
@@ -306,7 +306,7 @@ class TestShare(unittest.TestCase):
         ((0, 0, 0, 0), (0, 9), 4, (0, 4)),
     )
     @ddt.unpack
-    def test_table(self, now, waiting, parallel, expected):
+    def test_how_many_may_start(self, now, waiting, parallel, expected):
         self.assertEqual(
             expected,
             window.share(window.InFlight(*now), None, parallel, *waiting),

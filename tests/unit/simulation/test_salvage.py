@@ -44,8 +44,8 @@ class SalvageTestCase(unittest.TestCase):
     def pass_(self, seconds: float) -> None:
         self.reporter.clock.sleep(seconds)
 
-    def evacuate(self, **options) -> None:
-        self.client.evacuate(self.server.id, **options)
+    def evacuate(self) -> None:
+        self.client.evacuate(self.server.id)
 
     def violations(self) -> list[str]:
         return conduct.violations(self.reporter.run(), self.cloud)
@@ -53,16 +53,12 @@ class SalvageTestCase(unittest.TestCase):
     def salvage(self) -> list[str]:
         return salvage.violations(self.reporter.run(), self.cloud)
 
-
-class WellTestCase(SalvageTestCase):
     def test_once(self) -> None:
         self.evacuate()
         self.pass_(10)
         self.expect(self.violations())
 
-
-class DoubledTestCase(SalvageTestCase):
-    def test_by_oneself(self) -> None:
+    def test_twice_by_oneself(self) -> None:
         self.evacuate()
         self.evacuate()
         self.expect(self.salvage(), 'and since 5000.05 already')
@@ -74,55 +70,33 @@ class DoubledTestCase(SalvageTestCase):
         self.expect(self.salvage(), 'already')
         self.expect(salvage.violations(other.run(), self.cloud))
 
-
-class LivelyTestCase(SalvageTestCase):
     def test_it_never_was_dead(self) -> None:
         self.cloud.start(SOURCE)
         self.pass_(100)
         self.evacuate()
         self.expect(self.salvage(), 'alive for 100')
 
-
-class StartedTestCase(SalvageTestCase):
-    def setUp(self) -> None:
-        super().setUp()
+    def test_started_the_second_time(self) -> None:
         self.server = self.cloud.add(SOURCE, 'stopped')
+        self.server.fates.append(Fate.NO_HOST)
+        for status in ('ERROR', 'ACTIVE'):
+            self.evacuate()
+            self.pass_(10)
+            self.assertEqual(status, self.server.status)
+        self.expect(self.salvage(), 'was stopped, and was started')
+
+    def test_the_window(self) -> None:
+        for count, words in ((8, []), (9, ['9 at once'])):
+            for _number in range(count):
+                server = self.cloud.add(SOURCE, seconds=30)
+                self.client.evacuate(server.id)
+            self.pass_(60)
+            self.expect(self.violations(), *words)
+
+    def test_what_is_told_of_one_that_did_not_move(self) -> None:
         self.server.fates.append(Fate.NO_HOST)
         self.evacuate()
         self.pass_(10)
-        self.assertEqual('ERROR', self.server.status)
-
-    def test_the_second_time(self) -> None:
-        self.evacuate()
-        self.pass_(10)
-        self.assertEqual('ACTIVE', self.server.status)
-        self.expect(self.salvage(), 'was stopped, and was started')
-
-
-class ElseTestCase(SalvageTestCase):
-    def test_the_window(self) -> None:
-        servers = [self.cloud.add(SOURCE, seconds=30) for _ in range(9)]
-        for server in servers[1:]:
-            self.client.evacuate(server.id)
-        self.pass_(60)
-        self.expect(self.violations())
-        for _number in range(9):
-            server = self.cloud.add(SOURCE, seconds=30)
-            self.client.evacuate(server.id)
-        self.pass_(60)
-        self.expect(self.violations(), '9 at once')
-
-
-class RowsTestCase(SalvageTestCase):
-    """What a report may say."""
-
-    def end(self, *fates: Fate, **options) -> None:
-        self.server.fates.extend(fates)
-        self.evacuate(**options)
-        self.pass_(10)
-
-    def test_not_moved(self) -> None:
-        self.end(Fate.NO_HOST)
         self.expect(
             self.reporter.lies(row(self.server, Phase.MOVED)),
             'it is there',

@@ -20,7 +20,6 @@ from osc_hostmaint import exceptions
 from tests.unit.simulation import reports
 from tests.unit.simulation import scene
 from tests.unit.simulation import truth
-from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
 Phase = reports.Phase
@@ -96,38 +95,41 @@ class RowsTestCase(TruthTestCase):
         self.believe(other, row(server, Phase.MOVED))
 
 
-class DrainedTestCase(TruthTestCase):
-    """Nothing is left on the host."""
+class CloudTestCase(TruthTestCase):
+    """What is wrong with the cloud, whatever is told of servers."""
 
-    def setUp(self) -> None:
-        super().setUp()
+    def test_an_allocation_is_left_on_the_host(self) -> None:
         self.move()
-        self.moved = row(self.server, Phase.MOVED)
-
-    def test_an_allocation(self) -> None:
         self.cloud.hold('orphan', scene.SOURCE)
-        self.find('it holds an allocation', self.moved)
-
-
-class OverfilledTestCase(TruthTestCase):
-    def overfilled(self) -> list[str]:
-        self.reporter.look()
-        blocked = row(self.server, Phase.BLOCKED, 'no')
-        return truth.violations(self.cloud, self.reporter.run(blocked))
+        self.find('it holds an allocation', row(self.server, Phase.MOVED))
 
     def test_one_unit_too_much(self) -> None:
         self.cloud.hosts['cmp02'].inventory.capacity['VCPU'] = 1
         self.cloud.hold('other', 'cmp02', {'MEMORY_MB': 5, 'VCPU': 2})
-        (found,) = self.overfilled()
+        self.reporter.look()
+        blocked = row(self.server, Phase.BLOCKED, 'no')
+        (found,) = truth.violations(self.cloud, self.reporter.run(blocked))
         self.assertIn('cmp02 has no room for other', found)
+
+    def test_left_running_though_it_was_suspended(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'suspended')
+        for requests, expected in (
+            (
+                ('resume', 'live_migrate'),
+                ['server-02: it was suspended and is active'],
+            ),
+            (('suspend',), []),
+        ):
+            reporter = reports.Reporter(self.cloud)
+            for request in requests:
+                getattr(reporter.client, request)(server.id)
+                reporter.clock.sleep(12)
+            run = reporter.run(row(server, Phase.MOVED))
+            self.assertEqual(expected, truth.behind(self.cloud, run))
 
 
 @ddt.ddt
 class CodeTestCase(TruthTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.blocked = row(self.server, Phase.BLOCKED, 'no')
-
     @ddt.data(
         (Code.DONE, {}),
         (Code.FAILED, {}),
@@ -139,7 +141,8 @@ class CodeTestCase(TruthTestCase):
     )
     @ddt.unpack
     def test_lies(self, code: Code, options: dict) -> None:
-        self.find('exit', self.blocked, code=code, **options)
+        blocked = row(self.server, Phase.BLOCKED, 'no')
+        self.find('exit', blocked, code=code, **options)
 
     @ddt.data(
         (Code.LEFT, {}),
@@ -149,27 +152,5 @@ class CodeTestCase(TruthTestCase):
     )
     @ddt.unpack
     def test_truths(self, code: Code, options: dict) -> None:
-        self.believe(self.blocked, code=code, **options)
-
-
-class BehindTestCase(unittest.TestCase):
-    """What is left in another state than others want."""
-
-    def setUp(self) -> None:
-        self.cloud = scene.cloud()
-
-    def behind(self, server: world.Server, *requests: str) -> list[str]:
-        reporter = reports.Reporter(self.cloud)
-        for request in requests:
-            getattr(reporter.client, request)(server.id)
-            reporter.clock.sleep(12)
-        self.told = truth.behind(
-            self.cloud, reporter.run(row(server, Phase.FAILED, 'so'))
-        )
-        return truth.behind(self.cloud, reporter.run(row(server, Phase.MOVED)))
-
-    def test_running(self) -> None:
-        server = self.cloud.add(scene.SOURCE, 'suspended')
-        found = self.behind(server, 'resume', 'live_migrate')
-        self.assertEqual(['server-01: it was suspended and is active'], found)
-        self.assertEqual([], self.behind(server, 'suspend'))
+        blocked = row(self.server, Phase.BLOCKED, 'no')
+        self.believe(blocked, code=code, **options)
