@@ -282,3 +282,24 @@ class TestHistory(ResumedTestCase):
         ]
 
         self.assertIs(expected, self.found(*history).found_resumed)
+
+    @ddt.data((0, True), (60, True), (-1, False))
+    @ddt.unpack
+    def test_only_during_this_maintenance(self, seconds, expected):
+        track = self.found(base.deed(seconds=seconds))
+
+        self.assertIs(expected, track.found_resumed)
+
+    @ddt.data(
+        # who resumed it, in which project; ours
+        (base.US, base.OUR_PROJECT, True),
+        (base.US, base.OWNERS_PROJECT, True),
+        # Another operator's run.
+        (base.OWNER, base.OUR_PROJECT, True),
+        (base.OWNER, base.OWNERS_PROJECT, False),
+    )
+    @ddt.unpack
+    def test_by_an_operator_and_not_by_its_owner(self, user, project, ours):
+        track = self.found(base.deed(user=user, project=project))
+
+        self.assertIs(ours, track.found_resumed)
