@@ -1,0 +1,190 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""When to look again.
+
+Nova's times are whole seconds of Nova's clock: here it shows ``SINCE`` when
+ours shows 1000 seconds.
+"""
+
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint.planning import pace
+from osc_hostmaint.planning import timing
+from tests.unit import builders
+
+NOW = builders.NOW
+
+
+def ended(*times, began=0.0, unseen=0.0):
+    """Return records of live migrations that ended at these times.
+
+    :param began: when each was asked for.
+    :param unseen: for how long nobody saw that it had ended.
+    """
+    return [
+        builders.migration(
+            i,
+            'completed',
+            created_at=builders.cloud_time(began),
+            updated_at=builders.cloud_time(time),
+            seen_at=NOW + time + unseen,
+        )
+        for i, time in enumerate(times)
+    ]
+
+
+@ddt.ddt
+class TestRhythm(unittest.TestCase):
+    def test_nothing_is_known_before_the_first_end(self):
+        self.assertIsNone(pace.rhythm([], 1))
+        never = builders.migration(status='completed', updated_at=None)
+        self.assertIsNone(pace.rhythm([never], 1))
+
+    def test_the_first_end_tells_how_long_a_move_takes(self):
+        found = pace.rhythm(ended(30, began=10), 1)
+
+        self.assertEqual(20, found.move)
+        self.assertEqual(NOW + 50, found.next_end)
+
+    def test_one_slot(self):
+        found = pace.rhythm(ended(10, 20, 30), 1)
+
+        self.assertEqual(10, found.move)
+        self.assertEqual(10, found.between)
+        self.assertEqual(NOW + 40, found.next_end)
+
+    def test_unknown_limit_is_taken_for_one(self):
+        self.assertEqual(
+            pace.rhythm(ended(10, 20, 30), 1),
+            pace.rhythm(ended(10, 20, 30), None),
+        )
+
+    def test_two_slots_end_in_turn(self):
+        found = pace.rhythm(ended(10, 13, 20, 23), 2)
+
+        self.assertEqual(10, found.move)
+        self.assertEqual(5, found.between)
+        self.assertEqual(NOW + 30, found.next_end)
+
+    def test_more_slots_than_ends(self):
+        """The others may end at any moment."""
+        found = pace.rhythm(ended(10), 4)
+
+        self.assertEqual(NOW + 10, found.next_end)
+
+    def test_a_pause_is_no_move(self):
+        found = pace.rhythm(ended(10, 20, 30, 630, 640), 1)
+
+        self.assertEqual(10, found.move)
+        self.assertEqual(NOW + 650, found.next_end)
+
+    def test_what_was_long_ago_does_not_count(self):
+        slow = [100 * i for i in range(1, 6)]
+        quick = [500 + 10 * i for i in range(1, 6)]
+
+        self.assertEqual(10, pace.rhythm(ended(*slow, *quick), 1).move)
+
+    def test_our_clock_differs_and_ends_are_seen_late(self):
+        """The one that was seen soonest tells how the clocks differ."""
+        late = ended(10, 20, unseen=5)
+        soon = ended(0, 1, 30, unseen=0.2)[2:]
+
+        found = pace.rhythm([*late, *soon], 1)
+        self.assertAlmostEqual(NOW + 40.2, found.next_end)
+
+    @hypothesis.given(
+        strategies.lists(strategies.integers(0, 500), max_size=9),
+        strategies.none() | strategies.integers(1, 6),
+        strategies.randoms(use_true_random=False),
+    )
+    def test_order_of_records_does_not_matter(self, times, slots, random):
+        records = ended(*sorted(times))
+        shuffled = random.sample(records, len(records))
+
+        self.assertEqual(
+            pace.rhythm(records, slots), pace.rhythm(shuffled, slots)
+        )
+
+
+@ddt.ddt
+class TestInterval(unittest.TestCase):
+    def interval(self, **kwargs):
+        return pace.interval(
+            **{
+                'now': NOW,
+                'ages': [5.0],
+                'rhythm': None,
+                'filling': False,
+                'settling': False,
+                **kwargs,
+            }
+        )
+
+    def test_quick_while_the_source_may_have_room(self):
+        self.assertEqual(
+            timing.LOOK_LEAST_SECONDS, self.interval(filling=True)
+        )
+
+    def test_a_server_that_settles_is_awaited_at_novas_speed(self):
+        self.assertEqual(
+            timing.LOOK_LAST_STATUS_SECONDS, self.interval(settling=True)
+        )
+
+    def test_seldom_where_only_others_are_waited_for(self):
+        self.assertEqual(timing.LOOK_OTHERS_SECONDS, self.interval(ages=[]))
+
+    @ddt.data(0.1, 1, 5, 600)
+    def test_before_the_first_end_it_follows_the_age(self, age):
+        looked = self.interval(ages=[age])
+
+        self.assertLessEqual(looked, max(timing.LOOK_FIRST_END_SECONDS, age))
+        self.assertLessEqual(looked, timing.LOOK_MOST_SECONDS)
+
+    def test_just_after_the_next_end(self):
+        rhythm = pace.Rhythm(move=20, next_end=NOW + 15, between=20)
+        looked = self.interval(rhythm=rhythm)
+
+        self.assertGreater(looked, 15)
+        self.assertLess(looked, 17)
+
+    def test_a_late_end_is_looked_for_less_and_less(self):
+        def late(by):
+            rhythm = pace.Rhythm(move=20, next_end=NOW - by, between=20)
+            return self.interval(rhythm=rhythm)
+
+        self.assertLess(late(2), 20)
+        self.assertLessEqual(late(2), late(10))
+        self.assertEqual(timing.LOOK_MOST_SECONDS, late(600))
+
+    @hypothesis.given(
+        ages=strategies.lists(strategies.floats(0, 1e5), max_size=4),
+        rhythm=strategies.none()
+        | strategies.builds(
+            pace.Rhythm,
+            move=strategies.floats(0, 1e5),
+            next_end=strategies.floats(0, 1e5),
+            between=strategies.floats(0, 1e5),
+        ),
+        filling=strategies.booleans(),
+        settling=strategies.booleans(),
+        slots=strategies.none() | strategies.integers(1, 20),
+    )
+    def test_neither_a_storm_of_requests_nor_asleep(self, **kwargs):
+        looked = self.interval(**kwargs)
+
+        self.assertGreaterEqual(looked, timing.LOOK_LEAST_SECONDS)
+        self.assertLessEqual(looked, timing.LOOK_MOST_FORETOLD_SECONDS)
