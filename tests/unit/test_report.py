@@ -175,21 +175,7 @@ class TestProgress(unittest.TestCase):
         self.assertEqual([], self.told(again))
 
     def test_a_move_that_stalls_is_told_once(self):
-        moving = waiting(phase=Phase.MOVING, attempts=1)
-        stalled = waiting(
-            phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'
-        )
-        self.told(moving)
-        lines = self.told(stalled)
-
-        self.assertEqual(
-            ['cmp01: [0/1] name of vm1 (vm1): stalled: 9 MiB'], lines
-        )
-        self.assertEqual([], self.told(stalled))
-        self.assertEqual([], self.told(moving))
-
-    def test_a_move_that_stalls_and_is_aborted(self):
-        """The reason is not told again with the request."""
+        """Nor is the reason told again with the request to abort it."""
         moving = waiting(phase=Phase.MOVING, attempts=1)
         stalled = waiting(
             phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'
@@ -197,16 +183,18 @@ class TestProgress(unittest.TestCase):
         abort = memories.Action(
             memories.Kind.ABORT, 'vm1', record_id=7, why='stalled: 9 MiB'
         )
-        self.told(moving)
-
-        self.assertEqual(
-            [
-                'cmp01: [0/1] name of vm1 (vm1): stalled: 9 MiB',
-                'cmp01: [0/1] name of vm1 (vm1): abort of its migration asked '
-                'for',
-            ],
-            self.told(stalled, actions=(abort,)),
-        )
+        told = 'cmp01: [0/1] name of vm1 (vm1): '
+        for actions, more in (
+            ((), []),
+            ((abort,), [f'{told}abort of its migration asked for']),
+        ):
+            self.told(moving)
+            self.assertEqual(
+                [f'{told}stalled: 9 MiB', *more],
+                self.told(stalled, actions=actions),
+            )
+            self.assertEqual([], self.told(stalled))
+            self.assertEqual([], self.told(moving))
 
     def test_what_is_waited_for_is_told_once(self):
         self.told()

@@ -25,23 +25,15 @@ from tests.unit.api import base
 
 @ddt.ddt
 class SetTest(base.MaintenanceTestCase):
+    @ddt.data((None, ''), ('kernel CHG0042', ': kernel CHG0042'))
     @ddt.unpack
-    @ddt.named_data(
-        (
-            'with_reason',
-            'kernel CHG0042',
-            'maintenance since 2026-11-21T08:00:00Z by bob: kernel CHG0042',
-        ),
-        (
-            'without_reason',
-            None,
-            'maintenance since 2026-11-21T08:00:00Z by bob',
-        ),
-    )
-    def test_operational(self, reason: str | None, expected: str) -> None:
+    def test_operational(self, reason: str | None, words: str) -> None:
         service = self.maintenance.set('cmp01', reason=reason)
         self.assertIs(model.Mode.MAINTENANCE, service.mode)
-        self.assertEqual(expected, self.reason())
+        self.assertEqual(
+            f'maintenance since 2026-11-21T08:00:00Z by bob{words}',
+            self.reason(),
+        )
         self.assertIsNone(self.reason('cmp02'))
 
     @ddt.data(None, 'kernel')
@@ -106,16 +98,16 @@ class UnsetTest(base.MaintenanceTestCase):
         self.assert_untouched()
         self.gateway.migrations.assert_not_called()
 
-    REFUSED: list[tuple[str, dict[str, ty.Any], str]] = [
+    @ddt.unpack
+    @ddt.named_data(
         ('somebody_elses', {'disabled_reason': 'broken fan'}, 'broken fan'),
         ('without_a_reason', {'disabled_reason': None}, 'somebody else'),
         ('novas_own', {'disabled_reason': 'AUTO: lost'}, 'AUTO: lost'),
         ('down', {'up': False}, 'down.*start nova-compute first'),
-    ]
-
-    @ddt.unpack
-    @ddt.named_data(*REFUSED)
-    def test_refused(self, service: dict[str, ty.Any], words: str) -> None:
+    )
+    def test_refused_unless_forced(
+        self, service: dict[str, ty.Any], words: str
+    ) -> None:
         self.given(builders.service(**service))
         with self.assertRaisesRegex(
             exceptions.Refused, f'cmp01.*{words}|{words}.*cmp01'
@@ -123,11 +115,6 @@ class UnsetTest(base.MaintenanceTestCase):
             self.maintenance.unset('cmp01')
         self.assertIn('--force', str(caught.exception))
         self.assert_untouched()
-
-    @ddt.unpack
-    @ddt.named_data(*REFUSED)
-    def test_forced(self, service: dict[str, ty.Any], words: str) -> None:
-        self.given(builders.service(**service))
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
 
     @ddt.unpack
@@ -161,37 +148,28 @@ class UnsetTest(base.MaintenanceTestCase):
         self.cloud.records = [builders.migration(1, 'running')]
         self.assertTrue(self.maintenance.unset('cmp01').enabled)
 
-    @ddt.data(False, True)
-    def test_hypervisor_down(self, force: bool) -> None:
+    def test_hypervisor_down(self) -> None:
         self.given(builders.service())
-        self.gateway.hypervisor_states.side_effect = None
-        self.gateway.hypervisor_states.return_value = {
-            'node1': True,
-            'node2': False,
-        }
-        if not force:
-            with self.assertRaisesRegex(exceptions.Refused, ' node2 of cmp01'):
-                self.maintenance.unset('cmp01')
-            self.assert_untouched()
-        else:
-            self.assertTrue(
-                self.maintenance.unset('cmp01', force=True).enabled
-            )
-            self.gateway.hypervisor_states.assert_not_called()
+        states = self.gateway.hypervisor_states
+        states.side_effect = None
+        states.return_value = {'node1': True, 'node2': False}
+        with self.assertRaisesRegex(exceptions.Refused, ' node2 of cmp01'):
+            self.maintenance.unset('cmp01')
+        self.assert_untouched()
+        states.reset_mock()
+        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
+        states.assert_not_called()
 
-    @ddt.data(False, True)
-    def test_evacuated_servers_may_still_run(self, force: bool) -> None:
+    def test_evacuated_servers_may_still_run(self) -> None:
         self.given(builders.service())
         self.gateway.evacuated.return_value = [builders.migration(1, 'done')]
-        if not force:
-            with self.assertRaisesRegex(
-                exceptions.Refused, '1 server evacuated off cmp01'
-            ):
-                self.maintenance.unset('cmp01')
-            self.assert_untouched()
-        else:
-            self.maintenance.unset('cmp01', force=True)
-            self.assertTrue(self.cloud.hosts['cmp01'].enabled)
+        with self.assertRaisesRegex(
+            exceptions.Refused, '1 server evacuated off cmp01'
+        ):
+            self.maintenance.unset('cmp01')
+        self.assert_untouched()
+        self.maintenance.unset('cmp01', force=True)
+        self.assertTrue(self.cloud.hosts['cmp01'].enabled)
 
 
 @ddt.ddt

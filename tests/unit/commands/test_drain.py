@@ -109,34 +109,28 @@ class TestDrain(shell.CommandTestCase):
         )
         done = self.run_command('-f json cmp01')
 
+        first, second = json.loads(done.stdout)
+
         self.assertEqual(
             [
-                {
-                    'Server ID': 'vm1',
-                    'Name': 'name of vm1',
-                    'Host': 'cmp01',
-                    'Status': 'ACTIVE',
-                    'Move': 'live migration',
-                    'Destination': 'cmp02',
-                    'Result': 'moved',
-                    'Reason': '',
-                    'Attempts': 2,
-                    'Seconds': 4.3,
-                },
-                {
-                    'Server ID': 'vm2',
-                    'Name': HOSTILE,
-                    'Host': 'cmp01',
-                    'Status': 'SUSPENDED',
-                    'Move': '',
-                    'Destination': '',
-                    'Result': 'blocked',
-                    'Reason': 'suspended',
-                    'Attempts': 0,
-                    'Seconds': None,
-                },
+                *('Server ID', 'Name', 'Host', 'Status', 'Move'),
+                *('Destination', 'Result', 'Reason', 'Attempts', 'Seconds'),
             ],
-            json.loads(done.stdout),
+            list(first),
+        )
+        self.assertEqual(
+            [
+                *('vm1', 'name of vm1', 'cmp01', 'ACTIVE', 'live migration'),
+                *('cmp02', 'moved', '', 2, 4.3),
+            ],
+            list(first.values()),
+        )
+        self.assertEqual(
+            [
+                *('vm2', HOSTILE, 'cmp01', 'SUSPENDED', ''),
+                *('', 'blocked', 'suspended', 0, None),
+            ],
+            list(second.values()),
         )
 
     def test_a_row_without_a_result(self):

@@ -182,6 +182,14 @@ def link(path: str) -> list[dict[str, str]]:
     return [{'rel': 'next', 'href': f'http://10.0.0.1:8774{path}'}]
 
 
+def pages(key: str, *lists: list[ty.Any]) -> list[dict[str, ty.Any]]:
+    """Return the answers of a list, page by page, to requests-mock."""
+    answers = [{'json': {key: each}} for each in lists]
+    for answer in answers[:-1]:
+        answer['json'][f'{key}_links'] = link('/elsewhere')
+    return answers
+
+
 def fault(kind: str, status: int, message: str) -> dict[str, ty.Any]:
     """Return an error of Nova's, as keyword arguments for requests-mock."""
     return {

@@ -20,60 +20,40 @@ from osc_hostmaint import exceptions
 from tests.unit.nova import cloud
 
 ACTION = '/servers/vm1/action'
+POST = f'POST {ACTION}'
 MIGRATION = '/servers/vm1/migrations/7'
 
 #: Name of the method, its arguments, the request, and its body.
 ACTIONS: list[tuple[str, str, list[ty.Any], str, ty.Any]] = [
     (
-        'live',
-        'live_migrate',
-        ['vm1'],
-        f'POST {ACTION}',
+        *('live', 'live_migrate', ['vm1'], POST),
         {'os-migrateLive': {'host': None, 'block_migration': 'auto'}},
     ),
+    # No `force`: false by default, and gone from 2.68 on.
     (
-        'live_to',
-        'live_migrate',
-        ['vm1', 'cmp02'],
-        f'POST {ACTION}',
-        # No `force`: false by default, and gone from 2.68 on.
+        *('live_to', 'live_migrate', ['vm1', 'cmp02'], POST),
         {'os-migrateLive': {'host': 'cmp02', 'block_migration': 'auto'}},
     ),
-    ('cold', 'cold_migrate', ['vm1'], f'POST {ACTION}', {'migrate': None}),
     (
-        'cold_to',
-        'cold_migrate',
-        ['vm1', 'cmp02'],
-        f'POST {ACTION}',
-        {'migrate': {'host': 'cmp02'}},
-    ),
-    # {}, not null: Nova's schema wants an object.
-    ('evacuate', 'evacuate', ['vm1'], f'POST {ACTION}', {'evacuate': {}}),
-    (
-        'evacuate_to',
-        'evacuate',
-        ['vm1', 'cmp02'],
-        f'POST {ACTION}',
-        # No `force`: false by default, and gone from 2.68 on.
+        *('evacuate_to', 'evacuate', ['vm1', 'cmp02'], POST),
         {'evacuate': {'host': 'cmp02'}},
     ),
+    # {}, not null: Nova's schema wants an object.
+    ('evacuate', 'evacuate', ['vm1'], POST, {'evacuate': {}}),
+    ('cold', 'cold_migrate', ['vm1'], POST, {'migrate': None}),
     (
-        'reset',
-        'reset',
-        ['vm1'],
-        f'POST {ACTION}',
-        {'os-resetState': {'state': 'active'}},
+        *('cold_to', 'cold_migrate', ['vm1', 'cmp02'], POST),
+        {'migrate': {'host': 'cmp02'}},
     ),
-    ('confirm', 'confirm', ['vm1'], f'POST {ACTION}', {'confirmResize': None}),
-    ('resume', 'resume', ['vm1'], f'POST {ACTION}', {'resume': None}),
-    ('suspend', 'suspend', ['vm1'], f'POST {ACTION}', {'suspend': None}),
-    ('shelve', 'shelve', ['vm1'], f'POST {ACTION}', {'shelve': None}),
-    ('offload', 'offload', ['vm1'], f'POST {ACTION}', {'shelveOffload': None}),
+    ('reset', 'reset', ['vm1'], POST, {'os-resetState': {'state': 'active'}}),
+    ('confirm', 'confirm', ['vm1'], POST, {'confirmResize': None}),
+    ('resume', 'resume', ['vm1'], POST, {'resume': None}),
+    ('suspend', 'suspend', ['vm1'], POST, {'suspend': None}),
+    ('shelve', 'shelve', ['vm1'], POST, {'shelve': None}),
+    ('offload', 'offload', ['vm1'], POST, {'shelveOffload': None}),
     ('abort', 'abort', ['vm1', 7], f'DELETE {MIGRATION}', None),
     (
-        'force_complete',
-        'force_complete',
-        ['vm1', 7],
+        *('force_complete', 'force_complete', ['vm1', 7]),
         f'POST {MIGRATION}/action',
         {'force_complete': None},
     ),

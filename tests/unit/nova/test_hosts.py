@@ -27,15 +27,11 @@ class HypervisorsTest(cloud.CloudTestCase):
     def test_pages_by_id(self) -> None:
         self.cloud.get(
             HYPERVISORS,
-            [
-                {
-                    'json': {
-                        'hypervisors': [cloud.hypervisor(1, 'cmp01')],
-                        'hypervisors_links': cloud.link('/os-hypervisors'),
-                    }
-                },
-                {'json': {'hypervisors': [cloud.hypervisor(2, 'cmp02')]}},
-            ],
+            cloud.pages(
+                'hypervisors',
+                [cloud.hypervisor(1, 'cmp01')],
+                [cloud.hypervisor(2, 'cmp02')],
+            ),
         )
         self.assertEqual(
             {'cmp01.example.org': 'cmp01', 'cmp02.example.org': 'cmp02'},
@@ -196,16 +192,7 @@ class ResidentsTest(cloud.CloudTestCase):
             for n in (1, 2)
         )
         self.cloud.get(
-            HYPERVISORS,
-            [
-                {
-                    'json': {
-                        'hypervisors': [first],
-                        'hypervisors_links': cloud.link('/os-hypervisors'),
-                    }
-                },
-                {'json': {'hypervisors': [second]}},
-            ],
+            HYPERVISORS, cloud.pages('hypervisors', [first], [second])
         )
         self.assertEqual(
             {'vm1': 'cmp01', 'vm2': 'cmp02'}, self.gateway.residents()

@@ -48,20 +48,14 @@ class ServersTest(cloud.CloudTestCase):
         )
 
     def test_pages(self) -> None:
-        self._answer(
-            {
-                'servers': [cloud.server('vm1'), cloud.server('vm2')],
-                'servers_links': cloud.link(
-                    '/servers/detail?marker=elsewhere'
-                ),
-            },
-            {
-                'servers': [cloud.server('vm3'), cloud.server('vm4')],
-                'servers_links': cloud.link(
-                    '/servers/detail?marker=elsewhere'
-                ),
-            },
-            {'servers': []},
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/detail',
+            cloud.pages(
+                'servers',
+                [cloud.server('vm1'), cloud.server('vm2')],
+                [cloud.server('vm3'), cloud.server('vm4')],
+                [],
+            ),
         )
         found = self.gateway.servers('cmp01')
         self.assertEqual(['vm1', 'vm2', 'vm3', 'vm4'], [s.id for s in found])
@@ -82,15 +76,9 @@ class ServersTest(cloud.CloudTestCase):
     def test_count_goes_over_pages(self) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/servers',
-            [
-                {
-                    'json': {
-                        'servers': [{'id': 'vm1'}, {'id': 'vm2'}],
-                        'servers_links': cloud.link('/servers?marker=vm2'),
-                    }
-                },
-                {'json': {'servers': [{'id': 'vm3'}]}},
-            ],
+            cloud.pages(
+                'servers', [{'id': 'vm1'}, {'id': 'vm2'}], [{'id': 'vm3'}]
+            ),
         )
         self.assertEqual(3, self.gateway.server_count('cmp01'))
         self.assertIn('marker=vm2', self.sent[-1])
@@ -168,15 +156,11 @@ class MigrationsTest(cloud.CloudTestCase):
     def test_pages_by_uuid(self) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/os-migrations',
-            [
-                {
-                    'json': {
-                        'migrations': [cloud.migration(9), cloud.migration(8)],
-                        'migrations_links': cloud.link('/os-migrations'),
-                    }
-                },
-                {'json': {'migrations': [cloud.migration(7)]}},
-            ],
+            cloud.pages(
+                'migrations',
+                [cloud.migration(9), cloud.migration(8)],
+                [cloud.migration(7)],
+            ),
         )
         found = self.gateway.migrations('cmp01', SINCE)
         self.assertEqual([9, 8, 7], [m.id for m in found])
@@ -207,15 +191,9 @@ class MigrationsTest(cloud.CloudTestCase):
     def test_over_pages(self, name: str, arguments: list[ty.Any]) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/os-migrations',
-            [
-                {
-                    'json': {
-                        'migrations': [cloud.migration(9)],
-                        'migrations_links': cloud.link('/os-migrations'),
-                    }
-                },
-                {'json': {'migrations': [cloud.migration(7)]}},
-            ],
+            cloud.pages(
+                'migrations', [cloud.migration(9)], [cloud.migration(7)]
+            ),
         )
         found = getattr(self.gateway, name)(*arguments)
         self.assertEqual([9, 7], [m.id for m in found])

@@ -152,29 +152,22 @@ class TestKilledInBetween(HomeTestCase):
 class TestLeftAlone(HomeTestCase):
     """What somebody has done with it since it was looked for."""
 
-    def test_moved_elsewhere(self):
+    @ddt.data(
+        # where it is then; its row
+        (ELSEWHERE, 'skipped', 'moved it to cmp05'),
+        (builders.server(status='SHELVED_OFFLOADED'), 'skipped', 'on no host'),
+        (builders.server(status='DELETED'), 'gone', ''),
+    )
+    @ddt.unpack
+    def test_taken_away(self, view, result, words):
         for first in ([], [base.HERE]):
             story = self.begin()
-            for view in first:
-                story.tick(view, answer=memories.Answer.POSTPONED)
-            self.assertIsNone(story.asks(ELSEWHERE))
-            self.assert_ended(story, 'skipped', 'moved it to cmp05')
+            for seen in first:
+                story.tick(seen, answer=memories.Answer.POSTPONED)
+            self.assertIsNone(story.asks(view))
+            self.assert_ended(story, result, words)
             self.assertTrue(story.decision.done)
             self.assertFalse(story.row.left)
-
-    def test_offloaded(self):
-        story = self.begin()
-        story.tick(builders.server(status='SHELVED_OFFLOADED'))
-
-        self.assert_ended(story, 'skipped', 'on no host')
-
-    def test_deleted(self):
-        for first in ([], [base.HERE]):
-            story = self.begin()
-            for view in first:
-                story.tick(view)
-            story.tick(builders.server(status='DELETED'))
-            self.assert_ended(story, 'gone')
 
     @ddt.data(
         # type of its record, where it is unconfirmed

@@ -262,15 +262,12 @@ class TestClosing(PaceTestCase):
             timing.LOOK_LAST_CHECKS_SECONDS, self.interval(consumers=None)
         )
 
-    def test_leftovers_are_waited_for_without_haste(self):
+    def test_leftovers_and_others_are_waited_for_without_haste(self):
         found = self.interval(
             consumers=frozenset({'x'}),
             visited=[builders.server('x', 'DELETED')],
         )
-
         self.assertEqual(timing.LOOK_OTHERS_SECONDS, found)
-
-    def test_what_others_do_is_waited_for_without_haste(self):
         found = self.interval(servers=[builders.server(status='BUILD')])
 
         self.assertEqual(timing.LOOK_OTHERS_SECONDS, found)

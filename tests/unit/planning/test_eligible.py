@@ -91,33 +91,25 @@ class TestServices(EligibleTestCase):
 
         self.assert_against({'a': ''}, [node], demand, limits=limits)
 
-    def test_a_host_that_is_down_can_not_be_opened(self):
-        demand = clouds.demand('vm1')
-        limits = clouds.limits([demand], opened=frozenset({'a'}))
-
-        self.assert_against(
-            {'a': 'down'}, [clouds.Host('a', up=False)], demand, limits=limits
-        )
-
-    def test_nothing_goes_to_what_is_to_be_drained_as_well(self):
-        demand = clouds.demand('vm1')
-        limits = clouds.limits([demand], leaving=frozenset({'src', 'a'}))
-
-        self.assert_against(
+    @ddt.data(
+        # limits, is the first host up, against each host
+        ({'opened': frozenset({'a'})}, False, {'a': 'down', 'b': ''}),
+        (
+            {'leaving': frozenset({'src', 'a'})},
+            True,
             {'a': 'to be drained', 'b': ''},
-            clouds.hosts('a', 'b'),
-            demand,
-            limits=limits,
-        )
-
-    def test_one_host_only_may_be_wanted(self):
+        ),
+        ({'only': 'b'}, True, {'a': 'not b', 'b': ''}),
+    )
+    @ddt.unpack
+    def test_what_is_wanted_of_hosts(self, wanted, up, expected):
         demand = clouds.demand('vm1')
 
         self.assert_against(
-            {'a': 'not b', 'b': ''},
-            clouds.hosts('a', 'b'),
+            expected,
+            [clouds.Host('a', up=up), clouds.Host('b')],
             demand,
-            limits=clouds.limits([demand], only='b'),
+            limits=clouds.limits([demand], **wanted),
         )
 
     def test_a_hypervisor_without_compute_service_is_no_option(self):
@@ -137,67 +129,39 @@ class TestServices(EligibleTestCase):
         self.assertEqual({}, dict(answers.options(demand)))
 
 
+@ddt.ddt
 class TestZones(EligibleTestCase):
-    def test_a_server_stays_in_the_zone_it_asked_for(self):
+    @ddt.data(
+        # what is known of its zone; against each host
+        ({'zone': 'zone1'}, {'a': '', 'b': 'not in zone zone1'}),
+        # It need not be there now.
+        ({'zone': 'zone2'}, {'a': 'not in zone zone2', 'b': ''}),
+        ({}, {'a': '', 'b': ''}),
+        # Nova does not tell: it is kept in its host's zone.
+        ({'zone_known': False}, {'a': '', 'b': 'not in zone zone1'}),
+        # A zone of no aggregate binds nobody.
+        ({'zone': 'nova'}, {'a': '', 'b': ''}),
+    )
+    @ddt.unpack
+    def test_a_server_stays_in_the_zone_it_asked_for(self, zone, expected):
         self.assert_against(
-            {'a': '', 'b': 'not in zone zone1'},
-            zoned(),
-            clouds.demand('vm1', zone='zone1'),
-            aggregates=ZONES,
+            expected, zoned(), clouds.demand('vm1', **zone), aggregates=ZONES
         )
 
-    def test_it_need_not_be_there_now(self):
-        self.assert_against(
-            {'a': 'not in zone zone2', 'b': ''},
-            zoned(),
-            clouds.demand('vm1', zone='zone2'),
-            aggregates=ZONES,
-        )
-
-    def test_without_a_zone_it_goes_anywhere(self):
-        self.assert_against(
-            {'a': '', 'b': ''},
-            zoned(),
-            clouds.demand('vm1'),
-            aggregates=ZONES,
-        )
-
-    def test_where_nova_does_not_tell_it_is_kept_in_its_hosts_zone(self):
-        self.assert_against(
-            {'a': '', 'b': 'not in zone zone1'},
-            zoned(),
-            clouds.demand('vm1', zone_known=False),
-            aggregates=ZONES,
-        )
-
-    def test_where_nova_does_not_tell_it_can_be_thought_of_as_free(self):
-        demand = clouds.demand('vm1', zone_known=False)
+    @ddt.data(
+        ({'zone_known': False}, ''),
+        ({'zone': 'zone1'}, 'not in zone zone1'),
+    )
+    @ddt.unpack
+    def test_it_can_be_thought_of_as_free_unless_nova_tells(self, zone, words):
+        demand = clouds.demand('vm1', **zone)
 
         self.assert_against(
-            {'a': '', 'b': ''},
+            {'a': '', 'b': words},
             zoned(),
             demand,
             aggregates=ZONES,
             limits=clouds.limits([demand], strict=False),
-        )
-
-    def test_where_nova_tells_it_can_not(self):
-        demand = clouds.demand('vm1', zone='zone1')
-
-        self.assert_against(
-            {'a': '', 'b': 'not in zone zone1'},
-            zoned(),
-            demand,
-            aggregates=ZONES,
-            limits=clouds.limits([demand], strict=False),
-        )
-
-    def test_a_zone_of_no_aggregate_binds_nobody(self):
-        self.assert_against(
-            {'a': '', 'b': ''},
-            zoned(),
-            clouds.demand('vm1', zone='nova'),
-            aggregates=ZONES,
         )
 
     def test_a_zone_binds_where_aggregates_are_not_known(self):
@@ -208,54 +172,39 @@ class TestZones(EligibleTestCase):
         )
 
 
+@ddt.ddt
 class TestTraits(EligibleTestCase):
     NODES = (
         clouds.Host('a', traits=frozenset({AVX, SSD})),
         clouds.Host('b', traits=frozenset({AVX})),
     )
 
-    def test_required_ones_must_be_there(self):
+    @ddt.data(
+        ({'required_traits': {AVX, SSD}}, {'a': '', 'b': f'without {SSD}'}),
+        ({'forbidden_traits': {SSD}}, {'a': f'with {SSD}', 'b': ''}),
+    )
+    @ddt.unpack
+    def test_required_ones_must_be_there_and_others_not(self, needs, expected):
+        traits = {name: frozenset(of) for name, of in needs.items()}
+
         self.assert_against(
-            {'a': '', 'b': f'without {SSD}'},
-            self.NODES,
-            clouds.demand('vm1', required_traits=frozenset({AVX, SSD})),
+            expected, self.NODES, clouds.demand('vm1', **traits)
         )
 
-    def test_forbidden_ones_must_not(self):
-        self.assert_against(
-            {'a': f'with {SSD}', 'b': ''},
-            self.NODES,
-            clouds.demand('vm1', forbidden_traits=frozenset({SSD})),
-        )
-
-    def test_they_may_be_those_of_nested_providers_that_give_something(self):
+    @ddt.data(({'VGPU': 1}, ''), ({}, f'without {GPU}'))
+    @ddt.unpack
+    def test_they_must_be_of_providers_that_give_something(self, more, words):
         node = clouds.Host(
             'a',
             nested={'gpu': {'VGPU': 4}},
             nested_traits={'gpu': frozenset({GPU})},
         )
+        shape = {**clouds.QUARTER, **more}
 
         self.assert_against(
-            {'a': ''},
+            {'a': words},
             [node],
-            clouds.demand(
-                'vm1',
-                {**clouds.QUARTER, 'VGPU': 1},
-                required_traits=frozenset({GPU}),
-            ),
-        )
-
-    def test_they_must_be_of_providers_that_give_something(self):
-        node = clouds.Host(
-            'a',
-            nested={'gpu': {'VGPU': 4}},
-            nested_traits={'gpu': frozenset({GPU})},
-        )
-
-        self.assert_against(
-            {'a': f'without {GPU}'},
-            [node],
-            clouds.demand('vm1', required_traits=frozenset({GPU})),
+            clouds.demand('vm1', shape, required_traits=frozenset({GPU})),
         )
 
     def test_only_candidates_with_them_are_options(self):

@@ -12,12 +12,17 @@
 
 """What the metadata of aggregates speaks against."""
 
+import ddt
+
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import eligible
 from tests.unit.planning import clouds
 from tests.unit.planning import test_eligible as base
 
 SSD = 'CUSTOM_SSD'
+THEIRS = "in another project's aggregate"
+NOT_OURS = "not in its project's aggregate"
+NO_SSD = 'not in an aggregate with ssd=true'
 
 
 def aggregate(*hosts: str, **metadata: str) -> surveys.Aggregate:
@@ -28,48 +33,51 @@ def aggregate(*hosts: str, **metadata: str) -> surveys.Aggregate:
     )
 
 
+@ddt.ddt
 class TestAggregates(base.EligibleTestCase):
     NODES = tuple(clouds.hosts('a', 'b', 'c'))
 
-    def test_projects_with_an_aggregate_stay_in_it(self):
-        self.assert_against(
-            {
-                'a': '',
-                'b': "in another project's aggregate",
-                'c': "not in its project's aggregate",
-            },
-            self.NODES,
-            clouds.demand('vm1', project='mine'),
-            aggregates=(
+    @ddt.data(
+        # project, aggregates; against each host
+        (
+            'mine',
+            [
                 aggregate('a', filter_tenant_id='mine'),
                 aggregate('b', filter_tenant_id='theirs'),
-            ),
-        )
-
-    def test_others_stay_out_of_it(self):
-        self.assert_against(
-            {'a': "in another project's aggregate", 'b': '', 'c': ''},
-            self.NODES,
-            clouds.demand('vm1', project='another'),
-            aggregates=(aggregate('a', filter_tenant_id='mine'),),
-        )
-
-    def test_there_may_be_several_projects(self):
-        for metadata in (
-            {'filter_tenant_id': 'theirs, mine'},
-            {'filter_tenant_id': 'theirs', 'filter_tenant_id2': 'mine'},
-        ):
-            with self.subTest(metadata):
-                self.assert_against(
-                    {
-                        'a': '',
-                        'b': "not in its project's aggregate",
-                        'c': "not in its project's aggregate",
-                    },
-                    self.NODES,
-                    clouds.demand('vm1', project='mine'),
-                    aggregates=(aggregate('a', **metadata),),
+            ],
+            ('', THEIRS, NOT_OURS),
+        ),
+        (
+            'another',
+            [aggregate('a', filter_tenant_id='mine')],
+            (THEIRS, '', ''),
+        ),
+        # There may be several projects.
+        (
+            'mine',
+            [aggregate('a', filter_tenant_id='theirs, mine')],
+            ('', NOT_OURS, NOT_OURS),
+        ),
+        (
+            'mine',
+            [
+                aggregate(
+                    'a', filter_tenant_id='theirs', filter_tenant_id2='mine'
                 )
+            ],
+            ('', NOT_OURS, NOT_OURS),
+        ),
+    )
+    @ddt.unpack
+    def test_projects_with_an_aggregate_stay_in_it(
+        self, project, aggregates, words
+    ):
+        self.assert_against(
+            dict(zip('abc', words, strict=True)),
+            self.NODES,
+            clouds.demand('vm1', project=project),
+            aggregates=aggregates,
+        )
 
     def test_projects_are_not_mixed_up(self):
         mine = clouds.demand('vm1', project='mine')
@@ -113,37 +121,29 @@ class TestAggregates(base.EligibleTestCase):
             aggregates=(aggregate('a', **{f'trait__{SSD}': 'yes'}),),
         )
 
-    def test_extra_specs_ask_for_aggregates(self):
-        words = 'not in an aggregate with ssd=true'
+    @ddt.data(
+        # what is asked for, each aggregate's host and value; against each
+        (
+            'true',
+            [('a', 'true'), ('a', 'perhaps'), ('b', 'false')],
+            ('', NO_SSD, NO_SSD),
+        ),
+        # Any of several values will do.
+        (
+            'true',
+            [('a', 'true, yes'), ('b', 'yes,true'), ('c', 'untrue')],
+            ('', '', NO_SSD),
+        ),
+        # Operators are left to the scheduler.
+        ('<or> yes', [('a', 'yes')], ('', '', '')),
+    )
+    @ddt.unpack
+    def test_extra_specs_ask_for_aggregates(self, wanted, values, words):
         self.assert_against(
-            {'a': '', 'b': words, 'c': words},
+            dict(zip('abc', words, strict=True)),
             self.NODES,
-            clouds.demand('vm1', aggregate_specs=(('ssd', 'true'),)),
-            aggregates=(
-                aggregate('a', ssd='true'),
-                aggregate('a', ssd='perhaps'),
-                aggregate('b', ssd='false'),
-            ),
-        )
-
-    def test_any_of_several_values_will_do(self):
-        self.assert_against(
-            {'a': '', 'b': '', 'c': 'not in an aggregate with ssd=true'},
-            self.NODES,
-            clouds.demand('vm1', aggregate_specs=(('ssd', 'true'),)),
-            aggregates=(
-                aggregate('a', ssd='true, yes'),
-                aggregate('b', ssd='yes,true'),
-                aggregate('c', ssd='untrue'),
-            ),
-        )
-
-    def test_operators_are_left_to_the_scheduler(self):
-        self.assert_against(
-            {'a': '', 'b': '', 'c': ''},
-            self.NODES,
-            clouds.demand('vm1', aggregate_specs=(('ssd', '<or> yes'),)),
-            aggregates=(aggregate('a', ssd='yes'),),
+            clouds.demand('vm1', aggregate_specs=(('ssd', wanted),)),
+            aggregates=[aggregate(host, ssd=ssd) for host, ssd in values],
         )
 
     def test_what_may_not_be_in_force_can_be_left_aside(self):

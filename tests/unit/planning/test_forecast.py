@@ -165,11 +165,16 @@ class TestDoubts(Base):
 
         self.assertEqual(fits, fit.fits)
 
+    @ddt.data({'zone_known': False}, {'unchecked': ('hw:numa_nodes',)})
+    def test_without_room_there_is_no_doubt(self, doubt):
+        demand = clouds.demand('vm1', **doubt)
+
+        self.assertEqual(NO, self.only([clouds.filled('a', 1)], [demand]).fits)
+
     def test_one_zone_leaves_no_doubt(self):
         demand = clouds.demand('vm1', zone_known=False)
 
         self.assertEqual(YES, self.only([A], [demand]).fits)
-        self.assertEqual(NO, self.only([clouds.filled('a', 1)], [demand]).fits)
 
     def test_whose_zone_is_not_told_may_be_left_over_by_the_others(self):
         demands = [
@@ -203,11 +208,6 @@ class TestDoubts(Base):
         self.assertEqual(UNKNOWN, fit.fits)
         self.assertIn('judge hw:numa_nodes, hw:tpm', fit.reason)
 
-    def test_without_room_there_is_nothing_to_judge(self):
-        demand = clouds.demand('vm1', unchecked=('hw:numa_nodes',))
-
-        self.assertEqual(NO, self.only([clouds.filled('a', 1)], [demand]).fits)
-
     def test_without_an_allocation_nothing_is_known(self):
         demands = [clouds.demand('vm1', {}), clouds.demand('vm2')]
         self.assertEqual([UNKNOWN, YES], sorted(self.fits([A], demands)))
@@ -216,19 +216,22 @@ class TestDoubts(Base):
         self.assertIsNone(fit.candidates)
         self.assertIn('no allocation', fit.reason)
 
-    @ddt.data((None, UNKNOWN), (True, UNKNOWN), (False, YES))
+    @ddt.data(
+        # is it in a group, the groups; does it fit
+        (None, None, UNKNOWN),
+        (True, None, UNKNOWN),
+        (False, None, YES),
+        # Not among those listed.
+        (True, (), UNKNOWN),
+    )
     @ddt.unpack
-    def test_groups_that_could_not_be_listed(self, grouped, fits):
+    def test_groups_that_are_not_known(self, grouped, groups, fits):
         demand = clouds.demand('vm1', grouped=grouped)
+        fit = self.only([A], [demand], groups=groups)
 
-        self.assertEqual(fits, self.only([A], [demand], groups=None).fits)
-
-    def test_a_group_that_is_not_among_those_listed(self):
-        demand = clouds.demand('vm1', grouped=True)
-        fit = self.only([A], [demand])
-
-        self.assertEqual(UNKNOWN, fit.fits)
-        self.assertIn('server group is not known', fit.reason)
+        self.assertEqual(fits, fit.fits)
+        if groups is not None:
+            self.assertIn('server group is not known', fit.reason)
 
     @ddt.data(
         ('anti-affinity', False, UNKNOWN),

@@ -167,14 +167,12 @@ class TestGroups(unittest.TestCase):
 
     def test_members_elsewhere_count(self):
         group = clouds.group('anti-affinity', 'vm0', 'elsewhere')
-        packed = pack(
-            [A, B], ['half'], groups=[group], located={'elsewhere': 'a'}
+        known = {'groups': [group], 'located': {'elsewhere': 'a'}}
+
+        self.assertEqual(
+            {'vm0': 'b'}, dict(pack([A, B], ['half'], **known).placed)
         )
-        self.assertEqual({'vm0': 'b'}, dict(packed.placed))
-        packed = pack(
-            [A], ['half'], groups=[group], located={'elsewhere': 'a'}
-        )
-        self.assertEqual(('vm0',), packed.left)
+        self.assertEqual(('vm0',), pack([A], ['half'], **known).left)
 
     def test_a_hard_rule_and_sizes_together(self):
         # The two small ones have to part, so each large one has its host.
@@ -194,15 +192,11 @@ class TestGroups(unittest.TestCase):
     def test_soft_affinity_goes_where_most_are(self):
         group = clouds.group('soft-affinity', 'vm0', 'x', 'y', 'z')
         located = {'x': 'a', 'y': 'b', 'z': 'b'}
-        packed = pack([A, B, C], ['half'], groups=[group], located=located)
-        self.assertEqual({'vm0': 'b'}, dict(packed.placed))
-        packed = pack(
-            [A, clouds.filled('b', 0.75), C],
-            ['half'],
-            groups=[group],
-            located=located,
-        )
-        self.assertEqual({'vm0': 'a'}, dict(packed.placed))
+        for there, expected in ((B, 'b'), (clouds.filled('b', 0.75), 'a')):
+            packed = pack(
+                [A, there, C], ['half'], groups=[group], located=located
+            )
+            self.assertEqual({'vm0': expected}, dict(packed.placed))
 
     def test_soft_anti_affinity_parts_what_can_part(self):
         group = clouds.group('soft-anti-affinity', 'vm0', 'vm1', 'vm2')

@@ -71,6 +71,17 @@ class StartsTestCase(unittest.TestCase):
     def kinds(self, *args, **kwargs):
         return [a.kind for a in self.choose(*args, **kwargs).actions]
 
+    def assert_begun(self, live, cold, *stands, **kwargs):
+        """Tell how many of many moves are begun beside what goes on."""
+        kinds = self.kinds(
+            *stands,
+            *[waiting(Kind.LIVE_MIGRATE)] * 9,
+            *[waiting(Kind.COLD_MIGRATE)] * 9,
+            **kwargs,
+        )
+        self.assertEqual(live, kinds.count(Kind.LIVE_MIGRATE))
+        self.assertEqual(cold, kinds.count(Kind.COLD_MIGRATE))
+
 
 @ddt.ddt
 class TestFreshness(StartsTestCase):
@@ -111,14 +122,9 @@ class TestTurns(StartsTestCase):
     )
     @ddt.unpack
     def test_what_was_asked_for_takes_up_room(self, pending, live, cold):
-        kinds = self.kinds(
-            standing.Standing(Phase.MOVING, pending=pending),
-            *[waiting(Kind.LIVE_MIGRATE)] * 9,
-            *[waiting(Kind.COLD_MIGRATE)] * 9,
+        self.assert_begun(
+            live, cold, standing.Standing(Phase.MOVING, pending=pending)
         )
-
-        self.assertEqual(live, kinds.count(Kind.LIVE_MIGRATE))
-        self.assertEqual(cold, kinds.count(Kind.COLD_MIGRATE))
 
     @ddt.data(
         # type and status of a record; live and cold to start beside it
@@ -132,33 +138,22 @@ class TestTurns(StartsTestCase):
     @ddt.unpack
     def test_what_is_in_flight_takes_up_room(self, kind, status, live, cold):
         record = builders.migration(7, status, type=kind)
-        kinds = self.kinds(
-            standing.Standing(Phase.MOVING, record=record),
-            *[waiting(Kind.LIVE_MIGRATE)] * 9,
-            *[waiting(Kind.COLD_MIGRATE)] * 9,
-            records=[record],
-            slots=1,
-        )
+        stand = standing.Standing(Phase.MOVING, record=record)
 
-        self.assertEqual(live, kinds.count(Kind.LIVE_MIGRATE))
-        self.assertEqual(cold, kinds.count(Kind.COLD_MIGRATE))
+        self.assert_begun(live, cold, stand, records=[record], slots=1)
 
     @ddt.data(*sorted(standing.FINAL))
     def test_what_was_given_up_holds_up_nobody(self, phase):
         """It may hang for ever."""
         live = builders.migration(7, 'queued', 'vm0')
         cold = builders.migration(8, 'migrating', 'vm1', type=base.COLD)
-        kinds = self.kinds(
+        self.assert_begun(
+            *(2, 2),
             standing.Standing(Phase(phase), record=live),
             standing.Standing(Phase(phase), record=cold),
             standing.Standing(Phase(phase), pending=Kind.RESUME),
-            *[waiting(Kind.LIVE_MIGRATE)] * 9,
-            *[waiting(Kind.COLD_MIGRATE)] * 9,
             records=[live, cold],
         )
-
-        self.assertEqual(2, kinds.count(Kind.LIVE_MIGRATE))
-        self.assertEqual(2, kinds.count(Kind.COLD_MIGRATE))
 
     def test_what_was_resumed_comes_first_however_small(self):
         """It is running now, and is not to be for longer than it takes."""
