@@ -98,12 +98,6 @@ class TestEvacuation(unittest.TestCase):
         self.assertFalse(caught.exception.in_doubt)
         self.gateway.evacuate.assert_not_called()
 
-    def test_deleted_meanwhile(self) -> None:
-        self.shows(status='DELETED', vm_state='deleted', host=None)
-        self.gateway.evacuate.side_effect = exceptions.NotFound('vm1')
-        with self.assertRaises(exceptions.NotFound):
-            self.send()
-
     def test_a_reset_would_hide_it(self) -> None:
         self.send(kind=memory.Kind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Services that nobody reaches, or that are in no catalog."""
+"""Services that nobody reaches, that are in no catalog, or are too old."""
 
 import ddt
 import requests
@@ -119,3 +119,54 @@ class CatalogTest(cloud.CloudTestCase):
         with self.assertRaises(exceptions.CloudError) as caught:
             asking.services()
         self.assert_one_line(caught.exception)
+
+
+class OtherMicroversionTest(cloud.CloudTestCase):
+    def test_older_nova_is_asked_at_what_it_offers(self) -> None:
+        self.versions = self.cloud.get(
+            cloud.NOVA, json=cloud.nova_versions('2.60')
+        )
+        self.cloud.get(f'{cloud.NOVA}/os-services', json={'services': []})
+        self.gateway.services()
+        headers = self.last_request().headers
+        self.assertEqual('compute 2.60', headers['OpenStack-API-Version'])
+
+    def test_least(self) -> None:
+        self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.59'))
+        self.cloud.get(f'{cloud.NOVA}/os-services', json={'services': []})
+        self.assertEqual([], self.gateway.services())
+
+    def test_too_old(self) -> None:
+        self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.50'))
+        with self.assertRaisesRegex(
+            exceptions.ApiTooOld, r'\b2\.59\b.*Nova.*\b2\.50\b'
+        ) as caught:
+            self.gateway.services()
+        self.assert_one_line(caught.exception)
+        self.assertEqual([], self.sent)
+
+    def test_nova_down_is_not_an_old_nova(self) -> None:
+        self.cloud.get(cloud.NOVA, **cloud.fault('computeFault', 503, 'Busy'))
+        self.cloud.get(
+            f'{cloud.NOVA}/', **cloud.fault('computeFault', 503, 'Busy')
+        )
+        with self.assertRaisesRegex(exceptions.Unavailable, 'Busy.*503'):
+            self.gateway.services()
+
+    def test_versions_missed_at_first(self) -> None:
+        # The endpoint fails for a moment, while keystoneauth1 looks at it.
+        self.cloud.get(cloud.NOVA, status_code=502)
+        self.cloud.get(
+            f'{cloud.NOVA}/',
+            [{'status_code': 502}, {'json': cloud.nova_versions('2.70')}],
+        )
+        self.cloud.get(f'{cloud.NOVA}/os-services', json={'services': []})
+        self.assertEqual([], self.gateway.services())
+        headers = self.last_request().headers
+        self.assertEqual('compute 2.70', headers['OpenStack-API-Version'])
+
+    def test_no_microversions_at_all(self) -> None:
+        self.cloud.get(cloud.NOVA, json=cloud.nova_versions(''))
+        self.cloud.get(f'{cloud.NOVA}/', json=cloud.nova_versions(''))
+        with self.assertRaisesRegex(exceptions.ApiTooOld, 'offers none'):
+            self.gateway.services()
