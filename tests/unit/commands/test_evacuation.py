@@ -12,8 +12,11 @@
 
 """``openstack host maintenance drain --evacuate``."""
 
+import collections.abc
 import contextlib
+import functools
 import os
+import select
 import signal
 import subprocess
 
@@ -25,6 +28,7 @@ from osc_hostmaint.engine import drain
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from tests.unit import builders
+from tests.unit.commands import program
 from tests.unit.commands import shell
 from tests.unit.commands import test_streams as streams
 
@@ -142,12 +146,26 @@ class TestQuestion(streams.ProgramTestCase):
             told += self.read(ours)
         return ours, told
 
-    def read(self, terminal: int, until: bytes = b'') -> str:
-        """Return what is shown, until some words or the end."""
+    def read(
+        self,
+        terminal: int,
+        until: bytes = b'',
+        again: collections.abc.Callable[[], object] | None = None,
+    ) -> str:
+        """Return what is shown, until some words or the end.
+
+        :param again: interrupts the program once more if it says nothing:
+            Python misses a signal that comes just before it begins to read.
+        """
         told = b''
         # EIO: nobody has the other end open any more.
         with contextlib.suppress(OSError):
             while not until or until not in told:
+                if not select.select([terminal], [], [], program.LIMIT)[0]:
+                    self.assertTrue(again, f'nothing came after {told!r}')
+                    again, once_more = None, again
+                    once_more()
+                    continue
                 part = os.read(terminal, 4096)
                 if not part:
                     break
@@ -174,8 +192,9 @@ class TestQuestion(streams.ProgramTestCase):
 
     def test_ctrl_c(self):
         ours, _told = self.ask()
-        os.write(ours, b'\x03')
-        told = self.read(ours)
+        press = functools.partial(os.write, ours, b'\x03')
+        press()
+        told = self.read(ours, again=press)
 
         self.assertEqual(130, self.wait(self.process))
         self.assertIn('cmp01: broken off; stop: True', told)
@@ -186,7 +205,9 @@ class TestQuestion(streams.ProgramTestCase):
     @ddt.data(signal.SIGTERM, signal.SIGHUP)
     def test_other_signals(self, number):
         ours, _told = self.ask()
-        self.process.send_signal(number)
+        send = functools.partial(self.process.send_signal, number)
+        send()
 
-        self.assertIn('broken off; stop: True', self.read(ours))
+        told = self.read(ours, again=send)
+        self.assertIn('broken off; stop: True', told)
         self.assertEqual(130, self.wait(self.process))

@@ -101,18 +101,14 @@ class TestInterval(unittest.TestCase):
             }
         )
 
-    def test_quick_while_the_source_may_have_room(self):
-        self.assertEqual(
-            timing.LOOK_LEAST_SECONDS, self.interval(filling=True)
-        )
-
-    def test_a_server_that_settles_is_awaited_at_novas_speed(self):
-        self.assertEqual(
-            timing.LOOK_LAST_STATUS_SECONDS, self.interval(settling=True)
-        )
-
-    def test_seldom_where_only_others_are_waited_for(self):
-        self.assertEqual(timing.LOOK_OTHERS_SECONDS, self.interval(ages=[]))
+    @ddt.data(
+        ({'filling': True}, timing.LOOK_LEAST_SECONDS),
+        ({'settling': True}, timing.LOOK_LAST_STATUS_SECONDS),
+        ({'ages': []}, timing.LOOK_OTHERS_SECONDS),
+    )
+    @ddt.unpack
+    def test_it_follows_what_is_waited_for(self, what, expected):
+        self.assertEqual(expected, self.interval(**what))
 
     @ddt.data(0.1, 1, 5, 600)
     def test_before_the_first_end_it_follows_the_age(self, age):
