@@ -29,7 +29,7 @@ def durations() -> list[str]:
 
 @contextlib.contextmanager
 def scaled(factor: float) -> collections.abc.Iterator[None]:
-    """Multiply them by a factor meanwhile."""
+    """Multiply all of them by a factor inside the ``with`` block."""
     before = {name: getattr(timing, name) for name in durations()}
     try:
         for name, seconds in before.items():

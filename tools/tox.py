@@ -37,7 +37,7 @@ EVERYTHING = ['run-parallel', '--parallel', 'auto', '--parallel-no-spinner']
 
 
 def wanted() -> str:
-    """What has to be installed: a change of it means to install again."""
+    """What has to be installed. If this changes, install again."""
     versions = [
         line
         for line in CONSTRAINTS.read_text().splitlines()

@@ -107,7 +107,7 @@ OTHERS_MOVES_WAIT_SECONDS = 86400.0
 #: A compute service that misses a heartbeat or two may come back (nova.conf:
 #: report_interval is 10 s by default).
 DOWN_GRACE_SECONDS = 30.0
-#: So long a host that is powered off has been silent: two heartbeats.
+#: How long a powered-off host must have been silent: two heartbeats.
 SILENCE_SECONDS = 20.0
 #: A server that was being scheduled when the host was disabled may arrive so
 #: much later.
@@ -148,11 +148,12 @@ CONFIRM_STAGGER_SECONDS = 10.0
 #: Two runs that could begin to evacuate at the same moment begin up to so
 #: much later, each another time.
 EVACUATE_STAGGER_SECONDS = 5.0
-#: Who has not been at it leaves it so long to those who have, between two
-#: evacuations: as long as they may not look, and a bit more.
+#: A run that has not evacuated yet waits so long after the last evacuation
+#: for the run that asked for it: the longest pause between two looks, and a
+#: bit more.
 EVACUATE_AFTER_OTHERS_SECONDS = 15.0
-#: And up to so long more, each another time: an evacuation is not seen before
-#: its destination begins, and both look only every few seconds.
+#: Two such runs wait up to so long more, each another time: an evacuation is
+#: not seen before its destination begins, and both look every few seconds.
 EVACUATE_AFTER_OTHERS_STAGGER_SECONDS = 20.0
 
 # How old what was seen may be.
@@ -174,18 +175,19 @@ DECISION_VALID_SECONDS = 5.0
 ROUNDING_SECONDS = 1.0
 #: Nova's clocks may differ by so much among its controllers.
 CLOCK_SKEW_SECONDS = 5.0
-#: Records changed so long before the newest known change are asked for again:
-#: Nova's services stamp them with clocks of their own, and commit them in
-#: another order.
+#: Ask again for records changed up to this long before the newest known
+#: change: Nova's services stamp them with clocks of their own, and commit them
+#: in another order.
 RECORDS_OVERLAP_SECONDS = 60.0
 
 # What the user or clouds.yaml may set.
 
-#: Without progress of a live migration that makes a stall (--stall-after).
+#: A live migration without progress for this long has stalled
+#: (--stall-after).
 STALL_AFTER_SECONDS = 600.0
 #: Further attempts for a move that failed, or that Nova refused (--retries).
 MOVE_RETRIES = 2
-#: So long ago a server may have left its host (--since).
+#: How long ago a server may have left its host (--since).
 RESTORE_SINCE_SECONDS = 604800.0
 #: For an answer where clouds.yaml does not say (``api_timeout``): a request
 #: could hang for ever otherwise.

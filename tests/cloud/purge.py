@@ -40,7 +40,7 @@ from tests.cloud import world
 CONF = nova.conf.CONF
 LOG = logging.getLogger('nova.tests.cloud')
 
-# What has not ended by then is not waited for.
+# Seconds that what is under way gets to end.
 _PATIENCE = 15
 # Tasks of a destination that end when the move arrives. If it never does
 # Nova keeps them for good (nova/compute/manager.py:

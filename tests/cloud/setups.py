@@ -41,8 +41,10 @@ _STATES = (
 def main() -> int:
     parser = argparse.ArgumentParser(prog='python -m tests.cloud.setups')
     parser.add_argument('--count', type=int, default=100, help='set-ups')
-    parser.add_argument('--hosts', type=int, default=5, help='of each cloud')
-    parser.add_argument('--servers', type=int, default=12, help='of each')
+    parser.add_argument('--hosts', type=int, default=5, help='hosts per cloud')
+    parser.add_argument(
+        '--servers', type=int, default=12, help='servers per cloud'
+    )
     arguments = parser.parse_args()
     failed = 0
     began = time.monotonic()

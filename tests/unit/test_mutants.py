@@ -19,7 +19,9 @@ from tests.mutants import run
 
 class TestMutants(unittest.TestCase):
     def test_every_patch_applies(self):
-        for mutant in run.mutants():
+        mutants = run.mutants()
+        self.assertTrue(mutants)
+        for mutant in mutants:
             with self.subTest(mutant.slug):
                 source = (run.ROOT / mutant.path).read_text()
                 self.assertNotEqual(source, mutant.applied(source))
