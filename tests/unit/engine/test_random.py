@@ -47,19 +47,15 @@ def drains(**fields):
     )
 
 
-class ScenarioTestCase(unittest.TestCase):
+class TestRandomDrains(unittest.TestCase):
     def check(self, scenario: scenarios.Scenario) -> None:
         self.assertEqual([], scenarios.play(scenario), scenario)
 
-
-class RandomFaultsTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(drains())
     def test_faults(self, scenario) -> None:
         self.check(scenario)
 
-
-class RandomOthersTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(
         drains(
@@ -77,8 +73,6 @@ class RandomOthersTestCase(ScenarioTestCase):
     def test_others_meanwhile(self, scenario) -> None:
         self.check(scenario)
 
-
-class RandomKillsTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(
         drains(
@@ -90,8 +84,6 @@ class RandomKillsTestCase(ScenarioTestCase):
     def test_killed_and_run_again(self, scenario) -> None:
         self.check(scenario)
 
-
-class RandomInterruptsTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(
         drains(
@@ -104,8 +96,6 @@ class RandomInterruptsTestCase(ScenarioTestCase):
     def test_interrupted(self, scenario) -> None:
         self.check(scenario)
 
-
-class RandomCrashesTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(
         drains(
@@ -117,8 +107,6 @@ class RandomCrashesTestCase(ScenarioTestCase):
     def test_hosts_die(self, scenario) -> None:
         self.check(scenario)
 
-
-class RandomRoomTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(
         drains(
@@ -132,8 +120,6 @@ class RandomRoomTestCase(ScenarioTestCase):
     def test_little_room(self, scenario) -> None:
         self.check(scenario)
 
-
-class RandomCompanyTestCase(ScenarioTestCase):
     @many
     @hypothesis.given(
         drains(

@@ -30,19 +30,15 @@ TIGHT = (4096, 6144, 8192)
 many = examples.shared_by(9)
 
 
-class DeathTestCase(unittest.TestCase):
+class TestRandomEvacuations(unittest.TestCase):
     def check(self, death: deaths.Death) -> None:
         self.assertEqual([], scenarios.play(death), death)
 
-
-class RandomFaultsTestCase(DeathTestCase):
     @many
     @hypothesis.given(deaths.deaths())
     def test_faults(self, death) -> None:
         self.check(death)
 
-
-class RandomOthersTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
@@ -58,8 +54,6 @@ class RandomOthersTestCase(DeathTestCase):
     def test_others_meanwhile(self, death) -> None:
         self.check(death)
 
-
-class RandomMovesTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
@@ -77,8 +71,6 @@ class RandomMovesTestCase(DeathTestCase):
     def test_moves_in_flight_when_it_dies(self, death) -> None:
         self.check(death)
 
-
-class RandomKillsTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
@@ -90,8 +82,6 @@ class RandomKillsTestCase(DeathTestCase):
     def test_killed_and_run_again(self, death) -> None:
         self.check(death)
 
-
-class RandomRerunsTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.last_deaths(
@@ -103,8 +93,6 @@ class RandomRerunsTestCase(DeathTestCase):
     def test_all_get_away_in_the_end(self, death) -> None:
         self.check(death)
 
-
-class RandomInterruptsTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
@@ -117,8 +105,6 @@ class RandomInterruptsTestCase(DeathTestCase):
     def test_interrupted(self, death) -> None:
         self.check(death)
 
-
-class RandomHostsTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
@@ -130,8 +116,6 @@ class RandomHostsTestCase(DeathTestCase):
     def test_other_hosts_die_and_this_one_comes_back(self, death) -> None:
         self.check(death)
 
-
-class RandomRoomTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
@@ -142,8 +126,6 @@ class RandomRoomTestCase(DeathTestCase):
     def test_little_room(self, death) -> None:
         self.check(death)
 
-
-class RandomCompanyTestCase(DeathTestCase):
     @many
     @hypothesis.given(
         deaths.deaths(

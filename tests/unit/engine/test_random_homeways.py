@@ -41,26 +41,20 @@ AWAY = (
 many = examples.shared_by(6)
 
 
-class HomewayTestCase(unittest.TestCase):
+class TestRandomRestores(unittest.TestCase):
     def check(self, homeway: homeways.Homeway) -> None:
         self.assertEqual([], homeways.play(homeway), homeway)
 
-
-class RandomFaultsTestCase(HomewayTestCase):
     @many
     @hypothesis.given(homeways.homeways())
     def test_faults(self, homeway) -> None:
         self.check(homeway)
 
-
-class RandomAwayTestCase(HomewayTestCase):
     @many
     @hypothesis.given(homeways.homeways(earlier=scenarios.deeds(AWAY, most=8)))
     def test_what_was_done_meanwhile(self, homeway) -> None:
         self.check(homeway)
 
-
-class RandomOthersTestCase(HomewayTestCase):
     @many
     @hypothesis.given(
         homeways.homeways(
@@ -73,8 +67,6 @@ class RandomOthersTestCase(HomewayTestCase):
     def test_others_at_the_same_time(self, homeway) -> None:
         self.check(homeway)
 
-
-class RandomKillsTestCase(HomewayTestCase):
     @many
     @hypothesis.given(
         homeways.homeways(
@@ -86,8 +78,6 @@ class RandomKillsTestCase(HomewayTestCase):
     def test_killed_and_run_again(self, homeway) -> None:
         self.check(homeway)
 
-
-class RandomTroubleTestCase(HomewayTestCase):
     @many
     @hypothesis.given(
         homeways.homeways(
@@ -100,8 +90,6 @@ class RandomTroubleTestCase(HomewayTestCase):
     def test_hosts_that_die_and_users_that_stop(self, homeway) -> None:
         self.check(homeway)
 
-
-class RandomCompanyTestCase(HomewayTestCase):
     @many
     @hypothesis.given(
         homeways.homeways(
