@@ -12,10 +12,13 @@
 
 """Which functional tests stay together, and in which order they run."""
 
+import typing as ty
+
 import pytest
+from xdist import scheduler
 
-from tests.functional import base
-
+#: Where each class has a cloud of its own, which one process has to keep.
+OWN_CLOUDS = ('/test_conformance.py', '/functional/cloud/')
 #: Tests, or classes of tests, that take long, the longest first; the others
 #: come after them. One that begins last holds up the whole run.
 LONG: tuple[str, ...] = (
@@ -47,15 +50,20 @@ def _rank(item: pytest.Item) -> int:
     return len(LONG)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """With xdist, keep a cloud's tests in one process.
+class Scheduling(scheduler.LoadScopeScheduling):
+    """Hands out tests one by one, but for those of a class with a cloud."""
 
-    Those on the shared cloud may run anywhere: every process has one.
-    """
-    owner = getattr(item, 'cls', None)
-    if owner is not None and not issubclass(owner, base.FunctionalTest):
-        group = f'{owner.__module__}.{owner.__qualname__}'
-        item.add_marker(pytest.mark.xdist_group(group))
+    def _split_scope(self, nodeid: str) -> str:
+        if any(place in nodeid for place in OWN_CLOUDS):
+            return super()._split_scope(nodeid)
+        return nodeid
+
+
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: ty.Any
+) -> Scheduling:
+    # xdist's own groups (--dist loadgroup) have no effect with pytest 9.
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
