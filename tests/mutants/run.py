@@ -215,7 +215,7 @@ class Run:
         if code in (0, 5):
             return ''
         failed = re.search(
-            r'^(?:FAILED|ERROR|SUBFAILED\S*) (?:\[.*?\] )?(tests/\S+::\S+)',
+            r'^(?:FAILED|ERROR|SUBFAILED.*) (tests/\S+::\S+)',
             output,
             re.MULTILINE,
         )
