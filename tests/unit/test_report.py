@@ -24,7 +24,6 @@ from osc_hostmaint.planning import standing
 from tests.unit import builders
 
 Phase = standing.Phase
-LIVE = memories.Kind.LIVE_MIGRATE
 
 
 def waiting(server_id='vm1', **kwargs):

@@ -19,12 +19,10 @@ import ddt
 
 from osc_hostmaint import report
 from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import standing
 from tests.unit import builders
 
 Phase = standing.Phase
-LIVE = memories.Kind.LIVE_MIGRATE
 
 
 @ddt.ddt

@@ -67,24 +67,6 @@ class TestLeftAlone(RestoreTestCase):
 
         self.assert_left_alone(server, f'{words} cmp01')
 
-    def test_resized_and_home_by_that(self):
-        server = self.move(self.leave(), HOME, RESIZE)
-
-        self.assert_left_alone(
-            server, 'resized since it left cmp01, and back by that'
-        )
-
-    def test_on_its_way_elsewhere(self):
-        server = self.leave()
-        server.seconds = 500.0
-        self.cloud.live_migrate(server.id, FAR)
-        self.rest(5.0)
-        done = self.restore()
-
-        self.assertEqual({server.id: 'skipped'}, done.results)
-        self.assertIn('on its way to cmp03', done.reasons[server.id])
-        self.assert_nothing_asked(done)
-
     def test_offloaded(self):
         server = self.leave()
         self.cloud.shelve(server.id)
@@ -93,12 +75,6 @@ class TestLeftAlone(RestoreTestCase):
         self.assert_left_alone(
             server, 'it is on no host any more (SHELVED_OFFLOADED)'
         )
-
-    def test_deleted(self):
-        server = self.leave()
-        self.cloud.delete(server.id)
-
-        self.assert_left_alone(server, 'deleted since it left cmp01', 'gone')
 
     def test_awaits_a_confirmation(self):
         server = self.move(self.add(), AWAY, COLD, confirmed=False)

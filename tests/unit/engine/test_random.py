@@ -20,12 +20,8 @@ from hypothesis import strategies
 from tests.unit.engine import examples
 from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import others
-from tests.unit.simulation import scene
 
 SLOTS = strategies.integers(1, 3)
-#: Memory of a host that has room for few, in MiB.
-TIGHT = (4096, 6144, 8192)
-TWO = ('cmp01', 'cmp02')
 
 #: The tests of this module share what is asked for.
 many = examples.shared_by(7)
@@ -74,22 +70,14 @@ class TestRandomDrains(unittest.TestCase):
         self.check(scenario)
 
     @many
-    @hypothesis.given(
-        drains(
-            kills=strategies.lists(
-                strategies.floats(0.1, 40), min_size=1, max_size=3
-            ).map(tuple)
-        )
-    )
+    @hypothesis.given(drains(kills=examples.KILLS))
     def test_killed_and_run_again(self, scenario) -> None:
         self.check(scenario)
 
     @many
     @hypothesis.given(
         drains(
-            interrupt_after=strategies.none() | strategies.floats(0.1, 40),
-            stop_after=strategies.none() | strategies.floats(20, 60),
-            timeout=strategies.none() | strategies.floats(1, 60),
+            **examples.ENDINGS,
             deeds=scenarios.deeds(others.OWNERS, most=2),
         )
     )
@@ -111,7 +99,7 @@ class TestRandomDrains(unittest.TestCase):
     @hypothesis.given(
         drains(
             servers=scenarios.crowd(),
-            setting=scenarios.settings(TIGHT, least_teams=1),
+            setting=scenarios.settings(examples.TIGHT, least_teams=1),
             deeds=scenarios.deeds(
                 (*others.PLACEMENT, *others.HOSTS, *others.ADMINS)
             ),
@@ -123,16 +111,8 @@ class TestRandomDrains(unittest.TestCase):
     @many
     @hypothesis.given(
         drains(
-            servers=scenarios.servers(TWO),
-            runs=strategies.sampled_from(
-                (
-                    ((scene.SOURCE,), (scene.SOURCE,)),
-                    (('cmp01',), ('cmp02',)),
-                    (TWO,),
-                    (TWO, ('cmp02',)),
-                )
-            ),
-            lag=strategies.sampled_from((0.0, 0.01, 1.0, 7.0)),
+            servers=scenarios.servers(examples.TWO),
+            **examples.SEVERAL,
         )
     )
     def test_several_at_once(self, scenario) -> None:

@@ -21,10 +21,6 @@ from tests.unit.engine import deaths
 from tests.unit.engine import examples
 from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import others
-from tests.unit.simulation import scene
-
-TWO = ('cmp01', 'cmp02')
-TIGHT = (4096, 6144, 8192)
 
 #: The tests of this module share what is asked for.
 many = examples.shared_by(9)
@@ -72,13 +68,7 @@ class TestRandomEvacuations(unittest.TestCase):
         self.check(death)
 
     @many
-    @hypothesis.given(
-        deaths.deaths(
-            kills=strategies.lists(
-                strategies.floats(0.1, 40), min_size=1, max_size=3
-            ).map(tuple)
-        )
-    )
+    @hypothesis.given(deaths.deaths(kills=examples.KILLS))
     def test_killed_and_run_again(self, death) -> None:
         self.check(death)
 
@@ -96,9 +86,7 @@ class TestRandomEvacuations(unittest.TestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
-            interrupt_after=strategies.none() | strategies.floats(0.1, 40),
-            stop_after=strategies.none() | strategies.floats(20, 60),
-            timeout=strategies.none() | strategies.floats(1, 60),
+            **examples.ENDINGS,
             deeds=scenarios.deeds(others.OWNERS, most=2),
         )
     )
@@ -120,7 +108,7 @@ class TestRandomEvacuations(unittest.TestCase):
     @hypothesis.given(
         deaths.deaths(
             servers=deaths.servers(least=3, most=12),
-            setting=scenarios.settings(TIGHT, least_teams=1),
+            setting=scenarios.settings(examples.TIGHT, least_teams=1),
         )
     )
     def test_little_room(self, death) -> None:
@@ -129,16 +117,8 @@ class TestRandomEvacuations(unittest.TestCase):
     @many
     @hypothesis.given(
         deaths.deaths(
-            servers=deaths.servers(TWO),
-            runs=strategies.sampled_from(
-                (
-                    ((scene.SOURCE,), (scene.SOURCE,)),
-                    (('cmp01',), ('cmp02',)),
-                    (TWO,),
-                    (TWO, ('cmp02',)),
-                )
-            ),
-            lag=strategies.sampled_from((0.0, 0.01, 1.0, 7.0)),
+            servers=deaths.servers(examples.TWO),
+            **examples.SEVERAL,
         )
     )
     def test_several_at_once(self, death) -> None:

@@ -68,13 +68,7 @@ class TestRandomRestores(unittest.TestCase):
         self.check(homeway)
 
     @many
-    @hypothesis.given(
-        homeways.homeways(
-            kills=strategies.lists(
-                strategies.floats(0.1, 40), min_size=1, max_size=3
-            ).map(tuple)
-        )
-    )
+    @hypothesis.given(homeways.homeways(kills=examples.KILLS))
     def test_killed_and_run_again(self, homeway) -> None:
         self.check(homeway)
 
@@ -82,9 +76,7 @@ class TestRandomRestores(unittest.TestCase):
     @hypothesis.given(
         homeways.homeways(
             deeds=scenarios.deeds((*others.HOSTS, *others.PLACEMENT)),
-            interrupt_after=strategies.none() | strategies.floats(0.1, 40),
-            stop_after=strategies.none() | strategies.floats(20, 60),
-            timeout=strategies.none() | strategies.floats(1, 60),
+            **examples.ENDINGS,
         )
     )
     def test_hosts_that_die_and_users_that_stop(self, homeway) -> None:
@@ -94,7 +86,7 @@ class TestRandomRestores(unittest.TestCase):
     @hypothesis.given(
         homeways.homeways(
             runs=strategies.just((HERE, HERE)),
-            lag=strategies.sampled_from((0.0, 0.01, 1.0, 7.0)),
+            lag=examples.LAGS,
         )
     )
     def test_two_at_once(self, homeway) -> None:

@@ -129,16 +129,6 @@ GROUPS: ty.Any = {
 }
 
 
-def _of_rocky(group: dict[str, ty.Any]) -> dict[str, ty.Any]:
-    """Return a group as it was before 2.64: with a list, and no rules."""
-    old = {k: v for k, v in group.items() if k not in ('policy', 'rules')}
-    return {**old, 'policies': [group['policy']], 'metadata': {}}
-
-
-GROUPS_OF_ROCKY: ty.Any = {
-    'server_groups': [_of_rocky(group) for group in GROUPS['server_groups']]
-}
-
 AGGREGATES: ty.Any = {
     'aggregates': [
         {

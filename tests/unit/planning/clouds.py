@@ -36,9 +36,6 @@ QUARTER: surveys.Amounts = {'VCPU': 4, 'MEMORY_MB': 4096, 'DISK_GB': 40}
 HALF: surveys.Amounts = {'VCPU': 8, 'MEMORY_MB': 8192, 'DISK_GB': 80}
 WHOLE = SIZE
 
-#: What a provider has and has in use, by resource class.
-Pools = dict[str, tuple[int, int]]
-
 
 @dataclasses.dataclass(frozen=True)
 class Host:

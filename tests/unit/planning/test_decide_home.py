@@ -28,7 +28,6 @@ Kind = memories.Kind
 HOME = 'cmp09'
 AT_HOME = builders.server(host=HOME)
 ELSEWHERE = builders.server(host='cmp05')
-STOPPED = builders.server(status='SHUTOFF')
 OPERATIONAL = builders.service(host=HOME, enabled=True)
 #: The host that they are on now: nobody maintains it.
 CURRENT = builders.service(enabled=True)

@@ -43,6 +43,11 @@ class Base(unittest.TestCase):
 
 
 class TestOneByOne(Base):
+    def test_they_may_take_each_others_servers_only(self):
+        found = self.find(sources('one', 'two'), halves('one', 'two'))
+
+        self.assertEqual(ONE_BY_ONE, found[0])
+
     def test_it_must_help_each_of_them(self):
         found = self.find(
             [HALF_FULL, *sources('one', 'two')],

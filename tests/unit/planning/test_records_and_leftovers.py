@@ -48,8 +48,6 @@ class TestLeftOut(unittest.TestCase):
 
         self.assertEqual({2: newest}, dict(stranded.left_out(seen).migrations))
 
-    PATIENCE = timing.EFFECT_WAIT_SECONDS
-
 
 @ddt.ddt
 class TestEvacuations(unittest.TestCase):

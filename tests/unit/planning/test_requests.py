@@ -26,9 +26,6 @@ from tests.unit.planning import base
 
 NOW = builders.NOW
 Kind = memories.Kind
-LIVE = model.Move.LIVE
-COLD = model.Move.COLD
-LIVE_CASE_DECLINED, COLD = Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE
 #: What Nova says of our pick at once: the second, of a cold migration, only
 #: before Train.
 NO_SUCH_HOST = 'Nova: Compute host cmp09 could not be found. (HTTP 400)'
@@ -87,73 +84,23 @@ class TestTries(unittest.TestCase):
             retries=retries,
         )
 
-        self.assertIs(expected, case.exhausted(LIVE))
-        self.assertFalse(case.exhausted(COLD))
+        self.assertIs(expected, case.exhausted(model.Move.LIVE))
+        self.assertFalse(case.exhausted(model.Move.COLD))
 
 
-@ddt.ddt
-class TestGaveUp(unittest.TestCase):
-    """Its live migration was aborted, and there is to be no other."""
-
-    ABORTED = base.asked(Kind.ABORT, record_id=7, why='stalled')
-
-    @ddt.data(
-        # how the record ended; given up
-        ('cancelled', 'stalled'),
-        ('failed', 'stalled'),
-        ('error', 'stalled'),
-        # It came too late, or has not come yet.
-        ('completed', ''),
-        ('running', ''),
-    )
-    @ddt.unpack
-    def test_how_its_move_ended(self, status, expected):
-        case = base.case(base.record(status), track=self.ABORTED)
-
-        self.assertEqual(expected, case.gave_up)
-
-
-@ddt.ddt
-class TestOverdue(unittest.TestCase):
-    """Why what is under way is not awaited any longer."""
-
-    @ddt.data(
-        # --server-timeout, seconds under way, in a queue that is stuck
-        (60.0, 59.9, None, False),
-        (60.0, 60.0, None, True),
-        (60.0, None, 59.9, False),
-        (60.0, None, 60.0, True),
-        (60.0, 1.0, 60.0, False),
-        (60.0, None, None, False),
-        (None, 1e6, None, False),
-    )
-    @ddt.unpack
-    def test_overdue(self, limit, under_way, stuck, expected):
-        track = builders.track(
-            under_way_since=None if under_way is None else NOW - under_way,
-            stuck_since=None if stuck is None else NOW - stuck,
-        )
-        case = base.case(
-            track=track, policy=policies.Policy(server_timeout=limit)
-        )
-        words = 'it took longer than 60 s (--server-timeout)'
-
-        self.assertEqual(words if expected else '', case.overdue)
-
-
-def action(kind=LIVE_CASE_DECLINED, **kwargs):
+def action(kind=Kind.LIVE_MIGRATE, **kwargs):
     """Return a move to our own pick."""
     return memories.Action(
         kind, 'vm1', **{'host': 'cmp09', 'spread': True, **kwargs}
     )
 
 
-def picked(kind=LIVE_CASE_DECLINED, track=None, **errand):
+def picked(kind=Kind.LIVE_MIGRATE, track=None, **errand):
     """Return the track of a server that was sent to our own pick."""
     return base.asked(kind, track=track, host='cmp09', spread=True, **errand)
 
 
-def declined(kind=LIVE_CASE_DECLINED, **errand):
+def declined(kind=Kind.LIVE_MIGRATE, **errand):
     """Return the track of one that Nova would not send there."""
     return dataclasses.replace(picked(kind, **errand), declined=kind)
 
@@ -177,9 +124,9 @@ class TestAnswers(unittest.TestCase):
         return memory.after(action(**kwargs), outcome, 6).tracks['vm1']
 
     @ddt.data(
-        (LIVE_CASE_DECLINED, NO_SUCH_HOST, True),
-        (COLD, NO_SUCH_HOST, True),
-        (COLD, NO_HOST, False),
+        (Kind.LIVE_MIGRATE, NO_SUCH_HOST, True),
+        (Kind.COLD_MIGRATE, NO_SUCH_HOST, True),
+        (Kind.COLD_MIGRATE, NO_HOST, False),
     )
     @ddt.unpack
     def test_there_is_no_such_host(self, kind, words, final):
@@ -206,7 +153,7 @@ class TestAnswers(unittest.TestCase):
         found = self.after(outcome, **given)
 
         self.assertIsNone(found.declined)
-        errand = found.errand(LIVE_CASE_DECLINED)
+        errand = found.errand(Kind.LIVE_MIGRATE)
         self.assertEqual((1, 0), (errand.refusals, errand.taken))
         self.assertEqual(outcome.final, errand.final)
 

@@ -12,12 +12,10 @@
 
 """What is remembered of servers and records, and what is looked at."""
 
-import dataclasses
 import unittest
 
 import ddt
 
-from osc_hostmaint.planning import look
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
@@ -33,34 +31,6 @@ SEEN = NOW - 3
 FIRST = memories.Memory()
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 DELETED = builders.server(status='DELETED')
-
-
-class TestLookCloser(unittest.TestCase):
-    """Progress, histories, and hosts that servers are on their way to."""
-
-    MOVING = standing.Standing(Phase.MOVING, record=builders.migration(9))
-
-    def look(self, *stands, memory=None, must_close=False, **observed):
-        return look.next_look(
-            builders.observation(**observed),
-            {f'vm{i}': stand for i, stand in enumerate(stands)},
-            NOW,
-            must_close=must_close,
-            visit=frozenset(),
-            policy=policies.Policy(),
-            memory=memory or builders.memory(),
-        )
-
-    def test_progress(self):
-        found = self.look(
-            dataclasses.replace(self.MOVING, progress=True),
-            self.MOVING,
-            standing.Standing(Phase.MOVING, progress=True),
-        )
-
-        self.assertEqual({9}, found.progress)
-        self.assertTrue(found.singles)
-        self.assertFalse(self.look(self.MOVING).singles)
 
 
 @ddt.ddt

@@ -21,7 +21,6 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning import turn
 from osc_hostmaint.planning import window
 from tests.unit import builders
 from tests.unit.planning import base
@@ -188,46 +187,6 @@ class TestTurns(StartsTestCase):
 
         track = builders.track(builders.server('vm0'), not_before=NOW)
         self.assertEqual([kind], self.kinds(waiting(kind), tracks=[track]))
-
-
-class TurnTestCase(unittest.TestCase):
-    def keep(self, *records, memory=None, phase=Phase.MOVING, at=NOW):
-        """Return what is known then.
-
-        :param phase: where the records' servers stand.
-        """
-        seen = builders.observation(migrations=records, migrations_at=at)
-        stands = {r.server_id: standing.Standing(phase) for r in records}
-        return turn.keep(seen, memory or builders.memory(), stands)
-
-    def assert_others(self, expected, record, memory=None, **kwargs):
-        """Tell whether others are at it, whatever was before."""
-        tracks = memory.tracks.values() if memory else ()
-        for alone_since in (None, NOW - 9):
-            before = builders.memory(*tracks, alone_since=alone_since)
-            found = self.keep(record, memory=before, **kwargs)
-            self.assertIs(expected, found.alone_since is None)
-
-
-@ddt.ddt
-class TestOthers(TurnTestCase):
-    @ddt.data(
-        # a record; is another run at it
-        ({}, True),
-        ({'status': 'accepted', 'dest': None}, True),
-        ({'status': 'a status of tomorrow'}, True),
-        ({'status': 'done'}, False),
-        ({'status': 'completed'}, False),
-        ({'status': 'error'}, False),
-        ({'status': 'failed'}, False),
-        # Of another host that has died.
-        ({'source': 'cmp09', 'dest': builders.HOST}, False),
-        ({'type': base.LIVE}, False),
-        ({'type': base.COLD, 'status': 'finished'}, False),
-    )
-    @ddt.unpack
-    def test_who_is_at_it(self, kwargs, expected):
-        self.assert_others(expected, builders.evacuation(**kwargs))
 
 
 @ddt.ddt

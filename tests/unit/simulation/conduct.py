@@ -325,20 +325,6 @@ def collided(cloud: clouds.Cloud) -> list[str]:
     ]
 
 
-def overlapping(cloud: clouds.Cloud) -> list[str]:
-    """Return servers of which two moves went on at once: Nova's fault."""
-    newest: dict[str, world.Work] = {}
-    found = []
-    for work in cloud.works:
-        if work.kind not in STARTING:
-            continue
-        last = newest.get(work.server.id)
-        if last and (last.ended is None or last.ended > work.began):
-            found.append(f'{work.server.name}: {last.kind}, {work.kind}')
-        newest[work.server.id] = work
-    return found
-
-
 def repeated(client: clients.Client, cloud: clouds.Cloud) -> list[str]:
     """Return requests that were sent although one before them took.
 

@@ -139,7 +139,6 @@ DROPPED_LATE = Fault(_unavailable, seconds=60.0)
 SLOW = Fault(_unavailable, took=True, late=15.0)
 TOO_MANY = Fault(_too_many)
 REFUSED = Fault(_refused)
-REFUSED_FOR_GOOD = Fault(_refused_for_good)
 NOT_PERMITTED = Fault(_not_permitted)
 #: For a cloud's ``placement``.
 PLACEMENT_FORBIDS = Fault(_placement_forbids)
@@ -188,15 +187,5 @@ def outage(begin: float, end: float) -> Faults:
 
     def choose(request: Request) -> Fault | None:
         return DROPPED if begin <= request.time < end else None
-
-    return choose
-
-
-def either(*choices: Faults) -> Faults:
-    """Take the first fault that any of them chooses."""
-
-    def choose(request: Request) -> Fault | None:
-        found = [choice(request) for choice in choices]
-        return next(filter(None, found), None)
 
     return choose

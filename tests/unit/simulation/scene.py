@@ -16,7 +16,6 @@ import collections.abc
 import contextlib
 import dataclasses
 import functools
-import itertools
 import typing as ty
 
 from osc_hostmaint import exceptions
@@ -350,11 +349,6 @@ def moves(made: clouds.Cloud) -> dict[str, int]:
         for server in made.servers.values()
         if not server.deleted
     }
-
-
-def gaps(times: collections.abc.Iterable[float]) -> list[float]:
-    """Return the seconds between one time and the next."""
-    return [b - a for a, b in itertools.pairwise(sorted(times))]
 
 
 def states(made: clouds.Cloud) -> dict[str, world.Server]:
