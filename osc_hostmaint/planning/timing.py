@@ -13,9 +13,9 @@
 """How long is waited for what, how old what was seen may be, and how often.
 
 All durations are here, in seconds, each with its reason. They are read where
-they are used, never copied before: so all of them can be made shorter at once
-where Nova's own are shorter, too, as in tests. ``FIXED`` are those that must
-stay as they are then.
+they are used, never copied before: so tests can make all of them shorter at
+once, to fit a Nova whose own are shorter. ``FIXED`` are those that must stay
+as they are then.
 """
 
 # When a drain looks again.
@@ -38,13 +38,13 @@ LOOK_FIRST_END_SECONDS = 2.0
 #: After a foretold end, as Nova's times are whole seconds; less with more
 #: slots, because the queue may be empty sooner.
 LOOK_AFTER_END_SECONDS = 1.0
-#: Where an end is late, look again after this part of a move's time, and
-#: later and later the longer it takes.
+#: Where an end is late, look again after this part of a move's time ...
 LOOK_MOVE_PART = 0.15
+#: ... or of how late it is, whichever is more: the later, the less often.
 LOOK_DELAY_PART = 0.5
 #: Of the time the oldest move has taken, while none has ended yet: the looks
-#: double their distance, so one falls between the first end and the moment
-#: when the migration that waited has ended, too.
+#: double their distance, so one falls between the first end and that of the
+#: migration which waited for it.
 LOOK_AGE_PART = 0.8
 #: Between two ends of moves: if it is less, a second move may end before the
 #: first one is seen to have ended and another has reached the source.

@@ -78,7 +78,7 @@ class Hosts:
         placement = self.connection().placement
         for trait in traits:
             exceptions.raise_from_response(placement.put(f'/traits/{trait}'))
-        path = f'/resource_providers/{self._provider(host)}/traits'
+        path = f'/resource_providers/{self.provider(host)}/traits'
         found = placement.get(path).json()
         found['traits'] += traits
         exceptions.raise_from_response(placement.put(path, json=found))
@@ -166,7 +166,7 @@ class Hosts:
 
     # what Placement knows of them
 
-    def _provider(self, host: str) -> str:
+    def provider(self, host: str) -> str:
         found = self.connection().placement.get(
             '/resource_providers', params={'name': options.hypervisor(host)}
         )
@@ -176,7 +176,7 @@ class Hosts:
     def allocations(self, host: str) -> dict[str, Any]:
         """Placement's allocations on a host, by consumer."""
         answer = self.connection().placement.get(
-            f'/resource_providers/{self._provider(host)}/allocations'
+            f'/resource_providers/{self.provider(host)}/allocations'
         )
         allocations: dict[str, Any] = answer.json()['allocations']
         return allocations
@@ -197,7 +197,7 @@ class Hosts:
             f'/allocations/{consumer}',
             json={
                 'allocations': {
-                    self._provider(host): {
+                    self.provider(host): {
                         'resources': resources or dict(_SMALL)
                     }
                 },

@@ -41,18 +41,6 @@ from tests.cloud import waiting
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 _START_TIMEOUT = 320
-# The options that a running cloud can change.
-CHANGEABLE = frozenset(
-    (
-        'max_live',
-        'token_lifetime',
-        'rpc_timeout',
-        'long_rpc_timeout',
-        'max_limit',
-        'resize_confirm_window',
-        'shelved_offload_time',
-    )
-)
 # The answer of a control request waits for what it asks for.
 _CONTROL_TIMEOUT = 180
 
@@ -262,24 +250,23 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
     def change(self, **wanted: Any) -> None:
         """Change options of the running cloud; a purge takes it back.
 
-        :param wanted: those of CHANGEABLE. max_live is for moves that start
-            after it, token_lifetime for tokens that are made after it. From
-            shelved_offload_time -1 to 0 and back only.
+        :param wanted: token_lifetime, and those of
+            :data:`tests.cloud.tuning.NAMES`. max_live is for moves that
+            start after it, token_lifetime for tokens that are made after it.
+            From shelved_offload_time -1 to 0 and back only.
+        :raises ValueError: if one of them can't be changed.
         """
-        unknown = set(wanted) - CHANGEABLE
-        if unknown:
-            raise ValueError(f'cannot be changed: {sorted(unknown)}')
-        self.options = dataclasses.replace(self.options, **wanted)
-        if 'token_lifetime' in wanted:
-            self._set_token_lifetime()
-            wanted['token_margin'] = self.options.token_margin
-            del wanted['token_lifetime']
+        chosen = dataclasses.replace(self.options, **wanted)
+        if wanted.pop('token_lifetime', None) is not None:
+            self._set_token_lifetime(chosen.token_lifetime)
+            wanted['token_margin'] = chosen.token_margin
         self._control('PUT', 'options', wanted)
+        self.options = chosen
 
-    def _set_token_lifetime(self) -> None:
+    def _set_token_lifetime(self, seconds: int) -> None:
         self._session.put(
             self._url('identity', '/.tap/token-lifetime'),
-            json=self.options.token_lifetime,
+            json=seconds,
             timeout=_CONTROL_TIMEOUT,
         ).raise_for_status()
 
@@ -290,15 +277,13 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
 
         :raises Unclean: if it is not.
         """
-        if self.options != self._chosen:
-            self.change(
-                **{
-                    name: getattr(self._chosen, name)
-                    for name in CHANGEABLE
-                    if getattr(self.options, name)
-                    != getattr(self._chosen, name)
-                }
-            )
+        now = dataclasses.asdict(self.options)
+        if changed := {
+            name: value
+            for name, value in dataclasses.asdict(self._chosen).items()
+            if now[name] != value
+        }:
+            self.change(**changed)
         self.faults.clear()
         self._control('PUT', 'soft-delete', {'seconds': 0})
         self._control('POST', 'purge')

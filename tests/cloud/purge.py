@@ -34,7 +34,6 @@ from tests.cloud import network
 from tests.cloud import records as records_module
 from tests.cloud import rpc
 from tests.cloud import servers
-from tests.cloud import tuning
 from tests.cloud import world
 
 CONF = nova.conf.CONF
@@ -77,7 +76,6 @@ class Purge:
     def run(self) -> None:
         knobs.KNOBS.reset()
         rested = self._rest()
-        tuning.reset(self._hosts)
         self._forget()
         dead = [n for n in self._keep if n not in self._hosts.running()]
         for name in dead:

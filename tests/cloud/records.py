@@ -81,9 +81,6 @@ _PLACEMENT = {
 }
 
 
-_LOOKS = {'api': _API, 'cell1': _CELL, 'placement': _PLACEMENT}
-
-
 class Records:
     def __init__(self, api: str, cells: dict[str, str], placement: str):
         """To be made when the cloud is new.
@@ -107,8 +104,12 @@ class Records:
     def read(self) -> dict[str, Any]:
         """What is written down, for a comparison."""
         found: dict[str, Any] = {
-            title: sorted(self._read(name, query), key=repr)
-            for name, queries in _LOOKS.items()
+            f'{name}: {title}': sorted(self._read(name, query), key=repr)
+            for name, queries in (
+                ('api', _API),
+                *((cell, _CELL) for cell in self._cells),
+                ('placement', _PLACEMENT),
+            )
             for title, query in queries.items()
         }
         for name in self._tables:
@@ -124,7 +125,7 @@ class Records:
             self._empty(session, 'api')
             session.execute(
                 sqlalchemy.text(
-                    f'DELETE FROM flavors WHERE flavorid NOT IN'
+                    'DELETE FROM flavors WHERE flavorid NOT IN'
                     f' ({self._flavors})'
                 )
             )

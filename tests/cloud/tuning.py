@@ -25,7 +25,7 @@ from tests.cloud import hosts as hosts_module
 CONF = nova.conf.CONF
 
 # option -> Nova's name; Nova looks at all of these whenever it needs them
-_NAMES = {
+NAMES = {
     'max_live': 'max_concurrent_live_migrations',
     'rpc_timeout': 'rpc_response_timeout',
     'long_rpc_timeout': 'long_rpc_timeout',
@@ -37,20 +37,17 @@ _GROUPS = {'max_limit': 'api'}
 
 
 def change(hosts: hosts_module.Hosts, wanted: Mapping[str, Any]) -> None:
-    """Change options, by the names of options.Options."""
+    """Change options, by the names of options.Options.
+
+    :raises ValueError: if one of them can't be changed.
+    """
+    unknown = sorted(set(wanted) - set(NAMES) - {'token_margin'})
+    if unknown:
+        raise ValueError(f"can't be changed while the cloud runs: {unknown}")
     for option, value in wanted.items():
         if option == 'token_margin':
             base.BaseIdentityPlugin.MIN_TOKEN_LIFE_SECONDS = value
             continue
-        CONF.set_override(_NAMES[option], value, _GROUPS.get(option))
+        CONF.set_override(NAMES[option], value, _GROUPS.get(option))
     if 'max_live' in wanted:
-        hosts.renew_pools()
-
-
-def reset(hosts: hosts_module.Hosts) -> None:
-    """Take all changes back."""
-    before = CONF.max_concurrent_live_migrations
-    for option, name in _NAMES.items():
-        CONF.clear_override(name, _GROUPS.get(option))
-    if CONF.max_concurrent_live_migrations != before:
         hosts.renew_pools()

@@ -36,7 +36,6 @@ _SLOW = {
     'copying': {'lm_stuck': 'yes'},
     'preparing': {'lm_pre_seconds': '10'},
     'disk': {'cm_seconds': _LONG},
-    'finishing': {'cm_finish_seconds': _LONG},
     'shelving': {'shelve_seconds': _LONG},
     'building': {'boot_seconds': _LONG},
 }
@@ -193,7 +192,7 @@ class Zone(nova.Nova):
 
     def fill(self, host: str) -> None:
         """Have somebody hold all memory."""
-        provider = self.cloud._provider(host)
+        provider = self.cloud.provider(host)
         answer = self.cloud.connection().placement.get(
             f'/resource_providers/{provider}/inventories/MEMORY_MB'
         )

@@ -18,6 +18,7 @@ missing. From the root of the repository::
 
     python -m tests.mutants.run --check         # do all patches still apply?
     python -m tests.mutants.run --only 09-SLUG  # one mutant
+    python -m tests.mutants.run --short         # all, without random drains
     python -m tests.mutants.run --write tests/mutants/after.csv
     python -m tests.mutants.run --tests TREE    # with another checkout's tests
 

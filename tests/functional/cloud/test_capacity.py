@@ -25,7 +25,7 @@ class TestCapacity(base.CloudTest):
 
     def inventory(self, host, field='total'):
         answer = self.cloud.connection().placement.get(
-            f'/resource_providers/{self.cloud._provider(host)}/inventories'
+            f'/resource_providers/{self.cloud.provider(host)}/inventories'
         )
         return {
             name: fields[field]
@@ -34,7 +34,7 @@ class TestCapacity(base.CloudTest):
 
     def placement_aggregates(self, host):
         answer = self.cloud.connection().placement.get(
-            f'/resource_providers/{self.cloud._provider(host)}/aggregates'
+            f'/resource_providers/{self.cloud.provider(host)}/aggregates'
         )
         return answer.json()['aggregates']
 
@@ -45,7 +45,7 @@ class TestCapacity(base.CloudTest):
             '/allocation_candidates', params={'resources': wanted}
         )
         found = answer.json()['provider_summaries']
-        providers = {self.cloud._provider(h): h for h in self.cloud.hosts()}
+        providers = {self.cloud.provider(h): h for h in self.cloud.hosts()}
         return sorted(providers[provider] for provider in found)
 
     def move(self, server, action, *statuses):

@@ -12,7 +12,8 @@
 
 """How many drains, evacuations and restores are drawn at random.
 
-``SCENARIOS=10000`` plays so many of each module's, others every time.
+With ``SCENARIOS=10000`` the tests of each module play so many between them,
+and others on every run.
 """
 
 import os
