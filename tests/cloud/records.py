@@ -104,11 +104,14 @@ class Records:
     def read(self) -> dict[str, Any]:
         """What is written down, for a comparison."""
         found: dict[str, Any] = {
-            f'{name}: {title}': sorted(self._read(name, query), key=repr)
-            for name, queries in (
-                ('api', _API),
-                *((cell, _CELL) for cell in self._cells),
-                ('placement', _PLACEMENT),
+            title: sorted(
+                (row for name in names for row in self._read(name, query)),
+                key=repr,
+            )
+            for names, queries in (
+                (['api'], _API),
+                (self._cells, _CELL),
+                (['placement'], _PLACEMENT),
             )
             for title, query in queries.items()
         }

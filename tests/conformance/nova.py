@@ -97,8 +97,13 @@ class Nova(abc.ABC):
         """Make a server, and return its id.
 
         :param to: of a status VERIFY_RESIZE, where it was resized to.
-        :param fails: where its next move or request fails.
-        :param slow: what takes until :meth:`hurry`.
+        :param fails: where its next move fails: a live migration in
+            ``precheck``, ``pre``, ``running`` or ``post``, a cold one in
+            ``disk`` or ``finish``, an evacuation in ``claim`` or ``spawn``;
+            or what fails, and how: ``resume stay``, ``suspend error``.
+        :param slow: what takes until :meth:`hurry`: ``preparing`` or
+            ``copying`` a live migration, the ``disk`` of a cold one,
+            ``confirming`` it, ``shelving``, ``building``.
         :param group: id of its server group.
         :param trait: that its flavor requires.
         """

@@ -78,11 +78,13 @@ class TestKilled(SlowEvacuationTest):
         """With -9 as the first are under way; the next run with Ctrl-C."""
         before = self.slow_servers(active=10)
 
+        self.cloud.knobs(boot_seconds=3600)
         process = self.start(f'{test_evacuate.LINE} cmp01')
         self.wait_records(4)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        process = self.start(f'{test_evacuate.LINE} cmp01')
+        process = self.start_observed(f'{test_evacuate.LINE} cmp01')
+        self.cloud.knobs(boot_seconds=3)
         # It awaits what it found under way, and begins a while after that.
         waiting.wait_for(
             lambda: {r['status'] for r in self.records('cmp01')} == {'done'},
