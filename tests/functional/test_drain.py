@@ -161,14 +161,12 @@ class TestMeanwhile(base.FunctionalTest):
         self.assertIn('No valid host was found', row['Reason'])
 
     def test_deleted_meanwhile(self) -> None:
+        """It is gone; what Nova leaves of it, if anything, is told."""
+        seconds = {'stays': '1', 'goes': '30'}
         _stays, goes = self.cloud.boot_many(
             [
-                {
-                    'name': name,
-                    'host': 'cmp01',
-                    'metadata': {'lm_seconds': seconds},
-                }
-                for name, seconds in (('stays', '1'), ('goes', '30'))
+                {'name': n, 'host': 'cmp01', 'metadata': {'lm_seconds': s}}
+                for n, s in seconds.items()
             ]
         )
         process = self.start('host maintenance drain -f json cmp01')
@@ -176,12 +174,18 @@ class TestMeanwhile(base.FunctionalTest):
         self.cloud.delete(goes)
         done = self.end(process)
 
-        self.assertEqual(0, done.code, done.err)
+        left = set(self.cloud.allocations('cmp01'))
+        self.assertEqual(3 if left else 0, done.code, done.err)
+        self.assertEqual([], self.cloud.servers('cmp01'))
+        rows = {row['Server ID']: row for row in done.json}
+        for consumer in left:
+            row = rows.pop(consumer)
+            self.assertEqual('blocked', row['Result'])
+            self.assertIn('Placement still holds', row['Reason'])
         self.assertEqual(
             {'stays': 'moved', 'goes': 'gone'},
-            {row['Name']: row['Result'] for row in done.json},
+            {row['Name']: row['Result'] for row in rows.values()},
         )
-        self.assert_empty('cmp01')
 
     def wait_disabled(self, host: str) -> None:
         waiting.wait_for(
