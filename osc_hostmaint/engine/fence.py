@@ -42,18 +42,18 @@ def listen(
     report: ports.Reporter,
     interrupt: ports.Interrupt,
     services: Services,
-    known: collections.abc.Container[str],
 ) -> Silence:
     """Wait until hosts have been silent long enough, or one is heard of.
 
-    In the usual case there is nothing to wait for.
+    Also where Nova has taken a host for dead for long: how old its last
+    heartbeat is takes Nova's clock to tell, and of that we know only the API's
+    ``Date``, which a front end may have set. So Nova's times of the host are
+    compared with each other, and the wait is by our clock.
 
     :param services: of the hosts, forced down.
-    :param known: those that had been silent for long enough before they were
-        changed, which leaves the same trace as a sign of life.
     :raises CloudError: Nova does not tell.
     """
-    return _Listener(gateway, clock, report, interrupt).listen(services, known)
+    return _Listener(gateway, clock, report, interrupt).listen(services)
 
 
 class _Listener:
@@ -74,14 +74,8 @@ class _Listener:
         self._first: dict[str, model.Service] = {}
         self._due: dict[str, float] = {}
 
-    def listen(
-        self, services: Services, known: collections.abc.Container[str]
-    ) -> Silence:
-        for host, service in services.items():
-            if host in known:
-                self._silent[host] = service
-            else:
-                self._first[host] = service
+    def listen(self, services: Services) -> Silence:
+        self._first = dict(services)
         if self._first:
             self._begin()
         while self._due:
@@ -94,9 +88,8 @@ class _Listener:
     def _begin(self) -> None:
         """Look at the hosts as they are after our own changes."""
         self._first = self._look()
-        for host, service in self._first.items():
-            pause = fence.pause(service, self._gateway.now())
-            self._due[host] = self._clock.now() + pause
+        due = self._clock.now() + timing.SILENCE_SECONDS
+        self._due = dict.fromkeys(self._first, due)
         if self._due:
             self._report.trouble(
                 ', '.join(self._due),

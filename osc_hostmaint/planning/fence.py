@@ -19,7 +19,6 @@ heard of it for a while.
 
 import collections.abc
 import dataclasses
-import datetime
 import enum
 
 from osc_hostmaint import mark
@@ -90,26 +89,6 @@ class Sign(enum.Enum):
     CHANGED = enum.auto()
     #: It sends heartbeats, or Nova takes it for up.
     ALIVE = enum.auto()
-
-
-def is_silent(service: model.Service, now: datetime.datetime) -> bool:
-    """Tell whether nothing has been heard of a host for long enough.
-
-    :param now: Nova's time.
-    """
-    return pause(service, now) <= 0
-
-
-def pause(service: model.Service, now: datetime.datetime) -> float:
-    """Return in how many seconds a host that stays silent has been so.
-
-    :param now: Nova's time.
-    """
-    if service.updated_at is None:
-        return 0.0
-    age = (now - service.updated_at).total_seconds()
-    # Nova's services have clocks of their own.
-    return timing.SILENCE_SECONDS - min(max(age, 0.0), timing.SILENCE_SECONDS)
 
 
 def compare(before: model.Service, after: model.Service) -> Sign:

@@ -107,7 +107,7 @@ OTHERS_MOVES_WAIT_SECONDS = 86400.0
 #: A compute service that misses a heartbeat or two may come back (nova.conf:
 #: report_interval is 10 s by default).
 DOWN_GRACE_SECONDS = 30.0
-#: How long a powered-off host must have been silent: two heartbeats.
+#: How long a powered-off host is listened to: two heartbeats.
 SILENCE_SECONDS = 20.0
 #: A server that was being scheduled when the host was disabled may arrive so
 #: much later.

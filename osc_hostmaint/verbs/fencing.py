@@ -130,7 +130,7 @@ class Fencing(marking.Marking):
 
         Those that fail in this are left alone.
         """
-        known = self._look_again(dead, order)
+        self._look_again(dead, order)
         if order.interrupt.requested:
             dead.interrupted = True
             return
@@ -148,20 +148,15 @@ class Fencing(marking.Marking):
             order.report,
             order.interrupt,
             dead.services,
-            known,
         )
         for host, words in heard.alive.items():
             dead.leave(host, f'{words}. {self._give_back(host, dead)}')
         dead.services = dict(heard.silent)
         dead.interrupted = heard.interrupted
 
-    def _look_again(self, dead: Dead, order: Order) -> frozenset[str]:
-        """Look at the hosts as they are just before they are changed.
-
-        :returns: those that have been silent for long enough.
-        """
+    def _look_again(self, dead: Dead, order: Order) -> None:
+        """Look at the hosts as they are just before they are changed."""
         services = self._services()
-        now = self._gateway.now()
         for host, before in tuple(dead.services.items()):
             # Deleted meanwhile, or its cell does not answer.
             service = services.get(host, before)
@@ -178,11 +173,6 @@ class Fencing(marking.Marking):
                 )
             else:
                 dead.services[host] = service
-        return frozenset(
-            host
-            for host, service in dead.services.items()
-            if fence.is_silent(service, now)
-        )
 
     def _force_down(self, dead: Dead) -> None:
         for host, service in tuple(dead.services.items()):

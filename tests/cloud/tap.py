@@ -43,6 +43,7 @@ class Fault:
     :ivar after: let the service do what it was asked, and spoil the answer
         only: a request that took although its sender can't know.
     :ivar times: how many requests to spoil; None is all of them.
+    :ivar headers: to answer with, in place of the service's own.
     :ivar message: answer with this in Nova's form, as Nova itself refuses;
         without it, with a page, as a proxy does.
     """
@@ -60,8 +61,8 @@ class Fault:
     hits: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.status or self.reset or self.delay):
-            raise ValueError('a fault needs status, reset or delay')
+        if not (self.status or self.reset or self.delay or self.headers):
+            raise ValueError('a fault needs status, reset, delay or headers')
         re.compile(self.path or '')
 
     def page(self, reason: str) -> tuple[str, bytes]:
@@ -161,7 +162,11 @@ class Tap:
                 result.close()
             record['status'] = int(sent[-1][0].split()[0])
         if not spoils:
-            start_response(*sent[-1])
+            status, headers, *error = sent[-1]
+            if fault:
+                headers = [h for h in headers if h[0] not in fault.headers]
+                headers += fault.headers.items()
+            start_response(status, headers, *error)
             return body
         if fault.reset:
             web.reset(environ)

@@ -115,7 +115,8 @@ class Faults:
         :param times: stop after so many.
         :param after: let the service do what it was asked, and spoil the
             answer only.
-        :param headers: to send along with status, as ``Retry-After``.
+        :param headers: to answer with, as ``Retry-After``; without status,
+            in place of the service's own, as a front end's ``Date``.
         :param message: with status: answer as Nova does that refuses.
         :returns: the number that spoiled requests have in the log.
         """

@@ -12,6 +12,8 @@
 
 """Hosts that die: their servers are rebuilt elsewhere."""
 
+import datetime
+import email.utils
 import typing as ty
 
 from tests.functional import base
@@ -218,6 +220,12 @@ class TestLife(EvacuationTest):
         self.assertIn('without --evacuate', done.err)
         self.assert_nothing_changed()
 
+        # By a front end's clock its last heartbeat is an hour old.
+        hour = datetime.timedelta(hours=1)
+        late = datetime.datetime.now(datetime.UTC) + hour
+        self.cloud.faults.add(
+            headers={'Date': email.utils.format_datetime(late, usegmt=True)}
+        )
         done = self.run_command(f'{LINE} cmp01')
 
         self.assertEqual(1, done.code, done.err)

@@ -222,7 +222,7 @@ class AheadTest(dead.EvacuateTestCase):
         self.assertEqual(
             'cmp01: name of vm3 (vm3): what is on its local disk is lost, '
             'unless the hosts share it',
-            self.told(),
+            self.told().splitlines()[0],
         )
 
     def test_local_disks_are_told_before_anything_is_asked(self) -> None:
@@ -243,7 +243,7 @@ class AheadTest(dead.EvacuateTestCase):
                 'cmp01: capacity is not known: no answer',
                 'cmp01: destinations are left to the scheduler',
             ],
-            self.told().splitlines(),
+            self.told().splitlines()[:2],
         )
 
     def test_it_is_looked_at_again_if_that_took_long(self) -> None:

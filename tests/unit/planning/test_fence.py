@@ -74,25 +74,6 @@ class TestJudge(unittest.TestCase):
 @ddt.ddt
 class TestSilence(unittest.TestCase):
     @ddt.data(
-        # seconds since the last sign of life, how long is waited, silent
-        (0, 20, False),
-        (8.5, 11.5, False),
-        (20, 0, True),
-        (86400, 0, True),
-        # Clocks may differ: never longer than that.
-        (-30, 20, False),
-    )
-    @ddt.unpack
-    def test_age(self, age, pause, silent):
-        service = builders.service(updated_at=ago(age))
-
-        self.assertEqual(pause, fence.pause(service, NOW))
-        self.assertIs(silent, fence.is_silent(service, NOW))
-
-    def test_never_heard_of(self):
-        self.assertTrue(fence.is_silent(builders.service(), NOW))
-
-    @ddt.data(
         # what differs at the second look, what that means
         ({}, fence.Sign.SILENT),
         ({'updated_at': ago(1)}, fence.Sign.ALIVE),
