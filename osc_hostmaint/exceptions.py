@@ -66,6 +66,13 @@ class NotFound(CloudError):
     """What the request is about does not exist (404)."""
 
 
+class UnknownHypervisor(CloudError):
+    """Nova's API knows no hypervisor of a host, so Placement can't be asked.
+
+    A host that is mapped to no cell is so, for instance.
+    """
+
+
 class RequestRefused(CloudError):
     """The service understood the request and said no (other 4xx)."""
 

@@ -62,7 +62,7 @@ class Stock:
         held = self.allocations[host].get(server.id)
         if held is None:
             return None
-        # What lies in a nested provider does not show in the hypervisor's.
+        # Before Placement had trees (1.14), nested providers do not show.
         asked = dict(server.needs.resources)
         return surveys.Demand(server, surveys.shape({**asked, **held}), host)
 

@@ -13,7 +13,9 @@
 """What is asked of Placement: who holds what, and who has room."""
 
 import functools
+import itertools
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import survey
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import candidates
@@ -21,6 +23,8 @@ from osc_hostmaint.nova import hosts
 
 #: Allocations of a resource provider, as an object (Placement of Ocata).
 ALLOCATIONS = '1.6'
+#: Resource providers by tree; no older Placement (before Queens) has trees.
+TREES = '1.14'
 #: Allocation candidates with the traits (1.17), all inventories (1.27) and
 #: the root (1.29) of each provider. Later ones only say more of what is not
 #: asked here.
@@ -37,12 +41,24 @@ class Placement(hosts.Hosts):
         """Return who holds what of a host's hypervisors, by consumer's id.
 
         Servers, and migrations, which hold the source's share during a move.
-        What they hold of other providers (GPUs, shared storage) is not here.
+        What they hold of the hypervisors' child providers (GPUs, NUMA nodes)
+        is included; of shared storage it is not.
+
+        :raises UnknownHypervisor: Nova's API knows none of that host.
         """
+        roots = [p for p, its in self.hypervisors().items() if its == host]
+        if not roots:
+            raise exceptions.UnknownHypervisor(
+                _(
+                    "Nova's API knows no hypervisor on %s, so what Placement "
+                    'holds for it is not verified: map the host to its cell '
+                    '(nova-manage cell_v2 discover_hosts --by-service), and '
+                    'run this again'
+                )
+                % host
+            )
         found: dict[str, dict[str, int]] = {}
-        for provider, its_host in self.hypervisors().items():
-            if its_host != host:
-                continue
+        for provider in itertools.chain.from_iterable(map(self._tree, roots)):
             held = self._placement.get(
                 f'/resource_providers/{provider}/allocations',
                 'allocations',
@@ -53,6 +69,20 @@ class Placement(hosts.Hosts):
                 for name, amount in allocation['resources'].items():
                     amounts[name] = amounts.get(name, 0) + amount
         return found
+
+    def _tree(self, root: str) -> list[str]:
+        """Return a resource provider and all below it."""
+        try:
+            version = self._placement.microversion(TREES, TREES, '')
+        except exceptions.ApiTooOld:
+            return [root]
+        tree = self._placement.get(
+            '/resource_providers',
+            'resource_providers',
+            version,
+            {'in_tree': root},
+        )
+        return [root, *(p['uuid'] for p in tree if p['uuid'] != root)]
 
     def offers(self, shape: survey.Shape) -> survey.Offers:
         """Return who could take a server of a shape now.

@@ -35,20 +35,22 @@ class Summary:
     #: Evacuations off the host, whose remains nova-compute destroys there
     #: when it starts.
     awaiting_cleanup: int
-    #: Consumers of Placement that hold something on the host.
-    allocations: int
+    #: Consumers of Placement that hold something on the host; None: unknown.
+    allocations: int | None
 
     @property
-    def drained(self) -> bool:
-        """Nothing of any server is left on the host."""
-        return not (
+    def drained(self) -> bool | None:
+        """Nothing of any server is left on the host; None: unknown."""
+        if (
             self.servers
             or self.moving_out
             or self.moving_in
             or self.awaiting_confirm
             or self.awaiting_cleanup
             or self.allocations
-        )
+        ):
+            return False
+        return None if self.allocations is None else True
 
 
 def is_under_way(record: model.Migration, server: model.Server) -> bool:
@@ -68,11 +70,12 @@ def summarize(
     moving: collections.abc.Collection[model.Migration],
     unconfirmed: collections.abc.Collection[model.Migration],
     evacuated: collections.abc.Collection[model.Migration],
-    consumers: collections.abc.Collection[str],
+    consumers: collections.abc.Collection[str] | None,
 ) -> Summary:
     """Sum up what a look at a host showed.
 
     :param moving: records of moves that are under way.
+    :param consumers: of Placement; None: unknown.
     """
     host = service.host
     return Summary(
@@ -85,5 +88,5 @@ def summarize(
         moving_in=sum(m.dest == host and m.source != host for m in moving),
         awaiting_confirm=len(unconfirmed),
         awaiting_cleanup=len(evacuated),
-        allocations=len(consumers),
+        allocations=None if consumers is None else len(consumers),
     )

@@ -193,8 +193,14 @@ class Marking(base.Verbs):
             self._moving(host),
             self._gateway.unconfirmed(host),
             self._gateway.evacuated(host),
-            self._gateway.allocations(host),
+            self._consumers(host),
         )
+
+    def _consumers(self, host: str) -> collections.abc.Collection[str] | None:
+        try:
+            return self._gateway.allocations(host)
+        except exceptions.UnknownHypervisor:
+            return None
 
     def list(
         self, modes: collections.abc.Container[model.Mode]

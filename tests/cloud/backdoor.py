@@ -17,6 +17,7 @@ from __future__ import annotations
 from nova import context as nova_context
 from nova import objects
 from nova.compute import api as compute_api
+from nova.objects import host_mapping
 
 from tests.cloud import web
 
@@ -40,6 +41,18 @@ def resize(server: str, flavor: str, host: str) -> None:
     api.resize(context, instance, flavor_id=flavor, host_name=host)
 
 
+def unmap(host: str) -> None:
+    """Forget to which cell a host belongs."""
+    context = nova_context.get_admin_context()
+    objects.HostMapping.get_by_host(context, host).destroy()
+
+
+def map_hosts() -> None:
+    """Map all hosts to their cells, those that were mapped before included."""
+    context = nova_context.get_admin_context()
+    host_mapping.discover_hosts(context, by_service=True)
+
+
 def routes() -> list[tuple[str, str, web.Handler]]:
     def name(match, query, body):
         rename(match.group(1), body['name'])
@@ -49,7 +62,17 @@ def routes() -> list[tuple[str, str, web.Handler]]:
         resize(match.group(1), body['flavor'], body['host'])
         return 202, None
 
+    def forget_cell(match, query, body):
+        unmap(match.group(1))
+        return 204, None
+
+    def give_cells(match, query, body):
+        map_hosts()
+        return 204, None
+
     return [
+        ('DELETE', '/control/hosts/([^/]+)/cell', forget_cell),
+        ('POST', '/control/cells', give_cells),
         ('PUT', '/control/servers/([^/]+)/name', name),
         ('POST', '/control/servers/([^/]+)/resize', move),
     ]

@@ -164,6 +164,14 @@ class Hosts:
         found: dict[str, dict[str, int]] = self._control('GET', 'guests')
         return found
 
+    def unmap_host(self, host: str) -> None:
+        """Take a host out of its cell; map_hosts() puts it back."""
+        self._control('DELETE', f'hosts/{host}/cell')
+
+    def map_hosts(self) -> None:
+        """As ``nova-manage cell_v2 discover_hosts --by-service`` does."""
+        self._control('POST', 'cells')
+
     # what Placement knows of them
 
     def provider(self, host: str) -> str:
@@ -186,10 +194,12 @@ class Hosts:
         host: str,
         consumer: str | None = None,
         resources: dict[str, int] | None = None,
+        provider: str | None = None,
     ) -> str:
         """Allocate something of a host to a consumer that Nova doesn't know.
 
         :param resources: by class; by default what an m1.small needs.
+        :param provider: by default the host's own.
         :returns: the consumer.
         """
         consumer = consumer or str(uuid.uuid4())
@@ -197,7 +207,7 @@ class Hosts:
             f'/allocations/{consumer}',
             json={
                 'allocations': {
-                    self.provider(host): {
+                    provider or self.provider(host): {
                         'resources': resources or dict(_SMALL)
                     }
                 },

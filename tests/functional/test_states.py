@@ -304,18 +304,3 @@ class TestComing(StatesTest):
         flavor = self.cloud.connection().compute.find_flavor(name)
         assert flavor is not None
         return str(flavor.id)
-
-    def test_a_leaked_allocation_is_named(self) -> None:
-        self.cloud.boot('server', host='cmp01')
-        consumer = self.cloud.leak_allocation('cmp01')
-
-        rows = self.drain('cmp01', code=3)
-
-        self.assertEqual(
-            {'moved': 'server', 'blocked': ''},
-            {row['Result']: row['Name'] for row in rows},
-        )
-        (row,) = [row for row in rows if row['Result'] == 'blocked']
-        self.assertEqual(consumer, row['Server ID'])
-        self.assertIn('nova-manage placement', row['Reason'])
-        self.assertFalse(self.show('cmp01')['drained'])

@@ -45,8 +45,9 @@ FLAVORS = (
 )
 POLICIES = ('anti-affinity', 'soft-affinity', 'soft-anti-affinity')
 TRAITS = [f'HW_CPU_X86_FEATURE_{n}' for n in range(70)]
-#: Requests of which there may be six in all: ``services`` to ``migrations``.
-MOST_LISTS = 6
+#: Requests of which there may be seven in all: ``services`` to the tree of
+#: the host's providers.
+MOST_LISTS = 7
 
 
 class Clock:
@@ -122,6 +123,7 @@ class Cloud:
             (f'{nova}/os-server-groups', self._list_groups),
             (f'{nova}/os-aggregates', self._aggregates),
             (f'{placement}/allocation_candidates', self._candidates),
+            (f'{placement}/resource_providers', self._tree),
             (
                 f'{placement}/resource_providers/{_provider(0)}/allocations',
                 self._allocations,
@@ -222,6 +224,9 @@ class Cloud:
 
     def _aggregates(self, query: dict[str, list[str]]) -> ty.Any:
         return {'aggregates': [{'hosts': self._hosts, 'metadata': {}}]}
+
+    def _tree(self, query: dict[str, list[str]]) -> ty.Any:
+        return cloud.tree(*query['in_tree'])
 
     def _allocations(self, query: dict[str, list[str]]) -> ty.Any:
         return {

@@ -83,6 +83,14 @@ class FailuresTestCase(test_drain.DrainTestCase):
         self.assertIn('placement audit', run.reasons['orphan'])
         self.assertLess(run.seconds, 60)
 
+    def test_nova_knows_no_hypervisor_of_it(self) -> None:
+        cloud = scene.cloud(3)
+        cloud.hosts[scene.SOURCE].mapped = False
+        run = self.drain(cloud)
+        self.assertEqual(Code.FAILED, run.exit_code)
+        self.assertEqual([scene.SOURCE], [*run.result.errors])
+        self.assertEqual({'moved'}, {*run.results.values()})
+
     def test_the_compute_service_dies(self) -> None:
         cloud = scene.cloud(6, seconds=20)
         self.at(cloud, 30, lambda: cloud.crash(scene.SOURCE))

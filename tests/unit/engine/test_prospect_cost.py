@@ -46,7 +46,7 @@ class TestCost(cloud.CloudTestCase):
 
         del seen.asked['/allocation_candidates']
         self.assertEqual({1}, set(seen.asked.values()), seen.asked)
-        self.assertEqual(6, len(seen.asked), seen.asked)
+        self.assertEqual(7, len(seen.asked), seen.asked)
 
     def test_hypervisors_beyond_a_full_page_are_found(self):
         size = large.Size(1, large.PAGE)

@@ -75,23 +75,29 @@ def server(
     }
 
 
+#: In both lists of migrations.
+_MIGRATION: ty.Any = {
+    'status': 'running',
+    'source_compute': 'cmp01',
+    'source_node': 'cmp01.example.org',
+    'dest_compute': 'cmp02',
+    'dest_node': 'cmp02.example.org',
+    'dest_host': '192.0.2.2',
+    'created_at': '2026-11-20T23:31:07.000000',
+    'user_id': 'u',
+    'project_id': 'p',
+}
+
+
 def migration(number: int = 1, **changes: ty.Any) -> dict[str, ty.Any]:
     """Return an entry of GET /os-migrations."""
     return {
+        **_MIGRATION,
         'id': number,
         'uuid': f'uuid-{number}',
         'instance_uuid': 'vm1',
         'migration_type': 'live-migration',
-        'status': 'running',
-        'source_compute': 'cmp01',
-        'source_node': 'cmp01.example.org',
-        'dest_compute': 'cmp02',
-        'dest_node': 'cmp02.example.org',
-        'dest_host': '192.0.2.2',
-        'created_at': '2026-11-20T23:31:07.000000',
         'updated_at': None,
-        'user_id': 'u',
-        'project_id': 'p',
         'old_instance_type_id': 1,
         'new_instance_type_id': 1,
         **changes,
@@ -101,19 +107,11 @@ def migration(number: int = 1, **changes: ty.Any) -> dict[str, ty.Any]:
 def server_migration(number: int = 1, **changes: ty.Any) -> dict[str, ty.Any]:
     """Return an entry of GET /servers/{id}/migrations: one that runs."""
     return {
+        **_MIGRATION,
         'id': number,
         'uuid': f'uuid-{number}',
         'server_uuid': 'vm1',
-        'status': 'running',
-        'source_compute': 'cmp01',
-        'source_node': 'cmp01.example.org',
-        'dest_compute': 'cmp02',
-        'dest_node': 'cmp02.example.org',
-        'dest_host': '192.0.2.2',
-        'created_at': '2026-11-20T23:31:07.000000',
         'updated_at': '2026-11-20T23:32:00.000000',
-        'user_id': 'u',
-        'project_id': 'p',
         'memory_total_bytes': 2147483648,
         # More than all of it: what the guest writes to is copied again.
         'memory_processed_bytes': 3221225472,
@@ -175,6 +173,11 @@ def allocations(**held: dict[str, int]) -> dict[str, ty.Any]:
         },
         'resource_provider_generation': 7,
     }
+
+
+def tree(*providers: str) -> dict[str, ty.Any]:
+    """Return an answer of GET /resource_providers?in_tree={id}."""
+    return {'resource_providers': [{'uuid': uuid} for uuid in providers]}
 
 
 def link(path: str) -> list[dict[str, str]]:

@@ -24,7 +24,8 @@ from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
 
-ALLOCATIONS = f'{cloud.PLACEMENT}/resource_providers/provider-1/allocations'
+PROVIDERS = f'{cloud.PLACEMENT}/resource_providers'
+ALLOCATIONS = f'{PROVIDERS}/provider-1/allocations'
 
 
 POLICY = (
@@ -312,6 +313,7 @@ class PlacementTest(cloud.CloudTestCase):
         kind: type[exceptions.CloudError],
         expected: str,
     ) -> None:
+        self.cloud.get(PROVIDERS, json=cloud.tree('provider-1'))
         self.cloud.get(ALLOCATIONS, **placement_error(status, title, detail))
         with self.assertRaises(exceptions.CloudError) as caught:
             self.gateway.allocations('cmp01')

@@ -58,8 +58,10 @@ class RequestTest(cloud.CloudTestCase):
             f'{cloud.NOVA}/os-services/{self.service.id}',
             json={'service': cloud.service(status='disabled')},
         )
+        providers = f'{cloud.PLACEMENT}/resource_providers'
+        self.cloud.get(providers, json=cloud.tree('provider-1'))
         self.cloud.get(
-            f'{cloud.PLACEMENT}/resource_providers/provider-1/allocations',
+            f'{providers}/provider-1/allocations',
             json=cloud.allocations(vm1={'VCPU': 2}),
         )
         self.cloud.get(
@@ -196,6 +198,7 @@ class RequestTest(cloud.CloudTestCase):
         self.assertEqual(
             [
                 'GET /os-hypervisors/detail',
+                'GET /resource_providers?in_tree=provider-1',
                 'GET /resource_providers/provider-1/allocations',
             ],
             self.sent,

@@ -22,6 +22,7 @@ from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
 CANDIDATES = f'{cloud.PLACEMENT}/allocation_candidates'
+PROVIDERS = f'{cloud.PLACEMENT}/resource_providers'
 CMP03 = '4c5296d2-8252-44a2-9312-a44a4619fdaf'
 SHAPE = (('DISK_GB', 1), ('MEMORY_MB', 512), ('VCPU', 1))
 
@@ -33,10 +34,15 @@ class AllocationsTest(cloud.CloudTestCase):
             f'{cloud.NOVA}/os-hypervisors/detail', json={'hypervisors': nodes}
         )
 
-    def _allocations(self, number: int, **held: dict[str, int]) -> None:
+    def _allocations(
+        self, provider: str, children: ty.Sequence[str] = (), /, **held: ty.Any
+    ) -> None:
         self.cloud.get(
-            f'{cloud.PLACEMENT}/resource_providers/provider-{number}'
-            '/allocations',
+            f'{PROVIDERS}?in_tree={provider}',
+            json=cloud.tree(*children, provider),
+        )
+        self.cloud.get(
+            f'{PROVIDERS}/{provider}/allocations',
             json=cloud.allocations(**held),
         )
 
@@ -44,9 +50,9 @@ class AllocationsTest(cloud.CloudTestCase):
         self.cloud.get(
             f'{cloud.NOVA}/os-hypervisors/detail', json=recorded.HYPERVISORS
         )
+        self._allocations(CMP03)
         self.cloud.get(
-            f'{cloud.PLACEMENT}/resource_providers/{CMP03}/allocations',
-            json=recorded.ALLOCATIONS,
+            f'{PROVIDERS}/{CMP03}/allocations', json=recorded.ALLOCATIONS
         )
         amounts = {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1}
         self.assertEqual(
@@ -61,9 +67,9 @@ class AllocationsTest(cloud.CloudTestCase):
         # Ironic: every node is a resource provider of its own.
         self._hypervisors('cmp01', 'cmp01', 'cmp02')
         self._allocations(
-            0, vm1={'CUSTOM_IRON': 1, 'VCPU': 2}, vm2={'VCPU': 4}
+            'provider-0', vm1={'CUSTOM_IRON': 1, 'VCPU': 2}, vm2={'VCPU': 4}
         )
-        self._allocations(1, vm1={'VCPU': 3, 'DISK_GB': 5})
+        self._allocations('provider-1', vm1={'VCPU': 3, 'DISK_GB': 5})
         self.assertEqual(
             {
                 'vm1': {'CUSTOM_IRON': 1, 'VCPU': 5, 'DISK_GB': 5},
@@ -71,7 +77,31 @@ class AllocationsTest(cloud.CloudTestCase):
             },
             self.gateway.allocations('cmp01'),
         )
-        self.assertEqual(3, len(self.sent))
+
+    def test_child_providers(self) -> None:
+        self._hypervisors('cmp01')
+        self._allocations('provider-0', ['gpu'], vm1={'VCPU': 2})
+        self._allocations('gpu', vm1={'VGPU': 1}, left={'VGPU': 1})
+        self.assertEqual(
+            {'vm1': {'VCPU': 2, 'VGPU': 1}, 'left': {'VGPU': 1}},
+            self.gateway.allocations('cmp01'),
+        )
+
+    def test_before_there_were_trees(self) -> None:
+        self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions('1.10'))
+        self._hypervisors('cmp01')
+        self._allocations('provider-0', ['gpu'], vm1={'VCPU': 2})
+        self.assertEqual(
+            {'vm1': {'VCPU': 2}}, self.gateway.allocations('cmp01')
+        )
+
+    def test_of_no_hypervisor_nothing_is_known(self) -> None:
+        self._hypervisors('cmp01')
+        with self.assertRaisesRegex(
+            exceptions.UnknownHypervisor,
+            'no hypervisor on cmp02, .* is not verified: .*discover_hosts',
+        ):
+            self.gateway.allocations('cmp02')
 
 
 @ddt.ddt

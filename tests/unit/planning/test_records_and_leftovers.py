@@ -237,19 +237,6 @@ class TestWaiting(unittest.TestCase):
 
 
 class TestReport(unittest.TestCase):
-    def row(self, *visited):
-        rows = leftover.report(
-            builders.observation(visited=visited), ['x'], []
-        )
-        self.assertEqual(1, len(rows))
-        self.assertEqual('x', rows[0].server_id)
-        self.assertIs(standing.Phase.BLOCKED, rows[0].phase)
-        self.assertTrue(rows[0].left)
-        self.assertIn(
-            'openstack resource provider allocation show x', rows[0].reason
-        )
-        return rows[0]
-
     def test_a_server_has_one_row(self):
         moved = builders.row('x')
         other = builders.row('vm1')

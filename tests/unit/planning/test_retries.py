@@ -33,15 +33,6 @@ class ConfirmationTestCase(base.CaseTestCase):
             'finished', **{'type': base.COLD, 'seen_at': NOW - 60, **kwargs}
         )
 
-    def ask(self, record, **kwargs):
-        """Return what is asked for where it is under way."""
-        stand = self.assert_phase(
-            Phase.MOVING, record, view=base.VERIFY_THERE, **kwargs
-        )
-        self.assertEqual(builders.DEST, stand.destination)
-        self.assertIs(record, stand.record)
-        return stand.ask
-
 
 @ddt.ddt
 class TestColdMigration(ConfirmationTestCase):

@@ -12,7 +12,6 @@
 
 """A host at a glance."""
 
-import dataclasses
 import unittest
 
 import ddt
@@ -89,12 +88,10 @@ class TestSummary(unittest.TestCase):
     def test_anything_left_is_not_drained(self, left):
         self.assertFalse(summarize(**left).drained)
 
-    def test_being_in_service_does_not_matter_for_drained(self):
-        found = dataclasses.replace(
-            summarize(), service=builders.service(enabled=True)
-        )
-
-        self.assertTrue(found.drained)
+    def test_what_placement_holds_is_not_known(self):
+        self.assertIsNone(summarize(consumers=None).drained)
+        left = summarize([builders.server()], consumers=None)
+        self.assertIs(False, left.drained)
 
 
 @ddt.ddt

@@ -95,7 +95,11 @@ class Client(posts.Posts):
         return self._ask(
             'hypervisor_states',
             host,
-            lambda: {f'{host}.example.org': self._cloud.hosts[host].up},
+            lambda: (
+                {f'{host}.example.org': self._cloud.hosts[host].up}
+                if self._cloud.hosts[host].mapped
+                else {}
+            ),
         )
 
     def servers(self, host: str) -> list[model.Server]:
@@ -262,6 +266,8 @@ class Client(posts.Posts):
 
         def look() -> dict[str, survey.Amounts]:
             self.last_look[host] = self._clock.now()
+            if not self._cloud.hosts[host].mapped:
+                raise exceptions.UnknownHypervisor(host)
             return {
                 consumer: dict(held[host])
                 for consumer, held in self._cloud.allocations.items()

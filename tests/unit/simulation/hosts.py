@@ -51,6 +51,8 @@ class Host:
     alive: bool = True
     #: Its guests can run: the machine has power.
     powered: bool = True
+    #: To a cell: else Nova's API knows no hypervisor of it.
+    mapped: bool = True
     #: Since when its nova-compute has sent heartbeats, and until when it
     #: did.
     beats_since: float = timeline.START

@@ -24,7 +24,11 @@ DISABLED = 'COMPUTE_STATUS_DISABLED'
 
 def hypervisors(cloud: clouds.Cloud) -> dict[str, str]:
     """Return the host of each hypervisor, by resource provider."""
-    return {host.provider: name for name, host in cloud.hosts.items()}
+    return {
+        host.provider: name
+        for name, host in cloud.hosts.items()
+        if host.mapped
+    }
 
 
 def residents(cloud: clouds.Cloud) -> dict[str, str]:
@@ -32,7 +36,9 @@ def residents(cloud: clouds.Cloud) -> dict[str, str]:
     return {
         server.id: server.host
         for server in cloud.servers.values()
-        if server.host and not server.deleted
+        if server.host
+        and not server.deleted
+        and cloud.hosts[server.host].mapped
     }
 
 

@@ -85,6 +85,8 @@ _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'come back': lambda cloud, host: cloud.start(host),
     'disable': lambda cloud, host: _disable(cloud, host),
     'enable': lambda cloud, host: cloud.enable(host),
+    'unmap': lambda cloud, host: setattr(cloud.hosts[host], 'mapped', False),
+    'map': lambda cloud, host: setattr(cloud.hosts[host], 'mapped', True),
 }
 _FENCES: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'power off': lambda cloud, host: cloud.power_off(host),

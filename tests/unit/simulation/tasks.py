@@ -51,9 +51,7 @@ def plain(
     cloud: 'state.State', work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Resume, suspend, pause, unpause, stop, start or reboot."""
-    if not (yield from _reach(cloud, work)):
-        return
-    if effect is world.Effect.HANGS:
+    if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
         return
     yield cloud.jitter(cloud.timing.task)
     if not (yield from _failed(cloud, work, effect)):
@@ -66,9 +64,7 @@ def shelve(
 ) -> timeline.Steps:
     """Keep the disk as an image; what comes then is up to a setting."""
     server, wait = work.server, cloud.shelved_offload_time
-    if not (yield from _reach(cloud, work)):
-        return
-    if effect is world.Effect.HANGS:
+    if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
         return
     if not server.volume_backed:
         yield cloud.jitter(cloud.timing.task)
@@ -98,9 +94,7 @@ def offload(
     cloud: 'state.State', work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Take a shelved server off its host."""
-    if not (yield from _reach(cloud, work)):
-        return
-    if effect is world.Effect.HANGS:
+    if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
         return
     if effect is not world.Effect.WELL:
         yield cloud.jitter(cloud.timing.task)
