@@ -95,7 +95,7 @@ def _add_moves(parser: argparse.ArgumentParser) -> None:
 
 
 def add_retries(parser: argparse.ArgumentParser) -> None:
-    """Let it be said how often a move is tried."""
+    """Let it be said how often a move is tried, and how many may fail."""
     parser.add_argument(
         '--retries',
         metavar='<n>',
@@ -104,6 +104,17 @@ def add_retries(parser: argparse.ArgumentParser) -> None:
         help=_(
             'Further attempts for a move that failed, or that Nova refused '
             '(default: %(default)s)'
+        ),
+    )
+    parser.add_argument(
+        '--max-failures',
+        metavar='<n>',
+        type=options.number,
+        default=3,
+        help=_(
+            'Start no other move once this many servers have failed one '
+            'after another, over all hosts; 0 never stops (default: '
+            '%(default)s)'
         ),
     )
 
@@ -220,6 +231,7 @@ def read(parsed_args: argparse.Namespace) -> 'policies.Policy':
         per_destination=parsed_args.per_destination,
         parallel=parsed_args.parallel,
         retries=parsed_args.retries,
+        max_failures=parsed_args.max_failures,
         on_stall=policies.OnStall(parsed_args.on_stall),
         stall_after=parsed_args.stall_after,
         server_timeout=parsed_args.server_timeout,

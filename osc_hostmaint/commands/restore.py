@@ -178,6 +178,7 @@ def _policy(parsed_args: argparse.Namespace) -> 'policies.Policy':
         suspended=policies.Suspended(parsed_args.suspended),
         per_destination=parsed_args.parallel,
         retries=parsed_args.retries,
+        max_failures=parsed_args.max_failures,
         on_stall=policies.OnStall(parsed_args.on_stall),
         stall_after=parsed_args.stall_after,
         server_timeout=parsed_args.server_timeout,

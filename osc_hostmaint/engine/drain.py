@@ -25,6 +25,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import hostdrain
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import breaker
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
@@ -80,23 +81,32 @@ def drain(
         for service in services
     ]
 
-    return run(hosts, clock, interrupt, timeout)
+    return run(hosts, clock, interrupt, report, policy.max_failures, timeout)
 
 
 def run(
     hosts: collections.abc.Sequence[hostdrain.HostDrain],
     clock: ports.Clock,
     interrupt: ports.Interrupt,
+    report: ports.Reporter,
+    max_failures: int,
     timeout: float | None = None,
 ) -> DrainResult:
     """Have several hosts' drains go on side by side, to their end.
 
+    :param max_failures: so many servers that fail one after another end the
+        starting of moves on all of them; 0: any number may.
     :param timeout: seconds after which nothing is awaited any more.
     :returns: a row per server, whatever happened.
     """
 
+    broken = ''
+
     def ask_stop() -> str:
-        return INTERRUPTED if interrupt.requested else ''
+        nonlocal broken
+        if not broken and max_failures:
+            broken = _broken(hosts, max_failures, report)
+        return INTERRUPTED if interrupt.requested else broken
 
     deadline = None if timeout is None else clock.now() + timeout
     timed_out = interrupted = False
@@ -121,6 +131,23 @@ def run(
         interrupted = True
         _abandon([h for h in hosts if not h.done], INTERRUPTED)
     return _result(hosts, interrupted=interrupted, timed_out=timed_out)
+
+
+def _broken(
+    hosts: collections.abc.Sequence[hostdrain.HostDrain],
+    most: int,
+    report: ports.Reporter,
+) -> str:
+    """Return why no other move is started anywhere, '' if it may be."""
+    row = breaker.in_a_row(each for host in hosts for each in host.finished)
+    if len(row) < most:
+        return ''
+    report.trouble(
+        ', '.join(dict.fromkeys(h.host for h in hosts if h.finished)),
+        f'{breaker.explanation(row)}: no other move is started '
+        f'(--max-failures {most}); those in flight are awaited',
+    )
+    return breaker.stop_reason(row, most)
 
 
 def _abandon(

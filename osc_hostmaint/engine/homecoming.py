@@ -46,11 +46,13 @@ def bring(
     guide: destinations.Destinations,
     report: ports.Reporter,
     interrupt: ports.Interrupt,
+    max_failures: int,
     timeout: float | None = None,
 ) -> drain.DrainResult:
     """Bring servers home, from all hosts side by side.
 
     :param guide: bounds how many are on their way to each home.
+    :param max_failures: as in :func:`drain.run`.
     :param timeout: seconds after which nothing is awaited any more.
     :returns: a row per server, also of those that are left alone.
     """
@@ -79,7 +81,7 @@ def bring(
         )
         for group, shared in zip(groups, guides, strict=True)
     ]
-    result = drain.run(hosts, clock, interrupt, timeout)
+    result = drain.run(hosts, clock, interrupt, report, max_failures, timeout)
     for teller in tellers.values():
         teller.close()
     known = {row.server_id for row in result.rows}

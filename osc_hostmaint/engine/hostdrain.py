@@ -18,6 +18,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import breaker
 from osc_hostmaint.planning import decide
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
@@ -46,6 +47,8 @@ class HostDrain:
         self.host = watcher.seen.host
         self.decision: decisions.Decision | None = None
         self.error = ''
+        #: Servers whose moves are over, as just decided.
+        self.finished: tuple[breaker.Finished, ...] = ()
         self.due = clock.now()
         self.done = False
         self._watcher = watcher
@@ -137,6 +140,7 @@ class HostDrain:
         seen, now = self._watcher.seen, self._clock.now()
         decision = decide.decide(seen, policy, self._memory, now)
         self._memory = decision.memory
+        self.finished = decision.finished
         if self._diary:
             self._diary.decided(seen, policy, now, decision)
         return decision
@@ -157,9 +161,19 @@ class HostDrain:
             if self._stale(decided_at):
                 break
             starts = action.kind in memories.STARTING
-            if starts and (self.error or ask_stop()):
+            if starts and (self.error or decision.doubtful or ask_stop()):
                 continue
-            directed = self._direct(action, highest)
+            try:
+                directed = self._direct(action, highest)
+            except exceptions.RequestRefused as error:
+                refused = memories.Outcome(
+                    memories.Answer.REFUSED,
+                    self._clock.now(),
+                    str(error),
+                    error.final,
+                )
+                self._remember(action, refused, highest)
+                continue
             if directed is None:
                 held = True
                 taken = memories.Outcome(

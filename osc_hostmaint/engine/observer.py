@@ -101,7 +101,9 @@ class Observer:
 
     def look(self, inquiry: decisions.Inquiry) -> model.Observation:
         """Look at the lists asked for."""
-        if inquiry.records:
+        if inquiry.newest:
+            self.see_newest()
+        elif inquiry.records:
             self._see_changes()
         if inquiry.services:
             self._see_service()

@@ -224,6 +224,7 @@ class Destinations(ty.Protocol):
         :param host: where the server is.
         :param highest_id: the highest record id known: that of its move has
             a higher one.
+        :raises RequestRefused: no destination is left for it.
         """
 
     def renew(self) -> None:

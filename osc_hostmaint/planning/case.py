@@ -12,6 +12,7 @@
 
 """All that is known of one server: what its standing is derived from."""
 
+import collections.abc
 import dataclasses
 import datetime
 
@@ -66,8 +67,10 @@ class Case:
     earlier: tuple[model.Migration, ...] = ()
     #: The newest record of a move to the host that awaits a confirmation.
     incoming: model.Migration | None = None
-    #: Since when the destination of its move in flight has been down.
-    destination_down_since: float | None = None
+    #: Since when other hosts have been down.
+    others_down: collections.abc.Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )
 
     @property
     def view(self) -> model.Server | None:
@@ -86,6 +89,37 @@ class Case:
         if any(at is not None and at >= time for at in times):
             return errand
         return memory.NO_ERRAND
+
+    def destination(self, record: model.Migration | None) -> str | None:
+        """Return where a move goes, as far as is known.
+
+        :param record: its record; None: there is none yet.
+        """
+        if record and record.dest:
+            return record.dest
+        errand = self.track.errand(self.track.latest)
+        ours = errand.asked_at is not None and (
+            record is None or record.id > errand.asked_after
+        )
+        return (errand.host or None) if ours else None
+
+    def unanswered(self, record: model.Migration | None) -> bool:
+        """Tell whether the host that we asked for has not begun with it.
+
+        An evacuation waits its turn there.
+
+        :param record: its record; None: there is none yet. (Nova does not
+            list one as changed that was only created.)
+        """
+        kind = self.track.latest
+        asked_at = self.track.errand(kind).asked_at
+        return (
+            asked_at is not None
+            and kind is not memory.Kind.EVACUATE
+            and (record is None or record.dest is None)
+            and self.destination(record) is not None
+            and self.now - asked_at >= timing.UNANSWERED_SECONDS
+        )
 
     def tries(self, move: model.Move) -> int:
         """Return how often a migration was tried in this run, or adopted."""

@@ -17,6 +17,7 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import breaker
 from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import fate
@@ -101,6 +102,11 @@ def decide(
         memory=memory,
         done=done,
         checked=checked,
+        doubtful=any(
+            s.visit and s.record and s.record.ended_badly
+            for s in stands.values()
+        ),
+        finished=_finished(seen, memory, stands),
         trouble=trouble,
         waiting_for=turn.awaited(memory, policy, now)
         if open_
@@ -113,6 +119,24 @@ def decide(
             memory, stands, rhythm, policy, filling=start.filling, now=now
         ),
     )
+
+
+def _finished(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, standing.Standing],
+) -> tuple[breaker.Finished, ...]:
+    records = tracks.records(seen, memory)
+    found = (
+        breaker.finished(
+            memory.tracks[server_id].before,
+            seen.latest(server_id),
+            records.get(server_id, ()),
+            stand,
+        )
+        for server_id, stand in stands.items()
+    )
+    return tuple(each for each in found if each)
 
 
 def _any_left(rows: collections.abc.Iterable[decisions.Row]) -> bool:
@@ -159,9 +183,7 @@ def _stands(
             now=now,
             earlier=earlier.get(server_id, ()),
             incoming=incoming.get(server_id),
-            destination_down_since=(
-                memory.others_down.get(mine[-1].dest or '') if mine else None
-            ),
+            others_down=memory.others_down,
         )
         stand = _stopped(fate.stand(case), policy)
         stands[server_id] = owing.settle(case, stand)

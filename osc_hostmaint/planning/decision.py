@@ -15,6 +15,7 @@
 import dataclasses
 import enum
 
+from osc_hostmaint.planning import breaker
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import standing
 
@@ -69,6 +70,9 @@ class Inquiry:
 
     #: The migration records, those changed lately.
     records: bool = True
+    #: The newest of them, changed or not: Nova does not list one as changed
+    #: that was only created.
+    newest: bool = False
     #: The list of servers on the host.
     servers: bool = False
     #: The compute services' states.
@@ -104,6 +108,10 @@ class Decision:
     done: bool
     #: The last checks were made: nothing is unseen, arrives or is awaited.
     checked: bool = True
+    #: A move has failed, and whether its server is in ERROR is not known yet.
+    doubtful: bool = False
+    #: Servers whose moves in this run are over, well or badly.
+    finished: tuple[breaker.Finished, ...] = ()
     #: Why the host can't be drained at all any more; '' where it can.
     trouble: str = ''
     #: What is waited for beside servers: a line for people.

@@ -59,63 +59,31 @@ def stand(case: cases.Case) -> standing.Standing:
 
 def _asked(case: cases.Case, asked_at: float) -> standing.Standing:
     """A move was asked for, and no record shows it yet."""
-    kind = case.track.latest
     view = case.view
-    waited = case.now - asked_at
     if view is None or view.seen_at <= asked_at:
         return Standing(
             Phase.MOVING,
-            pending=kind,
-            visit=waited >= timing.UNMOVED_RECHECK_SECONDS,
+            pending=case.track.latest,
+            visit=case.now - asked_at >= timing.UNMOVED_RECHECK_SECONDS,
         )
+    if under_way := flight.requested(case, view, asked_at):
+        return under_way
     if view.status == 'DELETED':
         return Standing(Phase.GONE)
-    here = view.host == case.seen.host
-    begun = view.status == 'REBUILD' and kind is memory.Kind.EVACUATE
-    if (
-        begun
-        or view.status in verdicts.MOVING_STATUSES
-        or (
-            # Its record, which it takes to confirm it, is about to be seen.
-            view.status == 'VERIFY_RESIZE' and not here
-        )
-    ):
-        stale = case.now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS
-        if late := case.overdue or _unrecorded(case, asked_at):
-            reason = (
-                f'{late}, and no record shows it: look (openstack server '
-                f'event list {case.server_id}) and run this again'
-            )
-            return Standing(
-                Phase.FAILED, reason, pending=kind, visit=stale, given_up=True
-            )
-        return Standing(Phase.MOVING, pending=kind, visit=stale)
-    if not here:
+    if view.host != case.seen.host:
         return arrival.stand(case, view)
     # By when we looked, not by what time it is: a request may have hung for
     # a minute since, or the machine have slept.
     looked = min(view.seen_at, case.seen.migrations_at)
     if looked - asked_at < timing.EFFECT_WAIT_SECONDS:
         stale = case.now - view.seen_at >= timing.UNMOVED_RECHECK_SECONDS
-        return Standing(Phase.MOVING, pending=kind, visit=stale)
+        return Standing(Phase.MOVING, pending=case.track.latest, visit=stale)
     return _again(
         case,
         view,
         since=asked_at + timing.EFFECT_WAIT_SECONDS,
         reason='Nova was asked to move it, and nothing came of it',
     )
-
-
-def _unrecorded(case: cases.Case, asked_at: float) -> str:
-    """Return why an evacuation is not awaited that was never seen, or ''.
-
-    Where the destination had just died, that may stay so.
-    """
-    limit = timing.EVACUATION_WAIT_SECONDS
-    asked = case.track.latest is memory.Kind.EVACUATE
-    if not asked or case.now - asked_at < limit:
-        return ''
-    return f'its evacuation was asked for {limit:.0f} s ago'
 
 
 def _left_behind(

@@ -22,6 +22,7 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning import verdicts
 
 Phase = standing.Phase
 Standing = standing.Standing
@@ -48,10 +49,12 @@ def stand(case: cases.Case, record: model.Migration) -> standing.Standing:
     )
     under_way = Standing(
         Phase.MOVING,
+        waiting(case, record),
         record=record,
         visit=stale,
         progress=_wants_progress(case, record),
-        destination=record.dest,
+        destination=case.destination(record),
+        unanswered=case.unanswered(record),
     )
     return (
         _lost(case, record, under_way)
@@ -61,19 +64,85 @@ def stand(case: cases.Case, record: model.Migration) -> standing.Standing:
     )
 
 
+def requested(
+    case: cases.Case, view: model.Server, asked_at: float
+) -> standing.Standing | None:
+    """Return where a server stands whose move shows in it, but in no record.
+
+    None: it does not show.
+    """
+    kind = case.track.latest
+    begun = view.status == 'REBUILD' and kind is memories.Kind.EVACUATE
+    # Its record, which it takes to confirm it, is about to be seen.
+    confirms = view.status == 'VERIFY_RESIZE' and view.host != case.seen.host
+    if not (begun or confirms or view.status in verdicts.MOVING_STATUSES):
+        return None
+    under_way = Standing(
+        Phase.MOVING,
+        waiting(case),
+        pending=kind,
+        visit=case.now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS,
+        destination=case.destination(None),
+        unanswered=case.unanswered(None),
+    )
+    late = case.overdue or _unrecorded(case, asked_at) or lost(case)
+    if not late:
+        return under_way
+    return dataclasses.replace(
+        under_way,
+        phase=Phase.FAILED,
+        reason=f'{late}, and no record shows it: look (openstack server '
+        f'event list {case.server_id}) and run this again',
+        given_up=True,
+    )
+
+
+def _unrecorded(case: cases.Case, asked_at: float) -> str:
+    """Return why an evacuation is not awaited that was never seen, or ''.
+
+    Where the destination had just died, that may stay so.
+    """
+    limit = timing.EVACUATION_WAIT_SECONDS
+    asked = case.track.latest is memories.Kind.EVACUATE
+    if not asked or case.now - asked_at < limit:
+        return ''
+    return f'its evacuation was asked for {limit:.0f} s ago'
+
+
+def waiting(case: cases.Case, record: model.Migration | None = None) -> str:
+    """Return what a move waits for whose destination has not begun, or ''."""
+    if not case.unanswered(record):
+        return ''
+    return (
+        f'{case.destination(record)} has not begun with it: if nova-compute '
+        'has died there, Nova notices that within a minute'
+    )
+
+
+def lost(case: cases.Case, record: model.Migration | None = None) -> str:
+    """Return that the compute service of its destination has died, or ''.
+
+    :param record: that of the move; None: there is none yet.
+    """
+    host = case.destination(record)
+    if case.track.latest is memories.Kind.LIVE_MIGRATE:
+        # Nova itself gives up a live migration that nobody answers.
+        host = record.dest if record else None
+    since = case.others_down.get(host or '')
+    if since is None or (
+        case.seen.service_at - since < timing.DOWN_GRACE_SECONDS
+    ):
+        return ''
+    return f'the compute service of its destination {host} is down'
+
+
 def _lost(
     case: cases.Case,
     record: model.Migration,
     under_way: standing.Standing,
 ) -> standing.Standing | None:
-    """The compute service of its destination has died."""
-    since = case.destination_down_since
-    if since is None or (
-        case.seen.service_at - since < timing.DOWN_GRACE_SECONDS
-    ):
-        return None
-    reason = f'the compute service of its destination {record.dest} is down'
-    return _ending(case, record, under_way, reason)
+    reason = lost(case, record)
+    return _ending(case, record, under_way, reason) if reason else None
 
 
 def _overdue(

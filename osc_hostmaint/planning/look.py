@@ -118,6 +118,7 @@ def next_look(
         else timing.DOWN_SERVICE_RECHECK_SECONDS
     )
     return decisions.Inquiry(
+        newest=any(s.unanswered and s.pending for s in stands.values()),
         servers=servers and not services,
         services=services,
         consumers=consumers and not services,
@@ -130,7 +131,7 @@ def next_look(
 
 def _destinations(stands: Stands) -> set[str | None]:
     return {
-        stand.record.dest
+        stand.destination
         for stand in stands.values()
         if stand.record and stand.record.in_flight
     }

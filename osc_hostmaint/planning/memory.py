@@ -72,6 +72,15 @@ STARTING: frozenset[Kind] = frozenset(
 RECORDED: frozenset[Kind] = frozenset(
     {Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE, Kind.EVACUATE}
 )
+#: Their records' ``migration_type``.
+TYPES: collections.abc.Mapping[Kind, str] = {
+    Kind.LIVE_MIGRATE: model.MigrationType.LIVE,
+    Kind.RESUME: model.MigrationType.LIVE,
+    Kind.COLD_MIGRATE: model.MigrationType.COLD,
+    Kind.EVACUATE: model.MigrationType.EVACUATION,
+}
+#: What leaves its server in ERROR if it fails.
+HARMFUL: frozenset[Kind] = frozenset({Kind.COLD_MIGRATE, Kind.EVACUATE})
 #: What takes a server to another host, or begins that.
 DIRECTED: frozenset[Kind] = RECORDED | {Kind.RESUME}
 #: The move that each of them is a part of.

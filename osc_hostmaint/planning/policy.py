@@ -106,6 +106,9 @@ class Policy:
     parallel: int | None = None
     #: Further attempts for a move that failed, or that Nova refused.
     retries: int = timing.MOVE_RETRIES
+    #: So many servers that fail one after another, over all hosts of a call,
+    #: end the starting of moves; 0: any number may.
+    max_failures: int = timing.MAX_FAILURES
     on_stall: OnStall = OnStall.WAIT
     #: Seconds without progress that make a stall.
     stall_after: float = timing.STALL_AFTER_SECONDS

@@ -19,12 +19,15 @@ room for those that have still to come.
 
 import collections.abc
 import dataclasses
+import types
 
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.planning import attempt as attempts
 from osc_hostmaint.planning import eligible
 from osc_hostmaint.planning import floor as floors
 from osc_hostmaint.planning import packing
+
+_NONE: collections.abc.Mapping[str, int] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,10 +84,13 @@ def pick(
     flow: Flow,
     server_id: str,
     closed: collections.abc.Container[str] = (),
+    reluctance: collections.abc.Mapping[str, int] = _NONE,
 ) -> Pick:
     """Return where a server is to go that is about to be moved.
 
     :param closed: hosts that can't take any other move just now.
+    :param reluctance: hosts that are taken only if no host with less of it
+        may take the server at all.
     """
     demand = flow.demands[server_id]
     now = _as_is(survey, flow)
@@ -94,7 +100,10 @@ def pick(
     if possible and not good:
         renewed = _replan(now, flow)
         good = _leaving_room(demand, possible, now, renewed, flow)
-    open_ = [host for host in good or possible if host not in closed]
+    least = min((reluctance.get(host, 0) for host in possible), default=0)
+    best = [host for host in possible if reluctance.get(host, 0) == least]
+    good = [host for host in good if host in best]
+    open_ = [host for host in good or best if host not in closed]
     if not open_:
         return Pick('', wait=bool(possible), plan=renewed)
 

@@ -73,3 +73,5 @@ class Standing:
     #: It must be asked how far the record's migration is.
     progress: bool = False
     destination: str | None = None
+    #: The host that it was sent to has not begun with it.
+    unanswered: bool = False

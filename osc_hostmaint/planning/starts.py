@@ -168,10 +168,17 @@ def _fresh(seen: model.Observation, server_id: str, now: float) -> bool:
 def _under_way(seen: model.Observation, stands: Stands) -> window.InFlight:
     """Count what is under way; what was given up holds up nobody."""
     asked = cold = 0
-    given_up = set()
+    unanswered = [
+        server_id
+        for server_id, stand in sorted(stands.items())
+        if stand.unanswered and stand.phase not in standing.FINAL
+    ][: window.UNANSWERED]
+    apart = set(unanswered)
     for server_id, stand in stands.items():
         if stand.phase in standing.FINAL:
-            given_up.add(server_id)
+            apart.add(server_id)
+        elif server_id in apart:
+            continue
         elif stand.pending:
             asked += stand.pending in _LIVE
             cold += stand.pending in _COLD
@@ -187,9 +194,9 @@ def _under_way(seen: model.Observation, stands: Stands) -> window.InFlight:
         if r.source == seen.host
         and r.in_flight
         and r.type == model.MigrationType.LIVE
-        and r.server_id not in given_up
+        and r.server_id not in apart
     ]
-    return window.count(live, asked, cold)
+    return window.count(live, asked, cold, len(unanswered))
 
 
 def _in_turn(

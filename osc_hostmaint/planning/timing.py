@@ -96,6 +96,10 @@ HEARTBEAT_CHECK_SECONDS = 1.0
 #: How long a request that was accepted, or whose answer was lost, may show
 #: no effect; and how long a record may be ahead of its server.
 EFFECT_WAIT_SECONDS = 30.0
+#: How long a destination may take to begin with what was sent there: mostly
+#: a second or two. It may have died, and look up for a minute still
+#: (nova.conf: service_down_time).
+UNANSWERED_SECONDS = 10.0
 #: How long it may take to tidy up allocations after a move.
 LEFTOVERS_WAIT_SECONDS = 30.0
 #: An evacuation whose record stays as it is so long is not trusted to go on:
@@ -187,6 +191,9 @@ RECORDS_OVERLAP_SECONDS = 60.0
 STALL_AFTER_SECONDS = 600.0
 #: Further attempts for a move that failed, or that Nova refused (--retries).
 MOVE_RETRIES = 2
+#: Servers that fail one after another before no other move is started
+#: (--max-failures).
+MAX_FAILURES = 3
 #: How long ago a server may have left its host (--since).
 RESTORE_SINCE_SECONDS = 604800.0
 #: For an answer where clouds.yaml does not say (``api_timeout``): a request
@@ -200,6 +207,7 @@ FIXED = frozenset(
         'LOOK_AFTER_END_SECONDS',
         'SERVER_VIEW_VALID_SECONDS',
         'DECISION_VALID_SECONDS',
+        'UNANSWERED_SECONDS',
         'EVACUATE_STAGGER_SECONDS',
         'ROUNDING_SECONDS',
         'CLOCK_SKEW_SECONDS',

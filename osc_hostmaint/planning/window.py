@@ -30,6 +30,9 @@ COLD_WINDOW = 2
 #: Evacuations have no queue either, and nobody runs while he waits: as many
 #: as a destination builds at once, nearly (max_concurrent_builds, 10).
 EVACUATION_WINDOW = 8
+#: So many moves give up their places at once whose destination does not begin
+#: with them: with more, it is not the destinations.
+UNANSWERED = 2
 #: Live migrations on their way to the source at once, while it is not known
 #: how many it runs: so many, or a part of those that run already. The queue
 #: that ends the search is no longer than that.
@@ -48,6 +51,9 @@ class InFlight:
     #: Taking a slot of the source.
     running: int = 0
     cold: int = 0
+    #: Moves that their destination has not begun with, and may never: others
+    #: have their places.
+    unanswered: int = 0
 
     @property
     def live(self) -> int:
@@ -57,17 +63,21 @@ class InFlight:
     @property
     def total(self) -> int:
         """All moves under way."""
-        return self.live + self.cold
+        return self.live + self.cold + self.unanswered
 
 
 def count(
-    records: collections.abc.Iterable[model.Migration], asked: int, cold: int
+    records: collections.abc.Iterable[model.Migration],
+    asked: int,
+    cold: int,
+    unanswered: int = 0,
 ) -> InFlight:
     """Count what is under way.
 
     :param records: live migrations from the host that are in flight.
     :param asked: live migrations asked for that no record shows yet.
     :param cold: other moves asked for or in flight.
+    :param unanswered: those whose place others may have.
     """
     coming, queued, running = asked, 0, 0
     for record in records:
@@ -77,7 +87,7 @@ def count(
             queued += 1
         else:
             running += 1
-    return InFlight(coming, queued, running, cold)
+    return InFlight(coming, queued, running, cold, unanswered)
 
 
 def learn_slots(slots: int | None, now: InFlight) -> int | None:

@@ -256,6 +256,7 @@ class Restoring(marking.Marking):
             ),
             report,
             interrupt,
+            policy.max_failures,
             timeout,
         )
         result = drain.with_errors(result, errors)

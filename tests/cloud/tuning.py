@@ -19,11 +19,16 @@ from typing import Any
 
 from keystoneauth1.identity import base
 import nova.conf
+from nova.servicegroup.drivers import db
 
 from tests.cloud import hosts as hosts_module
 
 CONF = nova.conf.CONF
 
+# Nova keeps this one from its start.
+db.DbDriver.service_down_time = property(
+    lambda driver: CONF.service_down_time, lambda driver, value: None
+)
 # option -> Nova's name; Nova looks at all of these whenever it needs them
 NAMES = {
     'max_live': 'max_concurrent_live_migrations',
@@ -32,6 +37,7 @@ NAMES = {
     'resize_confirm_window': 'resize_confirm_window',
     'shelved_offload_time': 'shelved_offload_time',
     'max_limit': 'max_limit',
+    'down_time': 'service_down_time',
 }
 _GROUPS = {'max_limit': 'api'}
 

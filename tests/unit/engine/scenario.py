@@ -64,6 +64,8 @@ class Setting:
     #: Servers on hosts that need not be drained.
     neighbours: tuple[Values, ...] = ()
     teams: tuple[Team, ...] = ()
+    #: Hosts that every move to fails.
+    black_holes: tuple[str, ...] = ()
     #: Nova's weighers see each live migration at once, or a minute later.
     piles_up: bool = True
 
@@ -176,6 +178,8 @@ def build(scenario: Scenario) -> clouds.Cloud:
     )
     for host, zone in zip(cloud.hosts.values(), setting.zones, strict=True):
         host.zone = zone
+    for name in setting.black_holes:
+        cloud.hosts[name].black_hole_since = cloud.timeline.now
     for each in (*scenario.servers, *setting.neighbours):
         _add(cloud, each)
     free = dict(enumerate(cloud.servers.values()))
@@ -309,6 +313,7 @@ _NEIGHBOURS: tuple[Values, ...] = tuple(
 )
 _MEMORY_MB = (4096, 8192, inventory.ROOMY[inventory.MEMORY_MB])
 _ZONES = tuple(itertools.product(('nova', 'east'), repeat=len(HOSTS)))
+_BLACK_HOLES = (*((),) * 4, *((host,) for host in HOSTS), HOSTS[1:3])
 _MEMBERS = tuple(
     frozenset(members)
     for size in (2, 3, 5)
@@ -337,6 +342,7 @@ def settings(
         teams=strategies.lists(teams, min_size=least_teams, max_size=2).map(
             tuple
         ),
+        black_holes=strategies.sampled_from(_BLACK_HOLES),
         piles_up=strategies.booleans(),
     )
 

@@ -159,7 +159,7 @@ class TestRoom(guided.GuidedTestCase):
     def test_an_old_record_is_of_an_earlier_move(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(2))
         self.assertEqual('a', self.go('vm00', highest=7))
-        self.note(guided.record('vm00', 'b', 'error', record_id=7))
+        self.note(guided.record('vm00', 'z', 'error', record_id=7))
         self.assertEqual('b', self.go('vm01'), 'the move to a goes on')
 
     def test_hosts_share_what_is_known(self) -> None:
@@ -172,7 +172,7 @@ class TestRoom(guided.GuidedTestCase):
         # What one host's list does not show may be on the other's.
         self.note(source='src2')
         self.note(over={'vm01'})
-        self.assertIn('vm01', self.destinations._trips)
+        self.assertIn('vm01', self.destinations._moves.trips)
 
     def test_the_plan_keeps_room_for_the_others(self) -> None:
         """The large one fits on b alone."""

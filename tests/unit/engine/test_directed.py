@@ -284,6 +284,7 @@ class TestManyHeld(unittest.TestCase):
 
 
 class _NoClient:
+    time = builders.NOW
     log: tuple[()] = ()
 
 

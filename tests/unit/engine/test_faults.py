@@ -145,14 +145,17 @@ class FaultsTestCase(test_drain.DrainTestCase):
                     self.assertEqual([], truth.repeated(run.client, cloud))
 
     def test_a_refused_request_that_is_not_ours_to_make(self) -> None:
-        for state in ('active', 'stopped'):
+        for state, kind in (
+            ('active', 'live_migrate'),
+            ('stopped', 'cold_migrate'),
+        ):
             with self.subTest(state):
                 cloud = scene.cloud(0)
                 for _number in range(4):
                     cloud.add(scene.SOURCE, state)
                 run = self.drain(
                     cloud,
-                    faults=faults.posts([None, faults.NOT_PERMITTED]),
+                    faults=faults.posts([None, faults.NOT_PERMITTED], kind),
                 )
                 self.assertEqual(Code.FAILED, run.exit_code)
                 self.assertIn('policy', run.result.errors[scene.SOURCE])

@@ -88,7 +88,12 @@ class TestRandomDrains(unittest.TestCase):
     @hypothesis.given(
         drains(
             deeds=scenarios.deeds(
-                (*others.HOSTS, *others.OWNERS, *others.PLACEMENT)
+                (
+                    *others.HOSTS,
+                    *others.OWNERS,
+                    *others.PLACEMENT,
+                    *others.CONTROL,
+                )
             )
         )
     )

@@ -97,7 +97,12 @@ class TestRandomEvacuations(unittest.TestCase):
     @hypothesis.given(
         deaths.deaths(
             deeds=scenarios.deeds(
-                (*others.HOSTS, *others.FENCES, *others.PLACEMENT)
+                (
+                    *others.HOSTS,
+                    *others.FENCES,
+                    *others.PLACEMENT,
+                    *others.CONTROL,
+                )
             )
         )
     )

@@ -75,7 +75,9 @@ class TestRandomRestores(unittest.TestCase):
     @many
     @hypothesis.given(
         homeways.homeways(
-            deeds=scenarios.deeds((*others.HOSTS, *others.PLACEMENT)),
+            deeds=scenarios.deeds(
+                (*others.HOSTS, *others.PLACEMENT, *others.CONTROL)
+            ),
             **examples.ENDINGS,
         )
     )

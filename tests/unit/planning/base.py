@@ -67,7 +67,7 @@ def case(
     now: float = NOW,
     incoming: model.Migration | None = None,
     earlier: collections.abc.Iterable[model.Migration] = (),
-    destination_down_since: float | None = None,
+    others_down: collections.abc.Mapping[str, float] | None = None,
     **observed: ty.Any,
 ) -> cases.Case:
     """Return a case of vm1.
@@ -95,7 +95,7 @@ def case(
         now=now,
         earlier=tuple(earlier),
         incoming=incoming,
-        destination_down_since=destination_down_since,
+        others_down=others_down or {},
     )
 
 

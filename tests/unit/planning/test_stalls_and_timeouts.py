@@ -195,12 +195,13 @@ class TestDestinationDown(FlightTestCase):
     @ddt.data(None, GRACE - 1)
     def test_it_may_come_back(self, down_for):
         since = None if down_for is None else NOW - down_for
-        stand = self.fly(destination_down_since=since)
+        others = {} if since is None else {'cmp02': since}
+        stand = self.fly(others_down=others)
 
         self.assertIsNone(stand.ask)
 
     def test_a_live_migration_is_aborted_and_tried_again(self):
-        stand = self.fly(destination_down_since=NOW - self.GRACE)
+        stand = self.fly(others_down={'cmp02': NOW - self.GRACE})
 
         self.assertIs(Kind.ABORT, stand.ask)
         self.assertIn('destination cmp02 is down', stand.reason)
@@ -210,7 +211,7 @@ class TestDestinationDown(FlightTestCase):
         stand = self.fly(
             kind=base.COLD,
             status='migrating',
-            destination_down_since=NOW - self.GRACE,
+            others_down={'cmp02': NOW - self.GRACE},
             phase=Phase.FAILED,
         )
 

@@ -69,7 +69,7 @@ class TestDue(OwingTestCase):
             track=base.refused(
                 Kind.ABORT, timing.END_TRIES, track=RESUMED, record_id=7
             ),
-            destination_down_since=0.0,
+            others_down={'cmp02': 0.0},
         )
 
         self.assertIs(Phase.FAILED, stand.phase)

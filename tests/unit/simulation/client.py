@@ -41,6 +41,11 @@ class Client(posts.Posts):
         """Return the id of who we are."""
         return self.actor.user_id
 
+    @property
+    def time(self) -> float:
+        """What time it is, in virtual seconds."""
+        return self._clock.now()
+
     def now(self) -> datetime.datetime:
         """Return the cloud's time."""
         return world.utc(self._clock.now())

@@ -17,6 +17,7 @@ import collections.abc
 import math
 import typing as ty
 
+from osc_hostmaint.planning import breaker
 from osc_hostmaint.planning import timing
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
@@ -43,6 +44,8 @@ def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         *misdirected(run),
         *parted(run, cloud),
         *cramped(run, cloud),
+        *ruinous(run, cloud),
+        *undeterred(run),
         *salvage.violations(run, cloud),
     ]
 
@@ -314,6 +317,46 @@ def cramped(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             names = ', '.join(f'{o.kind} of {o.server.name}' for o in there)
             found.append(f'{len(there)} at once to {work.dest}: {names}')
     return found
+
+
+def ruinous(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return black holes that more than one stopped server went into.
+
+    They end in ERROR. What hung for long before it was taken is excused.
+    """
+    lost = collections.defaultdict(set)
+    for work in _of(run, cloud):
+        if (
+            work.kind in ('cold_migrate', 'evacuate')
+            and work.found == 'stopped'
+            and work.well is False
+            and work.server.work is work
+            and work.server.vm_state == 'error'
+            and work.dest
+            and cloud.hosts[work.dest].black_hole_since <= run.began
+            and not (work.late or cloud.broken)
+        ):
+            lost[work.dest].add(work.server.name)
+    return [
+        f'{", ".join(sorted(names))} went into {host}'
+        for host, names in lost.items()
+        if len(names) > 1
+    ]
+
+
+def undeterred(run: 'scene.Run') -> list[str]:
+    """Return what was started after ``--max-failures`` in a row."""
+    most = run.policy.max_failures
+    finished: dict[tuple[str, str], breaker.Finished] = {}
+    for time, host, decision in run.recorder.timed:
+        finished |= {(host, f.server_id): f for f in decision.finished}
+        if most and len(breaker.in_a_row(finished.values())) >= most:
+            return [
+                f'{request} after {most} failures in a row at {time}'
+                for request, _answer in run.client.posted
+                if request.kind in STARTING and request.time > time
+            ]
+    return []
 
 
 def collided(cloud: clouds.Cloud) -> list[str]:

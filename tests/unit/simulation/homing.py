@@ -118,6 +118,7 @@ def _bring(
         guide,
         run.recorder,
         interrupt,
+        policy.max_failures,
         run.timeout,
     )
     if result.exit_code in (

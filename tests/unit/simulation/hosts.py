@@ -51,6 +51,8 @@ class Host:
     alive: bool = True
     #: Its guests can run: the machine has power.
     powered: bool = True
+    #: Every move to it fails, so that it stays the emptiest.
+    black_hole_since: float = timeline.FOREVER
     #: To a cell: else Nova's API knows no hypervisor of it.
     mapped: bool = True
     #: Since when its nova-compute has sent heartbeats, and until when it
@@ -86,6 +88,11 @@ class Host:
     def in_use(self) -> bool:
         """Nova takes its compute service for up."""
         return self.up and not self.forced_down
+
+    @property
+    def black_hole(self) -> bool:
+        """Every move to it fails."""
+        return self.black_hole_since <= self.time.now
 
     @property
     def unfit(self) -> str:

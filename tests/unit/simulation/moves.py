@@ -41,6 +41,20 @@ def fate(server: world.Server) -> world.Fate:
     return server.fates.popleft() if server.fates else world.Fate.WELL
 
 
+def fate_there(
+    cloud: 'state.State', coming: world.Fate, target: str, *, live: bool
+) -> world.Fate:
+    """Return what is to become of a move that goes to a host.
+
+    :param coming: what is to become of it elsewhere.
+    """
+    if cloud.broken:
+        return world.Fate.BROKEN
+    if cloud.hosts[target].black_hole:
+        return world.Fate.PRE if live else world.Fate.BROKEN
+    return coming
+
+
 def live(
     cloud: 'state.State', work: world.Work, dest: str | None, host: str
 ) -> timeline.Steps:
@@ -65,6 +79,7 @@ def live(
         back(cloud, work, 'error', reason)
         return
     cloud.update(record, dest=target)
+    coming = fate_there(cloud, coming, target, live=True)
     yield cloud.jitter(timing.reach)
     if not source.gate.is_open:
         yield source.gate

@@ -85,6 +85,9 @@ _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'come back': lambda cloud, host: cloud.start(host),
     'disable': lambda cloud, host: _disable(cloud, host),
     'enable': lambda cloud, host: cloud.enable(host),
+    'fail all moves': lambda cloud, host: setattr(
+        cloud.hosts[host], 'black_hole_since', cloud.timeline.now
+    ),
     'unmap': lambda cloud, host: setattr(cloud.hosts[host], 'mapped', False),
     'map': lambda cloud, host: setattr(cloud.hosts[host], 'mapped', True),
 }
@@ -94,6 +97,7 @@ _FENCES: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'take back': lambda cloud, host: cloud.force_down(host, down=False),
 }
 _MACHINES = {**_HOSTS, **_FENCES}
+_CONTROL: dict[str, bool] = {'break': True, 'mend': False}
 _PLACEMENT: dict[str, faults.Fault | None] = {
     'placement forbids': faults.PLACEMENT_FORBIDS,
     'placement is down': faults.PLACEMENT_DOWN,
@@ -110,6 +114,8 @@ RESCUERS = tuple(_RESCUERS)
 HOSTS = tuple(_HOSTS)
 FENCES = tuple(_FENCES)
 PLACEMENT = tuple(_PLACEMENT)
+#: What becomes of the control plane.
+CONTROL = tuple(_CONTROL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +141,9 @@ class Deed:
         if self.what in _MACHINES:
             names = list(cloud.hosts)
             _MACHINES[self.what](cloud, names[self.host % len(names)])
+            return
+        if self.what in _CONTROL:
+            cloud.broken = _CONTROL[self.what]
             return
         if self.what in _PLACEMENT:
             cloud.placement = _PLACEMENT[self.what]

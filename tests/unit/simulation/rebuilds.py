@@ -81,6 +81,7 @@ def evacuate(
     work.at = frozenset({target})
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target, status='pre-migrating')
+    coming = moves.fate_there(cloud, coming, target, live=False)
     if coming is _Fate.PRECHECK:
         _end(cloud, work, 'failed', was, CLAIM.format(id=server.id))
         return

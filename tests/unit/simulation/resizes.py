@@ -62,6 +62,7 @@ def cold(
     work.at = frozenset({target})
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target)
+    fate = moves.fate_there(cloud, fate, target, live=False)
     if fate in _LOST:
         moves.back(cloud, work, 'error', moves.PRECHECK)
         return

@@ -63,6 +63,8 @@ class Recorder:
     """A reporter that keeps what it is told, and each tick's requests."""
 
     def __init__(self, client: clients.Client):
+        #: Every decision: when it was told, and of which host.
+        self.timed: list[tuple[float, str, decisions.Decision]] = []
         self.decisions: dict[str, list[decisions.Decision]] = {}
         self.troubles: list[str] = []
         self.ended_hosts: list[str] = []
@@ -74,6 +76,7 @@ class Recorder:
     def decided(self, host: str, decision: decisions.Decision) -> None:
         """Take note of a decision for a host."""
         self.decisions.setdefault(host, []).append(decision)
+        self.timed.append((self._client.time, host, decision))
         self.ticks.append((host, self._client.log[self._told :]))
         self._told = len(self._client.log)
 
@@ -252,22 +255,22 @@ def _drain(
 ) -> drain.DrainResult:
     client, policy, recorder = done.client, done.policy, done.recorder
     sources = [made.hosts[host].shown() for host in done.hosts]
-    guide = board = None
+    seen, services = None, dict[str, model.Service]()
     if guided:
         seen, services = _look_ahead(client, clock, sources, policy)
         done.prospect, done.blind = seen, seen is None
         # Of what only the look ahead has shown nothing need be told.
         client.listed.clear()
-        board = observer.ServiceBoard(client, clock, services)
-        guide = destinations.Destinations(
-            client,
-            clock,
-            recorder,
-            board,
-            bound=policy.per_destination,
-            patience=policy.server_timeout,
-            prospect=seen,
-        )
+    board = observer.ServiceBoard(client, clock, services)
+    guide = destinations.Destinations(
+        client,
+        clock,
+        recorder,
+        board,
+        bound=policy.per_destination,
+        patience=policy.server_timeout,
+        prospect=seen,
+    )
     return drain.drain(
         sources,
         policy,

@@ -96,6 +96,8 @@ class State:
         self.torn: list[tuple[world.Work, str]] = []
         #: Evacuations that started a server that was stopped.
         self.started: list[world.Work] = []
+        #: The control plane is broken: every move ends in ERROR.
+        self.broken = False
         #: Drains that have begun.
         self.drains = 0
         self.shelved_offload_time = shelved_offload_time

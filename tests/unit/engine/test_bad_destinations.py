@@ -1,0 +1,184 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Destinations that fail every move, or died; a control plane that breaks."""
+
+import unittest
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import conduct
+from tests.unit.simulation import scene
+from tests.unit.simulation import truth
+
+Code = exceptions.ExitCode
+HOLE = 'cmp02'
+
+
+def cloud(active: int = 0, stopped: int = 0, **options) -> clouds.Cloud:
+    """Return a cloud with servers, and more on all hosts but one."""
+    made = scene.cloud(active, **options)
+    for _number in range(stopped):
+        made.add(scene.SOURCE, 'stopped')
+    for host in ('cmp03', 'cmp04'):
+        made.add(host, memory_mb=8192)
+    return made
+
+
+def black_hole(*args, hole: str = HOLE, **options) -> clouds.Cloud:
+    """Return a cloud in which all moves to the emptiest host fail."""
+    made = cloud(*args, **options)
+    made.hosts[hole].black_hole_since = made.timeline.now
+    return made
+
+
+class BadDestinationsTestCase(unittest.TestCase):
+    def drain(self, made: clouds.Cloud, **options) -> scene.Run:
+        options = {'guided': True, 'limit': 3600.0, **options}
+        run = scene.run(made, **options)
+        self.assertEqual([], truth.violations(made, run))
+        return run
+
+    def sent(self, run: scene.Run) -> list[str]:
+        """Return where moves were sent, in order."""
+        return [
+            request.host
+            for request, _answer in run.client.posted
+            if request.kind in ('live_migrate', 'cold_migrate')
+        ]
+
+
+class TestBlackHole(BadDestinationsTestCase):
+    def test_running_servers(self) -> None:
+        run = self.drain(black_hole(20))
+        self.assertEqual(Code.DONE, run.exit_code)
+        self.assertLessEqual(self.sent(run).count(HOLE), 4)
+        (told,) = (t for t in run.recorder.troubles if 'excluded' in t)
+        self.assertIn('2 servers failed', told)
+
+    def test_stopped_servers(self) -> None:
+        run = self.drain(black_hole(0, 8))
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertEqual(7, [*run.results.values()].count('moved'))
+        self.assertEqual(1, self.sent(run).count(HOLE))
+
+    def test_the_scheduler_picks(self) -> None:
+        """Until it has picked one that is not used any more."""
+        made = black_hole(4, 6)
+        run = self.drain(made, spread=policies.Spread.SCHEDULER)
+        sent = self.sent(run)
+        self.assertEqual('', sent[0])
+        self.assertNotIn('', sent[-2:])
+        self.assertLessEqual([*run.results.values()].count('failed'), 1)
+
+    def test_nobody_knows_who_has_room(self) -> None:
+        """Only the scheduler picks, and it may pick that host again."""
+        made = black_hole(0, 6)
+        self.drain(made, guided=False)
+        self.assertEqual(
+            1,
+            sum(s.vm_state == 'error' for s in made.servers.values()),
+        )
+
+    def test_the_only_destination(self) -> None:
+        run = self.drain(black_hole(5, 3), to=HOLE)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        self.assertLessEqual(len(self.sent(run)), 5)
+        self.assertTrue(
+            any('not sent to cmp02' in r for r in run.reasons.values())
+        )
+
+    def test_a_run_before_has_learned_it(self) -> None:
+        made = black_hole(3)
+        self.drain(made, kill_after=4.0)
+        run = self.drain(made)
+        self.assertEqual(Code.DONE, run.exit_code)
+        self.assertNotIn(HOLE, self.sent(run))
+
+    def test_a_server_that_fails_everywhere(self) -> None:
+        made = cloud(6)
+        for server in [*made.servers.values()][:2]:
+            server.fates.extend([scene.world.Fate.PRE] * 9)
+        run = self.drain(made, retries=3)
+        self.assertEqual(4, [*run.results.values()].count('moved'))
+
+
+class TestControlPlane(BadDestinationsTestCase):
+    def test_it_breaks(self) -> None:
+        made = cloud(12, seconds=10.0)
+        made.broken = True
+        run = self.drain(made)
+        self.assertEqual(Code.LEFT, run.exit_code)
+        states = [s.vm_state for s in made.servers.values()]
+        # One was in flight, and one waited behind it.
+        self.assertLessEqual(states.count('error'), 5)
+        (told,) = (t for t in run.recorder.troubles if 'one after' in t)
+        self.assertIn('each by live migration', told)
+        self.assertIn('each is in ERROR now', told)
+        blocked = [r for r in run.reasons.values() if 'not started' in r]
+        self.assertLess(6, len(blocked))
+
+    def test_over_all_hosts(self) -> None:
+        made = cloud(4, source=('cmp01', 'cmp02'), seconds=10.0)
+        made.broken = True
+        run = self.drain(made, hosts=('cmp01', 'cmp02'), max_failures=2)
+        states = [s.vm_state for s in made.servers.values()]
+        self.assertLessEqual(states.count('error'), 6)
+        self.assertEqual(Code.LEFT, run.exit_code)
+
+    def test_off(self) -> None:
+        made = cloud(6)
+        made.broken = True
+        run = self.drain(made, max_failures=0)
+        self.assertEqual(['failed'] * 6, [*run.results.values()])
+
+    def test_the_judge_sees_what_is_started_after_that(self) -> None:
+        made = cloud(6)
+        made.broken = True
+        run = self.drain(made, max_failures=0)
+        run.policy = policies.Policy(max_failures=3)
+        self.assertTrue(conduct.undeterred(run))
+
+
+class TestJustDied(BadDestinationsTestCase):
+    """Nova calls it up for a minute more."""
+
+    def test_the_source_does_not_idle(self) -> None:
+        made = cloud(4, seconds=5.0)
+        made.crash(HOLE)
+        run = self.drain(made)
+        self.assertEqual(Code.DONE, run.exit_code)
+        arrived = sorted(
+            record.updated_at or 0.0
+            for record in made.records.values()
+            if record.status == 'completed'
+        )
+        # Those that were sent there take a minute to fail.
+        self.assertLess(arrived[0] - run.began, 40.0)
+        said = [
+            row.reason
+            for _time, _host, decision in run.recorder.timed
+            for row in decision.rows
+            if 'cmp02 has not begun with it' in row.reason
+        ]
+        self.assertTrue(said)
+
+    def test_a_cold_migration_is_given_up(self) -> None:
+        made = cloud(0, 3)
+        made.crash(HOLE)
+        run = self.drain(made)
+        lost = [row for row in run.result.rows if row.left]
+        self.assertEqual([HOLE], [row.destination for row in lost])
+        self.assertIn('cmp02 is down', lost[0].reason)
+        self.assertLess(run.seconds, 60 + 3 * timing.DOWN_GRACE_SECONDS)

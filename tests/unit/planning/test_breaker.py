@@ -1,0 +1,119 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Servers that fail one after another: ``--max-failures``."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning import breaker
+from osc_hostmaint.planning import standing
+from tests.unit import builders
+
+Phase = standing.Phase
+FAILED = standing.Standing(Phase.FAILED, 'it failed')
+MOVED = standing.Standing(Phase.MOVED)
+IN_ERROR = builders.server(status='ERROR', vm_state='error')
+BACK = builders.server()
+
+
+def record(status='error', dest='cmp02', **values):
+    return builders.migration(status=status, dest=dest, **values)
+
+
+def finished(*records, view=IN_ERROR, stand=FAILED):
+    return breaker.finished(builders.server(), view, records, stand)
+
+
+@ddt.ddt
+class TestFinished(unittest.TestCase):
+    @ddt.data(
+        (IN_ERROR, [record()], True),
+        (BACK, [record(dest='cmp02'), record(dest='cmp03')], True),
+        # A server that failed twice on one destination.
+        (BACK, [record(), record()], None),
+        # It never got a destination.
+        (IN_ERROR, [record(dest=None)], None),
+        (BACK, [record(), record(dest='cmp03'), record(dest=None)], None),
+        # It is under way, or nobody has moved it.
+        (IN_ERROR, [record('running')], None),
+        (IN_ERROR, [], None),
+    )
+    @ddt.unpack
+    def test_what_failed(self, view, records, failed):
+        found = finished(*records, view=view)
+        self.assertEqual(failed, found and found.failed)
+
+    @ddt.data(
+        (Phase.MOVED, 'completed'),
+        (Phase.MOVING, 'finished'),
+        (Phase.MOVED, 'confirmed'),
+    )
+    @ddt.unpack
+    def test_what_succeeded(self, phase, status):
+        found = finished(
+            record(), record(status), stand=standing.Standing(phase)
+        )
+        self.assertFalse(found.failed)
+
+    def test_what_is_tried_again_is_open(self):
+        for phase in (Phase.SETTLING, Phase.WAITING, Phase.BLOCKED):
+            stand = standing.Standing(phase, 'why')
+            self.assertIsNone(finished(record(), stand=stand))
+
+
+def end(server_id, number, *, failed=True, **values):
+    return breaker.Finished(
+        **{
+            'server_id': server_id,
+            'name': server_id,
+            'failed': failed,
+            'move': 'live migration',
+            'destinations': frozenset({'cmp02'}),
+            'in_error': True,
+            'reason': 'why',
+            'ended_at': builders.cloud_time(builders.NOW + number),
+            'record_id': number,
+            **values,
+        }
+    )
+
+
+class TestInARow(unittest.TestCase):
+    def test_a_success_in_between(self):
+        first, good, second = (
+            end('a', 1),
+            end('b', 2, failed=False),
+            end('c', 3),
+        )
+        self.assertEqual((), breaker.in_a_row([]))
+        self.assertEqual((second,), breaker.in_a_row([second, first, good]))
+        self.assertEqual((first, second), breaker.in_a_row([second, first]))
+
+    def test_what_they_have_in_common(self):
+        row = [end('a', 1), end('b', 2)]
+        self.assertEqual(
+            '2 servers failed to move one after another (a, b; each by live '
+            'migration, each to cmp02, each is in ERROR now)',
+            breaker.explanation(row),
+        )
+        row = [
+            end('a', 1),
+            end('b', 2, move='cold migration', in_error=False),
+            end('c', 3, destinations=frozenset({'cmp03', 'cmp04'})),
+            end('d', 4),
+        ]
+        self.assertEqual(
+            '4 servers failed to move one after another (a, b, c and 1 more)',
+            breaker.explanation(row),
+        )
