@@ -71,6 +71,7 @@ class TestPolicy(shell.CommandTestCase):
         ('--parallel-per-destination 2', 'per_destination', 2),
         ('--retries 0', 'retries', 0),
         ('--retries 7', 'retries', 7),
+        ('--max-failures 0', 'max_failures', 0),
         ('--stall-after 90', 'stall_after', 90),
         ('--stall-after 2h', 'stall_after', 7200),
         ('--server-timeout 15m', 'server_timeout', 900),
@@ -117,7 +118,7 @@ class TestPolicy(shell.CommandTestCase):
             *(('--suspended', 'leave'), ('--shelved', 'offload')),
             *(('--resized', 'leave'), ('--retries', '2')),
             *(('--on-stall', 'wait'), ('--stall-after', '10m')),
-            *(('--spread', 'balance'),),
+            *(('--spread', 'balance'), ('--max-failures', '3')),
             *(('--parallel-per-destination', 'no bound'),),
         ):
             # The first is in the usage.

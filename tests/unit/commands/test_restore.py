@@ -103,7 +103,8 @@ class TestRestore(shell.CommandTestCase):
     def test_options_of_moves(self):
         asked = self.asked(
             '--stopped leave --suspended resume --parallel 9 --retries 0 '
-            '--on-stall abort --stall-after 5m --server-timeout 1h'
+            '--max-failures 1 --on-stall abort --stall-after 5m '
+            '--server-timeout 1h'
         )
 
         self.assertEqual(
@@ -112,6 +113,7 @@ class TestRestore(shell.CommandTestCase):
                 suspended=policies.Suspended.RESUME,
                 per_destination=9,
                 retries=0,
+                max_failures=1,
                 on_stall=policies.OnStall.ABORT,
                 stall_after=300,
                 server_timeout=3600,
