@@ -153,7 +153,7 @@ class Destinations:
             return None
         if self._kin_on_their_way(server_id, action.host):
             return None
-        if _is_risky(action) and self._unproven(action.host):
+        if self._closed(action).holds(action.host):
             return None
         self._moves.begin(host, action, highest_id)
         self._plan.pop(server_id, None)
@@ -217,22 +217,10 @@ class Destinations:
             f'not used any more ({"; ".join(why)})'
         )
 
-    def _unproven(self, host: str) -> bool:
-        """Tell whether a move may have to fail there alone, to find out.
-
-        Of two that fail at once both servers end in ERROR.
-
-        :param host: '' where the scheduler picks it: it may be any.
-        """
-        proven = self._experience.proven
-        if host in proven:
-            return False
-        probed = {
-            flight.dest
-            for flight in self._moves.under_way().values()
-            if flight.harmful and flight.dest not in proven
-        }
-        return bool(probed) if not host else not probed.isdisjoint({host, ''})
+    def _closed(self, action: memories.Action) -> under_way.Closed:
+        return self._moves.closed(
+            self._experience.proven, risky=_is_risky(action)
+        )
 
     def drop(self, action: memories.Action) -> None:
         """Take note that Nova did not take an action."""
@@ -256,7 +244,7 @@ class Destinations:
             self._survey, services=self._board.services
         )
         server_id, kind = action.server_id, action.kind
-        unanswered = self._moves.unanswered()
+        closed = self._closed(action)
         source = self._demands[server_id].source
         hosts = survey.services
         known = self._experience
@@ -268,13 +256,7 @@ class Destinations:
             survey,
             self._flow(source, {h for h in hosts if h in untrusted}),
             server_id,
-            closed={
-                host
-                for host in hosts
-                if load.full(host)
-                or host in unanswered
-                or (_is_risky(action) and self._unproven(host))
-            },
+            closed={h for h in hosts if load.full(h) or closed.holds(h)},
             # Where it failed before it goes only if nobody else may take it.
             reluctance={
                 host: 2 * (host in failed) + (host in suspect)

@@ -80,7 +80,27 @@ class Load:
         return any(self.full(host) for host in ('', *self.counts))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Closed:
+    """Which hosts a move must not be sent to just now."""
+
+    unanswered: frozenset[str]
+    proven: frozenset[str] = frozenset()
+    #: Those not proven that a move is on its way to, '' if that may be any.
+    probed: frozenset[str] = frozenset()
+
+    def holds(self, host: str) -> bool:
+        """Tell whether a host is one of them; '' if it may be any."""
+        if host in self.unanswered or host in self.probed:
+            return True
+        return host not in self.proven and bool(
+            self.probed if not host else '' in self.probed
+        )
+
+
 _Flights = dict[str, Flight]
+#: What a destination begins with at once. An evacuation waits its turn there.
+_ANSWERED = frozenset({memories.Kind.LIVE_MIGRATE, memories.Kind.COLD_MIGRATE})
 
 
 class MovesUnderWay:
@@ -335,19 +355,37 @@ class MovesUnderWay:
             if flight.dest
         }
 
-    def unanswered(self) -> frozenset[str]:
-        """Return the hosts that have not begun with what was sent there.
+    def closed(self, proven: frozenset[str], *, risky: bool) -> Closed:
+        """Return which hosts a move must not be sent to just now.
 
-        A compute service that has died looks up to Nova for a minute still.
+        Those that have not begun with what was sent there: a compute service
+        that has died looks up to Nova for a minute still. And those where a
+        move is to show first whether they complete any: of two that fail at
+        once both servers end in ERROR.
+
+        :param proven: hosts that have completed such a move.
+        :param risky: its server ends in ERROR if it fails.
         """
         now = self._clock.now()
-        return frozenset(
+        unanswered = frozenset(
             trip.dest
             for trip in self.trips.values()
             if trip.dest
-            # An evacuation waits its turn there.
-            and trip.kind is not memories.Kind.EVACUATE
+            and trip.kind
+            in (memories.Kind.LIVE_MIGRATE, memories.Kind.COLD_MIGRATE)
             and trip.landed_at is None
             and not trip.ended
             and now - trip.asked_at >= timing.UNANSWERED_SECONDS
+        )
+        if not risky:
+            return Closed(unanswered)
+        flights = self.under_way().values()
+        return Closed(
+            unanswered,
+            proven,
+            frozenset(
+                flight.dest
+                for flight in flights
+                if flight.harmful and flight.dest not in proven
+            ),
         )
