@@ -31,7 +31,7 @@ class Gateway(ty.Protocol):
     """
 
     def now(self) -> datetime.datetime:
-        """Return Nova's time, as far as it is known without asking."""
+        """Return Nova's time, as its newest heartbeat told: never too late."""
 
     def services(self) -> list[model.Service]:
         """Return the compute services of all hosts."""

@@ -43,6 +43,7 @@ class Hosts(session.Session):
         # Of a cell that does not answer only names are known (>= 2.69).
         services = [records.service(s) for s in found if 'id' in s]
         self._known_hosts = {service.host for service in services}
+        self._keep_time(services)
         return services
 
     #: The hosts of the newest list of services; None: there was none yet.
@@ -79,7 +80,9 @@ class Hosts(session.Session):
         data = self._nova.put(
             f'/os-services/{service.id}', 'service', self._version, body
         )
-        return records.service(data)
+        changed = records.service(data)
+        self._keep_time([changed])
+        return changed
 
     def aggregates(self) -> list[survey.Aggregate]:
         """Return the host aggregates."""

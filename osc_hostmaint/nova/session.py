@@ -12,13 +12,16 @@
 
 """Us, logged in to a cloud: its services, and who we are to it."""
 
+import collections.abc
 import datetime
 import functools
+import time
 
 from keystoneauth1 import access
 from keystoneauth1.identity import base as identity
 from openstack import connection
 
+from osc_hostmaint import model
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import errors
 from osc_hostmaint.nova import transport
@@ -45,6 +48,9 @@ class Session:
         self._conn = conn
         if not conn.session.timeout:
             conn.session.timeout = timing.REQUEST_TIMEOUT_SECONDS
+        #: Nova's clock, less our monotonic one, at the least; None: no time
+        #: of Nova's own was seen yet.
+        self._nova_ahead: float | None = None
 
     @functools.cached_property
     def _nova(self) -> transport.Transport:
@@ -70,12 +76,32 @@ class Session:
         return self._nova.microversion(wanted, NEEDED, _('Host maintenance'))
 
     def now(self) -> datetime.datetime:
-        """Return Nova's time as of its latest answer, in UTC.
+        """Return Nova's time, in UTC: never later than it is.
 
-        Times are compared with Nova's records, so the clock of the machine
-        we run on must not matter.
+        It is compared with Nova's records. So it comes from what Nova itself
+        wrote down, the newest heartbeat, and is as late as that was old.
+        Neither our clock counts, nor the answers' ``Date``, which a front end
+        may have set. Only where Nova has told no time yet ours has to do.
         """
-        return datetime.datetime.now(datetime.UTC) + self._nova.skew
+        if self._nova_ahead is None:
+            return datetime.datetime.now(datetime.UTC)
+        return datetime.datetime.fromtimestamp(
+            self._nova_ahead + time.monotonic(), datetime.UTC
+        )
+
+    def _keep_time(
+        self, services: collections.abc.Iterable[model.Service]
+    ) -> None:
+        """Learn Nova's time: its clock shows no less than what it wrote."""
+        now = time.monotonic()
+        bounds = [
+            service.updated_at.timestamp() - now
+            for service in services
+            if service.updated_at
+        ]
+        if self._nova_ahead is not None:
+            bounds.append(self._nova_ahead)
+        self._nova_ahead = max(bounds, default=None)
 
     def user_name(self) -> str:
         """Return the name of who we are, or the id, or 'unknown'."""

@@ -15,8 +15,6 @@
 import collections.abc
 import contextlib
 import dataclasses
-import datetime
-import email.utils
 import logging
 import typing as ty
 
@@ -80,8 +78,6 @@ class Transport:
     def __init__(self, adapter: proxy.Proxy, service: Service):
         self._adapter = adapter
         self._service = service
-        #: The service's clock, less ours.
-        self.skew = datetime.timedelta()
         #: Of so many entries a page is full at the soonest (`max_limit`).
         self._full_page = 1
 
@@ -138,7 +134,6 @@ class Transport:
         response = self._send(
             doing, 'GET', url, microversion, params=dict(params), **_RETRIES
         )
-        self._keep_time(response)
         return _read(doing, keys, response)
 
     def get(
@@ -244,13 +239,6 @@ class Transport:
 
     def _doing(self, method: str, url: str) -> str:
         return f'{self._service.name}: {method} {url}'
-
-    def _keep_time(self, response: requests.Response) -> None:
-        """Learn the service's time, whose records we compare times with."""
-        with contextlib.suppress(LookupError, ValueError, OverflowError):
-            date = email.utils.parsedate_to_datetime(response.headers['Date'])
-            date = date.replace(tzinfo=date.tzinfo or datetime.UTC)
-            self.skew = date - datetime.datetime.now(datetime.UTC)
 
 
 def _read(

@@ -13,6 +13,8 @@
 """The real ``openstack`` command against an embedded cloud."""
 
 import dataclasses
+import datetime
+import email.utils
 import json
 import os
 import signal
@@ -112,6 +114,13 @@ class FunctionalTest(unittest.TestCase):
         self.addCleanup(self._purge)
         if self.options:
             self.cloud.change(**self.options)
+
+    def set_date(self, ahead: datetime.timedelta) -> None:
+        """Let the API's ``Date`` be a front end's, whose clock is wrong."""
+        date = datetime.datetime.now(datetime.UTC) + ahead
+        self.cloud.faults.add(
+            headers={'Date': email.utils.format_datetime(date, usegmt=True)}
+        )
 
     def _purge(self) -> None:
         try:

@@ -13,7 +13,6 @@
 """Hosts that die: their servers are rebuilt elsewhere."""
 
 import datetime
-import email.utils
 import typing as ty
 
 from tests.functional import base
@@ -221,11 +220,7 @@ class TestLife(EvacuationTest):
         self.assert_nothing_changed()
 
         # By a front end's clock its last heartbeat is an hour old.
-        hour = datetime.timedelta(hours=1)
-        late = datetime.datetime.now(datetime.UTC) + hour
-        self.cloud.faults.add(
-            headers={'Date': email.utils.format_datetime(late, usegmt=True)}
-        )
+        self.set_date(datetime.timedelta(hours=1))
         done = self.run_command(f'{LINE} cmp01')
 
         self.assertEqual(1, done.code, done.err)

@@ -13,6 +13,7 @@
 """The way back: servers that left a host come home."""
 
 import collections
+import datetime
 import json
 import signal
 import typing as ty
@@ -194,6 +195,26 @@ class TestRestore(RestoreTest):
         self.assertFalse(
             [s for s in self.cloud.servers() if s['status'] == 'VERIFY_RESIZE']
         )
+
+    def test_the_date_of_a_front_end_does_not_count(self) -> None:
+        servers = base.lot('cmp01', 'ACTIVE', 1)
+        self.cloud.boot_many(servers + base.lot('cmp01', 'SHUTOFF', 1))
+        before = self.cloud.servers('cmp01')
+        year = datetime.timedelta(days=365)
+
+        self.set_date(year)
+        began = datetime.datetime.now(datetime.UTC)
+        rows = self.drain('--timeout 60s cmp01')
+
+        self.assertEqual({'moved'}, {row['Result'] for row in rows})
+        self.assert_empty('cmp01')
+        since = datetime.datetime.fromisoformat(self.show('cmp01')['since'])
+        # The newest heartbeat may be one interval old, in whole seconds.
+        self.assertLess(abs((since - began).total_seconds()), 15)
+        self.openstack('host maintenance unset cmp01')
+        rows = self.restore('--since 1h cmp01')
+        self.assertEqual(2, len(rows), rows)
+        self.assert_home(before)
 
     def test_no_room_at_home(self) -> None:
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
