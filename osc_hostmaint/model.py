@@ -72,6 +72,9 @@ class Service:
     #: When Nova last heard of it, or somebody last changed it; None: Nova
     #: does not say.
     updated_at: datetime.datetime | None = None
+    #: Ids of other services of exactly the same host, in other cells: Nova
+    #: may mean any of them, then.
+    namesakes: tuple[str, ...] = ()
 
     @property
     def mark(self) -> mark.Mark | None:
@@ -84,6 +87,37 @@ class Service:
         if self.enabled:
             return Mode.OPERATIONAL
         return Mode.MAINTENANCE if self.mark else Mode.DISABLED
+
+
+def by_host(
+    services: collections.abc.Iterable[Service],
+) -> dict[str, Service]:
+    """Return compute services by host; one stands for all its namesakes."""
+    found: dict[str, Service] = {}
+    for service in services:
+        if old := found.get(service.host):
+            service = dataclasses.replace(
+                service,
+                up=service.up or old.up,
+                namesakes=(old.id, *old.namesakes),
+            )
+        found[service.host] = service
+    return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hypervisor:
+    """A hypervisor (GET /os-hypervisors/detail); mostly one on a host."""
+
+    #: Its resource provider's id.
+    provider: str
+    #: The hypervisor hostname.
+    name: str
+    host: str
+    #: QEMU, ironic ...; '' where Nova does not say.
+    type: str = ''
+    #: The host's ``my_ip`` (nova.conf); '' where Nova does not say.
+    address: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

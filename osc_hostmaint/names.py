@@ -34,6 +34,7 @@ def pick(
     :param ask_hypervisors: returns the host of each hypervisor, by hypervisor
         hostname; asked only where a host is not known.
     :raises UnknownHost: one of them has no compute service.
+    :raises Refused: one of them has several.
     """
     wanted = tuple(dict.fromkeys(hosts))
     unknown = [host for host in wanted if host not in services]
@@ -42,7 +43,21 @@ def pick(
         raise exceptions.UnknownHost(
             ' '.join(_unknown(h, services, owners.get(h)) for h in unknown)
         )
-    return tuple(services[host] for host in wanted)
+    found = tuple(services[host] for host in wanted)
+    if words := ' '.join(_ambiguous(s) for s in found if s.namesakes):
+        raise exceptions.Refused(words)
+    return found
+
+
+def _ambiguous(service: model.Service) -> str:
+    ids = (*service.namesakes, service.id)
+    return _(
+        'There are %(many)d compute services on a host named %(host)s, in '
+        'different cells: %(ids)s. Nova may mean any of them: delete the '
+        'wrong one (openstack compute service delete <id>), map the host to '
+        'its cell again (nova-manage cell_v2 discover_hosts --by-service), '
+        'and run this again.'
+    ) % {'many': len(ids), 'host': service.host, 'ids': ', '.join(ids)}
 
 
 def _unknown(

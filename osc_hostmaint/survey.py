@@ -131,6 +131,8 @@ class Survey:
         default_factory=dict
     )
     aggregates: tuple[Aggregate, ...] = ()
+    #: Hosts that manage bare metal: no virtual machine runs there.
+    bare_metal: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -106,7 +106,10 @@ class ListHostMaintenance(command.Lister):
         parser.add_argument(
             '--long',
             action='store_true',
-            help=_('List who set it and the state of the service, too'),
+            help=_(
+                'List who set it, the state of the service and the type of '
+                'the hypervisor (ironic: bare metal), too'
+            ),
         )
         return parser
 
@@ -119,6 +122,7 @@ class ListHostMaintenance(command.Lister):
         )
         names: tuple[str, ...] = ('Host', 'Mode', 'Since', 'Servers', 'Reason')
         row = _short
+        typed = parsed_args.all or parsed_args.long
         if parsed_args.long:
             names += (
                 'Set By',
@@ -127,7 +131,12 @@ class ListHostMaintenance(command.Lister):
                 'Availability Zone',
             )
             row = _long
-        return names, [row(listed) for listed in maintenance.list(modes)]
+        hosts = maintenance.list(modes, hypervisor_types=typed)
+        if not typed:
+            return names, [row(listed) for listed in hosts]
+        return (*names, 'Hypervisor Type'), [
+            (*row(listed), listed.hypervisor_type) for listed in hosts
+        ]
 
 
 def _short(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:

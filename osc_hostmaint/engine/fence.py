@@ -101,7 +101,7 @@ class _Listener:
             )
 
     def _look(self) -> dict[str, model.Service]:
-        services = {s.host: s for s in self._gateway.services()}
+        services = model.by_host(self._gateway.services())
         found = {}
         for host in tuple(self._first):
             if host in services:

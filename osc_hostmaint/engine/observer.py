@@ -51,7 +51,7 @@ class ServiceBoard:
     ) -> tuple[model.Service | None, frozenset[str], float]:
         """Return a host's service, which others are down, and as of when."""
         if self._clock.now() - self._at >= timing.SERVICES_SHARED_SECONDS:
-            self.services = {s.host: s for s in self._gateway.services()}
+            self.services = model.by_host(self._gateway.services())
             self._at = self._clock.now()
         down = (s.host for s in self.services.values() if not s.up)
         return self.services.get(host), frozenset(down) - {host}, self._at

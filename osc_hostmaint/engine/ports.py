@@ -98,6 +98,11 @@ class Gateway(ty.Protocol):
     def hypervisors(self) -> collections.abc.Mapping[str, str]:
         """Return the host of each hypervisor, by resource provider."""
 
+    def hypervisor_details(
+        self,
+    ) -> collections.abc.Collection[model.Hypervisor]:
+        """Return all hypervisors: what :meth:`hypervisors` knows, and more."""
+
     def residents(self) -> collections.abc.Mapping[str, str]:
         """Return the host of every server of the cloud, by the server's id.
 

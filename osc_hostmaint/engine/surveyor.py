@@ -24,6 +24,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import survey as surveys
 from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import machines
 
 #: The servers on each host, by host.
 Servers = collections.abc.Mapping[
@@ -119,6 +120,9 @@ class Surveyor:
                 seen,
                 aggregates=self._aggregates(),
                 hosts=self._gateway.hypervisors(),
+                bare_metal=machines.bare_metal(
+                    self._gateway.hypervisor_details()
+                ),
                 offers={s: self._gateway.offers(s) for s in shapes},
             )
         except exceptions.CloudError as error:

@@ -97,6 +97,10 @@ class Hosts(session.Session):
         """Return the host of each hypervisor, by hypervisor hostname."""
         return {node.name: node.host for node in self._nodes}
 
+    def hypervisor_details(self) -> tuple[model.Hypervisor, ...]:
+        """Return all hypervisors; asked for once."""
+        return self._nodes
+
     def hypervisor_states(self, host: str) -> dict[str, bool]:
         """Return whether a host's hypervisors are up, by their hostnames.
 
@@ -109,7 +113,7 @@ class Hosts(session.Session):
             if node.host == host
         }
 
-    def _is_up(self, node: records.Node) -> bool:
+    def _is_up(self, node: model.Hypervisor) -> bool:
         found = self._nova.get(
             f'/os-hypervisors/{node.provider}', 'hypervisor', self._version
         )
@@ -122,10 +126,10 @@ class Hosts(session.Session):
         of its own: Nova tells of both in one list. It is asked anew each
         time. Hosts of a cell that does not answer are left out.
         """
-        nodes: list[records.Node] = []
+        nodes: list[model.Hypervisor] = []
         found: dict[str, str] = {}
         for data in self._list_hypervisors({'with_servers': 'true'}):
-            node = records.node(data)
+            node = records.hypervisor(data)
             nodes.append(node)
             # Below 2.75 a hypervisor without servers does not say so. Of
             # several on one host each has all servers of the host.
@@ -135,8 +139,8 @@ class Hosts(session.Session):
         return found
 
     @functools.cached_property
-    def _nodes(self) -> tuple[records.Node, ...]:
-        return tuple(map(records.node, self._list_hypervisors({})))
+    def _nodes(self) -> tuple[model.Hypervisor, ...]:
+        return tuple(map(records.hypervisor, self._list_hypervisors({})))
 
     def _list_hypervisors(
         self, params: transport.Params

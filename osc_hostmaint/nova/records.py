@@ -12,7 +12,6 @@
 
 """Nova's JSON, read into the model."""
 
-import dataclasses
 import datetime
 import typing as ty
 
@@ -21,17 +20,6 @@ from osc_hostmaint import survey
 from osc_hostmaint.nova import needs
 
 Json = dict[str, ty.Any]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Node:
-    """A hypervisor, which is a resource provider; mostly one on a host."""
-
-    #: The resource provider's id.
-    provider: str
-    #: The hypervisor hostname.
-    name: str
-    host: str
 
 
 def service(data: Json) -> model.Service:
@@ -96,12 +84,14 @@ def deleted(server_id: str) -> model.Server:
     )
 
 
-def node(data: Json) -> Node:
+def hypervisor(data: Json) -> model.Hypervisor:
     """Read an entry of GET /os-hypervisors/detail (>= 2.53)."""
-    return Node(
+    return model.Hypervisor(
         provider=data['id'],
         name=data['hypervisor_hostname'],
         host=data['service']['host'],
+        type=data.get('hypervisor_type') or '',
+        address=data.get('host_ip') or '',
     )
 
 

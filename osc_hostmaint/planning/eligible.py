@@ -88,6 +88,14 @@ def _other(case: _Case) -> str:
     return '' if only in ('', case.host) else f'not {only}'
 
 
+def _bare_metal(case: _Case) -> str:
+    return 'bare metal' if case.host in case.survey.bare_metal else ''
+
+
+def _ambiguous(case: _Case) -> str:
+    return 'two services of that name' if case.service.namesakes else ''
+
+
 def _maintenance(case: _Case) -> str:
     mode = case.service.mode
     if case.shut and mode is model.Mode.MAINTENANCE:
@@ -226,6 +234,8 @@ def _specs(case: _Case) -> str:
 RULES: tuple[collections.abc.Callable[[_Case], str], ...] = (
     _leaving,
     _other,
+    _bare_metal,
+    _ambiguous,
     _maintenance,
     _disabled,
     _down,

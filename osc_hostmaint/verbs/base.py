@@ -40,4 +40,4 @@ class Verbs:
 
     def _services(self) -> dict[str, model.Service]:
         """Return the compute services of all hosts, by host."""
-        return {s.host: s for s in self._gateway.services()}
+        return model.by_host(self._gateway.services())

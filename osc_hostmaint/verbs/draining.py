@@ -34,6 +34,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import preview as previews
 from osc_hostmaint.planning import timing
 from osc_hostmaint.verbs import fencing
+from osc_hostmaint.verbs import machine
 
 _INTERRUPTED = drain.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
 DEFAULT_POLICY = policies.Policy()
@@ -57,24 +58,29 @@ class Draining(fencing.Fencing):
         :param fenced: as in :meth:`drain`.
         :raises UnknownHost: one of them, or the destination asked for, does
             not exist.
-        :raises Refused: the destination asked for can't take any server.
+        :raises Refused: the destination asked for can't take any server, or
+            a host has two compute services.
         """
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
-        notes: list[str] = []
+        found, refused, notes = machine.look(
+            self._gateway, found, services, policy
+        )
         if policy.evacuate:
             order = fencing.Order(force=force, policy=policy, fenced=fenced)
             dead = self._judge(found, order)
             sources, errors = self._foresee_dead(dead, order), dead.errors
-            notes = [dead.doubts[host] for host in sorted(dead.doubts)]
+            notes += [dead.doubts[host] for host in sorted(dead.doubts)]
         else:
             sources, errors = self._foresee_all(found, force=force)
         seen = prospect.look(
             self._gateway, clock.Clock(), services, sources, policy
         )
         return dataclasses.replace(
-            seen.preview, errors=errors, notes=(*notes, *seen.preview.notes)
+            seen.preview,
+            errors={**refused, **errors},
+            notes=(*notes, *seen.preview.notes),
         )
 
     def drain(
@@ -129,8 +135,13 @@ class Draining(fencing.Fencing):
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
+        found, refused, notes = machine.look(
+            self._gateway, found, services, policy
+        )
         user_id = self._gateway.user_id()
         report = report or reports.Silence()
+        for note in notes:
+            report.trouble(names.listed(found), note)
         interrupt = interrupt or interrupts.Interrupt()
         ticking = clock.Clock()
         order = fencing.Order(
@@ -147,6 +158,7 @@ class Draining(fencing.Fencing):
         ready: collections.abc.Sequence[model.Service]
         if policy.evacuate:
             dead = self._judge(found, order)
+            dead.errors.update(refused)
             with _telling(dead.errors):
                 foresight = self._begin_evacuation(
                     dead, services, order, ticking
@@ -157,6 +169,7 @@ class Draining(fencing.Fencing):
                 return drain.with_errors(_INTERRUPTED, errors)
         else:
             ready, errors = self._set_all(found, reason=reason, force=force)
+            errors.update(refused)
         settled_from = ticking.now()
         if any(service.enabled for service in found):
             settled_from += timing.LATE_ARRIVAL_SECONDS

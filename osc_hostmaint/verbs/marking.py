@@ -36,6 +36,8 @@ class ListedHost:
 
     service: model.Service
     servers: int
+    #: The type of its hypervisors; None: not looked at, or not known.
+    hypervisor_type: str | None = None
 
 
 class Marking(base.Verbs):
@@ -203,11 +205,16 @@ class Marking(base.Verbs):
             return None
 
     def list(
-        self, modes: collections.abc.Container[model.Mode]
+        self,
+        modes: collections.abc.Container[model.Mode],
+        *,
+        hypervisor_types: bool = False,
     ) -> tuple[ListedHost, ...]:
         """Return the hosts in some modes, by name.
 
         One request, and one for each host returned.
+
+        :param hypervisor_types: ask for these, too: one more request.
         """
         services = sorted(
             (s for s in self._gateway.services() if s.mode in modes),
@@ -217,10 +224,19 @@ class Marking(base.Verbs):
             counts = pool.map(
                 self._gateway.server_count, [s.host for s in services]
             )
+            types = self._hypervisor_types() if hypervisor_types else {}
             return tuple(
-                ListedHost(service, count)
+                ListedHost(service, count, types.get(service.host))
                 for service, count in zip(services, counts, strict=True)
             )
+
+    def _hypervisor_types(self) -> dict[str, str]:
+        """Return the types of hypervisors by host, as far as Nova tells."""
+        try:
+            found = self._gateway.hypervisor_details()
+        except exceptions.CloudError:
+            return {}
+        return {each.host: each.type for each in found if each.type}
 
     def _set_all(
         self,

@@ -17,6 +17,7 @@ from __future__ import annotations
 from nova import context as nova_context
 from nova import objects
 from nova.compute import api as compute_api
+from nova.compute import rpcapi
 from nova.objects import host_mapping
 
 from tests.cloud import web
@@ -53,6 +54,24 @@ def map_hosts() -> None:
     host_mapping.discover_hosts(context, by_service=True)
 
 
+def add_namesake(host: str) -> str:
+    """Give a host a second compute service, in another cell (cell0)."""
+    context = nova_context.get_admin_context()
+    cell0 = objects.CellMapping.get_by_uuid(
+        context, objects.CellMapping.CELL0_UUID
+    )
+    with nova_context.target_cell(context, cell0) as cell:
+        service = objects.Service(
+            cell,
+            host=host,
+            binary='nova-compute',
+            topic=rpcapi.RPC_TOPIC,
+            report_count=0,
+        )
+        service.create()
+        return str(service.uuid)
+
+
 def routes() -> list[tuple[str, str, web.Handler]]:
     def name(match, query, body):
         rename(match.group(1), body['name'])
@@ -73,6 +92,11 @@ def routes() -> list[tuple[str, str, web.Handler]]:
     return [
         ('DELETE', '/control/hosts/([^/]+)/cell', forget_cell),
         ('POST', '/control/cells', give_cells),
+        (
+            'POST',
+            '/control/hosts/([^/]+)/namesake',
+            lambda m, q, b: (201, add_namesake(m.group(1))),
+        ),
         ('PUT', '/control/servers/([^/]+)/name', name),
         ('POST', '/control/servers/([^/]+)/resize', move),
     ]

@@ -33,7 +33,7 @@ def routes(
     view: servers.View,
 ) -> list[tuple[str, str, web.Handler]]:
     def add(match, query, body):
-        hosts.add(body.pop('name'), body)
+        hosts.add(body['name'], body['size'], body['twin'], body['kind'])
         return 201, None
 
     def act(match, query, body):

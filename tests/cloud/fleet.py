@@ -41,9 +41,19 @@ class Hosts:
         """The hosts that the cloud was started with, and the added ones."""
         return self._base + self._added
 
-    def add_host(self, name: str | None = None, **size: int) -> str:
+    def add_host(
+        self,
+        name: str | None = None,
+        *,
+        twin: str | None = None,
+        kind: str = 'fake',
+        **size: int,
+    ) -> str:
         """Add a host, ready to take servers.
 
+        :param twin: the host that is the same machine: its address is the
+            same.
+        :param kind: the type of its hypervisor, as ``ironic``.
         :param size: vcpus, ram_gib, disk_gib; the others' by default.
         """
         if name is None:
@@ -52,7 +62,11 @@ class Hosts:
                 for name in (f'cmp{n:02d}' for n in itertools.count(1))
                 if name not in self.hosts()
             )
-        self._control('POST', 'hosts', {'name': name, **size})
+        self._control(
+            'POST',
+            'hosts',
+            {'name': name, 'size': size, 'twin': twin, 'kind': kind},
+        )
         self._added.append(name)
         return name
 
@@ -171,6 +185,13 @@ class Hosts:
     def map_hosts(self) -> None:
         """As ``nova-manage cell_v2 discover_hosts --by-service`` does."""
         self._control('POST', 'cells')
+
+    def add_namesake(self, host: str) -> str:
+        """Add a second service of exactly one name; delete it in the end.
+
+        :returns: its id.
+        """
+        return str(self._control('POST', f'hosts/{host}/namesake'))
 
     # what Placement knows of them
 

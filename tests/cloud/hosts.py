@@ -71,11 +71,26 @@ class Hosts:
             list(pool.map(self._start, names))
         self._settle(names)
 
-    def add(self, name: str, size: dict[str, int]) -> None:
+    def add(
+        self,
+        name: str,
+        size: dict[str, int],
+        twin: str | None = None,
+        kind: str = 'fake',
+    ) -> None:
+        """Add a machine, or give one a second name.
+
+        :param twin: the host that it is, by its other name.
+        :param kind: the type of its hypervisor.
+        """
         if name in world.WORLD.hosts:
             raise ValueError(f'there is a host {name} already')
         usual = next(iter(self._sizes.values()))
-        world.WORLD.add_host(name, dataclasses.replace(usual, **size))
+        world.WORLD.add_host(
+            name,
+            dataclasses.replace(usual, **size),
+            world.WORLD.hosts[twin].address if twin else None,
+        ).kind = kind
         self.start(name)
 
     def resize(self, name: str, size: dict[str, int]) -> None:

@@ -78,6 +78,7 @@ class Hypervisor(fake.FakeDriver):
         resource = super().get_available_resource(nodename)
         if resource:
             resource['uuid'] = self._machine.node
+            resource['hypervisor_type'] = self._machine.kind
         return resource
 
     def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:

@@ -19,11 +19,20 @@ import functools
 import futurist
 from nova import thread_pool_factory
 from nova.compute import manager
+from nova.compute import resource_tracker
 import nova.conf
 
 from tests.cloud import life
 
 CONF = nova.conf.CONF
+
+
+class Tracker(resource_tracker.ResourceTracker):
+    """Tells the address of its own machine; a process has but one my_ip."""
+
+    def _update_available_resource(self, context, resources, startup=False):
+        resources['host_ip'] = self.driver.get_host_ip_addr()
+        super()._update_available_resource(context, resources, startup)
 
 
 class Manager(manager.ComputeManager):
@@ -37,6 +46,9 @@ class Manager(manager.ComputeManager):
         self.life = life.Life(kwargs['host'])
         self.renew_pool()
         super().__init__(*args, **kwargs)
+        self.rt = Tracker(
+            self.host, self.driver, reportclient=self.reportclient
+        )
 
     def renew_pool(self) -> None:
         """Have as many live migrations at a time as is configured now."""

@@ -39,6 +39,9 @@ class Size:
 class Host:
     """A machine.
 
+    :ivar address: its own; of a machine that is here under two names, both
+        have the same.
+    :ivar kind: the type of its hypervisor.
     :ivar inventory: what Placement is told otherwise than the size says, by
         resource class and by field (allocation_ratio, reserved ...).
     :ivar node: the id that Nova and Placement know it by; it must outlive
@@ -57,6 +60,7 @@ class Host:
     node: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
     guests: dict[str, Any] = dataclasses.field(default_factory=dict)
     powered: bool = True
+    kind: str = 'fake'
 
 
 @dataclasses.dataclass
@@ -85,8 +89,10 @@ class World:
         self._numbers = itertools.count()
         self._hurry = threading.Condition()
 
-    def add_host(self, name: str, size: Size) -> Host:
-        address = f'192.0.2.{next(self._numbers) % 250 + 1}'
+    def add_host(
+        self, name: str, size: Size, address: str | None = None
+    ) -> Host:
+        address = address or f'192.0.2.{next(self._numbers) % 250 + 1}'
         host = self.hosts[name] = Host(name, address, size)
         return host
 

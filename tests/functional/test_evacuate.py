@@ -236,6 +236,34 @@ class TestLife(EvacuationTest):
         self.openstack('host maintenance unset cmp01')
         self.assert_back_in_service()
 
+    def test_of_a_machine_with_two_names(self) -> None:
+        """Its host was renamed: all of it is up, under the new name."""
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 1))
+        before = self.cloud.servers('cmp01')
+        self.die()
+        new = self.cloud.add_host('cmp01.example.org', twin='cmp01')
+        self.cloud.requests.reset()
+
+        for line in (DRAIN, LINE, f'{DRAIN} --dry-run', f'{LINE} --dry-run'):
+            done = self.run_command(f'{line} cmp01')
+            self.assertEqual(1, done.code, done.err)
+            words = done.err.splitlines()[-1]
+            same = f'cmp01 and {new} have the same address (192.0.2.'
+            self.assertTrue(words.startswith(same), done.err)
+            self.assertIn(f'{new} is up', words)
+        done = self.run_command(f'{DRAIN} {new}')
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('Nova has 1 server on cmp01, which is down', done.err)
+        self.assert_nothing_changed()
+
+        # What the message advises if the machine was installed anew.
+        self.cloud.stop_host(new)
+        self.cloud.wait_service(new, 'down')
+        done = self.run_command(f'{LINE} cmp01')
+        self.assertEqual(0, done.code, done.err)
+        self.assert_rebuilt_once(before)
+        self.assertNotEqual(new, done.json[0]['Destination'])
+
     def ask(self, answer: str) -> base.Done:
         """Have somebody at a terminal answer the question."""
         shell = terminal.Terminal(

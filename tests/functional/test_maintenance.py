@@ -173,6 +173,62 @@ class TestTrouble(base.FunctionalTest):
         done = self.run_command(f'host maintenance drain {name}')
         self.assert_one_line(done, 'hypervisor hostname of cmp01')
 
+    def test_two_services_of_one_name(self) -> None:
+        ids = {self.cloud.service('cmp01').id}
+        wrong = self.cloud.add_namesake('cmp01')
+        ids.add(wrong)
+
+        def unite() -> None:
+            compute = self.cloud.connection().compute
+            compute.delete(f'/os-services/{wrong}')
+            self.cloud.map_hosts()
+
+        self.addCleanup(unite)
+        for verb in (
+            *('set', 'unset', 'show', 'restore'),
+            *('drain', 'drain --dry-run', 'drain --evacuate --fenced'),
+        ):
+            done = self.run_command(f'host maintenance {verb} cmp01')
+            self.assert_one_line(done, *ids, 'compute service delete')
+        out = self.openstack('host maintenance list --all -f json')
+        hosts = [row['Host'] for row in json.loads(out)]
+        self.assertEqual(2, hosts.count('cmp01'))
+        self.cloud.boot_many(
+            [{'name': host, 'host': host} for host in ('cmp02', 'cmp03')]
+        )
+        self.cloud.boot('left', host='cmp04')
+        (row,) = self.drain('cmp04')
+        self.assertNotEqual('cmp01', row['Destination'])
+        self.openstack('host maintenance unset cmp04')
+        done = self.run_command('host maintenance drain --to cmp01 cmp02')
+        self.assert_one_line(done, *ids)
+
+        # What the message advises.
+        unite()
+        self.cloud.boot('moved', host='cmp01')
+        self.drain('cmp01')
+        self.assert_empty('cmp01')
+        self.openstack('host maintenance unset cmp01')
+
+    def test_bare_metal(self) -> None:
+        self.cloud.add_host('ironic01', kind='ironic', ram_gib=64, vcpus=64)
+        for line in ('drain', 'drain --evacuate --fenced'):
+            done = self.run_command(f'host maintenance {line} ironic01')
+            self.assert_one_line(done, 'ironic01 manages bare metal (ironic)')
+        done = self.run_command('host maintenance drain --dry-run ironic01')
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('ironic01 manages bare metal (ironic)', done.err)
+        out = self.openstack('host maintenance list --all -f json')
+        types = {r['Host']: r['Hypervisor Type'] for r in json.loads(out)}
+        self.assertEqual('ironic', types.pop('ironic01'))
+        self.assertEqual({'fake'}, set(types.values()))
+        self.cloud.boot('server', host='cmp01')
+
+        (row,) = self.drain('cmp01')
+
+        self.assertNotEqual('ironic01', row['Destination'])
+        self.openstack('host maintenance set ironic01')
+
     def test_no_rights(self) -> None:
         for line in ('set cmp01', 'unset cmp01', 'show cmp01', 'list'):
             done = self.run_command(f'host maintenance {line}', user='demo')

@@ -126,6 +126,7 @@ class TestImports(unittest.TestCase):
                     *(
                         'hashlib',
                         'heapq',
+                        'ipaddress',
                         'itertools',
                         'math',
                         'types',

@@ -17,6 +17,7 @@ import unittest
 import ddt
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
 from osc_hostmaint import names
 from tests.unit import builders
 
@@ -77,6 +78,16 @@ class TestPick(unittest.TestCase):
         )
 
         self.assertIn('that is the hypervisor hostname of cmp01.', message)
+
+    def test_two_services_of_exactly_one_name(self):
+        up, down = (builders.service(id=name, up=name == 'a') for name in 'ab')
+        (found,) = model.by_host([up, down]).values()
+        self.assertTrue(found.up)
+
+        with self.assertRaisesRegex(
+            exceptions.Refused, '2 compute services .* named cmp01.*: a, b'
+        ):
+            names.pick(['cmp01'], {'cmp01': found}, nobody)
 
 
 @ddt.ddt

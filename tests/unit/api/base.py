@@ -52,6 +52,8 @@ class Cloud:
         self.power: dict[str, model.PowerState] = {}
         #: Servers whose disks lie on their hosts.
         self.local: set[str] = set()
+        #: What is known of hosts' hypervisors beside their names.
+        self.hypervisor_of: dict[str, model.Hypervisor] = {}
         #: Hosts that have not cleaned up after evacuations.
         self.uncleaned: set[str] = set()
 
@@ -121,6 +123,13 @@ class Cloud:
 
     def hypervisors(self) -> dict[str, str]:
         return {f'rp of {host}': host for host in self.hosts}
+
+    def hypervisor_details(self) -> list[model.Hypervisor]:
+        return [
+            self.hypervisor_of.get(host)
+            or model.Hypervisor(provider, f'{host}.example.org', host)
+            for provider, host in self.hypervisors().items()
+        ]
 
     def offers(self, shape: survey.Shape) -> survey.Offers:
         """Each host has room for a hundred servers, unless said otherwise."""
@@ -203,6 +212,7 @@ class Cloud:
             'evacuations',
             'allocations',
             'hypervisors',
+            'hypervisor_details',
             'offers',
             'live_migrate',
             'evacuate',
@@ -280,6 +290,7 @@ class DrainTestCase(MaintenanceTestCase):
             *('services', 'servers', 'server', 'migrations', 'unconfirmed'),
             *('allocations', 'hypervisors', 'groups', 'aggregates', 'offers'),
             *('residents', 'user_name', 'user_id', 'now'),
+            *('hypervisor_details', 'server_count'),
         }
     )
 

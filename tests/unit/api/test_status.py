@@ -87,6 +87,21 @@ class ListTest(base.MaintenanceTestCase):
             [(h.service.host, h.servers) for h in found],
         )
 
+    def test_hypervisor_types(self) -> None:
+        node = model.Hypervisor('rp', 'node-1', 'cmp04', type='ironic')
+        self.cloud.hypervisor_of = {'cmp04': node}
+
+        def types() -> list[str | None]:
+            found = self.maintenance.list(
+                {model.Mode.OPERATIONAL}, hypervisor_types=True
+            )
+            return [each.hypervisor_type for each in found]
+
+        self.assertEqual(['ironic'], types())
+        error = exceptions.NotPermitted('no')
+        self.gateway.hypervisor_details.side_effect = error
+        self.assertEqual([None], types())
+
     def test_failure_is_not_zero_servers(self) -> None:
         self.gateway.server_count.side_effect = exceptions.Unavailable('x')
         with self.assertRaises(exceptions.Unavailable):

@@ -133,7 +133,8 @@ class TestList(shell.CommandTestCase):
 
         self.assertEqual(0, done.code)
         self.maintenance.list.assert_called_once_with(
-            frozenset(map(model.Mode, modes))
+            frozenset(map(model.Mode, modes)),
+            hypervisor_types=arguments == '--all',
         )
 
     def test_columns(self):
@@ -164,15 +165,30 @@ class TestList(shell.CommandTestCase):
         rows = json.loads(self.run_command('--long -f json').stdout)
 
         self.assertEqual(
-            ['alice', 'up', False, 'nova'], list(rows[0].values())[-4:]
+            ['alice', 'up', False, 'nova'], list(rows[0].values())[-5:-1]
         )
         self.assertEqual(
-            [None, 'down', True, 'nova'], list(rows[1].values())[-4:]
+            [None, 'down', True, 'nova'], list(rows[1].values())[-5:-1]
         )
         self.assertEqual(
             ['Set By', 'Service State', 'Forced Down', 'Availability Zone'],
-            list(rows[0])[-4:],
+            list(rows[0])[-5:-1],
         )
+
+    @ddt.data(('--all', True), ('--long', True), ('', False))
+    @ddt.unpack
+    def test_hypervisor_type(self, line, shown):
+        self.maintenance.list.return_value = (
+            marking.ListedHost(builders.service(), 3, 'ironic'),
+        )
+
+        done = self.run_command(f'{line} -f json')
+
+        (row,) = json.loads(done.stdout)
+        found = row.get('Hypervisor Type')
+        self.assertEqual('ironic' if shown else None, found)
+        call = self.maintenance.list.call_args
+        self.assertEqual({'hypervisor_types': shown}, call.kwargs)
 
     def test_hostile_reasons_are_harmless_in_a_table(self):
         done = self.run_command('')

@@ -47,6 +47,7 @@ class SurveyorTestCase(unittest.TestCase):
         self.gateway.groups.return_value = []
         self.gateway.aggregates.return_value = []
         self.gateway.hypervisors.return_value = {'rp1': 'cmp01'}
+        self.gateway.hypervisor_details.return_value = []
         self.gateway.offers.side_effect = lambda _shape: surveys.Offers({}, ())
         self.surveyor = surveyor.Surveyor(self.gateway)
 

@@ -64,6 +64,22 @@ class HypervisorsTest(cloud.CloudTestCase):
             self.gateway.hypervisor_hosts(),
         )
 
+    def test_details(self) -> None:
+        data = cloud.hypervisor(
+            1, 'cmp01', hypervisor_type='QEMU', host_ip='192.0.2.7'
+        )
+        nodes = [data, cloud.hypervisor(2, 'cmp02', host_ip=None)]
+        self.cloud.get(HYPERVISORS, json={'hypervisors': nodes})
+        self.assertEqual(
+            [('cmp01', 'QEMU', '192.0.2.7'), ('cmp02', '', '')],
+            [
+                (node.host, node.type, node.address)
+                for node in self.gateway.hypervisor_details()
+            ],
+        )
+        self.gateway.hypervisors()
+        self.assertEqual(1, len(self.sent))
+
     def test_failure_is_not_kept(self) -> None:
         self.cloud.get(HYPERVISORS, **cloud.fault('x', 500, 'Oops'))
         with self.assertRaises(exceptions.Unavailable):

@@ -52,6 +52,8 @@ class Host:
     )
     used: surveys.Amounts = dataclasses.field(default_factory=dict)
     traits: frozenset[str] = frozenset()
+    #: Ids of other services of this name.
+    namesakes: tuple[str, ...] = ()
     #: Nested providers, by name: their sizes.
     nested: collections.abc.Mapping[str, surveys.Amounts] = dataclasses.field(
         default_factory=dict
@@ -72,6 +74,7 @@ class Host:
             up=self.up,
             enabled=self.enabled and not self.maintenance,
             disabled_reason=reason,
+            namesakes=self.namesakes,
         )
 
     @property

@@ -59,6 +59,7 @@ class TestServices(EligibleTestCase):
     @ddt.data(
         ({}, ''),
         ({'enabled': False}, 'disabled'),
+        ({'namesakes': ('id',)}, 'two services of that name'),
         ({'maintenance': True}, 'in maintenance'),
         ({'up': False}, 'down'),
         ({'up': False, 'enabled': False}, 'disabled'),
@@ -80,6 +81,15 @@ class TestServices(EligibleTestCase):
             {'a': words, 'b': ''},
             [clouds.Host('a', **state), clouds.Host('b')],
             clouds.demand('vm1'),
+        )
+
+    def test_bare_metal(self):
+        """Before Stein Ironic's nodes have VCPU and MEMORY_MB, too."""
+        self.assert_against(
+            {'a': 'bare metal', 'b': ''},
+            clouds.hosts('a', 'b'),
+            clouds.demand('vm1'),
+            bare_metal=frozenset({'a'}),
         )
 
     @ddt.data({'enabled': False}, {'maintenance': True})

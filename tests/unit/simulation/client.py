@@ -289,6 +289,13 @@ class Client(posts.Posts):
             )
         return self._hypervisors
 
+    def hypervisor_details(self) -> list[model.Hypervisor]:
+        """GET /os-hypervisors, if it was never asked before."""
+        return [
+            model.Hypervisor(provider, f'{host}.example.org', host)
+            for provider, host in self.hypervisors().items()
+        ]
+
     def residents(self) -> dict[str, str]:
         """GET /os-hypervisors with the servers on them."""
 
