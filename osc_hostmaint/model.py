@@ -291,6 +291,15 @@ class Observation:
         default_factory=dict
     )
     migrations_at: float = 0.0
+    #: Records that the host's list does not show, or not any more (of a
+    #: server that was deleted since), by id. They only say whose a
+    #: migration's allocation is.
+    former: collections.abc.Mapping[int, Migration] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Migrations, by their UUIDs, that all records of the host were searched
+    #: for.
+    traced: frozenset[str] = frozenset()
     #: What our clock shows more than Nova's, in seconds, at the most: from
     #: how new a change was seen. None: no record was seen yet.
     ahead: float | None = None
@@ -315,6 +324,14 @@ class Observation:
     #: The compute service of the host that servers are brought back to; None
     #: where that is not what is done.
     home: Service | None = None
+
+    def migration(self, uuid: str) -> Migration | None:
+        """Return the record of a migration, None if none is known."""
+        for records in (self.migrations, self.former):
+            for record in records.values():
+                if record.uuid == uuid:
+                    return record
+        return None
 
     def latest(self, server_id: str) -> Server | None:
         """Return the newest view of a server, None if none is left.

@@ -135,7 +135,22 @@ class Observer:
         for server_id in sorted(inquiry.history):
             histories[server_id] = self._gateway.history(server_id)
             self._update(histories=histories)
+        if inquiry.trace:
+            self._trace(inquiry.trace)
         return self.seen
+
+    def _trace(self, uuids: frozenset[str]) -> None:
+        """Search all records of the host for migrations."""
+        found = self._gateway.all_migrations(self.seen.host)
+        former = {
+            r.id: dataclasses.replace(r, seen_at=self._clock.now())
+            for r in found
+            if r.uuid in uuids
+        }
+        self._update(
+            former={**self.seen.former, **former},
+            traced=self.seen.traced | uuids,
+        )
 
     def _see_changes(self) -> None:
         """Look at the migrations that have changed of late.
@@ -212,6 +227,9 @@ class Observer:
             or not (since and r.in_flight and r.updated_at)
             or r.updated_at <= since
         }
+        vanished = {
+            i: r for i, r in self.seen.migrations.items() if i not in known
+        }
         for record in records:
             old = known.get(record.id)
             same = old is not None and old.status == record.status
@@ -219,6 +237,7 @@ class Observer:
             known[record.id] = dataclasses.replace(record, seen_at=seen_at)
         self._update(
             migrations=known,
+            former={**self.seen.former, **vanished},
             migrations_at=now,
             ahead=self._ahead(records, now),
         )

@@ -52,6 +52,9 @@ class Gateway(ty.Protocol):
     ) -> list[model.Migration]:
         """Return records from and to a host: changed ones, or the newest."""
 
+    def all_migrations(self, host: str) -> list[model.Migration]:
+        """Return all records from and to a host, however old."""
+
     def flights(self) -> list[model.Migration]:
         """Return the migrations that are in flight in the whole cloud.
 

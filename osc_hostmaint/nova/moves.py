@@ -65,6 +65,13 @@ class Moves(session.Session):
             {'host': host, 'changes-since': changed_since.isoformat()}
         )
 
+    def all_migrations(self, host: str) -> list[model.Migration]:
+        """Return all records with a host as source or destination.
+
+        All pages are read. Those of deleted servers are not among them.
+        """
+        return self._migrations({'host': host})
+
     def flights(self) -> list[model.Migration]:
         """Return the migrations that are in flight in the whole cloud.
 

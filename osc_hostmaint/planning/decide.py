@@ -50,6 +50,8 @@ def decide(
     :param memory: what the decision before this one handed on.
     :param now: seconds of the clock that stamped the observation.
     """
+    # What is left over may be of a move that nobody is at any more.
+    all_seen = seen
     seen = stranded.left_out(seen, evacuated=policy.evacuate)
     memory = tracks.take_in(seen, policy, memory)
     asked = policy
@@ -69,7 +71,7 @@ def decide(
     memory = _time_leftovers(
         memory, must_close and bool(checking or left), now
     )
-    waiting = leftover.waits(seen, left, policy, memory, now)
+    waiting = leftover.waits(all_seen, left, policy, memory, now)
     checked = must_close and not checking and not waiting
     done = checked or bool(policy.abandon)
     rows = [
@@ -77,7 +79,7 @@ def decide(
         for server_id, stand in stands.items()
     ]
     if done and must_close:
-        rows = leftover.report(seen, left, rows)
+        rows = leftover.report(all_seen, left, rows)
     if done and memory.dead and not asked.abandon and _any_left(rows):
         # Nothing could ever be done: that is no drain that left servers.
         trouble = trouble or policy.abandon
@@ -85,8 +87,10 @@ def decide(
         # Nothing says that something is left, and nobody has looked.
         trouble = trouble or policy.abandon
     visit = start.visit | strangers | tracks.overdue(seen, arriving, now)
+    trace = frozenset[str]()
     if must_close:
-        visit |= leftover.to_visit(seen, left, now)
+        visit |= leftover.to_visit(all_seen, left, now)
+        trace = leftover.to_trace(all_seen, left)
     return decisions.Decision(
         actions=start.actions,
         rows=tuple(rows),
@@ -96,6 +100,7 @@ def decide(
             now,
             must_close=must_close,
             visit=visit,
+            trace=trace,
             policy=policy,
             memory=memory,
         ),

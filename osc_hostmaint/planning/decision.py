@@ -87,12 +87,18 @@ class Inquiry:
     progress: frozenset[int] = frozenset()
     #: Servers to be asked what was done to them.
     history: frozenset[str] = frozenset()
+    #: Migrations, by their UUIDs, whose records are to be searched for.
+    trace: frozenset[str] = frozenset()
 
     @property
     def singles(self) -> bool:
         """Something is to be looked at one by one."""
         return bool(
-            self.visit or self.explain or self.progress or self.history
+            self.visit
+            or self.explain
+            or self.progress
+            or self.history
+            or self.trace
         )
 
 

@@ -18,6 +18,7 @@ vanish a moment after a move. What stays is reported, with a way to clean up.
 
 import collections.abc
 import dataclasses
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
@@ -26,6 +27,9 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
+
+#: Where too little is known, or something goes on.
+AGAIN = 'run this again to see whether that ends'
 
 
 def find(seen: model.Observation, policy: policies.Policy) -> frozenset[str]:
@@ -57,14 +61,34 @@ def to_visit(
     left: collections.abc.Iterable[str],
     now: float,
 ) -> frozenset[str]:
-    """Return the consumers to be looked at as servers."""
+    """Return the servers that consumers are, or are migrations of, to see."""
+    found = set()
+    for consumer in left:
+        record = seen.migration(consumer)
+        if record:
+            if seen.latest(record.server_id) is None:
+                found.add(record.server_id)
+            continue
+        view = seen.visited.get(consumer)
+        if view is None or (
+            _coming(seen, view)
+            and now - view.seen_at >= timing.ARRIVING_RECHECK_SECONDS
+        ):
+            found.add(consumer)
+    return frozenset(found)
+
+
+def to_trace(
+    seen: model.Observation, left: collections.abc.Iterable[str]
+) -> frozenset[str]:
+    """Return the consumers to be searched for among old migrations."""
     return frozenset(
         consumer
         for consumer in left
-        if (view := seen.visited.get(consumer)) is None
-        or (
-            _coming(seen, view)
-            and now - view.seen_at >= timing.ARRIVING_RECHECK_SECONDS
+        if seen.migration(consumer) is None
+        and consumer not in seen.traced
+        and (
+            (view := _view(seen, consumer)) is None or view.status == 'DELETED'
         )
     )
 
@@ -79,12 +103,13 @@ def waits(
     """Tell whether it is too early to call the leftovers leftovers."""
     if not left:
         return False
-    views = [seen.visited.get(consumer) for consumer in left]
-    if any(view is None for view in views):
+    if to_visit(seen, left, -math.inf) or to_trace(seen, left):
         return True
     # Nobody arrives on a host that has died.
     coming = not policy.evacuate and any(
-        view and _coming(seen, view) for view in views
+        _coming(seen, seen.visited[consumer])
+        for consumer in left
+        if seen.migration(consumer) is None
     )
     limit = policy.server_timeout if coming else timing.LEFTOVERS_WAIT_SECONDS
     since = memory.leftover_since
@@ -105,55 +130,106 @@ def report(
     rows: collections.abc.Iterable[decisions.Row],
 ) -> list[decisions.Row]:
     """Return the rows with what is left over told, one row a server."""
+    rows = list(rows)
+    servers = {row.server_id for row in rows}
+    reasons: dict[str, list[str]] = {}
+    for consumer in sorted(left):
+        record = seen.migration(consumer)
+        server_id = record.server_id if record else consumer
+        if record:
+            reason = _of_move(seen, record)
+        else:
+            reason = _of(seen, consumer, is_server=consumer in servers)
+        reasons.setdefault(server_id, []).append(reason)
     told = [
-        _told(row, _reason(seen, row.server_id))
-        if row.server_id in left
+        _told(row, '; '.join(reasons.pop(row.server_id)))
+        if row.server_id in reasons
         else row
         for row in rows
     ]
-    known = {row.server_id for row in told}
-    return told + [_row(seen, i) for i in sorted(left) if i not in known]
+    return told + [_row(seen, i, '; '.join(r)) for i, r in reasons.items()]
 
 
 def _told(row: decisions.Row, reason: str) -> decisions.Row:
-    if row.phase is standing.Phase.FAILED:
-        return dataclasses.replace(row, reason=f'{row.reason}; {reason}')
+    failed = row.phase is standing.Phase.FAILED
     return dataclasses.replace(
-        row, phase=standing.Phase.BLOCKED, reason=reason
+        row,
+        phase=row.phase if failed else standing.Phase.BLOCKED,
+        reason='; '.join(filter(None, [row.reason, reason])),
     )
 
 
-def _owner(seen: model.Observation, consumer: str) -> model.Server | None:
-    view = seen.visited.get(consumer)
-    return view if view and view.status != 'DELETED' else None
+def _view(seen: model.Observation, server_id: str) -> model.Server | None:
+    return seen.latest(server_id) or seen.visited.get(server_id)
 
 
-def _reason(seen: model.Observation, consumer: str) -> str:
-    owner = _owner(seen, consumer)
-    although = (
-        f'it is on {owner.host or "no host"}'
-        if owner
-        else 'Nova knows no server of this id: it was deleted, or this is a '
-        'migration'
+def _of_move(seen: model.Observation, record: model.Migration) -> str:
+    """Return what to do about what is held for a migration."""
+    view = _view(seen, record.server_id)
+    move = memories.MOVE_OF_TYPE.get(record.type, record.type)
+    held = (
+        f'Placement still holds an allocation on {seen.host} for its {move} '
+        f'{record.uuid} ("{record.status}")'
     )
+    if view is None or view.status == 'UNKNOWN':
+        return f'{held}: {AGAIN}'
+    if view.status == 'DELETED':
+        return f'it was deleted, but {held}: {_delete(record.uuid)}'
+    # Until it leaves, that may be all that is kept for it here.
+    own = record.server_id in (seen.consumers or ())
+    if view.host == seen.host and not own:
+        return f'{held}; once it has left {seen.host}: {_delete(record.uuid)}'
+    return f'{held}: {_delete(record.uuid)}'
+
+
+def _of(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
+    """Return what to do about what is held for a server, or for nobody."""
+    view = _view(seen, consumer)
+    held = f'Placement still holds an allocation of it on {seen.host}'
+    if view is None or view.status == 'UNKNOWN':
+        return f'{held}: {AGAIN}'
+    if view.status == 'DELETED':
+        if is_server:
+            return f'it was deleted, but {held}: {_delete(consumer)}'
+        if consumer not in seen.traced:
+            return f'{held}: {AGAIN}'
+        return (
+            f'{held}, but Nova knows no server and no migration of this id '
+            '(a migration is forgotten with its server): '
+            f'{_delete(consumer)}'
+        )
+    if _coming(seen, view):
+        return f'{held}, and it is {view.status}: {AGAIN}'
+    if view.host is None:
+        return f'{held}, although it is on no host: {_delete(consumer)}'
+    held = f'{held}, although it is on {view.host}'
+    heal = 'nova-manage placement heal_allocations --force --instance'
+    if view.status == 'ERROR':
+        return f'{held}; once it is no longer in ERROR: {heal} {consumer}'
+    return f'{held}: {heal} {consumer}'
+
+
+def _delete(consumer: str) -> str:
     return (
-        f'Placement still holds an allocation of it on {seen.host}, although '
-        f'{although}: look (openstack resource provider allocation show '
-        f'{consumer}) and clean up (nova-manage placement audit)'
+        f'openstack resource provider allocation delete {consumer} (needs '
+        'the package osc-placement)'
     )
 
 
-def _row(seen: model.Observation, consumer: str) -> decisions.Row:
-    owner = _owner(seen, consumer)
+def _row(
+    seen: model.Observation, server_id: str, reason: str
+) -> decisions.Row:
+    view = _view(seen, server_id)
+    server = None if view is None or view.status == 'DELETED' else view
     return decisions.Row(
-        server_id=consumer,
-        name=owner.name if owner else '',
+        server_id=server_id,
+        name=server.name if server else '',
         host=seen.host,
-        status=owner.status if owner else '',
+        status=server.status if server else '',
         move='',
-        destination=(owner.host or '') if owner else '',
+        destination=(server.host or '') if server else '',
         phase=standing.Phase.BLOCKED,
-        reason=_reason(seen, consumer),
+        reason=reason,
         attempts=0,
         seconds=None,
     )

@@ -73,6 +73,7 @@ def next_look(
     *,
     must_close: bool,
     visit: frozenset[str],
+    trace: frozenset[str],
     policy: policies.Policy,
     memory: memories.Memory,
 ) -> decisions.Inquiry:
@@ -80,6 +81,7 @@ def next_look(
 
     :param must_close: nothing is open; only the last checks are left.
     :param visit: servers to be looked at for reasons of their own.
+    :param trace: migrations that something is held for.
     """
     visit |= {i for i, s in stands.items() if s.visit}
     explain = frozenset(
@@ -126,6 +128,7 @@ def next_look(
         explain=explain,
         progress=progress,
         history=history,
+        trace=trace,
     )
 
 

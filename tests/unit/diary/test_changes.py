@@ -79,7 +79,7 @@ class TestChanges(unittest.TestCase):
         self.assertEqual(
             {
                 *('servers', 'visited', 'migrations', 'failures'),
-                *('progress', 'histories'),
+                *('progress', 'histories', 'former'),
             },
             changes.MAPPINGS,
         )

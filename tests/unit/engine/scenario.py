@@ -66,8 +66,9 @@ class Setting:
     teams: tuple[Team, ...] = ()
     #: Hosts that every move to fails.
     black_holes: tuple[str, ...] = ()
-    #: Nova's weighers see each live migration at once, or a minute later.
+    #: Both as of :class:`tests.unit.simulation.cloud.Cloud`.
     piles_up: bool = True
+    leaks: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,6 +176,7 @@ def build(scenario: Scenario) -> clouds.Cloud:
         shelved_offload_time=scenario.shelved_offload_time,
         capacity={**inventory.ROOMY, inventory.MEMORY_MB: setting.memory_mb},
         piles_up=setting.piles_up,
+        leaks=setting.leaks,
     )
     for host, zone in zip(cloud.hosts.values(), setting.zones, strict=True):
         host.zone = zone
@@ -344,6 +346,7 @@ def settings(
         ),
         black_holes=strategies.sampled_from(_BLACK_HOLES),
         piles_up=strategies.booleans(),
+        leaks=strategies.booleans(),
     )
 
 

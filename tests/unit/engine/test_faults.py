@@ -80,7 +80,7 @@ class FailuresTestCase(test_drain.DrainTestCase):
         run = self.drain(cloud)
         self.assertEqual(Code.LEFT, run.exit_code)
         self.assertEqual('blocked', run.results['orphan'])
-        self.assertIn('placement audit', run.reasons['orphan'])
+        self.assertIn('allocation delete orphan', run.reasons['orphan'])
         self.assertLess(run.seconds, 60)
 
     def test_nova_knows_no_hypervisor_of_it(self) -> None:

@@ -100,7 +100,7 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual('completed', ended.status)
         self.assertEqual(self.clock.now(), ended.seen_at)
 
-    def test_a_record_that_vanishes_is_forgotten(self) -> None:
+    def test_a_record_that_vanishes_counts_no_longer(self) -> None:
         first, second, _third = self.cloud.servers
         self.cloud.live_migrate(first)
         self.cloud.live_migrate(second)
@@ -111,6 +111,20 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual(
             [second], [r.server_id for r in seen.migrations.values()]
         )
+        # It still says whose the allocation of its migration is.
+        self.assertEqual([first], [r.server_id for r in seen.former.values()])
+
+    def test_old_records_are_searched_for_a_migration(self) -> None:
+        first = next(iter(self.cloud.servers))
+        self.cloud.live_migrate(first)
+        self.clock.sleep(200)
+        record = self.cloud.records[1].shown()
+        uuids = frozenset({record.uuid, 'x'})
+        seen = self.watcher.visit(decisions.Inquiry(trace=uuids))
+        self.assertEqual(
+            {1: record.uuid}, {i: r.uuid for i, r in seen.former.items()}
+        )
+        self.assertEqual(({}, uuids), (seen.migrations, seen.traced))
 
     def test_a_record_that_is_only_old_is_kept(self) -> None:
         first, second, _third = self.cloud.servers

@@ -184,6 +184,7 @@ class MigrationsTest(cloud.CloudTestCase):
     @ddt.unpack
     @ddt.named_data(
         ('unconfirmed', 'unconfirmed', ['cmp01']),
+        ('all_migrations', 'all_migrations', ['cmp01']),
         ('evacuated', 'evacuated', ['cmp01']),
         ('left', 'left', ['cmp01', SINCE]),
         ('moves', 'moves', [SINCE]),

@@ -121,6 +121,7 @@ class TestLastChecks(base.DecideTestCase):
             memory=builders.memory(leftover_since=since),
             consumers=frozenset({'x'}),
             visited=[builders.server('x', 'DELETED')],
+            traced=frozenset({'x'}),
         )
 
     def test_leftovers_get_some_time(self):

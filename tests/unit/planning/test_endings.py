@@ -58,6 +58,7 @@ def later(first, asked, now):
         service_at=now,
         migrations_at=now,
         consumers=first.consumers or frozenset(),
+        traced=first.consumers or frozenset(),
         consumers_at=now,
         failures=dict.fromkeys(first.migrations, ''),
         histories={i: first.histories.get(i, ()) for i in anything.IDS},

@@ -278,6 +278,7 @@ class TestItEnds(unittest.TestCase):
             service_at=now,
             migrations_at=now,
             consumers=seen.consumers or frozenset(),
+            traced=inquiry.trace,
             consumers_at=now,
             failures=dict.fromkeys(seen.migrations, 'why'),
             histories={

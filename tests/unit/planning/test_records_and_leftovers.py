@@ -211,7 +211,9 @@ class TestWaiting(unittest.TestCase):
         visited = []
         if view is not None:
             visited = [dataclasses.replace(view, seen_at=NOW - seen_ago)]
-        seen = builders.observation(visited=visited)
+        seen = builders.observation(
+            visited=visited, traced=frozenset({'x'} if visited else {})
+        )
         since = None if left_for is None else NOW - left_for
         memory = builders.memory(leftover_since=since)
         policy = policies.Policy(server_timeout=limit, evacuate=dead)
@@ -236,18 +238,167 @@ class TestWaiting(unittest.TestCase):
         self.assertEqual((waits, looks), self.ask(view, seen_ago=seen_ago))
 
 
+@ddt.ddt
+class TestMigrations(unittest.TestCase):
+    """Whose allocation it is, and when it may be deleted."""
+
+    RECORD = builders.migration(1, 'error')
+
+    DELETE = f'allocation delete {RECORD.uuid} ('
+
+    def seen(self, view, consumers=(), **kwargs):
+        here = view is not None and view.host == builders.HOST
+        return builders.observation(
+            servers=[view] if here else [],
+            visited=[] if here or view is None else [view],
+            consumers=frozenset({self.RECORD.uuid, *consumers}),
+            **kwargs,
+        )
+
+    def reason(self, seen, rows=()):
+        (row,) = leftover.report(seen, [self.RECORD.uuid], rows)
+        self.assertEqual('vm1', row.server_id)
+        return row.reason
+
+    @ddt.data(
+        # its server, who else holds something here, and what may be done
+        (base.THERE, (), f': openstack resource provider {DELETE}'),
+        (
+            builders.server(),
+            (),
+            f'; once it has left cmp01: openstack resource provider {DELETE}',
+        ),
+        (
+            builders.server(status='ERROR'),
+            (),
+            f'; once it has left cmp01: openstack resource provider {DELETE}',
+        ),
+        # It came back, and has another allocation.
+        (
+            builders.server(),
+            ('vm1',),
+            f': openstack resource provider {DELETE}',
+        ),
+        (
+            builders.server(status='DELETED'),
+            (),
+            f': openstack resource provider {DELETE}',
+        ),
+        (builders.server(status='UNKNOWN', host=None), (), leftover.AGAIN),
+        (None, (), leftover.AGAIN),
+    )
+    @ddt.unpack
+    def test_when(self, view, consumers, expected):
+        for where in ('migrations', 'former'):
+            known = {where: {1: self.RECORD}}
+            seen = dataclasses.replace(self.seen(view, consumers), **known)
+
+            reason = self.reason(seen)
+
+            self.assertIn(
+                f'live migration {self.RECORD.uuid} ("error"){expected}',
+                reason.replace(f': {leftover.AGAIN}', leftover.AGAIN),
+            )
+            self.assertIs(
+                view is not None and view.status == 'DELETED',
+                'it was deleted' in reason,
+            )
+
+    def test_a_server_has_one_row(self):
+        records = [self.RECORD, builders.migration(2, 'running')]
+        seen = self.seen(base.THERE, migrations=records)
+        before = builders.row(reason='restarted')
+
+        (row,) = leftover.report(seen, [r.uuid for r in records], [before])
+
+        self.assertTrue(row.left)
+        self.assertEqual(before.destination, row.destination)
+        for words in ('restarted; ', '("error")', '; ', '("running")'):
+            self.assertIn(words, row.reason)
+
+    def test_who_is_searched_for(self):
+        """A migration that no list shows, once; and its server."""
+        asked = frozenset({'x'})
+        for consumer, kwargs, to_trace, to_visit in (
+            ('x', {}, {'x'}, {'x'}),
+            ('x', {'visited': [DELETED]}, {'x'}, set()),
+            ('x', {'visited': [DELETED], 'traced': asked}, set(), set()),
+            ('x', {'visited': [ELSEWHERE]}, set(), set()),
+            (self.RECORD.uuid, {'former': {1: self.RECORD}}, set(), {'vm1'}),
+            (self.RECORD.uuid, {'migrations': [self.RECORD]}, set(), {'vm1'}),
+        ):
+            with self.subTest(consumer, **kwargs):
+                seen = builders.observation(**kwargs)
+                memory = builders.memory(leftover_since=0.0)
+                self.assertEqual(to_trace, leftover.to_trace(seen, [consumer]))
+                self.assertEqual(
+                    to_visit, leftover.to_visit(seen, [consumer], NOW)
+                )
+                self.assertIs(
+                    bool(to_trace or to_visit),
+                    leftover.waits(
+                        seen, [consumer], policies.Policy(), memory, NOW
+                    ),
+                )
+
+
+@ddt.ddt
 class TestReport(unittest.TestCase):
+    """What is held for a server, or for nobody."""
+
+    HEAL = 'heal_allocations --force --instance x'
+
+    @ddt.data(
+        # the server of that id, and what may be done
+        (ELSEWHERE, f'although it is on cmp09: nova-manage placement {HEAL}'),
+        (
+            builders.server('x', 'ERROR', host='cmp09'),
+            f'once it is no longer in ERROR: nova-manage placement {HEAL}',
+        ),
+        (
+            builders.server('x', 'SHELVED_OFFLOADED'),
+            'on no host: openstack resource provider allocation delete x',
+        ),
+        (DELETED, 'no server and no migration of this id'),
+        (DELETED, 'openstack resource provider allocation delete x'),
+        # It would be harmful.
+        (builders.server('x', 'BUILD', host=None), leftover.AGAIN),
+        (builders.server('x', 'UNKNOWN', host=None), leftover.AGAIN),
+        (None, leftover.AGAIN),
+    )
+    @ddt.unpack
+    def test_reasons(self, view, expected):
+        seen = builders.observation(
+            visited=[view] if view else [], traced=frozenset({'x'})
+        )
+
+        (row,) = leftover.report(seen, ['x'], [])
+
+        self.assertIn(expected, row.reason)
+        self.assertNotIn('audit', row.reason)
+        if expected is leftover.AGAIN:
+            self.assertNotIn('delete', row.reason)
+
     def test_a_server_has_one_row(self):
         moved = builders.row('x')
         other = builders.row('vm1')
+        seen = builders.observation(visited=[ELSEWHERE])
 
-        rows = leftover.report(builders.observation(), ['x'], [moved, other])
+        rows = leftover.report(seen, ['x'], [moved, other])
 
         self.assertEqual(['x', 'vm1'], [row.server_id for row in rows])
         self.assertTrue(rows[0].left)
         self.assertEqual(moved.destination, rows[0].destination)
         self.assertIn('Placement still holds', rows[0].reason)
         self.assertEqual(other, rows[1])
+
+    def test_one_that_was_deleted_is_no_migration(self):
+        gone = builders.row('x', phase=standing.Phase.GONE)
+        seen = builders.observation(visited=[DELETED])
+
+        (row,) = leftover.report(seen, ['x'], [gone])
+
+        self.assertIn('it was deleted, but Placement', row.reason)
 
     def test_what_went_wrong_is_told_all_the_same(self):
         failed = builders.row(
@@ -257,5 +408,4 @@ class TestReport(unittest.TestCase):
 
         self.assertEqual(1, len(rows))
         self.assertIs(standing.Phase.FAILED, rows[0].phase)
-        self.assertIn('it is broken', rows[0].reason)
-        self.assertIn('Placement still holds', rows[0].reason)
+        self.assertIn('it is broken; Placement still', rows[0].reason)

@@ -159,6 +159,10 @@ class Client(posts.Posts):
 
         return self._ask('migrations', host, look)
 
+    def all_migrations(self, host: str) -> list[model.Migration]:
+        """GET /os-migrations, page by page."""
+        return self._ask('migrations', host, lambda: self._records(host))
+
     def flights(self) -> list[model.Migration]:
         """GET /os-migrations: the newest of the whole cloud."""
 

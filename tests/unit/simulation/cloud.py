@@ -158,6 +158,11 @@ class Cloud(api.Api):
     def delete(self, server_id: str, by: world.Actor | None = None) -> None:
         """Delete a server: its records vanish, whatever goes on ends."""
         server = self.existing(server_id)
+        kept = {
+            work.record.uuid
+            for work in self.works
+            if self.leaks and work.record and work.ended is None
+        }
         for work in self.works:
             if work.server is server and work.process:
                 work.process.kill()
@@ -170,7 +175,8 @@ class Cloud(api.Api):
         for record in list(self.records.values()):
             if record.server is server:
                 del self.records[record.id]
-                self.release_all(record.uuid)
+                if record.uuid not in kept:
+                    self.release_all(record.uuid)
         self.release_all(server_id)
 
     def crash(self, host: str, *, hangs: bool = True) -> None:

@@ -52,8 +52,8 @@ class State:
         :param seed: of the jitter of all delays.
         :param shelved_offload_time: seconds, as in nova.conf: 0 offloads a
             shelved server at once, -1 never.
-        :param leaks: what a nova-compute was at when it died keeps its
-            allocations on both hosts for good, as in Nova.
+        :param leaks: what a nova-compute was at when it died, or a server
+            was deleted, keeps its allocations for good, as in Nova.
         :param capacity: of every host.
         """
         self.timeline = timeline.Timeline()

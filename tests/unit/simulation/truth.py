@@ -21,6 +21,7 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import decision as decisions
+from tests.unit.simulation import advice
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import conduct
 from tests.unit.simulation import salvage
@@ -46,23 +47,20 @@ def left_on(
 ) -> dict[str, str]:
     """Return what is left on a host, and of what kind it is.
 
-    By the server's id; what nobody is at any more, by that of whoever holds
-    the allocation: a server, or a migration.
+    By the server's id; where Nova has no record of it any more, by that of
+    whoever holds the allocation.
 
     :param dead: what it is to clean up when it comes back does not count.
     """
     left: dict[str, str] = {}
     owners = {
-        work.record.uuid: work.server.id
-        for work in cloud.works
-        if work.record and work.ended is None
+        record.uuid: record.server.id for record in cloud.records.values()
     }
     unconfirmed = [
         record
         for record in cloud.records.values()
         if record.status in ('finished', 'confirming')
     ]
-    owners |= {record.uuid: record.server.id for record in unconfirmed}
     for consumer, hosts in cloud.allocations.items():
         server = cloud.servers.get(consumer)
         if dead and server and salvage.awaits_clean_up(server, host):
@@ -126,11 +124,13 @@ def _host_lies(
 ) -> list[str]:
     rows = [row for row in run.result.rows if row.host == host]
     remains = left_on(cloud, host, dead=run.policy.evacuate)
+    looked = run.client.last_look.get(host, run.began)
     found = []
     for row in rows:
         wrong = _row_lie(run, cloud, before, row, remains.get(row.server_id))
         if wrong:
             found.append(f'{row.name or row.server_id}: {wrong}: {row}')
+        found += advice.harm(cloud, row, looked)
     told = [row.server_id for row in rows]
     if len(told) != len(set(told)):
         found.append(f'more than one row of a server: {rows}')
