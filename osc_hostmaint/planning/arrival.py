@@ -13,14 +13,32 @@
 """A server that is off the host: is it what it was?"""
 
 import dataclasses
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import standing
+from osc_hostmaint.planning import timing
 
+State = model.PowerState
 #: States below the status that no move may change.
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended'})
+#: The power state that goes with each, and those that can't: then Nova has
+#: not noticed yet. What it does not know (NOSTATE) says nothing.
+_POWER: dict[str, tuple[State, frozenset[State]]] = {
+    'active': (
+        State.RUNNING,
+        frozenset(
+            {State.PAUSED, State.SHUTDOWN, State.CRASHED, State.SUSPENDED}
+        ),
+    ),
+    'paused': (
+        State.PAUSED,
+        frozenset({State.RUNNING, State.SHUTDOWN, State.CRASHED}),
+    ),
+    'stopped': (State.SHUTDOWN, frozenset({State.RUNNING, State.PAUSED})),
+}
 
 
 def stand(
@@ -48,7 +66,23 @@ def stand(
         )
     evacuated = _evacuated(case, record)
     wrong = _wrong(case, view, evacuated=evacuated) or _broken(view)
+    if not wrong and (wrong := power_differs(case.track.before, view)):
+        due_at = _arrived_at(case, record) + timing.EFFECT_WAIT_SECONDS
+        if view.seen_at < due_at:
+            # Nova follows what the hypervisor says, sometimes a bit later.
+            look_at = view.seen_at + timing.UNMOVED_RECHECK_SECONDS
+            return standing.Standing(
+                standing.Phase.SETTLING,
+                f'moved to {view.host}, but {wrong}',
+                record=record,
+                visit=case.now >= look_at,
+                wake_at=look_at,
+                destination=view.host,
+            )
+        wrong += f': look (openstack console log show {view.id})'
     price = _rebuilt(case) if evacuated else _price(case)
+    if astray := _astray(case, view):
+        price = '; '.join(filter(None, [astray, price]))
     return standing.Standing(
         standing.Phase.FAILED if wrong else standing.Phase.MOVED,
         f'moved to {view.host}, but {wrong}' if wrong else price,
@@ -74,6 +108,40 @@ def _wrong(case: cases.Case, view: model.Server, *, evacuated: bool) -> str:
             return 'it runs there, in spite of --leave-stopped'
         before = dataclasses.replace(before, vm_state=view.vm_state)
     return differences(before, view)
+
+
+def power_differs(before: model.Server, after: model.Server) -> str:
+    """Return how a guest is in another power state than before, or ''.
+
+    Its owner may be changing it, which its task shows.
+    """
+    was, others = _POWER.get(after.vm_state, (State.NOSTATE, frozenset()))
+    if before.power_state != was or after.task_state:
+        return ''
+    return next(
+        (
+            f'its power state was {was.name.lower()} and is '
+            f'{now.name.lower()} ({after.status})'
+            for now in others
+            if now == after.power_state
+        ),
+        '',
+    )
+
+
+def _arrived_at(case: cases.Case, record: model.Migration | None) -> float:
+    """Return since when a server may have been where it is."""
+    if record:
+        return record.seen_at
+    return case.track.errand(case.track.latest).asked_at or -math.inf
+
+
+def _astray(case: cases.Case, view: model.Server) -> str:
+    """Tell where a server is other than where we asked Nova to bring it."""
+    errand = case.track.errand(case.track.latest)
+    if errand.accepted and errand.host and errand.host != view.host:
+        return f'it is on {view.host}, although {errand.host} was asked for'
+    return ''
 
 
 def _broken(view: model.Server) -> str:

@@ -41,6 +41,9 @@ MIB = 1 << 20
 NAME = 'embedded.Driver'
 
 
+_ARRIVALS = {'off': power_state.SHUTDOWN, 'paused': power_state.PAUSED}
+
+
 class Driver(hypervisor.Hypervisor):
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
@@ -141,6 +144,9 @@ class Driver(hypervisor.Hypervisor):
             # The guest runs there from now on, whatever Nova makes of it.
             there = world.WORLD.hosts[dest].guests
             there[instance.uuid] = self.instances[instance.uuid]
+            state = _ARRIVALS.get(self._look(instance)[0]['lm_arrives'])
+            if state and there[instance.uuid].state == power_state.RUNNING:
+                there[instance.uuid].state = state
             post_method(context, instance, dest, block_migration, migrate_data)
 
     def _copy_memory(

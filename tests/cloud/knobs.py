@@ -41,6 +41,8 @@ DEFAULTS: dict[str, float | str] = {
     'lm_fail': '',
     # Fail the first so many attempts of each server only; 0: every one.
     'lm_fail_times': 0.0,
+    # off or paused: how a guest arrives that ran.
+    'lm_arrives': '',
     # Give up after so many seconds, as libvirt's completion time-out does.
     'lm_completion_timeout': 0.0,
     # Copying the disk, and then what the destination needs to take it.

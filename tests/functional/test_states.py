@@ -246,6 +246,30 @@ class TestOptions(StatesTest):
         )
 
 
+class TestGuests(StatesTest):
+    def test_one_that_does_not_run_after_its_move(self) -> None:
+        """Nova calls it ACTIVE all the same."""
+        for state in ('off', 'paused', ''):
+            self.cloud.boot(
+                state or 'well', host='cmp01', metadata={'lm_arrives': state}
+            )
+
+        rows = self.drain('cmp01', code=3)
+
+        self.assertEqual(
+            {'off': 'failed', 'paused': 'failed', 'well': 'moved'},
+            self.results(rows),
+        )
+        self.assertEqual({'ACTIVE'}, set(self.statuses().values()))
+        for row in rows:
+            state = {'off': 'shutdown', 'paused': 'paused'}.get(row['Name'])
+            told = state and (
+                f'moved to {row["Destination"]}, but its power state was '
+                f'running and is {state} (ACTIVE)'
+            )
+            self.assertIn(told or '', row['Reason'])
+
+
 class TestComing(StatesTest):
     def test_what_is_on_its_way_or_busy(self) -> None:
         """Moves towards the host that began before it was marked, as well."""

@@ -19,6 +19,7 @@ import ddt
 from osc_hostmaint.planning import arrival
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import deaths
@@ -80,6 +81,104 @@ class TestVerification(base.CaseTestCase):
 
         self.assertEqual(Phase.FAILED if words else Phase.MOVED, stand.phase)
         self.assertIn(words, stand.reason)
+
+
+@ddt.ddt
+class TestPower(base.CaseTestCase):
+    """Nova says ACTIVE, and does the guest run?"""
+
+    WAIT = timing.EFFECT_WAIT_SECONDS
+
+    AGAIN = timing.UNMOVED_RECHECK_SECONDS
+
+    def arrived(self, before, view, ended_ago=0.0, seen_ago=0.0):
+        return self.stand(
+            base.record('completed', seen_at=builders.NOW - ended_ago),
+            view=dataclasses.replace(
+                view, host=builders.DEST, seen_at=builders.NOW - seen_ago
+            ),
+            track=builders.track(before),
+        )
+
+    @ddt.data(
+        # status, power states before and after; what is wrong
+        ('ACTIVE', State.RUNNING, State.RUNNING, ''),
+        ('ACTIVE', State.RUNNING, State.SHUTDOWN, 'running and is shutdown'),
+        ('ACTIVE', State.RUNNING, State.PAUSED, 'running and is paused'),
+        ('ACTIVE', State.RUNNING, State.CRASHED, 'running and is crashed'),
+        ('PAUSED', State.PAUSED, State.PAUSED, ''),
+        ('PAUSED', State.PAUSED, State.RUNNING, 'paused and is running'),
+        ('SHUTOFF', State.SHUTDOWN, State.SHUTDOWN, ''),
+        ('SHUTOFF', State.SHUTDOWN, State.RUNNING, 'shutdown and is running'),
+        # It was so before, or nobody knows.
+        ('ACTIVE', State.SHUTDOWN, State.SHUTDOWN, ''),
+        ('ACTIVE', State.RUNNING, State.NOSTATE, ''),
+        ('ACTIVE', State.NOSTATE, State.SHUTDOWN, ''),
+        ('ACTIVE', State.RUNNING, None, ''),
+        ('ACTIVE', None, State.SHUTDOWN, ''),
+        ('ACTIVE', State.RUNNING, 99, ''),
+        ('SUSPENDED', State.RUNNING, State.SHUTDOWN, ''),
+    )
+    @ddt.unpack
+    def test_states(self, status, before, after, wrong):
+        stand = self.arrived(
+            builders.server(status=status, power_state=before),
+            builders.server(status=status, power_state=after),
+            ended_ago=self.WAIT,
+        )
+
+        self.assertIs(Phase.FAILED if wrong else Phase.MOVED, stand.phase)
+        self.assertIn(wrong, stand.reason)
+
+    @ddt.data(
+        # since the move ended and since it was seen; phase, is it looked at
+        (WAIT, 0.0, Phase.FAILED, False),
+        (WAIT, 1.0, Phase.SETTLING, False),
+        (AGAIN + 1, AGAIN, Phase.SETTLING, True),
+        (AGAIN, AGAIN - 1, Phase.SETTLING, False),
+    )
+    @ddt.unpack
+    def test_nova_is_given_time(self, ended_ago, seen_ago, phase, visit):
+        off = builders.server(power_state=State.SHUTDOWN)
+        stand = self.arrived(builders.server(), off, ended_ago, seen_ago)
+
+        self.assertEqual((phase, visit), (stand.phase, stand.visit))
+        self.assertIn('was running and is shutdown (ACTIVE)', stand.reason)
+        if phase is Phase.SETTLING:
+            self.assertEqual(
+                builders.NOW - seen_ago + self.AGAIN, stand.wake_at
+            )
+
+    def test_its_owner_is_at_it(self):
+        off = builders.server(
+            power_state=State.SHUTDOWN, task_state='powering-off'
+        )
+
+        stand = self.arrived(builders.server(), off, self.WAIT)
+
+        self.assertIs(Phase.MOVED, stand.phase)
+
+
+@ddt.ddt
+class TestAstray(base.CaseTestCase):
+    @ddt.data(
+        # the host that was asked for, did Nova say yes; is it told
+        ('cmp09', True, True),
+        ('cmp09', False, False),
+        (builders.DEST, True, False),
+        ('', True, False),
+    )
+    @ddt.unpack
+    def test_where_it_was_to_go(self, host, accepted, told):
+        stand = self.assert_phase(
+            Phase.MOVED,
+            base.record('completed'),
+            view=base.THERE,
+            track=base.asked(host=host, accepted=accepted),
+        )
+
+        words = 'it is on cmp02, although cmp09 was asked for'
+        self.assertEqual(words if told else '', stand.reason)
 
 
 class TestPrice(base.CaseTestCase):

@@ -36,6 +36,10 @@ class Fate(enum.Enum):
     #: A live migration's record says ``completed``, and the server is still
     #: on the source. (What is not live goes well.)
     LIE = enum.auto()
+    #: After a live migration it is ACTIVE, and its guest does not run: for
+    #: good, or for a few seconds. (What is not live goes well.)
+    OFF = enum.auto()
+    DOZES = enum.auto()
 
 
 class Effect(enum.Enum):

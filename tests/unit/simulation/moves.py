@@ -216,9 +216,29 @@ def _land(
         server.failures += 1
     else:
         cloud.arrive(server, record.dest)
+        _wake_up(cloud, server, coming)
     work.finish(cloud.timeline.now, well=not lie)
     yield cloud.jitter(timing.complete)
     cloud.update(record, status='completed')
+
+
+def _wake_up(
+    cloud: 'state.State', server: world.Server, coming: world.Fate
+) -> None:
+    """A guest that ran runs on, some time later, or not at all."""
+    states = model.PowerState
+    if coming not in (world.Fate.OFF, world.Fate.DOZES) or (
+        server.power_state != states.RUNNING
+    ):
+        return
+    server.power_state = states.PAUSED
+
+    def wake() -> None:
+        if server.vm_state == 'active':
+            server.power_state = states.RUNNING
+
+    if coming is world.Fate.DOZES:
+        cloud.timeline.after(cloud.jitter(cloud.timing.doze), wake)
 
 
 def _break(cloud: 'state.State', work: world.Work) -> None:

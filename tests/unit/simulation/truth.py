@@ -20,6 +20,7 @@ import collections.abc
 import typing as ty
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from tests.unit.simulation import advice
 from tests.unit.simulation import cloud as clouds
@@ -200,6 +201,8 @@ def _row_lie(
     if row.result is Result.BLOCKED:
         return 'it is not there any more'
     settled = server.vm_state != 'resized'
+    if was and _asleep(was, server):
+        return ''
     sound = was and settled and server.vm_state == was.vm_state
     if sound and not wrong_state(server) and server.task_state is None:
         return 'it has moved, and nothing is wrong with it'
@@ -223,17 +226,25 @@ def _moved_lie(
     returns = theirs and server.host != row.host
     if remains and not (returns or _later(run, cloud, server.id, row.host)):
         return remains
-    if was and was.vm_state == server.vm_state:
-        return ''
-    if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
-        return ''
     if any(
         work.server is server and work.by.ours and work.source != row.host
         for work in cloud.works
     ):
         # It has been moved on from there: that is another row.
         return ''
+    if was and was.vm_state == server.vm_state:
+        return 'its guest does not run' if _asleep(was, server) else ''
+    if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
+        return ''
     return wrong_state(server)
+
+
+def _asleep(was: world.Server, server: world.Server) -> bool:
+    """Tell whether a guest ran that does not any more, though ACTIVE."""
+    on = model.PowerState.RUNNING
+    return server.vm_state == 'active' and (
+        was.power_state == on != server.power_state
+    )
 
 
 def _resumed_by_another(

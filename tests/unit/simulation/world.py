@@ -49,6 +49,8 @@ class Timing:
     prepare: float = 0.3
     #: From the server's arrival to the record's end.
     complete: float = 0.1
+    #: From there until the guest runs that is slow to.
+    doze: float = 8.0
     #: From the record's end to that of the allocation on the source.
     tidy: float = 0.2
     #: From the cold record's end to the server's VERIFY_RESIZE.
