@@ -100,12 +100,13 @@ class Progress:
             self._opening(host, decision)
             before = {}
         rows = {row.server_id: row for row in decision.rows}
+        asked = {action.server_id for action in decision.actions}
         done = sum(row.result is not None for row in decision.rows)
         count = f'[{done}/{len(decision.rows)}]'
         for row in decision.rows:
             old = before.get(row.server_id)
             if _is_news(row, old):
-                line = _became(row, old)
+                line = _became(row, old, asked=row.server_id in asked)
                 if line:
                     self._say(host, f'{count} {_name(row)}: {line}')
         for action in decision.actions:
@@ -290,8 +291,13 @@ def _is_news(row: decisions.Row, old: decisions.Row | None) -> bool:
     return old.reason != row.reason and row.phase is not standing.Phase.BUSY
 
 
-def _became(row: decisions.Row, old: decisions.Row | None) -> str | None:
-    """Return what has become of a server, None where that is no news."""
+def _became(
+    row: decisions.Row, old: decisions.Row | None, *, asked: bool
+) -> str | None:
+    """Return what has become of a server, None where that is no news.
+
+    :param asked: something was just asked for it, which is told.
+    """
     reason = row.reason
     # Without a pause it waits no more than for its turn.
     at_once = (
@@ -308,13 +314,25 @@ def _became(row: decisions.Row, old: decisions.Row | None) -> str | None:
         return reason
     if row.phase is standing.Phase.MOVING and not row.attempts:
         # Nobody has told of it yet: we did not ask for it.
-        return _('moving already') if old is None else None
+        return None if old or asked else _adopted(row)
     if row.result is None:
         return None
     parts = [str(row.result)]
-    if row.destination and row.result is decisions.Result.MOVED:
+    moving = row.result is decisions.Result.MOVING
+    if row.destination and (moving or row.result is decisions.Result.MOVED):
         parts.append(_('to %s') % row.destination)
     if row.seconds is not None:
-        parts.append(_('in %.0f s') % row.seconds)
+        words = _('for %.0f s') if moving else _('in %.0f s')
+        parts.append(words % row.seconds)
     line = ' '.join(parts)
     return f'{line}: {reason}' if reason else line
+
+
+def _adopted(row: decisions.Row) -> str | None:
+    """Return how far a move is that was not asked for by this run."""
+    record = row.record
+    if record and record.in_flight:
+        return _('moving already')
+    if record and record.awaits_confirmation:
+        return _('has left already, and is to be confirmed')
+    return None

@@ -46,12 +46,13 @@ def stand(
 ) -> standing.Standing:
     """Return where a server stands that is off the host."""
     if view.host is None:
+        phase = standing.Phase.MOVED
+        if case.policy.home:
+            phase = standing.Phase.SKIPPED
+        elif view.status == 'SHELVED_OFFLOADED':
+            phase = standing.Phase.OFFLOADED
         return standing.Standing(
-            standing.Phase.SKIPPED
-            if case.policy.home
-            else standing.Phase.MOVED,
-            f'now {view.status}, on no host',
-            record=record,
+            phase, f'now {view.status}, on no host', record=record
         )
     if case.policy.home and view.host != case.policy.home:
         return standing.Standing(

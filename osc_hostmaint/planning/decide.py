@@ -36,6 +36,13 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import tracks
 from osc_hostmaint.planning import turn
 
+#: The move that something was asked for, without being one.
+_NEXT: collections.abc.Mapping[memories.Kind | None, model.Move] = {
+    memories.Kind.RESUME: model.Move.LIVE,
+    memories.Kind.RESET: model.Move.EVACUATION,
+    memories.Kind.CONFIRM: model.Move.RESIZE,
+}
+
 
 def decide(
     seen: model.Observation,
@@ -56,7 +63,7 @@ def decide(
     memory = tracks.take_in(seen, policy, memory)
     asked = policy
     policy, trouble = _halted(seen, policy, memory)
-    stands = _stands(seen, policy, memory, now)
+    stands = _stands(seen, policy, asked, memory, now)
     memory = tracks.keep_up(seen, memory, stands, now)
     memory = turn.keep(seen, memory, stands)
     rhythm = _rhythm(seen, memory)
@@ -165,6 +172,7 @@ def _halted(
 def _stands(
     seen: model.Observation,
     policy: policies.Policy,
+    asked: policies.Policy,
     memory: memories.Memory,
     now: float,
 ) -> dict[str, standing.Standing]:
@@ -190,15 +198,20 @@ def _stands(
             incoming=incoming.get(server_id),
             others_down=memory.others_down,
         )
-        stand = _stopped(fate.stand(case), policy)
+        ended = policy.abandon == asked.abandon
+        stand = _stopped(fate.stand(case), policy, ended=ended)
         stands[server_id] = owing.settle(case, stand)
     return stands
 
 
 def _stopped(
-    stand: standing.Standing, policy: policies.Policy
+    stand: standing.Standing, policy: policies.Policy, *, ended: bool
 ) -> standing.Standing:
-    """Make final what is not to be started or awaited any more."""
+    """Make final what is not to be started or awaited any more.
+
+    :param ended: the run ends, and nothing is known to be wrong with moves
+        under way. Otherwise their host has died.
+    """
     phases = standing.Phase
     if stand.phase in standing.FINAL:
         return stand
@@ -215,14 +228,25 @@ def _stopped(
             ),
         )
     if policy.abandon:
-        if stand.record and stand.record.awaits_confirmation:
+        record = stand.record
+        # It was resumed, say: that is no move.
+        other = stand.pending and stand.pending not in memories.MOVING
+        if record and record.awaits_confirmation:
             what = 'it has left, but is not confirmed'
         elif stand.phase is phases.SETTLING:
             what = 'what became of it was not seen any more'
+        elif stand.pending:
+            what = f'its {stand.pending} was asked for, its end was not seen'
         else:
             what = 'its move is under way in Nova'
+        moves = stand.phase is phases.MOVING and not other
+        left = record is not None and not record.ended_badly
         return dataclasses.replace(
-            stand, phase=phases.FAILED, reason=f'{what}; {policy.abandon}'
+            stand,
+            phase=phases.STILL_MOVING
+            if ended and (moves or left)
+            else phases.FAILED,
+            reason=f'{what}; {policy.abandon}',
         )
     return stand
 
@@ -244,7 +268,7 @@ def _row(
 ) -> decisions.Row:
     before = track.before
     end = now if track.ended_at is None else track.ended_at
-    move = track.move or stand.move
+    move = track.move or stand.move or _NEXT.get(stand.pending)
     return decisions.Row(
         server_id=before.id,
         name=before.name,
@@ -256,6 +280,7 @@ def _row(
         reason=stand.reason,
         attempts=track.attempts,
         seconds=None if track.began_at is None else end - track.began_at,
+        record=stand.record,
     )
 
 

@@ -15,6 +15,7 @@
 import dataclasses
 import enum
 
+from osc_hostmaint import model
 from osc_hostmaint.planning import breaker
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import standing
@@ -24,6 +25,10 @@ class Result(enum.StrEnum):
     """What became of one server."""
 
     MOVED = 'moved'
+    #: Shelved: it is on no host.
+    OFFLOADED = 'offloaded'
+    #: Its move is under way in Nova, and nobody awaits it any longer.
+    MOVING = 'moving'
     BLOCKED = 'blocked'
     FAILED = 'failed'
     GONE = 'gone'
@@ -31,7 +36,7 @@ class Result(enum.StrEnum):
     SKIPPED = 'skipped'
 
 
-_NOT_LEFT = (Result.MOVED, Result.GONE, Result.SKIPPED)
+_NOT_LEFT = (Result.MOVED, Result.OFFLOADED, Result.GONE, Result.SKIPPED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,10 +55,14 @@ class Row:
     attempts: int
     #: From the first request to its end; None where no move began.
     seconds: float | None
+    #: Its migration record that counts, if any.
+    record: model.Migration | None = None
 
     @property
     def result(self) -> Result | None:
         """What became of it, None while that is open."""
+        if self.phase is standing.Phase.STILL_MOVING:
+            return Result.MOVING
         if self.phase in standing.FINAL:
             return Result(self.phase.value)
         return None

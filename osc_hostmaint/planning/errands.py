@@ -162,7 +162,7 @@ def pending(
     """
     if case.overdue:
         return Standing(
-            Phase.FAILED,
+            Phase.STILL_MOVING if kind in memory.MOVING else Phase.FAILED,
             f'{case.overdue}: it was asked to {_verb(kind)}, and that may '
             'still go on in Nova (openstack server event list '
             f'{case.server_id}): run this again to go on',

@@ -90,7 +90,7 @@ def requested(
         return under_way
     return dataclasses.replace(
         under_way,
-        phase=Phase.FAILED,
+        phase=Phase.STILL_MOVING if case.overdue else Phase.FAILED,
         reason=f'{late}, and no record shows it: look (openstack server '
         f'event list {case.server_id}) and run this again',
         given_up=True,
@@ -213,7 +213,8 @@ def _ending(
             reason = f'{reason}: {errand.refusal}'
     return dataclasses.replace(
         under_way,
-        phase=Phase.FAILED,
+        # Nothing is wrong with it but that it takes too long.
+        phase=Phase.STILL_MOVING if why else Phase.FAILED,
         reason=f'{reason}; it may still go on in Nova (openstack server '
         f'migration list --server {case.server_id}): run this again to go on',
     )

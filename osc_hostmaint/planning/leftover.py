@@ -151,10 +151,10 @@ def report(
 
 
 def _told(row: decisions.Row, reason: str) -> decisions.Row:
-    failed = row.phase is standing.Phase.FAILED
+    kept = row.phase in (standing.Phase.FAILED, standing.Phase.STILL_MOVING)
     return dataclasses.replace(
         row,
-        phase=row.phase if failed else standing.Phase.BLOCKED,
+        phase=row.phase if kept else standing.Phase.BLOCKED,
         reason='; '.join(filter(None, [row.reason, reason])),
     )
 

@@ -27,6 +27,12 @@ from osc_hostmaint.planning import resumed
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 
+_LEFT = (
+    standing.Phase.MOVED,
+    standing.Phase.OFFLOADED,
+    standing.Phase.GONE,
+)
+
 Stands = collections.abc.Mapping[str, standing.Standing]
 
 
@@ -45,7 +51,7 @@ def closing(
     left = {
         server_id
         for server_id, stand in stands.items()
-        if stand.phase in (standing.Phase.MOVED, standing.Phase.GONE)
+        if stand.phase in _LEFT
     }
     if policy.home:
         # What stays on this host does not matter.

@@ -91,6 +91,8 @@ MOVES: collections.abc.Mapping[Kind, model.Move] = {
     Kind.SHELVE: model.Move.SHELVE,
     Kind.OFFLOAD: model.Move.SHELVE,
 }
+#: While one of these is under way, so is the server's move.
+MOVING: frozenset[Kind] = frozenset(MOVES) | {Kind.CONFIRM}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -72,9 +72,12 @@ def settle(case: cases.Case, stand: standing.Standing) -> standing.Standing:
 
 
 def _abandoned(stand: standing.Standing) -> standing.Standing:
+    record = stand.record
+    moves = stand.pending or (record and record.in_flight)
+    still_moving = moves and stand.phase is Phase.STILL_MOVING
     return dataclasses.replace(
         stand,
-        phase=Phase.FAILED,
+        phase=stand.phase if still_moving else Phase.FAILED,
         reason='it was SUSPENDED and was resumed to be moved: run this '
         f'again with --suspended resume to have it suspended; {stand.reason}',
     )

@@ -21,13 +21,17 @@ from osc_hostmaint.planning import memory
 
 
 class Phase(enum.StrEnum):
-    """Where a server stands. The last five are final, for now."""
+    """Where a server stands. The last seven are final, for now."""
 
     WAITING = 'waiting'
     BUSY = 'busy'
     MOVING = 'moving'
     SETTLING = 'settling'
     MOVED = 'moved'
+    #: Shelved, and on no host until it is unshelved.
+    OFFLOADED = 'offloaded'
+    #: Its move is under way in Nova, but not awaited any longer.
+    STILL_MOVING = 'still moving'
     BLOCKED = 'blocked'
     FAILED = 'failed'
     GONE = 'gone'
@@ -36,7 +40,15 @@ class Phase(enum.StrEnum):
 
 
 FINAL = frozenset(
-    {Phase.MOVED, Phase.BLOCKED, Phase.FAILED, Phase.GONE, Phase.SKIPPED}
+    {
+        Phase.MOVED,
+        Phase.OFFLOADED,
+        Phase.STILL_MOVING,
+        Phase.BLOCKED,
+        Phase.FAILED,
+        Phase.GONE,
+        Phase.SKIPPED,
+    }
 )
 
 

@@ -88,7 +88,10 @@ class TestStall(base.FunctionalTest):
         rows = self.drain('--server-timeout 4s cmp01', code=3)
 
         reasons = {row['Name']: row['Reason'] for row in rows}
-        self.assertEqual({'failed'}, {row['Result'] for row in rows})
+        self.assertEqual(
+            {'live': 'failed', 'cold': 'moving'},
+            {row['Name']: row['Result'] for row in rows},
+        )
         self.assertIn('--server-timeout', reasons['live'])
         self.assertIn('aborted', reasons['live'])
         self.assert_on_source(live)

@@ -63,7 +63,7 @@ class TestDefaults(StatesTest):
                 'active-0': 'moved',
                 'paused-0': 'moved',
                 'shutoff-0': 'moved',
-                'shelved-0': 'moved',
+                'shelved-0': 'offloaded',
                 'suspended-0': 'blocked',
                 'error-0': 'blocked',
                 'rescue-0': 'blocked',
@@ -127,9 +127,23 @@ class TestOptions(StatesTest):
             + base.lot('cmp01', 'VERIFY_RESIZE', 1)
         )
         before = self.cloud.servers('cmp01')
-        rows = self.drain('--suspended resume --resized confirm cmp01')
+        done = self.run_command(
+            'host maintenance drain -f json --suspended resume '
+            '--resized confirm cmp01'
+        )
 
-        self.assertEqual({'moved'}, set(self.results(rows).values()))
+        self.assertEqual(0, done.code, done.err)
+        # What it has just asked for is not called moving already.
+        self.assertIn(
+            'cmp01: 7 servers (1 by cold migration, 4 by live migration, 1 by '
+            'resize, 1 by shelve offload)',
+            done.err,
+        )
+        self.assertNotIn('already', done.err.replace('has left already', ''))
+        rows = done.json
+        results = self.results(rows)
+        self.assertEqual('offloaded', results.pop('shelved-0'))
+        self.assertEqual({'moved'}, set(results.values()))
         self.assertEqual(7, len(rows))
         self.assertEqual('live migration', self.moves(rows)['suspended-0'])
         self.assertEqual('resize', self.moves(rows)['verify_resize-0'])
@@ -227,7 +241,7 @@ class TestOptions(StatesTest):
         rows = self.drain('--suspended shelve cmp01')
 
         self.assertEqual(
-            {('SUSPENDED', 'shelve offload', 'moved')},
+            {('SUSPENDED', 'shelve offload', 'offloaded')},
             {(r['Status'], r['Move'], r['Result']) for r in rows},
         )
         self.assertEqual({'SHELVED_OFFLOADED'}, set(self.statuses().values()))

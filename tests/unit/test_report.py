@@ -102,6 +102,20 @@ class TestProgress(unittest.TestCase):
             f'cmp01: [0/1] name of vm1 (vm1): {words} asked for', lines[-1]
         )
 
+    def test_what_we_began_is_not_moving_already(self):
+        """Resumed in the same tick, or suspended once it has arrived."""
+        resume = memories.Action(memories.Kind.RESUME, 'vm1')
+        row = waiting(phase=Phase.MOVING)
+        arrived = waiting(
+            phase=Phase.MOVING, record=builders.migration(1, 'completed')
+        )
+
+        for lines in (
+            self.told(row, actions=(resume,)),
+            self.told(arrived),
+        ):
+            self.assertNotIn('already', ' '.join(lines))
+
     def test_no_kind_of_request_lacks_words(self):
         for kind in memories.Kind:
             self.told(waiting(), actions=(memories.Action(kind, 'vm1'),))
@@ -126,7 +140,21 @@ class TestProgress(unittest.TestCase):
             waiting(phase=Phase.BUSY, reason='busy: x'),
             'waiting for it: busy: x',
         ),
-        (waiting(phase=Phase.MOVING), 'moving already'),
+        (
+            waiting(phase=Phase.MOVING, record=builders.migration()),
+            'moving already',
+        ),
+        (
+            waiting(
+                phase=Phase.MOVING, record=builders.migration(1, 'finished')
+            ),
+            'has left already, and is to be confirmed',
+        ),
+        (
+            builders.row(phase=Phase.STILL_MOVING, reason='time is up'),
+            'moving to cmp02 for 4 s: time is up',
+        ),
+        (builders.row(phase=Phase.OFFLOADED), 'offloaded in 4 s'),
         (
             waiting(phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'),
             'stalled: 9 MiB',

@@ -311,4 +311,4 @@ class TestBad(deaths.DeathTestCase):
         story.tick(deaths.rebuilding(), record)
         self.assert_asked((), story, deaths.rebuilding(), record, after=60)
 
-        self.assert_ended(story, 'failed', 'may still go on in Nova')
+        self.assert_ended(story, 'moving', 'may still go on in Nova')

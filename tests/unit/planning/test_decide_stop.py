@@ -14,6 +14,8 @@
 
 import dataclasses
 
+import ddt
+
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
@@ -28,6 +30,7 @@ LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 STOP = policies.Policy(stop='interrupted')
 ABANDON = policies.Policy(stop='time is up', abandon='time is up')
+Kind = memories.Kind
 LIVE = memories.Kind.LIVE_MIGRATE
 CONFIRM = memories.Kind.CONFIRM
 
@@ -120,6 +123,7 @@ class TestStop(base.DecideTestCase):
         self.assertIs(decisions.Result.BLOCKED, self.row(found).result)
 
 
+@ddt.ddt
 class TestAbandon(base.DecideTestCase):
     """Ctrl-C twice, --timeout: a last decision, from what is known."""
 
@@ -144,13 +148,49 @@ class TestAbandon(base.DecideTestCase):
         self.assertEqual((), found.actions)
         rows = {row.server_id: row for row in found.rows}
         self.assertIs(decisions.Result.BLOCKED, rows['waits'].result)
-        self.assertIs(decisions.Result.FAILED, rows['moves'].result)
+        self.assertIs(decisions.Result.MOVING, rows['moves'].result)
         self.assertIn('under way in Nova', rows['moves'].reason)
-        self.assertIs(decisions.Result.FAILED, rows['cold'].result)
+        self.assertIs(decisions.Result.MOVING, rows['cold'].result)
         self.assertIn('not confirmed', rows['cold'].reason)
         self.assertIn('suspended', rows['blocked'].reason)
         for server_id in ('waits', 'moves', 'cold'):
             self.assertIn('time is up', rows[server_id].reason)
+
+    @ddt.data(
+        # what was asked for or how its record is, the result, the reason
+        ({'task': 'shelving'}, 'moving', 'its shelve was asked for'),
+        ({'task': None}, 'moving', 'its live migration was asked for'),
+        ({'task': 'resuming'}, 'failed', 'its resume was asked for'),
+        ({'status': 'running'}, 'moving', 'its move is under way in Nova'),
+        ({'status': 'completed'}, 'moving', 'was not seen any more'),
+        ({'status': 'failed'}, 'failed', 'was not seen any more'),
+        # Nobody moves anything off it: Nova is at nothing there.
+        ({'status': 'running', 'down': True}, 'failed', 'is down'),
+        ({}, 'failed', 'was not seen any more'),
+    )
+    @ddt.unpack
+    def test_only_what_is_under_way_is_moving(self, given, result, words):
+        asked, status = 'task' in given, given.get('status')
+        task, down = given.get('task'), given.get('down', False)
+        kind = {'shelving': Kind.SHELVE, 'resuming': Kind.RESUME}.get(task)
+        state = 'SUSPENDED' if task else 'ACTIVE'
+        view = builders.server(status=state, task_state=task)
+        found = self.decide(
+            policy=policies.Policy() if down else ABANDON,
+            memory=base.just_asked(kind or Kind.LIVE_MIGRATE)
+            if asked
+            else builders.memory(
+                builders.track(), down_since=NOW - 99 if down else None
+            ),
+            service=builders.service(up=not down),
+            servers=[view] if asked else [],
+            migrations=[builders.migration(1, status)] if status else [],
+        )
+
+        row = self.row(found)
+        self.assertEqual(result, row.result, row)
+        self.assertIn(words, row.reason)
+        self.assertTrue(row.left)
 
     def test_what_was_not_looked_at_is_not_called_drained(self):
         """No row is left, but the last checks were never made."""

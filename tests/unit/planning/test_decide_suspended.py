@@ -213,7 +213,7 @@ class TestShelve(base.StoryTestCase):
         return story
 
     def ended(self, story):
-        row = self.assert_ended(story, 'moved', move='shelve offload')
+        row = self.assert_ended(story, 'offloaded', move='shelve offload')
         self.assertTrue(story.decision.drained)
         self.assertEqual('SUSPENDED', row.status)
         self.assertEqual(1, row.attempts)
@@ -258,6 +258,6 @@ class TestShelve(base.StoryTestCase):
         self.assertIs(Kind.OFFLOAD, story.asks(shelved))
         self.assertIsNone(story.asks(self.OFFLOADED))
 
-        row = self.assert_ended(story, 'moved', move='shelve offload')
+        row = self.assert_ended(story, 'offloaded', move='shelve offload')
         self.assertEqual('SHELVED', row.status)
         self.assertEqual(1, row.attempts)

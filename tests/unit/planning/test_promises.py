@@ -57,6 +57,9 @@ def starts(found):
     }
 
 
+LEFT_RUNNING = (standing.Phase.FAILED, standing.Phase.STILL_MOVING)
+
+
 def running(step, found):
     """Return the rows that ended of what we resumed and still runs."""
     rows = []
@@ -344,12 +347,12 @@ class Ending(unittest.TestCase):
                 or errand.taken > step.policy.retries,
                 row,
             )
-            self.assertIs(standing.Phase.FAILED, row.phase)
+            self.assertIn(row.phase, LEFT_RUNNING)
             self.assertIn('SUSPENDED', row.reason)
 
     def what_we_resumed_and_leave_running_is_told(self, step, _found):
         for row in running(step, step.left):
-            self.assertIs(standing.Phase.FAILED, row.phase)
+            self.assertIn(row.phase, LEFT_RUNNING)
             self.assertIn('SUSPENDED', row.reason)
 
 

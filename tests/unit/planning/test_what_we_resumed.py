@@ -207,23 +207,23 @@ class TestStopped(base.DecideTestCase):
         self.assertIsNone(self.row(found).result)
 
     @ddt.data(
-        # how it looks; what else is told
+        # how it looks; what else is told, the result
         ('RESUMING', 'interrupted'),
         ('RUNNING', 'interrupted'),
-        ('ON_ITS_WAY', 'its move is under way in Nova; interrupted'),
+        ('ON_ITS_WAY', 'move is under way in Nova; interrupted', 'moving'),
         ('ARRIVED', 'moved to cmp02'),
         ('SUSPENDING', 'moved to cmp02'),
         ('UNSEEN', 'was not seen any more; interrupted'),
     )
     @ddt.unpack
-    def test_abandoned_it_is_told(self, look, words):
+    def test_abandoned_it_is_told(self, look, words, result='failed'):
         found = self.stopped(policy=ABANDON, **getattr(self, look))
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
         self.assertEqual({}, self.asks(found))
         row = self.row(found)
-        self.assertEqual('failed', row.result)
+        self.assertEqual(result, row.result)
         self.assertIn('it was SUSPENDED', row.reason)
         self.assertIn('run this again with --suspended resume', row.reason)
         self.assertIn(words, row.reason)

@@ -239,6 +239,25 @@ def misdirected(run: 'scene.Run') -> list[str]:
     return found
 
 
+def rested(
+    run: 'scene.Run', cloud: clouds.Cloud, server: world.Server, host: str
+) -> bool:
+    """Tell whether nothing of a move was there when a drain last looked.
+
+    What it has asked for without an answer may have come to nothing.
+    """
+    looked = run.client.last_look.get(host, run.began)
+    moves = any(
+        work.server is server and (work.ended is None or work.ended >= looked)
+        for work in cloud.works
+    )
+    asked = any(
+        request.subject == server.id and (answer or request.time >= looked)
+        for request, answer in run.client.posted
+    )
+    return not (moves or asked or server.vm_state == 'resized')
+
+
 def parted(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """Return moves that break a hard rule of a server group.
 

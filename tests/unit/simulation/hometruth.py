@@ -192,6 +192,9 @@ class Stories:
                 return '' if others else self._moved_lie(server)
             case _ if not row.reason:
                 return 'no reason is given'
+            case Result.MOVING:
+                rests = conduct.rested(run, cloud, server, row.host)
+                return 'nothing moves it' if rests else ''
             case Result.SKIPPED:
                 mine = any(
                     work.server is server and work.by is run.client.actor

@@ -185,10 +185,13 @@ def _row_lie(
             return 'it ended without a result'
         case Result.GONE:
             return '' if server and server.deleted else 'it exists'
-        case Result.MOVED:
+        case Result.MOVED | Result.OFFLOADED:
             return _moved_lie(run, cloud, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
+        case Result.MOVING:
+            rests = server and conduct.rested(run, cloud, server, row.host)
+            return 'nothing moves it' if rests else ''
     if run.exit_code not in COMPLETE or remains:
         return ''
     if server is None or meddled(cloud, run, server):
@@ -226,6 +229,11 @@ def _moved_lie(
     returns = theirs and server.host != row.host
     if remains and not (returns or _later(run, cloud, server.id, row.host)):
         return remains
+    offloaded = server.vm_state == 'shelved_offloaded'
+    if offloaded is not (row.result is Result.OFFLOADED):
+        return (
+            '' if meddled(cloud, run, server) else f'it is {server.vm_state}'
+        )
     if any(
         work.server is server and work.by.ours and work.source != row.host
         for work in cloud.works
