@@ -171,6 +171,8 @@ class Server:
     #: As its host last told; None: Nova does not say. Of a host that has
     #: died it says how the guest was before that.
     power_state: int | None = None
+    #: In ERROR: what went wrong last, in Nova's words; '' if it does not say.
+    fault: str = ''
     #: Fixed addresses, sorted.
     addresses: tuple[str, ...] = ()
     #: Of its flavor, in MiB.

@@ -57,6 +57,7 @@ def server(data: Json) -> model.Server:
             )
         ),
         power_state=data.get('OS-EXT-STS:power_state'),
+        fault=' '.join(data.get('fault', {}).get('message', '').split()),
         memory_mb=flavor.get('ram', 0),
         # A server that boots from a volume has '' for its image.
         local_disk=any(

@@ -39,6 +39,8 @@ _POWER: dict[str, tuple[State, frozenset[State]]] = {
     ),
     'stopped': (State.SHUTDOWN, frozenset({State.RUNNING, State.PAUSED})),
 }
+#: Moves that the server is stopped for, and started after.
+_COPIED = frozenset({model.MigrationType.COLD, model.MigrationType.RESIZE})
 
 
 def stand(
@@ -66,7 +68,9 @@ def stand(
             standing.Phase.SETTLING, record=record, history=True
         )
     evacuated = _evacuated(case, record)
-    wrong = _wrong(case, view, evacuated=evacuated) or _broken(view)
+    wrong = _broken(case, view, record) or _wrong(
+        case, view, evacuated=evacuated
+    )
     if not wrong and (wrong := power_differs(case.track.before, view)):
         due_at = _arrived_at(case, record) + timing.EFFECT_WAIT_SECONDS
         if view.seen_at < due_at:
@@ -145,11 +149,21 @@ def _astray(case: cases.Case, view: model.Server) -> str:
     return ''
 
 
-def _broken(view: model.Server) -> str:
+def _broken(
+    case: cases.Case, view: model.Server, record: model.Migration | None
+) -> str:
     # Whatever it was: no server in ERROR is live- or cold-migrated.
-    if view.status == 'ERROR':
-        return f'in ERROR there: look (openstack server show {view.id})'
-    return ''
+    if view.status != 'ERROR':
+        return ''
+    told = f'in ERROR there{f": {view.fault}" if view.fault else ""}'
+    if not (record and record.type in _COPIED and record.ended_badly):
+        return f'{told}: look (openstack server show {view.id})'
+    # Its disk and its allocation are there (nova/compute/manager.py:
+    # finish_resize). That is the only way out, also of what was stopped.
+    way = f'repair that on {view.host}, then openstack server reboot --hard '
+    stopped = case.track.before.vm_state == 'stopped'
+    stop = f', and openstack server stop {view.id}' if stopped else ''
+    return f'{told}: {way}{view.id}{stop}'
 
 
 def _price(case: cases.Case) -> str:

@@ -152,6 +152,43 @@ class TestMeanwhile(base.FunctionalTest):
         self.assertIn('lm_fail=precheck', rows['bad']['Reason'])
         self.assertEqual('ACTIVE', self.cloud.server(bad).status)
 
+    def test_in_error_on_the_destination(self) -> None:
+        """Nova's own words, and the way out, which is gone."""
+        fails = {'cm_fail': 'finish', 'cm_fail_times': '1'}
+        servers = self.cloud.boot_many(
+            [
+                {
+                    'name': state.lower(),
+                    'host': 'cmp01',
+                    'state': state,
+                    'metadata': fails,
+                }
+                for state in ('ACTIVE', 'SHUTOFF')
+            ]
+        )
+
+        rows = self.drain('--running cold --retries 0 cmp01', code=3)
+
+        self.assertEqual({'failed'}, {row['Result'] for row in rows})
+        for row in rows:
+            there = f'moved to {row["Destination"]}, but in ERROR there: '
+            self.assertIn(
+                there + 'Resize error: cm_fail=finish: repair that on '
+                f'{row["Destination"]}, then openstack server reboot --hard '
+                f'{row["Server ID"]}',
+                row['Reason'],
+            )
+            _words, advice = row['Reason'].split('then openstack ')
+            for line in advice.split(', and openstack '):
+                self.openstack(line)
+                wanted = 'ACTIVE' if 'reboot' in line else 'SHUTOFF'
+                self.wait_status(row['Server ID'], wanted)
+        self.assertEqual(
+            ['ACTIVE', 'SHUTOFF'],
+            [self.cloud.server(server).status for server in servers],
+        )
+        self.assert_empty('cmp01')
+
     def test_no_room_anywhere(self) -> None:
         self.cloud.boot('server', host='cmp01')
         self.openstack('host maintenance set cmp02 cmp03 cmp04')
@@ -186,6 +223,16 @@ class TestMeanwhile(base.FunctionalTest):
         self.assertEqual(
             {'stays': 'moved', 'goes': 'gone'},
             {row['Name']: row['Result'] for row in rows.values()},
+        )
+
+    def wait_status(self, server_id: str, status: str) -> None:
+        """Also of one that is in ERROR until then."""
+        waiting.wait_for(
+            lambda: (
+                self.cloud.server(server_id).status == status
+                and self.cloud.server(server_id).task_state is None
+            ),
+            f'{server_id} to be {status}',
         )
 
     def wait_disabled(self, host: str) -> None:

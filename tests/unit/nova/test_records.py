@@ -75,6 +75,7 @@ class ServerTest(unittest.TestCase):
                     {'addr': '2001:db8::1'},
                 ],
             },
+            fault={'message': 'No\n\tdisk.', 'code': 500, 'details': 'x'},
             **{'OS-EXT-STS:task_state': 'migrating'},
         )
         self.assertEqual(
@@ -87,6 +88,7 @@ class ServerTest(unittest.TestCase):
                 task_state='migrating',
                 host='cmp01',
                 power_state=model.PowerState.RUNNING,
+                fault='No disk.',
                 addresses=('10.0.0.10', '10.0.0.9', '2001:db8::1'),
                 memory_mb=2048,
                 local_disk=True,

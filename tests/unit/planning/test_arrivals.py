@@ -209,6 +209,7 @@ class TestPrice(base.CaseTestCase):
         )
 
 
+@ddt.ddt
 class TestBroken(base.CaseTestCase):
     def test_in_error_it_is_not_called_moved(self):
         """Whatever it was: first seen in the middle of a resize."""
@@ -221,6 +222,44 @@ class TestBroken(base.CaseTestCase):
 
         self.assertIn('moved to cmp02, but in ERROR there', stand.reason)
         self.assertIn('openstack server show vm1', stand.reason)
+
+    @ddt.data(
+        # the record's type and status, how it was, Nova's words, what is told
+        (
+            *(base.COLD, 'error', 'ACTIVE', 'No disk'),
+            'in ERROR there: No disk: repair that on cmp02, then openstack '
+            'server reboot --hard vm1',
+        ),
+        (
+            *(base.RESIZE, 'error', 'SHUTOFF', ''),
+            'in ERROR there: repair that on cmp02, then openstack server '
+            'reboot --hard vm1, and openstack server stop vm1',
+        ),
+        # Where its guest is, nobody knows.
+        (
+            *(base.LIVE, 'error', 'ACTIVE', 'No disk'),
+            'in ERROR there: No disk: look (openstack server show vm1)',
+        ),
+        # It was well there; this is something new.
+        (
+            *(base.COLD, 'confirmed', 'ACTIVE', 'No disk'),
+            'in ERROR there: No disk: look (openstack server show vm1)',
+        ),
+    )
+    @ddt.unpack
+    def test_what_nova_says_and_the_way_out(
+        self, kind, status, before, fault, words
+    ):
+        view = builders.server(status='ERROR', host=builders.DEST, fault=fault)
+        stand = self.assert_phase(
+            Phase.FAILED,
+            base.record(status, type=kind),
+            view=view,
+            track=builders.track(builders.server(status=before)),
+        )
+
+        self.assertEqual(f'moved to cmp02, but {words}', stand.reason)
+        self.assertEqual(builders.DEST, stand.destination)
 
 
 class EvacuatedTestCase(base.CaseTestCase):

@@ -43,6 +43,7 @@ class TestResume(base.StoryTestCase):
         self.assertIs(Kind.RESUME, story.asks(SUSPENDED))
         self.assertIsNone(story.asks(RESUMING))
         self.assertIs(Phase.MOVING, story.row.phase)
+        self.assertEqual('live migration', story.row.move)
         return story
 
     def suspend(self, story, *records, view=THERE, **kwargs):
