@@ -24,6 +24,7 @@ if ty.TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Let it be said what is to be done with which server."""
     _add_states(parser)
+    add_exclusion(parser)
     _add_destinations(parser)
     _add_moves(parser)
     add_stalls(parser)
@@ -76,6 +77,20 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
             'Servers that wait for their owner to confirm a resize, and '
             'still hold something on the host: leave them; or confirm the '
             'resize, which can not be reverted then'
+        ),
+    )
+
+
+def add_exclusion(parser: argparse.ArgumentParser) -> None:
+    """Let servers be named that are left alone."""
+    parser.add_argument(
+        '--exclude',
+        metavar='<server>',
+        action='append',
+        default=[],
+        help=_(
+            'Leave this server where it is: its id, or its name if only one '
+            'has it; may be repeated (default: none)'
         ),
     )
 
@@ -226,6 +241,7 @@ def read(parsed_args: argparse.Namespace) -> 'policies.Policy':
         resized=policies.Resized(parsed_args.resized),
         evacuate=parsed_args.evacuate,
         leave_stopped=parsed_args.leave_stopped,
+        exclude=frozenset(parsed_args.exclude),
         to=parsed_args.to,
         spread=policies.Spread(parsed_args.spread),
         per_destination=parsed_args.per_destination,

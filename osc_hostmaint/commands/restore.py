@@ -60,6 +60,7 @@ class RestoreHostMaintenance(table.ServersTable):
             ),
         )
         _add_states(parser)
+        policy.add_exclusion(parser)
         parser.add_argument(
             '--parallel',
             metavar='<n>',
@@ -176,6 +177,7 @@ def _policy(parsed_args: argparse.Namespace) -> 'policies.Policy':
     return policies.Policy(
         stopped=policies.Stopped(parsed_args.stopped),
         suspended=policies.Suspended(parsed_args.suspended),
+        exclude=frozenset(parsed_args.exclude),
         per_destination=parsed_args.parallel,
         retries=parsed_args.retries,
         max_failures=parsed_args.max_failures,

@@ -16,8 +16,10 @@ import collections.abc
 import dataclasses
 import datetime
 
+from osc_hostmaint import exclusion
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
+from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import case as cases
 from osc_hostmaint.planning import decide
 from osc_hostmaint.planning import decision as decisions
@@ -88,11 +90,13 @@ def gather(
     :param running: what is done with running ones; None: each comes home as
         it left.
     :raises CloudError: Nova does not tell.
+    :raises Refused: nobody knows which servers the policy excludes.
     """
     look = _Look(gateway, clock, services)
     look.see_records(homes)
     look.see_servers()
     judged = {home.host: look.judged(home, policy) for home in homes}
+    policy = _excluding(policy, judged)
     coming = {
         each.server.id
         for found in judged.values()
@@ -120,6 +124,35 @@ def gather(
             )
         )
     return tuple(gathered)
+
+
+def _excluding(
+    policy: policies.Policy,
+    judged: collections.abc.Mapping[
+        str, collections.abc.Iterable[planning.Homecomer | decisions.Row]
+    ],
+) -> policies.Policy:
+    """Return a policy with the ids of what it excludes.
+
+    Of a name, servers that come home count before those left alone.
+
+    :param judged: by home.
+    """
+    if not judged:
+        return policy
+    comers, alone = {}, {}
+    for each in (each for found in judged.values() for each in found):
+        if isinstance(each, planning.Homecomer):
+            comers[each.server.id] = each.server.name
+        else:
+            alone[each.server_id] = each.name
+    ids = exclusion.resolve(
+        policy.exclude,
+        comers,
+        _('that would come home to %s') % ', '.join(judged),
+        lambda: alone,
+    )
+    return dataclasses.replace(policy, exclude=ids)
 
 
 def _stranded(comer: planning.Homecomer) -> decisions.Row:

@@ -77,6 +77,11 @@ class Case:
         """The newest view of the server, None where it left unseen."""
         return self.seen.latest(self.server_id)
 
+    @property
+    def excluded(self) -> bool:
+        """Nothing is begun for it; what has begun is brought to its end."""
+        return self.server_id in self.policy.exclude
+
     def view_since(self, time: float) -> model.Server | None:
         """The newest view, if it is not older than a time."""
         view = self.view

@@ -75,7 +75,8 @@ def judged(
                 f'event list {case.server_id}) and run this again',
                 given_up=True,
             )
-    if verdict.answer is verdicts.Answer.BLOCKED and case.resumed:
+    blocked = verdict.answer is verdicts.Answer.BLOCKED
+    if blocked and case.resumed and not case.excluded:
         return Standing(
             Phase.FAILED, f'it was resumed to be moved; now {verdict.reason}'
         )
@@ -188,7 +189,29 @@ def _verb(kind: memory.Kind) -> str:
 
 def confirms_others(case: cases.Case) -> bool:
     """Tell whether what is its owner's to confirm is to be confirmed."""
-    return case.policy.resized is policies.Resized.CONFIRM
+    confirms = case.policy.resized is policies.Resized.CONFIRM
+    return confirms and not case.excluded
+
+
+def unconfirmed(
+    case: cases.Case, record: model.Migration
+) -> standing.Standing:
+    """Return where a server stands that is its owner's to confirm."""
+    what = (
+        'cold-migrated before this maintenance'
+        if record.type == model.MigrationType.COLD
+        else 'resized by its owner'
+    )
+    excluded = 'left as it is (--exclude): ' if case.excluded else ''
+    confirm = '' if case.excluded else 'use --resized confirm, or '
+    return Standing(
+        Phase.BLOCKED,
+        f'{excluded}{what} to {record.dest}, and its disk stays here until '
+        f'that is confirmed or reverted: {confirm}openstack server resize '
+        f'confirm {case.server_id}, or revert',
+        record=record,
+        destination=record.dest,
+    )
 
 
 def confirmation_patience(case: cases.Case, *, ours: bool) -> float:

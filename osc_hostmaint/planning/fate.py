@@ -142,19 +142,7 @@ def _awaiting(case: cases.Case, record: model.Migration) -> standing.Standing:
             destination=record.dest,
         )
     if not ours and not errands.confirms_others(case):
-        what = (
-            'cold-migrated before this maintenance'
-            if record.type == model.MigrationType.COLD
-            else 'resized by its owner'
-        )
-        return Standing(
-            Phase.BLOCKED,
-            f'{what} to {record.dest}, and its disk stays here until that is '
-            'confirmed or reverted: use --resized confirm, or '
-            f'openstack server resize confirm {case.server_id}, or revert',
-            record=record,
-            destination=record.dest,
-        )
+        return errands.unconfirmed(case, record)
     if errand.refusals >= timing.END_TRIES:
         return Standing(
             Phase.FAILED,
@@ -289,7 +277,7 @@ def _again(
 ) -> standing.Standing:
     """A move failed and the server is back: again, or no more."""
     verdict = verdicts.judge(view, case.terms)
-    if verdict.answer is verdicts.Answer.BLOCKED:
+    if verdict.answer is verdicts.Answer.BLOCKED and not case.excluded:
         if reason in verdict.reason:
             reason = verdict.reason
         else:

@@ -89,6 +89,9 @@ class Policy:
     evacuate: bool = False
     #: Evacuated servers stay stopped, whatever they were before.
     leave_stopped: bool = False
+    #: Servers to be left where they are: ids, or names that only one of those
+    #: has that could be moved. A verb goes on with their ids alone.
+    exclude: frozenset[str] = frozenset()
     #: The only servers that matter, by their ids; None: all on the host.
     only: frozenset[str] | None = None
     #: The host that they are brought back to (then `to` is that, too); '':

@@ -106,6 +106,13 @@ def _moving(server: model.Server, _terms: Terms) -> Verdict | None:
     return None
 
 
+def _excluded(server: model.Server, terms: Terms) -> Verdict | None:
+    if server.id in terms.policy.exclude:
+        where = 'where it is' if terms.policy.home else 'here'
+        return _blocked(f'left {where} (--exclude)')
+    return None
+
+
 def _broken(server: model.Server, _terms: Terms) -> Verdict | None:
     # Before _busy: a server in ERROR may keep its task state for ever.
     if server.status == 'ERROR':
@@ -244,6 +251,7 @@ def _unknown(server: model.Server, _terms: Terms) -> Verdict:
 
 RULES: tuple[Rule, ...] = (
     _moving,
+    _excluded,
     _broken,
     _busy,
     _resumed,
@@ -335,6 +343,7 @@ def _not_rebuildable(server: model.Server, _terms: Terms) -> Verdict:
 
 EVACUATION_RULES: tuple[Rule, ...] = (
     _rebuilding,
+    _excluded,
     _cut_off,
     _deleting,
     _rebuildable,

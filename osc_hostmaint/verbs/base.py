@@ -13,10 +13,28 @@
 """What every verb begins with: a cloud, and the hosts that are meant."""
 
 import collections.abc
+import contextlib
+import dataclasses
 
+from osc_hostmaint import exceptions
+from osc_hostmaint import exclusion
 from osc_hostmaint import model
 from osc_hostmaint import names
+from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway
+from osc_hostmaint.planning import policy as policies
+
+
+@contextlib.contextmanager
+def telling(
+    errors: collections.abc.Mapping[str, str],
+) -> collections.abc.Iterator[None]:
+    """Have a refusal tell what was wrong with other hosts, too."""
+    try:
+        yield
+    except exceptions.Refused as refusal:
+        words = (*errors.values(), str(refusal))
+        raise exceptions.Refused('; '.join(words)) from None
 
 
 class Verbs:
@@ -41,3 +59,40 @@ class Verbs:
     def _services(self) -> dict[str, model.Service]:
         """Return the compute services of all hosts, by host."""
         return model.by_host(self._gateway.services())
+
+    def _excluding(
+        self,
+        policy: policies.Policy,
+        services: collections.abc.Sequence[model.Service],
+    ) -> policies.Policy:
+        """Return a policy for hosts with the ids of what it excludes.
+
+        That costs a list of servers for each host, and only where it does.
+
+        :raises Refused: nobody knows which servers are meant.
+        """
+        if not policy.exclude:
+            return policy
+        hosts = [service.host for service in services]
+        ids = exclusion.resolve(
+            policy.exclude,
+            {s.id: s.name for h in hosts for s in self._gateway.servers(h)},
+            _('on %s') % names.listed(services),
+            lambda: self._leaving(hosts),
+        )
+        return dataclasses.replace(policy, exclude=ids)
+
+    def _leaving(self, hosts: collections.abc.Iterable[str]) -> dict[str, str]:
+        """Return servers that are elsewhere, and hold something of hosts."""
+        found = {
+            record.server_id
+            for host in hosts
+            for records in (
+                self._gateway.migrations(host),
+                self._gateway.unconfirmed(host),
+            )
+            for record in records
+            if record.source == host
+            and (record.in_flight or record.awaits_confirmation)
+        }
+        return {i: self._gateway.server(i).name for i in sorted(found)}

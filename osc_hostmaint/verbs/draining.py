@@ -33,6 +33,7 @@ from osc_hostmaint.planning import fence
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import preview as previews
 from osc_hostmaint.planning import timing
+from osc_hostmaint.verbs import base
 from osc_hostmaint.verbs import fencing
 from osc_hostmaint.verbs import machine
 
@@ -59,11 +60,13 @@ class Draining(fencing.Fencing):
         :raises UnknownHost: one of them, or the destination asked for, does
             not exist.
         :raises Refused: the destination asked for can't take any server, or
-            a host has two compute services.
+            a host has two compute services, or nobody knows which servers the
+            policy excludes.
         """
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
+        policy = self._excluding(policy, found)
         found, refused, notes = machine.look(
             self._gateway, found, services, policy
         )
@@ -125,8 +128,9 @@ class Draining(fencing.Fencing):
             elsewhere.
         :raises UnknownHost: one of them, or the destination asked for, does
             not exist; nothing is touched.
-        :raises Refused: the destination asked for can't take any server;
-            nothing is touched. Or the servers don't fit elsewhere; the hosts
+        :raises Refused: the destination asked for can't take any server, or
+            nobody knows which servers the policy excludes; nothing is
+            touched. Or the servers don't fit elsewhere; the hosts
             are in maintenance then, but for those to be evacuated, which are
             not touched.
         """
@@ -135,6 +139,7 @@ class Draining(fencing.Fencing):
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
+        policy = self._excluding(policy, found)
         found, refused, notes = machine.look(
             self._gateway, found, services, policy
         )
@@ -159,7 +164,7 @@ class Draining(fencing.Fencing):
         if policy.evacuate:
             dead = self._judge(found, order)
             dead.errors.update(refused)
-            with _telling(dead.errors):
+            with base.telling(dead.errors):
                 foresight = self._begin_evacuation(
                     dead, services, order, ticking
                 )
@@ -175,7 +180,7 @@ class Draining(fencing.Fencing):
             settled_from += timing.LATE_ARRIVAL_SECONDS
         services |= {service.host: service for service in ready}
         board = observer.ServiceBoard(self._gateway, ticking, services)
-        with _telling(errors):
+        with base.telling(errors):
             guide = self._guide(
                 ready,
                 board,
@@ -346,18 +351,6 @@ class Draining(fencing.Fencing):
             patience=policy.server_timeout,
             prospect=seen,
         )
-
-
-@contextlib.contextmanager
-def _telling(
-    errors: collections.abc.Mapping[str, str],
-) -> collections.abc.Iterator[None]:
-    """Have a refusal tell what was wrong with other hosts, too."""
-    try:
-        yield
-    except exceptions.Refused as refusal:
-        words = (*errors.values(), str(refusal))
-        raise exceptions.Refused('; '.join(words)) from None
 
 
 def _balances(policy: policies.Policy) -> bool:

@@ -34,6 +34,7 @@ from osc_hostmaint.planning import homecoming as planning
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import preview as previews
 from osc_hostmaint.planning import timing
+from osc_hostmaint.verbs import base
 from osc_hostmaint.verbs import marking
 
 #: So long ago a server may have left its host, if nobody says more.
@@ -64,15 +65,17 @@ class Restoring(marking.Marking):
         The parameters are those of it.
 
         :raises UnknownHost: one of the hosts does not exist.
+        :raises Refused: nobody knows which servers the policy excludes.
         """
         services = self._services()
         found = self._pick(hosts, services)
         ticking = clock.Clock()
         homes, errors = self._homes(found, dict.fromkeys(hosts, since))
         policy = dataclasses.replace(policy, user_id=self._gateway.user_id())
-        gathered = gathering.gather(
-            self._gateway, ticking, services, homes, policy, running
-        )
+        with base.telling(errors):
+            gathered = gathering.gather(
+                self._gateway, ticking, services, homes, policy, running
+            )
         known = _ids(gathered)
         teller = _Notes()
         gone = homecoming.deleted(
@@ -111,9 +114,10 @@ class Restoring(marking.Marking):
             Nova's clock.
         :param running: what to do with ACTIVE and PAUSED servers; None: each
             comes home as it left, live or cold. The policy's does not count.
-        :param policy: how to move them: what it says of states, retries and
-            stalls counts, and at most how many moves may be in flight to one
-            destination, 4 if it does not say. All else is filled in here.
+        :param policy: how to move them: what it says of states, retries,
+            stalls and excluded servers counts, and at most how many moves
+            may be in flight to one destination, 4 if it does not say. All
+            else is filled in here.
         :param timeout: seconds after which nothing is awaited any more.
         :param report: is told how it goes.
         :param interrupt: tells whether the user wants to stop.
@@ -123,6 +127,8 @@ class Restoring(marking.Marking):
             deleted.
         :raises UnknownHost: one of the hosts does not exist; nothing is
             touched.
+        :raises Refused: nobody knows which servers the policy excludes;
+            nothing is touched.
         """
         services = self._services()
         found = self._pick(hosts, services)
@@ -228,9 +234,10 @@ class Restoring(marking.Marking):
         )
         ticking = clock.Clock()
         board = observer.ServiceBoard(self._gateway, ticking, services)
-        gathered = gathering.gather(
-            self._gateway, ticking, services, homes, policy, running
-        )
+        with base.telling(errors):
+            gathered = gathering.gather(
+                self._gateway, ticking, services, homes, policy, running
+            )
         seen = None
         if not skip_capacity_check and any(each.groups for each in gathered):
             seen = welcome.look(self._gateway, services, gathered)

@@ -13,6 +13,7 @@
 """Draining hosts that servers of all kinds live on."""
 
 import collections
+import json
 
 import pytest
 
@@ -188,6 +189,51 @@ class TestMeanwhile(base.FunctionalTest):
             [self.cloud.server(server).status for server in servers],
         )
         self.assert_empty('cmp01')
+
+    def test_excluded(self) -> None:
+        """By its name or id; what is not clear is refused."""
+        same = {'name': 'same', 'host': 'cmp01', 'flavor': 'm1.tiny'}
+        kept, other, moves = self.cloud.boot_many(
+            [same, same, {**same, 'name': 'moves'}]
+        )
+        self.cloud.requests.reset()
+        for line, words in (
+            ('--exclude same', "2 servers on cmp01 have the name 'same'"),
+            (f'--exclude {self.FAR}', 'no server on cmp01 has the id'),
+            ('--dry-run --exclude nobody', "the id or the name 'nobody'"),
+        ):
+            done = self.run_command(f'host maintenance drain {line} cmp01')
+            self.assertEqual(1, done.code, done.err)
+            self.assertIn(words, done.err)
+            self.assertEqual(1, len(done.err.splitlines()), done.err)
+        self.assertEqual([], self.changes())
+        self.assertEqual('enabled', self.cloud.service('cmp01').status)
+
+        line = f'--exclude {kept.id} --exclude moves cmp01'
+        rows = json.loads(
+            self.openstack(
+                f'host maintenance drain -f json --dry-run {line}', code=3
+            )
+        )
+        would_move = [row['Server ID'] for row in rows if row['Fits']]
+        self.assertEqual([other.id], would_move)
+        self.assertEqual([], self.changes())
+
+        rows = self.drain(line, code=3)
+
+        left = [row for row in rows if row['Result'] != 'moved']
+        self.assertEqual(
+            {('blocked', 'left here (--exclude)')},
+            {(row['Result'], row['Reason']) for row in left},
+        )
+        self.assertEqual(
+            {kept.id, moves.id},
+            {server['id'] for server in self.cloud.servers('cmp01')},
+        )
+        self.assertNotEqual('cmp01', self.cloud.server(other).compute_host)
+
+    #: Of no server.
+    FAR = '00000000-0000-4000-8000-0000000000ff'
 
     def test_no_room_anywhere(self) -> None:
         self.cloud.boot('server', host='cmp01')

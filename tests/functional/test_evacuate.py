@@ -154,6 +154,10 @@ class TestDeath(EvacuationTest):
             },
         )
         self.assertIn('3 servers lose their local disks', done.err)
+        done = self.run_command(f'{LINE} --dry-run --exclude error-0 cmp01')
+        rows = {row['Name']: row for row in done.json}
+        self.assertEqual('left here (--exclude)', rows['error-0']['Reason'])
+        self.assertIn('2 servers lose their local disks', done.err)
         self.assert_nothing_changed()
 
     def not_drained_alive(self) -> None:

@@ -230,10 +230,22 @@ class TestRestore(RestoreTest):
         self.assertEqual(1, done.code, done.err)
         self.assertIn('1 of 2 servers do not fit', done.err)
         self.assertIn('--skip-capacity-check', done.err)
+        done = self.run_command(f'{RESTORE} --exclude active-9 cmp01')
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('come home to cmp01 has the id or the name', done.err)
         self.assertEqual([], self.changes())
-        rows = self.restore('--skip-capacity-check --retries 0 cmp01', code=3)
-        results = collections.Counter(row['Result'] for row in rows)
-        self.assertEqual({'moved': 1, 'failed': 1}, results, rows)
+        # One that stays where it is needs no room at home.
+        for line in ('--dry-run --exclude active-0', '--exclude active-0'):
+            done = self.run_command(f'{RESTORE} {line} cmp01')
+            self.assertEqual(3, done.code, done.err)
+            rows = {row['Name']: row for row in done.json}
+            self.assertIn('(--exclude)', rows['active-0']['Reason'])
+        self.assertEqual('blocked', rows['active-0']['Result'])
+        self.assertEqual('moved', rows['active-1']['Result'])
+        (row,) = self.restore(
+            '--skip-capacity-check --retries 0 cmp01', code=3
+        )
+        self.assertEqual('failed', row['Result'])
         self.assertEqual(1, len(self.cloud.servers('cmp01')))
         self.cloud.inventory('cmp01', MEMORY_MB={'total': 8192})
         self.restore('cmp01')

@@ -32,7 +32,7 @@ POLICY = policies.Policy(
 )
 
 
-class PolicyTest(base.MaintenanceTestCase):
+class ToldTestCase(base.MaintenanceTestCase):
     """What the loop is told of how to drain."""
 
     def setUp(self) -> None:
@@ -49,6 +49,8 @@ class PolicyTest(base.MaintenanceTestCase):
         (call,) = self.drained.call_args_list
         return call.args[1], call
 
+
+class PolicyTest(ToldTestCase):
     def test_what_is_asked_for_arrives(self) -> None:
         policy, _call = self.told(policy=POLICY)
         self.assertEqual(
@@ -87,6 +89,50 @@ class PolicyTest(base.MaintenanceTestCase):
             self.maintenance.drain(['cmp01'])
         self.assert_untouched()
         self.drained.assert_not_called()
+
+
+class ExcludeTest(ToldTestCase):
+    """Servers that are left alone are known before anything is touched."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+
+    def excluding(self, *servers: str) -> policies.Policy:
+        return policies.Policy(exclude=frozenset(servers))
+
+    def test_by_name_or_id(self) -> None:
+        for words in ('vm1', 'name of vm1'):
+            policy, _call = self.told(policy=self.excluding(words))
+            self.assertEqual({'vm1'}, policy.exclude)
+
+    def test_what_is_on_its_way_by_an_earlier_run(self) -> None:
+        """So that the same command can be run again."""
+        self.cloud.records = [builders.migration(1, 'finished', 'vm2')]
+        policy, _call = self.told(policy=self.excluding('vm1', 'vm2'))
+        self.assertEqual({'vm1', 'vm2'}, policy.exclude)
+        # Once that is over, it is no server of this host any more.
+        self.cloud.records = [builders.migration(1, 'confirmed', 'vm2')]
+        with self.assertRaises(exceptions.Refused):
+            self.told(policy=self.excluding('vm2'))
+
+    def test_who_is_not_known(self) -> None:
+        for evacuate in (False, True):
+            policy = dataclasses.replace(
+                self.excluding('vm2'), evacuate=evacuate
+            )
+            for verb in (self.maintenance.drain, self.maintenance.preview):
+                with self.assertRaisesRegex(exceptions.Refused, 'on cmp01'):
+                    verb(['cmp01'], policy=policy)
+        self.assert_untouched()
+        self.drained.assert_not_called()
+
+    def test_nobody_else_costs_a_request(self) -> None:
+        self.told()
+        lists = self.gateway.servers.call_count
+        self.told(policy=self.excluding('vm1'))
+        self.assertEqual(2 * lists + 1, self.gateway.servers.call_count)
+        self.gateway.unconfirmed.assert_not_called()
 
 
 @ddt.ddt

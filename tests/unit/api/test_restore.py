@@ -20,6 +20,7 @@ import ddt
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import homecoming
+from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import returning
 from tests.unit.engine.returning import AWAY
 from tests.unit.engine.returning import COLD
@@ -30,6 +31,7 @@ from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
+Refused = exceptions.Refused
 RESIZE = model.MigrationType.RESIZE
 
 
@@ -105,6 +107,31 @@ class TestLeftAlone(RestoreTestCase):
                 if kind in ('confirm', 'cold_migrate', 'live_migrate')
             },
         )
+
+    def test_excluded(self):
+        """By its name; nothing is touched where that says nothing."""
+        server, other = self.leave(), self.leave()
+        for name in ('nobody', 'server'):
+            policy = policies.Policy(exclude=frozenset({name}))
+            for verb in (self.restore, self.preview):
+                with self.assertRaisesRegex(Refused, 'come home to cmp01'):
+                    verb(policy=policy)
+        policy = policies.Policy(exclude=frozenset({server.name}))
+        ahead = self.preview(policy=policy)
+        self.assertEqual(
+            {server.id: '', other.id: 'live migration'},
+            {row.server_id: row.move for row in ahead.rows},
+        )
+        self.assertFalse(ahead.done)
+        done = self.restore(policy=policy)
+
+        self.assertEqual(
+            {server.id: 'blocked', other.id: 'moved'}, done.results
+        )
+        self.assertEqual(
+            'left where it is (--exclude)', done.reasons[server.id]
+        )
+        self.assertIs(Code.LEFT, done.result.exit_code)
 
     def test_its_host_has_no_compute_service(self):
         server = self.leave()

@@ -76,6 +76,7 @@ class TestPolicy(shell.CommandTestCase):
         ('--stall-after 2h', 'stall_after', 7200),
         ('--server-timeout 15m', 'server_timeout', 900),
         ('--evacuate', 'evacuate', True),
+        ('--exclude a,b --exclude c', 'exclude', frozenset({'a,b', 'c'})),
     )
     @ddt.unpack
     def test_values(self, arguments, field, value):

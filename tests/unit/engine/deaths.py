@@ -19,6 +19,7 @@ from hypothesis import strategies
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from tests.unit.engine import examples
 from tests.unit.engine import scenario as scenarios
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
@@ -67,6 +68,7 @@ class LastDeath(Death):
             if server.vm_state in _REBUILDABLE
             and server.host in self.runs[0]
             and not server.deleted
+            and server.id not in self.policy.get('exclude', ())
         ]
 
 
@@ -131,6 +133,7 @@ def policy() -> strategies.SearchStrategy[Values]:
         },
         optional={
             'leave_stopped': strategies.booleans(),
+            'exclude': examples.EXCLUDED,
             'spread': strategies.sampled_from(policies.Spread),
             'per_destination': strategies.integers(1, 3),
             'parallel': strategies.integers(1, 3),

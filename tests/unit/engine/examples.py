@@ -33,6 +33,14 @@ ENDINGS = {
     'stop_after': strategies.none() | strategies.floats(20, 60),
     'timeout': strategies.none() | strategies.floats(1, 60),
 }
+#: Ids as the cloud gives them to its first servers.
+EXCLUDED = strategies.frozensets(
+    strategies.sampled_from((1, 2, 3, 5)).map(
+        lambda number: f'00000000-0000-0000-0000-{number:012x}'
+    ),
+    min_size=1,
+    max_size=2,
+)
 LAGS = strategies.sampled_from((0.0, 0.01, 1.0, 7.0))
 #: Several runs at the same time, on one host or on two.
 SEVERAL = {

@@ -26,6 +26,7 @@ from hypothesis import strategies
 
 from osc_hostmaint import survey
 from osc_hostmaint.planning import policy as policies
+from tests.unit.engine import examples
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
 from tests.unit.simulation import faults
@@ -372,6 +373,7 @@ def policy() -> strategies.SearchStrategy[Values]:
             'suspended': strategies.sampled_from(policies.Suspended),
             'shelved': strategies.sampled_from(policies.Shelved),
             'resized': strategies.sampled_from(policies.Resized),
+            'exclude': examples.EXCLUDED,
             'spread': strategies.sampled_from(policies.Spread),
             'per_destination': strategies.integers(1, 3),
             'parallel': strategies.integers(1, 3),

@@ -42,6 +42,7 @@ def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         *crowded(run, cloud),
         *unfounded(run, cloud),
         *misdirected(run),
+        *excluded(run),
         *parted(run, cloud),
         *cramped(run, cloud),
         *ruinous(run, cloud),
@@ -237,6 +238,15 @@ def misdirected(run: 'scene.Run') -> list[str]:
                 f'is {wrong}'
             )
     return found
+
+
+def excluded(run: 'scene.Run') -> list[str]:
+    """Return what was begun with a server that was to be left alone."""
+    return [
+        f'{request} ({answer}), though it is excluded'
+        for request, answer in run.client.posted
+        if request.kind in STARTING and request.subject in run.policy.exclude
+    ]
 
 
 def rested(

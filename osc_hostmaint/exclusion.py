@@ -1,0 +1,99 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which servers an operator means by --exclude."""
+
+import collections.abc
+import re
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import text
+from osc_hostmaint.i18n import _
+
+#: Ids of servers and their names.
+Names = collections.abc.Mapping[str, str]
+
+_ID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+#: A message names so many ids.
+_MOST = 5
+
+
+def _nobody() -> Names:
+    return {}
+
+
+def resolve(
+    wanted: collections.abc.Iterable[str],
+    servers: Names,
+    where: str,
+    ask_more: collections.abc.Callable[[], Names] = _nobody,
+) -> frozenset[str]:
+    """Return the ids of the servers that are meant.
+
+    What looks like an id is an id: a server's owner could give it the name
+    of another one's.
+
+    :param wanted: ids and names.
+    :param servers: those that can be meant.
+    :param where: which ones these are, for people.
+    :param ask_more: returns others, for what means none of them.
+    :raises Refused: one of them means no server, or several.
+    """
+    wanted = sorted(set(wanted))
+    found = {words: _meant(words, servers) for words in wanted}
+    if not all(found.values()):
+        more = ask_more()
+        found = {w: ids or _meant(w, more) for w, ids in found.items()}
+    problems = [
+        _problem(words, found[words], where)
+        for words in wanted
+        if len(found[words]) != 1
+    ]
+    if problems:
+        raise exceptions.Refused(
+            _(
+                '--exclude: %s. Nothing was changed: see openstack server '
+                'list --all-projects.'
+            )
+            % '; '.join(problems)
+        )
+    return frozenset(server_id for ids in found.values() for server_id in ids)
+
+
+def _meant(words: str, servers: Names) -> tuple[str, ...]:
+    """Return the ids of all servers that words may mean."""
+    if words in servers:
+        return (words,)
+    if _ID.fullmatch(words.lower()):
+        return (words.lower(),) if words.lower() in servers else ()
+    return tuple(sorted(i for i, name in servers.items() if name == words))
+
+
+def _problem(
+    words: str, ids: collections.abc.Sequence[str], where: str
+) -> str:
+    shown = text.printable(repr(words))
+    if not ids:
+        return _('no server %(where)s has the id or the name %(words)s') % {
+            'where': where,
+            'words': shown,
+        }
+    more = _(' and others') if len(ids) > _MOST else ''
+    return _(
+        '%(count)d servers %(where)s have the name %(words)s, so give the id '
+        'instead (%(ids)s)'
+    ) % {
+        'count': len(ids),
+        'where': where,
+        'words': shown,
+        'ids': ', '.join(ids[:_MOST]) + more,
+    }
