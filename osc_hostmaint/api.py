@@ -41,6 +41,6 @@ class Maintenance(draining.Draining, restoring.Restoring):
     def __init__(self, conn: connection.Connection):
         """:param conn: to the cloud, as a user who administers Nova.
 
-        Its session gets a time-out of 60 s if it has none (``api_timeout``).
+        Its session gets a time-out of 90 s if it has none (``api_timeout``).
         """
         super().__init__(gateway.Gateway(conn))

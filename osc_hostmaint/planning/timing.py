@@ -197,8 +197,9 @@ MAX_FAILURES = 3
 #: How long ago a server may have left its host (--since).
 RESTORE_SINCE_SECONDS = 604800.0
 #: For an answer where clouds.yaml does not say (``api_timeout``): a request
-#: could hang for ever otherwise.
-REQUEST_TIMEOUT_SECONDS = 60.0
+#: could hang for ever otherwise. Nova itself waits 60 s for a cell that does
+#: not answer, and answers without it then (nova/context.py: CELL_TIMEOUT).
+REQUEST_TIMEOUT_SECONDS = 90.0
 
 #: What is not made shorter where Nova's own times are: it follows from clocks
 #: with whole seconds, from an option, or from how long requests take.

@@ -18,9 +18,19 @@ from nova import context as nova_context
 from nova import objects
 from nova.compute import api as compute_api
 from nova.compute import rpcapi
+import nova.conf
+from nova.db.main import api as cell_database
 from nova.objects import host_mapping
 
 from tests.cloud import web
+
+
+CONF = nova.conf.CONF
+# A database that nobody can reach.
+_NOWHERE = 'sqlite:////nowhere/cell.sqlite'
+# Nova looks into cells in this order; 0 would be any cell.
+_FIRST = -1
+_FAR = '6f6d1a3c-58c6-4d6e-9d6f-0d9a5f0c7e02'
 
 
 def rename(server: str, name: str) -> None:
@@ -72,6 +82,65 @@ def add_namesake(host: str) -> str:
         return str(service.uuid)
 
 
+def silence_cells(skipped: bool) -> None:
+    """Keep the API from the database of each cell; the hosts go on.
+
+    :param skipped: whether lists leave a silent cell out, or fail.
+    """
+    CONF.set_override('list_records_by_skipping_down_cells', skipped, 'api')
+    broken = cell_database.create_context_manager(_NOWHERE)
+    nova_context.load_cells()
+    for cell in nova_context.CELLS:
+        if not cell.is_cell0():
+            # Aim at it once, so that it is in the cache.
+            nova_context.set_target_cell(
+                nova_context.get_admin_context(), cell
+            )
+            queue = nova_context.CELL_CACHE[cell.uuid][1]
+            nova_context.CELL_CACHE[cell.uuid] = (broken, queue)
+
+
+def far_cell(host: str, skipped: bool) -> None:
+    """Add a cell that never answers, with a host, before the other cells.
+
+    What looks into one cell after the other fails then.
+    """
+    CONF.set_override('list_records_by_skipping_down_cells', skipped, 'api')
+    context = nova_context.get_admin_context()
+    cell = objects.CellMapping(
+        context,
+        id=_FIRST,
+        uuid=_FAR,
+        name='far',
+        transport_url='fake:///',
+        database_connection=_NOWHERE,
+    )
+    cell.create()
+    objects.HostMapping(context, host=host, cell_mapping=cell).create()
+    _forget_cells()
+
+
+def heal_cells() -> None:
+    """Have all cells answer, and none that was added."""
+    CONF.clear_override('list_records_by_skipping_down_cells', 'api')
+    context = nova_context.get_admin_context()
+    for cell in objects.CellMappingList.get_all(context):
+        if cell.uuid == _FAR:
+            for each in objects.HostMappingList.get_by_cell_id(
+                context, cell.id
+            ):
+                each.destroy()
+            cell.destroy()
+    _forget_cells()
+
+
+def _forget_cells() -> None:
+    """Have Nova look again which cells there are."""
+    nova_context.CELLS = []
+    compute_api.CELLS = []
+    nova_context.CELL_CACHE.clear()
+
+
 def routes() -> list[tuple[str, str, web.Handler]]:
     def name(match, query, body):
         rename(match.group(1), body['name'])
@@ -89,7 +158,20 @@ def routes() -> list[tuple[str, str, web.Handler]]:
         map_hosts()
         return 204, None
 
+    def break_cells(match, query, body):
+        if body['host']:
+            far_cell(body['host'], body['skipped'])
+        else:
+            silence_cells(body['skipped'])
+        return 204, None
+
+    def mend_cells(match, query, body):
+        heal_cells()
+        return 204, None
+
     return [
+        ('PUT', '/control/cells/silent', break_cells),
+        ('DELETE', '/control/cells/silent', mend_cells),
         ('DELETE', '/control/hosts/([^/]+)/cell', forget_cell),
         ('POST', '/control/cells', give_cells),
         (

@@ -193,6 +193,22 @@ class Hosts:
         """
         return str(self._control('POST', f'hosts/{host}/namesake'))
 
+    def silence_cells(self, far: str = '', skipped: bool = True) -> None:
+        """Have the API not reach a cell's database; heal_cells() ends it.
+
+        :param far: a host of that name is in another cell than all others,
+            and only that cell is silent; by default it is that of all hosts.
+        :param skipped: whether lists leave a silent cell out, or fail
+            (``[api] list_records_by_skipping_down_cells``).
+        """
+        self._control(
+            'PUT', 'cells/silent', {'host': far, 'skipped': skipped}
+        )
+
+    def heal_cells(self) -> None:
+        """Have every cell answer again."""
+        self._control('DELETE', 'cells/silent')
+
     # what Placement knows of them
 
     def provider(self, host: str) -> str:
