@@ -24,7 +24,6 @@ from nova.objects import host_mapping
 
 from tests.cloud import web
 
-
 CONF = nova.conf.CONF
 # A database that nobody can reach.
 _NOWHERE = 'sqlite:////nowhere/cell.sqlite'

@@ -201,9 +201,7 @@ class Hosts:
         :param skipped: whether lists leave a silent cell out, or fail
             (``[api] list_records_by_skipping_down_cells``).
         """
-        self._control(
-            'PUT', 'cells/silent', {'host': far, 'skipped': skipped}
-        )
+        self._control('PUT', 'cells/silent', {'host': far, 'skipped': skipped})
 
     def heal_cells(self) -> None:
         """Have every cell answer again."""
