@@ -46,6 +46,13 @@ class UnknownHost(HostMaintenanceError):
     """There is no compute service on a host of this exact name."""
 
 
+class SilentCell(HostMaintenanceError):
+    """The cell of a host does not answer, so Nova knows nothing of the host.
+
+    Nor of its servers.
+    """
+
+
 class Refused(HostMaintenanceError):
     """Possible, but it would hurt: refused for safety."""
 

@@ -34,6 +34,8 @@ class Mode(enum.StrEnum):
     MAINTENANCE = 'maintenance'
     #: Disabled by somebody else, or by Nova itself.
     DISABLED = 'disabled'
+    #: Its cell does not answer.
+    UNKNOWN = 'unknown'
 
 
 class Move(enum.StrEnum):
@@ -75,6 +77,9 @@ class Service:
     #: Ids of other services of exactly the same host, in other cells: Nova
     #: may mean any of them, then.
     namesakes: tuple[str, ...] = ()
+    #: Its cell does not answer, and Nova knows no more than its name. It
+    #: passes for disabled and down, so that no server is sent to it.
+    silent: bool = False
 
     @property
     def mark(self) -> mark.Mark | None:
@@ -84,6 +89,8 @@ class Service:
     @property
     def mode(self) -> Mode:
         """Who keeps the host out of service."""
+        if self.silent:
+            return Mode.UNKNOWN
         if self.enabled:
             return Mode.OPERATIONAL
         return Mode.MAINTENANCE if self.mark else Mode.DISABLED
@@ -95,7 +102,11 @@ def by_host(
     """Return compute services by host; one stands for all its namesakes."""
     found: dict[str, Service] = {}
     for service in services:
-        if old := found.get(service.host):
+        old = found.get(service.host)
+        if old and service.silent:
+            # It was mapped to another cell: what is known counts.
+            continue
+        if old and not old.silent:
             service = dataclasses.replace(
                 service,
                 up=service.up or old.up,
@@ -323,6 +334,16 @@ class Observation:
     )
     #: Other hosts whose compute services are down.
     down: frozenset[str] = frozenset()
+    #: The host whose cell does not answer, this one or that which servers are
+    #: brought back to: nothing is known of it now. '': they answer.
+    silent: str = ''
+    #: When single servers were last looked at whose cells did not answer, by
+    #: id.
+    unseen: collections.abc.Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Servers with a move in flight whose record the latest list left out.
+    missing: frozenset[str] = frozenset()
     #: The compute service of the host that servers are brought back to; None
     #: where that is not what is done.
     home: Service | None = None

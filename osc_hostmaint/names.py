@@ -19,6 +19,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import silence
 
 
 def pick(
@@ -81,6 +82,16 @@ def _unknown(
     return _('%s: see openstack compute service list.') % message
 
 
+def check_answers(service: model.Service) -> model.Service:
+    """Return a host's compute service, if Nova knows anything of it.
+
+    :raises SilentCell: it does not.
+    """
+    if service.silent:
+        raise exceptions.SilentCell(silence.words(service.host))
+    return service
+
+
 def check_destination(
     service: model.Service, drained: collections.abc.Container[str]
 ) -> None:
@@ -90,7 +101,9 @@ def check_destination(
     :raises Refused: they can't.
     """
     host = service.host
-    if service.host in drained:
+    if service.silent:
+        problem = silence.CELL
+    elif service.host in drained:
         problem = _('it is to be drained itself')
     elif service.mode is model.Mode.MAINTENANCE:
         problem = (

@@ -28,11 +28,15 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint.verbs import marking
 
 #: As model.Mode has them; that module is not imported for every command.
-MODES = ('operational', 'maintenance', 'disabled')
+MODES = ('operational', 'maintenance', 'disabled', 'unknown')
 
 
 def _reason(service: 'model.Service') -> str:
     """Ours without its head, others' as it is."""
+    from osc_hostmaint.planning import silence
+
+    if service.silent:
+        return silence.CELL
     mark = service.mark
     return mark.reason if mark else service.disabled_reason or ''
 
@@ -96,7 +100,8 @@ class ListHostMaintenance(command.Lister):
             default='maintenance',
             help=_(
                 'List hosts in this mode: %s (disabled: by somebody else, or '
-                'by Nova itself)'
+                'by Nova itself; unknown: those whose cell does not answer, '
+                'which are listed in any case)'
             )
             % ', '.join(MODES),
         )
@@ -145,7 +150,7 @@ def _short(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:
         service.host,
         str(service.mode),
         _since(service),
-        listed.servers,
+        columns.Count(listed.servers),
         columns.Printable(_reason(service)),
     )
 
@@ -155,7 +160,13 @@ def _long(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:
     return (
         *_short(listed),
         service.mark.by if service.mark else None,
-        'up' if service.up else 'down',
-        service.forced_down,
+        _state(service),
+        None if service.silent else service.forced_down,
         service.zone,
     )
+
+
+def _state(service: 'model.Service') -> str:
+    if service.silent:
+        return 'unknown'
+    return 'up' if service.up else 'down'

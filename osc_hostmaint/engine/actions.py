@@ -17,6 +17,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import memory
+from osc_hostmaint.planning import silence
 
 
 def send(gateway: ports.Gateway, action: memory.Action) -> None:
@@ -80,6 +81,12 @@ def _look_at_the_last_moment(
         server = gateway.server(server_id)
     except exceptions.Unavailable as error:
         raise exceptions.Unavailable(str(error), in_doubt=False) from error
+    if server.status == 'UNKNOWN':
+        raise exceptions.Unavailable(
+            _('Server %(id)s: %(why)s')
+            % {'id': server_id, 'why': silence.CELL},
+            in_doubt=False,
+        )
     if server.status == 'REBUILD':
         raise exceptions.RequestRefused(
             _('Server %s is being rebuilt already') % server_id

@@ -19,6 +19,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import fence
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import timing
 
 Services = collections.abc.Mapping[str, model.Service]
@@ -30,7 +31,8 @@ class Silence:
 
     #: Those of which nothing was heard, by host: as last looked at.
     silent: Services
-    #: Those that are alive after all, or are gone: why not, by host.
+    #: Those that are alive after all, are gone, or that nothing can be heard
+    #: of: why not, by host.
     alive: collections.abc.Mapping[str, str]
     #: The user wants to stop; the others were not awaited.
     interrupted: bool = False
@@ -104,7 +106,10 @@ class _Listener:
         services = model.by_host(self._gateway.services())
         found = {}
         for host in tuple(self._first):
-            if host in services:
+            if host in services and services[host].silent:
+                self._alive[host] = silence.words(host)
+                self._leave(host)
+            elif host in services:
                 found[host] = services[host]
             else:
                 self._alive[host] = (

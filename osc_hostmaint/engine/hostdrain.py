@@ -23,8 +23,10 @@ from osc_hostmaint.planning import decide
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import timing
 
+_SERVICES = decisions.Inquiry(records=False, services=True)
 WAITS = 'it waits for a destination that may take it'
 
 #: Returns why nothing new is started any more, '' while it is.
@@ -98,8 +100,15 @@ class HostDrain:
         self._conclude(decision)
 
     def _step(self, ask_stop: AskStop) -> decisions.Decision:
+        if self._down_since is not None:
+            # Other requests fail where a cell does not answer.
+            self._watcher.look(_SERVICES)
+        lost = self._watcher.seen.silent
         if self._opened and self.decision:
-            self._watcher.look(self.decision.inquiry)
+            if not (lost and self._down_since):
+                self._watcher.look(self.decision.inquiry)
+        elif lost:
+            raise exceptions.Unavailable(silence.words(lost))
         else:
             self._watcher.open()
             self._opened = True

@@ -13,10 +13,13 @@
 """Looking at one host, as much as is asked for, as cheaply as possible."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
+import math
 import types
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import case as cases
@@ -47,13 +50,22 @@ class ServiceBoard:
         self._at = clock.now() if services else float('-inf')
 
     def latest(
-        self, host: str
+        self, host: str, after: float = -math.inf
     ) -> tuple[model.Service | None, frozenset[str], float]:
-        """Return a host's service, which others are down, and as of when."""
-        if self._clock.now() - self._at >= timing.SERVICES_SHARED_SECONDS:
+        """Return a host's service, which others are down, and as of when.
+
+        :param after: they must not be older than that.
+        """
+        now = self._clock.now()
+        if (
+            now - self._at >= timing.SERVICES_SHARED_SECONDS
+            or self._at < after
+        ):
             self.services = model.by_host(self._gateway.services())
-            self._at = self._clock.now()
-        down = (s.host for s in self.services.values() if not s.up)
+            self._at = now
+        down = (
+            s.host for s in self.services.values() if not (s.up or s.silent)
+        )
         return self.services.get(host), frozenset(down) - {host}, self._at
 
 
@@ -91,12 +103,14 @@ class Observer:
 
     def see_newest(self) -> model.Observation:
         """Look at the newest migrations."""
-        self._see_migrations(self._gateway.migrations(self.seen.host))
+        now = self._clock.now()
+        self._see_migrations(self._gateway.migrations(self.seen.host), now)
         return self.seen
 
     def see_unconfirmed(self) -> model.Observation:
         """Look at migrations that may be old and hold something still."""
-        self._see_migrations(self._gateway.unconfirmed(self.seen.host))
+        now = self._clock.now()
+        self._see_migrations(self._gateway.unconfirmed(self.seen.host), now)
         return self.seen
 
     def look(self, inquiry: decisions.Inquiry) -> model.Observation:
@@ -106,7 +120,8 @@ class Observer:
         elif inquiry.records:
             self._see_changes()
         if inquiry.services:
-            self._see_service()
+            latest = self.seen.servers_at
+            self._see_service(latest if inquiry.after_servers else -math.inf)
         if inquiry.servers:
             self._see_servers()
         if inquiry.consumers:
@@ -115,25 +130,22 @@ class Observer:
 
     def visit(self, inquiry: decisions.Inquiry) -> model.Observation:
         """Look at the single servers and migrations asked for."""
-        visited = dict(self.seen.visited)
-        for server_id in sorted(inquiry.visit):
-            server = self._gateway.server(server_id)
-            visited[server_id] = dataclasses.replace(
-                server, seen_at=self._clock.now()
-            )
-            self._update(visited=visited)
+        if not self._visit(inquiry.visit):
+            return self.seen
         if any(self._at_odds(server_id) for server_id in inquiry.visit):
             # Which of the two is out of date?
             self._see_changes()
         failures = dict(self.seen.failures)
         for record_id in sorted(inquiry.explain):
             record = self.seen.migrations[record_id]
-            failures[record_id] = self._gateway.failure(record)
+            with self._answering(record.server_id):
+                failures[record_id] = self._gateway.failure(record)
             self._update(failures=failures)
         self._see_progress(inquiry.progress)
         histories = dict(self.seen.histories)
         for server_id in sorted(inquiry.history):
-            histories[server_id] = self._gateway.history(server_id)
+            with self._answering(server_id):
+                histories[server_id] = self._gateway.history(server_id)
             self._update(histories=histories)
         if inquiry.trace:
             self._trace(inquiry.trace)
@@ -152,17 +164,48 @@ class Observer:
             traced=self.seen.traced | uuids,
         )
 
+    @contextlib.contextmanager
+    def _answering(self, server_id: str) -> collections.abc.Iterator[None]:
+        """Bear with a failure, if that is because its cell is silent."""
+        try:
+            yield
+        except exceptions.Unavailable:
+            if self._visit([server_id]):
+                raise
+
+    def _visit(self, server_ids: collections.abc.Iterable[str]) -> bool:
+        """Look at servers; tell whether their cell answers.
+
+        Nova waits a minute for one that does not: the others can wait, too.
+        """
+        for server_id in sorted(server_ids):
+            now = self._clock.now()
+            server = self._gateway.server(server_id)
+            unseen = {
+                i: at for i, at in self.seen.unseen.items() if i != server_id
+            }
+            if server.status == 'UNKNOWN':
+                self._update(unseen={**unseen, server_id: now})
+                return False
+            view = dataclasses.replace(server, seen_at=now)
+            self._update(
+                visited={**self.seen.visited, server_id: view}, unseen=unseen
+            )
+        return True
+
     def _see_changes(self) -> None:
         """Look at the migrations that have changed of late.
 
         Off a dead host nothing else changes than evacuations.
         """
+        now = self._clock.now()
         if self._policy.evacuate:
-            self._see_migrations(self._gateway.evacuations(self.seen.host))
+            found = self._gateway.evacuations(self.seen.host)
+            self._see_migrations(found, now)
             return
         since = self._changed_since()
         self._see_migrations(
-            self._gateway.migrations(self.seen.host, since), since
+            self._gateway.migrations(self.seen.host, since), now, since
         )
 
     def _at_odds(self, server_id: str) -> bool:
@@ -191,7 +234,9 @@ class Observer:
         }
         for record_id in sorted(record_ids):
             server_id = seen.migrations[record_id].server_id
-            progress = self._gateway.progress(server_id, record_id)
+            progress = None
+            with self._answering(server_id):
+                progress = self._gateway.progress(server_id, record_id)
             if progress:
                 found[record_id] = dataclasses.replace(
                     progress, seen_at=self._clock.now()
@@ -214,21 +259,22 @@ class Observer:
     def _see_migrations(
         self,
         records: collections.abc.Collection[model.Migration],
+        now: float,
         since: datetime.datetime | None = None,
     ) -> None:
-        now = self._clock.now()
-        # The records of a deleted server vanish at once: what was changed
-        # lately and is not listed any more was one of those.
+        """:param now: when they were asked for."""
+        # The records of a deleted server vanish at once, and all those of a
+        # cell that does not answer.
         listed = {record.id for record in records}
-        known = {
-            i: r
-            for i, r in self.seen.migrations.items()
-            if i in listed
-            or not (since and r.in_flight and r.updated_at)
-            or r.updated_at <= since
-        }
-        vanished = {
-            i: r for i, r in self.seen.migrations.items() if i not in known
+        known = dict(self.seen.migrations)
+        missing = {
+            record.server_id
+            for i, record in known.items()
+            if i not in listed
+            and since
+            and record.in_flight
+            and record.updated_at
+            and record.updated_at > since
         }
         for record in records:
             old = known.get(record.id)
@@ -237,9 +283,9 @@ class Observer:
             known[record.id] = dataclasses.replace(record, seen_at=seen_at)
         self._update(
             migrations=known,
-            former={**self.seen.former, **vanished},
             migrations_at=now,
-            ahead=self._ahead(records, now),
+            missing=frozenset(missing),
+            ahead=self._ahead(records, self._clock.now()),
         )
 
     def _ahead(
@@ -254,8 +300,8 @@ class Observer:
         return min(bounds, default=None)
 
     def _see_servers(self) -> None:
-        servers = self._gateway.servers(self.seen.host)
         now = self._clock.now()
+        servers = self._gateway.servers(self.seen.host)
         self._update(
             servers={
                 s.id: dataclasses.replace(s, seen_at=now) for s in servers
@@ -263,20 +309,26 @@ class Observer:
             servers_at=now,
         )
 
-    def _see_service(self) -> None:
-        service, down, at = self._board.latest(self.seen.host)
+    def _see_service(self, after: float = -math.inf) -> None:
+        seen = self.seen
+        service, down, at = self._board.latest(seen.host, after)
+        home = self._board.services.get(self._policy.home)
+        silent = [s.host for s in (service, home) if s and s.silent]
         if service is None:
-            # Deleted meanwhile, or its cell does not answer.
-            service = dataclasses.replace(self.seen.service, up=False)
+            # Deleted meanwhile, or its cell does not answer (< 2.69).
+            service = dataclasses.replace(seen.service, id='', up=False)
         self._update(
-            service=service,
+            service=seen.service if service.silent else service,
             down=down,
             service_at=at,
-            home=self._board.services.get(self._policy.home),
+            silent=silent[0] if silent else '',
+            home=seen.home if home and home.silent else home,
         )
+        if silent or not service.id:
+            # The list of servers may have left out all of them already.
+            self._update(servers_at=-math.inf)
 
     def _see_consumers(self) -> None:
+        now = self._clock.now()
         allocations = self._gateway.allocations(self.seen.host)
-        self._update(
-            consumers=frozenset(allocations), consumers_at=self._clock.now()
-        )
+        self._update(consumers=frozenset(allocations), consumers_at=now)

@@ -138,6 +138,7 @@ class MovesUnderWay:
         self._adrift: dict[str, _Flights] = {}
         self._others: _Flights = {}
         self._others_at = float('-inf')
+        self._others_took = 0.0
         #: The hosts that we asked for, by the record's id.
         self._asked: dict[int, str] = {}
         #: By source: what has ended before this run, and in it.
@@ -300,10 +301,9 @@ class MovesUnderWay:
         """Return how many moves are on their way to each host."""
         if self._bound is None:
             return Load({}, 0, None)
-        if (
-            self._clock.now() - self._others_at
-            >= timing.OTHERS_MOVES_RECHECK_SECONDS
-        ):
+        # Where a list takes a minute, each would be too old for what follows.
+        valid = timing.OTHERS_MOVES_RECHECK_SECONDS + 2 * self._others_took
+        if self._clock.now() - self._others_at >= valid:
             self._see_others()
         counts = collections.Counter(
             flight.dest for flight in self.under_way().values()
@@ -311,6 +311,7 @@ class MovesUnderWay:
         return Load(counts, counts.pop('', 0), self._bound)
 
     def _see_others(self) -> None:
+        asked_at = self._clock.now()
         try:
             flights = self._gateway.flights()
         except exceptions.Unavailable:
@@ -318,6 +319,7 @@ class MovesUnderWay:
             return
         finally:
             self._others_at = self._clock.now()
+            self._others_took = self._others_at - asked_at
         since = self._gateway.now() - self._awaited
         self._others = self._shown(
             {

@@ -39,10 +39,11 @@ _UNTIMELY = (
 
 
 @contextlib.contextmanager
-def translated(doing: str) -> collections.abc.Iterator[None]:
+def translated(doing: str, hint: str = '') -> collections.abc.Iterator[None]:
     """Turn errors of openstacksdk and keystoneauth1 into ours.
 
     :param doing: what was being done, to begin the message with.
+    :param hint: why the service may fail.
     :raises CloudError: of the kind that fits.
     """
     try:
@@ -51,7 +52,7 @@ def translated(doing: str) -> collections.abc.Iterator[None]:
         raise _from_status(
             doing,
             error.status_code,
-            _details(error),
+            _with_hint(_details(error), error.status_code, hint),
             error.request_id,
             by_service=_json(error) is not None,
         ) from error
@@ -126,6 +127,11 @@ def _from_status(
                 and status == http.HTTPStatus.BAD_REQUEST
                 and not any(words in details for words in _UNTIMELY),
             )
+
+
+def _with_hint(details: str, status: int | None, hint: str) -> str:
+    failed = status == http.HTTPStatus.INTERNAL_SERVER_ERROR
+    return f'{details}; {hint}' if hint and failed else details
 
 
 def _details(error: sdk_exceptions.HttpException) -> str:

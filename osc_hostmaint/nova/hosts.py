@@ -13,13 +13,20 @@
 """What is asked of Nova about hosts, and what is set on them."""
 
 import collections.abc
+import dataclasses
 import functools
+import typing as ty
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import survey
 from osc_hostmaint.nova import records
 from osc_hostmaint.nova import session
 from osc_hostmaint.nova import transport
+from osc_hostmaint.planning import silence
+
+#: The last one where a compute service is updated by its host's name.
+BY_NAME = '2.52'
 
 
 class Hosts(session.Session):
@@ -40,14 +47,17 @@ class Hosts(session.Session):
             self._version,
             {'binary': 'nova-compute'},
         )
-        # Of a cell that does not answer only names are known (>= 2.69).
-        services = [records.service(s) for s in found if 'id' in s]
-        self._known_hosts = {service.host for service in services}
+        services = [records.service(s) for s in found]
+        self._known_hosts = {s.host for s in services if not s.silent}
+        self._silent_hosts = {s.host for s in services if s.silent}
+        self._nova.hint = silence.hint(self._silent_hosts)
         self._keep_time(services)
         return services
 
     #: The hosts of the newest list of services; None: there was none yet.
     _known_hosts: set[str] | None = None
+    #: Those of them whose cell did not answer: these are not among them.
+    _silent_hosts: collections.abc.Collection[str] = ()
 
     def disable(self, service: model.Service, reason: str) -> model.Service:
         """Disable a compute service and return it as it is then."""
@@ -77,12 +87,50 @@ class Hosts(session.Session):
         service: model.Service,
         body: collections.abc.Mapping[str, object],
     ) -> model.Service:
-        data = self._nova.put(
-            f'/os-services/{service.id}', 'service', self._version, body
-        )
+        try:
+            data = self._nova.put(
+                f'/os-services/{service.id}', 'service', self._version, body
+            )
+        except exceptions.Unavailable:
+            if not self._silent_hosts:
+                raise
+            return self._update_by_name(service, body)
         changed = records.service(data)
         self._keep_time([changed])
         return changed
+
+    def _update_by_name(
+        self,
+        service: model.Service,
+        body: collections.abc.Mapping[str, object],
+    ) -> model.Service:
+        """Update a compute service as Nova before 2.53 does.
+
+        An id Nova looks for in one cell after another, and fails at one that
+        does not answer. A host's name leads it to its cell at once.
+        """
+        down, status = body.get('forced_down'), body.get('status')
+        reason = body.get('disabled_reason')
+        what, more = 'force-down', {'forced_down': down}
+        if status == 'disabled':
+            what, more = 'disable-log-reason', {'disabled_reason': reason}
+        elif status:
+            what, more = 'enable', {}
+        self._nova.put(
+            f'/os-services/{what}',
+            'service',
+            BY_NAME,
+            {'host': service.host, 'binary': 'nova-compute', **more},
+        )
+        if status:
+            return dataclasses.replace(
+                service,
+                enabled=status == 'enabled',
+                disabled_reason=ty.cast('str | None', reason),
+            )
+        return dataclasses.replace(
+            service, forced_down=bool(down), up=service.up and not down
+        )
 
     def aggregates(self) -> list[survey.Aggregate]:
         """Return the host aggregates."""
@@ -105,13 +153,19 @@ class Hosts(session.Session):
         """Return whether a host's hypervisors are up, by their hostnames.
 
         Asked anew each time, with a request for each; only which ones there
-        are is kept.
+        are is kept. None where Nova lists no hypervisors, as a cell does not
+        answer: what it says of one is the state of the compute service.
         """
-        return {
-            node.name: self._is_up(node)
-            for node in self._nodes
-            if node.host == host
-        }
+        try:
+            return {
+                node.name: self._is_up(node)
+                for node in self._nodes
+                if node.host == host
+            }
+        except exceptions.Unavailable:
+            if not self._silent_hosts:
+                raise
+            return {}
 
     def _is_up(self, node: model.Hypervisor) -> bool:
         found = self._nova.get(

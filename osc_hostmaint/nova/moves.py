@@ -60,7 +60,7 @@ class Moves(session.Session):
             found = self._nova.get(
                 '/os-migrations', 'migrations', self._version, {'host': host}
             )
-            return [records.migration(m) for m in found]
+            return self._read(found)
         return self._migrations(
             {'host': host, 'changes-since': changed_since.isoformat()}
         )
@@ -134,10 +134,21 @@ class Moves(session.Session):
         return self._migrations({'changes-since': since.isoformat()})
 
     def _migrations(self, params: transport.Params) -> list[model.Migration]:
-        found = self._nova.pages(
-            '/os-migrations', 'migrations', self._version, params
+        return self._read(
+            self._nova.pages(
+                '/os-migrations', 'migrations', self._version, params
+            )
         )
-        return [records.migration(m) for m in found]
+
+    def _read(
+        self, found: collections.abc.Iterable[records.Json]
+    ) -> list[model.Migration]:
+        migrations = []
+        for data in found:
+            migrations.append(records.migration(data))
+            for end in ('source', 'dest'):
+                self._learn_node(data[f'{end}_compute'], data[f'{end}_node'])
+        return migrations
 
     def failure(self, record: model.Migration) -> str:
         """Return why a move failed, '' where Nova does not say.

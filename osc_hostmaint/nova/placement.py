@@ -46,7 +46,14 @@ class Placement(hosts.Hosts):
 
         :raises UnknownHypervisor: Nova's API knows none of that host.
         """
-        roots = [p for p, its in self.hypervisors().items() if its == host]
+        try:
+            known = self.hypervisors()
+        except exceptions.Unavailable:
+            if not self._silent_hosts:
+                raise
+            roots = self._roots_by_name(host)
+        else:
+            roots = [p for p, its in known.items() if its == host]
         if not roots:
             raise exceptions.UnknownHypervisor(
                 _(
@@ -69,6 +76,34 @@ class Placement(hosts.Hosts):
                 for name, amount in allocation['resources'].items():
                     amounts[name] = amounts.get(name, 0) + amount
         return found
+
+    def _roots_by_name(self, host: str) -> list[str]:
+        """Return a host's resource providers as servers and records tell.
+
+        Nova lists no hypervisors while a cell does not answer.
+
+        :raises UnknownHypervisor: they tell none.
+        """
+        names = sorted(self._nodes_seen.get(host, ()))
+        if not names:
+            raise exceptions.UnknownHypervisor(
+                _(
+                    'What Placement holds for %(host)s is not verified: Nova '
+                    'lists no hypervisors while a cell does not answer (that '
+                    'of %(silent)s). Run this again once it does'
+                )
+                % {'host': host, 'silent': ', '.join(self._silent_hosts)}
+            )
+        return [
+            provider['uuid']
+            for name in names
+            for provider in self._placement.get(
+                '/resource_providers',
+                'resource_providers',
+                ALLOCATIONS,
+                {'name': name},
+            )
+        ]
 
     def _tree(self, root: str) -> list[str]:
         """Return a resource provider and all below it."""

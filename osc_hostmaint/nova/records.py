@@ -24,6 +24,16 @@ Json = dict[str, ty.Any]
 
 def service(data: Json) -> model.Service:
     """Read an entry of GET /os-services (>= 2.53: ``id`` is a UUID)."""
+    if 'id' not in data:
+        # Of a cell that does not answer (>= 2.69).
+        return model.Service(
+            id='',
+            host=data['host'],
+            zone='',
+            up=False,
+            enabled=False,
+            silent=True,
+        )
     return model.Service(
         id=data['id'],
         host=data['host'],

@@ -47,7 +47,11 @@ class Servers(session.Session):
             self._telling,
             {'all_tenants': 'True', 'host': host, 'soft_deleted': 'True'},
         )
-        servers = [records.server(s) for s in found]
+        servers = []
+        for data in found:
+            servers.append(records.server(data))
+            node = data.get('OS-EXT-SRV-ATTR:hypervisor_hostname')
+            self._learn_node(servers[-1].host, node)
         if any(s.host != host for s in servers):
             raise exceptions.NotPermitted(
                 _(

@@ -46,6 +46,8 @@ class Session:
         for in between, by keystoneauth1.
         """
         self._conn = conn
+        #: The hypervisor hostnames that were seen of each host.
+        self._nodes_seen: dict[str, set[str]] = {}
         if not conn.session.timeout:
             conn.session.timeout = timing.REQUEST_TIMEOUT_SECONDS
         #: Nova's clock, less our monotonic one, at the least; None: no time
@@ -74,6 +76,11 @@ class Session:
         :raises ApiTooOld: Nova does not offer the least that will do.
         """
         return self._nova.microversion(wanted, NEEDED, _('Host maintenance'))
+
+    def _learn_node(self, host: str | None, node: str | None) -> None:
+        """Take note that a hypervisor is on a host."""
+        if host and node:
+            self._nodes_seen.setdefault(host, set()).add(node)
 
     def now(self) -> datetime.datetime:
         """Return Nova's time, in UTC: never later than it is.

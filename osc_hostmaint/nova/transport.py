@@ -78,6 +78,8 @@ class Transport:
     def __init__(self, adapter: proxy.Proxy, service: Service):
         self._adapter = adapter
         self._service = service
+        #: Why the service may fail now, as far as that is known.
+        self.hint = ''
         #: Of so many entries a page is full at the soonest (`max_limit`).
         self._full_page = 1
 
@@ -224,7 +226,7 @@ class Transport:
         microversion: str,
         **more: ty.Any,
     ) -> requests.Response:
-        with errors.translated(doing):
+        with errors.translated(doing, self.hint):
             response = self._adapter.request(
                 url,
                 method,

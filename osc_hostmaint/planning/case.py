@@ -71,6 +71,8 @@ class Case:
     others_down: collections.abc.Mapping[str, float] = dataclasses.field(
         default_factory=dict
     )
+    #: Since when nothing is known of it.
+    unseen_since: float | None = None
 
     @property
     def view(self) -> model.Server | None:

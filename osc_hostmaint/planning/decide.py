@@ -29,6 +29,7 @@ from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import owing
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import starts
 from osc_hostmaint.planning import stranded
@@ -78,7 +79,7 @@ def decide(
     memory = _time_leftovers(
         memory, must_close and bool(checking or left), now
     )
-    waiting = leftover.waits(all_seen, left, policy, memory, now)
+    waiting = leftover.waits(all_seen, left, policy, memory)
     checked = must_close and not checking and not waiting
     done = checked or bool(policy.abandon)
     rows = [
@@ -94,6 +95,7 @@ def decide(
         # Nothing says that something is left, and nobody has looked.
         trouble = trouble or policy.abandon
     visit = start.visit | strangers | tracks.overdue(seen, arriving, now)
+    visit |= tracks.missing(seen)
     trace = frozenset[str]()
     if must_close:
         visit |= leftover.to_visit(all_seen, left, now)
@@ -120,12 +122,15 @@ def decide(
         ),
         finished=_finished(seen, memory, stands),
         trouble=trouble,
-        waiting_for=turn.awaited(memory, policy, now)
-        if open_
-        else _waiting_for(arriving, left),
-        interval=max(
-            timing.LOOK_LAST_CHECKS_SECONDS, policy.settled_from - now
-        )
+        waiting_for=silence.awaited(seen)
+        or (
+            turn.awaited(memory, policy, now)
+            if open_
+            else _waiting_for(arriving, left)
+        ),
+        interval=timing.DOWN_SERVICE_RECHECK_SECONDS
+        if silence.is_lost(seen)
+        else max(timing.LOOK_LAST_CHECKS_SECONDS, policy.settled_from - now)
         if must_close and not left
         else _interval(
             memory, stands, rhythm, policy, filling=start.filling, now=now
@@ -161,6 +166,9 @@ def _halted(
     memory: memories.Memory,
 ) -> tuple[policies.Policy, str]:
     """Stop where the hosts themselves do not let moves go on."""
+    if reason := silence.over(seen, memory):
+        why = silence.LEFT if seen.silent else reason
+        return dataclasses.replace(policy, stop=why, abandon=why), reason
     if trouble := halts.trouble(seen, policy, memory):
         stop = policy.stop or trouble
         return dataclasses.replace(policy, stop=stop), trouble
@@ -197,10 +205,12 @@ def _stands(
             earlier=earlier.get(server_id, ()),
             incoming=incoming.get(server_id),
             others_down=memory.others_down,
+            unseen_since=memory.unseen_since.get(server_id),
         )
         ended = policy.abandon == asked.abandon
-        stand = _stopped(fate.stand(case), policy, ended=ended)
-        stands[server_id] = owing.settle(case, stand)
+        stand = silence.hide(case, fate.stand(case))
+        stand = _stopped(stand, policy, ended=ended)
+        stands[server_id] = silence.hide(case, owing.settle(case, stand))
     return stands
 
 

@@ -86,6 +86,8 @@ class Inquiry:
     servers: bool = False
     #: The compute services' states.
     services: bool = False
+    #: These, as they were after the list of servers was made.
+    after_servers: bool = False
     #: Who holds allocations on the host.
     consumers: bool = False
     #: Servers to be looked at one by one.

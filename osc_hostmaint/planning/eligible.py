@@ -104,6 +104,8 @@ def _maintenance(case: _Case) -> str:
 
 
 def _disabled(case: _Case) -> str:
+    if case.service.silent:
+        return 'in a cell that does not answer'
     if case.shut:
         return 'disabled'
     if STATUS_DISABLED in (case.traits or ()) and case.service.enabled:

@@ -162,7 +162,7 @@ def learn(
         if move.refused:
             continue
         suspect.setdefault(host, set()).add(move.server_id)
-        if move.harmed:
+        if move.harmed and move.server_id not in misfits:
             harmful.add(host)
         blaming = suspect[host] - misfits
         if len(blaming) >= FAILURES:

@@ -15,6 +15,7 @@
 from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import timing
 
 
@@ -73,6 +74,7 @@ def dead_end(
     # By the time it was last seen down: it may be up again since.
     if (
         policy.evacuate
+        or silence.is_lost(seen)
         or since is None
         or seen.service_at - since < timing.DOWN_GRACE_SECONDS
     ):

@@ -24,6 +24,7 @@ import datetime
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import standing
 
 #: Moves of a maintenance. A resize is its owner's.
@@ -54,6 +55,8 @@ class Homecomer:
 def against(service: model.Service) -> str:
     """Return why no server can come home to a host, and what to do; or ''."""
     host = service.host
+    if service.silent:
+        return silence.words(host)
     if service.mode is model.Mode.MAINTENANCE:
         return (
             f'{host} is in maintenance, and takes no servers: put it back '
@@ -151,6 +154,13 @@ def judge(
     """
     if server.status == 'DELETED':
         return _row(server, _Phase.GONE, record.dest or record.source)
+    if server.status == 'UNKNOWN':
+        return _row(
+            server,
+            _Phase.BLOCKED,
+            record.dest or record.source,
+            silence.LEFT,
+        )
     back = record.dest == home and record.source != home
     if back and record.type in MOVES and not record.ended_well:
         return Homecomer(server, record.source, record)

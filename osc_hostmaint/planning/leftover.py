@@ -24,6 +24,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
@@ -62,20 +63,29 @@ def to_visit(
     now: float,
 ) -> frozenset[str]:
     """Return the servers that consumers are, or are migrations of, to see."""
-    found = set()
-    for consumer in left:
-        record = seen.migration(consumer)
-        if record:
-            if seen.latest(record.server_id) is None:
-                found.add(record.server_id)
-            continue
-        view = seen.visited.get(consumer)
-        if view is None or (
-            _coming(seen, view)
-            and now - view.seen_at >= timing.ARRIVING_RECHECK_SECONDS
-        ):
-            found.add(consumer)
-    return frozenset(found)
+    return frozenset(
+        _server_id(seen, consumer)
+        for consumer in left
+        if _is_due(seen, consumer, now)
+    )
+
+
+def _server_id(seen: model.Observation, consumer: str) -> str:
+    record = seen.migration(consumer)
+    return record.server_id if record else consumer
+
+
+def _is_due(seen: model.Observation, consumer: str, now: float) -> bool:
+    server_id = _server_id(seen, consumer)
+    if server_id in seen.unseen:
+        return silence.is_due(seen, seen.unseen[server_id], now)
+    if server_id != consumer:
+        return seen.latest(server_id) is None
+    view = seen.visited.get(consumer)
+    return view is None or (
+        _coming(seen, view)
+        and now - view.seen_at >= timing.ARRIVING_RECHECK_SECONDS
+    )
 
 
 def to_trace(
@@ -87,6 +97,7 @@ def to_trace(
         for consumer in left
         if seen.migration(consumer) is None
         and consumer not in seen.traced
+        and consumer not in seen.unseen
         and (
             (view := _view(seen, consumer)) is None or view.status == 'DELETED'
         )
@@ -98,11 +109,19 @@ def waits(
     left: collections.abc.Collection[str],
     policy: policies.Policy,
     memory: memories.Memory,
-    now: float,
 ) -> bool:
     """Tell whether it is too early to call the leftovers leftovers."""
     if not left:
         return False
+    servers = {consumer: _server_id(seen, consumer) for consumer in left}
+    if any(
+        at - memory.unseen_since.get(server_id, at)
+        < timing.OUTAGE_LIMIT_SECONDS
+        for server_id, at in seen.unseen.items()
+        if server_id in servers.values()
+    ):
+        return True
+    left = [i for i in left if servers[i] not in seen.unseen]
     if to_visit(seen, left, -math.inf) or to_trace(seen, left):
         return True
     # Nobody arrives on a host that has died.
@@ -113,7 +132,9 @@ def waits(
     )
     limit = policy.server_timeout if coming else timing.LEFTOVERS_WAIT_SECONDS
     since = memory.leftover_since
-    return since is None or limit is None or now - since < limit
+    # By when we looked: another list may have taken a minute since.
+    looked = seen.consumers_at
+    return since is None or limit is None or looked - since < limit
 
 
 def _coming(seen: model.Observation, view: model.Server) -> bool:
@@ -171,7 +192,9 @@ def _of_move(seen: model.Observation, record: model.Migration) -> str:
         f'Placement still holds an allocation on {seen.host} for its {move} '
         f'{record.uuid} ("{record.status}")'
     )
-    if view is None or view.status == 'UNKNOWN':
+    if record.server_id in seen.unseen:
+        return f'{held}, and {silence.LEFT}'
+    if view is None:
         return f'{held}: {AGAIN}'
     if view.status == 'DELETED':
         return f'it was deleted, but {held}: {_delete(record.uuid)}'
@@ -186,7 +209,9 @@ def _of(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
     """Return what to do about what is held for a server, or for nobody."""
     view = _view(seen, consumer)
     held = f'Placement still holds an allocation of it on {seen.host}'
-    if view is None or view.status == 'UNKNOWN':
+    if consumer in seen.unseen:
+        return f'{held}, and {silence.LEFT}'
+    if view is None:
         return f'{held}: {AGAIN}'
     if view.status == 'DELETED':
         if is_server:

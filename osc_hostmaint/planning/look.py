@@ -24,6 +24,7 @@ from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import resumed
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 
@@ -46,17 +47,30 @@ def closing(
 
     "Empty" counts only if the servers were listed after the last thing that
     happened, and the allocations after that: what is still being scheduled
-    to the host holds an allocation before any list shows it.
+    to the host holds an allocation before any list shows it. And the host's
+    cell has to answer after that: lists leave out one that does not.
     """
+    if policy.home:
+        # What stays on this host does not matter.
+        return False
+    return not (
+        silence.answered(seen) and _is_listed(seen, memory, stands, policy)
+    )
+
+
+def _is_listed(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: Stands,
+    policy: policies.Policy,
+) -> bool:
+    """Tell whether the last lists were made."""
     left = {
         server_id
         for server_id, stand in stands.items()
         if stand.phase in _LEFT
     }
-    if policy.home:
-        # What stays on this host does not matter.
-        return False
-    return not (
+    return (
         seen.servers_at >= _last_event(seen, memory)
         and left.isdisjoint(seen.servers)
         and seen.servers_at >= policy.settled_from
@@ -99,6 +113,9 @@ def next_look(
     history = resumed.unasked(seen, memory) | {
         i for i, s in stands.items() if s.history
     }
+    if silence.is_lost(seen):
+        # Nobody else would tell anything, after a minute each.
+        return decisions.Inquiry(records=False, services=True)
     service_age = now - seen.service_at
     servers_age = now - seen.servers_at
     servers = servers_age >= timing.SERVERS_RECHECK_SECONDS
@@ -106,10 +123,13 @@ def next_look(
     if must_close:
         if closing(seen, memory, stands, policy):
             # Whatever happened meanwhile shows in one of these two.
+            listed = _is_listed(seen, memory, stands, policy)
             return decisions.Inquiry(
                 records=False,
-                servers=True,
-                consumers=True,
+                servers=not listed,
+                consumers=not listed,
+                services=listed,
+                after_servers=listed,
                 visit=visit,
                 explain=explain,
                 history=history,
@@ -119,12 +139,18 @@ def next_look(
     elif any(s.phase is standing.Phase.BUSY for s in stands.values()):
         servers = True
     # What else is due waits for the next tick.
-    all_up = seen.service.up and seen.down.isdisjoint(_destinations(stands))
+    all_up = (
+        seen.service.up
+        and seen.down.isdisjoint(_destinations(stands))
+        and not seen.unseen
+    )
     services = service_age >= (
         timing.SERVICE_RECHECK_SECONDS
         if all_up
         else timing.DOWN_SERVICE_RECHECK_SECONDS
     )
+    # Where a list takes a minute both are due at each tick.
+    services = services and not (servers and seen.servers_at < seen.service_at)
     return decisions.Inquiry(
         newest=any(s.unanswered and s.pending for s in stands.values()),
         servers=servers and not services,

@@ -286,6 +286,12 @@ class Memory:
     others_down: collections.abc.Mapping[str, float] = dataclasses.field(
         default_factory=dict
     )
+    #: Since when nothing is known of the host.
+    lost_since: float | None = None
+    #: Since when nothing is known of single servers, by id.
+    unseen_since: collections.abc.Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )
     #: Servers that an earlier run may have resumed: their history tells.
     suspects: frozenset[str] = frozenset()
     #: Nova called the host's compute service down when this run began.

@@ -19,6 +19,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import turn
@@ -127,6 +128,8 @@ def _may_start(
     memory: memories.Memory,
     now: float,
 ) -> bool:
+    if silence.is_lost(seen):
+        return False
     if not policy.evacuate:
         # Tries would be used up in vain, and the service may come back.
         return seen.service.up

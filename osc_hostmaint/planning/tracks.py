@@ -21,6 +21,7 @@ from osc_hostmaint.planning import flight
 from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import resumed
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import standing
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning import verdicts
@@ -72,6 +73,7 @@ def take_in(
     memory = resumed.suspect(seen, policy, memory, new, first=first)
     memory = resumed.find(seen, policy, memory)
     memory = _time_downs(seen, _keep_progress(seen, memory), first=first)
+    memory = silence.keep(seen, memory)
     return _watch(seen, memory) if policy.evacuate else memory
 
 
@@ -226,6 +228,19 @@ def strangers(
     deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
     found = _expected(seen, policy) | resumed.unseen(seen, memory)
     return found - deleted - frozenset(memory.tracks)
+
+
+def missing(seen: model.Observation) -> frozenset[str]:
+    """Return servers whose moves' records vanished and that tell why.
+
+    They are deleted, or their cell does not answer.
+    """
+    return frozenset(
+        server_id
+        for server_id in seen.missing - seen.unseen.keys()
+        if (view := seen.visited.get(server_id)) is None
+        or (view.status != 'DELETED' and view.seen_at < seen.migrations_at)
+    )
 
 
 def earlier_failures(

@@ -23,6 +23,7 @@ from osc_hostmaint import names
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 
 
 @contextlib.contextmanager
@@ -44,9 +45,12 @@ class Verbs:
         self._gateway = cloud
 
     def _find(self, host: str) -> model.Service:
-        """Return the host's compute service."""
+        """Return the host's compute service.
+
+        :raises SilentCell: its cell does not answer.
+        """
         (service,) = self._pick([host], self._services())
-        return service
+        return names.check_answers(service)
 
     def _pick(
         self,
@@ -55,6 +59,20 @@ class Verbs:
     ) -> tuple[model.Service, ...]:
         """Return the hosts' compute services, each once, in their order."""
         return names.pick(hosts, services, self._gateway.hypervisor_hosts)
+
+    def _fallen_silent(
+        self, hosts: collections.abc.Collection[str]
+    ) -> dict[str, str]:
+        """Return errors of hosts that lists showed nothing of, if any.
+
+        A cell that falls silent is left out of lists without a word.
+        """
+        services = self._services() if hosts else {}
+        return {
+            host: silence.words(host)
+            for host in hosts
+            if host in services and services[host].silent
+        }
 
     def _services(self) -> dict[str, model.Service]:
         """Return the compute services of all hosts, by host."""

@@ -80,6 +80,10 @@ class Draining(fencing.Fencing):
         seen = prospect.look(
             self._gateway, clock.Clock(), services, sources, policy
         )
+        shown = {row.host for row in seen.preview.rows}
+        errors |= self._fallen_silent(
+            [host for host in hosts if host not in shown | errors.keys()]
+        )
         return dataclasses.replace(
             seen.preview,
             errors={**refused, **errors},
@@ -222,7 +226,7 @@ class Draining(fencing.Fencing):
                 foreseen.append(
                     self._foresee_set(service, reason=None, force=force)
                 )
-            except exceptions.Refused as error:
+            except (exceptions.Refused, exceptions.SilentCell) as error:
                 errors[service.host] = str(error)
         return foreseen, errors
 

@@ -24,6 +24,7 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import fence
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import silence
 from osc_hostmaint.verbs import marking
 
 #: Is asked whether hosts are powered off, in words for people.
@@ -158,8 +159,11 @@ class Fencing(marking.Marking):
         """Look at the hosts as they are just before they are changed."""
         services = self._services()
         for host, before in tuple(dead.services.items()):
-            # Deleted meanwhile, or its cell does not answer.
+            # Deleted meanwhile, or its cell does not answer (< 2.69).
             service = services.get(host, before)
+            if service.silent:
+                dead.leave(host, silence.words(host))
+                continue
             back = service.up and not before.up
             doubted = before.forced_down and not service.forced_down
             if back or (doubted and not order.fenced):

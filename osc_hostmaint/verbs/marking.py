@@ -20,8 +20,10 @@ from osc_hostmaint import clock
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark
 from osc_hostmaint import model
+from osc_hostmaint import names
 from osc_hostmaint import text
 from osc_hostmaint.planning import fence
+from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import switch
 from osc_hostmaint.planning import timing
@@ -35,7 +37,8 @@ class ListedHost:
     """A host in a list, and how many servers are left on it."""
 
     service: model.Service
-    servers: int
+    #: None: its cell does not answer.
+    servers: int | None
     #: The type of its hypervisors; None: not looked at, or not known.
     hypervisor_type: str | None = None
 
@@ -51,6 +54,7 @@ class Marking(base.Verbs):
         :param reason: for people; None keeps the one that is there.
         :param force: take over a host that somebody else disabled.
         :raises UnknownHost: there is no such compute service.
+        :raises SilentCell: its cell does not answer.
         :raises Refused: somebody else disabled it.
         :raises InvalidMark: the reason does not fit.
         """
@@ -71,8 +75,10 @@ class Marking(base.Verbs):
         """Return a service as :meth:`set` would leave it; the same if so.
 
         :raises Refused: somebody else disabled it.
+        :raises SilentCell: its cell does not answer.
         :raises InvalidMark: the reason does not fit.
         """
+        names.check_answers(service)
         decided = switch.to_maintenance(
             service,
             by=text.printable(self._gateway.user_name()),
@@ -99,6 +105,7 @@ class Marking(base.Verbs):
             service or hypervisor is down, that moves are still leaving, or
             on which evacuated servers may still run.
         :raises UnknownHost: there is no such compute service.
+        :raises SilentCell: its cell does not answer.
         :raises Refused: one of these holds, and it is not forced; or Nova
             does not take back that it is forced down, since nova-compute has
             not cleaned up after an evacuation.
@@ -133,15 +140,18 @@ class Marking(base.Verbs):
         """Return records of moves from and to a host that are under way.
 
         A request for each that may be.
+
+        :raises SilentCell: that is not known, as the cell does not answer.
         """
-        return [
-            record
-            for record in self._gateway.migrations(host)
-            if record.in_flight
-            and summary.is_under_way(
-                record, self._gateway.server(record.server_id)
-            )
-        ]
+        found = []
+        for record in self._gateway.migrations(host):
+            if record.in_flight:
+                server = self._gateway.server(record.server_id)
+                if server.status == 'UNKNOWN':
+                    raise exceptions.SilentCell(silence.words(host))
+                if summary.is_under_way(record, server):
+                    found.append(record)
+        return found
 
     def _force_up(
         self, service: model.Service, *, force: bool
@@ -187,16 +197,20 @@ class Marking(base.Verbs):
         """Return what keeps a host out of service and what is still on it.
 
         :raises UnknownHost: there is no such compute service.
+        :raises SilentCell: its cell does not answer.
         """
-        service = self._find(host)
-        return summary.summarize(
-            service,
+        shown = summary.summarize(
+            self._find(host),
             self._gateway.servers(host),
             self._moving(host),
             self._gateway.unconfirmed(host),
             self._gateway.evacuated(host),
             self._consumers(host),
         )
+        if not shown.servers:
+            # A cell that falls silent is left out of lists without a word.
+            self._find(host)
+        return shown
 
     def _consumers(self, host: str) -> collections.abc.Collection[str] | None:
         try:
@@ -212,23 +226,42 @@ class Marking(base.Verbs):
     ) -> tuple[ListedHost, ...]:
         """Return the hosts in some modes, by name.
 
-        One request, and one for each host returned.
+        And those whose cell does not answer: they may be in any. One request,
+        one for each host returned, and one more if any has no servers.
 
         :param hypervisor_types: ask for these, too: one more request.
         """
         services = sorted(
-            (s for s in self._gateway.services() if s.mode in modes),
+            (
+                service
+                for service in self._services().values()
+                if service.mode in modes or service.silent
+            ),
             key=lambda s: s.host,
         )
         with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-            counts = pool.map(
-                self._gateway.server_count, [s.host for s in services]
+            counts = dict(
+                zip(
+                    (s.host for s in services),
+                    pool.map(self._count, services),
+                    strict=True,
+                )
             )
-            types = self._hypervisor_types() if hypervisor_types else {}
-            return tuple(
-                ListedHost(service, count, types.get(service.host))
-                for service, count in zip(services, counts, strict=True)
-            )
+        if 0 in counts.values():
+            # A cell that falls silent is left out of lists without a word.
+            now = self._services()
+            for service in services:
+                if now.get(service.host, service).silent:
+                    counts[service.host] = None
+        types = self._hypervisor_types() if hypervisor_types else {}
+        return tuple(
+            ListedHost(s, counts[s.host], types.get(s.host)) for s in services
+        )
+
+    def _count(self, service: model.Service) -> int | None:
+        if service.silent:
+            return None
+        return self._gateway.server_count(service.host)
 
     def _hypervisor_types(self) -> dict[str, str]:
         """Return the types of hypervisors by host, as far as Nova tells."""

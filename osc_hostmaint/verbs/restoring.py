@@ -76,6 +76,7 @@ class Restoring(marking.Marking):
             gathered = gathering.gather(
                 self._gateway, ticking, services, homes, policy, running
             )
+        errors |= self._fallen_silent(_bare(gathered))
         known = _ids(gathered)
         teller = _Notes()
         gone = homecoming.deleted(
@@ -238,6 +239,7 @@ class Restoring(marking.Marking):
             gathered = gathering.gather(
                 self._gateway, ticking, services, homes, policy, running
             )
+        errors |= self._fallen_silent(_bare(gathered))
         seen = None
         if not skip_capacity_check and any(each.groups for each in gathered):
             seen = welcome.look(self._gateway, services, gathered)
@@ -310,6 +312,13 @@ class _Notes(reports.Silence):
 
     def trouble(self, host: str, text: str) -> None:
         self.notes.append(f'{host}: {text}')
+
+
+def _bare(
+    gathered: collections.abc.Iterable[gathering.Gathering],
+) -> list[str]:
+    """Return the hosts that nothing was seen to have left."""
+    return [g.home.host for g in gathered if not (g.groups or g.alone)]
 
 
 def _ids(

@@ -78,7 +78,8 @@ class ListTest(base.MaintenanceTestCase):
         )
         # As many requests as hosts are shown.
         self.assertEqual(2, self.gateway.server_count.call_count)
-        self.gateway.services.assert_called_once()
+        # Once more as one is empty: its cell may have fallen silent.
+        self.assertEqual(2, self.gateway.services.call_count)
 
     def test_all(self) -> None:
         found = self.maintenance.list(set(model.Mode))

@@ -125,7 +125,7 @@ class TestList(shell.CommandTestCase):
         ('--mode maintenance', {'maintenance'}),
         ('--mode operational', {'operational'}),
         ('--mode disabled', {'disabled'}),
-        ('--all', {'operational', 'maintenance', 'disabled'}),
+        ('--all', set(model.Mode)),
     )
     @ddt.unpack
     def test_which(self, arguments, modes):

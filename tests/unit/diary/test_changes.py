@@ -79,7 +79,7 @@ class TestChanges(unittest.TestCase):
         self.assertEqual(
             {
                 *('servers', 'visited', 'migrations', 'failures'),
-                *('progress', 'histories', 'former'),
+                *('progress', 'histories', 'former', 'unseen'),
             },
             changes.MAPPINGS,
         )

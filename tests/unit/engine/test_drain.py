@@ -49,7 +49,7 @@ class HostTestCase(DrainTestCase):
         self.assertEqual(Code.DONE, run.exit_code)
         self.assertEqual((), run.result.rows)
         self.assertLess(run.seconds, 2)
-        self.assertLessEqual(len(run.client.log), 5)
+        self.assertLessEqual(len(run.client.log), 6)
 
     def test_thirty_servers_of_all_kinds(self) -> None:
         cloud = scene.cloud(0)

@@ -137,6 +137,66 @@ class HypervisorStatesTest(cloud.CloudTestCase):
         self.assertEqual(3, len(self.sent))
 
 
+class SilentCellTest(cloud.CloudTestCase):
+    """Of a cell that does not answer, while the others do."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        down = {'binary': 'nova-compute', 'host': 'x', 'status': 'UNKNOWN'}
+        services = {'services': [cloud.service(), down]}
+        self.cloud.get(f'{cloud.NOVA}/os-services', json=services)
+        self.service = self.gateway.services()[-1]
+        oops = cloud.fault('computeFault', 500, 'Oops')
+        self.cloud.get(HYPERVISORS, **oops)
+        self.cloud.put(f'{cloud.NOVA}/os-services/{self.service.id}', **oops)
+
+    def test_a_service_is_found_by_its_name(self) -> None:
+        answer = {'service': {}}
+        for what in ('disable-log-reason', 'enable', 'force-down'):
+            self.cloud.put(f'{cloud.NOVA}/os-services/{what}', json=answer)
+        found = self.gateway.disable(self.service, 'fan')
+        self.assertEqual(
+            (False, 'fan'), (found.enabled, found.disabled_reason)
+        )
+        self.assertTrue(self.gateway.enable(found).enabled)
+        found = self.gateway.force_down(self.service, down=True)
+        self.assertTrue(found.forced_down)
+        self.assertFalse(found.up)
+        last = self.cloud.last_request
+        assert last
+        self.assertEqual('compute 2.52', last.headers['OpenStack-API-Version'])
+
+    def test_a_provider_is_found_by_its_name(self) -> None:
+        with self.assertRaisesRegex(
+            exceptions.UnknownHypervisor, 'not verified.*that of x'
+        ):
+            self.gateway.allocations('cmp01')
+        self.cloud.get(
+            f'{cloud.NOVA}/os-migrations',
+            json={'migrations': [cloud.migration()]},
+        )
+        self.gateway.migrations('cmp01')
+        providers = f'{cloud.PLACEMENT}/resource_providers'
+        self.cloud.get(
+            f'{providers}?name=cmp01.example.org', json=cloud.tree('p1')
+        )
+        self.cloud.get(f'{providers}?in_tree=p1', json=cloud.tree('p1'))
+        self.cloud.get(
+            f'{providers}/p1/allocations',
+            json=cloud.allocations(vm1={'VCPU': 2}),
+        )
+        self.assertEqual(
+            {'vm1': {'VCPU': 2}}, self.gateway.allocations('cmp01')
+        )
+
+    def test_a_failure_says_why(self) -> None:
+        with self.assertRaisesRegex(
+            exceptions.Unavailable, 'Oops; the cell of x does not answer'
+        ):
+            self.gateway.hypervisors()
+        self.assertEqual({}, self.gateway.hypervisor_states('cmp01'))
+
+
 class ForceDownTest(cloud.CloudTestCase):
     def setUp(self) -> None:
         super().setUp()

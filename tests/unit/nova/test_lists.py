@@ -37,7 +37,10 @@ class ServicesTest(cloud.CloudTestCase):
             f'{cloud.NOVA}/os-services',
             json={'services': [cloud.service('cmp01'), down]},
         )
-        self.assertEqual(['cmp01'], [s.host for s in self.gateway.services()])
+        silent, service = self.gateway.services()
+        self.assertEqual(('cmp02', 'unknown'), (silent.host, silent.mode))
+        self.assertFalse(silent.up)
+        self.assertEqual(('cmp01', False), (service.host, service.silent))
 
 
 @ddt.ddt

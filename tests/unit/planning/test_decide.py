@@ -160,6 +160,7 @@ class TestLife(base.DecideTestCase):
             visited=[there],
             servers_at=NOW + 10,
             consumers_at=NOW + 10,
+            service_at=NOW + 10,
             now=NOW + 10,
             **ended,
         )

@@ -48,6 +48,10 @@ class TestOrderOfLooks(unittest.TestCase):
 
     @ddt.data(
         {'consumers': None},
+        # Its cell may have been left out of the list of servers.
+        {'service_at': NOW - 1},
+        {'silent': builders.HOST},
+        {'service': builders.service(id='', up=False)},
         {'consumers_at': NOW - 1},
         {'settled_from': LATER},
         {'migrations': [builders.migration(1, 'completed', seen_at=LATER)]},

@@ -172,6 +172,7 @@ class TestDecision(base.DecideTestCase):
             memory=memory,
             servers_at=NOW + 1,
             consumers_at=NOW + 1,
+            service_at=NOW + 1,
             now=NOW + 1,
             **observed,
         )

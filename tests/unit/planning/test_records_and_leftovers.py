@@ -218,7 +218,7 @@ class TestWaiting(unittest.TestCase):
         memory = builders.memory(leftover_since=since)
         policy = policies.Policy(server_timeout=limit, evacuate=dead)
         return (
-            leftover.waits(seen, ['x'], policy, memory, NOW),
+            leftover.waits(seen, ['x'], policy, memory),
             leftover.to_visit(seen, ['x'], NOW) == {'x'},
         )
 

@@ -55,7 +55,10 @@ class Client(posts.Posts):
         return self._ask(
             'services',
             '',
-            lambda: [h.shown() for h in self._cloud.hosts.values()],
+            lambda: [
+                host.shown() if host.silent is None else _silent(name)
+                for name, host in self._cloud.hosts.items()
+            ],
         )
 
     def disable(self, service: model.Service, reason: str) -> model.Service:
@@ -111,6 +114,8 @@ class Client(posts.Posts):
         """GET /servers/detail."""
 
         def look() -> list[model.Server]:
+            if self._cloud.hosts[host].silent is not None:
+                return []
             self.last_look[host] = self._clock.now()
             return [server.shown() for server in self._cloud.on(host)]
 
@@ -120,14 +125,19 @@ class Client(posts.Posts):
 
     def server_count(self, host: str) -> int:
         """GET /servers."""
+        answers = self._cloud.hosts[host].silent is None
         return self._ask(
-            'server_count', host, lambda: len(self._cloud.on(host))
+            'server_count',
+            host,
+            lambda: len(self._cloud.on(host)) if answers else 0,
         )
 
     def server(self, server_id: str) -> model.Server:
         """GET /servers/{id}: what it needs is not looked at."""
 
         def look() -> model.Server:
+            if self._hides(server_id):
+                return model.Server(server_id, '', 'UNKNOWN', '', None, None)
             try:
                 shown = self._cloud.existing(server_id).shown()
                 return dataclasses.replace(shown, needs=model.Needs())
@@ -167,8 +177,7 @@ class Client(posts.Posts):
         """GET /os-migrations: the newest of the whole cloud."""
 
         def look() -> list[model.Migration]:
-            newest = list(reversed(self._cloud.records.values()))[:MAX_LIMIT]
-            shown = [record.shown() for record in newest]
+            shown = [record.shown() for record in self._newest()][:MAX_LIMIT]
             return [record for record in shown if record.in_flight]
 
         return self._ask('flights', '', look)
@@ -203,7 +212,11 @@ class Client(posts.Posts):
         return self._ask(
             'evacuated',
             host,
-            lambda: [r.shown() for r in self._cloud.to_clean_up(host)],
+            lambda: [
+                record.shown()
+                for record in self._cloud.to_clean_up(host)
+                if not self._hides(record.server.id)
+            ],
         )
 
     def left(
@@ -220,10 +233,18 @@ class Client(posts.Posts):
         """GET /os-migrations."""
         return self._ask('moves', '', lambda: self._changed(since))
 
+    def _newest(self) -> list[world.Record]:
+        """Return the records of cells that answer, the newest first."""
+        return [
+            record
+            for record in reversed(self._cloud.records.values())
+            if not self._hides(record.server.id)
+        ]
+
     def _changed(self, since: datetime.datetime) -> list[model.Migration]:
         return [
             shown
-            for record in reversed(self._cloud.records.values())
+            for record in self._newest()
             if (shown := record.shown()).updated_at
             and shown.updated_at >= since
         ]
@@ -251,6 +272,7 @@ class Client(posts.Posts):
         """
 
         def look() -> frozenset[str]:
+            self._reach(server_id)
             return frozenset(
                 work.source
                 for work in self._cloud.works
@@ -266,7 +288,7 @@ class Client(posts.Posts):
     def _records(self, host: str) -> list[model.Migration]:
         return [
             record.shown()
-            for record in reversed(self._cloud.records.values())
+            for record in self._newest()
             if host in (record.source, record.dest)
         ]
 
@@ -329,7 +351,12 @@ class Client(posts.Posts):
     def failure(self, record: model.Migration) -> str:
         """GET /servers/{id}/os-instance-actions: of its newest move."""
         server = self._cloud.servers[record.server_id]
-        return self._ask('failure', server.id, lambda: server.failure)
+
+        def look() -> str:
+            self._reach(server.id)
+            return server.failure
+
+        return self._ask('failure', server.id, look)
 
     def progress(
         self, server_id: str, record_id: int
@@ -337,6 +364,7 @@ class Client(posts.Posts):
         """GET /servers/{id}/migrations/{id}: 404 but for one in progress."""
 
         def look() -> model.Progress | None:
+            self._reach(server_id)
             server = self._cloud.servers[server_id]
             work, record = server.work, self._cloud.records.get(record_id)
             if (
@@ -353,7 +381,17 @@ class Client(posts.Posts):
     def history(self, server_id: str) -> tuple[model.Deed, ...]:
         """GET /servers/{id}/os-instance-actions, also of a deleted one."""
         server = self._cloud.servers[server_id]
-        return self._ask('history', server_id, lambda: tuple(server.deeds))
+
+        def look() -> tuple[model.Deed, ...]:
+            self._reach(server_id)
+            return tuple(server.deeds)
+
+        return self._ask('history', server_id, look)
+
+
+def _silent(host: str) -> model.Service:
+    """Return what Nova knows of a host whose cell does not answer."""
+    return model.Service('', host, '', up=False, enabled=False, silent=True)
 
 
 def _is_a_gateway(client: Client) -> ports.Gateway:

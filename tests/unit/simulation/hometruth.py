@@ -136,6 +136,8 @@ class Stories:
             and server_id not in told
             and not self._has_returned(cloud, server_id, story)
             and not truth.meddled(cloud, run, cloud.servers[server_id])
+            # Nothing shows then that it left.
+            and not truth.was_silent(cloud, cloud.servers[server_id])
         ]
 
     def _has_returned(

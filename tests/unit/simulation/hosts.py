@@ -55,6 +55,11 @@ class Host:
     black_hole_since: float = timeline.FOREVER
     #: To a cell: else Nova's API knows no hypervisor of it.
     mapped: bool = True
+    #: Its cell does not answer, and Nova waits for it for so many seconds;
+    #: None: it answers.
+    silent: float | None = None
+    #: It did not answer at some time.
+    was_silent: bool = False
     #: Since when its nova-compute has sent heartbeats, and until when it
     #: did.
     beats_since: float = timeline.START
@@ -99,6 +104,8 @@ class Host:
         """Why the scheduler moves nothing there, '' if it may."""
         if not self.enabled:
             return 'disabled'
+        if self.silent is not None:
+            return 'silent'
         return '' if self.in_use else 'down'
 
     def turn(self, now: float, **values: bool) -> None:
@@ -110,7 +117,7 @@ class Host:
             self.turned_at = now
 
     def shown(self) -> model.Service:
-        """Return it as GET /os-services shows it."""
+        """Return it as GET /os-services shows it, if its cell answers."""
         return model.Service(
             id=_made_up_id(self.name),
             host=self.name,

@@ -90,6 +90,9 @@ _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     ),
     'unmap': lambda cloud, host: setattr(cloud.hosts[host], 'mapped', False),
     'map': lambda cloud, host: setattr(cloud.hosts[host], 'mapped', True),
+    'silence': lambda cloud, host: _silence(cloud, host, 0.0),
+    'silence slowly': lambda cloud, host: _silence(cloud, host, 60.0),
+    'answer': lambda cloud, host: setattr(cloud.hosts[host], 'silent', None),
 }
 _FENCES: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'power off': lambda cloud, host: cloud.power_off(host),
@@ -162,6 +165,11 @@ def plan(cloud: clouds.Cloud, deeds: collections.abc.Iterable[Deed]) -> None:
     """Let deeds happen when it is their time."""
     for deed in deeds:
         cloud.timeline.after(deed.seconds, functools.partial(deed, cloud))
+
+
+def _silence(cloud: clouds.Cloud, host: str, seconds: float) -> None:
+    cloud.hosts[host].silent = seconds
+    cloud.hosts[host].was_silent = True
 
 
 def _disable(cloud: clouds.Cloud, host: str) -> None:

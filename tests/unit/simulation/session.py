@@ -26,6 +26,23 @@ from tests.unit.simulation import world
 
 T = ty.TypeVar('T')
 
+#: What asks all cells.
+_LISTS = frozenset(
+    {
+        'deleted',
+        'evacuated',
+        'evacuations',
+        'flights',
+        'left',
+        'migrations',
+        'moves',
+        'server_count',
+        'servers',
+        'services',
+        'unconfirmed',
+    }
+)
+
 
 class Session:
     """One user of the cloud; every request takes time, and may fail."""
@@ -78,6 +95,7 @@ class Session:
         def send() -> None:
             request, _answer = self.posted[number]
             try:
+                self._reach(server_id)
                 call()
             except exceptions.CloudError as error:
                 self.posted[number] = (request, str(error))
@@ -119,8 +137,11 @@ class Session:
             raise fault.error()
         if not request.changes:
             self._clock.sleep(half)
-            found = answer()
-            self._clock.sleep(half)
+            wait = half + self._wait(request)
+            try:
+                found = answer()
+            finally:
+                self._clock.sleep(wait)
             self.answered.setdefault(request.kind, self._clock.now())
             return found
         # It gets there even if whoever sent it is killed meanwhile.
@@ -134,10 +155,38 @@ class Session:
                 errors.append(error)
 
         self._cloud.timeline.after(half, arrive)
-        self._clock.sleep(2 * half)
+        self._clock.sleep(2 * half + self._wait(request))
         if errors:
             raise errors[0]
         return answers[0]
+
+    def _hides(self, server_id: str) -> bool:
+        """Tell whether a server is in a cell that does not answer."""
+        server = self._cloud.servers.get(server_id)
+        return (
+            server is not None
+            and not server.deleted
+            and server.host is not None
+            and self._cloud.hosts[server.host].silent is not None
+        )
+
+    def _reach(self, server_id: str) -> None:
+        """Let a request to a server through, if its cell answers."""
+        if self._hides(server_id):
+            raise exceptions.Unavailable('HTTP 500, NovaException')
+
+    def _wait(self, request: faults_.Request) -> float:
+        """Return how long Nova waits for cells that do not answer."""
+        server = self._cloud.servers.get(request.subject)
+        return max(
+            (
+                host.silent or 0.0
+                for host in self._cloud.hosts.values()
+                if request.kind in _LISTS
+                or (server and server.host == host.name)
+            ),
+            default=0.0,
+        )
 
     def _fault(self, request: faults_.Request) -> faults_.Fault | None:
         fault = self._faults(request)

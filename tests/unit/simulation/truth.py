@@ -22,6 +22,7 @@ import typing as ty
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning import silence
 from tests.unit.simulation import advice
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import conduct
@@ -194,6 +195,8 @@ def _row_lie(
             return 'nothing moves it' if rests else ''
     if run.exit_code not in COMPLETE or remains:
         return ''
+    if silence.CELL in row.reason:
+        return '' if server and was_silent(cloud, server) else 'it answers'
     if server is None or meddled(cloud, run, server):
         return ''
     if any(
@@ -210,6 +213,11 @@ def _row_lie(
     if sound and not wrong_state(server) and server.task_state is None:
         return 'it has moved, and nothing is wrong with it'
     return ''
+
+
+def was_silent(cloud: clouds.Cloud, server: world.Server) -> bool:
+    """Tell whether a server's cell did not answer at some time."""
+    return server.host is not None and cloud.hosts[server.host].was_silent
 
 
 def _moved_lie(
@@ -339,6 +347,7 @@ def _left_running(
         and resting
         and server.host is not None
         and cloud.hosts[server.host].up
+        and not was_silent(cloud, server)
         and last.policy.suspended == 'resume'
         and not any(
             request.kind == 'suspend' and request.subject == server.id

@@ -1,0 +1,120 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Cells that do not answer: what is not seen is not gone."""
+
+import time
+
+from tests.cloud import waiting
+from tests.functional import base
+
+SILENT = 'its cell does not answer'
+
+
+class TestSilence(base.FunctionalTest):
+    def silence(self, far: str = '', *, skipped: bool = True) -> None:
+        self.cloud.silence_cells(far, skipped)
+        self.addCleanup(self.cloud.heal_cells)
+
+    def assert_silent(self, host: str, err: str) -> None:
+        (line,) = (each for each in err.splitlines() if SILENT in each)
+        self.assertIn(f'host {host}: {SILENT}', line)
+
+    def test_a_host_of_another_cell(self) -> None:
+        """It can be seen, and nothing more; the others are drained."""
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
+        self.silence('far01')
+
+        done = self.run_command('host maintenance list -f json')
+
+        (row,) = done.json
+        self.assertEqual(
+            ('far01', 'unknown', None, SILENT),
+            (row['Host'], row['Mode'], row['Servers'], row['Reason']),
+        )
+        for line in (
+            'show far01',
+            'set far01',
+            'unset far01',
+            'drain far01',
+            'drain --dry-run far01',
+            'drain --evacuate --fenced far01',
+            'restore far01',
+            'unset --restore far01',
+        ):
+            with self.subTest(line):
+                done = self.run_command(f'host maintenance {line}')
+                self.assertEqual(1, done.code, done.err)
+                self.assert_silent('far01', done.err)
+
+        done = self.run_command('host maintenance drain -f json far01 cmp01')
+
+        self.assertEqual(1, done.code, done.err)
+        self.assert_silent('far01', done.err)
+        self.assertIn('cmp01: drained', done.err)
+        self.assertEqual(['moved'] * 2, [r['Result'] for r in done.json])
+        self.assertEqual('maintenance', self.show('cmp01')['mode'])
+        self.openstack('host maintenance unset cmp01')
+
+    def test_where_lists_fail_then_it_is_said_why(self) -> None:
+        self.cloud.boot('server', host='cmp01')
+        self.silence('far01', skipped=False)
+
+        done = self.run_command('host maintenance drain cmp01')
+
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('far01', done.err)
+        self.assertIn('list_records_by_skipping_down_cells', done.err)
+        self.assertNotIn('drained', done.err.replace('not drained', ''))
+
+    def test_it_falls_silent_and_answers_again(self) -> None:
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 6))
+        self.cloud.requests.reset()
+        process = self.start('host maintenance drain -f json cmp01')
+        waiting.wait_for(self._has_moved_one, 'a server to be moved')
+        self.silence()
+        time.sleep(8)
+        self.cloud.heal_cells()
+
+        done = self.end(process)
+
+        self.assertEqual(0, done.code, done.err)
+        self.assertIn('waiting for the cell', done.err)
+        self.assertNotIn('UNKNOWN', done.err + done.out)
+        self.assertEqual({'moved'}, {row['Result'] for row in done.json})
+        self.assert_empty('cmp01')
+
+    def test_it_falls_silent_for_good(self) -> None:
+        servers = self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 6))
+        self.cloud.requests.reset()
+        process = self.start('host maintenance drain -f json cmp01')
+        waiting.wait_for(self._has_moved_one, 'a server to be moved')
+        self.silence()
+
+        done = self.end(process)
+
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn(f'host cmp01: {SILENT}', done.err)
+        self.assertNotIn('evacuate', done.err + done.out)
+        self.assertNotIn('UNKNOWN', done.err + done.out)
+        self.assertEqual(
+            {server.id for server in servers},
+            {row['Server ID'] for row in done.json},
+        )
+        for row in done.json:
+            if row['Result'] != 'moved':
+                self.assertIn(SILENT, row['Reason'])
+
+    def _has_moved_one(self) -> bool:
+        return any(
+            record['status'] == 'completed' for record in self.records('cmp01')
+        )

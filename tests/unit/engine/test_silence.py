@@ -1,0 +1,77 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Drains on a cloud some of whose cells do not answer."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import silence
+from osc_hostmaint.planning import timing
+from tests.unit.simulation import others
+from tests.unit.simulation import scene
+from tests.unit.simulation import truth
+
+Code = exceptions.ExitCode
+FALLS = ('silence', 'silence slowly')
+
+
+@ddt.ddt
+class SilenceTestCase(unittest.TestCase):
+    def drain(self, *deeds: others.Deed, **options) -> scene.Run:
+        cloud = scene.cloud(5)
+        others.plan(cloud, deeds)
+        run = scene.run(cloud, **{'limit': 2000, **options})
+        self.assertEqual([], truth.violations(cloud, run))
+        return run
+
+    @ddt.data(
+        {},
+        {'guided': True},
+        {'guided': True, 'per_destination': 1},
+        {'running': 'cold'},
+    )
+    def test_others_go_on_where_each_list_takes_a_minute(self, options):
+        run = self.drain(others.Deed(0, 'silence slowly', host=3), **options)
+        self.assertEqual(Code.DONE, run.exit_code)
+        self.assertEqual({'moved'}, set(run.results.values()))
+
+    @ddt.data(*FALLS)
+    def test_it_answers_again(self, falls):
+        run = self.drain(
+            others.Deed(6, falls, host=0), others.Deed(200, 'answer', host=0)
+        )
+        self.assertEqual(Code.DONE, run.exit_code)
+
+    @ddt.data(*FALLS)
+    def test_it_does_not(self, falls):
+        run = self.drain(others.Deed(6, falls, host=0))
+        self.assertEqual(Code.FAILED, run.exit_code)
+        self.assertEqual(
+            silence.words(scene.SOURCE), run.result.errors[scene.SOURCE]
+        )
+        self.assertEqual(5, len(run.results))
+        self.assertGreaterEqual(run.seconds, timing.OUTAGE_LIMIT_SECONDS)
+
+    @ddt.data(*FALLS)
+    def test_it_never_answers(self, falls):
+        run = self.drain(others.Deed(0, falls, host=0))
+        self.assertEqual(Code.FAILED, run.exit_code)
+
+    @ddt.data(*FALLS)
+    def test_it_is_silent_during_the_last_checks(self, falls):
+        run = self.drain(
+            others.Deed(24, falls, host=0), others.Deed(30, 'answer', host=0)
+        )
+        self.assertEqual(Code.DONE, run.exit_code)
