@@ -191,6 +191,8 @@ class Stories:
             case Result.GONE:
                 return '' if server.deleted else 'it exists'
             case Result.MOVED:
+                if not others and truth.asleep(before[server.id], server):
+                    return 'its guest does not run'
                 return '' if others else self._moved_lie(server)
             case _ if not row.reason:
                 return 'no reason is given'
@@ -205,7 +207,9 @@ class Stories:
                 return 'it was not' if mine and not others else ''
         flying = server.task_state or server.vm_state == 'resized'
         was = before[server.id]
-        sound = server.vm_state == was.vm_state
+        sound = server.vm_state == was.vm_state and not truth.asleep(
+            was, server
+        )
         if others or flying or server.deleted or not sound:
             return ''
         whole = run.exit_code in truth.COMPLETE

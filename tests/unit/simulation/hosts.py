@@ -108,7 +108,7 @@ class Host:
             return 'silent'
         return '' if self.in_use else 'down'
 
-    def turn(self, now: float, **values: bool) -> None:
+    def turn(self, now: float, **values: bool | float | None) -> None:
         """Take on what decides whether it is fit."""
         before = self.unfit
         for name, value in values.items():

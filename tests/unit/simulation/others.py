@@ -92,7 +92,7 @@ _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'map': lambda cloud, host: setattr(cloud.hosts[host], 'mapped', True),
     'silence': lambda cloud, host: _silence(cloud, host, 0.0),
     'silence slowly': lambda cloud, host: _silence(cloud, host, 60.0),
-    'answer': lambda cloud, host: setattr(cloud.hosts[host], 'silent', None),
+    'answer': lambda cloud, host: _silence(cloud, host, None),
 }
 _FENCES: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'power off': lambda cloud, host: cloud.power_off(host),
@@ -167,9 +167,10 @@ def plan(cloud: clouds.Cloud, deeds: collections.abc.Iterable[Deed]) -> None:
         cloud.timeline.after(deed.seconds, functools.partial(deed, cloud))
 
 
-def _silence(cloud: clouds.Cloud, host: str, seconds: float) -> None:
-    cloud.hosts[host].silent = seconds
-    cloud.hosts[host].was_silent = True
+def _silence(cloud: clouds.Cloud, host: str, seconds: float | None) -> None:
+    there = cloud.hosts[host]
+    there.turn(cloud.timeline.now, silent=seconds)
+    there.was_silent = there.was_silent or seconds is not None
 
 
 def _disable(cloud: clouds.Cloud, host: str) -> None:

@@ -207,7 +207,7 @@ def _row_lie(
     if row.result is Result.BLOCKED:
         return 'it is not there any more'
     settled = server.vm_state != 'resized'
-    if was and _asleep(was, server):
+    if was and asleep(was, server):
         return ''
     sound = was and settled and server.vm_state == was.vm_state
     if sound and not wrong_state(server) and server.task_state is None:
@@ -249,13 +249,13 @@ def _moved_lie(
         # It has been moved on from there: that is another row.
         return ''
     if was and was.vm_state == server.vm_state:
-        return 'its guest does not run' if _asleep(was, server) else ''
+        return 'its guest does not run' if asleep(was, server) else ''
     if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
         return ''
     return wrong_state(server)
 
 
-def _asleep(was: world.Server, server: world.Server) -> bool:
+def asleep(was: world.Server, server: world.Server) -> bool:
     """Tell whether a guest ran that does not any more, though ACTIVE."""
     on = model.PowerState.RUNNING
     return server.vm_state == 'active' and (
