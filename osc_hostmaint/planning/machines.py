@@ -101,7 +101,7 @@ def left_behind(
     noun = 'server' if servers == 1 else 'servers'
     return (
         f'{_alike(host, old, address)}: Nova has {servers} {noun} on {old}, '
-        f'which is down, and they may still run there once {host} is '
+        f'which is down, and what is there may still run once {host} is '
         f'drained. Nothing was changed on {host}. If the host was renamed, '
         'give it its old name back (host in nova.conf) and restart '
         f'nova-compute. If {old} was another machine, evacuate it first, '
