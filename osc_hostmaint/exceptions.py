@@ -68,6 +68,11 @@ class CloudError(HostMaintenanceError):
 class NotPermitted(CloudError):
     """Keystone or a policy said no (401, 403)."""
 
+    def __init__(self, message: str, *, policy: str = ''):
+        super().__init__(message)
+        #: The policy that does not allow it, '' where nobody names one.
+        self.policy = policy
+
 
 class NotFound(CloudError):
     """What the request is about does not exist (404)."""

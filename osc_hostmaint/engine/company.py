@@ -133,6 +133,12 @@ class Guide:
         """Return an action with its destination; None: not now."""
         return self._shared.inner.direct(host, action, highest_id)
 
+    def leave_to_scheduler(
+        self, host: str, kind: memory.Kind, policy: str
+    ) -> None:
+        """Take note that the destination of such moves must not be named."""
+        self._shared.inner.leave_to_scheduler(host, kind, policy)
+
     def renew(self) -> None:
         """Look at who has room again, if it is time to."""
         self._shared.inner.renew()

@@ -85,6 +85,8 @@ class Destinations:
         #: There are destinations to be picked.
         self._spreads = False
         self._starts = 0
+        #: What must not be sent to a host that we name.
+        self._unnamed: set[memories.Kind] = set()
 
     def note(
         self, seen: model.Observation, over: collections.abc.Set[str]
@@ -143,7 +145,11 @@ class Destinations:
                 f'not sent to {action.host}: {untrusted[action.host]}',
                 final=True,
             )
-        if not action.host and (action.spread or untrusted):
+        if action.kind in self._unnamed:
+            action = dataclasses.replace(action, spread=False)
+            if untrusted and _is_risky(action):
+                raise _no_other(untrusted)
+        elif not action.host and (action.spread or untrusted):
             named = self._named(action, load, untrusted)
             if named is None:
                 return None
@@ -211,15 +217,31 @@ class Destinations:
         ):
             # It may succeed.
             return None
-        why = (f'{host}: {words}' for host, words in sorted(untrusted.items()))
-        raise exceptions.RequestRefused(
-            'no other host is known to have room for it than those that are '
-            f'not used any more ({"; ".join(why)})'
-        )
+        raise _no_other(untrusted)
 
     def _closed(self, action: memories.Action) -> under_way.Closed:
         return self._moves.closed(
             self._experience.proven, risky=_is_risky(action)
+        )
+
+    def leave_to_scheduler(
+        self, host: str, kind: memories.Kind, policy: str
+    ) -> None:
+        """Take note that the destination of such moves must not be named.
+
+        :param host: where it was asked for.
+        :param policy: what does not allow it: live and cold migrations have
+            one each.
+        """
+        if kind in self._unnamed:
+            return
+        self._unnamed.add(kind)
+        if kind is memories.Kind.LIVE_MIGRATE:
+            self._unnamed.add(memories.Kind.RESUME)
+        self._report.trouble(
+            host,
+            f'you may not name the destination of a {kind} (policy {policy}): '
+            'the scheduler picks it for the rest of this run',
         )
 
     def drop(self, action: memories.Action) -> None:
@@ -356,6 +378,16 @@ class Destinations:
                     return bool(kin)
                 return kin.count(host) >= group.most_per_host
         return False
+
+
+def _no_other(
+    untrusted: collections.abc.Mapping[str, str],
+) -> exceptions.RequestRefused:
+    why = (f'{host}: {words}' for host, words in sorted(untrusted.items()))
+    return exceptions.RequestRefused(
+        'no other host is known to have room for it than those that are '
+        f'not used any more ({"; ".join(why)})'
+    )
 
 
 def _is_risky(action: memories.Action) -> bool:

@@ -11,6 +11,7 @@
 #    under the License.
 """One host on its way: what is seen, remembered and decided, tick by tick."""
 
+import collections
 import collections.abc
 import dataclasses
 
@@ -27,6 +28,8 @@ from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import timing
 
 _SERVICES = decisions.Inquiry(records=False, services=True)
+#: So end the policies of Nova that allow to name a destination.
+NAMING = ':host'
 WAITS = 'it waits for a destination that may take it'
 
 #: Returns why nothing new is started any more, '' while it is.
@@ -166,7 +169,9 @@ class HostDrain:
         held = False
         highest = max(self._watcher.seen.migrations, default=0)
         decided_at = self._clock.now()
-        for action in decision.actions:
+        queue = collections.deque(decision.actions)
+        while queue:
+            action = queue.popleft()
             if self._stale(decided_at):
                 break
             starts = action.kind in memories.STARTING
@@ -193,15 +198,19 @@ class HostDrain:
             if self._stale(decided_at):
                 self._drop(directed)
                 break
-            sent.append(directed)
             # Holds if the user stops us in the middle of the request.
-            outcome = memories.Outcome(
+            outcome: memories.Outcome | None = memories.Outcome(
                 memories.Answer.IN_DOUBT, self._clock.now()
             )
             try:
-                outcome = self._send(directed)
+                outcome = self._send(directed, picked=not action.host)
             finally:
-                self._remember(directed, outcome, highest)
+                if outcome:
+                    self._remember(directed, outcome, highest)
+            if outcome:
+                sent.append(directed)
+            else:
+                queue.appendleft(action)
         return sent, held
 
     def _stale(self, decided_at: float) -> bool:
@@ -227,6 +236,14 @@ class HostDrain:
         if self._destinations and action.kind in memories.DIRECTED:
             self._destinations.drop(action)
 
+    def _leave_to_scheduler(
+        self, action: memories.Action, policy: str
+    ) -> None:
+        if self._destinations:
+            self._destinations.leave_to_scheduler(
+                self.host, action.kind, policy
+            )
+
     def _remember(
         self,
         action: memories.Action,
@@ -237,7 +254,13 @@ class HostDrain:
         if self._diary:
             self._diary.acted(self.host, action, outcome, highest)
 
-    def _send(self, action: memories.Action) -> memories.Outcome:
+    def _send(
+        self, action: memories.Action, *, picked: bool
+    ) -> memories.Outcome | None:
+        """Send an action; None: it is to be sent again without its host.
+
+        :param picked: its host, if there is one, is our own pick.
+        """
         answer, reason, final = memories.Answer.ACCEPTED, '', False
         try:
             actions.send(self._gateway, action)
@@ -251,6 +274,10 @@ class HostDrain:
             reason = str(error)
             self._report.trouble(self.host, reason)
         except exceptions.NotPermitted as error:
+            if picked and action.host and error.policy.endswith(NAMING):
+                self._drop(action)
+                self._leave_to_scheduler(action, error.policy)
+                return None
             answer, reason = memories.Answer.REFUSED, str(error)
             self.error = reason
             self._report.trouble(self.host, reason)

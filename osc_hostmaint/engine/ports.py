@@ -235,6 +235,15 @@ class Destinations(ty.Protocol):
         :raises RequestRefused: no destination is left for it.
         """
 
+    def leave_to_scheduler(
+        self, host: str, kind: memory.Kind, policy: str
+    ) -> None:
+        """Take note that the destination of such moves must not be named.
+
+        :param host: where it was asked for.
+        :param policy: what does not allow it.
+        """
+
     def renew(self) -> None:
         """Look at who has room again, if it is time to."""
 

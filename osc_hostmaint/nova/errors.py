@@ -15,6 +15,7 @@
 import collections.abc
 import contextlib
 import http
+import re
 import typing as ty
 
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -36,6 +37,8 @@ _UNTIMELY = (
     'Instance has not been resized',
     'is still in use',
 )
+#: How a service names the policy that does not allow a request.
+_POLICY = re.compile(r"Policy doesn't allow (\S+) to be performed")
 
 
 @contextlib.contextmanager
@@ -107,8 +110,10 @@ def _from_status(
                 _('%s: log in again, or look at your clouds.yaml') % message
             )
         case http.HTTPStatus.FORBIDDEN:
+            named = _POLICY.search(details)
             return exceptions.NotPermitted(
-                _('%s: ask for a role that this policy allows') % message
+                _('%s: ask for a role that this policy allows') % message,
+                policy=named[1] if named else '',
             )
         case http.HTTPStatus.NOT_FOUND:
             if not by_service:

@@ -47,6 +47,20 @@ class Moves(session.Session):
     All raise :class:`osc_hostmaint.exceptions.CloudError`.
     """
 
+    def check_hosts_shown(self) -> None:
+        """Make sure that the records of migrations tell their hosts.
+
+        One record of any host is asked for; where there is none yet, nothing
+        is known.
+
+        :raises NotPermitted: they do not.
+        """
+        found = self._nova.get(
+            '/os-migrations', 'migrations', self._version, {'limit': '1'}
+        )
+        for data in found:
+            records.migration(data)
+
     def migrations(
         self, host: str, changed_since: datetime.datetime | None = None
     ) -> list[model.Migration]:

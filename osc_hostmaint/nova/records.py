@@ -15,11 +15,16 @@
 import datetime
 import typing as ty
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import survey
+from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import needs
 
 Json = dict[str, ty.Any]
+
+#: Without it Nova lists migrations without their hosts.
+HOSTS_POLICY = 'os_compute_api:os-migrations:index:host'
 
 
 def service(data: Json) -> model.Service:
@@ -129,7 +134,19 @@ def aggregate(data: Json) -> survey.Aggregate:
 
 
 def migration(data: Json) -> model.Migration:
-    """Read an entry of GET /os-migrations (>= 2.59: with ``uuid``)."""
+    """Read an entry of GET /os-migrations (>= 2.59: with ``uuid``).
+
+    :raises NotPermitted: Nova hides its hosts. Every migration has a source.
+    """
+    if data['source_compute'] is None:
+        raise exceptions.NotPermitted(
+            _(
+                'Nova lists migrations without their hosts (policy %s): ask '
+                'for a role that this policy allows'
+            )
+            % HOSTS_POLICY,
+            policy=HOSTS_POLICY,
+        )
     return model.Migration(
         id=data['id'],
         uuid=data['uuid'],

@@ -74,6 +74,16 @@ class Verbs:
             if host in services and services[host].silent
         }
 
+    def _check_rights(self) -> None:
+        """Make sure that we can see what becomes of moves.
+
+        An outage is not decided here: what follows retries for longer.
+
+        :raises NotPermitted: a policy hides it.
+        """
+        with contextlib.suppress(exceptions.Unavailable):
+            self._gateway.check_hosts_shown()
+
     def _services(self) -> dict[str, model.Service]:
         """Return the compute services of all hosts, by host."""
         return model.by_host(self._gateway.services())

@@ -62,10 +62,12 @@ class Draining(fencing.Fencing):
         :raises Refused: the destination asked for can't take any server, or
             a host has two compute services, or nobody knows which servers the
             policy excludes.
+        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
+        self._check_rights()
         policy = self._excluding(policy, found)
         found, refused, notes = machine.look(
             self._gateway, found, services, policy
@@ -132,6 +134,8 @@ class Draining(fencing.Fencing):
             elsewhere.
         :raises UnknownHost: one of them, or the destination asked for, does
             not exist; nothing is touched.
+        :raises NotPermitted: Nova hides the hosts of migrations; nothing is
+            touched.
         :raises Refused: the destination asked for can't take any server, or
             nobody knows which servers the policy excludes; nothing is
             touched. Or the servers don't fit elsewhere; the hosts
@@ -143,6 +147,7 @@ class Draining(fencing.Fencing):
         services = self._services()
         found = self._pick(hosts, services)
         self._check_to(policy, hosts, services)
+        self._check_rights()
         policy = self._excluding(policy, found)
         found, refused, notes = machine.look(
             self._gateway, found, services, policy

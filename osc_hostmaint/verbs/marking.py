@@ -231,11 +231,14 @@ class Marking(base.Verbs):
 
         :param hypervisor_types: ask for these, too: one more request.
         """
+        found = self._gateway.services()
+        known = model.by_host(found)
         services = sorted(
             (
                 service
-                for service in self._services().values()
-                if service.mode in modes or service.silent
+                for service in found
+                if service.silent is known[service.host].silent
+                and (service.mode in modes or service.silent)
             ),
             key=lambda s: s.host,
         )

@@ -66,9 +66,11 @@ class Restoring(marking.Marking):
 
         :raises UnknownHost: one of the hosts does not exist.
         :raises Refused: nobody knows which servers the policy excludes.
+        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         services = self._services()
         found = self._pick(hosts, services)
+        self._check_rights()
         ticking = clock.Clock()
         homes, errors = self._homes(found, dict.fromkeys(hosts, since))
         policy = dataclasses.replace(policy, user_id=self._gateway.user_id())
@@ -130,9 +132,12 @@ class Restoring(marking.Marking):
             touched.
         :raises Refused: nobody knows which servers the policy excludes;
             nothing is touched.
+        :raises NotPermitted: Nova hides the hosts of migrations; nothing is
+            touched.
         """
         services = self._services()
         found = self._pick(hosts, services)
+        self._check_rights()
         return self._restore(
             found,
             services,
@@ -165,9 +170,12 @@ class Restoring(marking.Marking):
         :param timeout: as in :meth:`restore`, as are the others.
         :raises UnknownHost: one of the hosts does not exist; nothing is
             touched.
+        :raises NotPermitted: Nova hides the hosts of migrations; nothing is
+            touched.
         """
         report = report or reports.Silence()
         found = self._pick(hosts, self._services())
+        self._check_rights()
         since: dict[str, Since] = {}
         errors = {}
         for service in found:

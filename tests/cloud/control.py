@@ -70,6 +70,12 @@ def routes(
         CONF.set_override('reclaim_instance_interval', body['seconds'])
         return 204, None
 
+    policy = tuning.Policy()
+
+    def permit(match, query, body):
+        policy.change(body)
+        return 204, None
+
     def change(match, query, body):
         tuning.change(hosts, body)
         return 204, None
@@ -86,6 +92,7 @@ def routes(
         ('PUT', '/control/knobs', turn),
         ('PUT', '/control/soft-delete', soft_delete),
         ('PUT', '/control/options', change),
+        ('PUT', '/control/policy', permit),
         ('POST', '/control/purge', lambda m, q, b: (200, purge.run())),
         (
             'GET',

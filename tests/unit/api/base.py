@@ -290,7 +290,7 @@ class DrainTestCase(MaintenanceTestCase):
             *('services', 'servers', 'server', 'migrations', 'unconfirmed'),
             *('allocations', 'hypervisors', 'groups', 'aggregates', 'offers'),
             *('residents', 'user_name', 'user_id', 'now'),
-            *('hypervisor_details', 'server_count'),
+            *('hypervisor_details', 'server_count', 'check_hosts_shown'),
         }
     )
 

@@ -249,7 +249,9 @@ class TestRefused(RestoreTestCase):
         self.cloud.disable(HOME)
         done = self.restore()
 
-        self.assertEqual({'services': 1}, done.client.counts())
+        self.assertEqual(
+            {'services': 1, 'check_hosts_shown': 1}, done.client.counts()
+        )
 
     def test_nova_does_not_tell(self):
         self.leave()

@@ -12,6 +12,7 @@
 
 """Destinations that fail every move, or died; a control plane that breaks."""
 
+import collections
 import unittest
 
 from osc_hostmaint import exceptions
@@ -19,6 +20,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import conduct
+from tests.unit.simulation import faults
 from tests.unit.simulation import scene
 from tests.unit.simulation import truth
 
@@ -112,6 +114,41 @@ class TestBlackHole(BadDestinationsTestCase):
             server.fates.extend([scene.world.Fate.PRE] * 9)
         run = self.drain(made, retries=3)
         self.assertEqual(4, [*run.results.values()].count('moved'))
+
+
+class TestUnnamed(BadDestinationsTestCase):
+    """A policy does not allow to name destinations."""
+
+    def forbid(self, kind: str) -> faults.Faults:
+        policy = f'os_compute_api:os-migrate-server:{kind}:host'
+        fault = faults.Fault(
+            lambda: exceptions.NotPermitted(policy, policy=policy)
+        )
+        return lambda r: fault if r.kind == kind and r.host else None
+
+    def test_the_scheduler_picks(self) -> None:
+        run = self.drain(cloud(4, 2), faults=self.forbid('live_migrate'))
+        self.assertEqual(Code.DONE, run.exit_code)
+        hosts = collections.defaultdict(list)
+        for request, _answer in run.client.posted:
+            hosts[request.kind].append(request.host)
+        self.assertEqual(4 * [''], hosts['live_migrate'][1:])
+        self.assertTrue(all(hosts['cold_migrate']))
+        (told,) = run.recorder.troubles
+        self.assertIn('may not name the destination', told)
+        self.assertEqual({1}, {row.attempts for row in run.result.rows})
+
+    def test_none_is_ruined_after_the_first(self) -> None:
+        made = black_hole(0, 6)
+        run = self.drain(made, faults=self.forbid('cold_migrate'))
+        self.assertEqual(Code.LEFT, run.exit_code)
+
+    def test_a_host_that_is_not_ours_to_give_up(self) -> None:
+        run = self.drain(
+            cloud(3), faults=self.forbid('live_migrate'), to='cmp03'
+        )
+        self.assertEqual(Code.FAILED, run.exit_code)
+        self.assertIn(':host', run.result.errors[scene.SOURCE])
 
 
 class TestControlPlane(BadDestinationsTestCase):

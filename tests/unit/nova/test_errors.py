@@ -238,6 +238,14 @@ class AnswerTest(cloud.CloudTestCase):
             kind, 'Nova: GET /os-services: ' + expected.format()
         )
 
+    def test_policy_is_known(self) -> None:
+        self.cloud.get(SERVICES, **cloud.fault('forbidden', 403, POLICY))
+        with self.assertRaises(exceptions.NotPermitted) as caught:
+            self.gateway.services()
+        self.assertEqual(
+            'os_compute_api:os-services:list', caught.exception.policy
+        )
+
     def test_endless_page(self) -> None:
         self.cloud.get(SERVICES, **page(400, 'word ' * 100_000))
         with self.assertRaisesRegex(

@@ -37,7 +37,7 @@ class ServicesTest(cloud.CloudTestCase):
             f'{cloud.NOVA}/os-services',
             json={'services': [cloud.service('cmp01'), down]},
         )
-        silent, service = self.gateway.services()
+        service, silent = self.gateway.services()
         self.assertEqual(('cmp02', 'unknown'), (silent.host, silent.mode))
         self.assertFalse(silent.up)
         self.assertEqual(('cmp01', False), (service.host, service.silent))
@@ -172,6 +172,22 @@ class MigrationsTest(cloud.CloudTestCase):
             '&changes-since=2026-11-20T00%3A00%3A00%2B00%3A00&marker=uuid-8',
             self.sent[-1],
         )
+
+    def test_hosts_that_a_policy_hides(self) -> None:
+        hidden = cloud.migration(9, source_compute=None, dest_compute=None)
+        for found, allowed in (([], True), ([hidden], False)):
+            self.cloud.get(
+                f'{cloud.NOVA}/os-migrations', json={'migrations': found}
+            )
+            with self.subTest(allowed):
+                if allowed:
+                    self.gateway.check_hosts_shown()
+                    continue
+                with self.assertRaisesRegex(
+                    exceptions.NotPermitted, 'os-migrations:index:host'
+                ):
+                    self.gateway.check_hosts_shown()
+        self.assertEqual('GET /os-migrations?limit=1', self.sent[-1])
 
     def test_newest_page_is_enough_without_a_time(self) -> None:
         self.cloud.get(

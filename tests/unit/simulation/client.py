@@ -173,6 +173,10 @@ class Client(posts.Posts):
         """GET /os-migrations, page by page."""
         return self._ask('migrations', host, lambda: self._records(host))
 
+    def check_hosts_shown(self) -> None:
+        """GET /os-migrations: one of the whole cloud."""
+        self._ask('check_hosts_shown', '', lambda: None)
+
     def flights(self) -> list[model.Migration]:
         """GET /os-migrations: the newest of the whole cloud."""
 
