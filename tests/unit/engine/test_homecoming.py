@@ -127,7 +127,8 @@ class TestAll(returning.ReturningTestCase):
         self.assertIs(Code.DONE, done.result.exit_code)
         # The services twice: its cell may have fallen silent meanwhile.
         self.assertEqual(
-            {'services': 2, 'left': 1, 'deleted': 1}, done.client.counts()
+            {'check_hosts_shown': 1, 'services': 2, 'left': 1, 'deleted': 1},
+            done.client.counts(),
         )
 
     def test_two_homes(self):

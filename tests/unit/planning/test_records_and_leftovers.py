@@ -284,7 +284,6 @@ class TestMigrations(unittest.TestCase):
             (),
             f': openstack resource provider {DELETE}',
         ),
-        (builders.server(status='UNKNOWN', host=None), (), leftover.AGAIN),
         (None, (), leftover.AGAIN),
     )
     @ddt.unpack
@@ -328,7 +327,7 @@ class TestMigrations(unittest.TestCase):
             (self.RECORD.uuid, {'migrations': [self.RECORD]}, set(), {'vm1'}),
         ):
             with self.subTest(consumer, **kwargs):
-                seen = builders.observation(**kwargs)
+                seen = builders.observation(consumers_at=NOW, **kwargs)
                 memory = builders.memory(leftover_since=0.0)
                 self.assertEqual(to_trace, leftover.to_trace(seen, [consumer]))
                 self.assertEqual(
@@ -337,7 +336,7 @@ class TestMigrations(unittest.TestCase):
                 self.assertIs(
                     bool(to_trace or to_visit),
                     leftover.waits(
-                        seen, [consumer], policies.Policy(), memory, NOW
+                        seen, [consumer], policies.Policy(), memory
                     ),
                 )
 
@@ -363,7 +362,6 @@ class TestReport(unittest.TestCase):
         (DELETED, 'openstack resource provider allocation delete x'),
         # It would be harmful.
         (builders.server('x', 'BUILD', host=None), leftover.AGAIN),
-        (builders.server('x', 'UNKNOWN', host=None), leftover.AGAIN),
         (None, leftover.AGAIN),
     )
     @ddt.unpack
