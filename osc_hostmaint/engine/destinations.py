@@ -110,9 +110,8 @@ class Destinations:
                 self._report.trouble(
                     host,
                     'excluded as a destination for the rest of this run: '
-                    f'{len(failed)} servers failed to move there '
-                    f'({", ".join(sorted(failed))}), and none has succeeded '
-                    'since',
+                    f'{len(failed)} servers failed to move there in a row '
+                    f'({", ".join(sorted(failed))}){self._caveat()}',
                 )
 
     def leave(self, host: str) -> None:
@@ -136,11 +135,12 @@ class Destinations:
         :raises RequestRefused: no destination is left for it.
         """
         server_id = action.server_id
-        # It is asked for again: nothing came of the last time.
-        self._forget(server_id)
+        self._forget(server_id)  # Nothing came of the last time.
         load = self._moves.load()
-        untrusted = self._untrusted(action)
+        untrusted = self._experience.against(risky=_is_risky(action))
         if action.host in untrusted:
+            if self._may_recover([action.host]):
+                return None
             raise exceptions.RequestRefused(
                 f'not sent to {action.host}: {untrusted[action.host]}',
                 final=True,
@@ -148,7 +148,9 @@ class Destinations:
         if action.kind in self._unnamed:
             action = dataclasses.replace(action, spread=False)
             if untrusted and _is_risky(action):
-                raise _no_other(untrusted)
+                if self._may_recover(untrusted):
+                    return None
+                raise _unsafe(untrusted)
         elif not action.host and (action.spread or untrusted):
             named = self._named(action, load, untrusted)
             if named is None:
@@ -168,23 +170,6 @@ class Destinations:
             self._starts += demand is not None and bool(demand.shape)
         return action
 
-    def _untrusted(self, action: memories.Action) -> dict[str, str]:
-        """Return the hosts that a move is not sent to, and why."""
-        known = self._experience
-        found = {
-            host: f'{len(servers)} servers failed to move there, and none '
-            'has succeeded since'
-            for host, servers in known.excluded.items()
-        }
-        if _is_risky(action):
-            for host in known.harmful:
-                found.setdefault(
-                    host,
-                    'a server failed to move there and may be in ERROR, and '
-                    'none has succeeded since',
-                )
-        return found
-
     def _named(
         self,
         action: memories.Action,
@@ -193,8 +178,7 @@ class Destinations:
     ) -> memories.Action | None:
         """Return an action to a host of our choice; None: not now.
 
-        :raises RequestRefused: it must not be left to the scheduler, and
-            there is none.
+        :raises RequestRefused: there is none.
         """
         server_id = action.server_id
         if self._known and server_id in self._demands:
@@ -208,16 +192,28 @@ class Destinations:
                 )
         elif not (untrusted and _is_risky(action)):
             return action
+        elif not self._may_recover(untrusted):
+            raise _unsafe(untrusted)
         if not untrusted:
             return action
-        excluded = self._experience.excluded
-        if any(
-            flight.dest in untrusted and flight.dest not in excluded
-            for flight in self._moves.under_way().values()
-        ):
-            # It may succeed.
+        if self._may_recover(untrusted):
             return None
-        raise _no_other(untrusted)
+        raise exceptions.RequestRefused(
+            'no other host is known to have room for it than those that are '
+            f'not used any more ({_reasons(untrusted)})'
+        )
+
+    def _caveat(self) -> str:
+        if self._known and memories.Kind.LIVE_MIGRATE not in self._unnamed:
+            return ''
+        return '; the scheduler may still pick it for live migrations'
+
+    def _may_recover(self, hosts: collections.abc.Iterable[str]) -> bool:
+        """Tell whether a host may be used again: once a move completes."""
+        known = self._experience
+        wanted = {host for host in hosts if host not in known.excluded}
+        going = {flight.dest for flight in self._moves.under_way().values()}
+        return not wanted.isdisjoint(going | known.unsure)
 
     def _closed(self, action: memories.Action) -> under_way.Closed:
         return self._moves.closed(
@@ -227,11 +223,9 @@ class Destinations:
     def leave_to_scheduler(
         self, host: str, kind: memories.Kind, policy: str
     ) -> None:
-        """Take note that the destination of such moves must not be named.
+        """Take note that a policy does not allow to name their destination.
 
-        :param host: where it was asked for.
-        :param policy: what does not allow it: live and cold migrations have
-            one each.
+        Live and cold migrations have one each.
         """
         if kind in self._unnamed:
             return
@@ -273,7 +267,7 @@ class Destinations:
         failed = known.failed.get(
             (server_id, memories.TYPES.get(kind, '')), frozenset()
         )
-        suspect = self._moves.suspect()
+        suspect = self._moves.suspect() - known.succeeded
         picked = spread.pick(
             survey,
             self._flow(source, {h for h in hosts if h in untrusted}),
@@ -380,14 +374,18 @@ class Destinations:
         return False
 
 
-def _no_other(
+def _unsafe(
     untrusted: collections.abc.Mapping[str, str],
 ) -> exceptions.RequestRefused:
-    why = (f'{host}: {words}' for host, words in sorted(untrusted.items()))
     return exceptions.RequestRefused(
-        'no other host is known to have room for it than those that are '
-        f'not used any more ({"; ".join(why)})'
+        'not left to the scheduler, which may pick a host that is not used '
+        f'any more ({_reasons(untrusted)}): name another one (--to) and run '
+        'this again'
     )
+
+
+def _reasons(untrusted: collections.abc.Mapping[str, str]) -> str:
+    return '; '.join(f'{h}: {why}' for h, why in sorted(untrusted.items()))
 
 
 def _is_risky(action: memories.Action) -> bool:

@@ -115,14 +115,12 @@ class HostDrain:
         else:
             self._watcher.open()
             self._opened = True
-        if self._destinations:
-            rows = self.decision.rows if self.decision else ()
-            over = {row.server_id for row in rows if row.result}
-            self._destinations.note(self._watcher.seen, over)
+        self._note(self.decision)
         decision = self._decide(ask_stop)
         if decision.inquiry.singles:
             # After the actions, so that no slot idles meanwhile.
             self._watcher.visit(decision.inquiry)
+            self._note(decision)
             before = decision.actions
             decision = self._decide(ask_stop)
             decision = dataclasses.replace(
@@ -131,6 +129,13 @@ class HostDrain:
         if self._destinations and not decision.done:
             self._destinations.renew()
         return decision
+
+    def _note(self, decision: decisions.Decision | None) -> None:
+        """Let it be known what has become of moves, as far as seen."""
+        if self._destinations:
+            rows = decision.rows if decision else ()
+            over = {row.server_id for row in rows if row.result}
+            self._destinations.note(self._watcher.seen, over)
 
     def _decide(self, ask_stop: AskStop) -> decisions.Decision:
         sent: list[memories.Action] = []

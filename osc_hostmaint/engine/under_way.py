@@ -210,6 +210,11 @@ class MovesUnderWay:
         """Take note that a host's drain has ended: nobody looks any more."""
         for trip in self.trips.values():
             trip.ended = trip.ended or trip.source == host
+        # Nobody will know any better.
+        self._ended[host] = [
+            dataclasses.replace(move, unsure=False)
+            for move in self._ended.get(host, ())
+        ]
         # What is in flight off it goes on like that of others.
         self._flights.pop(host, None)
         self._adrift.pop(host, None)
@@ -373,8 +378,7 @@ class MovesUnderWay:
             trip.dest
             for trip in self.trips.values()
             if trip.dest
-            and trip.kind
-            in (memories.Kind.LIVE_MIGRATE, memories.Kind.COLD_MIGRATE)
+            and trip.kind in _ANSWERED
             and trip.landed_at is None
             and not trip.ended
             and now - trip.asked_at >= timing.UNANSWERED_SECONDS

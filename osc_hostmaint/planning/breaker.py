@@ -138,7 +138,7 @@ def _shared(
 def stop_reason(row: collections.abc.Sequence[Finished], most: int) -> str:
     """Return why no other move is started."""
     return (
-        f'not started: {len(row)} servers failed one after another '
-        f'(--max-failures {most}): find out why (openstack server event list '
-        f'{row[-1].server_id}) and run this again'
+        f'no other move is started, as {len(row)} servers failed one after '
+        f'another (--max-failures {most}): find out why (openstack server '
+        f'event list {row[-1].server_id}) and run this again'
     )

@@ -207,7 +207,7 @@ def _stands(
             others_down=memory.others_down,
             unseen_since=memory.unseen_since.get(server_id),
         )
-        ended = policy.abandon == asked.abandon
+        ended = policy.abandon == asked.abandon or silence.is_lost(seen)
         stand = silence.hide(case, fate.stand(case))
         stand = _stopped(stand, policy, ended=ended)
         stands[server_id] = silence.hide(case, owing.settle(case, stand))

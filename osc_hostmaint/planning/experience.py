@@ -23,6 +23,7 @@ import datetime
 import types
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import memory as memories
 
 #: A destination that failed so many servers, and completed none since, is
 #: excluded.
@@ -31,10 +32,8 @@ _NONE: collections.abc.Mapping[str, frozenset[str]] = types.MappingProxyType(
     {}
 )
 #: A server that fails in one of these ends in ERROR, rather than as it was.
-HARMFUL: frozenset[str] = frozenset(
-    {model.MigrationType.COLD, model.MigrationType.EVACUATION}
-)
-_LEARNED_FROM: frozenset[str] = HARMFUL | {model.MigrationType.LIVE}
+HARMFUL = frozenset(memories.TYPES[kind] for kind in memories.HARMFUL)
+_LEARNED_FROM = frozenset(memories.TYPES.values())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class EndedMove:
     refused: bool
     #: It failed, and may have left its server in ERROR.
     harmed: bool
+    #: That was not looked at since.
+    unsure: bool
     #: By Nova's clock.
     ended_at: datetime.datetime
     record_id: int
@@ -89,17 +90,18 @@ def ended(
         record.type in HARMFUL
         and not completed
         and not _is_well(record, view),
+        not given_up and (view is None or view.seen_at < record.seen_at),
         record.updated_at or record.created_at,
         record.id,
     )
 
 
 def _is_well(record: model.Migration, view: model.Server | None) -> bool:
-    """Tell whether a server is back on its source as it was."""
-    return (
-        view is not None
-        and view.seen_at >= record.seen_at
-        and view.host == record.source
+    """Tell whether a server is back on its source as it was, or deleted."""
+    if view is None or view.seen_at < record.seen_at:
+        return False
+    return view.status == 'DELETED' or (
+        view.host == record.source
         and view.status != 'ERROR'
         and not view.task_state
     )
@@ -116,10 +118,30 @@ class Experience:
     #: Those that may have left a server in ERROR, and completed no such move
     #: since.
     harmful: frozenset[str]
-    #: Those that have completed such a move.
+    #: Of these, those of which that is not known yet.
+    unsure: frozenset[str]
+    #: Those that have completed a move, and those that have such a one.
+    succeeded: frozenset[str]
     proven: frozenset[str]
     #: Where a server's move of a type has failed.
     failed: collections.abc.Mapping[tuple[str, str], frozenset[str]]
+
+    def against(self, *, risky: bool) -> dict[str, str]:
+        """Return the destinations that are not used any more, and why.
+
+        :param risky: by a move that leaves its server in ERROR if it fails.
+        """
+        found = {
+            host: f'{len(servers)} servers failed to move there in a row'
+            for host, servers in self.excluded.items()
+        }
+        for host in self.harmful if risky else ():
+            found.setdefault(
+                host,
+                'a server failed to move there and may be in ERROR, and none '
+                'has succeeded since',
+            )
+        return found
 
 
 def _misfits(
@@ -148,12 +170,15 @@ def learn(
     misfits = _misfits(moves)
     suspect: dict[str, set[str]] = {}
     harmful: set[str] = set()
+    unsure: set[str] = set()
+    succeeded: set[str] = set()
     proven: set[str] = set()
     failed: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
     for move in sorted(moves, key=lambda m: (m.ended_at, m.record_id)):
         host = move.destination
         if move.completed:
             suspect.pop(host, None)
+            succeeded.add(host)
             if move.type in HARMFUL:
                 harmful.discard(host)
                 proven.add(host)
@@ -164,6 +189,8 @@ def learn(
         suspect.setdefault(host, set()).add(move.server_id)
         if move.harmed and move.server_id not in misfits:
             harmful.add(host)
+            if move.unsure:
+                unsure.add(host)
         blaming = suspect[host] - misfits
         if len(blaming) >= FAILURES:
             excluded.setdefault(host, frozenset(blaming))
@@ -171,6 +198,8 @@ def learn(
         excluded,
         frozenset(suspect),
         frozenset(harmful),
+        frozenset(unsure),
+        frozenset(succeeded),
         frozenset(proven),
         {key: frozenset(hosts) for key, hosts in failed.items()},
     )

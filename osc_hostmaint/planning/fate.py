@@ -318,7 +318,8 @@ def _refused(
         return errands.judged(case, view, verdict)
     if case.refused_for_good(kind):
         reason = errand.refusal
-        if errand.final and kind is memory.Kind.LIVE_MIGRATE:
+        elsewhere = not case.policy.to
+        if errand.final and elsewhere and kind is memory.Kind.LIVE_MIGRATE:
             reason += _way_out(case, view)
         return Standing(Phase.BLOCKED, reason)
     if case.now < refused_at + timing.RETRY_WAIT_SECONDS * errand.refusals:

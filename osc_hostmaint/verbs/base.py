@@ -99,9 +99,10 @@ class Verbs:
 
         :raises Refused: nobody knows which servers are meant.
         """
-        if not policy.exclude:
-            return policy
+        services = [each for each in services if not each.silent]
         hosts = [service.host for service in services]
+        if not policy.exclude or not hosts:
+            return policy
         ids = exclusion.resolve(
             policy.exclude,
             {s.id: s.name for h in hosts for s in self._gateway.servers(h)},

@@ -40,6 +40,7 @@ def moves(*ends):
                 end.lower() == 'ok',
                 end.lower() == 'refused',
                 end.lower() == 'ruined',
+                end.lower() == 'ruined' and server_id == 'unseen',
                 builders.cloud_time(builders.NOW + number),
                 number,
             )
@@ -130,6 +131,9 @@ class TestLearn(unittest.TestCase):
         self.assertEqual(set(), known.harmful)
         self.assertEqual({'a'}, known.proven)
         self.assertEqual(set(), self.learn(('x', 'a', 'OK')).proven)
+        self.assertEqual({'a'}, self.learn(('unseen', 'a', 'ruined')).unsure)
+        self.assertIn('in ERROR', self.learn(ruined).against(risky=True)['a'])
+        self.assertEqual({}, self.learn(ruined).against(risky=False))
 
     def test_what_the_scheduler_refused_was_never_there(self):
         known = self.learn(('vm1', 'a', 'refused'), ('vm2', 'a', 'refused'))
