@@ -24,7 +24,7 @@ from tests.functional import test_spread
 
 SERVERS = 8
 #: Requests at the begin, until the first move has ended, and at the end.
-ANY_DRAIN = 16
+ANY_DRAIN = 17
 
 
 @pytest.mark.soak
