@@ -14,6 +14,8 @@
 
 import time
 
+import pytest
+
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -65,6 +67,7 @@ class TestSilence(base.FunctionalTest):
         self.assertEqual('maintenance', self.show('cmp01')['mode'])
         self.openstack('host maintenance unset cmp01')
 
+    @pytest.mark.soak
     def test_where_lists_fail_then_it_is_said_why(self) -> None:
         self.cloud.boot('server', host='cmp01')
         self.silence('far01', skipped=False)

@@ -31,7 +31,7 @@ PREVIEW_COLUMNS = [
 ]
 #: What a dry run may ask for, beside one question for each shape of servers
 #: and the pages of server groups.
-REQUESTS = 6
+REQUESTS = 7
 
 
 class ForecastTest(base.FunctionalTest):
