@@ -79,6 +79,7 @@ class TestSilence(base.FunctionalTest):
         self.assertIn('list_records_by_skipping_down_cells', done.err)
         self.assertNotIn('drained', done.err.replace('not drained', ''))
 
+    @pytest.mark.soak
     def test_it_falls_silent_and_answers_again(self) -> None:
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 6))
         self.cloud.requests.reset()
@@ -96,6 +97,7 @@ class TestSilence(base.FunctionalTest):
         self.assertEqual({'moved'}, {row['Result'] for row in done.json})
         self.assert_empty('cmp01')
 
+    @pytest.mark.soak
     def test_it_falls_silent_for_good(self) -> None:
         servers = self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 6))
         self.cloud.requests.reset()
