@@ -296,7 +296,7 @@ def _became(
 ) -> str | None:
     """Return what has become of a server, None where that is no news.
 
-    :param asked: something was just asked for it, which is told.
+    :param asked: something was just asked for it, which has its own line.
     """
     reason = row.reason
     # Without a pause it waits no more than for its turn.

@@ -176,7 +176,7 @@ class Observer:
     def _visit(self, server_ids: collections.abc.Iterable[str]) -> bool:
         """Look at servers; tell whether their cell answers.
 
-        Nova waits a minute for one that does not: the others can wait, too.
+        Nova waits a minute for one that does not, so the others are left.
         """
         for server_id in sorted(server_ids):
             now = self._clock.now()

@@ -35,20 +35,18 @@ class Finished:
     """A server whose moves in this run are over."""
 
     server_id: str
-    name: str
     failed: bool
     #: Its last move, and where its moves that failed went to.
     move: str
     destinations: frozenset[str]
     in_error: bool
-    reason: str
     #: When its last record ended, by Nova's clock.
     ended_at: datetime.datetime
     record_id: int
 
 
 def finished(
-    before: model.Server,
+    server_id: str,
     view: model.Server | None,
     records: collections.abc.Sequence[model.Migration],
     stand: standing.Standing,
@@ -57,7 +55,6 @@ def finished(
 
     Not what never got a destination, nor what others may have done.
 
-    :param before: how it was before its move.
     :param view: how it was last seen.
     :param records: its moves off the host in this run, oldest first.
     """
@@ -82,13 +79,11 @@ def finished(
         return None
     move = memories.MOVE_OF_TYPE.get(last.type)
     return Finished(
-        server_id=before.id,
-        name=before.name,
+        server_id=server_id,
         failed=failed,
         move=str(move) if move else last.type,
         destinations=destinations,
         in_error=in_error,
-        reason=stand.reason,
         ended_at=last.updated_at or last.created_at,
         record_id=last.id,
     )

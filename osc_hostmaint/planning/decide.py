@@ -146,7 +146,7 @@ def _finished(
     records = tracks.records(seen, memory)
     found = (
         breaker.finished(
-            memory.tracks[server_id].before,
+            server_id,
             seen.latest(server_id),
             records.get(server_id, ()),
             stand,

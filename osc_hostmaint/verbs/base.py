@@ -30,7 +30,7 @@ from osc_hostmaint.planning import silence
 def telling(
     errors: collections.abc.Mapping[str, str],
 ) -> collections.abc.Iterator[None]:
-    """Have a refusal tell what was wrong with other hosts, too."""
+    """Add what was wrong with other hosts to a refusal."""
     try:
         yield
     except exceptions.Refused as refusal:

@@ -32,7 +32,7 @@ def record(status='error', dest='cmp02', **values):
 
 
 def finished(*records, view=IN_ERROR, stand=FAILED):
-    return breaker.finished(builders.server(), view, records, stand)
+    return breaker.finished('vm1', view, records, stand)
 
 
 @ddt.ddt
@@ -76,12 +76,10 @@ def end(server_id, number, *, failed=True, **values):
     return breaker.Finished(
         **{
             'server_id': server_id,
-            'name': server_id,
             'failed': failed,
             'move': 'live migration',
             'destinations': frozenset({'cmp02'}),
             'in_error': True,
-            'reason': 'why',
             'ended_at': builders.cloud_time(builders.NOW + number),
             'record_id': number,
             **values,
