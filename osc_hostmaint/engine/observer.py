@@ -166,20 +166,24 @@ class Observer:
     def _visit(self, server_ids: collections.abc.Iterable[str]) -> bool:
         """Look at servers; tell whether their cell answers.
 
-        Nova waits a minute for one that does not, so the others are left.
+        Nova waits a minute for one that does not, so the others are left;
+        and those whose cells did not answer come last the next time.
         """
-        for server_id in sorted(server_ids):
+        unseen = self.seen.unseen
+        for server_id in sorted(
+            server_ids, key=lambda i: (unseen.get(i, -math.inf), i)
+        ):
             now = self._clock.now()
             server = self._gateway.server(server_id)
-            unseen = {
+            others = {
                 i: at for i, at in self.seen.unseen.items() if i != server_id
             }
             if server.status == 'UNKNOWN':
-                self._update(unseen={**unseen, server_id: now})
+                self._update(unseen={**others, server_id: now})
                 return False
             view = dataclasses.replace(server, seen_at=now)
             self._update(
-                visited={**self.seen.visited, server_id: view}, unseen=unseen
+                visited={**self.seen.visited, server_id: view}, unseen=others
             )
         return True
 

@@ -75,7 +75,7 @@ def requested(
         destination=case.destination(None),
         unanswered=case.unanswered(None),
     )
-    late = case.overdue or _unrecorded(case, asked_at) or lost(case)
+    late = case.overdue or _unrecorded(case, view, asked_at) or lost(case)
     if not late:
         return under_way
     return dataclasses.replace(
@@ -87,16 +87,17 @@ def requested(
     )
 
 
-def _unrecorded(case: cases.Case, asked_at: float) -> str:
-    """Return why an evacuation is not awaited that was never seen, or ''.
+def _unrecorded(case: cases.Case, view: model.Server, asked_at: float) -> str:
+    """Return why a move is not awaited that has no record, or ''.
 
-    Where the destination had just died, that may stay so.
+    Its request may be lost: Nova takes it before its conductor makes a record
+    (nova/conductor/manager.py: _live_migrate), and a server whose evacuation
+    was sent to a host that had just died may never show more.
     """
-    limit = timing.EVACUATION_WAIT_SECONDS
-    asked = case.track.latest is memories.Kind.EVACUATE
-    if not asked or case.now - asked_at < limit:
+    limit = timing.UNRECORDED_WAIT_SECONDS
+    if min(view.seen_at, case.seen.migrations_at) - asked_at < limit:
         return ''
-    return f'its evacuation was asked for {limit:.0f} s ago'
+    return f'its {case.track.latest} was asked for {limit:.0f} s ago'
 
 
 def waiting(case: cases.Case, record: model.Migration | None = None) -> str:

@@ -97,7 +97,8 @@ def hide(case: cases.Case, stand: standing.Standing) -> standing.Standing:
     seen = case.seen
     unseen_at = seen.unseen.get(case.server_id)
     if stand.phase in standing.FINAL:
-        return stand
+        due = unseen_at is None or is_due(seen, unseen_at, case.now)
+        return dataclasses.replace(stand, visit=stand.visit and due)
     hidden = standing.Standing(
         standing.Phase.SETTLING,
         record=stand.record,

@@ -95,6 +95,8 @@ LEFTOVERS_WAIT_SECONDS = 30.0
 #: An evacuation whose record stays as it is so long is not trusted to go on:
 #: its run, or the service that was to carry it out, may have died.
 EVACUATION_WAIT_SECONDS = 300.0
+#: A move that Nova took, and that no record shows for so long, is lost.
+UNRECORDED_WAIT_SECONDS = 300.0
 #: Others' migrations that began so long ago are not awaited: a compute
 #: service that died may leave records behind that never end.
 OTHERS_MOVES_WAIT_SECONDS = 86400.0

@@ -112,6 +112,9 @@ class ObserverTestCase(unittest.TestCase):
         seen = self.watcher.visit(visit)
         self.assertEqual({first}, set(seen.unseen), 'the others can wait')
         self.assertEqual({}, seen.visited)
+        self.clock.sleep(1)
+        seen = self.watcher.visit(visit)
+        self.assertEqual({first, second}, set(seen.unseen), 'but not always')
         seen = self.watcher.look(
             decisions.Inquiry(records=False, services=True, after_servers=True)
         )

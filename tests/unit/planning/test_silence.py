@@ -148,6 +148,29 @@ class TestServer(base.DecideTestCase):
         self.assertIs(Phase.FAILED, self.row(found).phase)
         self.assertEqual(silence.LEFT, self.row(found).reason)
 
+    @ddt.data((1.0, False), (timing.UNLISTED_RECHECK_SECONDS, True))
+    @ddt.unpack
+    def test_given_up_it_is_looked_at_now_and_then(self, unseen_ago, looks):
+        policy = policies.Policy(server_timeout=60)
+        cold = builders.migration(
+            1, 'migrating', type='migration', seen_at=NOW - 100
+        )
+        memory = self.decide(
+            servers=[builders.server('vm1', 'RESIZE', seen_at=NOW - 100)],
+            migrations=[cold],
+            policy=policy,
+            now=NOW - 100,
+        ).memory
+        found = self.decide(
+            migrations=[cold],
+            policy=policy,
+            memory=memory,
+            unseen={'vm1': NOW - unseen_ago},
+            service_at=NOW - unseen_ago,
+        )
+        self.assertIs(Phase.STILL_MOVING, self.row(found).phase)
+        self.assertEqual(looks, 'vm1' in found.inquiry.visit)
+
     def test_what_is_known_stays(self):
         there = builders.server(host=builders.DEST)
         found = self.decide(

@@ -228,6 +228,23 @@ class TestAskedFor(base.CaseTestCase):
         self.assertEqual(Phase.WAITING, stand.phase)
         self.assertIs(model.Move.LIVE, stand.move)
 
+    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
+    def test_its_request_may_be_lost(self, kind):
+        """Nova took it, and its conductor never made a record."""
+        limit = timing.UNRECORDED_WAIT_SECONDS
+        for waited, phase in (
+            (limit - 1, Phase.MOVING),
+            (limit, Phase.FAILED),
+        ):
+            stand = self.assert_phase(
+                phase,
+                view=base.MIGRATING,
+                track=base.asked(kind, asked_at=NOW - waited),
+            )
+            self.assertIs(phase in standing.FINAL, stand.given_up)
+        self.assertIn(f'its {kind} was asked for 300 s ago', stand.reason)
+        self.assertIn('openstack server event list vm1', stand.reason)
+
     def test_but_no_longer_than_it_may_take(self):
         """--server-timeout."""
         policy = policies.Policy(server_timeout=60.0)

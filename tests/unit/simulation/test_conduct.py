@@ -94,6 +94,16 @@ class ConductTestCase(unittest.TestCase):
             self.ask('live_migrate', None, 'cmp02')
             self.check(conduct.misdirected(self.reporter.run()), *words)
 
+    def test_to_a_host_that_is_disabled_while_a_list_hangs(self) -> None:
+        self.cloud.disable('cmp02')
+        self.reporter.clock.sleep(conduct.BLIND_SECONDS - 1)
+        for words in ([], ['cmp02, which is disabled']):
+            self.follow()
+            self.reporter.client.servers(scene.SOURCE)
+            self.reporter.clock.sleep(60)
+            self.ask('live_migrate', None, 'cmp02')
+            self.check(conduct.misdirected(self.reporter.run()), *words)
+
     @ddt.data(
         ('live_migrate', 'cmp03'),
         ('cold_migrate', 'cmp02', 'server-02 to cmp02, chosen by us'),
