@@ -23,9 +23,9 @@ import typing as ty
 from benchmarks import building
 from benchmarks import layouts
 from osc_hostmaint import api
-from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import preview as previews
+from osc_hostmaint.planning.capacity import forecast
 from tests import cloud as clouds
 
 #: Hosts that are there all the time, made larger or smaller for each cloud:
@@ -55,7 +55,7 @@ class Round:
 
     seed: str
     layout: layouts.Layout
-    preview: previews.Preview
+    preview: dry_runs.Preview
     #: By trying everything; None: it would have taken too long.
     possible: bool | None
     #: The rows of the drain.

@@ -22,10 +22,10 @@ import tracemalloc
 import typing as ty
 
 from benchmarks import exact
-from osc_hostmaint.engine import prospect
-from osc_hostmaint.planning import forecast
-from osc_hostmaint.planning import packing
-from osc_hostmaint.planning import spread
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.planning.capacity import destination as destination_choice
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import packing
 from tests.unit.engine import large
 from tests.unit.nova import cloud
 from tests.unit.planning import problems
@@ -88,7 +88,7 @@ class _Talk(cloud.CloudTestCase):
         self.enough = self.doCleanups
 
 
-def _seen(size: large.Size) -> tuple[large.Cloud, prospect.Prospect, float]:
+def _seen(size: large.Size) -> tuple[large.Cloud, dry_run.Prospect, float]:
     """Look at a cloud; return also the MiB that what was seen takes."""
     talk = _Talk()
     try:
@@ -124,7 +124,7 @@ def measure(size: large.Size) -> Cost:
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     demands = {d.server.id: d for d in seen.demands}
-    flow = spread.Flow(
+    flow = destination_choice.Flow(
         demands,
         seen.limits,
         {i: outlook.placed.get(i, '') for i in demands},
@@ -135,7 +135,11 @@ def measure(size: large.Size) -> Cost:
         answers.allowed,
         len(outlook.misfits),
         _quickest(plan),
-        _quickest(lambda: spread.pick(seen.survey, flow, next(iter(demands)))),
+        _quickest(
+            lambda: destination_choice.pick(
+                seen.survey, flow, next(iter(demands))
+            )
+        ),
         mib + peak / MIB,
     )
 

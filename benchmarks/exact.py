@@ -2,7 +2,7 @@
 
 """The exact answer to whether servers fit, by trying all ways."""
 
-from osc_hostmaint.planning import floor as floors
+from osc_hostmaint.planning.capacity import occupancy as occupancies
 
 #: Problems take longer than is worth it from so many steps on.
 STEPS = 200_000
@@ -12,7 +12,7 @@ class _TooLong(Exception):
     """There are too many ways to try all."""
 
 
-def fits(task: floors.Task) -> bool | None:
+def fits(task: occupancies.Task) -> bool | None:
     """Tell whether there is a way to place all; None: it takes too long."""
     try:
         return _Search(task).run()
@@ -23,8 +23,8 @@ def fits(task: floors.Task) -> bool | None:
 class _Search:
     """Tries all ways, those with the fewest options first."""
 
-    def __init__(self, task: floors.Task):
-        self._floor = floors.Floor(task)
+    def __init__(self, task: occupancies.Task):
+        self._floor = occupancies.Floor(task)
         self._demands = sorted(
             task.demands,
             key=lambda d: (

@@ -26,7 +26,7 @@ import openstack
 from benchmarks import building
 from benchmarks import layouts
 from osc_hostmaint import api
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
 from osc_hostmaint.planning import policy as policies
 from tests import cloud as clouds
 from tests.cloud import traffic
@@ -211,7 +211,7 @@ def measure(
     )
 
 
-def _drain(host: str, policy: policies.Policy) -> drain.DrainResult:
+def _drain(host: str, policy: policies.Policy) -> loop.DrainResult:
     with openstack.connect() as connection:
         return api.Maintenance(connection).drain([host], policy=policy)
 

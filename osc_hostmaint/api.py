@@ -16,11 +16,11 @@ The shell's commands are its first user::
 from openstack import connection
 
 from osc_hostmaint.nova import gateway
-from osc_hostmaint.verbs import draining
-from osc_hostmaint.verbs import restoring
+from osc_hostmaint.operations import drain
+from osc_hostmaint.operations import restore
 
 
-class Maintenance(draining.Draining, restoring.Restoring):
+class Maintenance(drain.Draining, restore.Restoring):
     """Takes compute hosts out of service and puts them back.
 
     Every method takes exact names of hosts, as ``openstack compute service

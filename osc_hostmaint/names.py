@@ -9,7 +9,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
-from osc_hostmaint.planning import silence
+from osc_hostmaint.planning.host import down_cells
 
 
 def pick(
@@ -78,7 +78,7 @@ def check_answers(service: model.Service) -> model.Service:
     :raises SilentCell: it does not.
     """
     if service.silent:
-        raise exceptions.SilentCell(silence.words(service.host))
+        raise exceptions.SilentCell(down_cells.words(service.host))
     return service
 
 
@@ -92,7 +92,7 @@ def check_destination(
     """
     host = service.host
     if service.silent:
-        problem = silence.CELL
+        problem = down_cells.CELL
     elif service.host in drained:
         problem = _('it is to be drained itself')
     elif service.mode is model.Mode.MAINTENANCE:

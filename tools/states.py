@@ -17,7 +17,7 @@ import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import verdicts
+from osc_hostmaint.planning.server import verdicts
 
 HEADER = ('Status', 'Option', 'What happens', 'Why, and what can be done')
 #: Every status of Nova's that a server on a host may have, with the state

@@ -19,7 +19,7 @@ from osc_hostmaint.commands import table
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint.diary import writer
+    from osc_hostmaint.recording import writer
 
 LOG = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class DrainHostMaintenance(table.ServersTable):
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         from osc_hostmaint import interrupt
-        from osc_hostmaint import report as reports
+        from osc_hostmaint.progress import lines as progress_lines
 
         if parsed_args.dry_run:
             return self._look_ahead(parsed_args)
@@ -110,7 +110,9 @@ class DrainHostMaintenance(table.ServersTable):
                 fenced=parsed_args.fenced,
                 confirm=evacuation.confirm(stop) if dead else None,
                 timeout=parsed_args.timeout,
-                report=self._reporter(reports.EVACUATED if dead else None),
+                report=self._reporter(
+                    progress_lines.EVACUATED if dead else None
+                ),
                 interrupt=stop,
                 diary=diary,
                 skip_capacity_check=parsed_args.skip_capacity_check,
@@ -143,7 +145,7 @@ def _diary(
     path = parsed_args.save_observations
     if path is not None:
         # cattrs takes a while to import.
-        from osc_hostmaint.diary import writer
+        from osc_hostmaint.recording import writer
 
         return writer.Diary(
             path,

@@ -126,14 +126,14 @@ class UnsetHostMaintenance(table.ServersTable):
         parsed_args: argparse.Namespace,
     ) -> columns.Output:
         from osc_hostmaint import interrupt
-        from osc_hostmaint import report
+        from osc_hostmaint.progress import lines as progress_lines
 
         stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
         with stop.watching():
             result = maintenance.unset_and_restore(
                 parsed_args.hosts,
                 force=parsed_args.force,
-                report=self._reporter(report.HOME),
+                report=self._reporter(progress_lines.HOME),
                 interrupt=stop,
             )
         return self._result(result)

@@ -94,7 +94,7 @@ class RestoreHostMaintenance(table.ServersTable):
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         from osc_hostmaint import interrupt
-        from osc_hostmaint import report
+        from osc_hostmaint.progress import lines as progress_lines
 
         maintenance = client.maintenance(self.app)
         how: dict[str, ty.Any] = {
@@ -112,7 +112,7 @@ class RestoreHostMaintenance(table.ServersTable):
             result = maintenance.restore(
                 parsed_args.hosts,
                 timeout=parsed_args.timeout,
-                report=self._reporter(report.HOME),
+                report=self._reporter(progress_lines.HOME),
                 interrupt=stop,
                 skip_capacity_check=parsed_args.skip_capacity_check,
                 **how,

@@ -15,7 +15,7 @@ from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
     from osc_hostmaint import model
-    from osc_hostmaint.verbs import marking
+    from osc_hostmaint.operations import modes as modes_
 
 #: As model.Mode has them; that module is not imported for every command.
 MODES = ('operational', 'maintenance', 'disabled', 'unknown')
@@ -23,10 +23,10 @@ MODES = ('operational', 'maintenance', 'disabled', 'unknown')
 
 def _reason(service: 'model.Service') -> str:
     """Ours without its head, others' as it is."""
-    from osc_hostmaint.planning import silence
+    from osc_hostmaint.planning.host import down_cells
 
     if service.silent:
-        return silence.CELL
+        return down_cells.CELL
     mark = service.mark
     return mark.reason if mark else service.disabled_reason or ''
 
@@ -134,7 +134,7 @@ class ListHostMaintenance(command.Lister):
         ]
 
 
-def _short(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:
+def _short(listed: 'modes_.ListedHost') -> tuple[ty.Any, ...]:
     service = listed.service
     return (
         service.host,
@@ -145,7 +145,7 @@ def _short(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:
     )
 
 
-def _long(listed: 'marking.ListedHost') -> tuple[ty.Any, ...]:
+def _long(listed: 'modes_.ListedHost') -> tuple[ty.Any, ...]:
     service = listed.service
     return (
         *_short(listed),

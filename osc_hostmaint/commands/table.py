@@ -21,11 +21,11 @@ from osc_hostmaint.commands import columns
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint import report
-    from osc_hostmaint.engine import drain
+    from osc_hostmaint.engine import loop
     from osc_hostmaint.engine import ports
-    from osc_hostmaint.planning import decision
-    from osc_hostmaint.planning import preview as previews
+    from osc_hostmaint.planning import dry_run as dry_runs
+    from osc_hostmaint.planning.host import decision as decisions
+    from osc_hostmaint.progress import lines as progress_lines
 
 LOG = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class ServersTable(command.Lister):
 
     _exit_code = int(exceptions.ExitCode.DONE)
 
-    def _result(self, result: 'drain.DrainResult') -> columns.Output:
+    def _result(self, result: 'loop.DrainResult') -> columns.Output:
         """Return the rows of what was done, and keep the exit code."""
         for error in result.errors.values():
             LOG.error('%s', text.printable(error))
@@ -83,7 +83,7 @@ class ServersTable(command.Lister):
 
     def _preview(
         self,
-        preview: 'previews.Preview',
+        preview: 'dry_runs.Preview',
         *,
         evacuation: bool = False,
         coming_home: bool = False,
@@ -93,7 +93,7 @@ class ServersTable(command.Lister):
         :param evacuation: the hosts have died.
         :param coming_home: the servers were on the hosts before.
         """
-        from osc_hostmaint import report
+        from osc_hostmaint.progress import lines as progress_lines
 
         self._exit_code = int(
             exceptions.ExitCode.DONE
@@ -103,7 +103,7 @@ class ServersTable(command.Lister):
         if self.app.options.verbose_level > 0 and sys.stderr is not None:
             # A stream that breaks must not cost the table.
             with contextlib.suppress(OSError, ValueError):
-                for line in report.preview_lines(
+                for line in progress_lines.preview_lines(
                     preview, coming_home=coming_home
                 ):
                     sys.stderr.write(f'{text.printable(line)}\n')
@@ -177,16 +177,18 @@ class ServersTable(command.Lister):
             )
 
     def _reporter(
-        self, endings: 'report.Endings | None' = None
+        self, endings: 'progress_lines.Endings | None' = None
     ) -> 'ports.Reporter':
-        from osc_hostmaint import report
+        from osc_hostmaint.progress import lines as progress_lines
 
         if self.app.options.verbose_level == 0 or sys.stderr is None:
-            return report.Silence()
-        return report.Progress(sys.stderr, endings or report.DRAINED)
+            return progress_lines.Silence()
+        return progress_lines.Progress(
+            sys.stderr, endings or progress_lines.DRAINED
+        )
 
 
-def _row(row: 'decision.Row') -> tuple[ty.Any, ...]:
+def _row(row: 'decisions.Row') -> tuple[ty.Any, ...]:
     return (
         row.server_id,
         columns.Name(row.name),
@@ -202,7 +204,7 @@ def _row(row: 'decision.Row') -> tuple[ty.Any, ...]:
 
 
 def _preview_row(
-    row: 'previews.Row', names: collections.abc.Iterable[str]
+    row: 'dry_runs.Row', names: collections.abc.Iterable[str]
 ) -> tuple[ty.Any, ...]:
     values = {
         'Server ID': row.server_id,

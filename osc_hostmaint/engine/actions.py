@@ -6,16 +6,16 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
-from osc_hostmaint.planning import memory
-from osc_hostmaint.planning import silence
+from osc_hostmaint.planning.host import down_cells
+from osc_hostmaint.planning.server import memory as memories
 
 
-def send(gateway: ports.Gateway, action: memory.Action) -> None:
+def send(gateway: ports.Gateway, action: memories.Action) -> None:
     """Ask Nova for what an action says, once.
 
     :raises CloudError: Nova refused it, or did not answer.
     """
-    kinds, server_id = memory.Kind, action.server_id
+    kinds, server_id = memories.Kind, action.server_id
     match action.kind:
         case kinds.LIVE_MIGRATE:
             gateway.live_migrate(server_id, action.host)
@@ -74,7 +74,7 @@ def _look_at_the_last_moment(
     if server.status == 'UNKNOWN':
         raise exceptions.Unavailable(
             _('Server %(id)s: %(why)s')
-            % {'id': server_id, 'why': silence.CELL},
+            % {'id': server_id, 'why': down_cells.CELL},
             in_doubt=False,
         )
     if server.status == 'REBUILD':

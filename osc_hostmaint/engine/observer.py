@@ -12,10 +12,10 @@ import types
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
-from osc_hostmaint.planning import case as cases
-from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import context as contexts
 
 #: Records changed so long before the newest known change are asked for again.
 OVERLAP = datetime.timedelta(seconds=timing.RECORDS_OVERLAP_SECONDS)
@@ -247,7 +247,7 @@ class Observer:
         ]
         if times:
             return max(times) - OVERLAP
-        since = cases.since(self.seen, self._policy)
+        since = contexts.since(self.seen, self._policy)
         return since - OVERLAP if since else None
 
     def _see_migrations(

@@ -7,10 +7,10 @@ import datetime
 import typing as ty
 
 from osc_hostmaint import model
-from osc_hostmaint import survey
-from osc_hostmaint.planning import decision
-from osc_hostmaint.planning import memory
 from osc_hostmaint.planning import policy
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
 
 
 class Gateway(ty.Protocol):
@@ -85,7 +85,7 @@ class Gateway(ty.Protocol):
 
     def allocations(
         self, host: str
-    ) -> collections.abc.Mapping[str, survey.Amounts]:
+    ) -> collections.abc.Mapping[str, snapshots.Amounts]:
         """Return who holds what of a host's hypervisors, by consumer's id."""
 
     def hypervisors(self) -> collections.abc.Mapping[str, str]:
@@ -102,13 +102,13 @@ class Gateway(ty.Protocol):
         Asked for before :meth:`hypervisors` it costs no request of its own.
         """
 
-    def groups(self) -> list[survey.Group]:
+    def groups(self) -> list[snapshots.Group]:
         """Return the server groups of all projects."""
 
-    def aggregates(self) -> list[survey.Aggregate]:
+    def aggregates(self) -> list[snapshots.Aggregate]:
         """Return the host aggregates."""
 
-    def offers(self, shape: survey.Shape) -> survey.Offers:
+    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
         """Return who could take a server of a shape now."""
 
     def failure(self, record: model.Migration) -> str:
@@ -185,13 +185,13 @@ class Clock(ty.Protocol):
 class Reporter(ty.Protocol):
     """Somebody who is told how it goes. Never asked anything."""
 
-    def decided(self, host: str, decision: decision.Decision) -> None:
+    def decided(self, host: str, decision: decisions.Decision) -> None:
         """Take note of a decision for a host."""
 
     def trouble(self, host: str, text: str) -> None:
         """Take note that the cloud does not answer as it should."""
 
-    def ended(self, host: str, decision: decision.Decision | None) -> None:
+    def ended(self, host: str, decision: decisions.Decision | None) -> None:
         """Take note that a host's drain has ended."""
 
 
@@ -215,8 +215,8 @@ class Destinations(ty.Protocol):
         """
 
     def direct(
-        self, host: str, action: memory.Action, highest_id: int
-    ) -> memory.Action | None:
+        self, host: str, action: memories.Action, highest_id: int
+    ) -> memories.Action | None:
         """Return an action with its destination; None: not now.
 
         :param host: where the server is.
@@ -226,7 +226,7 @@ class Destinations(ty.Protocol):
         """
 
     def leave_to_scheduler(
-        self, host: str, kind: memory.Kind, policy: str
+        self, host: str, kind: memories.Kind, policy: str
     ) -> None:
         """Take note that the destination of such moves must not be named.
 
@@ -237,7 +237,7 @@ class Destinations(ty.Protocol):
     def renew(self) -> None:
         """Look at who has room again, if it is time to."""
 
-    def drop(self, action: memory.Action) -> None:
+    def drop(self, action: memories.Action) -> None:
         """Take note that Nova did not take an action."""
 
     def leave(self, host: str) -> None:
@@ -252,15 +252,15 @@ class Diary(ty.Protocol):
         seen: model.Observation,
         policy: policy.Policy,
         now: float,
-        decision: decision.Decision,
+        decision: decisions.Decision,
     ) -> None:
         """Take note of what a decision was made from."""
 
     def acted(
         self,
         host: str,
-        action: memory.Action,
-        outcome: memory.Outcome,
+        action: memories.Action,
+        outcome: memories.Outcome,
         highest_id: int,
     ) -> None:
         """Take note of what came of an action."""

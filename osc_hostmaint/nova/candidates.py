@@ -4,8 +4,8 @@
 
 import sys
 
-from osc_hostmaint import survey
 from osc_hostmaint.nova import records
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 
 class Reader:
@@ -16,12 +16,12 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self._providers: dict[str, survey.Provider] = {}
+        self._providers: dict[str, snapshots.Provider] = {}
         self._traits: dict[frozenset[str], frozenset[str]] = {}
 
-    def read(self, data: records.Json) -> survey.Offers:
+    def read(self, data: records.Json) -> snapshots.Offers:
         """Read an answer."""
-        return survey.Offers(
+        return snapshots.Offers(
             providers={
                 sys.intern(provider): self._provider(provider, summary)
                 for provider, summary in data['provider_summaries'].items()
@@ -34,15 +34,17 @@ class Reader:
 
     def _provider(
         self, provider: str, summary: records.Json
-    ) -> survey.Provider:
+    ) -> snapshots.Provider:
         """Return a provider, the same as before if it is as before."""
         traits = frozenset(summary['traits'])
-        found = survey.Provider(
+        found = snapshots.Provider(
             id=sys.intern(provider),
             root=sys.intern(summary['root_provider_uuid']),
             traits=self._traits.setdefault(traits, traits),
             pools={
-                sys.intern(name): survey.Pool(pool['capacity'], pool['used'])
+                sys.intern(name): snapshots.Pool(
+                    pool['capacity'], pool['used']
+                )
                 for name, pool in summary['resources'].items()
             },
         )
@@ -53,10 +55,10 @@ class Reader:
         return found
 
 
-def _candidate(allocations: records.Json) -> survey.Candidate:
+def _candidate(allocations: records.Json) -> snapshots.Candidate:
     """Read an allocation request, which names amounts by provider."""
     return tuple(
-        survey.Share(sys.intern(provider), sys.intern(name), amount)
+        snapshots.Share(sys.intern(provider), sys.intern(name), amount)
         for provider, allocation in allocations.items()
         for name, amount in allocation['resources'].items()
     )

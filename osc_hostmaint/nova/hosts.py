@@ -9,11 +9,11 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint import survey
 from osc_hostmaint.nova import records
 from osc_hostmaint.nova import session
 from osc_hostmaint.nova import transport
-from osc_hostmaint.planning import silence
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.host import down_cells
 
 #: The last one where a compute service is updated by its host's name.
 BY_NAME = '2.52'
@@ -40,7 +40,7 @@ class Hosts(session.Session):
         services = [records.service(s) for s in found]
         self._known_hosts = {s.host for s in services if not s.silent}
         self._silent_hosts = {s.host for s in services if s.silent}
-        self._nova.hint = silence.hint(self._silent_hosts)
+        self._nova.hint = down_cells.hint(self._silent_hosts)
         self._keep_time(services)
         return services
 
@@ -122,7 +122,7 @@ class Hosts(session.Session):
             service, forced_down=bool(down), up=service.up and not down
         )
 
-    def aggregates(self) -> list[survey.Aggregate]:
+    def aggregates(self) -> list[snapshots.Aggregate]:
         """Return the host aggregates."""
         found = self._nova.get('/os-aggregates', 'aggregates', self._version)
         return [records.aggregate(a) for a in found]

@@ -6,10 +6,10 @@ import functools
 import itertools
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import survey
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import candidates
 from osc_hostmaint.nova import hosts
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 #: Allocations of a resource provider, as an object (Placement of Ocata).
 ALLOCATIONS = '1.6'
@@ -109,7 +109,7 @@ class Placement(hosts.Hosts):
         )
         return [root, *(p['uuid'] for p in tree if p['uuid'] != root)]
 
-    def offers(self, shape: survey.Shape) -> survey.Offers:
+    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
         """Return who could take a server of a shape now.
 
         All candidates are asked for; Placement's option
@@ -118,7 +118,7 @@ class Placement(hosts.Hosts):
         :raises ApiTooOld: Placement is older than Rocky (1.29).
         """
         if not shape:
-            return survey.Offers({}, ())
+            return snapshots.Offers({}, ())
         answer = self._placement.ask(
             '/allocation_candidates',
             ('allocation_requests', 'provider_summaries'),

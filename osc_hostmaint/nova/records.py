@@ -7,9 +7,9 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint import survey
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import needs
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 Json = dict[str, ty.Any]
 
@@ -101,14 +101,14 @@ def hypervisor(data: Json) -> model.Hypervisor:
     )
 
 
-def group(data: Json) -> survey.Group:
+def group(data: Json) -> snapshots.Group:
     """Read an entry of GET /os-server-groups.
 
     Below 2.64 of the one policy a group has there is a list, and no rules.
     """
     policies = data.get('policies') or ['']
     rules = data.get('rules') or {}
-    return survey.Group(
+    return snapshots.Group(
         id=data['id'],
         policy=data.get('policy') or policies[0],
         members=frozenset(data['members']),
@@ -116,9 +116,9 @@ def group(data: Json) -> survey.Group:
     )
 
 
-def aggregate(data: Json) -> survey.Aggregate:
+def aggregate(data: Json) -> snapshots.Aggregate:
     """Read an entry of GET /os-aggregates."""
-    return survey.Aggregate(
+    return snapshots.Aggregate(
         hosts=frozenset(data['hosts']), metadata=data['metadata']
     )
 

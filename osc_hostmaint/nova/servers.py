@@ -8,10 +8,10 @@ import functools
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint import survey
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import records
 from osc_hostmaint.nova import session
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 #: Lists of servers tell at it what the scheduler was asked for: the zone
 #: (2.96), the image's properties (2.98), and hints (2.100).
@@ -100,7 +100,7 @@ class Servers(session.Session):
             for s in found
         ]
 
-    def groups(self) -> list[survey.Group]:
+    def groups(self) -> list[snapshots.Group]:
         """Return the server groups of all projects.
 
         Who is no administrator by Nova's policy ``context_is_admin`` gets

@@ -40,9 +40,9 @@ LEFT_OUT = ('tests/mutants/', 'tests/unit/test_mutants.py')
 LONG = ('test_random', 'test_speed')
 #: What the tests of a stage begin with, below tests/unit.
 STAGES = (
-    ('planning/test_{module}.', 'planning/test_{module}_'),
+    ('{mirror}.', '{mirror}_'),
     ('planning/',),
-    ('api/', 'commands/', 'test_replay'),
+    ('operations/', 'commands/', 'recording/'),
     ('engine/',),
     ('',),
 )
@@ -65,9 +65,10 @@ class Mutant:
     hunks: tuple[tuple[str, str], ...]
 
     @property
-    def module(self) -> str:
-        """The name of its module."""
-        return pathlib.PurePath(self.path).stem
+    def mirror(self) -> str:
+        """What its module's tests begin with, below tests/unit."""
+        path = pathlib.PurePath(self.path).relative_to('osc_hostmaint')
+        return f'{path.parent}/test_{path.stem}'
 
     def applied(self, source: str) -> str:
         """Return the text of its module with the mistake."""
@@ -137,7 +138,7 @@ def copied(root: pathlib.Path, target: pathlib.Path, *, tests: bool) -> None:
             shutil.copy2(root / name, target / name)
 
 
-def stages(tree: pathlib.Path, module: str, *, long: bool) -> list[list[str]]:
+def stages(tree: pathlib.Path, mirror: str, *, long: bool) -> list[list[str]]:
     """Return the test modules to be run one stage after the other."""
     unit = tree / 'tests' / 'unit'
     rest = sorted(p.relative_to(unit) for p in unit.rglob('test_*.py'))
@@ -145,7 +146,7 @@ def stages(tree: pathlib.Path, module: str, *, long: bool) -> list[list[str]]:
     rest = [p for p in rest if p not in last]
     found = []
     for beginnings in STAGES:
-        wanted = tuple(b.format(module=module) for b in beginnings)
+        wanted = tuple(b.format(mirror=mirror) for b in beginnings)
         found.append([p for p in rest if str(p).startswith(wanted)])
         rest = [p for p in rest if p not in found[-1]]
     found.append(last if long else [])
@@ -179,7 +180,7 @@ class Run:
         module.write_text(mutant.applied(module.read_text()))
         try:
             for stage in stages(
-                tree, mutant.module, long=not self._options.short
+                tree, mutant.mirror, long=not self._options.short
             ):
                 if test := self._failing(tree, stage):
                     return test

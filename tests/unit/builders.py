@@ -13,9 +13,9 @@ import typing as ty
 
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
-from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import standing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
 
 HOST = 'cmp01'
 DEST = 'cmp02'
@@ -204,7 +204,7 @@ def row(server_id: str = 'vm1', **kwargs: ty.Any) -> decisions.Row:
             'status': 'ACTIVE',
             'move': 'live migration',
             'destination': DEST,
-            'phase': standing.Phase.MOVED,
+            'phase': server_status.Phase.MOVED,
             'reason': '',
             'attempts': 1,
             'seconds': 4.2,

@@ -18,16 +18,18 @@ MAX_LINES = 400
 #: Imported only when a command does its work.
 HEAVY = (
     'osc_hostmaint.api',
-    'osc_hostmaint.diary',
+    'osc_hostmaint.recording',
     'osc_hostmaint.engine',
     'osc_hostmaint.nova',
     'osc_hostmaint.planning',
-    'osc_hostmaint.verbs',
+    'osc_hostmaint.operations',
 )
 #: Which package may import what of ours, beside itself.
 PARTNERS = {
-    'diary': ('exceptions', 'i18n', 'model', 'planning', 'text'),
-    'planning': ('mark', 'model', 'survey'),
+    'recording': (
+        *('exceptions', 'i18n', 'model', 'planning', 'streams', 'text'),
+    ),
+    'planning': ('mark', 'model'),
 }
 
 #: Prints what importing our part of the start adds to what is there anyway.
@@ -134,7 +136,7 @@ class TestImports(unittest.TestCase):
             lambda name: within(
                 name,
                 'osc_hostmaint.nova',
-                'osc_hostmaint.verbs',
+                'osc_hostmaint.operations',
                 'osc_hostmaint.api',
             ),
         )
@@ -155,7 +157,7 @@ class TestImports(unittest.TestCase):
 
         self.assertEqual({'api.py': ['openstack.connection']}, found)
 
-    def test_only_the_diary_needs_cattrs(self):
+    def test_only_recordings_need_cattrs(self):
         """And that is imported only where observations are kept."""
         found = {
             module
@@ -165,14 +167,15 @@ class TestImports(unittest.TestCase):
         users = {
             module
             for module, tree in trees().items()
-            if not module.startswith('diary/')
+            if not module.startswith('recording/')
             and any(
-                within(name, 'osc_hostmaint.diary') for name in imported(tree)
+                within(name, 'osc_hostmaint.recording')
+                for name in imported(tree)
             )
         }
 
-        self.assertEqual({'diary/notes.py'}, found)
-        self.assertEqual({'commands/drain.py', 'replay.py'}, users)
+        self.assertEqual({'recording/records.py'}, found)
+        self.assertEqual({'commands/drain.py'}, users)
 
     def test_commands_load_the_rest_late(self):
         self.assert_none(
@@ -221,7 +224,7 @@ class TestSize(unittest.TestCase):
             for module in PACKAGE.rglob('*.py')
         }
 
-        self.assertIn('planning/decide.py', lines)
+        self.assertIn('planning/host/decide.py', lines)
         self.assertEqual(
             {}, {name: n for name, n in lines.items() if n > MAX_LINES}
         )

@@ -8,7 +8,7 @@ import pathlib
 import unittest
 
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import verdicts
+from osc_hostmaint.planning.server import verdicts
 from tests.unit import builders
 from tools import states
 

@@ -18,12 +18,12 @@ from openstackclient import shell
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import drain as commands
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import ports
-from osc_hostmaint.planning import forecast
-from osc_hostmaint.planning import preview as previews
-from osc_hostmaint.planning import standing
-from osc_hostmaint.verbs import fencing
+from osc_hostmaint.operations import evacuation
+from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 
 #: Text that a tenant can put into a name, and that Nova may repeat.
@@ -54,15 +54,15 @@ class Maintenance:
         *,
         report: ports.Reporter,
         interrupt: ports.Interrupt,
-        confirm: fencing.Confirm | None,
+        confirm: evacuation.Confirm | None,
         **_others: ty.Any,
-    ) -> drain.DrainResult:
+    ) -> loop.DrainResult:
         self._confirm = confirm
         rows = tuple(
             builders.row(
                 f'7d1c5b5e-0000-4000-8000-{number:012}',
                 name=name,
-                phase=standing.Phase.FAILED,
+                phase=server_status.Phase.FAILED,
                 reason=f'No valid host was found for {name}',
             )
             for number, name in enumerate(HOSTILE)
@@ -73,13 +73,13 @@ class Maintenance:
         code = exceptions.ExitCode.LEFT
         if interrupt.requested:
             code = exceptions.ExitCode.INTERRUPTED
-        return drain.DrainResult(rows, {'cmp02': 'in trouble'}, code)
+        return loop.DrainResult(rows, {'cmp02': 'in trouble'}, code)
 
     def preview(
         self, _hosts: list[str], **_others: ty.Any
-    ) -> previews.Preview:
+    ) -> dry_runs.Preview:
         rows = tuple(
-            previews.Row(
+            dry_runs.Row(
                 server_id=f'7d1c5b5e-0000-4000-8000-{number:012}',
                 name=name,
                 host='cmp01',
@@ -96,7 +96,7 @@ class Maintenance:
             {row.server_id: forecast.Fit(forecast.Fits.NO, 0) for row in rows},
             {},
         )
-        return previews.Preview(rows, outlook, notes=HOSTILE)
+        return dry_runs.Preview(rows, outlook, notes=HOSTILE)
 
     def _talk(
         self, report: ports.Reporter, interrupt: ports.Interrupt

@@ -14,9 +14,9 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
+from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 from tests.unit.commands import shell
 
@@ -25,7 +25,7 @@ HOSTILE = '\x1b[2Jvm\n\u202e[red]'
 
 def result(*rows, errors=None, code=exceptions.ExitCode.DONE):
     """Return how a drain ended."""
-    return drain.DrainResult(rows, errors or {}, code)
+    return loop.DrainResult(rows, errors or {}, code)
 
 
 @ddt.ddt
@@ -91,7 +91,7 @@ class TestDrain(shell.CommandTestCase):
                 status='SUSPENDED',
                 move='',
                 destination='',
-                phase=standing.Phase.BLOCKED,
+                phase=server_status.Phase.BLOCKED,
                 reason='suspended',
                 attempts=0,
                 seconds=None,
@@ -126,7 +126,7 @@ class TestDrain(shell.CommandTestCase):
     def test_a_row_without_a_result(self):
         """A host whose drain broke off: what is known is told."""
         self.maintenance.drain.return_value = result(
-            builders.row(phase=standing.Phase.MOVING)
+            builders.row(phase=server_status.Phase.MOVING)
         )
         rows = json.loads(self.run_command('-f json cmp01').stdout)
 

@@ -11,9 +11,9 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
-from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import preview as previews
+from osc_hostmaint.planning.capacity import forecast
 from tests.unit.commands import shell
 
 HOSTILE = '\x1b[2Jvm\n\u202e[red]'
@@ -22,7 +22,7 @@ Fits = forecast.Fits
 
 def row(server_id='vm1', **kwargs):
     """Return what would become of a server: it fits."""
-    return previews.Row(
+    return dry_runs.Row(
         **{
             'server_id': server_id,
             'name': f'name of {server_id}',
@@ -56,7 +56,7 @@ def preview(*rows, **kwargs):
         for r in rows
         if r.fits
     }
-    return previews.Preview(rows, forecast.Outlook(fits, {}), **kwargs)
+    return dry_runs.Preview(rows, forecast.Outlook(fits, {}), **kwargs)
 
 
 @ddt.ddt

@@ -14,9 +14,9 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
+from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 from tests.unit.commands import program
 from tests.unit.commands import shell
@@ -29,7 +29,7 @@ class TestOptions(shell.CommandTestCase):
 
     def setUp(self):
         super().setUp()
-        self.maintenance.drain.return_value = drain.DrainResult(
+        self.maintenance.drain.return_value = loop.DrainResult(
             (), {}, exceptions.ExitCode.DONE
         )
 
@@ -97,10 +97,10 @@ class TestOptions(shell.CommandTestCase):
 
     def test_what_is_told_in_the_end(self):
         def work(*_args, report, **_kwargs):
-            row = builders.row(phase=standing.Phase.FAILED)
+            row = builders.row(phase=server_status.Phase.FAILED)
             report.ended('cmp01', builders.decision([row], done=True))
             report.ended('cmp02', builders.decision(done=True))
-            return drain.DrainResult((), {}, exceptions.ExitCode.LEFT)
+            return loop.DrainResult((), {}, exceptions.ExitCode.LEFT)
 
         self.maintenance.drain.side_effect = work
         done = self.run_command('--evacuate cmp01 cmp02')

@@ -8,7 +8,7 @@ from openstackclient import shell as openstack
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.commands import policy as options
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
 from osc_hostmaint.planning import policy as policies
 from tests.unit.commands import shell
 
@@ -26,7 +26,7 @@ class TestPolicy(shell.CommandTestCase):
 
     def policy(self, arguments: str = '') -> policies.Policy:
         """Return the policy that the API is asked to drain with."""
-        self.maintenance.drain.return_value = drain.DrainResult(
+        self.maintenance.drain.return_value = loop.DrainResult(
             (), {}, exceptions.ExitCode.DONE
         )
         self.run_command(f'{arguments} cmp01')

@@ -9,18 +9,18 @@ from unittest import mock
 import ddt
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import report
 from osc_hostmaint.commands import mark
 from osc_hostmaint.commands import restore as commands
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
+from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
-from osc_hostmaint.verbs import restoring
+from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 from tests.unit.commands import shell
 from tests.unit.commands import test_dry_run
 
-Phase = standing.Phase
+Phase = server_status.Phase
 WEEK = datetime.timedelta(days=7)
 #: What is asked for without options, but for who is told.
 DEFAULTS = {
@@ -34,7 +34,7 @@ DEFAULTS = {
 
 def result(*rows, code=0, errors=None):
     """Return how it ended."""
-    return drain.DrainResult(rows, errors or {}, exceptions.ExitCode(code))
+    return loop.DrainResult(rows, errors or {}, exceptions.ExitCode(code))
 
 
 HOME = builders.row('vm1', host='cmp02', destination='cmp01')
@@ -63,14 +63,14 @@ class TestRestore(shell.CommandTestCase):
         self.run_command(f'{arguments} cmp01')
         ((args, kwargs),) = self.maintenance.restore.call_args_list
         self.assertEqual((['cmp01'],), args)
-        self.assertIsInstance(kwargs.pop('report'), report.Progress)
+        self.assertIsInstance(kwargs.pop('report'), progress_lines.Progress)
         self.assertFalse(kwargs.pop('interrupt').requested)
         return kwargs
 
     def test_defaults(self):
         self.assertEqual(DEFAULTS, self.asked())
-        self.assertEqual(restoring.PARALLEL, commands.PARALLEL)
-        self.assertEqual(restoring.SINCE, DEFAULTS['since'])
+        self.assertEqual(restore_.PARALLEL, commands.PARALLEL)
+        self.assertEqual(restore_.SINCE, DEFAULTS['since'])
 
     @ddt.data(
         ('--since 2h', {'since': datetime.timedelta(hours=2)}),

@@ -9,15 +9,15 @@ import typing as ty
 import unittest
 
 from osc_hostmaint import model
-from osc_hostmaint import report as reports
-from osc_hostmaint import survey as surveys
-from osc_hostmaint.engine import destinations
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
-from osc_hostmaint.engine import prospect as prospects
-from osc_hostmaint.planning import forecast
-from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import preview
+from osc_hostmaint.engine.capacity import destinations
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 from tests.unit.planning import clouds
 
@@ -51,7 +51,7 @@ class Cloud:
         self._clock = clock
 
     def take(
-        self, host: str, amounts: surveys.Amounts = clouds.QUARTER
+        self, host: str, amounts: snapshots.Amounts = clouds.QUARTER
     ) -> None:
         """Let something be taken of a host."""
         node = self.nodes[host]
@@ -64,7 +64,7 @@ class Cloud:
     def services(self) -> list[model.Service]:
         raise AssertionError('the board has them already')
 
-    def offers(self, shape: surveys.Shape) -> surveys.Offers:
+    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
         self._answer('offers')
         trees = [node.providers for node in self.nodes.values()]
         return clouds.offers(shape, trees)
@@ -80,7 +80,7 @@ class Cloud:
             raise self.trouble
 
 
-class Reporter(reports.Silence):
+class Reporter(progress_lines.Silence):
     """Keeps what it is told of troubles."""
 
     def __init__(self) -> None:
@@ -112,9 +112,9 @@ def record(
     )
 
 
-def weightless() -> surveys.Demand:
+def weightless() -> snapshots.Demand:
     """Return a server of which it is not known what it needs."""
-    return surveys.Demand(
+    return snapshots.Demand(
         builders.server('weightless', host=clouds.SOURCE), (), clouds.SOURCE
     )
 
@@ -125,7 +125,7 @@ class GuidedTestCase(unittest.TestCase):
     def given(
         self,
         nodes: collections.abc.Sequence[clouds.Host],
-        wanted: collections.abc.Sequence[surveys.Demand],
+        wanted: collections.abc.Sequence[snapshots.Demand],
         *,
         bound: int | None = None,
         patience: float | None = None,
@@ -150,8 +150,8 @@ class GuidedTestCase(unittest.TestCase):
             seen.services,
             bound=bound,
             patience=patience,
-            prospect=prospects.Prospect(
-                preview.Preview((), outlook),
+            prospect=dry_run.Prospect(
+                dry_runs.Preview((), outlook),
                 limits,
                 seen,
                 known,

@@ -14,7 +14,7 @@ import typing as ty
 import urllib.parse
 
 from osc_hostmaint import mark as marks
-from osc_hostmaint.engine import prospect
+from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.planning import policy as policies
 from tests.unit import builders
@@ -126,7 +126,7 @@ class Cloud:
         """How many shapes the servers to move have."""
         return len(set(self._flavors))
 
-    def look(self, gateway: gateways.Gateway) -> prospect.Prospect:
+    def look(self, gateway: gateways.Gateway) -> dry_run.Prospect:
         """Look at what a drain would do, as ``--dry-run`` does."""
         services = {s.host: s for s in gateway.services()}
         source = dataclasses.replace(
@@ -134,7 +134,7 @@ class Cloud:
             enabled=False,
             disabled_reason=marks.write(builders.mark()),
         )
-        return prospect.look(
+        return dry_run.look(
             gateway, Clock(), services, [source], policies.Policy()
         )
 

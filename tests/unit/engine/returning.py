@@ -12,11 +12,11 @@ from unittest import mock
 
 from osc_hostmaint import clock as clocks
 from osc_hostmaint import model
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
 from osc_hostmaint.nova import gateway
+from osc_hostmaint.operations import restore as restore_
+from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import preview as previews
-from osc_hostmaint.verbs import restoring
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
@@ -37,7 +37,7 @@ class Return:
 
     client: clients.Client
     recorder: scene.Recorder
-    result: drain.DrainResult
+    result: loop.DrainResult
 
     @property
     def results(self) -> dict[str, str]:
@@ -148,7 +148,7 @@ class ReturningTestCase(unittest.TestCase):
                 mock.patch.object(clocks, 'Clock', return_value=self.clock),
                 # What a run draws is the same whenever a test is run again.
                 mock.patch.object(
-                    restoring.random,
+                    restore_.random,
                     'SystemRandom',
                     return_value=random.Random(began),
                 ),
@@ -163,7 +163,7 @@ class ReturningTestCase(unittest.TestCase):
             self.clock.forget_alarms()
         return Return(client, recorder, result)
 
-    def preview(self, *homes: str, **options: ty.Any) -> previews.Preview:
+    def preview(self, *homes: str, **options: ty.Any) -> dry_runs.Preview:
         """Look ahead, and check that nothing changes by it."""
         client = clients.Client(self.cloud, self.clock)
         works = list(self.cloud.works)
@@ -176,9 +176,9 @@ class ReturningTestCase(unittest.TestCase):
         return seen
 
     @staticmethod
-    def verbs(client: clients.Client) -> restoring.Restoring:
+    def verbs(client: clients.Client) -> restore_.Restoring:
         """Return the public API's verbs on the simulated cloud."""
-        return restoring.Restoring(ty.cast(gateway.Gateway, client))
+        return restore_.Restoring(ty.cast(gateway.Gateway, client))
 
     def killed(self, seconds: float, *homes: str, **options: ty.Any) -> None:
         """Bring servers home, and be killed."""

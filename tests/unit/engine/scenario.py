@@ -14,8 +14,8 @@ import typing as ty
 
 from hypothesis import strategies
 
-from osc_hostmaint import survey
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.engine import examples
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import fates
@@ -321,7 +321,7 @@ def settings(
     """Return hosts with little room or much, in zones, and what they hold."""
     teams = strategies.builds(
         Team,
-        strategies.sampled_from(survey.GroupPolicy),
+        strategies.sampled_from(snapshots.GroupPolicy),
         strategies.sampled_from(_MEMBERS),
         strategies.sampled_from((1, 1, 2)),
     )

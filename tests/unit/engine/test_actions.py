@@ -11,7 +11,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import ports
-from osc_hostmaint.planning import memory
+from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 
 
@@ -25,7 +25,7 @@ class TestEvacuation(unittest.TestCase):
         self.gateway.server.return_value = builders.server('vm1')
 
     def send(self, **values: ty.Any) -> None:
-        action = memory.Action(memory.Kind.EVACUATE, 'vm1')
+        action = memories.Action(memories.Kind.EVACUATE, 'vm1')
         actions.send(self.gateway, dataclasses.replace(action, **values))
 
     def shows(self, **values: ty.Any) -> None:
@@ -89,15 +89,15 @@ class TestEvacuation(unittest.TestCase):
         self.gateway.evacuate.assert_not_called()
 
     def test_a_reset_would_hide_it(self) -> None:
-        self.send(kind=memory.Kind.RESET)
+        self.send(kind=memories.Kind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')
         self.shows(status='REBUILD', task_state='rebuild_spawning')
         with self.assertRaisesRegex(
             exceptions.RequestRefused, 'vm1 is being rebuilt already'
         ):
-            self.send(kind=memory.Kind.RESET)
+            self.send(kind=memories.Kind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')
 
     def test_other_requests_cost_no_look(self) -> None:
-        self.send(kind=memory.Kind.CONFIRM)
+        self.send(kind=memories.Kind.CONFIRM)
         self.assertEqual([mock.call.confirm('vm1')], self.gateway.mock_calls)

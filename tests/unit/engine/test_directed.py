@@ -9,13 +9,13 @@ import typing as ty
 import unittest
 
 from osc_hostmaint import model
-from osc_hostmaint.engine import drain
-from osc_hostmaint.engine import hostdrain
+from osc_hostmaint.engine import host_loop
+from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
-from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
@@ -96,12 +96,12 @@ class DirectedTestCase(unittest.TestCase):
 
     def drain(
         self, faults: faults.Faults = faults.none, **options: ty.Any
-    ) -> drain.DrainResult:
+    ) -> loop.DrainResult:
         client = clients.Client(self.cloud, self.clock, faults=faults)
         self.recorder = scene.Recorder(client)
         # Instead of going on for ever.
         self.clock.alarm(self.clock.now() + 3600, AssertionError('endless'))
-        return drain.drain(
+        return loop.drain(
             [self.cloud.hosts[scene.SOURCE].shown()],
             policies.Policy(user_id=client.user_id(), **options),
             client,
@@ -195,7 +195,7 @@ class TestHeld(DirectedTestCase):
             memories.Action(Kind.LIVE_MIGRATE, first, spread=True), action
         )
         self.assertIs(memories.Answer.POSTPONED, outcome.answer)
-        self.assertEqual(hostdrain.WAITS, outcome.reason)
+        self.assertEqual(host_loop.WAITS, outcome.reason)
         self.assertEqual(second, self.diary.acts[1][0].server_id)
 
     def test_it_is_tried_again_after_a_while(self) -> None:
@@ -259,7 +259,7 @@ class TestManyHeld(unittest.TestCase):
             def drop(self, _action: memories.Action) -> None:
                 raise AssertionError('nothing was asked for')
 
-        host = hostdrain.HostDrain(
+        host = host_loop.HostDrain(
             ty.cast(observer.Observer, Watcher()),
             policies.Policy(),
             ty.cast(ty.Any, None),

@@ -6,19 +6,19 @@ import collections
 
 import ddt
 
-from tests.unit.engine import test_drain
+from tests.unit.engine import test_loop
 from tests.unit.simulation import faults
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
-Code = test_drain.Code
+Code = test_loop.Code
 Fate = world.Fate
 
 
 @ddt.ddt
-class FailuresTestCase(test_drain.DrainTestCase):
+class FailuresTestCase(test_loop.DrainTestCase):
     """Moves that Nova takes, and that fail."""
 
     @ddt.data(
@@ -108,7 +108,7 @@ class FailuresTestCase(test_drain.DrainTestCase):
 
 
 @ddt.ddt
-class FaultsTestCase(test_drain.DrainTestCase):
+class FaultsTestCase(test_loop.DrainTestCase):
     """Requests that fail."""
 
     @ddt.data(

@@ -10,9 +10,9 @@ from unittest import mock
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
-from osc_hostmaint.planning import decision as decisions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import decision as decisions
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline

@@ -7,8 +7,8 @@ import unittest
 import ddt
 
 from osc_hostmaint import exceptions
-from osc_hostmaint.planning import silence
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import down_cells
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import truth
@@ -49,7 +49,7 @@ class SilenceTestCase(unittest.TestCase):
         run = self.drain(others.Deed(6, falls, host=0))
         self.assertEqual(Code.FAILED, run.exit_code)
         self.assertEqual(
-            silence.words(scene.SOURCE), run.result.errors[scene.SOURCE]
+            down_cells.words(scene.SOURCE), run.result.errors[scene.SOURCE]
         )
         self.assertEqual(5, len(run.results))
         self.assertGreaterEqual(run.seconds, timing.OUTAGE_LIMIT_SECONDS)

@@ -12,8 +12,8 @@ import ddt
 import pytest
 
 from osc_hostmaint import exceptions
-from osc_hostmaint.planning import forecast
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.capacity import forecast
 from tests import unit
 from tests.unit.engine import spreading
 from tests.unit.simulation import cloud as clouds

@@ -5,8 +5,8 @@
 import typing as ty
 import unittest
 
-from osc_hostmaint import survey
 from osc_hostmaint.nova import candidates
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 
 def summary(root: str, *traits: str, **pools: tuple[int, int]) -> ty.Any:
@@ -48,35 +48,38 @@ class ReaderTest(unittest.TestCase):
             }
         )
         self.assertEqual(
-            survey.Offers(
+            snapshots.Offers(
                 providers={
-                    'host': survey.Provider(
+                    'host': snapshots.Provider(
                         'host',
                         'host',
                         frozenset({'HW_CPU_X86_AVX'}),
-                        {'VCPU': survey.Pool(64, 60)},
+                        {'VCPU': snapshots.Pool(64, 60)},
                     ),
-                    'gpu': survey.Provider(
-                        'gpu', 'host', frozenset(), {'VGPU': survey.Pool(4, 3)}
+                    'gpu': snapshots.Provider(
+                        'gpu',
+                        'host',
+                        frozenset(),
+                        {'VGPU': snapshots.Pool(4, 3)},
                     ),
-                    'other gpu': survey.Provider(
+                    'other gpu': snapshots.Provider(
                         'other gpu',
                         'host',
                         frozenset(),
-                        {'VGPU': survey.Pool(4, 4)},
+                        {'VGPU': snapshots.Pool(4, 4)},
                     ),
-                    'nfs': survey.Provider(
+                    'nfs': snapshots.Provider(
                         'nfs',
                         'nfs',
                         frozenset(),
-                        {'DISK_GB': survey.Pool(9000, 1)},
+                        {'DISK_GB': snapshots.Pool(9000, 1)},
                     ),
                 },
                 candidates=(
                     (
-                        survey.Share('host', 'VCPU', 2),
-                        survey.Share('gpu', 'VGPU', 1),
-                        survey.Share('nfs', 'DISK_GB', 10),
+                        snapshots.Share('host', 'VCPU', 2),
+                        snapshots.Share('gpu', 'VGPU', 1),
+                        snapshots.Share('nfs', 'DISK_GB', 10),
                     ),
                 ),
             ),

@@ -8,8 +8,8 @@ import unittest
 
 import ddt
 
-from osc_hostmaint import survey
 from osc_hostmaint.nova import records
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
@@ -24,15 +24,15 @@ class RecordTest(unittest.TestCase):
         ]
         self.assertEqual(
             [
-                survey.Group(
+                snapshots.Group(
                     'b9087a10-8a58-4c16-940b-4393697a3df1',
-                    survey.GroupPolicy.ANTI_AFFINITY,
+                    snapshots.GroupPolicy.ANTI_AFFINITY,
                     frozenset({'a9e054c6-ecb7-401a-aa47-107e716bfa58'}),
                     most_per_host=3,
                 ),
-                survey.Group(
+                snapshots.Group(
                     'ec950866-bada-41c1-a596-f22282834f5f',
-                    survey.GroupPolicy.SOFT_AFFINITY,
+                    snapshots.GroupPolicy.SOFT_AFFINITY,
                     frozenset({'d668fcff-b0c5-4389-a2db-8e882a332bd4'}),
                 ),
             ],

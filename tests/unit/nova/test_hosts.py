@@ -5,8 +5,8 @@
 import ddt
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import survey
 from osc_hostmaint.nova import records
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
@@ -290,10 +290,12 @@ class AggregatesTest(cloud.CloudTestCase):
         self.cloud.get(f'{cloud.NOVA}/os-aggregates', json=recorded.AGGREGATES)
         self.assertEqual(
             [
-                survey.Aggregate(
+                snapshots.Aggregate(
                     frozenset({'cmp01', 'cmp02'}), {'ssd': 'true'}
                 ),
-                survey.Aggregate(frozenset(), {'availability_zone': 'edge'}),
+                snapshots.Aggregate(
+                    frozenset(), {'availability_zone': 'edge'}
+                ),
             ],
             self.gateway.aggregates(),
         )

@@ -7,7 +7,7 @@ import typing as ty
 import ddt
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import survey
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
@@ -101,7 +101,7 @@ class OffersTest(cloud.CloudTestCase):
         found = self.gateway.offers(SHAPE)
         self.assertEqual(3, len(found.candidates))
         self.assertEqual(
-            tuple(survey.Share(CMP03, *amount) for amount in SHAPE),
+            tuple(snapshots.Share(CMP03, *amount) for amount in SHAPE),
             {c[0].provider: c for c in found.candidates}[CMP03],
         )
         provider = found.providers[CMP03]
@@ -110,15 +110,15 @@ class OffersTest(cloud.CloudTestCase):
         self.assertIn('COMPUTE_NODE', provider.traits)
         self.assertEqual(
             {
-                'VCPU': survey.Pool(capacity=128, used=2),
-                'MEMORY_MB': survey.Pool(capacity=131072, used=1024),
-                'DISK_GB': survey.Pool(capacity=4000, used=2),
+                'VCPU': snapshots.Pool(capacity=128, used=2),
+                'MEMORY_MB': snapshots.Pool(capacity=131072, used=1024),
+                'DISK_GB': snapshots.Pool(capacity=4000, used=2),
             },
             provider.pools,
         )
 
     def test_nothing_needs_no_room(self) -> None:
-        self.assertEqual(survey.Offers({}, ()), self.gateway.offers(()))
+        self.assertEqual(snapshots.Offers({}, ()), self.gateway.offers(()))
         self.assertEqual([], self.cloud.request_history)
 
     @ddt.data('1.29', '1.30', '1.100')

@@ -14,10 +14,10 @@ import random
 import typing as ty
 
 from osc_hostmaint import model
-from osc_hostmaint.planning import decide
-from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decide
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 
 IDS = ('vm1', 'vm2', 'vm3', 'vm4')

@@ -12,21 +12,21 @@ import typing as ty
 import unittest
 
 from osc_hostmaint import model
-from osc_hostmaint.planning import case as cases
-from osc_hostmaint.planning import decide
-from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import fate
-from osc_hostmaint.planning import memory as memories
-from osc_hostmaint.planning import owing
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
+from osc_hostmaint.planning.host import decide
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import assessment
+from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import resuspend
+from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 
 NOW = builders.NOW
 SEEN = NOW - 1
 ASKED = NOW - 10
 Kind = memories.Kind
-Phase = standing.Phase
+Phase = server_status.Phase
 
 HERE = builders.server()
 THERE = builders.server(host=builders.DEST)
@@ -59,7 +59,7 @@ def case(
     earlier: collections.abc.Iterable[model.Migration] = (),
     others_down: collections.abc.Mapping[str, float] | None = None,
     **observed: ty.Any,
-) -> cases.Case:
+) -> contexts.Case:
     """Return a case of vm1.
 
     :param view: as it was seen last.
@@ -75,7 +75,7 @@ def case(
         **observed,
     )
     mark = seen.service.mark
-    return cases.Case(
+    return contexts.Case(
         server_id='vm1',
         track=track or builders.track(),
         seen=seen,
@@ -294,17 +294,19 @@ class StoryTestCase(unittest.TestCase):
 class CaseTestCase(unittest.TestCase):
     """Where one server stands."""
 
-    def stand(self, *args: ty.Any, **kwargs: ty.Any) -> standing.Standing:
-        return fate.stand(case(*args, **kwargs))
+    def stand(self, *args: ty.Any, **kwargs: ty.Any) -> server_status.Standing:
+        return assessment.stand(case(*args, **kwargs))
 
-    def settle(self, *args: ty.Any, **kwargs: ty.Any) -> standing.Standing:
+    def settle(
+        self, *args: ty.Any, **kwargs: ty.Any
+    ) -> server_status.Standing:
         """Return where it stands with what is still owed to it."""
         found = case(*args, **kwargs)
-        return owing.settle(found, fate.stand(found))
+        return resuspend.settle(found, assessment.stand(found))
 
     def assert_phase(
         self, phase: str, *args: ty.Any, **kwargs: ty.Any
-    ) -> standing.Standing:
+    ) -> server_status.Standing:
         stand = self.stand(*args, **kwargs)
         self.assertEqual(phase, stand.phase, stand)
         return stand

@@ -13,17 +13,17 @@ import typing as ty
 
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
-from osc_hostmaint import survey as surveys
-from osc_hostmaint.planning import attempt as attempts
-from osc_hostmaint.planning import eligible
-from osc_hostmaint.planning import forecast
+from osc_hostmaint.planning.capacity import assignment as assignments
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit import builders
 
 SOURCE = 'src'
-SIZE: surveys.Amounts = {'VCPU': 16, 'MEMORY_MB': 16384, 'DISK_GB': 160}
+SIZE: snapshots.Amounts = {'VCPU': 16, 'MEMORY_MB': 16384, 'DISK_GB': 160}
 #: A quarter of a host: four fit.
-QUARTER: surveys.Amounts = {'VCPU': 4, 'MEMORY_MB': 4096, 'DISK_GB': 40}
-HALF: surveys.Amounts = {'VCPU': 8, 'MEMORY_MB': 8192, 'DISK_GB': 80}
+QUARTER: snapshots.Amounts = {'VCPU': 4, 'MEMORY_MB': 4096, 'DISK_GB': 40}
+HALF: snapshots.Amounts = {'VCPU': 8, 'MEMORY_MB': 8192, 'DISK_GB': 80}
 WHOLE = SIZE
 
 
@@ -37,16 +37,16 @@ class Host:
     enabled: bool = True
     #: It is disabled with our mark.
     maintenance: bool = False
-    size: surveys.Amounts = dataclasses.field(
+    size: snapshots.Amounts = dataclasses.field(
         default_factory=lambda: dict(SIZE)
     )
-    used: surveys.Amounts = dataclasses.field(default_factory=dict)
+    used: snapshots.Amounts = dataclasses.field(default_factory=dict)
     traits: frozenset[str] = frozenset()
     #: Ids of other services of this name.
     namesakes: tuple[str, ...] = ()
     #: Nested providers, by name: their sizes.
-    nested: collections.abc.Mapping[str, surveys.Amounts] = dataclasses.field(
-        default_factory=dict
+    nested: collections.abc.Mapping[str, snapshots.Amounts] = (
+        dataclasses.field(default_factory=dict)
     )
     #: Their traits.
     nested_traits: collections.abc.Mapping[str, frozenset[str]] = (
@@ -68,27 +68,27 @@ class Host:
         )
 
     @property
-    def providers(self) -> list[surveys.Provider]:
+    def providers(self) -> list[snapshots.Provider]:
         """Return its providers, the root first."""
         root = f'rp-{self.name}'
         found = [
-            surveys.Provider(
+            snapshots.Provider(
                 root,
                 root,
                 self.traits,
                 {
-                    name: surveys.Pool(n, self.used.get(name, 0))
+                    name: snapshots.Pool(n, self.used.get(name, 0))
                     for name, n in self.size.items()
                 },
             )
         ]
         for nested, size in self.nested.items():
             found.append(
-                surveys.Provider(
+                snapshots.Provider(
                     f'{root}-{nested}',
                     root,
                     self.nested_traits.get(nested, frozenset()),
-                    {name: surveys.Pool(n, 0) for name, n in size.items()},
+                    {name: snapshots.Pool(n, 0) for name, n in size.items()},
                 )
             )
         return found
@@ -105,30 +105,30 @@ def filled(name: str, part: float, **values: ty.Any) -> Host:
     return Host(name, used=used, **values)
 
 
-def less(amounts: surveys.Amounts, **minus: int) -> surveys.Amounts:
+def less(amounts: snapshots.Amounts, **minus: int) -> snapshots.Amounts:
     """Return amounts less by some."""
     return {c: n - minus.get(c, 0) for c, n in amounts.items()}
 
 
-def shared_disk(capacity: int, used: int = 0) -> surveys.Provider:
+def shared_disk(capacity: int, used: int = 0) -> snapshots.Provider:
     """Return storage that all hosts share."""
-    return surveys.Provider(
+    return snapshots.Provider(
         'rp-shared',
         'rp-shared',
         frozenset({'MISC_SHARES_VIA_AGGREGATE'}),
-        {'DISK_GB': surveys.Pool(capacity, used)},
+        {'DISK_GB': snapshots.Pool(capacity, used)},
     )
 
 
 def demand(
     server_id: str,
-    amounts: surveys.Amounts = QUARTER,
+    amounts: snapshots.Amounts = QUARTER,
     source: str = SOURCE,
     project: str = '',
     **needs: ty.Any,
-) -> surveys.Demand:
+) -> snapshots.Demand:
     """Return a server that has to go; its zone is known unless told."""
-    return surveys.Demand(
+    return snapshots.Demand(
         builders.server(
             server_id,
             host=source,
@@ -138,30 +138,30 @@ def demand(
                 **{'zone_known': True, 'grouped': False, **needs}
             ),
         ),
-        surveys.shape(amounts),
+        snapshots.shape(amounts),
         source,
     )
 
 
 def demands(
-    count: int, amounts: surveys.Amounts = QUARTER, **values: ty.Any
-) -> list[surveys.Demand]:
+    count: int, amounts: snapshots.Amounts = QUARTER, **values: ty.Any
+) -> list[snapshots.Demand]:
     """Return servers that are alike: vm00, vm01 ..."""
     return [demand(f'vm{n:02}', amounts, **values) for n in range(count)]
 
 
 def offers(
-    shape: surveys.Shape,
+    shape: snapshots.Shape,
     trees: collections.abc.Iterable[
-        collections.abc.Iterable[surveys.Provider]
+        collections.abc.Iterable[snapshots.Provider]
     ],
-    shared: collections.abc.Iterable[surveys.Provider] = (),
-) -> surveys.Offers:
+    shared: collections.abc.Iterable[snapshots.Provider] = (),
+) -> snapshots.Offers:
     """Return what Placement answers: each class is of one provider.
 
     :param trees: the providers of each host.
     """
-    providers: dict[str, surveys.Provider] = {}
+    providers: dict[str, snapshots.Provider] = {}
     candidates = []
     for tree in trees:
         tree = list(tree)
@@ -178,20 +178,20 @@ def offers(
         for chosen in itertools.product(*able):
             candidates.append(
                 tuple(
-                    surveys.Share(p.id, name, n)
+                    snapshots.Share(p.id, name, n)
                     for p, (name, n) in zip(chosen, shape, strict=True)
                 )
             )
             providers.update((p.id, p) for p in (*tree, *chosen))
-    return surveys.Offers(providers, tuple(candidates))
+    return snapshots.Offers(providers, tuple(candidates))
 
 
 def survey(
     nodes: collections.abc.Iterable[Host],
-    wanted: collections.abc.Iterable[surveys.Demand],
-    shared: collections.abc.Iterable[surveys.Provider] = (),
+    wanted: collections.abc.Iterable[snapshots.Demand],
+    shared: collections.abc.Iterable[snapshots.Provider] = (),
     **known: ty.Any,
-) -> surveys.Survey:
+) -> snapshots.Survey:
     """Return what is known of hosts, and of a full one to be drained.
 
     :param known: groups, located, aggregates.
@@ -203,7 +203,7 @@ def survey(
     trees = [host.providers for host in nodes.values()]
     members = {m for g in known.get('groups') or () for m in g.members}
     here = {d.server.id: d.source for d in wanted if d.server.id in members}
-    return surveys.Survey(
+    return snapshots.Survey(
         services={name: host.service for name, host in nodes.items()},
         hosts={f'rp-{name}': name for name in nodes},
         offers={
@@ -215,7 +215,7 @@ def survey(
 
 
 def limits(
-    wanted: collections.abc.Iterable[surveys.Demand], **values: ty.Any
+    wanted: collections.abc.Iterable[snapshots.Demand], **values: ty.Any
 ) -> eligible.Limits:
     """Return the limits of a drain of all that servers are to leave."""
     leaving = frozenset(d.source for d in wanted) or {SOURCE}
@@ -224,19 +224,19 @@ def limits(
 
 def attempt(
     nodes: collections.abc.Iterable[Host],
-    wanted: collections.abc.Sequence[surveys.Demand],
+    wanted: collections.abc.Sequence[snapshots.Demand],
     *,
     only: str = '',
     **known: ty.Any,
-) -> attempts.Attempt:
+) -> assignments.Attempt:
     """Try to place servers."""
     seen = survey(nodes, wanted, **known)
-    return attempts.attempt(seen, wanted, limits(wanted, only=only))
+    return assignments.attempt(seen, wanted, limits(wanted, only=only))
 
 
 def outlook(
     nodes: collections.abc.Iterable[Host],
-    wanted: collections.abc.Sequence[surveys.Demand],
+    wanted: collections.abc.Sequence[snapshots.Demand],
     *,
     only: str = '',
     leaving: collections.abc.Iterable[str] = (),
@@ -253,11 +253,11 @@ def group(
     *members: str,
     most: int = 1,
     group_id: str = 'group',
-) -> surveys.Group:
+) -> snapshots.Group:
     """Return a server group."""
-    return surveys.Group(group_id, policy, frozenset(members), most)
+    return snapshots.Group(group_id, policy, frozenset(members), most)
 
 
-def zone(name: str, *members: str) -> surveys.Aggregate:
+def zone(name: str, *members: str) -> snapshots.Aggregate:
     """Return the aggregate that makes hosts a zone."""
-    return surveys.Aggregate(frozenset(members), {'availability_zone': name})
+    return snapshots.Aggregate(frozenset(members), {'availability_zone': name})

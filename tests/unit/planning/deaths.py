@@ -6,9 +6,9 @@ import collections.abc
 import typing as ty
 
 from osc_hostmaint import model
-from osc_hostmaint.planning import memory as memories
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 from tests.unit.planning import base
 

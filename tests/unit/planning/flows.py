@@ -9,10 +9,10 @@ import collections
 import collections.abc
 import dataclasses
 
-from osc_hostmaint import survey as surveys
-from osc_hostmaint.planning import eligible
-from osc_hostmaint.planning import forecast
-from osc_hostmaint.planning import spread
+from osc_hostmaint.planning.capacity import destination as destination_choice
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.planning import clouds
 
 
@@ -22,7 +22,7 @@ class Truth:
     def __init__(
         self,
         nodes: collections.abc.Iterable[clouds.Host],
-        seen: surveys.Survey,
+        seen: snapshots.Survey,
     ):
         self._nodes = {node.name: node for node in nodes}
         self._seen = seen
@@ -33,12 +33,12 @@ class Truth:
         #: By the server's id.
         self.landed: dict[str, str] = {}
 
-    def land(self, demand: surveys.Demand, host: str) -> None:
+    def land(self, demand: snapshots.Demand, host: str) -> None:
         """Let a server take its place."""
         self.landed[demand.server.id] = host
         self.used[host].update(dict(demand.shape))
 
-    def offers(self, shape: surveys.Shape) -> surveys.Offers:
+    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
         """Return what Placement answers now."""
         trees = [
             dataclasses.replace(node, used=self.used[name]).providers
@@ -63,8 +63,8 @@ class Flow:
     def __init__(
         self,
         truth: Truth,
-        seen: surveys.Survey,
-        demands: collections.abc.Iterable[surveys.Demand],
+        seen: snapshots.Survey,
+        demands: collections.abc.Iterable[snapshots.Demand],
         limits: eligible.Limits,
     ):
         self._truth = truth
@@ -87,23 +87,23 @@ class Flow:
 
     def pick(
         self, server_id: str, closed: collections.abc.Container[str] = ()
-    ) -> spread.Pick:
+    ) -> destination_choice.Pick:
         """Return where a server is to go, and keep the plan."""
-        flow = spread.Flow(
+        flow = destination_choice.Flow(
             self.demands,
             self._limits,
             self.plan,
             self.gone,
             frozenset(self.unseen),
         )
-        picked = spread.pick(self.seen, flow, server_id, closed)
+        picked = destination_choice.pick(self.seen, flow, server_id, closed)
         if picked.plan is not None:
             self.plan = dict(picked.plan)
         return picked
 
     def start(
         self, closed: collections.abc.Container[str] = ()
-    ) -> spread.Pick:
+    ) -> destination_choice.Pick:
         """Let the next server go where it is to go."""
         server_id = self.waiting[0]
         picked = self.pick(server_id, closed)
@@ -129,5 +129,5 @@ class Flow:
         shape = self.demands[self.waiting[0]].shape
         offers = self._truth.offers(shape)
         shown = {self.seen.hosts[p.root] for p in offers.providers.values()}
-        self.seen = spread.renew(self.seen, shape, offers)
+        self.seen = destination_choice.renew(self.seen, shape, offers)
         self.unseen = {i for i in self.unseen if self.gone[i] not in shown}

@@ -11,10 +11,10 @@ import collections.abc
 import dataclasses
 import random
 
-from osc_hostmaint import survey as surveys
-from osc_hostmaint.planning import attempt as attempts
-from osc_hostmaint.planning import eligible
-from osc_hostmaint.planning import floor as floors
+from osc_hostmaint.planning.capacity import assignment as assignments
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import occupancy as occupancies
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.planning import clouds
 
 #: VCPUs, MiB and GB of flavors.
@@ -37,7 +37,7 @@ class _Place:
     """A host that is being filled."""
 
     host: clouds.Host
-    flavors: list[surveys.Amounts] = dataclasses.field(default_factory=list)
+    flavors: list[snapshots.Amounts] = dataclasses.field(default_factory=list)
 
     def left(self) -> dict[str, int]:
         """Return what is left of each resource class."""
@@ -54,11 +54,11 @@ class Problem:
     """Servers that are to find a place, and all that is known."""
 
     nodes: tuple[clouds.Host, ...]
-    demands: tuple[surveys.Demand, ...]
-    groups: tuple[surveys.Group, ...] = ()
+    demands: tuple[snapshots.Demand, ...]
+    groups: tuple[snapshots.Group, ...] = ()
 
     @property
-    def survey(self) -> surveys.Survey:
+    def survey(self) -> snapshots.Survey:
         """Return what is known of the hosts."""
         return clouds.survey(
             self.nodes,
@@ -78,9 +78,9 @@ class Problem:
         return clouds.limits(self.demands)
 
     @property
-    def task(self) -> floors.Task:
+    def task(self) -> occupancies.Task:
         """Return what is to be packed."""
-        return attempts.task(self.survey, self.demands, self.limits)
+        return assignments.task(self.survey, self.demands, self.limits)
 
 
 def draw(
@@ -121,9 +121,9 @@ def draw(
 
 def _heap(
     places: collections.abc.Sequence[_Place],
-    flavors: collections.abc.Sequence[surveys.Amounts],
+    flavors: collections.abc.Sequence[snapshots.Amounts],
     rng: random.Random,
-) -> tuple[list[surveys.Demand], tuple[surveys.Group, ...]]:
+) -> tuple[list[snapshots.Demand], tuple[snapshots.Group, ...]]:
     """Return the servers of all places, and groups that keep some apart.
 
     :param flavors: what some of them are made.
@@ -154,7 +154,7 @@ def _heap(
                 free.remove(server_id)
         groups.append(
             clouds.group(
-                surveys.GroupPolicy.ANTI_AFFINITY,
+                snapshots.GroupPolicy.ANTI_AFFINITY,
                 *members.values(),
                 group_id=f'group{n}',
             )

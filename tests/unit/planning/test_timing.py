@@ -10,8 +10,8 @@ import sys
 import unittest
 from unittest import mock
 
-from osc_hostmaint.planning import pace
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import polling
 from tests import openstack
 from tests import scaling
 from tests.unit import test_imports
@@ -140,9 +140,9 @@ class TestScaled(unittest.TestCase):
             'settling': False,
         }
 
-        self.assertEqual(3.0, pace.interval(**looks))
+        self.assertEqual(3.0, polling.interval(**looks))
         with scaling.scaled(0.5):
-            self.assertEqual(1.5, pace.interval(**looks))
+            self.assertEqual(1.5, polling.interval(**looks))
 
 
 class TestCommand(unittest.TestCase):

@@ -4,7 +4,7 @@
 
 import re
 
-from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.planning.host import decision as decisions
 from tests.unit.simulation import state
 
 _DELETE = re.compile(r'(once it has left \S+: )?\S+ [a-z ]+ delete (\S+)')

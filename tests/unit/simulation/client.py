@@ -7,8 +7,8 @@ import datetime
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint import survey
 from osc_hostmaint.engine import ports
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import moves
 from tests.unit.simulation import offers
 from tests.unit.simulation import posts
@@ -286,10 +286,10 @@ class Client(posts.Posts):
             if host in (record.source, record.dest)
         ]
 
-    def allocations(self, host: str) -> dict[str, survey.Amounts]:
+    def allocations(self, host: str) -> dict[str, snapshots.Amounts]:
         """GET /resource_providers/{id}/allocations."""
 
-        def look() -> dict[str, survey.Amounts]:
+        def look() -> dict[str, snapshots.Amounts]:
             self.last_look[host] = self._clock.now()
             if not self._cloud.hosts[host].mapped:
                 raise exceptions.UnknownHypervisor(host)
@@ -326,17 +326,17 @@ class Client(posts.Posts):
         residents, self._hypervisors = self._ask('residents', '', look)
         return residents
 
-    def groups(self) -> list[survey.Group]:
+    def groups(self) -> list[snapshots.Group]:
         """GET /os-server-groups."""
         return self._ask('groups', '', lambda: offers.groups(self._cloud))
 
-    def aggregates(self) -> list[survey.Aggregate]:
+    def aggregates(self) -> list[snapshots.Aggregate]:
         """GET /os-aggregates."""
         return self._ask(
             'aggregates', '', lambda: offers.aggregates(self._cloud)
         )
 
-    def offers(self, shape: survey.Shape) -> survey.Offers:
+    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
         """GET /allocation_candidates."""
         return self._ask(
             'offers', '', lambda: offers.offers(self._cloud, shape)

@@ -10,7 +10,7 @@ import typing as ty
 
 from osc_hostmaint import mark
 from osc_hostmaint import model
-from osc_hostmaint import survey
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import admission
 from tests.unit.simulation import api
 from tests.unit.simulation import machines
@@ -112,12 +112,12 @@ class Cloud(api.Api):
         policy: str,
         *servers: world.Server,
         most_per_host: int = 1,
-    ) -> survey.Group:
+    ) -> snapshots.Group:
         """Put servers into a server group, wherever they are by now.
 
         :param most_per_host: of an anti-affinity group.
         """
-        made = survey.Group(
+        made = snapshots.Group(
             id=f'00000000-0000-0002-0000-{len(self.groups) + 1:012x}',
             policy=policy,
             members=frozenset(server.id for server in servers),

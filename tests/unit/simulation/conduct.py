@@ -7,8 +7,8 @@ import collections.abc
 import math
 import typing as ty
 
-from osc_hostmaint.planning import breaker
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import circuit_breaker
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import salvage
@@ -375,10 +375,10 @@ def ruinous(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
 def undeterred(run: 'scene.Run') -> list[str]:
     """Return what was started after ``--max-failures`` in a row."""
     most = run.policy.max_failures
-    finished: dict[tuple[str, str], breaker.Finished] = {}
+    finished: dict[tuple[str, str], circuit_breaker.Finished] = {}
     for time, host, decision in run.recorder.timed:
         finished |= {(host, f.server_id): f for f in decision.finished}
-        if most and len(breaker.in_a_row(finished.values())) >= most:
+        if most and len(circuit_breaker.in_a_row(finished.values())) >= most:
             return [
                 f'{request} after {most} failures in a row at {time}'
                 for request, _answer in run.client.posted

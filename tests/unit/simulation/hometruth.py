@@ -11,9 +11,9 @@ import datetime
 import enum
 import typing as ty
 
-from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import homecoming as planning
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.restore import candidates
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import conduct
 from tests.unit.simulation import truth
@@ -75,13 +75,13 @@ class Stories:
         changed = record.updated_at
         return (
             record.source == self.home
-            and record.type in planning.MOVES
+            and record.type in candidates.MOVES
             and changed is not None
             and world.utc(changed) >= self.since
         )
 
     def _story(self, record: world.Record) -> Story:
-        server, moved = record.server, record.type in planning.MOVES
+        server, moved = record.server, record.type in candidates.MOVES
         back = record.dest == self.home and moved
         if back and record.status not in _ENDED_WELL:
             return Story.RETURNS

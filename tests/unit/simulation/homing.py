@@ -7,14 +7,14 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.engine import destinations
-from osc_hostmaint.engine import drain
-from osc_hostmaint.engine import gathering
-from osc_hostmaint.engine import homecoming
+from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
-from osc_hostmaint.engine import welcome
-from osc_hostmaint.planning import homecoming as planning
+from osc_hostmaint.engine.capacity import destinations
+from osc_hostmaint.engine.restore import capacity
+from osc_hostmaint.engine.restore import loop as restore_loop
+from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.restore import candidates
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import hometruth
 from tests.unit.simulation import scene
@@ -51,15 +51,15 @@ def restore(
         cloud: clouds.Cloud,
         clock: timeline.VirtualClock,
         interrupt: scene.Interrupt,
-    ) -> drain.DrainResult:
+    ) -> loop.DrainResult:
         stories.begin(cloud)
         try:
             return _bring(run, stories, clock, interrupt, looks=looks)
         except exceptions.CloudError as error:
             code = exceptions.ExitCode.FAILED
-            return drain.DrainResult((), {home: str(error)}, code)
+            return loop.DrainResult((), {home: str(error)}, code)
         except KeyboardInterrupt:
-            return drain.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
+            return loop.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
 
     return scene.run(
         made, (home,), verb=bring, judge=stories.judge, to=home, **options
@@ -73,24 +73,24 @@ def _bring(
     interrupt: scene.Interrupt,
     *,
     looks: bool,
-) -> drain.DrainResult:
+) -> loop.DrainResult:
     """Do what verbs/restoring.py does."""
     client, policy = run.client, run.policy
     services = {each.host: each for each in client.services()}
     service = services[stories.home]
-    if words := planning.against(service):
+    if words := candidates.against(service):
         code = exceptions.ExitCode.FAILED
-        return drain.DrainResult((), {service.host: words}, code)
-    home = gathering.Home(service, stories.since)
+        return loop.DrainResult((), {service.host: words}, code)
+    home = plan.Home(service, stories.since)
     board = observer.ServiceBoard(client, clock, services)
-    gathered = gathering.gather(
+    gathered = plan.gather(
         client, clock, services, [home], policy, stories.running
     )
     seen = _look(client, services, gathered) if looks else None
     run.blind = seen is None or not seen.known
     if seen and seen.preview.outlook.misfits:
         code = exceptions.ExitCode.FAILED
-        return drain.DrainResult((), {service.host: 'no room'}, code)
+        return loop.DrainResult((), {service.host: 'no room'}, code)
     guide = destinations.Destinations(
         client,
         clock,
@@ -100,7 +100,7 @@ def _bring(
         patience=policy.server_timeout,
         prospect=seen.prospect if seen else None,
     )
-    result = homecoming.bring(
+    result = restore_loop.bring(
         gathered,
         client,
         clock,
@@ -117,15 +117,15 @@ def _bring(
     ):
         return result
     known = {row.server_id for row in result.rows}
-    gone = homecoming.deleted(client, [home], known, run.recorder, interrupt)
-    return homecoming.with_rows(result, gone)
+    gone = restore_loop.deleted(client, [home], known, run.recorder, interrupt)
+    return restore_loop.with_rows(result, gone)
 
 
 def _look(
     client: ty.Any,
     services: dict[str, model.Service],
-    gathered: tuple[gathering.Gathering, ...],
-) -> welcome.Welcome | None:
+    gathered: tuple[plan.Gathering, ...],
+) -> capacity.Welcome | None:
     if not any(each.groups for each in gathered):
         return None
-    return welcome.look(client, services, gathered)
+    return capacity.look(client, services, gathered)

@@ -3,7 +3,7 @@
 """What Nova and Placement show of the simulated cloud as a whole."""
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import survey
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import hosts
 from tests.unit.simulation import world
@@ -32,10 +32,10 @@ def residents(cloud: clouds.Cloud) -> dict[str, str]:
     }
 
 
-def groups(cloud: clouds.Cloud) -> list[survey.Group]:
+def groups(cloud: clouds.Cloud) -> list[snapshots.Group]:
     """Return the server groups, without deleted members."""
     return [
-        survey.Group(
+        snapshots.Group(
             id=group.id,
             policy=group.policy,
             members=frozenset(
@@ -49,19 +49,19 @@ def groups(cloud: clouds.Cloud) -> list[survey.Group]:
     ]
 
 
-def aggregates(cloud: clouds.Cloud) -> list[survey.Aggregate]:
+def aggregates(cloud: clouds.Cloud) -> list[snapshots.Aggregate]:
     """Return the aggregates, those that make up zones included."""
     zones: dict[str, set[str]] = {}
     for host in cloud.hosts.values():
         if host.zone != hosts.NO_ZONE:
             zones.setdefault(host.zone, set()).add(host.name)
     return cloud.aggregates + [
-        survey.Aggregate(frozenset(inside), {'availability_zone': zone})
+        snapshots.Aggregate(frozenset(inside), {'availability_zone': zone})
         for zone, inside in zones.items()
     ]
 
 
-def offers(cloud: clouds.Cloud, shape: survey.Shape) -> survey.Offers:
+def offers(cloud: clouds.Cloud, shape: snapshots.Shape) -> snapshots.Offers:
     """Return the hosts with room for a shape, disabled and down ones too.
 
     :raises RequestRefused: the shape is nothing at all.
@@ -76,11 +76,11 @@ def offers(cloud: clouds.Cloud, shape: survey.Shape) -> survey.Offers:
         for host in cloud.hosts.values()
         if host.inventory.fits(dict(shape))
     ]
-    return survey.Offers(
+    return snapshots.Offers(
         providers={host.provider: _provider(host) for host in fit},
         candidates=tuple(
             tuple(
-                survey.Share(host.provider, name, amount)
+                snapshots.Share(host.provider, name, amount)
                 for name, amount in shape
             )
             for host in fit
@@ -88,14 +88,14 @@ def offers(cloud: clouds.Cloud, shape: survey.Shape) -> survey.Offers:
     )
 
 
-def _provider(host: world.Host) -> survey.Provider:
+def _provider(host: world.Host) -> snapshots.Provider:
     there = host.inventory
-    return survey.Provider(
+    return snapshots.Provider(
         id=host.provider,
         root=host.provider,
         traits=host.traits | (frozenset() if host.enabled else {DISABLED}),
         pools={
-            name: survey.Pool(capacity, there.used[name])
+            name: snapshots.Pool(capacity, there.used[name])
             for name, capacity in there.capacity.items()
         },
     )

@@ -5,10 +5,10 @@
 import typing as ty
 
 from osc_hostmaint import exceptions
-from osc_hostmaint.engine import drain
-from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.engine import loop
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import standing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import status as server_status
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import scene
@@ -17,7 +17,7 @@ from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
-Phase = standing.Phase
+Phase = server_status.Phase
 
 
 class Reporter:
@@ -60,7 +60,7 @@ class Reporter:
             timeout=timeout,
             began=self.began,
             ended=self.clock.now(),
-            outcome=drain.DrainResult(rows, errors or {}, code),
+            outcome=loop.DrainResult(rows, errors or {}, code),
             interrupted=interrupted,
         )
         run.lies = truth.lies(run, self._cloud, self._before)

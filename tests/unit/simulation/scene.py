@@ -10,13 +10,13 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.engine import destinations
-from osc_hostmaint.engine import drain
+from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
-from osc_hostmaint.engine import prospect as prospects
-from osc_hostmaint.planning import decision as decisions
+from osc_hostmaint.engine.capacity import destinations
+from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
@@ -91,11 +91,11 @@ class Run:
     began: float
     ended: float = 0.0
     #: Of one that was killed there is none.
-    outcome: drain.DrainResult | None = None
+    outcome: loop.DrainResult | None = None
     #: Ctrl-C was pressed, once or twice.
     interrupted: bool = False
     #: What it saw beforehand, and whether it was to and could not.
-    prospect: prospects.Prospect | None = None
+    prospect: dry_run.Prospect | None = None
     blind: bool = False
     #: What it reported and was not so when it ended.
     lies: list[str] = dataclasses.field(default_factory=list)
@@ -106,7 +106,7 @@ class Run:
         return self.outcome is None
 
     @property
-    def result(self) -> drain.DrainResult:
+    def result(self) -> loop.DrainResult:
         """What it reported."""
         assert self.outcome, 'it was killed'
         return self.outcome
@@ -134,7 +134,7 @@ class Run:
 
 #: Carries out what a run is to do.
 Verb = collections.abc.Callable[
-    [Run, clouds.Cloud, timeline.VirtualClock, Interrupt], drain.DrainResult
+    [Run, clouds.Cloud, timeline.VirtualClock, Interrupt], loop.DrainResult
 ]
 #: Returns what a run reported and is not so; it is handed the servers as they
 #: were before.
@@ -242,7 +242,7 @@ def _drain(
     *,
     diary: ports.Diary | None,
     guided: bool,
-) -> drain.DrainResult:
+) -> loop.DrainResult:
     client, policy, recorder = done.client, done.policy, done.recorder
     sources = [made.hosts[host].shown() for host in done.hosts]
     seen, services = None, dict[str, model.Service]()
@@ -261,7 +261,7 @@ def _drain(
         patience=policy.server_timeout,
         prospect=seen,
     )
-    return drain.drain(
+    return loop.drain(
         sources,
         policy,
         client,
@@ -280,13 +280,13 @@ def _look_ahead(
     clock: timeline.VirtualClock,
     sources: collections.abc.Sequence[model.Service],
     policy: policies.Policy,
-) -> tuple[prospects.Prospect | None, dict[str, model.Service]]:
+) -> tuple[dry_run.Prospect | None, dict[str, model.Service]]:
     """Return what is seen beforehand, if anything, and all services."""
     services: dict[str, model.Service] = {}
     with contextlib.suppress(exceptions.CloudError):
         services = {each.host: each for each in client.services()}
         return (
-            prospects.look(client, clock, services, sources, policy),
+            dry_run.look(client, clock, services, sources, policy),
             services,
         )
     return None, services

@@ -16,7 +16,7 @@ import collections
 import collections.abc
 import typing as ty
 
-from osc_hostmaint import survey
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import hosts as hosts_
 from tests.unit.simulation import inventory
 from tests.unit.simulation import world
@@ -28,7 +28,7 @@ if ty.TYPE_CHECKING:
 ROW_SECONDS = 60.0
 
 _WEIGHED = (inventory.MEMORY_MB, inventory.VCPU, inventory.DISK_GB)
-_Policy = survey.GroupPolicy
+_Policy = snapshots.GroupPolicy
 
 
 def choose(
@@ -122,7 +122,7 @@ def _in_harmony(
 
 
 def _members(
-    cloud: 'state.State', group: survey.Group
+    cloud: 'state.State', group: snapshots.Group
 ) -> collections.abc.Iterator[world.Server]:
     for server_id in group.members:
         server = cloud.servers[server_id]
@@ -130,7 +130,9 @@ def _members(
             yield server
 
 
-def _count(cloud: 'state.State', group: survey.Group, host: world.Host) -> int:
+def _count(
+    cloud: 'state.State', group: snapshots.Group, host: world.Host
+) -> int:
     return sum(each.host == host.name for each in _members(cloud, group))
 
 

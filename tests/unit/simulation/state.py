@@ -10,7 +10,7 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint import survey
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import faults
 from tests.unit.simulation import inventory
 from tests.unit.simulation import scheduler
@@ -64,8 +64,8 @@ class State:
         self.allocations: dict[str, dict[str, inventory.Amounts]] = (
             collections.defaultdict(dict)
         )
-        self.groups: list[survey.Group] = []
-        self.aggregates: list[survey.Aggregate] = []
+        self.groups: list[snapshots.Group] = []
+        self.aggregates: list[snapshots.Aggregate] = []
         #: What Placement answers to everything, if not what is asked for.
         self.placement: faults.Fault | None = None
         #: Migrations that Nova took: when, and of which server.
@@ -263,7 +263,7 @@ class State:
 
     # Places
 
-    def group_of(self, server: world.Server) -> survey.Group | None:
+    def group_of(self, server: world.Server) -> snapshots.Group | None:
         """Return the group that a server is in, if any."""
         for group in self.groups:
             if server.id in group.members:

@@ -11,8 +11,8 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.planning import decision as decisions
-from osc_hostmaint.planning import silence
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.host import down_cells
 from tests.unit.simulation import advice
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import conduct
@@ -188,7 +188,7 @@ def _row_lie(
             return 'nothing moves it' if rests else ''
     if run.exit_code not in COMPLETE or remains:
         return ''
-    if silence.CELL in row.reason:
+    if down_cells.CELL in row.reason:
         return '' if server and was_silent(cloud, server) else 'it answers'
     if server is None or meddled(cloud, run, server):
         return ''

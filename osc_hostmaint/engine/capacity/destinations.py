@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Where the moves of a drain are to go: all its hosts share the answer.
+
+Placement's numbers are exact at once, but looking at them for every move
+would cost as much as the moves. So they are looked at for every second one,
+and what we have asked for since is counted on top.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.engine.capacity import in_flight
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.capacity import destination as destination_choice
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.server import memory as memories
+
+#: Placement's numbers are asked for again once so many moves were started by
+#: them, or one, and they are old.
+STARTS_PER_LOOK = 2
+
+
+class Destinations:
+    """Picks a destination for each move, and keeps count."""
+
+    def __init__(
+        self,
+        gateway: ports.Gateway,
+        clock: ports.Clock,
+        report: ports.Reporter,
+        board: observer.ServiceBoard,
+        *,
+        bound: int | None = None,
+        patience: float | None = None,
+        prospect: dry_run.Prospect | None = None,
+    ):
+        """:param board: the compute services of all hosts.
+
+        :param bound: at most so many moves in flight to one destination.
+        :param patience: seconds after which a move of others is not awaited
+            any longer.
+        :param prospect: as just looked at; None leaves destinations to the
+            scheduler.
+        """
+        self._gateway = gateway
+        self._clock = clock
+        self._report = report
+        self._board = board
+        self._limits = eligible.Limits(frozenset())
+        self._survey: snapshots.Survey | None = None
+        self._demands: dict[str, snapshots.Demand] = {}
+        self._plan: dict[str, str] = {}
+        #: Placement tells who has room.
+        self._known = prospect is not None and prospect.known
+        if prospect:
+            self._limits, self._survey = prospect.limits, prospect.survey
+            self._demands = {d.server.id: d for d in prospect.demands}
+            placed = prospect.preview.outlook.placed
+            self._plan = {i: placed.get(i, '') for i in self._demands}
+        self._moves = in_flight.MovesUnderWay(
+            gateway, clock, board, bound=bound, patience=patience
+        )
+        self._experience = self._moves.experience()
+        self._looked_at = self._began_at = clock.now()
+        #: As of when a later answer showed a host. One for a large server
+        #: does not show those that have only little room.
+        self._shown_at: dict[str, float] = {}
+        #: There are destinations to be picked.
+        self._spreads = False
+        self._starts = 0
+        #: What must not be sent to a host that we name.
+        self._unnamed: set[memories.Kind] = set()
+
+    def note(
+        self, seen: model.Observation, over: collections.abc.Set[str]
+    ) -> None:
+        """Take note of what has become of a host's moves.
+
+        :param over: servers that nothing is awaited of any more.
+        """
+        nothing = self._moves.note(seen, over)
+        staying = seen.servers.keys() - over - self._moves.leaving(seen.host)
+        for server_id in self._planned_from(seen.host):
+            # Others may move it, or may have deleted it.
+            if server_id not in staying:
+                del self._plan[server_id]
+        for server_id in nothing:
+            self._forget(server_id)
+        excluded = self._experience.excluded
+        self._experience = self._moves.experience(self._experience)
+        for host, failed in sorted(self._experience.excluded.items()):
+            if host not in excluded:
+                self._report.trouble(
+                    host,
+                    'excluded as a destination for the rest of this run: '
+                    f'{len(failed)} servers failed to move there in a row '
+                    f'({", ".join(sorted(failed))}){self._caveat()}',
+                )
+
+    def leave(self, host: str) -> None:
+        """Take note that a host's drain has ended: nobody looks any more."""
+        for server_id in self._planned_from(host):
+            del self._plan[server_id]
+        self._moves.leave(host)
+
+    def _planned_from(self, host: str) -> list[str]:
+        """Return what is to leave a host, and has not begun to."""
+        return [i for i in self._plan if self._demands[i].source == host]
+
+    def direct(
+        self, host: str, action: memories.Action, highest_id: int
+    ) -> memories.Action | None:
+        """Return an action with its destination; None: not now.
+
+        :param host: where the server is.
+        :param highest_id: the highest record id known: that of its move has
+            a higher one.
+        :raises RequestRefused: no destination is left for it.
+        """
+        server_id = action.server_id
+        self._forget(server_id)  # Nothing came of the last time.
+        load = self._moves.load()
+        untrusted = self._experience.against(risky=_is_risky(action))
+        if action.host in untrusted:
+            if self._may_recover([action.host]):
+                return None
+            raise exceptions.RequestRefused(
+                f'not sent to {action.host}: {untrusted[action.host]}',
+                final=True,
+            )
+        if action.kind in self._unnamed:
+            action = dataclasses.replace(action, spread=False)
+            if untrusted and _is_risky(action):
+                if self._may_recover(untrusted):
+                    return None
+                raise _unsafe(untrusted)
+        elif not action.host and (action.spread or untrusted):
+            named = self._named(action, load, untrusted)
+            if named is None:
+                return None
+            action = named
+        # Where the scheduler picks, it may be the fullest.
+        if load.full(action.host) if action.host else load.any_full:
+            return None
+        if self._kin_on_their_way(server_id, action.host):
+            return None
+        if self._closed(action).holds(action.host):
+            return None
+        self._moves.begin(host, action, highest_id)
+        self._plan.pop(server_id, None)
+        demand = self._demands.get(server_id)
+        if action.kind in memories.RECORDED:
+            self._starts += demand is not None and bool(demand.shape)
+        return action
+
+    def _named(
+        self,
+        action: memories.Action,
+        load: in_flight.Load,
+        untrusted: collections.abc.Mapping[str, str],
+    ) -> memories.Action | None:
+        """Return an action to a host of our choice; None: not now.
+
+        :raises RequestRefused: there is none.
+        """
+        server_id = action.server_id
+        if self._known and server_id in self._demands:
+            self._spreads = True
+            picked = self._pick(action, load, untrusted)
+            if picked.wait:
+                return None
+            if picked.host:
+                return dataclasses.replace(
+                    action, host=picked.host, spread=True
+                )
+        elif not (untrusted and _is_risky(action)):
+            return action
+        elif not self._may_recover(untrusted):
+            raise _unsafe(untrusted)
+        if not untrusted:
+            return action
+        if self._may_recover(untrusted):
+            return None
+        raise exceptions.RequestRefused(
+            'no other host is known to have room for it than those that are '
+            f'not used any more ({_reasons(untrusted)})'
+        )
+
+    def _caveat(self) -> str:
+        if self._known and memories.Kind.LIVE_MIGRATE not in self._unnamed:
+            return ''
+        return '; the scheduler may still pick it for live migrations'
+
+    def _may_recover(self, hosts: collections.abc.Iterable[str]) -> bool:
+        """Tell whether a host may be used again: once a move completes."""
+        known = self._experience
+        wanted = {host for host in hosts if host not in known.excluded}
+        going = {flight.dest for flight in self._moves.under_way().values()}
+        return not wanted.isdisjoint(going | known.unsure)
+
+    def _closed(self, action: memories.Action) -> in_flight.Closed:
+        return self._moves.closed(
+            self._experience.proven, risky=_is_risky(action)
+        )
+
+    def leave_to_scheduler(
+        self, host: str, kind: memories.Kind, policy: str
+    ) -> None:
+        """Take note that a policy does not allow to name their destination.
+
+        Live and cold migrations have one each.
+        """
+        if kind in self._unnamed:
+            return
+        self._unnamed.add(kind)
+        if kind is memories.Kind.LIVE_MIGRATE:
+            self._unnamed.add(memories.Kind.RESUME)
+        self._report.trouble(
+            host,
+            f'you may not name the destination of a {kind} (policy {policy}): '
+            'the scheduler picks it for the rest of this run',
+        )
+
+    def drop(self, action: memories.Action) -> None:
+        """Take note that Nova did not take an action."""
+        self._forget(action.server_id)
+
+    def _forget(self, server_id: str) -> None:
+        """Take a server for one that has not begun to move."""
+        self._moves.trips.pop(server_id, None)
+        if server_id in self._demands:
+            self._plan.setdefault(server_id, '')
+
+    def _pick(
+        self,
+        action: memories.Action,
+        load: in_flight.Load,
+        untrusted: collections.abc.Container[str],
+    ) -> destination_choice.Pick:
+        if self._survey is None:
+            return destination_choice.Pick('')
+        survey = dataclasses.replace(
+            self._survey, services=self._board.services
+        )
+        server_id, kind = action.server_id, action.kind
+        closed = self._closed(action)
+        source = self._demands[server_id].source
+        hosts = survey.services
+        known = self._experience
+        failed = known.failed.get(
+            (server_id, memories.TYPES.get(kind, '')), frozenset()
+        )
+        suspect = self._moves.suspect() - known.succeeded
+        picked = destination_choice.pick(
+            survey,
+            self._flow(source, {h for h in hosts if h in untrusted}),
+            server_id,
+            closed={h for h in hosts if load.full(h) or closed.holds(h)},
+            # Where it failed before it goes only if nobody else may take it.
+            reluctance={
+                host: 2 * (host in failed) + (host in suspect)
+                for host in failed | suspect
+            },
+        )
+        if picked.plan is not None:
+            self._plan = dict(picked.plan)
+        return picked
+
+    def _flow(
+        self, source: str, untrusted: collections.abc.Set[str]
+    ) -> destination_choice.Flow:
+        """Return what there is to spread, as servers of one host may go."""
+        trips = self._moves.trips
+        gone = {i: t.dest for i, t in trips.items() if t.dest}
+        return destination_choice.Flow(
+            demands=self._demands,
+            limits=dataclasses.replace(
+                self._limits,
+                leaving=self._limits.leaving
+                | untrusted
+                | self._moves.refusals.shunned(source),
+            ),
+            plan=self._plan,
+            gone={**self._moves.adopted(), **gone},
+            unseen=frozenset(
+                i
+                for i in gone
+                if i in self._demands and not self._shown(trips[i])
+            ),
+        )
+
+    def _shown(self, trip: in_flight.Trip) -> bool:
+        """Tell whether Placement's numbers show what a move has taken."""
+        shown_at = self._shown_at.get(trip.dest, self._began_at)
+        return trip.landed_at is not None and trip.landed_at <= shown_at
+
+    def renew(self) -> None:
+        """Ask for Placement's numbers again, if it is time to.
+
+        Between two moves' requests it would keep a slot of the source
+        waiting.
+        """
+        old = (
+            self._clock.now() - self._looked_at >= timing.ROOM_RECHECK_SECONDS
+        )
+        due = self._starts >= (1 if old else STARTS_PER_LOOK)
+        demand = self._largest_waiting()
+        wanted = self._spreads and self._known
+        if not (due and wanted and demand and self._survey):
+            return
+        shape = demand.shape
+        self._starts = 0
+        asked_at = self._clock.now()
+        try:
+            offers = self._gateway.offers(shape)
+        except exceptions.Unavailable:
+            # What is known is still a good guess, and the scheduler checks.
+            return
+        except exceptions.CloudError as error:
+            self._report.trouble(
+                demand.source,
+                f'destinations are left to the scheduler: {error}',
+            )
+            self._known = False
+            return
+        self._looked_at = asked_at
+        for provider in offers.providers.values():
+            if host := self._survey.hosts.get(provider.root):
+                self._shown_at[host] = asked_at
+        self._survey = destination_choice.renew(self._survey, shape, offers)
+
+    def _largest_waiting(self) -> snapshots.Demand | None:
+        """Return what its turn comes to first, or one like it."""
+        waiting = (d for i in self._plan if (d := self._demands[i]).shape)
+        return max(waiting, key=lambda d: d.server.memory_mb, default=None)
+
+    def _kin_on_their_way(self, server_id: str, host: str) -> bool:
+        """Tell whether another of its group may be on its way to the host.
+
+        Nova's scheduler does not see who is under way, and sends both to one
+        host, where the later one fails.
+
+        :param host: '' where the scheduler picks it: it may be any.
+        """
+        groups = self._survey.groups if self._survey else ()
+        moving = self._moves.under_way()
+        for group in groups or ():
+            if (
+                server_id in group.members
+                and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY
+            ):
+                others = group.members - {server_id}
+                kin = [moving[i].dest for i in others if i in moving]
+                if not host or '' in kin:
+                    return bool(kin)
+                return kin.count(host) >= group.most_per_host
+        return False
+
+
+def _unsafe(
+    untrusted: collections.abc.Mapping[str, str],
+) -> exceptions.RequestRefused:
+    return exceptions.RequestRefused(
+        'not left to the scheduler, which may pick a host that is not used '
+        f'any more ({_reasons(untrusted)}): name another one (--to) and run '
+        'this again'
+    )
+
+
+def _reasons(untrusted: collections.abc.Mapping[str, str]) -> str:
+    return '; '.join(f'{h}: {why}' for h, why in sorted(untrusted.items()))
+
+
+def _is_risky(action: memories.Action) -> bool:
+    """Tell whether a good server ends in ERROR if the move fails.
+
+    A running server whose host has died is no worse off than before.
+    """
+    return action.kind is memories.Kind.COLD_MIGRATE or (
+        action.kind is memories.Kind.EVACUATE and action.vm_state == 'stopped'
+    )

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Looking ahead: what a drain would do, and whether it can end.
+
+The same look is what ``--dry-run`` shows, what a drain is refused by, and
+what its destinations are picked from.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import snapshot
+from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.host import decide
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prospect:
+    """What was seen of a drain that is about to begin."""
+
+    preview: dry_runs.Preview
+    limits: eligible.Limits
+    survey: snapshots.Survey
+    #: It is known who has room.
+    known: bool
+    #: What has to find a place on another host.
+    demands: tuple[snapshots.Demand, ...]
+
+
+def look(
+    gateway: ports.Gateway,
+    clock: ports.Clock,
+    services: collections.abc.Mapping[str, model.Service],
+    sources: collections.abc.Sequence[model.Service],
+    policy: policies.Policy,
+) -> Prospect:
+    """Look at what a drain would do. Nothing is changed.
+
+    :param services: of all hosts, by host.
+    :param sources: of the hosts to drain, as they will be: with our mark.
+    :raises CloudError: Nova does not tell what there is to move. If it is
+        Placement that does not answer, capacity is unknown, and the notes
+        say so.
+    """
+    board = observer.ServiceBoard(gateway, clock)
+    watchers = [
+        observer.Observer(gateway, clock, board, service, policy)
+        for service in sources
+    ]
+    for watcher in watchers:
+        watcher.look(decisions.Inquiry(records=False, servers=True))
+    asking = snapshot.Surveyor(gateway)
+    servers = {w.seen.host: tuple(w.seen.servers.values()) for w in watchers}
+    stock = asking.take_stock(servers)
+    rows: list[decisions.Row] = []
+    for watcher in watchers:
+        _see_moves(watcher, stock)
+        rows += _rows(watcher, clock, policy)
+    limits = eligible.Limits(
+        frozenset(service.host for service in sources), policy.to
+    )
+    moving = [row for row in rows if dry_runs.needs_room(row)]
+    demands = _demands(moving, servers, stock)
+    survey = asking.survey(stock, services, demands)
+    if asking.unknown:
+        outlook = forecast.unknown(demands, asking.unknown)
+    else:
+        outlook = forecast.forecast(survey, demands, limits)
+    by_id = {d.server.id: d for d in demands}
+    here = {s.id: s for found in servers.values() for s in found}
+    return Prospect(
+        dry_runs.Preview(
+            rows=tuple(
+                dry_runs.row(
+                    row,
+                    by_id.get(row.server_id),
+                    outlook,
+                    here.get(row.server_id),
+                )
+                for row in rows
+            ),
+            outlook=outlook,
+            memory_mb=sum(d.server.memory_mb for d in demands),
+            notes=tuple(asking.notes),
+        ),
+        limits,
+        survey,
+        not asking.unknown,
+        demands,
+    )
+
+
+def _see_moves(watcher: observer.Observer, stock: snapshot.Stock) -> None:
+    """Look at the migrations, where something is held in their name."""
+    holders = stock.unexplained(watcher.seen.host)
+    if stock.allocations is not None and not holders:
+        return
+    records = watcher.see_newest().migrations.values()
+    known = {i for r in records for i in (r.uuid, r.server_id)}
+    if stock.allocations is None or not holders <= known:
+        watcher.see_unconfirmed()
+
+
+def _rows(
+    watcher: observer.Observer, clock: ports.Clock, policy: policies.Policy
+) -> tuple[decisions.Row, ...]:
+    """Return what a drain of one host would begin with."""
+    memory = memories.Memory()
+    decision = decide.decide(watcher.seen, policy, memory, clock.now())
+    asked = decision.inquiry
+    # Of some servers only their history tells how to evacuate them.
+    history = asked.history if policy.evacuate else frozenset()
+    if asked.visit or history:
+        watcher.visit(
+            decisions.Inquiry(
+                records=False, visit=asked.visit, history=history
+            )
+        )
+        decision = decide.decide(watcher.seen, policy, memory, clock.now())
+    return decision.rows
+
+
+def _demands(
+    rows: collections.abc.Iterable[decisions.Row],
+    servers: snapshot.Servers,
+    stock: snapshot.Stock,
+) -> tuple[snapshots.Demand, ...]:
+    by_id = {s.id: s for found in servers.values() for s in found}
+    found = []
+    for row in rows:
+        server = by_id.get(row.server_id)
+        # One that is not listed has left already.
+        if server and (demand := stock.demand(row.host, server)):
+            found.append(demand)
+    return tuple(found)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Looking at what the rest of a cloud has room for, as cheaply as possible.
+
+Six lists at the most, however many servers and hosts there are (more only
+where a list takes several pages), one question for each shape of servers,
+and the pages of server groups.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import host_identity
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+
+#: The servers on each host, by host.
+Servers = collections.abc.Mapping[
+    str, collections.abc.Collection[model.Server]
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stock:
+    """What is on the hosts that are to be drained."""
+
+    servers: Servers
+    #: Who holds what of each host, by host and consumer; None: not known.
+    allocations: (
+        collections.abc.Mapping[
+            str, collections.abc.Mapping[str, snapshots.Amounts]
+        ]
+        | None
+    )
+    groups: tuple[snapshots.Group, ...] | None
+    located: collections.abc.Mapping[str, str]
+
+    def unexplained(self, host: str) -> frozenset[str]:
+        """Return who holds something of a host and is no server on it."""
+        here = {server.id for server in self.servers[host]}
+        return frozenset((self.allocations or {}).get(host, ())) - here
+
+    def demand(
+        self, host: str, server: model.Server
+    ) -> snapshots.Demand | None:
+        """Return what room a server needs elsewhere: none, if not known.
+
+        None for one that holds nothing of the host under its own name: it
+        has its place elsewhere already.
+        """
+        if self.allocations is None:
+            return snapshots.Demand(server, (), host)
+        held = self.allocations[host].get(server.id)
+        if held is None:
+            return None
+        # Before Placement had trees (1.14), nested providers do not show.
+        asked = dict(server.needs.resources)
+        return snapshots.Demand(
+            server, snapshots.shape({**asked, **held}), host
+        )
+
+
+class Surveyor:
+    """Asks for what is needed to know whether servers fit elsewhere."""
+
+    def __init__(self, gateway: ports.Gateway):
+        self._gateway = gateway
+        #: What could not be asked: lines for people.
+        self.notes: list[str] = []
+        #: Why it is not known who has room; '' where it is.
+        self.unknown = ''
+
+    def take_stock(self, servers: Servers) -> Stock:
+        """Look at what is on the hosts that are to be drained.
+
+        What is not told is noted.
+
+        :param servers: the servers on each of them, by host.
+        """
+        groups, located = self._groups(servers)
+        allocations = None
+        try:
+            allocations = {h: self._gateway.allocations(h) for h in servers}
+        except exceptions.CloudError as error:
+            self._note_unknown(error)
+        return Stock(servers, allocations, groups, located)
+
+    def _note_unknown(self, error: exceptions.CloudError) -> None:
+        self.unknown = f'capacity is not known: {error}'
+        self.notes.append(self.unknown)
+
+    def survey(
+        self,
+        stock: Stock,
+        services: collections.abc.Mapping[str, model.Service],
+        demands: collections.abc.Iterable[snapshots.Demand],
+    ) -> snapshots.Survey:
+        """Look at the hosts that may take servers.
+
+        What is not told is noted, and what is told serves all the same.
+
+        :param services: of all hosts, by host.
+        """
+        shapes = dict.fromkeys(d.shape for d in demands if d.shape)
+        seen = snapshots.Survey(
+            services, {}, groups=stock.groups, located=stock.located
+        )
+        if self.unknown or not shapes:
+            return seen
+        try:
+            return dataclasses.replace(
+                seen,
+                aggregates=self._aggregates(),
+                hosts=self._gateway.hypervisors(),
+                bare_metal=host_identity.bare_metal(
+                    self._gateway.hypervisor_details()
+                ),
+                offers={s: self._gateway.offers(s) for s in shapes},
+            )
+        except exceptions.CloudError as error:
+            self._note_unknown(error)
+            return seen
+
+    def _aggregates(self) -> tuple[snapshots.Aggregate, ...]:
+        try:
+            return tuple(self._gateway.aggregates())
+        except exceptions.NotPermitted as error:
+            self.notes.append(f'host aggregates are not looked at: {error}')
+            return ()
+
+    def _groups(
+        self, servers: Servers
+    ) -> tuple[tuple[snapshots.Group, ...] | None, dict[str, str]]:
+        """Return groups with members here, and where all members are."""
+        here = {s.id: host for host, found in servers.items() for s in found}
+        perhaps = any(
+            s.needs.grouped is not False
+            for found in servers.values()
+            for s in found
+        )
+        if not perhaps:
+            return (), {}
+        try:
+            groups = tuple(
+                group
+                for group in self._gateway.groups()
+                if not group.members.isdisjoint(here)
+            )
+        except exceptions.CloudError as error:
+            self.notes.append(f'server groups are not looked at: {error}')
+            return None, here
+        if all(group.members <= set(here) for group in groups):
+            return groups, here
+        try:
+            located = {**self._gateway.residents(), **here}
+        except exceptions.CloudError as error:
+            self.notes.append(
+                'members of server groups on other hosts are not looked at: '
+                f'{error}'
+            )
+            return groups, here
+        # Others are on no host: offloaded, or never built.
+        groups = tuple(
+            dataclasses.replace(g, members=g.members & set(located))
+            for g in groups
+        )
+        members = {m for group in groups for m in group.members}
+        return groups, {m: located[m] for m in members}

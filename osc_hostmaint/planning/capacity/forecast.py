@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Will it fit? What the rest of the cloud can take, server by server.
+
+How a server moves does not matter here: a drain, an evacuation and a way
+back ask the same question.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import enum
+
+from osc_hostmaint.planning.capacity import assignment as assignments
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import occupancy as occupancies
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.capacity import suggestions
+
+
+class Fits(enum.StrEnum):
+    """Whether a server fits elsewhere, all the others moved as well."""
+
+    YES = 'yes'
+    NO = 'no'
+    #: Something counts that only the scheduler knows.
+    UNKNOWN = 'unknown'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fit:
+    """What is known of one server."""
+
+    fits: Fits
+    #: How many hosts could take it alone; None: not known.
+    candidates: int | None
+    reason: str = ''
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fill:
+    """How full hosts are of one resource class, before and after."""
+
+    resource_class: str
+    before: int
+    after: int
+    capacity: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the rest of the cloud can take."""
+
+    #: By the server's id.
+    fits: collections.abc.Mapping[str, Fit]
+    #: Where each server that fits would go, by its id.
+    placed: collections.abc.Mapping[str, str]
+    #: How many hosts may take any of them, and how full they are: the
+    #: tightest resource class, after the moves, comes first.
+    hosts: int = 0
+    fills: tuple[Fill, ...] = ()
+    #: What would help where it does not fit: lines for people.
+    remedies: tuple[str, ...] = ()
+
+    @property
+    def misfits(self) -> tuple[str, ...]:
+        """The servers that certainly do not fit."""
+        return tuple(i for i, f in self.fits.items() if f.fits is Fits.NO)
+
+
+def unknown(
+    demands: collections.abc.Iterable[snapshots.Demand], why: str
+) -> Outlook:
+    """Return the outlook where capacity can't be known."""
+    return Outlook(
+        {d.server.id: Fit(Fits.UNKNOWN, None, why) for d in demands}, {}
+    )
+
+
+def forecast(
+    survey: snapshots.Survey,
+    demands: collections.abc.Iterable[snapshots.Demand],
+    limits: eligible.Limits,
+) -> Outlook:
+    """Return what the rest of the cloud can take.
+
+    :param demands: servers that have to go somewhere, together.
+    """
+    demands = tuple(demands)
+    weighed = tuple(d for d in demands if d.shape)
+    unweighed = [d for d in demands if not d.shape]
+    strict = assignments.attempt(survey, weighed, limits)
+    loose = strict
+    if strict.outcome.left:
+        loose = strict.again(strict=False)
+        if len(loose.outcome.left) > len(strict.outcome.left):
+            # Fewer rules leave more ways: it was not found, that is all.
+            loose = strict
+    surely = _Alone(strict)
+    perhaps = surely if loose is strict else _Alone(loose)
+    fits = {d.server.id: _fit(d, surely, perhaps) for d in weighed}
+    for demand in unweighed:
+        fits[demand.server.id] = Fit(
+            Fits.UNKNOWN,
+            None,
+            'it has no allocation in Placement: what room it needs is not '
+            'known',
+        )
+    hosts, fills = _fills(loose)
+    return Outlook(
+        fits, strict.outcome.placed, hosts, fills, suggestions.find(loose)
+    )
+
+
+class _Alone:
+    """Where each server could go if no other moved."""
+
+    def __init__(self, tried: assignments.Attempt):
+        self.tried = tried
+        self._floor = occupancies.Floor(tried.task)
+        self._roomy: dict[eligible.Kind, list[str]] = {}
+
+    def hosts(self, demand: snapshots.Demand) -> list[str]:
+        """Return the hosts that could take a server."""
+        roomy = self.roomy(demand)
+        if self.tried.task.neighbours.group(demand.server.id) is None:
+            return roomy
+        return [h for h in roomy if self._floor.admits(demand, h)]
+
+    def roomy(self, demand: snapshots.Demand) -> list[str]:
+        """Return the hosts that could if its group did not matter."""
+        options = self.tried.task.options
+        kind = options.kind(demand)
+        if kind not in self._roomy:
+            self._roomy[kind] = [
+                host
+                for host in options.options(demand)
+                if self._floor.candidate(demand, host)
+            ]
+        return self._roomy[kind]
+
+
+def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
+    """Return what is known of one server.
+
+    :param surely: by the rules that may or may not be in force, too.
+    :param perhaps: by those only that are.
+    """
+    server_id = demand.server.id
+    strict, loose = surely.tried, perhaps.tried
+    survey = strict.survey
+    alone = perhaps.hosts(demand)
+    if server_id not in loose.outcome.placed:
+        return Fit(Fits.NO, len(alone), _why_not(demand, perhaps))
+    if server_id not in strict.outcome.placed:
+        return Fit(
+            Fits.UNKNOWN,
+            len(alone),
+            'only if rules are not in force that Nova does not tell of: '
+            + _why_not(demand, surely),
+        )
+    grouped = demand.server.needs.grouped
+    group = strict.task.neighbours.group(server_id)
+    if (survey.groups is None and grouped is not False) or (
+        grouped and group is None
+    ):
+        return Fit(
+            Fits.UNKNOWN,
+            len(alone),
+            'there is room, but its server group is not known: an '
+            'administrator may list all server groups',
+        )
+    if unchecked := demand.server.needs.unchecked:
+        return Fit(
+            Fits.UNKNOWN,
+            len(alone),
+            'there is room, but only the scheduler can judge '
+            f'{", ".join(unchecked)}',
+        )
+    if group and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY:
+        known = {*survey.located, *strict.outcome.placed, server_id}
+        if not group.members <= known:
+            return Fit(
+                Fits.UNKNOWN,
+                len(alone),
+                'where the other servers of its anti-affinity group are is '
+                'not known',
+            )
+    return Fit(Fits.YES, len(alone))
+
+
+def _why_not(demand: snapshots.Demand, alone: _Alone) -> str:
+    tried = alone.tried
+    if many := len(alone.hosts(demand)):
+        hosts = 'one host' if many == 1 else f'{many} hosts'
+        return f'{hosts} could take it alone, but not with all the others'
+    job = tried.task
+    group = job.neighbours.group(demand.server.id)
+    if group and group.policy == snapshots.GroupPolicy.AFFINITY:
+        return (
+            'its server group wants it on the host it is on (affinity), and '
+            'Nova moves it nowhere else'
+        )
+    against = {
+        host: words
+        for host, words in job.options.against(demand).items()
+        if host not in tried.limits.leaving and tried.limits.only in ('', host)
+    }
+    roomy = frozenset(alone.roomy(demand))
+    tally = collections.Counter(
+        words
+        or ('kept apart from its group' if host in roomy else 'without room')
+        for host, words in against.items()
+    )
+    if not tally:
+        return 'there is no other host'
+    ranked = sorted(tally.items(), key=lambda item: (-item[1], item[0]))
+    counts = ', '.join(f'{n} {words}' for words, n in ranked)
+    return f'no host can take it: {counts}'
+
+
+def _fills(tried: assignments.Attempt) -> tuple[int, tuple[Fill, ...]]:
+    job = tried.task
+    hosts = {host for d in job.demands for host in job.options.options(d)}
+    before = job.room.totals(hosts)
+    after = tried.carried_out().room.totals(hosts)
+    fills = [
+        Fill(name, used, after[name][0], capacity)
+        for name, (used, capacity) in before.items()
+    ]
+    fills.sort(key=lambda f: (-f.after / f.capacity, f.resource_class))
+    return len(hosts), tuple(fills)

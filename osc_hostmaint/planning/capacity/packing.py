@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Putting many servers on hosts together, so that all of them fit.
+
+An exact answer may take for ever; what is found here is a way that is sure
+to work, and mostly there is none where none is found (see benchmarks).
+"""
+
+import collections.abc
+import heapq
+
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import ledger as ledgers
+from osc_hostmaint.planning.capacity import occupancy as occupancies
+from osc_hostmaint.planning.capacity import search
+from osc_hostmaint.planning.capacity import server_groups
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+
+_Strategy = collections.abc.Callable[
+    [occupancies.Task, occupancies.Floor], None
+]
+
+
+def pack(
+    task: occupancies.Task,
+    strategies: collections.abc.Iterable[_Strategy] | None = None,
+    *,
+    swaps: bool = True,
+    steps: int = search.STEPS,
+) -> occupancies.Packing:
+    """Return where servers would go so that all fit, if a way is found.
+
+    The most even way is tried first, which mostly does; then hosts are
+    filled up; then single servers change places; in the end all ways are
+    tried, for a while. If none is found, it is the way that leaves the
+    fewest.
+
+    :param strategies: all of them, if they are not given.
+    :param swaps: single servers may change places.
+    :param steps: how long all ways are tried.
+    """
+    tried = []
+    for strategy in strategies or STRATEGIES:
+        floor = occupancies.Floor(task)
+        strategy(task, floor)
+        if floor.complete(task):
+            return floor.packing(task)
+        tried.append(floor)
+    best = max(tried, key=lambda floor: len(floor.placed))
+    if swaps:
+        _improve(task, best)
+    if steps and not best.complete(task):
+        best = search.search(task, steps) or best
+    return best.packing(task)
+
+
+def task(
+    demands: collections.abc.Iterable[snapshots.Demand],
+    options: eligible.Eligible,
+    room: ledgers.Room,
+    neighbours: server_groups.Neighbours,
+) -> occupancies.Task:
+    """Return what is to be packed, in the order in which that is tried.
+
+    The largest goes first, by the resource that is scarcest on the hosts
+    that may take any of them.
+    """
+    demands = tuple(demands)
+    hosts = {host for d in demands for host in options.options(d)}
+    wanted: dict[str, int] = {}
+    for demand in demands:
+        for name, amount in demand.shape:
+            wanted[name] = wanted.get(name, 0) + amount
+    parts = {
+        name: 1 / max(1, capacity - used)
+        for name, (used, capacity) in room.totals(hosts).items()
+    }
+    scarcest = max(
+        wanted,
+        key=lambda name: (wanted[name] * parts.get(name, 0), name),
+        default='',
+    )
+
+    def size(demand: snapshots.Demand) -> tuple[float, float, str]:
+        return (
+            -dict(demand.shape).get(scarcest, 0),
+            -sum(n * parts.get(name, 0) for name, n in demand.shape),
+            demand.server.id,
+        )
+
+    return occupancies.Task(
+        tuple(sorted(demands, key=size)), options, room, neighbours
+    )
+
+
+class _Levels:
+    """The hosts of one kind of servers, the least loaded first.
+
+    Loads only grow while servers are put on hosts, so an old one is never
+    too high: it is worked out anew when it comes up.
+    """
+
+    def __init__(self, demand: snapshots.Demand, floor: occupancies.Floor):
+        self._floor = floor
+        self._demand = demand
+        self._heap = [
+            (load, host)
+            for host in floor.options.options(demand)
+            if (load := self._load(host)) is not None
+        ]
+        heapq.heapify(self._heap)
+
+    def _load(self, host: str) -> float | None:
+        candidate = self._floor.candidate(self._demand, host)
+        if candidate is None:
+            return None
+        return self._floor.room.load(host, candidate)
+
+    def ascending(self) -> collections.abc.Generator[str]:
+        """Yield hosts with room, the least loaded first."""
+        passed = []
+        try:
+            while self._heap:
+                load, host = self._heap[0]
+                now = self._load(host)
+                if now is None:
+                    heapq.heappop(self._heap)
+                elif now > load:
+                    heapq.heapreplace(self._heap, (now, host))
+                else:
+                    passed.append(heapq.heappop(self._heap))
+                    yield host
+        finally:
+            for entry in passed:
+                heapq.heappush(self._heap, entry)
+
+
+def evenly(task: occupancies.Task, floor: occupancies.Floor) -> None:
+    """Put each on the least loaded host, as soft rules of groups like it."""
+    levels: dict[eligible.Kind, _Levels] = {}
+    for demand in task.demands:
+        kind = task.options.kind(demand)
+        if kind not in levels:
+            levels[kind] = _Levels(demand, floor)
+        host = _least(demand, floor, levels[kind])
+        candidate = host and floor.candidate(demand, host)
+        if host and candidate:
+            floor.put(demand, host, candidate)
+
+
+def _least(
+    demand: snapshots.Demand, floor: occupancies.Floor, levels: _Levels
+) -> str | None:
+    """Return the least loaded host, of those that the group likes best."""
+    server_id = demand.server.id
+    group = floor.neighbours.group(server_id)
+    if group and group.policy == snapshots.GroupPolicy.SOFT_AFFINITY:
+        beside = _beside(demand, floor)
+        if beside:
+            return beside
+    best: tuple[int, str] | None = None
+    hosts = levels.ascending()
+    try:
+        for host in hosts:
+            if not floor.admits(demand, host):
+                continue
+            strain = floor.neighbours.strain(server_id, host)
+            if best is None or strain < best[0]:
+                best = (strain, host)
+            if best[0] <= 0:
+                break
+    finally:
+        hosts.close()
+    return best[1] if best else None
+
+
+def _beside(demand: snapshots.Demand, floor: occupancies.Floor) -> str | None:
+    """Return the host with room that has most of the others of a group."""
+    server_id = demand.server.id
+    found = [
+        (
+            floor.neighbours.strain(server_id, host),
+            floor.room.load(host, candidate),
+            host,
+        )
+        for host in floor.neighbours.hosts_of_others(server_id)
+        if (candidate := floor.candidate(demand, host))
+    ]
+    return min(found)[-1] if found else None
+
+
+def choosy_first(task: occupancies.Task, floor: occupancies.Floor) -> None:
+    """Fill up the fullest hosts; what few hosts may take goes first."""
+    demands = sorted(task.demands, key=lambda d: len(task.options.options(d)))
+    orders: dict[eligible.Kind, list[str]] = {}
+    for demand in demands:
+        kind = task.options.kind(demand)
+        if kind not in orders:
+            orders[kind] = sorted(
+                task.options.options(demand),
+                key=lambda host: (-task.room.load(host), host),
+            )
+        full = 0
+        for host in orders[kind]:
+            candidate = floor.candidate(demand, host)
+            if candidate is None:
+                full += 1
+            elif floor.admits(demand, host):
+                floor.put(demand, host, candidate)
+                break
+        if full:
+            # What has no room now never has any again.
+            orders[kind] = [
+                h for h in orders[kind] if floor.candidate(demand, h)
+            ]
+
+
+#: Ways to place servers, in the order in which they are tried.
+STRATEGIES: tuple[_Strategy, ...] = (evenly, choosy_first)
+
+
+def _improve(task: occupancies.Task, floor: occupancies.Floor) -> None:
+    """Let single servers change places, to make room for what is left."""
+    hopeless: set[tuple[eligible.Kind, str]] = set()
+    by_id = {demand.server.id: demand for demand in task.demands}
+    for demand in task.demands:
+        if demand.server.id in floor.placed:
+            continue
+        group = floor.neighbours.group(demand.server.id)
+        sort = (task.options.kind(demand), group.id if group else '')
+        if sort not in hopeless and not _swap(demand, floor, by_id):
+            hopeless.add(sort)
+
+
+def _swap(
+    demand: snapshots.Demand,
+    floor: occupancies.Floor,
+    by_id: collections.abc.Mapping[str, snapshots.Demand],
+) -> bool:
+    """Place a server by moving one other on to a third host, if it can be."""
+    mine = floor.options.options(demand)
+    refuges: dict[eligible.Kind, list[str]] = {}
+    for other_id, (host, _candidate) in list(floor.placed.items()):
+        if host not in mine:
+            continue
+        other = by_id[other_id]
+        kind = floor.options.kind(other)
+        if kind not in refuges:
+            refuges[kind] = sorted(
+                h
+                for h in floor.options.options(other)
+                if floor.candidate(other, h)
+            )
+        if not refuges[kind]:
+            continue
+        before = floor.lift(other)
+        candidate = floor.candidate(demand, host)
+        if candidate and floor.admits(demand, host):
+            floor.put(demand, host, candidate)
+            refuge = _refuge(other, refuges[kind], host, floor)
+            if refuge:
+                floor.put(other, *refuge)
+                return True
+            floor.lift(demand)
+        floor.put(other, *before)
+    return False
+
+
+def _refuge(
+    demand: snapshots.Demand,
+    hosts: collections.abc.Iterable[str],
+    left: str,
+    floor: occupancies.Floor,
+) -> tuple[str, snapshots.Candidate] | None:
+    """Return another host for a server that has left its place."""
+    for host in hosts:
+        if host == left or not floor.admits(demand, host):
+            continue
+        candidate = floor.candidate(demand, host)
+        if candidate:
+            return host, candidate
+    return None

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Trying all ways to place servers, for a while.
+
+What has the fewest hosts left goes first, and a way is given up as soon as
+something has none: so few servers on few hosts are mostly decided at once,
+where filling up hosts in one order or another finds no way though there is
+one (see benchmarks). Of many servers on many hosts all ways can't be tried,
+but there that is hardly ever needed.
+"""
+
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import occupancy as occupancies
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+
+#: How often it is looked whether something fits: some hundredths of a second.
+STEPS = 20_000
+#: Of more servers at once all ways are never tried.
+MOST_SERVERS = 200
+
+#: Servers alike: of one kind, and of one group, if any.
+_Sort = tuple[eligible.Kind, str]
+
+
+class _GivenUp(Exception):
+    """There are too many ways."""
+
+
+def search(
+    task: occupancies.Task, steps: int = STEPS
+) -> occupancies.Floor | None:
+    """Return a way to place all; None: there is none, or none was found."""
+    if len(task.demands) > MOST_SERVERS:
+        return None
+    try:
+        tries = _Tries(task, steps)
+        return tries.floor if tries.run(len(task.demands)) else None
+    except _GivenUp:
+        return None
+
+
+class _Tries:
+    """One try after another."""
+
+    def __init__(self, task: occupancies.Task, steps: int):
+        self.floor = occupancies.Floor(task)
+        self._steps = steps
+        self._waiting: dict[_Sort, list[snapshots.Demand]] = {}
+        for demand in task.demands:
+            group = self.floor.neighbours.group(demand.server.id)
+            sort = (task.options.kind(demand), group.id if group else '')
+            self._waiting.setdefault(sort, []).append(demand)
+        #: The hosts that could take one more of each sort.
+        self._able = {
+            sort: {
+                host
+                for host in task.options.options(demands[0])
+                if self._fits(demands[0], host)
+            }
+            for sort, demands in self._waiting.items()
+        }
+
+    def run(self, count: int) -> bool:
+        """Tell whether there is a way to place all that wait.
+
+        :param count: how many these are.
+        """
+        if not count:
+            return True
+        sort = min(
+            (s for s, demands in self._waiting.items() if demands),
+            key=lambda s: len(self._able[s]),
+        )
+        demand = self._waiting[sort].pop()
+        for host in self._in_turn(demand, self._able[sort]):
+            candidate = self.floor.candidate(demand, host)
+            if candidate is None:
+                continue
+            self.floor.put(demand, host, candidate)
+            closed = self._close(host)
+            if self.run(count - 1):
+                return True
+            for each in closed:
+                self._able[each].add(host)
+            self.floor.lift(demand)
+        self._waiting[sort].append(demand)
+        return False
+
+    def _in_turn(self, demand: snapshots.Demand, able: set[str]) -> list[str]:
+        """Return the hosts to try, the least loaded first."""
+        self._spend(len(able))
+        floor = self.floor
+
+        def load(host: str) -> tuple[float, str]:
+            candidate = floor.candidate(demand, host)
+            return floor.room.load(host, candidate or ()), host
+
+        return sorted(able, key=load)
+
+    def _close(self, host: str) -> list[_Sort]:
+        """Note who does not fit on a host any more, and return them."""
+        closed = [
+            sort
+            for sort, demands in self._waiting.items()
+            if demands
+            and host in self._able[sort]
+            and not self._fits(demands[-1], host)
+        ]
+        for sort in closed:
+            self._able[sort].discard(host)
+        return closed
+
+    def _fits(self, demand: snapshots.Demand, host: str) -> bool:
+        self._spend(1)
+        return self.floor.candidate(
+            demand, host
+        ) is not None and self.floor.admits(demand, host)
+
+    def _spend(self, steps: int) -> None:
+        self._steps -= steps
+        if self._steps < 0:
+            raise _GivenUp

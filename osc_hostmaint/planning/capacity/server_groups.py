@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Who of each server group is where, as moves are put there in thought.
+
+The rules are those of nova/scheduler/filters/affinity_filter.py, and of its
+weighers of the same name.
+"""
+
+import collections.abc
+import typing as ty
+
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+
+_Policy = snapshots.GroupPolicy
+
+
+class Neighbours:
+    """The members of all groups, and the hosts they are on."""
+
+    def __init__(
+        self,
+        groups: collections.abc.Iterable[snapshots.Group],
+        located: collections.abc.Mapping[str, str],
+    ):
+        """:param located: the hosts of servers, as far as known."""
+        self._groups: dict[str, snapshots.Group] = {}
+        self._hosts: dict[str, str] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        for group in groups:
+            for member in group.members:
+                self._groups[member] = group
+                if member in located:
+                    self.put(member, located[member])
+
+    def copy(self) -> ty.Self:
+        """Return another one that says the same."""
+        other = object.__new__(type(self))
+        other._groups = self._groups
+        other._hosts = dict(self._hosts)
+        other._counts = dict(self._counts)
+        return other
+
+    def group(self, server_id: str) -> snapshots.Group | None:
+        """Return the group of a server, if it is in one."""
+        return self._groups.get(server_id)
+
+    def put(self, server_id: str, host: str) -> None:
+        """Say that a server is on a host, and nowhere else."""
+        group = self._groups.get(server_id)
+        if group is None:
+            return
+        before = self._hosts.get(server_id)
+        if before is not None:
+            self._counts[group.id, before] -= 1
+        self._hosts[server_id] = host
+        key = (group.id, host)
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def others(self, server_id: str, host: str) -> int:
+        """Return how many others of a server's group are on a host."""
+        group = self._groups.get(server_id)
+        if group is None:
+            return 0
+        count = self._counts.get((group.id, host), 0)
+        return count - (self._hosts.get(server_id) == host)
+
+    def hosts_of_others(self, server_id: str) -> collections.abc.Iterable[str]:
+        """Return the hosts of the others of a server's group."""
+        group = self._groups.get(server_id)
+        if group is None:
+            return ()
+        return dict.fromkeys(
+            self._hosts[member]
+            for member in sorted(group.members)
+            if member != server_id and member in self._hosts
+        )
+
+    def admit(self, server_id: str, host: str) -> bool:
+        """Tell whether a server's group lets it go to a host."""
+        group = self._groups.get(server_id)
+        if group is None:
+            return True
+        if group.policy == _Policy.ANTI_AFFINITY:
+            return self.others(server_id, host) < group.most_per_host
+        if group.policy == _Policy.AFFINITY:
+            # Where it is now counts, too: so one alone has to stay.
+            return self._counts.get((group.id, host), 0) > 0
+        return True
+
+    def strain(self, server_id: str, host: str) -> int:
+        """Return how little a soft rule likes a host: less is better."""
+        group = self._groups.get(server_id)
+        if group is None:
+            return 0
+        if group.policy == _Policy.SOFT_ANTI_AFFINITY:
+            return self.others(server_id, host)
+        if group.policy == _Policy.SOFT_AFFINITY:
+            return -self.others(server_id, host)
+        return 0

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What would help where servers do not fit: lines for people."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint.planning.capacity import assignment as assignments
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+
+#: At most so many hosts are thought of as put into service.
+MOST_OPENED = 8
+
+
+def find(tried: assignments.Attempt) -> tuple[str, ...]:
+    """Return what would help; nothing where nothing is left to place."""
+    if not tried.outcome.left:
+        return ()
+    found = (_one_by_one(tried), _opened(tried), _freed(tried))
+    return tuple(words for words in found if words)
+
+
+def _one_by_one(tried: assignments.Attempt) -> str:
+    """Each host could be drained with the others in service."""
+    demands, leaving = tried.task.demands, tried.limits.leaving
+    sources = {d.source for d in demands}
+    # Where servers are brought home, nothing is drained.
+    if len(sources) < 2 or not leaving:
+        return ''
+    for source in sources:
+        alone = tried.again(
+            (d for d in demands if d.source == source),
+            leaving=frozenset({source}),
+            opened=leaving - {source},
+        )
+        if alone.outcome.left:
+            return ''
+    return (
+        'the servers of each of these hosts alone would fit: drain one, put '
+        'it back into service, then drain the next'
+    )
+
+
+def _opened(tried: assignments.Attempt) -> str:
+    """Disabled hosts would have room, if they were in service."""
+    hosts = _shut(tried)[:MOST_OPENED]
+    if not hosts or not _fits_with(tried, hosts):
+        return ''
+    for host in reversed(hosts):
+        fewer = [h for h in hosts if h != host]
+        if fewer and _fits_with(tried, fewer):
+            hosts = fewer
+    return (
+        f'all would fit with {", ".join(hosts)} in service, which '
+        f'{"is" if len(hosts) == 1 else "are"} disabled now'
+    )
+
+
+def _shut(tried: assignments.Attempt) -> list[str]:
+    """Return disabled hosts that could take something, the best first."""
+    room, limits = tried.task.room, tried.limits
+    hosts = {
+        host
+        for host, service in tried.survey.services.items()
+        if service.up and not service.enabled and host not in limits.leaving
+    }
+    options = eligible.Eligible(
+        tried.survey, dataclasses.replace(limits, opened=frozenset(hosts))
+    )
+    able = _able(hosts, tried.task.demands, options)
+    wanted = _able(hosts, _left(tried), options)
+    return sorted(
+        able, key=lambda host: (host not in wanted, room.load(host), host)
+    )
+
+
+def _able(
+    hosts: set[str],
+    demands: collections.abc.Iterable[snapshots.Demand],
+    options: eligible.Eligible,
+) -> set[str]:
+    """Return those of some hosts that could take any of some servers."""
+    kinds = {options.kind(demand): demand for demand in demands}
+    return {
+        host
+        for demand in kinds.values()
+        for host in hosts.intersection(options.options(demand))
+    }
+
+
+def _left(tried: assignments.Attempt) -> list[snapshots.Demand]:
+    left = frozenset(tried.outcome.left)
+    return [d for d in tried.task.demands if d.server.id in left]
+
+
+def _fits_with(
+    tried: assignments.Attempt, hosts: collections.abc.Iterable[str]
+) -> bool:
+    return not tried.again(opened=frozenset(hosts)).outcome.left
+
+
+def _freed(tried: assignments.Attempt) -> str:
+    """A host would have room if other servers left it."""
+    after = tried.carried_out()
+    for demand in _left(tried):
+        wanted = dict(demand.shape)
+        lacks = [
+            (max(n / wanted[name] for name, n in lack.items()), host, lack)
+            for host, words in tried.task.options.against(demand).items()
+            if not words
+            and after.admits(demand, host)
+            and (lack := after.room.lacks(host, demand.shape))
+        ]
+        if lacks:
+            _part, host, lack = min(lacks, key=lambda found: found[:2])
+            amounts = ', '.join(f'{n} {c}' for c, n in sorted(lack.items()))
+            return (
+                f'server {demand.server.id} would fit on {host} if that had '
+                f'{amounts} more'
+            )
+    return ''

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a drain would do, without doing any of it: its rows and its sums."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import status as server_status
+
+_MOVING = frozenset(
+    {
+        server_status.Phase.WAITING,
+        server_status.Phase.MOVING,
+        server_status.Phase.BUSY,
+        server_status.Phase.SETTLING,
+    }
+)
+_LEFT_ALONE = (server_status.Phase.SKIPPED, server_status.Phase.GONE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """What would become of one server."""
+
+    server_id: str
+    name: str
+    host: str
+    status: str
+    #: '' where it would stay, or where that is not known yet.
+    move: str
+    #: None where it would stay.
+    fits: forecast.Fits | None
+    #: How many hosts could take it alone; None where it needs none, or where
+    #: that is not known.
+    candidates: int | None
+    reason: str
+    #: It would be left alone, which speaks against nothing.
+    skipped: bool = False
+    #: Of an evacuation: what is on its local disk is lost, unless the hosts
+    #: share it. None where it has no evacuation before it.
+    local_disk: bool | None = None
+
+    @property
+    def leaves(self) -> bool:
+        """It would surely leave the host."""
+        return bool(self.move) and self.fits is forecast.Fits.YES
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Preview:
+    """What a drain would do."""
+
+    rows: tuple[Row, ...]
+    outlook: forecast.Outlook
+    #: Memory of the servers that would move, in MiB.
+    memory_mb: int = 0
+    #: What could not be looked at: lines for people.
+    notes: tuple[str, ...] = ()
+    #: What makes a host's drain impossible, by host.
+    errors: collections.abc.Mapping[str, str] = dataclasses.field(
+        default_factory=dict
+    )
+
+    @property
+    def done(self) -> bool:
+        """Every host would be drained, or all servers brought home."""
+        return not self.errors and all(
+            row.leaves or row.skipped for row in self.rows
+        )
+
+
+def needs_room(row: decisions.Row) -> bool:
+    """Tell whether a server has to find a place on another host.
+
+    Unless it has its place there already, as after a resize. But it may have
+    been resized to this host: once confirmed, it has to leave it.
+    """
+    return row.phase in _MOVING and row.move != model.Move.SHELVE
+
+
+def row(
+    decided: decisions.Row,
+    demand: snapshots.Demand | None,
+    outlook: forecast.Outlook,
+    server: model.Server | None = None,
+) -> Row:
+    """Return what would become of one server.
+
+    :param decided: what a drain would begin with.
+    :param demand: None where it needs no room, or has its place already.
+    :param server: None where it is not on the host any more.
+    """
+    fits: forecast.Fits | None
+    fits, candidates, reason = None, None, decided.reason
+    if decided.phase in _MOVING:
+        fits = forecast.Fits.YES
+        if demand is not None:
+            fit = outlook.fits[decided.server_id]
+            fits, candidates = fit.fits, fit.candidates
+            reason = '; '.join(filter(None, (fit.reason, reason)))
+    if not decided.move and fits is forecast.Fits.YES:
+        # It moves or not by the state that it ends in.
+        fits = forecast.Fits.UNKNOWN
+    return Row(
+        server_id=decided.server_id,
+        name=decided.name,
+        host=decided.host,
+        status=decided.status,
+        move=decided.move if fits else '',
+        fits=fits,
+        candidates=candidates,
+        reason=reason,
+        skipped=decided.phase in _LEFT_ALONE,
+        local_disk=_at_stake(decided, server),
+    )
+
+
+def _at_stake(
+    decided: decisions.Row, server: model.Server | None
+) -> bool | None:
+    """Tell whether a server's disk is lost; None: it is not evacuated."""
+    evacuated = decided.move == model.Move.EVACUATION
+    if server is None or not evacuated or decided.phase not in _MOVING:
+        return None
+    return server.local_disk

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whose turn it is to evacuate a host.
+
+Nova does not refuse a second evacuation of a server while the first is under
+way: it builds it twice (nova/compute/api.py: evacuate looks at no task state).
+So only one run starts any: while there is one in flight that it did not ask
+for, it waits, and after that for a while of its own. Two that begin at the
+same moment see each other a moment later: so each begins with a single
+server, mostly another one, and goes on once nobody else is seen.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import hashlib
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+
+def keep(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, server_status.Standing],
+) -> memories.Memory:
+    """Return the memory with since when nobody else has been at it."""
+    known = memory.evacuations
+    newest = max((r.id for r in _evacuations(seen)), default=0)
+    # What has begun and ended between two looks tells of others, too. (Our
+    # own earlier attempts have been seen before.)
+    unseen = known is not None and any(
+        record.id > known and not _is_ours(record, memory)
+        for record in _evacuations(seen)
+    )
+    memory = dataclasses.replace(memory, evacuations=max(newest, known or 0))
+    if unseen or _others(seen, memory, stands):
+        return dataclasses.replace(
+            memory,
+            alone_since=None,
+            yields=True,
+            crowd=max(newest, memory.crowd),
+        )
+    if memory.alone_since is None:
+        return dataclasses.replace(memory, alone_since=seen.migrations_at)
+    return memory
+
+
+def leads(seen: model.Observation, memory: memories.Memory) -> bool:
+    """Tell whether others that look see that this run is at it.
+
+    An evacuation is seen that it has asked for since it was alone.
+    """
+    return any(
+        record.id > memory.crowd and _is_ours(record, memory)
+        for record in _evacuations(seen)
+    )
+
+
+def lot(salt: object, policy: policies.Policy) -> float:
+    """Return a number from 0 to 1 that is another one for each run.
+
+    :param salt: the same run has another one for another salt.
+    """
+    drawn = hashlib.sha256(f'{policy.stagger} {salt}'.encode()).digest()
+    return int.from_bytes(drawn[:6]) / 2**48
+
+
+def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
+    """Return when this run may start some; None: others are at it."""
+    if memory.alone_since is None:
+        return None
+    if not memory.yields:
+        return (
+            memory.alone_since
+            + policy.stagger * timing.EVACUATE_STAGGER_SECONDS
+        )
+    # With the same pause they would meet again.
+    stagger = lot(memory.crowd, policy)
+    return (
+        memory.alone_since
+        + timing.EVACUATE_AFTER_OTHERS_SECONDS
+        + stagger * timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
+    )
+
+
+def awaited(
+    memory: memories.Memory, policy: policies.Policy, now: float
+) -> str:
+    """Return what a run waits for that has met others, '' if it does not."""
+    if not (policy.evacuate and memory.yields):
+        return ''
+    due = comes_at(memory, policy)
+    if due is not None and now >= due:
+        return ''
+    longest = (
+        timing.EVACUATE_AFTER_OTHERS_SECONDS
+        + timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
+    )
+    return (
+        'evacuations that another run has asked for, and then up to '
+        f'{longest:.0f} s, so that nothing is built twice'
+    )
+
+
+def _others(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, server_status.Standing],
+) -> bool:
+    """Tell whether an evacuation is awaited that this run did not ask for.
+
+    Or two of one server, of which it has asked for one.
+    """
+    # Its record may not be seen before its destination begins.
+    if any(
+        stand.phase is server_status.Phase.BUSY for stand in stands.values()
+    ):
+        return True
+    flying = [
+        record
+        for record in _evacuations(seen)
+        if record.in_flight
+        and seen.migrations_at - record.seen_at
+        < timing.EVACUATION_WAIT_SECONDS
+        and not _is_over(stands.get(record.server_id))
+    ]
+    if not all(_is_ours(record, memory) for record in flying):
+        return True
+    counts = collections.Counter(
+        record.server_id
+        for record in _evacuations(seen)
+        if _is_ours(record, memory)
+    )
+    return any(counts[record.server_id] > 1 for record in flying)
+
+
+def _evacuations(
+    seen: model.Observation,
+) -> collections.abc.Iterator[model.Migration]:
+    """Yield the records of evacuations off the host."""
+    for record in seen.migrations.values():
+        if (
+            record.type == model.MigrationType.EVACUATION
+            and record.source == seen.host
+        ):
+            yield record
+
+
+def _is_over(stand: server_status.Standing | None) -> bool:
+    return stand is not None and stand.phase in server_status.FINAL
+
+
+def _is_ours(record: model.Migration, memory: memories.Memory) -> bool:
+    track = memory.tracks.get(record.server_id)
+    errand = track.errand(memories.Kind.EVACUATE) if track else None
+    return (
+        errand is not None
+        and errand.asked_at is not None
+        and record.id > errand.asked_after
+    )

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Stopping when moves fail one after another: ``--max-failures``.
+
+Where the control plane is broken every move ruins a server, so it counts how
+many different servers failed in a row, over all hosts of a call.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from osc_hostmaint import model
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+#: Whoever fails on so many destinations fails for reasons of his own, or of
+#: the cloud's, and not of a destination's.
+DESTINATIONS = 2
+_NAMES = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finished:
+    """A server whose moves in this run are over."""
+
+    server_id: str
+    failed: bool
+    #: Its last move, and where its moves that failed went to.
+    move: str
+    destinations: frozenset[str]
+    in_error: bool
+    #: When its last record ended, by Nova's clock.
+    ended_at: datetime.datetime
+    record_id: int
+
+
+def finished(
+    server_id: str,
+    view: model.Server | None,
+    records: collections.abc.Sequence[model.Migration],
+    stand: server_status.Standing,
+) -> Finished | None:
+    """Return what counts of a server, None if nothing does.
+
+    Not what never got a destination, nor what others may have done.
+
+    :param view: how it was last seen.
+    :param records: its moves off the host in this run, oldest first.
+    """
+    if not records or records[-1].in_flight:
+        return None
+    last = records[-1]
+    in_error = view is not None and view.status == 'ERROR'
+    destinations = frozenset(
+        r.dest for r in records if r.dest and r.status in ('error', 'failed')
+    )
+    if last.awaits_confirmation or (
+        last.ended_well and stand.phase is server_status.Phase.MOVED
+    ):
+        failed = False
+    elif (
+        stand.phase is server_status.Phase.FAILED
+        and not last.found_no_host
+        and (in_error or len(destinations) >= DESTINATIONS)
+    ):
+        failed = True
+    else:
+        return None
+    move = memories.MOVE_OF_TYPE.get(last.type)
+    return Finished(
+        server_id=server_id,
+        failed=failed,
+        move=str(move) if move else last.type,
+        destinations=destinations,
+        in_error=in_error,
+        ended_at=last.updated_at or last.created_at,
+        record_id=last.id,
+    )
+
+
+def in_a_row(
+    servers: collections.abc.Iterable[Finished],
+) -> tuple[Finished, ...]:
+    """Return the servers that failed since the last one that succeeded."""
+    row: list[Finished] = []
+    for each in sorted(servers, key=lambda s: (s.ended_at, s.record_id)):
+        row = [*row, each] if each.failed else []
+    return tuple(row)
+
+
+def explanation(row: collections.abc.Sequence[Finished]) -> str:
+    """Return what some servers that failed in a row have in common."""
+    names = ', '.join(each.server_id for each in row[:_NAMES])
+    more = f' and {len(row) - _NAMES} more' if len(row) > _NAMES else ''
+    common = [
+        *_shared('each by {}', (each.move for each in row)),
+        *_shared(
+            'each to {}',
+            (
+                next(iter(each.destinations), '')
+                if len(each.destinations) == 1
+                else ''
+                for each in row
+            ),
+        ),
+        *(['each is in ERROR now'] if all(e.in_error for e in row) else ()),
+    ]
+    return (
+        f'{len(row)} servers failed to move one after another ({names}{more}'
+        f'{"; " if common else ""}{", ".join(common)})'
+    )
+
+
+def _shared(
+    words: str, values: collections.abc.Iterable[str]
+) -> collections.abc.Iterator[str]:
+    found = set(values)
+    if len(found) == 1 and all(found):
+        yield words.format(*found)
+
+
+def stop_reason(row: collections.abc.Sequence[Finished], most: int) -> str:
+    """Return why no other move is started."""
+    return (
+        f'no other move is started, as {len(row)} servers failed one after '
+        f'another (--max-failures {most}): find out why (openstack server '
+        f'event list {row[-1].server_id}) and run this again'
+    )

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What was decided: actions, a row per server, what to look at next."""
+
+import dataclasses
+import enum
+
+from osc_hostmaint import model
+from osc_hostmaint.planning.host import circuit_breaker
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+
+class Result(enum.StrEnum):
+    """What became of one server."""
+
+    MOVED = 'moved'
+    #: Shelved: it is on no host.
+    OFFLOADED = 'offloaded'
+    #: Its move is under way in Nova, and nobody awaits it any longer.
+    MOVING = 'moving'
+    BLOCKED = 'blocked'
+    FAILED = 'failed'
+    GONE = 'gone'
+    #: Left alone: it is not ours to bring home, or not any more.
+    SKIPPED = 'skipped'
+
+
+_NOT_LEFT = (Result.MOVED, Result.OFFLOADED, Result.GONE, Result.SKIPPED)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """What is reported of one server."""
+
+    server_id: str
+    name: str
+    host: str
+    #: The status it had before its move.
+    status: str
+    move: str
+    destination: str
+    phase: server_status.Phase
+    reason: str
+    attempts: int
+    #: From the first request to its end; None where no move began.
+    seconds: float | None
+    #: Its migration record that counts, if any.
+    record: model.Migration | None = None
+
+    @property
+    def result(self) -> Result | None:
+        """What became of it, None while that is open."""
+        if self.phase is server_status.Phase.STILL_MOVING:
+            return Result.MOVING
+        if self.phase in server_status.FINAL:
+            return Result(self.phase.value)
+        return None
+
+    @property
+    def left(self) -> bool:
+        """Something of it is still on the host, or went wrong."""
+        return self.result not in _NOT_LEFT
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What the next observation must look at."""
+
+    #: The migration records, those changed lately.
+    records: bool = True
+    #: The newest of them, changed or not: Nova does not list one as changed
+    #: that was only created.
+    newest: bool = False
+    #: The list of servers on the host.
+    servers: bool = False
+    #: The compute services' states.
+    services: bool = False
+    #: These, as they were after the list of servers was made.
+    after_servers: bool = False
+    #: Who holds allocations on the host.
+    consumers: bool = False
+    #: Servers to be looked at one by one.
+    visit: frozenset[str] = frozenset()
+    #: Records to be asked why they failed.
+    explain: frozenset[int] = frozenset()
+    #: Records whose migrations are to be asked how far they are.
+    progress: frozenset[int] = frozenset()
+    #: Servers to be asked what was done to them.
+    history: frozenset[str] = frozenset()
+    #: Migrations, by their UUIDs, whose records are to be searched for.
+    trace: frozenset[str] = frozenset()
+
+    @property
+    def singles(self) -> bool:
+        """Something is to be looked at one by one."""
+        return bool(
+            self.visit
+            or self.explain
+            or self.progress
+            or self.history
+            or self.trace
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """All that follows from one observation."""
+
+    actions: tuple[memories.Action, ...]
+    rows: tuple[Row, ...]
+    inquiry: Inquiry
+    memory: memories.Memory
+    #: Nothing more will happen.
+    done: bool
+    #: The last checks were made: nothing is unseen, arrives or is awaited.
+    checked: bool = True
+    #: A move has failed, and whether its server is in ERROR is not known yet.
+    doubtful: bool = False
+    #: Servers whose moves in this run are over, well or badly.
+    finished: tuple[circuit_breaker.Finished, ...] = ()
+    #: Why the host can't be drained at all any more; '' where it can.
+    trouble: str = ''
+    #: What is waited for beside servers: a line for people.
+    waiting_for: str = ''
+    #: Seconds until the next look.
+    interval: float = 0.0
+
+    @property
+    def drained(self) -> bool:
+        """Nothing of any server is left on the host."""
+        return (
+            self.done
+            and self.checked
+            and not self.trouble
+            and not any(row.left for row in self.rows)
+        )

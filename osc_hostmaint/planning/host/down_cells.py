@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Cells that do not answer: nothing is known of their hosts and servers.
+
+Nova leaves them out of its lists then, without a word. So what a list does
+not show has not left, and is not gone.
+"""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+CELL = 'its cell does not answer'
+ONCE = 'run this again once it does'
+
+
+#: Of a server, in the end.
+LEFT = f'{CELL}: {ONCE}'
+
+
+def words(host: str) -> str:
+    """Return what is wrong with a host, and what is to be done."""
+    return (
+        f'host {host}: {CELL}: Nova knows nothing of the host and its servers '
+        f"now. Find out why nova-api cannot reach the cell's database; {ONCE}"
+    )
+
+
+def hint(hosts: collections.abc.Collection[str]) -> str:
+    """Return why requests may fail while cells do not answer, or ''."""
+    if not hosts:
+        return ''
+    names = sorted(hosts)
+    more = f' and {len(names) - 3} others' if len(names) > 3 else ''
+    return (
+        f'the cell of {", ".join(names[:3])}{more} does not answer, and Nova '
+        'fails at some requests then, at lists if [api] '
+        'list_records_by_skipping_down_cells is false'
+    )
+
+
+def is_lost(seen: model.Observation) -> bool:
+    """Tell whether Nova knows nothing of the host now."""
+    return bool(seen.silent) or not seen.service.id
+
+
+def answered(seen: model.Observation) -> bool:
+    """Tell whether the host's cell answered after the servers were listed.
+
+    Else they may have been left out.
+    """
+    return not is_lost(seen) and seen.service_at >= seen.servers_at
+
+
+def keep(seen: model.Observation, memory: memories.Memory) -> memories.Memory:
+    """Return the memory with since when nothing is known, and of whom."""
+    since = seen.service_at if is_lost(seen) else None
+    if since is not None and memory.lost_since is not None:
+        since = memory.lost_since
+    return dataclasses.replace(
+        memory,
+        lost_since=since,
+        unseen_since={
+            server_id: memory.unseen_since.get(server_id, at)
+            for server_id, at in seen.unseen.items()
+        },
+    )
+
+
+def over(seen: model.Observation, memory: memories.Memory) -> str:
+    """Return why a host is not awaited any longer, '' if it is."""
+    since = memory.lost_since
+    if since is None:
+        return ''
+    waited = seen.service_at - since
+    if seen.silent:
+        enough = waited >= timing.OUTAGE_LIMIT_SECONDS
+        return words(seen.silent) if enough else ''
+    if waited < timing.DOWN_GRACE_SECONDS:
+        return ''
+    return (
+        f'Nova lists no compute service on {seen.host} any more: it was '
+        f'deleted, or {CELL} (see openstack compute service list)'
+    )
+
+
+def hide(
+    case: contexts.Case, stand: server_status.Standing
+) -> server_status.Standing:
+    """Return where a server stands, unless its cell does not answer.
+
+    Then nothing is asked for, and nothing concluded.
+    """
+    seen = case.seen
+    unseen_at = seen.unseen.get(case.server_id)
+    if stand.phase in server_status.FINAL:
+        due = unseen_at is None or is_due(seen, unseen_at, case.now)
+        return dataclasses.replace(stand, visit=stand.visit and due)
+    hidden = server_status.Standing(
+        server_status.Phase.SETTLING,
+        record=stand.record,
+        pending=stand.pending,
+        destination=stand.destination,
+    )
+    if is_lost(seen):
+        # None is started now.
+        waits = stand.phase is server_status.Phase.WAITING
+        return stand if waits else hidden
+    if unseen_at is None:
+        return stand
+    since = case.unseen_since
+    if since is not None and unseen_at - since >= timing.OUTAGE_LIMIT_SECONDS:
+        return dataclasses.replace(
+            hidden,
+            phase=server_status.Phase.FAILED,
+            reason=LEFT,
+            given_up=True,
+        )
+    return dataclasses.replace(hidden, visit=is_due(seen, unseen_at, case.now))
+
+
+def is_due(seen: model.Observation, unseen_at: float, now: float) -> bool:
+    """Tell whether to look again at a server whose cell did not answer."""
+    waited = now - unseen_at
+    return (
+        not is_lost(seen) and seen.service_at > unseen_at
+    ) or waited >= timing.UNLISTED_RECHECK_SECONDS
+
+
+def awaited(seen: model.Observation) -> str:
+    """Return what is waited for, '' if every cell answers: for people."""
+    limit = f'at most {timing.OUTAGE_LIMIT_SECONDS:.0f} s'
+    if seen.silent:
+        return f'the cell of {seen.silent} to answer ({limit})'
+    if seen.unseen:
+        servers = ', '.join(sorted(seen.unseen))
+        return f'the cells of servers to answer ({limit}): {servers}'
+    return ''

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Keeping the memory of each server up to date with what is seen."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import down_cells
+from osc_hostmaint.planning.host import resumed
+from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import in_flight
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import verdicts
+
+# A status that hides the one before it: what the state below tells.
+_STATUS_OF_STATE = {
+    'active': 'ACTIVE',
+    'paused': 'PAUSED',
+    'stopped': 'SHUTOFF',
+    'error': 'ERROR',
+}
+_AT_REST = (
+    server_status.Phase.WAITING,
+    server_status.Phase.BUSY,
+    server_status.Phase.BLOCKED,
+)
+
+
+def take_in(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+) -> memories.Memory:
+    """Return the memory with what was not known before."""
+    first = memory.history is None
+    if first:
+        ended = frozenset(
+            r.id
+            for r in seen.migrations.values()
+            if r.ended_well or r.ended_badly
+        )
+        memory = dataclasses.replace(memory, history=ended)
+    tracks = dict(memory.tracks)
+    new = []
+    for server_id in [*seen.servers, *sorted(_expected(seen, policy))]:
+        if not ours(server_id, policy):
+            continue
+        view = seen.latest(server_id)
+        # Those that were asked for by their ids are told of in any case.
+        known = view and (policy.only is not None or view.status != 'DELETED')
+        if server_id not in tracks and view and known:
+            tracks[server_id] = memories.Track(before=_unmasked(view))
+            new.append(server_id)
+    nowhere = _to_nowhere(seen)
+    tracks = {
+        i: _heeding(track, nowhere.get(i, 0)) for i, track in tracks.items()
+    }
+    memory = dataclasses.replace(memory, tracks=tracks)
+    memory = resumed.suspect(seen, policy, memory, new, first=first)
+    memory = resumed.find(seen, policy, memory)
+    memory = _time_downs(seen, _keep_progress(seen, memory), first=first)
+    memory = down_cells.keep(seen, memory)
+    return _watch(seen, memory) if policy.evacuate else memory
+
+
+def _watch(
+    seen: model.Observation, memory: memories.Memory
+) -> memories.Memory:
+    """Return the memory with whether the host has shown a sign of life."""
+    old, new = memory.service, seen.service
+    # Who changes the service leaves the same trace as a heartbeat.
+    if old is None or (
+        old != dataclasses.replace(new, updated_at=old.updated_at)
+    ):
+        return dataclasses.replace(memory, service=new)
+    heard = (
+        old.updated_at is not None
+        and new.updated_at is not None
+        and (new.updated_at - old.updated_at).total_seconds()
+        > timing.ROUNDING_SECONDS
+    )
+    return dataclasses.replace(memory, revived=memory.revived or heard)
+
+
+def _to_nowhere(seen: model.Observation) -> dict[str, int]:
+    """Return the newest record of each server that found no destination."""
+    return {
+        record.server_id: record_id
+        for record_id, record in sorted(seen.migrations.items())
+        if record.source == seen.host and record.found_no_host
+    }
+
+
+def _heeding(track: memories.Track, nowhere: int) -> memories.Track:
+    """Note that the scheduler would not have our pick.
+
+    :param nowhere: the newest record that found no destination; 0: none.
+    """
+    errand = track.errand(track.latest)
+    if track.declined or not errand.picked or nowhere <= errand.asked_after:
+        return track
+    return dataclasses.replace(track, declined=track.latest)
+
+
+def _keep_progress(
+    seen: model.Observation, memory: memories.Memory
+) -> memories.Memory:
+    tracks = dict(memory.tracks)
+    for record_id, progress in seen.progress.items():
+        record = seen.migrations.get(record_id)
+        if record and record.server_id in tracks:
+            tracks[record.server_id] = in_flight.keep_least(
+                tracks[record.server_id], record, progress
+            )
+    return dataclasses.replace(memory, tracks=tracks)
+
+
+def _time_downs(
+    seen: model.Observation, memory: memories.Memory, *, first: bool
+) -> memories.Memory:
+    down_since = memory.down_since
+    # Nova calls a service down only after service_down_time without a
+    # heartbeat; at our first look that has passed already.
+    head_start = timing.DOWN_GRACE_SECONDS if first else 0.0
+    if seen.service.up:
+        down_since = None
+    elif down_since is None:
+        down_since = seen.service_at - head_start
+    return dataclasses.replace(
+        memory,
+        down_since=down_since,
+        dead=not seen.service.up and (first or memory.dead),
+        others_down={
+            host: memory.others_down.get(host, seen.service_at)
+            for host in seen.down
+        },
+    )
+
+
+def ours(server_id: str, policy: policies.Policy) -> bool:
+    """Tell whether a server matters at all."""
+    return policy.only is None or server_id in policy.only
+
+
+def _expected(
+    seen: model.Observation, policy: policies.Policy
+) -> frozenset[str]:
+    """Return servers that matter whether or not they are listed."""
+    return involved(seen, policy) | (policy.only or frozenset())
+
+
+def involved(
+    seen: model.Observation, policy: policies.Policy
+) -> frozenset[str]:
+    """Return servers that records bind to the host, listed there or not."""
+    return frozenset(
+        r.server_id
+        for r in seen.migrations.values()
+        if r.source == seen.host
+        and (r.in_flight or r.awaits_confirmation)
+        and ours(r.server_id, policy)
+    )
+
+
+def arriving(
+    seen: model.Observation, policy: policies.Policy, now: float
+) -> list[model.Migration]:
+    """Return moves to the host that are to be awaited.
+
+    What is here already has a standing of its own; what takes too long has
+    an allocation here all the same, and is told of as a leftover.
+    """
+    if policy.evacuate or policy.home:
+        # Nothing arrives on a dead host, nor matters where a server only
+        # leaves for home.
+        return []
+    limit = policy.server_timeout
+    return [
+        record
+        for record in seen.migrations.values()
+        if record.dest == seen.host
+        and record.source != seen.host
+        and record.in_flight
+        and (limit is None or now - record.seen_at < limit)
+        and not (
+            (view := seen.latest(record.server_id)) and view.host == seen.host
+        )
+    ]
+
+
+def overdue(
+    seen: model.Observation,
+    arriving: collections.abc.Iterable[model.Migration],
+    now: float,
+) -> frozenset[str]:
+    """Return servers on their way here that were not seen for long."""
+    return frozenset(
+        record.server_id
+        for record in arriving
+        if now - record.seen_at >= timing.UNLISTED_RECHECK_SECONDS
+        and (
+            (view := seen.visited.get(record.server_id)) is None
+            or now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS
+        )
+    )
+
+
+def strangers(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+) -> frozenset[str]:
+    """Return involved servers that were never looked at."""
+    deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
+    found = _expected(seen, policy) | resumed.unseen(seen, memory)
+    return found - deleted - frozenset(memory.tracks)
+
+
+def missing(seen: model.Observation) -> frozenset[str]:
+    """Return servers whose moves' records vanished and that tell why.
+
+    They are deleted, or their cell does not answer.
+    """
+    return frozenset(
+        server_id
+        for server_id in seen.missing - seen.unseen.keys()
+        if (view := seen.visited.get(server_id)) is None
+        or (view.status != 'DELETED' and view.seen_at < seen.migrations_at)
+    )
+
+
+def earlier_failures(
+    seen: model.Observation,
+    policy: policies.Policy,
+    memory: memories.Memory,
+) -> dict[str, tuple[model.Migration, ...]]:
+    """Return each server's moves that failed before this run began."""
+    since = contexts.since(seen, policy)
+    found: dict[str, tuple[model.Migration, ...]] = {}
+    for record_id in memory.history or ():
+        record = seen.migrations.get(record_id)
+        if (
+            record
+            and since
+            and record.source == seen.host
+            and record.ended_badly
+            and record.created_at >= since - contexts.SKEW
+        ):
+            found[record.server_id] = (
+                *found.get(record.server_id, ()),
+                record,
+            )
+    return found
+
+
+def records(
+    seen: model.Observation, memory: memories.Memory
+) -> dict[str, tuple[model.Migration, ...]]:
+    """Return each server's moves off the host that count, oldest first."""
+    history = memory.history or frozenset()
+    found: dict[str, tuple[model.Migration, ...]] = {}
+    for record_id in sorted(seen.migrations):
+        record = seen.migrations[record_id]
+        if record.source == seen.host and record_id not in history:
+            earlier = found.get(record.server_id, ())
+            found[record.server_id] = (*earlier, record)
+    return found
+
+
+def keep_up(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, server_status.Standing],
+    now: float,
+) -> memories.Memory:
+    """Return the memory with when moves began and ended."""
+    tracks = dict(memory.tracks)
+    advancing = any(_takes_a_slot(stand) for stand in stands.values())
+    for server_id, stand in stands.items():
+        track = _timed(tracks[server_id], stand, now, advancing=advancing)
+        view = seen.latest(server_id)
+        if stand.phase in _AT_REST and view and view.host == seen.host:
+            track = _rested(track, view)
+        tracks[server_id] = track
+    return dataclasses.replace(memory, tracks=tracks)
+
+
+def _takes_a_slot(stand: server_status.Standing) -> bool:
+    """Tell whether it is a live migration that the queued ones wait for."""
+    return (
+        stand.phase is server_status.Phase.MOVING
+        and stand.record is not None
+        and stand.record.in_flight
+        and stand.record.type == model.MigrationType.LIVE
+        and stand.record.status not in ('accepted', 'queued')
+    )
+
+
+def _timed(
+    track: memories.Track,
+    stand: server_status.Standing,
+    now: float,
+    *,
+    advancing: bool,
+) -> memories.Track:
+    final = stand.phase in server_status.FINAL
+    moving = stand.phase is server_status.Phase.MOVING
+    if moving and stand.record and track.began_at is None:
+        # Somebody else began it: adopted.
+        track = dataclasses.replace(
+            track,
+            began_at=now,
+            move=memories.MOVE_OF_TYPE.get(stand.record.type),
+        )
+    if final and track.ended_at is None:
+        track = dataclasses.replace(track, ended_at=now)
+    elif not final and track.ended_at is not None:
+        track = dataclasses.replace(track, ended_at=None)
+    record = stand.record
+    under_way = (
+        stand.phase is server_status.Phase.BUSY
+        or stand.pending is not None
+        or stand.given_up
+        or (record is not None and record.in_flight)
+    )
+    queued = record is not None and record.status == 'queued'
+    since = track.stuck_since if queued else track.under_way_since
+    since = now if since is None else since
+    return dataclasses.replace(
+        track,
+        under_way_since=since if under_way and not queued else None,
+        stuck_since=since if queued and not advancing else None,
+    )
+
+
+def _rested(track: memories.Track, view: model.Server) -> memories.Track:
+    resumed_by_us = (
+        track.resumed
+        and track.before.vm_state == 'suspended'
+        and view.vm_state in ('active', 'suspended')
+    )
+    evacuated_by_us = memories.Kind.RESET in track.errands or (
+        memories.Kind.EVACUATE in track.errands and view.vm_state == 'error'
+    )
+    shelved_by_us = memories.Kind.SHELVE in track.errands
+    if resumed_by_us or evacuated_by_us or shelved_by_us:
+        # Our doing, not how it was.
+        return track
+    return dataclasses.replace(track, before=_unmasked(view))
+
+
+def _unmasked(view: model.Server) -> model.Server:
+    if view.status not in (*verdicts.MOVING_STATUSES, 'REBUILD'):
+        return view
+    status = _STATUS_OF_STATE.get(view.vm_state, view.status)
+    return dataclasses.replace(view, status=status)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the next observation must look at.
+
+Every look costs Nova something, so no tick asks for more than two lists:
+mostly the migration records alone. Servers are looked at one by one only
+when something has become of them.
+"""
+
+import collections.abc
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.host import down_cells
+from osc_hostmaint.planning.host import resumed
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+_LEFT = (
+    server_status.Phase.MOVED,
+    server_status.Phase.OFFLOADED,
+    server_status.Phase.GONE,
+)
+
+Stands = collections.abc.Mapping[str, server_status.Standing]
+
+
+def closing(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: Stands,
+    policy: policies.Policy,
+) -> bool:
+    """Tell whether the last checks are still to be made.
+
+    "Empty" counts only if the servers were listed after the last thing that
+    happened, and the allocations after that: what is still being scheduled
+    to the host holds an allocation before any list shows it. And the host's
+    cell has to answer after that: lists leave out one that does not.
+    """
+    if policy.home:
+        # What stays on this host does not matter.
+        return False
+    return not (
+        down_cells.answered(seen) and _is_listed(seen, memory, stands, policy)
+    )
+
+
+def _is_listed(
+    seen: model.Observation,
+    memory: memories.Memory,
+    stands: Stands,
+    policy: policies.Policy,
+) -> bool:
+    """Tell whether the last lists were made."""
+    left = {
+        server_id
+        for server_id, stand in stands.items()
+        if stand.phase in _LEFT
+    }
+    return (
+        seen.servers_at >= _last_event(seen, memory)
+        and left.isdisjoint(seen.servers)
+        and seen.servers_at >= policy.settled_from
+        and seen.consumers is not None
+        and seen.consumers_at >= seen.servers_at
+    )
+
+
+def _last_event(seen: model.Observation, memory: memories.Memory) -> float:
+    times = [record.seen_at for record in seen.migrations.values()]
+    for track in memory.tracks.values():
+        times += [errand.asked_at or 0.0 for errand in track.errands.values()]
+    return max(times, default=0.0)
+
+
+def next_look(
+    seen: model.Observation,
+    stands: Stands,
+    now: float,
+    *,
+    must_close: bool,
+    visit: frozenset[str],
+    trace: frozenset[str],
+    policy: policies.Policy,
+    memory: memories.Memory,
+) -> decisions.Inquiry:
+    """Return what to look at next.
+
+    :param must_close: nothing is open; only the last checks are left.
+    :param visit: servers to be looked at for reasons of their own.
+    :param trace: migrations that something is held for.
+    """
+    visit |= {i for i, s in stands.items() if s.visit}
+    explain = frozenset(
+        s.record.id for s in stands.values() if s.explain and s.record
+    )
+    progress = frozenset(
+        s.record.id for s in stands.values() if s.progress and s.record
+    )
+    history = resumed.unasked(seen, memory) | {
+        i for i, s in stands.items() if s.history
+    }
+    if down_cells.is_lost(seen):
+        # Nobody else would tell anything, after a minute each.
+        return decisions.Inquiry(records=False, services=True)
+    service_age = now - seen.service_at
+    servers_age = now - seen.servers_at
+    servers = servers_age >= timing.SERVERS_RECHECK_SECONDS
+    consumers = False
+    if must_close:
+        if closing(seen, memory, stands, policy):
+            # Whatever happened meanwhile shows in one of these two.
+            listed = _is_listed(seen, memory, stands, policy)
+            return decisions.Inquiry(
+                records=False,
+                servers=not listed,
+                consumers=not listed,
+                services=listed,
+                after_servers=listed,
+                visit=visit,
+                explain=explain,
+                history=history,
+            )
+        servers = servers_age >= timing.LEFTOVERS_RECHECK_SECONDS
+        consumers = not servers
+    elif any(s.phase is server_status.Phase.BUSY for s in stands.values()):
+        servers = True
+    # What else is due waits for the next tick.
+    all_up = (
+        seen.service.up
+        and seen.down.isdisjoint(_destinations(stands))
+        and not seen.unseen
+    )
+    services = service_age >= (
+        timing.SERVICE_RECHECK_SECONDS
+        if all_up
+        else timing.DOWN_SERVICE_RECHECK_SECONDS
+    )
+    # Where a list takes a minute both are due at each tick.
+    services = services and not (servers and seen.servers_at < seen.service_at)
+    return decisions.Inquiry(
+        newest=any(s.unanswered and s.pending for s in stands.values()),
+        servers=servers and not services,
+        services=services,
+        consumers=consumers and not services,
+        visit=visit,
+        explain=explain,
+        progress=progress,
+        history=history,
+        trace=trace,
+    )
+
+
+def _destinations(stands: Stands) -> set[str | None]:
+    return {
+        stand.destination
+        for stand in stands.values()
+        if stand.record and stand.record.in_flight
+    }

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Moves that nobody is at any more, though their records say so."""
+
+import dataclasses
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import verdicts
+
+
+def left_out(
+    seen: model.Observation, *, evacuated: bool = False
+) -> model.Observation:
+    """Return what is seen, without moves that nobody is at any more.
+
+    Their records would be awaited for ever: Nova forgets those of a deleted
+    server, so they are seen as they were; and a service that died in the
+    middle of a move may leave one that never ends, of a server at rest.
+
+    :param evacuated: the host has died, and was to do its part in all moves
+        but evacuations.
+    """
+    newest: dict[str, int] = {}
+    for record_id in sorted(seen.migrations):
+        newest[seen.migrations[record_id].server_id] = record_id
+    alive = {}
+    for record_id, record in seen.migrations.items():
+        view = seen.visited.get(record.server_id)
+        if view and view.status == 'DELETED':
+            continue
+        if record.in_flight and (
+            _outlived(record, seen.migrations[newest[record.server_id]])
+            or _never_left(seen, record)
+            or _long_gone(seen, record)
+            or (evacuated and _cut_off(seen, record))
+        ):
+            continue
+        alive[record_id] = record
+    return dataclasses.replace(seen, migrations=alive)
+
+
+def _outlived(record: model.Migration, newest: model.Migration) -> bool:
+    """Tell whether a newer move shows that nobody is at a record any more.
+
+    Nova moves a server once at a time, but for evacuations: one that failed
+    says nothing of one before it.
+    """
+    both = newest.type == record.type == model.MigrationType.EVACUATION
+    return record.id != newest.id and not (both and newest.ended_badly)
+
+
+def _cut_off(seen: model.Observation, record: model.Migration) -> bool:
+    """Tell whether a move was to be carried out by a host that died."""
+    view = seen.latest(record.server_id)
+    return (
+        record.source == seen.host
+        and record.type != model.MigrationType.EVACUATION
+        and view is not None
+        and view.host == seen.host
+    )
+
+
+def _never_left(seen: model.Observation, record: model.Migration) -> bool:
+    """Tell whether the server rests on the source, in spite of the record.
+
+    The record must have been seen before the server for long enough, and
+    once more after it.
+    """
+    view = seen.latest(record.server_id)
+    return (
+        view is not None
+        and view.host == record.source
+        and view.task_state is None
+        and view.status not in (*verdicts.MOVING_STATUSES, 'VERIFY_RESIZE')
+        and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
+        and seen.migrations_at >= view.seen_at
+        and (
+            record.type != model.MigrationType.EVACUATION
+            # One that its destination has not begun with goes on when that
+            # comes back, even if the server is elsewhere by then.
+            or (
+                record.status != 'accepted' and _unchanged_for_long(seen, view)
+            )
+            # What Nova's clock shows may not be known.
+            or view.seen_at >= record.seen_at + timing.EVACUATION_WAIT_SECONDS
+        )
+    )
+
+
+def _long_gone(seen: model.Observation, record: model.Migration) -> bool:
+    """Tell whether the server rests elsewhere, in spite of its evacuation.
+
+    Nova may carry out one in the name of an older record, and leaves the
+    other as it is (nova/conductor/manager.py: rebuild_instance).
+    """
+    view = seen.latest(record.server_id)
+    return (
+        record.type == model.MigrationType.EVACUATION
+        and view is not None
+        and view.host != record.source
+        and view.status != 'REBUILD'
+        and view.task_state is None
+        and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
+        and seen.migrations_at >= view.seen_at
+    )
+
+
+def _unchanged_for_long(seen: model.Observation, view: model.Server) -> bool:
+    """Tell whether nothing has become of a server for a while.
+
+    One that is being evacuated is at rest on the source for a moment, when
+    it has been built elsewhere (nova/compute/manager.py: rebuild_instance).
+    """
+    if view.updated_at is None or seen.ahead is None:
+        return False
+    changed_at = view.updated_at.timestamp() + seen.ahead
+    return view.seen_at - changed_at >= timing.EFFECT_WAIT_SECONDS

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Who comes home to a host, who is left alone, and why.
+
+Nova's migration records tell it all: a server whose latest move, in the whole
+cloud, was away from the host comes home, as long as it is where that move put
+it. Whatever has been done with it since then is somebody's will.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.host import down_cells
+from osc_hostmaint.planning.server import status as server_status
+
+#: Moves of a maintenance. A resize is its owner's.
+MOVES = frozenset(
+    {
+        model.MigrationType.LIVE,
+        model.MigrationType.COLD,
+        model.MigrationType.EVACUATION,
+    }
+)
+#: A server's record that decides, by the server's id.
+Stories = collections.abc.Mapping[str, model.Migration]
+
+_Phase = server_status.Phase
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Homecomer:
+    """A server that is to come home, or is on its way there."""
+
+    server: model.Server
+    #: Where it is to come from.
+    host: str
+    #: The move that took it away, or the one that brings it back.
+    record: model.Migration
+
+
+def against(service: model.Service) -> str:
+    """Return why no server can come home to a host, and what to do; or ''."""
+    host = service.host
+    if service.silent:
+        return down_cells.words(host)
+    if service.mode is model.Mode.MAINTENANCE:
+        return (
+            f'{host} is in maintenance, and takes no servers: put it back '
+            f'into service first (openstack host maintenance unset {host})'
+        )
+    if not service.enabled:
+        theirs = service.disabled_reason
+        reason = f'their reason: {theirs!r}' if theirs else 'without a reason'
+        return (
+            f'{host} was disabled by somebody else ({reason}), and takes no '
+            'servers: if it may be put back into service, openstack host '
+            f'maintenance unset --force {host}'
+        )
+    if service.forced_down:
+        return (
+            f'the compute service on {host} is forced down: if the host is '
+            f'alive, openstack compute service set --up {host} nova-compute'
+        )
+    if not service.up:
+        return (
+            f'the compute service on {host} is down, and would fail every '
+            'server that comes home: start nova-compute first'
+        )
+    return ''
+
+
+def away(
+    home: str, records: collections.abc.Iterable[model.Migration]
+) -> tuple[model.Migration, ...]:
+    """Return the records of moves that took servers away from a host."""
+    return tuple(
+        record
+        for record in records
+        if record.source == home
+        and record.type in MOVES
+        and not record.ended_badly
+    )
+
+
+def oldest(
+    records: collections.abc.Iterable[model.Migration],
+) -> datetime.datetime | None:
+    """Return when the first of some moves began; None: there is none.
+
+    What has been done with their servers since was changed since. When they
+    themselves were changed says nothing: after an evacuation that is when
+    the host was started again.
+    """
+    return min((r.created_at for r in records), default=None)
+
+
+def stories(
+    left: collections.abc.Collection[model.Migration],
+    moves: collections.abc.Iterable[model.Migration],
+) -> dict[str, model.Migration]:
+    """Return the record that decides for each server that has left a host.
+
+    The newest one, but for moves that failed: these changed nothing.
+
+    :param left: of moves that took servers away from it.
+    :param moves: of the whole cloud, since the first of these began.
+    """
+    ours = {record.server_id for record in left}
+    found: dict[str, model.Migration] = {}
+    for record in (*left, *moves):
+        if record.server_id not in ours or record.ended_badly:
+            continue
+        old = found.get(record.server_id)
+        if old is None or record.id >= old.id:
+            found[record.server_id] = record
+    return found
+
+
+def places(home: str, stories: Stories) -> tuple[str, ...]:
+    """Return the hosts that servers may be on, in order."""
+    if not stories:
+        return ()
+    found = {home}
+    for record in stories.values():
+        found.add(record.dest or record.source)
+        if not record.ended_well:
+            found.add(record.source)
+    return tuple(sorted(found))
+
+
+def judge(
+    home: str, record: model.Migration, server: model.Server
+) -> Homecomer | decisions.Row | None:
+    """Return whether a server comes home, or the row that says why not.
+
+    None: it is home, and there is nothing to tell.
+
+    :param record: the one that decides.
+    :param server: as just seen.
+    """
+    if server.status == 'DELETED':
+        return _row(server, _Phase.GONE, record.dest or record.source)
+    if server.status == 'UNKNOWN':
+        return _row(
+            server,
+            _Phase.BLOCKED,
+            record.dest or record.source,
+            down_cells.LEFT,
+        )
+    back = record.dest == home and record.source != home
+    if back and record.type in MOVES and not record.ended_well:
+        return Homecomer(server, record.source, record)
+    if back and record.type in MOVES and server.host == record.source:
+        # Nova's record says that it came home, and it has not.
+        return Homecomer(server, record.source, record)
+    if server.host == home and not (back and record.type not in MOVES):
+        return None
+    if words := _meanwhile(home, record, server):
+        return _row(server, _Phase.SKIPPED, reason=words)
+    if record.awaits_confirmation:
+        return _row(
+            server,
+            _Phase.BLOCKED,
+            reason=f'its cold migration to {record.dest} is not confirmed: '
+            f'openstack server resize confirm {server.id}, and run this again',
+        )
+    if server.status == 'SHELVED':
+        return _row(
+            server,
+            _Phase.BLOCKED,
+            reason='a shelved server can not be brought home: unshelve it '
+            f'(openstack server unshelve {server.id}) and run this again',
+        )
+    return Homecomer(server, server.host or '', record)
+
+
+def perhaps_resumed(
+    home: str, record: model.Migration, server: model.Server
+) -> bool:
+    """Tell whether a server that is home may have been suspended before.
+
+    To come home it was resumed then, and whoever did was killed.
+    """
+    return (
+        record.type == model.MigrationType.LIVE
+        and record.ended_well
+        and record.dest == home == server.host
+        and server.vm_state == 'active'
+    )
+
+
+def _meanwhile(
+    home: str, record: model.Migration, server: model.Server
+) -> str:
+    """Return what else was done with a server since it left, if anything."""
+    if server.host is None:
+        return f'it is on no host any more ({server.status})'
+    if record.type not in MOVES:
+        if record.in_flight:
+            return 'it is being resized'
+        words = f'resized since it left {home}'
+        return f'{words}, and back by that' if server.host == home else words
+    if record.in_flight:
+        to = f'to {record.dest}' if record.dest else 'to another host'
+        return f'it is on its way {to} just now'
+    if record.source != home or server.host != record.dest:
+        return f'moved on to {server.host} since it left {home}'
+    return ''
+
+
+def _row(
+    server: model.Server,
+    phase: server_status.Phase,
+    host: str = '',
+    reason: str = '',
+) -> decisions.Row:
+    """Return the row of a server that is left alone."""
+    return decisions.Row(
+        server_id=server.id,
+        name=server.name,
+        host=server.host or host,
+        status=server.status,
+        move='',
+        destination='',
+        phase=phase,
+        reason=reason,
+        attempts=0,
+        seconds=None,
+    )
+
+
+def deleted(home: str, server: model.Server) -> decisions.Row:
+    """Return the row of a server that left a host and was deleted."""
+    return _row(server, _Phase.GONE, reason=f'deleted since it left {home}')
+
+
+def restarted_on_leaving(comer: Homecomer) -> bool:
+    """Tell whether a server that runs was cold-migrated away.
+
+    If nobody has started it since: it was stopped then, or was restarted.
+    """
+    return (
+        comer.record.type == model.MigrationType.COLD
+        and comer.server.vm_state == 'active'
+    )
+
+
+def running(
+    comer: Homecomer,
+    deeds: collections.abc.Iterable[model.Deed],
+    wanted: policies.Running | None = None,
+) -> policies.Running:
+    """Return how a server comes home if it runs.
+
+    As it left: cold if it was restarted then, unless it was stopped and its
+    owner has started it since; live otherwise.
+
+    :param deeds: what was done to it.
+    :param wanted: what the operator asks for; None: as it left.
+    """
+    if wanted is not None:
+        return wanted
+    if restarted_on_leaving(comer) and not any(
+        deed.action == 'start' and deed.started_at >= comer.record.created_at
+        for deed in deeds
+    ):
+        return policies.Running.COLD
+    return policies.Running.LIVE

@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What became of one server's moves, and what comes next.
+
+Nova's migration records say what became of a move; the server itself says
+whether that is true. A record may end before its server has settled (after a
+confirmation or an evacuation), or be `completed` with the server still on
+the source, so an end counts only once a later look at the server agrees.
+"""
+
+import dataclasses
+import datetime
+import math
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import in_flight
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import requests as server_requests
+from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import verdicts
+from osc_hostmaint.planning.server import verification
+
+Phase = server_status.Phase
+Standing = server_status.Standing
+
+
+def stand(case: contexts.Case) -> server_status.Standing:
+    """Return where a server stands."""
+    errand = case.track.errand(case.track.latest)
+    record = case.records[-1] if case.records else None
+    if errand.asked_at is not None and (
+        record is None or record.id <= errand.asked_after
+    ):
+        if errand.refused_at is None:
+            return _asked(case, errand.asked_at)
+    elif record is not None:
+        if record.in_flight:
+            return _left_behind(case, record) or in_flight.stand(case, record)
+        if record.awaits_confirmation:
+            return _awaiting(case, record)
+        if errand.refused_at is None or errand.refused_at < record.seen_at:
+            return _ended(case, record)
+    if errand.refused_at is not None:
+        return _refused(case, errand, errand.refused_at)
+    return _untouched(case)
+
+
+def _asked(case: contexts.Case, asked_at: float) -> server_status.Standing:
+    """A move was asked for, and no record shows it yet."""
+    view = case.view
+    if view is None or view.seen_at <= asked_at:
+        return Standing(
+            Phase.MOVING,
+            pending=case.track.latest,
+            visit=case.now - asked_at >= timing.UNMOVED_RECHECK_SECONDS,
+        )
+    if under_way := in_flight.requested(case, view, asked_at):
+        return under_way
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    if view.host != case.seen.host:
+        return verification.stand(case, view)
+    # By when we looked, not by what time it is: a request may have hung for
+    # a minute since, or the machine have slept.
+    looked = min(view.seen_at, case.seen.migrations_at)
+    if looked - asked_at < timing.EFFECT_WAIT_SECONDS:
+        stale = case.now - view.seen_at >= timing.UNMOVED_RECHECK_SECONDS
+        return Standing(Phase.MOVING, pending=case.track.latest, visit=stale)
+    return _again(
+        case,
+        view,
+        since=asked_at + timing.EFFECT_WAIT_SECONDS,
+        reason='Nova was asked to move it, and nothing came of it',
+    )
+
+
+def _left_behind(
+    case: contexts.Case, record: model.Migration
+) -> server_status.Standing | None:
+    """It has left a host that died before the move was over."""
+    if (
+        not case.policy.evacuate
+        or record.type == model.MigrationType.EVACUATION
+    ):
+        return None
+    view, looked = case.view, case.seen.migrations_at
+    if view and view.status == 'DELETED':
+        return Standing(Phase.GONE, record=record)
+    settled = record.seen_at + timing.EFFECT_WAIT_SECONDS
+    if view is None or min(view.seen_at, looked) < settled:
+        return Standing(
+            Phase.MOVING,
+            record=record,
+            visit=view is None or looked >= settled,
+            destination=record.dest,
+        )
+    return Standing(
+        Phase.BLOCKED,
+        f'it is on {view.host or "no host"} ({view.status}), and its '
+        f'{_noun(record)} was '
+        f'"{record.status}" when the host died: what is left of that here '
+        'ends only once nova-compute runs here again (look: openstack server '
+        f'show {case.server_id})',
+        record=record,
+        destination=view.host,
+    )
+
+
+def _awaiting(
+    case: contexts.Case, record: model.Migration
+) -> server_status.Standing:
+    """It has left; its disk stays until that is confirmed."""
+    view = case.view
+    if view and view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    if case.policy.evacuate:
+        return Standing(
+            Phase.BLOCKED,
+            f'it is on {record.dest}, and what it left here can be confirmed '
+            'or reverted only once nova-compute runs here again',
+            record=record,
+            destination=record.dest,
+        )
+    errand = case.errand_since(memories.Kind.CONFIRM, record.seen_at)
+    ours = is_ours(record, case.since)
+    if case.policy.home and not (ours and record.dest == case.policy.home):
+        return Standing(
+            Phase.SKIPPED,
+            f'somebody else {_how(record)} it to {record.dest}, and has not '
+            'confirmed that yet',
+            record=record,
+            destination=record.dest,
+        )
+    if not ours and not server_requests.confirms_others(case):
+        return server_requests.unconfirmed(case, record)
+    if errand.refusals >= timing.END_TRIES:
+        return Standing(
+            Phase.FAILED,
+            f'moved to {record.dest}, but not confirmed: {errand.refusal}',
+            record=record,
+            destination=record.dest,
+        )
+    looked = case.seen.migrations_at
+    waited = looked - (errand.asked_at or looked)
+    if (
+        errand.taken >= timing.END_TRIES
+        and waited >= timing.EFFECT_WAIT_SECONDS
+    ):
+        return Standing(
+            Phase.FAILED,
+            f'moved to {record.dest}, but not confirmed: Nova was asked to, '
+            'and nothing came of it: look (openstack server event list '
+            f'{case.server_id})',
+            record=record,
+            destination=record.dest,
+        )
+    sure = ours and _surely_this_runs(case, record)
+    patience = (
+        0.0 if sure else server_requests.confirmation_patience(case, ours=ours)
+    )
+    due_at = record.seen_at + patience
+    due = looked >= due_at and (
+        errand.asked_at is None
+        or errand.refusals > 0
+        or looked - errand.asked_at >= timing.EFFECT_WAIT_SECONDS
+    )
+    return Standing(
+        Phase.MOVING,
+        ask=memories.Kind.CONFIRM if due else None,
+        record=record,
+        visit=errand.refusals > 0 and not case.view_since(case.now),
+        wake_at=due_at if looked < due_at else math.inf,
+        destination=record.dest,
+    )
+
+
+def _how(record: model.Migration) -> str:
+    cold = record.type == model.MigrationType.COLD
+    return 'cold-migrated' if cold else 'resized'
+
+
+def _surely_this_runs(case: contexts.Case, record: model.Migration) -> bool:
+    """Tell whether a record is of the move that this run asked for last."""
+    errand = case.track.errand(memories.Kind.COLD_MIGRATE)
+    newer = [r.id for r in case.records if r.id > errand.asked_after]
+    return errand.accepted and newer[:1] == [record.id]
+
+
+def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
+    """Tell whether an unconfirmed record is a drain's to confirm.
+
+    Only cold migrations (never an owner's resize) that began during this
+    maintenance: whoever asked for them meant to empty the host.
+    """
+    return (
+        record.type == model.MigrationType.COLD
+        and since is not None
+        and record.created_at >= since - contexts.SKEW
+    )
+
+
+def _ended(
+    case: contexts.Case, record: model.Migration
+) -> server_status.Standing:
+    view = case.view_since(record.seen_at)
+    if view is None:
+        return Standing(Phase.SETTLING, record=record, visit=True)
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE, record=record)
+    unsettled = (
+        view.status in verdicts.MOVING_STATUSES
+        or (view.status == 'VERIFY_RESIZE' and record.ended_well)
+        # It is started before it is stopped.
+        or (record.type == model.MigrationType.EVACUATION and view.task_state)
+    )
+    # What takes longer is something new, like its owner's resize.
+    recent = view.seen_at - record.seen_at < timing.EFFECT_WAIT_SECONDS
+    if unsettled and recent:
+        return Standing(Phase.SETTLING, record=record, visit=True)
+    resized = record.type == model.MigrationType.RESIZE and record.ended_well
+    if case.policy.home and resized:
+        return Standing(
+            Phase.SKIPPED,
+            f'somebody else has resized it, and it is on '
+            f'{view.host or "no host"}',
+            record=record,
+            destination=view.host,
+        )
+    if view.host != case.seen.host:
+        if record.status == 'confirmed' and view.status == 'VERIFY_RESIZE':
+            return Standing(
+                Phase.FAILED,
+                f'moved to {view.host}, and the record says confirmed, but '
+                'it is at VERIFY_RESIZE: unless that is a new resize of its '
+                'owner, openstack server resize confirm '
+                f'{case.server_id}',
+                record=record,
+                destination=view.host,
+            )
+        return verification.stand(case, view, record)
+    if record.type == model.MigrationType.RESIZE:
+        return _untouched(case)
+    if record.ended_well:
+        if recent:
+            return Standing(Phase.SETTLING, record=record, visit=True)
+        reason = (
+            f"Nova's migration record says {record.status}, but the server "
+            f'is still on {view.host}'
+        )
+        return _again(case, view, record.seen_at, reason, record)
+    abort = case.track.errand(memories.Kind.ABORT)
+    if case.gave_up and abort.record_id == record.id:
+        reason = f'{case.gave_up}: its {_noun(record)} was aborted'
+        return _again(case, view, record.seen_at, reason, record)
+    if record.id not in case.seen.failures:
+        return Standing(Phase.SETTLING, record=record, explain=True)
+    reason = case.seen.failures[record.id] or (
+        f'the {_noun(record)} ended as "{record.status}"; Nova keeps no '
+        f'reason: look into the nova-compute log of {record.source}'
+        + (f' and {record.dest}' if record.dest else '')
+    )
+    return _again(case, view, record.seen_at, reason, record)
+
+
+def _again(
+    case: contexts.Case,
+    view: model.Server,
+    since: float,
+    reason: str,
+    record: model.Migration | None = None,
+) -> server_status.Standing:
+    """A move failed and the server is back: again, or no more."""
+    verdict = verdicts.judge(view, case.terms)
+    if verdict.answer is verdicts.Answer.BLOCKED and not case.excluded:
+        if reason in verdict.reason:
+            reason = verdict.reason
+        else:
+            reason = f'{reason}; now it is {verdict.reason}'
+        return Standing(Phase.FAILED, reason, record=record)
+    if verdict.move and case.exhausted(verdict.move):
+        return Standing(Phase.FAILED, reason, record=record)
+    if verdict.move is model.Move.LIVE and case.gave_up:
+        return Standing(Phase.FAILED, reason, record=record)
+    if verdict.answer is verdicts.Answer.WAIT:
+        return server_requests.judged(case, view, verdict)
+    if verdict.move is model.Move.EVACUATION and case.may_still_begin:
+        return Standing(Phase.SETTLING, reason, record=record)
+    tries = 0
+    if verdict.move:
+        # Another pick than ours has no reason to wait.
+        tries = case.tries(verdict.move) - case.declined(verdict.move)
+    if case.now < since + timing.RETRY_WAIT_SECONDS * tries:
+        return Standing(Phase.SETTLING, reason, record=record)
+    return _because(reason, server_requests.judged(case, view, verdict))
+
+
+def _refused(
+    case: contexts.Case, errand: memories.Errand, refused_at: float
+) -> server_status.Standing:
+    view = case.view_since(refused_at)
+    if view is None:
+        return Standing(Phase.SETTLING, errand.refusal, visit=True)
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    if view.host != case.seen.host:
+        return verification.stand(case, view)
+    verdict = verdicts.judge(view, case.terms)
+    if verdict.answer is not verdicts.Answer.MOVE:
+        return server_requests.judged(case, view, verdict)
+    kind = case.track.latest
+    if kind is None or verdict.move is not memories.MOVES[kind]:
+        return server_requests.judged(case, view, verdict)
+    if case.refused_for_good(kind):
+        reason = errand.refusal
+        elsewhere = not case.policy.to
+        if errand.final and elsewhere and kind is memories.Kind.LIVE_MIGRATE:
+            reason += _way_out(case, view)
+        return Standing(Phase.BLOCKED, reason)
+    if case.now < refused_at + timing.RETRY_WAIT_SECONDS * errand.refusals:
+        return Standing(Phase.SETTLING, errand.refusal)
+    return _because(
+        errand.refusal, server_requests.judged(case, view, verdict)
+    )
+
+
+def _because(
+    reason: str, stand: server_status.Standing
+) -> server_status.Standing:
+    """Say why a server waits for its turn once more."""
+    if stand.phase is Phase.WAITING:
+        return dataclasses.replace(stand, reason=reason)
+    return stand
+
+
+def _way_out(case: contexts.Case, view: model.Server) -> str:
+    if view.status == 'ACTIVE' and not case.resumed:
+        return '; --running live-or-cold would restart it elsewhere'
+    return ''
+
+
+def _untouched(case: contexts.Case) -> server_status.Standing:
+    view = case.view
+    if view is None:
+        return Standing(Phase.SETTLING, visit=True)
+    if view.status == 'DELETED':
+        return Standing(Phase.GONE)
+    if view.host != case.seen.host:
+        return verification.stand(case, view)
+    return server_requests.judged(case, view, verdicts.judge(view, case.terms))
+
+
+def _noun(record: model.Migration) -> str:
+    move = memories.MOVE_OF_TYPE.get(record.type)
+    return str(move) if move else record.type

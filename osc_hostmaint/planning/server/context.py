@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""All that is known of one server: what its standing is derived from."""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.evacuation import power_state
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import verdicts
+
+#: Nova's clocks may differ by so much among its controllers.
+SKEW = datetime.timedelta(seconds=timing.CLOCK_SKEW_SECONDS)
+
+_TYPES = {
+    model.Move.LIVE: model.MigrationType.LIVE,
+    model.Move.COLD: model.MigrationType.COLD,
+    model.Move.EVACUATION: model.MigrationType.EVACUATION,
+}
+_KINDS = {
+    model.Move.LIVE: memories.Kind.LIVE_MIGRATE,
+    model.Move.COLD: memories.Kind.COLD_MIGRATE,
+    model.Move.EVACUATION: memories.Kind.EVACUATE,
+}
+
+
+def since(
+    seen: model.Observation, policy: policies.Policy
+) -> datetime.datetime | None:
+    """Return from when on moves off the host belong to this.
+
+    None where nothing says so: the host is not in maintenance.
+    """
+    if policy.since is not None:
+        return policy.since
+    mark = seen.service.mark
+    return mark.since if mark else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Case:
+    """One server of one host at one moment."""
+
+    server_id: str
+    track: memories.Track
+    seen: model.Observation
+    #: Records of moves off the host that count in this run, oldest first.
+    records: tuple[model.Migration, ...]
+    policy: policies.Policy
+    since: datetime.datetime | None
+    now: float
+    #: Records of moves that failed in this maintenance, before this run.
+    earlier: tuple[model.Migration, ...] = ()
+    #: The newest record of a move to the host that awaits a confirmation.
+    incoming: model.Migration | None = None
+    #: Since when other hosts have been down.
+    others_down: collections.abc.Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )
+    #: Since when nothing is known of it.
+    unseen_since: float | None = None
+
+    @property
+    def view(self) -> model.Server | None:
+        """The newest view of the server, None where it left unseen."""
+        return self.seen.latest(self.server_id)
+
+    @property
+    def excluded(self) -> bool:
+        """Nothing is begun for it; what has begun is brought to its end."""
+        return self.server_id in self.policy.exclude
+
+    def view_since(self, time: float) -> model.Server | None:
+        """The newest view, if it is not older than a time."""
+        view = self.view
+        return view if view and view.seen_at >= time else None
+
+    def errand_since(
+        self, kind: memories.Kind, time: float
+    ) -> memories.Errand:
+        """Return what came of asking, if it was asked since a time."""
+        errand = self.track.errand(kind)
+        times = (errand.asked_at, errand.refused_at)
+        if any(at is not None and at >= time for at in times):
+            return errand
+        return memories.NO_ERRAND
+
+    def destination(self, record: model.Migration | None) -> str | None:
+        """Return where a move goes, as far as is known.
+
+        :param record: its record; None: there is none yet.
+        """
+        if record and record.dest:
+            return record.dest
+        errand = self.track.errand(self.track.latest)
+        ours = errand.asked_at is not None and (
+            record is None or record.id > errand.asked_after
+        )
+        return (errand.host or None) if ours else None
+
+    def unanswered(self, record: model.Migration | None) -> bool:
+        """Tell whether the host that we asked for has not begun with it.
+
+        An evacuation waits its turn there.
+
+        :param record: its record; None: there is none yet. (Nova does not
+            list one as changed that was only created.)
+        """
+        kind = self.track.latest
+        asked_at = self.track.errand(kind).asked_at
+        return (
+            asked_at is not None
+            and kind is not memories.Kind.EVACUATE
+            and (record is None or record.dest is None)
+            and self.destination(record) is not None
+            and self.now - asked_at >= timing.UNANSWERED_SECONDS
+        )
+
+    def tries(self, move: model.Move) -> int:
+        """Return how often a migration was tried in this run, or adopted."""
+        found = sum(r.type == _TYPES.get(move) for r in self.records)
+        return max(self.track.errand(_KINDS.get(move)).taken, found)
+
+    def declined(self, move: model.Move) -> int:
+        """Return how many tries do not count: Nova would not have our pick.
+
+        Its own pick comes on top.
+        """
+        kind = self.track.declined
+        if kind is None or kind is not _KINDS.get(move):
+            return 0
+        words = [
+            self.seen.failures.get(r.id, memories.NO_HOST)
+            for r in self.records
+            if r.type == _TYPES.get(move) and r.found_no_host
+        ]
+        # Any other host would have failed for another reason, too.
+        return int(not words or memories.NO_HOST in words[0])
+
+    def exhausted(self, move: model.Move) -> bool:
+        """Tell whether a migration was tried as often as it may be.
+
+        Nova's records count, so that a killed run does not get all its
+        attempts back; but each run has one, because whoever runs a drain
+        again may have mended what was wrong.
+        """
+        tries = self.tries(move) - self.declined(move)
+        earlier = sum(r.type == _TYPES.get(move) for r in self.earlier)
+        return tries > 0 and tries + earlier > self.policy.retries
+
+    @property
+    def overdue(self) -> str:
+        """Why what is under way is not awaited any longer, or ''."""
+        limit, track = self.policy.server_timeout, self.track
+        since = track.under_way_since
+        since = track.stuck_since if since is None else since
+        if limit is None or since is None or self.now - since < limit:
+            return ''
+        return f'it took longer than {limit:.0f} s (--server-timeout)'
+
+    def refused_for_good(self, kind: memories.Kind) -> bool:
+        """Tell whether asking Nova again for a migration is no use."""
+        errand = self.track.errand(kind)
+        return errand.refused_at is not None and (
+            errand.final or errand.refusals > self.policy.retries
+        )
+
+    @property
+    def gave_up(self) -> str:
+        """Why a live migration of it was aborted for good, or ''."""
+        abort = self.track.errand(memories.Kind.ABORT)
+        aborted = any(
+            r.id == abort.record_id and r.ended_badly for r in self.records
+        )
+        return abort.why if aborted else ''
+
+    @property
+    def resumed(self) -> bool:
+        """It is suspended, but for us."""
+        return self.track.resumed and self.track.before.vm_state == 'suspended'
+
+    @property
+    def terms(self) -> verdicts.Terms:
+        """What counts beside the server's state."""
+        return verdicts.Terms(
+            policy=self.policy,
+            no_live=self.no_live,
+            resumed=self.resumed,
+            off=self.off,
+            shelving=memories.Kind.SHELVE in self.track.errands,
+        )
+
+    @property
+    def may_still_begin(self) -> bool:
+        """Its evacuation was asked for without an answer, and may yet take.
+
+        What failed since may be somebody else's, and Nova would build it
+        twice.
+        """
+        errand = self.track.errand(memories.Kind.EVACUATE)
+        return (
+            errand.asked_at is not None
+            and not errand.accepted
+            and self.now - errand.asked_at < timing.EFFECT_WAIT_SECONDS
+        )
+
+    @property
+    def off(self) -> bool:
+        """It was off when its host died, though that may show no longer."""
+        history = self.seen.histories.get(self.server_id, ())
+        return self.policy.evacuate and power_state.was_off(
+            self.track.before, history
+        )
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it was off is not known before its history is."""
+        return (
+            self.policy.evacuate
+            and self.server_id not in self.seen.histories
+            and power_state.tells_nothing(self.track.before)
+        )
+
+    @property
+    def no_live(self) -> str:
+        """Why it can't be live-migrated, '' as far as is known."""
+        if self.refused_for_good(memories.Kind.LIVE_MIGRATE):
+            return self.track.errand(memories.Kind.LIVE_MIGRATE).refusal
+        if self.gave_up:
+            return self.gave_up
+        if self.exhausted(model.Move.LIVE):
+            failed = [
+                r.id for r in self.records if r.type == _TYPES[model.Move.LIVE]
+            ]
+            words = self.seen.failures.get(max(failed, default=0))
+            return words or 'its live migration failed'
+        return ''

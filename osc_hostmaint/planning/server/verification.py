@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A server that is off the host: is it what it was?"""
+
+import dataclasses
+import math
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+State = model.PowerState
+#: States below the status that no move may change.
+_KEPT = frozenset({'active', 'paused', 'stopped', 'suspended'})
+#: The power state that goes with each, and those that can't: then Nova has
+#: not noticed yet. What it does not know (NOSTATE) says nothing.
+_POWER: dict[str, tuple[State, frozenset[State]]] = {
+    'active': (
+        State.RUNNING,
+        frozenset(
+            {State.PAUSED, State.SHUTDOWN, State.CRASHED, State.SUSPENDED}
+        ),
+    ),
+    'paused': (
+        State.PAUSED,
+        frozenset({State.RUNNING, State.SHUTDOWN, State.CRASHED}),
+    ),
+    'stopped': (State.SHUTDOWN, frozenset({State.RUNNING, State.PAUSED})),
+}
+#: Moves that the server is stopped for, and started after.
+_COPIED = frozenset({model.MigrationType.COLD, model.MigrationType.RESIZE})
+
+
+def stand(
+    case: contexts.Case,
+    view: model.Server,
+    record: model.Migration | None = None,
+) -> server_status.Standing:
+    """Return where a server stands that is off the host."""
+    if view.host is None:
+        phase = server_status.Phase.MOVED
+        if case.policy.home:
+            phase = server_status.Phase.SKIPPED
+        elif view.status == 'SHELVED_OFFLOADED':
+            phase = server_status.Phase.OFFLOADED
+        return server_status.Standing(
+            phase, f'now {view.status}, on no host', record=record
+        )
+    if case.policy.home and view.host != case.policy.home:
+        return server_status.Standing(
+            server_status.Phase.SKIPPED,
+            f'somebody else has moved it to {view.host}',
+            record=record,
+            destination=view.host,
+        )
+    if case.unsure:
+        return server_status.Standing(
+            server_status.Phase.SETTLING, record=record, history=True
+        )
+    evacuated = _evacuated(case, record)
+    wrong = _broken(case, view, record) or _wrong(
+        case, view, evacuated=evacuated
+    )
+    if not wrong and (wrong := power_differs(case.track.before, view)):
+        due_at = _arrived_at(case, record) + timing.EFFECT_WAIT_SECONDS
+        if view.seen_at < due_at:
+            # Nova follows what the hypervisor says, sometimes a bit later.
+            look_at = view.seen_at + timing.UNMOVED_RECHECK_SECONDS
+            return server_status.Standing(
+                server_status.Phase.SETTLING,
+                f'moved to {view.host}, but {wrong}',
+                record=record,
+                visit=case.now >= look_at,
+                wake_at=look_at,
+                destination=view.host,
+            )
+        wrong += f': look (openstack console log show {view.id})'
+    price = _rebuilt(case) if evacuated else _price(case)
+    if astray := _astray(case, view):
+        price = '; '.join(filter(None, [astray, price]))
+    return server_status.Standing(
+        server_status.Phase.FAILED if wrong else server_status.Phase.MOVED,
+        f'moved to {view.host}, but {wrong}' if wrong else price,
+        record=record,
+        destination=view.host,
+    )
+
+
+def _evacuated(case: contexts.Case, record: model.Migration | None) -> bool:
+    """Tell whether a server left by an evacuation, whoever asked for it."""
+    if record is None:
+        return case.track.latest is memories.Kind.EVACUATE
+    return record.type == model.MigrationType.EVACUATION
+
+
+def _wrong(case: contexts.Case, view: model.Server, *, evacuated: bool) -> str:
+    """Return what is not as it is to be, '' if nothing."""
+    before = case.track.before
+    if case.off:
+        before = dataclasses.replace(before, vm_state='stopped')
+    elif evacuated and case.policy.leave_stopped:
+        if view.vm_state == 'active':
+            return 'it runs there, in spite of --leave-stopped'
+        before = dataclasses.replace(before, vm_state=view.vm_state)
+    return differences(before, view)
+
+
+def power_differs(before: model.Server, after: model.Server) -> str:
+    """Return how a guest is in another power state than before, or ''.
+
+    Its owner may be changing it, which its task shows.
+    """
+    was, others = _POWER.get(after.vm_state, (State.NOSTATE, frozenset()))
+    if before.power_state != was or after.task_state:
+        return ''
+    return next(
+        (
+            f'its power state was {was.name.lower()} and is '
+            f'{now.name.lower()} ({after.status})'
+            for now in others
+            if now == after.power_state
+        ),
+        '',
+    )
+
+
+def _arrived_at(case: contexts.Case, record: model.Migration | None) -> float:
+    """Return since when a server may have been where it is."""
+    if record:
+        return record.seen_at
+    return case.track.errand(case.track.latest).asked_at or -math.inf
+
+
+def _astray(case: contexts.Case, view: model.Server) -> str:
+    """Tell where a server is other than where we asked Nova to bring it."""
+    errand = case.track.errand(case.track.latest)
+    if errand.accepted and errand.host and errand.host != view.host:
+        return f'it is on {view.host}, although {errand.host} was asked for'
+    return ''
+
+
+def _broken(
+    case: contexts.Case, view: model.Server, record: model.Migration | None
+) -> str:
+    # Whatever it was: no server in ERROR is live- or cold-migrated.
+    if view.status != 'ERROR':
+        return ''
+    told = f'in ERROR there{f": {view.fault}" if view.fault else ""}'
+    if not (record and record.type in _COPIED and record.ended_badly):
+        return f'{told}: look (openstack server show {view.id})'
+    # Its disk and its allocation are there (nova/compute/manager.py:
+    # finish_resize). That is the only way out, also of what was stopped.
+    way = f'repair that on {view.host}, then openstack server reboot --hard '
+    stopped = case.track.before.vm_state == 'stopped'
+    stop = f', and openstack server stop {view.id}' if stopped else ''
+    return f'{told}: {way}{view.id}{stop}'
+
+
+def _price(case: contexts.Case) -> str:
+    """Return what its owner noticed of a good move, '' if nothing."""
+    cold = case.track.latest is memories.Kind.COLD_MIGRATE
+    if cold and case.track.before.vm_state == 'active':
+        asked = 'as asked for (--running cold)'
+        if case.policy.home:
+            # Mostly because it left in this way.
+            asked = 'by its cold migration'
+        return f'restarted: {case.no_live or asked}'
+    return ''
+
+
+def _rebuilt(case: contexts.Case) -> str:
+    """Return what its owner noticed of a good evacuation."""
+    before, told = case.track.before, []
+    if before.local_disk:
+        told.append(
+            'its local disk is a new one: what was on the old one is lost, '
+            'unless the hosts share it'
+        )
+    if case.off and before.vm_state != 'stopped':
+        told.append('left stopped: it was off when the host died')
+    return '; '.join(told)
+
+
+def differences(before: model.Server, after: model.Server) -> str:
+    """Return what a move changed that it must not change, '' if nothing.
+
+    The state below the status is compared: the status itself may already
+    show what the owner has asked for since.
+    """
+    found = []
+    # Of a server first seen in the middle of a resize or a build nothing
+    # is known that could be compared, and a later resize hides it.
+    if (
+        before.vm_state in _KEPT
+        and after.vm_state != before.vm_state
+        and after.vm_state != 'resized'
+    ):
+        found.append(
+            f'its state was {before.vm_state} and is {after.vm_state}'
+        )
+    if before.addresses and after.addresses != before.addresses:
+        found.append(
+            f'its fixed addresses were {", ".join(before.addresses)} and '
+            f'are {", ".join(after.addresses) or "none"}'
+        )
+    return ' and '.join(found)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Where moves are to go: what is asked for that, and what is counted."""
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning.server import memory as memories
+from tests.unit.engine import guided
+from tests.unit.planning import clouds
+
+Kind = memories.Kind
+
+
+class TestLooks(guided.GuidedTestCase):
+    """How often Placement is asked for its numbers."""
+
+    def test_the_first_starts_go_by_what_was_seen_before(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(2))
+        self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
+        self.assertEqual([], self.asked)
+
+    def test_every_second_start_looks_again(self) -> None:
+        self.given(clouds.hosts('a', 'b', 'c', 'd'), clouds.demands(9))
+        counts = []
+        for number in range(9):
+            self.go(f'vm{number:02}')
+            counts.append(len(self.asked))
+        self.assertEqual([0, 0, 1, 1, 2, 2, 3, 3, 4], counts)
+        self.assertEqual({'offers'}, set(self.asked))
+
+    def test_a_server_of_which_nothing_is_known(self) -> None:
+        """It was not there at the beginning, or holds nothing."""
+        self.given(
+            clouds.hosts('a', 'b'), [*clouds.demands(1), guided.weightless()]
+        )
+        for server_id in ('weightless', 'new', 'weightless', 'new'):
+            self.assertEqual('', self.go(server_id))
+        self.assertEqual([], self.asked)
+
+    def test_placement_that_does_not_answer(self) -> None:
+        """What is known is still a good guess."""
+        self.given(clouds.hosts('a', 'b'), clouds.demands(6))
+        self.go_all('vm00', 'vm01')
+        self.cloud.trouble = exceptions.Unavailable('Placement: no answer')
+        self.assertEqual(
+            ['a', 'b', 'a', 'b'], self.go_all('vm02', 'vm03', 'vm04', 'vm05')
+        )
+        self.assertEqual(2, len(self.asked), 'not for every start')
+        self.assertEqual([], self.told)
+
+    def test_placement_that_answers_us_no_more(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(9))
+        self.go_all('vm00', 'vm01')
+        for trouble in (
+            exceptions.NotPermitted('Placement: policy says no'),
+            exceptions.ApiTooOld('Placement is too old'),
+        ):
+            self.cloud.trouble = trouble
+            found = self.go_all(*(f'vm{n:02}' for n in range(2, 9)))
+            self.assertEqual([''] * 7, found)
+        self.assertEqual(['offers'], self.asked)
+        (told,) = self.told
+        self.assertIn('left to the scheduler: Placement: policy says', told)
+
+    def test_placement_that_never_answered_us(self) -> None:
+        """It was told already, and is not asked again."""
+        self.given(clouds.hosts('a', 'b'), clouds.demands(5), known=False)
+        self.cloud.trouble = exceptions.NotPermitted('policy')
+        found = self.go_all(*(f'vm{n:02}' for n in range(5)))
+        self.assertEqual([''] * 5, found)
+        self.assertEqual([], self.asked)
+        self.assertEqual([], self.told)
+
+
+class TestRoom(guided.GuidedTestCase):
+    """What has begun to move counts, and once only."""
+
+    def test_what_is_not_seen_yet_counts_on_top(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(9))
+        # Placement shows nothing of it, however often it is asked.
+        found = self.go_all(*(f'vm{n:02}' for n in range(9)))
+        self.assertEqual(['a', 'b'] * 4 + [''], found)
+
+    def test_what_is_seen_counts_once(self) -> None:
+        for seconds in (0, 1):
+            with self.subTest(seconds):
+                self.given(clouds.hosts('a', 'b'), clouds.demands(3))
+                self.go('vm00')
+                self.cloud.take('a')
+                self.note(guided.record('vm00', 'a'))
+                self.go('vm01')
+                self.clock.sleep(seconds)
+                # One each, which the look shows for one of them.
+                self.assertEqual('a', self.go('vm02'))
+                self.assertEqual(['offers'], self.asked)
+
+    def test_what_is_seen_later_than_the_numbers_counts(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(4))
+        self.go_all('vm00', 'vm01')
+        self.go('vm02')
+        self.clock.sleep(1)
+        for number, host in enumerate('aba'):
+            self.note(guided.record(f'vm{number:02}', host))
+        # The numbers are of before: a has two, b has one.
+        self.assertEqual('b', self.go('vm03'))
+        self.assertEqual(['offers'], self.asked)
+
+    def test_hosts_that_the_newest_answer_does_not_show(self) -> None:
+        """It is for large servers, and they have room for small ones only."""
+        small, large = clouds.QUARTER, clouds.HALF
+        self.given(
+            [clouds.filled('a', 0.6), clouds.filled('b', 0.5)],
+            [
+                *(clouds.demand(f'small{n}', small) for n in range(2)),
+                *(clouds.demand(f'large{n}', large) for n in range(2)),
+            ],
+        )
+        self.assertEqual('a', self.go('small0', host='a', spread=False))
+        self.cloud.take('a', small)
+        self.note(guided.record('small0', 'a'))
+        self.clock.sleep(1)
+        self.assertEqual('b', self.go('large0'))
+        self.clock.sleep(1)
+        self.assertEqual('', self.go('large1'))
+        self.assertEqual(['offers'], self.asked)
+        # What went to a is not in the answer, as a is not.
+        self.assertEqual('', self.go('small1'))
+
+    def test_what_ended_badly_gives_the_room_back(self) -> None:
+        for status in ('error', 'failed', 'cancelled'):
+            self.given(clouds.hosts('a', 'b'), clouds.demands(2))
+            self.go('vm00')
+            self.note(guided.record('vm00', 'a'))
+            self.note(guided.record('vm00', 'a', status))
+            self.assertEqual('a', self.go('vm01'))
+
+    def test_what_nova_did_not_take_gives_the_room_back(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(2))
+        action = self.direct('vm00')
+        self.destinations.drop(action)
+        self.assertEqual('a', self.go('vm01'))
+
+    def test_what_nothing_came_of_gives_the_room_back(self) -> None:
+        """Lost on its way to Nova, or its server was deleted."""
+        self.given(clouds.hosts('a', 'b'), clouds.demands(2))
+        self.go('vm00')
+        self.note(over={'vm00'})
+        self.assertEqual('a', self.go('vm01'))
+
+    def test_an_old_record_is_of_an_earlier_move(self) -> None:
+        self.given(clouds.hosts('a', 'b'), clouds.demands(2))
+        self.assertEqual('a', self.go('vm00', highest=7))
+        self.note(guided.record('vm00', 'z', 'error', record_id=7))
+        self.assertEqual('b', self.go('vm01'), 'the move to a goes on')
+
+    def test_hosts_share_what_is_known(self) -> None:
+        self.given(
+            clouds.hosts('a', 'b'),
+            [clouds.demand('vm00'), clouds.demand('vm01', source='src2')],
+        )
+        self.assertEqual('a', self.go('vm00'))
+        self.assertEqual('b', self.go('vm01', source='src2'))
+        # What one host's list does not show may be on the other's.
+        self.note(source='src2')
+        self.note(over={'vm01'})
+        self.assertIn('vm01', self.destinations._moves.trips)
+
+    def test_the_plan_keeps_room_for_the_others(self) -> None:
+        """The large one fits on b alone."""
+        small, large = clouds.demand('small'), clouds.demand('z', clouds.WHOLE)
+        self.given([clouds.filled('a', 0.5), clouds.Host('b')], [small, large])
+        self.assertEqual('a', self.go('small'))
+        self.assertEqual('b', self.go('z'))

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Looking ahead in the simulated cloud: what becomes of each server."""
+
+import typing as ty
+import unittest
+
+import ddt
+
+from osc_hostmaint import model
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.capacity import forecast
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import inventory
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+Fits = forecast.Fits
+LIVE, COLD = 'live migration', 'cold migration'
+SHELVE = 'shelve offload'
+#: A destination of a move, and the three that there may be.
+DEST = 'cmp02'
+OTHERS = 3
+RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
+
+
+class ProspectTestCase(unittest.TestCase):
+    """A host to drain, and three that may take its servers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.given(scene.cloud(0))
+
+    def given(self, cloud: clouds.Cloud) -> None:
+        """Let there be another cloud."""
+        self.cloud = cloud
+        self.clock = timeline.VirtualClock(cloud.timeline)
+
+    def add(self, state: str = 'active', **values: ty.Any) -> world.Server:
+        return self.cloud.add(scene.SOURCE, state, **values)
+
+    def look(
+        self,
+        policy: policies.Policy | None = None,
+        *hosts: str,
+        **options: ty.Any,
+    ) -> dry_run.Prospect:
+        """Look ahead, and check that nothing changes by it."""
+        self.client = clients.Client(self.cloud, self.clock, **options)
+        services = {n: h.shown() for n, h in self.cloud.hosts.items()}
+        works = list(self.cloud.works)
+        found = dry_run.look(
+            self.client,
+            self.clock,
+            services,
+            [services[host] for host in hosts or (scene.SOURCE,)],
+            policy or policies.Policy(user_id='id of alice'),
+        )
+        self.assertEqual([], self.client.posted)
+        self.assertFalse([r for r in self.client.log if r.changes])
+        self.assertEqual(works, self.cloud.works)
+        return found
+
+    def row(self, *args: ty.Any, **kwargs: ty.Any) -> dry_runs.Row:
+        """Look ahead to the drain of one server."""
+        (row,) = self.look(*args, **kwargs).preview.rows
+        return row
+
+    def asked(self) -> dict[str, int]:
+        """Return how often each kind of request was sent."""
+        return dict(self.client.counts())
+
+
+@ddt.ddt
+class TestRows(ProspectTestCase):
+    def assert_row(
+        self,
+        row: dry_runs.Row,
+        move: str,
+        fits: Fits | None,
+        candidates: int | None,
+        reason: str = '',
+    ) -> None:
+        """Check what would become of a server."""
+        self.assertEqual(
+            (move, fits, candidates), (row.move, row.fits, row.candidates)
+        )
+        self.assertIn(reason, row.reason)
+        if not reason:
+            self.assertEqual('', row.reason)
+
+    @ddt.data(
+        # state, move, how many hosts could take it, reason
+        ('active', LIVE, Fits.YES, OTHERS, ''),
+        ('paused', LIVE, Fits.YES, OTHERS, ''),
+        ('stopped', COLD, Fits.YES, OTHERS, ''),
+        ('shelved', SHELVE, Fits.YES, None, ''),
+        ('suspended', '', None, None, '--suspended'),
+        ('rescued', '', None, None, 'rescue'),
+        ('error', '', None, None, 'ERROR'),
+        ('soft-delete', '', None, None, 'can still be restored'),
+    )
+    @ddt.unpack
+    def test_states(self, state, move, fits, candidates, reason) -> None:
+        server = self.add(state)
+        row = self.row()
+        self.assert_row(row, move, fits, candidates, reason)
+        self.assertEqual(
+            (server.id, server.name, scene.SOURCE, server.shown().status),
+            (row.server_id, row.name, row.host, row.status),
+        )
+
+    def test_options(self) -> None:
+        for state, policy, move, candidates in (
+            ('suspended', RESUME, LIVE, OTHERS),
+            (
+                'suspended',
+                policies.Policy(suspended=policies.Suspended.SHELVE),
+                SHELVE,
+                None,
+            ),
+            (
+                'active',
+                policies.Policy(running=policies.Running.COLD),
+                COLD,
+                OTHERS,
+            ),
+            (
+                'active',
+                policies.Policy(running=policies.Running.LIVE_OR_COLD),
+                LIVE,
+                OTHERS,
+            ),
+            ('active', policies.Policy(to=DEST), LIVE, 1),
+        ):
+            with self.subTest(policy):
+                self.given(scene.cloud(0))
+                self.add(state)
+                self.assert_row(self.row(policy), move, Fits.YES, candidates)
+
+    @ddt.data(model.MigrationType.COLD, model.MigrationType.RESIZE)
+    def test_in_flight_by_others(self, kind: str) -> None:
+        server = self.add(seconds=60)
+        self.cloud.cold_migrate(server.id, host=DEST, kind=kind)
+        self.clock.sleep(10)
+        move = COLD if kind == model.MigrationType.COLD else 'resize'
+        self.assert_row(self.row(), move, Fits.YES, None)
+
+    def test_it_has_left_but_is_not_confirmed(self) -> None:
+        server = self.add('stopped', seconds=5)
+        self.cloud.cold_migrate(server.id, host=DEST)
+        self.clock.sleep(60)
+        self.assertEqual(DEST, server.host)
+        row = self.row()
+        self.assertEqual(server.id, row.server_id)
+        self.assert_row(row, COLD, Fits.YES, None)
+
+    def test_its_owner_has_resized_it_away(self) -> None:
+        self.cloud.add_resized(scene.SOURCE, DEST)
+        self.assert_row(self.row(), '', None, None, '--resized confirm')
+        confirm = policies.Policy(resized=policies.Resized.CONFIRM)
+        self.assert_row(self.row(confirm), 'resize', Fits.YES, None)
+
+    def test_its_owner_has_resized_it_hither(self) -> None:
+        self.cloud.add_resized(DEST, scene.SOURCE)
+        self.assert_row(self.row(), '', None, None, '--resized confirm')
+        confirm = policies.Policy(resized=policies.Resized.CONFIRM)
+        # Then it has to leave the host.
+        self.assert_row(self.row(confirm), 'resize', Fits.YES, OTHERS)
+
+    def test_shelving_needs_no_room(self) -> None:
+        capacity = {inventory.VCPU: 1, 'MEMORY_MB': 9999, 'DISK_GB': 99}
+        self.given(scene.cloud(0, hosts=('cmp01', 'cmp02'), capacity=capacity))
+        self.cloud.add('cmp02')
+        self.add('suspended')
+        shelve = policies.Policy(suspended=policies.Suspended.SHELVE)
+        self.assertTrue(self.look(shelve).preview.done)
+        self.assertFalse(self.look(RESUME).preview.done)

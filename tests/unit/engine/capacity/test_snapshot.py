@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is asked to know who has room, and what is made of the answers."""
+
+import typing as ty
+import unittest
+from unittest import mock
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import snapshot
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests.unit import builders
+from tests.unit.planning import clouds
+
+HOST = builders.HOST
+DENIED = exceptions.NotPermitted('policy says no')
+DOWN = exceptions.Unavailable('no answer')
+
+
+def server(
+    server_id: str, *, grouped: bool | None = False, **needs: ty.Any
+) -> model.Server:
+    return builders.server(
+        server_id, needs=model.Needs(grouped=grouped, **needs)
+    )
+
+
+class SurveyorTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway = mock.create_autospec(ports.Gateway, instance=True)
+        self.gateway.allocations.return_value = {}
+        self.gateway.groups.return_value = []
+        self.gateway.aggregates.return_value = []
+        self.gateway.hypervisors.return_value = {'rp1': 'cmp01'}
+        self.gateway.hypervisor_details.return_value = []
+        self.gateway.offers.side_effect = lambda _shape: snapshots.Offers(
+            {}, ()
+        )
+        self.surveyor = snapshot.Surveyor(self.gateway)
+
+    def asked(self) -> list[str]:
+        """Return what was asked for, in its order."""
+        return [call[0] for call in self.gateway.method_calls]
+
+    def stock(self, *servers: model.Server) -> snapshot.Stock:
+        return self.surveyor.take_stock({HOST: servers})
+
+
+class TestStock(SurveyorTestCase):
+    def test_every_host_is_asked_for_what_it_holds(self) -> None:
+        self.gateway.allocations.side_effect = lambda host: {host: {'VCPU': 1}}
+        stock = self.surveyor.take_stock({'cmp01': (), 'cmp02': ()})
+        self.assertEqual(
+            {h: {h: {'VCPU': 1}} for h in ('cmp01', 'cmp02')},
+            stock.allocations,
+        )
+        self.assertEqual(['allocations'] * 2, self.asked())
+
+    def test_who_holds_something_and_is_no_server(self) -> None:
+        self.gateway.allocations.return_value = {
+            'vm1': {'VCPU': 1},
+            'a migration': {'VCPU': 2},
+        }
+        stock = self.stock(server('vm1'), server('vm2'))
+        self.assertEqual({'a migration'}, stock.unexplained(HOST))
+
+    def test_what_a_server_needs(self) -> None:
+        self.gateway.allocations.return_value = {
+            'vm1': {'VCPU': 2, 'MEMORY_MB': 512, 'DISK_GB': 0}
+        }
+        vm1 = server('vm1')
+        demand = self.stock(vm1).demand(HOST, vm1)
+        self.assertEqual(
+            snapshots.Demand(vm1, (('MEMORY_MB', 512), ('VCPU', 2)), HOST),
+            demand,
+        )
+
+    def test_what_its_flavor_asks_for_of_other_providers(self) -> None:
+        """It does not show in the hypervisor's allocations; the rest does."""
+        self.gateway.allocations.return_value = {'vm1': {'VCPU': 2}}
+        vm1 = server('vm1', resources=(('CUSTOM_GPU', 1), ('VCPU', 4)))
+        demand = self.stock(vm1).demand(HOST, vm1)
+        assert demand
+        self.assertEqual((('CUSTOM_GPU', 1), ('VCPU', 2)), demand.shape)
+
+    def test_placement_does_not_tell(self) -> None:
+        vm1 = server('vm1')
+        for error in (DENIED, DOWN):
+            self.surveyor = snapshot.Surveyor(self.gateway)
+            self.gateway.allocations.side_effect = error
+            stock = self.stock(vm1)
+            words = f'capacity is not known: {error}'
+            self.assertEqual(words, self.surveyor.unknown)
+            self.assertEqual([words], self.surveyor.notes)
+            self.assertEqual(frozenset(), stock.unexplained(HOST))
+            self.assertEqual(
+                snapshots.Demand(vm1, (), HOST), stock.demand(HOST, vm1)
+            )
+
+
+@ddt.ddt
+class TestGroups(SurveyorTestCase):
+    @ddt.data(True, None)
+    def test_somebody_may_be(self, grouped: bool | None) -> None:
+        here = clouds.group('affinity', 'vm1', 'vm2', group_id='1')
+        away = clouds.group('affinity', 'vm8', 'vm9', group_id='2')
+        self.gateway.groups.return_value = [here, away]
+        stock = self.stock(server('vm1', grouped=grouped), server('vm2'))
+        self.assertEqual((here,), stock.groups)
+        self.assertEqual({'vm1': HOST, 'vm2': HOST}, stock.located)
+        self.assertEqual(['groups', 'allocations'], self.asked())
+        self.assertEqual([], self.surveyor.notes)
+
+    def test_where_the_others_are(self) -> None:
+        group = clouds.group('anti-affinity', 'vm1', 'vm8', 'vm9')
+        self.gateway.groups.return_value = [group]
+        self.gateway.residents.return_value = {
+            'vm8': 'cmp08',
+            'stranger': 'cmp07',
+            # As of a moment ago.
+            'vm1': HOST,
+        }
+        stock = self.stock(server('vm1', grouped=True))
+        self.assertEqual({'vm1': HOST, 'vm8': 'cmp08'}, stock.located)
+        # Before hypervisors: it saves asking for them.
+        self.assertEqual(['groups', 'residents', 'allocations'], self.asked())
+
+    @ddt.data(DENIED, DOWN)
+    def test_nova_does_not_tell(self, error: Exception) -> None:
+        self.gateway.groups.side_effect = error
+        stock = self.stock(server('vm1', grouped=True))
+        self.assertIsNone(stock.groups)
+        self.assertEqual(
+            [f'server groups are not looked at: {error}'], self.surveyor.notes
+        )
+        self.assertEqual('', self.surveyor.unknown)
+        self.assertIn('allocations', self.asked())
+
+    @ddt.data(DENIED, DOWN)
+    def test_nova_does_not_tell_where_the_others_are(
+        self, error: Exception
+    ) -> None:
+        group = clouds.group('anti-affinity', 'vm1', 'vm8')
+        self.gateway.groups.return_value = [group]
+        self.gateway.residents.side_effect = error
+        stock = self.stock(server('vm1', grouped=True))
+        self.assertEqual((group,), stock.groups)
+        self.assertEqual({'vm1': HOST}, stock.located)
+        (note,) = self.surveyor.notes
+        self.assertIn(f'on other hosts are not looked at: {error}', note)
+
+
+@ddt.ddt
+class TestSurvey(SurveyorTestCase):
+    SERVICES: ty.ClassVar = {HOST: builders.service()}
+    ZONE = clouds.zone('zone1', 'cmp02')
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway.aggregates.return_value = [self.ZONE]
+
+    def survey(self, *demands: snapshots.Demand) -> snapshots.Survey:
+        return self.surveyor.survey(self.stock(), self.SERVICES, demands)
+
+    def test_each_shape_is_asked_for_once(self) -> None:
+        small, large = clouds.QUARTER, clouds.HALF
+        found = self.survey(
+            clouds.demand('vm1', small),
+            clouds.demand('vm2', large),
+            clouds.demand('vm3', small),
+            snapshots.Demand(server('vm4'), (), HOST),
+        )
+        shapes = [snapshots.shape(small), snapshots.shape(large)]
+        self.assertEqual(shapes, list(found.offers))
+        self.assertEqual(
+            [mock.call(shape) for shape in shapes],
+            self.gateway.offers.call_args_list,
+        )
+        self.assertEqual(self.SERVICES, found.services)
+        self.assertEqual({'rp1': 'cmp01'}, found.hosts)
+        self.assertEqual((self.ZONE,), found.aggregates)
+        self.assertEqual('', self.surveyor.unknown)
+
+    def test_aggregates_that_we_may_not_see(self) -> None:
+        self.gateway.aggregates.side_effect = DENIED
+        found = self.survey(clouds.demand('vm1'))
+        self.assertEqual((), found.aggregates)
+        self.assertEqual(1, len(found.offers))
+        self.assertEqual(
+            [f'host aggregates are not looked at: {DENIED}'],
+            self.surveyor.notes,
+        )
+        self.assertEqual('', self.surveyor.unknown)
+
+    @ddt.data('aggregates', 'hypervisors', 'offers')
+    def test_no_answer(self, kind: str) -> None:
+        getattr(self.gateway, kind).side_effect = DOWN
+        found = self.survey(clouds.demand('vm1'))
+        self.assertEqual(({}, {}), (found.offers, found.hosts))
+        self.assertEqual(
+            f'capacity is not known: {DOWN}', self.surveyor.unknown
+        )
+        self.assertEqual([self.surveyor.unknown], self.surveyor.notes)
+
+    def test_nothing_more_is_asked_where_it_would_be_no_use(self) -> None:
+        self.gateway.allocations.side_effect = DENIED
+        group = clouds.group('affinity', 'vm1')
+        self.gateway.groups.return_value = [group]
+        stock = self.stock(server('vm1', grouped=True))
+        found = self.surveyor.survey(
+            stock, self.SERVICES, [clouds.demand('vm1')]
+        )
+        self.assertEqual(['groups', 'allocations'], self.asked())
+        # What is known serves all the same.
+        self.assertEqual((group,), found.groups)
+        self.assertEqual({'vm1': HOST}, found.located)
+        self.assertEqual(self.SERVICES, found.services)
+        self.assertEqual(1, len(self.surveyor.notes), 'told once')

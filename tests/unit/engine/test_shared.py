@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Several drains that look like one: to people, and to who keeps count."""
+
+import typing as ty
+import unittest
+from unittest import mock
+
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import shared as shared_
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from tests.unit import builders
+from tests.unit.engine import returning
+from tests.unit.engine.returning import AWAY
+from tests.unit.engine.returning import FAR
+from tests.unit.engine.returning import FARTHEST
+from tests.unit.engine.returning import HOME
+from tests.unit.simulation import world
+
+Phase = server_status.Phase
+
+
+def decision(*ids: str, **values: ty.Any) -> decisions.Decision:
+    """Return a decision for some servers, which are home."""
+    return builders.decision([builders.row(i) for i in ids], **values)
+
+
+def waiting(server_id: str) -> decisions.Row:
+    """Return the row of a server before anything was done."""
+    return builders.row(server_id, phase=Phase.WAITING)
+
+
+class TestTeller(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.report = mock.create_autospec(ports.Reporter, instance=True)
+        rows = [waiting('vm1'), waiting('vm2')]
+        self.teller = shared_.Teller(self.report, HOME, rows, 2)
+
+    def told(self) -> decisions.Decision:
+        """Return what was told of last."""
+        host, decided = self.report.decided.call_args.args
+        self.assertEqual(HOME, host)
+        return ty.cast(decisions.Decision, decided)
+
+    def ended(self) -> decisions.Decision:
+        """Return what was told at the end, once."""
+        ((host, decided),) = [
+            call.args for call in self.report.ended.call_args_list
+        ]
+        self.assertEqual(HOME, host)
+        return ty.cast(decisions.Decision, decided)
+
+    def test_every_decision_tells_of_all_servers(self):
+        self.teller.decided(AWAY, decision('vm1'))
+        self.assertEqual(
+            [('vm1', Phase.MOVED), ('vm2', Phase.WAITING)],
+            [(row.server_id, row.phase) for row in self.told().rows],
+        )
+        self.teller.decided(FAR, decision('vm2'))
+        self.assertEqual(
+            {Phase.MOVED}, {row.phase for row in self.told().rows}
+        )
+
+    def test_it_begins_with_all_servers_as_they_were(self):
+        action = memories.Action(memories.Kind.RESUME, 'vm1')
+        self.teller.decided(AWAY, decision('vm1', actions=(action,)))
+        self.teller.decided(FAR, decision('vm2'))
+        first, *others = [
+            call.args[1] for call in self.report.decided.call_args_list
+        ]
+
+        self.assertEqual({Phase.WAITING}, {row.phase for row in first.rows})
+        self.assertEqual((), first.actions)
+        self.assertEqual(2, len(others))
+
+    def end(self, host: str, *ids: str, **values: ty.Any) -> None:
+        """Have one of the drains end."""
+        last = decision(*ids, done=True, **values)
+        self.teller.decided(host, last)
+        self.teller.ended(host, last)
+
+    def test_it_ends_with_the_last(self):
+        self.end(AWAY, 'vm1')
+        self.report.ended.assert_not_called()
+        self.end(FAR, 'vm2')
+
+        self.assertTrue(self.ended().drained)
+        self.teller.close()
+        self.ended()
+
+    def test_one_that_is_left_tells_in_the_end(self):
+        left = builders.row('vm1', phase=Phase.FAILED)
+        last = builders.decision([left], done=True)
+        self.teller.decided(AWAY, last)
+        self.teller.ended(AWAY, last)
+        self.end(AWAY, 'vm2')
+
+        self.assertFalse(self.ended().drained)
+
+    def test_trouble_of_one_tells_in_the_end(self):
+        self.end(AWAY, 'vm1', trouble='down')
+        self.end(AWAY, 'vm2')
+
+        self.assertFalse(self.ended().drained)
+        self.assertEqual('down', self.ended().trouble)
+
+    def test_one_that_was_not_checked_tells_in_the_end(self):
+        self.end(AWAY, 'vm1', checked=False)
+        self.end(AWAY, 'vm2')
+
+        self.assertFalse(self.ended().drained)
+
+    def test_one_that_was_never_decided_is_not_home(self):
+        self.end(AWAY, 'vm1')
+        self.teller.close()
+
+        self.assertFalse(self.ended().drained)
+
+
+class TestGuides(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.inner = mock.create_autospec(ports.Destinations, instance=True)
+        self.first, self.other, self.second = shared_.guides(
+            self.inner,
+            [(AWAY, {'vm1', 'vm3'}), (FAR, {'vm9'}), (AWAY, {'vm2'})],
+        )
+
+    def test_what_is_over_for_one_is_over_for_all_of_its_host(self):
+        seen = builders.observation(host=AWAY)
+        self.first.note(seen, {'vm1'})
+        self.second.note(seen, {'vm2'})
+        self.assertEqual(
+            mock.call(seen, {'vm1', 'vm2'}), self.inner.note.call_args
+        )
+        self.first.note(seen, set())
+        self.assertEqual(mock.call(seen, {'vm2'}), self.inner.note.call_args)
+        self.other.note(seen, {'vm9'})
+        self.assertEqual(mock.call(seen, {'vm9'}), self.inner.note.call_args)
+
+    def test_a_host_is_left_with_its_last_drain(self):
+        self.first.leave(AWAY)
+        self.inner.leave.assert_not_called()
+        self.other.leave(FAR)
+        self.inner.leave.assert_called_once_with(FAR)
+        self.second.leave(AWAY)
+        self.inner.leave.assert_called_with(AWAY)
+
+    def test_what_a_drain_gave_up_in_the_end_is_over_for_the_others(self):
+        seen = builders.observation(host=AWAY)
+        self.first.note(seen, {'vm1'})
+        self.first.leave(AWAY)
+        self.second.note(seen, set())
+
+        self.inner.note.assert_called_with(seen, {'vm1', 'vm3'})
+
+
+class TestParallel(returning.ReturningTestCase):
+    """How many are on their way home at once."""
+
+    def most(self, home: str = HOME) -> int:
+        """Return how many moves to a host went on at once, at the most."""
+        changes = []
+        for work in self.cloud.works:
+            moves = work.by.ours and work.kind in world.MOVES
+            if moves and work.record and work.record.dest == home:
+                changes += [(work.began, 1), (work.ended or 0.0, -1)]
+        count = most = 0
+        for _time, change in sorted(changes):
+            count += change
+            most = max(most, count)
+        return most
+
+    def some(self, count: int = 12) -> None:
+        """Have servers leave to all hosts, in all ways."""
+        hosts = (AWAY, FAR, FARTHEST)
+        ways = (
+            {},
+            {'kind': returning.COLD},
+            {'state': 'stopped'},
+        )
+        for number in range(count):
+            self.leave(
+                dest=hosts[number % 3],
+                seconds=10.0,
+                **ways[number // 3 % 3],
+            )
+
+    def test_as_many_as_the_operator_wants(self):
+        self.some()
+        self.restore(policy=policies.Policy(per_destination=2))
+
+        self.assertEqual(2, self.most())
+        self.assertEqual(12, len(self.at_home()))
+
+    def test_those_of_others_count(self):
+        self.some(6)
+        guests = [self.cloud.add(AWAY, seconds=300.0) for _n in range(2)]
+        for guest in guests:
+            self.cloud.cold_migrate(guest.id, HOME)
+        self.rest(2.0)
+        self.restore(policy=policies.Policy(per_destination=3))
+
+        self.assertEqual(1, self.most())
+        # Theirs are not ours to confirm.
+        self.rest(300.0)
+        for guest in guests:
+            self.assertEqual('resized', guest.vm_state)

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A cloud behind the public API that moves servers at once."""
+
+import dataclasses
+import datetime
+import typing as ty
+import unittest
+from unittest import mock
+
+from osc_hostmaint import api
+from osc_hostmaint import clock
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.nova import gateway
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.progress import lines as progress_lines
+from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=datetime.UTC)
+#: Written by builders.service().
+OLD_MARK = 'maintenance since 2026-11-20T23:31:07Z by alice: kernel'
+
+#: Where the scheduler puts every server.
+ELSEWHERE = 'cmp09'
+
+
+class Cloud:
+    """What the gateway's methods answer; moves are done at once."""
+
+    def __init__(self, *services: model.Service):
+        self.hosts = {s.host: s for s in services}
+        self.places: dict[str, str] = {}
+        self.records: list[model.Migration] = []
+        #: How many servers each host has room for.
+        self.room: dict[str, int] = {}
+        #: Hosts whose nova-compute is not alive, whatever the services say.
+        self.dead: set[str] = set()
+        #: Of servers that are busy.
+        self.tasks: dict[str, str] = {}
+        #: Of servers that do not run.
+        self.power: dict[str, model.PowerState] = {}
+        #: Servers whose disks lie on their hosts.
+        self.local: set[str] = set()
+        #: What is known of hosts' hypervisors beside their names.
+        self.hypervisor_of: dict[str, model.Hypervisor] = {}
+        #: Hosts that have not cleaned up after evacuations.
+        self.uncleaned: set[str] = set()
+
+    def services(self) -> list[model.Service]:
+        return list(self.hosts.values())
+
+    def disable(self, service: model.Service, reason: str) -> model.Service:
+        return self._change(service, enabled=False, disabled_reason=reason)
+
+    def enable(self, service: model.Service) -> model.Service:
+        return self._change(service, enabled=True, disabled_reason=None)
+
+    def force_down(
+        self, service: model.Service, *, down: bool
+    ) -> model.Service:
+        if service.host in self.uncleaned and not down:
+            raise exceptions.RequestRefused(
+                'Unable to force up: `done` evacuation migration records',
+                final=True,
+            )
+        up = not down and service.host not in self.dead
+        return self._change(service, forced_down=down, up=up)
+
+    def hypervisor_states(self, host: str) -> dict[str, bool]:
+        return {f'{host}.example.org': self.hosts[host].up}
+
+    def _change(
+        self, service: model.Service, **changes: ty.Any
+    ) -> model.Service:
+        changed = dataclasses.replace(service, **changes)
+        self.hosts[service.host] = changed
+        return changed
+
+    def servers(self, host: str) -> list[model.Server]:
+        return [
+            self.server(server)
+            for server, place in self.places.items()
+            if place == host
+        ]
+
+    def server(self, server_id: str) -> model.Server:
+        return builders.server(
+            server_id,
+            host=self.places[server_id],
+            task_state=self.tasks.get(server_id),
+            power_state=self.power.get(server_id, model.PowerState.RUNNING),
+            local_disk=server_id in self.local,
+        )
+
+    def server_count(self, host: str) -> int:
+        return len(self.servers(host))
+
+    def migrations(
+        self, host: str, changed_since: datetime.datetime | None = None
+    ) -> list[model.Migration]:
+        return [r for r in self.records if host in (r.source, r.dest)]
+
+    def evacuations(self, host: str) -> list[model.Migration]:
+        return [
+            r
+            for r in self.records
+            if r.source == host and r.type == model.MigrationType.EVACUATION
+        ]
+
+    def allocations(self, host: str) -> dict[str, dict[str, int]]:
+        return {s.id: {'VCPU': 1} for s in self.servers(host)}
+
+    def hypervisors(self) -> dict[str, str]:
+        return {f'rp of {host}': host for host in self.hosts}
+
+    def hypervisor_details(self) -> list[model.Hypervisor]:
+        return [
+            self.hypervisor_of.get(host)
+            or model.Hypervisor(provider, f'{host}.example.org', host)
+            for provider, host in self.hypervisors().items()
+        ]
+
+    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
+        """Each host has room for a hundred servers, unless said otherwise."""
+        providers = [
+            snapshots.Provider(
+                provider,
+                provider,
+                frozenset(),
+                {
+                    name: snapshots.Pool(
+                        self.room.get(host, 100), len(self.servers(host))
+                    )
+                    for name, _amount in shape
+                },
+            )
+            for provider, host in self.hypervisors().items()
+        ]
+        return snapshots.Offers(
+            {provider.id: provider for provider in providers},
+            tuple(
+                tuple(snapshots.Share(provider.id, *part) for part in shape)
+                for provider in providers
+                if all(
+                    provider.pools[name].used + amount
+                    <= provider.pools[name].capacity
+                    for name, amount in shape
+                )
+            ),
+        )
+
+    def live_migrate(self, server_id: str, host: str = '') -> None:
+        self.records.append(
+            builders.migration(
+                len(self.records) + 1,
+                'completed',
+                server_id,
+                source=self.places[server_id],
+                dest=host or ELSEWHERE,
+                created_at=NOW,
+            )
+        )
+        self.places[server_id] = host or ELSEWHERE
+
+    def evacuate(
+        self, server_id: str, host: str = '', *, stopped: bool = False
+    ) -> None:
+        source = self.places[server_id]
+        assert not self.hosts[source].up
+        self.live_migrate(server_id, host)
+        self.records[-1] = dataclasses.replace(
+            self.records[-1],
+            type=model.MigrationType.EVACUATION,
+            status='done',
+        )
+
+    def hypervisor_hosts(self) -> dict[str, str]:
+        return {f'{host}.example.org': host for host in self.hosts}
+
+    def gateway(self) -> mock.Mock:
+        """Return a gateway to this cloud."""
+        asked = mock.create_autospec(gateway.Gateway, instance=True)
+        asked.user_name.return_value = 'bob'
+        asked.user_id.return_value = 'id of bob'
+        asked.now.return_value = NOW
+        asked.unconfirmed.return_value = []
+        asked.evacuated.return_value = []
+        asked.history.return_value = ()
+        asked.groups.return_value = []
+        asked.aggregates.return_value = []
+        for name in (
+            'services',
+            'disable',
+            'enable',
+            'force_down',
+            'hypervisor_states',
+            'servers',
+            'server',
+            'server_count',
+            'migrations',
+            'evacuations',
+            'allocations',
+            'hypervisors',
+            'hypervisor_details',
+            'offers',
+            'live_migrate',
+            'evacuate',
+            'hypervisor_hosts',
+        ):
+            getattr(asked, name).side_effect = getattr(self, name)
+        return ty.cast(mock.Mock, asked)
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class MaintenanceTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.enterContext(
+            mock.patch.object(clock, 'Clock', return_value=self.clock)
+        )
+        self.given(
+            builders.service(host='cmp01', enabled=True),
+            builders.service(host='cmp02', enabled=True),
+        )
+
+    def given(self, *services: model.Service) -> None:
+        """Let the cloud have these hosts."""
+        self.cloud = Cloud(*services)
+        self.gateway = self.cloud.gateway()
+        with mock.patch.object(
+            api.gateway, 'Gateway', return_value=self.gateway
+        ):
+            self.maintenance = api.Maintenance(mock.Mock())
+
+    def reason(self, host: str = 'cmp01') -> str | None:
+        """Return what stands in a host's disabled reason."""
+        return self.cloud.hosts[host].disabled_reason
+
+    def assert_untouched(self) -> None:
+        """Check that nothing was changed in the cloud."""
+        self.gateway.disable.assert_not_called()
+        self.gateway.enable.assert_not_called()
+        self.gateway.force_down.assert_not_called()
+        self.gateway.evacuate.assert_not_called()
+        self.gateway.live_migrate.assert_not_called()
+        self.gateway.cold_migrate.assert_not_called()
+        self.gateway.confirm.assert_not_called()
+
+
+class Reporter(progress_lines.Silence):
+    """Keeps what it is told of troubles."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def trouble(self, host: str, text: str) -> None:
+        self.told.append((host, text))
+
+
+class DrainTestCase(MaintenanceTestCase):
+    """There is a third host, with room for what two hosts have."""
+
+    #: What asks for something and changes nothing.
+    READING = frozenset(
+        {
+            *('services', 'servers', 'server', 'migrations', 'unconfirmed'),
+            *('allocations', 'hypervisors', 'groups', 'aggregates', 'offers'),
+            *('residents', 'user_name', 'user_id', 'now'),
+            *('hypervisor_details', 'server_count', 'check_hosts_shown'),
+        }
+    )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+
+    def given(self, *services: model.Service) -> None:
+        super().given(
+            *services, builders.service(host=ELSEWHERE, enabled=True)
+        )
+
+    def asked(self) -> list[str]:
+        """Return what the cloud was asked for."""
+        return [call[0] for call in self.gateway.method_calls]
+
+    def moves(self) -> list[tuple[str, str]]:
+        """Return which server was asked to move where."""
+        calls = self.gateway.live_migrate.call_args_list
+        return [call.args for call in calls]
+
+    def assert_changed_nothing(self) -> None:
+        """Check that only what changes nothing was asked for."""
+        self.assertLessEqual(set(self.asked()), self.READING)
+        self.assertEqual({'vm1': 'cmp01', 'vm2': 'cmp02'}, self.cloud.places)

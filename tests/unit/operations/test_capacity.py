@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a drain makes sure of before it begins, and where it sends servers."""
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+from tests.unit.operations import base
+
+Code = exceptions.ExitCode
+
+
+class CapacityTestCase(base.DrainTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.reporter = base.Reporter()
+
+    def drain(self, *hosts: str, **options: ty.Any) -> ty.Any:
+        return self.maintenance.drain(
+            hosts or ['cmp01'], report=self.reporter, **options
+        )
+
+    def told(self) -> list[str]:
+        """Return what was told of trouble."""
+        return [text for _host, text in self.reporter.told]
+
+
+class CheckTest(CapacityTestCase):
+    def refused(self, *hosts: str, **options: ty.Any) -> str:
+        """Return why a drain is refused."""
+        with self.assertRaises(exceptions.Refused) as caught:
+            self.drain(*hosts, **options)
+        self.gateway.live_migrate.assert_not_called()
+        self.gateway.cold_migrate.assert_not_called()
+        self.gateway.enable.assert_not_called()
+        return str(caught.exception)
+
+    def test_what_does_not_fit_is_not_begun(self) -> None:
+        self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
+        message = self.refused()
+        self.assertIn('Nothing was moved off cmp01', message)
+        self.assertIn('maintenance stays set', message)
+        self.assertIn('1 of 1 servers do not fit', message)
+        self.assertIn('2 without room', message)
+        self.assertIn('--skip-capacity-check', message)
+        # Nothing but the mark.
+        self.gateway.disable.assert_called_once()
+        self.assertEqual({'disable'}, set(self.asked()) - self.READING)
+        self.assertTrue(marks.parse(self.reason()))
+        self.assertEqual([], self.told())
+
+    def test_other_errors_are_told_as_well(self) -> None:
+        self.given(
+            builders.service(host='cmp01', disabled_reason='broken fan'),
+            builders.service(host='cmp02', enabled=True),
+        )
+        self.cloud.places = {'vm2': 'cmp02'}
+        self.cloud.room = {base.ELSEWHERE: 0}
+        message = self.refused('cmp01', 'cmp02')
+        self.assertIn('broken fan', message)
+        self.assertIn('Nothing was moved off cmp02,', message)
+
+    def test_the_check_can_be_skipped(self) -> None:
+        self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
+        result = self.drain(skip_capacity_check=True)
+        self.assertIs(Code.DONE, result.exit_code)
+        # No host is known to have room: the scheduler may know better.
+        self.assertEqual([('vm1', '')], self.moves())
+        self.assertEqual([], self.told())
+
+    def test_one_destination(self) -> None:
+        self.cloud.room = {'cmp02': 1}
+        to = policies.Policy(to='cmp02')
+        self.assertIn('1 of 1', self.refused(policy=to))
+        self.cloud.room = {'cmp02': 2}
+        result = self.drain(policy=to)
+        self.assertIs(Code.DONE, result.exit_code)
+        self.assertEqual([('vm1', 'cmp02')], self.moves())
+
+
+@ddt.ddt
+class UnknownTest(CapacityTestCase):
+    """Placement does not tell: that is no reason not to go on."""
+
+    ERRORS = (
+        exceptions.NotPermitted('Placement: policy says no'),
+        exceptions.Unavailable('Placement: no answer'),
+        exceptions.ApiTooOld('Placement is too old'),
+    )
+
+    @ddt.data(*ERRORS)
+    def test_of_room(self, error: Exception) -> None:
+        self.gateway.offers.side_effect = error
+        result = self.drain('cmp01', 'cmp02')
+        self.assertIs(Code.DONE, result.exit_code)
+        self.assertEqual({('vm1', ''), ('vm2', '')}, set(self.moves()))
+        self.assertEqual(
+            [
+                ('cmp01, cmp02', f'capacity is not known: {error}'),
+                ('cmp01, cmp02', 'destinations are left to the scheduler'),
+            ],
+            self.reporter.told,
+        )
+
+    @ddt.data(*ERRORS)
+    def test_where_the_user_wants_the_scheduler(
+        self, error: Exception
+    ) -> None:
+        self.gateway.offers.side_effect = error
+        scheduler = policies.Policy(spread=policies.Spread.SCHEDULER)
+        self.assertIs(Code.DONE, self.drain(policy=scheduler).exit_code)
+        self.assertEqual([f'capacity is not known: {error}'], self.told())
+
+    def test_of_what_the_servers_hold(self) -> None:
+        self.gateway.allocations.side_effect = [
+            exceptions.Unavailable('Placement: no answer'),
+            {},
+        ]
+        self.assertIs(Code.DONE, self.drain().exit_code)
+        self.gateway.offers.assert_not_called()
+        self.assertEqual([('vm1', '')], self.moves())
+        self.assertIn('capacity is not known', self.told()[0])
+
+    def test_nova_does_not_answer_for_a_moment(self) -> None:
+        """The drain itself bears with that, for longer."""
+        answers = [exceptions.Unavailable('Nova: no answer')]
+
+        def servers(host: str) -> ty.Any:
+            if answers:
+                raise answers.pop()
+            return self.cloud.servers(host)
+
+        self.gateway.servers.side_effect = servers
+        self.assertIs(Code.DONE, self.drain().exit_code)
+        self.assertEqual(
+            [
+                'capacity is not known: Nova: no answer',
+                'destinations are left to the scheduler',
+            ],
+            self.told(),
+        )
+        self.assertEqual([('vm1', '')], self.moves())
+
+    def test_groups_and_aggregates(self) -> None:
+        """What the user may not see is told; the rest counts."""
+        denied = exceptions.NotPermitted('policy says no')
+        self.gateway.groups.side_effect = denied
+        self.gateway.aggregates.side_effect = denied
+        self.assertIs(Code.DONE, self.drain().exit_code)
+        self.assertEqual([('vm1', base.ELSEWHERE)], self.moves())
+        self.assertEqual(
+            [
+                'server groups are not looked at: policy says no',
+                'host aggregates are not looked at: policy says no',
+            ],
+            self.told(),
+        )
+
+
+class SpreadTest(CapacityTestCase):
+    def test_hosts_that_are_drained_are_not_asked_for(self) -> None:
+        self.cloud.places |= {f'vm{n}': base.ELSEWHERE for n in range(3, 9)}
+        self.drain('cmp01', 'cmp02')
+        self.assertEqual(
+            {base.ELSEWHERE}, {host for _server, host in self.moves()}
+        )
+
+    def test_the_scheduler_picks(self) -> None:
+        scheduler = policies.Policy(spread=policies.Spread.SCHEDULER)
+        self.drain(policy=scheduler)
+        self.assertEqual([('vm1', '')], self.moves())
+        # It is still made sure that all fit.
+        self.gateway.offers.assert_called_once()
+
+    def test_a_bound_per_destination(self) -> None:
+        self.gateway.flights.return_value = [
+            builders.migration(
+                99,
+                server_id='x',
+                source='far',
+                dest='cmp02',
+                created_at=base.NOW,
+            )
+        ]
+        self.drain(policy=policies.Policy(per_destination=1))
+        self.assertEqual([('vm1', base.ELSEWHERE)], self.moves())

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import typing as ty
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
+from osc_hostmaint import model
+from osc_hostmaint.planning.host import decision as decisions
+from tests.unit import builders
+from tests.unit.operations import base
+
+
+class DrainTest(base.DrainTestCase):
+    def test_several_hosts(self) -> None:
+        result = self.maintenance.drain(['cmp02', 'cmp01'], reason='kernel')
+        self.assertIs(exceptions.ExitCode.DONE, result.exit_code)
+        self.assertEqual({}, result.errors)
+        self.assertEqual(
+            {
+                ('vm1', 'cmp01', base.ELSEWHERE, decisions.Result.MOVED),
+                ('vm2', 'cmp02', base.ELSEWHERE, decisions.Result.MOVED),
+            },
+            {
+                (r.server_id, r.host, r.destination, r.result)
+                for r in result.rows
+            },
+        )
+        for host in ('cmp01', 'cmp02'):
+            mark = marks.parse(self.reason(host))
+            assert mark
+            self.assertEqual('kernel', mark.reason)
+
+    def test_all_are_set_before_anything_moves(self) -> None:
+        self.maintenance.drain(['cmp01', 'cmp02'])
+        changes = [
+            call[0]
+            for call in self.gateway.method_calls
+            if call[0] in ('disable', 'live_migrate')
+        ]
+        self.assertEqual(['disable'] * 2 + ['live_migrate'] * 2, changes)
+
+    def test_host_of_somebody_else(self) -> None:
+        self.given(
+            builders.service(host='cmp01', disabled_reason='broken fan'),
+            builders.service(host='cmp02', enabled=True),
+        )
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        result = self.maintenance.drain(['cmp01', 'cmp02'])
+        self._assert_only_cmp02(result, 'broken fan.*--force')
+        self.assertEqual('broken fan', self.reason('cmp01'))
+
+    def test_host_that_nova_does_not_disable(self) -> None:
+        def disable(service: model.Service, reason: str) -> model.Service:
+            if service.host == 'cmp01':
+                raise exceptions.Unavailable('Nova: PUT x: no answer')
+            return self.cloud.disable(service, reason)
+
+        self.gateway.disable.side_effect = disable
+        result = self.maintenance.drain(['cmp01', 'cmp02'])
+        self._assert_only_cmp02(result, 'PUT x: no answer')
+        # Not even once more: it may have been carried out.
+        self.assertEqual(2, self.gateway.disable.call_count)
+
+    def _assert_only_cmp02(self, result: ty.Any, error: str) -> None:
+        self.assertIs(exceptions.ExitCode.FAILED, result.exit_code)
+        self.assertEqual(['cmp01'], list(result.errors))
+        self.assertRegex(result.errors['cmp01'], error)
+        self.assertEqual(
+            [('vm2', decisions.Result.MOVED)],
+            [(r.server_id, r.result) for r in result.rows],
+        )
+        self.assertEqual('cmp01', self.cloud.places['vm1'])
+
+    def test_no_host_can_be_set(self) -> None:
+        self.given(builders.service(disabled_reason='broken fan'))
+        self.cloud.places = {'vm1': 'cmp01'}
+        result = self.maintenance.drain(['cmp01'])
+        self.assertIs(exceptions.ExitCode.FAILED, result.exit_code)
+        self.assertEqual(['cmp01'], list(result.errors))
+        self.assertEqual((), result.rows)
+        self.assert_untouched()
+
+    def test_not_permitted(self) -> None:
+        self.gateway.disable.side_effect = exceptions.NotPermitted('no')
+        with self.assertRaises(exceptions.NotPermitted):
+            self.maintenance.drain(['cmp01', 'cmp02'])
+        # Nothing is half set, and the second is not even tried.
+        self.gateway.disable.assert_called_once()
+        self.gateway.live_migrate.assert_not_called()
+        self.assertTrue(all(s.enabled for s in self.cloud.services()))
+
+    def test_not_permitted_to_look(self) -> None:
+        self.gateway.services.side_effect = exceptions.NotPermitted('no')
+        with self.assertRaises(exceptions.NotPermitted):
+            self.maintenance.drain(['cmp01'])
+        self.assert_untouched()
+
+    def test_timeout(self) -> None:
+        self.gateway.live_migrate.side_effect = lambda *_: None
+        result = self.maintenance.drain(['cmp01'], timeout=30)
+        self.assertIs(exceptions.ExitCode.TIMEOUT, result.exit_code)
+        self.assertEqual(['vm1'], [r.server_id for r in result.rows])

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What comes before the servers of a dead host are built anew elsewhere."""
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
+from tests.unit import builders
+from tests.unit.operations import base
+from tests.unit.operations import dead
+
+
+@ddt.ddt
+class FenceTest(dead.EvacuateTestCase):
+    def test_up(self) -> None:
+        result = self.evacuate(confirm=self.answer(yes=True))
+        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertRegex(
+            result.errors['cmp01'], 'is up.*60 s.*--fenced.*without --evacuate'
+        )
+        self.assertEqual(([], []), (self.changes(), self.questions))
+        self.assertEqual((), result.rows)
+
+    def test_up_and_fenced(self) -> None:
+        result = self.evacuate(fenced=True, reason='PSU', confirm=self.fail)
+        self.assertIs(dead.Code.DONE, result.exit_code)
+        self.assertEqual(
+            [
+                ('force_down', 'cmp01'),
+                ('disable', 'cmp01'),
+                ('evacuate', 'vm1'),
+            ],
+            self.changes(),
+        )
+        (row,) = result.rows
+        self.assertEqual(
+            ('evacuation', decisions.Result.MOVED), (row.move, row.result)
+        )
+        self.assertTrue(self.cloud.hosts['cmp01'].forced_down)
+        mark = marks.parse(self.reason())
+        assert mark
+        self.assertEqual('PSU', mark.reason)
+
+    @ddt.data(True, False)
+    def test_already_forced_down(self, fenced: bool) -> None:
+        """Whoever did that has vouched for it."""
+        self.given(builders.service(up=False, forced_down=True))
+        result = self.evacuate(fenced=fenced, confirm=self.fail)
+        self.assertIs(dead.Code.DONE, result.exit_code)
+        self.assertEqual([('evacuate', 'vm1')], self.changes())
+
+    def test_asked_and_sure(self) -> None:
+        self.given(builders.service(enabled=True, up=False))
+        self.cloud.local = {'vm1'}
+        result = self.evacuate(confirm=self.answer(yes=True))
+        self.assertIs(dead.Code.DONE, result.exit_code)
+        (question,) = self.questions
+        self.assertIn('Is cmp01 surely powered off?', question)
+        self.assertIn(': 1 (1 of them without', question)
+        # It may not come back in the middle.
+        self.assertEqual('force_down', self.changes()[0][0])
+
+    def test_asked_and_not_sure(self) -> None:
+        self.given(builders.service(enabled=True, up=False))
+        result = self.evacuate(confirm=self.answer(yes=False))
+        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIn('nothing was changed on cmp01', result.errors['cmp01'])
+        self.assertEqual([], self.changes())
+
+    def test_nobody_to_ask(self) -> None:
+        self.given(builders.service(enabled=True, up=False))
+        result = self.evacuate()
+        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertRegex(result.errors['cmp01'], 'network.*--fenced')
+        self.assertEqual([], self.changes())
+        self.gateway.servers.assert_not_called()
+
+    def test_it_comes_back_while_somebody_is_asked(self) -> None:
+        self.given(builders.service(enabled=True, up=False))
+
+        def ask(_question: str) -> bool:
+            self.cloud.hosts['cmp01'] = builders.service(enabled=True)
+            return True
+
+        result = self.evacuate(confirm=ask)
+        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIn('come back', result.errors['cmp01'])
+        self.assertEqual([], self.changes())
+
+    def test_it_is_not_forced_down_any_more(self) -> None:
+        """Somebody takes back his word while it is looked at."""
+        self.given(builders.service(up=False, forced_down=True))
+
+        def aggregates() -> list[ty.Any]:
+            self.cloud.hosts['cmp01'] = builders.service(up=False)
+            return []
+
+        self.gateway.aggregates.side_effect = aggregates
+        result = self.evacuate()
+        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertEqual([], self.changes())
+        # Unless somebody else gives it.
+        self.given(builders.service(up=False, forced_down=True))
+        self.gateway.aggregates.side_effect = aggregates
+        self.assertIs(dead.Code.DONE, self.evacuate(fenced=True).exit_code)
+
+    def test_fenced_is_for_evacuations_only(self) -> None:
+        with self.assertRaises(ValueError):
+            self.evacuate(fenced=True, policy=policies.Policy())
+        self.assertEqual([], self.asked())
+
+
+class HostsTest(dead.EvacuateTestCase):
+    """Several hosts in one call."""
+
+    def test_one_is_up(self) -> None:
+        self.given(
+            builders.service(host='cmp01', enabled=True),
+            builders.service(host='cmp02', up=False, forced_down=True),
+        )
+        result = self.evacuate('cmp01', 'cmp02')
+        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertEqual(['cmp01'], [*result.errors])
+        self.assertEqual([('evacuate', 'vm2')], self.changes())
+        self.assertEqual(['vm2'], [row.server_id for row in result.rows])
+
+    def test_all_are_forced_down_before_anything_moves(self) -> None:
+        self.evacuate('cmp01', 'cmp02', fenced=True)
+        self.assertEqual(
+            ['force_down'] * 2 + ['disable'] * 2 + ['evacuate'] * 2,
+            [what for what, _whom in self.changes()],
+        )
+        self.assertEqual({base.ELSEWHERE}, set(self.cloud.places.values()))
+
+    def test_somebody_elses(self) -> None:
+        """Found out before it is forced down."""
+        self.given(
+            builders.service(host='cmp01', disabled_reason='broken fan'),
+            builders.service(host='cmp02', enabled=True),
+        )
+        result = self.evacuate('cmp01', 'cmp02', fenced=True)
+        self.assertRegex(result.errors['cmp01'], 'broken fan.*--force')
+        self.assertNotIn(('force_down', 'cmp01'), self.changes())
+        self.assertEqual(base.ELSEWHERE, self.cloud.places['vm2'])
+
+    def test_one_is_not_forced_down(self) -> None:
+        def force_down(service: model.Service, *, down: bool) -> ty.Any:
+            if service.host == 'cmp01':
+                raise exceptions.Unavailable('Nova: PUT x: no answer')
+            return self.cloud.force_down(service, down=down)
+
+        self.gateway.force_down.side_effect = force_down
+        result = self.evacuate('cmp01', 'cmp02', fenced=True)
+        self.assertEqual({'cmp01': 'Nova: PUT x: no answer'}, result.errors)
+        self.assertEqual('cmp01', self.cloud.places['vm1'])
+        self.assertEqual(base.ELSEWHERE, self.cloud.places['vm2'])
+
+    def test_one_is_not_marked(self) -> None:
+        """It tells that it is forced down all the same."""
+        self.gateway.disable.side_effect = exceptions.Unavailable('no answer')
+        result = self.evacuate(fenced=True)
+        self.assertEqual(
+            {'cmp01': 'no answer (cmp01 is forced down: run this again)'},
+            result.errors,
+        )
+        self.gateway.evacuate.assert_not_called()
+        # As it says.
+        self.gateway.disable.side_effect = self.cloud.disable
+        self.assertIs(dead.Code.DONE, self.evacuate().exit_code)
+
+    def test_not_permitted(self) -> None:
+        self.gateway.force_down.side_effect = exceptions.NotPermitted('no')
+        with self.assertRaises(exceptions.NotPermitted):
+            self.evacuate('cmp01', 'cmp02', fenced=True)
+        self.gateway.force_down.assert_called_once()
+        self.gateway.disable.assert_not_called()
+
+
+class AheadTest(dead.EvacuateTestCase):
+    """What is looked at before anything is changed."""
+
+    def test_what_does_not_fit(self) -> None:
+        self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
+        with self.assertRaises(exceptions.Refused) as caught:
+            self.evacuate(fenced=True, confirm=self.fail)
+        message = str(caught.exception)
+        self.assertIn('Nothing was evacuated off cmp01, nor changed', message)
+        self.assertIn('1 of 1 servers do not fit', message)
+        self.assertEqual([], self.changes())
+
+    def test_other_errors_are_told_as_well(self) -> None:
+        self.given(
+            builders.service(host='cmp01', disabled_reason='broken fan'),
+            builders.service(host='cmp02', enabled=True),
+        )
+        self.cloud.room = {base.ELSEWHERE: 0}
+        with self.assertRaisesRegex(
+            exceptions.Refused, 'broken fan.*Nothing was evacuated off cmp02,'
+        ):
+            self.evacuate('cmp01', 'cmp02', fenced=True)
+
+    def test_local_disks(self) -> None:
+        self.cloud.places['vm3'] = 'cmp01'
+        self.cloud.local = {'vm3'}
+        self.evacuate(fenced=True)
+        self.assertEqual(
+            'cmp01: name of vm3 (vm3): what is on its local disk is lost, '
+            'unless the hosts share it',
+            self.told().splitlines()[0],
+        )
+
+    def test_local_disks_are_told_before_anything_is_asked(self) -> None:
+        self.given(builders.service(enabled=True, up=False))
+        self.cloud.local = {'vm1'}
+
+        def ask(_question: str) -> bool:
+            self.assertIn('(vm1): what is on its local disk', self.told())
+            return False
+
+        self.evacuate(confirm=ask)
+
+    def test_without_placement(self) -> None:
+        self.gateway.offers.side_effect = exceptions.Unavailable('no answer')
+        self.assertIs(dead.Code.DONE, self.evacuate(fenced=True).exit_code)
+        self.assertEqual(
+            [
+                'cmp01: capacity is not known: no answer',
+                'cmp01: destinations are left to the scheduler',
+            ],
+            self.told().splitlines()[:2],
+        )
+
+    def test_it_is_looked_at_again_if_that_took_long(self) -> None:
+        self.given(builders.service(enabled=True, up=False))
+
+        def ask(_question: str) -> bool:
+            self.clock.sleep(600)
+            return True
+
+        self.assertIs(dead.Code.DONE, self.evacuate(confirm=ask).exit_code)
+        self.assertEqual(2, self.gateway.groups.call_count)
+
+
+@ddt.ddt
+class PreviewTest(dead.EvacuateTestCase):
+    def preview(self, *hosts: str, **options: ty.Any) -> ty.Any:
+        preview = self.maintenance.preview(
+            hosts or ['cmp01'], **{'policy': dead.EVACUATE, **options}
+        )
+        self.assert_changed_nothing()
+        return preview
+
+    def test_up(self) -> None:
+        preview = self.preview()
+        self.assertRegex(preview.errors['cmp01'], 'is up.*--fenced')
+        self.assertEqual((), preview.rows)
+        self.assertFalse(preview.done)
+
+    @ddt.data(
+        # the service, --fenced
+        (builders.service(enabled=True), True),
+        (builders.service(enabled=True, up=False), True),
+        (builders.service(up=False, forced_down=True), False),
+    )
+    @ddt.unpack
+    def test_as_if_forced_down(
+        self, service: model.Service, fenced: bool
+    ) -> None:
+        self.given(service, builders.service(host='cmp02', enabled=True))
+        self.cloud.local = {'vm1'}
+        preview = self.preview(fenced=fenced)
+        (row,) = preview.rows
+        self.assertEqual(
+            ('vm1', 'evacuation', True, True),
+            (row.server_id, row.move, row.local_disk, row.leaves),
+        )
+        self.assertTrue(preview.done)
+        self.assertEqual((), preview.notes)
+
+    def test_without_evacuation_no_disk_is_at_stake(self) -> None:
+        self.cloud.local = {'vm1'}
+        (row,) = self.preview(policy=policies.Policy()).rows
+        self.assertIsNone(row.local_disk)
+
+    def test_nobody_vouches_for_it(self) -> None:
+        """That is told, and what would happen is shown."""
+        self.given(
+            builders.service(enabled=True, up=False),
+            builders.service(host='cmp02', enabled=True),
+        )
+        preview = self.preview()
+        self.assertEqual(['vm1'], [row.server_id for row in preview.rows])
+        self.assertRegex(' '.join(preview.notes), 'cmp01.*--fenced')

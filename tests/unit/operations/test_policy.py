@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import dataclasses
+import typing as ty
+from unittest import mock
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.engine import loop
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from tests.unit import builders
+from tests.unit.operations import base
+
+POLICY = policies.Policy(
+    running=policies.Running.COLD,
+    suspended=policies.Suspended.RESUME,
+    parallel=3,
+    retries=0,
+    server_timeout=600.0,
+)
+
+
+class ToldTestCase(base.MaintenanceTestCase):
+    """What the loop is told of how to drain."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        result = loop.DrainResult((), {}, exceptions.ExitCode.DONE)
+        self.drained = self.enterContext(
+            mock.patch.object(loop, 'drain', return_value=result)
+        )
+
+    def told(self, **kwargs: ty.Any) -> tuple[policies.Policy, mock.Mock]:
+        """Return the policy that the loop gets, and the whole call."""
+        self.drained.reset_mock()
+        self.maintenance.drain(['cmp01'], **kwargs)
+        (call,) = self.drained.call_args_list
+        return call.args[1], call
+
+
+class PolicyTest(ToldTestCase):
+    def test_what_is_asked_for_arrives(self) -> None:
+        policy, _call = self.told(policy=POLICY)
+        self.assertEqual(
+            POLICY,
+            dataclasses.replace(
+                policy, user_id='', stagger=0.0, settled_from=0.0
+            ),
+        )
+
+    def test_who_we_are(self) -> None:
+        policy, _call = self.told()
+        self.assertEqual('id of bob', policy.user_id)
+
+    def test_a_host_just_disabled_settles(self) -> None:
+        """A server that was being scheduled may still arrive."""
+        policy, _call = self.told()
+        self.assertEqual(
+            self.clock.now() + timing.LATE_ARRIVAL_SECONDS, policy.settled_from
+        )
+
+    def test_a_host_disabled_long_ago_is_settled(self) -> None:
+        self.given(builders.service())
+        policy, _call = self.told()
+        self.assertEqual(self.clock.now(), policy.settled_from)
+
+    def test_who_watches(self) -> None:
+        watchers = {n: mock.Mock() for n in ('report', 'interrupt', 'diary')}
+        _policy, call = self.told(timeout=90, **watchers)
+        for watcher in watchers.values():
+            self.assertIn(watcher, call.args)
+        self.assertIn(90, call.args)
+
+    def test_who_we_are_is_asked_before_anything_is_touched(self) -> None:
+        self.gateway.user_id.side_effect = exceptions.Unavailable('Keystone')
+        with self.assertRaises(exceptions.Unavailable):
+            self.maintenance.drain(['cmp01'])
+        self.assert_untouched()
+        self.drained.assert_not_called()
+
+
+class ExcludeTest(ToldTestCase):
+    """Servers that are left alone are known before anything is touched."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+
+    def excluding(self, *servers: str) -> policies.Policy:
+        return policies.Policy(exclude=frozenset(servers))
+
+    def test_by_name_or_id(self) -> None:
+        for words in ('vm1', 'name of vm1'):
+            policy, _call = self.told(policy=self.excluding(words))
+            self.assertEqual({'vm1'}, policy.exclude)
+
+    def test_what_is_on_its_way_by_an_earlier_run(self) -> None:
+        """So that the same command can be run again."""
+        self.cloud.records = [builders.migration(1, 'finished', 'vm2')]
+        policy, _call = self.told(policy=self.excluding('vm1', 'vm2'))
+        self.assertEqual({'vm1', 'vm2'}, policy.exclude)
+        # Once that is over, it is no server of this host any more.
+        self.cloud.records = [builders.migration(1, 'confirmed', 'vm2')]
+        with self.assertRaises(exceptions.Refused):
+            self.told(policy=self.excluding('vm2'))
+
+    def test_who_is_not_known(self) -> None:
+        for evacuate in (False, True):
+            policy = dataclasses.replace(
+                self.excluding('vm2'), evacuate=evacuate
+            )
+            for verb in (self.maintenance.drain, self.maintenance.preview):
+                with self.assertRaisesRegex(exceptions.Refused, 'on cmp01'):
+                    verb(['cmp01'], policy=policy)
+        self.assert_untouched()
+        self.drained.assert_not_called()
+
+    def test_nobody_else_costs_a_request(self) -> None:
+        self.told()
+        lists = self.gateway.servers.call_count
+        self.told(policy=self.excluding('vm1'))
+        self.assertEqual(2 * lists + 1, self.gateway.servers.call_count)
+        self.gateway.unconfirmed.assert_not_called()
+
+
+@ddt.ddt
+class DestinationTest(base.MaintenanceTestCase):
+    """The only host that servers may go to."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.given_destination(enabled=True)
+
+    def given_destination(self, **kwargs: ty.Any) -> None:
+        """Let there be cmp08 beside cmp01 and cmp02."""
+        self.given(
+            builders.service(host='cmp01', enabled=True),
+            builders.service(host='cmp02', enabled=True),
+            builders.service(host='cmp08', **kwargs),
+        )
+        self.cloud.places = {'vm1': 'cmp01'}
+
+    def drain(self, to: str, *hosts: str) -> loop.DrainResult:
+        """Drain cmp01, or some hosts, to another."""
+        return self.maintenance.drain(
+            hosts or ['cmp01'], policy=policies.Policy(to=to)
+        )
+
+    def test_servers_go_there(self) -> None:
+        result = self.drain('cmp08')
+        self.assertIs(exceptions.ExitCode.DONE, result.exit_code)
+        self.assertEqual(['cmp08'], [r.destination for r in result.rows])
+        self.assertEqual({'vm1': 'cmp08'}, self.cloud.places)
+
+    def refused(self, error: type[Exception], to: str, *hosts: str) -> str:
+        """Return why nothing is touched at all."""
+        with self.assertRaises(error) as caught:
+            self.drain(to, *hosts)
+        self.assert_untouched()
+        message = str(caught.exception)
+        self.assertTrue(message.isprintable(), message)
+        return message
+
+    @ddt.data(
+        # what was typed, what is said
+        ('cmp8', 'did you mean cmp08'),
+        ('CMP08', 'did you mean cmp08'),
+        ('cmp08.example.org', 'hypervisor hostname of cmp08'),
+        ('cmp*', 'did you mean'),
+        ('zebra\x1b[2J', 'compute service list'),
+    )
+    @ddt.unpack
+    def test_unknown(self, to: str, words: str) -> None:
+        message = self.refused(exceptions.UnknownHost, to)
+        self.assertIn(words, message)
+
+    @ddt.data(['cmp01'], ['cmp01', 'cmp08'], ['cmp08', 'cmp01'])
+    def test_one_that_is_drained_itself(self, hosts: list[str]) -> None:
+        message = self.refused(exceptions.Refused, hosts[-1], *hosts)
+        self.assertIn(hosts[-1], message)
+        self.assertIn('drained itself', message)
+
+    @ddt.data(
+        # the service, what is said
+        ({'enabled': True, 'up': False}, 'start nova-compute first'),
+        ({}, 'maintenance unset cmp08'),
+        ({'disabled_reason': 'broken \x1b[2J fan'}, 'broken .x1b.* fan'),
+        ({'disabled_reason': None}, 'no reason given'),
+        ({'disabled_reason': 'AUTO: lost'}, 'AUTO: lost'),
+    )
+    @ddt.unpack
+    def test_one_that_takes_no_server(
+        self, service: dict[str, ty.Any], words: str
+    ) -> None:
+        self.given_destination(**service)
+        message = self.refused(exceptions.Refused, 'cmp08')
+        self.assertRegex(message, f'cmp08.*{words}')
+        self.assertIn('Name another host', message)

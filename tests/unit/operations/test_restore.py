@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Who is brought home, and who is left alone; what is refused at once."""
+
+import datetime
+from unittest import mock
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine.restore import loop
+from osc_hostmaint.planning import policy as policies
+from tests.unit.engine import returning
+from tests.unit.engine.returning import AWAY
+from tests.unit.engine.returning import COLD
+from tests.unit.engine.returning import FAR
+from tests.unit.engine.returning import HOME
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import world
+
+Code = exceptions.ExitCode
+Refused = exceptions.Refused
+RESIZE = model.MigrationType.RESIZE
+
+
+class RestoreTestCase(returning.ReturningTestCase):
+    def assert_left_alone(
+        self, server: world.Server, words: str, result: str = 'skipped'
+    ) -> None:
+        """Check that a server is told of, and that it is no failure."""
+        other = self.leave()
+        ahead = {row.server_id: row for row in self.preview().rows}
+        self.assertTrue(ahead[server.id].skipped)
+        self.assertEqual(words, ahead[server.id].reason)
+        done = self.restore()
+        self.assertEqual({server.id: result, other.id: 'moved'}, done.results)
+        self.assertEqual(words, done.reasons[server.id])
+        self.assertIs(Code.DONE, done.result.exit_code)
+        again = self.restore()
+        self.assertEqual({server.id: result}, again.results)
+        self.assertIs(Code.DONE, again.result.exit_code)
+        self.assert_nothing_asked(again)
+
+
+@ddt.ddt
+class TestLeftAlone(RestoreTestCase):
+    @ddt.data(
+        # where it was moved, how; what is told
+        (FAR, model.MigrationType.LIVE, 'moved on to cmp03 since it left'),
+        # Also where it is.
+        (AWAY, RESIZE, 'resized since it left'),
+        (FAR, RESIZE, 'resized since it left'),
+    )
+    @ddt.unpack
+    def test_moved(self, dest, kind, words):
+        server = self.move(self.leave(), dest, kind)
+
+        self.assert_left_alone(server, f'{words} cmp01')
+
+    def test_offloaded(self):
+        server = self.leave()
+        self.cloud.shelve(server.id)
+        self.rest()
+
+        self.assert_left_alone(
+            server, 'it is on no host any more (SHELVED_OFFLOADED)'
+        )
+
+    def test_awaits_a_confirmation(self):
+        server = self.move(self.add(), AWAY, COLD, confirmed=False)
+        done = self.restore()
+
+        self.assertEqual({server.id: 'blocked'}, done.results)
+        self.assertIn('resize confirm', done.reasons[server.id])
+        self.assertIs(Code.LEFT, done.result.exit_code)
+        self.assert_nothing_asked(done)
+        self.cloud.confirm(server.id)
+        self.rest()
+        self.assertEqual({server.id: 'moved'}, self.restore().results)
+
+    def test_a_way_home_that_others_began(self):
+        """It is adopted, and confirmed."""
+        server = self.leave('stopped', seconds=20.0)
+        self.cloud.cold_migrate(server.id, HOME)
+        self.rest(5.0)
+        done = self.restore()
+
+        self.assertEqual({server.id: 'moved'}, done.results)
+        self.assert_home(server)
+        self.assertEqual(
+            {'confirm': 1},
+            {
+                kind: count
+                for kind, count in done.client.counts().items()
+                if kind in ('confirm', 'cold_migrate', 'live_migrate')
+            },
+        )
+
+    def test_excluded(self):
+        """By its name; nothing is touched where that says nothing."""
+        server, other = self.leave(), self.leave()
+        for name in ('nobody', 'server'):
+            policy = policies.Policy(exclude=frozenset({name}))
+            for verb in (self.restore, self.preview):
+                with self.assertRaisesRegex(Refused, 'come home to cmp01'):
+                    verb(policy=policy)
+        policy = policies.Policy(exclude=frozenset({server.name}))
+        ahead = self.preview(policy=policy)
+        self.assertEqual(
+            {server.id: '', other.id: 'live migration'},
+            {row.server_id: row.move for row in ahead.rows},
+        )
+        self.assertFalse(ahead.done)
+        done = self.restore(policy=policy)
+
+        self.assertEqual(
+            {server.id: 'blocked', other.id: 'moved'}, done.results
+        )
+        self.assertEqual(
+            'left where it is (--exclude)', done.reasons[server.id]
+        )
+        self.assertIs(Code.LEFT, done.result.exit_code)
+
+    def test_its_host_has_no_compute_service(self):
+        server = self.leave()
+        asked = clients.Client(self.cloud, self.clock)
+        services = [s for s in asked.services() if s.host != AWAY]
+        with mock.patch.object(
+            clients.Client, 'services', return_value=services
+        ):
+            done = self.restore()
+
+        self.assertEqual({server.id: 'blocked'}, done.results)
+        self.assertIn('compute service list', done.reasons[server.id])
+
+
+class TestDeleted(RestoreTestCase):
+    def test_before_that_time(self):
+        self.cloud.delete(self.leave().id)
+        self.rest(600.0)
+        since = datetime.timedelta(minutes=5)
+
+        self.assertEqual({}, self.restore(since=since).results)
+
+    def test_very_many(self):
+        """Only the newest are looked at, and that is told."""
+        for _number in range(4):
+            self.cloud.delete(self.leave().id)
+        with mock.patch.object(loop, 'MOST_DELETED', 3):
+            done = self.restore()
+            ahead = self.preview()
+
+        words = 'of 4 servers deleted lately only the 3 newest are looked at'
+        self.assertEqual(3, len(done.results))
+        self.assertEqual([words], done.recorder.troubles)
+        self.assertEqual((f'{HOME}: {words}',), ahead.notes)
+        self.assertEqual(3, done.client.counts()['origins'])
+
+    def test_not_told(self):
+        """That is no reason not to bring the others home."""
+        server = self.leave()
+
+        def deny(request: faults_.Request) -> faults_.Fault | None:
+            return faults_.DROPPED if request.kind == 'deleted' else None
+
+        done = self.restore(faults=deny)
+
+        self.assertEqual({server.id: 'moved'}, done.results)
+        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assertRegex(done.recorder.troubles[-1], 'are not known')
+
+
+class TestSince(RestoreTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.old = self.leave()
+        self.rest(3600.0)
+        self.young = self.leave()
+
+    def test_a_while_ago(self):
+        done = self.restore(since=datetime.timedelta(minutes=30))
+
+        self.assertEqual({self.young.id: 'moved'}, done.results)
+        self.assertEqual(AWAY, self.old.host)
+
+    def test_seven_days(self):
+        self.rest(6 * 86400.0)
+        self.assertEqual(2, len(self.preview().rows))
+        self.rest(86400.0)
+
+        self.assertEqual({}, self.restore().results)
+
+    def test_longer_than_there_has_been_time(self):
+        since = datetime.timedelta.max
+
+        self.assertEqual(2, len(self.preview(since=since).rows))
+
+
+@ddt.ddt
+class TestRefused(RestoreTestCase):
+    def test_an_unknown_host(self):
+        self.leave()
+        for verb in (self.restore, self.preview):
+            with self.assertRaisesRegex(
+                exceptions.UnknownHost, "'cmp1'; did you mean cmp01"
+            ):
+                verb(HOME, 'cmp1')
+        self.assertEqual(set(), self.at_home())
+
+    @ddt.data(
+        # what is done to the host, what is told
+        (lambda cloud: cloud.disable(HOME), 'maintenance unset cmp01'),
+        (lambda cloud: cloud.disable(HOME, 'fan'), 'unset --force cmp01'),
+        (lambda cloud: cloud.force_down(HOME, down=True), 'set --up cmp01'),
+    )
+    @ddt.unpack
+    def test_a_host_that_is_not_in_service(self, spoil, words):
+        server = self.leave()
+        other = self.move(self.cloud.add(FAR), AWAY)
+        spoil(self.cloud)
+        ahead = self.preview(HOME, FAR)
+        self.assertEqual({HOME}, ahead.errors.keys())
+        self.assertIn(words, ahead.errors[HOME])
+        self.assertFalse(ahead.done)
+        self.assertEqual([other.id], [row.server_id for row in ahead.rows])
+        done = self.restore(HOME, FAR)
+
+        self.assertEqual({HOME}, done.result.errors.keys())
+        self.assertIn(words, done.result.errors[HOME])
+        self.assertIs(Code.FAILED, done.result.exit_code)
+        # The other one is another matter.
+        self.assertEqual({other.id: 'moved'}, done.results)
+        self.assertEqual(AWAY, server.host)
+
+    def test_nothing_is_asked_for_a_host_that_is_not_in_service(self):
+        self.leave()
+        self.cloud.disable(HOME)
+        done = self.restore()
+
+        self.assertEqual(
+            {'services': 1, 'check_hosts_shown': 1}, done.client.counts()
+        )
+
+    def test_nova_does_not_tell(self):
+        self.leave()
+
+        def fail(request: faults_.Request) -> faults_.Fault | None:
+            return faults_.DROPPED if request.kind == 'moves' else None
+
+        with self.assertRaises(exceptions.Unavailable):
+            self.restore(faults=fail)
+        self.assertEqual(set(), self.at_home())

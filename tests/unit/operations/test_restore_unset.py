@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Back into service, and home, in one go."""
+
+import typing as ty
+from unittest import mock
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.operations import restore as restore_
+from tests.unit.engine import returning
+from tests.unit.engine.returning import AWAY
+from tests.unit.engine.returning import FAR
+from tests.unit.engine.returning import HOME
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import inventory
+from tests.unit.simulation import scene
+
+Code = exceptions.ExitCode
+
+
+class TestUnsetAndRestore(returning.ReturningTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.old = self.leave()
+        self.rest(100.0)
+        self.cloud.disable(HOME)
+        self.server = self.leave()
+
+    def restore(self, *homes: str, **options: ty.Any) -> returning.Return:
+        with mock.patch.object(
+            restore_.Restoring,
+            'restore',
+            restore_.Restoring.unset_and_restore,
+        ):
+            return super().restore(*homes, **options)
+
+    def test_what_left_since_the_mark_was_set(self):
+        done = self.restore()
+
+        self.assertEqual({self.server.id: 'moved'}, done.results)
+        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assertTrue(self.cloud.hosts[HOME].enabled)
+        self.assert_home(self.server)
+        self.assertEqual(AWAY, self.old.host)
+        self.assertEqual([], done.recorder.troubles)
+
+    def test_killed_and_run_again(self):
+        with self.assertRaises(scene.Killed):
+            self.restore(kill_after=2.0)
+        self.assertTrue(self.cloud.hosts[HOME].enabled)
+        self.restore()
+
+        self.assert_home(self.server)
+
+    def test_a_host_that_is_not_ours(self):
+        self.cloud.disable(FAR, 'broken fan')
+        done = self.restore(HOME, FAR)
+
+        self.assertEqual({FAR}, done.result.errors.keys())
+        self.assertIn('broken fan', done.result.errors[FAR])
+        self.assertIs(Code.FAILED, done.result.exit_code)
+        self.assertEqual({self.server.id: 'moved'}, done.results)
+        self.assertFalse(self.cloud.hosts[FAR].enabled)
+
+    def test_no_host_can_be_put_back(self):
+        self.cloud.disable(HOME, 'broken fan')
+        done = self.restore()
+
+        self.assertEqual({HOME}, done.result.errors.keys())
+        self.assertEqual({}, done.results)
+        self.assertIs(Code.FAILED, done.result.exit_code)
+        self.assert_nothing_asked(done)
+
+    def test_forced(self):
+        self.cloud.disable(HOME, 'broken fan')
+        done = self.restore(force=True)
+
+        # Their reason does not say since when.
+        self.assertEqual(
+            dict.fromkeys((self.old.id, self.server.id), 'moved'),
+            done.results,
+        )
+
+    def test_not_permitted(self):
+        with (
+            mock.patch.object(
+                clients.Client,
+                'enable',
+                side_effect=exceptions.NotPermitted('no'),
+            ),
+            self.assertRaises(exceptions.NotPermitted),
+        ):
+            self.restore()
+        self.assertEqual(AWAY, self.server.host)
+
+    def test_nova_does_not_tell_who_left(self):
+        """It is in service all the same, and other errors are told, too."""
+        self.cloud.disable(FAR, 'broken fan')
+
+        def fail(request: faults_.Request) -> faults_.Fault | None:
+            return faults_.DROPPED if request.kind == 'left' else None
+
+        done = self.restore(HOME, FAR, faults=fail)
+
+        self.assertIs(Code.FAILED, done.result.exit_code)
+        self.assertEqual({HOME, FAR}, done.result.errors.keys())
+        self.assertIn('in service again', done.result.errors[HOME])
+        self.assertTrue(self.cloud.hosts[HOME].enabled)
+
+    def test_no_room(self):
+        capacity = {**inventory.ROOMY, inventory.MEMORY_MB: 1024}
+        self.given(scene.cloud(0, source=(), capacity=capacity))
+        self.cloud.disable(HOME)
+        self.leave()
+        self.add()
+        done = self.restore()
+
+        self.assertIn('1 of 1 servers', done.result.errors[HOME])
+        # It is in service all the same.
+        self.assertTrue(self.cloud.hosts[HOME].enabled)

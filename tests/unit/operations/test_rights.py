@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a user may see is looked at before anything is touched."""
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+from tests.unit.operations import base
+
+EVACUATE = {'policy': policies.Policy(evacuate=True), 'fenced': True}
+
+
+@ddt.ddt
+class HiddenHostsTest(base.DrainTestCase):
+    @ddt.data(
+        ('drain', {}),
+        ('drain', EVACUATE),
+        ('preview', {}),
+        ('preview', EVACUATE),
+        ('restore', {}),
+        ('preview_restore', {}),
+        ('unset_and_restore', {}),
+    )
+    @ddt.unpack
+    def test_refused(self, verb: str, options: dict[str, ty.Any]) -> None:
+        self.given(builders.service(host='cmp01'))
+        self.gateway.check_hosts_shown.side_effect = exceptions.NotPermitted(
+            'hidden'
+        )
+        with self.assertRaisesRegex(exceptions.NotPermitted, 'hidden'):
+            getattr(self.maintenance, verb)(['cmp01'], **options)
+        self.assert_untouched()
+
+    def test_an_outage_is_borne_with(self) -> None:
+        self.gateway.check_hosts_shown.side_effect = exceptions.Unavailable(
+            'no answer'
+        )
+        result = self.maintenance.drain(['cmp01'])
+        self.assertEqual(exceptions.ExitCode.DONE, result.exit_code)

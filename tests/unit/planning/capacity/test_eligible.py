@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What speaks against a host, whatever else goes there."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests.unit.planning import clouds
+
+AVX, SSD, GPU = 'HW_CPU_X86_AVX2', 'CUSTOM_SSD', 'CUSTOM_GPU_BIG'
+ZONES = (clouds.zone('zone1', 'a', 'src'), clouds.zone('zone2', 'b'))
+
+
+def found(nodes, demand, *, limits=None, **known) -> eligible.Eligible:
+    """Return what is worked out for one server."""
+    seen = clouds.survey(nodes, [demand], **known)
+    return eligible.Eligible(seen, limits or clouds.limits([demand]))
+
+
+def zoned(*extra: clouds.Host) -> list[clouds.Host]:
+    """Return hosts of two zones, the source among them."""
+    return [
+        clouds.Host('src', zone='zone1', maintenance=True),
+        clouds.Host('a', zone='zone1'),
+        clouds.Host('b', zone='zone2'),
+        *extra,
+    ]
+
+
+class EligibleTestCase(unittest.TestCase):
+    def assert_against(self, expected, nodes, demand, **known):
+        """Check words by host, and that only the others are options."""
+        answers = found(nodes, demand, **known)
+        against = dict(answers.against(demand))
+        against.pop(clouds.SOURCE, None)
+
+        self.assertEqual(expected, against)
+        self.assertEqual(
+            {host for host, words in expected.items() if not words},
+            set(answers.options(demand)),
+        )
+
+
+@ddt.ddt
+class TestServices(EligibleTestCase):
+    @ddt.data(
+        ({}, ''),
+        ({'enabled': False}, 'disabled'),
+        ({'namesakes': ('id',)}, 'two services of that name'),
+        ({'maintenance': True}, 'in maintenance'),
+        ({'up': False}, 'down'),
+        ({'up': False, 'enabled': False}, 'disabled'),
+        (
+            {'traits': frozenset({eligible.STATUS_DISABLED})},
+            'not yet enabled in Placement',
+        ),
+        (
+            {
+                'traits': frozenset({eligible.STATUS_DISABLED}),
+                'enabled': False,
+            },
+            'disabled',
+        ),
+    )
+    @ddt.unpack
+    def test_only_hosts_in_service_take_servers(self, state, words):
+        self.assert_against(
+            {'a': words, 'b': ''},
+            [clouds.Host('a', **state), clouds.Host('b')],
+            clouds.demand('vm1'),
+        )
+
+    def test_bare_metal(self):
+        """Before Stein Ironic's nodes have VCPU and MEMORY_MB, too."""
+        self.assert_against(
+            {'a': 'bare metal', 'b': ''},
+            clouds.hosts('a', 'b'),
+            clouds.demand('vm1'),
+            bare_metal=frozenset({'a'}),
+        )
+
+    @ddt.data({'enabled': False}, {'maintenance': True})
+    def test_hosts_can_be_thought_of_as_enabled(self, state):
+        disabled = frozenset({eligible.STATUS_DISABLED})
+        node = clouds.Host('a', traits=disabled, **state)
+        demand = clouds.demand('vm1')
+        limits = clouds.limits([demand], opened=frozenset({'a'}))
+
+        self.assert_against({'a': ''}, [node], demand, limits=limits)
+
+    @ddt.data(
+        # limits, is the first host up, against each host
+        ({'opened': frozenset({'a'})}, False, {'a': 'down', 'b': ''}),
+        (
+            {'leaving': frozenset({'src', 'a'})},
+            True,
+            {'a': 'to be drained', 'b': ''},
+        ),
+        ({'only': 'b'}, True, {'a': 'not b', 'b': ''}),
+    )
+    @ddt.unpack
+    def test_what_is_wanted_of_hosts(self, wanted, up, expected):
+        demand = clouds.demand('vm1')
+
+        self.assert_against(
+            expected,
+            [clouds.Host('a', up=up), clouds.Host('b')],
+            demand,
+            limits=clouds.limits([demand], **wanted),
+        )
+
+    def test_a_hypervisor_without_compute_service_is_no_option(self):
+        demand = clouds.demand('vm1')
+        seen = clouds.survey(clouds.hosts('a', 'b'), [demand])
+        services = {h: s for h, s in seen.services.items() if h != 'b'}
+        seen = snapshots.Survey(services, seen.hosts, seen.offers)
+        answers = eligible.Eligible(seen, clouds.limits([demand]))
+
+        self.assertEqual({'a'}, set(answers.options(demand)))
+
+    def test_a_full_host_is_no_option_though_nothing_speaks_against_it(self):
+        demand = clouds.demand('vm1')
+        answers = found([clouds.filled('a', 1)], demand)
+
+        self.assertEqual('', answers.against(demand)['a'])
+        self.assertEqual({}, dict(answers.options(demand)))
+
+
+@ddt.ddt
+class TestZones(EligibleTestCase):
+    @ddt.data(
+        # what is known of its zone; against each host
+        ({'zone': 'zone1'}, {'a': '', 'b': 'not in zone zone1'}),
+        # It need not be there now.
+        ({'zone': 'zone2'}, {'a': 'not in zone zone2', 'b': ''}),
+        ({}, {'a': '', 'b': ''}),
+        # Nova does not tell: it is kept in its host's zone.
+        ({'zone_known': False}, {'a': '', 'b': 'not in zone zone1'}),
+        # A zone of no aggregate binds nobody.
+        ({'zone': 'nova'}, {'a': '', 'b': ''}),
+    )
+    @ddt.unpack
+    def test_a_server_stays_in_the_zone_it_asked_for(self, zone, expected):
+        self.assert_against(
+            expected, zoned(), clouds.demand('vm1', **zone), aggregates=ZONES
+        )
+
+    @ddt.data(
+        ({'zone_known': False}, ''),
+        ({'zone': 'zone1'}, 'not in zone zone1'),
+    )
+    @ddt.unpack
+    def test_it_can_be_thought_of_as_free_unless_nova_tells(self, zone, words):
+        demand = clouds.demand('vm1', **zone)
+
+        self.assert_against(
+            {'a': '', 'b': words},
+            zoned(),
+            demand,
+            aggregates=ZONES,
+            limits=clouds.limits([demand], strict=False),
+        )
+
+    def test_a_zone_binds_where_aggregates_are_not_known(self):
+        self.assert_against(
+            {'a': 'not in zone nova', 'b': 'not in zone nova'},
+            zoned(),
+            clouds.demand('vm1', zone='nova'),
+        )
+
+
+@ddt.ddt
+class TestTraits(EligibleTestCase):
+    NODES = (
+        clouds.Host('a', traits=frozenset({AVX, SSD})),
+        clouds.Host('b', traits=frozenset({AVX})),
+    )
+
+    @ddt.data(
+        ({'required_traits': {AVX, SSD}}, {'a': '', 'b': f'without {SSD}'}),
+        ({'forbidden_traits': {SSD}}, {'a': f'with {SSD}', 'b': ''}),
+    )
+    @ddt.unpack
+    def test_required_ones_must_be_there_and_others_not(self, needs, expected):
+        traits = {name: frozenset(of) for name, of in needs.items()}
+
+        self.assert_against(
+            expected, self.NODES, clouds.demand('vm1', **traits)
+        )
+
+    @ddt.data(({'VGPU': 1}, ''), ({}, f'without {GPU}'))
+    @ddt.unpack
+    def test_they_must_be_of_providers_that_give_something(self, more, words):
+        node = clouds.Host(
+            'a',
+            nested={'gpu': {'VGPU': 4}},
+            nested_traits={'gpu': frozenset({GPU})},
+        )
+        shape = {**clouds.QUARTER, **more}
+
+        self.assert_against(
+            {'a': words},
+            [node],
+            clouds.demand('vm1', shape, required_traits=frozenset({GPU})),
+        )
+
+    def test_only_candidates_with_them_are_options(self):
+        node = clouds.Host(
+            'a',
+            nested={'gpu0': {'VGPU': 4}, 'gpu1': {'VGPU': 4}},
+            nested_traits={'gpu1': frozenset({GPU})},
+        )
+        for needs, expected in (
+            ({}, {'rp-a-gpu0', 'rp-a-gpu1'}),
+            ({'required_traits': frozenset({GPU})}, {'rp-a-gpu1'}),
+            ({'forbidden_traits': frozenset({GPU})}, {'rp-a-gpu0'}),
+        ):
+            with self.subTest(needs):
+                demand = clouds.demand('vm1', {'VGPU': 1}, **needs)
+                options = found([node], demand).options(demand)
+
+                self.assertEqual(
+                    expected, {c[0].provider for c in options['a']}
+                )
+
+    def test_traits_of_hosts_without_room_are_told_as_far_as_known(self):
+        full = clouds.filled('b', 0.9, traits=frozenset({AVX}))
+        demand = clouds.demand('vm1', required_traits=frozenset({SSD}))
+        small = clouds.demand('vm2', {'VCPU': 1})
+        seen = clouds.survey(
+            [*self.NODES[:1], full, clouds.filled('c', 1)], [demand, small]
+        )
+        answers = eligible.Eligible(seen, clouds.limits([demand]))
+        against = answers.against(demand)
+
+        self.assertEqual(f'without {SSD}', against['b'])
+        self.assertEqual('', against['c'])

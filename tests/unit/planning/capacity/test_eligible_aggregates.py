@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the metadata of aggregates speaks against."""
+
+import ddt
+
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests.unit.planning import clouds
+from tests.unit.planning.capacity import test_eligible as base
+
+SSD = 'CUSTOM_SSD'
+THEIRS = "in another project's aggregate"
+NOT_OURS = "not in its project's aggregate"
+NO_SSD = 'not in an aggregate with ssd=true'
+
+
+def aggregate(*hosts: str, **metadata: str) -> snapshots.Aggregate:
+    """Return an aggregate; metadata's ``__`` are colons."""
+    return snapshots.Aggregate(
+        frozenset(hosts),
+        {k.replace('__', ':'): v for k, v in metadata.items()},
+    )
+
+
+@ddt.ddt
+class TestAggregates(base.EligibleTestCase):
+    NODES = tuple(clouds.hosts('a', 'b', 'c'))
+
+    @ddt.data(
+        # project, aggregates; against each host
+        (
+            'mine',
+            [
+                aggregate('a', filter_tenant_id='mine'),
+                aggregate('b', filter_tenant_id='theirs'),
+            ],
+            ('', THEIRS, NOT_OURS),
+        ),
+        (
+            'another',
+            [aggregate('a', filter_tenant_id='mine')],
+            (THEIRS, '', ''),
+        ),
+        # There may be several projects.
+        (
+            'mine',
+            [aggregate('a', filter_tenant_id='theirs, mine')],
+            ('', NOT_OURS, NOT_OURS),
+        ),
+        (
+            'mine',
+            [
+                aggregate(
+                    'a', filter_tenant_id='theirs', filter_tenant_id2='mine'
+                )
+            ],
+            ('', NOT_OURS, NOT_OURS),
+        ),
+    )
+    @ddt.unpack
+    def test_projects_with_an_aggregate_stay_in_it(
+        self, project, aggregates, words
+    ):
+        self.assert_against(
+            dict(zip('abc', words, strict=True)),
+            self.NODES,
+            clouds.demand('vm1', project=project),
+            aggregates=aggregates,
+        )
+
+    def test_projects_are_not_mixed_up(self):
+        mine = clouds.demand('vm1', project='mine')
+        other = clouds.demand('vm2', project='another')
+        seen = clouds.survey(
+            self.NODES,
+            [mine, other],
+            aggregates=(aggregate('a', filter_tenant_id='mine'),),
+        )
+        answers = eligible.Eligible(seen, clouds.limits([mine]))
+
+        self.assertEqual({'a'}, set(answers.options(mine)))
+        self.assertEqual({'b', 'c'}, set(answers.options(other)))
+
+    def test_isolated_hosts_are_for_what_requires_their_traits(self):
+        metadata = {f'trait__{SSD}': 'required'}
+        nodes = [
+            clouds.Host('a', traits=frozenset({SSD})),
+            clouds.Host('b'),
+        ]
+        aggregates = (aggregate('a', **metadata),)
+
+        self.assert_against(
+            {'a': f'for servers that require {SSD}', 'b': ''},
+            nodes,
+            clouds.demand('vm1'),
+            aggregates=aggregates,
+        )
+        self.assert_against(
+            {'a': '', 'b': f'without {SSD}'},
+            nodes,
+            clouds.demand('vm1', required_traits=frozenset({SSD})),
+            aggregates=aggregates,
+        )
+
+    def test_only_required_traits_isolate(self):
+        self.assert_against(
+            {'a': '', 'b': '', 'c': ''},
+            self.NODES,
+            clouds.demand('vm1'),
+            aggregates=(aggregate('a', **{f'trait__{SSD}': 'yes'}),),
+        )
+
+    @ddt.data(
+        # what is asked for, each aggregate's host and value; against each
+        (
+            'true',
+            [('a', 'true'), ('a', 'perhaps'), ('b', 'false')],
+            ('', NO_SSD, NO_SSD),
+        ),
+        # Any of several values will do.
+        (
+            'true',
+            [('a', 'true, yes'), ('b', 'yes,true'), ('c', 'untrue')],
+            ('', '', NO_SSD),
+        ),
+        # Operators are left to the scheduler.
+        ('<or> yes', [('a', 'yes')], ('', '', '')),
+    )
+    @ddt.unpack
+    def test_extra_specs_ask_for_aggregates(self, wanted, values, words):
+        self.assert_against(
+            dict(zip('abc', words, strict=True)),
+            self.NODES,
+            clouds.demand('vm1', aggregate_specs=(('ssd', wanted),)),
+            aggregates=[aggregate(host, ssd=ssd) for host, ssd in values],
+        )
+
+    def test_what_may_not_be_in_force_can_be_left_aside(self):
+        demand = clouds.demand(
+            'vm1', project='mine', aggregate_specs=(('ssd', 'true'),)
+        )
+        for known in (
+            aggregate('a', filter_tenant_id='theirs'),
+            aggregate('a', filter_tenant_id='mine'),
+            aggregate('a', **{f'trait__{SSD}': 'required'}),
+            aggregate('a', ssd='false'),
+        ):
+            with self.subTest(known):
+                self.assert_against(
+                    {'a': '', 'b': '', 'c': ''},
+                    self.NODES,
+                    demand,
+                    aggregates=(known,),
+                    limits=clouds.limits([demand], strict=False),
+                )

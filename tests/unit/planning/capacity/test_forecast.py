@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Will it fit? What is told of each server, with known answers."""
+
+import unittest
+from unittest import mock
+
+import ddt
+
+from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import packing
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests.unit.planning import clouds
+
+A, B, C, D = clouds.hosts('a', 'b', 'c', 'd')
+YES, NO, UNKNOWN = forecast.Fits.YES, forecast.Fits.NO, forecast.Fits.UNKNOWN
+ZONES = (clouds.zone('zone1', 'src', 'a'), clouds.zone('zone2', 'b'))
+
+
+def zoned(**hosts: clouds.Host) -> list[clouds.Host]:
+    """Return hosts of two zones; others take their place if given."""
+    nodes = {
+        'src': clouds.Host('src', zone='zone1', maintenance=True),
+        'a': clouds.Host('a', zone='zone1'),
+        'b': clouds.Host('b', zone='zone2'),
+    }
+    return list({**nodes, **hosts}.values())
+
+
+class Base(unittest.TestCase):
+    def fits(self, *args, **known) -> list[forecast.Fits]:
+        """Return whether each server fits."""
+        self.found = clouds.outlook(*args, **known)
+        return [fit.fits for fit in self.found.fits.values()]
+
+    def only(self, *args, **known) -> forecast.Fit:
+        """Return what is told of the only server."""
+        (fit,) = clouds.outlook(*args, **known).fits.values()
+        return fit
+
+
+class TestTogether(Base):
+    def test_exactly_full(self):
+        self.assertEqual([YES] * 8, self.fits([A, B], clouds.demands(8)))
+        self.assertEqual((), self.found.misfits)
+        self.assertEqual((), self.found.remedies)
+
+    def test_one_unit_short(self):
+        for name in clouds.SIZE:
+            with self.subTest(name):
+                short = clouds.Host(
+                    'b', size=clouds.less(clouds.SIZE, **{name: 1})
+                )
+                fits = self.fits([A, short], clouds.demands(8))
+
+                self.assertEqual([YES] * 7 + [NO], sorted(fits)[::-1])
+                self.assertEqual(1, len(self.found.misfits))
+
+    def test_enough_in_sum_but_none_big_enough(self):
+        nodes = [clouds.filled(n, 0.5) for n in 'abcd']
+
+        self.assertEqual(
+            [NO], self.fits(nodes, clouds.demands(1, clouds.WHOLE))
+        )
+        self.assertEqual(
+            [YES] * 4, self.fits(nodes, clouds.demands(4, clouds.HALF))
+        )
+
+    def test_as_many_hosts_as_members(self):
+        group = clouds.group('anti-affinity', 'vm00', 'vm01', 'vm02')
+        demands = clouds.demands(3)
+
+        self.assertEqual(
+            [YES] * 3, self.fits([A, B, C], demands, groups=[group])
+        )
+        self.assertEqual(
+            [NO, YES, YES], sorted(self.fits([A, B], demands, groups=[group]))
+        )
+
+    def test_two_hosts_together_that_would_have_fitted_one_by_one(self):
+        sources = [clouds.filled(n, 0.5) for n in ('src1', 'src2')]
+        demands = [
+            clouds.demand('vm1', clouds.HALF, source='src1'),
+            clouds.demand('vm2', clouds.HALF, source='src2'),
+        ]
+        nodes = [*sources, clouds.filled('a', 0.5)]
+
+        self.assertEqual([NO, YES], sorted(self.fits(nodes, demands)))
+        self.assertIn('drain one', self.found.remedies[0])
+        for demand in demands:
+            self.assertEqual([YES], self.fits(nodes, [demand]))
+
+    def test_several_resources_may_be_scarce(self):
+        nodes = [
+            clouds.Host('a', used={'VCPU': 12}),
+            clouds.Host('b', used={'MEMORY_MB': 12288}),
+            clouds.Host('c', used={'DISK_GB': 120}),
+        ]
+        demands = [
+            clouds.demand(f'all {c}', {**clouds.QUARTER, c: clouds.SIZE[c]})
+            for c in ('VCPU', 'MEMORY_MB', 'DISK_GB')
+        ]
+
+        self.assertEqual([NO, YES, YES], sorted(self.fits(nodes[:2], demands)))
+        self.assertEqual([YES] * 3, self.fits(nodes, demands))
+        self.assertNotEqual('a', self.found.placed['all VCPU'])
+
+    def test_only_one_host_is_wanted(self):
+        demands = clouds.demands(5)
+
+        self.assertEqual(
+            [NO] + [YES] * 4, sorted(self.fits([A, B], demands, only='a'))
+        )
+        self.assertEqual({'a'}, set(self.found.placed.values()))
+        self.assertEqual(1, self.found.fits['vm00'].candidates)
+
+    def test_nothing_to_move(self):
+        self.assertEqual([], self.fits([A], []))
+        self.assertEqual(0, self.found.hosts)
+        self.assertEqual((), self.found.fills)
+
+
+@ddt.ddt
+class TestDoubts(Base):
+    @ddt.data(
+        # The zone that it was asked for, hosts without room, does it fit?
+        ('zone1', '', YES),
+        ('zone1', 'b', YES),
+        ('zone1', 'a', NO),
+        ('zone2', 'a', YES),
+        ('zone2', 'b', NO),
+        ('nova', 'a', YES),
+        (None, 'a', YES),
+        (None, 'ab', NO),
+        ('not told', '', YES),
+        ('not told', 'b', YES),
+        ('not told', 'a', UNKNOWN),
+        ('not told', 'ab', NO),
+    )
+    @ddt.unpack
+    def test_zones(self, zone, full, fits):
+        told = zone != 'not told'
+        demand = clouds.demand(
+            'vm1', zone=zone if told else None, zone_known=told
+        )
+        nodes = zoned(
+            **{
+                name: clouds.filled(name, 1, zone=node.zone)
+                for node in zoned()
+                if (name := node.name) in full
+            }
+        )
+        fit = self.only(nodes, [demand], aggregates=ZONES)
+
+        self.assertEqual(fits, fit.fits)
+
+    @ddt.data({'zone_known': False}, {'unchecked': ('hw:numa_nodes',)})
+    def test_without_room_there_is_no_doubt(self, doubt):
+        demand = clouds.demand('vm1', **doubt)
+
+        self.assertEqual(NO, self.only([clouds.filled('a', 1)], [demand]).fits)
+
+    def test_one_zone_leaves_no_doubt(self):
+        demand = clouds.demand('vm1', zone_known=False)
+
+        self.assertEqual(YES, self.only([A], [demand]).fits)
+
+    def test_whose_zone_is_not_told_may_be_left_over_by_the_others(self):
+        demands = [
+            clouds.demand(f'vm{n}', clouds.WHOLE, zone_known=False)
+            for n in range(2)
+        ]
+        fits = self.fits(zoned(), demands, aggregates=ZONES)
+
+        self.assertEqual([UNKNOWN, YES], sorted(fits))
+
+    @ddt.data(
+        {'filter_tenant_id': 'theirs'},
+        {'trait:CUSTOM_SSD': 'required'},
+        {'ssd': 'false'},
+    )
+    def test_rules_that_may_not_be_in_force(self, metadata):
+        demand = clouds.demand(
+            'vm1', project='mine', aggregate_specs=(('ssd', 'true'),)
+        )
+        aggregate = snapshots.Aggregate(frozenset({'a'}), metadata)
+        fit = self.only([A], [demand], aggregates=[aggregate])
+
+        self.assertEqual(UNKNOWN, fit.fits)
+        self.assertEqual(1, fit.candidates)
+        self.assertIn('only if rules are not in force', fit.reason)
+
+    def test_what_only_the_scheduler_can_judge(self):
+        demand = clouds.demand('vm1', unchecked=('hw:numa_nodes', 'hw:tpm'))
+        fit = self.only([A], [demand])
+
+        self.assertEqual(UNKNOWN, fit.fits)
+        self.assertIn('judge hw:numa_nodes, hw:tpm', fit.reason)
+
+    def test_without_an_allocation_nothing_is_known(self):
+        demands = [clouds.demand('vm1', {}), clouds.demand('vm2')]
+        self.assertEqual([UNKNOWN, YES], sorted(self.fits([A], demands)))
+        fit = self.found.fits['vm1']
+
+        self.assertIsNone(fit.candidates)
+        self.assertIn('no allocation', fit.reason)
+
+    @ddt.data(
+        # is it in a group, the groups; does it fit
+        (None, None, UNKNOWN),
+        (True, None, UNKNOWN),
+        (False, None, YES),
+        # Not among those listed.
+        (True, (), UNKNOWN),
+    )
+    @ddt.unpack
+    def test_groups_that_are_not_known(self, grouped, groups, fits):
+        demand = clouds.demand('vm1', grouped=grouped)
+        fit = self.only([A], [demand], groups=groups)
+
+        self.assertEqual(fits, fit.fits)
+        if groups is not None:
+            self.assertIn('server group is not known', fit.reason)
+
+    @ddt.data(
+        ('anti-affinity', False, UNKNOWN),
+        ('anti-affinity', True, YES),
+        ('soft-anti-affinity', False, YES),
+        ('soft-affinity', False, YES),
+    )
+    @ddt.unpack
+    def test_members_nobody_knows_where(self, policy, located, fits):
+        demand = clouds.demand('vm1', grouped=True)
+        group = clouds.group(policy, 'vm1', 'elsewhere')
+        where = {'elsewhere': 'b'} if located else {}
+        fit = self.only([A, B], [demand], groups=[group], located=where)
+
+        self.assertEqual(fits, fit.fits)
+
+    def test_unknown_altogether(self):
+        demands = clouds.demands(2)
+        found = forecast.unknown(demands, 'no rights')
+
+        self.assertEqual({'vm00', 'vm01'}, set(found.fits))
+        for fit in found.fits.values():
+            self.assertEqual(forecast.Fit(UNKNOWN, None, 'no rights'), fit)
+        self.assertEqual({}, dict(found.placed))
+        self.assertEqual((), found.misfits)
+
+
+class TestTries(Base):
+    def test_with_fewer_rules_it_is_never_worse(self):
+        demands = clouds.demands(4, clouds.HALF, zone_known=False)
+        real = packing.pack
+
+        def clumsy(task, *args, **kwargs):
+            """Find nothing at all at the second try."""
+            calls.append(task)
+            if len(calls) == 1:
+                return real(task, *args, **kwargs)
+            return real(
+                packing.task(
+                    task.demands,
+                    eligible.Eligible(
+                        snapshots.Survey({}, {}), clouds.limits(demands)
+                    ),
+                    task.room,
+                    task.neighbours,
+                )
+            )
+
+        calls: list[object] = []
+        with mock.patch.object(packing, 'pack', clumsy):
+            fits = self.fits(zoned(), demands, aggregates=ZONES)
+
+        self.assertEqual(2, fits.count(YES))
+
+
+class TestCandidates(Base):
+    def test_hosts_that_could_take_it_alone_are_counted(self):
+        demands = [
+            *clouds.demands(1, clouds.HALF),
+            clouds.demand('large', clouds.WHOLE),
+        ]
+        nodes = [A, clouds.filled('b', 0.5), clouds.filled('c', 0.75)]
+        found = clouds.outlook(nodes, demands)
+
+        self.assertEqual(2, found.fits['vm00'].candidates)
+        self.assertEqual(1, found.fits['large'].candidates)
+
+    def test_groups_take_candidates_away(self):
+        group = clouds.group('anti-affinity', 'vm00', 'there')
+        fit = self.only(
+            [A, B, C],
+            clouds.demands(1),
+            groups=[group],
+            located={'there': 'b'},
+        )
+
+        self.assertEqual(2, fit.candidates)
+
+
+class TestFills(Base):
+    def test_before_and_after_the_tightest_first(self):
+        nodes = [
+            clouds.Host('a', used={'MEMORY_MB': 8192}),
+            clouds.Host('b', used={'VCPU': 2}),
+        ]
+        found = clouds.outlook(nodes, clouds.demands(2))
+
+        self.assertEqual(2, found.hosts)
+        self.assertEqual(
+            (
+                forecast.Fill('MEMORY_MB', 8192, 16384, 32768),
+                forecast.Fill('VCPU', 2, 10, 32),
+                forecast.Fill('DISK_GB', 0, 80, 320),
+            ),
+            found.fills,
+        )
+
+    def test_hosts_that_may_take_none_do_not_count(self):
+        nodes = [A, clouds.Host('b', enabled=False), clouds.filled('c', 1)]
+        found = clouds.outlook(nodes, clouds.demands(1))
+
+        self.assertEqual(1, found.hosts)
+        self.assertEqual(
+            {16384, 160, 16}, {fill.capacity for fill in found.fills}
+        )
+
+    def test_what_is_left_over_fills_nothing(self):
+        found = clouds.outlook([A], clouds.demands(3, clouds.HALF))
+
+        self.assertEqual({160, 16384, 16}, {f.after for f in found.fills})
+
+    def test_nested_providers_are_part_of_their_host(self):
+        node = clouds.Host(
+            'a', nested={'gpu0': {'VGPU': 2}, 'gpu1': {'VGPU': 2}}
+        )
+        demands = clouds.demands(3, {'VCPU': 1, 'VGPU': 1})
+        found = clouds.outlook([node], demands)
+
+        self.assertIn(forecast.Fill('VGPU', 0, 3, 4), found.fills)
+
+    def test_shared_storage_is_told_of_too(self):
+        nodes = [clouds.Host(n, size={'VCPU': 64}) for n in 'ab']
+        demands = clouds.demands(3, {'VCPU': 1, 'DISK_GB': 20})
+        found = clouds.outlook(
+            nodes, demands, shared=[clouds.shared_disk(100, 10)]
+        )
+
+        self.assertEqual(forecast.Fill('DISK_GB', 10, 70, 100), found.fills[0])

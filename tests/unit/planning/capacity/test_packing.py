@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Putting many servers on hosts together."""
+
+import dataclasses
+import random
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint.planning.capacity import assignment as assignments
+from osc_hostmaint.planning.capacity import occupancy as occupancies
+from osc_hostmaint.planning.capacity import packing
+from osc_hostmaint.planning.capacity import search
+from tests import unit
+from tests.unit.planning import clouds
+from tests.unit.planning import problems
+
+A, B, C, D = clouds.hosts('a', 'b', 'c', 'd')
+SIZES = {
+    'whole': clouds.WHOLE,
+    'half': clouds.HALF,
+    'quarter': clouds.QUARTER,
+    'over half': {'VCPU': 9, 'MEMORY_MB': 9216, 'DISK_GB': 90},
+    'over quarter': {'VCPU': 5, 'MEMORY_MB': 5120, 'DISK_GB': 50},
+    'volume': {'VCPU': 4, 'MEMORY_MB': 4096},
+    'most memory': {'VCPU': 1, 'MEMORY_MB': 12288, 'DISK_GB': 10},
+    'most cpu': {'VCPU': 12, 'MEMORY_MB': 1024, 'DISK_GB': 10},
+    'pinned': {'PCPU': 4, 'MEMORY_MB': 4096},
+    'gpu': {'VCPU': 1, 'MEMORY_MB': 1024, 'VGPU': 2},
+    'bare metal': {'CUSTOM_BAREMETAL': 1},
+}
+PINNED = frozenset({'CUSTOM_PINNED'})
+GPUS = {'gpu0': {'VGPU': 3}, 'gpu1': {'VGPU': 3}}
+
+
+def pack(nodes, sizes, **known) -> occupancies.Packing:
+    """Pack servers of sizes, named vm0, vm1 ...
+
+    :param sizes: names of sizes, perhaps with the zone to stay in: half/zone1
+    """
+    demands = []
+    for n, each in enumerate(sizes):
+        size, _slash, zone = each.partition('/')
+        demands.append(clouds.demand(f'vm{n}', SIZES[size], zone=zone or None))
+    return clouds.attempt(nodes, demands, **known).outcome
+
+
+@ddt.ddt
+class TestKnownAnswers(unittest.TestCase):
+    @ddt.data(
+        # Nodes, sizes, how many are left.
+        ('nothing at all', [A], [], 0),
+        ('no hosts', [], ['quarter'], 1),
+        ('exactly full', [A], ['quarter'] * 4, 0),
+        ('exactly full twice', [A, B],
+         ['half', 'quarter', 'quarter'] * 2, 0),
+        ('one more', [A], ['quarter'] * 5, 1),
+        ('one whole host', [A], ['whole'], 0),
+        ('enough in sum, none big enough',
+         [clouds.filled('a', 0.5), clouds.filled('b', 0.5)], ['whole'], 1),
+        ('two of over half', [A], ['over half'] * 2, 1),
+        ('over half and half', [A, B], ['over half', 'half', 'half'], 0),
+        ('what is over blocks', [A], ['over quarter'] * 4, 1),
+        ('fullest last: memory and CPU go together',
+         [A, B], ['most memory', 'most cpu'] * 2, 0),
+        ('memory and memory do not', [A], ['most memory'] * 2, 1),
+        ('no disk is needed', [clouds.Host('a', used={'DISK_GB': 160})],
+         ['volume'] * 4, 0),
+        ('disk is needed', [clouds.Host('a', used={'DISK_GB': 160})],
+         ['quarter'], 1),
+        ('no pinned CPUs', [A], ['pinned'], 1),
+        ('pinned CPUs',
+         [clouds.Host('a', size={'PCPU': 8, 'MEMORY_MB': 9000})],
+         ['pinned'] * 2, 0),
+        ('too few pinned CPUs',
+         [clouds.Host('a', size={'PCPU': 7, 'MEMORY_MB': 9000})],
+         ['pinned'] * 2, 1),
+        ('bare metal takes one each',
+         [clouds.Host(n, size={'CUSTOM_BAREMETAL': 1}) for n in 'ab'],
+         ['bare metal'] * 3, 1),
+        ('nested providers are two halves',
+         [clouds.Host('a', nested=GPUS)], ['gpu'] * 2, 0),
+        ('and not one whole', [clouds.Host('a', nested=GPUS)], ['gpu'] * 3, 1),
+        ('a full host', [clouds.filled('a', 1), B], ['quarter'] * 4, 0),
+        ('disabled', [clouds.Host('a', enabled=False)], ['quarter'], 1),
+    )  # fmt: skip
+    @ddt.unpack
+    def test_so_many_are_left(self, _what, nodes, sizes, left):
+        packed = pack(nodes, sizes)
+
+        self.assertEqual(left, len(packed.left))
+        self.assertEqual(len(sizes) - left, len(packed.placed))
+
+    def test_the_largest_are_not_left_over(self):
+        packed = pack([A, B], ['quarter'] * 4 + ['whole'])
+
+        self.assertEqual((), packed.left)
+
+    def test_shared_storage_can_be_full(self):
+        nodes = [clouds.Host(n, size={'VCPU': 16}) for n in 'ab']
+        demands = clouds.demands(4, {'VCPU': 1, 'DISK_GB': 20})
+        for capacity, left in ((80, 0), (79, 1), (20, 3)):
+            with self.subTest(capacity):
+                shared = [clouds.shared_disk(capacity)]
+                tried = clouds.attempt(nodes, demands, shared=shared)
+
+                self.assertEqual(left, len(tried.outcome.left))
+
+    def test_what_few_hosts_may_take_goes_there(self):
+        nodes = [clouds.Host('a', zone='zone1'), B]
+        packed = pack(
+            nodes,
+            ['half', 'half', 'half/zone1', 'half/zone1'],
+            aggregates=[clouds.zone('zone1', 'a')],
+        )
+
+        self.assertEqual(
+            {'vm0': 'b', 'vm1': 'b', 'vm2': 'a', 'vm3': 'a'},
+            dict(packed.placed),
+        )
+
+    def test_equal_servers_are_spread(self):
+        packed = pack([A, B, C, D], ['quarter'] * 8)
+        hosts = list(packed.placed.values())
+
+        self.assertEqual([2] * 4, [hosts.count(h) for h in 'abcd'])
+
+
+@ddt.ddt
+class TestGroups(unittest.TestCase):
+    @ddt.data(
+        # Policy, most per host, hosts, members, how many are left.
+        ('anti-affinity', 1, 3, 3, 0),
+        ('anti-affinity', 1, 2, 3, 1),
+        ('anti-affinity', 2, 2, 4, 0),
+        ('anti-affinity', 2, 2, 5, 1),
+        ('anti-affinity', 2, 1, 3, 1),
+        ('affinity', 1, 3, 1, 1),
+        ('affinity', 1, 3, 2, 2),
+        ('soft-anti-affinity', 1, 1, 3, 0),
+        ('soft-affinity', 1, 3, 4, 0),
+        ('new one', 1, 1, 2, 0),
+    )
+    @ddt.unpack
+    def test_so_many_are_left(self, policy, most, hosts, members, left):
+        group = clouds.group(
+            policy, *(f'vm{n}' for n in range(members)), most=most
+        )
+        packed = pack(
+            clouds.hosts(*'abc'[:hosts]), ['quarter'] * members, groups=[group]
+        )
+
+        self.assertEqual(left, len(packed.left))
+
+    def test_members_elsewhere_count(self):
+        group = clouds.group('anti-affinity', 'vm0', 'elsewhere')
+        known = {'groups': [group], 'located': {'elsewhere': 'a'}}
+
+        self.assertEqual(
+            {'vm0': 'b'}, dict(pack([A, B], ['half'], **known).placed)
+        )
+        self.assertEqual(('vm0',), pack([A], ['half'], **known).left)
+
+    def test_a_hard_rule_and_sizes_together(self):
+        # The two small ones have to part, so each large one has its host.
+        group = clouds.group('anti-affinity', 'vm2', 'vm3')
+        large = ['half', 'half']
+        packed = pack([A, B], [*large, 'half', 'half'], groups=[group])
+
+        self.assertEqual((), packed.left)
+        self.assertNotEqual(packed.placed['vm2'], packed.placed['vm3'])
+
+    def test_soft_affinity_keeps_together_what_fits_together(self):
+        group = clouds.group('soft-affinity', 'vm0', 'vm1', 'vm2')
+        packed = pack([A, B, C], ['quarter'] * 3, groups=[group])
+
+        self.assertEqual(1, len(set(packed.placed.values())))
+
+    def test_soft_affinity_goes_where_most_are(self):
+        group = clouds.group('soft-affinity', 'vm0', 'x', 'y', 'z')
+        located = {'x': 'a', 'y': 'b', 'z': 'b'}
+        for there, expected in ((B, 'b'), (clouds.filled('b', 0.75), 'a')):
+            packed = pack(
+                [A, there, C], ['half'], groups=[group], located=located
+            )
+            self.assertEqual({'vm0': expected}, dict(packed.placed))
+
+    def test_soft_anti_affinity_parts_what_can_part(self):
+        group = clouds.group('soft-anti-affinity', 'vm0', 'vm1', 'vm2')
+        packed = pack(
+            [clouds.filled('a', 0.7), B, clouds.filled('c', 0.7)],
+            ['quarter'] * 3,
+            groups=[group],
+        )
+
+        self.assertEqual({'a', 'b', 'c'}, set(packed.placed.values()))
+
+
+class TestWays(unittest.TestCase):
+    """What finds a way where the first try does not."""
+
+    #: 10 + 3 + 3 and 7 + 5 + 4: two hosts exactly.
+    TIGHT = (10, 7, 5, 4, 3, 3)
+
+    def task(self, amounts, hosts=2, pinned=(), **known):
+        """Return servers to be packed; some must go to the first host."""
+        demands = [
+            clouds.demand(
+                f'vm{n}',
+                {'VCPU': amount},
+                required_traits=PINNED if n in pinned else frozenset(),
+            )
+            for n, amount in enumerate(amounts)
+        ]
+        nodes = [
+            clouds.Host('a', traits=PINNED),
+            *clouds.hosts(*'bcd'[: hosts - 1]),
+        ]
+        return clouds.attempt(nodes, demands, **known).task
+
+    def left(self, task, *strategies, **options):
+        return len(packing.pack(task, strategies, **options).left)
+
+    def test_one_server_changes_places(self):
+        task = self.task((8, 8, 6, 6), pinned=(2, 3))
+
+        self.assertEqual(
+            1, self.left(task, packing.evenly, swaps=False, steps=0)
+        )
+        self.assertEqual(0, self.left(task, packing.evenly, steps=0))
+
+    def test_one_that_can_not_go_anywhere_does_not_stand_for_others(self):
+        # Alike but for its group, and the first of them.
+        group = clouds.group('affinity', 'vm1')
+        task = self.task((8, 7, 8, 6, 7), pinned=(1, 4), groups=[group])
+
+        packed = packing.pack(task, [packing.evenly], steps=0)
+
+        self.assertEqual(('vm1',), packed.left)
+
+    def test_all_ways_are_tried(self):
+        task = self.task(self.TIGHT)
+
+        self.assertEqual(1, self.left(task, steps=0))
+        self.assertEqual(0, self.left(task))
+
+    def test_what_does_not_fit_is_left_however_long_it_is_tried(self):
+        task = self.task((9, 9, 9))
+
+        self.assertIsNone(search.search(task))
+        self.assertEqual(1, self.left(task))
+
+    def test_trying_has_an_end(self):
+        task = self.task(self.TIGHT)
+
+        self.assertIsNotNone(search.search(task))
+        self.assertIsNone(search.search(task, 5))
+
+    def test_of_very_many_servers_not_all_ways_are_tried(self):
+        count = search.MOST_SERVERS
+        wide = [clouds.Host('a', size={'VCPU': count + 1})]
+        demands = clouds.demands(count + 1, {'VCPU': 1})
+        many = clouds.attempt(wide, demands).task
+        fewer = clouds.attempt(wide, demands[1:]).task
+
+        self.assertIsNone(search.search(many))
+        self.assertIsNotNone(search.search(fewer, 10**6))
+
+
+class TestProperties(unittest.TestCase):
+    def check(self, problem, packed):
+        """Check that a packing breaks nothing."""
+        task = problem.task
+        self.assertEqual(
+            sorted([*packed.placed, *packed.left]),
+            sorted(d.server.id for d in problem.demands),
+        )
+        used = {n.name: dict(n.used) for n in problem.nodes}
+        for demand in problem.demands:
+            host = packed.placed.get(demand.server.id)
+            if host is None:
+                continue
+            self.assertEqual('', task.options.against(demand)[host])
+            for name, amount in demand.shape:
+                used[host][name] = used[host].get(name, 0) + amount
+        for node in problem.nodes:
+            for name, amount in used[node.name].items():
+                self.assertLessEqual(amount, node.size[name])
+        for group in problem.groups:
+            hosts = [packed.placed.get(m) for m in group.members]
+            placed = [host for host in hosts if host]
+            self.assertEqual(len(set(placed)), len(placed))
+
+    @hypothesis.settings(max_examples=unit.examples(25), deadline=None)
+    @hypothesis.given(strategies.integers(0, 10**6), strategies.booleans())
+    def test_no_host_is_overfull_and_no_rule_is_broken(self, seed, spoilt):
+        problem = problems.draw(random.Random(seed), spoilt=spoilt)
+        task = problem.task
+
+        self.check(problem, packing.pack(task))
+        for strategy in packing.STRATEGIES:
+            for swaps in (True, False):
+                packed = packing.pack(task, [strategy], swaps=swaps, steps=0)
+                self.check(problem, packed)
+        found = search.search(task)
+        if found:
+            self.check(problem, found.packing(task))
+            self.assertEqual((), packing.pack(task).left)
+
+    @hypothesis.settings(max_examples=unit.examples(12), deadline=None)
+    @hypothesis.given(strategies.integers(0, 10**6))
+    def test_the_same_has_the_same_answer(self, seed):
+        problem = problems.draw(random.Random(seed), spoilt=True)
+        other = dataclasses.replace(
+            problem,
+            nodes=problem.nodes[::-1],
+            demands=problem.demands[::-1],
+            groups=problem.groups[::-1],
+        )
+
+        self.assertEqual(
+            packing.pack(problem.task), packing.pack(problem.task)
+        )
+        self.assertEqual(
+            dict(packing.pack(problem.task).placed),
+            dict(packing.pack(other.task).placed),
+        )
+
+    @hypothesis.settings(max_examples=unit.examples(25), deadline=None)
+    @hypothesis.given(strategies.integers(0, 10**6))
+    def test_carried_out_all_that_is_placed_has_its_room(self, seed):
+        problem = problems.draw(random.Random(seed), spoilt=True)
+        tried = assignments.attempt(
+            problem.survey, problem.demands, problem.limits
+        )
+
+        floor = tried.carried_out()
+
+        self.assertEqual(
+            dict(tried.outcome.placed),
+            {i: host for i, (host, _c) in floor.placed.items()},
+        )

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Members of groups, and what would help where servers do not fit."""
+
+import unittest
+
+from osc_hostmaint.planning.capacity import server_groups
+from osc_hostmaint.planning.capacity import suggestions
+from tests.unit.planning import clouds
+
+ONE_BY_ONE = (
+    'the servers of each of these hosts alone would fit: drain one, put it '
+    'back into service, then drain the next'
+)
+HALF_FULL = clouds.filled('a', 0.5)
+MEMBERS = ('vm1', 'vm2', 'vm3')
+
+
+def sources(*names: str) -> list[clouds.Host]:
+    """Return hosts to be drained that are half full."""
+    return [clouds.filled(name, 0.5, maintenance=True) for name in names]
+
+
+def halves(*names: str):
+    """Return a server that takes half a host on each of some hosts."""
+    return [clouds.demand(f'on {n}', clouds.HALF, source=n) for n in names]
+
+
+class Base(unittest.TestCase):
+    def find(self, nodes, demands, **known):
+        """Return what would help."""
+        return suggestions.find(clouds.attempt(nodes, demands, **known))
+
+
+class TestOneByOne(Base):
+    def test_they_may_take_each_others_servers_only(self):
+        found = self.find(sources('one', 'two'), halves('one', 'two'))
+
+        self.assertEqual(ONE_BY_ONE, found[0])
+
+    def test_it_must_help_each_of_them(self):
+        found = self.find(
+            [HALF_FULL, *sources('one', 'two')],
+            [*halves('one', 'two'), clouds.demand('x', clouds.WHOLE, 'two')],
+        )
+
+        self.assertNotIn(ONE_BY_ONE, found)
+
+
+class TestOpened(Base):
+    def test_a_disabled_host_would_have_room(self):
+        found = self.find(
+            [clouds.Host('off', enabled=False)], clouds.demands(1)
+        )
+
+        self.assertEqual(
+            'all would fit with off in service, which is disabled now',
+            found[0],
+        )
+
+
+def those(
+    policy: str, most: int = 1, **located: str
+) -> server_groups.Neighbours:
+    """Return the members of one group, and where they are."""
+    group = clouds.group(policy, *MEMBERS, most=most)
+    return server_groups.Neighbours([group], located)
+
+
+class TestPlaces(unittest.TestCase):
+    def test_what_is_in_no_group_is_none_of_ours(self):
+        them = those('anti-affinity', vm1='a')
+        them.put('stranger', 'a')
+
+        self.assertIsNone(them.group('stranger'))
+        self.assertEqual(0, them.others('stranger', 'a'))
+        self.assertEqual(1, them.others('vm2', 'a'))
+        self.assertTrue(them.admit('stranger', 'a'))
+        self.assertEqual(0, them.strain('stranger', 'a'))
+
+    def test_hosts_of_the_others_are_known(self):
+        them = those('soft-affinity', vm1='a', vm2='a', vm3='b')
+        them.put('vm3', 'c')
+
+        self.assertEqual({'a', 'c'}, set(them.hosts_of_others('vm1')))
+        self.assertEqual({'a'}, set(them.hosts_of_others('vm3')))
+        self.assertEqual(set(), set(them.hosts_of_others('stranger')))

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Only what is surely off is built anew elsewhere."""
+
+import datetime
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
+from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, tzinfo=datetime.UTC)
+UP = builders.service(enabled=True)
+DOWN = builders.service(up=False)
+FORCED = builders.service(up=False, forced_down=True)
+
+
+def ago(seconds):
+    """Return a time so long before now."""
+    return NOW - datetime.timedelta(seconds=seconds)
+
+
+@ddt.ddt
+class TestJudge(unittest.TestCase):
+    @ddt.data(
+        # the service, --fenced, what is to be done
+        (UP, False, heartbeats.Step.REFUSE),
+        (UP, True, heartbeats.Step.FORCE_DOWN),
+        (DOWN, False, heartbeats.Step.ASK),
+        (DOWN, True, heartbeats.Step.FORCE_DOWN),
+        # Whoever forced it down has vouched for it.
+        (FORCED, False, heartbeats.Step.NOTHING),
+        (FORCED, True, heartbeats.Step.NOTHING),
+    )
+    @ddt.unpack
+    def test_step(self, service, fenced, step):
+        self.assertIs(step, heartbeats.judge(service, fenced=fenced).step)
+
+    def test_up_it_tells_how_long_nova_waits_and_what_else_there_is(self):
+        reason = heartbeats.judge(UP, fenced=False).reason
+
+        for words in (
+            *('cmp01 is up', 'service_down_time, 60 s by default'),
+            *('--fenced', 'powered off', 'without --evacuate'),
+        ):
+            self.assertIn(words, reason)
+        self.assertTrue(reason.isprintable())
+
+    def test_in_doubt_it_tells_what_may_happen(self):
+        reason = heartbeats.judge(DOWN, fenced=False).reason
+
+        for words in ('cmp01', 'lost its network', 'twice', '--fenced'):
+            self.assertIn(words, reason)
+
+    @ddt.data(UP, DOWN, FORCED)
+    def test_what_it_will_be(self, service):
+        will = heartbeats.fenced(service)
+
+        self.assertEqual((False, True), (will.up, will.forced_down))
+        self.assertEqual(service.host, will.host)
+
+
+@ddt.ddt
+class TestSilence(unittest.TestCase):
+    @ddt.data(
+        # what differs at the second look, what that means
+        ({}, heartbeats.Sign.SILENT),
+        ({'updated_at': ago(1)}, heartbeats.Sign.ALIVE),
+        ({'updated_at': ago(1), 'up': True}, heartbeats.Sign.ALIVE),
+        # A change leaves the same trace as a heartbeat.
+        (
+            {'updated_at': ago(1), 'disabled_reason': 'disk'},
+            heartbeats.Sign.CHANGED,
+        ),
+        (
+            {'updated_at': ago(1), 'forced_down': False},
+            heartbeats.Sign.CHANGED,
+        ),
+        ({'forced_down': False, 'up': True}, heartbeats.Sign.ALIVE),
+    )
+    @ddt.unpack
+    def test_second_look(self, changes, sign):
+        first = {'up': False, 'forced_down': True, 'updated_at': ago(10)}
+        before = builders.service(**first)
+        after = builders.service(**{**first, **changes})
+
+        self.assertIs(sign, heartbeats.compare(before, after))
+
+    def test_first_heartbeat_of_all(self):
+        before = builders.service(up=False)
+        after = builders.service(up=False, updated_at=NOW)
+
+        self.assertIs(heartbeats.Sign.ALIVE, heartbeats.compare(before, after))
+
+    def test_words(self):
+        service = builders.service(updated_at=NOW)
+
+        self.assertEqual(
+            'cmp01 still reports to Nova (last at 2026-11-21T08:00:00Z): it '
+            'is not powered off. Nothing was evacuated off it',
+            heartbeats.alive(service),
+        )
+        self.assertIn('to Nova: it', heartbeats.alive(builders.service()))
+
+
+class TestQuestion(unittest.TestCase):
+    def test_one_host(self):
+        words = heartbeats.question(['cmp01'], 17, 12)
+
+        self.assertIn('nothing of cmp01. ', words)
+        self.assertIn(' 17 (12 of them without ', words)
+        self.assertTrue(words.endswith('Is cmp01 surely powered off?'), words)
+
+    def test_several_hosts(self):
+        words = heartbeats.question(['cmp01', 'cmp02'], 2, 0)
+
+        self.assertTrue(
+            words.endswith('Are cmp01, cmp02 all surely powered off?'), words
+        )
+
+    def test_denied(self):
+        self.assertIn(
+            'nothing was changed on cmp01', heartbeats.denied('cmp01')
+        )

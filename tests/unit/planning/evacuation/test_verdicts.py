@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The table of states on a host that has died: who is evacuated, and how.
+
+Which state allows it is Nova's say: ACTIVE, SHUTOFF and ERROR, whatever the
+task, and whether or not the server is locked.
+"""
+
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import verdicts
+from tests.unit import builders
+
+Kind = memories.Kind
+Answer = verdicts.Answer
+WAIT = Answer.WAIT
+BLOCKED = Answer.BLOCKED
+
+#: What is asked of Nova, and whether it is to stay stopped.
+EVACUATE = (Kind.EVACUATE, False)
+LEFT_STOPPED = (Kind.EVACUATE, True)
+RESET = (Kind.RESET, True)
+
+
+def terms(off=False, **options):
+    """Return terms of an evacuation with the options given."""
+    policy = policies.Policy(evacuate=True, **options)
+    return verdicts.Terms(policy, off=off)
+
+
+class EvacuationTestCase(unittest.TestCase):
+    def judge(self, status, task_state=None, vm_state=None, **kwargs):
+        vm_state = vm_state or builders.VM_STATES.get(status, 'active')
+        server = builders.server(
+            'vm1', status, task_state=task_state, vm_state=vm_state
+        )
+        return verdicts.judge(server, terms(**kwargs))
+
+    def assert_verdict(self, expected, verdict):
+        if expected in (WAIT, BLOCKED):
+            self.assertIs(expected, verdict.answer)
+            self.assertIsNone(verdict.move)
+            self.assertIsNone(verdict.ask)
+            self.assertTrue(verdict.reason)
+        else:
+            self.assertIs(Answer.MOVE, verdict.answer)
+            self.assertIs(model.Move.EVACUATION, verdict.move)
+            self.assertEqual(expected, (verdict.ask, verdict.stopped))
+
+
+@ddt.ddt
+class TestStates(EvacuationTestCase):
+    @ddt.data(
+        # evacuate 200.
+        ('ACTIVE', None, EVACUATE),
+        ('SHUTOFF', None, EVACUATE),
+        ('ERROR', None, EVACUATE),
+        # Nobody is at these tasks any more, and Nova looks at none.
+        ('ACTIVE', 'image_uploading', EVACUATE),
+        ('ACTIVE', 'powering-off', EVACUATE),
+        ('ACTIVE', 'suspending', EVACUATE),
+        ('ACTIVE', 'shelving', EVACUATE),
+        ('ACTIVE', 'a task of tomorrow', EVACUATE),
+        ('REBOOT', 'rebooting', EVACUATE),
+        ('HARD_REBOOT', 'rebooting_hard', EVACUATE),
+        ('PASSWORD', 'updating_password', EVACUATE),
+        ('SHUTOFF', 'powering-on', EVACUATE),
+        ('ERROR', 'spawning', EVACUATE),
+        # Somebody's evacuation, or a rebuild that the host was at.
+        ('REBUILD', 'rebuilding', WAIT),
+        ('REBUILD', 'rebuild_block_device_mapping', WAIT),
+        ('REBUILD', 'rebuild_spawning', WAIT),
+        # It may run at the other end.
+        ('MIGRATING', 'migrating', BLOCKED),
+        ('RESIZE', 'resize_prep', BLOCKED),
+        ('RESIZE', 'resize_migrating', BLOCKED),
+        ('RESIZE', 'resize_finish', BLOCKED),
+        ('REVERT_RESIZE', 'resize_reverting', BLOCKED),
+        # It would come to life again.
+        ('ACTIVE', 'deleting', BLOCKED),
+        ('SHUTOFF', 'deleting', BLOCKED),
+        ('ERROR', 'deleting', BLOCKED),
+        ('ACTIVE', 'soft-deleting', BLOCKED),
+        # evacuate 409.
+        ('PAUSED', None, BLOCKED),
+        ('SUSPENDED', None, BLOCKED),
+        ('SUSPENDED', 'resuming', BLOCKED),
+        ('RESCUE', None, BLOCKED),
+        ('SHELVED', None, BLOCKED),
+        ('VERIFY_RESIZE', None, BLOCKED),
+        ('SOFT_DELETED', None, BLOCKED),
+        ('BUILD', 'spawning', BLOCKED),
+        ('BUILD', None, BLOCKED),
+    )
+    @ddt.unpack
+    def test_state(self, status, task_state, expected):
+        self.assert_verdict(expected, self.judge(status, task_state))
+
+    @ddt.data(
+        # a status that hides the state below it
+        ('MIGRATING', 'paused', BLOCKED),
+        ('RESIZE', 'stopped', BLOCKED),
+        ('REBUILD', 'stopped', WAIT),
+        ('REBUILD', 'error', WAIT),
+        # What we don't know is judged by the state below it.
+        ('A_STATUS_OF_TOMORROW', 'stopped', EVACUATE),
+        ('A_STATUS_OF_TOMORROW', 'a state of tomorrow', BLOCKED),
+    )
+    @ddt.unpack
+    def test_state_below(self, status, vm_state, expected):
+        verdict = self.judge(status, vm_state=vm_state)
+
+        self.assert_verdict(expected, verdict)
+
+    @ddt.data(*policies.Running)
+    def test_options_of_other_drains_do_not_matter(self, running):
+        verdict = self.judge(
+            'ACTIVE', running=running, stopped=policies.Stopped.LEAVE
+        )
+
+        self.assert_verdict(EVACUATE, verdict)
+        verdict = self.judge('SHUTOFF', stopped=policies.Stopped.LEAVE)
+        self.assert_verdict(EVACUATE, verdict)
+
+
+@ddt.ddt
+class TestStopped(EvacuationTestCase):
+    """What was off is not started."""
+
+    @ddt.data(
+        # status, was it off, --leave-stopped
+        ('ACTIVE', False, False, EVACUATE),
+        ('ACTIVE', True, False, LEFT_STOPPED),
+        ('ACTIVE', False, True, LEFT_STOPPED),
+        ('ACTIVE', True, True, LEFT_STOPPED),
+        # Nova stops it again by itself.
+        ('SHUTOFF', True, False, EVACUATE),
+        ('SHUTOFF', True, True, EVACUATE),
+        # From ERROR Nova starts it, whatever it is asked for.
+        ('ERROR', False, False, EVACUATE),
+        ('ERROR', True, False, RESET),
+        ('ERROR', False, True, RESET),
+    )
+    @ddt.unpack
+    def test_what_is_done_by_status(self, status, off, leave, expected):
+        verdict = self.judge(status, off=off, leave_stopped=leave)
+
+        self.assert_verdict(expected, verdict)
+
+
+@ddt.ddt
+class TestReasons(EvacuationTestCase):
+    @ddt.data(
+        ('PAUSED', 'while it is in vm_state paused'),
+        ('PAUSED', 'openstack server set --state active vm1'),
+        ('PAUSED', 'memory is lost'),
+        ('SUSPENDED', 'while it is in vm_state suspended'),
+        ('SUSPENDED', 'openstack server set --state active vm1'),
+        ('RESCUE', 'openstack server set --state active vm1'),
+        ('SHELVED', 'wait for the host to come back'),
+        ('BUILD', 'openstack server delete vm1'),
+        ('VERIFY_RESIZE', 'once the host is back'),
+        ('SOFT_DELETED', 'once the host is back'),
+        ('MIGRATING', 'runs nowhere else'),
+        ('MIGRATING', 'openstack server set --state active vm1'),
+        ('RESIZE', 'RESIZE'),
+    )
+    @ddt.unpack
+    def test_blocked_says_what_the_operator_can_do(self, status, words):
+        self.assertIn(words, self.judge(status).reason)
+
+    def test_in_novas_words(self):
+        self.assertTrue(
+            self.judge('PAUSED').reason.startswith(
+                "Cannot 'evacuate' instance vm1 while it is in vm_state paused"
+            )
+        )
+
+    def test_what_its_owner_deleted_goes_by_itself(self):
+        self.assertIn('deleted it', self.judge('ACTIVE', 'deleting').reason)
+
+
+_STATES = strategies.sampled_from(sorted(set(builders.VM_STATES.values())))
+_TERMS = strategies.builds(
+    terms,
+    off=strategies.booleans(),
+    leave_stopped=strategies.booleans(),
+    running=strategies.sampled_from(policies.Running),
+)
+
+
+class TestEveryServer(unittest.TestCase):
+    @hypothesis.given(
+        strategies.text(max_size=20)
+        | strategies.sampled_from(sorted(builders.VM_STATES)),
+        strategies.text(max_size=20) | _STATES,
+        strategies.none() | strategies.text(max_size=20),
+        _TERMS,
+    )
+    def test_is_evacuated_or_told_why_not(self, status, below, task, how):
+        server = builders.server(
+            status=status, vm_state=below, task_state=task
+        )
+        verdict = verdicts.judge(server, how)
+
+        if verdict.answer is not Answer.MOVE:
+            self.assertTrue(verdict.reason)
+            self.assertNotIn('{id}', verdict.reason)
+            self.assertFalse(verdict.stopped)
+            return
+        self.assertIn(below, verdicts.EVACUABLE)
+        self.assertIs(model.Move.EVACUATION, verdict.move)
+        self.assertIn(verdict.ask, (Kind.EVACUATE, Kind.RESET))
+        # Whoever is to be off then is never asked for out of ERROR, nor as
+        # one that runs.
+        if how.off or how.policy.leave_stopped:
+            self.assertTrue(verdict.stopped or below == 'stopped')
+            self.assertEqual(below == 'error', verdict.ask is Kind.RESET)
+        else:
+            self.assertFalse(verdict.stopped)
+            self.assertIs(Kind.EVACUATE, verdict.ask)

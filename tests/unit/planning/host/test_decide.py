@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is done with one host: a pure function of what was observed."""
+
+import dataclasses
+
+import ddt
+
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+#: Whoever asked for it has had time enough to confirm it.
+LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
+ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
+LIVE = memories.Kind.LIVE_MIGRATE
+COLD = memories.Kind.COLD_MIGRATE
+CONFIRM = memories.Kind.CONFIRM
+
+
+class TestStart(base.DecideTestCase):
+    def test_each_server_is_moved_by_the_gentlest_way(self):
+        found = self.decide(
+            memory=memories.Memory(),
+            servers=[
+                builders.server('running'),
+                builders.server('stopped', 'SHUTOFF'),
+                builders.server('suspended', 'SUSPENDED'),
+                builders.server('booting', 'BUILD'),
+            ],
+        )
+
+        self.assertEqual({'running': LIVE, 'stopped': COLD}, self.asks(found))
+        self.assertEqual(
+            {
+                'running': server_status.Phase.WAITING,
+                'stopped': server_status.Phase.WAITING,
+                'suspended': server_status.Phase.BLOCKED,
+                'booting': server_status.Phase.BUSY,
+            },
+            {row.server_id: row.phase for row in found.rows},
+        )
+        self.assertFalse(found.done)
+
+    def test_an_empty_host_is_drained_at_once(self):
+        found = self.decide(memory=memories.Memory())
+
+        self.assertTrue(found.done)
+        self.assertTrue(found.drained)
+        self.assertEqual((), found.rows)
+
+    def test_the_largest_first(self):
+        servers = [
+            builders.server(f'vm{mb}', memory_mb=mb)
+            for mb in (512, 8192, 1024)
+        ]
+        found = self.decide(
+            servers=servers, policy=policies.Policy(parallel=1)
+        )
+        self.assertEqual({'vm8192': LIVE}, self.asks(found))
+
+        found = self.decide(
+            servers=servers, policy=policies.Policy(parallel=2)
+        )
+        self.assertEqual(['vm8192', 'vm1024'], list(self.asks(found)))
+
+    def test_what_was_begun_before_is_taken_up(self):
+        """Run again after a crash: no second move, and the confirmation."""
+        found = self.decide(
+            memory=memories.Memory(),
+            servers=[builders.server('vm1', 'MIGRATING')],
+            migrations=[
+                builders.migration(1, 'running', 'vm1'),
+                builders.migration(
+                    2,
+                    'finished',
+                    'vm2',
+                    type='migration',
+                    dest='cmp03',
+                    seen_at=LONG_AGO,
+                ),
+                builders.migration(3, 'error', 'vm1'),
+            ],
+            visited=[builders.server('vm2', 'VERIFY_RESIZE', host='cmp03')],
+        )
+
+        self.assertEqual({'vm2': CONFIRM}, self.asks(found))
+
+    def test_a_server_with_no_known_place_is_looked_at(self):
+        found = self.decide(
+            migrations=[builders.migration(2, 'finished', 'vm2')]
+        )
+
+        self.assertFalse(found.done)
+        self.assertEqual({'vm2'}, found.inquiry.visit)
+
+
+class TestLife(base.DecideTestCase):
+    """One server, from request to end."""
+
+    def test_live_migration(self):
+        here = builders.server(seen_at=NOW)
+        found = self.decide(servers=[here])
+        self.assertEqual({'vm1': LIVE}, self.asks(found))
+        memory = found.memory.after(
+            found.actions[0],
+            memories.Outcome(memories.Answer.ACCEPTED, NOW + 0.1),
+            highest_id=0,
+        )
+
+        found = self.decide(memory=memory, servers=[here], now=NOW + 1)
+        self.assertEqual({}, self.asks(found))
+        self.assertEqual(server_status.Phase.MOVING, self.row(found).phase)
+
+        found = self.decide(
+            memory=found.memory,
+            servers=[here],
+            migrations=[builders.migration(7, 'running', seen_at=NOW + 2)],
+            now=NOW + 2,
+        )
+        self.assertEqual({}, self.asks(found))
+        self.assertEqual(builders.DEST, self.row(found).destination)
+
+        ended = {
+            'memory': found.memory,
+            'migrations': [
+                builders.migration(7, 'completed', seen_at=NOW + 9)
+            ],
+        }
+        found = self.decide(servers=[here], now=NOW + 9, **ended)
+        self.assertEqual({'vm1'}, found.inquiry.visit)
+        self.assertFalse(found.done)
+
+        there = builders.server(host=builders.DEST, seen_at=NOW + 9.1)
+        found = self.decide(
+            servers=[here], visited=[there], now=NOW + 9.1, **ended
+        )
+        ended['memory'] = found.memory
+        self.assertIs(decisions.Result.MOVED, self.row(found).result)
+        self.assertFalse(found.done, 'the last checks are to be made')
+        self.assertTrue(found.inquiry.servers)
+        self.assertTrue(found.inquiry.consumers)
+
+        found = self.decide(
+            visited=[there],
+            servers_at=NOW + 10,
+            consumers_at=NOW + 10,
+            service_at=NOW + 10,
+            now=NOW + 10,
+            **ended,
+        )
+        self.assertTrue(found.drained)
+        row = self.row(found)
+        self.assertEqual('ACTIVE', row.status)
+        self.assertEqual('live migration', row.move)
+        self.assertEqual(builders.DEST, row.destination)
+        self.assertEqual(1, row.attempts)
+        self.assertEqual(9.0, round(row.seconds, 1))
+
+    def test_cold_migration_is_confirmed_once(self):
+        view = builders.server('vm1', 'VERIFY_RESIZE', host=builders.DEST)
+        moved = {
+            'visited': [view],
+            'migrations': [
+                builders.migration(7, 'finished', type='migration')
+            ],
+        }
+        before = builders.server('vm1', 'SHUTOFF')
+        memory = builders.memory(base.asked(COLD, before))
+        found = self.decide(memory=memory, **moved)
+        self.assertEqual({'vm1': CONFIRM}, self.asks(found))
+
+        memory = found.memory.after(
+            found.actions[0],
+            memories.Outcome(memories.Answer.IN_DOUBT, NOW + 0.1),
+            highest_id=7,
+        )
+        found = self.decide(memory=memory, now=NOW + 1, **moved)
+        self.assertEqual({}, self.asks(found))
+        self.assertFalse(found.done)
+
+    def test_a_server_deleted_meanwhile_is_gone_and_no_failure(self):
+        found = self.decide(
+            memory=base.just_asked(),
+            visited=[builders.server(status='DELETED')],
+        )
+
+        self.assertIs(decisions.Result.GONE, self.row(found).result)
+        self.assertFalse(self.row(found).left)
+
+    def test_the_queue_of_a_deleted_server_is_no_queue(self):
+        """Its record vanishes, and is seen as `queued` for ever."""
+        found = self.decide(
+            memory=builders.memory(builders.track(), slots=1),
+            servers=[builders.server('vm2')],
+            visited=[builders.server('vm1', 'DELETED')],
+            migrations=[builders.migration(1, 'queued', 'vm1')],
+        )
+
+        self.assertEqual({'vm2': LIVE}, self.asks(found))
+
+    def test_a_record_that_never_ends_holds_up_nobody(self):
+        """Left behind by a service that died while it was queued."""
+        found = self.decide(
+            memory=memories.Memory(slots=1),
+            servers=[builders.server()],
+            migrations=[
+                builders.migration(1, 'queued', 'vm1', seen_at=NOW - 60)
+            ],
+        )
+
+        self.assertEqual({'vm1': LIVE}, self.asks(found))
+
+    def test_a_server_that_arrives_late_is_moved_too(self):
+        moved = builders.server('vm1', host=builders.DEST)
+        found = self.decide(
+            memory=builders.memory(builders.track()),
+            visited=[moved],
+            servers=[builders.server('vm2')],
+        )
+
+        self.assertEqual({'vm2': LIVE}, self.asks(found))
+
+    def test_postponed_it_waits(self):
+        action = memories.Action(LIVE, 'vm1')
+        memory = builders.memory(builders.track()).after(
+            action,
+            memories.Outcome(memories.Answer.POSTPONED, NOW),
+            highest_id=0,
+        )
+        servers = [builders.server()]
+
+        found = self.decide(memory=memory, servers=servers)
+        self.assertEqual({}, self.asks(found))
+        self.assertFalse(found.done)
+
+        later = NOW + timing.POSTPONED_WAIT_SECONDS
+        found = self.decide(memory=memory, servers=servers, now=later)
+        self.assertEqual({'vm1': LIVE}, self.asks(found))
+
+
+@ddt.ddt
+class TestInFlight(base.DecideTestCase):
+    """Whatever is under way counts, whoever began it."""
+
+    def starts(self, *, parallel=None, slots=1, **observed):
+        servers = [builders.server(f'new{i}') for i in range(9)]
+        servers += [builders.server(f'off{i}', 'SHUTOFF') for i in range(9)]
+        found = self.decide(
+            memory=builders.memory(slots=slots),
+            policy=policies.Policy(parallel=parallel),
+            servers=servers,
+            **observed,
+        )
+        kinds = [action.kind for action in found.actions]
+        return kinds.count(LIVE), kinds.count(COLD)
+
+    @ddt.data(
+        # type, statuses under way; live, cold to start
+        ('live-migration', [], 2, 2),
+        ('live-migration', ['running'], 1, 2),
+        ('live-migration', ['running', 'accepted'], 0, 2),
+        ('live-migration', ['running', 'queued'], 0, 2),
+        ('migration', ['migrating'], 2, 1),
+        ('migration', ['migrating', 'post-migrating'], 2, 0),
+        ('resize', ['migrating', 'post-migrating'], 2, 0),
+        ('live-migration', ['completed', 'error'], 2, 2),
+    )
+    @ddt.unpack
+    def test_without_a_limit_of_ours(self, kind, statuses, live, cold):
+        moving = [
+            builders.migration(i, status, f'old{i}', type=kind)
+            for i, status in enumerate(statuses, 1)
+        ]
+        visited = [
+            builders.server(r.server_id, 'MIGRATING', host=builders.DEST)
+            for r in moving
+        ]
+
+        self.assertEqual(
+            (live, cold), self.starts(migrations=moving, visited=visited)
+        )
+
+    @ddt.data(
+        # --parallel, running; live, cold to start
+        (1, 0, (1, 0)),
+        (1, 1, (0, 0)),
+        (2, 1, (1, 0)),
+        (4, 1, (1, 2)),
+        (3, 3, (0, 0)),
+        (3, 5, (0, 0)),
+    )
+    @ddt.unpack
+    def test_parallel(self, parallel, running, expected):
+        moving = [
+            builders.migration(i, 'running', f'old{i}') for i in range(running)
+        ]
+
+        self.assertEqual(
+            expected, self.starts(migrations=moving, parallel=parallel)
+        )
+
+    def test_what_leaves_other_hosts_does_not_count(self):
+        coming = [builders.migration(1, 'queued', 'old', **ARRIVING)]
+
+        self.assertEqual((2, 2), self.starts(migrations=coming))
+
+
+class TestRows(base.DecideTestCase):
+    def test_seconds_count_from_the_first_request_to_the_end(self):
+        track = dataclasses.replace(
+            builders.track(), began_at=NOW - 30, ended_at=NOW - 10, attempts=2
+        )
+        found = self.decide(
+            memory=builders.memory(track),
+            visited=[builders.server(host=builders.DEST)],
+        )
+
+        self.assertEqual(20.0, self.row(found).seconds)
+        self.assertEqual(2, self.row(found).attempts)
+
+    def test_none_where_no_move_began(self):
+        found = self.decide(servers=[builders.server(status='SUSPENDED')])
+
+        self.assertIsNone(self.row(found).seconds)
+        self.assertEqual('', self.row(found).move)
+        self.assertEqual(0, self.row(found).attempts)
+
+    def test_what_waits_is_told_the_move_it_is_to_get(self):
+        found = self.decide(servers=[builders.server()])
+
+        self.assertEqual('live migration', self.row(found).move)
+        self.assertEqual('', self.row(found).destination)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The end of a drain: "empty" is empty."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.host import query
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
+Kind = memories.Kind
+LATER = NOW + 1
+
+
+@ddt.ddt
+class TestOrderOfLooks(unittest.TestCase):
+    """Servers are listed after the last event, allocations after that."""
+
+    def is_open(self, *, settled_from=0.0, track=None, **observed):
+        return query.closing(
+            builders.observation(**observed),
+            builders.memory(track or builders.track()),
+            {'vm1': server_status.Standing(server_status.Phase.MOVED)},
+            policies.Policy(settled_from=settled_from),
+        )
+
+    def test_all_was_looked_at(self):
+        self.assertFalse(self.is_open())
+
+    @ddt.data(
+        {'consumers': None},
+        # Its cell may have been left out of the list of servers.
+        {'service_at': NOW - 1},
+        {'silent': builders.HOST},
+        {'service': builders.service(id='', up=False)},
+        {'consumers_at': NOW - 1},
+        {'settled_from': LATER},
+        {'migrations': [builders.migration(1, 'completed', seen_at=LATER)]},
+        {
+            'migrations': [
+                builders.migration(1, 'completed', seen_at=LATER, **ARRIVING)
+            ]
+        },
+        {'track': base.asked(Kind.LIVE_MIGRATE, asked_at=LATER)},
+        {'track': base.asked(Kind.CONFIRM, asked_at=LATER)},
+        {'track': base.asked(Kind.SUSPEND, asked_at=LATER)},
+        # One that has moved is listed all the same.
+        {'servers': [builders.server()]},
+    )
+    def test_another_look_is_needed(self, observed):
+        self.assertTrue(self.is_open(**observed))
+
+
+class TestLastChecks(base.DecideTestCase):
+    """A drain promises that "empty" is empty."""
+
+    def test_not_before_the_host_has_settled(self):
+        """A server that was being scheduled arrives a moment later."""
+        found = self.decide(policy=policies.Policy(settled_from=NOW + 2))
+        self.assertFalse(found.done)
+        self.assertEqual(2.0, found.interval)
+
+        found = self.decide(policy=policies.Policy(settled_from=NOW))
+        self.assertTrue(found.drained)
+
+    def test_allocations_are_looked_at(self):
+        found = self.decide(consumers=None)
+
+        self.assertFalse(found.done)
+        self.assertTrue(found.inquiry.consumers)
+
+    def test_somebody_is_on_the_way_here(self):
+        found = self.decide(
+            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)]
+        )
+
+        self.assertFalse(found.done)
+        self.assertIn('vm9', found.waiting_for)
+
+    def test_one_who_has_arrived_is_not_awaited(self):
+        """The list, which is newer, shows him; or he has left again."""
+        record = builders.migration(1, 'completed', 'vm9', **ARRIVING)
+        found = self.decide(migrations=[record])
+
+        self.assertTrue(found.drained)
+
+    def test_one_who_was_deleted_on_the_way_is_not_awaited(self):
+        found = self.decide(
+            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
+            visited=[builders.server('vm9', 'DELETED')],
+        )
+
+        self.assertTrue(found.drained)
+
+    def test_a_server_that_is_being_built_for_this_host(self):
+        found = self.decide(
+            consumers=frozenset({'vm9'}),
+            visited=[builders.server('vm9', 'BUILD', host=None)],
+        )
+
+        self.assertFalse(found.done)
+        self.assertIn('vm9', found.waiting_for)
+
+    def leftover(self, since):
+        return self.decide(
+            memory=builders.memory(leftover_since=since),
+            consumers=frozenset({'x'}),
+            visited=[builders.server('x', 'DELETED')],
+            traced=frozenset({'x'}),
+        )
+
+    def test_leftovers_get_some_time(self):
+        found = self.leftover(None)
+
+        self.assertFalse(found.done)
+        self.assertEqual((), found.rows)
+        self.assertEqual(NOW, found.memory.leftover_since)
+
+        found = self.leftover(NOW - 1)
+        self.assertEqual(NOW - 1, found.memory.leftover_since)
+
+    def test_their_time_begins_when_nothing_else_is_left(self):
+        memory = builders.memory(leftover_since=NOW - 99)
+        for why, observed in {
+            'a server': {'servers': [builders.server()]},
+            'nothing': {'consumers': frozenset()},
+        }.items():
+            with self.subTest(why):
+                observed = {'consumers': frozenset({'x'}), **observed}
+                found = self.decide(memory=memory, **observed)
+
+                self.assertIsNone(found.memory.leftover_since)
+
+    def test_they_are_not_reported_beside_what_is_open(self):
+        """Abandoned: then nobody knows what belongs to whom."""
+        found = self.decide(
+            policy=policies.Policy(stop='late', abandon='late'),
+            consumers=frozenset({'x'}),
+            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
+        )
+
+        self.assertTrue(found.done)
+        self.assertEqual((), found.rows)
+
+    def test_leftovers_are_reported(self):
+        found = self.leftover(NOW - timing.LEFTOVERS_WAIT_SECONDS)
+
+        self.assertTrue(found.done)
+        self.assertFalse(found.drained)
+        self.assertEqual('x', self.row(found).server_id)
+        self.assertIn('allocation', self.row(found).reason)
+
+    def test_a_blocked_server_does_not_hold_up_the_end(self):
+        found = self.decide(
+            servers=[builders.server(status='SUSPENDED')],
+            consumers=frozenset({'vm1'}),
+        )
+
+        self.assertTrue(found.done)
+        self.assertFalse(found.drained)
+        self.assertIs(decisions.Result.BLOCKED, self.row(found).result)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A cell that does not answer: nothing is concluded from that."""
+
+import ddt
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import down_cells
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+LIMIT = timing.OUTAGE_LIMIT_SECONDS
+Phase = server_status.Phase
+
+
+@ddt.ddt
+class TestHost(base.DecideTestCase):
+    SERVERS = (builders.server('vm1'), builders.server('vm2', 'SHUTOFF'))
+    #: vm1 is on its way.
+    RECORD = builders.migration(1, 'running', 'vm1')
+
+    def begin(self, **observed):
+        """Return what is remembered of the time when it answered."""
+        return self.decide(
+            servers=self.SERVERS, migrations=[self.RECORD], **observed
+        ).memory
+
+    def silent(self, memory, seconds=0.0, **observed):
+        """Return what is decided so long after it fell silent."""
+        at = NOW + 1 + seconds
+        observed = {
+            'silent': builders.HOST,
+            'servers_at': float('-inf'),
+            'service_at': at,
+            'migrations': [self.RECORD],
+            **observed,
+        }
+        return self.decide(memory=memory, now=at, **observed)
+
+    @ddt.data({}, {'migrations': []}, {'servers': SERVERS})
+    def test_it_is_awaited(self, observed):
+        found = self.silent(self.begin(), **observed)
+        self.assertEqual((), found.actions)
+        self.assertFalse(found.done)
+        self.assertTrue(found.inquiry.services)
+        self.assertFalse(found.inquiry.singles or found.inquiry.records)
+        self.assertEqual([None, None], [row.result for row in found.rows])
+        self.assertIn('the cell of cmp01', found.waiting_for)
+
+    @ddt.data(False, True)
+    def test_after_a_while_that_is_an_error(self, evacuate):
+        policy = policies.Policy(evacuate=evacuate)
+        service = builders.service(up=not evacuate)
+        memory = self.begin(policy=policy, service=service)
+        memory = self.silent(memory, policy=policy, service=service).memory
+        found = self.silent(memory, LIMIT, policy=policy, service=service)
+        self.assertTrue(found.done)
+        self.assertFalse(found.drained)
+        self.assertEqual(down_cells.words('cmp01'), found.trouble)
+        for row in found.rows:
+            self.assertTrue(row.left)
+            self.assertIn(down_cells.CELL, row.reason)
+            self.assertNotIn('evacuate', row.reason)
+
+    def test_it_is_never_empty(self):
+        memory = self.silent(memories.Memory(), migrations=[]).memory
+        found = self.silent(memory, LIMIT, migrations=[])
+        self.assertEqual(down_cells.words('cmp01'), found.trouble)
+        self.assertFalse(found.drained)
+
+    def test_it_answers_again(self):
+        memory = self.silent(self.begin(), LIMIT - 1).memory
+        found = self.decide(
+            memory=memory,
+            now=NOW + LIMIT,
+            migrations=[self.RECORD],
+            servers_at=float('-inf'),
+            service_at=NOW + LIMIT,
+        )
+        self.assertTrue(found.inquiry.servers)
+        self.assertIsNone(found.memory.lost_since)
+
+    def test_it_was_down_before(self):
+        down = builders.service(up=False)
+        memory = self.begin(service=down)
+        found = self.silent(
+            memory, timing.DOWN_GRACE_SECONDS + 1, service=down
+        )
+        self.assertFalse(found.done, 'that it is down is not known now')
+
+    def test_the_home_of_servers_is_silent(self):
+        policy = policies.Policy(
+            home='cmp09', to='cmp09', only=frozenset({'vm1', 'vm2'})
+        )
+        home = builders.service(host='cmp09', enabled=True)
+        memory = self.begin(policy=policy, home=home)
+        found = self.silent(memory, policy=policy, home=home, silent='cmp09')
+        self.assertEqual((), found.actions)
+        found = self.silent(
+            found.memory, LIMIT, policy=policy, home=home, silent='cmp09'
+        )
+        self.assertEqual(down_cells.words('cmp09'), found.trouble)
+
+    def test_its_service_is_listed_no_more(self):
+        gone = builders.service(id='', up=False)
+        memory = self.silent(self.begin(), silent='', service=gone).memory
+        found = self.silent(
+            memory, timing.DOWN_GRACE_SECONDS, silent='', service=gone
+        )
+        self.assertTrue(found.done)
+        self.assertIn('it was deleted, or its cell', found.trouble)
+
+
+@ddt.ddt
+class TestServer(base.DecideTestCase):
+    """The host's cell answers, but that of a server does not."""
+
+    def decided(self, unseen_ago=0.0, service_ago=1.0, since=0.0):
+        memory = self.decide(servers=[builders.server()]).memory
+        memory = self.decide(memory=memory, unseen={'vm1': NOW - since}).memory
+        return self.decide(
+            memory=memory,
+            unseen={'vm1': NOW - unseen_ago},
+            service_at=NOW - service_ago,
+            servers_at=NOW - 2,
+        )
+
+    @ddt.data(
+        # Looked at since when, the services since when, and look again?
+        (0.0, 1.0, False),
+        (1.0, 0.0, True),
+        (timing.UNLISTED_RECHECK_SECONDS, 40.0, True),
+    )
+    @ddt.unpack
+    def test_it_is_awaited(self, unseen_ago, service_ago, looks):
+        found = self.decided(unseen_ago, service_ago)
+        self.assertIs(Phase.SETTLING, self.row(found).phase)
+        self.assertEqual(looks, 'vm1' in found.inquiry.visit)
+        self.assertFalse(found.done)
+
+    def test_at_last_it_is_told(self):
+        found = self.decided(since=LIMIT)
+        self.assertIs(Phase.FAILED, self.row(found).phase)
+        self.assertEqual(down_cells.LEFT, self.row(found).reason)
+
+    @ddt.data((1.0, False), (timing.UNLISTED_RECHECK_SECONDS, True))
+    @ddt.unpack
+    def test_given_up_it_is_looked_at_now_and_then(self, unseen_ago, looks):
+        policy = policies.Policy(server_timeout=60)
+        cold = builders.migration(
+            1, 'migrating', type='migration', seen_at=NOW - 100
+        )
+        memory = self.decide(
+            servers=[builders.server('vm1', 'RESIZE', seen_at=NOW - 100)],
+            migrations=[cold],
+            policy=policy,
+            now=NOW - 100,
+        ).memory
+        found = self.decide(
+            migrations=[cold],
+            policy=policy,
+            memory=memory,
+            unseen={'vm1': NOW - unseen_ago},
+            service_at=NOW - unseen_ago,
+        )
+        self.assertIs(Phase.STILL_MOVING, self.row(found).phase)
+        self.assertEqual(looks, 'vm1' in found.inquiry.visit)
+
+    def test_what_is_known_stays(self):
+        there = builders.server(host=builders.DEST)
+        found = self.decide(
+            visited=[there],
+            migrations=[builders.migration(1, 'completed')],
+            memory=self.decide(servers=[builders.server()]).memory,
+            silent=builders.HOST,
+        )
+        self.assertEqual('moved', self.row(found).result)
+
+    def test_a_vanished_record_tells_nothing(self):
+        running = builders.migration(1, 'running')
+        found = self.decide(
+            migrations=[running],
+            visited=[builders.server(seen_at=NOW - 1)],
+            missing=frozenset({'vm1'}),
+        )
+        self.assertIn('vm1', found.inquiry.visit)
+        gone = model.Server('vm1', '', 'DELETED', 'deleted', None, None)
+        found = self.decide(
+            migrations=[running],
+            visited=[gone],
+            missing=frozenset({'vm1'}),
+        )
+        self.assertNotIn('vm1', found.inquiry.visit)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""When to look again.
+
+Nova's times are whole seconds of Nova's clock: here it shows ``SINCE`` when
+ours shows 1000 seconds.
+"""
+
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import polling
+from tests.unit import builders
+
+NOW = builders.NOW
+
+
+def ended(*times, began=0.0, unseen=0.0):
+    """Return records of live migrations that ended at these times.
+
+    :param began: when each was asked for.
+    :param unseen: for how long nobody saw that it had ended.
+    """
+    return [
+        builders.migration(
+            i,
+            'completed',
+            created_at=builders.cloud_time(began),
+            updated_at=builders.cloud_time(time),
+            seen_at=NOW + time + unseen,
+        )
+        for i, time in enumerate(times)
+    ]
+
+
+@ddt.ddt
+class TestRhythm(unittest.TestCase):
+    @ddt.data(
+        # Ends; slots; the time of a move, between two ends, to the next end.
+        ((10, 20, 30), 1, (10, 10, 40)),
+        ((10, 20, 30), None, (10, 10, 40)),
+        ((10, 13, 20, 23), 2, (10, 5, 30)),
+        # The others may end at any moment.
+        ((10,), 4, (10, 2.5, 10)),
+        # A pause is no move.
+        ((10, 20, 30, 630, 640), 1, (10, 10, 650)),
+        # What was long ago does not count.
+        ((100, 200, 300, 400, 500, 510, 520, 530, 540), 1, (10, 10, 550)),
+    )
+    @ddt.unpack
+    def test_the_next_end_follows_from_the_last(self, ends, slots, expected):
+        found = polling.rhythm(ended(*ends), slots)
+
+        self.assertEqual(
+            expected, (found.move, found.between, found.next_end - NOW)
+        )
+
+    def test_nothing_is_known_before_the_first_end(self):
+        never = builders.migration(status='completed', updated_at=None)
+        self.assertIsNone(polling.rhythm([never], 1))
+
+    def test_the_first_end_tells_how_long_a_move_takes(self):
+        found = polling.rhythm(ended(30, began=10), 1)
+
+        self.assertEqual((20, NOW + 50), (found.move, found.next_end))
+
+    def test_our_clock_differs_and_ends_are_seen_late(self):
+        """The one that was seen soonest tells how the clocks differ."""
+        late = ended(10, 20, unseen=5)
+        soon = ended(0, 1, 30, unseen=0.2)[2:]
+
+        found = polling.rhythm([*late, *soon], 1)
+        self.assertAlmostEqual(NOW + 40.2, found.next_end)
+
+
+@ddt.ddt
+class TestInterval(unittest.TestCase):
+    def interval(self, **kwargs):
+        return polling.interval(
+            **{
+                'now': NOW,
+                'ages': [5.0],
+                'rhythm': None,
+                'filling': False,
+                'settling': False,
+                **kwargs,
+            }
+        )
+
+    @ddt.data(
+        ({'filling': True}, timing.LOOK_LEAST_SECONDS),
+        ({'settling': True}, timing.LOOK_LAST_STATUS_SECONDS),
+        ({'ages': []}, timing.LOOK_OTHERS_SECONDS),
+    )
+    @ddt.unpack
+    def test_it_follows_what_is_waited_for(self, what, expected):
+        self.assertEqual(expected, self.interval(**what))
+
+    @ddt.data(0.1, 1, 5, 600)
+    def test_before_the_first_end_it_follows_the_age(self, age):
+        looked = self.interval(ages=[age])
+
+        self.assertLessEqual(looked, max(timing.LOOK_FIRST_END_SECONDS, age))
+        self.assertLessEqual(looked, timing.LOOK_MOST_SECONDS)
+
+    def test_just_after_the_next_end(self):
+        rhythm = polling.Rhythm(move=20, next_end=NOW + 15, between=20)
+        looked = self.interval(rhythm=rhythm)
+
+        self.assertGreater(looked, 15)
+        self.assertLess(looked, 17)
+
+    def test_a_late_end_is_looked_for_less_and_less(self):
+        def late(by):
+            rhythm = polling.Rhythm(move=20, next_end=NOW - by, between=20)
+            return self.interval(rhythm=rhythm)
+
+        self.assertLess(late(2), 20)
+        self.assertLessEqual(late(2), late(10))
+        self.assertEqual(timing.LOOK_MOST_SECONDS, late(600))
+
+    @hypothesis.given(
+        ages=strategies.lists(strategies.floats(0, 1e5), max_size=4),
+        rhythm=strategies.none()
+        | strategies.builds(
+            polling.Rhythm,
+            move=strategies.floats(0, 1e5),
+            next_end=strategies.floats(0, 1e5),
+            between=strategies.floats(0, 1e5),
+        ),
+        filling=strategies.booleans(),
+        settling=strategies.booleans(),
+        slots=strategies.none() | strategies.integers(1, 20),
+    )
+    def test_neither_a_storm_of_requests_nor_asleep(self, **kwargs):
+        looked = self.interval(**kwargs)
+
+        self.assertGreaterEqual(looked, timing.LOOK_LEAST_SECONDS)
+        self.assertLessEqual(looked, timing.LOOK_MOST_FORETOLD_SECONDS)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Moves that failed or were refused, and are tried again or not."""
+
+import dataclasses
+
+import ddt
+
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import memory as memories
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+CONFIRM = memories.Kind.CONFIRM
+Phase = base.Phase
+Kind = memories.Kind
+
+
+class ConfirmationTestCase(base.CaseTestCase):
+    def finished(self, **kwargs):
+        return base.record(
+            'finished', **{'type': base.COLD, 'seen_at': NOW - 60, **kwargs}
+        )
+
+
+@ddt.ddt
+class TestColdMigration(ConfirmationTestCase):
+    """A cold migration holds its disk here until it is confirmed."""
+
+    @ddt.data(
+        # type, seconds after the maintenance began, ours
+        (base.COLD, 60, True),
+        (base.COLD, 0, True),
+        # Nova's controllers do not agree about the time.
+        (base.COLD, -5, True),
+        (base.COLD, -5.1, False),
+        (base.RESIZE, 60, False),
+        (base.RESIZE, -60, False),
+    )
+    @ddt.unpack
+    def test_whose_it_is(self, kind, seconds, ours):
+        record = self.finished(
+            type=kind, created_at=builders.cloud_time(seconds)
+        )
+        stand = self.stand(record, view=base.VERIFY_THERE)
+
+        self.assertEqual(Phase.MOVING if ours else Phase.BLOCKED, stand.phase)
+        self.assertIs(CONFIRM if ours else None, stand.ask)
+        self.assertEqual(builders.DEST, stand.destination)
+
+    def test_of_a_deleted_server(self):
+        self.assert_phase(Phase.GONE, self.finished(), view=base.DELETED)
+
+
+@ddt.ddt
+class TestAsked(ConfirmationTestCase):
+    """The confirmation itself: in doubt, lost, refused."""
+
+    @ddt.data(
+        # how often it was taken, seconds since the last; ask, phase
+        (timing.END_TRIES - 1, 30.0, CONFIRM, Phase.MOVING),
+        (timing.END_TRIES, 29.0, None, Phase.MOVING),
+        (timing.END_TRIES, 30.0, None, Phase.FAILED),
+    )
+    @ddt.unpack
+    def test_lost_it_is_asked_for_a_few_times(self, taken, ago, ask, phase):
+        stand = self.assert_phase(
+            phase,
+            self.finished(),
+            view=base.VERIFY_THERE,
+            track=base.asked(CONFIRM, asked_at=NOW - ago, taken=taken),
+        )
+
+        self.assertIs(ask, stand.ask)
+        if phase is Phase.FAILED:
+            self.assertIn('moved to cmp02, but not confirmed', stand.reason)
+            self.assertIn('openstack server event list vm1', stand.reason)
+
+    @ddt.data(
+        (1, Phase.MOVING),
+        (timing.END_TRIES - 1, Phase.MOVING),
+        (timing.END_TRIES, Phase.FAILED),
+    )
+    @ddt.unpack
+    def test_refused_it_is_asked_for_a_few_times(self, refusals, phase):
+        stand = self.stand(
+            self.finished(),
+            view=base.VERIFY_THERE,
+            track=base.refused(CONFIRM, refusals, refused_at=NOW - 5),
+        )
+
+        self.assertEqual(phase, stand.phase)
+        if phase is Phase.FAILED:
+            self.assertIn(base.REFUSAL, stand.reason)
+            self.assertIn(builders.DEST, stand.reason)
+        else:
+            self.assertIs(CONFIRM, stand.ask)
+
+
+@ddt.ddt
+class TestFailures(base.CaseTestCase):
+    """A move that Nova had taken failed."""
+
+    def failed(self, failures=1, *, ago=100.0, status='error', **kwargs):
+        """Return where it stands after so many failures, the last ago."""
+        records = [
+            base.record(status, record_id=i + 1, seen_at=NOW - ago)
+            for i in range(failures)
+        ]
+        return self.stand(
+            *records,
+            track=base.asked(taken=failures, asked_after=failures - 1),
+            failures={r.id: base.FAILURE for r in records},
+            **kwargs,
+        )
+
+    @ddt.data(
+        # failures, allowed retries, where that leads
+        (1, 2, Phase.WAITING),
+        (2, 2, Phase.WAITING),
+        (3, 2, Phase.FAILED),
+        (1, 0, Phase.FAILED),
+        (1, 1, Phase.WAITING),
+        (2, 1, Phase.FAILED),
+    )
+    @ddt.unpack
+    def test_retries_are_further_attempts(self, failures, retries, phase):
+        stand = self.failed(failures, retries=retries)
+
+        self.assertEqual(phase, stand.phase)
+        self.assertIn(base.FAILURE, stand.reason)
+
+    def test_a_task_is_awaited_first(self):
+        stand = self.failed(view=builders.server(task_state='rebooting'))
+
+        self.assertEqual(Phase.BUSY, stand.phase)
+
+
+@ddt.ddt
+class TestRefusals(base.CaseTestCase):
+    """Nova said no at once, and kept no record of it."""
+
+    def refused(self, refusals=1, ago=100.0, **kwargs):
+        refused_at = NOW - ago
+        kwargs.setdefault('view', base.HERE)
+        return self.stand(
+            track=base.refused(times=refusals, refused_at=refused_at),
+            **kwargs,
+        )
+
+    def test_the_server_is_looked_at_first(self):
+        """What it is now tells whether the refusal still matters."""
+        before = dataclasses.replace(base.HERE, seen_at=NOW - 101)
+        stand = self.refused(view=before)
+
+        self.assertEqual(Phase.SETTLING, stand.phase)
+        self.assertTrue(stand.visit)
+
+    @ddt.data(
+        (1, 4.9, Phase.SETTLING),
+        (1, 5.0, Phase.WAITING),
+        (2, 9.9, Phase.SETTLING),
+        (2, 10.0, Phase.WAITING),
+    )
+    @ddt.unpack
+    def test_there_is_a_pause_between(self, refusals, ago, phase):
+        self.assertEqual(phase, self.refused(refusals, ago).phase)
+
+    @ddt.data(
+        # what it is since, where it stands
+        (base.DELETED, Phase.GONE),
+        (base.THERE, Phase.MOVED),
+        (builders.server(task_state='rebooting'), Phase.BUSY),
+        (base.MIGRATING, Phase.BUSY),
+        (builders.server(status='SUSPENDED'), Phase.BLOCKED),
+        (builders.server(status='SHUTOFF'), Phase.WAITING),
+    )
+    @ddt.unpack
+    def test_it_was_refused_because(self, view, phase):
+        self.assertEqual(phase, self.refused(view=view).phase)
+
+    @ddt.data(
+        # status, for good, whether we resumed it; the hint is given
+        ('ACTIVE', True, False, True),
+        ('ACTIVE', False, False, False),
+        # Neither can be cold-migrated.
+        ('PAUSED', True, False, False),
+        ('ACTIVE', True, True, False),
+    )
+    @ddt.unpack
+    def test_a_way_out_is_told_where_there_is_one(
+        self, status, final, resumed, expected
+    ):
+        before = base.SUSPENDED if resumed else base.HERE
+        track = builders.track(before, found_resumed=resumed)
+        stand = self.stand(
+            view=builders.server(status=status),
+            track=base.refused(times=3, final=final, track=track),
+        )
+
+        self.assertEqual(Phase.BLOCKED, stand.phase)
+        self.assertIs(expected, '--running live-or-cold' in stand.reason)

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Who comes home, who is left alone, and why."""
+
+import datetime
+import typing as ty
+import unittest
+
+import ddt
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.restore import candidates
+from tests.unit import builders
+
+HOME, AWAY, ELSEWHERE = 'cmp01', 'cmp02', 'cmp03'
+LIVE, COLD, RESIZE, EVACUATION = model.MigrationType
+MOVED_ON = 'moved on to cmp03 since it left cmp01'
+RESIZED = 'resized since it left cmp01'
+RESIZED_HOME = 'resized since it left cmp01, and back by that'
+Result = decisions.Result
+Running = policies.Running
+
+
+def record(
+    number: int = 1,
+    status: str = 'completed',
+    source: str = HOME,
+    dest: str | None = AWAY,
+    **values: ty.Any,
+) -> model.Migration:
+    """Return a record: a move away from home that ended well."""
+    return builders.migration(
+        number, status, source=source, dest=dest, **values
+    )
+
+
+def onward(
+    dest: str | None,
+    status: str = 'completed',
+    kind: model.MigrationType = LIVE,
+) -> model.Migration:
+    """Return a record: a later move."""
+    return record(2, status, AWAY, dest, type=kind)
+
+
+def judge(
+    move: model.Migration, host: str | None = AWAY, status: str = 'ACTIVE'
+) -> ty.Any:
+    """Return what is to become of a server."""
+    server = builders.server('vm1', status, host=host)
+    return candidates.judge(HOME, move, server)
+
+
+@ddt.ddt
+class TestHost(unittest.TestCase):
+    @ddt.data(
+        ({}, 'in maintenance', 'openstack host maintenance unset cmp01'),
+        (
+            {'disabled_reason': 'broken fan'},
+            "somebody else (their reason: 'broken fan')",
+            'openstack host maintenance unset --force cmp01',
+        ),
+        ({'disabled_reason': None}, 'without a reason', 'unset --force'),
+        (
+            {'enabled': True, 'forced_down': True, 'up': False},
+            'forced down',
+            'openstack compute service set --up cmp01 nova-compute',
+        ),
+        ({'enabled': True, 'up': False}, 'is down', 'start nova-compute'),
+    )
+    @ddt.unpack
+    def test_one_that_takes_no_servers(self, values, what, way_out):
+        words = candidates.against(builders.service(**values))
+
+        self.assertIn('cmp01', words)
+        self.assertIn(what, words)
+        self.assertIn(way_out, words)
+
+    def test_one_in_service(self):
+        service = builders.service(enabled=True)
+
+        self.assertEqual('', candidates.against(service))
+
+
+@ddt.ddt
+class TestStories(unittest.TestCase):
+    @ddt.data(LIVE, COLD, EVACUATION)
+    def test_moves_away(self, kind):
+        for status in ('completed', 'confirmed', 'done', 'finished'):
+            found = record(status=status, type=kind)
+
+            self.assertEqual((found,), candidates.away(HOME, [found]))
+
+    @ddt.data(
+        {'type': RESIZE},
+        {'source': AWAY, 'dest': HOME},
+        {'status': 'error'},
+        {'status': 'failed'},
+        {'status': 'cancelled'},
+        {'status': 'reverted'},
+    )
+    def test_what_took_nothing_away(self, values):
+        self.assertEqual((), candidates.away(HOME, [record(**values)]))
+
+    def test_when_the_first_began(self):
+        """An evacuation ends when its host is started, long after others."""
+        began = builders.cloud_time(10)
+        evacuated = record(
+            type=EVACUATION,
+            created_at=began,
+            updated_at=builders.cloud_time(9000),
+        )
+        later = record(2, created_at=builders.cloud_time(500))
+
+        self.assertEqual(began, candidates.oldest([later, evacuated]))
+        self.assertIsNone(candidates.oldest([]))
+
+    def test_the_newest_decides(self):
+        left = [record(1), record(2, server_id='vm2')]
+        moves = [
+            record(7, source=AWAY, dest=ELSEWHERE),
+            record(5, source=AWAY, dest=HOME),
+            record(8, server_id='stranger'),
+        ]
+
+        self.assertEqual(
+            {'vm1': moves[0], 'vm2': left[1]},
+            candidates.stories(left, moves),
+        )
+
+    @ddt.data(
+        # A newer view of the same record.
+        (record(1, 'confirmed', type=COLD), True),
+        (record(2, 'failed', source=AWAY, dest=HOME), False),
+        (record(2, source=AWAY, dest=ELSEWHERE, type=RESIZE), True),
+    )
+    @ddt.unpack
+    def test_whether_a_move_counts(self, move, counts):
+        left = record(1, 'finished', type=COLD)
+
+        self.assertEqual(
+            {'vm1': move if counts else left},
+            candidates.stories([left], [move]),
+        )
+
+
+@ddt.ddt
+class TestPlaces(unittest.TestCase):
+    @ddt.data(
+        (record(), {HOME, AWAY}),
+        (record(status='finished', type=COLD), {HOME, AWAY}),
+        # It is home again.
+        (onward(HOME), {HOME}),
+        # It is on its way home.
+        (onward(HOME, 'running'), {HOME, AWAY}),
+        (onward(ELSEWHERE, 'running'), {HOME, AWAY, ELSEWHERE}),
+        (onward(None, 'queued'), {HOME, AWAY}),
+        (onward(ELSEWHERE), {HOME, ELSEWHERE}),
+    )
+    @ddt.unpack
+    def test_where_a_server_may_be(self, move, hosts):
+        found = candidates.places(HOME, {'vm1': move})
+
+        self.assertEqual(tuple(sorted(hosts)), found)
+
+    def test_nobody_left(self):
+        self.assertEqual((), candidates.places(HOME, {}))
+
+
+@ddt.ddt
+class TestJudge(unittest.TestCase):
+    @ddt.data(
+        *(
+            (record(status=status, type=kind), state)
+            for status, kind in (
+                ('completed', LIVE),
+                ('confirmed', COLD),
+                ('done', EVACUATION),
+                ('completed', EVACUATION),
+            )
+            for state in ('ACTIVE', 'PAUSED', 'SHUTOFF', 'SUSPENDED', 'ERROR')
+        )
+    )
+    @ddt.unpack
+    def test_one_that_comes_home(self, move, status):
+        comer = judge(move, status=status)
+
+        self.assertIsInstance(comer, candidates.Homecomer)
+        self.assertEqual((AWAY, move), (comer.host, comer.record))
+        self.assertEqual('vm1', comer.server.id)
+
+    @ddt.data(
+        # How far a move home is, where the server is, its status.
+        ('running', LIVE, AWAY, 'MIGRATING'),
+        ('queued', LIVE, AWAY, 'MIGRATING'),
+        ('migrating', COLD, AWAY, 'RESIZE'),
+        ('post-migrating', COLD, HOME, 'RESIZE'),
+        ('finished', COLD, HOME, 'VERIFY_RESIZE'),
+        # It is not home as its record says.
+        ('completed', LIVE, AWAY, 'ACTIVE'),
+    )
+    @ddt.unpack
+    def test_one_that_is_on_its_way(self, status, kind, host, state):
+        move = onward(HOME, status, kind)
+        comer = judge(move, host, state)
+
+        self.assertIsInstance(comer, candidates.Homecomer)
+        self.assertEqual((AWAY, move), (comer.host, comer.record))
+
+    @ddt.data(
+        onward(HOME),
+        onward(HOME, 'confirmed', COLD),
+        # Unshelved there.
+        record(),
+        # Its owner resizes it now.
+        record(dest=HOME, status='finished', type=RESIZE),
+        record(status='migrating', type=RESIZE),
+        record(status='running'),
+    )
+    def test_one_that_is_home(self, move):
+        self.assertIsNone(judge(move, HOME))
+
+    @ddt.data(
+        # record, host, reason
+        (onward(ELSEWHERE), ELSEWHERE, MOVED_ON),
+        (record(), ELSEWHERE, MOVED_ON),
+        (onward(HOME), ELSEWHERE, MOVED_ON),
+        (onward(ELSEWHERE, 'finished', COLD), ELSEWHERE, MOVED_ON),
+        (onward(ELSEWHERE, kind=RESIZE), ELSEWHERE, RESIZED),
+        (onward(AWAY, 'confirmed', RESIZE), AWAY, RESIZED),
+        (onward(HOME, 'migrating', RESIZE), AWAY, 'it is being resized'),
+        (onward(HOME, 'finished', RESIZE), HOME, RESIZED_HOME),
+        (onward(HOME, 'confirmed', RESIZE), HOME, RESIZED_HOME),
+        (onward(ELSEWHERE, 'running'), AWAY,
+         'it is on its way to cmp03 just now'),
+        (onward(None, 'queued'), AWAY,
+         'it is on its way to another host just now'),
+        (record(), None, 'it is on no host any more (SHELVED_OFFLOADED)'),
+    )  # fmt: skip
+    @ddt.unpack
+    def test_one_that_is_left_alone(self, move, host, reason):
+        row = judge(move, host, 'ACTIVE' if host else 'SHELVED_OFFLOADED')
+
+        self.assertIs(Result.SKIPPED, row.result)
+        self.assertEqual(reason, row.reason)
+        self.assertEqual(host or '', row.host)
+        self.assertEqual(('name of vm1', ''), (row.name, row.move))
+        self.assertFalse(row.left)
+
+    @ddt.data(
+        (record(status='finished', type=COLD), 'ACTIVE', 'resize confirm'),
+        (record(), 'SHELVED', 'unshelve'),
+    )
+    @ddt.unpack
+    def test_one_that_somebody_must_see_to(self, move, status, command):
+        row = judge(move, status=status)
+
+        self.assertIs(Result.BLOCKED, row.result)
+        self.assertIn(f'openstack server {command} vm1', row.reason)
+        self.assertTrue(row.left)
+
+    def test_one_that_has_just_been_deleted(self):
+        row = judge(record(), None, 'DELETED')
+
+        self.assertIs(Result.GONE, row.result)
+        self.assertEqual(AWAY, row.host)
+        self.assertFalse(row.left)
+
+    def test_one_that_was_deleted(self):
+        server = builders.server('vm1', 'DELETED', host=AWAY)
+        row = candidates.deleted(HOME, server)
+
+        self.assertIs(Result.GONE, row.result)
+        self.assertEqual(
+            (AWAY, 'deleted since it left cmp01'), (row.host, row.reason)
+        )
+
+
+@ddt.ddt
+class TestRunning(unittest.TestCase):
+    def comer(self, kind, status='ACTIVE'):
+        server = builders.server('vm1', status, host=AWAY)
+        return candidates.Homecomer(server, AWAY, record(type=kind))
+
+    def deed(self, action, seconds):
+        """Return what was done so long after the server began to leave."""
+        began = record().created_at
+        moment = began + datetime.timedelta(seconds=seconds)
+        return model.Deed(action, 'id of its owner', 'a project', moment)
+
+    @ddt.data(
+        # how it left, its status, how it comes back
+        (LIVE, 'ACTIVE', Running.LIVE),
+        (EVACUATION, 'ACTIVE', Running.LIVE),
+        (COLD, 'ACTIVE', Running.COLD),
+        # It can't be cold-migrated.
+        (COLD, 'PAUSED', Running.LIVE),
+        # Should its owner start it in time.
+        (COLD, 'SHUTOFF', Running.LIVE),
+        (COLD, 'SUSPENDED', Running.LIVE),
+    )
+    @ddt.unpack
+    def test_as_it_left(self, kind, status, running):
+        self.assertIs(
+            running, candidates.running(self.comer(kind, status), ())
+        )
+
+    @ddt.data(
+        ('start', 1, Running.LIVE),
+        ('start', 86400, Running.LIVE),
+        # Before it left.
+        ('start', -1, Running.COLD),
+        ('reboot', 1, Running.COLD),
+        ('stop', 1, Running.COLD),
+    )
+    @ddt.unpack
+    def test_what_its_owner_did(self, action, seconds, running):
+        deeds = [self.deed('create', -99), self.deed(action, seconds)]
+
+        self.assertIs(running, candidates.running(self.comer(COLD), deeds))
+
+    @ddt.data(*Running)
+    def test_what_the_operator_wants_comes_first(self, wanted):
+        for kind in (LIVE, COLD):
+            self.assertIs(
+                wanted, candidates.running(self.comer(kind), (), wanted)
+            )

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What would become of each server."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import status as server_status
+from tests.unit import builders
+from tests.unit.planning import clouds
+
+Fits, Phase = forecast.Fits, server_status.Phase
+LIVE = 'live migration'
+
+
+def decided(
+    phase: Phase = Phase.WAITING, move: str = LIVE, reason: str = ''
+) -> decisions.Row:
+    """Return what a drain would begin with."""
+    return decisions.Row(
+        server_id='vm1',
+        name='name of vm1',
+        host=builders.HOST,
+        status='ACTIVE',
+        move=move,
+        destination='',
+        phase=phase,
+        reason=reason,
+        attempts=0,
+        seconds=None,
+    )
+
+
+def row(fits: Fits | None = Fits.YES, why: str = '', **values) -> dry_runs.Row:
+    """Return a row.
+
+    :param fits: None: it needs no room.
+    """
+    outlook = forecast.Outlook({}, {})
+    demand = None
+    if fits:
+        outlook = forecast.Outlook({'vm1': forecast.Fit(fits, 3, why)}, {})
+        demand = clouds.demand('vm1')
+    return dry_runs.row(decided(**values), demand, outlook)
+
+
+@ddt.ddt
+class TestNeedsRoom(unittest.TestCase):
+    @ddt.data(
+        (Phase.WAITING, LIVE, True),
+        (Phase.WAITING, 'cold migration', True),
+        (Phase.WAITING, 'shelve offload', False),
+        (Phase.MOVING, LIVE, True),
+        (Phase.SETTLING, 'cold migration', True),
+        # To this host, perhaps.
+        (Phase.SETTLING, 'resize', True),
+        (Phase.BUSY, '', True),
+        (Phase.BLOCKED, '', False),
+        (Phase.FAILED, LIVE, False),
+        (Phase.GONE, '', False),
+        (Phase.MOVED, LIVE, False),
+    )
+    @ddt.unpack
+    def test_what_moves_elsewhere_does(self, phase, move, needed):
+        self.assertIs(needed, dry_runs.needs_room(decided(phase, move)))
+
+
+@ddt.ddt
+class TestRow(unittest.TestCase):
+    def test_who_and_where(self):
+        found = row()
+
+        self.assertEqual(
+            ('vm1', 'name of vm1', builders.HOST, 'ACTIVE'),
+            (found.server_id, found.name, found.host, found.status),
+        )
+
+    @ddt.data((Fits.YES, True), (Fits.NO, False), (Fits.UNKNOWN, False))
+    @ddt.unpack
+    def test_what_moves_fits_or_not(self, fits, leaves):
+        found = row(fits)
+
+        self.assertEqual(
+            (LIVE, fits, 3), (found.move, found.fits, found.candidates)
+        )
+        self.assertIs(leaves, found.leaves)
+
+    def test_what_needs_no_room_fits(self):
+        found = row(None, move='shelve offload')
+
+        self.assertEqual(
+            ('shelve offload', Fits.YES, None),
+            (found.move, found.fits, found.candidates),
+        )
+        self.assertTrue(found.leaves)
+
+    @ddt.data(Phase.BLOCKED, Phase.FAILED)
+    def test_what_stays_does_not_move(self, phase):
+        found = row(None, phase=phase, reason='it is suspended')
+
+        self.assertEqual(
+            ('', None, None), (found.move, found.fits, found.candidates)
+        )
+        self.assertEqual('it is suspended', found.reason)
+        self.assertFalse(found.leaves)
+
+    @ddt.data(
+        (Fits.YES, Fits.UNKNOWN),
+        (Fits.NO, Fits.NO),
+        (Fits.UNKNOWN, Fits.UNKNOWN),
+    )
+    @ddt.unpack
+    def test_how_it_moves_is_not_known_while_something_goes_on(
+        self, fits, told
+    ):
+        found = row(fits, phase=Phase.BUSY, move='', reason='rebooting')
+
+        self.assertEqual(('', told), (found.move, found.fits))
+        self.assertEqual('rebooting', found.reason)
+        self.assertFalse(found.leaves)
+
+    def test_both_reasons_are_told(self):
+        found = row(Fits.NO, 'no room', reason='rebooting')
+
+        self.assertEqual('no room; rebooting', found.reason)
+
+
+class TestPreview(unittest.TestCase):
+    def done(self, *rows, **values):
+        outlook = forecast.Outlook({}, {})
+        return dry_runs.Preview(rows, outlook, **values).done
+
+    def test_all_must_leave(self):
+        self.assertTrue(self.done())
+        self.assertTrue(self.done(row(), row()))
+        self.assertFalse(self.done(row(), row(Fits.UNKNOWN)))
+        self.assertFalse(self.done(row(None, phase=Phase.BLOCKED)))
+
+    def test_what_is_left_alone_speaks_against_nothing(self):
+        skipped = row(None, phase=Phase.SKIPPED, move='')
+        gone = row(None, phase=Phase.GONE, move='')
+
+        self.assertTrue(self.done(row(), skipped, gone))
+        self.assertEqual(('', None), (skipped.move, skipped.fits))
+
+    def test_every_host_must_be_one_that_can_be_drained(self):
+        self.assertFalse(self.done(row(), errors={'cmp01': 'down'}))

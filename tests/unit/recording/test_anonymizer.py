@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import ipaddress
+import re
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint.recording import anonymizer
+
+ADDRESSES = strategies.ip_addresses().map(str)
+
+
+@ddt.ddt
+class TestHide(unittest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.hide = anonymizer.Standins().hide
+
+    def test_names_go(self):
+        tree = {'s': {'vm1': {'id': 'vm1', 'name': 'web\x1b', 'host': 'a'}}}
+
+        self.assertEqual(
+            {'s': {'vm1': {'id': 'vm1', 'name': '', 'host': 'a'}}},
+            self.hide(tree),
+        )
+
+    @ddt.data(None, True, 0, 4.2, '', 'ACTIVE', [], {}, [1, 'x', None])
+    def test_the_rest_stays(self, value):
+        self.assertEqual(value, self.hide(value))
+
+    @ddt.data(
+        # an address, its stand-in
+        ('10.0.0.5', '198.18.0.1'),
+        ('fd00::5', '2001:db8::1'),
+        ('2A00:1450:4001:830::200e', '2001:db8::1'),
+        ('::ffff:10.0.0.5', '2001:db8::1'),
+    )
+    @ddt.unpack
+    def test_an_address_is_replaced_by_one_of_its_kind(self, real, other):
+        for text in (
+            '{}',
+            'at {}',
+            'from {}: no answer',
+            'from {}.',
+            '({})',
+            '[{}]',
+            '{}/24',
+            "u'{}', x",
+        ):
+            self.assertEqual(text.format(other), self.hide(text.format(real)))
+
+    @ddt.data('http://10.0.0.5:8774/v2.1', 'http://[fd00::5]:8774/v2.1')
+    def test_addresses_in_urls(self, url):
+        hidden = self.hide(url)
+
+        self.assertNotRegex(hidden, '10.0.0.5|fd00')
+        self.assertTrue(hidden.endswith(':8774/v2.1'), hidden)
+
+    @ddt.data(
+        '2026-11-20T23:31:07+00:00',
+        '23:31:07',
+        'took 1:02:03.456',
+        'microversion 2.104',
+        'version 34.0.0',
+        '7d1c5b5e-0000-4000-8000-000000000001',
+        'nova::compute',
+        'cmp01.example.org',
+        '300.1.2.3',
+        '1.2.3.4.5',
+        'fa:16:3e:12:34:56',
+    )
+    def test_what_is_no_address_stays(self, text):
+        self.assertEqual(text, self.hide(text))
+
+    def test_the_same_address_has_the_same_standin_everywhere(self):
+        hidden = self.hide(
+            {
+                'addresses': ['10.0.0.5', 'fd00::5', '10.0.0.6'],
+                'reason': 'it had 10.0.0.6, fd00:0::5 and 10.0.0.5',
+            }
+        )
+        a, b, c = hidden['addresses']
+
+        self.assertEqual(f'it had {c}, {b} and {a}', hidden['reason'])
+        self.assertEqual(3, len({a, b, c}))
+
+    @hypothesis.given(strategies.lists(ADDRESSES, unique=True))
+    def test_no_two_share_a_standin(self, addresses):
+        hidden = anonymizer.Standins().hide(addresses)
+
+        self.assertEqual(len(addresses), len(set(hidden)))
+        for real, other in zip(addresses, hidden, strict=True):
+            self.assertEqual(
+                ipaddress.ip_address(real).version,
+                ipaddress.ip_address(other).version,
+            )
+
+    @hypothesis.given(
+        strategies.lists(
+            strategies.one_of(
+                ADDRESSES, strategies.text('a:.1 /'), strategies.text()
+            )
+        )
+    )
+    def test_no_text_is_too_strange(self, parts):
+        text = ' '.join(parts)
+        hidden = anonymizer.Standins().hide(text)
+
+        plain = re.compile('[^0-9A-Fa-f:.]')
+        self.assertEqual(plain.findall(text), plain.findall(hidden))

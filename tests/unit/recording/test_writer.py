@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+import stat
+import tempfile
+import unittest
+from unittest import mock
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.recording import records
+from osc_hostmaint.recording import writer
+from tests.unit import builders
+
+SEEN = builders.observation([builders.server('vm1'), builders.server('vm2')])
+POLICY = policies.Policy(retries=0)
+ACTION = memories.Action(memories.Kind.LIVE_MIGRATE, 'vm1')
+OUTCOME = memories.Outcome(memories.Answer.ACCEPTED, 1000.5)
+
+
+class DiaryTestCase(unittest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(self.folder, 'seen.jsonl')
+        self.warn = mock.Mock()
+
+    def open(self, **kwargs):
+        """Return a diary."""
+        diary = writer.Diary(str(self.path), warn=self.warn, **kwargs)
+        self.addCleanup(diary.close)
+        return diary
+
+    def lines(self):
+        """Return what the file has, line by line."""
+        return [json.loads(line) for line in self.path.open()]
+
+    def kinds(self):
+        """Return what the lines are."""
+        return [next(iter(line)) for line in self.lines()]
+
+    def decide(self, diary, seen=SEEN, policy=POLICY, **kwargs):
+        """Let a decision be written down."""
+        rows = kwargs.pop('rows', [builders.row()])
+        diary.decided(seen, policy, 1000.0, builders.decision(rows, **kwargs))
+
+
+class TestLines(DiaryTestCase):
+    def test_are_in_the_file_at_once(self):
+        """Whatever kills us then."""
+        diary = self.open()
+        self.assertEqual(['began'], self.kinds())
+        self.decide(diary)
+        self.assertEqual(['began', 'decided'], self.kinds())
+        diary.acted('cmp01', ACTION, OUTCOME, 7)
+        self.assertEqual(['began', 'decided', 'acted'], self.kinds())
+
+    def test_beginning(self):
+        self.open(names=True)
+        (line,) = self.lines()
+        began = records.structure(line)
+
+        self.assertEqual(records.FORMAT, began.format)
+        self.assertIs(True, began.names)
+        self.assertTrue(began.version)
+        self.assertTrue(began.at.endswith('+00:00'), began.at)
+
+    def test_a_decision(self):
+        with self.open() as diary:
+            self.decide(diary, actions=(ACTION,), done=True)
+        decided = records.structure(self.lines()[1])
+
+        self.assertEqual(('cmp01', 1000.0), (decided.host, decided.now))
+        self.assertTrue(decided.whole)
+        self.assertEqual(POLICY, decided.policy)
+        self.assertEqual((ACTION,), decided.actions)
+        self.assertEqual({'vm1': ('moved', '')}, decided.stands)
+        self.assertTrue(decided.done)
+        self.assertEqual(
+            {'vm1', 'vm2'}, set(decided.seen['servers']['changed'])
+        )
+
+    def test_what_is_as_before_is_left_out(self):
+        with self.open() as diary:
+            self.decide(diary)
+            self.decide(diary)
+        decided = records.structure(self.lines()[2])
+
+        self.assertFalse(decided.whole)
+        self.assertEqual({}, decided.seen)
+        self.assertEqual({}, decided.stands)
+        self.assertIsNone(decided.policy)
+
+    def test_what_has_changed_is_told(self):
+        stopped = dataclasses.replace(POLICY, stop='interrupted')
+        seen = dataclasses.replace(SEEN, servers_at=1001.0)
+        with self.open() as diary:
+            self.decide(diary)
+            self.decide(
+                diary, seen, stopped, rows=[builders.row('vm2', reason='x')]
+            )
+        decided = records.structure(self.lines()[2])
+
+        self.assertEqual({'servers_at': 1001.0}, decided.seen)
+        self.assertEqual(stopped, decided.policy)
+        self.assertEqual({'vm1': None, 'vm2': ('moved', 'x')}, decided.stands)
+
+    def test_hosts_do_not_mix(self):
+        other = dataclasses.replace(SEEN, host='cmp02')
+        with self.open() as diary:
+            self.decide(diary)
+            self.decide(diary, other)
+            self.decide(diary)
+        _began, *decided = map(records.structure, self.lines())
+
+        self.assertEqual(
+            [('cmp01', True), ('cmp02', True), ('cmp01', False)],
+            [(d.host, d.whole) for d in decided],
+        )
+
+    def test_after_an_interruption_everything_is_told_again(self):
+        """Ctrl-C may come at any moment, before the line is written."""
+        with self.open() as diary:
+            self.decide(diary)
+            with (
+                mock.patch.object(
+                    writer.os, 'write', side_effect=KeyboardInterrupt
+                ),
+                self.assertRaises(KeyboardInterrupt),
+            ):
+                self.decide(diary)
+            self.decide(diary)
+        *_others, last = map(records.structure, self.lines())
+
+        self.assertTrue(last.whole)
+        self.assertEqual(POLICY, last.policy)
+
+
+class TestNames(DiaryTestCase):
+    SEEN = builders.observation(
+        [builders.server(name='customer', addresses=('10.0.0.5',))],
+        failures={7: 'No route to 10.0.0.5'},
+    )
+
+    def written(self, **kwargs):
+        """Return the file's text after all kinds of lines."""
+        reason = 'it had 10.0.0.5'
+        with self.open(**kwargs) as diary:
+            self.decide(
+                diary,
+                self.SEEN,
+                dataclasses.replace(POLICY, stop=reason),
+                rows=[builders.row(name='customer', reason=reason)],
+            )
+            diary.acted(
+                'cmp01', ACTION, dataclasses.replace(OUTCOME, reason=reason), 7
+            )
+        return self.path.read_text()
+
+    def test_are_left_out(self):
+        text = self.written()
+
+        self.assertNotIn('customer', text)
+        self.assertNotIn('10.0.0.5', text)
+        self.assertEqual(5, text.count('198.18.0.1'))
+
+    def test_are_kept_if_they_are_asked_for(self):
+        text = self.written(names=True)
+
+        self.assertIn('"name":"customer"', text)
+        self.assertEqual(5, text.count('10.0.0.5'))
+
+
+@ddt.ddt
+class TestFile(DiaryTestCase):
+    def refused(self, path=None):
+        """Return why a file can't be a diary; it is left as it is."""
+        path = path or self.path
+        with self.assertRaises(exceptions.HostMaintenanceError) as caught:
+            writer.Diary(str(path), warn=self.warn)
+        message = str(caught.exception)
+        self.assertTrue(message.isprintable(), message)
+        self.assertIn('Name another file', message)
+        self.warn.assert_not_called()
+        return message
+
+    def test_is_for_nobody_else(self):
+        umask = os.umask(0)
+        self.addCleanup(os.umask, umask)
+        self.open()
+
+        self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
+
+    def test_is_appended_to(self):
+        """The same command again goes on with a drain."""
+        for _time in range(2):
+            with self.open() as diary:
+                self.decide(diary)
+
+        self.assertEqual(['began', 'decided'] * 2, self.kinds())
+        self.assertTrue(records.structure(self.lines()[3]).whole)
+
+    def test_with_a_torn_line_is_appended_to(self):
+        with self.open():
+            pass
+        with self.path.open('a') as file:
+            file.write('{"decided":{"ho')
+        self.open()
+        lines = self.path.read_text().splitlines()
+
+        self.assertEqual(3, len(lines))
+        self.assertTrue(lines[2].startswith('{"began"'))
+
+    @ddt.data('clouds:\n', '{"beg', '\x00', '\n')
+    def test_of_something_else(self, text):
+        self.path.write_text(text)
+
+        self.assertIn('holds something else', self.refused())
+        self.assertEqual(text, self.path.read_text())
+
+    def test_link(self):
+        """It might lead anywhere."""
+        aim = pathlib.Path(self.folder, 'aim')
+        self.path.symlink_to(aim)
+
+        self.assertIn('it is a symbolic link', self.refused())
+        self.assertFalse(aim.exists())
+
+    def test_pipe(self):
+        """Nobody reads it, and nobody is waited for."""
+        os.mkfifo(self.path)
+
+        self.assertIn('no regular file', self.refused())
+
+    @ddt.data(
+        # the path, what is said
+        ('none/such', 'No such file or directory'),
+        ('', 'Is a directory'),
+        ('\x1b[2J/x', 'No such file or directory'),
+        ('x' * 300, 'name too long'),
+    )
+    @ddt.unpack
+    def test_that_can_not_be(self, name, words):
+        self.assertIn(words, self.refused(os.path.join(self.folder, name)))
+
+    def test_of_another_user(self):
+        with self.open():
+            pass
+        with mock.patch.object(writer.os, 'geteuid', return_value=12345):
+            self.assertIn('another user', self.refused())
+
+    def test_that_another_drain_writes(self):
+        self.open()
+
+        self.assertIn('another drain is writing it', self.refused())
+        self.assertEqual(['began'], self.kinds())
+
+    def test_on_a_full_disk(self):
+        """Said before anything is touched."""
+        full = OSError(errno.ENOSPC, 'No space left on device')
+        with mock.patch.object(writer.os, 'write', side_effect=full):
+            self.assertIn('No space left', self.refused())
+
+
+@ddt.ddt
+class TestFullDisk(DiaryTestCase):
+    """It never ends a drain."""
+
+    def test_is_told_once(self):
+        diary = self.open()
+        full = OSError(errno.ENOSPC, 'No space left on device')
+        with mock.patch.object(writer.os, 'write', side_effect=full):
+            self.decide(diary)
+        for _time in range(2):
+            self.decide(diary)
+            diary.acted('cmp01', ACTION, OUTCOME, 7)
+        diary.close()
+
+        (call,) = self.warn.call_args_list
+        self.assertIn('No space left on device', call.args[0])
+        self.assertIn('drain goes on without', call.args[0])
+        self.assertIn('seen.jsonl', call.args[0])
+        self.assertEqual(['began'], self.kinds())
+
+    def test_a_write_of_a_part(self):
+        """The rest is written then."""
+        write = os.write
+        diary = self.open()
+        with mock.patch.object(
+            writer.os, 'write', lambda fd, data: write(fd, data[:7])
+        ):
+            self.decide(diary)
+
+        self.assertEqual(['began', 'decided'], self.kinds())
+
+    def test_a_mistake_of_ours(self):
+        """Servers are on their way: it must not end the drain either."""
+        diary = self.open()
+        with mock.patch.object(
+            writer.records, 'unstructure', side_effect=TypeError('a set')
+        ):
+            self.decide(diary)
+            self.decide(diary)
+
+        (call,) = self.warn.call_args_list
+        self.assertIn('a set', call.args[0])
