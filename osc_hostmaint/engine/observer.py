@@ -23,6 +23,10 @@ OVERLAP = datetime.timedelta(seconds=timing.RECORDS_OVERLAP_SECONDS)
 _NONE: collections.abc.Mapping[str, model.Service] = types.MappingProxyType({})
 
 
+class _FallenSilent(Exception):
+    """A server's cell does not answer any more."""
+
+
 class ServiceBoard:
     """The compute services of all hosts: one list serves every host."""
 
@@ -119,27 +123,82 @@ class Observer:
         return self.seen
 
     def visit(self, inquiry: decisions.Inquiry) -> model.Observation:
-        """Look at the single servers and migrations asked for."""
-        if not self._visit(inquiry.visit):
-            return self.seen
-        if any(self._at_odds(server_id) for server_id in inquiry.visit):
-            # Which of the two is out of date?
-            self._see_changes()
-        failures = dict(self.seen.failures)
-        for record_id in sorted(inquiry.explain):
-            record = self.seen.migrations[record_id]
-            with self._answering(record.server_id):
-                failures[record_id] = self._gateway.failure(record)
-            self._update(failures=failures)
-        self._see_progress(inquiry.progress)
-        histories = dict(self.seen.histories)
-        for server_id in sorted(inquiry.history):
-            with self._answering(server_id):
-                histories[server_id] = self._gateway.history(server_id)
-            self._update(histories=histories)
-        if inquiry.trace:
-            self._trace(inquiry.trace)
+        """Look at the single servers and migrations asked for.
+
+        Nova waits a minute for a cell that does not answer: where one has
+        fallen silent, the others are left for the next time.
+        """
+        with contextlib.suppress(_FallenSilent):
+            self._visit(inquiry.visit)
+            if any(self._at_odds(server_id) for server_id in inquiry.visit):
+                # Which of the two is out of date?
+                self._see_changes()
+            self._explain(inquiry.explain)
+            self._see_progress(inquiry.progress)
+            self._see_histories(inquiry.history)
+            if inquiry.trace:
+                self._trace(inquiry.trace)
         return self.seen
+
+    def _visit(self, server_ids: frozenset[str]) -> None:
+        """Look at servers, first at those whose cells did not answer before.
+
+        At one such only if that still does not answer. What is seen of the
+        others is new then, as some moves need it to be.
+
+        :raises _FallenSilent: one answered before.
+        """
+        unseen = self.seen.unseen
+        for server_id in sorted(
+            unseen.keys() & server_ids, key=unseen.__getitem__
+        ):
+            if not self._answers(server_id):
+                break
+        for server_id in sorted(server_ids - unseen.keys()):
+            if not self._answers(server_id):
+                raise _FallenSilent
+
+    def _answers(self, server_id: str) -> bool:
+        """Look at a server; tell whether its cell answers."""
+        now = self._clock.now()
+        server = self._gateway.server(server_id)
+        unseen = {i: t for i, t in self.seen.unseen.items() if i != server_id}
+        if server.status == 'UNKNOWN':
+            self._update(unseen={**unseen, server_id: now})
+            return False
+        view = dataclasses.replace(server, seen_at=now)
+        self._update(
+            visited={**self.seen.visited, server_id: view}, unseen=unseen
+        )
+        return True
+
+    @contextlib.contextmanager
+    def _answering(self, server_id: str) -> collections.abc.Iterator[None]:
+        """Tell a failure from a cell that has fallen silent."""
+        try:
+            yield
+        except exceptions.Unavailable:
+            self._visit(frozenset({server_id}))
+            raise
+
+    def _explain(self, record_ids: collections.abc.Iterable[int]) -> None:
+        for record_id in sorted(record_ids):
+            record = self.seen.migrations[record_id]
+            if record.server_id in self.seen.unseen:
+                continue
+            with self._answering(record.server_id):
+                reason = self._gateway.failure(record)
+            self._update(failures={**self.seen.failures, record_id: reason})
+
+    def _see_histories(
+        self, server_ids: collections.abc.Iterable[str]
+    ) -> None:
+        for server_id in sorted(server_ids):
+            if server_id in self.seen.unseen:
+                continue
+            with self._answering(server_id):
+                deeds = self._gateway.history(server_id)
+            self._update(histories={**self.seen.histories, server_id: deeds})
 
     def _trace(self, uuids: frozenset[str]) -> None:
         """Search all records of the host for migrations."""
@@ -153,39 +212,6 @@ class Observer:
             former={**self.seen.former, **former},
             traced=self.seen.traced | uuids,
         )
-
-    @contextlib.contextmanager
-    def _answering(self, server_id: str) -> collections.abc.Iterator[None]:
-        """Bear with a failure, if that is because its cell is silent."""
-        try:
-            yield
-        except exceptions.Unavailable:
-            if self._visit([server_id]):
-                raise
-
-    def _visit(self, server_ids: collections.abc.Iterable[str]) -> bool:
-        """Look at servers; tell whether their cell answers.
-
-        Nova waits a minute for one that does not, so the others are left;
-        and those whose cells did not answer come last the next time.
-        """
-        unseen = self.seen.unseen
-        for server_id in sorted(
-            server_ids, key=lambda i: (unseen.get(i, -math.inf), i)
-        ):
-            now = self._clock.now()
-            server = self._gateway.server(server_id)
-            others = {
-                i: at for i, at in self.seen.unseen.items() if i != server_id
-            }
-            if server.status == 'UNKNOWN':
-                self._update(unseen={**others, server_id: now})
-                return False
-            view = dataclasses.replace(server, seen_at=now)
-            self._update(
-                visited={**self.seen.visited, server_id: view}, unseen=others
-            )
-        return True
 
     def _see_changes(self) -> None:
         """Look at the migrations that have changed of late.
@@ -207,9 +233,11 @@ class Observer:
 
         Either the move has just failed, or nobody is at it any more.
         """
-        view = self.seen.visited[server_id]
+        view = self.seen.visited.get(server_id)
         return (
-            view.host == self.seen.host
+            view is not None
+            and server_id not in self.seen.unseen
+            and view.host == self.seen.host
             and view.task_state is None
             and any(
                 record.server_id == server_id
@@ -220,22 +248,25 @@ class Observer:
         )
 
     def _see_progress(self, record_ids: collections.abc.Iterable[int]) -> None:
-        seen = self.seen
-        found = {
-            i: p
-            for i, p in seen.progress.items()
-            if (record := seen.migrations.get(i)) and record.in_flight
-        }
+        migrations = self.seen.migrations
+        self._update(
+            progress={
+                i: p
+                for i, p in self.seen.progress.items()
+                if (record := migrations.get(i)) and record.in_flight
+            }
+        )
         for record_id in sorted(record_ids):
-            server_id = seen.migrations[record_id].server_id
-            progress = None
+            server_id = migrations[record_id].server_id
+            if server_id in self.seen.unseen:
+                continue
             with self._answering(server_id):
                 progress = self._gateway.progress(server_id, record_id)
             if progress:
-                found[record_id] = dataclasses.replace(
+                known = dataclasses.replace(
                     progress, seen_at=self._clock.now()
                 )
-        self._update(progress=found)
+                self._update(progress={**self.seen.progress, record_id: known})
 
     def _update(self, **changes: object) -> None:
         self.seen = dataclasses.replace(self.seen, **changes)  # type: ignore[arg-type]

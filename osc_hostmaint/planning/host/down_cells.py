@@ -72,6 +72,18 @@ def keep(seen: model.Observation, memory: memories.Memory) -> memories.Memory:
     )
 
 
+def given_up(
+    seen: model.Observation, memory: memories.Memory
+) -> frozenset[str]:
+    """Return servers whose cells are not awaited any longer."""
+    limit = timing.OUTAGE_LIMIT_SECONDS
+    return frozenset(
+        server_id
+        for server_id, at in seen.unseen.items()
+        if at - memory.unseen_since.get(server_id, at) >= limit
+    )
+
+
 def over(seen: model.Observation, memory: memories.Memory) -> str:
     """Return why a host is not awaited any longer, '' if it is."""
     since = memory.lost_since

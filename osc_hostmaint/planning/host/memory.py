@@ -55,11 +55,17 @@ def take_in(
         if server_id not in tracks and view and known:
             tracks[server_id] = memories.Track(before=_unmasked(view))
             new.append(server_id)
+    given_up = down_cells.given_up(seen, memory)
+    for server_id in given_up & (_expected(seen, policy) | memory.suspects):
+        if server_id not in tracks and ours(server_id, policy):
+            tracks[server_id] = memories.Track(before=_never_seen(server_id))
     nowhere = _to_nowhere(seen)
     tracks = {
         i: _heeding(track, nowhere.get(i, 0)) for i, track in tracks.items()
     }
-    memory = dataclasses.replace(memory, tracks=tracks)
+    memory = dataclasses.replace(
+        memory, tracks=tracks, suspects=memory.suspects - given_up
+    )
     memory = resumed.suspect(seen, policy, memory, new, first=first)
     memory = resumed.find(seen, policy, memory)
     memory = _time_downs(seen, _keep_progress(seen, memory), first=first)
@@ -351,6 +357,10 @@ def _rested(track: memories.Track, view: model.Server) -> memories.Track:
         # Our doing, not how it was.
         return track
     return dataclasses.replace(track, before=_unmasked(view))
+
+
+def _never_seen(server_id: str) -> model.Server:
+    return model.Server(server_id, '', 'UNKNOWN', '', None, None)
 
 
 def _unmasked(view: model.Server) -> model.Server:

@@ -126,7 +126,26 @@ def _may_start(
         # Tries would be used up in vain, and the service may come back.
         return seen.service.up
     comes_at = lock.comes_at(memory, policy)
-    return not seen.service.up and comes_at is not None and now >= comes_at
+    return (
+        not seen.service.up
+        and _has_just_been_looked_at(seen, now)
+        and comes_at is not None
+        and now >= comes_at
+    )
+
+
+def _has_just_been_looked_at(seen: model.Observation, now: float) -> bool:
+    """Tell whether the host is dead by what was asked for last.
+
+    Where a list takes a minute, others may have been asked for since.
+    """
+    age = now - seen.service_at
+    newest = seen.service_at >= max(seen.migrations_at, seen.servers_at)
+    return age <= (
+        timing.SLOW_SERVICE_VALID_SECONDS
+        if newest
+        else timing.SERVICE_RECHECK_SECONDS
+    )
 
 
 def _action(

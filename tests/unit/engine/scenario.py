@@ -83,6 +83,8 @@ class Scenario:
     runs: tuple[tuple[str, ...], ...] = ((scene.SOURCE,),)
     #: When the second of several runs begins, in seconds.
     lag: float = 0.0
+    #: How many times it is run again in the end.
+    again: int = 0
 
     def prepare(self, cloud: clouds.Cloud) -> None:
         """Let happen what happens before all this."""
@@ -121,6 +123,10 @@ def play(scenario: Scenario) -> list[str]:
                 for number, hosts in enumerate(scenario.runs)
             ),
         )
+    runs += [
+        _run(scenario, cloud, scenario.runs[0], len(runs) + number)
+        for number in range(scenario.again)
+    ]
     return truth.violations(cloud, *runs) + scenario.left_behind(cloud)
 
 

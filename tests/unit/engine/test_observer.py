@@ -139,9 +139,27 @@ class ObserverTestCase(unittest.TestCase):
         )
         self.assertEqual({}, self.progress(1))
         self.assertEqual({server_id}, set(self.watcher.seen.unseen))
+        self.assertEqual({}, self.progress(1), 'it is not asked for again')
+        self.client.progress.assert_called_once()
         self.cloud.hosts[scene.SOURCE].silent = None
+        self.watcher.visit(decisions.Inquiry(visit=frozenset({server_id})))
         with self.assertRaises(exceptions.Unavailable):
             self.progress(1)
+
+    def test_a_silent_cell_holds_up_nobody_else(self) -> None:
+        first, second, _third = self.cloud.servers
+        self.cloud.servers[first].host = 'cmp02'
+        self.cloud.hosts['cmp02'].silent = 0.0
+        inquiry = decisions.Inquiry(
+            visit=frozenset({first, second}), history=frozenset({second})
+        )
+        self.watcher.open()
+        self.assertEqual({}, self.watcher.visit(inquiry).visited)
+        self.clock.sleep(1)
+        seen = self.watcher.visit(inquiry)
+        self.assertEqual({first}, set(seen.unseen))
+        self.assertEqual({second}, set(seen.visited))
+        self.assertEqual({second}, set(seen.histories))
 
     def test_old_records_are_searched_for_a_migration(self) -> None:
         first = next(iter(self.cloud.servers))

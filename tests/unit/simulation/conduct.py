@@ -220,16 +220,8 @@ def misdirected(run: 'scene.Run') -> list[str]:
     found = []
     for request, host in run.client.directed:
         drained = host.name in run.hosts and 'being drained'
-        # A list may take a minute: what was asked for before it is known.
-        asked_at = max(
-            (
-                r.time
-                for r in run.client.log
-                if r.lists and r.number < request.number
-            ),
-            default=request.time,
-        )
-        known = host.turned_at <= asked_at - BLIND_SECONDS
+        could_look = run.client.could_look(host.turned_at, request.time)
+        known = could_look >= BLIND_SECONDS
         wrong = drained or (known and host.unfit)
         if wrong and host.name != run.policy.to:
             found.append(

@@ -93,7 +93,8 @@ def lively(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         f'alive for {work.alive_for} s'
         for work in _of(run, cloud)
         if work.alive_for is not None
-        and work.alive_for > LIVELY_SECONDS
+        and work.began - work.alive_for
+        < run.client.known_until(work.began) - LIVELY_SECONDS
         and not work.late
     ]
 

@@ -6,6 +6,7 @@ import collections
 import collections.abc
 import contextlib
 import copy
+import itertools
 import typing as ty
 
 from osc_hostmaint import exceptions
@@ -32,6 +33,9 @@ _LISTS = frozenset(
         'unconfirmed',
     }
 )
+
+#: What took so long to be answered hung: Nova waits a minute for a cell.
+HUNG_SECONDS = 50.0
 
 
 class Session:
@@ -72,6 +76,28 @@ class Session:
     def counts(self) -> collections.Counter[str]:
         """Return how many requests of each kind were sent."""
         return collections.Counter(request.kind for request in self.log)
+
+    def known_until(self, time: float) -> float:
+        """Return until when things are known at a time.
+
+        That is earlier where the newest list took a minute to come.
+        """
+        hung = [start for start, end in self._hung() if start < time <= end]
+        return hung[0] if hung else time
+
+    def could_look(self, since: float, until: float) -> float:
+        """Return for how many seconds it did not wait for lists that hung."""
+        return (until - since) - sum(
+            min(until, end) - max(since, start)
+            for start, end in self._hung()
+            if start < until and end > since
+        )
+
+    def _hung(self) -> collections.abc.Iterator[tuple[float, float]]:
+        for request, following in itertools.pairwise(self.log):
+            waited = following.time - request.time
+            if request.kind in _LISTS and waited > HUNG_SECONDS:
+                yield request.time, following.time
 
     def _post(
         self,

@@ -242,7 +242,14 @@ def _moved_lie(
         # It has been moved on from there: that is another row.
         return ''
     if was and was.vm_state == server.vm_state:
-        return 'its guest does not run' if asleep(was, server) else ''
+        meanwhile = any(
+            work.server is server
+            and not work.by.ours
+            and (work.ended is None or work.ended >= run.began)
+            for work in cloud.works
+        )
+        stopped = asleep(was, server) and not meanwhile
+        return 'its guest does not run' if stopped else ''
     if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
         return ''
     return wrong_state(server)

@@ -42,6 +42,30 @@ class TestGood(deaths.DeathTestCase):
         self.assertEqual('', row.reason)
         self.assertEqual(1, row.attempts)
 
+    @ddt.data(
+        # How long ago it was asked for: the service, the servers; starts?
+        (timing.SERVICE_RECHECK_SECONDS, 0, True),
+        (timing.SERVICE_RECHECK_SECONDS + 1, 0, False),
+        # Lists take a minute, and that of the services was the last.
+        (61, 61, True),
+        (*[timing.SLOW_SERVICE_VALID_SECONDS + 1] * 2, False),
+    )
+    @ddt.unpack
+    def test_only_off_a_host_that_was_just_looked_at(
+        self, service_ago, servers_ago, starts
+    ):
+        """It may have come back since."""
+        story = self.begin()
+        story.tick(
+            deaths.server(),
+            after=0,
+            service_at=story.now - service_ago,
+            servers_at=story.now - servers_ago,
+            migrations_at=story.now - servers_ago,
+        )
+        self.assertEqual(starts, bool(story.decision.actions))
+        self.assertTrue(starts or story.decision.inquiry.services)
+
     def test_what_is_in_error_comes_up(self):
         story = self.begin()
         view = deaths.server('ERROR', power_state=State.RUNNING)

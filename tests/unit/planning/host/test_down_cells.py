@@ -171,6 +171,35 @@ class TestServer(base.DecideTestCase):
         self.assertIs(Phase.STILL_MOVING, self.row(found).phase)
         self.assertEqual(looks, 'vm1' in found.inquiry.visit)
 
+    @ddt.data(0.0, LIMIT)
+    def test_one_that_was_never_seen(self, since):
+        """A record binds it to the host: the drain does not wait for ever."""
+        record = builders.migration(1, 'finished', type='resize')
+        observed = {'servers': [], 'migrations': [record]}
+        memory = self.decide(unseen={'vm1': NOW - since}, **observed).memory
+        found = self.decide(
+            memory=memory, unseen={'vm1': NOW}, service_at=NOW, **observed
+        )
+        self.assertEqual('vm1' in found.inquiry.visit, not since)
+        self.assertEqual(bool(since), found.inquiry.consumers)
+        if since:
+            self.assertTrue(self.row(found).left)
+
+    def test_one_that_may_have_been_resumed(self):
+        policy = policies.Policy(suspended=policies.Suspended.RESUME)
+        record = builders.migration(1, 'completed')
+        observed = {'migrations': [record], 'policy': policy, 'servers': []}
+        memory = self.decide(
+            memory=memories.Memory(), unseen={'vm1': NOW - LIMIT}, **observed
+        ).memory
+        self.assertEqual({'vm1'}, memory.suspects)
+        found = self.decide(
+            memory=memory, unseen={'vm1': NOW}, service_at=NOW, **observed
+        )
+        self.assertEqual(frozenset(), found.memory.suspects)
+        self.assertIn(down_cells.CELL, self.row(found).reason)
+        self.assertTrue(self.row(found).left)
+
     def test_what_is_known_stays(self):
         there = builders.server(host=builders.DEST)
         found = self.decide(
