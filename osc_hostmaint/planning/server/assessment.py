@@ -143,11 +143,19 @@ def _awaiting(
             destination=record.dest,
         )
     looked = case.seen.migrations_at
-    waited = looked - (errand.asked_at or looked)
-    if (
-        errand.taken >= timing.END_TRIES
-        and waited >= timing.EFFECT_WAIT_SECONDS
-    ):
+    waited_until = (errand.asked_at or looked) + timing.EFFECT_WAIT_SECONDS
+    if errand.taken >= timing.END_TRIES and looked >= waited_until:
+        view = case.view_since(waited_until)
+        if view is None:
+            # Its cell may not answer: then the record is not listed either.
+            return Standing(
+                Phase.MOVING,
+                record=record,
+                visit=True,
+                destination=record.dest,
+            )
+        if view.status != 'VERIFY_RESIZE' and view.host == record.dest:
+            return verification.stand(case, view, record)
         return Standing(
             Phase.FAILED,
             f'moved to {record.dest}, but not confirmed: Nova was asked to, '

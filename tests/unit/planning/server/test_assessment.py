@@ -266,6 +266,34 @@ class TestAskedFor(base.CaseTestCase):
 
 
 @ddt.ddt
+class TestConfirmed(base.CaseTestCase):
+    """A confirmation was asked for often, and its record does not change."""
+
+    ASKED_AT = NOW - 2 * timing.EFFECT_WAIT_SECONDS
+
+    @ddt.data(
+        # How it looks since, where it stands
+        (None, Phase.MOVING),
+        (base.VERIFY_THERE, Phase.FAILED),
+        # Where its cell did not answer, its record was not listed.
+        (base.THERE, Phase.MOVED),
+    )
+    @ddt.unpack
+    def test_the_server_is_looked_at_before_that_counts(self, view, phase):
+        old = dataclasses.replace(base.VERIFY_THERE, seen_at=self.ASKED_AT)
+        track = base.asked(
+            Kind.CONFIRM, taken=timing.END_TRIES, asked_at=self.ASKED_AT
+        )
+        stand = self.assert_phase(
+            phase,
+            base.record('finished', type='migration', seen_at=NOW - 300),
+            view=view or old,
+            track=track,
+        )
+        self.assertEqual(view is None, stand.visit)
+
+
+@ddt.ddt
 class TestLiveOrCold(base.CaseTestCase):
     """What can't be live-migrated is cold-migrated, if we are told so."""
 
