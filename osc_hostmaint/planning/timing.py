@@ -49,9 +49,10 @@ STOP_CHECK_SECONDS = 1.0
 SERVERS_RECHECK_SECONDS = 60.0
 #: Its compute service, for the same reason.
 SERVICE_RECHECK_SECONDS = 30.0
-#: Nothing is evacuated off a host that was looked at so long ago: a list may
-#: take a minute where a cell does not answer (nova.context: CELL_TIMEOUT).
-SLOW_SERVICE_VALID_SECONDS = 90.0
+#: Nothing is evacuated off a host that was looked at so long ago. A list may
+#: take a minute where a cell does not answer (nova.context: CELL_TIMEOUT), and
+#: another one may be needed to pick destinations.
+SLOW_SERVICE_VALID_SECONDS = 150.0
 #: The compute service while it is down: it may come back.
 DOWN_SERVICE_RECHECK_SECONDS = 10.0
 #: How old the list of services may be that one host takes from another: not

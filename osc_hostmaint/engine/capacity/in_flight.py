@@ -266,6 +266,9 @@ class MovesUnderWay:
                     )
                 )
             ]
+        newest = {
+            r.server_id: r.id for r in sorted(records, key=lambda r: r.id)
+        }
         self._ended[host] = [
             move
             for r in records
@@ -277,6 +280,7 @@ class MovesUnderWay:
                     self._asked.get(r.id, ''),
                     given_up=r.id in given_up
                     and r.type in destination_history.HARMFUL,
+                    moved_again=newest[r.server_id] != r.id,
                 )
             )
         ]

@@ -52,6 +52,7 @@ def ended(
     asked: str = '',
     *,
     given_up: bool = False,
+    moved_again: bool = False,
 ) -> EndedMove | None:
     """Return what a record tells about its destination, None if nothing.
 
@@ -61,6 +62,8 @@ def ended(
     :param asked: the host that we asked for, which counts until the record
         names one.
     :param given_up: it is in flight, and not awaited any more.
+    :param moved_again: its server has another move since, so it was not in
+        ERROR, unless it was evacuated: nothing else moves a server in ERROR.
     """
     destination = record.dest or asked
     completed = record.ended_well or record.awaits_confirmation
@@ -79,6 +82,7 @@ def ended(
         record.found_no_host,
         record.type in HARMFUL
         and not completed
+        and not (moved_again and record.type == model.MigrationType.COLD)
         and not _is_well(record, view),
         not given_up and (view is None or view.seen_at < record.seen_at),
         record.updated_at or record.created_at,
@@ -158,6 +162,8 @@ def learn(
     """
     excluded = dict(excluded)
     misfits = _misfits(moves)
+    # A failure that did no harm elsewhere does not excuse one that did.
+    harmed_twice = _misfits(m for m in moves if m.completed or m.harmed)
     suspect: dict[str, set[str]] = {}
     harmful: set[str] = set()
     unsure: set[str] = set()
@@ -177,7 +183,7 @@ def learn(
         if move.refused:
             continue
         suspect.setdefault(host, set()).add(move.server_id)
-        if move.harmed and move.server_id not in misfits:
+        if move.harmed and move.server_id not in harmed_twice:
             harmful.add(host)
             if move.unsure:
                 unsure.add(host)

@@ -16,6 +16,8 @@ WINDOW = 8
 #: By then everybody knows that a host lives again, in seconds: from one
 #: heartbeat to the next, and from one look at it to the next.
 LIVELY_SECONDS = 25.0
+#: And where lists take a minute each.
+SLOW_SECONDS = 150.0
 #: What others began so long before may not have been seen, in seconds.
 UNSEEN_SECONDS = 15.0
 #: From a look at what is in flight to a request, in seconds.
@@ -93,8 +95,11 @@ def lively(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         f'alive for {work.alive_for} s'
         for work in _of(run, cloud)
         if work.alive_for is not None
-        and work.began - work.alive_for
-        < run.client.known_until(work.began) - LIVELY_SECONDS
+        and (
+            work.alive_for > LIVELY_SECONDS + SLOW_SECONDS
+            or run.client.could_look(work.began - work.alive_for, work.began)
+            > LIVELY_SECONDS
+        )
         and not work.late
     ]
 

@@ -77,14 +77,6 @@ class Session:
         """Return how many requests of each kind were sent."""
         return collections.Counter(request.kind for request in self.log)
 
-    def known_until(self, time: float) -> float:
-        """Return until when things are known at a time.
-
-        That is earlier where the newest list took a minute to come.
-        """
-        hung = [start for start, end in self._hung() if start < time <= end]
-        return hung[0] if hung else time
-
     def could_look(self, since: float, until: float) -> float:
         """Return for how many seconds it did not wait for lists that hung."""
         return (until - since) - sum(

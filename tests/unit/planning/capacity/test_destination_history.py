@@ -64,6 +64,15 @@ class TestEnded(unittest.TestCase):
         found = destination_history.ended(record, view)
         self.assertEqual((completed, harmed), (found.completed, found.harmed))
 
+    @ddt.data(('migration', False), ('evacuation', True))
+    @ddt.unpack
+    def test_a_move_that_another_one_followed(self, kind, harmed):
+        """What is in ERROR now was not after it, or nothing had followed."""
+        broken = builders.server(status='ERROR', host='cmp03')
+        record = builders.migration(status='error', type=kind)
+        found = destination_history.ended(record, broken, moved_again=True)
+        self.assertIs(harmed, found.harmed)
+
     def test_the_host_that_was_asked_for(self):
         record = builders.migration(
             status='pre-migrating', type='migration', dest=None
