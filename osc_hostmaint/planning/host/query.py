@@ -140,7 +140,12 @@ def next_look(
         else timing.DOWN_SERVICE_RECHECK_SECONDS
     )
     # Where a list takes a minute both are due at each tick.
-    services = services and not (servers and seen.servers_at < seen.service_at)
+    starts = policy.evacuate and any(
+        s.ask in memories.STARTING for s in stands.values()
+    )
+    services = services and not (
+        servers and seen.servers_at < seen.service_at and not starts
+    )
     return decisions.Inquiry(
         newest=any(s.unanswered and s.pending for s in stands.values()),
         servers=servers and not services,
