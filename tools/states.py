@@ -17,6 +17,7 @@ import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import verdicts
 
 HEADER = ('Status', 'Option', 'What happens', 'Why, and what can be done')
@@ -64,15 +65,15 @@ def rows() -> collections.abc.Iterator[tuple[str, str, str, str]]:
     """Yield the rows of the table."""
     for status, task_state in STATUSES.items():
         server = _server(status, task_state)
-        default = verdicts.judge(server)
+        default = verdicts.judge(server, _terms())
         governing = [
             name for name in OPTIONS if _matters(server, name, default)
         ]
         if not governing:
-            yield (status, '', *_outcome(server, verdicts.Terms()))
+            yield (status, '', *_outcome(server, _terms()))
         for name in governing:
             for value in OPTIONS[name]:
-                terms = verdicts.Terms(_policy(name, value))
+                terms = _terms(_policy(name, value))
                 option = f'--{name} {value}'
                 if _policy(name, value) == policies.Policy():
                     option += ' (default)'
@@ -109,7 +110,7 @@ OFF = 'if it was off, or --leave-stopped'
 
 def evacuated() -> collections.abc.Iterator[tuple[str, str, str, str]]:
     """Yield the rows of the table of hosts that have died."""
-    evacuate = verdicts.Terms(policies.Policy(evacuate=True))
+    evacuate = _terms(policies.Policy(evacuate=True))
     off = dataclasses.replace(evacuate, off=True)
     for status, (vm_state, task_state) in DEAD.items():
         server = _server(status, task_state, vm_state)
@@ -140,6 +141,10 @@ def _server(
     )
 
 
+def _terms(policy: policies.Policy | None = None) -> verdicts.Terms:
+    return verdicts.Terms(requested.operation(policy or policies.Policy()))
+
+
 def _policy(name: str, value: enum.StrEnum) -> policies.Policy:
     return dataclasses.replace(
         policies.Policy(), **ty.cast('dict[str, ty.Any]', {name: value})
@@ -150,7 +155,7 @@ def _matters(
     server: model.Server, name: str, default: verdicts.Verdict
 ) -> bool:
     return any(
-        verdicts.judge(server, verdicts.Terms(_policy(name, value))) != default
+        verdicts.judge(server, _terms(_policy(name, value))) != default
         for value in OPTIONS[name]
     )
 

@@ -10,6 +10,7 @@ from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.host import decide
@@ -47,7 +48,7 @@ class HostDrain:
         self.due = clock.now()
         self.done = False
         self._watcher = watcher
-        self._policy = policy
+        self._operation = requested.operation(policy)
         self._gateway = gateway
         self._clock = clock
         self._report = report
@@ -81,15 +82,15 @@ class HostDrain:
 
         :param why: nothing is started or awaited any more.
         """
-        policy = dataclasses.replace(self._policy, stop=why, abandon=why)
+        operation = self._operation.abandoning(why)
         if not self._opened:
             self.done = True
             return
         seen = self._watcher.seen
         now = self._clock.now()
-        decision = decide.decide(seen, policy, self._memory, now)
+        decision = decide.decide(seen, operation, self._memory, now)
         if self._diary:
-            self._diary.decided(seen, policy, now, decision)
+            self._diary.decided(seen, operation.policy, now, decision)
         self._conclude(decision)
 
     def _step(self, ask_stop: AskStop) -> decisions.Decision:
@@ -141,15 +142,13 @@ class HostDrain:
         return dataclasses.replace(decision, actions=tuple(sent))
 
     def _decide_once(self, ask_stop: AskStop) -> decisions.Decision:
-        policy = dataclasses.replace(
-            self._policy, stop=self.error or ask_stop()
-        )
+        operation = self._operation.stopping(self.error or ask_stop())
         seen, now = self._watcher.seen, self._clock.now()
-        decision = decide.decide(seen, policy, self._memory, now)
+        decision = decide.decide(seen, operation, self._memory, now)
         self._memory = decision.memory
         self.finished = decision.finished
         if self._diary:
-            self._diary.decided(seen, policy, now, decision)
+            self._diary.decided(seen, operation.policy, now, decision)
         return decision
 
     def _act(

@@ -13,6 +13,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import context as contexts
@@ -78,14 +79,14 @@ class Observer:
         self._gateway = gateway
         self._clock = clock
         self._board = board
-        self._policy = policy or policies.Policy()
+        self._operation = requested.operation(policy or policies.Policy())
         self.seen = model.Observation(
             host=service.host,
             service=service,
             servers={},
             servers_at=float('-inf'),
             service_at=clock.now(),
-            home=board.services.get(policy.home if policy else ''),
+            home=board.services.get(self._operation.other_host),
         )
 
     def open(self) -> model.Observation:
@@ -219,7 +220,7 @@ class Observer:
         Off a dead host nothing else changes than evacuations.
         """
         now = self._clock.now()
-        if self._policy.evacuate:
+        if self._operation.evacuations_only:
             found = self._gateway.evacuations(self.seen.host)
             self._see_migrations(found, now)
             return
@@ -278,7 +279,7 @@ class Observer:
         ]
         if times:
             return max(times) - OVERLAP
-        since = contexts.since(self.seen, self._policy)
+        since = contexts.since(self.seen, self._operation.policy)
         return since - OVERLAP if since else None
 
     def _see_migrations(
@@ -337,7 +338,7 @@ class Observer:
     def _see_service(self, after: float = -math.inf) -> None:
         seen = self.seen
         service, down, at = self._board.latest(seen.host, after)
-        home = self._board.services.get(self._policy.home)
+        home = self._board.services.get(self._operation.other_host)
         silent = [s.host for s in (service, home) if s and s.silent]
         if service is None:
             # Deleted meanwhile, or its cell does not answer (< 2.69).

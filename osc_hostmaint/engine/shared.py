@@ -14,6 +14,8 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 
+_DONE = decisions.Stage.DONE
+
 
 class Teller:
     """Tells of several drains as if they were that of one host."""
@@ -49,7 +51,7 @@ class Teller:
             self._report.decided(self._host, opening)
         self._rows.update({row.server_id: row for row in decision.rows})
         whole = dataclasses.replace(
-            decision, rows=tuple(self._rows.values()), waiting_for=''
+            decision, rows=tuple(self._rows.values()), wait=None
         )
         self._report.decided(self._host, whole)
 
@@ -76,7 +78,10 @@ class Teller:
             dataclasses.replace(
                 self._last[-1],
                 rows=tuple(self._rows.values()),
-                checked=all(decision.checked for decision in self._last),
+                stage=next(
+                    (d.stage for d in self._last if d.stage is not _DONE),
+                    _DONE,
+                ),
                 trouble=next(filter(None, troubles), ''),
             ),
         )

@@ -14,6 +14,7 @@ import sys
 
 from osc_hostmaint import streams
 from osc_hostmaint import text
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
@@ -65,7 +66,9 @@ class _Replay:
     def decide(self, then: reader.Decided) -> Tick:
         host = then.seen.host
         memory = self._memories.get(host, memories.Memory())
-        now = decide.decide(then.seen, then.policy, memory, then.now)
+        now = decide.decide(
+            then.seen, requested.operation(then.policy), memory, then.now
+        )
         self._memories[host] = now.memory
         stands, before = records.stands_of(now), self._stands.get(host, {})
         self._stands[host] = stands

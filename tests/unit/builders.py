@@ -13,6 +13,7 @@ import typing as ty
 
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
+from osc_hostmaint.planning.evacuation import memory as evacuation_memory
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -185,10 +186,16 @@ def remember(
 
 def memory(*tracks: memories.Track, **kwargs: ty.Any) -> memories.Memory:
     """Return the memory of a run in the middle of it."""
+    own = {
+        field.name: kwargs.pop(field.name)
+        for field in dataclasses.fields(evacuation_memory.EvacuationMemory)
+        if field.name in kwargs
+    }
     return memories.Memory(
         **{
             'tracks': {t.before.id: t for t in tracks},
             'history': frozenset(),
+            'own': evacuation_memory.EvacuationMemory(**own) if own else None,
             **kwargs,
         }
     )

@@ -114,7 +114,7 @@ class TestImports(unittest.TestCase):
             lambda name: (
                 not within(
                     name,
-                    *('collections', 'dataclasses', 'datetime', 'enum'),
+                    *('abc', 'collections', 'dataclasses', 'datetime', 'enum'),
                     *(
                         'hashlib',
                         'heapq',

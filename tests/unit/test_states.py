@@ -3,11 +3,13 @@
 """The guide's tables of states are what the rules say."""
 
 import csv
+import dataclasses
 import io
 import pathlib
 import unittest
 
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import verdicts
 from tests.unit import builders
 from tools import states
@@ -31,11 +33,14 @@ class StatesTestCase(unittest.TestCase):
     def test_every_status_of_the_rules_is_in_it(self) -> None:
         with TABLE.open(newline='') as file:
             told = {row['Status'] for row in csv.DictReader(file)}
+        drain = verdicts.Terms(requested.operation(policies.Policy()))
         server = builders.server('vm', 'PASSWORD')
-        unknown = verdicts.judge(server).reason.replace('PASSWORD', '{}')
+        unknown = verdicts.judge(server, drain).reason.replace(
+            'PASSWORD', '{}'
+        )
         for status in builders.VM_STATES:
             server = builders.server('vm', status)
-            if verdicts.judge(server).reason != unknown.format(status):
+            if verdicts.judge(server, drain).reason != unknown.format(status):
                 self.assertIn(status, told)
 
     def test_what_is_blocked_says_why(self) -> None:
@@ -66,10 +71,10 @@ class EvacuatedTestCase(unittest.TestCase):
         self.assertLessEqual(statuses - elsewhere, told)
 
     def test_who_was_off_and_who_is_to_be_are_the_same(self) -> None:
-        leave = verdicts.Terms(
-            policies.Policy(evacuate=True, leave_stopped=True)
-        )
-        off = verdicts.Terms(policies.Policy(evacuate=True), off=True)
+        policy = policies.Policy(evacuate=True)
+        leave = dataclasses.replace(policy, leave_stopped=True)
+        leave = verdicts.Terms(requested.operation(leave))
+        off = verdicts.Terms(requested.operation(policy), off=True)
         for vm_state, _task in states.DEAD.values():
             server = builders.server(vm_state=vm_state)
             self.assertEqual(

@@ -15,6 +15,7 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
@@ -115,17 +116,18 @@ def _rows(
 ) -> tuple[decisions.Row, ...]:
     """Return what a drain of one host would begin with."""
     memory = memories.Memory()
-    decision = decide.decide(watcher.seen, policy, memory, clock.now())
+    operation = requested.operation(policy)
+    decision = decide.decide(watcher.seen, operation, memory, clock.now())
     asked = decision.inquiry
     # Of some servers only their history tells how to evacuate them.
-    history = asked.history if policy.evacuate else frozenset()
+    history = asked.history if operation.evacuations_only else frozenset()
     if asked.visit or history:
         watcher.visit(
             decisions.Inquiry(
                 records=False, visit=asked.visit, history=history
             )
         )
-        decision = decide.decide(watcher.seen, policy, memory, clock.now())
+        decision = decide.decide(watcher.seen, operation, memory, clock.now())
     return decision.rows
 
 

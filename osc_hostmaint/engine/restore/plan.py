@@ -11,6 +11,7 @@ from osc_hostmaint.engine import exclusion
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import resumed
@@ -307,7 +308,9 @@ class _Look:
             histories=self._histories,
             home=home.service,
         )
-        decided = decide.decide(seen, policy, memories.Memory(), now)
+        decided = decide.decide(
+            seen, requested.operation(policy), memories.Memory(), now
+        )
         return Group(
             home, self._services[host], policy, tuple(servers), decided.rows
         )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Whose turn it is to evacuate a host.
+"""Who may evacuate a host: one run at a time.
 
 Nova does not refuse a second evacuation of a server while the first is under
 way: it builds it twice (nova/compute/api.py: evacuate looks at no task state).
@@ -18,17 +18,19 @@ import hashlib
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.evacuation import memory as own_memory
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 
-def keep(
+def update(
     seen: model.Observation,
     memory: memories.Memory,
     stands: collections.abc.Mapping[str, server_status.Standing],
-) -> memories.Memory:
+) -> own_memory.EvacuationMemory:
     """Return the memory with since when nobody else has been at it."""
-    known = memory.evacuations
+    own = own_memory.of(memory)
+    known = own.evacuations
     newest = max((r.id for r in _evacuations(seen)), default=0)
     # What has begun and ended between two looks tells of others, too. (Our
     # own earlier attempts have been seen before.)
@@ -36,31 +38,28 @@ def keep(
         record.id > known and not _is_ours(record, memory)
         for record in _evacuations(seen)
     )
-    memory = dataclasses.replace(memory, evacuations=max(newest, known or 0))
+    own = dataclasses.replace(own, evacuations=max(newest, known or 0))
     if unseen or _others(seen, memory, stands):
         return dataclasses.replace(
-            memory,
-            alone_since=None,
-            yields=True,
-            crowd=max(newest, memory.crowd),
+            own, alone_since=None, yields=True, crowd=max(newest, own.crowd)
         )
-    if memory.alone_since is None:
-        return dataclasses.replace(memory, alone_since=seen.migrations_at)
-    return memory
+    if own.alone_since is None:
+        return dataclasses.replace(own, alone_since=seen.migrations_at)
+    return own
 
 
-def leads(seen: model.Observation, memory: memories.Memory) -> bool:
+def is_held(seen: model.Observation, memory: memories.Memory) -> bool:
     """Tell whether others that look see that this run is at it.
 
     An evacuation is seen that it has asked for since it was alone.
     """
     return any(
-        record.id > memory.crowd and _is_ours(record, memory)
+        record.id > own_memory.of(memory).crowd and _is_ours(record, memory)
         for record in _evacuations(seen)
     )
 
 
-def lot(salt: object, policy: policies.Policy) -> float:
+def jitter(salt: object, policy: policies.Policy) -> float:
     """Return a number from 0 to 1 that is another one for each run.
 
     :param salt: the same run has another one for another salt.
@@ -69,40 +68,40 @@ def lot(salt: object, policy: policies.Policy) -> float:
     return int.from_bytes(drawn[:6]) / 2**48
 
 
-def comes_at(memory: memories.Memory, policy: policies.Policy) -> float | None:
+def may_start_at(
+    own: own_memory.EvacuationMemory, policy: policies.Policy
+) -> float | None:
     """Return when this run may start some; None: others are at it."""
-    if memory.alone_since is None:
+    if own.alone_since is None:
         return None
-    if not memory.yields:
+    if not own.yields:
         return (
-            memory.alone_since
-            + policy.stagger * timing.EVACUATE_STAGGER_SECONDS
+            own.alone_since + policy.stagger * timing.EVACUATE_STAGGER_SECONDS
         )
     # With the same pause they would meet again.
-    stagger = lot(memory.crowd, policy)
+    stagger = jitter(own.crowd, policy)
     return (
-        memory.alone_since
+        own.alone_since
         + timing.EVACUATE_AFTER_OTHERS_SECONDS
         + stagger * timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
     )
 
 
-def awaited(
-    memory: memories.Memory, policy: policies.Policy, now: float
-) -> str:
-    """Return what a run waits for that has met others, '' if it does not."""
-    if not (policy.evacuate and memory.yields):
-        return ''
-    due = comes_at(memory, policy)
-    if due is not None and now >= due:
-        return ''
+def wait(
+    own: own_memory.EvacuationMemory, policy: policies.Policy, now: float
+) -> server_status.Wait | None:
+    """Return what a run waits for that has met others, or None."""
+    due = may_start_at(own, policy)
+    if not own.yields or (due is not None and now >= due):
+        return None
     longest = (
         timing.EVACUATE_AFTER_OTHERS_SECONDS
         + timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
     )
-    return (
+    return server_status.Wait(
         'evacuations that another run has asked for, and then up to '
-        f'{longest:.0f} s, so that nothing is built twice'
+        f'{longest:.0f} s, so that nothing is built twice',
+        due,
     )
 
 

@@ -15,11 +15,6 @@ import dataclasses
 from osc_hostmaint import model
 from osc_hostmaint.planning import timing
 
-#: Cold migrations have no queue in Nova; each copies a disk.
-COLD_WINDOW = 2
-#: Evacuations have no queue either, and nobody runs while he waits: as many
-#: as a destination builds at once, nearly (max_concurrent_builds, 10).
-EVACUATION_WINDOW = 8
 #: So many moves give up their places at once whose destination does not begin
 #: with them: with more, it is not the destinations.
 UNANSWERED = 2
@@ -127,7 +122,7 @@ def share(
     live_waiting: int,
     cold_waiting: int,
     queue: int = 1,
-    cold_window: int = COLD_WINDOW,
+    cold_window: int = timing.COLD_MIGRATIONS_AT_ONCE,
 ) -> tuple[int, int]:
     """Return how many live and how many cold migrations to start now.
 

@@ -103,6 +103,18 @@ class Inquiry:
         )
 
 
+class Stage(enum.StrEnum):
+    """How far an operation is with a host."""
+
+    #: Servers are to be moved or awaited, or may still arrive.
+    OPEN = 'open'
+    #: Only the last lists are still to be looked at.
+    FINAL_CHECK = 'final check'
+    #: Allocations without a server may still be tidied up.
+    CLEAN_UP = 'clean-up'
+    DONE = 'done'
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
     """All that follows from one observation."""
@@ -111,27 +123,31 @@ class Decision:
     rows: tuple[Row, ...]
     inquiry: Inquiry
     memory: memories.Memory
-    #: Nothing more will happen.
+    #: Nothing more will happen: the stage is DONE, or nothing is awaited.
     done: bool
-    #: The last checks were made: nothing is unseen, arrives or is awaited.
-    checked: bool = True
+    stage: Stage = Stage.DONE
     #: A move has failed, and whether its server is in ERROR is not known yet.
     doubtful: bool = False
     #: Servers whose moves in this run are over, well or badly.
     finished: tuple[circuit_breaker.Finished, ...] = ()
     #: Why the host can't be drained at all any more; '' where it can.
     trouble: str = ''
-    #: What is waited for beside servers: a line for people.
-    waiting_for: str = ''
+    #: What is waited for beside servers.
+    wait: server_status.Wait | None = None
     #: Seconds until the next look.
     interval: float = 0.0
+
+    @property
+    def waiting_for(self) -> str:
+        """What is waited for beside servers: a line for people."""
+        return self.wait.reason if self.wait else ''
 
     @property
     def drained(self) -> bool:
         """Nothing of any server is left on the host."""
         return (
             self.done
-            and self.checked
+            and self.stage is Stage.DONE
             and not self.trouble
             and not any(row.left for row in self.rows)
         )

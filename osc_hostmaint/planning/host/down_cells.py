@@ -144,12 +144,14 @@ def is_due(seen: model.Observation, unseen_at: float, now: float) -> bool:
     ) or waited >= timing.UNLISTED_RECHECK_SECONDS
 
 
-def awaited(seen: model.Observation) -> str:
-    """Return what is waited for, '' if every cell answers: for people."""
+def wait(seen: model.Observation) -> server_status.Wait | None:
+    """Return the wait for cells to answer, None if every one does."""
     limit = f'at most {timing.OUTAGE_LIMIT_SECONDS:.0f} s'
     if seen.silent:
-        return f'the cell of {seen.silent} to answer ({limit})'
-    if seen.unseen:
+        reason = f'the cell of {seen.silent} to answer ({limit})'
+    elif seen.unseen:
         servers = ', '.join(sorted(seen.unseen))
-        return f'the cells of servers to answer ({limit}): {servers}'
-    return ''
+        reason = f'the cells of servers to answer ({limit}): {servers}'
+    else:
+        return None
+    return server_status.Wait(reason)

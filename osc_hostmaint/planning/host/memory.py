@@ -6,7 +6,7 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
-from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.host import resumed
@@ -32,7 +32,7 @@ _AT_REST = (
 
 def take_in(
     seen: model.Observation,
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
 ) -> memories.Memory:
     """Return the memory with what was not known before."""
@@ -46,18 +46,20 @@ def take_in(
         memory = dataclasses.replace(memory, history=ended)
     tracks = dict(memory.tracks)
     new = []
-    for server_id in [*seen.servers, *sorted(_expected(seen, policy))]:
-        if not ours(server_id, policy):
+    for server_id in [*seen.servers, *sorted(_expected(seen, operation))]:
+        if not ours(server_id, operation):
             continue
         view = seen.latest(server_id)
         # Those that were asked for by their ids are told of in any case.
-        known = view and (policy.only is not None or view.status != 'DELETED')
+        known = view and (
+            operation.policy.only is not None or view.status != 'DELETED'
+        )
         if server_id not in tracks and view and known:
             tracks[server_id] = memories.Track(before=_unmasked(view))
             new.append(server_id)
     given_up = down_cells.given_up(seen, memory)
-    for server_id in given_up & (_expected(seen, policy) | memory.suspects):
-        if server_id not in tracks and ours(server_id, policy):
+    for server_id in given_up & (_expected(seen, operation) | memory.suspects):
+        if server_id not in tracks and ours(server_id, operation):
             tracks[server_id] = memories.Track(before=_never_seen(server_id))
     nowhere = _to_nowhere(seen)
     tracks = {
@@ -66,30 +68,10 @@ def take_in(
     memory = dataclasses.replace(
         memory, tracks=tracks, suspects=memory.suspects - given_up
     )
-    memory = resumed.suspect(seen, policy, memory, new, first=first)
-    memory = resumed.find(seen, policy, memory)
+    memory = resumed.suspect(seen, operation, memory, new, first=first)
+    memory = resumed.find(seen, operation, memory)
     memory = _time_downs(seen, _keep_progress(seen, memory), first=first)
-    memory = down_cells.keep(seen, memory)
-    return _watch(seen, memory) if policy.evacuate else memory
-
-
-def _watch(
-    seen: model.Observation, memory: memories.Memory
-) -> memories.Memory:
-    """Return the memory with whether the host has shown a sign of life."""
-    old, new = memory.service, seen.service
-    # Who changes the service leaves the same trace as a heartbeat.
-    if old is None or (
-        old != dataclasses.replace(new, updated_at=old.updated_at)
-    ):
-        return dataclasses.replace(memory, service=new)
-    heard = (
-        old.updated_at is not None
-        and new.updated_at is not None
-        and (new.updated_at - old.updated_at).total_seconds()
-        > timing.ROUNDING_SECONDS
-    )
-    return dataclasses.replace(memory, revived=memory.revived or heard)
+    return operation.observed(seen, down_cells.keep(seen, memory))
 
 
 def _to_nowhere(seen: model.Observation) -> dict[str, int]:
@@ -147,20 +129,21 @@ def _time_downs(
     )
 
 
-def ours(server_id: str, policy: policies.Policy) -> bool:
+def ours(server_id: str, operation: operations.Operation) -> bool:
     """Tell whether a server matters at all."""
-    return policy.only is None or server_id in policy.only
+    only = operation.policy.only
+    return only is None or server_id in only
 
 
 def _expected(
-    seen: model.Observation, policy: policies.Policy
+    seen: model.Observation, operation: operations.Operation
 ) -> frozenset[str]:
     """Return servers that matter whether or not they are listed."""
-    return involved(seen, policy) | (policy.only or frozenset())
+    return involved(seen, operation) | (operation.policy.only or frozenset())
 
 
 def involved(
-    seen: model.Observation, policy: policies.Policy
+    seen: model.Observation, operation: operations.Operation
 ) -> frozenset[str]:
     """Return servers that records bind to the host, listed there or not."""
     return frozenset(
@@ -168,23 +151,21 @@ def involved(
         for r in seen.migrations.values()
         if r.source == seen.host
         and (r.in_flight or r.awaits_confirmation)
-        and ours(r.server_id, policy)
+        and ours(r.server_id, operation)
     )
 
 
 def arriving(
-    seen: model.Observation, policy: policies.Policy, now: float
+    seen: model.Observation, operation: operations.Operation, now: float
 ) -> list[model.Migration]:
     """Return moves to the host that are to be awaited.
 
     What is here already has a standing of its own; what takes too long has
     an allocation here all the same, and is told of as a leftover.
     """
-    if policy.evacuate or policy.home:
-        # Nothing arrives on a dead host, nor matters where a server only
-        # leaves for home.
+    if not operation.awaits_arrivals:
         return []
-    limit = policy.server_timeout
+    limit = operation.policy.server_timeout
     return [
         record
         for record in seen.migrations.values()
@@ -217,12 +198,12 @@ def overdue(
 
 def strangers(
     seen: model.Observation,
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
 ) -> frozenset[str]:
     """Return involved servers that were never looked at."""
     deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
-    found = _expected(seen, policy) | resumed.unseen(seen, memory)
+    found = _expected(seen, operation) | resumed.unseen(seen, memory)
     return found - deleted - frozenset(memory.tracks)
 
 
@@ -241,11 +222,11 @@ def missing(seen: model.Observation) -> frozenset[str]:
 
 def earlier_failures(
     seen: model.Observation,
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
 ) -> dict[str, tuple[model.Migration, ...]]:
     """Return each server's moves that failed before this run began."""
-    since = contexts.since(seen, policy)
+    since = contexts.since(seen, operation.policy)
     found: dict[str, tuple[model.Migration, ...]] = {}
     for record_id in memory.history or ():
         record = seen.migrations.get(record_id)

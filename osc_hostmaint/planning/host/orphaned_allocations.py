@@ -11,7 +11,7 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
-from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
@@ -23,27 +23,21 @@ from osc_hostmaint.planning.server import verdicts
 AGAIN = 'run this again to see whether that ends'
 
 
-def find(seen: model.Observation, policy: policies.Policy) -> frozenset[str]:
+def find(
+    seen: model.Observation, operation: operations.Operation
+) -> frozenset[str]:
     """Return the consumers on the host that nothing there explains.
 
     A consumer is a server, or a migration that holds the source's share.
     """
-    if policy.home:
+    if not operation.empties_host:
         return frozenset()
-    explained = set(seen.servers) | {
+    explained = operation.explained(seen) | set(seen.servers)
+    explained |= {
         r.uuid
         for r in seen.migrations.values()
         if r.source == seen.host and (r.in_flight or r.awaits_confirmation)
     }
-    if policy.evacuate:
-        # They hold it until nova-compute is started here, and cleans up.
-        explained |= {
-            r.server_id
-            for r in seen.migrations.values()
-            if r.source == seen.host
-            and r.type == model.MigrationType.EVACUATION
-            and (r.in_flight or r.ended_well)
-        }
     return frozenset((seen.consumers or frozenset()) - explained)
 
 
@@ -97,7 +91,7 @@ def to_trace(
 def waits(
     seen: model.Observation,
     left: collections.abc.Collection[str],
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
 ) -> bool:
     """Tell whether it is too early to call the leftovers leftovers."""
@@ -114,13 +108,16 @@ def waits(
     left = [i for i in left if servers[i] not in seen.unseen]
     if to_visit(seen, left, -math.inf) or to_trace(seen, left):
         return True
-    # Nobody arrives on a host that has died.
-    coming = not policy.evacuate and any(
+    coming = operation.awaits_arrivals and any(
         _coming(seen, seen.visited[consumer])
         for consumer in left
         if seen.migration(consumer) is None
     )
-    limit = policy.server_timeout if coming else timing.LEFTOVERS_WAIT_SECONDS
+    limit = (
+        operation.policy.server_timeout
+        if coming
+        else timing.LEFTOVERS_WAIT_SECONDS
+    )
     since = memory.leftover_since
     # By when we looked: another list may have taken a minute since.
     looked = seen.consumers_at

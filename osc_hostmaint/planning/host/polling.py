@@ -14,7 +14,11 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import in_flight
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
 
 #: How many moves' times the mean is taken over.
 MOVES_KEPT = 5
@@ -122,4 +126,64 @@ def interval(
         )
     return min(
         timing.LOOK_MOST_SECONDS, max(timing.LOOK_LEAST_SECONDS, wanted)
+    )
+
+
+def observed_rhythm(
+    seen: model.Observation, memory: memories.Memory
+) -> Rhythm | None:
+    """Return how live migrations off a host have been ending in this run."""
+    history = memory.history or frozenset()
+    ended = (
+        r
+        for r in seen.migrations.values()
+        if r.source == seen.host
+        and r.type == model.MigrationType.LIVE
+        and (r.ended_well or r.status == 'failed')
+        and r.id not in history
+    )
+    ahead = math.inf if seen.ahead is None else seen.ahead
+    return rhythm(ended, memory.slots, ahead)
+
+
+def next_look_in(
+    memory: memories.Memory,
+    stands: collections.abc.Mapping[str, server_status.Standing],
+    rhythm: Rhythm | None,
+    operation: operations.Operation,
+    *,
+    filling: bool,
+    now: float,
+) -> float:
+    """Return the seconds until the next look while anything is open."""
+    ages = [
+        now - (track.errand(track.latest).asked_at or track.began_at)
+        for server_id, stand in stands.items()
+        if stand.phase is server_status.Phase.MOVING
+        and (track := memory.tracks[server_id]).began_at is not None
+    ]
+    settling = any(
+        s.visit
+        or s.explain
+        or s.soon
+        or (s.ask and s.ask not in memories.STARTING)
+        for s in stands.values()
+    )
+    seconds = interval(
+        now=now,
+        ages=ages,
+        rhythm=rhythm,
+        filling=filling,
+        settling=settling,
+        slots=memory.slots,
+    )
+    wake_at = min((s.wake_at for s in stands.values()), default=math.inf)
+    starts_at = operation.starts_at(memory)
+    if starts_at is not None and starts_at > now:
+        # Not at the next look: runs that began together look together.
+        wake_at = min(wake_at, starts_at)
+    return min(
+        seconds,
+        max(timing.LOOK_LAST_CHECKS_SECONDS, wake_at - now),
+        in_flight.patience(memory, stands, operation.policy, now),
     )

@@ -10,6 +10,7 @@ when something has become of them.
 import collections.abc
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
@@ -31,7 +32,7 @@ def closing(
     seen: model.Observation,
     memory: memories.Memory,
     stands: Stands,
-    policy: policies.Policy,
+    operation: operations.Operation,
 ) -> bool:
     """Tell whether the last checks are still to be made.
 
@@ -40,11 +41,11 @@ def closing(
     to the host holds an allocation before any list shows it. And the host's
     cell has to answer after that: lists leave out one that does not.
     """
-    if policy.home:
-        # What stays on this host does not matter.
+    if not operation.empties_host:
         return False
     return not (
-        down_cells.answered(seen) and _is_listed(seen, memory, stands, policy)
+        down_cells.answered(seen)
+        and _is_listed(seen, memory, stands, operation.policy)
     )
 
 
@@ -84,7 +85,7 @@ def next_look(
     must_close: bool,
     visit: frozenset[str],
     trace: frozenset[str],
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
 ) -> decisions.Inquiry:
     """Return what to look at next.
@@ -111,9 +112,9 @@ def next_look(
     servers = servers_age >= timing.SERVERS_RECHECK_SECONDS
     consumers = False
     if must_close:
-        if closing(seen, memory, stands, policy):
+        if closing(seen, memory, stands, operation):
             # Whatever happened meanwhile shows in one of these two.
-            listed = _is_listed(seen, memory, stands, policy)
+            listed = _is_listed(seen, memory, stands, operation.policy)
             return decisions.Inquiry(
                 records=False,
                 servers=not listed,
@@ -140,7 +141,7 @@ def next_look(
         else timing.DOWN_SERVICE_RECHECK_SECONDS
     )
     # Where a list takes a minute both are due at each tick.
-    starts = policy.evacuate and any(
+    starts = operation.evacuations_only and any(
         s.ask in memories.STARTING for s in stands.values()
     )
     services = services and not (

@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
@@ -46,7 +47,7 @@ _NEUTRAL = frozenset(
 
 def suspect(
     seen: model.Observation,
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
     new: collections.abc.Iterable[str],
     *,
@@ -59,9 +60,10 @@ def suspect(
     :param new: servers that were not known before.
     :param first: nothing was known before.
     """
-    since = _since(seen, policy)
+    since = _since(seen, operation)
     if since is None:
         return memory
+    only = operation.policy.only
     found = {
         server_id
         for server_id in new
@@ -86,18 +88,18 @@ def suspect(
             and record.ended_well
             and record.created_at >= since - contexts.SKEW
             # Others' drains of the same host suspend their own.
-            and (policy.only is None or record.server_id in policy.only)
+            and (only is None or record.server_id in only)
         }
     return dataclasses.replace(memory, suspects=memory.suspects | found)
 
 
 def find(
     seen: model.Observation,
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
 ) -> memories.Memory:
     """Return the memory with what the suspects' histories tell."""
-    since = _since(seen, policy)
+    since = _since(seen, operation)
     if since is None:
         return dataclasses.replace(memory, suspects=frozenset())
     known = memory.suspects & frozenset(seen.histories)
@@ -113,7 +115,9 @@ def find(
             suspects.discard(server_id)
         elif view is not None:
             suspects.discard(server_id)
-            if view.vm_state == 'active' and _is_ours(deed, view, policy):
+            if view.vm_state == 'active' and _is_ours(
+                deed, view, operation.policy
+            ):
                 before = dataclasses.replace(
                     view, status='SUSPENDED', vm_state='suspended'
                 )
@@ -153,11 +157,11 @@ def owed(
 
 
 def _since(
-    seen: model.Observation, policy: policies.Policy
+    seen: model.Observation, operation: operations.Operation
 ) -> datetime.datetime | None:
-    if policy.suspended is not policies.Suspended.RESUME or policy.evacuate:
+    if not operation.resumes:
         return None
-    return contexts.since(seen, policy)
+    return contexts.since(seen, operation.policy)
 
 
 def _resume(

@@ -6,9 +6,9 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.evacuation import lock
 from osc_hostmaint.planning.host import concurrency
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.host import polling
@@ -45,7 +45,7 @@ class Starts:
 
 def choose(
     seen: model.Observation,
-    policy: policies.Policy,
+    operation: operations.Operation,
     memory: memories.Memory,
     stands: Stands,
     rhythm: polling.Rhythm | None,
@@ -53,7 +53,9 @@ def choose(
 ) -> Starts:
     """Return what to ask for now."""
     under_way = _under_way(seen, stands)
-    may_start = _may_start(seen, policy, memory, now)
+    may_start = not down_cells.is_lost(seen) and operation.may_start(
+        seen, memory, now
+    )
     slots = concurrency.learn_slots(memory.slots, under_way)
     ready = {
         server_id: stand
@@ -70,12 +72,9 @@ def choose(
         for server_id, stand in ready.items()
         if stand.ask not in memories.STARTING
     ]
-    live = _in_turn(memory, ready, _LIVE, policy)
-    cold = _in_turn(memory, ready, _COLD, policy)
-    parallel = policy.parallel
-    # Others may begin at this moment, too, and are not seen yet.
-    if policy.evacuate and not lock.leads(seen, memory):
-        parallel = 1
+    live = _in_turn(memory, ready, _LIVE, operation)
+    cold = _in_turn(memory, ready, _COLD, operation)
+    parallel = operation.at_once(seen, memory)
     lives, colds = concurrency.share(
         under_way,
         slots,
@@ -83,9 +82,7 @@ def choose(
         len(live),
         len(cold),
         concurrency.queue_length(rhythm.between if rhythm else None),
-        concurrency.EVACUATION_WINDOW
-        if policy.evacuate
-        else concurrency.COLD_WINDOW,
+        operation.unqueued_moves,
     )
     stale = {
         server_id
@@ -104,47 +101,13 @@ def choose(
     room = under_limit and (slots is None or under_way.live + lives <= slots)
     return Starts(
         actions=tuple(
-            _action(seen, memory.tracks[i], kind, ready[i], policy)
+            _action(seen, memory.tracks[i], kind, ready[i], operation.policy)
             for i in chosen
             if (kind := ready[i].ask)
         ),
         slots=slots,
         filling=(len(live) > lives and room) or bool(colds),
         visit=frozenset(stale),
-    )
-
-
-def _may_start(
-    seen: model.Observation,
-    policy: policies.Policy,
-    memory: memories.Memory,
-    now: float,
-) -> bool:
-    if down_cells.is_lost(seen):
-        return False
-    if not policy.evacuate:
-        # Tries would be used up in vain, and the service may come back.
-        return seen.service.up
-    comes_at = lock.comes_at(memory, policy)
-    return (
-        not seen.service.up
-        and _has_just_been_looked_at(seen, now)
-        and comes_at is not None
-        and now >= comes_at
-    )
-
-
-def _has_just_been_looked_at(seen: model.Observation, now: float) -> bool:
-    """Tell whether the host is dead by what was asked for last.
-
-    Where a list takes a minute, others may have been asked for since.
-    """
-    age = now - seen.service_at
-    newest = seen.service_at >= max(seen.migrations_at, seen.servers_at)
-    return age <= (
-        timing.SLOW_SERVICE_VALID_SECONDS
-        if newest
-        else timing.SERVICE_RECHECK_SECONDS
     )
 
 
@@ -219,7 +182,7 @@ def _in_turn(
     memory: memories.Memory,
     stands: Stands,
     kinds: collections.abc.Container[memories.Kind],
-    policy: policies.Policy,
+    operation: operations.Operation,
 ) -> list[str]:
     """What can't fit shows early, and the tail is short: largest first.
 
@@ -234,7 +197,7 @@ def _in_turn(
             -tracks[i].before.memory_mb,
             # What begins with a reset shows nobody that we are at it.
             stands[i].ask is memories.Kind.RESET,
-            lock.lot(i, policy) if policy.evacuate else 0,
+            operation.precedence(i),
             i,
         ),
     )

@@ -2,24 +2,26 @@
 
 """Moves that nobody is at any more, though their records say so."""
 
+import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import verdicts
 
+#: Tells whether nobody carries out a move, as its host has died.
+CutOff = collections.abc.Callable[[model.Observation, model.Migration], bool]
+
 
 def left_out(
-    seen: model.Observation, *, evacuated: bool = False
+    seen: model.Observation,
+    is_cut_off: CutOff = lambda _seen, _record: False,
 ) -> model.Observation:
     """Return what is seen, without moves that nobody is at any more.
 
     Their records would be awaited for ever: Nova forgets those of a deleted
     server, so they are seen as they were; and a service that died in the
     middle of a move may leave one that never ends, of a server at rest.
-
-    :param evacuated: the host has died, and was to do its part in all moves
-        but evacuations.
     """
     newest: dict[str, int] = {}
     for record_id in sorted(seen.migrations):
@@ -33,7 +35,7 @@ def left_out(
             _outlived(record, seen.migrations[newest[record.server_id]])
             or _never_left(seen, record)
             or _long_gone(seen, record)
-            or (evacuated and _cut_off(seen, record))
+            or is_cut_off(seen, record)
         ):
             continue
         alive[record_id] = record
@@ -48,17 +50,6 @@ def _outlived(record: model.Migration, newest: model.Migration) -> bool:
     """
     both = newest.type == record.type == model.MigrationType.EVACUATION
     return record.id != newest.id and not (both and newest.ended_badly)
-
-
-def _cut_off(seen: model.Observation, record: model.Migration) -> bool:
-    """Tell whether a move was to be carried out by a host that died."""
-    view = seen.latest(record.server_id)
-    return (
-        record.source == seen.host
-        and record.type != model.MigrationType.EVACUATION
-        and view is not None
-        and view.host == seen.host
-    )
 
 
 def _never_left(seen: model.Observation, record: model.Migration) -> bool:

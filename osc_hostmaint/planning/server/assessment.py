@@ -9,7 +9,6 @@ the source, so an end counts only once a later look at the server agrees.
 """
 
 import dataclasses
-import datetime
 import math
 
 from osc_hostmaint import model
@@ -37,7 +36,8 @@ def stand(case: contexts.Case) -> server_status.Standing:
             return _asked(case, errand.asked_at)
     elif record is not None:
         if record.in_flight:
-            return _left_behind(case, record) or in_flight.stand(case, record)
+            cut_off = case.operation.cut_off(case, record)
+            return cut_off or in_flight.stand(case, record)
         if record.awaits_confirmation:
             return _awaiting(case, record)
         if errand.refused_at is None or errand.refused_at < record.seen_at:
@@ -76,38 +76,6 @@ def _asked(case: contexts.Case, asked_at: float) -> server_status.Standing:
     )
 
 
-def _left_behind(
-    case: contexts.Case, record: model.Migration
-) -> server_status.Standing | None:
-    """It has left a host that died before the move was over."""
-    if (
-        not case.policy.evacuate
-        or record.type == model.MigrationType.EVACUATION
-    ):
-        return None
-    view, looked = case.view, case.seen.migrations_at
-    if view and view.status == 'DELETED':
-        return Standing(Phase.GONE, record=record)
-    settled = record.seen_at + timing.EFFECT_WAIT_SECONDS
-    if view is None or min(view.seen_at, looked) < settled:
-        return Standing(
-            Phase.MOVING,
-            record=record,
-            visit=view is None or looked >= settled,
-            destination=record.dest,
-        )
-    return Standing(
-        Phase.BLOCKED,
-        f'it is on {view.host or "no host"} ({view.status}), and its '
-        f'{_noun(record)} was '
-        f'"{record.status}" when the host died: what is left of that here '
-        'ends only once nova-compute runs here again (look: openstack server '
-        f'show {case.server_id})',
-        record=record,
-        destination=view.host,
-    )
-
-
 def _awaiting(
     case: contexts.Case, record: model.Migration
 ) -> server_status.Standing:
@@ -115,24 +83,10 @@ def _awaiting(
     view = case.view
     if view and view.status == 'DELETED':
         return Standing(Phase.GONE)
-    if case.policy.evacuate:
-        return Standing(
-            Phase.BLOCKED,
-            f'it is on {record.dest}, and what it left here can be confirmed '
-            'or reverted only once nova-compute runs here again',
-            record=record,
-            destination=record.dest,
-        )
+    if stand := case.operation.unconfirmed(case, record):
+        return stand
     errand = case.errand_since(memories.Kind.CONFIRM, record.seen_at)
-    ours = is_ours(record, case.since)
-    if case.policy.home and not (ours and record.dest == case.policy.home):
-        return Standing(
-            Phase.SKIPPED,
-            f'somebody else {_how(record)} it to {record.dest}, and has not '
-            'confirmed that yet',
-            record=record,
-            destination=record.dest,
-        )
+    ours = contexts.is_ours(record, case.since)
     if not ours and not server_requests.confirms_others(case):
         return server_requests.unconfirmed(case, record)
     if errand.refusals >= timing.END_TRIES:
@@ -184,29 +138,11 @@ def _awaiting(
     )
 
 
-def _how(record: model.Migration) -> str:
-    cold = record.type == model.MigrationType.COLD
-    return 'cold-migrated' if cold else 'resized'
-
-
 def _surely_this_runs(case: contexts.Case, record: model.Migration) -> bool:
     """Tell whether a record is of the move that this run asked for last."""
     errand = case.track.errand(memories.Kind.COLD_MIGRATE)
     newer = [r.id for r in case.records if r.id > errand.asked_after]
     return errand.accepted and newer[:1] == [record.id]
-
-
-def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
-    """Tell whether an unconfirmed record is a drain's to confirm.
-
-    Only cold migrations (never an owner's resize) that began during this
-    maintenance: whoever asked for them meant to empty the host.
-    """
-    return (
-        record.type == model.MigrationType.COLD
-        and since is not None
-        and record.created_at >= since - contexts.SKEW
-    )
 
 
 def _ended(
@@ -228,14 +164,8 @@ def _ended(
     if unsettled and recent:
         return Standing(Phase.SETTLING, record=record, visit=True)
     resized = record.type == model.MigrationType.RESIZE and record.ended_well
-    if case.policy.home and resized:
-        return Standing(
-            Phase.SKIPPED,
-            f'somebody else has resized it, and it is on '
-            f'{view.host or "no host"}',
-            record=record,
-            destination=view.host,
-        )
+    if resized and (skipped := case.operation.skipped(view, record)):
+        return skipped
     if view.host != case.seen.host:
         if record.status == 'confirmed' and view.status == 'VERIFY_RESIZE':
             return Standing(
@@ -260,13 +190,13 @@ def _ended(
         return _again(case, view, record.seen_at, reason, record)
     abort = case.track.errand(memories.Kind.ABORT)
     if case.gave_up and abort.record_id == record.id:
-        reason = f'{case.gave_up}: its {_noun(record)} was aborted'
+        reason = f'{case.gave_up}: its {memories.move_of(record)} was aborted'
         return _again(case, view, record.seen_at, reason, record)
     if record.id not in case.seen.failures:
         return Standing(Phase.SETTLING, record=record, explain=True)
     reason = case.seen.failures[record.id] or (
-        f'the {_noun(record)} ended as "{record.status}"; Nova keeps no '
-        f'reason: look into the nova-compute log of {record.source}'
+        f'the {memories.move_of(record)} ended as "{record.status}"; Nova '
+        f'keeps no reason: look into the nova-compute log of {record.source}'
         + (f' and {record.dest}' if record.dest else '')
     )
     return _again(case, view, record.seen_at, reason, record)
@@ -357,8 +287,3 @@ def _untouched(case: contexts.Case) -> server_status.Standing:
     if view.host != case.seen.host:
         return verification.stand(case, view)
     return server_requests.judged(case, view, verdicts.judge(view, case.terms))
-
-
-def _noun(record: model.Migration) -> str:
-    move = memories.MOVE_OF_TYPE.get(record.type)
-    return str(move) if move else record.type

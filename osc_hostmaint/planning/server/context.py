@@ -5,13 +5,16 @@
 import collections.abc
 import dataclasses
 import datetime
+import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.evacuation import power_state
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint.planning import operation as operations
 
 #: Nova's clocks may differ by so much among its controllers.
 SKEW = datetime.timedelta(seconds=timing.CLOCK_SKEW_SECONDS)
@@ -41,6 +44,19 @@ def since(
     return mark.since if mark else None
 
 
+def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
+    """Tell whether an unconfirmed record is a drain's to confirm.
+
+    Only cold migrations (never an owner's resize) that began during this
+    maintenance: whoever asked for them meant to empty the host.
+    """
+    return (
+        record.type == model.MigrationType.COLD
+        and since is not None
+        and record.created_at >= since - SKEW
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
     """One server of one host at one moment."""
@@ -50,7 +66,7 @@ class Case:
     seen: model.Observation
     #: Records of moves off the host that count in this run, oldest first.
     records: tuple[model.Migration, ...]
-    policy: policies.Policy
+    operation: 'operations.Operation'
     since: datetime.datetime | None
     now: float
     #: Records of moves that failed in this maintenance, before this run.
@@ -63,6 +79,11 @@ class Case:
     )
     #: Since when nothing is known of it.
     unseen_since: float | None = None
+
+    @property
+    def policy(self) -> policies.Policy:
+        """What the operator asked for."""
+        return self.operation.policy
 
     @property
     def view(self) -> model.Server | None:
@@ -187,7 +208,7 @@ class Case:
     def terms(self) -> verdicts.Terms:
         """What counts beside the server's state."""
         return verdicts.Terms(
-            policy=self.policy,
+            self.operation,
             no_live=self.no_live,
             resumed=self.resumed,
             off=self.off,
@@ -212,18 +233,13 @@ class Case:
     def off(self) -> bool:
         """It was off when its host died, though that may show no longer."""
         history = self.seen.histories.get(self.server_id, ())
-        return self.policy.evacuate and power_state.was_off(
-            self.track.before, history
-        )
+        return self.operation.was_off(self.track.before, history)
 
     @property
     def unsure(self) -> bool:
         """Whether it was off is not known before its history is."""
-        return (
-            self.policy.evacuate
-            and self.server_id not in self.seen.histories
-            and power_state.tells_nothing(self.track.before)
-        )
+        known = self.server_id in self.seen.histories
+        return not known and self.operation.needs_history(self.track.before)
 
     @property
     def no_live(self) -> str:

@@ -24,6 +24,11 @@ MOVE_OF_TYPE: collections.abc.Mapping[str, model.Move] = {
 }
 
 
+def move_of(record: model.Migration) -> str:
+    """Return what a record's move is called."""
+    return str(MOVE_OF_TYPE.get(record.type, record.type))
+
+
 #: Nova's words where its scheduler says no.
 NO_HOST = 'No valid host was found'
 
@@ -259,6 +264,12 @@ class Track:
         )
 
 
+class OperationMemory:
+    """What only one operation remembers."""
+
+    __slots__ = ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Memory:
     """What is remembered of one host's drain."""
@@ -286,18 +297,8 @@ class Memory:
     suspects: frozenset[str] = frozenset()
     #: Nova called the host's compute service down when this run began.
     dead: bool = False
-    #: The service as last seen, where the host is taken for dead; and that
-    #: it has shown a sign of life since.
-    service: model.Service | None = None
-    revived: bool = False
-    #: Since when nobody else evacuates the host; None: somebody does.
-    alone_since: float | None = None
-    #: Somebody else has evacuated it since this run began.
-    yields: bool = False
-    #: The highest record id of its evacuations, as last seen; None before.
-    evacuations: int | None = None
-    #: The same when somebody else was last seen at it.
-    crowd: int = 0
+    #: What only the operation in hand remembers.
+    own: OperationMemory | None = None
     #: Since when nothing is left but allocations nobody can explain.
     leftover_since: float | None = None
 

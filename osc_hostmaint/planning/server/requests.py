@@ -48,16 +48,8 @@ def judged(
             asked_at = case.track.errand(kind).asked_at
             if asked_at is not None:
                 return pending(case, kind, view, asked_at)
-        if _nobody_is_at_it(case):
-            return Standing(
-                Phase.BLOCKED,
-                f'{verdict.reason}, and no record that was seen tells of an '
-                'evacuation of it: if there is none "accepted" or '
-                '"pre-migrating" (openstack server migration list --server '
-                f'{case.server_id}), reset it (openstack server set --state '
-                f'active {case.server_id}); run this again',
-                given_up=True,
-            )
+        if stuck := case.operation.busy(case, verdict):
+            return stuck
         if case.overdue:
             return Standing(
                 Phase.BLOCKED,
@@ -84,16 +76,6 @@ def judged(
     if verdict.ask is memories.Kind.CONFIRM and _too_early(case):
         return Standing(Phase.SETTLING, wake_at=_confirmed_from(case))
     return asked(case, view, verdict.ask, plain)
-
-
-def _nobody_is_at_it(case: contexts.Case) -> bool:
-    """Tell whether a server is busy for ever, because its host is dead."""
-    since = case.track.under_way_since
-    return (
-        case.policy.evacuate
-        and since is not None
-        and case.now - since >= timing.EFFECT_WAIT_SECONDS
-    )
 
 
 def asked(

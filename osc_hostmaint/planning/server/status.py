@@ -43,6 +43,16 @@ FINAL = frozenset(
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Wait:
+    """Something that is waited for."""
+
+    #: What, and for how long at most: for people.
+    reason: str
+    #: When it is over, by our clock; None: when what is seen says so.
+    until: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Standing:
     """Where one server stands, and what must be known to decide further."""
 

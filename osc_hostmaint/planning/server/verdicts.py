@@ -14,10 +14,14 @@ translated.
 import collections.abc
 import dataclasses
 import enum
+import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint.planning import operation as operations
 
 
 class Answer(enum.Enum):
@@ -47,9 +51,7 @@ class Verdict:
 class Terms:
     """What counts beside the server's state."""
 
-    policy: policies.Policy = dataclasses.field(
-        default_factory=policies.Policy
-    )
+    operation: 'operations.Operation'
     #: Why it can't be live-migrated; '' while that is not known.
     no_live: str = ''
     #: We resumed it, and it is to be suspended again.
@@ -58,6 +60,11 @@ class Terms:
     shelving: bool = False
     #: It was off before its state was lost, and is to be off again.
     off: bool = False
+
+    @property
+    def policy(self) -> policies.Policy:
+        """What the operator asked for."""
+        return self.operation.policy
 
 
 Rule = collections.abc.Callable[[model.Server, Terms], Verdict | None]
@@ -82,7 +89,7 @@ def _move(move: model.Move, ask: memories.Kind, reason: str = '') -> Verdict:
     return Verdict(Answer.MOVE, move=move, ask=ask, reason=reason)
 
 
-def _blocked(reason: str) -> Verdict:
+def blocked(reason: str) -> Verdict:
     return Verdict(Answer.BLOCKED, reason=reason)
 
 
@@ -96,17 +103,16 @@ def _moving(server: model.Server, _terms: Terms) -> Verdict | None:
     return None
 
 
-def _excluded(server: model.Server, terms: Terms) -> Verdict | None:
+def excluded(server: model.Server, terms: Terms) -> Verdict | None:
     if server.id in terms.policy.exclude:
-        where = 'where it is' if terms.policy.home else 'here'
-        return _blocked(f'left {where} (--exclude)')
+        return blocked(f'left {terms.operation.stays} (--exclude)')
     return None
 
 
 def _broken(server: model.Server, _terms: Terms) -> Verdict | None:
     # Before _busy: a server in ERROR may keep its task state for ever.
     if server.status == 'ERROR':
-        return _blocked(_WAYS_OUT[server.status].format(id=server.id))
+        return blocked(_WAYS_OUT[server.status].format(id=server.id))
     return None
 
 
@@ -130,7 +136,7 @@ def _active(server: model.Server, terms: Terms) -> Verdict | None:
         return None
     match terms.policy.running:
         case policies.Running.LEAVE:
-            return _blocked(
+            return blocked(
                 'left running here (--running leave): use --running live'
             )
         case policies.Running.COLD:
@@ -147,16 +153,16 @@ def _paused(server: model.Server, terms: Terms) -> Verdict | None:
     unpause = f'unpause it (openstack server unpause {server.id})'
     match terms.policy.running:
         case policies.Running.LEAVE:
-            return _blocked(
+            return blocked(
                 'left paused here (--running leave): use --running live'
             )
         case policies.Running.COLD:
-            return _blocked(
+            return blocked(
                 'a paused server can not be cold-migrated: use '
                 f'--running live, or {unpause} and run this again'
             )
         case policies.Running.LIVE_OR_COLD if terms.no_live:
-            return _blocked(
+            return blocked(
                 f'{terms.no_live}; a paused server can not be cold-migrated: '
                 f'{unpause} and run this again'
             )
@@ -168,7 +174,7 @@ def _stopped(server: model.Server, terms: Terms) -> Verdict | None:
     if server.status != 'SHUTOFF':
         return None
     if terms.policy.stopped is policies.Stopped.LEAVE:
-        return _blocked(
+        return blocked(
             'left stopped here (--stopped leave): use --stopped cold'
         )
     return _COLD
@@ -183,9 +189,9 @@ def _suspended(server: model.Server, terms: Terms) -> Verdict | None:
         case policies.Suspended.SHELVE:
             return _move(model.Move.SHELVE, memories.Kind.SHELVE)
         case policies.Suspended.LEAVE:
-            # What is shelved has no home.
-            shelve = '' if terms.policy.home else ', or --suspended shelve'
-            return _blocked(
+            empties = terms.operation.empties_host
+            shelve = ', or --suspended shelve' if empties else ''
+            return blocked(
                 'a suspended server can be neither live- nor cold-migrated: '
                 f'use --suspended resume, which suspends it again{shelve}; or '
                 f'resume it (openstack server resume {server.id}) and run '
@@ -198,7 +204,7 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict | None:
         return None
     leave = terms.policy.shelved is policies.Shelved.LEAVE
     if leave and not terms.shelving:
-        return _blocked(
+        return blocked(
             'left shelved here (--shelved leave): use --shelved '
             'offload, or offload it (openstack server shelve --offload '
             f'{server.id})'
@@ -219,7 +225,7 @@ def _resized(server: model.Server, terms: Terms) -> Verdict | None:
         return None
     if terms.policy.resized is policies.Resized.CONFIRM:
         return _move(model.Move.RESIZE, memories.Kind.CONFIRM)
-    return _blocked(
+    return blocked(
         'waits for its owner to confirm or revert a resize: use '
         '--resized confirm, or openstack server resize confirm '
         f'{server.id}, or revert'
@@ -228,11 +234,11 @@ def _resized(server: model.Server, terms: Terms) -> Verdict | None:
 
 def _stuck(server: model.Server, _terms: Terms) -> Verdict | None:
     way_out = _WAYS_OUT.get(server.status)
-    return _blocked(way_out.format(id=server.id)) if way_out else None
+    return blocked(way_out.format(id=server.id)) if way_out else None
 
 
 def _unknown(server: model.Server, _terms: Terms) -> Verdict:
-    return _blocked(
+    return blocked(
         f'no way is known to move a server in status {server.status}: look '
         f'at it (openstack server show {server.id}), move it by hand and '
         'run this again'
@@ -241,7 +247,7 @@ def _unknown(server: model.Server, _terms: Terms) -> Verdict:
 
 RULES: tuple[Rule, ...] = (
     _moving,
-    _excluded,
+    excluded,
     _broken,
     _busy,
     _resumed,
@@ -257,93 +263,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-#: States that Nova evacuates from (nova/compute/api.py: evacuate).
-EVACUABLE = frozenset({'active', 'stopped', 'error'})
-_RESET = '(openstack server set --state active {id})'
-_REBUILT = (
-    f'to have it rebuilt and started, reset it {_RESET} and run this again'
-)
-_DEAD_ENDS = {
-    'paused': f'what it had in its memory is lost with the host; {_REBUILT}',
-    'suspended': 'what it had in its memory is on the disk of the host, and '
-    'can be resumed if that comes back; to have it rebuilt, reset it '
-    f'{_RESET} and run this again, which gives that up',
-    'rescued': f'wait for the host to come back; or, {_REBUILT}',
-    'building': 'it was being built when the host died: delete it, so that '
-    'its owner can make it anew (openstack server delete {id})',
-    'resized': 'its owner has not confirmed its resize: confirm or revert '
-    'that once the host is back',
-    'soft-delete': 'deleted by its owner, and can be restored once the host '
-    'is back',
-}
-
-
-def _rebuilding(server: model.Server, _terms: Terms) -> Verdict | None:
-    # Nova would begin a second time, and build it twice
-    # (nova/compute/api.py: evacuate looks at no task state).
-    if server.status == 'REBUILD':
-        return Verdict(Answer.WAIT, reason='busy: REBUILD')
-    return None
-
-
-def _cut_off(server: model.Server, _terms: Terms) -> Verdict | None:
-    if server.status not in MOVING_STATUSES:
-        return None
-    reset = _RESET.format(id=server.id)
-    return _blocked(
-        f'in the middle of a move ({server.status}) when the host died: make '
-        f'sure that it runs nowhere else; then reset it {reset} and run this '
-        'again'
-    )
-
-
-def _deleting(server: model.Server, _terms: Terms) -> Verdict | None:
-    if server.task_state in ('deleting', 'soft-deleting'):
-        return _blocked(
-            'its owner deleted it, and the host died before that was done: '
-            'it goes when nova-compute is started there'
-        )
-    return None
-
-
-def _rebuildable(server: model.Server, terms: Terms) -> Verdict | None:
-    if server.vm_state not in EVACUABLE:
-        return None
-    stopped = server.vm_state != 'stopped' and (
-        terms.off or terms.policy.leave_stopped
-    )
-    # From ERROR Nova brings it up running, whatever it is asked for
-    # (nova/compute/manager.py: _do_rebuild_instance).
-    reset = stopped and server.vm_state == 'error'
-    return Verdict(
-        Answer.MOVE,
-        move=model.Move.EVACUATION,
-        ask=memories.Kind.RESET if reset else memories.Kind.EVACUATE,
-        stopped=stopped,
-    )
-
-
-def _not_rebuildable(server: model.Server, _terms: Terms) -> Verdict:
-    ways = _DEAD_ENDS.get(server.vm_state, 'wait for the host to come back')
-    return _blocked(
-        f"Cannot 'evacuate' instance {server.id} while it is in vm_state "
-        f'{server.vm_state}: {ways.format(id=server.id)}'
-    )
-
-
-EVACUATION_RULES: tuple[Rule, ...] = (
-    _rebuilding,
-    _excluded,
-    _cut_off,
-    _deleting,
-    _rebuildable,
-    _not_rebuildable,
-)
-_DEFAULT = Terms()
-
-
-def judge(server: model.Server, terms: Terms = _DEFAULT) -> Verdict:
+def judge(server: model.Server, terms: Terms) -> Verdict:
     """Return what is to be done with a server that lies on the host."""
-    rules = EVACUATION_RULES if terms.policy.evacuate else RULES
-    verdicts = (rule(server, terms) for rule in rules)
+    verdicts = (rule(server, terms) for rule in terms.operation.rules)
     return next(verdict for verdict in verdicts if verdict)

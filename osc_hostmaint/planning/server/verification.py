@@ -39,21 +39,16 @@ def stand(
     record: model.Migration | None = None,
 ) -> server_status.Standing:
     """Return where a server stands that is off the host."""
+    if skipped := case.operation.skipped(view, record):
+        return skipped
     if view.host is None:
-        phase = server_status.Phase.MOVED
-        if case.policy.home:
-            phase = server_status.Phase.SKIPPED
-        elif view.status == 'SHELVED_OFFLOADED':
-            phase = server_status.Phase.OFFLOADED
+        offloaded = view.status == 'SHELVED_OFFLOADED'
         return server_status.Standing(
-            phase, f'now {view.status}, on no host', record=record
-        )
-    if case.policy.home and view.host != case.policy.home:
-        return server_status.Standing(
-            server_status.Phase.SKIPPED,
-            f'somebody else has moved it to {view.host}',
+            server_status.Phase.OFFLOADED
+            if offloaded
+            else server_status.Phase.MOVED,
+            f'now {view.status}, on no host',
             record=record,
-            destination=view.host,
         )
     if case.unsure:
         return server_status.Standing(
@@ -162,11 +157,7 @@ def _price(case: contexts.Case) -> str:
     """Return what its owner noticed of a good move, '' if nothing."""
     cold = case.track.latest is memories.Kind.COLD_MIGRATE
     if cold and case.track.before.vm_state == 'active':
-        asked = 'as asked for (--running cold)'
-        if case.policy.home:
-            # Mostly because it left in this way.
-            asked = 'by its cold migration'
-        return f'restarted: {case.no_live or asked}'
+        return f'restarted: {case.no_live or case.operation.why_cold}'
     return ''
 
 

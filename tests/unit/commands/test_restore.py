@@ -14,6 +14,7 @@ from osc_hostmaint.commands import restore as commands
 from osc_hostmaint.engine import loop
 from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
@@ -21,6 +22,7 @@ from tests.unit.commands import shell
 from tests.unit.commands import test_dry_run
 
 Phase = server_status.Phase
+Stage = decisions.Stage
 WEEK = datetime.timedelta(days=7)
 #: What is asked for without options, but for who is told.
 DEFAULTS = {
@@ -164,7 +166,9 @@ class TestRestore(shell.CommandTestCase):
     @ddt.unpack
     def test_the_last_words(self, done, words):
         def restore(_hosts, *, report, **_options):
-            decided = builders.decision([HOME], done=True, checked=done)
+            decided = builders.decision(
+                [HOME], done=True, stage=Stage.DONE if done else Stage.OPEN
+            )
             report.ended('cmp01', decided)
             return result(HOME)
 

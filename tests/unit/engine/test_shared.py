@@ -109,7 +109,7 @@ class TestTeller(unittest.TestCase):
         self.assertEqual('down', self.ended().trouble)
 
     def test_one_that_was_not_checked_tells_in_the_end(self):
-        self.end(AWAY, 'vm1', checked=False)
+        self.end(AWAY, 'vm1', stage=decisions.Stage.OPEN)
         self.end(AWAY, 'vm2')
 
         self.assertFalse(self.ended().drained)

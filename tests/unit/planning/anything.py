@@ -15,6 +15,7 @@ import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
@@ -307,7 +308,9 @@ class Step:
         :param options: of the policy, where they are to be others.
         """
         policy = dataclasses.replace(self.policy, **options)
-        return decide.decide(self.seen, policy, self.memory, self.now)
+        return decide.decide(
+            self.seen, requested.operation(policy), self.memory, self.now
+        )
 
     @functools.cached_property
     def found(self) -> decisions.Decision:

@@ -13,6 +13,7 @@ import unittest
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import assessment
@@ -80,7 +81,9 @@ def case(
         track=track or builders.track(),
         seen=seen,
         records=records,
-        policy=policy or policies.Policy(retries=retries),
+        operation=requested.operation(
+            policy or policies.Policy(retries=retries)
+        ),
         since=mark.since if mark else None,
         now=now,
         earlier=tuple(earlier),
@@ -179,7 +182,7 @@ class DecideTestCase(unittest.TestCase):
     ) -> decisions.Decision:
         return decide.decide(
             builders.observation(**observed),
-            policy or policies.Policy(),
+            requested.operation(policy or policies.Policy()),
             memory or builders.memory(),
             now,
         )
@@ -246,7 +249,7 @@ class Story:
                     **observed,
                 },
             ),
-            self._policy,
+            requested.operation(self._policy),
             self.memory,
             self.now,
         )

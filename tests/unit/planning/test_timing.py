@@ -20,7 +20,10 @@ OWNER = 'planning/timing.py'
 #: What is waited by, or ages are told in.
 CALLS = ('sleep', 'wait', 'timedelta')
 #: How long a name says that a value is, or that it is no duration.
-UNITS = ('_SECONDS', '_PART', '_TRIES', '_RETRIES', '_FAILURES')
+UNITS = (
+    *('_SECONDS', '_PART', '_TRIES', '_RETRIES', '_FAILURES'),
+    '_AT_ONCE',
+)
 
 
 def others():

@@ -14,6 +14,7 @@ from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 
 Phase = server_status.Phase
+Wait = server_status.Wait
 
 
 def waiting(server_id='vm1', **kwargs):
@@ -217,11 +218,11 @@ class TestProgress(unittest.TestCase):
         self.told()
         self.assertEqual(
             ['cmp01: waiting for servers'],
-            self.told(waiting_for='servers'),
+            self.told(wait=Wait('servers')),
         )
-        self.assertEqual([], self.told(waiting_for='servers'))
+        self.assertEqual([], self.told(wait=Wait('servers')))
         self.assertEqual([], self.told())
-        self.assertEqual(1, len(self.told(waiting_for='servers')))
+        self.assertEqual(1, len(self.told(wait=Wait('servers'))))
 
     def test_hosts_do_not_mix(self):
         self.told(builders.row())
@@ -243,7 +244,7 @@ class TestProgress(unittest.TestCase):
             waiting(name=hostile, phase=Phase.BLOCKED, reason=hostile)
         )
         self.progress.trouble('cmp01', hostile)
-        lines += self.told(waiting(), waiting_for=hostile)
+        lines += self.told(waiting(), wait=Wait(hostile))
         lines += self.stream.getvalue().splitlines()
 
         self.assertLess(3, len(lines))

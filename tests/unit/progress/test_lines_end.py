@@ -38,7 +38,7 @@ class TestEnd(unittest.TestCase):
         {'rows': [builders.row(phase=Phase.FAILED)]},
         {'rows': [builders.row(phase=Phase.BLOCKED)]},
         {'trouble': 'put back into service'},
-        {'checked': False},
+        {'stage': decisions.Stage.OPEN},
     )
     def test_not_drained(self, kwargs):
         rows = kwargs.get('rows', [])

@@ -18,6 +18,7 @@ import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.recording import replay
 from osc_hostmaint.recording import writer
 from tests.unit.simulation import fates
@@ -126,7 +127,10 @@ class TestReplay(ReplayTestCase):
         self.drain(scene.cloud(3))
         tick = next(t for t in self.ticks() if t.memory.tracks)
         again = replay.decide.decide(
-            tick.then.seen, tick.then.policy, tick.memory, tick.then.now
+            tick.then.seen,
+            requested.operation(tick.then.policy),
+            tick.memory,
+            tick.then.now,
         )
 
         self.assertEqual(tick.now, again)

@@ -235,7 +235,7 @@ class TestBad(deaths.DeathTestCase):
         errand = dataclasses.replace(track.errand(Kind.EVACUATE), **changes)
         story.memory = builders.memory(
             builders.remember(track, Kind.EVACUATE, errand),
-            alone_since=story.memory.alone_since,
+            alone_since=story.memory.own.alone_since,
         )
 
     def test_refused_for_good(self):

@@ -30,7 +30,9 @@ class TurnTestCase(unittest.TestCase):
         """
         seen = builders.observation(migrations=records, migrations_at=at)
         stands = {r.server_id: server_status.Standing(phase) for r in records}
-        return lock.keep(seen, memory or builders.memory(), stands)
+        memory = memory or builders.memory()
+        own = lock.update(seen, memory, stands)
+        return dataclasses.replace(memory, own=own)
 
     def assert_others(self, expected, record, memory=None, **kwargs):
         """Tell whether others are at it, whatever was before."""
@@ -38,7 +40,7 @@ class TurnTestCase(unittest.TestCase):
         for alone_since in (None, NOW - 9):
             before = builders.memory(*tracks, alone_since=alone_since)
             found = self.keep(record, memory=before, **kwargs)
-            self.assertIs(expected, found.alone_since is None)
+            self.assertIs(expected, found.own.alone_since is None)
 
 
 @ddt.ddt
@@ -91,9 +93,11 @@ class TestOthers(TurnTestCase):
     @ddt.data(*Phase)
     def test_a_server_is_rebuilt_and_no_record_shows_that_yet(self, phase):
         stands = {'vm1': server_status.Standing(phase)}
-        found = lock.keep(builders.observation(), builders.memory(), stands)
+        memory = builders.memory()
+        own = lock.update(builders.observation(), memory, stands)
+        found = dataclasses.replace(memory, own=own)
 
-        self.assertIs(phase is Phase.BUSY, found.alone_since is None)
+        self.assertIs(phase is Phase.BUSY, found.own.alone_since is None)
 
     def test_two_of_one_server(self):
         """We have asked for one of them."""
@@ -101,17 +105,17 @@ class TestOthers(TurnTestCase):
             base.asked(Kind.EVACUATE, asked_after=6), alone_since=NOW - 9
         )
         one, other = builders.evacuation(7), builders.evacuation(8)
-        self.assertIsNotNone(self.keep(one, memory=memory).alone_since)
+        self.assertIsNotNone(self.keep(one, memory=memory).own.alone_since)
         found = self.keep(one, other, memory=memory)
-        self.assertIsNone(found.alone_since)
-        self.assertEqual(8, found.crowd)
+        self.assertIsNone(found.own.alone_since)
+        self.assertEqual(8, found.own.crowd)
         # The newer one fails mostly, and the older one goes on.
         failed = builders.evacuation(8, status='failed')
         found = self.keep(one, failed, memory=memory)
-        self.assertIsNone(found.alone_since)
+        self.assertIsNone(found.own.alone_since)
         over = builders.evacuation(7, status='done')
         found = self.keep(over, failed, memory=memory)
-        self.assertIsNotNone(found.alone_since)
+        self.assertIsNotNone(found.own.alone_since)
 
     def test_of_a_server_that_nothing_is_known_of(self):
         self.assert_others(True, builders.evacuation(7, server_id='vm9'))
@@ -139,7 +143,7 @@ class TestComesAt(TurnTestCase):
     """When this run may start some."""
 
     def comes_at(self, memory, stagger=0.0):
-        return lock.comes_at(memory, policies.Policy(stagger=stagger))
+        return lock.may_start_at(memory.own, policies.Policy(stagger=stagger))
 
     def test_not_while_others_are_at_it(self):
         self.assertIsNone(self.comes_at(self.keep(builders.evacuation())))
@@ -185,23 +189,23 @@ class TestComesAt(TurnTestCase):
         old = builders.evacuation(6, status='done')
         over = builders.evacuation(7, status='done')
         memory = self.keep(old)
-        self.assertEqual(NOW, self.keep(old, memory=memory).alone_since)
+        self.assertEqual(NOW, self.keep(old, memory=memory).own.alone_since)
         found = self.keep(old, over, memory=memory)
-        self.assertIsNone(found.alone_since)
+        self.assertIsNone(found.own.alone_since)
         found = self.keep(old, over, memory=found)
-        self.assertEqual(NOW, found.alone_since)
+        self.assertEqual(NOW, found.own.alone_since)
 
     def test_an_earlier_attempt_of_ours(self):
         first = base.asked(Kind.EVACUATE, asked_after=6)
         failed = builders.evacuation(7, status='failed')
         memory = self.keep(memory=builders.memory(first))
         memory = self.keep(failed, memory=memory)
-        self.assertIsNotNone(memory.alone_since)
+        self.assertIsNotNone(memory.own.alone_since)
         second = base.asked(Kind.EVACUATE, asked_after=7)
         memory = dataclasses.replace(memory, tracks={'vm1': second})
         again = builders.evacuation(8)
         memory = self.keep(failed, again, memory=memory)
-        self.assertIsNotNone(memory.alone_since)
+        self.assertIsNotNone(memory.own.alone_since)
 
     def test_others_begin_meanwhile(self):
         memory = self.keep(at=NOW - 5)
@@ -224,25 +228,22 @@ class TestAwaited(TurnTestCase):
 
     DEAD = policies.Policy(evacuate=True)
 
+    def wait(self, memory, now):
+        return lock.wait(memory.own, self.DEAD, now)
+
     def test_others_are_at_it(self):
         memory = self.keep(builders.evacuation())
 
-        self.assertIn(
-            'another run', lock.awaited(memory, self.DEAD, NOW + 999)
-        )
+        self.assertIn('another run', self.wait(memory, NOW + 999).reason)
 
     def test_until_its_turn_comes(self):
         memory = self.keep(builders.evacuation())
         memory = self.keep(builders.evacuation(status='done'), memory=memory)
-        due = lock.comes_at(memory, self.DEAD)
+        due = lock.may_start_at(memory.own, self.DEAD)
 
-        self.assertIn('35 s', lock.awaited(memory, self.DEAD, due - 0.1))
-        self.assertEqual('', lock.awaited(memory, self.DEAD, due))
+        self.assertIn('35 s', self.wait(memory, due - 0.1).reason)
+        self.assertEqual(due, self.wait(memory, due - 0.1).until)
+        self.assertIsNone(self.wait(memory, due))
 
     def test_nobody_else_was_seen(self):
-        self.assertEqual('', lock.awaited(self.keep(), self.DEAD, NOW))
-
-    def test_it_is_a_drain(self):
-        memory = self.keep(builders.evacuation())
-
-        self.assertEqual('', lock.awaited(memory, policies.Policy(), NOW))
+        self.assertIsNone(self.wait(self.keep(), NOW))

@@ -10,8 +10,9 @@ import dataclasses
 import unittest
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.host import concurrency
+from osc_hostmaint.planning.evacuation import verdicts as evacuation_verdicts
 from osc_hostmaint.planning.host import stale_migrations
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -30,7 +31,9 @@ QUIET_LOOKS = 200
 
 def in_flight(step):
     """Return records of evacuations off the host that may be under way."""
-    alive = stale_migrations.left_out(step.seen, evacuated=True).migrations
+    alive = stale_migrations.left_out(
+        step.seen, requested.operation(step.policy).is_cut_off
+    ).migrations
     return [
         r
         for r in alive.values()
@@ -61,7 +64,7 @@ class Evacuating(test_promises.Deciding):
 
     def never_from_a_host_that_is_not_down(self, step, found):
         service = step.seen.service
-        if service.up or service.enabled or found.memory.revived:
+        if service.up or service.enabled or found.memory.own.revived:
             self.assertEqual((), found.actions)
             self.assertFalse(found.drained)
             self.assertTrue(found.trouble)
@@ -70,7 +73,7 @@ class Evacuating(test_promises.Deciding):
         for action in found.actions:
             view = step.seen.latest(action.server_id)
             self.assertEqual(builders.HOST, view.host)
-            self.assertIn(view.vm_state, verdicts.EVACUABLE)
+            self.assertIn(view.vm_state, evacuation_verdicts.EVACUABLE)
             self.assertNotEqual('REBUILD', view.status)
             self.assertNotIn(view.status, verdicts.MOVING_STATUSES)
             self.assertNotEqual('deleting', view.task_state)
@@ -118,7 +121,7 @@ class Evacuating(test_promises.Deciding):
                 self.assertNotEqual('error', view.vm_state)
 
     def never_more_than_allowed(self, step, found):
-        most = step.policy.parallel or concurrency.EVACUATION_WINDOW
+        most = step.policy.parallel or timing.EVACUATIONS_AT_ONCE
         self.assertLessEqual(len(found.actions), most)
 
     def nothing_new_after_a_stop(self, step, _found):

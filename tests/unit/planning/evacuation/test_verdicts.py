@@ -14,6 +14,8 @@ from hypothesis import strategies
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
+from osc_hostmaint.planning.evacuation import verdicts as evacuation_verdicts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
 from tests.unit import builders
@@ -32,7 +34,7 @@ RESET = (Kind.RESET, True)
 def terms(off=False, **options):
     """Return terms of an evacuation with the options given."""
     policy = policies.Policy(evacuate=True, **options)
-    return verdicts.Terms(policy, off=off)
+    return verdicts.Terms(requested.operation(policy), off=off)
 
 
 class EvacuationTestCase(unittest.TestCase):
@@ -215,7 +217,7 @@ class TestEveryServer(unittest.TestCase):
             self.assertNotIn('{id}', verdict.reason)
             self.assertFalse(verdict.stopped)
             return
-        self.assertIn(below, verdicts.EVACUABLE)
+        self.assertIn(below, evacuation_verdicts.EVACUABLE)
         self.assertIs(model.Move.EVACUATION, verdict.move)
         self.assertIn(verdict.ask, (Kind.EVACUATE, Kind.RESET))
         # Whoever is to be off then is never asked for out of ERROR, nor as

@@ -7,6 +7,7 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import query
@@ -30,7 +31,7 @@ class TestOrderOfLooks(unittest.TestCase):
             builders.observation(**observed),
             builders.memory(track or builders.track()),
             {'vm1': server_status.Standing(server_status.Phase.MOVED)},
-            policies.Policy(settled_from=settled_from),
+            requested.operation(policies.Policy(settled_from=settled_from)),
         )
 
     def test_all_was_looked_at(self):

@@ -72,7 +72,8 @@ class TestHost(base.DecideTestCase):
             found = self.evacuate(memory=memory, migrations=[asked], **terms)
             self.assertEqual((parallel or 8) - 1, len(found.actions))
             # It was asked for before others were seen.
-            memory = dataclasses.replace(memory, crowd=9)
+            own = dataclasses.replace(memory.own, crowd=9)
+            memory = dataclasses.replace(memory, own=own)
             over = dataclasses.replace(asked, status='done')
             found = self.evacuate(memory=memory, migrations=[over], **terms)
             self.assertEqual(1, len(found.actions))

@@ -274,10 +274,10 @@ class TestHost(base.DecideTestCase):
 
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 
-    def down(self, seconds, **observed):
+    def down(self, seconds, dead=False, **observed):
         return self.decide(
             service=builders.service(up=False),
-            memory=builders.memory(down_since=NOW - seconds),
+            memory=builders.memory(down_since=NOW - seconds, dead=dead),
             **observed,
         )
 
@@ -297,23 +297,44 @@ class TestHost(base.DecideTestCase):
         self.assertIn('start nova-compute', self.row(found).reason)
         self.assertEqual('', found.trouble)
 
-    def test_down_and_not_checked_and_servers_are_left(self):
-        """The rows say enough."""
+    def test_it_died_midway(self):
+        """What it holds of those that have left is looked at first."""
+        left = builders.server()
         found = self.down(
             timing.DOWN_GRACE_SECONDS,
+            servers=[left],
+            consumers=None,
+            migrations=[builders.migration(dest=builders.HOST, source='x')],
+        )
+
+        self.assertFalse(found.done)
+        self.assertIs(decisions.Stage.FINAL_CHECK, found.stage)
+        self.assertTrue(found.inquiry.consumers)
+        found = self.down(
+            timing.DOWN_GRACE_SECONDS,
+            servers=[left],
+            consumers=frozenset({'vm1'}),
+        )
+        self.assertTrue(found.done)
+        self.assertEqual('', found.trouble)
+
+    def test_it_was_down_before_and_servers_are_left(self):
+        found = self.down(
+            timing.DOWN_GRACE_SECONDS,
+            dead=True,
             servers=[builders.server()],
             consumers=None,
         )
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
-        self.assertEqual('', found.trouble)
+        self.assertIn('is down', found.trouble)
 
     def test_down_empty_and_checked_is_drained(self):
         self.assertTrue(self.down(timing.DOWN_GRACE_SECONDS).drained)
 
     def test_down_and_not_checked_says_that_nobody_knows(self):
-        found = self.down(timing.DOWN_GRACE_SECONDS, consumers=None)
+        found = self.down(timing.DOWN_GRACE_SECONDS, dead=True, consumers=None)
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)

@@ -10,6 +10,7 @@ import dataclasses
 import random
 import unittest
 
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.server import memory as memories
 from tests import unit
@@ -80,7 +81,9 @@ class TestEndings(unittest.TestCase):
         memory, asked, now = memories.Memory(), set(), builders.NOW
         for _tick in range(TICKS):
             seen = later(first, asked, now)
-            found = decide.decide(seen, policy, memory, now)
+            found = decide.decide(
+                seen, requested.operation(policy), memory, now
+            )
             memory = found.memory
             asked |= found.inquiry.visit
             if found.done:

@@ -12,7 +12,6 @@ import unittest
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.host import concurrency
 from osc_hostmaint.planning.host import stale_migrations
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -271,7 +270,7 @@ class Limits(unittest.TestCase):
             and r.server_id not in over
         ]
         if step.policy.parallel is None:
-            self.assertLessEqual(colds, concurrency.COLD_WINDOW)
+            self.assertLessEqual(colds, timing.COLD_MIGRATIONS_AT_ONCE)
         elif lives or colds:
             self.assertLessEqual(
                 lives + colds + len(live), step.policy.parallel

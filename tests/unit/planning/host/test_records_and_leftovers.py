@@ -9,6 +9,7 @@ import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import power_state as power_state_
 from osc_hostmaint.planning.host import orphaned_allocations
@@ -19,6 +20,8 @@ from tests.unit.planning import base
 
 NOW = builders.NOW
 PATIENCE = timing.EFFECT_WAIT_SECONDS
+DRAIN = requested.operation(policies.Policy())
+EVACUATION = requested.operation(policies.Policy(evacuate=True))
 HELD = timing.EVACUATION_WAIT_SECONDS
 State = model.PowerState
 DELETED = builders.server('x', 'DELETED')
@@ -65,7 +68,9 @@ class TestEvacuations(unittest.TestCase):
         seen = builders.observation(
             servers=[server], migrations=[record], ahead=ahead
         )
-        return not stale_migrations.left_out(seen, evacuated=True).migrations
+        return not stale_migrations.left_out(
+            seen, EVACUATION.is_cut_off
+        ).migrations
 
     @ddt.data(
         # what our clock may show more, at the most; since the record changed
@@ -184,9 +189,7 @@ class TestFind(unittest.TestCase):
         )
 
         expected = frozenset() if explained else {consumer}
-        self.assertEqual(
-            expected, orphaned_allocations.find(seen, policies.Policy())
-        )
+        self.assertEqual(expected, orphaned_allocations.find(seen, DRAIN))
 
 
 @ddt.ddt
@@ -213,7 +216,9 @@ class TestWaiting(unittest.TestCase):
         memory = builders.memory(leftover_since=since)
         policy = policies.Policy(server_timeout=limit, evacuate=dead)
         return (
-            orphaned_allocations.waits(seen, ['x'], policy, memory),
+            orphaned_allocations.waits(
+                seen, ['x'], requested.operation(policy), memory
+            ),
             orphaned_allocations.to_visit(seen, ['x'], NOW) == {'x'},
         )
 
@@ -339,7 +344,7 @@ class TestMigrations(unittest.TestCase):
                 self.assertIs(
                     bool(to_trace or to_visit),
                     orphaned_allocations.waits(
-                        seen, [consumer], policies.Policy(), memory
+                        seen, [consumer], DRAIN, memory
                     ),
                 )
 

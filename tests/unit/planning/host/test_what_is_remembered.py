@@ -7,6 +7,7 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import memory as host_memory
 from osc_hostmaint.planning.server import memory as memories
@@ -21,13 +22,14 @@ SEEN = NOW - 3
 FIRST = memories.Memory()
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 DELETED = builders.server(status='DELETED')
+DRAIN = requested.operation(policies.Policy())
 
 
 @ddt.ddt
 class TestTakeIn(unittest.TestCase):
     def take_in(self, memory=FIRST, **kwargs):
         return host_memory.take_in(
-            builders.observation(**kwargs), policies.Policy(), memory
+            builders.observation(**kwargs), DRAIN, memory
         )
 
     @ddt.data(
@@ -85,19 +87,19 @@ class TestRecords(unittest.TestCase):
 
         self.assertEqual(
             {'vm1'} if expected else frozenset(),
-            host_memory.strangers(seen, policies.Policy(), builders.memory()),
+            host_memory.strangers(seen, DRAIN, builders.memory()),
         )
         # Not where something is known of it.
         self.assertEqual(
             frozenset(),
             host_memory.strangers(
-                seen, policies.Policy(), builders.memory(builders.track())
+                seen, DRAIN, builders.memory(builders.track())
             ),
         )
         seen = builders.observation(migrations=migrations, visited=[DELETED])
         self.assertEqual(
             frozenset(),
-            host_memory.strangers(seen, policies.Policy(), builders.memory()),
+            host_memory.strangers(seen, DRAIN, builders.memory()),
         )
 
     @ddt.data(
@@ -131,7 +133,7 @@ class TestOthersDown(unittest.TestCase):
 
     def others_down(self, down, memory=FIRST):
         seen = builders.observation(down=frozenset(down), service_at=SEEN)
-        found = host_memory.take_in(seen, policies.Policy(), memory)
+        found = host_memory.take_in(seen, DRAIN, memory)
         return dict(found.others_down)
 
     @ddt.data(
@@ -221,14 +223,12 @@ class TestEarlierFailures(unittest.TestCase):
 
         self.assertEqual(
             {'vm1': (record,)} if counts else {},
-            host_memory.earlier_failures(seen, policies.Policy(), memory),
+            host_memory.earlier_failures(seen, DRAIN, memory),
         )
         # What failed in this run counts elsewhere.
         self.assertEqual(
             {},
-            host_memory.earlier_failures(
-                seen, policies.Policy(), builders.memory()
-            ),
+            host_memory.earlier_failures(seen, DRAIN, builders.memory()),
         )
 
 
@@ -241,7 +241,9 @@ class TestArriving(unittest.TestCase):
             migrations=[record], visited=[view] if view else []
         )
         policy = policies.Policy(server_timeout=limit)
-        return bool(host_memory.arriving(seen, policy, NOW))
+        return bool(
+            host_memory.arriving(seen, requested.operation(policy), NOW)
+        )
 
     @ddt.data(
         # the record; is it awaited

@@ -7,6 +7,7 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import concurrency
 from osc_hostmaint.planning.host import scheduling
@@ -50,7 +51,7 @@ class StartsTestCase(unittest.TestCase):
         )
         return scheduling.choose(
             builders.observation(servers, records, **seen),
-            policy,
+            requested.operation(policy),
             memory,
             {s.id: x for s, x in zip(servers, stands, strict=True)},
             None,

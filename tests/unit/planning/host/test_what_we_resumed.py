@@ -8,6 +8,7 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import memory as host_memory
 from osc_hostmaint.planning.server import memory as memories
@@ -222,7 +223,7 @@ class TestStopped(base.DecideTestCase):
 class ResumedTestCase(unittest.TestCase):
     def take_in(self, *servers, memory=FIRST, policy=base.RESUME, **observed):
         seen = builders.observation(servers, **observed)
-        return host_memory.take_in(seen, policy, memory)
+        return host_memory.take_in(seen, requested.operation(policy), memory)
 
 
 @ddt.ddt

@@ -15,6 +15,7 @@ from hypothesis import strategies
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
 from tests.unit import builders
@@ -39,7 +40,10 @@ NO_LIVE = 'it has a share attached'
 def terms(no_live='', resumed=False, shelving=False, **options):
     """Return terms of a drain with the options given."""
     return verdicts.Terms(
-        policies.Policy(**options), no_live, resumed, shelving
+        requested.operation(policies.Policy(**options)),
+        no_live,
+        resumed,
+        shelving,
     )
 
 
@@ -302,4 +306,4 @@ class TestEveryServer(unittest.TestCase):
         """Nova would answer 409."""
         server = builders.server(status=status, task_state=task_state)
 
-        self.assertIsNot(Answer.MOVE, verdicts.judge(server).answer)
+        self.assertIsNot(Answer.MOVE, verdicts.judge(server, terms()).answer)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""An evacuation: the servers of a host that has died are rebuilt elsewhere."""
+
+import collections.abc
+import dataclasses
+import typing as ty
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import operation
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.evacuation import lock
+from osc_hostmaint.planning.evacuation import memory as own_memory
+from osc_hostmaint.planning.evacuation import power_state
+from osc_hostmaint.planning.evacuation import verdicts as evacuation_verdicts
+from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import verdicts
+
+Phase = server_status.Phase
+Standing = server_status.Standing
+
+
+@dataclasses.dataclass(frozen=True)
+class Evacuation(operation.Operation):
+    """Rebuilds every server of a dead host."""
+
+    # Nobody arrives on a host that has died.
+    awaits_arrivals: ty.ClassVar[bool] = False
+    evacuations_only: ty.ClassVar[bool] = True
+    unqueued_moves: ty.ClassVar[int] = timing.EVACUATIONS_AT_ONCE
+
+    @property
+    def resumes(self) -> bool:
+        """Nothing can be resumed there."""
+        return False
+
+    @property
+    def rules(self) -> tuple[verdicts.Rule, ...]:
+        """Only rebuilding is possible."""
+        return evacuation_verdicts.RULES
+
+    def stop_reason(
+        self, seen: model.Observation, memory: memories.Memory
+    ) -> str:
+        """Return why the host may be alive, '' if it is dead."""
+        host = seen.host
+        if reason := operation.back_in_service(seen):
+            return reason
+        if seen.service.up:
+            return (
+                f'the compute service on {host} is up again, and Nova '
+                'evacuates only from a host that is down: drain it without '
+                '--evacuate'
+            )
+        if own_memory.of(memory).revived:
+            return (
+                f'{host} reports to Nova again, so it is not powered off, and '
+                'its servers may run there: nothing more is evacuated. Make '
+                'sure that it is off, and run this again'
+            )
+        return ''
+
+    def unrecoverable(
+        self, _seen: model.Observation, _memory: memories.Memory
+    ) -> str:
+        """A dead host is what it needs."""
+        return ''
+
+    def may_start(
+        self, seen: model.Observation, memory: memories.Memory, now: float
+    ) -> bool:
+        """Tell whether the host was just seen dead, and no other run leads."""
+        starts_at = self.starts_at(memory)
+        return (
+            not seen.service.up
+            and _has_just_been_looked_at(seen, now)
+            and starts_at is not None
+            and now >= starts_at
+        )
+
+    def starts_at(self, memory: memories.Memory) -> float | None:
+        """Return when no other run can be about to start any."""
+        return lock.may_start_at(own_memory.of(memory), self.policy)
+
+    def at_once(
+        self, seen: model.Observation, memory: memories.Memory
+    ) -> int | None:
+        """One while other runs may begin, too, and are not seen yet."""
+        return self.policy.parallel if lock.is_held(seen, memory) else 1
+
+    def precedence(self, server_id: str) -> float:
+        """Return another number for each run, so that two do not meet."""
+        return lock.jitter(server_id, self.policy)
+
+    def wait(
+        self, memory: memories.Memory, now: float
+    ) -> server_status.Wait | None:
+        """Return the wait for another run."""
+        return lock.wait(own_memory.of(memory), self.policy, now)
+
+    def observed(
+        self, seen: model.Observation, memory: memories.Memory
+    ) -> memories.Memory:
+        """Remember signs of life."""
+        own = own_memory.of(memory).heard(seen.service)
+        return dataclasses.replace(memory, own=own)
+
+    def assessed(
+        self,
+        seen: model.Observation,
+        memory: memories.Memory,
+        stands: collections.abc.Mapping[str, Standing],
+    ) -> memories.Memory:
+        """Remember other runs."""
+        own = lock.update(seen, memory, stands)
+        return dataclasses.replace(memory, own=own)
+
+    def is_cut_off(
+        self, seen: model.Observation, record: model.Migration
+    ) -> bool:
+        """Tell whether the dead host was to carry out a move."""
+        view = seen.latest(record.server_id)
+        return (
+            record.source == seen.host
+            and record.type != model.MigrationType.EVACUATION
+            and view is not None
+            and view.host == seen.host
+        )
+
+    def explained(self, seen: model.Observation) -> frozenset[str]:
+        """Return servers that hold theirs until nova-compute starts here."""
+        return frozenset(
+            r.server_id
+            for r in seen.migrations.values()
+            if r.source == seen.host
+            and r.type == model.MigrationType.EVACUATION
+            and (r.in_flight or r.ended_well)
+        )
+
+    def was_off(
+        self,
+        before: model.Server,
+        history: collections.abc.Sequence[model.Deed],
+    ) -> bool:
+        """Tell whether a server was off when its host died."""
+        return power_state.was_off(before, history)
+
+    def needs_history(self, before: model.Server) -> bool:
+        """Tell whether only its history says whether a server was off."""
+        return power_state.tells_nothing(before)
+
+    def cut_off(
+        self, case: contexts.Case, record: model.Migration
+    ) -> Standing | None:
+        """Tell where a server is that had left a host before it died."""
+        if record.type == model.MigrationType.EVACUATION:
+            return None
+        view, looked = case.view, case.seen.migrations_at
+        if view and view.status == 'DELETED':
+            return Standing(Phase.GONE, record=record)
+        settled = record.seen_at + timing.EFFECT_WAIT_SECONDS
+        if view is None or min(view.seen_at, looked) < settled:
+            return Standing(
+                Phase.MOVING,
+                record=record,
+                visit=view is None or looked >= settled,
+                destination=record.dest,
+            )
+        return Standing(
+            Phase.BLOCKED,
+            f'it is on {view.host or "no host"} ({view.status}), and its '
+            f'{memories.move_of(record)} was "{record.status}" when the host '
+            'died: what is left of that here ends only once nova-compute runs '
+            f'here again (look: openstack server show {case.server_id})',
+            record=record,
+            destination=view.host,
+        )
+
+    def unconfirmed(
+        self, _case: contexts.Case, record: model.Migration
+    ) -> Standing | None:
+        """Only the dead host could do its part."""
+        return Standing(
+            Phase.BLOCKED,
+            f'it is on {record.dest}, and what it left here can be confirmed '
+            'or reverted only once nova-compute runs here again',
+            record=record,
+            destination=record.dest,
+        )
+
+    def busy(
+        self, case: contexts.Case, verdict: verdicts.Verdict
+    ) -> Standing | None:
+        """A server is busy for ever if only its host could end that."""
+        since = case.track.under_way_since
+        if since is None or case.now - since < timing.EFFECT_WAIT_SECONDS:
+            return None
+        return Standing(
+            Phase.BLOCKED,
+            f'{verdict.reason}, and no record that was seen tells of an '
+            'evacuation of it: if there is none "accepted" or '
+            '"pre-migrating" (openstack server migration list --server '
+            f'{case.server_id}), reset it (openstack server set --state '
+            f'active {case.server_id}); run this again',
+            given_up=True,
+        )
+
+
+def _has_just_been_looked_at(seen: model.Observation, now: float) -> bool:
+    """Tell whether the host is dead by what was asked for last.
+
+    Where a list takes a minute, others may have been asked for since.
+    """
+    age = now - seen.service_at
+    newest = seen.service_at >= max(seen.migrations_at, seen.servers_at)
+    return age <= (
+        timing.SLOW_SERVICE_VALID_SECONDS
+        if newest
+        else timing.SERVICE_RECHECK_SECONDS
+    )

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A restore: the servers that a drain has moved come home."""
+
+import dataclasses
+import typing as ty
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import operation
+from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+Standing = server_status.Standing
+
+
+@dataclasses.dataclass(frozen=True)
+class Restore(operation.Operation):
+    """Moves some servers off the host where they are, to their home."""
+
+    stays: ty.ClassVar[str] = 'where it is'
+    empties_host: ty.ClassVar[bool] = False
+    awaits_arrivals: ty.ClassVar[bool] = False
+
+    @property
+    def other_host(self) -> str:
+        """Their home."""
+        return self.policy.home
+
+    @property
+    def why_cold(self) -> str:
+        """Why a server was cold-migrated: mostly as it left in this way."""
+        return 'by its cold migration'
+
+    def stop_reason(
+        self, seen: model.Observation, _memory: memories.Memory
+    ) -> str:
+        """Return why their home can take none, '' if it can."""
+        name, home = self.policy.home, seen.home
+        if home is None or not home.enabled:
+            return (
+                f'{name} is not in service any more: put it back (openstack '
+                f'host maintenance unset {name}) and run this again'
+            )
+        if not home.up:
+            return (
+                f'the compute service on {name} is down: start nova-compute '
+                'there and run this again'
+            )
+        return ''
+
+    def unconfirmed(
+        self, case: contexts.Case, record: model.Migration
+    ) -> Standing | None:
+        """Leave a migration that this restore did not ask for to others."""
+        ours = contexts.is_ours(record, case.since)
+        if ours and record.dest == self.policy.home:
+            return None
+        cold = record.type == model.MigrationType.COLD
+        return Standing(
+            server_status.Phase.SKIPPED,
+            f'somebody else {"cold-migrated" if cold else "resized"} it to '
+            f'{record.dest}, and has not confirmed that yet',
+            record=record,
+            destination=record.dest,
+        )
+
+    def skipped(
+        self, view: model.Server, record: model.Migration | None
+    ) -> Standing | None:
+        """Leave a server alone that others have moved on."""
+        if (
+            record
+            and record.type == model.MigrationType.RESIZE
+            and record.ended_well
+        ):
+            where = view.host or 'no host'
+            reason = f'somebody else has resized it, and it is on {where}'
+        elif view.host is None:
+            reason = f'now {view.status}, on no host'
+        elif view.host != self.policy.home:
+            reason = f'somebody else has moved it to {view.host}'
+        else:
+            return None
+        return Standing(
+            server_status.Phase.SKIPPED,
+            reason,
+            record=record,
+            destination=view.host,
+        )
