@@ -19,7 +19,7 @@ from osc_hostmaint.commands import table
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint.recording import writer
+    from osc_hostmaint import api
 
 LOG = logging.getLogger(__name__)
 
@@ -137,17 +137,16 @@ class DrainHostMaintenance(table.ServersTable):
 
 def _diary(
     parsed_args: argparse.Namespace,
-) -> 'contextlib.AbstractContextManager[writer.Diary | None]':
+) -> 'contextlib.AbstractContextManager[api.Diary | None]':
     """Return what keeps the observations, if they are to be kept.
 
     :raises HostMaintenanceError: they can't be.
     """
     path = parsed_args.save_observations
     if path is not None:
-        # cattrs takes a while to import.
-        from osc_hostmaint.recording import writer
+        from osc_hostmaint import api
 
-        return writer.Diary(
+        return api.Diary(
             path,
             names=parsed_args.save_names,
             warn=lambda words: LOG.warning('%s', words),

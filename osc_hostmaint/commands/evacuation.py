@@ -11,8 +11,8 @@ from osc_hostmaint.commands import policy as policy_options
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
+    from osc_hostmaint import api
     from osc_hostmaint import interrupt
-    from osc_hostmaint.operations import evacuation
 
 #: Fields of the policy that say how a server leaves a host that is alive.
 MEANINGLESS = (
@@ -84,7 +84,7 @@ def problem(parsed_args: argparse.Namespace) -> str:
     return words % ', '.join(wrong) if wrong else ''
 
 
-def confirm(stop: 'interrupt.Interrupt') -> 'evacuation.Confirm | None':
+def confirm(stop: 'interrupt.Interrupt') -> 'api.Confirm | None':
     """Return who asks the user, None where nobody can be asked.
 
     :param stop: a signal ends the question, too.

@@ -8,7 +8,7 @@ from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint.planning import policy as policies
+    from osc_hostmaint import api
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -219,7 +219,7 @@ def add_words(
     )
 
 
-def read(parsed_args: argparse.Namespace) -> 'policies.Policy':
+def read(parsed_args: argparse.Namespace) -> 'api.Policy':
     """Return how to drain."""
     from osc_hostmaint.planning import policy as policies
 

@@ -16,11 +16,11 @@ from osc_hostmaint.commands import table
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint.planning import policy as policies
+    from osc_hostmaint import api
 
 #: As it was moved away.
 AS_LEFT = 'as-left'
-#: Moves in flight to each host; verbs.restoring.PARALLEL, which is not
+#: Moves in flight to each host; operations.restore.PARALLEL, which is not
 #: imported for every command.
 PARALLEL = 4
 
@@ -153,7 +153,7 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _running(parsed_args: argparse.Namespace) -> 'policies.Running | None':
+def _running(parsed_args: argparse.Namespace) -> 'api.Running | None':
     from osc_hostmaint.planning import policy as policies
 
     if parsed_args.running == AS_LEFT:
@@ -161,7 +161,7 @@ def _running(parsed_args: argparse.Namespace) -> 'policies.Running | None':
     return policies.Running(parsed_args.running)
 
 
-def _policy(parsed_args: argparse.Namespace) -> 'policies.Policy':
+def _policy(parsed_args: argparse.Namespace) -> 'api.Policy':
     from osc_hostmaint.planning import policy as policies
 
     return policies.Policy(

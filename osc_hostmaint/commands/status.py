@@ -14,14 +14,13 @@ from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint import model
-    from osc_hostmaint.operations import modes as modes_
+    from osc_hostmaint import api
 
 #: As model.Mode has them; that module is not imported for every command.
 MODES = ('operational', 'maintenance', 'disabled', 'unknown')
 
 
-def _reason(service: 'model.Service') -> str:
+def _reason(service: 'api.Service') -> str:
     """Ours without its head, others' as it is."""
     from osc_hostmaint.planning.host import down_cells
 
@@ -31,7 +30,7 @@ def _reason(service: 'model.Service') -> str:
     return mark.reason if mark else service.disabled_reason or ''
 
 
-def _since(service: 'model.Service') -> str | None:
+def _since(service: 'api.Service') -> str | None:
     from osc_hostmaint import mark
 
     return mark.iso(service.mark.since) if service.mark else None
@@ -134,7 +133,7 @@ class ListHostMaintenance(command.Lister):
         ]
 
 
-def _short(listed: 'modes_.ListedHost') -> tuple[ty.Any, ...]:
+def _short(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
     service = listed.service
     return (
         service.host,
@@ -145,7 +144,7 @@ def _short(listed: 'modes_.ListedHost') -> tuple[ty.Any, ...]:
     )
 
 
-def _long(listed: 'modes_.ListedHost') -> tuple[ty.Any, ...]:
+def _long(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
     service = listed.service
     return (
         *_short(listed),
@@ -156,7 +155,7 @@ def _long(listed: 'modes_.ListedHost') -> tuple[ty.Any, ...]:
     )
 
 
-def _state(service: 'model.Service') -> str:
+def _state(service: 'api.Service') -> str:
     if service.silent:
         return 'unknown'
     return 'up' if service.up else 'down'

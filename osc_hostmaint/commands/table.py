@@ -21,10 +21,7 @@ from osc_hostmaint.commands import columns
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint.engine import loop
-    from osc_hostmaint.engine import ports
-    from osc_hostmaint.planning import dry_run as dry_runs
-    from osc_hostmaint.planning.host import decision as decisions
+    from osc_hostmaint import api
     from osc_hostmaint.progress import lines as progress_lines
 
 LOG = logging.getLogger(__name__)
@@ -74,7 +71,7 @@ class ServersTable(command.Lister):
 
     _exit_code = int(exceptions.ExitCode.DONE)
 
-    def _result(self, result: 'loop.DrainResult') -> columns.Output:
+    def _result(self, result: 'api.DrainResult') -> columns.Output:
         """Return the rows of what was done, and keep the exit code."""
         for error in result.errors.values():
             LOG.error('%s', text.printable(error))
@@ -83,7 +80,7 @@ class ServersTable(command.Lister):
 
     def _preview(
         self,
-        preview: 'dry_runs.Preview',
+        preview: 'api.Preview',
         *,
         evacuation: bool = False,
         coming_home: bool = False,
@@ -178,7 +175,7 @@ class ServersTable(command.Lister):
 
     def _reporter(
         self, endings: 'progress_lines.Endings | None' = None
-    ) -> 'ports.Reporter':
+    ) -> 'api.Reporter':
         from osc_hostmaint.progress import lines as progress_lines
 
         if self.app.options.verbose_level == 0 or sys.stderr is None:
@@ -188,7 +185,7 @@ class ServersTable(command.Lister):
         )
 
 
-def _row(row: 'decisions.Row') -> tuple[ty.Any, ...]:
+def _row(row: 'api.Row') -> tuple[ty.Any, ...]:
     return (
         row.server_id,
         columns.Name(row.name),
@@ -204,7 +201,7 @@ def _row(row: 'decisions.Row') -> tuple[ty.Any, ...]:
 
 
 def _preview_row(
-    row: 'dry_runs.Row', names: collections.abc.Iterable[str]
+    row: 'api.PreviewRow', names: collections.abc.Iterable[str]
 ) -> tuple[ty.Any, ...]:
     values = {
         'Server ID': row.server_id,

@@ -3,44 +3,28 @@
 """Hosts that have died: vouched for, forced down, and silent indeed."""
 
 import collections.abc
+import contextlib
 import dataclasses
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint import model
 from osc_hostmaint.engine import heartbeat
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import gateway as gateways
+from osc_hostmaint.operations import capacity
+from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import modes
-from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.operations import requests
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.progress import lines as progress_lines
 
-#: Is asked whether hosts are powered off, in words for people.
-Confirm = collections.abc.Callable[[str], bool]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """How hosts are to be evacuated: arguments of a drain."""
-
-    force: bool
-    policy: policies.Policy
-    fenced: bool
-    reason: str | None = None
-    confirm: Confirm | None = None
-    skip_capacity_check: bool = False
-    report: ports.Reporter = dataclasses.field(
-        default_factory=progress_lines.Silence
-    )
-    interrupt: ports.Interrupt = dataclasses.field(
-        default_factory=interrupts.Interrupt
-    )
-
 
 @dataclasses.dataclass(slots=True)
-class Dead:
+class EvacuationTargets:
     """Hosts that are taken for dead, and how far that has come."""
 
     #: As they were last looked at, by host.
@@ -63,7 +47,7 @@ class Dead:
         self.doubts.pop(host, None)
         self.errors[host] = why
 
-    def reached(self) -> str:
+    def interruption(self) -> str:
         """Return how the hosts are left when the user interrupts this."""
         if not self.touched:
             return _('interrupted: nothing was changed')
@@ -74,141 +58,233 @@ class Dead:
         )
 
 
-class Fencing(modes.Marking):
-    """What every evacuation begins with."""
+def judge(
+    gateway: gateways.Gateway,
+    found: collections.abc.Iterable[model.Service],
+    request: requests.DrainRequest,
+) -> EvacuationTargets:
+    """Sort out the hosts that can't be evacuated, as things are.
 
-    def _judge(
-        self, found: collections.abc.Iterable[model.Service], order: Order
-    ) -> Dead:
-        """Sort out the hosts that can't be evacuated, as things are.
-
-        Nothing is changed.
-        """
-        dead = Dead()
-        for service in found:
-            host = service.host
-            try:
-                self._foresee_set(
-                    service, reason=order.reason, force=order.force
-                )
-            except exceptions.CloudError:
-                raise
-            except exceptions.HostMaintenanceError as error:
-                dead.errors[host] = str(error)
-                continue
-            verdict = heartbeats.judge(service, fenced=order.fenced)
-            if verdict.step is heartbeats.Step.REFUSE:
-                dead.errors[host] = verdict.reason
-                continue
-            dead.services[host] = service
-            if verdict.step is heartbeats.Step.ASK:
-                dead.doubts[host] = verdict.reason
-        return dead
-
-    def _foresee_dead(self, dead: Dead, order: Order) -> list[model.Service]:
-        """Return the hosts' services as they will be evacuated."""
-        return [
-            heartbeats.fenced(
-                self._foresee_set(
-                    service, reason=order.reason, force=order.force
-                )
-            )
-            for service in dead.services.values()
-        ]
-
-    def _put_down(
-        self, dead: Dead, order: Order, ticking: ports.Clock
-    ) -> None:
-        """Force hosts down, mark them, and make sure that they are silent.
-
-        Those that fail in this are left alone.
-        """
-        self._look_again(dead, order)
-        if order.interrupt.requested:
-            dead.interrupted = True
-            return
-        dead.touched = True
-        self._force_down(dead)
-        marked, errors = self._set_all(
-            dead.services.values(), reason=order.reason, force=order.force
-        )
-        for host, error in errors.items():
-            dead.leave(host, _half_done(host, error, dead))
-        dead.services = {service.host: service for service in marked}
-        heard = heartbeat.listen(
-            self._gateway,
-            ticking,
-            order.report,
-            order.interrupt,
-            dead.services,
-        )
-        for host, words in heard.alive.items():
-            dead.leave(host, f'{words}. {self._give_back(host, dead)}')
-        dead.services = dict(heard.silent)
-        dead.interrupted = heard.interrupted
-
-    def _look_again(self, dead: Dead, order: Order) -> None:
-        """Look at the hosts as they are just before they are changed."""
-        services = self._services()
-        for host, before in tuple(dead.services.items()):
-            # Deleted meanwhile, or its cell does not answer (< 2.69).
-            service = services.get(host, before)
-            if service.silent:
-                dead.leave(host, down_cells.words(host))
-                continue
-            back = service.up and not before.up
-            doubted = before.forced_down and not service.forced_down
-            if back or (doubted and not order.fenced):
-                dead.leave(
-                    host,
-                    _(
-                        '%(host)s has come back meanwhile, and nothing was '
-                        'changed: see openstack host maintenance show %(host)s'
-                    )
-                    % {'host': host},
-                )
-            else:
-                dead.services[host] = service
-
-    def _force_down(self, dead: Dead) -> None:
-        for host, service in tuple(dead.services.items()):
-            if service.forced_down:
-                continue
-            dead.forced.add(host)
-            try:
-                dead.services[host] = self._gateway.force_down(
-                    service, down=True
-                )
-            except exceptions.NotPermitted:
-                raise
-            except exceptions.HostMaintenanceError as error:
-                dead.leave(host, str(error))
-
-    def _give_back(self, host: str, dead: Dead) -> str:
-        """Take back what we did to a host that is alive, and tell of it."""
-        if host not in dead.forced:
-            return _(
-                '%(host)s stays forced down, as it was found (openstack host '
-                'maintenance unset %(host)s takes that back)'
-            ) % {'host': host}
+    Nothing is changed.
+    """
+    targets = EvacuationTargets()
+    for service in found:
+        host = service.host
         try:
-            self._gateway.force_down(dead.services[host], down=False)
-        except exceptions.CloudError as error:
-            return _('%(host)s stays forced down: %(error)s') % {
-                'host': host,
+            _foresee(gateway, service, request)
+        except exceptions.CloudError:
+            raise
+        except exceptions.HostMaintenanceError as error:
+            targets.errors[host] = str(error)
+            continue
+        verdict = heartbeats.judge(service, fenced=request.fenced)
+        if verdict.step is heartbeats.Step.REFUSE:
+            targets.errors[host] = verdict.reason
+            continue
+        targets.services[host] = service
+        if verdict.step is heartbeats.Step.ASK:
+            targets.doubts[host] = verdict.reason
+    return targets
+
+
+def foresee(
+    gateway: gateways.Gateway,
+    targets: EvacuationTargets,
+    request: requests.DrainRequest,
+) -> list[model.Service]:
+    """Return the hosts' services as they will be evacuated."""
+    return [
+        heartbeats.fenced(_foresee(gateway, service, request))
+        for service in targets.services.values()
+    ]
+
+
+def _foresee(
+    gateway: gateways.Gateway,
+    service: model.Service,
+    request: requests.DrainRequest,
+) -> model.Service:
+    return modes.foresee(
+        gateway, service, reason=request.reason, force=request.force
+    )
+
+
+def prepare(
+    gateway: gateways.Gateway,
+    clock: ports.Clock,
+    request: requests.DrainRequest,
+    targets: EvacuationTargets,
+    services: hosts.Services,
+) -> dry_run.Prospect | None:
+    """Look ahead, and have hosts down, marked and silent then.
+
+    Those that this fails for are left alone.
+
+    :raises Refused: the servers do not fit elsewhere; nothing is touched.
+    """
+    if request.confirm is None:
+        for host, why in tuple(targets.doubts.items()):
+            targets.leave(host, why)
+    if not targets.services:
+        return None
+    try:
+        return _prepare(gateway, clock, request, targets, services)
+    except KeyboardInterrupt:
+        targets.interrupted = True
+        return None
+
+
+def _prepare(
+    gateway: gateways.Gateway,
+    clock: ports.Clock,
+    request: requests.DrainRequest,
+    targets: EvacuationTargets,
+    services: hosts.Services,
+) -> dry_run.Prospect:
+    looked_at, wanted = clock.now(), set(targets.services)
+    sources = foresee(gateway, targets, request)
+    seen = dry_run.look(gateway, clock, services, sources, request.policy)
+    capacity.check(request, sources, seen, progress_lines.UNTOUCHED)
+    for row in seen.preview.rows:
+        if row.local_disk:
+            request.report.trouble(row.host, progress_lines.loss(row))
+    if not request.interrupt.requested:
+        _ask(targets, seen, request)
+    targets.interrupted = request.interrupt.requested
+    if targets.services and not targets.interrupted:
+        _take_down(gateway, clock, request, targets)
+    stale = clock.now() - looked_at >= timing.CLOUD_VIEW_VALID_SECONDS
+    stale = stale or wanted != set(targets.services)
+    if stale and targets.services and not targets.interrupted:
+        with contextlib.suppress(exceptions.Unavailable):
+            return dry_run.look(
+                gateway,
+                clock,
+                hosts.all_services(gateway),
+                tuple(targets.services.values()),
+                request.policy,
+            )
+    return seen
+
+
+def _ask(
+    targets: EvacuationTargets,
+    seen: dry_run.Prospect,
+    request: requests.DrainRequest,
+) -> None:
+    """Ask whether hosts are powered off that nobody has vouched for."""
+    doubted = sorted(targets.doubts)
+    if not doubted or request.confirm is None:
+        return
+    rows = [
+        row
+        for row in seen.preview.rows
+        if row.host in targets.doubts and row.move == model.Move.EVACUATION
+    ]
+    losing = sum(row.local_disk is True for row in rows)
+    if not request.confirm(heartbeats.question(doubted, len(rows), losing)):
+        for host in doubted:
+            targets.leave(host, heartbeats.denied(host))
+
+
+def _take_down(
+    gateway: gateways.Gateway,
+    clock: ports.Clock,
+    request: requests.DrainRequest,
+    targets: EvacuationTargets,
+) -> None:
+    """Force hosts down, mark them, and make sure that they are silent.
+
+    Those that fail in this are left alone.
+    """
+    _look_again(gateway, targets, fenced=request.fenced)
+    if request.interrupt.requested:
+        targets.interrupted = True
+        return
+    targets.touched = True
+    _force_down(gateway, targets)
+    marked, errors = modes.mark_all(
+        gateway,
+        targets.services.values(),
+        reason=request.reason,
+        force=request.force,
+    )
+    for host, error in errors.items():
+        if host in targets.forced:
+            error = _(
+                '%(error)s (%(host)s is forced down: run this again)'
+            ) % {
                 'error': error,
+                'host': host,
             }
+        targets.leave(host, error)
+    targets.services = {service.host: service for service in marked}
+    heard = heartbeat.listen(
+        gateway, clock, request.report, request.interrupt, targets.services
+    )
+    for host, words in heard.alive.items():
+        targets.leave(host, f'{words}. {_force_up(gateway, targets, host)}')
+    targets.services = dict(heard.silent)
+    targets.interrupted = heard.interrupted
+
+
+def _look_again(
+    gateway: gateways.Gateway, targets: EvacuationTargets, *, fenced: bool
+) -> None:
+    """Look at the hosts as they are just before they are changed."""
+    services = hosts.all_services(gateway)
+    for host, before in tuple(targets.services.items()):
+        # Deleted meanwhile, or its cell does not answer (< 2.69).
+        service = services.get(host, before)
+        if service.silent:
+            targets.leave(host, down_cells.words(host))
+            continue
+        back = service.up and not before.up
+        doubted = before.forced_down and not service.forced_down
+        if back or (doubted and not fenced):
+            targets.leave(
+                host,
+                _(
+                    '%(host)s has come back meanwhile, and nothing was '
+                    'changed: see openstack host maintenance show %(host)s'
+                )
+                % {'host': host},
+            )
+        else:
+            targets.services[host] = service
+
+
+def _force_down(gateway: gateways.Gateway, targets: EvacuationTargets) -> None:
+    for host, service in tuple(targets.services.items()):
+        if service.forced_down:
+            continue
+        targets.forced.add(host)
+        try:
+            targets.services[host] = gateway.force_down(service, down=True)
+        except exceptions.NotPermitted:
+            raise
+        except exceptions.HostMaintenanceError as error:
+            targets.leave(host, str(error))
+
+
+def _force_up(
+    gateway: gateways.Gateway, targets: EvacuationTargets, host: str
+) -> str:
+    """Take back what we did to a host that is alive, and tell of it."""
+    if host not in targets.forced:
         return _(
-            'That it was forced down is taken back, and it stays in '
-            'maintenance. Power it off and run this again, or drain it '
-            'without --evacuate'
-        )
-
-
-def _half_done(host: str, error: str, dead: Dead) -> str:
-    if host not in dead.forced:
-        return error
-    return _('%(error)s (%(host)s is forced down: run this again)') % {
-        'error': error,
-        'host': host,
-    }
+            '%(host)s stays forced down, as it was found (openstack host '
+            'maintenance unset %(host)s takes that back)'
+        ) % {'host': host}
+    try:
+        gateway.force_down(targets.services[host], down=False)
+    except exceptions.CloudError as error:
+        return _('%(host)s stays forced down: %(error)s') % {
+            'host': host,
+            'error': error,
+        }
+    return _(
+        'That it was forced down is taken back, and it stays in '
+        'maintenance. Power it off and run this again, or drain it '
+        'without --evacuate'
+    )

@@ -175,7 +175,7 @@ class TestImports(unittest.TestCase):
         }
 
         self.assertEqual({'recording/records.py'}, found)
-        self.assertEqual({'commands/drain.py'}, users)
+        self.assertEqual({'api.py'}, users)
 
     def test_commands_load_the_rest_late(self):
         self.assert_none(

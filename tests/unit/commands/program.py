@@ -15,12 +15,12 @@ import typing as ty
 
 from openstackclient import shell
 
+from osc_hostmaint import api
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import ports
-from osc_hostmaint.operations import evacuation
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.server import status as server_status
@@ -54,7 +54,7 @@ class Maintenance:
         *,
         report: ports.Reporter,
         interrupt: ports.Interrupt,
-        confirm: evacuation.Confirm | None,
+        confirm: api.Confirm | None,
         **_others: ty.Any,
     ) -> loop.DrainResult:
         self._confirm = confirm

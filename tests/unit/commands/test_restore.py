@@ -12,6 +12,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint.commands import mark
 from osc_hostmaint.commands import restore as commands
 from osc_hostmaint.engine import loop
+from osc_hostmaint.operations import requests
 from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
@@ -72,7 +73,7 @@ class TestRestore(shell.CommandTestCase):
     def test_defaults(self):
         self.assertEqual(DEFAULTS, self.asked())
         self.assertEqual(restore_.PARALLEL, commands.PARALLEL)
-        self.assertEqual(restore_.SINCE, DEFAULTS['since'])
+        self.assertEqual(requests.SINCE, DEFAULTS['since'])
 
     @ddt.data(
         ('--since 2h', {'since': datetime.timedelta(hours=2)}),

@@ -6,9 +6,9 @@ import json
 
 import ddt
 
+from osc_hostmaint import api
 from osc_hostmaint import model
 from osc_hostmaint.commands import status
-from osc_hostmaint.operations import modes as modes_
 from osc_hostmaint.planning import summary
 from tests.unit import builders
 from tests.unit.commands import shell
@@ -106,8 +106,8 @@ class TestList(shell.CommandTestCase):
             host='cmp02', disabled_reason=HOSTILE, up=False, forced_down=True
         )
         self.maintenance.list.return_value = (
-            modes_.ListedHost(builders.service(), 3),
-            modes_.ListedHost(theirs, 0),
+            api.ListedHost(builders.service(), 3),
+            api.ListedHost(theirs, 0),
         )
 
     @ddt.data(
@@ -169,7 +169,7 @@ class TestList(shell.CommandTestCase):
     @ddt.unpack
     def test_hypervisor_type(self, line, shown):
         self.maintenance.list.return_value = (
-            modes_.ListedHost(builders.service(), 3, 'ironic'),
+            api.ListedHost(builders.service(), 3, 'ironic'),
         )
 
         done = self.run_command(f'{line} -f json')

@@ -10,10 +10,10 @@ import typing as ty
 import unittest
 from unittest import mock
 
+from osc_hostmaint import api
 from osc_hostmaint import clock as clocks
 from osc_hostmaint import model
 from osc_hostmaint.engine import loop
-from osc_hostmaint.nova import gateway
 from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
@@ -153,7 +153,7 @@ class ReturningTestCase(unittest.TestCase):
                     return_value=random.Random(began),
                 ),
             ):
-                result = self.verbs(client).restore(
+                result = self.maintenance(client).restore(
                     homes or (HOME,),
                     report=recorder,
                     interrupt=interrupt,
@@ -168,7 +168,7 @@ class ReturningTestCase(unittest.TestCase):
         client = clients.Client(self.cloud, self.clock)
         works = list(self.cloud.works)
         with mock.patch.object(clocks, 'Clock', return_value=self.clock):
-            seen = self.verbs(client).preview_restore(
+            seen = self.maintenance(client).preview_restore(
                 homes or (HOME,), **options
             )
         self.assertFalse([r for r in client.log if r.changes])
@@ -176,9 +176,10 @@ class ReturningTestCase(unittest.TestCase):
         return seen
 
     @staticmethod
-    def verbs(client: clients.Client) -> restore_.Restoring:
-        """Return the public API's verbs on the simulated cloud."""
-        return restore_.Restoring(ty.cast(gateway.Gateway, client))
+    def maintenance(client: clients.Client) -> api.Maintenance:
+        """Return the public API on the simulated cloud."""
+        with mock.patch.object(api.gateway, 'Gateway', return_value=client):
+            return api.Maintenance(mock.Mock())
 
     def killed(self, seconds: float, *homes: str, **options: ty.Any) -> None:
         """Bring servers home, and be killed."""

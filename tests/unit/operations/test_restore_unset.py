@@ -5,8 +5,8 @@
 import typing as ty
 from unittest import mock
 
+from osc_hostmaint import api
 from osc_hostmaint import exceptions
-from osc_hostmaint.operations import restore as restore_
 from tests.unit.engine import returning
 from tests.unit.engine.returning import AWAY
 from tests.unit.engine.returning import FAR
@@ -29,9 +29,9 @@ class TestUnsetAndRestore(returning.ReturningTestCase):
 
     def restore(self, *homes: str, **options: ty.Any) -> returning.Return:
         with mock.patch.object(
-            restore_.Restoring,
+            api.Maintenance,
             'restore',
-            restore_.Restoring.unset_and_restore,
+            api.Maintenance.unset_and_restore,
         ):
             return super().restore(*homes, **options)
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whether a drain may begin, by the room that other hosts have."""
+
+import collections.abc
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint import names
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.i18n import _
+from osc_hostmaint.operations import requests
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.progress import lines as progress_lines
+
+
+def is_balanced(policy: policies.Policy) -> bool:
+    """Tell whether destinations are ours to pick."""
+    return policy.spread is policies.Spread.BALANCE and not policy.to
+
+
+def check(
+    request: requests.DrainRequest,
+    sources: collections.abc.Iterable[model.Service],
+    seen: dry_run.Prospect | None,
+    state: str,
+) -> None:
+    """Report what could not be looked at, and refuse what does not fit.
+
+    :param seen: None: nothing is known.
+    :param state: how the hosts are left when it is refused.
+    :raises Refused: the servers do not fit elsewhere.
+    """
+    where = names.listed(sources)
+    for note in seen.preview.notes if seen else ():
+        request.report.trouble(where, note)
+    if is_balanced(request.policy) and not (seen and seen.known):
+        request.report.trouble(
+            where, _('destinations are left to the scheduler')
+        )
+    if not seen or request.skip_capacity_check:
+        return
+    if seen.preview.outlook.misfits:
+        raise exceptions.Refused(
+            progress_lines.misfit(where, seen.preview, state)
+        )

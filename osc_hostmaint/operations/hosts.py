@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The hosts that are meant, and what is checked of them first."""
+
+import collections.abc
+import contextlib
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint import names
+from osc_hostmaint.engine import exclusion
+from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import gateway as gateways
+from osc_hostmaint.planning import host_identity
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import down_cells
+
+Services = collections.abc.Mapping[str, model.Service]
+
+
+@contextlib.contextmanager
+def add_errors(
+    errors: collections.abc.Mapping[str, str],
+) -> collections.abc.Iterator[None]:
+    """Add what was wrong with other hosts to a refusal."""
+    try:
+        yield
+    except exceptions.Refused as refusal:
+        words = (*errors.values(), str(refusal))
+        raise exceptions.Refused('; '.join(words)) from None
+
+
+def all_services(gateway: gateways.Gateway) -> dict[str, model.Service]:
+    """Return the compute services of all hosts, by host."""
+    return model.by_host(gateway.services())
+
+
+def find(gateway: gateways.Gateway, host: str) -> model.Service:
+    """Return a host's compute service.
+
+    :raises SilentCell: its cell does not answer.
+    """
+    (service,) = pick(gateway, [host], all_services(gateway))
+    return names.check_answers(service)
+
+
+def pick(
+    gateway: gateways.Gateway,
+    hosts: collections.abc.Iterable[str],
+    services: Services,
+) -> tuple[model.Service, ...]:
+    """Return the hosts' compute services, each once, in their order."""
+    return names.pick(hosts, services, gateway.hypervisor_hosts)
+
+
+def down_cell_errors(
+    gateway: gateways.Gateway, hosts: collections.abc.Collection[str]
+) -> dict[str, str]:
+    """Return errors of hosts that lists showed nothing of, if any.
+
+    A cell that stops answering is left out of lists without a word.
+    """
+    services = all_services(gateway) if hosts else {}
+    return {
+        host: down_cells.words(host)
+        for host in hosts
+        if host in services and services[host].silent
+    }
+
+
+def check_rights(gateway: gateways.Gateway) -> None:
+    """Make sure that we can see what becomes of moves.
+
+    An outage is not decided here: what follows retries for longer.
+
+    :raises NotPermitted: a policy hides it.
+    """
+    with contextlib.suppress(exceptions.Unavailable):
+        gateway.check_hosts_shown()
+
+
+def resolve_excluded(
+    gateway: gateways.Gateway,
+    policy: policies.Policy,
+    services: collections.abc.Sequence[model.Service],
+) -> policies.Policy:
+    """Return a policy for hosts with the ids of what it excludes.
+
+    That costs a list of servers for each host, and only where it does.
+
+    :raises Refused: nobody knows which servers are meant.
+    """
+    services = [each for each in services if not each.silent]
+    hosts = [service.host for service in services]
+    if not policy.exclude or not hosts:
+        return policy
+    ids = exclusion.resolve(
+        policy.exclude,
+        {s.id: s.name for h in hosts for s in gateway.servers(h)},
+        _('on %s') % names.listed(services),
+        lambda: _leaving(gateway, hosts),
+    )
+    return dataclasses.replace(policy, exclude=ids)
+
+
+def _leaving(
+    gateway: gateways.Gateway, hosts: collections.abc.Iterable[str]
+) -> dict[str, str]:
+    """Return servers that are elsewhere, and hold something of hosts."""
+    found = {
+        record.server_id
+        for host in hosts
+        for records in (gateway.migrations(host), gateway.unconfirmed(host))
+        for record in records
+        if record.source == host
+        and (record.in_flight or record.awaits_confirmation)
+    }
+    return {i: gateway.server(i).name for i in sorted(found)}
+
+
+def check_identity(
+    gateway: gateways.Gateway,
+    found: tuple[model.Service, ...],
+    services: Services,
+    policy: policies.Policy,
+) -> tuple[tuple[model.Service, ...], dict[str, str], list[str]]:
+    """Return the hosts that may be drained, why others not, and what is open.
+
+    It costs the list of hypervisors, which a drain needs in any case, and
+    only for a host that looks like another one a list of servers.
+
+    :param services: of all hosts, by host.
+    """
+    try:
+        hypervisors = gateway.hypervisor_details()
+    except exceptions.CloudError as error:
+        words = _('whether another host is the same machine is not known: %s')
+        return found, {}, [words % error]
+    errors = {}
+    for service in found:
+        words = host_identity.against(
+            service, services, hypervisors, evacuate=policy.evacuate
+        )
+        for old in host_identity.old_names(service, services, hypervisors):
+            if not words and (count := gateway.server_count(old)):
+                words = host_identity.left_behind(
+                    service, hypervisors, old, count
+                )
+        if words:
+            errors[service.host] = words
+    return tuple(s for s in found if s.host not in errors), errors, []

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is asked for: :class:`osc_hostmaint.api.Maintenance` documents it."""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from osc_hostmaint import interrupt as interrupts
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.progress import lines as progress_lines
+
+#: Is asked whether hosts are powered off, in words for people.
+Confirm = collections.abc.Callable[[str], bool]
+#: A time, or so long ago by Nova's clock.
+Since = datetime.datetime | datetime.timedelta
+
+#: So long ago a server may have left its host, if nobody says more.
+SINCE = datetime.timedelta(seconds=timing.RESTORE_SINCE_SECONDS)
+DEFAULT_POLICY = policies.Policy()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    hosts: collections.abc.Sequence[str]
+    policy: policies.Policy = DEFAULT_POLICY
+    timeout: float | None = None
+    skip_capacity_check: bool = False
+    report: ports.Reporter = dataclasses.field(
+        default_factory=progress_lines.Silence
+    )
+    interrupt: ports.Interrupt = dataclasses.field(
+        default_factory=interrupts.Interrupt
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DrainRequest(_Request):
+    """Which hosts to drain or evacuate, and how."""
+
+    reason: str | None = None
+    force: bool = False
+    fenced: bool = False
+    confirm: Confirm | None = None
+    recording: ports.Diary | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRequest(_Request):
+    """Which hosts to bring servers back to, and how."""
+
+    since: Since = SINCE
+    running: policies.Running | None = None
