@@ -87,7 +87,7 @@ def unset_and_restore(
 ) -> loop.DrainResult:
     """Put hosts back into service, and bring back what left them.
 
-    What left since the mark was set, or else since the request's time.
+    What left since the mark was set, or else in the last seven days.
     """
     found = hosts.pick(gateway, request.hosts, hosts.all_services(gateway))
     hosts.check_rights(gateway)
