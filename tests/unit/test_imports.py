@@ -3,6 +3,7 @@
 """What may import what, and what it costs every ``openstack`` command."""
 
 import ast
+import collections
 import collections.abc
 import pathlib
 import subprocess
@@ -14,6 +15,18 @@ import osc_hostmaint
 PACKAGE = pathlib.Path(osc_hostmaint.__file__).parent
 #: "Split by noun before 400."
 MAX_LINES = 400
+#: Of a folder; more can't be seen at a glance.
+MAX_MODULES = 12
+#: In planning/, from the bottom up: what each package may import, beside the
+#: modules of planning/ itself.
+FLOORS = {
+    'server': (),
+    'capacity': ('server',),
+    'drain': ('server',),
+    'evacuation': ('server',),
+    'host': ('server',),
+    'restore': ('host', 'server'),
+}
 
 #: Imported only when a command does its work.
 HEAVY = (
@@ -191,6 +204,49 @@ class TestImports(unittest.TestCase):
             ),
         )
 
+    def test_planning_has_floors(self):
+        for package, below in FLOORS.items():
+            known = [f'osc_hostmaint.planning.{p}' for p in (package, *below)]
+            others = [f'osc_hostmaint.planning.{p}' for p in FLOORS]
+            self.assert_none(
+                f'planning/{package}',
+                used,
+                lambda name, known=known, others=others: (
+                    within(name, *others) and not within(name, *known)
+                ),
+            )
+
+    def test_no_module_imports_itself_in_a_roundabout_way(self):
+        edges = {
+            _module(path): set(used(tree)) for path, tree in trees().items()
+        }
+        while leaves := {
+            m for m, names in edges.items() if not names & set(edges)
+        }:
+            edges = {m: n for m, n in edges.items() if m not in leaves}
+        self.assertEqual([], sorted(edges))
+
+    def test_one_place_asks_which_operation_runs(self):
+        asking = {
+            path
+            for path, tree in trees().items()
+            if path.startswith(('planning/', 'engine/'))
+            and any(
+                isinstance(node, ast.Attribute)
+                and node.attr in ('evacuate', 'home')
+                and 'policy' in ast.unparse(node.value).lower()
+                for node in ast.walk(tree)
+            )
+        }
+        # A restore knows its own home.
+        self.assertEqual(
+            {'planning/requested.py', 'planning/restore/operation.py'}, asking
+        )
+
+
+def _module(path: str) -> str:
+    return 'osc_hostmaint.' + path.removesuffix('.py').replace('/', '.')
+
 
 class TestStart(unittest.TestCase):
     def test_every_openstack_command_stays_quick(self):
@@ -227,4 +283,16 @@ class TestSize(unittest.TestCase):
         self.assertIn('planning/host/decide.py', lines)
         self.assertEqual(
             {}, {name: n for name, n in lines.items() if n > MAX_LINES}
+        )
+
+    def test_no_folder_has_too_many_modules(self):
+        folders = collections.Counter(
+            module.parent.relative_to(PACKAGE).as_posix()
+            for module in PACKAGE.rglob('*.py')
+            if module.name != '__init__.py'
+        )
+
+        self.assertIn('planning/host', folders)
+        self.assertEqual(
+            {}, {name: n for name, n in folders.items() if n > MAX_MODULES}
         )

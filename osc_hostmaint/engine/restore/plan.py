@@ -14,10 +14,10 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.host import decision as decisions
-from osc_hostmaint.planning.host import resumed
 from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 
 
@@ -250,7 +250,7 @@ class _Look:
         ):
             return False
         history = self._history(server.id)
-        return resumed.owed(history, server, home.since, policy)
+        return resuspend.owed(history, server, home.since, policy)
 
     def _history(self, server_id: str) -> tuple[model.Deed, ...]:
         if server_id not in self._histories:

@@ -9,10 +9,10 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import down_cells
-from osc_hostmaint.planning.host import resumed
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import in_flight
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
@@ -68,8 +68,8 @@ def take_in(
     memory = dataclasses.replace(
         memory, tracks=tracks, suspects=memory.suspects - given_up
     )
-    memory = resumed.suspect(seen, operation, memory, new, first=first)
-    memory = resumed.find(seen, operation, memory)
+    memory = resuspend.suspect(seen, operation, memory, new, first=first)
+    memory = resuspend.find(seen, operation, memory)
     memory = _time_downs(seen, _keep_progress(seen, memory), first=first)
     return operation.observed(seen, down_cells.keep(seen, memory))
 
@@ -203,7 +203,7 @@ def strangers(
 ) -> frozenset[str]:
     """Return involved servers that were never looked at."""
     deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
-    found = _expected(seen, operation) | resumed.unseen(seen, memory)
+    found = _expected(seen, operation) | resuspend.unseen(seen, memory)
     return found - deleted - frozenset(memory.tracks)
 
 

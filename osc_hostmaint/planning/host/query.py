@@ -15,8 +15,8 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
-from osc_hostmaint.planning.host import resumed
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 
 _LEFT = (
@@ -101,7 +101,7 @@ def next_look(
     progress = frozenset(
         s.record.id for s in stands.values() if s.progress and s.record
     )
-    history = resumed.unasked(seen, memory) | {
+    history = resuspend.unasked(seen, memory) | {
         i for i, s in stands.items() if s.history
     }
     if down_cells.is_lost(seen):
