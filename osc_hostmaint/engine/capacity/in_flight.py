@@ -307,7 +307,10 @@ class MovesUnderWay:
         if self._bound is None:
             return Load({}, 0, None)
         # Where a list takes a minute, each would be too old for what follows.
-        valid = timing.OTHERS_MOVES_RECHECK_SECONDS + 2 * self._others_took
+        # Whoever asks for it next has two lists and a server to look at, which
+        # may take as long each, as may this.
+        hung = 5 * self._others_took
+        valid = timing.OTHERS_MOVES_RECHECK_SECONDS + hung
         if self._clock.now() - self._others_at >= valid:
             self._see_others()
         counts = collections.Counter(

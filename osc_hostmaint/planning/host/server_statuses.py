@@ -64,7 +64,12 @@ def assess(
             unseen_since=memory.unseen_since.get(server_id),
         )
         stand = down_cells.hide(case, assessment.stand(case))
-        stand = _stopped(stand, operation.policy, ended=ended)
+        stand = _stopped(
+            stand,
+            operation.policy,
+            ended=ended,
+            lost=down_cells.is_lost(seen),
+        )
         stands[server_id] = down_cells.hide(
             case, resuspend.settle(case, stand)
         )
@@ -72,9 +77,16 @@ def assess(
 
 
 def _stopped(
-    stand: server_status.Standing, policy: policies.Policy, *, ended: bool
+    stand: server_status.Standing,
+    policy: policies.Policy,
+    *,
+    ended: bool,
+    lost: bool,
 ) -> server_status.Standing:
-    """Make final what is not to be started or awaited any more."""
+    """Make final what is not to be started or awaited any more.
+
+    :param lost: nothing is known of the host, and for long.
+    """
     phases = server_status.Phase
     if stand.phase in server_status.FINAL:
         return stand
@@ -104,6 +116,9 @@ def _stopped(
             what = 'its move is under way in Nova'
         moves = stand.phase is phases.MOVING and not other
         left = record is not None and not record.ended_badly
+        if lost and record and record.ended_well:
+            # It is over since long, well or not.
+            left = False
         return dataclasses.replace(
             stand,
             phase=phases.STILL_MOVING

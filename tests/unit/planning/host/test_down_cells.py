@@ -67,6 +67,17 @@ class TestHost(base.DecideTestCase):
             self.assertIn(down_cells.CELL, row.reason)
             self.assertNotIn('evacuate', row.reason)
 
+    @ddt.data(('running', 'moving'), ('completed', 'failed'))
+    @ddt.unpack
+    def test_what_has_ended_is_not_called_moving(self, status, result):
+        record = builders.migration(1, status, 'vm1')
+        memory = self.begin()
+        for seconds in (0.0, LIMIT):
+            found = self.silent(memory, seconds, migrations=[record])
+            memory = found.memory
+        rows = {row.server_id: row for row in found.rows}
+        self.assertEqual(result, rows['vm1'].result)
+
     def test_it_is_never_empty(self):
         memory = self.silent(memories.Memory(), migrations=[]).memory
         found = self.silent(memory, LIMIT, migrations=[])
