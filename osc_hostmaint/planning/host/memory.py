@@ -89,7 +89,9 @@ def _heeding(track: memories.Track, nowhere: int) -> memories.Track:
     :param nowhere: the newest record that found no destination; 0: none.
     """
     errand = track.errand(track.latest)
-    if track.declined or not errand.picked or nowhere <= errand.asked_after:
+    # A pick that was refused on the spot has no record.
+    asked = errand.picked and errand.refused_at is None
+    if track.declined or not asked or nowhere <= errand.asked_after:
         return track
     return dataclasses.replace(track, declined=track.latest)
 

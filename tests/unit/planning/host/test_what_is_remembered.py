@@ -32,6 +32,17 @@ class TestTakeIn(unittest.TestCase):
             builders.observation(**kwargs), DRAIN, memory
         )
 
+    @ddt.data((None, memories.Kind.LIVE_MIGRATE), (NOW - 1, None))
+    @ddt.unpack
+    def test_the_scheduler_would_not_have_our_pick(self, refused_at, declined):
+        """Not where Nova refused it at once: that leaves no record."""
+        track = base.asked(host='cmp04', spread=True, refused_at=refused_at)
+        found = self.take_in(
+            builders.memory(track),
+            migrations=[builders.migration(7, 'error', dest=None)],
+        )
+        self.assertIs(declined, found.tracks['vm1'].declined)
+
     @ddt.data(
         # seen first in the middle of a move; the status it had before
         ('MIGRATING', 'active', 'ACTIVE'),
