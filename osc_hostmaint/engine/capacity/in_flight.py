@@ -178,7 +178,7 @@ class MovesUnderWay:
         since = mark.since - contexts.SKEW if mark else None
         self._flights[seen.host] = self._shown(flights, since)
         self._adrift[seen.host] = self._shown(adrift, since)
-        self._learn(seen, since, {record.id for record in adrift.values()})
+        self._learn(seen, since, {r.id for r in adrift.values()}, over)
         return nothing
 
     def begin(
@@ -250,15 +250,16 @@ class MovesUnderWay:
         seen: model.Observation,
         since: datetime.datetime | None,
         given_up: collections.abc.Set[int],
+        over: collections.abc.Set[str],
     ) -> None:
         host = seen.host
         records = [r for r in seen.migrations.values() if r.source == host]
         if host not in self._before:
-            over = [r for r in records if not r.in_flight]
-            self._before[host] = frozenset(r.id for r in over)
+            old = [r for r in records if not r.in_flight]
+            self._before[host] = frozenset(r.id for r in old)
             self._earlier[host] = [
                 move
-                for r in over
+                for r in old
                 if since is not None and r.created_at >= since
                 if (
                     move := destination_history.ended(
@@ -281,6 +282,7 @@ class MovesUnderWay:
                     given_up=r.id in given_up
                     and r.type in destination_history.HARMFUL,
                     moved_again=newest[r.server_id] != r.id,
+                    awaited=r.server_id not in over,
                 )
             )
         ]
@@ -306,11 +308,8 @@ class MovesUnderWay:
         """Return how many moves are on their way to each host."""
         if self._bound is None:
             return Load({}, 0, None)
-        # Where a list takes a minute, each would be too old for what follows.
-        # Whoever asks for it next has two lists and a server to look at, which
-        # may take as long each, as may this.
-        hung = 5 * self._others_took
-        valid = timing.OTHERS_MOVES_RECHECK_SECONDS + hung
+        # Where a list takes a minute, so may each look before the next need.
+        valid = timing.OTHERS_MOVES_RECHECK_SECONDS + 5 * self._others_took
         if self._clock.now() - self._others_at >= valid:
             self._see_others()
         counts = collections.Counter(

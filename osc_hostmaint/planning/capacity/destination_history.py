@@ -53,6 +53,7 @@ def ended(
     *,
     given_up: bool = False,
     moved_again: bool = False,
+    awaited: bool = True,
 ) -> EndedMove | None:
     """Return what a record tells about its destination, None if nothing.
 
@@ -64,6 +65,7 @@ def ended(
     :param given_up: it is in flight, and not awaited any more.
     :param moved_again: its server has another move since, so it was not in
         ERROR, unless it was evacuated: nothing else moves a server in ERROR.
+    :param awaited: it is still to be seen what became of the server.
     """
     destination = record.dest or asked
     completed = record.ended_well or record.awaits_confirmation
@@ -84,7 +86,9 @@ def ended(
         and not completed
         and not (moved_again and record.type == model.MigrationType.COLD)
         and not _is_well(record, view),
-        not given_up and (view is None or view.seen_at < record.seen_at),
+        awaited
+        and not given_up
+        and (view is None or view.seen_at < record.seen_at),
         record.updated_at or record.created_at,
         record.id,
     )

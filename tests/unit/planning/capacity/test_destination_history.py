@@ -73,6 +73,13 @@ class TestEnded(unittest.TestCase):
         found = destination_history.ended(record, broken, moved_again=True)
         self.assertIs(harmed, found.harmed)
 
+    @ddt.data(True, False)
+    def test_what_nobody_will_look_at_again(self, awaited):
+        record = builders.migration(status='error', type='migration')
+        found = destination_history.ended(record, None, awaited=awaited)
+        self.assertTrue(found.harmed)
+        self.assertIs(awaited, found.unsure)
+
     def test_the_host_that_was_asked_for(self):
         record = builders.migration(
             status='pre-migrating', type='migration', dest=None
