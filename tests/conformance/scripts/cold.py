@@ -15,7 +15,9 @@ def of_a_running_server(nova: Nova) -> None:
     source, dest, _other = nova.hosts
     server = nova.boot(source, slow='disk')
     nova.gateway.cold_migrate(server, dest)
-    found = nova.until(server, 'RESIZE', task='resize_migrating')
+    found = nova.until(
+        server, 'RESIZE', task='resize_migrating', record='migrating'
+    )
     same((COLD, 'migrating', source, dest), move(found))
     nova.until_holds(source, {COLD})
     nova.until_holds(dest, {server})
