@@ -136,8 +136,9 @@ def _again(cloud: clouds.Cloud, runs: list[scene.Run]) -> list[str]:
         for work in cloud.works
     )
     home = cloud.hosts[HOME]
-    closed = others_since or not (home.enabled and home.in_use)
-    if last.killed or last.exit_code is not done or closed:
+    closed = home.silent is not None or not (home.enabled and home.in_use)
+    unclear = last.killed or last.exit_code is not done
+    if unclear or others_since or closed:
         return []
     once_more = homing.restore(cloud, HOME, limit=scenarios.LIMIT)
     found = [f'again: {request}' for request, _ in once_more.client.posted]

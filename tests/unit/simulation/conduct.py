@@ -380,11 +380,15 @@ def undeterred(run: 'scene.Run') -> list[str]:
 
 
 def collided(cloud: clouds.Cloud) -> list[str]:
-    """Return servers that drains confirmed at the same moment."""
+    """Return servers that drains confirmed at the same moment.
+
+    Only chance keeps drains apart that waited for the same answers.
+    """
     return [
         f'{works[0].server.name} is confirmed twice at {works[0].began}'
         for works in cloud.collisions
         if all(work.by.ours for work in works)
+        and not all(work.by.hindered for work in works)
     ]
 
 
