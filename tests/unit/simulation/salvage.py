@@ -58,13 +58,17 @@ def doubled(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
 
 
 def let_go(cloud: clouds.Cloud, work: world.Work, before: float) -> bool:
-    """Tell whether others said of an evacuation that nobody is at it.
+    """Tell whether others made an evacuation look as if it was over.
 
-    They reset its server, and answer for that: it may wait for a destination
-    that is dead, and go on when that is back.
+    It may wait for a destination that is dead, and go on when that is back.
+    They reset its server, or evacuated it once more, and Nova takes the task
+    away when that fails.
     """
     return work.kind == 'evacuate' and any(
-        other.kind == 'reset'
+        (
+            other.kind == 'reset'
+            or (other.kind == 'evacuate' and other.ended and not other.well)
+        )
         and other.server is work.server
         and not other.by.ours
         and work.began < other.began < before
