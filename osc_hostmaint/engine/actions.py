@@ -3,11 +3,48 @@
 """Sending an action: which request to Nova it is."""
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
+
+
+def check(gateway: ports.Gateway, action: memories.Action) -> None:
+    """Look once more whether an action may be sent, where that matters.
+
+    Nova does not refuse a second evacuation while the first is under way: it
+    builds the server on both destinations, and puts it into ERROR. A reset
+    hides that there is one.
+
+    :raises CloudError: it may not, or that cannot be seen.
+    """
+    server_id = action.server_id
+    if action.kind not in (memories.Kind.EVACUATE, memories.Kind.RESET):
+        return
+    try:
+        server = gateway.server(server_id)
+    except exceptions.Unavailable as error:
+        raise exceptions.Unavailable(str(error), in_doubt=False) from error
+    if server.status == 'UNKNOWN':
+        raise exceptions.Unavailable(
+            _('Server %(id)s: %(why)s')
+            % {'id': server_id, 'why': down_cells.CELL},
+            in_doubt=False,
+        )
+    if server.status == 'REBUILD':
+        raise exceptions.RequestRefused(
+            _('Server %s is being rebuilt already') % server_id
+        )
+    # Whether Nova starts it depends on that.
+    if action.vm_state not in ('', server.vm_state):
+        raise exceptions.RequestRefused(
+            _('Server %(id)s has changed from %(then)s to %(now)s meanwhile')
+            % {
+                'id': server_id,
+                'then': action.vm_state,
+                'now': server.vm_state,
+            }
+        )
 
 
 def send(gateway: ports.Gateway, action: memories.Action) -> None:
@@ -22,23 +59,8 @@ def send(gateway: ports.Gateway, action: memories.Action) -> None:
         case kinds.COLD_MIGRATE:
             gateway.cold_migrate(server_id, action.host)
         case kinds.EVACUATE:
-            server = _look_at_the_last_moment(gateway, server_id)
-            # Whether Nova starts it depends on that.
-            if action.vm_state not in ('', server.vm_state):
-                raise exceptions.RequestRefused(
-                    _(
-                        'Server %(id)s has changed from %(then)s to %(now)s '
-                        'meanwhile'
-                    )
-                    % {
-                        'id': server_id,
-                        'then': action.vm_state,
-                        'now': server.vm_state,
-                    }
-                )
             gateway.evacuate(server_id, action.host, stopped=action.stopped)
         case kinds.RESET:
-            _look_at_the_last_moment(gateway, server_id)
             gateway.reset(server_id)
         case kinds.CONFIRM:
             gateway.confirm(server_id)
@@ -54,31 +76,3 @@ def send(gateway: ports.Gateway, action: memories.Action) -> None:
             gateway.abort(server_id, action.record_id)
         case kinds.FORCE_COMPLETE:
             gateway.force_complete(server_id, action.record_id)
-
-
-def _look_at_the_last_moment(
-    gateway: ports.Gateway, server_id: str
-) -> model.Server:
-    """Return a server, once more, unless somebody else was quicker.
-
-    Nova does not refuse a second evacuation while the first is under way: it
-    builds the server on both destinations, and puts it into ERROR. A reset
-    hides that there is one.
-
-    :raises RequestRefused: somebody was.
-    """
-    try:
-        server = gateway.server(server_id)
-    except exceptions.Unavailable as error:
-        raise exceptions.Unavailable(str(error), in_doubt=False) from error
-    if server.status == 'UNKNOWN':
-        raise exceptions.Unavailable(
-            _('Server %(id)s: %(why)s')
-            % {'id': server_id, 'why': down_cells.CELL},
-            in_doubt=False,
-        )
-    if server.status == 'REBUILD':
-        raise exceptions.RequestRefused(
-            _('Server %s is being rebuilt already') % server_id
-        )
-    return server

@@ -192,12 +192,15 @@ class HostDrain:
             if self._stale(decided_at):
                 self._drop(directed)
                 break
-            # Holds if the user stops us in the middle of the request.
-            outcome: memories.Outcome | None = memories.Outcome(
-                memories.Answer.IN_DOUBT, self._clock.now()
-            )
+            outcome, picked = None, not action.host
             try:
-                outcome = self._send(directed, picked=not action.host)
+                outcome = self._ask(actions.check, directed, picked=picked)
+                if outcome and outcome.answer is memories.Answer.ACCEPTED:
+                    # Holds if the user stops us in the middle of the request.
+                    outcome = memories.Outcome(
+                        memories.Answer.IN_DOUBT, self._clock.now()
+                    )
+                    outcome = self._ask(actions.send, directed, picked=picked)
             finally:
                 if outcome:
                     self._remember(directed, outcome, highest)
@@ -248,16 +251,20 @@ class HostDrain:
         if self._diary:
             self._diary.acted(self.host, action, outcome, highest)
 
-    def _send(
-        self, action: memories.Action, *, picked: bool
+    def _ask(
+        self,
+        ask: collections.abc.Callable[[ports.Gateway, memories.Action], None],
+        action: memories.Action,
+        *,
+        picked: bool,
     ) -> memories.Outcome | None:
-        """Send an action; None: it is to be sent again without its host.
+        """Ask Nova; None: the action is to be sent again without its host.
 
         :param picked: its host, if there is one, is our own pick.
         """
         answer, reason, final = memories.Answer.ACCEPTED, '', False
         try:
-            actions.send(self._gateway, action)
+            ask(self._gateway, action)
         except exceptions.Unavailable as error:
             # Never twice on a doubt: what is seen next says whether it took.
             answer = (

@@ -26,7 +26,9 @@ class TestEvacuation(unittest.TestCase):
 
     def send(self, **values: ty.Any) -> None:
         action = memories.Action(memories.Kind.EVACUATE, 'vm1')
-        actions.send(self.gateway, dataclasses.replace(action, **values))
+        action = dataclasses.replace(action, **values)
+        actions.check(self.gateway, action)
+        actions.send(self.gateway, action)
 
     def shows(self, **values: ty.Any) -> None:
         """Let Nova show the server like this."""

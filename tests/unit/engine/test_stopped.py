@@ -86,6 +86,23 @@ class InterruptedTestCase(StoppedTestCase):
             self.assertLess(moment, 1.0)
         self.check_the_rest(cloud)
 
+    def test_while_it_looks_before_an_evacuation(self) -> None:
+        """Nothing was asked for, so that nothing is called moving."""
+
+        def stop(request: faults.Request) -> faults.Fault | None:
+            if request.kind == 'server':
+                return faults.Fault(KeyboardInterrupt)
+            return None
+
+        cloud = scene.cloud(1)
+        cloud.power_off(scene.SOURCE)
+        cloud.force_down(scene.SOURCE)
+        cloud.timeline.run_until(cloud.timeline.now + 20)
+        run = scene.run(cloud, faults=stop, evacuate=True)
+        self.assertEqual(Code.INTERRUPTED, run.exit_code)
+        self.assertEqual([], run.client.posted)
+        self.assertEqual(['blocked'], list(run.results.values()))
+
 
 class TimeoutTestCase(StoppedTestCase):
     @few
