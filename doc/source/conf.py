@@ -10,6 +10,7 @@ extensions = [
     'cliff.sphinxext',
     'openstackdocstheme',
     'sphinx.ext.autodoc',
+    'sphinxcontrib.svgbob',
 ]
 
 # The page header; there is no page for the project on docs.openstack.org.
