@@ -23,6 +23,26 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.loop import DrainResult
 from osc_hostmaint.engine.ports import Interrupt
 from osc_hostmaint.engine.ports import Reporter
+from osc_hostmaint.engine.reporting import Publisher
+from osc_hostmaint.events import Event
+from osc_hostmaint.events import HostEnded
+from osc_hostmaint.events import HostEvent
+from osc_hostmaint.events import HostStarted
+from osc_hostmaint.events import MoveAdopted
+from osc_hostmaint.events import MoveDelayed
+from osc_hostmaint.events import MoveEnded
+from osc_hostmaint.events import MoveStarted
+from osc_hostmaint.events import RequestSent
+from osc_hostmaint.events import ResultExplained
+from osc_hostmaint.events import RetryScheduled
+from osc_hostmaint.events import ServerBlocked
+from osc_hostmaint.events import ServerBusy
+from osc_hostmaint.events import ServerChanged
+from osc_hostmaint.events import ServerDropped
+from osc_hostmaint.events import ServerEvent
+from osc_hostmaint.events import Trouble
+from osc_hostmaint.events import Waiting
+from osc_hostmaint.events import WaitingEnded
 from osc_hostmaint.exceptions import ApiTooOld
 from osc_hostmaint.exceptions import CloudError
 from osc_hostmaint.exceptions import ExitCode
@@ -64,7 +84,6 @@ from osc_hostmaint.planning.policy import Spread
 from osc_hostmaint.planning.policy import Stopped
 from osc_hostmaint.planning.policy import Suspended
 from osc_hostmaint.planning.summary import Summary
-from osc_hostmaint.progress import lines as progress_lines
 
 if ty.TYPE_CHECKING:
     from osc_hostmaint.recording.writer import Diary
@@ -73,7 +92,13 @@ __all__ = ['Maintenance']
 # What is asked for.
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
 __all__ += ['Confirm', 'OnStall', 'Since', 'Spread']
-__all__ += ['Diary', 'Interrupt', 'Reporter']
+__all__ += ['Diary', 'Interrupt', 'Publisher', 'Reporter']
+# What a reporter is told.
+__all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'Trouble']
+__all__ += ['RequestSent', 'ServerEvent', 'Waiting', 'WaitingEnded']
+__all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']
+__all__ += ['MoveEnded', 'ServerBlocked', 'ServerBusy', 'ServerDropped']
+__all__ += ['ResultExplained', 'ServerChanged']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'Service', 'Summary']
 __all__ += ['DrainResult', 'ExitCode', 'Result', 'Row']
@@ -173,10 +198,7 @@ class Maintenance:
         return drain.preview(
             self._gateway,
             requests.DrainRequest(
-                hosts=hosts,
-                force=force,
-                policy=policy,
-                fenced=fenced,
+                hosts=hosts, force=force, policy=policy, fenced=fenced
             ),
         )
 
@@ -240,7 +262,7 @@ class Maintenance:
                 fenced=fenced,
                 confirm=confirm,
                 timeout=timeout,
-                report=report or progress_lines.Silence(),
+                report=Publisher(report),
                 interrupt=interrupt or interrupts.Interrupt(),
                 recording=diary,
                 skip_capacity_check=skip_capacity_check,
@@ -266,10 +288,7 @@ class Maintenance:
         return restore.preview(
             self._gateway,
             requests.RestoreRequest(
-                hosts=hosts,
-                since=since,
-                running=running,
-                policy=policy,
+                hosts=hosts, since=since, running=running, policy=policy
             ),
         )
 
@@ -321,7 +340,7 @@ class Maintenance:
                 running=running,
                 policy=policy,
                 timeout=timeout,
-                report=report or progress_lines.Silence(),
+                report=Publisher(report),
                 interrupt=interrupt or interrupts.Interrupt(),
                 skip_capacity_check=skip_capacity_check,
             ),
@@ -355,7 +374,7 @@ class Maintenance:
             requests.RestoreRequest(
                 hosts=hosts,
                 timeout=timeout,
-                report=report or progress_lines.Silence(),
+                report=Publisher(report),
                 interrupt=interrupt or interrupts.Interrupt(),
             ),
             force=force,

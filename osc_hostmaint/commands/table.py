@@ -175,11 +175,11 @@ class ServersTable(command.Lister):
 
     def _reporter(
         self, endings: 'progress_lines.Endings | None' = None
-    ) -> 'api.Reporter':
+    ) -> 'api.Reporter | None':
         from osc_hostmaint.progress import lines as progress_lines
 
         if self.app.options.verbose_level == 0 or sys.stderr is None:
-            return progress_lines.Silence()
+            return None
         return progress_lines.Progress(
             sys.stderr, endings or progress_lines.DRAINED
         )

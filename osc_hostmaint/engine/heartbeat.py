@@ -5,6 +5,7 @@
 import collections.abc
 import dataclasses
 
+from osc_hostmaint import events
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
@@ -83,13 +84,15 @@ class _Listener:
         due = self._clock.now() + timing.SILENCE_SECONDS
         self._due = dict.fromkeys(self._first, due)
         if self._due:
-            self._report.trouble(
-                ', '.join(self._due),
-                _(
-                    'waiting until nothing has been heard of it for %.0f s: '
-                    'a host that reports to Nova is not powered off'
+            self._report.publish(
+                events.Trouble(
+                    ', '.join(self._due),
+                    _(
+                        'waiting until nothing has been heard of it for %.0f '
+                        's: a host that reports to Nova is not powered off'
+                    )
+                    % timing.SILENCE_SECONDS,
                 )
-                % timing.SILENCE_SECONDS,
             )
 
     def _look(self) -> dict[str, model.Service]:

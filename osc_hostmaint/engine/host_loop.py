@@ -9,6 +9,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
@@ -36,7 +37,7 @@ class HostDrain:
         policy: policies.Policy,
         gateway: ports.Gateway,
         clock: ports.Clock,
-        report: ports.Reporter,
+        report: reporting.HostReporter,
         diary: ports.Diary | None = None,
         destinations: ports.Destinations | None = None,
     ):
@@ -273,7 +274,7 @@ class HostDrain:
                 else memories.Answer.POSTPONED
             )
             reason = str(error)
-            self._report.trouble(self.host, reason)
+            self._report.trouble(reason)
         except exceptions.NotPermitted as error:
             if picked and action.host and error.policy.endswith(NAMING):
                 self._drop(action)
@@ -281,7 +282,7 @@ class HostDrain:
                 return None
             answer, reason = memories.Answer.REFUSED, str(error)
             self.error = reason
-            self._report.trouble(self.host, reason)
+            self._report.trouble(reason)
         except exceptions.RequestRefused as error:
             answer, reason = memories.Answer.REFUSED, str(error)
             final = error.final
@@ -297,12 +298,11 @@ class HostDrain:
         self.error = self.error or decision.trouble
         pause = 0.0 if self._hurried else decision.interval
         self.due, self._hurried = self._clock.now() + pause, False
-        self._report.decided(self.host, decision)
         if decision.done:
             self.done = True
             if self._destinations:
                 self._destinations.leave(self.host)
-            self._report.ended(self.host, decision)
+        self._report.decided(decision)
 
     def _bear(self, text: str) -> None:
         now = self._clock.now()
@@ -311,12 +311,12 @@ class HostDrain:
         if now - self._down_since >= timing.OUTAGE_LIMIT_SECONDS:
             self._give_up(text)
             return
-        self._report.trouble(self.host, text)
+        self._report.trouble(text)
         self.due = now + self._pause
         self._pause = min(2 * self._pause, timing.OUTAGE_PAUSE_MOST_SECONDS)
 
     def _give_up(self, text: str) -> None:
         self.error = text
-        self._report.trouble(self.host, text)
+        self._report.trouble(text)
         self.abandon(text)
         self.done = True

@@ -10,11 +10,13 @@ nothing special.
 import collections.abc
 import dataclasses
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
@@ -64,7 +66,7 @@ def drain(
             policy,
             gateway,
             clock,
-            report,
+            reporting.HostReporter(service.host, report),
             diary,
             destinations,
         )
@@ -134,10 +136,12 @@ def _broken(
     )
     if len(row) < most:
         return ''
-    report.trouble(
-        ', '.join(dict.fromkeys(h.host for h in hosts if h.finished)),
-        f'{circuit_breaker.explanation(row)}: no other move is started '
-        f'(--max-failures {most}); those in flight are awaited',
+    report.publish(
+        events.Trouble(
+            ', '.join(dict.fromkeys(h.host for h in hosts if h.finished)),
+            f'{circuit_breaker.explanation(row)}: no other move is started '
+            f'(--max-failures {most}); those in flight are awaited',
+        )
     )
     return circuit_breaker.stop_reason(row, most)
 

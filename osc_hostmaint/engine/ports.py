@@ -6,6 +6,7 @@ import collections.abc
 import datetime
 import typing as ty
 
+from osc_hostmaint import events
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy
 from osc_hostmaint.planning.capacity import snapshot as snapshots
@@ -183,16 +184,10 @@ class Clock(ty.Protocol):
 
 
 class Reporter(ty.Protocol):
-    """Somebody who is told how it goes. Never asked anything."""
+    """Listens to how a run goes. It is never asked anything."""
 
-    def decided(self, host: str, decision: decisions.Decision) -> None:
-        """Take note of a decision for a host."""
-
-    def trouble(self, host: str, text: str) -> None:
-        """Take note that the cloud does not answer as it should."""
-
-    def ended(self, host: str, decision: decisions.Decision | None) -> None:
-        """Take note that a host's drain has ended."""
+    def publish(self, event: events.Event) -> None:
+        """Take note of an event. The run waits until this returns."""
 
 
 class Interrupt(ty.Protocol):

@@ -8,82 +8,68 @@ a drain to the loop.
 
 import collections.abc
 import dataclasses
+import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 
 _DONE = decisions.Stage.DONE
 
 
-class Teller:
-    """Tells of several drains as if they were that of one host."""
+class CombinedReporter(reporting.HostReporter):
+    """Publishes the events of several drains as those of one host."""
 
     def __init__(
         self,
-        report: ports.Reporter,
         host: str,
+        report: ports.Reporter,
         rows: collections.abc.Iterable[decisions.Row],
         drains: int,
     ):
-        """:param host: whose drain they are to look like.
+        """:param host: the host whose events they are to be.
 
         :param rows: what each of them will begin with, together.
         :param drains: how many there are.
         """
-        self._report = report
-        self._host = host
+        super().__init__(host, report)
         self._rows = {row.server_id: row for row in rows}
         self._going_on = drains
-        self._begun = False
         self._last: list[decisions.Decision] = []
-        self._closed = False
 
-    def decided(self, host: str, decision: decisions.Decision) -> None:
-        """Tell of a decision for a part of the servers."""
-        if not self._begun:
-            self._begun = True
+    def decided(self, decision: decisions.Decision) -> None:
+        """Publish what a decision about some of the servers changes."""
+        if self._before is None:
             # How they were before anything was asked for.
-            opening = dataclasses.replace(
-                decision, rows=tuple(self._rows.values()), actions=()
-            )
-            self._report.decided(self._host, opening)
+            opening = self._whole(decision, actions=(), wait=decision.wait)
+            super().decided(opening)
         self._rows.update({row.server_id: row for row in decision.rows})
-        whole = dataclasses.replace(
-            decision, rows=tuple(self._rows.values()), wait=None
-        )
-        self._report.decided(self._host, whole)
-
-    def trouble(self, host: str, text: str) -> None:
-        """Tell that the cloud does not answer as it should."""
-        self._report.trouble(self._host, text)
-
-    def ended(self, host: str, decision: decisions.Decision | None) -> None:
-        """Take note that one of the drains has ended."""
-        if decision is not None:
+        if decision.done:
             self._last.append(decision)
-        self._going_on -= 1
-        if not self._going_on:
-            self.close()
+            self._going_on -= 1
+        super().decided(self._whole(decision))
 
     def close(self) -> None:
-        """Tell, once, that all is over, if anything was begun."""
-        if self._closed or not self._last:
-            return
-        self._closed = True
-        troubles = (decision.trouble for decision in self._last)
-        self._report.ended(
-            self._host,
-            dataclasses.replace(
-                self._last[-1],
-                rows=tuple(self._rows.values()),
-                stage=next(
-                    (d.stage for d in self._last if d.stage is not _DONE),
-                    _DONE,
-                ),
-                trouble=next(filter(None, troubles), ''),
-            ),
+        """Publish, once, that all is over, if anything was begun."""
+        if self._going_on and self._last:
+            self._going_on = 0
+            super().decided(self._whole(self._last[-1], actions=()))
+
+    def _whole(
+        self, decision: decisions.Decision, **changes: ty.Any
+    ) -> decisions.Decision:
+        """Return a decision about all servers."""
+        stages = (last.stage for last in self._last)
+        troubles = (last.trouble for last in self._last)
+        return dataclasses.replace(
+            decision,
+            rows=tuple(self._rows.values()),
+            done=not self._going_on,
+            stage=next((s for s in stages if s is not _DONE), _DONE),
+            trouble=next(filter(None, troubles), ''),
+            **{'wait': None, **changes},
         )
 
 

@@ -4,6 +4,7 @@
 
 import collections.abc
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import names
@@ -33,11 +34,10 @@ def check(
     """
     where = names.listed(sources)
     for note in seen.preview.notes if seen else ():
-        request.report.trouble(where, note)
+        request.report.publish(events.Trouble(where, note))
     if is_balanced(request.policy) and not (seen and seen.known):
-        request.report.trouble(
-            where, _('destinations are left to the scheduler')
-        )
+        words = _('destinations are left to the scheduler')
+        request.report.publish(events.Trouble(where, words))
     if not seen or request.skip_capacity_check:
         return
     if seen.preview.outlook.misfits:

@@ -7,6 +7,7 @@ import dataclasses
 import random
 
 from osc_hostmaint import clock as clocks
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import names
@@ -83,7 +84,9 @@ def drain(
     request, services = checked.request, checked.services
     user_id = gateway.user_id()
     for note in checked.notes:
-        request.report.trouble(names.listed(checked.sources), note)
+        request.report.publish(
+            events.Trouble(names.listed(checked.sources), note)
+        )
     clock = clocks.Clock()
     seen = None
     ready: collections.abc.Sequence[model.Service]
@@ -96,8 +99,9 @@ def drain(
             )
         ready, errors = tuple(targets.services.values()), targets.errors
         if targets.interrupted:
-            request.report.trouble(
-                names.listed(checked.sources), targets.interruption()
+            where = names.listed(checked.sources)
+            request.report.publish(
+                events.Trouble(where, targets.interruption())
             )
             return loop.with_errors(_INTERRUPTED, errors)
     else:
@@ -207,8 +211,7 @@ def _look(
         seen = dry_run.look(gateway, clock, services, sources, request.policy)
     except exceptions.Unavailable as error:
         # The drain itself bears with an outage for longer.
-        request.report.trouble(
-            names.listed(sources), _('capacity is not known: %s') % error
-        )
+        words = _('capacity is not known: %s') % error
+        request.report.publish(events.Trouble(names.listed(sources), words))
     capacity.check(request, sources, seen, progress_lines.MARKED)
     return seen

@@ -6,6 +6,7 @@ import collections.abc
 import contextlib
 import dataclasses
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import heartbeat
@@ -147,7 +148,8 @@ def _prepare(
     capacity.check(request, sources, seen, progress_lines.UNTOUCHED)
     for row in seen.preview.rows:
         if row.local_disk:
-            request.report.trouble(row.host, progress_lines.loss(row))
+            words = progress_lines.loss(row)
+            request.report.publish(events.Trouble(row.host, words))
     if not request.interrupt.requested:
         _ask(targets, seen, request)
     targets.interrupted = request.interrupt.requested

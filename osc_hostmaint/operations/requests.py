@@ -8,9 +8,9 @@ import datetime
 
 from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
-from osc_hostmaint.progress import lines as progress_lines
 
 #: Is asked whether hosts are powered off, in words for people.
 Confirm = collections.abc.Callable[[str], bool]
@@ -29,7 +29,7 @@ class _Request:
     timeout: float | None = None
     skip_capacity_check: bool = False
     report: ports.Reporter = dataclasses.field(
-        default_factory=progress_lines.Silence
+        default_factory=reporting.Publisher
     )
     interrupt: ports.Interrupt = dataclasses.field(
         default_factory=interrupts.Interrupt

@@ -8,6 +8,7 @@ import datetime
 import random
 
 from osc_hostmaint import clock as clocks
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import loop
@@ -105,15 +106,17 @@ def unset_and_restore(
         mark = service.mark
         since[host] = mark.since if mark else requests.SINCE
         if not mark:
-            request.report.trouble(
-                host,
-                _(
-                    'it has no mark that says since when it was in '
-                    'maintenance: servers come home that left it in the '
-                    'last %d days (restore --since <duration> says '
-                    'otherwise)'
+            request.report.publish(
+                events.Trouble(
+                    host,
+                    _(
+                        'it has no mark that says since when it was in '
+                        'maintenance: servers come home that left it in the '
+                        'last %d days (restore --since <duration> says '
+                        'otherwise)'
+                    )
+                    % requests.SINCE.days,
                 )
-                % requests.SINCE.days,
             )
     try:
         services = hosts.all_services(gateway)
@@ -159,7 +162,8 @@ def _restore(
     if wanted and any(each.groups for each in gathered):
         seen = capacity.look(gateway, services, gathered)
         for note in seen.notes:
-            request.report.trouble(', '.join(h.host for h in homes), note)
+            where = ', '.join(h.host for h in homes)
+            request.report.publish(events.Trouble(where, note))
         for host, room in seen.by_home.items():
             if room.outlook.misfits:
                 errors[host] = progress_lines.no_room_at_home(host, room)
@@ -215,14 +219,15 @@ def _homes(
     return homes, errors
 
 
-class _Notes(progress_lines.Silence):
+class _Notes:
     """Keeps what it is told of troubles."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def trouble(self, host: str, text: str) -> None:
-        self.lines.append(f'{host}: {text}')
+    def publish(self, event: events.Event) -> None:
+        if isinstance(event, events.Trouble):
+            self.lines.append(f'{event.host}: {event.reason}')
 
 
 def _bare(

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Progress on stderr: a line when something has become of a server."""
+"""Events in words: a line on stderr for each that is worth one."""
 
 import collections
 import collections.abc
 import dataclasses
 import typing as ty
 
+from osc_hostmaint import events
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.i18n import ngettext
@@ -14,7 +15,6 @@ from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
-from osc_hostmaint.planning.server import status as server_status
 
 #: So wide a name is shown, in columns; the id beside it tells them apart.
 NAME_COLUMNS = 40
@@ -57,21 +57,8 @@ EVACUATED = Endings(_('evacuated'), _('not evacuated'))
 HOME = Endings(_('all home'), _('not all home'))
 
 
-class Silence:
-    """A reporter that tells nobody."""
-
-    def decided(self, host: str, decision: decisions.Decision) -> None:
-        """Take no note."""
-
-    def trouble(self, host: str, text: str) -> None:
-        """Take no note."""
-
-    def ended(self, host: str, decision: decisions.Decision | None) -> None:
-        """Take no note."""
-
-
 class Progress:
-    """A reporter that writes lines for people.
+    """Writes events as lines for people.
 
     A stream that breaks (a closed terminal, a pipe that nobody reads) is no
     reason to end a drain: nothing more is told then.
@@ -80,69 +67,92 @@ class Progress:
     def __init__(self, stream: ty.TextIO, endings: Endings = DRAINED):
         self._stream: ty.TextIO | None = stream
         self._endings = endings
-        self._rows: dict[str, dict[str, decisions.Row]] = {}
-        self._waiting: dict[str, str] = {}
 
-    def decided(self, host: str, decision: decisions.Decision) -> None:
-        """Tell what has changed since the decision before."""
-        before = self._rows.get(host)
-        if before is None:
-            self._opening(host, decision)
-            before = {}
-        rows = {row.server_id: row for row in decision.rows}
-        asked = {action.server_id for action in decision.actions}
-        done = sum(row.result is not None for row in decision.rows)
-        count = f'[{done}/{len(decision.rows)}]'
-        for row in decision.rows:
-            old = before.get(row.server_id)
-            if _is_news(row, old):
-                line = _became(row, old, asked=row.server_id in asked)
-                if line:
-                    self._say(host, f'{count} {_name(row)}: {line}')
-        for action in decision.actions:
-            row = rows[action.server_id]
-            self._say(host, f'{count} {_name(row)}: {_asked(action)}')
-        self._rows[host] = rows
-        waiting = decision.waiting_for
-        if waiting and waiting != self._waiting.get(host):
-            self._say(host, _('waiting for %s') % waiting)
-        self._waiting[host] = waiting
-
-    def trouble(self, host: str, text: str) -> None:
-        """Tell that the cloud does not answer as it should."""
-        self._say(host, text)
-
-    def ended(self, host: str, decision: decisions.Decision | None) -> None:
-        """Tell how it ended."""
-        if decision is None:
+    def publish(self, event: events.Event) -> None:
+        """Write the line of an event, if it has one."""
+        line = _line(event, self._endings)
+        if self._stream is None or line is None:
             return
-        results = collections.Counter(
-            str(row.result) for row in decision.rows if row.result
-        )
-        counts = ', '.join(f'{n} {r}' for r, n in sorted(results.items()))
-        endings = self._endings
-        words = endings.well if decision.drained else endings.badly
-        self._say(host, f'{words} ({counts})' if counts else words)
-
-    def _opening(self, host: str, decision: decisions.Decision) -> None:
-        moves = collections.Counter(
-            row.move for row in decision.rows if row.move
-        )
-        counts = ', '.join(f'{n} by {m}' for m, n in sorted(moves.items()))
-        count = len(decision.rows)
-        words = ngettext('%d server', '%d servers', count) % count
-        self._say(host, f'{words} ({counts})' if counts else words)
-
-    def _say(self, host: str, line: str) -> None:
-        if self._stream is None:
-            return
-        line = text.shorten(text.printable(f'{host}: {line}'), LINE_COLUMNS)
+        line = text.printable(f'{event.host}: {line}')
         try:
-            self._stream.write(f'{line}\n')
+            self._stream.write(f'{text.shorten(line, LINE_COLUMNS)}\n')
             self._stream.flush()
         except (OSError, ValueError):
             # ValueError: somebody closed the stream.
             self._stream = None
+
+
+def _line(event: events.Event, endings: Endings) -> str | None:
+    """Return an event in words, None where it is not worth a line."""
+    match event:
+        case events.Trouble():
+            return event.reason
+        case events.Waiting():
+            return _('waiting for %s') % event.reason
+        case events.HostStarted():
+            count = event.total
+            moves = collections.Counter(
+                row.move for row in event.rows if row.move
+            )
+            return _counted(
+                ngettext('%d server', '%d servers', count) % count,
+                (f'{n} by {move}' for move, n in sorted(moves.items())),
+            )
+        case events.HostEnded():
+            results = event.results
+            return _counted(
+                endings.well if event.drained else endings.badly,
+                (f'{results[each]} {each}' for each in sorted(results)),
+            )
+        case events.ServerEvent():
+            if words := _server_words(event):
+                done = f'[{event.done}/{event.total}]'
+                return f'{done} {_name(event.row)}: {words}'
+    return None
+
+
+def _counted(words: str, counts: collections.abc.Iterable[str]) -> str:
+    listed = ', '.join(counts)
+    return f'{words} ({listed})' if listed else words
+
+
+def _server_words(event: events.ServerEvent) -> str | None:
+    """Return what has happened to a server, None if that is no news."""
+    row = event.row
+    match event:
+        case events.RequestSent():
+            words = _REQUESTS[event.request]
+            if event.destination:
+                words = _('%(move)s to %(host)s') % {
+                    'move': words,
+                    'host': event.destination,
+                }
+            return _('%s asked for') % words
+        case events.MoveAdopted():
+            if row.record and row.record.in_flight:
+                return _('moving already')
+            return _('has left already, and is to be confirmed')
+        case events.RetryScheduled():
+            return _('will be tried again: %s') % row.reason
+        case events.ServerBusy():
+            return _('waiting for it: %s') % row.reason
+        case events.MoveDelayed():
+            return row.reason
+        case events.ServerChanged():
+            return None
+    return _result(row)
+
+
+def _result(row: decisions.Row) -> str:
+    parts = [str(row.result)]
+    moving = row.result is decisions.Result.MOVING
+    if row.destination and (moving or row.result is decisions.Result.MOVED):
+        parts.append(_('to %s') % row.destination)
+    if row.seconds is not None:
+        words = _('for %.0f s') if moving else _('in %.0f s')
+        parts.append(words % row.seconds)
+    line = ' '.join(parts)
+    return f'{line}: {row.reason}' if row.reason else line
 
 
 def preview_lines(
@@ -262,69 +272,3 @@ def _fill(fill: forecast.Fill) -> str:
 def _name(row: decisions.Row | dry_runs.Row) -> str:
     name = text.shorten(text.printable(row.name), NAME_COLUMNS)
     return f'{name} ({row.server_id})' if name else row.server_id
-
-
-def _asked(action: memories.Action) -> str:
-    words = _REQUESTS[action.kind]
-    if action.host:
-        words = _('%(move)s to %(host)s') % {
-            'move': words,
-            'host': action.host,
-        }
-    return _('%s asked for') % words
-
-
-def _is_news(row: decisions.Row, old: decisions.Row | None) -> bool:
-    if old is None or old.phase is not row.phase:
-        return True
-    # Why a move failed may be known later than that it has.
-    return (
-        old.reason != row.reason and row.phase is not server_status.Phase.BUSY
-    )
-
-
-def _became(
-    row: decisions.Row, old: decisions.Row | None, *, asked: bool
-) -> str | None:
-    """Return what has become of a server, None where that is no news.
-
-    :param asked: something was just asked for it, which has its own line.
-    """
-    reason = row.reason
-    # Without a pause it waits no more than for its turn.
-    at_once = (
-        row.phase is server_status.Phase.WAITING
-        and old is not None
-        and row.attempts > 0
-        and row.reason != old.reason
-    )
-    if (row.phase is server_status.Phase.SETTLING or at_once) and reason:
-        return _('will be tried again: %s') % reason
-    if row.phase is server_status.Phase.BUSY:
-        return _('waiting for it: %s') % reason
-    if row.phase is server_status.Phase.MOVING and reason:
-        return reason
-    if row.phase is server_status.Phase.MOVING and not row.attempts:
-        # Nobody has told of it yet: we did not ask for it.
-        return None if old or asked else _adopted(row)
-    if row.result is None:
-        return None
-    parts = [str(row.result)]
-    moving = row.result is decisions.Result.MOVING
-    if row.destination and (moving or row.result is decisions.Result.MOVED):
-        parts.append(_('to %s') % row.destination)
-    if row.seconds is not None:
-        words = _('for %.0f s') if moving else _('in %.0f s')
-        parts.append(words % row.seconds)
-    line = ' '.join(parts)
-    return f'{line}: {reason}' if reason else line
-
-
-def _adopted(row: decisions.Row) -> str | None:
-    """Return how far a move is that was not asked for by this run."""
-    record = row.record
-    if record and record.in_flight:
-        return _('moving already')
-    if record and record.awaits_confirmation:
-        return _('has left already, and is to be confirmed')
-    return None

@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import typing as ty
 
+from osc_hostmaint import events
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.planning.evacuation import memory as evacuation_memory
@@ -234,3 +235,40 @@ def decision(
             **kwargs,
         }
     )
+
+
+def ended(
+    *rows: decisions.Row, host: str = HOST, **kwargs: ty.Any
+) -> events.HostEnded:
+    """Return the end of a host that is drained."""
+    return events.HostEnded(
+        **{
+            'host': host,
+            'done': len(rows),
+            'total': len(rows),
+            'rows': rows,
+            'drained': not any(row.left for row in rows),
+            'trouble': '',
+            **kwargs,
+        }
+    )
+
+
+class Listener:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[events.Event] = []
+
+    def publish(self, event: events.Event) -> None:
+        """Keep an event."""
+        self.events.append(event)
+
+    @property
+    def troubles(self) -> list[tuple[str, str]]:
+        """The troubles: of which hosts, and the words."""
+        return [
+            (event.host, event.reason)
+            for event in self.events
+            if isinstance(event, events.Trouble)
+        ]

@@ -43,6 +43,7 @@ PARTNERS = {
         *('exceptions', 'i18n', 'model', 'planning', 'streams', 'text'),
     ),
     'planning': ('mark', 'model'),
+    'progress': ('events', 'i18n', 'planning', 'text'),
 }
 
 #: Prints what importing our part of the start adds to what is there anyway.

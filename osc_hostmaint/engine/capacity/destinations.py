@@ -10,6 +10,7 @@ and what we have asked for since is counted on top.
 import collections.abc
 import dataclasses
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
@@ -97,11 +98,13 @@ class Destinations:
         self._experience = self._moves.experience(self._experience)
         for host, failed in sorted(self._experience.excluded.items()):
             if host not in excluded:
-                self._report.trouble(
-                    host,
-                    'excluded as a destination for the rest of this run: '
-                    f'{len(failed)} servers failed to move there in a row '
-                    f'({", ".join(sorted(failed))}){self._caveat()}',
+                self._report.publish(
+                    events.Trouble(
+                        host,
+                        'excluded as a destination for the rest of this run: '
+                        f'{len(failed)} servers failed to move there in a row '
+                        f'({", ".join(sorted(failed))}){self._caveat()}',
+                    )
                 )
 
     def leave(self, host: str) -> None:
@@ -222,10 +225,12 @@ class Destinations:
         self._unnamed.add(kind)
         if kind is memories.Kind.LIVE_MIGRATE:
             self._unnamed.add(memories.Kind.RESUME)
-        self._report.trouble(
-            host,
-            f'you may not name the destination of a {kind} (policy {policy}): '
-            'the scheduler picks it for the rest of this run',
+        self._report.publish(
+            events.Trouble(
+                host,
+                f'you may not name the destination of a {kind} (policy '
+                f'{policy}): the scheduler picks it for the rest of this run',
+            )
         )
 
     def drop(self, action: memories.Action) -> None:
@@ -324,9 +329,11 @@ class Destinations:
             # What is known is still a good guess, and the scheduler checks.
             return
         except exceptions.CloudError as error:
-            self._report.trouble(
-                demand.source,
-                f'destinations are left to the scheduler: {error}',
+            self._report.publish(
+                events.Trouble(
+                    demand.source,
+                    f'destinations are left to the scheduler: {error}',
+                )
             )
             self._known = False
             return

@@ -10,6 +10,7 @@ import collections.abc
 import dataclasses
 import datetime
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import loop
@@ -48,9 +49,9 @@ def bring(
     """
     gathered = tuple(gathered)
     groups = [group for each in gathered for group in each.groups]
-    tellers = {
-        each.home.host: shared_.Teller(
-            report, each.home.host, each.coming, len(each.groups)
+    reporters = {
+        each.home.host: shared_.CombinedReporter(
+            each.home.host, report, each.coming, len(each.groups)
         )
         for each in gathered
         if each.groups
@@ -66,14 +67,14 @@ def bring(
             group.policy,
             gateway,
             clock,
-            tellers[group.home.host],
+            reporters[group.home.host],
             destinations=shared,
         )
         for group, shared in zip(groups, guides, strict=True)
     ]
     result = loop.run(hosts, clock, interrupt, report, max_failures, timeout)
-    for teller in tellers.values():
-        teller.close()
+    for reporter in reporters.values():
+        reporter.close()
     known = {row.server_id for row in result.rows}
     untouched = (
         dataclasses.replace(
@@ -141,10 +142,12 @@ def _deleted(
     try:
         found = gateway.deleted(since)
         if len(found) > MOST_DELETED:
-            report.trouble(
-                where,
-                f'of {len(found)} servers deleted lately only the '
-                f'{MOST_DELETED} newest are looked at',
+            report.publish(
+                events.Trouble(
+                    where,
+                    f'of {len(found)} servers deleted lately only the '
+                    f'{MOST_DELETED} newest are looked at',
+                )
             )
         for server in found[:MOST_DELETED]:
             if interrupt.requested:
@@ -156,6 +159,9 @@ def _deleted(
                     yield candidates.deleted(home, server)
                     break
     except exceptions.CloudError as error:
-        report.trouble(
-            where, f'servers deleted since they left are not known: {error}'
+        report.publish(
+            events.Trouble(
+                where,
+                f'servers deleted since they left are not known: {error}',
+            )
         )

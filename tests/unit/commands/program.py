@@ -16,11 +16,13 @@ import typing as ty
 from openstackclient import shell
 
 from osc_hostmaint import api
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.server import status as server_status
@@ -52,12 +54,13 @@ class Maintenance:
         self,
         _hosts: list[str],
         *,
-        report: ports.Reporter,
+        report: ports.Reporter | None,
         interrupt: ports.Interrupt,
         confirm: api.Confirm | None,
         **_others: ty.Any,
     ) -> loop.DrainResult:
         self._confirm = confirm
+        report = reporting.Publisher(report)
         rows = tuple(
             builders.row(
                 f'7d1c5b5e-0000-4000-8000-{number:012}',
@@ -68,7 +71,7 @@ class Maintenance:
             for number, name in enumerate(HOSTILE)
         )
         self._work(report, interrupt)
-        report.ended('cmp01', builders.decision(rows, done=True))
+        report.publish(builders.ended(*rows))
         self._done.touch()
         code = exceptions.ExitCode.LEFT
         if interrupt.requested:
@@ -103,7 +106,7 @@ class Maintenance:
     ) -> None:
         """Say more than a pipe holds, and go on for a while."""
         for _number in range(2000):
-            report.trouble('cmp01', 'x' * 100)
+            report.publish(events.Trouble('cmp01', 'x' * 100))
 
     def _ask(self, report: ports.Reporter, interrupt: ports.Interrupt) -> None:
         """Ask, and tell the answer."""
@@ -114,7 +117,9 @@ class Maintenance:
                 answer = 'sure' if sure else 'not sure'
         except KeyboardInterrupt:
             answer = 'broken off'
-        report.trouble('cmp01', f'{answer}; stop: {interrupt.requested}')
+        report.publish(
+            events.Trouble('cmp01', f'{answer}; stop: {interrupt.requested}')
+        )
 
     def _wait(
         self, report: ports.Reporter, interrupt: ports.Interrupt
@@ -123,10 +128,10 @@ class Maintenance:
         reading, writing = socket.socketpair()
         writing.setblocking(False)
         signal.set_wakeup_fd(writing.fileno())
-        report.trouble('cmp01', 'ready')
+        report.publish(events.Trouble('cmp01', 'ready'))
         select.select([reading], [], [], LIMIT)
         for _number in range(10):
-            report.trouble('cmp01', 'a move in flight')
+            report.publish(events.Trouble('cmp01', 'a move in flight'))
 
 
 def main() -> int:

@@ -12,9 +12,11 @@ from unittest import mock
 
 import ddt
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import loop
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
@@ -269,8 +271,9 @@ class TestProgress(shell.CommandTestCase):
 
         def work(*_args, report, **_kwargs):
             decision = builders.decision([builders.row()], done=True)
-            report.decided('cmp01', decision)
-            report.ended('cmp01', decision)
+            publisher = reporting.Publisher(report)
+            for event in events.between('cmp01', None, decision):
+                publisher.publish(event)
             return result(builders.row())
 
         self.maintenance.drain.side_effect = work

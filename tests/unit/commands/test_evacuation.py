@@ -98,8 +98,8 @@ class TestOptions(shell.CommandTestCase):
     def test_what_is_told_in_the_end(self):
         def work(*_args, report, **_kwargs):
             row = builders.row(phase=server_status.Phase.FAILED)
-            report.ended('cmp01', builders.decision([row], done=True))
-            report.ended('cmp02', builders.decision(done=True))
+            report.publish(builders.ended(row, drained=False))
+            report.publish(builders.ended(host='cmp02'))
             return loop.DrainResult((), {}, exceptions.ExitCode.LEFT)
 
         self.maintenance.drain.side_effect = work

@@ -167,10 +167,7 @@ class TestRestore(shell.CommandTestCase):
     @ddt.unpack
     def test_the_last_words(self, done, words):
         def restore(_hosts, *, report, **_options):
-            decided = builders.decision(
-                [HOME], done=True, stage=Stage.DONE if done else Stage.OPEN
-            )
-            report.ended('cmp01', decided)
+            report.publish(builders.ended(HOME, drained=done))
             return result(HOME)
 
         self.maintenance.restore.side_effect = restore

@@ -17,7 +17,6 @@ from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.server import memory as memories
-from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 from tests.unit.planning import clouds
 
@@ -78,16 +77,6 @@ class Cloud:
         self._clock.sleep(self.seconds)
         if self.trouble:
             raise self.trouble
-
-
-class Reporter(progress_lines.Silence):
-    """Keeps what it is told of troubles."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def trouble(self, host: str, text: str) -> None:
-        self.told.append(text)
 
 
 def record(
@@ -168,12 +157,11 @@ class GuidedTestCase(unittest.TestCase):
         self.clock = Clock()
         self.cloud = Cloud(self.clock, nodes)
         gateway = ty.cast(ports.Gateway, self.cloud)
-        reporter = Reporter()
-        self.told = reporter.told
+        self.listener = builders.Listener()
         self.asked = self.cloud.asked
         self.board = observer.ServiceBoard(gateway, self.clock, services)
         self.destinations = destinations.Destinations(
-            gateway, self.clock, reporter, self.board, **options
+            gateway, self.clock, self.listener, self.board, **options
         )
 
     def direct(

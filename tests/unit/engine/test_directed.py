@@ -12,6 +12,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
@@ -264,18 +265,13 @@ class TestManyHeld(unittest.TestCase):
             policies.Policy(),
             ty.cast(ty.Any, None),
             clock,
-            scene.Recorder(ty.cast(clients.Client, _NoClient())),
+            reporting.HostReporter('cmp01', builders.Listener()),
             destinations=Full(),
         )
         host.tick(str)
         self.assertFalse(host.done)
         self.assertLess(clock.now() - builders.NOW, 2)
         self.assertEqual({1}, set(asked.values()))
-
-
-class _NoClient:
-    time = builders.NOW
-    log: tuple[()] = ()
 
 
 class TestRefusedPicks(DirectedTestCase):

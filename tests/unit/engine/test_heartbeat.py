@@ -12,7 +12,6 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import heartbeat
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import timing
-from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 
 #: Of Nova's clock, when the process's shows 0.
@@ -37,21 +36,11 @@ class Clock:
             event[1]()
 
 
-class Reporter(progress_lines.Silence):
-    """Keeps what it is told of troubles."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
-
-    def trouble(self, host: str, text: str) -> None:
-        self.told.append((host, text))
-
-
 class ListenTest(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
-        self.reporter = Reporter()
+        self.listener = builders.Listener()
         self.interrupt = mock.Mock(requested=False)
         self.gateway = mock.create_autospec(ports.Gateway, instance=True)
         self.gateway.services.side_effect = lambda: [*self.hosts.values()]
@@ -79,7 +68,7 @@ class ListenTest(unittest.TestCase):
         return heartbeat.listen(
             self.gateway,
             self.clock,
-            self.reporter,
+            self.listener,
             self.interrupt,
             {host: self.hosts[host] for host in hosts},
         )
@@ -91,7 +80,7 @@ class ListenTest(unittest.TestCase):
         heard = self.listen('cmp01', 'cmp02')
         self.assertEqual({'cmp01', 'cmp02'}, set(heard.silent))
         self.assertEqual(1000 + timing.SILENCE_SECONDS, self.clock.time)
-        ((hosts, words),) = self.reporter.told
+        ((hosts, words),) = self.listener.troubles
         self.assertEqual('cmp01, cmp02', hosts)
         self.assertIn('waiting until nothing has been heard', words)
 
@@ -122,9 +111,11 @@ class ListenTest(unittest.TestCase):
         heard = heartbeat.listen(
             self.gateway,
             self.clock,
-            self.reporter,
+            self.listener,
             self.interrupt,
             gone,
         )
         self.assertEqual(({}, ['cmp01']), (heard.silent, [*heard.alive]))
-        self.assertEqual((1000.0, []), (self.clock.time, self.reporter.told))
+        self.assertEqual(
+            (1000.0, []), (self.clock.time, self.listener.troubles)
+        )

@@ -6,6 +6,7 @@ import typing as ty
 import unittest
 from unittest import mock
 
+from osc_hostmaint import events
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.planning import policy as policies
@@ -21,6 +22,7 @@ from tests.unit.engine.returning import HOME
 from tests.unit.simulation import world
 
 Phase = server_status.Phase
+Wait = server_status.Wait
 
 
 def decision(*ids: str, **values: ty.Any) -> decisions.Decision:
@@ -33,92 +35,89 @@ def waiting(server_id: str) -> decisions.Row:
     return builders.row(server_id, phase=Phase.WAITING)
 
 
-class TestTeller(unittest.TestCase):
+class TestCombinedReporter(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.report = mock.create_autospec(ports.Reporter, instance=True)
+        self.listener = builders.Listener()
         rows = [waiting('vm1'), waiting('vm2')]
-        self.teller = shared_.Teller(self.report, HOME, rows, 2)
+        self.reporter = shared_.CombinedReporter(HOME, self.listener, rows, 2)
 
-    def told(self) -> decisions.Decision:
-        """Return what was told of last."""
-        host, decided = self.report.decided.call_args.args
-        self.assertEqual(HOME, host)
-        return ty.cast(decisions.Decision, decided)
+    def kinds(self) -> list[str]:
+        """Return the types of the events, all of which are of the home."""
+        self.assertEqual({HOME}, {e.host for e in self.listener.events})
+        return [type(event).__name__ for event in self.listener.events]
 
-    def ended(self) -> decisions.Decision:
-        """Return what was told at the end, once."""
-        ((host, decided),) = [
-            call.args for call in self.report.ended.call_args_list
-        ]
-        self.assertEqual(HOME, host)
-        return ty.cast(decisions.Decision, decided)
+    def ended(self) -> events.HostEnded:
+        """Return the last event, the only end."""
+        self.assertEqual(1, self.kinds().count('HostEnded'))
+        event = self.listener.events[-1]
+        assert isinstance(event, events.HostEnded)
+        return event
 
-    def test_every_decision_tells_of_all_servers(self):
-        self.teller.decided(AWAY, decision('vm1'))
-        self.assertEqual(
-            [('vm1', Phase.MOVED), ('vm2', Phase.WAITING)],
-            [(row.server_id, row.phase) for row in self.told().rows],
-        )
-        self.teller.decided(FAR, decision('vm2'))
-        self.assertEqual(
-            {Phase.MOVED}, {row.phase for row in self.told().rows}
-        )
+    def end(self, *ids: str, **values: ty.Any) -> None:
+        """Have one of the drains end."""
+        self.reporter.decided(decision(*ids, done=True, **values))
 
     def test_it_begins_with_all_servers_as_they_were(self):
         action = memories.Action(memories.Kind.RESUME, 'vm1')
-        self.teller.decided(AWAY, decision('vm1', actions=(action,)))
-        self.teller.decided(FAR, decision('vm2'))
-        first, *others = [
-            call.args[1] for call in self.report.decided.call_args_list
-        ]
+        self.reporter.decided(decision('vm1', actions=(action,)))
+        self.reporter.decided(decision('vm2', wait=Wait('x')))
+        first = self.listener.events[0]
 
+        self.assertEqual(
+            ['HostStarted', 'MoveEnded', 'RequestSent', 'MoveEnded'],
+            self.kinds(),
+        )
+        assert isinstance(first, events.HostStarted)
         self.assertEqual({Phase.WAITING}, {row.phase for row in first.rows})
-        self.assertEqual((), first.actions)
-        self.assertEqual(2, len(others))
-
-    def end(self, host: str, *ids: str, **values: ty.Any) -> None:
-        """Have one of the drains end."""
-        last = decision(*ids, done=True, **values)
-        self.teller.decided(host, last)
-        self.teller.ended(host, last)
+        self.assertEqual(
+            [(0, 2), (1, 2), (1, 2), (2, 2)],
+            [
+                (event.done, event.total)
+                for event in self.listener.events
+                if isinstance(event, events.HostEvent)
+            ],
+        )
 
     def test_it_ends_with_the_last(self):
-        self.end(AWAY, 'vm1')
-        self.report.ended.assert_not_called()
-        self.end(FAR, 'vm2')
+        self.end('vm1')
+        self.assertNotIn('HostEnded', self.kinds())
+        self.end('vm2')
 
         self.assertTrue(self.ended().drained)
-        self.teller.close()
+        self.reporter.close()
         self.ended()
 
-    def test_one_that_is_left_tells_in_the_end(self):
+    def test_a_server_that_is_left(self):
         left = builders.row('vm1', phase=Phase.FAILED)
-        last = builders.decision([left], done=True)
-        self.teller.decided(AWAY, last)
-        self.teller.ended(AWAY, last)
-        self.end(AWAY, 'vm2')
+        self.reporter.decided(builders.decision([left], done=True))
+        self.end('vm2')
 
         self.assertFalse(self.ended().drained)
 
-    def test_trouble_of_one_tells_in_the_end(self):
-        self.end(AWAY, 'vm1', trouble='down')
-        self.end(AWAY, 'vm2')
+    def test_trouble_of_one(self):
+        self.end('vm1', trouble='down')
+        self.end('vm2')
 
         self.assertFalse(self.ended().drained)
         self.assertEqual('down', self.ended().trouble)
 
     def test_one_that_was_not_checked_tells_in_the_end(self):
-        self.end(AWAY, 'vm1', stage=decisions.Stage.OPEN)
-        self.end(AWAY, 'vm2')
+        self.end('vm1', stage=decisions.Stage.OPEN)
+        self.end('vm2')
 
         self.assertFalse(self.ended().drained)
 
-    def test_one_that_was_never_decided_is_not_home(self):
-        self.end(AWAY, 'vm1')
-        self.teller.close()
+    def test_one_that_was_never_decided(self):
+        self.end('vm1')
+        self.reporter.close()
 
         self.assertFalse(self.ended().drained)
+
+    def test_nothing_was_begun(self):
+        self.reporter.close()
+
+        self.assertEqual([], self.listener.events)
 
 
 class TestGuides(unittest.TestCase):

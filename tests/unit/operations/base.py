@@ -14,7 +14,6 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.planning.capacity import snapshot as snapshots
-from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=datetime.UTC)
@@ -259,16 +258,6 @@ class MaintenanceTestCase(unittest.TestCase):
         self.gateway.live_migrate.assert_not_called()
         self.gateway.cold_migrate.assert_not_called()
         self.gateway.confirm.assert_not_called()
-
-
-class Reporter(progress_lines.Silence):
-    """Keeps what it is told of troubles."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
-
-    def trouble(self, host: str, text: str) -> None:
-        self.told.append((host, text))
 
 
 class DrainTestCase(MaintenanceTestCase):

@@ -9,6 +9,7 @@ import typing as ty
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
 from tests.unit.operations import base
 
 Code = exceptions.ExitCode
@@ -20,7 +21,7 @@ CHANGES = frozenset({'disable', 'enable', 'force_down', 'evacuate', 'reset'})
 class EvacuateTestCase(base.DrainTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.reporter = base.Reporter()
+        self.listener = builders.Listener()
         self.questions: list[str] = []
         self.interrupt = types.SimpleNamespace(requested=False)
 
@@ -46,7 +47,7 @@ class EvacuateTestCase(base.DrainTestCase):
     def evacuate(self, *hosts: str, **options: ty.Any) -> ty.Any:
         return self.maintenance.drain(
             hosts or ['cmp01'],
-            report=self.reporter,
+            report=self.listener,
             interrupt=self.interrupt,
             **{'policy': EVACUATE, **options},
         )
@@ -62,5 +63,5 @@ class EvacuateTestCase(base.DrainTestCase):
     def told(self) -> str:
         """Return what was told of trouble."""
         return '\n'.join(
-            f'{host}: {text}' for host, text in self.reporter.told
+            f'{host}: {text}' for host, text in self.listener.troubles
         )

@@ -18,16 +18,16 @@ Code = exceptions.ExitCode
 class CapacityTestCase(base.DrainTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.reporter = base.Reporter()
+        self.listener = builders.Listener()
 
     def drain(self, *hosts: str, **options: ty.Any) -> ty.Any:
         return self.maintenance.drain(
-            hosts or ['cmp01'], report=self.reporter, **options
+            hosts or ['cmp01'], report=self.listener, **options
         )
 
     def told(self) -> list[str]:
         """Return what was told of trouble."""
-        return [text for _host, text in self.reporter.told]
+        return [text for _host, text in self.listener.troubles]
 
 
 class CheckTest(CapacityTestCase):
@@ -104,7 +104,7 @@ class UnknownTest(CapacityTestCase):
                 ('cmp01, cmp02', f'capacity is not known: {error}'),
                 ('cmp01, cmp02', 'destinations are left to the scheduler'),
             ],
-            self.reporter.told,
+            self.listener.troubles,
         )
 
     @ddt.data(*ERRORS)

@@ -67,9 +67,9 @@ class MachinesTest(base.DrainTestCase):
         self.gateway.hypervisor_details.side_effect = error
         preview = self.maintenance.preview(['cmp01'], policy=policy)
         self.assertIn('is the same machine', preview.notes[0])
-        reporter = base.Reporter()
-        self.maintenance.drain(['cmp01'], report=reporter)
-        self.assertRegex(reporter.told[0][1], 'is not known: no right')
+        listener = builders.Listener()
+        self.maintenance.drain(['cmp01'], report=listener)
+        self.assertRegex(listener.troubles[0][1], 'is not known: no right')
 
     @ddt.data('set', 'unset', 'show', 'drain', 'preview', 'restore')
     def test_two_services_of_one_name(self, verb: str) -> None:

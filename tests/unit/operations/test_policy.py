@@ -69,8 +69,10 @@ class PolicyTest(ToldTestCase):
     def test_who_watches(self) -> None:
         watchers = {n: mock.Mock() for n in ('report', 'interrupt', 'diary')}
         _policy, call = self.told(timeout=90, **watchers)
-        for watcher in watchers.values():
+        for watcher in (watchers['interrupt'], watchers['diary']):
             self.assertIn(watcher, call.args)
+        call.args[4].publish('event')
+        watchers['report'].publish.assert_called_once_with('event')
         self.assertIn(90, call.args)
 
     def test_who_we_are_is_asked_before_anything_is_touched(self) -> None:

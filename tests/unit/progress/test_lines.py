@@ -7,7 +7,9 @@ import unittest
 
 import ddt
 
+from osc_hostmaint import events
 from osc_hostmaint import text
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.progress import lines as progress_lines
@@ -37,12 +39,16 @@ class TestProgress(unittest.TestCase):
         super().setUp()
         self.stream = io.StringIO()
         self.progress = progress_lines.Progress(self.stream)
+        self.reporters = {}
 
     def told(self, *rows, host=builders.HOST, **kwargs):
         """Return the lines that a decision adds."""
         self.stream.seek(0)
         self.stream.truncate()
-        self.progress.decided(host, builders.decision(rows, **kwargs))
+        reporter = self.reporters.setdefault(
+            host, reporting.HostReporter(host, self.progress)
+        )
+        reporter.decided(builders.decision(rows, **kwargs))
         return self.stream.getvalue().splitlines()
 
     def test_opening(self):
@@ -243,7 +249,7 @@ class TestProgress(unittest.TestCase):
         lines = self.told(
             waiting(name=hostile, phase=Phase.BLOCKED, reason=hostile)
         )
-        self.progress.trouble('cmp01', hostile)
+        self.progress.publish(events.Trouble('cmp01', hostile))
         lines += self.told(waiting(), wait=Wait(hostile))
         lines += self.stream.getvalue().splitlines()
 

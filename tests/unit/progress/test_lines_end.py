@@ -7,6 +7,7 @@ import unittest
 
 import ddt
 
+from osc_hostmaint import events
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.progress import lines as progress_lines
@@ -20,7 +21,9 @@ class TestEnd(unittest.TestCase):
     def ended(self, *rows, **kwargs):
         stream = io.StringIO()
         decision = builders.decision(rows, **{'done': True, **kwargs})
-        progress_lines.Progress(stream).ended(builders.HOST, decision)
+        progress = progress_lines.Progress(stream)
+        *_others, last = events.between(builders.HOST, None, decision)
+        progress.publish(last)
         return stream.getvalue()
 
     def test_drained(self):
@@ -57,8 +60,8 @@ class TestEnd(unittest.TestCase):
         stream = io.StringIO()
         progress = progress_lines.Progress(stream, endings)
         failed = builders.row(phase=Phase.FAILED)
-        for rows in ([builders.row()], [failed]):
-            progress.ended('cmp01', builders.decision(rows, done=True))
+        progress.publish(builders.ended(builders.row()))
+        progress.publish(builders.ended(failed, drained=False))
 
         self.assertEqual(
             [f'cmp01: {well} (1 moved)', f'cmp01: {badly} (1 failed)'],
@@ -68,8 +71,8 @@ class TestEnd(unittest.TestCase):
     def test_trouble_from_afar_is_harmless(self):
         """It may quote what a server's owner has written."""
         stream = io.StringIO()
-        progress_lines.Progress(stream).trouble(
-            builders.HOST, 'no \x1b[2J\nanswer'
+        progress_lines.Progress(stream).publish(
+            events.Trouble(builders.HOST, 'no \x1b[2J\nanswer')
         )
 
         self.assertEqual('cmp01: no \\x1b[2J\\nanswer\n', stream.getvalue())

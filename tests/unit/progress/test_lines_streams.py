@@ -8,6 +8,7 @@ import os
 import unittest
 from unittest import mock
 
+from osc_hostmaint import events
 from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 
@@ -19,9 +20,8 @@ class TestBrokenStream(unittest.TestCase):
         """Let everything be told, twice."""
         progress = progress_lines.Progress(stream)
         for _time in range(2):
-            progress.trouble('cmp01', 'no answer')
-            progress.decided('cmp01', builders.decision([builders.row()]))
-            progress.ended('cmp01', builders.decision([], done=True))
+            progress.publish(events.Trouble('cmp01', 'no answer'))
+            progress.publish(builders.ended(builders.row()))
 
     def test_a_pipe_nobody_reads(self):
         reading, writing = os.pipe()

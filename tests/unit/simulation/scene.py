@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import typing as ty
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import loop
@@ -17,6 +18,7 @@ from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
@@ -50,10 +52,13 @@ class Interrupt:
 
 
 class Recorder:
-    """A reporter that keeps what it is told, and each tick's requests."""
+    """Keeps events, decisions and each tick's requests."""
 
-    def __init__(self, client: clients.Client):
-        #: Every decision: when it was told, and of which host.
+    def __init__(
+        self, client: clients.Client, diary: ports.Diary | None = None
+    ):
+        """:param diary: is told of the same decisions."""
+        #: Every decision: when it was made, and of which host.
         self.timed: list[tuple[float, str, decisions.Decision]] = []
         self.decisions: dict[str, list[decisions.Decision]] = {}
         self.troubles: list[str] = []
@@ -61,22 +66,42 @@ class Recorder:
         #: The requests sent before each decision, since the one before.
         self.ticks: list[tuple[str, list[faults_.Request]]] = []
         self._client = client
+        self._diary = diary
         self._told = 0
 
-    def decided(self, host: str, decision: decisions.Decision) -> None:
-        """Take note of a decision for a host."""
+    def publish(self, event: events.Event) -> None:
+        """Take note of an event."""
+        if isinstance(event, events.Trouble):
+            self.troubles.append(event.reason)
+        elif isinstance(event, events.HostEnded):
+            self.ended_hosts.append(event.host)
+
+    def decided(
+        self,
+        seen: model.Observation,
+        policy: policies.Policy,
+        now: float,
+        decision: decisions.Decision,
+    ) -> None:
+        """Take note of a decision."""
+        if self._diary:
+            self._diary.decided(seen, policy, now, decision)
+        host = seen.host
         self.decisions.setdefault(host, []).append(decision)
         self.timed.append((self._client.time, host, decision))
         self.ticks.append((host, self._client.log[self._told :]))
         self._told = len(self._client.log)
 
-    def trouble(self, host: str, text: str) -> None:
-        """Take note that the cloud does not answer as it should."""
-        self.troubles.append(text)
-
-    def ended(self, host: str, decision: decisions.Decision | None) -> None:
-        """Take note that a host's drain has ended."""
-        self.ended_hosts.append(host)
+    def acted(
+        self,
+        host: str,
+        action: memories.Action,
+        outcome: memories.Outcome,
+        highest_id: int,
+    ) -> None:
+        """Take note of what came of an action."""
+        if self._diary:
+            self._diary.acted(host, action, outcome, highest_id)
 
 
 @dataclasses.dataclass
@@ -217,10 +242,10 @@ def run(
         made.timeline.after(interrupt_after, interrupt.press)
     client = clients.Client(made, clock, latency=latency, faults=faults)
     policy = _policy(made, client, policy, options)
-    recorder = Recorder(client)
+    recorder = Recorder(client, diary)
     done = Run(client, recorder, tuple(hosts), policy, timeout, began)
     before = made.copies()
-    drains = functools.partial(_drain, diary=diary, guided=guided)
+    drains = functools.partial(_drain, guided=guided)
     try:
         done.outcome = (verb or drains)(done, made, clock, interrupt)
     except Killed:
@@ -240,7 +265,6 @@ def _drain(
     clock: timeline.VirtualClock,
     interrupt: Interrupt,
     *,
-    diary: ports.Diary | None,
     guided: bool,
 ) -> loop.DrainResult:
     client, policy, recorder = done.client, done.policy, done.recorder
@@ -269,7 +293,7 @@ def _drain(
         recorder,
         interrupt,
         done.timeout,
-        diary,
+        recorder,
         guide,
         board,
     )

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Events, from the loop to everybody who listens."""
+
+import logging
+
+from osc_hostmaint import events
+from osc_hostmaint import text
+from osc_hostmaint.engine import ports
+from osc_hostmaint.planning.host import decision as decisions
+
+LOG = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Passes events on to any number of listeners.
+
+    One that fails must not end a drain: this is logged, and the others go
+    on without it.
+    """
+
+    def __init__(self, *listeners: ports.Reporter | None):
+        """:param listeners: told in this order; None is nobody."""
+        self._listeners = [each for each in listeners if each is not None]
+
+    def publish(self, event: events.Event) -> None:
+        """Pass an event on."""
+        for listener in tuple(self._listeners):
+            try:
+                listener.publish(event)
+            except Exception as error:
+                self._listeners.remove(listener)
+                LOG.warning(
+                    '%s failed, and is told nothing more: %s',
+                    type(listener).__name__,
+                    text.printable(repr(error)),
+                )
+                LOG.debug('Why it failed', exc_info=True)
+
+
+class HostReporter:
+    """Publishes the events of one host, from decision to decision."""
+
+    def __init__(self, host: str, report: ports.Reporter):
+        self._host = host
+        self._report = report
+        self._before: decisions.Decision | None = None
+
+    def decided(self, decision: decisions.Decision) -> None:
+        """Publish what has happened since the decision before."""
+        for event in events.between(self._host, self._before, decision):
+            self._report.publish(event)
+        self._before = decision
+
+    def trouble(self, reason: str) -> None:
+        """Publish that the cloud does not answer as it should."""
+        self._report.publish(events.Trouble(self._host, reason))

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What becomes of hosts and their servers, as values.
+
+:func:`between` compares two decisions about one host. Everything that shows
+or passes on how a run goes listens to these events and to nothing else.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import typing as ty
+
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+
+Phase = server_status.Phase
+Result = decisions.Result
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a listener is told.
+
+    Listeners ignore types that they do not know: more may be added.
+    """
+
+    #: The host that is drained, or that servers return to.
+    host: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trouble(Event):
+    """The operator should know this; the run goes on where it can.
+
+    ``host`` may be several names, joined by commas.
+    """
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HostEvent(Event):
+    """Something about one host, with how far it is."""
+
+    #: Servers that have a result.
+    done: int
+    #: All its servers.
+    total: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HostStarted(HostEvent):
+    """The host was looked at for the first time."""
+
+    rows: tuple[decisions.Row, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting(HostEvent):
+    """The host waits for something that is not one of its servers."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WaitingEnded(HostEvent):
+    """The host no longer waits for that."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HostEnded(HostEvent):
+    """Nothing more happens on the host."""
+
+    rows: tuple[decisions.Row, ...]
+    #: Nothing is left on it, and that was checked.
+    drained: bool
+    #: Why it cannot be drained at all any more; '' where it can.
+    trouble: str
+
+    @property
+    def results(self) -> collections.Counter[Result]:
+        """How many servers have which result."""
+        return collections.Counter(
+            row.result for row in self.rows if row.result
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerEvent(HostEvent):
+    """Something about one server."""
+
+    row: decisions.Row
+
+    @property
+    def server_id(self) -> str:
+        """The server's id."""
+        return self.row.server_id
+
+    @property
+    def name(self) -> str:
+        """The server's name, '' where it is not known."""
+        return self.row.name
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestSent(ServerEvent):
+    """Nova was asked for something that is not a move.
+
+    The row is the server's before the request.
+    """
+
+    request: memories.Kind
+    #: The host that was named; '' leaves it to the scheduler.
+    destination: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoveStarted(RequestSent):
+    """Nova was asked to move the server; once for every attempt."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoveAdopted(ServerEvent):
+    """A move that this run did not ask for is under way."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoveDelayed(ServerEvent):
+    """Its move makes no progress; the row's reason says why."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RetryScheduled(ServerEvent):
+    """Its move failed, and is tried again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerBusy(ServerEvent):
+    """Its move waits until something else is over."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoveEnded(ServerEvent):
+    """Its result is ``moved``, ``offloaded`` or ``failed``.
+
+    Or it is ``moving``: the move goes on in Nova, and is not awaited.
+    """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerBlocked(ServerEvent):
+    """It cannot be moved with the options given."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerDropped(ServerEvent):
+    """There is nothing to move: its result is ``gone`` or ``skipped``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ResultExplained(ServerEvent):
+    """The reason of its result has changed, the result has not."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerChanged(ServerEvent):
+    """Something else is new: a server, its destination, a result undone."""
+
+
+#: What ends a server, by its result.
+ENDINGS: collections.abc.Mapping[Result, type[ServerEvent]] = {
+    Result.MOVED: MoveEnded,
+    Result.OFFLOADED: MoveEnded,
+    Result.FAILED: MoveEnded,
+    Result.MOVING: MoveEnded,
+    Result.BLOCKED: ServerBlocked,
+    Result.GONE: ServerDropped,
+    Result.SKIPPED: ServerDropped,
+}
+
+
+def between(
+    host: str,
+    before: decisions.Decision | None,
+    now: decisions.Decision,
+) -> collections.abc.Iterator[Event]:
+    """Yield what has happened on a host from one decision to the next.
+
+    :param before: None before the first one.
+    """
+    done = sum(row.result is not None for row in now.rows)
+    total = len(now.rows)
+    if before is None:
+        yield HostStarted(host, done, total, now.rows)
+    old = {row.server_id: row for row in before.rows} if before else {}
+    asked = {action.server_id for action in now.actions}
+    for row in now.rows:
+        kind = _kind(row, old.get(row.server_id), asked=row.server_id in asked)
+        # HostStarted has the servers that nothing has happened to.
+        if kind and (before or kind is not ServerChanged):
+            yield kind(host, done, total, row)
+    rows = {row.server_id: row for row in now.rows}
+    for action in now.actions:
+        sent = MoveStarted if action.kind in memories.MOVES else RequestSent
+        row = rows[action.server_id]
+        yield sent(host, done, total, row, action.kind, action.host)
+    waited = before.waiting_for if before else ''
+    if now.waiting_for and now.waiting_for != waited:
+        yield Waiting(host, done, total, now.waiting_for)
+    elif waited and not now.waiting_for:
+        yield WaitingEnded(host, done, total)
+    if now.done and not (before and before.done):
+        yield HostEnded(host, done, total, now.rows, now.drained, now.trouble)
+
+
+def _state(row: decisions.Row) -> tuple[ty.Any, ...]:
+    """Return what is news if it changes: not how the seconds go by."""
+    record = row.record
+    return (
+        *(row.name, row.status, row.move, row.destination),
+        *(row.phase, row.reason, row.attempts),
+        record and (record.id, record.status),
+    )
+
+
+def _kind(
+    row: decisions.Row, old: decisions.Row | None, *, asked: bool
+) -> type[ServerEvent] | None:
+    """Return the type of what has happened to a server, if anything has.
+
+    :param asked: something was just asked for it, which has its own event.
+    """
+    if old and _state(old) == _state(row):
+        return None
+    moved_on = old is None or old.phase is not row.phase
+    new_reason = old is None or old.reason != row.reason
+    if row.result and moved_on:
+        return ENDINGS[row.result]
+    if row.result and new_reason:
+        return ResultExplained
+    match row.phase:
+        case Phase.SETTLING if row.reason and (moved_on or new_reason):
+            return RetryScheduled
+        # Without a pause it only waits for its turn.
+        case Phase.WAITING if row.reason and old and row.attempts:
+            return RetryScheduled if new_reason else ServerChanged
+        case Phase.BUSY if moved_on:
+            return ServerBusy
+        case Phase.MOVING if row.reason and (moved_on or new_reason):
+            return MoveDelayed
+        case Phase.MOVING if old is None and _adopted(row) and not asked:
+            return MoveAdopted
+    return ServerChanged
+
+
+def _adopted(row: decisions.Row) -> bool:
+    """Tell whether somebody else's request moves a server."""
+    record = row.record
+    return not row.attempts and bool(
+        record and (record.in_flight or record.awaits_confirmation)
+    )

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What has happened between two decisions."""
+
+import unittest
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint import events
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from tests.unit import builders
+
+Kind = memories.Kind
+Phase = server_status.Phase
+Wait = server_status.Wait
+ENDINGS = tuple(set(events.ENDINGS.values()))
+
+
+def row(phase=Phase.WAITING, reason='', **kwargs):
+    """Return the row of a server that nothing has been done with yet."""
+    values = {'destination': '', 'attempts': 0, 'seconds': None, **kwargs}
+    return builders.row(phase=phase, reason=reason, **values)
+
+
+def happened(before, now):
+    """Return the events from one decision to the next."""
+    return [*events.between(builders.HOST, before, now)]
+
+
+def names(found):
+    """Return the types of events."""
+    return [type(event).__name__ for event in found]
+
+
+@ddt.ddt
+class TestServers(unittest.TestCase):
+    """One server, from one row to the next."""
+
+    @ddt.data(
+        # the row before, now, the event
+        (None, row(), None),
+        (None, row(Phase.BUSY, 'spawning'), 'ServerBusy'),
+        (None, row(Phase.GONE), 'ServerDropped'),
+        (None, row(Phase.MOVING), None),
+        (None, row(Phase.MOVING, record=builders.migration()), 'MoveAdopted'),
+        (
+            None,
+            row(Phase.MOVING, record=builders.migration(1, 'finished')),
+            'MoveAdopted',
+        ),
+        (None, row(Phase.MOVING, record=builders.migration(1, 'done')), None),
+        (None, row(Phase.MOVING, 'stalled'), 'MoveDelayed'),
+        (row(), row(Phase.MOVING), 'ServerChanged'),
+        (row(), row(Phase.MOVING, attempts=1), 'ServerChanged'),
+        (row(), row(Phase.BLOCKED, 'suspended'), 'ServerBlocked'),
+        (row(Phase.MOVING), row(Phase.MOVED), 'MoveEnded'),
+        (row(Phase.MOVING), row(Phase.OFFLOADED), 'MoveEnded'),
+        (row(Phase.MOVING), row(Phase.STILL_MOVING, 'late'), 'MoveEnded'),
+        (row(Phase.MOVING), row(Phase.FAILED), 'MoveEnded'),
+        (row(Phase.FAILED), row(Phase.FAILED, 'why'), 'ResultExplained'),
+        (row(Phase.FAILED), row(Phase.MOVED), 'MoveEnded'),
+        (row(Phase.FAILED), row(Phase.MOVING), 'ServerChanged'),
+        (row(Phase.WAITING), row(Phase.SKIPPED), 'ServerDropped'),
+        (row(Phase.MOVING), row(Phase.MOVING, 'stalled'), 'MoveDelayed'),
+        (row(Phase.MOVING, 'stalled'), row(Phase.MOVING), 'ServerChanged'),
+        (row(Phase.MOVING), row(Phase.SETTLING), 'ServerChanged'),
+        (row(Phase.MOVING), row(Phase.SETTLING, 'full'), 'RetryScheduled'),
+        # Without a pause.
+        (
+            row(Phase.MOVING, attempts=1),
+            row(reason='full', attempts=1),
+            'RetryScheduled',
+        ),
+        (row(), row(reason='x'), 'ServerChanged'),
+        (
+            row(Phase.SETTLING, 'full', attempts=1),
+            row(reason='full', attempts=1),
+            'ServerChanged',
+        ),
+        (row(Phase.BUSY, 'a'), row(Phase.BUSY, 'b'), 'ServerChanged'),
+        # The scheduler has picked a host; the migration has begun.
+        (
+            row(Phase.MOVING),
+            row(Phase.MOVING, destination='cmp02'),
+            'ServerChanged',
+        ),
+        (
+            row(Phase.MOVING, record=builders.migration(1, 'queued')),
+            row(Phase.MOVING, record=builders.migration(1, 'running')),
+            'ServerChanged',
+        ),
+        # Time goes by.
+        (row(Phase.MOVING, seconds=1.0), row(Phase.MOVING, seconds=2.0), None),
+        (
+            row(Phase.MOVING, record=builders.migration(seen_at=1.0)),
+            row(Phase.MOVING, record=builders.migration(seen_at=2.0)),
+            None,
+        ),
+    )
+    @ddt.unpack
+    def test_one_server(self, old, new, expected):
+        before = old and builders.decision([old])
+        found = happened(before, builders.decision([new]))
+        if old is None:
+            self.assertEqual('HostStarted', names(found[:1])[0])
+            found = found[1:]
+
+        self.assertEqual([expected] if expected else [], names(found))
+        for event in found:
+            self.assertEqual(('vm1', new.name), (event.server_id, event.name))
+            self.assertIs(new, event.row)
+
+    def test_every_result_ends_a_server(self):
+        self.assertEqual({*decisions.Result}, {*events.ENDINGS})
+
+    def test_a_server_that_came_later(self):
+        found = happened(builders.decision(), builders.decision([row()]))
+
+        self.assertEqual(['ServerChanged'], names(found))
+
+    @ddt.data(*Kind)
+    def test_requests(self, kind):
+        """What starts a move is told apart from all else."""
+        action = memories.Action(kind, 'vm1', host='cmp09')
+        rows = [row(Phase.MOVING, record=builders.migration())]
+        _started, event = happened(
+            None, builders.decision(rows, actions=(action,))
+        )
+
+        self.assertIs(kind, event.request)
+        self.assertEqual('cmp09', event.destination)
+        self.assertEqual(
+            kind in memories.MOVES, isinstance(event, events.MoveStarted)
+        )
+
+
+class TestHost(unittest.TestCase):
+    """The host itself, and the order of events."""
+
+    def test_from_its_start_to_its_end(self):
+        rows = [row(Phase.MOVED), row(server_id='vm2')]
+        first = builders.decision(
+            rows,
+            actions=(memories.Action(Kind.LIVE_MIGRATE, 'vm2'),),
+            wait=Wait('servers'),
+        )
+        found = happened(None, first)
+
+        self.assertEqual(
+            ['HostStarted', 'MoveEnded', 'MoveStarted', 'Waiting'],
+            names(found),
+        )
+        self.assertEqual({(1, 2)}, {(e.done, e.total) for e in found})
+        last = builders.decision(rows, done=True, trouble='down')
+        *_others, end = found = happened(first, last)
+        self.assertEqual(['WaitingEnded', 'HostEnded'], names(found))
+        self.assertEqual((False, 'down'), (end.drained, end.trouble))
+        self.assertEqual({decisions.Result.MOVED: 1}, end.results)
+        self.assertEqual([], happened(last, last))
+
+    def test_it_waits_for_something_else(self):
+        one, other = (builders.decision(wait=Wait(w)) for w in 'ab')
+
+        self.assertEqual([], happened(one, one))
+        (event,) = happened(one, other)
+        self.assertEqual(('Waiting', 'b'), (*names([event]), event.reason))
+
+
+_ROWS = strategies.lists(
+    strategies.builds(
+        row,
+        strategies.sampled_from(Phase),
+        strategies.sampled_from(['', 'a', 'b']),
+        server_id=strategies.sampled_from(['vm1', 'vm2', 'vm3']),
+        attempts=strategies.integers(0, 2),
+        seconds=strategies.sampled_from([None, 1.0]),
+        destination=strategies.sampled_from(['', 'cmp02']),
+    ),
+    unique_by=lambda each: each.server_id,
+)
+_DECISIONS = strategies.builds(
+    builders.decision,
+    _ROWS,
+    done=strategies.booleans(),
+    wait=strategies.sampled_from([None, Wait('a'), Wait('b')]),
+)
+
+
+class TestAnyDecisions(unittest.TestCase):
+    @hypothesis.given(_DECISIONS, _DECISIONS)
+    def test_what_changes_is_told_once(self, before, now):
+        found = [
+            event
+            for event in happened(before, now)
+            if isinstance(event, events.ServerEvent)
+        ]
+        old = {each.server_id: each for each in before.rows}
+        told = [event.server_id for event in found]
+
+        self.assertEqual(len(told), len(set(told)))
+        for each in now.rows:
+            if each == old.get(each.server_id):
+                self.assertNotIn(each.server_id, told)
+        ends = {e.server_id for e in found if isinstance(e, ENDINGS)}
+        self.assertEqual(
+            {
+                each.server_id
+                for each in now.rows
+                if each.result
+                and (
+                    each.server_id not in old
+                    or old[each.server_id].result is not each.result
+                )
+            },
+            ends,
+        )
+
+    @hypothesis.given(_DECISIONS)
+    def test_nothing_happens_without_a_change(self, decision):
+        self.assertEqual([], happened(decision, decision))
