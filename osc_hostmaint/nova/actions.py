@@ -9,7 +9,8 @@ https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.i18n import _
-from osc_hostmaint.nova import session
+from osc_hostmaint.nova import client
+from osc_hostmaint.nova import records
 
 #: From it on evacuated servers stay stopped. Below it each gets the state
 #: back that it had.
@@ -21,128 +22,132 @@ def live_migration(server_id: str, record_id: int) -> str:
     return f'/servers/{server_id}/migrations/{record_id}'
 
 
-class Actions(session.Session):
-    """Requests for one server.
+def live_migrate(cloud: client.Client, server_id: str, host: str = '') -> None:
+    """Ask for a live migration.
 
-    All raise :class:`osc_hostmaint.exceptions.CloudError`.
+    The checks come after the answer (>= 2.34); disks are copied where they are
+    not shared (`auto`, >= 2.25).
+
+    :param host: to go to, if it passes the scheduler's filters, which nobody
+        overrides here (no `force`, 2.30 to 2.67). '' leaves it to the
+        scheduler.
     """
+    asked = {'host': host or None, 'block_migration': 'auto'}
+    _act(cloud, server_id, {'os-migrateLive': asked})
 
-    def live_migrate(self, server_id: str, host: str = '') -> None:
-        """Ask for a live migration.
 
-        The checks come after the answer (>= 2.34); disks are copied where
-        they are not shared (`auto`, >= 2.25).
+def cold_migrate(cloud: client.Client, server_id: str, host: str = '') -> None:
+    """Ask for a cold migration.
 
-        :param host: to go to, if it passes the scheduler's filters, which
-            nobody overrides here (no `force`, 2.30 to 2.67). '' leaves it
-            to the scheduler.
-        """
-        self._act(
-            server_id,
-            {
-                'os-migrateLive': {
-                    'host': host or None,
-                    'block_migration': 'auto',
-                }
-            },
+    :param host: to go to, if it passes the scheduler's filters (>= 2.56). ''
+        leaves it to the scheduler.
+    """
+    _act(cloud, server_id, {'migrate': {'host': host} if host else None})
+
+
+def evacuate(
+    cloud: client.Client,
+    server_id: str,
+    host: str = '',
+    *,
+    stopped: bool = False,
+) -> None:
+    """Ask for an evacuation, off a host whose compute service is down.
+
+    Nova does not refuse a second one while the first is under way, and would
+    build the server twice.
+
+    :param host: to go to, if it passes the scheduler's filters, which nobody
+        overrides here (no `force`, 2.29 to 2.67). '' leaves it to the
+        scheduler.
+    :param stopped: it is to stay stopped; else it gets the state that it had.
+        One in ERROR becomes ACTIVE in any case.
+    :raises RequestRefused: also where it is to stay stopped, and Nova can't do
+        that.
+    """
+    version = _stopping(cloud, server_id) if stopped else ''
+    body = {'evacuate': {'host': host} if host else {}}
+    _act(cloud, server_id, body, version)
+
+
+def _stopping(cloud: client.Client, server_id: str) -> str:
+    """Return the microversion at which evacuated servers stay stopped.
+
+    :raises RequestRefused: Nova does not offer it, which says nothing about
+        other servers.
+    """
+    try:
+        return cloud.nova.microversion(
+            STOPPING,
+            STOPPING,
+            _('Evacuating server %s so that it stays stopped') % server_id,
         )
+    except exceptions.ApiTooOld as error:
+        raise exceptions.RequestRefused(str(error), final=True) from error
 
-    def cold_migrate(self, server_id: str, host: str = '') -> None:
-        """Ask for a cold migration.
 
-        :param host: to go to, if it passes the scheduler's filters
-            (>= 2.56). '' leaves it to the scheduler.
-        """
-        self._act(server_id, {'migrate': {'host': host} if host else None})
+def reset(cloud: client.Client, server_id: str) -> None:
+    """Have Nova take a server for ACTIVE, without a task.
 
-    def evacuate(
-        self, server_id: str, host: str = '', *, stopped: bool = False
-    ) -> None:
-        """Ask for an evacuation, off a host whose compute service is down.
+    It changes nothing but Nova's database.
+    """
+    _act(cloud, server_id, {'os-resetState': {'state': 'active'}})
 
-        Nova does not refuse a second one while the first is under way, and
-        would build the server twice.
 
-        :param host: to go to, if it passes the scheduler's filters, which
-            nobody overrides here (no `force`, 2.29 to 2.67). '' leaves it
-            to the scheduler.
-        :param stopped: it is to stay stopped; else it gets the state that it
-            had. One in ERROR becomes ACTIVE in any case.
-        :raises RequestRefused: also where it is to stay stopped, and Nova
-            can't do that.
-        """
-        self._nova.post(
-            f'/servers/{server_id}/action',
-            self._stopping(server_id) if stopped else self._version,
-            {'evacuate': {'host': host} if host else {}},
-        )
+def confirm(cloud: client.Client, server_id: str) -> None:
+    """Confirm a cold migration or a resize: give up the old disk."""
+    _act(cloud, server_id, {'confirmResize': None})
 
-    def _stopping(self, server_id: str) -> str:
-        """Return the microversion at which evacuated servers stay stopped.
 
-        :raises RequestRefused: Nova does not offer it, which says nothing
-            about other servers.
-        """
-        try:
-            return self._nova.microversion(
-                STOPPING,
-                STOPPING,
-                _('Evacuating server %s so that it stays stopped') % server_id,
-            )
-        except exceptions.ApiTooOld as error:
-            raise exceptions.RequestRefused(str(error), final=True) from error
+def resume(cloud: client.Client, server_id: str) -> None:
+    """Resume a suspended server."""
+    _act(cloud, server_id, {'resume': None})
 
-    def reset(self, server_id: str) -> None:
-        """Have Nova take a server for ACTIVE, without a task.
 
-        It changes nothing but Nova's database.
-        """
-        self._act(server_id, {'os-resetState': {'state': 'active'}})
+def suspend(cloud: client.Client, server_id: str) -> None:
+    """Suspend a running server: its memory goes to its host's disk."""
+    _act(cloud, server_id, {'suspend': None})
 
-    def confirm(self, server_id: str) -> None:
-        """Confirm a cold migration or a resize: give up the old disk."""
-        self._act(server_id, {'confirmResize': None})
 
-    def resume(self, server_id: str) -> None:
-        """Resume a suspended server."""
-        self._act(server_id, {'resume': None})
+def shelve(cloud: client.Client, server_id: str) -> None:
+    """Shelve a server: stop it, and keep its disk as an image.
 
-    def suspend(self, server_id: str) -> None:
-        """Suspend a running server: its memory goes to its host's disk."""
-        self._act(server_id, {'suspend': None})
+    What a suspended one had in its memory is lost. Nova also takes it off its
+    host, at once by default, after a while or never, as its option
+    ``shelved_offload_time`` says (0: at once; -1: never).
+    """
+    _act(cloud, server_id, {'shelve': None})
 
-    def shelve(self, server_id: str) -> None:
-        """Shelve a server: stop it, and keep its disk as an image.
 
-        What a suspended one had in its memory is lost. Nova also takes it
-        off its host, at once by default, after a while or never, as its
-        option ``shelved_offload_time`` says (0: at once; -1: never).
-        """
-        self._act(server_id, {'shelve': None})
+def offload(cloud: client.Client, server_id: str) -> None:
+    """Take a shelved server off its host."""
+    _act(cloud, server_id, {'shelveOffload': None})
 
-    def offload(self, server_id: str) -> None:
-        """Take a shelved server off its host."""
-        self._act(server_id, {'shelveOffload': None})
 
-    def abort(self, server_id: str, record_id: int) -> None:
-        """Abort a live migration: its server stays where it is.
+def abort(cloud: client.Client, server_id: str, record_id: int) -> None:
+    """Abort a live migration: its server stays where it is.
 
-        One that runs; from 2.65 on, one that waits for its turn, too.
-        """
-        self._nova.delete(live_migration(server_id, record_id), self._version)
+    One that runs; from 2.65 on, one that waits for its turn, too.
+    """
+    cloud.nova.delete(live_migration(server_id, record_id))
 
-    def force_complete(self, server_id: str, record_id: int) -> None:
-        """Complete a live migration that runs, by stopping its server.
 
-        How, is up to the hypervisor: the server pauses until all is copied,
-        or goes on at its destination and waits for what it misses
-        (post-copy). Nova refuses it for a paused server.
-        """
-        self._nova.post(
-            f'{live_migration(server_id, record_id)}/action',
-            self._version,
-            {'force_complete': None},
-        )
+def force_complete(
+    cloud: client.Client, server_id: str, record_id: int
+) -> None:
+    """Complete a live migration that runs, by stopping its server.
 
-    def _act(self, server_id: str, body: dict[str, object]) -> None:
-        self._nova.post(f'/servers/{server_id}/action', self._version, body)
+    How, is up to the hypervisor: the server pauses until all is copied, or
+    goes on at its destination and waits for what it misses (post-copy). Nova
+    refuses it for a paused server.
+    """
+    cloud.nova.post(
+        f'{live_migration(server_id, record_id)}/action',
+        {'force_complete': None},
+    )
+
+
+def _act(
+    cloud: client.Client, server_id: str, body: records.Json, version: str = ''
+) -> None:
+    cloud.nova.post(f'/servers/{server_id}/action', body, version)

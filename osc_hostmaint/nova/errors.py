@@ -42,10 +42,13 @@ def translated(doing: str, hint: str = '') -> collections.abc.Iterator[None]:
     try:
         yield
     except sdk_exceptions.HttpException as error:
+        details = _details(error)
+        if hint and error.status_code == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            details = f'{details}; {hint}'
         raise _from_status(
             doing,
             error.status_code,
-            _with_hint(_details(error), error.status_code, hint),
+            details,
             error.request_id,
             by_service=_json(error) is not None,
         ) from error
@@ -105,13 +108,11 @@ def _from_status(
                 _('%s: ask for a role that this policy allows') % message,
                 policy=named[1] if named else '',
             )
-        case http.HTTPStatus.NOT_FOUND:
-            if not by_service:
-                return exceptions.Unavailable(message)
+        case http.HTTPStatus.NOT_FOUND if by_service:
             return exceptions.NotFound(message)
         case http.HTTPStatus.TOO_MANY_REQUESTS:
             return exceptions.Unavailable(message, in_doubt=False)
-        case None:
+        case None | http.HTTPStatus.NOT_FOUND:
             return exceptions.Unavailable(message)
         case _ if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
             return exceptions.Unavailable(message)
@@ -122,11 +123,6 @@ def _from_status(
                 and status == http.HTTPStatus.BAD_REQUEST
                 and not any(words in details for words in _UNTIMELY),
             )
-
-
-def _with_hint(details: str, status: int | None, hint: str) -> str:
-    failed = status == http.HTTPStatus.INTERNAL_SERVER_ERROR
-    return f'{details}; {hint}' if hint and failed else details
 
 
 def _details(error: sdk_exceptions.HttpException) -> str:

@@ -5,6 +5,7 @@
 import collections.abc
 import contextlib
 import dataclasses
+import functools
 import logging
 import typing as ty
 
@@ -45,8 +46,6 @@ class Service:
 NOVA = Service('Nova', '2.1', 'version')
 PLACEMENT = Service('Placement', '1.0', 'versions')
 
-Params = collections.abc.Mapping[str, str]
-
 
 def _calm(record: logging.LogRecord) -> bool:
     """Log a retry for who debugs; to all others only its end is news."""
@@ -68,6 +67,8 @@ class Transport:
     def __init__(self, adapter: proxy.Proxy, service: Service):
         self._adapter = adapter
         self._service = service
+        #: The microversion of requests that name none.
+        self.version = service.base
         #: Why the service may fail now, as far as that is known.
         self.hint = ''
         #: Of so many entries a page is full at the soonest (`max_limit`).
@@ -79,7 +80,7 @@ class Transport:
         :raises ApiTooOld: the service does not offer the one needed.
         """
         number = discover.normalize_version_number
-        offered = self._offered()
+        offered = self._offered
         if not offered or number(offered) < number(needed):
             raise exceptions.ApiTooOld(
                 _(
@@ -95,8 +96,9 @@ class Transport:
             )
         return min(wanted, offered, key=number)
 
+    @functools.cached_property
     def _offered(self) -> str | None:
-        """Return the newest microversion of the service."""
+        """The newest microversion of the service."""
         with errors.translated(
             _('Asking %s for its versions') % self._service.name
         ):
@@ -105,50 +107,35 @@ class Transport:
             return discover.version_to_string(about.max_microversion)
         # Discovery takes an API that does not answer for one without
         # versions: ask again, to see the error.
-        found = self.get('/', self._service.about, self._service.base)
+        found = self.get('/', self._service.about, version=self._service.base)
         # Of one version (Nova), or a list of them (Placement).
         latest = found[-1] if isinstance(found, list) else found
         newest: str | None = latest.get('version') or latest.get('max_version')
         return newest
 
     def ask(
-        self,
-        url: str,
-        keys: tuple[str, ...],
-        microversion: str,
-        params: Params,
+        self, url: str, *keys: str, version: str = '', **params: str
     ) -> ty.Any:
         """Return a whole answer, which has these keys; retried on a failure.
 
         :raises Unavailable: it has not.
         """
-        doing = self._doing('GET', url)
-        response = self._send(
-            doing, 'GET', url, microversion, params=dict(params), **_RETRIES
-        )
-        return _read(doing, keys, response)
+        return self._read('GET', url, keys, version, params=params)
 
-    def get(
-        self,
-        url: str,
-        key: str,
-        microversion: str,
-        params: Params | None = None,
-    ) -> ty.Any:
+    def get(self, url: str, key: str, **params: str) -> ty.Any:
         """Return an answer, which is under a key; retried on a failure."""
-        return self.ask(url, (key,), microversion, params or {})[key]
+        return self.ask(url, key, **params)[key]
 
     def pages(
-        self, url: str, key: str, microversion: str, params: Params
+        self, url: str, key: str, **params: str
     ) -> collections.abc.Iterator[ty.Any]:
         """Yield the entries of a list, page after page.
 
         The next page is asked for by a marker rather than by the link to it:
         behind a proxy links may lead nowhere.
         """
-        marker: dict[str, str] = {}
         while True:
-            data = self.ask(url, (key,), microversion, {**params, **marker})
+            data = self.ask(url, key, **params)
             # Of instance actions the key is the shorter one.
             links = data.get(f'{key}_links') or data.get('links')
             self._learn_page(len(data[key]) + (0 if links else 1))
@@ -156,14 +143,12 @@ class Transport:
             if not (data[key] and links):
                 return
             last = data[key][-1]
-            marker = {
-                'marker': last.get('uuid')
-                or last.get('id')
-                or last['request_id']
-            }
+            params['marker'] = (
+                last.get('uuid') or last.get('id') or last['request_id']
+            )
 
     def offset_pages(
-        self, url: str, key: str, microversion: str, params: Params
+        self, url: str, key: str, **params: str
     ) -> collections.abc.Iterator[ty.Any]:
         """Yield the entries of a list whose pages have no links.
 
@@ -172,55 +157,73 @@ class Transport:
         """
         offset = 0
         while True:
-            start = {'offset': str(offset)} if offset else {}
-            found = self.get(url, key, microversion, {**params, **start})
+            found = self.get(url, key, **params)
             yield from found
             if len(found) < self._full_page:
                 return
             self._learn_page(len(found))
             offset += len(found)
+            params['offset'] = str(offset)
 
     def _learn_page(self, entries: int) -> None:
         """Take note that the service gives so many entries at once."""
         self._full_page = max(self._full_page, entries)
 
     def put(
-        self, url: str, key: str, microversion: str, body: ty.Any
+        self, url: str, key: str, body: ty.Any, version: str = ''
     ) -> ty.Any:
         """Set something and return the answer, which is under a key.
 
         Retried on a failure: what is so already may be set once more.
         """
-        doing = self._doing('PUT', url)
-        response = self._send(
-            doing, 'PUT', url, microversion, json=body, **_RETRIES
-        )
-        return _read(doing, (key,), response)[key]
+        return self._read('PUT', url, (key,), version, json=body)[key]
 
-    def post(self, url: str, microversion: str, body: ty.Any) -> None:
+    def post(self, url: str, body: ty.Any, version: str = '') -> None:
         """Send a request for a change once."""
-        doing = f'{self._doing("POST", url)} {next(iter(body))}'
-        self._send(doing, 'POST', url, microversion, json=body, **_ONCE)
+        what = next(iter(body))
+        self._send('POST', url, version, what, json=body, **_ONCE)
 
-    def delete(self, url: str, microversion: str) -> None:
+    def delete(self, url: str) -> None:
         """Send a request to end something once."""
-        self._send(
-            self._doing('DELETE', url), 'DELETE', url, microversion, **_ONCE
+        self._send('DELETE', url, '', **_ONCE)
+
+    def _read(
+        self, method: str, url: str, keys: ty.Any, version: str, **more: ty.Any
+    ) -> ty.Any:
+        """Return the JSON of an answer; retried on a failure.
+
+        :raises Unavailable: that is no answer of the service's, though its
+            status says so: a proxy's page, for instance.
+        """
+        response = self._send(method, url, version, **more, **_RETRIES)
+        with contextlib.suppress(ValueError):
+            data = response.json()
+            if isinstance(data, dict) and data.keys() >= set(keys):
+                return data
+        raise exceptions.Unavailable(
+            _(
+                '%(doing)s: an answer without %(key)s (HTTP %(status)s, '
+                '%(type)s): does a proxy answer in its place?'
+            )
+            % {
+                'doing': f'{self._service.name}: {method} {url}',
+                'key': ', '.join(keys),
+                'status': response.status_code,
+                'type': errors.one_line(
+                    response.headers.get('Content-Type', _('of no type'))
+                ),
+            }
         )
 
     def _send(
-        self,
-        doing: str,
-        method: str,
-        url: str,
-        microversion: str,
-        **more: ty.Any,
+        self, method: str, url: str, version: str, *what: str, **more: ty.Any
     ) -> requests.Response:
+        doing = ' '.join((f'{self._service.name}: {method}', url, *what))
         with errors.translated(doing, self.hint):
             response = self._adapter.request(
                 url,
                 method,
-                microversion=microversion,
+                microversion=version or self.version,
                 # clouds.yaml may ask for answers from a cache.
                 skip_cache=True,
                 logger=LOG,
@@ -228,34 +231,3 @@ class Transport:
             )
             sdk_exceptions.raise_from_response(response)
         return response
-
-    def _doing(self, method: str, url: str) -> str:
-        return f'{self._service.name}: {method} {url}'
-
-
-def _read(
-    doing: str, keys: tuple[str, ...], response: requests.Response
-) -> ty.Any:
-    """Return the JSON of an answer.
-
-    :raises Unavailable: that is no answer of the service's, though its status
-        says so: a proxy's page, for instance.
-    """
-    with contextlib.suppress(ValueError):
-        data = response.json()
-        if isinstance(data, dict) and data.keys() >= set(keys):
-            return data
-    raise exceptions.Unavailable(
-        _(
-            '%(doing)s: an answer without %(key)s (HTTP %(status)s, '
-            '%(type)s): does a proxy answer in its place?'
-        )
-        % {
-            'doing': doing,
-            'key': ', '.join(keys),
-            'status': response.status_code,
-            'type': errors.one_line(
-                response.headers.get('Content-Type', _('of no type'))
-            ),
-        }
-    )

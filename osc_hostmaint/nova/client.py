@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Us, logged in to a cloud: its services, and who we are to it."""
+"""A cloud that we are logged in to: its services, and what they told."""
 
 import collections.abc
 import datetime
@@ -13,6 +13,7 @@ from openstack import connection
 
 from osc_hostmaint import model
 from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import candidates
 from osc_hostmaint.nova import errors
 from osc_hostmaint.nova import transport
 from osc_hostmaint.planning import timing
@@ -26,8 +27,12 @@ WANTED = '2.87'
 NEEDED = '2.59'
 
 
-class Session:
-    """Nova, Placement and Keystone behind an openstacksdk connection."""
+class Client:
+    """Nova, Placement and Keystone behind an openstacksdk connection.
+
+    The questions to them are functions of the modules beside this one. What
+    one answer tells for the next question is kept here.
+    """
 
     def __init__(self, conn: connection.Connection):
         """:param conn: gets a time-out if it has none.
@@ -36,41 +41,44 @@ class Session:
         for in between, by keystoneauth1.
         """
         self._conn = conn
-        #: The hypervisor hostnames that were seen of each host.
-        self._nodes_seen: dict[str, set[str]] = {}
         if not conn.session.timeout:
             conn.session.timeout = timing.REQUEST_TIMEOUT_SECONDS
+        #: The hosts of the newest list of services; empty: there was none yet.
+        self.known_hosts: set[str] = set()
+        #: Those of them whose cell did not answer: these are not among them.
+        self.silent_hosts: set[str] = set()
+        #: All hypervisors; None: not asked yet.
+        self.known_hypervisors: tuple[model.Hypervisor, ...] | None = None
+        #: The hypervisor hostnames that were seen of each host.
+        self.nodes_seen: dict[str, set[str]] = {}
+        self.candidates = candidates.Reader()
         #: Nova's clock, less our monotonic one, at the least; None: no time
         #: of Nova's own was seen yet.
         self._nova_ahead: float | None = None
 
     @functools.cached_property
-    def _nova(self) -> transport.Transport:
+    def nova(self) -> transport.Transport:
+        """Nova, asked at the microversion wanted where none is named.
+
+        :raises ApiTooOld: Nova does not offer the least that will do.
+        """
         with errors.translated(_('Looking for Nova')):
-            return transport.Transport(self._conn.compute, transport.NOVA)
+            nova = transport.Transport(self._conn.compute, transport.NOVA)
+        nova.version = nova.microversion(WANTED, NEEDED, _('Host maintenance'))
+        return nova
 
     @functools.cached_property
-    def _placement(self) -> transport.Transport:
+    def placement(self) -> transport.Transport:
+        """Placement, asked at a microversion that each request names."""
         with errors.translated(_('Looking for Placement')):
             return transport.Transport(
                 self._conn.placement, transport.PLACEMENT
             )
 
-    @functools.cached_property
-    def _version(self) -> str:
-        return self._newest_up_to(WANTED)
-
-    def _newest_up_to(self, wanted: str) -> str:
-        """Return the microversion of Nova's to use.
-
-        :raises ApiTooOld: Nova does not offer the least that will do.
-        """
-        return self._nova.microversion(wanted, NEEDED, _('Host maintenance'))
-
-    def _learn_node(self, host: str | None, node: str | None) -> None:
+    def learn_node(self, host: str | None, node: str | None) -> None:
         """Take note that a hypervisor is on a host."""
         if host and node:
-            self._nodes_seen.setdefault(host, set()).add(node)
+            self.nodes_seen.setdefault(host, set()).add(node)
 
     def now(self) -> datetime.datetime:
         """Return Nova's time, in UTC: never later than it is.
@@ -86,7 +94,7 @@ class Session:
             self._nova_ahead + time.monotonic(), datetime.UTC
         )
 
-    def _keep_time(
+    def keep_time(
         self, services: collections.abc.Iterable[model.Service]
     ) -> None:
         """Learn Nova's time: its clock shows no less than what it wrote."""
