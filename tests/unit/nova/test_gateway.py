@@ -13,6 +13,41 @@ from tests.unit.nova import cloud
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
 TIME = datetime.datetime(2026, 11, 20, 23, 30, 7, tzinfo=datetime.UTC)
 SINCE = 'changes-since=2026-11-20T23%3A30%3A07%2B00%3A00'
+OFF = 'source_compute=cmp01'
+
+#: The method, its arguments, and what is asked for.
+QUESTIONS: list[tuple[str, list[ty.Any], str]] = [
+    ('services', [], '/os-services?binary=nova-compute'),
+    ('server_count', ['cmp01'], SERVERS.replace('/detail', '')),
+    ('server', ['vm1'], '/servers/vm1'),
+    ('migrations', ['cmp01'], '/os-migrations?host=cmp01'),
+    ('migrations', ['cmp01', TIME], f'/os-migrations?host=cmp01&{SINCE}'),
+    ('all_migrations', ['cmp01'], '/os-migrations?host=cmp01'),
+    ('flights', [], '/os-migrations'),
+    ('unconfirmed', ['cmp01'], f'/os-migrations?{OFF}&status=finished'),
+    (
+        *('evacuations', ['cmp01']),
+        f'/os-migrations?{OFF}&migration_type=evacuation',
+    ),
+    (
+        *('evacuated', ['cmp01']),
+        f'/os-migrations?{OFF}&migration_type=evacuation&status=done',
+    ),
+    ('left', ['cmp01', TIME], f'/os-migrations?{OFF}&{SINCE}'),
+    ('moves', [TIME], f'/os-migrations?{SINCE}'),
+    (
+        *('deleted', [TIME]),
+        f'/servers/detail?all_tenants=True&deleted=True&{SINCE}'
+        '&sort_key=updated_at&sort_dir=desc',
+    ),
+    ('progress', ['vm1', 7], '/servers/vm1/migrations/7'),
+    ('history', ['vm1'], '/servers/vm1/os-instance-actions'),
+    ('hypervisors', [], '/os-hypervisors/detail'),
+    ('hypervisor_hosts', [], '/os-hypervisors/detail'),
+    ('residents', [], '/os-hypervisors/detail?with_servers=true'),
+    ('aggregates', [], '/os-aggregates'),
+    ('groups', [], '/os-server-groups?all_projects=True'),
+]
 
 
 @ddt.ddt
@@ -60,83 +95,7 @@ class RequestTest(cloud.CloudTestCase):
         )
 
     @ddt.unpack
-    @ddt.named_data(
-        ('services', 'services', [], '/os-services?binary=nova-compute'),
-        (
-            'server_count',
-            'server_count',
-            ['cmp01'],
-            SERVERS.replace('/detail', ''),
-        ),
-        ('server', 'server', ['vm1'], '/servers/vm1'),
-        ('migrations', 'migrations', ['cmp01'], '/os-migrations?host=cmp01'),
-        (
-            'migrations_since',
-            'migrations',
-            ['cmp01', TIME],
-            f'/os-migrations?host=cmp01&{SINCE}',
-        ),
-        (
-            'unconfirmed',
-            'unconfirmed',
-            ['cmp01'],
-            '/os-migrations?source_compute=cmp01&status=finished',
-        ),
-        (
-            'evacuations',
-            'evacuations',
-            ['cmp01'],
-            '/os-migrations?source_compute=cmp01&migration_type=evacuation',
-        ),
-        (
-            'evacuated',
-            'evacuated',
-            ['cmp01'],
-            '/os-migrations?source_compute=cmp01'
-            '&migration_type=evacuation&status=done',
-        ),
-        (
-            'left',
-            'left',
-            ['cmp01', TIME],
-            f'/os-migrations?source_compute=cmp01&{SINCE}',
-        ),
-        ('moves', 'moves', [TIME], f'/os-migrations?{SINCE}'),
-        (
-            'deleted',
-            'deleted',
-            [TIME],
-            f'/servers/detail?all_tenants=True&deleted=True&{SINCE}'
-            '&sort_key=updated_at&sort_dir=desc',
-        ),
-        (
-            'progress',
-            'progress',
-            ['vm1', 7],
-            '/servers/vm1/migrations/7',
-        ),
-        (
-            'history',
-            'history',
-            ['vm1'],
-            '/servers/vm1/os-instance-actions',
-        ),
-        ('hypervisors', 'hypervisors', [], '/os-hypervisors/detail'),
-        (
-            'hypervisor_hosts',
-            'hypervisor_hosts',
-            [],
-            '/os-hypervisors/detail',
-        ),
-        (
-            'residents',
-            'residents',
-            [],
-            '/os-hypervisors/detail?with_servers=true',
-        ),
-        ('aggregates', 'aggregates', [], '/os-aggregates'),
-        ('groups', 'groups', [], '/os-server-groups?all_projects=True'),
-    )
+    @ddt.named_data(*((question[0], *question) for question in QUESTIONS))
     def test_question(
         self, name: str, arguments: list[ty.Any], expected: str
     ) -> None:
