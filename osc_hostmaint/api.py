@@ -323,8 +323,8 @@ class Maintenance:
         :param interrupt: tells whether the user wants to stop.
         :param skip_capacity_check: begin even if they can't all fit.
         :returns: a row per server that left, unless it is home already. Those
-            that are left alone are ``skipped``, or ``gone`` if they were
-            deleted.
+            that are left alone are ``skipped``. One that is deleted while
+            it is brought home is ``gone``.
         :raises UnknownHost: one of the hosts does not exist; nothing is
             touched.
         :raises Refused: nobody knows which servers the policy excludes;

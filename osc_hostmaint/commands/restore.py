@@ -29,8 +29,8 @@ class RestoreHostMaintenance(table.ServersTable):
     _description = _(
         'Bring home the servers whose latest move was away from hosts, and '
         'which are still where that move put them. Servers that were '
-        'resized or moved on since then are left alone (skipped), deleted '
-        'ones are told of (gone). The hosts must be in service. Who comes '
+        'resized or moved on since then are left alone (skipped); deleted '
+        'ones are only counted. The hosts must be in service. Who comes '
         'home is read from Nova, so the command may be interrupted or killed '
         'at any moment: run it again, and it goes on. It ends with exit code '
         '0 if all are home, 1 if it could not do it, 3 if servers are not '

@@ -75,15 +75,6 @@ class Gateway(ty.Protocol):
         Of very many only the newest are looked at.
         """
 
-    def origins(
-        self, server_id: str, since: datetime.datetime
-    ) -> frozenset[str]:
-        """Return the hosts that a server's moves have left since a time.
-
-        Also of a deleted server, which has no records any more; as far as
-        Nova's instance actions tell.
-        """
-
     def allocations(
         self, host: str
     ) -> collections.abc.Mapping[str, snapshots.Amounts]:

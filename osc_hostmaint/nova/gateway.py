@@ -61,7 +61,6 @@ class Gateway(client.Client):
     left = moves_.left
     moves = moves_.moves
     failure = moves_.failure
-    origins = moves_.origins
     progress = moves_.progress
     history = moves_.history
 

@@ -3,7 +3,6 @@
 """What is asked of Nova about moves: what became of them, and who asked."""
 
 import collections.abc
-import contextlib
 import datetime
 
 from osc_hostmaint import exceptions
@@ -13,22 +12,7 @@ from osc_hostmaint.nova import client
 from osc_hostmaint.nova import records
 
 _MIGRATIONS = ('/os-migrations', 'migrations')
-_EVACUATE = 'evacuate'
-_MOVE_ACTIONS = frozenset({'live-migration', 'migrate', _EVACUATE})
-#: Actions that a server comes to a host by, and what they do there last.
-_ARRIVALS: collections.abc.Mapping[str, str] = {
-    'create': 'compute__do_build_and_run_instance',
-    'live-migration': 'compute_post_live_migration_at_destination',
-    'migrate': 'compute_finish_resize',
-    'resize': 'compute_finish_resize',
-    'revertResize': 'compute_finish_revert_resize',
-    'unshelve': 'compute_unshelve_instance',
-    _EVACUATE: 'compute_rebuild_instance',
-}
-#: What they do on the host that it leaves. An evacuation does nothing there.
-_DEPARTURES = frozenset({'compute_live_migration', 'compute_resize_instance'})
-
-_Events = collections.abc.Collection[records.Json]
+_MOVE_ACTIONS = frozenset({'live-migration', 'migrate', 'evacuate'})
 
 
 def check_hosts_shown(cloud: client.Client) -> None:
@@ -156,44 +140,16 @@ def failure(cloud: client.Client, record: model.Migration) -> str:
         if not moves:
             return ''
         newest = max(moves, key=lambda d: str(d['start_time']))
-        events = _events(cloud, record.server_id, newest)
+        path = f'{_deeds(record.server_id)[0]}/{newest["request_id"]}'
+        action = cloud.nova.get(path, 'instanceAction')
     except (exceptions.NotFound, exceptions.NotPermitted):
         return ''
-    details = [e.get('details') for e in events if e.get('result') == 'Error']
+    details = [
+        event.get('details')
+        for event in action.get('events') or []
+        if event.get('result') == 'Error'
+    ]
     return next(filter(None, details), '')
-
-
-def origins(
-    cloud: client.Client, server_id: str, since: datetime.datetime
-) -> frozenset[str]:
-    """Return the hosts that a server's moves have left since a time.
-
-    Also of a deleted one, which has no records any more. Moves that failed
-    don't count, resizes neither; a migration that was reverted does. Nova
-    tells at 2.62 and above, and whom it wants to.
-    """
-    found: set[str] = set()
-    # An evacuation left the host that the server had come to before.
-    left_unsaid = False
-    with contextlib.suppress(exceptions.NotFound, exceptions.NotPermitted):
-        for deed in cloud.nova.pages(*_deeds(server_id)):
-            recent = records.deed(deed).started_at >= since
-            if not (recent or left_unsaid):
-                break
-            moved = recent and deed['action'] in _MOVE_ACTIONS
-            arrival = _ARRIVALS.get(deed['action'])
-            if not arrival or not (moved or left_unsaid):
-                continue
-            events = _events(cloud, server_id, deed)
-            arrived = _hosts(events, {arrival})
-            if not arrived:
-                continue
-            if left_unsaid:
-                found |= arrived
-            left_unsaid = moved and deed['action'] == _EVACUATE
-            if moved:
-                found |= _hosts(events, _DEPARTURES)
-    return frozenset(found)
 
 
 def progress(
@@ -226,24 +182,3 @@ def history(cloud: client.Client, server_id: str) -> tuple[model.Deed, ...]:
 def _deeds(server_id: str) -> tuple[str, str]:
     """Return the path of a server's instance actions, and their key."""
     return f'/servers/{server_id}/os-instance-actions', 'instanceActions'
-
-
-def _events(
-    cloud: client.Client, server_id: str, deed: records.Json
-) -> _Events:
-    """Return what was done for an instance action."""
-    path = f'{_deeds(server_id)[0]}/{deed["request_id"]}'
-    return cloud.nova.get(path, 'instanceAction').get('events') or []
-
-
-def _hosts(
-    events: _Events, names: collections.abc.Collection[str]
-) -> set[str]:
-    """Return the hosts where something was done, and well (>= 2.62)."""
-    return {
-        event['host']
-        for event in events
-        if event['event'] in names
-        and event['result'] == 'Success'
-        and event.get('host')
-    }

@@ -54,16 +54,10 @@ def preview(
         )
     errors |= hosts.down_cell_errors(gateway, _bare(gathered))
     notes = _Notes()
-    gone = restore_loop.deleted(
-        gateway, homes, _ids(gathered), notes, request.interrupt
-    )
+    restore_loop.count_deleted(gateway, homes, notes)
     seen = capacity.look(gateway, services, gathered).preview
     return dataclasses.replace(
         seen,
-        rows=(
-            *seen.rows,
-            *(dry_runs.row(row, None, seen.outlook) for row in gone),
-        ),
         notes=(*seen.notes, *notes.lines),
         errors=errors,
     )
@@ -188,16 +182,11 @@ def _restore(
         request.timeout,
     )
     result = loop.with_errors(result, errors)
-    if result.exit_code in _CUT_SHORT:
-        return result
-    gone = restore_loop.deleted(
-        gateway,
-        [each.home for each in gathered],
-        {row.server_id for row in result.rows},
-        request.report,
-        request.interrupt,
-    )
-    return restore_loop.with_rows(result, gone)
+    if result.exit_code not in _CUT_SHORT:
+        restore_loop.count_deleted(
+            gateway, [each.home for each in gathered], request.report
+        )
+    return result
 
 
 def _homes(
@@ -235,13 +224,3 @@ def _bare(
 ) -> list[str]:
     """Return the hosts that nothing was seen to have left."""
     return [g.home.host for g in gathered if not (g.groups or g.alone)]
-
-
-def _ids(
-    gathered: collections.abc.Iterable[plan.Gathering],
-) -> set[str]:
-    return {
-        row.server_id
-        for each in gathered
-        for row in (*each.coming, *each.alone)
-    }

@@ -8,7 +8,6 @@ alone, to one destination.
 
 import collections.abc
 import dataclasses
-import datetime
 
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
@@ -20,12 +19,8 @@ from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.planning.host import decision as decisions
-from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.planning.server import status as server_status
 
-#: Of so many deleted servers, the newest, it is looked whether they had left
-#: one of the hosts.
-MOST_DELETED = 100
 NOTHING_DONE = 'nothing was done for it: run the same command again'
 
 
@@ -102,66 +97,42 @@ def with_rows(
     )
 
 
-def deleted(
+def count_deleted(
     gateway: ports.Gateway,
-    homes: collections.abc.Iterable[plan.Home],
-    known: collections.abc.Container[str],
+    homes: collections.abc.Collection[plan.Home],
     report: ports.Reporter,
-    interrupt: ports.Interrupt,
-) -> tuple[decisions.Row, ...]:
-    """Return the rows of servers that left some hosts and were deleted.
+) -> None:
+    """Report how many servers that may have left some hosts were deleted.
 
-    Nova keeps no migration records of them. What can't be asked is told, and
-    is no reason to fail.
-
-    :param known: servers that have rows already.
+    Nova keeps no migration records of deleted servers. Which of them left
+    the host is not asked, as it would cost a request for each.
     """
-    windows: dict[datetime.datetime, list[str]] = {}
-    for home in homes:
-        windows.setdefault(home.since, []).append(home.host)
-    rows: dict[str, decisions.Row] = {}
+    if not homes:
+        return
     try:
-        for since, hosts in windows.items():
-            for row in _deleted(gateway, since, hosts, report, interrupt):
-                if row.server_id not in known:
-                    rows.setdefault(row.server_id, row)
+        found = gateway.deleted(min(home.since for home in homes))
+    except exceptions.CloudError as error:
+        where = ', '.join(home.host for home in homes)
+        report.publish(
+            events.Trouble(where, f'deleted servers are not counted: {error}')
+        )
+        return
     except KeyboardInterrupt:
-        # The table of what was done is worth more than these.
-        pass
-    return tuple(rows.values())
-
-
-def _deleted(
-    gateway: ports.Gateway,
-    since: datetime.datetime,
-    homes: collections.abc.Collection[str],
-    report: ports.Reporter,
-    interrupt: ports.Interrupt,
-) -> collections.abc.Iterator[decisions.Row]:
-    where = ', '.join(homes)
-    try:
-        found = gateway.deleted(since)
-        if len(found) > MOST_DELETED:
+        # The table of what was done is worth more than this count.
+        return
+    for home in homes:
+        # A server deleted on the host itself had come home.
+        count = sum(
+            server.host != home.host
+            and (server.updated_at or home.since) >= home.since
+            for server in found
+        )
+        if count:
             report.publish(
                 events.Trouble(
-                    where,
-                    f'of {len(found)} servers deleted lately only the '
-                    f'{MOST_DELETED} newest are looked at',
+                    home.host,
+                    f'{count} servers on other hosts were deleted since '
+                    f'{home.since:%Y-%m-%d %H:%M} UTC; those that had left '
+                    f'{home.host} cannot come home',
                 )
             )
-        for server in found[:MOST_DELETED]:
-            if interrupt.requested:
-                return
-            origins = gateway.origins(server.id, since)
-            for home in homes:
-                # What was deleted there had come home.
-                if home in origins and server.host != home:
-                    yield candidates.deleted(home, server)
-                    break
-    except exceptions.CloudError as error:
-        report.publish(
-            events.Trouble(
-                where,
-                f'servers deleted since they left are not known: {error}',
-            )
-        )

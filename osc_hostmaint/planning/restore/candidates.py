@@ -137,13 +137,13 @@ def judge(
 ) -> Homecomer | decisions.Row | None:
     """Return whether a server comes home, or the row that says why not.
 
-    None: it is home, and there is nothing to tell.
+    None: it is home or was deleted, and there is nothing to tell.
 
     :param record: the one that decides.
     :param server: as just seen.
     """
     if server.status == 'DELETED':
-        return _row(server, _Phase.GONE, record.dest or record.source)
+        return None
     if server.status == 'UNKNOWN':
         return _row(
             server,
@@ -231,11 +231,6 @@ def _row(
         attempts=0,
         seconds=None,
     )
-
-
-def deleted(home: str, server: model.Server) -> decisions.Row:
-    """Return the row of a server that left a host and was deleted."""
-    return _row(server, _Phase.GONE, reason=f'deleted since it left {home}')
 
 
 def restarted_on_leaving(comer: Homecomer) -> bool:

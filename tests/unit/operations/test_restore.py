@@ -9,7 +9,6 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.engine.restore import loop
 from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import returning
 from tests.unit.engine.returning import AWAY
@@ -140,23 +139,24 @@ class TestDeleted(RestoreTestCase):
     def test_before_that_time(self):
         self.cloud.delete(self.leave().id)
         self.rest(600.0)
-        since = datetime.timedelta(minutes=5)
+        done = self.restore(since=datetime.timedelta(minutes=5))
 
-        self.assertEqual({}, self.restore(since=since).results)
+        self.assertEqual({}, done.results)
+        self.assertEqual([], done.recorder.troubles)
 
-    def test_very_many(self):
-        """Only the newest are looked at, and that is told."""
-        for _number in range(4):
-            self.cloud.delete(self.leave().id)
-        with mock.patch.object(loop, 'MOST_DELETED', 3):
-            done = self.restore()
-            ahead = self.preview()
+    def test_counted(self):
+        """With one request; those that were deleted at home are not."""
+        for server in (self.leave(), self.leave(), self.add()):
+            self.cloud.delete(server.id)
+        done = self.restore()
+        ahead = self.preview()
 
-        words = 'of 4 servers deleted lately only the 3 newest are looked at'
-        self.assertEqual(3, len(done.results))
-        self.assertEqual([words], done.recorder.troubles)
-        self.assertEqual((f'{HOME}: {words}',), ahead.notes)
-        self.assertEqual(3, done.client.counts()['origins'])
+        self.assertEqual(({}, ()), (done.results, ahead.rows))
+        self.assertIs(Code.DONE, done.result.exit_code)
+        (words,) = done.recorder.troubles
+        self.assertRegex(words, '^2 servers on other hosts were deleted since')
+        self.assertRegex(ahead.notes[-1], f'^{HOME}: 2 servers on other hosts')
+        self.assertEqual(1, done.client.counts()['deleted'])
 
     def test_not_told(self):
         """That is no reason not to bring the others home."""
@@ -169,7 +169,7 @@ class TestDeleted(RestoreTestCase):
 
         self.assertEqual({server.id: 'moved'}, done.results)
         self.assertIs(Code.DONE, done.result.exit_code)
-        self.assertRegex(done.recorder.troubles[-1], 'are not known')
+        self.assertRegex(done.recorder.troubles[-1], 'are not counted')
 
 
 class TestSince(RestoreTestCase):

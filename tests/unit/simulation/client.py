@@ -257,28 +257,6 @@ class Client(posts.Posts):
 
         return self._ask('deleted', '', look)
 
-    def origins(
-        self, server_id: str, since: datetime.datetime
-    ) -> frozenset[str]:
-        """GET /servers/{id}/os-instance-actions, and their events.
-
-        They show no resizes, and nothing of a move that failed.
-        """
-
-        def look() -> frozenset[str]:
-            self._reach(server_id)
-            return frozenset(
-                work.source
-                for work in self._cloud.works
-                if work.server.id == server_id
-                and work.kind in world.MOVES
-                and work.well
-                and work.source
-                and world.utc(work.began) >= since
-            )
-
-        return self._ask('origins', server_id, look)
-
     def _records(self, host: str) -> list[model.Migration]:
         return [
             record.shown()

@@ -111,14 +111,12 @@ def _bring(
         policy.max_failures,
         run.timeout,
     )
-    if result.exit_code in (
+    if result.exit_code not in (
         exceptions.ExitCode.INTERRUPTED,
         exceptions.ExitCode.TIMEOUT,
     ):
-        return result
-    known = {row.server_id for row in result.rows}
-    gone = restore_loop.deleted(client, [home], known, run.recorder, interrupt)
-    return restore_loop.with_rows(result, gone)
+        restore_loop.count_deleted(client, [home], run.recorder)
+    return result
 
 
 def _look(
