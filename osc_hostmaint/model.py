@@ -13,6 +13,7 @@ import datetime
 import enum
 
 from osc_hostmaint import mark
+from osc_hostmaint import nova_states
 
 
 class Mode(enum.StrEnum):
@@ -189,6 +190,16 @@ class Server:
     needs: Needs = Needs()
     seen_at: float = 0.0
 
+    @property
+    def deleted(self) -> bool:
+        """Nova does not know it any more."""
+        return self.status == nova_states.Status.DELETED
+
+    @property
+    def resized(self) -> bool:
+        """It waits for its move or its resize to be confirmed."""
+        return self.status == nova_states.Status.VERIFY_RESIZE
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Migration:
@@ -210,17 +221,17 @@ class Migration:
     @property
     def awaits_confirmation(self) -> bool:
         """The server has left, its disk has not."""
-        return self.status == 'finished'
+        return self.status == nova_states.MigrationStatus.FINISHED
 
     @property
     def ended_well(self) -> bool:
         """The server has left the source."""
-        return self.status in ('completed', 'confirmed', 'done')
+        return self.status in nova_states.ENDED_WELL
 
     @property
     def ended_badly(self) -> bool:
         """The server is, mostly, back on the source."""
-        return self.status in ('error', 'failed', 'cancelled', 'reverted')
+        return self.status in nova_states.ENDED_BADLY
 
     @property
     def found_no_host(self) -> bool:
@@ -230,7 +241,7 @@ class Migration:
         is asked (nova/compute/api.py: evacuate).
         """
         if self.type == MigrationType.EVACUATION:
-            return self.status == 'error'
+            return self.status == nova_states.MigrationStatus.ERROR
         return self.ended_badly and self.dest is None
 
     @property
@@ -238,7 +249,7 @@ class Migration:
         """Its destination is settled, and holds an allocation for it."""
         asked = self.type == MigrationType.EVACUATION
         return self.dest is not None and not (
-            asked and self.status == 'accepted'
+            asked and self.status == nova_states.MigrationStatus.ACCEPTED
         )
 
     @property

@@ -3,6 +3,7 @@
 """Sending an action: which request to Nova it is."""
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import nova_states
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning.host import down_cells
@@ -25,13 +26,13 @@ def check(gateway: ports.Gateway, action: memories.Action) -> None:
         server = gateway.server(server_id)
     except exceptions.Unavailable as error:
         raise exceptions.Unavailable(str(error), in_doubt=False) from error
-    if server.status == 'UNKNOWN':
+    if server.status == nova_states.Status.UNKNOWN:
         raise exceptions.Unavailable(
             _('Server %(id)s: %(why)s')
             % {'id': server_id, 'why': down_cells.CELL},
             in_doubt=False,
         )
-    if server.status == 'REBUILD':
+    if server.status == nova_states.Status.REBUILD:
         raise exceptions.RequestRefused(
             _('Server %s is being rebuilt already') % server_id
         )

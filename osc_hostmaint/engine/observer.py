@@ -11,6 +11,7 @@ import types
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
@@ -164,7 +165,7 @@ class Observer:
         now = self._clock.now()
         server = self._gateway.server(server_id)
         unseen = {i: t for i, t in self.seen.unseen.items() if i != server_id}
-        if server.status == 'UNKNOWN':
+        if server.status == nova_states.Status.UNKNOWN:
             self._update(unseen={**unseen, server_id: now})
             return False
         view = dataclasses.replace(server, seen_at=now)

@@ -8,6 +8,7 @@ https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
 """
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import records
@@ -91,7 +92,8 @@ def reset(cloud: client.Client, server_id: str) -> None:
 
     It changes nothing but Nova's database.
     """
-    _act(cloud, server_id, {'os-resetState': {'state': 'active'}})
+    state = nova_states.VmState.ACTIVE.value
+    _act(cloud, server_id, {'os-resetState': {'state': state}})
 
 
 def confirm(cloud: client.Client, server_id: str) -> None:

@@ -7,6 +7,7 @@ import datetime
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.nova import actions
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import records
@@ -61,7 +62,11 @@ def flights(cloud: client.Client) -> list[model.Migration]:
 
 def unconfirmed(cloud: client.Client, host: str) -> list[model.Migration]:
     """Return records from a host whose move awaits a confirmation."""
-    return _all(cloud, source_compute=host, status='finished')
+    return _all(
+        cloud,
+        source_compute=host,
+        status=nova_states.MigrationStatus.FINISHED,
+    )
 
 
 def evacuations(cloud: client.Client, host: str) -> list[model.Migration]:
@@ -78,7 +83,7 @@ def evacuated(cloud: client.Client, host: str) -> list[model.Migration]:
 
     It does so when nova-compute starts.
     """
-    return _all(cloud, **_off(host), status='done')
+    return _all(cloud, **_off(host), status=nova_states.MigrationStatus.DONE)
 
 
 def left(

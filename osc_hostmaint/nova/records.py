@@ -7,6 +7,7 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import needs
 from osc_hostmaint.planning.capacity import snapshot as snapshots
@@ -83,8 +84,8 @@ def deleted(server_id: str) -> model.Server:
     return model.Server(
         id=server_id,
         name='',
-        status='DELETED',
-        vm_state='deleted',
+        status=nova_states.Status.DELETED.value,
+        vm_state=nova_states.VmState.DELETED.value,
         task_state=None,
         host=None,
     )

@@ -7,6 +7,7 @@ import datetime
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import records
@@ -80,7 +81,10 @@ def deleted(
         sort_dir='desc',
     )
     return [
-        dataclasses.replace(records.server(s), status='DELETED') for s in found
+        dataclasses.replace(
+            records.server(s), status=nova_states.Status.DELETED.value
+        )
+        for s in found
     ]
 
 

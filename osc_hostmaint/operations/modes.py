@@ -12,6 +12,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
+from osc_hostmaint import nova_states
 from osc_hostmaint import text
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import hosts
@@ -128,7 +129,7 @@ def _moving(gateway: gateways.Gateway, host: str) -> list[model.Migration]:
     for record in gateway.migrations(host):
         if record.in_flight:
             server = gateway.server(record.server_id)
-            if server.status == 'UNKNOWN':
+            if server.status == nova_states.Status.UNKNOWN:
                 raise exceptions.SilentCell(down_cells.words(host))
             if summary.is_under_way(record, server):
                 found.append(record)

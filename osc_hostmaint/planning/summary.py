@@ -50,7 +50,7 @@ def is_under_way(record: model.Migration, server: model.Server) -> bool:
     middle of it. The server has a task as long as it moves.
     """
     return record.in_flight and (
-        server.task_state is not None or server.status == 'VERIFY_RESIZE'
+        server.task_state is not None or server.resized
     )
 
 

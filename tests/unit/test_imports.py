@@ -5,12 +5,14 @@
 import ast
 import collections
 import collections.abc
+import enum
 import pathlib
 import subprocess
 import sys
 import unittest
 
 import osc_hostmaint
+from osc_hostmaint import nova_states
 
 PACKAGE = pathlib.Path(osc_hostmaint.__file__).parent
 #: "Split by noun before 400."
@@ -42,7 +44,7 @@ PARTNERS = {
     'recording': (
         *('exceptions', 'i18n', 'model', 'planning', 'streams', 'text'),
     ),
-    'planning': ('mark', 'model'),
+    'planning': ('mark', 'model', 'nova_states'),
     'progress': ('events', 'i18n', 'planning', 'text'),
 }
 
@@ -243,6 +245,26 @@ class TestImports(unittest.TestCase):
         self.assertEqual(
             {'planning/requested.py', 'planning/restore/operation.py'}, asking
         )
+
+    def test_one_place_names_the_states_of_nova(self):
+        names = {
+            state.value
+            for states in vars(nova_states).values()
+            if isinstance(states, type) and issubclass(states, enum.StrEnum)
+            for state in states
+        }
+        found = {
+            (path, constant.value)
+            for path, tree in trees().items()
+            for node in ast.walk(tree)
+            for constant in ast.walk(node)
+            if isinstance(constant, ast.Constant)
+            and constant.value in names
+            # Other words are written in lower case as well.
+            and (isinstance(node, ast.Compare) or constant.value.isupper())
+        }
+
+        self.assertEqual(set(), {f for f in found if f[0] != 'nova_states.py'})
 
 
 def _module(path: str) -> str:

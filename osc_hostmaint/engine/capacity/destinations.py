@@ -13,6 +13,7 @@ import dataclasses
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import dry_run
@@ -391,5 +392,6 @@ def _is_risky(action: memories.Action) -> bool:
     A running server whose host has died is no worse off than before.
     """
     return action.kind is memories.Kind.COLD_MIGRATE or (
-        action.kind is memories.Kind.EVACUATE and action.vm_state == 'stopped'
+        action.kind is memories.Kind.EVACUATE
+        and action.vm_state == nova_states.VmState.STOPPED
     )

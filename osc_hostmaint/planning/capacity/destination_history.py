@@ -13,6 +13,7 @@ import datetime
 import types
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning.server import memory as memories
 
 #: A destination that failed so many servers, and completed none since, is
@@ -69,7 +70,7 @@ def ended(
     """
     destination = record.dest or asked
     completed = record.ended_well or record.awaits_confirmation
-    failed = given_up or record.status in ('error', 'failed')
+    failed = given_up or record.status in nova_states.FAILED
     if (
         not destination
         or record.type not in _LEARNED_FROM
@@ -98,9 +99,9 @@ def _is_well(record: model.Migration, view: model.Server | None) -> bool:
     """Tell whether a server is back on its source as it was, or deleted."""
     if view is None or view.seen_at < record.seen_at:
         return False
-    return view.status == 'DELETED' or (
+    return view.deleted or (
         view.host == record.source
-        and view.status != 'ERROR'
+        and view.status != nova_states.Status.ERROR
         and not view.task_state
     )
 

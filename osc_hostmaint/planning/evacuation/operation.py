@@ -158,7 +158,7 @@ class Evacuation(operation.Operation):
         if record.type == model.MigrationType.EVACUATION:
             return None
         view, looked = case.view, case.seen.migrations_at
-        if view and view.status == 'DELETED':
+        if view and view.deleted:
             return Standing(Phase.GONE, record=record)
         settled = record.seen_at + timing.EFFECT_WAIT_SECONDS
         if view is None or min(view.seen_at, looked) < settled:

@@ -11,6 +11,7 @@ of it tells.
 import collections.abc
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 
 #: Nova's names of what brings a guest up, and down
 #: (nova/compute/instance_actions.py). A rebuild leaves it as it was.
@@ -28,7 +29,7 @@ _UP = frozenset(
 )
 _DOWN = frozenset({'stop'})
 #: What becomes of a state that is lost: ERROR, and ACTIVE once that is reset.
-_LOST = frozenset({'active', 'error'})
+_LOST = frozenset({nova_states.VmState.ACTIVE, nova_states.VmState.ERROR})
 
 
 def was_off(
@@ -41,7 +42,7 @@ def was_off(
     :param history: what was asked of it, oldest first.
     """
     if before.vm_state not in _LOST:
-        return before.vm_state == 'stopped'
+        return before.vm_state == nova_states.VmState.STOPPED
     if tells_nothing(before):
         deeds = (d.action for d in reversed(history))
         newest = next((d for d in deeds if d in _UP | _DOWN), '')

@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
@@ -51,9 +52,9 @@ def finished(
     if not records or records[-1].in_flight:
         return None
     last = records[-1]
-    in_error = view is not None and view.status == 'ERROR'
+    in_error = view is not None and view.status == nova_states.Status.ERROR
     destinations = frozenset(
-        r.dest for r in records if r.dest and r.status in ('error', 'failed')
+        r.dest for r in records if r.dest and r.status in nova_states.FAILED
     )
     if last.awaits_confirmation or (
         last.ended_well and stand.phase is server_status.Phase.MOVED

@@ -13,6 +13,7 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import timing
 
 #: So many moves give up their places at once whose destination does not begin
@@ -66,9 +67,9 @@ def count(
     """
     coming, queued, running = asked, 0, 0
     for record in records:
-        if record.status == 'accepted':
+        if record.status == nova_states.MigrationStatus.ACCEPTED:
             coming += 1
-        elif record.status == 'queued':
+        elif record.status == nova_states.MigrationStatus.QUEUED:
             queued += 1
         else:
             running += 1

@@ -6,6 +6,7 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import down_cells
@@ -14,15 +15,8 @@ from osc_hostmaint.planning.server import in_flight
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
-from osc_hostmaint.planning.server import verdicts
 
-# A status that hides the one before it: what the state below tells.
-_STATUS_OF_STATE = {
-    'active': 'ACTIVE',
-    'paused': 'PAUSED',
-    'stopped': 'SHUTOFF',
-    'error': 'ERROR',
-}
+_State = nova_states.VmState
 _AT_REST = (
     server_status.Phase.WAITING,
     server_status.Phase.BUSY,
@@ -52,7 +46,7 @@ def take_in(
         view = seen.latest(server_id)
         # Those that were asked for by their ids are told of in any case.
         known = view and (
-            operation.policy.only is not None or view.status != 'DELETED'
+            operation.policy.only is not None or not view.deleted
         )
         if server_id not in tracks and view and known:
             tracks[server_id] = memories.Track(before=_unmasked(view))
@@ -204,7 +198,7 @@ def strangers(
     memory: memories.Memory,
 ) -> frozenset[str]:
     """Return involved servers that were never looked at."""
-    deleted = {s.id for s in seen.visited.values() if s.status == 'DELETED'}
+    deleted = {s.id for s in seen.visited.values() if s.deleted}
     found = _expected(seen, operation) | resuspend.unseen(seen, memory)
     return found - deleted - frozenset(memory.tracks)
 
@@ -218,7 +212,7 @@ def missing(seen: model.Observation) -> frozenset[str]:
         server_id
         for server_id in seen.missing - seen.unseen.keys()
         if (view := seen.visited.get(server_id)) is None
-        or (view.status != 'DELETED' and view.seen_at < seen.migrations_at)
+        or (not view.deleted and view.seen_at < seen.migrations_at)
     )
 
 
@@ -285,7 +279,7 @@ def _takes_a_slot(stand: server_status.Standing) -> bool:
         and stand.record is not None
         and stand.record.in_flight
         and stand.record.type == model.MigrationType.LIVE
-        and stand.record.status not in ('accepted', 'queued')
+        and stand.record.status not in nova_states.NOT_BEGUN
     )
 
 
@@ -316,7 +310,10 @@ def _timed(
         or stand.given_up
         or (record is not None and record.in_flight)
     )
-    queued = record is not None and record.status == 'queued'
+    queued = (
+        record is not None
+        and record.status == nova_states.MigrationStatus.QUEUED
+    )
     since = track.stuck_since if queued else track.under_way_since
     since = now if since is None else since
     return dataclasses.replace(
@@ -329,11 +326,12 @@ def _timed(
 def _rested(track: memories.Track, view: model.Server) -> memories.Track:
     resumed_by_us = (
         track.resumed
-        and track.before.vm_state == 'suspended'
-        and view.vm_state in ('active', 'suspended')
+        and track.before.vm_state == _State.SUSPENDED
+        and view.vm_state in (_State.ACTIVE, _State.SUSPENDED)
     )
     evacuated_by_us = memories.Kind.RESET in track.errands or (
-        memories.Kind.EVACUATE in track.errands and view.vm_state == 'error'
+        memories.Kind.EVACUATE in track.errands
+        and view.vm_state == _State.ERROR
     )
     shelved_by_us = memories.Kind.SHELVE in track.errands
     if resumed_by_us or evacuated_by_us or shelved_by_us:
@@ -343,11 +341,12 @@ def _rested(track: memories.Track, view: model.Server) -> memories.Track:
 
 
 def _never_seen(server_id: str) -> model.Server:
-    return model.Server(server_id, '', 'UNKNOWN', '', None, None)
+    unknown = nova_states.Status.UNKNOWN.value
+    return model.Server(server_id, '', unknown, '', None, None)
 
 
 def _unmasked(view: model.Server) -> model.Server:
-    if view.status not in (*verdicts.MOVING_STATUSES, 'REBUILD'):
+    if view.status not in nova_states.MOVING | {nova_states.Status.REBUILD}:
         return view
-    status = _STATUS_OF_STATE.get(view.vm_state, view.status)
+    status = nova_states.AT_REST.get(view.vm_state, view.status)
     return dataclasses.replace(view, status=status)

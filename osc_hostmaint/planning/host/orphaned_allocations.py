@@ -11,13 +11,13 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
-from osc_hostmaint.planning.server import verdicts
 
 #: Where too little is known, or something goes on.
 AGAIN = 'run this again to see whether that ends'
@@ -82,9 +82,7 @@ def to_trace(
         if seen.migration(consumer) is None
         and consumer not in seen.traced
         and consumer not in seen.unseen
-        and (
-            (view := _view(seen, consumer)) is None or view.status == 'DELETED'
-        )
+        and ((view := _view(seen, consumer)) is None or view.deleted)
     )
 
 
@@ -126,8 +124,8 @@ def waits(
 
 def _coming(seen: model.Observation, view: model.Server) -> bool:
     return (
-        view.status == 'BUILD'
-        or view.status in verdicts.MOVING_STATUSES
+        view.status == nova_states.Status.BUILD
+        or view.status in nova_states.MOVING
         or view.host == seen.host
     )
 
@@ -186,7 +184,7 @@ def _of_move(seen: model.Observation, record: model.Migration) -> str:
         return f'{held}, and {down_cells.LEFT}'
     if view is None:
         return f'{held}: {AGAIN}'
-    if view.status == 'DELETED':
+    if view.deleted:
         return f'it was deleted, but {held}: {_delete(record.uuid)}'
     # Until it leaves, that may be all that is kept for it here.
     own = record.server_id in (seen.consumers or ())
@@ -203,7 +201,7 @@ def _of(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
         return f'{held}, and {down_cells.LEFT}'
     if view is None:
         return f'{held}: {AGAIN}'
-    if view.status == 'DELETED':
+    if view.deleted:
         if is_server:
             return f'it was deleted, but {held}: {_delete(consumer)}'
         if consumer not in seen.traced:
@@ -219,7 +217,7 @@ def _of(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
         return f'{held}, although it is on no host: {_delete(consumer)}'
     held = f'{held}, although it is on {view.host}'
     heal = 'nova-manage placement heal_allocations --force --instance'
-    if view.status == 'ERROR':
+    if view.status == nova_states.Status.ERROR:
         return f'{held}; once it is no longer in ERROR: {heal} {consumer}'
     return f'{held}: {heal} {consumer}'
 
@@ -235,7 +233,7 @@ def _row(
     seen: model.Observation, server_id: str, reason: str
 ) -> decisions.Row:
     view = _view(seen, server_id)
-    server = None if view is None or view.status == 'DELETED' else view
+    server = None if view is None or view.deleted else view
     return decisions.Row(
         server_id=server_id,
         name=server.name if server else '',

@@ -14,6 +14,7 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import in_flight
@@ -139,7 +140,7 @@ def observed_rhythm(
         for r in seen.migrations.values()
         if r.source == seen.host
         and r.type == model.MigrationType.LIVE
-        and (r.ended_well or r.status == 'failed')
+        and (r.ended_well or r.status == nova_states.MigrationStatus.FAILED)
         and r.id not in history
     )
     ahead = math.inf if seen.ahead is None else seen.ahead

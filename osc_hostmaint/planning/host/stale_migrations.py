@@ -6,8 +6,8 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.server import verdicts
 
 #: Tells whether nobody carries out a move, as its host has died.
 CutOff = collections.abc.Callable[[model.Observation, model.Migration], bool]
@@ -29,7 +29,7 @@ def left_out(
     alive = {}
     for record_id, record in seen.migrations.items():
         view = seen.visited.get(record.server_id)
-        if view and view.status == 'DELETED':
+        if view and view.deleted:
             continue
         if record.in_flight and (
             _outlived(record, seen.migrations[newest[record.server_id]])
@@ -63,7 +63,8 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
         view is not None
         and view.host == record.source
         and view.task_state is None
-        and view.status not in (*verdicts.MOVING_STATUSES, 'VERIFY_RESIZE')
+        and view.status not in nova_states.MOVING
+        and not view.resized
         and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
         and seen.migrations_at >= view.seen_at
         and (
@@ -71,7 +72,8 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
             # One that its destination has not begun with goes on when that
             # comes back, even if the server is elsewhere by then.
             or (
-                record.status != 'accepted' and _unchanged_for_long(seen, view)
+                record.status != nova_states.MigrationStatus.ACCEPTED
+                and _unchanged_for_long(seen, view)
             )
             # What Nova's clock shows may not be known.
             or view.seen_at >= record.seen_at + timing.EVACUATION_WAIT_SECONDS
@@ -90,7 +92,7 @@ def _long_gone(seen: model.Observation, record: model.Migration) -> bool:
         record.type == model.MigrationType.EVACUATION
         and view is not None
         and view.host != record.source
-        and view.status != 'REBUILD'
+        and view.status != nova_states.Status.REBUILD
         and view.task_state is None
         and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
         and seen.migrations_at >= view.seen_at

@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
@@ -142,9 +143,9 @@ def judge(
     :param record: the one that decides.
     :param server: as just seen.
     """
-    if server.status == 'DELETED':
+    if server.deleted:
         return None
-    if server.status == 'UNKNOWN':
+    if server.status == nova_states.Status.UNKNOWN:
         return _row(
             server,
             _Phase.BLOCKED,
@@ -168,7 +169,7 @@ def judge(
             reason=f'its cold migration to {record.dest} is not confirmed: '
             f'openstack server resize confirm {server.id}, and run this again',
         )
-    if server.status == 'SHELVED':
+    if server.status == nova_states.Status.SHELVED:
         return _row(
             server,
             _Phase.BLOCKED,
@@ -189,7 +190,7 @@ def perhaps_resumed(
         record.type == model.MigrationType.LIVE
         and record.ended_well
         and record.dest == home == server.host
-        and server.vm_state == 'active'
+        and server.vm_state == nova_states.VmState.ACTIVE
     )
 
 
@@ -240,7 +241,7 @@ def restarted_on_leaving(comer: Homecomer) -> bool:
     """
     return (
         comer.record.type == model.MigrationType.COLD
-        and comer.server.vm_state == 'active'
+        and comer.server.vm_state == nova_states.VmState.ACTIVE
     )
 
 

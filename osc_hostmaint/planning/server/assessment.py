@@ -12,6 +12,7 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import in_flight
@@ -58,7 +59,7 @@ def _asked(case: contexts.Case, asked_at: float) -> server_status.Standing:
         )
     if under_way := in_flight.requested(case, view, asked_at):
         return under_way
-    if view.status == 'DELETED':
+    if view.deleted:
         return Standing(Phase.GONE)
     if view.host != case.seen.host:
         return verification.stand(case, view)
@@ -81,7 +82,7 @@ def _awaiting(
 ) -> server_status.Standing:
     """It has left; its disk stays until that is confirmed."""
     view = case.view
-    if view and view.status == 'DELETED':
+    if view and view.deleted:
         return Standing(Phase.GONE)
     if stand := case.operation.unconfirmed(case, record):
         return stand
@@ -108,7 +109,7 @@ def _awaiting(
                 visit=True,
                 destination=record.dest,
             )
-        if view.status != 'VERIFY_RESIZE' and view.host == record.dest:
+        if not view.resized and view.host == record.dest:
             return verification.stand(case, view, record)
         return Standing(
             Phase.FAILED,
@@ -151,11 +152,11 @@ def _ended(
     view = case.view_since(record.seen_at)
     if view is None:
         return Standing(Phase.SETTLING, record=record, visit=True)
-    if view.status == 'DELETED':
+    if view.deleted:
         return Standing(Phase.GONE, record=record)
     unsettled = (
-        view.status in verdicts.MOVING_STATUSES
-        or (view.status == 'VERIFY_RESIZE' and record.ended_well)
+        view.status in nova_states.MOVING
+        or (view.resized and record.ended_well)
         # It is started before it is stopped.
         or (record.type == model.MigrationType.EVACUATION and view.task_state)
     )
@@ -167,7 +168,10 @@ def _ended(
     if resized and (skipped := case.operation.skipped(view, record)):
         return skipped
     if view.host != case.seen.host:
-        if record.status == 'confirmed' and view.status == 'VERIFY_RESIZE':
+        if (
+            record.status == nova_states.MigrationStatus.CONFIRMED
+            and view.resized
+        ):
             return Standing(
                 Phase.FAILED,
                 f'moved to {view.host}, and the record says confirmed, but '
@@ -240,7 +244,7 @@ def _refused(
     view = case.view_since(refused_at)
     if view is None:
         return Standing(Phase.SETTLING, errand.refusal, visit=True)
-    if view.status == 'DELETED':
+    if view.deleted:
         return Standing(Phase.GONE)
     if view.host != case.seen.host:
         return verification.stand(case, view)
@@ -273,7 +277,7 @@ def _because(
 
 
 def _way_out(case: contexts.Case, view: model.Server) -> str:
-    if view.status == 'ACTIVE' and not case.resumed:
+    if view.status == nova_states.Status.ACTIVE and not case.resumed:
         return '; --running live-or-cold would restart it elsewhere'
     return ''
 
@@ -282,7 +286,7 @@ def _untouched(case: contexts.Case) -> server_status.Standing:
     view = case.view
     if view is None:
         return Standing(Phase.SETTLING, visit=True)
-    if view.status == 'DELETED':
+    if view.deleted:
         return Standing(Phase.GONE)
     if view.host != case.seen.host:
         return verification.stand(case, view)

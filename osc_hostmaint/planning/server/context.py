@@ -8,6 +8,7 @@ import datetime
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
@@ -202,7 +203,10 @@ class Case:
     @property
     def resumed(self) -> bool:
         """It is suspended, but for us."""
-        return self.track.resumed and self.track.before.vm_state == 'suspended'
+        return (
+            self.track.resumed
+            and self.track.before.vm_state == nova_states.VmState.SUSPENDED
+        )
 
     @property
     def terms(self) -> verdicts.Terms:

@@ -7,12 +7,12 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
-from osc_hostmaint.planning.server import verdicts
 
 Phase = server_status.Phase
 Standing = server_status.Standing
@@ -32,7 +32,7 @@ def stand(
 ) -> server_status.Standing:
     """Return where a server stands that is on its way off the host."""
     view = case.view
-    if view and view.status == 'DELETED':
+    if view and view.deleted:
         return Standing(Phase.GONE)
     # The record of a deleted server vanishes and would be awaited for ever.
     stale = view is None or (
@@ -64,10 +64,13 @@ def requested(
     None: it does not show.
     """
     kind = case.track.latest
-    begun = view.status == 'REBUILD' and kind is memories.Kind.EVACUATE
+    begun = (
+        view.status == nova_states.Status.REBUILD
+        and kind is memories.Kind.EVACUATE
+    )
     # Its record, which it takes to confirm it, is about to be seen.
-    confirms = view.status == 'VERIFY_RESIZE' and view.host != case.seen.host
-    if not (begun or confirms or view.status in verdicts.MOVING_STATUSES):
+    confirms = view.resized and view.host != case.seen.host
+    if not (begun or confirms or view.status in nova_states.MOVING):
         return None
     under_way = Standing(
         Phase.MOVING,
@@ -225,7 +228,10 @@ def _may_ask(
 
 
 def _wants_progress(case: contexts.Case, record: model.Migration) -> bool:
-    if record.type != model.MigrationType.LIVE or record.status != 'running':
+    if (
+        record.type != model.MigrationType.LIVE
+        or record.status != nova_states.MigrationStatus.RUNNING
+    ):
         return False
     stall = case.policy.stall_after
     seen = case.seen.progress.get(record.id)

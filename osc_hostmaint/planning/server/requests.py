@@ -8,6 +8,7 @@ What came of asking for these shows in the server alone.
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
@@ -24,14 +25,19 @@ _PHASES = {
     verdicts.Answer.BLOCKED: Phase.BLOCKED,
 }
 #: What a task state says is being carried out.
-_TASKS = {
-    'resuming': (memories.Kind.RESUME,),
-    'suspending': (memories.Kind.SUSPEND,),
-    'shelving': (memories.Kind.SHELVE,),
-    'shelving_image_pending_upload': (memories.Kind.SHELVE,),
-    'shelving_image_uploading': (memories.Kind.SHELVE,),
+_TASKS: dict[str, tuple[memories.Kind, ...]] = {
+    nova_states.TaskState.RESUMING: (memories.Kind.RESUME,),
+    nova_states.TaskState.SUSPENDING: (memories.Kind.SUSPEND,),
+    nova_states.TaskState.SHELVING: (memories.Kind.SHELVE,),
+    nova_states.TaskState.SHELVING_IMAGE_PENDING_UPLOAD: (
+        memories.Kind.SHELVE,
+    ),
+    nova_states.TaskState.SHELVING_IMAGE_UPLOADING: (memories.Kind.SHELVE,),
     # By default Nova offloads by itself what has been shelved.
-    'shelving_offloading': (memories.Kind.OFFLOAD, memories.Kind.SHELVE),
+    nova_states.TaskState.SHELVING_OFFLOADING: (
+        memories.Kind.OFFLOAD,
+        memories.Kind.SHELVE,
+    ),
 }
 
 

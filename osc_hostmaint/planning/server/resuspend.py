@@ -17,6 +17,7 @@ import datetime
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
@@ -27,6 +28,7 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
 Phase = server_status.Phase
+_Vm = nova_states.VmState
 
 
 def settle(
@@ -42,7 +44,7 @@ def settle(
         return stand
     if case.policy.abandon and (view is None or stand.pending):
         return _abandoned(stand)
-    if view is None or view.vm_state != 'active':
+    if view is None or view.vm_state != _Vm.ACTIVE:
         return stand
     if case.policy.abandon or (stand.record and stand.record.in_flight):
         return _abandoned(stand)
@@ -50,7 +52,10 @@ def settle(
         stand, phase=Phase.MOVING, reason='', ask=memories.Kind.SUSPEND
     )
     errand = case.track.errand(memories.Kind.SUSPEND)
-    if view.task_state == 'suspending' and errand.asked_at is not None:
+    if (
+        view.task_state == nova_states.TaskState.SUSPENDING
+        and errand.asked_at is not None
+    ):
         settled = server_requests.pending(
             case, memories.Kind.SUSPEND, view, errand.asked_at
         )
@@ -151,17 +156,17 @@ def suspect(
     found = {
         server_id
         for server_id in new
-        if (view := memory.tracks[server_id].before).vm_state == 'active'
+        if (view := memory.tracks[server_id].before).vm_state == _Vm.ACTIVE
         and (view.updated_at is None or view.updated_at >= since)
     }
     found |= {
         server_id
         for server_id, track in memory.tracks.items()
-        if track.before.vm_state == 'suspended'
+        if track.before.vm_state == _Vm.SUSPENDED
         and not track.resumed
         and server_id not in seen.histories
         and (now := seen.latest(server_id)) is not None
-        and now.vm_state == 'active'
+        and now.vm_state == _Vm.ACTIVE
     }
     if first:
         found |= {
@@ -195,15 +200,17 @@ def find(
         track = tracks.get(server_id)
         view = seen.latest(server_id)
         deed = _resume(seen.histories[server_id], since)
-        if deed is None or (view and view.status == 'DELETED'):
+        if deed is None or (view and view.deleted):
             suspects.discard(server_id)
         elif view is not None:
             suspects.discard(server_id)
-            if view.vm_state == 'active' and _is_ours(
+            if view.vm_state == _Vm.ACTIVE and _is_ours(
                 deed, view, operation.policy
             ):
                 before = dataclasses.replace(
-                    view, status='SUSPENDED', vm_state='suspended'
+                    view,
+                    status=nova_states.Status.SUSPENDED.value,
+                    vm_state=_Vm.SUSPENDED.value,
                 )
                 track = track or memories.Track(before=before)
                 tracks[server_id] = dataclasses.replace(

@@ -17,6 +17,7 @@ import enum
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
 
@@ -69,21 +70,6 @@ class Terms:
 
 Rule = collections.abc.Callable[[model.Server, Terms], Verdict | None]
 
-#: Statuses that only a server on its way between two hosts has.
-MOVING_STATUSES = frozenset({'MIGRATING', 'RESIZE', 'REVERT_RESIZE'})
-_BUSY_STATUSES = frozenset({'BUILD', 'REBUILD', 'REBOOT', 'HARD_REBOOT'})
-
-_WAYS_OUT = {
-    'RESCUE': 'a server in rescue can not be moved: end that (openstack '
-    'server unrescue {id}) and run this again',
-    'ERROR': 'in ERROR: find out why (openstack server show {id}); then '
-    'repair it, reset it (openstack server set --state active {id}) or '
-    'delete it, and run this again',
-    'SOFT_DELETED': 'deleted by its owner, can still be restored, and lies '
-    'on the host until then: restore it (openstack server restore {id}) or '
-    'delete it for good (openstack server delete --force {id})',
-}
-
 
 def _move(move: model.Move, ask: memories.Kind, reason: str = '') -> Verdict:
     return Verdict(Answer.MOVE, move=move, ask=ask, reason=reason)
@@ -98,7 +84,7 @@ _COLD = _move(model.Move.COLD, memories.Kind.COLD_MIGRATE)
 
 
 def _moving(server: model.Server, _terms: Terms) -> Verdict | None:
-    if server.status in MOVING_STATUSES:
+    if server.status in nova_states.MOVING:
         return Verdict(Answer.WAIT, reason='already moving')
     return None
 
@@ -111,29 +97,27 @@ def excluded(server: model.Server, terms: Terms) -> Verdict | None:
 
 def _broken(server: model.Server, _terms: Terms) -> Verdict | None:
     # Before _busy: a server in ERROR may keep its task state for ever.
-    if server.status == 'ERROR':
-        return blocked(_WAYS_OUT[server.status].format(id=server.id))
+    if server.status == nova_states.Status.ERROR:
+        return blocked(nova_states.Status.ERROR.way_out.format(id=server.id))
     return None
 
 
 def _busy(server: model.Server, _terms: Terms) -> Verdict | None:
     if server.task_state:
         return Verdict(Answer.WAIT, reason=f'busy: {server.task_state}')
-    if server.status in _BUSY_STATUSES:
+    if server.status in nova_states.BUSY:
         return Verdict(Answer.WAIT, reason=f'busy: {server.status}')
     return None
 
 
 def _resumed(server: model.Server, terms: Terms) -> Verdict | None:
     # Whatever --running says: a restart would lose what was suspended.
-    if terms.resumed and server.status == 'ACTIVE':
+    if terms.resumed and server.status == nova_states.Status.ACTIVE:
         return _LIVE
     return None
 
 
-def _active(server: model.Server, terms: Terms) -> Verdict | None:
-    if server.status != 'ACTIVE':
-        return None
+def _active(server: model.Server, terms: Terms) -> Verdict:
     match terms.policy.running:
         case policies.Running.LEAVE:
             return blocked(
@@ -147,9 +131,7 @@ def _active(server: model.Server, terms: Terms) -> Verdict | None:
             return _LIVE
 
 
-def _paused(server: model.Server, terms: Terms) -> Verdict | None:
-    if server.status != 'PAUSED':
-        return None
+def _paused(server: model.Server, terms: Terms) -> Verdict:
     unpause = f'unpause it (openstack server unpause {server.id})'
     match terms.policy.running:
         case policies.Running.LEAVE:
@@ -170,9 +152,7 @@ def _paused(server: model.Server, terms: Terms) -> Verdict | None:
             return _LIVE
 
 
-def _stopped(server: model.Server, terms: Terms) -> Verdict | None:
-    if server.status != 'SHUTOFF':
-        return None
+def _stopped(_server: model.Server, terms: Terms) -> Verdict:
     if terms.policy.stopped is policies.Stopped.LEAVE:
         return blocked(
             'left stopped here (--stopped leave): use --stopped cold'
@@ -180,9 +160,7 @@ def _stopped(server: model.Server, terms: Terms) -> Verdict | None:
     return _COLD
 
 
-def _suspended(server: model.Server, terms: Terms) -> Verdict | None:
-    if server.status != 'SUSPENDED':
-        return None
+def _suspended(server: model.Server, terms: Terms) -> Verdict:
     match terms.policy.suspended:
         case policies.Suspended.RESUME:
             return _move(model.Move.LIVE, memories.Kind.RESUME)
@@ -199,9 +177,7 @@ def _suspended(server: model.Server, terms: Terms) -> Verdict | None:
             )
 
 
-def _shelved(server: model.Server, terms: Terms) -> Verdict | None:
-    if server.status != 'SHELVED':
-        return None
+def _shelved(server: model.Server, terms: Terms) -> Verdict:
     leave = terms.policy.shelved is policies.Shelved.LEAVE
     if leave and not terms.shelving:
         return blocked(
@@ -212,17 +188,13 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict | None:
     return _move(model.Move.SHELVE, memories.Kind.OFFLOAD)
 
 
-def _offloaded(server: model.Server, _terms: Terms) -> Verdict | None:
+def _offloaded(_server: model.Server, _terms: Terms) -> Verdict:
     # Nova sets the status first, and clears the host after that
     # (nova/compute/manager.py: _shelve_offload_instance).
-    if server.status == 'SHELVED_OFFLOADED':
-        return Verdict(Answer.WAIT, reason='offloaded; it leaves the host')
-    return None
+    return Verdict(Answer.WAIT, reason='offloaded; it leaves the host')
 
 
-def _resized(server: model.Server, terms: Terms) -> Verdict | None:
-    if server.status != 'VERIFY_RESIZE':
-        return None
+def _resized(server: model.Server, terms: Terms) -> Verdict:
     if terms.policy.resized is policies.Resized.CONFIRM:
         return _move(model.Move.RESIZE, memories.Kind.CONFIRM)
     return blocked(
@@ -232,17 +204,32 @@ def _resized(server: model.Server, terms: Terms) -> Verdict | None:
     )
 
 
-def _stuck(server: model.Server, _terms: Terms) -> Verdict | None:
-    way_out = _WAYS_OUT.get(server.status)
-    return blocked(way_out.format(id=server.id)) if way_out else None
-
-
-def _unknown(server: model.Server, _terms: Terms) -> Verdict:
+def _unmovable(server: model.Server, _terms: Terms) -> Verdict:
+    way_out = nova_states.WAYS_OUT.get(server.status)
     return blocked(
-        f'no way is known to move a server in status {server.status}: look '
-        f'at it (openstack server show {server.id}), move it by hand and '
+        way_out.format(id=server.id)
+        if way_out
+        else f'no way is known to move a server in status {server.status}: '
+        f'look at it (openstack server show {server.id}), move it by hand and '
         'run this again'
     )
+
+
+#: What depends on the policy, by the status at rest.
+_AT_REST: dict[str, collections.abc.Callable[[model.Server, Terms], Verdict]]
+_AT_REST = {
+    nova_states.Status.ACTIVE: _active,
+    nova_states.Status.PAUSED: _paused,
+    nova_states.Status.SHUTOFF: _stopped,
+    nova_states.Status.SUSPENDED: _suspended,
+    nova_states.Status.SHELVED: _shelved,
+    nova_states.Status.SHELVED_OFFLOADED: _offloaded,
+    nova_states.Status.VERIFY_RESIZE: _resized,
+}
+
+
+def _by_status(server: model.Server, terms: Terms) -> Verdict:
+    return _AT_REST.get(server.status, _unmovable)(server, terms)
 
 
 RULES: tuple[Rule, ...] = (
@@ -251,15 +238,7 @@ RULES: tuple[Rule, ...] = (
     _broken,
     _busy,
     _resumed,
-    _active,
-    _paused,
-    _stopped,
-    _suspended,
-    _shelved,
-    _offloaded,
-    _resized,
-    _stuck,
-    _unknown,
+    _by_status,
 )
 
 

@@ -6,28 +6,28 @@ import dataclasses
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 State = model.PowerState
-#: States below the status that no move may change.
-_KEPT = frozenset({'active', 'paused', 'stopped', 'suspended'})
+_Vm = nova_states.VmState
 #: The power state that goes with each, and those that can't: then Nova has
 #: not noticed yet. What it does not know (NOSTATE) says nothing.
 _POWER: dict[str, tuple[State, frozenset[State]]] = {
-    'active': (
+    _Vm.ACTIVE: (
         State.RUNNING,
         frozenset(
             {State.PAUSED, State.SHUTDOWN, State.CRASHED, State.SUSPENDED}
         ),
     ),
-    'paused': (
+    _Vm.PAUSED: (
         State.PAUSED,
         frozenset({State.RUNNING, State.SHUTDOWN, State.CRASHED}),
     ),
-    'stopped': (State.SHUTDOWN, frozenset({State.RUNNING, State.PAUSED})),
+    _Vm.STOPPED: (State.SHUTDOWN, frozenset({State.RUNNING, State.PAUSED})),
 }
 #: Moves that the server is stopped for, and started after.
 _COPIED = frozenset({model.MigrationType.COLD, model.MigrationType.RESIZE})
@@ -42,7 +42,7 @@ def stand(
     if skipped := case.operation.skipped(view, record):
         return skipped
     if view.host is None:
-        offloaded = view.status == 'SHELVED_OFFLOADED'
+        offloaded = view.status == nova_states.Status.SHELVED_OFFLOADED
         return server_status.Standing(
             server_status.Phase.OFFLOADED
             if offloaded
@@ -94,9 +94,9 @@ def _wrong(case: contexts.Case, view: model.Server, *, evacuated: bool) -> str:
     """Return what is not as it is to be, '' if nothing."""
     before = case.track.before
     if case.off:
-        before = dataclasses.replace(before, vm_state='stopped')
+        before = dataclasses.replace(before, vm_state=_Vm.STOPPED.value)
     elif evacuated and case.policy.leave_stopped:
-        if view.vm_state == 'active':
+        if view.vm_state == _Vm.ACTIVE:
             return 'it runs there, in spite of --leave-stopped'
         before = dataclasses.replace(before, vm_state=view.vm_state)
     return differences(before, view)
@@ -140,7 +140,7 @@ def _broken(
     case: contexts.Case, view: model.Server, record: model.Migration | None
 ) -> str:
     # Whatever it was: no server in ERROR is live- or cold-migrated.
-    if view.status != 'ERROR':
+    if view.status != nova_states.Status.ERROR:
         return ''
     told = f'in ERROR there{f": {view.fault}" if view.fault else ""}'
     if not (record and record.type in _COPIED and record.ended_badly):
@@ -148,7 +148,7 @@ def _broken(
     # Its disk and its allocation are there (nova/compute/manager.py:
     # finish_resize). That is the only way out, also of what was stopped.
     way = f'repair that on {view.host}, then openstack server reboot --hard '
-    stopped = case.track.before.vm_state == 'stopped'
+    stopped = case.track.before.vm_state == _Vm.STOPPED
     stop = f', and openstack server stop {view.id}' if stopped else ''
     return f'{told}: {way}{view.id}{stop}'
 
@@ -156,7 +156,7 @@ def _broken(
 def _price(case: contexts.Case) -> str:
     """Return what its owner noticed of a good move, '' if nothing."""
     cold = case.track.latest is memories.Kind.COLD_MIGRATE
-    if cold and case.track.before.vm_state == 'active':
+    if cold and case.track.before.vm_state == _Vm.ACTIVE:
         return f'restarted: {case.no_live or case.operation.why_cold}'
     return ''
 
@@ -169,7 +169,7 @@ def _rebuilt(case: contexts.Case) -> str:
             'its local disk is a new one: what was on the old one is lost, '
             'unless the hosts share it'
         )
-    if case.off and before.vm_state != 'stopped':
+    if case.off and before.vm_state != _Vm.STOPPED:
         told.append('left stopped: it was off when the host died')
     return '; '.join(told)
 
@@ -184,9 +184,9 @@ def differences(before: model.Server, after: model.Server) -> str:
     # Of a server first seen in the middle of a resize or a build nothing
     # is known that could be compared, and a later resize hides it.
     if (
-        before.vm_state in _KEPT
+        before.vm_state in nova_states.KEPT
         and after.vm_state != before.vm_state
-        and after.vm_state != 'resized'
+        and after.vm_state != _Vm.RESIZED
     ):
         found.append(
             f'its state was {before.vm_state} and is {after.vm_state}'

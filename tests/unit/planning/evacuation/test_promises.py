@@ -10,13 +10,12 @@ import dataclasses
 import unittest
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.evacuation import verdicts as evacuation_verdicts
 from osc_hostmaint.planning.host import stale_migrations
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
-from osc_hostmaint.planning.server import verdicts
 from tests import unit
 from tests.unit import builders
 from tests.unit.planning import anything
@@ -73,9 +72,9 @@ class Evacuating(test_promises.Deciding):
         for action in found.actions:
             view = step.seen.latest(action.server_id)
             self.assertEqual(builders.HOST, view.host)
-            self.assertIn(view.vm_state, evacuation_verdicts.EVACUABLE)
+            self.assertIn(view.vm_state, nova_states.EVACUABLE)
             self.assertNotEqual('REBUILD', view.status)
-            self.assertNotIn(view.status, verdicts.MOVING_STATUSES)
+            self.assertNotIn(view.status, nova_states.MOVING)
             self.assertNotEqual('deleting', view.task_state)
             if action.kind is Kind.RESET:
                 self.assertEqual('error', view.vm_state)

@@ -13,9 +13,9 @@ import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
-from osc_hostmaint.planning.evacuation import verdicts as evacuation_verdicts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
 from tests.unit import builders
@@ -217,7 +217,7 @@ class TestEveryServer(unittest.TestCase):
             self.assertNotIn('{id}', verdict.reason)
             self.assertFalse(verdict.stopped)
             return
-        self.assertIn(below, evacuation_verdicts.EVACUABLE)
+        self.assertIn(below, nova_states.EVACUABLE)
         self.assertIs(model.Move.EVACUATION, verdict.move)
         self.assertIn(verdict.ask, (Kind.EVACUATE, Kind.RESET))
         # Whoever is to be off then is never asked for out of ERROR, nor as
