@@ -86,7 +86,7 @@ from osc_hostmaint.planning.policy import Suspended
 from osc_hostmaint.planning.summary import Summary
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint.recording.writer import Diary
+    from osc_hostmaint.recording.writer import Recording as Diary
 
 __all__ = ['Maintenance']
 # What is asked for.
@@ -115,7 +115,7 @@ def __getattr__(name: str) -> ty.Any:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from osc_hostmaint.recording import writer
 
-    return writer.Diary
+    return writer.Recording
 
 
 class Maintenance:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Stand-ins for what belongs to tenants: names and addresses.
+"""Replaces what belongs to tenants: names and addresses.
 
-A diary is made to be sent to somebody else. What is decided depends on no
+A recording is made to be sent to somebody else. No decision depends on a
 name, and of addresses only on whether they are the same.
 """
 
@@ -28,31 +28,33 @@ _ADDRESS = re.compile(
 )
 
 
-class Standins:
-    """Gives each address another one of its kind, always the same."""
+class Anonymizer:
+    """Replaces each address by another one, everywhere the same."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
-    def hide(self, tree: ty.Any) -> ty.Any:
+    def hide(self, tree: ty.Any, *, name: bool = False) -> ty.Any:
         """Return a JSON value without names, and with other addresses.
 
         Names are the values of ``name``; addresses are found within longer
         texts, too.
+
+        :param name: the value is a name.
         """
         match tree:
             case str():
-                return _ADDRESS.sub(self._other, tree)
+                return '' if name else _ADDRESS.sub(self._replaced, tree)
             case dict():
                 return {
-                    key: '' if key == 'name' else self.hide(value)
+                    key: self.hide(value, name=key == 'name')
                     for key, value in tree.items()
                 }
             case collections.abc.Sequence():
-                return [self.hide(value) for value in tree]
+                return [self.hide(value, name=name) for value in tree]
         return tree
 
-    def _other(self, match: re.Match[str]) -> str:
+    def _replaced(self, match: re.Match[str]) -> str:
         found = match[0]
         # A colon after an address belongs to the text.
         for text in (found, found.removesuffix(':')):
@@ -60,12 +62,7 @@ class Standins:
                 address = ipaddress.ip_address(text)
             except ValueError:
                 continue
-            return self._standin(address) + found.removeprefix(text)
+            other = str(_BASES[address.version] + len(self._known) + 1)
+            other = self._known.setdefault(str(address), other)
+            return other + found.removeprefix(text)
         return found
-
-    def _standin(
-        self, address: ipaddress.IPv4Address | ipaddress.IPv6Address
-    ) -> str:
-        number = len(self._known) + 1
-        other = str(_BASES[address.version] + number)
-        return self._known.setdefault(str(address), other)

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The lines of a diary, and what they hold.
+"""The lines of a recording, and how they are read.
 
-A diary is a text file of JSON values, one a line, each an object with one
-member, whose name says what the line is:
+A recording is a text file of JSON objects, one a line, each with one member:
 
 ``began``
-  A drain begins: all that came before has nothing to do with it.
+  A drain begins. What came before has nothing to do with it.
 ``decided``
-  A decision for one host: what it was made from, and what it was.
+  By host, what differs between this decision and the one before it.
 ``acted``
-  What came of an action that was decided.
+  The outcome of an action.
 """
 
 import collections.abc
 import dataclasses
-import functools
+import json
 import typing as ty
 
 import cattrs
@@ -27,11 +26,15 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
-#: Of the lines below; counted up when older readers can't read them.
-FORMAT = 1
+#: Counted up when older readers cannot read the lines any more.
+FORMAT = 2
+#: What every recording begins with.
+BEGINNING = '{"began":{"format":'
 
-#: Where a server stands, and why.
-Stand = tuple[server_status.Phase, str]
+CONVERTER = preconf.make_converter()
+
+#: A server's phase, and the reason.
+Status = tuple[server_status.Phase, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,26 +52,20 @@ class Began:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision for one host."""
+    """A decision for one host, and all that it was made from but memory."""
 
-    host: str
     now: float
-    #: What was seen differs in this from what was seen before it.
-    seen: collections.abc.Mapping[str, ty.Any]
-    #: Everything was seen for the first time.
-    whole: bool
-    #: None: as before.
-    policy: policies.Policy | None
+    seen: model.Observation
+    policy: policies.Policy
     actions: tuple[memories.Action, ...]
-    #: By the server's id, where that has changed; None: it has no row any
-    #: more.
-    stands: collections.abc.Mapping[str, Stand | None]
+    #: By the servers' ids.
+    statuses: collections.abc.Mapping[str, Status]
     done: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Acted:
-    """What came of an action."""
+    """The outcome of an action."""
 
     host: str
     action: memories.Action
@@ -76,58 +73,107 @@ class Acted:
     highest_id: int
 
 
-Note = Began | Decided | Acted
-#: What each line is, by the name of its member.
-KINDS: collections.abc.Mapping[str, type[Note]] = {
-    'began': Began,
-    'decided': Decided,
-    'acted': Acted,
-}
+Record = Began | Decided | Acted
 
 
-@functools.cache
-def converter() -> cattrs.Converter:
-    """Return what turns values into JSON values and back."""
-    return preconf.make_converter()
-
-
-def unstructure(note: Note) -> dict[str, ty.Any]:
-    """Return a line as a JSON value."""
-    (name,) = (n for n, kind in KINDS.items() if kind is type(note))
-    return {name: converter().unstructure(note)}
-
-
-def structure(tree: ty.Any) -> Note:
-    """Return what a JSON value holds.
-
-    :raises ValueError: it is no line of a diary.
-    """
-    match tree:
-        case dict() if len(tree) == 1 and (kind := KINDS.get(*tree)):
-            (value,) = tree.values()
-        case _:
-            raise ValueError('this is no line of a diary')
-    try:
-        return converter().structure(value, kind)
-    except cattrs.BaseValidationError as error:
-        reasons = '; '.join(cattrs.transform_error(error))
-        raise ValueError(reasons) from error
-
-
-def stands_of(
-    decision: decisions.Decision,
-) -> dict[str, Stand]:
-    """Return where the servers of a decision stand, by id."""
+def statuses(decision: decisions.Decision) -> dict[str, Status]:
+    """Return the servers' phases and reasons, by id."""
     return {row.server_id: (row.phase, row.reason) for row in decision.rows}
 
 
-def structure_seen(tree: ty.Any) -> model.Observation:
-    """Return an observation from a JSON value.
+def difference(old: ty.Any, new: ty.Any) -> ty.Any:
+    """Return what turns one JSON value into another.
 
-    :raises ValueError: it is none.
+    A list holds a new value. An object has the members that differ; null is
+    a member that is gone. The order of members is kept, since a decision may
+    depend on the order in which Nova lists.
     """
-    try:
-        return converter().structure(tree, model.Observation)
-    except cattrs.BaseValidationError as error:
-        reasons = '; '.join(cattrs.transform_error(error))
-        raise ValueError(reasons) from error
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [new]
+    if [*old] == [*new]:
+        gone = {}
+    else:
+        gone = {key: None for key in old if key not in new}
+        kept = [key for key in old if key in new]
+        if [*new] != [*kept, *(key for key in new if key not in old)]:
+            return [new]
+    changes = {
+        key: change
+        for key, value in new.items()
+        if isinstance(value, dict) or key not in old or value != old[key]
+        if (change := difference(old.get(key), value))
+    }
+    return {**gone, **changes}
+
+
+def changed(old: ty.Any, change: ty.Any) -> ty.Any:
+    """Return a JSON value with a difference applied.
+
+    :raises ValueError: the difference is from another value.
+    """
+    match change:
+        case [value]:
+            return value
+        case dict() if isinstance(old, dict):
+            new = {**old}
+            for key, value in change.items():
+                if value is None:
+                    new.pop(key, None)
+                else:
+                    new[key] = changed(old.get(key), value)
+            return new
+    raise ValueError('the lines before it are missing')
+
+
+def read(path: str) -> collections.abc.Iterator[tuple[int, Record]]:
+    """Yield the records of a file with the numbers of their lines.
+
+    A line that was cut off when its drain was killed is left out.
+
+    :raises OSError: it cannot be read.
+    :raises ValueError: it is no recording, is damaged, or has another format.
+    """
+    with open(path, encoding='utf-8', errors='replace') as file:
+        lines = list(file)
+    hosts: dict[str, ty.Any] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            if not lines[0].startswith(BEGINNING):
+                raise ValueError('this is no recording')
+            try:
+                tree = json.loads(line)
+            except ValueError:
+                if all(e.startswith(BEGINNING) for e in lines[number:][:1]):
+                    continue
+                raise
+            if 'began' in tree:
+                hosts = {}
+            yield number, _record(tree, hosts)
+        except (ValueError, TypeError, cattrs.BaseValidationError) as error:
+            reason = (
+                '; '.join(cattrs.transform_error(error))
+                if isinstance(error, cattrs.BaseValidationError)
+                else error
+            )
+            raise ValueError(f'{path}, line {number}: {reason}') from error
+
+
+def _record(tree: ty.Any, hosts: dict[str, ty.Any]) -> Record:
+    """Return what a line holds.
+
+    :param hosts: the latest decisions by host; updated.
+    """
+    match tree:
+        case {'began': {'format': found}} if found != FORMAT:
+            raise ValueError(
+                f'it has format {found}; only format {FORMAT} can be read'
+            )
+        case {'began': value}:
+            return CONVERTER.structure(value, Began)
+        case {'decided': dict() as change} if len(change) == 1:
+            hosts.update(changed(hosts, change))
+            (host,) = change
+            return CONVERTER.structure(hosts.get(host), Decided)
+        case {'acted': value}:
+            return CONVERTER.structure(value, Acted)
+    raise ValueError('this is no line of a recording')

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Keeps what a drain saw and did, so that it can be decided again."""
+"""Records what a drain saw and did, so that it can be decided again."""
 
 import collections.abc
 import contextlib
-import dataclasses
 import datetime
 import errno
 import fcntl
@@ -22,28 +21,19 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.recording import anonymizer
-from osc_hostmaint.recording import changes
 from osc_hostmaint.recording import records
 
-#: What a diary begins with.
-_MAGIC = b'{"began":'
+#: What a recording that can be appended to begins with.
+_BEGINNING = f'{records.BEGINNING}{records.FORMAT},'.encode()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Page:
-    """What was written of one host last."""
-
-    seen: model.Observation
-    policy: policies.Policy
-    stands: collections.abc.Mapping[str, records.Stand]
-
-
-class Diary:
+class Recording:
     """Writes a line for each decision and each action; a context manager.
 
     Each line is in the file at once, so a drain that is killed leaves all
-    but, perhaps, the last one. A file that can't be written any more (its
-    disk is full) never ends a drain: it is told once, and then given up.
+    but, perhaps, the last one. A file that cannot be written any more (its
+    disk is full) never ends a drain: one warning is given, and recording
+    stops.
     """
 
     def __init__(
@@ -55,31 +45,33 @@ class Diary:
     ):
         """Open the file, and write that a drain begins.
 
-        A new file is for nobody but us (mode 0600). To an older diary it is
-        appended: whoever goes on with a drain that was interrupted types
-        the same command again.
+        A new file can be read by its owner only (mode 0600). An older
+        recording is appended to: whoever continues an interrupted drain
+        types the same command again.
 
         :param names: keep the servers' names and addresses.
-        :param warn: is told why the file is given up.
-        :raises HostMaintenanceError: it can't be written, or is something
-            else than a diary; it is left as it is.
+        :param warn: is given the reason why recording stops.
+        :raises HostMaintenanceError: the file cannot be written, or is no
+            recording; it is left as it is.
         """
         self._path = path
         self._warn = warn
-        self._hide = None if names else anonymizer.Standins().hide
-        self._pages: dict[str, _Page] = {}
+        self._hide = None if names else anonymizer.Anonymizer().hide
+        self._hosts: dict[str, ty.Any] = {}
+        self._file: ty.TextIO | None = None
         began = records.Began(
             format=records.FORMAT,
             version=importlib.metadata.version('osc-hostmaint'),
             at=datetime.datetime.now(datetime.UTC).isoformat(),
             names=names,
         )
-        self._fd: int | None = None
         try:
-            self._fd = _open(path)
-            self._write(began)
+            self._file = open(  # noqa: SIM115 -- close() closes it
+                path, 'a', encoding='utf-8', opener=_open
+            )
+            self._write('began', records.CONVERTER.unstructure(began))
         except OSError as error:
-            self.close()
+            self._abandon()
             raise exceptions.HostMaintenanceError(
                 _('%(reason)s. Name another file for the observations.')
                 % {'reason': self._explain(error)}
@@ -92,15 +84,14 @@ class Diary:
         self.close()
 
     def close(self) -> None:
-        """Close the file; nothing is kept any more."""
-        fd, self._fd = self._fd, None
-        if fd is None:
-            return
-        try:
-            os.close(fd)
-        except OSError as error:
-            # Some file systems tell only now that they are full.
-            self._warn(self._explain(error))
+        """Close the file; nothing is recorded any more."""
+        file, self._file = self._file, None
+        if file:
+            try:
+                file.close()
+            except OSError as error:
+                # Some file systems report only now that they are full.
+                self._warn(self._explain(error))
 
     def decided(
         self,
@@ -109,34 +100,26 @@ class Diary:
         now: float,
         decision: decisions.Decision,
     ) -> None:
-        """Write down a decision, and what it was made from."""
-        if self._fd is None:
+        """Record a decision, and what it was made from."""
+        if not self._file:
             return
-        host = seen.host
-        # Put back when the line is written: if we are interrupted before,
-        # the next one for this host tells everything again.
-        page = self._pages.pop(host, None)
-        stands = records.stands_of(decision)
-        before = page.stands if page else {}
-        changed: dict[str, records.Stand | None] = {
-            key: stand
-            for key, stand in stands.items()
-            if before.get(key) != stand
-        }
-        changed |= {key: None for key in before if key not in stands}
-        self._keep(
-            lambda: records.Decided(
-                host=host,
-                now=now,
-                seen=changes.find(page.seen if page else None, seen),
-                whole=page is None,
-                policy=None if page and page.policy == policy else policy,
-                actions=decision.actions,
-                stands=changed,
-                done=decision.done,
+        with self._recording():
+            new = records.CONVERTER.unstructure(
+                records.Decided(
+                    now=now,
+                    seen=seen,
+                    policy=policy,
+                    actions=decision.actions,
+                    statuses=records.statuses(decision),
+                    done=decision.done,
+                )
             )
-        )
-        self._pages[host] = _Page(seen, policy, stands)
+            # If an interruption comes before the line is written, the next
+            # one for this host has everything.
+            old = self._hosts.pop(seen.host, None)
+            change = records.difference(old, new)
+            self._write('decided', {seen.host: change})
+            self._hosts[seen.host] = new
 
     def acted(
         self,
@@ -145,36 +128,39 @@ class Diary:
         outcome: memories.Outcome,
         highest_id: int,
     ) -> None:
-        """Write down what came of an action."""
-        self._keep(lambda: records.Acted(host, action, outcome, highest_id))
+        """Record the outcome of an action."""
+        acted = records.Acted(host, action, outcome, highest_id)
+        with self._recording():
+            self._write('acted', records.CONVERTER.unstructure(acted))
 
-    def _keep(self, note: collections.abc.Callable[[], records.Note]) -> None:
-        if self._fd is None:
-            return
+    @contextlib.contextmanager
+    def _recording(self) -> collections.abc.Iterator[None]:
+        """Stop recording after an error: servers are being moved."""
         try:
-            self._write(note())
-        except OSError as error:
-            self._give_up(self._explain(error))
-        except Exception as error:  # noqa: BLE001 -- servers are on their way
-            self._give_up(repr(error))
+            yield
+        except Exception as error:  # noqa: BLE001
+            self._abandon()
+            reason = repr(error)
+            if isinstance(error, OSError):
+                reason = self._explain(error)
+            self._warn(
+                _('%s; the drain goes on without saving observations.')
+                % reason
+            )
 
-    def _write(self, note: records.Note) -> None:
-        tree = records.unstructure(note)
-        if self._hide:
-            tree = self._hide(tree)
-        line = json.dumps(tree, separators=(',', ':')) + '\n'
-        left = line.encode()
-        while left and self._fd is not None:
-            left = left[os.write(self._fd, left) :]
+    def _write(self, kind: str, tree: ty.Any) -> None:
+        if self._file:
+            tree = self._hide(tree) if self._hide else tree
+            line = json.dumps({kind: tree}, separators=(',', ':'))
+            self._file.write(f'{line}\n')
+            self._file.flush()
 
-    def _give_up(self, reason: str) -> None:
-        fd, self._fd = self._fd, None
-        with contextlib.suppress(OSError):
-            # Why it can't be written is known already.
-            os.close(ty.cast(int, fd))
-        self._warn(
-            _('%s; the drain goes on without saving observations.') % reason
-        )
+    def _abandon(self) -> None:
+        """Close the file; why it cannot be written is known already."""
+        file, self._file = self._file, None
+        if file:
+            with contextlib.suppress(OSError):
+                file.close()
 
     def _explain(self, error: OSError) -> str:
         return _("Can't save observations to %(path)s: %(reason)s") % {
@@ -183,10 +169,10 @@ class Diary:
         }
 
 
-def _open(path: str) -> int:
-    """Return a descriptor that appends to a diary, new or old.
+def _open(path: str, _flags: int) -> int:
+    """Return a descriptor that appends to a recording, new or old.
 
-    :raises OSError: it can't be opened, or it is something else.
+    :raises OSError: it cannot be opened, or it is something else.
     """
     # No link is followed: in a directory that others may write to, it might
     # lead anywhere. A pipe would make us wait for a reader.
@@ -215,10 +201,10 @@ def _claim(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise OSError(None, _('another drain is writing it')) from error
-    if not os.fstat(fd).st_size:
+    if not (size := os.fstat(fd).st_size):
         return
-    if os.pread(fd, len(_MAGIC), 0) != _MAGIC:
+    if os.pread(fd, len(_BEGINNING), 0) != _BEGINNING:
         raise OSError(None, _('it exists, and holds something else'))
-    if os.pread(fd, 1, os.fstat(fd).st_size - 1) != b'\n':
-        # The last line was torn when its drain was killed.
+    if os.pread(fd, 1, size - 1) != b'\n':
+        # The last line was cut off when its drain was killed.
         os.write(fd, b'\n')

@@ -4,7 +4,6 @@
 
 import errno
 import json
-import os
 import pathlib
 import signal
 import tempfile
@@ -19,6 +18,7 @@ from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.recording import writer
 from tests.unit import builders
 from tests.unit.commands import shell
 
@@ -250,7 +250,9 @@ class TestObservations(shell.CommandTestCase):
     def test_a_full_disk_is_told_and_ends_nothing(self):
         def work(*args, diary, **kwargs):
             full = OSError(errno.ENOSPC, 'No space left on device')
-            with mock.patch.object(os, 'write', side_effect=full):
+            with mock.patch.object(
+                writer.Recording, '_write', side_effect=full
+            ):
                 return self.work(*args, diary=diary, **kwargs)
 
         self.maintenance.drain.side_effect = work

@@ -17,7 +17,7 @@ ADDRESSES = strategies.ip_addresses().map(str)
 class TestHide(unittest.TestCase):
     def setUp(self):
         super().setUp()
-        self.hide = anonymizer.Standins().hide
+        self.hide = anonymizer.Anonymizer().hide
 
     def test_names_go(self):
         tree = {'s': {'vm1': {'id': 'vm1', 'name': 'web\x1b', 'host': 'a'}}}
@@ -32,7 +32,7 @@ class TestHide(unittest.TestCase):
         self.assertEqual(value, self.hide(value))
 
     @ddt.data(
-        # an address, its stand-in
+        # an address, its replacement
         ('10.0.0.5', '198.18.0.1'),
         ('fd00::5', '2001:db8::1'),
         ('2A00:1450:4001:830::200e', '2001:db8::1'),
@@ -75,7 +75,7 @@ class TestHide(unittest.TestCase):
     def test_what_is_no_address_stays(self, text):
         self.assertEqual(text, self.hide(text))
 
-    def test_the_same_address_has_the_same_standin_everywhere(self):
+    def test_the_same_address_is_replaced_by_the_same_everywhere(self):
         hidden = self.hide(
             {
                 'addresses': ['10.0.0.5', 'fd00::5', '10.0.0.6'],
@@ -88,8 +88,8 @@ class TestHide(unittest.TestCase):
         self.assertEqual(3, len({a, b, c}))
 
     @hypothesis.given(strategies.lists(ADDRESSES, unique=True))
-    def test_no_two_share_a_standin(self, addresses):
-        hidden = anonymizer.Standins().hide(addresses)
+    def test_no_two_share_a_replacement(self, addresses):
+        hidden = anonymizer.Anonymizer().hide(addresses)
 
         self.assertEqual(len(addresses), len(set(hidden)))
         for real, other in zip(addresses, hidden, strict=True):
@@ -107,7 +107,7 @@ class TestHide(unittest.TestCase):
     )
     def test_no_text_is_too_strange(self, parts):
         text = ' '.join(parts)
-        hidden = anonymizer.Standins().hide(text)
+        hidden = anonymizer.Anonymizer().hide(text)
 
         plain = re.compile('[^0-9A-Fa-f:.]')
         self.assertEqual(plain.findall(text), plain.findall(hidden))
