@@ -243,7 +243,7 @@ def lines(
     best = good(layout)
     yield (
         f'highest load {100 * highest:.1f} %; can be {100 * best:.1f} %,'
-        f' can not be below {100 * at_least(layout):.1f} %'
+        f' cannot be below {100 * at_least(layout):.1f} %'
     )
     yield f'{measured.moved} servers moved in {measured.seconds:.0f} s'
     yield from _request_lines(measured)

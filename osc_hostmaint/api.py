@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The public Python API: what the commands do, for programs.
+"""The public Python API: the commands' functions, for programs.
 
-The shell's commands are its first user::
+The commands themselves use it::
 
     import openstack
     from osc_hostmaint import api
@@ -121,13 +121,13 @@ def __getattr__(name: str) -> ty.Any:
 class Maintenance:
     """Takes compute hosts out of service and puts them back.
 
-    Every method takes exact names of hosts, as ``openstack compute service
-    list`` shows them, and raises :class:`HostMaintenanceError`. All are
-    idempotent: asking for what already is so is a success.
+    Every method takes exact host names, as ``openstack compute service list``
+    shows them, and raises :class:`HostMaintenanceError`. All methods are
+    idempotent: asking for a state that is already reached is a success.
     """
 
     def __init__(self, conn: connection.Connection):
-        """:param conn: to the cloud, as a user who administers Nova.
+        """:param conn: a connection to the cloud, as an administrator of Nova.
 
         Its session gets a time-out of 90 s if it has none (``api_timeout``).
         """
@@ -138,11 +138,11 @@ class Maintenance:
     ) -> Service:
         """Put a host into maintenance: no new server lands on it.
 
-        :param reason: for people; None keeps the one that is there.
+        :param reason: a text for people; None keeps the current one.
         :param force: take over a host that somebody else disabled.
-        :raises UnknownHost: there is no such compute service.
-        :raises SilentCell: its cell does not answer.
-        :raises Refused: somebody else disabled it.
+        :raises UnknownHost: the host has no compute service.
+        :raises SilentCell: the cell of the host does not answer.
+        :raises Refused: somebody else disabled the host.
         :raises InvalidMark: the reason does not fit.
         """
         return modes_.set_maintenance(
@@ -152,26 +152,26 @@ class Maintenance:
     def unset(self, host: str, *, force: bool = False) -> Service:
         """Put a host back into service.
 
-        That it is forced down, as a drain does with a dead host, is taken
-        back first, and a heartbeat is awaited for up to 20 s then. A host that
-        is enabled is left as it is.
+        If the host is forced down, as after an evacuation, this undoes the
+        force-down first and then waits up to 20 s for a heartbeat. A host
+        that is enabled is left as it is.
 
-        :param force: also one that somebody else disabled, whose compute
-            service or hypervisor is down, that moves are still leaving, or
-            on which evacuated servers may still run.
-        :raises UnknownHost: there is no such compute service.
-        :raises SilentCell: its cell does not answer.
-        :raises Refused: one of these holds, and it is not forced; or Nova
-            does not take back that it is forced down, since nova-compute has
-            not cleaned up after an evacuation.
+        :param force: also enable a host that somebody else disabled, whose
+            compute service or hypervisor is down, that servers are still
+            moving off, or on which evacuated servers may still run.
+        :raises UnknownHost: the host has no compute service.
+        :raises SilentCell: the cell of the host does not answer.
+        :raises Refused: one of these conditions holds without ``force``; or
+            Nova refuses to undo the force-down, because nova-compute has not
+            cleaned up after an evacuation.
         """
         return modes_.unset_maintenance(self._gateway, host, force=force)
 
     def show(self, host: str) -> Summary:
-        """Return what keeps a host out of service and what is still on it.
+        """Return a host's maintenance state and what is still on it.
 
-        :raises UnknownHost: there is no such compute service.
-        :raises SilentCell: its cell does not answer.
+        :raises UnknownHost: the host has no compute service.
+        :raises SilentCell: the cell of the host does not answer.
         """
         return modes_.show(self._gateway, host)
 
@@ -185,14 +185,12 @@ class Maintenance:
     ) -> Preview:
         """Return what a drain would do. Nothing is changed.
 
-        :param force: as in :meth:`set`.
-        :param policy: as in :meth:`drain`.
-        :param fenced: as in :meth:`drain`.
-        :raises UnknownHost: one of them, or the destination asked for, does
-            not exist.
-        :raises Refused: the destination asked for can't take any server, or
-            a host has two compute services, or nobody knows which servers the
-            policy excludes.
+        :param hosts: this and the others are as in :meth:`drain`.
+        :raises UnknownHost: a host, or the requested destination, does not
+            exist.
+        :raises Refused: the requested destination cannot take any server, a
+            host has two compute services, or a server to exclude is not
+            known or not unique.
         :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return drain.preview(
@@ -219,38 +217,36 @@ class Maintenance:
     ) -> DrainResult:
         """Put hosts into maintenance and move every server off them.
 
-        All hosts are put into maintenance first, so that no server lands on
-        one that is about to be drained.
+        All hosts are put into maintenance first, so that no server moves to
+        a host that is drained next.
 
-        With ``policy.evacuate`` the hosts have died. Each is forced down
-        before, and nothing may have been heard of it for 20 s: that is
-        awaited.
+        With ``policy.evacuate`` the hosts have died. They are forced down
+        first; then this waits for 20 s, in which no heartbeat may arrive.
 
         :param reason: as in :meth:`set`.
         :param force: as in :meth:`set`.
-        :param policy: what to do with which server; who we are to Nova, and
-            from when a host counts as settled, is filled in here.
+        :param policy: what to do with each server. The fields ``user_id``
+            and ``settled_from`` are set here.
         :param fenced: with ``policy.evacuate``: the caller vouches that the
-            hosts are powered off, so that also one is evacuated whose
-            compute service is up.
-        :param confirm: with ``policy.evacuate``: is asked whether hosts are
-            powered off that nobody has vouched for; None: these are not
-            evacuated.
-        :param timeout: seconds after which nothing is awaited any more.
-        :param report: is told how it goes.
+            hosts are powered off. A host whose compute service is up is then
+            evacuated, too.
+        :param confirm: with ``policy.evacuate``: is called to ask whether
+            the other hosts are powered off; None: these are not evacuated.
+        :param timeout: seconds after which the call ends; moves in flight
+            continue in Nova.
+        :param report: receives events and notices while the drain runs.
         :param interrupt: tells whether the user wants to stop.
-        :param diary: keeps what every decision was made from.
-        :param skip_capacity_check: begin even if the servers can't all fit
-            elsewhere.
-        :raises UnknownHost: one of them, or the destination asked for, does
-            not exist; nothing is touched.
-        :raises NotPermitted: Nova hides the hosts of migrations; nothing is
-            touched.
-        :raises Refused: the destination asked for can't take any server, or
-            nobody knows which servers the policy excludes; nothing is
-            touched. Or the servers don't fit elsewhere; the hosts
-            are in maintenance then, but for those to be evacuated, which are
-            not touched.
+        :param diary: records every decision and its input.
+        :param skip_capacity_check: start even if the servers do not all fit
+            on other hosts.
+        :raises UnknownHost: a host, or the requested destination, does not
+            exist; nothing was changed.
+        :raises NotPermitted: Nova hides the hosts of migrations; nothing was
+            changed.
+        :raises Refused: the requested destination cannot take any server, or
+            a server to exclude is not known or not unique; nothing was
+            changed. Or the servers do not fit on other hosts: hosts to drain
+            are then in maintenance, hosts to evacuate are unchanged.
         """
         return drain.drain(
             self._gateway,
@@ -279,10 +275,9 @@ class Maintenance:
     ) -> Preview:
         """Return what :meth:`restore` would do. Nothing is changed.
 
-        The parameters are those of it.
-
+        :param hosts: this and the others are as in :meth:`restore`.
         :raises UnknownHost: one of the hosts does not exist.
-        :raises Refused: nobody knows which servers the policy excludes.
+        :raises Refused: a server to exclude is not known or not unique.
         :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return restore.preview(
@@ -306,31 +301,32 @@ class Maintenance:
     ) -> DrainResult:
         """Bring back the servers whose latest move was away from hosts.
 
-        Those that are still where that move put them, and were not resized
-        since. The hosts must be in service; one that is not is an error, and
-        the others are restored.
+        Only servers that are still where that move put them, and that were
+        not resized since then. The hosts must be in service. A host that is
+        not in service is an error; the other hosts are restored.
 
-        :param since: when they may have left: a time, or so long ago by
-            Nova's clock.
-        :param running: what to do with ACTIVE and PAUSED servers; None: each
-            comes home as it left, live or cold. The policy's does not count.
-        :param policy: how to move them: what it says of states, retries,
-            stalls and excluded servers counts, and at most how many moves
-            may be in flight to one destination, 4 if it does not say. All
-            else is filled in here.
-        :param timeout: seconds after which nothing is awaited any more.
-        :param report: is told how it goes.
+        :param since: the earliest departure: a time, or a duration before
+            now by Nova's clock.
+        :param running: what to do with ACTIVE and PAUSED servers, instead of
+            ``policy.running``; None: each comes back the way it left, live or
+            cold.
+        :param policy: how to move the servers. Its states, retries, stalls,
+            excluded servers and ``per_destination`` (default here: 4) count;
+            the other fields are set here.
+        :param timeout: seconds after which the call ends; moves in flight
+            continue in Nova.
+        :param report: receives events and notices while the restore runs.
         :param interrupt: tells whether the user wants to stop.
-        :param skip_capacity_check: begin even if they can't all fit.
-        :returns: a row per server that left, unless it is home already. Those
-            that are left alone are ``skipped``. One that is deleted while
-            it is brought home is ``gone``.
-        :raises UnknownHost: one of the hosts does not exist; nothing is
-            touched.
-        :raises Refused: nobody knows which servers the policy excludes;
-            nothing is touched.
-        :raises NotPermitted: Nova hides the hosts of migrations; nothing is
-            touched.
+        :param skip_capacity_check: start even if the servers do not all fit.
+        :returns: a row per server that left, unless it is already back.
+            Servers that are left alone are ``skipped``. One that is deleted
+            during its move is ``gone``.
+        :raises UnknownHost: one of the hosts does not exist; nothing was
+            changed.
+        :raises Refused: a server to exclude is not known or not unique;
+            nothing was changed.
+        :raises NotPermitted: Nova hides the hosts of migrations; nothing was
+            changed.
         """
         return restore.restore(
             self._gateway,
@@ -355,19 +351,20 @@ class Maintenance:
         report: Reporter | None = None,
         interrupt: Interrupt | None = None,
     ) -> DrainResult:
-        """Put hosts back into service, and bring back what left them.
+        """Put hosts back into service, and bring their servers back.
 
-        What left since the mark was set, and on a host without a mark (that
-        was put back into service before) in the last seven days; the report
-        is told then. A host that can't be put back into service is an error,
-        and the others are restored.
+        These are the servers that left since the mark was set. Without a
+        mark (the host was put back into service before), they are those that
+        left in the last seven days, and the report receives a notice. A host
+        that cannot be put back into service is an error; the other hosts are
+        restored.
 
         :param force: as in :meth:`unset`.
-        :param timeout: as in :meth:`restore`, as are the others.
-        :raises UnknownHost: one of the hosts does not exist; nothing is
-            touched.
-        :raises NotPermitted: Nova hides the hosts of migrations; nothing is
-            touched.
+        :param timeout: as in :meth:`restore`, like the others.
+        :raises UnknownHost: one of the hosts does not exist; nothing was
+            changed.
+        :raises NotPermitted: Nova hides the hosts of migrations; nothing was
+            changed.
         """
         return restore.unset_and_restore(
             self._gateway,
@@ -386,12 +383,14 @@ class Maintenance:
         *,
         hypervisor_types: bool = False,
     ) -> tuple[ListedHost, ...]:
-        """Return the hosts in some modes, by name.
+        """Return the hosts that are in one of the modes, ordered by name.
 
-        And those whose cell does not answer: they may be in any. One request,
-        one for each host returned, and one more if any has no servers.
+        Hosts whose cell does not answer are always included. This costs one
+        request, one for each host returned, and one more if a host has no
+        servers.
 
-        :param hypervisor_types: ask for these, too: one more request.
+        :param hypervisor_types: also return the types of the hypervisors,
+            which costs one more request.
         """
         return modes_.list_hosts(
             self._gateway, modes, hypervisor_types=hypervisor_types

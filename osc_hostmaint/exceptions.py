@@ -14,13 +14,13 @@ from osc_lib import exceptions
 class ExitCode(enum.IntEnum):
     """How a command ended. Frozen: scripts depend on it."""
 
-    #: What was asked for is so.
+    #: The requested state is reached.
     DONE = 0
     #: No such host, no permission, API failure, refused for safety.
     FAILED = 1
     #: Wrong usage.
     USAGE = 2
-    #: It ended, and servers are left; the table says which and why.
+    #: It ended and servers are left; the table says which and why.
     LEFT = 3
     #: ``--timeout`` passed first.
     TIMEOUT = 4
@@ -29,7 +29,7 @@ class ExitCode(enum.IntEnum):
 
 
 class HostMaintenanceError(exceptions.CommandError):
-    """Anything that ends what was asked for one host."""
+    """The operation on a host failed or was refused."""
 
 
 class UnknownHost(HostMaintenanceError):
@@ -37,18 +37,18 @@ class UnknownHost(HostMaintenanceError):
 
 
 class SilentCell(HostMaintenanceError):
-    """The cell of a host does not answer, so Nova knows nothing of the host.
+    """The cell of a host does not answer.
 
-    Nor of its servers.
+    Nova knows nothing about the host and its servers then.
     """
 
 
 class Refused(HostMaintenanceError):
-    """Possible, but it would hurt: refused for safety."""
+    """The operation is possible, but was refused for safety."""
 
 
 class InvalidMark(HostMaintenanceError, ValueError):
-    """A reason that can't be written into the disabled reason."""
+    """The reason does not fit into the service's disabled reason."""
 
 
 class CloudError(HostMaintenanceError):
@@ -60,7 +60,7 @@ class NotPermitted(CloudError):
 
     def __init__(self, message: str, *, policy: str = ''):
         super().__init__(message)
-        #: The policy that does not allow it, '' where nobody names one.
+        #: The policy that does not allow it, '' if the service does not say.
         self.policy = policy
 
 
@@ -69,9 +69,9 @@ class NotFound(CloudError):
 
 
 class UnknownHypervisor(CloudError):
-    """Nova's API knows no hypervisor of a host, so Placement can't be asked.
+    """Nova's API shows no hypervisor on a host, so Placement cannot be asked.
 
-    A host that is mapped to no cell is so, for instance.
+    For example, the host is not mapped to a cell.
     """
 
 
@@ -88,8 +88,8 @@ class RequestRefused(CloudError):
 class Unavailable(CloudError):
     """No answer, or a failure of the service (time-out, reset, 429, 5xx).
 
-    Whether a request that changes something took is unknown after it, but
-    for 429, which says that it did not.
+    It is not known whether a request that changes something had an effect;
+    only 429 says that it had none.
     """
 
     def __init__(self, message: str, *, in_doubt: bool = True):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Ctrl-C and its like, once and twice."""
+"""Ctrl-C, SIGTERM and SIGHUP, once and twice."""
 
 import collections.abc
 import contextlib
@@ -26,20 +26,20 @@ FIRST: collections.abc.Mapping[int, str] = {
     ),
 }
 SECOND = _(
-    '\nStopped: the moves in flight go on in Nova. Run the same command again '
-    'to take them up.\n'
+    '\nStopped: the moves in flight continue in Nova. Run the same command '
+    'again to follow them.\n'
 )
 
 
 class Interrupt:
-    """Turns the first signal into a wish and the second into an exception.
+    """Turns the first signal into a request and the second into an exception.
 
     The signals are Ctrl-C (SIGINT), SIGTERM and SIGHUP, each unless it is
     ignored already: ``nohup`` and a shell's ``&`` mean that.
     """
 
     def __init__(self, stderr: int | None = None):
-        """:param stderr: file descriptor to tell the user; None: nobody."""
+        """:param stderr: file descriptor for the user; None: be silent."""
         self.requested = False
         self._stderr = stderr
         self._asking = False
@@ -65,7 +65,7 @@ class Interrupt:
 
     @contextlib.contextmanager
     def asking(self) -> collections.abc.Iterator[None]:
-        """Have any signal raise: a question is no move to be awaited."""
+        """Raise at any signal meanwhile: a question is not a move."""
         self._asking = True
         try:
             yield
@@ -74,7 +74,7 @@ class Interrupt:
 
     @contextlib.contextmanager
     def watching(self) -> collections.abc.Iterator[None]:
-        """Handle the signals meanwhile; main thread only."""
+        """Handle the signals meanwhile; only in the main thread."""
         with contextlib.ExitStack() as restored:
             for number in FIRST:
                 before = signal.getsignal(number)

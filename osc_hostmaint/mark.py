@@ -65,8 +65,8 @@ def write(mark: Mark) -> str:
         raise exceptions.InvalidMark(
             _(
                 'The reason is too long by %(over)d characters: Nova keeps '
-                '%(max)d in all, of which %(head)d are taken by the time and '
-                'the user. Shorten --reason.'
+                '%(max)d in all, of which the time and the user take '
+                '%(head)d. Shorten --reason.'
             )
             % {
                 'over': len(text) - MAX_LENGTH,
@@ -77,8 +77,8 @@ def write(mark: Mark) -> str:
     if parse(text) != mark:
         raise exceptions.InvalidMark(
             _(
-                'The reason must be one line of printable characters, '
-                'without blanks at either end: %r'
+                'The reason must be one line of printable characters, without '
+                'spaces at either end: %r'
             )
             % mark.reason
         )
@@ -86,7 +86,7 @@ def write(mark: Mark) -> str:
 
 
 def parse(disabled_reason: str | None) -> Mark | None:
-    """Return the mark in a disabled reason, None where it is not ours."""
+    """Return the mark in a disabled reason, None if it is not ours."""
     match = _MARK.fullmatch(disabled_reason or '')
     if match is None or not match.string.isprintable():
         return None
@@ -102,5 +102,5 @@ def parse(disabled_reason: str | None) -> Mark | None:
 
 
 def is_novas(disabled_reason: str | None) -> bool:
-    """Tell whether Nova itself disabled the host, for the time being."""
+    """Tell whether Nova itself disabled the host temporarily."""
     return (disabled_reason or '').startswith(NOVA_PREFIX)

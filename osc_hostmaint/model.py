@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What there is: hosts, servers, migrations, as one look at the cloud shows.
+"""The model: hosts, servers and migrations, as observed in the cloud.
 
 Frozen values without behaviour that needs I/O. Times of the cloud are
 datetimes in UTC; times of this process (``seen_at``) are seconds of the
@@ -17,7 +17,7 @@ from osc_hostmaint import nova_states
 
 
 class Mode(enum.StrEnum):
-    """Who keeps a host out of service."""
+    """The maintenance state of a host."""
 
     #: The compute service is enabled.
     OPERATIONAL = 'operational'
@@ -79,7 +79,7 @@ class Service:
 
     @property
     def mode(self) -> Mode:
-        """Who keeps the host out of service."""
+        """The maintenance state of the host."""
         if self.silent:
             return Mode.UNKNOWN
         if self.enabled:
@@ -124,7 +124,7 @@ class Hypervisor:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Needs:
-    """What a server asks of whatever host it is on, beside room."""
+    """What a server requires of its host, beside capacity."""
 
     #: The availability zone that it was asked to be in, and stays in; None
     #: if it may be in any.
@@ -220,7 +220,7 @@ class Migration:
 
     @property
     def awaits_confirmation(self) -> bool:
-        """The server has left, its disk has not."""
+        """The server has left the source, but its old disk is still there."""
         return self.status == nova_states.MigrationStatus.FINISHED
 
     @property
@@ -230,14 +230,14 @@ class Migration:
 
     @property
     def ended_badly(self) -> bool:
-        """The server is, mostly, back on the source."""
+        """The move failed; the server is usually back on the source."""
         return self.status in nova_states.ENDED_BADLY
 
     @property
     def found_no_host(self) -> bool:
-        """Nova's scheduler had no destination for it, so it never began.
+        """Nova's scheduler found no destination, so the move never began.
 
-        Of an evacuation the destination is written down before the scheduler
+        The record of an evacuation names a destination before the scheduler
         is asked (nova/compute/api.py: evacuate).
         """
         if self.type == MigrationType.EVACUATION:
@@ -246,7 +246,7 @@ class Migration:
 
     @property
     def scheduled(self) -> bool:
-        """Its destination is settled, and holds an allocation for it."""
+        """Its destination is fixed and holds an allocation for it."""
         asked = self.type == MigrationType.EVACUATION
         return self.dest is not None and not (
             asked and self.status == nova_states.MigrationStatus.ACCEPTED
@@ -254,7 +254,7 @@ class Migration:
 
     @property
     def in_flight(self) -> bool:
-        """Nova is at it. A status we don't know counts as that."""
+        """The move is under way. An unknown status counts as under way."""
         return not (
             self.awaits_confirmation or self.ended_well or self.ended_badly
         )
@@ -273,7 +273,7 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Deed:
-    """What somebody asked of a server (GET .../os-instance-actions)."""
+    """An action on a server (GET .../os-instance-actions)."""
 
     #: Nova's name: resume, suspend, live-migration, stop ...
     action: str
@@ -284,10 +284,10 @@ class Deed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Observation:
-    """What is known of one host at one moment; the input of deciding.
+    """What is known about one host at one moment; the input of a decision.
 
-    Every part carries when it was looked at, because not every look looks
-    at everything (a tick costs at most two list requests).
+    Every part has a time stamp, because a tick does not refresh every part
+    (it costs at most two list requests).
     """
 
     host: str

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Hosts by their exact names: which are meant, and which can't be."""
+"""Finding hosts by their exact names."""
 
 import collections.abc
 import difflib
@@ -73,9 +73,9 @@ def _unknown(
 
 
 def check_answers(service: model.Service) -> model.Service:
-    """Return a host's compute service, if Nova knows anything of it.
+    """Return the compute service.
 
-    :raises SilentCell: it does not.
+    :raises SilentCell: the cell of its host does not answer.
     """
     if service.silent:
         raise exceptions.SilentCell(down_cells.words(service.host))
@@ -88,18 +88,18 @@ def check_destination(
     """Check that servers can be moved to a host.
 
     :param drained: the hosts that are to be drained.
-    :raises Refused: they can't.
+    :raises Refused: they cannot.
     """
     host = service.host
     if service.silent:
         problem = down_cells.CELL
     elif service.host in drained:
-        problem = _('it is to be drained itself')
+        problem = _('it is also to be drained')
     elif service.mode is model.Mode.MAINTENANCE:
         problem = (
             _(
-                'it is in maintenance itself: see openstack host maintenance '
-                'unset %s'
+                'it is in maintenance (to end that: openstack host '
+                'maintenance unset %s)'
             )
             % host
         )

@@ -57,20 +57,20 @@ class Status(enum.StrEnum):
     HARD_REBOOT = 'HARD_REBOOT', '', Activity.BUSY
     RESCUE = (
         'RESCUE',
-        'a server in rescue can not be moved: end that (openstack server '
+        'a server in rescue cannot be moved: unrescue it (openstack server '
         'unrescue {id}) and run this again',
     )
     ERROR = (
         'ERROR',
-        'in ERROR: find out why (openstack server show {id}); then repair it, '
-        'reset it (openstack server set --state active {id}) or delete it, '
-        'and run this again',
+        'the server is in ERROR: find out why (openstack server show {id}), '
+        'then repair it, reset it (openstack server set --state active {id}) '
+        'or delete it, and run this again',
     )
     SOFT_DELETED = (
         'SOFT_DELETED',
-        'deleted by its owner, can still be restored, and lies on the host '
-        'until then: restore it (openstack server restore {id}) or delete it '
-        'for good (openstack server delete --force {id})',
+        'soft-deleted by its owner, and on the host until it is purged: '
+        'restore it (openstack server restore {id}) or delete it for good '
+        '(openstack server delete --force {id})',
     )
     #: Also of a server that Nova does not know.
     DELETED = 'DELETED'
@@ -86,9 +86,7 @@ WAYS_OUT: dict[str, str] = {s: s.way_out for s in Status if s.way_out}
 #: What is left to do if no other way is known.
 WAIT = 'wait for the host to come back'
 _RESET = '(openstack server set --state active {id})'
-_REBUILT = (
-    f'to have it rebuilt and started, reset it {_RESET} and run this again'
-)
+_REBUILT = f'to rebuild and start it, reset it {_RESET} and run this again'
 
 
 class VmState(enum.StrEnum):
@@ -117,29 +115,31 @@ class VmState(enum.StrEnum):
     ERROR = 'error', '', Status.ERROR
     PAUSED = (
         'paused',
-        f'what it had in its memory is lost with the host; {_REBUILT}',
+        f'its memory is lost with the host; {_REBUILT}',
         Status.PAUSED,
     )
     SUSPENDED = (
         'suspended',
-        'what it had in its memory is on the disk of the host, and can be '
-        'resumed if that comes back; to have it rebuilt, reset it '
-        f'{_RESET} and run this again, which gives that up',
+        'its memory is on the disk of the host, and it can be resumed once '
+        'the host is back; to rebuild it without that memory, reset it '
+        f'{_RESET} and run this again',
     )
-    RESCUED = 'rescued', f'{WAIT}; or, {_REBUILT}'
+    RESCUED = 'rescued', f'{WAIT}, or, {_REBUILT}'
     BUILDING = (
         'building',
-        'it was being built when the host died: delete it, so that its owner '
-        'can make it anew (openstack server delete {id})',
+        'it was being built when the host died: delete it (openstack server '
+        'delete {id}) so that its owner can create it again',
     )
     RESIZED = (
         'resized',
-        'its owner has not confirmed its resize: confirm or revert that once '
-        'the host is back',
+        'its owner has not confirmed a resize: confirm it (openstack server '
+        'resize confirm {id}) or revert it (openstack server resize revert '
+        '{id}) once the host is back',
     )
     SOFT_DELETED = (
         'soft-delete',
-        'deleted by its owner, and can be restored once the host is back',
+        'its owner deleted it: it can be restored (openstack server restore '
+        '{id}) once the host is back',
     )
     DELETED = 'deleted'
     SHELVED = 'shelved'

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Values that people and machines are shown differently."""
+"""Values that are shown differently to people and to machines."""
 
 import collections.abc
 import typing as ty

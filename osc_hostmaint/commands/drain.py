@@ -13,6 +13,7 @@ from osc_hostmaint import streams
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import evacuation
+from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
 from osc_hostmaint.commands import policy
 from osc_hostmaint.commands import table
@@ -26,19 +27,29 @@ LOG = logging.getLogger(__name__)
 
 class DrainHostMaintenance(table.ServersTable):
     _description = _(
-        'Move every server off hosts. The hosts are put into maintenance '
-        'first. Running and paused servers are live-migrated, stopped ones '
-        'cold-migrated and confirmed; moves that are under way are awaited. '
-        'What can not be moved is reported as blocked, with the reason. Off '
-        'hosts that have died, servers are rebuilt with --evacuate. The '
-        'command may be interrupted or killed at any moment: run it again, '
-        'and it goes on. It ends with exit code 0 if every host is drained, '
-        '1 if it could not do it, 3 if servers are left, 4 if --timeout '
-        'passed first and 130 if it was interrupted.'
+        'Put hosts into maintenance and move every server off them: running '
+        'servers by live migration, stopped ones by cold migration'
+    )
+    _epilog = help_texts.epilog(
+        _(
+            'Servers that cannot be moved are reported as blocked, with the '
+            'reason. The command may be interrupted or killed at any time: '
+            'run it again to continue.'
+        ),
+        _(
+            'Exit code: 0 if every host is drained, 1 if a request failed or '
+            'was refused, 3 if servers are left, 4 if --timeout passed first, '
+            '130 if it was interrupted.'
+        ),
+        examples=(
+            'openstack host maintenance drain --dry-run cmp01',
+            "openstack host maintenance drain --reason 'kernel update' cmp01",
+        ),
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        parser.formatter_class = help_texts.Formatter
         options.add_mark(parser)
         policy.add(parser)
         evacuation.add(parser)
@@ -47,41 +58,40 @@ class DrainHostMaintenance(table.ServersTable):
             metavar='<duration>',
             type=options.duration,
             help=_(
-                'End after this time (90, 90s, 15m, 2h) with exit code 4; '
-                'moves in flight go on in Nova (default: never)'
+                'End with exit code 4 after this time (90, 90s, 15m, 2h); '
+                'moves in flight continue (default: never)'
             ),
         )
         parser.add_argument(
             '--dry-run',
             action='store_true',
             help=_(
-                'Change nothing: show the move that each server would get, '
-                'and whether the other hosts can take all of them. Exit code '
-                '0 if all would move and fit, 3 if not'
+                'Show the moves and change nothing; exit code 0 if all would '
+                'move and fit, 3 if not (default: off)'
             ),
         )
         parser.add_argument(
             '--skip-capacity-check',
             action='store_true',
             help=_(
-                'Begin even if the other hosts can not take all servers; by '
-                'default nothing is moved then'
+                'Start even if the servers do not all fit on the other hosts '
+                '(default: move nothing then)'
             ),
         )
         parser.add_argument(
             '--save-observations',
             metavar='<file>',
             help=_(
-                'Keep what is seen and done in this file, for a report of a '
-                'bug. It is appended to if it has such observations already'
+                'Append what is seen and done to this file, for a bug report '
+                '(default: not saved)'
             ),
         )
         parser.add_argument(
             '--save-names',
             action='store_true',
             help=_(
-                'Keep the names and addresses of servers in that file, too; '
-                'otherwise they are replaced'
+                'Save the names and addresses of servers in that file '
+                '(default: replaced by placeholders)'
             ),
         )
         options.add_hosts(parser)
@@ -122,7 +132,7 @@ class DrainHostMaintenance(table.ServersTable):
     def _look_ahead(self, parsed_args: argparse.Namespace) -> columns.Output:
         if parsed_args.save_observations is not None:
             raise exceptions.HostMaintenanceError(
-                _('--dry-run has no observations to save.')
+                _('--save-observations cannot be used with --dry-run.')
             )
         return self._preview(
             client.maintenance(self.app).preview(

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Options for hosts that have died, and the question that goes with them."""
+"""The options for hosts that have died, and their question."""
 
 import argparse
 import sys
@@ -27,40 +27,35 @@ MEANINGLESS = (
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Let it be said that hosts have died, and who vouches for that."""
+    """Add ``--evacuate`` and the options that go with it."""
     parser.add_argument(
         '--evacuate',
         action='store_true',
         help=_(
-            'The hosts have died: rebuild their servers on other hosts. '
-            'ACTIVE, SHUTOFF and ERROR servers are evacuated and keep their '
-            'ids, addresses and volumes, but not what is on local disks, '
-            'unless the hosts share these. Refused while the compute service '
-            'is up'
+            'The hosts have died: rebuild their servers elsewhere; local '
+            'disks are lost unless shared (default: off)'
         ),
     )
     parser.add_argument(
         '--fenced',
         action='store_true',
         help=_(
-            'With --evacuate: you vouch that the hosts are powered off. They '
-            'are forced down first, which "host maintenance unset" takes '
-            'back, so that nobody has to wait until Nova misses them. '
-            'Without it you are asked on a terminal'
+            'You vouch that the hosts are powered off: force them down at '
+            'once; unset undoes it (default: ask)'
         ),
     )
     parser.add_argument(
         '--leave-stopped',
         action='store_true',
         help=_(
-            'With --evacuate: servers stay stopped once they are rebuilt '
-            '(default: each gets the state back that it had)'
+            'With --evacuate: leave rebuilt servers stopped (default: the '
+            'state that each had)'
         ),
     )
 
 
 def problem(parsed_args: argparse.Namespace) -> str:
-    """Return why options do not go together, '' if they do."""
+    """Return why options cannot be combined, or ''."""
     if not parsed_args.evacuate:
         wrong = [
             option
@@ -70,7 +65,7 @@ def problem(parsed_args: argparse.Namespace) -> str:
             )
             if given
         ]
-        words = _('%s: only with --evacuate, off a host that has died')
+        words = _('%s: can only be used with --evacuate')
         return words % ', '.join(wrong) if wrong else ''
     from osc_hostmaint.planning import policy as policies
 
@@ -80,14 +75,16 @@ def problem(parsed_args: argparse.Namespace) -> str:
         for field in MEANINGLESS
         if getattr(asked, field) != getattr(default, field)
     ]
-    words = _('%s: not with --evacuate, which can only rebuild servers')
+    words = _(
+        '%s: cannot be used with --evacuate, which only rebuilds servers'
+    )
     return words % ', '.join(wrong) if wrong else ''
 
 
 def confirm(stop: 'interrupt.Interrupt') -> 'api.Confirm | None':
-    """Return who asks the user, None where nobody can be asked.
+    """Return a function that asks the user; None without a terminal.
 
-    :param stop: a signal ends the question, too.
+    :param stop: a signal also ends the question.
     """
     if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
         return None

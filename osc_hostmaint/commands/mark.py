@@ -15,6 +15,7 @@ from osc_hostmaint import streams
 from osc_hostmaint import text
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
+from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
 from osc_hostmaint.commands import table
 from osc_hostmaint.i18n import _
@@ -29,7 +30,7 @@ def _for_each(
     hosts: collections.abc.Iterable[str],
     do: collections.abc.Callable[[str], object],
 ) -> int:
-    """Try every host, tell of each failure, and return the exit code."""
+    """Try every host, log each failure, and return the exit code."""
     code = exceptions.ExitCode.DONE
     for host in hosts:
         try:
@@ -42,14 +43,20 @@ def _for_each(
 
 class SetHostMaintenance(command.Command):
     _description = _(
-        'Put hosts into maintenance. Their compute services are disabled '
-        'with a reason that says since when, by whom and why, so no new '
-        'server lands on them; servers on them stay. It lasts until it is '
-        'taken back with "host maintenance unset".'
+        'Put hosts into maintenance: disable their compute services, so that '
+        'no new server is scheduled to them; servers on them stay'
+    )
+    _epilog = help_texts.epilog(
+        _('It lasts until "host maintenance unset".'),
+        examples=(
+            'openstack host maintenance set cmp01 cmp02',
+            "openstack host maintenance set --reason 'disk broken' cmp01",
+        ),
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        parser.formatter_class = help_texts.Formatter
         options.add_mark(parser)
         options.add_hosts(parser)
         return parser
@@ -66,33 +73,42 @@ class SetHostMaintenance(command.Command):
 
 class UnsetHostMaintenance(table.ServersTable):
     _description = _(
-        'Put hosts back into service. That a host is forced down, as drain '
-        '--evacuate --fenced leaves it, is taken back. Refused for a host '
-        'that somebody else disabled, whose compute service or hypervisor '
-        'is down, that moves are still leaving, or on which nova-compute '
-        'has not cleaned up after an evacuation yet. With --restore the '
-        'servers that left since the hosts were put into maintenance come '
-        'home, and the table and exit codes are those of "host maintenance '
-        'restore"; without it nothing is printed.'
+        'Put hosts back into service, and undo the force-down of an evacuation'
+    )
+    _epilog = help_texts.epilog(
+        _(
+            'It is refused for a host that somebody else disabled, whose '
+            'compute service or hypervisor is down, that servers are still '
+            'moving off, or on which nova-compute has not cleaned up after an '
+            'evacuation.'
+        ),
+        _(
+            'With --restore, the table and the exit codes are those of "host '
+            'maintenance restore"; without it, nothing is printed.'
+        ),
+        examples=(
+            'openstack host maintenance unset cmp01',
+            'openstack host maintenance unset --restore cmp01 cmp02',
+        ),
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        parser.formatter_class = help_texts.Formatter
         parser.add_argument(
             '--force',
             action='store_true',
             help=_(
-                'Enable the host whatever speaks against it, unless Nova '
-                'itself refuses'
+                'Put the host back even if that would be refused, unless '
+                'Nova itself refuses (default: off)'
             ),
         )
         parser.add_argument(
             '--restore',
             action='store_true',
             help=_(
-                'Then bring home the servers that left since the host was '
-                'put into maintenance; repeated after that, when nothing '
-                'says since when it was, those that left in the last 7 days'
+                'Then bring back the servers that left in the maintenance; '
+                'start unknown: in 7 days (default: off)'
             ),
         )
         # It shows what was done, and never what would be.
@@ -111,8 +127,8 @@ class UnsetHostMaintenance(table.ServersTable):
                 LOG.warning(
                     _(
                         '%(host)s is in service, but somebody forced it down: '
-                        'openstack compute service set --up %(host)s '
-                        'nova-compute takes that back.'
+                        'to undo that, run openstack compute service set --up '
+                        '%(host)s nova-compute.'
                     ),
                     {'host': host},
                 )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What can be typed: options and values that several commands share."""
+"""Options, arguments and values that several commands share."""
 
 import argparse
 import re
@@ -12,8 +12,7 @@ _NUMBER = re.compile('[0-9]{1,9}')
 _DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)')
 
 _HOST = _(
-    'Host of a compute service, by its exact name (see openstack compute '
-    'service list)'
+    'Compute host, by its exact name (see openstack compute service list)'
 )
 
 
@@ -40,7 +39,7 @@ def count(text: str) -> int:
 
 
 def number(text: str) -> int:
-    """Return a number, which may be none.
+    """Return a number of at least zero.
 
     :raises argparse.ArgumentTypeError: it is not.
     """
@@ -58,27 +57,27 @@ def _number(text: str, least: int) -> int:
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:
-    """Let one host be named."""
+    """Add an argument for one host."""
     parser.add_argument('host', metavar='<host>', help=_HOST)
 
 
 def add_hosts(parser: argparse.ArgumentParser) -> None:
-    """Let several hosts be named."""
+    """Add an argument for one or more hosts."""
     parser.add_argument('hosts', metavar='<host>', nargs='+', help=_HOST)
 
 
 def add_mark(parser: argparse.ArgumentParser) -> None:
-    """Let it be said why, and whose host may be taken."""
+    """Add ``--reason`` and ``--force``."""
     parser.add_argument(
         '--reason',
         metavar='<text>',
         help=_(
-            'Why the host is out of service, for everybody who looks; a host '
-            'that is in maintenance already keeps its reason without it'
+            'Why the host is out of service, for everybody to read (default: '
+            'none, or the reason it has)'
         ),
     )
     parser.add_argument(
         '--force',
         action='store_true',
-        help=_('Take over a host that somebody else disabled'),
+        help=_('Take over a host that somebody else disabled (default: off)'),
     )

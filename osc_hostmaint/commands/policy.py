@@ -12,7 +12,7 @@ if ty.TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Let it be said what is to be done with which server."""
+    """Add the options that say what to do with servers."""
     _add_states(parser)
     add_exclusion(parser)
     _add_destinations(parser)
@@ -29,25 +29,23 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
         '--running',
         default.running,
         _(
-            'ACTIVE and PAUSED servers: live-migrate them; or cold-migrate '
-            'those that Nova refuses to live-migrate, or that failed to, '
-            'which restarts them; or cold-migrate all; or leave them'
+            'ACTIVE, PAUSED servers; cold restarts them, live-or-cold only '
+            'where live migration fails'
         ),
     )
     add_choice(
         parser,
         '--stopped',
         default.stopped,
-        _('SHUTOFF servers: cold-migrate them; or leave them'),
+        _('SHUTOFF servers: cold-migrate them or leave them'),
     )
     add_choice(
         parser,
         '--suspended',
         default.suspended,
         _(
-            'SUSPENDED servers, which can be neither live- nor '
-            'cold-migrated: leave them; or resume, live-migrate and suspend '
-            'them again; or shelve and offload them'
+            'SUSPENDED servers; resume also suspends them again after the '
+            'move, shelve offloads them'
         ),
     )
     add_choice(
@@ -55,7 +53,7 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
         '--shelved',
         default.shelved,
         _(
-            'SHELVED servers that still lie on the host: offload them; or '
+            'SHELVED servers that are still on the host: offload them or '
             'leave them'
         ),
     )
@@ -64,23 +62,22 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
         '--resized',
         default.resized,
         _(
-            'Servers that wait for their owner to confirm a resize, and '
-            'still hold something on the host: leave them; or confirm the '
-            'resize, which can not be reverted then'
+            'Servers whose owner has not confirmed a resize; confirm makes '
+            'it final'
         ),
     )
 
 
 def add_exclusion(parser: argparse.ArgumentParser) -> None:
-    """Let servers be named that are left alone."""
+    """Add ``--exclude``."""
     parser.add_argument(
         '--exclude',
         metavar='<server>',
         action='append',
         default=[],
         help=_(
-            'Leave this server where it is: its id, or its name if only one '
-            'has it; may be repeated (default: none)'
+            'Leave this server where it is (id, or name if unique); may be '
+            'repeated (default: none)'
         ),
     )
 
@@ -91,23 +88,22 @@ def _add_moves(parser: argparse.ArgumentParser) -> None:
         metavar='<n>',
         type=options.count,
         help=_(
-            'At most so many moves in flight per host (default: as many '
-            'live migrations as Nova runs at once and one that waits, '
-            'and two cold migrations)'
+            'Most moves in flight per host (default: one live migration '
+            'more than Nova runs, two cold ones)'
         ),
     )
     add_retries(parser)
 
 
 def add_retries(parser: argparse.ArgumentParser) -> None:
-    """Let it be said how often a move is tried, and how many may fail."""
+    """Add ``--retries`` and ``--max-failures``."""
     parser.add_argument(
         '--retries',
         metavar='<n>',
         type=options.number,
         default=2,
         help=_(
-            'Further attempts for a move that failed, or that Nova refused '
+            'Further attempts for a move that failed or was refused '
             '(default: %(default)s)'
         ),
     )
@@ -117,9 +113,8 @@ def add_retries(parser: argparse.ArgumentParser) -> None:
         type=options.number,
         default=3,
         help=_(
-            'Start no other move once this many servers have failed one '
-            'after another, over all hosts; 0 never stops (default: '
-            '%(default)s)'
+            'Start no more moves after this many servers failed in a row; '
+            '0 never stops (default: %(default)s)'
         ),
     )
 
@@ -132,8 +127,8 @@ def _add_destinations(parser: argparse.ArgumentParser) -> None:
         metavar='<host>',
         default='',
         help=_(
-            'Move servers to this host only, each as far as the scheduler '
-            'agrees (default: any host)'
+            'Move servers to this host only, if the scheduler agrees '
+            '(default: any host)'
         ),
     )
     add_choice(
@@ -141,10 +136,8 @@ def _add_destinations(parser: argparse.ArgumentParser) -> None:
         '--spread',
         policies.Policy().spread,
         _(
-            'Who picks a host for each server: balance asks for the one that '
-            'leaves all hosts most even, and where the scheduler does not '
-            'agree, it picks one; with scheduler it always does, and puts '
-            'many live migrations in a row on one host'
+            'balance picks the least loaded host, falling back to the '
+            'scheduler'
         ),
     )
     parser.add_argument(
@@ -153,14 +146,14 @@ def _add_destinations(parser: argparse.ArgumentParser) -> None:
         metavar='<n>',
         type=options.count,
         help=_(
-            'At most so many moves in flight to one host, those of others '
-            'included (default: no bound)'
+            'Most moves in flight to one host, including those of others '
+            '(default: no limit)'
         ),
     )
 
 
 def add_stalls(parser: argparse.ArgumentParser) -> None:
-    """Let it be said how long is waited for one move."""
+    """Add the options for moves that stall or take too long."""
     from osc_hostmaint.planning import policy as policies
 
     add_choice(
@@ -168,9 +161,8 @@ def add_stalls(parser: argparse.ArgumentParser) -> None:
         '--on-stall',
         policies.Policy().on_stall,
         _(
-            'A live migration that stalls: wait for it; or have Nova '
-            'complete it, which stops the server for as long as the rest '
-            'takes; or abort it'
+            'Live migration that stalls; force-complete stops the server '
+            'until it is done'
         ),
     )
     parser.add_argument(
@@ -179,8 +171,8 @@ def add_stalls(parser: argparse.ArgumentParser) -> None:
         type=options.duration,
         default='10m',
         help=_(
-            'A live migration stalls when the memory it has still to copy '
-            'has not become less for this time (default: %(default)s)'
+            'A live migration stalls if the memory left to copy has not '
+            'decreased for this long (default: %(default)s)'
         ),
     )
     parser.add_argument(
@@ -188,8 +180,8 @@ def add_stalls(parser: argparse.ArgumentParser) -> None:
         metavar='<duration>',
         type=options.duration,
         help=_(
-            'Give up a move that takes longer than this: it is aborted '
-            'where Nova can (default: never)'
+            'Give up a move that takes longer than this; Nova aborts it if '
+            'it can (default: never)'
         ),
     )
 
@@ -220,7 +212,7 @@ def add_words(
 
 
 def read(parsed_args: argparse.Namespace) -> 'api.Policy':
-    """Return how to drain."""
+    """Return the policy that the options ask for."""
     from osc_hostmaint.planning import policy as policies
 
     return policies.Policy(

@@ -10,6 +10,7 @@ import typing as ty
 from osc_hostmaint import streams
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
+from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
 from osc_hostmaint.commands import policy
 from osc_hostmaint.commands import table
@@ -18,7 +19,7 @@ from osc_hostmaint.i18n import _
 if ty.TYPE_CHECKING:
     from osc_hostmaint import api
 
-#: As it was moved away.
+#: The same kind of move that took a server away.
 AS_LEFT = 'as-left'
 #: Moves in flight to each host; operations.restore.PARALLEL, which is not
 #: imported for every command.
@@ -27,26 +28,38 @@ PARALLEL = 4
 
 class RestoreHostMaintenance(table.ServersTable):
     _description = _(
-        'Bring home the servers whose latest move was away from hosts, and '
-        'which are still where that move put them. Servers that were '
-        'resized or moved on since then are left alone (skipped); deleted '
-        'ones are only counted. The hosts must be in service. Who comes '
-        'home is read from Nova, so the command may be interrupted or killed '
-        'at any moment: run it again, and it goes on. It ends with exit code '
-        '0 if all are home, 1 if it could not do it, 3 if servers are not '
-        'home, 4 if --timeout passed first and 130 if it was interrupted.'
+        'Bring back the servers whose latest move took them off the hosts, '
+        'which must be in service'
+    )
+    _epilog = help_texts.epilog(
+        _(
+            'Servers that were resized or moved again since then are left '
+            'alone (skipped), deleted ones are only counted. The command '
+            'may be interrupted or killed at any time: run it again to '
+            'continue.'
+        ),
+        _(
+            'Exit code: 0 if all servers are back, 1 if a request failed or '
+            'was refused, 3 if servers are not back, 4 if --timeout passed '
+            'first, 130 if it was interrupted.'
+        ),
+        examples=(
+            'openstack host maintenance restore --dry-run cmp01',
+            'openstack host maintenance restore --since 2h cmp01 cmp02',
+        ),
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        parser.formatter_class = help_texts.Formatter
         parser.add_argument(
             '--since',
             metavar='<duration>',
             type=options.duration,
             default='7d',
             help=_(
-                'Servers that left so long ago or later (90, 90s, 15m, 2h, '
-                '7d; default: %(default)s)'
+                'Servers that left within this time: 90, 90s, 15m, 2h, 7d '
+                '(default: %(default)s)'
             ),
         )
         _add_states(parser)
@@ -57,8 +70,8 @@ class RestoreHostMaintenance(table.ServersTable):
             type=options.count,
             default=PARALLEL,
             help=_(
-                'At most so many moves in flight to each host, those of '
-                'others included (default: %(default)s)'
+                'Most moves in flight to each host, including those of '
+                'others (default: %(default)s)'
             ),
         )
         policy.add_retries(parser)
@@ -68,25 +81,24 @@ class RestoreHostMaintenance(table.ServersTable):
             metavar='<duration>',
             type=options.duration,
             help=_(
-                'End after this time with exit code 4; moves in flight go on '
-                'in Nova (default: never)'
+                'End with exit code 4 after this time (90, 90s, 15m, 2h); '
+                'moves in flight continue (default: never)'
             ),
         )
         parser.add_argument(
             '--dry-run',
             action='store_true',
             help=_(
-                'Change nothing: show who would come home, how, and whether '
-                'there is room. Exit code 0 if all would come and fit, 3 if '
-                'not'
+                'Show the moves and change nothing; exit code 0 if all would '
+                'move and fit, 3 if not (default: off)'
             ),
         )
         parser.add_argument(
             '--skip-capacity-check',
             action='store_true',
             help=_(
-                'Begin even if a host can not take all its servers; by '
-                'default none is brought to it then'
+                'Start even if its servers do not all fit on a host '
+                '(default: move none to it then)'
             ),
         )
         options.add_hosts(parser)
@@ -129,27 +141,22 @@ def _add_states(parser: argparse.ArgumentParser) -> None:
         [AS_LEFT, *(each.value for each in policies.Running)],
         AS_LEFT,
         _(
-            'ACTIVE and PAUSED servers: live-migrate them, but cold-migrate '
-            'those that were cold-migrated away (which restarted them) and '
-            'that nobody has started since; or treat all alike, as drain '
-            'does'
+            'ACTIVE and PAUSED servers; as-left moves each the way it left, '
+            'live or cold'
         ),
     )
     policy.add_choice(
         parser,
         '--stopped',
         policies.Policy().stopped,
-        _('SHUTOFF servers: cold-migrate them; or leave them'),
+        _('SHUTOFF servers: cold-migrate them or leave them'),
     )
     policy.add_words(
         parser,
         '--suspended',
         [policies.Suspended.LEAVE.value, policies.Suspended.RESUME.value],
         policies.Suspended.LEAVE.value,
-        _(
-            'SUSPENDED servers: leave them; or resume, live-migrate and '
-            'suspend them again'
-        ),
+        _('SUSPENDED servers; resume also suspends them again after the move'),
     )
 
 

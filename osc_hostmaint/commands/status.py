@@ -10,6 +10,7 @@ from osc_lib.command import command
 
 from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
+from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
 
@@ -38,11 +39,18 @@ def _since(service: 'api.Service') -> str | None:
 
 class ShowHostMaintenance(command.ShowOne):
     _description = _(
-        'Show who keeps a host out of service, and what is still on it'
+        "Show a host's maintenance state, and what is still on it"
+    )
+    _epilog = help_texts.epilog(
+        examples=(
+            'openstack host maintenance show cmp01',
+            'openstack host maintenance show -f json cmp01',
+        ),
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        parser.formatter_class = help_texts.Formatter
         options.add_host(parser)
         return parser
 
@@ -76,33 +84,39 @@ class ShowHostMaintenance(command.ShowOne):
 
 class ListHostMaintenance(command.Lister):
     _description = _(
-        'List hosts in maintenance, with how many servers are left on each'
+        'List hosts in maintenance, with the number of servers left on each'
+    )
+    _epilog = help_texts.epilog(
+        _('Hosts whose cell does not answer (unknown) are always listed.'),
+        examples=(
+            'openstack host maintenance list --long',
+            'openstack host maintenance list --mode disabled -f json',
+        ),
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        parser.formatter_class = help_texts.Formatter
         which = parser.add_mutually_exclusive_group()
         which.add_argument(
             '--mode',
             metavar='<mode>',
             choices=MODES,
             default='maintenance',
-            help=_(
-                'List hosts in this mode: %s (disabled: by somebody else, or '
-                'by Nova itself; unknown: those whose cell does not answer, '
-                'which are listed in any case)'
-            )
+            help=_('Mode of the hosts to list: %s (default: maintenance)')
             % ', '.join(MODES),
         )
         which.add_argument(
-            '--all', action='store_true', help=_('List all compute hosts')
+            '--all',
+            action='store_true',
+            help=_('List all compute hosts (default: off)'),
         )
         parser.add_argument(
             '--long',
             action='store_true',
             help=_(
-                'List who set it, the state of the service and the type of '
-                'the hypervisor (ironic: bare metal), too'
+                'Also list who set it, the state of the service, the zone '
+                'and the type of the hypervisor (default: off)'
             ),
         )
         return parser

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Commands that list what became, or would become, of each server."""
+"""Commands that list the result, or the expected result, of each server."""
 
 import argparse
 import collections.abc
@@ -67,7 +67,7 @@ WIDE = 132
 
 
 class ServersTable(command.Lister):
-    """A row per server, and an exit code that tells how it ended."""
+    """A row per server, and an exit code for the result."""
 
     _exit_code = int(exceptions.ExitCode.DONE)
 
@@ -168,7 +168,7 @@ class ServersTable(command.Lister):
             LOG.warning(
                 _(
                     'The terminal is too narrow for all columns: make it %d '
-                    'wide, or use -f json or -c <column>.'
+                    'columns wide, or use -f json or -c <column>.'
                 ),
                 WIDE,
             )

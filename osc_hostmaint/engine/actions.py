@@ -11,13 +11,13 @@ from osc_hostmaint.planning.server import memory as memories
 
 
 def check(gateway: ports.Gateway, action: memories.Action) -> None:
-    """Look once more whether an action may be sent, where that matters.
+    """Check at the last moment whether an action may still be sent.
 
     Nova does not refuse a second evacuation while the first is under way: it
     builds the server on both destinations, and puts it into ERROR. A reset
     hides that there is one.
 
-    :raises CloudError: it may not, or that cannot be seen.
+    :raises CloudError: it may not, or that is not known.
     """
     server_id = action.server_id
     if action.kind not in (memories.Kind.EVACUATE, memories.Kind.RESET):
@@ -34,12 +34,15 @@ def check(gateway: ports.Gateway, action: memories.Action) -> None:
         )
     if server.status == nova_states.Status.REBUILD:
         raise exceptions.RequestRefused(
-            _('Server %s is being rebuilt already') % server_id
+            _('Server %s is already being rebuilt') % server_id
         )
     # Whether Nova starts it depends on that.
     if action.vm_state not in ('', server.vm_state):
         raise exceptions.RequestRefused(
-            _('Server %(id)s has changed from %(then)s to %(now)s meanwhile')
+            _(
+                'Server %(id)s has changed from %(then)s to %(now)s in the '
+                'meantime'
+            )
             % {
                 'id': server_id,
                 'then': action.vm_state,

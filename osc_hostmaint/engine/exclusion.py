@@ -27,10 +27,10 @@ def resolve(
     where: str,
     ask_more: collections.abc.Callable[[], Names] = _nobody,
 ) -> frozenset[str]:
-    """Return the ids of the servers that are meant.
+    """Return the ids of the servers that ids and names mean.
 
-    What looks like an id is an id: a server's owner could give it the name
-    of another one's.
+    What looks like an id is taken as an id: an owner could name a server
+    after the id of another one.
 
     :param wanted: ids and names.
     :param servers: those that can be meant.
@@ -79,7 +79,7 @@ def _problem(
         }
     more = _(' and others') if len(ids) > _MOST else ''
     return _(
-        '%(count)d servers %(where)s have the name %(words)s, so give the id '
+        '%(count)d servers %(where)s have the name %(words)s: give the id '
         'instead (%(ids)s)'
     ) % {
         'count': len(ids),

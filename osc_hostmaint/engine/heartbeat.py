@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Making sure that hosts that were vouched for are silent indeed."""
+"""Checking that hosts to evacuate send no heartbeats."""
 
 import collections.abc
 import dataclasses
@@ -18,7 +18,7 @@ Services = collections.abc.Mapping[str, model.Service]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Silence:
-    """What was heard of hosts."""
+    """Which hosts sent heartbeats, and which did not."""
 
     #: Those of which nothing was heard, by host: as last looked at.
     silent: Services
@@ -36,12 +36,12 @@ def listen(
     interrupt: ports.Interrupt,
     services: Services,
 ) -> Silence:
-    """Wait until hosts have been silent long enough, or one is heard of.
+    """Wait until hosts have sent no heartbeat for long enough.
 
-    Also where Nova has taken a host for dead for long: how old its last
-    heartbeat is takes Nova's clock to tell, and of that we know only the API's
-    ``Date``, which a front end may have set. So Nova's times of the host are
-    compared with each other, and the wait is by our clock.
+    This also waits for a host that Nova has long shown as down: the age of
+    its last heartbeat needs Nova's clock, and we know only the API's ``Date``,
+    which a front end may have set. So Nova's times of the host are compared
+    with each other, and the wait is by our clock.
 
     :param services: of the hosts, forced down.
     :raises CloudError: Nova does not tell.
@@ -88,8 +88,9 @@ class _Listener:
                 events.Trouble(
                     ', '.join(self._due),
                     _(
-                        'waiting until nothing has been heard of it for %.0f '
-                        's: a host that reports to Nova is not powered off'
+                        'waiting %.0f s to make sure that no heartbeats '
+                        'arrive: a host that sends heartbeats is not powered '
+                        'off'
                     )
                     % timing.SILENCE_SECONDS,
                 )
@@ -107,7 +108,7 @@ class _Listener:
             else:
                 self._alive[host] = (
                     _(
-                        'There is no compute service on %s any more: see '
+                        'There is no longer a compute service on %s: see '
                         'openstack compute service list.'
                     )
                     % host

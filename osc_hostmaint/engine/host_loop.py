@@ -22,7 +22,7 @@ from osc_hostmaint.planning.server import memory as memories
 _SERVICES = decisions.Inquiry(records=False, services=True)
 #: So end the policies of Nova that allow to name a destination.
 NAMING = ':host'
-WAITS = 'it waits for a destination that may take it'
+WAITS = 'waiting for a destination that can take it'
 
 #: Returns why nothing new is started any more, '' while it is.
 AskStop = collections.abc.Callable[[], str]

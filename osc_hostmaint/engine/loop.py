@@ -22,8 +22,8 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.host import decision as decisions
 
-INTERRUPTED = 'interrupted: run the same command again to go on'
-TIMED_OUT = '--timeout passed: run the same command again to go on'
+INTERRUPTED = 'interrupted: run the same command again to continue'
+TIMED_OUT = '--timeout passed: run the same command again to continue'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _broken(
         events.Trouble(
             ', '.join(dict.fromkeys(h.host for h in hosts if h.finished)),
             f'{circuit_breaker.explanation(row)}: no other move is started '
-            f'(--max-failures {most}); those in flight are awaited',
+            f'(--max-failures {most}); the moves in flight are awaited',
         )
     )
     return circuit_breaker.stop_reason(row, most)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the engine is handed in: the cloud, a clock, somebody to tell."""
+"""The interfaces of the engine: the cloud, a clock, a reporter."""
 
 import collections.abc
 import datetime
@@ -22,7 +22,7 @@ class Gateway(ty.Protocol):
     """
 
     def now(self) -> datetime.datetime:
-        """Return Nova's time, as its newest heartbeat told: never too late."""
+        """Return Nova's time, from its newest heartbeat; never too late."""
 
     def services(self) -> list[model.Service]:
         """Return the compute services of all hosts."""
@@ -30,7 +30,7 @@ class Gateway(ty.Protocol):
     def force_down(
         self, service: model.Service, *, down: bool
     ) -> model.Service:
-        """Have Nova take a host for dead, or take that back."""
+        """Force a host down, or undo that."""
 
     def servers(self, host: str) -> list[model.Server]:
         """Return the servers on a host, soft-deleted ones included."""
@@ -49,7 +49,7 @@ class Gateway(ty.Protocol):
     def flights(self) -> list[model.Migration]:
         """Return the migrations that are in flight in the whole cloud.
 
-        Of very many migrations only the newest are looked at.
+        Of very many migrations, only the newest are returned.
         """
 
     def unconfirmed(self, host: str) -> list[model.Migration]:
@@ -72,13 +72,13 @@ class Gateway(ty.Protocol):
     def deleted(self, since: datetime.datetime) -> list[model.Server]:
         """Return servers of the whole cloud deleted since a time.
 
-        Of very many only the newest are looked at.
+        Of very many, only the newest are returned.
         """
 
     def allocations(
         self, host: str
     ) -> collections.abc.Mapping[str, snapshots.Amounts]:
-        """Return who holds what of a host's hypervisors, by consumer's id."""
+        """Return the allocations on a host's hypervisors, by consumer's id."""
 
     def hypervisors(self) -> collections.abc.Mapping[str, str]:
         """Return the host of each hypervisor, by resource provider."""
@@ -86,12 +86,12 @@ class Gateway(ty.Protocol):
     def hypervisor_details(
         self,
     ) -> collections.abc.Collection[model.Hypervisor]:
-        """Return all hypervisors: what :meth:`hypervisors` knows, and more."""
+        """Return all hypervisors, with more than :meth:`hypervisors`."""
 
     def residents(self) -> collections.abc.Mapping[str, str]:
         """Return the host of every server of the cloud, by the server's id.
 
-        Asked for before :meth:`hypervisors` it costs no request of its own.
+        Called before :meth:`hypervisors`, it costs no extra request.
         """
 
     def groups(self) -> list[snapshots.Group]:
@@ -101,21 +101,21 @@ class Gateway(ty.Protocol):
         """Return the host aggregates."""
 
     def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
-        """Return who could take a server of a shape now."""
+        """Return the allocation candidates for a server of a shape."""
 
     def failure(self, record: model.Migration) -> str:
-        """Return why a move failed, '' where Nova does not say."""
+        """Return why a move failed, '' if Nova does not say."""
 
     def progress(
         self, server_id: str, record_id: int
     ) -> model.Progress | None:
-        """Return how far a live migration is, None where it is not known.
+        """Return how far a live migration is, None if that is not known.
 
-        Before it runs, and once it has ended, Nova does not say.
+        Nova shows it only while the migration is running.
         """
 
     def history(self, server_id: str) -> tuple[model.Deed, ...]:
-        """Return what was asked of a server, oldest first."""
+        """Return the actions on a server, oldest first."""
 
     def live_migrate(self, server_id: str, host: str = '') -> None:
         """Ask for a live migration.
@@ -140,7 +140,7 @@ class Gateway(ty.Protocol):
         """
 
     def reset(self, server_id: str) -> None:
-        """Have Nova take a server for ACTIVE, without a task."""
+        """Reset the state of a server to ACTIVE, without a task."""
 
     def confirm(self, server_id: str) -> None:
         """Confirm a cold migration or a resize."""
@@ -161,7 +161,7 @@ class Gateway(ty.Protocol):
         """Abort a live migration: its server stays where it is."""
 
     def force_complete(self, server_id: str, record_id: int) -> None:
-        """Complete a live migration, by stopping its server for it."""
+        """Force a live migration to complete, by stopping its server."""
 
 
 class Clock(ty.Protocol):
@@ -190,7 +190,7 @@ class Interrupt(ty.Protocol):
 
 
 class Destinations(ty.Protocol):
-    """Somebody who knows where moves are to go."""
+    """Picks the destinations of moves."""
 
     def note(
         self, seen: model.Observation, over: collections.abc.Set[str]
@@ -214,24 +214,24 @@ class Destinations(ty.Protocol):
     def leave_to_scheduler(
         self, host: str, kind: memories.Kind, policy: str
     ) -> None:
-        """Take note that the destination of such moves must not be named.
+        """Take note that a policy forbids naming the destination.
 
         :param host: where it was asked for.
         :param policy: what does not allow it.
         """
 
     def renew(self) -> None:
-        """Look at who has room again, if it is time to."""
+        """Refresh the capacity of other hosts, if it is time to."""
 
     def drop(self, action: memories.Action) -> None:
         """Take note that Nova did not take an action."""
 
     def leave(self, host: str) -> None:
-        """Take note that a host's drain has ended: nobody looks any more."""
+        """Take note that a host's drain has ended: it is not observed now."""
 
 
 class Diary(ty.Protocol):
-    """Somebody who keeps what was seen and done, to decide it all again."""
+    """Records what was observed and done, for a replay."""
 
     def decided(
         self,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A cloud that we are logged in to: its services, and what they told."""
+"""The session with a cloud: its services, and the current user."""
 
 import collections.abc
 import datetime
@@ -81,12 +81,12 @@ class Client:
             self.nodes_seen.setdefault(host, set()).add(node)
 
     def now(self) -> datetime.datetime:
-        """Return Nova's time, in UTC: never later than it is.
+        """Return Nova's time, in UTC, or a little earlier.
 
-        It is compared with Nova's records. So it comes from what Nova itself
-        wrote down, the newest heartbeat, and is as late as that was old.
-        Neither our clock counts, nor the answers' ``Date``, which a front end
-        may have set. Only where Nova has told no time yet ours has to do.
+        It is compared with Nova's records, so it comes from the newest
+        heartbeat that Nova recorded, and lags by the age of that heartbeat.
+        Our clock does not count, nor the ``Date`` of answers, which a front
+        end may have set. Only before the first heartbeat our clock is used.
         """
         if self._nova_ahead is None:
             return datetime.datetime.now(datetime.UTC)
@@ -109,15 +109,15 @@ class Client:
         self._nova_ahead = max(bounds, default=None)
 
     def user_name(self) -> str:
-        """Return the name of who we are, or the id, or 'unknown'."""
+        """Return the name of the current user, or the id, or 'unknown'."""
         known = self._access()
         name = known.username or known.user_id if known else None
         return name or 'unknown'
 
     def user_id(self) -> str:
-        """Return the id of who we are, as Nova's records give it.
+        """Return the id of the current user, as in Nova's records.
 
-        '' where Keystone does not say.
+        '' if Keystone does not say.
         """
         known = self._access()
         return known.user_id or '' if known else ''
@@ -128,5 +128,5 @@ class Client:
         if not isinstance(session.auth, identity.BaseIdentityPlugin):
             # Auth types none and admin_token.
             return None
-        with errors.translated(_('Asking Keystone who we are')):
+        with errors.translated(_('Asking Keystone for the current user')):
             return session.auth.get_access(session)

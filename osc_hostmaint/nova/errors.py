@@ -100,7 +100,7 @@ def _from_status(
     match status:
         case http.HTTPStatus.UNAUTHORIZED:
             return exceptions.NotPermitted(
-                _('%s: log in again, or look at your clouds.yaml') % message
+                _('%s: log in again, or check your clouds.yaml') % message
             )
         case http.HTTPStatus.FORBIDDEN:
             named = _POLICY.search(details)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""All that Nova and Placement are asked, in one object.
+"""All requests to Nova and Placement, in one object.
 
-Each method is one question or one request; how it is put, and at which
-microversion, is nobody else's business. See
+Each method is one request; it hides its form and its microversion. See
 https://docs.openstack.org/api-ref/compute/ and
 https://docs.openstack.org/api-ref/placement/.
 """

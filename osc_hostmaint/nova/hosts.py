@@ -56,13 +56,13 @@ def enable(cloud: client.Client, service: model.Service) -> model.Service:
 def force_down(
     cloud: client.Client, service: model.Service, *, down: bool
 ) -> model.Service:
-    """Have Nova take a host for dead, or take that back.
+    """Force a host down, or undo that.
 
-    :param down: True: no heartbeat counts any more, and servers can be
-        evacuated at once. The host must be powered off.
-    :returns: the service as it is then.
-    :raises RequestRefused: it is to be taken back, and nova-compute has not
-        been started since servers were evacuated off the host.
+    :param down: True: Nova ignores heartbeats, and servers can be evacuated
+        at once. The host must be powered off.
+    :returns: the service after the change.
+    :raises RequestRefused: Nova refuses to undo it, because nova-compute was
+        not started since servers were evacuated from the host.
     """
     return _update(
         cloud,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is asked of Nova about moves: what became of them, and who asked."""
+"""Requests to Nova about moves: migration records and actions."""
 
 import collections.abc
 import datetime
@@ -17,12 +17,11 @@ _MOVE_ACTIONS = frozenset({'live-migration', 'migrate', 'evacuate'})
 
 
 def check_hosts_shown(cloud: client.Client) -> None:
-    """Make sure that the records of migrations tell their hosts.
+    """Check that migration records show their hosts.
 
-    One record of any host is asked for; where there is none yet, nothing is
-    known.
+    This reads one record of any host. If there is none yet, the check passes.
 
-    :raises NotPermitted: they do not.
+    :raises NotPermitted: they do not show them.
     """
     _newest(cloud, limit='1')
 
@@ -136,8 +135,8 @@ def _read(
 def failure(cloud: client.Client, record: model.Migration) -> str:
     """Return why a move failed, '' where Nova does not say.
 
-    Only the events of the server's newest move tell (>= 2.84), not the
-    record, and of a live migration rolled back nothing does.
+    Only the events of the server's newest move show it (>= 2.84), not the
+    record. Nothing shows it for a live migration that was rolled back.
     """
     try:
         deeds = cloud.nova.get(*_deeds(record.server_id))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is asked of Placement: who holds what, and who has room."""
+"""Requests to Placement: allocations and allocation candidates."""
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.i18n import _
@@ -19,13 +19,13 @@ CANDIDATES = '1.29'
 
 
 def allocations(cloud: client.Client, host: str) -> dict[str, dict[str, int]]:
-    """Return who holds what of a host's hypervisors, by consumer's id.
+    """Return the allocations on a host's hypervisors, by consumer's id.
 
     Servers, and migrations, which hold the source's share during a move. What
     they hold of the hypervisors' child providers (GPUs, NUMA nodes) is
     included; of shared storage it is not.
 
-    :raises UnknownHypervisor: Nova's API knows none of that host.
+    :raises UnknownHypervisor: Nova's API shows no hypervisor there.
     """
     try:
         known = hosts.hypervisors(cloud).items()
@@ -37,9 +37,9 @@ def allocations(cloud: client.Client, host: str) -> dict[str, dict[str, int]]:
     if not roots:
         raise exceptions.UnknownHypervisor(
             _(
-                "Nova's API knows no hypervisor on %s, so what Placement "
-                'holds for it is not verified: map the host to its cell '
-                '(nova-manage cell_v2 discover_hosts --by-service), and '
+                "Nova's API shows no hypervisor on %s, so its allocations "
+                'in Placement cannot be checked: map the host to its cell '
+                '(nova-manage cell_v2 discover_hosts --by-service) and '
                 'run this again'
             )
             % host
@@ -70,9 +70,9 @@ def _roots_by_name(cloud: client.Client, host: str) -> list[str]:
     if not names:
         raise exceptions.UnknownHypervisor(
             _(
-                'What Placement holds for %(host)s is not verified: Nova '
-                'lists no hypervisors while a cell does not answer (that '
-                'of %(silent)s). Run this again once it does'
+                'The allocations of %(host)s in Placement cannot be '
+                'checked: Nova lists no hypervisors while a cell does not '
+                'answer (that of %(silent)s). Run this again once it answers'
             )
             % {'host': host, 'silent': ', '.join(cloud.silent_hosts)}
         )
@@ -102,10 +102,10 @@ def _providers(cloud: client.Client, version: str, **params: str) -> list[str]:
 
 
 def offers(cloud: client.Client, shape: snapshots.Shape) -> snapshots.Offers:
-    """Return who could take a server of a shape now.
+    """Return the allocation candidates for a server of a shape.
 
-    All candidates are asked for; Placement's option
-    ``max_allocation_candidates`` may hold some back, without a word.
+    All are requested; Placement's option ``max_allocation_candidates`` may
+    silently leave some out.
 
     :raises ApiTooOld: Placement is older than Rocky (1.29).
     """
@@ -116,7 +116,7 @@ def offers(cloud: client.Client, shape: snapshots.Shape) -> snapshots.Offers:
         'allocation_requests',
         'provider_summaries',
         version=cloud.placement.microversion(
-            CANDIDATES, CANDIDATES, _('Knowing where there is room')
+            CANDIDATES, CANDIDATES, _('Checking the capacity of other hosts')
         ),
         resources=','.join(f'{name}:{n}' for name, n in shape),
     )

@@ -132,8 +132,8 @@ def migration(data: Json) -> model.Migration:
     if data['source_compute'] is None:
         raise exceptions.NotPermitted(
             _(
-                'Nova lists migrations without their hosts (policy %s): ask '
-                'for a role that this policy allows'
+                'Nova hides the hosts of migrations (policy %s): ask for a '
+                'role that this policy allows'
             )
             % HOSTS_POLICY,
             policy=HOSTS_POLICY,

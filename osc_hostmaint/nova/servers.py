@@ -35,8 +35,8 @@ def servers(cloud: client.Client, host: str) -> list[model.Server]:
     if any(s.host != host for s in found):
         raise exceptions.NotPermitted(
             _(
-                'Nova does not let this user list the servers of one host: '
-                'ask for a role that the policy '
+                'This user cannot list the servers of a host: ask for a role '
+                'that the policy '
                 'os_compute_api:servers:allow_all_filters allows'
             )
         )

@@ -32,7 +32,7 @@ _ONCE: dict[str, ty.Any] = {'connect_retries': 0, 'status_code_retries': 0}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Service:
-    """How a service is called, and how it tells of its versions."""
+    """The name of a service, and where it lists its versions."""
 
     #: For messages.
     name: str
@@ -85,7 +85,7 @@ class Transport:
             raise exceptions.ApiTooOld(
                 _(
                     '%(feature)s needs microversion %(needed)s of '
-                    '%(service)s, and this cloud offers %(offered)s'
+                    '%(service)s, but this cloud offers %(offered)s'
                 )
                 % {
                     'feature': feature,
@@ -152,8 +152,8 @@ class Transport:
     ) -> collections.abc.Iterator[ty.Any]:
         """Yield the entries of a list whose pages have no links.
 
-        The last page is the one that is not full. How many entries make it
-        full nobody says, but other pages showed.
+        The last page is the one that is not full. The size of a full page is
+        learned from other pages.
         """
         offset = 0
         while True:
@@ -202,8 +202,8 @@ class Transport:
                 return data
         raise exceptions.Unavailable(
             _(
-                '%(doing)s: an answer without %(key)s (HTTP %(status)s, '
-                '%(type)s): does a proxy answer in its place?'
+                '%(doing)s: the answer lacks %(key)s (HTTP %(status)s, '
+                '%(type)s): check whether a proxy answers in its place'
             )
             % {
                 'doing': f'{self._service.name}: {method} {url}',

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Whether a drain may begin, by the room that other hosts have."""
+"""Whether a drain may start: do the servers fit on other hosts?"""
 
 import collections.abc
 
@@ -16,7 +16,7 @@ from osc_hostmaint.progress import lines as progress_lines
 
 
 def is_balanced(policy: policies.Policy) -> bool:
-    """Tell whether destinations are ours to pick."""
+    """Tell whether we pick the destinations, not the scheduler."""
     return policy.spread is policies.Spread.BALANCE and not policy.to
 
 
@@ -26,7 +26,7 @@ def check(
     seen: dry_run.Prospect | None,
     state: str,
 ) -> None:
-    """Report what could not be looked at, and refuse what does not fit.
+    """Report what could not be checked, and refuse servers that do not fit.
 
     :param seen: None: nothing is known.
     :param state: how the hosts are left when it is refused.

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Emptying hosts, and what would come of that."""
+"""The drain of hosts, and its dry run."""
 
 import collections.abc
 import dataclasses
 import random
 
-from osc_hostmaint import clock as clocks
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -19,6 +18,7 @@ from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import capacity
+from osc_hostmaint.operations import clock as clocks
 from osc_hostmaint.operations import evacuation
 from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import modes
@@ -75,8 +75,8 @@ def drain(
 ) -> loop.DrainResult:
     """Put hosts into maintenance and move every server off them.
 
-    All hosts are put into maintenance first, so that no server lands on one
-    that is about to be drained.
+    All hosts are put into maintenance first, so that no server moves to a
+    host that is drained next.
     """
     if request.fenced and not request.policy.evacuate:
         raise ValueError('fenced is for hosts that are evacuated')
@@ -152,9 +152,9 @@ def _check(
 ) -> _Checked:
     """Look up the hosts of a request.
 
-    :raises Refused: the destination asked for can't take any server, or a
-        host has two compute services, or nobody knows which servers the
-        policy excludes.
+    :raises Refused: the requested destination cannot take any server, a
+        host has two compute services, or a server to exclude is not known or
+        not unique.
     """
     policy = request.policy
     services = hosts.all_services(gateway)
@@ -197,7 +197,7 @@ def _look(
     sources: collections.abc.Sequence[model.Service],
     services: hosts.Services,
 ) -> dry_run.Prospect | None:
-    """Return who has room for what is on hosts, where that has to be known.
+    """Return which hosts have room for the servers, if that is needed.
 
     :raises Refused: the servers do not fit elsewhere.
     """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Hosts that have died: vouched for, forced down, and silent indeed."""
+"""Preparing an evacuation: confirm, force down, check for heartbeats."""
 
 import collections.abc
 import contextlib
@@ -26,13 +26,13 @@ from osc_hostmaint.progress import lines as progress_lines
 
 @dataclasses.dataclass(slots=True)
 class EvacuationTargets:
-    """Hosts that are taken for dead, and how far that has come."""
+    """The hosts to evacuate, and how far they are prepared."""
 
     #: As they were last looked at, by host.
     services: dict[str, model.Service] = dataclasses.field(
         default_factory=dict
     )
-    #: Why those are not evacuated that nobody has vouched for yet.
+    #: Why hosts that may not be powered off are not evacuated, by host.
     doubts: dict[str, str] = dataclasses.field(default_factory=dict)
     #: Those that we have forced down, or tried to.
     forced: set[str] = dataclasses.field(default_factory=set)
@@ -43,7 +43,7 @@ class EvacuationTargets:
     interrupted: bool = False
 
     def leave(self, host: str, why: str) -> None:
-        """Leave one alone."""
+        """Exclude a host, with the reason."""
         del self.services[host]
         self.doubts.pop(host, None)
         self.errors[host] = why
@@ -54,8 +54,8 @@ class EvacuationTargets:
             return _('interrupted: nothing was changed')
         return _(
             'interrupted: nothing was evacuated, but hosts are forced down '
-            'and in maintenance. Run the same command again to go on; '
-            'openstack host maintenance unset takes that back'
+            'and in maintenance. Run the same command again to continue, or '
+            'openstack host maintenance unset to undo it'
         )
 
 
@@ -64,7 +64,7 @@ def judge(
     found: collections.abc.Iterable[model.Service],
     request: requests.DrainRequest,
 ) -> EvacuationTargets:
-    """Sort out the hosts that can't be evacuated, as things are.
+    """Return which hosts can be evacuated, and why others cannot.
 
     Nothing is changed.
     """
@@ -117,9 +117,9 @@ def prepare(
     targets: EvacuationTargets,
     services: hosts.Services,
 ) -> dry_run.Prospect | None:
-    """Look ahead, and have hosts down, marked and silent then.
+    """Check the capacity, then force the hosts down and mark them.
 
-    Those that this fails for are left alone.
+    Hosts for which this fails, or which still send heartbeats, are excluded.
 
     :raises Refused: the servers do not fit elsewhere; nothing is touched.
     """
@@ -174,7 +174,7 @@ def _ask(
     seen: dry_run.Prospect,
     request: requests.DrainRequest,
 ) -> None:
-    """Ask whether hosts are powered off that nobody has vouched for."""
+    """Ask whether the hosts without --fenced are powered off."""
     doubted = sorted(targets.doubts)
     if not doubted or request.confirm is None:
         return
@@ -195,9 +195,9 @@ def _take_down(
     request: requests.DrainRequest,
     targets: EvacuationTargets,
 ) -> None:
-    """Force hosts down, mark them, and make sure that they are silent.
+    """Force hosts down, mark them, and check that no heartbeats arrive.
 
-    Those that fail in this are left alone.
+    Hosts for which this fails are excluded.
     """
     _look_again(gateway, targets, fenced=request.fenced)
     if request.interrupt.requested:
@@ -247,8 +247,8 @@ def _look_again(
             targets.leave(
                 host,
                 _(
-                    '%(host)s has come back meanwhile, and nothing was '
-                    'changed: see openstack host maintenance show %(host)s'
+                    '%(host)s has come back, so nothing was changed on it: '
+                    'see openstack host maintenance show %(host)s'
                 )
                 % {'host': host},
             )
@@ -272,11 +272,11 @@ def _force_down(gateway: gateways.Gateway, targets: EvacuationTargets) -> None:
 def _force_up(
     gateway: gateways.Gateway, targets: EvacuationTargets, host: str
 ) -> str:
-    """Take back what we did to a host that is alive, and tell of it."""
+    """Undo the force-down of a host that is alive, and return a sentence."""
     if host not in targets.forced:
         return _(
-            '%(host)s stays forced down, as it was found (openstack host '
-            'maintenance unset %(host)s takes that back)'
+            '%(host)s was already forced down and stays so (openstack host '
+            'maintenance unset %(host)s undoes it)'
         ) % {'host': host}
     try:
         gateway.force_down(targets.services[host], down=False)
@@ -286,7 +286,6 @@ def _force_up(
             'error': error,
         }
     return _(
-        'That it was forced down is taken back, and it stays in '
-        'maintenance. Power it off and run this again, or drain it '
-        'without --evacuate'
+        'It is no longer forced down, but stays in maintenance. Power it off '
+        'and run this again, or drain it without --evacuate'
     )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The hosts that are meant, and what is checked of them first."""
+"""Finding the requested hosts, and checking them first."""
 
 import collections.abc
 import contextlib
@@ -23,7 +23,7 @@ Services = collections.abc.Mapping[str, model.Service]
 def add_errors(
     errors: collections.abc.Mapping[str, str],
 ) -> collections.abc.Iterator[None]:
-    """Add what was wrong with other hosts to a refusal."""
+    """Add the errors of other hosts to a refusal."""
     try:
         yield
     except exceptions.Refused as refusal:
@@ -57,9 +57,10 @@ def pick(
 def down_cell_errors(
     gateway: gateways.Gateway, hosts: collections.abc.Collection[str]
 ) -> dict[str, str]:
-    """Return errors of hosts that lists showed nothing of, if any.
+    """Return errors of hosts whose cell does not answer.
 
-    A cell that stops answering is left out of lists without a word.
+    :param hosts: hosts that lists showed nothing of: Nova's lists silently
+        leave out a cell that does not answer.
     """
     services = all_services(gateway) if hosts else {}
     return {
@@ -70,9 +71,9 @@ def down_cell_errors(
 
 
 def check_rights(gateway: gateways.Gateway) -> None:
-    """Make sure that we can see what becomes of moves.
+    """Check that Nova shows the hosts of migrations.
 
-    An outage is not decided here: what follows retries for longer.
+    An outage does not fail this check: later requests retry for longer.
 
     :raises NotPermitted: a policy hides it.
     """
@@ -85,11 +86,11 @@ def resolve_excluded(
     policy: policies.Policy,
     services: collections.abc.Sequence[model.Service],
 ) -> policies.Policy:
-    """Return a policy for hosts with the ids of what it excludes.
+    """Return a policy with the ids of the servers that it excludes.
 
-    That costs a list of servers for each host, and only where it does.
+    If it excludes any, that costs a list of servers for each host.
 
-    :raises Refused: nobody knows which servers are meant.
+    :raises Refused: a server to exclude is not known or not unique.
     """
     services = [each for each in services if not each.silent]
     hosts = [service.host for service in services]
@@ -107,7 +108,7 @@ def resolve_excluded(
 def _leaving(
     gateway: gateways.Gateway, hosts: collections.abc.Iterable[str]
 ) -> dict[str, str]:
-    """Return servers that are elsewhere, and hold something of hosts."""
+    """Return servers that have left hosts and still hold resources there."""
     found = {
         record.server_id
         for host in hosts
@@ -125,17 +126,17 @@ def check_identity(
     services: Services,
     policy: policies.Policy,
 ) -> tuple[tuple[model.Service, ...], dict[str, str], list[str]]:
-    """Return the hosts that may be drained, why others not, and what is open.
+    """Return the hosts that may be drained, errors of others, and notices.
 
-    It costs the list of hypervisors, which a drain needs in any case, and
-    only for a host that looks like another one a list of servers.
+    This costs the list of hypervisors, which a drain needs anyway. For a
+    host that looks like another one it also costs a list of servers.
 
     :param services: of all hosts, by host.
     """
     try:
         hypervisors = gateway.hypervisor_details()
     except exceptions.CloudError as error:
-        words = _('whether another host is the same machine is not known: %s')
+        words = _('cannot check whether another host is the same machine: %s')
         return found, {}, [words % error]
     errors = {}
     for service in found:

@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Taking hosts out of service and putting them back; looking at them."""
+"""Setting, unsetting, showing and listing maintenance."""
 
 import collections.abc
 import concurrent.futures
 import dataclasses
 import functools
+import logging
 
-from osc_hostmaint import clock
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import nova_states
 from osc_hostmaint import text
+from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
+from osc_hostmaint.operations import clock
 from osc_hostmaint.operations import hosts
 from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
 from osc_hostmaint.planning.host import down_cells
+
+LOG = logging.getLogger(__name__)
 
 THREADS = 8
 
@@ -64,7 +68,9 @@ def foresee(
     reason: str | None,
     force: bool,
 ) -> model.Service:
-    """Return a service as it would be in maintenance; the same if it is.
+    """Return a service as it would be in maintenance.
+
+    It is the same object if the host is in maintenance already.
 
     :raises Refused: somebody else disabled it.
     :raises SilentCell: its cell does not answer.
@@ -139,7 +145,7 @@ def _moving(gateway: gateways.Gateway, host: str) -> list[model.Migration]:
 def _force_up(
     gateway: gateways.Gateway, service: model.Service, *, force: bool
 ) -> model.Service:
-    """Take back that a service is forced down, and look at it again."""
+    """Undo the force-down of a service, and return the service."""
     try:
         before = gateway.force_down(service, down=False)
     except exceptions.RequestRefused as error:
@@ -152,17 +158,27 @@ def _force_up(
 
 
 def _heard(gateway: gateways.Gateway, before: model.Service) -> model.Service:
-    """Wait for a sign of life of a host, and return its service.
+    """Wait up to 20 s for a heartbeat of a host, and return its service.
 
-    Nova calls a host up that died a moment ago.
+    Nova still shows a host as up that died a moment ago.
     """
     ticking = clock.Clock()
     deadline = ticking.now() + timing.SILENCE_SECONDS
+    said = False
     while (service := hosts.find(gateway, before.host)).up:
         if heartbeats.was_heard(before, service):
             return service
         if ticking.now() >= deadline:
             return dataclasses.replace(service, up=False)
+        if not said:
+            LOG.warning(
+                _(
+                    '%(host)s: waiting for a heartbeat, at most %(seconds).0f '
+                    's: Nova shows a host as up for a while after it has died'
+                ),
+                {'host': before.host, 'seconds': timing.SILENCE_SECONDS},
+            )
+            said = True
         ticking.sleep(timing.HEARTBEAT_CHECK_SECONDS)
     return service
 
@@ -170,9 +186,9 @@ def _heard(gateway: gateways.Gateway, before: model.Service) -> model.Service:
 def _looked_into(
     gateway: gateways.Gateway, service: model.Service, *, force: bool
 ) -> tuple[frozenset[str], int]:
-    """Return a host's hypervisors that are down, and what is uncleaned.
+    """Return which hypervisors are down, and how many servers need cleanup.
 
-    Only of a host that may be enabled then.
+    Only for a host that may be enabled.
     """
     if force or service.enabled or not service.up:
         return frozenset(), 0
@@ -182,7 +198,7 @@ def _looked_into(
 
 
 def show(gateway: gateways.Gateway, host: str) -> summary.Summary:
-    """Return what keeps a host out of service and what is still on it."""
+    """Return a host's maintenance state and what is still on it."""
     shown = summary.summarize(
         hosts.find(gateway, host),
         gateway.servers(host),
@@ -192,7 +208,7 @@ def show(gateway: gateways.Gateway, host: str) -> summary.Summary:
         _consumers(gateway, host),
     )
     if not shown.servers:
-        # A cell that falls silent is left out of lists without a word.
+        # Lists silently leave out a cell that does not answer.
         hosts.find(gateway, host)
     return shown
 
@@ -233,7 +249,7 @@ def list_hosts(
             )
         )
     if 0 in counts.values():
-        # A cell that falls silent is left out of lists without a word.
+        # Lists silently leave out a cell that does not answer.
         now = hosts.all_services(gateway)
         for service in services:
             if now.get(service.host, service).silent:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is asked for: :class:`osc_hostmaint.api.Maintenance` documents it."""
+"""Requests; :class:`osc_hostmaint.api.Maintenance` documents their fields."""
 
 import collections.abc
 import dataclasses
@@ -12,12 +12,12 @@ from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 
-#: Is asked whether hosts are powered off, in words for people.
+#: Asks a person whether hosts are powered off; gets the question.
 Confirm = collections.abc.Callable[[str], bool]
-#: A time, or so long ago by Nova's clock.
+#: A time, or a duration before now by Nova's clock.
 Since = datetime.datetime | datetime.timedelta
 
-#: So long ago a server may have left its host, if nobody says more.
+#: How long ago a server may have left its host, by default.
 SINCE = datetime.timedelta(seconds=timing.RESTORE_SINCE_SECONDS)
 DEFAULT_POLICY = policies.Policy()
 

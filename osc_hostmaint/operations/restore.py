@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Bringing servers home, and what would come of that."""
+"""The restore of hosts, and its dry run."""
 
 import collections.abc
 import dataclasses
 import datetime
 import random
 
-from osc_hostmaint import clock as clocks
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -19,6 +18,7 @@ from osc_hostmaint.engine.restore import loop as restore_loop
 from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
+from osc_hostmaint.operations import clock as clocks
 from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import modes
 from osc_hostmaint.operations import requests
@@ -80,9 +80,10 @@ def unset_and_restore(
     *,
     force: bool,
 ) -> loop.DrainResult:
-    """Put hosts back into service, and bring back what left them.
+    """Put hosts back into service, and bring their servers back.
 
-    What left since the mark was set, or else in the last seven days.
+    These are the servers that left since the mark was set; without a mark,
+    in the last seven days.
     """
     found = hosts.pick(gateway, request.hosts, hosts.all_services(gateway))
     hosts.check_rights(gateway)
@@ -104,10 +105,10 @@ def unset_and_restore(
                 events.Trouble(
                     host,
                     _(
-                        'it has no mark that says since when it was in '
-                        'maintenance: servers come home that left it in the '
-                        'last %d days (restore --since <duration> says '
-                        'otherwise)'
+                        'the start of its maintenance is not known: the '
+                        'servers that left it within the last %d days are '
+                        'brought back (for another time, use restore --since '
+                        '<duration>)'
                     )
                     % requests.SINCE.days,
                 )
@@ -124,7 +125,7 @@ def unset_and_restore(
     except exceptions.CloudError as error:
         where = ', '.join(since)
         errors[where] = _(
-            '%(hosts)s: in service again, but nothing was brought home: '
+            '%(hosts)s: in service again, but nothing was brought back: '
             '%(error)s'
         ) % {'hosts': where, 'error': error}
         return loop.with_errors(_NOTHING, errors)
@@ -194,7 +195,7 @@ def _homes(
     found: collections.abc.Iterable[model.Service],
     since: SinceByHost,
 ) -> tuple[list[plan.Home], dict[str, str]]:
-    """Return the hosts that servers can come home to, and errors."""
+    """Return the hosts that servers can be brought back to, and errors."""
     homes, errors = [], {}
     for service in found:
         if words := candidates.against(service):
@@ -209,7 +210,7 @@ def _homes(
 
 
 class _Notes:
-    """Keeps what it is told of troubles."""
+    """Collects the notices of a dry run."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -222,5 +223,5 @@ class _Notes:
 def _bare(
     gathered: collections.abc.Iterable[plan.Gathering],
 ) -> list[str]:
-    """Return the hosts that nothing was seen to have left."""
+    """Return the hosts that no server is known to have left."""
     return [g.home.host for g in gathered if not (g.groups or g.alone)]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 
-"""What stands below a host: bare metal, or a machine that has two names.
+"""Which machine a host is: bare metal, or one machine with two names.
 
 After its host was renamed (``host`` in nova.conf, often to the full name) a
-machine has two compute services: the old one is down, and Nova still has the
-servers on it, which run; the new one is up. Evacuated off the old one they
-would run twice, perhaps on the very same machine. Only the address tells.
+machine has two compute services. The old one is down, and Nova still has its
+servers there, which are running; the new one is up. If they were evacuated
+from the old one, they would run twice. Only the address shows it.
 """
 
 import collections.abc
@@ -37,14 +37,14 @@ def against(
 ) -> str:
     """Return why nothing can be moved off a host, and what to do; or ''.
 
-    :param evacuate: the host is said to have died.
+    :param evacuate: the host is to be evacuated.
     """
     host = service.host
     if host in bare_metal(hypervisors):
         return (
-            f'{host} manages bare metal (ironic), whose servers cannot be '
-            'moved to another machine. To keep new ones off: openstack host '
-            f'maintenance set {host}'
+            f'{host} manages bare metal (ironic), and its servers cannot be '
+            'moved to another machine. To keep new servers off it, run '
+            f'openstack host maintenance set {host}'
         )
     if service.up and not evacuate:
         return ''
@@ -57,10 +57,9 @@ def against(
     return (
         f'{_alike(host, twin, twins[twin])}, and {twin} is up. Nothing was '
         f'changed on {host}. If the host was renamed, its servers still run: '
-        'give it its old name back (host in nova.conf) and restart '
-        'nova-compute. If they surely do not run there (another machine, or '
-        f'installed anew), stop nova-compute on {twin} until they are '
-        'evacuated'
+        'restore its old name (host in nova.conf) and restart nova-compute. '
+        'If it was another machine, or was reinstalled, stop nova-compute on '
+        f'{twin} until its servers are evacuated'
     )
 
 
@@ -90,12 +89,12 @@ def left_behind(
     )
     noun = 'server' if servers == 1 else 'servers'
     return (
-        f'{_alike(host, old, address)}: Nova has {servers} {noun} on {old}, '
-        f'which is down, and what is there may still run once {host} is '
-        f'drained. Nothing was changed on {host}. If the host was renamed, '
-        'give it its old name back (host in nova.conf) and restart '
-        f'nova-compute. If {old} was another machine, evacuate it first, '
-        f'with nova-compute on {host} stopped'
+        f'{_alike(host, old, address)}: {servers} {noun} on {old}, which is '
+        f'down, may still run on this machine after {host} is drained. '
+        f'Nothing was changed on {host}. If the host was renamed, restore its '
+        f'old name (host in nova.conf) and restart nova-compute. If {old} was '
+        f'another machine, evacuate it first, with nova-compute on {host} '
+        'stopped'
     )
 
 

@@ -24,7 +24,7 @@ Standing = server_status.Standing
 
 @dataclasses.dataclass(frozen=True)
 class Operation(abc.ABC):
-    """What is done with the servers of a host, and what for."""
+    """What to do with the servers of a host."""
 
     policy: policies.Policy
 
@@ -40,12 +40,12 @@ class Operation(abc.ABC):
     unqueued_moves: ty.ClassVar[int] = timing.COLD_MIGRATIONS_AT_ONCE
 
     def stopping(self, reason: str) -> ty.Self:
-        """Return it with a reason why nothing is started any more."""
+        """Return the operation with a reason why no more moves start."""
         policy = dataclasses.replace(self.policy, stop=reason)
         return dataclasses.replace(self, policy=policy)
 
     def abandoning(self, reason: str) -> ty.Self:
-        """Return it with a reason why nothing is awaited any more either."""
+        """Return the operation with a reason why it also stops waiting."""
         policy = dataclasses.replace(self.policy, stop=reason, abandon=reason)
         return dataclasses.replace(self, policy=policy)
 
@@ -53,7 +53,7 @@ class Operation(abc.ABC):
 
     @property
     def other_host(self) -> str:
-        """Another host that it needs, '' if none."""
+        """The other host that the operation needs, '' if none."""
         return ''
 
     @property
@@ -65,12 +65,12 @@ class Operation(abc.ABC):
     def stop_reason(
         self, seen: model.Observation, memory: memories.Memory
     ) -> str:
-        """Return why the hosts let nothing more be started, or ''."""
+        """Return why no more moves may start, or ''."""
 
     def unrecoverable(
         self, seen: model.Observation, memory: memories.Memory
     ) -> str:
-        """Return why nothing is worth awaiting any more, '' if it is."""
+        """Return why there is nothing left to wait for, or ''."""
         since = memory.down_since
         # By the time it was last seen down: it may be up again since.
         if since is None or (
@@ -78,7 +78,7 @@ class Operation(abc.ABC):
         ):
             return ''
         return (
-            f'the compute service on {seen.host} is down, and nothing can be '
+            f'the compute service on {seen.host} is down, so nothing can be '
             'moved off it: start nova-compute there and run this again'
         )
 
@@ -96,7 +96,7 @@ class Operation(abc.ABC):
         return self.policy.parallel
 
     def precedence(self, _server_id: str) -> float:
-        """Return what orders servers of one size: the least comes first."""
+        """Return the order among servers of one size: lowest first."""
         return 0.0
 
     def starts_at(self, _memory: memories.Memory) -> float | None:
@@ -106,13 +106,13 @@ class Operation(abc.ABC):
     def wait(
         self, _memory: memories.Memory, _now: float
     ) -> server_status.Wait | None:
-        """Return what the start of moves waits for, None if for nothing."""
+        """Return what the start of moves waits for, or None."""
         return None
 
     def observed(
         self, _seen: model.Observation, memory: memories.Memory
     ) -> memories.Memory:
-        """Return the memory with what this operation alone remembers."""
+        """Return the memory with what only this operation remembers."""
         return memory
 
     def assessed(
@@ -121,37 +121,37 @@ class Operation(abc.ABC):
         memory: memories.Memory,
         _stands: collections.abc.Mapping[str, Standing],
     ) -> memories.Memory:
-        """Return the same, once it is known where each server stands."""
+        """Return the memory, now that it is known where each server stands."""
         return memory
 
     def is_cut_off(
         self, _seen: model.Observation, _record: model.Migration
     ) -> bool:
-        """Tell whether nobody carries out a move, as its host has died."""
+        """Tell whether a move is cut off, because its host has died."""
         return False
 
     def explained(self, _seen: model.Observation) -> frozenset[str]:
-        """Return who may hold allocations on the host without being there."""
+        """Return servers that may hold allocations here after they left."""
         return frozenset()
 
     # About one server
 
     @property
     def rules(self) -> tuple[verdicts.Rule, ...]:
-        """What is done with a server on the host: the first rule decides."""
+        """The rules for servers on the host: the first verdict counts."""
         return verdicts.RULES
 
     @property
     def why_cold(self) -> str:
-        """Why a server was cold-migrated that could have been live."""
-        return 'as asked for (--running cold)'
+        """Why a running server was cold-migrated."""
+        return 'as requested (--running cold)'
 
     def was_off(
         self,
         _before: model.Server,
         _history: collections.abc.Sequence[model.Deed],
     ) -> bool:
-        """Tell whether a server was off though its state does not say so."""
+        """Tell whether a server was off, even if its state does not say so."""
         return False
 
     def needs_history(self, _before: model.Server) -> bool:
@@ -161,30 +161,30 @@ class Operation(abc.ABC):
     def cut_off(
         self, _case: contexts.Case, _record: model.Migration
     ) -> Standing | None:
-        """Return where a server stands whose move is cut off in the middle."""
+        """Return where a server stands whose move was cut off."""
         return None
 
     def unconfirmed(
         self, _case: contexts.Case, _record: model.Migration
     ) -> Standing | None:
-        """Return where it stands if its migration is not to be confirmed."""
+        """Return where a server stands whose migration is left unconfirmed."""
         return None
 
     def busy(
         self, _case: contexts.Case, _verdict: verdicts.Verdict
     ) -> Standing | None:
-        """Return where it stands if nobody is at what it is busy with."""
+        """Return where a server stands that is busy without anybody acting."""
         return None
 
     def skipped(
         self, _view: model.Server, _record: model.Migration | None
     ) -> Standing | None:
-        """Return where it stands if it is not this operation's any more."""
+        """Return where a server stands that this operation leaves alone."""
         return None
 
 
 def back_in_service(seen: model.Observation) -> str:
-    """Return that a host is not in maintenance any more, '' if it is."""
+    """Return the reason to stop if a host left maintenance, or ''."""
     if not seen.service.enabled:
         return ''
     return (

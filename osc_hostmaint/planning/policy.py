@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the operator asked for: the options of a drain, as a value."""
+"""The options of a drain, an evacuation or a restore, as a value."""
 
 import dataclasses
 import datetime
@@ -36,14 +36,14 @@ class Suspended(enum.StrEnum):
 
 
 class Shelved(enum.StrEnum):
-    """What to do with SHELVED servers that still lie on the host."""
+    """What to do with SHELVED servers that are still on the host."""
 
     OFFLOAD = 'offload'
     LEAVE = 'leave'
 
 
 class Resized(enum.StrEnum):
-    """What to do with servers that await their owner's confirmation."""
+    """What to do with servers whose owner has not confirmed a resize."""
 
     LEAVE = 'leave'
     CONFIRM = 'confirm'
@@ -60,14 +60,14 @@ class OnStall(enum.StrEnum):
 class Spread(enum.StrEnum):
     """Who picks destinations."""
 
-    #: We: the host that leaves the cloud most even, if Nova agrees.
+    #: The least loaded host, falling back to the scheduler.
     BALANCE = 'balance'
     SCHEDULER = 'scheduler'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
-    """How to drain. What may not start any more, and why, is part of it."""
+    """How to drain, including why no more moves may start."""
 
     running: Running = Running.LIVE
     stopped: Stopped = Stopped.COLD

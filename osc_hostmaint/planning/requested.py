@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which operation was asked for: the only place that asks."""
+"""Which operation is requested. Only this module asks that."""
 
 from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import policy as policies

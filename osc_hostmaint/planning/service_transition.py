@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Taking a host out of service and back: may it be done, and how."""
+"""Whether and how a host is put into maintenance or back into service."""
 
 import collections.abc
 import dataclasses
@@ -12,19 +12,19 @@ from osc_hostmaint import model
 
 
 class Step(enum.Enum):
-    """What is to be done with a compute service."""
+    """What to do with a compute service."""
 
     NOTHING = enum.auto()
     DISABLE = enum.auto()
     ENABLE = enum.auto()
-    #: Take back that it is forced down, look at it again, and decide anew.
+    #: Undo the force-down, look at the service again, and decide again.
     FORCE_UP = enum.auto()
     REFUSE = enum.auto()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Switch:
-    """What is to be done with a compute service, and why."""
+    """What to do with a compute service, and why."""
 
     step: Step
     #: With DISABLE: what to write.
@@ -41,9 +41,9 @@ def to_maintenance(
     force: bool,
     now: datetime.datetime,
 ) -> Switch:
-    """Decide how a host gets into maintenance.
+    """Decide how to put a host into maintenance.
 
-    :param reason: None keeps the one that is there.
+    :param reason: None keeps the current one.
     :param force: take over a host that somebody else disabled.
     """
     old = service.mark
@@ -60,7 +60,7 @@ def to_maintenance(
         return Switch(
             Step.REFUSE,
             reason=f'{service.host} was disabled by somebody else '
-            f'({_their_reason(service)}); to take it over: --force',
+            f'({_their_reason(service)}): use --force to take it over',
         )
     since = now.replace(microsecond=0)
     return Switch(Step.DISABLE, mark=marks.Mark(since, by, reason or ''))
@@ -75,17 +75,17 @@ def to_operation(
     taken_back: bool,
     force: bool,
 ) -> Switch:
-    """Decide how a host gets back into service.
+    """Decide how to put a host back into service.
 
-    One that is enabled is left alone, also if it is forced down: a host in
-    maintenance is not enabled before that is taken back.
+    A host that is enabled is left alone, even if it is forced down: a host in
+    maintenance is enabled only after its force-down is undone.
 
-    :param leaving: records of moves that are still leaving the host.
+    :param leaving: records of moves off the host that are under way.
     :param hypervisors_down: hostnames of its hypervisors that are down.
-    :param uncleaned: how many evacuations off it nova-compute has not cleaned
-        up after there.
-    :param taken_back: it was forced down until a moment ago.
-    :param force: whatever speaks against it.
+    :param uncleaned: how many evacuated servers nova-compute has not cleaned
+        up on the host.
+    :param taken_back: the force-down was just undone.
+    :param force: ignore the reasons to refuse.
     """
     if service.enabled:
         return Switch(Step.NOTHING)
@@ -97,27 +97,27 @@ def to_operation(
         against = _against_operation(service, hypervisors_down, uncleaned)
         if against and taken_back and not service.forced_down:
             against += (
-                f'. It is no longer forced down, and {service.host} stays '
+                f'. {service.host} is no longer forced down, but stays '
                 'disabled'
             )
     if against:
         return Switch(
-            Step.REFUSE, reason=f'{against}; to enable it anyway: --force'
+            Step.REFUSE, reason=f'{against}; use --force to enable it anyway'
         )
     return Switch(Step.ENABLE)
 
 
 def not_forced_up(host: str, words: str) -> str:
-    """Return what is to be done where a force-down can't be taken back.
+    """Return what to do if Nova refuses to undo a force-down.
 
-    :param words: Nova's.
+    :param words: Nova's reason.
     """
     return (
-        f'Nova does not take back that {host} is forced down: servers were '
-        'evacuated off it that are not cleaned up there yet. Start '
-        f'nova-compute on {host}, which cleans up as it starts (restart it '
-        'if it was started already), then run openstack host maintenance '
-        f'unset {host} again. {host} stays disabled. Nova says: {words}'
+        f'Nova refuses to undo the force-down of {host}, because servers that '
+        'were evacuated from it are not cleaned up there yet. Start '
+        f'nova-compute on {host} (restart it if it is running), which cleans '
+        f'up as it starts, then run openstack host maintenance unset {host} '
+        f'again. {host} stays disabled. Nova says: {words}'
     )
 
 
@@ -125,7 +125,7 @@ def _against_touching(
     service: model.Service,
     leaving: collections.abc.Collection[model.Migration],
 ) -> str:
-    """Return what speaks against touching it at all."""
+    """Return why the host must not be changed at all, or ''."""
     host = service.host
     if service.mode is not model.Mode.MAINTENANCE:
         return (
@@ -134,13 +134,13 @@ def _against_touching(
     if not leaving:
         return ''
     noun = 'move is' if len(leaving) == 1 else 'moves are'
-    words = f'{len(leaving)} {noun} still leaving {host}'
+    words = f'{len(leaving)} {noun} still under way from {host}'
     evacuated = any(m.type == model.MigrationType.EVACUATION for m in leaving)
     if service.up or evacuated:
-        return f'{words}: wait for the end'
+        return f'{words}: wait for the end and run this again'
     return (
-        f'{words}, and its compute service, which has a part in that, is '
-        'down: start nova-compute there, and run this again'
+        f'{words}, but the compute service there is down and cannot finish: '
+        'start nova-compute there and run this again'
     )
 
 
@@ -149,13 +149,13 @@ def _against_operation(
     hypervisors_down: collections.abc.Collection[str],
     uncleaned: int,
 ) -> str:
-    """Return why servers would come to grief on it."""
+    """Return why servers would fail on the host, or ''."""
     host = service.host
     if not service.up:
         return (
-            f'the compute service on {host} is down, and would fail every '
-            'server that the scheduler gives it: start nova-compute first '
-            '(Nova notices that some seconds later)'
+            f'the compute service on {host} is down, so every server '
+            'scheduled to it would fail: start nova-compute first (Nova '
+            'notices some seconds later)'
         )
     if hypervisors_down:
         noun = 'hypervisor' if len(hypervisors_down) == 1 else 'hypervisors'
@@ -167,7 +167,7 @@ def _against_operation(
     if uncleaned:
         noun = 'server' if uncleaned == 1 else 'servers'
         return (
-            f'{uncleaned} {noun} evacuated off {host} may still run there: '
+            f'{uncleaned} {noun} evacuated from {host} may still run there: '
             'restart nova-compute on it, which cleans up as it starts'
         )
     return ''

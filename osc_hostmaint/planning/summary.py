@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is to be told of one host at a glance."""
+"""The summary of one host, for show."""
 
 import collections
 import collections.abc
@@ -11,7 +11,7 @@ from osc_hostmaint import model
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Summary:
-    """One host: who keeps it out of service, and what is still on it."""
+    """One host: its maintenance state, and what is still on it."""
 
     service: model.Service
     #: Servers on the host, soft-deleted ones included.
@@ -44,7 +44,7 @@ class Summary:
 
 
 def is_under_way(record: model.Migration, server: model.Server) -> bool:
-    """Tell whether somebody is at a move still, as its record says.
+    """Tell whether a move is really under way, as its record says.
 
     Nova leaves the record of a move as it is for good if the host dies in the
     middle of it. The server has a task as long as it moves.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Decides a drain again, from what ``--save-observations`` has recorded.
+"""Replays the decisions of a drain from ``--save-observations``.
 
-For developers: ``python -m osc_hostmaint.recording.replay <file>`` prints what
-was decided, decision by decision, and where today's code decides otherwise.
+For developers: ``python -m osc_hostmaint.recording.replay <file>`` shows tick
+by tick what was decided, and where the current code decides differently.
 """
 
 import argparse
@@ -87,13 +87,13 @@ def replay(path: str) -> collections.abc.Iterator[Tick]:
 def main(arguments: collections.abc.Sequence[str] | None = None) -> int:
     """Print each decision.
 
-    :returns: 0 if none differs, 1 if one does, 2 for a file that is no
-        recording, 141 if nobody reads the output (as after SIGPIPE).
+    :returns: 0 if none differs, 1 if one does, 2 for a file that is not a
+        recording, 141 if the output is closed (as after SIGPIPE).
     """
     parser = argparse.ArgumentParser(
         prog='python -m osc_hostmaint.recording.replay',
-        description='Decide a drain again from what --save-observations '
-        'recorded, and print where the decisions differ.',
+        description='Replay the decisions of a drain from what '
+        '--save-observations saved, and show where they differ.',
     )
     parser.add_argument('file', metavar='<file>')
     path = parser.parse_args(arguments).file

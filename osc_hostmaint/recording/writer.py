@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Records what a drain saw and did, so that it can be decided again."""
+"""Records what a drain observed and did, for a replay."""
 
 import collections.abc
 import contextlib
@@ -30,10 +30,9 @@ _BEGINNING = f'{records.BEGINNING}{records.FORMAT},'.encode()
 class Recording:
     """Writes a line for each decision and each action; a context manager.
 
-    Each line is in the file at once, so a drain that is killed leaves all
-    but, perhaps, the last one. A file that cannot be written any more (its
-    disk is full) never ends a drain: one warning is given, and recording
-    stops.
+    Each line is written at once, so a drain that is killed leaves all lines
+    except perhaps the last one. A file that cannot be written any more (the
+    disk is full) never ends a drain: it is reported once, then given up.
     """
 
     def __init__(
@@ -144,7 +143,7 @@ class Recording:
             if isinstance(error, OSError):
                 reason = self._explain(error)
             self._warn(
-                _('%s; the drain goes on without saving observations.')
+                _('%s; the drain continues without saving observations.')
                 % reason
             )
 
@@ -163,7 +162,7 @@ class Recording:
                 file.close()
 
     def _explain(self, error: OSError) -> str:
-        return _("Can't save observations to %(path)s: %(reason)s") % {
+        return _('Cannot save observations to %(path)s: %(reason)s') % {
             'path': text.printable(repr(self._path)),
             'reason': error.strerror or str(error),
         }
@@ -194,17 +193,17 @@ def _open(path: str, _flags: int) -> int:
 def _claim(fd: int) -> None:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(None, _('it is no regular file'))
+        raise OSError(None, _('it is not a regular file'))
     if status.st_uid != os.geteuid():
         raise OSError(None, _('it belongs to another user'))
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise OSError(None, _('another drain is writing it')) from error
+        raise OSError(None, _('another drain is writing to it')) from error
     if not (size := os.fstat(fd).st_size):
         return
     if os.pread(fd, len(_BEGINNING), 0) != _BEGINNING:
-        raise OSError(None, _('it exists, and holds something else'))
+        raise OSError(None, _('it exists and contains something else'))
     if os.pread(fd, 1, size - 1) != b'\n':
         # The last line was cut off when its drain was killed.
         os.write(fd, b'\n')

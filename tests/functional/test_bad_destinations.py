@@ -74,7 +74,7 @@ class TestBadDestinations(base.FunctionalTest):
         self.assertEqual({'moved'}, {r['Result'] for r in rows.values()})
         self.assertEqual('cmp02', cold['Destination'])
         self.assertIn('its destination cmp02 is down', cold['Reason'])
-        self.assertIn('cmp02 has not begun with it', done.err)
+        self.assertIn('cmp02 has not started it yet', done.err)
         # The source did not idle meanwhile.
         records = sorted(self.records('cmp01'), key=lambda r: r['id'])
         lost = [r for r in records if r['status'] == 'error']

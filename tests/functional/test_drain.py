@@ -162,15 +162,17 @@ class TestMeanwhile(base.FunctionalTest):
 
         self.assertEqual({'failed'}, {row['Result'] for row in rows})
         for row in rows:
-            there = f'moved to {row["Destination"]}, but in ERROR there: '
+            there = (
+                f'moved to {row["Destination"]}, but it is in ERROR there: '
+            )
             self.assertIn(
-                there + 'Resize error: cm_fail=finish: repair that on '
-                f'{row["Destination"]}, then openstack server reboot --hard '
-                f'{row["Server ID"]}',
+                there + 'Resize error: cm_fail=finish: repair it on '
+                f'{row["Destination"]}, then run openstack server '
+                f'reboot --hard {row["Server ID"]}',
                 row['Reason'],
             )
-            _words, advice = row['Reason'].split('then openstack ')
-            for line in advice.split(', and openstack '):
+            _words, advice = row['Reason'].split('then run openstack ')
+            for line in advice.split(' and openstack '):
                 self.openstack(line)
                 wanted = 'ACTIVE' if 'reboot' in line else 'SHUTOFF'
                 self.wait_status(row['Server ID'], wanted)

@@ -87,7 +87,7 @@ class TestKilled(SlowEvacuationTest):
         done = self.end(process)
 
         self.assertEqual(130, done.code, done.err)
-        self.assertIn('waiting for evacuations that another run', done.err)
+        self.assertIn('waiting for another run to finish', done.err)
         results = collections.Counter(row['Result'] for row in done.json)
         self.assertEqual({'moved', 'blocked'}, set(results), done.out)
         records = self.records('cmp01')
@@ -131,13 +131,13 @@ class TestCompany(SlowEvacuationTest):
         done = self.end(process)
 
         self.assertEqual(1, done.code, done.err)
-        self.assertIn('cmp01 reports to Nova again', done.err)
+        self.assertIn('cmp01 sends heartbeats again', done.err)
         rows = {row['Server ID']: row for row in done.json}
         self.assertEqual({s['id'] for s in before}, {*rows})
         left = [r for r in rows.values() if r['Result'] != 'moved']
         for row in left:
             self.assertEqual('blocked', row['Result'])
-            self.assertIn('cmp01 reports to Nova again', row['Reason'])
+            self.assertIn('cmp01 sends heartbeats again', row['Reason'])
         there = self.cloud.servers('cmp01')
         self.assertEqual(
             {row['Server ID'] for row in left}, {s['id'] for s in there}
@@ -148,7 +148,7 @@ class TestCompany(SlowEvacuationTest):
         self.assertGreater(self.show('cmp01')['awaiting_cleanup'], 0)
         done = self.run_command('host maintenance unset cmp01')
         self.assertEqual(1, done.code, done.err)
-        self.assertIn('restart it if it was started already', done.err)
+        self.assertIn('restart it if it is running', done.err)
         self.cloud.restart_host('cmp01')
         self.openstack('host maintenance unset cmp01')
         self.assert_back_in_service()

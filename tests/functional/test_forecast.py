@@ -225,7 +225,7 @@ class TestCapacity(ForecastTest):
 
         self.assertEqual(['no', 'no', 'yes', 'yes'], sorted(fits.values()))
         _rows, said = self.preview('cmp01 cmp02', code=3)
-        self.assertIn('drain one, put it back into service', said)
+        self.assertIn('drain one host, put it back into service', said)
         self.assertEqual({'yes'}, set(self.fits('cmp01').values()))
         self.assertEqual({'yes'}, set(self.fits('cmp02').values()))
 

@@ -132,7 +132,7 @@ class TestInterruption(SlowServers):
         done = self.end(process)
 
         self.assertEqual(130, done.code, done.err)
-        self.assertIn('the moves in flight go on in Nova', done.err)
+        self.assertIn('the moves in flight continue in Nova', done.err)
         results = {row['Name']: row['Result'] for row in done.json}
         self.assertEqual(dict.fromkeys(results, 'moving'), results)
         self.assertEqual(3, len(results))

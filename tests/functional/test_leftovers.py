@@ -88,7 +88,7 @@ class TestMigrations(base.FunctionalTest):
 
     def obey(self, reason: str) -> None:
         """Do what a reason says, after which the host is drained."""
-        (line,) = re.findall('openstack (resource provider .*?) [(]', reason)
+        (line,) = re.findall('openstack (resource provider .*?), from', reason)
         self.openstack(line)
         self.drain('cmp01')
         self.assert_empty('cmp01')
@@ -102,8 +102,10 @@ class TestMigrations(base.FunctionalTest):
         # Nothing else is kept there for it.
         self.assertIn('in ERROR', reason)
         self.assertIn(
-            f'live migration {migration} ("error"); once it has left cmp01: '
-            f'openstack resource provider allocation delete {migration}',
+            f'live migration {migration} ("error"): once the server has left '
+            'cmp01, remove the allocation (openstack resource provider '
+            'allocation delete '
+            f'{migration}',
             reason,
         )
         self.cloud.act(server, {'os-resetState': {'state': 'active'}})
@@ -127,8 +129,8 @@ class TestMigrations(base.FunctionalTest):
         )
 
         self.assertIn(
-            f'live migration {migration} ("running"): openstack resource '
-            f'provider allocation delete {migration} (',
+            f'live migration {migration} ("running"): remove the allocation '
+            f'(openstack resource provider allocation delete {migration}, ',
             reason,
         )
         # It cleans up what it knows of, and no migrations.
@@ -146,7 +148,7 @@ class TestMigrations(base.FunctionalTest):
         # Nova mostly forgets what it was at.
         if done.code:
             reason = self.told(done.json, server)
-            self.assertIn('it was deleted, but Placement', reason)
+            self.assertIn('the server was deleted, but Placement', reason)
             self.obey(reason)
 
 
@@ -167,7 +169,7 @@ class TestUnmapped(base.FunctionalTest):
         done = self.run_command('host maintenance drain -f json cmp01')
 
         self.assertEqual(1, done.code, done.err)
-        self.assertIn('is not verified', done.err)
+        self.assertIn('cannot be checked', done.err)
         self.assertIn('discover_hosts', done.err)
         self.assertEqual(['moved'], [row['Result'] for row in done.json])
         self.assertEqual([], self.cloud.servers('cmp01'))

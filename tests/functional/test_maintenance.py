@@ -116,7 +116,7 @@ class TestMaintenance(base.FunctionalTest):
         )
         done = self.run_command('host maintenance unset cmp01')
         self.assertEqual(1, done.code)
-        self.assertIn('1 move is still leaving cmp01', done.err)
+        self.assertIn('1 move is still under way from cmp01', done.err)
         self.assertEqual({'out': 1, 'in': 0}, self.show('cmp01')['moving'])
         process.kill()
         process.communicate()

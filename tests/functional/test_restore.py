@@ -143,9 +143,9 @@ class TestRestore(RestoreTest):
 
     def left_alone(self, rows: ty.Mapping[str, ty.Any]) -> None:
         self.assertEqual('skipped', rows['resized']['Result'])
-        self.assertIn('resized since', rows['resized']['Reason'])
+        self.assertIn('resized after', rows['resized']['Reason'])
         self.assertEqual('skipped', rows['moved']['Result'])
-        self.assertIn('moved on to', rows['moved']['Reason'])
+        self.assertIn('moved to', rows['moved']['Reason'])
 
     def nothing_is_left_to_do(self, others: ty.Mapping[str, ty.Any]) -> None:
         self.cloud.requests.reset()
@@ -223,7 +223,7 @@ class TestRestore(RestoreTest):
         self.assertIn('--skip-capacity-check', done.err)
         done = self.run_command(f'{RESTORE} --exclude active-9 cmp01')
         self.assertEqual(1, done.code, done.err)
-        self.assertIn('come home to cmp01 has the id or the name', done.err)
+        self.assertIn('brought back to cmp01 has the id or the name', done.err)
         self.assertEqual([], self.changes())
         # One that stays where it is needs no room at home.
         for line in ('--dry-run --exclude active-0', '--exclude active-0'):

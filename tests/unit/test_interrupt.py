@@ -76,7 +76,7 @@ class TestInterrupt(InterruptTestCase):
             signal.raise_signal(first)
             signal.raise_signal(second)
 
-        self.assertIn('go on in Nova', self.told())
+        self.assertIn('continue in Nova', self.told())
         self.assertIn('same command again', self.told())
 
     @ddt.data(*SIGNALS)

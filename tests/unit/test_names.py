@@ -89,11 +89,15 @@ class TestDestination(unittest.TestCase):
 
     @ddt.data(
         # the service, the hosts to be drained, why not
-        ({'enabled': True}, ['cmp02'], 'it is to be drained itself'),
+        ({'enabled': True}, ['cmp02'], 'it is also to be drained'),
         # What is the user's own doing comes first.
         ({'enabled': True, 'up': False}, ['cmp02'], 'to be drained'),
         ({}, ['cmp02'], 'to be drained'),
-        ({}, ['cmp01'], 'maintenance itself: see openstack host maintenance'),
+        (
+            {},
+            ['cmp01'],
+            'maintenance (to end that: openstack host maintenance',
+        ),
         ({'up': False}, ['cmp01'], 'maintenance unset cmp02'),
         ({'disabled_reason': 'fan'}, ['cmp01'], 'somebody disabled it (fan)'),
         (

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Where the moves of a drain are to go: all its hosts share the answer.
+"""The destinations of a drain's moves, shared by all its hosts.
 
-Placement's numbers are exact at once, but looking at them for every move
-would cost as much as the moves. So they are looked at for every second one,
-and what we have asked for since is counted on top.
+Placement's numbers are exact at once, but reading them for every move would
+cost as much as the moves. So they are read for every second one, and moves
+that were requested since are added.
 """
 
 import collections.abc
@@ -30,7 +30,7 @@ STARTS_PER_LOOK = 2
 
 
 class Destinations:
-    """Picks a destination for each move, and keeps count."""
+    """Picks a destination for each move, and counts the moves to it."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Destinations:
                 )
 
     def leave(self, host: str) -> None:
-        """Take note that a host's drain has ended: nobody looks any more."""
+        """Take note that a host's drain has ended: it is not observed now."""
         for server_id in self._planned_from(host):
             del self._plan[server_id]
         self._moves.leave(host)
@@ -193,8 +193,8 @@ class Destinations:
         if self._may_recover(untrusted):
             return None
         raise exceptions.RequestRefused(
-            'no other host is known to have room for it than those that are '
-            f'not used any more ({_reasons(untrusted)})'
+            'no host is known to have room for it, except hosts that are no '
+            f'longer used ({_reasons(untrusted)})'
         )
 
     def _caveat(self) -> str:
@@ -217,9 +217,9 @@ class Destinations:
     def leave_to_scheduler(
         self, host: str, kind: memories.Kind, policy: str
     ) -> None:
-        """Take note that a policy does not allow to name their destination.
+        """Take note that a policy forbids naming the destination.
 
-        Live and cold migrations have one each.
+        Live and cold migrations have a policy each.
         """
         if kind in self._unnamed:
             return
@@ -229,8 +229,9 @@ class Destinations:
         self._report.publish(
             events.Trouble(
                 host,
-                f'you may not name the destination of a {kind} (policy '
-                f'{policy}): the scheduler picks it for the rest of this run',
+                f'the policy {policy} does not allow you to name the '
+                f'destination of a {kind}: the scheduler picks it for the '
+                'rest of this run',
             )
         )
 
@@ -376,8 +377,8 @@ def _unsafe(
     untrusted: collections.abc.Mapping[str, str],
 ) -> exceptions.RequestRefused:
     return exceptions.RequestRefused(
-        'not left to the scheduler, which may pick a host that is not used '
-        f'any more ({_reasons(untrusted)}): name another one (--to) and run '
+        'not left to the scheduler, which may pick a host that is no longer '
+        f'used ({_reasons(untrusted)}): name a destination (--to) and run '
         'this again'
     )
 

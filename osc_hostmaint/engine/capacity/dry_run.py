@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Looking ahead: what a drain would do, and whether it can end.
+"""The dry run: what a drain would do, and whether all servers fit.
 
-The same look is what ``--dry-run`` shows, what a drain is refused by, and
-what its destinations are picked from.
+``--dry-run`` shows it; a drain is refused by it and picks its destinations
+from it.
 """
 
 import collections.abc
@@ -44,13 +44,12 @@ def look(
     sources: collections.abc.Sequence[model.Service],
     policy: policies.Policy,
 ) -> Prospect:
-    """Look at what a drain would do. Nothing is changed.
+    """Return what a drain would do. Nothing is changed.
 
     :param services: of all hosts, by host.
     :param sources: of the hosts to drain, as they will be: with our mark.
-    :raises CloudError: Nova does not tell what there is to move. If it is
-        Placement that does not answer, capacity is unknown, and the notes
-        say so.
+    :raises CloudError: Nova refused a request, or did not answer. If
+        Placement does not answer, capacity is unknown, and the notes say so.
     """
     board = observer.ServiceBoard(gateway, clock)
     watchers = [

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Hosts that the scheduler does not want to hear of.
+"""Hosts that the scheduler refuses as destinations.
 
-Why it refuses a host it does not tell: another cell, a filter of one's own.
-What it would not do for one server it will mostly not do for the next.
+It does not say why: another cell, or a custom filter. A host that it refuses
+for one server it usually refuses for the next one, too.
 """
 
 import collections

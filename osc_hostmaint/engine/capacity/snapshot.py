@@ -127,7 +127,7 @@ class Surveyor:
         try:
             return tuple(self._gateway.aggregates())
         except exceptions.NotPermitted as error:
-            self.notes.append(f'host aggregates are not looked at: {error}')
+            self.notes.append(f'host aggregates were not checked: {error}')
             return ()
 
     def _groups(
@@ -149,7 +149,7 @@ class Surveyor:
                 if not group.members.isdisjoint(here)
             )
         except exceptions.CloudError as error:
-            self.notes.append(f'server groups are not looked at: {error}')
+            self.notes.append(f'server groups were not checked: {error}')
             return None, here
         if all(group.members <= set(here) for group in groups):
             return groups, here
@@ -157,7 +157,7 @@ class Surveyor:
             located = {**self._gateway.residents(), **here}
         except exceptions.CloudError as error:
             self.notes.append(
-                'members of server groups on other hosts are not looked at: '
+                'members of server groups on other hosts were not checked: '
                 f'{error}'
             )
             return groups, here

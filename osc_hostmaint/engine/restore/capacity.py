@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Looking whether those who come home have room there."""
+"""Checking whether servers fit on the hosts they are brought back to."""
 
 import collections
 import collections.abc
@@ -20,7 +20,7 @@ from osc_hostmaint.planning.host import decision as decisions
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Welcome:
-    """What is known of the room that several hosts have."""
+    """Whether servers fit on several hosts, and what is not known."""
 
     #: What bringing servers home would do, by home.
     by_home: collections.abc.Mapping[str, dry_runs.Preview]
@@ -59,10 +59,9 @@ def look(
     services: collections.abc.Mapping[str, model.Service],
     gathered: collections.abc.Iterable[plan.Gathering],
 ) -> Welcome:
-    """Look whether servers fit at home. Nothing is changed.
+    """Check whether servers fit on their old hosts. Nothing is changed.
 
-    Where Placement does not answer, capacity is unknown, and the notes say
-    so.
+    If Placement does not answer, capacity is unknown, and the notes say so.
 
     :param services: of all hosts, by host.
     """

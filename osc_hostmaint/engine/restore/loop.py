@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Bringing servers home.
+"""Bringing servers back.
 
-To the loop it is a drain of each host that they are on, of these servers
-alone, to one destination.
+To the loop this is a drain of each host that they are on, of these servers
+only, to one destination.
 """
 
 import collections.abc
@@ -21,7 +21,7 @@ from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 
-NOTHING_DONE = 'nothing was done for it: run the same command again'
+NOTHING_DONE = 'it was not moved yet: run the same command again'
 
 
 def bring(
@@ -35,7 +35,7 @@ def bring(
     max_failures: int,
     timeout: float | None = None,
 ) -> loop.DrainResult:
-    """Bring servers home, from all hosts side by side.
+    """Bring servers back, from all hosts at the same time.
 
     :param guide: bounds how many are on their way to each home.
     :param max_failures: as in :func:`drain.run`.
@@ -121,7 +121,7 @@ def count_deleted(
         # The table of what was done is worth more than this count.
         return
     for home in homes:
-        # A server deleted on the host itself had come home.
+        # A server deleted on the host itself was back already.
         count = sum(
             server.host != home.host
             and (server.updated_at or home.since) >= home.since
@@ -133,6 +133,6 @@ def count_deleted(
                     home.host,
                     f'{count} servers on other hosts were deleted since '
                     f'{home.since:%Y-%m-%d %H:%M} UTC; those that had left '
-                    f'{home.host} cannot come home',
+                    f'{home.host} cannot be brought back',
                 )
             )

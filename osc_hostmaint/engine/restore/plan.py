@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Looking who comes home, from where, and how."""
+"""The restore plan: which servers to bring back, from where, and how."""
 
 import collections.abc
 import dataclasses
@@ -23,7 +23,7 @@ from osc_hostmaint.planning.server import status as server_status
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Home:
-    """A host that servers are to come home to."""
+    """A host that servers are brought back to."""
 
     service: model.Service
     #: Those that left it since then.
@@ -37,7 +37,7 @@ class Home:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Group:
-    """Servers of one host that come home to the same one, in the same way."""
+    """Servers on one host that move to the same old host in the same way."""
 
     home: Home
     #: The compute service of the host that they are on.
@@ -51,7 +51,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Gathering:
-    """Who comes home to one host, and who is left alone."""
+    """Which servers are brought back to a host, and which are skipped."""
 
     home: Home
     groups: tuple[Group, ...]
@@ -59,7 +59,7 @@ class Gathering:
 
     @property
     def coming(self) -> tuple[decisions.Row, ...]:
-        """The rows of those that come home."""
+        """The rows of servers that are brought back."""
         return tuple(row for group in self.groups for row in group.rows)
 
 
@@ -71,17 +71,18 @@ def gather(
     policy: policies.Policy,
     running: policies.Running | None = None,
 ) -> tuple[Gathering, ...]:
-    """Look who comes home, and from where. Nothing is changed.
+    """Return which servers to bring back, and from where.
 
-    A list of migrations for each home, one of those of the whole cloud, and
-    a list of servers for each host that may have some of them.
+    Nothing is changed. This costs a list of migrations for each old host, one
+    of the whole cloud, and a list of servers for each host that may have some
+    of them.
 
     :param services: of all hosts, by host.
     :param policy: how servers are moved.
-    :param running: what is done with running ones; None: each comes home as
+    :param running: how to move running ones; None: each comes back the way
         it left.
-    :raises CloudError: Nova does not tell.
-    :raises Refused: nobody knows which servers the policy excludes.
+    :raises CloudError: Nova refused a request, or did not answer.
+    :raises Refused: a server to exclude is not known or not unique.
     """
     look = _Look(gateway, clock, services)
     look.see_records(homes)
@@ -140,7 +141,7 @@ def _excluding(
     ids = exclusion.resolve(
         policy.exclude,
         comers,
-        _('that would come home to %s') % ', '.join(judged),
+        _('that would be brought back to %s') % ', '.join(judged),
         lambda: alone,
     )
     return dataclasses.replace(policy, exclude=ids)
@@ -156,8 +157,8 @@ def _stranded(comer: candidates.Homecomer) -> decisions.Row:
         move='',
         destination='',
         phase=server_status.Phase.BLOCKED,
-        reason=f'Nova tells of no compute service on {comer.host}: see '
-        'openstack compute service list, and run this again',
+        reason=f'Nova lists no compute service on {comer.host}: see openstack '
+        'compute service list and run this again',
         attempts=0,
         seconds=None,
     )

@@ -83,7 +83,11 @@ def _bare_metal(case: _Case) -> str:
 
 
 def _ambiguous(case: _Case) -> str:
-    return 'two services of that name' if case.service.namesakes else ''
+    return (
+        'with two compute services of that name'
+        if case.service.namesakes
+        else ''
+    )
 
 
 def _maintenance(case: _Case) -> str:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Will it fit? What the rest of the cloud can take, server by server.
+"""The capacity forecast: which servers fit on the other hosts.
 
-How a server moves does not matter here: a drain, an evacuation and a way
-back ask the same question.
+How a server moves does not matter here: a drain, an evacuation and a restore
+ask the same question.
 """
 
 import collections
@@ -19,17 +19,17 @@ from osc_hostmaint.planning.capacity import suggestions
 
 
 class Fits(enum.StrEnum):
-    """Whether a server fits elsewhere, all the others moved as well."""
+    """Whether a server fits elsewhere, with all the others moved, too."""
 
     YES = 'yes'
     NO = 'no'
-    #: Something counts that only the scheduler knows.
+    #: It depends on something that only the scheduler knows.
     UNKNOWN = 'unknown'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fit:
-    """What is known of one server."""
+    """Whether one server fits, and why not."""
 
     fits: Fits
     #: How many hosts could take it alone; None: not known.
@@ -103,7 +103,7 @@ def forecast(
         fits[demand.server.id] = Fit(
             Fits.UNKNOWN,
             None,
-            'it has no allocation in Placement: what room it needs is not '
+            'it has no allocation in Placement, so the room it needs is not '
             'known',
         )
     hosts, fills = _fills(loose)
@@ -156,7 +156,7 @@ def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
         return Fit(
             Fits.UNKNOWN,
             len(alone),
-            'only if rules are not in force that Nova does not tell of: '
+            'depends on scheduler filters that the API does not show: '
             + _why_not(demand, surely),
         )
     grouped = demand.server.needs.grouped
@@ -167,14 +167,14 @@ def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
         return Fit(
             Fits.UNKNOWN,
             len(alone),
-            'there is room, but its server group is not known: an '
-            'administrator may list all server groups',
+            'there is room, but its server group is not known: only an '
+            'administrator can list all server groups',
         )
     if unchecked := demand.server.needs.unchecked:
         return Fit(
             Fits.UNKNOWN,
             len(alone),
-            'there is room, but only the scheduler can judge '
+            'there is room, but only the scheduler can check '
             f'{", ".join(unchecked)}',
         )
     if group and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY:
@@ -183,8 +183,8 @@ def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
             return Fit(
                 Fits.UNKNOWN,
                 len(alone),
-                'where the other servers of its anti-affinity group are is '
-                'not known',
+                'the hosts of the other servers in its anti-affinity group '
+                'are not known',
             )
     return Fit(Fits.YES, len(alone))
 
@@ -193,13 +193,16 @@ def _why_not(demand: snapshots.Demand, alone: _Alone) -> str:
     tried = alone.tried
     if many := len(alone.hosts(demand)):
         hosts = 'one host' if many == 1 else f'{many} hosts'
-        return f'{hosts} could take it alone, but not with all the others'
+        return (
+            f'{hosts} could take it alone, but not together with all the '
+            'others'
+        )
     job = tried.task
     group = job.neighbours.group(demand.server.id)
     if group and group.policy == snapshots.GroupPolicy.AFFINITY:
         return (
-            'its server group wants it on the host it is on (affinity), and '
-            'Nova moves it nowhere else'
+            'its server group (affinity) requires the host it is on, so Nova '
+            'moves it nowhere else'
         )
     against = {
         host: words
@@ -209,7 +212,9 @@ def _why_not(demand: snapshots.Demand, alone: _Alone) -> str:
     roomy = frozenset(alone.roomy(demand))
     tally = collections.Counter(
         words
-        or ('kept apart from its group' if host in roomy else 'without room')
+        or (
+            'excluded by its server group' if host in roomy else 'without room'
+        )
         for host, words in against.items()
     )
     if not tally:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What would help where servers do not fit: lines for people."""
+"""Suggestions if servers do not fit: lines for people."""
 
 import collections.abc
 import dataclasses
@@ -37,8 +37,8 @@ def _one_by_one(tried: assignments.Attempt) -> str:
         if alone.outcome.left:
             return ''
     return (
-        'the servers of each of these hosts alone would fit: drain one, put '
-        'it back into service, then drain the next'
+        'the servers of each host alone would fit: drain one host, put it '
+        'back into service, then drain the next'
     )
 
 
@@ -51,10 +51,7 @@ def _opened(tried: assignments.Attempt) -> str:
         fewer = [h for h in hosts if h != host]
         if fewer and _fits_with(tried, fewer):
             hosts = fewer
-    return (
-        f'all would fit with {", ".join(hosts)} in service, which '
-        f'{"is" if len(hosts) == 1 else "are"} disabled now'
-    )
+    return f'all would fit with {", ".join(hosts)} in service (now disabled)'
 
 
 def _shut(tried: assignments.Attempt) -> list[str]:
@@ -116,7 +113,7 @@ def _freed(tried: assignments.Attempt) -> str:
             _part, host, lack = min(lacks, key=lambda found: found[:2])
             amounts = ', '.join(f'{n} {c}' for c, n in sorted(lack.items()))
             return (
-                f'server {demand.server.id} would fit on {host} if that had '
+                f'server {demand.server.id} would fit on {host} if it had '
                 f'{amounts} more'
             )
     return ''

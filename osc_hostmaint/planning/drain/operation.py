@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A drain: all servers leave a host that works."""
+"""A drain: all servers are moved off a host that works."""
 
 import dataclasses
 
@@ -16,18 +16,17 @@ class Drain(operation.Operation):
     def stop_reason(
         self, seen: model.Observation, _memory: memories.Memory
     ) -> str:
-        """Return why the host lets nothing more be started, or ''."""
+        """Return why no more moves may start, or ''."""
         return operation.back_in_service(seen)
 
     def unrecoverable(
         self, seen: model.Observation, memory: memories.Memory
     ) -> str:
-        """Return why nothing is worth awaiting any more, '' if it is."""
+        """Return why there is nothing left to wait for, or ''."""
         reason = super().unrecoverable(seen, memory)
         if not reason:
             return ''
         return (
-            f'{reason}; or, if the host has died, rebuild its servers '
-            f'elsewhere (openstack host maintenance drain --evacuate '
-            f'{seen.host})'
+            f'{reason}; if the host has died, rebuild its servers elsewhere '
+            f'(openstack host maintenance drain --evacuate {seen.host})'
         )

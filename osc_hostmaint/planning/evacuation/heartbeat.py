@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Is a host surely off? Only then are its servers built anew elsewhere.
+"""Whether a host is powered off, so that its servers may be rebuilt.
 
-A server that runs on two hosts ruins what it writes to. So Nova has to take
-the host for dead, somebody has to vouch that it is, and nothing may have been
-heard of it for a while.
+A server that runs on two hosts corrupts its data. So Nova must show the host
+as down, somebody must vouch that it is powered off, and no heartbeat may
+arrive for a while.
 """
 
 import collections.abc
@@ -17,7 +17,7 @@ from osc_hostmaint.planning import timing
 
 
 class Step(enum.Enum):
-    """What is to be done before servers may be evacuated."""
+    """What to do before servers may be evacuated."""
 
     #: Somebody has vouched for it: it is forced down.
     NOTHING = enum.auto()
@@ -29,7 +29,7 @@ class Step(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fence:
-    """What is to be done with a compute service, and why."""
+    """What to do with a compute service, and why."""
 
     step: Step
     #: With REFUSE, and with ASK where nobody can be asked: why not, and what
@@ -38,7 +38,7 @@ class Fence:
 
 
 def judge(service: model.Service, *, fenced: bool) -> Fence:
-    """Decide what is to be done before a host is evacuated.
+    """Decide what to do before a host is evacuated.
 
     :param fenced: the operator vouches that it is powered off.
     """
@@ -51,17 +51,16 @@ def judge(service: model.Service, *, fenced: bool) -> Fence:
         return Fence(
             Step.REFUSE,
             f'the compute service on {host} is up, and Nova evacuates servers '
-            'only off a host whose service is down. If the host has just '
-            'died, Nova notices that once service_down_time, 60 s by '
-            'default, has passed since its last heartbeat; --fenced does '
-            'not wait, and says that the host is powered off. A host that '
-            'is alive is drained without --evacuate',
+            'only from a host whose service is down. If the host is alive, '
+            'drain it without --evacuate. If it has just died, Nova notices '
+            'after service_down_time, 60 s by default; if it is powered off, '
+            'use --fenced to go on at once',
         )
     return Fence(
         Step.ASK,
-        f'nobody vouches that {host} is powered off: a host that has only '
-        'lost its network is down for Nova, too, and may still run its '
-        'servers, which would run twice then. If it is powered off: --fenced',
+        f'{host} sends no heartbeats, but may not be powered off. If it is '
+        'still running, evacuating corrupts data. Once it is powered off, run '
+        'this again with --fenced',
     )
 
 
@@ -71,7 +70,7 @@ def fenced(service: model.Service) -> model.Service:
 
 
 class Sign(enum.Enum):
-    """What a second look at a compute service shows."""
+    """What a second look at a compute service shows about heartbeats."""
 
     #: Nothing was heard of it.
     SILENT = enum.auto()
@@ -82,7 +81,7 @@ class Sign(enum.Enum):
 
 
 def compare(before: model.Service, after: model.Service) -> Sign:
-    """Return what has come of a compute service between two looks."""
+    """Return what two looks at a compute service show about heartbeats."""
     if after.up:
         return Sign.ALIVE
     if dataclasses.replace(before, updated_at=after.updated_at) != after:
@@ -101,38 +100,37 @@ def was_heard(before: model.Service, after: model.Service) -> bool:
 
 
 def alive(service: model.Service) -> str:
-    """Return why a host that was vouched for is not evacuated."""
+    """Return why a host that sends heartbeats is not evacuated."""
     at = ''
     if service.updated_at:
         at = f' (last at {mark.iso(service.updated_at)})'
     return (
-        f'{service.host} still reports to Nova{at}: it is not powered off. '
-        'Nothing was evacuated off it'
+        f'{service.host} still sends heartbeats{at}: the host is still alive; '
+        'evacuation refused'
     )
 
 
 def question(
     hosts: collections.abc.Sequence[str], servers: int, losing: int
 ) -> str:
-    """Return what is asked before hosts are forced down.
+    """Return the question to ask before hosts are forced down.
 
     :param servers: how many are to be evacuated off them.
     :param losing: how many of these lose their local disks.
     """
     where, one = ', '.join(hosts), len(hosts) == 1
+    sends, them = ('sends', 'it is') if one else ('send', 'one of them is')
     return (
-        f'Nova hears nothing of {where}. A host that has only lost its '
-        'network may still run its servers, which would run twice then and '
-        f'ruin what they write to. To be rebuilt elsewhere: {servers} '
-        f'({losing} of them without what is on their local disks, unless the '
-        f'hosts share these). {"Is" if one else "Are"} {where} '
-        f'{"" if one else "all "}surely powered off?'
+        f'{where} {sends} no heartbeats. If {them} still running, evacuating '
+        f'corrupts data. Servers to rebuild elsewhere: {servers} ({losing} of '
+        'them lose their local disks, unless the hosts share these). '
+        f'{"Is" if one else "Are"} {where} {"" if one else "all "}powered off?'
     )
 
 
 def denied(host: str) -> str:
-    """Return why a host is left alone that nobody has vouched for."""
+    """Return why a host that may not be powered off is left alone."""
     return (
-        f'nothing was changed on {host}: it may not be powered off. Make sure '
-        'that it is, and run this again'
+        f'{host} may not be powered off, so nothing was changed on it: power '
+        'it off and run this again'
     )

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Who may evacuate a host: one run at a time.
+"""The evacuation lock: only one run evacuates a host at a time.
 
 Nova does not refuse a second evacuation of a server while the first is under
 way: it builds it twice (nova/compute/api.py: evacuate looks at no task state).
-So only one run starts any: while there is one in flight that it did not ask
-for, it waits, and after that for a while of its own. Two that begin at the
-same moment see each other a moment later: so each begins with a single
-server, mostly another one, and goes on once nobody else is seen.
+So only one run starts evacuations. While an evacuation of another run is in
+flight, a run waits, and then for some more time. Two runs that begin at the
+same moment see each other a moment later: so each begins with one server,
+usually different ones, and goes on once it sees no other run.
 """
 
 import collections
@@ -28,7 +28,7 @@ def update(
     memory: memories.Memory,
     stands: collections.abc.Mapping[str, server_status.Standing],
 ) -> own_memory.EvacuationMemory:
-    """Return the memory with since when nobody else has been at it."""
+    """Return the memory with since when no other run has evacuated."""
     own = own_memory.of(memory)
     known = own.evacuations
     newest = max((r.id for r in _evacuations(seen)), default=0)
@@ -49,9 +49,9 @@ def update(
 
 
 def is_held(seen: model.Observation, memory: memories.Memory) -> bool:
-    """Tell whether others that look see that this run is at it.
+    """Tell whether other runs can see that this run evacuates.
 
-    An evacuation is seen that it has asked for since it was alone.
+    They see an evacuation that it requested since it was alone.
     """
     return any(
         record.id > own_memory.of(memory).crowd and _is_ours(record, memory)
@@ -60,9 +60,9 @@ def is_held(seen: model.Observation, memory: memories.Memory) -> bool:
 
 
 def jitter(salt: object, policy: policies.Policy) -> float:
-    """Return a number from 0 to 1 that is another one for each run.
+    """Return a number from 0 to 1 that differs between runs.
 
-    :param salt: the same run has another one for another salt.
+    :param salt: different salts give different numbers in the same run.
     """
     drawn = hashlib.sha256(f'{policy.stagger} {salt}'.encode()).digest()
     return int.from_bytes(drawn[:6]) / 2**48
@@ -71,7 +71,7 @@ def jitter(salt: object, policy: policies.Policy) -> float:
 def may_start_at(
     own: own_memory.EvacuationMemory, policy: policies.Policy
 ) -> float | None:
-    """Return when this run may start some; None: others are at it."""
+    """Return when this run may start evacuations; None: others evacuate."""
     if own.alone_since is None:
         return None
     if not own.yields:
@@ -90,7 +90,7 @@ def may_start_at(
 def wait(
     own: own_memory.EvacuationMemory, policy: policies.Policy, now: float
 ) -> server_status.Wait | None:
-    """Return what a run waits for that has met others, or None."""
+    """Return the wait of a run that has met another one, or None."""
     due = may_start_at(own, policy)
     if not own.yields or (due is not None and now >= due):
         return None
@@ -99,8 +99,8 @@ def wait(
         + timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
     )
     return server_status.Wait(
-        'evacuations that another run has asked for, and then up to '
-        f'{longest:.0f} s, so that nothing is built twice',
+        f'another run to finish its evacuations, and then up to {longest:.0f} '
+        's, so that no server is built twice',
         due,
     )
 

@@ -12,7 +12,7 @@ from osc_hostmaint.planning.server import memory as memories
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EvacuationMemory(memories.OperationMemory):
-    """Signs of life of the host, and of other runs that evacuate it."""
+    """Heartbeats of the host, and other runs that evacuate it."""
 
     #: Its compute service as last seen; and that it has shown a sign of life
     #: since.
@@ -28,7 +28,7 @@ class EvacuationMemory(memories.OperationMemory):
     crowd: int = 0
 
     def heard(self, service: model.Service) -> ty.Self:
-        """Return it with whether the host has shown a sign of life."""
+        """Return it with whether the host has sent a heartbeat."""
         old = self.service
         # Who changes the service leaves the same trace as a heartbeat.
         if old is None or (

@@ -33,12 +33,12 @@ class Evacuation(operation.Operation):
 
     @property
     def resumes(self) -> bool:
-        """Nothing can be resumed there."""
+        """A dead host cannot resume servers."""
         return False
 
     @property
     def rules(self) -> tuple[verdicts.Rule, ...]:
-        """Only rebuilding is possible."""
+        """The rules: only rebuilding is possible."""
         return evacuation_verdicts.RULES
 
     def stop_reason(
@@ -56,22 +56,22 @@ class Evacuation(operation.Operation):
             )
         if own_memory.of(memory).revived:
             return (
-                f'{host} reports to Nova again, so it is not powered off, and '
-                'its servers may run there: nothing more is evacuated. Make '
-                'sure that it is off, and run this again'
+                f'{host} sends heartbeats again, so it is not powered off and '
+                'its servers may run there: no more servers are evacuated. '
+                'Power it off and run this again'
             )
         return ''
 
     def unrecoverable(
         self, _seen: model.Observation, _memory: memories.Memory
     ) -> str:
-        """A dead host is what it needs."""
+        """Return '': an evacuation needs a dead host."""
         return ''
 
     def may_start(
         self, seen: model.Observation, memory: memories.Memory, now: float
     ) -> bool:
-        """Tell whether the host was just seen dead, and no other run leads."""
+        """Tell whether the host was just seen dead and no other run acts."""
         starts_at = self.starts_at(memory)
         return (
             not seen.service.up
@@ -81,17 +81,17 @@ class Evacuation(operation.Operation):
         )
 
     def starts_at(self, memory: memories.Memory) -> float | None:
-        """Return when no other run can be about to start any."""
+        """Return when no other run can be about to evacuate the host."""
         return lock.may_start_at(own_memory.of(memory), self.policy)
 
     def at_once(
         self, seen: model.Observation, memory: memories.Memory
     ) -> int | None:
-        """One while other runs may begin, too, and are not seen yet."""
+        """Return one until it is sure that no other run evacuates."""
         return self.policy.parallel if lock.is_held(seen, memory) else 1
 
     def precedence(self, server_id: str) -> float:
-        """Return another number for each run, so that two do not meet."""
+        """Return a number that differs between runs: two do not meet."""
         return lock.jitter(server_id, self.policy)
 
     def wait(
@@ -103,7 +103,7 @@ class Evacuation(operation.Operation):
     def observed(
         self, seen: model.Observation, memory: memories.Memory
     ) -> memories.Memory:
-        """Remember signs of life."""
+        """Return the memory with heartbeats of the host."""
         own = own_memory.of(memory).heard(seen.service)
         return dataclasses.replace(memory, own=own)
 
@@ -113,7 +113,7 @@ class Evacuation(operation.Operation):
         memory: memories.Memory,
         stands: collections.abc.Mapping[str, Standing],
     ) -> memories.Memory:
-        """Remember other runs."""
+        """Return the memory with what other runs do."""
         own = lock.update(seen, memory, stands)
         return dataclasses.replace(memory, own=own)
 
@@ -130,7 +130,7 @@ class Evacuation(operation.Operation):
         )
 
     def explained(self, seen: model.Observation) -> frozenset[str]:
-        """Return servers that hold theirs until nova-compute starts here."""
+        """Return servers whose allocations stay until nova-compute starts."""
         return frozenset(
             r.server_id
             for r in seen.migrations.values()
@@ -154,7 +154,7 @@ class Evacuation(operation.Operation):
     def cut_off(
         self, case: contexts.Case, record: model.Migration
     ) -> Standing | None:
-        """Tell where a server is that had left a host before it died."""
+        """Return where a server stands whose move was cut off by the death."""
         if record.type == model.MigrationType.EVACUATION:
             return None
         view, looked = case.view, case.seen.migrations_at
@@ -172,8 +172,8 @@ class Evacuation(operation.Operation):
             Phase.BLOCKED,
             f'it is on {view.host or "no host"} ({view.status}), and its '
             f'{memories.move_of(record)} was "{record.status}" when the host '
-            'died: what is left of that here ends only once nova-compute runs '
-            f'here again (look: openstack server show {case.server_id})',
+            'died: cleaning up needs nova-compute on this host (see openstack '
+            f'server show {case.server_id})',
             record=record,
             destination=view.host,
         )
@@ -181,11 +181,11 @@ class Evacuation(operation.Operation):
     def unconfirmed(
         self, _case: contexts.Case, record: model.Migration
     ) -> Standing | None:
-        """Only the dead host could do its part."""
+        """Return the status of a server that only its host could confirm."""
         return Standing(
             Phase.BLOCKED,
-            f'it is on {record.dest}, and what it left here can be confirmed '
-            'or reverted only once nova-compute runs here again',
+            f'it is on {record.dest} and not confirmed: confirming or '
+            'reverting it needs nova-compute on this host',
             record=record,
             destination=record.dest,
         )
@@ -193,25 +193,24 @@ class Evacuation(operation.Operation):
     def busy(
         self, case: contexts.Case, verdict: verdicts.Verdict
     ) -> Standing | None:
-        """A server is busy for ever if only its host could end that."""
+        """Return the status of a server whose host cannot finish its task."""
         since = case.track.under_way_since
         if since is None or case.now - since < timing.EFFECT_WAIT_SECONDS:
             return None
         return Standing(
             Phase.BLOCKED,
-            f'{verdict.reason}, and no record that was seen tells of an '
-            'evacuation of it: if there is none "accepted" or '
-            '"pre-migrating" (openstack server migration list --server '
-            f'{case.server_id}), reset it (openstack server set --state '
-            f'active {case.server_id}); run this again',
+            f'{verdict.reason}, but Nova shows no evacuation of it: if none '
+            'is "accepted" or "pre-migrating" (openstack server migration '
+            f'list --server {case.server_id}), reset it (openstack server set '
+            f'--state active {case.server_id}) and run this again',
             given_up=True,
         )
 
 
 def _has_just_been_looked_at(seen: model.Observation, now: float) -> bool:
-    """Tell whether the host is dead by what was asked for last.
+    """Tell whether the state of the service is recent enough.
 
-    Where a list takes a minute, others may have been asked for since.
+    Other lists, which may take a minute, may have been read since.
     """
     age = now - seen.service_at
     newest = seen.service_at >= max(seen.migrations_at, seen.servers_at)

@@ -29,9 +29,9 @@ def _cut_off(
     if server.status not in nova_states.MOVING:
         return None
     return verdicts.blocked(
-        f'in the middle of a move ({server.status}) when the host died: make '
-        f'sure that it runs nowhere else; then reset it (openstack server '
-        f'set --state active {server.id}) and run this again'
+        f'it was being moved ({server.status}) when the host died: make sure '
+        f'that it runs nowhere else, then reset it (openstack server set '
+        f'--state active {server.id}) and run this again'
     )
 
 
@@ -43,8 +43,8 @@ def _deleting(
         nova_states.TaskState.SOFT_DELETING,
     ):
         return verdicts.blocked(
-            'its owner deleted it, and the host died before that was done: '
-            'it goes when nova-compute is started there'
+            'its owner deleted it, but the host died first: it is deleted '
+            'once nova-compute starts on this host'
         )
     return None
 

@@ -2,8 +2,8 @@
 
 """Stopping when moves fail one after another: ``--max-failures``.
 
-Where the control plane is broken every move ruins a server, so it counts how
-many different servers failed in a row, over all hosts of a call.
+If the control plane is broken, every move breaks a server. So the number of
+servers that failed in a row counts, over all hosts of a call.
 """
 
 import collections.abc
@@ -15,8 +15,8 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
-#: Whoever fails on so many destinations fails for reasons of his own, or of
-#: the cloud's, and not of a destination's.
+#: A server that fails on this many destinations fails because of itself or
+#: the cloud, not because of a destination.
 DESTINATIONS = 2
 _NAMES = 3
 
@@ -42,9 +42,9 @@ def finished(
     records: collections.abc.Sequence[model.Migration],
     stand: server_status.Standing,
 ) -> Finished | None:
-    """Return what counts of a server, None if nothing does.
+    """Return the outcome of a server's moves that counts, or None.
 
-    Not what never got a destination, nor what others may have done.
+    Moves that never got a destination, and moves of others, do not count.
 
     :param view: how it was last seen.
     :param records: its moves off the host in this run, oldest first.
@@ -124,7 +124,7 @@ def _shared(
 def stop_reason(row: collections.abc.Sequence[Finished], most: int) -> str:
     """Return why no other move is started."""
     return (
-        f'no other move is started, as {len(row)} servers failed one after '
-        f'another (--max-failures {most}): find out why (openstack server '
+        f'{len(row)} servers failed one after another, so no other move is '
+        f'started (--max-failures {most}): find out why (openstack server '
         f'event list {row[-1].server_id}) and run this again'
     )

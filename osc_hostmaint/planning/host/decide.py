@@ -33,7 +33,7 @@ def decide(
 
     :param seen: one host, as just observed.
     :param operation: what is done, and what the operator asked for.
-    :param memory: what the decision before this one handed on.
+    :param memory: the memory that the previous decision returned.
     :param now: seconds of the clock that stamped the observation.
     """
     # What is left over may be of a move that nobody is at any more.
@@ -116,7 +116,11 @@ def decide(
         finished=server_statuses.finished(seen, memory, stands),
         trouble=trouble,
         wait=down_cells.wait(seen)
-        or (operation.wait(memory, now) if open_ else _wait(arriving, left)),
+        or (
+            operation.wait(memory, now)
+            if open_
+            else _wait(arriving, left, operation.policy.server_timeout)
+        ),
         interval=timing.DOWN_SERVICE_RECHECK_SECONDS
         if down_cells.is_lost(seen)
         else max(
@@ -165,15 +169,24 @@ def _time_leftovers(
 def _wait(
     arriving: collections.abc.Sequence[model.Migration],
     left: collections.abc.Collection[str],
+    limit: float | None,
 ) -> server_status.Wait | None:
-    """Return what is waited for when nothing is left to be moved."""
+    """Return what is waited for when nothing is left to be moved.
+
+    :param limit: seconds that a move may take; None: any.
+    """
     if arriving:
         servers = ', '.join(sorted(r.server_id for r in arriving))
+        most = 'without a limit (--server-timeout sets one)'
+        if limit is not None:
+            most = f'at most {limit:.0f} s each'
         return server_status.Wait(
-            f'servers that were on their way here: {servers}'
+            f'servers that are still moving to this host, {most}: {servers}'
         )
     if left:
         return server_status.Wait(
-            f'allocations in Placement: {", ".join(sorted(left))}'
+            'allocations in Placement that no server here explains, mostly '
+            f'for less than {timing.LEFTOVERS_WAIT_SECONDS:.0f} s: '
+            f'{", ".join(sorted(left))}'
         )
     return None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Cells that do not answer: nothing is known of their hosts and servers.
+"""Cells that do not answer: nothing is known about their hosts and servers.
 
-Nova leaves them out of its lists then, without a word. So what a list does
-not show has not left, and is not gone.
+Nova silently leaves them out of its lists. So a server that a list does not
+show has not left, and is not gone.
 """
 
 import collections.abc
@@ -16,7 +16,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 CELL = 'its cell does not answer'
-ONCE = 'run this again once it does'
+ONCE = 'run this again once it answers'
 
 
 #: Of a server, in the end.
@@ -24,10 +24,11 @@ LEFT = f'{CELL}: {ONCE}'
 
 
 def words(host: str) -> str:
-    """Return what is wrong with a host, and what is to be done."""
+    """Return the error of a host whose cell does not answer."""
     return (
-        f'host {host}: {CELL}: Nova knows nothing of the host and its servers '
-        f"now. Find out why nova-api cannot reach the cell's database; {ONCE}"
+        f'host {host}: {CELL}, so Nova knows nothing about the host and its '
+        "servers. Find out why nova-api cannot reach the cell's database; "
+        f'{ONCE}'
     )
 
 
@@ -38,27 +39,27 @@ def hint(hosts: collections.abc.Collection[str]) -> str:
     names = sorted(hosts)
     more = f' and {len(names) - 3} others' if len(names) > 3 else ''
     return (
-        f'the cell of {", ".join(names[:3])}{more} does not answer, and Nova '
-        'fails at some requests then, at lists if [api] '
-        'list_records_by_skipping_down_cells is false'
+        f'the cell of {", ".join(names[:3])}{more} does not answer, so some '
+        'requests to Nova fail (lists, if [api] '
+        'list_records_by_skipping_down_cells is false)'
     )
 
 
 def is_lost(seen: model.Observation) -> bool:
-    """Tell whether Nova knows nothing of the host now."""
+    """Tell whether Nova knows nothing about the host now."""
     return bool(seen.silent) or not seen.service.id
 
 
 def answered(seen: model.Observation) -> bool:
     """Tell whether the host's cell answered after the servers were listed.
 
-    Else they may have been left out.
+    Otherwise the list may lack servers.
     """
     return not is_lost(seen) and seen.service_at >= seen.servers_at
 
 
 def keep(seen: model.Observation, memory: memories.Memory) -> memories.Memory:
-    """Return the memory with since when nothing is known, and of whom."""
+    """Return the memory with since when hosts and servers are unknown."""
     since = seen.service_at if is_lost(seen) else None
     if since is not None and memory.lost_since is not None:
         since = memory.lost_since
@@ -96,7 +97,7 @@ def over(seen: model.Observation, memory: memories.Memory) -> str:
     if waited < timing.DOWN_GRACE_SECONDS:
         return ''
     return (
-        f'Nova lists no compute service on {seen.host} any more: it was '
+        f'Nova no longer lists a compute service on {seen.host}: it was '
         f'deleted, or {CELL} (see openstack compute service list)'
     )
 
@@ -104,9 +105,9 @@ def over(seen: model.Observation, memory: memories.Memory) -> str:
 def hide(
     case: contexts.Case, stand: server_status.Standing
 ) -> server_status.Standing:
-    """Return where a server stands, unless its cell does not answer.
+    """Return where a server stands, or that its cell does not answer.
 
-    Then nothing is asked for, and nothing concluded.
+    In that case nothing is requested and nothing is concluded.
     """
     seen = case.seen
     unseen_at = seen.unseen.get(case.server_id)

@@ -2,8 +2,9 @@
 
 """Allocations on the host that no server or migration there explains.
 
-Mostly they belong to a server that is still being scheduled to the host, or
-vanish a moment after a move. What stays is reported, with a way to clean up.
+Usually they belong to a server that is still being scheduled to the host, or
+disappear shortly after a move. Those that stay are reported, with a command
+that removes them.
 """
 
 import collections.abc
@@ -20,7 +21,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 #: Where too little is known, or something goes on.
-AGAIN = 'run this again to see whether that ends'
+AGAIN = 'run this again to see whether it goes away'
 
 
 def find(
@@ -92,7 +93,7 @@ def waits(
     operation: operations.Operation,
     memory: memories.Memory,
 ) -> bool:
-    """Tell whether it is too early to call the leftovers leftovers."""
+    """Tell whether allocations may still disappear or be explained."""
     if not left:
         return False
     servers = {consumer: _server_id(seen, consumer) for consumer in left}
@@ -135,7 +136,7 @@ def report(
     left: collections.abc.Collection[str],
     rows: collections.abc.Iterable[decisions.Row],
 ) -> list[decisions.Row]:
-    """Return the rows with what is left over told, one row a server."""
+    """Return the rows with orphaned allocations added, one row per server."""
     rows = list(rows)
     servers = {row.server_id for row in rows}
     reasons: dict[str, list[str]] = {}
@@ -173,7 +174,7 @@ def _view(seen: model.Observation, server_id: str) -> model.Server | None:
 
 
 def _of_move(seen: model.Observation, record: model.Migration) -> str:
-    """Return what to do about what is held for a migration."""
+    """Return the reason for an allocation that a migration holds."""
     view = _view(seen, record.server_id)
     move = memories.MOVE_OF_TYPE.get(record.type, record.type)
     held = (
@@ -185,47 +186,52 @@ def _of_move(seen: model.Observation, record: model.Migration) -> str:
     if view is None:
         return f'{held}: {AGAIN}'
     if view.deleted:
-        return f'it was deleted, but {held}: {_delete(record.uuid)}'
+        return f'the server was deleted, but {held}: {_delete(record.uuid)}'
     # Until it leaves, that may be all that is kept for it here.
     own = record.server_id in (seen.consumers or ())
     if view.host == seen.host and not own:
-        return f'{held}; once it has left {seen.host}: {_delete(record.uuid)}'
+        return (
+            f'{held}: once the server has left {seen.host}, '
+            f'{_delete(record.uuid)}'
+        )
     return f'{held}: {_delete(record.uuid)}'
 
 
 def _of(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
-    """Return what to do about what is held for a server, or for nobody."""
+    """Return the reason for an allocation that no migration holds."""
     view = _view(seen, consumer)
-    held = f'Placement still holds an allocation of it on {seen.host}'
+    held = f'Placement still holds an allocation for it on {seen.host}'
     if consumer in seen.unseen:
         return f'{held}, and {down_cells.LEFT}'
     if view is None:
         return f'{held}: {AGAIN}'
     if view.deleted:
         if is_server:
-            return f'it was deleted, but {held}: {_delete(consumer)}'
+            return f'the server was deleted, but {held}: {_delete(consumer)}'
         if consumer not in seen.traced:
             return f'{held}: {AGAIN}'
         return (
-            f'{held}, but Nova knows no server and no migration of this id '
-            '(a migration is forgotten with its server): '
+            f'{held}, but Nova knows no server and no migration with this id '
+            '(it forgets the migrations of deleted servers): '
             f'{_delete(consumer)}'
         )
     if _coming(seen, view):
-        return f'{held}, and it is {view.status}: {AGAIN}'
+        return f'{held}, and the server is {view.status}: {AGAIN}'
     if view.host is None:
-        return f'{held}, although it is on no host: {_delete(consumer)}'
-    held = f'{held}, although it is on {view.host}'
+        return (
+            f'{held}, although the server is on no host: {_delete(consumer)}'
+        )
+    held = f'{held}, although the server is on {view.host}'
     heal = 'nova-manage placement heal_allocations --force --instance'
     if view.status == nova_states.Status.ERROR:
-        return f'{held}; once it is no longer in ERROR: {heal} {consumer}'
-    return f'{held}: {heal} {consumer}'
+        return f'{held}: once it is no longer in ERROR, run {heal} {consumer}'
+    return f'{held}: run {heal} {consumer}'
 
 
 def _delete(consumer: str) -> str:
     return (
-        f'openstack resource provider allocation delete {consumer} (needs '
-        'the package osc-placement)'
+        'remove the allocation (openstack resource provider allocation delete '
+        f'{consumer}, from the package osc-placement)'
     )
 
 

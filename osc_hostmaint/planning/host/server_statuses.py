@@ -107,13 +107,16 @@ def _stopped(
         # It was resumed, say: that is no move.
         other = stand.pending and stand.pending not in memories.MOVING
         if record and record.awaits_confirmation:
-            what = 'it has left, but is not confirmed'
+            what = 'it has left the host, but is not confirmed'
         elif stand.phase is phases.SETTLING:
-            what = 'what became of it was not seen any more'
+            what = 'the outcome of its move is not known'
         elif stand.pending:
-            what = f'its {stand.pending} was asked for, its end was not seen'
+            what = (
+                f'its {stand.pending} was requested, but its outcome is not '
+                'known'
+            )
         else:
-            what = 'its move is under way in Nova'
+            what = 'its move is still under way in Nova'
         moves = stand.phase is phases.MOVING and not other
         left = record is not None and not record.ended_badly
         if lost and record and record.ended_well:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Who comes home to a host, who is left alone, and why.
+"""Which servers are brought back to a host, which are skipped, and why.
 
-Nova's migration records tell it all: a server whose latest move, in the whole
-cloud, was away from the host comes home, as long as it is where that move put
-it. Whatever has been done with it since then is somebody's will.
+Nova's migration records decide: a server is brought back if its latest move in
+the whole cloud took it off the host, and if it is still where that move put
+it. What was done with it since then was done on purpose.
 """
 
 import collections.abc
@@ -34,7 +34,7 @@ _Phase = server_status.Phase
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Homecomer:
-    """A server that is to come home, or is on its way there."""
+    """A server to bring back, or on its way back."""
 
     server: model.Server
     #: Where it is to come from.
@@ -44,32 +44,33 @@ class Homecomer:
 
 
 def against(service: model.Service) -> str:
-    """Return why no server can come home to a host, and what to do; or ''."""
+    """Return why a host takes no servers, and what to do; or ''."""
     host = service.host
     if service.silent:
         return down_cells.words(host)
     if service.mode is model.Mode.MAINTENANCE:
         return (
-            f'{host} is in maintenance, and takes no servers: put it back '
-            f'into service first (openstack host maintenance unset {host})'
+            f'{host} is in maintenance and takes no servers: put it back into '
+            f'service first (openstack host maintenance unset {host})'
         )
     if not service.enabled:
         theirs = service.disabled_reason
         reason = f'their reason: {theirs!r}' if theirs else 'without a reason'
         return (
-            f'{host} was disabled by somebody else ({reason}), and takes no '
-            'servers: if it may be put back into service, openstack host '
+            f'{host} was disabled by somebody else ({reason}) and takes no '
+            'servers: if it may be put back into service, run openstack host '
             f'maintenance unset --force {host}'
         )
     if service.forced_down:
         return (
             f'the compute service on {host} is forced down: if the host is '
-            f'alive, openstack compute service set --up {host} nova-compute'
+            f'alive, run openstack compute service set --up {host} '
+            'nova-compute'
         )
     if not service.up:
         return (
-            f'the compute service on {host} is down, and would fail every '
-            'server that comes home: start nova-compute first'
+            f'the compute service on {host} is down, so every server moved to '
+            'it would fail: start nova-compute first'
         )
     return ''
 
@@ -92,9 +93,9 @@ def oldest(
 ) -> datetime.datetime | None:
     """Return when the first of some moves began; None: there is none.
 
-    What has been done with their servers since was changed since. When they
-    themselves were changed says nothing: after an evacuation that is when
-    the host was started again.
+    Whatever was done with their servers later has a later record. When a move
+    itself was changed says nothing: for an evacuation that is when the host
+    was started again.
     """
     return min((r.created_at for r in records), default=None)
 
@@ -103,9 +104,9 @@ def stories(
     left: collections.abc.Collection[model.Migration],
     moves: collections.abc.Iterable[model.Migration],
 ) -> dict[str, model.Migration]:
-    """Return the record that decides for each server that has left a host.
+    """Return the record that decides, for each server that has left a host.
 
-    The newest one, but for moves that failed: these changed nothing.
+    It is the newest one, without moves that failed: these changed nothing.
 
     :param left: of moves that took servers away from it.
     :param moves: of the whole cloud, since the first of these began.
@@ -136,9 +137,9 @@ def places(home: str, stories: Stories) -> tuple[str, ...]:
 def judge(
     home: str, record: model.Migration, server: model.Server
 ) -> Homecomer | decisions.Row | None:
-    """Return whether a server comes home, or the row that says why not.
+    """Return a server to bring back, or the row that says why it is not.
 
-    None: it is home or was deleted, and there is nothing to tell.
+    None: it is back already or was deleted, and needs no row.
 
     :param record: the one that decides.
     :param server: as just seen.
@@ -167,14 +168,16 @@ def judge(
             server,
             _Phase.BLOCKED,
             reason=f'its cold migration to {record.dest} is not confirmed: '
-            f'openstack server resize confirm {server.id}, and run this again',
+            f'confirm it (openstack server resize confirm {server.id}) '
+            'and run this again',
         )
     if server.status == nova_states.Status.SHELVED:
         return _row(
             server,
             _Phase.BLOCKED,
-            reason='a shelved server can not be brought home: unshelve it '
-            f'(openstack server unshelve {server.id}) and run this again',
+            reason='a shelved server cannot be brought back: unshelve it '
+            f'(openstack server unshelve {server.id}) and run this '
+            'again',
         )
     return Homecomer(server, server.host or '', record)
 
@@ -182,9 +185,9 @@ def judge(
 def perhaps_resumed(
     home: str, record: model.Migration, server: model.Server
 ) -> bool:
-    """Tell whether a server that is home may have been suspended before.
+    """Tell whether a server that is back may have been suspended before.
 
-    To come home it was resumed then, and whoever did was killed.
+    It was then resumed to be moved, and the run that did so was killed.
     """
     return (
         record.type == model.MigrationType.LIVE
@@ -199,17 +202,19 @@ def _meanwhile(
 ) -> str:
     """Return what else was done with a server since it left, if anything."""
     if server.host is None:
-        return f'it is on no host any more ({server.status})'
+        return f'it is no longer on a host ({server.status})'
     if record.type not in MOVES:
         if record.in_flight:
             return 'it is being resized'
-        words = f'resized since it left {home}'
-        return f'{words}, and back by that' if server.host == home else words
+        words = f'resized after it left {home}'
+        return (
+            f'{words}, which brought it back' if server.host == home else words
+        )
     if record.in_flight:
         to = f'to {record.dest}' if record.dest else 'to another host'
-        return f'it is on its way {to} just now'
+        return f'it is being moved {to}'
     if record.source != home or server.host != record.dest:
-        return f'moved on to {server.host} since it left {home}'
+        return f'moved to {server.host} after it left {home}'
     return ''
 
 
@@ -235,9 +240,9 @@ def _row(
 
 
 def restarted_on_leaving(comer: Homecomer) -> bool:
-    """Tell whether a server that runs was cold-migrated away.
+    """Tell whether a running server was cold-migrated away.
 
-    If nobody has started it since: it was stopped then, or was restarted.
+    Either that restarted it, or it was stopped and was started since.
     """
     return (
         comer.record.type == model.MigrationType.COLD
@@ -250,10 +255,10 @@ def running(
     deeds: collections.abc.Iterable[model.Deed],
     wanted: policies.Running | None = None,
 ) -> policies.Running:
-    """Return how a server comes home if it runs.
+    """Return how to bring back a server that is running.
 
-    As it left: cold if it was restarted then, unless it was stopped and its
-    owner has started it since; live otherwise.
+    It comes back the way it left: cold if that restarted it, unless it was
+    stopped and its owner has started it since; live otherwise.
 
     :param deeds: what was done to it.
     :param wanted: what the operator asks for; None: as it left.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A restore: the servers that a drain has moved come home."""
+"""A restore: servers that a drain moved are brought back."""
 
 import dataclasses
 import typing as ty
@@ -16,7 +16,7 @@ Standing = server_status.Standing
 
 @dataclasses.dataclass(frozen=True)
 class Restore(operation.Operation):
-    """Moves some servers off the host where they are, to their home."""
+    """Moves servers from the host where they are back to their old host."""
 
     stays: ty.ClassVar[str] = 'where it is'
     empties_host: ty.ClassVar[bool] = False
@@ -24,23 +24,23 @@ class Restore(operation.Operation):
 
     @property
     def other_host(self) -> str:
-        """Their home."""
+        """The host that the servers are brought back to."""
         return self.policy.home
 
     @property
     def why_cold(self) -> str:
-        """Why a server was cold-migrated: mostly as it left in this way."""
+        """Why a server was cold-migrated: usually because it left that way."""
         return 'by its cold migration'
 
     def stop_reason(
         self, seen: model.Observation, _memory: memories.Memory
     ) -> str:
-        """Return why their home can take none, '' if it can."""
+        """Return why the old host takes no servers, '' if it does."""
         name, home = self.policy.home, seen.home
         if home is None or not home.enabled:
             return (
-                f'{name} is not in service any more: put it back (openstack '
-                f'host maintenance unset {name}) and run this again'
+                f'{name} is no longer in service: put it back (openstack host '
+                f'maintenance unset {name}) and run this again'
             )
         if not home.up:
             return (
@@ -52,7 +52,7 @@ class Restore(operation.Operation):
     def unconfirmed(
         self, case: contexts.Case, record: model.Migration
     ) -> Standing | None:
-        """Leave a migration that this restore did not ask for to others."""
+        """Skip a server whose migration this restore did not request."""
         ours = contexts.is_ours(record, case.since)
         if ours and record.dest == self.policy.home:
             return None
@@ -60,7 +60,7 @@ class Restore(operation.Operation):
         return Standing(
             server_status.Phase.SKIPPED,
             f'somebody else {"cold-migrated" if cold else "resized"} it to '
-            f'{record.dest}, and has not confirmed that yet',
+            f'{record.dest} and has not confirmed it yet',
             record=record,
             destination=record.dest,
         )
@@ -68,18 +68,18 @@ class Restore(operation.Operation):
     def skipped(
         self, view: model.Server, record: model.Migration | None
     ) -> Standing | None:
-        """Leave a server alone that others have moved on."""
+        """Skip a server that others have moved since."""
         if (
             record
             and record.type == model.MigrationType.RESIZE
             and record.ended_well
         ):
             where = view.host or 'no host'
-            reason = f'somebody else has resized it, and it is on {where}'
+            reason = f'somebody else resized it, and it is on {where}'
         elif view.host is None:
             reason = f'now {view.status}, on no host'
         elif view.host != self.policy.home:
-            reason = f'somebody else has moved it to {view.host}'
+            reason = f'somebody else moved it to {view.host}'
         else:
             return None
         return Standing(

@@ -73,7 +73,7 @@ def _asked(case: contexts.Case, asked_at: float) -> server_status.Standing:
         case,
         view,
         since=asked_at + timing.EFFECT_WAIT_SECONDS,
-        reason='Nova was asked to move it, and nothing came of it',
+        reason='the request to move it had no effect',
     )
 
 
@@ -113,8 +113,8 @@ def _awaiting(
             return verification.stand(case, view, record)
         return Standing(
             Phase.FAILED,
-            f'moved to {record.dest}, but not confirmed: Nova was asked to, '
-            'and nothing came of it: look (openstack server event list '
+            f'moved to {record.dest}, but not confirmed: the confirmation had '
+            'no effect; check its events (openstack server event list '
             f'{case.server_id})',
             record=record,
             destination=record.dest,
@@ -174,10 +174,10 @@ def _ended(
         ):
             return Standing(
                 Phase.FAILED,
-                f'moved to {view.host}, and the record says confirmed, but '
-                'it is at VERIFY_RESIZE: unless that is a new resize of its '
-                'owner, openstack server resize confirm '
-                f'{case.server_id}',
+                f'moved to {view.host} and confirmed by its migration record, '
+                'but it is in VERIFY_RESIZE: unless its owner has started a '
+                'new resize, confirm it (openstack server resize confirm '
+                f'{case.server_id})',
                 record=record,
                 destination=view.host,
             )
@@ -199,8 +199,8 @@ def _ended(
     if record.id not in case.seen.failures:
         return Standing(Phase.SETTLING, record=record, explain=True)
     reason = case.seen.failures[record.id] or (
-        f'the {memories.move_of(record)} ended as "{record.status}"; Nova '
-        f'keeps no reason: look into the nova-compute log of {record.source}'
+        f'the {memories.move_of(record)} ended as "{record.status}" and Nova '
+        f'keeps no reason: check the nova-compute log on {record.source}'
         + (f' and {record.dest}' if record.dest else '')
     )
     return _again(case, view, record.seen_at, reason, record)
@@ -219,7 +219,7 @@ def _again(
         if reason in verdict.reason:
             reason = verdict.reason
         else:
-            reason = f'{reason}; now it is {verdict.reason}'
+            reason = f'{reason}; now: {verdict.reason}'
         return Standing(Phase.FAILED, reason, record=record)
     if verdict.move and case.exhausted(verdict.move):
         return Standing(Phase.FAILED, reason, record=record)
@@ -278,7 +278,10 @@ def _because(
 
 def _way_out(case: contexts.Case, view: model.Server) -> str:
     if view.status == nova_states.Status.ACTIVE and not case.resumed:
-        return '; --running live-or-cold would restart it elsewhere'
+        return (
+            '; use --running live-or-cold to cold-migrate it, which restarts '
+            'it'
+        )
     return ''
 
 

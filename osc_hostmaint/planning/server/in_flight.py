@@ -86,8 +86,9 @@ def requested(
     return dataclasses.replace(
         under_way,
         phase=Phase.STILL_MOVING if case.overdue else Phase.FAILED,
-        reason=f'{late}, and no record shows it: look (openstack server '
-        f'event list {case.server_id}) and run this again',
+        reason=f'{late}, and Nova has no migration record of it: check its '
+        f'events (openstack server event list {case.server_id}) and '
+        'run this again',
         given_up=True,
     )
 
@@ -104,7 +105,7 @@ def _unrecorded(
     limit = timing.UNRECORDED_WAIT_SECONDS
     if min(view.seen_at, case.seen.migrations_at) - asked_at < limit:
         return ''
-    return f'its {case.track.latest} was asked for {limit:.0f} s ago'
+    return f'its {case.track.latest} was requested {limit:.0f} s ago'
 
 
 def waiting(case: contexts.Case, record: model.Migration | None = None) -> str:
@@ -112,8 +113,8 @@ def waiting(case: contexts.Case, record: model.Migration | None = None) -> str:
     if not case.unanswered(record):
         return ''
     return (
-        f'{case.destination(record)} has not begun with it: if nova-compute '
-        'has died there, Nova notices that within a minute'
+        f'{case.destination(record)} has not started it yet; if nova-compute '
+        'has died there, Nova notices within a minute'
     )
 
 
@@ -131,7 +132,7 @@ def lost(case: contexts.Case, record: model.Migration | None = None) -> str:
         case.seen.service_at - since < timing.DOWN_GRACE_SECONDS
     ):
         return ''
-    return f'the compute service of its destination {host} is down'
+    return f'the compute service on its destination {host} is down'
 
 
 def _lost(
@@ -168,8 +169,8 @@ def _stalled(
         return None
     reason = (
         f'stalled: {track.least_remaining / MIB:.0f} MiB of '
-        f'{progress.total / MIB:.0f} MiB are still to be copied, and have '
-        f'not become less for {policy.stall_after:.0f} s'
+        f'{progress.total / MIB:.0f} MiB remain to be copied, and this has '
+        f'not decreased for {policy.stall_after:.0f} s'
     )
     match policy.on_stall:
         case policies.OnStall.ABORT:
@@ -206,15 +207,16 @@ def _ending(
             case.seen.migrations_at - asked_at < timing.EFFECT_WAIT_SECONDS
         ):
             return dataclasses.replace(under_way, reason=reason, soon=True)
-        reason = f'{reason}, and can not be aborted'
+        reason = f'{reason}, and cannot be aborted'
         if errand.refusal:
             reason = f'{reason}: {errand.refusal}'
     return dataclasses.replace(
         under_way,
         # Nothing is wrong with it but that it takes too long.
         phase=Phase.STILL_MOVING if why else Phase.FAILED,
-        reason=f'{reason}; it may still go on in Nova (openstack server '
-        f'migration list --server {case.server_id}): run this again to go on',
+        reason=f'{reason}; it may still be running in Nova: check its '
+        'migrations (openstack server migration list --server '
+        f'{case.server_id}) and run this again to continue',
     )
 
 

@@ -59,14 +59,16 @@ def judged(
         if case.overdue:
             return Standing(
                 Phase.BLOCKED,
-                f'{verdict.reason}; {case.overdue}: look (openstack server '
-                f'event list {case.server_id}) and run this again',
+                f'{verdict.reason}; {case.overdue}: check its events '
+                f'(openstack server event list {case.server_id}) and run this '
+                'again',
                 given_up=True,
             )
     blocked = verdict.answer is verdicts.Answer.BLOCKED
     if blocked and case.resumed and not case.excluded:
         return Standing(
-            Phase.FAILED, f'it was resumed to be moved; now {verdict.reason}'
+            Phase.FAILED,
+            f'it was resumed for the migration; now: {verdict.reason}',
         )
     if verdict.move and case.unsure:
         return Standing(Phase.SETTLING, history=True)
@@ -114,8 +116,8 @@ def asked(
     if errand.taken > case.policy.retries:
         return Standing(
             Phase.FAILED,
-            f'Nova was asked to {_verb(kind)} it, and nothing came of it: '
-            f'look (openstack server event list {case.server_id})',
+            f'the request to {_verb(kind)} it had no effect: check its events '
+            f'(openstack server event list {case.server_id})',
         )
     return due
 
@@ -142,9 +144,9 @@ def pending(
     if case.overdue:
         return Standing(
             Phase.STILL_MOVING if kind in memories.MOVING else Phase.FAILED,
-            f'{case.overdue}: it was asked to {_verb(kind)}, and that may '
-            'still go on in Nova (openstack server event list '
-            f'{case.server_id}): run this again to go on',
+            f'{case.overdue}: the request to {_verb(kind)} it may still be '
+            'running in Nova; check its events (openstack server event list '
+            f'{case.server_id}) and run this again to continue',
             pending=kind,
             given_up=True,
         )
@@ -184,9 +186,10 @@ def unconfirmed(
     confirm = '' if case.excluded else 'use --resized confirm, or '
     return Standing(
         Phase.BLOCKED,
-        f'{excluded}{what} to {record.dest}, and its disk stays here until '
-        f'that is confirmed or reverted: {confirm}openstack server resize '
-        f'confirm {case.server_id}, or revert',
+        f'{excluded}{what} to {record.dest}; its disk stays here until that '
+        f'is confirmed or reverted: {confirm}confirm it (openstack server '
+        f'resize confirm {case.server_id}) or revert it (openstack server '
+        f'resize revert {case.server_id})',
         record=record,
         destination=record.dest,
     )

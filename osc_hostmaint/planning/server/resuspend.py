@@ -87,8 +87,8 @@ def _abandoned(stand: server_status.Standing) -> server_status.Standing:
     return dataclasses.replace(
         stand,
         phase=stand.phase if still_moving else Phase.FAILED,
-        reason='it was SUSPENDED and was resumed to be moved: run this '
-        f'again with --suspended resume to have it suspended; {stand.reason}',
+        reason='it was SUSPENDED and was resumed for the migration: run this '
+        f'again with --suspended resume to suspend it; {stand.reason}',
     )
 
 
@@ -101,8 +101,9 @@ def _failed(
     return dataclasses.replace(
         stand,
         phase=Phase.FAILED,
-        reason=f'{where}it was SUSPENDED and could not be suspended again '
-        f'(openstack server suspend {case.server_id}): {why}',
+        reason=f'{where}left running: it was resumed for the migration and '
+        f'could not be suspended again: {why}; suspend it (openstack '
+        f'server suspend {case.server_id})',
     )
 
 

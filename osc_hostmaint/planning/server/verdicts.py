@@ -140,12 +140,12 @@ def _paused(server: model.Server, terms: Terms) -> Verdict:
             )
         case policies.Running.COLD:
             return blocked(
-                'a paused server can not be cold-migrated: use '
-                f'--running live, or {unpause} and run this again'
+                'a paused server cannot be cold-migrated: use --running live, '
+                f'or {unpause} and run this again'
             )
         case policies.Running.LIVE_OR_COLD if terms.no_live:
             return blocked(
-                f'{terms.no_live}; a paused server can not be cold-migrated: '
+                f'{terms.no_live}; a paused server cannot be cold-migrated: '
                 f'{unpause} and run this again'
             )
         case _:
@@ -170,8 +170,8 @@ def _suspended(server: model.Server, terms: Terms) -> Verdict:
             empties = terms.operation.empties_host
             shelve = ', or --suspended shelve' if empties else ''
             return blocked(
-                'a suspended server can be neither live- nor cold-migrated: '
-                f'use --suspended resume, which suspends it again{shelve}; or '
+                'a suspended server cannot be migrated: use --suspended '
+                f'resume, which suspends it again after the move{shelve}; or '
                 f'resume it (openstack server resume {server.id}) and run '
                 'this again'
             )
@@ -191,16 +191,16 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict:
 def _offloaded(_server: model.Server, _terms: Terms) -> Verdict:
     # Nova sets the status first, and clears the host after that
     # (nova/compute/manager.py: _shelve_offload_instance).
-    return Verdict(Answer.WAIT, reason='offloaded; it leaves the host')
+    return Verdict(Answer.WAIT, reason='offloaded; it is leaving the host')
 
 
 def _resized(server: model.Server, terms: Terms) -> Verdict:
     if terms.policy.resized is policies.Resized.CONFIRM:
         return _move(model.Move.RESIZE, memories.Kind.CONFIRM)
     return blocked(
-        'waits for its owner to confirm or revert a resize: use '
-        '--resized confirm, or openstack server resize confirm '
-        f'{server.id}, or revert'
+        'its owner has not confirmed a resize: use --resized confirm, or '
+        f'confirm it (openstack server resize confirm {server.id}) or revert '
+        f'it (openstack server resize revert {server.id})'
     )
 
 
@@ -209,8 +209,8 @@ def _unmovable(server: model.Server, _terms: Terms) -> Verdict:
     return blocked(
         way_out.format(id=server.id)
         if way_out
-        else f'no way is known to move a server in status {server.status}: '
-        f'look at it (openstack server show {server.id}), move it by hand and '
+        else f'this command cannot move a server in status {server.status}: '
+        f'check it (openstack server show {server.id}), move it by hand and '
         'run this again'
     )
 

@@ -71,7 +71,7 @@ def stand(
                 wake_at=look_at,
                 destination=view.host,
             )
-        wrong += f': look (openstack console log show {view.id})'
+        wrong += f': check its console (openstack console log show {view.id})'
     price = _rebuilt(case) if evacuated else _price(case)
     if astray := _astray(case, view):
         price = '; '.join(filter(None, [astray, price]))
@@ -97,7 +97,7 @@ def _wrong(case: contexts.Case, view: model.Server, *, evacuated: bool) -> str:
         before = dataclasses.replace(before, vm_state=_Vm.STOPPED.value)
     elif evacuated and case.policy.leave_stopped:
         if view.vm_state == _Vm.ACTIVE:
-            return 'it runs there, in spite of --leave-stopped'
+            return 'it is running there despite --leave-stopped'
         before = dataclasses.replace(before, vm_state=view.vm_state)
     return differences(before, view)
 
@@ -132,7 +132,7 @@ def _astray(case: contexts.Case, view: model.Server) -> str:
     """Tell where a server is other than where we asked Nova to bring it."""
     errand = case.track.errand(case.track.latest)
     if errand.accepted and errand.host and errand.host != view.host:
-        return f'it is on {view.host}, although {errand.host} was asked for'
+        return f'it is on {view.host}, although {errand.host} was requested'
     return ''
 
 
@@ -142,14 +142,14 @@ def _broken(
     # Whatever it was: no server in ERROR is live- or cold-migrated.
     if view.status != nova_states.Status.ERROR:
         return ''
-    told = f'in ERROR there{f": {view.fault}" if view.fault else ""}'
+    told = f'it is in ERROR there{f": {view.fault}" if view.fault else ""}'
     if not (record and record.type in _COPIED and record.ended_badly):
-        return f'{told}: look (openstack server show {view.id})'
+        return f'{told}: find out why (openstack server show {view.id})'
     # Its disk and its allocation are there (nova/compute/manager.py:
     # finish_resize). That is the only way out, also of what was stopped.
-    way = f'repair that on {view.host}, then openstack server reboot --hard '
+    way = f'repair it on {view.host}, then run openstack server reboot --hard '
     stopped = case.track.before.vm_state == _Vm.STOPPED
-    stop = f', and openstack server stop {view.id}' if stopped else ''
+    stop = f' and openstack server stop {view.id}' if stopped else ''
     return f'{told}: {way}{view.id}{stop}'
 
 
@@ -166,8 +166,8 @@ def _rebuilt(case: contexts.Case) -> str:
     before, told = case.track.before, []
     if before.local_disk:
         told.append(
-            'its local disk is a new one: what was on the old one is lost, '
-            'unless the hosts share it'
+            'its local disk is new: what was on the old one is lost, unless '
+            'the hosts share it'
         )
     if case.off and before.vm_state != _Vm.STOPPED:
         told.append('left stopped: it was off when the host died')

@@ -232,7 +232,7 @@ class TestObservations(shell.CommandTestCase):
     def test_a_file_that_can_not_be(self):
         self.path.write_text('clouds:')
         with self.assertRaisesRegex(
-            exceptions.HostMaintenanceError, 'holds something else'
+            exceptions.HostMaintenanceError, 'contains something else'
         ):
             self.run_saving()
 

@@ -217,7 +217,7 @@ class TestDryRun(shell.CommandTestCase):
 
     def test_there_are_no_observations_to_save(self):
         with self.assertRaisesRegex(
-            exceptions.HostMaintenanceError, 'no observations'
+            exceptions.HostMaintenanceError, 'cannot be used with --dry-run'
         ):
             self.run_dry('--save-observations seen.jsonl cmp01')
 

@@ -64,18 +64,27 @@ class TestOptions(shell.CommandTestCase):
 
     @ddt.data(
         # what is typed, what is said
-        ('--fenced', '--fenced: only with --evacuate'),
-        ('--leave-stopped', '--leave-stopped: only with --evacuate'),
-        ('--leave-stopped --fenced', '--fenced, --leave-stopped: only'),
-        ('--dry-run --fenced', '--fenced: only with --evacuate'),
-        ('--evacuate --running cold', '--running: not with --evacuate'),
-        ('--evacuate --stopped leave', '--stopped: not with --evacuate'),
-        ('--evacuate --suspended shelve', '--suspended: not with'),
-        ('--evacuate --shelved leave', '--shelved: not with'),
-        ('--evacuate --resized confirm', '--resized: not with'),
+        ('--fenced', '--fenced: can only be used with --evacuate'),
+        (
+            '--leave-stopped',
+            '--leave-stopped: can only be used with --evacuate',
+        ),
+        ('--leave-stopped --fenced', '--fenced, --leave-stopped: can only'),
+        ('--dry-run --fenced', '--fenced: can only be used with --evacuate'),
+        (
+            '--evacuate --running cold',
+            '--running: cannot be used with --evacuate',
+        ),
+        (
+            '--evacuate --stopped leave',
+            '--stopped: cannot be used with --evacuate',
+        ),
+        ('--evacuate --suspended shelve', '--suspended: cannot be used with'),
+        ('--evacuate --shelved leave', '--shelved: cannot be used with'),
+        ('--evacuate --resized confirm', '--resized: cannot be used with'),
         (
             '--evacuate --on-stall abort --stall-after 1h',
-            '--on-stall, --stall-after: not with',
+            '--on-stall, --stall-after: cannot be used with',
         ),
     )
     @ddt.unpack
@@ -110,7 +119,7 @@ class TestOptions(shell.CommandTestCase):
         )
 
     def test_help(self):
-        for words in ('you vouch', 'have died', 'local disks', 'had'):
+        for words in ('You vouch', 'have died', 'local disks', 'had'):
             self.assertIn(words, self.help())
 
 

@@ -110,7 +110,7 @@ class TestPolicy(shell.CommandTestCase):
             *(('--resized', 'leave'), ('--retries', '2')),
             *(('--on-stall', 'wait'), ('--stall-after', '10m')),
             *(('--spread', 'balance'), ('--max-failures', '3')),
-            *(('--parallel-per-destination', 'no bound'),),
+            *(('--parallel-per-destination', 'no limit'),),
         ):
             # The first is in the usage.
             told = text.split(f' {option} ')[-1].split(' --')[0]

@@ -47,7 +47,7 @@ SKIPPED = builders.row(
     host='cmp03',
     move='',
     destination='',
-    reason='moved on to cmp03 since it left cmp01',
+    reason='moved to cmp03 after it left cmp01',
     attempts=0,
     seconds=None,
 )
@@ -134,7 +134,7 @@ class TestRestore(shell.CommandTestCase):
         self.assertEqual(
             [
                 *('vm2', 'name of vm2', 'cmp03', 'ACTIVE', '', ''),
-                *('skipped', 'moved on to cmp03 since it left cmp01', 0, None),
+                *('skipped', 'moved to cmp03 after it left cmp01', 0, None),
             ],
             list(row.values()),
         )
@@ -252,12 +252,16 @@ class TestUnset(shell.CommandTestCase):
 
     def test_errors_and_exit_code(self):
         self.maintenance.unset_and_restore.return_value = result(
-            HOME, code=1, errors={'cmp02': '2 moves are still leaving cmp02'}
+            HOME,
+            code=1,
+            errors={'cmp02': '2 moves are still under way from cmp02'},
         )
         done = self.run_command('--restore cmp01 cmp02')
 
         self.assertEqual(1, done.code)
-        self.assertEqual(['2 moves are still leaving cmp02'], done.errors)
+        self.assertEqual(
+            ['2 moves are still under way from cmp02'], done.errors
+        )
         self.assertIn('name of vm1', done.stdout)
 
     def test_without_it_nothing_is_printed(self):

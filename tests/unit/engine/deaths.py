@@ -18,7 +18,7 @@ from tests.unit.simulation import scene
 
 Values = scenarios.Values
 #: By then Nova has missed the heartbeats of a host, and it has been silent
-#: for as long as is waited for (engine/fence.py).
+#: for as long as is waited for (engine/heartbeat.py).
 MISSED_SECONDS = 61.0
 SILENT_SECONDS = 20.0
 

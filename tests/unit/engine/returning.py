@@ -11,9 +11,9 @@ import unittest
 from unittest import mock
 
 from osc_hostmaint import api
-from osc_hostmaint import clock as clocks
 from osc_hostmaint import model
 from osc_hostmaint.engine import loop
+from osc_hostmaint.operations import clock as clocks
 from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies

@@ -50,7 +50,7 @@ class TestEvacuation(unittest.TestCase):
     def test_somebody_was_quicker(self) -> None:
         self.shows(status='REBUILD', task_state='rebuild_spawning')
         with self.assertRaisesRegex(
-            exceptions.RequestRefused, 'vm1 is being rebuilt already'
+            exceptions.RequestRefused, 'vm1 is already being rebuilt'
         ) as caught:
             self.send()
         self.assertFalse(caught.exception.final)
@@ -73,7 +73,7 @@ class TestEvacuation(unittest.TestCase):
         self.shows(vm_state=now)
         with self.assertRaisesRegex(
             exceptions.RequestRefused,
-            f'vm1 has changed from {then} to {now} meanwhile',
+            f'vm1 has changed from {then} to {now} in the meantime',
         ) as caught:
             self.send(vm_state=then)
         self.assertFalse(caught.exception.final)
@@ -95,7 +95,7 @@ class TestEvacuation(unittest.TestCase):
         self.gateway.reset.assert_called_once_with('vm1')
         self.shows(status='REBUILD', task_state='rebuild_spawning')
         with self.assertRaisesRegex(
-            exceptions.RequestRefused, 'vm1 is being rebuilt already'
+            exceptions.RequestRefused, 'vm1 is already being rebuilt'
         ):
             self.send(kind=memories.Kind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')

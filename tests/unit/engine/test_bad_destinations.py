@@ -150,7 +150,7 @@ class TestUnnamed(BadDestinationsTestCase):
         self.assertEqual(4 * [''], hosts['live_migrate'][1:])
         self.assertTrue(all(hosts['cold_migrate']))
         (told,) = run.recorder.troubles
-        self.assertIn('may not name the destination', told)
+        self.assertIn('not allow you to name the destination', told)
         self.assertEqual({1}, {row.attempts for row in run.result.rows})
 
     def test_none_is_ruined_after_the_first(self) -> None:
@@ -222,7 +222,7 @@ class TestJustDied(BadDestinationsTestCase):
             row.reason
             for _time, _host, decision in run.recorder.timed
             for row in decision.rows
-            if 'cmp02 has not begun with it' in row.reason
+            if 'cmp02 has not started it yet' in row.reason
         ]
         self.assertTrue(said)
 

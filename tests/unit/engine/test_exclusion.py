@@ -42,7 +42,7 @@ class TestResolve(unittest.TestCase):
         (
             ['web', 'x'],
             SERVERS,
-            "2 servers on cmp01 have the name 'web', so give the id instead "
+            "2 servers on cmp01 have the name 'web': give the id instead "
             f"({A}, {C}); no server on cmp01 has the id or the name 'x'",
         ),
         (['same'], MANY, 'id instead (0, 1, 10, 100, 101 and others)'),

@@ -82,7 +82,9 @@ class ListenTest(unittest.TestCase):
         self.assertEqual(1000 + timing.SILENCE_SECONDS, self.clock.time)
         ((hosts, words),) = self.listener.troubles
         self.assertEqual('cmp01, cmp02', hosts)
-        self.assertIn('waiting until nothing has been heard', words)
+        self.assertIn(
+            'waiting 20 s to make sure that no heartbeats arrive', words
+        )
 
     def test_somebody_changes_it(self) -> None:
         """That is no sign of life; it is waited as long again."""
@@ -104,7 +106,9 @@ class ListenTest(unittest.TestCase):
         self.later(9, lambda: self.hosts.pop('cmp01'))
         heard = self.listen('cmp01', 'cmp02')
         self.assertEqual(['cmp02'], [*heard.silent])
-        self.assertIn('no compute service on cmp01', heard.alive['cmp01'])
+        self.assertIn(
+            'no longer a compute service on cmp01', heard.alive['cmp01']
+        )
 
     def test_it_was_deleted(self) -> None:
         gone = {'cmp01': self.hosts.pop('cmp01')}

@@ -80,8 +80,8 @@ class AnswerTest(cloud.CloudTestCase):
             401,
             'The request you have made requires authentication.',
             exceptions.NotPermitted,
-            'The request you have made requires authentication '
-            '(HTTP 401, {id}): log in again, or look at your clouds.yaml',
+            'The request you have made requires authentication (HTTP 401, '
+            '{id}): log in again, or check your clouds.yaml',
         ),
         (
             'forbidden',

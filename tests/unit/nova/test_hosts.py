@@ -158,7 +158,7 @@ class SilentCellTest(cloud.CloudTestCase):
 
     def test_a_provider_is_found_by_its_name(self) -> None:
         with self.assertRaisesRegex(
-            exceptions.UnknownHypervisor, 'not verified.*that of x'
+            exceptions.UnknownHypervisor, 'cannot be checked.*that of x'
         ):
             self.gateway.allocations('cmp01')
         self.cloud.get(

@@ -89,7 +89,7 @@ class AllocationsTest(cloud.CloudTestCase):
         self._hypervisors('cmp01')
         with self.assertRaisesRegex(
             exceptions.UnknownHypervisor,
-            'no hypervisor on cmp02, .* is not verified: .*discover_hosts',
+            'no hypervisor on cmp02, .* cannot be checked: .*discover_hosts',
         ):
             self.gateway.allocations('cmp02')
 

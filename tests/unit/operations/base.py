@@ -9,10 +9,10 @@ import unittest
 from unittest import mock
 
 from osc_hostmaint import api
-from osc_hostmaint import clock
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.nova import gateway
+from osc_hostmaint.operations import clock
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit import builders
 

@@ -155,8 +155,8 @@ class UnknownTest(CapacityTestCase):
         self.assertEqual([('vm1', base.ELSEWHERE)], self.moves())
         self.assertEqual(
             [
-                'server groups are not looked at: policy says no',
-                'host aggregates are not looked at: policy says no',
+                'server groups were not checked: policy says no',
+                'host aggregates were not checked: policy says no',
             ],
             self.told(),
         )

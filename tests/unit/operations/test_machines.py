@@ -69,7 +69,9 @@ class MachinesTest(base.DrainTestCase):
         self.assertIn('is the same machine', preview.notes[0])
         listener = builders.Listener()
         self.maintenance.drain(['cmp01'], report=listener)
-        self.assertRegex(listener.troubles[0][1], 'is not known: no right')
+        self.assertRegex(
+            listener.troubles[0][1], 'is the same machine: no right'
+        )
 
     @ddt.data('set', 'unset', 'show', 'drain', 'preview', 'restore')
     def test_two_services_of_one_name(self, verb: str) -> None:

@@ -8,6 +8,7 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.operations import modes
 from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.operations import base
@@ -154,7 +155,7 @@ class UnsetTest(base.MaintenanceTestCase):
         self.given(builders.service())
         self.gateway.evacuated.return_value = [builders.migration(1, 'done')]
         with self.assertRaisesRegex(
-            exceptions.Refused, '1 server evacuated off cmp01'
+            exceptions.Refused, '1 server evacuated from cmp01'
         ):
             self.maintenance.unset('cmp01')
         self.assert_untouched()
@@ -221,8 +222,14 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.given(
             builders.service(up=False, forced_down=True, updated_at=base.NOW)
         )
-        with self.assertRaisesRegex(exceptions.Refused, 'is down'):
+        with (
+            self.assertLogs(modes.LOG, 'WARNING') as logged,
+            self.assertRaisesRegex(exceptions.Refused, 'is down'),
+        ):
             self.maintenance.unset('cmp01')
+        self.assertEqual(1, len(logged.output))
+        self.assertIn('cmp01: waiting for a heartbeat', logged.output[0])
+        self.assertIn('at most 20 s', logged.output[0])
         self.assertEqual(['force_down'], self.changes())
         self.assertGreaterEqual(self.waited(), timing.SILENCE_SECONDS)
 

@@ -182,7 +182,7 @@ class DestinationTest(base.MaintenanceTestCase):
     def test_one_that_is_drained_itself(self, hosts: list[str]) -> None:
         message = self.refused(exceptions.Refused, hosts[-1], *hosts)
         self.assertIn(hosts[-1], message)
-        self.assertIn('drained itself', message)
+        self.assertIn('also to be drained', message)
 
     @ddt.data(
         # the service, what is said

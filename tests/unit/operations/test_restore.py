@@ -47,10 +47,10 @@ class RestoreTestCase(returning.ReturningTestCase):
 class TestLeftAlone(RestoreTestCase):
     @ddt.data(
         # where it was moved, how; what is told
-        (FAR, model.MigrationType.LIVE, 'moved on to cmp03 since it left'),
+        (FAR, model.MigrationType.LIVE, 'moved to cmp03 after it left'),
         # Also where it is.
-        (AWAY, RESIZE, 'resized since it left'),
-        (FAR, RESIZE, 'resized since it left'),
+        (AWAY, RESIZE, 'resized after it left'),
+        (FAR, RESIZE, 'resized after it left'),
     )
     @ddt.unpack
     def test_moved(self, dest, kind, words):
@@ -64,7 +64,7 @@ class TestLeftAlone(RestoreTestCase):
         self.rest()
 
         self.assert_left_alone(
-            server, 'it is on no host any more (SHELVED_OFFLOADED)'
+            server, 'it is no longer on a host (SHELVED_OFFLOADED)'
         )
 
     def test_awaits_a_confirmation(self):
@@ -103,7 +103,7 @@ class TestLeftAlone(RestoreTestCase):
         for name in ('nobody', 'server'):
             policy = policies.Policy(exclude=frozenset({name}))
             for verb in (self.restore, self.preview):
-                with self.assertRaisesRegex(Refused, 'come home to cmp01'):
+                with self.assertRaisesRegex(Refused, 'brought back to cmp01'):
                     verb(policy=policy)
         policy = policies.Policy(exclude=frozenset({server.name}))
         ahead = self.preview(policy=policy)

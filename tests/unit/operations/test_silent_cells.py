@@ -11,7 +11,7 @@ from tests.unit import builders
 from tests.unit.operations import base
 
 SILENT = model.Service('', 'cmp09', '', up=False, enabled=False, silent=True)
-WORDS = '^host cmp09: its cell does not answer: '
+WORDS = '^host cmp09: its cell does not answer, '
 
 
 @ddt.ddt

@@ -117,13 +117,13 @@ class TestToOperation(unittest.TestCase):
             OURS,
             1,
             service_transition.Step.REFUSE,
-            '1 move is still leaving cmp01',
+            '1 move is still under way from cmp01',
         ),
         (
             OURS,
             2,
             service_transition.Step.REFUSE,
-            '2 moves are still leaving cmp01',
+            '2 moves are still under way from cmp01',
         ),
         (DOWN, 0, service_transition.Step.REFUSE, 'start nova-compute first'),
         (FORCED, 0, service_transition.Step.FORCE_UP, ''),
@@ -131,7 +131,7 @@ class TestToOperation(unittest.TestCase):
             FORCED,
             1,
             service_transition.Step.REFUSE,
-            '1 move is still leaving cmp01',
+            '1 move is still under way from cmp01',
         ),
         (
             FORCED,
@@ -165,7 +165,9 @@ class TestToOperation(unittest.TestCase):
         """A host must not be started while it is evacuated."""
         decided = self.decide(service, leaving=moves(2, kind))
 
-        self.assertIn('cmp01: wait for the end', decided.reason)
+        self.assertIn(
+            'cmp01: wait for the end and run this again', decided.reason
+        )
         self.assertNotIn('nova-compute', decided.reason)
 
     @ddt.data(
@@ -180,7 +182,7 @@ class TestToOperation(unittest.TestCase):
         self.assertIn(words, decided.reason)
         self.assertIn('--force', decided.reason)
 
-    @ddt.data((1, '1 server evacuated off cmp01'), (2, '2 servers evacuated'))
+    @ddt.data((1, '1 server evacuated from cmp01'), (2, '2 servers evacuated'))
     @ddt.unpack
     def test_evacuated_servers_may_still_run(self, uncleaned, words):
         """It came back, and nova-compute was never restarted."""
@@ -207,7 +209,7 @@ class TestToOperation(unittest.TestCase):
 
         self.assertIs(service_transition.Step.REFUSE, decided.step)
         self.assertIn(
-            'It is no longer forced down, and cmp01 stays disabled; to enable',
+            'cmp01 is no longer forced down, but stays disabled; use --force',
             decided.reason,
         )
 
@@ -252,6 +254,6 @@ class TestToOperation(unittest.TestCase):
 
         self.assertRegex(
             words,
-            'Start nova-compute on cmp01, .*restart it.*then run openstack '
+            'Start nova-compute on cmp01 .*restart it.*then run openstack '
             'host maintenance unset cmp01.*stays disabled.*Unable to force up',
         )

@@ -199,7 +199,7 @@ class TestFile(RecordingTestCase):
     def test_of_something_else(self, text):
         self.path.write_text(text)
 
-        self.assertIn('holds something else', self.refused())
+        self.assertIn('contains something else', self.refused())
         self.assertEqual(text, self.path.read_text())
 
     def test_link(self):
@@ -214,7 +214,7 @@ class TestFile(RecordingTestCase):
         """Nobody reads it, and nobody is waited for."""
         os.mkfifo(self.path)
 
-        self.assertIn('no regular file', self.refused())
+        self.assertIn('not a regular file', self.refused())
 
     @ddt.data(
         # the path, what is said
@@ -236,7 +236,7 @@ class TestFile(RecordingTestCase):
     def test_that_another_drain_writes(self):
         self.open()
 
-        self.assertIn('another drain is writing it', self.refused())
+        self.assertIn('another drain is writing to it', self.refused())
         self.assertEqual(['began'], self.kinds())
 
     def test_on_a_full_disk(self):
@@ -259,7 +259,7 @@ class TestErrors(RecordingTestCase):
 
         (call,) = self.warn.call_args_list
         self.assertIn('No space left on device', call.args[0])
-        self.assertIn('drain goes on without', call.args[0])
+        self.assertIn('drain continues without', call.args[0])
         self.assertIn('seen.jsonl', call.args[0])
 
     def test_a_disk_that_is_full_at_the_end(self):

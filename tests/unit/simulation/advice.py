@@ -7,7 +7,10 @@ import re
 from osc_hostmaint.planning.host import decision as decisions
 from tests.unit.simulation import state
 
-_DELETE = re.compile(r'(once it has left \S+: )?\S+ [a-z ]+ delete (\S+)')
+_DELETE = re.compile(
+    r'(once the server has left \S+, )?remove the allocation '
+    r'\(openstack [a-z ]+ delete ([^\s,]+),'
+)
 
 
 def harm(cloud: state.State, row: decisions.Row, looked: float) -> list[str]:

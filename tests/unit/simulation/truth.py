@@ -180,7 +180,7 @@ def _row_lie(
             return _moved_lie(run, cloud, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
-        case Result.MOVING if 'may still go on' in row.reason:
+        case Result.MOVING if 'may still be running' in row.reason:
             # It was given up before the end, and has not been looked at since.
             return ''
         case Result.MOVING:

@@ -102,7 +102,7 @@ class TestRows(ProspectTestCase):
         ('suspended', '', None, None, '--suspended'),
         ('rescued', '', None, None, 'rescue'),
         ('error', '', None, None, 'ERROR'),
-        ('soft-delete', '', None, None, 'can still be restored'),
+        ('soft-delete', '', None, None, 'until it is purged'),
     )
     @ddt.unpack
     def test_states(self, state, move, fits, candidates, reason) -> None:

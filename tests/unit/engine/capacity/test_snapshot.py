@@ -136,7 +136,7 @@ class TestGroups(SurveyorTestCase):
         stock = self.stock(server('vm1', grouped=True))
         self.assertIsNone(stock.groups)
         self.assertEqual(
-            [f'server groups are not looked at: {error}'], self.surveyor.notes
+            [f'server groups were not checked: {error}'], self.surveyor.notes
         )
         self.assertEqual('', self.surveyor.unknown)
         self.assertIn('allocations', self.asked())
@@ -152,7 +152,7 @@ class TestGroups(SurveyorTestCase):
         self.assertEqual((group,), stock.groups)
         self.assertEqual({'vm1': HOST}, stock.located)
         (note,) = self.surveyor.notes
-        self.assertIn(f'on other hosts are not looked at: {error}', note)
+        self.assertIn(f'on other hosts were not checked: {error}', note)
 
 
 @ddt.ddt
@@ -192,7 +192,7 @@ class TestSurvey(SurveyorTestCase):
         self.assertEqual((), found.aggregates)
         self.assertEqual(1, len(found.offers))
         self.assertEqual(
-            [f'host aggregates are not looked at: {DENIED}'],
+            [f'host aggregates were not checked: {DENIED}'],
             self.surveyor.notes,
         )
         self.assertEqual('', self.surveyor.unknown)

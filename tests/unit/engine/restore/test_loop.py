@@ -143,7 +143,7 @@ class TestAll(returning.ReturningTestCase):
 
         self.assertIs(Code.FAILED, done.result.exit_code)
         self.assertEqual({AWAY}, done.result.errors.keys())
-        self.assertIn('not in service any more', done.result.errors[AWAY])
+        self.assertIn('no longer in service', done.result.errors[AWAY])
         self.assertEqual({s.id for s in servers}, done.results.keys())
         self.assertEqual(2, list(done.results.values()).count('moved'))
         self.assertEqual(
@@ -245,7 +245,7 @@ class TestInterrupted(returning.ReturningTestCase):
         self.assertIs(Code.INTERRUPTED, done.result.exit_code)
         self.assertEqual({row.server_id for row in plan}, set(done.results))
         self.assertIn(
-            'nothing was done for it: run the same command again',
+            'it was not moved yet: run the same command again',
             done.reasons.values(),
         )
         self.assertEqual([HOME], done.recorder.ended_hosts)

@@ -49,7 +49,7 @@ class TestServices(EligibleTestCase):
     @ddt.data(
         ({}, ''),
         ({'enabled': False}, 'disabled'),
-        ({'namesakes': ('id',)}, 'two services of that name'),
+        ({'namesakes': ('id',)}, 'with two compute services of that name'),
         ({'maintenance': True}, 'in maintenance'),
         ({'up': False}, 'down'),
         ({'up': False, 'enabled': False}, 'disabled'),

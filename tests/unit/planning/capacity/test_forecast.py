@@ -189,14 +189,14 @@ class TestDoubts(Base):
 
         self.assertEqual(UNKNOWN, fit.fits)
         self.assertEqual(1, fit.candidates)
-        self.assertIn('only if rules are not in force', fit.reason)
+        self.assertIn('depends on scheduler filters', fit.reason)
 
     def test_what_only_the_scheduler_can_judge(self):
         demand = clouds.demand('vm1', unchecked=('hw:numa_nodes', 'hw:tpm'))
         fit = self.only([A], [demand])
 
         self.assertEqual(UNKNOWN, fit.fits)
-        self.assertIn('judge hw:numa_nodes, hw:tpm', fit.reason)
+        self.assertIn('check hw:numa_nodes, hw:tpm', fit.reason)
 
     def test_without_an_allocation_nothing_is_known(self):
         demands = [clouds.demand('vm1', {}), clouds.demand('vm2')]

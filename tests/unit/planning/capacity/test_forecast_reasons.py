@@ -88,7 +88,8 @@ class TestReasons(unittest.TestCase):
         group = clouds.group('anti-affinity', 'vm00', 'there')
 
         self.assertEqual(
-            'no host can take it: 1 kept apart from its group, 1 without room',
+            'no host can take it: 1 excluded by its server group, 1 without '
+            'room',
             self.reason([A, FULL], groups=[group], located={'there': 'a'}),
         )
 
@@ -96,8 +97,8 @@ class TestReasons(unittest.TestCase):
         group = clouds.group('affinity', 'vm00')
 
         self.assertEqual(
-            'its server group wants it on the host it is on (affinity), and '
-            'Nova moves it nowhere else',
+            'its server group (affinity) requires the host it is on, so Nova '
+            'moves it nowhere else',
             self.reason([A, B], groups=[group]),
         )
 
@@ -116,7 +117,7 @@ class TestReasons(unittest.TestCase):
                 (misfit,) = found.misfits
 
                 self.assertEqual(
-                    f'{words}, but not with all the others',
+                    f'{words}, but not together with all the others',
                     found.fits[misfit].reason,
                 )
         self.assertEqual(2, len(demands))
@@ -129,7 +130,7 @@ class TestReasons(unittest.TestCase):
         ]
 
         self.assertEqual(
-            'only if rules are not in force that Nova does not tell of: no '
-            'host can take it: 1 not in zone zone1, 1 without room',
+            'depends on scheduler filters that the API does not show: no host '
+            'can take it: 1 not in zone zone1, 1 without room',
             self.reason(nodes, clouds.demand('vm1', zone_known=False)),
         )

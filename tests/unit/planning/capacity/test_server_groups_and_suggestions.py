@@ -9,8 +9,8 @@ from osc_hostmaint.planning.capacity import suggestions
 from tests.unit.planning import clouds
 
 ONE_BY_ONE = (
-    'the servers of each of these hosts alone would fit: drain one, put it '
-    'back into service, then drain the next'
+    'the servers of each host alone would fit: drain one host, put it back '
+    'into service, then drain the next'
 )
 HALF_FULL = clouds.filled('a', 0.5)
 MEMBERS = ('vm1', 'vm2', 'vm3')
@@ -54,7 +54,7 @@ class TestOpened(Base):
         )
 
         self.assertEqual(
-            'all would fit with off in service, which is disabled now',
+            'all would fit with off in service (now disabled)',
             found[0],
         )
 

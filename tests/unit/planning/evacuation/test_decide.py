@@ -277,7 +277,7 @@ class TestBad(deaths.DeathTestCase):
         self.assert_asked(self.RESET, story, view, after=1)
         self.assert_asked((), story, view, after=PATIENCE)
 
-        self.assert_ended(story, 'failed', 'asked to reset it')
+        self.assert_ended(story, 'failed', 'request to reset it')
 
     def test_nobody_knows_whether_nova_took_it(self):
         """It is not asked for again while it may have."""
@@ -325,4 +325,4 @@ class TestBad(deaths.DeathTestCase):
         story.tick(deaths.rebuilding(), record)
         self.assert_asked((), story, deaths.rebuilding(), record, after=60)
 
-        self.assert_ended(story, 'moving', 'may still go on in Nova')
+        self.assert_ended(story, 'moving', 'may still be running in Nova')

@@ -141,7 +141,9 @@ class TestNobodyIsAtIt(deaths.DeathTestCase):
             self.assertIsNone(story.row.result)
         for _tick in range(3):
             self.assert_asked((), story, deaths.rebuilding(), after=10)
-            self.assert_ended(story, 'failed', 'no record shows it')
+            self.assert_ended(
+                story, 'failed', 'Nova has no migration record of it'
+            )
         # It goes on then.
         story.tick(deaths.rebuilding(), story.record('pre-migrating'))
         self.assertIsNone(story.row.result)
@@ -196,7 +198,7 @@ class TestNobodyIsAtIt(deaths.DeathTestCase):
         for _tick in range(12):
             self.assert_asked((), story, view, record, after=6)
         row = self.assert_ended(
-            story, 'blocked', 'once nova-compute runs here again'
+            story, 'blocked', 'needs nova-compute on this host'
         )
 
         self.assertEqual(builders.DEST, row.destination)

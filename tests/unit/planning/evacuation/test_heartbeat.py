@@ -50,7 +50,7 @@ class TestJudge(unittest.TestCase):
     def test_in_doubt_it_tells_what_may_happen(self):
         reason = heartbeats.judge(DOWN, fenced=False).reason
 
-        for words in ('cmp01', 'lost its network', 'twice', '--fenced'):
+        for words in ('cmp01', 'corrupts data', '--fenced'):
             self.assertIn(words, reason)
 
     @ddt.data(UP, DOWN, FORCED)
@@ -97,29 +97,31 @@ class TestSilence(unittest.TestCase):
         service = builders.service(updated_at=NOW)
 
         self.assertEqual(
-            'cmp01 still reports to Nova (last at 2026-11-21T08:00:00Z): it '
-            'is not powered off. Nothing was evacuated off it',
+            'cmp01 still sends heartbeats (last at 2026-11-21T08:00:00Z): the '
+            'host is still alive; evacuation refused',
             heartbeats.alive(service),
         )
-        self.assertIn('to Nova: it', heartbeats.alive(builders.service()))
+        self.assertIn(
+            'heartbeats: the host', heartbeats.alive(builders.service())
+        )
 
 
 class TestQuestion(unittest.TestCase):
     def test_one_host(self):
         words = heartbeats.question(['cmp01'], 17, 12)
 
-        self.assertIn('nothing of cmp01. ', words)
-        self.assertIn(' 17 (12 of them without ', words)
-        self.assertTrue(words.endswith('Is cmp01 surely powered off?'), words)
+        self.assertIn('cmp01 sends no heartbeats. ', words)
+        self.assertIn(' 17 (12 of them lose ', words)
+        self.assertTrue(words.endswith('Is cmp01 powered off?'), words)
 
     def test_several_hosts(self):
         words = heartbeats.question(['cmp01', 'cmp02'], 2, 0)
 
         self.assertTrue(
-            words.endswith('Are cmp01, cmp02 all surely powered off?'), words
+            words.endswith('Are cmp01, cmp02 all powered off?'), words
         )
 
     def test_denied(self):
         self.assertIn(
-            'nothing was changed on cmp01', heartbeats.denied('cmp01')
+            'so nothing was changed on it', heartbeats.denied('cmp01')
         )

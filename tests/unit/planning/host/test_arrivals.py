@@ -167,7 +167,7 @@ class TestAstray(base.CaseTestCase):
             track=base.asked(host=host, accepted=accepted),
         )
 
-        words = 'it is on cmp02, although cmp09 was asked for'
+        words = 'it is on cmp02, although cmp09 was requested'
         self.assertEqual(words if told else '', stand.reason)
 
 
@@ -210,30 +210,32 @@ class TestBroken(base.CaseTestCase):
             track=builders.track(builders.server(vm_state='resized')),
         )
 
-        self.assertIn('moved to cmp02, but in ERROR there', stand.reason)
+        self.assertIn('moved to cmp02, but it is in ERROR there', stand.reason)
         self.assertIn('openstack server show vm1', stand.reason)
 
     @ddt.data(
         # the record's type and status, how it was, Nova's words, what is told
         (
             *(base.COLD, 'error', 'ACTIVE', 'No disk'),
-            'in ERROR there: No disk: repair that on cmp02, then openstack '
-            'server reboot --hard vm1',
+            'it is in ERROR there: No disk: repair it on cmp02, then run '
+            'openstack server reboot --hard vm1',
         ),
         (
             *(base.RESIZE, 'error', 'SHUTOFF', ''),
-            'in ERROR there: repair that on cmp02, then openstack server '
-            'reboot --hard vm1, and openstack server stop vm1',
+            'it is in ERROR there: repair it on cmp02, then run openstack '
+            'server reboot --hard vm1 and openstack server stop vm1',
         ),
         # Where its guest is, nobody knows.
         (
             *(base.LIVE, 'error', 'ACTIVE', 'No disk'),
-            'in ERROR there: No disk: look (openstack server show vm1)',
+            'it is in ERROR there: No disk: find out why (openstack server '
+            'show vm1)',
         ),
         # It was well there; this is something new.
         (
             *(base.COLD, 'confirmed', 'ACTIVE', 'No disk'),
-            'in ERROR there: No disk: look (openstack server show vm1)',
+            'it is in ERROR there: No disk: find out why (openstack server '
+            'show vm1)',
         ),
     )
     @ddt.unpack
@@ -325,8 +327,8 @@ class TestLeaveStopped(EvacuatedTestCase):
         ('ACTIVE', 'SHUTOFF', ''),
         ('SHUTOFF', 'SHUTOFF', ''),
         ('ERROR', 'SHUTOFF', ''),
-        ('ACTIVE', 'ACTIVE', 'it runs there, in spite of --leave-stopped'),
-        ('ERROR', 'ACTIVE', 'it runs there, in spite of --leave-stopped'),
+        ('ACTIVE', 'ACTIVE', 'it is running there despite --leave-stopped'),
+        ('ERROR', 'ACTIVE', 'it is running there despite --leave-stopped'),
         ('SHUTOFF', 'ACTIVE', 'its state was stopped and is active'),
     )
     @ddt.unpack

@@ -85,7 +85,16 @@ class TestLastChecks(base.DecideTestCase):
         )
 
         self.assertFalse(found.done)
+        self.assertIn('without a limit', found.waiting_for)
         self.assertIn('vm9', found.waiting_for)
+
+    def test_it_is_awaited_for_so_long_at_most(self):
+        found = self.decide(
+            policy=policies.Policy(server_timeout=600),
+            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
+        )
+
+        self.assertIn('at most 600 s each: vm9', found.waiting_for)
 
     def test_one_who_has_arrived_is_not_awaited(self):
         """The list, which is newer, shows him; or he has left again."""

@@ -181,7 +181,7 @@ class TestHost(base.DecideTestCase):
             memory=memory,
         )
         self.assertEqual((), found.actions)
-        self.assertIn('reports to Nova again', found.trouble)
+        self.assertIn('sends heartbeats again', found.trouble)
         # What has begun is awaited.
         self.assertFalse(found.done)
 

@@ -148,15 +148,23 @@ class TestAbandon(base.DecideTestCase):
 
     @ddt.data(
         # what was asked for or how its record is, the result, the reason
-        ({'task': 'shelving'}, 'moving', 'its shelve was asked for'),
-        ({'task': None}, 'moving', 'its live migration was asked for'),
-        ({'task': 'resuming'}, 'failed', 'its resume was asked for'),
-        ({'status': 'running'}, 'moving', 'its move is under way in Nova'),
-        ({'status': 'completed'}, 'moving', 'was not seen any more'),
-        ({'status': 'failed'}, 'failed', 'was not seen any more'),
+        ({'task': 'shelving'}, 'moving', 'its shelve was requested'),
+        ({'task': None}, 'moving', 'its live migration was requested'),
+        ({'task': 'resuming'}, 'failed', 'its resume was requested'),
+        (
+            {'status': 'running'},
+            'moving',
+            'its move is still under way in Nova',
+        ),
+        (
+            {'status': 'completed'},
+            'moving',
+            'outcome of its move is not known',
+        ),
+        ({'status': 'failed'}, 'failed', 'outcome of its move is not known'),
         # Nobody moves anything off it: Nova is at nothing there.
         ({'status': 'running', 'down': True}, 'failed', 'is down'),
-        ({}, 'failed', 'was not seen any more'),
+        ({}, 'failed', 'outcome of its move is not known'),
     )
     @ddt.unpack
     def test_only_what_is_under_way_is_moving(self, given, result, words):

@@ -76,13 +76,13 @@ class TestResume(base.StoryTestCase):
             self.assertIs(Kind.RESUME, asked)
         story.tick(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS)
 
-        self.assert_ended(story, 'failed', 'asked to resume it')
+        self.assert_ended(story, 'failed', 'request to resume it')
 
     def test_the_resume_breaks_it(self):
         story = self.resumed()
         story.tick(builders.server(status='ERROR'))
 
-        self.assert_ended(story, 'failed', 'it was resumed to be moved')
+        self.assert_ended(story, 'failed', 'it was resumed for the migration')
 
     def test_the_live_migration_is_refused_for_good(self):
         """It ends as it was, where it was."""

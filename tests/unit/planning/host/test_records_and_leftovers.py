@@ -244,7 +244,7 @@ class TestMigrations(unittest.TestCase):
 
     RECORD = builders.migration(1, 'error')
 
-    DELETE = f'allocation delete {RECORD.uuid} ('
+    DELETE = f'allocation delete {RECORD.uuid}, '
 
     def seen(self, view, consumers=(), **kwargs):
         here = view is not None and view.host == builders.HOST
@@ -262,27 +262,33 @@ class TestMigrations(unittest.TestCase):
 
     @ddt.data(
         # its server, who else holds something here, and what may be done
-        (base.THERE, (), f': openstack resource provider {DELETE}'),
+        (
+            base.THERE,
+            (),
+            f': remove the allocation (openstack resource provider {DELETE}',
+        ),
         (
             builders.server(),
             (),
-            f'; once it has left cmp01: openstack resource provider {DELETE}',
+            ': once the server has left cmp01, remove the allocation '
+            f'(openstack resource provider {DELETE}',
         ),
         (
             builders.server(status='ERROR'),
             (),
-            f'; once it has left cmp01: openstack resource provider {DELETE}',
+            ': once the server has left cmp01, remove the allocation '
+            f'(openstack resource provider {DELETE}',
         ),
         # It came back, and has another allocation.
         (
             builders.server(),
             ('vm1',),
-            f': openstack resource provider {DELETE}',
+            f': remove the allocation (openstack resource provider {DELETE}',
         ),
         (
             builders.server(status='DELETED'),
             (),
-            f': openstack resource provider {DELETE}',
+            f': remove the allocation (openstack resource provider {DELETE}',
         ),
         (None, (), orphaned_allocations.AGAIN),
     )
@@ -303,7 +309,7 @@ class TestMigrations(unittest.TestCase):
             )
             self.assertIs(
                 view is not None and view.status == 'DELETED',
-                'it was deleted' in reason,
+                'the server was deleted' in reason,
             )
 
     def test_a_server_has_one_row(self):
@@ -357,16 +363,21 @@ class TestReport(unittest.TestCase):
 
     @ddt.data(
         # the server of that id, and what may be done
-        (ELSEWHERE, f'although it is on cmp09: nova-manage placement {HEAL}'),
+        (
+            ELSEWHERE,
+            'although the server is on cmp09: run nova-manage placement '
+            f'{HEAL}',
+        ),
         (
             builders.server('x', 'ERROR', host='cmp09'),
-            f'once it is no longer in ERROR: nova-manage placement {HEAL}',
+            f'once it is no longer in ERROR, run nova-manage placement {HEAL}',
         ),
         (
             builders.server('x', 'SHELVED_OFFLOADED'),
-            'on no host: openstack resource provider allocation delete x',
+            'on no host: remove the allocation (openstack resource provider '
+            'allocation delete x',
         ),
-        (DELETED, 'no server and no migration of this id'),
+        (DELETED, 'no server and no migration with this id'),
         (DELETED, 'openstack resource provider allocation delete x'),
         # It would be harmful.
         (builders.server('x', 'BUILD', host=None), orphaned_allocations.AGAIN),
@@ -404,7 +415,7 @@ class TestReport(unittest.TestCase):
 
         (row,) = orphaned_allocations.report(seen, ['x'], [gone])
 
-        self.assertIn('it was deleted, but Placement', row.reason)
+        self.assertIn('the server was deleted, but Placement', row.reason)
 
     def test_what_went_wrong_is_told_all_the_same(self):
         failed = builders.row(

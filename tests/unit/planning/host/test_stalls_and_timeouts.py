@@ -49,7 +49,7 @@ class FlightTestCase(base.CaseTestCase):
 
     def assert_given_up(self, stand):
         self.assertIsNone(stand.ask)
-        self.assertIn('it may still go on in Nova', stand.reason)
+        self.assertIn('it may still be running in Nova', stand.reason)
         self.assertIn('run this again', stand.reason)
 
 
@@ -174,7 +174,7 @@ class TestTimeout(FlightTestCase):
         )
 
         self.assert_given_up(stand)
-        self.assertIn('can not be aborted', stand.reason)
+        self.assertIn('cannot be aborted', stand.reason)
 
 
 @ddt.ddt

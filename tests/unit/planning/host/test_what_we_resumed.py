@@ -120,7 +120,7 @@ class TestOverdue(OwingTestCase):
 
             self.assertIs(final, stand.phase is Phase.FAILED)
             self.assertIs(final, stand.given_up)
-        self.assertIn('moved to cmp02, but it was SUSPENDED', stand.reason)
+        self.assertIn('moved to cmp02, but left running', stand.reason)
         self.assertIn('openstack server suspend vm1', stand.reason)
         self.assertIn('longer than 60 s', stand.reason)
 
@@ -144,7 +144,7 @@ class TestRefused(OwingTestCase):
         stand = self.refused(refusals, final=final)
 
         self.assertIs(Phase.FAILED, stand.phase)
-        self.assertIn('moved to cmp02, but it was SUSPENDED', stand.reason)
+        self.assertIn('moved to cmp02, but left running', stand.reason)
         self.assertIn(base.REFUSAL, stand.reason)
         self.assertEqual(builders.DEST, stand.destination)
         self.assertEqual(COMPLETED, stand.record)
@@ -201,10 +201,14 @@ class TestStopped(base.DecideTestCase):
         # how it looks; what else is told, the result
         ('RESUMING', 'interrupted'),
         ('RUNNING', 'interrupted'),
-        ('ON_ITS_WAY', 'move is under way in Nova; interrupted', 'moving'),
+        (
+            'ON_ITS_WAY',
+            'move is still under way in Nova; interrupted',
+            'moving',
+        ),
         ('ARRIVED', 'moved to cmp02'),
         ('SUSPENDING', 'moved to cmp02'),
-        ('UNSEEN', 'was not seen any more; interrupted'),
+        ('UNSEEN', 'outcome of its move is not known; interrupted'),
     )
     @ddt.unpack
     def test_abandoned_it_is_told(self, look, words, result='failed'):

@@ -16,9 +16,9 @@ from tests.unit import builders
 
 HOME, AWAY, ELSEWHERE = 'cmp01', 'cmp02', 'cmp03'
 LIVE, COLD, RESIZE, EVACUATION = model.MigrationType
-MOVED_ON = 'moved on to cmp03 since it left cmp01'
-RESIZED = 'resized since it left cmp01'
-RESIZED_HOME = 'resized since it left cmp01, and back by that'
+MOVED_ON = 'moved to cmp03 after it left cmp01'
+RESIZED = 'resized after it left cmp01'
+RESIZED_HOME = 'resized after it left cmp01, which brought it back'
 Result = decisions.Result
 Running = policies.Running
 
@@ -234,10 +234,10 @@ class TestJudge(unittest.TestCase):
         (onward(HOME, 'finished', RESIZE), HOME, RESIZED_HOME),
         (onward(HOME, 'confirmed', RESIZE), HOME, RESIZED_HOME),
         (onward(ELSEWHERE, 'running'), AWAY,
-         'it is on its way to cmp03 just now'),
+         'it is being moved to cmp03'),
         (onward(None, 'queued'), AWAY,
-         'it is on its way to another host just now'),
-        (record(), None, 'it is on no host any more (SHELVED_OFFLOADED)'),
+         'it is being moved to another host'),
+        (record(), None, 'it is no longer on a host (SHELVED_OFFLOADED)'),
     )  # fmt: skip
     @ddt.unpack
     def test_one_that_is_left_alone(self, move, host, reason):

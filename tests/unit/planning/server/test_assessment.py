@@ -214,13 +214,13 @@ class TestAskedFor(base.CaseTestCase):
         stand = self.lost(timing.EFFECT_WAIT_SECONDS + 1, base.VERIFY_HERE)
 
         self.assertEqual(Phase.FAILED, stand.phase)
-        self.assertIn('waits for its owner', stand.reason)
+        self.assertIn('its owner has not confirmed a resize', stand.reason)
 
     def test_then_it_is_tried_again_after_a_pause(self):
         stand = self.lost(timing.EFFECT_WAIT_SECONDS + 1)
 
         self.assertEqual(Phase.SETTLING, stand.phase)
-        self.assertIn('nothing came of it', stand.reason)
+        self.assertIn('had no effect', stand.reason)
 
         stand = self.lost(
             timing.EFFECT_WAIT_SECONDS + timing.RETRY_WAIT_SECONDS
@@ -242,7 +242,7 @@ class TestAskedFor(base.CaseTestCase):
                 track=base.asked(kind, asked_at=NOW - waited),
             )
             self.assertIs(phase in server_status.FINAL, stand.given_up)
-        self.assertIn(f'its {kind} was asked for 300 s ago', stand.reason)
+        self.assertIn(f'its {kind} was requested 300 s ago', stand.reason)
         self.assertIn('openstack server event list vm1', stand.reason)
 
     def test_but_no_longer_than_it_may_take(self):

@@ -200,7 +200,7 @@ class TestStep(ErrandsTestCase):
         stand = self.step(kind, track, timing.EFFECT_WAIT_SECONDS)
 
         self.assertEqual(Phase.FAILED, stand.phase)
-        self.assertIn('nothing came of it', stand.reason)
+        self.assertIn('had no effect', stand.reason)
         self.assertIn('openstack server event list vm1', stand.reason)
         self.assertNotIn('confirmation', stand.reason)
 
