@@ -54,7 +54,7 @@ class Endings:
 
 DRAINED = Endings(_('drained'), _('not drained'))
 EVACUATED = Endings(_('evacuated'), _('not evacuated'))
-HOME = Endings(_('all home'), _('not all home'))
+HOME = Endings(_('all back'), _('not all back'))
 
 
 class Progress:
@@ -130,12 +130,12 @@ def _server_words(event: events.ServerEvent) -> str | None:
             return _('%s asked for') % words
         case events.MoveAdopted():
             if row.record and row.record.in_flight:
-                return _('moving already')
-            return _('has left already, and is to be confirmed')
+                return _('is being moved already')
+            return _('has left the host; its move is to be confirmed')
         case events.RetryScheduled():
             return _('will be tried again: %s') % row.reason
         case events.ServerBusy():
-            return _('waiting for it: %s') % row.reason
+            return _('waiting: %s') % row.reason
         case events.MoveDelayed():
             return row.reason
         case events.ServerChanged():
@@ -206,9 +206,9 @@ def preview_lines(
     yield from preview.notes
 
 
-#: How hosts are left that are not drained, as servers don't fit elsewhere.
-MARKED = _('Nothing was moved off %s, where maintenance stays set')
-UNTOUCHED = _('Nothing was evacuated off %s, nor changed there')
+#: How hosts are left that are not drained, as servers do not fit elsewhere.
+MARKED = _('Nothing was moved; maintenance stays set on %s')
+UNTOUCHED = _('Nothing was evacuated or changed on %s')
 
 
 def misfit(hosts: str, preview: dry_runs.Preview, state: str = MARKED) -> str:
@@ -218,9 +218,9 @@ def misfit(hosts: str, preview: dry_runs.Preview, state: str = MARKED) -> str:
     """
     outlook = preview.outlook
     return _(
-        '%(state)s: %(misfits)d of %(servers)d servers do not fit elsewhere '
-        '(%(reasons)s). --dry-run shows which; --skip-capacity-check moves '
-        'those that do fit.'
+        'Not drained: %(misfits)d of %(servers)d servers do not fit on the '
+        'other hosts (%(reasons)s). %(state)s. --dry-run shows which servers; '
+        '--skip-capacity-check moves those that fit.'
     ) % {
         'state': state % hosts,
         'misfits': len(outlook.misfits),
@@ -230,13 +230,13 @@ def misfit(hosts: str, preview: dry_runs.Preview, state: str = MARKED) -> str:
 
 
 def no_room_at_home(home: str, preview: dry_runs.Preview) -> str:
-    """Return why servers are not brought home to a host."""
+    """Return why servers are not brought back to a host."""
     outlook = preview.outlook
     return _(
-        'Nothing was brought home to %(host)s: %(misfits)d of %(servers)d '
+        'Nothing was brought back to %(host)s: %(misfits)d of %(servers)d '
         'servers do not fit there (%(reasons)s). openstack host maintenance '
-        'restore --dry-run %(host)s shows which; with --skip-capacity-check '
-        'it brings those that do fit.'
+        'restore --dry-run %(host)s shows which servers; '
+        '--skip-capacity-check moves those that fit.'
     ) % {
         'host': home,
         'misfits': len(outlook.misfits),

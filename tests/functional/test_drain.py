@@ -117,7 +117,7 @@ class TestMeanwhile(base.FunctionalTest):
         self.assertEqual(0, done.code, done.err)
         self.assertEqual(['moved', 'moved'], [r['Result'] for r in done.json])
         self.assertEqual([0, 0], [row['Attempts'] for row in done.json])
-        self.assertEqual(2, done.err.count('moving already'))
+        self.assertEqual(2, done.err.count('is being moved already'))
         self.assertEqual(2, len(self.records('cmp01')))
         self.assert_empty('cmp01')
 

@@ -163,7 +163,7 @@ class TestRestore(shell.CommandTestCase):
         self.assertEqual(code, done.code)
         self.assertEqual(list(ended.errors.values()), done.errors)
 
-    @ddt.data((True, 'all home (1 moved)'), (False, 'not all home (1 moved)'))
+    @ddt.data((True, 'all back (1 moved)'), (False, 'not all back (1 moved)'))
     @ddt.unpack
     def test_the_last_words(self, done, words):
         def restore(_hosts, *, report, **_options):

@@ -190,7 +190,7 @@ class AheadTest(dead.EvacuateTestCase):
         with self.assertRaises(exceptions.Refused) as caught:
             self.evacuate(fenced=True, confirm=self.fail)
         message = str(caught.exception)
-        self.assertIn('Nothing was evacuated off cmp01, nor changed', message)
+        self.assertIn('Nothing was evacuated or changed on cmp01.', message)
         self.assertIn('1 of 1 servers do not fit', message)
         self.assertEqual([], self.changes())
 
@@ -201,7 +201,7 @@ class AheadTest(dead.EvacuateTestCase):
         )
         self.cloud.room = {base.ELSEWHERE: 0}
         with self.assertRaisesRegex(
-            exceptions.Refused, 'broken fan.*Nothing was evacuated off cmp02,'
+            exceptions.Refused, 'broken fan.*or changed on cmp02'
         ):
             self.evacuate('cmp01', 'cmp02', fenced=True)
 

@@ -58,7 +58,7 @@ class TestRoom(returning.ReturningTestCase):
         self.assertIs(Code.FAILED, done.result.exit_code)
         self.assertEqual({}, done.results)
         words = done.result.errors[HOME]
-        self.assertIn('Nothing was brought home to cmp01: 1 of 4', words)
+        self.assertIn('Nothing was brought back to cmp01: 1 of 4', words)
         self.assertIn('would fit on cmp01 if it had 1024 MEMORY_MB', words)
         self.assertIn('restore --dry-run cmp01', words)
         self.assertIn('--skip-capacity-check', words)

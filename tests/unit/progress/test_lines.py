@@ -62,8 +62,7 @@ class TestProgress(unittest.TestCase):
         self.assertEqual(
             [
                 'cmp01: 4 servers (1 by cold migration, 2 by live migration)',
-                'cmp01: [0/4] name of vm4 (vm4): waiting for it: busy: '
-                'spawning',
+                'cmp01: [0/4] name of vm4 (vm4): waiting: busy: spawning',
             ],
             lines,
         )
@@ -135,17 +134,17 @@ class TestProgress(unittest.TestCase):
         ),
         (
             waiting(phase=Phase.BUSY, reason='busy: x'),
-            'waiting for it: busy: x',
+            'waiting: busy: x',
         ),
         (
             waiting(phase=Phase.MOVING, record=builders.migration()),
-            'moving already',
+            'is being moved already',
         ),
         (
             waiting(
                 phase=Phase.MOVING, record=builders.migration(1, 'finished')
             ),
-            'has left already, and is to be confirmed',
+            'has left the host; its move is to be confirmed',
         ),
         (
             builders.row(phase=Phase.STILL_MOVING, reason='time is up'),

@@ -145,10 +145,10 @@ class TestMisfit(unittest.TestCase):
         )
 
         self.assertEqual(
-            'Nothing was moved off cmp01, cmp02, where maintenance stays '
-            'set: 5 of 8 servers do not fit elsewhere '
-            f'(3: {FULL}; 2: {TIGHT}; this would help). --dry-run shows '
-            'which; --skip-capacity-check moves those that do fit.',
+            'Not drained: 5 of 8 servers do not fit on the other hosts '
+            f'(3: {FULL}; 2: {TIGHT}; this would help). Nothing was moved; '
+            'maintenance stays set on cmp01, cmp02. --dry-run shows which '
+            'servers; --skip-capacity-check moves those that fit.',
             words,
         )
 

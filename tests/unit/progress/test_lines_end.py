@@ -53,7 +53,7 @@ class TestEnd(unittest.TestCase):
 
     @ddt.data(
         (progress_lines.EVACUATED, 'evacuated', 'not evacuated'),
-        (progress_lines.HOME, 'all home', 'not all home'),
+        (progress_lines.HOME, 'all back', 'not all back'),
     )
     @ddt.unpack
     def test_other_words(self, endings, well, badly):
