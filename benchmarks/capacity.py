@@ -26,12 +26,12 @@ from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning.capacity import destination as destination_choice
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import packing
-from tests.unit.engine import large
+from tests.unit.engine import large_clouds
 from tests.unit.nova import cloud
-from tests.unit.planning import problems
+from tests.unit.planning import packing_problems
 
 SIZES = tuple(
-    large.Size(servers, hosts, fill, disabled)
+    large_clouds.Size(servers, hosts, fill, disabled)
     for fill, disabled in ((0.6, 0), (0.97, 0), (1.0, 12))
     for servers in (10, 500)
     for hosts in (5, 2000)
@@ -49,7 +49,7 @@ RUNS = 3
 class Cost:
     """What it takes to know whether servers fit."""
 
-    size: large.Size
+    size: large_clouds.Size
     requests: int
     allowed: int
     misfits: int
@@ -88,11 +88,13 @@ class _Talk(cloud.CloudTestCase):
         self.enough = self.doCleanups
 
 
-def _seen(size: large.Size) -> tuple[large.Cloud, dry_run.Prospect, float]:
+def _seen(
+    size: large_clouds.Size,
+) -> tuple[large_clouds.Cloud, dry_run.DryRun, float]:
     """Look at a cloud; return also the MiB that what was seen takes."""
     talk = _Talk()
     try:
-        answers = large.Cloud(talk.cloud, size)
+        answers = large_clouds.Cloud(talk.cloud, size)
         tracemalloc.start()
         found = answers.look(talk.gateway)
         taken, _peak = tracemalloc.get_traced_memory()
@@ -112,32 +114,32 @@ def _quickest(work: collections.abc.Callable[[], object]) -> float:
     return min(took)
 
 
-def measure(size: large.Size) -> Cost:
+def measure(size: large_clouds.Size) -> Cost:
     """Measure what it takes in a cloud."""
     answers, seen, mib = _seen(size)
 
-    def plan() -> forecast.Outlook:
-        return forecast.forecast(seen.survey, seen.demands, seen.limits)
+    def plan() -> forecast.CapacityForecast:
+        return forecast.forecast(seen.snapshot, seen.demands, seen.limits)
 
     tracemalloc.start()
-    outlook = plan()
+    capacity_forecast = plan()
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     demands = {d.server.id: d for d in seen.demands}
     flow = destination_choice.Flow(
         demands,
         seen.limits,
-        {i: outlook.placed.get(i, '') for i in demands},
+        {i: capacity_forecast.placed.get(i, '') for i in demands},
     )
     return Cost(
         size,
         answers.requests,
         answers.allowed,
-        len(outlook.misfits),
+        len(capacity_forecast.misfits),
         _quickest(plan),
         _quickest(
             lambda: destination_choice.pick(
-                seen.survey, flow, next(iter(demands))
+                seen.snapshot, flow, next(iter(demands))
             )
         ),
         mib + peak / MIB,
@@ -150,7 +152,7 @@ VARIANTS: dict[str, dict[str, ty.Any]] = {
     'without trying all ways': {'steps': 0},
     'without changing places': {'swaps': False},
     'without either': {'steps': 0, 'swaps': False},
-    'without "evenly"': {'strategies': (packing.choosy_first,)},
+    'without "evenly"': {'strategies': (packing.most_constrained_first,)},
     'without "choosy first"': {'strategies': (packing.evenly,)},
     'only "evenly" and all ways': {
         'strategies': (packing.evenly,),
@@ -175,7 +177,9 @@ def errors(
     wrong: collections.Counter[str] = collections.Counter()
     answers: collections.Counter[bool] = collections.Counter()
     for seed in range(count):
-        task = problems.draw(random.Random(seed), hosts, spoilt=spoilt).task
+        task = packing_problems.draw(
+            random.Random(seed), hosts, spoilt=spoilt
+        ).task
         answer = exact.fits(task) if spoilt else True
         if answer is None:
             continue

@@ -32,7 +32,9 @@ HEADERS = (
 
 def measure(slots: int, seconds: float, servers: int) -> list[str]:
     """Drain one host and return a line of the table."""
-    floor = scene.floor(scene.cloud(servers, seconds=seconds, slots=slots))
+    floor = scene.least_seconds(
+        scene.cloud(servers, seconds=seconds, slots=slots)
+    )
     cloud = scene.cloud(servers, seconds=seconds, slots=slots)
     run = scene.run(cloud)
     source = cloud.hosts[scene.SOURCE].slots

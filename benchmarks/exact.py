@@ -24,13 +24,13 @@ class _Search:
     """Tries all ways, those with the fewest options first."""
 
     def __init__(self, task: occupancies.Task):
-        self._floor = occupancies.Floor(task)
+        self._floor = occupancies.Occupancy(task)
         self._demands = sorted(
             task.demands,
             key=lambda d: (
                 len(task.options.options(d)),
                 task.options.kind(d),
-                self._floor.neighbours.group(d.server.id) is not None,
+                self._floor.group_members.group(d.server.id) is not None,
             ),
         )
         self._steps = 0
@@ -52,7 +52,7 @@ class _Search:
             if host < least:
                 continue
             candidate = self._floor.candidate(demand, host)
-            if candidate is None or not self._floor.admits(demand, host):
+            if candidate is None or not self._floor.allows(demand, host):
                 continue
             self._floor.put(demand, host, candidate)
             alike = self._alike(at, at + 1)
@@ -76,5 +76,7 @@ class _Search:
             return False
         pair = self._demands[one], self._demands[other]
         kinds = {self._floor.options.kind(d) for d in pair}
-        grouped = any(self._floor.neighbours.group(d.server.id) for d in pair)
+        grouped = any(
+            self._floor.group_members.group(d.server.id) for d in pair
+        )
         return len(kinds) == 1 and not grouped

@@ -201,12 +201,12 @@ def draw(seed: str) -> Layout:
         flavors,
         groups,
         tuple(draft.servers),
-        _victims(rng, hosts, draft.servers, many),
+        _drained_hosts(rng, hosts, draft.servers, many),
         rng.randint(0, 2),
     )
 
 
-def _victims(
+def _drained_hosts(
     rng: random.Random,
     hosts: collections.abc.Iterable[Host],
     servers: collections.abc.Iterable[Server],

@@ -67,10 +67,10 @@ from osc_hostmaint.operations import restore
 from osc_hostmaint.operations.modes import ListedHost
 from osc_hostmaint.operations.requests import Confirm
 from osc_hostmaint.operations.requests import Since
-from osc_hostmaint.planning.capacity.forecast import Fill
+from osc_hostmaint.planning.capacity.forecast import CapacityForecast
 from osc_hostmaint.planning.capacity.forecast import Fit
 from osc_hostmaint.planning.capacity.forecast import Fits
-from osc_hostmaint.planning.capacity.forecast import Outlook
+from osc_hostmaint.planning.capacity.forecast import Utilization
 from osc_hostmaint.planning.dry_run import Preview
 from osc_hostmaint.planning.dry_run import Row as PreviewRow
 from osc_hostmaint.planning.host.decision import Result
@@ -86,13 +86,13 @@ from osc_hostmaint.planning.policy import Suspended
 from osc_hostmaint.planning.summary import Summary
 
 if ty.TYPE_CHECKING:
-    from osc_hostmaint.recording.writer import Recording as Diary
+    from osc_hostmaint.recording.writer import Recording
 
 __all__ = ['Maintenance']
 # What is asked for.
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
 __all__ += ['Confirm', 'OnStall', 'Since', 'Spread']
-__all__ += ['Diary', 'Interrupt', 'Publisher', 'Reporter']
+__all__ += ['Interrupt', 'Publisher', 'Recording', 'Reporter']
 # What a reporter is told.
 __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'Trouble']
 __all__ += ['RequestSent', 'ServerEvent', 'Waiting', 'WaitingEnded']
@@ -102,7 +102,14 @@ __all__ += ['ResultExplained', 'ServerChanged']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'Service', 'Summary']
 __all__ += ['DrainResult', 'ExitCode', 'Result', 'Row']
-__all__ += ['Fill', 'Fit', 'Fits', 'Outlook', 'Preview', 'PreviewRow']
+__all__ += [
+    'CapacityForecast',
+    'Fit',
+    'Fits',
+    'Preview',
+    'PreviewRow',
+    'Utilization',
+]
 # What is raised.
 __all__ += ['HostMaintenanceError', 'Refused', 'SilentCell', 'UnknownHost']
 __all__ += ['CloudError', 'InvalidMark', 'NotFound', 'NotPermitted']
@@ -111,7 +118,7 @@ __all__ += ['ApiTooOld', 'RequestRefused', 'Unavailable', 'UnknownHypervisor']
 
 def __getattr__(name: str) -> ty.Any:
     """Import the recorder only where it is used: cattrs takes a while."""
-    if name != 'Diary':
+    if name != 'Recording':
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from osc_hostmaint.recording import writer
 
@@ -212,7 +219,7 @@ class Maintenance:
         timeout: float | None = None,
         report: Reporter | None = None,
         interrupt: Interrupt | None = None,
-        diary: ports.Diary | None = None,
+        recording: ports.Recording | None = None,
         skip_capacity_check: bool = False,
     ) -> DrainResult:
         """Put hosts into maintenance and move every server off them.
@@ -236,17 +243,14 @@ class Maintenance:
             continue in Nova.
         :param report: receives events and notices while the drain runs.
         :param interrupt: tells whether the user wants to stop.
-        :param diary: records every decision and its input.
-        :param skip_capacity_check: start even if the servers do not all fit
-            on other hosts.
+        :param recording: records every decision and its input.
+        :param skip_capacity_check: start even if some servers do not fit.
         :raises UnknownHost: a host, or the requested destination, does not
-            exist; nothing was changed.
-        :raises NotPermitted: Nova hides the hosts of migrations; nothing was
-            changed.
+            exist. Nothing was changed then, nor in the following cases.
+        :raises NotPermitted: Nova hides the hosts of migrations.
         :raises Refused: the requested destination cannot take any server, or
-            a server to exclude is not known or not unique; nothing was
-            changed. Or the servers do not fit on other hosts: hosts to drain
-            are then in maintenance, hosts to evacuate are unchanged.
+            a server to exclude is not known or not unique. Or the servers do
+            not fit on other hosts: hosts to drain are then in maintenance.
         """
         return drain.drain(
             self._gateway,
@@ -260,7 +264,7 @@ class Maintenance:
                 timeout=timeout,
                 report=Publisher(report),
                 interrupt=interrupt or interrupts.Interrupt(),
-                recording=diary,
+                recording=recording,
                 skip_capacity_check=skip_capacity_check,
             ),
         )
@@ -302,8 +306,7 @@ class Maintenance:
         """Bring back the servers whose latest move was away from hosts.
 
         Only servers that are still where that move put them, and that were
-        not resized since then. The hosts must be in service. A host that is
-        not in service is an error; the other hosts are restored.
+        not resized since then. A host out of service is an error.
 
         :param since: the earliest departure: a time, or a duration before
             now by Nova's clock.

@@ -111,7 +111,7 @@ class RequestSent(ServerEvent):
     The row is the server's before the request.
     """
 
-    request: memories.Kind
+    request: memories.ActionKind
     #: The host that was named; '' leaves it to the scheduler.
     destination: str
 

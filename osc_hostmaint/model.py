@@ -272,7 +272,7 @@ class Progress:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Deed:
+class InstanceAction:
     """An action on a server (GET .../os-instance-actions)."""
 
     #: Nova's name: resume, suspend, live-migration, stop ...
@@ -330,7 +330,7 @@ class Observation:
         default_factory=dict
     )
     #: What was done to servers that were asked for it, oldest first.
-    histories: collections.abc.Mapping[str, tuple[Deed, ...]] = (
+    histories: collections.abc.Mapping[str, tuple[InstanceAction, ...]] = (
         dataclasses.field(default_factory=dict)
     )
     #: Other hosts whose compute services are down.

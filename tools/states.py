@@ -111,7 +111,7 @@ OFF = 'if it was off, or --leave-stopped'
 def evacuated() -> collections.abc.Iterator[tuple[str, str, str, str]]:
     """Yield the rows of the table of hosts that have died."""
     evacuate = _terms(policies.Policy(evacuate=True))
-    off = dataclasses.replace(evacuate, off=True)
+    off = dataclasses.replace(evacuate, was_stopped=True)
     for status, (vm_state, task_state) in DEAD.items():
         server = _server(status, task_state, vm_state)
         yield (status, '', *_outcome(server, evacuate))
@@ -162,12 +162,12 @@ def _matters(
 
 def _outcome(server: model.Server, terms: verdicts.Terms) -> tuple[str, str]:
     verdict = verdicts.judge(server, terms)
-    match verdict.answer:
-        case verdicts.Answer.BLOCKED:
+    match verdict.kind:
+        case verdicts.VerdictKind.BLOCKED:
             return 'blocked', verdict.reason
-        case verdicts.Answer.WAIT:
+        case verdicts.VerdictKind.WAIT:
             return 'awaited', verdict.reason
-        case verdicts.Answer.MOVE:
+        case verdicts.VerdictKind.MOVE:
             ask = str(verdict.ask)
             steps = _FIRST.get(ask, ask)
             if verdict.stopped:

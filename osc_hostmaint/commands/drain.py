@@ -111,7 +111,7 @@ class DrainHostMaintenance(table.ServersTable):
             return self._look_ahead(parsed_args)
         stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
         dead = parsed_args.evacuate
-        with _diary(parsed_args) as diary, stop.watching():
+        with _recording(parsed_args) as recording, stop.watching():
             result = client.maintenance(self.app).drain(
                 parsed_args.hosts,
                 reason=parsed_args.reason,
@@ -124,7 +124,7 @@ class DrainHostMaintenance(table.ServersTable):
                     progress_lines.EVACUATED if dead else None
                 ),
                 interrupt=stop,
-                diary=diary,
+                recording=recording,
                 skip_capacity_check=parsed_args.skip_capacity_check,
             )
         return self._result(result)
@@ -145,9 +145,9 @@ class DrainHostMaintenance(table.ServersTable):
         )
 
 
-def _diary(
+def _recording(
     parsed_args: argparse.Namespace,
-) -> 'contextlib.AbstractContextManager[api.Diary | None]':
+) -> 'contextlib.AbstractContextManager[api.Recording | None]':
     """Return what keeps the observations, if they are to be kept.
 
     :raises HostMaintenanceError: they can't be.
@@ -156,7 +156,7 @@ def _diary(
     if path is not None:
         from osc_hostmaint import api
 
-        return api.Diary(
+        return api.Recording(
             path,
             names=parsed_args.save_names,
             warn=lambda words: LOG.warning('%s', words),

@@ -20,7 +20,10 @@ def check(gateway: ports.Gateway, action: memories.Action) -> None:
     :raises CloudError: it may not, or that is not known.
     """
     server_id = action.server_id
-    if action.kind not in (memories.Kind.EVACUATE, memories.Kind.RESET):
+    if action.kind not in (
+        memories.ActionKind.EVACUATE,
+        memories.ActionKind.RESET,
+    ):
         return
     try:
         server = gateway.server(server_id)
@@ -56,7 +59,7 @@ def send(gateway: ports.Gateway, action: memories.Action) -> None:
 
     :raises CloudError: Nova refused it, or did not answer.
     """
-    kinds, server_id = memories.Kind, action.server_id
+    kinds, server_id = memories.ActionKind, action.server_id
     match action.kind:
         case kinds.LIVE_MIGRATE:
             gateway.live_migrate(server_id, action.host)

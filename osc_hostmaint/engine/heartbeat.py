@@ -17,7 +17,7 @@ Services = collections.abc.Mapping[str, model.Service]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Silence:
+class HeartbeatCheck:
     """Which hosts sent heartbeats, and which did not."""
 
     #: Those of which nothing was heard, by host: as last looked at.
@@ -29,13 +29,13 @@ class Silence:
     interrupted: bool = False
 
 
-def listen(
+def check(
     gateway: ports.Gateway,
     clock: ports.Clock,
     report: ports.Reporter,
     interrupt: ports.Interrupt,
     services: Services,
-) -> Silence:
+) -> HeartbeatCheck:
     """Wait until hosts have sent no heartbeat for long enough.
 
     This also waits for a host that Nova has long shown as down: the age of
@@ -46,10 +46,10 @@ def listen(
     :param services: of the hosts, forced down.
     :raises CloudError: Nova does not tell.
     """
-    return _Listener(gateway, clock, report, interrupt).listen(services)
+    return _Checker(gateway, clock, report, interrupt).check(services)
 
 
-class _Listener:
+class _Checker:
     def __init__(
         self,
         gateway: ports.Gateway,
@@ -67,16 +67,18 @@ class _Listener:
         self._first: dict[str, model.Service] = {}
         self._due: dict[str, float] = {}
 
-    def listen(self, services: Services) -> Silence:
+    def check(self, services: Services) -> HeartbeatCheck:
         self._first = dict(services)
         if self._first:
             self._begin()
         while self._due:
             if not self._sleep(min(self._due.values())):
-                return Silence(self._silent, self._alive, interrupted=True)
+                return HeartbeatCheck(
+                    self._silent, self._alive, interrupted=True
+                )
             for host, service in self._look().items():
                 self._compare(host, service)
-        return Silence(self._silent, self._alive)
+        return HeartbeatCheck(self._silent, self._alive)
 
     def _begin(self) -> None:
         """Look at the hosts as they are after our own changes."""
@@ -118,13 +120,13 @@ class _Listener:
 
     def _compare(self, host: str, service: model.Service) -> None:
         match heartbeats.compare(self._first[host], service):
-            case heartbeats.Sign.ALIVE:
+            case heartbeats.Heartbeat.ALIVE:
                 self._alive[host] = heartbeats.alive(service)
                 self._leave(host)
-            case heartbeats.Sign.CHANGED:
+            case heartbeats.Heartbeat.CHANGED:
                 self._first[host] = service
                 self._due[host] = self._clock.now() + timing.SILENCE_SECONDS
-            case heartbeats.Sign.SILENT:
+            case heartbeats.Heartbeat.SILENT:
                 if self._clock.now() >= self._due[host]:
                     self._silent[host] = service
                     self._leave(host)

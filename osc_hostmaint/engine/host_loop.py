@@ -19,7 +19,7 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
 
-_SERVICES = decisions.Inquiry(records=False, services=True)
+_SERVICES = decisions.Query(records=False, services=True)
 #: So end the policies of Nova that allow to name a destination.
 NAMING = ':host'
 WAITS = 'waiting for a destination that can take it'
@@ -28,7 +28,7 @@ WAITS = 'waiting for a destination that can take it'
 AskStop = collections.abc.Callable[[], str]
 
 
-class HostDrain:
+class HostLoop:
     """One host on its way: what is seen, remembered and decided."""
 
     def __init__(
@@ -38,7 +38,7 @@ class HostDrain:
         gateway: ports.Gateway,
         clock: ports.Clock,
         report: reporting.HostReporter,
-        diary: ports.Diary | None = None,
+        recording: ports.Recording | None = None,
         destinations: ports.Destinations | None = None,
     ):
         self.host = watcher.seen.host
@@ -53,9 +53,9 @@ class HostDrain:
         self._gateway = gateway
         self._clock = clock
         self._report = report
-        self._diary = diary
+        self._recording = recording
         self._destinations = destinations
-        self._memory = memories.Memory()
+        self._memory = memories.HostMemory()
         self._opened = False
         self._hurried = False
         self._down_since: float | None = None
@@ -69,7 +69,7 @@ class HostDrain:
         try:
             decision = self._step(ask_stop)
         except exceptions.Unavailable as error:
-            self._bear(str(error))
+            self._note_outage(str(error))
             return
         except exceptions.CloudError as error:
             self._give_up(str(error))
@@ -90,8 +90,8 @@ class HostDrain:
         seen = self._watcher.seen
         now = self._clock.now()
         decision = decide.decide(seen, operation, self._memory, now)
-        if self._diary:
-            self._diary.decided(seen, operation.policy, now, decision)
+        if self._recording:
+            self._recording.decided(seen, operation.policy, now, decision)
         self._conclude(decision)
 
     def _step(self, ask_stop: AskStop) -> decisions.Decision:
@@ -101,7 +101,7 @@ class HostDrain:
         lost = self._watcher.seen.silent
         if self._opened and self.decision:
             if not (lost and self._down_since):
-                self._watcher.look(self.decision.inquiry)
+                self._watcher.look(self.decision.query)
         elif lost:
             raise exceptions.Unavailable(down_cells.words(lost))
         else:
@@ -109,9 +109,9 @@ class HostDrain:
             self._opened = True
         self._note(self.decision)
         decision = self._decide(ask_stop)
-        if decision.inquiry.singles:
+        if decision.query.singles:
             # After the actions, so that no slot idles meanwhile.
-            self._watcher.visit(decision.inquiry)
+            self._watcher.visit(decision.query)
             self._note(decision)
             before = decision.actions
             decision = self._decide(ask_stop)
@@ -148,8 +148,8 @@ class HostDrain:
         decision = decide.decide(seen, operation, self._memory, now)
         self._memory = decision.memory
         self.finished = decision.finished
-        if self._diary:
-            self._diary.decided(seen, operation.policy, now, decision)
+        if self._recording:
+            self._recording.decided(seen, operation.policy, now, decision)
         return decision
 
     def _act(
@@ -176,7 +176,7 @@ class HostDrain:
                 directed = self._direct(action, highest)
             except exceptions.RequestRefused as error:
                 refused = memories.Outcome(
-                    memories.Answer.REFUSED,
+                    memories.SendStatus.REFUSED,
                     self._clock.now(),
                     str(error),
                     error.final,
@@ -186,7 +186,7 @@ class HostDrain:
             if directed is None:
                 held = True
                 taken = memories.Outcome(
-                    memories.Answer.POSTPONED, self._clock.now(), WAITS
+                    memories.SendStatus.POSTPONED, self._clock.now(), WAITS
                 )
                 self._remember(action, taken, highest)
                 continue
@@ -196,10 +196,10 @@ class HostDrain:
             outcome, picked = None, not action.host
             try:
                 outcome = self._ask(actions.check, directed, picked=picked)
-                if outcome and outcome.answer is memories.Answer.ACCEPTED:
+                if outcome and outcome.answer is memories.SendStatus.ACCEPTED:
                     # Holds if the user stops us in the middle of the request.
                     outcome = memories.Outcome(
-                        memories.Answer.IN_DOUBT, self._clock.now()
+                        memories.SendStatus.IN_DOUBT, self._clock.now()
                     )
                     outcome = self._ask(actions.send, directed, picked=picked)
             finally:
@@ -224,7 +224,7 @@ class HostDrain:
         if self._destinations is None or action.kind not in memories.DIRECTED:
             return action
         directed = self._destinations.direct(self.host, action, highest)
-        if directed and action.kind is memories.Kind.RESUME:
+        if directed and action.kind is memories.ActionKind.RESUME:
             # It keeps the place for the migration, which is directed anew.
             return dataclasses.replace(directed, host='')
         return directed
@@ -249,8 +249,8 @@ class HostDrain:
         highest: int,
     ) -> None:
         self._memory = self._memory.after(action, outcome, highest)
-        if self._diary:
-            self._diary.acted(self.host, action, outcome, highest)
+        if self._recording:
+            self._recording.acted(self.host, action, outcome, highest)
 
     def _ask(
         self,
@@ -263,15 +263,15 @@ class HostDrain:
 
         :param picked: its host, if there is one, is our own pick.
         """
-        answer, reason, final = memories.Answer.ACCEPTED, '', False
+        answer, reason, final = memories.SendStatus.ACCEPTED, '', False
         try:
             ask(self._gateway, action)
         except exceptions.Unavailable as error:
             # Never twice on a doubt: what is seen next says whether it took.
             answer = (
-                memories.Answer.IN_DOUBT
+                memories.SendStatus.IN_DOUBT
                 if error.in_doubt
-                else memories.Answer.POSTPONED
+                else memories.SendStatus.POSTPONED
             )
             reason = str(error)
             self._report.trouble(reason)
@@ -280,15 +280,15 @@ class HostDrain:
                 self._drop(action)
                 self._leave_to_scheduler(action, error.policy)
                 return None
-            answer, reason = memories.Answer.REFUSED, str(error)
+            answer, reason = memories.SendStatus.REFUSED, str(error)
             self.error = reason
             self._report.trouble(reason)
         except exceptions.RequestRefused as error:
-            answer, reason = memories.Answer.REFUSED, str(error)
+            answer, reason = memories.SendStatus.REFUSED, str(error)
             final = error.final
         except exceptions.CloudError as error:
-            answer, reason = memories.Answer.REFUSED, str(error)
-        taken = (memories.Answer.ACCEPTED, memories.Answer.IN_DOUBT)
+            answer, reason = memories.SendStatus.REFUSED, str(error)
+        taken = (memories.SendStatus.ACCEPTED, memories.SendStatus.IN_DOUBT)
         if answer not in taken:
             self._drop(action)
         return memories.Outcome(answer, self._clock.now(), reason, final)
@@ -304,7 +304,7 @@ class HostDrain:
                 self._destinations.leave(self.host)
         self._report.decided(decision)
 
-    def _bear(self, text: str) -> None:
+    def _note_outage(self, text: str) -> None:
         now = self._clock.now()
         if self._down_since is None:
             self._down_since = now

@@ -44,7 +44,7 @@ def drain(
     report: ports.Reporter,
     interrupt: ports.Interrupt,
     timeout: float | None = None,
-    diary: ports.Diary | None = None,
+    recording: ports.Recording | None = None,
     destinations: ports.Destinations | None = None,
     board: observer.ServiceBoard | None = None,
 ) -> DrainResult:
@@ -53,7 +53,7 @@ def drain(
     :param services: the hosts' compute services, disabled.
     :param policy: how to drain each of them.
     :param timeout: seconds after which nothing is awaited any more.
-    :param diary: keeps what every decision was made from.
+    :param recording: keeps what every decision was made from.
     :param destinations: knows where moves are to go; None leaves that to the
         scheduler.
     :param board: the compute services that it knows, too.
@@ -61,13 +61,13 @@ def drain(
     """
     board = board or observer.ServiceBoard(gateway, clock)
     hosts = [
-        host_loop.HostDrain(
+        host_loop.HostLoop(
             observer.Observer(gateway, clock, board, service, policy),
             policy,
             gateway,
             clock,
             reporting.HostReporter(service.host, report),
-            diary,
+            recording,
             destinations,
         )
         for service in services
@@ -77,7 +77,7 @@ def drain(
 
 
 def run(
-    hosts: collections.abc.Sequence[host_loop.HostDrain],
+    hosts: collections.abc.Sequence[host_loop.HostLoop],
     clock: ports.Clock,
     interrupt: ports.Interrupt,
     report: ports.Reporter,
@@ -126,7 +126,7 @@ def run(
 
 
 def _broken(
-    hosts: collections.abc.Sequence[host_loop.HostDrain],
+    hosts: collections.abc.Sequence[host_loop.HostLoop],
     most: int,
     report: ports.Reporter,
 ) -> str:
@@ -147,7 +147,7 @@ def _broken(
 
 
 def _abandon(
-    hosts: collections.abc.Iterable[host_loop.HostDrain], why: str
+    hosts: collections.abc.Iterable[host_loop.HostLoop], why: str
 ) -> None:
     for host in hosts:
         host.abandon(why)
@@ -168,7 +168,7 @@ def with_errors(
 
 
 def _result(
-    hosts: collections.abc.Sequence[host_loop.HostDrain],
+    hosts: collections.abc.Sequence[host_loop.HostLoop],
     *,
     interrupted: bool,
     timed_out: bool,

@@ -109,37 +109,37 @@ class Observer:
         self._see_migrations(self._gateway.unconfirmed(self.seen.host), now)
         return self.seen
 
-    def look(self, inquiry: decisions.Inquiry) -> model.Observation:
+    def look(self, query: decisions.Query) -> model.Observation:
         """Look at the lists asked for."""
-        if inquiry.newest:
+        if query.newest:
             self.see_newest()
-        elif inquiry.records:
+        elif query.records:
             self._see_changes()
-        if inquiry.services:
+        if query.services:
             latest = self.seen.servers_at
-            self._see_service(latest if inquiry.after_servers else -math.inf)
-        if inquiry.servers:
+            self._see_service(latest if query.after_servers else -math.inf)
+        if query.servers:
             self._see_servers()
-        if inquiry.consumers:
+        if query.consumers:
             self._see_consumers()
         return self.seen
 
-    def visit(self, inquiry: decisions.Inquiry) -> model.Observation:
+    def visit(self, query: decisions.Query) -> model.Observation:
         """Look at the single servers and migrations asked for.
 
         Nova waits a minute for a cell that does not answer: where one has
         fallen silent, the others are left for the next time.
         """
         with contextlib.suppress(_FallenSilent):
-            self._visit(inquiry.visit)
-            if any(self._at_odds(server_id) for server_id in inquiry.visit):
+            self._visit(query.visit)
+            if any(self._at_odds(server_id) for server_id in query.visit):
                 # Which of the two is out of date?
                 self._see_changes()
-            self._explain(inquiry.explain)
-            self._see_progress(inquiry.progress)
-            self._see_histories(inquiry.history)
-            if inquiry.trace:
-                self._trace(inquiry.trace)
+            self._explain(query.explain)
+            self._see_progress(query.progress)
+            self._see_histories(query.history)
+            if query.trace:
+                self._trace(query.trace)
         return self.seen
 
     def _visit(self, server_ids: frozenset[str]) -> None:
@@ -199,8 +199,10 @@ class Observer:
             if server_id in self.seen.unseen:
                 continue
             with self._answering(server_id):
-                deeds = self._gateway.history(server_id)
-            self._update(histories={**self.seen.histories, server_id: deeds})
+                instance_actions = self._gateway.history(server_id)
+            self._update(
+                histories={**self.seen.histories, server_id: instance_actions}
+            )
 
     def _trace(self, uuids: frozenset[str]) -> None:
         """Search all records of the host for migrations."""

@@ -46,7 +46,7 @@ class Gateway(ty.Protocol):
     def all_migrations(self, host: str) -> list[model.Migration]:
         """Return all records from and to a host, however old."""
 
-    def flights(self) -> list[model.Migration]:
+    def migrations_in_flight(self) -> list[model.Migration]:
         """Return the migrations that are in flight in the whole cloud.
 
         Of very many migrations, only the newest are returned.
@@ -100,7 +100,9 @@ class Gateway(ty.Protocol):
     def aggregates(self) -> list[snapshots.Aggregate]:
         """Return the host aggregates."""
 
-    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
+    def allocation_candidates(
+        self, shape: snapshots.Shape
+    ) -> snapshots.AllocationCandidates:
         """Return the allocation candidates for a server of a shape."""
 
     def failure(self, record: model.Migration) -> str:
@@ -114,7 +116,7 @@ class Gateway(ty.Protocol):
         Nova shows it only while the migration is running.
         """
 
-    def history(self, server_id: str) -> tuple[model.Deed, ...]:
+    def history(self, server_id: str) -> tuple[model.InstanceAction, ...]:
         """Return the actions on a server, oldest first."""
 
     def live_migrate(self, server_id: str, host: str = '') -> None:
@@ -212,7 +214,7 @@ class Destinations(ty.Protocol):
         """
 
     def leave_to_scheduler(
-        self, host: str, kind: memories.Kind, policy: str
+        self, host: str, kind: memories.ActionKind, policy: str
     ) -> None:
         """Take note that a policy forbids naming the destination.
 
@@ -230,7 +232,7 @@ class Destinations(ty.Protocol):
         """Take note that a host's drain has ended: it is not observed now."""
 
 
-class Diary(ty.Protocol):
+class Recording(ty.Protocol):
     """Records what was observed and done, for a replay."""
 
     def decided(

@@ -86,7 +86,7 @@ class _Shared:
     )
 
 
-class Guide:
+class SharedDestinations:
     """Destinations for one of several drains of the same host.
 
     Who knows where moves are to go keeps count by host, and takes each of
@@ -115,7 +115,7 @@ class Guide:
         return self._shared.inner.direct(host, action, highest_id)
 
     def leave_to_scheduler(
-        self, host: str, kind: memories.Kind, policy: str
+        self, host: str, kind: memories.ActionKind, policy: str
     ) -> None:
         """Take note that the destination of such moves must not be named."""
         self._shared.inner.leave_to_scheduler(host, kind, policy)
@@ -139,10 +139,10 @@ class Guide:
             self._shared.inner.leave(host)
 
 
-def guides(
+def share(
     inner: ports.Destinations,
     drains: collections.abc.Iterable[tuple[str, collections.abc.Set[str]]],
-) -> list[Guide]:
+) -> list[SharedDestinations]:
     """Return the destinations of several drains.
 
     :param drains: the host of each, in order, and its servers; some hosts
@@ -150,6 +150,6 @@ def guides(
     """
     shared: dict[str, _Shared] = {}
     return [
-        Guide(shared.setdefault(host, _Shared(inner)), servers)
+        SharedDestinations(shared.setdefault(host, _Shared(inner)), servers)
         for host, servers in drains
     ]

@@ -19,9 +19,9 @@ class Reader:
         self._providers: dict[str, snapshots.Provider] = {}
         self._traits: dict[frozenset[str], frozenset[str]] = {}
 
-    def read(self, data: records.Json) -> snapshots.Offers:
+    def read(self, data: records.Json) -> snapshots.AllocationCandidates:
         """Read an answer."""
-        return snapshots.Offers(
+        return snapshots.AllocationCandidates(
             providers={
                 sys.intern(provider): self._provider(provider, summary)
                 for provider, summary in data['provider_summaries'].items()
@@ -41,11 +41,11 @@ class Reader:
             id=sys.intern(provider),
             root=sys.intern(summary['root_provider_uuid']),
             traits=self._traits.setdefault(traits, traits),
-            pools={
-                sys.intern(name): snapshots.Pool(
-                    pool['capacity'], pool['used']
+            inventories={
+                sys.intern(name): snapshots.Inventory(
+                    inventory['capacity'], inventory['used']
                 )
-                for name, pool in summary['resources'].items()
+                for name, inventory in summary['resources'].items()
             },
         )
         known = self._providers.get(provider)
@@ -55,10 +55,10 @@ class Reader:
         return found
 
 
-def _candidate(allocations: records.Json) -> snapshots.Candidate:
+def _candidate(allocations: records.Json) -> snapshots.AllocationRequest:
     """Read an allocation request, which names amounts by provider."""
     return tuple(
-        snapshots.Share(sys.intern(provider), sys.intern(name), amount)
+        snapshots.Allocation(sys.intern(provider), sys.intern(name), amount)
         for provider, allocation in allocations.items()
         for name, amount in allocation['resources'].items()
     )

@@ -53,7 +53,7 @@ class Gateway(client.Client):
     check_hosts_shown = moves_.check_hosts_shown
     migrations = moves_.migrations
     all_migrations = moves_.all_migrations
-    flights = moves_.flights
+    migrations_in_flight = moves_.migrations_in_flight
     unconfirmed = moves_.unconfirmed
     evacuations = moves_.evacuations
     evacuated = moves_.evacuated
@@ -64,4 +64,4 @@ class Gateway(client.Client):
     history = moves_.history
 
     allocations = placement.allocations
-    offers = placement.offers
+    allocation_candidates = placement.allocation_candidates

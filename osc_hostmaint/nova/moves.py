@@ -50,7 +50,7 @@ def all_migrations(cloud: client.Client, host: str) -> list[model.Migration]:
     return _all(cloud, host=host)
 
 
-def flights(cloud: client.Client) -> list[model.Migration]:
+def migrations_in_flight(cloud: client.Client) -> list[model.Migration]:
     """Return the migrations that are in flight in the whole cloud.
 
     Only the newest page of all is looked at: 1,000 where Nova's
@@ -139,12 +139,14 @@ def failure(cloud: client.Client, record: model.Migration) -> str:
     record. Nothing shows it for a live migration that was rolled back.
     """
     try:
-        deeds = cloud.nova.get(*_deeds(record.server_id))
-        moves = [d for d in deeds if d['action'] in _MOVE_ACTIONS]
+        instance_actions = cloud.nova.get(*_instance_actions(record.server_id))
+        moves = [d for d in instance_actions if d['action'] in _MOVE_ACTIONS]
         if not moves:
             return ''
         newest = max(moves, key=lambda d: str(d['start_time']))
-        path = f'{_deeds(record.server_id)[0]}/{newest["request_id"]}'
+        path = (
+            f'{_instance_actions(record.server_id)[0]}/{newest["request_id"]}'
+        )
         action = cloud.nova.get(path, 'instanceAction')
     except (exceptions.NotFound, exceptions.NotPermitted):
         return ''
@@ -170,19 +172,21 @@ def progress(
         return None
 
 
-def history(cloud: client.Client, server_id: str) -> tuple[model.Deed, ...]:
+def history(
+    cloud: client.Client, server_id: str
+) -> tuple[model.InstanceAction, ...]:
     """Return what was asked of a server, oldest first.
 
     Also of a deleted one (>= 2.21), until Nova's database is purged of it.
     """
     try:
         # Nova gives the newest first.
-        found = list(cloud.nova.pages(*_deeds(server_id)))[::-1]
+        found = list(cloud.nova.pages(*_instance_actions(server_id)))[::-1]
     except exceptions.NotFound:
         return ()
-    return tuple(map(records.deed, found))
+    return tuple(map(records.instance_action, found))
 
 
-def _deeds(server_id: str) -> tuple[str, str]:
+def _instance_actions(server_id: str) -> tuple[str, str]:
     """Return the path of a server's instance actions, and their key."""
     return f'/servers/{server_id}/os-instance-actions', 'instanceActions'

@@ -101,7 +101,9 @@ def _providers(cloud: client.Client, version: str, **params: str) -> list[str]:
     return [provider['uuid'] for provider in found]
 
 
-def offers(cloud: client.Client, shape: snapshots.Shape) -> snapshots.Offers:
+def allocation_candidates(
+    cloud: client.Client, shape: snapshots.Shape
+) -> snapshots.AllocationCandidates:
     """Return the allocation candidates for a server of a shape.
 
     All are requested; Placement's option ``max_allocation_candidates`` may
@@ -110,7 +112,7 @@ def offers(cloud: client.Client, shape: snapshots.Shape) -> snapshots.Offers:
     :raises ApiTooOld: Placement is older than Rocky (1.29).
     """
     if not shape:
-        return snapshots.Offers({}, ())
+        return snapshots.AllocationCandidates({}, ())
     answer = cloud.placement.ask(
         '/allocation_candidates',
         'allocation_requests',

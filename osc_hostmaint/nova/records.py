@@ -164,12 +164,12 @@ def progress(data: Json) -> model.Progress | None:
     return model.Progress(remaining=remaining, total=total)
 
 
-def deed(data: Json) -> model.Deed:
+def instance_action(data: Json) -> model.InstanceAction:
     """Read an entry of GET /servers/{id}/os-instance-actions.
 
     What Nova did by itself may be nobody's.
     """
-    return model.Deed(
+    return model.InstanceAction(
         action=data['action'],
         user_id=data['user_id'] or '',
         project_id=data['project_id'] or '',

@@ -47,14 +47,14 @@ NOVA = Service('Nova', '2.1', 'version')
 PLACEMENT = Service('Placement', '1.0', 'versions')
 
 
-def _calm(record: logging.LogRecord) -> bool:
+def _log_retry_as_debug(record: logging.LogRecord) -> bool:
     """Log a retry for who debugs; to all others only its end is news."""
     if record.levelno == logging.WARNING:
         record.levelno, record.levelname = logging.DEBUG, 'DEBUG'
     return True
 
 
-LOG.addFilter(_calm)
+LOG.addFilter(_log_retry_as_debug)
 
 
 class Transport:

@@ -23,7 +23,7 @@ def is_balanced(policy: policies.Policy) -> bool:
 def check(
     request: requests.DrainRequest,
     sources: collections.abc.Iterable[model.Service],
-    seen: dry_run.Prospect | None,
+    seen: dry_run.DryRun | None,
     state: str,
 ) -> None:
     """Report what could not be checked, and refuse servers that do not fit.
@@ -40,7 +40,7 @@ def check(
         request.report.publish(events.Trouble(where, words))
     if not seen or request.skip_capacity_check:
         return
-    if seen.preview.outlook.misfits:
+    if seen.preview.capacity_forecast.misfits:
         raise exceptions.Refused(
             progress_lines.misfit(where, seen.preview, state)
         )

@@ -140,7 +140,7 @@ def drain(
             board,
             bound=request.policy.per_destination,
             patience=request.policy.server_timeout,
-            prospect=seen,
+            expected=seen,
         ),
         board,
     )
@@ -196,7 +196,7 @@ def _look(
     request: requests.DrainRequest,
     sources: collections.abc.Sequence[model.Service],
     services: hosts.Services,
-) -> dry_run.Prospect | None:
+) -> dry_run.DryRun | None:
     """Return which hosts have room for the servers, if that is needed.
 
     :raises Refused: the servers do not fit elsewhere.

@@ -116,7 +116,7 @@ def prepare(
     request: requests.DrainRequest,
     targets: EvacuationTargets,
     services: hosts.Services,
-) -> dry_run.Prospect | None:
+) -> dry_run.DryRun | None:
     """Check the capacity, then force the hosts down and mark them.
 
     Hosts for which this fails, or which still send heartbeats, are excluded.
@@ -141,7 +141,7 @@ def _prepare(
     request: requests.DrainRequest,
     targets: EvacuationTargets,
     services: hosts.Services,
-) -> dry_run.Prospect:
+) -> dry_run.DryRun:
     looked_at, wanted = clock.now(), set(targets.services)
     sources = foresee(gateway, targets, request)
     seen = dry_run.look(gateway, clock, services, sources, request.policy)
@@ -171,7 +171,7 @@ def _prepare(
 
 def _ask(
     targets: EvacuationTargets,
-    seen: dry_run.Prospect,
+    seen: dry_run.DryRun,
     request: requests.DrainRequest,
 ) -> None:
     """Ask whether the hosts without --fenced are powered off."""
@@ -221,7 +221,7 @@ def _take_down(
             }
         targets.leave(host, error)
     targets.services = {service.host: service for service in marked}
-    heard = heartbeat.listen(
+    heard = heartbeat.check(
         gateway, clock, request.report, request.interrupt, targets.services
     )
     for host, words in heard.alive.items():

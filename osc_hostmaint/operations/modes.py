@@ -153,11 +153,15 @@ def _force_up(
             service_transition.not_forced_up(service.host, str(error))
         ) from error
     return (
-        hosts.find(gateway, service.host) if force else _heard(gateway, before)
+        hosts.find(gateway, service.host)
+        if force
+        else _wait_for_heartbeat(gateway, before)
     )
 
 
-def _heard(gateway: gateways.Gateway, before: model.Service) -> model.Service:
+def _wait_for_heartbeat(
+    gateway: gateways.Gateway, before: model.Service
+) -> model.Service:
     """Wait up to 20 s for a heartbeat of a host, and return its service.
 
     Nova still shows a host as up that died a moment ago.

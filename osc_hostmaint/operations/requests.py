@@ -44,7 +44,7 @@ class DrainRequest(_Request):
     force: bool = False
     fenced: bool = False
     confirm: Confirm | None = None
-    recording: ports.Diary | None = None
+    recording: ports.Recording | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

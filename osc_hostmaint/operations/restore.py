@@ -49,13 +49,13 @@ def preview(
     homes, errors = _homes(gateway, found, since)
     policy = dataclasses.replace(request.policy, user_id=gateway.user_id())
     with hosts.add_errors(errors):
-        gathered = plan.gather(
+        plans = plan.make_plans(
             gateway, clocks.Clock(), services, homes, policy, request.running
         )
-    errors |= hosts.down_cell_errors(gateway, _bare(gathered))
+    errors |= hosts.down_cell_errors(gateway, _without_departures(plans))
     notes = _Notes()
     restore_loop.count_deleted(gateway, homes, notes)
-    seen = capacity.look(gateway, services, gathered).preview
+    seen = capacity.look(gateway, services, plans).preview
     return dataclasses.replace(
         seen,
         notes=(*seen.notes, *notes.lines),
@@ -148,23 +148,23 @@ def _restore(
     clock = clocks.Clock()
     board = observer.ServiceBoard(gateway, clock, services)
     with hosts.add_errors(errors):
-        gathered = plan.gather(
+        plans = plan.make_plans(
             gateway, clock, services, homes, policy, request.running
         )
-    errors |= hosts.down_cell_errors(gateway, _bare(gathered))
+    errors |= hosts.down_cell_errors(gateway, _without_departures(plans))
     seen = None
     wanted = not request.skip_capacity_check
-    if wanted and any(each.groups for each in gathered):
-        seen = capacity.look(gateway, services, gathered)
+    if wanted and any(each.groups for each in plans):
+        seen = capacity.look(gateway, services, plans)
         for note in seen.notes:
             where = ', '.join(h.host for h in homes)
             request.report.publish(events.Trouble(where, note))
         for host, room in seen.by_home.items():
-            if room.outlook.misfits:
+            if room.capacity_forecast.misfits:
                 errors[host] = progress_lines.no_room_at_home(host, room)
-        gathered = tuple(g for g in gathered if g.home.host not in errors)
-    result = restore_loop.bring(
-        gathered,
+        plans = tuple(g for g in plans if g.home.host not in errors)
+    result = restore_loop.restore(
+        plans,
         gateway,
         clock,
         board,
@@ -175,7 +175,7 @@ def _restore(
             board,
             bound=policy.per_destination or PARALLEL,
             patience=policy.server_timeout,
-            prospect=seen.prospect if seen else None,
+            expected=seen.dry_run if seen else None,
         ),
         request.report,
         request.interrupt,
@@ -185,7 +185,7 @@ def _restore(
     result = loop.with_errors(result, errors)
     if result.exit_code not in _CUT_SHORT:
         restore_loop.count_deleted(
-            gateway, [each.home for each in gathered], request.report
+            gateway, [each.home for each in plans], request.report
         )
     return result
 
@@ -220,8 +220,8 @@ class _Notes:
             self.lines.append(f'{event.host}: {event.reason}')
 
 
-def _bare(
-    gathered: collections.abc.Iterable[plan.Gathering],
+def _without_departures(
+    plans: collections.abc.Iterable[plan.RestorePlan],
 ) -> list[str]:
     """Return the hosts that no server is known to have left."""
-    return [g.home.host for g in gathered if not (g.groups or g.alone)]
+    return [g.home.host for g in plans if not (g.groups or g.left_alone)]

@@ -55,7 +55,7 @@ class Preview:
     """What a drain would do."""
 
     rows: tuple[Row, ...]
-    outlook: forecast.Outlook
+    capacity_forecast: forecast.CapacityForecast
     #: Memory of the servers that would move, in MiB.
     memory_mb: int = 0
     #: What could not be looked at: lines for people.
@@ -85,7 +85,7 @@ def needs_room(row: decisions.Row) -> bool:
 def row(
     decided: decisions.Row,
     demand: snapshots.Demand | None,
-    outlook: forecast.Outlook,
+    capacity_forecast: forecast.CapacityForecast,
     server: model.Server | None = None,
 ) -> Row:
     """Return what would become of one server.
@@ -99,7 +99,7 @@ def row(
     if decided.phase in _MOVING:
         fits = forecast.Fits.YES
         if demand is not None:
-            fit = outlook.fits[decided.server_id]
+            fit = capacity_forecast.fits[decided.server_id]
             fits, candidates = fit.fits, fit.candidates
             reason = '; '.join(filter(None, (fit.reason, reason)))
     if not decided.move and fits is forecast.Fits.YES:

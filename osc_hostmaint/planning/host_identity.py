@@ -48,18 +48,19 @@ def against(
         )
     if service.up and not evacuate:
         return ''
-    twins = _twins(service, services, hypervisors)
-    alive = [name for name in twins if services[name].up]
+    aliases = _aliases(service, services, hypervisors)
+    alive = [name for name in aliases if services[name].up]
     # Several that are alive: then an address is not one machine's own.
     if len(alive) != 1:
         return ''
-    (twin,) = alive
+    (alias,) = alive
     return (
-        f'{_alike(host, twin, twins[twin])}, and {twin} is up. Nothing was '
+        f'{_alike(host, alias, aliases[alias])}, and {alias} is up. Nothing '
+        'was '
         f'changed on {host}. If the host was renamed, its servers still run: '
         'restore its old name (host in nova.conf) and restart nova-compute. '
         'If it was another machine, or was reinstalled, stop nova-compute on '
-        f'{twin} until its servers are evacuated'
+        f'{alias} until its servers are evacuated'
     )
 
 
@@ -69,10 +70,10 @@ def old_names(
     """Return hosts that are down and may be another name of one that is up."""
     if not service.up:
         return ()
-    twins = _twins(service, services, hypervisors)
-    if any(services[name].up for name in twins):
+    aliases = _aliases(service, services, hypervisors)
+    if any(services[name].up for name in aliases):
         return ()
-    return tuple(sorted(twins))
+    return tuple(sorted(aliases))
 
 
 def left_behind(
@@ -105,7 +106,7 @@ def _alike(host: str, other: str, address: str) -> str:
     )
 
 
-def _twins(
+def _aliases(
     service: model.Service, services: Services, hypervisors: Hypervisors
 ) -> dict[str, str]:
     """Return other hosts with an address of a host, and which it is."""

@@ -19,7 +19,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
-Standing = server_status.Standing
+ServerStatus = server_status.ServerStatus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Operation(abc.ABC):
 
     @abc.abstractmethod
     def stop_reason(
-        self, seen: model.Observation, memory: memories.Memory
+        self, seen: model.Observation, memory: memories.HostMemory
     ) -> str:
         """Return why no more moves may start, or ''."""
 
     def unrecoverable(
-        self, seen: model.Observation, memory: memories.Memory
+        self, seen: model.Observation, memory: memories.HostMemory
     ) -> str:
         """Return why there is nothing left to wait for, or ''."""
         since = memory.down_since
@@ -83,14 +83,17 @@ class Operation(abc.ABC):
         )
 
     def may_start(
-        self, seen: model.Observation, _memory: memories.Memory, _now: float
+        self,
+        seen: model.Observation,
+        _memory: memories.HostMemory,
+        _now: float,
     ) -> bool:
         """Tell whether moves may be started now."""
         # Tries would be used up in vain, and the service may come back.
         return seen.service.up
 
     def at_once(
-        self, _seen: model.Observation, _memory: memories.Memory
+        self, _seen: model.Observation, _memory: memories.HostMemory
     ) -> int | None:
         """Return how many moves may be under way; None follows Nova."""
         return self.policy.parallel
@@ -99,28 +102,28 @@ class Operation(abc.ABC):
         """Return the order among servers of one size: lowest first."""
         return 0.0
 
-    def starts_at(self, _memory: memories.Memory) -> float | None:
+    def starts_at(self, _memory: memories.HostMemory) -> float | None:
         """Return when moves may be started, None if that is not known."""
         return None
 
     def wait(
-        self, _memory: memories.Memory, _now: float
+        self, _memory: memories.HostMemory, _now: float
     ) -> server_status.Wait | None:
         """Return what the start of moves waits for, or None."""
         return None
 
     def observed(
-        self, _seen: model.Observation, memory: memories.Memory
-    ) -> memories.Memory:
+        self, _seen: model.Observation, memory: memories.HostMemory
+    ) -> memories.HostMemory:
         """Return the memory with what only this operation remembers."""
         return memory
 
     def assessed(
         self,
         _seen: model.Observation,
-        memory: memories.Memory,
-        _stands: collections.abc.Mapping[str, Standing],
-    ) -> memories.Memory:
+        memory: memories.HostMemory,
+        _statuses: collections.abc.Mapping[str, ServerStatus],
+    ) -> memories.HostMemory:
         """Return the memory, now that it is known where each server stands."""
         return memory
 
@@ -146,10 +149,10 @@ class Operation(abc.ABC):
         """Why a running server was cold-migrated."""
         return 'as requested (--running cold)'
 
-    def was_off(
+    def was_stopped(
         self,
         _before: model.Server,
-        _history: collections.abc.Sequence[model.Deed],
+        _history: collections.abc.Sequence[model.InstanceAction],
     ) -> bool:
         """Tell whether a server was off, even if its state does not say so."""
         return False
@@ -159,26 +162,26 @@ class Operation(abc.ABC):
         return False
 
     def cut_off(
-        self, _case: contexts.Case, _record: model.Migration
-    ) -> Standing | None:
+        self, _context: contexts.ServerContext, _record: model.Migration
+    ) -> ServerStatus | None:
         """Return where a server stands whose move was cut off."""
         return None
 
     def unconfirmed(
-        self, _case: contexts.Case, _record: model.Migration
-    ) -> Standing | None:
+        self, _context: contexts.ServerContext, _record: model.Migration
+    ) -> ServerStatus | None:
         """Return where a server stands whose migration is left unconfirmed."""
         return None
 
     def busy(
-        self, _case: contexts.Case, _verdict: verdicts.Verdict
-    ) -> Standing | None:
+        self, _context: contexts.ServerContext, _verdict: verdicts.Verdict
+    ) -> ServerStatus | None:
         """Return where a server stands that is busy without anybody acting."""
         return None
 
     def skipped(
         self, _view: model.Server, _record: model.Migration | None
-    ) -> Standing | None:
+    ) -> ServerStatus | None:
         """Return where a server stands that this operation leaves alone."""
         return None
 

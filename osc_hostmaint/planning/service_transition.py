@@ -23,7 +23,7 @@ class Step(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Switch:
+class Transition:
     """What to do with a compute service, and why."""
 
     step: Step
@@ -40,7 +40,7 @@ def to_maintenance(
     reason: str | None,
     force: bool,
     now: datetime.datetime,
-) -> Switch:
+) -> Transition:
     """Decide how to put a host into maintenance.
 
     :param reason: None keeps the current one.
@@ -49,21 +49,21 @@ def to_maintenance(
     old = service.mark
     if old is not None:
         if reason is None or reason == old.reason:
-            return Switch(Step.NOTHING)
-        return Switch(
+            return Transition(Step.NOTHING)
+        return Transition(
             Step.DISABLE, mark=dataclasses.replace(old, reason=reason)
         )
     others = not service.enabled and not marks.is_novas(
         service.disabled_reason
     )
     if others and not force:
-        return Switch(
+        return Transition(
             Step.REFUSE,
             reason=f'{service.host} was disabled by somebody else '
             f'({_their_reason(service)}): use --force to take it over',
         )
     since = now.replace(microsecond=0)
-    return Switch(Step.DISABLE, mark=marks.Mark(since, by, reason or ''))
+    return Transition(Step.DISABLE, mark=marks.Mark(since, by, reason or ''))
 
 
 def to_operation(
@@ -74,7 +74,7 @@ def to_operation(
     uncleaned: int,
     taken_back: bool,
     force: bool,
-) -> Switch:
+) -> Transition:
     """Decide how to put a host back into service.
 
     A host that is enabled is left alone, even if it is forced down: a host in
@@ -88,11 +88,11 @@ def to_operation(
     :param force: ignore the reasons to refuse.
     """
     if service.enabled:
-        return Switch(Step.NOTHING)
+        return Transition(Step.NOTHING)
     against = '' if force else _against_touching(service, leaving)
     if not against and service.forced_down and not taken_back:
         # Until then Nova does not tell whether the service is alive.
-        return Switch(Step.FORCE_UP)
+        return Transition(Step.FORCE_UP)
     if not against and not force:
         against = _against_operation(service, hypervisors_down, uncleaned)
         if against and taken_back and not service.forced_down:
@@ -101,10 +101,10 @@ def to_operation(
                 'disabled'
             )
     if against:
-        return Switch(
+        return Transition(
             Step.REFUSE, reason=f'{against}; use --force to enable it anyway'
         )
-    return Switch(Step.ENABLE)
+    return Transition(Step.ENABLE)
 
 
 def not_forced_up(host: str, words: str) -> str:

@@ -22,18 +22,20 @@ NAME_COLUMNS = 40
 LINE_COLUMNS = 250
 
 #: What is asked for, in words that ``... asked for`` can follow.
-_REQUESTS: collections.abc.Mapping[memories.Kind, str] = {
-    memories.Kind.LIVE_MIGRATE: _('live migration'),
-    memories.Kind.COLD_MIGRATE: _('cold migration'),
-    memories.Kind.EVACUATE: _('evacuation'),
-    memories.Kind.RESET: _('resetting its state'),
-    memories.Kind.CONFIRM: _('confirmation'),
-    memories.Kind.RESUME: _('resuming'),
-    memories.Kind.SUSPEND: _('suspending again'),
-    memories.Kind.SHELVE: _('shelving'),
-    memories.Kind.OFFLOAD: _('offloading'),
-    memories.Kind.ABORT: _('abort of its migration'),
-    memories.Kind.FORCE_COMPLETE: _('forced completion of its migration'),
+_REQUESTS: collections.abc.Mapping[memories.ActionKind, str] = {
+    memories.ActionKind.LIVE_MIGRATE: _('live migration'),
+    memories.ActionKind.COLD_MIGRATE: _('cold migration'),
+    memories.ActionKind.EVACUATE: _('evacuation'),
+    memories.ActionKind.RESET: _('resetting its state'),
+    memories.ActionKind.CONFIRM: _('confirmation'),
+    memories.ActionKind.RESUME: _('resuming'),
+    memories.ActionKind.SUSPEND: _('suspending again'),
+    memories.ActionKind.SHELVE: _('shelving'),
+    memories.ActionKind.OFFLOAD: _('offloading'),
+    memories.ActionKind.ABORT: _('abort of its migration'),
+    memories.ActionKind.FORCE_COMPLETE: _(
+        'forced completion of its migration'
+    ),
 }
 
 
@@ -160,8 +162,8 @@ def preview_lines(
 ) -> collections.abc.Iterator[str]:
     """Yield what would be done, in sum: lines for people."""
     where = _('at home') if coming_home else _('on another host')
-    outlook = preview.outlook
-    count, moving = len(preview.rows), len(outlook.fits)
+    capacity_forecast = preview.capacity_forecast
+    count, moving = len(preview.rows), len(capacity_forecast.fits)
     servers = ngettext('%d server', '%d servers', count) % count
     if not moving:
         yield _('%(servers)s; none needs room %(where)s') % {
@@ -169,7 +171,9 @@ def preview_lines(
             'where': where,
         }
     else:
-        verdicts = collections.Counter(f.fits for f in outlook.fits.values())
+        verdicts = collections.Counter(
+            f.fits for f in capacity_forecast.fits.values()
+        )
         yield _(
             '%(servers)s; %(moving)d with %(memory).1f GiB of memory need '
             'room %(where)s: %(verdicts)s'
@@ -184,14 +188,17 @@ def preview_lines(
                 if (n := verdicts[fits])
             ),
         }
-    if outlook.fills:
-        hosts = outlook.hosts
+    if capacity_forecast.utilizations:
+        hosts = capacity_forecast.hosts
         yield _('%(hosts)s may take any of them: %(fills)s') % {
             'hosts': ngettext('%d host', '%d hosts', hosts) % hosts,
-            'fills': ', '.join(_fill(fill) for fill in outlook.fills),
+            'fills': ', '.join(
+                _utilization(utilization)
+                for utilization in capacity_forecast.utilizations
+            ),
         }
         yield _('the tightest resource is %s') % (
-            outlook.fills[0].resource_class
+            capacity_forecast.utilizations[0].resource_class
         )
     if losing := sum(row.local_disk is True for row in preview.rows):
         yield (
@@ -202,7 +209,7 @@ def preview_lines(
             )
             % losing
         )
-    yield from outlook.remedies
+    yield from capacity_forecast.suggestions
     yield from preview.notes
 
 
@@ -216,22 +223,22 @@ def misfit(hosts: str, preview: dry_runs.Preview, state: str = MARKED) -> str:
 
     :param state: how the hosts are left, with ``%s`` for their names.
     """
-    outlook = preview.outlook
+    capacity_forecast = preview.capacity_forecast
     return _(
         'Not drained: %(misfits)d of %(servers)d servers do not fit on the '
         'other hosts (%(reasons)s). %(state)s. --dry-run shows which servers; '
         '--skip-capacity-check moves those that fit.'
     ) % {
         'state': state % hosts,
-        'misfits': len(outlook.misfits),
+        'misfits': len(capacity_forecast.misfits),
         'servers': len(preview.rows),
-        'reasons': _reasons(outlook),
+        'reasons': _reasons(capacity_forecast),
     }
 
 
 def no_room_at_home(home: str, preview: dry_runs.Preview) -> str:
     """Return why servers are not brought back to a host."""
-    outlook = preview.outlook
+    capacity_forecast = preview.capacity_forecast
     return _(
         'Nothing was brought back to %(host)s: %(misfits)d of %(servers)d '
         'servers do not fit there (%(reasons)s). openstack host maintenance '
@@ -239,19 +246,20 @@ def no_room_at_home(home: str, preview: dry_runs.Preview) -> str:
         '--skip-capacity-check moves those that fit.'
     ) % {
         'host': home,
-        'misfits': len(outlook.misfits),
+        'misfits': len(capacity_forecast.misfits),
         'servers': sum(not row.skipped for row in preview.rows),
-        'reasons': _reasons(outlook),
+        'reasons': _reasons(capacity_forecast),
     }
 
 
-def _reasons(outlook: forecast.Outlook) -> str:
+def _reasons(capacity_forecast: forecast.CapacityForecast) -> str:
     """Return why servers do not fit, and what would help."""
     reasons = collections.Counter(
-        outlook.fits[server_id].reason for server_id in outlook.misfits
+        capacity_forecast.fits[server_id].reason
+        for server_id in capacity_forecast.misfits
     )
     words = (f'{n}: {words}' for words, n in reasons.most_common(3))
-    return '; '.join((*words, *outlook.remedies))
+    return '; '.join((*words, *capacity_forecast.suggestions))
 
 
 def loss(row: dry_runs.Row) -> str:
@@ -261,11 +269,11 @@ def loss(row: dry_runs.Row) -> str:
     ) % _name(row)
 
 
-def _fill(fill: forecast.Fill) -> str:
+def _utilization(utilization: forecast.Utilization) -> str:
     return _('%(name)s %(before).0f %% full, %(after).0f %% after') % {
-        'name': fill.resource_class,
-        'before': 100 * fill.before / fill.capacity,
-        'after': 100 * fill.after / fill.capacity,
+        'name': utilization.resource_class,
+        'before': 100 * utilization.before / utilization.capacity,
+        'after': 100 * utilization.after / utilization.capacity,
     }
 
 

@@ -29,7 +29,7 @@ class Tick:
     line: int
     then: records.Decided
     #: What ours begins with.
-    memory: memories.Memory
+    memory: memories.HostMemory
     now: decisions.Decision
 
     @property
@@ -61,13 +61,13 @@ def replay(path: str) -> collections.abc.Iterator[Tick]:
     :raises OSError: it cannot be read.
     :raises ValueError: it is no recording, is damaged, or has another format.
     """
-    hosts: dict[str, memories.Memory] = {}
+    hosts: dict[str, memories.HostMemory] = {}
     for line, record in records.read(path):
         match record:
             case records.Began():
                 hosts = {}
             case records.Decided(seen=seen):
-                memory = hosts.get(seen.host, memories.Memory())
+                memory = hosts.get(seen.host, memories.HostMemory())
                 now = decide.decide(
                     seen,
                     requested.operation(record.policy),
@@ -78,7 +78,7 @@ def replay(path: str) -> collections.abc.Iterator[Tick]:
                 yield Tick(line, record, memory, now)
             case records.Acted(host=host, action=action):
                 # An action that is not decided any more has no track.
-                if host in hosts and action.server_id in hosts[host].tracks:
+                if host in hosts and action.server_id in hosts[host].servers:
                     hosts[host] = hosts[host].after(
                         action, record.outcome, record.highest_id
                     )

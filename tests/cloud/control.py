@@ -46,8 +46,8 @@ def routes(
         hosts.resize(match.group(1), body)
         return 204, None
 
-    def stock(match, query, body):
-        hosts.stock(match.group(1), body)
+    def usage(match, query, body):
+        hosts.usage(match.group(1), body)
         return 204, None
 
     def turn(match, query, body):
@@ -78,7 +78,7 @@ def routes(
             act,
         ),
         ('PUT', '/control/hosts/([^/]+)/size', resize),
-        ('PUT', '/control/hosts/([^/]+)/inventory', stock),
+        ('PUT', '/control/hosts/([^/]+)/inventory', usage),
         ('PUT', '/control/knobs', turn),
         ('PUT', '/control/soft-delete', soft_delete),
         ('PUT', '/control/options', change),

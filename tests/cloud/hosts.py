@@ -90,7 +90,7 @@ class Hosts:
         self.manager(name).driver.measure()
         self.refresh(name)
 
-    def stock(self, name: str, inventory: dict[str, dict[str, Any]]) -> None:
+    def usage(self, name: str, inventory: dict[str, dict[str, Any]]) -> None:
         """Tell Placement otherwise than the size says, from now on."""
         world.WORLD.hosts[name].inventory.update(inventory)
         self.refresh(name)
@@ -185,10 +185,10 @@ class Hosts:
 
         Not service.stop(): that shuts the thread pools that all share.
         """
-        victim = self._services.pop(name)
-        victim.manager.life.end()
-        victim.manager.drop_queue()
-        self._silence(victim)
+        killed = self._services.pop(name)
+        killed.manager.life.end()
+        killed.manager.drop_queue()
+        self._silence(killed)
 
     def crash(self, name: str) -> None:
         """As a machine that loses its power."""
@@ -197,19 +197,19 @@ class Hosts:
 
     def stop(self, name: str, grace: float) -> None:
         """As SIGTERM: takes nothing new, and gives what runs some time."""
-        victim = self._services.pop(name)
-        victim.rpcserver.stop()
-        victim.manager._wait_for_in_progress_tasks(grace)
-        victim.manager._cleanup_live_migrations_in_pool()
-        victim.manager.life.end()
-        self._silence(victim)
+        killed = self._services.pop(name)
+        killed.rpcserver.stop()
+        killed.manager._wait_for_in_progress_tasks(grace)
+        killed.manager._cleanup_live_migrations_in_pool()
+        killed.manager.life.end()
+        self._silence(killed)
 
-    def _silence(self, victim: service.Service) -> None:
-        victim.tg.stop()
-        for server in (victim.rpcserver, victim.rpcserver_alt):
+    def _silence(self, killed: service.Service) -> None:
+        killed.tg.stop()
+        for server in (killed.rpcserver, killed.rpcserver_alt):
             server.stop()
         world.WORLD.stir()
-        victim.manager.live_migrations.shutdown(wait=False)
+        killed.manager.live_migrations.shutdown(wait=False)
 
     def forget(self, name: str) -> None:
         """Take away a machine whose compute service was deleted."""

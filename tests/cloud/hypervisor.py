@@ -138,7 +138,7 @@ class Hypervisor(fake.FakeDriver):
             self._host, instance.flavor.extra_specs, fresh.metadata
         )
         going = fresh.task_state == task_states.DELETING
-        return values, going or instance.uuid in world.WORLD.doomed
+        return values, going or instance.uuid in world.WORLD.being_purged
 
     def _spend(self, instance: Any, knob: str) -> None:
         """Take as long as the knob says, or until the server shall go."""

@@ -108,13 +108,13 @@ class Purge:
         :returns: whether all of it did.
         """
         deadline = time.monotonic() + _PATIENCE
-        calm = 0
-        while calm < 2:
+        settled = 0
+        while settled < 2:
             if time.monotonic() > deadline:
                 return False
             self._hurry()
-            calm = 0 if self._busy() else calm + 1
-            if calm < 2:
+            settled = 0 if self._busy() else settled + 1
+            if settled < 2:
                 world.WORLD.wait(0.02)
         return True
 
@@ -124,7 +124,7 @@ class Purge:
         rpc.drop_all_but({CONF.host, *running})
         for name in running:
             self._hosts.manager(name).drop_queue()
-        world.WORLD.doom(self._view.ids())
+        world.WORLD.purge_waiting(self._view.ids())
 
     def _busy(self) -> list[str]:
         """What the services work on, and what they have not read yet."""
@@ -145,7 +145,7 @@ class Purge:
         for host in world.WORLD.hosts.values():
             host.guests.clear()
         world.WORLD.failed.clear()
-        world.WORLD.doomed.clear()
+        world.WORLD.being_purged.clear()
         self._images.reset()
         self._ports.reset()
         for name in self._hosts.running():

@@ -75,7 +75,7 @@ class World:
         self.hosts: dict[str, Host] = {}
         self.copies: dict[str, Copy] = {}
         self.failed: dict[tuple[str, str], set[int]] = {}
-        self.doomed: set[str] = set()
+        self.being_purged: set[str] = set()
         self._numbers = itertools.count()
         self._hurry = threading.Condition()
 
@@ -104,8 +104,8 @@ class World:
             guest.state = power_state.SHUTDOWN
         self.stir()
 
-    def doom(self, servers: set[str]) -> None:
-        self.doomed |= servers
+    def purge_waiting(self, servers: set[str]) -> None:
+        self.being_purged |= servers
         for server in servers & set(self.copies):
             self.copies[server].abort = True
             self.copies[server].wake.set()

@@ -78,7 +78,7 @@ class Zone(nova.Nova):
 
     def end(self) -> None:
         """Make all as it was, for the next one."""
-        self._calm_hosts()
+        self._wait_until_hosts_settled()
         waiting.wait_for(self._empty, 'servers to be gone', LIMIT)
         for host in sorted(self._dead):
             self.start(host)
@@ -160,11 +160,11 @@ class Zone(nova.Nova):
 
     def hurry(self, server_id: str) -> None:
         """Turn all knobs down."""
-        self._calm_hosts()
+        self._wait_until_hosts_settled()
         with contextlib.suppress(sdk_exceptions.ConflictException):
             self.cloud.server_knobs(server_id, **_HURRY)
 
-    def _calm_hosts(self) -> None:
+    def _wait_until_hosts_settled(self) -> None:
         for host in self.hosts:
             self.cloud.knobs(host, cm_confirm_seconds=None)
 

@@ -31,15 +31,15 @@ _STATES = {
     'SOFT_DELETED': 'soft-delete',
     'BUILD': 'building',
 }
-_FATES = {
-    'precheck': world.Fate.PRECHECK,
-    'pre': world.Fate.PRE,
-    'running': world.Fate.ROLLED_BACK,
-    'post': world.Fate.BROKEN,
-    'disk': world.Fate.ROLLED_BACK,
-    'finish': world.Fate.BROKEN,
-    'claim': world.Fate.PRECHECK,
-    'spawn': world.Fate.BROKEN,
+_OUTCOMES = {
+    'precheck': world.MoveOutcome.PRECHECK,
+    'pre': world.MoveOutcome.PRE,
+    'running': world.MoveOutcome.ROLLED_BACK,
+    'post': world.MoveOutcome.BROKEN,
+    'disk': world.MoveOutcome.ROLLED_BACK,
+    'finish': world.MoveOutcome.BROKEN,
+    'claim': world.MoveOutcome.PRECHECK,
+    'spawn': world.MoveOutcome.BROKEN,
 }
 _EFFECTS = {'stay': world.Effect.NOTHING, 'error': world.Effect.ERROR}
 
@@ -77,8 +77,8 @@ class Simulated(nova.Nova):
             required_traits=frozenset({trait} if trait else ()),
         )
         values: dict[str, ty.Any] = {'needs': needs}
-        if fails in _FATES:
-            values['fates'] = collections.deque([_FATES[fails]])
+        if fails in _OUTCOMES:
+            values['outcomes'] = collections.deque([_OUTCOMES[fails]])
         elif fails:
             kind, _, how = fails.partition(' ')
             effects = collections.deque([_EFFECTS[how]])

@@ -39,7 +39,7 @@ COLUMNS = [
 ]
 
 
-def heed_signals() -> None:
+def reset_signals() -> None:
     """Let a command be interrupted, whatever started the tests.
 
     What is started with ``&`` or ``nohup`` ignores some signals, and so does
@@ -162,7 +162,7 @@ class FunctionalTest(unittest.TestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=heed_signals,
+            preexec_fn=reset_signals,
         )
         self.addCleanup(self._reap, process)
         return process

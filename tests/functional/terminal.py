@@ -15,7 +15,7 @@ from tests.functional import base
 
 def own() -> None:
     """Make the standard input the terminal that a process belongs to."""
-    base.heed_signals()
+    base.reset_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

@@ -23,7 +23,7 @@ class TestBadDestinations(base.FunctionalTest):
             + base.lot('cmp04', 'SHUTOFF', 3, flavor='m1.large')
         )
 
-    def test_one_that_fails_every_move(self) -> None:
+    def test_destination_that_fails_every_move(self) -> None:
         self.populate(active=5, shutoff=3)
         self.cloud.knobs(host='cmp02', lm_fail='pre', cm_fail='finish')
         done = self.run_command(LINE)
@@ -41,7 +41,7 @@ class TestBadDestinations(base.FunctionalTest):
         targets = [r['dest_compute'] for r in self.records('cmp01')]
         self.assertLess(targets.count('cmp02'), 6)
 
-    def test_the_control_plane_breaks(self) -> None:
+    def test_control_plane_failure_excludes_nobody(self) -> None:
         self.populate(active=8, shutoff=1)
         self.cloud.knobs(lm_fail='post', cm_fail='error')
         done = self.run_command(LINE)
@@ -62,7 +62,7 @@ class TestBadDestinations(base.FunctionalTest):
         for row in rows:
             self.assertIn('--max-failures 3', row['Reason'])
 
-    def test_one_that_has_just_died(self) -> None:
+    def test_destination_that_just_died(self) -> None:
         self.populate(active=4, shutoff=1)
         self.cloud.change(down_time=25)
         self.cloud.kill_host('cmp02')

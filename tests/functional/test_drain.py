@@ -16,7 +16,7 @@ HOSTILE = '[red]web %s{0} $(id)\u3000"\'\\<b>;'
 
 class TestDrain(base.FunctionalTest):
     @pytest.mark.soak
-    def test_thirty_servers(self) -> None:
+    def test_thirty_servers_in_many_states(self) -> None:
         servers = self.cloud.boot_many(
             base.lot('cmp01', 'ACTIVE', 19)
             + base.lot('cmp01', 'PAUSED', 2)
@@ -75,7 +75,7 @@ class TestDrain(base.FunctionalTest):
 class TestMeanwhile(base.FunctionalTest):
     """What happens while a host drains, and what goes wrong."""
 
-    def test_newcomers(self) -> None:
+    def test_servers_created_during_a_drain(self) -> None:
         """One that is being built is moved too; none comes after it."""
         self.cloud.boot_many(
             base.lot('cmp01', 'ACTIVE', 1, metadata={'lm_seconds': '2'})

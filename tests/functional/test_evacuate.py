@@ -64,8 +64,8 @@ class EvacuationTest(base.FunctionalTest):
         self.assertEqual('operational', self.show('cmp01')['mode'])
 
 
-class TestDeath(EvacuationTest):
-    def test_from_its_death_to_its_return(self) -> None:
+class TestDeadHost(EvacuationTest):
+    def test_evacuated_and_cleaned_up_after_return(self) -> None:
         self.cloud.boot_many(
             base.lot('cmp01', 'ACTIVE', 1)
             + base.lot('cmp01', 'SHUTOFF', 1)
@@ -200,7 +200,7 @@ class TestDeath(EvacuationTest):
 class TestLife(EvacuationTest):
     """Hosts that are not dead, or may not be."""
 
-    def test_of_a_host_that_is_said_to_be_dead(self) -> None:
+    def test_refused_while_the_host_is_up(self) -> None:
         """Neither word of the operator has a living host evacuated."""
         servers = self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
         self.cloud.requests.reset()
@@ -230,7 +230,7 @@ class TestLife(EvacuationTest):
         self.openstack('host maintenance unset cmp01')
         self.assert_back_in_service()
 
-    def test_of_a_machine_with_two_names(self) -> None:
+    def test_refused_for_a_renamed_host(self) -> None:
         """Its host was renamed: all of it is up, under the new name."""
         self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 1))
         before = self.cloud.servers('cmp01')
@@ -272,7 +272,7 @@ class TestLife(EvacuationTest):
         self.assertIn('local disk', done.err)
         return done
 
-    def test_of_a_host_that_nobody_hears_of(self) -> None:
+    def test_confirmation_asked_for_a_silent_host(self) -> None:
         """Somebody at a terminal is asked; the answer is no, then yes."""
         self.cloud.boot_many(
             base.lot('cmp01', 'ACTIVE', 1) + base.lot('cmp01', 'SHUTOFF', 1)

@@ -105,7 +105,7 @@ class TestKilled(SlowEvacuationTest):
 
 
 @pytest.mark.soak
-class TestCompany(SlowEvacuationTest):
+class TestTwoRuns(SlowEvacuationTest):
     def test_two_at_once(self) -> None:
         before = self.slow_servers(active=5)
         line = f'{test_evacuate.LINE} cmp01'

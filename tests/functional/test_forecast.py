@@ -229,7 +229,7 @@ class TestCapacity(ForecastTest):
         self.assertEqual({'yes'}, set(self.fits('cmp01').values()))
         self.assertEqual({'yes'}, set(self.fits('cmp02').values()))
 
-    def test_a_host_in_maintenance_would_help(self) -> None:
+    def test_suggests_unset_of_a_host_in_maintenance(self) -> None:
         self.fill(('cmp02', 0), ('cmp03', 0))
         self.openstack('host maintenance set cmp04')
         self.cloud.boot('server', host='cmp01')
@@ -291,7 +291,7 @@ class TestRules(ForecastTest):
         self.assertIn('3 without CUSTOM_GOLD', rows['picky']['Reason'])
 
 
-class TestBlindness(ForecastTest):
+class TestUnknownCapacity(ForecastTest):
     """What Placement does not tell is called unknown, and holds up nobody."""
 
     def blind(self, **fault: ty.Any) -> None:

@@ -17,7 +17,7 @@ class TestMaintenance(base.FunctionalTest):
             self.cloud.service(host).id, disabled_reason=reason
         )
 
-    def test_there_and_back(self) -> None:
+    def test_set_show_and_unset(self) -> None:
         self.assertEqual(
             '', self.openstack('host maintenance set --reason CHG1 cmp01')
         )
@@ -84,7 +84,7 @@ class TestMaintenance(base.FunctionalTest):
         self.assertEqual('admin', everything['cmp01']['Set By'])
         self.assertEqual('nova', everything['cmp01']['Availability Zone'])
 
-    def test_others_hosts_are_theirs(self) -> None:
+    def test_host_disabled_by_others_is_refused(self) -> None:
         self.disable_by_hand('cmp01')
         for line in ('set', 'unset', 'drain', 'set --reason mine'):
             done = self.run_command(f'host maintenance {line} cmp01')

@@ -37,7 +37,7 @@ class RestoreTest(base.FunctionalTest):
                 base.addresses(old), base.addresses(new), old['name']
             )
 
-    def homecomings(self) -> list[dict[str, ty.Any]]:
+    def arrivals(self) -> list[dict[str, ty.Any]]:
         """The migration records of moves to cmp01."""
         return [
             record
@@ -48,13 +48,13 @@ class RestoreTest(base.FunctionalTest):
     def assert_each_came_once(self, servers: ty.Sequence[ty.Any]) -> None:
         names = {s['id']: s['name'] for s in self.cloud.servers()}
         counts = collections.Counter(
-            names[record['instance_uuid']] for record in self.homecomings()
+            names[record['instance_uuid']] for record in self.arrivals()
         )
         self.assertEqual({s['name']: 1 for s in servers}, dict(counts))
 
 
 class TestRestore(RestoreTest):
-    def test_there_and_back(self) -> None:
+    def test_drain_unset_and_restore(self) -> None:
         cold = {'lm_fail': 'precheck'}
         self.cloud.boot_many(
             base.lot('cmp01', 'ACTIVE', 1)
@@ -108,7 +108,7 @@ class TestRestore(RestoreTest):
         done = self.run_command(f'{RESTORE} cmp01')
         self.assertEqual(1, done.code, done.err)
         self.assertIn('openstack host maintenance unset cmp01', done.err)
-        self.assertEqual([], self.homecomings())
+        self.assertEqual([], self.arrivals())
 
     def live_on(self, others: dict[str, ty.Any]) -> None:
         """One is deleted, one resized and one moved on by hand."""
@@ -167,7 +167,7 @@ class TestRestore(RestoreTest):
         waiting.wait_for(
             lambda: [
                 record
-                for record in self.homecomings()
+                for record in self.arrivals()
                 if record['status'] == 'completed'
             ],
             'the first one to be home',

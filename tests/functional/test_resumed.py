@@ -47,7 +47,7 @@ class TestResumed(base.FunctionalTest):
         )
         self.assert_suspended_elsewhere(server)
 
-    def test_killed_and_arrived_before_the_next_run(self) -> None:
+    def test_killed_and_moved_before_the_next_run(self) -> None:
         server = self.cloud.boot(
             's',
             host='cmp01',
@@ -84,7 +84,7 @@ class TestResumed(base.FunctionalTest):
             ('SUSPENDED', 'cmp01'), (now.status, now.compute_host)
         )
 
-    def test_its_owners_resume_is_no_business_of_ours(self) -> None:
+    def test_owner_resume_is_not_undone(self) -> None:
         server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
         self.openstack('host maintenance set cmp01')
         owner = self.cloud.connection('demo').compute

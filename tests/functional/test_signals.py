@@ -57,7 +57,7 @@ class TestSignals(test_interruption.SlowServers):
         self.assertNotIn('Traceback', done.stdout + done.stderr)
         return done.stdout
 
-    def test_nobody_listens_any_more(self) -> None:
+    def test_stderr_is_closed(self) -> None:
         """It drains to the end, whoever has gone away meanwhile."""
         self.slow_servers(seconds=1)
 
@@ -70,7 +70,7 @@ class TestSignals(test_interruption.SlowServers):
         self.assert_nothing_half_done()
 
     @pytest.mark.soak
-    def test_nobody_reads_the_table(self) -> None:
+    def test_stdout_is_closed(self) -> None:
         self.slow_servers(seconds=1)
 
         out = self.pipe('{} host maintenance drain cmp01 | true')

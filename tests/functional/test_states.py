@@ -251,7 +251,7 @@ class TestOptions(StatesTest):
 
 
 class TestGuests(StatesTest):
-    def test_one_that_does_not_run_after_its_move(self) -> None:
+    def test_server_not_running_after_its_move(self) -> None:
         """Nova calls it ACTIVE all the same."""
         for state in ('off', 'paused', ''):
             self.cloud.boot(
@@ -275,7 +275,7 @@ class TestGuests(StatesTest):
 
 
 class TestComing(StatesTest):
-    def test_what_is_on_its_way_or_busy(self) -> None:
+    def test_servers_moving_or_busy(self) -> None:
         """Moves towards the host that began before it was marked, as well."""
         coming, cold, resized, rebooting = self.cloud.boot_many(
             [

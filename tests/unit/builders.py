@@ -168,33 +168,39 @@ def observation(
     )
 
 
-def track(
+def server_memory(
     before: model.Server | None = None, **kwargs: ty.Any
-) -> memories.Track:
+) -> memories.ServerMemory:
     """Return what is remembered of a server: nothing but how it was."""
-    return memories.Track(before=before or server(), **kwargs)
+    return memories.ServerMemory(before=before or server(), **kwargs)
 
 
 def remember(
-    track: memories.Track, kind: memories.Kind, errand: memories.Errand
-) -> memories.Track:
+    remembered: memories.ServerMemory,
+    kind: memories.ActionKind,
+    request: memories.RequestState,
+) -> memories.ServerMemory:
     """Return the track with what came of asking for one kind of thing."""
-    changes: dict[str, ty.Any] = {'errands': {**track.errands, kind: errand}}
+    changes: dict[str, ty.Any] = {
+        'requests': {**remembered.requests, kind: request}
+    }
     if kind in memories.RECORDED:
         changes['latest'] = kind
-    return dataclasses.replace(track, **changes)
+    return dataclasses.replace(remembered, **changes)
 
 
-def memory(*tracks: memories.Track, **kwargs: ty.Any) -> memories.Memory:
+def memory(
+    *servers: memories.ServerMemory, **kwargs: ty.Any
+) -> memories.HostMemory:
     """Return the memory of a run in the middle of it."""
     own = {
         field.name: kwargs.pop(field.name)
         for field in dataclasses.fields(evacuation_memory.EvacuationMemory)
         if field.name in kwargs
     }
-    return memories.Memory(
+    return memories.HostMemory(
         **{
-            'tracks': {t.before.id: t for t in tracks},
+            'servers': {t.before.id: t for t in servers},
             'history': frozenset(),
             'own': evacuation_memory.EvacuationMemory(**own) if own else None,
             **kwargs,
@@ -229,7 +235,7 @@ def decision(
         **{
             'actions': (),
             'rows': tuple(rows),
-            'inquiry': decisions.Inquiry(),
+            'query': decisions.Query(),
             'memory': memory(),
             'done': False,
             **kwargs,

@@ -14,7 +14,7 @@ DOCS = pathlib.Path(__file__).parents[2] / 'doc/source/user/api.rst'
 
 
 class TestNames(unittest.TestCase):
-    def test_every_public_name_can_be_imported(self):
+    def test_every_public_name_is_importable(self):
         for name in api.__all__:
             self.assertTrue(hasattr(api, name), name)
 

@@ -14,7 +14,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 Phase = server_status.Phase
 Wait = server_status.Wait
 ENDINGS = tuple(set(events.ENDINGS.values()))
@@ -122,7 +122,7 @@ class TestServers(unittest.TestCase):
 
         self.assertEqual(['ServerChanged'], names(found))
 
-    @ddt.data(*Kind)
+    @ddt.data(*ActionKind)
     def test_requests(self, kind):
         """What starts a move is told apart from all else."""
         action = memories.Action(kind, 'vm1', host='cmp09')
@@ -145,7 +145,7 @@ class TestHost(unittest.TestCase):
         rows = [row(Phase.MOVED), row(server_id='vm2')]
         first = builders.decision(
             rows,
-            actions=(memories.Action(Kind.LIVE_MIGRATE, 'vm2'),),
+            actions=(memories.Action(ActionKind.LIVE_MIGRATE, 'vm2'),),
             wait=Wait('servers'),
         )
         found = happened(None, first)

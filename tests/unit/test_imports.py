@@ -207,7 +207,7 @@ class TestImports(unittest.TestCase):
             ),
         )
 
-    def test_planning_has_floors(self):
+    def test_planning_packages_import_downward_only(self):
         for package, below in FLOORS.items():
             known = [f'osc_hostmaint.planning.{p}' for p in (package, *below)]
             others = [f'osc_hostmaint.planning.{p}' for p in FLOORS]
@@ -219,7 +219,7 @@ class TestImports(unittest.TestCase):
                 ),
             )
 
-    def test_no_module_imports_itself_in_a_roundabout_way(self):
+    def test_no_import_circles(self):
         edges = {
             _module(path): set(used(tree)) for path, tree in trees().items()
         }

@@ -74,7 +74,7 @@ class EvacuatedTestCase(unittest.TestCase):
         policy = policies.Policy(evacuate=True)
         leave = dataclasses.replace(policy, leave_stopped=True)
         leave = verdicts.Terms(requested.operation(leave))
-        off = verdicts.Terms(requested.operation(policy), off=True)
+        off = verdicts.Terms(requested.operation(policy), was_stopped=True)
         for vm_state, _task in states.DEAD.values():
             server = builders.server(vm_state=vm_state)
             self.assertEqual(

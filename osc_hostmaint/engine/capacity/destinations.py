@@ -41,14 +41,14 @@ class Destinations:
         *,
         bound: int | None = None,
         patience: float | None = None,
-        prospect: dry_run.Prospect | None = None,
+        expected: dry_run.DryRun | None = None,
     ):
         """:param board: the compute services of all hosts.
 
         :param bound: at most so many moves in flight to one destination.
         :param patience: seconds after which a move of others is not awaited
             any longer.
-        :param prospect: as just looked at; None leaves destinations to the
+        :param expected: as just looked at; None leaves destinations to the
             scheduler.
         """
         self._gateway = gateway
@@ -56,17 +56,17 @@ class Destinations:
         self._report = report
         self._board = board
         self._limits = eligible.Limits(frozenset())
-        self._survey: snapshots.Survey | None = None
+        self._snapshot: snapshots.CapacitySnapshot | None = None
         self._demands: dict[str, snapshots.Demand] = {}
         self._plan: dict[str, str] = {}
         #: Placement tells who has room.
-        self._known = prospect is not None and prospect.known
-        if prospect:
-            self._limits, self._survey = prospect.limits, prospect.survey
-            self._demands = {d.server.id: d for d in prospect.demands}
-            placed = prospect.preview.outlook.placed
+        self._known = expected is not None and expected.known
+        if expected:
+            self._limits, self._snapshot = expected.limits, expected.snapshot
+            self._demands = {d.server.id: d for d in expected.demands}
+            placed = expected.preview.capacity_forecast.placed
             self._plan = {i: placed.get(i, '') for i in self._demands}
-        self._moves = in_flight.MovesUnderWay(
+        self._moves = in_flight.MovesInFlight(
             gateway, clock, board, bound=bound, patience=patience
         )
         self._experience = self._moves.experience()
@@ -78,7 +78,7 @@ class Destinations:
         self._spreads = False
         self._starts = 0
         #: What must not be sent to a host that we name.
-        self._unnamed: set[memories.Kind] = set()
+        self._unnamed: set[memories.ActionKind] = set()
 
     def note(
         self, seen: model.Observation, over: collections.abc.Set[str]
@@ -153,7 +153,7 @@ class Destinations:
         # Where the scheduler picks, it may be the fullest.
         if load.full(action.host) if action.host else load.any_full:
             return None
-        if self._kin_on_their_way(server_id, action.host):
+        if self._group_member_moves_to(server_id, action.host):
             return None
         if self._closed(action).holds(action.host):
             return None
@@ -198,7 +198,8 @@ class Destinations:
         )
 
     def _caveat(self) -> str:
-        if self._known and memories.Kind.LIVE_MIGRATE not in self._unnamed:
+        unnamed = memories.ActionKind.LIVE_MIGRATE in self._unnamed
+        if self._known and not unnamed:
             return ''
         return '; the scheduler may still pick it for live migrations'
 
@@ -206,16 +207,16 @@ class Destinations:
         """Tell whether a host may be used again: once a move completes."""
         known = self._experience
         wanted = {host for host in hosts if host not in known.excluded}
-        going = {flight.dest for flight in self._moves.under_way().values()}
+        going = {move.dest for move in self._moves.under_way().values()}
         return not wanted.isdisjoint(going | known.unsure)
 
-    def _closed(self, action: memories.Action) -> in_flight.Closed:
+    def _closed(self, action: memories.Action) -> in_flight.ClosedHosts:
         return self._moves.closed(
             self._experience.proven, risky=_is_risky(action)
         )
 
     def leave_to_scheduler(
-        self, host: str, kind: memories.Kind, policy: str
+        self, host: str, kind: memories.ActionKind, policy: str
     ) -> None:
         """Take note that a policy forbids naming the destination.
 
@@ -224,8 +225,8 @@ class Destinations:
         if kind in self._unnamed:
             return
         self._unnamed.add(kind)
-        if kind is memories.Kind.LIVE_MIGRATE:
-            self._unnamed.add(memories.Kind.RESUME)
+        if kind is memories.ActionKind.LIVE_MIGRATE:
+            self._unnamed.add(memories.ActionKind.RESUME)
         self._report.publish(
             events.Trouble(
                 host,
@@ -241,7 +242,7 @@ class Destinations:
 
     def _forget(self, server_id: str) -> None:
         """Take a server for one that has not begun to move."""
-        self._moves.trips.pop(server_id, None)
+        self._moves.sent.pop(server_id, None)
         if server_id in self._demands:
             self._plan.setdefault(server_id, '')
 
@@ -251,22 +252,22 @@ class Destinations:
         load: in_flight.Load,
         untrusted: collections.abc.Container[str],
     ) -> destination_choice.Pick:
-        if self._survey is None:
+        if self._snapshot is None:
             return destination_choice.Pick('')
-        survey = dataclasses.replace(
-            self._survey, services=self._board.services
+        snapshot = dataclasses.replace(
+            self._snapshot, services=self._board.services
         )
         server_id, kind = action.server_id, action.kind
         closed = self._closed(action)
         source = self._demands[server_id].source
-        hosts = survey.services
+        hosts = snapshot.services
         known = self._experience
         failed = known.failed.get(
             (server_id, memories.TYPES.get(kind, '')), frozenset()
         )
         suspect = self._moves.suspect() - known.succeeded
         picked = destination_choice.pick(
-            survey,
+            snapshot,
             self._flow(source, {h for h in hosts if h in untrusted}),
             server_id,
             closed={h for h in hosts if load.full(h) or closed.holds(h)},
@@ -284,29 +285,29 @@ class Destinations:
         self, source: str, untrusted: collections.abc.Set[str]
     ) -> destination_choice.Flow:
         """Return what there is to spread, as servers of one host may go."""
-        trips = self._moves.trips
-        gone = {i: t.dest for i, t in trips.items() if t.dest}
+        sent = self._moves.sent
+        gone = {i: t.dest for i, t in sent.items() if t.dest}
         return destination_choice.Flow(
             demands=self._demands,
             limits=dataclasses.replace(
                 self._limits,
                 leaving=self._limits.leaving
                 | untrusted
-                | self._moves.refusals.shunned(source),
+                | self._moves.rejected_hosts.for_source(source),
             ),
             plan=self._plan,
             gone={**self._moves.adopted(), **gone},
             unseen=frozenset(
                 i
                 for i in gone
-                if i in self._demands and not self._shown(trips[i])
+                if i in self._demands and not self._shown(sent[i])
             ),
         )
 
-    def _shown(self, trip: in_flight.Trip) -> bool:
+    def _shown(self, sent: in_flight.SentMove) -> bool:
         """Tell whether Placement's numbers show what a move has taken."""
-        shown_at = self._shown_at.get(trip.dest, self._began_at)
-        return trip.landed_at is not None and trip.landed_at <= shown_at
+        shown_at = self._shown_at.get(sent.dest, self._began_at)
+        return sent.landed_at is not None and sent.landed_at <= shown_at
 
     def renew(self) -> None:
         """Ask for Placement's numbers again, if it is time to.
@@ -320,13 +321,13 @@ class Destinations:
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
         demand = self._largest_waiting()
         wanted = self._spreads and self._known
-        if not (due and wanted and demand and self._survey):
+        if not (due and wanted and demand and self._snapshot):
             return
         shape = demand.shape
         self._starts = 0
         asked_at = self._clock.now()
         try:
-            offers = self._gateway.offers(shape)
+            found = self._gateway.allocation_candidates(shape)
         except exceptions.Unavailable:
             # What is known is still a good guess, and the scheduler checks.
             return
@@ -340,17 +341,17 @@ class Destinations:
             self._known = False
             return
         self._looked_at = asked_at
-        for provider in offers.providers.values():
-            if host := self._survey.hosts.get(provider.root):
+        for provider in found.providers.values():
+            if host := self._snapshot.hosts.get(provider.root):
                 self._shown_at[host] = asked_at
-        self._survey = destination_choice.renew(self._survey, shape, offers)
+        self._snapshot = destination_choice.renew(self._snapshot, shape, found)
 
     def _largest_waiting(self) -> snapshots.Demand | None:
         """Return what its turn comes to first, or one like it."""
         waiting = (d for i in self._plan if (d := self._demands[i]).shape)
         return max(waiting, key=lambda d: d.server.memory_mb, default=None)
 
-    def _kin_on_their_way(self, server_id: str, host: str) -> bool:
+    def _group_member_moves_to(self, server_id: str, host: str) -> bool:
         """Tell whether another of its group may be on its way to the host.
 
         Nova's scheduler does not see who is under way, and sends both to one
@@ -358,7 +359,7 @@ class Destinations:
 
         :param host: '' where the scheduler picks it: it may be any.
         """
-        groups = self._survey.groups if self._survey else ()
+        groups = self._snapshot.groups if self._snapshot else ()
         moving = self._moves.under_way()
         for group in groups or ():
             if (
@@ -366,10 +367,10 @@ class Destinations:
                 and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY
             ):
                 others = group.members - {server_id}
-                kin = [moving[i].dest for i in others if i in moving]
-                if not host or '' in kin:
-                    return bool(kin)
-                return kin.count(host) >= group.most_per_host
+                taken = [moving[i].dest for i in others if i in moving]
+                if not host or '' in taken:
+                    return bool(taken)
+                return taken.count(host) >= group.most_per_host
         return False
 
 
@@ -392,7 +393,7 @@ def _is_risky(action: memories.Action) -> bool:
 
     A running server whose host has died is no worse off than before.
     """
-    return action.kind is memories.Kind.COLD_MIGRATE or (
-        action.kind is memories.Kind.EVACUATE
+    return action.kind is memories.ActionKind.COLD_MIGRATE or (
+        action.kind is memories.ActionKind.EVACUATE
         and action.vm_state == nova_states.VmState.STOPPED
     )

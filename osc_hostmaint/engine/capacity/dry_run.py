@@ -25,12 +25,12 @@ from osc_hostmaint.planning.server import memory as memories
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Prospect:
+class DryRun:
     """What was seen of a drain that is about to begin."""
 
     preview: dry_runs.Preview
     limits: eligible.Limits
-    survey: snapshots.Survey
+    snapshot: snapshots.CapacitySnapshot
     #: It is known who has room.
     known: bool
     #: What has to find a place on another host.
@@ -43,7 +43,7 @@ def look(
     services: collections.abc.Mapping[str, model.Service],
     sources: collections.abc.Sequence[model.Service],
     policy: policies.Policy,
-) -> Prospect:
+) -> DryRun:
     """Return what a drain would do. Nothing is changed.
 
     :param services: of all hosts, by host.
@@ -57,56 +57,60 @@ def look(
         for service in sources
     ]
     for watcher in watchers:
-        watcher.look(decisions.Inquiry(records=False, servers=True))
-    asking = snapshot.Surveyor(gateway)
+        watcher.look(decisions.Query(records=False, servers=True))
+    observing = snapshot.CapacityObserver(gateway)
     servers = {w.seen.host: tuple(w.seen.servers.values()) for w in watchers}
-    stock = asking.take_stock(servers)
+    usage = observing.look_at_sources(servers)
     rows: list[decisions.Row] = []
     for watcher in watchers:
-        _see_moves(watcher, stock)
+        _see_moves(watcher, usage)
         rows += _rows(watcher, clock, policy)
     limits = eligible.Limits(
         frozenset(service.host for service in sources), policy.to
     )
     moving = [row for row in rows if dry_runs.needs_room(row)]
-    demands = _demands(moving, servers, stock)
-    survey = asking.survey(stock, services, demands)
-    if asking.unknown:
-        outlook = forecast.unknown(demands, asking.unknown)
+    demands = _demands(moving, servers, usage)
+    capacity_snapshot = observing.take(usage, services, demands)
+    if observing.unknown:
+        capacity_forecast = forecast.unknown(demands, observing.unknown)
     else:
-        outlook = forecast.forecast(survey, demands, limits)
+        capacity_forecast = forecast.forecast(
+            capacity_snapshot, demands, limits
+        )
     by_id = {d.server.id: d for d in demands}
     here = {s.id: s for found in servers.values() for s in found}
-    return Prospect(
+    return DryRun(
         dry_runs.Preview(
             rows=tuple(
                 dry_runs.row(
                     row,
                     by_id.get(row.server_id),
-                    outlook,
+                    capacity_forecast,
                     here.get(row.server_id),
                 )
                 for row in rows
             ),
-            outlook=outlook,
+            capacity_forecast=capacity_forecast,
             memory_mb=sum(d.server.memory_mb for d in demands),
-            notes=tuple(asking.notes),
+            notes=tuple(observing.notes),
         ),
         limits,
-        survey,
-        not asking.unknown,
+        capacity_snapshot,
+        not observing.unknown,
         demands,
     )
 
 
-def _see_moves(watcher: observer.Observer, stock: snapshot.Stock) -> None:
+def _see_moves(
+    watcher: observer.Observer, usage: snapshot.SourceUsage
+) -> None:
     """Look at the migrations, where something is held in their name."""
-    holders = stock.unexplained(watcher.seen.host)
-    if stock.allocations is not None and not holders:
+    holders = usage.unexplained(watcher.seen.host)
+    if usage.allocations is not None and not holders:
         return
     records = watcher.see_newest().migrations.values()
     known = {i for r in records for i in (r.uuid, r.server_id)}
-    if stock.allocations is None or not holders <= known:
+    if usage.allocations is None or not holders <= known:
         watcher.see_unconfirmed()
 
 
@@ -114,17 +118,15 @@ def _rows(
     watcher: observer.Observer, clock: ports.Clock, policy: policies.Policy
 ) -> tuple[decisions.Row, ...]:
     """Return what a drain of one host would begin with."""
-    memory = memories.Memory()
+    memory = memories.HostMemory()
     operation = requested.operation(policy)
     decision = decide.decide(watcher.seen, operation, memory, clock.now())
-    asked = decision.inquiry
+    asked = decision.query
     # Of some servers only their history tells how to evacuate them.
     history = asked.history if operation.evacuations_only else frozenset()
     if asked.visit or history:
         watcher.visit(
-            decisions.Inquiry(
-                records=False, visit=asked.visit, history=history
-            )
+            decisions.Query(records=False, visit=asked.visit, history=history)
         )
         decision = decide.decide(watcher.seen, operation, memory, clock.now())
     return decision.rows
@@ -133,13 +135,13 @@ def _rows(
 def _demands(
     rows: collections.abc.Iterable[decisions.Row],
     servers: snapshot.Servers,
-    stock: snapshot.Stock,
+    usage: snapshot.SourceUsage,
 ) -> tuple[snapshots.Demand, ...]:
     by_id = {s.id: s for found in servers.values() for s in found}
     found = []
     for row in rows:
         server = by_id.get(row.server_id)
         # One that is not listed has left already.
-        if server and (demand := stock.demand(row.host, server)):
+        if server and (demand := usage.demand(row.host, server)):
             found.append(demand)
     return tuple(found)

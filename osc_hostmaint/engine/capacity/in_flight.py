@@ -23,7 +23,7 @@ from osc_hostmaint.planning.server import memory as memories
 
 
 @dataclasses.dataclass(slots=True)
-class Trip:
+class SentMove:
     """One move that we asked for."""
 
     source: str
@@ -31,7 +31,7 @@ class Trip:
     dest: str
     #: Its record has a higher id.
     after: int
-    kind: memories.Kind
+    kind: memories.ActionKind
     asked_at: float
     #: When its destination was first seen to be taken: from then on
     #: Placement's numbers show it.
@@ -40,7 +40,7 @@ class Trip:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Flight:
+class MoveInFlight:
     """One move on its way."""
 
     #: '' while that is not known.
@@ -71,7 +71,7 @@ class Load:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedHosts:
     """Which hosts a move must not be sent to just now."""
 
     unanswered: frozenset[str]
@@ -88,12 +88,14 @@ class Closed:
         )
 
 
-_Flights = dict[str, Flight]
+_Moves = dict[str, MoveInFlight]
 #: What a destination begins with at once. An evacuation waits its turn there.
-_ANSWERED = frozenset({memories.Kind.LIVE_MIGRATE, memories.Kind.COLD_MIGRATE})
+_ANSWERED = frozenset(
+    {memories.ActionKind.LIVE_MIGRATE, memories.ActionKind.COLD_MIGRATE}
+)
 
 
-class MovesUnderWay:
+class MovesInFlight:
     """Keeps count of what is on its way, and of what has ended."""
 
     def __init__(
@@ -120,13 +122,12 @@ class MovesUnderWay:
             seconds=min(patience or longest, longest)
         )
         #: What we asked for, by the server's id.
-        self.trips: dict[str, Trip] = {}
-        self.refusals = rejections.Refusals()
-        #: By source: what is in flight off it, and what is not awaited any
-        #: more, but may arrive.
-        self._flights: dict[str, _Flights] = {}
-        self._adrift: dict[str, _Flights] = {}
-        self._others: _Flights = {}
+        self.sent: dict[str, SentMove] = {}
+        self.rejected_hosts = rejections.RejectedHosts()
+        #: By source: what is in flight, and what may still arrive.
+        self._in_flight: dict[str, _Moves] = {}
+        self._abandoned: dict[str, _Moves] = {}
+        self._others: _Moves = {}
         self._others_at = float('-inf')
         self._others_took = 0.0
         #: The hosts that we asked for, by the record's id.
@@ -146,39 +147,39 @@ class MovesUnderWay:
         """
         records = [
             record
-            for record in stale_migrations.left_out(seen).migrations.values()
+            for record in stale_migrations.drop_stale(seen).migrations.values()
             if record.source == seen.host
         ]
-        flights = {
+        moving = {
             record.server_id: record for record in records if record.in_flight
         }
-        adrift = {i: flights.pop(i) for i in flights.keys() & over}
+        abandoned = {i: moving.pop(i) for i in moving.keys() & over}
         nothing = []
-        for server_id, trip in list(self.trips.items()):
-            if trip.source != seen.host:
+        for server_id, sent in list(self.sent.items()):
+            if sent.source != seen.host:
                 continue
             if server_id in over:
-                trip.ended = True
+                sent.ended = True
             mine = [
                 record
                 for record in records
-                if record.server_id == server_id and record.id > trip.after
+                if record.server_id == server_id and record.id > sent.after
             ]
             if mine:
                 record = max(mine, key=lambda r: r.id)
-                if self._follow(trip, record):
+                if self._follow(sent, record):
                     nothing.append(server_id)
-            elif trip.ended and trip.landed_at is None:
+            elif sent.ended and sent.landed_at is None:
                 view = seen.latest(server_id)
                 if view is None or not view.task_state:
                     # Nothing came of it, or its server was deleted. What was
                     # given up may still go on.
-                    self.trips.pop(server_id)
+                    self.sent.pop(server_id)
         mark = seen.service.mark
         since = mark.since - contexts.SKEW if mark else None
-        self._flights[seen.host] = self._shown(flights, since)
-        self._adrift[seen.host] = self._shown(adrift, since)
-        self._learn(seen, since, {r.id for r in adrift.values()}, over)
+        self._in_flight[seen.host] = self._shown(moving, since)
+        self._abandoned[seen.host] = self._shown(abandoned, since)
+        self._learn(seen, since, {r.id for r in abandoned.values()}, over)
         return nothing
 
     def begin(
@@ -188,55 +189,55 @@ class MovesUnderWay:
 
         :param highest_id: its record has a higher id.
         """
-        self.trips[action.server_id] = Trip(
+        self.sent[action.server_id] = SentMove(
             source, action.host, highest_id, action.kind, self._clock.now()
         )
 
     def leaving(self, host: str) -> collections.abc.Set[str]:
         """Return the servers that are on their way off a host."""
-        return self._flights.get(host, {}).keys()
+        return self._in_flight.get(host, {}).keys()
 
     def leave(self, host: str) -> None:
         """Take note that a host's drain has ended: nobody looks any more."""
-        for trip in self.trips.values():
-            trip.ended = trip.ended or trip.source == host
+        for sent in self.sent.values():
+            sent.ended = sent.ended or sent.source == host
         # Nobody will know any better.
         self._ended[host] = [
             dataclasses.replace(move, unsure=False)
             for move in self._ended.get(host, ())
         ]
         # What is in flight off it goes on like that of others.
-        self._flights.pop(host, None)
-        self._adrift.pop(host, None)
+        self._in_flight.pop(host, None)
+        self._abandoned.pop(host, None)
         self._others_at = float('-inf')
 
-    def _follow(self, trip: Trip, record: model.Migration) -> bool:
+    def _follow(self, sent: SentMove, record: model.Migration) -> bool:
         """Take note of a trip's record; tell whether it came to nothing."""
-        if trip.dest and record.dest is None:
-            self._asked[record.id] = trip.dest
+        if sent.dest and record.dest is None:
+            self._asked[record.id] = sent.dest
         if record.ended_badly:
-            if trip.dest and record.found_no_host:
-                self.refusals.refused(trip.source, trip.dest)
+            if sent.dest and record.found_no_host:
+                self.rejected_hosts.note_rejected(sent.source, sent.dest)
             return True
-        trip.ended = trip.ended or not record.in_flight
-        if record.dest and record.scheduled and trip.landed_at is None:
-            trip.dest = record.dest
-            self.refusals.taken(trip.source, trip.dest)
-            trip.landed_at = self._clock.now()
+        sent.ended = sent.ended or not record.in_flight
+        if record.dest and record.scheduled and sent.landed_at is None:
+            sent.dest = record.dest
+            self.rejected_hosts.note_accepted(sent.source, sent.dest)
+            sent.landed_at = self._clock.now()
         return False
 
     def _shown(
         self,
         records: collections.abc.Mapping[str, model.Migration],
         since: datetime.datetime | None = None,
-    ) -> _Flights:
+    ) -> _Moves:
         """Return records as moves on their way.
 
         :param since: when the host's maintenance began: whoever has moved
             servers off it since then meant to empty it.
         """
         return {
-            server_id: Flight(
+            server_id: MoveInFlight(
                 record.dest or self._asked.get(record.id, ''),
                 record.type in destination_history.HARMFUL
                 and since is not None
@@ -313,14 +314,14 @@ class MovesUnderWay:
         if self._clock.now() - self._others_at >= valid:
             self._see_others()
         counts = collections.Counter(
-            flight.dest for flight in self.under_way().values()
+            move.dest for move in self.under_way().values()
         )
         return Load(counts, counts.pop('', 0), self._bound)
 
     def _see_others(self) -> None:
         asked_at = self._clock.now()
         try:
-            flights = self._gateway.flights()
+            moving = self._gateway.migrations_in_flight()
         except exceptions.Unavailable:
             # What is known is still a good guess.
             return
@@ -331,8 +332,8 @@ class MovesUnderWay:
         self._others = self._shown(
             {
                 record.server_id: record
-                for record in flights
-                if record.source not in self._flights
+                for record in moving
+                if record.source not in self._in_flight
                 and record.created_at >= since
                 and self._goes_on(record)
             }
@@ -344,27 +345,27 @@ class MovesUnderWay:
         ends = (record.source, record.dest or '')
         return all(services[end].up for end in ends if end in services)
 
-    def under_way(self) -> _Flights:
+    def under_way(self) -> _Moves:
         """Return all that is on its way, by the server's id."""
         found = dict(self._others)
-        for mine in self._flights.values():
+        for mine in self._in_flight.values():
             found.update(mine)
-        for server_id, trip in self.trips.items():
-            if not trip.ended:
-                harmful = trip.kind in memories.HARMFUL
-                found[server_id] = Flight(trip.dest, harmful)
+        for server_id, sent in self.sent.items():
+            if not sent.ended:
+                harmful = sent.kind in memories.HARMFUL
+                found[server_id] = MoveInFlight(sent.dest, harmful)
         return found
 
     def adopted(self) -> dict[str, str]:
         """Return where all goes that was under way before we asked."""
         return {
-            server_id: flight.dest
-            for each in (*self._adrift.values(), *self._flights.values())
-            for server_id, flight in each.items()
-            if flight.dest
+            server_id: move.dest
+            for each in (*self._abandoned.values(), *self._in_flight.values())
+            for server_id, move in each.items()
+            if move.dest
         }
 
-    def closed(self, proven: frozenset[str], *, risky: bool) -> Closed:
+    def closed(self, proven: frozenset[str], *, risky: bool) -> ClosedHosts:
         """Return which hosts a move must not be sent to just now.
 
         Those that have not begun with what was sent there: a compute service
@@ -377,23 +378,23 @@ class MovesUnderWay:
         """
         now = self._clock.now()
         unanswered = frozenset(
-            trip.dest
-            for trip in self.trips.values()
-            if trip.dest
-            and trip.kind in _ANSWERED
-            and trip.landed_at is None
-            and not trip.ended
-            and now - trip.asked_at >= timing.UNANSWERED_SECONDS
+            sent.dest
+            for sent in self.sent.values()
+            if sent.dest
+            and sent.kind in _ANSWERED
+            and sent.landed_at is None
+            and not sent.ended
+            and now - sent.asked_at >= timing.UNANSWERED_SECONDS
         )
         if not risky:
-            return Closed(unanswered)
-        flights = self.under_way().values()
-        return Closed(
+            return ClosedHosts(unanswered)
+        moving = self.under_way().values()
+        return ClosedHosts(
             unanswered,
             proven,
             frozenset(
-                flight.dest
-                for flight in flights
-                if flight.harmful and flight.dest not in proven
+                move.dest
+                for move in moving
+                if move.harmful and move.dest not in proven
             ),
         )

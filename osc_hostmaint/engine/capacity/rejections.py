@@ -12,29 +12,29 @@ import collections
 ENOUGH = 2
 
 
-class Refusals:
+class RejectedHosts:
     """Which picks the scheduler refused, and which it took."""
 
     def __init__(self) -> None:
-        self._refused: collections.Counter[tuple[str, str]] = (
+        self._rejected: collections.Counter[tuple[str, str]] = (
             collections.Counter()
         )
-        self._taken: set[tuple[str, str]] = set()
+        self._accepted: set[tuple[str, str]] = set()
 
-    def refused(self, source: str, dest: str) -> None:
+    def note_rejected(self, source: str, dest: str) -> None:
         """Take note that a server of a host was not to go to another."""
-        self._refused[source, dest] += 1
+        self._rejected[source, dest] += 1
 
-    def taken(self, source: str, dest: str) -> None:
+    def note_accepted(self, source: str, dest: str) -> None:
         """Take note that one goes there."""
-        self._taken.add((source, dest))
+        self._accepted.add((source, dest))
 
-    def shunned(self, source: str) -> frozenset[str]:
+    def for_source(self, source: str) -> frozenset[str]:
         """Return the hosts not to be picked for servers of a host."""
         return frozenset(
             dest
-            for (origin, dest), times in self._refused.items()
+            for (origin, dest), times in self._rejected.items()
             if origin == source
             and times >= ENOUGH
-            and (origin, dest) not in self._taken
+            and (origin, dest) not in self._accepted
         )

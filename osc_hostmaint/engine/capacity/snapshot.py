@@ -23,7 +23,7 @@ Servers = collections.abc.Mapping[
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Stock:
+class SourceUsage:
     """What is on the hosts that are to be drained."""
 
     servers: Servers
@@ -62,7 +62,7 @@ class Stock:
         )
 
 
-class Surveyor:
+class CapacityObserver:
     """Asks for what is needed to know whether servers fit elsewhere."""
 
     def __init__(self, gateway: ports.Gateway):
@@ -72,7 +72,7 @@ class Surveyor:
         #: Why it is not known who has room; '' where it is.
         self.unknown = ''
 
-    def take_stock(self, servers: Servers) -> Stock:
+    def look_at_sources(self, servers: Servers) -> SourceUsage:
         """Look at what is on the hosts that are to be drained.
 
         What is not told is noted.
@@ -85,18 +85,18 @@ class Surveyor:
             allocations = {h: self._gateway.allocations(h) for h in servers}
         except exceptions.CloudError as error:
             self._note_unknown(error)
-        return Stock(servers, allocations, groups, located)
+        return SourceUsage(servers, allocations, groups, located)
 
     def _note_unknown(self, error: exceptions.CloudError) -> None:
         self.unknown = f'capacity is not known: {error}'
         self.notes.append(self.unknown)
 
-    def survey(
+    def take(
         self,
-        stock: Stock,
+        usage: SourceUsage,
         services: collections.abc.Mapping[str, model.Service],
         demands: collections.abc.Iterable[snapshots.Demand],
-    ) -> snapshots.Survey:
+    ) -> snapshots.CapacitySnapshot:
         """Look at the hosts that may take servers.
 
         What is not told is noted, and what is told serves all the same.
@@ -104,8 +104,8 @@ class Surveyor:
         :param services: of all hosts, by host.
         """
         shapes = dict.fromkeys(d.shape for d in demands if d.shape)
-        seen = snapshots.Survey(
-            services, {}, groups=stock.groups, located=stock.located
+        seen = snapshots.CapacitySnapshot(
+            services, {}, groups=usage.groups, located=usage.located
         )
         if self.unknown or not shapes:
             return seen
@@ -117,7 +117,9 @@ class Surveyor:
                 bare_metal=host_identity.bare_metal(
                     self._gateway.hypervisor_details()
                 ),
-                offers={s: self._gateway.offers(s) for s in shapes},
+                allocation_candidates={
+                    s: self._gateway.allocation_candidates(s) for s in shapes
+                },
             )
         except exceptions.CloudError as error:
             self._note_unknown(error)

@@ -19,14 +19,14 @@ from osc_hostmaint.planning.host import decision as decisions
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Welcome:
+class RestoreCapacity:
     """Whether servers fit on several hosts, and what is not known."""
 
     #: What bringing servers home would do, by home.
     by_home: collections.abc.Mapping[str, dry_runs.Preview]
     #: What could not be looked at: lines for people.
     notes: tuple[str, ...]
-    survey: snapshots.Survey
+    snapshot: snapshots.CapacitySnapshot
     #: It is known who has room.
     known: bool
     demands: tuple[snapshots.Demand, ...]
@@ -37,18 +37,20 @@ class Welcome:
         each = self.by_home.values()
         return dry_runs.Preview(
             rows=tuple(row for preview in each for row in preview.rows),
-            outlook=_together([preview.outlook for preview in each]),
+            capacity_forecast=_together(
+                [preview.capacity_forecast for preview in each]
+            ),
             memory_mb=sum(preview.memory_mb for preview in each),
             notes=self.notes,
         )
 
     @property
-    def prospect(self) -> dry_run.Prospect:
+    def dry_run(self) -> dry_run.DryRun:
         """The same, for whoever keeps count of moves."""
-        return dry_run.Prospect(
+        return dry_run.DryRun(
             self.preview,
             eligible.Limits(frozenset()),
-            self.survey,
+            self.snapshot,
             self.known,
             self.demands,
         )
@@ -57,54 +59,57 @@ class Welcome:
 def look(
     gateway: ports.Gateway,
     services: collections.abc.Mapping[str, model.Service],
-    gathered: collections.abc.Iterable[plan.Gathering],
-) -> Welcome:
+    plans: collections.abc.Iterable[plan.RestorePlan],
+) -> RestoreCapacity:
     """Check whether servers fit on their old hosts. Nothing is changed.
 
     If Placement does not answer, capacity is unknown, and the notes say so.
 
     :param services: of all hosts, by host.
     """
-    gathered = tuple(gathered)
-    asking = snapshot.Surveyor(gateway)
-    moving = {each.home.host: _moving(each) for each in gathered}
+    plans = tuple(plans)
+    observing = snapshot.CapacityObserver(gateway)
+    moving = {each.home.host: _moving(each) for each in plans}
     servers: dict[str, list[model.Server]] = collections.defaultdict(list)
     for found in moving.values():
         for row, server in found:
             servers[row.host].append(server)
-    stock = asking.take_stock(servers)
+    usage = observing.look_at_sources(servers)
     demands = {
         home: tuple(
             demand
             for row, server in found
-            if (demand := stock.demand(row.host, server))
+            if (demand := usage.demand(row.host, server))
         )
         for home, found in moving.items()
     }
     every = tuple(d for wanted in demands.values() for d in wanted)
-    survey = asking.survey(stock, services, every)
-    return Welcome(
+    capacity_snapshot = observing.take(usage, services, every)
+    return RestoreCapacity(
         {
             each.home.host: _preview(
-                each, demands[each.home.host], survey, asking.unknown
+                each,
+                demands[each.home.host],
+                capacity_snapshot,
+                observing.unknown,
             )
-            for each in gathered
+            for each in plans
         },
-        tuple(asking.notes),
-        survey,
-        not asking.unknown,
+        tuple(observing.notes),
+        capacity_snapshot,
+        not observing.unknown,
         every,
     )
 
 
 def _moving(
-    each: plan.Gathering,
+    each: plan.RestorePlan,
 ) -> list[tuple[decisions.Row, model.Server]]:
     """Return those that have to find a place at home."""
     servers = {s.id: s for group in each.groups for s in group.servers}
     return [
         (row, server)
-        for row in each.coming
+        for row in each.to_restore
         # One that is seen elsewhere has left already.
         if dry_runs.needs_room(row)
         and (server := servers[row.server_id]).host == row.host
@@ -112,53 +117,65 @@ def _moving(
 
 
 def _preview(
-    each: plan.Gathering,
+    each: plan.RestorePlan,
     demands: tuple[snapshots.Demand, ...],
-    survey: snapshots.Survey,
+    capacity_snapshot: snapshots.CapacitySnapshot,
     unknown: str,
 ) -> dry_runs.Preview:
     """:param unknown: why capacity is not known; '' where it is."""
     if unknown:
-        outlook = forecast.unknown(demands, unknown)
+        capacity_forecast = forecast.unknown(demands, unknown)
     else:
         limits = eligible.Limits(frozenset(), only=each.home.host)
-        outlook = forecast.forecast(survey, demands, limits)
+        capacity_forecast = forecast.forecast(
+            capacity_snapshot, demands, limits
+        )
     by_id = {demand.server.id: demand for demand in demands}
     return dry_runs.Preview(
         rows=tuple(
-            dry_runs.row(row, by_id.get(row.server_id), outlook)
-            for row in (*each.coming, *each.alone)
+            dry_runs.row(row, by_id.get(row.server_id), capacity_forecast)
+            for row in (*each.to_restore, *each.left_alone)
         ),
-        outlook=outlook,
+        capacity_forecast=capacity_forecast,
         memory_mb=sum(demand.server.memory_mb for demand in demands),
     )
 
 
 def _together(
-    outlooks: collections.abc.Sequence[forecast.Outlook],
-) -> forecast.Outlook:
+    capacity_forecasts: collections.abc.Sequence[forecast.CapacityForecast],
+) -> forecast.CapacityForecast:
     """Return what several homes can take, each its own servers."""
-    if len(outlooks) == 1:
-        return outlooks[0]
-    fills: dict[str, forecast.Fill] = {}
-    for fill in (fill for outlook in outlooks for fill in outlook.fills):
-        name = fill.resource_class
-        old = fills.get(name, forecast.Fill(name, 0, 0, 0))
-        fills[name] = forecast.Fill(
+    if len(capacity_forecasts) == 1:
+        return capacity_forecasts[0]
+    utilizations: dict[str, forecast.Utilization] = {}
+    for utilization in (
+        utilization
+        for capacity_forecast in capacity_forecasts
+        for utilization in capacity_forecast.utilizations
+    ):
+        name = utilization.resource_class
+        old = utilizations.get(name, forecast.Utilization(name, 0, 0, 0))
+        utilizations[name] = forecast.Utilization(
             name,
-            old.before + fill.before,
-            old.after + fill.after,
-            old.capacity + fill.capacity,
+            old.before + utilization.before,
+            old.after + utilization.after,
+            old.capacity + utilization.capacity,
         )
-    return forecast.Outlook(
-        fits={i: fit for o in outlooks for i, fit in o.fits.items()},
-        placed={i: host for o in outlooks for i, host in o.placed.items()},
-        hosts=sum(outlook.hosts for outlook in outlooks),
-        fills=tuple(
+    return forecast.CapacityForecast(
+        fits={i: fit for o in capacity_forecasts for i, fit in o.fits.items()},
+        placed={
+            i: host for o in capacity_forecasts for i, host in o.placed.items()
+        },
+        hosts=sum(
+            capacity_forecast.hosts for capacity_forecast in capacity_forecasts
+        ),
+        utilizations=tuple(
             sorted(
-                fills.values(),
+                utilizations.values(),
                 key=lambda f: (-f.after / f.capacity, f.resource_class),
             )
         ),
-        remedies=tuple(dict.fromkeys(r for o in outlooks for r in o.remedies)),
+        suggestions=tuple(
+            dict.fromkeys(r for o in capacity_forecasts for r in o.suggestions)
+        ),
     )

@@ -24,12 +24,12 @@ from osc_hostmaint.planning.server import status as server_status
 NOTHING_DONE = 'it was not moved yet: run the same command again'
 
 
-def bring(
-    gathered: collections.abc.Iterable[plan.Gathering],
+def restore(
+    plans: collections.abc.Iterable[plan.RestorePlan],
     gateway: ports.Gateway,
     clock: ports.Clock,
     board: observer.ServiceBoard,
-    guide: destinations.Destinations,
+    picker: destinations.Destinations,
     report: ports.Reporter,
     interrupt: ports.Interrupt,
     max_failures: int,
@@ -37,25 +37,25 @@ def bring(
 ) -> loop.DrainResult:
     """Bring servers back, from all hosts at the same time.
 
-    :param guide: bounds how many are on their way to each home.
+    :param picker: bounds how many are on their way to each home.
     :param max_failures: as in :func:`drain.run`.
     :param timeout: seconds after which nothing is awaited any more.
     :returns: a row per server, also of those that are left alone.
     """
-    gathered = tuple(gathered)
-    groups = [group for each in gathered for group in each.groups]
+    plans = tuple(plans)
+    groups = [group for each in plans for group in each.groups]
     reporters = {
         each.home.host: shared_.CombinedReporter(
-            each.home.host, report, each.coming, len(each.groups)
+            each.home.host, report, each.to_restore, len(each.groups)
         )
-        for each in gathered
+        for each in plans
         if each.groups
     }
-    guides = shared_.guides(
-        guide, [(g.service.host, {s.id for s in g.servers}) for g in groups]
+    shares = shared_.share(
+        picker, [(g.service.host, {s.id for s in g.servers}) for g in groups]
     )
     hosts = [
-        host_loop.HostDrain(
+        host_loop.HostLoop(
             observer.Observer(
                 gateway, clock, board, group.service, group.policy
             ),
@@ -65,7 +65,7 @@ def bring(
             reporters[group.home.host],
             destinations=shared,
         )
-        for group, shared in zip(groups, guides, strict=True)
+        for group, shared in zip(groups, shares, strict=True)
     ]
     result = loop.run(hosts, clock, interrupt, report, max_failures, timeout)
     for reporter in reporters.values():
@@ -79,8 +79,8 @@ def bring(
         for row in group.rows
         if row.server_id not in known
     )
-    alone = (row for each in gathered for row in each.alone)
-    return with_rows(result, (*untouched, *alone))
+    left_alone = (row for each in plans for row in each.left_alone)
+    return with_rows(result, (*untouched, *left_alone))
 
 
 def with_rows(

@@ -50,27 +50,27 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Gathering:
+class RestorePlan:
     """Which servers are brought back to a host, and which are skipped."""
 
     home: Home
     groups: tuple[Group, ...]
-    alone: tuple[decisions.Row, ...]
+    left_alone: tuple[decisions.Row, ...]
 
     @property
-    def coming(self) -> tuple[decisions.Row, ...]:
+    def to_restore(self) -> tuple[decisions.Row, ...]:
         """The rows of servers that are brought back."""
         return tuple(row for group in self.groups for row in group.rows)
 
 
-def gather(
+def make_plans(
     gateway: ports.Gateway,
     clock: ports.Clock,
     services: collections.abc.Mapping[str, model.Service],
     homes: collections.abc.Sequence[Home],
     policy: policies.Policy,
     running: policies.Running | None = None,
-) -> tuple[Gathering, ...]:
+) -> tuple[RestorePlan, ...]:
     """Return which servers to bring back, and from where.
 
     Nothing is changed. This costs a list of migrations for each old host, one
@@ -84,44 +84,46 @@ def gather(
     :raises CloudError: Nova refused a request, or did not answer.
     :raises Refused: a server to exclude is not known or not unique.
     """
-    look = _Look(gateway, clock, services)
-    look.see_records(homes)
-    look.see_servers()
-    judged = {home.host: look.judged(home, policy) for home in homes}
+    planner = _Planner(gateway, clock, services)
+    planner.see_records(homes)
+    planner.see_servers()
+    judged = {home.host: planner.judged(home, policy) for home in homes}
     policy = _excluding(policy, judged)
-    coming = {
+    to_restore = {
         each.server.id
         for found in judged.values()
         for each in found
-        if isinstance(each, candidates.Homecomer)
+        if isinstance(each, candidates.Candidate)
     }
-    gathered = []
-    told = set(coming)
+    plans = []
+    told = set(to_restore)
     for home in homes:
-        comers, alone = [], []
+        returning, left_alone = [], []
         for each in judged[home.host]:
-            if isinstance(each, candidates.Homecomer):
-                comers.append(each)
+            if isinstance(each, candidates.Candidate):
+                returning.append(each)
             elif each.server_id not in told:
                 # Of two homes that it has left it is told once.
                 told.add(each.server_id)
-                alone.append(each)
-        known = [c for c in comers if c.host in services]
-        alone += [_stranded(c) for c in comers if c.host not in services]
-        gathered.append(
-            Gathering(
+                left_alone.append(each)
+        known = [c for c in returning if c.host in services]
+        left_alone += [
+            _without_service(c) for c in returning if c.host not in services
+        ]
+        plans.append(
+            RestorePlan(
                 home,
-                look.groups(home, known, policy, running),
-                tuple(alone),
+                planner.groups(home, known, policy, running),
+                tuple(left_alone),
             )
         )
-    return tuple(gathered)
+    return tuple(plans)
 
 
 def _excluding(
     policy: policies.Policy,
     judged: collections.abc.Mapping[
-        str, collections.abc.Iterable[candidates.Homecomer | decisions.Row]
+        str, collections.abc.Iterable[candidates.Candidate | decisions.Row]
     ],
 ) -> policies.Policy:
     """Return a policy with the ids of what it excludes.
@@ -132,39 +134,39 @@ def _excluding(
     """
     if not judged:
         return policy
-    comers, alone = {}, {}
+    returning, left_alone = {}, {}
     for each in (each for found in judged.values() for each in found):
-        if isinstance(each, candidates.Homecomer):
-            comers[each.server.id] = each.server.name
+        if isinstance(each, candidates.Candidate):
+            returning[each.server.id] = each.server.name
         else:
-            alone[each.server_id] = each.name
+            left_alone[each.server_id] = each.name
     ids = exclusion.resolve(
         policy.exclude,
-        comers,
+        returning,
         _('that would be brought back to %s') % ', '.join(judged),
-        lambda: alone,
+        lambda: left_alone,
     )
     return dataclasses.replace(policy, exclude=ids)
 
 
-def _stranded(comer: candidates.Homecomer) -> decisions.Row:
-    server = comer.server
+def _without_service(candidate: candidates.Candidate) -> decisions.Row:
+    server = candidate.server
     return decisions.Row(
         server_id=server.id,
         name=server.name,
-        host=comer.host,
+        host=candidate.host,
         status=server.status,
         move='',
         destination='',
         phase=server_status.Phase.BLOCKED,
-        reason=f'Nova lists no compute service on {comer.host}: see openstack '
-        'compute service list and run this again',
+        reason=f'Nova lists no compute service on {candidate.host}: see '
+        'openstack compute service list and run this again',
         attempts=0,
         seconds=None,
     )
 
 
-class _Look:
+class _Planner:
     """What was seen of those that have left hosts."""
 
     def __init__(
@@ -178,15 +180,15 @@ class _Look:
         self._services = services
         self._records: tuple[model.Migration, ...] = ()
         #: By home, and the server's id.
-        self._stories: dict[str, dict[str, model.Migration]] = {}
+        self._latest_moves: dict[str, dict[str, model.Migration]] = {}
         #: By the server's id, wherever it is.
         self._servers: dict[str, model.Server] = {}
-        self._histories: dict[str, tuple[model.Deed, ...]] = {}
+        self._histories: dict[str, tuple[model.InstanceAction, ...]] = {}
 
     def see_records(self, homes: collections.abc.Iterable[Home]) -> None:
         """Look at the migrations that decide."""
         left = {
-            home.host: candidates.away(
+            home.host: candidates.departures(
                 home.host,
                 self._gateway.left(home.host, home.since - contexts.SKEW),
             )
@@ -196,8 +198,8 @@ class _Look:
         began = candidates.oldest(every)
         moves = self._gateway.moves(began - contexts.SKEW) if began else []
         self._records = (*every, *moves)
-        self._stories = {
-            host: candidates.stories(records, moves)
+        self._latest_moves = {
+            host: candidates.latest_moves(records, moves)
             for host, records in left.items()
         }
 
@@ -205,10 +207,14 @@ class _Look:
         """Look at the servers that they are about."""
         hosts = {
             host
-            for home, stories in self._stories.items()
-            for host in candidates.places(home, stories)
+            for home, latest_moves in self._latest_moves.items()
+            for host in candidates.places(home, latest_moves)
         }
-        wanted = {i for stories in self._stories.values() for i in stories}
+        wanted = {
+            i
+            for latest_moves in self._latest_moves.values()
+            for i in latest_moves
+        }
         for host in sorted(hosts):
             for server in self._gateway.servers(host):
                 if server.id in wanted:
@@ -223,21 +229,21 @@ class _Look:
 
     def judged(
         self, home: Home, policy: policies.Policy
-    ) -> list[candidates.Homecomer | decisions.Row]:
+    ) -> list[candidates.Candidate | decisions.Row]:
         """Return who comes home, and the rows of who is left alone."""
-        found: list[candidates.Homecomer | decisions.Row] = []
-        for server_id, record in self._stories[home.host].items():
+        found: list[candidates.Candidate | decisions.Row] = []
+        for server_id, record in self._latest_moves[home.host].items():
             server = self._servers[server_id]
             each = candidates.judge(home.host, record, server)
             if each is not None:
                 found.append(each)
-            elif self._owed(home, record, server, policy):
+            elif self._is_suspend_due(home, record, server, policy):
                 found.append(
-                    candidates.Homecomer(server, record.source, record)
+                    candidates.Candidate(server, record.source, record)
                 )
         return found
 
-    def _owed(
+    def _is_suspend_due(
         self,
         home: Home,
         record: model.Migration,
@@ -251,9 +257,9 @@ class _Look:
         ):
             return False
         history = self._history(server.id)
-        return resuspend.owed(history, server, home.since, policy)
+        return resuspend.is_due(history, server, home.since, policy)
 
-    def _history(self, server_id: str) -> tuple[model.Deed, ...]:
+    def _history(self, server_id: str) -> tuple[model.InstanceAction, ...]:
         if server_id not in self._histories:
             self._histories[server_id] = self._gateway.history(server_id)
         return self._histories[server_id]
@@ -261,15 +267,15 @@ class _Look:
     def groups(
         self,
         home: Home,
-        comers: collections.abc.Iterable[candidates.Homecomer],
+        returning: collections.abc.Iterable[candidates.Candidate],
         policy: policies.Policy,
         running: policies.Running | None,
     ) -> tuple[Group, ...]:
         """Return them, those together that come home in the same way."""
         found: dict[tuple[str, policies.Running], list[model.Server]] = {}
-        for comer in comers:
-            key = (comer.host, self._running(comer, running))
-            found.setdefault(key, []).append(comer.server)
+        for candidate in returning:
+            key = (candidate.host, self._running(candidate, running))
+            found.setdefault(key, []).append(candidate.server)
         return tuple(
             self._group(
                 home, host, servers, _terms(home, servers, policy, how)
@@ -278,12 +284,12 @@ class _Look:
         )
 
     def _running(
-        self, comer: candidates.Homecomer, wanted: policies.Running | None
+        self, candidate: candidates.Candidate, wanted: policies.Running | None
     ) -> policies.Running:
-        deeds: tuple[model.Deed, ...] = ()
-        if wanted is None and candidates.restarted_on_leaving(comer):
-            deeds = self._history(comer.server.id)
-        return candidates.running(comer, deeds, wanted)
+        instance_actions: tuple[model.InstanceAction, ...] = ()
+        if wanted is None and candidates.restarted_on_leaving(candidate):
+            instance_actions = self._history(candidate.server.id)
+        return candidates.running(candidate, instance_actions, wanted)
 
     def _group(
         self,
@@ -310,7 +316,7 @@ class _Look:
             home=home.service,
         )
         decided = decide.decide(
-            seen, requested.operation(policy), memories.Memory(), now
+            seen, requested.operation(policy), memories.HostMemory(), now
         )
         return Group(
             home, self._services[host], policy, tuple(servers), decided.rows

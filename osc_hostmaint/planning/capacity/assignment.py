@@ -18,10 +18,10 @@ _NOTHING: collections.abc.Mapping[str, str] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Attempt:
+class Assignment:
     """Where servers would go, and what that was worked out from."""
 
-    survey: snapshots.Survey
+    snapshot: snapshots.CapacitySnapshot
     limits: eligible.Limits
     task: occupancies.Task
     outcome: occupancies.Packing
@@ -30,7 +30,7 @@ class Attempt:
         self,
         demands: collections.abc.Iterable[snapshots.Demand] | None = None,
         **changes: ty.Any,
-    ) -> 'Attempt':
+    ) -> 'Assignment':
         """Return another try, with other limits.
 
         :param demands: some of them; the others stay where they are.
@@ -38,36 +38,36 @@ class Attempt:
         limits = dataclasses.replace(self.limits, **changes)
         job = packing.task(
             self.task.demands if demands is None else demands,
-            eligible.Eligible(self.survey, limits),
-            self.task.room,
-            self.task.neighbours,
+            eligible.Eligible(self.snapshot, limits),
+            self.task.ledger,
+            self.task.group_members,
         )
-        return Attempt(self.survey, limits, job, packing.pack(job))
+        return Assignment(self.snapshot, limits, job, packing.pack(job))
 
-    def carried_out(self) -> occupancies.Floor:
+    def carried_out(self) -> occupancies.Occupancy:
         """Return the hosts as they would be afterwards."""
-        floor = occupancies.Floor(self.task)
+        occupancy = occupancies.Occupancy(self.task)
         by_id = {demand.server.id: demand for demand in self.task.demands}
         # As it was made, so that each gets the same part of its host.
         for server_id, host in self.outcome.placed.items():
-            candidate = floor.candidate(by_id[server_id], host)
+            candidate = occupancy.candidate(by_id[server_id], host)
             if candidate:
-                floor.put(by_id[server_id], host, candidate)
-        return floor
+                occupancy.put(by_id[server_id], host, candidate)
+        return occupancy
 
 
-def attempt(
-    survey: snapshots.Survey,
+def assign(
+    snapshot: snapshots.CapacitySnapshot,
     demands: collections.abc.Iterable[snapshots.Demand],
     limits: eligible.Limits,
-) -> Attempt:
+) -> Assignment:
     """Return a try to place servers."""
-    job = task(survey, demands, limits)
-    return Attempt(survey, limits, job, packing.pack(job))
+    job = task(snapshot, demands, limits)
+    return Assignment(snapshot, limits, job, packing.pack(job))
 
 
 def task(
-    survey: snapshots.Survey,
+    snapshot: snapshots.CapacitySnapshot,
     demands: collections.abc.Iterable[snapshots.Demand],
     limits: eligible.Limits,
     moved: collections.abc.Mapping[str, str] = _NOTHING,
@@ -80,9 +80,9 @@ def task(
     sources = {d.server.id: d.source for d in demands}
     return packing.task(
         demands,
-        eligible.Eligible(survey, limits),
-        ledgers.Room(survey),
-        server_groups.Neighbours(
-            survey.groups or (), {**survey.located, **moved, **sources}
+        eligible.Eligible(snapshot, limits),
+        ledgers.Ledger(snapshot),
+        server_groups.GroupMembers(
+            snapshot.groups or (), {**snapshot.located, **moved, **sources}
         ),
     )

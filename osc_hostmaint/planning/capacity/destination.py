@@ -51,8 +51,10 @@ class Pick:
 
 
 def renew(
-    survey: snapshots.Survey, shape: snapshots.Shape, offers: snapshots.Offers
-) -> snapshots.Survey:
+    snapshot: snapshots.CapacitySnapshot,
+    shape: snapshots.Shape,
+    answer: snapshots.AllocationCandidates,
+) -> snapshots.CapacitySnapshot:
     """Return what is known after another answer for one shape.
 
     Providers without room for it are not in the answer: of these the newest
@@ -60,17 +62,23 @@ def renew(
     """
     known = {
         provider.id: provider
-        for older in survey.offers.values()
+        for older in snapshot.allocation_candidates.values()
         for provider in older.providers.values()
     }
-    others = {s: o for s, o in survey.offers.items() if s != shape}
-    newest = snapshots.Offers({**known, **offers.providers}, offers.candidates)
+    others = {
+        s: o for s, o in snapshot.allocation_candidates.items() if s != shape
+    }
+    newest = snapshots.AllocationCandidates(
+        {**known, **answer.providers}, answer.candidates
+    )
     # The newest answer comes last, and counts.
-    return dataclasses.replace(survey, offers={**others, shape: newest})
+    return dataclasses.replace(
+        snapshot, allocation_candidates={**others, shape: newest}
+    )
 
 
 def pick(
-    survey: snapshots.Survey,
+    snapshot: snapshots.CapacitySnapshot,
     flow: Flow,
     server_id: str,
     closed: collections.abc.Container[str] = (),
@@ -83,7 +91,7 @@ def pick(
         may take the server at all.
     """
     demand = flow.demands[server_id]
-    now = _as_is(survey, flow)
+    now = _as_is(snapshot, flow)
     renewed = None
     possible = _hosts(demand, now)
     good = _leaving_room(demand, possible, now, flow.plan, flow)
@@ -99,8 +107,8 @@ def pick(
 
     def evenness(host: str) -> tuple[int, float, str]:
         return (
-            now.neighbours.strain(server_id, host),
-            now.room.load(host, possible[host]),
+            now.group_members.soft_penalty(server_id, host),
+            now.ledger.load(host, possible[host]),
             host,
         )
 
@@ -108,21 +116,21 @@ def pick(
 
 
 def _hosts(
-    demand: snapshots.Demand, floor: occupancies.Floor
-) -> dict[str, snapshots.Candidate]:
+    demand: snapshots.Demand, occupancy: occupancies.Occupancy
+) -> dict[str, snapshots.AllocationRequest]:
     """Return the hosts that could take a server, and what it would hold."""
     return {
         host: candidate
-        for host in floor.options.options(demand)
-        if (candidate := floor.candidate(demand, host))
-        and floor.admits(demand, host)
+        for host in occupancy.options.options(demand)
+        if (candidate := occupancy.candidate(demand, host))
+        and occupancy.allows(demand, host)
     }
 
 
 def _leaving_room(
     demand: snapshots.Demand,
     hosts: collections.abc.Iterable[str],
-    now: occupancies.Floor,
+    now: occupancies.Occupancy,
     plan: collections.abc.Mapping[str, str],
     flow: Flow,
 ) -> list[str]:
@@ -133,51 +141,55 @@ def _leaving_room(
     return [
         host
         for host in hosts
-        if later.candidate(demand, host) and later.admits(demand, host)
+        if later.candidate(demand, host) and later.allows(demand, host)
     ]
 
 
-def _as_is(survey: snapshots.Survey, flow: Flow) -> occupancies.Floor:
+def _as_is(
+    snapshot: snapshots.CapacitySnapshot, flow: Flow
+) -> occupancies.Occupancy:
     """Return the hosts with all that has begun to move."""
     waiting = {i: flow.demands[i] for i in flow.plan}
-    task = assignments.task(survey, waiting.values(), flow.limits, flow.gone)
-    floor = occupancies.Floor(task)
+    task = assignments.task(snapshot, waiting.values(), flow.limits, flow.gone)
+    occupancy = occupancies.Occupancy(task)
     for server_id in flow.unseen:
         demand, host = flow.demands[server_id], flow.gone[server_id]
         # It may have been asked for where we see no room.
-        candidate = floor.candidate(demand, host)
-        floor.room.take(candidate or floor.room.guess(host, demand.shape))
-    return floor
+        candidate = occupancy.candidate(demand, host)
+        occupancy.ledger.take(
+            candidate or occupancy.ledger.guess(host, demand.shape)
+        )
+    return occupancy
 
 
 def _as_planned(
-    now: occupancies.Floor,
+    now: occupancies.Occupancy,
     flow: Flow,
     server_id: str,
     plan: collections.abc.Mapping[str, str],
-) -> occupancies.Floor | None:
+) -> occupancies.Occupancy | None:
     """Return the hosts with the others where they are planned to go.
 
     None: the plan can't be kept any more.
     """
-    floor = now.copy()
+    occupancy = now.copy()
     for other_id, host in plan.items():
         if other_id == server_id or not host:
             continue
         other = flow.demands[other_id]
-        candidate = floor.candidate(other, host)
-        if candidate is None or not floor.admits(other, host):
+        candidate = occupancy.candidate(other, host)
+        if candidate is None or not occupancy.allows(other, host):
             return None
-        floor.put(other, host, candidate)
-    return floor
+        occupancy.put(other, host, candidate)
+    return occupancy
 
 
-def _replan(now: occupancies.Floor, flow: Flow) -> dict[str, str]:
+def _replan(now: occupancies.Occupancy, flow: Flow) -> dict[str, str]:
     task = packing.task(
         (flow.demands[i] for i in flow.plan),
         now.options,
-        now.room,
-        now.neighbours,
+        now.ledger,
+        now.group_members,
     )
     placed = packing.pack(task).placed
     return {server_id: placed.get(server_id, '') for server_id in flow.plan}

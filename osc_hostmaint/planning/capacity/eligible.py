@@ -21,9 +21,9 @@ _TENANT = 'filter_tenant_id'
 _TRAIT = 'trait:'
 
 #: Candidates of one server, by host.
-Options = collections.abc.Mapping[str, tuple[snapshots.Candidate, ...]]
+Options = collections.abc.Mapping[str, tuple[snapshots.AllocationRequest, ...]]
 #: Stands for what servers with the same options share.
-Kind = int
+DemandKind = int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Case:
+class _HostCheck:
     """One host, one server."""
 
     host: str
     demand: snapshots.Demand
-    survey: snapshots.Survey
+    snapshot: snapshots.CapacitySnapshot
     limits: Limits
     #: Of all its providers; None: not known.
     traits: frozenset[str] | None
@@ -56,7 +56,7 @@ class _Case:
 
     @property
     def service(self) -> model.Service:
-        return self.survey.services[self.host]
+        return self.snapshot.services[self.host]
 
     @property
     def needs(self) -> model.Needs:
@@ -69,53 +69,53 @@ class _Case:
         return not (self.service.enabled or opened)
 
 
-def _leaving(case: _Case) -> str:
-    return 'to be drained' if case.host in case.limits.leaving else ''
+def _leaving(check: _HostCheck) -> str:
+    return 'to be drained' if check.host in check.limits.leaving else ''
 
 
-def _other(case: _Case) -> str:
-    only = case.limits.only
-    return '' if only in ('', case.host) else f'not {only}'
+def _other(check: _HostCheck) -> str:
+    only = check.limits.only
+    return '' if only in ('', check.host) else f'not {only}'
 
 
-def _bare_metal(case: _Case) -> str:
-    return 'bare metal' if case.host in case.survey.bare_metal else ''
+def _bare_metal(check: _HostCheck) -> str:
+    return 'bare metal' if check.host in check.snapshot.bare_metal else ''
 
 
-def _ambiguous(case: _Case) -> str:
+def _ambiguous(check: _HostCheck) -> str:
     return (
         'with two compute services of that name'
-        if case.service.namesakes
+        if check.service.namesakes
         else ''
     )
 
 
-def _maintenance(case: _Case) -> str:
-    mode = case.service.mode
-    if case.shut and mode is model.Mode.MAINTENANCE:
+def _maintenance(check: _HostCheck) -> str:
+    mode = check.service.mode
+    if check.shut and mode is model.Mode.MAINTENANCE:
         return 'in maintenance'
     return ''
 
 
-def _disabled(case: _Case) -> str:
-    if case.service.silent:
+def _disabled(check: _HostCheck) -> str:
+    if check.service.silent:
         return 'in a cell that does not answer'
-    if case.shut:
+    if check.shut:
         return 'disabled'
-    if STATUS_DISABLED in (case.traits or ()) and case.service.enabled:
+    if STATUS_DISABLED in (check.traits or ()) and check.service.enabled:
         return 'not yet enabled in Placement'
     return ''
 
 
-def _down(case: _Case) -> str:
-    return '' if case.service.up else 'down'
+def _down(check: _HostCheck) -> str:
+    return '' if check.service.up else 'down'
 
 
-def _zone(case: _Case) -> str:
-    zone = case.needs.zone
-    if zone is None or case.service.zone == zone:
+def _zone(check: _HostCheck) -> str:
+    zone = check.needs.zone
+    if zone is None or check.service.zone == zone:
         return ''
-    aggregates = case.survey.aggregates
+    aggregates = check.snapshot.aggregates
     if aggregates and not any(
         a.metadata.get('availability_zone') == zone for a in aggregates
     ):
@@ -125,23 +125,23 @@ def _zone(case: _Case) -> str:
     return f'not in zone {zone}'
 
 
-def _perhaps_zone(case: _Case) -> str:
+def _perhaps_zone(check: _HostCheck) -> str:
     """Before 2.96 Nova does not tell who has to stay in its zone."""
-    source = case.survey.services.get(case.demand.source)
-    if case.needs.zone_known or source is None:
+    source = check.snapshot.services.get(check.demand.source)
+    if check.needs.zone_known or source is None:
         return ''
-    if case.service.zone == source.zone:
+    if check.service.zone == source.zone:
         return ''
     return f'not in zone {source.zone}'
 
 
-def _traits(case: _Case) -> str:
-    if case.candidates:
-        return min(_of_traits(case.needs, each) for each in case.candidates)
+def _traits(check: _HostCheck) -> str:
+    if check.candidates:
+        return min(_of_traits(check.needs, each) for each in check.candidates)
     # Without room, what it has is told all the same: as far as known.
-    if case.traits is None:
+    if check.traits is None:
         return ''
-    return _of_traits(case.needs, (case.traits,))
+    return _of_traits(check.needs, (check.traits,))
 
 
 def _of_traits(
@@ -160,15 +160,15 @@ def _of_traits(
     return ''
 
 
-def _tenants(case: _Case) -> str:
+def _tenants(check: _HostCheck) -> str:
     """Hosts of a project's aggregates are for it; it is for them.
 
     If ``limit_tenants_to_placement_aggregate`` is on, or the filter
     AggregateMultiTenancyIsolation.
     """
-    project = case.demand.server.project_id
+    project = check.demand.server.project_id
     own = foreign = bound = False
-    for aggregate in case.survey.aggregates:
+    for aggregate in check.snapshot.aggregates:
         tenants = {
             tenant.strip()
             for key, value in aggregate.metadata.items()
@@ -177,7 +177,7 @@ def _tenants(case: _Case) -> str:
         }
         if not tenants:
             continue
-        inside = case.host in aggregate.hosts
+        inside = check.host in aggregate.hosts
         if project in tenants:
             bound = True
             own = own or inside
@@ -190,44 +190,44 @@ def _tenants(case: _Case) -> str:
     return "not in its project's aggregate" if bound else ''
 
 
-def _isolation(case: _Case) -> str:
+def _isolation(check: _HostCheck) -> str:
     """An aggregate may be for servers only that ask for its traits.
 
     If ``enable_isolated_aggregate_filtering`` is on.
     """
-    for aggregate in case.survey.aggregates:
-        if case.host not in aggregate.hosts:
+    for aggregate in check.snapshot.aggregates:
+        if check.host not in aggregate.hosts:
             continue
         for key, value in aggregate.metadata.items():
             trait = key.removeprefix(_TRAIT)
             if (
                 trait != key
                 and value == 'required'
-                and trait not in case.needs.required_traits
+                and trait not in check.needs.required_traits
             ):
                 return f'for servers that require {trait}'
     return ''
 
 
-def _specs(case: _Case) -> str:
+def _specs(check: _HostCheck) -> str:
     """Extra specs may ask for an aggregate with such metadata.
 
     If the filter AggregateInstanceExtraSpecsFilter is on. It knows operators
     (nova/scheduler/filters/extra_specs_ops.py), too; those are let pass.
     """
     found: dict[str, set[str]] = {}
-    for aggregate in case.survey.aggregates:
-        if case.host in aggregate.hosts:
+    for aggregate in check.snapshot.aggregates:
+        if check.host in aggregate.hosts:
             for key, value in aggregate.metadata.items():
                 values = (v.strip() for v in value.split(','))
                 found.setdefault(key, set()).update(values)
-    for key, value in case.needs.aggregate_specs:
+    for key, value in check.needs.aggregate_specs:
         if ' ' not in value and value not in found.get(key, ()):
             return f'not in an aggregate with {key}={value}'
     return ''
 
 
-RULES: tuple[collections.abc.Callable[[_Case], str], ...] = (
+RULES: tuple[collections.abc.Callable[[_HostCheck], str], ...] = (
     _leaving,
     _other,
     _bare_metal,
@@ -239,7 +239,7 @@ RULES: tuple[collections.abc.Callable[[_Case], str], ...] = (
     _traits,
 )
 #: Those that may or may not be in force.
-DOUBTFUL: tuple[collections.abc.Callable[[_Case], str], ...] = (
+DOUBTFUL: tuple[collections.abc.Callable[[_HostCheck], str], ...] = (
     _perhaps_zone,
     _tenants,
     _isolation,
@@ -250,28 +250,28 @@ DOUBTFUL: tuple[collections.abc.Callable[[_Case], str], ...] = (
 class Eligible:
     """Answers for each server, worked out once for servers alike."""
 
-    def __init__(self, survey: snapshots.Survey, limits: Limits):
-        self._survey = survey
+    def __init__(self, snapshot: snapshots.CapacitySnapshot, limits: Limits):
+        self._snapshot = snapshot
         self._limits = limits
-        self._kinds: dict[str, Kind] = {}
-        self._numbers: dict[object, Kind] = {}
-        self._found: dict[Kind, Options] = {}
-        self._against: dict[Kind, dict[str, str]] = {}
+        self._kinds: dict[str, DemandKind] = {}
+        self._numbers: dict[object, DemandKind] = {}
+        self._found: dict[DemandKind, Options] = {}
+        self._against: dict[DemandKind, dict[str, str]] = {}
         self._offered: dict[snapshots.Shape, Options] = {}
         # The newest answer comes last, and counts.
         self._providers = {
             provider.id: provider
-            for offers in survey.offers.values()
-            for provider in offers.providers.values()
+            for answer in snapshot.allocation_candidates.values()
+            for provider in answer.providers.values()
         }
-        self._traits = _traits_of_hosts(survey, self._providers.values())
+        self._traits = _traits_of_hosts(snapshot, self._providers.values())
         self._tenants = any(
             key.startswith(_TENANT)
-            for aggregate in survey.aggregates
+            for aggregate in snapshot.aggregates
             for key in aggregate.metadata
         )
 
-    def kind(self, demand: snapshots.Demand) -> Kind:
+    def kind(self, demand: snapshots.Demand) -> DemandKind:
         """Return a number that servers with the same options share."""
         server = demand.server
         if server.id not in self._kinds:
@@ -292,7 +292,9 @@ class Eligible:
             against = self.against(demand)
             self._found[kind] = {
                 host: self._suitable(demand, candidates)
-                for host, candidates in self._offers(demand.shape).items()
+                for host, candidates in self._allocation_candidates(
+                    demand.shape
+                ).items()
                 if against.get(host) == ''
             }
         return self._found[kind]
@@ -300,8 +302,8 @@ class Eligible:
     def _suitable(
         self,
         demand: snapshots.Demand,
-        candidates: tuple[snapshots.Candidate, ...],
-    ) -> tuple[snapshots.Candidate, ...]:
+        candidates: tuple[snapshots.AllocationRequest, ...],
+    ) -> tuple[snapshots.AllocationRequest, ...]:
         """Return those of a host's candidates that have the right traits."""
         if len(candidates) == 1:
             return candidates
@@ -312,9 +314,11 @@ class Eligible:
         )
 
     def _givers(
-        self, candidate: snapshots.Candidate
+        self, candidate: snapshots.AllocationRequest
     ) -> tuple[frozenset[str], ...]:
-        providers = dict.fromkeys(share.provider for share in candidate)
+        providers = dict.fromkeys(
+            allocation.provider for allocation in candidate
+        )
         known = self._providers
         return tuple(known[p].traits for p in providers if p in known)
 
@@ -329,32 +333,36 @@ class Eligible:
         if kind not in self._against:
             self._against[kind] = {
                 host: self._judge(host, demand)
-                for host in self._survey.services
+                for host in self._snapshot.services
             }
         return self._against[kind]
 
     def _judge(self, host: str, demand: snapshots.Demand) -> str:
         needs = demand.server.needs
         picky = needs.required_traits or needs.forbidden_traits
-        offered = self._offers(demand.shape).get(host, ()) if picky else ()
-        case = _Case(
+        offered = (
+            self._allocation_candidates(demand.shape).get(host, ())
+            if picky
+            else ()
+        )
+        check = _HostCheck(
             host,
             demand,
-            self._survey,
+            self._snapshot,
             self._limits,
             self._traits.get(host),
             tuple(self._givers(candidate) for candidate in offered),
         )
         rules = (*RULES, *DOUBTFUL) if self._limits.strict else RULES
-        return next((words for rule in rules if (words := rule(case))), '')
+        return next((words for rule in rules if (words := rule(check))), '')
 
-    def _offers(self, shape: snapshots.Shape) -> Options:
+    def _allocation_candidates(self, shape: snapshots.Shape) -> Options:
         if shape not in self._offered:
-            offers = self._survey.offers.get(shape)
-            found: dict[str, list[snapshots.Candidate]] = {}
-            if offers:
-                for candidate in offers.candidates:
-                    host = ledgers.host_of(self._survey, offers, candidate)
+            answer = self._snapshot.allocation_candidates.get(shape)
+            found: dict[str, list[snapshots.AllocationRequest]] = {}
+            if answer:
+                for candidate in answer.candidates:
+                    host = ledgers.host_of(self._snapshot, answer, candidate)
                     if host is not None:
                         found.setdefault(host, []).append(candidate)
             self._offered[shape] = {h: tuple(c) for h, c in found.items()}
@@ -362,13 +370,13 @@ class Eligible:
 
 
 def _traits_of_hosts(
-    survey: snapshots.Survey,
+    snapshot: snapshots.CapacitySnapshot,
     providers: collections.abc.Iterable[snapshots.Provider],
 ) -> dict[str, frozenset[str]]:
     """Return the traits of all providers of each host, where known."""
     found: dict[str, frozenset[str]] = {}
     for provider in providers:
-        if host := survey.hosts.get(provider.root):
+        if host := snapshot.hosts.get(provider.root):
             traits = provider.traits
             found[host] = found[host] | traits if host in found else traits
     return found

@@ -38,7 +38,7 @@ class Fit:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fill:
+class Utilization:
     """How full hosts are of one resource class, before and after."""
 
     resource_class: str
@@ -48,7 +48,7 @@ class Fill:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Outlook:
+class CapacityForecast:
     """What the rest of the cloud can take."""
 
     #: By the server's id.
@@ -58,9 +58,9 @@ class Outlook:
     #: How many hosts may take any of them, and how full they are: the
     #: tightest resource class, after the moves, comes first.
     hosts: int = 0
-    fills: tuple[Fill, ...] = ()
+    utilizations: tuple[Utilization, ...] = ()
     #: What would help where it does not fit: lines for people.
-    remedies: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
 
     @property
     def misfits(self) -> tuple[str, ...]:
@@ -70,18 +70,18 @@ class Outlook:
 
 def unknown(
     demands: collections.abc.Iterable[snapshots.Demand], why: str
-) -> Outlook:
-    """Return the outlook where capacity can't be known."""
-    return Outlook(
+) -> CapacityForecast:
+    """Return the forecast where capacity can't be known."""
+    return CapacityForecast(
         {d.server.id: Fit(Fits.UNKNOWN, None, why) for d in demands}, {}
     )
 
 
 def forecast(
-    survey: snapshots.Survey,
+    snapshot: snapshots.CapacitySnapshot,
     demands: collections.abc.Iterable[snapshots.Demand],
     limits: eligible.Limits,
-) -> Outlook:
+) -> CapacityForecast:
     """Return what the rest of the cloud can take.
 
     :param demands: servers that have to go somewhere, together.
@@ -89,15 +89,15 @@ def forecast(
     demands = tuple(demands)
     weighed = tuple(d for d in demands if d.shape)
     unweighed = [d for d in demands if not d.shape]
-    strict = assignments.attempt(survey, weighed, limits)
+    strict = assignments.assign(snapshot, weighed, limits)
     loose = strict
     if strict.outcome.left:
         loose = strict.again(strict=False)
         if len(loose.outcome.left) > len(strict.outcome.left):
             # Fewer rules leave more ways: it was not found, that is all.
             loose = strict
-    surely = _Alone(strict)
-    perhaps = surely if loose is strict else _Alone(loose)
+    surely = _SingleFit(strict)
+    perhaps = surely if loose is strict else _SingleFit(loose)
     fits = {d.server.id: _fit(d, surely, perhaps) for d in weighed}
     for demand in unweighed:
         fits[demand.server.id] = Fit(
@@ -106,26 +106,30 @@ def forecast(
             'it has no allocation in Placement, so the room it needs is not '
             'known',
         )
-    hosts, fills = _fills(loose)
-    return Outlook(
-        fits, strict.outcome.placed, hosts, fills, suggestions.find(loose)
+    hosts, utilizations = _utilizations(loose)
+    return CapacityForecast(
+        fits,
+        strict.outcome.placed,
+        hosts,
+        utilizations,
+        suggestions.find(loose),
     )
 
 
-class _Alone:
+class _SingleFit:
     """Where each server could go if no other moved."""
 
-    def __init__(self, tried: assignments.Attempt):
+    def __init__(self, tried: assignments.Assignment):
         self.tried = tried
-        self._floor = occupancies.Floor(tried.task)
-        self._roomy: dict[eligible.Kind, list[str]] = {}
+        self._occupancy = occupancies.Occupancy(tried.task)
+        self._roomy: dict[eligible.DemandKind, list[str]] = {}
 
     def hosts(self, demand: snapshots.Demand) -> list[str]:
         """Return the hosts that could take a server."""
         roomy = self.roomy(demand)
-        if self.tried.task.neighbours.group(demand.server.id) is None:
+        if self.tried.task.group_members.group(demand.server.id) is None:
             return roomy
-        return [h for h in roomy if self._floor.admits(demand, h)]
+        return [h for h in roomy if self._occupancy.allows(demand, h)]
 
     def roomy(self, demand: snapshots.Demand) -> list[str]:
         """Return the hosts that could if its group did not matter."""
@@ -135,12 +139,14 @@ class _Alone:
             self._roomy[kind] = [
                 host
                 for host in options.options(demand)
-                if self._floor.candidate(demand, host)
+                if self._occupancy.candidate(demand, host)
             ]
         return self._roomy[kind]
 
 
-def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
+def _fit(
+    demand: snapshots.Demand, surely: _SingleFit, perhaps: _SingleFit
+) -> Fit:
     """Return what is known of one server.
 
     :param surely: by the rules that may or may not be in force, too.
@@ -148,7 +154,7 @@ def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
     """
     server_id = demand.server.id
     strict, loose = surely.tried, perhaps.tried
-    survey = strict.survey
+    snapshot = strict.snapshot
     alone = perhaps.hosts(demand)
     if server_id not in loose.outcome.placed:
         return Fit(Fits.NO, len(alone), _why_not(demand, perhaps))
@@ -160,8 +166,8 @@ def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
             + _why_not(demand, surely),
         )
     grouped = demand.server.needs.grouped
-    group = strict.task.neighbours.group(server_id)
-    if (survey.groups is None and grouped is not False) or (
+    group = strict.task.group_members.group(server_id)
+    if (snapshot.groups is None and grouped is not False) or (
         grouped and group is None
     ):
         return Fit(
@@ -178,7 +184,7 @@ def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
             f'{", ".join(unchecked)}',
         )
     if group and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY:
-        known = {*survey.located, *strict.outcome.placed, server_id}
+        known = {*snapshot.located, *strict.outcome.placed, server_id}
         if not group.members <= known:
             return Fit(
                 Fits.UNKNOWN,
@@ -189,7 +195,7 @@ def _fit(demand: snapshots.Demand, surely: _Alone, perhaps: _Alone) -> Fit:
     return Fit(Fits.YES, len(alone))
 
 
-def _why_not(demand: snapshots.Demand, alone: _Alone) -> str:
+def _why_not(demand: snapshots.Demand, alone: _SingleFit) -> str:
     tried = alone.tried
     if many := len(alone.hosts(demand)):
         hosts = 'one host' if many == 1 else f'{many} hosts'
@@ -198,7 +204,7 @@ def _why_not(demand: snapshots.Demand, alone: _Alone) -> str:
             'others'
         )
     job = tried.task
-    group = job.neighbours.group(demand.server.id)
+    group = job.group_members.group(demand.server.id)
     if group and group.policy == snapshots.GroupPolicy.AFFINITY:
         return (
             'its server group (affinity) requires the host it is on, so Nova '
@@ -224,14 +230,16 @@ def _why_not(demand: snapshots.Demand, alone: _Alone) -> str:
     return f'no host can take it: {counts}'
 
 
-def _fills(tried: assignments.Attempt) -> tuple[int, tuple[Fill, ...]]:
+def _utilizations(
+    tried: assignments.Assignment,
+) -> tuple[int, tuple[Utilization, ...]]:
     job = tried.task
     hosts = {host for d in job.demands for host in job.options.options(d)}
-    before = job.room.totals(hosts)
-    after = tried.carried_out().room.totals(hosts)
-    fills = [
-        Fill(name, used, after[name][0], capacity)
+    before = job.ledger.totals(hosts)
+    after = tried.carried_out().ledger.totals(hosts)
+    utilizations = [
+        Utilization(name, used, after[name][0], capacity)
         for name, (used, capacity) in before.items()
     ]
-    fills.sort(key=lambda f: (-f.after / f.capacity, f.resource_class))
-    return len(hosts), tuple(fills)
+    utilizations.sort(key=lambda f: (-f.after / f.capacity, f.resource_class))
+    return len(hosts), tuple(utilizations)

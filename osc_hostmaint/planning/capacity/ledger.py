@@ -11,77 +11,83 @@ _Key = tuple[str, str]
 
 
 def host_of(
-    survey: snapshots.Survey,
-    offers: snapshots.Offers,
-    candidate: snapshots.Candidate,
+    snapshot: snapshots.CapacitySnapshot,
+    answer: snapshots.AllocationCandidates,
+    candidate: snapshots.AllocationRequest,
 ) -> str | None:
     """Return the host of a candidate; a shared provider has none."""
-    for share in candidate:
-        provider = offers.providers.get(share.provider)
-        root = provider.root if provider else share.provider
-        if host := survey.hosts.get(root):
+    for allocation in candidate:
+        provider = answer.providers.get(allocation.provider)
+        root = provider.root if provider else allocation.provider
+        if host := snapshot.hosts.get(root):
             return host
     return None
 
 
-class Room:
+class Ledger:
     """A ledger of every pool: how much there is, and how much is taken."""
 
-    def __init__(self, survey: snapshots.Survey):
+    def __init__(self, snapshot: snapshots.CapacitySnapshot):
         self._capacity: dict[_Key, int] = {}
         self._used: dict[_Key, int] = {}
-        self._pools: dict[str, tuple[_Key, ...]] = {}
+        self._inventories: dict[str, tuple[_Key, ...]] = {}
         #: Those of other providers that candidates on a host take from.
-        self._shared = _shared(survey)
-        wanted = {c for shape in survey.offers for c, _n in shape}
+        self._shared = _shared(snapshot)
+        wanted = {
+            c for shape in snapshot.allocation_candidates for c, _n in shape
+        }
         by_host: dict[str, dict[_Key, None]] = {}
         # The newest answer comes last, and counts.
-        for offers in survey.offers.values():
-            for provider in offers.providers.values():
-                host = survey.hosts.get(provider.root)
-                for name, pool in provider.pools.items():
+        for answer in snapshot.allocation_candidates.values():
+            for provider in answer.providers.values():
+                host = snapshot.hosts.get(provider.root)
+                for name, inventory in provider.inventories.items():
                     if name not in wanted:
                         continue
                     key = (provider.id, name)
-                    self._capacity[key] = pool.capacity
-                    self._used[key] = pool.used
-                    if host is not None and pool.capacity:
+                    self._capacity[key] = inventory.capacity
+                    self._used[key] = inventory.used
+                    if host is not None and inventory.capacity:
                         by_host.setdefault(host, {})[key] = None
         for host, keys in by_host.items():
-            self._pools[host] = tuple(keys)
+            self._inventories[host] = tuple(keys)
 
     def copy(self) -> ty.Self:
         """Return another ledger that says the same."""
         other = object.__new__(type(self))
         other._capacity = self._capacity
         other._used = dict(self._used)
-        other._pools = self._pools
+        other._inventories = self._inventories
         other._shared = self._shared
         return other
 
-    def fits(self, candidate: snapshots.Candidate) -> bool:
+    def fits(self, candidate: snapshots.AllocationRequest) -> bool:
         """Tell whether there is room for a candidate."""
         used, capacity = self._used, self._capacity
-        for share in candidate:
-            key = (share.provider, share.resource_class)
-            if used.get(key, 0) + share.amount > capacity.get(key, 0):
+        for allocation in candidate:
+            key = (allocation.provider, allocation.resource_class)
+            if used.get(key, 0) + allocation.amount > capacity.get(key, 0):
                 return False
         return True
 
-    def take(self, candidate: snapshots.Candidate) -> None:
+    def take(self, candidate: snapshots.AllocationRequest) -> None:
         """Enter a candidate, whether there is room for it or not."""
         self._enter(candidate, 1)
 
-    def give_back(self, candidate: snapshots.Candidate) -> None:
+    def give_back(self, candidate: snapshots.AllocationRequest) -> None:
         """Take a candidate out again."""
         self._enter(candidate, -1)
 
-    def _enter(self, candidate: snapshots.Candidate, sign: int) -> None:
-        for share in candidate:
-            key = (share.provider, share.resource_class)
-            self._used[key] = self._used.get(key, 0) + sign * share.amount
+    def _enter(
+        self, candidate: snapshots.AllocationRequest, sign: int
+    ) -> None:
+        for allocation in candidate:
+            key = (allocation.provider, allocation.resource_class)
+            self._used[key] = self._used.get(key, 0) + sign * allocation.amount
 
-    def load(self, host: str, candidate: snapshots.Candidate = ()) -> float:
+    def load(
+        self, host: str, candidate: snapshots.AllocationRequest = ()
+    ) -> float:
         """Return the load of a host's fullest pool, 1 being full.
 
         What it shares with others is not its own load.
@@ -91,14 +97,14 @@ class Room:
             for what needs none.
         """
         extra = {
-            (share.provider, share.resource_class): share.amount
-            for share in candidate
+            (allocation.provider, allocation.resource_class): allocation.amount
+            for allocation in candidate
         }
         used, capacity = self._used, self._capacity
         return max(
             (
                 (used[key] + extra.get(key, 0)) / capacity[key]
-                for key in self._pools.get(host, ())
+                for key in self._inventories.get(host, ())
                 if not extra or key in extra
             ),
             default=0.0,
@@ -122,9 +128,11 @@ class Room:
 
     def _of(self, host: str) -> tuple[_Key, ...]:
         """Return the pools that a host may take from."""
-        return self._pools.get(host, ()) + self._shared.get(host, ())
+        return self._inventories.get(host, ()) + self._shared.get(host, ())
 
-    def guess(self, host: str, shape: snapshots.Shape) -> snapshots.Candidate:
+    def guess(
+        self, host: str, shape: snapshots.Shape
+    ) -> snapshots.AllocationRequest:
         """Return what a server of a shape may hold of a host.
 
         For hosts that no answer names: each class where most of it is left.
@@ -134,7 +142,7 @@ class Room:
             keys = [key for key in self._of(host) if key[1] == name]
             if keys:
                 provider, _name = max(keys, key=self._left)
-                found.append(snapshots.Share(provider, name, amount))
+                found.append(snapshots.Allocation(provider, name, amount))
         return tuple(found)
 
     def _left(self, key: _Key) -> int:
@@ -161,21 +169,23 @@ class Room:
         }
 
 
-def _shared(survey: snapshots.Survey) -> dict[str, tuple[_Key, ...]]:
+def _shared(
+    snapshot: snapshots.CapacitySnapshot,
+) -> dict[str, tuple[_Key, ...]]:
     """Return what candidates take from providers that are of no host."""
     found: dict[str, dict[_Key, None]] = {}
-    for offers in survey.offers.values():
-        strangers = {
+    for answer in snapshot.allocation_candidates.values():
+        hostless = {
             provider.id
-            for provider in offers.providers.values()
-            if provider.root not in survey.hosts
+            for provider in answer.providers.values()
+            if provider.root not in snapshot.hosts
         }
-        if not strangers:
+        if not hostless:
             continue
-        for candidate in offers.candidates:
-            host = host_of(survey, offers, candidate)
-            for share in candidate:
-                if host and share.provider in strangers:
-                    key = (share.provider, share.resource_class)
+        for candidate in answer.candidates:
+            host = host_of(snapshot, answer, candidate)
+            for allocation in candidate:
+                if host and allocation.provider in hostless:
+                    key = (allocation.provider, allocation.resource_class)
                     found.setdefault(host, {})[key] = None
     return {host: tuple(keys) for host, keys in found.items()}

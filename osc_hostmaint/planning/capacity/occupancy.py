@@ -29,57 +29,57 @@ class Task:
     #: The largest first.
     demands: tuple[snapshots.Demand, ...]
     options: eligible.Eligible
-    room: ledgers.Room
-    neighbours: server_groups.Neighbours
+    ledger: ledgers.Ledger
+    group_members: server_groups.GroupMembers
 
 
-class Floor:
+class Occupancy:
     """A packing that is being made."""
 
     def __init__(self, task: Task):
         self.options = task.options
-        self.room = task.room.copy()
-        self.neighbours = task.neighbours.copy()
-        self.placed: dict[str, tuple[str, snapshots.Candidate]] = {}
+        self.ledger = task.ledger.copy()
+        self.group_members = task.group_members.copy()
+        self.placed: dict[str, tuple[str, snapshots.AllocationRequest]] = {}
 
     def copy(self) -> ty.Self:
         """Return another one that is the same."""
         other = object.__new__(type(self))
         other.options = self.options
-        other.room = self.room.copy()
-        other.neighbours = self.neighbours.copy()
+        other.ledger = self.ledger.copy()
+        other.group_members = self.group_members.copy()
         other.placed = dict(self.placed)
         return other
 
     def candidate(
         self, demand: snapshots.Demand, host: str
-    ) -> snapshots.Candidate | None:
+    ) -> snapshots.AllocationRequest | None:
         """Return a candidate that there is room for on a host."""
         candidates = self.options.options(demand).get(host, ())
-        return next((c for c in candidates if self.room.fits(c)), None)
+        return next((c for c in candidates if self.ledger.fits(c)), None)
 
-    def admits(self, demand: snapshots.Demand, host: str) -> bool:
+    def allows(self, demand: snapshots.Demand, host: str) -> bool:
         """Tell whether a server's group lets it go to a host."""
-        return self.neighbours.admit(demand.server.id, host)
+        return self.group_members.allows(demand.server.id, host)
 
     def put(
         self,
         demand: snapshots.Demand,
         host: str,
-        candidate: snapshots.Candidate,
+        candidate: snapshots.AllocationRequest,
     ) -> None:
         """Put a server on a host."""
-        self.room.take(candidate)
-        self.neighbours.put(demand.server.id, host)
+        self.ledger.take(candidate)
+        self.group_members.put(demand.server.id, host)
         self.placed[demand.server.id] = (host, candidate)
 
-    def lift(
+    def remove(
         self, demand: snapshots.Demand
-    ) -> tuple[str, snapshots.Candidate]:
+    ) -> tuple[str, snapshots.AllocationRequest]:
         """Take a server off the host it was put on."""
         host, candidate = self.placed.pop(demand.server.id)
-        self.room.give_back(candidate)
-        self.neighbours.put(demand.server.id, demand.source)
+        self.ledger.give_back(candidate)
+        self.group_members.put(demand.server.id, demand.source)
         return host, candidate
 
     def complete(self, task: Task) -> bool:

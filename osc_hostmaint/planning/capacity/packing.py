@@ -17,7 +17,7 @@ from osc_hostmaint.planning.capacity import server_groups
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 _Strategy = collections.abc.Callable[
-    [occupancies.Task, occupancies.Floor], None
+    [occupancies.Task, occupancies.Occupancy], None
 ]
 
 
@@ -41,12 +41,12 @@ def pack(
     """
     tried = []
     for strategy in strategies or STRATEGIES:
-        floor = occupancies.Floor(task)
-        strategy(task, floor)
-        if floor.complete(task):
-            return floor.packing(task)
-        tried.append(floor)
-    best = max(tried, key=lambda floor: len(floor.placed))
+        occupancy = occupancies.Occupancy(task)
+        strategy(task, occupancy)
+        if occupancy.complete(task):
+            return occupancy.packing(task)
+        tried.append(occupancy)
+    best = max(tried, key=lambda occupancy: len(occupancy.placed))
     if swaps:
         _improve(task, best)
     if steps and not best.complete(task):
@@ -57,8 +57,8 @@ def pack(
 def task(
     demands: collections.abc.Iterable[snapshots.Demand],
     options: eligible.Eligible,
-    room: ledgers.Room,
-    neighbours: server_groups.Neighbours,
+    ledger: ledgers.Ledger,
+    group_members: server_groups.GroupMembers,
 ) -> occupancies.Task:
     """Return what is to be packed, in the order in which that is tried.
 
@@ -73,7 +73,7 @@ def task(
             wanted[name] = wanted.get(name, 0) + amount
     parts = {
         name: 1 / max(1, capacity - used)
-        for name, (used, capacity) in room.totals(hosts).items()
+        for name, (used, capacity) in ledger.totals(hosts).items()
     }
     scarcest = max(
         wanted,
@@ -89,7 +89,7 @@ def task(
         )
 
     return occupancies.Task(
-        tuple(sorted(demands, key=size)), options, room, neighbours
+        tuple(sorted(demands, key=size)), options, ledger, group_members
     )
 
 
@@ -100,21 +100,23 @@ class _Levels:
     too high: it is worked out anew when it comes up.
     """
 
-    def __init__(self, demand: snapshots.Demand, floor: occupancies.Floor):
-        self._floor = floor
+    def __init__(
+        self, demand: snapshots.Demand, occupancy: occupancies.Occupancy
+    ):
+        self._occupancy = occupancy
         self._demand = demand
         self._heap = [
             (load, host)
-            for host in floor.options.options(demand)
+            for host in occupancy.options.options(demand)
             if (load := self._load(host)) is not None
         ]
         heapq.heapify(self._heap)
 
     def _load(self, host: str) -> float | None:
-        candidate = self._floor.candidate(self._demand, host)
+        candidate = self._occupancy.candidate(self._demand, host)
         if candidate is None:
             return None
-        return self._floor.room.load(host, candidate)
+        return self._occupancy.ledger.load(host, candidate)
 
     def ascending(self) -> collections.abc.Generator[str]:
         """Yield hosts with room, the least loaded first."""
@@ -135,38 +137,40 @@ class _Levels:
                 heapq.heappush(self._heap, entry)
 
 
-def evenly(task: occupancies.Task, floor: occupancies.Floor) -> None:
+def evenly(task: occupancies.Task, occupancy: occupancies.Occupancy) -> None:
     """Put each on the least loaded host, as soft rules of groups like it."""
-    levels: dict[eligible.Kind, _Levels] = {}
+    levels: dict[eligible.DemandKind, _Levels] = {}
     for demand in task.demands:
         kind = task.options.kind(demand)
         if kind not in levels:
-            levels[kind] = _Levels(demand, floor)
-        host = _least(demand, floor, levels[kind])
-        candidate = host and floor.candidate(demand, host)
+            levels[kind] = _Levels(demand, occupancy)
+        host = _least(demand, occupancy, levels[kind])
+        candidate = host and occupancy.candidate(demand, host)
         if host and candidate:
-            floor.put(demand, host, candidate)
+            occupancy.put(demand, host, candidate)
 
 
 def _least(
-    demand: snapshots.Demand, floor: occupancies.Floor, levels: _Levels
+    demand: snapshots.Demand, occupancy: occupancies.Occupancy, levels: _Levels
 ) -> str | None:
     """Return the least loaded host, of those that the group likes best."""
     server_id = demand.server.id
-    group = floor.neighbours.group(server_id)
+    group = occupancy.group_members.group(server_id)
     if group and group.policy == snapshots.GroupPolicy.SOFT_AFFINITY:
-        beside = _beside(demand, floor)
+        beside = _beside(demand, occupancy)
         if beside:
             return beside
     best: tuple[int, str] | None = None
     hosts = levels.ascending()
     try:
         for host in hosts:
-            if not floor.admits(demand, host):
+            if not occupancy.allows(demand, host):
                 continue
-            strain = floor.neighbours.strain(server_id, host)
-            if best is None or strain < best[0]:
-                best = (strain, host)
+            soft_penalty = occupancy.group_members.soft_penalty(
+                server_id, host
+            )
+            if best is None or soft_penalty < best[0]:
+                best = (soft_penalty, host)
             if best[0] <= 0:
                 break
     finally:
@@ -174,109 +178,113 @@ def _least(
     return best[1] if best else None
 
 
-def _beside(demand: snapshots.Demand, floor: occupancies.Floor) -> str | None:
+def _beside(
+    demand: snapshots.Demand, occupancy: occupancies.Occupancy
+) -> str | None:
     """Return the host with room that has most of the others of a group."""
     server_id = demand.server.id
     found = [
         (
-            floor.neighbours.strain(server_id, host),
-            floor.room.load(host, candidate),
+            occupancy.group_members.soft_penalty(server_id, host),
+            occupancy.ledger.load(host, candidate),
             host,
         )
-        for host in floor.neighbours.hosts_of_others(server_id)
-        if (candidate := floor.candidate(demand, host))
+        for host in occupancy.group_members.hosts_of_others(server_id)
+        if (candidate := occupancy.candidate(demand, host))
     ]
     return min(found)[-1] if found else None
 
 
-def choosy_first(task: occupancies.Task, floor: occupancies.Floor) -> None:
+def most_constrained_first(
+    task: occupancies.Task, occupancy: occupancies.Occupancy
+) -> None:
     """Fill up the fullest hosts; what few hosts may take goes first."""
     demands = sorted(task.demands, key=lambda d: len(task.options.options(d)))
-    orders: dict[eligible.Kind, list[str]] = {}
+    orders: dict[eligible.DemandKind, list[str]] = {}
     for demand in demands:
         kind = task.options.kind(demand)
         if kind not in orders:
             orders[kind] = sorted(
                 task.options.options(demand),
-                key=lambda host: (-task.room.load(host), host),
+                key=lambda host: (-task.ledger.load(host), host),
             )
         full = 0
         for host in orders[kind]:
-            candidate = floor.candidate(demand, host)
+            candidate = occupancy.candidate(demand, host)
             if candidate is None:
                 full += 1
-            elif floor.admits(demand, host):
-                floor.put(demand, host, candidate)
+            elif occupancy.allows(demand, host):
+                occupancy.put(demand, host, candidate)
                 break
         if full:
             # What has no room now never has any again.
             orders[kind] = [
-                h for h in orders[kind] if floor.candidate(demand, h)
+                h for h in orders[kind] if occupancy.candidate(demand, h)
             ]
 
 
 #: Ways to place servers, in the order in which they are tried.
-STRATEGIES: tuple[_Strategy, ...] = (evenly, choosy_first)
+STRATEGIES: tuple[_Strategy, ...] = (evenly, most_constrained_first)
 
 
-def _improve(task: occupancies.Task, floor: occupancies.Floor) -> None:
+def _improve(task: occupancies.Task, occupancy: occupancies.Occupancy) -> None:
     """Let single servers change places, to make room for what is left."""
-    hopeless: set[tuple[eligible.Kind, str]] = set()
+    hopeless: set[tuple[eligible.DemandKind, str]] = set()
     by_id = {demand.server.id: demand for demand in task.demands}
     for demand in task.demands:
-        if demand.server.id in floor.placed:
+        if demand.server.id in occupancy.placed:
             continue
-        group = floor.neighbours.group(demand.server.id)
+        group = occupancy.group_members.group(demand.server.id)
         sort = (task.options.kind(demand), group.id if group else '')
-        if sort not in hopeless and not _swap(demand, floor, by_id):
+        if sort not in hopeless and not _swap(demand, occupancy, by_id):
             hopeless.add(sort)
 
 
 def _swap(
     demand: snapshots.Demand,
-    floor: occupancies.Floor,
+    occupancy: occupancies.Occupancy,
     by_id: collections.abc.Mapping[str, snapshots.Demand],
 ) -> bool:
     """Place a server by moving one other on to a third host, if it can be."""
-    mine = floor.options.options(demand)
-    refuges: dict[eligible.Kind, list[str]] = {}
-    for other_id, (host, _candidate) in list(floor.placed.items()):
+    mine = occupancy.options.options(demand)
+    new_hosts: dict[eligible.DemandKind, list[str]] = {}
+    for other_id, (host, _candidate) in list(occupancy.placed.items()):
         if host not in mine:
             continue
         other = by_id[other_id]
-        kind = floor.options.kind(other)
-        if kind not in refuges:
-            refuges[kind] = sorted(
+        kind = occupancy.options.kind(other)
+        if kind not in new_hosts:
+            new_hosts[kind] = sorted(
                 h
-                for h in floor.options.options(other)
-                if floor.candidate(other, h)
+                for h in occupancy.options.options(other)
+                if occupancy.candidate(other, h)
             )
-        if not refuges[kind]:
+        if not new_hosts[kind]:
             continue
-        before = floor.lift(other)
-        candidate = floor.candidate(demand, host)
-        if candidate and floor.admits(demand, host):
-            floor.put(demand, host, candidate)
-            refuge = _refuge(other, refuges[kind], host, floor)
-            if refuge:
-                floor.put(other, *refuge)
+        before = occupancy.remove(other)
+        candidate = occupancy.candidate(demand, host)
+        if candidate and occupancy.allows(demand, host):
+            occupancy.put(demand, host, candidate)
+            new_host = _other_host(other, new_hosts[kind], host, occupancy)
+            if new_host:
+                occupancy.put(other, *new_host)
                 return True
-            floor.lift(demand)
-        floor.put(other, *before)
+            occupancy.remove(demand)
+        occupancy.put(other, *before)
     return False
 
 
-def _refuge(
+def _other_host(
     demand: snapshots.Demand,
     hosts: collections.abc.Iterable[str],
     left: str,
-    floor: occupancies.Floor,
-) -> tuple[str, snapshots.Candidate] | None:
+    occupancy: occupancies.Occupancy,
+) -> tuple[str, snapshots.AllocationRequest] | None:
     """Return another host for a server that has left its place."""
     for host in hosts:
-        if host == left or not floor.admits(demand, host):
+        if host == left or not occupancy.allows(demand, host):
             continue
-        candidate = floor.candidate(demand, host)
+        candidate = occupancy.candidate(demand, host)
         if candidate:
             return host, candidate
     return None

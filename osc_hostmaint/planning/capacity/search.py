@@ -19,7 +19,7 @@ STEPS = 20_000
 MOST_SERVERS = 200
 
 #: Servers alike: of one kind, and of one group, if any.
-_Sort = tuple[eligible.Kind, str]
+_Sort = tuple[eligible.DemandKind, str]
 
 
 class _GivenUp(Exception):
@@ -28,13 +28,13 @@ class _GivenUp(Exception):
 
 def search(
     task: occupancies.Task, steps: int = STEPS
-) -> occupancies.Floor | None:
+) -> occupancies.Occupancy | None:
     """Return a way to place all; None: there is none, or none was found."""
     if len(task.demands) > MOST_SERVERS:
         return None
     try:
         tries = _Tries(task, steps)
-        return tries.floor if tries.run(len(task.demands)) else None
+        return tries.occupancy if tries.run(len(task.demands)) else None
     except _GivenUp:
         return None
 
@@ -43,11 +43,11 @@ class _Tries:
     """One try after another."""
 
     def __init__(self, task: occupancies.Task, steps: int):
-        self.floor = occupancies.Floor(task)
+        self.occupancy = occupancies.Occupancy(task)
         self._steps = steps
         self._waiting: dict[_Sort, list[snapshots.Demand]] = {}
         for demand in task.demands:
-            group = self.floor.neighbours.group(demand.server.id)
+            group = self.occupancy.group_members.group(demand.server.id)
             sort = (task.options.kind(demand), group.id if group else '')
             self._waiting.setdefault(sort, []).append(demand)
         #: The hosts that could take one more of each sort.
@@ -72,28 +72,28 @@ class _Tries:
             key=lambda s: len(self._able[s]),
         )
         demand = self._waiting[sort].pop()
-        for host in self._in_turn(demand, self._able[sort]):
-            candidate = self.floor.candidate(demand, host)
+        for host in self._in_order(demand, self._able[sort]):
+            candidate = self.occupancy.candidate(demand, host)
             if candidate is None:
                 continue
-            self.floor.put(demand, host, candidate)
+            self.occupancy.put(demand, host, candidate)
             closed = self._close(host)
             if self.run(count - 1):
                 return True
             for each in closed:
                 self._able[each].add(host)
-            self.floor.lift(demand)
+            self.occupancy.remove(demand)
         self._waiting[sort].append(demand)
         return False
 
-    def _in_turn(self, demand: snapshots.Demand, able: set[str]) -> list[str]:
+    def _in_order(self, demand: snapshots.Demand, able: set[str]) -> list[str]:
         """Return the hosts to try, the least loaded first."""
         self._spend(len(able))
-        floor = self.floor
+        occupancy = self.occupancy
 
         def load(host: str) -> tuple[float, str]:
-            candidate = floor.candidate(demand, host)
-            return floor.room.load(host, candidate or ()), host
+            candidate = occupancy.candidate(demand, host)
+            return occupancy.ledger.load(host, candidate or ()), host
 
         return sorted(able, key=load)
 
@@ -112,9 +112,9 @@ class _Tries:
 
     def _fits(self, demand: snapshots.Demand, host: str) -> bool:
         self._spend(1)
-        return self.floor.candidate(
+        return self.occupancy.candidate(
             demand, host
-        ) is not None and self.floor.admits(demand, host)
+        ) is not None and self.occupancy.allows(demand, host)
 
     def _spend(self, steps: int) -> None:
         self._steps -= steps

@@ -14,7 +14,7 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 _Policy = snapshots.GroupPolicy
 
 
-class Neighbours:
+class GroupMembers:
     """The members of all groups, and the hosts they are on."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Neighbours:
             if member != server_id and member in self._hosts
         )
 
-    def admit(self, server_id: str, host: str) -> bool:
+    def allows(self, server_id: str, host: str) -> bool:
         """Tell whether a server's group lets it go to a host."""
         group = self._groups.get(server_id)
         if group is None:
@@ -87,7 +87,7 @@ class Neighbours:
             return self._counts.get((group.id, host), 0) > 0
         return True
 
-    def strain(self, server_id: str, host: str) -> int:
+    def soft_penalty(self, server_id: str, host: str) -> int:
         """Return how little a soft rule likes a host: less is better."""
         group = self._groups.get(server_id)
         if group is None:

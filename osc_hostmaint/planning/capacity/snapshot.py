@@ -26,7 +26,7 @@ def shape(amounts: Amounts) -> Shape:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Pool:
+class Inventory:
     """What a provider has of one resource class."""
 
     #: (total - reserved) x allocation ratio, as Placement rounds it.
@@ -43,11 +43,11 @@ class Provider:
     root: str
     traits: frozenset[str]
     #: By resource class.
-    pools: collections.abc.Mapping[str, Pool]
+    inventories: collections.abc.Mapping[str, Inventory]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Share:
+class Allocation:
     """An amount of one resource class of one provider."""
 
     provider: str
@@ -56,11 +56,11 @@ class Share:
 
 
 #: One allocation candidate: all that one consumer would hold.
-Candidate = tuple[Share, ...]
+AllocationRequest = tuple[Allocation, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Offers:
+class AllocationCandidates:
     """Who could take one shape now: an answer of Placement.
 
     Step size, least and greatest unit of the inventories are heeded by
@@ -69,7 +69,7 @@ class Offers:
 
     #: All providers of the candidates' trees, by id.
     providers: collections.abc.Mapping[str, Provider]
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[AllocationRequest, ...]
 
 
 class GroupPolicy(enum.StrEnum):
@@ -103,7 +103,7 @@ class Aggregate:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Survey:
+class CapacitySnapshot:
     """All that is known of the hosts that may take servers."""
 
     #: The compute services of all hosts, by host.
@@ -111,9 +111,9 @@ class Survey:
     #: The host of each hypervisor's resource provider, by provider.
     hosts: collections.abc.Mapping[str, str]
     #: Who could take each shape, by shape.
-    offers: collections.abc.Mapping[Shape, Offers] = dataclasses.field(
-        default_factory=dict
-    )
+    allocation_candidates: collections.abc.Mapping[
+        Shape, AllocationCandidates
+    ] = dataclasses.field(default_factory=dict)
     #: Those of the servers that have to move; None: not known.
     groups: tuple[Group, ...] | None = ()
     #: Where members of groups are, by the server's id; not all need be known.

@@ -13,7 +13,7 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 MOST_OPENED = 8
 
 
-def find(tried: assignments.Attempt) -> tuple[str, ...]:
+def find(tried: assignments.Assignment) -> tuple[str, ...]:
     """Return what would help; nothing where nothing is left to place."""
     if not tried.outcome.left:
         return ()
@@ -21,7 +21,7 @@ def find(tried: assignments.Attempt) -> tuple[str, ...]:
     return tuple(words for words in found if words)
 
 
-def _one_by_one(tried: assignments.Attempt) -> str:
+def _one_by_one(tried: assignments.Assignment) -> str:
     """Each host could be drained with the others in service."""
     demands, leaving = tried.task.demands, tried.limits.leaving
     sources = {d.source for d in demands}
@@ -42,7 +42,7 @@ def _one_by_one(tried: assignments.Attempt) -> str:
     )
 
 
-def _opened(tried: assignments.Attempt) -> str:
+def _opened(tried: assignments.Assignment) -> str:
     """Disabled hosts would have room, if they were in service."""
     hosts = _shut(tried)[:MOST_OPENED]
     if not hosts or not _fits_with(tried, hosts):
@@ -54,21 +54,21 @@ def _opened(tried: assignments.Attempt) -> str:
     return f'all would fit with {", ".join(hosts)} in service (now disabled)'
 
 
-def _shut(tried: assignments.Attempt) -> list[str]:
+def _shut(tried: assignments.Assignment) -> list[str]:
     """Return disabled hosts that could take something, the best first."""
-    room, limits = tried.task.room, tried.limits
+    ledger, limits = tried.task.ledger, tried.limits
     hosts = {
         host
-        for host, service in tried.survey.services.items()
+        for host, service in tried.snapshot.services.items()
         if service.up and not service.enabled and host not in limits.leaving
     }
     options = eligible.Eligible(
-        tried.survey, dataclasses.replace(limits, opened=frozenset(hosts))
+        tried.snapshot, dataclasses.replace(limits, opened=frozenset(hosts))
     )
     able = _able(hosts, tried.task.demands, options)
     wanted = _able(hosts, _left(tried), options)
     return sorted(
-        able, key=lambda host: (host not in wanted, room.load(host), host)
+        able, key=lambda host: (host not in wanted, ledger.load(host), host)
     )
 
 
@@ -86,18 +86,18 @@ def _able(
     }
 
 
-def _left(tried: assignments.Attempt) -> list[snapshots.Demand]:
+def _left(tried: assignments.Assignment) -> list[snapshots.Demand]:
     left = frozenset(tried.outcome.left)
     return [d for d in tried.task.demands if d.server.id in left]
 
 
 def _fits_with(
-    tried: assignments.Attempt, hosts: collections.abc.Iterable[str]
+    tried: assignments.Assignment, hosts: collections.abc.Iterable[str]
 ) -> bool:
     return not tried.again(opened=frozenset(hosts)).outcome.left
 
 
-def _freed(tried: assignments.Attempt) -> str:
+def _freed(tried: assignments.Assignment) -> str:
     """A host would have room if other servers left it."""
     after = tried.carried_out()
     for demand in _left(tried):
@@ -106,8 +106,8 @@ def _freed(tried: assignments.Attempt) -> str:
             (max(n / wanted[name] for name, n in lack.items()), host, lack)
             for host, words in tried.task.options.against(demand).items()
             if not words
-            and after.admits(demand, host)
-            and (lack := after.room.lacks(host, demand.shape))
+            and after.allows(demand, host)
+            and (lack := after.ledger.lacks(host, demand.shape))
         ]
         if lacks:
             _part, host, lack = min(lacks, key=lambda found: found[:2])

@@ -14,13 +14,13 @@ class Drain(operation.Operation):
     """Moves every server off a host, each by the gentlest way."""
 
     def stop_reason(
-        self, seen: model.Observation, _memory: memories.Memory
+        self, seen: model.Observation, _memory: memories.HostMemory
     ) -> str:
         """Return why no more moves may start, or ''."""
         return operation.back_in_service(seen)
 
     def unrecoverable(
-        self, seen: model.Observation, memory: memories.Memory
+        self, seen: model.Observation, memory: memories.HostMemory
     ) -> str:
         """Return why there is nothing left to wait for, or ''."""
         reason = super().unrecoverable(seen, memory)

@@ -28,7 +28,7 @@ class Step(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fence:
+class HeartbeatDecision:
     """What to do with a compute service, and why."""
 
     step: Step
@@ -37,18 +37,18 @@ class Fence:
     reason: str = ''
 
 
-def judge(service: model.Service, *, fenced: bool) -> Fence:
+def judge(service: model.Service, *, fenced: bool) -> HeartbeatDecision:
     """Decide what to do before a host is evacuated.
 
     :param fenced: the operator vouches that it is powered off.
     """
     host = service.host
     if service.forced_down:
-        return Fence(Step.NOTHING)
+        return HeartbeatDecision(Step.NOTHING)
     if fenced:
-        return Fence(Step.FORCE_DOWN)
+        return HeartbeatDecision(Step.FORCE_DOWN)
     if service.up:
-        return Fence(
+        return HeartbeatDecision(
             Step.REFUSE,
             f'the compute service on {host} is up, and Nova evacuates servers '
             'only from a host whose service is down. If the host is alive, '
@@ -56,7 +56,7 @@ def judge(service: model.Service, *, fenced: bool) -> Fence:
             'after service_down_time, 60 s by default; if it is powered off, '
             'use --fenced to go on at once',
         )
-    return Fence(
+    return HeartbeatDecision(
         Step.ASK,
         f'{host} sends no heartbeats, but may not be powered off. If it is '
         'still running, evacuating corrupts data. Once it is powered off, run '
@@ -69,7 +69,7 @@ def fenced(service: model.Service) -> model.Service:
     return dataclasses.replace(service, up=False, forced_down=True)
 
 
-class Sign(enum.Enum):
+class Heartbeat(enum.Enum):
     """What a second look at a compute service shows about heartbeats."""
 
     #: Nothing was heard of it.
@@ -80,15 +80,15 @@ class Sign(enum.Enum):
     ALIVE = enum.auto()
 
 
-def compare(before: model.Service, after: model.Service) -> Sign:
+def compare(before: model.Service, after: model.Service) -> Heartbeat:
     """Return what two looks at a compute service show about heartbeats."""
     if after.up:
-        return Sign.ALIVE
+        return Heartbeat.ALIVE
     if dataclasses.replace(before, updated_at=after.updated_at) != after:
-        return Sign.CHANGED
+        return Heartbeat.CHANGED
     if before.updated_at != after.updated_at:
-        return Sign.ALIVE
-    return Sign.SILENT
+        return Heartbeat.ALIVE
+    return Heartbeat.SILENT
 
 
 def was_heard(before: model.Service, after: model.Service) -> bool:

@@ -25,8 +25,8 @@ from osc_hostmaint.planning.server import status as server_status
 
 def update(
     seen: model.Observation,
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, server_status.Standing],
+    memory: memories.HostMemory,
+    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
 ) -> own_memory.EvacuationMemory:
     """Return the memory with since when no other run has evacuated."""
     own = own_memory.of(memory)
@@ -39,22 +39,26 @@ def update(
         for record in _evacuations(seen)
     )
     own = dataclasses.replace(own, evacuations=max(newest, known or 0))
-    if unseen or _others(seen, memory, stands):
+    if unseen or _others(seen, memory, statuses):
         return dataclasses.replace(
-            own, alone_since=None, yields=True, crowd=max(newest, own.crowd)
+            own,
+            no_others_since=None,
+            met_others=True,
+            newest_of_others=max(newest, own.newest_of_others),
         )
-    if own.alone_since is None:
-        return dataclasses.replace(own, alone_since=seen.migrations_at)
+    if own.no_others_since is None:
+        return dataclasses.replace(own, no_others_since=seen.migrations_at)
     return own
 
 
-def is_held(seen: model.Observation, memory: memories.Memory) -> bool:
+def is_held(seen: model.Observation, memory: memories.HostMemory) -> bool:
     """Tell whether other runs can see that this run evacuates.
 
     They see an evacuation that it requested since it was alone.
     """
     return any(
-        record.id > own_memory.of(memory).crowd and _is_ours(record, memory)
+        record.id > own_memory.of(memory).newest_of_others
+        and _is_ours(record, memory)
         for record in _evacuations(seen)
     )
 
@@ -72,16 +76,17 @@ def may_start_at(
     own: own_memory.EvacuationMemory, policy: policies.Policy
 ) -> float | None:
     """Return when this run may start evacuations; None: others evacuate."""
-    if own.alone_since is None:
+    if own.no_others_since is None:
         return None
-    if not own.yields:
+    if not own.met_others:
         return (
-            own.alone_since + policy.stagger * timing.EVACUATE_STAGGER_SECONDS
+            own.no_others_since
+            + policy.stagger * timing.EVACUATE_STAGGER_SECONDS
         )
     # With the same pause they would meet again.
-    stagger = jitter(own.crowd, policy)
+    stagger = jitter(own.newest_of_others, policy)
     return (
-        own.alone_since
+        own.no_others_since
         + timing.EVACUATE_AFTER_OTHERS_SECONDS
         + stagger * timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
     )
@@ -92,7 +97,7 @@ def wait(
 ) -> server_status.Wait | None:
     """Return the wait of a run that has met another one, or None."""
     due = may_start_at(own, policy)
-    if not own.yields or (due is not None and now >= due):
+    if not own.met_others or (due is not None and now >= due):
         return None
     longest = (
         timing.EVACUATE_AFTER_OTHERS_SECONDS
@@ -107,8 +112,8 @@ def wait(
 
 def _others(
     seen: model.Observation,
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, server_status.Standing],
+    memory: memories.HostMemory,
+    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
 ) -> bool:
     """Tell whether an evacuation is awaited that this run did not ask for.
 
@@ -116,25 +121,26 @@ def _others(
     """
     # Its record may not be seen before its destination begins.
     if any(
-        stand.phase is server_status.Phase.BUSY for stand in stands.values()
+        status.phase is server_status.Phase.BUSY
+        for status in statuses.values()
     ):
         return True
-    flying = [
+    rebuilding = [
         record
         for record in _evacuations(seen)
         if record.in_flight
         and seen.migrations_at - record.seen_at
         < timing.EVACUATION_WAIT_SECONDS
-        and not _is_over(stands.get(record.server_id))
+        and not _is_over(statuses.get(record.server_id))
     ]
-    if not all(_is_ours(record, memory) for record in flying):
+    if not all(_is_ours(record, memory) for record in rebuilding):
         return True
     counts = collections.Counter(
         record.server_id
         for record in _evacuations(seen)
         if _is_ours(record, memory)
     )
-    return any(counts[record.server_id] > 1 for record in flying)
+    return any(counts[record.server_id] > 1 for record in rebuilding)
 
 
 def _evacuations(
@@ -149,15 +155,19 @@ def _evacuations(
             yield record
 
 
-def _is_over(stand: server_status.Standing | None) -> bool:
-    return stand is not None and stand.phase in server_status.FINAL
+def _is_over(status: server_status.ServerStatus | None) -> bool:
+    return status is not None and status.phase in server_status.FINAL
 
 
-def _is_ours(record: model.Migration, memory: memories.Memory) -> bool:
-    track = memory.tracks.get(record.server_id)
-    errand = track.errand(memories.Kind.EVACUATE) if track else None
+def _is_ours(record: model.Migration, memory: memories.HostMemory) -> bool:
+    remembered = memory.servers.get(record.server_id)
+    request = (
+        remembered.request(memories.ActionKind.EVACUATE)
+        if remembered
+        else None
+    )
     return (
-        errand is not None
-        and errand.asked_at is not None
-        and record.id > errand.asked_after
+        request is not None
+        and request.asked_at is not None
+        and record.id > request.asked_after
     )

@@ -19,13 +19,13 @@ class EvacuationMemory(memories.OperationMemory):
     service: model.Service | None = None
     revived: bool = False
     #: Since when nobody else evacuates the host; None: somebody does.
-    alone_since: float | None = None
+    no_others_since: float | None = None
     #: Somebody else has evacuated it since this run began.
-    yields: bool = False
+    met_others: bool = False
     #: The highest record id of its evacuations, as last seen; None before.
     evacuations: int | None = None
     #: The same when somebody else was last seen at it.
-    crowd: int = 0
+    newest_of_others: int = 0
 
     def heard(self, service: model.Service) -> ty.Self:
         """Return it with whether the host has sent a heartbeat."""
@@ -44,7 +44,7 @@ class EvacuationMemory(memories.OperationMemory):
         return dataclasses.replace(self, revived=self.revived or heard)
 
 
-def of(memory: memories.Memory) -> EvacuationMemory:
+def of(memory: memories.HostMemory) -> EvacuationMemory:
     """Return what an evacuation remembers of a host."""
     own = memory.own
     return own if isinstance(own, EvacuationMemory) else EvacuationMemory()

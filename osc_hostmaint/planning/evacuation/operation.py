@@ -19,7 +19,7 @@ from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
 Phase = server_status.Phase
-Standing = server_status.Standing
+ServerStatus = server_status.ServerStatus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Evacuation(operation.Operation):
         return evacuation_verdicts.RULES
 
     def stop_reason(
-        self, seen: model.Observation, memory: memories.Memory
+        self, seen: model.Observation, memory: memories.HostMemory
     ) -> str:
         """Return why the host may be alive, '' if it is dead."""
         host = seen.host
@@ -63,13 +63,13 @@ class Evacuation(operation.Operation):
         return ''
 
     def unrecoverable(
-        self, _seen: model.Observation, _memory: memories.Memory
+        self, _seen: model.Observation, _memory: memories.HostMemory
     ) -> str:
         """Return '': an evacuation needs a dead host."""
         return ''
 
     def may_start(
-        self, seen: model.Observation, memory: memories.Memory, now: float
+        self, seen: model.Observation, memory: memories.HostMemory, now: float
     ) -> bool:
         """Tell whether the host was just seen dead and no other run acts."""
         starts_at = self.starts_at(memory)
@@ -80,12 +80,12 @@ class Evacuation(operation.Operation):
             and now >= starts_at
         )
 
-    def starts_at(self, memory: memories.Memory) -> float | None:
+    def starts_at(self, memory: memories.HostMemory) -> float | None:
         """Return when no other run can be about to evacuate the host."""
         return lock.may_start_at(own_memory.of(memory), self.policy)
 
     def at_once(
-        self, seen: model.Observation, memory: memories.Memory
+        self, seen: model.Observation, memory: memories.HostMemory
     ) -> int | None:
         """Return one until it is sure that no other run evacuates."""
         return self.policy.parallel if lock.is_held(seen, memory) else 1
@@ -95,14 +95,14 @@ class Evacuation(operation.Operation):
         return lock.jitter(server_id, self.policy)
 
     def wait(
-        self, memory: memories.Memory, now: float
+        self, memory: memories.HostMemory, now: float
     ) -> server_status.Wait | None:
         """Return the wait for another run."""
         return lock.wait(own_memory.of(memory), self.policy, now)
 
     def observed(
-        self, seen: model.Observation, memory: memories.Memory
-    ) -> memories.Memory:
+        self, seen: model.Observation, memory: memories.HostMemory
+    ) -> memories.HostMemory:
         """Return the memory with heartbeats of the host."""
         own = own_memory.of(memory).heard(seen.service)
         return dataclasses.replace(memory, own=own)
@@ -110,11 +110,11 @@ class Evacuation(operation.Operation):
     def assessed(
         self,
         seen: model.Observation,
-        memory: memories.Memory,
-        stands: collections.abc.Mapping[str, Standing],
-    ) -> memories.Memory:
+        memory: memories.HostMemory,
+        statuses: collections.abc.Mapping[str, ServerStatus],
+    ) -> memories.HostMemory:
         """Return the memory with what other runs do."""
-        own = lock.update(seen, memory, stands)
+        own = lock.update(seen, memory, statuses)
         return dataclasses.replace(memory, own=own)
 
     def is_cut_off(
@@ -139,50 +139,50 @@ class Evacuation(operation.Operation):
             and (r.in_flight or r.ended_well)
         )
 
-    def was_off(
+    def was_stopped(
         self,
         before: model.Server,
-        history: collections.abc.Sequence[model.Deed],
+        history: collections.abc.Sequence[model.InstanceAction],
     ) -> bool:
         """Tell whether a server was off when its host died."""
-        return power_state.was_off(before, history)
+        return power_state.was_stopped(before, history)
 
     def needs_history(self, before: model.Server) -> bool:
         """Tell whether only its history says whether a server was off."""
         return power_state.tells_nothing(before)
 
     def cut_off(
-        self, case: contexts.Case, record: model.Migration
-    ) -> Standing | None:
+        self, context: contexts.ServerContext, record: model.Migration
+    ) -> ServerStatus | None:
         """Return where a server stands whose move was cut off by the death."""
         if record.type == model.MigrationType.EVACUATION:
             return None
-        view, looked = case.view, case.seen.migrations_at
+        view, looked = context.view, context.seen.migrations_at
         if view and view.deleted:
-            return Standing(Phase.GONE, record=record)
+            return ServerStatus(Phase.GONE, record=record)
         settled = record.seen_at + timing.EFFECT_WAIT_SECONDS
         if view is None or min(view.seen_at, looked) < settled:
-            return Standing(
+            return ServerStatus(
                 Phase.MOVING,
                 record=record,
                 visit=view is None or looked >= settled,
                 destination=record.dest,
             )
-        return Standing(
+        return ServerStatus(
             Phase.BLOCKED,
             f'it is on {view.host or "no host"} ({view.status}), and its '
             f'{memories.move_of(record)} was "{record.status}" when the host '
             'died: cleaning up needs nova-compute on this host (see openstack '
-            f'server show {case.server_id})',
+            f'server show {context.server_id})',
             record=record,
             destination=view.host,
         )
 
     def unconfirmed(
-        self, _case: contexts.Case, record: model.Migration
-    ) -> Standing | None:
+        self, _context: contexts.ServerContext, record: model.Migration
+    ) -> ServerStatus | None:
         """Return the status of a server that only its host could confirm."""
-        return Standing(
+        return ServerStatus(
             Phase.BLOCKED,
             f'it is on {record.dest} and not confirmed: confirming or '
             'reverting it needs nova-compute on this host',
@@ -191,18 +191,19 @@ class Evacuation(operation.Operation):
         )
 
     def busy(
-        self, case: contexts.Case, verdict: verdicts.Verdict
-    ) -> Standing | None:
+        self, context: contexts.ServerContext, verdict: verdicts.Verdict
+    ) -> ServerStatus | None:
         """Return the status of a server whose host cannot finish its task."""
-        since = case.track.under_way_since
-        if since is None or case.now - since < timing.EFFECT_WAIT_SECONDS:
+        since = context.remembered.under_way_since
+        if since is None or context.now - since < timing.EFFECT_WAIT_SECONDS:
             return None
-        return Standing(
+        return ServerStatus(
             Phase.BLOCKED,
             f'{verdict.reason}, but Nova shows no evacuation of it: if none '
             'is "accepted" or "pre-migrating" (openstack server migration '
-            f'list --server {case.server_id}), reset it (openstack server set '
-            f'--state active {case.server_id}) and run this again',
+            f'list --server {context.server_id}), reset it (openstack server '
+            'set '
+            f'--state active {context.server_id}) and run this again',
             given_up=True,
         )
 

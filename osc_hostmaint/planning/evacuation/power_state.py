@@ -32,9 +32,9 @@ _DOWN = frozenset({'stop'})
 _LOST = frozenset({nova_states.VmState.ACTIVE, nova_states.VmState.ERROR})
 
 
-def was_off(
+def was_stopped(
     before: model.Server,
-    history: collections.abc.Sequence[model.Deed] = (),
+    history: collections.abc.Sequence[model.InstanceAction] = (),
 ) -> bool:
     """Tell whether a server was off when its host died.
 
@@ -44,8 +44,8 @@ def was_off(
     if before.vm_state not in _LOST:
         return before.vm_state == nova_states.VmState.STOPPED
     if tells_nothing(before):
-        deeds = (d.action for d in reversed(history))
-        newest = next((d for d in deeds if d in _UP | _DOWN), '')
+        instance_actions = (d.action for d in reversed(history))
+        newest = next((d for d in instance_actions if d in _UP | _DOWN), '')
         return newest in _DOWN
     return before.power_state == model.PowerState.SHUTDOWN
 

@@ -18,7 +18,7 @@ def _rebuilding(
     # (nova/compute/api.py: evacuate looks at no task state).
     if server.status == nova_states.Status.REBUILD:
         return verdicts.Verdict(
-            verdicts.Answer.WAIT, reason=f'busy: {server.status}'
+            verdicts.VerdictKind.WAIT, reason=f'busy: {server.status}'
         )
     return None
 
@@ -55,15 +55,17 @@ def _rebuildable(
     if server.vm_state not in nova_states.EVACUABLE:
         return None
     stopped = server.vm_state != nova_states.VmState.STOPPED and (
-        terms.off or terms.policy.leave_stopped
+        terms.was_stopped or terms.policy.leave_stopped
     )
     # From ERROR Nova brings it up running, whatever it is asked for
     # (nova/compute/manager.py: _do_rebuild_instance).
     reset = stopped and server.vm_state == nova_states.VmState.ERROR
     return verdicts.Verdict(
-        verdicts.Answer.MOVE,
+        verdicts.VerdictKind.MOVE,
         move=model.Move.EVACUATION,
-        ask=memories.Kind.RESET if reset else memories.Kind.EVACUATE,
+        ask=memories.ActionKind.RESET
+        if reset
+        else memories.ActionKind.EVACUATE,
         stopped=stopped,
     )
 

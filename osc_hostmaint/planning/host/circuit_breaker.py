@@ -40,7 +40,7 @@ def finished(
     server_id: str,
     view: model.Server | None,
     records: collections.abc.Sequence[model.Migration],
-    stand: server_status.Standing,
+    status: server_status.ServerStatus,
 ) -> Finished | None:
     """Return the outcome of a server's moves that counts, or None.
 
@@ -57,11 +57,11 @@ def finished(
         r.dest for r in records if r.dest and r.status in nova_states.FAILED
     )
     if last.awaits_confirmation or (
-        last.ended_well and stand.phase is server_status.Phase.MOVED
+        last.ended_well and status.phase is server_status.Phase.MOVED
     ):
         failed = False
     elif (
-        stand.phase is server_status.Phase.FAILED
+        status.phase is server_status.Phase.FAILED
         and not last.found_no_host
         and (in_error or len(destinations) >= DESTINATIONS)
     ):

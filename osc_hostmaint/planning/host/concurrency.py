@@ -116,7 +116,7 @@ def live_starts(now: InFlight, slots: int | None, queue: int = 1) -> int:
     return max(0, max(slots, now.running) + queue - now.live)
 
 
-def share(
+def allot(
     now: InFlight,
     slots: int | None,
     parallel: int | None,

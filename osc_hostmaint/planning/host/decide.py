@@ -26,7 +26,7 @@ Stage = decisions.Stage
 def decide(
     seen: model.Observation,
     operation: operations.Operation,
-    memory: memories.Memory,
+    memory: memories.HostMemory,
     now: float,
 ) -> decisions.Decision:
     """Return what to do now, what to report and what to look at next.
@@ -38,34 +38,40 @@ def decide(
     """
     # What is left over may be of a move that nobody is at any more.
     all_seen = seen
-    seen = stale_migrations.left_out(seen, operation.is_cut_off)
-    memory = host_memory.take_in(seen, operation, memory)
+    seen = stale_migrations.drop_stale(seen, operation.is_cut_off)
+    memory = host_memory.update(seen, operation, memory)
     given_up = operation.policy.abandon
-    operation, trouble, unrecoverable = _halt(seen, operation, memory)
+    operation, trouble, unrecoverable = _with_stop_reasons(
+        seen, operation, memory
+    )
 
     ended = unrecoverable in ('', given_up)
-    stands = server_statuses.assess(seen, operation, memory, now, ended=ended)
-    memory = host_memory.keep_up(seen, memory, stands, now)
-    memory = operation.assessed(seen, memory, stands)
+    statuses = server_statuses.assess(
+        seen, operation, memory, now, ended=ended
+    )
+    memory = host_memory.update_timings(seen, memory, statuses, now)
+    memory = operation.assessed(seen, memory, statuses)
 
-    rhythm = polling.observed_rhythm(seen, memory)
-    start = scheduling.choose(seen, operation, memory, stands, rhythm, now)
+    move_timing = polling.observed_timing(seen, memory)
+    start = scheduling.choose(
+        seen, operation, memory, statuses, move_timing, now
+    )
     memory = dataclasses.replace(memory, slots=start.slots)
 
-    open_ = any(s.phase not in server_status.FINAL for s in stands.values())
-    strangers = host_memory.strangers(seen, operation, memory)
+    open_ = any(s.phase not in server_status.FINAL for s in statuses.values())
+    never_looked_at = host_memory.never_looked_at(seen, operation, memory)
     arriving = (
         [] if unrecoverable else host_memory.arriving(seen, operation, now)
     )
     left = orphaned_allocations.find(seen, operation)
     stage = Stage.DONE
-    if open_ or strangers or arriving or memory.suspects:
+    if open_ or never_looked_at or arriving or memory.suspects:
         stage = Stage.OPEN
-    elif query.closing(seen, memory, stands, operation):
+    elif query.needs_final_check(seen, memory, statuses, operation):
         stage, left = Stage.FINAL_CHECK, frozenset()
     closes = stage is not Stage.OPEN
     perhaps_left = closes and bool(left or stage is Stage.FINAL_CHECK)
-    memory = _time_leftovers(memory, perhaps_left, now)
+    memory = _update_leftover_since(memory, perhaps_left, now)
     if stage is Stage.DONE and orphaned_allocations.waits(
         all_seen, left, operation, memory
     ):
@@ -76,8 +82,8 @@ def decide(
     done = stage is Stage.DONE or bool(abandoned and not checks)
 
     rows = [
-        server_statuses.row(seen.host, memory.tracks[server_id], stand, now)
-        for server_id, stand in stands.items()
+        server_statuses.row(seen.host, memory.servers[server_id], status, now)
+        for server_id, status in statuses.items()
     ]
     if done and closes:
         rows = orphaned_allocations.report(all_seen, left, rows)
@@ -87,7 +93,11 @@ def decide(
         # nothing says that something is left, and nobody has looked.
         if memory.dead if any_left else stage is not Stage.DONE:
             trouble = trouble or abandoned
-    visit = start.visit | strangers | host_memory.overdue(seen, arriving, now)
+    visit = (
+        start.visit
+        | never_looked_at
+        | host_memory.overdue(seen, arriving, now)
+    )
     visit |= host_memory.missing(seen)
     trace = frozenset[str]()
     if closes:
@@ -96,11 +106,11 @@ def decide(
     return decisions.Decision(
         actions=start.actions,
         rows=tuple(rows),
-        inquiry=query.next_look(
+        query=query.next_look(
             seen,
-            stands,
+            statuses,
             now,
-            must_close=closes,
+            final_check=closes,
             visit=visit,
             trace=trace,
             operation=operation,
@@ -111,9 +121,9 @@ def decide(
         stage=stage,
         doubtful=any(
             s.visit and s.record and s.record.ended_badly
-            for s in stands.values()
+            for s in statuses.values()
         ),
-        finished=server_statuses.finished(seen, memory, stands),
+        finished=server_statuses.finished(seen, memory, statuses),
         trouble=trouble,
         wait=down_cells.wait(seen)
         or (
@@ -129,15 +139,20 @@ def decide(
         )
         if closes and not left
         else polling.next_look_in(
-            memory, stands, rhythm, operation, filling=start.filling, now=now
+            memory,
+            statuses,
+            move_timing,
+            operation,
+            filling=start.filling,
+            now=now,
         ),
     )
 
 
-def _halt(
+def _with_stop_reasons(
     seen: model.Observation,
     operation: operations.Operation,
-    memory: memories.Memory,
+    memory: memories.HostMemory,
 ) -> tuple[operations.Operation, str, str]:
     """Return the operation with what the hosts do not let go on.
 
@@ -157,9 +172,9 @@ def _halt(
     return operation, '', ''
 
 
-def _time_leftovers(
-    memory: memories.Memory, perhaps_left: bool, now: float
-) -> memories.Memory:
+def _update_leftover_since(
+    memory: memories.HostMemory, perhaps_left: bool, now: float
+) -> memories.HostMemory:
     since = memory.leftover_since if perhaps_left else None
     if perhaps_left and since is None:
         since = now

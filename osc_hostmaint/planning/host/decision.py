@@ -64,7 +64,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Inquiry:
+class Query:
     """What the next observation must look at."""
 
     #: The migration records, those changed lately.
@@ -121,8 +121,8 @@ class Decision:
 
     actions: tuple[memories.Action, ...]
     rows: tuple[Row, ...]
-    inquiry: Inquiry
-    memory: memories.Memory
+    query: Query
+    memory: memories.HostMemory
     #: Nothing more will happen: the stage is DONE, or nothing is awaited.
     done: bool
     stage: Stage = Stage.DONE

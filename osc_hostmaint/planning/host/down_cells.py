@@ -58,7 +58,9 @@ def answered(seen: model.Observation) -> bool:
     return not is_lost(seen) and seen.service_at >= seen.servers_at
 
 
-def keep(seen: model.Observation, memory: memories.Memory) -> memories.Memory:
+def update(
+    seen: model.Observation, memory: memories.HostMemory
+) -> memories.HostMemory:
     """Return the memory with since when hosts and servers are unknown."""
     since = seen.service_at if is_lost(seen) else None
     if since is not None and memory.lost_since is not None:
@@ -74,7 +76,7 @@ def keep(seen: model.Observation, memory: memories.Memory) -> memories.Memory:
 
 
 def given_up(
-    seen: model.Observation, memory: memories.Memory
+    seen: model.Observation, memory: memories.HostMemory
 ) -> frozenset[str]:
     """Return servers whose cells are not awaited any longer."""
     limit = timing.OUTAGE_LIMIT_SECONDS
@@ -85,7 +87,7 @@ def given_up(
     )
 
 
-def over(seen: model.Observation, memory: memories.Memory) -> str:
+def over(seen: model.Observation, memory: memories.HostMemory) -> str:
     """Return why a host is not awaited any longer, '' if it is."""
     since = memory.lost_since
     if since is None:
@@ -103,30 +105,30 @@ def over(seen: model.Observation, memory: memories.Memory) -> str:
 
 
 def hide(
-    case: contexts.Case, stand: server_status.Standing
-) -> server_status.Standing:
+    context: contexts.ServerContext, status: server_status.ServerStatus
+) -> server_status.ServerStatus:
     """Return where a server stands, or that its cell does not answer.
 
     In that case nothing is requested and nothing is concluded.
     """
-    seen = case.seen
-    unseen_at = seen.unseen.get(case.server_id)
-    if stand.phase in server_status.FINAL:
-        due = unseen_at is None or is_due(seen, unseen_at, case.now)
-        return dataclasses.replace(stand, visit=stand.visit and due)
-    hidden = server_status.Standing(
+    seen = context.seen
+    unseen_at = seen.unseen.get(context.server_id)
+    if status.phase in server_status.FINAL:
+        due = unseen_at is None or is_due(seen, unseen_at, context.now)
+        return dataclasses.replace(status, visit=status.visit and due)
+    hidden = server_status.ServerStatus(
         server_status.Phase.SETTLING,
-        record=stand.record,
-        pending=stand.pending,
-        destination=stand.destination,
+        record=status.record,
+        pending=status.pending,
+        destination=status.destination,
     )
     if is_lost(seen):
         # None is started now.
-        waits = stand.phase is server_status.Phase.WAITING
-        return stand if waits else hidden
+        waits = status.phase is server_status.Phase.WAITING
+        return status if waits else hidden
     if unseen_at is None:
-        return stand
-    since = case.unseen_since
+        return status
+    since = context.unseen_since
     if since is not None and unseen_at - since >= timing.OUTAGE_LIMIT_SECONDS:
         return dataclasses.replace(
             hidden,
@@ -134,7 +136,9 @@ def hide(
             reason=LEFT,
             given_up=True,
         )
-    return dataclasses.replace(hidden, visit=is_due(seen, unseen_at, case.now))
+    return dataclasses.replace(
+        hidden, visit=is_due(seen, unseen_at, context.now)
+    )
 
 
 def is_due(seen: model.Observation, unseen_at: float, now: float) -> bool:

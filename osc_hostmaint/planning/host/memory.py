@@ -24,11 +24,11 @@ _AT_REST = (
 )
 
 
-def take_in(
+def update(
     seen: model.Observation,
     operation: operations.Operation,
-    memory: memories.Memory,
-) -> memories.Memory:
+    memory: memories.HostMemory,
+) -> memories.HostMemory:
     """Return the memory with what was not known before."""
     first = memory.history is None
     if first:
@@ -38,37 +38,44 @@ def take_in(
             if r.ended_well or r.ended_badly
         )
         memory = dataclasses.replace(memory, history=ended)
-    tracks = dict(memory.tracks)
+    servers = dict(memory.servers)
     new = []
     for server_id in [*seen.servers, *sorted(_expected(seen, operation))]:
-        if not ours(server_id, operation):
+        if not is_selected(server_id, operation):
             continue
         view = seen.latest(server_id)
         # Those that were asked for by their ids are told of in any case.
         known = view and (
             operation.policy.only is not None or not view.deleted
         )
-        if server_id not in tracks and view and known:
-            tracks[server_id] = memories.Track(before=_unmasked(view))
+        if server_id not in servers and view and known:
+            servers[server_id] = memories.ServerMemory(
+                before=_with_state_as_status(view)
+            )
             new.append(server_id)
     given_up = down_cells.given_up(seen, memory)
     for server_id in given_up & (_expected(seen, operation) | memory.suspects):
-        if server_id not in tracks and ours(server_id, operation):
-            tracks[server_id] = memories.Track(before=_never_seen(server_id))
-    nowhere = _to_nowhere(seen)
-    tracks = {
-        i: _heeding(track, nowhere.get(i, 0)) for i, track in tracks.items()
+        if server_id not in servers and is_selected(server_id, operation):
+            servers[server_id] = memories.ServerMemory(
+                before=_placeholder(server_id)
+            )
+    without_destination = _newest_without_destination(seen)
+    servers = {
+        i: _note_rejected_host(remembered, without_destination.get(i, 0))
+        for i, remembered in servers.items()
     }
     memory = dataclasses.replace(
-        memory, tracks=tracks, suspects=memory.suspects - given_up
+        memory, servers=servers, suspects=memory.suspects - given_up
     )
-    memory = resuspend.suspect(seen, operation, memory, new, first=first)
-    memory = resuspend.find(seen, operation, memory)
-    memory = _time_downs(seen, _keep_progress(seen, memory), first=first)
-    return operation.observed(seen, down_cells.keep(seen, memory))
+    memory = resuspend.note_suspects(seen, operation, memory, new, first=first)
+    memory = resuspend.find_resumed(seen, operation, memory)
+    memory = _update_downtimes(
+        seen, _update_progress(seen, memory), first=first
+    )
+    return operation.observed(seen, down_cells.update(seen, memory))
 
 
-def _to_nowhere(seen: model.Observation) -> dict[str, int]:
+def _newest_without_destination(seen: model.Observation) -> dict[str, int]:
     """Return the newest record of each server that found no destination."""
     return {
         record.server_id: record_id
@@ -77,35 +84,42 @@ def _to_nowhere(seen: model.Observation) -> dict[str, int]:
     }
 
 
-def _heeding(track: memories.Track, nowhere: int) -> memories.Track:
+def _note_rejected_host(
+    remembered: memories.ServerMemory, without_destination: int
+) -> memories.ServerMemory:
     """Note that the scheduler would not have our pick.
 
-    :param nowhere: the newest record that found no destination; 0: none.
+    :param without_destination: the newest record that found no destination; 0:
+        none.
     """
-    errand = track.errand(track.latest)
+    request = remembered.request(remembered.latest)
     # A pick that was refused on the spot has no record.
-    asked = errand.picked and errand.refused_at is None
-    if track.declined or not asked or nowhere <= errand.asked_after:
-        return track
-    return dataclasses.replace(track, declined=track.latest)
+    asked = request.picked and request.refused_at is None
+    if (
+        remembered.host_rejected_for
+        or not asked
+        or without_destination <= request.asked_after
+    ):
+        return remembered
+    return dataclasses.replace(remembered, host_rejected_for=remembered.latest)
 
 
-def _keep_progress(
-    seen: model.Observation, memory: memories.Memory
-) -> memories.Memory:
-    tracks = dict(memory.tracks)
+def _update_progress(
+    seen: model.Observation, memory: memories.HostMemory
+) -> memories.HostMemory:
+    servers = dict(memory.servers)
     for record_id, progress in seen.progress.items():
         record = seen.migrations.get(record_id)
-        if record and record.server_id in tracks:
-            tracks[record.server_id] = in_flight.keep_least(
-                tracks[record.server_id], record, progress
+        if record and record.server_id in servers:
+            servers[record.server_id] = in_flight.update_least_remaining(
+                servers[record.server_id], record, progress
             )
-    return dataclasses.replace(memory, tracks=tracks)
+    return dataclasses.replace(memory, servers=servers)
 
 
-def _time_downs(
-    seen: model.Observation, memory: memories.Memory, *, first: bool
-) -> memories.Memory:
+def _update_downtimes(
+    seen: model.Observation, memory: memories.HostMemory, *, first: bool
+) -> memories.HostMemory:
     down_since = memory.down_since
     # Nova calls a service down only after service_down_time without a
     # heartbeat; at our first look that has passed already.
@@ -125,7 +139,7 @@ def _time_downs(
     )
 
 
-def ours(server_id: str, operation: operations.Operation) -> bool:
+def is_selected(server_id: str, operation: operations.Operation) -> bool:
     """Tell whether a server matters at all."""
     only = operation.policy.only
     return only is None or server_id in only
@@ -147,7 +161,7 @@ def involved(
         for r in seen.migrations.values()
         if r.source == seen.host
         and (r.in_flight or r.awaits_confirmation)
-        and ours(r.server_id, operation)
+        and is_selected(r.server_id, operation)
     )
 
 
@@ -156,7 +170,7 @@ def arriving(
 ) -> list[model.Migration]:
     """Return moves to the host that are to be awaited.
 
-    What is here already has a standing of its own; what takes too long has
+    What is here already has a status of its own; what takes too long has
     an allocation here all the same, and is told of as a leftover.
     """
     if not operation.awaits_arrivals:
@@ -192,15 +206,15 @@ def overdue(
     )
 
 
-def strangers(
+def never_looked_at(
     seen: model.Observation,
     operation: operations.Operation,
-    memory: memories.Memory,
+    memory: memories.HostMemory,
 ) -> frozenset[str]:
     """Return involved servers that were never looked at."""
     deleted = {s.id for s in seen.visited.values() if s.deleted}
     found = _expected(seen, operation) | resuspend.unseen(seen, memory)
-    return found - deleted - frozenset(memory.tracks)
+    return found - deleted - frozenset(memory.servers)
 
 
 def missing(seen: model.Observation) -> frozenset[str]:
@@ -219,7 +233,7 @@ def missing(seen: model.Observation) -> frozenset[str]:
 def earlier_failures(
     seen: model.Observation,
     operation: operations.Operation,
-    memory: memories.Memory,
+    memory: memories.HostMemory,
 ) -> dict[str, tuple[model.Migration, ...]]:
     """Return each server's moves that failed before this run began."""
     since = contexts.since(seen, operation.policy)
@@ -241,7 +255,7 @@ def earlier_failures(
 
 
 def records(
-    seen: model.Observation, memory: memories.Memory
+    seen: model.Observation, memory: memories.HostMemory
 ) -> dict[str, tuple[model.Migration, ...]]:
     """Return each server's moves off the host that count, oldest first."""
     history = memory.history or frozenset()
@@ -254,98 +268,102 @@ def records(
     return found
 
 
-def keep_up(
+def update_timings(
     seen: model.Observation,
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, server_status.Standing],
+    memory: memories.HostMemory,
+    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
     now: float,
-) -> memories.Memory:
+) -> memories.HostMemory:
     """Return the memory with when moves began and ended."""
-    tracks = dict(memory.tracks)
-    advancing = any(_takes_a_slot(stand) for stand in stands.values())
-    for server_id, stand in stands.items():
-        track = _timed(tracks[server_id], stand, now, advancing=advancing)
+    servers = dict(memory.servers)
+    advancing = any(_uses_a_slot(status) for status in statuses.values())
+    for server_id, status in statuses.items():
+        remembered = _with_times(
+            servers[server_id], status, now, advancing=advancing
+        )
         view = seen.latest(server_id)
-        if stand.phase in _AT_REST and view and view.host == seen.host:
-            track = _rested(track, view)
-        tracks[server_id] = track
-    return dataclasses.replace(memory, tracks=tracks)
+        if status.phase in _AT_REST and view and view.host == seen.host:
+            remembered = _update_state_before(remembered, view)
+        servers[server_id] = remembered
+    return dataclasses.replace(memory, servers=servers)
 
 
-def _takes_a_slot(stand: server_status.Standing) -> bool:
+def _uses_a_slot(status: server_status.ServerStatus) -> bool:
     """Tell whether it is a live migration that the queued ones wait for."""
     return (
-        stand.phase is server_status.Phase.MOVING
-        and stand.record is not None
-        and stand.record.in_flight
-        and stand.record.type == model.MigrationType.LIVE
-        and stand.record.status not in nova_states.NOT_BEGUN
+        status.phase is server_status.Phase.MOVING
+        and status.record is not None
+        and status.record.in_flight
+        and status.record.type == model.MigrationType.LIVE
+        and status.record.status not in nova_states.NOT_BEGUN
     )
 
 
-def _timed(
-    track: memories.Track,
-    stand: server_status.Standing,
+def _with_times(
+    remembered: memories.ServerMemory,
+    status: server_status.ServerStatus,
     now: float,
     *,
     advancing: bool,
-) -> memories.Track:
-    final = stand.phase in server_status.FINAL
-    moving = stand.phase is server_status.Phase.MOVING
-    if moving and stand.record and track.began_at is None:
+) -> memories.ServerMemory:
+    final = status.phase in server_status.FINAL
+    moving = status.phase is server_status.Phase.MOVING
+    if moving and status.record and remembered.began_at is None:
         # Somebody else began it: adopted.
-        track = dataclasses.replace(
-            track,
+        remembered = dataclasses.replace(
+            remembered,
             began_at=now,
-            move=memories.MOVE_OF_TYPE.get(stand.record.type),
+            move=memories.MOVE_OF_TYPE.get(status.record.type),
         )
-    if final and track.ended_at is None:
-        track = dataclasses.replace(track, ended_at=now)
-    elif not final and track.ended_at is not None:
-        track = dataclasses.replace(track, ended_at=None)
-    record = stand.record
+    if final and remembered.ended_at is None:
+        remembered = dataclasses.replace(remembered, ended_at=now)
+    elif not final and remembered.ended_at is not None:
+        remembered = dataclasses.replace(remembered, ended_at=None)
+    record = status.record
     under_way = (
-        stand.phase is server_status.Phase.BUSY
-        or stand.pending is not None
-        or stand.given_up
+        status.phase is server_status.Phase.BUSY
+        or status.pending is not None
+        or status.given_up
         or (record is not None and record.in_flight)
     )
     queued = (
         record is not None
         and record.status == nova_states.MigrationStatus.QUEUED
     )
-    since = track.stuck_since if queued else track.under_way_since
+    since = remembered.stuck_since if queued else remembered.under_way_since
     since = now if since is None else since
     return dataclasses.replace(
-        track,
+        remembered,
         under_way_since=since if under_way and not queued else None,
         stuck_since=since if queued and not advancing else None,
     )
 
 
-def _rested(track: memories.Track, view: model.Server) -> memories.Track:
+def _update_state_before(
+    remembered: memories.ServerMemory, view: model.Server
+) -> memories.ServerMemory:
     resumed_by_us = (
-        track.resumed
-        and track.before.vm_state == _State.SUSPENDED
+        remembered.resumed
+        and remembered.before.vm_state == _State.SUSPENDED
         and view.vm_state in (_State.ACTIVE, _State.SUSPENDED)
     )
-    evacuated_by_us = memories.Kind.RESET in track.errands or (
-        memories.Kind.EVACUATE in track.errands
+    evacuated_by_us = memories.ActionKind.RESET in remembered.requests or (
+        memories.ActionKind.EVACUATE in remembered.requests
         and view.vm_state == _State.ERROR
     )
-    shelved_by_us = memories.Kind.SHELVE in track.errands
+    shelved_by_us = memories.ActionKind.SHELVE in remembered.requests
     if resumed_by_us or evacuated_by_us or shelved_by_us:
         # Our doing, not how it was.
-        return track
-    return dataclasses.replace(track, before=_unmasked(view))
+        return remembered
+    return dataclasses.replace(remembered, before=_with_state_as_status(view))
 
 
-def _never_seen(server_id: str) -> model.Server:
+def _placeholder(server_id: str) -> model.Server:
     unknown = nova_states.Status.UNKNOWN.value
     return model.Server(server_id, '', unknown, '', None, None)
 
 
-def _unmasked(view: model.Server) -> model.Server:
+def _with_state_as_status(view: model.Server) -> model.Server:
     if view.status not in nova_states.MOVING | {nova_states.Status.REBUILD}:
         return view
     status = nova_states.AT_REST.get(view.vm_state, view.status)

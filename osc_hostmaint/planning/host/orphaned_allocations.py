@@ -91,7 +91,7 @@ def waits(
     seen: model.Observation,
     left: collections.abc.Collection[str],
     operation: operations.Operation,
-    memory: memories.Memory,
+    memory: memories.HostMemory,
 ) -> bool:
     """Tell whether allocations may still disappear or be explained."""
     if not left:

@@ -26,7 +26,7 @@ MOVES_KEPT = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Rhythm:
+class MoveTiming:
     """How live migrations have been ending."""
 
     #: How long one occupies a slot of the source, in seconds.
@@ -37,11 +37,11 @@ class Rhythm:
     between: float
 
 
-def rhythm(
+def estimate_timing(
     ended: collections.abc.Iterable[model.Migration],
     slots: int | None,
     ahead: float = math.inf,
-) -> Rhythm | None:
+) -> MoveTiming | None:
     """Return how live migrations have been ending, None before the first.
 
     A slot that one leaves is taken by the next in the queue at once. So the
@@ -81,14 +81,14 @@ def rhythm(
         next_end = ends[-slots] + move
     else:
         next_end = ends[-1]
-    return Rhythm(move, next_end + offset, move / slots)
+    return MoveTiming(move, next_end + offset, move / slots)
 
 
 def interval(
     *,
     now: float,
     ages: collections.abc.Sequence[float],
-    rhythm: Rhythm | None,
+    move_timing: MoveTiming | None,
     filling: bool,
     settling: bool,
     slots: int | None = None,
@@ -96,7 +96,7 @@ def interval(
     """Return the seconds until the next look.
 
     :param ages: how long each move in flight has taken so far.
-    :param rhythm: how live migrations have been ending.
+    :param move_timing: how live migrations have been ending.
     :param filling: moves wait, and the source may have a slot to spare.
     :param settling: something is about to be known in a moment.
     :param slots: how many moves the source runs at once, as far as known.
@@ -107,13 +107,14 @@ def interval(
         return timing.LOOK_LAST_STATUS_SECONDS
     if not ages:
         return timing.LOOK_OTHERS_SECONDS
-    if rhythm is None:
+    if move_timing is None:
         # The more run at once, the sooner a second one ends.
         wanted = max(
             timing.LOOK_FIRST_END_SECONDS, timing.LOOK_AGE_PART * max(ages)
         ) / (slots or 1)
     elif now < (
-        due := rhythm.next_end + timing.LOOK_AFTER_END_SECONDS / (slots or 1)
+        due := move_timing.next_end
+        + timing.LOOK_AFTER_END_SECONDS / (slots or 1)
     ):
         wanted = due - now
         return min(
@@ -122,17 +123,17 @@ def interval(
         )
     else:
         wanted = max(
-            timing.LOOK_MOVE_PART * rhythm.move,
-            timing.LOOK_DELAY_PART * (now - rhythm.next_end),
+            timing.LOOK_MOVE_PART * move_timing.move,
+            timing.LOOK_DELAY_PART * (now - move_timing.next_end),
         )
     return min(
         timing.LOOK_MOST_SECONDS, max(timing.LOOK_LEAST_SECONDS, wanted)
     )
 
 
-def observed_rhythm(
-    seen: model.Observation, memory: memories.Memory
-) -> Rhythm | None:
+def observed_timing(
+    seen: model.Observation, memory: memories.HostMemory
+) -> MoveTiming | None:
     """Return how live migrations off a host have been ending in this run."""
     history = memory.history or frozenset()
     ended = (
@@ -144,13 +145,13 @@ def observed_rhythm(
         and r.id not in history
     )
     ahead = math.inf if seen.ahead is None else seen.ahead
-    return rhythm(ended, memory.slots, ahead)
+    return estimate_timing(ended, memory.slots, ahead)
 
 
 def next_look_in(
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, server_status.Standing],
-    rhythm: Rhythm | None,
+    memory: memories.HostMemory,
+    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
+    move_timing: MoveTiming | None,
     operation: operations.Operation,
     *,
     filling: bool,
@@ -158,27 +159,31 @@ def next_look_in(
 ) -> float:
     """Return the seconds until the next look while anything is open."""
     ages = [
-        now - (track.errand(track.latest).asked_at or track.began_at)
-        for server_id, stand in stands.items()
-        if stand.phase is server_status.Phase.MOVING
-        and (track := memory.tracks[server_id]).began_at is not None
+        now
+        - (
+            remembered.request(remembered.latest).asked_at
+            or remembered.began_at
+        )
+        for server_id, status in statuses.items()
+        if status.phase is server_status.Phase.MOVING
+        and (remembered := memory.servers[server_id]).began_at is not None
     ]
     settling = any(
         s.visit
         or s.explain
         or s.soon
         or (s.ask and s.ask not in memories.STARTING)
-        for s in stands.values()
+        for s in statuses.values()
     )
     seconds = interval(
         now=now,
         ages=ages,
-        rhythm=rhythm,
+        move_timing=move_timing,
         filling=filling,
         settling=settling,
         slots=memory.slots,
     )
-    wake_at = min((s.wake_at for s in stands.values()), default=math.inf)
+    wake_at = min((s.wake_at for s in statuses.values()), default=math.inf)
     starts_at = operation.starts_at(memory)
     if starts_at is not None and starts_at > now:
         # Not at the next look: runs that began together look together.
@@ -186,5 +191,5 @@ def next_look_in(
     return min(
         seconds,
         max(timing.LOOK_LAST_CHECKS_SECONDS, wake_at - now),
-        in_flight.patience(memory, stands, operation.policy, now),
+        in_flight.patience(memory, statuses, operation.policy, now),
     )

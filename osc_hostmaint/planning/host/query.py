@@ -25,13 +25,13 @@ _LEFT = (
     server_status.Phase.GONE,
 )
 
-Stands = collections.abc.Mapping[str, server_status.Standing]
+ServerStatuses = collections.abc.Mapping[str, server_status.ServerStatus]
 
 
-def closing(
+def needs_final_check(
     seen: model.Observation,
-    memory: memories.Memory,
-    stands: Stands,
+    memory: memories.HostMemory,
+    statuses: ServerStatuses,
     operation: operations.Operation,
 ) -> bool:
     """Tell whether the last checks are still to be made.
@@ -45,21 +45,21 @@ def closing(
         return False
     return not (
         down_cells.answered(seen)
-        and _is_listed(seen, memory, stands, operation.policy)
+        and _is_listed(seen, memory, statuses, operation.policy)
     )
 
 
 def _is_listed(
     seen: model.Observation,
-    memory: memories.Memory,
-    stands: Stands,
+    memory: memories.HostMemory,
+    statuses: ServerStatuses,
     policy: policies.Policy,
 ) -> bool:
     """Tell whether the last lists were made."""
     left = {
         server_id
-        for server_id, stand in stands.items()
-        if stand.phase in _LEFT
+        for server_id, status in statuses.items()
+        if status.phase in _LEFT
     }
     return (
         seen.servers_at >= _last_event(seen, memory)
@@ -70,52 +70,54 @@ def _is_listed(
     )
 
 
-def _last_event(seen: model.Observation, memory: memories.Memory) -> float:
+def _last_event(seen: model.Observation, memory: memories.HostMemory) -> float:
     times = [record.seen_at for record in seen.migrations.values()]
-    for track in memory.tracks.values():
-        times += [errand.asked_at or 0.0 for errand in track.errands.values()]
+    for remembered in memory.servers.values():
+        times += [
+            request.asked_at or 0.0 for request in remembered.requests.values()
+        ]
     return max(times, default=0.0)
 
 
 def next_look(
     seen: model.Observation,
-    stands: Stands,
+    statuses: ServerStatuses,
     now: float,
     *,
-    must_close: bool,
+    final_check: bool,
     visit: frozenset[str],
     trace: frozenset[str],
     operation: operations.Operation,
-    memory: memories.Memory,
-) -> decisions.Inquiry:
+    memory: memories.HostMemory,
+) -> decisions.Query:
     """Return what to look at next.
 
-    :param must_close: nothing is open; only the last checks are left.
+    :param final_check: nothing is open; only the last checks are left.
     :param visit: servers to be looked at for reasons of their own.
     :param trace: migrations that something is held for.
     """
-    visit |= {i for i, s in stands.items() if s.visit}
+    visit |= {i for i, s in statuses.items() if s.visit}
     explain = frozenset(
-        s.record.id for s in stands.values() if s.explain and s.record
+        s.record.id for s in statuses.values() if s.explain and s.record
     )
     progress = frozenset(
-        s.record.id for s in stands.values() if s.progress and s.record
+        s.record.id for s in statuses.values() if s.progress and s.record
     )
     history = resuspend.unasked(seen, memory) | {
-        i for i, s in stands.items() if s.history
+        i for i, s in statuses.items() if s.history
     }
     if down_cells.is_lost(seen):
         # Nobody else would tell anything, after a minute each.
-        return decisions.Inquiry(records=False, services=True)
+        return decisions.Query(records=False, services=True)
     service_age = now - seen.service_at
     servers_age = now - seen.servers_at
     servers = servers_age >= timing.SERVERS_RECHECK_SECONDS
     consumers = False
-    if must_close:
-        if closing(seen, memory, stands, operation):
+    if final_check:
+        if needs_final_check(seen, memory, statuses, operation):
             # Whatever happened meanwhile shows in one of these two.
-            listed = _is_listed(seen, memory, stands, operation.policy)
-            return decisions.Inquiry(
+            listed = _is_listed(seen, memory, statuses, operation.policy)
+            return decisions.Query(
                 records=False,
                 servers=not listed,
                 consumers=not listed,
@@ -127,12 +129,12 @@ def next_look(
             )
         servers = servers_age >= timing.LEFTOVERS_RECHECK_SECONDS
         consumers = not servers
-    elif any(s.phase is server_status.Phase.BUSY for s in stands.values()):
+    elif any(s.phase is server_status.Phase.BUSY for s in statuses.values()):
         servers = True
     # What else is due waits for the next tick.
     all_up = (
         seen.service.up
-        and seen.down.isdisjoint(_destinations(stands))
+        and seen.down.isdisjoint(_destinations(statuses))
         and not seen.unseen
     )
     services = service_age >= (
@@ -142,13 +144,13 @@ def next_look(
     )
     # Where a list takes a minute both are due at each tick.
     starts = operation.evacuations_only and any(
-        s.ask in memories.STARTING for s in stands.values()
+        s.ask in memories.STARTING for s in statuses.values()
     )
     services = services and not (
         servers and seen.servers_at < seen.service_at and not starts
     )
-    return decisions.Inquiry(
-        newest=any(s.unanswered and s.pending for s in stands.values()),
+    return decisions.Query(
+        newest=any(s.unanswered and s.pending for s in statuses.values()),
         servers=servers and not services,
         services=services,
         consumers=consumers and not services,
@@ -160,9 +162,9 @@ def next_look(
     )
 
 
-def _destinations(stands: Stands) -> set[str | None]:
+def _destinations(statuses: ServerStatuses) -> set[str | None]:
     return {
-        stand.destination
-        for stand in stands.values()
-        if stand.record and stand.record.in_flight
+        status.destination
+        for status in statuses.values()
+        if status.record and status.record.in_flight
     }

@@ -17,21 +17,25 @@ from osc_hostmaint.planning.server import status as server_status
 
 _NEEDS_FRESH = frozenset(
     {
-        memories.Kind.COLD_MIGRATE,
-        memories.Kind.RESET,
-        memories.Kind.SHELVE,
+        memories.ActionKind.COLD_MIGRATE,
+        memories.ActionKind.RESET,
+        memories.ActionKind.SHELVE,
     }
 )
 #: What a live migration in Nova's queue, or on its way there, begins with.
-_LIVE = frozenset({memories.Kind.LIVE_MIGRATE, memories.Kind.RESUME})
+_LIVE = frozenset(
+    {memories.ActionKind.LIVE_MIGRATE, memories.ActionKind.RESUME}
+)
 _COLD = memories.STARTING - _LIVE
-_ENDS = frozenset({memories.Kind.ABORT, memories.Kind.FORCE_COMPLETE})
+_ENDS = frozenset(
+    {memories.ActionKind.ABORT, memories.ActionKind.FORCE_COMPLETE}
+)
 
-Stands = collections.abc.Mapping[str, server_status.Standing]
+ServerStatuses = collections.abc.Mapping[str, server_status.ServerStatus]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Starts:
+class Schedule:
     """What to ask for now."""
 
     actions: tuple[memories.Action, ...]
@@ -46,42 +50,42 @@ class Starts:
 def choose(
     seen: model.Observation,
     operation: operations.Operation,
-    memory: memories.Memory,
-    stands: Stands,
-    rhythm: polling.Rhythm | None,
+    memory: memories.HostMemory,
+    statuses: ServerStatuses,
+    move_timing: polling.MoveTiming | None,
     now: float,
-) -> Starts:
+) -> Schedule:
     """Return what to ask for now."""
-    under_way = _under_way(seen, stands)
+    under_way = _under_way(seen, statuses)
     may_start = not down_cells.is_lost(seen) and operation.may_start(
         seen, memory, now
     )
     slots = concurrency.learn_slots(memory.slots, under_way)
     ready = {
-        server_id: stand
-        for server_id, stand in stands.items()
-        if stand.ask
-        and stand.phase not in server_status.FINAL
-        and memory.tracks[server_id].not_before <= now
+        server_id: status
+        for server_id, status in statuses.items()
+        if status.ask
+        and status.phase not in server_status.FINAL
+        and memory.servers[server_id].not_before <= now
         # What was resumed by us is not to be restarted.
         and server_id not in memory.suspects
-        and (may_start or stand.ask not in memories.STARTING)
+        and (may_start or status.ask not in memories.STARTING)
     }
     at_once = [
         server_id
-        for server_id, stand in ready.items()
-        if stand.ask not in memories.STARTING
+        for server_id, status in ready.items()
+        if status.ask not in memories.STARTING
     ]
-    live = _in_turn(memory, ready, _LIVE, operation)
-    cold = _in_turn(memory, ready, _COLD, operation)
+    live = _in_order(memory, ready, _LIVE, operation)
+    cold = _in_order(memory, ready, _COLD, operation)
     parallel = operation.at_once(seen, memory)
-    lives, colds = concurrency.share(
+    lives, colds = concurrency.allot(
         under_way,
         slots,
         parallel,
         len(live),
         len(cold),
-        concurrency.queue_length(rhythm.between if rhythm else None),
+        concurrency.queue_length(move_timing.between if move_timing else None),
         operation.unqueued_moves,
     )
     stale = {
@@ -99,9 +103,9 @@ def choose(
         under_way.total + lives + colds < parallel
     )
     room = under_limit and (slots is None or under_way.live + lives <= slots)
-    return Starts(
+    return Schedule(
         actions=tuple(
-            _action(seen, memory.tracks[i], kind, ready[i], operation.policy)
+            _action(seen, memory.servers[i], kind, ready[i], operation.policy)
             for i in chosen
             if (kind := ready[i].ask)
         ),
@@ -113,24 +117,24 @@ def choose(
 
 def _action(
     seen: model.Observation,
-    track: memories.Track,
-    kind: memories.Kind,
-    stand: server_status.Standing,
+    remembered: memories.ServerMemory,
+    kind: memories.ActionKind,
+    status: server_status.ServerStatus,
     policy: policies.Policy,
 ) -> memories.Action:
     migrates = kind in memories.DIRECTED
-    evacuates = kind is memories.Kind.EVACUATE
-    view = seen.latest(track.before.id)
+    evacuates = kind is memories.ActionKind.EVACUATE
+    view = seen.latest(remembered.before.id)
     balance = policy.spread is policies.Spread.BALANCE and not policy.to
     return memories.Action(
         kind,
-        track.before.id,
+        remembered.before.id,
         host=policy.to if migrates else '',
-        stopped=stand.stopped,
+        stopped=status.stopped,
         vm_state=view.vm_state if view and evacuates else '',
-        spread=migrates and balance and not track.declined,
-        record_id=stand.record.id if stand.record and kind in _ENDS else 0,
-        why=stand.why,
+        spread=migrates and balance and not remembered.host_rejected_for,
+        record_id=status.record.id if status.record and kind in _ENDS else 0,
+        why=status.why,
     )
 
 
@@ -143,28 +147,28 @@ def _fresh(seen: model.Observation, server_id: str, now: float) -> bool:
 
 
 def _under_way(
-    seen: model.Observation, stands: Stands
+    seen: model.Observation, statuses: ServerStatuses
 ) -> concurrency.InFlight:
     """Count what is under way; what was given up holds up nobody."""
     asked = cold = 0
     unanswered = [
         server_id
-        for server_id, stand in sorted(stands.items())
-        if stand.unanswered and stand.phase not in server_status.FINAL
+        for server_id, status in sorted(statuses.items())
+        if status.unanswered and status.phase not in server_status.FINAL
     ][: concurrency.UNANSWERED]
     apart = set(unanswered)
-    for server_id, stand in stands.items():
-        if stand.phase in server_status.FINAL:
+    for server_id, status in statuses.items():
+        if status.phase in server_status.FINAL:
             apart.add(server_id)
         elif server_id in apart:
             continue
-        elif stand.pending:
-            asked += stand.pending in _LIVE
-            cold += stand.pending in _COLD
+        elif status.pending:
+            asked += status.pending in _LIVE
+            cold += status.pending in _COLD
         elif (
-            stand.record
-            and stand.record.in_flight
-            and stand.record.type != model.MigrationType.LIVE
+            status.record
+            and status.record.in_flight
+            and status.record.type != model.MigrationType.LIVE
         ):
             cold += 1
     live = [
@@ -178,25 +182,25 @@ def _under_way(
     return concurrency.count(live, asked, cold, len(unanswered))
 
 
-def _in_turn(
-    memory: memories.Memory,
-    stands: Stands,
-    kinds: collections.abc.Container[memories.Kind],
+def _in_order(
+    memory: memories.HostMemory,
+    statuses: ServerStatuses,
+    kinds: collections.abc.Container[memories.ActionKind],
     operation: operations.Operation,
 ) -> list[str]:
     """What can't fit shows early, and the tail is short: largest first.
 
     But what was resumed for its move has had its turn already.
     """
-    tracks = memory.tracks
-    ids = [i for i, stand in stands.items() if stand.ask in kinds]
+    servers = memory.servers
+    ids = [i for i, status in statuses.items() if status.ask in kinds]
     return sorted(
         ids,
         key=lambda i: (
-            not tracks[i].resumed,
-            -tracks[i].before.memory_mb,
+            not servers[i].resumed,
+            -servers[i].before.memory_mb,
             # What begins with a reset shows nobody that we are at it.
-            stands[i].ask is memories.Kind.RESET,
+            statuses[i].ask is memories.ActionKind.RESET,
             operation.precedence(i),
             i,
         ),

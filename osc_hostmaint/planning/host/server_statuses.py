@@ -19,21 +19,21 @@ from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 
 #: The move that something was asked for, without being one.
-_NEXT: collections.abc.Mapping[memories.Kind | None, model.Move] = {
-    memories.Kind.RESUME: model.Move.LIVE,
-    memories.Kind.RESET: model.Move.EVACUATION,
-    memories.Kind.CONFIRM: model.Move.RESIZE,
+_NEXT: collections.abc.Mapping[memories.ActionKind | None, model.Move] = {
+    memories.ActionKind.RESUME: model.Move.LIVE,
+    memories.ActionKind.RESET: model.Move.EVACUATION,
+    memories.ActionKind.CONFIRM: model.Move.RESIZE,
 }
 
 
 def assess(
     seen: model.Observation,
     operation: operations.Operation,
-    memory: memories.Memory,
+    memory: memories.HostMemory,
     now: float,
     *,
     ended: bool,
-) -> dict[str, server_status.Standing]:
+) -> dict[str, server_status.ServerStatus]:
     """Return where each server stands.
 
     :param ended: with a reason why nothing is awaited any more: the run
@@ -47,12 +47,12 @@ def assess(
         for _id, r in sorted(seen.migrations.items())
         if r.dest == seen.host and r.awaits_confirmation
     }
-    stands = {}
-    for server_id, track in memory.tracks.items():
+    statuses = {}
+    for server_id, remembered in memory.servers.items():
         mine = records.get(server_id, ())
-        case = contexts.Case(
+        context = contexts.ServerContext(
             server_id=server_id,
-            track=track,
+            remembered=remembered,
             seen=seen,
             records=mine,
             operation=operation,
@@ -63,79 +63,79 @@ def assess(
             others_down=memory.others_down,
             unseen_since=memory.unseen_since.get(server_id),
         )
-        stand = down_cells.hide(case, assessment.stand(case))
-        stand = _stopped(
-            stand,
+        status = down_cells.hide(context, assessment.assess(context))
+        status = _stopped(
+            status,
             operation.policy,
             ended=ended,
             lost=down_cells.is_lost(seen),
         )
-        stands[server_id] = down_cells.hide(
-            case, resuspend.settle(case, stand)
+        statuses[server_id] = down_cells.hide(
+            context, resuspend.require_suspend(context, status)
         )
-    return stands
+    return statuses
 
 
 def _stopped(
-    stand: server_status.Standing,
+    status: server_status.ServerStatus,
     policy: policies.Policy,
     *,
     ended: bool,
     lost: bool,
-) -> server_status.Standing:
+) -> server_status.ServerStatus:
     """Make final what is not to be started or awaited any more.
 
     :param lost: nothing is known of the host, and for long.
     """
     phases = server_status.Phase
-    if stand.phase in server_status.FINAL:
-        return stand
-    idle = stand.phase in (phases.WAITING, phases.BUSY) or (
-        stand.phase is phases.SETTLING and stand.reason
+    if status.phase in server_status.FINAL:
+        return status
+    idle = status.phase in (phases.WAITING, phases.BUSY) or (
+        status.phase is phases.SETTLING and status.reason
     )
     if policy.stop and idle:
-        tried = stand.reason and stand.phase is not phases.BUSY
+        tried = status.reason and status.phase is not phases.BUSY
         return dataclasses.replace(
-            stand,
+            status,
             phase=phases.FAILED if tried else phases.BLOCKED,
             reason='; '.join(
-                filter(None, dict.fromkeys([stand.reason, policy.stop]))
+                filter(None, dict.fromkeys([status.reason, policy.stop]))
             ),
         )
     if policy.abandon:
-        record = stand.record
+        record = status.record
         # It was resumed, say: that is no move.
-        other = stand.pending and stand.pending not in memories.MOVING
+        other = status.pending and status.pending not in memories.MOVING
         if record and record.awaits_confirmation:
             what = 'it has left the host, but is not confirmed'
-        elif stand.phase is phases.SETTLING:
+        elif status.phase is phases.SETTLING:
             what = 'the outcome of its move is not known'
-        elif stand.pending:
+        elif status.pending:
             what = (
-                f'its {stand.pending} was requested, but its outcome is not '
+                f'its {status.pending} was requested, but its outcome is not '
                 'known'
             )
         else:
             what = 'its move is still under way in Nova'
-        moves = stand.phase is phases.MOVING and not other
+        moves = status.phase is phases.MOVING and not other
         left = record is not None and not record.ended_badly
         if lost and record and record.ended_well:
             # It is over since long, well or not.
             left = False
         return dataclasses.replace(
-            stand,
+            status,
             phase=phases.STILL_MOVING
             if ended and (moves or left)
             else phases.FAILED,
             reason=f'{what}; {policy.abandon}',
         )
-    return stand
+    return status
 
 
 def finished(
     seen: model.Observation,
-    memory: memories.Memory,
-    stands: collections.abc.Mapping[str, server_status.Standing],
+    memory: memories.HostMemory,
+    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
 ) -> tuple[circuit_breaker.Finished, ...]:
     """Return the servers whose moves in this run are over."""
     records = host_memory.records(seen, memory)
@@ -144,33 +144,35 @@ def finished(
             server_id,
             seen.latest(server_id),
             records.get(server_id, ()),
-            stand,
+            status,
         )
-        for server_id, stand in stands.items()
+        for server_id, status in statuses.items()
     )
     return tuple(each for each in found if each)
 
 
 def row(
     host: str,
-    track: memories.Track,
-    stand: server_status.Standing,
+    remembered: memories.ServerMemory,
+    status: server_status.ServerStatus,
     now: float,
 ) -> decisions.Row:
     """Return what is reported of a server."""
-    before = track.before
-    end = now if track.ended_at is None else track.ended_at
-    move = track.move or stand.move or _NEXT.get(stand.pending)
+    before = remembered.before
+    end = now if remembered.ended_at is None else remembered.ended_at
+    move = remembered.move or status.move or _NEXT.get(status.pending)
     return decisions.Row(
         server_id=before.id,
         name=before.name,
         host=host,
         status=before.status,
         move=str(move) if move else '',
-        destination=stand.destination or '',
-        phase=stand.phase,
-        reason=stand.reason,
-        attempts=track.attempts,
-        seconds=None if track.began_at is None else end - track.began_at,
-        record=stand.record,
+        destination=status.destination or '',
+        phase=status.phase,
+        reason=status.reason,
+        attempts=remembered.attempts,
+        seconds=None
+        if remembered.began_at is None
+        else end - remembered.began_at,
+        record=status.record,
     )

@@ -13,7 +13,7 @@ from osc_hostmaint.planning import timing
 CutOff = collections.abc.Callable[[model.Observation, model.Migration], bool]
 
 
-def left_out(
+def drop_stale(
     seen: model.Observation,
     is_cut_off: CutOff = lambda _seen, _record: False,
 ) -> model.Observation:
@@ -32,9 +32,9 @@ def left_out(
         if view and view.deleted:
             continue
         if record.in_flight and (
-            _outlived(record, seen.migrations[newest[record.server_id]])
-            or _never_left(seen, record)
-            or _long_gone(seen, record)
+            _is_superseded(record, seen.migrations[newest[record.server_id]])
+            or _rests_on_source(seen, record)
+            or _rests_elsewhere(seen, record)
             or is_cut_off(seen, record)
         ):
             continue
@@ -42,7 +42,7 @@ def left_out(
     return dataclasses.replace(seen, migrations=alive)
 
 
-def _outlived(record: model.Migration, newest: model.Migration) -> bool:
+def _is_superseded(record: model.Migration, newest: model.Migration) -> bool:
     """Tell whether a newer move shows that nobody is at a record any more.
 
     Nova moves a server once at a time, but for evacuations: one that failed
@@ -52,7 +52,7 @@ def _outlived(record: model.Migration, newest: model.Migration) -> bool:
     return record.id != newest.id and not (both and newest.ended_badly)
 
 
-def _never_left(seen: model.Observation, record: model.Migration) -> bool:
+def _rests_on_source(seen: model.Observation, record: model.Migration) -> bool:
     """Tell whether the server rests on the source, in spite of the record.
 
     The record must have been seen before the server for long enough, and
@@ -81,7 +81,7 @@ def _never_left(seen: model.Observation, record: model.Migration) -> bool:
     )
 
 
-def _long_gone(seen: model.Observation, record: model.Migration) -> bool:
+def _rests_elsewhere(seen: model.Observation, record: model.Migration) -> bool:
     """Tell whether the server rests elsewhere, in spite of its evacuation.
 
     Nova may carry out one in the name of an older record, and leaves the

@@ -27,13 +27,13 @@ MOVES = frozenset(
     }
 )
 #: A server's record that decides, by the server's id.
-Stories = collections.abc.Mapping[str, model.Migration]
+LatestMoves = collections.abc.Mapping[str, model.Migration]
 
 _Phase = server_status.Phase
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Homecomer:
+class Candidate:
     """A server to bring back, or on its way back."""
 
     server: model.Server
@@ -75,7 +75,7 @@ def against(service: model.Service) -> str:
     return ''
 
 
-def away(
+def departures(
     home: str, records: collections.abc.Iterable[model.Migration]
 ) -> tuple[model.Migration, ...]:
     """Return the records of moves that took servers away from a host."""
@@ -100,7 +100,7 @@ def oldest(
     return min((r.created_at for r in records), default=None)
 
 
-def stories(
+def latest_moves(
     left: collections.abc.Collection[model.Migration],
     moves: collections.abc.Iterable[model.Migration],
 ) -> dict[str, model.Migration]:
@@ -122,12 +122,12 @@ def stories(
     return found
 
 
-def places(home: str, stories: Stories) -> tuple[str, ...]:
+def places(home: str, latest_moves: LatestMoves) -> tuple[str, ...]:
     """Return the hosts that servers may be on, in order."""
-    if not stories:
+    if not latest_moves:
         return ()
     found = {home}
-    for record in stories.values():
+    for record in latest_moves.values():
         found.add(record.dest or record.source)
         if not record.ended_well:
             found.add(record.source)
@@ -136,7 +136,7 @@ def places(home: str, stories: Stories) -> tuple[str, ...]:
 
 def judge(
     home: str, record: model.Migration, server: model.Server
-) -> Homecomer | decisions.Row | None:
+) -> Candidate | decisions.Row | None:
     """Return a server to bring back, or the row that says why it is not.
 
     None: it is back already or was deleted, and needs no row.
@@ -155,10 +155,10 @@ def judge(
         )
     back = record.dest == home and record.source != home
     if back and record.type in MOVES and not record.ended_well:
-        return Homecomer(server, record.source, record)
+        return Candidate(server, record.source, record)
     if back and record.type in MOVES and server.host == record.source:
         # Nova's record says that it came home, and it has not.
-        return Homecomer(server, record.source, record)
+        return Candidate(server, record.source, record)
     if server.host == home and not (back and record.type not in MOVES):
         return None
     if words := _meanwhile(home, record, server):
@@ -179,7 +179,7 @@ def judge(
             f'(openstack server unshelve {server.id}) and run this '
             'again',
         )
-    return Homecomer(server, server.host or '', record)
+    return Candidate(server, server.host or '', record)
 
 
 def perhaps_resumed(
@@ -239,20 +239,20 @@ def _row(
     )
 
 
-def restarted_on_leaving(comer: Homecomer) -> bool:
+def restarted_on_leaving(candidate: Candidate) -> bool:
     """Tell whether a running server was cold-migrated away.
 
     Either that restarted it, or it was stopped and was started since.
     """
     return (
-        comer.record.type == model.MigrationType.COLD
-        and comer.server.vm_state == nova_states.VmState.ACTIVE
+        candidate.record.type == model.MigrationType.COLD
+        and candidate.server.vm_state == nova_states.VmState.ACTIVE
     )
 
 
 def running(
-    comer: Homecomer,
-    deeds: collections.abc.Iterable[model.Deed],
+    candidate: Candidate,
+    instance_actions: collections.abc.Iterable[model.InstanceAction],
     wanted: policies.Running | None = None,
 ) -> policies.Running:
     """Return how to bring back a server that is running.
@@ -260,14 +260,15 @@ def running(
     It comes back the way it left: cold if that restarted it, unless it was
     stopped and its owner has started it since; live otherwise.
 
-    :param deeds: what was done to it.
+    :param instance_actions: what was done to it.
     :param wanted: what the operator asks for; None: as it left.
     """
     if wanted is not None:
         return wanted
-    if restarted_on_leaving(comer) and not any(
-        deed.action == 'start' and deed.started_at >= comer.record.created_at
-        for deed in deeds
+    if restarted_on_leaving(candidate) and not any(
+        instance_action.action == 'start'
+        and instance_action.started_at >= candidate.record.created_at
+        for instance_action in instance_actions
     ):
         return policies.Running.COLD
     return policies.Running.LIVE

@@ -11,7 +11,7 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
-Standing = server_status.Standing
+ServerStatus = server_status.ServerStatus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Restore(operation.Operation):
         return 'by its cold migration'
 
     def stop_reason(
-        self, seen: model.Observation, _memory: memories.Memory
+        self, seen: model.Observation, _memory: memories.HostMemory
     ) -> str:
         """Return why the old host takes no servers, '' if it does."""
         name, home = self.policy.home, seen.home
@@ -50,14 +50,14 @@ class Restore(operation.Operation):
         return ''
 
     def unconfirmed(
-        self, case: contexts.Case, record: model.Migration
-    ) -> Standing | None:
+        self, context: contexts.ServerContext, record: model.Migration
+    ) -> ServerStatus | None:
         """Skip a server whose migration this restore did not request."""
-        ours = contexts.is_ours(record, case.since)
+        ours = contexts.is_ours(record, context.since)
         if ours and record.dest == self.policy.home:
             return None
         cold = record.type == model.MigrationType.COLD
-        return Standing(
+        return ServerStatus(
             server_status.Phase.SKIPPED,
             f'somebody else {"cold-migrated" if cold else "resized"} it to '
             f'{record.dest} and has not confirmed it yet',
@@ -67,7 +67,7 @@ class Restore(operation.Operation):
 
     def skipped(
         self, view: model.Server, record: model.Migration | None
-    ) -> Standing | None:
+    ) -> ServerStatus | None:
         """Skip a server that others have moved since."""
         if (
             record
@@ -82,7 +82,7 @@ class Restore(operation.Operation):
             reason = f'somebody else moved it to {view.host}'
         else:
             return None
-        return Standing(
+        return ServerStatus(
             server_status.Phase.SKIPPED,
             reason,
             record=record,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""All that is known of one server: what its standing is derived from."""
+"""All that is known of one server: what its status is derived from."""
 
 import collections.abc
 import dataclasses
@@ -26,9 +26,9 @@ _TYPES = {
     model.Move.EVACUATION: model.MigrationType.EVACUATION,
 }
 _KINDS = {
-    model.Move.LIVE: memories.Kind.LIVE_MIGRATE,
-    model.Move.COLD: memories.Kind.COLD_MIGRATE,
-    model.Move.EVACUATION: memories.Kind.EVACUATE,
+    model.Move.LIVE: memories.ActionKind.LIVE_MIGRATE,
+    model.Move.COLD: memories.ActionKind.COLD_MIGRATE,
+    model.Move.EVACUATION: memories.ActionKind.EVACUATE,
 }
 
 
@@ -59,11 +59,11 @@ def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Case:
+class ServerContext:
     """One server of one host at one moment."""
 
     server_id: str
-    track: memories.Track
+    remembered: memories.ServerMemory
     seen: model.Observation
     #: Records of moves off the host that count in this run, oldest first.
     records: tuple[model.Migration, ...]
@@ -101,15 +101,15 @@ class Case:
         view = self.view
         return view if view and view.seen_at >= time else None
 
-    def errand_since(
-        self, kind: memories.Kind, time: float
-    ) -> memories.Errand:
+    def request_since(
+        self, kind: memories.ActionKind, time: float
+    ) -> memories.RequestState:
         """Return what came of asking, if it was asked since a time."""
-        errand = self.track.errand(kind)
-        times = (errand.asked_at, errand.refused_at)
+        request = self.remembered.request(kind)
+        times = (request.asked_at, request.refused_at)
         if any(at is not None and at >= time for at in times):
-            return errand
-        return memories.NO_ERRAND
+            return request
+        return memories.NOT_REQUESTED
 
     def destination(self, record: model.Migration | None) -> str | None:
         """Return where a move goes, as far as is known.
@@ -118,11 +118,11 @@ class Case:
         """
         if record and record.dest:
             return record.dest
-        errand = self.track.errand(self.track.latest)
-        ours = errand.asked_at is not None and (
-            record is None or record.id > errand.asked_after
+        request = self.remembered.request(self.remembered.latest)
+        ours = request.asked_at is not None and (
+            record is None or record.id > request.asked_after
         )
-        return (errand.host or None) if ours else None
+        return (request.host or None) if ours else None
 
     def unanswered(self, record: model.Migration | None) -> bool:
         """Tell whether the host that we asked for has not begun with it.
@@ -132,11 +132,11 @@ class Case:
         :param record: its record; None: there is none yet. (Nova does not
             list one as changed that was only created.)
         """
-        kind = self.track.latest
-        asked_at = self.track.errand(kind).asked_at
+        kind = self.remembered.latest
+        asked_at = self.remembered.request(kind).asked_at
         return (
             asked_at is not None
-            and kind is not memories.Kind.EVACUATE
+            and kind is not memories.ActionKind.EVACUATE
             and (record is None or record.dest is None)
             and self.destination(record) is not None
             and self.now - asked_at >= timing.UNANSWERED_SECONDS
@@ -145,14 +145,14 @@ class Case:
     def tries(self, move: model.Move) -> int:
         """Return how often a migration was tried in this run, or adopted."""
         found = sum(r.type == _TYPES.get(move) for r in self.records)
-        return max(self.track.errand(_KINDS.get(move)).taken, found)
+        return max(self.remembered.request(_KINDS.get(move)).taken, found)
 
-    def declined(self, move: model.Move) -> int:
+    def host_rejected(self, move: model.Move) -> int:
         """Return how many tries do not count: Nova would not have our pick.
 
         Its own pick comes on top.
         """
-        kind = self.track.declined
+        kind = self.remembered.host_rejected_for
         if kind is None or kind is not _KINDS.get(move):
             return 0
         words = [
@@ -170,31 +170,31 @@ class Case:
         attempts back; but each run has one, because whoever runs a drain
         again may have mended what was wrong.
         """
-        tries = self.tries(move) - self.declined(move)
+        tries = self.tries(move) - self.host_rejected(move)
         earlier = sum(r.type == _TYPES.get(move) for r in self.earlier)
         return tries > 0 and tries + earlier > self.policy.retries
 
     @property
     def overdue(self) -> str:
         """Why what is under way is not awaited any longer, or ''."""
-        limit, track = self.policy.server_timeout, self.track
-        since = track.under_way_since
-        since = track.stuck_since if since is None else since
+        limit, remembered = self.policy.server_timeout, self.remembered
+        since = remembered.under_way_since
+        since = remembered.stuck_since if since is None else since
         if limit is None or since is None or self.now - since < limit:
             return ''
         return f'it took longer than {limit:.0f} s (--server-timeout)'
 
-    def refused_for_good(self, kind: memories.Kind) -> bool:
+    def refused_for_good(self, kind: memories.ActionKind) -> bool:
         """Tell whether asking Nova again for a migration is no use."""
-        errand = self.track.errand(kind)
-        return errand.refused_at is not None and (
-            errand.final or errand.refusals > self.policy.retries
+        request = self.remembered.request(kind)
+        return request.refused_at is not None and (
+            request.final or request.refusals > self.policy.retries
         )
 
     @property
-    def gave_up(self) -> str:
+    def abort_reason(self) -> str:
         """Why a live migration of it was aborted for good, or ''."""
-        abort = self.track.errand(memories.Kind.ABORT)
+        abort = self.remembered.request(memories.ActionKind.ABORT)
         aborted = any(
             r.id == abort.record_id and r.ended_badly for r in self.records
         )
@@ -204,8 +204,9 @@ class Case:
     def resumed(self) -> bool:
         """It is suspended, but for us."""
         return (
-            self.track.resumed
-            and self.track.before.vm_state == nova_states.VmState.SUSPENDED
+            self.remembered.resumed
+            and self.remembered.before.vm_state
+            == nova_states.VmState.SUSPENDED
         )
 
     @property
@@ -215,8 +216,8 @@ class Case:
             self.operation,
             no_live=self.no_live,
             resumed=self.resumed,
-            off=self.off,
-            shelving=memories.Kind.SHELVE in self.track.errands,
+            was_stopped=self.was_stopped,
+            shelving=memories.ActionKind.SHELVE in self.remembered.requests,
         )
 
     @property
@@ -226,32 +227,36 @@ class Case:
         What failed since may be somebody else's, and Nova would build it
         twice.
         """
-        errand = self.track.errand(memories.Kind.EVACUATE)
+        request = self.remembered.request(memories.ActionKind.EVACUATE)
         return (
-            errand.asked_at is not None
-            and not errand.accepted
-            and self.now - errand.asked_at < timing.EFFECT_WAIT_SECONDS
+            request.asked_at is not None
+            and not request.accepted
+            and self.now - request.asked_at < timing.EFFECT_WAIT_SECONDS
         )
 
     @property
-    def off(self) -> bool:
+    def was_stopped(self) -> bool:
         """It was off when its host died, though that may show no longer."""
         history = self.seen.histories.get(self.server_id, ())
-        return self.operation.was_off(self.track.before, history)
+        return self.operation.was_stopped(self.remembered.before, history)
 
     @property
-    def unsure(self) -> bool:
+    def needs_history(self) -> bool:
         """Whether it was off is not known before its history is."""
         known = self.server_id in self.seen.histories
-        return not known and self.operation.needs_history(self.track.before)
+        return not known and self.operation.needs_history(
+            self.remembered.before
+        )
 
     @property
     def no_live(self) -> str:
         """Why it can't be live-migrated, '' as far as is known."""
-        if self.refused_for_good(memories.Kind.LIVE_MIGRATE):
-            return self.track.errand(memories.Kind.LIVE_MIGRATE).refusal
-        if self.gave_up:
-            return self.gave_up
+        if self.refused_for_good(memories.ActionKind.LIVE_MIGRATE):
+            return self.remembered.request(
+                memories.ActionKind.LIVE_MIGRATE
+            ).refusal
+        if self.abort_reason:
+            return self.abort_reason
         if self.exhausted(model.Move.LIVE):
             failed = [
                 r.id for r in self.records if r.type == _TYPES[model.Move.LIVE]

@@ -33,7 +33,7 @@ def move_of(record: model.Migration) -> str:
 NO_HOST = 'No valid host was found'
 
 
-class Kind(enum.StrEnum):
+class ActionKind(enum.StrEnum):
     """What can be asked of Nova for one server."""
 
     LIVE_MIGRATE = 'live migration'
@@ -52,49 +52,51 @@ class Kind(enum.StrEnum):
 
 #: What starts something, so that it must wait for its turn and does not
 #: begin any more after Ctrl-C. The others bring something to its end.
-STARTING: frozenset[Kind] = frozenset(
+STARTING: frozenset[ActionKind] = frozenset(
     {
-        Kind.LIVE_MIGRATE,
-        Kind.COLD_MIGRATE,
-        Kind.EVACUATE,
-        Kind.RESET,
-        Kind.RESUME,
-        Kind.SHELVE,
-        Kind.OFFLOAD,
+        ActionKind.LIVE_MIGRATE,
+        ActionKind.COLD_MIGRATE,
+        ActionKind.EVACUATE,
+        ActionKind.RESET,
+        ActionKind.RESUME,
+        ActionKind.SHELVE,
+        ActionKind.OFFLOAD,
     }
 )
 #: What Nova keeps a migration record of.
-RECORDED: frozenset[Kind] = frozenset(
-    {Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE, Kind.EVACUATE}
+RECORDED: frozenset[ActionKind] = frozenset(
+    {ActionKind.LIVE_MIGRATE, ActionKind.COLD_MIGRATE, ActionKind.EVACUATE}
 )
 #: Their records' ``migration_type``.
-TYPES: collections.abc.Mapping[Kind, str] = {
-    Kind.LIVE_MIGRATE: model.MigrationType.LIVE,
-    Kind.RESUME: model.MigrationType.LIVE,
-    Kind.COLD_MIGRATE: model.MigrationType.COLD,
-    Kind.EVACUATE: model.MigrationType.EVACUATION,
+TYPES: collections.abc.Mapping[ActionKind, str] = {
+    ActionKind.LIVE_MIGRATE: model.MigrationType.LIVE,
+    ActionKind.RESUME: model.MigrationType.LIVE,
+    ActionKind.COLD_MIGRATE: model.MigrationType.COLD,
+    ActionKind.EVACUATE: model.MigrationType.EVACUATION,
 }
 #: What leaves its server in ERROR if it fails.
-HARMFUL: frozenset[Kind] = frozenset({Kind.COLD_MIGRATE, Kind.EVACUATE})
+HARMFUL: frozenset[ActionKind] = frozenset(
+    {ActionKind.COLD_MIGRATE, ActionKind.EVACUATE}
+)
 #: What takes a server to another host, or begins that.
-DIRECTED: frozenset[Kind] = RECORDED | {Kind.RESUME}
+DIRECTED: frozenset[ActionKind] = RECORDED | {ActionKind.RESUME}
 #: The move that each of them is a part of.
-MOVES: collections.abc.Mapping[Kind, model.Move] = {
-    Kind.LIVE_MIGRATE: model.Move.LIVE,
-    Kind.COLD_MIGRATE: model.Move.COLD,
-    Kind.EVACUATE: model.Move.EVACUATION,
-    Kind.SHELVE: model.Move.SHELVE,
-    Kind.OFFLOAD: model.Move.SHELVE,
+MOVES: collections.abc.Mapping[ActionKind, model.Move] = {
+    ActionKind.LIVE_MIGRATE: model.Move.LIVE,
+    ActionKind.COLD_MIGRATE: model.Move.COLD,
+    ActionKind.EVACUATE: model.Move.EVACUATION,
+    ActionKind.SHELVE: model.Move.SHELVE,
+    ActionKind.OFFLOAD: model.Move.SHELVE,
 }
 #: While one of these is under way, so is the server's move.
-MOVING: frozenset[Kind] = frozenset(MOVES) | {Kind.CONFIRM}
+MOVING: frozenset[ActionKind] = frozenset(MOVES) | {ActionKind.CONFIRM}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Action:
     """One request to Nova that changes something."""
 
-    kind: Kind
+    kind: ActionKind
     server_id: str
     #: Where to, of a migration, or of the one that is to follow; '' leaves it
     #: to the scheduler.
@@ -112,7 +114,7 @@ class Action:
     why: str = ''
 
 
-class Answer(enum.Enum):
+class SendStatus(enum.Enum):
     """What came of sending an action."""
 
     #: Nova took it.
@@ -129,7 +131,7 @@ class Answer(enum.Enum):
 class Outcome:
     """What came of sending an action, and when."""
 
-    answer: Answer
+    answer: SendStatus
     at: float
     reason: str = ''
     #: Of a refusal: asking again is no use.
@@ -137,7 +139,7 @@ class Outcome:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Errand:
+class RequestState:
     """What came of asking for one kind of thing for one server."""
 
     #: The newest request that was not refused: when, and the highest record
@@ -166,27 +168,27 @@ class Errand:
 
     def after(
         self, action: Action, outcome: Outcome, highest_id: int
-    ) -> 'Errand':
-        """Return the errand after one more request."""
-        if outcome.answer is Answer.REFUSED:
-            declined = _no_such_host(action, outcome)
+    ) -> 'RequestState':
+        """Return the request after one more request."""
+        if outcome.answer is SendStatus.REFUSED:
+            host_rejected = _no_such_host(action, outcome)
             return dataclasses.replace(
                 self,
-                taken=self.taken + declined,
-                refusals=self.refusals + (not declined),
+                taken=self.taken + host_rejected,
+                refusals=self.refusals + (not host_rejected),
                 refusal=outcome.reason,
                 refused_at=outcome.at,
-                final=outcome.final and not declined,
+                final=outcome.final and not host_rejected,
                 host=action.host,
                 spread=action.spread,
                 record_id=action.record_id,
                 why=action.why,
             )
-        return Errand(
+        return RequestState(
             asked_at=outcome.at,
             asked_after=highest_id,
             taken=self.taken + 1,
-            accepted=outcome.answer is Answer.ACCEPTED,
+            accepted=outcome.answer is SendStatus.ACCEPTED,
             host=action.host,
             spread=action.spread,
             record_id=action.record_id,
@@ -194,7 +196,7 @@ class Errand:
         )
 
 
-NO_ERRAND = Errand()
+NOT_REQUESTED = RequestState()
 
 
 def _no_such_host(action: Action, outcome: Outcome) -> bool:
@@ -204,7 +206,7 @@ def _no_such_host(action: Action, outcome: Outcome) -> bool:
     asks its scheduler about a cold migration before it answers.)
     """
     return (
-        outcome.answer is Answer.REFUSED
+        outcome.answer is SendStatus.REFUSED
         and action.spread
         and bool(action.host)
         and (
@@ -217,7 +219,7 @@ def _no_such_host(action: Action, outcome: Outcome) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Track:
+class ServerMemory:
     """What is remembered of one server."""
 
     #: How it was when it last lay idle on the host, or as first seen.
@@ -225,11 +227,11 @@ class Track:
     #: The move last asked for, or adopted.
     move: model.Move | None = None
     #: What was asked for it in this run, by kind.
-    errands: collections.abc.Mapping[Kind, Errand] = dataclasses.field(
-        default_factory=dict
+    requests: collections.abc.Mapping[ActionKind, RequestState] = (
+        dataclasses.field(default_factory=dict)
     )
     #: The newest migration asked for.
-    latest: Kind | None = None
+    latest: ActionKind | None = None
     #: Moves asked for in this run.
     attempts: int = 0
     #: When its first move began, and its last ended.
@@ -246,21 +248,24 @@ class Track:
     least_since: float = 0.0
     #: By this Nova would not move it to the host that we had picked: from
     #: now on it picks one itself.
-    declined: Kind | None = None
+    host_rejected_for: ActionKind | None = None
     #: An earlier run resumed it, and it is to be suspended again.
     found_resumed: bool = False
     #: Nothing is to be asked for it before this time.
     not_before: float = 0.0
 
-    def errand(self, kind: Kind | None) -> Errand:
+    def request(self, kind: ActionKind | None) -> RequestState:
         """Return what came of asking for one kind of thing."""
-        return self.errands.get(kind, NO_ERRAND) if kind else NO_ERRAND
+        return (
+            self.requests.get(kind, NOT_REQUESTED) if kind else NOT_REQUESTED
+        )
 
     @property
     def resumed(self) -> bool:
         """We resumed it, or may have."""
         return (
-            self.found_resumed or self.errand(Kind.RESUME).asked_at is not None
+            self.found_resumed
+            or self.request(ActionKind.RESUME).asked_at is not None
         )
 
 
@@ -271,10 +276,10 @@ class OperationMemory:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Memory:
+class HostMemory:
     """What is remembered of one host's drain."""
 
-    tracks: collections.abc.Mapping[str, Track] = dataclasses.field(
+    servers: collections.abc.Mapping[str, ServerMemory] = dataclasses.field(
         default_factory=dict
     )
     #: Records that had ended before this run began; None before that.
@@ -304,45 +309,56 @@ class Memory:
 
     def after(
         self, action: Action, outcome: Outcome, highest_id: int
-    ) -> 'Memory':
+    ) -> 'HostMemory':
         """Return the memory after an action was sent.
 
         :param highest_id: the highest record id known when it was sent: the
             record of a move that was taken has a higher one.
         """
-        track = _after(
-            self.tracks[action.server_id], action, outcome, highest_id
+        remembered = _after(
+            self.servers[action.server_id], action, outcome, highest_id
         )
         return dataclasses.replace(
-            self, tracks={**self.tracks, action.server_id: track}
+            self, servers={**self.servers, action.server_id: remembered}
         )
 
 
 def _after(
-    track: Track, action: Action, outcome: Outcome, highest_id: int
-) -> Track:
-    if outcome.answer is Answer.POSTPONED:
+    remembered: ServerMemory, action: Action, outcome: Outcome, highest_id: int
+) -> ServerMemory:
+    if outcome.answer is SendStatus.POSTPONED:
         return dataclasses.replace(
-            track, not_before=outcome.at + timing.POSTPONED_WAIT_SECONDS
+            remembered, not_before=outcome.at + timing.POSTPONED_WAIT_SECONDS
         )
     kind = action.kind
-    errand = track.errand(kind).after(action, outcome, highest_id)
-    track = dataclasses.replace(track, errands={**track.errands, kind: errand})
-    if kind in STARTING and track.began_at is None:
-        track = dataclasses.replace(track, began_at=outcome.at)
+    request = remembered.request(kind).after(action, outcome, highest_id)
+    remembered = dataclasses.replace(
+        remembered, requests={**remembered.requests, kind: request}
+    )
+    if kind in STARTING and remembered.began_at is None:
+        remembered = dataclasses.replace(remembered, began_at=outcome.at)
     if kind in MOVES:
         # A server that we shelved and offload is moved once.
-        second = kind is Kind.OFFLOAD and Kind.SHELVE in track.errands
-        track = dataclasses.replace(
-            track,
+        second = (
+            kind is ActionKind.OFFLOAD
+            and ActionKind.SHELVE in remembered.requests
+        )
+        remembered = dataclasses.replace(
+            remembered,
             move=MOVES[kind],
-            attempts=track.attempts + (not second),
+            attempts=remembered.attempts + (not second),
         )
     if kind in RECORDED:
-        declined = kind if _no_such_host(action, outcome) else track.declined
-        return dataclasses.replace(track, latest=kind, declined=declined)
-    if outcome.answer is Answer.REFUSED:
-        return dataclasses.replace(
-            track, not_before=outcome.at + timing.REFUSED_WAIT_SECONDS
+        host_rejected = (
+            kind
+            if _no_such_host(action, outcome)
+            else remembered.host_rejected_for
         )
-    return track
+        return dataclasses.replace(
+            remembered, latest=kind, host_rejected_for=host_rejected
+        )
+    if outcome.answer is SendStatus.REFUSED:
+        return dataclasses.replace(
+            remembered, not_before=outcome.at + timing.REFUSED_WAIT_SECONDS
+        )
+    return remembered

@@ -17,63 +17,68 @@ from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
 Phase = server_status.Phase
-Standing = server_status.Standing
+ServerStatus = server_status.ServerStatus
 
 _PHASES = {
-    verdicts.Answer.MOVE: Phase.WAITING,
-    verdicts.Answer.WAIT: Phase.BUSY,
-    verdicts.Answer.BLOCKED: Phase.BLOCKED,
+    verdicts.VerdictKind.MOVE: Phase.WAITING,
+    verdicts.VerdictKind.WAIT: Phase.BUSY,
+    verdicts.VerdictKind.BLOCKED: Phase.BLOCKED,
 }
 #: What a task state says is being carried out.
-_TASKS: dict[str, tuple[memories.Kind, ...]] = {
-    nova_states.TaskState.RESUMING: (memories.Kind.RESUME,),
-    nova_states.TaskState.SUSPENDING: (memories.Kind.SUSPEND,),
-    nova_states.TaskState.SHELVING: (memories.Kind.SHELVE,),
+_TASKS: dict[str, tuple[memories.ActionKind, ...]] = {
+    nova_states.TaskState.RESUMING: (memories.ActionKind.RESUME,),
+    nova_states.TaskState.SUSPENDING: (memories.ActionKind.SUSPEND,),
+    nova_states.TaskState.SHELVING: (memories.ActionKind.SHELVE,),
     nova_states.TaskState.SHELVING_IMAGE_PENDING_UPLOAD: (
-        memories.Kind.SHELVE,
+        memories.ActionKind.SHELVE,
     ),
-    nova_states.TaskState.SHELVING_IMAGE_UPLOADING: (memories.Kind.SHELVE,),
+    nova_states.TaskState.SHELVING_IMAGE_UPLOADING: (
+        memories.ActionKind.SHELVE,
+    ),
     # By default Nova offloads by itself what has been shelved.
     nova_states.TaskState.SHELVING_OFFLOADING: (
-        memories.Kind.OFFLOAD,
-        memories.Kind.SHELVE,
+        memories.ActionKind.OFFLOAD,
+        memories.ActionKind.SHELVE,
     ),
 }
 
 
-def judged(
-    case: contexts.Case, view: model.Server, verdict: verdicts.Verdict
-) -> server_status.Standing:
+def assess_on_host(
+    context: contexts.ServerContext,
+    view: model.Server,
+    verdict: verdicts.Verdict,
+) -> server_status.ServerStatus:
     """Return where a server stands that lies on the host.
 
     :param view: how it was last seen.
     :param verdict: what is to be done with it.
     """
-    if verdict.answer is verdicts.Answer.WAIT:
+    if verdict.kind is verdicts.VerdictKind.WAIT:
         for kind in _TASKS.get(view.task_state or '', ()):
-            asked_at = case.track.errand(kind).asked_at
+            asked_at = context.remembered.request(kind).asked_at
             if asked_at is not None:
-                return pending(case, kind, view, asked_at)
-        if stuck := case.operation.busy(case, verdict):
+                return pending(context, kind, view, asked_at)
+        if stuck := context.operation.busy(context, verdict):
             return stuck
-        if case.overdue:
-            return Standing(
+        if context.overdue:
+            return ServerStatus(
                 Phase.BLOCKED,
-                f'{verdict.reason}; {case.overdue}: check its events '
-                f'(openstack server event list {case.server_id}) and run this '
+                f'{verdict.reason}; {context.overdue}: check its events '
+                f'(openstack server event list {context.server_id}) and run '
+                'this '
                 'again',
                 given_up=True,
             )
-    blocked = verdict.answer is verdicts.Answer.BLOCKED
-    if blocked and case.resumed and not case.excluded:
-        return Standing(
+    blocked = verdict.kind is verdicts.VerdictKind.BLOCKED
+    if blocked and context.resumed and not context.excluded:
+        return ServerStatus(
             Phase.FAILED,
             f'it was resumed for the migration; now: {verdict.reason}',
         )
-    if verdict.move and case.unsure:
-        return Standing(Phase.SETTLING, history=True)
-    plain = Standing(
-        _PHASES[verdict.answer],
+    if verdict.move and context.needs_history:
+        return ServerStatus(Phase.SETTLING, history=True)
+    plain = ServerStatus(
+        _PHASES[verdict.kind],
         verdict.reason,
         verdict.move,
         ask=verdict.ask,
@@ -81,135 +86,140 @@ def judged(
     )
     if verdict.ask is None or verdict.ask in memories.RECORDED:
         return plain
-    if verdict.ask is memories.Kind.CONFIRM and _too_early(case):
-        return Standing(Phase.SETTLING, wake_at=_confirmed_from(case))
-    return asked(case, view, verdict.ask, plain)
+    if verdict.ask is memories.ActionKind.CONFIRM and _too_early(context):
+        return ServerStatus(Phase.SETTLING, wake_at=_confirmed_from(context))
+    return assess_request(context, view, verdict.ask, plain)
 
 
-def asked(
-    case: contexts.Case,
+def assess_request(
+    context: contexts.ServerContext,
     view: model.Server,
-    kind: memories.Kind,
-    due: server_status.Standing,
-) -> server_status.Standing:
+    kind: memories.ActionKind,
+    due: server_status.ServerStatus,
+) -> server_status.ServerStatus:
     """Return where a server stands of which something is wanted.
 
     :param view: how it was last seen, which is not as it shall be.
     :param kind: what it takes.
     :param due: what holds where it is to be asked for (once more).
     """
-    errand = _errand(case, kind)
-    if errand.refused_at is not None:
-        if errand.refusals >= timing.END_TRIES or (
+    request = _request(context, kind)
+    if request.refused_at is not None:
+        if request.refusals >= timing.END_TRIES or (
             # "Not resized" may be true for a moment only.
-            errand.final and kind is not memories.Kind.CONFIRM
+            request.final and kind is not memories.ActionKind.CONFIRM
         ):
-            return Standing(Phase.BLOCKED, errand.refusal)
-        if view.seen_at < errand.refused_at:
-            return Standing(Phase.SETTLING, errand.refusal, visit=True)
-        return dataclasses.replace(due, reason=errand.refusal)
-    if errand.asked_at is None:
+            return ServerStatus(Phase.BLOCKED, request.refusal)
+        if view.seen_at < request.refused_at:
+            return ServerStatus(Phase.SETTLING, request.refusal, visit=True)
+        return dataclasses.replace(due, reason=request.refusal)
+    if request.asked_at is None:
         return due
-    looked_after = view.seen_at - errand.asked_at
+    looked_after = view.seen_at - request.asked_at
     if looked_after < timing.EFFECT_WAIT_SECONDS:
-        return pending(case, kind, view, errand.asked_at)
-    if errand.taken > case.policy.retries:
-        return Standing(
+        return pending(context, kind, view, request.asked_at)
+    if request.taken > context.policy.retries:
+        return ServerStatus(
             Phase.FAILED,
             f'the request to {_verb(kind)} it had no effect: check its events '
-            f'(openstack server event list {case.server_id})',
+            f'(openstack server event list {context.server_id})',
         )
     return due
 
 
-def _errand(case: contexts.Case, kind: memories.Kind) -> memories.Errand:
+def _request(
+    context: contexts.ServerContext, kind: memories.ActionKind
+) -> memories.RequestState:
     """Return what came of asking, as far as that holds still."""
-    if kind is memories.Kind.RESET and case.records:
+    if kind is memories.ActionKind.RESET and context.records:
         # An evacuation that failed since then has undone it.
-        return case.errand_since(kind, case.records[-1].seen_at)
-    return case.track.errand(kind)
+        return context.request_since(kind, context.records[-1].seen_at)
+    return context.remembered.request(kind)
 
 
 def pending(
-    case: contexts.Case,
-    kind: memories.Kind,
+    context: contexts.ServerContext,
+    kind: memories.ActionKind,
     view: model.Server,
     asked_at: float,
-) -> server_status.Standing:
+) -> server_status.ServerStatus:
     """Return where a server stands for which something is being done.
 
     :param view: how it was last seen.
     :param asked_at: when it was asked for.
     """
-    if case.overdue:
-        return Standing(
+    if context.overdue:
+        return ServerStatus(
             Phase.STILL_MOVING if kind in memories.MOVING else Phase.FAILED,
-            f'{case.overdue}: the request to {_verb(kind)} it may still be '
+            f'{context.overdue}: the request to {_verb(kind)} it may still be '
             'running in Nova; check its events (openstack server event list '
-            f'{case.server_id}) and run this again to continue',
+            f'{context.server_id}) and run this again to continue',
             pending=kind,
             given_up=True,
         )
     pause = max(
         timing.TASK_RECHECK_SECONDS,
-        timing.TASK_RECHECK_PART * (case.now - asked_at),
+        timing.TASK_RECHECK_PART * (context.now - asked_at),
     )
     since = max(asked_at, view.seen_at)
-    return Standing(
+    return ServerStatus(
         Phase.MOVING,
         pending=kind,
-        visit=case.now - since >= min(pause, timing.TASK_RECHECK_MOST_SECONDS),
+        visit=context.now - since
+        >= min(pause, timing.TASK_RECHECK_MOST_SECONDS),
         soon=pause < 2 * timing.TASK_RECHECK_SECONDS,
     )
 
 
-def _verb(kind: memories.Kind) -> str:
-    return 'confirm' if kind is memories.Kind.CONFIRM else str(kind)
+def _verb(kind: memories.ActionKind) -> str:
+    return 'confirm' if kind is memories.ActionKind.CONFIRM else str(kind)
 
 
-def confirms_others(case: contexts.Case) -> bool:
+def confirms_others(context: contexts.ServerContext) -> bool:
     """Tell whether what is its owner's to confirm is to be confirmed."""
-    confirms = case.policy.resized is policies.Resized.CONFIRM
-    return confirms and not case.excluded
+    confirms = context.policy.resized is policies.Resized.CONFIRM
+    return confirms and not context.excluded
 
 
 def unconfirmed(
-    case: contexts.Case, record: model.Migration
-) -> server_status.Standing:
+    context: contexts.ServerContext, record: model.Migration
+) -> server_status.ServerStatus:
     """Return where a server stands that is its owner's to confirm."""
     what = (
         'cold-migrated before this maintenance'
         if record.type == model.MigrationType.COLD
         else 'resized by its owner'
     )
-    excluded = 'left as it is (--exclude): ' if case.excluded else ''
-    confirm = '' if case.excluded else 'use --resized confirm, or '
-    return Standing(
+    excluded = 'left as it is (--exclude): ' if context.excluded else ''
+    confirm = '' if context.excluded else 'use --resized confirm, or '
+    return ServerStatus(
         Phase.BLOCKED,
         f'{excluded}{what} to {record.dest}; its disk stays here until that '
         f'is confirmed or reverted: {confirm}confirm it (openstack server '
-        f'resize confirm {case.server_id}) or revert it (openstack server '
-        f'resize revert {case.server_id})',
+        f'resize confirm {context.server_id}) or revert it (openstack server '
+        f'resize revert {context.server_id})',
         record=record,
         destination=record.dest,
     )
 
 
-def confirmation_patience(case: contexts.Case, *, ours: bool) -> float:
+def confirmation_patience(
+    context: contexts.ServerContext, *, ours: bool
+) -> float:
     """Return how long a confirmation is left to others, in seconds.
 
     :param ours: it may be another run that is about to confirm.
     """
-    stagger = case.policy.stagger * timing.CONFIRM_STAGGER_SECONDS
+    stagger = context.policy.stagger * timing.CONFIRM_STAGGER_SECONDS
     return stagger + timing.CONFIRM_WAIT_SECONDS if ours else stagger
 
 
-def _confirmed_from(case: contexts.Case) -> float:
+def _confirmed_from(context: contexts.ServerContext) -> float:
     """Return when what has come here at VERIFY_RESIZE may be confirmed."""
-    arrived_at = case.incoming.seen_at if case.incoming else 0.0
-    return arrived_at + confirmation_patience(case, ours=False)
+    arrived_at = context.incoming.seen_at if context.incoming else 0.0
+    return arrived_at + confirmation_patience(context, ours=False)
 
 
-def _too_early(case: contexts.Case) -> bool:
+def _too_early(context: contexts.ServerContext) -> bool:
     """Tell whether another run may be about to confirm the same."""
-    return case.seen.migrations_at < _confirmed_from(case)
+    return context.seen.migrations_at < _confirmed_from(context)

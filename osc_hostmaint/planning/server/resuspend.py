@@ -31,79 +31,85 @@ Phase = server_status.Phase
 _Vm = nova_states.VmState
 
 
-def settle(
-    case: contexts.Case, stand: server_status.Standing
-) -> server_status.Standing:
+def require_suspend(
+    context: contexts.ServerContext, status: server_status.ServerStatus
+) -> server_status.ServerStatus:
     """Return where a server stands, with what is still owed to it."""
-    view = case.view
+    view = context.view
     if (
-        stand.phase not in server_status.FINAL
-        or stand.phase is Phase.GONE
-        or not case.resumed
+        status.phase not in server_status.FINAL
+        or status.phase is Phase.GONE
+        or not context.resumed
     ):
-        return stand
-    if case.policy.abandon and (view is None or stand.pending):
-        return _abandoned(stand)
+        return status
+    if context.policy.abandon and (view is None or status.pending):
+        return _abandoned(status)
     if view is None or view.vm_state != _Vm.ACTIVE:
-        return stand
-    if case.policy.abandon or (stand.record and stand.record.in_flight):
-        return _abandoned(stand)
+        return status
+    if context.policy.abandon or (status.record and status.record.in_flight):
+        return _abandoned(status)
     due = dataclasses.replace(
-        stand, phase=Phase.MOVING, reason='', ask=memories.Kind.SUSPEND
+        status, phase=Phase.MOVING, reason='', ask=memories.ActionKind.SUSPEND
     )
-    errand = case.track.errand(memories.Kind.SUSPEND)
+    request = context.remembered.request(memories.ActionKind.SUSPEND)
     if (
         view.task_state == nova_states.TaskState.SUSPENDING
-        and errand.asked_at is not None
+        and request.asked_at is not None
     ):
         settled = server_requests.pending(
-            case, memories.Kind.SUSPEND, view, errand.asked_at
+            context, memories.ActionKind.SUSPEND, view, request.asked_at
         )
     elif view.task_state:
         # Somebody is at it: then it is to be seen what comes of that.
-        if case.overdue:
-            why = f'busy: {view.task_state}; {case.overdue}'
+        if context.overdue:
+            why = f'busy: {view.task_state}; {context.overdue}'
             return dataclasses.replace(
-                _failed(case, stand, why), given_up=True
+                _failed(context, status, why), given_up=True
             )
         settled = dataclasses.replace(
             due, phase=Phase.BUSY, ask=None, visit=True
         )
     else:
-        settled = server_requests.asked(case, view, memories.Kind.SUSPEND, due)
+        settled = server_requests.assess_request(
+            context, view, memories.ActionKind.SUSPEND, due
+        )
     if settled.phase in server_status.FINAL:
         return dataclasses.replace(
-            _failed(case, stand, settled.reason), given_up=settled.given_up
+            _failed(context, status, settled.reason), given_up=settled.given_up
         )
     return dataclasses.replace(
-        settled, destination=stand.destination, record=stand.record
+        settled, destination=status.destination, record=status.record
     )
 
 
-def _abandoned(stand: server_status.Standing) -> server_status.Standing:
-    record = stand.record
-    moves = stand.pending or (record and record.in_flight)
-    still_moving = moves and stand.phase is Phase.STILL_MOVING
+def _abandoned(
+    status: server_status.ServerStatus,
+) -> server_status.ServerStatus:
+    record = status.record
+    moves = status.pending or (record and record.in_flight)
+    still_moving = moves and status.phase is Phase.STILL_MOVING
     return dataclasses.replace(
-        stand,
-        phase=stand.phase if still_moving else Phase.FAILED,
+        status,
+        phase=status.phase if still_moving else Phase.FAILED,
         reason='it was SUSPENDED and was resumed for the migration: run this '
-        f'again with --suspended resume to suspend it; {stand.reason}',
+        f'again with --suspended resume to suspend it; {status.reason}',
     )
 
 
 def _failed(
-    case: contexts.Case, stand: server_status.Standing, why: str
-) -> server_status.Standing:
-    view = case.view
-    moved = view is not None and view.host != case.seen.host
+    context: contexts.ServerContext,
+    status: server_status.ServerStatus,
+    why: str,
+) -> server_status.ServerStatus:
+    view = context.view
+    moved = view is not None and view.host != context.seen.host
     where = f'moved to {view.host}, but ' if view and moved else ''
     return dataclasses.replace(
-        stand,
+        status,
         phase=Phase.FAILED,
         reason=f'{where}left running: it was resumed for the migration and '
         f'could not be suspended again: {why}; suspend it (openstack '
-        f'server suspend {case.server_id})',
+        f'server suspend {context.server_id})',
     )
 
 
@@ -135,14 +141,14 @@ _NEUTRAL = frozenset(
 )
 
 
-def suspect(
+def note_suspects(
     seen: model.Observation,
     operation: 'operations.Operation',
-    memory: memories.Memory,
+    memory: memories.HostMemory,
     new: collections.abc.Iterable[str],
     *,
     first: bool,
-) -> memories.Memory:
+) -> memories.HostMemory:
     """Return the memory with servers that another run may have resumed.
 
     Only where suspended servers are to be resumed at all.
@@ -157,14 +163,14 @@ def suspect(
     found = {
         server_id
         for server_id in new
-        if (view := memory.tracks[server_id].before).vm_state == _Vm.ACTIVE
+        if (view := memory.servers[server_id].before).vm_state == _Vm.ACTIVE
         and (view.updated_at is None or view.updated_at >= since)
     }
     found |= {
         server_id
-        for server_id, track in memory.tracks.items()
-        if track.before.vm_state == _Vm.SUSPENDED
-        and not track.resumed
+        for server_id, remembered in memory.servers.items()
+        if remembered.before.vm_state == _Vm.SUSPENDED
+        and not remembered.resumed
         and server_id not in seen.histories
         and (now := seen.latest(server_id)) is not None
         and now.vm_state == _Vm.ACTIVE
@@ -183,11 +189,11 @@ def suspect(
     return dataclasses.replace(memory, suspects=memory.suspects | found)
 
 
-def find(
+def find_resumed(
     seen: model.Observation,
     operation: 'operations.Operation',
-    memory: memories.Memory,
-) -> memories.Memory:
+    memory: memories.HostMemory,
+) -> memories.HostMemory:
     """Return the memory with what the suspects' histories tell."""
     since = _since(seen, operation)
     if since is None:
@@ -195,47 +201,49 @@ def find(
     known = memory.suspects & frozenset(seen.histories)
     if not known:
         return memory
-    tracks = dict(memory.tracks)
+    servers = dict(memory.servers)
     suspects = set(memory.suspects)
     for server_id in sorted(known):
-        track = tracks.get(server_id)
+        remembered = servers.get(server_id)
         view = seen.latest(server_id)
-        deed = _resume(seen.histories[server_id], since)
-        if deed is None or (view and view.deleted):
+        instance_action = _resume(seen.histories[server_id], since)
+        if instance_action is None or (view and view.deleted):
             suspects.discard(server_id)
         elif view is not None:
             suspects.discard(server_id)
             if view.vm_state == _Vm.ACTIVE and _is_ours(
-                deed, view, operation.policy
+                instance_action, view, operation.policy
             ):
                 before = dataclasses.replace(
                     view,
                     status=nova_states.Status.SUSPENDED.value,
                     vm_state=_Vm.SUSPENDED.value,
                 )
-                track = track or memories.Track(before=before)
-                tracks[server_id] = dataclasses.replace(
-                    track, before=before, found_resumed=True
+                remembered = remembered or memories.ServerMemory(before=before)
+                servers[server_id] = dataclasses.replace(
+                    remembered, before=before, found_resumed=True
                 )
     return dataclasses.replace(
-        memory, tracks=tracks, suspects=frozenset(suspects)
+        memory, servers=servers, suspects=frozenset(suspects)
     )
 
 
 def unasked(
-    seen: model.Observation, memory: memories.Memory
+    seen: model.Observation, memory: memories.HostMemory
 ) -> frozenset[str]:
     """Return the suspects whose history was not asked for yet."""
     return memory.suspects - frozenset(seen.histories)
 
 
-def unseen(seen: model.Observation, memory: memories.Memory) -> frozenset[str]:
+def unseen(
+    seen: model.Observation, memory: memories.HostMemory
+) -> frozenset[str]:
     """Return the suspects that must be looked at to know whose they are."""
     return memory.suspects & frozenset(seen.histories)
 
 
-def owed(
-    history: collections.abc.Sequence[model.Deed],
+def is_due(
+    history: collections.abc.Sequence[model.InstanceAction],
     view: model.Server,
     since: datetime.datetime,
     policy: policies.Policy,
@@ -244,8 +252,10 @@ def owed(
 
     :param history: what was done to it, oldest first.
     """
-    deed = _resume(history, since)
-    return deed is not None and _is_ours(deed, view, policy)
+    instance_action = _resume(history, since)
+    return instance_action is not None and _is_ours(
+        instance_action, view, policy
+    )
 
 
 def _since(
@@ -257,24 +267,34 @@ def _since(
 
 
 def _resume(
-    history: collections.abc.Sequence[model.Deed], since: datetime.datetime
-) -> model.Deed | None:
+    history: collections.abc.Sequence[model.InstanceAction],
+    since: datetime.datetime,
+) -> model.InstanceAction | None:
     """Return the resume during this maintenance that nothing followed."""
-    deeds = [deed for deed in history if deed.action not in _NEUTRAL]
-    while deeds and deeds[-1].action == 'suspend':
+    instance_actions = [
+        instance_action
+        for instance_action in history
+        if instance_action.action not in _NEUTRAL
+    ]
+    while instance_actions and instance_actions[-1].action == 'suspend':
         # It runs, so nothing came of that.
-        deeds.pop()
+        instance_actions.pop()
     if (
-        deeds
-        and deeds[-1].action == 'resume'
-        and deeds[-1].started_at >= since
+        instance_actions
+        and instance_actions[-1].action == 'resume'
+        and instance_actions[-1].started_at >= since
     ):
-        return deeds[-1]
+        return instance_actions[-1]
     return None
 
 
 def _is_ours(
-    deed: model.Deed, view: model.Server, policy: policies.Policy
+    instance_action: model.InstanceAction,
+    view: model.Server,
+    policy: policies.Policy,
 ) -> bool:
     """Tell whether it was an operator's doing rather than its owner's."""
-    return deed.user_id == policy.user_id or deed.project_id != view.project_id
+    return (
+        instance_action.user_id == policy.user_id
+        or instance_action.project_id != view.project_id
+    )

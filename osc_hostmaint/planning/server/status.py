@@ -53,7 +53,7 @@ class Wait:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Standing:
+class ServerStatus:
     """Where one server stands, and what must be known to decide further."""
 
     phase: Phase
@@ -61,7 +61,7 @@ class Standing:
     #: With WAITING: the move it is to get.
     move: model.Move | None = None
     #: What is to be asked of Nova for it: with WAITING, in its turn.
-    ask: memories.Kind | None = None
+    ask: memories.ActionKind | None = None
     #: With an evacuation: it is to stay stopped.
     stopped: bool = False
     #: With an abort: why there is to be no other attempt.
@@ -69,7 +69,7 @@ class Standing:
     #: The record that says so.
     record: model.Migration | None = None
     #: What was asked for and no record shows, that takes up room meanwhile.
-    pending: memories.Kind | None = None
+    pending: memories.ActionKind | None = None
     #: Something goes on in Nova still, though it is not awaited any longer.
     given_up: bool = False
     #: The server must be looked at.

@@ -25,7 +25,7 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
 
-class Answer(enum.Enum):
+class VerdictKind(enum.Enum):
     """What a verdict says."""
 
     MOVE = enum.auto()
@@ -37,11 +37,11 @@ class Answer(enum.Enum):
 class Verdict:
     """What is to be done with a server, and why."""
 
-    answer: Answer
+    kind: VerdictKind
     #: Only with MOVE.
     move: model.Move | None = None
     #: With MOVE: what is to be asked of Nova first.
-    ask: memories.Kind | None = None
+    ask: memories.ActionKind | None = None
     #: Of an evacuation: it is to stay stopped.
     stopped: bool = False
     #: With BLOCKED: what is wrong, and what the operator can do.
@@ -60,7 +60,7 @@ class Terms:
     #: We shelved it.
     shelving: bool = False
     #: It was off before its state was lost, and is to be off again.
-    off: bool = False
+    was_stopped: bool = False
 
     @property
     def policy(self) -> policies.Policy:
@@ -71,21 +71,23 @@ class Terms:
 Rule = collections.abc.Callable[[model.Server, Terms], Verdict | None]
 
 
-def _move(move: model.Move, ask: memories.Kind, reason: str = '') -> Verdict:
-    return Verdict(Answer.MOVE, move=move, ask=ask, reason=reason)
+def _move(
+    move: model.Move, ask: memories.ActionKind, reason: str = ''
+) -> Verdict:
+    return Verdict(VerdictKind.MOVE, move=move, ask=ask, reason=reason)
 
 
 def blocked(reason: str) -> Verdict:
-    return Verdict(Answer.BLOCKED, reason=reason)
+    return Verdict(VerdictKind.BLOCKED, reason=reason)
 
 
-_LIVE = _move(model.Move.LIVE, memories.Kind.LIVE_MIGRATE)
-_COLD = _move(model.Move.COLD, memories.Kind.COLD_MIGRATE)
+_LIVE = _move(model.Move.LIVE, memories.ActionKind.LIVE_MIGRATE)
+_COLD = _move(model.Move.COLD, memories.ActionKind.COLD_MIGRATE)
 
 
 def _moving(server: model.Server, _terms: Terms) -> Verdict | None:
     if server.status in nova_states.MOVING:
-        return Verdict(Answer.WAIT, reason='already moving')
+        return Verdict(VerdictKind.WAIT, reason='already moving')
     return None
 
 
@@ -104,9 +106,9 @@ def _broken(server: model.Server, _terms: Terms) -> Verdict | None:
 
 def _busy(server: model.Server, _terms: Terms) -> Verdict | None:
     if server.task_state:
-        return Verdict(Answer.WAIT, reason=f'busy: {server.task_state}')
+        return Verdict(VerdictKind.WAIT, reason=f'busy: {server.task_state}')
     if server.status in nova_states.BUSY:
-        return Verdict(Answer.WAIT, reason=f'busy: {server.status}')
+        return Verdict(VerdictKind.WAIT, reason=f'busy: {server.status}')
     return None
 
 
@@ -163,9 +165,9 @@ def _stopped(_server: model.Server, terms: Terms) -> Verdict:
 def _suspended(server: model.Server, terms: Terms) -> Verdict:
     match terms.policy.suspended:
         case policies.Suspended.RESUME:
-            return _move(model.Move.LIVE, memories.Kind.RESUME)
+            return _move(model.Move.LIVE, memories.ActionKind.RESUME)
         case policies.Suspended.SHELVE:
-            return _move(model.Move.SHELVE, memories.Kind.SHELVE)
+            return _move(model.Move.SHELVE, memories.ActionKind.SHELVE)
         case policies.Suspended.LEAVE:
             empties = terms.operation.empties_host
             shelve = ', or --suspended shelve' if empties else ''
@@ -185,18 +187,20 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict:
             'offload, or offload it (openstack server shelve --offload '
             f'{server.id})'
         )
-    return _move(model.Move.SHELVE, memories.Kind.OFFLOAD)
+    return _move(model.Move.SHELVE, memories.ActionKind.OFFLOAD)
 
 
 def _offloaded(_server: model.Server, _terms: Terms) -> Verdict:
     # Nova sets the status first, and clears the host after that
     # (nova/compute/manager.py: _shelve_offload_instance).
-    return Verdict(Answer.WAIT, reason='offloaded; it is leaving the host')
+    return Verdict(
+        VerdictKind.WAIT, reason='offloaded; it is leaving the host'
+    )
 
 
 def _resized(server: model.Server, terms: Terms) -> Verdict:
     if terms.policy.resized is policies.Resized.CONFIRM:
-        return _move(model.Move.RESIZE, memories.Kind.CONFIRM)
+        return _move(model.Move.RESIZE, memories.ActionKind.CONFIRM)
     return blocked(
         'its owner has not confirmed a resize: use --resized confirm, or '
         f'confirm it (openstack server resize confirm {server.id}) or revert '

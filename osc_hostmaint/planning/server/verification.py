@@ -33,69 +33,73 @@ _POWER: dict[str, tuple[State, frozenset[State]]] = {
 _COPIED = frozenset({model.MigrationType.COLD, model.MigrationType.RESIZE})
 
 
-def stand(
-    case: contexts.Case,
+def assess(
+    context: contexts.ServerContext,
     view: model.Server,
     record: model.Migration | None = None,
-) -> server_status.Standing:
+) -> server_status.ServerStatus:
     """Return where a server stands that is off the host."""
-    if skipped := case.operation.skipped(view, record):
+    if skipped := context.operation.skipped(view, record):
         return skipped
     if view.host is None:
         offloaded = view.status == nova_states.Status.SHELVED_OFFLOADED
-        return server_status.Standing(
+        return server_status.ServerStatus(
             server_status.Phase.OFFLOADED
             if offloaded
             else server_status.Phase.MOVED,
             f'now {view.status}, on no host',
             record=record,
         )
-    if case.unsure:
-        return server_status.Standing(
+    if context.needs_history:
+        return server_status.ServerStatus(
             server_status.Phase.SETTLING, record=record, history=True
         )
-    evacuated = _evacuated(case, record)
-    wrong = _broken(case, view, record) or _wrong(
-        case, view, evacuated=evacuated
+    evacuated = _evacuated(context, record)
+    wrong = _broken(context, view, record) or _wrong(
+        context, view, evacuated=evacuated
     )
-    if not wrong and (wrong := power_differs(case.track.before, view)):
-        due_at = _arrived_at(case, record) + timing.EFFECT_WAIT_SECONDS
+    if not wrong and (wrong := power_differs(context.remembered.before, view)):
+        due_at = _arrived_at(context, record) + timing.EFFECT_WAIT_SECONDS
         if view.seen_at < due_at:
             # Nova follows what the hypervisor says, sometimes a bit later.
             look_at = view.seen_at + timing.UNMOVED_RECHECK_SECONDS
-            return server_status.Standing(
+            return server_status.ServerStatus(
                 server_status.Phase.SETTLING,
                 f'moved to {view.host}, but {wrong}',
                 record=record,
-                visit=case.now >= look_at,
+                visit=context.now >= look_at,
                 wake_at=look_at,
                 destination=view.host,
             )
         wrong += f': check its console (openstack console log show {view.id})'
-    price = _rebuilt(case) if evacuated else _price(case)
-    if astray := _astray(case, view):
-        price = '; '.join(filter(None, [astray, price]))
-    return server_status.Standing(
+    side_effects = _rebuilt(context) if evacuated else _side_effects(context)
+    if elsewhere := _wrong_destination(context, view):
+        side_effects = '; '.join(filter(None, [elsewhere, side_effects]))
+    return server_status.ServerStatus(
         server_status.Phase.FAILED if wrong else server_status.Phase.MOVED,
-        f'moved to {view.host}, but {wrong}' if wrong else price,
+        f'moved to {view.host}, but {wrong}' if wrong else side_effects,
         record=record,
         destination=view.host,
     )
 
 
-def _evacuated(case: contexts.Case, record: model.Migration | None) -> bool:
+def _evacuated(
+    context: contexts.ServerContext, record: model.Migration | None
+) -> bool:
     """Tell whether a server left by an evacuation, whoever asked for it."""
     if record is None:
-        return case.track.latest is memories.Kind.EVACUATE
+        return context.remembered.latest is memories.ActionKind.EVACUATE
     return record.type == model.MigrationType.EVACUATION
 
 
-def _wrong(case: contexts.Case, view: model.Server, *, evacuated: bool) -> str:
+def _wrong(
+    context: contexts.ServerContext, view: model.Server, *, evacuated: bool
+) -> str:
     """Return what is not as it is to be, '' if nothing."""
-    before = case.track.before
-    if case.off:
+    before = context.remembered.before
+    if context.was_stopped:
         before = dataclasses.replace(before, vm_state=_Vm.STOPPED.value)
-    elif evacuated and case.policy.leave_stopped:
+    elif evacuated and context.policy.leave_stopped:
         if view.vm_state == _Vm.ACTIVE:
             return 'it is running there despite --leave-stopped'
         before = dataclasses.replace(before, vm_state=view.vm_state)
@@ -121,23 +125,32 @@ def power_differs(before: model.Server, after: model.Server) -> str:
     )
 
 
-def _arrived_at(case: contexts.Case, record: model.Migration | None) -> float:
+def _arrived_at(
+    context: contexts.ServerContext, record: model.Migration | None
+) -> float:
     """Return since when a server may have been where it is."""
     if record:
         return record.seen_at
-    return case.track.errand(case.track.latest).asked_at or -math.inf
+    return (
+        context.remembered.request(context.remembered.latest).asked_at
+        or -math.inf
+    )
 
 
-def _astray(case: contexts.Case, view: model.Server) -> str:
+def _wrong_destination(
+    context: contexts.ServerContext, view: model.Server
+) -> str:
     """Tell where a server is other than where we asked Nova to bring it."""
-    errand = case.track.errand(case.track.latest)
-    if errand.accepted and errand.host and errand.host != view.host:
-        return f'it is on {view.host}, although {errand.host} was requested'
+    request = context.remembered.request(context.remembered.latest)
+    if request.accepted and request.host and request.host != view.host:
+        return f'it is on {view.host}, although {request.host} was requested'
     return ''
 
 
 def _broken(
-    case: contexts.Case, view: model.Server, record: model.Migration | None
+    context: contexts.ServerContext,
+    view: model.Server,
+    record: model.Migration | None,
 ) -> str:
     # Whatever it was: no server in ERROR is live- or cold-migrated.
     if view.status != nova_states.Status.ERROR:
@@ -148,28 +161,28 @@ def _broken(
     # Its disk and its allocation are there (nova/compute/manager.py:
     # finish_resize). That is the only way out, also of what was stopped.
     way = f'repair it on {view.host}, then run openstack server reboot --hard '
-    stopped = case.track.before.vm_state == _Vm.STOPPED
+    stopped = context.remembered.before.vm_state == _Vm.STOPPED
     stop = f' and openstack server stop {view.id}' if stopped else ''
     return f'{told}: {way}{view.id}{stop}'
 
 
-def _price(case: contexts.Case) -> str:
+def _side_effects(context: contexts.ServerContext) -> str:
     """Return what its owner noticed of a good move, '' if nothing."""
-    cold = case.track.latest is memories.Kind.COLD_MIGRATE
-    if cold and case.track.before.vm_state == _Vm.ACTIVE:
-        return f'restarted: {case.no_live or case.operation.why_cold}'
+    cold = context.remembered.latest is memories.ActionKind.COLD_MIGRATE
+    if cold and context.remembered.before.vm_state == _Vm.ACTIVE:
+        return f'restarted: {context.no_live or context.operation.why_cold}'
     return ''
 
 
-def _rebuilt(case: contexts.Case) -> str:
+def _rebuilt(context: contexts.ServerContext) -> str:
     """Return what its owner noticed of a good evacuation."""
-    before, told = case.track.before, []
+    before, told = context.remembered.before, []
     if before.local_disk:
         told.append(
             'its local disk is new: what was on the old one is lost, unless '
             'the hosts share it'
         )
-    if case.off and before.vm_state != _Vm.STOPPED:
+    if context.was_stopped and before.vm_state != _Vm.STOPPED:
         told.append('left stopped: it was off when the host died')
     return '; '.join(told)
 

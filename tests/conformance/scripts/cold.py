@@ -50,7 +50,10 @@ def of_a_running_server(nova: Nova) -> None:
     )
     same(
         ['migrate', 'confirmResize'],
-        [deed.action for deed in nova.gateway.history(server)][1:],
+        [
+            instance_action.action
+            for instance_action in nova.gateway.history(server)
+        ][1:],
     )
 
 

@@ -142,10 +142,12 @@ def what_placement_offers(nova: Nova) -> None:
     nova.fill(full)
     nova.gateway.disable(nova.service(disabled), 'kernel')
     hosts = nova.gateway.hypervisors()
-    offers = nova.gateway.offers((('MEMORY_MB', 512), ('VCPU', 1)))
+    allocation_candidates = nova.gateway.allocation_candidates(
+        (('MEMORY_MB', 512), ('VCPU', 1))
+    )
     found = {
         hosts[key]: 'COMPUTE_STATUS_DISABLED' in provider.traits
-        for key, provider in offers.providers.items()
+        for key, provider in allocation_candidates.providers.items()
         if hosts[key] in nova.hosts
     }
     same({roomy: False, disabled: True}, found)

@@ -28,7 +28,10 @@ def states_come_back(nova: Nova) -> None:
             same(True, server in nova.holds(host))
         same(
             ['evacuate'],
-            [deed.action for deed in nova.gateway.history(server)][-1:],
+            [
+                instance_action.action
+                for instance_action in nova.gateway.history(server)
+            ][-1:],
         )
         if status != 'SHUTOFF':
             nova.check_states(

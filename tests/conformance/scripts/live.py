@@ -139,7 +139,10 @@ def forced_to_an_end(nova: Nova) -> None:
     nova.until(server, 'ACTIVE', host=dest, record='completed')
     same(
         ['live-migration', 'live_migration_force_complete'],
-        [deed.action for deed in nova.gateway.history(server)][1:],
+        [
+            instance_action.action
+            for instance_action in nova.gateway.history(server)
+        ][1:],
     )
     nova.until(stranger, 'ACTIVE', host=dest, record='completed')
 

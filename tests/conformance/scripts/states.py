@@ -87,8 +87,11 @@ def what_is_deleted(nova: Nova) -> None:
     )
     for request in requests:
         nova.check_refused(404, 'could not be found', request, server)
-    deeds = [deed.action for deed in nova.gateway.history(server)]
-    same(['create', 'live-migration'], deeds[:2])
+    instance_actions = [
+        instance_action.action
+        for instance_action in nova.gateway.history(server)
+    ]
+    same(['create', 'live-migration'], instance_actions[:2])
     hosts = {s.id: s.host for s in nova.gateway.deleted(since)}
     same(dest, hosts.get(server))
 
@@ -111,7 +114,10 @@ def suspend_and_resume(nova: Nova) -> None:
     same((), found.records)
     same(
         ['suspend', 'resume'],
-        [deed.action for deed in nova.gateway.history(server)][1:],
+        [
+            instance_action.action
+            for instance_action in nova.gateway.history(server)
+        ][1:],
     )
 
 
@@ -143,7 +149,10 @@ def shelve_and_offload(nova: Nova) -> None:
     )
     same(
         ['shelve', 'shelveOffload'],
-        [deed.action for deed in nova.gateway.history(server)][1:],
+        [
+            instance_action.action
+            for instance_action in nova.gateway.history(server)
+        ][1:],
     )
 
 

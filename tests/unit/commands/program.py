@@ -95,11 +95,11 @@ class Maintenance:
             for number, name in enumerate(HOSTILE)
         )
         self._done.touch()
-        outlook = forecast.Outlook(
+        capacity_forecast = forecast.CapacityForecast(
             {row.server_id: forecast.Fit(forecast.Fits.NO, 0) for row in rows},
             {},
         )
-        return dry_runs.Preview(rows, outlook, notes=HOSTILE)
+        return dry_runs.Preview(rows, capacity_forecast, notes=HOSTILE)
 
     def _talk(
         self, report: ports.Reporter, interrupt: ports.Interrupt

@@ -57,7 +57,7 @@ class TestDrain(shell.CommandTestCase):
                 'fenced': False,
                 'confirm': None,
                 'timeout': None,
-                'diary': None,
+                'recording': None,
                 'skip_capacity_check': False,
             },
             options,
@@ -185,13 +185,13 @@ class TestObservations(shell.CommandTestCase):
         self.maintenance.drain.side_effect = self.work
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
         self.path = pathlib.Path(self.folder, 'seen.jsonl')
-        self.diary = None
+        self.recording = None
 
-    def work(self, *_args, diary, **_kwargs):
+    def work(self, *_args, recording, **_kwargs):
         """Let a decision be kept."""
-        self.diary = diary
-        if diary:
-            diary.decided(
+        self.recording = recording
+        if recording:
+            recording.decided(
                 builders.observation([builders.server()]),
                 policies.Policy(),
                 1000.0,
@@ -208,7 +208,7 @@ class TestObservations(shell.CommandTestCase):
     def test_are_not_kept_unless_asked_for(self):
         self.run_command('cmp01')
 
-        self.assertIsNone(self.diary)
+        self.assertIsNone(self.recording)
         self.assertEqual([], list(pathlib.Path(self.folder).iterdir()))
 
     def test_are_kept_without_names(self):
@@ -248,12 +248,12 @@ class TestObservations(shell.CommandTestCase):
         self.maintenance.drain.assert_not_called()
 
     def test_a_full_disk_is_told_and_ends_nothing(self):
-        def work(*args, diary, **kwargs):
+        def work(*args, recording, **kwargs):
             full = OSError(errno.ENOSPC, 'No space left on device')
             with mock.patch.object(
                 writer.Recording, '_write', side_effect=full
             ):
-                return self.work(*args, diary=diary, **kwargs)
+                return self.work(*args, recording=recording, **kwargs)
 
         self.maintenance.drain.side_effect = work
         with mock.patch.object(commands.LOG, 'warning') as warning:

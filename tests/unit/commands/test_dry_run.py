@@ -56,7 +56,9 @@ def preview(*rows, **kwargs):
         for r in rows
         if r.fits
     }
-    return dry_runs.Preview(rows, forecast.Outlook(fits, {}), **kwargs)
+    return dry_runs.Preview(
+        rows, forecast.CapacityForecast(fits, {}), **kwargs
+    )
 
 
 @ddt.ddt

@@ -25,7 +25,7 @@ class TestEvacuation(unittest.TestCase):
         self.gateway.server.return_value = builders.server('vm1')
 
     def send(self, **values: ty.Any) -> None:
-        action = memories.Action(memories.Kind.EVACUATE, 'vm1')
+        action = memories.Action(memories.ActionKind.EVACUATE, 'vm1')
         action = dataclasses.replace(action, **values)
         actions.check(self.gateway, action)
         actions.send(self.gateway, action)
@@ -47,7 +47,7 @@ class TestEvacuation(unittest.TestCase):
             self.gateway.mock_calls,
         )
 
-    def test_somebody_was_quicker(self) -> None:
+    def test_changed_by_others_before_the_request(self) -> None:
         self.shows(status='REBUILD', task_state='rebuild_spawning')
         with self.assertRaisesRegex(
             exceptions.RequestRefused, 'vm1 is already being rebuilt'
@@ -65,7 +65,9 @@ class TestEvacuation(unittest.TestCase):
         ('stopped', 'active'),
     )
     @ddt.unpack
-    def test_not_by_a_state_that_is_over(self, then: str, now: str) -> None:
+    def test_refused_when_the_state_has_changed(
+        self, then: str, now: str
+    ) -> None:
         """Nova would start a server that is off, or not start one that is on.
 
         For instance, another run's evacuation of it has failed.
@@ -81,7 +83,7 @@ class TestEvacuation(unittest.TestCase):
         self.send(vm_state=now)
         self.gateway.evacuate.assert_called_once_with('vm1', '', stopped=False)
 
-    def test_a_look_that_fails_leaves_no_doubt(self) -> None:
+    def test_failed_check_is_not_in_doubt(self) -> None:
         self.gateway.server.side_effect = exceptions.Unavailable('no answer')
         with self.assertRaisesRegex(
             exceptions.Unavailable, 'no answer'
@@ -90,16 +92,16 @@ class TestEvacuation(unittest.TestCase):
         self.assertFalse(caught.exception.in_doubt)
         self.gateway.evacuate.assert_not_called()
 
-    def test_a_reset_would_hide_it(self) -> None:
-        self.send(kind=memories.Kind.RESET)
+    def test_reset_is_refused_when_the_state_has_changed(self) -> None:
+        self.send(kind=memories.ActionKind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')
         self.shows(status='REBUILD', task_state='rebuild_spawning')
         with self.assertRaisesRegex(
             exceptions.RequestRefused, 'vm1 is already being rebuilt'
         ):
-            self.send(kind=memories.Kind.RESET)
+            self.send(kind=memories.ActionKind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')
 
-    def test_other_requests_cost_no_look(self) -> None:
-        self.send(kind=memories.Kind.CONFIRM)
+    def test_other_requests_are_not_checked_first(self) -> None:
+        self.send(kind=memories.ActionKind.CONFIRM)
         self.assertEqual([mock.call.confirm('vm1')], self.gateway.mock_calls)

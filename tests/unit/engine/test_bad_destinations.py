@@ -9,14 +9,14 @@ from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from tests.unit.simulation import cloud as clouds
-from tests.unit.simulation import conduct
-from tests.unit.simulation import fates
 from tests.unit.simulation import faults
+from tests.unit.simulation import outcomes
+from tests.unit.simulation import report_checks
+from tests.unit.simulation import request_checks
 from tests.unit.simulation import scene
-from tests.unit.simulation import truth
 
 Code = exceptions.ExitCode
-Fate = fates.Fate
+MoveOutcome = outcomes.MoveOutcome
 HOLE = 'cmp02'
 
 
@@ -41,7 +41,7 @@ class BadDestinationsTestCase(unittest.TestCase):
     def drain(self, made: clouds.Cloud, **options) -> scene.Run:
         options = {'guided': True, 'limit': 3600.0, **options}
         run = scene.run(made, **options)
-        self.assertEqual([], truth.violations(made, run))
+        self.assertEqual([], report_checks.violations(made, run))
         return run
 
     def sent(self, run: scene.Run) -> list[str]:
@@ -76,7 +76,7 @@ class TestBlackHole(BadDestinationsTestCase):
         self.assertNotIn('', sent[-2:])
         self.assertLessEqual([*run.results.values()].count('failed'), 1)
 
-    def test_nobody_knows_who_has_room(self) -> None:
+    def test_capacity_is_unknown(self) -> None:
         """Only the scheduler picks, and it may pick that host again."""
         made = black_hole(0, 6)
         self.drain(made, guided=False)
@@ -96,7 +96,9 @@ class TestBlackHole(BadDestinationsTestCase):
     def test_one_that_fails_without_harm(self) -> None:
         """Whether it is in ERROR is seen before others are refused."""
         made = cloud(0, 3)
-        made.servers[min(made.servers)].fates.append(Fate.ROLLED_BACK)
+        made.servers[min(made.servers)].outcomes.append(
+            MoveOutcome.ROLLED_BACK
+        )
         run = self.drain(made, to='cmp03')
         self.assertEqual(Code.DONE, run.exit_code, run.reasons)
 
@@ -112,11 +114,11 @@ class TestBlackHole(BadDestinationsTestCase):
                 ('cmp02', 1.0),
             )
         ]
-        servers[1].fates.append(Fate.BROKEN)
+        servers[1].outcomes.append(MoveOutcome.BROKEN)
         run = self.drain(made, hosts=('cmp01', 'cmp02'), to='cmp03')
         self.assertEqual(3, [*run.results.values()].count('moved'))
 
-    def test_a_run_before_has_learned_it(self) -> None:
+    def test_earlier_failures_make_it_last_choice(self) -> None:
         made = black_hole(3)
         self.drain(made, kill_after=4.0)
         run = self.drain(made)
@@ -126,7 +128,7 @@ class TestBlackHole(BadDestinationsTestCase):
     def test_a_server_that_fails_everywhere(self) -> None:
         made = cloud(6)
         for server in [*made.servers.values()][:2]:
-            server.fates.extend([Fate.PRE] * 9)
+            server.outcomes.extend([MoveOutcome.PRE] * 9)
         run = self.drain(made, retries=3)
         self.assertEqual(4, [*run.results.values()].count('moved'))
 
@@ -153,12 +155,12 @@ class TestUnnamed(BadDestinationsTestCase):
         self.assertIn('not allow you to name the destination', told)
         self.assertEqual({1}, {row.attempts for row in run.result.rows})
 
-    def test_none_is_ruined_after_the_first(self) -> None:
+    def test_stopped_servers_probe_one_at_a_time(self) -> None:
         made = black_hole(0, 6)
         run = self.drain(made, faults=self.forbid('cold_migrate'))
         self.assertEqual(Code.LEFT, run.exit_code)
 
-    def test_a_host_that_is_not_ours_to_give_up(self) -> None:
+    def test_requested_destination_is_not_excluded(self) -> None:
         run = self.drain(
             cloud(3), faults=self.forbid('live_migrate'), to='cmp03'
         )
@@ -167,7 +169,7 @@ class TestUnnamed(BadDestinationsTestCase):
 
 
 class TestControlPlane(BadDestinationsTestCase):
-    def test_it_breaks(self) -> None:
+    def test_max_failures_stops_the_drain(self) -> None:
         made = cloud(12, seconds=10.0)
         made.broken = True
         run = self.drain(made)
@@ -195,12 +197,12 @@ class TestControlPlane(BadDestinationsTestCase):
         run = self.drain(made, max_failures=0)
         self.assertEqual(['failed'] * 6, [*run.results.values()])
 
-    def test_the_judge_sees_what_is_started_after_that(self) -> None:
+    def test_check_finds_starts_after_max_failures(self) -> None:
         made = cloud(6)
         made.broken = True
         run = self.drain(made, max_failures=0)
         run.policy = policies.Policy(max_failures=3)
-        self.assertTrue(conduct.undeterred(run))
+        self.assertTrue(request_checks.after_max_failures(run))
 
 
 class TestJustDied(BadDestinationsTestCase):

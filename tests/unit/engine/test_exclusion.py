@@ -24,7 +24,7 @@ class TestResolve(unittest.TestCase):
         ([HOSTILE], [D]),
     )
     @ddt.unpack
-    def test_who_is_meant(self, wanted, ids):
+    def test_excluded_by_id_or_unique_name(self, wanted, ids):
         found = exclusion.resolve(wanted, SERVERS, 'on cmp01')
 
         self.assertEqual(frozenset(ids), found)
@@ -48,7 +48,9 @@ class TestResolve(unittest.TestCase):
         (['same'], MANY, 'id instead (0, 1, 10, 100, 101 and others)'),
     )
     @ddt.unpack
-    def test_nobody_knows_who_is_meant(self, wanted, servers, words):
+    def test_unknown_or_ambiguous_exclusion_is_refused(
+        self, wanted, servers, words
+    ):
         with self.assertRaises(exceptions.Refused) as caught:
             exclusion.resolve(wanted, servers, 'on cmp01')
 
@@ -57,7 +59,7 @@ class TestResolve(unittest.TestCase):
         self.assertTrue(str(caught.exception).startswith('--exclude: '))
         self.assertIn('. Nothing was changed: ', str(caught.exception))
 
-    def test_who_has_left_is_asked_for_only_if_nobody_else_is_meant(self):
+    def test_moved_servers_are_listed_only_if_needed(self):
         asked = []
 
         def ask():

@@ -8,13 +8,13 @@ import ddt
 
 from tests.unit.engine import test_loop
 from tests.unit.simulation import faults
+from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
-from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
 Code = test_loop.Code
-Fate = world.Fate
+MoveOutcome = world.MoveOutcome
 
 
 @ddt.ddt
@@ -22,23 +22,25 @@ class FailuresTestCase(test_loop.DrainTestCase):
     """Moves that Nova takes, and that fail."""
 
     @ddt.data(
-        ('active', Fate.NO_HOST, 'No valid host'),
-        ('active', Fate.PRECHECK, 'pre-check'),
-        ('active', Fate.ROLLED_BACK, 'Nova keeps no reason'),
-        ('active', Fate.LIE, 'still on cmp01'),
-        ('stopped', Fate.NO_HOST, 'No valid host'),
-        ('stopped', Fate.PRECHECK, 'pre-check'),
-        ('stopped', Fate.ROLLED_BACK, 'unable to copy'),
+        ('active', MoveOutcome.NO_HOST, 'No valid host'),
+        ('active', MoveOutcome.PRECHECK, 'pre-check'),
+        ('active', MoveOutcome.ROLLED_BACK, 'Nova keeps no reason'),
+        ('active', MoveOutcome.LIE, 'still on cmp01'),
+        ('stopped', MoveOutcome.NO_HOST, 'No valid host'),
+        ('stopped', MoveOutcome.PRECHECK, 'pre-check'),
+        ('stopped', MoveOutcome.ROLLED_BACK, 'unable to copy'),
     )
     @ddt.unpack
-    def test_failed_moves(self, state: str, fate: Fate, reason: str) -> None:
+    def test_failed_moves(
+        self, state: str, outcome: MoveOutcome, reason: str
+    ) -> None:
         for times in (1, 2, 3):
             with self.subTest(times):
                 cloud = scene.cloud(1)
                 server = cloud.add(
                     scene.SOURCE,
                     state,
-                    fates=collections.deque([fate] * times),
+                    outcomes=collections.deque([outcome] * times),
                 )
                 run = self.drain(cloud)
                 rows = {row.server_id: row for row in run.result.rows}
@@ -51,7 +53,7 @@ class FailuresTestCase(test_loop.DrainTestCase):
                     self.assertEqual(Code.LEFT, run.exit_code)
                     self.assertEqual('failed', row.result)
                     self.assertIn(reason, row.reason)
-                self.assertEqual([], truth.repeated(run.client, cloud))
+                self.assertEqual([], report_checks.repeated(run.client, cloud))
 
     def test_refused_once(self) -> None:
         # A server that has just arrived answers so for a moment.
@@ -64,7 +66,7 @@ class FailuresTestCase(test_loop.DrainTestCase):
         self.assertEqual(Code.DONE, run.exit_code)
         self.assertEqual('moved', run.results[server.id])
 
-    def test_an_allocation_nobody_can_explain(self) -> None:
+    def test_unexplained_allocation(self) -> None:
         cloud = scene.cloud(1)
         cloud.hold('orphan', scene.SOURCE)
         run = self.drain(cloud)
@@ -93,7 +95,7 @@ class FailuresTestCase(test_loop.DrainTestCase):
         self.assertEqual(1, list(run.results.values()).count('moved'))
 
     @ddt.data(20, 40, 100)
-    def test_it_is_restarted_in_the_middle_of_a_cold_migration(
+    def test_nova_compute_restarts_during_a_cold_migration(
         self, later: int
     ) -> None:
         # Nova resets the server, and leaves the record as it is for ever.
@@ -132,9 +134,11 @@ class FaultsTestCase(test_loop.DrainTestCase):
                     )
                     self.assertEqual(Code.DONE, run.exit_code)
                     self.assertEqual({1}, set(scene.moves(cloud).values()))
-                    self.assertEqual([], truth.repeated(run.client, cloud))
+                    self.assertEqual(
+                        [], report_checks.repeated(run.client, cloud)
+                    )
 
-    def test_a_refused_request_that_is_not_ours_to_make(self) -> None:
+    def test_forbidden_request(self) -> None:
         for state, kind in (
             ('active', 'live_migrate'),
             ('stopped', 'cold_migrate'),
@@ -161,7 +165,7 @@ class FaultsTestCase(test_loop.DrainTestCase):
         run = self.drain(cloud, faults=faults.outage(begin, begin + 250))
         self.assertEqual(Code.DONE, run.exit_code)
         self.assertTrue(run.recorder.troubles)
-        self.assertEqual([], truth.repeated(run.client, cloud))
+        self.assertEqual([], report_checks.repeated(run.client, cloud))
 
     def test_a_long_outage(self) -> None:
         cloud = scene.cloud(6)
@@ -184,7 +188,7 @@ class FaultsTestCase(test_loop.DrainTestCase):
                 )
                 self.assertEqual(Code.DONE, run.exit_code)
                 self.assertEqual({1}, set(scene.moves(cloud).values()))
-                self.assertEqual([], truth.repeated(run.client, cloud))
+                self.assertEqual([], report_checks.repeated(run.client, cloud))
 
     def test_a_reading_request_is_refused(self) -> None:
         cloud = scene.cloud(4)

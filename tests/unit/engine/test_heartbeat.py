@@ -36,7 +36,7 @@ class Clock:
             event[1]()
 
 
-class ListenTest(unittest.TestCase):
+class HeartbeatCheckTest(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
@@ -64,8 +64,8 @@ class ListenTest(unittest.TestCase):
         """Let something happen so many seconds from now."""
         self.clock.events.append((self.clock.time + seconds, what))
 
-    def listen(self, *hosts: str) -> ty.Any:
-        return heartbeat.listen(
+    def check(self, *hosts: str) -> ty.Any:
+        return heartbeat.check(
             self.gateway,
             self.clock,
             self.listener,
@@ -77,7 +77,7 @@ class ListenTest(unittest.TestCase):
         """However long Nova has taken one for dead."""
         self.change('cmp01', age=1)
         self.change('cmp02', age=86400)
-        heard = self.listen('cmp01', 'cmp02')
+        heard = self.check('cmp01', 'cmp02')
         self.assertEqual({'cmp01', 'cmp02'}, set(heard.silent))
         self.assertEqual(1000 + timing.SILENCE_SECONDS, self.clock.time)
         ((hosts, words),) = self.listener.troubles
@@ -89,22 +89,22 @@ class ListenTest(unittest.TestCase):
     def test_somebody_changes_it(self) -> None:
         """That is no sign of life; it is waited as long again."""
         self.later(9, lambda: self.change('cmp01', disabled_reason='disk'))
-        heard = self.listen('cmp01')
+        heard = self.check('cmp01')
         self.assertEqual('disk', heard.silent['cmp01'].disabled_reason)
         self.assertEqual(1020 + timing.SILENCE_SECONDS, self.clock.time)
 
     def test_somebody_changes_it_and_it_is_alive(self) -> None:
         self.later(9, lambda: self.change('cmp01', disabled_reason='disk'))
         self.later(29, lambda: self.change('cmp01'))
-        self.assertEqual(['cmp01'], [*self.listen('cmp01').alive])
+        self.assertEqual(['cmp01'], [*self.check('cmp01').alive])
 
     def test_it_is_up_again(self) -> None:
         self.later(9, lambda: self.change('cmp01', forced_down=False, up=True))
-        self.assertEqual(['cmp01'], [*self.listen('cmp01').alive])
+        self.assertEqual(['cmp01'], [*self.check('cmp01').alive])
 
     def test_it_is_deleted(self) -> None:
         self.later(9, lambda: self.hosts.pop('cmp01'))
-        heard = self.listen('cmp01', 'cmp02')
+        heard = self.check('cmp01', 'cmp02')
         self.assertEqual(['cmp02'], [*heard.silent])
         self.assertIn(
             'no longer a compute service on cmp01', heard.alive['cmp01']
@@ -112,7 +112,7 @@ class ListenTest(unittest.TestCase):
 
     def test_it_was_deleted(self) -> None:
         gone = {'cmp01': self.hosts.pop('cmp01')}
-        heard = heartbeat.listen(
+        heard = heartbeat.check(
             self.gateway,
             self.clock,
             self.listener,

@@ -7,9 +7,9 @@ import unittest
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
-from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
@@ -24,7 +24,7 @@ class DrainTestCase(unittest.TestCase):
         # Instead of going on for ever.
         clock.alarm(timeline.START + 3600, AssertionError('does not end'))
         run = scene.run(cloud, clock=clock, **options)
-        self.assertEqual([], truth.lies(run, cloud, before))
+        self.assertEqual([], report_checks.untrue_reports(run, cloud, before))
         return run
 
     def at(self, cloud: clouds.Cloud, seconds: float, call) -> None:
@@ -53,7 +53,7 @@ class HostTestCase(DrainTestCase):
         self.assertEqual({1}, set(scene.moves(cloud).values()))
         for server in cloud.servers.values():
             self.assertEqual(before[server.id].vm_state, server.vm_state)
-        self.assertEqual([], truth.repeated(run.client, cloud))
+        self.assertEqual([], report_checks.repeated(run.client, cloud))
 
     def test_a_tick_asks_for_two_lists_at_the_most(self) -> None:
         cloud = scene.cloud(12, seconds=30)
@@ -87,7 +87,7 @@ class HostTestCase(DrainTestCase):
         self.assertEqual(['cmp02'], list(run.result.errors))
         self.assertTrue(scene.empty(cloud, 'cmp01'))
 
-    def test_no_server_counts_before_it_has_its_state_again(self) -> None:
+    def test_moved_servers_are_awaited_until_active(self) -> None:
         # The record of a confirmation ends long before its server is done.
         cloud = scene.cloud(0, timing=world.Timing(settle=10))
         server = cloud.add(scene.SOURCE, 'stopped')

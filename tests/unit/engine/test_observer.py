@@ -18,7 +18,7 @@ from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
-RECORDS = decisions.Inquiry()
+RECORDS = decisions.Query()
 
 
 class ObserverTestCase(unittest.TestCase):
@@ -73,12 +73,12 @@ class ObserverTestCase(unittest.TestCase):
         self.watcher.open()
         self.asked()
         seen = self.watcher.look(
-            decisions.Inquiry(records=False, servers=True, consumers=True)
+            decisions.Query(records=False, servers=True, consumers=True)
         )
         self.assertEqual(['servers', 'allocations'], self.asked())
         self.assertGreater(seen.consumers_at, seen.servers_at)
 
-    def test_a_status_keeps_the_time_when_it_was_first_seen(self) -> None:
+    def test_status_keeps_its_first_seen_time(self) -> None:
         self.cloud.live_migrate(next(iter(self.cloud.servers)))
         self.clock.sleep(5)
         first = self.watcher.open().migrations[1]
@@ -92,7 +92,7 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual('completed', ended.status)
         self.assertEqual(asked_at, ended.seen_at)
 
-    def test_a_record_that_vanishes_is_missed(self) -> None:
+    def test_vanished_record_is_missing(self) -> None:
         first, second, _third = self.cloud.servers
         self.cloud.live_migrate(first)
         self.cloud.live_migrate(second)
@@ -103,10 +103,10 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual({first}, seen.missing)
         self.assertEqual({1, 2}, set(seen.migrations))
 
-    def test_of_a_silent_cell_nothing_is_concluded(self) -> None:
+    def test_down_cell_gives_unknown(self) -> None:
         first, second, _third = self.cloud.servers
         before = self.watcher.open()
-        visit = decisions.Inquiry(visit=frozenset({first, second}))
+        visit = decisions.Query(visit=frozenset({first, second}))
         for host in self.cloud.hosts.values():
             host.silent = 0.0
         seen = self.watcher.visit(visit)
@@ -116,7 +116,7 @@ class ObserverTestCase(unittest.TestCase):
         seen = self.watcher.visit(visit)
         self.assertEqual({first, second}, set(seen.unseen), 'but not always')
         seen = self.watcher.look(
-            decisions.Inquiry(records=False, services=True, after_servers=True)
+            decisions.Query(records=False, services=True, after_servers=True)
         )
         self.assertEqual(scene.SOURCE, seen.silent)
         self.assertEqual(before.service, seen.service)
@@ -126,12 +126,10 @@ class ObserverTestCase(unittest.TestCase):
             host.silent = None
         self.assertEqual({}, self.watcher.visit(visit).unseen)
         self.clock.sleep(timing.SERVICES_SHARED_SECONDS)
-        seen = self.watcher.look(
-            decisions.Inquiry(records=False, services=True)
-        )
+        seen = self.watcher.look(decisions.Query(records=False, services=True))
         self.assertEqual('', seen.silent)
 
-    def test_one_server_in_a_silent_cell(self) -> None:
+    def test_one_server_in_a_down_cell(self) -> None:
         server_id = self.running()
         self.cloud.hosts[scene.SOURCE].silent = 0.0
         self.client.progress = mock.Mock(
@@ -142,21 +140,21 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual({}, self.progress(1), 'it is not asked for again')
         self.client.progress.assert_called_once()
         self.cloud.hosts[scene.SOURCE].silent = None
-        self.watcher.visit(decisions.Inquiry(visit=frozenset({server_id})))
+        self.watcher.visit(decisions.Query(visit=frozenset({server_id})))
         with self.assertRaises(exceptions.Unavailable):
             self.progress(1)
 
-    def test_a_silent_cell_holds_up_nobody_else(self) -> None:
+    def test_down_cell_does_not_block_other_hosts(self) -> None:
         first, second, _third = self.cloud.servers
         self.cloud.servers[first].host = 'cmp02'
         self.cloud.hosts['cmp02'].silent = 0.0
-        inquiry = decisions.Inquiry(
+        query = decisions.Query(
             visit=frozenset({first, second}), history=frozenset({second})
         )
         self.watcher.open()
-        self.assertEqual({}, self.watcher.visit(inquiry).visited)
+        self.assertEqual({}, self.watcher.visit(query).visited)
         self.clock.sleep(1)
-        seen = self.watcher.visit(inquiry)
+        seen = self.watcher.visit(query)
         self.assertEqual({first}, set(seen.unseen))
         self.assertEqual({second}, set(seen.visited))
         self.assertEqual({second}, set(seen.histories))
@@ -167,13 +165,13 @@ class ObserverTestCase(unittest.TestCase):
         self.clock.sleep(200)
         record = self.cloud.records[1].shown()
         uuids = frozenset({record.uuid, 'x'})
-        seen = self.watcher.visit(decisions.Inquiry(trace=uuids))
+        seen = self.watcher.visit(decisions.Query(trace=uuids))
         self.assertEqual(
             {1: record.uuid}, {i: r.uuid for i, r in seen.former.items()}
         )
         self.assertEqual(({}, uuids), (seen.migrations, seen.traced))
 
-    def test_a_record_that_is_only_old_is_kept(self) -> None:
+    def test_old_record_is_kept(self) -> None:
         first, second, _third = self.cloud.servers
         self.cloud.live_migrate(first)
         self.clock.sleep(90)
@@ -185,7 +183,7 @@ class ObserverTestCase(unittest.TestCase):
             seen = self.watcher.look(RECORDS)
         self.assertEqual({1, 2}, set(seen.migrations))
 
-    def test_what_our_clock_shows_more_than_novas(self) -> None:
+    def test_clock_difference_to_nova(self) -> None:
         self.assertIsNone(self.watcher.open().ahead)
         self.cloud.live_migrate(next(iter(self.cloud.servers)))
         truly = timeline.START - world.EPOCH.timestamp()
@@ -220,7 +218,7 @@ class ObserverTestCase(unittest.TestCase):
         del self.cloud.hosts['cmp01']
         self.clock.sleep(timing.SERVICES_SHARED_SECONDS)
         asked_at = self.clock.now()
-        seen = self.watcher.look(decisions.Inquiry(services=True))
+        seen = self.watcher.look(decisions.Query(services=True))
         self.assertFalse(seen.service.up)
         self.assertGreaterEqual(seen.service_at, asked_at)
 
@@ -242,8 +240,8 @@ class ObserverTestCase(unittest.TestCase):
         return server_id
 
     def progress(self, *record_ids: int) -> ty.Mapping[int, model.Progress]:
-        inquiry = decisions.Inquiry(progress=frozenset(record_ids))
-        return self.watcher.visit(inquiry).progress
+        query = decisions.Query(progress=frozenset(record_ids))
+        return self.watcher.visit(query).progress
 
     def test_progress(self) -> None:
         server_id = self.running()

@@ -8,7 +8,7 @@ import hypothesis
 from hypothesis import strategies
 
 from tests.unit.engine import examples
-from tests.unit.engine import scenario as scenarios
+from tests.unit.engine import random_drains as scenarios
 from tests.unit.simulation import others
 
 SLOTS = strategies.integers(1, 3)
@@ -45,7 +45,7 @@ class TestRandomDrains(unittest.TestCase):
     @many
     @hypothesis.given(
         drains(
-            deeds=scenarios.deeds(
+            others_actions=scenarios.others_actions(
                 (
                     *others.OWNERS,
                     *others.ADMINS,
@@ -68,7 +68,7 @@ class TestRandomDrains(unittest.TestCase):
     @hypothesis.given(
         drains(
             **examples.ENDINGS,
-            deeds=scenarios.deeds(others.OWNERS, most=2),
+            others_actions=scenarios.others_actions(others.OWNERS, most=2),
         )
     )
     def test_interrupted(self, scenario) -> None:
@@ -77,7 +77,7 @@ class TestRandomDrains(unittest.TestCase):
     @many
     @hypothesis.given(
         drains(
-            deeds=scenarios.deeds(
+            others_actions=scenarios.others_actions(
                 (
                     *others.HOSTS,
                     *others.OWNERS,
@@ -95,7 +95,7 @@ class TestRandomDrains(unittest.TestCase):
         drains(
             servers=scenarios.crowd(),
             setting=scenarios.settings(examples.TIGHT, least_teams=1),
-            deeds=scenarios.deeds(
+            others_actions=scenarios.others_actions(
                 (*others.PLACEMENT, *others.HOSTS, *others.ADMINS)
             ),
         )

@@ -7,9 +7,9 @@ import unittest
 import hypothesis
 from hypothesis import strategies
 
-from tests.unit.engine import deaths
 from tests.unit.engine import examples
-from tests.unit.engine import scenario as scenarios
+from tests.unit.engine import random_drains as scenarios
+from tests.unit.engine import random_evacuations
 from tests.unit.simulation import others
 
 #: The tests of this module share what is asked for.
@@ -17,18 +17,18 @@ many = examples.shared_by(9)
 
 
 class TestRandomEvacuations(unittest.TestCase):
-    def check(self, death: deaths.Death) -> None:
-        self.assertEqual([], scenarios.play(death), death)
+    def check(self, evacuation: random_evacuations.RandomEvacuation) -> None:
+        self.assertEqual([], scenarios.play(evacuation), evacuation)
 
     @many
-    @hypothesis.given(deaths.deaths())
-    def test_faults(self, death) -> None:
-        self.check(death)
+    @hypothesis.given(random_evacuations.evacuations())
+    def test_faults(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
     @hypothesis.given(
-        deaths.deaths(
-            deeds=scenarios.deeds(
+        random_evacuations.evacuations(
+            others_actions=scenarios.others_actions(
                 (
                     *others.OWNERS,
                     *others.RESCUERS * 2,
@@ -37,13 +37,13 @@ class TestRandomEvacuations(unittest.TestCase):
             )
         )
     )
-    def test_others_meanwhile(self, death) -> None:
-        self.check(death)
+    def test_others_meanwhile(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
     @hypothesis.given(
-        deaths.deaths(
-            earlier=scenarios.deeds(
+        random_evacuations.evacuations(
+            earlier=scenarios.others_actions(
                 (
                     *others.OWNERS,
                     *others.ARRIVALS,
@@ -51,42 +51,42 @@ class TestRandomEvacuations(unittest.TestCase):
                 )
             ),
             after=strategies.floats(0.1, 15),
-            deeds=scenarios.deeds(others.OWNERS, most=2),
+            others_actions=scenarios.others_actions(others.OWNERS, most=2),
         )
     )
-    def test_moves_in_flight_when_it_dies(self, death) -> None:
-        self.check(death)
+    def test_moves_in_flight_when_it_dies(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
-    @hypothesis.given(deaths.deaths(kills=examples.KILLS))
-    def test_killed_and_run_again(self, death) -> None:
-        self.check(death)
+    @hypothesis.given(random_evacuations.evacuations(kills=examples.KILLS))
+    def test_killed_and_run_again(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
     @hypothesis.given(
-        deaths.last_deaths(
+        random_evacuations.last_evacuations(
             kills=strategies.lists(strategies.floats(0.1, 40), max_size=3).map(
                 tuple
             )
         )
     )
-    def test_all_get_away_in_the_end(self, death) -> None:
-        self.check(death)
+    def test_every_server_is_evacuated_in_the_end(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
     @hypothesis.given(
-        deaths.deaths(
+        random_evacuations.evacuations(
             **examples.ENDINGS,
-            deeds=scenarios.deeds(others.OWNERS, most=2),
+            others_actions=scenarios.others_actions(others.OWNERS, most=2),
         )
     )
-    def test_interrupted(self, death) -> None:
-        self.check(death)
+    def test_interrupted(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
     @hypothesis.given(
-        deaths.deaths(
-            deeds=scenarios.deeds(
+        random_evacuations.evacuations(
+            others_actions=scenarios.others_actions(
                 (
                     *others.HOSTS,
                     *others.FENCES,
@@ -96,25 +96,25 @@ class TestRandomEvacuations(unittest.TestCase):
             )
         )
     )
-    def test_other_hosts_die_and_this_one_comes_back(self, death) -> None:
-        self.check(death)
+    def test_other_hosts_die_and_this_one_comes_back(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
     @hypothesis.given(
-        deaths.deaths(
-            servers=deaths.servers(least=3, most=12),
+        random_evacuations.evacuations(
+            servers=random_evacuations.servers(least=3, most=12),
             setting=scenarios.settings(examples.TIGHT, least_teams=1),
         )
     )
-    def test_little_room(self, death) -> None:
-        self.check(death)
+    def test_little_room(self, evacuation) -> None:
+        self.check(evacuation)
 
     @many
     @hypothesis.given(
-        deaths.deaths(
-            servers=deaths.servers(examples.TWO),
+        random_evacuations.evacuations(
+            servers=random_evacuations.servers(examples.TWO),
             **examples.SEVERAL,
         )
     )
-    def test_several_at_once(self, death) -> None:
-        self.check(death)
+    def test_several_at_once(self, evacuation) -> None:
+        self.check(evacuation)

@@ -14,11 +14,11 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
-from tests.unit.engine import returning
-from tests.unit.engine.returning import AWAY
-from tests.unit.engine.returning import FAR
-from tests.unit.engine.returning import FARTHEST
-from tests.unit.engine.returning import HOME
+from tests.unit.engine import restore_base
+from tests.unit.engine.restore_base import AWAY
+from tests.unit.engine.restore_base import FAR
+from tests.unit.engine.restore_base import FARTHEST
+from tests.unit.engine.restore_base import HOME
 from tests.unit.simulation import world
 
 Phase = server_status.Phase
@@ -58,8 +58,8 @@ class TestCombinedReporter(unittest.TestCase):
         """Have one of the drains end."""
         self.reporter.decided(decision(*ids, done=True, **values))
 
-    def test_it_begins_with_all_servers_as_they_were(self):
-        action = memories.Action(memories.Kind.RESUME, 'vm1')
+    def test_first_decision_has_all_rows(self):
+        action = memories.Action(memories.ActionKind.RESUME, 'vm1')
         self.reporter.decided(decision('vm1', actions=(action,)))
         self.reporter.decided(decision('vm2', wait=Wait('x')))
         first = self.listener.events[0]
@@ -79,7 +79,7 @@ class TestCombinedReporter(unittest.TestCase):
             ],
         )
 
-    def test_it_ends_with_the_last(self):
+    def test_ends_with_the_last_drain(self):
         self.end('vm1')
         self.assertNotIn('HostEnded', self.kinds())
         self.end('vm2')
@@ -102,7 +102,7 @@ class TestCombinedReporter(unittest.TestCase):
         self.assertFalse(self.ended().drained)
         self.assertEqual('down', self.ended().trouble)
 
-    def test_one_that_was_not_checked_tells_in_the_end(self):
+    def test_unchecked_drain_is_reported_at_the_end(self):
         self.end('vm1', stage=decisions.Stage.OPEN)
         self.end('vm2')
 
@@ -120,16 +120,16 @@ class TestCombinedReporter(unittest.TestCase):
         self.assertEqual([], self.listener.events)
 
 
-class TestGuides(unittest.TestCase):
+class TestSharedDestinations(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.inner = mock.create_autospec(ports.Destinations, instance=True)
-        self.first, self.other, self.second = shared_.guides(
+        self.first, self.other, self.second = shared_.share(
             self.inner,
             [(AWAY, {'vm1', 'vm3'}), (FAR, {'vm9'}), (AWAY, {'vm2'})],
         )
 
-    def test_what_is_over_for_one_is_over_for_all_of_its_host(self):
+    def test_abandoned_servers_are_shared(self):
         seen = builders.observation(host=AWAY)
         self.first.note(seen, {'vm1'})
         self.second.note(seen, {'vm2'})
@@ -141,7 +141,7 @@ class TestGuides(unittest.TestCase):
         self.other.note(seen, {'vm9'})
         self.assertEqual(mock.call(seen, {'vm9'}), self.inner.note.call_args)
 
-    def test_a_host_is_left_with_its_last_drain(self):
+    def test_host_ends_with_its_last_drain(self):
         self.first.leave(AWAY)
         self.inner.leave.assert_not_called()
         self.other.leave(FAR)
@@ -149,7 +149,7 @@ class TestGuides(unittest.TestCase):
         self.second.leave(AWAY)
         self.inner.leave.assert_called_with(AWAY)
 
-    def test_what_a_drain_gave_up_in_the_end_is_over_for_the_others(self):
+    def test_abandoned_at_the_end_is_shared(self):
         seen = builders.observation(host=AWAY)
         self.first.note(seen, {'vm1'})
         self.first.leave(AWAY)
@@ -158,7 +158,7 @@ class TestGuides(unittest.TestCase):
         self.inner.note.assert_called_with(seen, {'vm1', 'vm3'})
 
 
-class TestParallel(returning.ReturningTestCase):
+class TestParallel(restore_base.RestoreTestCase):
     """How many are on their way home at once."""
 
     def most(self, home: str = HOME) -> int:
@@ -179,7 +179,7 @@ class TestParallel(returning.ReturningTestCase):
         hosts = (AWAY, FAR, FARTHEST)
         ways = (
             {},
-            {'kind': returning.COLD},
+            {'kind': restore_base.COLD},
             {'state': 'stopped'},
         )
         for number in range(count):

@@ -17,7 +17,7 @@ from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
 #: Where destinations are picked, there are so many times the requests.
-GUIDANCE = 4 / 3
+DESTINATIONS = 4 / 3
 
 
 def mixed(servers: int, seconds: float, **options: int) -> clouds.Cloud:
@@ -74,7 +74,9 @@ class SpeedTestCase(unittest.TestCase):
         requests: float,
     ) -> None:
         for make in (scene.cloud, mixed):
-            floor = scene.floor(make(servers, seconds=seconds, slots=slots))
+            floor = scene.least_seconds(
+                make(servers, seconds=seconds, slots=slots)
+            )
             for guided in (False, True):
                 with self.subTest(make.__name__, guided=guided):
                     cloud = make(servers, seconds=seconds, slots=slots)
@@ -86,7 +88,7 @@ class SpeedTestCase(unittest.TestCase):
                     self.assertLess((run.seconds - ahead) / floor, time)
                     source = cloud.hosts[scene.SOURCE].slots
                     self.assertLess(source.idle_share(), idle)
-                    most = requests * (GUIDANCE if guided else 1)
+                    most = requests * (DESTINATIONS if guided else 1)
                     self.assertLess(len(run.client.log) / servers, most)
 
     @ddt.data(1, 4)

@@ -15,22 +15,22 @@ from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import forecast
 from tests import unit
-from tests.unit.engine import spreading
+from tests.unit.engine import spread_base
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import inventory
+from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
-from tests.unit.simulation import truth
 
 Code = exceptions.ExitCode
 Spread = policies.Spread
-FIVE = spreading.FIVE
+FIVE = spread_base.FIVE
 SIX = (*FIVE, 'cmp06')
 TWO = ('cmp01', 'cmp02')
 
 
 @ddt.ddt
-class EvenTestCase(spreading.SpreadTestCase):
+class EvenTestCase(spread_base.SpreadTestCase):
     # What is claimed while we look may count twice for a moment: with many
     # slots that may end off by one.
     @ddt.data((1, 4, 0), (2, 10, 0), (4, 1, 0), (4, 60, 0), (8, 10, 1))
@@ -40,7 +40,7 @@ class EvenTestCase(spreading.SpreadTestCase):
     ) -> None:
         options = {
             'hosts': FIVE,
-            'capacity': spreading.capacity(64),
+            'capacity': spread_base.capacity(64),
             'slots': slots,
             'seconds': seconds,
         }
@@ -57,15 +57,21 @@ class EvenTestCase(spreading.SpreadTestCase):
         self.assertGreater(max(landed) - min(landed), 6)
 
     def test_hosts_of_different_size(self) -> None:
-        cloud = scene.cloud(12, hosts=FIVE, capacity=spreading.capacity(16))
+        cloud = scene.cloud(12, hosts=FIVE, capacity=spread_base.capacity(16))
         for host in ('cmp04', 'cmp05'):
-            cloud.hosts[host].inventory.capacity.update(spreading.capacity(32))
+            cloud.hosts[host].inventory.capacity.update(
+                spread_base.capacity(32)
+            )
         self.drained(cloud)
         self.assertEqual([2, 2, 4, 4], self.landed(cloud))
 
     def test_two_hosts_in_one_run(self) -> None:
         cloud = scene.cloud(
-            12, source=TWO, hosts=SIX, capacity=spreading.capacity(64), slots=2
+            12,
+            source=TWO,
+            hosts=SIX,
+            capacity=spread_base.capacity(64),
+            slots=2,
         )
         self.drained(cloud, *TWO)
         self.assertEqual([6, 6, 6, 6], self.landed(cloud))
@@ -79,7 +85,7 @@ class EvenTestCase(spreading.SpreadTestCase):
             12,
             source=TWO,
             hosts=SIX,
-            capacity=spreading.capacity(64),
+            capacity=spread_base.capacity(64),
             seconds=seconds,
             slots=slots,
         )
@@ -94,7 +100,7 @@ class EvenTestCase(spreading.SpreadTestCase):
             lambda clock: drain('cmp02', lag, clock),
         )
         self.assertEqual([Code.DONE] * 2, [run.exit_code for run in runs])
-        self.assertEqual([], truth.violations(cloud, *runs))
+        self.assertEqual([], report_checks.violations(cloud, *runs))
         landed = self.landed(cloud)
         self.assertLessEqual(max(abs(6 - count) for count in landed), 1)
 
@@ -114,7 +120,7 @@ class EvenTestCase(spreading.SpreadTestCase):
     def _check_requests(self, servers: int, seconds: int, slots: int) -> None:
         options = {
             'hosts': FIVE,
-            'capacity': spreading.capacity(256),
+            'capacity': spread_base.capacity(256),
             'seconds': seconds,
             'slots': slots,
         }
@@ -123,18 +129,21 @@ class EvenTestCase(spreading.SpreadTestCase):
         self.assertLess(len(run.client.log), 4 / 3 * len(alone.client.log))
 
 
-class PerDestinationTestCase(spreading.SpreadTestCase):
-    def test_the_source_is_busy_as_long_as_one_is_free(self) -> None:
+class PerDestinationTestCase(spread_base.SpreadTestCase):
+    def test_source_never_idles_while_a_destination_is_free(self) -> None:
         for slots, bound in ((1, 1), (2, 1), (3, 1), (4, 2)):
             with self.subTest(slots=slots, bound=bound):
                 cloud = scene.cloud(
-                    24, hosts=SIX, capacity=spreading.capacity(64), slots=slots
+                    24,
+                    hosts=SIX,
+                    capacity=spread_base.capacity(64),
+                    slots=slots,
                 )
-                floor = scene.floor(
+                floor = scene.least_seconds(
                     scene.cloud(
                         24,
                         hosts=SIX,
-                        capacity=spreading.capacity(64),
+                        capacity=spread_base.capacity(64),
                         slots=slots,
                     )
                 )
@@ -148,12 +157,16 @@ class PerDestinationTestCase(spreading.SpreadTestCase):
 
     def test_two_hosts_share_it(self) -> None:
         cloud = scene.cloud(
-            6, source=TWO, hosts=FIVE, capacity=spreading.capacity(64), slots=4
+            6,
+            source=TWO,
+            hosts=FIVE,
+            capacity=spread_base.capacity(64),
+            slots=4,
         )
         self.drained(cloud, *TWO, per_destination=1)
         self.assertEqual([4, 4, 4], self.landed(cloud))
 
-    def test_nothing_is_resumed_that_has_to_wait(self) -> None:
+    def test_postponed_server_is_not_resumed(self) -> None:
         for options in (
             {},
             {'spread': Spread.SCHEDULER},
@@ -161,7 +174,7 @@ class PerDestinationTestCase(spreading.SpreadTestCase):
         ):
             with self.subTest(**options):
                 cloud = scene.cloud(
-                    0, hosts=TWO, capacity=spreading.capacity(64)
+                    0, hosts=TWO, capacity=spread_base.capacity(64)
                 )
                 for _number in range(4):
                     cloud.add(scene.SOURCE, 'suspended', seconds=60)
@@ -181,7 +194,7 @@ class PerDestinationTestCase(spreading.SpreadTestCase):
                     self.assertLess(moved - resumed, 10)
                 self.assertLess(run.seconds, 1.3 * 4 * 60)
 
-    def test_what_a_dead_host_leaves_in_flight(self) -> None:
+    def test_moves_to_a_dead_host(self) -> None:
         for vm_state in ('active', 'stopped'):
             with self.subTest(vm_state):
                 cloud = scene.cloud(
@@ -191,7 +204,7 @@ class PerDestinationTestCase(spreading.SpreadTestCase):
                 for _number in range(4):
                     cloud.add('cmp02', seconds=20)
                 cloud.timeline.after(
-                    10, functools.partial(spreading.crash, cloud)
+                    10, functools.partial(spread_base.crash, cloud)
                 )
                 run = self.drain(cloud, *TWO, per_destination=1)
                 self.assertEqual(
@@ -200,20 +213,20 @@ class PerDestinationTestCase(spreading.SpreadTestCase):
                 self.assertLess(run.seconds, 300)
 
 
-class TightTestCase(spreading.SpreadTestCase):
+class TightTestCase(spread_base.SpreadTestCase):
     def stranded(self, spread: policies.Spread) -> scene.Run:
         cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
         for host, zone, gib in (('cmp02', 'east', 4), ('cmp03', 'nova', 3)):
             cloud.hosts[host].zone = zone
             cloud.hosts[host].inventory.capacity.update(
-                spreading.capacity(gib)
+                spread_base.capacity(gib)
             )
         cloud.add(scene.SOURCE, memory_mb=3072)
         bound = cloud.add(scene.SOURCE, memory_mb=2048)
         bound.needs = dataclasses.replace(bound.needs, zone='east')
         return self.drain(cloud, spread=spread)
 
-    def test_who_could_go_anywhere_leaves_room(self) -> None:
+    def test_flexible_servers_leave_capacity(self) -> None:
         run = self.stranded(Spread.SCHEDULER)
         self.assertEqual(Code.LEFT, run.exit_code)
         self.assertEqual(2048, self.only_left(run))
@@ -221,18 +234,21 @@ class TightTestCase(spreading.SpreadTestCase):
 
     def only_left(self, run: scene.Run) -> int:
         (row,) = (row for row in run.result.rows if row.left)
-        assert run.prospect
-        by_id = {d.server.id: d.server for d in run.prospect.demands}
+        assert run.dry_run
+        by_id = {d.server.id: d.server for d in run.dry_run.demands}
         return by_id[row.server_id].memory_mb
 
-    def test_what_fits_is_drained(self) -> None:
+    def test_tight_but_feasible_is_drained(self) -> None:
         fitting = stranded = 0
         seeds = unit.examples(24)
         for seed in range(seeds):
             cloud = tight(seed)
             run = self.drain(cloud)
-            assert run.prospect
-            fits = {f.fits for f in run.prospect.preview.outlook.fits.values()}
+            assert run.dry_run
+            fits = {
+                f.fits
+                for f in run.dry_run.preview.capacity_forecast.fits.values()
+            }
             if fits != {forecast.Fits.YES}:
                 continue
             fitting += 1

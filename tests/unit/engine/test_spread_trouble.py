@@ -5,13 +5,13 @@
 
 import collections
 
-from tests.unit.engine import spreading
-from tests.unit.simulation import fates
+from tests.unit.engine import spread_base
 from tests.unit.simulation import others
+from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 
 
-class RefusedPickTestCase(spreading.SpreadTestCase):
+class RefusedPickTestCase(spread_base.SpreadTestCase):
     def posted(self, run: scene.Run) -> list[str]:
         return [request.host for request, _answer in run.client.posted]
 
@@ -19,25 +19,27 @@ class RefusedPickTestCase(spreading.SpreadTestCase):
         for vm_state in ('active', 'stopped'):
             with self.subTest(vm_state):
                 cloud = scene.cloud(0)
-                fated = collections.deque([fates.Fate.NO_HOST] * 2)
-                cloud.add(scene.SOURCE, vm_state, fates=fated)
+                fated = collections.deque([outcomes.MoveOutcome.NO_HOST] * 2)
+                cloud.add(scene.SOURCE, vm_state, outcomes=fated)
                 run = self.drained(cloud)
                 hosts = self.posted(run)
                 self.assertEqual(['cmp02', '', ''], hosts[:3])
 
     def test_refused_at_once(self) -> None:
         cloud = scene.cloud(0)
-        refusal = fates.Refusal(
+        refusal = outcomes.Refusal(
             'Compute host cmp02 could not be found', final=True
         )
         cloud.add(scene.SOURCE, refusals=collections.deque([refusal]))
         run = self.drained(cloud)
         self.assertEqual(['cmp02', ''], self.posted(run))
 
-    def test_somebody_else_was_faster(self) -> None:
+    def test_capacity_taken_by_others(self) -> None:
         cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
         for host in ('cmp02', 'cmp03'):
-            cloud.hosts[host].inventory.capacity.update(spreading.capacity(4))
+            cloud.hosts[host].inventory.capacity.update(
+                spread_base.capacity(4)
+            )
         cloud.add('cmp03')
         cloud.add(scene.SOURCE, memory_mb=3072)
         # Between our look and the scheduler's.
@@ -49,12 +51,12 @@ class RefusedPickTestCase(spreading.SpreadTestCase):
         self.assertEqual(2, len(cloud.on('cmp03')))
 
 
-class MidwayTestCase(spreading.SpreadTestCase):
+class MidwayTestCase(spread_base.SpreadTestCase):
     def setUp(self) -> None:
         self.cloud = scene.cloud(
             24,
-            hosts=spreading.FIVE,
-            capacity=spreading.capacity(64),
+            hosts=spread_base.FIVE,
+            capacity=spread_base.capacity(64),
             seconds=10,
         )
 
@@ -81,16 +83,16 @@ class MidwayTestCase(spreading.SpreadTestCase):
         self.assertLessEqual(max(landed) - min(landed), 1)
 
     def test_placement_goes_down(self) -> None:
-        deed = others.Deed(30, 'placement is down')
-        back = others.Deed(90, 'placement is back')
-        others.plan(self.cloud, [deed, back])
+        others_action = others.OthersAction(30, 'placement is down')
+        back = others.OthersAction(90, 'placement is back')
+        others.plan(self.cloud, [others_action, back])
         self.drained(self.cloud)
         self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
 
 
-class ApartTestCase(spreading.SpreadTestCase):
-    def test_what_was_given_up_may_still_arrive(self) -> None:
-        cloud = scene.cloud(0, capacity=spreading.capacity(64))
+class ApartTestCase(spread_base.SpreadTestCase):
+    def test_abandoned_move_still_counts(self) -> None:
+        cloud = scene.cloud(0, capacity=spread_base.capacity(64))
         first, _other, second = (
             cloud.add(scene.SOURCE, memory_mb=gib * 1024) for gib in (3, 2, 1)
         )
@@ -107,13 +109,13 @@ class ApartTestCase(spreading.SpreadTestCase):
         self.assertEqual('cmp02', asked[first.id])
         self.assertNotEqual('cmp02', asked[second.id])
 
-    def test_one_whose_destination_nova_picks(self) -> None:
+    def test_scheduler_picked_group_member(self) -> None:
         # Two of three may be on one host, where one is already.
         cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'), slots=3)
-        fated = collections.deque([fates.Fate.NO_HOST])
+        fated = collections.deque([outcomes.MoveOutcome.NO_HOST])
         cloud.group(
             'anti-affinity',
-            cloud.add(scene.SOURCE, fates=fated, seconds=20),
+            cloud.add(scene.SOURCE, outcomes=fated, seconds=20),
             cloud.add(scene.SOURCE, seconds=20),
             cloud.add('cmp02'),
             cloud.add('cmp03'),
@@ -127,15 +129,15 @@ class ApartTestCase(spreading.SpreadTestCase):
             'anti-affinity',
             *(cloud.add(scene.SOURCE, seconds=20) for _number in range(3)),
         )
-        others.plan(cloud, [others.Deed(1.3, 'placement forbids')])
+        others.plan(cloud, [others.OthersAction(1.3, 'placement forbids')])
         self.drain(cloud)
 
 
-class GhostTestCase(spreading.SpreadTestCase):
-    def test_no_room_is_kept_for_what_is_deleted(self) -> None:
+class DeletedServerTestCase(spread_base.SpreadTestCase):
+    def test_deleted_server_frees_its_capacity(self) -> None:
         cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
-        cloud.hosts['cmp02'].inventory.capacity.update(spreading.capacity(4))
-        cloud.hosts['cmp03'].inventory.capacity.update(spreading.capacity(8))
+        cloud.hosts['cmp02'].inventory.capacity.update(spread_base.capacity(4))
+        cloud.hosts['cmp03'].inventory.capacity.update(spread_base.capacity(8))
         cloud.add('cmp03', memory_mb=6144)
         large = cloud.add(scene.SOURCE, memory_mb=3072)
         cloud.add(scene.SOURCE, memory_mb=2048)

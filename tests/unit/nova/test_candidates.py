@@ -9,12 +9,12 @@ from osc_hostmaint.nova import candidates
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 
-def summary(root: str, *traits: str, **pools: tuple[int, int]) -> ty.Any:
+def summary(root: str, *traits: str, **inventories: tuple[int, int]) -> ty.Any:
     """Return a provider summary; pools: capacity and use, by class."""
     return {
         'resources': {
             name: {'capacity': capacity, 'used': used}
-            for name, (capacity, used) in pools.items()
+            for name, (capacity, used) in inventories.items()
         },
         'traits': list(traits),
         'parent_provider_uuid': None,
@@ -48,38 +48,38 @@ class ReaderTest(unittest.TestCase):
             }
         )
         self.assertEqual(
-            snapshots.Offers(
+            snapshots.AllocationCandidates(
                 providers={
                     'host': snapshots.Provider(
                         'host',
                         'host',
                         frozenset({'HW_CPU_X86_AVX'}),
-                        {'VCPU': snapshots.Pool(64, 60)},
+                        {'VCPU': snapshots.Inventory(64, 60)},
                     ),
                     'gpu': snapshots.Provider(
                         'gpu',
                         'host',
                         frozenset(),
-                        {'VGPU': snapshots.Pool(4, 3)},
+                        {'VGPU': snapshots.Inventory(4, 3)},
                     ),
                     'other gpu': snapshots.Provider(
                         'other gpu',
                         'host',
                         frozenset(),
-                        {'VGPU': snapshots.Pool(4, 4)},
+                        {'VGPU': snapshots.Inventory(4, 4)},
                     ),
                     'nfs': snapshots.Provider(
                         'nfs',
                         'nfs',
                         frozenset(),
-                        {'DISK_GB': snapshots.Pool(9000, 1)},
+                        {'DISK_GB': snapshots.Inventory(9000, 1)},
                     ),
                 },
                 candidates=(
                     (
-                        snapshots.Share('host', 'VCPU', 2),
-                        snapshots.Share('gpu', 'VGPU', 1),
-                        snapshots.Share('nfs', 'DISK_GB', 10),
+                        snapshots.Allocation('host', 'VCPU', 2),
+                        snapshots.Allocation('gpu', 'VGPU', 1),
+                        snapshots.Allocation('nfs', 'DISK_GB', 10),
                     ),
                 ),
             ),

@@ -159,7 +159,7 @@ class TokenTest(cloud.CloudTestCase):
         self.assertEqual(2, login.call_count)
         self.assertEqual('long', self.last_request().headers['X-Auth-Token'])
 
-    def test_keystone_away_when_a_token_is_due(self) -> None:
+    def test_keystone_unreachable_at_token_renewal(self) -> None:
         self.cloud.get(SERVICES, **cloud.fault('x', 401, 'Who?'))
         self.gateway.user_name()
         self.cloud.post(

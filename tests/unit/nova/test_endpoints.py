@@ -65,7 +65,7 @@ class NoAnswerTest(cloud.CloudTestCase):
         self.assertTrue(caught.exception.in_doubt)
         self.assert_one_line(caught.exception)
 
-    def test_keystone_away(self) -> None:
+    def test_keystone_unreachable(self) -> None:
         away = requests.exceptions.ConnectionError('Connection refused')
         self.cloud.get(cloud.IDENTITY, exc=away)
         self.cloud.get('https://identity.example.org/', exc=away)
@@ -135,7 +135,7 @@ class OtherMicroversionTest(cloud.CloudTestCase):
         self.assert_one_line(caught.exception)
         self.assertEqual([], self.sent)
 
-    def test_nova_down_is_not_an_old_nova(self) -> None:
+    def test_nova_outage_is_not_an_old_version(self) -> None:
         self.cloud.get(cloud.NOVA, **cloud.fault('computeFault', 503, 'Busy'))
         self.cloud.get(
             f'{cloud.NOVA}/', **cloud.fault('computeFault', 503, 'Busy')

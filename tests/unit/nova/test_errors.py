@@ -367,7 +367,9 @@ class TranslatedTest(cloud.CloudTestCase):
             raise error
 
     @ddt.data(KeyboardInterrupt(), ValueError('a bug'))
-    def test_bugs_and_the_user_pass(self, error: BaseException) -> None:
+    def test_other_exceptions_are_not_translated(
+        self, error: BaseException
+    ) -> None:
         with (
             self.assertRaises(type(error)),
             errors.translated('Doing this'),

@@ -23,7 +23,7 @@ QUESTIONS: list[tuple[str, list[ty.Any], str]] = [
     ('migrations', ['cmp01'], '/os-migrations?host=cmp01'),
     ('migrations', ['cmp01', TIME], f'/os-migrations?host=cmp01&{SINCE}'),
     ('all_migrations', ['cmp01'], '/os-migrations?host=cmp01'),
-    ('flights', [], '/os-migrations'),
+    ('migrations_in_flight', [], '/os-migrations'),
     ('unconfirmed', ['cmp01'], f'/os-migrations?{OFF}&status=finished'),
     (
         *('evacuations', ['cmp01']),
@@ -155,7 +155,9 @@ class RequestTest(cloud.CloudTestCase):
         self._assert_placement('1.6')
 
     def test_offers(self) -> None:
-        self.gateway.offers((('CUSTOM_X', 1), ('MEMORY_MB', 512)))
+        self.gateway.allocation_candidates(
+            (('CUSTOM_X', 1), ('MEMORY_MB', 512))
+        )
         self.assertEqual(
             [
                 'GET /allocation_candidates'

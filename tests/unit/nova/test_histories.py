@@ -110,9 +110,9 @@ class HistoryTest(cloud.CloudTestCase):
         ]
         self.assertEqual(
             (
-                model.Deed('create', 'u', 'p', times[0]),
-                model.Deed('suspend', 'u', 'p5', times[1]),
-                model.Deed('resume', 'u7', 'p', times[2]),
+                model.InstanceAction('create', 'u', 'p', times[0]),
+                model.InstanceAction('suspend', 'u', 'p5', times[1]),
+                model.InstanceAction('resume', 'u7', 'p', times[2]),
             ),
             self.gateway.history('vm1'),
         )

@@ -127,7 +127,7 @@ class HypervisorStatesTest(cloud.CloudTestCase):
         self.assertEqual(3, len(self.sent))
 
 
-class SilentCellTest(cloud.CloudTestCase):
+class DownCellTest(cloud.CloudTestCase):
     """Of a cell that does not answer, while the others do."""
 
     def setUp(self) -> None:

@@ -98,10 +98,10 @@ class AllocationsTest(cloud.CloudTestCase):
 class OffersTest(cloud.CloudTestCase):
     def test_recorded(self) -> None:
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        found = self.gateway.offers(SHAPE)
+        found = self.gateway.allocation_candidates(SHAPE)
         self.assertEqual(3, len(found.candidates))
         self.assertEqual(
-            tuple(snapshots.Share(CMP03, *amount) for amount in SHAPE),
+            tuple(snapshots.Allocation(CMP03, *amount) for amount in SHAPE),
             {c[0].provider: c for c in found.candidates}[CMP03],
         )
         provider = found.providers[CMP03]
@@ -110,22 +110,25 @@ class OffersTest(cloud.CloudTestCase):
         self.assertIn('COMPUTE_NODE', provider.traits)
         self.assertEqual(
             {
-                'VCPU': snapshots.Pool(capacity=128, used=2),
-                'MEMORY_MB': snapshots.Pool(capacity=131072, used=1024),
-                'DISK_GB': snapshots.Pool(capacity=4000, used=2),
+                'VCPU': snapshots.Inventory(capacity=128, used=2),
+                'MEMORY_MB': snapshots.Inventory(capacity=131072, used=1024),
+                'DISK_GB': snapshots.Inventory(capacity=4000, used=2),
             },
-            provider.pools,
+            provider.inventories,
         )
 
     def test_nothing_needs_no_room(self) -> None:
-        self.assertEqual(snapshots.Offers({}, ()), self.gateway.offers(()))
+        self.assertEqual(
+            snapshots.AllocationCandidates({}, ()),
+            self.gateway.allocation_candidates(()),
+        )
         self.assertEqual([], self.cloud.request_history)
 
     @ddt.data('1.29', '1.30', '1.100')
     def test_microversion(self, offered: str) -> None:
         self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions(offered))
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        self.gateway.offers(SHAPE)
+        self.gateway.allocation_candidates(SHAPE)
         headers = self.last_request().headers
         self.assertEqual('placement 1.29', headers['OpenStack-API-Version'])
 
@@ -134,7 +137,7 @@ class OffersTest(cloud.CloudTestCase):
         with self.assertRaisesRegex(
             exceptions.ApiTooOld, r'\b1\.29\b.*Placement.*\b1\.17\b'
         ) as caught:
-            self.gateway.offers(SHAPE)
+            self.gateway.allocation_candidates(SHAPE)
         self.assert_one_line(caught.exception)
         self.assertEqual([], self.sent)
 
@@ -146,7 +149,9 @@ class OffersTest(cloud.CloudTestCase):
             [{'status_code': 502}, {'json': cloud.placement_versions()}],
         )
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        self.assertEqual(3, len(self.gateway.offers(SHAPE).candidates))
+        self.assertEqual(
+            3, len(self.gateway.allocation_candidates(SHAPE).candidates)
+        )
 
     @ddt.data('allocation_requests', 'provider_summaries')
     def test_half_an_answer(self, key: str) -> None:
@@ -155,7 +160,7 @@ class OffersTest(cloud.CloudTestCase):
         with self.assertRaisesRegex(
             exceptions.Unavailable, 'allocation_requests, provider_summaries'
         ):
-            self.gateway.offers(SHAPE)
+            self.gateway.allocation_candidates(SHAPE)
 
 
 class OverriddenEndpointTest(cloud.CloudTestCase):
@@ -172,12 +177,14 @@ class OverriddenEndpointTest(cloud.CloudTestCase):
         with self.assertRaisesRegex(
             exceptions.Unavailable, r'Placement: GET /: .*\(HTTP 503\)'
         ):
-            self.gateway.offers(SHAPE)
+            self.gateway.allocation_candidates(SHAPE)
         self.cloud.get(
             f'{cloud.PLACEMENT}/', json=cloud.placement_versions('1.29')
         )
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        self.assertEqual(3, len(self.gateway.offers(SHAPE).candidates))
+        self.assertEqual(
+            3, len(self.gateway.allocation_candidates(SHAPE).candidates)
+        )
         headers = self.last_request().headers
         self.assertEqual('placement 1.29', headers['OpenStack-API-Version'])
 
@@ -188,4 +195,4 @@ class OverriddenEndpointTest(cloud.CloudTestCase):
             json={'versions': [{'id': 'v1.0', 'links': []}]},
         )
         with self.assertRaisesRegex(exceptions.ApiTooOld, 'offers none'):
-            self.gateway.offers(SHAPE)
+            self.gateway.allocation_candidates(SHAPE)

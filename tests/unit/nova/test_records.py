@@ -199,12 +199,12 @@ class ProgressTest(unittest.TestCase):
 
 
 class DeedTest(unittest.TestCase):
-    def test_nobodys(self) -> None:
+    def test_allocation_without_owner(self) -> None:
         # Of nova-manage, for instance.
         data = cloud.instance_action(
             1, 'delete', user_id=None, project_id=None
         )
-        found = records.deed(data)
+        found = records.instance_action(data)
         self.assertEqual(('', ''), (found.user_id, found.project_id))
 
 

@@ -120,7 +120,9 @@ class Cloud:
             for provider, host in self.hypervisors().items()
         ]
 
-    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
+    def allocation_candidates(
+        self, shape: snapshots.Shape
+    ) -> snapshots.AllocationCandidates:
         """Each host has room for a hundred servers, unless said otherwise."""
         providers = [
             snapshots.Provider(
@@ -128,7 +130,7 @@ class Cloud:
                 provider,
                 frozenset(),
                 {
-                    name: snapshots.Pool(
+                    name: snapshots.Inventory(
                         self.room.get(host, 100), len(self.servers(host))
                     )
                     for name, _amount in shape
@@ -136,14 +138,16 @@ class Cloud:
             )
             for provider, host in self.hypervisors().items()
         ]
-        return snapshots.Offers(
+        return snapshots.AllocationCandidates(
             {provider.id: provider for provider in providers},
             tuple(
-                tuple(snapshots.Share(provider.id, *part) for part in shape)
+                tuple(
+                    snapshots.Allocation(provider.id, *part) for part in shape
+                )
                 for provider in providers
                 if all(
-                    provider.pools[name].used + amount
-                    <= provider.pools[name].capacity
+                    provider.inventories[name].used + amount
+                    <= provider.inventories[name].capacity
                     for name, amount in shape
                 )
             ),
@@ -202,7 +206,7 @@ class Cloud:
             'allocations',
             'hypervisors',
             'hypervisor_details',
-            'offers',
+            'allocation_candidates',
             'live_migrate',
             'evacuate',
             'hypervisor_hosts',
@@ -267,7 +271,13 @@ class DrainTestCase(MaintenanceTestCase):
     READING = frozenset(
         {
             *('services', 'servers', 'server', 'migrations', 'unconfirmed'),
-            *('allocations', 'hypervisors', 'groups', 'aggregates', 'offers'),
+            *(
+                'allocations',
+                'hypervisors',
+                'groups',
+                'aggregates',
+                'allocation_candidates',
+            ),
             *('residents', 'user_name', 'user_id', 'now'),
             *('hypervisor_details', 'server_count', 'check_hosts_shown'),
         }

@@ -96,7 +96,7 @@ class UnknownTest(CapacityTestCase):
 
     @ddt.data(*ERRORS)
     def test_of_room(self, error: Exception) -> None:
-        self.gateway.offers.side_effect = error
+        self.gateway.allocation_candidates.side_effect = error
         result = self.drain('cmp01', 'cmp02')
         self.assertIs(Code.DONE, result.exit_code)
         self.assertEqual({('vm1', ''), ('vm2', '')}, set(self.moves()))
@@ -112,7 +112,7 @@ class UnknownTest(CapacityTestCase):
     def test_where_the_user_wants_the_scheduler(
         self, error: Exception
     ) -> None:
-        self.gateway.offers.side_effect = error
+        self.gateway.allocation_candidates.side_effect = error
         scheduler = policies.Policy(spread=policies.Spread.SCHEDULER)
         self.assertIs(Code.DONE, self.drain(policy=scheduler).exit_code)
         self.assertEqual([f'capacity is not known: {error}'], self.told())
@@ -123,7 +123,7 @@ class UnknownTest(CapacityTestCase):
             {},
         ]
         self.assertIs(Code.DONE, self.drain().exit_code)
-        self.gateway.offers.assert_not_called()
+        self.gateway.allocation_candidates.assert_not_called()
         self.assertEqual([('vm1', '')], self.moves())
         self.assertIn('capacity is not known', self.told()[0])
 
@@ -176,10 +176,10 @@ class SpreadTest(CapacityTestCase):
         self.drain(policy=scheduler)
         self.assertEqual([('vm1', '')], self.moves())
         # It is still made sure that all fit.
-        self.gateway.offers.assert_called_once()
+        self.gateway.allocation_candidates.assert_called_once()
 
     def test_a_bound_per_destination(self) -> None:
-        self.gateway.flights.return_value = [
+        self.gateway.migrations_in_flight.return_value = [
             builders.migration(
                 99,
                 server_id='x',

@@ -13,14 +13,14 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from tests.unit import builders
 from tests.unit.operations import base
-from tests.unit.operations import dead
+from tests.unit.operations import evacuate_base
 
 
 @ddt.ddt
-class FenceTest(dead.EvacuateTestCase):
+class PowerCheckTest(evacuate_base.EvacuateTestCase):
     def test_up(self) -> None:
         result = self.evacuate(confirm=self.answer(yes=True))
-        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIs(evacuate_base.Code.FAILED, result.exit_code)
         self.assertRegex(
             result.errors['cmp01'], 'is up.*without --evacuate.*60 s.*--fenced'
         )
@@ -29,7 +29,7 @@ class FenceTest(dead.EvacuateTestCase):
 
     def test_up_and_fenced(self) -> None:
         result = self.evacuate(fenced=True, reason='PSU', confirm=self.fail)
-        self.assertIs(dead.Code.DONE, result.exit_code)
+        self.assertIs(evacuate_base.Code.DONE, result.exit_code)
         self.assertEqual(
             [
                 ('force_down', 'cmp01'),
@@ -52,14 +52,14 @@ class FenceTest(dead.EvacuateTestCase):
         """Whoever did that has vouched for it."""
         self.given(builders.service(up=False, forced_down=True))
         result = self.evacuate(fenced=fenced, confirm=self.fail)
-        self.assertIs(dead.Code.DONE, result.exit_code)
+        self.assertIs(evacuate_base.Code.DONE, result.exit_code)
         self.assertEqual([('evacuate', 'vm1')], self.changes())
 
     def test_asked_and_sure(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         self.cloud.local = {'vm1'}
         result = self.evacuate(confirm=self.answer(yes=True))
-        self.assertIs(dead.Code.DONE, result.exit_code)
+        self.assertIs(evacuate_base.Code.DONE, result.exit_code)
         (question,) = self.questions
         self.assertIn('Is cmp01 powered off?', question)
         self.assertIn(': 1 (1 of them lose', question)
@@ -69,19 +69,19 @@ class FenceTest(dead.EvacuateTestCase):
     def test_asked_and_not_sure(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         result = self.evacuate(confirm=self.answer(yes=False))
-        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIs(evacuate_base.Code.FAILED, result.exit_code)
         self.assertIn('so nothing was changed on it', result.errors['cmp01'])
         self.assertEqual([], self.changes())
 
-    def test_nobody_to_ask(self) -> None:
+    def test_no_terminal_to_ask(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         result = self.evacuate()
-        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIs(evacuate_base.Code.FAILED, result.exit_code)
         self.assertRegex(result.errors['cmp01'], 'corrupts data.*--fenced')
         self.assertEqual([], self.changes())
         self.gateway.servers.assert_not_called()
 
-    def test_it_comes_back_while_somebody_is_asked(self) -> None:
+    def test_host_comes_back_during_the_question(self) -> None:
         self.given(builders.service(enabled=True, up=False))
 
         def ask(_question: str) -> bool:
@@ -89,7 +89,7 @@ class FenceTest(dead.EvacuateTestCase):
             return True
 
         result = self.evacuate(confirm=ask)
-        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIs(evacuate_base.Code.FAILED, result.exit_code)
         self.assertIn('come back', result.errors['cmp01'])
         self.assertEqual([], self.changes())
 
@@ -103,12 +103,14 @@ class FenceTest(dead.EvacuateTestCase):
 
         self.gateway.aggregates.side_effect = aggregates
         result = self.evacuate()
-        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIs(evacuate_base.Code.FAILED, result.exit_code)
         self.assertEqual([], self.changes())
         # Unless somebody else gives it.
         self.given(builders.service(up=False, forced_down=True))
         self.gateway.aggregates.side_effect = aggregates
-        self.assertIs(dead.Code.DONE, self.evacuate(fenced=True).exit_code)
+        self.assertIs(
+            evacuate_base.Code.DONE, self.evacuate(fenced=True).exit_code
+        )
 
     def test_fenced_is_for_evacuations_only(self) -> None:
         with self.assertRaises(ValueError):
@@ -116,7 +118,7 @@ class FenceTest(dead.EvacuateTestCase):
         self.assertEqual([], self.asked())
 
 
-class HostsTest(dead.EvacuateTestCase):
+class HostsTest(evacuate_base.EvacuateTestCase):
     """Several hosts in one call."""
 
     def test_one_is_up(self) -> None:
@@ -125,7 +127,7 @@ class HostsTest(dead.EvacuateTestCase):
             builders.service(host='cmp02', up=False, forced_down=True),
         )
         result = self.evacuate('cmp01', 'cmp02')
-        self.assertIs(dead.Code.FAILED, result.exit_code)
+        self.assertIs(evacuate_base.Code.FAILED, result.exit_code)
         self.assertEqual(['cmp01'], [*result.errors])
         self.assertEqual([('evacuate', 'vm2')], self.changes())
         self.assertEqual(['vm2'], [row.server_id for row in result.rows])
@@ -138,7 +140,7 @@ class HostsTest(dead.EvacuateTestCase):
         )
         self.assertEqual({base.ELSEWHERE}, set(self.cloud.places.values()))
 
-    def test_somebody_elses(self) -> None:
+    def test_host_disabled_by_others(self) -> None:
         """Found out before it is forced down."""
         self.given(
             builders.service(host='cmp01', disabled_reason='broken fan'),
@@ -172,7 +174,7 @@ class HostsTest(dead.EvacuateTestCase):
         self.gateway.evacuate.assert_not_called()
         # As it says.
         self.gateway.disable.side_effect = self.cloud.disable
-        self.assertIs(dead.Code.DONE, self.evacuate().exit_code)
+        self.assertIs(evacuate_base.Code.DONE, self.evacuate().exit_code)
 
     def test_not_permitted(self) -> None:
         self.gateway.force_down.side_effect = exceptions.NotPermitted('no')
@@ -182,7 +184,7 @@ class HostsTest(dead.EvacuateTestCase):
         self.gateway.disable.assert_not_called()
 
 
-class AheadTest(dead.EvacuateTestCase):
+class AheadTest(evacuate_base.EvacuateTestCase):
     """What is looked at before anything is changed."""
 
     def test_what_does_not_fit(self) -> None:
@@ -215,7 +217,7 @@ class AheadTest(dead.EvacuateTestCase):
             self.told().splitlines()[0],
         )
 
-    def test_local_disks_are_told_before_anything_is_asked(self) -> None:
+    def test_local_disks_are_reported_before_the_question(self) -> None:
         self.given(builders.service(enabled=True, up=False))
         self.cloud.local = {'vm1'}
 
@@ -226,8 +228,12 @@ class AheadTest(dead.EvacuateTestCase):
         self.evacuate(confirm=ask)
 
     def test_without_placement(self) -> None:
-        self.gateway.offers.side_effect = exceptions.Unavailable('no answer')
-        self.assertIs(dead.Code.DONE, self.evacuate(fenced=True).exit_code)
+        self.gateway.allocation_candidates.side_effect = (
+            exceptions.Unavailable('no answer')
+        )
+        self.assertIs(
+            evacuate_base.Code.DONE, self.evacuate(fenced=True).exit_code
+        )
         self.assertEqual(
             [
                 'cmp01: capacity is not known: no answer',
@@ -243,15 +249,17 @@ class AheadTest(dead.EvacuateTestCase):
             self.clock.sleep(600)
             return True
 
-        self.assertIs(dead.Code.DONE, self.evacuate(confirm=ask).exit_code)
+        self.assertIs(
+            evacuate_base.Code.DONE, self.evacuate(confirm=ask).exit_code
+        )
         self.assertEqual(2, self.gateway.groups.call_count)
 
 
 @ddt.ddt
-class PreviewTest(dead.EvacuateTestCase):
+class PreviewTest(evacuate_base.EvacuateTestCase):
     def preview(self, *hosts: str, **options: ty.Any) -> ty.Any:
         preview = self.maintenance.preview(
-            hosts or ['cmp01'], **{'policy': dead.EVACUATE, **options}
+            hosts or ['cmp01'], **{'policy': evacuate_base.EVACUATE, **options}
         )
         self.assert_changed_nothing()
         return preview
@@ -288,7 +296,7 @@ class PreviewTest(dead.EvacuateTestCase):
         (row,) = self.preview(policy=policies.Policy()).rows
         self.assertIsNone(row.local_disk)
 
-    def test_nobody_vouches_for_it(self) -> None:
+    def test_host_without_confirmation_is_refused(self) -> None:
         """That is told, and what would happen is shown."""
         self.given(
             builders.service(enabled=True, up=False),

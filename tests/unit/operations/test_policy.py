@@ -66,16 +66,18 @@ class PolicyTest(ToldTestCase):
         policy, _call = self.told()
         self.assertEqual(self.clock.now(), policy.settled_from)
 
-    def test_who_watches(self) -> None:
-        watchers = {n: mock.Mock() for n in ('report', 'interrupt', 'diary')}
+    def test_user_id_is_passed(self) -> None:
+        watchers = {
+            n: mock.Mock() for n in ('report', 'interrupt', 'recording')
+        }
         _policy, call = self.told(timeout=90, **watchers)
-        for watcher in (watchers['interrupt'], watchers['diary']):
+        for watcher in (watchers['interrupt'], watchers['recording']):
             self.assertIn(watcher, call.args)
         call.args[4].publish('event')
         watchers['report'].publish.assert_called_once_with('event')
         self.assertIn(90, call.args)
 
-    def test_who_we_are_is_asked_before_anything_is_touched(self) -> None:
+    def test_user_is_looked_up_before_any_change(self) -> None:
         self.gateway.user_id.side_effect = exceptions.Unavailable('Keystone')
         with self.assertRaises(exceptions.Unavailable):
             self.maintenance.drain(['cmp01'])
@@ -98,7 +100,7 @@ class ExcludeTest(ToldTestCase):
             policy, _call = self.told(policy=self.excluding(words))
             self.assertEqual({'vm1'}, policy.exclude)
 
-    def test_what_is_on_its_way_by_an_earlier_run(self) -> None:
+    def test_exclusion_of_a_server_already_moving(self) -> None:
         """So that the same command can be run again."""
         self.cloud.records = [builders.migration(1, 'finished', 'vm2')]
         policy, _call = self.told(policy=self.excluding('vm1', 'vm2'))
@@ -108,7 +110,7 @@ class ExcludeTest(ToldTestCase):
         with self.assertRaises(exceptions.Refused):
             self.told(policy=self.excluding('vm2'))
 
-    def test_who_is_not_known(self) -> None:
+    def test_unknown_exclusion(self) -> None:
         for evacuate in (False, True):
             policy = dataclasses.replace(
                 self.excluding('vm2'), evacuate=evacuate

@@ -10,11 +10,11 @@ import ddt
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
-from tests.unit.engine import returning
-from tests.unit.engine.returning import AWAY
-from tests.unit.engine.returning import COLD
-from tests.unit.engine.returning import FAR
-from tests.unit.engine.returning import HOME
+from tests.unit.engine import restore_base
+from tests.unit.engine.restore_base import AWAY
+from tests.unit.engine.restore_base import COLD
+from tests.unit.engine.restore_base import FAR
+from tests.unit.engine.restore_base import HOME
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import world
@@ -24,7 +24,7 @@ Refused = exceptions.Refused
 RESIZE = model.MigrationType.RESIZE
 
 
-class RestoreTestCase(returning.ReturningTestCase):
+class RestoreTestCase(restore_base.RestoreTestCase):
     def assert_left_alone(
         self, server: world.Server, words: str, result: str = 'skipped'
     ) -> None:
@@ -79,7 +79,7 @@ class TestLeftAlone(RestoreTestCase):
         self.rest()
         self.assertEqual({server.id: 'moved'}, self.restore().results)
 
-    def test_a_way_home_that_others_began(self):
+    def test_restore_begun_by_another_run(self):
         """It is adopted, and confirmed."""
         server = self.leave('stopped', seconds=20.0)
         self.cloud.cold_migrate(server.id, HOME)
@@ -192,7 +192,7 @@ class TestSince(RestoreTestCase):
 
         self.assertEqual({}, self.restore().results)
 
-    def test_longer_than_there_has_been_time(self):
+    def test_since_before_the_epoch(self):
         since = datetime.timedelta.max
 
         self.assertEqual(2, len(self.preview(since=since).rows))

@@ -7,10 +7,10 @@ from unittest import mock
 
 from osc_hostmaint import api
 from osc_hostmaint import exceptions
-from tests.unit.engine import returning
-from tests.unit.engine.returning import AWAY
-from tests.unit.engine.returning import FAR
-from tests.unit.engine.returning import HOME
+from tests.unit.engine import restore_base
+from tests.unit.engine.restore_base import AWAY
+from tests.unit.engine.restore_base import FAR
+from tests.unit.engine.restore_base import HOME
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import inventory
@@ -19,7 +19,7 @@ from tests.unit.simulation import scene
 Code = exceptions.ExitCode
 
 
-class TestUnsetAndRestore(returning.ReturningTestCase):
+class TestUnsetAndRestore(restore_base.RestoreTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.old = self.leave()
@@ -27,7 +27,9 @@ class TestUnsetAndRestore(returning.ReturningTestCase):
         self.cloud.disable(HOME)
         self.server = self.leave()
 
-    def restore(self, *homes: str, **options: ty.Any) -> returning.Return:
+    def restore(
+        self, *homes: str, **options: ty.Any
+    ) -> restore_base.RestoreResult:
         with mock.patch.object(
             api.Maintenance,
             'restore',
@@ -35,7 +37,7 @@ class TestUnsetAndRestore(returning.ReturningTestCase):
         ):
             return super().restore(*homes, **options)
 
-    def test_what_left_since_the_mark_was_set(self):
+    def test_servers_that_left_since_the_mark(self):
         done = self.restore()
 
         self.assertEqual({self.server.id: 'moved'}, done.results)

@@ -35,7 +35,7 @@ class HiddenHostsTest(base.DrainTestCase):
             getattr(self.maintenance, verb)(['cmp01'], **options)
         self.assert_untouched()
 
-    def test_an_outage_is_borne_with(self) -> None:
+    def test_short_outage_is_tolerated(self) -> None:
         self.gateway.check_hosts_shown.side_effect = exceptions.Unavailable(
             'no answer'
         )

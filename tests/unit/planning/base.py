@@ -26,7 +26,7 @@ from tests.unit import builders
 NOW = builders.NOW
 SEEN = NOW - 1
 ASKED = NOW - 10
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 Phase = server_status.Phase
 
 HERE = builders.server()
@@ -48,11 +48,11 @@ FAILURE = 'No valid host was found'
 REFUSAL = 'Nova says no'
 
 
-def case(
+def context(
     *records: model.Migration,
     view: model.Server | None = HERE,
     listed: bool | None = None,
-    track: memories.Track | None = None,
+    remembered: memories.ServerMemory | None = None,
     policy: policies.Policy | None = None,
     retries: int = 2,
     now: float = NOW,
@@ -60,7 +60,7 @@ def case(
     earlier: collections.abc.Iterable[model.Migration] = (),
     others_down: collections.abc.Mapping[str, float] | None = None,
     **observed: ty.Any,
-) -> contexts.Case:
+) -> contexts.ServerContext:
     """Return a case of vm1.
 
     :param view: as it was seen last.
@@ -76,9 +76,9 @@ def case(
         **observed,
     )
     mark = seen.service.mark
-    return contexts.Case(
+    return contexts.ServerContext(
         server_id='vm1',
-        track=track or builders.track(),
+        remembered=remembered or builders.server_memory(),
         seen=seen,
         records=records,
         operation=requested.operation(
@@ -100,43 +100,47 @@ def record(
 
 
 def asked(
-    kind: memories.Kind = Kind.LIVE_MIGRATE,
+    kind: memories.ActionKind = ActionKind.LIVE_MIGRATE,
     before: model.Server = HERE,
-    track: memories.Track | None = None,
-    **errand: ty.Any,
-) -> memories.Track:
+    remembered: memories.ServerMemory | None = None,
+    **request: ty.Any,
+) -> memories.ServerMemory:
     """Return the track of a server something was asked for at ASKED.
 
-    :param track: what was known of it before.
+    :param remembered: what was known of it before.
     """
-    errand = {
+    request = {
         'asked_at': ASKED,
         'asked_after': 6,
         'taken': 1,
         'accepted': True,
-        **errand,
+        **request,
     }
     return builders.remember(
-        track or builders.track(before), kind, memories.Errand(**errand)
+        remembered or builders.server_memory(before),
+        kind,
+        memories.RequestState(**request),
     )
 
 
 def refused(
-    kind: memories.Kind = Kind.LIVE_MIGRATE,
+    kind: memories.ActionKind = ActionKind.LIVE_MIGRATE,
     times: int = 1,
     before: model.Server = HERE,
-    track: memories.Track | None = None,
-    **errand: ty.Any,
-) -> memories.Track:
+    remembered: memories.ServerMemory | None = None,
+    **request: ty.Any,
+) -> memories.ServerMemory:
     """Return the track of a server something was refused to, long ago."""
-    errand = {
+    request = {
         'refusals': times,
         'refusal': REFUSAL,
         'refused_at': NOW - 100,
-        **errand,
+        **request,
     }
     return builders.remember(
-        track or builders.track(before), kind, memories.Errand(**errand)
+        remembered or builders.server_memory(before),
+        kind,
+        memories.RequestState(**request),
     )
 
 
@@ -159,14 +163,16 @@ def changed(
     return builders.server(server_id, status, **kwargs)
 
 
-def deed(
+def instance_action(
     action: str = 'resume',
     user: str = US,
     project: str = OUR_PROJECT,
     seconds: float = 100.0,
-) -> model.Deed:
+) -> model.InstanceAction:
     """Return what somebody asked of a server, during this maintenance."""
-    return model.Deed(action, user, project, builders.cloud_time(seconds))
+    return model.InstanceAction(
+        action, user, project, builders.cloud_time(seconds)
+    )
 
 
 class DecideTestCase(unittest.TestCase):
@@ -175,7 +181,7 @@ class DecideTestCase(unittest.TestCase):
     def decide(
         self,
         *,
-        memory: memories.Memory | None = None,
+        memory: memories.HostMemory | None = None,
         policy: policies.Policy | None = None,
         now: float = NOW,
         **observed: ty.Any,
@@ -187,7 +193,9 @@ class DecideTestCase(unittest.TestCase):
             now,
         )
 
-    def asks(self, decision: decisions.Decision) -> dict[str, memories.Kind]:
+    def asks(
+        self, decision: decisions.Decision
+    ) -> dict[str, memories.ActionKind]:
         """Return what is asked for, by server."""
         return {a.server_id: a.kind for a in decision.actions}
 
@@ -197,24 +205,24 @@ class DecideTestCase(unittest.TestCase):
 
 
 def just_asked(
-    kind: memories.Kind = Kind.LIVE_MIGRATE,
+    kind: memories.ActionKind = ActionKind.LIVE_MIGRATE,
     server_id: str = 'vm1',
     at: float = NOW - 1,
-) -> memories.Memory:
+) -> memories.HostMemory:
     """Return the memory of a server whose move was just asked for."""
     server = builders.server(server_id)
-    return builders.memory(builders.track(server)).after(
+    return builders.memory(builders.server_memory(server)).after(
         memories.Action(kind, server_id),
-        memories.Outcome(memories.Answer.ACCEPTED, at),
+        memories.Outcome(memories.SendStatus.ACCEPTED, at),
         highest_id=0,
     )
 
 
-class Story:
+class ServerTimeline:
     """One server from tick to tick; what is asked for is answered."""
 
     def __init__(self, policy: policies.Policy | None = None):
-        self.memory = memories.Memory()
+        self.memory = memories.HostMemory()
         self.now = NOW
         self.decision: decisions.Decision
         self._policy = policy or policies.Policy()
@@ -224,7 +232,8 @@ class Story:
         view: model.Server,
         *records: model.Migration,
         after: float = 1.0,
-        answer: memories.Outcome | memories.Answer = memories.Answer.ACCEPTED,
+        answer: memories.Outcome
+        | memories.SendStatus = memories.SendStatus.ACCEPTED,
         **observed: ty.Any,
     ) -> list[memories.Action]:
         """Look at the server and its records as they are now, and decide.
@@ -254,7 +263,7 @@ class Story:
             self.now,
         )
         self.memory = self.decision.memory
-        if isinstance(answer, memories.Answer):
+        if isinstance(answer, memories.SendStatus):
             answer = memories.Outcome(answer, self.now, REFUSAL)
         answer = dataclasses.replace(answer, at=self.now)
         highest = max((r.id for r in records), default=0)
@@ -262,7 +271,9 @@ class Story:
             self.memory = self.memory.after(action, answer, highest)
         return list(self.decision.actions)
 
-    def asks(self, *args: ty.Any, **kwargs: ty.Any) -> memories.Kind | None:
+    def asks(
+        self, *args: ty.Any, **kwargs: ty.Any
+    ) -> memories.ActionKind | None:
         """Tick, and return what was asked for."""
         actions = self.tick(*args, **kwargs)
         return actions[0].kind if actions else None
@@ -277,16 +288,20 @@ class Story:
         return row
 
 
-class StoryTestCase(unittest.TestCase):
+class TimelineTestCase(unittest.TestCase):
     """One server from the first look to the end."""
 
-    def begin(self, **options: ty.Any) -> Story:
-        return Story(policies.Policy(**options))
+    def begin(self, **options: ty.Any) -> ServerTimeline:
+        return ServerTimeline(policies.Policy(**options))
 
     def assert_ended(
-        self, story: Story, result: str, reason: str = '', move: str = ''
+        self,
+        timeline: ServerTimeline,
+        result: str,
+        reason: str = '',
+        move: str = '',
     ) -> decisions.Row:
-        row = story.row
+        row = timeline.row
         self.assertEqual(result, row.result, row)
         self.assertIn(reason, row.reason)
         if move:
@@ -294,22 +309,24 @@ class StoryTestCase(unittest.TestCase):
         return row
 
 
-class CaseTestCase(unittest.TestCase):
+class ServerContextTestCase(unittest.TestCase):
     """Where one server stands."""
 
-    def stand(self, *args: ty.Any, **kwargs: ty.Any) -> server_status.Standing:
-        return assessment.stand(case(*args, **kwargs))
-
-    def settle(
+    def assess(
         self, *args: ty.Any, **kwargs: ty.Any
-    ) -> server_status.Standing:
+    ) -> server_status.ServerStatus:
+        return assessment.assess(context(*args, **kwargs))
+
+    def require_suspend(
+        self, *args: ty.Any, **kwargs: ty.Any
+    ) -> server_status.ServerStatus:
         """Return where it stands with what is still owed to it."""
-        found = case(*args, **kwargs)
-        return resuspend.settle(found, assessment.stand(found))
+        found = context(*args, **kwargs)
+        return resuspend.require_suspend(found, assessment.assess(found))
 
     def assert_phase(
         self, phase: str, *args: ty.Any, **kwargs: ty.Any
-    ) -> server_status.Standing:
-        stand = self.stand(*args, **kwargs)
-        self.assertEqual(phase, stand.phase, stand)
-        return stand
+    ) -> server_status.ServerStatus:
+        assessed = self.assess(*args, **kwargs)
+        self.assertEqual(phase, assessed.phase, assessed)
+        return assessed

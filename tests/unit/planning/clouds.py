@@ -77,7 +77,7 @@ class Host:
                 root,
                 self.traits,
                 {
-                    name: snapshots.Pool(n, self.used.get(name, 0))
+                    name: snapshots.Inventory(n, self.used.get(name, 0))
                     for name, n in self.size.items()
                 },
             )
@@ -88,7 +88,10 @@ class Host:
                     f'{root}-{nested}',
                     root,
                     self.nested_traits.get(nested, frozenset()),
-                    {name: snapshots.Pool(n, 0) for name, n in size.items()},
+                    {
+                        name: snapshots.Inventory(n, 0)
+                        for name, n in size.items()
+                    },
                 )
             )
         return found
@@ -116,7 +119,7 @@ def shared_disk(capacity: int, used: int = 0) -> snapshots.Provider:
         'rp-shared',
         'rp-shared',
         frozenset({'MISC_SHARES_VIA_AGGREGATE'}),
-        {'DISK_GB': snapshots.Pool(capacity, used)},
+        {'DISK_GB': snapshots.Inventory(capacity, used)},
     )
 
 
@@ -150,13 +153,13 @@ def demands(
     return [demand(f'vm{n:02}', amounts, **values) for n in range(count)]
 
 
-def offers(
+def allocation_candidates(
     shape: snapshots.Shape,
     trees: collections.abc.Iterable[
         collections.abc.Iterable[snapshots.Provider]
     ],
     shared: collections.abc.Iterable[snapshots.Provider] = (),
-) -> snapshots.Offers:
+) -> snapshots.AllocationCandidates:
     """Return what Placement answers: each class is of one provider.
 
     :param trees: the providers of each host.
@@ -170,28 +173,29 @@ def offers(
             [
                 p
                 for p in within
-                if (pool := p.pools.get(name)) and pool.capacity >= n
-                if pool.used + n <= pool.capacity
+                if (inventory := p.inventories.get(name))
+                and inventory.capacity >= n
+                if inventory.used + n <= inventory.capacity
             ]
             for name, n in shape
         ]
         for chosen in itertools.product(*able):
             candidates.append(
                 tuple(
-                    snapshots.Share(p.id, name, n)
+                    snapshots.Allocation(p.id, name, n)
                     for p, (name, n) in zip(chosen, shape, strict=True)
                 )
             )
             providers.update((p.id, p) for p in (*tree, *chosen))
-    return snapshots.Offers(providers, tuple(candidates))
+    return snapshots.AllocationCandidates(providers, tuple(candidates))
 
 
-def survey(
+def snapshot(
     nodes: collections.abc.Iterable[Host],
     wanted: collections.abc.Iterable[snapshots.Demand],
     shared: collections.abc.Iterable[snapshots.Provider] = (),
     **known: ty.Any,
-) -> snapshots.Survey:
+) -> snapshots.CapacitySnapshot:
     """Return what is known of hosts, and of a full one to be drained.
 
     :param known: groups, located, aggregates.
@@ -203,11 +207,11 @@ def survey(
     trees = [host.providers for host in nodes.values()]
     members = {m for g in known.get('groups') or () for m in g.members}
     here = {d.server.id: d.source for d in wanted if d.server.id in members}
-    return snapshots.Survey(
+    return snapshots.CapacitySnapshot(
         services={name: host.service for name, host in nodes.items()},
         hosts={f'rp-{name}': name for name in nodes},
-        offers={
-            shape: offers(shape, trees, shared)
+        allocation_candidates={
+            shape: allocation_candidates(shape, trees, shared)
             for shape in dict.fromkeys(d.shape for d in wanted if d.shape)
         },
         **{**known, 'located': {**here, **known.get('located', {})}},
@@ -222,28 +226,28 @@ def limits(
     return eligible.Limits(**{'leaving': frozenset(leaving), **values})
 
 
-def attempt(
+def assign(
     nodes: collections.abc.Iterable[Host],
     wanted: collections.abc.Sequence[snapshots.Demand],
     *,
     only: str = '',
     **known: ty.Any,
-) -> assignments.Attempt:
+) -> assignments.Assignment:
     """Try to place servers."""
-    seen = survey(nodes, wanted, **known)
-    return assignments.attempt(seen, wanted, limits(wanted, only=only))
+    seen = snapshot(nodes, wanted, **known)
+    return assignments.assign(seen, wanted, limits(wanted, only=only))
 
 
-def outlook(
+def capacity_forecast(
     nodes: collections.abc.Iterable[Host],
     wanted: collections.abc.Sequence[snapshots.Demand],
     *,
     only: str = '',
     leaving: collections.abc.Iterable[str] = (),
     **known: ty.Any,
-) -> forecast.Outlook:
-    """Return the outlook of servers."""
-    seen = survey(nodes, wanted, **known)
+) -> forecast.CapacityForecast:
+    """Return the forecast of servers."""
+    seen = snapshot(nodes, wanted, **known)
     leaving = frozenset(leaving) | {d.source for d in wanted}
     return forecast.forecast(seen, wanted, eligible.Limits(leaving, only))
 

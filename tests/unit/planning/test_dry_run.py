@@ -40,12 +40,14 @@ def row(fits: Fits | None = Fits.YES, why: str = '', **values) -> dry_runs.Row:
 
     :param fits: None: it needs no room.
     """
-    outlook = forecast.Outlook({}, {})
+    capacity_forecast = forecast.CapacityForecast({}, {})
     demand = None
     if fits:
-        outlook = forecast.Outlook({'vm1': forecast.Fit(fits, 3, why)}, {})
+        capacity_forecast = forecast.CapacityForecast(
+            {'vm1': forecast.Fit(fits, 3, why)}, {}
+        )
         demand = clouds.demand('vm1')
-    return dry_runs.row(decided(**values), demand, outlook)
+    return dry_runs.row(decided(**values), demand, capacity_forecast)
 
 
 @ddt.ddt
@@ -65,13 +67,13 @@ class TestNeedsRoom(unittest.TestCase):
         (Phase.MOVED, LIVE, False),
     )
     @ddt.unpack
-    def test_what_moves_elsewhere_does(self, phase, move, needed):
+    def test_rows_that_need_capacity(self, phase, move, needed):
         self.assertIs(needed, dry_runs.needs_room(decided(phase, move)))
 
 
 @ddt.ddt
 class TestRow(unittest.TestCase):
-    def test_who_and_where(self):
+    def test_row_names_server_and_host(self):
         found = row()
 
         self.assertEqual(
@@ -131,8 +133,8 @@ class TestRow(unittest.TestCase):
 
 class TestPreview(unittest.TestCase):
     def done(self, *rows, **values):
-        outlook = forecast.Outlook({}, {})
-        return dry_runs.Preview(rows, outlook, **values).done
+        capacity_forecast = forecast.CapacityForecast({}, {})
+        return dry_runs.Preview(rows, capacity_forecast, **values).done
 
     def test_all_must_leave(self):
         self.assertTrue(self.done())

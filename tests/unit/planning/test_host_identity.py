@@ -20,7 +20,7 @@ def hypervisor(host, address=ADDRESS, kind='QEMU') -> model.Hypervisor:
 
 
 @ddt.ddt
-class TestMachines(unittest.TestCase):
+class TestHostIdentity(unittest.TestCase):
     """Of the host ``old`` and others: whether each is up."""
 
     def judge(self, states, hypervisors, *, evacuate=False):
@@ -67,7 +67,7 @@ class TestMachines(unittest.TestCase):
     @ddt.data(
         *('', '127.0.0.1', '::1', '0.0.0.0', '::', '169.254.0.1', 'cmp01'),
     )
-    def test_what_everybody_has_tells_nothing(self, address):
+    def test_shared_addresses_are_ignored(self, address):
         states = {'old': False, 'new': True}
         nodes = [hypervisor(host, address) for host in states]
 
@@ -85,7 +85,7 @@ class TestMachines(unittest.TestCase):
         [hypervisor('old'), hypervisor('gone')],
         [],
     )
-    def test_no_twin(self, nodes):
+    def test_no_other_name(self, nodes):
         for evacuate in (False, True):
             words, _old = self.judge(
                 {'old': False, 'new': True}, nodes, evacuate=evacuate
@@ -99,7 +99,7 @@ class TestMachines(unittest.TestCase):
         ({'new': False, 'old': False}, ()),
     )
     @ddt.unpack
-    def test_old_names(self, states, expected):
+    def test_old_names_of_a_renamed_host(self, states, expected):
         nodes = [hypervisor(host) for host in states]
 
         self.assertEqual(expected, self.judge(states, nodes)[1])

@@ -161,7 +161,7 @@ class TestToOperation(unittest.TestCase):
 
     @ddt.data((OURS, 'live-migration'), (FORCED, 'evacuation'))
     @ddt.unpack
-    def test_moves_that_end_by_themselves(self, service, kind):
+    def test_unset_awaits_moves(self, service, kind):
         """A host must not be started while it is evacuated."""
         decided = self.decide(service, leaving=moves(2, kind))
 
@@ -213,7 +213,7 @@ class TestToOperation(unittest.TestCase):
             decided.reason,
         )
 
-    def test_alive_after_all(self):
+    def test_host_is_alive(self):
         decided = self.decide(OURS, taken_back=True)
 
         self.assertIs(service_transition.Step.ENABLE, decided.step)

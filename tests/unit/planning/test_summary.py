@@ -60,7 +60,7 @@ class TestSummary(unittest.TestCase):
 
         self.assertEqual((1, 0), (found.moving_out, found.moving_in))
 
-    def test_nothing_of_any_server_is_left(self):
+    def test_drained_when_nothing_is_left(self):
         self.assertTrue(summarize().drained)
 
     @ddt.data(

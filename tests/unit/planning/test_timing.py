@@ -138,7 +138,7 @@ class TestScaled(unittest.TestCase):
         looks = {
             'now': 0.0,
             'ages': [],
-            'rhythm': None,
+            'move_timing': None,
             'filling': False,
             'settling': False,
         }

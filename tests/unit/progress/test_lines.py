@@ -72,18 +72,18 @@ class TestProgress(unittest.TestCase):
 
     @ddt.data(
         # what is asked for, where to, the line
-        (memories.Kind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
-        (memories.Kind.COLD_MIGRATE, '', 'cold migration'),
-        (memories.Kind.EVACUATE, 'cmp09', 'evacuation to cmp09'),
-        (memories.Kind.RESET, '', 'resetting its state'),
-        (memories.Kind.CONFIRM, '', 'confirmation'),
-        (memories.Kind.RESUME, '', 'resuming'),
-        (memories.Kind.SUSPEND, '', 'suspending again'),
-        (memories.Kind.SHELVE, '', 'shelving'),
-        (memories.Kind.OFFLOAD, '', 'offloading'),
-        (memories.Kind.ABORT, '', 'abort of its migration'),
+        (memories.ActionKind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
+        (memories.ActionKind.COLD_MIGRATE, '', 'cold migration'),
+        (memories.ActionKind.EVACUATE, 'cmp09', 'evacuation to cmp09'),
+        (memories.ActionKind.RESET, '', 'resetting its state'),
+        (memories.ActionKind.CONFIRM, '', 'confirmation'),
+        (memories.ActionKind.RESUME, '', 'resuming'),
+        (memories.ActionKind.SUSPEND, '', 'suspending again'),
+        (memories.ActionKind.SHELVE, '', 'shelving'),
+        (memories.ActionKind.OFFLOAD, '', 'offloading'),
+        (memories.ActionKind.ABORT, '', 'abort of its migration'),
         (
-            memories.Kind.FORCE_COMPLETE,
+            memories.ActionKind.FORCE_COMPLETE,
             '',
             'forced completion of its migration',
         ),
@@ -100,7 +100,7 @@ class TestProgress(unittest.TestCase):
 
     def test_what_we_began_is_not_moving_already(self):
         """Resumed in the same tick, or suspended once it has arrived."""
-        resume = memories.Action(memories.Kind.RESUME, 'vm1')
+        resume = memories.Action(memories.ActionKind.RESUME, 'vm1')
         row = waiting(phase=Phase.MOVING)
         arrived = waiting(
             phase=Phase.MOVING, record=builders.migration(1, 'completed')
@@ -113,7 +113,7 @@ class TestProgress(unittest.TestCase):
             self.assertNotIn('already', ' '.join(lines))
 
     def test_no_kind_of_request_lacks_words(self):
-        for kind in memories.Kind:
+        for kind in memories.ActionKind:
             self.told(waiting(), actions=(memories.Action(kind, 'vm1'),))
 
     @ddt.data(
@@ -172,7 +172,7 @@ class TestProgress(unittest.TestCase):
         waiting(phase=Phase.MOVING, attempts=1),
         waiting(phase=Phase.SETTLING),
     )
-    def test_no_news(self, row):
+    def test_nothing_new_prints_nothing(self, row):
         self.told(waiting(phase=Phase.BUSY))
 
         self.assertEqual([], self.told(row))
@@ -204,7 +204,7 @@ class TestProgress(unittest.TestCase):
             phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'
         )
         abort = memories.Action(
-            memories.Kind.ABORT, 'vm1', record_id=7, why='stalled: 9 MiB'
+            memories.ActionKind.ABORT, 'vm1', record_id=7, why='stalled: 9 MiB'
         )
         told = 'cmp01: [0/1] name of vm1 (vm1): '
         for actions, more in (

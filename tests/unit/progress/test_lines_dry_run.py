@@ -14,7 +14,7 @@ FULL = 'no host can take it: 2 without room'
 TIGHT = 'one host could take it alone, but not with all the others'
 
 
-def preview(*fits, staying=0, outlook=None, **kwargs):
+def preview(*fits, staying=0, capacity_forecast=None, **kwargs):
     """Return a preview of servers that fit so, and of some that stay."""
     rows = tuple(
         dry_runs.Row(
@@ -31,10 +31,10 @@ def preview(*fits, staying=0, outlook=None, **kwargs):
     )
     return dry_runs.Preview(
         rows,
-        forecast.Outlook(
+        forecast.CapacityForecast(
             {f'vm{n}': fit for n, fit in enumerate(fits)},
             {},
-            **(outlook or {}),
+            **(capacity_forecast or {}),
         ),
         **kwargs,
     )
@@ -82,11 +82,11 @@ class TestLines(unittest.TestCase):
         for hosts, words in ((1, '1 host may'), (12, '12 hosts may')):
             lines = self.lines(
                 fit(),
-                outlook={
+                capacity_forecast={
                     'hosts': hosts,
-                    'fills': (
-                        forecast.Fill('MEMORY_MB', 400, 996, 1000),
-                        forecast.Fill('VCPU', 0, 1, 3),
+                    'utilizations': (
+                        forecast.Utilization('MEMORY_MB', 400, 996, 1000),
+                        forecast.Utilization('VCPU', 0, 1, 3),
                     ),
                 },
             )
@@ -120,7 +120,9 @@ class TestLines(unittest.TestCase):
     def test_what_would_help_and_what_was_not_looked_at(self):
         lines = self.lines(
             fit(Fits.NO),
-            outlook={'remedies': ('this would help', 'that, too')},
+            capacity_forecast={
+                'suggestions': ('this would help', 'that, too')
+            },
             notes=('aggregates are not looked at',),
         )
 
@@ -140,7 +142,7 @@ class TestMisfit(unittest.TestCase):
                 fit(),
                 fit(Fits.UNKNOWN, 'who knows'),
                 staying=1,
-                outlook={'remedies': ('this would help',)},
+                capacity_forecast={'suggestions': ('this would help',)},
             ),
         )
 

@@ -88,7 +88,7 @@ class TestResults(unittest.TestCase):
                 final = phase in server_status.FINAL
                 self.assertEqual(final, row.result is not None)
 
-    def test_who_is_left(self):
+    def test_left_rows_by_result(self):
         rows = [builders.row(phase=phase) for phase in server_status.FINAL]
 
         self.assertEqual({*decisions.Result}, {row.result for row in rows})

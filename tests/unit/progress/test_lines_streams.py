@@ -40,7 +40,7 @@ class TestBrokenStream(unittest.TestCase):
 
         stream.write.assert_called_once()
 
-    def test_our_own_bugs_are_not_hidden(self):
+    def test_other_exceptions_propagate(self):
         stream = mock.create_autospec(io.TextIOWrapper, instance=True)
         stream.write.side_effect = KeyError('x')
 

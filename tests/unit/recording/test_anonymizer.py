@@ -19,7 +19,7 @@ class TestHide(unittest.TestCase):
         super().setUp()
         self.hide = anonymizer.Anonymizer().hide
 
-    def test_names_go(self):
+    def test_names_are_replaced(self):
         tree = {'s': {'vm1': {'id': 'vm1', 'name': 'web\x1b', 'host': 'a'}}}
 
         self.assertEqual(
@@ -105,7 +105,7 @@ class TestHide(unittest.TestCase):
             )
         )
     )
-    def test_no_text_is_too_strange(self, parts):
+    def test_any_text_is_accepted(self, parts):
         text = ' '.join(parts)
         hidden = anonymizer.Anonymizer().hide(text)
 

@@ -38,9 +38,9 @@ JSON = strategies.recursive(
 )
 POLICY = policies.Policy(running=policies.Running.COLD, parallel=3)
 ACTION = memories.Action(
-    memories.Kind.ABORT, 'vm1', host='cmp02', record_id=7, why='stalled'
+    memories.ActionKind.ABORT, 'vm1', host='cmp02', record_id=7, why='stalled'
 )
-OUTCOME = memories.Outcome(memories.Answer.REFUSED, 12.6, 'No', final=True)
+OUTCOME = memories.Outcome(memories.SendStatus.REFUSED, 12.6, 'No', final=True)
 
 
 @strategies.composite
@@ -51,7 +51,7 @@ def observations(draw) -> model.Observation:
         for k, (status, at, updated) in draw(SERVERS).items()
     ]
     migrations = draw(MIGRATIONS)
-    resumed = model.Deed('resume', 'id of bob', 'p', builders.SINCE)
+    resumed = model.InstanceAction('resume', 'id of bob', 'p', builders.SINCE)
     return builders.observation(
         servers,
         [builders.migration(i, status) for i, status in migrations.items()],

@@ -22,8 +22,8 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.recording import replay
 from osc_hostmaint.recording import writer
-from tests.unit.simulation import fates
 from tests.unit.simulation import faults
+from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 
 SERVERS = strategies.lists(
@@ -32,7 +32,7 @@ SERVERS = strategies.lists(
             ['active', 'stopped', 'paused', 'suspended', 'shelved']
         ),
         strategies.floats(0.5, 60),
-        strategies.sampled_from(fates.Fate),
+        strategies.sampled_from(outcomes.MoveOutcome),
     ),
     min_size=1,
     max_size=5,
@@ -67,7 +67,7 @@ class ReplayTestCase(unittest.TestCase):
         with writer.Recording(
             str(self.path), names=names, warn=self.fail
         ) as recording:
-            return scene.run(cloud, hosts, diary=recording, **options)
+            return scene.run(cloud, hosts, recording=recording, **options)
 
     def ticks(self):
         """Return all that was decided, decided again."""
@@ -127,7 +127,7 @@ class TestReplay(ReplayTestCase):
     def test_a_tick_can_be_decided_once_more(self):
         """What a test of a bug needs."""
         self.drain(scene.cloud(3))
-        tick = next(t for t in self.ticks() if t.memory.tracks)
+        tick = next(t for t in self.ticks() if t.memory.servers)
         again = replay.decide.decide(
             tick.then.seen,
             requested.operation(tick.then.policy),
@@ -163,12 +163,12 @@ class TestGuided(ReplayTestCase):
     @hypothesis.given(SERVERS, FAILING, POLICIES, strategies.integers(1, 2))
     def test_any_drain(self, servers, failing, policy, bound):
         cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
-        for vm_state, seconds, fate in servers:
+        for vm_state, seconds, outcome in servers:
             cloud.add(
                 scene.SOURCE,
                 vm_state,
                 seconds=seconds,
-                fates=collections.deque([fate]),
+                outcomes=collections.deque([outcome]),
             )
         self.drain(
             cloud,
@@ -282,7 +282,7 @@ class TestMain(ReplayTestCase):
             self.assertIn(', 0 of them differ', process.stdout.read())
         self.assertEqual(0, process.returncode)
 
-    def test_nobody_reads_it(self):
+    def test_stdout_closed(self):
         """``| head``."""
         self.drain(scene.cloud(1))
         process = self.run_program(

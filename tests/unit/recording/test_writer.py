@@ -20,8 +20,8 @@ from tests.unit import builders
 
 SEEN = builders.observation([builders.server('vm1'), builders.server('vm2')])
 POLICY = policies.Policy(retries=0)
-ACTION = memories.Action(memories.Kind.LIVE_MIGRATE, 'vm1')
-OUTCOME = memories.Outcome(memories.Answer.ACCEPTED, 1000.5)
+ACTION = memories.Action(memories.ActionKind.LIVE_MIGRATE, 'vm1')
+OUTCOME = memories.Outcome(memories.SendStatus.ACCEPTED, 1000.5)
 FULL = OSError(errno.ENOSPC, 'No space left on device')
 
 
@@ -168,7 +168,7 @@ class TestFile(RecordingTestCase):
         self.warn.assert_not_called()
         return message
 
-    def test_is_for_nobody_else(self):
+    def test_file_mode_is_private(self):
         umask = os.umask(0)
         self.addCleanup(os.umask, umask)
         self.open()
@@ -184,7 +184,7 @@ class TestFile(RecordingTestCase):
         self.assertEqual(['began', 'decided'] * 2, self.kinds())
         self.assertIsInstance(self.lines()[3]['decided']['cmp01'], list)
 
-    def test_with_a_torn_line_is_appended_to(self):
+    def test_append_after_a_truncated_line(self):
         with self.open():
             pass
         with self.path.open('a') as file:

@@ -41,7 +41,7 @@ _ACTIONS = {
 }
 #: What Nova's list of a server's actions calls it, where not the same
 #: (nova/compute/instance_actions.py).
-DEEDS = {
+INSTANCE_ACTIONS = {
     'live_migrate': 'live-migration',
     'cold_migrate': 'migrate',
     'confirm': 'confirmResize',
@@ -88,7 +88,7 @@ class Admission(state.State):
         self, kind: str, server: world.Server, by: world.Actor, *, task: str
     ) -> world.Work:
         """Begin what a server is busy with from now on."""
-        work = self.begin(kind, server, by, DEEDS.get(kind, kind))
+        work = self.begin(kind, server, by, INSTANCE_ACTIONS.get(kind, kind))
         self.take_on(work, task=task)
         return work
 

@@ -147,7 +147,7 @@ class Api(admission.Admission):
             'reset',
             server,
             by or world.COLLEAGUE,
-            admission.DEEDS['reset'],
+            admission.INSTANCE_ACTIONS['reset'],
         )
         work.finish(self.timeline.now, well=True)
         server.vm_state = vm_state
@@ -172,7 +172,9 @@ class Api(admission.Admission):
                 'Service is unavailable at this time.', 409
             )
         self.refuse('confirm', server)
-        work = self.begin('confirm', server, by, admission.DEEDS['confirm'])
+        work = self.begin(
+            'confirm', server, by, admission.INSTANCE_ACTIONS['confirm']
+        )
         work.record = record
         record.confirmations.append(now)
         if len(record.confirmations) > 1:
@@ -305,7 +307,7 @@ class Api(admission.Admission):
                 final=False,
             )
         self.refuse(kind, server)
-        work = self.begin(kind, server, by, admission.DEEDS[kind])
+        work = self.begin(kind, server, by, admission.INSTANCE_ACTIONS[kind])
         work.finish(self.timeline.now, well=True)
         moving, effect = server.work, server.effect(kind)
         assert moving

@@ -9,8 +9,8 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests.unit.simulation import cloud_view
 from tests.unit.simulation import moves
-from tests.unit.simulation import offers
 from tests.unit.simulation import posts
 from tests.unit.simulation import world
 
@@ -167,7 +167,7 @@ class Client(posts.Posts):
         """GET /os-migrations: one of the whole cloud."""
         self._ask('check_hosts_shown', '', lambda: None)
 
-    def flights(self) -> list[model.Migration]:
+    def migrations_in_flight(self) -> list[model.Migration]:
         """GET /os-migrations: the newest of the whole cloud."""
 
         def look() -> list[model.Migration]:
@@ -283,7 +283,7 @@ class Client(posts.Posts):
         """GET /os-hypervisors, if it was never asked before."""
         if self._hypervisors is None:
             self._hypervisors = self._ask(
-                'hypervisors', '', lambda: offers.hypervisors(self._cloud)
+                'hypervisors', '', lambda: cloud_view.hypervisors(self._cloud)
             )
         return self._hypervisors
 
@@ -299,25 +299,29 @@ class Client(posts.Posts):
 
         def look() -> tuple[dict[str, str], dict[str, str]]:
             cloud = self._cloud
-            return offers.residents(cloud), offers.hypervisors(cloud)
+            return cloud_view.residents(cloud), cloud_view.hypervisors(cloud)
 
         residents, self._hypervisors = self._ask('residents', '', look)
         return residents
 
     def groups(self) -> list[snapshots.Group]:
         """GET /os-server-groups."""
-        return self._ask('groups', '', lambda: offers.groups(self._cloud))
+        return self._ask('groups', '', lambda: cloud_view.groups(self._cloud))
 
     def aggregates(self) -> list[snapshots.Aggregate]:
         """GET /os-aggregates."""
         return self._ask(
-            'aggregates', '', lambda: offers.aggregates(self._cloud)
+            'aggregates', '', lambda: cloud_view.aggregates(self._cloud)
         )
 
-    def offers(self, shape: snapshots.Shape) -> snapshots.Offers:
+    def allocation_candidates(
+        self, shape: snapshots.Shape
+    ) -> snapshots.AllocationCandidates:
         """GET /allocation_candidates."""
         return self._ask(
-            'offers', '', lambda: offers.offers(self._cloud, shape)
+            'allocation_candidates',
+            '',
+            lambda: cloud_view.allocation_candidates(self._cloud, shape),
         )
 
     def failure(self, record: model.Migration) -> str:
@@ -350,13 +354,13 @@ class Client(posts.Posts):
 
         return self._ask('progress', server_id, look)
 
-    def history(self, server_id: str) -> tuple[model.Deed, ...]:
+    def history(self, server_id: str) -> tuple[model.InstanceAction, ...]:
         """GET /servers/{id}/os-instance-actions, also of a deleted one."""
         server = self._cloud.servers[server_id]
 
-        def look() -> tuple[model.Deed, ...]:
+        def look() -> tuple[model.InstanceAction, ...]:
             self._reach(server_id)
-            return tuple(server.deeds)
+            return tuple(server.instance_actions)
 
         return self._ask('history', server_id, look)
 

@@ -13,7 +13,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import admission
 from tests.unit.simulation import api
-from tests.unit.simulation import machines
+from tests.unit.simulation import host_crashes
 from tests.unit.simulation import statuses
 from tests.unit.simulation import tasks
 from tests.unit.simulation import world
@@ -63,14 +63,14 @@ class Cloud(api.Api):
             }
         )
         owner = server.owner
-        for deed, ago in (
+        for instance_action, ago in (
             ('create', _DAY),
             (_CAUSES.get(server.wanted), _HOUR),
         ):
-            if deed:
-                server.deeds.append(
-                    model.Deed(
-                        deed,
+            if instance_action:
+                server.instance_actions.append(
+                    model.InstanceAction(
+                        instance_action,
                         owner.user_id,
                         owner.project_id,
                         world.EPOCH - ago,
@@ -139,7 +139,7 @@ class Cloud(api.Api):
         server = self._new(host, 'building', values)
         server.host, server.wanted = None, ''
         server.changed_at = self.timeline.now
-        server.deeds.clear()
+        server.instance_actions.clear()
         work = self.begin('create', server, server.owner, 'create')
         server.work = work
         self.start_work(work, tasks.build(self, work, host, fails=fails))
@@ -159,8 +159,10 @@ class Cloud(api.Api):
                 work.finish(self.timeline.now, well=False)
         if server.work:
             server.work.finish(self.timeline.now, well=False)
-        deed = self.begin('delete', server, by or server.owner, 'delete')
-        deed.ended = self.timeline.now
+        instance_action = self.begin(
+            'delete', server, by or server.owner, 'delete'
+        )
+        instance_action.ended = self.timeline.now
         server.deleted, server.changed_at = True, self.timeline.now
         for record in list(self.records.values()):
             if record.server is server:
@@ -171,16 +173,16 @@ class Cloud(api.Api):
 
     def crash(self, host: str, *, hangs: bool = True) -> None:
         """Kill a host's nova-compute: see :func:`machines.crash`."""
-        machines.crash(self, host, hangs=hangs)
+        host_crashes.crash(self, host, hangs=hangs)
 
     def power_off(self, host: str) -> None:
         """Let a host have no power any more: its guests stop as well."""
-        machines.crash(self, host)
+        host_crashes.crash(self, host)
         self.hosts[host].powered = False
 
     def start(self, host: str) -> None:
         """Start a host's nova-compute again; it cleans up."""
-        machines.start(self, host)
+        host_crashes.start(self, host)
 
     def disable(self, host: str, reason: str | None = None) -> None:
         """Disable a compute service, by default with our mark."""

@@ -68,11 +68,11 @@ LISTS = frozenset(
         'residents',
         'groups',
         'aggregates',
-        'offers',
+        'allocation_candidates',
     }
 )
 #: What Placement is asked, and not Nova.
-PLACEMENT = frozenset({'allocations', 'offers'})
+PLACEMENT = frozenset({'allocations', 'allocation_candidates'})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Host:
     #: None: it answers.
     silent: float | None = None
     #: It did not answer at some time.
-    was_silent: bool = False
+    cell_was_down: bool = False
     #: Since when its nova-compute has sent heartbeats, and until when it
     #: did.
     beats_since: float = timeline.START

@@ -26,22 +26,26 @@ Search = collections.abc.Generator[
 ]
 
 
-def fate(server: world.Server) -> world.Fate:
+def outcome(server: world.Server) -> world.MoveOutcome:
     """Return what is to become of a server's next move."""
-    return server.fates.popleft() if server.fates else world.Fate.WELL
+    return (
+        server.outcomes.popleft()
+        if server.outcomes
+        else world.MoveOutcome.WELL
+    )
 
 
-def fate_there(
-    cloud: 'state.State', coming: world.Fate, target: str, *, live: bool
-) -> world.Fate:
+def outcome_there(
+    cloud: 'state.State', coming: world.MoveOutcome, target: str, *, live: bool
+) -> world.MoveOutcome:
     """Return what is to become of a move that goes to a host.
 
     :param coming: what is to become of it elsewhere.
     """
     if cloud.broken:
-        return world.Fate.BROKEN
+        return world.MoveOutcome.BROKEN
     if cloud.hosts[target].black_hole:
-        return world.Fate.PRE if live else world.Fate.BROKEN
+        return world.MoveOutcome.PRE if live else world.MoveOutcome.BROKEN
     return coming
 
 
@@ -53,7 +57,7 @@ def live(
     :param dest: where to, unchecked; None asks the scheduler.
     :param host: the only host that the scheduler may take, if any.
     """
-    timing, server, coming = cloud.timing, work.server, fate(work.server)
+    timing, server, coming = cloud.timing, work.server, outcome(work.server)
     assert server.host
     source = cloud.hosts[server.host]
     yield cloud.jitter(timing.record)
@@ -65,11 +69,13 @@ def live(
     target = dest or (yield from _find(cloud, work, coming, host))
     ours = server.work is work
     if target is None or not cloud.place(work, target, claims=ours):
-        reason = PRECHECK if coming is world.Fate.PRECHECK else NO_VALID_HOST
+        reason = (
+            PRECHECK if coming is world.MoveOutcome.PRECHECK else NO_VALID_HOST
+        )
         back(cloud, work, 'error', reason)
         return
     cloud.update(record, dest=target)
-    coming = fate_there(cloud, coming, target, live=True)
+    coming = outcome_there(cloud, coming, target, live=True)
     yield cloud.jitter(timing.reach)
     if not source.gate.is_open:
         yield source.gate
@@ -93,7 +99,10 @@ def live(
 
 
 def _find(
-    cloud: 'state.State', work: world.Work, coming: world.Fate, host: str
+    cloud: 'state.State',
+    work: world.Work,
+    coming: world.MoveOutcome,
+    host: str,
 ) -> Search:
     """Ask the scheduler until a host passes the pre-checks.
 
@@ -103,10 +112,10 @@ def _find(
     tried: set[str] = set()
     while True:
         yield cloud.jitter(cloud.timing.schedule)
-        if coming is world.Fate.NO_HOST:
+        if coming is world.MoveOutcome.NO_HOST:
             return None
         target = cloud.schedule(server, claims=False, host=host, tried=tried)
-        if target is None or coming is world.Fate.PRECHECK:
+        if target is None or coming is world.MoveOutcome.PRECHECK:
             return None
         if cloud.hosts[target].alive:
             return target
@@ -117,7 +126,7 @@ def _find(
 
 
 def _copy(
-    cloud: 'state.State', work: world.Work, coming: world.Fate
+    cloud: 'state.State', work: world.Work, coming: world.MoveOutcome
 ) -> timeline.Steps:
     """Do what takes a slot of the source."""
     timing, server, record = cloud.timing, work.server, work.record
@@ -128,7 +137,7 @@ def _copy(
     if not (work.cut or work.hung or target.alive):
         yield from _pass(cloud, work, timing.rpc)
         work.cut = True
-    if coming is world.Fate.PRE or work.cut:
+    if coming is world.MoveOutcome.PRE or work.cut:
         cloud.update(record, status='error')
         yield from _roll_back(cloud, work, 'failed')
         return
@@ -137,7 +146,7 @@ def _copy(
         return
     work.runs_since = cloud.timeline.now
     cloud.update(record, status='running')
-    half = coming is world.Fate.ROLLED_BACK
+    half = coming is world.MoveOutcome.ROLLED_BACK
     if server.stuck:
         server.stuck -= 1
         work.stuck = True
@@ -152,7 +161,7 @@ def _copy(
         yield from _roll_back(cloud, work, 'cancelled')
     elif half or work.cut:
         yield from _roll_back(cloud, work, 'failed')
-    elif coming is world.Fate.BROKEN:
+    elif coming is world.MoveOutcome.BROKEN:
         cloud.hand_back(record)
         _break(cloud, work)
     else:
@@ -186,7 +195,7 @@ def _pass(
 
 
 def _land(
-    cloud: 'state.State', work: world.Work, coming: world.Fate
+    cloud: 'state.State', work: world.Work, coming: world.MoveOutcome
 ) -> timeline.Steps:
     """The server is there, and its record ends."""
     timing, server, record = cloud.timing, work.server, work.record
@@ -200,24 +209,24 @@ def _land(
         _break(cloud, work)
         return
     cloud.change(server)
-    lie = coming is world.Fate.LIE
-    if lie:
+    error = coming is world.MoveOutcome.LIE
+    if error:
         cloud.hand_back(record)
         server.failures += 1
     else:
         cloud.arrive(server, record.dest)
         _wake_up(cloud, server, coming)
-    work.finish(cloud.timeline.now, well=not lie)
+    work.finish(cloud.timeline.now, well=not error)
     yield cloud.jitter(timing.complete)
     cloud.update(record, status='completed')
 
 
 def _wake_up(
-    cloud: 'state.State', server: world.Server, coming: world.Fate
+    cloud: 'state.State', server: world.Server, coming: world.MoveOutcome
 ) -> None:
     """A guest that ran runs on, some time later, or not at all."""
     states = model.PowerState
-    if coming not in (world.Fate.OFF, world.Fate.DOZES) or (
+    if coming not in (world.MoveOutcome.OFF, world.MoveOutcome.WAKES_LATE) or (
         server.power_state != states.RUNNING
     ):
         return
@@ -227,8 +236,8 @@ def _wake_up(
         if server.vm_state == 'active':
             server.power_state = states.RUNNING
 
-    if coming is world.Fate.DOZES:
-        cloud.timeline.after(cloud.jitter(cloud.timing.doze), wake)
+    if coming is world.MoveOutcome.WAKES_LATE:
+        cloud.timeline.after(cloud.jitter(cloud.timing.wakes_late_after), wake)
 
 
 def _break(cloud: 'state.State', work: world.Work) -> None:

@@ -112,7 +112,7 @@ CONTROL = tuple(_CONTROL)
 
 
 @dataclasses.dataclass(frozen=True)
-class Deed:
+class OthersAction:
     """What somebody else does, and when, if the cloud lets them."""
 
     #: From the moment it is planned.
@@ -151,16 +151,20 @@ class Deed:
             _ACTS[self.what](cloud, cloud.existing(server.id))
 
 
-def plan(cloud: clouds.Cloud, deeds: collections.abc.Iterable[Deed]) -> None:
+def plan(
+    cloud: clouds.Cloud, others_actions: collections.abc.Iterable[OthersAction]
+) -> None:
     """Let deeds happen when it is their time."""
-    for deed in deeds:
-        cloud.timeline.after(deed.seconds, functools.partial(deed, cloud))
+    for others_action in others_actions:
+        cloud.timeline.after(
+            others_action.seconds, functools.partial(others_action, cloud)
+        )
 
 
 def _silence(cloud: clouds.Cloud, host: str, seconds: float | None) -> None:
     there = cloud.hosts[host]
     there.turn(cloud.timeline.now, silent=seconds)
-    there.was_silent = there.was_silent or seconds is not None
+    there.cell_was_down = there.cell_was_down or seconds is not None
 
 
 def _disable(cloud: clouds.Cloud, host: str) -> None:

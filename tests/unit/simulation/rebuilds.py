@@ -22,7 +22,7 @@ SPAWN = 'Unable to spawn: no disk space left on {host}'
 UNEXPECTED = 'Conflict updating instance {id}: unexpected task state {task}'
 
 _ON = frozenset({model.PowerState.RUNNING, model.PowerState.PAUSED})
-_Fate = world.Fate
+_MoveOutcome = world.MoveOutcome
 
 
 def begin(
@@ -57,11 +57,15 @@ def evacuate(
     :param was: the server's state when it was asked for.
     :param off: it is to be stopped in the end.
     """
-    timing, server, coming = cloud.timing, work.server, moves.fate(work.server)
+    timing, server, coming = (
+        cloud.timing,
+        work.server,
+        moves.outcome(work.server),
+    )
     yield cloud.jitter(timing.schedule)
     record = work.record = _accepted(cloud, work)
     target = cloud.schedule(server, claims=True, host=work.asked)
-    found = target is not None and coming is not _Fate.NO_HOST
+    found = target is not None and coming is not _MoveOutcome.NO_HOST
     if not found or not cloud.place(work, target, claims=True):
         _end(cloud, work, 'error', 'error', moves.NO_VALID_HOST)
         return
@@ -71,8 +75,8 @@ def evacuate(
     work.at = frozenset({target})
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target, status='pre-migrating')
-    coming = moves.fate_there(cloud, coming, target, live=False)
-    if coming is _Fate.PRECHECK:
+    coming = moves.outcome_there(cloud, coming, target, live=False)
+    if coming is _MoveOutcome.PRECHECK:
         _end(cloud, work, 'failed', was, CLAIM.format(id=server.id))
         return
     tasks = statuses.REBUILDING
@@ -83,11 +87,15 @@ def evacuate(
         server.power_state = model.PowerState.NOSTATE
         cloud.change(server, task_state=task)
         yield cloud.jitter(timing.finish)
-        if coming is _Fate.PRE:
+        if coming is _MoveOutcome.PRE:
             break
     else:
         yield server.seconds
-    if coming in (_Fate.PRE, _Fate.ROLLED_BACK, _Fate.BROKEN):
+    if coming in (
+        _MoveOutcome.PRE,
+        _MoveOutcome.ROLLED_BACK,
+        _MoveOutcome.BROKEN,
+    ):
         _end(cloud, work, 'failed', 'error', SPAWN.format(host=target))
         return
     _spawn(cloud, work)
@@ -160,7 +168,7 @@ def _spawn(cloud: 'state.State', work: world.Work) -> None:
     }
     if work.was_on and not work.cleaned:
         running.add(source)
-    cloud.torn += [
+    cloud.on_two_hosts += [
         (work, host)
         for host in sorted(filter(None, running))
         if cloud.hosts[host].powered

@@ -11,9 +11,9 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
-from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
@@ -63,13 +63,17 @@ class Reporter:
             outcome=loop.DrainResult(rows, errors or {}, code),
             interrupted=interrupted,
         )
-        run.lies = truth.lies(run, self._cloud, self._before)
+        run.untrue_reports = report_checks.untrue_reports(
+            run, self._cloud, self._before
+        )
         return run
 
-    def lies(self, *rows: decisions.Row, **options: ty.Any) -> list[str]:
+    def untrue_reports(
+        self, *rows: decisions.Row, **options: ty.Any
+    ) -> list[str]:
         """Look once more, report, and return what is not so in that."""
         self.look()
-        return self.run(*rows, **options).lies
+        return self.run(*rows, **options).untrue_reports
 
 
 def row(server: world.Server, phase: Phase, reason: str = '') -> decisions.Row:

@@ -16,7 +16,7 @@ if ty.TYPE_CHECKING:
     from tests.unit.simulation import state
 
 COLD_FAILED = 'Resize error: unable to copy the disk'
-_LOST = frozenset({world.Fate.PRE, world.Fate.PRECHECK})
+_LOST = frozenset({world.MoveOutcome.PRE, world.MoveOutcome.PRECHECK})
 
 
 def cold(
@@ -33,7 +33,7 @@ def cold(
     :param host: the only host that the scheduler may take, if any.
     """
     timing, server = cloud.timing, work.server
-    fate = moves.fate(server)
+    outcome = moves.outcome(server)
     assert server.host
     source = cloud.hosts[server.host]
     server.old_state = server.vm_state
@@ -42,7 +42,7 @@ def cold(
     cloud.hand_over(record)
     yield cloud.jitter(timing.schedule)
     target = dest or cloud.schedule(server, claims=True, host=host)
-    found = target is not None and fate is not world.Fate.NO_HOST
+    found = target is not None and outcome is not world.MoveOutcome.NO_HOST
     if not found or not cloud.place(work, target, claims=True):
         moves.back(cloud, work, 'error', moves.NO_VALID_HOST)
         return
@@ -52,8 +52,8 @@ def cold(
     work.at = frozenset({target})
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target)
-    fate = moves.fate_there(cloud, fate, target, live=False)
-    if fate in _LOST:
+    outcome = moves.outcome_there(cloud, outcome, target, live=False)
+    if outcome in _LOST:
         moves.back(cloud, work, 'error', moves.PRECHECK)
         return
     work.at = frozenset()
@@ -71,7 +71,7 @@ def cold(
     cloud.update(record, status='migrating')
     cloud.change(server, task_state='resize_migrating')
     yield server.seconds
-    if fate is world.Fate.ROLLED_BACK:
+    if outcome is world.MoveOutcome.ROLLED_BACK:
         moves.back(cloud, work, 'error', COLD_FAILED)
         return
     cloud.update(record, status='post-migrating')
@@ -90,7 +90,7 @@ def cold(
     work.at = frozenset({target})
     cloud.change(server, task_state='resize_finish')
     yield cloud.jitter(timing.finish)
-    if fate is world.Fate.BROKEN:
+    if outcome is world.MoveOutcome.BROKEN:
         cloud.release(record.uuid, source.name)
         _break(cloud, work, COLD_FAILED)
         return

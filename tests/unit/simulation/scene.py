@@ -22,8 +22,8 @@ from osc_hostmaint.planning.server import memory as memories
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import report_checks
 from tests.unit.simulation import timeline
-from tests.unit.simulation import truth
 from tests.unit.simulation import world
 
 SOURCE = 'cmp01'
@@ -55,9 +55,9 @@ class Recorder:
     """Keeps events, decisions and each tick's requests."""
 
     def __init__(
-        self, client: clients.Client, diary: ports.Diary | None = None
+        self, client: clients.Client, recording: ports.Recording | None = None
     ):
-        """:param diary: is told of the same decisions."""
+        """:param recording: is told of the same decisions."""
         #: Every decision: when it was made, and of which host.
         self.timed: list[tuple[float, str, decisions.Decision]] = []
         self.decisions: dict[str, list[decisions.Decision]] = {}
@@ -66,7 +66,7 @@ class Recorder:
         #: The requests sent before each decision, since the one before.
         self.ticks: list[tuple[str, list[faults_.Request]]] = []
         self._client = client
-        self._diary = diary
+        self._recording = recording
         self._told = 0
 
     def publish(self, event: events.Event) -> None:
@@ -84,8 +84,8 @@ class Recorder:
         decision: decisions.Decision,
     ) -> None:
         """Take note of a decision."""
-        if self._diary:
-            self._diary.decided(seen, policy, now, decision)
+        if self._recording:
+            self._recording.decided(seen, policy, now, decision)
         host = seen.host
         self.decisions.setdefault(host, []).append(decision)
         self.timed.append((self._client.time, host, decision))
@@ -100,8 +100,8 @@ class Recorder:
         highest_id: int,
     ) -> None:
         """Take note of what came of an action."""
-        if self._diary:
-            self._diary.acted(host, action, outcome, highest_id)
+        if self._recording:
+            self._recording.acted(host, action, outcome, highest_id)
 
 
 @dataclasses.dataclass
@@ -120,10 +120,10 @@ class Run:
     #: Ctrl-C was pressed, once or twice.
     interrupted: bool = False
     #: What it saw beforehand, and whether it was to and could not.
-    prospect: dry_run.Prospect | None = None
+    expected: dry_run.DryRun | None = None
     blind: bool = False
     #: What it reported and was not so when it ended.
-    lies: list[str] = dataclasses.field(default_factory=list)
+    untrue_reports: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def killed(self) -> bool:
@@ -204,7 +204,7 @@ def run(
     kill_after: float | None = None,
     interrupt_after: float | None = None,
     stop_after: float | None = None,
-    diary: ports.Diary | None = None,
+    recording: ports.Recording | None = None,
     guided: bool = False,
     verb: Verb | None = None,
     judge: Judge | None = None,
@@ -242,7 +242,7 @@ def run(
         made.timeline.after(interrupt_after, interrupt.press)
     client = clients.Client(made, clock, latency=latency, faults=faults)
     policy = _policy(made, client, policy, options)
-    recorder = Recorder(client, diary)
+    recorder = Recorder(client, recording)
     done = Run(client, recorder, tuple(hosts), policy, timeout, began)
     before = made.copies()
     drains = functools.partial(_drain, guided=guided)
@@ -255,7 +255,9 @@ def run(
         isinstance(error, KeyboardInterrupt) for error in clock.raised
     )
     clock.forget_alarms()
-    done.lies = (judge or truth.lies)(done, made, before)
+    done.untrue_reports = (judge or report_checks.untrue_reports)(
+        done, made, before
+    )
     return done
 
 
@@ -272,7 +274,7 @@ def _drain(
     seen, services = None, dict[str, model.Service]()
     if guided:
         seen, services = _look_ahead(client, clock, sources, policy)
-        done.prospect, done.blind = seen, seen is None
+        done.dry_run, done.blind = seen, seen is None
         # Of what only the look ahead has shown nothing need be told.
         client.listed.clear()
     board = observer.ServiceBoard(client, clock, services)
@@ -283,7 +285,7 @@ def _drain(
         board,
         bound=policy.per_destination,
         patience=policy.server_timeout,
-        prospect=seen,
+        expected=seen,
     )
     return loop.drain(
         sources,
@@ -304,7 +306,7 @@ def _look_ahead(
     clock: timeline.VirtualClock,
     sources: collections.abc.Sequence[model.Service],
     policy: policies.Policy,
-) -> tuple[dry_run.Prospect | None, dict[str, model.Service]]:
+) -> tuple[dry_run.DryRun | None, dict[str, model.Service]]:
     """Return what is seen beforehand, if anything, and all services."""
     services: dict[str, model.Service] = {}
     with contextlib.suppress(exceptions.CloudError):
@@ -331,7 +333,7 @@ def _policy(
     )
 
 
-def floor(made: clouds.Cloud, host: str = SOURCE) -> float:
+def least_seconds(made: clouds.Cloud, host: str = SOURCE) -> float:
     """Return how long it takes if all is asked for at once.
 
     Only for hosts with nothing but servers to be live-migrated.
@@ -356,7 +358,7 @@ def last_arrival(made: clouds.Cloud) -> float:
 
 def empty(made: clouds.Cloud, host: str = SOURCE) -> bool:
     """Tell whether nothing of any server is left on a host, in truth."""
-    return not truth.left_on(made, host)
+    return not report_checks.left_on(made, host)
 
 
 def moves(made: clouds.Cloud) -> dict[str, int]:

@@ -87,7 +87,7 @@ def passes(
         and server.needs.required_traits <= host.traits
         and not server.needs.forbidden_traits & host.traits
         and _in_aggregates(cloud, server, host)
-        and _in_harmony(cloud, server, host)
+        and _group_allows(cloud, server, host)
     )
 
 
@@ -104,7 +104,7 @@ def _in_aggregates(
     return set(server.needs.aggregate_specs) <= said
 
 
-def _in_harmony(
+def _group_allows(
     cloud: 'state.State', server: world.Server, host: world.Host
 ) -> bool:
     """Tell whether a server's group allows a host.
@@ -154,12 +154,12 @@ def _weights(
         most = max(free.values())
         for each, amount in free.items():
             sums[each] += amount / most if most else 0.0
-    for each, weight in _liking(cloud, server, hosts).items():
+    for each, weight in _group_weights(cloud, server, hosts).items():
         sums[each] += weight
     return sums
 
 
-def _liking(
+def _group_weights(
     cloud: 'state.State',
     server: world.Server,
     hosts: collections.abc.Sequence[world.Host],

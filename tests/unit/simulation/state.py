@@ -83,7 +83,7 @@ class State:
         self.doubles: list[tuple[world.Work, world.Work]] = []
         #: Servers that came to run on two hosts at once: by which
         #: evacuation, and where they ran already.
-        self.torn: list[tuple[world.Work, str]] = []
+        self.on_two_hosts: list[tuple[world.Work, str]] = []
         #: Evacuations that started a server that was stopped.
         self.started: list[world.Work] = []
         #: The control plane is broken: every move ends in ERROR.
@@ -142,12 +142,16 @@ class State:
     # Deeds
 
     def begin(
-        self, kind: str, server: world.Server, by: world.Actor, deed: str
+        self,
+        kind: str,
+        server: world.Server,
+        by: world.Actor,
+        instance_action: str,
     ) -> world.Work:
         """Take something on.
 
-        :param deed: what Nova's list of the server's actions calls it; ''
-            leaves it out.
+        :param instance_action: what Nova's list of the server's actions calls
+            it; '' leaves it out.
         """
         now = self.timeline.now
         work = world.Work(
@@ -162,9 +166,11 @@ class State:
         self.works.append(work)
         if kind in world.MOVES or kind == 'resize':
             self.taken.append((now, server.id))
-        if deed:
-            server.deeds.append(
-                model.Deed(deed, by.user_id, by.project_id, world.utc(now))
+        if instance_action:
+            server.instance_actions.append(
+                model.InstanceAction(
+                    instance_action, by.user_id, by.project_id, world.utc(now)
+                )
             )
         return work
 

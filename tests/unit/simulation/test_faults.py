@@ -96,10 +96,10 @@ class RefusalsTestCase(unittest.TestCase):
 
     def test_a_refused_request_leaves_no_trace(self) -> None:
         server = self.cloud.add('a', refusals=collections.deque(['no']))
-        deeds = list(server.deeds)
+        instance_actions = list(server.instance_actions)
         with self.assertRaises(exceptions.RequestRefused):
             self.cloud.live_migrate(server.id)
-        self.assertEqual(deeds, server.deeds)
+        self.assertEqual(instance_actions, server.instance_actions)
         self.assertEqual([], self.cloud.works)
 
 
@@ -121,16 +121,18 @@ class LiveTestCase(unittest.TestCase):
     def setUp(self) -> None:
         self.cloud = clouds.Cloud(['a', 'b', 'c'])
 
-    def move(self, *fates: world.Fate, **values: object) -> list[str]:
+    def move(
+        self, *outcomes: world.MoveOutcome, **values: object
+    ) -> list[str]:
         self.server = self.cloud.add(
-            'a', fates=collections.deque(fates), **values
+            'a', outcomes=collections.deque(outcomes), **values
         )
         self.cloud.live_migrate(self.server.id)
         return statuses(self.cloud, self.server)
 
-    def test_a_lie(self) -> None:
+    def test_record_completed_but_server_moved_not(self) -> None:
         self.assertEqual(
-            'completed, ACTIVE on a', self.move(world.Fate.LIE)[-1]
+            'completed, ACTIVE on a', self.move(world.MoveOutcome.LIE)[-1]
         )
         self.assertEqual({'a'}, self.cloud.allocations[self.server.id].keys())
         self.assertEqual(set(), self.cloud.allocations[self.uuid()].keys())

@@ -53,7 +53,7 @@ class OthersTestCase(unittest.TestCase):
         self.prepare(NEEDED.get(what, 'active'))
         self.cloud.add('cmp02')
         began = len(self.cloud.works)
-        others.plan(self.cloud, [others.Deed(9, what, server=0)])
+        others.plan(self.cloud, [others.OthersAction(9, what, server=0)])
         self.cloud.timeline.run_until(timeline.START + 8)
         self.assertEqual(began, len(self.cloud.works))
         self.cloud.timeline.run_until(timeline.START + 10)
@@ -63,7 +63,7 @@ class OthersTestCase(unittest.TestCase):
     def test_placement(self) -> None:
         found = []
         for what in others.PLACEMENT:
-            others.Deed(0, what)(self.cloud)
+            others.OthersAction(0, what)(self.cloud)
             found.append(self.cloud.placement)
         self.assertEqual(
             [faults.PLACEMENT_FORBIDS, faults.PLACEMENT_DOWN, None], found

@@ -26,7 +26,7 @@ class RunTestCase(unittest.TestCase):
     def test_twice_the_same(self) -> None:
         def play() -> list[tuple[float, str, str]]:
             cloud = crowd(slots=2, seed=5)
-            others.plan(cloud, [others.Deed(3, 'create')])
+            others.plan(cloud, [others.OthersAction(3, 'create')])
             chosen = faults.numbered({4: faults.LOST, 9: faults.SLOW})
             first = scene.run(cloud, faults=chosen, kill_after=7)
             runs = timeline.together(

@@ -9,13 +9,13 @@ import typing as ty
 
 from osc_hostmaint import model
 from tests.unit.simulation import dates
-from tests.unit.simulation import fates as fates_
 from tests.unit.simulation import hosts
 from tests.unit.simulation import inventory as inventories
+from tests.unit.simulation import outcomes as fates_
 from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 
-Fate = fates_.Fate
+MoveOutcome = fates_.MoveOutcome
 Effect = fates_.Effect
 Refusal = fates_.Refusal
 Host = hosts.Host
@@ -40,7 +40,7 @@ class Timing:
     #: From the server's arrival to the record's end.
     complete: float = 0.1
     #: From there until the guest runs that is slow to.
-    doze: float = 8.0
+    wakes_late_after: float = 8.0
     #: From the record's end to that of the allocation on the source.
     tidy: float = 0.2
     #: From the cold record's end to the server's VERIFY_RESIZE.
@@ -120,7 +120,7 @@ class Server:
     #: How long the copying takes: of its memory, its disk or an image.
     seconds: float = 4.0
     #: What becomes of its moves, in turn; then they go well.
-    fates: collections.deque[Fate] = dataclasses.field(
+    outcomes: collections.deque[MoveOutcome] = dataclasses.field(
         default_factory=collections.deque
     )
     #: So many of its next live migrations that come to run never converge.
@@ -148,7 +148,9 @@ class Server:
     #: The hosts it has been moved to.
     path: list[str] = dataclasses.field(default_factory=list)
     #: What was asked of it, and taken.
-    deeds: list[model.Deed] = dataclasses.field(default_factory=list)
+    instance_actions: list[model.InstanceAction] = dataclasses.field(
+        default_factory=list
+    )
     #: When anything about it last changed.
     changed_at: float = timeline.START - 3600
     #: What is being done to it, or was last.

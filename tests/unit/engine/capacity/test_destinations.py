@@ -4,39 +4,40 @@
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning.server import memory as memories
-from tests.unit.engine import guided
+from tests.unit.engine import destinations_base
 from tests.unit.planning import clouds
 
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 
 
-class TestLooks(guided.GuidedTestCase):
+class TestLooks(destinations_base.DestinationsTestCase):
     """How often Placement is asked for its numbers."""
 
-    def test_the_first_starts_go_by_what_was_seen_before(self) -> None:
+    def test_first_starts_use_the_dry_run_snapshot(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(2))
         self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
         self.assertEqual([], self.asked)
 
-    def test_every_second_start_looks_again(self) -> None:
+    def test_placement_is_asked_every_second_start(self) -> None:
         self.given(clouds.hosts('a', 'b', 'c', 'd'), clouds.demands(9))
         counts = []
         for number in range(9):
             self.go(f'vm{number:02}')
             counts.append(len(self.asked))
         self.assertEqual([0, 0, 1, 1, 2, 2, 3, 3, 4], counts)
-        self.assertEqual({'offers'}, set(self.asked))
+        self.assertEqual({'allocation_candidates'}, set(self.asked))
 
-    def test_a_server_of_which_nothing_is_known(self) -> None:
+    def test_unknown_server_is_left_to_the_scheduler(self) -> None:
         """It was not there at the beginning, or holds nothing."""
         self.given(
-            clouds.hosts('a', 'b'), [*clouds.demands(1), guided.weightless()]
+            clouds.hosts('a', 'b'),
+            [*clouds.demands(1), destinations_base.weightless()],
         )
         for server_id in ('weightless', 'new', 'weightless', 'new'):
             self.assertEqual('', self.go(server_id))
         self.assertEqual([], self.asked)
 
-    def test_placement_that_does_not_answer(self) -> None:
+    def test_placement_outage_keeps_the_last_snapshot(self) -> None:
         """What is known is still a good guess."""
         self.given(clouds.hosts('a', 'b'), clouds.demands(6))
         self.go_all('vm00', 'vm01')
@@ -47,7 +48,7 @@ class TestLooks(guided.GuidedTestCase):
         self.assertEqual(2, len(self.asked), 'not for every start')
         self.assertEqual([], self.listener.troubles)
 
-    def test_placement_that_answers_us_no_more(self) -> None:
+    def test_placement_refusal_leaves_it_to_the_scheduler(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(9))
         self.go_all('vm00', 'vm01')
         for trouble in (
@@ -57,11 +58,11 @@ class TestLooks(guided.GuidedTestCase):
             self.cloud.trouble = trouble
             found = self.go_all(*(f'vm{n:02}' for n in range(2, 9)))
             self.assertEqual([''] * 7, found)
-        self.assertEqual(['offers'], self.asked)
+        self.assertEqual(['allocation_candidates'], self.asked)
         ((_host, told),) = self.listener.troubles
         self.assertIn('left to the scheduler: Placement: policy says', told)
 
-    def test_placement_that_never_answered_us(self) -> None:
+    def test_placement_never_answered(self) -> None:
         """It was told already, and is not asked again."""
         self.given(clouds.hosts('a', 'b'), clouds.demands(5), known=False)
         self.cloud.trouble = exceptions.NotPermitted('policy')
@@ -71,40 +72,40 @@ class TestLooks(guided.GuidedTestCase):
         self.assertEqual([], self.listener.troubles)
 
 
-class TestRoom(guided.GuidedTestCase):
+class TestRoom(destinations_base.DestinationsTestCase):
     """What has begun to move counts, and once only."""
 
-    def test_what_is_not_seen_yet_counts_on_top(self) -> None:
+    def test_moves_not_in_placement_yet_are_added(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(9))
         # Placement shows nothing of it, however often it is asked.
         found = self.go_all(*(f'vm{n:02}' for n in range(9)))
         self.assertEqual(['a', 'b'] * 4 + [''], found)
 
-    def test_what_is_seen_counts_once(self) -> None:
+    def test_moves_in_placement_count_once(self) -> None:
         for seconds in (0, 1):
             with self.subTest(seconds):
                 self.given(clouds.hosts('a', 'b'), clouds.demands(3))
                 self.go('vm00')
                 self.cloud.take('a')
-                self.note(guided.record('vm00', 'a'))
+                self.note(destinations_base.record('vm00', 'a'))
                 self.go('vm01')
                 self.clock.sleep(seconds)
                 # One each, which the look shows for one of them.
                 self.assertEqual('a', self.go('vm02'))
-                self.assertEqual(['offers'], self.asked)
+                self.assertEqual(['allocation_candidates'], self.asked)
 
-    def test_what_is_seen_later_than_the_numbers_counts(self) -> None:
+    def test_moves_after_the_snapshot_are_added(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(4))
         self.go_all('vm00', 'vm01')
         self.go('vm02')
         self.clock.sleep(1)
         for number, host in enumerate('aba'):
-            self.note(guided.record(f'vm{number:02}', host))
+            self.note(destinations_base.record(f'vm{number:02}', host))
         # The numbers are of before: a has two, b has one.
         self.assertEqual('b', self.go('vm03'))
-        self.assertEqual(['offers'], self.asked)
+        self.assertEqual(['allocation_candidates'], self.asked)
 
-    def test_hosts_that_the_newest_answer_does_not_show(self) -> None:
+    def test_hosts_missing_in_the_newest_answer_are_kept(self) -> None:
         """It is for large servers, and they have room for small ones only."""
         small, large = clouds.QUARTER, clouds.HALF
         self.given(
@@ -116,40 +117,40 @@ class TestRoom(guided.GuidedTestCase):
         )
         self.assertEqual('a', self.go('small0', host='a', spread=False))
         self.cloud.take('a', small)
-        self.note(guided.record('small0', 'a'))
+        self.note(destinations_base.record('small0', 'a'))
         self.clock.sleep(1)
         self.assertEqual('b', self.go('large0'))
         self.clock.sleep(1)
         self.assertEqual('', self.go('large1'))
-        self.assertEqual(['offers'], self.asked)
+        self.assertEqual(['allocation_candidates'], self.asked)
         # What went to a is not in the answer, as a is not.
         self.assertEqual('', self.go('small1'))
 
-    def test_what_ended_badly_gives_the_room_back(self) -> None:
+    def test_failed_move_frees_its_capacity(self) -> None:
         for status in ('error', 'failed', 'cancelled'):
             self.given(clouds.hosts('a', 'b'), clouds.demands(2))
             self.go('vm00')
-            self.note(guided.record('vm00', 'a'))
-            self.note(guided.record('vm00', 'a', status))
+            self.note(destinations_base.record('vm00', 'a'))
+            self.note(destinations_base.record('vm00', 'a', status))
             self.assertEqual('a', self.go('vm01'))
 
-    def test_what_nova_did_not_take_gives_the_room_back(self) -> None:
+    def test_refused_move_frees_its_capacity(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(2))
         action = self.direct('vm00')
         self.destinations.drop(action)
         self.assertEqual('a', self.go('vm01'))
 
-    def test_what_nothing_came_of_gives_the_room_back(self) -> None:
+    def test_lost_move_frees_its_capacity(self) -> None:
         """Lost on its way to Nova, or its server was deleted."""
         self.given(clouds.hosts('a', 'b'), clouds.demands(2))
         self.go('vm00')
         self.note(over={'vm00'})
         self.assertEqual('a', self.go('vm01'))
 
-    def test_an_old_record_is_of_an_earlier_move(self) -> None:
+    def test_older_record_is_ignored(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(2))
         self.assertEqual('a', self.go('vm00', highest=7))
-        self.note(guided.record('vm00', 'z', 'error', record_id=7))
+        self.note(destinations_base.record('vm00', 'z', 'error', record_id=7))
         self.assertEqual('b', self.go('vm01'), 'the move to a goes on')
 
     def test_hosts_share_what_is_known(self) -> None:
@@ -162,9 +163,9 @@ class TestRoom(guided.GuidedTestCase):
         # What one host's list does not show may be on the other's.
         self.note(source='src2')
         self.note(over={'vm01'})
-        self.assertIn('vm01', self.destinations._moves.trips)
+        self.assertIn('vm01', self.destinations._moves.sent)
 
-    def test_the_plan_keeps_room_for_the_others(self) -> None:
+    def test_plan_leaves_capacity_for_other_servers(self) -> None:
         """The large one fits on b alone."""
         small, large = clouds.demand('small'), clouds.demand('z', clouds.WHOLE)
         self.given([clouds.filled('a', 0.5), clouds.Host('b')], [small, large])

@@ -6,34 +6,37 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import timing
-from tests.unit.engine import guided
+from tests.unit.engine import destinations_base
 from tests.unit.planning import clouds
 
 
 @ddt.ddt
-class TestBound(guided.GuidedTestCase):
+class TestBound(destinations_base.DestinationsTestCase):
     """At most so many moves in flight to one destination."""
 
     @ddt.data('completed', 'finished', 'error')
-    def test_what_has_ended_does_not_count(self, status: str) -> None:
+    def test_ended_moves_do_not_count(self, status: str) -> None:
         self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
         self.assertEqual(['a', None], self.go_all('vm00', 'vm01'))
-        self.note(guided.record('vm00', 'a'))
+        self.note(destinations_base.record('vm00', 'a'))
         self.assertIsNone(self.go('vm01'))
-        self.note(guided.record('vm00', 'a', status))
+        self.note(destinations_base.record('vm00', 'a', status))
         self.assertEqual(['a', None], self.go_all('vm01', 'vm02'))
 
-    def test_what_is_held_is_not_counted(self) -> None:
+    def test_postponed_moves_do_not_count(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(2), bound=1)
-        self.others(guided.record('x', 'a'), guided.record('y', 'b'))
+        self.others(
+            destinations_base.record('x', 'a'),
+            destinations_base.record('y', 'b'),
+        )
         for _time in range(9):
             self.assertIsNone(self.go('vm00'))
-        self.assertNotIn('offers', self.asked)
+        self.assertNotIn('allocation_candidates', self.asked)
         self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.others()
         self.assertEqual(['a', 'b'], self.go_all('vm00', 'vm01'))
 
-    def test_others_are_looked_at_now_and_then(self) -> None:
+    def test_other_moves_are_listed_periodically(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
         self.go_all('vm00', 'vm01')
         self.assertEqual(['flights'], self.asked)
@@ -41,43 +44,43 @@ class TestBound(guided.GuidedTestCase):
         self.go('vm02')
         self.assertEqual(2, self.asked.count('flights'))
 
-    def test_a_list_that_is_not_there(self) -> None:
+    def test_failed_list_keeps_the_last_answer(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
-        self.others(guided.record('x', 'a', source='far'))
+        self.others(destinations_base.record('x', 'a', source='far'))
         self.go('vm00')
-        self.note(guided.record('vm00', 'b', 'completed'))
+        self.note(destinations_base.record('vm00', 'b', 'completed'))
         self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.cloud.trouble = exceptions.Unavailable('Nova: no answer')
         self.assertEqual(['b', None], self.go_all('vm01', 'vm02'))
         self.assertEqual(2, self.asked.count('flights'))
 
-    def test_others_that_nobody_is_at_any_more(self) -> None:
+    def test_stale_moves_of_others_do_not_count(self) -> None:
         """A compute service that died leaves such records behind."""
-        old = guided.record('x', 'a', source='far', ago=2 * 86400)
-        lost = guided.record('y', None, source='far', ago=2 * 86400)
+        old = destinations_base.record('x', 'a', source='far', ago=2 * 86400)
+        lost = destinations_base.record('y', None, source='far', ago=2 * 86400)
         self.given(clouds.hosts('a'), clouds.demands(1), bound=1)
         self.others(old, lost)
         self.assertEqual('a', self.go('vm00'))
 
     def test_adopted_moves_count(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
-        self.note(guided.record('vm09', 'a'))
+        self.note(destinations_base.record('vm09', 'a'))
         self.assertEqual(['b', None], self.go_all('vm00', 'vm01'))
         self.note()
         self.assertEqual('a', self.go('vm01'))
 
-    def test_moves_that_the_scheduler_places_may_go_anywhere(self) -> None:
+    def test_scheduler_moves_count_for_every_host(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=2)
         self.assertEqual('', self.go('new'))
         self.assertEqual(['a', 'b', None], self.go_all('vm00', 'vm01', 'vm02'))
-        self.note(guided.record('new', 'a'))
+        self.note(destinations_base.record('new', 'a'))
         self.assertEqual('b', self.go('vm02'))
 
     def test_the_scheduler_may_pick_a_host_that_is_full(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(1), bound=1)
         self.go('vm00')
         self.assertIsNone(self.go('new'))
-        self.note(guided.record('vm00', 'a', 'completed'))
+        self.note(destinations_base.record('vm00', 'a', 'completed'))
         self.assertEqual('', self.go('new'))
         self.assertIsNone(self.go('newer'))
 
@@ -88,7 +91,7 @@ class TestBound(guided.GuidedTestCase):
             bound=1,
         )
         self.assertEqual('a', self.go('vm00'))
-        self.note(guided.record('vm00', 'a'))
+        self.note(destinations_base.record('vm00', 'a'))
         self.note(source='src2')
         self.assertIsNone(self.go('vm01', source='src2'))
         # Nobody else's: it is ours, and counts once.
@@ -98,19 +101,19 @@ class TestBound(guided.GuidedTestCase):
             bound=2,
         )
         self.go('vm00')
-        self.others(guided.record('vm00', 'a'))
-        self.note(guided.record('vm00', 'a'))
+        self.others(destinations_base.record('vm00', 'a'))
+        self.note(destinations_base.record('vm00', 'a'))
         self.assertEqual('a', self.go('vm01', source='src2'))
 
-    def test_a_record_that_nobody_is_at_holds_up_nobody(self) -> None:
+    def test_stale_record_does_not_block(self) -> None:
         """Its server lies idle on the host, and has for long."""
         self.given(clouds.hosts('a'), clouds.demands(1), bound=1)
-        record = guided.record('vm00', 'a', seen_at=0.0)
+        record = destinations_base.record('vm00', 'a', seen_at=0.0)
         self.note(record, idle={'vm00'})
         self.assertEqual('a', self.go('vm00'))
 
 
-class TestGroups(guided.GuidedTestCase):
+class TestGroups(destinations_base.DestinationsTestCase):
     """No two that keep apart are on their way to one host."""
 
     APART = clouds.group('anti-affinity', 'vm00', 'vm01')
@@ -123,28 +126,28 @@ class TestGroups(guided.GuidedTestCase):
             **options,
         )
 
-    def test_the_scheduler_does_not_see_who_is_under_way(self) -> None:
+    def test_anti_affinity_members_do_not_move_together(self) -> None:
         for spread in (False, True):
             with self.subTest(spread):
                 self.together()
                 self.assertEqual('', self.go('vm00', spread=False))
                 self.assertIsNone(self.go('vm01', spread=spread))
                 self.assertEqual('', self.go('vm02', spread=False))
-                self.note(guided.record('vm00', 'a'))
+                self.note(destinations_base.record('vm00', 'a'))
                 expected = 'b' if spread else None
                 self.assertEqual(expected, self.go('vm01', spread=spread))
 
-    def test_one_that_has_arrived_is_seen_by_the_scheduler(self) -> None:
+    def test_arrived_group_member_does_not_block(self) -> None:
         for status in ('completed', 'finished'):
             self.together()
             self.go('vm00', spread=False)
-            self.note(guided.record('vm00', 'a', status))
+            self.note(destinations_base.record('vm00', 'a', status))
             self.assertEqual('', self.go('vm01', spread=False))
 
-    def test_one_that_failed_or_was_lost_is_in_nobodys_way(self) -> None:
+    def test_failed_group_member_does_not_block(self) -> None:
         self.together()
         self.go('vm00', spread=False)
-        self.note(guided.record('vm00', None, 'error'))
+        self.note(destinations_base.record('vm00', None, 'error'))
         self.assertEqual('', self.go('vm01', spread=False))
         self.note(over={'vm01'})
         self.assertEqual('', self.go('vm00', spread=False))
@@ -155,7 +158,7 @@ class TestGroups(guided.GuidedTestCase):
         self.assertEqual('b', self.go('vm00', host='b', spread=False))
         self.assertIsNone(self.go('vm01', host='b', spread=False))
         self.assertEqual('b', self.go('vm02', host='b', spread=False))
-        self.note(guided.record('vm00', 'b', 'completed'))
+        self.note(destinations_base.record('vm00', 'b', 'completed'))
         self.assertEqual('b', self.go('vm01', host='b', spread=False))
 
     def test_as_many_as_the_group_allows(self) -> None:
@@ -167,22 +170,22 @@ class TestGroups(guided.GuidedTestCase):
 
     def test_adopted_moves(self) -> None:
         self.together()
-        self.note(guided.record('vm00', 'a'))
+        self.note(destinations_base.record('vm00', 'a'))
         self.assertEqual('b', self.go('vm01'))
         self.together()
-        self.note(guided.record('vm00', None))
+        self.note(destinations_base.record('vm00', None))
         self.assertIsNone(self.go('vm01'))
         self.together()
-        self.note(guided.record('vm00', 'a'))
+        self.note(destinations_base.record('vm00', 'a'))
         self.assertIsNone(self.go('vm01', spread=False))
 
-    def test_one_that_may_arrive_though_it_is_not_awaited(self) -> None:
+    def test_abandoned_group_member_still_blocks(self) -> None:
         """A live migration, say, off a host that died in its middle."""
         self.together()
-        self.note(guided.record('vm00', 'a'), over={'vm00'})
+        self.note(destinations_base.record('vm00', 'a'), over={'vm00'})
         self.assertEqual('b', self.go('vm01'))
         self.together(hosts='a')
-        self.note(guided.record('vm00', 'a'), over={'vm00'})
+        self.note(destinations_base.record('vm00', 'a'), over={'vm00'})
         self.assertEqual('', self.go('vm01'))
 
     def test_groups_count_where_placement_does_not_answer(self) -> None:

@@ -28,7 +28,7 @@ OTHERS = 3
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
-class ProspectTestCase(unittest.TestCase):
+class DryRunTestCase(unittest.TestCase):
     """A host to drain, and three that may take its servers."""
 
     def setUp(self) -> None:
@@ -48,7 +48,7 @@ class ProspectTestCase(unittest.TestCase):
         policy: policies.Policy | None = None,
         *hosts: str,
         **options: ty.Any,
-    ) -> dry_run.Prospect:
+    ) -> dry_run.DryRun:
         """Look ahead, and check that nothing changes by it."""
         self.client = clients.Client(self.cloud, self.clock, **options)
         services = {n: h.shown() for n, h in self.cloud.hosts.items()}
@@ -76,7 +76,7 @@ class ProspectTestCase(unittest.TestCase):
 
 
 @ddt.ddt
-class TestRows(ProspectTestCase):
+class TestRows(DryRunTestCase):
     def assert_row(
         self,
         row: dry_runs.Row,
@@ -150,7 +150,7 @@ class TestRows(ProspectTestCase):
         move = COLD if kind == model.MigrationType.COLD else 'resize'
         self.assert_row(self.row(), move, Fits.YES, None)
 
-    def test_it_has_left_but_is_not_confirmed(self) -> None:
+    def test_moved_but_not_confirmed(self) -> None:
         server = self.add('stopped', seconds=5)
         self.cloud.cold_migrate(server.id, host=DEST)
         self.clock.sleep(60)
@@ -159,13 +159,13 @@ class TestRows(ProspectTestCase):
         self.assertEqual(server.id, row.server_id)
         self.assert_row(row, COLD, Fits.YES, None)
 
-    def test_its_owner_has_resized_it_away(self) -> None:
+    def test_owner_resize_to_another_host(self) -> None:
         self.cloud.add_resized(scene.SOURCE, DEST)
         self.assert_row(self.row(), '', None, None, '--resized confirm')
         confirm = policies.Policy(resized=policies.Resized.CONFIRM)
         self.assert_row(self.row(confirm), 'resize', Fits.YES, None)
 
-    def test_its_owner_has_resized_it_hither(self) -> None:
+    def test_owner_resize_to_this_host(self) -> None:
         self.cloud.add_resized(DEST, scene.SOURCE)
         self.assert_row(self.row(), '', None, None, '--resized confirm')
         confirm = policies.Policy(resized=policies.Resized.CONFIRM)

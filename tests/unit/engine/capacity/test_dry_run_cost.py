@@ -4,7 +4,7 @@
 
 import ddt
 
-from tests.unit.engine import large
+from tests.unit.engine import large_clouds
 from tests.unit.nova import cloud
 
 
@@ -12,42 +12,46 @@ from tests.unit.nova import cloud
 class TestCost(cloud.CloudTestCase):
     """At most six lists, one for each shape, and the pages of groups."""
 
-    def look(self, size: large.Size) -> large.Cloud:
+    def look(self, size: large_clouds.Size) -> large_clouds.Cloud:
         """Look at a cloud, and check that it was seen as it is."""
-        seen = large.Cloud(self.cloud, size)
+        seen = large_clouds.Cloud(self.cloud, size)
         found = seen.look(self.gateway)
 
         self.assertEqual((), found.preview.notes)
         self.assertEqual(size.servers, len(found.preview.rows))
         self.assertEqual(size.servers, len(found.demands))
-        self.assertEqual(size.hosts, len(found.survey.hosts))
+        self.assertEqual(size.hosts, len(found.snapshot.hosts))
         self.assertEqual(len(self.sent), seen.requests, self.sent)
         return seen
 
     @ddt.data((10, 5), (300, 5), (300, 2000))
     @ddt.unpack
     def test_no_more_requests_in_large_clouds(self, servers, hosts):
-        seen = self.look(large.Size(servers, hosts))
+        seen = self.look(large_clouds.Size(servers, hosts))
 
         self.assertLessEqual(seen.requests, seen.allowed, seen.asked)
 
     def test_each_list_is_asked_for_once(self):
-        seen = self.look(large.Size(60, 20))
+        seen = self.look(large_clouds.Size(60, 20))
 
         del seen.asked['/allocation_candidates']
         self.assertEqual({1}, set(seen.asked.values()), seen.asked)
         self.assertEqual(7, len(seen.asked), seen.asked)
 
     def test_hypervisors_beyond_a_full_page_are_found(self):
-        size = large.Size(1, large.PAGE)
-        seen = large.Cloud(self.cloud, size, nodes=large.PAGE + 1)
+        size = large_clouds.Size(1, large_clouds.PAGE)
+        seen = large_clouds.Cloud(
+            self.cloud, size, nodes=large_clouds.PAGE + 1
+        )
 
         seen.look(self.gateway)
 
-        self.assertEqual(large.PAGE + 1, len(self.gateway.hypervisors()))
+        self.assertEqual(
+            large_clouds.PAGE + 1, len(self.gateway.hypervisors())
+        )
         self.assertEqual(2, seen.asked['/os-hypervisors/detail'])
 
     def test_only_reading_requests(self):
-        self.look(large.Size(10, 5))
+        self.look(large_clouds.Size(10, 5))
 
         self.assertEqual({'GET'}, {line.split()[0] for line in self.sent})

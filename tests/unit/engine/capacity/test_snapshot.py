@@ -29,7 +29,7 @@ def server(
     )
 
 
-class SurveyorTestCase(unittest.TestCase):
+class CapacityObserverTestCase(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.gateway = mock.create_autospec(ports.Gateway, instance=True)
@@ -38,85 +38,87 @@ class SurveyorTestCase(unittest.TestCase):
         self.gateway.aggregates.return_value = []
         self.gateway.hypervisors.return_value = {'rp1': 'cmp01'}
         self.gateway.hypervisor_details.return_value = []
-        self.gateway.offers.side_effect = lambda _shape: snapshots.Offers(
-            {}, ()
+        self.gateway.allocation_candidates.side_effect = lambda _shape: (
+            snapshots.AllocationCandidates({}, ())
         )
-        self.surveyor = snapshot.Surveyor(self.gateway)
+        self.surveyor = snapshot.CapacityObserver(self.gateway)
 
     def asked(self) -> list[str]:
         """Return what was asked for, in its order."""
         return [call[0] for call in self.gateway.method_calls]
 
-    def stock(self, *servers: model.Server) -> snapshot.Stock:
-        return self.surveyor.take_stock({HOST: servers})
+    def usage(self, *servers: model.Server) -> snapshot.SourceUsage:
+        return self.surveyor.look_at_sources({HOST: servers})
 
 
-class TestStock(SurveyorTestCase):
-    def test_every_host_is_asked_for_what_it_holds(self) -> None:
+class TestSourceUsage(CapacityObserverTestCase):
+    def test_allocations_of_every_host_are_listed(self) -> None:
         self.gateway.allocations.side_effect = lambda host: {host: {'VCPU': 1}}
-        stock = self.surveyor.take_stock({'cmp01': (), 'cmp02': ()})
+        usage = self.surveyor.look_at_sources({'cmp01': (), 'cmp02': ()})
         self.assertEqual(
             {h: {h: {'VCPU': 1}} for h in ('cmp01', 'cmp02')},
-            stock.allocations,
+            usage.allocations,
         )
         self.assertEqual(['allocations'] * 2, self.asked())
 
-    def test_who_holds_something_and_is_no_server(self) -> None:
+    def test_unexplained_consumers(self) -> None:
         self.gateway.allocations.return_value = {
             'vm1': {'VCPU': 1},
             'a migration': {'VCPU': 2},
         }
-        stock = self.stock(server('vm1'), server('vm2'))
-        self.assertEqual({'a migration'}, stock.unexplained(HOST))
+        usage = self.usage(server('vm1'), server('vm2'))
+        self.assertEqual({'a migration'}, usage.unexplained(HOST))
 
     def test_what_a_server_needs(self) -> None:
         self.gateway.allocations.return_value = {
             'vm1': {'VCPU': 2, 'MEMORY_MB': 512, 'DISK_GB': 0}
         }
         vm1 = server('vm1')
-        demand = self.stock(vm1).demand(HOST, vm1)
+        demand = self.usage(vm1).demand(HOST, vm1)
         self.assertEqual(
             snapshots.Demand(vm1, (('MEMORY_MB', 512), ('VCPU', 2)), HOST),
             demand,
         )
 
-    def test_what_its_flavor_asks_for_of_other_providers(self) -> None:
+    def test_flavor_resources_of_other_providers(self) -> None:
         """It does not show in the hypervisor's allocations; the rest does."""
         self.gateway.allocations.return_value = {'vm1': {'VCPU': 2}}
         vm1 = server('vm1', resources=(('CUSTOM_GPU', 1), ('VCPU', 4)))
-        demand = self.stock(vm1).demand(HOST, vm1)
+        demand = self.usage(vm1).demand(HOST, vm1)
         assert demand
         self.assertEqual((('CUSTOM_GPU', 1), ('VCPU', 2)), demand.shape)
 
-    def test_placement_does_not_tell(self) -> None:
+    def test_allocations_are_unknown(self) -> None:
         vm1 = server('vm1')
         for error in (DENIED, DOWN):
-            self.surveyor = snapshot.Surveyor(self.gateway)
+            self.surveyor = snapshot.CapacityObserver(self.gateway)
             self.gateway.allocations.side_effect = error
-            stock = self.stock(vm1)
+            usage = self.usage(vm1)
             words = f'capacity is not known: {error}'
             self.assertEqual(words, self.surveyor.unknown)
             self.assertEqual([words], self.surveyor.notes)
-            self.assertEqual(frozenset(), stock.unexplained(HOST))
+            self.assertEqual(frozenset(), usage.unexplained(HOST))
             self.assertEqual(
-                snapshots.Demand(vm1, (), HOST), stock.demand(HOST, vm1)
+                snapshots.Demand(vm1, (), HOST), usage.demand(HOST, vm1)
             )
 
 
 @ddt.ddt
-class TestGroups(SurveyorTestCase):
+class TestGroups(CapacityObserverTestCase):
     @ddt.data(True, None)
-    def test_somebody_may_be(self, grouped: bool | None) -> None:
+    def test_groups_are_listed_if_a_server_may_be_in_one(
+        self, grouped: bool | None
+    ) -> None:
         here = clouds.group('affinity', 'vm1', 'vm2', group_id='1')
         away = clouds.group('affinity', 'vm8', 'vm9', group_id='2')
         self.gateway.groups.return_value = [here, away]
-        stock = self.stock(server('vm1', grouped=grouped), server('vm2'))
-        self.assertEqual((here,), stock.groups)
-        self.assertEqual({'vm1': HOST, 'vm2': HOST}, stock.located)
+        usage = self.usage(server('vm1', grouped=grouped), server('vm2'))
+        self.assertEqual((here,), usage.groups)
+        self.assertEqual({'vm1': HOST, 'vm2': HOST}, usage.located)
         self.assertEqual(['groups', 'allocations'], self.asked())
         self.assertEqual([], self.surveyor.notes)
 
-    def test_where_the_others_are(self) -> None:
+    def test_hosts_of_group_members_are_known(self) -> None:
         group = clouds.group('anti-affinity', 'vm1', 'vm8', 'vm9')
         self.gateway.groups.return_value = [group]
         self.gateway.residents.return_value = {
@@ -125,16 +127,16 @@ class TestGroups(SurveyorTestCase):
             # As of a moment ago.
             'vm1': HOST,
         }
-        stock = self.stock(server('vm1', grouped=True))
-        self.assertEqual({'vm1': HOST, 'vm8': 'cmp08'}, stock.located)
+        usage = self.usage(server('vm1', grouped=True))
+        self.assertEqual({'vm1': HOST, 'vm8': 'cmp08'}, usage.located)
         # Before hypervisors: it saves asking for them.
         self.assertEqual(['groups', 'residents', 'allocations'], self.asked())
 
     @ddt.data(DENIED, DOWN)
     def test_nova_does_not_tell(self, error: Exception) -> None:
         self.gateway.groups.side_effect = error
-        stock = self.stock(server('vm1', grouped=True))
-        self.assertIsNone(stock.groups)
+        usage = self.usage(server('vm1', grouped=True))
+        self.assertIsNone(usage.groups)
         self.assertEqual(
             [f'server groups were not checked: {error}'], self.surveyor.notes
         )
@@ -142,21 +144,21 @@ class TestGroups(SurveyorTestCase):
         self.assertIn('allocations', self.asked())
 
     @ddt.data(DENIED, DOWN)
-    def test_nova_does_not_tell_where_the_others_are(
+    def test_hosts_of_group_members_are_unknown(
         self, error: Exception
     ) -> None:
         group = clouds.group('anti-affinity', 'vm1', 'vm8')
         self.gateway.groups.return_value = [group]
         self.gateway.residents.side_effect = error
-        stock = self.stock(server('vm1', grouped=True))
-        self.assertEqual((group,), stock.groups)
-        self.assertEqual({'vm1': HOST}, stock.located)
+        usage = self.usage(server('vm1', grouped=True))
+        self.assertEqual((group,), usage.groups)
+        self.assertEqual({'vm1': HOST}, usage.located)
         (note,) = self.surveyor.notes
         self.assertIn(f'on other hosts were not checked: {error}', note)
 
 
 @ddt.ddt
-class TestSurvey(SurveyorTestCase):
+class TestCapacitySnapshot(CapacityObserverTestCase):
     SERVICES: ty.ClassVar = {HOST: builders.service()}
     ZONE = clouds.zone('zone1', 'cmp02')
 
@@ -164,56 +166,58 @@ class TestSurvey(SurveyorTestCase):
         super().setUp()
         self.gateway.aggregates.return_value = [self.ZONE]
 
-    def survey(self, *demands: snapshots.Demand) -> snapshots.Survey:
-        return self.surveyor.survey(self.stock(), self.SERVICES, demands)
+    def snapshot(
+        self, *demands: snapshots.Demand
+    ) -> snapshots.CapacitySnapshot:
+        return self.surveyor.take(self.usage(), self.SERVICES, demands)
 
     def test_each_shape_is_asked_for_once(self) -> None:
         small, large = clouds.QUARTER, clouds.HALF
-        found = self.survey(
+        found = self.snapshot(
             clouds.demand('vm1', small),
             clouds.demand('vm2', large),
             clouds.demand('vm3', small),
             snapshots.Demand(server('vm4'), (), HOST),
         )
         shapes = [snapshots.shape(small), snapshots.shape(large)]
-        self.assertEqual(shapes, list(found.offers))
+        self.assertEqual(shapes, list(found.allocation_candidates))
         self.assertEqual(
             [mock.call(shape) for shape in shapes],
-            self.gateway.offers.call_args_list,
+            self.gateway.allocation_candidates.call_args_list,
         )
         self.assertEqual(self.SERVICES, found.services)
         self.assertEqual({'rp1': 'cmp01'}, found.hosts)
         self.assertEqual((self.ZONE,), found.aggregates)
         self.assertEqual('', self.surveyor.unknown)
 
-    def test_aggregates_that_we_may_not_see(self) -> None:
+    def test_aggregates_are_forbidden(self) -> None:
         self.gateway.aggregates.side_effect = DENIED
-        found = self.survey(clouds.demand('vm1'))
+        found = self.snapshot(clouds.demand('vm1'))
         self.assertEqual((), found.aggregates)
-        self.assertEqual(1, len(found.offers))
+        self.assertEqual(1, len(found.allocation_candidates))
         self.assertEqual(
             [f'host aggregates were not checked: {DENIED}'],
             self.surveyor.notes,
         )
         self.assertEqual('', self.surveyor.unknown)
 
-    @ddt.data('aggregates', 'hypervisors', 'offers')
+    @ddt.data('aggregates', 'hypervisors', 'allocation_candidates')
     def test_no_answer(self, kind: str) -> None:
         getattr(self.gateway, kind).side_effect = DOWN
-        found = self.survey(clouds.demand('vm1'))
-        self.assertEqual(({}, {}), (found.offers, found.hosts))
+        found = self.snapshot(clouds.demand('vm1'))
+        self.assertEqual(({}, {}), (found.allocation_candidates, found.hosts))
         self.assertEqual(
             f'capacity is not known: {DOWN}', self.surveyor.unknown
         )
         self.assertEqual([self.surveyor.unknown], self.surveyor.notes)
 
-    def test_nothing_more_is_asked_where_it_would_be_no_use(self) -> None:
+    def test_nothing_is_asked_when_allocations_are_unknown(self) -> None:
         self.gateway.allocations.side_effect = DENIED
         group = clouds.group('affinity', 'vm1')
         self.gateway.groups.return_value = [group]
-        stock = self.stock(server('vm1', grouped=True))
-        found = self.surveyor.survey(
-            stock, self.SERVICES, [clouds.demand('vm1')]
+        usage = self.usage(server('vm1', grouped=True))
+        found = self.surveyor.take(
+            usage, self.SERVICES, [clouds.demand('vm1')]
         )
         self.assertEqual(['groups', 'allocations'], self.asked())
         # What is known serves all the same.

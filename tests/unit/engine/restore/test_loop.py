@@ -8,13 +8,13 @@ import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
-from tests.unit.engine import returning
-from tests.unit.engine.returning import AWAY
-from tests.unit.engine.returning import COLD
-from tests.unit.engine.returning import FAR
-from tests.unit.engine.returning import FARTHEST
-from tests.unit.engine.returning import HOME
-from tests.unit.engine.returning import LIVE
+from tests.unit.engine import restore_base
+from tests.unit.engine.restore_base import AWAY
+from tests.unit.engine.restore_base import COLD
+from tests.unit.engine.restore_base import FAR
+from tests.unit.engine.restore_base import FARTHEST
+from tests.unit.engine.restore_base import HOME
+from tests.unit.engine.restore_base import LIVE
 from tests.unit.simulation import faults
 from tests.unit.simulation import scene
 from tests.unit.simulation import world
@@ -25,7 +25,7 @@ LIVE_MOVE, COLD_MOVE = 'live migration', 'cold migration'
 
 
 @ddt.ddt
-class TestWays(returning.ReturningTestCase):
+class TestWays(restore_base.RestoreTestCase):
     @ddt.data(
         # how it was, how it left, how it comes home
         ('active', LIVE, LIVE_MOVE),
@@ -42,7 +42,7 @@ class TestWays(returning.ReturningTestCase):
         self.assertEqual({server.id: way}, done.ways)
         self.assertIs(Code.DONE, done.result.exit_code)
         self.assert_home(server)
-        self.assertEqual({server.id: 1}, self.comings())
+        self.assertEqual({server.id: 1}, self.restored())
 
     def test_an_evacuated_one_comes_home_live(self):
         server = self.add()
@@ -80,14 +80,14 @@ class TestWays(returning.ReturningTestCase):
         done = self.restore()
         self.assertEqual({server.id: 'blocked'}, done.results)
         self.assertIn('--suspended resume', done.reasons[server.id])
-        done = self.restore(policy=returning.RESUME)
+        done = self.restore(policy=restore_base.RESUME)
 
         self.assertEqual({server.id: 'moved'}, done.results)
         self.assert_home(server)
         self.assertEqual('suspended', server.vm_state)
 
 
-class TestAll(returning.ReturningTestCase):
+class TestAll(restore_base.RestoreTestCase):
     def some(self) -> list[world.Server]:
         """Return servers of all kinds that have left to everywhere."""
         hosts = (AWAY, FAR, FARTHEST)
@@ -107,9 +107,9 @@ class TestAll(returning.ReturningTestCase):
         self.assertIs(Code.DONE, done.result.exit_code)
         self.assert_home(*servers)
         self.assertEqual({HOME}, {row.destination for row in done.result.rows})
-        self.assertEqual({s.id: 1 for s in servers}, self.comings())
+        self.assertEqual({s.id: 1 for s in servers}, self.restored())
 
-    def test_nobody_has_left(self):
+    def test_no_server_has_left(self):
         self.add()
         done = self.restore()
 
@@ -136,7 +136,7 @@ class TestAll(returning.ReturningTestCase):
         self.assert_home(second, third, home=FAR)
         self.assertEqual([HOME, FAR], sorted(done.recorder.ended_hosts))
 
-    def test_home_goes_out_of_service(self):
+    def test_home_is_disabled_during_restore(self):
         servers = [self.leave(seconds=20.0) for _number in range(4)]
         self.cloud.timeline.after(25.0, lambda: self.cloud.disable(HOME))
         done = self.restore()
@@ -154,7 +154,7 @@ class TestAll(returning.ReturningTestCase):
 
 
 @ddt.ddt
-class TestInterrupted(returning.ReturningTestCase):
+class TestInterrupted(restore_base.RestoreTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.servers = [
@@ -173,7 +173,7 @@ class TestInterrupted(returning.ReturningTestCase):
     @ddt.data(*range(1, 40, 6))
     def test_killed_and_run_again(self, seconds):
         """Nobody is moved twice, and what was resumed is suspended again."""
-        options: dict[str, ty.Any] = {'policy': returning.RESUME}
+        options: dict[str, ty.Any] = {'policy': restore_base.RESUME}
         try:
             self.restore(kill_after=seconds, **options)
         except scene.Killed:
@@ -181,7 +181,7 @@ class TestInterrupted(returning.ReturningTestCase):
             self.restore(**options)
 
         self.assert_home(*self.servers)
-        self.assertEqual({s.id: 1 for s in self.servers}, self.comings())
+        self.assertEqual({s.id: 1 for s in self.servers}, self.restored())
 
     def test_killed_before_the_last_was_suspended_again(self):
         """Nothing else is to come home from there any more."""
@@ -200,17 +200,17 @@ class TestInterrupted(returning.ReturningTestCase):
                 raise Stop
 
         with self.assertRaises(Stop):
-            self.restore(policy=returning.RESUME, faults=kill)
+            self.restore(policy=restore_base.RESUME, faults=kill)
         self.rest()
         self.assertEqual('active', self.suspended.vm_state)
-        ahead = self.preview(policy=returning.RESUME)
+        ahead = self.preview(policy=restore_base.RESUME)
         self.assertNotIn('no', [str(row.fits) for row in ahead.rows])
-        done = self.restore(policy=returning.RESUME)
+        done = self.restore(policy=restore_base.RESUME)
 
         self.assert_home(self.suspended)
         self.assertEqual('moved', done.results[self.suspended.id])
-        self.assertEqual({self.suspended.id: 1}, self.comings())
-        last = self.restore(policy=returning.RESUME)
+        self.assertEqual({self.suspended.id: 1}, self.restored())
+        last = self.restore(policy=restore_base.RESUME)
         self.assertNotIn(self.suspended.id, last.results)
 
     def test_ctrl_c(self):
@@ -221,7 +221,7 @@ class TestInterrupted(returning.ReturningTestCase):
         for server in self.servers:
             self.assertIsNone(server.task_state)
             self.assertNotEqual('resized', server.vm_state)
-        again = self.restore(policy=returning.RESUME)
+        again = self.restore(policy=restore_base.RESUME)
         self.assertIs(Code.DONE, again.result.exit_code)
         self.assert_home(*self.servers)
 

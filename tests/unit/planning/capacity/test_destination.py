@@ -28,7 +28,7 @@ def flow(demands, plan=None, **values) -> destination_choice.Flow:
 class Base(unittest.TestCase):
     def pick(self, nodes, demands, *, closed=(), known=None, **values):
         """Return the pick for the first server."""
-        seen = clouds.survey(nodes, demands, **(known or {}))
+        seen = clouds.snapshot(nodes, demands, **(known or {}))
         return destination_choice.pick(
             seen, flow(demands, **values), demands[0].server.id, closed
         )
@@ -73,7 +73,7 @@ class TestEven(Base):
 
         self.assertEqual(destination_choice.Pick(expected), picked)
 
-    def test_what_it_does_not_take_is_no_matter(self):
+    def test_unused_resource_classes_are_ignored(self):
         volumes = {'VCPU': 4, 'MEMORY_MB': 4096}
         nodes = [
             clouds.Host('a', used={'MEMORY_MB': 4096, 'DISK_GB': 100}),
@@ -86,7 +86,7 @@ class TestEven(Base):
 
         self.assertEqual('b', self.pick(nodes, demands).host)
 
-    def test_what_is_on_its_way_and_does_not_show_yet_counts(self):
+    def test_unseen_moves_count(self):
         nodes = [clouds.Host('a'), clouds.filled('b', 0.1)]
         demands = clouds.demands(3)
         gone = {'vm01': 'a', 'vm02': 'b'}
@@ -102,7 +102,7 @@ class TestEven(Base):
 
                 self.assertEqual(expected, picked.host)
 
-    def test_a_host_with_more_than_was_known_to_fit_is_as_full_as_can_be(self):
+    def test_overfilled_host_is_the_fullest(self):
         nodes = [clouds.filled('a', 0.7), clouds.filled('b', 0.75)]
         demands = clouds.demands(3)
         gone = {'vm01': 'a', 'vm02': 'a'}
@@ -113,7 +113,7 @@ class TestEven(Base):
 
 
 class TestRules(Base):
-    def test_a_member_that_has_gone_is_kept_away_from(self):
+    def test_moved_group_member_is_respected(self):
         nodes = [clouds.Host('a'), clouds.filled('b', 0.5)]
         demands = clouds.demands(2)
         group = clouds.group('anti-affinity', 'vm00', 'vm01')
@@ -124,7 +124,7 @@ class TestRules(Base):
 
         self.assertEqual('b', picked.host)
 
-    def test_a_member_that_others_moved_is_kept_away_from_as_well(self):
+    def test_group_member_moved_by_others_is_respected(self):
         nodes = [clouds.Host('a'), clouds.filled('b', 0.5)]
         group = clouds.group('anti-affinity', 'vm00', 'elsewhere')
 
@@ -157,7 +157,7 @@ class TestRules(Base):
 
                 self.assertEqual(expected, picked.host)
 
-    def test_what_has_no_allocation_is_left_to_the_scheduler(self):
+    def test_server_without_allocation_is_left_to_the_scheduler(self):
         demands = [clouds.demand('vm1', {})]
 
         self.assertEqual(
@@ -179,12 +179,12 @@ class TestClosed(Base):
         ('a', [clouds.filled('a', 1)], destination_choice.Pick('')),
     )
     @ddt.unpack
-    def test_what_is_picked_meanwhile(self, closed, nodes, expected):
+    def test_picks_before_the_next_snapshot(self, closed, nodes, expected):
         picked = self.pick(nodes, clouds.demands(1), closed=set(closed))
 
         self.assertEqual(expected, picked)
 
-    def test_it_waits_rather_than_to_take_the_only_place_of_another(self):
+    def test_waits_instead_of_taking_the_only_fit_of_another(self):
         nodes = [clouds.Host('a', zone='zone1'), clouds.Host('b')]
         demands = [
             clouds.demand('vm1', clouds.WHOLE),
@@ -209,7 +209,7 @@ class TestPlan(Base):
     ZONE = {'aggregates': (clouds.zone('zone1', 'a'),)}
     NODES = (clouds.Host('a', zone='zone1'), clouds.filled('b', 0.5))
 
-    def test_room_is_left_for_those_that_have_still_to_come(self):
+    def test_capacity_is_left_for_later_servers(self):
         picked = self.pick(
             self.NODES,
             self.WHOLE_AND_PINNED,
@@ -220,7 +220,7 @@ class TestPlan(Base):
         self.assertEqual('b', picked.host)
         self.assertIsNone(picked.plan)
 
-    def test_a_plan_that_can_not_be_kept_is_made_anew(self):
+    def test_infeasible_plan_is_remade(self):
         picked = self.pick(
             self.NODES,
             self.WHOLE_AND_PINNED,
@@ -231,7 +231,7 @@ class TestPlan(Base):
         self.assertEqual('b', picked.host)
         self.assertEqual({'vm1': 'b', 'vm2': 'a'}, picked.plan)
 
-    def test_so_it_is_if_others_took_the_place_of_the_server_itself(self):
+    def test_plan_is_remade_if_others_took_the_capacity(self):
         nodes = [
             clouds.Host('a', zone='zone1'),
             clouds.filled('b', 0.75),
@@ -253,7 +253,7 @@ class TestPlan(Base):
         if picked.plan is not None:
             self.assertNotIn('', picked.plan.values())
 
-    def test_what_has_no_place_in_the_plan_goes_where_there_is_room(self):
+    def test_unplanned_server_goes_where_it_fits(self):
         demands = clouds.demands(2, clouds.WHOLE)
         plan = {'vm00': '', 'vm01': 'a'}
         for hosts, expected in (('a', 'a'), ('ab', 'b')):
@@ -281,10 +281,10 @@ class TestRenew(Base):
             clouds.demand('small', self.SMALL),
         ]
         large = demands[0].shape
-        seen = clouds.survey(clouds.hosts('a', 'b'), demands)
+        seen = clouds.snapshot(clouds.hosts('a', 'b'), demands)
         trees = [node.providers for node in nodes]
         return demands, destination_choice.renew(
-            seen, large, clouds.offers(large, trees)
+            seen, large, clouds.allocation_candidates(large, trees)
         )
 
     def test_the_newest_answer_counts(self):
@@ -296,20 +296,22 @@ class TestRenew(Base):
 
         self.assertEqual('b', picked.host)
 
-    def test_of_what_it_does_not_show_the_newest_stays(self):
+    def test_missing_hosts_keep_their_newest_numbers(self):
         demands, seen = self.after(
             clouds.filled('a', 0.5), clouds.filled('b', 0.25)
         )
         large = demands[0].shape
-        only = clouds.offers(large, [clouds.filled('b', 0.5).providers])
+        only = clouds.allocation_candidates(
+            large, [clouds.filled('b', 0.5).providers]
+        )
         seen = destination_choice.renew(seen, large, only)
 
-        found = ledgers.Room(seen)
+        found = ledgers.Ledger(seen)
 
         self.assertEqual(0.5, found.load('a'))
         self.assertEqual(0.5, found.load('b'))
 
-    def test_what_went_where_no_room_shows_counts(self):
+    def test_moves_to_unlisted_hosts_count(self):
         demands, seen = self.after(clouds.filled('b', 0.25))
         for unseen, expected in (((), 'a'), (('large',), 'b')):
             with self.subTest(unseen):

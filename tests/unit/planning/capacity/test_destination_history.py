@@ -41,7 +41,7 @@ def moves(*ends):
 @ddt.ddt
 class TestEnded(unittest.TestCase):
     @ddt.data('running', 'cancelled', 'reverted', 'accepted')
-    def test_what_tells_nothing(self, status):
+    def test_records_that_say_nothing(self, status):
         record = builders.migration(status=status)
         self.assertIsNone(destination_history.ended(record, None))
 
@@ -74,7 +74,7 @@ class TestEnded(unittest.TestCase):
         self.assertIs(harmed, found.harmed)
 
     @ddt.data(True, False)
-    def test_what_nobody_will_look_at_again(self, awaited):
+    def test_abandoned_record_is_judged_now(self, awaited):
         record = builders.migration(status='error', type='migration')
         found = destination_history.ended(record, None, awaited=awaited)
         self.assertTrue(found.harmed)
@@ -113,7 +113,7 @@ class TestLearn(unittest.TestCase):
         self.assertEqual({}, known.excluded)
         self.assertEqual({'a'}, known.suspect)
 
-    def test_servers_that_fail_everywhere_do_not_count(self):
+    def test_servers_failing_everywhere_are_ignored(self):
         ends = [(vm, d, 'FAILED') for vm in ('vm1', 'vm2') for d in 'abc']
         self.assertEqual({}, self.learn(*ends).excluded)
         self.assertEqual(
@@ -141,7 +141,7 @@ class TestLearn(unittest.TestCase):
         self.assertIn('in ERROR', self.learn(ruined).against(risky=True)['a'])
         self.assertEqual({}, self.learn(ruined).against(risky=False))
 
-    def test_what_the_scheduler_refused_was_never_there(self):
+    def test_scheduler_refusal_is_not_a_failure(self):
         known = self.learn(('vm1', 'a', 'refused'), ('vm2', 'a', 'refused'))
         self.assertEqual({}, known.excluded)
         self.assertEqual(set(), known.suspect)

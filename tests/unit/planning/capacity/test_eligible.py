@@ -16,7 +16,7 @@ ZONES = (clouds.zone('zone1', 'a', 'src'), clouds.zone('zone2', 'b'))
 
 def found(nodes, demand, *, limits=None, **known) -> eligible.Eligible:
     """Return what is worked out for one server."""
-    seen = clouds.survey(nodes, [demand], **known)
+    seen = clouds.snapshot(nodes, [demand], **known)
     return eligible.Eligible(seen, limits or clouds.limits([demand]))
 
 
@@ -83,7 +83,7 @@ class TestServices(EligibleTestCase):
         )
 
     @ddt.data({'enabled': False}, {'maintenance': True})
-    def test_hosts_can_be_thought_of_as_enabled(self, state):
+    def test_disabled_hosts_can_be_assumed_enabled(self, state):
         disabled = frozenset({eligible.STATUS_DISABLED})
         node = clouds.Host('a', traits=disabled, **state)
         demand = clouds.demand('vm1')
@@ -114,14 +114,16 @@ class TestServices(EligibleTestCase):
 
     def test_a_hypervisor_without_compute_service_is_no_option(self):
         demand = clouds.demand('vm1')
-        seen = clouds.survey(clouds.hosts('a', 'b'), [demand])
+        seen = clouds.snapshot(clouds.hosts('a', 'b'), [demand])
         services = {h: s for h, s in seen.services.items() if h != 'b'}
-        seen = snapshots.Survey(services, seen.hosts, seen.offers)
+        seen = snapshots.CapacitySnapshot(
+            services, seen.hosts, seen.allocation_candidates
+        )
         answers = eligible.Eligible(seen, clouds.limits([demand]))
 
         self.assertEqual({'a'}, set(answers.options(demand)))
 
-    def test_a_full_host_is_no_option_though_nothing_speaks_against_it(self):
+    def test_full_host_is_not_eligible(self):
         demand = clouds.demand('vm1')
         answers = found([clouds.filled('a', 1)], demand)
 
@@ -153,7 +155,7 @@ class TestZones(EligibleTestCase):
         ({'zone': 'zone1'}, 'not in zone zone1'),
     )
     @ddt.unpack
-    def test_it_can_be_thought_of_as_free_unless_nova_tells(self, zone, words):
+    def test_unknown_zone_can_be_assumed_free(self, zone, words):
         demand = clouds.demand('vm1', **zone)
 
         self.assert_against(
@@ -193,7 +195,7 @@ class TestTraits(EligibleTestCase):
 
     @ddt.data(({'VGPU': 1}, ''), ({}, f'without {GPU}'))
     @ddt.unpack
-    def test_they_must_be_of_providers_that_give_something(self, more, words):
+    def test_traits_must_be_on_providing_providers(self, more, words):
         node = clouds.Host(
             'a',
             nested={'gpu': {'VGPU': 4}},
@@ -226,11 +228,11 @@ class TestTraits(EligibleTestCase):
                     expected, {c[0].provider for c in options['a']}
                 )
 
-    def test_traits_of_hosts_without_room_are_told_as_far_as_known(self):
+    def test_known_traits_of_full_hosts_are_used(self):
         full = clouds.filled('b', 0.9, traits=frozenset({AVX}))
         demand = clouds.demand('vm1', required_traits=frozenset({SSD}))
         small = clouds.demand('vm2', {'VCPU': 1})
-        seen = clouds.survey(
+        seen = clouds.snapshot(
             [*self.NODES[:1], full, clouds.filled('c', 1)], [demand, small]
         )
         answers = eligible.Eligible(seen, clouds.limits([demand]))

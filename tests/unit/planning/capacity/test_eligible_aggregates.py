@@ -72,7 +72,7 @@ class TestAggregates(base.EligibleTestCase):
     def test_projects_are_not_mixed_up(self):
         mine = clouds.demand('vm1', project='mine')
         other = clouds.demand('vm2', project='another')
-        seen = clouds.survey(
+        seen = clouds.snapshot(
             self.NODES,
             [mine, other],
             aggregates=(aggregate('a', filter_tenant_id='mine'),),
@@ -136,7 +136,7 @@ class TestAggregates(base.EligibleTestCase):
             aggregates=[aggregate(host, ssd=ssd) for host, ssd in values],
         )
 
-    def test_what_may_not_be_in_force_can_be_left_aside(self):
+    def test_optional_rules_can_be_ignored(self):
         demand = clouds.demand(
             'vm1', project='mine', aggregate_specs=(('ssd', 'true'),)
         )

@@ -31,12 +31,12 @@ def zoned(**hosts: clouds.Host) -> list[clouds.Host]:
 class Base(unittest.TestCase):
     def fits(self, *args, **known) -> list[forecast.Fits]:
         """Return whether each server fits."""
-        self.found = clouds.outlook(*args, **known)
+        self.found = clouds.capacity_forecast(*args, **known)
         return [fit.fits for fit in self.found.fits.values()]
 
     def only(self, *args, **known) -> forecast.Fit:
         """Return what is told of the only server."""
-        (fit,) = clouds.outlook(*args, **known).fits.values()
+        (fit,) = clouds.capacity_forecast(*args, **known).fits.values()
         return fit
 
 
@@ -44,7 +44,7 @@ class TestTogether(Base):
     def test_exactly_full(self):
         self.assertEqual([YES] * 8, self.fits([A, B], clouds.demands(8)))
         self.assertEqual((), self.found.misfits)
-        self.assertEqual((), self.found.remedies)
+        self.assertEqual((), self.found.suggestions)
 
     def test_one_unit_short(self):
         for name in clouds.SIZE:
@@ -87,7 +87,7 @@ class TestTogether(Base):
         nodes = [*sources, clouds.filled('a', 0.5)]
 
         self.assertEqual([NO, YES], sorted(self.fits(nodes, demands)))
-        self.assertIn('drain one', self.found.remedies[0])
+        self.assertIn('drain one', self.found.suggestions[0])
         for demand in demands:
             self.assertEqual([YES], self.fits(nodes, [demand]))
 
@@ -118,7 +118,7 @@ class TestTogether(Base):
     def test_nothing_to_move(self):
         self.assertEqual([], self.fits([A], []))
         self.assertEqual(0, self.found.hosts)
-        self.assertEqual((), self.found.fills)
+        self.assertEqual((), self.found.utilizations)
 
 
 @ddt.ddt
@@ -156,7 +156,7 @@ class TestDoubts(Base):
         self.assertEqual(fits, fit.fits)
 
     @ddt.data({'zone_known': False}, {'unchecked': ('hw:numa_nodes',)})
-    def test_without_room_there_is_no_doubt(self, doubt):
+    def test_no_capacity_is_certain(self, doubt):
         demand = clouds.demand('vm1', **doubt)
 
         self.assertEqual(NO, self.only([clouds.filled('a', 1)], [demand]).fits)
@@ -166,7 +166,7 @@ class TestDoubts(Base):
 
         self.assertEqual(YES, self.only([A], [demand]).fits)
 
-    def test_whose_zone_is_not_told_may_be_left_over_by_the_others(self):
+    def test_unknown_zone_may_not_fit_with_others(self):
         demands = [
             clouds.demand(f'vm{n}', clouds.WHOLE, zone_known=False)
             for n in range(2)
@@ -180,7 +180,7 @@ class TestDoubts(Base):
         {'trait:CUSTOM_SSD': 'required'},
         {'ssd': 'false'},
     )
-    def test_rules_that_may_not_be_in_force(self, metadata):
+    def test_rules_depending_on_scheduler_filters(self, metadata):
         demand = clouds.demand(
             'vm1', project='mine', aggregate_specs=(('ssd', 'true'),)
         )
@@ -230,7 +230,7 @@ class TestDoubts(Base):
         ('soft-affinity', False, YES),
     )
     @ddt.unpack
-    def test_members_nobody_knows_where(self, policy, located, fits):
+    def test_group_members_with_unknown_hosts(self, policy, located, fits):
         demand = clouds.demand('vm1', grouped=True)
         group = clouds.group(policy, 'vm1', 'elsewhere')
         where = {'elsewhere': 'b'} if located else {}
@@ -263,10 +263,11 @@ class TestTries(Base):
                 packing.task(
                     task.demands,
                     eligible.Eligible(
-                        snapshots.Survey({}, {}), clouds.limits(demands)
+                        snapshots.CapacitySnapshot({}, {}),
+                        clouds.limits(demands),
                     ),
-                    task.room,
-                    task.neighbours,
+                    task.ledger,
+                    task.group_members,
                 )
             )
 
@@ -284,7 +285,7 @@ class TestCandidates(Base):
             clouds.demand('large', clouds.WHOLE),
         ]
         nodes = [A, clouds.filled('b', 0.5), clouds.filled('c', 0.75)]
-        found = clouds.outlook(nodes, demands)
+        found = clouds.capacity_forecast(nodes, demands)
 
         self.assertEqual(2, found.fits['vm00'].candidates)
         self.assertEqual(1, found.fits['large'].candidates)
@@ -301,52 +302,58 @@ class TestCandidates(Base):
         self.assertEqual(2, fit.candidates)
 
 
-class TestFills(Base):
+class TestUtilizations(Base):
     def test_before_and_after_the_tightest_first(self):
         nodes = [
             clouds.Host('a', used={'MEMORY_MB': 8192}),
             clouds.Host('b', used={'VCPU': 2}),
         ]
-        found = clouds.outlook(nodes, clouds.demands(2))
+        found = clouds.capacity_forecast(nodes, clouds.demands(2))
 
         self.assertEqual(2, found.hosts)
         self.assertEqual(
             (
-                forecast.Fill('MEMORY_MB', 8192, 16384, 32768),
-                forecast.Fill('VCPU', 2, 10, 32),
-                forecast.Fill('DISK_GB', 0, 80, 320),
+                forecast.Utilization('MEMORY_MB', 8192, 16384, 32768),
+                forecast.Utilization('VCPU', 2, 10, 32),
+                forecast.Utilization('DISK_GB', 0, 80, 320),
             ),
-            found.fills,
+            found.utilizations,
         )
 
     def test_hosts_that_may_take_none_do_not_count(self):
         nodes = [A, clouds.Host('b', enabled=False), clouds.filled('c', 1)]
-        found = clouds.outlook(nodes, clouds.demands(1))
+        found = clouds.capacity_forecast(nodes, clouds.demands(1))
 
         self.assertEqual(1, found.hosts)
         self.assertEqual(
-            {16384, 160, 16}, {fill.capacity for fill in found.fills}
+            {16384, 160, 16}, {fill.capacity for fill in found.utilizations}
         )
 
-    def test_what_is_left_over_fills_nothing(self):
-        found = clouds.outlook([A], clouds.demands(3, clouds.HALF))
+    def test_servers_that_do_not_fit_use_nothing(self):
+        found = clouds.capacity_forecast([A], clouds.demands(3, clouds.HALF))
 
-        self.assertEqual({160, 16384, 16}, {f.after for f in found.fills})
+        self.assertEqual(
+            {160, 16384, 16}, {f.after for f in found.utilizations}
+        )
 
     def test_nested_providers_are_part_of_their_host(self):
         node = clouds.Host(
             'a', nested={'gpu0': {'VGPU': 2}, 'gpu1': {'VGPU': 2}}
         )
         demands = clouds.demands(3, {'VCPU': 1, 'VGPU': 1})
-        found = clouds.outlook([node], demands)
+        found = clouds.capacity_forecast([node], demands)
 
-        self.assertIn(forecast.Fill('VGPU', 0, 3, 4), found.fills)
+        self.assertIn(
+            forecast.Utilization('VGPU', 0, 3, 4), found.utilizations
+        )
 
-    def test_shared_storage_is_told_of_too(self):
+    def test_shared_storage_is_reported(self):
         nodes = [clouds.Host(n, size={'VCPU': 64}) for n in 'ab']
         demands = clouds.demands(3, {'VCPU': 1, 'DISK_GB': 20})
-        found = clouds.outlook(
+        found = clouds.capacity_forecast(
             nodes, demands, shared=[clouds.shared_disk(100, 10)]
         )
 
-        self.assertEqual(forecast.Fill('DISK_GB', 10, 70, 100), found.fills[0])
+        self.assertEqual(
+            forecast.Utilization('DISK_GB', 10, 70, 100), found.utilizations[0]
+        )

@@ -13,7 +13,9 @@ FULL = clouds.filled('f', 1)
 class TestReasons(unittest.TestCase):
     def reason(self, nodes, *demands, **known) -> str:
         """Return the reason told for the first of some servers."""
-        found = clouds.outlook(nodes, demands or clouds.demands(1), **known)
+        found = clouds.capacity_forecast(
+            nodes, demands or clouds.demands(1), **known
+        )
         return next(iter(found.fits.values())).reason
 
     def test_what_fits_needs_none(self):
@@ -113,7 +115,7 @@ class TestReasons(unittest.TestCase):
         ):
             with self.subTest(words):
                 more = clouds.demands(len(nodes) + 1, clouds.WHOLE)
-                found = clouds.outlook(nodes, more)
+                found = clouds.capacity_forecast(nodes, more)
                 (misfit,) = found.misfits
 
                 self.assertEqual(
@@ -122,7 +124,7 @@ class TestReasons(unittest.TestCase):
                 )
         self.assertEqual(2, len(demands))
 
-    def test_rules_that_may_not_be_in_force(self):
+    def test_rules_depending_on_scheduler_filters(self):
         nodes = [
             clouds.Host('src', zone='zone1', maintenance=True),
             clouds.Host('a', zone='zone2'),

@@ -16,7 +16,7 @@ from osc_hostmaint.planning.capacity import packing
 from osc_hostmaint.planning.capacity import search
 from tests import unit
 from tests.unit.planning import clouds
-from tests.unit.planning import problems
+from tests.unit.planning import packing_problems
 
 A, B, C, D = clouds.hosts('a', 'b', 'c', 'd')
 SIZES = {
@@ -45,7 +45,7 @@ def pack(nodes, sizes, **known) -> occupancies.Packing:
     for n, each in enumerate(sizes):
         size, _slash, zone = each.partition('/')
         demands.append(clouds.demand(f'vm{n}', SIZES[size], zone=zone or None))
-    return clouds.attempt(nodes, demands, **known).outcome
+    return clouds.assign(nodes, demands, **known).outcome
 
 
 @ddt.ddt
@@ -88,7 +88,7 @@ class TestKnownAnswers(unittest.TestCase):
         ('disabled', [clouds.Host('a', enabled=False)], ['quarter'], 1),
     )  # fmt: skip
     @ddt.unpack
-    def test_so_many_are_left(self, _what, nodes, sizes, left):
+    def test_number_left(self, _what, nodes, sizes, left):
         packed = pack(nodes, sizes)
 
         self.assertEqual(left, len(packed.left))
@@ -105,11 +105,11 @@ class TestKnownAnswers(unittest.TestCase):
         for capacity, left in ((80, 0), (79, 1), (20, 3)):
             with self.subTest(capacity):
                 shared = [clouds.shared_disk(capacity)]
-                tried = clouds.attempt(nodes, demands, shared=shared)
+                tried = clouds.assign(nodes, demands, shared=shared)
 
                 self.assertEqual(left, len(tried.outcome.left))
 
-    def test_what_few_hosts_may_take_goes_there(self):
+    def test_most_constrained_servers_go_first(self):
         nodes = [clouds.Host('a', zone='zone1'), B]
         packed = pack(
             nodes,
@@ -145,7 +145,7 @@ class TestGroups(unittest.TestCase):
         ('new one', 1, 1, 2, 0),
     )
     @ddt.unpack
-    def test_so_many_are_left(self, policy, most, hosts, members, left):
+    def test_number_left(self, policy, most, hosts, members, left):
         group = clouds.group(
             policy, *(f'vm{n}' for n in range(members)), most=most
         )
@@ -219,12 +219,12 @@ class TestWays(unittest.TestCase):
             clouds.Host('a', traits=PINNED),
             *clouds.hosts(*'bcd'[: hosts - 1]),
         ]
-        return clouds.attempt(nodes, demands, **known).task
+        return clouds.assign(nodes, demands, **known).task
 
     def left(self, task, *strategies, **options):
         return len(packing.pack(task, strategies, **options).left)
 
-    def test_one_server_changes_places(self):
+    def test_swap_of_one_server(self):
         task = self.task((8, 8, 6, 6), pinned=(2, 3))
 
         self.assertEqual(
@@ -232,7 +232,7 @@ class TestWays(unittest.TestCase):
         )
         self.assertEqual(0, self.left(task, packing.evenly, steps=0))
 
-    def test_one_that_can_not_go_anywhere_does_not_stand_for_others(self):
+    def test_stuck_server_does_not_represent_others(self):
         # Alike but for its group, and the first of them.
         group = clouds.group('affinity', 'vm1')
         task = self.task((8, 7, 8, 6, 7), pinned=(1, 4), groups=[group])
@@ -241,7 +241,7 @@ class TestWays(unittest.TestCase):
 
         self.assertEqual(('vm1',), packed.left)
 
-    def test_all_ways_are_tried(self):
+    def test_exhaustive_search(self):
         task = self.task(self.TIGHT)
 
         self.assertEqual(1, self.left(task, steps=0))
@@ -253,7 +253,7 @@ class TestWays(unittest.TestCase):
         self.assertIsNone(search.search(task))
         self.assertEqual(1, self.left(task))
 
-    def test_trying_has_an_end(self):
+    def test_search_is_bounded(self):
         task = self.task(self.TIGHT)
 
         self.assertIsNotNone(search.search(task))
@@ -263,8 +263,8 @@ class TestWays(unittest.TestCase):
         count = search.MOST_SERVERS
         wide = [clouds.Host('a', size={'VCPU': count + 1})]
         demands = clouds.demands(count + 1, {'VCPU': 1})
-        many = clouds.attempt(wide, demands).task
-        fewer = clouds.attempt(wide, demands[1:]).task
+        many = clouds.assign(wide, demands).task
+        fewer = clouds.assign(wide, demands[1:]).task
 
         self.assertIsNone(search.search(many))
         self.assertIsNotNone(search.search(fewer, 10**6))
@@ -297,7 +297,7 @@ class TestProperties(unittest.TestCase):
     @hypothesis.settings(max_examples=unit.examples(25), deadline=None)
     @hypothesis.given(strategies.integers(0, 10**6), strategies.booleans())
     def test_no_host_is_overfull_and_no_rule_is_broken(self, seed, spoilt):
-        problem = problems.draw(random.Random(seed), spoilt=spoilt)
+        problem = packing_problems.draw(random.Random(seed), spoilt=spoilt)
         task = problem.task
 
         self.check(problem, packing.pack(task))
@@ -313,7 +313,7 @@ class TestProperties(unittest.TestCase):
     @hypothesis.settings(max_examples=unit.examples(12), deadline=None)
     @hypothesis.given(strategies.integers(0, 10**6))
     def test_the_same_has_the_same_answer(self, seed):
-        problem = problems.draw(random.Random(seed), spoilt=True)
+        problem = packing_problems.draw(random.Random(seed), spoilt=True)
         other = dataclasses.replace(
             problem,
             nodes=problem.nodes[::-1],
@@ -331,15 +331,15 @@ class TestProperties(unittest.TestCase):
 
     @hypothesis.settings(max_examples=unit.examples(25), deadline=None)
     @hypothesis.given(strategies.integers(0, 10**6))
-    def test_carried_out_all_that_is_placed_has_its_room(self, seed):
-        problem = problems.draw(random.Random(seed), spoilt=True)
-        tried = assignments.attempt(
-            problem.survey, problem.demands, problem.limits
+    def test_carried_out_assignment_is_consistent(self, seed):
+        problem = packing_problems.draw(random.Random(seed), spoilt=True)
+        tried = assignments.assign(
+            problem.snapshot, problem.demands, problem.limits
         )
 
-        floor = tried.carried_out()
+        occupancy = tried.carried_out()
 
         self.assertEqual(
             dict(tried.outcome.placed),
-            {i: host for i, (host, _c) in floor.placed.items()},
+            {i: host for i, (host, _c) in occupancy.placed.items()},
         )

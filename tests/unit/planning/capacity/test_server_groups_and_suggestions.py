@@ -29,11 +29,11 @@ def halves(*names: str):
 class Base(unittest.TestCase):
     def find(self, nodes, demands, **known):
         """Return what would help."""
-        return suggestions.find(clouds.attempt(nodes, demands, **known))
+        return suggestions.find(clouds.assign(nodes, demands, **known))
 
 
 class TestOneByOne(Base):
-    def test_they_may_take_each_others_servers_only(self):
+    def test_one_by_one_is_suggested(self):
         found = self.find(sources('one', 'two'), halves('one', 'two'))
 
         self.assertEqual(ONE_BY_ONE, found[0])
@@ -61,24 +61,24 @@ class TestOpened(Base):
 
 def those(
     policy: str, most: int = 1, **located: str
-) -> server_groups.Neighbours:
+) -> server_groups.GroupMembers:
     """Return the members of one group, and where they are."""
     group = clouds.group(policy, *MEMBERS, most=most)
-    return server_groups.Neighbours([group], located)
+    return server_groups.GroupMembers([group], located)
 
 
 class TestPlaces(unittest.TestCase):
-    def test_what_is_in_no_group_is_none_of_ours(self):
+    def test_server_without_group_is_ignored(self):
         them = those('anti-affinity', vm1='a')
         them.put('stranger', 'a')
 
         self.assertIsNone(them.group('stranger'))
         self.assertEqual(0, them.others('stranger', 'a'))
         self.assertEqual(1, them.others('vm2', 'a'))
-        self.assertTrue(them.admit('stranger', 'a'))
-        self.assertEqual(0, them.strain('stranger', 'a'))
+        self.assertTrue(them.allows('stranger', 'a'))
+        self.assertEqual(0, them.soft_penalty('stranger', 'a'))
 
-    def test_hosts_of_the_others_are_known(self):
+    def test_hosts_of_other_members(self):
         them = those('soft-affinity', vm1='a', vm2='a', vm3='b')
         them.put('vm3', 'c')
 

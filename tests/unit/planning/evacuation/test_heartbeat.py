@@ -62,22 +62,22 @@ class TestJudge(unittest.TestCase):
 
 
 @ddt.ddt
-class TestSilence(unittest.TestCase):
+class TestCompare(unittest.TestCase):
     @ddt.data(
         # what differs at the second look, what that means
-        ({}, heartbeats.Sign.SILENT),
-        ({'updated_at': ago(1)}, heartbeats.Sign.ALIVE),
-        ({'updated_at': ago(1), 'up': True}, heartbeats.Sign.ALIVE),
+        ({}, heartbeats.Heartbeat.SILENT),
+        ({'updated_at': ago(1)}, heartbeats.Heartbeat.ALIVE),
+        ({'updated_at': ago(1), 'up': True}, heartbeats.Heartbeat.ALIVE),
         # A change leaves the same trace as a heartbeat.
         (
             {'updated_at': ago(1), 'disabled_reason': 'disk'},
-            heartbeats.Sign.CHANGED,
+            heartbeats.Heartbeat.CHANGED,
         ),
         (
             {'updated_at': ago(1), 'forced_down': False},
-            heartbeats.Sign.CHANGED,
+            heartbeats.Heartbeat.CHANGED,
         ),
-        ({'forced_down': False, 'up': True}, heartbeats.Sign.ALIVE),
+        ({'forced_down': False, 'up': True}, heartbeats.Heartbeat.ALIVE),
     )
     @ddt.unpack
     def test_second_look(self, changes, sign):
@@ -91,7 +91,9 @@ class TestSilence(unittest.TestCase):
         before = builders.service(up=False)
         after = builders.service(up=False, updated_at=NOW)
 
-        self.assertIs(heartbeats.Sign.ALIVE, heartbeats.compare(before, after))
+        self.assertIs(
+            heartbeats.Heartbeat.ALIVE, heartbeats.compare(before, after)
+        )
 
     def test_words(self):
         service = builders.service(updated_at=NOW)

@@ -20,21 +20,21 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
 from tests.unit import builders
 
-Kind = memories.Kind
-Answer = verdicts.Answer
-WAIT = Answer.WAIT
-BLOCKED = Answer.BLOCKED
+ActionKind = memories.ActionKind
+VerdictKind = verdicts.VerdictKind
+WAIT = VerdictKind.WAIT
+BLOCKED = VerdictKind.BLOCKED
 
 #: What is asked of Nova, and whether it is to stay stopped.
-EVACUATE = (Kind.EVACUATE, False)
-LEFT_STOPPED = (Kind.EVACUATE, True)
-RESET = (Kind.RESET, True)
+EVACUATE = (ActionKind.EVACUATE, False)
+LEFT_STOPPED = (ActionKind.EVACUATE, True)
+RESET = (ActionKind.RESET, True)
 
 
-def terms(off=False, **options):
+def terms(was_stopped=False, **options):
     """Return terms of an evacuation with the options given."""
     policy = policies.Policy(evacuate=True, **options)
-    return verdicts.Terms(requested.operation(policy), off=off)
+    return verdicts.Terms(requested.operation(policy), was_stopped=was_stopped)
 
 
 class EvacuationTestCase(unittest.TestCase):
@@ -47,12 +47,12 @@ class EvacuationTestCase(unittest.TestCase):
 
     def assert_verdict(self, expected, verdict):
         if expected in (WAIT, BLOCKED):
-            self.assertIs(expected, verdict.answer)
+            self.assertIs(expected, verdict.kind)
             self.assertIsNone(verdict.move)
             self.assertIsNone(verdict.ask)
             self.assertTrue(verdict.reason)
         else:
-            self.assertIs(Answer.MOVE, verdict.answer)
+            self.assertIs(VerdictKind.MOVE, verdict.kind)
             self.assertIs(model.Move.EVACUATION, verdict.move)
             self.assertEqual(expected, (verdict.ask, verdict.stopped))
 
@@ -151,8 +151,12 @@ class TestStopped(EvacuationTestCase):
         ('ERROR', False, True, RESET),
     )
     @ddt.unpack
-    def test_what_is_done_by_status(self, status, off, leave, expected):
-        verdict = self.judge(status, off=off, leave_stopped=leave)
+    def test_what_is_done_by_status(
+        self, status, was_stopped, leave, expected
+    ):
+        verdict = self.judge(
+            status, was_stopped=was_stopped, leave_stopped=leave
+        )
 
         self.assert_verdict(expected, verdict)
 
@@ -185,14 +189,14 @@ class TestReasons(EvacuationTestCase):
             )
         )
 
-    def test_what_its_owner_deleted_goes_by_itself(self):
+    def test_deleted_by_its_owner_is_not_evacuated(self):
         self.assertIn('deleted it', self.judge('ACTIVE', 'deleting').reason)
 
 
 _STATES = strategies.sampled_from(sorted(set(builders.VM_STATES.values())))
 _TERMS = strategies.builds(
     terms,
-    off=strategies.booleans(),
+    was_stopped=strategies.booleans(),
     leave_stopped=strategies.booleans(),
     running=strategies.sampled_from(policies.Running),
 )
@@ -206,25 +210,27 @@ class TestEveryServer(unittest.TestCase):
         strategies.none() | strategies.text(max_size=20),
         _TERMS,
     )
-    def test_is_evacuated_or_told_why_not(self, status, below, task, how):
+    def test_every_server_is_evacuated_or_blocked(
+        self, status, below, task, how
+    ):
         server = builders.server(
             status=status, vm_state=below, task_state=task
         )
         verdict = verdicts.judge(server, how)
 
-        if verdict.answer is not Answer.MOVE:
+        if verdict.kind is not VerdictKind.MOVE:
             self.assertTrue(verdict.reason)
             self.assertNotIn('{id}', verdict.reason)
             self.assertFalse(verdict.stopped)
             return
         self.assertIn(below, nova_states.EVACUABLE)
         self.assertIs(model.Move.EVACUATION, verdict.move)
-        self.assertIn(verdict.ask, (Kind.EVACUATE, Kind.RESET))
+        self.assertIn(verdict.ask, (ActionKind.EVACUATE, ActionKind.RESET))
         # Whoever is to be off then is never asked for out of ERROR, nor as
         # one that runs.
-        if how.off or how.policy.leave_stopped:
+        if how.was_stopped or how.policy.leave_stopped:
             self.assertTrue(verdict.stopped or below == 'stopped')
-            self.assertEqual(below == 'error', verdict.ask is Kind.RESET)
+            self.assertEqual(below == 'error', verdict.ask is ActionKind.RESET)
         else:
             self.assertFalse(verdict.stopped)
-            self.assertIs(Kind.EVACUATE, verdict.ask)
+            self.assertIs(ActionKind.EVACUATE, verdict.ask)

@@ -11,8 +11,8 @@ from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 
 Phase = server_status.Phase
-FAILED = server_status.Standing(Phase.FAILED, 'it failed')
-MOVED = server_status.Standing(Phase.MOVED)
+FAILED = server_status.ServerStatus(Phase.FAILED, 'it failed')
+MOVED = server_status.ServerStatus(Phase.MOVED)
 IN_ERROR = builders.server(status='ERROR', vm_state='error')
 BACK = builders.server()
 
@@ -21,8 +21,8 @@ def record(status='error', dest='cmp02', **values):
     return builders.migration(status=status, dest=dest, **values)
 
 
-def finished(*records, view=IN_ERROR, stand=FAILED):
-    return circuit_breaker.finished('vm1', view, records, stand)
+def finished(*records, view=IN_ERROR, assessed=FAILED):
+    return circuit_breaker.finished('vm1', view, records, assessed)
 
 
 @ddt.ddt
@@ -52,14 +52,16 @@ class TestFinished(unittest.TestCase):
     @ddt.unpack
     def test_what_succeeded(self, phase, status):
         found = finished(
-            record(), record(status), stand=server_status.Standing(phase)
+            record(),
+            record(status),
+            assessed=server_status.ServerStatus(phase),
         )
         self.assertFalse(found.failed)
 
     def test_what_is_tried_again_is_open(self):
         for phase in (Phase.SETTLING, Phase.WAITING, Phase.BLOCKED):
-            stand = server_status.Standing(phase, 'why')
-            self.assertIsNone(finished(record(), stand=stand))
+            assessed = server_status.ServerStatus(phase, 'why')
+            self.assertIsNone(finished(record(), assessed=assessed))
 
 
 def end(server_id, number, *, failed=True, **values):

@@ -18,15 +18,15 @@ NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
 LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
-LIVE = memories.Kind.LIVE_MIGRATE
-COLD = memories.Kind.COLD_MIGRATE
-CONFIRM = memories.Kind.CONFIRM
+LIVE = memories.ActionKind.LIVE_MIGRATE
+COLD = memories.ActionKind.COLD_MIGRATE
+CONFIRM = memories.ActionKind.CONFIRM
 
 
 class TestStart(base.DecideTestCase):
     def test_each_server_is_moved_by_the_gentlest_way(self):
         found = self.decide(
-            memory=memories.Memory(),
+            memory=memories.HostMemory(),
             servers=[
                 builders.server('running'),
                 builders.server('stopped', 'SHUTOFF'),
@@ -48,7 +48,7 @@ class TestStart(base.DecideTestCase):
         self.assertFalse(found.done)
 
     def test_an_empty_host_is_drained_at_once(self):
-        found = self.decide(memory=memories.Memory())
+        found = self.decide(memory=memories.HostMemory())
 
         self.assertTrue(found.done)
         self.assertTrue(found.drained)
@@ -69,10 +69,10 @@ class TestStart(base.DecideTestCase):
         )
         self.assertEqual(['vm8192', 'vm1024'], list(self.asks(found)))
 
-    def test_what_was_begun_before_is_taken_up(self):
+    def test_earlier_run_is_continued(self):
         """Run again after a crash: no second move, and the confirmation."""
         found = self.decide(
-            memory=memories.Memory(),
+            memory=memories.HostMemory(),
             servers=[builders.server('vm1', 'MIGRATING')],
             migrations=[
                 builders.migration(1, 'running', 'vm1'),
@@ -91,13 +91,13 @@ class TestStart(base.DecideTestCase):
 
         self.assertEqual({'vm2': CONFIRM}, self.asks(found))
 
-    def test_a_server_with_no_known_place_is_looked_at(self):
+    def test_server_with_unknown_host_is_visited(self):
         found = self.decide(
             migrations=[builders.migration(2, 'finished', 'vm2')]
         )
 
         self.assertFalse(found.done)
-        self.assertEqual({'vm2'}, found.inquiry.visit)
+        self.assertEqual({'vm2'}, found.query.visit)
 
 
 class TestLife(base.DecideTestCase):
@@ -109,7 +109,7 @@ class TestLife(base.DecideTestCase):
         self.assertEqual({'vm1': LIVE}, self.asks(found))
         memory = found.memory.after(
             found.actions[0],
-            memories.Outcome(memories.Answer.ACCEPTED, NOW + 0.1),
+            memories.Outcome(memories.SendStatus.ACCEPTED, NOW + 0.1),
             highest_id=0,
         )
 
@@ -133,7 +133,7 @@ class TestLife(base.DecideTestCase):
             ],
         }
         found = self.decide(servers=[here], now=NOW + 9, **ended)
-        self.assertEqual({'vm1'}, found.inquiry.visit)
+        self.assertEqual({'vm1'}, found.query.visit)
         self.assertFalse(found.done)
 
         there = builders.server(host=builders.DEST, seen_at=NOW + 9.1)
@@ -143,8 +143,8 @@ class TestLife(base.DecideTestCase):
         ended['memory'] = found.memory
         self.assertIs(decisions.Result.MOVED, self.row(found).result)
         self.assertFalse(found.done, 'the last checks are to be made')
-        self.assertTrue(found.inquiry.servers)
-        self.assertTrue(found.inquiry.consumers)
+        self.assertTrue(found.query.servers)
+        self.assertTrue(found.query.consumers)
 
         found = self.decide(
             visited=[there],
@@ -177,7 +177,7 @@ class TestLife(base.DecideTestCase):
 
         memory = found.memory.after(
             found.actions[0],
-            memories.Outcome(memories.Answer.IN_DOUBT, NOW + 0.1),
+            memories.Outcome(memories.SendStatus.IN_DOUBT, NOW + 0.1),
             highest_id=7,
         )
         found = self.decide(memory=memory, now=NOW + 1, **moved)
@@ -193,10 +193,10 @@ class TestLife(base.DecideTestCase):
         self.assertIs(decisions.Result.GONE, self.row(found).result)
         self.assertFalse(self.row(found).left)
 
-    def test_the_queue_of_a_deleted_server_is_no_queue(self):
+    def test_queued_record_of_a_deleted_server_is_ignored(self):
         """Its record vanishes, and is seen as `queued` for ever."""
         found = self.decide(
-            memory=builders.memory(builders.track(), slots=1),
+            memory=builders.memory(builders.server_memory(), slots=1),
             servers=[builders.server('vm2')],
             visited=[builders.server('vm1', 'DELETED')],
             migrations=[builders.migration(1, 'queued', 'vm1')],
@@ -204,10 +204,10 @@ class TestLife(base.DecideTestCase):
 
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 
-    def test_a_record_that_never_ends_holds_up_nobody(self):
+    def test_stale_record_holds_no_slot(self):
         """Left behind by a service that died while it was queued."""
         found = self.decide(
-            memory=memories.Memory(slots=1),
+            memory=memories.HostMemory(slots=1),
             servers=[builders.server()],
             migrations=[
                 builders.migration(1, 'queued', 'vm1', seen_at=NOW - 60)
@@ -219,7 +219,7 @@ class TestLife(base.DecideTestCase):
     def test_a_server_that_arrives_late_is_moved_too(self):
         moved = builders.server('vm1', host=builders.DEST)
         found = self.decide(
-            memory=builders.memory(builders.track()),
+            memory=builders.memory(builders.server_memory()),
             visited=[moved],
             servers=[builders.server('vm2')],
         )
@@ -228,9 +228,9 @@ class TestLife(base.DecideTestCase):
 
     def test_postponed_it_waits(self):
         action = memories.Action(LIVE, 'vm1')
-        memory = builders.memory(builders.track()).after(
+        memory = builders.memory(builders.server_memory()).after(
             action,
-            memories.Outcome(memories.Answer.POSTPONED, NOW),
+            memories.Outcome(memories.SendStatus.POSTPONED, NOW),
             highest_id=0,
         )
         servers = [builders.server()]
@@ -313,11 +313,14 @@ class TestInFlight(base.DecideTestCase):
 
 class TestRows(base.DecideTestCase):
     def test_seconds_count_from_the_first_request_to_the_end(self):
-        track = dataclasses.replace(
-            builders.track(), began_at=NOW - 30, ended_at=NOW - 10, attempts=2
+        remembered = dataclasses.replace(
+            builders.server_memory(),
+            began_at=NOW - 30,
+            ended_at=NOW - 10,
+            attempts=2,
         )
         found = self.decide(
-            memory=builders.memory(track),
+            memory=builders.memory(remembered),
             visited=[builders.server(host=builders.DEST)],
         )
 
@@ -331,7 +334,7 @@ class TestRows(base.DecideTestCase):
         self.assertEqual('', self.row(found).move)
         self.assertEqual(0, self.row(found).attempts)
 
-    def test_what_waits_is_told_the_move_it_is_to_get(self):
+    def test_waiting_row_shows_its_move(self):
         found = self.decide(servers=[builders.server()])
 
         self.assertEqual('live migration', self.row(found).move)

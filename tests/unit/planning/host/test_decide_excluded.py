@@ -10,9 +10,9 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 from tests.unit.planning import base
-from tests.unit.planning import deaths
+from tests.unit.planning import evacuation_base
 
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 EXCLUDE = frozenset({'vm1'})
 HERE = 'left here (--exclude)'
 FAILED = base.record('failed')
@@ -67,7 +67,7 @@ class TestExcluded(base.DecideTestCase):
 
     def test_off_a_dead_host(self):
         for status in ('ACTIVE', 'SHUTOFF', 'ERROR', 'PAUSED'):
-            view = deaths.server(status=status)
+            view = evacuation_base.server(status=status)
             found = self.excluded(view, evacuate=True, service=builders.dead())
             self.assert_left(found)
 
@@ -80,7 +80,7 @@ class TestExcluded(base.DecideTestCase):
     def test_only_that_one(self):
         found = self.excluded(base.HERE, builders.server('vm2'))
 
-        self.assertEqual({'vm2': Kind.LIVE_MIGRATE}, self.asks(found))
+        self.assertEqual({'vm2': ActionKind.LIVE_MIGRATE}, self.asks(found))
 
     def test_a_move_under_way_is_awaited_and_not_begun_again(self):
         found = self.excluded(
@@ -93,7 +93,7 @@ class TestExcluded(base.DecideTestCase):
             servers=[base.HERE],
             migrations=[FAILED],
             failures={7: base.FAILURE},
-            memory=builders.memory(builders.track()),
+            memory=builders.memory(builders.server_memory()),
         )
         self.assertEqual({}, self.asks(found))
         self.assertEqual('blocked', self.row(found).result)
@@ -103,9 +103,9 @@ class TestExcluded(base.DecideTestCase):
         """It began before somebody thought of excluding the server."""
         found = self.excluded(base.VERIFY_THERE, migrations=[FINISHED])
 
-        self.assertEqual({'vm1': Kind.CONFIRM}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.CONFIRM}, self.asks(found))
 
-    def test_its_owners_resize_is_left_to_him(self):
+    def test_owner_resize_is_left_alone(self):
         found = self.excluded(
             base.VERIFY_THERE,
             migrations=[dataclasses.replace(FINISHED, type=base.RESIZE)],
@@ -118,21 +118,23 @@ class TestExcluded(base.DecideTestCase):
         self.assertNotIn('--resized', self.row(found).reason)
 
 
-class TestResumed(base.StoryTestCase):
+class TestResumed(base.TimelineTestCase):
     def test_what_an_earlier_run_resumed_is_suspended_again(self):
-        story = self.begin(
+        timeline = self.begin(
             exclude=EXCLUDE,
             suspended=policies.Suspended.RESUME,
             user_id=base.US,
         )
-        history = {'histories': {'vm1': (base.deed(),)}}
-        story.tick(base.changed())
-        self.assertIs(Kind.SUSPEND, story.asks(base.changed(), **history))
-        self.assertIsNone(
-            story.asks(base.changed(task_state='suspending'), **history)
+        history = {'histories': {'vm1': (base.instance_action(),)}}
+        timeline.tick(base.changed())
+        self.assertIs(
+            ActionKind.SUSPEND, timeline.asks(base.changed(), **history)
         )
         self.assertIsNone(
-            story.asks(base.changed(status='SUSPENDED'), **history)
+            timeline.asks(base.changed(task_state='suspending'), **history)
+        )
+        self.assertIsNone(
+            timeline.asks(base.changed(status='SUSPENDED'), **history)
         )
 
-        self.assert_ended(story, 'blocked', HERE)
+        self.assert_ended(timeline, 'blocked', HERE)

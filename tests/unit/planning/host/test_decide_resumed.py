@@ -10,8 +10,8 @@ from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
-Kind = memories.Kind
-FIRST = memories.Memory()
+ActionKind = memories.ActionKind
+FIRST = memories.HostMemory()
 
 
 @ddt.ddt
@@ -27,70 +27,72 @@ class TestTwoRuns(base.DecideTestCase):
         (base.OWNER, base.OWNERS_PROJECT, 'ACTIVE'),
     )
     @ddt.unpack
-    def test_whose_doing_it_was(self, user, project, before):
+    def test_resume_by_operator_or_owner(self, user, project, before):
         memory = builders.memory(
-            builders.track(base.changed(status='SUSPENDED'))
+            builders.server_memory(base.changed(status='SUSPENDED'))
         )
         found = self.look(memory, servers=[base.changed()])
-        self.assertEqual({'vm1'}, found.inquiry.history)
+        self.assertEqual({'vm1'}, found.query.history)
         self.assertEqual((), found.actions)
 
         found = self.look(
             found.memory,
             servers=[base.changed()],
-            histories={'vm1': (base.deed(user=user, project=project),)},
+            histories={
+                'vm1': (base.instance_action(user=user, project=project),)
+            },
         )
-        self.assertEqual({'vm1': Kind.LIVE_MIGRATE}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
         self.assertEqual(before, self.row(found).status)
 
-    def test_it_is_on_its_way_already(self):
+    def test_already_being_moved_by_another_run(self):
         """The other run suspends it; where that is killed, this one does."""
         memory = builders.memory(
-            builders.track(base.changed(status='SUSPENDED'))
+            builders.server_memory(base.changed(status='SUSPENDED'))
         )
         found = self.look(
             memory,
             visited=[base.changed(host=builders.DEST)],
             migrations=[builders.migration(7, 'completed')],
         )
-        self.assertEqual({'vm1'}, found.inquiry.history)
+        self.assertEqual({'vm1'}, found.query.history)
 
         found = self.look(
             found.memory,
             visited=[base.changed(host=builders.DEST)],
             migrations=[builders.migration(7, 'completed')],
-            histories={'vm1': (base.deed(user=base.OWNER),)},
+            histories={'vm1': (base.instance_action(user=base.OWNER),)},
         )
-        self.assertEqual({'vm1': Kind.SUSPEND}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))
 
     @ddt.data(
         # how it was known, and is now
-        (builders.track(base.changed()), base.changed()),
+        (builders.server_memory(base.changed()), base.changed()),
         (
-            builders.track(base.changed(status='SUSPENDED')),
+            builders.server_memory(base.changed(status='SUSPENDED')),
             base.changed(status='SHUTOFF'),
         ),
         # By this very run.
         (
-            base.asked(Kind.RESUME, base.changed(status='SUSPENDED')),
+            base.asked(ActionKind.RESUME, base.changed(status='SUSPENDED')),
             base.changed(),
         ),
         (
-            builders.track(
+            builders.server_memory(
                 base.changed(status='SUSPENDED'), found_resumed=True
             ),
             base.changed(),
         ),
     )
     @ddt.unpack
-    def test_no_suspects(self, track, now):
-        found = self.look(builders.memory(track), servers=[now])
+    def test_no_suspects(self, remembered, now):
+        found = self.look(builders.memory(remembered), servers=[now])
 
         self.assertEqual(set(), found.memory.suspects)
 
     def test_a_history_is_asked_for_once(self):
         memory = builders.memory(
-            builders.track(base.changed(status='SUSPENDED'))
+            builders.server_memory(base.changed(status='SUSPENDED'))
         )
         found = self.look(
             memory, servers=[base.changed()], histories={'vm1': ()}
@@ -108,7 +110,7 @@ class TestDecision(base.DecideTestCase):
     def found(self, policy=base.RESUME, memory=FIRST, **observed):
         return self.decide(memory=memory, policy=policy, **observed)
 
-    def test_nothing_is_begun_with_a_suspect(self):
+    def test_suspect_is_not_moved_before_its_history(self):
         """A cold migration would restart it; its history tells at once."""
         for running in policies.Running:
             policy = policies.Policy(
@@ -118,39 +120,41 @@ class TestDecision(base.DecideTestCase):
             )
             found = self.found(policy, servers=[base.changed()])
             self.assertEqual((), found.actions)
-            self.assertEqual({'vm1'}, found.inquiry.history)
+            self.assertEqual({'vm1'}, found.query.history)
             self.assertFalse(found.done)
 
             found = self.found(
                 policy,
                 memory=found.memory,
                 servers=[base.changed()],
-                histories={'vm1': (base.deed(),)},
+                histories={'vm1': (base.instance_action(),)},
             )
-            self.assertEqual({'vm1': Kind.LIVE_MIGRATE}, self.asks(found))
+            self.assertEqual(
+                {'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found)
+            )
             self.assertEqual('SUSPENDED', self.row(found).status)
 
-    def test_found_where_it_went_it_is_suspended(self):
+    def test_found_elsewhere_and_suspended(self):
         found = self.found(migrations=[self.RECORD])
         self.assertFalse(found.done)
-        self.assertEqual({'vm1'}, found.inquiry.history)
+        self.assertEqual({'vm1'}, found.query.history)
 
         observed = {
             'migrations': [self.RECORD],
-            'histories': {'vm1': (base.deed(),)},
+            'histories': {'vm1': (base.instance_action(),)},
         }
         found = self.found(memory=found.memory, **observed)
-        self.assertEqual({'vm1'}, found.inquiry.visit)
+        self.assertEqual({'vm1'}, found.query.visit)
         self.assertFalse(found.done)
 
         observed['visited'] = [self.THERE]
         found = self.found(memory=found.memory, **observed)
-        self.assertEqual({'vm1': Kind.SUSPEND}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))
         self.assertFalse(found.done)
 
         memory = found.memory.after(
             found.actions[0],
-            memories.Outcome(memories.Answer.ACCEPTED, NOW),
+            memories.Outcome(memories.SendStatus.ACCEPTED, NOW),
             highest_id=7,
         )
         observed['visited'] = [
@@ -172,7 +176,7 @@ class TestDecision(base.DecideTestCase):
         self.assertEqual('SUSPENDED', row.status)
         self.assertEqual(builders.DEST, row.destination)
 
-    def test_nobody_is_found(self):
+    def test_no_suspect_found(self):
         found = self.found(migrations=[self.RECORD])
         found = self.found(
             memory=found.memory,
@@ -183,17 +187,22 @@ class TestDecision(base.DecideTestCase):
         self.assertTrue(found.drained)
         self.assertEqual((), found.rows)
 
-    def test_one_that_was_on_its_way_when_the_run_was_killed(self):
+    def test_moving_when_the_run_was_killed(self):
         record = builders.migration(7, 'running')
         moving = base.changed(status='MIGRATING')
         found = self.found(servers=[moving], migrations=[record])
-        self.assertEqual({'vm1'}, found.inquiry.history)
+        self.assertEqual({'vm1'}, found.query.history)
 
         found = self.found(
             memory=found.memory,
             servers=[moving],
             migrations=[record],
-            histories={'vm1': (base.deed(), base.deed('live-migration'))},
+            histories={
+                'vm1': (
+                    base.instance_action(),
+                    base.instance_action('live-migration'),
+                )
+            },
         )
         self.assertEqual('SUSPENDED', self.row(found).status)
 
@@ -203,4 +212,4 @@ class TestDecision(base.DecideTestCase):
             migrations=[builders.migration(7, 'completed', seen_at=NOW + 8)],
             now=NOW + 9,
         )
-        self.assertEqual({'vm1': Kind.SUSPEND}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))

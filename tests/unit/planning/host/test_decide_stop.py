@@ -20,9 +20,9 @@ LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 STOP = policies.Policy(stop='interrupted')
 ABANDON = policies.Policy(stop='time is up', abandon='time is up')
-Kind = memories.Kind
-LIVE = memories.Kind.LIVE_MIGRATE
-CONFIRM = memories.Kind.CONFIRM
+ActionKind = memories.ActionKind
+LIVE = memories.ActionKind.LIVE_MIGRATE
+CONFIRM = memories.ActionKind.CONFIRM
 
 
 class TestStop(base.DecideTestCase):
@@ -67,7 +67,7 @@ class TestStop(base.DecideTestCase):
     def test_a_retry_is_not_begun_and_its_failure_is_told(self):
         found = self.decide(
             policy=STOP,
-            memory=builders.memory(builders.track(attempts=1)),
+            memory=builders.memory(builders.server_memory(attempts=1)),
             servers=[builders.server()],
             migrations=[builders.migration(1, 'error', seen_at=NOW - 1)],
             failures={1: 'No valid host was found'},
@@ -78,24 +78,24 @@ class TestStop(base.DecideTestCase):
         self.assertIn('No valid host', self.row(found).reason)
         self.assertIn('interrupted', self.row(found).reason)
 
-    def test_what_is_known_in_a_moment_is_awaited(self):
+    def test_settling_server_is_awaited(self):
         """It has left, and nobody has looked where it is."""
         found = self.decide(
             policy=STOP,
-            memory=builders.memory(builders.track()),
+            memory=builders.memory(builders.server_memory()),
             migrations=[builders.migration(1, 'completed')],
         )
 
         self.assertFalse(found.done)
         self.assertIsNone(self.row(found).result)
 
-    def test_what_stalls_is_awaited(self):
-        track = dataclasses.replace(
-            builders.track(), least_of=1, least_remaining=9
+    def test_stalled_move_is_awaited(self):
+        remembered = dataclasses.replace(
+            builders.server_memory(), least_of=1, least_remaining=9
         )
         found = self.decide(
             policy=STOP,
-            memory=builders.memory(track),
+            memory=builders.memory(remembered),
             servers=[builders.server(status='MIGRATING')],
             migrations=[builders.migration()],
             progress={1: model.Progress(9, 9, NOW)},
@@ -105,7 +105,7 @@ class TestStop(base.DecideTestCase):
         self.assertIsNone(self.row(found).result)
         self.assertIn('stalled', self.row(found).reason)
 
-    def test_what_is_busy_is_not_awaited(self):
+    def test_busy_server_is_not_awaited(self):
         found = self.decide(
             policy=STOP, servers=[builders.server(status='BUILD')]
         )
@@ -170,15 +170,18 @@ class TestAbandon(base.DecideTestCase):
     def test_only_what_is_under_way_is_moving(self, given, result, words):
         asked, status = 'task' in given, given.get('status')
         task, down = given.get('task'), given.get('down', False)
-        kind = {'shelving': Kind.SHELVE, 'resuming': Kind.RESUME}.get(task)
+        kind = {
+            'shelving': ActionKind.SHELVE,
+            'resuming': ActionKind.RESUME,
+        }.get(task)
         state = 'SUSPENDED' if task else 'ACTIVE'
         view = builders.server(status=state, task_state=task)
         found = self.decide(
             policy=policies.Policy() if down else ABANDON,
-            memory=base.just_asked(kind or Kind.LIVE_MIGRATE)
+            memory=base.just_asked(kind or ActionKind.LIVE_MIGRATE)
             if asked
             else builders.memory(
-                builders.track(), down_since=NOW - 99 if down else None
+                builders.server_memory(), down_since=NOW - 99 if down else None
             ),
             service=builders.service(up=not down),
             servers=[view] if asked else [],
@@ -190,7 +193,7 @@ class TestAbandon(base.DecideTestCase):
         self.assertIn(words, row.reason)
         self.assertTrue(row.left)
 
-    def test_what_was_not_looked_at_is_not_called_drained(self):
+    def test_unchecked_host_is_not_drained(self):
         """No row is left, but the last checks were never made."""
         moved = builders.server(host=builders.DEST)
         for why, observed in {
@@ -217,7 +220,7 @@ class TestAbandon(base.DecideTestCase):
                 self.assertFalse(found.drained)
                 self.assertEqual('', found.trouble)
 
-    def test_what_was_looked_at_is_drained_all_the_same(self):
+    def test_checked_host_is_drained(self):
         found = self.decide(
             policy=ABANDON,
             memory=base.just_asked(at=NOW - 5),
@@ -230,7 +233,7 @@ class TestAbandon(base.DecideTestCase):
 class TestHost(base.DecideTestCase):
     """The host itself does not let moves go on."""
 
-    def test_somebody_has_put_it_back_into_service(self):
+    def test_host_was_put_back_into_service(self):
         found = self.decide(
             service=builders.service(enabled=True),
             servers=[builders.server()],
@@ -249,7 +252,7 @@ class TestHost(base.DecideTestCase):
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
 
-    def test_why_nothing_is_begun_is_told_first(self):
+    def test_stop_reason_comes_first(self):
         found = self.decide(
             policy=STOP,
             service=builders.service(enabled=True),
@@ -267,7 +270,7 @@ class TestHost(base.DecideTestCase):
 
         self.assertFalse(found.done)
 
-    def test_somebody_else_has_taken_it_over(self):
+    def test_disabled_reason_changed_by_others(self):
         """Still disabled: moves go on, but nothing is ours to confirm."""
         found = self.decide(
             service=builders.service(disabled_reason='fan broken'),
@@ -317,7 +320,7 @@ class TestHost(base.DecideTestCase):
 
         self.assertFalse(found.done)
         self.assertIs(decisions.Stage.FINAL_CHECK, found.stage)
-        self.assertTrue(found.inquiry.consumers)
+        self.assertTrue(found.query.consumers)
         found = self.down(
             timing.DOWN_GRACE_SECONDS,
             servers=[left],
@@ -341,7 +344,7 @@ class TestHost(base.DecideTestCase):
     def test_down_empty_and_checked_is_drained(self):
         self.assertTrue(self.down(timing.DOWN_GRACE_SECONDS).drained)
 
-    def test_down_and_not_checked_says_that_nobody_knows(self):
+    def test_down_and_unchecked_is_unknown(self):
         found = self.down(timing.DOWN_GRACE_SECONDS, dead=True, consumers=None)
 
         self.assertTrue(found.done)

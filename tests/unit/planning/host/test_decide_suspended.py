@@ -9,11 +9,11 @@ from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 from tests.unit.planning import base
 
-Answer = memories.Answer
-Kind = memories.Kind
+SendStatus = memories.SendStatus
+ActionKind = memories.ActionKind
 Phase = base.Phase
-FINAL = memories.Outcome(Answer.REFUSED, 0.0, base.REFUSAL, final=True)
-NO = memories.Outcome(Answer.REFUSED, 0.0, base.REFUSAL)
+FINAL = memories.Outcome(SendStatus.REFUSED, 0.0, base.REFUSAL, final=True)
+NO = memories.Outcome(SendStatus.REFUSED, 0.0, base.REFUSAL)
 
 HERE = base.HERE
 THERE = base.THERE
@@ -24,34 +24,36 @@ SUSPENDING = builders.server(host=builders.DEST, task_state='suspending')
 SUSPENDED_THERE = builders.server(status='SUSPENDED', host=builders.DEST)
 
 
-class TestResume(base.StoryTestCase):
+class TestResume(base.TimelineTestCase):
     """--suspended resume: resume, live-migrate, suspend again."""
 
     def resumed(self, **options):
         """Return the story of a server that runs now, by our doing."""
-        story = self.begin(suspended=policies.Suspended.RESUME, **options)
-        self.assertIs(Kind.RESUME, story.asks(SUSPENDED))
-        self.assertIsNone(story.asks(RESUMING))
-        self.assertIs(Phase.MOVING, story.row.phase)
-        self.assertEqual('live migration', story.row.move)
-        return story
+        timeline = self.begin(suspended=policies.Suspended.RESUME, **options)
+        self.assertIs(ActionKind.RESUME, timeline.asks(SUSPENDED))
+        self.assertIsNone(timeline.asks(RESUMING))
+        self.assertIs(Phase.MOVING, timeline.row.phase)
+        self.assertEqual('live migration', timeline.row.move)
+        return timeline
 
-    def suspend(self, story, *records, view=THERE, **kwargs):
-        self.assertIs(Kind.SUSPEND, story.asks(view, *records, **kwargs))
-        self.assertIsNone(story.row.result)
+    def suspend(self, timeline, *records, view=THERE, **kwargs):
+        self.assertIs(
+            ActionKind.SUSPEND, timeline.asks(view, *records, **kwargs)
+        )
+        self.assertIsNone(timeline.row.result)
 
     def test_all_goes_well(self):
-        story = self.resumed()
-        self.assertIs(Kind.LIVE_MIGRATE, story.asks(HERE))
-        self.assertIsNone(story.asks(MOVING, story.record('running')))
-        completed = story.record('completed')
-        self.suspend(story, completed)
-        self.assertIsNone(story.asks(SUSPENDING, completed))
-        self.assertIsNone(story.row.result)
-        self.assertIsNone(story.asks(SUSPENDED_THERE, completed))
+        timeline = self.resumed()
+        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(HERE))
+        self.assertIsNone(timeline.asks(MOVING, timeline.record('running')))
+        completed = timeline.record('completed')
+        self.suspend(timeline, completed)
+        self.assertIsNone(timeline.asks(SUSPENDING, completed))
+        self.assertIsNone(timeline.row.result)
+        self.assertIsNone(timeline.asks(SUSPENDED_THERE, completed))
 
-        row = self.assert_ended(story, 'moved', move='live migration')
-        self.assertTrue(story.decision.drained)
+        row = self.assert_ended(timeline, 'moved', move='live migration')
+        self.assertTrue(timeline.decision.drained)
         self.assertEqual('SUSPENDED', row.status)
         self.assertEqual(builders.DEST, row.destination)
         self.assertEqual('', row.reason)
@@ -59,196 +61,208 @@ class TestResume(base.StoryTestCase):
         self.assertEqual(6.0, row.seconds)
 
     def test_the_resume_is_refused(self):
-        story = self.begin(suspended=policies.Suspended.RESUME)
-        self.assertIs(Kind.RESUME, story.asks(SUSPENDED, answer=FINAL))
-        self.assertIsNone(story.asks(SUSPENDED))
+        timeline = self.begin(suspended=policies.Suspended.RESUME)
+        self.assertIs(
+            ActionKind.RESUME, timeline.asks(SUSPENDED, answer=FINAL)
+        )
+        self.assertIsNone(timeline.asks(SUSPENDED))
 
-        self.assert_ended(story, 'blocked', base.REFUSAL)
+        self.assert_ended(timeline, 'blocked', base.REFUSAL)
 
     def test_the_resume_is_lost_again_and_again(self):
-        story = self.begin(suspended=policies.Suspended.RESUME)
+        timeline = self.begin(suspended=policies.Suspended.RESUME)
         for _attempt in range(3):
-            asked = story.asks(
+            asked = timeline.asks(
                 SUSPENDED,
                 after=timing.EFFECT_WAIT_SECONDS,
-                answer=Answer.IN_DOUBT,
+                answer=SendStatus.IN_DOUBT,
             )
-            self.assertIs(Kind.RESUME, asked)
-        story.tick(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS)
+            self.assertIs(ActionKind.RESUME, asked)
+        timeline.tick(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS)
 
-        self.assert_ended(story, 'failed', 'request to resume it')
+        self.assert_ended(timeline, 'failed', 'request to resume it')
 
     def test_the_resume_breaks_it(self):
-        story = self.resumed()
-        story.tick(builders.server(status='ERROR'))
+        timeline = self.resumed()
+        timeline.tick(builders.server(status='ERROR'))
 
-        self.assert_ended(story, 'failed', 'it was resumed for the migration')
+        self.assert_ended(
+            timeline, 'failed', 'it was resumed for the migration'
+        )
 
     def test_the_live_migration_is_refused_for_good(self):
         """It ends as it was, where it was."""
-        story = self.resumed(running=policies.Running.LIVE_OR_COLD)
-        self.assertIs(Kind.LIVE_MIGRATE, story.asks(HERE, answer=FINAL))
-        self.suspend(story, view=HERE)
-        self.assertIsNone(story.asks(builders.server(task_state='suspending')))
-        self.assertIsNone(story.row.result)
-        self.assertIsNone(story.asks(SUSPENDED))
+        timeline = self.resumed(running=policies.Running.LIVE_OR_COLD)
+        self.assertIs(
+            ActionKind.LIVE_MIGRATE, timeline.asks(HERE, answer=FINAL)
+        )
+        self.suspend(timeline, view=HERE)
+        self.assertIsNone(
+            timeline.asks(builders.server(task_state='suspending'))
+        )
+        self.assertIsNone(timeline.row.result)
+        self.assertIsNone(timeline.asks(SUSPENDED))
 
-        row = self.assert_ended(story, 'blocked', base.REFUSAL)
+        row = self.assert_ended(timeline, 'blocked', base.REFUSAL)
         self.assertNotIn('live-or-cold', row.reason)
 
     def test_the_live_migration_fails_each_time(self):
         """It stays resumed between the attempts, but not after the last."""
-        story = self.resumed(retries=1)
+        timeline = self.resumed(retries=1)
         failures = {7: base.FAILURE, 8: base.FAILURE}
-        self.assertIs(Kind.LIVE_MIGRATE, story.asks(HERE))
-        first = story.record('error', 7)
-        story.tick(HERE, first, failures=failures)
-        asked = story.asks(
+        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(HERE))
+        first = timeline.record('error', 7)
+        timeline.tick(HERE, first, failures=failures)
+        asked = timeline.asks(
             HERE, first, failures=failures, after=timing.RETRY_WAIT_SECONDS
         )
-        self.assertIs(Kind.LIVE_MIGRATE, asked)
-        second = story.record('error', 8)
-        self.suspend(story, first, second, view=HERE, failures=failures)
-        story.tick(SUSPENDED, first, second, failures=failures)
+        self.assertIs(ActionKind.LIVE_MIGRATE, asked)
+        second = timeline.record('error', 8)
+        self.suspend(timeline, first, second, view=HERE, failures=failures)
+        timeline.tick(SUSPENDED, first, second, failures=failures)
 
-        row = self.assert_ended(story, 'failed', base.FAILURE)
+        row = self.assert_ended(timeline, 'failed', base.FAILURE)
         self.assertEqual(2, row.attempts)
 
     def test_the_live_migration_stalls(self):
-        story = self.resumed(on_stall=policies.OnStall.ABORT, stall_after=10.0)
-        story.tick(HERE)
-        running = story.record('running')
-        for after, ask in ((1, None), (9, None), (1, Kind.ABORT)):
-            progress = {7: model.Progress(2**20, 2**21, story.now + after)}
-            asked = story.asks(MOVING, running, after=after, progress=progress)
+        timeline = self.resumed(
+            on_stall=policies.OnStall.ABORT, stall_after=10.0
+        )
+        timeline.tick(HERE)
+        running = timeline.record('running')
+        for after, ask in ((1, None), (9, None), (1, ActionKind.ABORT)):
+            progress = {7: model.Progress(2**20, 2**21, timeline.now + after)}
+            asked = timeline.asks(
+                MOVING, running, after=after, progress=progress
+            )
             self.assertIs(ask, asked)
-        cancelled = story.record('cancelled')
-        self.suspend(story, cancelled, view=HERE)
-        story.tick(SUSPENDED, cancelled)
+        cancelled = timeline.record('cancelled')
+        self.suspend(timeline, cancelled, view=HERE)
+        timeline.tick(SUSPENDED, cancelled)
 
-        self.assert_ended(story, 'failed', 'stalled: 1 MiB of 2 MiB')
+        self.assert_ended(timeline, 'failed', 'stalled: 1 MiB of 2 MiB')
 
     def test_the_suspend_is_refused(self):
-        story = self.resumed()
-        story.tick(HERE)
-        completed = story.record('completed')
+        timeline = self.resumed()
+        timeline.tick(HERE)
+        completed = timeline.record('completed')
         for _try in range(timing.END_TRIES):
             self.suspend(
-                story,
+                timeline,
                 completed,
                 after=timing.REFUSED_WAIT_SECONDS,
                 answer=NO,
             )
-        story.tick(THERE, completed)
+        timeline.tick(THERE, completed)
 
-        self.assert_ended(story, 'failed', 'could not be suspended again')
-        self.assertTrue(story.decision.done)
+        self.assert_ended(timeline, 'failed', 'could not be suspended again')
+        self.assertTrue(timeline.decision.done)
 
     def test_the_suspend_is_lost(self):
-        story = self.resumed()
-        story.tick(HERE)
-        completed = story.record('completed')
-        self.suspend(story, completed, answer=Answer.IN_DOUBT)
-        self.assertIsNone(story.asks(THERE, completed))
-        self.suspend(story, completed, after=timing.EFFECT_WAIT_SECONDS)
-        story.tick(SUSPENDED_THERE, completed)
+        timeline = self.resumed()
+        timeline.tick(HERE)
+        completed = timeline.record('completed')
+        self.suspend(timeline, completed, answer=SendStatus.IN_DOUBT)
+        self.assertIsNone(timeline.asks(THERE, completed))
+        self.suspend(timeline, completed, after=timing.EFFECT_WAIT_SECONDS)
+        timeline.tick(SUSPENDED_THERE, completed)
 
-        self.assert_ended(story, 'moved')
+        self.assert_ended(timeline, 'moved')
 
     def test_its_owner_stops_it_meanwhile(self):
         """It is moved as it is, and not suspended."""
-        story = self.resumed()
+        timeline = self.resumed()
         stopped = builders.server(status='SHUTOFF')
-        self.assertIs(Kind.COLD_MIGRATE, story.asks(stopped))
-        confirmed = story.record('confirmed', type=base.COLD)
-        story.tick(
+        self.assertIs(ActionKind.COLD_MIGRATE, timeline.asks(stopped))
+        confirmed = timeline.record('confirmed', type=base.COLD)
+        timeline.tick(
             builders.server(status='SHUTOFF', host=builders.DEST), confirmed
         )
 
-        row = self.assert_ended(story, 'moved', move='cold migration')
+        row = self.assert_ended(timeline, 'moved', move='cold migration')
         self.assertEqual('SHUTOFF', row.status)
 
     def test_its_owner_suspends_it_meanwhile(self):
         """Before it could be moved: then it is resumed again."""
-        story = self.resumed()
-        story.tick(HERE, answer=NO)
-        asked = story.asks(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS + 1)
+        timeline = self.resumed()
+        timeline.tick(HERE, answer=NO)
+        asked = timeline.asks(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS + 1)
 
-        self.assertIs(Kind.RESUME, asked)
+        self.assertIs(ActionKind.RESUME, asked)
 
     def test_deleted_on_the_way(self):
-        story = self.resumed()
-        story.tick(HERE)
-        story.tick(base.DELETED, story.record('running'))
+        timeline = self.resumed()
+        timeline.tick(HERE)
+        timeline.tick(base.DELETED, timeline.record('running'))
 
-        self.assert_ended(story, 'gone')
+        self.assert_ended(timeline, 'gone')
 
 
-class TestShelve(base.StoryTestCase):
+class TestShelve(base.TimelineTestCase):
     """--suspended shelve, --shelved offload."""
 
     OFFLOADED = builders.server(status='SHELVED_OFFLOADED')
 
     def shelving(self):
-        story = self.begin(
+        timeline = self.begin(
             suspended=policies.Suspended.SHELVE,
             shelved=policies.Shelved.LEAVE,
         )
-        self.assertIs(Kind.SHELVE, story.asks(SUSPENDED))
+        self.assertIs(ActionKind.SHELVE, timeline.asks(SUSPENDED))
         uploading = builders.server(
             status='SUSPENDED', task_state='shelving_image_uploading'
         )
         for _minute in range(10):
-            self.assertIsNone(story.asks(uploading, after=60))
-            self.assertIs(Phase.MOVING, story.row.phase)
-        return story
+            self.assertIsNone(timeline.asks(uploading, after=60))
+            self.assertIs(Phase.MOVING, timeline.row.phase)
+        return timeline
 
-    def ended(self, story):
-        row = self.assert_ended(story, 'offloaded', move='shelve offload')
-        self.assertTrue(story.decision.drained)
+    def ended(self, timeline):
+        row = self.assert_ended(timeline, 'offloaded', move='shelve offload')
+        self.assertTrue(timeline.decision.drained)
         self.assertEqual('SUSPENDED', row.status)
         self.assertEqual(1, row.attempts)
         self.assertIn('SHELVED_OFFLOADED', row.reason)
 
     def test_nova_offloads_it_by_itself(self):
-        story = self.shelving()
+        timeline = self.shelving()
         offloading = builders.server(
             status='SHELVED', task_state='shelving_offloading'
         )
-        self.assertIsNone(story.asks(offloading))
-        self.assertIs(Phase.MOVING, story.row.phase)
-        self.assertIsNone(story.asks(self.OFFLOADED))
+        self.assertIsNone(timeline.asks(offloading))
+        self.assertIs(Phase.MOVING, timeline.row.phase)
+        self.assertIsNone(timeline.asks(self.OFFLOADED))
 
-        self.ended(story)
+        self.ended(timeline)
 
     def test_nova_leaves_that_to_us(self):
-        story = self.shelving()
+        timeline = self.shelving()
         shelved = builders.server(status='SHELVED')
-        self.assertIs(Kind.OFFLOAD, story.asks(shelved))
-        self.assertIsNone(story.asks(shelved))
-        self.assertIsNone(story.asks(self.OFFLOADED))
+        self.assertIs(ActionKind.OFFLOAD, timeline.asks(shelved))
+        self.assertIsNone(timeline.asks(shelved))
+        self.assertIsNone(timeline.asks(self.OFFLOADED))
 
-        self.ended(story)
+        self.ended(timeline)
 
-    def test_nova_was_quicker(self):
+    def test_offloaded_by_nova_meanwhile(self):
         """409: it is at it. Then that is awaited."""
-        story = self.shelving()
+        timeline = self.shelving()
         shelved = builders.server(status='SHELVED')
-        self.assertIs(Kind.OFFLOAD, story.asks(shelved, answer=NO))
+        self.assertIs(ActionKind.OFFLOAD, timeline.asks(shelved, answer=NO))
         offloading = builders.server(
             status='SHELVED', task_state='shelving_offloading'
         )
-        self.assertIsNone(story.asks(offloading))
-        self.assertIsNone(story.asks(self.OFFLOADED))
+        self.assertIsNone(timeline.asks(offloading))
+        self.assertIsNone(timeline.asks(self.OFFLOADED))
 
-        self.ended(story)
+        self.ended(timeline)
 
     def test_shelved_by_its_owner(self):
-        story = self.begin()
+        timeline = self.begin()
         shelved = builders.server(status='SHELVED')
-        self.assertIs(Kind.OFFLOAD, story.asks(shelved))
-        self.assertIsNone(story.asks(self.OFFLOADED))
+        self.assertIs(ActionKind.OFFLOAD, timeline.asks(shelved))
+        self.assertIsNone(timeline.asks(self.OFFLOADED))
 
-        row = self.assert_ended(story, 'offloaded', move='shelve offload')
+        row = self.assert_ended(timeline, 'offloaded', move='shelve offload')
         self.assertEqual('SHELVED', row.status)
         self.assertEqual(1, row.attempts)

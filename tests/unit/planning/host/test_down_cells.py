@@ -47,8 +47,8 @@ class TestHost(base.DecideTestCase):
         found = self.silent(self.begin(), **observed)
         self.assertEqual((), found.actions)
         self.assertFalse(found.done)
-        self.assertTrue(found.inquiry.services)
-        self.assertFalse(found.inquiry.singles or found.inquiry.records)
+        self.assertTrue(found.query.services)
+        self.assertFalse(found.query.singles or found.query.records)
         self.assertEqual([None, None], [row.result for row in found.rows])
         self.assertIn('the cell of cmp01', found.waiting_for)
 
@@ -78,8 +78,8 @@ class TestHost(base.DecideTestCase):
         rows = {row.server_id: row for row in found.rows}
         self.assertEqual(result, rows['vm1'].result)
 
-    def test_it_is_never_empty(self):
-        memory = self.silent(memories.Memory(), migrations=[]).memory
+    def test_down_cell_host_is_never_drained(self):
+        memory = self.silent(memories.HostMemory(), migrations=[]).memory
         found = self.silent(memory, LIMIT, migrations=[])
         self.assertEqual(down_cells.words('cmp01'), found.trouble)
         self.assertFalse(found.drained)
@@ -93,7 +93,7 @@ class TestHost(base.DecideTestCase):
             servers_at=float('-inf'),
             service_at=NOW + LIMIT,
         )
-        self.assertTrue(found.inquiry.servers)
+        self.assertTrue(found.query.servers)
         self.assertIsNone(found.memory.lost_since)
 
     def test_it_was_down_before(self):
@@ -104,7 +104,7 @@ class TestHost(base.DecideTestCase):
         )
         self.assertFalse(found.done, 'that it is down is not known now')
 
-    def test_the_home_of_servers_is_silent(self):
+    def test_home_cell_is_down(self):
         policy = policies.Policy(
             home='cmp09', to='cmp09', only=frozenset({'vm1', 'vm2'})
         )
@@ -151,17 +151,17 @@ class TestServer(base.DecideTestCase):
     def test_it_is_awaited(self, unseen_ago, service_ago, looks):
         found = self.decided(unseen_ago, service_ago)
         self.assertIs(Phase.SETTLING, self.row(found).phase)
-        self.assertEqual(looks, 'vm1' in found.inquiry.visit)
+        self.assertEqual(looks, 'vm1' in found.query.visit)
         self.assertFalse(found.done)
 
-    def test_at_last_it_is_told(self):
+    def test_reported_after_the_limit(self):
         found = self.decided(since=LIMIT)
         self.assertIs(Phase.FAILED, self.row(found).phase)
         self.assertEqual(down_cells.LEFT, self.row(found).reason)
 
     @ddt.data((1.0, False), (timing.UNLISTED_RECHECK_SECONDS, True))
     @ddt.unpack
-    def test_given_up_it_is_looked_at_now_and_then(self, unseen_ago, looks):
+    def test_abandoned_server_is_visited_periodically(self, unseen_ago, looks):
         policy = policies.Policy(server_timeout=60)
         cold = builders.migration(
             1, 'migrating', type='migration', seen_at=NOW - 100
@@ -180,10 +180,10 @@ class TestServer(base.DecideTestCase):
             service_at=NOW - unseen_ago,
         )
         self.assertIs(Phase.STILL_MOVING, self.row(found).phase)
-        self.assertEqual(looks, 'vm1' in found.inquiry.visit)
+        self.assertEqual(looks, 'vm1' in found.query.visit)
 
     @ddt.data(0.0, LIMIT)
-    def test_one_that_was_never_seen(self, since):
+    def test_server_never_seen(self, since):
         """A record binds it to the host: the drain does not wait for ever."""
         record = builders.migration(1, 'finished', type='resize')
         observed = {'servers': [], 'migrations': [record]}
@@ -191,8 +191,8 @@ class TestServer(base.DecideTestCase):
         found = self.decide(
             memory=memory, unseen={'vm1': NOW}, service_at=NOW, **observed
         )
-        self.assertEqual('vm1' in found.inquiry.visit, not since)
-        self.assertEqual(bool(since), found.inquiry.consumers)
+        self.assertEqual('vm1' in found.query.visit, not since)
+        self.assertEqual(bool(since), found.query.consumers)
         if since:
             self.assertTrue(self.row(found).left)
 
@@ -201,7 +201,9 @@ class TestServer(base.DecideTestCase):
         record = builders.migration(1, 'completed')
         observed = {'migrations': [record], 'policy': policy, 'servers': []}
         memory = self.decide(
-            memory=memories.Memory(), unseen={'vm1': NOW - LIMIT}, **observed
+            memory=memories.HostMemory(),
+            unseen={'vm1': NOW - LIMIT},
+            **observed,
         ).memory
         self.assertEqual({'vm1'}, memory.suspects)
         found = self.decide(
@@ -221,18 +223,18 @@ class TestServer(base.DecideTestCase):
         )
         self.assertEqual('moved', self.row(found).result)
 
-    def test_a_vanished_record_tells_nothing(self):
+    def test_vanished_record_in_a_down_cell(self):
         running = builders.migration(1, 'running')
         found = self.decide(
             migrations=[running],
             visited=[builders.server(seen_at=NOW - 1)],
             missing=frozenset({'vm1'}),
         )
-        self.assertIn('vm1', found.inquiry.visit)
+        self.assertIn('vm1', found.query.visit)
         gone = model.Server('vm1', '', 'DELETED', 'deleted', None, None)
         found = self.decide(
             migrations=[running],
             visited=[gone],
             missing=frozenset({'vm1'}),
         )
-        self.assertNotIn('vm1', found.inquiry.visit)
+        self.assertNotIn('vm1', found.query.visit)

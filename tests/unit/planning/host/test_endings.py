@@ -15,7 +15,7 @@ from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.server import memory as memories
 from tests import unit
 from tests.unit import builders
-from tests.unit.planning import anything
+from tests.unit.planning import arbitrary
 
 TICK = 20.0
 #: What a server may take, in seconds.
@@ -25,7 +25,7 @@ TICKS = 180
 
 #: But for "too many requests": that is asked for again for ever.
 ANSWERS = tuple(
-    a for a in memories.Answer if a is not memories.Answer.POSTPONED
+    a for a in memories.SendStatus if a is not memories.SendStatus.POSTPONED
 )
 
 
@@ -52,7 +52,7 @@ def later(first, asked, now):
         traced=first.consumers or frozenset(),
         consumers_at=now,
         failures=dict.fromkeys(first.migrations, ''),
-        histories={i: first.histories.get(i, ()) for i in anything.IDS},
+        histories={i: first.histories.get(i, ()) for i in arbitrary.IDS},
     )
 
 
@@ -64,12 +64,12 @@ def _seen(things, now):
 
 
 class TestEndings(unittest.TestCase):
-    def test_it_ends(self):
+    def test_drain_ends(self):
         for seed in range(unit.examples(60)):
             rng = random.Random(seed)
-            first = anything.observation(rng)
+            first = arbitrary.observation(rng)
             policy = dataclasses.replace(
-                anything.draining(rng),
+                arbitrary.draining(rng),
                 server_timeout=LIMIT,
                 stop='',
                 settled_from=0.0,
@@ -78,14 +78,14 @@ class TestEndings(unittest.TestCase):
                 self.check(first, policy, rng.choice(ANSWERS))
 
     def check(self, first, policy, answer):
-        memory, asked, now = memories.Memory(), set(), builders.NOW
+        memory, asked, now = memories.HostMemory(), set(), builders.NOW
         for _tick in range(TICKS):
             seen = later(first, asked, now)
             found = decide.decide(
                 seen, requested.operation(policy), memory, now
             )
             memory = found.memory
-            asked |= found.inquiry.visit
+            asked |= found.query.visit
             if found.done:
                 break
             outcome = memories.Outcome(answer, now, 'Nova says no')

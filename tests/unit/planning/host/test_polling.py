@@ -38,7 +38,7 @@ def ended(*times, began=0.0, unseen=0.0):
 
 
 @ddt.ddt
-class TestRhythm(unittest.TestCase):
+class TestMoveTiming(unittest.TestCase):
     @ddt.data(
         # Ends; slots; the time of a move, between two ends, to the next end.
         ((10, 20, 30), 1, (10, 10, 40)),
@@ -52,8 +52,8 @@ class TestRhythm(unittest.TestCase):
         ((100, 200, 300, 400, 500, 510, 520, 530, 540), 1, (10, 10, 550)),
     )
     @ddt.unpack
-    def test_the_next_end_follows_from_the_last(self, ends, slots, expected):
-        found = polling.rhythm(ended(*ends), slots)
+    def test_next_end_is_estimated(self, ends, slots, expected):
+        found = polling.estimate_timing(ended(*ends), slots)
 
         self.assertEqual(
             expected, (found.move, found.between, found.next_end - NOW)
@@ -61,10 +61,10 @@ class TestRhythm(unittest.TestCase):
 
     def test_nothing_is_known_before_the_first_end(self):
         never = builders.migration(status='completed', updated_at=None)
-        self.assertIsNone(polling.rhythm([never], 1))
+        self.assertIsNone(polling.estimate_timing([never], 1))
 
     def test_the_first_end_tells_how_long_a_move_takes(self):
-        found = polling.rhythm(ended(30, began=10), 1)
+        found = polling.estimate_timing(ended(30, began=10), 1)
 
         self.assertEqual((20, NOW + 50), (found.move, found.next_end))
 
@@ -73,7 +73,7 @@ class TestRhythm(unittest.TestCase):
         late = ended(10, 20, unseen=5)
         soon = ended(0, 1, 30, unseen=0.2)[2:]
 
-        found = polling.rhythm([*late, *soon], 1)
+        found = polling.estimate_timing([*late, *soon], 1)
         self.assertAlmostEqual(NOW + 40.2, found.next_end)
 
 
@@ -84,7 +84,7 @@ class TestInterval(unittest.TestCase):
             **{
                 'now': NOW,
                 'ages': [5.0],
-                'rhythm': None,
+                'move_timing': None,
                 'filling': False,
                 'settling': False,
                 **kwargs,
@@ -108,16 +108,20 @@ class TestInterval(unittest.TestCase):
         self.assertLessEqual(looked, timing.LOOK_MOST_SECONDS)
 
     def test_just_after_the_next_end(self):
-        rhythm = polling.Rhythm(move=20, next_end=NOW + 15, between=20)
-        looked = self.interval(rhythm=rhythm)
+        move_timing = polling.MoveTiming(
+            move=20, next_end=NOW + 15, between=20
+        )
+        looked = self.interval(move_timing=move_timing)
 
         self.assertGreater(looked, 15)
         self.assertLess(looked, 17)
 
-    def test_a_late_end_is_looked_for_less_and_less(self):
+    def test_polling_backs_off_for_a_late_end(self):
         def late(by):
-            rhythm = polling.Rhythm(move=20, next_end=NOW - by, between=20)
-            return self.interval(rhythm=rhythm)
+            move_timing = polling.MoveTiming(
+                move=20, next_end=NOW - by, between=20
+            )
+            return self.interval(move_timing=move_timing)
 
         self.assertLess(late(2), 20)
         self.assertLessEqual(late(2), late(10))
@@ -125,9 +129,9 @@ class TestInterval(unittest.TestCase):
 
     @hypothesis.given(
         ages=strategies.lists(strategies.floats(0, 1e5), max_size=4),
-        rhythm=strategies.none()
+        move_timing=strategies.none()
         | strategies.builds(
-            polling.Rhythm,
+            polling.MoveTiming,
             move=strategies.floats(0, 1e5),
             next_end=strategies.floats(0, 1e5),
             between=strategies.floats(0, 1e5),
@@ -136,7 +140,7 @@ class TestInterval(unittest.TestCase):
         settling=strategies.booleans(),
         slots=strategies.none() | strategies.integers(1, 20),
     )
-    def test_neither_a_storm_of_requests_nor_asleep(self, **kwargs):
+    def test_interval_is_bounded(self, **kwargs):
         looked = self.interval(**kwargs)
 
         self.assertGreaterEqual(looked, timing.LOOK_LEAST_SECONDS)

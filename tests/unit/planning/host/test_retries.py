@@ -12,12 +12,12 @@ from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
-CONFIRM = memories.Kind.CONFIRM
+CONFIRM = memories.ActionKind.CONFIRM
 Phase = base.Phase
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 
 
-class ConfirmationTestCase(base.CaseTestCase):
+class ConfirmationTestCase(base.ServerContextTestCase):
     def finished(self, **kwargs):
         return base.record(
             'finished', **{'type': base.COLD, 'seen_at': NOW - 60, **kwargs}
@@ -39,15 +39,17 @@ class TestColdMigration(ConfirmationTestCase):
         (base.RESIZE, -60, False),
     )
     @ddt.unpack
-    def test_whose_it_is(self, kind, seconds, ours):
+    def test_own_or_others_cold_migration(self, kind, seconds, ours):
         record = self.finished(
             type=kind, created_at=builders.cloud_time(seconds)
         )
-        stand = self.stand(record, view=base.VERIFY_THERE)
+        assessed = self.assess(record, view=base.VERIFY_THERE)
 
-        self.assertEqual(Phase.MOVING if ours else Phase.BLOCKED, stand.phase)
-        self.assertIs(CONFIRM if ours else None, stand.ask)
-        self.assertEqual(builders.DEST, stand.destination)
+        self.assertEqual(
+            Phase.MOVING if ours else Phase.BLOCKED, assessed.phase
+        )
+        self.assertIs(CONFIRM if ours else None, assessed.ask)
+        self.assertEqual(builders.DEST, assessed.destination)
 
     def test_of_a_deleted_server(self):
         self.assert_phase(Phase.GONE, self.finished(), view=base.DELETED)
@@ -64,18 +66,18 @@ class TestAsked(ConfirmationTestCase):
         (timing.END_TRIES, 30.0, None, Phase.FAILED),
     )
     @ddt.unpack
-    def test_lost_it_is_asked_for_a_few_times(self, taken, ago, ask, phase):
-        stand = self.assert_phase(
+    def test_lost_request_is_repeated(self, taken, ago, ask, phase):
+        assessed = self.assert_phase(
             phase,
             self.finished(),
             view=base.VERIFY_THERE,
-            track=base.asked(CONFIRM, asked_at=NOW - ago, taken=taken),
+            remembered=base.asked(CONFIRM, asked_at=NOW - ago, taken=taken),
         )
 
-        self.assertIs(ask, stand.ask)
+        self.assertIs(ask, assessed.ask)
         if phase is Phase.FAILED:
-            self.assertIn('moved to cmp02, but not confirmed', stand.reason)
-            self.assertIn('openstack server event list vm1', stand.reason)
+            self.assertIn('moved to cmp02, but not confirmed', assessed.reason)
+            self.assertIn('openstack server event list vm1', assessed.reason)
 
     @ddt.data(
         (1, Phase.MOVING),
@@ -83,23 +85,23 @@ class TestAsked(ConfirmationTestCase):
         (timing.END_TRIES, Phase.FAILED),
     )
     @ddt.unpack
-    def test_refused_it_is_asked_for_a_few_times(self, refusals, phase):
-        stand = self.stand(
+    def test_refused_request_is_repeated(self, refusals, phase):
+        assessed = self.assess(
             self.finished(),
             view=base.VERIFY_THERE,
-            track=base.refused(CONFIRM, refusals, refused_at=NOW - 5),
+            remembered=base.refused(CONFIRM, refusals, refused_at=NOW - 5),
         )
 
-        self.assertEqual(phase, stand.phase)
+        self.assertEqual(phase, assessed.phase)
         if phase is Phase.FAILED:
-            self.assertIn(base.REFUSAL, stand.reason)
-            self.assertIn(builders.DEST, stand.reason)
+            self.assertIn(base.REFUSAL, assessed.reason)
+            self.assertIn(builders.DEST, assessed.reason)
         else:
-            self.assertIs(CONFIRM, stand.ask)
+            self.assertIs(CONFIRM, assessed.ask)
 
 
 @ddt.ddt
-class TestFailures(base.CaseTestCase):
+class TestFailures(base.ServerContextTestCase):
     """A move that Nova had taken failed."""
 
     def failed(self, failures=1, *, ago=100.0, status='error', **kwargs):
@@ -108,9 +110,9 @@ class TestFailures(base.CaseTestCase):
             base.record(status, record_id=i + 1, seen_at=NOW - ago)
             for i in range(failures)
         ]
-        return self.stand(
+        return self.assess(
             *records,
-            track=base.asked(taken=failures, asked_after=failures - 1),
+            remembered=base.asked(taken=failures, asked_after=failures - 1),
             failures={r.id: base.FAILURE for r in records},
             **kwargs,
         )
@@ -126,36 +128,36 @@ class TestFailures(base.CaseTestCase):
     )
     @ddt.unpack
     def test_retries_are_further_attempts(self, failures, retries, phase):
-        stand = self.failed(failures, retries=retries)
+        assessed = self.failed(failures, retries=retries)
 
-        self.assertEqual(phase, stand.phase)
-        self.assertIn(base.FAILURE, stand.reason)
+        self.assertEqual(phase, assessed.phase)
+        self.assertIn(base.FAILURE, assessed.reason)
 
-    def test_a_task_is_awaited_first(self):
-        stand = self.failed(view=builders.server(task_state='rebooting'))
+    def test_task_is_awaited_before_a_retry(self):
+        assessed = self.failed(view=builders.server(task_state='rebooting'))
 
-        self.assertEqual(Phase.BUSY, stand.phase)
+        self.assertEqual(Phase.BUSY, assessed.phase)
 
 
 @ddt.ddt
-class TestRefusals(base.CaseTestCase):
+class TestRefusals(base.ServerContextTestCase):
     """Nova said no at once, and kept no record of it."""
 
     def refused(self, refusals=1, ago=100.0, **kwargs):
         refused_at = NOW - ago
         kwargs.setdefault('view', base.HERE)
-        return self.stand(
-            track=base.refused(times=refusals, refused_at=refused_at),
+        return self.assess(
+            remembered=base.refused(times=refusals, refused_at=refused_at),
             **kwargs,
         )
 
     def test_the_server_is_looked_at_first(self):
         """What it is now tells whether the refusal still matters."""
         before = dataclasses.replace(base.HERE, seen_at=NOW - 101)
-        stand = self.refused(view=before)
+        assessed = self.refused(view=before)
 
-        self.assertEqual(Phase.SETTLING, stand.phase)
-        self.assertTrue(stand.visit)
+        self.assertEqual(Phase.SETTLING, assessed.phase)
+        self.assertTrue(assessed.visit)
 
     @ddt.data(
         (1, 4.9, Phase.SETTLING),
@@ -164,7 +166,7 @@ class TestRefusals(base.CaseTestCase):
         (2, 10.0, Phase.WAITING),
     )
     @ddt.unpack
-    def test_there_is_a_pause_between(self, refusals, ago, phase):
+    def test_retry_waits(self, refusals, ago, phase):
         self.assertEqual(phase, self.refused(refusals, ago).phase)
 
     @ddt.data(
@@ -177,7 +179,7 @@ class TestRefusals(base.CaseTestCase):
         (builders.server(status='SHUTOFF'), Phase.WAITING),
     )
     @ddt.unpack
-    def test_it_was_refused_because(self, view, phase):
+    def test_refusal_reason_is_shown(self, view, phase):
         self.assertEqual(phase, self.refused(view=view).phase)
 
     @ddt.data(
@@ -189,15 +191,17 @@ class TestRefusals(base.CaseTestCase):
         ('ACTIVE', True, True, False),
     )
     @ddt.unpack
-    def test_a_way_out_is_told_where_there_is_one(
+    def test_refusal_suggests_a_command(
         self, status, final, resumed, expected
     ):
         before = base.SUSPENDED if resumed else base.HERE
-        track = builders.track(before, found_resumed=resumed)
-        stand = self.stand(
+        remembered = builders.server_memory(before, found_resumed=resumed)
+        assessed = self.assess(
             view=builders.server(status=status),
-            track=base.refused(times=3, final=final, track=track),
+            remembered=base.refused(
+                times=3, final=final, remembered=remembered
+            ),
         )
 
-        self.assertEqual(Phase.BLOCKED, stand.phase)
-        self.assertIs(expected, '--running live-or-cold' in stand.reason)
+        self.assertEqual(Phase.BLOCKED, assessed.phase)
+        self.assertIs(expected, '--running live-or-cold' in assessed.reason)

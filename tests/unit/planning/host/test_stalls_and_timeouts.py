@@ -17,7 +17,7 @@ from tests.unit.planning import base
 
 NOW = builders.NOW
 Phase = base.Phase
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 OnStall = policies.OnStall
 GIB = 2**30
 STALL = 600.0
@@ -28,37 +28,37 @@ def progress(remaining=GIB, ago=0.0):
     return {7: model.Progress(remaining, 4 * GIB, NOW - ago)}
 
 
-def stalled(seconds, track=None):
+def stalled(seconds, remembered=None):
     """Return the track of a server whose memory has not shrunk for so long."""
-    track = track or builders.track()
-    return in_flight.keep_least(
-        track, base.record(), model.Progress(GIB, 4 * GIB, NOW - seconds)
+    remembered = remembered or builders.server_memory()
+    return in_flight.update_least_remaining(
+        remembered, base.record(), model.Progress(GIB, 4 * GIB, NOW - seconds)
     )
 
 
-class FlightTestCase(base.CaseTestCase):
+class InFlightTestCase(base.ServerContextTestCase):
     def fly(self, *, status='running', kind=base.LIVE, phase=None, **kwargs):
         """Return where a server stands whose move is in flight."""
         record = base.record(status, type=kind, seen_at=NOW - 300)
         kwargs.setdefault('view', base.MIGRATING)
-        stand = self.stand(record, **kwargs)
-        self.assertEqual(phase or Phase.MOVING, stand.phase, stand)
-        self.assertEqual(record, stand.record)
-        self.assertEqual(builders.DEST, stand.destination)
-        return stand
+        assessed = self.assess(record, **kwargs)
+        self.assertEqual(phase or Phase.MOVING, assessed.phase, assessed)
+        self.assertEqual(record, assessed.record)
+        self.assertEqual(builders.DEST, assessed.destination)
+        return assessed
 
-    def assert_given_up(self, stand):
-        self.assertIsNone(stand.ask)
-        self.assertIn('it may still be running in Nova', stand.reason)
-        self.assertIn('run this again', stand.reason)
+    def assert_given_up(self, assessed):
+        self.assertIsNone(assessed.ask)
+        self.assertIn('it may still be running in Nova', assessed.reason)
+        self.assertIn('run this again', assessed.reason)
 
 
 @ddt.ddt
-class TestStall(FlightTestCase):
+class TestStall(InFlightTestCase):
     """Memory that does not become less."""
 
     def stall(self, on_stall=OnStall.WAIT, seconds=STALL, **kwargs):
-        kwargs.setdefault('track', stalled(seconds))
+        kwargs.setdefault('remembered', stalled(seconds))
         return self.fly(
             policy=policies.Policy(on_stall=on_stall, stall_after=STALL),
             progress=progress(),
@@ -67,38 +67,41 @@ class TestStall(FlightTestCase):
 
     @ddt.data(
         (OnStall.WAIT, None),
-        (OnStall.FORCE_COMPLETE, Kind.FORCE_COMPLETE),
-        (OnStall.ABORT, Kind.ABORT),
+        (OnStall.FORCE_COMPLETE, ActionKind.FORCE_COMPLETE),
+        (OnStall.ABORT, ActionKind.ABORT),
     )
     @ddt.unpack
-    def test_then(self, on_stall, ask):
-        stand = self.stall(on_stall)
+    def test_on_stall_option(self, on_stall, ask):
+        assessed = self.stall(on_stall)
 
-        self.assertIs(ask, stand.ask)
-        self.assertIn('1024 MiB of 4096 MiB', stand.reason)
-        self.assertIn('for 600 s', stand.reason)
+        self.assertIs(ask, assessed.ask)
+        self.assertIn('1024 MiB of 4096 MiB', assessed.reason)
+        self.assertIn('for 600 s', assessed.reason)
 
-    def test_of_another_migration_before_it(self):
-        track = base.asked(
-            Kind.FORCE_COMPLETE, track=stalled(STALL), record_id=6
+    def test_progress_of_an_earlier_migration_is_ignored(self):
+        remembered = base.asked(
+            ActionKind.FORCE_COMPLETE, remembered=stalled(STALL), record_id=6
         )
-        stand = self.stall(OnStall.FORCE_COMPLETE, track=track)
+        assessed = self.stall(OnStall.FORCE_COMPLETE, remembered=remembered)
 
-        self.assertIs(Kind.FORCE_COMPLETE, stand.ask)
+        self.assertIs(ActionKind.FORCE_COMPLETE, assessed.ask)
 
     @ddt.data(
-        (1, Kind.FORCE_COMPLETE),
-        (timing.END_TRIES - 1, Kind.FORCE_COMPLETE),
+        (1, ActionKind.FORCE_COMPLETE),
+        (timing.END_TRIES - 1, ActionKind.FORCE_COMPLETE),
         (timing.END_TRIES, None),
     )
     @ddt.unpack
-    def test_refused_it_is_asked_for_a_few_times(self, refusals, ask):
-        track = base.refused(
-            Kind.FORCE_COMPLETE, refusals, track=stalled(STALL), record_id=7
+    def test_refused_request_is_repeated(self, refusals, ask):
+        remembered = base.refused(
+            ActionKind.FORCE_COMPLETE,
+            refusals,
+            remembered=stalled(STALL),
+            record_id=7,
         )
-        stand = self.stall(OnStall.FORCE_COMPLETE, track=track)
+        assessed = self.stall(OnStall.FORCE_COMPLETE, remembered=remembered)
 
-        self.assertIs(ask, stand.ask)
+        self.assertIs(ask, assessed.ask)
 
 
 @ddt.ddt
@@ -120,11 +123,11 @@ class TestProgress(unittest.TestCase):
     )
     @ddt.unpack
     def test_less_memory_is_left(self, remaining, record_id, counts):
-        track = builders.track(
+        remembered = builders.server_memory(
             least_of=7, least_remaining=self.BEFORE, least_since=NOW - 100
         )
-        found = in_flight.keep_least(
-            track,
+        found = in_flight.update_least_remaining(
+            remembered,
             base.record(record_id=record_id),
             model.Progress(remaining, 4000, NOW),
         )
@@ -135,7 +138,7 @@ class TestProgress(unittest.TestCase):
 
 
 @ddt.ddt
-class TestTimeout(FlightTestCase):
+class TestTimeout(InFlightTestCase):
     """--server-timeout."""
 
     LIMIT = 60.0
@@ -143,42 +146,46 @@ class TestTimeout(FlightTestCase):
     POLICY = policies.Policy(server_timeout=LIMIT)
 
     def under_way(self, seconds, **kwargs):
-        kwargs.setdefault('track', builders.track())
-        track = kwargs.pop('track')
+        kwargs.setdefault('remembered', builders.server_memory())
+        remembered = kwargs.pop('remembered')
         return self.fly(
             policy=self.POLICY,
-            track=dataclasses.replace(track, under_way_since=NOW - seconds),
+            remembered=dataclasses.replace(
+                remembered, under_way_since=NOW - seconds
+            ),
             **kwargs,
         )
 
     @ddt.data('accepted', 'queued', 'preparing', 'running', 'post-migrating')
     def test_a_live_migration_is_aborted(self, status):
-        stand = self.under_way(self.LIMIT, status=status)
+        assessed = self.under_way(self.LIMIT, status=status)
 
-        self.assertIs(Kind.ABORT, stand.ask)
+        self.assertIs(ActionKind.ABORT, assessed.ask)
         self.assertEqual(
-            'it took longer than 60 s (--server-timeout)', stand.reason
+            'it took longer than 60 s (--server-timeout)', assessed.reason
         )
-        self.assertEqual(stand.reason, stand.why)
-        self.assertTrue(stand.soon)
+        self.assertEqual(assessed.reason, assessed.why)
+        self.assertTrue(assessed.soon)
 
     @ddt.data(
         base.asked(
-            Kind.ABORT, record_id=7, asked_at=NOW - timing.EFFECT_WAIT_SECONDS
+            ActionKind.ABORT,
+            record_id=7,
+            asked_at=NOW - timing.EFFECT_WAIT_SECONDS,
         ),
-        base.refused(Kind.ABORT, timing.END_TRIES, record_id=7),
+        base.refused(ActionKind.ABORT, timing.END_TRIES, record_id=7),
     )
-    def test_an_abort_that_has_no_effect(self, track):
-        stand = self.under_way(
-            self.LIMIT, track=track, phase=Phase.STILL_MOVING
+    def test_an_abort_that_has_no_effect(self, remembered):
+        assessed = self.under_way(
+            self.LIMIT, remembered=remembered, phase=Phase.STILL_MOVING
         )
 
-        self.assert_given_up(stand)
-        self.assertIn('cannot be aborted', stand.reason)
+        self.assert_given_up(assessed)
+        self.assertIn('cannot be aborted', assessed.reason)
 
 
 @ddt.ddt
-class TestDestinationDown(FlightTestCase):
+class TestDestinationDown(InFlightTestCase):
     """The compute service where it is going has died."""
 
     GRACE = timing.DOWN_GRACE_SECONDS
@@ -187,23 +194,23 @@ class TestDestinationDown(FlightTestCase):
     def test_it_may_come_back(self, down_for):
         since = None if down_for is None else NOW - down_for
         others = {} if since is None else {'cmp02': since}
-        stand = self.fly(others_down=others)
+        assessed = self.fly(others_down=others)
 
-        self.assertIsNone(stand.ask)
+        self.assertIsNone(assessed.ask)
 
     def test_a_live_migration_is_aborted_and_tried_again(self):
-        stand = self.fly(others_down={'cmp02': NOW - self.GRACE})
+        assessed = self.fly(others_down={'cmp02': NOW - self.GRACE})
 
-        self.assertIs(Kind.ABORT, stand.ask)
-        self.assertIn('destination cmp02 is down', stand.reason)
-        self.assertEqual('', stand.why)
+        self.assertIs(ActionKind.ABORT, assessed.ask)
+        self.assertIn('destination cmp02 is down', assessed.reason)
+        self.assertEqual('', assessed.why)
 
     def test_a_cold_migration_is_not_awaited(self):
-        stand = self.fly(
+        assessed = self.fly(
             kind=base.COLD,
             status='migrating',
             others_down={'cmp02': NOW - self.GRACE},
             phase=Phase.FAILED,
         )
 
-        self.assert_given_up(stand)
+        self.assert_given_up(assessed)

@@ -85,13 +85,13 @@ class TestHost(unittest.TestCase):
 
 
 @ddt.ddt
-class TestStories(unittest.TestCase):
+class TestLatestMoves(unittest.TestCase):
     @ddt.data(LIVE, COLD, EVACUATION)
-    def test_moves_away(self, kind):
+    def test_departures(self, kind):
         for status in ('completed', 'confirmed', 'done', 'finished'):
             found = record(status=status, type=kind)
 
-            self.assertEqual((found,), candidates.away(HOME, [found]))
+            self.assertEqual((found,), candidates.departures(HOME, [found]))
 
     @ddt.data(
         {'type': RESIZE},
@@ -101,10 +101,10 @@ class TestStories(unittest.TestCase):
         {'status': 'cancelled'},
         {'status': 'reverted'},
     )
-    def test_what_took_nothing_away(self, values):
-        self.assertEqual((), candidates.away(HOME, [record(**values)]))
+    def test_moves_that_are_no_departures(self, values):
+        self.assertEqual((), candidates.departures(HOME, [record(**values)]))
 
-    def test_when_the_first_began(self):
+    def test_oldest_departure(self):
         """An evacuation ends when its host is started, long after others."""
         began = builders.cloud_time(10)
         evacuated = record(
@@ -117,7 +117,7 @@ class TestStories(unittest.TestCase):
         self.assertEqual(began, candidates.oldest([later, evacuated]))
         self.assertIsNone(candidates.oldest([]))
 
-    def test_the_newest_decides(self):
+    def test_newest_record_decides(self):
         left = [record(1), record(2, server_id='vm2')]
         moves = [
             record(7, source=AWAY, dest=ELSEWHERE),
@@ -127,7 +127,7 @@ class TestStories(unittest.TestCase):
 
         self.assertEqual(
             {'vm1': moves[0], 'vm2': left[1]},
-            candidates.stories(left, moves),
+            candidates.latest_moves(left, moves),
         )
 
     @ddt.data(
@@ -142,7 +142,7 @@ class TestStories(unittest.TestCase):
 
         self.assertEqual(
             {'vm1': move if counts else left},
-            candidates.stories([left], [move]),
+            candidates.latest_moves([left], [move]),
         )
 
 
@@ -160,12 +160,12 @@ class TestPlaces(unittest.TestCase):
         (onward(ELSEWHERE), {HOME, ELSEWHERE}),
     )
     @ddt.unpack
-    def test_where_a_server_may_be(self, move, hosts):
+    def test_hosts_to_list(self, move, hosts):
         found = candidates.places(HOME, {'vm1': move})
 
         self.assertEqual(tuple(sorted(hosts)), found)
 
-    def test_nobody_left(self):
+    def test_no_server_left(self):
         self.assertEqual((), candidates.places(HOME, {}))
 
 
@@ -184,12 +184,12 @@ class TestJudge(unittest.TestCase):
         )
     )
     @ddt.unpack
-    def test_one_that_comes_home(self, move, status):
-        comer = judge(move, status=status)
+    def test_server_to_restore(self, move, status):
+        candidate = judge(move, status=status)
 
-        self.assertIsInstance(comer, candidates.Homecomer)
-        self.assertEqual((AWAY, move), (comer.host, comer.record))
-        self.assertEqual('vm1', comer.server.id)
+        self.assertIsInstance(candidate, candidates.Candidate)
+        self.assertEqual((AWAY, move), (candidate.host, candidate.record))
+        self.assertEqual('vm1', candidate.server.id)
 
     @ddt.data(
         # How far a move home is, where the server is, its status.
@@ -202,12 +202,12 @@ class TestJudge(unittest.TestCase):
         ('completed', LIVE, AWAY, 'ACTIVE'),
     )
     @ddt.unpack
-    def test_one_that_is_on_its_way(self, status, kind, host, state):
+    def test_server_already_coming_back(self, status, kind, host, state):
         move = onward(HOME, status, kind)
-        comer = judge(move, host, state)
+        candidate = judge(move, host, state)
 
-        self.assertIsInstance(comer, candidates.Homecomer)
-        self.assertEqual((AWAY, move), (comer.host, comer.record))
+        self.assertIsInstance(candidate, candidates.Candidate)
+        self.assertEqual((AWAY, move), (candidate.host, candidate.record))
 
     @ddt.data(
         onward(HOME),
@@ -219,7 +219,7 @@ class TestJudge(unittest.TestCase):
         record(status='migrating', type=RESIZE),
         record(status='running'),
     )
-    def test_one_that_is_home(self, move):
+    def test_server_already_home(self, move):
         self.assertIsNone(judge(move, HOME))
 
     @ddt.data(
@@ -240,7 +240,7 @@ class TestJudge(unittest.TestCase):
         (record(), None, 'it is no longer on a host (SHELVED_OFFLOADED)'),
     )  # fmt: skip
     @ddt.unpack
-    def test_one_that_is_left_alone(self, move, host, reason):
+    def test_server_left_alone(self, move, host, reason):
         row = judge(move, host, 'ACTIVE' if host else 'SHELVED_OFFLOADED')
 
         self.assertIs(Result.SKIPPED, row.result)
@@ -254,7 +254,7 @@ class TestJudge(unittest.TestCase):
         (record(), 'SHELVED', 'unshelve'),
     )
     @ddt.unpack
-    def test_one_that_somebody_must_see_to(self, move, status, command):
+    def test_server_that_needs_attention(self, move, status, command):
         row = judge(move, status=status)
 
         self.assertIs(Result.BLOCKED, row.result)
@@ -267,15 +267,17 @@ class TestJudge(unittest.TestCase):
 
 @ddt.ddt
 class TestRunning(unittest.TestCase):
-    def comer(self, kind, status='ACTIVE'):
+    def candidate(self, kind, status='ACTIVE'):
         server = builders.server('vm1', status, host=AWAY)
-        return candidates.Homecomer(server, AWAY, record(type=kind))
+        return candidates.Candidate(server, AWAY, record(type=kind))
 
-    def deed(self, action, seconds):
+    def instance_action(self, action, seconds):
         """Return what was done so long after the server began to leave."""
         began = record().created_at
         moment = began + datetime.timedelta(seconds=seconds)
-        return model.Deed(action, 'id of its owner', 'a project', moment)
+        return model.InstanceAction(
+            action, 'id of its owner', 'a project', moment
+        )
 
     @ddt.data(
         # how it left, its status, how it comes back
@@ -291,7 +293,7 @@ class TestRunning(unittest.TestCase):
     @ddt.unpack
     def test_as_it_left(self, kind, status, running):
         self.assertIs(
-            running, candidates.running(self.comer(kind, status), ())
+            running, candidates.running(self.candidate(kind, status), ())
         )
 
     @ddt.data(
@@ -303,14 +305,19 @@ class TestRunning(unittest.TestCase):
         ('stop', 1, Running.COLD),
     )
     @ddt.unpack
-    def test_what_its_owner_did(self, action, seconds, running):
-        deeds = [self.deed('create', -99), self.deed(action, seconds)]
+    def test_owner_actions_decide(self, action, seconds, running):
+        instance_actions = [
+            self.instance_action('create', -99),
+            self.instance_action(action, seconds),
+        ]
 
-        self.assertIs(running, candidates.running(self.comer(COLD), deeds))
+        self.assertIs(
+            running, candidates.running(self.candidate(COLD), instance_actions)
+        )
 
     @ddt.data(*Running)
     def test_what_the_operator_wants_comes_first(self, wanted):
         for kind in (LIVE, COLD):
             self.assertIs(
-                wanted, candidates.running(self.comer(kind), (), wanted)
+                wanted, candidates.running(self.candidate(kind), (), wanted)
             )

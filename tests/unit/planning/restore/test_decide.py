@@ -14,7 +14,7 @@ from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 from tests.unit.planning import base
 
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 HOME = 'cmp09'
 AT_HOME = builders.server(host=HOME)
 ELSEWHERE = builders.server(host='cmp05')
@@ -36,7 +36,7 @@ def options(**kwargs):
     )
 
 
-class Return(base.Story):
+class RestoreTimeline(base.ServerTimeline):
     """A server on its way home."""
 
     def tick(self, *args, **kwargs):
@@ -48,44 +48,44 @@ class Return(base.Story):
         return super().record(*args, **{'dest': HOME, **kwargs})
 
 
-class HomeTestCase(base.StoryTestCase):
+class RestoreTimelineTestCase(base.TimelineTestCase):
     def begin(self, **kwargs):
-        return Return(options(**kwargs))
+        return RestoreTimeline(options(**kwargs))
 
 
 @ddt.ddt
-class TestGood(HomeTestCase):
+class TestGood(RestoreTimelineTestCase):
     def test_suspended(self):
-        story = self.begin(
+        timeline = self.begin(
             suspended=policies.Suspended.RESUME, user_id=base.US
         )
-        self.assertIs(Kind.RESUME, story.asks(base.SUSPENDED))
-        self.assertIs(Kind.LIVE_MIGRATE, story.asks(base.HERE))
-        done = story.record('completed')
-        self.assertIs(Kind.SUSPEND, story.asks(AT_HOME, done))
-        story.tick(builders.server(status='SUSPENDED', host=HOME), done)
+        self.assertIs(ActionKind.RESUME, timeline.asks(base.SUSPENDED))
+        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(base.HERE))
+        done = timeline.record('completed')
+        self.assertIs(ActionKind.SUSPEND, timeline.asks(AT_HOME, done))
+        timeline.tick(builders.server(status='SUSPENDED', host=HOME), done)
 
-        row = self.assert_ended(story, 'moved')
+        row = self.assert_ended(timeline, 'moved')
         self.assertEqual('SUSPENDED', row.status)
 
     def test_resumed_and_taken_elsewhere(self):
         """It is suspended there all the same."""
-        story = self.begin(
+        timeline = self.begin(
             suspended=policies.Suspended.RESUME, user_id=base.US
         )
-        story.tick(base.SUSPENDED)
-        self.assertIs(Kind.SUSPEND, story.asks(ELSEWHERE))
-        story.tick(builders.server(status='SUSPENDED', host='cmp05'))
+        timeline.tick(base.SUSPENDED)
+        self.assertIs(ActionKind.SUSPEND, timeline.asks(ELSEWHERE))
+        timeline.tick(builders.server(status='SUSPENDED', host='cmp05'))
 
-        self.assert_ended(story, 'skipped', 'somebody else')
+        self.assert_ended(timeline, 'skipped', 'somebody else')
 
     def test_it_fails_and_is_tried_again(self):
-        story = self.begin()
-        story.tick(base.HERE)
-        failed = story.record('error', dest=None)
+        timeline = self.begin()
+        timeline.tick(base.HERE)
+        failed = timeline.record('error', dest=None)
         failures = {7: base.FAILURE}
-        story.tick(base.HERE, failed, failures=failures)
-        (action,) = story.tick(
+        timeline.tick(base.HERE, failed, failures=failures)
+        (action,) = timeline.tick(
             base.HERE,
             failed,
             failures=failures,
@@ -96,49 +96,58 @@ class TestGood(HomeTestCase):
 
 
 @ddt.ddt
-class TestKilledInBetween(HomeTestCase):
+class TestKilledInBetween(RestoreTimelineTestCase):
     """What another run of ours has left, with nothing remembered."""
 
     def test_on_its_way(self):
-        story = self.begin()
-        self.assertIsNone(story.asks(base.MIGRATING, story.record('running')))
-        story.tick(AT_HOME, story.record('completed'))
+        timeline = self.begin()
+        self.assertIsNone(
+            timeline.asks(base.MIGRATING, timeline.record('running'))
+        )
+        timeline.tick(AT_HOME, timeline.record('completed'))
 
-        row = self.assert_ended(story, 'moved', move='live migration')
+        row = self.assert_ended(timeline, 'moved', move='live migration')
         self.assertEqual(0, row.attempts)
 
     def test_not_confirmed(self):
-        story = self.begin()
+        timeline = self.begin()
         arrived = builders.server(status='VERIFY_RESIZE', host=HOME)
-        record = story.record('finished', type=base.COLD)
+        record = timeline.record('finished', type=base.COLD)
         # Perhaps it goes on still, and confirms.
-        self.assertIsNone(story.asks(arrived, record))
-        self.assertIs(Kind.CONFIRM, story.asks(arrived, record, after=10))
+        self.assertIsNone(timeline.asks(arrived, record))
+        self.assertIs(
+            ActionKind.CONFIRM, timeline.asks(arrived, record, after=10)
+        )
 
     def test_resumed_and_not_suspended_again(self):
         """Neither at home, where its move was over, nor before that."""
         for view, asked in (
-            (base.changed(host=HOME), Kind.SUSPEND),
-            (base.changed(), Kind.LIVE_MIGRATE),
+            (base.changed(host=HOME), ActionKind.SUSPEND),
+            (base.changed(), ActionKind.LIVE_MIGRATE),
         ):
-            story = self.begin(
+            timeline = self.begin(
                 suspended=policies.Suspended.RESUME, user_id=base.US
             )
-            self.assertIsNone(story.asks(view))
-            self.assertEqual({'vm1'}, story.decision.inquiry.history)
-            self.assertFalse(story.decision.done)
-            histories = {'vm1': (base.deed('suspend'), base.deed('resume'))}
-            self.assertIs(asked, story.asks(view, histories=histories))
+            self.assertIsNone(timeline.asks(view))
+            self.assertEqual({'vm1'}, timeline.decision.query.history)
+            self.assertFalse(timeline.decision.done)
+            histories = {
+                'vm1': (
+                    base.instance_action('suspend'),
+                    base.instance_action('resume'),
+                )
+            }
+            self.assertIs(asked, timeline.asks(view, histories=histories))
 
     def test_home_already(self):
-        story = self.begin()
-        self.assertIsNone(story.asks(AT_HOME))
+        timeline = self.begin()
+        self.assertIsNone(timeline.asks(AT_HOME))
 
-        self.assert_ended(story, 'moved')
+        self.assert_ended(timeline, 'moved')
 
 
 @ddt.ddt
-class TestLeftAlone(HomeTestCase):
+class TestLeftAlone(RestoreTimelineTestCase):
     """What somebody has done with it since it was looked for."""
 
     @ddt.data(
@@ -150,13 +159,13 @@ class TestLeftAlone(HomeTestCase):
     @ddt.unpack
     def test_taken_away(self, view, result, words):
         for first in ([], [base.HERE]):
-            story = self.begin()
+            timeline = self.begin()
             for seen in first:
-                story.tick(seen, answer=memories.Answer.POSTPONED)
-            self.assertIsNone(story.asks(view))
-            self.assert_ended(story, result, words)
-            self.assertTrue(story.decision.done)
-            self.assertFalse(story.row.left)
+                timeline.tick(seen, answer=memories.SendStatus.POSTPONED)
+            self.assertIsNone(timeline.asks(view))
+            self.assert_ended(timeline, result, words)
+            self.assertTrue(timeline.decision.done)
+            self.assertFalse(timeline.row.left)
 
     @ddt.data(
         # type of its record, where it is unconfirmed
@@ -167,47 +176,49 @@ class TestLeftAlone(HomeTestCase):
     )
     @ddt.unpack
     def test_not_confirmed(self, type_, dest):
-        story = self.begin(stagger=0.0)
-        record = story.record('finished', type=type_, dest=dest)
+        timeline = self.begin(stagger=0.0)
+        record = timeline.record('finished', type=type_, dest=dest)
         view = builders.server(status='VERIFY_RESIZE', host=dest)
         for _tick in range(5):
-            self.assertIsNone(story.asks(view, record, after=20))
+            self.assertIsNone(timeline.asks(view, record, after=20))
         words = 'resized' if type_ is base.RESIZE else 'cold-migrated'
 
         self.assert_ended(
-            story, 'skipped', f'somebody else {words} it to {dest}'
+            timeline, 'skipped', f'somebody else {words} it to {dest}'
         )
 
     def test_cold_migrated_home_before(self):
         """Nobody knows what for."""
-        story = self.begin()
-        record = story.record(
+        timeline = self.begin()
+        record = timeline.record(
             'finished', type=base.COLD, created_at=builders.cloud_time(-60)
         )
         view = builders.server(status='VERIFY_RESIZE', host=HOME)
-        self.assertIsNone(story.asks(view, record, after=60))
+        self.assertIsNone(timeline.asks(view, record, after=60))
 
-        self.assert_ended(story, 'skipped', 'not confirmed')
+        self.assert_ended(timeline, 'skipped', 'not confirmed')
 
     @ddt.data(HOME, 'cmp05', builders.HOST)
     def test_resized_while_we_look(self, dest):
-        story = self.begin()
-        record = story.record('migrating', type=base.RESIZE, dest=dest)
+        timeline = self.begin()
+        record = timeline.record('migrating', type=base.RESIZE, dest=dest)
         resizing = builders.server(status='RESIZE')
-        self.assertIsNone(story.asks(resizing, record))
-        self.assertIsNone(story.row.result)
-        record = story.record('confirmed', type=base.RESIZE, dest=dest)
+        self.assertIsNone(timeline.asks(resizing, record))
+        self.assertIsNone(timeline.row.result)
+        record = timeline.record('confirmed', type=base.RESIZE, dest=dest)
         there = builders.server(host=dest)
         for _tick in range(5):
-            self.assertIsNone(story.asks(there, record, after=9))
+            self.assertIsNone(timeline.asks(there, record, after=9))
 
-        self.assert_ended(story, 'skipped', 'resized')
+        self.assert_ended(timeline, 'skipped', 'resized')
 
     def test_its_resize_was_reverted(self):
-        story = self.begin()
-        record = story.record('reverted', type=base.RESIZE, dest='cmp05')
+        timeline = self.begin()
+        record = timeline.record('reverted', type=base.RESIZE, dest='cmp05')
 
-        self.assertIs(Kind.LIVE_MIGRATE, story.asks(base.HERE, record))
+        self.assertIs(
+            ActionKind.LIVE_MIGRATE, timeline.asks(base.HERE, record)
+        )
 
 
 @ddt.ddt
@@ -235,7 +246,7 @@ class TestHost(base.DecideTestCase):
                 resized=policies.Resized.CONFIRM,
                 user_id=base.US,
             ),
-            memory=memories.Memory(),
+            memory=memories.HostMemory(),
             servers=[
                 builders.server(updated_at=builders.cloud_time(-60)),
                 builders.server('vm2', 'MIGRATING'),
@@ -248,28 +259,31 @@ class TestHost(base.DecideTestCase):
             ],
             migrations=others,
             consumers=frozenset({'vm8'}),
-            histories={'vm4': (base.deed(),), 'vm6': (base.deed(),)},
+            histories={
+                'vm4': (base.instance_action(),),
+                'vm6': (base.instance_action(),),
+            },
         )
 
-        self.assertEqual({'vm1': Kind.LIVE_MIGRATE}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
         self.assertEqual(['vm1'], [row.server_id for row in found.rows])
-        self.assertEqual(frozenset(), found.inquiry.visit)
-        self.assertEqual(frozenset(), found.inquiry.history)
+        self.assertEqual(frozenset(), found.query.visit)
+        self.assertEqual(frozenset(), found.query.history)
 
     def test_over_although_others_are_here(self):
         found = self.bring(
             servers=[builders.server('vm2')],
             visited=[AT_HOME],
-            memory=builders.memory(builders.track()),
+            memory=builders.memory(builders.server_memory()),
             migrations=[builders.migration(5, 'queued', 'vm2')],
             consumers=None,
         )
 
         self.assertTrue(found.drained)
 
-    def test_who_is_not_here_is_looked_for(self):
+    def test_unlisted_server_is_visited(self):
         found = self.bring()
-        self.assertEqual({'vm1'}, found.inquiry.visit)
+        self.assertEqual({'vm1'}, found.query.visit)
         self.assertFalse(found.done)
 
         found = self.bring(visited=[ELSEWHERE])
@@ -286,7 +300,7 @@ class TestHost(base.DecideTestCase):
         ),
     )
     @ddt.unpack
-    def test_home_is_not_fit_any_more(self, home, words):
+    def test_home_became_unfit(self, home, words):
         moving = builders.server('vm2', 'MIGRATING')
         found = self.bring(
             policy=options(only=frozenset({'vm1', 'vm2'})),
@@ -304,7 +318,7 @@ class TestHost(base.DecideTestCase):
         self.assertFalse(found.drained)
         self.assertEqual('blocked', self.row(found).result)
 
-    def test_the_host_that_they_are_on_dies(self):
+    def test_current_host_dies(self):
         found = self.bring(
             servers=[builders.server()],
             service=builders.service(enabled=True, up=False),
@@ -321,7 +335,9 @@ class TestHost(base.DecideTestCase):
     def test_in_maintenance_or_not(self):
         for service in (CURRENT, builders.service()):
             found = self.bring(servers=[builders.server()], service=service)
-            self.assertEqual({'vm1': Kind.LIVE_MIGRATE}, self.asks(found))
+            self.assertEqual(
+                {'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found)
+            )
             self.assertEqual('', found.trouble)
 
     def test_what_came_by_evacuation_goes_home_live(self):
@@ -335,7 +351,7 @@ class TestHost(base.DecideTestCase):
         found = self.bring(
             servers=[builders.server()],
             migrations=[evacuated],
-            memory=memories.Memory(),
+            memory=memories.HostMemory(),
         )
 
-        self.assertEqual({'vm1': Kind.LIVE_MIGRATE}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))

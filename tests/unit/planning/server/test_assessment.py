@@ -15,22 +15,22 @@ from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 Phase = base.Phase
 OR_COLD = policies.Policy(running=policies.Running.LIVE_OR_COLD)
 
 
-class TestUntouched(base.CaseTestCase):
+class TestUntouched(base.ServerContextTestCase):
     """Nobody has asked for a move of it."""
 
-    def test_left_without_being_seen_to(self):
-        stand = self.assert_phase(Phase.SETTLING, view=base.LEFT)
+    def test_left_without_an_observed_move(self):
+        assessed = self.assert_phase(Phase.SETTLING, view=base.LEFT)
 
-        self.assertTrue(stand.visit)
+        self.assertTrue(assessed.visit)
 
 
 @ddt.ddt
-class TestRecords(base.CaseTestCase):
+class TestRecords(base.ServerContextTestCase):
     """A record's status and a later look at the server."""
 
     @ddt.data(
@@ -109,12 +109,12 @@ class TestRecords(base.CaseTestCase):
     def test_a_server_that_has_not_settled(self, status, view, settling):
         """What takes longer is something new, like its owner's resize."""
         for waited in (0, timing.EFFECT_WAIT_SECONDS - 0.1):
-            stand = self.stand(
+            assessed = self.assess(
                 base.record(status, seen_at=NOW - waited), view=view
             )
             phase = Phase.SETTLING if settling else Phase.MOVED
-            self.assertEqual(phase, stand.phase)
-            self.assertIs(settling, stand.visit)
+            self.assertEqual(phase, assessed.phase)
+            self.assertIs(settling, assessed.visit)
 
         seen_at = NOW - timing.EFFECT_WAIT_SECONDS
         self.assert_phase(
@@ -123,50 +123,52 @@ class TestRecords(base.CaseTestCase):
 
     def test_confirmed_and_it_does_not_settle(self):
         record = base.record('confirmed', seen_at=NOW - 29.9)
-        stand = self.assert_phase(
+        assessed = self.assert_phase(
             Phase.SETTLING, record, view=base.VERIFY_THERE
         )
-        self.assertTrue(stand.visit)
+        self.assertTrue(assessed.visit)
 
         record = base.record(
             'confirmed', seen_at=NOW - timing.EFFECT_WAIT_SECONDS
         )
-        stand = self.assert_phase(Phase.FAILED, record, view=base.VERIFY_THERE)
-        self.assertIn('VERIFY_RESIZE', stand.reason)
-        self.assertIn('openstack server resize confirm vm1', stand.reason)
-        self.assertEqual(builders.DEST, stand.destination)
+        assessed = self.assert_phase(
+            Phase.FAILED, record, view=base.VERIFY_THERE
+        )
+        self.assertIn('VERIFY_RESIZE', assessed.reason)
+        self.assertIn('openstack server resize confirm vm1', assessed.reason)
+        self.assertEqual(builders.DEST, assessed.destination)
 
     @ddt.data('completed', 'error', 'failed', 'cancelled')
-    def test_a_look_before_the_end_proves_nothing(self, status):
+    def test_view_before_the_end_is_ignored(self, status):
         before = dataclasses.replace(base.HERE, seen_at=base.SEEN - 0.1)
-        stand = self.assert_phase(
+        assessed = self.assert_phase(
             Phase.SETTLING, base.record(status), view=before
         )
 
-        self.assertTrue(stand.visit)
+        self.assertTrue(assessed.visit)
 
 
-class TestRecordAheadOfServer(base.CaseTestCase):
+class TestRecordAheadOfServer(base.ServerContextTestCase):
     """`completed`, and the server still sits on the source."""
 
     def late(self, **kwargs):
         seen_at = NOW - timing.EFFECT_WAIT_SECONDS - 1
-        return self.stand(base.record('completed', seen_at=seen_at), **kwargs)
+        return self.assess(base.record('completed', seen_at=seen_at), **kwargs)
 
     def test_or_failed_where_there_is_no_retry_left(self):
-        stand = self.late(retries=0)
+        assessed = self.late(retries=0)
 
-        self.assertEqual(Phase.FAILED, stand.phase)
-        self.assertIn('still on cmp01', stand.reason)
+        self.assertEqual(Phase.FAILED, assessed.phase)
+        self.assertIn('still on cmp01', assessed.reason)
 
 
 @ddt.ddt
-class TestAskedFor(base.CaseTestCase):
+class TestAskedFor(base.ServerContextTestCase):
     """A move was asked for, and no record shows it yet."""
 
     def lost(self, waited, view=base.HERE, **kwargs):
-        return self.stand(
-            view=view, track=base.asked(asked_at=NOW - waited), **kwargs
+        return self.assess(
+            view=view, remembered=base.asked(asked_at=NOW - waited), **kwargs
         )
 
     @ddt.data(
@@ -180,55 +182,55 @@ class TestAskedFor(base.CaseTestCase):
     )
     @ddt.unpack
     def test_before_a_record_shows(self, view, phase):
-        self.assert_phase(phase, view=view, track=base.asked())
+        self.assert_phase(phase, view=view, remembered=base.asked())
 
     def test_a_cold_migration_that_is_faster_than_we_look(self):
         """Its record is still to be seen: only then it can be confirmed."""
         self.assert_phase(
             Phase.MOVING,
             view=base.VERIFY_THERE,
-            track=base.asked(Kind.COLD_MIGRATE),
+            remembered=base.asked(ActionKind.COLD_MIGRATE),
         )
 
-    def test_an_earlier_record_is_not_its(self):
+    def test_earlier_record_is_not_of_this_move(self):
         """Right after the request the newest record is the previous one."""
         self.assert_phase(
             Phase.MOVING,
             base.record('error', 6, seen_at=base.ASKED - 1),
-            track=base.asked(asked_after=6, taken=2),
+            remembered=base.asked(asked_after=6, taken=2),
             failures={6: base.FAILURE},
         )
 
-    def test_a_look_before_the_request_proves_nothing(self):
+    def test_view_before_the_request_is_ignored(self):
         before = dataclasses.replace(base.THERE, seen_at=base.ASKED - 1)
-        self.assert_phase(Phase.MOVING, view=before, track=base.asked())
+        self.assert_phase(Phase.MOVING, view=before, remembered=base.asked())
 
-    def test_it_is_not_looked_at_at_once(self):
+    def test_not_visited_at_once(self):
         old = dataclasses.replace(base.HERE, seen_at=NOW - 60)
 
         self.assertFalse(self.lost(1, old).visit)
         self.assertTrue(self.lost(timing.UNMOVED_RECHECK_SECONDS, old).visit)
 
-    def test_then_it_is_something_else_by_now(self):
+    def test_changed_by_its_owner(self):
         """Its owner has resized it where it is."""
-        stand = self.lost(timing.EFFECT_WAIT_SECONDS + 1, base.VERIFY_HERE)
+        assessed = self.lost(timing.EFFECT_WAIT_SECONDS + 1, base.VERIFY_HERE)
 
-        self.assertEqual(Phase.FAILED, stand.phase)
-        self.assertIn('its owner has not confirmed a resize', stand.reason)
+        self.assertEqual(Phase.FAILED, assessed.phase)
+        self.assertIn('its owner has not confirmed a resize', assessed.reason)
 
-    def test_then_it_is_tried_again_after_a_pause(self):
-        stand = self.lost(timing.EFFECT_WAIT_SECONDS + 1)
+    def test_retried_after_a_pause(self):
+        assessed = self.lost(timing.EFFECT_WAIT_SECONDS + 1)
 
-        self.assertEqual(Phase.SETTLING, stand.phase)
-        self.assertIn('had no effect', stand.reason)
+        self.assertEqual(Phase.SETTLING, assessed.phase)
+        self.assertIn('had no effect', assessed.reason)
 
-        stand = self.lost(
+        assessed = self.lost(
             timing.EFFECT_WAIT_SECONDS + timing.RETRY_WAIT_SECONDS
         )
-        self.assertEqual(Phase.WAITING, stand.phase)
-        self.assertIs(model.Move.LIVE, stand.move)
+        self.assertEqual(Phase.WAITING, assessed.phase)
+        self.assertIs(model.Move.LIVE, assessed.move)
 
-    @ddt.data(Kind.LIVE_MIGRATE, Kind.COLD_MIGRATE)
+    @ddt.data(ActionKind.LIVE_MIGRATE, ActionKind.COLD_MIGRATE)
     def test_its_request_may_be_lost(self, kind):
         """Nova took it, and its conductor never made a record."""
         limit = timing.UNRECORDED_WAIT_SECONDS
@@ -236,37 +238,40 @@ class TestAskedFor(base.CaseTestCase):
             (limit - 1, Phase.MOVING),
             (limit, Phase.FAILED),
         ):
-            stand = self.assert_phase(
+            assessed = self.assert_phase(
                 phase,
                 view=base.MIGRATING,
-                track=base.asked(kind, asked_at=NOW - waited),
+                remembered=base.asked(kind, asked_at=NOW - waited),
             )
-            self.assertIs(phase in server_status.FINAL, stand.given_up)
-        self.assertIn(f'its {kind} was requested 300 s ago', stand.reason)
-        self.assertIn('openstack server event list vm1', stand.reason)
+            self.assertIs(phase in server_status.FINAL, assessed.given_up)
+        self.assertIn(f'its {kind} was requested 300 s ago', assessed.reason)
+        self.assertIn('openstack server event list vm1', assessed.reason)
 
-    def test_but_no_longer_than_it_may_take(self):
+    def test_bounded_by_server_timeout(self):
         """--server-timeout."""
         policy = policies.Policy(server_timeout=60.0)
         for under_way, phase in (
             (59.0, Phase.MOVING),
             (60.0, Phase.STILL_MOVING),
         ):
-            track = dataclasses.replace(
+            remembered = dataclasses.replace(
                 base.asked(), under_way_since=NOW - under_way
             )
-            stand = self.assert_phase(
-                phase, view=base.MIGRATING, track=track, policy=policy
+            assessed = self.assert_phase(
+                phase,
+                view=base.MIGRATING,
+                remembered=remembered,
+                policy=policy,
             )
 
-            self.assertIs(Kind.LIVE_MIGRATE, stand.pending)
-            self.assertIs(phase in server_status.FINAL, stand.given_up)
-        self.assertIn('longer than 60 s', stand.reason)
-        self.assertIn('openstack server event list vm1', stand.reason)
+            self.assertIs(ActionKind.LIVE_MIGRATE, assessed.pending)
+            self.assertIs(phase in server_status.FINAL, assessed.given_up)
+        self.assertIn('longer than 60 s', assessed.reason)
+        self.assertIn('openstack server event list vm1', assessed.reason)
 
 
 @ddt.ddt
-class TestConfirmed(base.CaseTestCase):
+class TestConfirmed(base.ServerContextTestCase):
     """A confirmation was asked for often, and its record does not change."""
 
     ASKED_AT = NOW - 2 * timing.EFFECT_WAIT_SECONDS
@@ -281,20 +286,20 @@ class TestConfirmed(base.CaseTestCase):
     @ddt.unpack
     def test_the_server_is_looked_at_before_that_counts(self, view, phase):
         old = dataclasses.replace(base.VERIFY_THERE, seen_at=self.ASKED_AT)
-        track = base.asked(
-            Kind.CONFIRM, taken=timing.END_TRIES, asked_at=self.ASKED_AT
+        remembered = base.asked(
+            ActionKind.CONFIRM, taken=timing.END_TRIES, asked_at=self.ASKED_AT
         )
-        stand = self.assert_phase(
+        assessed = self.assert_phase(
             phase,
             base.record('finished', type='migration', seen_at=NOW - 300),
             view=view or old,
-            track=track,
+            remembered=remembered,
         )
-        self.assertEqual(view is None, stand.visit)
+        self.assertEqual(view is None, assessed.visit)
 
 
 @ddt.ddt
-class TestLiveOrCold(base.CaseTestCase):
+class TestLiveOrCold(base.ServerContextTestCase):
     """What can't be live-migrated is cold-migrated, if we are told so."""
 
     REFUSED = base.refused(final=True)
@@ -304,20 +309,20 @@ class TestLiveOrCold(base.CaseTestCase):
     )
 
     @ddt.data(
-        {'track': REFUSED},
+        {'remembered': REFUSED},
         {'records': EXHAUSTED},
     )
-    def test_a_paused_server_has_no_such_way(self, known):
+    def test_paused_server_has_no_cold_fallback(self, known):
         records = known.get('records', ())
-        stand = self.stand(
+        assessed = self.assess(
             *records,
             view=builders.server(status='PAUSED'),
-            track=known.get('track'),
+            remembered=known.get('remembered'),
             failures={r.id: base.FAILURE for r in records},
             policy=OR_COLD,
         )
         why = base.FAILURE if records else base.REFUSAL
 
-        self.assertIn(stand.phase, (Phase.BLOCKED, Phase.FAILED))
-        self.assertEqual(1, stand.reason.count(why))
-        self.assertIn('openstack server unpause vm1', stand.reason)
+        self.assertIn(assessed.phase, (Phase.BLOCKED, Phase.FAILED))
+        self.assertEqual(1, assessed.reason.count(why))
+        self.assertIn('openstack server unpause vm1', assessed.reason)

@@ -15,7 +15,7 @@ from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
-Kind = memories.Kind
+ActionKind = memories.ActionKind
 #: What Nova says of our pick at once: the second, of a cold migration, only
 #: before Train.
 NO_SUCH_HOST = 'Nova: Compute host cmp09 could not be found. (HTTP 400)'
@@ -24,16 +24,16 @@ Phase = base.Phase
 SHELVED = builders.server(status='SHELVED')
 #: What is asked for, of a server that looks so, with these options.
 STEPS = {
-    Kind.RESUME: (
+    ActionKind.RESUME: (
         base.SUSPENDED,
         policies.Policy(suspended=policies.Suspended.RESUME),
     ),
-    Kind.SHELVE: (
+    ActionKind.SHELVE: (
         base.SUSPENDED,
         policies.Policy(suspended=policies.Suspended.SHELVE),
     ),
-    Kind.OFFLOAD: (SHELVED, policies.Policy()),
-    Kind.CONFIRM: (
+    ActionKind.OFFLOAD: (SHELVED, policies.Policy()),
+    ActionKind.CONFIRM: (
         base.VERIFY_HERE,
         policies.Policy(resized=policies.Resized.CONFIRM),
     ),
@@ -68,31 +68,33 @@ class TestTries(unittest.TestCase):
     )
     @ddt.unpack
     def test_exhausted(self, earlier, tries, retries, expected):
-        case = base.case(
+        context = base.context(
             *failed(tries),
             earlier=failed(earlier, first=-10),
             retries=retries,
         )
 
-        self.assertIs(expected, case.exhausted(model.Move.LIVE))
-        self.assertFalse(case.exhausted(model.Move.COLD))
+        self.assertIs(expected, context.exhausted(model.Move.LIVE))
+        self.assertFalse(context.exhausted(model.Move.COLD))
 
 
-def action(kind=Kind.LIVE_MIGRATE, **kwargs):
+def action(kind=ActionKind.LIVE_MIGRATE, **kwargs):
     """Return a move to our own pick."""
     return memories.Action(
         kind, 'vm1', **{'host': 'cmp09', 'spread': True, **kwargs}
     )
 
 
-def picked(kind=Kind.LIVE_MIGRATE, track=None, **errand):
+def picked(kind=ActionKind.LIVE_MIGRATE, remembered=None, **request):
     """Return the track of a server that was sent to our own pick."""
-    return base.asked(kind, track=track, host='cmp09', spread=True, **errand)
+    return base.asked(
+        kind, remembered=remembered, host='cmp09', spread=True, **request
+    )
 
 
-def declined(kind=Kind.LIVE_MIGRATE, **errand):
+def declined(kind=ActionKind.LIVE_MIGRATE, **request):
     """Return the track of one that Nova would not send there."""
-    return dataclasses.replace(picked(kind, **errand), declined=kind)
+    return dataclasses.replace(picked(kind, **request), host_rejected_for=kind)
 
 
 def refusal(record_id=7, status='error', **kwargs):
@@ -102,31 +104,31 @@ def refusal(record_id=7, status='error', **kwargs):
 
 def refused(reason=NO_SUCH_HOST, at=NOW, *, final=True):
     """Return Nova's answer to a request that it refuses."""
-    return memories.Outcome(memories.Answer.REFUSED, at, reason, final)
+    return memories.Outcome(memories.SendStatus.REFUSED, at, reason, final)
 
 
 @ddt.ddt
 class TestAnswers(unittest.TestCase):
     """What the answer to a request says of our pick."""
 
-    def after(self, outcome, track=None, **kwargs):
-        memory = builders.memory(track or builders.track())
-        return memory.after(action(**kwargs), outcome, 6).tracks['vm1']
+    def after(self, outcome, remembered=None, **kwargs):
+        memory = builders.memory(remembered or builders.server_memory())
+        return memory.after(action(**kwargs), outcome, 6).servers['vm1']
 
     @ddt.data(
-        (Kind.LIVE_MIGRATE, NO_SUCH_HOST, True),
-        (Kind.COLD_MIGRATE, NO_SUCH_HOST, True),
-        (Kind.COLD_MIGRATE, NO_HOST, False),
+        (ActionKind.LIVE_MIGRATE, NO_SUCH_HOST, True),
+        (ActionKind.COLD_MIGRATE, NO_SUCH_HOST, True),
+        (ActionKind.COLD_MIGRATE, NO_HOST, False),
     )
     @ddt.unpack
     def test_there_is_no_such_host(self, kind, words, final):
         found = self.after(refused(words, final=final), kind=kind)
 
-        self.assertIs(kind, found.declined)
-        errand = found.errand(kind)
-        self.assertFalse(errand.final)
-        self.assertEqual((0, 1), (errand.refusals, errand.taken))
-        self.assertEqual(words, errand.refusal)
+        self.assertIs(kind, found.host_rejected_for)
+        request = found.request(kind)
+        self.assertFalse(request.final)
+        self.assertEqual((0, 1), (request.refusals, request.taken))
+        self.assertEqual(words, request.refusal)
 
     @ddt.data(
         # Of the server: another pick would have had the same answer.
@@ -142,10 +144,10 @@ class TestAnswers(unittest.TestCase):
     def test_another_refusal(self, outcome, given):
         found = self.after(outcome, **given)
 
-        self.assertIsNone(found.declined)
-        errand = found.errand(Kind.LIVE_MIGRATE)
-        self.assertEqual((1, 0), (errand.refusals, errand.taken))
-        self.assertEqual(outcome.final, errand.final)
+        self.assertIsNone(found.host_rejected_for)
+        request = found.request(ActionKind.LIVE_MIGRATE)
+        self.assertEqual((1, 0), (request.refusals, request.taken))
+        self.assertEqual(outcome.final, request.final)
 
 
 def at(view, seconds):
@@ -153,8 +155,8 @@ def at(view, seconds):
     return dataclasses.replace(view, seen_at=base.ASKED + seconds)
 
 
-class ErrandsTestCase(base.CaseTestCase):
-    def step(self, kind, track=None, seen_after=None, **kwargs):
+class RequestsTestCase(base.ServerContextTestCase):
+    def step(self, kind, remembered=None, seen_after=None, **kwargs):
         """Return where a server stands of which this is wanted.
 
         :param seen_after: seconds from the request to the look at it.
@@ -163,59 +165,59 @@ class ErrandsTestCase(base.CaseTestCase):
         if seen_after is not None:
             view = at(view, seen_after)
             kwargs.setdefault('now', view.seen_at)
-        return self.stand(
+        return self.assess(
             view=view,
-            track=track or builders.track(view),
+            remembered=remembered or builders.server_memory(view),
             policy=policy,
             **kwargs,
         )
 
 
 @ddt.ddt
-class TestStep(ErrandsTestCase):
+class TestStep(RequestsTestCase):
     """Due, asked for, lost, refused: the same for each."""
 
     @ddt.data(*STEPS)
     def test_asked_for_it_is_awaited(self, kind):
         """The list is older than the request, and the next may be, too."""
         for seen_after in (-1, 0, 1, timing.EFFECT_WAIT_SECONDS - 1):
-            stand = self.step(kind, base.asked(kind), seen_after)
+            assessed = self.step(kind, base.asked(kind), seen_after)
 
-            self.assertEqual(Phase.MOVING, stand.phase)
-            self.assertIs(kind, stand.pending)
-            self.assertIsNone(stand.ask)
+            self.assertEqual(Phase.MOVING, assessed.phase)
+            self.assertIs(kind, assessed.pending)
+            self.assertIsNone(assessed.ask)
 
     @ddt.data(*STEPS)
     def test_lost_it_is_asked_for_again(self, kind):
         for taken in (1, 2):
-            track = base.asked(kind, taken=taken)
-            stand = self.step(kind, track, timing.EFFECT_WAIT_SECONDS)
+            remembered = base.asked(kind, taken=taken)
+            assessed = self.step(kind, remembered, timing.EFFECT_WAIT_SECONDS)
 
-            self.assertEqual(Phase.WAITING, stand.phase)
-            self.assertIs(kind, stand.ask)
+            self.assertEqual(Phase.WAITING, assessed.phase)
+            self.assertIs(kind, assessed.ask)
 
     @ddt.data(*STEPS)
-    def test_in_the_end_it_has_failed(self, kind):
-        track = base.asked(kind, taken=3)
-        stand = self.step(kind, track, timing.EFFECT_WAIT_SECONDS)
+    def test_fails_after_the_last_try(self, kind):
+        remembered = base.asked(kind, taken=3)
+        assessed = self.step(kind, remembered, timing.EFFECT_WAIT_SECONDS)
 
-        self.assertEqual(Phase.FAILED, stand.phase)
-        self.assertIn('had no effect', stand.reason)
-        self.assertIn('openstack server event list vm1', stand.reason)
-        self.assertNotIn('confirmation', stand.reason)
+        self.assertEqual(Phase.FAILED, assessed.phase)
+        self.assertIn('had no effect', assessed.reason)
+        self.assertIn('openstack server event list vm1', assessed.reason)
+        self.assertNotIn('confirmation', assessed.reason)
 
     @ddt.data(*STEPS)
     def test_refused_it_is_looked_at_first(self, kind):
-        track = base.refused(kind, refused_at=base.ASKED)
+        remembered = base.refused(kind, refused_at=base.ASKED)
 
-        stand = self.step(kind, track, -1)
-        self.assertEqual(Phase.SETTLING, stand.phase)
-        self.assertTrue(stand.visit)
+        assessed = self.step(kind, remembered, -1)
+        self.assertEqual(Phase.SETTLING, assessed.phase)
+        self.assertTrue(assessed.visit)
 
-        stand = self.step(kind, track, 1)
-        self.assertEqual(Phase.WAITING, stand.phase)
-        self.assertIs(kind, stand.ask)
-        self.assertEqual(base.REFUSAL, stand.reason)
+        assessed = self.step(kind, remembered, 1)
+        self.assertEqual(Phase.WAITING, assessed.phase)
+        self.assertIs(kind, assessed.ask)
+        self.assertEqual(base.REFUSAL, assessed.reason)
 
     @ddt.data(*STEPS)
     def test_refused_again_and_again(self, kind):
@@ -223,33 +225,35 @@ class TestStep(ErrandsTestCase):
             (timing.END_TRIES - 1, Phase.WAITING),
             (timing.END_TRIES, Phase.BLOCKED),
         ):
-            stand = self.step(kind, base.refused(kind, refusals))
+            assessed = self.step(kind, base.refused(kind, refusals))
 
-            self.assertEqual(phase, stand.phase)
-            self.assertEqual(base.REFUSAL, stand.reason)
+            self.assertEqual(phase, assessed.phase)
+            self.assertEqual(base.REFUSAL, assessed.reason)
 
     @ddt.data(
-        (Kind.RESUME, Phase.BLOCKED),
-        (Kind.SHELVE, Phase.BLOCKED),
-        (Kind.OFFLOAD, Phase.BLOCKED),
+        (ActionKind.RESUME, Phase.BLOCKED),
+        (ActionKind.SHELVE, Phase.BLOCKED),
+        (ActionKind.OFFLOAD, Phase.BLOCKED),
         # "Not resized": it may be true for a moment only.
-        (Kind.CONFIRM, Phase.WAITING),
+        (ActionKind.CONFIRM, Phase.WAITING),
     )
     @ddt.unpack
     def test_refused_for_good(self, kind, phase):
-        stand = self.step(kind, base.refused(kind, final=True))
+        assessed = self.step(kind, base.refused(kind, final=True))
 
-        self.assertEqual(phase, stand.phase)
+        self.assertEqual(phase, assessed.phase)
 
 
 @ddt.ddt
-class TestOverdueErrands(ErrandsTestCase):
+class TestOverdueRequests(RequestsTestCase):
     """--server-timeout holds for what has no record, too."""
 
-    def overdue(self, view, track, under_way, **options):
-        return self.stand(
+    def overdue(self, view, remembered, under_way, **options):
+        return self.assess(
             view=view,
-            track=dataclasses.replace(track, under_way_since=NOW - under_way),
+            remembered=dataclasses.replace(
+                remembered, under_way_since=NOW - under_way
+            ),
             policy=policies.Policy(server_timeout=60.0, **options),
         )
 
@@ -260,33 +264,36 @@ class TestOverdueErrands(ErrandsTestCase):
         ('MIGRATING', 'migrating'),
     )
     @ddt.unpack
-    def test_what_others_do(self, status, task):
+    def test_task_of_others(self, status, task):
         view = builders.server(status=status, task_state=task)
 
-        stand = self.overdue(view, builders.track(), 59.0)
-        self.assertIs(Phase.BUSY, stand.phase)
+        assessed = self.overdue(view, builders.server_memory(), 59.0)
+        self.assertIs(Phase.BUSY, assessed.phase)
 
-        stand = self.overdue(view, builders.track(), 60.0)
-        self.assertIs(Phase.BLOCKED, stand.phase)
-        self.assertTrue(stand.given_up)
-        self.assertIn('longer than 60 s', stand.reason)
-        self.assertIn('openstack server event list vm1', stand.reason)
+        assessed = self.overdue(view, builders.server_memory(), 60.0)
+        self.assertIs(Phase.BLOCKED, assessed.phase)
+        self.assertTrue(assessed.given_up)
+        self.assertIn('longer than 60 s', assessed.reason)
+        self.assertIn('openstack server event list vm1', assessed.reason)
 
 
-class TestShelve(base.CaseTestCase):
+class TestShelve(base.ServerContextTestCase):
     """--suspended shelve: it may take one step or two."""
 
     POLICY = policies.Policy(
         suspended=policies.Suspended.SHELVE, shelved=policies.Shelved.LEAVE
     )
 
-    TRACK = base.asked(Kind.SHELVE, base.SUSPENDED)
+    TRACK = base.asked(ActionKind.SHELVE, base.SUSPENDED)
 
-    def test_nova_leaves_it_to_us(self):
+    def test_offload_is_requested(self):
         """Whatever --shelved says: this one we have shelved."""
-        stand = self.assert_phase(
-            Phase.WAITING, view=SHELVED, track=self.TRACK, policy=self.POLICY
+        assessed = self.assert_phase(
+            Phase.WAITING,
+            view=SHELVED,
+            remembered=self.TRACK,
+            policy=self.POLICY,
         )
 
-        self.assertIs(Kind.OFFLOAD, stand.ask)
-        self.assertIs(model.Move.SHELVE, stand.move)
+        self.assertIs(ActionKind.OFFLOAD, assessed.ask)
+        self.assertIs(model.Move.SHELVE, assessed.move)

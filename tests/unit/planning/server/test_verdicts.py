@@ -20,18 +20,18 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
 from tests.unit import builders
 
-Kind = memories.Kind
-Answer = verdicts.Answer
-WAIT = Answer.WAIT
-BLOCKED = Answer.BLOCKED
+ActionKind = memories.ActionKind
+VerdictKind = verdicts.VerdictKind
+WAIT = VerdictKind.WAIT
+BLOCKED = VerdictKind.BLOCKED
 
 #: What is asked of Nova first, and the move that makes.
-LIVE = (Kind.LIVE_MIGRATE, model.Move.LIVE)
-COLD = (Kind.COLD_MIGRATE, model.Move.COLD)
-RESUME = (Kind.RESUME, model.Move.LIVE)
-SHELVE = (Kind.SHELVE, model.Move.SHELVE)
-OFFLOAD = (Kind.OFFLOAD, model.Move.SHELVE)
-CONFIRM = (Kind.CONFIRM, model.Move.RESIZE)
+LIVE = (ActionKind.LIVE_MIGRATE, model.Move.LIVE)
+COLD = (ActionKind.COLD_MIGRATE, model.Move.COLD)
+RESUME = (ActionKind.RESUME, model.Move.LIVE)
+SHELVE = (ActionKind.SHELVE, model.Move.SHELVE)
+OFFLOAD = (ActionKind.OFFLOAD, model.Move.SHELVE)
+CONFIRM = (ActionKind.CONFIRM, model.Move.RESIZE)
 
 #: Why a live migration is impossible, or failed for good.
 NO_LIVE = 'it has a share attached'
@@ -54,11 +54,11 @@ class VerdictTestCase(unittest.TestCase):
 
     def assert_verdict(self, expected, verdict):
         if expected in (WAIT, BLOCKED):
-            self.assertIs(expected, verdict.answer)
+            self.assertIs(expected, verdict.kind)
             self.assertIsNone(verdict.move)
             self.assertIsNone(verdict.ask)
         else:
-            self.assertIs(Answer.MOVE, verdict.answer)
+            self.assertIs(VerdictKind.MOVE, verdict.kind)
             self.assertEqual(expected, (verdict.ask, verdict.move))
 
 
@@ -199,7 +199,7 @@ class TestOptions(VerdictTestCase):
         self.assert_verdict(expected, verdict)
 
     @ddt.data(*policies.Running)
-    def test_what_we_resumed_is_not_restarted(self, running):
+    def test_resumed_server_is_not_cold_migrated(self, running):
         """Else what its owner suspended would be lost."""
         for no_live in ('', NO_LIVE):
             verdict = self.judge(
@@ -214,7 +214,7 @@ class TestOptions(VerdictTestCase):
         ('ERROR', None, BLOCKED),
     )
     @ddt.unpack
-    def test_what_we_resumed_and_is_not_running(self, status, task, expected):
+    def test_resumed_server_not_running(self, status, task, expected):
         self.assert_verdict(expected, self.judge(status, task, resumed=True))
 
 
@@ -235,7 +235,7 @@ class TestReasons(VerdictTestCase):
     def test_blocked_says_what_the_operator_can_do(self, status, command):
         self.assertIn(command, self.judge(status).reason)
 
-    def test_what_is_shelved_has_no_home(self):
+    def test_shelved_server_is_not_moved(self):
         reason = self.judge('SUSPENDED', home='cmp09').reason
 
         self.assertIn('--suspended resume', reason)
@@ -259,7 +259,7 @@ class TestReasons(VerdictTestCase):
         ),
     )
     @ddt.unpack
-    def test_left_says_which_option_moves_it(self, status, options, words):
+    def test_blocked_names_the_option(self, status, options, words):
         self.assertIn(words, self.judge(status, **options).reason)
 
     def test_unknown_status_is_named(self):
@@ -295,7 +295,7 @@ class TestEveryServer(unittest.TestCase):
         server = builders.server(status=status, task_state=task_state)
         verdict = verdicts.judge(server, how)
 
-        moves = verdict.answer is Answer.MOVE
+        moves = verdict.kind is VerdictKind.MOVE
         self.assertEqual(moves, verdict.move is not None)
         self.assertEqual(moves, verdict.ask is not None)
         self.assertTrue(moves or verdict.reason)
@@ -306,4 +306,6 @@ class TestEveryServer(unittest.TestCase):
         """Nova would answer 409."""
         server = builders.server(status=status, task_state=task_state)
 
-        self.assertIsNot(Answer.MOVE, verdicts.judge(server, terms()).answer)
+        self.assertIsNot(
+            VerdictKind.MOVE, verdicts.judge(server, terms()).kind
+        )

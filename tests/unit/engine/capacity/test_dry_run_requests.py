@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is asked to look ahead, and what is made of no answer."""
+
+import typing as ty
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine.capacity import dry_run
+from tests.unit.engine.capacity import test_dry_run
+from tests.unit.simulation import faults
+from tests.unit.simulation import scene
+
+
+@ddt.ddt
+class TestRequests(test_dry_run.DryRunTestCase):
+    BASE: ty.ClassVar = {
+        'servers': 1,
+        'allocations': 1,
+        'hypervisors': 1,
+        'aggregates': 1,
+    }
+
+    def setUp(self) -> None:
+        super().setUp()
+        #: Nova tells that they are in no group.
+        self.alone = model.Needs(grouped=False)
+
+    def test_groups(self) -> None:
+        here, there = self.add(), self.cloud.add(test_dry_run.DEST)
+        self.cloud.group('anti-affinity', here, self.add())
+        self.look()
+        expected = {**self.BASE, 'allocation_candidates': 1, 'groups': 1}
+        self.assertEqual(expected, self.asked())
+        # Others of it are elsewhere: where, tells a list that has the
+        # hypervisors as well.
+        self.cloud.group('affinity', self.add(), there)
+        self.look()
+        del expected['hypervisors']
+        self.assertEqual({**expected, 'residents': 1}, self.asked())
+
+    def test_server_groups_unknown_to_old_nova(self) -> None:
+        """Before 2.100: anybody may be in one."""
+        self.add(needs=model.Needs(grouped=None))
+        self.look()
+        self.assertEqual(1, self.asked()['groups'])
+
+    def test_moves_in_flight(self) -> None:
+        server = self.add(seconds=60, needs=self.alone)
+        self.add(needs=self.alone)
+        self.cloud.live_migrate(server.id)
+        self.clock.sleep(10)
+        self.look()
+        self.assertEqual(
+            {**self.BASE, 'allocation_candidates': 1, 'migrations': 1},
+            self.asked(),
+        )
+
+    def test_allocations_not_explained_by_new_migrations(self) -> None:
+        self.add(needs=self.alone)
+        self.cloud.hold('somebody unknown', 'cmp01')
+        self.look()
+        self.assertEqual(
+            {
+                **self.BASE,
+                'allocation_candidates': 1,
+                'migrations': 1,
+                'unconfirmed': 1,
+            },
+            self.asked(),
+        )
+
+
+class TestUnknown(test_dry_run.DryRunTestCase):
+    """What is not told is unknown; what is told serves all the same."""
+
+    def assert_unknown(self, found: dry_run.DryRun, words: str) -> None:
+        """Check that no more is said than is known."""
+        self.assertFalse(found.known)
+        self.assertFalse(found.preview.done)
+        rows = found.preview.rows
+        self.assertEqual(
+            {test_dry_run.Fits.UNKNOWN}, {row.fits for row in rows}
+        )
+        self.assertEqual({None}, {row.candidates for row in rows})
+        for row in rows:
+            self.assertIn(f'capacity is not known: {words}', row.reason)
+        (note,) = found.preview.notes
+        self.assertIn(f'capacity is not known: {words}', note)
+        self.assertEqual((), found.preview.capacity_forecast.misfits)
+
+    def test_placement_lists_allocations_only(self) -> None:
+        self.add()
+        for error in (
+            exceptions.ApiTooOld('Placement is too old'),
+            exceptions.NotPermitted('policy'),
+            exceptions.Unavailable('no answer'),
+        ):
+            fault = faults.Fault(lambda error=error: error)
+            found = self.look(
+                faults=lambda r, f=fault: (
+                    f if r.kind == 'allocation_candidates' else None
+                )
+            )
+            self.assert_unknown(found, str(error))
+
+    def test_server_list_fails(self) -> None:
+        self.add()
+        for kind in ('servers', 'migrations'):
+            # For the records there is a reason.
+            self.cloud.hold('somebody', scene.SOURCE)
+            with self.assertRaises(exceptions.CloudError):
+                self.look(
+                    faults=lambda r, k=kind: (
+                        faults.LOST if r.kind == k else None
+                    )
+                )

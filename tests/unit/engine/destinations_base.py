@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Destinations of a cloud in which nothing happens but what a test says."""
+
+import collections.abc
+import dataclasses
+import datetime
+import typing as ty
+import unittest
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import destinations
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.server import memory as memories
+from tests.unit import builders
+from tests.unit.planning import clouds
+
+
+class Clock:
+    """Time that passes only while somebody sleeps, or waits for an answer."""
+
+    def __init__(self) -> None:
+        self.time = builders.NOW
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class Cloud:
+    """What Placement and Nova answer where destinations are picked."""
+
+    def __init__(
+        self, clock: Clock, nodes: collections.abc.Iterable[clouds.Host] = ()
+    ):
+        self.nodes = {node.name: node for node in nodes}
+        self.flying: list[model.Migration] = []
+        self.asked: list[str] = []
+        #: What is raised instead of an answer.
+        self.trouble: Exception | None = None
+        #: How long an answer takes.
+        self.seconds = 0.0
+        self._clock = clock
+
+    def take(
+        self, host: str, amounts: snapshots.Amounts = clouds.QUARTER
+    ) -> None:
+        """Let something be taken of a host."""
+        node = self.nodes[host]
+        used = {c: node.used.get(c, 0) + n for c, n in amounts.items()}
+        self.nodes[host] = dataclasses.replace(node, used=used)
+
+    def now(self) -> datetime.datetime:
+        return builders.cloud_time(self._clock.now())
+
+    def services(self) -> list[model.Service]:
+        raise AssertionError('the board has them already')
+
+    def allocation_candidates(
+        self, shape: snapshots.Shape
+    ) -> snapshots.AllocationCandidates:
+        self._answer('allocation_candidates')
+        trees = [node.providers for node in self.nodes.values()]
+        return clouds.allocation_candidates(shape, trees)
+
+    def migrations_in_flight(self) -> list[model.Migration]:
+        self._answer('flights')
+        return self.flying
+
+    def _answer(self, kind: str) -> None:
+        self.asked.append(kind)
+        self._clock.sleep(self.seconds)
+        if self.trouble:
+            raise self.trouble
+
+
+def record(
+    server_id: str,
+    dest: str | None,
+    status: str = 'running',
+    *,
+    ago: float = 1.0,
+    record_id: int = 1,
+    source: str = clouds.SOURCE,
+    seen_at: float = builders.NOW,
+) -> model.Migration:
+    """Return a record of a move that began some seconds ago."""
+    return builders.migration(
+        record_id,
+        status,
+        server_id,
+        source=source,
+        dest=dest,
+        created_at=builders.cloud_time(builders.NOW - ago),
+        seen_at=seen_at,
+    )
+
+
+def weightless() -> snapshots.Demand:
+    """Return a server of which it is not known what it needs."""
+    return snapshots.Demand(
+        builders.server('weightless', host=clouds.SOURCE), (), clouds.SOURCE
+    )
+
+
+class DestinationsTestCase(unittest.TestCase):
+    """Destinations, and what they ask and say."""
+
+    def given(
+        self,
+        nodes: collections.abc.Sequence[clouds.Host],
+        wanted: collections.abc.Sequence[snapshots.Demand],
+        *,
+        bound: int | None = None,
+        patience: float | None = None,
+        known: bool = True,
+        **snapshot: ty.Any,
+    ) -> None:
+        """Let hosts have been looked at just now.
+
+        :param known: Placement told who has room.
+        :param snapshot: what else is known of the cloud: groups ...
+        """
+        self.wanted = wanted
+        seen = clouds.snapshot(nodes, wanted, **snapshot)
+        limits = clouds.limits(wanted)
+        capacity_forecast = forecast.unknown(wanted, 'capacity is not known')
+        if known:
+            capacity_forecast = forecast.forecast(seen, wanted, limits)
+        else:
+            seen = dataclasses.replace(
+                seen, hosts={}, allocation_candidates={}
+            )
+        self._set_up(
+            nodes,
+            seen.services,
+            bound=bound,
+            patience=patience,
+            expected=dry_run.DryRun(
+                dry_runs.Preview((), capacity_forecast),
+                limits,
+                seen,
+                known,
+                tuple(wanted),
+            ),
+        )
+
+    def _set_up(
+        self,
+        nodes: collections.abc.Iterable[clouds.Host],
+        services: collections.abc.Mapping[str, model.Service],
+        **options: ty.Any,
+    ) -> None:
+        self.clock = Clock()
+        self.cloud = Cloud(self.clock, nodes)
+        gateway = ty.cast(ports.Gateway, self.cloud)
+        self.listener = builders.Listener()
+        self.asked = self.cloud.asked
+        self.board = observer.ServiceBoard(gateway, self.clock, services)
+        self.destinations = destinations.Destinations(
+            gateway, self.clock, self.listener, self.board, **options
+        )
+
+    def direct(
+        self,
+        server_id: str,
+        *,
+        host: str = '',
+        spread: bool = True,
+        source: str = clouds.SOURCE,
+        highest: int = 0,
+    ) -> memories.Action | None:
+        """Begin a move, as after a tick, and return what is asked of Nova.
+
+        None: it waits.
+
+        :param host: what the user asks for.
+        """
+        self.destinations.renew()
+        action = memories.Action(
+            memories.ActionKind.LIVE_MIGRATE,
+            server_id,
+            host=host,
+            spread=spread and not host,
+        )
+        return self.destinations.direct(source, action, highest)
+
+    def go(self, server_id: str, **options: ty.Any) -> str | None:
+        """Begin a move, and return where it goes; None: it waits."""
+        action = self.direct(server_id, **options)
+        return action.host if action else None
+
+    def go_all(self, *server_ids: str) -> list[str | None]:
+        """Begin several moves, and return where they go."""
+        return [self.go(server_id) for server_id in server_ids]
+
+    def note(
+        self,
+        *records: model.Migration,
+        over: collections.abc.Set[str] = frozenset(),
+        source: str = clouds.SOURCE,
+        idle: collections.abc.Iterable[str] = (),
+    ) -> None:
+        """Let a host be looked at, which takes a moment.
+
+        What has no record waits there still.
+
+        :param over: what is not awaited any more.
+        :param idle: servers that rest there.
+        """
+        self.clock.sleep(0.1)
+        moved = {record.server_id for record in records}
+        waiting = (d.server.id for d in self.wanted if d.source == source)
+        here = {*idle, *(i for i in waiting if i not in moved)}
+        self.destinations.note(
+            builders.observation(
+                [builders.server(i, host=source) for i in sorted(here)],
+                [r for r in records if r.source == source],
+                host=source,
+                migrations_at=self.clock.now(),
+            ),
+            over,
+        )
+
+    def others(self, *records: model.Migration) -> None:
+        """Let others have moves in flight."""
+        self.cloud.flying = list(records)

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Clouds of any size that only talk: generated answers over requests-mock.
+
+Hosts have 256 VCPUs, 512 GiB and 16 TB and are about as full; the servers
+to move are of six flavors, every fifth is in a server group. The traits of a
+host are as many as libvirt reports of a current CPU.
+"""
+
+import collections
+import dataclasses
+import random
+import typing as ty
+import urllib.parse
+
+from osc_hostmaint import mark as marks
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.nova import gateway as gateways
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+from tests.unit.nova import cloud
+
+SOURCE = 'host-0000'
+#: Nova's ``max_limit``: entries of a page.
+PAGE = 1000
+CLASSES = ('VCPU', 'MEMORY_MB', 'DISK_GB')
+SIZE = (256, 512 * 1024, 16000)
+FLAVORS = (
+    (1, 2048, 20),
+    (2, 4096, 40),
+    (4, 8192, 80),
+    (8, 16384, 80),
+    (8, 32768, 160),
+    (16, 65536, 160),
+)
+POLICIES = ('anti-affinity', 'soft-affinity', 'soft-anti-affinity')
+TRAITS = [f'HW_CPU_X86_FEATURE_{n}' for n in range(70)]
+#: Requests of which there may be seven in all: ``services`` to the tree of
+#: the host's providers.
+MOST_LISTS = 7
+
+
+class Clock:
+    """Time that passes only by itself."""
+
+    def now(self) -> float:
+        return builders.NOW
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError('nothing is waited for')
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How large a cloud is."""
+
+    servers: int
+    #: In all, the one to drain included.
+    hosts: int
+    #: How full the hosts are.
+    fill: float = 0.6
+    #: How many of the others are disabled.
+    disabled: int = 0
+
+
+def amounts(flavor: tuple[int, ...]) -> dict[str, int]:
+    """Return what a server of a flavor needs."""
+    return dict(zip(CLASSES, flavor, strict=True))
+
+
+def _provider(number: int) -> str:
+    return f'{number:08}-0000-4000-8000-000000000000'
+
+
+class Cloud:
+    """What Nova and Placement answer."""
+
+    def __init__(self, mocker: ty.Any, size: Size, nodes: int | None = None):
+        """:param mocker: requests-mock's.
+
+        :param nodes: how many hypervisors there are: by default as many as
+            hosts; if there are more, the last host has them.
+        """
+        rng = random.Random(1)
+        self._nodes = nodes or size.hosts
+        self._hosts = [f'host-{n:04}' for n in range(size.hosts)]
+        self._off = frozenset(self._hosts[1 : 1 + size.disabled])
+        self._used = [
+            tuple(
+                int(most * min(1.0, max(0.0, rng.gauss(size.fill, 0.1))))
+                for most in SIZE
+            )
+            for _host in self._hosts
+        ]
+        self._flavors = [rng.choice(FLAVORS) for _n in range(size.servers)]
+        self._ids = [f'server-{n:04}' for n in range(size.servers)]
+        grouped = self._ids[::5]
+        self._groups = [
+            cloud.group(
+                f'group-{n}',
+                policy=rng.choice(POLICIES),
+                members=grouped[n : n + 4],
+            )
+            for n in range(0, len(grouped), 4)
+        ]
+        #: How often each list was asked for, by its path.
+        self.asked: collections.Counter[str] = collections.Counter()
+        nova, placement = cloud.NOVA, cloud.PLACEMENT
+        for url, answer in (
+            (f'{nova}/os-services', self._services),
+            (f'{nova}/servers/detail', self._servers),
+            (f'{nova}/os-hypervisors/detail', self._hypervisors),
+            (f'{nova}/os-server-groups', self._list_groups),
+            (f'{nova}/os-aggregates', self._aggregates),
+            (f'{placement}/allocation_candidates', self._candidates),
+            (f'{placement}/resource_providers', self._tree),
+            (
+                f'{placement}/resource_providers/{_provider(0)}/allocations',
+                self._allocations,
+            ),
+        ):
+            mocker.get(url, json=self._counting(url, answer))
+
+    @property
+    def shapes(self) -> int:
+        """How many shapes the servers to move have."""
+        return len(set(self._flavors))
+
+    def look(self, gateway: gateways.Gateway) -> dry_run.DryRun:
+        """Look at what a drain would do, as ``--dry-run`` does."""
+        services = {s.host: s for s in gateway.services()}
+        source = dataclasses.replace(
+            services[SOURCE],
+            enabled=False,
+            disabled_reason=marks.write(builders.mark()),
+        )
+        return dry_run.look(
+            gateway, Clock(), services, [source], policies.Policy()
+        )
+
+    @property
+    def requests(self) -> int:
+        """How many requests there were."""
+        return self.asked.total()
+
+    @property
+    def allowed(self) -> int:
+        """How many there may be."""
+        return MOST_LISTS + self.shapes + self.asked['/os-server-groups']
+
+    def _counting(self, url: str, answer: ty.Any) -> ty.Any:
+        path = urllib.parse.urlsplit(url).path.removeprefix('/v2.1')
+
+        def count(request: ty.Any, context: ty.Any) -> ty.Any:
+            self.asked[path] += 1
+            return answer(urllib.parse.parse_qs(request.query))
+
+        return count
+
+    def _page(
+        self, key: str, entries: list[ty.Any], query: dict[str, list[str]]
+    ) -> ty.Any:
+        """Return a page (nova/api/openstack/common.py), by a marker."""
+        ids = [entry['id'] for entry in entries]
+        start = ids.index(query['marker'][0]) + 1 if 'marker' in query else 0
+        page = entries[start : start + PAGE]
+        more = len(page) == PAGE
+        links = {f'{key}_links': cloud.link('/')} if more else {}
+        return {key: page, **links}
+
+    def _services(self, query: dict[str, list[str]]) -> ty.Any:
+        return {
+            'services': [
+                cloud.service(
+                    host,
+                    id=f'service of {host}',
+                    status='disabled' if host in self._off else 'enabled',
+                )
+                for host in self._hosts
+            ]
+        }
+
+    def _servers(self, query: dict[str, list[str]]) -> ty.Any:
+        grouped = {m for g in self._groups for m in g['members']}
+        servers = [
+            cloud.server(
+                server_id,
+                SOURCE,
+                flavor={'ram': flavor[1], 'extra_specs': {}},
+                scheduler_hints=(
+                    {'group': ['any']} if server_id in grouped else {}
+                ),
+            )
+            for server_id, flavor in zip(self._ids, self._flavors, strict=True)
+        ]
+        return self._page('servers', servers, query)
+
+    def _hypervisors(self, query: dict[str, list[str]]) -> ty.Any:
+        kind = 'QEMU' if self._nodes == len(self._hosts) else 'ironic'
+        nodes = [
+            cloud.hypervisor(
+                n,
+                self._hosts[min(n, len(self._hosts) - 1)],
+                id=_provider(n),
+                hypervisor_type=kind,
+            )
+            for n in range(self._nodes)
+        ]
+        return self._page('hypervisors', nodes, query)
+
+    def _list_groups(self, query: dict[str, list[str]]) -> ty.Any:
+        start = int(query.get('offset', ['0'])[0])
+        return {'server_groups': self._groups[start : start + PAGE]}
+
+    def _aggregates(self, query: dict[str, list[str]]) -> ty.Any:
+        return {'aggregates': [{'hosts': self._hosts, 'metadata': {}}]}
+
+    def _tree(self, query: dict[str, list[str]]) -> ty.Any:
+        return cloud.tree(*query['in_tree'])
+
+    def _allocations(self, query: dict[str, list[str]]) -> ty.Any:
+        return {
+            'allocations': {
+                server_id: {'resources': amounts(flavor)}
+                for server_id, flavor in zip(
+                    self._ids, self._flavors, strict=True
+                )
+            }
+        }
+
+    def _candidates(self, query: dict[str, list[str]]) -> ty.Any:
+        wanted = {
+            name.upper(): int(amount)
+            for name, amount in (
+                part.split(':') for part in query['resources'][0].split(',')
+            )
+        }
+        able = {
+            _provider(n): used
+            for n, used in enumerate(self._used)
+            if all(
+                taken + wanted[name] <= most
+                for name, taken, most in zip(CLASSES, used, SIZE, strict=True)
+            )
+        }
+        return {
+            'allocation_requests': [
+                {'allocations': {provider: {'resources': wanted}}}
+                for provider in able
+            ],
+            'provider_summaries': {
+                provider: {
+                    'root_provider_uuid': provider,
+                    'parent_provider_uuid': None,
+                    'traits': TRAITS,
+                    'resources': {
+                        name: {'capacity': most, 'used': taken}
+                        for name, taken, most in zip(
+                            CLASSES, used, SIZE, strict=True
+                        )
+                    },
+                }
+                for provider, used in able.items()
+            },
+        }

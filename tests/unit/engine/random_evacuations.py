@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Evacuations drawn at random: hosts that die, and what was on them."""
+
+import collections.abc
+import dataclasses
+
+from hypothesis import strategies
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from tests.unit.engine import examples
+from tests.unit.engine import random_drains as scenarios
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import others
+from tests.unit.simulation import outcomes
+from tests.unit.simulation import scene
+
+Values = scenarios.Values
+#: By then Nova has missed the heartbeats of a host, and it has been silent
+#: for as long as is waited for (engine/heartbeat.py).
+MISSED_SECONDS = 61.0
+SILENT_SECONDS = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomEvacuation(scenarios.Scenario):
+    """All that decides how an evacuation goes."""
+
+    #: What goes on when the hosts die, and after how many seconds they do.
+    earlier: tuple[others.OthersAction, ...] = ()
+    after: float = 0.0
+    #: Somebody tells Nova; else it misses the heartbeats.
+    fenced: bool = True
+
+    def prepare(self, cloud: clouds.Cloud) -> None:
+        """Let the hosts die."""
+        others.plan(cloud, self.earlier)
+        time = cloud.timeline
+        time.run_until(time.now + self.after)
+        for host in {name for run in self.runs for name in run}:
+            cloud.power_off(host)
+            if self.fenced:
+                cloud.force_down(host)
+        wait = SILENT_SECONDS if self.fenced else MISSED_SECONDS
+        time.run_until(time.now + wait)
+
+
+@dataclasses.dataclass(frozen=True)
+class LastEvacuation(RandomEvacuation):
+    """One that nothing hinders in the end, so that all can be rebuilt.
+
+    A run may end before that: it excludes hosts where servers fail.
+    """
+
+    again: int = 6
+
+    def left_behind(self, cloud: clouds.Cloud) -> list[str]:
+        """Return who is left behind."""
+        return [
+            f'{server.name} is left behind'
+            for server in cloud.servers.values()
+            if server.vm_state in _REBUILDABLE
+            and server.host in self.runs[0]
+            and not server.deleted
+            and server.id not in self.policy.get('exclude', ())
+        ]
+
+
+_REBUILDABLE = frozenset({'active', 'stopped', 'error'})
+#: States, and whether the guest runs where that does not follow.
+_STATES = (
+    *(('active', None),) * 5,
+    *(('stopped', None),) * 3,
+    *(('error', model.PowerState.RUNNING),) * 2,
+    *(('error', model.PowerState.SHUTDOWN),) * 2,
+    ('paused', None),
+    ('suspended', None),
+    ('rescued', None),
+    ('shelved', None),
+    ('soft-delete', None),
+)
+REFUSALS = (
+    outcomes.Refusal('not now', kind='evacuate'),
+    outcomes.Refusal('never', final=True, kind='evacuate'),
+)
+
+
+def servers(
+    hosts: tuple[str, ...] = (scene.SOURCE,),
+    *,
+    least: int = 1,
+    most: int = 6,
+    refusals: collections.abc.Sequence[outcomes.Refusal] = REFUSALS,
+) -> strategies.SearchStrategy[tuple[Values, ...]]:
+    """Return servers on hosts that die."""
+    each = strategies.fixed_dictionaries(
+        {
+            'host': strategies.sampled_from(hosts),
+            'state': strategies.sampled_from(_STATES),
+            'seconds': strategies.floats(0.5, 12),
+            'memory_mb': strategies.sampled_from((512, 1024, 4096)),
+            'outcomes': strategies.lists(
+                strategies.sampled_from(outcomes.MoveOutcome), max_size=3
+            ),
+            'refusals': strategies.lists(
+                strategies.sampled_from(refusals), max_size=1
+            ),
+            'locked': strategies.booleans(),
+            'volume_backed': strategies.booleans(),
+            'pinned': strategies.sampled_from((False, False, False, True)),
+        }
+    ).map(_with_its_state)
+    return strategies.lists(each, min_size=least, max_size=most).map(tuple)
+
+
+def _with_its_state(values: Values) -> Values:
+    vm_state, power_state = values.pop('state')
+    return {**values, 'vm_state': vm_state, 'power_state': power_state}
+
+
+def policy() -> strategies.SearchStrategy[Values]:
+    """Return options of an evacuation."""
+    return strategies.fixed_dictionaries(
+        {
+            'evacuate': strategies.just(True),
+            'server_timeout': strategies.floats(15, 300),
+        },
+        optional={
+            'leave_stopped': strategies.booleans(),
+            'exclude': examples.EXCLUDED,
+            'spread': strategies.sampled_from(policies.Spread),
+            'per_destination': strategies.integers(1, 3),
+            'parallel': strategies.integers(1, 3),
+            'retries': strategies.integers(0, 3),
+        },
+    )
+
+
+def evacuations(
+    **fields: object,
+) -> strategies.SearchStrategy[RandomEvacuation]:
+    """Return evacuations of servers in any state, with any options."""
+    return strategies.builds(
+        RandomEvacuation,
+        **{
+            'servers': servers(),
+            'policy': policy(),
+            'setting': scenarios.settings(),
+            'failing': scenarios.failing(),
+            'fenced': strategies.booleans(),
+            **fields,
+        },
+    )
+
+
+def last_evacuations(
+    **fields: object,
+) -> strategies.SearchStrategy[LastEvacuation]:
+    """Return evacuations that are well equipped to get all away."""
+    return strategies.builds(
+        LastEvacuation,
+        **{
+            'servers': servers(refusals=REFUSALS[:1]),
+            'policy': strategies.fixed_dictionaries(
+                {
+                    'evacuate': strategies.just(True),
+                    'server_timeout': strategies.just(300.0),
+                    'retries': strategies.just(9),
+                }
+            ),
+            'fenced': strategies.booleans(),
+            **fields,
+        },
+    )

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Drains in which somebody says where moves go, and which have to wait."""
+
+import collections
+import collections.abc
+import dataclasses
+import typing as ty
+import unittest
+
+from osc_hostmaint import model
+from osc_hostmaint.engine import host_loop
+from osc_hostmaint.engine import loop
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import reporting
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+from tests.unit import builders
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
+from tests.unit.simulation import outcomes
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+
+ActionKind = memories.ActionKind
+NO_SUCH_HOST = 'Compute host cmp03 could not be found. (HTTP 400)'
+
+
+class PickedDestinations:
+    """Sends every move to one host, some of them later."""
+
+    def __init__(self, clock: timeline.VirtualClock, dest: str = 'cmp03'):
+        #: Until when a server has to wait.
+        self.held: dict[str, float] = {}
+        #: How long it takes to say where one may go.
+        self.seconds: dict[str, float] = {}
+        self.asked: list[str] = []
+        self.noted: list[set[str]] = []
+        self.dropped: list[memories.Action] = []
+        self._clock = clock
+        self._dest = dest
+
+    def note(
+        self, seen: model.Observation, over: collections.abc.Set[str]
+    ) -> None:
+        self.noted.append(set(over))
+
+    def direct(
+        self, host: str, action: memories.Action, highest_id: int
+    ) -> memories.Action | None:
+        self.asked.append(action.server_id)
+        self._clock.sleep(self.seconds.pop(action.server_id, 0.0))
+        if self._clock.now() < self.held.get(action.server_id, 0.0):
+            return None
+        if not action.spread:
+            return action
+        return dataclasses.replace(action, host=self._dest)
+
+    def renew(self) -> None:
+        """Know all there is to know."""
+
+    def drop(self, action: memories.Action) -> None:
+        self.dropped.append(action)
+
+    def leave(self, host: str) -> None:
+        pass
+
+
+class Recording:
+    """Keeps what came of each action."""
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[memories.Action, memories.Outcome]] = []
+
+    def decided(self, *_args: ty.Any) -> None:
+        pass
+
+    def acted(
+        self,
+        host: str,
+        action: memories.Action,
+        outcome: memories.Outcome,
+        highest_id: int,
+    ) -> None:
+        self.acts.append((action, outcome))
+
+
+class DirectedTestCase(unittest.TestCase):
+    def given(self, cloud: clouds.Cloud) -> None:
+        self.cloud = cloud
+        self.clock = timeline.VirtualClock(cloud.timeline)
+        self.guide = PickedDestinations(self.clock)
+        self.recording = Recording()
+
+    def drain(
+        self, faults: faults.Faults = faults.none, **options: ty.Any
+    ) -> loop.DrainResult:
+        client = clients.Client(self.cloud, self.clock, faults=faults)
+        self.recorder = scene.Recorder(client)
+        # Instead of going on for ever.
+        self.clock.alarm(self.clock.now() + 3600, AssertionError('endless'))
+        return loop.drain(
+            [self.cloud.hosts[scene.SOURCE].shown()],
+            policies.Policy(user_id=client.user_id(), **options),
+            client,
+            self.clock,
+            self.recorder,
+            scene.Interrupt(),
+            recording=self.recording,
+            destinations=self.guide,
+        )
+
+    def order(self) -> list[str]:
+        """Return the servers whose moves Nova took, in their order."""
+        return [server_id for _time, server_id in self.cloud.taken]
+
+
+class TestDirected(DirectedTestCase):
+    def test_moves_go_where_they_are_sent(self) -> None:
+        self.given(scene.cloud(3))
+        self.cloud.add(scene.SOURCE, 'stopped')
+        result = self.drain()
+        self.assertEqual({'cmp03'}, {r.destination for r in result.rows})
+        self.assertEqual(
+            {'cmp03'},
+            {act.host for act, _ in self.recording.acts if act.spread},
+        )
+
+    def test_ended_moves_are_reported_to_destinations(self) -> None:
+        self.given(scene.cloud(2))
+        blocked = self.cloud.add(scene.SOURCE, 'suspended')
+        self.drain()
+        self.assertEqual(set(), self.guide.noted[0])
+        self.assertEqual({blocked.id}, self.guide.noted[1])
+        self.assertEqual(set(self.cloud.servers), self.guide.noted[-1])
+
+    def test_refused_moves_are_reported_to_destinations(self) -> None:
+        for fault, told in (
+            (faults.REFUSED, True),
+            (faults.TOO_MANY, True),
+            (faults.LOST, False),
+            (faults.LOST_LATE, False),
+        ):
+            with self.subTest(fault):
+                self.given(scene.cloud(1))
+                self.drain(faults.posts([fault]))
+                self.assertEqual(told, bool(self.guide.dropped))
+
+    def test_refused_confirmation_is_not_a_refused_move(self) -> None:
+        self.given(scene.cloud(0))
+        self.cloud.add(scene.SOURCE, 'stopped')
+        self.drain(faults.posts([faults.REFUSED], 'confirm'))
+        kinds = [(a.kind, o.answer) for a, o in self.recording.acts]
+        self.assertIn((ActionKind.CONFIRM, memories.SendStatus.REFUSED), kinds)
+        self.assertEqual([], self.guide.dropped)
+
+    def test_view_too_old_after_picking_is_refreshed(self) -> None:
+        """Its owner may have started it since."""
+        self.given(scene.cloud(0))
+        stopped = self.cloud.add(scene.SOURCE, 'stopped')
+        self.guide.seconds[stopped.id] = 60.0
+        self.cloud.timeline.after(
+            30, lambda: self.cloud.change(stopped, vm_state='active')
+        )
+        stopped.wanted = 'active'
+        (row,) = self.drain().rows
+        self.assertEqual('moved', row.result)
+        kinds = [a.kind for a, _ in self.recording.acts]
+        self.assertEqual([ActionKind.LIVE_MIGRATE], kinds)
+        self.assertEqual(
+            [ActionKind.COLD_MIGRATE], [a.kind for a in self.guide.dropped]
+        )
+
+
+class TestHeld(DirectedTestCase):
+    """Moves that have to wait for a destination."""
+
+    def test_other_moves_start_instead_of_postponed_ones(self) -> None:
+        self.given(scene.cloud(4))
+        first, *others = self.cloud.servers
+        self.guide.held[first] = self.clock.now() + 10
+        result = self.drain(parallel=1)
+        self.assertEqual([*others[:2], first, others[2]], self.order())
+        self.assertEqual({'moved'}, {str(r.result) for r in result.rows})
+        self.assertEqual({1}, {r.attempts for r in result.rows})
+
+    def test_recording_has_the_destination(self) -> None:
+        self.given(scene.cloud(2))
+        first, second = self.cloud.servers
+        self.guide.held[first] = self.clock.now() + 3
+        self.drain()
+        action, outcome = self.recording.acts[0]
+        self.assertEqual(
+            memories.Action(ActionKind.LIVE_MIGRATE, first, spread=True),
+            action,
+        )
+        self.assertIs(memories.SendStatus.POSTPONED, outcome.answer)
+        self.assertEqual(host_loop.WAITS, outcome.reason)
+        self.assertEqual(second, self.recording.acts[1][0].server_id)
+
+    def test_it_is_tried_again_after_a_while(self) -> None:
+        self.given(scene.cloud(1))
+        (server_id,) = self.cloud.servers
+        self.guide.held[server_id] = self.clock.now() + 60
+        began = self.clock.now()
+        self.drain()
+        tries = len(self.guide.asked)
+        self.assertLessEqual(
+            tries, 2 + 60 / timing.POSTPONED_WAIT_SECONDS, 'every 5 s'
+        )
+        begun = self.cloud.taken[0][0] - began
+        self.assertLess(begun, 60 + 2 * timing.POSTPONED_WAIT_SECONDS)
+
+
+class TestManyHeld(unittest.TestCase):
+    """One tick must end, however many have to wait."""
+
+    def test_a_tick_ends(self) -> None:
+        class Clock:
+            """Every decision takes a while."""
+
+            def now(self) -> float:
+                return self.time
+
+            def sleep(self, seconds: float) -> None:
+                self.time += seconds
+
+            time = builders.NOW
+
+        clock = Clock()
+        asked: collections.Counter[str] = collections.Counter()
+
+        class Watcher:
+            seen = builders.observation(
+                [builders.server(f'vm{n:03}') for n in range(400)]
+            )
+
+            def open(self) -> model.Observation:
+                return self.seen
+
+            def visit(self, _inquiry: decisions.Query) -> None:
+                raise AssertionError('there is nobody to visit')
+
+        class Full:
+            def note(self, *_args: ty.Any) -> None:
+                pass
+
+            def direct(
+                self, _host: str, action: memories.Action, _highest_id: int
+            ) -> None:
+                clock.sleep(0.05)
+                asked[action.server_id] += 1
+                if sum(asked.values()) > 2000:
+                    raise AssertionError('it does not end')
+
+            def renew(self) -> None:
+                pass
+
+            def drop(self, _action: memories.Action) -> None:
+                raise AssertionError('nothing was asked for')
+
+        host = host_loop.HostLoop(
+            ty.cast(observer.Observer, Watcher()),
+            policies.Policy(),
+            ty.cast(ty.Any, None),
+            clock,
+            reporting.HostReporter('cmp01', builders.Listener()),
+            destinations=Full(),
+        )
+        host.tick(str)
+        self.assertFalse(host.done)
+        self.assertLess(clock.now() - builders.NOW, 2)
+        self.assertEqual({1}, set(asked.values()))
+
+
+class TestRefusedPicks(DirectedTestCase):
+    """Nova's own pick comes on top of ours."""
+
+    def test_refused_by_the_scheduler(self) -> None:
+        for retries in (0, 2):
+            with self.subTest(retries):
+                self.given(scene.cloud(0))
+                server = self.cloud.add(
+                    scene.SOURCE,
+                    outcomes=collections.deque(
+                        [outcomes.MoveOutcome.NO_HOST] * (1 + retries)
+                    ),
+                )
+                (row,) = self.drain(retries=retries).rows
+                self.assertEqual('moved', row.result)
+                self.assertEqual(2 + retries, row.attempts)
+                self.assertEqual(2 + retries, len(self.order()))
+                self.assertEqual(server.id, row.server_id)
+
+    def test_refused_at_once(self) -> None:
+        for retries in (0, 1):
+            with self.subTest(retries):
+                self.given(scene.cloud(0))
+                self.cloud.add(
+                    scene.SOURCE,
+                    refusals=collections.deque(
+                        [outcomes.Refusal(NO_SUCH_HOST, final=True)]
+                    ),
+                    outcomes=collections.deque(
+                        [outcomes.MoveOutcome.NO_HOST] * retries
+                    ),
+                )
+                (row,) = self.drain(retries=retries).rows
+                self.assertEqual('moved', row.result)
+                self.assertEqual(2 + retries, row.attempts)
+                spread = [a.spread for a, _ in self.recording.acts]
+                self.assertEqual([True] + [False] * (1 + retries), spread)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+
+
+"""Hosts that are left alone for what stands below them."""
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from tests.unit import builders
+from tests.unit.operations import base
+from tests.unit.operations import evacuate_base
+
+POLICIES = (policies.Policy(), evacuate_base.EVACUATE)
+
+
+@ddt.ddt
+class HostIdentityTest(base.DrainTestCase):
+    def let(self, *, up: bool, **details: str) -> None:
+        """Let there be cmp01, cmp02 and a third; cmp01 is up or down."""
+        self.given(
+            builders.service(host='cmp01', enabled=True, up=up),
+            builders.service(host='cmp02', enabled=True),
+        )
+        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        self.cloud.hypervisor_of = {
+            host: model.Hypervisor(f'rp of {host}', 'node', host, **details)
+            for host in ('cmp01', 'cmp02')
+        }
+
+    @ddt.data(*POLICIES)
+    def test_two_names(self, policy: policies.Policy) -> None:
+        self.let(up=False, address='192.0.2.7')
+        preview = self.maintenance.preview(['cmp01'], policy=policy)
+        result = self.maintenance.drain(['cmp01'], policy=policy)
+        for errors in (preview.errors, result.errors):
+            self.assertRegex(errors['cmp01'], 'cmp01 and cmp02 have the same')
+        self.assertIs(exceptions.ExitCode.FAILED, result.exit_code)
+        self.assertEqual((), result.rows)
+        self.assert_changed_nothing()
+
+    def test_the_new_name(self) -> None:
+        self.let(up=False, address='192.0.2.7')
+        result = self.maintenance.drain(['cmp02'])
+        self.assertRegex(
+            result.errors['cmp02'], '1 server on cmp01, which is down'
+        )
+        self.assert_changed_nothing()
+        # Nothing is left on the old one.
+        self.cloud.places = {'vm2': 'cmp02'}
+        result = self.maintenance.drain(['cmp02'])
+        self.assertIs(exceptions.ExitCode.DONE, result.exit_code)
+
+    def test_the_others_are_drained(self) -> None:
+        self.let(up=True)
+        node = model.Hypervisor('rp', 'node', 'cmp02', type='ironic')
+        self.cloud.hypervisor_of = {'cmp02': node}
+        result = self.maintenance.drain(['cmp01', 'cmp02'])
+        self.assertRegex(result.errors['cmp02'], 'bare metal')
+        self.assertEqual([('vm1', base.ELSEWHERE)], self.moves())
+
+    @ddt.data(*POLICIES)
+    def test_not_known(self, policy: policies.Policy) -> None:
+        self.let(up=True)
+        error = exceptions.NotPermitted('no right')
+        self.gateway.hypervisor_details.side_effect = error
+        preview = self.maintenance.preview(['cmp01'], policy=policy)
+        self.assertIn('is the same machine', preview.notes[0])
+        listener = builders.Listener()
+        self.maintenance.drain(['cmp01'], report=listener)
+        self.assertRegex(
+            listener.troubles[0][1], 'is the same machine: no right'
+        )
+
+    @ddt.data('set', 'unset', 'show', 'drain', 'preview', 'restore')
+    def test_two_services_of_one_name(self, verb: str) -> None:
+        self.gateway.services.side_effect = lambda: [
+            builders.service(host='cmp01', id=name) for name in ('a', 'b')
+        ]
+        many = verb in ('drain', 'preview', 'restore')
+        with self.assertRaisesRegex(exceptions.Refused, 'a, b'):
+            getattr(self.maintenance, verb)(['cmp01'] if many else 'cmp01')
+        self.assert_untouched()

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whole drains, host by host picked: all find a place, and evenly."""
+
+import random
+import unittest
+
+import hypothesis
+from hypothesis import strategies
+
+from osc_hostmaint.planning.capacity import eligible
+from tests import unit
+from tests.unit.planning import clouds
+from tests.unit.planning import packing_problems
+from tests.unit.planning import simulated_drains
+
+#: Looks, starts, closed hosts: more rounds than any problem takes.
+ROUNDS = 400
+
+
+def begin(
+    problem: packing_problems.Problem,
+) -> tuple[
+    simulated_drains.SimulatedPlacement, simulated_drains.SimulatedDrain
+]:
+    """Return a flow of all servers of a problem."""
+    truth = simulated_drains.SimulatedPlacement(
+        problem.nodes, problem.snapshot
+    )
+    return truth, simulated_drains.SimulatedDrain(
+        truth, problem.snapshot, problem.demands, problem.limits
+    )
+
+
+class TestFlows(unittest.TestCase):
+    def assert_all_landed(self, problem, truth, flow):
+        """Check that all are where they may be, and fit."""
+        self.assertEqual([], flow.waiting)
+        self.assertEqual(set(), truth.overfull)
+        options = eligible.Eligible(problem.snapshot, problem.limits)
+        for demand in problem.demands:
+            host = truth.landed[demand.server.id]
+            self.assertEqual('', options.against(demand)[host])
+        for group in problem.groups:
+            landed = [truth.landed[m] for m in group.members]
+            self.assertEqual(len(set(landed)), len(landed))
+
+    @hypothesis.settings(max_examples=unit.examples(37), deadline=None)
+    @hypothesis.given(
+        strategies.integers(0, 10**6),
+        strategies.sampled_from([1, 2, 3, 100]),
+        strategies.sampled_from(
+            [
+                simulated_drains.SimulatedDrain.look,
+                simulated_drains.SimulatedDrain.glance,
+            ]
+        ),
+    )
+    def test_what_fits_by_the_forecast_finds_its_place(
+        self, seed, every, look
+    ):
+        problem = packing_problems.draw(random.Random(seed))
+        truth, flow = begin(problem)
+        hypothesis.assume(not flow.capacity_forecast.misfits)
+
+        for start in range(len(problem.demands)):
+            if start % every == every - 1:
+                look(flow)
+            self.assertTrue(flow.start().host)
+
+        self.assert_all_landed(problem, truth, flow)
+
+    @hypothesis.settings(max_examples=unit.examples(37), deadline=None)
+    @hypothesis.given(
+        strategies.integers(0, 10**6),
+        strategies.randoms(note_method_calls=True),
+    )
+    def test_closed_hosts_do_not_block(self, seed, rng):
+        problem = packing_problems.draw(random.Random(seed), 5)
+        truth, flow = begin(problem)
+        hypothesis.assume(not flow.capacity_forecast.misfits)
+        names = [host.name for host in problem.nodes]
+
+        for _round in range(ROUNDS):
+            if not flow.waiting:
+                break
+            closed = rng.sample(names, rng.randint(0, 2))
+            if rng.random() < 0.3:
+                flow.look()
+            picked = flow.start(closed)
+            self.assertNotIn(picked.host, closed)
+            self.assertTrue(picked.host or picked.wait)
+
+        self.assert_all_landed(problem, truth, flow)
+
+    @hypothesis.settings(max_examples=unit.examples(25), deadline=None)
+    @hypothesis.given(strategies.integers(0, 10**6))
+    def test_no_host_is_overfull_though_not_all_fit(self, seed):
+        problem = packing_problems.draw(random.Random(seed), spoilt=True)
+        truth, flow = begin(problem)
+
+        for server_id in flow.waiting:
+            picked = flow.pick(server_id)
+            if picked.host:
+                truth.land(flow.demands[server_id], picked.host)
+                flow.gone[server_id] = picked.host
+                flow.unseen.add(server_id)
+                flow.plan.pop(server_id)
+
+        self.assertEqual(set(), truth.overfull)
+
+
+def spread_out(nodes, demands):
+    """Return the truth after all have gone where they are picked to go."""
+    seen = clouds.snapshot(nodes, demands)
+    truth = simulated_drains.SimulatedPlacement(nodes, seen)
+    flow = simulated_drains.SimulatedDrain(
+        truth, seen, demands, clouds.limits(demands)
+    )
+    for start in range(len(demands)):
+        if start % 2 == 0:
+            flow.look()
+        flow.start()
+    return truth
+
+
+def counts(truth, nodes):
+    """Return how many servers are on each host."""
+    landed = list(truth.landed.values())
+    return [landed.count(node.name) for node in nodes]
+
+
+class TestEvenness(unittest.TestCase):
+    SMALL = {'VCPU': 1, 'MEMORY_MB': 1024, 'DISK_GB': 10}
+
+    def test_equal_servers_on_equal_hosts(self):
+        nodes = clouds.hosts('a', 'b', 'c', 'd')
+        truth = spread_out(nodes, clouds.demands(24, self.SMALL))
+
+        self.assertEqual([6] * 4, counts(truth, nodes))
+
+    def test_equal_hosts_without_a_disk_to_fill(self):
+        nodes = [
+            clouds.Host(name, used={'DISK_GB': 120})
+            for name in ('a', 'b', 'c', 'd')
+        ]
+        demands = [
+            *clouds.demands(24, {'VCPU': 1, 'MEMORY_MB': 1024}),
+            clouds.demand('disk', self.SMALL),
+        ]
+        truth = spread_out(nodes, demands)
+
+        self.assertEqual([6, 6, 6, 7], sorted(counts(truth, nodes)))
+
+    def test_unequal_servers_on_unevenly_filled_hosts(self):
+        size = {'VCPU': 32, 'MEMORY_MB': 65536, 'DISK_GB': 640}
+        for seed in range(20):
+            rng = random.Random(seed)
+            nodes = [
+                clouds.Host(
+                    f'host{n}',
+                    size=size,
+                    used={c: int(s * part) for c, s in size.items()},
+                )
+                for n in range(5)
+                if (part := rng.uniform(0.1, 0.5)) is not None
+            ]
+            demands = [
+                clouds.demand(
+                    f'vm{n:02}',
+                    {
+                        'VCPU': rng.choice((1, 2)),
+                        'MEMORY_MB': rng.choice((1024, 2048, 4096, 8192)),
+                        'DISK_GB': rng.choice((10, 20, 40)),
+                    },
+                )
+                for n in range(30)
+            ]
+            with self.subTest(seed):
+                truth = spread_out(nodes, demands)
+                worst = max(truth.load(node.name) for node in nodes)
+
+                self.assertEqual(30, len(truth.landed))
+                self.assertLessEqual(
+                    worst, bound(nodes, demands) + largest(demands, size)
+                )
+                self.assertLessEqual(worst, 1.1 * bound(nodes, demands))
+
+    def test_two_drains_share_the_snapshot(self):
+        nodes = clouds.hosts('a', 'b', 'c', 'd')
+        one = clouds.demands(12, self.SMALL, source='src1')
+        two = [
+            clouds.demand(f'other{n:02}', self.SMALL, source='src2')
+            for n in range(12)
+        ]
+        limits = clouds.limits([*one, *two])
+        seen = clouds.snapshot(nodes, [*one, *two])
+        truth = simulated_drains.SimulatedPlacement(nodes, seen)
+        drains = [
+            simulated_drains.SimulatedDrain(truth, seen, demands, limits)
+            for demands in (one, two)
+        ]
+        for start in range(12):
+            for drain in drains:
+                if start % 2 == 0:
+                    drain.look()
+                drain.start()
+
+        self.assertLessEqual(max(counts(truth, nodes)), 7)
+        self.assertGreaterEqual(min(counts(truth, nodes)), 5)
+
+
+def bound(nodes, demands):
+    """Return what the most loaded host has at least, however it is done.
+
+    By resource class: what there is in all, evenly, or the fullest host.
+    """
+    bounds = []
+    for name in clouds.SIZE:
+        used = sum(node.used.get(name, 0) for node in nodes)
+        wanted = sum(dict(d.shape)[name] for d in demands)
+        bounds.append((used + wanted) / sum(n.size[name] for n in nodes))
+        bounds += [n.used.get(name, 0) / n.size[name] for n in nodes]
+    return max(bounds)
+
+
+def largest(demands, size):
+    """Return how much of a host the largest server takes at the most."""
+    return max(n / size[c] for d in demands for c, n in d.shape)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""One server of a host that has died, and is evacuated, tick by tick."""
+
+import collections.abc
+import typing as ty
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import memory as memories
+from tests.unit import builders
+from tests.unit.planning import base
+
+ActionKind = memories.ActionKind
+State = model.PowerState
+FAILURES = dict.fromkeys(range(20), base.FAILURE)
+REBUILDING = {'status': 'REBUILD', 'task_state': 'rebuilding'}
+
+
+def server(status: str = 'ACTIVE', **kwargs: ty.Any) -> model.Server:
+    """Return a server that lies on the host still."""
+    running = {'power_state': State.RUNNING, **kwargs}
+    moving = status in ('MIGRATING', 'RESIZE')
+    return builders.server(status=status, **(running if moving else kwargs))
+
+
+def there(status: str = 'ACTIVE', **kwargs: ty.Any) -> model.Server:
+    """Return one that was built anew."""
+    return builders.server(status=status, host=builders.DEST, **kwargs)
+
+
+def rebuilding(vm_state: str = 'active', **kwargs: ty.Any) -> model.Server:
+    """Return one that is being evacuated."""
+    off = vm_state == 'stopped'
+    told = {'power_state': State.SHUTDOWN if off else State.RUNNING}
+    return builders.server(
+        vm_state=vm_state, **{**REBUILDING, **told, **kwargs}
+    )
+
+
+class EvacuatedServer(base.ServerTimeline):
+    """The server of a dead host, whose compute service stays down."""
+
+    def tick(self, *args: ty.Any, **kwargs: ty.Any) -> list[memories.Action]:
+        return super().tick(*args, **{'service': builders.dead(), **kwargs})
+
+    def record(self, status: str, *args: ty.Any, **kw: ty.Any) -> ty.Any:
+        kind = model.MigrationType.EVACUATION
+        return super().record(status, *args, **{'type': kind, **kw})
+
+
+class EvacuatedServerTestCase(base.TimelineTestCase):
+    """One server of a dead host, from the first look to the end."""
+
+    def begin(self, **options: ty.Any) -> EvacuatedServer:
+        return EvacuatedServer(policies.Policy(evacuate=True, **options))
+
+    def ask(
+        self,
+        timeline: EvacuatedServer,
+        view: model.Server,
+        *records: model.Migration,
+        **kwargs: ty.Any,
+    ) -> list[tuple[memories.ActionKind, bool]]:
+        """Tick, and return what was asked for and what is to stay stopped."""
+        kwargs = {'failures': FAILURES, **kwargs}
+        actions = timeline.tick(view, *records, **kwargs)
+        self.assertLessEqual(len(actions), 1)
+        return [(a.kind, a.stopped) for a in actions]
+
+    def failed(
+        self,
+        timeline: EvacuatedServer,
+        view: model.Server,
+        n: int = 7,
+        status: str = 'error',
+    ) -> model.Migration:
+        """Let the evacuation fail, and the pause after it pass.
+
+        :returns: its record, the next tick has it asked for again.
+        """
+        record: model.Migration = timeline.record(status, n, dest='cmp03')
+        self.assertEqual([], self.ask(timeline, view, record))
+        timeline.now += timing.RETRY_WAIT_SECONDS * 3
+        return record
+
+    EVACUATE = ((ActionKind.EVACUATE, False),)
+    STOPPED = ((ActionKind.EVACUATE, True),)
+    RESET = ((ActionKind.RESET, True),)
+
+    def assert_asked(
+        self,
+        expected: collections.abc.Iterable[tuple[memories.ActionKind, bool]],
+        *args: ty.Any,
+        **kwargs: ty.Any,
+    ) -> None:
+        self.assertEqual(list(expected), self.ask(*args, **kwargs))

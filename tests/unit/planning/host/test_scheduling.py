@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is asked for now, and what waits for its turn."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import concurrency
+from osc_hostmaint.planning.host import scheduling
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+OLD = NOW - timing.SERVER_VIEW_VALID_SECONDS
+ActionKind = memories.ActionKind
+Phase = server_status.Phase
+DEFAULT = policies.Policy()
+
+
+def waiting(kind, phase=Phase.WAITING, **kwargs):
+    """Return where a server stands for which something is to be asked."""
+    return server_status.ServerStatus(phase, ask=kind, **kwargs)
+
+
+class SchedulingTestCase(unittest.TestCase):
+    def choose(
+        self,
+        *statuses,
+        policy=DEFAULT,
+        seen_at=NOW,
+        remembered=(),
+        slots=None,
+        records=(),
+        **seen,
+    ):
+        """Return what is asked for servers vm0, vm1 ... that stand so."""
+        servers = [
+            builders.server(f'vm{n}', seen_at=seen_at)
+            for n in range(len(statuses))
+        ]
+        known = {t.before.id: t for t in remembered}
+        memory = builders.memory(
+            *(known.get(s.id) or builders.server_memory(s) for s in servers),
+            slots=slots,
+        )
+        return scheduling.choose(
+            builders.observation(servers, records, **seen),
+            requested.operation(policy),
+            memory,
+            {s.id: x for s, x in zip(servers, statuses, strict=True)},
+            None,
+            NOW,
+        )
+
+    def kinds(self, *args, **kwargs):
+        return [a.kind for a in self.choose(*args, **kwargs).actions]
+
+    def assert_begun(self, live, cold, *statuses, **kwargs):
+        """Tell how many of many moves are begun beside what goes on."""
+        kinds = self.kinds(
+            *statuses,
+            *[waiting(ActionKind.LIVE_MIGRATE)] * 9,
+            *[waiting(ActionKind.COLD_MIGRATE)] * 9,
+            **kwargs,
+        )
+        self.assertEqual(live, kinds.count(ActionKind.LIVE_MIGRATE))
+        self.assertEqual(cold, kinds.count(ActionKind.COLD_MIGRATE))
+
+
+@ddt.ddt
+class TestFreshness(SchedulingTestCase):
+    """How old the view may be on the strength of which it is asked."""
+
+    @ddt.data(
+        # Nova would do it to a server that was started since: by stopping it
+        (ActionKind.COLD_MIGRATE, True),
+        (ActionKind.SHELVE, True),
+        # Nova refuses what is no use any more.
+        (ActionKind.LIVE_MIGRATE, False),
+        (ActionKind.RESUME, False),
+        (ActionKind.OFFLOAD, False),
+    )
+    @ddt.unpack
+    def test_stale_view_is_refreshed_first(self, kind, looks):
+        found = self.choose(waiting(kind), seen_at=OLD)
+
+        self.assertEqual(0 if looks else 1, len(found.actions))
+        self.assertEqual({'vm0'} if looks else set(), found.visit)
+
+
+@ddt.ddt
+class TestTurns(SchedulingTestCase):
+    """What starts something waits until there is room for it."""
+
+    @ddt.data(
+        # asked for and not seen yet; live and cold to start beside it
+        (ActionKind.LIVE_MIGRATE, 1, 2),
+        # A live migration is about to follow.
+        (ActionKind.RESUME, 1, 2),
+        (ActionKind.COLD_MIGRATE, 2, 1),
+        (ActionKind.SHELVE, 2, 1),
+        (ActionKind.OFFLOAD, 2, 1),
+        # These take up nothing.
+        (ActionKind.SUSPEND, 2, 2),
+        (ActionKind.CONFIRM, 2, 2),
+    )
+    @ddt.unpack
+    def test_requested_moves_hold_slots(self, pending, live, cold):
+        self.assert_begun(
+            live,
+            cold,
+            server_status.ServerStatus(Phase.MOVING, pending=pending),
+        )
+
+    @ddt.data(
+        # type and status of a record; live and cold to start beside it
+        (base.LIVE, 'running', 1, 2),
+        (base.LIVE, 'completed', 2, 2),
+        (base.COLD, 'migrating', 2, 1),
+        (base.RESIZE, 'migrating', 2, 1),
+        (base.COLD, 'finished', 2, 2),
+        (base.COLD, 'confirmed', 2, 2),
+    )
+    @ddt.unpack
+    def test_moves_in_flight_hold_slots(self, kind, status, live, cold):
+        record = builders.migration(7, status, type=kind)
+        assessed = server_status.ServerStatus(Phase.MOVING, record=record)
+
+        self.assert_begun(live, cold, assessed, records=[record], slots=1)
+
+    @ddt.data(*sorted(server_status.FINAL))
+    def test_abandoned_moves_hold_no_slot(self, phase):
+        """It may hang for ever."""
+        live = builders.migration(7, 'queued', 'vm0')
+        cold = builders.migration(8, 'migrating', 'vm1', type=base.COLD)
+        self.assert_begun(
+            *(2, 2),
+            server_status.ServerStatus(Phase(phase), record=live),
+            server_status.ServerStatus(Phase(phase), record=cold),
+            server_status.ServerStatus(
+                Phase(phase), pending=ActionKind.RESUME
+            ),
+            records=[live, cold],
+        )
+
+    def test_resumed_servers_come_first(self):
+        """It is running now, and is not to be for longer than it takes."""
+        small = builders.server('vm1', 'SUSPENDED', memory_mb=1)
+        found = self.choose(
+            waiting(ActionKind.RESUME),
+            waiting(ActionKind.LIVE_MIGRATE),
+            waiting(ActionKind.LIVE_MIGRATE),
+            policy=policies.Policy(parallel=1),
+            remembered=[base.asked(ActionKind.RESUME, small)],
+        )
+
+        self.assertEqual(['vm1'], [a.server_id for a in found.actions])
+
+    def test_aborts_are_never_delayed(self):
+        kinds = self.kinds(
+            *[waiting(ActionKind.CONFIRM, Phase.MOVING)] * 5,
+            *[waiting(ActionKind.SUSPEND, Phase.MOVING)] * 5,
+            *[waiting(ActionKind.LIVE_MIGRATE)] * 5,
+            policy=policies.Policy(parallel=1),
+        )
+
+        self.assertEqual(
+            [ActionKind.CONFIRM] * 5
+            + [ActionKind.SUSPEND] * 5
+            + [ActionKind.LIVE_MIGRATE],
+            kinds,
+        )
+
+    @ddt.data(*ActionKind)
+    def test_not_before_not_before(self, kind):
+        remembered = builders.server_memory(
+            builders.server('vm0'), not_before=NOW + 0.1
+        )
+        self.assertEqual(
+            [], self.kinds(waiting(kind), remembered=[remembered])
+        )
+
+        remembered = builders.server_memory(
+            builders.server('vm0'), not_before=NOW
+        )
+        self.assertEqual(
+            [kind], self.kinds(waiting(kind), remembered=[remembered])
+        )
+
+
+@ddt.ddt
+class TestCount(unittest.TestCase):
+    @ddt.data(
+        # statuses of records, asked for without a record; coming, queued,
+        # running
+        ([], 0, (0, 0, 0)),
+        ([], 2, (2, 0, 0)),
+        (['accepted'], 1, (2, 0, 0)),
+        (['queued'], 0, (0, 1, 0)),
+        (['preparing'], 0, (0, 0, 1)),
+        (['running', 'post-migrating'], 0, (0, 0, 2)),
+        (['a status of tomorrow'], 0, (0, 0, 1)),
+        (['accepted', 'queued', 'preparing', 'running'], 0, (1, 1, 2)),
+    )
+    @ddt.unpack
+    def test_live(self, statuses, asked, expected):
+        records = [
+            builders.migration(i, status) for i, status in enumerate(statuses)
+        ]
+        found = concurrency.count(records, asked=asked, cold=3)
+
+        self.assertEqual(concurrency.InFlight(*expected, cold=3), found)
+        self.assertEqual(sum(expected), found.live)
+        self.assertEqual(sum(expected) + 3, found.total)
+
+
+@ddt.ddt
+class TestLearnSlots(unittest.TestCase):
+    @ddt.data(
+        # known so far; coming, queued, running; known now
+        (None, (0, 0, 0), None),
+        (None, (1, 0, 1), None),
+        (None, (0, 1, 1), 1),
+        (None, (0, 1, 4), 4),
+        # Every one is queued for a moment.
+        (None, (0, 1, 0), None),
+        (None, (1, 1, 1), None),
+        (1, (0, 1, 1), 1),
+        # A slot that is changing hands is none the less.
+        (4, (0, 1, 3), 4),
+        (4, (0, 0, 1), 4),
+        # More run than were known: how many is open again.
+        (1, (0, 0, 2), None),
+        (1, (0, 1, 2), 2),
+    )
+    @ddt.unpack
+    def test_slots_learnt(self, slots, now, expected):
+        self.assertEqual(
+            expected,
+            concurrency.learn_slots(slots, concurrency.InFlight(*now)),
+        )
+
+
+@ddt.ddt
+class TestAllot(unittest.TestCase):
+    @ddt.data(
+        # coming, queued, running, cold; waiting: live, cold; --parallel
+        # -> live, cold to start
+        ((0, 0, 0, 0), (9, 9), None, (2, 2)),
+        ((0, 1, 1, 0), (9, 9), None, (0, 2)),
+        ((0, 1, 1, 1), (9, 9), None, (0, 1)),
+        ((0, 1, 1, 2), (9, 9), None, (0, 0)),
+        ((0, 0, 0, 0), (1, 0), None, (1, 0)),
+        ((0, 0, 0, 0), (0, 1), None, (0, 1)),
+        ((0, 0, 0, 0), (9, 9), 1, (1, 0)),
+        ((0, 0, 1, 0), (9, 9), 1, (0, 0)),
+        ((0, 0, 0, 1), (9, 9), 1, (0, 0)),
+        ((0, 0, 0, 0), (9, 9), 3, (2, 1)),
+        ((0, 1, 1, 0), (9, 9), 4, (0, 2)),
+        ((0, 0, 0, 0), (0, 9), 4, (0, 4)),
+    )
+    @ddt.unpack
+    def test_how_many_may_start(self, now, waiting, parallel, expected):
+        self.assertEqual(
+            expected,
+            concurrency.allot(
+                concurrency.InFlight(*now), None, parallel, *waiting
+            ),
+        )

@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""After its move a server is what it was, or that is a failure."""
+
+import dataclasses
+
+import ddt
+
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import verification
+from tests.unit import builders
+from tests.unit.planning import base
+from tests.unit.planning import evacuation_base
+
+ActionKind = memories.ActionKind
+Phase = base.Phase
+State = evacuation_base.State
+NOSTATE = {'power_state': State.NOSTATE}
+SHUTDOWN = {'power_state': State.SHUTDOWN}
+RUNNING = {'power_state': State.RUNNING}
+LOST = 'what was on the old one is lost, unless the hosts share it'
+
+
+@ddt.ddt
+class TestVerification(base.ServerContextTestCase):
+    """After its move a server is what it was, or that is a failure."""
+
+    def moved(self, before, **after):
+        return self.assess(
+            base.record('completed'),
+            view=dataclasses.replace(base.THERE, **after),
+            remembered=builders.server_memory(before),
+        )
+
+    @ddt.data(
+        # before, after, phase, words
+        ('active', 'active', Phase.MOVED, ''),
+        ('paused', 'paused', Phase.MOVED, ''),
+        ('stopped', 'stopped', Phase.MOVED, ''),
+        ('active', 'stopped', Phase.FAILED, 'was active and is stopped'),
+        ('paused', 'active', Phase.FAILED, 'was paused and is active'),
+        ('stopped', 'active', Phase.FAILED, 'was stopped and is active'),
+        ('active', 'error', Phase.FAILED, 'was active and is error'),
+        # First seen in the middle of a resize or a build.
+        ('resized', 'active', Phase.MOVED, ''),
+        ('building', 'active', Phase.MOVED, ''),
+        # Its owner resizes it where it is now: that hides what it was.
+        ('active', 'resized', Phase.MOVED, ''),
+        ('stopped', 'resized', Phase.MOVED, ''),
+    )
+    @ddt.unpack
+    def test_state(self, before, after, phase, words):
+        assessed = self.moved(builders.server(vm_state=before), vm_state=after)
+
+        self.assertEqual(phase, assessed.phase)
+        self.assertIn(words, assessed.reason)
+        self.assertEqual(builders.DEST, assessed.destination)
+
+    @ddt.data(
+        (('10.0.0.5',), ('10.0.0.5',), ''),
+        ((), ('10.0.0.5',), ''),
+        (('10.0.0.5',), ('10.0.0.6',), 'were 10.0.0.5 and are 10.0.0.6'),
+        (('10.0.0.5',), (), 'were 10.0.0.5 and are none'),
+        (('10.0.0.5', 'fd00::5'), ('10.0.0.5',), '10.0.0.5, fd00::5 and are'),
+    )
+    @ddt.unpack
+    def test_fixed_addresses(self, before, after, words):
+        assessed = self.moved(
+            builders.server(addresses=before), addresses=after
+        )
+
+        self.assertEqual(
+            Phase.FAILED if words else Phase.MOVED, assessed.phase
+        )
+        self.assertIn(words, assessed.reason)
+
+
+@ddt.ddt
+class TestPower(base.ServerContextTestCase):
+    """Nova says ACTIVE, and does the guest run?"""
+
+    WAIT = timing.EFFECT_WAIT_SECONDS
+
+    AGAIN = timing.UNMOVED_RECHECK_SECONDS
+
+    def arrived(self, before, view, ended_ago=0.0, seen_ago=0.0):
+        return self.assess(
+            base.record('completed', seen_at=builders.NOW - ended_ago),
+            view=dataclasses.replace(
+                view, host=builders.DEST, seen_at=builders.NOW - seen_ago
+            ),
+            remembered=builders.server_memory(before),
+        )
+
+    @ddt.data(
+        # status, power states before and after; what is wrong
+        ('ACTIVE', State.RUNNING, State.RUNNING, ''),
+        ('ACTIVE', State.RUNNING, State.SHUTDOWN, 'running and is shutdown'),
+        ('ACTIVE', State.RUNNING, State.PAUSED, 'running and is paused'),
+        ('ACTIVE', State.RUNNING, State.CRASHED, 'running and is crashed'),
+        ('PAUSED', State.PAUSED, State.PAUSED, ''),
+        ('PAUSED', State.PAUSED, State.RUNNING, 'paused and is running'),
+        ('SHUTOFF', State.SHUTDOWN, State.SHUTDOWN, ''),
+        ('SHUTOFF', State.SHUTDOWN, State.RUNNING, 'shutdown and is running'),
+        # It was so before, or nobody knows.
+        ('ACTIVE', State.SHUTDOWN, State.SHUTDOWN, ''),
+        ('ACTIVE', State.RUNNING, State.NOSTATE, ''),
+        ('ACTIVE', State.NOSTATE, State.SHUTDOWN, ''),
+        ('ACTIVE', State.RUNNING, None, ''),
+        ('ACTIVE', None, State.SHUTDOWN, ''),
+        ('ACTIVE', State.RUNNING, 99, ''),
+        ('SUSPENDED', State.RUNNING, State.SHUTDOWN, ''),
+    )
+    @ddt.unpack
+    def test_states(self, status, before, after, wrong):
+        assessed = self.arrived(
+            builders.server(status=status, power_state=before),
+            builders.server(status=status, power_state=after),
+            ended_ago=self.WAIT,
+        )
+
+        self.assertIs(Phase.FAILED if wrong else Phase.MOVED, assessed.phase)
+        self.assertIn(wrong, assessed.reason)
+
+    @ddt.data(
+        # since the move ended and since it was seen; phase, is it looked at
+        (WAIT, 0.0, Phase.FAILED, False),
+        (WAIT, 1.0, Phase.SETTLING, False),
+        (AGAIN + 1, AGAIN, Phase.SETTLING, True),
+        (AGAIN, AGAIN - 1, Phase.SETTLING, False),
+    )
+    @ddt.unpack
+    def test_nova_is_given_time(self, ended_ago, seen_ago, phase, visit):
+        off = builders.server(power_state=State.SHUTDOWN)
+        assessed = self.arrived(builders.server(), off, ended_ago, seen_ago)
+
+        self.assertEqual((phase, visit), (assessed.phase, assessed.visit))
+        self.assertIn('was running and is shutdown (ACTIVE)', assessed.reason)
+        if phase is Phase.SETTLING:
+            self.assertEqual(
+                builders.NOW - seen_ago + self.AGAIN, assessed.wake_at
+            )
+
+    def test_owner_changes_it_meanwhile(self):
+        off = builders.server(
+            power_state=State.SHUTDOWN, task_state='powering-off'
+        )
+
+        assessed = self.arrived(builders.server(), off, self.WAIT)
+
+        self.assertIs(Phase.MOVED, assessed.phase)
+
+
+@ddt.ddt
+class TestWrongDestination(base.ServerContextTestCase):
+    @ddt.data(
+        # the host that was asked for, did Nova say yes; is it told
+        ('cmp09', True, True),
+        ('cmp09', False, False),
+        (builders.DEST, True, False),
+        ('', True, False),
+    )
+    @ddt.unpack
+    def test_where_it_was_to_go(self, host, accepted, told):
+        assessed = self.assert_phase(
+            Phase.MOVED,
+            base.record('completed'),
+            view=base.THERE,
+            remembered=base.asked(host=host, accepted=accepted),
+        )
+
+        words = 'it is on cmp02, although cmp09 was requested'
+        self.assertEqual(words if told else '', assessed.reason)
+
+
+class TestSideEffects(base.ServerContextTestCase):
+    """What its owner noticed of a good move is told."""
+
+    COLD = policies.Policy(running=policies.Running.COLD)
+
+    def moved(self, remembered, policy, *earlier, **kwargs):
+        assessed = self.assert_phase(
+            Phase.MOVED,
+            *earlier,
+            base.record('confirmed', 20, type=base.COLD),
+            view=dataclasses.replace(
+                base.THERE, vm_state=remembered.before.vm_state
+            ),
+            remembered=remembered,
+            policy=policy,
+            **kwargs,
+        )
+        return assessed.reason
+
+    def test_restarted_on_the_way_home(self):
+        remembered = base.asked(ActionKind.COLD_MIGRATE)
+        policy = dataclasses.replace(self.COLD, home=builders.DEST)
+
+        self.assertEqual(
+            'restarted: by its cold migration', self.moved(remembered, policy)
+        )
+
+
+@ddt.ddt
+class TestBroken(base.ServerContextTestCase):
+    def test_in_error_it_is_not_called_moved(self):
+        """Whatever it was: first seen in the middle of a resize."""
+        assessed = self.assert_phase(
+            Phase.FAILED,
+            base.record('completed'),
+            view=builders.server(status='ERROR', host=builders.DEST),
+            remembered=builders.server_memory(
+                builders.server(vm_state='resized')
+            ),
+        )
+
+        self.assertIn(
+            'moved to cmp02, but it is in ERROR there', assessed.reason
+        )
+        self.assertIn('openstack server show vm1', assessed.reason)
+
+    @ddt.data(
+        # the record's type and status, how it was, Nova's words, what is told
+        (
+            *(base.COLD, 'error', 'ACTIVE', 'No disk'),
+            'it is in ERROR there: No disk: repair it on cmp02, then run '
+            'openstack server reboot --hard vm1',
+        ),
+        (
+            *(base.RESIZE, 'error', 'SHUTOFF', ''),
+            'it is in ERROR there: repair it on cmp02, then run openstack '
+            'server reboot --hard vm1 and openstack server stop vm1',
+        ),
+        # Where its guest is, nobody knows.
+        (
+            *(base.LIVE, 'error', 'ACTIVE', 'No disk'),
+            'it is in ERROR there: No disk: find out why (openstack server '
+            'show vm1)',
+        ),
+        # It was well there; this is something new.
+        (
+            *(base.COLD, 'confirmed', 'ACTIVE', 'No disk'),
+            'it is in ERROR there: No disk: find out why (openstack server '
+            'show vm1)',
+        ),
+    )
+    @ddt.unpack
+    def test_what_nova_says_and_the_way_out(
+        self, kind, status, before, fault, words
+    ):
+        view = builders.server(status='ERROR', host=builders.DEST, fault=fault)
+        assessed = self.assert_phase(
+            Phase.FAILED,
+            base.record(status, type=kind),
+            view=view,
+            remembered=builders.server_memory(builders.server(status=before)),
+        )
+
+        self.assertEqual(f'moved to cmp02, but {words}', assessed.reason)
+        self.assertEqual(builders.DEST, assessed.destination)
+
+
+class EvacuatedTestCase(base.ServerContextTestCase):
+    def arrive(self, before, after, history=None, record=None, **options):
+        """Return where a server stands that we evacuated."""
+        context = base.context(
+            view=after,
+            remembered=base.asked(ActionKind.EVACUATE, before),
+            policy=policies.Policy(evacuate=True, **options),
+            service=builders.dead(),
+            histories={} if history is None else {'vm1': history},
+        )
+        return verification.assess(context, after, record)
+
+    def assert_status(self, expected, assessed):
+        """:param expected: '' for a move that went well, or what did not."""
+        if expected:
+            self.assertIs(Phase.FAILED, assessed.phase, assessed)
+            self.assertEqual(
+                f'moved to cmp02, but {expected}', assessed.reason
+            )
+        else:
+            self.assertIs(Phase.MOVED, assessed.phase, assessed)
+        self.assertEqual(builders.DEST, assessed.destination)
+
+
+@ddt.ddt
+class TestState(EvacuatedTestCase):
+    @ddt.data(
+        # before, after; what is wrong
+        ('ACTIVE', {}, 'ACTIVE', ''),
+        ('SHUTOFF', {}, 'SHUTOFF', ''),
+        ('ACTIVE', {}, 'SHUTOFF', 'its state was active and is stopped'),
+        ('SHUTOFF', {}, 'ACTIVE', 'its state was stopped and is active'),
+        # Nova brings what was in ERROR up.
+        ('ERROR', RUNNING, 'ACTIVE', ''),
+        ('ERROR', SHUTDOWN, 'SHUTOFF', ''),
+        ('ERROR', SHUTDOWN, 'ACTIVE', 'its state was stopped and is active'),
+        # An earlier run had reset it.
+        ('ACTIVE', SHUTDOWN, 'SHUTOFF', ''),
+        ('ACTIVE', SHUTDOWN, 'ACTIVE', 'its state was stopped and is active'),
+    )
+    @ddt.unpack
+    def test_its_state(self, status, power, after, wrong):
+        before = evacuation_base.server(status, **power)
+
+        self.assert_status(
+            wrong, self.arrive(before, evacuation_base.there(after))
+        )
+
+    @ddt.data(
+        # before, its newest deed, after; what is wrong
+        ('ERROR', 'stop', 'SHUTOFF', ''),
+        ('ERROR', 'stop', 'ACTIVE', 'its state was stopped and is active'),
+        ('ERROR', 'start', 'ACTIVE', ''),
+        ('ACTIVE', 'stop', 'SHUTOFF', ''),
+        ('ACTIVE', 'start', 'ACTIVE', ''),
+        ('ACTIVE', 'start', 'SHUTOFF', 'its state was active and is stopped'),
+    )
+    @ddt.unpack
+    def test_what_only_its_history_tells(
+        self, status, instance_action, after, wrong
+    ):
+        """Another run's evacuation had begun when this one came."""
+        before, after = (
+            evacuation_base.server(status, **NOSTATE),
+            evacuation_base.there(after),
+        )
+        assessed = self.arrive(before, after)
+        self.assertIs(Phase.SETTLING, assessed.phase)
+        self.assertTrue(assessed.history)
+
+        self.assert_status(
+            wrong,
+            self.arrive(
+                before, after, [base.instance_action(instance_action)]
+            ),
+        )
+
+
+@ddt.ddt
+class TestLeaveStopped(EvacuatedTestCase):
+    @ddt.data(
+        # before, after; what is wrong
+        ('ACTIVE', 'SHUTOFF', ''),
+        ('SHUTOFF', 'SHUTOFF', ''),
+        ('ERROR', 'SHUTOFF', ''),
+        ('ACTIVE', 'ACTIVE', 'it is running there despite --leave-stopped'),
+        ('ERROR', 'ACTIVE', 'it is running there despite --leave-stopped'),
+        ('SHUTOFF', 'ACTIVE', 'its state was stopped and is active'),
+    )
+    @ddt.unpack
+    def test_whether_it_runs(self, before, after, wrong):
+        before = evacuation_base.server(before, power_state=State.RUNNING)
+        assessed = self.arrive(
+            before, evacuation_base.there(after), leave_stopped=True
+        )
+
+        self.assert_status(wrong, assessed)
+
+
+class TestSideEffectsOfEvacuation(EvacuatedTestCase):
+    """What its owner notices."""
+
+    def test_what_failed_is_told_first(self):
+        before = evacuation_base.server(local_disk=True)
+        assessed = self.arrive(before, evacuation_base.there('SHUTOFF'))
+
+        self.assertNotIn(LOST, assessed.reason)

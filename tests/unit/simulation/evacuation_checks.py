@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What an evacuation may do, and must never do."""
+
+import typing as ty
+
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import scene
+
+#: How many evacuations off a host go on at once, unless the user says so.
+WINDOW = 8
+#: By then everybody knows that a host lives again, in seconds: from one
+#: heartbeat to the next, and from one look at it to the next.
+ALIVE_SECONDS = 25.0
+#: And where lists take a minute each.
+SLOW_SECONDS = 150.0
+#: What others began so long before may not have been seen, in seconds.
+UNSEEN_SECONDS = 15.0
+#: From a look at what is in flight to a request, in seconds.
+MEETING_SECONDS = 1.0
+
+
+def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return every way in which a run did what it must not."""
+    return [
+        *built_twice(run, cloud),
+        *from_living_host(run, cloud),
+        *on_two_hosts(run, cloud),
+        *started_stopped(run, cloud),
+        *reset(run, cloud),
+    ]
+
+
+def _of(
+    run: 'scene.Run', cloud: clouds.Cloud, kind: str = 'evacuate'
+) -> list[world.Work]:
+    actor = run.client.actor
+    return [w for w in cloud.works if w.kind == kind and w.by is actor]
+
+
+def built_twice(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers that are built twice at the same time.
+
+    What could not be known is excused.
+    """
+    return [
+        f'{second.server.name} is evacuated since {second.began}, and since '
+        f'{first.began} already'
+        for first, second in cloud.doubles
+        if second.by is run.client.actor
+        and not _unforeseen(first, second)
+        and not hidden_by_others(cloud, first, second.began)
+    ]
+
+
+def hidden_by_others(
+    cloud: clouds.Cloud, work: world.Work, before: float
+) -> bool:
+    """Tell whether others made an evacuation look as if it was over.
+
+    It may wait for a destination that is dead, and go on when that is back.
+    They reset its server, or evacuated it once more, and Nova takes the task
+    away when that fails.
+    """
+    return work.kind == 'evacuate' and any(
+        (
+            other.kind == 'reset'
+            or (other.kind == 'evacuate' and other.ended and not other.well)
+        )
+        and other.server is work.server
+        and not other.by.ours
+        and work.began < other.began < before
+        for other in cloud.works
+    )
+
+
+def _unforeseen(first: world.Work, second: world.Work) -> bool:
+    """Tell whether who began the second could not know of the first.
+
+    Others have just begun it; it is a request that got there long after its
+    sender was gone; or two runs that keep out of each other's way met in
+    spite of that, because one did not get its answers in time.
+    """
+    if first.by is second.by:
+        return False
+    if not first.by.ours:
+        return first.began > second.began - UNSEEN_SECONDS
+    met = first.began > second.began - MEETING_SECONDS
+    hindered = first.by.hindered or second.by.hindered
+    return second.late or (met and hindered)
+
+
+def from_living_host(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return evacuations off a host that was known to be alive."""
+    return [
+        f'{work.server.name} is evacuated off {work.source}, which has been '
+        f'alive for {work.alive_for} s'
+        for work in _of(run, cloud)
+        if work.alive_for is not None
+        and (
+            work.alive_for > ALIVE_SECONDS + SLOW_SECONDS
+            or run.client.could_look(work.began - work.alive_for, work.began)
+            > ALIVE_SECONDS
+        )
+        and not work.late
+    ]
+
+
+def on_two_hosts(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers that run on two hosts at once.
+
+    What others did is theirs, and so is a host that came back a moment ago.
+    That one has come back before the run shows while it is listened for,
+    which is not played here.
+    """
+    return [
+        f'{work.server.name} runs on {work.dest} and on {host}'
+        for work, host in cloud.on_two_hosts
+        if work.by is run.client.actor
+        and host == work.source
+        and work.alive_for is None
+        and not timeline.START < cloud.hosts[host].beats_since <= run.began
+    ]
+
+
+def started_stopped(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers that were off, and run since their evacuation.
+
+    But for those that others called ACTIVE after the look of the last moment.
+    """
+    return [
+        f'{work.server.name} was stopped, and was started'
+        for work in cloud.started
+        if work.by is run.client.actor
+        and not work.late
+        and not any(
+            other.kind == 'reset'
+            and other.server is work.server
+            and not other.by.ours
+            and other.began > work.began - MEETING_SECONDS
+            for other in cloud.works
+        )
+    ]
+
+
+def reset(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    """Return servers whose state was changed without need.
+
+    Only what is in ERROR is in need of it, and nothing may go on then.
+    """
+    return [
+        f'{work.server.name} on {work.source} was reset at {work.began}, '
+        f'when it was {work.found}'
+        for work in _of(run, cloud, 'reset')
+        if not work.late
+        and (
+            (work.found != 'error' and not _known_late(cloud, work))
+            or work.source not in run.hosts
+            or _being_built(cloud, work)
+        )
+    ]
+
+
+def _known_late(cloud: clouds.Cloud, work: world.Work) -> bool:
+    """Tell whether others changed the same server a moment before."""
+    return any(
+        other.server is work.server
+        and other.by is not work.by
+        and work.began - UNSEEN_SECONDS < other.began < work.began
+        for other in cloud.works
+    )
+
+
+def _being_built(cloud: clouds.Cloud, work: world.Work) -> bool:
+    """Tell whether an evacuation goes on that had to be known of."""
+    return any(
+        other.kind == 'evacuate'
+        and other.server is work.server
+        and other.began < work.began
+        and (other.ended is None or other.ended > work.began)
+        and not other.dead
+        and not hidden_by_others(cloud, other, work.began)
+        and (other.by.ours or other.began < work.began - UNSEEN_SECONDS)
+        for other in cloud.works
+    )
+
+
+def awaits_clean_up(server: world.Server, host: str) -> bool:
+    """Tell whether a host holds something of a server that has left it."""
+    work = server.evacuation
+    return work is not None and work.source == host != server.host
+
+
+def wrong_state(server: world.Server) -> str:
+    """Return how the state of an evacuated server is other than it was.
+
+    One that was asked to stay stopped may be; what was in ERROR for other
+    reasons is either.
+    """
+    state, wanted, work = server.vm_state, server.wanted, server.evacuation
+    assert work
+    wrong = state == 'error' or (
+        {state, wanted} == {'active', 'stopped'}
+        and not (state == 'stopped' and work.stops)
+    )
+    return f'it was {wanted} and is {state}' if wrong else ''

@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whether a drain tells the truth about the cloud.
+
+Judged by the simulated truth alone, at the moment it ends. What others did
+after the drain last looked is not held against it.
+"""
+
+import collections.abc
+import typing as ty
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.host import down_cells
+from tests.unit.simulation import advice
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import evacuation_checks
+from tests.unit.simulation import request_checks
+from tests.unit.simulation import world
+
+if ty.TYPE_CHECKING:
+    from tests.unit.simulation import scene
+
+Code = exceptions.ExitCode
+Result = decisions.Result
+Servers = collections.abc.Mapping[str, world.Server]
+
+repeated = request_checks.sent_again
+
+#: A drain that ended by itself, and has looked before it did.
+COMPLETE = (Code.DONE, Code.LEFT)
+#: States that only a request can have changed.
+_KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
+
+
+def left_on(
+    cloud: clouds.Cloud, host: str, *, dead: bool = False
+) -> dict[str, str]:
+    """Return what is left on a host, and of what kind it is.
+
+    By the server's id; where Nova has no record of it any more, by that of
+    whoever holds the allocation.
+
+    :param dead: what it is to clean up when it comes back does not count.
+    """
+    left: dict[str, str] = {}
+    owners = {
+        record.uuid: record.server.id for record in cloud.records.values()
+    }
+    unconfirmed = [
+        record
+        for record in cloud.records.values()
+        if record.status in ('finished', 'confirming')
+    ]
+    for consumer, hosts in cloud.allocations.items():
+        server = cloud.servers.get(consumer)
+        if dead and server and evacuation_checks.awaits_clean_up(server, host):
+            continue
+        if host in hosts:
+            left[owners.get(consumer, consumer)] = 'it holds an allocation'
+    for record in unconfirmed:
+        if record.source == host and record.status == 'finished':
+            left[record.server.id] = 'it is not confirmed'
+    for server in cloud.servers.values():
+        if server.host == host and not server.deleted:
+            left[server.id] = 'it is there'
+    return left
+
+
+def untrue_reports(
+    run: 'scene.Run',
+    cloud: clouds.Cloud,
+    before: Servers,
+    host: str | None = None,
+) -> list[str]:
+    """Return what a drain reports and is not so, as it ends.
+
+    :param before: the servers as they were when it began.
+    :param host: the only one to look at; None: all that it drained.
+    """
+    if run.killed:
+        return []
+    found = untrue_exit_code(run)
+    for each in run.hosts if host is None else (host,):
+        found += _untrue_hosts(run, cloud, before, each)
+    return found
+
+
+def untrue_exit_code(run: 'scene.Run') -> list[str]:
+    """Return what the exit code says and is not so."""
+    code, rows, errors = run.exit_code, run.result.rows, run.result.errors
+    left = any(row.left for row in rows)
+    found = []
+    if (code is Code.INTERRUPTED) != run.interrupted:
+        found.append(f'exit {code}, interrupted: {run.interrupted}')
+    if run.interrupted:
+        return found
+    if (code is Code.FAILED) != bool(errors):
+        found.append(f'exit {code}, and the errors are {errors}')
+    if not all(errors.values()):
+        found.append('an error does not say why')
+    if code is Code.TIMEOUT and (
+        run.timeout is None or run.seconds < run.timeout - 1e-6
+    ):
+        found.append(f'exit 4 after {run.seconds} s of {run.timeout}')
+    if code is Code.DONE and left:
+        found.append('exit 0, and rows say that servers are left')
+    if code is Code.LEFT and not left:
+        found.append('exit 3, and no row says why')
+    return found
+
+
+def _untrue_hosts(
+    run: 'scene.Run', cloud: clouds.Cloud, before: Servers, host: str
+) -> list[str]:
+    rows = [row for row in run.result.rows if row.host == host]
+    remains = left_on(cloud, host, dead=run.policy.evacuate)
+    looked = run.client.last_look.get(host, run.began)
+    found = []
+    for row in rows:
+        wrong = _untrue_row(
+            run, cloud, before, row, remains.get(row.server_id)
+        )
+        if wrong:
+            found.append(f'{row.name or row.server_id}: {wrong}: {row}')
+        found += advice.harm(cloud, row, looked)
+    told = [row.server_id for row in rows]
+    if len(told) != len(set(told)):
+        found.append(f'more than one row of a server: {rows}')
+    asked = {request.subject for request, _answer in run.client.posted}
+    found += [
+        f'nothing is told of {_name(cloud, server_id)}'
+        for server_id in sorted(run.client.listed[host] - set(told))
+        # Others may have got it away before anybody took note of it.
+        if server_id in asked
+        or server_id in remains
+        or not changed_by_others(cloud, run, cloud.servers[server_id])
+    ]
+    drained = not any(row.left for row in rows)
+    if drained and run.exit_code in COMPLETE:
+        found += [
+            f'{host} is drained, and of {_name(cloud, i)}: {what}'
+            for i, what in remains.items()
+            if not _later(run, cloud, i, host)
+        ]
+    return found
+
+
+def _name(cloud: clouds.Cloud, server_id: str) -> str:
+    server = cloud.servers.get(server_id)
+    return server.name if server else server_id
+
+
+def _later(
+    run: 'scene.Run', cloud: clouds.Cloud, server_id: str, host: str
+) -> bool:
+    """Tell whether it came to the host when nobody looked any more."""
+    looked = run.client.last_look.get(host, run.began)
+    return any(
+        time > looked
+        for time, who, where in cloud.arrivals
+        if who == server_id and where == host
+    )
+
+
+def _untrue_row(
+    run: 'scene.Run',
+    cloud: clouds.Cloud,
+    before: Servers,
+    row: decisions.Row,
+    remains: str | None,
+) -> str:
+    server = cloud.servers.get(row.server_id)
+    was = before.get(row.server_id)
+    match row.result:
+        case None:
+            return 'it ended without a result'
+        case Result.GONE:
+            return '' if server and server.deleted else 'it exists'
+        case Result.MOVED | Result.OFFLOADED:
+            return _untrue_move(run, cloud, was, row, remains)
+        case _ if not row.reason:
+            return 'no reason is given'
+        case Result.MOVING if 'may still be running' in row.reason:
+            # It was given up before the end, and has not been looked at since.
+            return ''
+        case Result.MOVING:
+            rests = server and request_checks.was_gone_when_looked(
+                run, cloud, server, row.host
+            )
+            return 'nothing moves it' if rests else ''
+    if run.exit_code not in COMPLETE or remains:
+        return ''
+    if down_cells.CELL in row.reason:
+        return '' if server and cell_was_down(cloud, server) else 'it answers'
+    if server is None or changed_by_others(cloud, run, server):
+        return ''
+    if any(
+        record.server is server and record.shown().in_flight
+        for record in cloud.records.values()
+    ):
+        return ''
+    if row.result is Result.BLOCKED:
+        return 'it is not there any more'
+    settled = server.vm_state != 'resized'
+    if was and stopped_running(was, server):
+        return ''
+    sound = was and settled and server.vm_state == was.vm_state
+    if sound and not wrong_state(server) and server.task_state is None:
+        return 'it has moved, and nothing is wrong with it'
+    return ''
+
+
+def cell_was_down(cloud: clouds.Cloud, server: world.Server) -> bool:
+    """Tell whether a server's cell did not answer at some time."""
+    return server.host is not None and cloud.hosts[server.host].cell_was_down
+
+
+def _untrue_move(
+    run: 'scene.Run',
+    cloud: clouds.Cloud,
+    was: world.Server | None,
+    row: decisions.Row,
+    remains: str | None,
+) -> str:
+    server = cloud.servers.get(row.server_id)
+    if server is None:
+        return 'there is no such server'
+    if server.deleted:
+        return '' if server.host != row.host else 'it was deleted'
+    # What others move back is on its way, and not there again.
+    theirs = server.work is not None and not server.work.by.ours
+    returns = theirs and server.host != row.host
+    if remains and not (returns or _later(run, cloud, server.id, row.host)):
+        return remains
+    offloaded = server.vm_state == 'shelved_offloaded'
+    if offloaded is not (row.result is Result.OFFLOADED):
+        return (
+            ''
+            if changed_by_others(cloud, run, server)
+            else f'it is {server.vm_state}'
+        )
+    if any(
+        work.server is server and work.by.ours and work.source != row.host
+        for work in cloud.works
+    ):
+        # It has been moved on from there: that is another row.
+        return ''
+    if was and was.vm_state == server.vm_state:
+        meanwhile = any(
+            work.server is server
+            and not work.by.ours
+            and (work.ended is None or work.ended >= run.began)
+            for work in cloud.works
+        )
+        stopped = stopped_running(was, server) and not meanwhile
+        return 'its guest does not run' if stopped else ''
+    if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
+        return ''
+    return wrong_state(server)
+
+
+def stopped_running(was: world.Server, server: world.Server) -> bool:
+    """Tell whether a guest ran that does not any more, though ACTIVE."""
+    on = model.PowerState.RUNNING
+    return server.vm_state == 'active' and (
+        was.power_state == on != server.power_state
+    )
+
+
+def _resumed_by_another(
+    cloud: clouds.Cloud, run: 'scene.Run', server: world.Server
+) -> bool:
+    """Tell whether another drain is to suspend it again."""
+    return any(
+        work.server is server
+        and work.kind == 'resume'
+        and work.by.ours
+        and work.by is not run.client.actor
+        for work in cloud.works
+    )
+
+
+def wrong_state(server: world.Server) -> str:
+    """Return how a server's state is other than others want, or ''.
+
+    What others' own requests made of it is theirs.
+    """
+    state, wanted, work = server.vm_state, server.wanted, server.work
+    if state not in _KEPT or wanted in ('', state) or wanted not in _KEPT:
+        return ''
+    if state == 'error' and work and not work.by.ours:
+        return ''
+    if server.evacuation:
+        return evacuation_checks.wrong_state(server)
+    return f'it was {wanted} and is {state}'
+
+
+def changed_by_others(
+    cloud: clouds.Cloud, run: 'scene.Run', server: world.Server
+) -> bool:
+    """Tell whether others had to do with a server during a run."""
+    return any(
+        work.server is server
+        and work.by is not run.client.actor
+        and (work.ended is None or work.ended >= run.began)
+        for work in cloud.works
+    )
+
+
+def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
+    """Return what drains had to do with and is not as others want it.
+
+    To be asked after the last run, which nobody may have stopped. What a
+    row says is wrong is told, and so no surprise.
+    """
+    last = max(runs, key=lambda run: run.ended)
+    if last.killed or last.exit_code not in COMPLETE:
+        return []
+    told = {
+        row.server_id
+        for run in runs
+        if not run.killed
+        for row in run.result.rows
+        if row.left
+    }
+    found = []
+    for server_id in {work.server.id for work in cloud.works if work.by.ours}:
+        server = cloud.servers[server_id]
+        wrong = wrong_state(server) or _unconfirmed(server)
+        known = server_id in told or _unforeseen(server, runs)
+        if _left_running(cloud, server, runs):
+            wrong, known = 'it was suspended, and nobody tried to again', False
+        if wrong and not known and not server.deleted:
+            found.append(f'{server.name}: {wrong}')
+    return sorted(found)
+
+
+def _left_running(
+    cloud: clouds.Cloud,
+    server: world.Server,
+    runs: 'collections.abc.Sequence[scene.Run]',
+) -> bool:
+    """Tell whether it was resumed and could have been suspended again."""
+    resting = server.task_state is None and (
+        server.work is None or server.work.ended is not None
+    )
+    last = max(runs, key=lambda run: run.ended)
+    return (
+        server.wanted == 'suspended'
+        and server.vm_state == 'active'
+        and resting
+        and server.host is not None
+        and cloud.hosts[server.host].up
+        and not cell_was_down(cloud, server)
+        and last.policy.suspended == 'resume'
+        and not any(
+            request.kind == 'suspend' and request.subject == server.id
+            for run in runs
+            for request, _answer in run.client.posted
+        )
+    )
+
+
+def _unforeseen(
+    server: world.Server, runs: 'collections.abc.Sequence[scene.Run]'
+) -> bool:
+    """Tell whether nobody could know of it.
+
+    Nova failed at it when nobody was there any more to see that, or it took
+    a request that had hung for long, and another had been faster.
+    """
+    work = server.work
+    if work is None or not work.by.ours:
+        return False
+    if work.late and work.source not in runs[0].hosts:
+        return True
+    if server.vm_state != 'error' and not work.dead:
+        return False
+    asker = next(run for run in runs if run.client.actor is work.by)
+    return (
+        asker.killed
+        or asker.exit_code not in COMPLETE
+        or (work.ended is not None and work.ended > asker.ended)
+    )
+
+
+def _unconfirmed(server: world.Server) -> str:
+    work = server.work
+    if work is None or not work.by.ours:
+        return ''
+    if server.vm_state == 'resized':
+        settling = work.kind == 'confirm' and not work.dead
+        return '' if settling else 'it is at VERIFY_RESIZE'
+    if work.ended is None and work.kind in request_checks.STARTING:
+        return f'its {work.kind} is under way'
+    return ''
+
+
+def overfilled(cloud: clouds.Cloud) -> list[str]:
+    """Return the allocations that a host had no room for.
+
+    What a test puts on a host before anything happens is not meant, nor what
+    a move holds there in the place of its server.
+    """
+    sources = {(r.uuid, r.source) for r in cloud.records.values()}
+    return [
+        f'{host} has no room for {_name(cloud, consumer)} at {time}'
+        for time, consumer, host in cloud.overfilled
+        if (consumer, host) not in sources
+    ]
+
+
+def violations(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
+    """Return everything that is wrong with the drains of a cloud.
+
+    :param runs: all of them; after the last one all is to be well, unless
+        it was stopped.
+    """
+    found = [error for run in runs for error in run.untrue_reports]
+    for run in runs:
+        found += request_checks.violations(run, cloud)
+    found += overfilled(cloud) + request_checks.confirmed_together(cloud)
+    return found + behind(cloud, *runs)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Bringing servers of the simulated cloud home."""
+
+import datetime
+import typing as ty
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import loop
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine.capacity import destinations
+from osc_hostmaint.engine.restore import capacity
+from osc_hostmaint.engine.restore import loop as restore_loop
+from osc_hostmaint.engine.restore import plan
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.restore import candidates
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import restore_checks
+from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+#: Moves in flight to one home, unless the user says how many.
+PARALLEL = 4
+
+
+def restore(
+    made: clouds.Cloud,
+    home: str = scene.SOURCE,
+    *,
+    since: datetime.datetime = world.EPOCH,
+    running: policies.Running | None = None,
+    looks: bool = True,
+    **options: ty.Any,
+) -> scene.Run:
+    """Bring servers home.
+
+    :param since: what left before then is not looked at.
+    :param running: what to do with running ones; None: as they left.
+    :param looks: looks first whether they have room, and does nothing if
+        not.
+    :param options: of :func:`scene.run`.
+    :raises Endless: it has not ended by its limit.
+    """
+    options.setdefault('per_destination', PARALLEL)
+    expectations = restore_checks.Expectations(home, since, running)
+
+    def bring(
+        run: scene.Run,
+        cloud: clouds.Cloud,
+        clock: timeline.VirtualClock,
+        interrupt: scene.Interrupt,
+    ) -> loop.DrainResult:
+        expectations.begin(cloud)
+        try:
+            return _bring(run, expectations, clock, interrupt, looks=looks)
+        except exceptions.CloudError as error:
+            code = exceptions.ExitCode.FAILED
+            return loop.DrainResult((), {home: str(error)}, code)
+        except KeyboardInterrupt:
+            return loop.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
+
+    return scene.run(
+        made, (home,), verb=bring, judge=expectations.judge, to=home, **options
+    )
+
+
+def _bring(
+    run: scene.Run,
+    expectations: restore_checks.Expectations,
+    clock: timeline.VirtualClock,
+    interrupt: scene.Interrupt,
+    *,
+    looks: bool,
+) -> loop.DrainResult:
+    """Do what verbs/restoring.py does."""
+    client, policy = run.client, run.policy
+    services = {each.host: each for each in client.services()}
+    service = services[expectations.home]
+    if words := candidates.against(service):
+        code = exceptions.ExitCode.FAILED
+        return loop.DrainResult((), {service.host: words}, code)
+    home = plan.Home(service, expectations.since)
+    board = observer.ServiceBoard(client, clock, services)
+    plans = plan.make_plans(
+        client, clock, services, [home], policy, expectations.running
+    )
+    seen = _look(client, services, plans) if looks else None
+    run.blind = seen is None or not seen.known
+    if seen and seen.preview.capacity_forecast.misfits:
+        code = exceptions.ExitCode.FAILED
+        return loop.DrainResult((), {service.host: 'no room'}, code)
+    picker = destinations.Destinations(
+        client,
+        clock,
+        run.recorder,
+        board,
+        bound=policy.per_destination,
+        patience=policy.server_timeout,
+        expected=seen.dry_run if seen else None,
+    )
+    result = restore_loop.restore(
+        plans,
+        client,
+        clock,
+        board,
+        picker,
+        run.recorder,
+        interrupt,
+        policy.max_failures,
+        run.timeout,
+    )
+    if result.exit_code not in (
+        exceptions.ExitCode.INTERRUPTED,
+        exceptions.ExitCode.TIMEOUT,
+    ):
+        restore_loop.count_deleted(client, [home], run.recorder)
+    return result
+
+
+def _look(
+    client: ty.Any,
+    services: dict[str, model.Service],
+    plans: tuple[plan.RestorePlan, ...],
+) -> capacity.RestoreCapacity | None:
+    if not any(each.groups for each in plans):
+        return None
+    return capacity.look(client, services, plans)

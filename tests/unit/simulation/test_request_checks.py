@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a drain must not ask for is found; what it may is not."""
+
+import collections
+import contextlib
+import unittest
+
+import ddt
+
+from osc_hostmaint import exceptions
+from osc_hostmaint.planning import policy as policies
+from tests.unit.simulation import reports
+from tests.unit.simulation import request_checks
+from tests.unit.simulation import scene
+from tests.unit.simulation import world
+
+
+@ddt.ddt
+class RequestChecksTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.cloud = scene.cloud(slots=9)
+        self.server = self.cloud.add(scene.SOURCE)
+        self.follow()
+
+    def follow(self, **options: object) -> None:
+        """Pretend to follow a policy."""
+        self.reporter = reports.Reporter(self.cloud, **options)
+
+    def ask(
+        self,
+        kind: str,
+        server: world.Server | None = None,
+        *hosts: str,
+        wait: float = 10.0,
+    ) -> None:
+        """Ask for something, whatever comes of it."""
+        server = server or self.server
+        with contextlib.suppress(exceptions.CloudError):
+            getattr(self.reporter.client, kind)(server.id, *hosts)
+        self.reporter.clock.sleep(wait)
+
+    def expect(self, judge: str, *words: str) -> None:
+        """Expect what a judge finds."""
+        self.check(
+            getattr(request_checks, judge)(self.reporter.run(), self.cloud),
+            *words,
+        )
+
+    def check(self, found: list[str], *words: str) -> None:
+        self.assertEqual(len(words), len(found), found)
+        for error, word in zip(found, words, strict=True):
+            self.assertIn(word, error)
+
+    def test_asked_for_while_one_is_in_flight(self) -> None:
+        self.ask('live_migrate', wait=0)
+        self.ask('live_migrate', wait=0)
+        self.expect('moved_twice_at_once', 'while live_migrate of server-01')
+
+    def test_tried_again_too_often(self) -> None:
+        self.follow(retries=1)
+        self.server.outcomes = collections.deque(
+            [world.MoveOutcome.ROLLED_BACK] * 3
+        )
+        for _number in range(3):
+            self.ask('live_migrate')
+        self.expect('over_retries', '3 times')
+
+    def test_moved_from_elsewhere_a_second_time(self) -> None:
+        self.ask('live_migrate')
+        self.ask('live_migrate')
+        self.expect(
+            'moved_from_elsewhere', 'live_migrate of server-01 from cmp0'
+        )
+        found = request_checks.sent_again(self.reporter.client, self.cloud)
+        self.check(found, '2th time')
+
+    @ddt.data((1, '2 at once'), (2,))
+    @ddt.unpack
+    def test_at_once(self, parallel: int, *words: str) -> None:
+        self.follow(parallel=parallel)
+        self.ask('live_migrate', wait=0)
+        self.ask('cold_migrate', self.cloud.add(scene.SOURCE), wait=20)
+        self.expect('over_parallel', *words)
+
+    def test_resumed(self) -> None:
+        server = self.cloud.add(scene.SOURCE, 'suspended')
+        self.ask('resume', server, wait=5)
+        self.expect('without_reason', 'resume of server-02')
+        run = self.reporter.run()
+        run.policy = policies.Policy(suspended=policies.Suspended.RESUME)
+        self.check(request_checks.without_reason(run, self.cloud))
+
+    def test_to_a_host_that_has_been_disabled(self) -> None:
+        self.cloud.disable('cmp02')
+        self.reporter.clock.sleep(request_checks.BLIND_SECONDS - 1)
+        for words in ([], ['cmp02, which is disabled']):
+            self.follow()
+            self.ask('live_migrate', None, 'cmp02')
+            self.check(
+                request_checks.to_unfit_host(self.reporter.run()), *words
+            )
+
+    def test_to_a_host_that_is_disabled_while_a_list_hangs(self) -> None:
+        self.cloud.disable('cmp02')
+        self.reporter.clock.sleep(request_checks.BLIND_SECONDS - 1)
+        for words in ([], ['cmp02, which is disabled']):
+            self.follow()
+            self.reporter.client.servers(scene.SOURCE)
+            self.reporter.clock.sleep(60)
+            self.ask('live_migrate', None, 'cmp02')
+            self.check(
+                request_checks.to_unfit_host(self.reporter.run()), *words
+            )
+
+    @ddt.data(
+        ('live_migrate', 'cmp03'),
+        ('cold_migrate', 'cmp02', 'server-02 to cmp02, chosen by us'),
+    )
+    @ddt.unpack
+    def test_a_group_parts(self, kind: str, host: str, *words: str) -> None:
+        second = self.cloud.add(scene.SOURCE)
+        self.cloud.group('anti-affinity', self.server, second)
+        self.ask('live_migrate', None, 'cmp02', wait=2)
+        self.ask(kind, second, host, wait=2)
+        self.expect('against_group_rules', *words)
+        self.expect('violations', *words)
+
+    @ddt.data(
+        (['cmp02'] * 3, '3 at once to cmp02'),
+        (['cmp02', 'cmp03', 'cmp02', 'cmp03', 'cmp04'],),
+    )
+    @ddt.unpack
+    def test_at_once_to_a_host(self, hosts: list[str], *words: str) -> None:
+        self.follow(per_destination=2)
+        for number, host in enumerate(hosts):
+            kind = 'cold_migrate' if number % 2 else 'live_migrate'
+            self.ask(kind, self.cloud.add(scene.SOURCE), host, wait=0)
+        self.reporter.clock.sleep(20)
+        self.expect('over_parallel_per_destination', *words)
+        self.expect('violations', *words)
