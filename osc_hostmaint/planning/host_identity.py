@@ -56,9 +56,9 @@ def against(
     (alias,) = alive
     return (
         f'{_alike(host, alias, aliases[alias])}, and {alias} is up. Nothing '
-        'was '
-        f'changed on {host}. If the host was renamed, its servers still run: '
-        'restore its old name (host in nova.conf) and restart nova-compute. '
+        f'was changed on {host}. If the host was renamed, its servers still '
+        'run: restore its old name (host in nova.conf) and restart '
+        'nova-compute. '
         'If it was another machine, or was reinstalled, stop nova-compute on '
         f'{alias} until its servers are evacuated'
     )

@@ -202,8 +202,7 @@ class Evacuation(operation.Operation):
             f'{verdict.reason}, but Nova shows no evacuation of it: if none '
             'is "accepted" or "pre-migrating" (openstack server migration '
             f'list --server {context.server_id}), reset it (openstack server '
-            'set '
-            f'--state active {context.server_id}) and run this again',
+            f'set --state active {context.server_id}) and run this again',
             given_up=True,
         )
 

@@ -120,8 +120,7 @@ def waiting(
         return ''
     return (
         f'{context.destination(record)} has not started it yet; if '
-        'nova-compute '
-        'has died there, Nova notices within a minute'
+        'nova-compute has died there, Nova notices within a minute'
     )
 
 

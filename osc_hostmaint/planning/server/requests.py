@@ -65,8 +65,7 @@ def assess_on_host(
                 Phase.BLOCKED,
                 f'{verdict.reason}; {context.overdue}: check its events '
                 f'(openstack server event list {context.server_id}) and run '
-                'this '
-                'again',
+                'this again',
                 given_up=True,
             )
     blocked = verdict.kind is verdicts.VerdictKind.BLOCKED
