@@ -118,9 +118,9 @@ def _print(path: str) -> int:
         differing += bool(tick.differences)
         host, now = tick.then.seen.host, records.statuses(tick.now)
         before, statuses[host] = statuses.get(host, {}), now
-        done = ', done' if tick.now.done else ''
         lines = [
-            f'line {tick.line}: {host} at {tick.then.now:.1f} s{done}',
+            f'line {tick.line}: {host} at {tick.then.now:.1f} s: '
+            f'{_progress(tick.now)}',
             *(
                 f'  {server_id}: {_status(status)}'
                 for server_id, status in now.items()
@@ -133,6 +133,14 @@ def _print(path: str) -> int:
             sys.stdout.write(f'{text.printable(line)}\n')
     sys.stdout.write(f'{ticks} decisions, {differing} of them differ\n')
     return 1 if differing else 0
+
+
+def _progress(decision: decisions.Decision) -> str:
+    """Return how far a host is, what it waits for, and the next look."""
+    if decision.done:
+        return 'done'
+    waits = f', waits for {decision.waiting_for}' if decision.wait else ''
+    return f'{decision.stage}{waits}; next look in {decision.interval:.1f} s'
 
 
 def _status(status: records.Status | None) -> str:

@@ -127,7 +127,7 @@ def decide(
         trouble=trouble,
         wait=down_cells.wait(seen)
         or (
-            operation.wait(memory, now)
+            operation.wait(memory, now) or server_statuses.wait(statuses)
             if open_
             else _wait(arriving, left, operation.policy.server_timeout)
         ),

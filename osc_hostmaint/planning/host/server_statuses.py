@@ -132,6 +132,18 @@ def _stopped(
     return status
 
 
+def wait(
+    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
+) -> server_status.Wait | None:
+    """Return what is awaited for servers, and until when."""
+    last = max(
+        (status for status in statuses.values() if status.awaits),
+        key=lambda status: status.wake_at,
+        default=None,
+    )
+    return server_status.Wait(last.awaits, last.wake_at) if last else None
+
+
 def finished(
     seen: model.Observation,
     memory: memories.HostMemory,

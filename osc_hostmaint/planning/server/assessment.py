@@ -132,7 +132,8 @@ def _awaiting(
         else server_requests.confirmation_patience(context, ours=ours)
     )
     due_at = record.seen_at + patience
-    due = looked >= due_at and (
+    early = looked < due_at
+    due = not early and (
         request.asked_at is None
         or request.refusals > 0
         or looked - request.asked_at >= timing.EFFECT_WAIT_SECONDS
@@ -142,7 +143,11 @@ def _awaiting(
         ask=memories.ActionKind.CONFIRM if due else None,
         record=record,
         visit=request.refusals > 0 and not context.view_since(context.now),
-        wake_at=due_at if looked < due_at else math.inf,
+        wake_at=due_at if early else math.inf,
+        awaits='whoever else moved a server off this host to confirm its move '
+        f'(at most {patience:.0f} s)'
+        if early
+        else '',
         destination=record.dest,
     )
 

@@ -86,7 +86,13 @@ def assess_on_host(
     if verdict.ask is None or verdict.ask in memories.RECORDED:
         return plain
     if verdict.ask is memories.ActionKind.CONFIRM and _too_early(context):
-        return ServerStatus(Phase.SETTLING, wake_at=_confirmed_from(context))
+        patience = confirmation_patience(context, ours=False)
+        return ServerStatus(
+            Phase.SETTLING,
+            wake_at=_confirmed_from(context),
+            awaits='another run to confirm a resize to this host (at most '
+            f'{patience:.0f} s)',
+        )
     return assess_request(context, view, verdict.ask, plain)
 
 

@@ -74,8 +74,9 @@ class ServerStatus:
     given_up: bool = False
     #: The server must be looked at.
     visit: bool = False
-    #: When something falls due.
+    #: When something falls due, and what that is, where a line has to say it.
     wake_at: float = math.inf
+    awaits: str = ''
     #: Something will be known in a moment.
     soon: bool = False
     #: It must be asked why the record failed.

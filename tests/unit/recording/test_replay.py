@@ -245,7 +245,7 @@ class TestMain(ReplayTestCase):
         self.assertEqual((0, ''), (code, err))
         self.assertRegex(out, r'\n\d+ decisions, 0 of them differ\n$')
         self.assertEqual(2, len(re.findall('live migration.*asked for', out)))
-        self.assertRegex(out, r'line \d+: cmp01 at [\d.]+ s, done')
+        self.assertRegex(out, r'line \d+: cmp01 at [\d.]+ s: done')
         self.assertNotIn('DIFFERS', out)
 
     def test_no_recording(self):

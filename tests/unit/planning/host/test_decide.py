@@ -91,6 +91,20 @@ class TestStart(base.DecideTestCase):
 
         self.assertEqual({'vm2': CONFIRM}, self.asks(found))
 
+    def test_confirmation_is_left_to_others_first(self):
+        record = builders.migration(
+            2, 'finished', 'vm2', type='migration', dest='cmp03', seen_at=NOW
+        )
+        found = self.decide(
+            memory=memories.HostMemory(),
+            migrations=[record],
+            visited=[builders.server('vm2', 'VERIFY_RESIZE', host='cmp03')],
+        )
+
+        self.assertEqual({}, self.asks(found))
+        self.assertIn('to confirm its move (at most 10 s)', found.waiting_for)
+        self.assertEqual(NOW + timing.CONFIRM_WAIT_SECONDS, found.wait.until)
+
     def test_server_with_unknown_host_is_visited(self):
         found = self.decide(
             migrations=[builders.migration(2, 'finished', 'vm2')]
