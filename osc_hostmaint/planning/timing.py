@@ -90,6 +90,11 @@ HEARTBEAT_CHECK_SECONDS = 1.0
 #: How long a request that was accepted, or whose answer was lost, may show
 #: no effect; and how long a record may be ahead of its server.
 EFFECT_WAIT_SECONDS = 30.0
+#: How long a server that is being evacuated may be at rest on its host before
+#: its destination counts as done with it. If that died when it had built the
+#: server, Nova knows by then (nova.conf: service_down_time, and a heartbeat or
+#: two).
+REBUILT_WAIT_SECONDS = 90.0
 #: How long a destination may take to begin with what was sent there: mostly
 #: a second or two. It may have died, and look up for a minute still
 #: (nova.conf: service_down_time).

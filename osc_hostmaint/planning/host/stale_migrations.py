@@ -69,16 +69,26 @@ def _rests_on_source(seen: model.Observation, record: model.Migration) -> bool:
         and seen.migrations_at >= view.seen_at
         and (
             record.type != model.MigrationType.EVACUATION
-            # One that its destination has not begun with goes on when that
-            # comes back, even if the server is elsewhere by then.
-            or (
-                record.status != nova_states.MigrationStatus.ACCEPTED
-                and _unchanged_for_long(seen, view)
-            )
-            # What Nova's clock shows may not be known.
-            or view.seen_at >= record.seen_at + timing.EVACUATION_WAIT_SECONDS
+            or _evacuation_is_over(seen, record, view)
         )
     )
+
+
+def _evacuation_is_over(
+    seen: model.Observation, record: model.Migration, view: model.Server
+) -> bool:
+    """Tell whether an evacuation is over whose server is at rest."""
+    if record.dest in seen.down:
+        # It may have built the server, and died before it told Nova so
+        # (nova/compute/resource_tracker.py: finish_evacuation).
+        return False
+    # One that its destination has not begun with goes on when that comes
+    # back, even if the server is elsewhere by then.
+    began = record.status != nova_states.MigrationStatus.ACCEPTED
+    if began and _unchanged_for_long(seen, view):
+        return True
+    # What Nova's clock shows may not be known.
+    return view.seen_at >= record.seen_at + timing.EVACUATION_WAIT_SECONDS
 
 
 def _rests_elsewhere(seen: model.Observation, record: model.Migration) -> bool:
@@ -108,4 +118,4 @@ def _unchanged_for_long(seen: model.Observation, view: model.Server) -> bool:
     if view.updated_at is None or seen.ahead is None:
         return False
     changed_at = view.updated_at.timestamp() + seen.ahead
-    return view.seen_at - changed_at >= timing.EFFECT_WAIT_SECONDS
+    return view.seen_at - changed_at >= timing.REBUILT_WAIT_SECONDS

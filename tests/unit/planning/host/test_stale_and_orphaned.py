@@ -48,13 +48,14 @@ class TestDropStale(unittest.TestCase):
 class TestEvacuations(unittest.TestCase):
     """One that is dropped too soon is built twice."""
 
-    def left(self, waited, changed, ahead=0.0, began=True, **view):
+    def left(self, waited, changed, ahead=0.0, began=True, down='', **view):
         """Tell whether a record is left out.
 
         :param waited: seconds since its status was seen first.
         :param changed: seconds since its server changed, by Nova's clock.
         :param ahead: what our clock is known to show more.
         :param began: its destination is at it, or was.
+        :param down: another host, whose compute service is down.
         """
         record = builders.evacuation(
             status='pre-migrating' if began else 'accepted',
@@ -66,7 +67,10 @@ class TestEvacuations(unittest.TestCase):
         if ahead is not None:
             ahead += NOW - builders.SINCE.timestamp()
         seen = builders.observation(
-            servers=[server], migrations=[record], ahead=ahead
+            servers=[server],
+            migrations=[record],
+            ahead=ahead,
+            down=frozenset({down}),
         )
         return not stale_migrations.drop_stale(
             seen, EVACUATION.is_cut_off
@@ -83,6 +87,17 @@ class TestEvacuations(unittest.TestCase):
     @ddt.unpack
     def test_where_novas_clock_is_not_known(self, ahead, waited, expected):
         self.assertIs(expected, self.left(waited, 3600, ahead))
+
+    @ddt.data(('cmp09', True), (builders.DEST, False))
+    @ddt.unpack
+    def test_where_its_destination_died_when_it_was_built(self, down, left):
+        """Its guest may run there."""
+        self.assertIs(left, self.left(HELD, HELD, down=down))
+
+    @ddt.data((PATIENCE, False), (timing.REBUILT_WAIT_SECONDS, True))
+    @ddt.unpack
+    def test_nova_needs_time_to_notice_that_it_died(self, unchanged, left):
+        self.assertIs(left, self.left(HELD - 1, unchanged))
 
     @ddt.data(
         # since its record changed, the server; is it left out
