@@ -31,9 +31,10 @@ def drop_stale(
         view = seen.visited.get(record.server_id)
         if view and view.deleted:
             continue
+        last = seen.migrations[newest[record.server_id]]
         if record.in_flight and (
-            _is_superseded(record, seen.migrations[newest[record.server_id]])
-            or _rests_on_source(seen, record)
+            _is_superseded(record, last)
+            or _rests_on_source(seen, record, last)
             or _rests_elsewhere(seen, record)
             or is_cut_off(seen, record)
         ):
@@ -52,11 +53,15 @@ def _is_superseded(record: model.Migration, newest: model.Migration) -> bool:
     return record.id != newest.id and not (both and newest.ended_badly)
 
 
-def _rests_on_source(seen: model.Observation, record: model.Migration) -> bool:
+def _rests_on_source(
+    seen: model.Observation, record: model.Migration, last: model.Migration
+) -> bool:
     """Tell whether the server rests on the source, in spite of the record.
 
     The record must have been seen before the server for long enough, and
     once more after it.
+
+    :param last: the newest record of the server.
     """
     view = seen.latest(record.server_id)
     return (
@@ -69,23 +74,27 @@ def _rests_on_source(seen: model.Observation, record: model.Migration) -> bool:
         and seen.migrations_at >= view.seen_at
         and (
             record.type != model.MigrationType.EVACUATION
-            or _evacuation_is_over(seen, record, view)
+            or _evacuation_is_over(seen, record, last, view)
         )
     )
 
 
 def _evacuation_is_over(
-    seen: model.Observation, record: model.Migration, view: model.Server
+    seen: model.Observation,
+    record: model.Migration,
+    last: model.Migration,
+    view: model.Server,
 ) -> bool:
     """Tell whether an evacuation is over whose server is at rest."""
-    if record.dest in seen.down:
+    died = record.dest in seen.down
+    if died and record is last:
         # It may have built the server, and died before it told Nova so
         # (nova/compute/resource_tracker.py: finish_evacuation).
         return False
     # One that its destination has not begun with goes on when that comes
     # back, even if the server is elsewhere by then.
     began = record.status != nova_states.MigrationStatus.ACCEPTED
-    if began and _unchanged_for_long(seen, view):
+    if began and not died and _unchanged_for_long(seen, view):
         return True
     # What Nova's clock shows may not be known.
     return view.seen_at >= record.seen_at + timing.EVACUATION_WAIT_SECONDS

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Records of moves that nothing carries out any more."""
+
+import unittest
+
+import ddt
+
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import requested
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import stale_migrations
+from tests.unit import builders
+from tests.unit.planning import base
+
+NOW = builders.NOW
+PATIENCE = timing.EFFECT_WAIT_SECONDS
+EVACUATION = requested.operation(policies.Policy(evacuate=True))
+HELD = timing.EVACUATION_WAIT_SECONDS
+
+
+class TestDropStale(unittest.TestCase):
+    """Of any host."""
+
+    def test_superseded_record_is_dropped(self):
+        """An older record that never ended is not a second move."""
+        newest = builders.migration(2, 'completed')
+        seen = builders.observation(
+            servers=[builders.server()],
+            migrations=[builders.migration(1, 'queued'), newest],
+        )
+
+        self.assertEqual(
+            {2: newest}, dict(stale_migrations.drop_stale(seen).migrations)
+        )
+
+
+@ddt.ddt
+class TestEvacuations(unittest.TestCase):
+    """One that is dropped too soon is built twice."""
+
+    def left(self, waited, changed, ahead=0.0, began=True, down='', **view):
+        """Tell whether a record is left out.
+
+        :param waited: seconds since its status was seen first.
+        :param changed: seconds since its server changed, by Nova's clock.
+        :param ahead: what our clock is known to show more.
+        :param began: its destination is at it, or was.
+        :param down: another host, whose compute service is down.
+        """
+        record = builders.evacuation(
+            status='pre-migrating' if began else 'accepted',
+            seen_at=NOW - waited,
+        )
+        server = builders.server(
+            updated_at=builders.cloud_time(-changed), **view
+        )
+        if ahead is not None:
+            ahead += NOW - builders.SINCE.timestamp()
+        seen = builders.observation(
+            servers=[server],
+            migrations=[record],
+            ahead=ahead,
+            down=frozenset({down}),
+        )
+        return not stale_migrations.drop_stale(
+            seen, EVACUATION.is_cut_off
+        ).migrations
+
+    @ddt.data(
+        # what our clock may show more, at the most; since the record changed
+        (None, HELD - 1, False),
+        (None, HELD, True),
+        # Nothing has changed for a day: it may be a minute or a day.
+        (86400.0, HELD - 1, False),
+        (86400.0, HELD, True),
+    )
+    @ddt.unpack
+    def test_where_novas_clock_is_not_known(self, ahead, waited, expected):
+        self.assertIs(expected, self.left(waited, 3600, ahead))
+
+    @ddt.data(('cmp09', True), (builders.DEST, False))
+    @ddt.unpack
+    def test_where_its_destination_died_when_it_was_built(self, down, left):
+        """Its guest may run there."""
+        self.assertIs(left, self.left(HELD, HELD, down=down))
+
+    @ddt.data((HELD - 1, {1, 2}), (HELD, {2}))
+    @ddt.unpack
+    def test_a_newer_one_failed_after_its_destination_died(self, waited, kept):
+        """Nova has taken the task away: it would be awaited for ever."""
+        seen = builders.observation(
+            servers=[builders.server(updated_at=builders.cloud_time(-3600))],
+            migrations=[
+                builders.evacuation(
+                    1, status='pre-migrating', seen_at=NOW - waited
+                ),
+                builders.evacuation(2, 'failed'),
+            ],
+            ahead=NOW - builders.SINCE.timestamp(),
+            down=frozenset({builders.DEST}),
+        )
+
+        self.assertEqual(
+            kept, set(stale_migrations.drop_stale(seen).migrations)
+        )
+
+    @ddt.data((PATIENCE, False), (timing.REBUILT_WAIT_SECONDS, True))
+    @ddt.unpack
+    def test_nova_needs_time_to_notice_that_it_died(self, unchanged, left):
+        self.assertIs(left, self.left(HELD - 1, unchanged))
+
+    @ddt.data(
+        # since its record changed, the server; is it left out
+        (PATIENCE, {}, True),
+        (PATIENCE, {'status': 'SHUTOFF'}, True),
+        (PATIENCE, {'status': 'ERROR'}, True),
+        (PATIENCE - 1, {}, False),
+        # It is not at rest there.
+        (1e6, {'task_state': 'powering-off'}, False),
+        (1e6, {'status': 'REBUILD'}, False),
+    )
+    @ddt.unpack
+    def test_evacuated_server_rests_elsewhere(self, waited, view, expected):
+        """Nova works in the name of the oldest that is accepted."""
+        for began in (True, False):
+            left = self.left(
+                waited, 0, None, began, host=builders.DEST, **view
+            )
+            self.assertIs(expected, left)
+
+    def test_a_move_of_another_kind_shows_that_it_is_over(self):
+        """It came back to life, and was drained since."""
+        seen = builders.observation(
+            visited=[base.THERE],
+            migrations=[
+                builders.evacuation(1),
+                builders.migration(2, 'error'),
+            ],
+        )
+
+        self.assertEqual(
+            {2}, set(stale_migrations.drop_stale(seen).migrations)
+        )
