@@ -93,7 +93,7 @@ __all__ = ['Maintenance']
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
 __all__ += ['Confirm', 'OnStall', 'Since', 'Spread']
 __all__ += ['Interrupt', 'Publisher', 'Recording', 'Reporter']
-# What a reporter is told.
+# What a reporter receives.
 __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'Trouble']
 __all__ += ['RequestSent', 'ServerEvent', 'Waiting', 'WaitingEnded']
 __all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']
@@ -235,8 +235,8 @@ class Maintenance:
         :param policy: what to do with each server. The fields ``user_id``
             and ``settled_from`` are set here.
         :param fenced: with ``policy.evacuate``: the caller vouches that the
-            hosts are powered off. A host whose compute service is up is then
-            evacuated, too.
+            hosts are powered off. Hosts whose compute service is up are then
+            also evacuated.
         :param confirm: with ``policy.evacuate``: is called to ask whether
             the other hosts are powered off; None: these are not evacuated.
         :param timeout: seconds after which the call ends; moves in flight

@@ -21,7 +21,7 @@ Result = decisions.Result
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a listener is told.
+    """Something that happened.
 
     Listeners ignore types that they do not know: more may be added.
     """
@@ -128,7 +128,7 @@ class MoveAdopted(ServerEvent):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MoveDelayed(ServerEvent):
-    """Its move makes no progress; the row's reason says why."""
+    """Its move takes longer than it should; the row's reason says why."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -242,7 +242,8 @@ def _kind(
         return ResultExplained
     match row.phase:
         case Phase.SETTLING if row.reason and (moved_on or new_reason):
-            return RetryScheduled
+            arrived = row.record and row.record.ended_well
+            return MoveDelayed if arrived else RetryScheduled
         # Without a pause it only waits for its turn.
         case Phase.WAITING if row.reason and old and row.attempts:
             return RetryScheduled if new_reason else ServerChanged

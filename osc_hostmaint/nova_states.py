@@ -158,7 +158,7 @@ AT_REST: dict[str, str] = {s: s.status.value for s in VmState if s.status}
 class TaskState(enum.StrEnum):
     """What Nova does with a server (nova/compute/task_states.py).
 
-    Those that are told apart; a server with any other is busy.
+    A server with a task state that is not listed here is busy.
     """
 
     DELETING = 'deleting'
@@ -172,7 +172,7 @@ class TaskState(enum.StrEnum):
 
 
 class MigrationStatus(enum.StrEnum):
-    """The status of a migration record, if it is told apart."""
+    """The status of a migration record; any other one is in flight."""
 
     ACCEPTED = 'accepted'
     QUEUED = 'queued'

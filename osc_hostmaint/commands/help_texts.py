@@ -11,7 +11,7 @@ from osc_hostmaint.i18n import _
 
 
 def epilog(*notes: str, examples: tuple[str, str]) -> ty.Any:
-    """Return what follows the options: reStructuredText, for the docs, too."""
+    """Return what follows the options, as reStructuredText for the docs."""
     # Any: cliff declares its ``_epilog`` as None.
     lines = '\n'.join(f'    {line}' for line in examples)
     return '\n\n'.join([*notes, _('Examples::'), lines])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Events, from the loop to everybody who listens."""
+"""Passes events from the loop to all listeners."""
 
 import logging
 
@@ -15,12 +15,12 @@ LOG = logging.getLogger(__name__)
 class Publisher:
     """Passes events on to any number of listeners.
 
-    One that fails must not end a drain: this is logged, and the others go
-    on without it.
+    A listener that fails does not end a drain: the failure is logged, and it
+    receives no more events.
     """
 
     def __init__(self, *listeners: ports.Reporter | None):
-        """:param listeners: told in this order; None is nobody."""
+        """:param listeners: called in this order; None is left out."""
         self._listeners = [each for each in listeners if each is not None]
 
     def publish(self, event: events.Event) -> None:
@@ -31,7 +31,7 @@ class Publisher:
             except Exception as error:
                 self._listeners.remove(listener)
                 LOG.warning(
-                    '%s failed, and is told nothing more: %s',
+                    '%s failed and receives no more events: %s',
                     type(listener).__name__,
                     text.printable(repr(error)),
                 )

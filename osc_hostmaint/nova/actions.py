@@ -129,7 +129,7 @@ def offload(cloud: client.Client, server_id: str) -> None:
 def abort(cloud: client.Client, server_id: str, record_id: int) -> None:
     """Abort a live migration: its server stays where it is.
 
-    One that runs; from 2.65 on, one that waits for its turn, too.
+    It must be running; from 2.65 on, it may also be queued.
     """
     cloud.nova.delete(live_migration(server_id, record_id))
 

@@ -58,9 +58,8 @@ def against(
         f'{_alike(host, alias, aliases[alias])}, and {alias} is up. Nothing '
         f'was changed on {host}. If the host was renamed, its servers still '
         'run: restore its old name (host in nova.conf) and restart '
-        'nova-compute. '
-        'If it was another machine, or was reinstalled, stop nova-compute on '
-        f'{alias} until its servers are evacuated'
+        'nova-compute. If it was another machine, or was reinstalled, stop '
+        f'nova-compute on {alias} until its servers are evacuated'
     )
 
 

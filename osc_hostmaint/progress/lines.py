@@ -62,8 +62,8 @@ HOME = Endings(_('all back'), _('not all back'))
 class Progress:
     """Writes events as lines for people.
 
-    A stream that breaks (a closed terminal, a pipe that nobody reads) is no
-    reason to end a drain: nothing more is told then.
+    A stream that breaks (a closed terminal, a closed pipe) does not end a
+    drain: nothing more is written then.
     """
 
     def __init__(self, stream: ty.TextIO, endings: Endings = DRAINED):

@@ -69,6 +69,17 @@ class TestServers(unittest.TestCase):
         (row(Phase.MOVING, 'stalled'), row(Phase.MOVING), 'ServerChanged'),
         (row(Phase.MOVING), row(Phase.SETTLING), 'ServerChanged'),
         (row(Phase.MOVING), row(Phase.SETTLING, 'full'), 'RetryScheduled'),
+        # It has moved, and does not run there yet: nothing is tried again.
+        (
+            row(Phase.MOVING),
+            row(
+                Phase.SETTLING,
+                'moved to cmp02, but its power state was running and is '
+                'shutdown (ACTIVE)',
+                record=builders.migration(1, 'completed'),
+            ),
+            'MoveDelayed',
+        ),
         # Without a pause.
         (
             row(Phase.MOVING, attempts=1),

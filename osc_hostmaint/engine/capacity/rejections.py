@@ -3,7 +3,7 @@
 """Hosts that the scheduler refuses as destinations.
 
 It does not say why: another cell, or a custom filter. A host that it refuses
-for one server it usually refuses for the next one, too.
+for one server it usually also refuses for the next one.
 """
 
 import collections

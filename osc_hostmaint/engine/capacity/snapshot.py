@@ -99,7 +99,7 @@ class CapacityObserver:
     ) -> snapshots.CapacitySnapshot:
         """Look at the hosts that may take servers.
 
-        What is not told is noted, and what is told serves all the same.
+        What Nova does not show is noted; the rest is used without it.
 
         :param services: of all hosts, by host.
         """

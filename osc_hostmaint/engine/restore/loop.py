@@ -18,6 +18,7 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import plan
+from osc_hostmaint.i18n import ngettext
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 
@@ -128,11 +129,16 @@ def count_deleted(
             for server in found
         )
         if count:
-            report.publish(
-                events.Trouble(
-                    home.host,
-                    f'{count} servers on other hosts were deleted since '
-                    f'{home.since:%Y-%m-%d %H:%M} UTC; those that had left '
-                    f'{home.host} cannot be brought back',
-                )
-            )
+            words = ngettext(
+                '%(count)d server on another host was deleted since %(since)s '
+                'UTC; if it had left %(host)s, it cannot be brought back',
+                '%(count)d servers on other hosts were deleted since '
+                '%(since)s UTC; those that had left %(host)s cannot be '
+                'brought back',
+                count,
+            ) % {
+                'count': count,
+                'since': f'{home.since:%Y-%m-%d %H:%M}',
+                'host': home.host,
+            }
+            report.publish(events.Trouble(home.host, words))

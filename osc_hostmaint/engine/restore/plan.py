@@ -103,7 +103,7 @@ def make_plans(
             if isinstance(each, candidates.Candidate):
                 returning.append(each)
             elif each.server_id not in told:
-                # Of two homes that it has left it is told once.
+                # A server that left two of the hosts is reported once.
                 told.add(each.server_id)
                 left_alone.append(each)
         known = [c for c in returning if c.host in services]

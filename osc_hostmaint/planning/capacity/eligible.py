@@ -138,7 +138,7 @@ def _perhaps_zone(check: _HostCheck) -> str:
 def _traits(check: _HostCheck) -> str:
     if check.candidates:
         return min(_of_traits(check.needs, each) for each in check.candidates)
-    # Without room, what it has is told all the same: as far as known.
+    # Without room, what it has is reported as far as it is known.
     if check.traits is None:
         return ''
     return _of_traits(check.needs, (check.traits,))

@@ -19,7 +19,7 @@ from osc_hostmaint.planning.capacity import suggestions
 
 
 class Fits(enum.StrEnum):
-    """Whether a server fits elsewhere, with all the others moved, too."""
+    """Whether a server fits elsewhere when all the others have moved."""
 
     YES = 'yes'
     NO = 'no'

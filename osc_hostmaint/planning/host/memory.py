@@ -171,7 +171,7 @@ def arriving(
     """Return moves to the host that are to be awaited.
 
     What is here already has a status of its own; what takes too long has
-    an allocation here all the same, and is told of as a leftover.
+    an allocation here all the same, and is reported as a leftover.
     """
     if not operation.awaits_arrivals:
         return []
