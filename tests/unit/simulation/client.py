@@ -2,26 +2,85 @@
 
 """The gateway to the simulated cloud."""
 
+import collections.abc
 import dataclasses
 import datetime
+import functools
+import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.engine import ports
 from osc_hostmaint.planning.capacity import snapshot as snapshots
-from tests.unit.simulation import cloud_view
+from tests.unit.simulation import hosts
 from tests.unit.simulation import moves
-from tests.unit.simulation import posts
+from tests.unit.simulation import session
 from tests.unit.simulation import world
 
 #: What GET /os-migrations returns at the most without being asked again.
 MAX_LIMIT = 1000
+#: Set by a disabled host's nova-compute.
+DISABLED = 'COMPUTE_STATUS_DISABLED'
+
+_Method = collections.abc.Callable[..., ty.Any]
 
 
-class Client(posts.Posts):
+def _asks(kind: str) -> collections.abc.Callable[[_Method], _Method]:
+    """Let a method's answer come only when its request has got there.
+
+    :param kind: of request; the method's first argument says what it is
+        about.
+    """
+
+    def wrap(method: _Method) -> _Method:
+        @functools.wraps(method)
+        def ask(self: 'Client', *args: ty.Any) -> ty.Any:
+            about = args[0] if args and isinstance(args[0], str) else ''
+            return self._ask(kind, about, lambda: method(self, *args))
+
+        return ask
+
+    return wrap
+
+
+def _moves(kind: str) -> _Method:
+    """Return a method that asks for a move, if need be to one host only."""
+
+    def post(
+        self: 'Client', server_id: str, host: str = '', **values: ty.Any
+    ) -> None:
+        take = functools.partial(getattr(self._cloud, kind), server_id)
+        values |= {'host': host, 'by': self.actor}
+        self._post(kind, server_id, lambda: take(**values), host)
+
+    return post
+
+
+def _does(kind: str) -> _Method:
+    """Return a method that asks for something else to be done."""
+
+    def post(self: 'Client', server_id: str, *args: ty.Any) -> None:
+        take = functools.partial(getattr(self._cloud, kind), server_id, *args)
+        self._post(kind, server_id, lambda: take(by=self.actor))
+
+    return post
+
+
+class Client(session.Session):
     """One user of the cloud, and all that he may ask."""
 
     _hypervisors: dict[str, str] | None = None
+
+    live_migrate = _moves('live_migrate')
+    cold_migrate = _moves('cold_migrate')
+    evacuate = _moves('evacuate')
+    reset = _does('reset')
+    confirm = _does('confirm')
+    resume = _does('resume')
+    suspend = _does('suspend')
+    shelve = _does('shelve')
+    offload = _does('offload')
+    abort = _does('abort')
+    force_complete = _does('force_complete')
 
     def user_name(self) -> str:
         """Return the name of who we are."""
@@ -40,252 +99,178 @@ class Client(posts.Posts):
         """Return the cloud's time."""
         return world.utc(self._clock.now())
 
+    @_asks('services')
     def services(self) -> list[model.Service]:
         """GET /os-services."""
-        return self._ask(
-            'services',
-            '',
-            lambda: [
-                host.shown() if host.silent is None else _silent(name)
-                for name, host in self._cloud.hosts.items()
-            ],
-        )
+        return [
+            host.shown() if host.silent is None else _silent(name)
+            for name, host in self._cloud.hosts.items()
+        ]
 
     def disable(self, service: model.Service, reason: str) -> model.Service:
         """PUT /os-services/{id}."""
-        self._ask(
-            'disable',
-            service.host,
-            lambda: self._cloud.disable(service.host, reason),
-        )
-        return self._cloud.hosts[service.host].shown()
+        return self._put('disable', service.host, reason)
 
     def enable(self, service: model.Service) -> model.Service:
         """PUT /os-services/{id}."""
-        self._ask(
-            'enable', service.host, lambda: self._cloud.enable(service.host)
-        )
-        return self._cloud.hosts[service.host].shown()
+        return self._put('enable', service.host)
 
     def force_down(
         self, service: model.Service, *, down: bool
     ) -> model.Service:
         """PUT /os-services/{id}."""
-        self._ask(
-            'force_down',
-            service.host,
-            lambda: self._cloud.force_down(service.host, down=down),
-        )
-        return self._cloud.hosts[service.host].shown()
+        return self._put('force_down', service.host, down=down)
 
+    def _put(
+        self, kind: str, host: str, *args: ty.Any, **values: ty.Any
+    ) -> model.Service:
+        turn = getattr(self._cloud, kind)
+        self._ask(kind, host, lambda: turn(host, *args, **values))
+        return self._cloud.hosts[host].shown()
+
+    @_asks('hypervisor_hosts')
     def hypervisor_hosts(self) -> dict[str, str]:
         """GET /os-hypervisors/detail."""
-        return self._ask(
-            'hypervisor_hosts',
-            '',
-            lambda: {
-                f'{name}.example.org': name for name in self._cloud.hosts
-            },
-        )
+        return {f'{name}.example.org': name for name in self._cloud.hosts}
 
+    @_asks('hypervisor_states')
     def hypervisor_states(self, host: str) -> dict[str, bool]:
         """GET /os-hypervisors/{id}: as its compute service is."""
-        return self._ask(
-            'hypervisor_states',
-            host,
-            lambda: (
-                {f'{host}.example.org': self._cloud.hosts[host].up}
-                if self._cloud.hosts[host].mapped
-                else {}
-            ),
-        )
+        there = self._cloud.hosts[host]
+        return {f'{host}.example.org': there.up} if there.mapped else {}
 
     def servers(self, host: str) -> list[model.Server]:
         """GET /servers/detail."""
-
-        def look() -> list[model.Server]:
-            if self._cloud.hosts[host].silent is not None:
-                return []
-            self.last_look[host] = self._clock.now()
-            return [server.shown() for server in self._cloud.on(host)]
-
-        found = self._ask('servers', host, look)
+        found = self._servers(host)
         self.listed[host].update(server.id for server in found)
         return found
 
+    @_asks('servers')
+    def _servers(self, host: str) -> list[model.Server]:
+        if self._cloud.hosts[host].silent is not None:
+            return []
+        self.last_look[host] = self._clock.now()
+        return [server.shown() for server in self._cloud.on(host)]
+
+    @_asks('server_count')
     def server_count(self, host: str) -> int:
         """GET /servers."""
         answers = self._cloud.hosts[host].silent is None
-        return self._ask(
-            'server_count',
-            host,
-            lambda: len(self._cloud.on(host)) if answers else 0,
-        )
+        return len(self._cloud.on(host)) if answers else 0
 
+    @_asks('server')
     def server(self, server_id: str) -> model.Server:
         """GET /servers/{id}: what it needs is not looked at."""
+        if self._hides(server_id):
+            return model.Server(server_id, '', 'UNKNOWN', '', None, None)
+        try:
+            shown = self._cloud.existing(server_id).shown()
+        except exceptions.NotFound:
+            gone = ('DELETED', 'deleted', None, None)
+            return model.Server(server_id, '', *gone)
+        return dataclasses.replace(shown, needs=model.Needs())
 
-        def look() -> model.Server:
-            if self._hides(server_id):
-                return model.Server(server_id, '', 'UNKNOWN', '', None, None)
-            try:
-                shown = self._cloud.existing(server_id).shown()
-                return dataclasses.replace(shown, needs=model.Needs())
-            except exceptions.NotFound:
-                return model.Server(
-                    id=server_id,
-                    name='',
-                    status='DELETED',
-                    vm_state='deleted',
-                    task_state=None,
-                    host=None,
-                )
-
-        return self._ask('server', server_id, look)
-
+    @_asks('migrations')
     def migrations(
         self, host: str, changed_since: datetime.datetime | None = None
     ) -> list[model.Migration]:
         """GET /os-migrations: `changes-since` looks at updated_at alone."""
+        if changed_since is None:
+            return self._records(host)[:MAX_LIMIT]
+        return _changed(self._records(host), changed_since)
 
-        def look() -> list[model.Migration]:
-            found = [
-                shown
-                for shown in self._records(host)
-                if changed_since is None
-                or (shown.updated_at and shown.updated_at >= changed_since)
-            ]
-            return found[:MAX_LIMIT] if changed_since is None else found
-
-        return self._ask('migrations', host, look)
-
+    @_asks('migrations')
     def all_migrations(self, host: str) -> list[model.Migration]:
         """GET /os-migrations, page by page."""
-        return self._ask('migrations', host, lambda: self._records(host))
+        return self._records(host)
 
+    @_asks('check_hosts_shown')
     def check_hosts_shown(self) -> None:
         """GET /os-migrations: one of the whole cloud."""
-        self._ask('check_hosts_shown', '', lambda: None)
 
+    @_asks('flights')
     def migrations_in_flight(self) -> list[model.Migration]:
         """GET /os-migrations: the newest of the whole cloud."""
+        return [r for r in self._newest()[:MAX_LIMIT] if r.in_flight]
 
-        def look() -> list[model.Migration]:
-            shown = [record.shown() for record in self._newest()][:MAX_LIMIT]
-            return [record for record in shown if record.in_flight]
-
-        return self._ask('flights', '', look)
-
+    @_asks('unconfirmed')
     def unconfirmed(self, host: str) -> list[model.Migration]:
         """GET /os-migrations."""
-        return self._ask(
-            'unconfirmed',
-            host,
-            lambda: [
-                shown
-                for shown in self._records(host)
-                if shown.source == host and shown.awaits_confirmation
-            ],
-        )
+        return [r for r in self._records_from(host) if r.awaits_confirmation]
 
+    @_asks('evacuations')
     def evacuations(self, host: str) -> list[model.Migration]:
         """GET /os-migrations."""
-        return self._ask(
-            'evacuations',
-            host,
-            lambda: [
-                shown
-                for shown in self._records(host)
-                if shown.source == host
-                and shown.type == model.MigrationType.EVACUATION
-            ],
-        )
+        kind = model.MigrationType.EVACUATION
+        return [r for r in self._records_from(host) if r.type == kind]
 
+    @_asks('evacuated')
     def evacuated(self, host: str) -> list[model.Migration]:
         """GET /os-migrations."""
-        return self._ask(
-            'evacuated',
-            host,
-            lambda: [
-                record.shown()
-                for record in self._cloud.to_clean_up(host)
-                if not self._hides(record.server.id)
-            ],
-        )
+        return [
+            record.shown()
+            for record in self._cloud.to_clean_up(host)
+            if not self._hides(record.server.id)
+        ]
 
+    @_asks('left')
     def left(
         self, host: str, since: datetime.datetime
     ) -> list[model.Migration]:
         """GET /os-migrations."""
-        return self._ask(
-            'left',
-            host,
-            lambda: [r for r in self._changed(since) if r.source == host],
-        )
+        return _changed(self._records_from(host), since)
 
+    @_asks('moves')
     def moves(self, since: datetime.datetime) -> list[model.Migration]:
         """GET /os-migrations."""
-        return self._ask('moves', '', lambda: self._changed(since))
+        return _changed(self._newest(), since)
 
-    def _newest(self) -> list[world.Record]:
+    def _newest(self) -> list[model.Migration]:
         """Return the records of cells that answer, the newest first."""
         return [
-            record
+            record.shown()
             for record in reversed(self._cloud.records.values())
             if not self._hides(record.server.id)
         ]
 
-    def _changed(self, since: datetime.datetime) -> list[model.Migration]:
-        return [
-            shown
-            for record in self._newest()
-            if (shown := record.shown()).updated_at
-            and shown.updated_at >= since
-        ]
+    def _records(self, host: str) -> list[model.Migration]:
+        return [r for r in self._newest() if host in (r.source, r.dest)]
 
+    def _records_from(self, host: str) -> list[model.Migration]:
+        return [r for r in self._newest() if r.source == host]
+
+    @_asks('deleted')
     def deleted(self, since: datetime.datetime) -> list[model.Server]:
         """GET /servers/detail: those deleted, as they last were."""
-
-        def look() -> list[model.Server]:
-            return [
-                dataclasses.replace(shown, status='DELETED')
-                for server in self._cloud.servers.values()
-                if server.deleted
-                and (shown := server.shown()).updated_at
-                and shown.updated_at >= since
-            ]
-
-        return self._ask('deleted', '', look)
-
-    def _records(self, host: str) -> list[model.Migration]:
+        servers = self._cloud.servers.values()
+        gone = [server.shown() for server in servers if server.deleted]
         return [
-            record.shown()
-            for record in self._newest()
-            if host in (record.source, record.dest)
+            dataclasses.replace(server, status='DELETED')
+            for server in _changed(gone, since)
         ]
 
+    @_asks('allocations')
     def allocations(self, host: str) -> dict[str, snapshots.Amounts]:
         """GET /resource_providers/{id}/allocations."""
-
-        def look() -> dict[str, snapshots.Amounts]:
-            self.last_look[host] = self._clock.now()
-            if not self._cloud.hosts[host].mapped:
-                raise exceptions.UnknownHypervisor(host)
-            return {
-                consumer: dict(held[host])
-                for consumer, held in self._cloud.allocations.items()
-                if host in held
-            }
-
-        return self._ask('allocations', host, look)
+        self.last_look[host] = self._clock.now()
+        if not self._cloud.hosts[host].mapped:
+            raise exceptions.UnknownHypervisor(host)
+        return {
+            consumer: dict(held[host])
+            for consumer, held in self._cloud.allocations.items()
+            if host in held
+        }
 
     def hypervisors(self) -> dict[str, str]:
         """GET /os-hypervisors, if it was never asked before."""
         if self._hypervisors is None:
-            self._hypervisors = self._ask(
-                'hypervisors', '', lambda: cloud_view.hypervisors(self._cloud)
-            )
+            self._hypervisors = self._ask('hypervisors', '', self._providers)
         return self._hypervisors
+
+    def _providers(self) -> dict[str, str]:
+        """Return the host of each hypervisor, by resource provider."""
+        found = self._cloud.hosts.values()
+        return {host.provider: host.name for host in found if host.mapped}
 
     def hypervisor_details(self) -> list[model.Hypervisor]:
         """GET /os-hypervisors, if it was never asked before."""
@@ -294,82 +279,116 @@ class Client(posts.Posts):
             for provider, host in self.hypervisors().items()
         ]
 
+    @_asks('residents')
     def residents(self) -> dict[str, str]:
         """GET /os-hypervisors with the servers on them."""
+        self._hypervisors = self._providers()
+        return {
+            server.id: server.host
+            for server in self._cloud.servers.values()
+            if server.host
+            and not server.deleted
+            and self._cloud.hosts[server.host].mapped
+        }
 
-        def look() -> tuple[dict[str, str], dict[str, str]]:
-            cloud = self._cloud
-            return cloud_view.residents(cloud), cloud_view.hypervisors(cloud)
-
-        residents, self._hypervisors = self._ask('residents', '', look)
-        return residents
-
+    @_asks('groups')
     def groups(self) -> list[snapshots.Group]:
-        """GET /os-server-groups."""
-        return self._ask('groups', '', lambda: cloud_view.groups(self._cloud))
+        """GET /os-server-groups: without deleted members."""
+        servers = self._cloud.servers
+        return [
+            dataclasses.replace(
+                group,
+                members=frozenset(
+                    member
+                    for member in group.members
+                    if not servers[member].deleted
+                ),
+            )
+            for group in self._cloud.groups
+        ]
 
+    @_asks('aggregates')
     def aggregates(self) -> list[snapshots.Aggregate]:
-        """GET /os-aggregates."""
-        return self._ask(
-            'aggregates', '', lambda: cloud_view.aggregates(self._cloud)
-        )
+        """GET /os-aggregates: those that make up zones included."""
+        zones: dict[str, set[str]] = {}
+        for host in self._cloud.hosts.values():
+            if host.zone != hosts.NO_ZONE:
+                zones.setdefault(host.zone, set()).add(host.name)
+        return self._cloud.aggregates + [
+            snapshots.Aggregate(frozenset(inside), {'availability_zone': zone})
+            for zone, inside in zones.items()
+        ]
 
+    @_asks('allocation_candidates')
     def allocation_candidates(
         self, shape: snapshots.Shape
     ) -> snapshots.AllocationCandidates:
-        """GET /allocation_candidates."""
-        return self._ask(
-            'allocation_candidates',
-            '',
-            lambda: cloud_view.allocation_candidates(self._cloud, shape),
+        """GET /allocation_candidates: disabled and down hosts, too."""
+        if not shape:
+            raise exceptions.RequestRefused(
+                "Placement: '' does not match '^[A-Z0-9_]+:[0-9]+' (HTTP 400)",
+                final=True,
+            )
+        fit = [
+            host
+            for host in self._cloud.hosts.values()
+            if host.inventory.fits(dict(shape))
+        ]
+        return snapshots.AllocationCandidates(
+            providers={host.provider: _provider(host) for host in fit},
+            candidates=tuple(
+                tuple(snapshots.Allocation(host.provider, *n) for n in shape)
+                for host in fit
+            ),
         )
 
     def failure(self, record: model.Migration) -> str:
         """GET /servers/{id}/os-instance-actions: of its newest move."""
-        server = self._cloud.servers[record.server_id]
+        return self._failure(record.server_id)
 
-        def look() -> str:
-            self._reach(server.id)
-            return server.failure
+    @_asks('failure')
+    def _failure(self, server_id: str) -> str:
+        self._reach(server_id)
+        return self._cloud.servers[server_id].failure
 
-        return self._ask('failure', server.id, look)
-
+    @_asks('progress')
     def progress(
         self, server_id: str, record_id: int
     ) -> model.Progress | None:
         """GET /servers/{id}/migrations/{id}: 404 but for one in progress."""
+        self._reach(server_id)
+        work = self._cloud.servers[server_id].work
+        record = self._cloud.records.get(record_id)
+        if not (work and record and work.record is record):
+            return None
+        if record.status != 'running':
+            return None
+        return model.Progress(*moves.remaining(self._cloud, work))
 
-        def look() -> model.Progress | None:
-            self._reach(server_id)
-            server = self._cloud.servers[server_id]
-            work, record = server.work, self._cloud.records.get(record_id)
-            if (
-                work is None
-                or record is None
-                or work.record is not record
-                or record.status != 'running'
-            ):
-                return None
-            return model.Progress(*moves.remaining(self._cloud, work))
-
-        return self._ask('progress', server_id, look)
-
+    @_asks('history')
     def history(self, server_id: str) -> tuple[model.InstanceAction, ...]:
         """GET /servers/{id}/os-instance-actions, also of a deleted one."""
-        server = self._cloud.servers[server_id]
+        self._reach(server_id)
+        return tuple(self._cloud.servers[server_id].instance_actions)
 
-        def look() -> tuple[model.InstanceAction, ...]:
-            self._reach(server_id)
-            return tuple(server.instance_actions)
 
-        return self._ask('history', server_id, look)
+def _changed(shown: list[ty.Any], since: datetime.datetime) -> list[ty.Any]:
+    return [s for s in shown if s.updated_at and s.updated_at >= since]
+
+
+def _provider(host: world.Host) -> snapshots.Provider:
+    there = host.inventory
+    return snapshots.Provider(
+        id=host.provider,
+        root=host.provider,
+        traits=host.traits | (frozenset() if host.enabled else {DISABLED}),
+        inventories={
+            name: snapshots.Inventory(capacity, there.used[name])
+            for name, capacity in there.capacity.items()
+        },
+    )
 
 
 def _silent(host: str) -> model.Service:
     """Return what Nova knows of a host whose cell does not answer."""
     return model.Service('', host, '', up=False, enabled=False, silent=True)
-
-
-def _is_a_gateway(client: Client) -> ports.Gateway:
-    """Let mypy compare the two."""
-    return client
