@@ -39,19 +39,6 @@ _ACTIONS = {
     'revert': 'revertResize',
     'offload': 'shelveOffload',
 }
-#: What Nova's list of a server's actions calls it, where not the same
-#: (nova/compute/instance_actions.py).
-INSTANCE_ACTIONS = {
-    'live_migrate': 'live-migration',
-    'cold_migrate': 'migrate',
-    'confirm': 'confirmResize',
-    'revert': 'revertResize',
-    'offload': 'shelveOffload',
-    'abort': 'live_migration_cancel',
-    'force_complete': 'live_migration_force_complete',
-    'soft_delete': 'delete',
-    'reset': 'resetState',
-}
 
 
 class Admission(state.State):
@@ -68,11 +55,19 @@ class Admission(state.State):
         server = self.existing(server_id)
         if server.locked and not by.admin:
             raise refused(f'Instance {server_id} is locked', 409)
-        if server.vm_state not in STATES[kind]:
-            raise invalid(kind, server, 'vm_state', server.vm_state)
+        self.check_state(kind, server)
         if server.task_state is not None:
             raise invalid(kind, server, 'task_state', server.task_state)
         return server
+
+    @staticmethod
+    def check_state(kind: str, server: world.Server) -> None:
+        """Refuse a request for a server in another state.
+
+        :raises RequestRefused: it is in one.
+        """
+        if server.vm_state not in STATES[kind]:
+            raise invalid(kind, server, 'vm_state', server.vm_state)
 
     @staticmethod
     def refuse(kind: str, server: world.Server) -> None:
@@ -85,14 +80,23 @@ class Admission(state.State):
             raise exceptions.RequestRefused(refusal.text, final=refusal.final)
 
     def take(
-        self, kind: str, server: world.Server, by: world.Actor, *, task: str
+        self,
+        kind: str,
+        server: world.Server,
+        by: world.Actor,
+        task: str,
+        host: str = '',
     ) -> world.Work:
-        """Begin what a server is busy with from now on."""
-        work = self.begin(kind, server, by, INSTANCE_ACTIONS.get(kind, kind))
-        self.take_on(work, task=task)
+        """Begin what a server is busy with from now on.
+
+        :param host: the only destination that it may have.
+        """
+        work = self.begin(kind, server, by)
+        work.asked = host
+        self.take_on(work, task)
         return work
 
-    def take_on(self, work: world.Work, *, task: str) -> None:
+    def take_on(self, work: world.Work, task: str) -> None:
         """Let a server be busy with something from now on."""
         work.server.work = work
         self.change(work.server, task_state=task)

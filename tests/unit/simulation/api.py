@@ -5,6 +5,8 @@
 The order of the checks is that of nova/compute/api.py.
 """
 
+import functools
+
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from tests.unit.simulation import admission
@@ -33,22 +35,13 @@ class Api(admission.Admission):
         dest: str | None = None,
         *,
         host: str = '',
-        by: world.Actor | None = None,
+        by: world.Actor = world.COLLEAGUE,
     ) -> None:
-        """Take a request for a live migration.
-
-        :param dest: where to, unchecked: the scheduler chose it before.
-        :param host: where to, if it passes the scheduler.
-        """
-        by = by or world.COLLEAGUE
+        """Take a request for a live migration: see :meth:`cold_migrate`."""
         server = self.checked('live_migrate', server_id, by)
-        if host and host not in self.hosts:
-            raise admission.refused(
-                f'Compute host {host} could not be found.', 400
-            )
+        self._check_host(host)
         self.refuse('live_migrate', server)
-        work = self.take('live_migrate', server, by, task='migrating')
-        work.asked = host
+        work = self.take('live_migrate', server, by, 'migrating', host)
         self.start_work(work, moves.live(self, work, dest, host))
 
     def cold_migrate(
@@ -69,27 +62,31 @@ class Api(admission.Admission):
         server = self.existing(server_id)
         by = by or (server.owner if resize else world.COLLEAGUE)
         self.checked('cold_migrate', server_id, by)
-        assert server.host
-        if not self.hosts[server.host].in_use:
-            raise admission.refused(
-                'Service is unavailable at this time.', 409
-            )
+        self._check_in_use(server.host)
         if host and host == server.host:
             raise admission.refused(
                 'Cannot migrate to the host where the server exists.', 400
             )
-        if host and host not in self.hosts:
-            raise admission.refused(
-                f'Compute host {host} could not be found.', 400
-            )
+        self._check_host(host)
         self.refuse('cold_migrate', server)
         name = 'resize' if resize else 'cold_migrate'
         if resize and server.vm_state != server.wanted:
             # Its owner takes it as it is.
             server.wanted = ''
-        work = self.take(name, server, by, task='resize_prep')
-        work.asked = host
+        work = self.take(name, server, by, 'resize_prep', host)
         self.start_work(work, resizes.cold(self, work, kind, dest, host))
+
+    def _check_host(self, host: str) -> None:
+        if host and host not in self.hosts:
+            raise admission.refused(
+                f'Compute host {host} could not be found.', 400
+            )
+
+    def _check_in_use(self, host: str | None) -> None:
+        if host in self.hosts and not self.hosts[host].in_use:
+            raise admission.refused(
+                'Service is unavailable at this time.', 409
+            )
 
     def evacuate(
         self,
@@ -97,14 +94,14 @@ class Api(admission.Admission):
         *,
         host: str = '',
         stopped: bool = False,
-        by: world.Actor | None = None,
+        by: world.Actor = world.COLLEAGUE,
     ) -> None:
         """Take a request for an evacuation, whatever the server is busy with.
 
         :param host: where to, if it passes the scheduler.
         :param stopped: asked at 2.95 or above.
         """
-        by, server = by or world.COLLEAGUE, self.existing(server_id)
+        server = self.existing(server_id)
         if host and host not in self.hosts:
             raise exceptions.NotFound(
                 f'Compute host {host} not found. (HTTP 404)'
@@ -114,10 +111,7 @@ class Api(admission.Admission):
             raise admission.refused(
                 "The target host can't be the same one.", 400
             )
-        if server.vm_state not in admission.STATES['evacuate']:
-            raise admission.invalid(
-                'evacuate', server, 'vm_state', server.vm_state
-            )
+        self.check_state('evacuate', server)
         if self.hosts[server.host].in_use:
             raise admission.refused(
                 f'Compute service of {server.host} is still in use.',
@@ -127,7 +121,7 @@ class Api(admission.Admission):
         self.refuse('evacuate', server)
         work, was = rebuilds.begin(self, server, by), server.vm_state
         work.asked, work.stops = host, stopped
-        self.take_on(work, task=statuses.REBUILDING[0])
+        self.take_on(work, statuses.REBUILDING[0])
         record = self.new_record(
             work, model.MigrationType.EVACUATION, 'accepted'
         )
@@ -139,16 +133,11 @@ class Api(admission.Admission):
         self,
         server_id: str,
         vm_state: str = 'active',
-        by: world.Actor | None = None,
+        by: world.Actor = world.COLLEAGUE,
     ) -> None:
         """Change a server's state in Nova's database alone."""
         server = self.existing(server_id)
-        work = self.begin(
-            'reset',
-            server,
-            by or world.COLLEAGUE,
-            admission.INSTANCE_ACTIONS['reset'],
-        )
+        work = self.begin('reset', server, by)
         work.finish(self.timeline.now, well=True)
         server.vm_state = vm_state
         self.change(server)
@@ -166,19 +155,12 @@ class Api(admission.Admission):
         by = by or server.owner
         self.checked('confirm', server_id, by)
         now, record = self.timeline.now, _resized(self, server, blind=True)
-        source = self.hosts.get(record.source)
-        if source and not source.in_use:
-            raise admission.refused(
-                'Service is unavailable at this time.', 409
-            )
+        self._check_in_use(record.source)
         self.refuse('confirm', server)
-        work = self.begin(
-            'confirm', server, by, admission.INSTANCE_ACTIONS['confirm']
-        )
+        work = self.begin('confirm', server, by)
         work.record = record
         record.confirmations.append(now)
         if len(record.confirmations) > 1:
-            assert server.work
             self.collisions.append((server.work, work))
             work.finish(now, well=False)
             return
@@ -193,94 +175,43 @@ class Api(admission.Admission):
         by = by or server.owner
         self.checked('revert', server_id, by)
         record = _resized(self, server, blind=False)
-        work = self.take('revert', server, by, task='resize_reverting')
+        work = self.take('revert', server, by, 'resize_reverting')
         work.record = record
         self.update(record, status='reverting')
         self.start_work(work, resizes.revert(self, work))
 
-    def resume(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to resume."""
-        self._plain('resume', server_id, by)
-
-    def suspend(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to suspend."""
-        self._plain('suspend', server_id, by)
-
-    def pause(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to pause."""
-        self._plain('pause', server_id, by)
-
-    def unpause(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to unpause."""
-        self._plain('unpause', server_id, by)
-
-    def stop(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to stop."""
-        self._plain('stop', server_id, by)
-
-    def start_server(
-        self, server_id: str, by: world.Actor | None = None
-    ) -> None:
-        """Take a request to start a server."""
-        self._plain('start', server_id, by)
-
-    def reboot(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to reboot."""
-        self._plain('reboot', server_id, by)
-
-    def soft_delete(
-        self, server_id: str, by: world.Actor | None = None
-    ) -> None:
-        """Take a request to delete a server, so that it can be restored."""
-        self._plain('soft_delete', server_id, by)
-
     def _plain(
-        self, kind: str, server_id: str, by: world.Actor | None
+        self, kind: str, server_id: str, by: world.Actor | None = None
     ) -> None:
-        work, effect = self._begin(kind, server_id, by)
-        self.start_work(work, tasks.plain(self, work, effect))
-
-    def shelve(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to shelve."""
-        work, effect = self._begin('shelve', server_id, by)
-        self.start_work(work, tasks.shelve(self, work, effect))
-
-    def offload(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to take a shelved server off its host."""
-        by = by or world.COLLEAGUE
-        work, effect = self._begin('offload', server_id, by)
-        self.start_work(work, tasks.offload(self, work, effect))
-
-    def _begin(
-        self, kind: str, server_id: str, by: world.Actor | None
-    ) -> tuple[world.Work, world.Effect]:
+        """Take a request that leaves no migration record."""
         server = self.existing(server_id)
-        by = by or server.owner
+        by = by or (world.COLLEAGUE if kind == 'offload' else server.owner)
         self.checked(kind, server_id, by)
         self.refuse(kind, server)
-        work = self.take(kind, server, by, task=tasks.TASKS[kind])
-        return work, server.effect(kind)
+        work = self.take(kind, server, by, tasks.TASKS[kind])
+        steps = {'shelve': tasks.shelve, 'offload': tasks.offload}
+        carry_out = steps.get(kind, tasks.plain)
+        self.start_work(work, carry_out(self, work, server.effect(kind)))
 
-    def abort(
-        self, server_id: str, record_id: int, by: world.Actor | None = None
-    ) -> None:
-        """Take a request to abort a live migration."""
-        self._end('abort', server_id, record_id, by)
-
-    def force_complete(
-        self, server_id: str, record_id: int, by: world.Actor | None = None
-    ) -> None:
-        """Take a request to complete a live migration."""
-        self._end('force_complete', server_id, record_id, by)
+    resume = functools.partialmethod(_plain, 'resume')
+    suspend = functools.partialmethod(_plain, 'suspend')
+    pause = functools.partialmethod(_plain, 'pause')
+    unpause = functools.partialmethod(_plain, 'unpause')
+    stop = functools.partialmethod(_plain, 'stop')
+    start_server = functools.partialmethod(_plain, 'start')
+    reboot = functools.partialmethod(_plain, 'reboot')
+    soft_delete = functools.partialmethod(_plain, 'soft_delete')
+    shelve = functools.partialmethod(_plain, 'shelve')
+    offload = functools.partialmethod(_plain, 'offload')
 
     def _end(
         self,
         kind: str,
         server_id: str,
         record_id: int,
-        by: world.Actor | None,
+        by: world.Actor = world.COLLEAGUE,
     ) -> None:
-        by = by or world.COLLEAGUE
+        """Take a request to end a live migration."""
         server, force = self.existing(server_id), kind == 'force_complete'
         if force and server.vm_state != 'active':
             raise admission.invalid(kind, server, 'vm_state', server.vm_state)
@@ -307,27 +238,23 @@ class Api(admission.Admission):
                 final=False,
             )
         self.refuse(kind, server)
-        work = self.begin(kind, server, by, admission.INSTANCE_ACTIONS[kind])
+        work = self.begin(kind, server, by)
         work.finish(self.timeline.now, well=True)
-        moving, effect = server.work, server.effect(kind)
-        assert moving
-        wish = 'complete' if force else 'abort'
-        self.timeline.spawn(moves.end(self, moving, wish, effect))
+        wish, effect = 'complete' if force else 'abort', server.effect(kind)
+        self.timeline.spawn(moves.end(self, server.work, wish, effect))
 
-    def lock(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to lock a server."""
-        self._lock('lock', server_id, by)
+    abort = functools.partialmethod(_end, 'abort')
+    force_complete = functools.partialmethod(_end, 'force_complete')
 
-    def unlock(self, server_id: str, by: world.Actor | None = None) -> None:
-        """Take a request to unlock a server."""
-        self._lock('unlock', server_id, by)
-
-    def _lock(self, kind: str, server_id: str, by: world.Actor | None) -> None:
+    def _lock(self, kind: str, server_id: str) -> None:
         server = self.existing(server_id)
-        work = self.begin(kind, server, by or server.owner, kind)
+        work = self.begin(kind, server, server.owner)
         work.ended = self.timeline.now
         server.locked = kind == 'lock'
         server.changed_at = self.timeline.now
+
+    lock = functools.partialmethod(_lock, 'lock')
+    unlock = functools.partialmethod(_lock, 'unlock')
 
 
 def _resized(

@@ -140,7 +140,7 @@ class Cloud(api.Api):
         server.host, server.wanted = None, ''
         server.changed_at = self.timeline.now
         server.instance_actions.clear()
-        work = self.begin('create', server, server.owner, 'create')
+        work = self.begin('create', server, server.owner)
         server.work = work
         self.start_work(work, tasks.build(self, work, host, fails=fails))
         return server
@@ -159,10 +159,8 @@ class Cloud(api.Api):
                 work.finish(self.timeline.now, well=False)
         if server.work:
             server.work.finish(self.timeline.now, well=False)
-        instance_action = self.begin(
-            'delete', server, by or server.owner, 'delete'
-        )
-        instance_action.ended = self.timeline.now
+        deletion = self.begin('delete', server, by or server.owner)
+        deletion.ended = self.timeline.now
         server.deleted, server.changed_at = True, self.timeline.now
         for record in list(self.records.values()):
             if record.server is server:

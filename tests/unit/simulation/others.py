@@ -6,6 +6,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import functools
+import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -17,58 +18,32 @@ from tests.unit.simulation import world
 SOURCE = scene.SOURCE
 RESIZE = model.MigrationType.RESIZE
 
-Act = collections.abc.Callable[[clouds.Cloud, world.Server], object]
-
-_OWNERS: dict[str, Act] = {
-    'delete': lambda cloud, server: cloud.delete(server.id),
-    'soft delete': lambda cloud, server: cloud.soft_delete(server.id),
-    'stop': lambda cloud, server: cloud.stop(server.id),
-    'start': lambda cloud, server: cloud.start_server(server.id),
-    'reboot': lambda cloud, server: cloud.reboot(server.id),
-    'pause': lambda cloud, server: cloud.pause(server.id),
-    'unpause': lambda cloud, server: cloud.unpause(server.id),
-    'suspend': lambda cloud, server: cloud.suspend(server.id),
-    'resume': lambda cloud, server: cloud.resume(server.id),
-    'shelve': lambda cloud, server: cloud.shelve(server.id),
-    'resize': lambda cloud, server: cloud.cold_migrate(server.id, kind=RESIZE),
-    'confirm': lambda cloud, server: cloud.confirm(server.id),
-    'revert': lambda cloud, server: cloud.revert(server.id),
-    'lock': lambda cloud, server: cloud.lock(server.id),
-    'unlock': lambda cloud, server: cloud.unlock(server.id),
+#: What to draw from: what owners ask of their servers, what other
+#: administrators do, also where a host has died and what spoils that; and
+#: what arrives at the host: scheduled before it was disabled.
+OWNERS = (
+    *('delete', 'soft delete', 'stop', 'start', 'reboot', 'pause', 'unpause'),
+    *('suspend', 'resume', 'shelve', 'resize', 'confirm', 'revert'),
+    *('lock', 'unlock'),
+)
+ADMINS = ('live', 'cold', 'offload', 'abort', 'complete')
+RESCUERS = ('evacuate', 'evacuate and stop', 'reset', 'reset to error')
+#: A server that is there already stays.
+_MOVES_HERE = ('resize here', 'live here')
+_BUILDS = ('create', 'create in vain')
+ARRIVALS = (*_MOVES_HERE, *_BUILDS)
+#: Methods of the cloud that are called otherwise here, and their arguments.
+_METHODS: dict[str, tuple[str, dict[str, ty.Any]]] = {
+    'start': ('start_server', {}),
+    'resize': ('cold_migrate', {'kind': RESIZE}),
+    'live': ('live_migrate', {}),
+    'cold': ('cold_migrate', {}),
+    'complete': ('force_complete', {}),
+    'evacuate and stop': ('evacuate', {'stopped': True}),
+    'reset to error': ('reset', {'vm_state': 'error'}),
+    'resize here': ('cold_migrate', {'dest': SOURCE, 'kind': RESIZE}),
+    'live here': ('live_migrate', {'dest': SOURCE}),
 }
-_ADMINS: dict[str, Act] = {
-    'live': lambda cloud, server: cloud.live_migrate(server.id),
-    'cold': lambda cloud, server: cloud.cold_migrate(server.id),
-    'offload': lambda cloud, server: cloud.offload(server.id),
-    'abort': lambda cloud, server: cloud.abort(
-        server.id, _record_id(cloud, server)
-    ),
-    'complete': lambda cloud, server: cloud.force_complete(
-        server.id, _record_id(cloud, server)
-    ),
-}
-#: What is done about servers on a host that has died, and what spoils it.
-_RESCUERS: dict[str, Act] = {
-    'evacuate': lambda cloud, server: cloud.evacuate(server.id),
-    'evacuate and stop': lambda cloud, server: cloud.evacuate(
-        server.id, stopped=True
-    ),
-    'reset': lambda cloud, server: cloud.reset(server.id),
-    'reset to error': lambda cloud, server: cloud.reset(server.id, 'error'),
-}
-#: What brings servers to the host: they were scheduled before it was
-#: disabled. A server that is there already stays.
-_ARRIVALS: dict[str, Act] = {
-    'resize here': lambda cloud, server: cloud.cold_migrate(
-        server.id, SOURCE, kind=RESIZE
-    ),
-    'live here': lambda cloud, server: cloud.live_migrate(server.id, SOURCE),
-}
-_BUILDS: dict[str, collections.abc.Callable[[clouds.Cloud], object]] = {
-    'create': lambda cloud: cloud.create(SOURCE),
-    'create in vain': lambda cloud: cloud.create(SOURCE, fails=True),
-}
-_ACTS = {**_OWNERS, **_ADMINS, **_RESCUERS, **_ARRIVALS}
 _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'crash': lambda cloud, host: cloud.crash(host),
     'crash at once': lambda cloud, host: cloud.crash(host, hangs=False),
@@ -97,17 +72,10 @@ _PLACEMENT: dict[str, faults.Fault | None] = {
     'placement is back': None,
 }
 
-#: What to draw from: what owners ask of their servers, what other
-#: administrators do, also where a host has died, what arrives at the host,
-#: what becomes of hosts, and of Placement.
-OWNERS = tuple(_OWNERS)
-ADMINS = tuple(_ADMINS)
-ARRIVALS = (*_ARRIVALS, *_BUILDS)
-RESCUERS = tuple(_RESCUERS)
+#: What becomes of hosts, of Placement and of the control plane.
 HOSTS = tuple(_HOSTS)
 FENCES = tuple(_FENCES)
 PLACEMENT = tuple(_PLACEMENT)
-#: What becomes of the control plane.
 CONTROL = tuple(_CONTROL)
 
 
@@ -141,14 +109,22 @@ class OthersAction:
         if self.what in _PLACEMENT:
             cloud.placement = _PLACEMENT[self.what]
             return
-        servers = list(cloud.servers.values())
-        if self.what in _ARRIVALS:
-            servers = [s for s in servers if s.host not in (None, SOURCE)]
         if self.what in _BUILDS:
-            _BUILDS[self.what](cloud)
-        elif servers:
-            server = servers[self.server % len(servers)]
-            _ACTS[self.what](cloud, cloud.existing(server.id))
+            cloud.create(SOURCE, fails=self.what == 'create in vain')
+            return
+        servers = list(cloud.servers.values())
+        if self.what in _MOVES_HERE:
+            servers = [s for s in servers if s.host not in (None, SOURCE)]
+        if servers:
+            self._ask(cloud, servers[self.server % len(servers)])
+
+    def _ask(self, cloud: clouds.Cloud, server: world.Server) -> None:
+        name, values = _METHODS.get(self.what, (self.what, {}))
+        if self.what in ('abort', 'complete'):
+            ids = [r.id for r in cloud.records.values() if r.server is server]
+            values = {'record_id': max(ids, default=0)}
+        cloud.existing(server.id)
+        getattr(cloud, name.replace(' ', '_'))(server.id, **values)
 
 
 def plan(
@@ -170,9 +146,3 @@ def _silence(cloud: clouds.Cloud, host: str, seconds: float | None) -> None:
 def _disable(cloud: clouds.Cloud, host: str) -> None:
     if cloud.hosts[host].enabled:
         cloud.disable(host, 'by somebody else')
-
-
-def _record_id(cloud: clouds.Cloud, server: world.Server) -> int:
-    """Return the newest record of a server, 0 where it has none."""
-    ids = [r.id for r in cloud.records.values() if r.server is server]
-    return max(ids, default=0)

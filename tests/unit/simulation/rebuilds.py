@@ -33,7 +33,7 @@ def begin(
     Nova does not look whether another one of the server is in flight.
     """
     flying = [work for work in _others(cloud, server) if work.ended is None]
-    work = cloud.begin('evacuate', server, by, 'evacuate')
+    work = cloud.begin('evacuate', server, by)
     source, now = cloud.hosts[server.host or ''], cloud.timeline.now
     work.was_on = server.power_state in _ON
     work.alive_for = now - source.beats_since if source.alive else None

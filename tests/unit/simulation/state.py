@@ -18,6 +18,20 @@ from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+#: What Nova's list of a server's actions calls a request, where not the same
+#: (nova/compute/instance_actions.py).
+INSTANCE_ACTIONS = {
+    'live_migrate': 'live-migration',
+    'cold_migrate': 'migrate',
+    'confirm': 'confirmResize',
+    'revert': 'revertResize',
+    'offload': 'shelveOffload',
+    'abort': 'live_migration_cancel',
+    'force_complete': 'live_migration_force_complete',
+    'soft_delete': 'delete',
+    'reset': 'resetState',
+}
+
 
 class State:
     """Hosts, servers, migration records and allocations over time."""
@@ -142,17 +156,9 @@ class State:
     # Deeds
 
     def begin(
-        self,
-        kind: str,
-        server: world.Server,
-        by: world.Actor,
-        instance_action: str,
+        self, kind: str, server: world.Server, by: world.Actor
     ) -> world.Work:
-        """Take something on.
-
-        :param instance_action: what Nova's list of the server's actions calls
-            it; '' leaves it out.
-        """
+        """Take something on."""
         now = self.timeline.now
         work = world.Work(
             kind,
@@ -166,12 +172,12 @@ class State:
         self.works.append(work)
         if kind in world.MOVES or kind == 'resize':
             self.taken.append((now, server.id))
-        if instance_action:
-            server.instance_actions.append(
-                model.InstanceAction(
-                    instance_action, by.user_id, by.project_id, world.utc(now)
-                )
+        name = INSTANCE_ACTIONS.get(kind, kind)
+        server.instance_actions.append(
+            model.InstanceAction(
+                name, by.user_id, by.project_id, world.utc(now)
             )
+        )
         return work
 
     # Records
