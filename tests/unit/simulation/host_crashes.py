@@ -38,7 +38,6 @@ def crash(cloud: 'state.State', name: str, *, hangs: bool = True) -> None:
     host.alive, host.died_at = False, cloud.timeline.now
     host.gate.close()
     for work in _under_way(cloud):
-        assert work.process
         if name in work.at:
             work.process.kill()
         elif hangs and _goes_to(work, name):
@@ -161,6 +160,4 @@ def _leave(cloud: 'state.State', work: world.Work) -> None:
     """Nobody is at a move any more, whatever its record says."""
     if work.record and not cloud.leaks:
         cloud.hand_back(work.record)
-    work.server.failure = ''
-    work.server.failures += 1
-    work.finish(cloud.timeline.now, well=False)
+    cloud.fail(work)

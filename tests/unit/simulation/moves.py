@@ -58,12 +58,11 @@ def live(
     :param host: the only host that the scheduler may take, if any.
     """
     timing, server, coming = cloud.timing, work.server, outcome(work.server)
-    assert server.host
     source = cloud.hosts[server.host]
     yield cloud.jitter(timing.record)
     record = cloud.new_record(work, model.MigrationType.LIVE, 'accepted')
     if not source.in_use:
-        back(cloud, work, 'error', DOWN.format(host=source.name))
+        back(cloud, work, DOWN.format(host=source.name))
         return
     cloud.hand_over(record)
     target = dest or (yield from _find(cloud, work, coming, host))
@@ -72,22 +71,20 @@ def live(
         reason = (
             PRECHECK if coming is world.MoveOutcome.PRECHECK else NO_VALID_HOST
         )
-        back(cloud, work, 'error', reason)
+        back(cloud, work, reason)
         return
     cloud.update(record, dest=target)
     coming = outcome_there(cloud, coming, target, live=True)
     yield cloud.jitter(timing.reach)
-    if not source.gate.is_open:
-        yield source.gate
+    yield from source.gate.passed()
     if server.task_state != 'migrating' or server.work is not work:
         # It was reset when nova-compute started again.
-        back(cloud, work, 'error', '')
+        back(cloud, work)
         return
     work.at = frozenset({source.name})
     cloud.update(record, status='queued')
     yield cloud.jitter(timing.queue)
     process = work.process
-    assert process
     try:
         yield source.slots
         yield from _copy(cloud, work, coming)
@@ -130,7 +127,6 @@ def _copy(
 ) -> timeline.Steps:
     """Do what takes a slot of the source."""
     timing, server, record = cloud.timing, work.server, work.record
-    assert record and record.dest
     target = cloud.hosts[record.dest]
     cloud.update(record, status='preparing')
     yield from _pass(cloud, work, cloud.jitter(timing.prepare))
@@ -163,7 +159,7 @@ def _copy(
         yield from _roll_back(cloud, work, 'failed')
     elif coming is world.MoveOutcome.BROKEN:
         cloud.hand_back(record)
-        _break(cloud, work)
+        lose(cloud, work)
     else:
         yield from _land(cloud, work, coming)
 
@@ -199,14 +195,13 @@ def _land(
 ) -> timeline.Steps:
     """The server is there, and its record ends."""
     timing, server, record = cloud.timing, work.server, work.record
-    assert record and record.dest
     if not cloud.hosts[record.dest].alive:
         # The destination is to say that it has it.
         yield from _pass(cloud, work, timing.rpc)
         cloud.arrive(server, record.dest)
         if not cloud.leaks:
             cloud.release(record.uuid, record.source)
-        _break(cloud, work)
+        lose(cloud, work)
         return
     cloud.change(server)
     error = coming is world.MoveOutcome.LIE
@@ -240,15 +235,11 @@ def _wake_up(
         cloud.timeline.after(cloud.jitter(cloud.timing.wakes_late_after), wake)
 
 
-def _break(cloud: 'state.State', work: world.Work) -> None:
-    """It fails when it is too late to roll back."""
-    assert work.record
-    server = work.server
+def lose(cloud: 'state.State', work: world.Work, reason: str = '') -> None:
+    """Let it fail when it is too late to roll back."""
     cloud.update(work.record, status='error')
-    cloud.change(server, vm_state='error')
-    server.failure = ''
-    server.failures += 1
-    work.finish(cloud.timeline.now, well=False)
+    cloud.change(work.server, vm_state='error')
+    cloud.fail(work, reason)
 
 
 def _roll_back(
@@ -256,12 +247,9 @@ def _roll_back(
 ) -> timeline.Steps:
     """The server is at rest a moment before the record says so."""
     server, record = work.server, work.record
-    assert record
     cloud.hand_back(record)
     cloud.change(server)
-    server.failure = ''
-    server.failures += 1
-    work.finish(cloud.timeline.now, well=False)
+    cloud.fail(work)
     yield cloud.jitter(cloud.timing.roll_back)
     cloud.update(record, status=status)
 
@@ -275,11 +263,9 @@ def end(
     :param wish: 'abort' or 'complete'.
     """
     record = work.record
-    assert record and work.process
     source = cloud.hosts[record.source]
     yield cloud.timing.roll_back
-    if not source.gate.is_open:
-        yield source.gate
+    yield from source.gate.passed()
     if effect is not world.Effect.WELL or work.process.ended:
         return
     if record.status == 'queued' and wish == 'abort':
@@ -291,24 +277,19 @@ def end(
         work.wake()
 
 
-def back(
-    cloud: 'state.State', work: world.Work, status: str, reason: str
-) -> None:
+def back(cloud: 'state.State', work: world.Work, reason: str = '') -> None:
     """End a move with its server on the source, as it was."""
     record, server = work.record, work.server
-    assert record
     if server.work is not work:
         # It was given up, and something else goes on by now.
         cloud.release(record.uuid, record.source)
-        cloud.update(record, status=status)
+        cloud.update(record, status='error')
         return
-    server.failure = reason
-    server.failures += 1
     if server.task_state in ('migrating', 'resize_prep', 'resize_migrating'):
         cloud.change(server)
     cloud.hand_back(record)
-    cloud.update(record, status=status)
-    work.finish(cloud.timeline.now, well=False)
+    cloud.update(record, status='error')
+    cloud.fail(work, reason)
 
 
 def remaining(cloud: 'state.State', work: world.Work) -> tuple[int, int]:
@@ -317,7 +298,6 @@ def remaining(cloud: 'state.State', work: world.Work) -> tuple[int, int]:
     Where it never converges it stops shrinking at a fifth, and goes up and
     down a little.
     """
-    assert work.runs_since is not None
     server = work.server
     total = server.memory_mb * 2**20
     passed = cloud.timeline.now - work.runs_since

@@ -23,6 +23,7 @@ UNEXPECTED = 'Conflict updating instance {id}: unexpected task state {task}'
 
 _ON = frozenset({model.PowerState.RUNNING, model.PowerState.PAUSED})
 _MoveOutcome = world.MoveOutcome
+_FAILING = (_MoveOutcome.PRE, _MoveOutcome.ROLLED_BACK, _MoveOutcome.BROKEN)
 
 
 def begin(
@@ -57,11 +58,8 @@ def evacuate(
     :param was: the server's state when it was asked for.
     :param off: it is to be stopped in the end.
     """
-    timing, server, coming = (
-        cloud.timing,
-        work.server,
-        moves.outcome(work.server),
-    )
+    timing, server = cloud.timing, work.server
+    coming = moves.outcome(server)
     yield cloud.jitter(timing.schedule)
     record = work.record = _accepted(cloud, work)
     target = cloud.schedule(server, claims=True, host=work.asked)
@@ -70,8 +68,7 @@ def evacuate(
         _end(cloud, work, 'error', 'error', moves.NO_VALID_HOST)
         return
     there = cloud.hosts[target]
-    if not there.gate.is_open:
-        yield there.gate
+    yield from there.gate.passed()
     work.at = frozenset({target})
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target, status='pre-migrating')
@@ -91,11 +88,7 @@ def evacuate(
             break
     else:
         yield server.seconds
-    if coming in (
-        _MoveOutcome.PRE,
-        _MoveOutcome.ROLLED_BACK,
-        _MoveOutcome.BROKEN,
-    ):
+    if coming in _FAILING:
         _end(cloud, work, 'failed', 'error', SPAWN.format(host=target))
         return
     _spawn(cloud, work)
@@ -120,12 +113,12 @@ def _accepted(cloud: 'state.State', work: world.Work) -> world.Record:
 
     It is the oldest that nobody is at, even if it belongs to another.
     """
-    mine = work.record
-    assert mine
-    for record in cloud.records.values():
-        if record.server is work.server and record.status == 'accepted':
-            return record
-    return mine
+    accepted = (
+        record
+        for record in cloud.records.values()
+        if record.server is work.server and record.status == 'accepted'
+    )
+    return next(accepted, work.record)
 
 
 def _end(
@@ -137,15 +130,12 @@ def _end(
 ) -> None:
     """It comes to nothing; the server says so, or is as it was."""
     server, record = work.server, work.record
-    assert record
     cloud.update(record, status=status)
     if work.dest and work.dest != server.host:
         cloud.release(server.id, work.dest)
     server.vm_state = vm_state
     cloud.change(server)
-    server.failure = reason
-    server.failures += 1
-    work.finish(cloud.timeline.now, well=False)
+    cloud.fail(work, reason)
 
 
 def _clash(cloud: 'state.State', work: world.Work) -> None:

@@ -34,7 +34,6 @@ def cold(
     """
     timing, server = cloud.timing, work.server
     outcome = moves.outcome(server)
-    assert server.host
     source = cloud.hosts[server.host]
     server.old_state = server.vm_state
     yield cloud.jitter(timing.record)
@@ -44,43 +43,40 @@ def cold(
     target = dest or cloud.schedule(server, claims=True, host=host)
     found = target is not None and outcome is not world.MoveOutcome.NO_HOST
     if not found or not cloud.place(work, target, claims=True):
-        moves.back(cloud, work, 'error', moves.NO_VALID_HOST)
+        moves.back(cloud, work, moves.NO_VALID_HOST)
         return
     there = cloud.hosts[target]
-    if not there.gate.is_open:
-        yield there.gate
+    yield from there.gate.passed()
     work.at = frozenset({target})
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target)
     outcome = moves.outcome_there(cloud, outcome, target, live=False)
     if outcome in _LOST:
-        moves.back(cloud, work, 'error', moves.PRECHECK)
+        moves.back(cloud, work, moves.PRECHECK)
         return
     work.at = frozenset()
-    if not source.gate.is_open:
-        yield source.gate
+    yield from source.gate.passed()
     if server.work is not work:
-        moves.back(cloud, work, 'error', '')
+        moves.back(cloud, work)
         return
     if server.task_state != 'resize_prep':
         # It was reset when the source's nova-compute started again.
         cloud.hand_back(record)
-        _break(cloud, work, '')
+        moves.lose(cloud, work)
         return
     work.at = frozenset({source.name})
     cloud.update(record, status='migrating')
     cloud.change(server, task_state='resize_migrating')
     yield server.seconds
     if outcome is world.MoveOutcome.ROLLED_BACK:
-        moves.back(cloud, work, 'error', COLD_FAILED)
+        moves.back(cloud, work, COLD_FAILED)
         return
     cloud.update(record, status='post-migrating')
     cloud.change(server, task_state='resize_migrated')
     cloud.arrive(server, target)
     work.at = frozenset()
     yield cloud.jitter(timing.finish)
-    if not there.gate.is_open:
-        yield there.gate
+    yield from there.gate.passed()
     if server.work is not work:
         # It was evacuated from there.
         cloud.release(record.uuid, source.name)
@@ -92,7 +88,7 @@ def cold(
     yield cloud.jitter(timing.finish)
     if outcome is world.MoveOutcome.BROKEN:
         cloud.release(record.uuid, source.name)
-        _break(cloud, work, COLD_FAILED)
+        moves.lose(cloud, work, COLD_FAILED)
         return
     cloud.update(record, status='finished')
     work.finish(cloud.timeline.now, well=True)
@@ -100,33 +96,20 @@ def cold(
     cloud.change(server, vm_state='resized')
 
 
-def _break(cloud: 'state.State', work: world.Work, reason: str) -> None:
-    """Leave the server in ERROR."""
-    assert work.record
-    server = work.server
-    server.failure = reason
-    server.failures += 1
-    cloud.change(server, vm_state='error')
-    cloud.update(work.record, status='error')
-    work.finish(cloud.timeline.now, well=False)
-
-
 def confirm(
     cloud: 'state.State', work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Confirm a cold migration or a resize, on its source."""
     timing, server, record = cloud.timing, work.server, work.record
-    assert record
     source = cloud.hosts[record.source]
-    if not source.gate.is_open:
-        yield source.gate
+    yield from source.gate.passed()
     work.at = frozenset({source.name})
     yield cloud.jitter(timing.confirm)
     if effect is world.Effect.HANGS:
         return
     cloud.release(record.uuid, record.source)
     if effect is not world.Effect.WELL:
-        _break(cloud, work, '')
+        moves.lose(cloud, work)
         return
     cloud.update(record, status='confirmed')
     yield cloud.jitter(timing.settle)
@@ -134,23 +117,20 @@ def confirm(
     if len(record.confirmations) > 1:
         # The later one finds nothing to confirm, and says so like this.
         yield cloud.jitter(timing.finish)
-        _break(cloud, work, '')
+        moves.lose(cloud, work)
     work.finish(cloud.timeline.now, well=True)
 
 
 def revert(cloud: 'state.State', work: world.Work) -> timeline.Steps:
     """Bring a server back to where it was."""
     server, record = work.server, work.record
-    assert record and record.dest
     source, there = cloud.hosts[record.source], cloud.hosts[record.dest]
-    if not there.gate.is_open:
-        yield there.gate
+    yield from there.gate.passed()
     work.at = frozenset({there.name})
     yield cloud.jitter(1.0)
     cloud.update(record, status='reverted')
     work.at = frozenset()
-    if not source.gate.is_open:
-        yield source.gate
+    yield from source.gate.passed()
     work.at = frozenset({source.name})
     cloud.hand_back(record)
     cloud.arrive(server, record.source)

@@ -180,6 +180,12 @@ class State:
         )
         return work
 
+    def fail(self, work: world.Work, reason: str = '') -> None:
+        """Let a move have failed, for a reason that Nova keeps, if any."""
+        work.server.failure = reason
+        work.server.failures += 1
+        work.finish(self.timeline.now, well=False)
+
     # Records
 
     def new_record(

@@ -95,7 +95,6 @@ def offload(
 def _offload(cloud: 'state.State', work: world.Work) -> timeline.Steps:
     """The host is given up a moment after the status says so."""
     server = work.server
-    assert server.host
     yield cloud.jitter(cloud.timing.task)
     cloud.release(server.id, server.host)
     cloud.change(server, vm_state='shelved_offloaded')
@@ -114,8 +113,7 @@ def build(
         work.finish(cloud.timeline.now, well=False)
         return
     yield cloud.jitter(cloud.timing.build / 3)
-    if not cloud.hosts[host].gate.is_open:
-        yield cloud.hosts[host].gate
+    yield from cloud.hosts[host].gate.passed()
     work.at = frozenset({host})
     server.host = host
     cloud.change(server, task_state='spawning')

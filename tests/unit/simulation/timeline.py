@@ -133,6 +133,11 @@ class Gate:
         else:
             self._waiting.append(process)
 
+    def passed(self) -> Steps:
+        """Wait if it is closed."""
+        if not self.is_open:
+            yield self
+
     def open(self) -> None:
         """Let all go on that wait."""
         self.is_open = True
