@@ -128,7 +128,7 @@ def play(scenario: Scenario) -> list[str]:
         _run(scenario, cloud, scenario.runs[0], len(runs) + number)
         for number in range(scenario.again)
     ]
-    return report_checks.violations(cloud, *runs) + scenario.left_behind(cloud)
+    return report_checks.violations(*runs) + scenario.left_behind(cloud)
 
 
 def _late(

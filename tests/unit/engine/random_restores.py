@@ -79,7 +79,7 @@ def play(restore: RandomRestore) -> list[str]:
                 for number in range(len(restore.runs))
             ),
         )
-    return restore_checks.violations(cloud, left, *runs) + _again(cloud, runs)
+    return restore_checks.violations(left, *runs) + _again(cloud, runs)
 
 
 def _leave(restore: RandomRestore, cloud: clouds.Cloud) -> scene.Run:

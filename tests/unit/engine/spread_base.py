@@ -34,7 +34,7 @@ class SpreadTestCase(unittest.TestCase):
             guided=True,
             **options,
         )
-        self.assertEqual([], report_checks.violations(cloud, run))
+        self.assertEqual([], report_checks.violations(run))
         return run
 
     def drained(

@@ -41,7 +41,7 @@ class BadDestinationsTestCase(unittest.TestCase):
     def drain(self, made: clouds.Cloud, **options) -> scene.Run:
         options = {'guided': True, 'limit': 3600.0, **options}
         run = scene.run(made, **options)
-        self.assertEqual([], report_checks.violations(made, run))
+        self.assertEqual([], report_checks.violations(run))
         return run
 
     def sent(self, run: scene.Run) -> list[str]:

@@ -25,7 +25,7 @@ class DownCellTestCase(unittest.TestCase):
         cloud = scene.cloud(5)
         others.plan(cloud, others_actions)
         run = scene.run(cloud, **{'limit': 2000, **options})
-        self.assertEqual([], report_checks.violations(cloud, run))
+        self.assertEqual([], report_checks.violations(run))
         return run
 
     @ddt.data(

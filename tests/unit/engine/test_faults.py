@@ -53,7 +53,7 @@ class FailuresTestCase(test_loop.DrainTestCase):
                     self.assertEqual(Code.LEFT, run.exit_code)
                     self.assertEqual('failed', row.result)
                     self.assertIn(reason, row.reason)
-                self.assertEqual([], report_checks.repeated(run.client, cloud))
+                self.assertEqual([], report_checks.repeated(run))
 
     def test_refused_once(self) -> None:
         # A server that has just arrived answers so for a moment.
@@ -134,9 +134,7 @@ class FaultsTestCase(test_loop.DrainTestCase):
                     )
                     self.assertEqual(Code.DONE, run.exit_code)
                     self.assertEqual({1}, set(scene.moves(cloud).values()))
-                    self.assertEqual(
-                        [], report_checks.repeated(run.client, cloud)
-                    )
+                    self.assertEqual([], report_checks.repeated(run))
 
     def test_forbidden_request(self) -> None:
         for state, kind in (
@@ -165,7 +163,7 @@ class FaultsTestCase(test_loop.DrainTestCase):
         run = self.drain(cloud, faults=faults.outage(begin, begin + 250))
         self.assertEqual(Code.DONE, run.exit_code)
         self.assertTrue(run.recorder.troubles)
-        self.assertEqual([], report_checks.repeated(run.client, cloud))
+        self.assertEqual([], report_checks.repeated(run))
 
     def test_a_long_outage(self) -> None:
         cloud = scene.cloud(6)
@@ -188,7 +186,7 @@ class FaultsTestCase(test_loop.DrainTestCase):
                 )
                 self.assertEqual(Code.DONE, run.exit_code)
                 self.assertEqual({1}, set(scene.moves(cloud).values()))
-                self.assertEqual([], report_checks.repeated(run.client, cloud))
+                self.assertEqual([], report_checks.repeated(run))
 
     def test_a_reading_request_is_refused(self) -> None:
         cloud = scene.cloud(4)

@@ -100,7 +100,7 @@ class EvenTestCase(spread_base.SpreadTestCase):
             lambda clock: drain('cmp02', lag, clock),
         )
         self.assertEqual([Code.DONE] * 2, [run.exit_code for run in runs])
-        self.assertEqual([], report_checks.violations(cloud, *runs))
+        self.assertEqual([], report_checks.violations(*runs))
         landed = self.landed(cloud)
         self.assertLessEqual(max(abs(6 - count) for count in landed), 1)
 

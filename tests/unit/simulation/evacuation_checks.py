@@ -4,7 +4,7 @@
 
 import typing as ty
 
-from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
@@ -24,25 +24,18 @@ UNSEEN_SECONDS = 15.0
 MEETING_SECONDS = 1.0
 
 
-def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def violations(run: 'scene.Run') -> list[str]:
     """Return every way in which a run did what it must not."""
     return [
-        *built_twice(run, cloud),
-        *from_living_host(run, cloud),
-        *on_two_hosts(run, cloud),
-        *started_stopped(run, cloud),
-        *reset(run, cloud),
+        *built_twice(run),
+        *from_living_host(run),
+        *on_two_hosts(run),
+        *started_stopped(run),
+        *reset(run),
     ]
 
 
-def _of(
-    run: 'scene.Run', cloud: clouds.Cloud, kind: str = 'evacuate'
-) -> list[world.Work]:
-    actor = run.client.actor
-    return [w for w in cloud.works if w.kind == kind and w.by is actor]
-
-
-def built_twice(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def built_twice(run: 'scene.Run') -> list[str]:
     """Return servers that are built twice at the same time.
 
     What could not be known is excused.
@@ -50,15 +43,15 @@ def built_twice(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     return [
         f'{second.server.name} is evacuated since {second.began}, and since '
         f'{first.began} already'
-        for first, second in cloud.doubles
-        if second.by is run.client.actor
+        for first, second in run.cloud.doubles
+        if second.by is run.actor
         and not _unforeseen(first, second)
-        and not hidden_by_others(cloud, first, second.began)
+        and not hidden_by_others(run.cloud, first, second.began)
     ]
 
 
 def hidden_by_others(
-    cloud: clouds.Cloud, work: world.Work, before: float
+    cloud: state.State, work: world.Work, before: float
 ) -> bool:
     """Tell whether others made an evacuation look as if it was over.
 
@@ -71,10 +64,9 @@ def hidden_by_others(
             other.kind == 'reset'
             or (other.kind == 'evacuate' and other.ended and not other.well)
         )
-        and other.server is work.server
         and not other.by.ours
         and work.began < other.began < before
-        for other in cloud.works
+        for other in cloud.works_on(work.server)
     )
 
 
@@ -94,12 +86,12 @@ def _unforeseen(first: world.Work, second: world.Work) -> bool:
     return second.late or (met and hindered)
 
 
-def from_living_host(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def from_living_host(run: 'scene.Run') -> list[str]:
     """Return evacuations off a host that was known to be alive."""
     return [
         f'{work.server.name} is evacuated off {work.source}, which has been '
         f'alive for {work.alive_for} s'
-        for work in _of(run, cloud)
+        for work in run.works({'evacuate'})
         if work.alive_for is not None
         and (
             work.alive_for > ALIVE_SECONDS + SLOW_SECONDS
@@ -110,7 +102,7 @@ def from_living_host(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     ]
 
 
-def on_two_hosts(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def on_two_hosts(run: 'scene.Run') -> list[str]:
     """Return servers that run on two hosts at once.
 
     What others did is theirs, and so is a host that came back a moment ago.
@@ -119,35 +111,34 @@ def on_two_hosts(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     """
     return [
         f'{work.server.name} runs on {work.dest} and on {host}'
-        for work, host in cloud.on_two_hosts
-        if work.by is run.client.actor
+        for work, host in run.cloud.on_two_hosts
+        if work.by is run.actor
         and host == work.source
         and work.alive_for is None
-        and not timeline.START < cloud.hosts[host].beats_since <= run.began
+        and not timeline.START < run.cloud.hosts[host].beats_since <= run.began
     ]
 
 
-def started_stopped(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def started_stopped(run: 'scene.Run') -> list[str]:
     """Return servers that were off, and run since their evacuation.
 
     But for those that others called ACTIVE after the look of the last moment.
     """
     return [
         f'{work.server.name} was stopped, and was started'
-        for work in cloud.started
-        if work.by is run.client.actor
+        for work in run.cloud.started
+        if work.by is run.actor
         and not work.late
         and not any(
             other.kind == 'reset'
-            and other.server is work.server
             and not other.by.ours
             and other.began > work.began - MEETING_SECONDS
-            for other in cloud.works
+            for other in run.cloud.works_on(work.server)
         )
     ]
 
 
-def reset(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def reset(run: 'scene.Run') -> list[str]:
     """Return servers whose state was changed without need.
 
     Only what is in ERROR is in need of it, and nothing may go on then.
@@ -155,37 +146,34 @@ def reset(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     return [
         f'{work.server.name} on {work.source} was reset at {work.began}, '
         f'when it was {work.found}'
-        for work in _of(run, cloud, 'reset')
+        for work in run.works({'reset'})
         if not work.late
         and (
-            (work.found != 'error' and not _known_late(cloud, work))
+            (work.found != 'error' and not _known_late(run.cloud, work))
             or work.source not in run.hosts
-            or _being_built(cloud, work)
+            or _being_built(run.cloud, work)
         )
     ]
 
 
-def _known_late(cloud: clouds.Cloud, work: world.Work) -> bool:
+def _known_late(cloud: state.State, work: world.Work) -> bool:
     """Tell whether others changed the same server a moment before."""
     return any(
-        other.server is work.server
-        and other.by is not work.by
+        other.by is not work.by
         and work.began - UNSEEN_SECONDS < other.began < work.began
-        for other in cloud.works
+        for other in cloud.works_on(work.server)
     )
 
 
-def _being_built(cloud: clouds.Cloud, work: world.Work) -> bool:
+def _being_built(cloud: state.State, work: world.Work) -> bool:
     """Tell whether an evacuation goes on that had to be known of."""
     return any(
         other.kind == 'evacuate'
-        and other.server is work.server
-        and other.began < work.began
-        and (other.ended is None or other.ended > work.began)
+        and other.began < work.began < other.until
         and not other.dead
         and not hidden_by_others(cloud, other, work.began)
         and (other.by.ours or other.began < work.began - UNSEEN_SECONDS)
-        for other in cloud.works
+        for other in cloud.works_on(work.server)
     )
 
 
@@ -202,7 +190,6 @@ def wrong_state(server: world.Server) -> str:
     reasons is either.
     """
     state, wanted, work = server.vm_state, server.wanted, server.evacuation
-    assert work
     wrong = state == 'error' or (
         {state, wanted} == {'active', 'stopped'}
         and not (state == 'stopped' and work.stops)

@@ -14,9 +14,9 @@ from osc_hostmaint import model
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from tests.unit.simulation import advice
-from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import evacuation_checks
 from tests.unit.simulation import request_checks
+from tests.unit.simulation import state
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
@@ -24,7 +24,6 @@ if ty.TYPE_CHECKING:
 
 Code = exceptions.ExitCode
 Result = decisions.Result
-Servers = collections.abc.Mapping[str, world.Server]
 
 repeated = request_checks.sent_again
 
@@ -35,7 +34,7 @@ _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
 
 
 def left_on(
-    cloud: clouds.Cloud, host: str, *, dead: bool = False
+    cloud: state.State, host: str, *, dead: bool = False
 ) -> dict[str, str]:
     """Return what is left on a host, and of what kind it is.
 
@@ -48,18 +47,13 @@ def left_on(
     owners = {
         record.uuid: record.server.id for record in cloud.records.values()
     }
-    unconfirmed = [
-        record
-        for record in cloud.records.values()
-        if record.status in ('finished', 'confirming')
-    ]
     for consumer, hosts in cloud.allocations.items():
         server = cloud.servers.get(consumer)
         if dead and server and evacuation_checks.awaits_clean_up(server, host):
             continue
         if host in hosts:
             left[owners.get(consumer, consumer)] = 'it holds an allocation'
-    for record in unconfirmed:
+    for record in cloud.records.values():
         if record.source == host and record.status == 'finished':
             left[record.server.id] = 'it is not confirmed'
     for server in cloud.servers.values():
@@ -68,22 +62,13 @@ def left_on(
     return left
 
 
-def untrue_reports(
-    run: 'scene.Run',
-    cloud: clouds.Cloud,
-    before: Servers,
-    host: str | None = None,
-) -> list[str]:
-    """Return what a drain reports and is not so, as it ends.
-
-    :param before: the servers as they were when it began.
-    :param host: the only one to look at; None: all that it drained.
-    """
+def untrue_reports(run: 'scene.Run') -> list[str]:
+    """Return what a drain reports and is not so, as it ends."""
     if run.killed:
         return []
     found = untrue_exit_code(run)
-    for each in run.hosts if host is None else (host,):
-        found += _untrue_hosts(run, cloud, before, each)
+    for host in run.hosts:
+        found += _untrue_hosts(run, host)
     return found
 
 
@@ -111,17 +96,14 @@ def untrue_exit_code(run: 'scene.Run') -> list[str]:
     return found
 
 
-def _untrue_hosts(
-    run: 'scene.Run', cloud: clouds.Cloud, before: Servers, host: str
-) -> list[str]:
+def _untrue_hosts(run: 'scene.Run', host: str) -> list[str]:
+    cloud = run.cloud
     rows = [row for row in run.result.rows if row.host == host]
     remains = left_on(cloud, host, dead=run.policy.evacuate)
     looked = run.client.last_look.get(host, run.began)
     found = []
     for row in rows:
-        wrong = _untrue_row(
-            run, cloud, before, row, remains.get(row.server_id)
-        )
+        wrong = _untrue_row(run, row, remains.get(row.server_id))
         if wrong:
             found.append(f'{row.name or row.server_id}: {wrong}: {row}')
         found += advice.harm(cloud, row, looked)
@@ -135,51 +117,45 @@ def _untrue_hosts(
         # Others may have got it away before anybody took note of it.
         if server_id in asked
         or server_id in remains
-        or not changed_by_others(cloud, run, cloud.servers[server_id])
+        or not run.changed_by_others(cloud.servers[server_id])
     ]
     drained = not any(row.left for row in rows)
     if drained and run.exit_code in COMPLETE:
         found += [
             f'{host} is drained, and of {_name(cloud, i)}: {what}'
             for i, what in remains.items()
-            if not _later(run, cloud, i, host)
+            if not _later(run, i, host)
         ]
     return found
 
 
-def _name(cloud: clouds.Cloud, server_id: str) -> str:
+def _name(cloud: state.State, server_id: str) -> str:
     server = cloud.servers.get(server_id)
     return server.name if server else server_id
 
 
-def _later(
-    run: 'scene.Run', cloud: clouds.Cloud, server_id: str, host: str
-) -> bool:
+def _later(run: 'scene.Run', server_id: str, host: str) -> bool:
     """Tell whether it came to the host when nobody looked any more."""
     looked = run.client.last_look.get(host, run.began)
     return any(
         time > looked
-        for time, who, where in cloud.arrivals
+        for time, who, where in run.cloud.arrivals
         if who == server_id and where == host
     )
 
 
 def _untrue_row(
-    run: 'scene.Run',
-    cloud: clouds.Cloud,
-    before: Servers,
-    row: decisions.Row,
-    remains: str | None,
+    run: 'scene.Run', row: decisions.Row, remains: str | None
 ) -> str:
-    server = cloud.servers.get(row.server_id)
-    was = before.get(row.server_id)
+    server = run.cloud.servers.get(row.server_id)
+    was = run.before.get(row.server_id)
     match row.result:
         case None:
             return 'it ended without a result'
         case Result.GONE:
             return '' if server and server.deleted else 'it exists'
         case Result.MOVED | Result.OFFLOADED:
-            return _untrue_move(run, cloud, was, row, remains)
+            return _untrue_move(run, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
         case Result.MOVING if 'may still be running' in row.reason:
@@ -187,18 +163,20 @@ def _untrue_row(
             return ''
         case Result.MOVING:
             rests = server and request_checks.was_gone_when_looked(
-                run, cloud, server, row.host
+                run, server, row.host
             )
             return 'nothing moves it' if rests else ''
     if run.exit_code not in COMPLETE or remains:
         return ''
     if down_cells.CELL in row.reason:
-        return '' if server and cell_was_down(cloud, server) else 'it answers'
-    if server is None or changed_by_others(cloud, run, server):
+        return (
+            '' if server and cell_was_down(run.cloud, server) else 'it answers'
+        )
+    if server is None or run.changed_by_others(server):
         return ''
     if any(
         record.server is server and record.shown().in_flight
-        for record in cloud.records.values()
+        for record in run.cloud.records.values()
     ):
         return ''
     if row.result is Result.BLOCKED:
@@ -212,19 +190,18 @@ def _untrue_row(
     return ''
 
 
-def cell_was_down(cloud: clouds.Cloud, server: world.Server) -> bool:
+def cell_was_down(cloud: state.State, server: world.Server) -> bool:
     """Tell whether a server's cell did not answer at some time."""
     return server.host is not None and cloud.hosts[server.host].cell_was_down
 
 
 def _untrue_move(
     run: 'scene.Run',
-    cloud: clouds.Cloud,
     was: world.Server | None,
     row: decisions.Row,
     remains: str | None,
 ) -> str:
-    server = cloud.servers.get(row.server_id)
+    server = run.cloud.servers.get(row.server_id)
     if server is None:
         return 'there is no such server'
     if server.deleted:
@@ -232,31 +209,27 @@ def _untrue_move(
     # What others move back is on its way, and not there again.
     theirs = server.work is not None and not server.work.by.ours
     returns = theirs and server.host != row.host
-    if remains and not (returns or _later(run, cloud, server.id, row.host)):
+    if remains and not (returns or _later(run, server.id, row.host)):
         return remains
     offloaded = server.vm_state == 'shelved_offloaded'
     if offloaded is not (row.result is Result.OFFLOADED):
-        return (
-            ''
-            if changed_by_others(cloud, run, server)
-            else f'it is {server.vm_state}'
-        )
-    if any(
-        work.server is server and work.by.ours and work.source != row.host
-        for work in cloud.works
-    ):
+        theirs = run.changed_by_others(server)
+        return '' if theirs else f'it is {server.vm_state}'
+    works = run.cloud.works_on(server)
+    if any(work.by.ours and work.source != row.host for work in works):
         # It has been moved on from there: that is another row.
         return ''
     if was and was.vm_state == server.vm_state:
         meanwhile = any(
-            work.server is server
-            and not work.by.ours
-            and (work.ended is None or work.ended >= run.began)
-            for work in cloud.works
+            not work.by.ours and work.until >= run.began for work in works
         )
         stopped = stopped_running(was, server) and not meanwhile
         return 'its guest does not run' if stopped else ''
-    if server.vm_state == 'active' and _resumed_by_another(cloud, run, server):
+    # Another drain may be to suspend it again.
+    if server.vm_state == 'active' and any(
+        work.kind == 'resume' and work.by.ours and work.by is not run.actor
+        for work in works
+    ):
         return ''
     return wrong_state(server)
 
@@ -266,19 +239,6 @@ def stopped_running(was: world.Server, server: world.Server) -> bool:
     on = model.PowerState.RUNNING
     return server.vm_state == 'active' and (
         was.power_state == on != server.power_state
-    )
-
-
-def _resumed_by_another(
-    cloud: clouds.Cloud, run: 'scene.Run', server: world.Server
-) -> bool:
-    """Tell whether another drain is to suspend it again."""
-    return any(
-        work.server is server
-        and work.kind == 'resume'
-        and work.by.ours
-        and work.by is not run.client.actor
-        for work in cloud.works
     )
 
 
@@ -297,25 +257,13 @@ def wrong_state(server: world.Server) -> str:
     return f'it was {wanted} and is {state}'
 
 
-def changed_by_others(
-    cloud: clouds.Cloud, run: 'scene.Run', server: world.Server
-) -> bool:
-    """Tell whether others had to do with a server during a run."""
-    return any(
-        work.server is server
-        and work.by is not run.client.actor
-        and (work.ended is None or work.ended >= run.began)
-        for work in cloud.works
-    )
-
-
-def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
+def behind(*runs: 'scene.Run') -> list[str]:
     """Return what drains had to do with and is not as others want it.
 
     To be asked after the last run, which nobody may have stopped. What a
     row says is wrong is told, and so no surprise.
     """
-    last = max(runs, key=lambda run: run.ended)
+    cloud, last = runs[0].cloud, max(runs, key=lambda run: run.ended)
     if last.killed or last.exit_code not in COMPLETE:
         return []
     told = {
@@ -330,7 +278,7 @@ def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
         server = cloud.servers[server_id]
         wrong = wrong_state(server) or _unconfirmed(server)
         known = server_id in told or _unforeseen(server, runs)
-        if _left_running(cloud, server, runs):
+        if _left_running(server, last, runs):
             wrong, known = 'it was suspended, and nobody tried to again', False
         if wrong and not known and not server.deleted:
             found.append(f'{server.name}: {wrong}')
@@ -338,22 +286,21 @@ def behind(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
 
 
 def _left_running(
-    cloud: clouds.Cloud,
     server: world.Server,
+    last: 'scene.Run',
     runs: 'collections.abc.Sequence[scene.Run]',
 ) -> bool:
     """Tell whether it was resumed and could have been suspended again."""
     resting = server.task_state is None and (
         server.work is None or server.work.ended is not None
     )
-    last = max(runs, key=lambda run: run.ended)
     return (
         server.wanted == 'suspended'
         and server.vm_state == 'active'
         and resting
         and server.host is not None
-        and cloud.hosts[server.host].up
-        and not cell_was_down(cloud, server)
+        and last.cloud.hosts[server.host].up
+        and not cell_was_down(last.cloud, server)
         and last.policy.suspended == 'resume'
         and not any(
             request.kind == 'suspend' and request.subject == server.id
@@ -398,7 +345,7 @@ def _unconfirmed(server: world.Server) -> str:
     return ''
 
 
-def overfilled(cloud: clouds.Cloud) -> list[str]:
+def overfilled(cloud: state.State) -> list[str]:
     """Return the allocations that a host had no room for.
 
     What a test puts on a host before anything happens is not meant, nor what
@@ -412,7 +359,7 @@ def overfilled(cloud: clouds.Cloud) -> list[str]:
     ]
 
 
-def violations(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
+def violations(*runs: 'scene.Run') -> list[str]:
     """Return everything that is wrong with the drains of a cloud.
 
     :param runs: all of them; after the last one all is to be well, unless
@@ -420,6 +367,7 @@ def violations(cloud: clouds.Cloud, *runs: 'scene.Run') -> list[str]:
     """
     found = [error for run in runs for error in run.untrue_reports]
     for run in runs:
-        found += request_checks.violations(run, cloud)
+        found += request_checks.violations(run)
+    cloud = runs[0].cloud
     found += overfilled(cloud) + request_checks.confirmed_together(cloud)
-    return found + behind(cloud, *runs)
+    return found + behind(*runs)

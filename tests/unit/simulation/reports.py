@@ -53,19 +53,19 @@ class Reporter:
             left = any(each.left for each in rows)
             code = Code.LEFT if left else Code.DONE
         run = scene.Run(
+            cloud=self._cloud,
             client=self.client,
             recorder=scene.Recorder(self.client),
             hosts=(scene.SOURCE,),
             policy=self._policy,
             timeout=timeout,
             began=self.began,
+            before=self._before,
             ended=self.clock.now(),
             outcome=loop.DrainResult(rows, errors or {}, code),
             interrupted=interrupted,
         )
-        run.untrue_reports = report_checks.untrue_reports(
-            run, self._cloud, self._before
-        )
+        run.untrue_reports = report_checks.untrue_reports(run)
         return run
 
     def untrue_reports(

@@ -3,15 +3,14 @@
 """What a drain may ask of Nova, and when; judged by what Nova was at."""
 
 import collections
-import collections.abc
 import math
+import operator
 import typing as ty
 
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
-from tests.unit.simulation import client as clients
-from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import evacuation_checks
+from tests.unit.simulation import state
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
@@ -23,37 +22,28 @@ STARTING = frozenset({*world.MOVES, 'resume', 'shelve', 'offload'})
 BLIND_SECONDS = 60.0
 
 
-def violations(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def violations(run: 'scene.Run') -> list[str]:
     """Return every way in which a run did what it must not."""
     return [
-        *moved_twice_at_once(run, cloud),
-        *over_retries(run, cloud),
-        *moved_from_elsewhere(run, cloud),
-        *over_parallel(run, cloud),
-        *without_reason(run, cloud),
+        *moved_twice_at_once(run),
+        *over_retries(run),
+        *moved_from_elsewhere(run),
+        *over_parallel(run),
+        *without_reason(run),
         *to_unfit_host(run),
         *excluded(run),
-        *against_group_rules(run, cloud),
-        *over_parallel_per_destination(run, cloud),
-        *over_probes(run, cloud),
+        *against_group_rules(run),
+        *over_parallel_per_destination(run),
+        *over_probes(run),
         *after_max_failures(run),
-        *evacuation_checks.violations(run, cloud),
+        *evacuation_checks.violations(run),
     ]
 
 
-def _of(run: 'scene.Run', cloud: clouds.Cloud) -> list[world.Work]:
-    actor = run.client.actor
-    return [
-        work
-        for work in cloud.works
-        if work.by is actor and work.kind in STARTING
-    ]
-
-
-def moved_twice_at_once(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def moved_twice_at_once(run: 'scene.Run') -> list[str]:
     """Return requests to move what this run has in flight already."""
     mine = collections.defaultdict(list)
-    for work in _of(run, cloud):
+    for work in run.works(STARTING):
         mine[work.server.id].append(work)
     return [
         f'{request} ({answer}), while {work.kind} of {work.server.name} '
@@ -61,21 +51,23 @@ def moved_twice_at_once(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
         for request, answer in run.client.posted
         if request.kind in STARTING
         for work in mine[request.subject]
-        if work.began < request.time
-        and (work.ended is None or work.ended > request.time)
+        if work.began < request.time < work.until
         # What hung for long may be given up before it is taken after all.
         and not (answer and work.late)
-        and not evacuation_checks.hidden_by_others(cloud, work, request.time)
+        and not evacuation_checks.hidden_by_others(
+            run.cloud, work, request.time
+        )
     ]
 
 
-def over_retries(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def over_retries(run: 'scene.Run') -> list[str]:
     """Return what was asked for, and taken, more often than retries allow.
 
     Nova's own pick of a destination comes on top of one of ours. What others
     did to a server meanwhile may have made it another case.
     """
-    others = {w.server.id for w in cloud.works if w.by is not run.client.actor}
+    actor, works = run.actor, run.cloud.works
+    others = {work.server.id for work in works if work.by is not actor}
     taken = collections.Counter(
         (request.kind, request.subject)
         for request, answer in run.client.posted
@@ -94,33 +86,29 @@ def over_retries(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     ]
 
 
-def moved_from_elsewhere(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def moved_from_elsewhere(run: 'scene.Run') -> list[str]:
     """Return moves of servers that are not on a host that is drained.
 
     And moves to one that is. What others did a moment ago excuses it.
     """
     found = []
-    for work in _of(run, cloud):
+    for work in run.works(STARTING):
         name = f'{work.kind} of {work.server.name}'
         if work.misplaced:
             found.append(f'{name} to a host that is being drained')
         if work.source in run.hosts or work.late:
             continue
         excused = any(
-            other.server is work.server
-            and other.by is not work.by
-            and other.began < work.began
-            and (
-                other.ended is None or other.ended > work.began - BLIND_SECONDS
-            )
-            for other in cloud.works
+            other.by is not work.by
+            and other.began < work.began < other.until + BLIND_SECONDS
+            for other in run.cloud.works_on(work.server)
         )
         if not excused:
             found.append(f'{name} from {work.source}')
     return found
 
 
-def over_parallel(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def over_parallel(run: 'scene.Run') -> list[str]:
     """Return moves that are more than ``--parallel`` allows on a host.
 
     Or more evacuations than are made at once without that. What never ends
@@ -130,25 +118,38 @@ def over_parallel(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     parallel = run.policy.parallel
     if parallel is None and run.policy.evacuate:
         parallel = evacuation_checks.WINDOW
-    if parallel is None:
-        return []
+    return _crowds(run, parallel, 'source', 'began', '')
+
+
+def _crowds(
+    run: 'scene.Run', most: int | None, where: str, since: str, to: str
+) -> list[str]:
+    """Return works at one place that went on at once, where too many did.
+
+    :param where: the attribute that tells the place.
+    :param since: the attribute that tells from when on a work counts.
+    """
+    place, begin = operator.attrgetter(where), operator.attrgetter(since)
     mine = [
         work
-        for work in _of(run, cloud)
-        if work.ended is not None and not work.late
+        for work in run.works(STARTING)
+        if most and place(work) and work.ended is not None and not work.late
     ]
     found = []
     for work in mine:
-        others = [
+        time = begin(work)
+        there = [
             other
             for other in mine
-            if other.source == work.source
-            and other.began <= work.began < _over_at(other)
-            and not _given_up(run, other, work.began)
+            if place(other) == place(work)
+            and begin(other) <= time < _over_at(other)
+            and not _given_up(run, other, time)
         ]
-        if len(others) > parallel:
-            names = ', '.join(f'{o.kind} of {o.server.name}' for o in others)
-            found.append(f'{len(others)} at once: {names}')
+        if len(there) > (most or 0):
+            names = ', '.join(f'{o.kind} of {o.server.name}' for o in there)
+            found.append(
+                f'{len(there)} at once{to.format(place(work))}: {names}'
+            )
     return found
 
 
@@ -179,7 +180,7 @@ def _given_up(run: 'scene.Run', work: world.Work, time: float) -> bool:
     )
 
 
-def without_reason(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def without_reason(run: 'scene.Run') -> list[str]:
     """Return requests without a reason.
 
     Only what is suspended is resumed, and only by a run that is told to;
@@ -188,14 +189,11 @@ def without_reason(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     told to. Off a dead host nothing is done but evacuations, and they are
     done nowhere else.
     """
-    policy, actor = run.policy, run.client.actor
-    found = []
-    for work in cloud.works:
-        if work.by is not actor:
-            continue
+    policy, found = run.policy, []
+    for work in run.works():
         resumed = any(
-            w.by.ours and w.kind == 'resume' and w.server is work.server
-            for w in cloud.works
+            other.by.ours and other.kind == 'resume'
+            for other in run.cloud.works_on(work.server)
         )
         resize = work.record is not None and work.record.type == 'resize'
         wrong = {
@@ -241,17 +239,15 @@ def excluded(run: 'scene.Run') -> list[str]:
 
 
 def was_gone_when_looked(
-    run: 'scene.Run', cloud: clouds.Cloud, server: world.Server, host: str
+    run: 'scene.Run', server: world.Server, host: str
 ) -> bool:
     """Tell whether nothing of a move was there when a drain last looked.
 
     What it has asked for without an answer may have come to nothing.
     """
     looked = run.client.last_look.get(host, run.began)
-    moves = any(
-        work.server is server and (work.ended is None or work.ended >= looked)
-        for work in cloud.works
-    )
+    works = run.cloud.works_on(server)
+    moves = any(work.until >= looked for work in works)
     asked = any(
         request.subject == server.id and (answer or request.time >= looked)
         for request, answer in run.client.posted
@@ -259,7 +255,7 @@ def was_gone_when_looked(
     return not (moves or asked or server.vm_state == 'resized')
 
 
-def against_group_rules(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def against_group_rules(run: 'scene.Run') -> list[str]:
     """Return moves that break a hard rule of a server group.
 
     Nova takes no notice of members that are on their way, so it breaks one
@@ -268,12 +264,12 @@ def against_group_rules(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     up is not awaited, because it may take for ever.
     """
     found = []
-    for work in _of(run, cloud):
+    for work in run.works(STARTING):
         excused = (
             work.late
-            or _has_just_come(cloud, work)
+            or _has_just_come(run.cloud, work)
             or _could_not_know(run, work)
-            or (not work.asked and _after_one_given_up(run, cloud, work))
+            or (not work.asked and _after_one_given_up(run, work))
         )
         if work.clashes and not excused:
             who = 'us' if work.asked else 'Nova'
@@ -284,7 +280,7 @@ def against_group_rules(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
     return found
 
 
-def _has_just_come(cloud: clouds.Cloud, work: world.Work) -> bool:
+def _has_just_come(cloud: state.State, work: world.Work) -> bool:
     """Tell whether others brought somebody there a moment ago."""
     return any(
         other.server.id in work.clashes
@@ -294,14 +290,12 @@ def _has_just_come(cloud: clouds.Cloud, work: world.Work) -> bool:
     )
 
 
-def _after_one_given_up(
-    run: 'scene.Run', cloud: clouds.Cloud, work: world.Work
-) -> bool:
+def _after_one_given_up(run: 'scene.Run', work: world.Work) -> bool:
     return any(
         other.server.id in work.clashes
-        and (other.ended is None or other.ended > work.began)
+        and other.until > work.began
         and _given_up(run, other, work.began)
-        for other in _of(run, cloud)
+        for other in run.works(STARTING)
     )
 
 
@@ -311,43 +305,22 @@ def _could_not_know(run: 'scene.Run', work: world.Work) -> bool:
     return run.blind or (asked and answered > work.began)
 
 
-def over_parallel_per_destination(
-    run: 'scene.Run', cloud: clouds.Cloud
-) -> list[str]:
+def over_parallel_per_destination(run: 'scene.Run') -> list[str]:
     """Return moves that are more than one destination may have at once.
 
     What never ends is not counted, as in :func:`over_parallel`.
     """
     most = run.policy.per_destination
-    if most is None:
-        return []
-    mine = [
-        work
-        for work in _of(run, cloud)
-        if work.dest and work.ended is not None and not work.late
-    ]
-    found = []
-    for work in mine:
-        there = [
-            other
-            for other in mine
-            if other.dest == work.dest
-            and other.placed_at <= work.placed_at < _over_at(other)
-            and not _given_up(run, other, work.placed_at)
-        ]
-        if len(there) > most:
-            names = ', '.join(f'{o.kind} of {o.server.name}' for o in there)
-            found.append(f'{len(there)} at once to {work.dest}: {names}')
-    return found
+    return _crowds(run, most, 'dest', 'placed_at', ' to {}')
 
 
-def over_probes(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+def over_probes(run: 'scene.Run') -> list[str]:
     """Return black holes that more than one stopped server went into.
 
     They end in ERROR. What hung for long before it was taken is excused.
     """
     lost = collections.defaultdict(set)
-    for work in _of(run, cloud):
+    for work in run.works(STARTING):
         if (
             work.kind in ('cold_migrate', 'evacuate')
             and work.found == 'stopped'
@@ -355,8 +328,8 @@ def over_probes(run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
             and work.server.work is work
             and work.server.vm_state == 'error'
             and work.dest
-            and cloud.hosts[work.dest].black_hole_since <= run.began
-            and not (work.late or cloud.broken)
+            and run.cloud.hosts[work.dest].black_hole_since <= run.began
+            and not (work.late or run.cloud.broken)
         ):
             lost[work.dest].add(work.server.name)
     return [
@@ -381,7 +354,7 @@ def after_max_failures(run: 'scene.Run') -> list[str]:
     return []
 
 
-def confirmed_together(cloud: clouds.Cloud) -> list[str]:
+def confirmed_together(cloud: state.State) -> list[str]:
     """Return servers that drains confirmed at the same moment.
 
     Only chance keeps drains apart that waited for the same answers.
@@ -394,29 +367,25 @@ def confirmed_together(cloud: clouds.Cloud) -> list[str]:
     ]
 
 
-def sent_again(client: clients.Client, cloud: clouds.Cloud) -> list[str]:
+def sent_again(run: 'scene.Run') -> list[str]:
     """Return requests that were sent although one before them took.
 
     Only for a single drain of servers that nobody else moves.
     """
     found = []
     took: collections.Counter[tuple[str, str]] = collections.Counter()
-    for request, answer in client.posted:
-        server = cloud.servers[request.subject]
+    for request, answer in run.client.posted:
+        server = run.cloud.servers[request.subject]
         kind = 'move' if request.kind in world.MOVES else request.kind
         if answer and 'task_state' in answer:
             found.append(f'{request}: {answer}')
         if answer != '':
             continue
         took[kind, server.id] += 1
-        times = took[kind, server.id]
-        if times > 1 + _failures(cloud, server, kind):
+        times, failures = took[kind, server.id], server.failures
+        if kind != 'move':
+            works = run.cloud.works_on(server)
+            failures = sum(not w.well for w in works if w.kind == kind)
+        if times > 1 + failures:
             found.append(f'{request}: for the {times}th time')
     return found
-
-
-def _failures(cloud: clouds.Cloud, server: world.Server, kind: str) -> int:
-    if kind == 'move':
-        return server.failures
-    works = [w for w in cloud.works if w.server is server and w.kind == kind]
-    return sum(not work.well for work in works)

@@ -6,7 +6,6 @@ Judged by the simulated truth alone: who is to come home when a run begins
 follows from Nova's records as they are then.
 """
 
-import collections.abc
 import datetime
 import enum
 import typing as ty
@@ -14,16 +13,15 @@ import typing as ty
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.restore import candidates
-from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import request_checks
+from tests.unit.simulation import state
 from tests.unit.simulation import world
 
 if ty.TYPE_CHECKING:
     from tests.unit.simulation import scene
 
 Result = decisions.Result
-Servers = collections.abc.Mapping[str, world.Server]
 
 _ENDED_BADLY = frozenset({'error', 'failed', 'cancelled', 'reverted'})
 _ENDED_WELL = frozenset({'completed', 'confirmed', 'done'})
@@ -59,7 +57,7 @@ class Expectations:
         #: The types of the moves that took them away.
         self.types: dict[str, str] = {}
 
-    def begin(self, cloud: clouds.Cloud) -> None:
+    def begin(self, cloud: state.State) -> None:
         """Take note of how things are now."""
         records: dict[str, list[world.Record]] = {}
         for record in cloud.records.values():
@@ -95,11 +93,9 @@ class Expectations:
         stayed = back and server.host == record.source
         return Expected.COMES if away or stayed else Expected.ALONE
 
-    def judge(
-        self, run: 'scene.Run', cloud: clouds.Cloud, before: Servers
-    ) -> list[str]:
+    def judge(self, run: 'scene.Run') -> list[str]:
         """Return what is wrong with a run, and with its report."""
-        found = self._touched(run, cloud)
+        found, cloud = self._touched(run), run.cloud
         if run.killed:
             return found
         rows = run.result.rows
@@ -115,7 +111,7 @@ class Expectations:
         if len(told) != len(set(told)):
             found.append(f'more than one row of a server: {rows}')
         for row in rows:
-            if wrong := self._untrue_row(run, cloud, before, row):
+            if wrong := self._untrue_row(run, row):
                 found.append(f'{row.name or row.server_id}: {wrong}: {row}')
         if run.result.errors or run.interrupted:
             return found
@@ -125,9 +121,7 @@ class Expectations:
             if expected in (Expected.COMES, Expected.RETURNS)
             and server_id not in told
             and not self._has_returned(cloud, server_id, expected)
-            and not report_checks.changed_by_others(
-                cloud, run, cloud.servers[server_id]
-            )
+            and not run.changed_by_others(cloud.servers[server_id])
             # Nothing shows then that it left.
             and not report_checks.cell_was_down(
                 cloud, cloud.servers[server_id]
@@ -135,30 +129,24 @@ class Expectations:
         ]
 
     def _has_returned(
-        self, cloud: clouds.Cloud, server_id: str, expected: Expected
+        self, cloud: state.State, server_id: str, expected: Expected
     ) -> bool:
         """Tell whether it was home before anybody looked."""
         server = cloud.servers[server_id]
         rests = server.host == self.home and server.vm_state != 'resized'
         return expected is Expected.RETURNS and rests
 
-    def _touched(self, run: 'scene.Run', cloud: clouds.Cloud) -> list[str]:
+    def _touched(self, run: 'scene.Run') -> list[str]:
         """Return what was done to servers that are to be left alone."""
         found = []
-        for work in cloud.works:
+        for work in run.works():
             server = work.server
-            if work.by is not run.client.actor:
-                continue
             expected = self.told.get(server.id)
             comes = expected in (Expected.COMES, Expected.RETURNS)
             # Who was resumed to come home is suspended there.
             ends = expected is Expected.HOME and work.kind == 'suspend'
             name = f'{work.kind} of {server.name}'
-            if not (
-                comes
-                or ends
-                or report_checks.changed_by_others(cloud, run, server)
-            ):
+            if not (comes or ends or run.changed_by_others(server)):
                 found.append(f'{name}, which is {expected}')
             if work.kind in world.MOVES and work.asked != self.home:
                 found.append(f'{name} to {work.asked or "anywhere"}')
@@ -174,45 +162,32 @@ class Expectations:
             and not work.late
         )
 
-    def _untrue_row(
-        self,
-        run: 'scene.Run',
-        cloud: clouds.Cloud,
-        before: Servers,
-        row: decisions.Row,
-    ) -> str:
-        server = cloud.servers[row.server_id]
-        others = report_checks.changed_by_others(cloud, run, server)
+    def _untrue_row(self, run: 'scene.Run', row: decisions.Row) -> str:
+        server = run.cloud.servers[row.server_id]
+        was, others = run.before[server.id], run.changed_by_others(server)
+        stopped = report_checks.stopped_running(was, server)
         match row.result:
             case None:
                 return 'it ended without a result'
             case Result.GONE:
                 return '' if server.deleted else 'it exists'
             case Result.MOVED:
-                if not others and report_checks.stopped_running(
-                    before[server.id], server
-                ):
-                    return 'its guest does not run'
-                return '' if others else self._untrue_move(server)
+                if others:
+                    return ''
+                wrong = 'its guest does not run' if stopped else ''
+                return wrong or self._untrue_move(server)
             case _ if not row.reason:
                 return 'no reason is given'
             case Result.MOVING:
                 rests = request_checks.was_gone_when_looked(
-                    run, cloud, server, row.host
+                    run, server, row.host
                 )
                 return 'nothing moves it' if rests else ''
             case Result.SKIPPED:
-                mine = any(
-                    work.server is server and work.by is run.client.actor
-                    for work in cloud.works
-                )
+                mine = any(work.server is server for work in run.works())
                 return 'it was not' if mine and not others else ''
         flying = server.task_state or server.vm_state == 'resized'
-        was = before[server.id]
-        sound = (
-            server.vm_state == was.vm_state
-            and not report_checks.stopped_running(was, server)
-        )
+        sound = server.vm_state == was.vm_state and not stopped
         if others or flying or server.deleted or not sound:
             return ''
         whole = run.exit_code in report_checks.COMPLETE
@@ -229,9 +204,7 @@ class Expectations:
         return report_checks.wrong_state(server)
 
 
-def violations(
-    cloud: clouds.Cloud, left: 'scene.Run', *runs: 'scene.Run'
-) -> list[str]:
+def violations(left: 'scene.Run', *runs: 'scene.Run') -> list[str]:
     """Return everything that is wrong with the restores of a cloud.
 
     :param left: the drain by which servers left.
@@ -240,12 +213,11 @@ def violations(
     """
     found = [error for run in runs for error in run.untrue_reports]
     for run in runs:
-        found += request_checks.moved_twice_at_once(run, cloud)
-        found += request_checks.over_retries(run, cloud)
-        found += request_checks.without_reason(run, cloud)
-        found += request_checks.against_group_rules(run, cloud)
-        found += request_checks.over_parallel_per_destination(run, cloud)
-    found += report_checks.overfilled(
-        cloud
-    ) + request_checks.confirmed_together(cloud)
-    return found + report_checks.behind(cloud, left, *runs)
+        found += request_checks.moved_twice_at_once(run)
+        found += request_checks.over_retries(run)
+        found += request_checks.without_reason(run)
+        found += request_checks.against_group_rules(run)
+        found += request_checks.over_parallel_per_destination(run)
+    found += report_checks.overfilled(left.cloud)
+    found += request_checks.confirmed_together(left.cloud)
+    return found + report_checks.behind(left, *runs)

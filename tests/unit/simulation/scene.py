@@ -108,12 +108,15 @@ class Recorder:
 class Run:
     """One drain: how it went and how it ended."""
 
+    cloud: clouds.Cloud
     client: clients.Client
     recorder: Recorder
     hosts: tuple[str, ...]
     policy: policies.Policy
     timeout: float | None
     began: float
+    #: The servers as they were when it began, by id.
+    before: dict[str, world.Server]
     ended: float = 0.0
     #: Of one that was killed there is none.
     outcome: loop.DrainResult | None = None
@@ -156,16 +159,35 @@ class Run:
         """Why, by the server's id."""
         return {row.server_id: row.reason for row in self.result.rows}
 
+    @property
+    def actor(self) -> world.Actor:
+        """Who it is to Nova."""
+        return self.client.actor
+
+    def works(
+        self, kinds: collections.abc.Container[str] | None = None
+    ) -> list[world.Work]:
+        """Return what Nova took from it, of some kinds or all."""
+        return [
+            work
+            for work in self.cloud.works
+            if work.by is self.actor and (kinds is None or work.kind in kinds)
+        ]
+
+    def changed_by_others(self, server: world.Server) -> bool:
+        """Tell whether others had to do with a server during the run."""
+        return any(
+            work.by is not self.actor and work.until >= self.began
+            for work in self.cloud.works_on(server)
+        )
+
 
 #: Carries out what a run is to do.
 Verb = collections.abc.Callable[
     [Run, clouds.Cloud, timeline.VirtualClock, Interrupt], loop.DrainResult
 ]
-#: Returns what a run reported and is not so; it is handed the servers as they
-#: were before.
-Judge = collections.abc.Callable[
-    [Run, clouds.Cloud, collections.abc.Mapping[str, world.Server]], list[str]
-]
+#: Returns what a run reported and is not so.
+Judge = collections.abc.Callable[[Run], list[str]]
 
 
 def cloud(
@@ -243,8 +265,10 @@ def run(
     client = clients.Client(made, clock, latency=latency, faults=faults)
     policy = _policy(made, client, policy, options)
     recorder = Recorder(client, recording)
-    done = Run(client, recorder, tuple(hosts), policy, timeout, began)
-    before = made.copies()
+    done = Run(
+        *(made, client, recorder, tuple(hosts), policy, timeout, began),
+        before=made.copies(),
+    )
     drains = functools.partial(_drain, guided=guided)
     try:
         done.outcome = (verb or drains)(done, made, clock, interrupt)
@@ -255,9 +279,7 @@ def run(
         isinstance(error, KeyboardInterrupt) for error in clock.raised
     )
     clock.forget_alarms()
-    done.untrue_reports = (judge or report_checks.untrue_reports)(
-        done, made, before
-    )
+    done.untrue_reports = (judge or report_checks.untrue_reports)(done)
     return done
 
 
@@ -368,8 +390,3 @@ def moves(made: clouds.Cloud) -> dict[str, int]:
         for server in made.servers.values()
         if not server.deleted
     }
-
-
-def states(made: clouds.Cloud) -> dict[str, world.Server]:
-    """Return the servers as they are now, copied."""
-    return made.copies()

@@ -126,6 +126,10 @@ class State:
             )
         return server
 
+    def works_on(self, server: world.Server) -> list[world.Work]:
+        """Return all that Nova took that is about a server."""
+        return [work for work in self.works if work.server is server]
+
     def change(
         self,
         server: world.Server,

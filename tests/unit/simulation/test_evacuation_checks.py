@@ -38,10 +38,10 @@ class EvacuationChecksTestCase(unittest.TestCase):
         self.client.evacuate(self.server.id)
 
     def violations(self) -> list[str]:
-        return request_checks.violations(self.reporter.run(), self.cloud)
+        return request_checks.violations(self.reporter.run())
 
     def check_evacuations(self) -> list[str]:
-        return evacuation_checks.violations(self.reporter.run(), self.cloud)
+        return evacuation_checks.violations(self.reporter.run())
 
     def test_once(self) -> None:
         self.evacuate()
@@ -58,7 +58,7 @@ class EvacuationChecksTestCase(unittest.TestCase):
         other.client.evacuate(self.server.id)
         self.evacuate()
         self.expect(self.check_evacuations(), 'already')
-        self.expect(evacuation_checks.violations(other.run(), self.cloud))
+        self.expect(evacuation_checks.violations(other.run()))
 
     def test_host_was_alive(self) -> None:
         self.cloud.start(SOURCE)

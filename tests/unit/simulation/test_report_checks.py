@@ -98,9 +98,7 @@ class CloudTestCase(ReportChecksTestCase):
         self.cloud.hold('other', 'cmp02', {'MEMORY_MB': 5, 'VCPU': 2})
         self.reporter.look()
         blocked = row(self.server, Phase.BLOCKED, 'no')
-        (found,) = report_checks.violations(
-            self.cloud, self.reporter.run(blocked)
-        )
+        (found,) = report_checks.violations(self.reporter.run(blocked))
         self.assertIn('cmp02 has no room for other', found)
 
     def test_left_running_though_it_was_suspended(self) -> None:
@@ -117,7 +115,7 @@ class CloudTestCase(ReportChecksTestCase):
                 getattr(reporter.client, request)(server.id)
                 reporter.clock.sleep(12)
             run = reporter.run(row(server, Phase.MOVED))
-            self.assertEqual(expected, report_checks.behind(self.cloud, run))
+            self.assertEqual(expected, report_checks.behind(run))
 
 
 @ddt.ddt

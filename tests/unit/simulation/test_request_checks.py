@@ -43,7 +43,7 @@ class RequestChecksTestCase(unittest.TestCase):
     def expect(self, judge: str, *words: str) -> None:
         """Expect what a judge finds."""
         self.check(
-            getattr(request_checks, judge)(self.reporter.run(), self.cloud),
+            getattr(request_checks, judge)(self.reporter.run()),
             *words,
         )
 
@@ -72,7 +72,7 @@ class RequestChecksTestCase(unittest.TestCase):
         self.expect(
             'moved_from_elsewhere', 'live_migrate of server-01 from cmp0'
         )
-        found = request_checks.sent_again(self.reporter.client, self.cloud)
+        found = request_checks.sent_again(self.reporter.run())
         self.check(found, '2th time')
 
     @ddt.data((1, '2 at once'), (2,))
@@ -89,7 +89,7 @@ class RequestChecksTestCase(unittest.TestCase):
         self.expect('without_reason', 'resume of server-02')
         run = self.reporter.run()
         run.policy = policies.Policy(suspended=policies.Suspended.RESUME)
-        self.check(request_checks.without_reason(run, self.cloud))
+        self.check(request_checks.without_reason(run))
 
     def test_to_a_host_that_has_been_disabled(self) -> None:
         self.cloud.disable('cmp02')

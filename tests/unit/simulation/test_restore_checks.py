@@ -26,7 +26,7 @@ class RestoreChecksTestCase(unittest.TestCase):
         self.cloud.enable(HOME)
 
     def violations(self, *runs: scene.Run) -> list[str]:
-        return restore_checks.violations(self.cloud, self.left, *runs)
+        return restore_checks.violations(self.left, *runs)
 
 
 class JudgeTestCase(RestoreChecksTestCase):
@@ -39,7 +39,6 @@ class JudgeTestCase(RestoreChecksTestCase):
         )
         self.expectations.begin(self.cloud)
         self.reporter = reports.Reporter(self.cloud)
-        self.before = self.cloud.copies()
 
     def bring(self, server: world.Server) -> None:
         self.reporter.client.live_migrate(server.id, HOME)
@@ -48,7 +47,7 @@ class JudgeTestCase(RestoreChecksTestCase):
     def expect(self, words: str, *rows) -> None:
         """Expect the first thing that is wrong to be this one."""
         run = self.reporter.run(*rows)
-        found = self.expectations.judge(run, self.cloud, self.before)
+        found = self.expectations.judge(run)
         self.assertIn(words, (found or ['nothing'])[0])
 
     def test_all_is_well(self) -> None:

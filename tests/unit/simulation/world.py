@@ -290,6 +290,11 @@ class Work:
     alive_for: float | None = None
 
     @property
+    def until(self) -> float:
+        """When it ended; what has not goes on for ever."""
+        return timeline.FOREVER if self.ended is None else self.ended
+
+    @property
     def dead(self) -> bool:
         """It has not ended, and nobody is at it any more."""
         process = self.process
