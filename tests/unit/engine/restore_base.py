@@ -3,8 +3,7 @@
 """A simulated cloud whose servers have left a host, and the way back."""
 
 import collections
-import dataclasses
-import datetime
+import functools
 import random
 import typing as ty
 import unittest
@@ -27,34 +26,12 @@ from tests.unit.simulation import world
 HOME, AWAY, FAR, FARTHEST = scene.HOSTS
 LIMIT = 3600.0
 LIVE, COLD = model.MigrationType.LIVE, model.MigrationType.COLD
+_OF_RUN = {'faults', 'interrupt_after', 'stop_after', 'kill_after'}
 _CHANGING = faults_.POSTS | {'enable', 'disable', 'force_down'}
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
-@dataclasses.dataclass
-class RestoreResult:
-    """How bringing servers home went."""
-
-    client: clients.Client
-    recorder: scene.Recorder
-    result: loop.DrainResult
-
-    @property
-    def results(self) -> dict[str, str]:
-        """What became of each server, by its id."""
-        rows = {row.server_id: str(row.result) for row in self.result.rows}
-        assert len(rows) == len(self.result.rows), 'a server has two rows'
-        return rows
-
-    @property
-    def ways(self) -> dict[str, str]:
-        """How each came home, by its id."""
-        return {row.server_id: row.move for row in self.result.rows}
-
-    @property
-    def reasons(self) -> dict[str, str]:
-        """Why, by the server's id."""
-        return {row.server_id: row.reason for row in self.result.rows}
+RestoreResult = scene.Run
 
 
 class RestoreTestCase(unittest.TestCase):
@@ -114,54 +91,48 @@ class RestoreTestCase(unittest.TestCase):
             kind or (COLD if stopped else LIVE),
         )
 
-    def restore(
-        self,
-        *homes: str,
-        faults: faults_.Faults = faults_.none,
-        interrupt_after: float | None = None,
-        stop_after: float | None = None,
-        kill_after: float | None = None,
-        **options: ty.Any,
-    ) -> RestoreResult:
+    def restore(self, *homes: str, **options: ty.Any) -> RestoreResult:
         """Bring servers home.
 
-        :param interrupt_after: seconds after which Ctrl-C is pressed.
-        :param stop_after: seconds after which it is pressed again.
-        :param kill_after: seconds after which it is killed.
+        :param options: those of :func:`scene.run` that stop it, or what it
+            asks; others are of the command.
         :raises Killed: it was.
         """
-        interrupt = scene.Interrupt()
-        began = self.clock.now()
-        for seconds, error in (
-            (LIMIT, scene.Endless(f'it goes on after {LIMIT} s')),
-            (kill_after, scene.Killed()),
-            (stop_after, KeyboardInterrupt()),
+        own = {name: options.pop(name) for name in _OF_RUN & options.keys()}
+        done = scene.run(
+            self.cloud,
+            homes or (HOME,),
+            clock=self.clock,
+            limit=LIMIT,
+            verb=functools.partial(self._bring, options),
+            judge=lambda _run: [],
+            **own,
+        )
+        if done.killed:
+            raise scene.Killed
+        rows = [row.server_id for row in done.result.rows]
+        assert len(rows) == len(set(rows)), 'a server has two rows'
+        return done
+
+    def _bring(
+        self,
+        options: dict[str, ty.Any],
+        run: scene.Run,
+        _cloud: clouds.Cloud,
+        clock: timeline.VirtualClock,
+        interrupt: scene.Interrupt,
+    ) -> loop.DrainResult:
+        # What a run draws is the same whenever a test is run again.
+        chance = random.Random(run.began)
+        with (
+            mock.patch.object(clocks, 'Clock', return_value=clock),
+            mock.patch.object(
+                restore_.random, 'SystemRandom', return_value=chance
+            ),
         ):
-            if seconds is not None:
-                self.clock.alarm(began + seconds, error)
-        if interrupt_after is not None:
-            self.cloud.timeline.after(interrupt_after, interrupt.press)
-        client = clients.Client(self.cloud, self.clock, faults=faults)
-        recorder = scene.Recorder(client)
-        try:
-            with (
-                mock.patch.object(clocks, 'Clock', return_value=self.clock),
-                # What a run draws is the same whenever a test is run again.
-                mock.patch.object(
-                    restore_.random,
-                    'SystemRandom',
-                    return_value=random.Random(began),
-                ),
-            ):
-                result = self.maintenance(client).restore(
-                    homes or (HOME,),
-                    report=recorder,
-                    interrupt=interrupt,
-                    **options,
-                )
-        finally:
-            self.clock.forget_alarms()
-        return RestoreResult(client, recorder, result)
+            return self.maintenance(run.client).restore(
+                run.hosts, report=run.recorder, interrupt=interrupt, **options
+            )
 
     def preview(self, *homes: str, **options: ty.Any) -> dry_runs.Preview:
         """Look ahead, and check that nothing changes by it."""
@@ -180,15 +151,6 @@ class RestoreTestCase(unittest.TestCase):
         """Return the public API on the simulated cloud."""
         with mock.patch.object(api.gateway, 'Gateway', return_value=client):
             return api.Maintenance(mock.Mock())
-
-    def killed(self, seconds: float, *homes: str, **options: ty.Any) -> None:
-        """Bring servers home, and be killed."""
-        with self.assertRaises(scene.Killed):
-            self.restore(*homes, kill_after=seconds, **options)
-
-    def now(self) -> datetime.datetime:
-        """Return the cloud's time."""
-        return world.utc(self.clock.now())
 
     def at_home(self, home: str = HOME) -> set[str]:
         """Return the servers that are on a host."""

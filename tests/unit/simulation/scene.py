@@ -160,6 +160,11 @@ class Run:
         return {row.server_id: row.reason for row in self.result.rows}
 
     @property
+    def ways(self) -> dict[str, str]:
+        """How each server moved, by id."""
+        return {row.server_id: row.move for row in self.result.rows}
+
+    @property
     def actor(self) -> world.Actor:
         """Who it is to Nova."""
         return self.client.actor
@@ -274,11 +279,12 @@ def run(
         done.outcome = (verb or drains)(done, made, clock, interrupt)
     except Killed:
         done.outcome = None
+    finally:
+        clock.forget_alarms()
     done.ended = clock.now()
     done.interrupted = interrupt.requested or any(
         isinstance(error, KeyboardInterrupt) for error in clock.raised
     )
-    clock.forget_alarms()
     done.untrue_reports = (judge or report_checks.untrue_reports)(done)
     return done
 
