@@ -6,17 +6,29 @@ With ``SCENARIOS=10000`` the tests of each module play so many between them,
 and others on every run.
 """
 
+import collections.abc
 import os
+import typing as ty
+import unittest
 
 import hypothesis
 from hypothesis import strategies
 
+#: A short name for what is drawn more often than anything else.
+of = strategies.sampled_from
+
+
+def some(
+    each: strategies.SearchStrategy[ty.Any], least: int = 0, most: int = 6
+) -> strategies.SearchStrategy[tuple[ty.Any, ...]]:
+    """Return tuples of what is drawn."""
+    return strategies.lists(each, min_size=least, max_size=most).map(tuple)
+
+
 TWO = ('cmp01', 'cmp02')
 #: Memory of a host that has room for few, in MiB.
 TIGHT = (4096, 6144, 8192)
-KILLS = strategies.lists(
-    strategies.floats(0.1, 40), min_size=1, max_size=3
-).map(tuple)
+KILLS = some(strategies.floats(0.1, 40), 1, 3)
 #: Users that stop a run, in one way or another.
 ENDINGS = {
     'interrupt_after': strategies.none() | strategies.floats(0.1, 40),
@@ -25,22 +37,20 @@ ENDINGS = {
 }
 #: Ids as the cloud gives them to its first servers.
 EXCLUDED = strategies.frozensets(
-    strategies.sampled_from((1, 2, 3, 5)).map(
-        lambda number: f'00000000-0000-0000-0000-{number:012x}'
-    ),
+    of([f'00000000-0000-0000-0000-{n:012x}' for n in (1, 2, 3, 5)]),
     min_size=1,
     max_size=2,
 )
-LAGS = strategies.sampled_from((0.0, 0.01, 1.0, 7.0))
+LAGS = of((0.0, 0.01, 1.0, 7.0))
 #: Several runs at the same time, on one host or on two.
 SEVERAL = {
-    'runs': strategies.sampled_from(
-        (
+    'runs': of(
+        [
             (('cmp01',), ('cmp01',)),
             (('cmp01',), ('cmp02',)),
             (TWO,),
             (TWO, ('cmp02',)),
-        )
+        ]
     ),
     'lag': LAGS,
 }
@@ -59,3 +69,22 @@ def shared_by(tests: int) -> hypothesis.settings:
         print_blob=True,
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
+
+
+def played(
+    play: collections.abc.Callable[[ty.Any], list[str]], tests: int
+) -> collections.abc.Callable[[strategies.SearchStrategy[ty.Any]], ty.Any]:
+    """Return what makes a test of scenarios, as one of so many of a module.
+
+    :param play: returns what went wrong in a scenario.
+    """
+
+    def make(scenarios: strategies.SearchStrategy[ty.Any]) -> ty.Any:
+        @shared_by(tests)
+        @hypothesis.given(scenarios)
+        def check(self: unittest.TestCase, scenario: ty.Any) -> None:
+            self.assertEqual([], play(scenario), scenario)
+
+        return check
+
+    return make

@@ -5,7 +5,6 @@
 A scenario is a value that prints what it takes to play it again.
 """
 
-import collections
 import collections.abc
 import dataclasses
 import functools
@@ -25,7 +24,6 @@ from tests.unit.simulation import outcomes
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
-from tests.unit.simulation import world
 
 #: No drain of a few servers may take longer, in virtual seconds: each try
 #: takes minutes where a silent cell keeps every list waiting.
@@ -33,6 +31,7 @@ LIMIT = 14400.0
 HOSTS = scene.HOSTS
 
 Values = dict[str, ty.Any]
+of, some = examples.of, examples.some
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,78 +86,79 @@ class Scenario:
     #: How many times it is run again in the end.
     again: int = 0
 
-    def prepare(self, cloud: clouds.Cloud) -> None:
-        """Let happen what happens before all this."""
+    #: What others do before all this.
+    earlier: tuple[others.OthersAction, ...] = ()
 
-    def left_behind(self, _cloud: clouds.Cloud) -> list[str]:
-        """Return what else is wrong in the end."""
+    def prepare(self, _cloud: clouds.Cloud) -> list[scene.Run]:
+        """Let happen what happens before, and return the runs in it."""
         return []
+
+    def run(
+        self, cloud: clouds.Cloud, hosts: tuple[str, ...], **options: ty.Any
+    ) -> scene.Run:
+        """Run it once."""
+        for host in hosts:
+            if cloud.hosts[host].enabled:
+                cloud.disable(host)
+        return scene.run(cloud, hosts, guided=True, **options)
+
+    def violations(self, *runs: scene.Run) -> list[str]:
+        """Return what was done that must not be, those before included."""
+        return report_checks.violations(*runs)
 
 
 def play(scenario: Scenario) -> list[str]:
-    """Return what the drains of a scenario did that they must not."""
+    """Return what the runs of a scenario did that they must not."""
     cloud = build(scenario)
-    scenario.prepare(cloud)
+    runs = scenario.prepare(cloud)
     others.plan(cloud, scenario.others_actions)
-    runs = [
-        _run(scenario, cloud, scenario.runs[0], number, kill_after=seconds)
-        for number, seconds in enumerate(scenario.kills)
+    numbers = itertools.count()
+    runs += [
+        _run(scenario, cloud, next(numbers), kill_after=seconds)
+        for seconds in scenario.kills
     ]
     if len(scenario.runs) == 1:
-        runs.append(
-            _run(
-                scenario,
-                cloud,
-                scenario.runs[0],
-                len(runs),
-                interrupt_after=scenario.interrupt_after,
-                stop_after=scenario.stop_after,
-                timeout=scenario.timeout,
-            )
-        )
+        stops = ('interrupt_after', 'stop_after', 'timeout')
+        ends = {name: getattr(scenario, name) for name in stops}
+        runs.append(_run(scenario, cloud, next(numbers), **ends))
     else:
         runs += timeline.together(
             cloud.timeline,
             *(
-                functools.partial(_late, scenario, cloud, hosts, number)
-                for number, hosts in enumerate(scenario.runs)
+                functools.partial(_late, scenario, cloud, number)
+                for number in range(len(scenario.runs))
             ),
         )
     runs += [
-        _run(scenario, cloud, scenario.runs[0], len(runs) + number)
-        for number in range(scenario.again)
+        _run(scenario, cloud, next(numbers)) for _time in range(scenario.again)
     ]
-    return report_checks.violations(*runs) + scenario.left_behind(cloud)
+    return scenario.violations(*runs)
 
 
 def _late(
     scenario: Scenario,
     cloud: clouds.Cloud,
-    hosts: tuple[str, ...],
     number: int,
     clock: timeline.VirtualClock,
 ) -> scene.Run:
     clock.sleep(number * scenario.lag)
-    return _run(scenario, cloud, hosts, number, clock=clock)
+    hosts = scenario.runs[number]
+    return _run(scenario, cloud, number, hosts, clock=clock)
 
 
 def _run(
     scenario: Scenario,
     cloud: clouds.Cloud,
-    hosts: tuple[str, ...],
     number: int,
+    hosts: tuple[str, ...] = (),
     **options: ty.Any,
 ) -> scene.Run:
     failing = scenario.failing[number % len(scenario.failing)]
-    for host in hosts:
-        if cloud.hosts[host].enabled:
-            cloud.disable(host)
-    return scene.run(
+    return scenario.run(
         cloud,
-        hosts,
+        hosts or scenario.runs[0],
         faults=faults.numbered(failing),
         limit=LIMIT,
-        guided=True,
         **options,
         **scenario.policy,
     )
@@ -199,13 +199,6 @@ def _add(cloud: clouds.Cloud, wanted: Values) -> None:
     values = dict(wanted)
     host, dest = values.pop('host'), values.pop('resized_to', None)
     pinned = values.pop('pinned', False)
-    for name in ('outcomes', 'refusals'):
-        values[name] = collections.deque(values.get(name, ()))
-    values['effects'] = {
-        kind: collections.deque(effects)
-        for kind, effects in values.get('effects', {}).items()
-    }
-    server: world.Server
     if dest and dest != host:
         server = cloud.add_resized(host, dest, **values)
     else:
@@ -220,10 +213,7 @@ _STATES = (
     *('stopped',) * 3,
     *('paused',) * 2,
     *('suspended',) * 3,
-    'shelved',
-    'rescued',
-    'error',
-    'soft-delete',
+    *('shelved', 'rescued', 'error', 'soft-delete'),
 )
 _MOVABLE = (*('active',) * 5, 'stopped', 'stopped', 'suspended')
 _OUTCOMES = (*((),) * 8, *((outcome,) for outcome in outcomes.MoveOutcome))
@@ -251,43 +241,31 @@ def servers(
     hosts: collections.abc.Sequence[str] = (scene.SOURCE,),
 ) -> strategies.SearchStrategy[tuple[Values, ...]]:
     """Return servers on hosts that are drained, and a resize or two."""
-    here = strategies.sampled_from(hosts)
+    here = of(hosts)
     common = {
         'seconds': strategies.floats(0.5, 12),
-        'memory_mb': strategies.sampled_from((512, 1024, 4096)),
-        'outcomes': strategies.lists(
-            strategies.sampled_from(outcomes.MoveOutcome), max_size=3
-        ),
-        'refusals': strategies.lists(
-            strategies.sampled_from(_REFUSALS), max_size=2
-        ),
-        'stuck': strategies.sampled_from((0, 0, 0, 0, 1)),
+        'memory_mb': of((512, 1024, 4096)),
+        'outcomes': some(of(outcomes.MoveOutcome), most=3),
+        'refusals': some(of(_REFUSALS), most=2),
+        'stuck': of((0, 0, 0, 0, 1)),
         'locked': strategies.booleans(),
-        'pinned': strategies.sampled_from((False, False, False, True)),
+        'pinned': of((False, False, False, True)),
         'effects': strategies.dictionaries(
-            strategies.sampled_from(_EFFECTS),
-            strategies.lists(
-                strategies.sampled_from(outcomes.Effect), max_size=2
-            ),
-            max_size=2,
+            of(_EFFECTS), some(of(outcomes.Effect), most=2), max_size=2
         ),
     }
     plain = strategies.fixed_dictionaries(
-        {'host': here, 'vm_state': strategies.sampled_from(_STATES), **common}
+        {'host': here, 'vm_state': of(_STATES), **common}
     )
     resized = strategies.fixed_dictionaries(
         {
-            'host': strategies.sampled_from(HOSTS),
-            'resized_to': strategies.sampled_from(HOSTS),
-            'old_state': strategies.sampled_from(('active', 'stopped')),
+            'host': of(HOSTS),
+            'resized_to': of(HOSTS),
+            'old_state': of(('active', 'stopped')),
             **common,
         }
     )
-    return strategies.lists(
-        strategies.one_of(plain, plain, plain, resized),
-        min_size=1,
-        max_size=6,
-    ).map(tuple)
+    return some(strategies.one_of(plain, plain, plain, resized), 1)
 
 
 def crowd() -> strategies.SearchStrategy[tuple[Values, ...]]:
@@ -295,14 +273,14 @@ def crowd() -> strategies.SearchStrategy[tuple[Values, ...]]:
     each = strategies.fixed_dictionaries(
         {
             'host': strategies.just(scene.SOURCE),
-            'vm_state': strategies.sampled_from(_MOVABLE),
+            'vm_state': of(_MOVABLE),
             'seconds': strategies.floats(0.5, 12),
-            'memory_mb': strategies.sampled_from((512, 1024, 2048)),
-            'outcomes': strategies.sampled_from(_OUTCOMES),
-            'pinned': strategies.sampled_from((False, False, False, True)),
+            'memory_mb': of((512, 1024, 2048)),
+            'outcomes': of(_OUTCOMES),
+            'pinned': of((False, False, False, True)),
         }
     )
-    return strategies.lists(each, min_size=3, max_size=8).map(tuple)
+    return some(each, 3, 8)
 
 
 #: Draws are few, because they take longer than many a drain.
@@ -328,36 +306,28 @@ def settings(
     """Return hosts with little room or much, in zones, and what they hold."""
     teams = strategies.builds(
         Team,
-        strategies.sampled_from(snapshots.GroupPolicy),
-        strategies.sampled_from(_MEMBERS),
-        strategies.sampled_from((1, 1, 2)),
+        of(snapshots.GroupPolicy),
+        of(_MEMBERS),
+        of((1, 1, 2)),
     )
     return strategies.builds(
         Setting,
-        memory_mb=strategies.sampled_from(memory_mb),
-        zones=strategies.sampled_from(_ZONES),
-        group_members=strategies.lists(
-            strategies.sampled_from(_NEIGHBOURS), max_size=4
-        ).map(tuple),
-        teams=strategies.lists(teams, min_size=least_teams, max_size=2).map(
-            tuple
-        ),
-        black_holes=strategies.sampled_from(_BLACK_HOLES),
+        memory_mb=of(memory_mb),
+        zones=of(_ZONES),
+        group_members=some(of(_NEIGHBOURS), most=4),
+        teams=some(teams, least_teams, 2),
+        black_holes=of(_BLACK_HOLES),
         piles_up=strategies.booleans(),
         leaks=strategies.booleans(),
     )
 
 
-def failing() -> strategies.SearchStrategy[
-    tuple[dict[int, faults.Fault], ...]
-]:
+def failing() -> strategies.SearchStrategy[tuple[Values, ...]]:
     """Return what goes wrong with requests."""
-    one = strategies.dictionaries(
-        strategies.integers(0, 80),
-        strategies.sampled_from(_FAULTS),
-        max_size=6,
+    numbers = strategies.integers(0, 80)
+    return some(
+        strategies.dictionaries(numbers, of(_FAULTS), max_size=6), 1, 2
     )
-    return strategies.lists(one, min_size=1, max_size=2).map(tuple)
 
 
 def policy() -> strategies.SearchStrategy[Values]:
@@ -365,17 +335,17 @@ def policy() -> strategies.SearchStrategy[Values]:
     return strategies.fixed_dictionaries(
         {},
         optional={
-            'running': strategies.sampled_from(policies.Running),
-            'stopped': strategies.sampled_from(policies.Stopped),
-            'suspended': strategies.sampled_from(policies.Suspended),
-            'shelved': strategies.sampled_from(policies.Shelved),
-            'resized': strategies.sampled_from(policies.Resized),
+            'running': of(policies.Running),
+            'stopped': of(policies.Stopped),
+            'suspended': of(policies.Suspended),
+            'shelved': of(policies.Shelved),
+            'resized': of(policies.Resized),
             'exclude': examples.EXCLUDED,
-            'spread': strategies.sampled_from(policies.Spread),
+            'spread': of(policies.Spread),
             'per_destination': strategies.integers(1, 3),
             'parallel': strategies.integers(1, 3),
             'retries': strategies.integers(0, 3),
-            'on_stall': strategies.sampled_from(policies.OnStall),
+            'on_stall': of(policies.OnStall),
             'stall_after': strategies.floats(5, 60),
         },
     ).flatmap(_with_an_end)
@@ -392,14 +362,12 @@ def others_actions(
     most: int = 6,
 ) -> strategies.SearchStrategy[tuple[others.OthersAction, ...]]:
     """Return what others do meanwhile."""
-    return strategies.lists(
-        strategies.builds(
-            others.OthersAction,
-            # Few drains take longer.
-            strategies.floats(0, 25),
-            strategies.sampled_from(kinds),
-            strategies.integers(0, 5),
-            strategies.integers(0, 3),
-        ),
-        max_size=most,
-    ).map(tuple)
+    each = strategies.builds(
+        others.OthersAction,
+        # Few drains take longer.
+        strategies.floats(0, 25),
+        of(kinds),
+        strategies.integers(0, 5),
+        strategies.integers(0, 3),
+    )
+    return some(each, most=most)

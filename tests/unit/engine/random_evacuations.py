@@ -17,6 +17,7 @@ from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 
 Values = scenarios.Values
+of, some = examples.of, examples.some
 #: By then Nova has missed the heartbeats of a host, and it has been silent
 #: for as long as is waited for (engine/heartbeat.py).
 MISSED_SECONDS = 61.0
@@ -27,13 +28,12 @@ SILENT_SECONDS = 20.0
 class RandomEvacuation(scenarios.Scenario):
     """All that decides how an evacuation goes."""
 
-    #: What goes on when the hosts die, and after how many seconds they do.
-    earlier: tuple[others.OthersAction, ...] = ()
+    #: After how many seconds the hosts die, in the midst of what was earlier.
     after: float = 0.0
     #: Somebody tells Nova; else it misses the heartbeats.
     fenced: bool = True
 
-    def prepare(self, cloud: clouds.Cloud) -> None:
+    def prepare(self, cloud: clouds.Cloud) -> list[scene.Run]:
         """Let the hosts die."""
         others.plan(cloud, self.earlier)
         time = cloud.timeline
@@ -44,6 +44,7 @@ class RandomEvacuation(scenarios.Scenario):
                 cloud.force_down(host)
         wait = SILENT_SECONDS if self.fenced else MISSED_SECONDS
         time.run_until(time.now + wait)
+        return []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +56,11 @@ class LastEvacuation(RandomEvacuation):
 
     again: int = 6
 
-    def left_behind(self, cloud: clouds.Cloud) -> list[str]:
-        """Return who is left behind."""
-        return [
+    def violations(self, *runs: scene.Run) -> list[str]:
+        """Return as well who is left behind."""
+        return super().violations(*runs) + [
             f'{server.name} is left behind'
-            for server in cloud.servers.values()
+            for server in runs[0].cloud.servers.values()
             if server.vm_state in _REBUILDABLE
             and server.host in self.runs[0]
             and not server.deleted
@@ -74,11 +75,8 @@ _STATES = (
     *(('stopped', None),) * 3,
     *(('error', model.PowerState.RUNNING),) * 2,
     *(('error', model.PowerState.SHUTDOWN),) * 2,
-    ('paused', None),
-    ('suspended', None),
-    ('rescued', None),
-    ('shelved', None),
-    ('soft-delete', None),
+    *((state, None) for state in ('paused', 'suspended', 'rescued')),
+    *((state, None) for state in ('shelved', 'soft-delete')),
 )
 REFUSALS = (
     outcomes.Refusal('not now', kind='evacuate'),
@@ -96,22 +94,18 @@ def servers(
     """Return servers on hosts that die."""
     each = strategies.fixed_dictionaries(
         {
-            'host': strategies.sampled_from(hosts),
-            'state': strategies.sampled_from(_STATES),
+            'host': of(hosts),
+            'state': of(_STATES),
             'seconds': strategies.floats(0.5, 12),
-            'memory_mb': strategies.sampled_from((512, 1024, 4096)),
-            'outcomes': strategies.lists(
-                strategies.sampled_from(outcomes.MoveOutcome), max_size=3
-            ),
-            'refusals': strategies.lists(
-                strategies.sampled_from(refusals), max_size=1
-            ),
+            'memory_mb': of((512, 1024, 4096)),
+            'outcomes': some(of(outcomes.MoveOutcome), most=3),
+            'refusals': some(of(refusals), most=1),
             'locked': strategies.booleans(),
             'volume_backed': strategies.booleans(),
-            'pinned': strategies.sampled_from((False, False, False, True)),
+            'pinned': of((False, False, False, True)),
         }
     ).map(_with_its_state)
-    return strategies.lists(each, min_size=least, max_size=most).map(tuple)
+    return some(each, least, most)
 
 
 def _with_its_state(values: Values) -> Values:
@@ -129,7 +123,7 @@ def policy() -> strategies.SearchStrategy[Values]:
         optional={
             'leave_stopped': strategies.booleans(),
             'exclude': examples.EXCLUDED,
-            'spread': strategies.sampled_from(policies.Spread),
+            'spread': of(policies.Spread),
             'per_destination': strategies.integers(1, 3),
             'parallel': strategies.integers(1, 3),
             'retries': strategies.integers(0, 3),

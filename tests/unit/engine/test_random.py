@@ -4,7 +4,6 @@
 
 import unittest
 
-import hypothesis
 from hypothesis import strategies
 
 from tests.unit.engine import examples
@@ -12,9 +11,10 @@ from tests.unit.engine import random_drains as scenarios
 from tests.unit.simulation import others
 
 SLOTS = strategies.integers(1, 3)
+others_actions = scenarios.others_actions
 
 #: The tests of this module share what is asked for.
-many = examples.shared_by(7)
+played = examples.played(scenarios.play, tests=7)
 
 
 def drains(**fields):
@@ -26,7 +26,7 @@ def drains(**fields):
             'policy': scenarios.policy(),
             'setting': scenarios.settings(),
             'slots': SLOTS,
-            'shelved_offload_time': strategies.sampled_from((-1, -1, 0)),
+            'shelved_offload_time': examples.of((-1, -1, 0)),
             'failing': scenarios.failing(),
             **fields,
         },
@@ -34,18 +34,10 @@ def drains(**fields):
 
 
 class TestRandomDrains(unittest.TestCase):
-    def check(self, scenario: scenarios.Scenario) -> None:
-        self.assertEqual([], scenarios.play(scenario), scenario)
-
-    @many
-    @hypothesis.given(drains())
-    def test_faults(self, scenario) -> None:
-        self.check(scenario)
-
-    @many
-    @hypothesis.given(
+    test_faults = played(drains())
+    test_others_meanwhile = played(
         drains(
-            others_actions=scenarios.others_actions(
+            others_actions=others_actions(
                 (
                     *others.OWNERS,
                     *others.ADMINS,
@@ -56,28 +48,16 @@ class TestRandomDrains(unittest.TestCase):
             )
         )
     )
-    def test_others_meanwhile(self, scenario) -> None:
-        self.check(scenario)
-
-    @many
-    @hypothesis.given(drains(kills=examples.KILLS))
-    def test_killed_and_run_again(self, scenario) -> None:
-        self.check(scenario)
-
-    @many
-    @hypothesis.given(
+    test_killed_and_run_again = played(drains(kills=examples.KILLS))
+    test_interrupted = played(
         drains(
             **examples.ENDINGS,
-            others_actions=scenarios.others_actions(others.OWNERS, most=2),
+            others_actions=others_actions(others.OWNERS, most=2),
         )
     )
-    def test_interrupted(self, scenario) -> None:
-        self.check(scenario)
-
-    @many
-    @hypothesis.given(
+    test_hosts_die = played(
         drains(
-            others_actions=scenarios.others_actions(
+            others_actions=others_actions(
                 (
                     *others.HOSTS,
                     *others.OWNERS,
@@ -87,28 +67,15 @@ class TestRandomDrains(unittest.TestCase):
             )
         )
     )
-    def test_hosts_die(self, scenario) -> None:
-        self.check(scenario)
-
-    @many
-    @hypothesis.given(
+    test_little_room = played(
         drains(
             servers=scenarios.crowd(),
             setting=scenarios.settings(examples.TIGHT, least_teams=1),
-            others_actions=scenarios.others_actions(
+            others_actions=others_actions(
                 (*others.PLACEMENT, *others.HOSTS, *others.ADMINS)
             ),
         )
     )
-    def test_little_room(self, scenario) -> None:
-        self.check(scenario)
-
-    @many
-    @hypothesis.given(
-        drains(
-            servers=scenarios.servers(examples.TWO),
-            **examples.SEVERAL,
-        )
+    test_several_at_once = played(
+        drains(servers=scenarios.servers(examples.TWO), **examples.SEVERAL)
     )
-    def test_several_at_once(self, scenario) -> None:
-        self.check(scenario)

@@ -159,6 +159,12 @@ class Server:
     evacuation: 'Work | None' = None
 
     def __post_init__(self) -> None:
+        self.outcomes = collections.deque(self.outcomes)
+        self.refusals = collections.deque(self.refusals)
+        self.effects = {
+            kind: collections.deque(effects)
+            for kind, effects in self.effects.items()
+        }
         if self.power_state is None:
             power = statuses.power(self.vm_state)
             running = model.PowerState.RUNNING
