@@ -2,23 +2,22 @@
 
 """Drains in which Nova fails, refuses or does not answer."""
 
-import collections
-
 import ddt
 
-from tests.unit.engine import test_loop
+from tests.unit.engine import drain_base
+from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
-Code = test_loop.Code
+Code = drain_base.Code
 MoveOutcome = world.MoveOutcome
 
 
 @ddt.ddt
-class FailuresTestCase(test_loop.DrainTestCase):
+class FailuresTestCase(drain_base.DrainTestCase):
     """Moves that Nova takes, and that fail."""
 
     @ddt.data(
@@ -37,20 +36,16 @@ class FailuresTestCase(test_loop.DrainTestCase):
         for times in (1, 2, 3):
             with self.subTest(times):
                 cloud = scene.cloud(1)
-                server = cloud.add(
-                    scene.SOURCE,
-                    state,
-                    outcomes=collections.deque([outcome] * times),
-                )
-                run = self.drain(cloud)
+                fails = [outcome] * times
+                server = cloud.add(scene.SOURCE, state, outcomes=fails)
+                code = Code.DONE if times < 3 else Code.LEFT
+                run = self.drain(cloud, code=code)
                 rows = {row.server_id: row for row in run.result.rows}
                 row = rows[server.id]
                 self.assertEqual(min(times + 1, 3), row.attempts)
                 if times < 3:
-                    self.assertEqual(Code.DONE, run.exit_code)
                     self.assertEqual('', row.reason)
                 else:
-                    self.assertEqual(Code.LEFT, run.exit_code)
                     self.assertEqual('failed', row.result)
                     self.assertIn(reason, row.reason)
                 self.assertEqual([], report_checks.repeated(run))
@@ -58,19 +53,15 @@ class FailuresTestCase(test_loop.DrainTestCase):
     def test_refused_once(self) -> None:
         # A server that has just arrived answers so for a moment.
         cloud = scene.cloud(1)
-        server = cloud.add(
-            scene.SOURCE,
-            refusals=collections.deque(['in task_state migrating (HTTP 409)']),
-        )
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
+        refusals = ['in task_state migrating (HTTP 409)']
+        server = cloud.add(scene.SOURCE, refusals=refusals)
+        run = self.drained(cloud)
         self.assertEqual('moved', run.results[server.id])
 
     def test_unexplained_allocation(self) -> None:
         cloud = scene.cloud(1)
         cloud.hold('orphan', scene.SOURCE)
-        run = self.drain(cloud)
-        self.assertEqual(Code.LEFT, run.exit_code)
+        run = self.drain(cloud, code=Code.LEFT)
         self.assertEqual('blocked', run.results['orphan'])
         self.assertIn('allocation delete orphan', run.reasons['orphan'])
         self.assertLess(run.seconds, 60)
@@ -78,16 +69,14 @@ class FailuresTestCase(test_loop.DrainTestCase):
     def test_nova_knows_no_hypervisor_of_it(self) -> None:
         cloud = scene.cloud(3)
         cloud.hosts[scene.SOURCE].mapped = False
-        run = self.drain(cloud)
-        self.assertEqual(Code.FAILED, run.exit_code)
+        run = self.drain(cloud, code=Code.FAILED)
         self.assertEqual([scene.SOURCE], [*run.result.errors])
         self.assertEqual({'moved'}, {*run.results.values()})
 
     def test_the_compute_service_dies(self) -> None:
         cloud = scene.cloud(6, seconds=20)
-        self.at(cloud, 30, lambda: cloud.crash(scene.SOURCE))
-        run = self.drain(cloud)
-        self.assertEqual(Code.LEFT, run.exit_code)
+        cloud.timeline.after(30, lambda: cloud.crash(scene.SOURCE))
+        run = self.drain(cloud, code=Code.LEFT)
         self.assertEqual({}, dict(run.result.errors))
         for row in run.result.rows:
             if row.left:
@@ -99,18 +88,16 @@ class FailuresTestCase(test_loop.DrainTestCase):
         self, later: int
     ) -> None:
         # Nova resets the server, and leaves the record as it is for ever.
-        cloud = scene.cloud(0)
-        cloud.add(scene.SOURCE, 'stopped', seconds=30)
-        self.at(cloud, 8, lambda: cloud.crash(scene.SOURCE))
-        self.at(cloud, later, lambda: cloud.start(scene.SOURCE))
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
+        cloud = scene.cloud(1, 'stopped', seconds=30)
+        cloud.timeline.after(8, lambda: cloud.crash(scene.SOURCE))
+        cloud.timeline.after(later, lambda: cloud.start(scene.SOURCE))
+        run = self.drained(cloud)
         self.assertEqual('migrating', min(cloud.records.items())[1].status)
         self.assertLess(run.seconds, 300)
 
 
 @ddt.ddt
-class FaultsTestCase(test_loop.DrainTestCase):
+class FaultsTestCase(drain_base.DrainTestCase):
     """Requests that fail."""
 
     @ddt.data(
@@ -126,15 +113,14 @@ class FaultsTestCase(test_loop.DrainTestCase):
         for state in ('active', 'stopped'):
             for kind in ('', 'confirm'):
                 with self.subTest(state=state, kind=kind):
-                    cloud = scene.cloud(0)
-                    for _number in range(3):
-                        cloud.add(scene.SOURCE, state)
-                    run = self.drain(
-                        cloud, faults=faults.posts([fault] * 2, kind)
-                    )
-                    self.assertEqual(Code.DONE, run.exit_code)
-                    self.assertEqual({1}, set(scene.moves(cloud).values()))
-                    self.assertEqual([], report_checks.repeated(run))
+                    cloud = scene.cloud(3, state)
+                    self.check_once(cloud, faults.posts([fault] * 2, kind))
+
+    def check_once(self, cloud: clouds.Cloud, chosen: faults.Faults) -> None:
+        """Check that all are moved once, whatever fails."""
+        run = self.drained(cloud, faults=chosen)
+        self.assertEqual({1}, set(scene.moves(cloud).values()))
+        self.assertEqual([], report_checks.repeated(run))
 
     def test_forbidden_request(self) -> None:
         for state, kind in (
@@ -142,14 +128,11 @@ class FaultsTestCase(test_loop.DrainTestCase):
             ('stopped', 'cold_migrate'),
         ):
             with self.subTest(state):
-                cloud = scene.cloud(0)
-                for _number in range(4):
-                    cloud.add(scene.SOURCE, state)
                 run = self.drain(
-                    cloud,
+                    scene.cloud(4, state),
                     faults=faults.posts([None, faults.NOT_PERMITTED], kind),
+                    code=Code.FAILED,
                 )
-                self.assertEqual(Code.FAILED, run.exit_code)
                 self.assertIn('policy', run.result.errors[scene.SOURCE])
                 # What was under way is awaited, nothing else is begun.
                 results = sorted(run.results.values())
@@ -160,8 +143,7 @@ class FaultsTestCase(test_loop.DrainTestCase):
     def test_an_outage(self) -> None:
         cloud = scene.cloud(6)
         begin = timeline.START + 10
-        run = self.drain(cloud, faults=faults.outage(begin, begin + 250))
-        self.assertEqual(Code.DONE, run.exit_code)
+        run = self.drained(cloud, faults=faults.outage(begin, begin + 250))
         self.assertTrue(run.recorder.troubles)
         self.assertEqual([], report_checks.repeated(run))
 
@@ -180,13 +162,8 @@ class FaultsTestCase(test_loop.DrainTestCase):
         whole = len(self.drain(scene.cloud(4)).client.log)
         for number in range(whole):
             with self.subTest(number):
-                cloud = scene.cloud(4)
-                run = self.drain(
-                    cloud, faults=faults.numbered({number: faults.LOST})
-                )
-                self.assertEqual(Code.DONE, run.exit_code)
-                self.assertEqual({1}, set(scene.moves(cloud).values()))
-                self.assertEqual([], report_checks.repeated(run))
+                fails = faults.numbered({number: faults.LOST})
+                self.check_once(scene.cloud(4), fails)
 
     def test_a_reading_request_is_refused(self) -> None:
         cloud = scene.cloud(4)

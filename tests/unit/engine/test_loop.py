@@ -2,40 +2,20 @@
 
 """Whole drains against the simulated Nova, with all going well or not."""
 
-import unittest
-
-from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from tests.unit.simulation import cloud as clouds
+from tests.unit.engine import drain_base
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
-from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
-Code = exceptions.ExitCode
+Code = drain_base.Code
+TWO, THREE = drain_base.TWO, drain_base.THREE
 
 
-class DrainTestCase(unittest.TestCase):
-    """Drains that tell the truth; what it should be is up to each test."""
-
-    def drain(self, cloud: clouds.Cloud, **options) -> scene.Run:
-        clock = timeline.VirtualClock(cloud.timeline)
-        # Instead of going on for ever.
-        clock.alarm(timeline.START + 3600, AssertionError('does not end'))
-        run = scene.run(cloud, clock=clock, **options)
-        self.assertEqual([], run.untrue_reports)
-        return run
-
-    def at(self, cloud: clouds.Cloud, seconds: float, call) -> None:
-        """Do something so many seconds after the beginning."""
-        cloud.timeline.after(seconds, call)
-
-
-class HostTestCase(DrainTestCase):
+class HostTestCase(drain_base.DrainTestCase):
     def test_an_empty_host(self) -> None:
         cloud = scene.cloud(0)
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
+        run = self.drained(cloud)
         self.assertEqual((), run.result.rows)
         self.assertLess(run.seconds, 2)
         self.assertLessEqual(len(run.client.log), 6)
@@ -43,21 +23,19 @@ class HostTestCase(DrainTestCase):
     def test_thirty_servers_of_all_kinds(self) -> None:
         cloud = scene.cloud(0)
         for number in range(30):
-            state = ('active', 'stopped', 'paused')[number % 3]
+            state = drain_base.STATES[number % 3]
             cloud.add(scene.SOURCE, state, seconds=2 + number % 5)
-        before = cloud.copies()
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
+        run = self.drained(cloud)
         self.assertEqual({'moved'}, set(run.results.values()))
         self.assertEqual({1}, set(scene.moves(cloud).values()))
         for server in cloud.servers.values():
-            self.assertEqual(before[server.id].vm_state, server.vm_state)
+            self.assertEqual(run.before[server.id].vm_state, server.vm_state)
         self.assertEqual([], report_checks.repeated(run))
 
     def test_a_tick_asks_for_two_lists_at_the_most(self) -> None:
         cloud = scene.cloud(12, seconds=30)
         cloud.add(scene.SOURCE, 'stopped', seconds=20)
-        self.at(cloud, 70, lambda: cloud.create(scene.SOURCE))
+        cloud.timeline.after(70, lambda: cloud.create(scene.SOURCE))
         run = self.drain(cloud)
         (_host, first), *others = run.recorder.ticks
         self.assertLessEqual(sum(r.lists for r in first), 3)
@@ -66,32 +44,27 @@ class HostTestCase(DrainTestCase):
             self.assertLessEqual(len(lists), 2, lists)
 
     def test_several_hosts_at_once(self) -> None:
-        sources = ('cmp01', 'cmp02', 'cmp03')
-        hosts = (*sources, 'cmp04', 'cmp05')
-        alone = self.drain(scene.cloud(10, hosts=hosts, seconds=5))
-        cloud = scene.cloud(10, source=sources, hosts=hosts, seconds=5)
-        run = self.drain(cloud, hosts=sources, guided=True)
-        self.assertEqual(Code.DONE, run.exit_code)
+        options = {'hosts': drain_base.FIVE, 'seconds': 5}
+        alone = self.drain(scene.cloud(10, **options))
+        cloud = scene.cloud(10, source=THREE, **options)
+        run = self.drained(cloud, *THREE, guided=True)
         self.assertLess(run.seconds, 1.15 * alone.seconds)
         landed = {h for s in cloud.servers.values() for h in s.path}
         self.assertEqual({'cmp04', 'cmp05'}, landed)
 
     def test_one_of_several_hosts_fails(self) -> None:
-        sources = ('cmp01', 'cmp02')
-        cloud = scene.cloud(2, source=sources)
-        self.at(cloud, 3, lambda: cloud.enable('cmp02'))
+        cloud = scene.cloud(2, source=TWO)
+        cloud.timeline.after(3, lambda: cloud.enable('cmp02'))
         cloud.add('cmp02', seconds=100)
-        run = self.drain(cloud, hosts=sources)
-        self.assertEqual(Code.FAILED, run.exit_code)
+        run = self.drain(cloud, *TWO, code=Code.FAILED)
         self.assertEqual(['cmp02'], list(run.result.errors))
         self.assertTrue(scene.empty(cloud, 'cmp01'))
 
     def test_moved_servers_are_awaited_until_active(self) -> None:
         # The record of a confirmation ends long before its server is done.
-        cloud = scene.cloud(0, timing=world.Timing(settle=10))
-        server = cloud.add(scene.SOURCE, 'stopped')
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
+        cloud = scene.cloud(1, 'stopped', timing=world.Timing(settle=10))
+        self.drained(cloud)
+        (server,) = cloud.servers.values()
         self.assertEqual('stopped', server.vm_state)
 
     def test_parallel(self) -> None:
@@ -107,21 +80,21 @@ class HostTestCase(DrainTestCase):
             cloud.timeline.after(0.1, look)
 
         look()
-        run = self.drain(cloud, parallel=3)
-        self.assertEqual(Code.DONE, run.exit_code)
+        self.drained(cloud, parallel=3)
         self.assertEqual(3, most)
 
 
-class OthersTestCase(DrainTestCase):
+class OthersTestCase(drain_base.DrainTestCase):
     """What others do meanwhile."""
 
     def test_a_server_created_at_the_last_moment(self) -> None:
         for seconds in (0.0, 1.0, 5.0):
             with self.subTest(seconds):
                 cloud = scene.cloud(1)
-                self.at(cloud, seconds, lambda c=cloud: c.create(scene.SOURCE))
-                run = self.drain(cloud)
-                self.assertEqual(Code.DONE, run.exit_code)
+                cloud.timeline.after(
+                    seconds, lambda c=cloud: c.create(scene.SOURCE)
+                )
+                run = self.drained(cloud)
                 self.assertEqual(
                     ['moved', 'moved'], list(run.results.values())
                 )
@@ -130,8 +103,7 @@ class OthersTestCase(DrainTestCase):
         cloud = scene.cloud(1)
         server = cloud.add('cmp02', seconds=20)
         cloud.live_migrate(server.id, scene.SOURCE)
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
+        run = self.drained(cloud)
         self.assertEqual('moved', run.results[server.id])
         decisions = run.recorder.decisions[scene.SOURCE]
         self.assertTrue(
@@ -143,8 +115,7 @@ class OthersTestCase(DrainTestCase):
         first, second, *_others = cloud.servers
         cloud.live_migrate(first, 'cmp03')
         cloud.cold_migrate(second, 'cmp03')
-        run = self.drain(cloud)
-        self.assertEqual(Code.DONE, run.exit_code)
+        run = self.drained(cloud)
         self.assertEqual({1}, set(scene.moves(cloud).values()))
         rows = {row.server_id: row for row in run.result.rows}
         self.assertEqual(0, rows[first].attempts)
@@ -154,17 +125,17 @@ class OthersTestCase(DrainTestCase):
         cloud = scene.cloud(3)
         server_id = list(cloud.servers)[2]
         resize = model.MigrationType.RESIZE
-        self.at(cloud, 1, lambda: cloud.cold_migrate(server_id, kind=resize))
-        run = self.drain(cloud)
-        self.assertEqual(Code.LEFT, run.exit_code)
+        cloud.timeline.after(
+            1, lambda: cloud.cold_migrate(server_id, kind=resize)
+        )
+        run = self.drain(cloud, code=Code.LEFT)
         self.assertEqual('blocked', run.results[server_id])
         self.assertIn('confirm', run.reasons[server_id])
 
     def test_put_back_into_service(self) -> None:
         cloud = scene.cloud(6, seconds=20)
-        self.at(cloud, 30, lambda: cloud.enable(scene.SOURCE))
-        run = self.drain(cloud)
-        self.assertEqual(Code.FAILED, run.exit_code)
+        cloud.timeline.after(30, lambda: cloud.enable(scene.SOURCE))
+        run = self.drain(cloud, code=Code.FAILED)
         self.assertIn('put back', run.result.errors[scene.SOURCE])
         # Nobody is left half-way.
         self.assertFalse([s for s in cloud.servers.values() if s.task_state])

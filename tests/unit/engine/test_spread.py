@@ -1,36 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 
-
 """Where servers go, whoever moves them, and what it costs to know that."""
 
 import dataclasses
 import functools
 import itertools
 import random
+import typing as ty
 
 import ddt
 import pytest
 
-from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import forecast
 from tests import unit
-from tests.unit.engine import spread_base
+from tests.unit.engine import drain_base
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import inventory
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
-Code = exceptions.ExitCode
+Code = drain_base.Code
 Spread = policies.Spread
-FIVE = spread_base.FIVE
+FIVE, THREE, TWO = drain_base.FIVE, drain_base.THREE, drain_base.TWO
 SIX = (*FIVE, 'cmp06')
-TWO = ('cmp01', 'cmp02')
+
+
+class SpreadTestCase(drain_base.DrainTestCase):
+    OPTIONS: ty.ClassVar = {'guided': True, 'limit': 20000}
 
 
 @ddt.ddt
-class EvenTestCase(spread_base.SpreadTestCase):
+class EvenTestCase(SpreadTestCase):
     # What is claimed while we look may count twice for a moment: with many
     # slots that may end off by one.
     @ddt.data((1, 4, 0), (2, 10, 0), (4, 1, 0), (4, 60, 0), (8, 10, 1))
@@ -40,7 +42,7 @@ class EvenTestCase(spread_base.SpreadTestCase):
     ) -> None:
         options = {
             'hosts': FIVE,
-            'capacity': spread_base.capacity(64),
+            'gib': 64,
             'slots': slots,
             'seconds': seconds,
         }
@@ -57,22 +59,13 @@ class EvenTestCase(spread_base.SpreadTestCase):
         self.assertGreater(max(landed) - min(landed), 6)
 
     def test_hosts_of_different_size(self) -> None:
-        cloud = scene.cloud(12, hosts=FIVE, capacity=spread_base.capacity(16))
-        for host in ('cmp04', 'cmp05'):
-            cloud.hosts[host].inventory.capacity.update(
-                spread_base.capacity(32)
-            )
+        gib = dict(zip(FIVE, (16, 16, 16, 32, 32), strict=True))
+        cloud = scene.cloud(12, hosts=FIVE, gib=gib)
         self.drained(cloud)
         self.assertEqual([2, 2, 4, 4], self.landed(cloud))
 
     def test_two_hosts_in_one_run(self) -> None:
-        cloud = scene.cloud(
-            12,
-            source=TWO,
-            hosts=SIX,
-            capacity=spread_base.capacity(64),
-            slots=2,
-        )
+        cloud = scene.cloud(12, source=TWO, hosts=SIX, gib=64, slots=2)
         self.drained(cloud, *TWO)
         self.assertEqual([6, 6, 6, 6], self.landed(cloud))
 
@@ -82,12 +75,7 @@ class EvenTestCase(spread_base.SpreadTestCase):
         self, lag: float, seconds: int, slots: int
     ) -> None:
         cloud = scene.cloud(
-            12,
-            source=TWO,
-            hosts=SIX,
-            capacity=spread_base.capacity(64),
-            seconds=seconds,
-            slots=slots,
+            12, source=TWO, hosts=SIX, gib=64, seconds=seconds, slots=slots
         )
 
         def drain(host: str, wait: float, clock: timeline.VirtualClock):
@@ -120,7 +108,7 @@ class EvenTestCase(spread_base.SpreadTestCase):
     def _check_requests(self, servers: int, seconds: int, slots: int) -> None:
         options = {
             'hosts': FIVE,
-            'capacity': spread_base.capacity(256),
+            'gib': 256,
             'seconds': seconds,
             'slots': slots,
         }
@@ -129,24 +117,13 @@ class EvenTestCase(spread_base.SpreadTestCase):
         self.assertLess(len(run.client.log), 4 / 3 * len(alone.client.log))
 
 
-class PerDestinationTestCase(spread_base.SpreadTestCase):
+class PerDestinationTestCase(SpreadTestCase):
     def test_source_never_idles_while_a_destination_is_free(self) -> None:
         for slots, bound in ((1, 1), (2, 1), (3, 1), (4, 2)):
             with self.subTest(slots=slots, bound=bound):
-                cloud = scene.cloud(
-                    24,
-                    hosts=SIX,
-                    capacity=spread_base.capacity(64),
-                    slots=slots,
-                )
-                floor = scene.least_seconds(
-                    scene.cloud(
-                        24,
-                        hosts=SIX,
-                        capacity=spread_base.capacity(64),
-                        slots=slots,
-                    )
-                )
+                options = {'hosts': SIX, 'gib': 64, 'slots': slots}
+                floor = scene.least_seconds(scene.cloud(24, **options))
+                cloud = scene.cloud(24, **options)
                 run = self.drained(cloud, per_destination=bound)
                 self.assertLess(run.seconds / floor, 1.25)
                 self.assertLess(
@@ -156,28 +133,16 @@ class PerDestinationTestCase(spread_base.SpreadTestCase):
                 self.assertLessEqual(max(landed) - min(landed), 2)
 
     def test_two_hosts_share_it(self) -> None:
-        cloud = scene.cloud(
-            6,
-            source=TWO,
-            hosts=FIVE,
-            capacity=spread_base.capacity(64),
-            slots=4,
-        )
+        cloud = scene.cloud(6, source=TWO, hosts=FIVE, gib=64, slots=4)
         self.drained(cloud, *TWO, per_destination=1)
         self.assertEqual([4, 4, 4], self.landed(cloud))
 
     def test_postponed_server_is_not_resumed(self) -> None:
-        for options in (
-            {},
-            {'spread': Spread.SCHEDULER},
-            {'to': 'cmp02'},
-        ):
+        for options in ({}, {'spread': Spread.SCHEDULER}, {'to': 'cmp02'}):
             with self.subTest(**options):
                 cloud = scene.cloud(
-                    0, hosts=TWO, capacity=spread_base.capacity(64)
+                    4, 'suspended', hosts=TWO, gib=64, seconds=60
                 )
-                for _number in range(4):
-                    cloud.add(scene.SOURCE, 'suspended', seconds=60)
                 run = self.drained(
                     cloud,
                     per_destination=1,
@@ -197,15 +162,12 @@ class PerDestinationTestCase(spread_base.SpreadTestCase):
     def test_moves_to_a_dead_host(self) -> None:
         for vm_state in ('active', 'stopped'):
             with self.subTest(vm_state):
-                cloud = scene.cloud(
-                    0, source=TWO, hosts=('cmp01', 'cmp02', 'cmp03')
-                )
+                cloud = scene.cloud(0, source=TWO, hosts=THREE)
                 cloud.add('cmp01', vm_state, seconds=10000)
                 for _number in range(4):
                     cloud.add('cmp02', seconds=20)
-                cloud.timeline.after(
-                    10, functools.partial(spread_base.crash, cloud)
-                )
+                crash = functools.partial(cloud.crash, scene.SOURCE)
+                cloud.timeline.after(10, crash)
                 run = self.drain(cloud, *TWO, per_destination=1)
                 self.assertEqual(
                     ['failed'] + ['moved'] * 4, [*run.results.values()]
@@ -213,14 +175,10 @@ class PerDestinationTestCase(spread_base.SpreadTestCase):
                 self.assertLess(run.seconds, 300)
 
 
-class TightTestCase(spread_base.SpreadTestCase):
+class TightTestCase(SpreadTestCase):
     def stranded(self, spread: policies.Spread) -> scene.Run:
-        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
-        for host, zone, gib in (('cmp02', 'east', 4), ('cmp03', 'nova', 3)):
-            cloud.hosts[host].zone = zone
-            cloud.hosts[host].inventory.capacity.update(
-                spread_base.capacity(gib)
-            )
+        cloud = scene.cloud(0, hosts=THREE, gib={'cmp02': 4, 'cmp03': 3})
+        cloud.hosts['cmp02'].zone = 'east'
         cloud.add(scene.SOURCE, memory_mb=3072)
         bound = cloud.add(scene.SOURCE, memory_mb=2048)
         bound.needs = dataclasses.replace(bound.needs, zone='east')

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 
-
 """Where a drain sends servers when something comes between."""
 
-import collections
-
-from tests.unit.engine import spread_base
+from tests.unit.engine import drain_base
+from tests.unit.engine import test_spread
 from tests.unit.simulation import others
 from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 
+NO_HOST = outcomes.MoveOutcome.NO_HOST
+THREE = drain_base.THREE
 
-class RefusedPickTestCase(spread_base.SpreadTestCase):
+
+class RefusedPickTestCase(test_spread.SpreadTestCase):
     def posted(self, run: scene.Run) -> list[str]:
         return [request.host for request, _answer in run.client.posted]
 
@@ -19,27 +20,22 @@ class RefusedPickTestCase(spread_base.SpreadTestCase):
         for vm_state in ('active', 'stopped'):
             with self.subTest(vm_state):
                 cloud = scene.cloud(0)
-                fated = collections.deque([outcomes.MoveOutcome.NO_HOST] * 2)
-                cloud.add(scene.SOURCE, vm_state, outcomes=fated)
+                cloud.add(scene.SOURCE, vm_state, outcomes=[NO_HOST] * 2)
                 run = self.drained(cloud)
                 hosts = self.posted(run)
                 self.assertEqual(['cmp02', '', ''], hosts[:3])
 
     def test_refused_at_once(self) -> None:
         cloud = scene.cloud(0)
-        refusal = outcomes.Refusal(
-            'Compute host cmp02 could not be found', final=True
-        )
-        cloud.add(scene.SOURCE, refusals=collections.deque([refusal]))
+        words = 'Compute host cmp02 could not be found'
+        refusal = outcomes.Refusal(words, final=True)
+        cloud.add(scene.SOURCE, refusals=[refusal])
         run = self.drained(cloud)
         self.assertEqual(['cmp02', ''], self.posted(run))
 
     def test_capacity_taken_by_others(self) -> None:
-        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
-        for host in ('cmp02', 'cmp03'):
-            cloud.hosts[host].inventory.capacity.update(
-                spread_base.capacity(4)
-            )
+        gib = {'cmp02': 4, 'cmp03': 4}
+        cloud = scene.cloud(0, hosts=THREE, gib=gib)
         cloud.add('cmp03')
         cloud.add(scene.SOURCE, memory_mb=3072)
         # Between our look and the scheduler's.
@@ -51,14 +47,9 @@ class RefusedPickTestCase(spread_base.SpreadTestCase):
         self.assertEqual(2, len(cloud.on('cmp03')))
 
 
-class MidwayTestCase(spread_base.SpreadTestCase):
+class MidwayTestCase(test_spread.SpreadTestCase):
     def setUp(self) -> None:
-        self.cloud = scene.cloud(
-            24,
-            hosts=spread_base.FIVE,
-            capacity=spread_base.capacity(64),
-            seconds=10,
-        )
+        self.cloud = scene.cloud(24, hosts=drain_base.FIVE, gib=64, seconds=10)
 
     def after(self, run: scene.Run, seconds: float) -> set[str]:
         """Return where moves were sent so many seconds after it began."""
@@ -90,9 +81,9 @@ class MidwayTestCase(spread_base.SpreadTestCase):
         self.assertEqual([6, 6, 6, 6], self.landed(self.cloud))
 
 
-class ApartTestCase(spread_base.SpreadTestCase):
+class ApartTestCase(test_spread.SpreadTestCase):
     def test_abandoned_move_still_counts(self) -> None:
-        cloud = scene.cloud(0, capacity=spread_base.capacity(64))
+        cloud = scene.cloud(0, gib=64)
         first, _other, second = (
             cloud.add(scene.SOURCE, memory_mb=gib * 1024) for gib in (3, 2, 1)
         )
@@ -111,11 +102,10 @@ class ApartTestCase(spread_base.SpreadTestCase):
 
     def test_scheduler_picked_group_member(self) -> None:
         # Two of three may be on one host, where one is already.
-        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'), slots=3)
-        fated = collections.deque([outcomes.MoveOutcome.NO_HOST])
+        cloud = scene.cloud(0, hosts=THREE, slots=3)
         cloud.group(
             'anti-affinity',
-            cloud.add(scene.SOURCE, outcomes=fated, seconds=20),
+            cloud.add(scene.SOURCE, outcomes=[NO_HOST], seconds=20),
             cloud.add(scene.SOURCE, seconds=20),
             cloud.add('cmp02'),
             cloud.add('cmp03'),
@@ -124,20 +114,16 @@ class ApartTestCase(spread_base.SpreadTestCase):
         self.drained(cloud)
 
     def test_placement_stops_telling(self) -> None:
-        cloud = scene.cloud(0, slots=2, seconds=20)
-        cloud.group(
-            'anti-affinity',
-            *(cloud.add(scene.SOURCE, seconds=20) for _number in range(3)),
-        )
+        cloud = scene.cloud(3, slots=2, seconds=20)
+        cloud.group('anti-affinity', *cloud.servers.values())
         others.plan(cloud, [others.OthersAction(1.3, 'placement forbids')])
         self.drain(cloud)
 
 
-class DeletedServerTestCase(spread_base.SpreadTestCase):
+class DeletedServerTestCase(test_spread.SpreadTestCase):
     def test_deleted_server_frees_its_capacity(self) -> None:
-        cloud = scene.cloud(0, hosts=('cmp01', 'cmp02', 'cmp03'))
-        cloud.hosts['cmp02'].inventory.capacity.update(spread_base.capacity(4))
-        cloud.hosts['cmp03'].inventory.capacity.update(spread_base.capacity(8))
+        gib = {'cmp02': 4, 'cmp03': 8}
+        cloud = scene.cloud(0, hosts=THREE, gib=gib)
         cloud.add('cmp03', memory_mb=6144)
         large = cloud.add(scene.SOURCE, memory_mb=3072)
         cloud.add(scene.SOURCE, memory_mb=2048)

@@ -22,6 +22,7 @@ from osc_hostmaint.planning.server import memory as memories
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
+from tests.unit.simulation import inventory
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
@@ -197,22 +198,30 @@ Judge = collections.abc.Callable[[Run], list[str]]
 
 def cloud(
     servers: int = 0,
+    vm_state: str = 'active',
     *,
     source: collections.abc.Sequence[str] = (SOURCE,),
     hosts: collections.abc.Sequence[str] = HOSTS,
     seconds: float = 4.0,
+    gib: int | dict[str, int] | None = None,
     **options: ty.Any,
 ) -> clouds.Cloud:
     """Return a cloud with hosts in maintenance and servers on each.
 
-    :param servers: active ones on each of the hosts in maintenance.
+    :param servers: on each of the hosts in maintenance.
     :param seconds: how long a server's memory is copied.
+    :param gib: the memory of all hosts, or of some of them.
     :param options: of the cloud: see :class:`state.State`.
     """
+    if not isinstance(gib, dict):
+        gib = dict.fromkeys(hosts, gib) if gib else {}
     made = clouds.Cloud(hosts, **options)
+    for host, size in gib.items():
+        memory = {inventory.MEMORY_MB: 1024 * size}
+        made.hosts[host].inventory.capacity |= memory
     for host in source:
         for _number in range(servers):
-            made.add(host, seconds=seconds)
+            made.add(host, vm_state, seconds=seconds)
         made.disable(host)
     return made
 
