@@ -115,23 +115,21 @@ class RestoreTestCase(unittest.TestCase):
         return done
 
     def _bring(
-        self,
-        options: dict[str, ty.Any],
-        run: scene.Run,
-        _cloud: clouds.Cloud,
-        clock: timeline.VirtualClock,
-        interrupt: scene.Interrupt,
+        self, options: dict[str, ty.Any], run: scene.Run
     ) -> loop.DrainResult:
         # What a run draws is the same whenever a test is run again.
         chance = random.Random(run.began)
         with (
-            mock.patch.object(clocks, 'Clock', return_value=clock),
+            mock.patch.object(clocks, 'Clock', return_value=run.clock),
             mock.patch.object(
                 restore_.random, 'SystemRandom', return_value=chance
             ),
         ):
             return self.maintenance(run.client).restore(
-                run.hosts, report=run.recorder, interrupt=interrupt, **options
+                run.hosts,
+                report=run.recorder,
+                interrupt=run.interrupt,
+                **options,
             )
 
     def preview(self, *homes: str, **options: ty.Any) -> dry_runs.Preview:

@@ -2,14 +2,10 @@
 
 """What an evacuation may do, and must never do."""
 
-import typing as ty
-
+from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
-
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import scene
 
 #: How many evacuations off a host go on at once, unless the user says so.
 WINDOW = 8
@@ -24,7 +20,7 @@ UNSEEN_SECONDS = 15.0
 MEETING_SECONDS = 1.0
 
 
-def violations(run: 'scene.Run') -> list[str]:
+def violations(run: runs_.Run) -> list[str]:
     """Return every way in which a run did what it must not."""
     return [
         *built_twice(run),
@@ -35,7 +31,7 @@ def violations(run: 'scene.Run') -> list[str]:
     ]
 
 
-def built_twice(run: 'scene.Run') -> list[str]:
+def built_twice(run: runs_.Run) -> list[str]:
     """Return servers that are built twice at the same time.
 
     What could not be known is excused.
@@ -86,7 +82,7 @@ def _unforeseen(first: world.Work, second: world.Work) -> bool:
     return second.late or (met and hindered)
 
 
-def from_living_host(run: 'scene.Run') -> list[str]:
+def from_living_host(run: runs_.Run) -> list[str]:
     """Return evacuations off a host that was known to be alive."""
     return [
         f'{work.server.name} is evacuated off {work.source}, which has been '
@@ -102,7 +98,7 @@ def from_living_host(run: 'scene.Run') -> list[str]:
     ]
 
 
-def on_two_hosts(run: 'scene.Run') -> list[str]:
+def on_two_hosts(run: runs_.Run) -> list[str]:
     """Return servers that run on two hosts at once.
 
     What others did is theirs, and so is a host that came back a moment ago.
@@ -119,7 +115,7 @@ def on_two_hosts(run: 'scene.Run') -> list[str]:
     ]
 
 
-def started_stopped(run: 'scene.Run') -> list[str]:
+def started_stopped(run: runs_.Run) -> list[str]:
     """Return servers that were off, and run since their evacuation.
 
     But for those that others called ACTIVE after the look of the last moment.
@@ -138,7 +134,7 @@ def started_stopped(run: 'scene.Run') -> list[str]:
     ]
 
 
-def reset(run: 'scene.Run') -> list[str]:
+def reset(run: runs_.Run) -> list[str]:
     """Return servers whose state was changed without need.
 
     Only what is in ERROR is in need of it, and nothing may go on then.

@@ -7,7 +7,6 @@ after the drain last looked is not held against it.
 """
 
 import collections.abc
-import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -16,11 +15,9 @@ from osc_hostmaint.planning.host import down_cells
 from tests.unit.simulation import advice
 from tests.unit.simulation import evacuation_checks
 from tests.unit.simulation import request_checks
+from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
 from tests.unit.simulation import world
-
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import scene
 
 Code = exceptions.ExitCode
 Result = decisions.Result
@@ -62,7 +59,7 @@ def left_on(
     return left
 
 
-def untrue_reports(run: 'scene.Run') -> list[str]:
+def untrue_reports(run: runs_.Run) -> list[str]:
     """Return what a drain reports and is not so, as it ends."""
     if run.killed:
         return []
@@ -72,7 +69,7 @@ def untrue_reports(run: 'scene.Run') -> list[str]:
     return found
 
 
-def untrue_exit_code(run: 'scene.Run') -> list[str]:
+def untrue_exit_code(run: runs_.Run) -> list[str]:
     """Return what the exit code says and is not so."""
     code, rows, errors = run.exit_code, run.result.rows, run.result.errors
     left = any(row.left for row in rows)
@@ -96,7 +93,7 @@ def untrue_exit_code(run: 'scene.Run') -> list[str]:
     return found
 
 
-def _untrue_hosts(run: 'scene.Run', host: str) -> list[str]:
+def _untrue_hosts(run: runs_.Run, host: str) -> list[str]:
     cloud = run.cloud
     rows = [row for row in run.result.rows if row.host == host]
     remains = left_on(cloud, host, dead=run.policy.evacuate)
@@ -134,7 +131,7 @@ def _name(cloud: state.State, server_id: str) -> str:
     return server.name if server else server_id
 
 
-def _later(run: 'scene.Run', server_id: str, host: str) -> bool:
+def _later(run: runs_.Run, server_id: str, host: str) -> bool:
     """Tell whether it came to the host when nobody looked any more."""
     looked = run.client.last_look.get(host, run.began)
     return any(
@@ -145,7 +142,7 @@ def _later(run: 'scene.Run', server_id: str, host: str) -> bool:
 
 
 def _untrue_row(
-    run: 'scene.Run', row: decisions.Row, remains: str | None
+    run: runs_.Run, row: decisions.Row, remains: str | None
 ) -> str:
     server = run.cloud.servers.get(row.server_id)
     was = run.before.get(row.server_id)
@@ -196,7 +193,7 @@ def cell_was_down(cloud: state.State, server: world.Server) -> bool:
 
 
 def _untrue_move(
-    run: 'scene.Run',
+    run: runs_.Run,
     was: world.Server | None,
     row: decisions.Row,
     remains: str | None,
@@ -257,7 +254,7 @@ def wrong_state(server: world.Server) -> str:
     return f'it was {wanted} and is {state}'
 
 
-def behind(*runs: 'scene.Run') -> list[str]:
+def behind(*runs: runs_.Run) -> list[str]:
     """Return what drains had to do with and is not as others want it.
 
     To be asked after the last run, which nobody may have stopped. What a
@@ -287,8 +284,8 @@ def behind(*runs: 'scene.Run') -> list[str]:
 
 def _left_running(
     server: world.Server,
-    last: 'scene.Run',
-    runs: 'collections.abc.Sequence[scene.Run]',
+    last: runs_.Run,
+    runs: collections.abc.Sequence[runs_.Run],
 ) -> bool:
     """Tell whether it was resumed and could have been suspended again."""
     resting = server.task_state is None and (
@@ -311,7 +308,7 @@ def _left_running(
 
 
 def _unforeseen(
-    server: world.Server, runs: 'collections.abc.Sequence[scene.Run]'
+    server: world.Server, runs: collections.abc.Sequence[runs_.Run]
 ) -> bool:
     """Tell whether nobody could know of it.
 
@@ -359,7 +356,7 @@ def overfilled(cloud: state.State) -> list[str]:
     ]
 
 
-def violations(*runs: 'scene.Run') -> list[str]:
+def violations(*runs: runs_.Run) -> list[str]:
     """Return everything that is wrong with the drains of a cloud.
 
     :param runs: all of them; after the last one all is to be well, unless

@@ -2,6 +2,7 @@
 
 """Reports written by hand, to see that what is untrue in them is found."""
 
+import copy
 import typing as ty
 
 from osc_hostmaint import exceptions
@@ -27,10 +28,14 @@ class Reporter:
         """:param options: of the policy he pretends to follow."""
         self.clock = timeline.VirtualClock(cloud.timeline)
         self.client = clients.Client(cloud, self.clock)
-        self.began = self.clock.now()
-        self._cloud = cloud
-        self._policy = policies.Policy(**options)
-        self._before = cloud.copies()
+        self._run = scene.Run(
+            cloud,
+            self.clock,
+            self.client,
+            scene.Recorder(self.client),
+            (scene.SOURCE,),
+            policies.Policy(**options),
+        )
 
     def look(self) -> None:
         """Look at what is left on the host."""
@@ -42,29 +47,20 @@ class Reporter:
         *rows: decisions.Row,
         code: Code | None = None,
         errors: dict[str, str] | None = None,
-        interrupted: bool = False,
-        timeout: float | None = None,
+        **values: ty.Any,
     ) -> scene.Run:
         """Return what he reports.
 
         :param code: None: what fits the rows.
+        :param values: of the run.
         """
         if code is None:
             left = any(each.left for each in rows)
             code = Code.LEFT if left else Code.DONE
-        run = scene.Run(
-            cloud=self._cloud,
-            client=self.client,
-            recorder=scene.Recorder(self.client),
-            hosts=(scene.SOURCE,),
-            policy=self._policy,
-            timeout=timeout,
-            began=self.began,
-            before=self._before,
-            ended=self.clock.now(),
-            outcome=loop.DrainResult(rows, errors or {}, code),
-            interrupted=interrupted,
-        )
+        run = copy.copy(self._run)
+        vars(run).update(values)
+        run.outcome = loop.DrainResult(rows, errors or {}, code)
+        run.ended = self.clock.now()
         run.untrue_reports = report_checks.untrue_reports(run)
         return run
 

@@ -5,16 +5,13 @@
 import collections
 import math
 import operator
-import typing as ty
 
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from tests.unit.simulation import evacuation_checks
+from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
 from tests.unit.simulation import world
-
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import scene
 
 #: What moves a server, or prepares it for that.
 STARTING = frozenset({*world.MOVES, 'resume', 'shelve', 'offload'})
@@ -22,7 +19,7 @@ STARTING = frozenset({*world.MOVES, 'resume', 'shelve', 'offload'})
 BLIND_SECONDS = 60.0
 
 
-def violations(run: 'scene.Run') -> list[str]:
+def violations(run: runs_.Run) -> list[str]:
     """Return every way in which a run did what it must not."""
     return [
         *moved_twice_at_once(run),
@@ -40,7 +37,7 @@ def violations(run: 'scene.Run') -> list[str]:
     ]
 
 
-def moved_twice_at_once(run: 'scene.Run') -> list[str]:
+def moved_twice_at_once(run: runs_.Run) -> list[str]:
     """Return requests to move what this run has in flight already."""
     mine = collections.defaultdict(list)
     for work in run.works(STARTING):
@@ -60,7 +57,7 @@ def moved_twice_at_once(run: 'scene.Run') -> list[str]:
     ]
 
 
-def over_retries(run: 'scene.Run') -> list[str]:
+def over_retries(run: runs_.Run) -> list[str]:
     """Return what was asked for, and taken, more often than retries allow.
 
     Nova's own pick of a destination comes on top of one of ours. What others
@@ -86,7 +83,7 @@ def over_retries(run: 'scene.Run') -> list[str]:
     ]
 
 
-def moved_from_elsewhere(run: 'scene.Run') -> list[str]:
+def moved_from_elsewhere(run: runs_.Run) -> list[str]:
     """Return moves of servers that are not on a host that is drained.
 
     And moves to one that is. What others did a moment ago excuses it.
@@ -108,7 +105,7 @@ def moved_from_elsewhere(run: 'scene.Run') -> list[str]:
     return found
 
 
-def over_parallel(run: 'scene.Run') -> list[str]:
+def over_parallel(run: runs_.Run) -> list[str]:
     """Return moves that are more than ``--parallel`` allows on a host.
 
     Or more evacuations than are made at once without that. What never ends
@@ -122,7 +119,7 @@ def over_parallel(run: 'scene.Run') -> list[str]:
 
 
 def _crowds(
-    run: 'scene.Run', most: int | None, where: str, since: str, to: str
+    run: runs_.Run, most: int | None, where: str, since: str, to: str
 ) -> list[str]:
     """Return works at one place that went on at once, where too many did.
 
@@ -165,7 +162,7 @@ def _over_at(work: world.Work) -> float:
     return ended
 
 
-def _given_up(run: 'scene.Run', work: world.Work, time: float) -> bool:
+def _given_up(run: runs_.Run, work: world.Work, time: float) -> bool:
     """Tell whether a run has no patience with something any more.
 
     Nor with what goes on though it was told to end.
@@ -180,7 +177,7 @@ def _given_up(run: 'scene.Run', work: world.Work, time: float) -> bool:
     )
 
 
-def without_reason(run: 'scene.Run') -> list[str]:
+def without_reason(run: runs_.Run) -> list[str]:
     """Return requests without a reason.
 
     Only what is suspended is resumed, and only by a run that is told to;
@@ -209,7 +206,7 @@ def without_reason(run: 'scene.Run') -> list[str]:
     return found
 
 
-def to_unfit_host(run: 'scene.Run') -> list[str]:
+def to_unfit_host(run: runs_.Run) -> list[str]:
     """Return moves to a host of ours that can take none.
 
     One that is drained, or was disabled or down for long enough to be known;
@@ -229,7 +226,7 @@ def to_unfit_host(run: 'scene.Run') -> list[str]:
     return found
 
 
-def excluded(run: 'scene.Run') -> list[str]:
+def excluded(run: runs_.Run) -> list[str]:
     """Return what was begun with a server that was to be left alone."""
     return [
         f'{request} ({answer}), though it is excluded'
@@ -239,7 +236,7 @@ def excluded(run: 'scene.Run') -> list[str]:
 
 
 def was_gone_when_looked(
-    run: 'scene.Run', server: world.Server, host: str
+    run: runs_.Run, server: world.Server, host: str
 ) -> bool:
     """Tell whether nothing of a move was there when a drain last looked.
 
@@ -255,7 +252,7 @@ def was_gone_when_looked(
     return not (moves or asked or server.vm_state == 'resized')
 
 
-def against_group_rules(run: 'scene.Run') -> list[str]:
+def against_group_rules(run: runs_.Run) -> list[str]:
     """Return moves that break a hard rule of a server group.
 
     Nova takes no notice of members that are on their way, so it breaks one
@@ -290,7 +287,7 @@ def _has_just_come(cloud: state.State, work: world.Work) -> bool:
     )
 
 
-def _after_one_given_up(run: 'scene.Run', work: world.Work) -> bool:
+def _after_one_given_up(run: runs_.Run, work: world.Work) -> bool:
     return any(
         other.server.id in work.clashes
         and other.until > work.began
@@ -299,13 +296,13 @@ def _after_one_given_up(run: 'scene.Run', work: world.Work) -> bool:
     )
 
 
-def _could_not_know(run: 'scene.Run', work: world.Work) -> bool:
+def _could_not_know(run: runs_.Run, work: world.Work) -> bool:
     asked = bool(run.client.counts()['groups'])
     answered = run.client.answered.get('groups', math.inf)
     return run.blind or (asked and answered > work.began)
 
 
-def over_parallel_per_destination(run: 'scene.Run') -> list[str]:
+def over_parallel_per_destination(run: runs_.Run) -> list[str]:
     """Return moves that are more than one destination may have at once.
 
     What never ends is not counted, as in :func:`over_parallel`.
@@ -314,7 +311,7 @@ def over_parallel_per_destination(run: 'scene.Run') -> list[str]:
     return _crowds(run, most, 'dest', 'placed_at', ' to {}')
 
 
-def over_probes(run: 'scene.Run') -> list[str]:
+def over_probes(run: runs_.Run) -> list[str]:
     """Return black holes that more than one stopped server went into.
 
     They end in ERROR. What hung for long before it was taken is excused.
@@ -339,7 +336,7 @@ def over_probes(run: 'scene.Run') -> list[str]:
     ]
 
 
-def after_max_failures(run: 'scene.Run') -> list[str]:
+def after_max_failures(run: runs_.Run) -> list[str]:
     """Return what was started after ``--max-failures`` in a row."""
     most = run.policy.max_failures
     finished: dict[tuple[str, str], circuit_breaker.Finished] = {}
@@ -367,7 +364,7 @@ def confirmed_together(cloud: state.State) -> list[str]:
     ]
 
 
-def sent_again(run: 'scene.Run') -> list[str]:
+def sent_again(run: runs_.Run) -> list[str]:
     """Return requests that were sent although one before them took.
 
     Only for a single drain of servers that nobody else moves.

@@ -8,18 +8,15 @@ follows from Nova's records as they are then.
 
 import datetime
 import enum
-import typing as ty
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.restore import candidates
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import request_checks
+from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
 from tests.unit.simulation import world
-
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import scene
 
 Result = decisions.Result
 
@@ -93,7 +90,7 @@ class Expectations:
         stayed = back and server.host == record.source
         return Expected.COMES if away or stayed else Expected.ALONE
 
-    def judge(self, run: 'scene.Run') -> list[str]:
+    def judge(self, run: runs_.Run) -> list[str]:
         """Return what is wrong with a run, and with its report."""
         found, cloud = self._touched(run), run.cloud
         if run.killed:
@@ -136,7 +133,7 @@ class Expectations:
         rests = server.host == self.home and server.vm_state != 'resized'
         return expected is Expected.RETURNS and rests
 
-    def _touched(self, run: 'scene.Run') -> list[str]:
+    def _touched(self, run: runs_.Run) -> list[str]:
         """Return what was done to servers that are to be left alone."""
         found = []
         for work in run.works():
@@ -154,7 +151,7 @@ class Expectations:
                 found.append(f'{name} restarts it, and it left live')
         return found
 
-    def _in_vain(self, run: 'scene.Run', work: world.Work) -> bool:
+    def _in_vain(self, run: runs_.Run, work: world.Work) -> bool:
         return (
             work.found == 'active'
             and self.running is None
@@ -162,7 +159,7 @@ class Expectations:
             and not work.late
         )
 
-    def _untrue_row(self, run: 'scene.Run', row: decisions.Row) -> str:
+    def _untrue_row(self, run: runs_.Run, row: decisions.Row) -> str:
         server = run.cloud.servers[row.server_id]
         was, others = run.before[server.id], run.changed_by_others(server)
         stopped = report_checks.stopped_running(was, server)
@@ -204,7 +201,7 @@ class Expectations:
         return report_checks.wrong_state(server)
 
 
-def violations(left: 'scene.Run', *runs: 'scene.Run') -> list[str]:
+def violations(left: runs_.Run, *runs: runs_.Run) -> list[str]:
     """Return everything that is wrong with the restores of a cloud.
 
     :param left: the drain by which servers left.

@@ -6,7 +6,6 @@ import datetime
 import typing as ty
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import destinations
@@ -18,7 +17,6 @@ from osc_hostmaint.planning.restore import candidates
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import restore_checks
 from tests.unit.simulation import scene
-from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
 #: Moves in flight to one home, unless the user says how many.
@@ -46,18 +44,12 @@ def restore(
     options.setdefault('per_destination', PARALLEL)
     expectations = restore_checks.Expectations(home, since, running)
 
-    def bring(
-        run: scene.Run,
-        cloud: clouds.Cloud,
-        clock: timeline.VirtualClock,
-        interrupt: scene.Interrupt,
-    ) -> loop.DrainResult:
-        expectations.begin(cloud)
+    def bring(run: scene.Run) -> loop.DrainResult:
+        expectations.begin(run.cloud)
         try:
-            return _bring(run, expectations, clock, interrupt, looks=looks)
+            return _bring(run, expectations, looks=looks)
         except exceptions.CloudError as error:
-            code = exceptions.ExitCode.FAILED
-            return loop.DrainResult((), {home: str(error)}, code)
+            return _failed(home, str(error))
         except KeyboardInterrupt:
             return loop.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
 
@@ -69,28 +61,26 @@ def restore(
 def _bring(
     run: scene.Run,
     expectations: restore_checks.Expectations,
-    clock: timeline.VirtualClock,
-    interrupt: scene.Interrupt,
     *,
     looks: bool,
 ) -> loop.DrainResult:
     """Do what verbs/restoring.py does."""
-    client, policy = run.client, run.policy
+    client, clock, policy = run.client, run.clock, run.policy
     services = {each.host: each for each in client.services()}
     service = services[expectations.home]
     if words := candidates.against(service):
-        code = exceptions.ExitCode.FAILED
-        return loop.DrainResult((), {service.host: words}, code)
+        return _failed(service.host, words)
     home = plan.Home(service, expectations.since)
     board = observer.ServiceBoard(client, clock, services)
     plans = plan.make_plans(
         client, clock, services, [home], policy, expectations.running
     )
-    seen = _look(client, services, plans) if looks else None
+    seen = None
+    if looks and any(each.groups for each in plans):
+        seen = capacity.look(client, services, plans)
     run.blind = seen is None or not seen.known
     if seen and seen.preview.capacity_forecast.misfits:
-        code = exceptions.ExitCode.FAILED
-        return loop.DrainResult((), {service.host: 'no room'}, code)
+        return _failed(service.host, 'no room')
     picker = destinations.Destinations(
         client,
         clock,
@@ -107,23 +97,16 @@ def _bring(
         board,
         picker,
         run.recorder,
-        interrupt,
+        run.interrupt,
         policy.max_failures,
         run.timeout,
     )
-    if result.exit_code not in (
-        exceptions.ExitCode.INTERRUPTED,
-        exceptions.ExitCode.TIMEOUT,
-    ):
+    cut = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
+    if result.exit_code not in cut:
         restore_loop.count_deleted(client, [home], run.recorder)
     return result
 
 
-def _look(
-    client: ty.Any,
-    services: dict[str, model.Service],
-    plans: tuple[plan.RestorePlan, ...],
-) -> capacity.RestoreCapacity | None:
-    if not any(each.groups for each in plans):
-        return None
-    return capacity.look(client, services, plans)
+def _failed(host: str, words: str) -> loop.DrainResult:
+    code = exceptions.ExitCode.FAILED
+    return loop.DrainResult((), {host: words}, code)

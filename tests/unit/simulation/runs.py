@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What there is to tell of a run on the simulated cloud."""
+
+import collections.abc
+import dataclasses
+
+from osc_hostmaint import events
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint.engine import loop
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import dry_run as dry_run_
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import memory as memories
+from tests.unit.simulation import client as clients
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
+from tests.unit.simulation import timeline
+from tests.unit.simulation import world
+
+
+class Killed(BaseException):
+    """As kill -9: nobody catches it, and everything in memory is lost."""
+
+
+class Endless(AssertionError):
+    """It takes longer than it may."""
+
+
+@dataclasses.dataclass
+class Interrupt:
+    """The first Ctrl-C, when it is asked for."""
+
+    requested: bool = False
+
+    def press(self) -> None:
+        """Press it."""
+        self.requested = True
+
+
+class Recorder:
+    """Keeps events, decisions and each tick's requests."""
+
+    def __init__(
+        self, client: clients.Client, recording: ports.Recording | None = None
+    ):
+        """:param recording: is told of the same decisions."""
+        #: Every decision: when it was made, and of which host.
+        self.timed: list[tuple[float, str, decisions.Decision]] = []
+        self.decisions: dict[str, list[decisions.Decision]] = {}
+        self.troubles: list[str] = []
+        self.ended_hosts: list[str] = []
+        #: The requests sent before each decision, since the one before.
+        self.ticks: list[tuple[str, list[faults.Request]]] = []
+        self._client = client
+        self._recording = recording
+        self._told = 0
+
+    def publish(self, event: events.Event) -> None:
+        """Take note of an event."""
+        if isinstance(event, events.Trouble):
+            self.troubles.append(event.reason)
+        elif isinstance(event, events.HostEnded):
+            self.ended_hosts.append(event.host)
+
+    def decided(
+        self,
+        seen: model.Observation,
+        policy: policies.Policy,
+        now: float,
+        decision: decisions.Decision,
+    ) -> None:
+        """Take note of a decision."""
+        if self._recording:
+            self._recording.decided(seen, policy, now, decision)
+        host = seen.host
+        self.decisions.setdefault(host, []).append(decision)
+        self.timed.append((self._client.time, host, decision))
+        self.ticks.append((host, self._client.log[self._told :]))
+        self._told = len(self._client.log)
+
+    def acted(
+        self,
+        host: str,
+        action: memories.Action,
+        outcome: memories.Outcome,
+        highest_id: int,
+    ) -> None:
+        """Take note of what came of an action."""
+        if self._recording:
+            self._recording.acted(host, action, outcome, highest_id)
+
+
+@dataclasses.dataclass
+class Run:
+    """One drain, or whatever else: how it went and how it ended."""
+
+    cloud: clouds.Cloud
+    clock: timeline.VirtualClock
+    client: clients.Client
+    recorder: Recorder
+    hosts: tuple[str, ...]
+    policy: policies.Policy
+    timeout: float | None = None
+    interrupt: Interrupt = dataclasses.field(default_factory=Interrupt)
+    ended: float = 0.0
+    #: Of one that was killed there is none.
+    outcome: loop.DrainResult | None = None
+    #: Ctrl-C was pressed, once or twice.
+    interrupted: bool = False
+    #: What it saw beforehand, and whether it was to and could not.
+    dry_run: dry_run_.DryRun | None = None
+    blind: bool = False
+    #: What it reported and was not so when it ended.
+    untrue_reports: list[str] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock.now()
+        #: The servers as they were then, by id.
+        self.before = self.cloud.copies()
+
+    @property
+    def killed(self) -> bool:
+        """It did not get to report anything."""
+        return self.outcome is None
+
+    @property
+    def result(self) -> loop.DrainResult:
+        """What it reported."""
+        assert self.outcome, 'it was killed'
+        return self.outcome
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in virtual time."""
+        return self.ended - self.began
+
+    @property
+    def exit_code(self) -> exceptions.ExitCode:
+        """The exit code."""
+        return self.result.exit_code
+
+    @property
+    def results(self) -> dict[str, str]:
+        """What became of each server, by id."""
+        return {row.server_id: str(row.result) for row in self.result.rows}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why, by the server's id."""
+        return {row.server_id: row.reason for row in self.result.rows}
+
+    @property
+    def ways(self) -> dict[str, str]:
+        """How each server moved, by id."""
+        return {row.server_id: row.move for row in self.result.rows}
+
+    @property
+    def actor(self) -> world.Actor:
+        """Who it is to Nova."""
+        return self.client.actor
+
+    def works(
+        self, kinds: collections.abc.Container[str] | None = None
+    ) -> list[world.Work]:
+        """Return what Nova took from it, of some kinds or all."""
+        return [
+            work
+            for work in self.cloud.works
+            if work.by is self.actor and (kinds is None or work.kind in kinds)
+        ]
+
+    def changed_by_others(self, server: world.Server) -> bool:
+        """Tell whether others had to do with a server during the run."""
+        return any(
+            work.by is not self.actor and work.until >= self.began
+            for work in self.cloud.works_on(server)
+        )
