@@ -62,20 +62,13 @@ class Cloud(api.Api):
                 **values,
             }
         )
-        owner = server.owner
-        for instance_action, ago in (
-            ('create', _DAY),
-            (_CAUSES.get(server.wanted), _HOUR),
-        ):
-            if instance_action:
-                server.instance_actions.append(
-                    model.InstanceAction(
-                        instance_action,
-                        owner.user_id,
-                        owner.project_id,
-                        world.EPOCH - ago,
-                    )
-                )
+        owner = (server.owner.user_id, server.owner.project_id)
+        causes = (('create', _DAY), (_CAUSES.get(server.wanted), _HOUR))
+        server.instance_actions += [
+            model.InstanceAction(cause, *owner, world.EPOCH - ago)
+            for cause, ago in causes
+            if cause
+        ]
         self.servers[server.id] = server
         return server
 
@@ -169,18 +162,13 @@ class Cloud(api.Api):
                     self.release_all(record.uuid)
         self.release_all(server_id)
 
-    def crash(self, host: str, *, hangs: bool = True) -> None:
-        """Kill a host's nova-compute: see :func:`machines.crash`."""
-        host_crashes.crash(self, host, hangs=hangs)
+    crash = host_crashes.crash
+    start = host_crashes.start
 
     def power_off(self, host: str) -> None:
         """Let a host have no power any more: its guests stop as well."""
-        host_crashes.crash(self, host)
+        self.crash(host)
         self.hosts[host].powered = False
-
-    def start(self, host: str) -> None:
-        """Start a host's nova-compute again; it cleans up."""
-        host_crashes.start(self, host)
 
     def disable(self, host: str, reason: str | None = None) -> None:
         """Disable a compute service, by default with our mark."""

@@ -8,6 +8,7 @@ or None; several combine with :func:`either`.
 
 import collections.abc
 import dataclasses
+import functools
 
 from osc_hostmaint import exceptions
 
@@ -37,40 +38,23 @@ class Request:
 
 
 POSTS = frozenset(
-    {
-        'live_migrate',
-        'cold_migrate',
-        'evacuate',
-        'reset',
-        'confirm',
-        'resume',
-        'suspend',
-        'shelve',
-        'offload',
-        'abort',
-        'force_complete',
-    }
+    (
+        *('live_migrate', 'cold_migrate', 'evacuate', 'reset', 'confirm'),
+        *('resume', 'suspend', 'shelve', 'offload'),
+        *('abort', 'force_complete'),
+    )
 )
-LISTS = frozenset(
-    {
-        'services',
-        'servers',
-        'migrations',
-        'flights',
-        'unconfirmed',
-        'evacuated',
-        'evacuations',
-        'left',
-        'moves',
-        'deleted',
-        'allocations',
-        'hypervisors',
-        'residents',
-        'groups',
-        'aggregates',
-        'allocation_candidates',
-    }
+#: Lists that are asked of all cells.
+OF_CELLS = frozenset(
+    (
+        *('services', 'servers', 'deleted', 'migrations', 'flights'),
+        *('unconfirmed', 'evacuated', 'evacuations', 'left', 'moves'),
+    )
 )
+LISTS = OF_CELLS | {
+    *('allocations', 'allocation_candidates', 'hypervisors', 'residents'),
+    *('groups', 'aggregates'),
+}
 #: What Placement is asked, and not Nova.
 PLACEMENT = frozenset({'allocations', 'allocation_candidates'})
 
@@ -88,36 +72,9 @@ class Fault:
     seconds: float = 0.0
 
 
-def _unavailable() -> BaseException:
-    return exceptions.Unavailable('Nova: no answer (HTTP 503)')
-
-
-def _too_many() -> BaseException:
-    return exceptions.Unavailable('Nova: slow down (HTTP 429)', in_doubt=False)
-
-
-def _refused() -> BaseException:
-    return exceptions.RequestRefused('Nova: not like this (HTTP 409)')
-
-
-def _refused_for_good() -> BaseException:
-    return exceptions.RequestRefused(
-        'Nova: never like this (HTTP 400)', final=True
-    )
-
-
-def _not_permitted() -> BaseException:
-    return exceptions.NotPermitted('Nova: policy says no (HTTP 403)')
-
-
-def _placement_forbids() -> BaseException:
-    return exceptions.NotPermitted('Placement: policy says no (HTTP 403)')
-
-
-def _placement_down() -> BaseException:
-    return exceptions.Unavailable('Placement: no answer (HTTP 503)')
-
-
+_unavailable = functools.partial(
+    exceptions.Unavailable, 'Nova: no answer (HTTP 503)'
+)
 #: The answer is lost, what was asked for is not.
 LOST = Fault(_unavailable, took=True)
 #: The request is lost.
@@ -127,12 +84,24 @@ LOST_LATE = Fault(_unavailable, took=True, seconds=60.0)
 DROPPED_LATE = Fault(_unavailable, seconds=60.0)
 #: It fails, and is carried out all the same a while later.
 SLOW = Fault(_unavailable, took=True, late=15.0)
-TOO_MANY = Fault(_too_many)
-REFUSED = Fault(_refused)
-NOT_PERMITTED = Fault(_not_permitted)
+TOO_MANY = Fault(
+    lambda: exceptions.Unavailable(
+        'Nova: slow down (HTTP 429)', in_doubt=False
+    )
+)
+REFUSED = Fault(
+    lambda: exceptions.RequestRefused('Nova: not like this (HTTP 409)')
+)
+NOT_PERMITTED = Fault(
+    lambda: exceptions.NotPermitted('Nova: policy says no (HTTP 403)')
+)
 #: For a cloud's ``placement``.
-PLACEMENT_FORBIDS = Fault(_placement_forbids)
-PLACEMENT_DOWN = Fault(_placement_down)
+PLACEMENT_FORBIDS = Fault(
+    lambda: exceptions.NotPermitted('Placement: policy says no (HTTP 403)')
+)
+PLACEMENT_DOWN = Fault(
+    lambda: exceptions.Unavailable('Placement: no answer (HTTP 503)')
+)
 
 Faults = collections.abc.Callable[[Request], Fault | None]
 
@@ -151,9 +120,7 @@ def numbered(faults: collections.abc.Mapping[int, Fault]) -> Faults:
 
     def choose(request: Request) -> Fault | None:
         fault = faults.get(request.number)
-        if fault and not request.changes:
-            return DROPPED
-        return fault
+        return DROPPED if fault and not request.changes else fault
 
     return choose
 
@@ -162,20 +129,14 @@ def posts(
     faults: collections.abc.Sequence[Fault | None], kind: str = ''
 ) -> Faults:
     """Choose the first requests that change something, in turn."""
-    left = list(faults)
-
-    def choose(request: Request) -> Fault | None:
-        if request.changes and kind in ('', request.kind) and left:
-            return left.pop(0)
-        return None
-
-    return choose
+    left = iter(faults)
+    return lambda request: (
+        next(left, None)
+        if request.changes and kind in ('', request.kind)
+        else None
+    )
 
 
 def outage(begin: float, end: float) -> Faults:
     """Let nothing get through for a period."""
-
-    def choose(request: Request) -> Fault | None:
-        return DROPPED if begin <= request.time < end else None
-
-    return choose
+    return lambda request: DROPPED if begin <= request.time < end else None

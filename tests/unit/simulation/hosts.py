@@ -8,7 +8,6 @@ import functools
 import uuid
 
 from osc_hostmaint import model
-from tests.unit.simulation import dates
 from tests.unit.simulation import inventory as inventories
 from tests.unit.simulation import timeline
 
@@ -116,5 +115,5 @@ class Host:
             enabled=self.enabled,
             disabled_reason=self.disabled_reason,
             forced_down=self.forced_down,
-            updated_at=dates.utc(max(self.heard_at, self.touched_at)),
+            updated_at=timeline.utc(max(self.heard_at, self.touched_at)),
         )

@@ -18,21 +18,7 @@ from tests.unit.simulation import world
 T = ty.TypeVar('T')
 
 #: What asks all cells.
-_LISTS = frozenset(
-    {
-        'deleted',
-        'evacuated',
-        'evacuations',
-        'flights',
-        'left',
-        'migrations',
-        'moves',
-        'server_count',
-        'servers',
-        'services',
-        'unconfirmed',
-    }
-)
+_ALL_CELLS = faults_.OF_CELLS | {'server_count'}
 
 #: What took so long to be answered hung: Nova waits a minute for a cell.
 HUNG_SECONDS = 50.0
@@ -88,7 +74,7 @@ class Session:
     def _hung(self) -> collections.abc.Iterator[tuple[float, float]]:
         for request, following in itertools.pairwise(self.log):
             waited = following.time - request.time
-            if request.kind in _LISTS and waited > HUNG_SECONDS:
+            if request.kind in _ALL_CELLS and waited > HUNG_SECONDS:
                 yield request.time, following.time
 
     def _post(
@@ -171,12 +157,9 @@ class Session:
     def _hides(self, server_id: str) -> bool:
         """Tell whether a server is in a cell that does not answer."""
         server = self._cloud.servers.get(server_id)
-        return (
-            server is not None
-            and not server.deleted
-            and server.host is not None
-            and self._cloud.hosts[server.host].silent is not None
-        )
+        if server is None or server.deleted or server.host is None:
+            return False
+        return self._cloud.hosts[server.host].silent is not None
 
     def _reach(self, server_id: str) -> None:
         """Let a request to a server through, if its cell answers."""
@@ -190,7 +173,7 @@ class Session:
             (
                 host.silent or 0.0
                 for host in self._cloud.hosts.values()
-                if request.kind in _LISTS
+                if request.kind in _ALL_CELLS
                 or (server and server.host == host.name)
             ),
             default=0.0,

@@ -54,8 +54,8 @@ class State:
         :param piles_up: weigh hosts by rows that are old, as Nova does
             (NOVA-FACTS section 1), and not by what is so.
         :param seed: of the jitter of all delays.
-        :param shelved_offload_time: seconds, as in nova.conf: 0 offloads a
-            shelved server at once, -1 never.
+        :param shelved_offload_time: as in nova.conf: 0 offloads a shelved
+            server at once, -1 never.
         :param leaks: what a nova-compute was at when it died, or a server
             was deleted, keeps its allocations for good, as in Nova.
         :param capacity: of every host.
@@ -307,15 +307,4 @@ class State:
         work.misplaced = not there.enabled
         return True
 
-    def schedule(
-        self,
-        server: world.Server,
-        *,
-        claims: bool,
-        host: str = '',
-        tried: collections.abc.Container[str] = (),
-    ) -> str | None:
-        """Return where to move a server: see :func:`scheduler.choose`."""
-        return scheduler.choose(
-            self, server, claims=claims, host=host, tried=tried
-        )
+    schedule = scheduler.choose

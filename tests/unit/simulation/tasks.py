@@ -53,7 +53,7 @@ def shelve(
     cloud: 'state.State', work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Keep the disk as an image; what comes then is up to a setting."""
-    server, wait = work.server, cloud.shelved_offload_time
+    server = work.server
     if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
         return
     if not server.volume_backed:
@@ -64,7 +64,7 @@ def shelve(
         yield server.seconds
     if (yield from _failed(cloud, work, effect)):
         return
-    if server.volume_backed or wait == 0:
+    if server.volume_backed or cloud.shelved_offload_time == 0:
         if not server.volume_backed:
             task = TASKS['offload']
             cloud.change(server, vm_state='shelved', task_state=task)
@@ -72,12 +72,6 @@ def shelve(
         return
     cloud.change(server, vm_state='shelved')
     work.finish(cloud.timeline.now, well=True)
-    if wait > 0:
-        # A periodic task of its host.
-        yield float(wait)
-        if server.vm_state == 'shelved' and server.task_state is None:
-            cloud.change(server, task_state=TASKS['offload'])
-            yield from _offload(cloud, work)
 
 
 def offload(

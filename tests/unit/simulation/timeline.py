@@ -8,6 +8,7 @@ pass before it goes on (until it is woken), or something it has to queue for.
 
 import collections
 import collections.abc
+import datetime
 import heapq
 import itertools
 import math
@@ -16,6 +17,8 @@ import typing as ty
 
 #: Not zero, so that nobody takes a time for falsy.
 START = 5000.0
+#: The cloud's time then.
+EPOCH = datetime.datetime(2026, 11, 20, 23, 0, tzinfo=datetime.UTC)
 #: For a process: until it is woken.
 FOREVER = math.inf
 
@@ -31,11 +34,16 @@ Steps = collections.abc.Generator[float | Queue, None, None]
 T = ty.TypeVar('T')
 
 
+def utc(time: float) -> datetime.datetime:
+    """Return the cloud's time; its database keeps whole seconds."""
+    return EPOCH + datetime.timedelta(seconds=int(time - START))
+
+
 class Timeline:
     """What will happen, and when."""
 
-    def __init__(self) -> None:
-        self.now = START
+    def __init__(self, now: float = START) -> None:
+        self.now = now
         self._events: list[
             tuple[float, int, collections.abc.Callable[[], object]]
         ] = []
@@ -260,10 +268,8 @@ class _ActorClock(VirtualClock):
 
     def _wait(self, until: float) -> None:
         self._timeline.after(until - self.now(), self.resume)
-        self.hand_over()
-        self._mine.acquire()
-        if self._dismissed:
-            raise _Dismissed
+        self._theirs.release()
+        self.await_turn()
 
     def resume(self) -> None:
         """Let the actor go on until it waits again; not for the actor."""
@@ -276,8 +282,8 @@ class _ActorClock(VirtualClock):
         self._dismissed = True
         self.resume()
 
-    def begin(self) -> None:
-        """Wait for the first turn."""
+    def await_turn(self) -> None:
+        """Wait until it may go on."""
         self._mine.acquire()
         if self._dismissed:
             raise _Dismissed
@@ -285,10 +291,6 @@ class _ActorClock(VirtualClock):
     def end(self) -> None:
         """Give the turn back for good."""
         self._ended = True
-        self.hand_over()
-
-    def hand_over(self) -> None:
-        """Give the turn back."""
         self._theirs.release()
 
 
@@ -309,7 +311,7 @@ def together(
     def play(number: int) -> None:
         clock = clocks[number]
         try:
-            clock.begin()
+            clock.await_turn()
             results[number] = parts[number](clock)
         except _Dismissed:
             pass

@@ -8,20 +8,17 @@ import dataclasses
 import typing as ty
 
 from osc_hostmaint import model
-from tests.unit.simulation import dates
 from tests.unit.simulation import hosts
 from tests.unit.simulation import inventory as inventories
-from tests.unit.simulation import outcomes as fates_
+from tests.unit.simulation import outcomes as outcomes_
 from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 
-MoveOutcome = fates_.MoveOutcome
-Effect = fates_.Effect
-Refusal = fates_.Refusal
+MoveOutcome, Effect = outcomes_.MoveOutcome, outcomes_.Effect
+Refusal = outcomes_.Refusal
 Host = hosts.Host
 
-EPOCH = dates.EPOCH
-utc = dates.utc
+EPOCH, utc = timeline.EPOCH, timeline.utc
 
 
 @dataclasses.dataclass(frozen=True)
