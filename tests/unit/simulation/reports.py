@@ -2,8 +2,10 @@
 
 """Reports written by hand, to see that what is untrue in them is found."""
 
+import contextlib
 import copy
 import typing as ty
+import unittest
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import loop
@@ -86,3 +88,39 @@ def row(server: world.Server, phase: Phase, reason: str = '') -> decisions.Row:
         attempts=0,
         seconds=None,
     )
+
+
+class ChecksTestCase(unittest.TestCase):
+    """A host with a server, and somebody who has to do with it."""
+
+    #: Of the policy that he pretends to follow.
+    POLICY: ty.ClassVar[dict[str, ty.Any]] = {}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud = scene.cloud(slots=9)
+        self.server = self.cloud.add(scene.SOURCE)
+        self.follow()
+
+    def follow(self, **options: ty.Any) -> None:
+        """Pretend to follow a policy from now on."""
+        self.reporter = Reporter(self.cloud, **{**self.POLICY, **options})
+
+    def ask(
+        self,
+        kind: str,
+        server: world.Server | None = None,
+        *hosts: str,
+        wait: float = 10.0,
+    ) -> None:
+        """Ask for something, whatever comes of it."""
+        server = server or self.server
+        with contextlib.suppress(exceptions.CloudError):
+            getattr(self.reporter.client, kind)(server.id, *hosts)
+        self.reporter.clock.sleep(wait)
+
+    def check(self, found: list[str], *words: str) -> None:
+        """Check what a judge has found, each by some words."""
+        self.assertEqual(len(words), len(found), found)
+        for error, word in zip(found, words, strict=True):
+            self.assertIn(word, error)

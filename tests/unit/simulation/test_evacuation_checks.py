@@ -2,7 +2,7 @@
 
 """What an evacuation must not do is found, and nothing else."""
 
-import unittest
+import typing as ty
 
 from tests.unit.simulation import evacuation_checks
 from tests.unit.simulation import reports
@@ -16,84 +16,62 @@ Phase = reports.Phase
 row = reports.row
 
 
-class EvacuationChecksTestCase(unittest.TestCase):
+class EvacuationChecksTestCase(reports.ChecksTestCase):
     """A host that is dead, and somebody who evacuates it."""
 
+    POLICY: ty.ClassVar = {'evacuate': True}
+
     def setUp(self) -> None:
-        self.cloud = scene.cloud()
-        self.server = self.cloud.add(SOURCE)
+        super().setUp()
         self.cloud.fence(SOURCE)
-        self.reporter = reports.Reporter(self.cloud, evacuate=True)
-        self.client = self.reporter.client
 
-    def expect(self, found: list[str], *words: str) -> None:
-        self.assertEqual(len(words), len(found), found)
-        for text, part in zip(found, words, strict=True):
-            self.assertIn(part, text)
-
-    def pass_(self, seconds: float) -> None:
-        self.reporter.clock.sleep(seconds)
-
-    def evacuate(self) -> None:
-        self.client.evacuate(self.server.id)
-
-    def violations(self) -> list[str]:
-        return request_checks.violations(self.reporter.run())
-
-    def check_evacuations(self) -> list[str]:
-        return evacuation_checks.violations(self.reporter.run())
+    def expect(self, *words: str) -> None:
+        found = evacuation_checks.violations(self.reporter.run())
+        self.check(found, *words)
 
     def test_once(self) -> None:
-        self.evacuate()
-        self.pass_(10)
-        self.expect(self.violations())
+        self.ask('evacuate')
+        self.check(request_checks.violations(self.reporter.run()))
 
     def test_twice_by_oneself(self) -> None:
-        self.evacuate()
-        self.evacuate()
-        self.expect(self.check_evacuations(), 'and since 5000.05 already')
+        self.ask('evacuate', wait=0)
+        self.ask('evacuate', wait=0)
+        self.expect('and since 5000.05 already')
 
     def test_after_another(self) -> None:
         other = reports.Reporter(self.cloud, evacuate=True)
         other.client.evacuate(self.server.id)
-        self.evacuate()
-        self.expect(self.check_evacuations(), 'already')
-        self.expect(evacuation_checks.violations(other.run()))
+        self.ask('evacuate', wait=0)
+        self.expect('already')
+        self.check(evacuation_checks.violations(other.run()))
 
     def test_host_was_alive(self) -> None:
         self.cloud.start(SOURCE)
-        self.pass_(100)
-        self.evacuate()
-        self.expect(self.check_evacuations(), 'alive for 100')
+        self.reporter.clock.sleep(100)
+        self.ask('evacuate', wait=0)
+        self.expect('alive for 100')
 
     def test_started_the_second_time(self) -> None:
         self.server = self.cloud.add(SOURCE, 'stopped')
         self.server.outcomes.append(MoveOutcome.NO_HOST)
         for status in ('ERROR', 'ACTIVE'):
-            self.evacuate()
-            self.pass_(10)
+            self.ask('evacuate')
             self.assertEqual(status, self.server.status)
-        self.expect(self.check_evacuations(), 'was stopped, and was started')
+        self.expect('was stopped, and was started')
 
     def test_the_window(self) -> None:
         for count, words in ((8, []), (9, ['9 at once'])):
             for _number in range(count):
                 server = self.cloud.add(SOURCE, seconds=30)
-                self.client.evacuate(server.id)
-            self.pass_(60)
-            self.expect(self.violations(), *words)
+                self.ask('evacuate', server, wait=0)
+            self.reporter.clock.sleep(60)
+            found = request_checks.violations(self.reporter.run())
+            self.check(found, *words)
 
     def test_what_is_told_of_one_that_did_not_move(self) -> None:
         self.server.outcomes.append(MoveOutcome.NO_HOST)
-        self.evacuate()
-        self.pass_(10)
-        self.expect(
-            self.reporter.untrue_reports(row(self.server, Phase.MOVED)),
-            'it is there',
-            'is drained',
-        )
-        self.expect(
-            self.reporter.untrue_reports(
-                row(self.server, Phase.FAILED, 'no host')
-            )
-        )
+        self.ask('evacuate')
+        report = self.reporter.untrue_reports
+        moved = row(self.server, Phase.MOVED)
+        self.check(report(moved), 'it is there', 'is drained')
+        self.check(report(row(self.server, Phase.FAILED, 'no host')))

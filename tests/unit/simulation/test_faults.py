@@ -2,7 +2,6 @@
 
 """What a simulated Nova does on purpose, and a real one by bad luck."""
 
-import collections
 import unittest
 
 from osc_hostmaint import exceptions
@@ -17,21 +16,22 @@ START = timeline.START
 Refusal = world.Refusal
 
 
-class ClientTestCase(unittest.TestCase):
+class TimeTestCase(unittest.TestCase):
     def setUp(self) -> None:
         self.cloud = scene.cloud(1)
         self.clock = timeline.VirtualClock(self.cloud.timeline)
         self.server = next(iter(self.cloud.servers.values()))
 
-    def client(self, *chosen: faults.Fault, **options) -> clients.Client:
-        if chosen:
-            options['faults'] = faults.posts(chosen)
-        return clients.Client(self.cloud, self.clock, **options)
+    def lose(self, fault: faults.Fault) -> clients.Client:
+        """Ask for a move, and get no answer."""
+        chosen = faults.posts([fault])
+        client = clients.Client(self.cloud, self.clock, faults=chosen)
+        with self.assertRaises(exceptions.Unavailable):
+            client.live_migrate(self.server.id)
+        return client
 
-
-class TimeTestCase(ClientTestCase):
     def test_one_gets_there_although_its_sender_is_killed(self) -> None:
-        client = self.client(latency=1.0)
+        client = clients.Client(self.cloud, self.clock, latency=1.0)
         self.clock.alarm(START + 0.2, scene.Killed())
         with self.assertRaises(scene.Killed):
             client.live_migrate(self.server.id)
@@ -40,23 +40,17 @@ class TimeTestCase(ClientTestCase):
         self.assertEqual('migrating', self.server.task_state)
 
     def test_a_lost_answer(self) -> None:
-        client = self.client(faults.LOST)
-        with self.assertRaises(exceptions.Unavailable):
-            client.live_migrate(self.server.id)
+        self.lose(faults.LOST)
         self.assertEqual('MIGRATING', self.server.status)
         self.assertFalse(self.server.work.late)
 
     def test_a_lost_request(self) -> None:
-        client = self.client(faults.DROPPED)
-        with self.assertRaises(exceptions.Unavailable):
-            client.live_migrate(self.server.id)
+        client = self.lose(faults.DROPPED)
         self.assertEqual('ACTIVE', self.server.status)
         self.assertIsNone(client.posted[0][1])
 
     def test_a_late_one(self) -> None:
-        client = self.client(faults.SLOW)
-        with self.assertRaises(exceptions.Unavailable):
-            client.live_migrate(self.server.id)
+        client = self.lose(faults.SLOW)
         self.assertEqual('ACTIVE', self.server.status)
         self.clock.sleep(16)
         self.assertTrue(self.server.work.late)
@@ -70,32 +64,26 @@ class RefusalsTestCase(unittest.TestCase):
         self.cloud = clouds.Cloud(['a', 'b'])
 
     def test_each_to_its_kind(self) -> None:
-        server = self.cloud.add(
-            'a',
-            'suspended',
-            refusals=collections.deque(
-                [
-                    'not like this',
-                    Refusal('never', final=True, kind='resume'),
-                    Refusal('not now', kind='suspend'),
-                ]
-            ),
-        )
-        with self.assertRaisesRegex(
-            exceptions.RequestRefused, 'never'
-        ) as caught:
+        refusals = [
+            'not like this',
+            Refusal('never', final=True, kind='resume'),
+            Refusal('not now', kind='suspend'),
+        ]
+        server = self.cloud.add('a', 'suspended', refusals=refusals)
+        refused = exceptions.RequestRefused
+        with self.assertRaisesRegex(refused, 'never') as caught:
             self.cloud.resume(server.id)
         self.assertTrue(caught.exception.final)
         self.cloud.resume(server.id)
         self.cloud.timeline.run_until(timeline.START + 5)
-        with self.assertRaisesRegex(exceptions.RequestRefused, 'not like'):
+        with self.assertRaisesRegex(refused, 'not like'):
             self.cloud.live_migrate(server.id)
-        with self.assertRaisesRegex(exceptions.RequestRefused, 'not now'):
+        with self.assertRaisesRegex(refused, 'not now'):
             self.cloud.suspend(server.id)
         self.cloud.suspend(server.id)
 
     def test_a_refused_request_leaves_no_trace(self) -> None:
-        server = self.cloud.add('a', refusals=collections.deque(['no']))
+        server = self.cloud.add('a', refusals=['no'])
         instance_actions = list(server.instance_actions)
         with self.assertRaises(exceptions.RequestRefused):
             self.cloud.live_migrate(server.id)
@@ -121,28 +109,20 @@ class LiveTestCase(unittest.TestCase):
     def setUp(self) -> None:
         self.cloud = clouds.Cloud(['a', 'b', 'c'])
 
-    def move(
-        self, *outcomes: world.MoveOutcome, **values: object
-    ) -> list[str]:
-        self.server = self.cloud.add(
-            'a', outcomes=collections.deque(outcomes), **values
-        )
+    def move(self, *outcomes: world.MoveOutcome, **values) -> list[str]:
+        self.server = self.cloud.add('a', outcomes=outcomes, **values)
         self.cloud.live_migrate(self.server.id)
         return statuses(self.cloud, self.server)
 
     def test_record_completed_but_server_moved_not(self) -> None:
-        self.assertEqual(
-            'completed, ACTIVE on a', self.move(world.MoveOutcome.LIE)[-1]
-        )
-        self.assertEqual({'a'}, self.cloud.allocations[self.server.id].keys())
-        self.assertEqual(set(), self.cloud.allocations[self.uuid()].keys())
-
-    def uuid(self) -> str:
-        return self.cloud.records[1].uuid
+        seen = self.move(world.MoveOutcome.LIE)
+        self.assertEqual('completed, ACTIVE on a', seen[-1])
+        held = self.cloud.allocations
+        self.assertEqual({'a'}, held[self.server.id].keys())
+        self.assertEqual({}, held[self.cloud.records[1].uuid])
 
     def test_an_abort_that_nothing_comes_of(self) -> None:
-        effects = {'abort': collections.deque([world.Effect.NOTHING])}
-        self.move(stuck=1, effects=effects)
+        self.move(stuck=1, effects={'abort': [world.Effect.NOTHING]})
         self.cloud.abort(self.server.id, 1)
         self.assertEqual([], statuses(self.cloud, self.server)[1:])
         self.assertEqual('running', self.cloud.records[1].status)
@@ -155,15 +135,11 @@ class ConfirmationTestCase(unittest.TestCase):
         self.cloud.cold_migrate(self.server.id)
         statuses(self.cloud, self.server)
 
-    def confirm_again(self, seconds: float) -> None:
-        self.cloud.confirm(self.server.id)
-        now = self.cloud.timeline.now
-        self.cloud.timeline.run_until(now + seconds)
-        self.cloud.confirm(self.server.id)
-
     def test_two_at_the_same_moment(self) -> None:
-        self.confirm_again(0.04)
-        self.assertEqual(
-            'error, ERROR on b', statuses(self.cloud, self.server)[-1]
-        )
+        line = self.cloud.timeline
+        self.cloud.confirm(self.server.id)
+        line.run_until(line.now + 0.04)
+        self.cloud.confirm(self.server.id)
+        seen = statuses(self.cloud, self.server)
+        self.assertEqual('error, ERROR on b', seen[-1])
         self.assertEqual(1, len(self.cloud.collisions))

@@ -4,28 +4,18 @@
 
 import unittest
 
-from osc_hostmaint import exceptions
-from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
-Code = exceptions.ExitCode
-
-
-def crowd(**options) -> clouds.Cloud:
-    """Return a cloud with servers of several kinds."""
-    cloud = scene.cloud(2, **options)
-    for vm_state in ('stopped', 'paused', 'suspended'):
-        cloud.add(scene.SOURCE, vm_state)
-    return cloud
-
 
 class RunTestCase(unittest.TestCase):
     def test_twice_the_same(self) -> None:
         def play() -> list[tuple[float, str, str]]:
-            cloud = crowd(slots=2, seed=5)
+            cloud = scene.cloud(2, slots=2, seed=5)
+            for vm_state in ('stopped', 'paused', 'suspended'):
+                cloud.add(scene.SOURCE, vm_state)
             others.plan(cloud, [others.OthersAction(3, 'create')])
             chosen = faults.numbered({4: faults.LOST, 9: faults.SLOW})
             first = scene.run(cloud, faults=chosen, kill_after=7)
