@@ -19,34 +19,20 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 from tests.unit.planning import clouds
-
-
-class Clock:
-    """Time that passes only while somebody sleeps, or waits for an answer."""
-
-    def __init__(self) -> None:
-        self.time = builders.NOW
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+from tests.unit.simulation import timeline
 
 
 class Cloud:
     """What Placement and Nova answer where destinations are picked."""
 
     def __init__(
-        self, clock: Clock, nodes: collections.abc.Iterable[clouds.Host] = ()
+        self, clock: ports.Clock, nodes: collections.abc.Iterable[clouds.Host]
     ):
         self.nodes = {node.name: node for node in nodes}
         self.flying: list[model.Migration] = []
         self.asked: list[str] = []
         #: What is raised instead of an answer.
         self.trouble: Exception | None = None
-        #: How long an answer takes.
-        self.seconds = 0.0
         self._clock = clock
 
     def take(
@@ -59,9 +45,6 @@ class Cloud:
 
     def now(self) -> datetime.datetime:
         return builders.cloud_time(self._clock.now())
-
-    def services(self) -> list[model.Service]:
-        raise AssertionError('the board has them already')
 
     def allocation_candidates(
         self, shape: snapshots.Shape
@@ -76,7 +59,6 @@ class Cloud:
 
     def _answer(self, kind: str) -> None:
         self.asked.append(kind)
-        self._clock.sleep(self.seconds)
         if self.trouble:
             raise self.trouble
 
@@ -119,7 +101,6 @@ class DestinationsTestCase(unittest.TestCase):
         wanted: collections.abc.Sequence[snapshots.Demand],
         *,
         bound: int | None = None,
-        patience: float | None = None,
         known: bool = True,
         **snapshot: ty.Any,
     ) -> None:
@@ -138,11 +119,17 @@ class DestinationsTestCase(unittest.TestCase):
             seen = dataclasses.replace(
                 seen, hosts={}, allocation_candidates={}
             )
-        self._set_up(
-            nodes,
-            seen.services,
+        line = timeline.Timeline(builders.NOW)
+        self.clock = timeline.VirtualClock(line)
+        self.cloud = Cloud(self.clock, nodes)
+        self.listener = builders.Listener()
+        self.asked = self.cloud.asked
+        self.destinations = destinations.Destinations(
+            self.cloud,
+            self.clock,
+            self.listener,
+            observer.ServiceBoard(self.cloud, self.clock, seen.services),
             bound=bound,
-            patience=patience,
             expected=dry_run.DryRun(
                 dry_runs.Preview((), capacity_forecast),
                 limits,
@@ -150,22 +137,6 @@ class DestinationsTestCase(unittest.TestCase):
                 known,
                 tuple(wanted),
             ),
-        )
-
-    def _set_up(
-        self,
-        nodes: collections.abc.Iterable[clouds.Host],
-        services: collections.abc.Mapping[str, model.Service],
-        **options: ty.Any,
-    ) -> None:
-        self.clock = Clock()
-        self.cloud = Cloud(self.clock, nodes)
-        gateway = ty.cast(ports.Gateway, self.cloud)
-        self.listener = builders.Listener()
-        self.asked = self.cloud.asked
-        self.board = observer.ServiceBoard(gateway, self.clock, services)
-        self.destinations = destinations.Destinations(
-            gateway, self.clock, self.listener, self.board, **options
         )
 
     def direct(

@@ -3,7 +3,7 @@
 """A host that is powered off is heard of no more."""
 
 import dataclasses
-import datetime
+import functools
 import typing as ty
 import unittest
 from unittest import mock
@@ -13,33 +13,16 @@ from osc_hostmaint.engine import heartbeat
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import timing
 from tests.unit import builders
+from tests.unit.simulation import timeline
 
-#: Of Nova's clock, when the process's shows 0.
-EPOCH = datetime.datetime(2026, 11, 21, 8, 0, 0, tzinfo=datetime.UTC)
-
-
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-        #: What happens at which time.
-        self.events: list[tuple[float, ty.Callable[[], object]]] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-        for event in [e for e in self.events if e[0] <= self.time]:
-            self.events.remove(event)
-            event[1]()
+START = timeline.START
 
 
 class HeartbeatCheckTest(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.clock = Clock()
+        self.timeline = timeline.Timeline()
+        self.clock = timeline.VirtualClock(self.timeline)
         self.listener = builders.Listener()
         self.interrupt = mock.Mock(requested=False)
         self.gateway = mock.create_autospec(ports.Gateway, instance=True)
@@ -48,29 +31,23 @@ class HeartbeatCheckTest(unittest.TestCase):
         for host in ('cmp01', 'cmp02', 'cmp09'):
             self.change(host, up=False, forced_down=True, age=3)
 
-    def time(self, age: float) -> datetime.datetime:
-        """Return Nova's time so many seconds ago."""
-        passed = self.clock.time - age
-        return EPOCH + datetime.timedelta(seconds=passed)
-
     def change(self, host: str, *, age: float = 0, **changes: ty.Any) -> None:
         """Let a service be changed, or heard of."""
         before = self.hosts.get(host) or builders.service(host=host)
+        heard_at = timeline.utc(self.clock.now() - age)
         self.hosts[host] = dataclasses.replace(
-            before, updated_at=self.time(age), **changes
+            before, updated_at=heard_at, **changes
         )
 
-    def later(self, seconds: float, what: ty.Callable[[], object]) -> None:
-        """Let something happen so many seconds from now."""
-        self.clock.events.append((self.clock.time + seconds, what))
+    def later(self, seconds: float, **changes: ty.Any) -> None:
+        """Let the first be changed, or heard of, in a while."""
+        change = functools.partial(self.change, 'cmp01', **changes)
+        self.timeline.after(seconds, change)
 
-    def check(self, *hosts: str) -> ty.Any:
+    def check(self, *hosts: str, **services: model.Service) -> ty.Any:
+        services |= {host: self.hosts[host] for host in hosts}
         return heartbeat.check(
-            self.gateway,
-            self.clock,
-            self.listener,
-            self.interrupt,
-            {host: self.hosts[host] for host in hosts},
+            self.gateway, self.clock, self.listener, self.interrupt, services
         )
 
     def test_all_at_once(self) -> None:
@@ -79,7 +56,7 @@ class HeartbeatCheckTest(unittest.TestCase):
         self.change('cmp02', age=86400)
         heard = self.check('cmp01', 'cmp02')
         self.assertEqual({'cmp01', 'cmp02'}, set(heard.silent))
-        self.assertEqual(1000 + timing.SILENCE_SECONDS, self.clock.time)
+        self.assertEqual(START + timing.SILENCE_SECONDS, self.clock.now())
         ((hosts, words),) = self.listener.troubles
         self.assertEqual('cmp01, cmp02', hosts)
         self.assertIn(
@@ -88,22 +65,22 @@ class HeartbeatCheckTest(unittest.TestCase):
 
     def test_somebody_changes_it(self) -> None:
         """That is no sign of life; it is waited as long again."""
-        self.later(9, lambda: self.change('cmp01', disabled_reason='disk'))
+        self.later(9, disabled_reason='disk')
         heard = self.check('cmp01')
         self.assertEqual('disk', heard.silent['cmp01'].disabled_reason)
-        self.assertEqual(1020 + timing.SILENCE_SECONDS, self.clock.time)
+        self.assertEqual(START + 20 + timing.SILENCE_SECONDS, self.clock.now())
 
     def test_somebody_changes_it_and_it_is_alive(self) -> None:
-        self.later(9, lambda: self.change('cmp01', disabled_reason='disk'))
-        self.later(29, lambda: self.change('cmp01'))
+        self.later(9, disabled_reason='disk')
+        self.later(29)
         self.assertEqual(['cmp01'], [*self.check('cmp01').alive])
 
     def test_it_is_up_again(self) -> None:
-        self.later(9, lambda: self.change('cmp01', forced_down=False, up=True))
+        self.later(9, forced_down=False, up=True)
         self.assertEqual(['cmp01'], [*self.check('cmp01').alive])
 
     def test_it_is_deleted(self) -> None:
-        self.later(9, lambda: self.hosts.pop('cmp01'))
+        self.timeline.after(9, lambda: self.hosts.pop('cmp01'))
         heard = self.check('cmp01', 'cmp02')
         self.assertEqual(['cmp02'], [*heard.silent])
         self.assertIn(
@@ -111,15 +88,7 @@ class HeartbeatCheckTest(unittest.TestCase):
         )
 
     def test_it_was_deleted(self) -> None:
-        gone = {'cmp01': self.hosts.pop('cmp01')}
-        heard = heartbeat.check(
-            self.gateway,
-            self.clock,
-            self.listener,
-            self.interrupt,
-            gone,
-        )
+        heard = self.check(cmp01=self.hosts.pop('cmp01'))
         self.assertEqual(({}, ['cmp01']), (heard.silent, [*heard.alive]))
-        self.assertEqual(
-            (1000.0, []), (self.clock.time, self.listener.troubles)
-        )
+        self.assertEqual(START, self.clock.now())
+        self.assertEqual([], self.listener.troubles)

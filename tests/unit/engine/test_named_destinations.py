@@ -18,7 +18,6 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
-from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
 from tests.unit.simulation import outcomes
@@ -69,47 +68,36 @@ class PickedDestinations:
         pass
 
 
-class Recording:
-    """Keeps what came of each action."""
-
-    def __init__(self) -> None:
-        self.acts: list[tuple[memories.Action, memories.Outcome]] = []
-
-    def decided(self, *_args: ty.Any) -> None:
-        pass
-
-    def acted(
-        self,
-        host: str,
-        action: memories.Action,
-        outcome: memories.Outcome,
-        highest_id: int,
-    ) -> None:
-        self.acts.append((action, outcome))
-
-
 class DirectedTestCase(unittest.TestCase):
     def given(self, cloud: clouds.Cloud) -> None:
         self.cloud = cloud
         self.clock = timeline.VirtualClock(cloud.timeline)
         self.guide = PickedDestinations(self.clock)
-        self.recording = Recording()
 
     def drain(
         self, faults: faults.Faults = faults.none, **options: ty.Any
     ) -> loop.DrainResult:
-        client = clients.Client(self.cloud, self.clock, faults=faults)
-        self.recorder = scene.Recorder(client)
-        # Instead of going on for ever.
-        self.clock.alarm(self.clock.now() + 3600, AssertionError('endless'))
+        run = scene.run(
+            self.cloud,
+            clock=self.clock,
+            limit=3600.0,
+            faults=faults,
+            verb=self._drain,
+            judge=lambda _run: [],
+            **options,
+        )
+        return run.result
+
+    def _drain(self, run: scene.Run) -> loop.DrainResult:
+        self.recorder = run.recorder
         return loop.drain(
             [self.cloud.hosts[scene.SOURCE].shown()],
-            policies.Policy(user_id=client.user_id(), **options),
-            client,
-            self.clock,
-            self.recorder,
-            scene.Interrupt(),
-            recording=self.recording,
+            run.policy,
+            run.client,
+            run.clock,
+            run.recorder,
+            run.interrupt,
+            recording=run.recorder,
             destinations=self.guide,
         )
 
@@ -126,7 +114,7 @@ class TestDirected(DirectedTestCase):
         self.assertEqual({'cmp03'}, {r.destination for r in result.rows})
         self.assertEqual(
             {'cmp03'},
-            {act.host for act, _ in self.recording.acts if act.spread},
+            {act.host for act, _ in self.recorder.acts if act.spread},
         )
 
     def test_ended_moves_are_reported_to_destinations(self) -> None:
@@ -153,7 +141,7 @@ class TestDirected(DirectedTestCase):
         self.given(scene.cloud(0))
         self.cloud.add(scene.SOURCE, 'stopped')
         self.drain(faults.posts([faults.REFUSED], 'confirm'))
-        kinds = [(a.kind, o.answer) for a, o in self.recording.acts]
+        kinds = [(a.kind, o.answer) for a, o in self.recorder.acts]
         self.assertIn((ActionKind.CONFIRM, memories.SendStatus.REFUSED), kinds)
         self.assertEqual([], self.guide.dropped)
 
@@ -168,7 +156,7 @@ class TestDirected(DirectedTestCase):
         stopped.wanted = 'active'
         (row,) = self.drain().rows
         self.assertEqual('moved', row.result)
-        kinds = [a.kind for a, _ in self.recording.acts]
+        kinds = [a.kind for a, _ in self.recorder.acts]
         self.assertEqual([ActionKind.LIVE_MIGRATE], kinds)
         self.assertEqual(
             [ActionKind.COLD_MIGRATE], [a.kind for a in self.guide.dropped]
@@ -192,14 +180,14 @@ class TestHeld(DirectedTestCase):
         first, second = self.cloud.servers
         self.guide.held[first] = self.clock.now() + 3
         self.drain()
-        action, outcome = self.recording.acts[0]
+        action, outcome = self.recorder.acts[0]
         self.assertEqual(
             memories.Action(ActionKind.LIVE_MIGRATE, first, spread=True),
             action,
         )
         self.assertIs(memories.SendStatus.POSTPONED, outcome.answer)
         self.assertEqual(host_loop.WAITS, outcome.reason)
-        self.assertEqual(second, self.recording.acts[1][0].server_id)
+        self.assertEqual(second, self.recorder.acts[1][0].server_id)
 
     def test_it_is_tried_again_after_a_while(self) -> None:
         self.given(scene.cloud(1))
@@ -219,18 +207,7 @@ class TestManyHeld(unittest.TestCase):
     """One tick must end, however many have to wait."""
 
     def test_a_tick_ends(self) -> None:
-        class Clock:
-            """Every decision takes a while."""
-
-            def now(self) -> float:
-                return self.time
-
-            def sleep(self, seconds: float) -> None:
-                self.time += seconds
-
-            time = builders.NOW
-
-        clock = Clock()
+        clock = timeline.VirtualClock(timeline.Timeline(builders.NOW))
         asked: collections.Counter[str] = collections.Counter()
 
         class Watcher:
@@ -244,36 +221,30 @@ class TestManyHeld(unittest.TestCase):
             def visit(self, _inquiry: decisions.Query) -> None:
                 raise AssertionError('there is nobody to visit')
 
-        class Full:
-            def note(self, *_args: ty.Any) -> None:
-                pass
-
+        class Full(PickedDestinations):
             def direct(
                 self, _host: str, action: memories.Action, _highest_id: int
             ) -> None:
+                # Every decision takes a while.
                 clock.sleep(0.05)
                 asked[action.server_id] += 1
                 if sum(asked.values()) > 2000:
                     raise AssertionError('it does not end')
 
-            def renew(self) -> None:
-                pass
-
-            def drop(self, _action: memories.Action) -> None:
-                raise AssertionError('nothing was asked for')
-
+        guide = Full(clock)
         host = host_loop.HostLoop(
             ty.cast(observer.Observer, Watcher()),
             policies.Policy(),
             ty.cast(ty.Any, None),
             clock,
             reporting.HostReporter('cmp01', builders.Listener()),
-            destinations=Full(),
+            destinations=guide,
         )
         host.tick(str)
         self.assertFalse(host.done)
         self.assertLess(clock.now() - builders.NOW, 2)
         self.assertEqual({1}, set(asked.values()))
+        self.assertEqual([], guide.dropped)
 
 
 class TestRefusedPicks(DirectedTestCase):
@@ -283,12 +254,8 @@ class TestRefusedPicks(DirectedTestCase):
         for retries in (0, 2):
             with self.subTest(retries):
                 self.given(scene.cloud(0))
-                server = self.cloud.add(
-                    scene.SOURCE,
-                    outcomes=collections.deque(
-                        [outcomes.MoveOutcome.NO_HOST] * (1 + retries)
-                    ),
-                )
+                fails = [outcomes.MoveOutcome.NO_HOST] * (1 + retries)
+                server = self.cloud.add(scene.SOURCE, outcomes=fails)
                 (row,) = self.drain(retries=retries).rows
                 self.assertEqual('moved', row.result)
                 self.assertEqual(2 + retries, row.attempts)
@@ -301,15 +268,11 @@ class TestRefusedPicks(DirectedTestCase):
                 self.given(scene.cloud(0))
                 self.cloud.add(
                     scene.SOURCE,
-                    refusals=collections.deque(
-                        [outcomes.Refusal(NO_SUCH_HOST, final=True)]
-                    ),
-                    outcomes=collections.deque(
-                        [outcomes.MoveOutcome.NO_HOST] * retries
-                    ),
+                    refusals=[outcomes.Refusal(NO_SUCH_HOST, final=True)],
+                    outcomes=[outcomes.MoveOutcome.NO_HOST] * retries,
                 )
                 (row,) = self.drain(retries=retries).rows
                 self.assertEqual('moved', row.result)
                 self.assertEqual(2 + retries, row.attempts)
-                spread = [a.spread for a, _ in self.recording.acts]
+                spread = [a.spread for a, _ in self.recorder.acts]
                 self.assertEqual([True] + [False] * (1 + retries), spread)

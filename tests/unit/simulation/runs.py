@@ -52,6 +52,8 @@ class Recorder:
         self.decisions: dict[str, list[decisions.Decision]] = {}
         self.troubles: list[str] = []
         self.ended_hosts: list[str] = []
+        #: What was asked for, and what came of it.
+        self.acts: list[tuple[memories.Action, memories.Outcome]] = []
         #: The requests sent before each decision, since the one before.
         self.ticks: list[tuple[str, list[faults.Request]]] = []
         self._client = client
@@ -89,6 +91,7 @@ class Recorder:
         highest_id: int,
     ) -> None:
         """Take note of what came of an action."""
+        self.acts.append((action, outcome))
         if self._recording:
             self._recording.acted(host, action, outcome, highest_id)
 
