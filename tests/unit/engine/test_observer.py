@@ -24,6 +24,7 @@ RECORDS = decisions.Query()
 class ObserverTestCase(unittest.TestCase):
     def setUp(self) -> None:
         self.cloud = scene.cloud(3, seconds=100)
+        self.first, self.second, _third = self.cloud.servers
         self.clock = timeline.VirtualClock(self.cloud.timeline)
         self.client = clients.Client(self.cloud, self.clock)
         self.board = observer.ServiceBoard(self.client, self.clock)
@@ -42,8 +43,7 @@ class ObserverTestCase(unittest.TestCase):
 
     def test_dead_host(self) -> None:
         """An evacuation that nothing has become of yet is seen, too."""
-        first, second, _third = self.cloud.servers
-        self.cloud.live_migrate(first)
+        self.cloud.live_migrate(self.first)
         self.clock.sleep(10)
         watcher = observer.Observer(
             self.client,
@@ -56,7 +56,7 @@ class ObserverTestCase(unittest.TestCase):
         self.cloud.power_off(scene.SOURCE)
         self.cloud.force_down(scene.SOURCE, down=True)
         self.cloud.power_off('cmp04')
-        self.cloud.evacuate(second, host='cmp04')
+        self.cloud.evacuate(self.second, host='cmp04')
         self.asked()
         self.clock.sleep(20)
         records = watcher.look(RECORDS).migrations.values()
@@ -79,7 +79,7 @@ class ObserverTestCase(unittest.TestCase):
         self.assertGreater(seen.consumers_at, seen.servers_at)
 
     def test_status_keeps_its_first_seen_time(self) -> None:
-        self.cloud.live_migrate(next(iter(self.cloud.servers)))
+        self.cloud.live_migrate(self.first)
         self.clock.sleep(5)
         first = self.watcher.open().migrations[1]
         self.clock.sleep(5)
@@ -93,28 +93,28 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual(asked_at, ended.seen_at)
 
     def test_vanished_record_is_missing(self) -> None:
-        first, second, _third = self.cloud.servers
-        self.cloud.live_migrate(first)
-        self.cloud.live_migrate(second)
+        self.cloud.live_migrate(self.first)
+        self.cloud.live_migrate(self.second)
         self.clock.sleep(5)
         self.assertEqual(2, len(self.watcher.open().migrations))
-        self.cloud.delete(first)
+        self.cloud.delete(self.first)
         seen = self.watcher.look(RECORDS)
-        self.assertEqual({first}, seen.missing)
+        self.assertEqual({self.first}, seen.missing)
         self.assertEqual({1, 2}, set(seen.migrations))
 
     def test_down_cell_gives_unknown(self) -> None:
-        first, second, _third = self.cloud.servers
         before = self.watcher.open()
-        visit = decisions.Query(visit=frozenset({first, second}))
+        visit = decisions.Query(visit=frozenset({self.first, self.second}))
         for host in self.cloud.hosts.values():
             host.silent = 0.0
         seen = self.watcher.visit(visit)
-        self.assertEqual({first}, set(seen.unseen), 'the others can wait')
+        self.assertEqual({self.first}, set(seen.unseen), 'the others can wait')
         self.assertEqual({}, seen.visited)
         self.clock.sleep(1)
         seen = self.watcher.visit(visit)
-        self.assertEqual({first, second}, set(seen.unseen), 'but not always')
+        self.assertEqual(
+            {self.first, self.second}, set(seen.unseen), 'but not always'
+        )
         seen = self.watcher.look(
             decisions.Query(records=False, services=True, after_servers=True)
         )
@@ -130,38 +130,37 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual('', seen.silent)
 
     def test_one_server_in_a_down_cell(self) -> None:
-        server_id = self.running()
+        self.running()
         self.cloud.hosts[scene.SOURCE].silent = 0.0
         self.client.progress = mock.Mock(
             side_effect=exceptions.Unavailable('HTTP 500')
         )
         self.assertEqual({}, self.progress(1))
-        self.assertEqual({server_id}, set(self.watcher.seen.unseen))
+        self.assertEqual({self.first}, set(self.watcher.seen.unseen))
         self.assertEqual({}, self.progress(1), 'it is not asked for again')
         self.client.progress.assert_called_once()
         self.cloud.hosts[scene.SOURCE].silent = None
-        self.watcher.visit(decisions.Query(visit=frozenset({server_id})))
+        self.watcher.visit(decisions.Query(visit=frozenset({self.first})))
         with self.assertRaises(exceptions.Unavailable):
             self.progress(1)
 
     def test_down_cell_does_not_block_other_hosts(self) -> None:
-        first, second, _third = self.cloud.servers
-        self.cloud.servers[first].host = 'cmp02'
+        self.cloud.servers[self.first].host = 'cmp02'
         self.cloud.hosts['cmp02'].silent = 0.0
         query = decisions.Query(
-            visit=frozenset({first, second}), history=frozenset({second})
+            visit=frozenset({self.first, self.second}),
+            history=frozenset({self.second}),
         )
         self.watcher.open()
         self.assertEqual({}, self.watcher.visit(query).visited)
         self.clock.sleep(1)
         seen = self.watcher.visit(query)
-        self.assertEqual({first}, set(seen.unseen))
-        self.assertEqual({second}, set(seen.visited))
-        self.assertEqual({second}, set(seen.histories))
+        self.assertEqual({self.first}, set(seen.unseen))
+        self.assertEqual({self.second}, set(seen.visited))
+        self.assertEqual({self.second}, set(seen.histories))
 
     def test_old_records_are_searched_for_a_migration(self) -> None:
-        first = next(iter(self.cloud.servers))
-        self.cloud.live_migrate(first)
+        self.cloud.live_migrate(self.first)
         self.clock.sleep(200)
         record = self.cloud.records[1].shown()
         uuids = frozenset({record.uuid, 'x'})
@@ -172,11 +171,10 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual(({}, uuids), (seen.migrations, seen.traced))
 
     def test_old_record_is_kept(self) -> None:
-        first, second, _third = self.cloud.servers
-        self.cloud.live_migrate(first)
+        self.cloud.live_migrate(self.first)
         self.clock.sleep(90)
         self.watcher.open()
-        self.cloud.cold_migrate(second)
+        self.cloud.cold_migrate(self.second)
         self.clock.sleep(2)
         # The answer does not list the first any more.
         for _number in range(2):
@@ -185,7 +183,7 @@ class ObserverTestCase(unittest.TestCase):
 
     def test_clock_difference_to_nova(self) -> None:
         self.assertIsNone(self.watcher.open().ahead)
-        self.cloud.live_migrate(next(iter(self.cloud.servers)))
+        self.cloud.live_migrate(self.first)
         truly = timeline.START - world.EPOCH.timestamp()
         bounds = []
         for _number in range(6):
@@ -222,10 +220,9 @@ class ObserverTestCase(unittest.TestCase):
         self.assertFalse(seen.service.up)
         self.assertGreaterEqual(seen.service_at, asked_at)
 
-    def running(self) -> str:
+    def running(self) -> None:
         """Begin a live migration and look when it runs."""
-        server_id = next(iter(self.cloud.servers))
-        self.cloud.live_migrate(server_id)
+        self.cloud.live_migrate(self.first)
         self.clock.sleep(5)
         self.assertEqual('running', self.watcher.open().migrations[1].status)
         # Every second a little less is left; none is, at last.
@@ -237,18 +234,17 @@ class ObserverTestCase(unittest.TestCase):
                 else None
             )
         )
-        return server_id
 
     def progress(self, *record_ids: int) -> ty.Mapping[int, model.Progress]:
         query = decisions.Query(progress=frozenset(record_ids))
         return self.watcher.visit(query).progress
 
     def test_progress(self) -> None:
-        server_id = self.running()
+        self.running()
         seen_at = self.clock.now()
         first = model.Progress(10, 100, seen_at)
         self.assertEqual({1: first}, self.progress(1))
-        self.client.progress.assert_called_once_with(server_id, 1)
+        self.client.progress.assert_called_once_with(self.first, 1)
         self.clock.sleep(1)
         self.assertEqual({1: first}, self.progress(), 'kept as it was')
         self.client.progress.assert_called_once()
@@ -266,7 +262,7 @@ class ObserverTestCase(unittest.TestCase):
             return migrations(host, since)
 
         self.client.migrations = spy  # type: ignore[method-assign]
-        self.cloud.live_migrate(next(iter(self.cloud.servers)))
+        self.cloud.live_migrate(self.first)
         self.clock.sleep(10)
         record = self.watcher.open().migrations[1]
         self.watcher.look(RECORDS)

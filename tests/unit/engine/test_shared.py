@@ -15,12 +15,10 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 from tests.unit.engine import restore_base
-from tests.unit.engine.restore_base import AWAY
-from tests.unit.engine.restore_base import FAR
-from tests.unit.engine.restore_base import FARTHEST
-from tests.unit.engine.restore_base import HOME
+from tests.unit.simulation import scene
 from tests.unit.simulation import world
 
+HOME, AWAY, FAR, FARTHEST = scene.HOSTS
 Phase = server_status.Phase
 Wait = server_status.Wait
 

@@ -98,9 +98,6 @@ class TimeoutTestCase(StoppedTestCase):
         self.assertEqual(set(cloud.servers), set(run.results))
         self.check_the_rest(cloud)
 
-    def test_time_enough(self) -> None:
-        self.drained(crowd(), timeout=300)
-
 
 @ddt.ddt
 class TwiceTestCase(drain_base.DrainTestCase):

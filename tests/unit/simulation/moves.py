@@ -7,57 +7,47 @@ reads from top to bottom.
 """
 
 import collections.abc
-import typing as ty
 
 from osc_hostmaint import model
+from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
-
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import state
 
 NO_VALID_HOST = 'No valid host was found. There are not enough hosts available'
 PRECHECK = 'Migration pre-check error: CPU does not have compatibility'
 DOWN = 'Compute service of {host} is unavailable at this time.'
 
+MoveOutcome = world.MoveOutcome
 #: To a destination: what is found may be None.
 Search = collections.abc.Generator[
     'float | timeline.Queue', None, 'str | None'
 ]
 
 
-def outcome(server: world.Server) -> world.MoveOutcome:
-    """Return what is to become of a server's next move."""
-    return (
-        server.outcomes.popleft()
-        if server.outcomes
-        else world.MoveOutcome.WELL
-    )
-
-
 def outcome_there(
-    cloud: 'state.State', coming: world.MoveOutcome, target: str, *, live: bool
-) -> world.MoveOutcome:
+    cloud: state.State, coming: MoveOutcome, target: str, *, live: bool
+) -> MoveOutcome:
     """Return what is to become of a move that goes to a host.
 
     :param coming: what is to become of it elsewhere.
     """
     if cloud.broken:
-        return world.MoveOutcome.BROKEN
+        return MoveOutcome.BROKEN
     if cloud.hosts[target].black_hole:
-        return world.MoveOutcome.PRE if live else world.MoveOutcome.BROKEN
+        return MoveOutcome.PRE if live else MoveOutcome.BROKEN
     return coming
 
 
 def live(
-    cloud: 'state.State', work: world.Work, dest: str | None, host: str
+    cloud: state.State, work: world.Work, dest: str | None, host: str
 ) -> timeline.Steps:
     """Carry out a live migration.
 
     :param dest: where to, unchecked; None asks the scheduler.
     :param host: the only host that the scheduler may take, if any.
     """
-    timing, server, coming = cloud.timing, work.server, outcome(work.server)
+    timing, server = cloud.timing, work.server
+    coming = server.outcome()
     source = cloud.hosts[server.host]
     yield cloud.jitter(timing.record)
     record = cloud.new_record(work, model.MigrationType.LIVE, 'accepted')
@@ -68,9 +58,7 @@ def live(
     target = dest or (yield from _find(cloud, work, coming, host))
     ours = server.work is work
     if target is None or not cloud.place(work, target, claims=ours):
-        reason = (
-            PRECHECK if coming is world.MoveOutcome.PRECHECK else NO_VALID_HOST
-        )
+        reason = PRECHECK if coming is MoveOutcome.PRECHECK else NO_VALID_HOST
         back(cloud, work, reason)
         return
     cloud.update(record, dest=target)
@@ -96,9 +84,9 @@ def live(
 
 
 def _find(
-    cloud: 'state.State',
+    cloud: state.State,
     work: world.Work,
-    coming: world.MoveOutcome,
+    coming: MoveOutcome,
     host: str,
 ) -> Search:
     """Ask the scheduler until a host passes the pre-checks.
@@ -109,10 +97,10 @@ def _find(
     tried: set[str] = set()
     while True:
         yield cloud.jitter(cloud.timing.schedule)
-        if coming is world.MoveOutcome.NO_HOST:
+        if coming is MoveOutcome.NO_HOST:
             return None
         target = cloud.schedule(server, claims=False, host=host, tried=tried)
-        if target is None or coming is world.MoveOutcome.PRECHECK:
+        if target is None or coming is MoveOutcome.PRECHECK:
             return None
         if cloud.hosts[target].alive:
             return target
@@ -123,7 +111,7 @@ def _find(
 
 
 def _copy(
-    cloud: 'state.State', work: world.Work, coming: world.MoveOutcome
+    cloud: state.State, work: world.Work, coming: MoveOutcome
 ) -> timeline.Steps:
     """Do what takes a slot of the source."""
     timing, server, record = cloud.timing, work.server, work.record
@@ -133,7 +121,7 @@ def _copy(
     if not (work.cut or work.hung or target.alive):
         yield from _pass(cloud, work, timing.rpc)
         work.cut = True
-    if coming is world.MoveOutcome.PRE or work.cut:
+    if coming is MoveOutcome.PRE or work.cut:
         cloud.update(record, status='error')
         yield from _roll_back(cloud, work, 'failed')
         return
@@ -142,7 +130,7 @@ def _copy(
         return
     work.runs_since = cloud.timeline.now
     cloud.update(record, status='running')
-    half = coming is world.MoveOutcome.ROLLED_BACK
+    half = coming is MoveOutcome.ROLLED_BACK
     if server.stuck:
         server.stuck -= 1
         work.stuck = True
@@ -157,7 +145,7 @@ def _copy(
         yield from _roll_back(cloud, work, 'cancelled')
     elif half or work.cut:
         yield from _roll_back(cloud, work, 'failed')
-    elif coming is world.MoveOutcome.BROKEN:
+    elif coming is MoveOutcome.BROKEN:
         cloud.hand_back(record)
         lose(cloud, work)
     else:
@@ -165,7 +153,7 @@ def _copy(
 
 
 def _pass(
-    cloud: 'state.State',
+    cloud: state.State,
     work: world.Work,
     seconds: float,
     *,
@@ -191,7 +179,7 @@ def _pass(
 
 
 def _land(
-    cloud: 'state.State', work: world.Work, coming: world.MoveOutcome
+    cloud: state.State, work: world.Work, coming: MoveOutcome
 ) -> timeline.Steps:
     """The server is there, and its record ends."""
     timing, server, record = cloud.timing, work.server, work.record
@@ -204,7 +192,7 @@ def _land(
         lose(cloud, work)
         return
     cloud.change(server)
-    error = coming is world.MoveOutcome.LIE
+    error = coming is MoveOutcome.LIE
     if error:
         cloud.hand_back(record)
         server.failures += 1
@@ -217,11 +205,11 @@ def _land(
 
 
 def _wake_up(
-    cloud: 'state.State', server: world.Server, coming: world.MoveOutcome
+    cloud: state.State, server: world.Server, coming: MoveOutcome
 ) -> None:
     """A guest that ran runs on, some time later, or not at all."""
     states = model.PowerState
-    if coming not in (world.MoveOutcome.OFF, world.MoveOutcome.WAKES_LATE) or (
+    if coming not in (MoveOutcome.OFF, MoveOutcome.WAKES_LATE) or (
         server.power_state != states.RUNNING
     ):
         return
@@ -231,11 +219,11 @@ def _wake_up(
         if server.vm_state == 'active':
             server.power_state = states.RUNNING
 
-    if coming is world.MoveOutcome.WAKES_LATE:
+    if coming is MoveOutcome.WAKES_LATE:
         cloud.timeline.after(cloud.jitter(cloud.timing.wakes_late_after), wake)
 
 
-def lose(cloud: 'state.State', work: world.Work, reason: str = '') -> None:
+def lose(cloud: state.State, work: world.Work, reason: str = '') -> None:
     """Let it fail when it is too late to roll back."""
     cloud.update(work.record, status='error')
     cloud.change(work.server, vm_state='error')
@@ -243,7 +231,7 @@ def lose(cloud: 'state.State', work: world.Work, reason: str = '') -> None:
 
 
 def _roll_back(
-    cloud: 'state.State', work: world.Work, status: str
+    cloud: state.State, work: world.Work, status: str
 ) -> timeline.Steps:
     """The server is at rest a moment before the record says so."""
     server, record = work.server, work.record
@@ -255,7 +243,7 @@ def _roll_back(
 
 
 def end(
-    cloud: 'state.State', work: world.Work, wish: str, effect: world.Effect
+    cloud: state.State, work: world.Work, wish: str, effect: world.Effect
 ) -> timeline.Steps:
     """Abort a live migration under way, or force it to its end.
 
@@ -277,7 +265,7 @@ def end(
         work.wake()
 
 
-def back(cloud: 'state.State', work: world.Work, reason: str = '') -> None:
+def back(cloud: state.State, work: world.Work, reason: str = '') -> None:
     """End a move with its server on the source, as it was."""
     record, server = work.record, work.server
     if server.work is not work:
@@ -292,7 +280,7 @@ def back(cloud: 'state.State', work: world.Work, reason: str = '') -> None:
     cloud.fail(work, reason)
 
 
-def remaining(cloud: 'state.State', work: world.Work) -> tuple[int, int]:
+def remaining(cloud: state.State, work: world.Work) -> tuple[int, int]:
     """Return how much memory is still to be copied, and all, in bytes.
 
     Where it never converges it stops shrinking at a fifth, and goes up and

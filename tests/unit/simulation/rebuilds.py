@@ -6,16 +6,12 @@ The order is that of nova/conductor/manager.py and nova/compute/manager.py:
 rebuild_instance.
 """
 
-import typing as ty
-
 from osc_hostmaint import model
 from tests.unit.simulation import moves
+from tests.unit.simulation import state
 from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
-
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import state
 
 CLAIM = 'Build of instance {id} aborted: Insufficient compute resources'
 SPAWN = 'Unable to spawn: no disk space left on {host}'
@@ -27,7 +23,7 @@ _FAILING = (_MoveOutcome.PRE, _MoveOutcome.ROLLED_BACK, _MoveOutcome.BROKEN)
 
 
 def begin(
-    cloud: 'state.State', server: world.Server, by: world.Actor
+    cloud: state.State, server: world.Server, by: world.Actor
 ) -> world.Work:
     """Take an evacuation on.
 
@@ -42,7 +38,7 @@ def begin(
     return work
 
 
-def _others(cloud: 'state.State', server: world.Server) -> list[world.Work]:
+def _others(cloud: state.State, server: world.Server) -> list[world.Work]:
     return [
         work
         for work in cloud.works
@@ -51,7 +47,7 @@ def _others(cloud: 'state.State', server: world.Server) -> list[world.Work]:
 
 
 def evacuate(
-    cloud: 'state.State', work: world.Work, was: str, *, off: bool
+    cloud: state.State, work: world.Work, was: str, *, off: bool
 ) -> timeline.Steps:
     """Carry out an evacuation.
 
@@ -59,7 +55,7 @@ def evacuate(
     :param off: it is to be stopped in the end.
     """
     timing, server = cloud.timing, work.server
-    coming = moves.outcome(server)
+    coming = server.outcome()
     yield cloud.jitter(timing.schedule)
     record = work.record = _accepted(cloud, work)
     target = cloud.schedule(server, claims=True, host=work.asked)
@@ -108,7 +104,7 @@ def evacuate(
     cloud.update(record, status='done')
 
 
-def _accepted(cloud: 'state.State', work: world.Work) -> world.Record:
+def _accepted(cloud: state.State, work: world.Work) -> world.Record:
     """Return the record that the conductor takes for that of a request.
 
     It is the oldest that nobody is at, even if it belongs to another.
@@ -122,7 +118,7 @@ def _accepted(cloud: 'state.State', work: world.Work) -> world.Record:
 
 
 def _end(
-    cloud: 'state.State',
+    cloud: state.State,
     work: world.Work,
     status: str,
     vm_state: str,
@@ -138,14 +134,14 @@ def _end(
     cloud.fail(work, reason)
 
 
-def _clash(cloud: 'state.State', work: world.Work) -> None:
+def _clash(cloud: state.State, work: world.Work) -> None:
     """Somebody else has changed the server meanwhile."""
     server = work.server
     text = UNEXPECTED.format(id=server.id, task=server.task_state)
     _end(cloud, work, 'failed', 'error', text)
 
 
-def _spawn(cloud: 'state.State', work: world.Work) -> None:
+def _spawn(cloud: state.State, work: world.Work) -> None:
     """Its guest runs; look where it does already."""
     server, source = work.server, work.source
     work.spawned = True
@@ -166,7 +162,7 @@ def _spawn(cloud: 'state.State', work: world.Work) -> None:
 
 
 def _settle(
-    cloud: 'state.State', work: world.Work, *, off: bool
+    cloud: state.State, work: world.Work, *, off: bool
 ) -> timeline.Steps:
     """Bring it to its state; it still counts as on its source."""
     server = work.server

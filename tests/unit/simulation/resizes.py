@@ -6,21 +6,18 @@ The order and the delays are those measured on Nova 34; each function is one
 request and reads from top to bottom.
 """
 
-import typing as ty
-
 from tests.unit.simulation import moves
+from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import state
-
 COLD_FAILED = 'Resize error: unable to copy the disk'
-_LOST = frozenset({world.MoveOutcome.PRE, world.MoveOutcome.PRECHECK})
+MoveOutcome = world.MoveOutcome
+_LOST = frozenset({MoveOutcome.PRE, MoveOutcome.PRECHECK})
 
 
 def cold(
-    cloud: 'state.State',
+    cloud: state.State,
     work: world.Work,
     kind: str,
     dest: str | None,
@@ -33,7 +30,7 @@ def cold(
     :param host: the only host that the scheduler may take, if any.
     """
     timing, server = cloud.timing, work.server
-    outcome = moves.outcome(server)
+    outcome = server.outcome()
     source = cloud.hosts[server.host]
     server.old_state = server.vm_state
     yield cloud.jitter(timing.record)
@@ -41,7 +38,7 @@ def cold(
     cloud.hand_over(record)
     yield cloud.jitter(timing.schedule)
     target = dest or cloud.schedule(server, claims=True, host=host)
-    found = target is not None and outcome is not world.MoveOutcome.NO_HOST
+    found = target is not None and outcome is not MoveOutcome.NO_HOST
     if not found or not cloud.place(work, target, claims=True):
         moves.back(cloud, work, moves.NO_VALID_HOST)
         return
@@ -68,7 +65,7 @@ def cold(
     cloud.update(record, status='migrating')
     cloud.change(server, task_state='resize_migrating')
     yield server.seconds
-    if outcome is world.MoveOutcome.ROLLED_BACK:
+    if outcome is MoveOutcome.ROLLED_BACK:
         moves.back(cloud, work, COLD_FAILED)
         return
     cloud.update(record, status='post-migrating')
@@ -86,7 +83,7 @@ def cold(
     work.at = frozenset({target})
     cloud.change(server, task_state='resize_finish')
     yield cloud.jitter(timing.finish)
-    if outcome is world.MoveOutcome.BROKEN:
+    if outcome is MoveOutcome.BROKEN:
         cloud.release(record.uuid, source.name)
         moves.lose(cloud, work, COLD_FAILED)
         return
@@ -97,7 +94,7 @@ def cold(
 
 
 def confirm(
-    cloud: 'state.State', work: world.Work, effect: world.Effect
+    cloud: state.State, work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Confirm a cold migration or a resize, on its source."""
     timing, server, record = cloud.timing, work.server, work.record
@@ -121,7 +118,7 @@ def confirm(
     work.finish(cloud.timeline.now, well=True)
 
 
-def revert(cloud: 'state.State', work: world.Work) -> timeline.Steps:
+def revert(cloud: state.State, work: world.Work) -> timeline.Steps:
     """Bring a server back to where it was."""
     server, record = work.server, work.record
     source, there = cloud.hosts[record.source], cloud.hosts[record.dest]

@@ -3,13 +3,10 @@
 """How the simulated Nova carries out what leaves no migration record."""
 
 import collections.abc
-import typing as ty
 
+from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
-
-if ty.TYPE_CHECKING:
-    from tests.unit.simulation import state
 
 #: What a server is busy with while it is asked for, by the request's kind.
 TASKS = {
@@ -38,7 +35,7 @@ STATES = {
 
 
 def plain(
-    cloud: 'state.State', work: world.Work, effect: world.Effect
+    cloud: state.State, work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Resume, suspend, pause, unpause, stop, start or reboot."""
     if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
@@ -50,7 +47,7 @@ def plain(
 
 
 def shelve(
-    cloud: 'state.State', work: world.Work, effect: world.Effect
+    cloud: state.State, work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Keep the disk as an image; what comes then is up to a setting."""
     server = work.server
@@ -75,7 +72,7 @@ def shelve(
 
 
 def offload(
-    cloud: 'state.State', work: world.Work, effect: world.Effect
+    cloud: state.State, work: world.Work, effect: world.Effect
 ) -> timeline.Steps:
     """Take a shelved server off its host."""
     if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
@@ -86,7 +83,7 @@ def offload(
         yield from _offload(cloud, work)
 
 
-def _offload(cloud: 'state.State', work: world.Work) -> timeline.Steps:
+def _offload(cloud: state.State, work: world.Work) -> timeline.Steps:
     """The host is given up a moment after the status says so."""
     server = work.server
     yield cloud.jitter(cloud.timing.task)
@@ -98,7 +95,7 @@ def _offload(cloud: 'state.State', work: world.Work) -> timeline.Steps:
 
 
 def build(
-    cloud: 'state.State', work: world.Work, host: str, *, fails: bool
+    cloud: state.State, work: world.Work, host: str, *, fails: bool
 ) -> timeline.Steps:
     """Build a server: the allocation is there first, the host later."""
     server = work.server
@@ -120,7 +117,7 @@ def build(
 
 
 def _reach(
-    cloud: 'state.State', work: world.Work
+    cloud: state.State, work: world.Work
 ) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
     """Reach the server's nova-compute; tell whether it can begin.
 
@@ -140,7 +137,7 @@ def _reach(
 
 
 def _failed(
-    cloud: 'state.State', work: world.Work, effect: world.Effect
+    cloud: state.State, work: world.Work, effect: world.Effect
 ) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
     """Tell whether it failed; it is in ERROR before its task ends."""
     server = work.server

@@ -186,6 +186,10 @@ class Server:
             self.memory_mb, volume_backed=self.volume_backed
         )
 
+    def outcome(self) -> MoveOutcome:
+        """Return what is to become of its next move."""
+        return self.outcomes.popleft() if self.outcomes else MoveOutcome.WELL
+
     def effect(self, kind: str) -> Effect:
         """Return what is to become of the next request of a kind."""
         effects = self.effects.get(kind)

@@ -9,18 +9,14 @@ import ddt
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import restore_base
-from tests.unit.engine.restore_base import AWAY
-from tests.unit.engine.restore_base import COLD
-from tests.unit.engine.restore_base import FAR
-from tests.unit.engine.restore_base import FARTHEST
-from tests.unit.engine.restore_base import HOME
-from tests.unit.engine.restore_base import LIVE
 from tests.unit.simulation import faults
 from tests.unit.simulation import scene
 from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
 Running = policies.Running
+HOME, AWAY, FAR, FARTHEST = scene.HOSTS
+LIVE, COLD = restore_base.LIVE, restore_base.COLD
 LIVE_MOVE, COLD_MOVE = 'live migration', 'cold migration'
 
 
