@@ -30,6 +30,15 @@ class TestEvacuation(unittest.TestCase):
         actions.check(self.gateway, action)
         actions.send(self.gateway, action)
 
+    def refused(self, words: str, **values: ty.Any) -> None:
+        """Check that something is refused this time, and not sent."""
+        with self.assertRaisesRegex(
+            exceptions.RequestRefused, words
+        ) as caught:
+            self.send(**values)
+        self.assertFalse(caught.exception.final)
+        self.gateway.evacuate.assert_not_called()
+
     def shows(self, **values: ty.Any) -> None:
         """Let Nova show the server like this."""
         server: model.Server = self.gateway.server.return_value
@@ -49,12 +58,7 @@ class TestEvacuation(unittest.TestCase):
 
     def test_changed_by_others_before_the_request(self) -> None:
         self.shows(status='REBUILD', task_state='rebuild_spawning')
-        with self.assertRaisesRegex(
-            exceptions.RequestRefused, 'vm1 is already being rebuilt'
-        ) as caught:
-            self.send()
-        self.assertFalse(caught.exception.final)
-        self.gateway.evacuate.assert_not_called()
+        self.refused('vm1 is already being rebuilt')
 
     @ddt.data(
         # when that was decided, when it is sent
@@ -73,13 +77,8 @@ class TestEvacuation(unittest.TestCase):
         For instance, another run's evacuation of it has failed.
         """
         self.shows(vm_state=now)
-        with self.assertRaisesRegex(
-            exceptions.RequestRefused,
-            f'vm1 has changed from {then} to {now} in the meantime',
-        ) as caught:
-            self.send(vm_state=then)
-        self.assertFalse(caught.exception.final)
-        self.gateway.evacuate.assert_not_called()
+        words = f'vm1 has changed from {then} to {now} in the meantime'
+        self.refused(words, vm_state=then)
         self.send(vm_state=now)
         self.gateway.evacuate.assert_called_once_with('vm1', '', stopped=False)
 
@@ -96,10 +95,8 @@ class TestEvacuation(unittest.TestCase):
         self.send(kind=memories.ActionKind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')
         self.shows(status='REBUILD', task_state='rebuild_spawning')
-        with self.assertRaisesRegex(
-            exceptions.RequestRefused, 'vm1 is already being rebuilt'
-        ):
-            self.send(kind=memories.ActionKind.RESET)
+        words = 'vm1 is already being rebuilt'
+        self.refused(words, kind=memories.ActionKind.RESET)
         self.gateway.reset.assert_called_once_with('vm1')
 
     def test_other_requests_are_not_checked_first(self) -> None:
