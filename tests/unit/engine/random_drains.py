@@ -300,15 +300,11 @@ _MEMBERS = tuple(
 
 
 def settings(
-    memory_mb: collections.abc.Sequence[int] = _MEMORY_MB,
-    least_teams: int = 0,
+    memory_mb: collections.abc.Sequence[int] = _MEMORY_MB, least_teams: int = 0
 ) -> strategies.SearchStrategy[Setting]:
     """Return hosts with little room or much, in zones, and what they hold."""
     teams = strategies.builds(
-        Team,
-        of(snapshots.GroupPolicy),
-        of(_MEMBERS),
-        of((1, 1, 2)),
+        Team, of(snapshots.GroupPolicy), of(_MEMBERS), of((1, 1, 2))
     )
     return strategies.builds(
         Setting,
@@ -358,8 +354,7 @@ def _with_an_end(values: Values) -> strategies.SearchStrategy[Values]:
 
 
 def others_actions(
-    kinds: collections.abc.Sequence[str],
-    most: int = 6,
+    kinds: collections.abc.Sequence[str], most: int = 6
 ) -> strategies.SearchStrategy[tuple[others.OthersAction, ...]]:
     """Return what others do meanwhile."""
     each = strategies.builds(

@@ -175,16 +175,10 @@ class TestParallel(restore_base.RestoreTestCase):
     def some(self, count: int = 12) -> None:
         """Have servers leave to all hosts, in all ways."""
         hosts = (AWAY, FAR, FARTHEST)
-        ways = (
-            {},
-            {'kind': restore_base.COLD},
-            {'state': 'stopped'},
-        )
+        ways = ({}, {'kind': restore_base.COLD}, {'state': 'stopped'})
         for number in range(count):
             self.leave(
-                dest=hosts[number % 3],
-                seconds=10.0,
-                **ways[number // 3 % 3],
+                dest=hosts[number % 3], seconds=10.0, **ways[number // 3 % 3]
             )
 
     def test_as_many_as_the_operator_wants(self):

@@ -101,10 +101,7 @@ class Cloud(api.Api):
         return server
 
     def group(
-        self,
-        policy: str,
-        *servers: world.Server,
-        most_per_host: int = 1,
+        self, policy: str, *servers: world.Server, most_per_host: int = 1
     ) -> snapshots.Group:
         """Put servers into a server group, wherever they are by now.
 

@@ -84,10 +84,7 @@ def live(
 
 
 def _find(
-    cloud: state.State,
-    work: world.Work,
-    coming: MoveOutcome,
-    host: str,
+    cloud: state.State, work: world.Work, coming: MoveOutcome, host: str
 ) -> Search:
     """Ask the scheduler until a host passes the pre-checks.
 

@@ -59,10 +59,7 @@ def restore(
 
 
 def _bring(
-    run: scene.Run,
-    expectations: restore_checks.Expectations,
-    *,
-    looks: bool,
+    run: scene.Run, expectations: restore_checks.Expectations, *, looks: bool
 ) -> loop.DrainResult:
     """Do what verbs/restoring.py does."""
     client, clock, policy = run.client, run.clock, run.policy

@@ -114,9 +114,7 @@ class Session:
         return self._send(request, answer)
 
     def _send(
-        self,
-        request: faults_.Request,
-        answer: collections.abc.Callable[[], T],
+        self, request: faults_.Request, answer: collections.abc.Callable[[], T]
     ) -> T:
         self.log.append(request)
         fault, half = self._fault(request), self._latency / 2

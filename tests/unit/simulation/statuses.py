@@ -11,11 +11,7 @@ _RESIZING = {
     'resize_finish': 'RESIZE',
 }
 #: What a server is busy with while it is built anew, one after another.
-REBUILDING = (
-    'rebuilding',
-    'rebuild_block_device_mapping',
-    'rebuild_spawning',
-)
+REBUILDING = ('rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning')
 _REBUILDING = dict.fromkeys(REBUILDING, 'REBUILD')
 #: The status of a state below it, and of that state with a task.
 _STATUSES: dict[str, tuple[str, dict[str, str]]] = {

@@ -257,23 +257,49 @@ class _Dismissed(BaseException):
 
 
 class _ActorClock(VirtualClock):
-    """The clock of one of several who share a timeline."""
+    """The clock of one of several who share a timeline, and his thread."""
 
-    def __init__(self, timeline: Timeline):
+    def __init__(
+        self,
+        timeline: Timeline,
+        part: collections.abc.Callable[[VirtualClock], ty.Any],
+    ):
         super().__init__(timeline)
+        self.ended = False
+        self.result: ty.Any = None
+        self.error: BaseException | None = None
+        self._part = part
         self._mine = threading.Semaphore(0)
         self._theirs = threading.Semaphore(0)
         self._dismissed = False
-        self._ended = False
+        threading.Thread(target=self._play, daemon=True).start()
+        timeline.after(0.0, self.resume)
+
+    def _play(self) -> None:
+        try:
+            self._await_turn()
+            self.result = self._part(self)
+        except _Dismissed:
+            pass
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.ended = True
+            self._theirs.release()
 
     def _wait(self, until: float) -> None:
         self._timeline.after(until - self.now(), self.resume)
         self._theirs.release()
-        self.await_turn()
+        self._await_turn()
+
+    def _await_turn(self) -> None:
+        self._mine.acquire()
+        if self._dismissed:
+            raise _Dismissed
 
     def resume(self) -> None:
         """Let the actor go on until it waits again; not for the actor."""
-        if not self._ended:
+        if not self.ended:
             self._mine.release()
             self._theirs.acquire()
 
@@ -282,21 +308,9 @@ class _ActorClock(VirtualClock):
         self._dismissed = True
         self.resume()
 
-    def await_turn(self) -> None:
-        """Wait until it may go on."""
-        self._mine.acquire()
-        if self._dismissed:
-            raise _Dismissed
-
-    def end(self) -> None:
-        """Give the turn back for good."""
-        self._ended = True
-        self._theirs.release()
-
 
 def together(
-    timeline: Timeline,
-    *parts: collections.abc.Callable[[VirtualClock], T],
+    timeline: Timeline, *parts: collections.abc.Callable[[VirtualClock], T]
 ) -> list[T]:
     """Run several callables on one timeline and return what they return.
 
@@ -304,36 +318,12 @@ def together(
     order of virtual time: the same every time. The first that raises an
     error ends them all.
     """
-    results: dict[int, T] = {}
-    errors: list[BaseException] = []
-    clocks = [_ActorClock(timeline) for _part in parts]
-
-    def play(number: int) -> None:
-        clock = clocks[number]
-        try:
-            clock.await_turn()
-            results[number] = parts[number](clock)
-        except _Dismissed:
-            pass
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            clock.end()
-
-    threads = [
-        threading.Thread(target=play, args=(number,), daemon=True)
-        for number in range(len(parts))
-    ]
-    for thread, clock in zip(threads, clocks, strict=True):
-        thread.start()
-        timeline.after(0.0, clock.resume)
-    while len(results) < len(parts) and not errors:
+    actors = [_ActorClock(timeline, part) for part in parts]
+    while not all(actor.ended for actor in actors):
         timeline.run_next()
-    if errors:
-        for clock in clocks:
-            clock.dismiss()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return [results[number] for number in range(len(parts))]
+        for failed in actors:
+            if failed.error:
+                for actor in actors:
+                    actor.dismiss()
+                raise failed.error
+    return [actor.result for actor in actors]
