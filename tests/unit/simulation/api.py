@@ -5,29 +5,120 @@
 The order of the checks is that of nova/compute/api.py.
 """
 
+import collections.abc
 import functools
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from tests.unit.simulation import admission
 from tests.unit.simulation import moves
 from tests.unit.simulation import rebuilds
 from tests.unit.simulation import resizes
 from tests.unit.simulation import state
 from tests.unit.simulation import statuses
 from tests.unit.simulation import tasks
+from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+_ANY = frozenset({'active', 'stopped', 'paused', 'suspended'})
+#: The states that a request may find a server in, by its kind.
+STATES: collections.abc.Mapping[str, frozenset[str]] = {
+    'live_migrate': frozenset({'active', 'paused'}),
+    'cold_migrate': frozenset({'active', 'stopped'}),
+    'confirm': frozenset({'resized'}),
+    'revert': frozenset({'resized'}),
+    'resume': frozenset({'suspended'}),
+    'suspend': frozenset({'active'}),
+    'shelve': _ANY,
+    'offload': frozenset({'shelved'}),
+    'pause': frozenset({'active'}),
+    'unpause': frozenset({'paused'}),
+    'stop': frozenset({'active'}),
+    'start': frozenset({'stopped'}),
+    'reboot': frozenset({'active'}),
+    'soft_delete': _ANY | {'error', 'rescued', 'shelved'},
+    'evacuate': frozenset({'active', 'stopped', 'error'}),
+}
+#: What it is called in the answer to a server in another state.
+_ACTIONS = {
+    'live_migrate': 'os-migrateLive',
+    'cold_migrate': 'migrate',
+    'confirm': 'confirmResize',
+    'revert': 'revertResize',
+    'offload': 'shelveOffload',
+}
 _ABORTABLE = frozenset({'queued', 'preparing', 'running'})
 
 
-class Api(admission.Admission):
+class Api(state.State):
     """Nova's compute API.
 
     ``by`` is who asks: None is the server's owner, or a colleague of ours
     where it takes an administrator. All raise
     :class:`osc_hostmaint.exceptions.CloudError`, as Nova refuses it.
     """
+
+    def checked(
+        self, kind: str, server_id: str, by: world.Actor
+    ) -> world.Server:
+        """Return a server that rests in a state that a request may find.
+
+        :raises NotFound: there is none.
+        :raises RequestRefused: it is locked, or in another state.
+        """
+        server = self.existing(server_id)
+        if server.locked and not by.admin:
+            raise refused(f'Instance {server_id} is locked', 409)
+        self.check_state(kind, server)
+        if server.task_state is not None:
+            raise invalid(kind, server, 'task_state', server.task_state)
+        return server
+
+    @staticmethod
+    def check_state(kind: str, server: world.Server) -> None:
+        """Refuse a request for a server in another state.
+
+        :raises RequestRefused: it is in one.
+        """
+        if server.vm_state not in STATES[kind]:
+            raise invalid(kind, server, 'vm_state', server.vm_state)
+
+    @staticmethod
+    def refuse(kind: str, server: world.Server) -> None:
+        """Refuse what a test wants to be refused.
+
+        :raises RequestRefused: it is.
+        """
+        refusal = server.refusal(kind)
+        if refusal:
+            raise exceptions.RequestRefused(refusal.text, final=refusal.final)
+
+    def take(
+        self,
+        kind: str,
+        server: world.Server,
+        by: world.Actor,
+        task: str,
+        host: str = '',
+    ) -> world.Work:
+        """Begin what a server is busy with from now on.
+
+        :param host: the only destination that it may have.
+        """
+        work = self.begin(kind, server, by)
+        work.asked = host
+        self.take_on(work, task)
+        return work
+
+    def take_on(self, work: world.Work, task: str) -> None:
+        """Let a server be busy with something from now on."""
+        work.server.work = work
+        self.change(work.server, task_state=task)
+
+    def start_work(self, work: world.Work, steps: timeline.Steps) -> None:
+        """Let it go on."""
+        # Queued for its first step, so that the process is known to itself.
+        work.process = timeline.Process(self.timeline, steps)
+        self.timeline.after(0.0, work.process.step)
 
     def live_migrate(
         self,
@@ -64,7 +155,7 @@ class Api(admission.Admission):
         self.checked('cold_migrate', server_id, by)
         self._check_in_use(server.host)
         if host and host == server.host:
-            raise admission.refused(
+            raise refused(
                 'Cannot migrate to the host where the server exists.', 400
             )
         self._check_host(host)
@@ -78,15 +169,11 @@ class Api(admission.Admission):
 
     def _check_host(self, host: str) -> None:
         if host and host not in self.hosts:
-            raise admission.refused(
-                f'Compute host {host} could not be found.', 400
-            )
+            raise refused(f'Compute host {host} could not be found.', 400)
 
     def _check_in_use(self, host: str | None) -> None:
         if host in self.hosts and not self.hosts[host].in_use:
-            raise admission.refused(
-                'Service is unavailable at this time.', 409
-            )
+            raise refused('Service is unavailable at this time.', 409)
 
     def evacuate(
         self,
@@ -108,12 +195,10 @@ class Api(admission.Admission):
             )
         if (host or None) == server.host:
             # Also of one that is on no host.
-            raise admission.refused(
-                "The target host can't be the same one.", 400
-            )
+            raise refused("The target host can't be the same one.", 400)
         self.check_state('evacuate', server)
         if self.hosts[server.host].in_use:
-            raise admission.refused(
+            raise refused(
                 f'Compute service of {server.host} is still in use.',
                 400,
                 final=False,
@@ -214,10 +299,10 @@ class Api(admission.Admission):
         """Take a request to end a live migration."""
         server, force = self.existing(server_id), kind == 'force_complete'
         if force and server.vm_state != 'active':
-            raise admission.invalid(kind, server, 'vm_state', server.vm_state)
+            raise invalid(kind, server, 'vm_state', server.vm_state)
         if server.task_state != 'migrating':
             name = kind if force else 'abort live migration'
-            raise admission.refused(
+            raise refused(
                 f"Instance {server_id} is in an invalid state for '{name}'",
                 409,
             )
@@ -228,9 +313,9 @@ class Api(admission.Admission):
                     f'Migration {record_id} not found for instance '
                     f'{server_id} (HTTP 404)'
                 )
-            raise admission.refused(f'Migration {record_id} not found', 400)
+            raise refused(f'Migration {record_id} not found', 400)
         if record.status not in ({'running'} if force else _ABORTABLE):
-            raise admission.refused(
+            raise refused(
                 f'Migration {record_id} state of instance {server_id} is '
                 f'{record.status}. Cannot {kind} while the migration is in '
                 'this state.',
@@ -273,4 +358,27 @@ def _resized(
         confirming = record.status == 'confirming' and late and blind
         if record.status == 'finished' or confirming:
             return record
-    raise admission.refused('Instance has not been resized.', 400, final=False)
+    raise refused('Instance has not been resized.', 400, final=False)
+
+
+def invalid(
+    kind: str, server: world.Server, what: str, value: str | None
+) -> exceptions.CloudError:
+    """Return a refusal because of the state that a server is in."""
+    return refused(
+        f"Cannot '{_ACTIONS.get(kind, kind)}' instance {server.id} while it "
+        f'is in {what} {value}',
+        409,
+    )
+
+
+def refused(
+    text: str, code: int, *, final: bool | None = None
+) -> exceptions.CloudError:
+    """Return a refusal.
+
+    :param final: as the gateway takes it; None: as the code says.
+    """
+    if final is None:
+        final = code == 400
+    return exceptions.RequestRefused(f'{text} (HTTP {code})', final=final)

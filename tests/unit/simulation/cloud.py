@@ -11,7 +11,6 @@ import typing as ty
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import snapshot as snapshots
-from tests.unit.simulation import admission
 from tests.unit.simulation import api
 from tests.unit.simulation import host_crashes
 from tests.unit.simulation import statuses
@@ -191,7 +190,7 @@ class Cloud(api.Api):
         :raises RequestRefused: the host has not cleaned up yet.
         """
         if not down and self.to_clean_up(host):
-            raise admission.refused(
+            raise api.refused(
                 f'Unable to force up host {host} as `done` evacuation '
                 'migration records remain associated with the host. Ensure '
                 'the compute service has been restarted, allowing these '

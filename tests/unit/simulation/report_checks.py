@@ -7,12 +7,12 @@ after the drain last looked is not held against it.
 """
 
 import collections.abc
+import re
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
-from tests.unit.simulation import advice
 from tests.unit.simulation import evacuation_checks
 from tests.unit.simulation import request_checks
 from tests.unit.simulation import runs as runs_
@@ -28,6 +28,10 @@ repeated = request_checks.sent_again
 COMPLETE = (Code.DONE, Code.LEFT)
 #: States that only a request can have changed.
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
+_DELETE = re.compile(
+    r'(once the server has left \S+, )?remove the allocation '
+    r'\(openstack [a-z ]+ delete ([^\s,]+),'
+)
 
 
 def left_on(
@@ -103,7 +107,7 @@ def _untrue_hosts(run: runs_.Run, host: str) -> list[str]:
         wrong = _untrue_row(run, row, remains.get(row.server_id))
         if wrong:
             found.append(f'{row.name or row.server_id}: {wrong}: {row}')
-        found += advice.harm(cloud, row, looked)
+        found += _harm(cloud, row, looked)
     told = [row.server_id for row in rows]
     if len(told) != len(set(told)):
         found.append(f'more than one row of a server: {rows}')
@@ -123,6 +127,26 @@ def _untrue_hosts(run: runs_.Run, host: str) -> list[str]:
             for i, what in remains.items()
             if not _later(run, i, host)
         ]
+    return found
+
+
+def _harm(cloud: state.State, row: decisions.Row, looked: float) -> list[str]:
+    """Return which allocations a row would have deleted that are needed.
+
+    :param looked: what went on later is not held against it.
+    """
+    owners = {record.uuid: record.server for record in cloud.records.values()}
+    found = []
+    for later, consumer in _DELETE.findall(row.reason):
+        server = owners.get(consumer) or cloud.servers.get(consumer)
+        if later or not server or server.deleted or server.host is None:
+            continue
+        needed = consumer == server.id or (
+            server.host == row.host
+            and row.host not in cloud.allocations[server.id]
+        )
+        if needed and server.changed_at < looked:
+            found.append(f'{server.name} needs what is deleted by: {row}')
     return found
 
 
