@@ -19,6 +19,7 @@ from tests.unit.simulation import tasks
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+Actor, Server, Work = world.Actor, world.Server, world.Work
 _ANY = frozenset({'active', 'stopped', 'paused', 'suspended'})
 #: The states that a request may find a server in, by its kind.
 STATES: collections.abc.Mapping[str, frozenset[str]] = {
@@ -57,9 +58,7 @@ class Api(state.State):
     :class:`osc_hostmaint.exceptions.CloudError`, as Nova refuses it.
     """
 
-    def checked(
-        self, kind: str, server_id: str, by: world.Actor
-    ) -> world.Server:
+    def checked(self, kind: str, server_id: str, by: Actor) -> Server:
         """Return a server that rests in a state that a request may find.
 
         :raises NotFound: there is none.
@@ -74,7 +73,7 @@ class Api(state.State):
         return server
 
     @staticmethod
-    def check_state(kind: str, server: world.Server) -> None:
+    def check_state(kind: str, server: Server) -> None:
         """Refuse a request for a server in another state.
 
         :raises RequestRefused: it is in one.
@@ -83,7 +82,7 @@ class Api(state.State):
             raise invalid(kind, server, 'vm_state', server.vm_state)
 
     @staticmethod
-    def refuse(kind: str, server: world.Server) -> None:
+    def refuse(kind: str, server: Server) -> None:
         """Refuse what a test wants to be refused.
 
         :raises RequestRefused: it is.
@@ -93,13 +92,8 @@ class Api(state.State):
             raise exceptions.RequestRefused(refusal.text, final=refusal.final)
 
     def take(
-        self,
-        kind: str,
-        server: world.Server,
-        by: world.Actor,
-        task: str,
-        host: str = '',
-    ) -> world.Work:
+        self, kind: str, server: Server, by: Actor, task: str, host: str = ''
+    ) -> Work:
         """Begin what a server is busy with from now on.
 
         :param host: the only destination that it may have.
@@ -109,12 +103,12 @@ class Api(state.State):
         self.take_on(work, task)
         return work
 
-    def take_on(self, work: world.Work, task: str) -> None:
+    def take_on(self, work: Work, task: str) -> None:
         """Let a server be busy with something from now on."""
         work.server.work = work
         self.change(work.server, task_state=task)
 
-    def start_work(self, work: world.Work, steps: timeline.Steps) -> None:
+    def start_work(self, work: Work, steps: timeline.Steps) -> None:
         """Let it go on."""
         # Queued for its first step, so that the process is known to itself.
         work.process = timeline.Process(self.timeline, steps)
@@ -126,7 +120,7 @@ class Api(state.State):
         dest: str | None = None,
         *,
         host: str = '',
-        by: world.Actor = world.COLLEAGUE,
+        by: Actor = world.COLLEAGUE,
     ) -> None:
         """Take a request for a live migration: see :meth:`cold_migrate`."""
         server = self.checked('live_migrate', server_id, by)
@@ -142,7 +136,7 @@ class Api(state.State):
         kind: str = model.MigrationType.COLD,
         *,
         host: str = '',
-        by: world.Actor | None = None,
+        by: Actor | None = None,
     ) -> None:
         """Take a request for a cold migration, or an owner's resize.
 
@@ -181,7 +175,7 @@ class Api(state.State):
         *,
         host: str = '',
         stopped: bool = False,
-        by: world.Actor = world.COLLEAGUE,
+        by: Actor = world.COLLEAGUE,
     ) -> None:
         """Take a request for an evacuation, whatever the server is busy with.
 
@@ -218,7 +212,7 @@ class Api(state.State):
         self,
         server_id: str,
         vm_state: str = 'active',
-        by: world.Actor = world.COLLEAGUE,
+        by: Actor = world.COLLEAGUE,
     ) -> None:
         """Change a server's state in Nova's database alone."""
         server = self.existing(server_id)
@@ -231,7 +225,7 @@ class Api(state.State):
             # It is called something, and still is what it was.
             server.wanted = ''
 
-    def confirm(self, server_id: str, by: world.Actor | None = None) -> None:
+    def confirm(self, server_id: str, by: Actor | None = None) -> None:
         """Take a request to confirm.
 
         One that comes a blink after another does not see that yet.
@@ -254,7 +248,7 @@ class Api(state.State):
         effect = server.effect('confirm')
         self.start_work(work, resizes.confirm(self, work, effect))
 
-    def revert(self, server_id: str, by: world.Actor | None = None) -> None:
+    def revert(self, server_id: str, by: Actor | None = None) -> None:
         """Take a request to revert."""
         server = self.existing(server_id)
         by = by or server.owner
@@ -266,7 +260,7 @@ class Api(state.State):
         self.start_work(work, resizes.revert(self, work))
 
     def _plain(
-        self, kind: str, server_id: str, by: world.Actor | None = None
+        self, kind: str, server_id: str, by: Actor | None = None
     ) -> None:
         """Take a request that leaves no migration record."""
         server = self.existing(server_id)
@@ -294,7 +288,7 @@ class Api(state.State):
         kind: str,
         server_id: str,
         record_id: int,
-        by: world.Actor = world.COLLEAGUE,
+        by: Actor = world.COLLEAGUE,
     ) -> None:
         """Take a request to end a live migration."""
         server, force = self.existing(server_id), kind == 'force_complete'
@@ -343,7 +337,7 @@ class Api(state.State):
 
 
 def _resized(
-    cloud: state.State, server: world.Server, *, blind: bool
+    cloud: state.State, server: Server, *, blind: bool
 ) -> world.Record:
     """Return the record that awaits a confirmation.
 
@@ -362,7 +356,7 @@ def _resized(
 
 
 def invalid(
-    kind: str, server: world.Server, what: str, value: str | None
+    kind: str, server: Server, what: str, value: str | None
 ) -> exceptions.CloudError:
     """Return a refusal because of the state that a server is in."""
     return refused(

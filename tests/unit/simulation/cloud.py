@@ -17,6 +17,7 @@ from tests.unit.simulation import statuses
 from tests.unit.simulation import tasks
 from tests.unit.simulation import world
 
+Server = world.Server
 #: How its owner brought a server into the state it has at first.
 _CAUSES = {
     'stopped': 'stop',
@@ -35,7 +36,7 @@ class Cloud(api.Api):
 
     def add(
         self, host: str, vm_state: str = 'active', **values: ty.Any
-    ) -> world.Server:
+    ) -> Server:
         """Put a server on a host, as if it had always been there.
 
         :param values: of its fields.
@@ -46,9 +47,9 @@ class Cloud(api.Api):
 
     def _new(
         self, host: str, vm_state: str, values: dict[str, ty.Any]
-    ) -> world.Server:
+    ) -> Server:
         number = len(self.servers) + 1
-        server = world.Server(
+        server = Server(
             **{
                 'id': f'00000000-0000-0000-0000-{number:012x}',
                 'name': f'server-{number:02}',
@@ -78,7 +79,7 @@ class Cloud(api.Api):
         kind: str = model.MigrationType.RESIZE,
         old_state: str = 'active',
         **values: ty.Any,
-    ) -> world.Server:
+    ) -> Server:
         """Put a server at VERIFY_RESIZE, as if it had been for long."""
         server = self.add(source, 'resized', **values)
         server.old_state = server.wanted = old_state
@@ -100,7 +101,7 @@ class Cloud(api.Api):
         return server
 
     def group(
-        self, policy: str, *servers: world.Server, most_per_host: int = 1
+        self, policy: str, *servers: Server, most_per_host: int = 1
     ) -> snapshots.Group:
         """Put servers into a server group, wherever they are by now.
 
@@ -119,7 +120,7 @@ class Cloud(api.Api):
 
     def create(
         self, host: str, *, fails: bool = False, **values: ty.Any
-    ) -> world.Server:
+    ) -> Server:
         """Begin to build a server that was scheduled to a host.
 
         :param fails: it ends in ERROR, on no host.
@@ -214,7 +215,7 @@ class Cloud(api.Api):
         there.turn(self.timeline.now, **values)
         there.touched_at = self.timeline.now
 
-    def on(self, host: str) -> list[world.Server]:
+    def on(self, host: str) -> list[Server]:
         """Return the servers on a host, the newest first."""
         return [
             server
@@ -222,7 +223,7 @@ class Cloud(api.Api):
             if server.host == host and not server.deleted
         ]
 
-    def copies(self) -> dict[str, world.Server]:
+    def copies(self) -> dict[str, Server]:
         """Return the servers as they are now, by id."""
         return {
             server_id: copy.copy(server)

@@ -7,6 +7,9 @@ from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+Run = runs_.Run
+State = state.State
+Work = world.Work
 #: How many evacuations off a host go on at once, unless the user says so.
 WINDOW = 8
 #: By then everybody knows that a host lives again, in seconds: from one
@@ -20,7 +23,7 @@ UNSEEN_SECONDS = 15.0
 MEETING_SECONDS = 1.0
 
 
-def violations(run: runs_.Run) -> list[str]:
+def violations(run: Run) -> list[str]:
     """Return every way in which a run did what it must not."""
     return [
         *built_twice(run),
@@ -31,7 +34,7 @@ def violations(run: runs_.Run) -> list[str]:
     ]
 
 
-def built_twice(run: runs_.Run) -> list[str]:
+def built_twice(run: Run) -> list[str]:
     """Return servers that are built twice at the same time.
 
     What could not be known is excused.
@@ -46,9 +49,7 @@ def built_twice(run: runs_.Run) -> list[str]:
     ]
 
 
-def hidden_by_others(
-    cloud: state.State, work: world.Work, before: float
-) -> bool:
+def hidden_by_others(cloud: State, work: Work, before: float) -> bool:
     """Tell whether others made an evacuation look as if it was over.
 
     It may wait for a destination that is dead, and go on when that is back.
@@ -66,7 +67,7 @@ def hidden_by_others(
     )
 
 
-def _unforeseen(first: world.Work, second: world.Work) -> bool:
+def _unforeseen(first: Work, second: Work) -> bool:
     """Tell whether who began the second could not know of the first.
 
     Others have just begun it; it is a request that got there long after its
@@ -82,7 +83,7 @@ def _unforeseen(first: world.Work, second: world.Work) -> bool:
     return second.late or (met and hindered)
 
 
-def from_living_host(run: runs_.Run) -> list[str]:
+def from_living_host(run: Run) -> list[str]:
     """Return evacuations off a host that was known to be alive."""
     return [
         f'{work.server.name} is evacuated off {work.source}, which has been '
@@ -98,7 +99,7 @@ def from_living_host(run: runs_.Run) -> list[str]:
     ]
 
 
-def on_two_hosts(run: runs_.Run) -> list[str]:
+def on_two_hosts(run: Run) -> list[str]:
     """Return servers that run on two hosts at once.
 
     What others did is theirs, and so is a host that came back a moment ago.
@@ -115,7 +116,7 @@ def on_two_hosts(run: runs_.Run) -> list[str]:
     ]
 
 
-def started_stopped(run: runs_.Run) -> list[str]:
+def started_stopped(run: Run) -> list[str]:
     """Return servers that were off, and run since their evacuation.
 
     But for those that others called ACTIVE after the look of the last moment.
@@ -134,7 +135,7 @@ def started_stopped(run: runs_.Run) -> list[str]:
     ]
 
 
-def reset(run: runs_.Run) -> list[str]:
+def reset(run: Run) -> list[str]:
     """Return servers whose state was changed without need.
 
     Only what is in ERROR is in need of it, and nothing may go on then.
@@ -152,7 +153,7 @@ def reset(run: runs_.Run) -> list[str]:
     ]
 
 
-def _known_late(cloud: state.State, work: world.Work) -> bool:
+def _known_late(cloud: State, work: Work) -> bool:
     """Tell whether others changed the same server a moment before."""
     return any(
         other.by is not work.by
@@ -161,7 +162,7 @@ def _known_late(cloud: state.State, work: world.Work) -> bool:
     )
 
 
-def _being_built(cloud: state.State, work: world.Work) -> bool:
+def _being_built(cloud: State, work: Work) -> bool:
     """Tell whether an evacuation goes on that had to be known of."""
     return any(
         other.kind == 'evacuate'

@@ -12,12 +12,13 @@ from tests.unit.simulation import tasks
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+State, Work = state.State, world.Work
 _COPYING = frozenset({'preparing', 'running'})
 _TO_CLEAN_UP = frozenset({'accepted', 'pre-migrating', 'done'})
 _BUILDING = frozenset({'scheduling', 'networking', 'spawning'})
 
 
-def crash(cloud: state.State, name: str, *, hangs: bool = True) -> None:
+def crash(cloud: State, name: str, *, hangs: bool = True) -> None:
     """Kill a host's nova-compute.
 
     What it was doing stays as it is; what is cast to it waits. What is on
@@ -50,7 +51,7 @@ def crash(cloud: state.State, name: str, *, hangs: bool = True) -> None:
     )
 
 
-def _under_way(cloud: state.State) -> list[world.Work]:
+def _under_way(cloud: State) -> list[Work]:
     """Return what goes on; of a server only the newest, and evacuations."""
     return [
         work
@@ -61,7 +62,7 @@ def _under_way(cloud: state.State) -> list[world.Work]:
     ]
 
 
-def _goes_to(work: world.Work, name: str) -> bool:
+def _goes_to(work: Work, name: str) -> bool:
     record = work.record
     return (
         work.kind == 'live_migrate'
@@ -71,7 +72,7 @@ def _goes_to(work: world.Work, name: str) -> bool:
     )
 
 
-def start(cloud: state.State, name: str) -> None:
+def start(cloud: State, name: str) -> None:
     """Start a host's nova-compute again; it cleans up."""
     host = cloud.hosts[name]
     if host.alive:
@@ -91,7 +92,7 @@ def start(cloud: state.State, name: str) -> None:
     host.gate.open()
 
 
-def _clean_up(cloud: state.State, name: str) -> set[str]:
+def _clean_up(cloud: State, name: str) -> set[str]:
     """Destroy the guests that were evacuated, or are being, by server's id.
 
     Only the newest record of each server counts.
@@ -112,7 +113,7 @@ def _clean_up(cloud: state.State, name: str) -> set[str]:
     return set(records)
 
 
-def _initialize(cloud: state.State, server: world.Server) -> None:
+def _initialize(cloud: State, server: world.Server) -> None:
     """Do what nova-compute does to each server on its host as it starts."""
     work, task = server.work, server.task_state
     if work is None or task is None:
@@ -141,7 +142,7 @@ def _initialize(cloud: state.State, server: world.Server) -> None:
             work.finish(cloud.timeline.now, well=False)
 
 
-def _reset_live(cloud: state.State, work: world.Work) -> None:
+def _reset_live(cloud: State, work: Work) -> None:
     """Only what was running is called an error."""
     record = work.record
     if record is None or record.status == 'accepted':
@@ -152,7 +153,7 @@ def _reset_live(cloud: state.State, work: world.Work) -> None:
     _leave(cloud, work)
 
 
-def _leave(cloud: state.State, work: world.Work) -> None:
+def _leave(cloud: State, work: Work) -> None:
     """Nobody is at a move any more, whatever its record says."""
     if work.record and not cloud.leaks:
         cloud.hand_back(work.record)

@@ -13,6 +13,7 @@ from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+State, Work, Steps = state.State, world.Work, timeline.Steps
 NO_VALID_HOST = 'No valid host was found. There are not enough hosts available'
 PRECHECK = 'Migration pre-check error: CPU does not have compatibility'
 DOWN = 'Compute service of {host} is unavailable at this time.'
@@ -25,7 +26,7 @@ Search = collections.abc.Generator[
 
 
 def outcome_there(
-    cloud: state.State, coming: MoveOutcome, target: str, *, live: bool
+    cloud: State, coming: MoveOutcome, target: str, *, live: bool
 ) -> MoveOutcome:
     """Return what is to become of a move that goes to a host.
 
@@ -38,9 +39,7 @@ def outcome_there(
     return coming
 
 
-def live(
-    cloud: state.State, work: world.Work, dest: str | None, host: str
-) -> timeline.Steps:
+def live(cloud: State, work: Work, dest: str | None, host: str) -> Steps:
     """Carry out a live migration.
 
     :param dest: where to, unchecked; None asks the scheduler.
@@ -83,9 +82,7 @@ def live(
         cloud.release(record.uuid, source.name)
 
 
-def _find(
-    cloud: state.State, work: world.Work, coming: MoveOutcome, host: str
-) -> Search:
+def _find(cloud: State, work: Work, coming: MoveOutcome, host: str) -> Search:
     """Ask the scheduler until a host passes the pre-checks.
 
     A dead one is given up after a time-out.
@@ -107,9 +104,7 @@ def _find(
         tried.add(target)
 
 
-def _copy(
-    cloud: state.State, work: world.Work, coming: MoveOutcome
-) -> timeline.Steps:
+def _copy(cloud: State, work: Work, coming: MoveOutcome) -> Steps:
     """Do what takes a slot of the source."""
     timing, server, record = cloud.timing, work.server, work.record
     target = cloud.hosts[record.dest]
@@ -150,12 +145,8 @@ def _copy(
 
 
 def _pass(
-    cloud: state.State,
-    work: world.Work,
-    seconds: float,
-    *,
-    interrupts: bool = False,
-) -> timeline.Steps:
+    cloud: State, work: Work, seconds: float, *, interrupts: bool = False
+) -> Steps:
     """Let time pass, for ever where the destination has died midway.
 
     :param interrupts: whoever wants to abort or complete it may at once;
@@ -175,9 +166,7 @@ def _pass(
         yield left
 
 
-def _land(
-    cloud: state.State, work: world.Work, coming: MoveOutcome
-) -> timeline.Steps:
+def _land(cloud: State, work: Work, coming: MoveOutcome) -> Steps:
     """The server is there, and its record ends."""
     timing, server, record = cloud.timing, work.server, work.record
     if not cloud.hosts[record.dest].alive:
@@ -201,9 +190,7 @@ def _land(
     cloud.update(record, status='completed')
 
 
-def _wake_up(
-    cloud: state.State, server: world.Server, coming: MoveOutcome
-) -> None:
+def _wake_up(cloud: State, server: world.Server, coming: MoveOutcome) -> None:
     """A guest that ran runs on, some time later, or not at all."""
     states = model.PowerState
     if coming not in (MoveOutcome.OFF, MoveOutcome.WAKES_LATE) or (
@@ -220,16 +207,14 @@ def _wake_up(
         cloud.timeline.after(cloud.jitter(cloud.timing.wakes_late_after), wake)
 
 
-def lose(cloud: state.State, work: world.Work, reason: str = '') -> None:
+def lose(cloud: State, work: Work, reason: str = '') -> None:
     """Let it fail when it is too late to roll back."""
     cloud.update(work.record, status='error')
     cloud.change(work.server, vm_state='error')
     cloud.fail(work, reason)
 
 
-def _roll_back(
-    cloud: state.State, work: world.Work, status: str
-) -> timeline.Steps:
+def _roll_back(cloud: State, work: Work, status: str) -> Steps:
     """The server is at rest a moment before the record says so."""
     server, record = work.server, work.record
     cloud.hand_back(record)
@@ -239,9 +224,7 @@ def _roll_back(
     cloud.update(record, status=status)
 
 
-def end(
-    cloud: state.State, work: world.Work, wish: str, effect: world.Effect
-) -> timeline.Steps:
+def end(cloud: State, work: Work, wish: str, effect: world.Effect) -> Steps:
     """Abort a live migration under way, or force it to its end.
 
     :param work: the migration.
@@ -262,7 +245,7 @@ def end(
         work.wake()
 
 
-def back(cloud: state.State, work: world.Work, reason: str = '') -> None:
+def back(cloud: State, work: Work, reason: str = '') -> None:
     """End a move with its server on the source, as it was."""
     record, server = work.record, work.server
     if server.work is not work:
@@ -277,7 +260,7 @@ def back(cloud: state.State, work: world.Work, reason: str = '') -> None:
     cloud.fail(work, reason)
 
 
-def remaining(cloud: state.State, work: world.Work) -> tuple[int, int]:
+def remaining(cloud: State, work: Work) -> tuple[int, int]:
     """Return how much memory is still to be copied, and all, in bytes.
 
     Where it never converges it stops shrinking at a fifth, and goes up and

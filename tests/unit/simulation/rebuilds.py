@@ -13,6 +13,7 @@ from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+State, Work = state.State, world.Work
 CLAIM = 'Build of instance {id} aborted: Insufficient compute resources'
 SPAWN = 'Unable to spawn: no disk space left on {host}'
 UNEXPECTED = 'Conflict updating instance {id}: unexpected task state {task}'
@@ -22,9 +23,7 @@ _MoveOutcome = world.MoveOutcome
 _FAILING = (_MoveOutcome.PRE, _MoveOutcome.ROLLED_BACK, _MoveOutcome.BROKEN)
 
 
-def begin(
-    cloud: state.State, server: world.Server, by: world.Actor
-) -> world.Work:
+def begin(cloud: State, server: world.Server, by: world.Actor) -> Work:
     """Take an evacuation on.
 
     Nova does not look whether another one of the server is in flight.
@@ -38,7 +37,7 @@ def begin(
     return work
 
 
-def _others(cloud: state.State, server: world.Server) -> list[world.Work]:
+def _others(cloud: State, server: world.Server) -> list[Work]:
     return [
         work
         for work in cloud.works
@@ -47,7 +46,7 @@ def _others(cloud: state.State, server: world.Server) -> list[world.Work]:
 
 
 def evacuate(
-    cloud: state.State, work: world.Work, was: str, *, off: bool
+    cloud: State, work: Work, was: str, *, off: bool
 ) -> timeline.Steps:
     """Carry out an evacuation.
 
@@ -104,7 +103,7 @@ def evacuate(
     cloud.update(record, status='done')
 
 
-def _accepted(cloud: state.State, work: world.Work) -> world.Record:
+def _accepted(cloud: State, work: Work) -> world.Record:
     """Return the record that the conductor takes for that of a request.
 
     It is the oldest that nobody is at, even if it belongs to another.
@@ -118,11 +117,7 @@ def _accepted(cloud: state.State, work: world.Work) -> world.Record:
 
 
 def _end(
-    cloud: state.State,
-    work: world.Work,
-    status: str,
-    vm_state: str,
-    reason: str,
+    cloud: State, work: Work, status: str, vm_state: str, reason: str
 ) -> None:
     """It comes to nothing; the server says so, or is as it was."""
     server, record = work.server, work.record
@@ -134,14 +129,14 @@ def _end(
     cloud.fail(work, reason)
 
 
-def _clash(cloud: state.State, work: world.Work) -> None:
+def _clash(cloud: State, work: Work) -> None:
     """Somebody else has changed the server meanwhile."""
     server = work.server
     text = UNEXPECTED.format(id=server.id, task=server.task_state)
     _end(cloud, work, 'failed', 'error', text)
 
 
-def _spawn(cloud: state.State, work: world.Work) -> None:
+def _spawn(cloud: State, work: Work) -> None:
     """Its guest runs; look where it does already."""
     server, source = work.server, work.source
     work.spawned = True
@@ -161,9 +156,7 @@ def _spawn(cloud: state.State, work: world.Work) -> None:
     ]
 
 
-def _settle(
-    cloud: state.State, work: world.Work, *, off: bool
-) -> timeline.Steps:
+def _settle(cloud: State, work: Work, *, off: bool) -> timeline.Steps:
     """Bring it to its state; it still counts as on its source."""
     server = work.server
     if not off:

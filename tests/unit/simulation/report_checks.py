@@ -19,6 +19,9 @@ from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
 from tests.unit.simulation import world
 
+Run = runs_.Run
+State = state.State
+Server = world.Server
 Code = exceptions.ExitCode
 Result = decisions.Result
 
@@ -34,9 +37,7 @@ _DELETE = re.compile(
 )
 
 
-def left_on(
-    cloud: state.State, host: str, *, dead: bool = False
-) -> dict[str, str]:
+def left_on(cloud: State, host: str, *, dead: bool = False) -> dict[str, str]:
     """Return what is left on a host, and of what kind it is.
 
     By the server's id; where Nova has no record of it any more, by that of
@@ -63,7 +64,7 @@ def left_on(
     return left
 
 
-def untrue_reports(run: runs_.Run) -> list[str]:
+def untrue_reports(run: Run) -> list[str]:
     """Return what a drain reports and is not so, as it ends."""
     if run.killed:
         return []
@@ -73,7 +74,7 @@ def untrue_reports(run: runs_.Run) -> list[str]:
     return found
 
 
-def untrue_exit_code(run: runs_.Run) -> list[str]:
+def untrue_exit_code(run: Run) -> list[str]:
     """Return what the exit code says and is not so."""
     code, rows, errors = run.exit_code, run.result.rows, run.result.errors
     left = any(row.left for row in rows)
@@ -97,7 +98,7 @@ def untrue_exit_code(run: runs_.Run) -> list[str]:
     return found
 
 
-def _untrue_hosts(run: runs_.Run, host: str) -> list[str]:
+def _untrue_hosts(run: Run, host: str) -> list[str]:
     cloud = run.cloud
     rows = [row for row in run.result.rows if row.host == host]
     remains = left_on(cloud, host, dead=run.policy.evacuate)
@@ -130,7 +131,7 @@ def _untrue_hosts(run: runs_.Run, host: str) -> list[str]:
     return found
 
 
-def _harm(cloud: state.State, row: decisions.Row, looked: float) -> list[str]:
+def _harm(cloud: State, row: decisions.Row, looked: float) -> list[str]:
     """Return which allocations a row would have deleted that are needed.
 
     :param looked: what went on later is not held against it.
@@ -150,12 +151,12 @@ def _harm(cloud: state.State, row: decisions.Row, looked: float) -> list[str]:
     return found
 
 
-def _name(cloud: state.State, server_id: str) -> str:
+def _name(cloud: State, server_id: str) -> str:
     server = cloud.servers.get(server_id)
     return server.name if server else server_id
 
 
-def _later(run: runs_.Run, server_id: str, host: str) -> bool:
+def _later(run: Run, server_id: str, host: str) -> bool:
     """Tell whether it came to the host when nobody looked any more."""
     looked = run.client.last_look.get(host, run.began)
     return any(
@@ -165,9 +166,7 @@ def _later(run: runs_.Run, server_id: str, host: str) -> bool:
     )
 
 
-def _untrue_row(
-    run: runs_.Run, row: decisions.Row, remains: str | None
-) -> str:
+def _untrue_row(run: Run, row: decisions.Row, remains: str | None) -> str:
     server = run.cloud.servers.get(row.server_id)
     was = run.before.get(row.server_id)
     match row.result:
@@ -211,16 +210,13 @@ def _untrue_row(
     return ''
 
 
-def cell_was_down(cloud: state.State, server: world.Server) -> bool:
+def cell_was_down(cloud: State, server: Server) -> bool:
     """Tell whether a server's cell did not answer at some time."""
     return server.host is not None and cloud.hosts[server.host].cell_was_down
 
 
 def _untrue_move(
-    run: runs_.Run,
-    was: world.Server | None,
-    row: decisions.Row,
-    remains: str | None,
+    run: Run, was: Server | None, row: decisions.Row, remains: str | None
 ) -> str:
     server = run.cloud.servers.get(row.server_id)
     if server is None:
@@ -255,7 +251,7 @@ def _untrue_move(
     return wrong_state(server)
 
 
-def stopped_running(was: world.Server, server: world.Server) -> bool:
+def stopped_running(was: Server, server: Server) -> bool:
     """Tell whether a guest ran that does not any more, though ACTIVE."""
     on = model.PowerState.RUNNING
     return server.vm_state == 'active' and (
@@ -263,7 +259,7 @@ def stopped_running(was: world.Server, server: world.Server) -> bool:
     )
 
 
-def wrong_state(server: world.Server) -> str:
+def wrong_state(server: Server) -> str:
     """Return how a server's state is other than others want, or ''.
 
     What others' own requests made of it is theirs.
@@ -278,7 +274,7 @@ def wrong_state(server: world.Server) -> str:
     return f'it was {wanted} and is {state}'
 
 
-def behind(*runs: runs_.Run) -> list[str]:
+def behind(*runs: Run) -> list[str]:
     """Return what drains had to do with and is not as others want it.
 
     To be asked after the last run, which nobody may have stopped. What a
@@ -307,9 +303,7 @@ def behind(*runs: runs_.Run) -> list[str]:
 
 
 def _left_running(
-    server: world.Server,
-    last: runs_.Run,
-    runs: collections.abc.Sequence[runs_.Run],
+    server: Server, last: Run, runs: collections.abc.Sequence[Run]
 ) -> bool:
     """Tell whether it was resumed and could have been suspended again."""
     resting = server.task_state is None and (
@@ -331,9 +325,7 @@ def _left_running(
     )
 
 
-def _unforeseen(
-    server: world.Server, runs: collections.abc.Sequence[runs_.Run]
-) -> bool:
+def _unforeseen(server: Server, runs: collections.abc.Sequence[Run]) -> bool:
     """Tell whether nobody could know of it.
 
     Nova failed at it when nobody was there any more to see that, or it took
@@ -354,7 +346,7 @@ def _unforeseen(
     )
 
 
-def _unconfirmed(server: world.Server) -> str:
+def _unconfirmed(server: Server) -> str:
     work = server.work
     if work is None or not work.by.ours:
         return ''
@@ -366,7 +358,7 @@ def _unconfirmed(server: world.Server) -> str:
     return ''
 
 
-def overfilled(cloud: state.State) -> list[str]:
+def overfilled(cloud: State) -> list[str]:
     """Return the allocations that a host had no room for.
 
     What a test puts on a host before anything happens is not meant, nor what
@@ -380,7 +372,7 @@ def overfilled(cloud: state.State) -> list[str]:
     ]
 
 
-def violations(*runs: runs_.Run) -> list[str]:
+def violations(*runs: Run) -> list[str]:
     """Return everything that is wrong with the drains of a cloud.
 
     :param runs: all of them; after the last one all is to be well, unless

@@ -13,13 +13,15 @@ from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
 from tests.unit.simulation import world
 
+Run = runs_.Run
+Work = world.Work
 #: What moves a server, or prepares it for that.
 STARTING = frozenset({*world.MOVES, 'resume', 'shelve', 'offload'})
 #: What others did shortly before may not have been seen yet, in seconds.
 BLIND_SECONDS = 60.0
 
 
-def violations(run: runs_.Run) -> list[str]:
+def violations(run: Run) -> list[str]:
     """Return every way in which a run did what it must not."""
     return [
         *moved_twice_at_once(run),
@@ -37,7 +39,7 @@ def violations(run: runs_.Run) -> list[str]:
     ]
 
 
-def moved_twice_at_once(run: runs_.Run) -> list[str]:
+def moved_twice_at_once(run: Run) -> list[str]:
     """Return requests to move what this run has in flight already."""
     mine = collections.defaultdict(list)
     for work in run.works(STARTING):
@@ -57,7 +59,7 @@ def moved_twice_at_once(run: runs_.Run) -> list[str]:
     ]
 
 
-def over_retries(run: runs_.Run) -> list[str]:
+def over_retries(run: Run) -> list[str]:
     """Return what was asked for, and taken, more often than retries allow.
 
     Nova's own pick of a destination comes on top of one of ours. What others
@@ -83,7 +85,7 @@ def over_retries(run: runs_.Run) -> list[str]:
     ]
 
 
-def moved_from_elsewhere(run: runs_.Run) -> list[str]:
+def moved_from_elsewhere(run: Run) -> list[str]:
     """Return moves of servers that are not on a host that is drained.
 
     And moves to one that is. What others did a moment ago excuses it.
@@ -105,7 +107,7 @@ def moved_from_elsewhere(run: runs_.Run) -> list[str]:
     return found
 
 
-def over_parallel(run: runs_.Run) -> list[str]:
+def over_parallel(run: Run) -> list[str]:
     """Return moves that are more than ``--parallel`` allows on a host.
 
     Or more evacuations than are made at once without that. What never ends
@@ -119,7 +121,7 @@ def over_parallel(run: runs_.Run) -> list[str]:
 
 
 def _crowds(
-    run: runs_.Run, most: int | None, where: str, since: str, to: str
+    run: Run, most: int | None, where: str, since: str, to: str
 ) -> list[str]:
     """Return works at one place that went on at once, where too many did.
 
@@ -150,7 +152,7 @@ def _crowds(
     return found
 
 
-def _over_at(work: world.Work) -> float:
+def _over_at(work: Work) -> float:
     """Return when nothing of it was to be seen any more."""
     record, ended = work.record, work.ended or 0.0
     if work.cleaned:
@@ -162,7 +164,7 @@ def _over_at(work: world.Work) -> float:
     return ended
 
 
-def _given_up(run: runs_.Run, work: world.Work, time: float) -> bool:
+def _given_up(run: Run, work: Work, time: float) -> bool:
     """Tell whether a run has no patience with something any more.
 
     Nor with what goes on though it was told to end.
@@ -177,7 +179,7 @@ def _given_up(run: runs_.Run, work: world.Work, time: float) -> bool:
     )
 
 
-def without_reason(run: runs_.Run) -> list[str]:
+def without_reason(run: Run) -> list[str]:
     """Return requests without a reason.
 
     Only what is suspended is resumed, and only by a run that is told to;
@@ -206,7 +208,7 @@ def without_reason(run: runs_.Run) -> list[str]:
     return found
 
 
-def to_unfit_host(run: runs_.Run) -> list[str]:
+def to_unfit_host(run: Run) -> list[str]:
     """Return moves to a host of ours that can take none.
 
     One that is drained, or was disabled or down for long enough to be known;
@@ -226,7 +228,7 @@ def to_unfit_host(run: runs_.Run) -> list[str]:
     return found
 
 
-def excluded(run: runs_.Run) -> list[str]:
+def excluded(run: Run) -> list[str]:
     """Return what was begun with a server that was to be left alone."""
     return [
         f'{request} ({answer}), though it is excluded'
@@ -235,9 +237,7 @@ def excluded(run: runs_.Run) -> list[str]:
     ]
 
 
-def was_gone_when_looked(
-    run: runs_.Run, server: world.Server, host: str
-) -> bool:
+def was_gone_when_looked(run: Run, server: world.Server, host: str) -> bool:
     """Tell whether nothing of a move was there when a drain last looked.
 
     What it has asked for without an answer may have come to nothing.
@@ -252,7 +252,7 @@ def was_gone_when_looked(
     return not (moves or asked or server.vm_state == 'resized')
 
 
-def against_group_rules(run: runs_.Run) -> list[str]:
+def against_group_rules(run: Run) -> list[str]:
     """Return moves that break a hard rule of a server group.
 
     Nova takes no notice of members that are on their way, so it breaks one
@@ -277,7 +277,7 @@ def against_group_rules(run: runs_.Run) -> list[str]:
     return found
 
 
-def _has_just_come(cloud: state.State, work: world.Work) -> bool:
+def _has_just_come(cloud: state.State, work: Work) -> bool:
     """Tell whether others brought somebody there a moment ago."""
     return any(
         other.server.id in work.clashes
@@ -287,7 +287,7 @@ def _has_just_come(cloud: state.State, work: world.Work) -> bool:
     )
 
 
-def _after_one_given_up(run: runs_.Run, work: world.Work) -> bool:
+def _after_one_given_up(run: Run, work: Work) -> bool:
     return any(
         other.server.id in work.clashes
         and other.until > work.began
@@ -296,13 +296,13 @@ def _after_one_given_up(run: runs_.Run, work: world.Work) -> bool:
     )
 
 
-def _could_not_know(run: runs_.Run, work: world.Work) -> bool:
+def _could_not_know(run: Run, work: Work) -> bool:
     asked = bool(run.client.counts()['groups'])
     answered = run.client.answered.get('groups', math.inf)
     return run.blind or (asked and answered > work.began)
 
 
-def over_parallel_per_destination(run: runs_.Run) -> list[str]:
+def over_parallel_per_destination(run: Run) -> list[str]:
     """Return moves that are more than one destination may have at once.
 
     What never ends is not counted, as in :func:`over_parallel`.
@@ -311,7 +311,7 @@ def over_parallel_per_destination(run: runs_.Run) -> list[str]:
     return _crowds(run, most, 'dest', 'placed_at', ' to {}')
 
 
-def over_probes(run: runs_.Run) -> list[str]:
+def over_probes(run: Run) -> list[str]:
     """Return black holes that more than one stopped server went into.
 
     They end in ERROR. What hung for long before it was taken is excused.
@@ -336,7 +336,7 @@ def over_probes(run: runs_.Run) -> list[str]:
     ]
 
 
-def after_max_failures(run: runs_.Run) -> list[str]:
+def after_max_failures(run: Run) -> list[str]:
     """Return what was started after ``--max-failures`` in a row."""
     most = run.policy.max_failures
     finished: dict[tuple[str, str], circuit_breaker.Finished] = {}
@@ -364,7 +364,7 @@ def confirmed_together(cloud: state.State) -> list[str]:
     ]
 
 
-def sent_again(run: runs_.Run) -> list[str]:
+def sent_again(run: Run) -> list[str]:
     """Return requests that were sent although one before them took.
 
     Only for a single drain of servers that nobody else moves.

@@ -11,18 +11,15 @@ from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+State, Work, Steps = state.State, world.Work, timeline.Steps
 COLD_FAILED = 'Resize error: unable to copy the disk'
 MoveOutcome = world.MoveOutcome
 _LOST = frozenset({MoveOutcome.PRE, MoveOutcome.PRECHECK})
 
 
 def cold(
-    cloud: state.State,
-    work: world.Work,
-    kind: str,
-    dest: str | None,
-    host: str,
-) -> timeline.Steps:
+    cloud: State, work: Work, kind: str, dest: str | None, host: str
+) -> Steps:
     """Carry out a cold migration or a resize, up to VERIFY_RESIZE.
 
     :param kind: the migration record's type.
@@ -93,9 +90,7 @@ def cold(
     cloud.change(server, vm_state='resized')
 
 
-def confirm(
-    cloud: state.State, work: world.Work, effect: world.Effect
-) -> timeline.Steps:
+def confirm(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Confirm a cold migration or a resize, on its source."""
     timing, server, record = cloud.timing, work.server, work.record
     source = cloud.hosts[record.source]
@@ -118,7 +113,7 @@ def confirm(
     work.finish(cloud.timeline.now, well=True)
 
 
-def revert(cloud: state.State, work: world.Work) -> timeline.Steps:
+def revert(cloud: State, work: Work) -> Steps:
     """Bring a server back to where it was."""
     server, record = work.server, work.record
     source, there = cloud.hosts[record.source], cloud.hosts[record.dest]

@@ -18,6 +18,7 @@ from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
 from tests.unit.simulation import world
 
+Run = runs_.Run
 Result = decisions.Result
 
 _ENDED_BADLY = frozenset({'error', 'failed', 'cancelled', 'reverted'})
@@ -90,7 +91,7 @@ class Expectations:
         stayed = back and server.host == record.source
         return Expected.COMES if away or stayed else Expected.ALONE
 
-    def judge(self, run: runs_.Run) -> list[str]:
+    def judge(self, run: Run) -> list[str]:
         """Return what is wrong with a run, and with its report."""
         found, cloud = self._touched(run), run.cloud
         if run.killed:
@@ -133,7 +134,7 @@ class Expectations:
         rests = server.host == self.home and server.vm_state != 'resized'
         return expected is Expected.RETURNS and rests
 
-    def _touched(self, run: runs_.Run) -> list[str]:
+    def _touched(self, run: Run) -> list[str]:
         """Return what was done to servers that are to be left alone."""
         found = []
         for work in run.works():
@@ -151,7 +152,7 @@ class Expectations:
                 found.append(f'{name} restarts it, and it left live')
         return found
 
-    def _in_vain(self, run: runs_.Run, work: world.Work) -> bool:
+    def _in_vain(self, run: Run, work: world.Work) -> bool:
         return (
             work.found == 'active'
             and self.running is None
@@ -159,7 +160,7 @@ class Expectations:
             and not work.late
         )
 
-    def _untrue_row(self, run: runs_.Run, row: decisions.Row) -> str:
+    def _untrue_row(self, run: Run, row: decisions.Row) -> str:
         server = run.cloud.servers[row.server_id]
         was, others = run.before[server.id], run.changed_by_others(server)
         stopped = report_checks.stopped_running(was, server)
@@ -201,7 +202,7 @@ class Expectations:
         return report_checks.wrong_state(server)
 
 
-def violations(left: runs_.Run, *runs: runs_.Run) -> list[str]:
+def violations(left: Run, *runs: Run) -> list[str]:
     """Return everything that is wrong with the restores of a cloud.
 
     :param left: the drain by which servers left.

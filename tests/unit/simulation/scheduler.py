@@ -21,8 +21,11 @@ from tests.unit.simulation import hosts as hosts_
 from tests.unit.simulation import inventory
 from tests.unit.simulation import world
 
+Server, Host = world.Server, world.Host
 if ty.TYPE_CHECKING:
     from tests.unit.simulation import state
+
+    State = state.State
 
 #: A destination's row in the compute_nodes table is this old, at the most.
 ROW_SECONDS = 60.0
@@ -32,8 +35,8 @@ _Policy = snapshots.GroupPolicy
 
 
 def choose(
-    cloud: 'state.State',
-    server: world.Server,
+    cloud: 'State',
+    server: Server,
     *,
     claims: bool,
     host: str = '',
@@ -64,7 +67,7 @@ def choose(
     return chosen.name
 
 
-def _renew(cloud: 'state.State', host: world.Host) -> None:
+def _renew(cloud: 'State', host: Host) -> None:
     """Let a host's periodic task write its row, if it is time."""
     now = cloud.timeline.now
     due = not host.row_at or now - host.row_at >= ROW_SECONDS
@@ -75,9 +78,7 @@ def _renew(cloud: 'state.State', host: world.Host) -> None:
 # Filters
 
 
-def passes(
-    cloud: 'state.State', server: world.Server, host: world.Host
-) -> bool:
+def passes(cloud: 'State', server: Server, host: Host) -> bool:
     """Tell whether a server may be moved to a host."""
     return (
         host.name != server.host
@@ -91,9 +92,7 @@ def passes(
     )
 
 
-def _in_aggregates(
-    cloud: 'state.State', server: world.Server, host: world.Host
-) -> bool:
+def _in_aggregates(cloud: 'State', server: Server, host: Host) -> bool:
     """Tell whether the host's aggregates say all that the flavor wants."""
     said = {
         pair
@@ -104,9 +103,7 @@ def _in_aggregates(
     return set(server.needs.aggregate_specs) <= said
 
 
-def _group_allows(
-    cloud: 'state.State', server: world.Server, host: world.Host
-) -> bool:
+def _group_allows(cloud: 'State', server: Server, host: Host) -> bool:
     """Tell whether a server's group allows a host.
 
     The hosts of an affinity group are also its own, which it is to leave.
@@ -122,17 +119,15 @@ def _group_allows(
 
 
 def _members(
-    cloud: 'state.State', group: snapshots.Group
-) -> collections.abc.Iterator[world.Server]:
+    cloud: 'State', group: snapshots.Group
+) -> collections.abc.Iterator[Server]:
     for server_id in group.members:
         server = cloud.servers[server_id]
         if not server.deleted:
             yield server
 
 
-def _count(
-    cloud: 'state.State', group: snapshots.Group, host: world.Host
-) -> int:
+def _count(cloud: 'State', group: snapshots.Group, host: Host) -> int:
     return sum(each.host == host.name for each in _members(cloud, group))
 
 
@@ -140,9 +135,7 @@ def _count(
 
 
 def _weights(
-    cloud: 'state.State',
-    server: world.Server,
-    hosts: collections.abc.Sequence[world.Host],
+    cloud: 'State', server: Server, hosts: collections.abc.Sequence[Host]
 ) -> dict[str, float]:
     """Return the sums of what the weighers say, by host."""
     sums = {host.name: 0.0 for host in hosts}
@@ -160,9 +153,7 @@ def _weights(
 
 
 def _group_weights(
-    cloud: 'state.State',
-    server: world.Server,
-    hosts: collections.abc.Sequence[world.Host],
+    cloud: 'State', server: Server, hosts: collections.abc.Sequence[Host]
 ) -> dict[str, float]:
     """Return how well a soft group likes each host, from 0 to 1."""
     group = cloud.group_of(server)
@@ -185,9 +176,7 @@ def _group_weights(
 # What comes of it
 
 
-def clashes(
-    cloud: 'state.State', server: world.Server, host: str
-) -> frozenset[str]:
+def clashes(cloud: 'State', server: Server, host: str) -> frozenset[str]:
     """Return the members of a hard group that a server is not to be with.
 
     Or, of an affinity group, to be away from. Who is on the way to the host

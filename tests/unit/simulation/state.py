@@ -18,6 +18,7 @@ from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+Work, Server, Record = world.Work, world.Server, world.Record
 #: What Nova's list of a server's actions calls a request, where not the same
 #: (nova/compute/instance_actions.py).
 INSTANCE_ACTIONS = {
@@ -72,8 +73,8 @@ class State:
             )
             for name in hosts
         }
-        self.servers: dict[str, world.Server] = {}
-        self.records: dict[int, world.Record] = {}
+        self.servers: dict[str, Server] = {}
+        self.records: dict[int, Record] = {}
         #: What a consumer holds, by host.
         self.allocations: dict[str, dict[str, inventory.Amounts]] = (
             collections.defaultdict(dict)
@@ -85,21 +86,21 @@ class State:
         #: Migrations that Nova took: when, and of which server.
         self.taken: list[tuple[float, str]] = []
         #: All that Nova took, in order, whoever asked.
-        self.works: list[world.Work] = []
+        self.works: list[Work] = []
         #: When a server came to have something on a host: server and host.
         self.arrivals: list[tuple[float, str, str]] = []
         #: Allocations for which there was no room: when, whose, where.
         self.overfilled: list[tuple[float, str, str]] = []
         #: Confirmations of one server that came at the same moment.
-        self.collisions: list[tuple[world.Work, ...]] = []
+        self.collisions: list[tuple[Work, ...]] = []
         #: Evacuations of a server that had one in flight: that, and the
         #: later one.
-        self.doubles: list[tuple[world.Work, world.Work]] = []
+        self.doubles: list[tuple[Work, Work]] = []
         #: Servers that came to run on two hosts at once: by which
         #: evacuation, and where they ran already.
-        self.on_two_hosts: list[tuple[world.Work, str]] = []
+        self.on_two_hosts: list[tuple[Work, str]] = []
         #: Evacuations that started a server that was stopped.
-        self.started: list[world.Work] = []
+        self.started: list[Work] = []
         #: The control plane is broken: every move ends in ERROR.
         self.broken = False
         #: Drains that have begun.
@@ -114,7 +115,7 @@ class State:
         """Return a delay that varies as Nova's do."""
         return seconds * (0.8 + 0.5 * self._random.random())
 
-    def existing(self, server_id: str) -> world.Server:
+    def existing(self, server_id: str) -> Server:
         """Return a server that is not deleted.
 
         :raises NotFound: there is none.
@@ -126,13 +127,13 @@ class State:
             )
         return server
 
-    def works_on(self, server: world.Server) -> list[world.Work]:
+    def works_on(self, server: Server) -> list[Work]:
         """Return all that Nova took that is about a server."""
         return [work for work in self.works if work.server is server]
 
     def change(
         self,
-        server: world.Server,
+        server: Server,
         *,
         vm_state: str | None = None,
         task_state: str | None = None,
@@ -150,7 +151,7 @@ class State:
         server.task_state = task_state
         server.changed_at = self.timeline.now
 
-    def arrive(self, server: world.Server, host: str | None) -> None:
+    def arrive(self, server: Server, host: str | None) -> None:
         """Let a server be on another host, or on none."""
         server.host = host
         server.changed_at = self.timeline.now
@@ -159,12 +160,10 @@ class State:
 
     # Deeds
 
-    def begin(
-        self, kind: str, server: world.Server, by: world.Actor
-    ) -> world.Work:
+    def begin(self, kind: str, server: Server, by: world.Actor) -> Work:
         """Take something on."""
         now = self.timeline.now
-        work = world.Work(
+        work = Work(
             kind,
             server,
             by,
@@ -184,7 +183,7 @@ class State:
         )
         return work
 
-    def fail(self, work: world.Work, reason: str = '') -> None:
+    def fail(self, work: Work, reason: str = '') -> None:
         """Let a move have failed, for a reason that Nova keeps, if any."""
         work.server.failure = reason
         work.server.failures += 1
@@ -192,14 +191,12 @@ class State:
 
     # Records
 
-    def new_record(
-        self, work: world.Work, kind: str, status: str
-    ) -> world.Record:
+    def new_record(self, work: Work, kind: str, status: str) -> Record:
         """Create a migration record, which counts as never updated."""
         server = work.server
         assert server.host
         number = next(self._numbers)
-        work.record = record = world.Record(
+        work.record = record = Record(
             id=number,
             uuid=f'00000000-0000-0001-0000-{number:012x}',
             server=server,
@@ -212,7 +209,7 @@ class State:
         self.records[number] = record
         return record
 
-    def update(self, record: world.Record, **changes: ty.Any) -> None:
+    def update(self, record: Record, **changes: ty.Any) -> None:
         """Change a migration record."""
         record.change(self.timeline.now, changes)
 
@@ -268,13 +265,13 @@ class State:
             self._own(taker, host, held.pop(host))
         self.release(giver, host)
 
-    def hand_over(self, record: world.Record) -> None:
+    def hand_over(self, record: Record) -> None:
         """Let a record hold what its server does on the source."""
         server = record.server
         self._pass_on(server.id, record.uuid, record.source)
         self.hold(record.uuid, record.source, server.amounts)
 
-    def hand_back(self, record: world.Record) -> None:
+    def hand_back(self, record: Record) -> None:
         """Let its server hold it again, and nothing on the destination."""
         server = record.server
         self._pass_on(record.uuid, server.id, record.source)
@@ -285,14 +282,14 @@ class State:
 
     # Places
 
-    def group_of(self, server: world.Server) -> snapshots.Group | None:
+    def group_of(self, server: Server) -> snapshots.Group | None:
         """Return the group that a server is in, if any."""
         for group in self.groups:
             if server.id in group.members:
                 return group
         return None
 
-    def place(self, work: world.Work, host: str, *, claims: bool) -> bool:
+    def place(self, work: Work, host: str, *, claims: bool) -> bool:
         """Let a move go to a host, unless Placement has no room there.
 
         :param claims: the server holds an allocation there from now on.

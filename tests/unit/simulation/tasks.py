@@ -8,6 +8,7 @@ from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+State, Work, Steps = state.State, world.Work, timeline.Steps
 #: What a server is busy with while it is asked for, by the request's kind.
 TASKS = {
     'resume': 'resuming',
@@ -34,9 +35,7 @@ STATES = {
 }
 
 
-def plain(
-    cloud: state.State, work: world.Work, effect: world.Effect
-) -> timeline.Steps:
+def plain(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Resume, suspend, pause, unpause, stop, start or reboot."""
     if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
         return
@@ -46,9 +45,7 @@ def plain(
         work.finish(cloud.timeline.now, well=True)
 
 
-def shelve(
-    cloud: state.State, work: world.Work, effect: world.Effect
-) -> timeline.Steps:
+def shelve(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Keep the disk as an image; what comes then is up to a setting."""
     server = work.server
     if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
@@ -71,9 +68,7 @@ def shelve(
     work.finish(cloud.timeline.now, well=True)
 
 
-def offload(
-    cloud: state.State, work: world.Work, effect: world.Effect
-) -> timeline.Steps:
+def offload(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Take a shelved server off its host."""
     if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
         return
@@ -83,7 +78,7 @@ def offload(
         yield from _offload(cloud, work)
 
 
-def _offload(cloud: state.State, work: world.Work) -> timeline.Steps:
+def _offload(cloud: State, work: Work) -> Steps:
     """The host is given up a moment after the status says so."""
     server = work.server
     yield cloud.jitter(cloud.timing.task)
@@ -94,9 +89,7 @@ def _offload(cloud: state.State, work: world.Work) -> timeline.Steps:
     cloud.arrive(server, None)
 
 
-def build(
-    cloud: state.State, work: world.Work, host: str, *, fails: bool
-) -> timeline.Steps:
+def build(cloud: State, work: Work, host: str, *, fails: bool) -> Steps:
     """Build a server: the allocation is there first, the host later."""
     server = work.server
     if not cloud.place(work, host, claims=True):
@@ -117,7 +110,7 @@ def build(
 
 
 def _reach(
-    cloud: state.State, work: world.Work
+    cloud: State, work: Work
 ) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
     """Reach the server's nova-compute; tell whether it can begin.
 
@@ -137,7 +130,7 @@ def _reach(
 
 
 def _failed(
-    cloud: state.State, work: world.Work, effect: world.Effect
+    cloud: State, work: Work, effect: world.Effect
 ) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
     """Tell whether it failed; it is in ERROR before its task ends."""
     server = work.server
