@@ -10,6 +10,7 @@ from tests.unit.engine import examples
 from tests.unit.engine import random_drains as scenarios
 from tests.unit.simulation import others
 
+OWNERS = others.OWNERS
 SLOTS = strategies.integers(1, 3)
 others_actions = scenarios.others_actions
 
@@ -39,7 +40,7 @@ class TestRandomDrains(unittest.TestCase):
         drains(
             others_actions=others_actions(
                 (
-                    *others.OWNERS,
+                    *OWNERS,
                     *others.ADMINS,
                     *others.ARRIVALS,
                     # What is easily taken for a drain's, or missed.
@@ -51,19 +52,13 @@ class TestRandomDrains(unittest.TestCase):
     test_killed_and_run_again = played(drains(kills=examples.KILLS))
     test_interrupted = played(
         drains(
-            **examples.ENDINGS,
-            others_actions=others_actions(others.OWNERS, most=2),
+            **examples.ENDINGS, others_actions=others_actions(OWNERS, most=2)
         )
     )
     test_hosts_die = played(
         drains(
             others_actions=others_actions(
-                (
-                    *others.HOSTS,
-                    *others.OWNERS,
-                    *others.PLACEMENT,
-                    *others.CONTROL,
-                )
+                (*others.HOSTS, *OWNERS, *others.PLACEMENT, *others.CONTROL)
             )
         )
     )

@@ -13,6 +13,7 @@ from tests.unit.engine.random_evacuations import last_evacuations
 from tests.unit.engine.random_evacuations import servers
 from tests.unit.simulation import others
 
+OWNERS = others.OWNERS
 MOMENTS = strategies.floats(0.1, 40)
 others_actions = scenarios.others_actions
 
@@ -26,7 +27,7 @@ class TestRandomEvacuations(unittest.TestCase):
         evacuations(
             others_actions=others_actions(
                 (
-                    *others.OWNERS,
+                    *OWNERS,
                     *others.RESCUERS * 2,
                     *('evacuate', 'crash', 'come back') * 3,
                 )
@@ -36,14 +37,10 @@ class TestRandomEvacuations(unittest.TestCase):
     test_moves_in_flight_when_it_dies = played(
         evacuations(
             earlier=others_actions(
-                (
-                    *others.OWNERS,
-                    *others.ARRIVALS,
-                    *('live', 'cold', 'resize') * 4,
-                )
+                (*OWNERS, *others.ARRIVALS, *('live', 'cold', 'resize') * 4)
             ),
             after=strategies.floats(0.1, 15),
-            others_actions=others_actions(others.OWNERS, most=2),
+            others_actions=others_actions(OWNERS, most=2),
         )
     )
     test_killed_and_run_again = played(evacuations(kills=examples.KILLS))
@@ -52,8 +49,7 @@ class TestRandomEvacuations(unittest.TestCase):
     )
     test_interrupted = played(
         evacuations(
-            **examples.ENDINGS,
-            others_actions=others_actions(others.OWNERS, most=2),
+            **examples.ENDINGS, others_actions=others_actions(OWNERS, most=2)
         )
     )
     test_other_hosts_die_and_this_one_comes_back = played(

@@ -19,6 +19,7 @@ from tests.unit.simulation import tasks
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+COLLEAGUE = world.COLLEAGUE
 Actor, Server, Work = world.Actor, world.Server, world.Work
 _ANY = frozenset({'active', 'stopped', 'paused', 'suspended'})
 #: The states that a request may find a server in, by its kind.
@@ -120,7 +121,7 @@ class Api(state.State):
         dest: str | None = None,
         *,
         host: str = '',
-        by: Actor = world.COLLEAGUE,
+        by: Actor = COLLEAGUE,
     ) -> None:
         """Take a request for a live migration: see :meth:`cold_migrate`."""
         server = self.checked('live_migrate', server_id, by)
@@ -145,7 +146,7 @@ class Api(state.State):
         """
         resize = kind == model.MigrationType.RESIZE
         server = self.existing(server_id)
-        by = by or (server.owner if resize else world.COLLEAGUE)
+        by = by or (server.owner if resize else COLLEAGUE)
         self.checked('cold_migrate', server_id, by)
         self._check_in_use(server.host)
         if host and host == server.host:
@@ -175,7 +176,7 @@ class Api(state.State):
         *,
         host: str = '',
         stopped: bool = False,
-        by: Actor = world.COLLEAGUE,
+        by: Actor = COLLEAGUE,
     ) -> None:
         """Take a request for an evacuation, whatever the server is busy with.
 
@@ -209,10 +210,7 @@ class Api(state.State):
         self.start_work(work, rebuilds.evacuate(self, work, was, off=off))
 
     def reset(
-        self,
-        server_id: str,
-        vm_state: str = 'active',
-        by: Actor = world.COLLEAGUE,
+        self, server_id: str, vm_state: str = 'active', by: Actor = COLLEAGUE
     ) -> None:
         """Change a server's state in Nova's database alone."""
         server = self.existing(server_id)
@@ -264,7 +262,7 @@ class Api(state.State):
     ) -> None:
         """Take a request that leaves no migration record."""
         server = self.existing(server_id)
-        by = by or (world.COLLEAGUE if kind == 'offload' else server.owner)
+        by = by or (COLLEAGUE if kind == 'offload' else server.owner)
         self.checked(kind, server_id, by)
         self.refuse(kind, server)
         work = self.take(kind, server, by, tasks.TASKS[kind])
@@ -284,11 +282,7 @@ class Api(state.State):
     offload = functools.partialmethod(_plain, 'offload')
 
     def _end(
-        self,
-        kind: str,
-        server_id: str,
-        record_id: int,
-        by: Actor = world.COLLEAGUE,
+        self, kind: str, server_id: str, record_id: int, by: Actor = COLLEAGUE
     ) -> None:
         """Take a request to end a live migration."""
         server, force = self.existing(server_id), kind == 'force_complete'

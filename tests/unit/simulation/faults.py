@@ -12,6 +12,8 @@ import functools
 
 from osc_hostmaint import exceptions
 
+Unavailable = exceptions.Unavailable
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -72,9 +74,7 @@ class Fault:
     seconds: float = 0.0
 
 
-_unavailable = functools.partial(
-    exceptions.Unavailable, 'Nova: no answer (HTTP 503)'
-)
+_unavailable = functools.partial(Unavailable, 'Nova: no answer (HTTP 503)')
 #: The answer is lost, what was asked for is not.
 LOST = Fault(_unavailable, took=True)
 #: The request is lost.
@@ -85,9 +85,7 @@ DROPPED_LATE = Fault(_unavailable, seconds=60.0)
 #: It fails, and is carried out all the same a while later.
 SLOW = Fault(_unavailable, took=True, late=15.0)
 TOO_MANY = Fault(
-    lambda: exceptions.Unavailable(
-        'Nova: slow down (HTTP 429)', in_doubt=False
-    )
+    lambda: Unavailable('Nova: slow down (HTTP 429)', in_doubt=False)
 )
 REFUSED = Fault(
     lambda: exceptions.RequestRefused('Nova: not like this (HTTP 409)')
@@ -99,9 +97,7 @@ NOT_PERMITTED = Fault(
 PLACEMENT_FORBIDS = Fault(
     lambda: exceptions.NotPermitted('Placement: policy says no (HTTP 403)')
 )
-PLACEMENT_DOWN = Fault(
-    lambda: exceptions.Unavailable('Placement: no answer (HTTP 503)')
-)
+PLACEMENT_DOWN = Fault(lambda: Unavailable('Placement: no answer (HTTP 503)'))
 
 Faults = collections.abc.Callable[[Request], Fault | None]
 

@@ -18,6 +18,7 @@ from tests.unit.simulation import statuses
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
+Amounts = inventory.Amounts
 Work, Server, Record = world.Work, world.Server, world.Record
 #: What Nova's list of a server's actions calls a request, where not the same
 #: (nova/compute/instance_actions.py).
@@ -47,7 +48,7 @@ class State:
         seed: int = 0,
         shelved_offload_time: int = 0,
         leaks: bool = False,
-        capacity: inventory.Amounts = inventory.ROOMY,
+        capacity: Amounts = inventory.ROOMY,
     ):
         """Build a cloud without servers.
 
@@ -76,7 +77,7 @@ class State:
         self.servers: dict[str, Server] = {}
         self.records: dict[int, Record] = {}
         #: What a consumer holds, by host.
-        self.allocations: dict[str, dict[str, inventory.Amounts]] = (
+        self.allocations: dict[str, dict[str, Amounts]] = (
             collections.defaultdict(dict)
         )
         self.groups: list[snapshots.Group] = []
@@ -216,10 +217,7 @@ class State:
     # Allocations
 
     def hold(
-        self,
-        consumer: str,
-        host: str,
-        amounts: inventory.Amounts | None = None,
+        self, consumer: str, host: str, amounts: Amounts | None = None
     ) -> None:
         """Give a consumer an allocation on a host, room or no room.
 
@@ -234,9 +232,7 @@ class State:
             self.overfilled.append((self.timeline.now, consumer, host))
         self._put(consumer, host, amounts)
 
-    def _put(
-        self, consumer: str, host: str, amounts: inventory.Amounts
-    ) -> None:
+    def _put(self, consumer: str, host: str, amounts: Amounts) -> None:
         self.hosts[host].inventory.take(amounts)
         self._own(consumer, host, amounts)
 
@@ -251,9 +247,7 @@ class State:
         for host in sorted(self.allocations[consumer]):
             self.release(consumer, host)
 
-    def _own(
-        self, consumer: str, host: str, amounts: inventory.Amounts
-    ) -> None:
+    def _own(self, consumer: str, host: str, amounts: Amounts) -> None:
         self.allocations[consumer][host] = amounts
         if consumer in self.servers:
             self.arrivals.append((self.timeline.now, consumer, host))

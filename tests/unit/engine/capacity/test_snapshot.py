@@ -16,6 +16,7 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit import builders
 from tests.unit.planning import clouds
 
+Demand = snapshots.Demand
 HOST = builders.HOST
 DENIED = exceptions.NotPermitted('policy says no')
 DOWN = exceptions.Unavailable('no answer')
@@ -76,8 +77,7 @@ class TestSourceUsage(CapacityObserverTestCase):
         vm1 = server('vm1')
         demand = self.usage(vm1).demand(HOST, vm1)
         self.assertEqual(
-            snapshots.Demand(vm1, (('MEMORY_MB', 512), ('VCPU', 2)), HOST),
-            demand,
+            Demand(vm1, (('MEMORY_MB', 512), ('VCPU', 2)), HOST), demand
         )
 
     def test_flavor_resources_of_other_providers(self) -> None:
@@ -98,9 +98,7 @@ class TestSourceUsage(CapacityObserverTestCase):
             self.assertEqual(words, self.surveyor.unknown)
             self.assertEqual([words], self.surveyor.notes)
             self.assertEqual(frozenset(), usage.unexplained(HOST))
-            self.assertEqual(
-                snapshots.Demand(vm1, (), HOST), usage.demand(HOST, vm1)
-            )
+            self.assertEqual(Demand(vm1, (), HOST), usage.demand(HOST, vm1))
 
 
 @ddt.ddt
@@ -166,9 +164,7 @@ class TestCapacitySnapshot(CapacityObserverTestCase):
         super().setUp()
         self.gateway.aggregates.return_value = [self.ZONE]
 
-    def snapshot(
-        self, *demands: snapshots.Demand
-    ) -> snapshots.CapacitySnapshot:
+    def snapshot(self, *demands: Demand) -> snapshots.CapacitySnapshot:
         return self.surveyor.take(self.usage(), self.SERVICES, demands)
 
     def test_each_shape_is_asked_for_once(self) -> None:
@@ -177,7 +173,7 @@ class TestCapacitySnapshot(CapacityObserverTestCase):
             clouds.demand('vm1', small),
             clouds.demand('vm2', large),
             clouds.demand('vm3', small),
-            snapshots.Demand(server('vm4'), (), HOST),
+            Demand(server('vm4'), (), HOST),
         )
         shapes = [snapshots.shape(small), snapshots.shape(large)]
         self.assertEqual(shapes, list(found.allocation_candidates))
