@@ -24,7 +24,7 @@ SOURCE = 'host-0000'
 #: Nova's ``max_limit``: entries of a page.
 PAGE = 1000
 CLASSES = ('VCPU', 'MEMORY_MB', 'DISK_GB')
-SIZE = (256, 512 * 1024, 16000)
+CAPACITY = dict(zip(CLASSES, (256, 512 * 1024, 16000), strict=True))
 FLAVORS = (
     (1, 2048, 20),
     (2, 4096, 40),
@@ -38,6 +38,9 @@ TRAITS = [f'HW_CPU_X86_FEATURE_{n}' for n in range(70)]
 #: Requests of which there may be seven in all: ``services`` to the tree of
 #: the host's providers.
 MOST_LISTS = 7
+
+
+Query = dict[str, list[str]]
 
 
 class Clock:
@@ -86,15 +89,17 @@ class Cloud:
         self._hosts = [f'host-{n:04}' for n in range(size.hosts)]
         self._off = frozenset(self._hosts[1 : 1 + size.disabled])
         self._used = [
-            tuple(
-                int(most * min(1.0, max(0.0, rng.gauss(size.fill, 0.1))))
-                for most in SIZE
-            )
+            {
+                c: int(most * min(1.0, max(0.0, rng.gauss(size.fill, 0.1))))
+                for c, most in CAPACITY.items()
+            }
             for _host in self._hosts
         ]
-        self._flavors = [rng.choice(FLAVORS) for _n in range(size.servers)]
-        self._ids = [f'server-{n:04}' for n in range(size.servers)]
-        grouped = self._ids[::5]
+        #: By the server's id.
+        self._flavors = {
+            f'server-{n:04}': rng.choice(FLAVORS) for n in range(size.servers)
+        }
+        grouped = [*self._flavors][::5]
         self._groups = [
             cloud.group(
                 f'group-{n}',
@@ -124,7 +129,7 @@ class Cloud:
     @property
     def shapes(self) -> int:
         """How many shapes the servers to move have."""
-        return len(set(self._flavors))
+        return len(set(self._flavors.values()))
 
     def look(self, gateway: gateways.Gateway) -> dry_run.DryRun:
         """Look at what a drain would do, as ``--dry-run`` does."""
@@ -134,9 +139,8 @@ class Cloud:
             enabled=False,
             disabled_reason=marks.write(builders.mark()),
         )
-        return dry_run.look(
-            gateway, Clock(), services, [source], policies.Policy()
-        )
+        policy = policies.Policy()
+        return dry_run.look(gateway, Clock(), services, [source], policy)
 
     @property
     def requests(self) -> int:
@@ -157,9 +161,7 @@ class Cloud:
 
         return count
 
-    def _page(
-        self, key: str, entries: list[ty.Any], query: dict[str, list[str]]
-    ) -> ty.Any:
+    def _page(self, key: str, entries: list[ty.Any], query: Query) -> ty.Any:
         """Return a page (nova/api/openstack/common.py), by a marker."""
         ids = [entry['id'] for entry in entries]
         start = ids.index(query['marker'][0]) + 1 if 'marker' in query else 0
@@ -168,7 +170,7 @@ class Cloud:
         links = {f'{key}_links': cloud.link('/')} if more else {}
         return {key: page, **links}
 
-    def _services(self, query: dict[str, list[str]]) -> ty.Any:
+    def _services(self, query: Query) -> ty.Any:
         return {
             'services': [
                 cloud.service(
@@ -180,7 +182,7 @@ class Cloud:
             ]
         }
 
-    def _servers(self, query: dict[str, list[str]]) -> ty.Any:
+    def _servers(self, query: Query) -> ty.Any:
         grouped = {m for g in self._groups for m in g['members']}
         servers = [
             cloud.server(
@@ -191,11 +193,11 @@ class Cloud:
                     {'group': ['any']} if server_id in grouped else {}
                 ),
             )
-            for server_id, flavor in zip(self._ids, self._flavors, strict=True)
+            for server_id, flavor in self._flavors.items()
         ]
         return self._page('servers', servers, query)
 
-    def _hypervisors(self, query: dict[str, list[str]]) -> ty.Any:
+    def _hypervisors(self, query: Query) -> ty.Any:
         kind = 'QEMU' if self._nodes == len(self._hosts) else 'ironic'
         nodes = [
             cloud.hypervisor(
@@ -208,40 +210,31 @@ class Cloud:
         ]
         return self._page('hypervisors', nodes, query)
 
-    def _list_groups(self, query: dict[str, list[str]]) -> ty.Any:
+    def _list_groups(self, query: Query) -> ty.Any:
         start = int(query.get('offset', ['0'])[0])
         return {'server_groups': self._groups[start : start + PAGE]}
 
-    def _aggregates(self, query: dict[str, list[str]]) -> ty.Any:
+    def _aggregates(self, query: Query) -> ty.Any:
         return {'aggregates': [{'hosts': self._hosts, 'metadata': {}}]}
 
-    def _tree(self, query: dict[str, list[str]]) -> ty.Any:
+    def _tree(self, query: Query) -> ty.Any:
         return cloud.tree(*query['in_tree'])
 
-    def _allocations(self, query: dict[str, list[str]]) -> ty.Any:
+    def _allocations(self, query: Query) -> ty.Any:
         return {
             'allocations': {
                 server_id: {'resources': amounts(flavor)}
-                for server_id, flavor in zip(
-                    self._ids, self._flavors, strict=True
-                )
+                for server_id, flavor in self._flavors.items()
             }
         }
 
-    def _candidates(self, query: dict[str, list[str]]) -> ty.Any:
-        wanted = {
-            name.upper(): int(amount)
-            for name, amount in (
-                part.split(':') for part in query['resources'][0].split(',')
-            )
-        }
+    def _candidates(self, query: Query) -> ty.Any:
+        parts = (p.split(':') for p in query['resources'][0].split(','))
+        wanted = {name.upper(): int(amount) for name, amount in parts}
         able = {
             _provider(n): used
             for n, used in enumerate(self._used)
-            if all(
-                taken + wanted[name] <= most
-                for name, taken, most in zip(CLASSES, used, SIZE, strict=True)
-            )
+            if all(used[c] + wanted[c] <= CAPACITY[c] for c in CLASSES)
         }
         return {
             'allocation_requests': [
@@ -254,10 +247,8 @@ class Cloud:
                     'parent_provider_uuid': None,
                     'traits': TRAITS,
                     'resources': {
-                        name: {'capacity': most, 'used': taken}
-                        for name, taken, most in zip(
-                            CLASSES, used, SIZE, strict=True
-                        )
+                        c: {'capacity': CAPACITY[c], 'used': used[c]}
+                        for c in CLASSES
                     },
                 }
                 for provider, used in able.items()
