@@ -2,7 +2,6 @@
 
 """Destinations of a cloud in which nothing happens but what a test says."""
 
-import collections.abc
 import dataclasses
 import datetime
 import typing as ty
@@ -10,7 +9,6 @@ import unittest
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
-from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import dry_run as dry_runs
@@ -25,9 +23,7 @@ from tests.unit.simulation import timeline
 class Cloud:
     """What Placement and Nova answer where destinations are picked."""
 
-    def __init__(
-        self, clock: ports.Clock, nodes: collections.abc.Iterable[clouds.Host]
-    ):
+    def __init__(self, clock, nodes):
         self.nodes = {node.name: node for node in nodes}
         self.flying: list[model.Migration] = []
         self.asked: list[str] = []
@@ -35,9 +31,7 @@ class Cloud:
         self.trouble: Exception | None = None
         self._clock = clock
 
-    def take(
-        self, host: str, amounts: snapshots.Amounts = clouds.QUARTER
-    ) -> None:
+    def take(self, host, amounts=clouds.QUARTER) -> None:
         """Let something be taken of a host."""
         node = self.nodes[host]
         used = {c: node.used.get(c, 0) + n for c, n in amounts.items()}
@@ -46,9 +40,7 @@ class Cloud:
     def now(self) -> datetime.datetime:
         return builders.cloud_time(self._clock.now())
 
-    def allocation_candidates(
-        self, shape: snapshots.Shape
-    ) -> snapshots.AllocationCandidates:
+    def allocation_candidates(self, shape) -> snapshots.AllocationCandidates:
         self._answer('allocation_candidates')
         trees = [node.providers for node in self.nodes.values()]
         return clouds.allocation_candidates(shape, trees)
@@ -96,13 +88,7 @@ class DestinationsTestCase(unittest.TestCase):
     """Destinations, and what they ask and say."""
 
     def given(
-        self,
-        nodes: collections.abc.Sequence[clouds.Host],
-        wanted: collections.abc.Sequence[snapshots.Demand],
-        *,
-        bound: int | None = None,
-        known: bool = True,
-        **snapshot: ty.Any,
+        self, nodes, wanted, *, bound=None, known=True, **snapshot
     ) -> None:
         """Let hosts have been looked at just now.
 
@@ -173,11 +159,7 @@ class DestinationsTestCase(unittest.TestCase):
         return [self.go(server_id) for server_id in server_ids]
 
     def note(
-        self,
-        *records: model.Migration,
-        over: collections.abc.Set[str] = frozenset(),
-        source: str = clouds.SOURCE,
-        idle: collections.abc.Iterable[str] = (),
+        self, *records, over=frozenset(), source=clouds.SOURCE, idle=()
     ) -> None:
         """Let a host be looked at, which takes a moment.
 

@@ -22,13 +22,7 @@ class DrainTestCase(unittest.TestCase):
     #: Of every drain, unless a test says otherwise.
     OPTIONS: ty.ClassVar[dict[str, ty.Any]] = {}
 
-    def drain(
-        self,
-        cloud: clouds.Cloud,
-        *hosts: str,
-        code: Code | None = None,
-        **options: ty.Any,
-    ) -> scene.Run:
+    def drain(self, cloud, *hosts, code=None, **options) -> scene.Run:
         """Drain hosts.
 
         :param code: the exit code; None: any.
@@ -41,9 +35,7 @@ class DrainTestCase(unittest.TestCase):
             self.assertEqual(code, run.exit_code, run.reasons)
         return run
 
-    def drained(
-        self, cloud: clouds.Cloud, *hosts: str, **options: ty.Any
-    ) -> scene.Run:
+    def drained(self, cloud, *hosts, **options) -> scene.Run:
         """Drain hosts of all there is on them."""
         return self.drain(cloud, *hosts, code=Code.DONE, **options)
 

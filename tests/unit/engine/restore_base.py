@@ -55,12 +55,7 @@ class RestoreTestCase(unittest.TestCase):
         self.clock.sleep(seconds)
 
     def move(
-        self,
-        server: world.Server,
-        dest: str = AWAY,
-        kind: str = LIVE,
-        *,
-        confirmed: bool = True,
+        self, server, dest=AWAY, kind=LIVE, *, confirmed=True
     ) -> world.Server:
         """Have a colleague move a server, and wait for the end."""
         if kind == LIVE:
@@ -74,11 +69,7 @@ class RestoreTestCase(unittest.TestCase):
         return server
 
     def leave(
-        self,
-        state: str = 'active',
-        dest: str = AWAY,
-        kind: str | None = None,
-        **values: ty.Any,
+        self, state='active', dest=AWAY, kind=None, **values
     ) -> world.Server:
         """Return a server that has left home.
 
@@ -114,9 +105,7 @@ class RestoreTestCase(unittest.TestCase):
         assert len(rows) == len(set(rows)), 'a server has two rows'
         return done
 
-    def _bring(
-        self, options: dict[str, ty.Any], run: scene.Run
-    ) -> loop.DrainResult:
+    def _bring(self, options, run) -> loop.DrainResult:
         # What a run draws is the same whenever a test is run again.
         chance = random.Random(run.began)
         with (

@@ -69,9 +69,7 @@ class TestEvacuation(unittest.TestCase):
         ('stopped', 'active'),
     )
     @ddt.unpack
-    def test_refused_when_the_state_has_changed(
-        self, then: str, now: str
-    ) -> None:
+    def test_refused_when_the_state_has_changed(self, then, now) -> None:
         """Nova would start a server that is off, or not start one that is on.
 
         For instance, another run's evacuation of it has failed.

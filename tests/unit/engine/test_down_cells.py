@@ -18,9 +18,7 @@ FALLS = ('silence', 'silence slowly')
 
 @ddt.ddt
 class DownCellTestCase(drain_base.DrainTestCase):
-    def fall(
-        self, code: Code, *others_actions: others.OthersAction, **options
-    ) -> scene.Run:
+    def fall(self, code, *others_actions, **options) -> scene.Run:
         cloud = scene.cloud(5)
         others.plan(cloud, others_actions)
         return self.drain(cloud, code=code, limit=2000, **options)

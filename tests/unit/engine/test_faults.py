@@ -30,9 +30,7 @@ class FailuresTestCase(drain_base.DrainTestCase):
         ('stopped', MoveOutcome.ROLLED_BACK, 'unable to copy'),
     )
     @ddt.unpack
-    def test_failed_moves(
-        self, state: str, outcome: MoveOutcome, reason: str
-    ) -> None:
+    def test_failed_moves(self, state, outcome, reason) -> None:
         for times in (1, 2, 3):
             with self.subTest(times):
                 cloud = scene.cloud(1)

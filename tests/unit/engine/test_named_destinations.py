@@ -42,14 +42,10 @@ class PickedDestinations:
         self._clock = clock
         self._dest = dest
 
-    def note(
-        self, seen: model.Observation, over: collections.abc.Set[str]
-    ) -> None:
+    def note(self, seen, over) -> None:
         self.noted.append(set(over))
 
-    def direct(
-        self, host: str, action: memories.Action, highest_id: int
-    ) -> memories.Action | None:
+    def direct(self, host, action, highest_id) -> memories.Action | None:
         self.asked.append(action.server_id)
         self._clock.sleep(self.seconds.pop(action.server_id, 0.0))
         if self._clock.now() < self.held.get(action.server_id, 0.0):
@@ -74,9 +70,7 @@ class DirectedTestCase(unittest.TestCase):
         self.clock = timeline.VirtualClock(cloud.timeline)
         self.guide = PickedDestinations(self.clock)
 
-    def drain(
-        self, faults: faults.Faults = faults.none, **options: ty.Any
-    ) -> loop.DrainResult:
+    def drain(self, faults=faults.none, **options) -> loop.DrainResult:
         run = scene.run(
             self.cloud,
             clock=self.clock,
@@ -222,9 +216,7 @@ class TestManyHeld(unittest.TestCase):
                 raise AssertionError('there is nobody to visit')
 
         class Full(PickedDestinations):
-            def direct(
-                self, _host: str, action: memories.Action, _highest_id: int
-            ) -> None:
+            def direct(self, _host, action, _highest_id) -> None:
                 # Every decision takes a while.
                 clock.sleep(0.05)
                 asked[action.server_id] += 1

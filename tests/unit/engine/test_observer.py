@@ -255,9 +255,7 @@ class ObserverTestCase(unittest.TestCase):
         asked: list[datetime.datetime | None] = []
         migrations = self.client.migrations
 
-        def spy(
-            host: str, since: datetime.datetime | None = None
-        ) -> list[model.Migration]:
+        def spy(host, since=None) -> list[model.Migration]:
             asked.append(since)
             return migrations(host, since)
 

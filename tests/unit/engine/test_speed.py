@@ -64,15 +64,7 @@ class SpeedTestCase(unittest.TestCase):
     def test_more_live_migrations(self, *shape: ty.Any) -> None:
         self._check(*shape)
 
-    def _check(
-        self,
-        slots: int,
-        seconds: int,
-        servers: int,
-        time: float,
-        idle: float,
-        requests: float,
-    ) -> None:
+    def _check(self, slots, seconds, servers, time, idle, requests) -> None:
         for make in (scene.cloud, mixed):
             floor = scene.least_seconds(
                 make(servers, seconds=seconds, slots=slots)

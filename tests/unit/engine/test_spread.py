@@ -39,9 +39,7 @@ class EvenTestCase(SpreadTestCase):
     # slots that may end off by one.
     @ddt.data((1, 4, 0), (2, 10, 0), (4, 1, 0), (4, 60, 0), (8, 10, 1))
     @ddt.unpack
-    def test_five_equal_hosts(
-        self, slots: int, seconds: int, off: int
-    ) -> None:
+    def test_five_equal_hosts(self, slots, seconds, off) -> None:
         options = {
             'hosts': FIVE,
             'gib': 64,
@@ -73,9 +71,7 @@ class EvenTestCase(SpreadTestCase):
 
     @ddt.data((0, 4, 1), (0, 20, 2), (0.05, 4, 2), (1, 10, 1), (7, 4, 4))
     @ddt.unpack
-    def test_two_runs_side_by_side(
-        self, lag: float, seconds: int, slots: int
-    ) -> None:
+    def test_two_runs_side_by_side(self, lag, seconds, slots) -> None:
         cloud = scene.cloud(
             12, source=TWO, hosts=SIX, gib=64, seconds=seconds, slots=slots
         )
@@ -102,9 +98,7 @@ class EvenTestCase(SpreadTestCase):
     @pytest.mark.soak
     @ddt.data(*itertools.product((12, 40, 100), (1, 10), (1, 4)))
     @ddt.unpack
-    def test_requests_of_more(
-        self, servers: int, seconds: int, slots: int
-    ) -> None:
+    def test_requests_of_more(self, servers, seconds, slots) -> None:
         self._check_requests(servers, seconds, slots)
 
     def _check_requests(self, servers: int, seconds: int, slots: int) -> None:

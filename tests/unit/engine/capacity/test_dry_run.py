@@ -43,9 +43,7 @@ class DryRunTestCase(unittest.TestCase):
     def add(self, state: str = 'active', **values: ty.Any) -> world.Server:
         return self.cloud.add(scene.SOURCE, state, **values)
 
-    def look(
-        self, policy: policies.Policy | None = None, **options: ty.Any
-    ) -> dry_run.DryRun:
+    def look(self, policy=None, **options) -> dry_run.DryRun:
         """Look ahead, and check that nothing changes by it."""
         self.client = clients.Client(self.cloud, self.clock, **options)
         services = {n: h.shown() for n, h in self.cloud.hosts.items()}
@@ -74,14 +72,7 @@ class DryRunTestCase(unittest.TestCase):
 
 @ddt.ddt
 class TestRows(DryRunTestCase):
-    def assert_row(
-        self,
-        row: dry_runs.Row,
-        move: str,
-        fits: Fits | None,
-        candidates: int | None,
-        reason: str = '',
-    ) -> None:
+    def assert_row(self, row, move, fits, candidates, reason='') -> None:
         """Check what would become of a server."""
         self.assertEqual(
             (move, fits, candidates), (row.move, row.fits, row.candidates)

@@ -22,9 +22,7 @@ DENIED = exceptions.NotPermitted('policy says no')
 DOWN = exceptions.Unavailable('no answer')
 
 
-def server(
-    server_id: str, *, grouped: bool | None = False, **needs: ty.Any
-) -> model.Server:
+def server(server_id, *, grouped=False, **needs) -> model.Server:
     return builders.server(
         server_id, needs=model.Needs(grouped=grouped, **needs)
     )
@@ -142,9 +140,7 @@ class TestGroups(CapacityObserverTestCase):
         self.assertIn('allocations', self.asked())
 
     @ddt.data(DENIED, DOWN)
-    def test_hosts_of_group_members_are_unknown(
-        self, error: Exception
-    ) -> None:
+    def test_hosts_of_group_members_are_unknown(self, error) -> None:
         group = clouds.group('anti-affinity', 'vm1', 'vm8')
         self.gateway.groups.return_value = [group]
         self.gateway.residents.side_effect = error
