@@ -51,10 +51,8 @@ class Inventory:
 
     def take(self, amounts: Amounts) -> None:
         """Use some of it, whether there is room or not."""
-        for name, amount in amounts.items():
-            self.used[name] += amount
+        self.used.update(amounts)
 
     def give_back(self, amounts: Amounts) -> None:
         """Use less of it."""
-        for name, amount in amounts.items():
-            self.used[name] -= amount
+        self.used.subtract(amounts)
