@@ -64,7 +64,6 @@ class Waiting(HostEvent):
     reason: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class WaitingEnded(HostEvent):
     """The host no longer waits for that."""
 
@@ -116,32 +115,26 @@ class RequestSent(ServerEvent):
     destination: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class MoveStarted(RequestSent):
     """Nova was asked to move the server; once for every attempt."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class MoveAdopted(ServerEvent):
     """A move that this run did not ask for is under way."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class MoveDelayed(ServerEvent):
     """Its move takes longer than it should; the row's reason says why."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class RetryScheduled(ServerEvent):
     """Its move failed, and is tried again."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class ServerBusy(ServerEvent):
     """Its move waits until something else is over."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class MoveEnded(ServerEvent):
     """Its result is ``moved``, ``offloaded`` or ``failed``.
 
@@ -149,22 +142,18 @@ class MoveEnded(ServerEvent):
     """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class ServerBlocked(ServerEvent):
     """It cannot be moved with the options given."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class ServerDropped(ServerEvent):
     """There is nothing to move: its result is ``gone`` or ``skipped``."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class ResultExplained(ServerEvent):
     """The reason of its result has changed, the result has not."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class ServerChanged(ServerEvent):
     """Something else is new: a server, its destination, a result undone."""
 

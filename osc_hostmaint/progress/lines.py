@@ -3,7 +3,7 @@
 """Events in words: a line on stderr for each that is worth one."""
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import typing as ty
 
@@ -21,28 +21,24 @@ NAME_COLUMNS = 40
 #: So wide a line may be, in columns. The table has reasons in full.
 LINE_COLUMNS = 250
 
-#: What is asked for, in words that ``... asked for`` can follow.
-_REQUESTS: collections.abc.Mapping[memories.ActionKind, str] = {
-    memories.ActionKind.LIVE_MIGRATE: _('live migration'),
-    memories.ActionKind.COLD_MIGRATE: _('cold migration'),
-    memories.ActionKind.EVACUATE: _('evacuation'),
-    memories.ActionKind.RESET: _('resetting its state'),
-    memories.ActionKind.CONFIRM: _('confirmation'),
-    memories.ActionKind.RESUME: _('resuming'),
-    memories.ActionKind.SUSPEND: _('suspending again'),
-    memories.ActionKind.SHELVE: _('shelving'),
-    memories.ActionKind.OFFLOAD: _('offloading'),
-    memories.ActionKind.ABORT: _('abort of its migration'),
-    memories.ActionKind.FORCE_COMPLETE: _(
-        'forced completion of its migration'
-    ),
+Kind = memories.ActionKind
+Fits = forecast.Fits
+
+#: What is asked for, in words that ``... asked for`` can follow, where the
+#: kind itself does not say it.
+_REQUESTS = {
+    Kind.RESET: _('resetting its state'),
+    Kind.RESUME: _('resuming'),
+    Kind.SUSPEND: _('suspending again'),
+    Kind.SHELVE: _('shelving'),
+    Kind.OFFLOAD: _('offloading'),
+    Kind.ABORT: _('abort of its migration'),
+    Kind.FORCE_COMPLETE: _('forced completion of its migration'),
 }
-
-
-_FITS: collections.abc.Mapping[forecast.Fits, str] = {
-    forecast.Fits.YES: _('fit'),
-    forecast.Fits.NO: _('do not fit'),
-    forecast.Fits.UNKNOWN: _('may fit'),
+_FITS = {
+    Fits.YES: _('fit'),
+    Fits.NO: _('do not fit'),
+    Fits.UNKNOWN: _('may fit'),
 }
 
 
@@ -66,8 +62,8 @@ class Progress:
     drain: nothing more is written then.
     """
 
-    def __init__(self, stream: ty.TextIO, endings: Endings = DRAINED):
-        self._stream: ty.TextIO | None = stream
+    def __init__(self, stream: ty.TextIO | None, endings: Endings = DRAINED):
+        self._stream = stream
         self._endings = endings
 
     def publish(self, event: events.Event) -> None:
@@ -93,41 +89,34 @@ def _line(event: events.Event, endings: Endings) -> str | None:
             return _('waiting for %s') % event.reason
         case events.HostStarted():
             count = event.total
-            moves = collections.Counter(
-                row.move for row in event.rows if row.move
-            )
-            return _counted(
-                ngettext('%d server', '%d servers', count) % count,
-                (f'{n} by {move}' for move, n in sorted(moves.items())),
-            )
+            words = ngettext('%d server', '%d servers', count) % count
+            moves = (row.move for row in event.rows if row.move)
+            return _counted(words, '%d by %s', collections.Counter(moves))
         case events.HostEnded():
-            results = event.results
-            return _counted(
-                endings.well if event.drained else endings.badly,
-                (f'{results[each]} {each}' for each in sorted(results)),
-            )
+            words = endings.well if event.drained else endings.badly
+            return _counted(words, '%d %s', event.results)
         case events.ServerEvent():
-            if words := _server_words(event):
+            if news := _server_news(event):
                 done = f'[{event.done}/{event.total}]'
-                return f'{done} {_name(event.row)}: {words}'
+                return f'{done} {_name(event.row)}: {news}'
     return None
 
 
-def _counted(words: str, counts: collections.abc.Iterable[str]) -> str:
-    listed = ', '.join(counts)
+def _counted(words: str, each: str, counts: abc.Mapping[ty.Any, int]) -> str:
+    listed = ', '.join(each % (n, k) for k, n in sorted(counts.items()))
     return f'{words} ({listed})' if listed else words
 
 
-def _server_words(event: events.ServerEvent) -> str | None:
+def _server_news(event: events.ServerEvent) -> str | None:
     """Return what has happened to a server, None if that is no news."""
     row = event.row
     match event:
         case events.RequestSent():
-            words = _REQUESTS[event.request]
-            if event.destination:
+            words = _REQUESTS.get(event.request, event.request)
+            if host := event.destination:
                 words = _('%(move)s to %(host)s') % {
                     'move': words,
-                    'host': event.destination,
+                    'host': host,
                 }
             return _('%s asked for') % words
         case events.MoveAdopted():
@@ -159,57 +148,42 @@ def _result(row: decisions.Row) -> str:
 
 def preview_lines(
     preview: dry_runs.Preview, *, coming_home: bool = False
-) -> collections.abc.Iterator[str]:
+) -> abc.Iterator[str]:
     """Yield what would be done, in sum: lines for people."""
-    where = _('at home') if coming_home else _('on another host')
-    capacity_forecast = preview.capacity_forecast
-    count, moving = len(preview.rows), len(capacity_forecast.fits)
-    servers = ngettext('%d server', '%d servers', count) % count
-    if not moving:
-        yield _('%(servers)s; none needs room %(where)s') % {
-            'servers': servers,
-            'where': where,
-        }
-    else:
-        verdicts = collections.Counter(
-            f.fits for f in capacity_forecast.fits.values()
-        )
-        yield _(
+    seen, count = preview.capacity_forecast, len(preview.rows)
+    verdicts = collections.Counter(each.fits for each in seen.fits.values())
+    words = _('%(servers)s; none needs room %(where)s')
+    if seen.fits:
+        words = _(
             '%(servers)s; %(moving)d with %(memory).1f GiB of memory need '
             'room %(where)s: %(verdicts)s'
-        ) % {
-            'servers': servers,
-            'moving': moving,
-            'memory': preview.memory_mb / 1024,
-            'where': where,
-            'verdicts': ', '.join(
-                _('%(count)d %(fits)s') % {'count': n, 'fits': _FITS[fits]}
-                for fits in _FITS
-                if (n := verdicts[fits])
-            ),
-        }
-    if capacity_forecast.utilizations:
-        hosts = capacity_forecast.hosts
+        )
+    yield words % {
+        'servers': ngettext('%d server', '%d servers', count) % count,
+        'moving': len(seen.fits),
+        'memory': preview.memory_mb / 1024,
+        'where': _('at home') if coming_home else _('on another host'),
+        'verdicts': ', '.join(
+            f'{verdicts[fits]} {_FITS[fits]}'
+            for fits in _FITS
+            if verdicts[fits]
+        ),
+    }
+    if seen.utilizations:
         yield _('%(hosts)s may take any of them: %(fills)s') % {
-            'hosts': ngettext('%d host', '%d hosts', hosts) % hosts,
-            'fills': ', '.join(
-                _utilization(utilization)
-                for utilization in capacity_forecast.utilizations
-            ),
+            'hosts': ngettext('%d host', '%d hosts', seen.hosts) % seen.hosts,
+            'fills': ', '.join(map(_utilization, seen.utilizations)),
         }
-        yield _('the tightest resource is %s') % (
-            capacity_forecast.utilizations[0].resource_class
-        )
+        tightest = seen.utilizations[0].resource_class
+        yield _('the tightest resource is %s') % tightest
     if losing := sum(row.local_disk is True for row in preview.rows):
-        yield (
-            ngettext(
-                '%d server loses its local disk, unless the hosts share it',
-                '%d servers lose their local disks, unless hosts share them',
-                losing,
-            )
-            % losing
+        words = ngettext(
+            '%d server loses its local disk, unless the hosts share it',
+            '%d servers lose their local disks, unless hosts share them',
+            losing,
         )
-    yield from capacity_forecast.suggestions
+        yield words % losing
+    yield from seen.suggestions
     yield from preview.notes
 
 
@@ -223,50 +197,44 @@ def misfit(hosts: str, preview: dry_runs.Preview, state: str = MARKED) -> str:
 
     :param state: how the hosts are left, with ``%s`` for their names.
     """
-    capacity_forecast = preview.capacity_forecast
-    return _(
+    words = _(
         'Not drained: %(misfits)d of %(servers)d servers do not fit on the '
         'other hosts (%(reasons)s). %(state)s. --dry-run shows which servers; '
         '--skip-capacity-check moves those that fit.'
-    ) % {
-        'state': state % hosts,
-        'misfits': len(capacity_forecast.misfits),
-        'servers': len(preview.rows),
-        'reasons': _reasons(capacity_forecast),
-    }
+    )
+    return words % {**_misfits(preview), 'state': state % hosts}
 
 
 def no_room_at_home(home: str, preview: dry_runs.Preview) -> str:
     """Return why servers are not brought back to a host."""
-    capacity_forecast = preview.capacity_forecast
-    return _(
+    words = _(
         'Nothing was brought back to %(host)s: %(misfits)d of %(servers)d '
         'servers do not fit there (%(reasons)s). openstack host maintenance '
         'restore --dry-run %(host)s shows which servers; '
         '--skip-capacity-check moves those that fit.'
-    ) % {
-        'host': home,
-        'misfits': len(capacity_forecast.misfits),
-        'servers': sum(not row.skipped for row in preview.rows),
-        'reasons': _reasons(capacity_forecast),
-    }
-
-
-def _reasons(capacity_forecast: forecast.CapacityForecast) -> str:
-    """Return why servers do not fit, and what would help."""
-    reasons = collections.Counter(
-        capacity_forecast.fits[server_id].reason
-        for server_id in capacity_forecast.misfits
     )
-    words = (f'{n}: {words}' for words, n in reasons.most_common(3))
-    return '; '.join((*words, *capacity_forecast.suggestions))
+    left = sum(not row.skipped for row in preview.rows)
+    return words % {**_misfits(preview), 'host': home, 'servers': left}
+
+
+def _misfits(preview: dry_runs.Preview) -> dict[str, ty.Any]:
+    """Return how many servers do not fit, why, and what would help."""
+    seen = preview.capacity_forecast
+    reasons = collections.Counter(seen.fits[i].reason for i in seen.misfits)
+    why = (f'{n}: {words}' for words, n in reasons.most_common(3))
+    return {
+        'misfits': len(seen.misfits),
+        'servers': len(preview.rows),
+        'reasons': '; '.join((*why, *seen.suggestions)),
+    }
 
 
 def loss(row: dry_runs.Row) -> str:
     """Return what an evacuation costs a server."""
-    return _(
+    words = _(
         '%s: what is on its local disk is lost, unless the hosts share it'
-    ) % _name(row)
+    )
+    return words % _name(row)
 
 
 def _utilization(utilization: forecast.Utilization) -> str:

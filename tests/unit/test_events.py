@@ -2,6 +2,7 @@
 
 """What has happened between two decisions."""
 
+import functools
 import unittest
 
 import ddt
@@ -17,6 +18,7 @@ from tests.unit import builders
 ActionKind = memories.ActionKind
 Phase = server_status.Phase
 Wait = server_status.Wait
+record = builders.migration
 ENDINGS = tuple(set(events.ENDINGS.values()))
 
 
@@ -24,6 +26,9 @@ def row(phase=Phase.WAITING, reason='', **kwargs):
     """Return the row of a server that nothing has been done with yet."""
     values = {'destination': '', 'attempts': 0, 'seconds': None, **kwargs}
     return builders.row(phase=phase, reason=reason, **values)
+
+
+moving = functools.partial(row, Phase.MOVING)
 
 
 def happened(before, now):
@@ -45,47 +50,38 @@ class TestServers(unittest.TestCase):
         (None, row(), None),
         (None, row(Phase.BUSY, 'spawning'), 'ServerBusy'),
         (None, row(Phase.GONE), 'ServerDropped'),
-        (None, row(Phase.MOVING), None),
-        (None, row(Phase.MOVING, record=builders.migration()), 'MoveAdopted'),
-        (
-            None,
-            row(Phase.MOVING, record=builders.migration(1, 'finished')),
-            'MoveAdopted',
-        ),
-        (None, row(Phase.MOVING, record=builders.migration(1, 'done')), None),
-        (None, row(Phase.MOVING, 'stalled'), 'MoveDelayed'),
-        (row(), row(Phase.MOVING), 'ServerChanged'),
-        (row(), row(Phase.MOVING, attempts=1), 'ServerChanged'),
+        (None, moving(), None),
+        (None, moving(record=record()), 'MoveAdopted'),
+        (None, moving(record=record(1, 'finished')), 'MoveAdopted'),
+        (None, moving(record=record(1, 'done')), None),
+        (None, moving('stalled'), 'MoveDelayed'),
+        (row(), moving(), 'ServerChanged'),
+        (row(), moving(attempts=1), 'ServerChanged'),
         (row(), row(Phase.BLOCKED, 'suspended'), 'ServerBlocked'),
-        (row(Phase.MOVING), row(Phase.MOVED), 'MoveEnded'),
-        (row(Phase.MOVING), row(Phase.OFFLOADED), 'MoveEnded'),
-        (row(Phase.MOVING), row(Phase.STILL_MOVING, 'late'), 'MoveEnded'),
-        (row(Phase.MOVING), row(Phase.FAILED), 'MoveEnded'),
+        (moving(), row(Phase.MOVED), 'MoveEnded'),
+        (moving(), row(Phase.OFFLOADED), 'MoveEnded'),
+        (moving(), row(Phase.STILL_MOVING, 'late'), 'MoveEnded'),
+        (moving(), row(Phase.FAILED), 'MoveEnded'),
         (row(Phase.FAILED), row(Phase.FAILED, 'why'), 'ResultExplained'),
         (row(Phase.FAILED), row(Phase.MOVED), 'MoveEnded'),
-        (row(Phase.FAILED), row(Phase.MOVING), 'ServerChanged'),
+        (row(Phase.FAILED), moving(), 'ServerChanged'),
         (row(Phase.WAITING), row(Phase.SKIPPED), 'ServerDropped'),
-        (row(Phase.MOVING), row(Phase.MOVING, 'stalled'), 'MoveDelayed'),
-        (row(Phase.MOVING, 'stalled'), row(Phase.MOVING), 'ServerChanged'),
-        (row(Phase.MOVING), row(Phase.SETTLING), 'ServerChanged'),
-        (row(Phase.MOVING), row(Phase.SETTLING, 'full'), 'RetryScheduled'),
+        (moving(), moving('stalled'), 'MoveDelayed'),
+        (moving('stalled'), moving(), 'ServerChanged'),
+        (moving(), row(Phase.SETTLING), 'ServerChanged'),
+        (moving(), row(Phase.SETTLING, 'full'), 'RetryScheduled'),
         # It has moved, and does not run there yet: nothing is tried again.
         (
-            row(Phase.MOVING),
+            moving(),
             row(
                 Phase.SETTLING,
-                'moved to cmp02, but its power state was running and is '
-                'shutdown (ACTIVE)',
-                record=builders.migration(1, 'completed'),
+                'its power state was running',
+                record=record(1, 'completed'),
             ),
             'MoveDelayed',
         ),
         # Without a pause.
-        (
-            row(Phase.MOVING, attempts=1),
-            row(reason='full', attempts=1),
-            'RetryScheduled',
-        ),
+        (moving(attempts=1), row(reason='full', attempts=1), 'RetryScheduled'),
         (row(), row(reason='x'), 'ServerChanged'),
         (
             row(Phase.SETTLING, 'full', attempts=1),
@@ -94,21 +90,17 @@ class TestServers(unittest.TestCase):
         ),
         (row(Phase.BUSY, 'a'), row(Phase.BUSY, 'b'), 'ServerChanged'),
         # The scheduler has picked a host; the migration has begun.
+        (moving(), moving(destination='cmp02'), 'ServerChanged'),
         (
-            row(Phase.MOVING),
-            row(Phase.MOVING, destination='cmp02'),
-            'ServerChanged',
-        ),
-        (
-            row(Phase.MOVING, record=builders.migration(1, 'queued')),
-            row(Phase.MOVING, record=builders.migration(1, 'running')),
+            moving(record=record(1, 'queued')),
+            moving(record=record(1, 'running')),
             'ServerChanged',
         ),
         # Time goes by.
-        (row(Phase.MOVING, seconds=1.0), row(Phase.MOVING, seconds=2.0), None),
+        (moving(seconds=1.0), moving(seconds=2.0), None),
         (
-            row(Phase.MOVING, record=builders.migration(seen_at=1.0)),
-            row(Phase.MOVING, record=builders.migration(seen_at=2.0)),
+            moving(record=record(seen_at=1.0)),
+            moving(record=record(seen_at=2.0)),
             None,
         ),
     )
@@ -128,16 +120,11 @@ class TestServers(unittest.TestCase):
     def test_every_result_ends_a_server(self):
         self.assertEqual({*decisions.Result}, {*events.ENDINGS})
 
-    def test_a_server_that_came_later(self):
-        found = happened(builders.decision(), builders.decision([row()]))
-
-        self.assertEqual(['ServerChanged'], names(found))
-
     @ddt.data(*ActionKind)
     def test_requests(self, kind):
         """What starts a move is told apart from all else."""
         action = memories.Action(kind, 'vm1', host='cmp09')
-        rows = [row(Phase.MOVING, record=builders.migration())]
+        rows = [moving(record=record())]
         _started, event = happened(
             None, builders.decision(rows, actions=(action,))
         )
@@ -146,6 +133,23 @@ class TestServers(unittest.TestCase):
         self.assertEqual('cmp09', event.destination)
         self.assertEqual(
             kind in memories.MOVES, isinstance(event, events.MoveStarted)
+        )
+
+
+class TestResults(unittest.TestCase):
+    """What a row says of its server (decision.Row)."""
+
+    def test_a_result_is_open_until_the_end(self):
+        for phase in Phase:
+            final = phase in server_status.FINAL
+            self.assertEqual(final, row(phase).result is not None, phase)
+
+    def test_what_is_left(self):
+        rows = [row(phase) for phase in server_status.FINAL]
+
+        self.assertEqual({*decisions.Result}, {r.result for r in rows})
+        self.assertEqual(
+            {'blocked', 'failed', 'moving'}, {r.result for r in rows if r.left}
         )
 
 
@@ -172,6 +176,21 @@ class TestHost(unittest.TestCase):
         self.assertEqual((False, 'down'), (end.drained, end.trouble))
         self.assertEqual({decisions.Result.MOVED: 1}, end.results)
         self.assertEqual([], happened(last, last))
+
+    def test_a_server_that_came_later(self):
+        found = happened(builders.decision(), builders.decision([row()]))
+
+        self.assertEqual(['ServerChanged'], names(found))
+
+    def test_what_is_not_drained(self):
+        for rows, kwargs in (
+            ([row(Phase.FAILED)], {}),
+            ([row(Phase.BLOCKED)], {}),
+            ([], {'trouble': 'put back into service'}),
+            ([], {'stage': decisions.Stage.OPEN}),
+        ):
+            last = builders.decision(rows, done=True, **kwargs)
+            self.assertFalse(happened(None, last)[-1].drained, kwargs)
 
     def test_it_waits_for_something_else(self):
         one, other = (builders.decision(wait=Wait(w)) for w in 'ab')

@@ -1,274 +1,211 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the operator reads on stderr meanwhile."""
+"""What the operator reads on stderr meanwhile (events: test_events)."""
 
+import errno
 import io
+import os
 import unittest
+from unittest import mock
 
 import ddt
 
 from osc_hostmaint import events
 from osc_hostmaint import text
-from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.progress import lines as progress_lines
 from tests.unit import builders
 
+HOST = builders.HOST
+Kind = memories.ActionKind
 Phase = server_status.Phase
-Wait = server_status.Wait
 
 
-def waiting(server_id='vm1', **kwargs):
-    """Return the row of a server that nothing has been done with yet."""
-    return builders.row(
-        server_id,
-        **{
-            'phase': Phase.WAITING,
-            'destination': '',
-            'attempts': 0,
-            'seconds': None,
-            **kwargs,
-        },
-    )
+def row(phase=Phase.MOVING, reason='', **kwargs):
+    """Return the row of a server that nothing is known of yet."""
+    values = {'destination': '', 'attempts': 0, 'seconds': None, **kwargs}
+    return builders.row(phase=phase, reason=reason, **values)
+
+
+def done(phase=Phase.MOVED, reason=''):
+    """Return the row of a server whose move has ended."""
+    return builders.row(phase=phase, reason=reason)
+
+
+def lines(*published, endings=progress_lines.DRAINED):
+    """Return the lines of some events."""
+    stream = io.StringIO()
+    progress = progress_lines.Progress(stream, endings)
+    for event in published:
+        progress.publish(event)
+    return stream.getvalue().splitlines()
+
+
+def of_server(kind, of, *more):
+    """Return the event of a server."""
+    return kind(HOST, 0, 1, of, *more)
 
 
 @ddt.ddt
-class TestProgress(unittest.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.stream = io.StringIO()
-        self.progress = progress_lines.Progress(self.stream)
-        self.reporters = {}
-
-    def told(self, *rows, host=builders.HOST, **kwargs):
-        """Return the lines that a decision adds."""
-        self.stream.seek(0)
-        self.stream.truncate()
-        reporter = self.reporters.setdefault(
-            host, reporting.HostReporter(host, self.progress)
-        )
-        reporter.decided(builders.decision(rows, **kwargs))
-        return self.stream.getvalue().splitlines()
-
-    def test_opening(self):
-        lines = self.told(
-            waiting('vm1'),
-            waiting('vm2'),
-            waiting('vm3', move='cold migration'),
-            waiting('vm4', move='', phase=Phase.BUSY, reason='busy: spawning'),
-        )
-
-        self.assertEqual(
-            [
-                'cmp01: 4 servers (1 by cold migration, 2 by live migration)',
-                'cmp01: [0/4] name of vm4 (vm4): waiting: busy: spawning',
-            ],
-            lines,
-        )
-
-    def test_an_empty_host(self):
-        self.assertEqual(['cmp01: 0 servers'], self.told())
-
+class TestLines(unittest.TestCase):
     @ddt.data(
-        # what is asked for, where to, the line
-        (memories.ActionKind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
-        (memories.ActionKind.COLD_MIGRATE, '', 'cold migration'),
-        (memories.ActionKind.EVACUATE, 'cmp09', 'evacuation to cmp09'),
-        (memories.ActionKind.RESET, '', 'resetting its state'),
-        (memories.ActionKind.CONFIRM, '', 'confirmation'),
-        (memories.ActionKind.RESUME, '', 'resuming'),
-        (memories.ActionKind.SUSPEND, '', 'suspending again'),
-        (memories.ActionKind.SHELVE, '', 'shelving'),
-        (memories.ActionKind.OFFLOAD, '', 'offloading'),
-        (memories.ActionKind.ABORT, '', 'abort of its migration'),
+        # the event, its line
+        (events.Trouble('cmp07', 'no \x1b[2J\n'), r'cmp07: no \x1b[2J\n'),
+        (events.Waiting(HOST, 0, 0, 'servers'), 'cmp01: waiting for servers'),
+        (events.WaitingEnded(HOST, 0, 0), None),
+        (events.HostStarted(HOST, 0, 0, ()), 'cmp01: 0 servers'),
+        (events.HostStarted(HOST, 0, 1, (row(move=''),)), 'cmp01: 1 server'),
         (
-            memories.ActionKind.FORCE_COMPLETE,
-            '',
-            'forced completion of its migration',
+            events.HostStarted(
+                *(HOST, 0, 4),
+                (row(), row(move='cold migration'), row(), row(move='')),
+            ),
+            'cmp01: 4 servers (1 by cold migration, 2 by live migration)',
+        ),
+        (builders.ended(), 'cmp01: drained'),
+        (
+            builders.ended(done(), done(), done(Phase.GONE)),
+            'cmp01: drained (1 gone, 2 moved)',
+        ),
+        (
+            builders.ended(done(), done(Phase.FAILED)),
+            'cmp01: not drained (1 failed, 1 moved)',
         ),
     )
     @ddt.unpack
-    def test_requests_of_every_kind(self, kind, host, words):
-        lines = self.told(
-            waiting(), actions=(memories.Action(kind, 'vm1', host=host),)
-        )
-
-        self.assertEqual(
-            f'cmp01: [0/1] name of vm1 (vm1): {words} asked for', lines[-1]
-        )
-
-    def test_what_we_began_is_not_moving_already(self):
-        """Resumed in the same tick, or suspended once it has arrived."""
-        resume = memories.Action(memories.ActionKind.RESUME, 'vm1')
-        row = waiting(phase=Phase.MOVING)
-        arrived = waiting(
-            phase=Phase.MOVING, record=builders.migration(1, 'completed')
-        )
-
-        for lines in (
-            self.told(row, actions=(resume,)),
-            self.told(arrived),
-        ):
-            self.assertNotIn('already', ' '.join(lines))
-
-    def test_no_kind_of_request_lacks_words(self):
-        for kind in memories.ActionKind:
-            self.told(waiting(), actions=(memories.Action(kind, 'vm1'),))
+    def test_hosts(self, event, line):
+        self.assertEqual([line] if line else [], lines(event))
 
     @ddt.data(
-        # the row, the line
-        (builders.row(), 'moved to cmp02 in 4 s'),
+        (progress_lines.EVACUATED, 'evacuated', 'not evacuated'),
+        (progress_lines.HOME, 'all back', 'not all back'),
+    )
+    @ddt.unpack
+    def test_other_ends(self, endings, well, badly):
+        ends = builders.ended(), builders.ended(drained=False)
+
+        self.assertEqual(
+            [f'cmp01: {well}', f'cmp01: {badly}'],
+            lines(*ends, endings=endings),
+        )
+
+    @ddt.data(
+        # the event, the row, the line
+        (events.MoveEnded, done(), 'moved to cmp02 in 4 s'),
+        (events.MoveEnded, done(Phase.FAILED, 'No'), 'failed in 4 s: No'),
+        (events.MoveEnded, done(Phase.OFFLOADED), 'offloaded in 4 s'),
         (
-            builders.row(phase=Phase.FAILED, reason='No valid host'),
-            'failed in 4 s: No valid host',
+            events.MoveEnded,
+            done(Phase.STILL_MOVING, 'time is up'),
+            'moving to cmp02 for 4 s: time is up',
         ),
+        (events.ResultExplained, row(Phase.FAILED, 'No'), 'failed: No'),
+        (events.ServerBlocked, row(Phase.BLOCKED, 'odd'), 'blocked: odd'),
+        (events.ServerDropped, row(Phase.GONE), 'gone'),
+        (events.ServerBusy, row(Phase.BUSY, 'busy'), 'waiting: busy'),
+        (events.RetryScheduled, row(reason='No'), 'will be tried again: No'),
+        (events.MoveDelayed, row(reason='stalled: 9 MiB'), 'stalled: 9 MiB'),
         (
-            waiting(phase=Phase.BLOCKED, reason='suspended'),
-            'blocked: suspended',
-        ),
-        (waiting(phase=Phase.GONE), 'gone'),
-        (
-            waiting(phase=Phase.SETTLING, reason='No valid host'),
-            'will be tried again: No valid host',
-        ),
-        (
-            waiting(phase=Phase.BUSY, reason='busy: x'),
-            'waiting: busy: x',
-        ),
-        (
-            waiting(phase=Phase.MOVING, record=builders.migration()),
+            events.MoveAdopted,
+            row(record=builders.migration()),
             'is being moved already',
         ),
         (
-            waiting(
-                phase=Phase.MOVING, record=builders.migration(1, 'finished')
-            ),
+            events.MoveAdopted,
+            row(record=builders.migration(1, 'finished')),
             'has left the host; its move is to be confirmed',
         ),
-        (
-            builders.row(phase=Phase.STILL_MOVING, reason='time is up'),
-            'moving to cmp02 for 4 s: time is up',
-        ),
-        (builders.row(phase=Phase.OFFLOADED), 'offloaded in 4 s'),
-        (
-            waiting(phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'),
-            'stalled: 9 MiB',
-        ),
-        (
-            waiting(phase=Phase.MOVING, reason='stalled: 9 MiB'),
-            'stalled: 9 MiB',
-        ),
+        (events.ServerChanged, row(), None),
     )
     @ddt.unpack
-    def test_news(self, row, expected):
-        # The first line tells how many there are.
-        line = self.told(row)[1]
+    def test_servers(self, kind, of, line):
+        expected = [f'cmp01: [0/1] name of vm1 (vm1): {line}'] if line else []
 
-        self.assertTrue(line.endswith(f'name of vm1 (vm1): {expected}'), line)
+        self.assertEqual(expected, lines(of_server(kind, of)))
 
     @ddt.data(
-        waiting(),
-        waiting(phase=Phase.MOVING, attempts=1),
-        waiting(phase=Phase.SETTLING),
+        # what is asked for, where to, the line
+        (Kind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
+        (Kind.COLD_MIGRATE, '', 'cold migration'),
+        (Kind.EVACUATE, 'cmp09', 'evacuation to cmp09'),
+        (Kind.RESET, '', 'resetting its state'),
+        (Kind.CONFIRM, '', 'confirmation'),
+        (Kind.RESUME, '', 'resuming'),
+        (Kind.SUSPEND, '', 'suspending again'),
+        (Kind.SHELVE, '', 'shelving'),
+        (Kind.OFFLOAD, '', 'offloading'),
+        (Kind.ABORT, '', 'abort of its migration'),
+        (Kind.FORCE_COMPLETE, '', 'forced completion of its migration'),
     )
-    def test_nothing_new_prints_nothing(self, row):
-        self.told(waiting(phase=Phase.BUSY))
-
-        self.assertEqual([], self.told(row))
-
-    def test_nothing_is_told_twice(self):
-        row = waiting(phase=Phase.SETTLING, reason='No valid host')
-        self.told(row)
-
-        self.assertEqual([], self.told(row))
-
-    def test_it_is_tried_again_without_a_pause(self):
-        """The scheduler would not have the host that we had picked."""
-        self.told(builders.row(phase=Phase.MOVING))
-        again = waiting(reason='No valid host', attempts=1)
+    @ddt.unpack
+    def test_requests(self, kind, host, words):
+        """The reason was said before, with the event that led to it."""
+        event = of_server(events.RequestSent, row(reason='x'), kind, host)
 
         self.assertEqual(
-            [
-                'cmp01: [0/1] name of vm1 (vm1): will be tried again: No '
-                'valid host'
-            ],
-            self.told(again),
+            [f'cmp01: [0/1] name of vm1 (vm1): {words} asked for'],
+            lines(event),
         )
-        self.assertEqual([], self.told(again))
-
-    def test_a_move_that_stalls_is_told_once(self):
-        """Nor is the reason told again with the request to abort it."""
-        moving = waiting(phase=Phase.MOVING, attempts=1)
-        stalled = waiting(
-            phase=Phase.MOVING, attempts=1, reason='stalled: 9 MiB'
-        )
-        abort = memories.Action(
-            memories.ActionKind.ABORT, 'vm1', record_id=7, why='stalled: 9 MiB'
-        )
-        told = 'cmp01: [0/1] name of vm1 (vm1): '
-        for actions, more in (
-            ((), []),
-            ((abort,), [f'{told}abort of its migration asked for']),
-        ):
-            self.told(moving)
-            self.assertEqual(
-                [f'{told}stalled: 9 MiB', *more],
-                self.told(stalled, actions=actions),
-            )
-            self.assertEqual([], self.told(stalled))
-            self.assertEqual([], self.told(moving))
-
-    def test_what_is_waited_for_is_told_once(self):
-        self.told()
-        self.assertEqual(
-            ['cmp01: waiting for servers'],
-            self.told(wait=Wait('servers')),
-        )
-        self.assertEqual([], self.told(wait=Wait('servers')))
-        self.assertEqual([], self.told())
-        self.assertEqual(1, len(self.told(wait=Wait('servers'))))
-
-    def test_hosts_do_not_mix(self):
-        self.told(builders.row())
-        lines = self.told(builders.row(host='cmp07'), host='cmp07')
-
-        self.assertEqual(2, len(lines))
-        self.assertTrue(all(line.startswith('cmp07: ') for line in lines))
 
     @ddt.data(
-        '\x1b[2J\nroot: ',
-        '\x9b31m',
-        'gpj.\u202eexe',
-        'over\rwritten',
-        '\x1b]0;title\x07',
-        'lone \ud800',
+        *('\x1b[2J\nroot: ', '\x9b31m', 'gpj.\u202eexe', 'over\rwritten'),
+        *('\x1b]0;title\x07', 'lone \ud800'),
     )
     def test_hostile_names_and_reasons(self, hostile):
-        lines = self.told(
-            waiting(name=hostile, phase=Phase.BLOCKED, reason=hostile)
+        shown = lines(
+            of_server(events.ServerBlocked, row(reason=hostile, name=hostile)),
+            events.Trouble(HOST, hostile),
+            events.Waiting(HOST, 0, 0, hostile),
         )
-        self.progress.publish(events.Trouble('cmp01', hostile))
-        lines += self.told(waiting(), wait=Wait(hostile))
-        lines += self.stream.getvalue().splitlines()
 
-        self.assertLess(3, len(lines))
-        for line in lines:
+        self.assertEqual(3, len(shown))
+        for line in shown:
             self.assertTrue(line.startswith('cmp01: '), line)
             self.assertTrue(line.isprintable(), line)
 
     @ddt.data('x', 'デ', '\x1b', 'e\u0301')
     def test_lines_stay_short(self, letter):
         """However long a name is, and what Nova has to say of it."""
-        line = self.told(
-            waiting(
-                name=letter * 255,
-                phase=Phase.BLOCKED,
-                reason=f'no: {letter * 5000}',
-            )
-        )[1]
+        blocked = row(Phase.BLOCKED, f'no: {letter * 5000}', name=letter * 255)
+        (line,) = lines(of_server(events.ServerBlocked, blocked))
 
         self.assertLessEqual(len(line), 2 * progress_lines.LINE_COLUMNS)
         self.assertEqual(line, text.shorten(line, progress_lines.LINE_COLUMNS))
         self.assertIn('… (vm1): blocked: no: ', line)
         self.assertTrue(line.endswith('…'))
+
+
+class TestBrokenStream(unittest.TestCase):
+    """A drain goes on to its end, whoever still listens."""
+
+    def tell(self, stream):
+        """Let everything be told, twice."""
+        progress = progress_lines.Progress(stream)
+        for _time in range(2):
+            progress.publish(events.Trouble(HOST, 'no answer'))
+            progress.publish(builders.ended(builders.row()))
+
+    def test_a_pipe_nobody_reads(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        stream = os.fdopen(writing, 'w')
+        self.tell(stream)
+
+        with self.assertRaises(BrokenPipeError):
+            stream.close()
+
+    def test_nothing_is_written_any_more(self):
+        """What is left in a buffer would be tried again each time."""
+        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
+        stream.flush.side_effect = OSError(errno.EIO, 'Input/output error')
+        self.tell(stream)
+
+        stream.write.assert_called_once()
+
+    def test_other_exceptions_propagate(self):
+        stream = mock.create_autospec(io.TextIOWrapper, instance=True)
+        stream.write.side_effect = KeyError('x')
+
+        with self.assertRaises(KeyError):
+            self.tell(stream)

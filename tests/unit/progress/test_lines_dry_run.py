@@ -3,6 +3,7 @@
 """What the operator reads before a drain: will it fit?"""
 
 import dataclasses
+import itertools
 import unittest
 
 from osc_hostmaint.planning import dry_run as dry_runs
@@ -14,7 +15,7 @@ FULL = 'no host can take it: 2 without room'
 TIGHT = 'one host could take it alone, but not with all the others'
 
 
-def preview(*fits, staying=0, capacity_forecast=None, **kwargs):
+def preview(*fits, staying=0, disks=(), capacity_forecast=None, **kwargs):
     """Return a preview of servers that fit so, and of some that stay."""
     rows = tuple(
         dry_runs.Row(
@@ -26,8 +27,11 @@ def preview(*fits, staying=0, capacity_forecast=None, **kwargs):
             fits=fit and fit.fits,
             candidates=None,
             reason='',
+            local_disk=disk,
         )
-        for number, fit in enumerate([*fits, *[None] * staying])
+        for number, (fit, disk) in enumerate(
+            itertools.zip_longest([*fits, *[None] * staying], disks)
+        )
     )
     return dry_runs.Preview(
         rows,
@@ -49,33 +53,23 @@ class TestLines(unittest.TestCase):
     def lines(self, *args, **kwargs):
         return list(progress_lines.preview_lines(preview(*args, **kwargs)))
 
-    def test_nothing_is_there(self):
+    def test_verdicts(self):
+        mixed = fit(Fits.UNKNOWN), fit(), fit(Fits.NO), fit()
+
         self.assertEqual(
             ['0 servers; none needs room on another host'], self.lines()
         )
-
-    def test_the_way_home(self):
-        seen = preview(fit(), fit(Fits.NO))
-        self.assertEqual(
-            '2 servers; 2 with 0.0 GiB of memory need room at home: 1 fit, '
-            '1 do not fit',
-            next(progress_lines.preview_lines(seen, coming_home=True)),
-        )
-
-    def test_verdicts(self):
         self.assertEqual(
             [
                 '6 servers; 4 with 2.5 GiB of memory need room on another '
                 'host: 2 fit, 1 do not fit, 1 may fit'
             ],
-            self.lines(
-                fit(Fits.UNKNOWN),
-                fit(),
-                fit(Fits.NO),
-                fit(),
-                staying=2,
-                memory_mb=2560,
-            ),
+            self.lines(*mixed, staying=2, memory_mb=2560),
+        )
+        home = progress_lines.preview_lines(preview(fit()), coming_home=True)
+        self.assertEqual(
+            ['1 server; 1 with 0.0 GiB of memory need room at home: 1 fit'],
+            [*home],
         )
 
     def test_how_full_the_others_are(self):
@@ -101,20 +95,18 @@ class TestLines(unittest.TestCase):
             )
 
     def test_local_disks(self):
-        for losing, words in (
-            (1, '1 server loses its local disk, unless the hosts share it'),
-            (2, '2 servers lose their local disks, unless hosts share them'),
+        for disks, words in (
+            (
+                [True, False, None],
+                '1 server loses its local disk, unless the hosts share it',
+            ),
+            (
+                [True, True, False],
+                '2 servers lose their local disks, unless hosts share them',
+            ),
         ):
-            seen = preview(*[fit()] * losing, fit(), staying=1)
-            disks = [True] * losing + [False, None]
-            rows = [
-                dataclasses.replace(row, local_disk=lost)
-                for row, lost in zip(seen.rows, disks, strict=True)
-            ]
-            seen = dataclasses.replace(seen, rows=tuple(rows))
-
             self.assertEqual(
-                [words], [*progress_lines.preview_lines(seen)][1:]
+                [words], self.lines(fit(), fit(), fit(), disks=disks)[1:]
             )
 
     def test_what_would_help_and_what_was_not_looked_at(self):
