@@ -6,7 +6,6 @@ A recording is made to be sent to somebody else. No decision depends on a
 name, and of addresses only on whether they are the same.
 """
 
-import collections.abc
 import ipaddress
 import re
 import typing as ty
@@ -34,24 +33,22 @@ class Anonymizer:
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
-    def hide(self, tree: ty.Any, *, name: bool = False) -> ty.Any:
+    def hide(self, tree: ty.Any) -> ty.Any:
         """Return a JSON value without names, and with other addresses.
 
         Names are the values of ``name``; addresses are found within longer
         texts, too.
-
-        :param name: the value is a name.
         """
         match tree:
             case str():
-                return '' if name else _ADDRESS.sub(self._replaced, tree)
+                return _ADDRESS.sub(self._replaced, tree)
             case dict():
                 return {
-                    key: self.hide(value, name=key == 'name')
+                    key: '' if key == 'name' else self.hide(value)
                     for key, value in tree.items()
                 }
-            case collections.abc.Sequence():
-                return [self.hide(value, name=name) for value in tree]
+            case list() | tuple():
+                return [*map(self.hide, tree)]
         return tree
 
     def _replaced(self, match: re.Match[str]) -> str:

@@ -90,12 +90,11 @@ def difference(old: ty.Any, new: ty.Any) -> ty.Any:
     """
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [new]
-    if [*old] == [*new]:
-        gone = {}
-    else:
+    gone = {}
+    if [*old] != [*new]:
         gone = {key: None for key in old if key not in new}
         kept = [key for key in old if key in new]
-        if [*new] != [*kept, *(key for key in new if key not in old)]:
+        if [*new][: len(kept)] != kept:
             return [new]
     changes = {
         key: change
@@ -140,28 +139,21 @@ def read(path: str) -> collections.abc.Iterator[tuple[int, Record]]:
         try:
             if not lines[0].startswith(BEGINNING):
                 raise ValueError('this is no recording')
-            try:
-                tree = json.loads(line)
-            except ValueError:
-                if all(e.startswith(BEGINNING) for e in lines[number:][:1]):
-                    continue
-                raise
-            if 'began' in tree:
-                hosts = {}
-            yield number, _record(tree, hosts)
+            yield number, _record(json.loads(line), hosts)
         except (ValueError, TypeError, cattrs.BaseValidationError) as error:
-            reason = (
-                '; '.join(cattrs.transform_error(error))
-                if isinstance(error, cattrs.BaseValidationError)
-                else error
-            )
+            is_last = all(e.startswith(BEGINNING) for e in lines[number:][:1])
+            if isinstance(error, json.JSONDecodeError) and is_last:
+                continue
+            reason: object = error
+            if isinstance(error, cattrs.BaseValidationError):
+                reason = '; '.join(cattrs.transform_error(error))
             raise ValueError(f'{path}, line {number}: {reason}') from error
 
 
 def _record(tree: ty.Any, hosts: dict[str, ty.Any]) -> Record:
     """Return what a line holds.
 
-    :param hosts: the latest decisions by host; updated.
+    :param hosts: the latest decisions of the drain by host; updated.
     """
     match tree:
         case {'began': {'format': found}} if found != FORMAT:
@@ -169,6 +161,7 @@ def _record(tree: ty.Any, hosts: dict[str, ty.Any]) -> Record:
                 f'it has format {found}; only format {FORMAT} can be read'
             )
         case {'began': value}:
+            hosts.clear()
             return CONVERTER.structure(value, Began)
         case {'decided': dict() as change} if len(change) == 1:
             hosts.update(changed(hosts, change))

@@ -36,18 +36,17 @@ class Tick:
     def differences(self) -> tuple[str, ...]:
         """What is decided otherwise now, a line each."""
         then, now = self.then, self.now
-        pairs = [
-            ('actions', _actions(then.actions), _actions(now.actions)),
-            ('done', then.done, now.done),
-        ]
         statuses = records.statuses(now)
-        for server_id in sorted({*then.statuses, *statuses}):
-            before = then.statuses.get(server_id)
-            after = statuses.get(server_id)
-            pairs.append((server_id, _status(before), _status(after)))
+        pairs: dict[str, tuple[object, object]] = {
+            'actions': (_actions(then.actions), _actions(now.actions)),
+            'done': (then.done, now.done),
+        }
+        for i in sorted({*then.statuses, *statuses}):
+            before, after = then.statuses.get(i), statuses.get(i)
+            pairs[i] = _status(before), _status(after)
         return tuple(
             f'{what}: {before}; now: {after}'
-            for what, before, after in pairs
+            for what, (before, after) in pairs.items()
             if before != after
         )
 
@@ -68,12 +67,8 @@ def replay(path: str) -> collections.abc.Iterator[Tick]:
                 hosts = {}
             case records.Decided(seen=seen):
                 memory = hosts.get(seen.host, memories.HostMemory())
-                now = decide.decide(
-                    seen,
-                    requested.operation(record.policy),
-                    memory,
-                    record.now,
-                )
+                operation = requested.operation(record.policy)
+                now = decide.decide(seen, operation, memory, record.now)
                 hosts[seen.host] = now.memory
                 yield Tick(line, record, memory, now)
             case records.Acted(host=host, action=action):

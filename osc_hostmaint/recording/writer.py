@@ -68,6 +68,7 @@ class Recording:
             self._file = open(  # noqa: SIM115 -- close() closes it
                 path, 'a', encoding='utf-8', opener=_open
             )
+            _claim(self._file.fileno())
             self._write('began', records.CONVERTER.unstructure(began))
         except OSError as error:
             self._abandon()
@@ -84,13 +85,9 @@ class Recording:
 
     def close(self) -> None:
         """Close the file; nothing is recorded any more."""
-        file, self._file = self._file, None
-        if file:
-            try:
-                file.close()
-            except OSError as error:
-                # Some file systems report only now that they are full.
-                self._warn(self._explain(error))
+        if error := self._abandon():
+            # Some file systems report only now that they are full.
+            self._warn(self._explain(error))
 
     def decided(
         self,
@@ -103,16 +100,11 @@ class Recording:
         if not self._file:
             return
         with self._recording():
-            new = records.CONVERTER.unstructure(
-                records.Decided(
-                    now=now,
-                    seen=seen,
-                    policy=policy,
-                    actions=decision.actions,
-                    statuses=records.statuses(decision),
-                    done=decision.done,
-                )
+            statuses = records.statuses(decision)
+            decided = records.Decided(
+                now, seen, policy, decision.actions, statuses, decision.done
             )
+            new = records.CONVERTER.unstructure(decided)
             # If an interruption comes before the line is written, the next
             # one for this host has everything.
             old = self._hosts.pop(seen.host, None)
@@ -128,8 +120,8 @@ class Recording:
         highest_id: int,
     ) -> None:
         """Record the outcome of an action."""
-        acted = records.Acted(host, action, outcome, highest_id)
         with self._recording():
+            acted = records.Acted(host, action, outcome, highest_id)
             self._write('acted', records.CONVERTER.unstructure(acted))
 
     @contextlib.contextmanager
@@ -154,12 +146,15 @@ class Recording:
             self._file.write(f'{line}\n')
             self._file.flush()
 
-    def _abandon(self) -> None:
-        """Close the file; why it cannot be written is known already."""
+    def _abandon(self) -> OSError | None:
+        """Close the file, and return why it cannot be written."""
         file, self._file = self._file, None
-        if file:
-            with contextlib.suppress(OSError):
+        try:
+            if file:
                 file.close()
+        except OSError as error:
+            return error
+        return None
 
     def _explain(self, error: OSError) -> str:
         return _('Cannot save observations to %(path)s: %(reason)s') % {
@@ -169,28 +164,23 @@ class Recording:
 
 
 def _open(path: str, _flags: int) -> int:
-    """Return a descriptor that appends to a recording, new or old.
-
-    :raises OSError: it cannot be opened, or it is something else.
-    """
+    """Return a descriptor that appends to a file, new or old."""
     # No link is followed: in a directory that others may write to, it might
     # lead anywhere. A pipe would make us wait for a reader.
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     try:
-        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(None, _('it is a symbolic link')) from error
         raise
-    try:
-        _claim(fd)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
 
 
 def _claim(fd: int) -> None:
+    """Lock a recording, and end its last line.
+
+    :raises OSError: it is something else, or locked already.
+    """
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(None, _('it is not a regular file'))

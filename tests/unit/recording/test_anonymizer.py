@@ -27,10 +27,6 @@ class TestHide(unittest.TestCase):
             self.hide(tree),
         )
 
-    @ddt.data(None, True, 0, 4.2, '', 'ACTIVE', [], {}, [1, 'x', None])
-    def test_the_rest_stays(self, value):
-        self.assertEqual(value, self.hide(value))
-
     @ddt.data(
         # an address, its replacement
         ('10.0.0.5', '198.18.0.1'),
@@ -60,20 +56,14 @@ class TestHide(unittest.TestCase):
         self.assertTrue(hidden.endswith(':8774/v2.1'), hidden)
 
     @ddt.data(
-        '2026-11-20T23:31:07+00:00',
-        '23:31:07',
-        'took 1:02:03.456',
-        'microversion 2.104',
-        'version 34.0.0',
-        '7d1c5b5e-0000-4000-8000-000000000001',
-        'nova::compute',
-        'cmp01.example.org',
-        '300.1.2.3',
-        '1.2.3.4.5',
-        'fa:16:3e:12:34:56',
+        *(None, True, 0, 4.2, '', 'ACTIVE', [], {}, [1, 'x', None]),
+        *('2026-11-20T23:31:07+00:00', '23:31:07', 'took 1:02:03.456'),
+        *('microversion 2.104', 'version 34.0.0', 'nova::compute'),
+        *('7d1c5b5e-0000-4000-8000-000000000001', 'cmp01.example.org'),
+        *('300.1.2.3', '1.2.3.4.5', 'fa:16:3e:12:34:56'),
     )
-    def test_what_is_no_address_stays(self, text):
-        self.assertEqual(text, self.hide(text))
+    def test_what_is_no_address_stays(self, value):
+        self.assertEqual(value, self.hide(value))
 
     def test_the_same_address_is_replaced_by_the_same_everywhere(self):
         hidden = self.hide(

@@ -15,6 +15,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -61,12 +62,10 @@ class ReplayTestCase(unittest.TestCase):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.path = pathlib.Path(folder, 'seen.jsonl')
 
-    def drain(self, cloud, hosts=(scene.SOURCE,), names=False, **options):
+    def drain(self, cloud, hosts=(scene.SOURCE,), **options):
         """Drain hosts of a simulated cloud, and keep what was seen."""
         self.path.unlink(missing_ok=True)
-        with writer.Recording(
-            str(self.path), names=names, warn=self.fail
-        ) as recording:
+        with writer.Recording(str(self.path), warn=self.fail) as recording:
             return scene.run(cloud, hosts, recording=recording, **options)
 
     def ticks(self):
@@ -74,11 +73,12 @@ class ReplayTestCase(unittest.TestCase):
         return list(replay.replay(str(self.path)))
 
     def assert_same(self):
-        """Fail if anything is decided otherwise."""
+        """Return all ticks; fail if anything is decided otherwise."""
         ticks = self.ticks()
         self.assertTrue(ticks)
         for tick in ticks:
             self.assertEqual((), tick.differences, tick.line)
+        return ticks
 
     def lines(self):
         """Return the file's lines as JSON values."""
@@ -89,11 +89,11 @@ class ReplayTestCase(unittest.TestCase):
         dumps = functools.partial(json.dumps, separators=(',', ':'))
         self.path.write_text(''.join(f'{dumps(line)}\n' for line in lines))
 
-    def told(self, *arguments):
+    def told(self):
         """Return the exit code, and what is told."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = replay.main(arguments or [str(self.path)])
+            code = replay.main([str(self.path)])
         return code, out.getvalue(), err.getvalue()
 
 
@@ -103,12 +103,9 @@ class TestReplay(ReplayTestCase):
         run = self.drain(scene.cloud(5, source=hosts), hosts)
 
         self.assertEqual(0, run.exit_code)
-        ticks = self.ticks()
+        ticks = self.assert_same()
         self.assertEqual(set(hosts), {t.then.seen.host for t in ticks})
-        self.assertEqual(
-            10, sum(len(tick.now.actions) for tick in ticks), 'one a server'
-        )
-        self.assert_same()
+        self.assertEqual(10, sum(len(tick.now.actions) for tick in ticks))
 
     def test_a_drain_that_was_killed(self):
         self.drain(scene.cloud(3))
@@ -141,21 +138,18 @@ class TestReplay(ReplayTestCase):
 class TestGuided(ReplayTestCase):
     """Drains in which somebody says where moves go, and which wait."""
 
-    def outcomes(self):
-        """Return what came of each action, by its answer."""
-        found = collections.defaultdict(list)
-        for line in self.lines():
-            if acted := line.get('acted'):
-                found[acted['outcome']['answer']].append(acted)
-        return found
-
     def test_destinations_that_were_picked(self):
         run = self.drain(scene.cloud(6), guided=True)
 
         self.assertEqual(0, run.exit_code)
         self.assertEqual(
             {'cmp02', 'cmp03', 'cmp04'},
-            {a['action']['host'] for a in self.outcomes()['accepted']},
+            {
+                line['acted']['action']['host']
+                for line in self.lines()
+                if 'acted' in line
+                and line['acted']['outcome']['answer'] == 'accepted'
+            },
         )
         self.assert_same()
 
@@ -182,6 +176,7 @@ class TestGuided(ReplayTestCase):
         self.assert_same()
 
 
+@ddt.ddt
 class TestDifferences(ReplayTestCase):
     def setUp(self):
         super().setUp()
@@ -200,27 +195,23 @@ class TestDifferences(ReplayTestCase):
         first[field] = change(first[field])
         self.write(lines)
 
-    def test_of_actions(self):
-        self.change('actions', lambda actions: actions[1:])
+    @ddt.data(
+        # the field, its change, what is told
+        ('actions', lambda old: old[1:], 'actions: (?s:.*), 1 of them differ'),
+        (
+            'statuses',
+            lambda old: {key: ['blocked', 'x'] for key in old},
+            r'\S+: blocked \(x\); now: waiting',
+        ),
+        ('done', lambda _old: [False], 'done: False; now: True'),
+    )
+    @ddt.unpack
+    def test_of_the_file(self, field, change, words):
+        self.change(field, change)
         code, out, _err = self.told()
 
         self.assertEqual(1, code)
-        self.assertEqual(1, out.count('DIFFERS: actions: '))
-        self.assertIn(', 1 of them differ', out)
-
-    def test_of_a_servers_status(self):
-        self.change(
-            'statuses', lambda old: {key: ['blocked', 'x'] for key in old}
-        )
-        code, out, _err = self.told()
-
-        self.assertEqual(1, code)
-        self.assertRegex(out, r'DIFFERS: \S+: blocked \(x\); now: waiting')
-
-    def test_of_the_end(self):
-        self.change('done', lambda _done: [False])
-
-        self.assertIn('DIFFERS: done: False; now: True', self.told()[1])
+        self.assertRegex(out, f'DIFFERS: {words}')
 
     def test_of_what_is_decided_today(self):
         """The code is changed, not the file."""
@@ -237,6 +228,7 @@ class TestDifferences(ReplayTestCase):
         self.assertIn('; now: none', out)
 
 
+@ddt.ddt
 class TestMain(ReplayTestCase):
     def test_the_same(self):
         self.drain(scene.cloud(2))
@@ -267,28 +259,24 @@ class TestMain(ReplayTestCase):
         self.assertEqual(1, code)
         self.assertTrue(out.replace('\n', '').isprintable())
 
-    def run_program(self, **streams):
-        """Start the program."""
-        return subprocess.Popen(
+    @ddt.data(
+        # what is done with the output, the exit code
+        (lambda out: out.read(), 0),
+        # ``| head``
+        (lambda out: out.close(), 141),
+    )
+    @ddt.unpack
+    def test_as_a_program(self, use, code):
+        self.drain(scene.cloud(1))
+        with subprocess.Popen(
             [sys.executable, '-m', replay.__name__, str(self.path)],
             env={**os.environ, 'PYTHONWARNINGS': 'ignore'},
             text=True,
-            **streams,
-        )
-
-    def test_as_a_program(self):
-        self.drain(scene.cloud(1))
-        with self.run_program(stdout=subprocess.PIPE) as process:
-            self.assertIn(', 0 of them differ', process.stdout.read())
-        self.assertEqual(0, process.returncode)
-
-    def test_stdout_closed(self):
-        """``| head``."""
-        self.drain(scene.cloud(1))
-        process = self.run_program(
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        with process:
-            process.stdout.close()
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            shown = use(process.stdout)
             self.assertEqual('', process.stderr.read())
-        self.assertEqual(141, process.returncode)
+        self.assertEqual(code, process.returncode)
+        if shown is not None:
+            self.assertIn(', 0 of them differ', shown)
