@@ -9,18 +9,23 @@ and reads the names below unconditionally.
 import argparse
 import typing as ty
 
+if ty.TYPE_CHECKING:
+    from osc_hostmaint import api
+
 API_NAME = 'hostmaint'
 API_VERSION_OPTION = 'os_hostmaint_api_version'
 API_VERSIONS = ('1',)
 DEFAULT_API_VERSION = '1'
 
 
-def make_client(instance: ty.Any) -> ty.Any:
+def make_client(instance: ty.Any) -> 'api.Maintenance':
     """Return the client of the commands: the public API of this package.
 
     :param instance: OSC's client manager.
     :returns: a :class:`osc_hostmaint.api.Maintenance` on OSC's connection.
     """
+    # Our commands call this, not ``client_manager.hostmaint``: OSC caches that
+    # on the class, so an interactive shell would keep the first login's.
     # Imported late: every ``openstack`` command imports this module.
     from osc_hostmaint import api
 

@@ -45,3 +45,21 @@ class Seconds(columns.FormattableColumn[float | None]):
 
     def machine_readable(self) -> float | None:
         return None if self._value is None else round(self._value, 1)
+
+
+class Word(columns.FormattableColumn[str]):
+    """A word of ours; empty where there is none."""
+
+    def __init__(self, value: object):
+        super().__init__(str(value or ''))
+
+    def human_readable(self) -> str:
+        return self._value
+
+
+class LocalDisk(Word):
+    """What becomes of what is on local disks (dry_run.Row.local_disk)."""
+
+    def __init__(self, lost: bool | None):
+        words = {None: '', True: 'lost unless shared', False: 'kept'}
+        super().__init__(words[lost])

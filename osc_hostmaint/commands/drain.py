@@ -4,13 +4,12 @@
 
 import argparse
 import contextlib
+import functools
 import logging
-import sys
 import typing as ty
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import streams
-from osc_hostmaint.commands import client
+from osc_hostmaint import plugin
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import evacuation
 from osc_hostmaint.commands import help_texts
@@ -48,48 +47,29 @@ class DrainHostMaintenance(table.ServersTable):
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.formatter_class = help_texts.Formatter
+        parser = help_texts.lay_out(super().get_parser(prog_name))
         options.add_mark(parser)
         policy.add(parser)
         evacuation.add(parser)
-        parser.add_argument(
-            '--timeout',
-            metavar='<duration>',
-            type=options.duration,
-            help=_(
-                'End with exit code 4 after this time (90, 90s, 15m, 2h); '
-                'moves in flight continue (default: never)'
-            ),
-        )
-        parser.add_argument(
-            '--dry-run',
-            action='store_true',
-            help=_(
-                'Show the moves and change nothing; exit code 0 if all would '
-                'move and fit, 3 if not (default: off)'
-            ),
-        )
-        parser.add_argument(
-            '--skip-capacity-check',
-            action='store_true',
-            help=_(
+        options.add_run(
+            parser,
+            skip_capacity_check=_(
                 'Start even if the servers do not all fit on the other hosts '
                 '(default: move nothing then)'
             ),
         )
-        parser.add_argument(
-            '--save-observations',
-            metavar='<file>',
-            help=_(
+        options.add(
+            parser,
+            {'metavar': '<file>'},
+            save_observations=_(
                 'Append what is seen and done to this file, for a bug report '
                 '(default: not saved)'
             ),
         )
-        parser.add_argument(
-            '--save-names',
-            action='store_true',
-            help=_(
+        options.add(
+            parser,
+            options.FLAG,
+            save_names=_(
                 'Save the names and addresses of servers in that file '
                 '(default: replaced by placeholders)'
             ),
@@ -104,45 +84,33 @@ class DrainHostMaintenance(table.ServersTable):
         return super().run(parsed_args)
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
-        from osc_hostmaint import interrupt
         from osc_hostmaint.progress import lines as progress_lines
 
+        how: dict[str, ty.Any] = {
+            'force': parsed_args.force,
+            'policy': policy.read(parsed_args),
+            'fenced': parsed_args.fenced,
+        }
         if parsed_args.dry_run:
-            return self._look_ahead(parsed_args)
-        stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
+            if parsed_args.save_observations is not None:
+                raise exceptions.HostMaintenanceError(
+                    _('--save-observations cannot be used with --dry-run.')
+                )
+            maintenance = plugin.make_client(self.app.client_manager)
+            return self._preview(maintenance.preview(parsed_args.hosts, **how))
         dead = parsed_args.evacuate
-        with _recording(parsed_args) as recording, stop.watching():
-            result = client.maintenance(self.app).drain(
+        with _recording(parsed_args) as recording:
+            return self._carry_out(
+                plugin.make_client(self.app.client_manager).drain,
                 parsed_args.hosts,
+                progress_lines.EVACUATED if dead else progress_lines.DRAINED,
                 reason=parsed_args.reason,
-                force=parsed_args.force,
-                policy=policy.read(parsed_args),
-                fenced=parsed_args.fenced,
-                confirm=evacuation.confirm(stop) if dead else None,
+                confirm=evacuation.confirm(self._stop) if dead else None,
                 timeout=parsed_args.timeout,
-                report=self._reporter(
-                    progress_lines.EVACUATED if dead else None
-                ),
-                interrupt=stop,
                 recording=recording,
                 skip_capacity_check=parsed_args.skip_capacity_check,
+                **how,
             )
-        return self._result(result)
-
-    def _look_ahead(self, parsed_args: argparse.Namespace) -> columns.Output:
-        if parsed_args.save_observations is not None:
-            raise exceptions.HostMaintenanceError(
-                _('--save-observations cannot be used with --dry-run.')
-            )
-        return self._preview(
-            client.maintenance(self.app).preview(
-                parsed_args.hosts,
-                force=parsed_args.force,
-                policy=policy.read(parsed_args),
-                fenced=parsed_args.fenced,
-            ),
-            evacuation=parsed_args.evacuate,
-        )
 
 
 def _recording(
@@ -152,16 +120,13 @@ def _recording(
 
     :raises HostMaintenanceError: they can't be.
     """
-    path = parsed_args.save_observations
+    path, names = parsed_args.save_observations, parsed_args.save_names
     if path is not None:
         from osc_hostmaint import api
 
-        return api.Recording(
-            path,
-            names=parsed_args.save_names,
-            warn=lambda words: LOG.warning('%s', words),
-        )
-    if parsed_args.save_names:
+        warn = functools.partial(LOG.warning, '%s')
+        return api.Recording(path, names=names, warn=warn)
+    if names:
         raise exceptions.HostMaintenanceError(
             _('--save-names needs --save-observations <file>.')
         )

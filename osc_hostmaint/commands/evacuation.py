@@ -3,11 +3,13 @@
 """The options for hosts that have died, and their question."""
 
 import argparse
+import os
 import sys
 import typing as ty
 
+from osc_hostmaint import streams
 from osc_hostmaint import text
-from osc_hostmaint.commands import policy as policy_options
+from osc_hostmaint.commands import options
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
@@ -16,38 +18,27 @@ if ty.TYPE_CHECKING:
 
 #: Fields of the policy that say how a server leaves a host that is alive.
 MEANINGLESS = (
-    'running',
-    'stopped',
-    'suspended',
-    'shelved',
-    'resized',
-    'on_stall',
-    'stall_after',
+    *('running', 'stopped', 'suspended', 'shelved', 'resized'),
+    *('on_stall', 'stall_after'),
 )
+#: What says nothing about a host that is alive.
+ONLY_HERE = ('fenced', 'leave_stopped')
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add ``--evacuate`` and the options that go with it."""
-    parser.add_argument(
-        '--evacuate',
-        action='store_true',
-        help=_(
+    options.add(
+        parser,
+        options.FLAG,
+        evacuate=_(
             'The hosts have died: rebuild their servers elsewhere; local '
             'disks are lost unless shared (default: off)'
         ),
-    )
-    parser.add_argument(
-        '--fenced',
-        action='store_true',
-        help=_(
+        fenced=_(
             'You vouch that the hosts are powered off: force them down at '
             'once; unset undoes it (default: ask)'
         ),
-    )
-    parser.add_argument(
-        '--leave-stopped',
-        action='store_true',
-        help=_(
+        leave_stopped=_(
             'With --evacuate: leave rebuilt servers stopped (default: the '
             'state that each had)'
         ),
@@ -56,28 +47,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def problem(parsed_args: argparse.Namespace) -> str:
     """Return why options cannot be combined, or ''."""
-    if not parsed_args.evacuate:
-        wrong = [
-            option
-            for option, given in (
-                ('--fenced', parsed_args.fenced),
-                ('--leave-stopped', parsed_args.leave_stopped),
-            )
-            if given
-        ]
-        words = _('%s: can only be used with --evacuate')
-        return words % ', '.join(wrong) if wrong else ''
     from osc_hostmaint.planning import policy as policies
 
-    asked, default = policy_options.read(parsed_args), policies.Policy()
+    names: tuple[str, ...] = ONLY_HERE
+    words = _('%s: can only be used with --evacuate')
+    if parsed_args.evacuate:
+        names = MEANINGLESS
+        words = _(
+            '%s: cannot be used with --evacuate, which only rebuilds servers'
+        )
+    default = policies.Policy()
     wrong = [
-        f'--{field.replace("_", "-")}'
-        for field in MEANINGLESS
-        if getattr(asked, field) != getattr(default, field)
+        options.written(name)
+        for name in names
+        if getattr(parsed_args, name) != getattr(default, name, False)
     ]
-    words = _(
-        '%s: cannot be used with --evacuate, which only rebuilds servers'
-    )
     return words % ', '.join(wrong) if wrong else ''
 
 
@@ -86,7 +70,8 @@ def confirm(stop: 'interrupt.Interrupt') -> 'api.Confirm | None':
 
     :param stop: a signal also ends the question.
     """
-    if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+    fds = [streams.descriptor(each) for each in (sys.stdin, sys.stderr)]
+    if not all(fd is not None and os.isatty(fd) for fd in fds):
         return None
 
     def ask(question: str) -> bool:
@@ -105,11 +90,3 @@ def confirm(stop: 'interrupt.Interrupt') -> 'api.Confirm | None':
             return False
 
     return ask
-
-
-def _is_terminal(stream: ty.TextIO | None) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:
-        # Closed.
-        return False

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How the help of a command ends: notes and examples."""
+"""The help of a command, which ends with notes and examples."""
 
+import argparse
 import textwrap
 import typing as ty
-
-from cliff import _argparse
 
 from osc_hostmaint.i18n import _
 
@@ -17,17 +16,22 @@ def epilog(*notes: str, examples: tuple[str, str]) -> ty.Any:
     return '\n\n'.join([*notes, _('Examples::'), lines])
 
 
-class Formatter(_argparse.SmartHelpFormatter):
-    """Keeps paragraphs apart, and examples as they are."""
+def lay_out(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return the parser with a help that keeps paragraphs and examples."""
+    # cliff's own formatter has no public name.
+    bases: ty.Any = (_Paragraphs, parser.formatter_class)
+    formatter: ty.Any = type('Formatter', bases, {})
+    parser.formatter_class = formatter
+    return parser
 
+
+class _Paragraphs(argparse.HelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return '\n\n'.join(
             textwrap.indent(part, indent)
             if part.startswith(' ')
-            else super(Formatter, self)._fill_text(
-                part.removesuffix(':') if part.endswith('::') else part,
-                width,
-                indent,
+            else super(_Paragraphs, self)._fill_text(
+                part.replace('::', ':'), width, indent
             )
             for part in text.split('\n\n')
         )

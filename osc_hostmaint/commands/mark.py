@@ -3,33 +3,26 @@
 """``openstack host maintenance set`` and ``unset``."""
 
 import argparse
-import collections.abc
+from collections import abc
 import logging
-import sys
-import typing as ty
 
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import streams
+from osc_hostmaint import plugin
 from osc_hostmaint import text
-from osc_hostmaint.commands import client
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
 from osc_hostmaint.commands import table
 from osc_hostmaint.i18n import _
 
-if ty.TYPE_CHECKING:
-    from osc_hostmaint import api
-
 LOG = logging.getLogger(__name__)
 
 
 def _for_each(
-    hosts: collections.abc.Iterable[str],
-    do: collections.abc.Callable[[str], object],
-) -> int:
+    hosts: list[str], do: abc.Callable[[str], object]
+) -> exceptions.ExitCode:
     """Try every host, log each failure, and return the exit code."""
     code = exceptions.ExitCode.DONE
     for host in hosts:
@@ -55,14 +48,13 @@ class SetHostMaintenance(command.Command):
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.formatter_class = help_texts.Formatter
+        parser = help_texts.lay_out(super().get_parser(prog_name))
         options.add_mark(parser)
         options.add_hosts(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        maintenance = client.maintenance(self.app)
+        maintenance = plugin.make_client(self.app.client_manager)
         return _for_each(
             parsed_args.hosts,
             lambda host: maintenance.set(
@@ -93,20 +85,15 @@ class UnsetHostMaintenance(table.ServersTable):
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.formatter_class = help_texts.Formatter
-        parser.add_argument(
-            '--force',
-            action='store_true',
-            help=_(
+        parser = help_texts.lay_out(super().get_parser(prog_name))
+        options.add(
+            parser,
+            options.FLAG,
+            force=_(
                 'Put the host back even if that would be refused, unless '
                 'Nova itself refuses (default: off)'
             ),
-        )
-        parser.add_argument(
-            '--restore',
-            action='store_true',
-            help=_(
+            restore=_(
                 'Then bring back the servers that left in the maintenance; '
                 'start unknown: in 7 days (default: off)'
             ),
@@ -117,9 +104,16 @@ class UnsetHostMaintenance(table.ServersTable):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
-        maintenance = client.maintenance(self.app)
+        maintenance = plugin.make_client(self.app.client_manager)
         if parsed_args.restore:
-            return self._restore(maintenance, parsed_args)
+            from osc_hostmaint.progress import lines as progress_lines
+
+            return self._carry_out(
+                maintenance.unset_and_restore,
+                parsed_args.hosts,
+                progress_lines.HOME,
+                force=parsed_args.force,
+            )
 
         def unset(host: str) -> None:
             service = maintenance.unset(host, force=parsed_args.force)
@@ -134,32 +128,5 @@ class UnsetHostMaintenance(table.ServersTable):
                 )
 
         self._exit_code = _for_each(parsed_args.hosts, unset)
-        return table.COLUMNS, []
-
-    def _restore(
-        self,
-        maintenance: 'api.Maintenance',
-        parsed_args: argparse.Namespace,
-    ) -> columns.Output:
-        from osc_hostmaint import interrupt
-        from osc_hostmaint.progress import lines as progress_lines
-
-        stop = interrupt.Interrupt(streams.descriptor(sys.stderr))
-        with stop.watching():
-            result = maintenance.unset_and_restore(
-                parsed_args.hosts,
-                force=parsed_args.force,
-                report=self._reporter(progress_lines.HOME),
-                interrupt=stop,
-            )
-        return self._result(result)
-
-    def produce_output(
-        self,
-        parsed_args: argparse.Namespace,
-        column_names: collections.abc.Sequence[str],
-        data: collections.abc.Iterable[collections.abc.Sequence[ty.Any]],
-    ) -> int:
-        if not parsed_args.restore:
-            return 0
-        return super().produce_output(parsed_args, column_names, data)
+        # Nothing is listed.
+        return (), []

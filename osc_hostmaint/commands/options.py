@@ -3,14 +3,15 @@
 """Options, arguments and values that several commands share."""
 
 import argparse
+import collections.abc
+import functools
 import re
+import typing as ty
 
 from osc_hostmaint.i18n import _
 
 _UNITS = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
-_NUMBER = re.compile('[0-9]{1,9}')
 _DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)')
-
 _HOST = _(
     'Compute host, by its exact name (see openstack compute service list)'
 )
@@ -30,30 +31,40 @@ def duration(text: str) -> int:
     return seconds
 
 
-def count(text: str) -> int:
-    """Return a number of at least one.
+def number(text: str, least: int = 0) -> int:
+    """Return a number of at least so much.
 
     :raises argparse.ArgumentTypeError: it is not.
     """
-    return _number(text, 1)
-
-
-def number(text: str) -> int:
-    """Return a number of at least zero.
-
-    :raises argparse.ArgumentTypeError: it is not.
-    """
-    return _number(text, 0)
-
-
-def _number(text: str, least: int) -> int:
     # Unlike isdecimal() this is true of 0 to 9 only.
-    if not _NUMBER.fullmatch(text) or int(text) < least:
+    if not re.fullmatch('[0-9]{1,9}', text) or int(text) < least:
         raise argparse.ArgumentTypeError(
             _('%(text)r is not a number of at least %(least)d')
             % {'text': text, 'least': least}
         )
     return int(text)
+
+
+#: Kinds of options: what :meth:`argparse.ArgumentParser.add_argument` gets.
+FLAG = {'action': 'store_true'}
+NUMBER = {'metavar': '<n>', 'type': number}
+COUNT = {'metavar': '<n>', 'type': functools.partial(number, least=1)}
+DURATION = {'metavar': '<duration>', 'type': duration}
+
+
+def add(
+    parser: argparse.ArgumentParser,
+    kind: collections.abc.Mapping[str, ty.Any],
+    **helps: str,
+) -> None:
+    """Add options of one kind, each with its help."""
+    for name, words in helps.items():
+        parser.add_argument(written(name), **kind, help=words)
+
+
+def written(name: str) -> str:
+    """Return an option as it is typed."""
+    return f'--{name.replace("_", "-")}'
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:
@@ -68,16 +79,42 @@ def add_hosts(parser: argparse.ArgumentParser) -> None:
 
 def add_mark(parser: argparse.ArgumentParser) -> None:
     """Add ``--reason`` and ``--force``."""
-    parser.add_argument(
-        '--reason',
-        metavar='<text>',
-        help=_(
+    add(
+        parser,
+        {'metavar': '<text>'},
+        reason=_(
             'Why the host is out of service, for everybody to read (default: '
             'none, or the reason it has)'
         ),
     )
-    parser.add_argument(
-        '--force',
-        action='store_true',
-        help=_('Take over a host that somebody else disabled (default: off)'),
+    add(
+        parser,
+        FLAG,
+        force=_('Take over a host that somebody else disabled (default: off)'),
+    )
+
+
+def add_run(
+    parser: argparse.ArgumentParser, *, skip_capacity_check: str
+) -> None:
+    """Add ``--timeout``, ``--dry-run`` and ``--skip-capacity-check``.
+
+    :param skip_capacity_check: the help of that.
+    """
+    add(
+        parser,
+        DURATION,
+        timeout=_(
+            'End with exit code 4 after this time (90, 90s, 15m, 2h); moves '
+            'in flight continue (default: never)'
+        ),
+    )
+    add(
+        parser,
+        FLAG,
+        dry_run=_(
+            'Show the moves and change nothing; exit code 0 if all would move '
+            'and fit, 3 if not (default: off)'
+        ),
+        skip_capacity_check=skip_capacity_check,
     )

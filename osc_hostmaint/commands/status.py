@@ -5,10 +5,11 @@
 import argparse
 import typing as ty
 
+from osc_lib import utils
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 
-from osc_hostmaint.commands import client
+from osc_hostmaint import plugin
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
@@ -19,22 +20,31 @@ if ty.TYPE_CHECKING:
 
 #: As model.Mode has them; that module is not imported for every command.
 MODES = ('operational', 'maintenance', 'disabled', 'unknown')
+COLUMNS: tuple[str, ...] = ('Host', 'Mode', 'Since', 'Servers', 'Reason')
+LONG_COLUMNS = (
+    *COLUMNS,
+    *('Set By', 'Service State', 'Forced Down', 'Availability Zone'),
+)
 
 
-def _reason(service: 'api.Service') -> str:
-    """Ours without its head, others' as it is."""
+def _fields(service: 'api.Service') -> dict[str, ty.Any]:
+    from osc_hostmaint import mark as marks
     from osc_hostmaint.planning.host import down_cells
 
-    if service.silent:
-        return down_cells.CELL
-    mark = service.mark
-    return mark.reason if mark else service.disabled_reason or ''
-
-
-def _since(service: 'api.Service') -> str | None:
-    from osc_hostmaint import mark
-
-    return mark.iso(service.mark.since) if service.mark else None
+    silent, mark = service.silent, service.mark
+    # Ours without its head, others' as it is.
+    reason = mark.reason if mark else service.disabled_reason or ''
+    state = 'up' if service.up else 'down'
+    return {
+        'host': service.host,
+        'mode': str(service.mode),
+        'reason': columns.Printable(down_cells.CELL if silent else reason),
+        'since': marks.iso(mark.since) if mark else None,
+        'set_by': mark.by if mark else None,
+        'service_state': 'unknown' if silent else state,
+        'forced_down': None if silent else service.forced_down,
+        'availability_zone': service.zone,
+    }
 
 
 class ShowHostMaintenance(command.ShowOne):
@@ -49,24 +59,15 @@ class ShowHostMaintenance(command.ShowOne):
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.formatter_class = help_texts.Formatter
+        parser = help_texts.lay_out(super().get_parser(prog_name))
         options.add_host(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
-        maintenance = client.maintenance(self.app)
+        maintenance = plugin.make_client(self.app.client_manager)
         shown = maintenance.show(parsed_args.host)
-        service = shown.service
         fields = {
-            'host': service.host,
-            'mode': str(service.mode),
-            'reason': columns.Printable(_reason(service)),
-            'since': _since(service),
-            'set_by': service.mark.by if service.mark else None,
-            'service_state': 'up' if service.up else 'down',
-            'forced_down': service.forced_down,
-            'availability_zone': service.zone,
+            **_fields(shown.service),
             'servers': shown.servers,
             'servers_by_status': format_columns.DictColumn(
                 dict(shown.servers_by_status)
@@ -95,8 +96,7 @@ class ListHostMaintenance(command.Lister):
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.formatter_class = help_texts.Formatter
+        parser = help_texts.lay_out(super().get_parser(prog_name))
         which = parser.add_mutually_exclusive_group()
         which.add_argument(
             '--mode',
@@ -124,52 +124,21 @@ class ListHostMaintenance(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         from osc_hostmaint import model
 
-        maintenance = client.maintenance(self.app)
+        maintenance = plugin.make_client(self.app.client_manager)
         modes = frozenset(
             model.Mode if parsed_args.all else [model.Mode(parsed_args.mode)]
         )
-        names: tuple[str, ...] = ('Host', 'Mode', 'Since', 'Servers', 'Reason')
-        row = _short
         typed = parsed_args.all or parsed_args.long
-        if parsed_args.long:
-            names += (
-                'Set By',
-                'Service State',
-                'Forced Down',
-                'Availability Zone',
-            )
-            row = _long
         hosts = maintenance.list(modes, hypervisor_types=typed)
-        if not typed:
-            return names, [row(listed) for listed in hosts]
-        return (*names, 'Hypervisor Type'), [
-            (*row(listed), listed.hypervisor_type) for listed in hosts
-        ]
-
-
-def _short(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
-    service = listed.service
-    return (
-        service.host,
-        str(service.mode),
-        _since(service),
-        columns.Count(listed.servers),
-        columns.Printable(_reason(service)),
-    )
-
-
-def _long(listed: 'api.ListedHost') -> tuple[ty.Any, ...]:
-    service = listed.service
-    return (
-        *_short(listed),
-        service.mark.by if service.mark else None,
-        _state(service),
-        None if service.silent else service.forced_down,
-        service.zone,
-    )
-
-
-def _state(service: 'api.Service') -> str:
-    if service.silent:
-        return 'unknown'
-    return 'up' if service.up else 'down'
+        names = LONG_COLUMNS if parsed_args.long else COLUMNS
+        if typed:
+            names += ('Hypervisor Type',)
+        rows = (
+            {
+                **_fields(listed.service),
+                'servers': columns.Count(listed.servers),
+                'hypervisor_type': listed.hypervisor_type,
+            }
+            for listed in hosts
+        )
+        return names, [utils.get_dict_properties(row, names) for row in rows]

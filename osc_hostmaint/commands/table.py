@@ -6,12 +6,14 @@ import argparse
 import collections.abc
 import contextlib
 import errno
+import functools
 import io
 import logging
 import os
 import sys
 import typing as ty
 
+from osc_lib import utils
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
@@ -22,46 +24,34 @@ from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
     from osc_hostmaint import api
+    from osc_hostmaint import interrupt
     from osc_hostmaint.progress import lines as progress_lines
 
 LOG = logging.getLogger(__name__)
 
+_SERVER = ('Server ID', 'Name', 'Host', 'Status', 'Move')
 COLUMNS = (
-    'Server ID',
-    'Name',
-    'Host',
-    'Status',
-    'Move',
-    'Destination',
-    'Result',
-    'Reason',
-    'Attempts',
-    'Seconds',
+    *_SERVER,
+    *('Destination', 'Result', 'Reason', 'Attempts', 'Seconds'),
 )
-
-PREVIEW_COLUMNS = (
-    'Server ID',
-    'Name',
-    'Host',
-    'Status',
-    'Move',
-    'Fits',
-    'Candidates',
-    'Reason',
-)
-
-#: With ``--evacuate``: what becomes of what is on local disks.
-LOCAL_DISK = 'Local Disk'
+PREVIEW_COLUMNS = (*_SERVER, 'Fits', 'Candidates', 'Reason')
+#: With ``--evacuate``.
 EVACUATION_COLUMNS = (
-    *PREVIEW_COLUMNS[: PREVIEW_COLUMNS.index('Fits')],
-    LOCAL_DISK,
-    *PREVIEW_COLUMNS[PREVIEW_COLUMNS.index('Fits') :],
+    *_SERVER,
+    *('Local Disk', 'Fits', 'Candidates', 'Reason'),
 )
-#: What is said of it, by preview.Row.local_disk.
-_LOCAL_DISKS = {None: '', True: 'lost unless shared', False: 'kept'}
+_FORMATTERS = {
+    'Name': columns.Name,
+    'Local Disk': columns.LocalDisk,
+    'Fits': columns.Word,
+    'Candidates': columns.Count,
+    'Result': columns.Word,
+    'Reason': columns.Printable,
+    'Seconds': columns.Seconds,
+}
 
 #: Who, what and why: shown where there is no room for more.
-ESSENTIAL = ('Server ID', 'Name', 'Result', LOCAL_DISK, 'Fits', 'Reason')
+ESSENTIAL = ('Server ID', 'Name', 'Result', 'Local Disk', 'Fits', 'Reason')
 #: A narrower terminal has no room for all columns.
 WIDE = 132
 
@@ -69,63 +59,86 @@ WIDE = 132
 class ServersTable(command.Lister):
     """A row per server, and an exit code for the result."""
 
-    _exit_code = int(exceptions.ExitCode.DONE)
+    _exit_code = exceptions.ExitCode.DONE
+    _names: tuple[str, ...] = COLUMNS
 
-    def _result(self, result: 'api.DrainResult') -> columns.Output:
+    @functools.cached_property
+    def _stop(self) -> 'interrupt.Interrupt':
+        from osc_hostmaint import interrupt
+
+        return interrupt.Interrupt(streams.descriptor(sys.stderr))
+
+    @property
+    def _progress(self) -> ty.TextIO | None:
+        """Where it is told how things go; None with ``--quiet``."""
+        return sys.stderr if self.app.options.verbose_level else None
+
+    def _carry_out(
+        self,
+        do: 'collections.abc.Callable[..., api.DrainResult]',
+        hosts: collections.abc.Sequence[str],
+        endings: 'progress_lines.Endings',
+        **how: ty.Any,
+    ) -> columns.Output:
         """Return the rows of what was done, and keep the exit code."""
-        for error in result.errors.values():
-            LOG.error('%s', text.printable(error))
-        self._exit_code = int(result.exit_code)
-        return COLUMNS, [_row(row) for row in result.rows]
+        from osc_hostmaint.progress import lines as progress_lines
+
+        report = progress_lines.Progress(self._progress, endings)
+        with self._stop.watching():
+            result = do(hosts, report=report, interrupt=self._stop, **how)
+        return self._output(result, result.exit_code)
 
     def _preview(
-        self,
-        preview: 'api.Preview',
-        *,
-        evacuation: bool = False,
-        coming_home: bool = False,
+        self, preview: 'api.Preview', *, coming_home: bool = False
     ) -> columns.Output:
         """Return the rows of what would be done, and keep the exit code.
 
-        :param evacuation: the hosts have died.
         :param coming_home: the servers were on the hosts before.
         """
         from osc_hostmaint.progress import lines as progress_lines
 
-        self._exit_code = int(
-            exceptions.ExitCode.DONE
-            if preview.done
-            else exceptions.ExitCode.LEFT
-        )
-        if self.app.options.verbose_level > 0 and sys.stderr is not None:
+        if stream := self._progress:
             # A stream that breaks must not cost the table.
             with contextlib.suppress(OSError, ValueError):
                 for line in progress_lines.preview_lines(
                     preview, coming_home=coming_home
                 ):
-                    sys.stderr.write(f'{text.printable(line)}\n')
-                sys.stderr.flush()
-        for error in preview.errors.values():
+                    stream.write(f'{text.printable(line)}\n')
+                stream.flush()
+        code = exceptions.ExitCode.LEFT
+        if preview.errors:
+            code = exceptions.ExitCode.FAILED
+        elif preview.done:
+            code = exceptions.ExitCode.DONE
+        return self._output(preview, code)
+
+    def _output(
+        self, found: 'api.DrainResult | api.Preview', code: exceptions.ExitCode
+    ) -> columns.Output:
+        for error in found.errors.values():
             LOG.error('%s', text.printable(error))
-            self._exit_code = int(exceptions.ExitCode.FAILED)
-        names = EVACUATION_COLUMNS if evacuation else PREVIEW_COLUMNS
-        return names, [_preview_row(row, names) for row in preview.rows]
+        self._exit_code = code
+        # osc-lib reads attributes, but declares that it takes dicts.
+        rows: tuple[ty.Any, ...] = found.rows
+        return self._names, [
+            utils.get_item_properties(row, self._names, formatters=_FORMATTERS)
+            for row in rows
+        ]
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         # A mistyped -c is an error: found out after hours, it would cost
         # the table.
-        names: tuple[str, ...] = COLUMNS
         if parsed_args.dry_run:
             evacuation = getattr(parsed_args, 'evacuate', False)
-            names = EVACUATION_COLUMNS if evacuation else PREVIEW_COLUMNS
-        self._generate_columns_and_selector(parsed_args, names)
+            self._names = EVACUATION_COLUMNS if evacuation else PREVIEW_COLUMNS
+        self._generate_columns_and_selector(parsed_args, self._names)
         try:
             # A Lister returns 0 whatever it lists.
             super().run(parsed_args)
         finally:
             with contextlib.suppress(OSError):
                 streams.settle(sys.stderr)
-        return self._exit_code
+        return int(self._exit_code)
 
     def produce_output(
         self,
@@ -134,8 +147,8 @@ class ServersTable(command.Lister):
         data: collections.abc.Iterable[collections.abc.Sequence[ty.Any]],
     ) -> int:
         stdout = self.app.stdout
-        if stdout is None:
-            # Closed by the shell (``>&-``): nobody wants the table.
+        # None: closed by the shell (``>&-``), so nobody wants the table.
+        if stdout is None or not column_names:
             return 0
         self._fit(parsed_args, stdout, column_names)
         try:
@@ -172,46 +185,3 @@ class ServersTable(command.Lister):
                 ),
                 WIDE,
             )
-
-    def _reporter(
-        self, endings: 'progress_lines.Endings | None' = None
-    ) -> 'api.Reporter | None':
-        from osc_hostmaint.progress import lines as progress_lines
-
-        if self.app.options.verbose_level == 0 or sys.stderr is None:
-            return None
-        return progress_lines.Progress(
-            sys.stderr, endings or progress_lines.DRAINED
-        )
-
-
-def _row(row: 'api.Row') -> tuple[ty.Any, ...]:
-    return (
-        row.server_id,
-        columns.Name(row.name),
-        row.host,
-        row.status,
-        row.move,
-        row.destination,
-        str(row.result or ''),
-        columns.Printable(row.reason),
-        row.attempts,
-        columns.Seconds(row.seconds),
-    )
-
-
-def _preview_row(
-    row: 'api.PreviewRow', names: collections.abc.Iterable[str]
-) -> tuple[ty.Any, ...]:
-    values = {
-        'Server ID': row.server_id,
-        'Name': columns.Name(row.name),
-        'Host': row.host,
-        'Status': row.status,
-        'Move': row.move,
-        LOCAL_DISK: _LOCAL_DISKS[row.local_disk],
-        'Fits': str(row.fits or ''),
-        'Candidates': columns.Count(row.candidates),
-        'Reason': columns.Printable(row.reason),
-    }
-    return tuple(values[name] for name in names)

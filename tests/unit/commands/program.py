@@ -18,15 +18,15 @@ from openstackclient import shell
 from osc_hostmaint import api
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
-from osc_hostmaint.commands import client
+from osc_hostmaint import plugin
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import dry_run as dry_runs
-from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
+from tests.unit.commands import test_dry_run
 
 #: Text that a tenant can put into a name, and that Nova may repeat.
 HOSTILE = (
@@ -81,25 +81,16 @@ class Maintenance:
     def preview(
         self, _hosts: list[str], **_others: ty.Any
     ) -> dry_runs.Preview:
-        rows = tuple(
-            dry_runs.Row(
-                server_id=f'7d1c5b5e-0000-4000-8000-{number:012}',
+        rows = [
+            test_dry_run.misfit(
+                f'7d1c5b5e-0000-4000-8000-{number:012}',
                 name=name,
-                host='cmp01',
-                status='ACTIVE',
-                move='live migration',
-                fits=forecast.Fits.NO,
-                candidates=0,
                 reason=f'no host can take {name}',
             )
             for number, name in enumerate(HOSTILE)
-        )
+        ]
         self._done.touch()
-        capacity_forecast = forecast.CapacityForecast(
-            {row.server_id: forecast.Fit(forecast.Fits.NO, 0) for row in rows},
-            {},
-        )
-        return dry_runs.Preview(rows, capacity_forecast, notes=HOSTILE)
+        return test_dry_run.preview(*rows, notes=HOSTILE)
 
     def _talk(
         self, report: ports.Reporter, interrupt: ports.Interrupt
@@ -137,7 +128,7 @@ class Maintenance:
 def main() -> int:
     work, done, *arguments = sys.argv[1:]
     commands.DrainHostMaintenance.auth_required = False
-    client.maintenance = lambda _app: Maintenance(work, done)
+    plugin.make_client = lambda _manager: Maintenance(work, done)
     return shell.OpenStackShell().run(
         ['host', 'maintenance', 'drain', *arguments]
     )

@@ -5,6 +5,7 @@
 import contextlib
 import dataclasses
 import io
+import json
 import logging
 import tempfile
 import types
@@ -13,8 +14,15 @@ import unittest
 from unittest import mock
 
 from osc_hostmaint import api
+from osc_hostmaint import exceptions
+from osc_hostmaint.engine import loop
 
 CONNECTION = 'the connection of the shell'
+
+
+def result(*rows, code=0, errors=None):
+    """Return how a drain or a restore ended."""
+    return loop.DrainResult(rows, errors or {}, exceptions.ExitCode(code))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +52,8 @@ class CommandTestCase(unittest.TestCase):
 
     #: The command's class.
     command: ty.Any = None
+    #: What it asks the API for.
+    method = 'drain'
 
     def setUp(self):
         super().setUp()
@@ -52,6 +62,9 @@ class CommandTestCase(unittest.TestCase):
             api, 'Maintenance', return_value=self.maintenance
         )
         self.made = self.enterContext(patch)
+        for name in ('drain', 'restore', 'unset_and_restore'):
+            getattr(self.maintenance, name).return_value = result()
+        self.asked = getattr(self.maintenance, self.method)
 
     def parse(self, arguments: str | list[str]):
         """Return the command and its parsed arguments."""
@@ -84,6 +97,12 @@ class CommandTestCase(unittest.TestCase):
         self.made.assert_called_once_with(CONNECTION)
         return Done(code, self.stdout.getvalue(), told, errors)
 
+    def listed(self, arguments: str):
+        """Type a command, and return what is listed: names, and rows."""
+        rows = json.loads(self.run_command(f'-f json {arguments}').stdout)
+        (names,) = {tuple(row) for row in rows}
+        return names, [tuple(row.values()) for row in rows]
+
     @contextlib.contextmanager
     def logged(self):
         """Collect the errors that are logged."""
@@ -108,9 +127,3 @@ class CommandTestCase(unittest.TestCase):
         self.assertEqual(2, caught.exception.code)
         self.assertIn(words, stderr.getvalue())
         self.made.assert_not_called()
-
-    def help(self) -> str:
-        """Return the help text, on one line."""
-        command, _parsed = self.parse('cmp01')
-        text = command.get_parser('openstack').format_help()
-        return ' '.join(text.split())

@@ -10,7 +10,6 @@ import ddt
 from osc_lib.command import command as osc_command
 
 from osc_hostmaint.commands import drain
-from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import mark
 from osc_hostmaint.commands import restore
 from osc_hostmaint.commands import status
@@ -60,7 +59,9 @@ CLIFFS = {
 class TestHelp(unittest.TestCase):
     def setUp(self):
         super().setUp()
-        self.formatter = help_texts.Formatter('openstack', width=WIDTH)
+        self.formatter = parser_of(drain.DrainHostMaintenance).formatter_class(
+            'openstack', width=WIDTH
+        )
 
     def lines(self, text, width=WIDTH):
         return self.formatter._split_lines(text, width)
@@ -94,11 +95,102 @@ class TestHelp(unittest.TestCase):
             self.assertEqual(['host', 'maintenance', name], words[:3])
             parser.parse_args(words[3:])
 
-
-class TestNotes(shell.CommandTestCase):
-    command = drain.DrainHostMaintenance
-
     def test_paragraphs_stay_apart(self):
-        command, _parsed = self.parse('cmp01')
-        text = command.get_parser('openstack').format_help()
+        text = parser_of(drain.DrainHostMaintenance).format_help()
+
         self.assertIn('to continue.\n\nExit code: 0 if', text)
+
+    @ddt.data(
+        # the command, what its help says
+        *[
+            ('drain', words)
+            for words in (
+                *('0 if every host is drained', '3 if servers are left'),
+                *('1 if', '4 if --timeout', '130 if it was interrupted'),
+                *('--parallel <n>', '--timeout <duration>', '--save-names'),
+                *('--dry-run', '--skip-capacity-check', '--leave-stopped'),
+                *('--evacuate', '--fenced', 'You vouch', 'have died'),
+                *('local disks', '0 if all would move and fit, 3 if not'),
+            )
+        ],
+        ('restore', '{as-left,live,live-or-cold,cold,leave}'),
+        ('set', '--reason <text>'),
+        ('set', '<host>'),
+        ('set', 'by its exact name'),
+        ('unset', '--force'),
+    )
+    @ddt.unpack
+    def test_words(self, name, words):
+        text = parser_of(COMMANDS[name]).format_help()
+
+        self.assertIn(words, ' '.join(text.split()))
+
+    @ddt.data(
+        # the command, the defaults of its options
+        (
+            'drain',
+            {
+                '--running': 'live',
+                '--stopped': 'cold',
+                '--suspended': 'leave',
+                '--shelved': 'offload',
+                '--resized': 'leave',
+                '--retries': '2',
+                '--on-stall': 'wait',
+                '--stall-after': '10m',
+                '--spread': 'balance',
+                '--max-failures': '3',
+                '--parallel-per-destination': 'no limit',
+            },
+        ),
+        (
+            'restore',
+            {'--since': '7d', '--running': 'as-left', '--parallel': '4'},
+        ),
+    )
+    @ddt.unpack
+    def test_defaults(self, name, expected):
+        found = {
+            option: self.formatter._expand_help(action)
+            for action in parser_of(COMMANDS[name])._actions
+            for option in action.option_strings
+        }
+        for option, default in expected.items():
+            self.assertIn(f'(default: {default})', found[option])
+
+
+@ddt.ddt
+class TestUsage(shell.CommandTestCase):
+    @ddt.data(
+        # the command, what is typed, what is said
+        *[(name, '', '<host>') for name in COMMANDS if name != 'list'],
+        ('drain', '--running slowly cmp01', "'live-or-cold'"),
+        ('drain', '--stopped live cmp01', "'cold'"),
+        ('drain', '--suspended cold cmp01', "'resume'"),
+        ('drain', '--shelved cold cmp01', "'offload'"),
+        ('drain', '--resized revert cmp01', "'confirm'"),
+        ('drain', '--on-stall fail cmp01', "'force-complete'"),
+        ('drain', '--spread evenly cmp01', "'balance'"),
+        ('drain', '--parallel 0 cmp01', 'at least 1'),
+        ('drain', '--parallel-per-destination 0 cmp01', 'at least 1'),
+        ('drain', '--retries -1 cmp01', '--retries'),
+        ('drain', '--retries two cmp01', 'at least 0'),
+        ('drain', '--stall-after 0 cmp01', '15m'),
+        ('drain', '--server-timeout soon cmp01', '15m'),
+        ('drain', '--timeout soon cmp01', '15m'),
+        ('list', '--mode broken', "'broken'"),
+        ('list', '--all --mode disabled', 'not allowed with'),
+        ('list', 'cmp01', 'cmp01'),
+        ('restore', 'cmp01 --since soon', 'is not a duration'),
+        ('restore', 'cmp01 --parallel 0', 'at least 1'),
+        ('restore', 'cmp01 --suspended shelve', 'invalid choice'),
+        ('restore', 'cmp01 --to cmp02', 'unrecognized'),
+        ('restore', 'cmp01 --evacuate', 'unrecognized'),
+        ('set', 'cmp01 --reason', '--reason'),
+        ('show', 'cmp01 cmp02', 'cmp02'),
+        ('unset', 'cmp01 --reason x', '--reason'),
+    )
+    @ddt.unpack
+    def test_is_refused(self, name, arguments, words):
+        self.command = COMMANDS[name]
+        self.assert_usage(arguments, words)

@@ -40,15 +40,6 @@ class TestSet(shell.CommandTestCase):
         )
         self.assertEqual('', done.stdout)
 
-    def test_usage(self):
-        self.assert_usage('', '<host>')
-        self.assert_usage('cmp01 --reason', '--reason')
-
-    def test_help(self):
-        self.assertIn('--reason <text>', self.help())
-        self.assertIn('<host>', self.help())
-        self.assertIn('by its exact name', self.help())
-
 
 class TestUnset(shell.CommandTestCase):
     command = mark.UnsetHostMaintenance
@@ -80,10 +71,3 @@ class TestUnset(shell.CommandTestCase):
             'openstack compute service set --up cmp01 nova-compute',
             logged.output[0],
         )
-
-    def test_usage(self):
-        self.assert_usage('', '<host>')
-        self.assert_usage('cmp01 --reason x', '--reason')
-
-    def test_help(self):
-        self.assertIn('--force', self.help())

@@ -9,58 +9,39 @@ import ddt
 
 from osc_hostmaint.commands import options
 
+DURATION = options.DURATION['type']
+NUMBER = options.NUMBER['type']
+COUNT = options.COUNT['type']
+NO_NUMBERS = ('', '-1', '1.5', 'two', '²', '٣', '1e3', '1' * 5000)
+NO_DURATIONS = (
+    *('', '0', '0h', '-1', '1.5h', '2w', '2 h', 'h', 'd', '1h30m', '15M'),
+    *('15 m', '15m ', 'soon', '٣m', f'{10**9}s'),
+)
+
 
 @ddt.ddt
-class TestDuration(unittest.TestCase):
+class TestTypes(unittest.TestCase):
     @ddt.data(
-        ('90', 90),
-        ('90s', 90),
-        ('15m', 900),
-        ('2h', 7200),
-        ('1', 1),
-        ('048h', 172800),
-        ('7d', 604800),
+        *((DURATION, '90', 90), (DURATION, '90s', 90)),
+        *((DURATION, '15m', 900), (DURATION, '2h', 7200), (DURATION, '1', 1)),
+        *((DURATION, '048h', 172800), (DURATION, '7d', 604800)),
+        *((NUMBER, '0', 0), (NUMBER, '1', 1), (NUMBER, '12', 12)),
+        *((COUNT, '1', 1), (COUNT, '12', 12)),
     )
     @ddt.unpack
-    def test_accepted(self, text, seconds):
-        self.assertEqual(seconds, options.duration(text))
+    def test_accepted(self, kind, text, value):
+        self.assertEqual(value, kind(text))
 
     @ddt.data(
-        *('', '0', '0h', '-1', '1.5h', '2w', '2 h', 'h', 'd', '1h30m', '15M'),
-        *('15 m', '15m ', 'soon', '٣m', f'{10**9}s'),
+        (DURATION, NO_DURATIONS, 'write 90, 90s, 15m, 2h or 7d'),
+        (NUMBER, NO_NUMBERS, 'not a number of at least 0'),
+        (COUNT, ('0', *NO_NUMBERS), 'not a number of at least 1'),
     )
-    def test_refused(self, text):
-        with self.assertRaisesRegex(
-            argparse.ArgumentTypeError, 'write 90, 90s, 15m, 2h or 7d'
-        ):
-            options.duration(text)
-
-
-@ddt.ddt
-class TestCount(unittest.TestCase):
-    @ddt.data(('1', 1), ('12', 12))
     @ddt.unpack
-    def test_accepted(self, text, number):
-        self.assertEqual(number, options.count(text))
-
-    @ddt.data('', '0', '-1', '1.5', 'two', '²', '٣', '1e3', '1' * 5000)
-    def test_refused(self, text):
-        with self.assertRaisesRegex(
-            argparse.ArgumentTypeError, 'not a number of at least 1'
-        ):
-            options.count(text)
-
-
-@ddt.ddt
-class TestNumber(unittest.TestCase):
-    @ddt.data(('0', 0), ('1', 1), ('12', 12))
-    @ddt.unpack
-    def test_accepted(self, text, number):
-        self.assertEqual(number, options.number(text))
-
-    @ddt.data('', '-1', '1.5', 'two', '²', '٣', '1e3', '1' * 5000)
-    def test_refused(self, text):
-        with self.assertRaisesRegex(
-            argparse.ArgumentTypeError, 'not a number of at least 0'
-        ):
-            options.number(text)
+    def test_refused(self, kind, texts, words):
+        for text in texts:
+            with (
+                self.subTest(text),
+                self.assertRaisesRegex(argparse.ArgumentTypeError, words),
+            ):
+                kind(text)

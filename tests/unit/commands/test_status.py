@@ -10,9 +10,11 @@ from osc_hostmaint import api
 from osc_hostmaint import model
 from osc_hostmaint.commands import status
 from osc_hostmaint.planning import summary
+from osc_hostmaint.planning.host import down_cells
 from tests.unit import builders
 from tests.unit.commands import shell
 
+SINCE = '2026-11-20T23:31:07Z'
 HOSTILE = '\x1b[2Jbroken\nfan'
 
 
@@ -33,12 +35,14 @@ def shown(service=None, **kwargs):
     )
 
 
+@ddt.ddt
 class TestShow(shell.CommandTestCase):
     command = status.ShowHostMaintenance
+    method = 'show'
 
     def test_fields(self):
         """Frozen: scripts depend on them."""
-        self.maintenance.show.return_value = shown()
+        self.asked.return_value = shown()
         done = self.run_command('-f json cmp01')
 
         self.assertEqual(0, done.code)
@@ -47,7 +51,7 @@ class TestShow(shell.CommandTestCase):
                 'host': 'cmp01',
                 'mode': 'maintenance',
                 'reason': 'kernel',
-                'since': '2026-11-20T23:31:07Z',
+                'since': SINCE,
                 'set_by': 'alice',
                 'service_state': 'up',
                 'forced_down': False,
@@ -62,52 +66,56 @@ class TestShow(shell.CommandTestCase):
             },
             json.loads(done.stdout),
         )
-        self.maintenance.show.assert_called_once_with('cmp01')
+        self.asked.assert_called_once_with('cmp01')
 
-    def test_in_service(self):
-        self.maintenance.show.return_value = shown(
+    @ddt.data(
+        # the service, what is shown of it
+        (
             builders.service(enabled=True),
-            servers=0,
+            {
+                'mode': 'operational',
+                'since': None,
+                'set_by': None,
+                'reason': '',
+                'drained': True,
+            },
+        ),
+        # Somebody else's reason is shown as it is.
+        (
+            builders.service(disabled_reason=HOSTILE, up=False),
+            {'mode': 'disabled', 'reason': HOSTILE, 'service_state': 'down'},
+        ),
+    )
+    @ddt.unpack
+    def test_other_services(self, service, expected):
+        counts = ('servers', 'moving_out', 'awaiting_confirm', 'allocations')
+        self.asked.return_value = shown(
+            service,
+            **dict.fromkeys((*counts, 'awaiting_cleanup'), 0),
             servers_by_status={},
-            moving_out=0,
-            awaiting_confirm=0,
-            awaiting_cleanup=0,
-            allocations=0,
         )
         fields = json.loads(self.run_command('-f json cmp01').stdout)
 
-        self.assertEqual('operational', fields['mode'])
-        self.assertIsNone(fields['since'])
-        self.assertIsNone(fields['set_by'])
-        self.assertEqual('', fields['reason'])
-        self.assertIs(True, fields['drained'])
-
-    def test_somebody_elses_reason_is_shown_as_it_is(self):
-        service = builders.service(disabled_reason=HOSTILE, up=False)
-        self.maintenance.show.return_value = shown(service)
-
-        fields = json.loads(self.run_command('-f json cmp01').stdout)
-        self.assertEqual('disabled', fields['mode'])
-        self.assertEqual(HOSTILE, fields['reason'])
-        self.assertEqual('down', fields['service_state'])
-
-    def test_usage(self):
-        self.assert_usage('', '<host>')
-        self.assert_usage('cmp01 cmp02', 'cmp02')
+        self.assertEqual({**fields, **expected}, fields)
 
 
 @ddt.ddt
 class TestList(shell.CommandTestCase):
     command = status.ListHostMaintenance
+    method = 'list'
 
     def setUp(self):
         super().setUp()
         theirs = builders.service(
             host='cmp02', disabled_reason=HOSTILE, up=False, forced_down=True
         )
-        self.maintenance.list.return_value = (
+        unknown = builders.service(
+            host='cmp03', disabled_reason=None, silent=True
+        )
+        self.asked.return_value = (
             api.ListedHost(builders.service(), 3),
             api.ListedHost(theirs, 0),
+            api.ListedHost(unknown, None),
         )
 
     @ddt.data(
@@ -122,53 +130,49 @@ class TestList(shell.CommandTestCase):
         done = self.run_command(arguments)
 
         self.assertEqual(0, done.code)
-        self.maintenance.list.assert_called_once_with(
+        self.asked.assert_called_once_with(
             frozenset(map(model.Mode, modes)),
             hypervisor_types=arguments == '--all',
         )
 
     def test_columns(self):
         """Frozen: scripts depend on them."""
-        done = self.run_command('-f json')
-
         self.assertEqual(
-            [
-                {
-                    'Host': 'cmp01',
-                    'Mode': 'maintenance',
-                    'Since': '2026-11-20T23:31:07Z',
-                    'Servers': 3,
-                    'Reason': 'kernel',
-                },
-                {
-                    'Host': 'cmp02',
-                    'Mode': 'disabled',
-                    'Since': None,
-                    'Servers': 0,
-                    'Reason': HOSTILE,
-                },
-            ],
-            json.loads(done.stdout),
+            (
+                ('Host', 'Mode', 'Since', 'Servers', 'Reason'),
+                [
+                    ('cmp01', 'maintenance', SINCE, 3, 'kernel'),
+                    ('cmp02', 'disabled', None, 0, HOSTILE),
+                    ('cmp03', 'unknown', None, None, down_cells.CELL),
+                ],
+            ),
+            self.listed(''),
         )
 
     def test_long(self):
-        rows = json.loads(self.run_command('--long -f json').stdout)
+        names, rows = self.listed('--long')
 
         self.assertEqual(
-            ['alice', 'up', False, 'nova'], list(rows[0].values())[-5:-1]
+            (
+                *('Host', 'Mode', 'Since', 'Servers', 'Reason', 'Set By'),
+                *('Service State', 'Forced Down', 'Availability Zone'),
+                'Hypervisor Type',
+            ),
+            names,
         )
         self.assertEqual(
-            [None, 'down', True, 'nova'], list(rows[1].values())[-5:-1]
-        )
-        self.assertEqual(
-            ['Set By', 'Service State', 'Forced Down', 'Availability Zone'],
-            list(rows[0])[-5:-1],
+            [
+                ('alice', 'up', False, 'nova'),
+                (None, 'down', True, 'nova'),
+                (None, 'unknown', None, 'nova'),
+            ],
+            [row[-5:-1] for row in rows],
         )
 
     @ddt.data(('--all', True), ('--long', True), ('', False))
     @ddt.unpack
     def test_hypervisor_type(self, line, shown):
-        self.maintenance.list.return_value = (
+        self.asked.return_value = (
             api.ListedHost(builders.service(), 3, 'ironic'),
         )
 
@@ -177,7 +181,7 @@ class TestList(shell.CommandTestCase):
         (row,) = json.loads(done.stdout)
         found = row.get('Hypervisor Type')
         self.assertEqual('ironic' if shown else None, found)
-        call = self.maintenance.list.call_args
+        call = self.asked.call_args
         self.assertEqual({'hypervisor_types': shown}, call.kwargs)
 
     def test_hostile_reasons_are_harmless_in_a_table(self):
@@ -185,8 +189,3 @@ class TestList(shell.CommandTestCase):
 
         self.assertIn(r'\x1b[2Jbroken\nfan', done.stdout)
         self.assertTrue(done.stdout.replace('\n', '').isprintable())
-
-    def test_usage(self):
-        self.assert_usage('--mode broken', "'broken'")
-        self.assert_usage('--all --mode disabled', 'not allowed with')
-        self.assert_usage('cmp01', 'cmp01')

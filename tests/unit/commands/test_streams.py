@@ -26,6 +26,11 @@ FEW_FORESEEN = tuple(c for c in table.ESSENTIAL if c in table.PREVIEW_COLUMNS)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: As a shell says that SIGPIPE ended a program.
 SIGPIPE = 141
+STREAMS = {
+    'stdin': subprocess.DEVNULL,
+    'stdout': subprocess.PIPE,
+    'stderr': subprocess.PIPE,
+}
 #: What Python and OSC say when they are surprised.
 SURPRISES = ('Traceback', 'Exception ignored', 'BrokenPipe', 'Errno 32')
 
@@ -68,7 +73,7 @@ class ProgramTestCase(unittest.TestCase):
             env={**os.environ, 'PYTHONWARNINGS': 'ignore', 'LC_ALL': 'C.utf8'},
             start_new_session=terminal is not None,
             preexec_fn=prepare,
-            **{'stdin': subprocess.DEVNULL, **streams},
+            **{**STREAMS, **streams},
         )
         self.addCleanup(self._reap, process)
         return process
@@ -93,9 +98,7 @@ class ProgramTestCase(unittest.TestCase):
 class TestBrokenPipes(ProgramTestCase):
     def test_both_into_head(self):
         """``2>&1 | head -1``."""
-        process = self.start(
-            'talk', stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        process = self.start('talk', stderr=subprocess.STDOUT)
         first = process.stdout.readline()
         process.stdout.close()
 
@@ -103,9 +106,7 @@ class TestBrokenPipes(ProgramTestCase):
         self.assertEqual(SIGPIPE, self.wait(process))
 
     def test_stdout_nobody_reads(self):
-        process = self.start(
-            'talk', stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        process = self.start('talk')
         process.stdout.close()
         err = process.stderr.read().decode()
 
@@ -115,11 +116,7 @@ class TestBrokenPipes(ProgramTestCase):
 
     def test_stderr_nobody_reads(self):
         """The table is there, and the exit code is the drain's."""
-        process = self.start(
-            *('talk', '-f', 'json'),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        process = self.start('talk', '-f', 'json')
         process.stderr.close()
         out = process.stdout.read()
 
@@ -128,7 +125,7 @@ class TestBrokenPipes(ProgramTestCase):
 
     def test_a_full_disk(self):
         with open('/dev/full', 'wb') as full:
-            process = self.start('talk', stdout=full, stderr=subprocess.PIPE)
+            process = self.start('talk', stdout=full)
         err = process.stderr.read().decode()
 
         self.assertEqual(1, self.wait(process))
