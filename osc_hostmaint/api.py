@@ -13,7 +13,7 @@ The commands themselves use it::
         print(row.name, row.result, row.destination)
 """
 
-import collections.abc
+from collections import abc
 import typing as ty
 
 from openstack import connection
@@ -184,7 +184,7 @@ class Maintenance:
 
     def preview(
         self,
-        hosts: collections.abc.Sequence[str],
+        hosts: abc.Sequence[str],
         *,
         force: bool = False,
         policy: Policy = requests.DEFAULT_POLICY,
@@ -209,7 +209,7 @@ class Maintenance:
 
     def drain(
         self,
-        hosts: collections.abc.Sequence[str],
+        hosts: abc.Sequence[str],
         *,
         reason: str | None = None,
         force: bool = False,
@@ -271,7 +271,7 @@ class Maintenance:
 
     def preview_restore(
         self,
-        hosts: collections.abc.Sequence[str],
+        hosts: abc.Sequence[str],
         *,
         since: Since = requests.SINCE,
         running: Running | None = None,
@@ -293,7 +293,7 @@ class Maintenance:
 
     def restore(
         self,
-        hosts: collections.abc.Sequence[str],
+        hosts: abc.Sequence[str],
         *,
         since: Since = requests.SINCE,
         running: Running | None = None,
@@ -347,7 +347,7 @@ class Maintenance:
 
     def unset_and_restore(
         self,
-        hosts: collections.abc.Sequence[str],
+        hosts: abc.Sequence[str],
         *,
         force: bool = False,
         timeout: float | None = None,
@@ -381,10 +381,7 @@ class Maintenance:
         )
 
     def list(
-        self,
-        modes: collections.abc.Container[Mode],
-        *,
-        hypervisor_types: bool = False,
+        self, modes: abc.Container[Mode], *, hypervisor_types: bool = False
     ) -> tuple[ListedHost, ...]:
         """Return the hosts that are in one of the modes, ordered by name.
 

@@ -2,11 +2,10 @@
 
 """The drain of hosts, and its dry run."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import random
 
-from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import names
@@ -52,12 +51,15 @@ def preview(
     checked = _check(gateway, request)
     request, notes = checked.request, checked.notes
     if request.policy.evacuate:
-        targets = evacuation.judge(gateway, checked.sources, request)
-        sources = evacuation.foresee(gateway, targets, request)
-        errors = targets.errors
+        targets = evacuation.EvacuationTargets(gateway, request)
+        targets.judge(checked.sources)
+        sources, errors = targets.foresee(), targets.errors
         notes += [targets.doubts[host] for host in sorted(targets.doubts)]
     else:
-        sources, errors = _foresee(gateway, checked.sources, request)
+        sources, errors = [], {}
+        for service in checked.sources:
+            with hosts.collect(errors, service.host, exceptions.CloudError):
+                sources.append(modes.foresee(gateway, service, request))
     seen = dry_run.look(
         gateway, clocks.Clock(), checked.services, sources, request.policy
     ).preview
@@ -83,34 +85,23 @@ def drain(
     checked = _check(gateway, request)
     request, services = checked.request, checked.services
     user_id = gateway.user_id()
+    where = names.listed(checked.sources)
     for note in checked.notes:
-        request.report.publish(
-            events.Trouble(names.listed(checked.sources), note)
-        )
+        request.trouble(where, note)
     clock = clocks.Clock()
     seen = None
-    ready: collections.abc.Sequence[model.Service]
     if request.policy.evacuate:
-        targets = evacuation.judge(gateway, checked.sources, request)
+        targets = evacuation.EvacuationTargets(gateway, request)
+        targets.judge(checked.sources)
         targets.errors.update(checked.errors)
         with hosts.add_errors(targets.errors):
-            seen = evacuation.prepare(
-                gateway, clock, request, targets, services
-            )
-        ready, errors = tuple(targets.services.values()), targets.errors
-        if targets.interrupted:
-            where = names.listed(checked.sources)
-            request.report.publish(
-                events.Trouble(where, targets.interruption())
-            )
+            seen = targets.prepare(clock, services)
+        ready, errors = list(targets.services.values()), targets.errors
+        if targets.interruption:
+            request.trouble(where, targets.interruption)
             return loop.with_errors(_INTERRUPTED, errors)
     else:
-        ready, errors = modes.mark_all(
-            gateway,
-            checked.sources,
-            reason=request.reason,
-            force=request.force,
-        )
+        ready, errors = modes.mark_all(gateway, checked.sources, request)
         errors.update(checked.errors)
     settled_from = clock.now()
     if any(service.enabled for service in checked.sources):
@@ -119,29 +110,31 @@ def drain(
     board = observer.ServiceBoard(gateway, clock, services)
     with hosts.add_errors(errors):
         seen = seen or _look(gateway, clock, request, ready, services)
+    policy = dataclasses.replace(
+        request.policy,
+        user_id=user_id,
+        stagger=random.SystemRandom().random(),
+        settled_from=settled_from,
+    )
+    picker = destinations.Destinations(
+        gateway,
+        clock,
+        request.report,
+        board,
+        bound=policy.per_destination,
+        patience=policy.server_timeout,
+        expected=seen,
+    )
     result = loop.drain(
         ready,
-        dataclasses.replace(
-            request.policy,
-            user_id=user_id,
-            stagger=random.SystemRandom().random(),
-            settled_from=settled_from,
-        ),
+        policy,
         gateway,
         clock,
         request.report,
         request.interrupt,
         request.timeout,
         request.recording,
-        destinations.Destinations(
-            gateway,
-            clock,
-            request.report,
-            board,
-            bound=request.policy.per_destination,
-            patience=request.policy.server_timeout,
-            expected=seen,
-        ),
+        picker,
         board,
     )
     return loop.with_errors(result, errors)
@@ -171,30 +164,11 @@ def _check(
     return _Checked(request, services, found, errors, notes)
 
 
-def _foresee(
-    gateway: gateways.Gateway,
-    services: collections.abc.Iterable[model.Service],
-    request: requests.DrainRequest,
-) -> tuple[list[model.Service], dict[str, str]]:
-    """Return services as they would be in maintenance, and errors."""
-    foreseen, errors = [], {}
-    for service in services:
-        try:
-            foreseen.append(
-                modes.foresee(
-                    gateway, service, reason=None, force=request.force
-                )
-            )
-        except (exceptions.Refused, exceptions.SilentCell) as error:
-            errors[service.host] = str(error)
-    return foreseen, errors
-
-
 def _look(
     gateway: gateways.Gateway,
     clock: ports.Clock,
     request: requests.DrainRequest,
-    sources: collections.abc.Sequence[model.Service],
+    sources: abc.Sequence[model.Service],
     services: hosts.Services,
 ) -> dry_run.DryRun | None:
     """Return which hosts have room for the servers, if that is needed.
@@ -212,6 +186,6 @@ def _look(
     except exceptions.Unavailable as error:
         # The drain itself bears with an outage for longer.
         words = _('capacity is not known: %s') % error
-        request.report.publish(events.Trouble(names.listed(sources), words))
+        request.trouble(names.listed(sources), words)
     capacity.check(request, sources, seen, progress_lines.MARKED)
     return seen

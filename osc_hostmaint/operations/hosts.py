@@ -2,7 +2,7 @@
 
 """Finding the requested hosts, and checking them first."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import dataclasses
 
@@ -16,19 +16,35 @@ from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import down_cells
 
-Services = collections.abc.Mapping[str, model.Service]
+Services = abc.Mapping[str, model.Service]
 
 
 @contextlib.contextmanager
-def add_errors(
-    errors: collections.abc.Mapping[str, str],
-) -> collections.abc.Iterator[None]:
+def add_errors(errors: abc.Mapping[str, str]) -> abc.Iterator[None]:
     """Add the errors of other hosts to a refusal."""
     try:
         yield
     except exceptions.Refused as refusal:
         words = (*errors.values(), str(refusal))
         raise exceptions.Refused('; '.join(words)) from None
+
+
+@contextlib.contextmanager
+def collect(
+    errors: dict[str, str],
+    host: str,
+    raising: type[Exception] = exceptions.NotPermitted,
+) -> abc.Iterator[None]:
+    """Note why one host is left alone, so that the others go on.
+
+    :param raising: what is not about this host alone.
+    """
+    try:
+        yield
+    except raising:
+        raise
+    except exceptions.HostMaintenanceError as error:
+        errors[host] = str(error)
 
 
 def all_services(gateway: gateways.Gateway) -> dict[str, model.Service]:
@@ -46,16 +62,14 @@ def find(gateway: gateways.Gateway, host: str) -> model.Service:
 
 
 def pick(
-    gateway: gateways.Gateway,
-    hosts: collections.abc.Iterable[str],
-    services: Services,
+    gateway: gateways.Gateway, hosts: abc.Iterable[str], services: Services
 ) -> tuple[model.Service, ...]:
     """Return the hosts' compute services, each once, in their order."""
     return names.pick(hosts, services, gateway.hypervisor_hosts)
 
 
 def down_cell_errors(
-    gateway: gateways.Gateway, hosts: collections.abc.Collection[str]
+    gateway: gateways.Gateway, hosts: abc.Collection[str]
 ) -> dict[str, str]:
     """Return errors of hosts whose cell does not answer.
 
@@ -84,7 +98,7 @@ def check_rights(gateway: gateways.Gateway) -> None:
 def resolve_excluded(
     gateway: gateways.Gateway,
     policy: policies.Policy,
-    services: collections.abc.Sequence[model.Service],
+    services: abc.Sequence[model.Service],
 ) -> policies.Policy:
     """Return a policy with the ids of the servers that it excludes.
 
@@ -106,7 +120,7 @@ def resolve_excluded(
 
 
 def _leaving(
-    gateway: gateways.Gateway, hosts: collections.abc.Iterable[str]
+    gateway: gateways.Gateway, hosts: abc.Iterable[str]
 ) -> dict[str, str]:
     """Return servers that have left hosts and still hold resources there."""
     found = {

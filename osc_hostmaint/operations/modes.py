@@ -2,10 +2,10 @@
 
 """Setting, unsetting, showing and listing maintenance."""
 
-import collections.abc
+from collections import abc
 import concurrent.futures
+import contextlib
 import dataclasses
-import functools
 import logging
 
 from osc_hostmaint import exceptions
@@ -18,6 +18,7 @@ from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import clock
 from osc_hostmaint.operations import hosts
+from osc_hostmaint.operations import requests
 from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import timing
@@ -44,18 +45,16 @@ def set_maintenance(
     gateway: gateways.Gateway, host: str, *, reason: str | None, force: bool
 ) -> model.Service:
     """Put a host into maintenance: no new server lands on it."""
-    service = hosts.find(gateway, host)
-    return _mark(gateway, service, reason=reason, force=force)
+    request = requests.DrainRequest(hosts=(host,), reason=reason, force=force)
+    return _mark(gateway, hosts.find(gateway, host), request)
 
 
 def _mark(
     gateway: gateways.Gateway,
     service: model.Service,
-    *,
-    reason: str | None,
-    force: bool,
+    request: requests.DrainRequest,
 ) -> model.Service:
-    foreseen = foresee(gateway, service, reason=reason, force=force)
+    foreseen = foresee(gateway, service, request)
     if foreseen is service:
         return service
     return gateway.disable(service, foreseen.disabled_reason or '')
@@ -64,9 +63,7 @@ def _mark(
 def foresee(
     gateway: gateways.Gateway,
     service: model.Service,
-    *,
-    reason: str | None,
-    force: bool,
+    request: requests.DrainRequest,
 ) -> model.Service:
     """Return a service as it would be in maintenance.
 
@@ -80,8 +77,8 @@ def foresee(
     decided = service_transition.to_maintenance(
         service,
         by=text.printable(gateway.user_name()),
-        reason=reason,
-        force=force,
+        reason=request.reason,
+        force=request.force,
         now=gateway.now(),
     )
     if decided.step is service_transition.Step.REFUSE:
@@ -203,13 +200,15 @@ def _looked_into(
 
 def show(gateway: gateways.Gateway, host: str) -> summary.Summary:
     """Return a host's maintenance state and what is still on it."""
+    service, servers = hosts.find(gateway, host), gateway.servers(host)
+    moving = _moving(gateway, host)
+    unconfirmed = gateway.unconfirmed(host)
+    evacuated = gateway.evacuated(host)
+    consumers: abc.Collection[str] | None = None
+    with contextlib.suppress(exceptions.UnknownHypervisor):
+        consumers = gateway.allocations(host)
     shown = summary.summarize(
-        hosts.find(gateway, host),
-        gateway.servers(host),
-        _moving(gateway, host),
-        gateway.unconfirmed(host),
-        gateway.evacuated(host),
-        _consumers(gateway, host),
+        service, servers, moving, unconfirmed, evacuated, consumers
     )
     if not shown.servers:
         # Lists silently leave out a cell that does not answer.
@@ -217,18 +216,9 @@ def show(gateway: gateways.Gateway, host: str) -> summary.Summary:
     return shown
 
 
-def _consumers(
-    gateway: gateways.Gateway, host: str
-) -> collections.abc.Collection[str] | None:
-    try:
-        return gateway.allocations(host)
-    except exceptions.UnknownHypervisor:
-        return None
-
-
 def list_hosts(
     gateway: gateways.Gateway,
-    modes: collections.abc.Container[model.Mode],
+    modes: abc.Container[model.Mode],
     *,
     hypervisor_types: bool,
 ) -> tuple[ListedHost, ...]:
@@ -244,57 +234,38 @@ def list_hosts(
         ),
         key=lambda s: s.host,
     )
+
+    def count(service: model.Service) -> tuple[str, int | None]:
+        host = service.host
+        return host, None if service.silent else gateway.server_count(host)
+
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        counts = dict(
-            zip(
-                (s.host for s in services),
-                pool.map(functools.partial(_server_count, gateway), services),
-                strict=True,
-            )
-        )
+        counts = dict(pool.map(count, services))
     if 0 in counts.values():
         # Lists silently leave out a cell that does not answer.
         now = hosts.all_services(gateway)
         for service in services:
             if now.get(service.host, service).silent:
                 counts[service.host] = None
-    types = _hypervisor_types(gateway) if hypervisor_types else {}
+    types: dict[str, str] = {}
+    if hypervisor_types:
+        with contextlib.suppress(exceptions.CloudError):
+            found_types = gateway.hypervisor_details()
+            types = {h.host: h.type for h in found_types if h.type}
     return tuple(
         ListedHost(s, counts[s.host], types.get(s.host)) for s in services
     )
 
 
-def _server_count(
-    gateway: gateways.Gateway, service: model.Service
-) -> int | None:
-    if service.silent:
-        return None
-    return gateway.server_count(service.host)
-
-
-def _hypervisor_types(gateway: gateways.Gateway) -> dict[str, str]:
-    """Return the types of hypervisors by host, as far as Nova tells."""
-    try:
-        found = gateway.hypervisor_details()
-    except exceptions.CloudError:
-        return {}
-    return {each.host: each.type for each in found if each.type}
-
-
 def mark_all(
     gateway: gateways.Gateway,
-    services: collections.abc.Iterable[model.Service],
-    *,
-    reason: str | None,
-    force: bool,
-) -> tuple[collections.abc.Sequence[model.Service], dict[str, str]]:
+    services: abc.Iterable[model.Service],
+    request: requests.DrainRequest,
+) -> tuple[list[model.Service], dict[str, str]]:
     """Put hosts into maintenance; return those that are, and errors."""
-    ready, errors = [], {}
+    ready: list[model.Service] = []
+    errors: dict[str, str] = {}
     for service in services:
-        try:
-            ready.append(_mark(gateway, service, reason=reason, force=force))
-        except exceptions.NotPermitted:
-            raise
-        except exceptions.HostMaintenanceError as error:
-            errors[service.host] = str(error)
+        with hosts.collect(errors, service.host):
+            ready.append(_mark(gateway, service, request))
     return ready, errors

@@ -2,10 +2,11 @@
 
 """Requests; :class:`osc_hostmaint.api.Maintenance` documents their fields."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 
+from osc_hostmaint import events
 from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
@@ -13,7 +14,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 
 #: Asks a person whether hosts are powered off; gets the question.
-Confirm = collections.abc.Callable[[str], bool]
+Confirm = abc.Callable[[str], bool]
 #: A time, or a duration before now by Nova's clock.
 Since = datetime.datetime | datetime.timedelta
 
@@ -24,7 +25,7 @@ DEFAULT_POLICY = policies.Policy()
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    hosts: collections.abc.Sequence[str]
+    hosts: abc.Sequence[str]
     policy: policies.Policy = DEFAULT_POLICY
     timeout: float | None = None
     skip_capacity_check: bool = False
@@ -34,6 +35,10 @@ class _Request:
     interrupt: ports.Interrupt = dataclasses.field(
         default_factory=interrupts.Interrupt
     )
+
+    def trouble(self, hosts: str, reason: str) -> None:
+        """Publish what is not as it should be."""
+        self.report.publish(events.Trouble(hosts, reason))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

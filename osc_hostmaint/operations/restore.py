@@ -2,12 +2,11 @@
 
 """The restore of hosts, and its dry run."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 import random
 
-from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import loop
@@ -35,31 +34,23 @@ _NOTHING = loop.DrainResult((), {}, exceptions.ExitCode.DONE)
 #: Nothing more is looked at then.
 _CUT_SHORT = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
 #: When servers may have left, by the host that they left.
-SinceByHost = collections.abc.Mapping[str, requests.Since]
+SinceByHost = abc.Mapping[str, requests.Since]
 
 
 def preview(
     gateway: gateways.Gateway, request: requests.RestoreRequest
 ) -> dry_runs.Preview:
     """Return what :func:`restore` would do. Nothing is changed."""
-    services = hosts.all_services(gateway)
-    found = hosts.pick(gateway, request.hosts, services)
-    hosts.check_rights(gateway)
+    services, found = _pick(gateway, request)
     since = dict.fromkeys(request.hosts, request.since)
-    homes, errors = _homes(gateway, found, since)
-    policy = dataclasses.replace(request.policy, user_id=gateway.user_id())
-    with hosts.add_errors(errors):
-        plans = plan.make_plans(
-            gateway, clocks.Clock(), services, homes, policy, request.running
-        )
-    errors |= hosts.down_cell_errors(gateway, _without_departures(plans))
-    notes = _Notes()
-    restore_loop.count_deleted(gateway, homes, notes)
-    seen = capacity.look(gateway, services, plans).preview
+    plans, errors = _plan(
+        gateway, clocks.Clock(), request, found, services, since
+    )
+    deleted = restore_loop.count_deleted(gateway, [p.home for p in plans])
+    notes = [f'{host}: {words}' for host, words in deleted.items()]
+    seen = capacity.look(gateway, services, plans)[1].preview
     return dataclasses.replace(
-        seen,
-        notes=(*seen.notes, *notes.lines),
-        errors=errors,
+        seen, notes=(*seen.notes, *notes), errors=errors
     )
 
 
@@ -67,61 +58,38 @@ def restore(
     gateway: gateways.Gateway, request: requests.RestoreRequest
 ) -> loop.DrainResult:
     """Bring back the servers whose latest move was away from hosts."""
-    services = hosts.all_services(gateway)
-    found = hosts.pick(gateway, request.hosts, services)
-    hosts.check_rights(gateway)
+    services, found = _pick(gateway, request)
     since = dict.fromkeys(request.hosts, request.since)
     return _restore(gateway, request, found, services, since)
 
 
 def unset_and_restore(
-    gateway: gateways.Gateway,
-    request: requests.RestoreRequest,
-    *,
-    force: bool,
+    gateway: gateways.Gateway, request: requests.RestoreRequest, *, force: bool
 ) -> loop.DrainResult:
     """Put hosts back into service, and bring their servers back.
 
     These are the servers that left since the mark was set; without a mark,
     in the last seven days.
     """
-    found = hosts.pick(gateway, request.hosts, hosts.all_services(gateway))
-    hosts.check_rights(gateway)
+    _services, found = _pick(gateway, request)
     since: dict[str, requests.Since] = {}
-    errors = {}
+    errors: dict[str, str] = {}
     for service in found:
-        host = service.host
-        try:
+        host, mark = service.host, service.mark
+        with hosts.collect(errors, host):
             modes.unset_maintenance(gateway, host, force=force)
-        except exceptions.NotPermitted:
-            raise
-        except exceptions.HostMaintenanceError as error:
-            errors[host] = str(error)
-            continue
-        mark = service.mark
-        since[host] = mark.since if mark else requests.SINCE
-        if not mark:
-            request.report.publish(
-                events.Trouble(
-                    host,
-                    _(
-                        'the start of its maintenance is not known: the '
-                        'servers that left it within the last %d days are '
-                        'brought back (for another time, use restore --since '
-                        '<duration>)'
-                    )
-                    % requests.SINCE.days,
+            since[host] = mark.since if mark else requests.SINCE
+            if not mark:
+                words = _(
+                    'the start of its maintenance is not known: the servers '
+                    'that left it within the last %d days are brought back '
+                    '(for another time, use restore --since <duration>)'
                 )
-            )
+                request.trouble(host, words % requests.SINCE.days)
     try:
         services = hosts.all_services(gateway)
-        result = _restore(
-            gateway,
-            request,
-            [services[host] for host in since if host in services],
-            services,
-            since,
-        )
+        found = [services[host] for host in since if host in services]
+        result = _restore(gateway, request, found, services, since)
     except exceptions.CloudError as error:
         where = ', '.join(since)
         errors[where] = _(
@@ -132,51 +100,51 @@ def unset_and_restore(
     return loop.with_errors(result, errors)
 
 
+def _pick(
+    gateway: gateways.Gateway, request: requests.RestoreRequest
+) -> tuple[hosts.Services, abc.Sequence[model.Service]]:
+    """Return the services of all hosts, and of those of a request."""
+    services = hosts.all_services(gateway)
+    found = hosts.pick(gateway, request.hosts, services)
+    hosts.check_rights(gateway)
+    return services, found
+
+
 def _restore(
     gateway: gateways.Gateway,
     request: requests.RestoreRequest,
-    found: collections.abc.Iterable[model.Service],
+    found: abc.Iterable[model.Service],
     services: hosts.Services,
     since: SinceByHost,
 ) -> loop.DrainResult:
-    homes, errors = _homes(gateway, found, since)
-    policy = dataclasses.replace(
-        request.policy,
-        user_id=gateway.user_id(),
-        stagger=random.SystemRandom().random(),
-    )
-    clock = clocks.Clock()
+    clock, policy = clocks.Clock(), request.policy
     board = observer.ServiceBoard(gateway, clock, services)
-    with hosts.add_errors(errors):
-        plans = plan.make_plans(
-            gateway, clock, services, homes, policy, request.running
-        )
-    errors |= hosts.down_cell_errors(gateway, _without_departures(plans))
+    plans, errors = _plan(gateway, clock, request, found, services, since)
     seen = None
     wanted = not request.skip_capacity_check
     if wanted and any(each.groups for each in plans):
-        seen = capacity.look(gateway, services, plans)
-        for note in seen.notes:
-            where = ', '.join(h.host for h in homes)
-            request.report.publish(events.Trouble(where, note))
-        for host, room in seen.by_home.items():
+        by_home, seen = capacity.look(gateway, services, plans)
+        for note in seen.preview.notes:
+            request.trouble(', '.join(p.home.host for p in plans), note)
+        for host, room in by_home.items():
             if room.capacity_forecast.misfits:
                 errors[host] = progress_lines.no_room_at_home(host, room)
-        plans = tuple(g for g in plans if g.home.host not in errors)
+        plans = [each for each in plans if each.home.host not in errors]
+    picker = destinations.Destinations(
+        gateway,
+        clock,
+        request.report,
+        board,
+        bound=policy.per_destination or PARALLEL,
+        patience=policy.server_timeout,
+        expected=seen,
+    )
     result = restore_loop.restore(
         plans,
         gateway,
         clock,
         board,
-        destinations.Destinations(
-            gateway,
-            clock,
-            request.report,
-            board,
-            bound=policy.per_destination or PARALLEL,
-            patience=policy.server_timeout,
-            expected=seen.dry_run if seen else None,
-        ),
+        picker,
         request.report,
         request.interrupt,
         policy.max_failures,
@@ -184,44 +152,40 @@ def _restore(
     )
     result = loop.with_errors(result, errors)
     if result.exit_code not in _CUT_SHORT:
-        restore_loop.count_deleted(
-            gateway, [each.home for each in plans], request.report
-        )
+        homes = [each.home for each in plans]
+        deleted = restore_loop.count_deleted(gateway, homes)
+        for host, words in deleted.items():
+            request.trouble(host, words)
     return result
 
 
-def _homes(
+def _plan(
     gateway: gateways.Gateway,
-    found: collections.abc.Iterable[model.Service],
+    clock: clocks.Clock,
+    request: requests.RestoreRequest,
+    found: abc.Iterable[model.Service],
+    services: hosts.Services,
     since: SinceByHost,
-) -> tuple[list[plan.Home], dict[str, str]]:
-    """Return the hosts that servers can be brought back to, and errors."""
+) -> tuple[abc.Sequence[plan.RestorePlan], dict[str, str]]:
+    """Return what to bring back to each host, and why not to the others."""
     homes, errors = [], {}
     for service in found:
+        begin = since[service.host]
         if words := candidates.against(service):
             errors[service.host] = words
             continue
-        begin = since[service.host]
         if isinstance(begin, datetime.timedelta):
             now = gateway.now()
             begin = now - min(begin, now - EPOCH)
         homes.append(plan.Home(service, begin))
-    return homes, errors
-
-
-class _Notes:
-    """Collects the notices of a dry run."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def publish(self, event: events.Event) -> None:
-        if isinstance(event, events.Trouble):
-            self.lines.append(f'{event.host}: {event.reason}')
-
-
-def _without_departures(
-    plans: collections.abc.Iterable[plan.RestorePlan],
-) -> list[str]:
-    """Return the hosts that no server is known to have left."""
-    return [g.home.host for g in plans if not (g.groups or g.left_alone)]
+    policy = dataclasses.replace(
+        request.policy,
+        user_id=gateway.user_id(),
+        stagger=random.SystemRandom().random(),
+    )
+    with hosts.add_errors(errors):
+        plans = plan.make_plans(
+            gateway, clock, services, homes, policy, request.running
+        )
+    unseen = [p.home.host for p in plans if not (p.groups or p.left_alone)]
+    return plans, errors | hosts.down_cell_errors(gateway, unseen)

@@ -3,8 +3,7 @@
 """Checking whether servers fit on the hosts they are brought back to."""
 
 import collections
-import collections.abc
-import dataclasses
+from collections import abc
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
@@ -18,88 +17,43 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import decision as decisions
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RestoreCapacity:
-    """Whether servers fit on several hosts, and what is not known."""
-
-    #: What bringing servers home would do, by home.
-    by_home: collections.abc.Mapping[str, dry_runs.Preview]
-    #: What could not be looked at: lines for people.
-    notes: tuple[str, ...]
-    snapshot: snapshots.CapacitySnapshot
-    #: It is known who has room.
-    known: bool
-    demands: tuple[snapshots.Demand, ...]
-
-    @property
-    def preview(self) -> dry_runs.Preview:
-        """What it would do, in all."""
-        each = self.by_home.values()
-        return dry_runs.Preview(
-            rows=tuple(row for preview in each for row in preview.rows),
-            capacity_forecast=_together(
-                [preview.capacity_forecast for preview in each]
-            ),
-            memory_mb=sum(preview.memory_mb for preview in each),
-            notes=self.notes,
-        )
-
-    @property
-    def dry_run(self) -> dry_run.DryRun:
-        """The same, for whoever keeps count of moves."""
-        return dry_run.DryRun(
-            self.preview,
-            eligible.Limits(frozenset()),
-            self.snapshot,
-            self.known,
-            self.demands,
-        )
-
-
 def look(
     gateway: ports.Gateway,
-    services: collections.abc.Mapping[str, model.Service],
-    plans: collections.abc.Iterable[plan.RestorePlan],
-) -> RestoreCapacity:
-    """Check whether servers fit on their old hosts. Nothing is changed.
+    services: abc.Mapping[str, model.Service],
+    plans: abc.Collection[plan.RestorePlan],
+) -> tuple[dict[str, dry_runs.Preview], dry_run.DryRun]:
+    """Return whether servers fit on their old hosts: by home, and in all.
 
-    If Placement does not answer, capacity is unknown, and the notes say so.
+    Nothing is changed. If Placement does not answer, capacity is unknown, and
+    the notes say so.
 
     :param services: of all hosts, by host.
     """
-    plans = tuple(plans)
     observing = snapshot.CapacityObserver(gateway)
-    moving = {each.home.host: _moving(each) for each in plans}
+    moving = [_moving(each) for each in plans]
     servers: dict[str, list[model.Server]] = collections.defaultdict(list)
-    for found in moving.values():
-        for row, server in found:
-            servers[row.host].append(server)
+    for row, server in (pair for pairs in moving for pair in pairs):
+        servers[row.host].append(server)
     usage = observing.look_at_sources(servers)
-    demands = {
-        home: tuple(
-            demand
-            for row, server in found
-            if (demand := usage.demand(row.host, server))
-        )
-        for home, found in moving.items()
+    demands = [
+        [d for row, s in pairs if (d := usage.demand(row.host, s))]
+        for pairs in moving
+    ]
+    every = tuple(demand for wanted in demands for demand in wanted)
+    seen = observing.take(usage, services, every)
+    by_home = {
+        each.home.host: _preview(each, wanted, seen, observing.unknown)
+        for each, wanted in zip(plans, demands, strict=True)
     }
-    every = tuple(d for wanted in demands.values() for d in wanted)
-    capacity_snapshot = observing.take(usage, services, every)
-    return RestoreCapacity(
-        {
-            each.home.host: _preview(
-                each,
-                demands[each.home.host],
-                capacity_snapshot,
-                observing.unknown,
-            )
-            for each in plans
-        },
-        tuple(observing.notes),
-        capacity_snapshot,
-        not observing.unknown,
-        every,
+    previews = by_home.values()
+    preview = dry_runs.Preview(
+        rows=tuple(row for each in previews for row in each.rows),
+        capacity_forecast=_together([p.capacity_forecast for p in previews]),
+        memory_mb=sum(each.memory_mb for each in previews),
+        notes=tuple(observing.notes),
     )
+    limits, known = eligible.Limits(frozenset()), not observing.unknown
+    return by_home, dry_run.DryRun(preview, limits, seen, known, every)
 
 
 def _moving(
@@ -118,8 +72,8 @@ def _moving(
 
 def _preview(
     each: plan.RestorePlan,
-    demands: tuple[snapshots.Demand, ...],
-    capacity_snapshot: snapshots.CapacitySnapshot,
+    demands: abc.Collection[snapshots.Demand],
+    seen: snapshots.CapacitySnapshot,
     unknown: str,
 ) -> dry_runs.Preview:
     """:param unknown: why capacity is not known; '' where it is."""
@@ -127,9 +81,7 @@ def _preview(
         capacity_forecast = forecast.unknown(demands, unknown)
     else:
         limits = eligible.Limits(frozenset(), only=each.home.host)
-        capacity_forecast = forecast.forecast(
-            capacity_snapshot, demands, limits
-        )
+        capacity_forecast = forecast.forecast(seen, demands, limits)
     by_id = {demand.server.id: demand for demand in demands}
     return dry_runs.Preview(
         rows=tuple(
@@ -142,40 +94,32 @@ def _preview(
 
 
 def _together(
-    capacity_forecasts: collections.abc.Sequence[forecast.CapacityForecast],
+    homes: abc.Collection[forecast.CapacityForecast],
 ) -> forecast.CapacityForecast:
     """Return what several homes can take, each its own servers."""
-    if len(capacity_forecasts) == 1:
-        return capacity_forecasts[0]
-    utilizations: dict[str, forecast.Utilization] = {}
-    for utilization in (
-        utilization
-        for capacity_forecast in capacity_forecasts
-        for utilization in capacity_forecast.utilizations
-    ):
-        name = utilization.resource_class
-        old = utilizations.get(name, forecast.Utilization(name, 0, 0, 0))
-        utilizations[name] = forecast.Utilization(
+    totals: dict[str, forecast.Utilization] = {}
+    for each in (each for home in homes for each in home.utilizations):
+        name = each.resource_class
+        old = totals.get(name, forecast.Utilization(name, 0, 0, 0))
+        totals[name] = forecast.Utilization(
             name,
-            old.before + utilization.before,
-            old.after + utilization.after,
-            old.capacity + utilization.capacity,
+            old.before + each.before,
+            old.after + each.after,
+            old.capacity + each.capacity,
         )
+    tightest_first = sorted(
+        totals.values(),
+        key=lambda total: (
+            -total.after / total.capacity,
+            total.resource_class,
+        ),
+    )
     return forecast.CapacityForecast(
-        fits={i: fit for o in capacity_forecasts for i, fit in o.fits.items()},
-        placed={
-            i: host for o in capacity_forecasts for i, host in o.placed.items()
-        },
-        hosts=sum(
-            capacity_forecast.hosts for capacity_forecast in capacity_forecasts
-        ),
-        utilizations=tuple(
-            sorted(
-                utilizations.values(),
-                key=lambda f: (-f.after / f.capacity, f.resource_class),
-            )
-        ),
+        fits={i: fit for home in homes for i, fit in home.fits.items()},
+        placed={i: host for home in homes for i, host in home.placed.items()},
+        hosts=sum(home.hosts for home in homes),
+        utilizations=tuple(tightest_first),
         suggestions=tuple(
-            dict.fromkeys(r for o in capacity_forecasts for r in o.suggestions)
+            dict.fromkeys(s for home in homes for s in home.suggestions)
         ),
     )

@@ -6,10 +6,9 @@ To the loop this is a drain of each host that they are on, of these servers
 only, to one destination.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 
-from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import loop
@@ -19,14 +18,13 @@ from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.i18n import ngettext
-from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 
 NOTHING_DONE = 'it was not moved yet: run the same command again'
 
 
 def restore(
-    plans: collections.abc.Iterable[plan.RestorePlan],
+    plans: abc.Collection[plan.RestorePlan],
     gateway: ports.Gateway,
     clock: ports.Clock,
     board: observer.ServiceBoard,
@@ -43,7 +41,6 @@ def restore(
     :param timeout: seconds after which nothing is awaited any more.
     :returns: a row per server, also of those that are left alone.
     """
-    plans = tuple(plans)
     groups = [group for each in plans for group in each.groups]
     reporters = {
         each.home.host: shared_.CombinedReporter(
@@ -72,24 +69,15 @@ def restore(
     for reporter in reporters.values():
         reporter.close()
     known = {row.server_id for row in result.rows}
-    untouched = (
+    rows = [
         dataclasses.replace(
             row, phase=server_status.Phase.BLOCKED, reason=NOTHING_DONE
         )
         for group in groups
         for row in group.rows
         if row.server_id not in known
-    )
-    left_alone = (row for each in plans for row in each.left_alone)
-    return with_rows(result, (*untouched, *left_alone))
-
-
-def with_rows(
-    result: loop.DrainResult,
-    rows: collections.abc.Iterable[decisions.Row],
-) -> loop.DrainResult:
-    """Return a result with rows of servers added that were not moved."""
-    rows = tuple(rows)
+    ]
+    rows += (row for each in plans for row in each.left_alone)
     code = result.exit_code
     if code is exceptions.ExitCode.DONE and any(row.left for row in rows):
         code = exceptions.ExitCode.LEFT
@@ -99,28 +87,26 @@ def with_rows(
 
 
 def count_deleted(
-    gateway: ports.Gateway,
-    homes: collections.abc.Collection[plan.Home],
-    report: ports.Reporter,
-) -> None:
-    """Report how many servers that may have left some hosts were deleted.
+    gateway: ports.Gateway, homes: abc.Collection[plan.Home]
+) -> dict[str, str]:
+    """Return how many servers that may have left some hosts were deleted.
 
     Nova keeps no migration records of deleted servers. Which of them left
     the host is not asked, as it would cost a request for each.
+
+    :returns: a sentence for each host of which there are any.
     """
     if not homes:
-        return
+        return {}
     try:
         found = gateway.deleted(min(home.since for home in homes))
     except exceptions.CloudError as error:
         where = ', '.join(home.host for home in homes)
-        report.publish(
-            events.Trouble(where, f'deleted servers are not counted: {error}')
-        )
-        return
+        return {where: f'deleted servers are not counted: {error}'}
     except KeyboardInterrupt:
         # The table of what was done is worth more than this count.
-        return
+        return {}
+    counted = {}
     for home in homes:
         # A server deleted on the host itself was back already.
         count = sum(
@@ -128,17 +114,14 @@ def count_deleted(
             and (server.updated_at or home.since) >= home.since
             for server in found
         )
+        since = f'{home.since:%Y-%m-%d %H:%M}'
         if count:
-            words = ngettext(
+            counted[home.host] = ngettext(
                 '%(count)d server on another host was deleted since %(since)s '
                 'UTC; if it had left %(host)s, it cannot be brought back',
                 '%(count)d servers on other hosts were deleted since '
                 '%(since)s UTC; those that had left %(host)s cannot be '
                 'brought back',
                 count,
-            ) % {
-                'count': count,
-                'since': f'{home.since:%Y-%m-%d %H:%M}',
-                'host': home.host,
-            }
-            report.publish(events.Trouble(home.host, words))
+            ) % {'count': count, 'since': since, 'host': home.host}
+    return counted

@@ -2,7 +2,7 @@
 
 """The restore plan: which servers to bring back, from where, and how."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 
@@ -19,6 +19,10 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
+
+Services = abc.Mapping[str, model.Service]
+#: Who comes home, and the rows of who is left alone.
+_Judged = tuple[list[candidates.Candidate], list[decisions.Row]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ class RestorePlan:
 def make_plans(
     gateway: ports.Gateway,
     clock: ports.Clock,
-    services: collections.abc.Mapping[str, model.Service],
-    homes: collections.abc.Sequence[Home],
+    services: Services,
+    homes: abc.Sequence[Home],
     policy: policies.Policy,
     running: policies.Running | None = None,
 ) -> tuple[RestorePlan, ...]:
@@ -84,86 +88,33 @@ def make_plans(
     :raises CloudError: Nova refused a request, or did not answer.
     :raises Refused: a server to exclude is not known or not unique.
     """
-    planner = _Planner(gateway, clock, services)
+    planner = _Planner(gateway, clock, services, policy, running)
     planner.see_records(homes)
     planner.see_servers()
-    judged = {home.host: planner.judged(home, policy) for home in homes}
-    policy = _excluding(policy, judged)
-    to_restore = {
-        each.server.id
-        for found in judged.values()
-        for each in found
-        if isinstance(each, candidates.Candidate)
+    judged = [planner.judged(home) for home in homes]
+    planner.exclude(homes, judged)
+    told = {
+        each.server.id for returning, _rows in judged for each in returning
     }
     plans = []
-    told = set(to_restore)
-    for home in homes:
-        returning, left_alone = [], []
-        for each in judged[home.host]:
-            if isinstance(each, candidates.Candidate):
-                returning.append(each)
-            elif each.server_id not in told:
-                # A server that left two of the hosts is reported once.
-                told.add(each.server_id)
-                left_alone.append(each)
-        known = [c for c in returning if c.host in services]
-        left_alone += [
-            _without_service(c) for c in returning if c.host not in services
-        ]
-        plans.append(
-            RestorePlan(
-                home,
-                planner.groups(home, known, policy, running),
-                tuple(left_alone),
+    for home, (returning, left_alone) in zip(homes, judged, strict=True):
+        # A server that left two of the hosts is reported once.
+        rows = [row for row in left_alone if row.server_id not in told]
+        told |= {row.server_id for row in rows}
+        rows += [
+            candidates.row(
+                each.server,
+                server_status.Phase.BLOCKED,
+                f'Nova lists no compute service on {each.host}: see openstack '
+                'compute service list and run this again',
+                each.host,
             )
-        )
+            for each in returning
+            if each.host not in services
+        ]
+        groups = planner.groups(home, returning)
+        plans.append(RestorePlan(home, groups, tuple(rows)))
     return tuple(plans)
-
-
-def _excluding(
-    policy: policies.Policy,
-    judged: collections.abc.Mapping[
-        str, collections.abc.Iterable[candidates.Candidate | decisions.Row]
-    ],
-) -> policies.Policy:
-    """Return a policy with the ids of what it excludes.
-
-    Of a name, servers that come home count before those left alone.
-
-    :param judged: by home.
-    """
-    if not judged:
-        return policy
-    returning, left_alone = {}, {}
-    for each in (each for found in judged.values() for each in found):
-        if isinstance(each, candidates.Candidate):
-            returning[each.server.id] = each.server.name
-        else:
-            left_alone[each.server_id] = each.name
-    ids = exclusion.resolve(
-        policy.exclude,
-        returning,
-        _('that would be brought back to %s') % ', '.join(judged),
-        lambda: left_alone,
-    )
-    return dataclasses.replace(policy, exclude=ids)
-
-
-def _without_service(candidate: candidates.Candidate) -> decisions.Row:
-    server = candidate.server
-    return decisions.Row(
-        server_id=server.id,
-        name=server.name,
-        host=candidate.host,
-        status=server.status,
-        move='',
-        destination='',
-        phase=server_status.Phase.BLOCKED,
-        reason=f'Nova lists no compute service on {candidate.host}: see '
-        'openstack compute service list and run this again',
-        attempts=0,
-        seconds=None,
-    )
 
 
 class _Planner:
@@ -173,11 +124,15 @@ class _Planner:
         self,
         gateway: ports.Gateway,
         clock: ports.Clock,
-        services: collections.abc.Mapping[str, model.Service],
+        services: Services,
+        policy: policies.Policy,
+        running: policies.Running | None,
     ):
         self._gateway = gateway
         self._clock = clock
         self._services = services
+        self._policy = policy
+        self._running = running
         self._records: tuple[model.Migration, ...] = ()
         #: By home, and the server's id.
         self._latest_moves: dict[str, dict[str, model.Migration]] = {}
@@ -185,7 +140,7 @@ class _Planner:
         self._servers: dict[str, model.Server] = {}
         self._histories: dict[str, tuple[model.InstanceAction, ...]] = {}
 
-    def see_records(self, homes: collections.abc.Iterable[Home]) -> None:
+    def see_records(self, homes: abc.Iterable[Home]) -> None:
         """Look at the migrations that decide."""
         left = {
             home.host: candidates.departures(
@@ -205,16 +160,11 @@ class _Planner:
 
     def see_servers(self) -> None:
         """Look at the servers that they are about."""
-        hosts = {
-            host
-            for home, latest_moves in self._latest_moves.items()
-            for host in candidates.places(home, latest_moves)
-        }
-        wanted = {
-            i
-            for latest_moves in self._latest_moves.values()
-            for i in latest_moves
-        }
+        hosts: set[str] = set()
+        wanted: set[str] = set()
+        for home, latest_moves in self._latest_moves.items():
+            hosts.update(candidates.places(home, latest_moves))
+            wanted.update(latest_moves)
         for host in sorted(hosts):
             for server in self._gateway.servers(host):
                 if server.id in wanted:
@@ -227,81 +177,109 @@ class _Planner:
             server, seen_at=self._clock.now()
         )
 
-    def judged(
-        self, home: Home, policy: policies.Policy
-    ) -> list[candidates.Candidate | decisions.Row]:
+    def judged(self, home: Home) -> _Judged:
         """Return who comes home, and the rows of who is left alone."""
-        found: list[candidates.Candidate | decisions.Row] = []
+        returning, left_alone = [], []
         for server_id, record in self._latest_moves[home.host].items():
             server = self._servers[server_id]
             each = candidates.judge(home.host, record, server)
-            if each is not None:
-                found.append(each)
-            elif self._is_suspend_due(home, record, server, policy):
-                found.append(
-                    candidates.Candidate(server, record.source, record)
-                )
-        return found
+            if each is None and self._is_suspend_due(home, record, server):
+                each = candidates.Candidate(server, record.source, record)
+            if isinstance(each, decisions.Row):
+                left_alone.append(each)
+            elif each:
+                returning.append(each)
+        return returning, left_alone
 
     def _is_suspend_due(
-        self,
-        home: Home,
-        record: model.Migration,
-        server: model.Server,
-        policy: policies.Policy,
+        self, home: Home, record: model.Migration, server: model.Server
     ) -> bool:
         """Tell whether a server that is home is to be suspended again."""
-        resumes = policy.suspended is policies.Suspended.RESUME
-        if not resumes or not candidates.perhaps_resumed(
-            home.host, record, server
-        ):
-            return False
-        history = self._history(server.id)
-        return resuspend.is_due(history, server, home.since, policy)
+        return (
+            self._policy.suspended is policies.Suspended.RESUME
+            and candidates.perhaps_resumed(home.host, record, server)
+            and resuspend.is_due(
+                self._history(server.id), server, home.since, self._policy
+            )
+        )
 
     def _history(self, server_id: str) -> tuple[model.InstanceAction, ...]:
         if server_id not in self._histories:
             self._histories[server_id] = self._gateway.history(server_id)
         return self._histories[server_id]
 
+    def exclude(
+        self, homes: abc.Iterable[Home], judged: abc.Sequence[_Judged]
+    ) -> None:
+        """Let the policy have the ids of what it excludes.
+
+        Of a name, servers that come home count before those left alone.
+
+        :param judged: of each home.
+        """
+        if not judged:
+            return
+        ids = exclusion.resolve(
+            self._policy.exclude,
+            {
+                c.server.id: c.server.name
+                for found, _rows in judged
+                for c in found
+            },
+            _('that would be brought back to %s')
+            % ', '.join(home.host for home in homes),
+            lambda: {
+                r.server_id: r.name for _found, rows in judged for r in rows
+            },
+        )
+        self._policy = dataclasses.replace(self._policy, exclude=ids)
+
     def groups(
-        self,
-        home: Home,
-        returning: collections.abc.Iterable[candidates.Candidate],
-        policy: policies.Policy,
-        running: policies.Running | None,
+        self, home: Home, returning: abc.Iterable[candidates.Candidate]
     ) -> tuple[Group, ...]:
-        """Return them, those together that come home in the same way."""
+        """Return them, those together that come home in the same way.
+
+        Those on a host without a compute service are left out.
+        """
         found: dict[tuple[str, policies.Running], list[model.Server]] = {}
         for candidate in returning:
-            key = (candidate.host, self._running(candidate, running))
-            found.setdefault(key, []).append(candidate.server)
+            if candidate.host in self._services:
+                key = (candidate.host, self._way(candidate))
+                found.setdefault(key, []).append(candidate.server)
         return tuple(
-            self._group(
-                home, host, servers, _terms(home, servers, policy, how)
-            )
-            for (host, how), servers in sorted(found.items())
+            self._group(home, host, running, servers)
+            for (host, running), servers in sorted(found.items())
         )
 
-    def _running(
-        self, candidate: candidates.Candidate, wanted: policies.Running | None
-    ) -> policies.Running:
-        instance_actions: tuple[model.InstanceAction, ...] = ()
-        if wanted is None and candidates.restarted_on_leaving(candidate):
-            instance_actions = self._history(candidate.server.id)
-        return candidates.running(candidate, instance_actions, wanted)
+    def _way(self, candidate: candidates.Candidate) -> policies.Running:
+        if self._running is not None:
+            return self._running
+        if not candidates.restarted_on_leaving(candidate):
+            return policies.Running.LIVE
+        history = self._history(candidate.server.id)
+        return candidates.running(candidate, history)
 
     def _group(
         self,
         home: Home,
         host: str,
-        servers: collections.abc.Sequence[model.Server],
-        policy: policies.Policy,
+        running: policies.Running,
+        servers: abc.Sequence[model.Server],
     ) -> Group:
-        now = self._clock.now()
+        policy = dataclasses.replace(
+            self._policy,
+            running=running,
+            shelved=policies.Shelved.LEAVE,
+            resized=policies.Resized.LEAVE,
+            only=frozenset(server.id for server in servers),
+            home=home.host,
+            to=home.host,
+            since=home.since,
+        )
+        service, now = self._services[host], self._clock.now()
         seen = model.Observation(
             host=host,
-            service=self._services[host],
+            service=service,
             servers={s.id: s for s in servers if s.host == host},
             servers_at=min(s.seen_at for s in servers),
             service_at=now,
@@ -315,27 +293,6 @@ class _Planner:
             histories=self._histories,
             home=home.service,
         )
-        decided = decide.decide(
-            seen, requested.operation(policy), memories.HostMemory(), now
-        )
-        return Group(
-            home, self._services[host], policy, tuple(servers), decided.rows
-        )
-
-
-def _terms(
-    home: Home,
-    servers: collections.abc.Iterable[model.Server],
-    policy: policies.Policy,
-    running: policies.Running,
-) -> policies.Policy:
-    return dataclasses.replace(
-        policy,
-        running=running,
-        shelved=policies.Shelved.LEAVE,
-        resized=policies.Resized.LEAVE,
-        only=frozenset(server.id for server in servers),
-        home=home.host,
-        to=home.host,
-        since=home.since,
-    )
+        operation, memory = requested.operation(policy), memories.HostMemory()
+        decided = decide.decide(seen, operation, memory, now)
+        return Group(home, service, policy, tuple(servers), decided.rows)

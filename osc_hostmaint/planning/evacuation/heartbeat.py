@@ -7,7 +7,7 @@ as down, somebody must vouch that it is powered off, and no heartbeat may
 arrive for a while.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import enum
 
@@ -110,9 +110,7 @@ def alive(service: model.Service) -> str:
     )
 
 
-def question(
-    hosts: collections.abc.Sequence[str], servers: int, losing: int
-) -> str:
+def question(hosts: abc.Sequence[str], servers: int, losing: int) -> str:
     """Return the question to ask before hosts are forced down.
 
     :param servers: how many are to be evacuated off them.

@@ -11,7 +11,7 @@ usually different ones, and goes on once it sees no other run.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import hashlib
 
@@ -26,7 +26,7 @@ from osc_hostmaint.planning.server import status as server_status
 def update(
     seen: model.Observation,
     memory: memories.HostMemory,
-    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
+    statuses: abc.Mapping[str, server_status.ServerStatus],
 ) -> own_memory.EvacuationMemory:
     """Return the memory with since when no other run has evacuated."""
     own = own_memory.of(memory)
@@ -113,7 +113,7 @@ def wait(
 def _others(
     seen: model.Observation,
     memory: memories.HostMemory,
-    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
+    statuses: abc.Mapping[str, server_status.ServerStatus],
 ) -> bool:
     """Tell whether an evacuation is awaited that this run did not ask for.
 
@@ -143,9 +143,7 @@ def _others(
     return any(counts[record.server_id] > 1 for record in rebuilding)
 
 
-def _evacuations(
-    seen: model.Observation,
-) -> collections.abc.Iterator[model.Migration]:
+def _evacuations(seen: model.Observation) -> abc.Iterator[model.Migration]:
     """Yield the records of evacuations off the host."""
     for record in seen.migrations.values():
         if (

@@ -2,7 +2,7 @@
 
 """An evacuation: the servers of a host that has died are rebuilt elsewhere."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import typing as ty
 
@@ -111,7 +111,7 @@ class Evacuation(operation.Operation):
         self,
         seen: model.Observation,
         memory: memories.HostMemory,
-        statuses: collections.abc.Mapping[str, ServerStatus],
+        statuses: abc.Mapping[str, ServerStatus],
     ) -> memories.HostMemory:
         """Return the memory with what other runs do."""
         own = lock.update(seen, memory, statuses)
@@ -140,9 +140,7 @@ class Evacuation(operation.Operation):
         )
 
     def was_stopped(
-        self,
-        before: model.Server,
-        history: collections.abc.Sequence[model.InstanceAction],
+        self, before: model.Server, history: abc.Sequence[model.InstanceAction]
     ) -> bool:
         """Tell whether a server was off when its host died."""
         return power_state.was_stopped(before, history)

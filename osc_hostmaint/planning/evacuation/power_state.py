@@ -8,7 +8,7 @@ survives that, unless a destination had begun to build it; then what was asked
 of it tells.
 """
 
-import collections.abc
+from collections import abc
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
@@ -33,8 +33,7 @@ _LOST = frozenset({nova_states.VmState.ACTIVE, nova_states.VmState.ERROR})
 
 
 def was_stopped(
-    before: model.Server,
-    history: collections.abc.Sequence[model.InstanceAction] = (),
+    before: model.Server, history: abc.Sequence[model.InstanceAction] = ()
 ) -> bool:
     """Tell whether a server was off when its host died.
 

@@ -7,7 +7,7 @@ the whole cloud took it off the host, and if it is still where that move put
 it. What was done with it since then was done on purpose.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 
@@ -27,7 +27,7 @@ MOVES = frozenset(
     }
 )
 #: A server's record that decides, by the server's id.
-LatestMoves = collections.abc.Mapping[str, model.Migration]
+LatestMoves = abc.Mapping[str, model.Migration]
 
 _Phase = server_status.Phase
 
@@ -76,7 +76,7 @@ def against(service: model.Service) -> str:
 
 
 def departures(
-    home: str, records: collections.abc.Iterable[model.Migration]
+    home: str, records: abc.Iterable[model.Migration]
 ) -> tuple[model.Migration, ...]:
     """Return the records of moves that took servers away from a host."""
     return tuple(
@@ -88,9 +88,7 @@ def departures(
     )
 
 
-def oldest(
-    records: collections.abc.Iterable[model.Migration],
-) -> datetime.datetime | None:
+def oldest(records: abc.Iterable[model.Migration]) -> datetime.datetime | None:
     """Return when the first of some moves began; None: there is none.
 
     Whatever was done with their servers later has a later record. When a move
@@ -101,8 +99,7 @@ def oldest(
 
 
 def latest_moves(
-    left: collections.abc.Collection[model.Migration],
-    moves: collections.abc.Iterable[model.Migration],
+    left: abc.Collection[model.Migration], moves: abc.Iterable[model.Migration]
 ) -> dict[str, model.Migration]:
     """Return the record that decides, for each server that has left a host.
 
@@ -111,22 +108,16 @@ def latest_moves(
     :param left: of moves that took servers away from it.
     :param moves: of the whole cloud, since the first of these began.
     """
-    ours = {record.server_id for record in left}
-    found: dict[str, model.Migration] = {}
-    for record in (*left, *moves):
-        if record.server_id not in ours or record.ended_badly:
-            continue
-        old = found.get(record.server_id)
-        if old is None or record.id >= old.id:
+    found = {record.server_id: record for record in left}
+    for record in sorted((*left, *moves), key=lambda r: r.id):
+        if record.server_id in found and not record.ended_badly:
             found[record.server_id] = record
     return found
 
 
 def places(home: str, latest_moves: LatestMoves) -> tuple[str, ...]:
     """Return the hosts that servers may be on, in order."""
-    if not latest_moves:
-        return ()
-    found = {home}
+    found = {home} if latest_moves else set()
     for record in latest_moves.values():
         found.add(record.dest or record.source)
         if not record.ended_well:
@@ -147,38 +138,30 @@ def judge(
     if server.deleted:
         return None
     if server.status == nova_states.Status.UNKNOWN:
-        return _row(
-            server,
-            _Phase.BLOCKED,
-            record.dest or record.source,
-            down_cells.LEFT,
-        )
+        host = server.host or record.dest or record.source
+        return row(server, _Phase.BLOCKED, down_cells.LEFT, host)
     back = record.dest == home and record.source != home
-    if back and record.type in MOVES and not record.ended_well:
+    resized = record.type not in MOVES
+    # Nova's record may say that it came home although it has not.
+    on_its_way = not record.ended_well or server.host == record.source
+    if back and not resized and on_its_way:
         return Candidate(server, record.source, record)
-    if back and record.type in MOVES and server.host == record.source:
-        # Nova's record says that it came home, and it has not.
-        return Candidate(server, record.source, record)
-    if server.host == home and not (back and record.type not in MOVES):
+    if server.host == home and not (back and resized):
         return None
     if words := _meanwhile(home, record, server):
-        return _row(server, _Phase.SKIPPED, reason=words)
+        return row(server, _Phase.SKIPPED, words)
     if record.awaits_confirmation:
-        return _row(
-            server,
-            _Phase.BLOCKED,
-            reason=f'its cold migration to {record.dest} is not confirmed: '
-            f'confirm it (openstack server resize confirm {server.id}) '
-            'and run this again',
+        words = (
+            f'its cold migration to {record.dest} is not confirmed: confirm '
+            f'it (openstack server resize confirm {server.id})'
         )
-    if server.status == nova_states.Status.SHELVED:
-        return _row(
-            server,
-            _Phase.BLOCKED,
-            reason='a shelved server cannot be brought back: unshelve it '
-            f'(openstack server unshelve {server.id}) and run this '
-            'again',
+    elif server.status == nova_states.Status.SHELVED:
+        words = (
+            'a shelved server cannot be brought back: unshelve it (openstack '
+            f'server unshelve {server.id})'
         )
+    if words:
+        return row(server, _Phase.BLOCKED, f'{words} and run this again')
     return Candidate(server, server.host or '', record)
 
 
@@ -218,17 +201,20 @@ def _meanwhile(
     return ''
 
 
-def _row(
+def row(
     server: model.Server,
     phase: server_status.Phase,
+    reason: str,
     host: str = '',
-    reason: str = '',
 ) -> decisions.Row:
-    """Return the row of a server that is left alone."""
+    """Return the row of a server that is left alone.
+
+    :param host: where it is, if Nova may not show that.
+    """
     return decisions.Row(
         server_id=server.id,
         name=server.name,
-        host=server.host or host,
+        host=host or server.host or '',
         status=server.status,
         move='',
         destination='',
@@ -251,9 +237,7 @@ def restarted_on_leaving(candidate: Candidate) -> bool:
 
 
 def running(
-    candidate: Candidate,
-    instance_actions: collections.abc.Iterable[model.InstanceAction],
-    wanted: policies.Running | None = None,
+    candidate: Candidate, instance_actions: abc.Iterable[model.InstanceAction]
 ) -> policies.Running:
     """Return how to bring back a server that is running.
 
@@ -261,10 +245,7 @@ def running(
     stopped and its owner has started it since; live otherwise.
 
     :param instance_actions: what was done to it.
-    :param wanted: what the operator asks for; None: as it left.
     """
-    if wanted is not None:
-        return wanted
     if restarted_on_leaving(candidate) and not any(
         instance_action.action == 'start'
         and instance_action.started_at >= candidate.record.created_at

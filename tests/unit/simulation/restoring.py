@@ -5,6 +5,7 @@
 import datetime
 import typing as ty
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
@@ -74,7 +75,7 @@ def _bring(
     )
     seen = None
     if looks and any(each.groups for each in plans):
-        seen = capacity.look(client, services, plans)
+        _by_home, seen = capacity.look(client, services, plans)
     run.blind = seen is None or not seen.known
     if seen and seen.preview.capacity_forecast.misfits:
         return _failed(service.host, 'no room')
@@ -85,7 +86,7 @@ def _bring(
         board,
         bound=policy.per_destination,
         patience=policy.server_timeout,
-        expected=seen.dry_run if seen else None,
+        expected=seen,
     )
     result = restore_loop.restore(
         plans,
@@ -100,7 +101,9 @@ def _bring(
     )
     cut = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
     if result.exit_code not in cut:
-        restore_loop.count_deleted(client, [home], run.recorder)
+        deleted = restore_loop.count_deleted(client, [home])
+        for host, words in deleted.items():
+            run.recorder.publish(events.Trouble(host, words))
     return result
 
 

@@ -314,10 +314,3 @@ class TestRunning(unittest.TestCase):
         self.assertIs(
             running, candidates.running(self.candidate(COLD), instance_actions)
         )
-
-    @ddt.data(*Running)
-    def test_what_the_operator_wants_comes_first(self, wanted):
-        for kind in (LIVE, COLD):
-            self.assertIs(
-                wanted, candidates.running(self.candidate(kind), (), wanted)
-            )
