@@ -102,14 +102,8 @@ __all__ += ['ResultExplained', 'ServerChanged']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'Service', 'Summary']
 __all__ += ['DrainResult', 'ExitCode', 'Result', 'Row']
-__all__ += [
-    'CapacityForecast',
-    'Fit',
-    'Fits',
-    'Preview',
-    'PreviewRow',
-    'Utilization',
-]
+__all__ += ['CapacityForecast', 'Fit', 'Fits', 'Utilization']
+__all__ += ['Preview', 'PreviewRow']
 # What is raised.
 __all__ += ['HostMaintenanceError', 'Refused', 'SilentCell', 'UnknownHost']
 __all__ += ['CloudError', 'InvalidMark', 'NotFound', 'NotPermitted']

@@ -26,6 +26,9 @@ from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import timing
 from osc_hostmaint.progress import lines as progress_lines
 
+DrainRequest = requests.DrainRequest
+Gateway = gateways.Gateway
+Service = model.Service
 _INTERRUPTED = loop.DrainResult((), {}, exceptions.ExitCode.INTERRUPTED)
 
 
@@ -34,19 +37,17 @@ class _Checked:
     """A request whose hosts were looked up; nothing was changed yet."""
 
     #: With the ids of the servers that its policy excludes.
-    request: requests.DrainRequest
+    request: DrainRequest
     #: Of all hosts, by host.
-    services: dict[str, model.Service]
-    sources: tuple[model.Service, ...]
+    services: dict[str, Service]
+    sources: tuple[Service, ...]
     #: Why other hosts can't be drained, by host.
     errors: dict[str, str]
     #: What could not be looked at.
     notes: list[str]
 
 
-def preview(
-    gateway: gateways.Gateway, request: requests.DrainRequest
-) -> dry_runs.Preview:
+def preview(gateway: Gateway, request: DrainRequest) -> dry_runs.Preview:
     """Return what :func:`drain` would do. Nothing is changed."""
     checked = _check(gateway, request)
     request, notes = checked.request, checked.notes
@@ -72,9 +73,7 @@ def preview(
     )
 
 
-def drain(
-    gateway: gateways.Gateway, request: requests.DrainRequest
-) -> loop.DrainResult:
+def drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     """Put hosts into maintenance and move every server off them.
 
     All hosts are put into maintenance first, so that no server moves to a
@@ -140,9 +139,7 @@ def drain(
     return loop.with_errors(result, errors)
 
 
-def _check(
-    gateway: gateways.Gateway, request: requests.DrainRequest
-) -> _Checked:
+def _check(gateway: Gateway, request: DrainRequest) -> _Checked:
     """Look up the hosts of a request.
 
     :raises Refused: the requested destination cannot take any server, a
@@ -165,10 +162,10 @@ def _check(
 
 
 def _look(
-    gateway: gateways.Gateway,
+    gateway: Gateway,
     clock: ports.Clock,
-    request: requests.DrainRequest,
-    sources: abc.Sequence[model.Service],
+    request: DrainRequest,
+    sources: abc.Sequence[Service],
     services: hosts.Services,
 ) -> dry_run.DryRun | None:
     """Return which hosts have room for the servers, if that is needed.

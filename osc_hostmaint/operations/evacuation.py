@@ -46,19 +46,16 @@ class EvacuationTargets:
 
     def judge(self, found: abc.Iterable[model.Service]) -> None:
         """Find out which hosts can be evacuated. Nothing is changed."""
+        fenced = self._request.fenced
         for service in found:
             host = service.host
             with hosts.collect(self.errors, host, exceptions.CloudError):
                 modes.foresee(self._gateway, service, self._request)
-                verdict = heartbeats.judge(
-                    service, fenced=self._request.fenced
-                )
-                if verdict.step is heartbeats.Step.REFUSE:
-                    self.errors[host] = verdict.reason
-                    continue
+                if words := heartbeats.against(service, fenced=fenced):
+                    raise exceptions.Refused(words)
                 self.services[host] = service
-                if verdict.step is heartbeats.Step.ASK:
-                    self.doubts[host] = verdict.reason
+                if words := heartbeats.doubt(service, fenced=fenced):
+                    self.doubts[host] = words
 
     def foresee(self) -> list[model.Service]:
         """Return the hosts' services as they will be evacuated."""

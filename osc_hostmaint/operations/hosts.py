@@ -16,7 +16,9 @@ from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import down_cells
 
-Services = abc.Mapping[str, model.Service]
+Gateway = gateways.Gateway
+Service = model.Service
+Services = abc.Mapping[str, Service]
 
 
 @contextlib.contextmanager
@@ -47,12 +49,12 @@ def collect(
         errors[host] = str(error)
 
 
-def all_services(gateway: gateways.Gateway) -> dict[str, model.Service]:
+def all_services(gateway: Gateway) -> dict[str, Service]:
     """Return the compute services of all hosts, by host."""
     return model.by_host(gateway.services())
 
 
-def find(gateway: gateways.Gateway, host: str) -> model.Service:
+def find(gateway: Gateway, host: str) -> Service:
     """Return a host's compute service.
 
     :raises SilentCell: its cell does not answer.
@@ -62,14 +64,14 @@ def find(gateway: gateways.Gateway, host: str) -> model.Service:
 
 
 def pick(
-    gateway: gateways.Gateway, hosts: abc.Iterable[str], services: Services
-) -> tuple[model.Service, ...]:
+    gateway: Gateway, hosts: abc.Iterable[str], services: Services
+) -> tuple[Service, ...]:
     """Return the hosts' compute services, each once, in their order."""
     return names.pick(hosts, services, gateway.hypervisor_hosts)
 
 
 def down_cell_errors(
-    gateway: gateways.Gateway, hosts: abc.Collection[str]
+    gateway: Gateway, hosts: abc.Collection[str]
 ) -> dict[str, str]:
     """Return errors of hosts whose cell does not answer.
 
@@ -84,7 +86,7 @@ def down_cell_errors(
     }
 
 
-def check_rights(gateway: gateways.Gateway) -> None:
+def check_rights(gateway: Gateway) -> None:
     """Check that Nova shows the hosts of migrations.
 
     An outage does not fail this check: later requests retry for longer.
@@ -96,9 +98,7 @@ def check_rights(gateway: gateways.Gateway) -> None:
 
 
 def resolve_excluded(
-    gateway: gateways.Gateway,
-    policy: policies.Policy,
-    services: abc.Sequence[model.Service],
+    gateway: Gateway, policy: policies.Policy, services: abc.Sequence[Service]
 ) -> policies.Policy:
     """Return a policy with the ids of the servers that it excludes.
 
@@ -119,9 +119,7 @@ def resolve_excluded(
     return dataclasses.replace(policy, exclude=ids)
 
 
-def _leaving(
-    gateway: gateways.Gateway, hosts: abc.Iterable[str]
-) -> dict[str, str]:
+def _leaving(gateway: Gateway, hosts: abc.Iterable[str]) -> dict[str, str]:
     """Return servers that have left hosts and still hold resources there."""
     found = {
         record.server_id
@@ -135,11 +133,11 @@ def _leaving(
 
 
 def check_identity(
-    gateway: gateways.Gateway,
-    found: tuple[model.Service, ...],
+    gateway: Gateway,
+    found: tuple[Service, ...],
     services: Services,
     policy: policies.Policy,
-) -> tuple[tuple[model.Service, ...], dict[str, str], list[str]]:
+) -> tuple[tuple[Service, ...], dict[str, str], list[str]]:
     """Return the hosts that may be drained, errors of others, and notices.
 
     This costs the list of hypervisors, which a drain needs anyway. For a

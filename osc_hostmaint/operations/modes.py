@@ -25,6 +25,9 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
 from osc_hostmaint.planning.host import down_cells
 
+DrainRequest = requests.DrainRequest
+Gateway = gateways.Gateway
+Service = model.Service
 LOG = logging.getLogger(__name__)
 
 THREADS = 8
@@ -34,7 +37,7 @@ THREADS = 8
 class ListedHost:
     """A host in a list, and how many servers are left on it."""
 
-    service: model.Service
+    service: Service
     #: None: its cell does not answer.
     servers: int | None
     #: The type of its hypervisors; None: not looked at, or not known.
@@ -42,18 +45,16 @@ class ListedHost:
 
 
 def set_maintenance(
-    gateway: gateways.Gateway, host: str, *, reason: str | None, force: bool
-) -> model.Service:
+    gateway: Gateway, host: str, *, reason: str | None, force: bool
+) -> Service:
     """Put a host into maintenance: no new server lands on it."""
-    request = requests.DrainRequest(hosts=(host,), reason=reason, force=force)
+    request = DrainRequest(hosts=(host,), reason=reason, force=force)
     return _mark(gateway, hosts.find(gateway, host), request)
 
 
 def _mark(
-    gateway: gateways.Gateway,
-    service: model.Service,
-    request: requests.DrainRequest,
-) -> model.Service:
+    gateway: Gateway, service: Service, request: DrainRequest
+) -> Service:
     foreseen = foresee(gateway, service, request)
     if foreseen is service:
         return service
@@ -61,10 +62,8 @@ def _mark(
 
 
 def foresee(
-    gateway: gateways.Gateway,
-    service: model.Service,
-    request: requests.DrainRequest,
-) -> model.Service:
+    gateway: Gateway, service: Service, request: DrainRequest
+) -> Service:
     """Return a service as it would be in maintenance.
 
     It is the same object if the host is in maintenance already.
@@ -90,9 +89,7 @@ def foresee(
     )
 
 
-def unset_maintenance(
-    gateway: gateways.Gateway, host: str, *, force: bool
-) -> model.Service:
+def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
     """Put a host back into service."""
     service = hosts.find(gateway, host)
     leaving = []
@@ -121,7 +118,7 @@ def unset_maintenance(
                 return service
 
 
-def _moving(gateway: gateways.Gateway, host: str) -> list[model.Migration]:
+def _moving(gateway: Gateway, host: str) -> list[model.Migration]:
     """Return records of moves from and to a host that are under way.
 
     A request for each that may be.
@@ -139,9 +136,7 @@ def _moving(gateway: gateways.Gateway, host: str) -> list[model.Migration]:
     return found
 
 
-def _force_up(
-    gateway: gateways.Gateway, service: model.Service, *, force: bool
-) -> model.Service:
+def _force_up(gateway: Gateway, service: Service, *, force: bool) -> Service:
     """Undo the force-down of a service, and return the service."""
     try:
         before = gateway.force_down(service, down=False)
@@ -156,9 +151,7 @@ def _force_up(
     )
 
 
-def _wait_for_heartbeat(
-    gateway: gateways.Gateway, before: model.Service
-) -> model.Service:
+def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
     """Wait up to 20 s for a heartbeat of a host, and return its service.
 
     Nova still shows a host as up that died a moment ago.
@@ -185,7 +178,7 @@ def _wait_for_heartbeat(
 
 
 def _looked_into(
-    gateway: gateways.Gateway, service: model.Service, *, force: bool
+    gateway: Gateway, service: Service, *, force: bool
 ) -> tuple[frozenset[str], int]:
     """Return which hypervisors are down, and how many servers need cleanup.
 
@@ -198,7 +191,7 @@ def _looked_into(
     return down, len(gateway.evacuated(service.host))
 
 
-def show(gateway: gateways.Gateway, host: str) -> summary.Summary:
+def show(gateway: Gateway, host: str) -> summary.Summary:
     """Return a host's maintenance state and what is still on it."""
     service, servers = hosts.find(gateway, host), gateway.servers(host)
     moving = _moving(gateway, host)
@@ -217,7 +210,7 @@ def show(gateway: gateways.Gateway, host: str) -> summary.Summary:
 
 
 def list_hosts(
-    gateway: gateways.Gateway,
+    gateway: Gateway,
     modes: abc.Container[model.Mode],
     *,
     hypervisor_types: bool,
@@ -235,7 +228,7 @@ def list_hosts(
         key=lambda s: s.host,
     )
 
-    def count(service: model.Service) -> tuple[str, int | None]:
+    def count(service: Service) -> tuple[str, int | None]:
         host = service.host
         return host, None if service.silent else gateway.server_count(host)
 
@@ -258,12 +251,10 @@ def list_hosts(
 
 
 def mark_all(
-    gateway: gateways.Gateway,
-    services: abc.Iterable[model.Service],
-    request: requests.DrainRequest,
-) -> tuple[list[model.Service], dict[str, str]]:
+    gateway: Gateway, services: abc.Iterable[Service], request: DrainRequest
+) -> tuple[list[Service], dict[str, str]]:
     """Put hosts into maintenance; return those that are, and errors."""
-    ready: list[model.Service] = []
+    ready: list[Service] = []
     errors: dict[str, str] = {}
     for service in services:
         with hosts.collect(errors, service.host):

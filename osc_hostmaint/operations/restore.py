@@ -8,7 +8,6 @@ import datetime
 import random
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import destinations
@@ -25,6 +24,8 @@ from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.progress import lines as progress_lines
 
+Gateway = gateways.Gateway
+RestoreRequest = requests.RestoreRequest
 #: Moves in flight to one host, if nobody says how many there may be.
 PARALLEL = 4
 #: Nothing left before it: OpenStack is younger.
@@ -37,15 +38,11 @@ _CUT_SHORT = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
 SinceByHost = abc.Mapping[str, requests.Since]
 
 
-def preview(
-    gateway: gateways.Gateway, request: requests.RestoreRequest
-) -> dry_runs.Preview:
+def preview(gateway: Gateway, request: RestoreRequest) -> dry_runs.Preview:
     """Return what :func:`restore` would do. Nothing is changed."""
-    services, found = _pick(gateway, request)
+    services = _checked(gateway, request)
     since = dict.fromkeys(request.hosts, request.since)
-    plans, errors = _plan(
-        gateway, clocks.Clock(), request, found, services, since
-    )
+    plans, errors = _plan(gateway, clocks.Clock(), request, services, since)
     deleted = restore_loop.count_deleted(gateway, [p.home for p in plans])
     notes = [f'{host}: {words}' for host, words in deleted.items()]
     seen = capacity.look(gateway, services, plans)[1].preview
@@ -54,28 +51,26 @@ def preview(
     )
 
 
-def restore(
-    gateway: gateways.Gateway, request: requests.RestoreRequest
-) -> loop.DrainResult:
+def restore(gateway: Gateway, request: RestoreRequest) -> loop.DrainResult:
     """Bring back the servers whose latest move was away from hosts."""
-    services, found = _pick(gateway, request)
+    services = _checked(gateway, request)
     since = dict.fromkeys(request.hosts, request.since)
-    return _restore(gateway, request, found, services, since)
+    return _restore(gateway, request, services, since)
 
 
 def unset_and_restore(
-    gateway: gateways.Gateway, request: requests.RestoreRequest, *, force: bool
+    gateway: Gateway, request: RestoreRequest, *, force: bool
 ) -> loop.DrainResult:
     """Put hosts back into service, and bring their servers back.
 
     These are the servers that left since the mark was set; without a mark,
     in the last seven days.
     """
-    _services, found = _pick(gateway, request)
+    services = _checked(gateway, request)
     since: dict[str, requests.Since] = {}
     errors: dict[str, str] = {}
-    for service in found:
-        host, mark = service.host, service.mark
+    for host in dict.fromkeys(request.hosts):
+        mark = services[host].mark
         with hosts.collect(errors, host):
             modes.unset_maintenance(gateway, host, force=force)
             since[host] = mark.since if mark else requests.SINCE
@@ -88,8 +83,7 @@ def unset_and_restore(
                 request.trouble(host, words % requests.SINCE.days)
     try:
         services = hosts.all_services(gateway)
-        found = [services[host] for host in since if host in services]
-        result = _restore(gateway, request, found, services, since)
+        result = _restore(gateway, request, services, since)
     except exceptions.CloudError as error:
         where = ', '.join(since)
         errors[where] = _(
@@ -100,26 +94,23 @@ def unset_and_restore(
     return loop.with_errors(result, errors)
 
 
-def _pick(
-    gateway: gateways.Gateway, request: requests.RestoreRequest
-) -> tuple[hosts.Services, abc.Sequence[model.Service]]:
-    """Return the services of all hosts, and of those of a request."""
+def _checked(gateway: Gateway, request: RestoreRequest) -> hosts.Services:
+    """Return the services of all hosts, once those of a request are found."""
     services = hosts.all_services(gateway)
-    found = hosts.pick(gateway, request.hosts, services)
+    hosts.pick(gateway, request.hosts, services)
     hosts.check_rights(gateway)
-    return services, found
+    return services
 
 
 def _restore(
-    gateway: gateways.Gateway,
-    request: requests.RestoreRequest,
-    found: abc.Iterable[model.Service],
+    gateway: Gateway,
+    request: RestoreRequest,
     services: hosts.Services,
     since: SinceByHost,
 ) -> loop.DrainResult:
     clock, policy = clocks.Clock(), request.policy
     board = observer.ServiceBoard(gateway, clock, services)
-    plans, errors = _plan(gateway, clock, request, found, services, since)
+    plans, errors = _plan(gateway, clock, request, services, since)
     seen = None
     wanted = not request.skip_capacity_check
     if wanted and any(each.groups for each in plans):
@@ -160,24 +151,25 @@ def _restore(
 
 
 def _plan(
-    gateway: gateways.Gateway,
+    gateway: Gateway,
     clock: clocks.Clock,
-    request: requests.RestoreRequest,
-    found: abc.Iterable[model.Service],
+    request: RestoreRequest,
     services: hosts.Services,
     since: SinceByHost,
 ) -> tuple[abc.Sequence[plan.RestorePlan], dict[str, str]]:
     """Return what to bring back to each host, and why not to the others."""
     homes, errors = [], {}
-    for service in found:
-        begin = since[service.host]
-        if words := candidates.against(service):
-            errors[service.host] = words
+    for host, begin in since.items():
+        # Its service may have been deleted meanwhile.
+        if host not in services:
+            continue
+        if words := candidates.against(services[host]):
+            errors[host] = words
             continue
         if isinstance(begin, datetime.timedelta):
             now = gateway.now()
             begin = now - min(begin, now - EPOCH)
-        homes.append(plan.Home(service, begin))
+        homes.append(plan.Home(services[host], begin))
     policy = dataclasses.replace(
         request.policy,
         user_id=gateway.user_id(),

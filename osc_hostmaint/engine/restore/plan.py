@@ -117,28 +117,25 @@ def make_plans(
     return tuple(plans)
 
 
+@dataclasses.dataclass(slots=True)
 class _Planner:
     """What was seen of those that have left hosts."""
 
-    def __init__(
-        self,
-        gateway: ports.Gateway,
-        clock: ports.Clock,
-        services: Services,
-        policy: policies.Policy,
-        running: policies.Running | None,
-    ):
-        self._gateway = gateway
-        self._clock = clock
-        self._services = services
-        self._policy = policy
-        self._running = running
-        self._records: tuple[model.Migration, ...] = ()
-        #: By home, and the server's id.
-        self._latest_moves: dict[str, dict[str, model.Migration]] = {}
-        #: By the server's id, wherever it is.
-        self._servers: dict[str, model.Server] = {}
-        self._histories: dict[str, tuple[model.InstanceAction, ...]] = {}
+    _gateway: ports.Gateway
+    _clock: ports.Clock
+    _services: Services
+    _policy: policies.Policy
+    _running: policies.Running | None
+    _records: tuple[model.Migration, ...] = ()
+    #: By home, and the server's id.
+    _latest_moves: dict[str, dict[str, model.Migration]] = dataclasses.field(
+        default_factory=dict
+    )
+    #: By the server's id, wherever it is.
+    _servers: dict[str, model.Server] = dataclasses.field(default_factory=dict)
+    _histories: dict[str, tuple[model.InstanceAction, ...]] = (
+        dataclasses.field(default_factory=dict)
+    )
 
     def see_records(self, homes: abc.Iterable[Home]) -> None:
         """Look at the migrations that decide."""

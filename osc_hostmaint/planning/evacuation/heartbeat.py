@@ -16,51 +16,33 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import timing
 
 
-class Step(enum.Enum):
-    """What to do before servers may be evacuated."""
-
-    #: Somebody has vouched for it: it is forced down.
-    NOTHING = enum.auto()
-    FORCE_DOWN = enum.auto()
-    #: To ask somebody whether it is powered off, and force it down then.
-    ASK = enum.auto()
-    REFUSE = enum.auto()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class HeartbeatDecision:
-    """What to do with a compute service, and why."""
-
-    step: Step
-    #: With REFUSE, and with ASK where nobody can be asked: why not, and what
-    #: can be done.
-    reason: str = ''
-
-
-def judge(service: model.Service, *, fenced: bool) -> HeartbeatDecision:
-    """Decide what to do before a host is evacuated.
+def against(service: model.Service, *, fenced: bool) -> str:
+    """Return why a host cannot be evacuated now, or ''.
 
     :param fenced: the operator vouches that it is powered off.
     """
-    host = service.host
-    if service.forced_down:
-        return HeartbeatDecision(Step.NOTHING)
-    if fenced:
-        return HeartbeatDecision(Step.FORCE_DOWN)
-    if service.up:
-        return HeartbeatDecision(
-            Step.REFUSE,
-            f'the compute service on {host} is up, and Nova evacuates servers '
-            'only from a host whose service is down. If the host is alive, '
-            'drain it without --evacuate. If it has just died, Nova notices '
-            'after service_down_time, 60 s by default; if it is powered off, '
-            'use --fenced to go on at once',
-        )
-    return HeartbeatDecision(
-        Step.ASK,
-        f'{host} sends no heartbeats, but may not be powered off. If it is '
-        'still running, evacuating corrupts data. Once it is powered off, run '
-        'this again with --fenced',
+    if fenced or service.forced_down or not service.up:
+        return ''
+    return (
+        f'the compute service on {service.host} is up, and Nova evacuates '
+        'servers only from a host whose service is down. If the host is '
+        'alive, drain it without --evacuate. If it has just died, Nova '
+        'notices after service_down_time, 60 s by default; if it is powered '
+        'off, use --fenced to go on at once'
+    )
+
+
+def doubt(service: model.Service, *, fenced: bool) -> str:
+    """Return why a host may not be powered off, '' if somebody vouches.
+
+    Somebody has to be asked then. Whoever forced it down has vouched for it.
+    """
+    if fenced or service.forced_down:
+        return ''
+    return (
+        f'{service.host} sends no heartbeats, but may not be powered off. If '
+        'it is still running, evacuating corrupts data. Once it is powered '
+        'off, run this again with --fenced'
     )
 
 

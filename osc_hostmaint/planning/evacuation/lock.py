@@ -22,21 +22,26 @@ from osc_hostmaint.planning.evacuation import memory as own_memory
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+EvacuationMemory = own_memory.EvacuationMemory
+HostMemory = memories.HostMemory
+Observation = model.Observation
+Policy = policies.Policy
+Statuses = abc.Mapping[str, server_status.ServerStatus]
+
 
 def update(
-    seen: model.Observation,
-    memory: memories.HostMemory,
-    statuses: abc.Mapping[str, server_status.ServerStatus],
-) -> own_memory.EvacuationMemory:
+    seen: Observation, memory: HostMemory, statuses: Statuses
+) -> EvacuationMemory:
     """Return the memory with since when no other run has evacuated."""
     own = own_memory.of(memory)
     known = own.evacuations
-    newest = max((r.id for r in _evacuations(seen)), default=0)
+    evacuations = list(_evacuations(seen))
+    newest = max((record.id for record in evacuations), default=0)
     # What has begun and ended between two looks tells of others, too. (Our
     # own earlier attempts have been seen before.)
     unseen = known is not None and any(
         record.id > known and not _is_ours(record, memory)
-        for record in _evacuations(seen)
+        for record in evacuations
     )
     own = dataclasses.replace(own, evacuations=max(newest, known or 0))
     if unseen or _others(seen, memory, statuses):
@@ -51,7 +56,7 @@ def update(
     return own
 
 
-def is_held(seen: model.Observation, memory: memories.HostMemory) -> bool:
+def is_held(seen: Observation, memory: HostMemory) -> bool:
     """Tell whether other runs can see that this run evacuates.
 
     They see an evacuation that it requested since it was alone.
@@ -63,7 +68,7 @@ def is_held(seen: model.Observation, memory: memories.HostMemory) -> bool:
     )
 
 
-def jitter(salt: object, policy: policies.Policy) -> float:
+def jitter(salt: object, policy: Policy) -> float:
     """Return a number from 0 to 1 that differs between runs.
 
     :param salt: different salts give different numbers in the same run.
@@ -72,28 +77,23 @@ def jitter(salt: object, policy: policies.Policy) -> float:
     return int.from_bytes(drawn[:6]) / 2**48
 
 
-def may_start_at(
-    own: own_memory.EvacuationMemory, policy: policies.Policy
-) -> float | None:
+def may_start_at(own: EvacuationMemory, policy: Policy) -> float | None:
     """Return when this run may start evacuations; None: others evacuate."""
     if own.no_others_since is None:
         return None
-    if not own.met_others:
-        return (
-            own.no_others_since
-            + policy.stagger * timing.EVACUATE_STAGGER_SECONDS
+    pause = policy.stagger * timing.EVACUATE_STAGGER_SECONDS
+    if own.met_others:
+        # With the same pause they would meet again.
+        stagger = jitter(own.newest_of_others, policy)
+        pause = (
+            timing.EVACUATE_AFTER_OTHERS_SECONDS
+            + stagger * timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
         )
-    # With the same pause they would meet again.
-    stagger = jitter(own.newest_of_others, policy)
-    return (
-        own.no_others_since
-        + timing.EVACUATE_AFTER_OTHERS_SECONDS
-        + stagger * timing.EVACUATE_AFTER_OTHERS_STAGGER_SECONDS
-    )
+    return own.no_others_since + pause
 
 
 def wait(
-    own: own_memory.EvacuationMemory, policy: policies.Policy, now: float
+    own: EvacuationMemory, policy: Policy, now: float
 ) -> server_status.Wait | None:
     """Return the wait of a run that has met another one, or None."""
     due = may_start_at(own, policy)
@@ -110,40 +110,31 @@ def wait(
     )
 
 
-def _others(
-    seen: model.Observation,
-    memory: memories.HostMemory,
-    statuses: abc.Mapping[str, server_status.ServerStatus],
-) -> bool:
+def _others(seen: Observation, memory: HostMemory, statuses: Statuses) -> bool:
     """Tell whether an evacuation is awaited that this run did not ask for.
 
     Or two of one server, of which it has asked for one.
     """
+    phases = {i: status.phase for i, status in statuses.items()}
     # Its record may not be seen before its destination begins.
-    if any(
-        status.phase is server_status.Phase.BUSY
-        for status in statuses.values()
-    ):
+    if server_status.Phase.BUSY in phases.values():
         return True
-    rebuilding = [
-        record
-        for record in _evacuations(seen)
+    expired = seen.migrations_at - timing.EVACUATION_WAIT_SECONDS
+    evacuations = {record.id: record for record in _evacuations(seen)}
+    ours = {
+        i: r.server_id for i, r in evacuations.items() if _is_ours(r, memory)
+    }
+    counts = collections.Counter(ours.values())
+    return any(
+        record.id not in ours or counts[record.server_id] > 1
+        for record in evacuations.values()
         if record.in_flight
-        and seen.migrations_at - record.seen_at
-        < timing.EVACUATION_WAIT_SECONDS
-        and not _is_over(statuses.get(record.server_id))
-    ]
-    if not all(_is_ours(record, memory) for record in rebuilding):
-        return True
-    counts = collections.Counter(
-        record.server_id
-        for record in _evacuations(seen)
-        if _is_ours(record, memory)
+        and record.seen_at > expired
+        and phases.get(record.server_id) not in server_status.FINAL
     )
-    return any(counts[record.server_id] > 1 for record in rebuilding)
 
 
-def _evacuations(seen: model.Observation) -> abc.Iterator[model.Migration]:
+def _evacuations(seen: Observation) -> abc.Iterator[model.Migration]:
     """Yield the records of evacuations off the host."""
     for record in seen.migrations.values():
         if (
@@ -153,19 +144,9 @@ def _evacuations(seen: model.Observation) -> abc.Iterator[model.Migration]:
             yield record
 
 
-def _is_over(status: server_status.ServerStatus | None) -> bool:
-    return status is not None and status.phase in server_status.FINAL
-
-
-def _is_ours(record: model.Migration, memory: memories.HostMemory) -> bool:
-    remembered = memory.servers.get(record.server_id)
-    request = (
-        remembered.request(memories.ActionKind.EVACUATE)
-        if remembered
-        else None
-    )
-    return (
-        request is not None
-        and request.asked_at is not None
-        and record.id > request.asked_after
-    )
+def _is_ours(record: model.Migration, memory: HostMemory) -> bool:
+    if record.server_id not in memory.servers:
+        return False
+    remembered = memory.servers[record.server_id]
+    request = remembered.request(memories.ActionKind.EVACUATE)
+    return request.asked_at is not None and record.id > request.asked_after

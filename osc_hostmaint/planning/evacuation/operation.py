@@ -18,7 +18,11 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
+HostMemory = memories.HostMemory
+Migration = model.Migration
+Observation = model.Observation
 Phase = server_status.Phase
+ServerContext = contexts.ServerContext
 ServerStatus = server_status.ServerStatus
 
 
@@ -41,9 +45,7 @@ class Evacuation(operation.Operation):
         """The rules: only rebuilding is possible."""
         return evacuation_verdicts.RULES
 
-    def stop_reason(
-        self, seen: model.Observation, memory: memories.HostMemory
-    ) -> str:
+    def stop_reason(self, seen: Observation, memory: HostMemory) -> str:
         """Return why the host may be alive, '' if it is dead."""
         host = seen.host
         if reason := operation.back_in_service(seen):
@@ -62,14 +64,12 @@ class Evacuation(operation.Operation):
             )
         return ''
 
-    def unrecoverable(
-        self, _seen: model.Observation, _memory: memories.HostMemory
-    ) -> str:
+    def unrecoverable(self, _seen: Observation, _memory: HostMemory) -> str:
         """Return '': an evacuation needs a dead host."""
         return ''
 
     def may_start(
-        self, seen: model.Observation, memory: memories.HostMemory, now: float
+        self, seen: Observation, memory: HostMemory, now: float
     ) -> bool:
         """Tell whether the host was just seen dead and no other run acts."""
         starts_at = self.starts_at(memory)
@@ -80,13 +80,11 @@ class Evacuation(operation.Operation):
             and now >= starts_at
         )
 
-    def starts_at(self, memory: memories.HostMemory) -> float | None:
+    def starts_at(self, memory: HostMemory) -> float | None:
         """Return when no other run can be about to evacuate the host."""
         return lock.may_start_at(own_memory.of(memory), self.policy)
 
-    def at_once(
-        self, seen: model.Observation, memory: memories.HostMemory
-    ) -> int | None:
+    def at_once(self, seen: Observation, memory: HostMemory) -> int | None:
         """Return one until it is sure that no other run evacuates."""
         return self.policy.parallel if lock.is_held(seen, memory) else 1
 
@@ -95,31 +93,27 @@ class Evacuation(operation.Operation):
         return lock.jitter(server_id, self.policy)
 
     def wait(
-        self, memory: memories.HostMemory, now: float
+        self, memory: HostMemory, now: float
     ) -> server_status.Wait | None:
         """Return the wait for another run."""
         return lock.wait(own_memory.of(memory), self.policy, now)
 
-    def observed(
-        self, seen: model.Observation, memory: memories.HostMemory
-    ) -> memories.HostMemory:
+    def observed(self, seen: Observation, memory: HostMemory) -> HostMemory:
         """Return the memory with heartbeats of the host."""
         own = own_memory.of(memory).heard(seen.service)
         return dataclasses.replace(memory, own=own)
 
     def assessed(
         self,
-        seen: model.Observation,
-        memory: memories.HostMemory,
+        seen: Observation,
+        memory: HostMemory,
         statuses: abc.Mapping[str, ServerStatus],
-    ) -> memories.HostMemory:
+    ) -> HostMemory:
         """Return the memory with what other runs do."""
         own = lock.update(seen, memory, statuses)
         return dataclasses.replace(memory, own=own)
 
-    def is_cut_off(
-        self, seen: model.Observation, record: model.Migration
-    ) -> bool:
+    def is_cut_off(self, seen: Observation, record: Migration) -> bool:
         """Tell whether the dead host was to carry out a move."""
         view = seen.latest(record.server_id)
         return (
@@ -129,7 +123,7 @@ class Evacuation(operation.Operation):
             and view.host == seen.host
         )
 
-    def explained(self, seen: model.Observation) -> frozenset[str]:
+    def explained(self, seen: Observation) -> frozenset[str]:
         """Return servers whose allocations stay until nova-compute starts."""
         return frozenset(
             r.server_id
@@ -150,7 +144,7 @@ class Evacuation(operation.Operation):
         return power_state.tells_nothing(before)
 
     def cut_off(
-        self, context: contexts.ServerContext, record: model.Migration
+        self, context: ServerContext, record: Migration
     ) -> ServerStatus | None:
         """Return where a server stands whose move was cut off by the death."""
         if record.type == model.MigrationType.EVACUATION:
@@ -177,7 +171,7 @@ class Evacuation(operation.Operation):
         )
 
     def unconfirmed(
-        self, _context: contexts.ServerContext, record: model.Migration
+        self, _context: ServerContext, record: Migration
     ) -> ServerStatus | None:
         """Return the status of a server that only its host could confirm."""
         return ServerStatus(
@@ -189,7 +183,7 @@ class Evacuation(operation.Operation):
         )
 
     def busy(
-        self, context: contexts.ServerContext, verdict: verdicts.Verdict
+        self, context: ServerContext, verdict: verdicts.Verdict
     ) -> ServerStatus | None:
         """Return the status of a server whose host cannot finish its task."""
         since = context.remembered.under_way_since
@@ -205,7 +199,7 @@ class Evacuation(operation.Operation):
         )
 
 
-def _has_just_been_looked_at(seen: model.Observation, now: float) -> bool:
+def _has_just_been_looked_at(seen: Observation, now: float) -> bool:
     """Tell whether the state of the service is recent enough.
 
     Other lists, which may take a minute, may have been read since.

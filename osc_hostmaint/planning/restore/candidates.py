@@ -18,6 +18,9 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import status as server_status
 
+InstanceAction = model.InstanceAction
+Migration = model.Migration
+Server = model.Server
 #: Moves of a maintenance. A resize is its owner's.
 MOVES = frozenset(
     {
@@ -27,7 +30,7 @@ MOVES = frozenset(
     }
 )
 #: A server's record that decides, by the server's id.
-LatestMoves = abc.Mapping[str, model.Migration]
+LatestMoves = abc.Mapping[str, Migration]
 
 _Phase = server_status.Phase
 
@@ -36,11 +39,11 @@ _Phase = server_status.Phase
 class Candidate:
     """A server to bring back, or on its way back."""
 
-    server: model.Server
+    server: Server
     #: Where it is to come from.
     host: str
     #: The move that took it away, or the one that brings it back.
-    record: model.Migration
+    record: Migration
 
 
 def against(service: model.Service) -> str:
@@ -76,8 +79,8 @@ def against(service: model.Service) -> str:
 
 
 def departures(
-    home: str, records: abc.Iterable[model.Migration]
-) -> tuple[model.Migration, ...]:
+    home: str, records: abc.Iterable[Migration]
+) -> tuple[Migration, ...]:
     """Return the records of moves that took servers away from a host."""
     return tuple(
         record
@@ -88,7 +91,7 @@ def departures(
     )
 
 
-def oldest(records: abc.Iterable[model.Migration]) -> datetime.datetime | None:
+def oldest(records: abc.Iterable[Migration]) -> datetime.datetime | None:
     """Return when the first of some moves began; None: there is none.
 
     Whatever was done with their servers later has a later record. When a move
@@ -99,8 +102,8 @@ def oldest(records: abc.Iterable[model.Migration]) -> datetime.datetime | None:
 
 
 def latest_moves(
-    left: abc.Collection[model.Migration], moves: abc.Iterable[model.Migration]
-) -> dict[str, model.Migration]:
+    left: abc.Collection[Migration], moves: abc.Iterable[Migration]
+) -> dict[str, Migration]:
     """Return the record that decides, for each server that has left a host.
 
     It is the newest one, without moves that failed: these changed nothing.
@@ -126,7 +129,7 @@ def places(home: str, latest_moves: LatestMoves) -> tuple[str, ...]:
 
 
 def judge(
-    home: str, record: model.Migration, server: model.Server
+    home: str, record: Migration, server: Server
 ) -> Candidate | decisions.Row | None:
     """Return a server to bring back, or the row that says why it is not.
 
@@ -165,9 +168,7 @@ def judge(
     return Candidate(server, server.host or '', record)
 
 
-def perhaps_resumed(
-    home: str, record: model.Migration, server: model.Server
-) -> bool:
+def perhaps_resumed(home: str, record: Migration, server: Server) -> bool:
     """Tell whether a server that is back may have been suspended before.
 
     It was then resumed to be moved, and the run that did so was killed.
@@ -180,9 +181,7 @@ def perhaps_resumed(
     )
 
 
-def _meanwhile(
-    home: str, record: model.Migration, server: model.Server
-) -> str:
+def _meanwhile(home: str, record: Migration, server: Server) -> str:
     """Return what else was done with a server since it left, if anything."""
     if server.host is None:
         return f'it is no longer on a host ({server.status})'
@@ -202,10 +201,7 @@ def _meanwhile(
 
 
 def row(
-    server: model.Server,
-    phase: server_status.Phase,
-    reason: str,
-    host: str = '',
+    server: Server, phase: server_status.Phase, reason: str, host: str = ''
 ) -> decisions.Row:
     """Return the row of a server that is left alone.
 
@@ -237,7 +233,7 @@ def restarted_on_leaving(candidate: Candidate) -> bool:
 
 
 def running(
-    candidate: Candidate, instance_actions: abc.Iterable[model.InstanceAction]
+    candidate: Candidate, instance_actions: abc.Iterable[InstanceAction]
 ) -> policies.Running:
     """Return how to bring back a server that is running.
 

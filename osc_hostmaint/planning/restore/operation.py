@@ -11,6 +11,10 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+HostMemory = memories.HostMemory
+Migration = model.Migration
+Server = model.Server
+ServerContext = contexts.ServerContext
 ServerStatus = server_status.ServerStatus
 
 
@@ -32,9 +36,7 @@ class Restore(operation.Operation):
         """Why a server was cold-migrated: usually because it left that way."""
         return 'by its cold migration'
 
-    def stop_reason(
-        self, seen: model.Observation, _memory: memories.HostMemory
-    ) -> str:
+    def stop_reason(self, seen: model.Observation, _memory: HostMemory) -> str:
         """Return why the old host takes no servers, '' if it does."""
         name, home = self.policy.home, seen.home
         if home is None or not home.enabled:
@@ -50,7 +52,7 @@ class Restore(operation.Operation):
         return ''
 
     def unconfirmed(
-        self, context: contexts.ServerContext, record: model.Migration
+        self, context: ServerContext, record: Migration
     ) -> ServerStatus | None:
         """Skip a server whose migration this restore did not request."""
         ours = contexts.is_ours(record, context.since)
@@ -66,7 +68,7 @@ class Restore(operation.Operation):
         )
 
     def skipped(
-        self, view: model.Server, record: model.Migration | None
+        self, view: Server, record: Migration | None
     ) -> ServerStatus | None:
         """Skip a server that others have moved since."""
         if (
