@@ -14,8 +14,6 @@ from tests.unit.operations import base
 
 Code = exceptions.ExitCode
 EVACUATE = policies.Policy(evacuate=True)
-#: What changes something.
-CHANGES = frozenset({'disable', 'enable', 'force_down', 'evacuate', 'reset'})
 
 
 class EvacuateTestCase(base.DrainTestCase):
@@ -27,7 +25,6 @@ class EvacuateTestCase(base.DrainTestCase):
 
     def given(self, *services: model.Service) -> None:
         super().given(*services)
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
         self.gateway.now.side_effect = self.now
 
     def now(self) -> datetime.datetime:
@@ -52,16 +49,26 @@ class EvacuateTestCase(base.DrainTestCase):
             **{'policy': EVACUATE, **options},
         )
 
-    def changes(self) -> list[tuple[str, str]]:
-        """Return what was changed, of which host or server."""
-        return [
-            (call[0], getattr(call.args[0], 'host', call.args[0]))
-            for call in self.gateway.method_calls
-            if call[0] in CHANGES
-        ]
-
     def told(self) -> str:
         """Return what was told of trouble."""
         return '\n'.join(
             f'{host}: {text}' for host, text in self.listener.troubles
         )
+
+    def given_silent(self) -> None:
+        """Let nothing be heard of cmp01, which nobody has forced down."""
+        self.given(
+            builders.service(host='cmp01', enabled=True, up=False),
+            builders.service(host='cmp02', enabled=True),
+        )
+
+    def assert_evacuated(self, *hosts: str, **options: ty.Any) -> None:
+        result = self.evacuate(*hosts, **options)
+        self.assertIs(Code.DONE, result.exit_code, result.errors)
+
+    def assert_left_alone(self, words: str, **options: ty.Any) -> None:
+        """Check that cmp01 is not touched, and why."""
+        result = self.evacuate(**options)
+        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertRegex(result.errors['cmp01'], words)
+        self.assertEqual(((), []), (result.rows, self.changes()))

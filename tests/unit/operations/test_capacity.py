@@ -56,11 +56,7 @@ class CheckTest(CapacityTestCase):
         self.assertEqual([], self.told())
 
     def test_other_errors_are_told_as_well(self) -> None:
-        self.given(
-            builders.service(host='cmp01', disabled_reason='broken fan'),
-            builders.service(host='cmp02', enabled=True),
-        )
-        self.cloud.places = {'vm2': 'cmp02'}
+        self.given_broken()
         self.cloud.room = {base.ELSEWHERE: 0}
         message = self.refused('cmp01', 'cmp02')
         self.assertIn('broken fan', message)

@@ -9,11 +9,13 @@ from osc_hostmaint.planning.host import decision as decisions
 from tests.unit import builders
 from tests.unit.operations import base
 
+Code = exceptions.ExitCode
+
 
 class DrainTest(base.DrainTestCase):
     def test_several_hosts(self) -> None:
         result = self.maintenance.drain(['cmp02', 'cmp01'], reason='kernel')
-        self.assertIs(exceptions.ExitCode.DONE, result.exit_code)
+        self.assertIs(Code.DONE, result.exit_code)
         self.assertEqual({}, result.errors)
         self.assertEqual(
             {
@@ -32,19 +34,13 @@ class DrainTest(base.DrainTestCase):
 
     def test_all_are_set_before_anything_moves(self) -> None:
         self.maintenance.drain(['cmp01', 'cmp02'])
-        changes = [
-            call[0]
-            for call in self.gateway.method_calls
-            if call[0] in ('disable', 'live_migrate')
-        ]
-        self.assertEqual(['disable'] * 2 + ['live_migrate'] * 2, changes)
+        self.assertEqual(
+            ['disable'] * 2 + ['live_migrate'] * 2,
+            [what for what, _whom in self.changes()],
+        )
 
     def test_host_of_somebody_else(self) -> None:
-        self.given(
-            builders.service(host='cmp01', disabled_reason='broken fan'),
-            builders.service(host='cmp02', enabled=True),
-        )
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        self.given_broken()
         result = self.maintenance.drain(['cmp01', 'cmp02'])
         self._assert_only_cmp02(result, 'broken fan.*--force')
         self.assertEqual('broken fan', self.reason('cmp01'))
@@ -62,7 +58,7 @@ class DrainTest(base.DrainTestCase):
         self.assertEqual(2, self.gateway.disable.call_count)
 
     def _assert_only_cmp02(self, result: ty.Any, error: str) -> None:
-        self.assertIs(exceptions.ExitCode.FAILED, result.exit_code)
+        self.assertIs(Code.FAILED, result.exit_code)
         self.assertEqual(['cmp01'], list(result.errors))
         self.assertRegex(result.errors['cmp01'], error)
         self.assertEqual(
@@ -73,9 +69,8 @@ class DrainTest(base.DrainTestCase):
 
     def test_no_host_can_be_set(self) -> None:
         self.given(builders.service(disabled_reason='broken fan'))
-        self.cloud.places = {'vm1': 'cmp01'}
         result = self.maintenance.drain(['cmp01'])
-        self.assertIs(exceptions.ExitCode.FAILED, result.exit_code)
+        self.assertIs(Code.FAILED, result.exit_code)
         self.assertEqual(['cmp01'], list(result.errors))
         self.assertEqual((), result.rows)
         self.assert_untouched()
@@ -98,5 +93,5 @@ class DrainTest(base.DrainTestCase):
     def test_timeout(self) -> None:
         self.gateway.live_migrate.side_effect = lambda *_: None
         result = self.maintenance.drain(['cmp01'], timeout=30)
-        self.assertIs(exceptions.ExitCode.TIMEOUT, result.exit_code)
+        self.assertIs(Code.TIMEOUT, result.exit_code)
         self.assertEqual(['vm1'], [r.server_id for r in result.rows])

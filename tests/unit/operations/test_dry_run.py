@@ -56,11 +56,7 @@ class PreviewTest(base.DrainTestCase):
         )
 
     def test_a_host_of_somebody_else(self) -> None:
-        self.given(
-            builders.service(host='cmp01', disabled_reason='broken fan'),
-            builders.service(host='cmp02', enabled=True),
-        )
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
+        self.given_broken()
         preview = self.maintenance.preview(['cmp01', 'cmp02'])
         self.assertEqual(['cmp01'], list(preview.errors))
         self.assertRegex(preview.errors['cmp01'], 'broken fan.*--force')
@@ -70,7 +66,6 @@ class PreviewTest(base.DrainTestCase):
 
     def test_a_host_of_somebody_else_forced(self) -> None:
         self.given(builders.service(disabled_reason='broken fan'))
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
         preview = self.maintenance.preview(['cmp01'], force=True)
         self.assertTrue(preview.done)
         self.assertEqual('broken fan', self.reason())

@@ -13,6 +13,8 @@ from tests.unit import builders
 from tests.unit.operations import base
 from tests.unit.operations import evacuate_base
 
+Code = evacuate_base.Code
+
 
 @ddt.ddt
 class HeartbeatTest(evacuate_base.EvacuateTestCase):
@@ -48,8 +50,7 @@ class HeartbeatTest(evacuate_base.EvacuateTestCase):
     def test_no_heartbeat_is_sent(self) -> None:
         self.touch('cmp01')
         before = self.clock.now()
-        result = self.evacuate(fenced=True)
-        self.assertIs(evacuate_base.Code.DONE, result.exit_code)
+        self.assert_evacuated(fenced=True)
         self.assertIn('cmp01: waiting 20 s to make sure that no', self.told())
         self.assertGreaterEqual(self.clock.now() - before, 20)
         self.assertEqual(base.ELSEWHERE, self.cloud.places['vm1'])
@@ -69,7 +70,7 @@ class HeartbeatTest(evacuate_base.EvacuateTestCase):
     def test_alive(self) -> None:
         self.beats = [self.clock.now() + 6]
         result = self.evacuate(fenced=True)
-        self.assertIs(evacuate_base.Code.FAILED, result.exit_code)
+        self.assertIs(Code.FAILED, result.exit_code)
         self.assertRegex(
             result.errors['cmp01'],
             'still sends heartbeats .last at 2026.*evacuation refused.*'
@@ -117,7 +118,7 @@ class InterruptedTest(HeartbeatTest):
 
     def interrupted(self, **options: ty.Any) -> None:
         result = self.evacuate(**options)
-        self.assertIs(evacuate_base.Code.INTERRUPTED, result.exit_code)
+        self.assertIs(Code.INTERRUPTED, result.exit_code)
         self.assertEqual(((), {}), (result.rows, result.errors))
         self.gateway.evacuate.assert_not_called()
         self.interrupt.requested = False
@@ -132,7 +133,7 @@ class InterruptedTest(HeartbeatTest):
         self.assertIn('cmp01: interrupted: nothing was changed', self.told())
 
     def test_while_somebody_is_asked(self) -> None:
-        self.given(builders.service(enabled=True, up=False))
+        self.given_silent()
 
         def ask(_question: str) -> bool:
             raise KeyboardInterrupt
@@ -156,7 +157,7 @@ class InterruptedTest(HeartbeatTest):
             'in maintenance.*same command again.*unset',
         )
         self.clock.sleep = sleep  # type: ignore[method-assign]
-        self.assertIs(evacuate_base.Code.DONE, self.evacuate().exit_code)
+        self.assert_evacuated()
 
     def kill(self, *_args: ty.Any, **_kwargs: ty.Any) -> None:
         raise KeyboardInterrupt
@@ -166,5 +167,5 @@ class InterruptedTest(HeartbeatTest):
         self.interrupted(fenced=True)
         self.assertTrue(self.cloud.hosts['cmp01'].forced_down)
         self.gateway.disable.side_effect = self.disable
-        self.assertIs(evacuate_base.Code.DONE, self.evacuate().exit_code)
+        self.assert_evacuated()
         self.assertTrue(marks.parse(self.reason()))

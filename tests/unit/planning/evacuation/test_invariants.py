@@ -282,10 +282,7 @@ class TestItEnds(unittest.TestCase):
             traced=query.trace,
             consumers_at=now,
             failures=dict.fromkeys(seen.migrations, 'why'),
-            histories={
-                **dict.fromkeys(query.history, ()),
-                **seen.histories,
-            },
+            histories={**dict.fromkeys(query.history, ()), **seen.histories},
         )
 
 
