@@ -10,6 +10,7 @@ import unittest
 from unittest import mock
 
 from osc_hostmaint import api
+from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import loop
 from osc_hostmaint.operations import clock as clocks
@@ -32,6 +33,11 @@ RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
 RestoreResult = scene.Run
+
+
+def dropping(kind: str) -> ty.Callable[[faults_.Request], ty.Any]:
+    """Return faults: no request of a kind is answered."""
+    return lambda asked: faults_.DROPPED if asked.kind == kind else None
 
 
 class RestoreTestCase(unittest.TestCase):
@@ -161,6 +167,26 @@ class RestoreTestCase(unittest.TestCase):
                 if record.dest == HOME and record.shown().ended_well
             )
         )
+
+    def assert_done(
+        self,
+        done: RestoreResult,
+        results: ty.Mapping[str, str],
+        code: exceptions.ExitCode = exceptions.ExitCode.DONE,
+    ) -> None:
+        """Check what became of each server, by its id, and the exit code."""
+        self.assertEqual(
+            (results, code), (done.results, done.result.exit_code)
+        )
+
+    def assert_failed(
+        self, done: RestoreResult, words: str, *hosts: str
+    ) -> None:
+        """Check which hosts failed, and why the first one did."""
+        hosts = hosts or (HOME,)
+        self.assertIs(exceptions.ExitCode.FAILED, done.result.exit_code)
+        self.assertEqual({*hosts}, done.result.errors.keys())
+        self.assertIn(words, done.result.errors[hosts[0]])
 
     def assert_nothing_asked(self, done: RestoreResult) -> None:
         """Check that nothing was changed in the cloud."""

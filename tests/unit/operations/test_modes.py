@@ -13,6 +13,7 @@ from osc_hostmaint.planning import timing
 from tests.unit import builders
 from tests.unit.operations import base
 
+Refused = exceptions.Refused
 #: It is changed, or that is undone.
 DOWN = ('force_down', 'cmp01')
 
@@ -41,7 +42,7 @@ class SetTest(base.MaintenanceTestCase):
         theirs = 'broken \x1b[31m\u202e'
         self.given(builders.service(disabled_reason=theirs))
         with self.assertRaisesRegex(
-            exceptions.Refused, 'cmp01 .*somebody else.*--force'
+            Refused, 'cmp01 .*somebody else.*--force'
         ) as caught:
             self.maintenance.set('cmp01', reason='kernel')
         self.assertTrue(str(caught.exception).isprintable())
@@ -74,7 +75,7 @@ class UnsetTest(base.MaintenanceTestCase):
     @ddt.data({'disabled_reason': 'broken fan'}, {'up': False})
     def test_refused_unless_forced(self, service: dict[str, ty.Any]) -> None:
         self.given(builders.service(**service))
-        with self.assertRaisesRegex(exceptions.Refused, 'cmp01.*--force'):
+        with self.assertRaisesRegex(Refused, 'cmp01.*--force'):
             self.maintenance.unset('cmp01')
         self.assert_untouched()
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
@@ -96,7 +97,7 @@ class UnsetTest(base.MaintenanceTestCase):
         self.cloud.tasks = {'vm1': 'migrating'} if host == 'cmp01' else {}
         self.cloud.records = [builders.migration(1, status, **record)]
         if refused:
-            with self.assertRaisesRegex(exceptions.Refused, '1 move is still'):
+            with self.assertRaisesRegex(Refused, '1 move is still'):
                 self.maintenance.unset('cmp01')
             self.assert_untouched()
         self.maintenance.unset('cmp01', force=refused)
@@ -107,7 +108,7 @@ class UnsetTest(base.MaintenanceTestCase):
         states = self.gateway.hypervisor_states
         states.side_effect = None
         states.return_value = {'node1': True, 'node2': False}
-        with self.assertRaisesRegex(exceptions.Refused, ' node2 of cmp01'):
+        with self.assertRaisesRegex(Refused, ' node2 of cmp01'):
             self.maintenance.unset('cmp01')
         self.assert_untouched()
         states.reset_mock()
@@ -117,9 +118,7 @@ class UnsetTest(base.MaintenanceTestCase):
     def test_evacuated_servers_may_still_run(self) -> None:
         self.given(builders.service())
         self.gateway.evacuated.return_value = [builders.migration(1, 'done')]
-        with self.assertRaisesRegex(
-            exceptions.Refused, '1 server evacuated from cmp01'
-        ):
+        with self.assertRaisesRegex(Refused, '1 server evacuated from cmp01'):
             self.maintenance.unset('cmp01')
         self.assert_untouched()
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
@@ -149,8 +148,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
     def test_not_cleaned_up(self, force: bool) -> None:
         self.cloud.uncleaned = {'cmp01'}
         with self.assertRaisesRegex(
-            exceptions.Refused,
-            'Start nova-compute on cmp01.*unset cmp01 again.*`done`',
+            Refused, 'Start nova-compute on cmp01.*unset cmp01 again.*`done`'
         ) as caught:
             self.maintenance.unset('cmp01', force=force)
         self.assertNotIn('--force', str(caught.exception))
@@ -164,7 +162,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
     def test_still_dead(self) -> None:
         self.cloud.dead = {'cmp01'}
         with self.assertRaisesRegex(
-            exceptions.Refused,
+            Refused,
             'is down.*start nova-compute.*no longer forced down.*--force',
         ):
             self.maintenance.unset('cmp01')
@@ -180,7 +178,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         )
         with (
             self.assertLogs(modes.LOG, 'WARNING') as logged,
-            self.assertRaisesRegex(exceptions.Refused, 'is down'),
+            self.assertRaisesRegex(Refused, 'is down'),
         ):
             self.maintenance.unset('cmp01')
         self.assertEqual(1, len(logged.output))

@@ -16,7 +16,6 @@ from tests.unit.engine.restore_base import COLD
 from tests.unit.engine.restore_base import FAR
 from tests.unit.engine.restore_base import HOME
 from tests.unit.simulation import client as clients
-from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
@@ -34,12 +33,10 @@ class RestoreTestCase(restore_base.RestoreTestCase):
         self.assertTrue(ahead[server.id].skipped)
         self.assertEqual(words, ahead[server.id].reason)
         done = self.restore()
-        self.assertEqual({server.id: result, other.id: 'moved'}, done.results)
+        self.assert_done(done, {server.id: result, other.id: 'moved'})
         self.assertEqual(words, done.reasons[server.id])
-        self.assertIs(Code.DONE, done.result.exit_code)
         again = self.restore()
-        self.assertEqual({server.id: result}, again.results)
-        self.assertIs(Code.DONE, again.result.exit_code)
+        self.assert_done(again, {server.id: result})
         self.assert_nothing_asked(again)
 
 
@@ -71,9 +68,8 @@ class TestLeftAlone(RestoreTestCase):
         server = self.move(self.add(), AWAY, COLD, confirmed=False)
         done = self.restore()
 
-        self.assertEqual({server.id: 'blocked'}, done.results)
+        self.assert_done(done, {server.id: 'blocked'}, Code.LEFT)
         self.assertIn('resize confirm', done.reasons[server.id])
-        self.assertIs(Code.LEFT, done.result.exit_code)
         self.assert_nothing_asked(done)
         self.cloud.confirm(server.id)
         self.rest()
@@ -88,14 +84,9 @@ class TestLeftAlone(RestoreTestCase):
 
         self.assertEqual({server.id: 'moved'}, done.results)
         self.assert_home(server)
-        self.assertEqual(
-            {'confirm': 1},
-            {
-                kind: count
-                for kind, count in done.client.counts().items()
-                if kind in ('confirm', 'cold_migrate', 'live_migrate')
-            },
-        )
+        counts = done.client.counts()
+        moves = counts['cold_migrate'] + counts['live_migrate']
+        self.assertEqual((1, 0), (counts['confirm'], moves))
 
     def test_excluded(self):
         """By its name; nothing is touched where that says nothing."""
@@ -114,13 +105,12 @@ class TestLeftAlone(RestoreTestCase):
         self.assertFalse(ahead.done)
         done = self.restore(policy=policy)
 
-        self.assertEqual(
-            {server.id: 'blocked', other.id: 'moved'}, done.results
+        self.assert_done(
+            done, {server.id: 'blocked', other.id: 'moved'}, Code.LEFT
         )
         self.assertEqual(
             'left where it is (--exclude)', done.reasons[server.id]
         )
-        self.assertIs(Code.LEFT, done.result.exit_code)
 
     def test_its_host_has_no_compute_service(self):
         server = self.leave()
@@ -151,8 +141,8 @@ class TestDeleted(RestoreTestCase):
         done = self.restore()
         ahead = self.preview()
 
-        self.assertEqual(({}, ()), (done.results, ahead.rows))
-        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assert_done(done, {})
+        self.assertEqual((), ahead.rows)
         (words,) = done.recorder.troubles
         self.assertRegex(words, '^2 servers on other hosts were deleted since')
         self.assertRegex(ahead.notes[-1], f'^{HOME}: 2 servers on other hosts')
@@ -162,13 +152,9 @@ class TestDeleted(RestoreTestCase):
         """That is no reason not to bring the others home."""
         server = self.leave()
 
-        def deny(request: faults_.Request) -> faults_.Fault | None:
-            return faults_.DROPPED if request.kind == 'deleted' else None
+        done = self.restore(faults=restore_base.dropping('deleted'))
 
-        done = self.restore(faults=deny)
-
-        self.assertEqual({server.id: 'moved'}, done.results)
-        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assert_done(done, {server.id: 'moved'})
         self.assertRegex(done.recorder.troubles[-1], 'are not counted')
 
 
@@ -227,9 +213,7 @@ class TestRefused(RestoreTestCase):
         self.assertEqual([other.id], [row.server_id for row in ahead.rows])
         done = self.restore(HOME, FAR)
 
-        self.assertEqual({HOME}, done.result.errors.keys())
-        self.assertIn(words, done.result.errors[HOME])
-        self.assertIs(Code.FAILED, done.result.exit_code)
+        self.assert_failed(done, words)
         # The other one is another matter.
         self.assertEqual({other.id: 'moved'}, done.results)
         self.assertEqual(AWAY, server.host)
@@ -246,9 +230,6 @@ class TestRefused(RestoreTestCase):
     def test_nova_does_not_tell(self):
         self.leave()
 
-        def fail(request: faults_.Request) -> faults_.Fault | None:
-            return faults_.DROPPED if request.kind == 'moves' else None
-
         with self.assertRaises(exceptions.Unavailable):
-            self.restore(faults=fail)
+            self.restore(faults=restore_base.dropping('moves'))
         self.assertEqual(set(), self.at_home())

@@ -12,7 +12,6 @@ from tests.unit.engine.restore_base import AWAY
 from tests.unit.engine.restore_base import FAR
 from tests.unit.engine.restore_base import HOME
 from tests.unit.simulation import client as clients
-from tests.unit.simulation import faults as faults_
 from tests.unit.simulation import inventory
 from tests.unit.simulation import scene
 
@@ -38,8 +37,7 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
     def test_servers_that_left_since_the_mark(self):
         done = self.restore()
 
-        self.assertEqual({self.server.id: 'moved'}, done.results)
-        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assert_done(done, {self.server.id: 'moved'})
         self.assertTrue(self.cloud.hosts[HOME].enabled)
         self.assert_home(self.server)
         self.assertEqual(AWAY, self.old.host)
@@ -57,9 +55,7 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         self.cloud.disable(FAR, 'broken fan')
         done = self.restore(HOME, FAR)
 
-        self.assertEqual({FAR}, done.result.errors.keys())
-        self.assertIn('broken fan', done.result.errors[FAR])
-        self.assertIs(Code.FAILED, done.result.exit_code)
+        self.assert_failed(done, 'broken fan', FAR)
         self.assertEqual({self.server.id: 'moved'}, done.results)
         self.assertFalse(self.cloud.hosts[FAR].enabled)
 
@@ -67,19 +63,16 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         self.cloud.disable(HOME, 'broken fan')
         done = self.restore()
 
-        self.assertEqual({HOME}, done.result.errors.keys())
+        self.assert_failed(done, 'broken fan')
         self.assertEqual({}, done.results)
-        self.assertIs(Code.FAILED, done.result.exit_code)
         self.assert_nothing_asked(done)
 
     def test_forced(self):
         self.cloud.disable(HOME, 'broken fan')
-        done = self.restore(force=True)
+        self.restore(force=True)
 
         # Their reason does not say since when.
-        self.assertEqual(
-            dict.fromkeys((self.old.id, self.server.id), 'moved'), done.results
-        )
+        self.assert_home(self.old, self.server)
 
     def test_not_permitted(self):
         with (
@@ -97,14 +90,9 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         """It is in service all the same, and other errors are told, too."""
         self.cloud.disable(FAR, 'broken fan')
 
-        def fail(request: faults_.Request) -> faults_.Fault | None:
-            return faults_.DROPPED if request.kind == 'left' else None
+        done = self.restore(HOME, FAR, faults=restore_base.dropping('left'))
 
-        done = self.restore(HOME, FAR, faults=fail)
-
-        self.assertIs(Code.FAILED, done.result.exit_code)
-        self.assertEqual({HOME, FAR}, done.result.errors.keys())
-        self.assertIn('in service again', done.result.errors[HOME])
+        self.assert_failed(done, 'in service again', HOME, FAR)
         self.assertTrue(self.cloud.hosts[HOME].enabled)
 
     def test_no_room(self):
@@ -115,6 +103,6 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         self.add()
         done = self.restore()
 
-        self.assertIn('1 of 1 servers', done.result.errors[HOME])
+        self.assert_failed(done, '1 of 1 servers')
         # It is in service all the same.
         self.assertTrue(self.cloud.hosts[HOME].enabled)

@@ -34,9 +34,8 @@ class TestWays(restore_base.RestoreTestCase):
         server = self.leave(state, kind=kind)
         done = self.restore()
 
-        self.assertEqual({server.id: 'moved'}, done.results)
+        self.assert_done(done, {server.id: 'moved'})
         self.assertEqual({server.id: way}, done.ways)
-        self.assertIs(Code.DONE, done.result.exit_code)
         self.assert_home(server)
         self.assertEqual({server.id: 1}, self.restored())
 
@@ -99,8 +98,7 @@ class TestAll(restore_base.RestoreTestCase):
         servers = self.some()
         done = self.restore()
 
-        self.assertEqual({s.id: 'moved' for s in servers}, done.results)
-        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assert_done(done, {s.id: 'moved' for s in servers})
         self.assert_home(*servers)
         self.assertEqual({HOME}, {row.destination for row in done.result.rows})
         self.assertEqual({s.id: 1 for s in servers}, self.restored())
@@ -137,9 +135,7 @@ class TestAll(restore_base.RestoreTestCase):
         self.cloud.timeline.after(25.0, lambda: self.cloud.disable(HOME))
         done = self.restore()
 
-        self.assertIs(Code.FAILED, done.result.exit_code)
-        self.assertEqual({AWAY}, done.result.errors.keys())
-        self.assertIn('no longer in service', done.result.errors[AWAY])
+        self.assert_failed(done, 'no longer in service', AWAY)
         self.assertEqual({s.id for s in servers}, done.results.keys())
         self.assertEqual(2, list(done.results.values()).count('moved'))
         self.assertEqual(
@@ -185,14 +181,11 @@ class TestInterrupted(restore_base.RestoreTestCase):
             if server is not self.suspended:
                 self.cloud.delete(server.id)
 
-        def resumed_at_home() -> bool:
-            return self.suspended.host == HOME
-
         class Stop(BaseException):
             pass
 
         def kill(request: faults.Request) -> None:
-            if resumed_at_home():
+            if self.suspended.host == HOME:
                 raise Stop
 
         with self.assertRaises(Stop):
@@ -225,18 +218,15 @@ class TestInterrupted(restore_base.RestoreTestCase):
         """There is a row of each server all the same."""
         plan = self.preview().rows
 
-        class Look:
-            """Presses Ctrl-C twice before the second host is looked at."""
+        hosts = set()
 
-            hosts: ty.ClassVar[set[str]] = set()
+        def press_twice(request: faults.Request) -> None:
+            if request.kind == 'migrations':
+                hosts.add(request.subject)
+            if len(hosts) > 1:
+                raise KeyboardInterrupt
 
-            def __call__(self, request: faults.Request) -> None:
-                if request.kind == 'migrations':
-                    self.hosts.add(request.subject)
-                if len(self.hosts) > 1:
-                    raise KeyboardInterrupt
-
-        done = self.restore(faults=Look())
+        done = self.restore(faults=press_twice)
 
         self.assertIs(Code.INTERRUPTED, done.result.exit_code)
         self.assertEqual({row.server_id for row in plan}, set(done.results))

@@ -10,6 +10,7 @@ import ddt
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
 from tests.unit import builders
 
+Heartbeat = heartbeats.Heartbeat
 NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, tzinfo=datetime.UTC)
 UP = builders.service(enabled=True)
 DOWN = builders.service(up=False)
@@ -67,19 +68,13 @@ class TestJudge(unittest.TestCase):
 class TestCompare(unittest.TestCase):
     @ddt.data(
         # what differs at the second look, what that means
-        ({}, heartbeats.Heartbeat.SILENT),
-        ({'updated_at': ago(1)}, heartbeats.Heartbeat.ALIVE),
-        ({'updated_at': ago(1), 'up': True}, heartbeats.Heartbeat.ALIVE),
+        ({}, Heartbeat.SILENT),
+        ({'updated_at': ago(1)}, Heartbeat.ALIVE),
+        ({'updated_at': ago(1), 'up': True}, Heartbeat.ALIVE),
         # A change leaves the same trace as a heartbeat.
-        (
-            {'updated_at': ago(1), 'disabled_reason': 'disk'},
-            heartbeats.Heartbeat.CHANGED,
-        ),
-        (
-            {'updated_at': ago(1), 'forced_down': False},
-            heartbeats.Heartbeat.CHANGED,
-        ),
-        ({'forced_down': False, 'up': True}, heartbeats.Heartbeat.ALIVE),
+        ({'updated_at': ago(1), 'disabled_reason': 'disk'}, Heartbeat.CHANGED),
+        ({'updated_at': ago(1), 'forced_down': False}, Heartbeat.CHANGED),
+        ({'forced_down': False, 'up': True}, Heartbeat.ALIVE),
     )
     @ddt.unpack
     def test_second_look(self, changes, sign):
@@ -93,9 +88,7 @@ class TestCompare(unittest.TestCase):
         before = builders.service(up=False)
         after = builders.service(up=False, updated_at=NOW)
 
-        self.assertIs(
-            heartbeats.Heartbeat.ALIVE, heartbeats.compare(before, after)
-        )
+        self.assertIs(Heartbeat.ALIVE, heartbeats.compare(before, after))
 
     def test_words(self):
         service = builders.service(updated_at=NOW)

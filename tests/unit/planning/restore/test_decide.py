@@ -14,6 +14,8 @@ from osc_hostmaint.planning.server import memory as memories
 from tests.unit import builders
 from tests.unit.planning import base
 
+RESUME = policies.Suspended.RESUME
+HERE = base.HERE
 ActionKind = memories.ActionKind
 HOME = 'cmp09'
 AT_HOME = builders.server(host=HOME)
@@ -56,11 +58,9 @@ class RestoreTimelineTestCase(base.TimelineTestCase):
 @ddt.ddt
 class TestGood(RestoreTimelineTestCase):
     def test_suspended(self):
-        timeline = self.begin(
-            suspended=policies.Suspended.RESUME, user_id=base.US
-        )
+        timeline = self.begin(suspended=RESUME, user_id=base.US)
         self.assertIs(ActionKind.RESUME, timeline.asks(base.SUSPENDED))
-        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(base.HERE))
+        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(HERE))
         done = timeline.record('completed')
         self.assertIs(ActionKind.SUSPEND, timeline.asks(AT_HOME, done))
         timeline.tick(builders.server(status='SUSPENDED', host=HOME), done)
@@ -70,9 +70,7 @@ class TestGood(RestoreTimelineTestCase):
 
     def test_resumed_and_taken_elsewhere(self):
         """It is suspended there all the same."""
-        timeline = self.begin(
-            suspended=policies.Suspended.RESUME, user_id=base.US
-        )
+        timeline = self.begin(suspended=RESUME, user_id=base.US)
         timeline.tick(base.SUSPENDED)
         self.assertIs(ActionKind.SUSPEND, timeline.asks(ELSEWHERE))
         timeline.tick(builders.server(status='SUSPENDED', host='cmp05'))
@@ -81,15 +79,12 @@ class TestGood(RestoreTimelineTestCase):
 
     def test_it_fails_and_is_tried_again(self):
         timeline = self.begin()
-        timeline.tick(base.HERE)
+        timeline.tick(HERE)
         failed = timeline.record('error', dest=None)
         failures = {7: base.FAILURE}
-        timeline.tick(base.HERE, failed, failures=failures)
+        timeline.tick(HERE, failed, failures=failures)
         (action,) = timeline.tick(
-            base.HERE,
-            failed,
-            failures=failures,
-            after=timing.RETRY_WAIT_SECONDS,
+            HERE, failed, failures=failures, after=timing.RETRY_WAIT_SECONDS
         )
 
         self.assertEqual(HOME, action.host)
@@ -125,9 +120,7 @@ class TestKilledInBetween(RestoreTimelineTestCase):
             (base.changed(host=HOME), ActionKind.SUSPEND),
             (base.changed(), ActionKind.LIVE_MIGRATE),
         ):
-            timeline = self.begin(
-                suspended=policies.Suspended.RESUME, user_id=base.US
-            )
+            timeline = self.begin(suspended=RESUME, user_id=base.US)
             self.assertIsNone(timeline.asks(view))
             self.assertEqual({'vm1'}, timeline.decision.query.history)
             self.assertFalse(timeline.decision.done)
@@ -158,7 +151,7 @@ class TestLeftAlone(RestoreTimelineTestCase):
     )
     @ddt.unpack
     def test_taken_away(self, view, result, words):
-        for first in ([], [base.HERE]):
+        for first in ([], [HERE]):
             timeline = self.begin()
             for seen in first:
                 timeline.tick(seen, answer=memories.SendStatus.POSTPONED)
@@ -216,9 +209,7 @@ class TestLeftAlone(RestoreTimelineTestCase):
         timeline = self.begin()
         record = timeline.record('reverted', type=base.RESIZE, dest='cmp05')
 
-        self.assertIs(
-            ActionKind.LIVE_MIGRATE, timeline.asks(base.HERE, record)
-        )
+        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(HERE, record))
 
 
 @ddt.ddt
@@ -242,7 +233,7 @@ class TestHost(base.DecideTestCase):
         ]
         found = self.bring(
             policy=options(
-                suspended=policies.Suspended.RESUME,
+                suspended=RESUME,
                 resized=policies.Resized.CONFIRM,
                 user_id=base.US,
             ),
