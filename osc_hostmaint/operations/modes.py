@@ -97,7 +97,11 @@ def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
         leaving = [m for m in _moving(gateway, host) if m.source == host]
     taken_back = False
     while True:
-        down, uncleaned = _looked_into(gateway, service, force=force)
+        down, uncleaned = [], 0
+        if service.up and not (force or service.enabled):
+            states = gateway.hypervisor_states(host)
+            down = [name for name, up in states.items() if not up]
+            uncleaned = len(gateway.evacuated(host))
         decided = service_transition.to_operation(
             service,
             leaving=leaving,
@@ -144,11 +148,9 @@ def _force_up(gateway: Gateway, service: Service, *, force: bool) -> Service:
         raise exceptions.Refused(
             service_transition.not_forced_up(service.host, str(error))
         ) from error
-    return (
-        hosts.find(gateway, service.host)
-        if force
-        else _wait_for_heartbeat(gateway, before)
-    )
+    if force:
+        return hosts.find(gateway, service.host)
+    return _wait_for_heartbeat(gateway, before)
 
 
 def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
@@ -165,30 +167,15 @@ def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
         if ticking.now() >= deadline:
             return dataclasses.replace(service, up=False)
         if not said:
-            LOG.warning(
-                _(
-                    '%(host)s: waiting for a heartbeat, at most %(seconds).0f '
-                    's: Nova shows a host as up for a while after it has died'
-                ),
-                {'host': before.host, 'seconds': timing.SILENCE_SECONDS},
+            words = _(
+                '%(host)s: waiting for a heartbeat, at most %(seconds).0f s: '
+                'Nova shows a host as up for a while after it has died'
             )
+            seconds = timing.SILENCE_SECONDS
+            LOG.warning(words, {'host': before.host, 'seconds': seconds})
             said = True
         ticking.sleep(timing.HEARTBEAT_CHECK_SECONDS)
     return service
-
-
-def _looked_into(
-    gateway: Gateway, service: Service, *, force: bool
-) -> tuple[frozenset[str], int]:
-    """Return which hypervisors are down, and how many servers need cleanup.
-
-    Only for a host that may be enabled.
-    """
-    if force or service.enabled or not service.up:
-        return frozenset(), 0
-    states = gateway.hypervisor_states(service.host)
-    down = frozenset(name for name, up in states.items() if not up)
-    return down, len(gateway.evacuated(service.host))
 
 
 def show(gateway: Gateway, host: str) -> summary.Summary:

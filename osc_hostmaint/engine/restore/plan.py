@@ -249,12 +249,10 @@ class _Planner:
         )
 
     def _way(self, candidate: candidates.Candidate) -> policies.Running:
-        if self._running is not None:
-            return self._running
-        if not candidates.restarted_on_leaving(candidate):
-            return policies.Running.LIVE
-        history = self._history(candidate.server.id)
-        return candidates.running(candidate, history)
+        server_id = candidate.server.id
+        return self._running or candidates.running(
+            candidate, lambda: self._history(server_id)
+        )
 
     def _group(
         self,

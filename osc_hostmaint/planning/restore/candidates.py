@@ -221,31 +221,23 @@ def row(
     )
 
 
-def restarted_on_leaving(candidate: Candidate) -> bool:
-    """Tell whether a running server was cold-migrated away.
-
-    Either that restarted it, or it was stopped and was started since.
-    """
-    return (
-        candidate.record.type == model.MigrationType.COLD
-        and candidate.server.vm_state == nova_states.VmState.ACTIVE
-    )
-
-
 def running(
-    candidate: Candidate, instance_actions: abc.Iterable[InstanceAction]
+    candidate: Candidate,
+    ask_history: abc.Callable[[], abc.Iterable[InstanceAction]],
 ) -> policies.Running:
     """Return how to bring back a server that is running.
 
     It comes back the way it left: cold if that restarted it, unless it was
     stopped and its owner has started it since; live otherwise.
 
-    :param instance_actions: what was done to it.
+    :param ask_history: returns what was done to it; asked only if that counts.
     """
-    if restarted_on_leaving(candidate) and not any(
-        instance_action.action == 'start'
-        and instance_action.started_at >= candidate.record.created_at
-        for instance_action in instance_actions
-    ):
-        return policies.Running.COLD
-    return policies.Running.LIVE
+    record, server = candidate.record, candidate.server
+    was_cold = record.type == model.MigrationType.COLD
+    if not was_cold or server.vm_state != nova_states.VmState.ACTIVE:
+        return policies.Running.LIVE
+    started = any(
+        each.action == 'start' and each.started_at >= record.created_at
+        for each in ask_history()
+    )
+    return policies.Running.LIVE if started else policies.Running.COLD

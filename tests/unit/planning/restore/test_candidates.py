@@ -293,7 +293,7 @@ class TestRunning(unittest.TestCase):
     @ddt.unpack
     def test_as_it_left(self, kind, status, running):
         self.assertIs(
-            running, candidates.running(self.candidate(kind, status), ())
+            running, candidates.running(self.candidate(kind, status), tuple)
         )
 
     @ddt.data(
@@ -306,11 +306,11 @@ class TestRunning(unittest.TestCase):
     )
     @ddt.unpack
     def test_owner_actions_decide(self, action, seconds, running):
-        instance_actions = [
+        history = [
             self.instance_action('create', -99),
             self.instance_action(action, seconds),
         ]
 
         self.assertIs(
-            running, candidates.running(self.candidate(COLD), instance_actions)
+            running, candidates.running(self.candidate(COLD), lambda: history)
         )
