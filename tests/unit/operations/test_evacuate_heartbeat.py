@@ -16,10 +16,7 @@ from tests.unit.operations import evacuate_base
 Code = evacuate_base.Code
 
 
-@ddt.ddt
-class HeartbeatTest(evacuate_base.EvacuateTestCase):
-    """The host is heard of, or it is not."""
-
+class HeartbeatTestCase(evacuate_base.EvacuateTestCase):
     def given(self, *services: model.Service) -> None:
         super().given(*services)
         #: When the host's next heartbeats come.
@@ -46,6 +43,11 @@ class HeartbeatTest(evacuate_base.EvacuateTestCase):
     def disable(self, service: model.Service, reason: str) -> ty.Any:
         self.cloud.disable(service, reason)
         return self.touch(service.host)
+
+
+@ddt.ddt
+class HeartbeatTest(HeartbeatTestCase):
+    """The host is heard of, or it is not."""
 
     def test_no_heartbeat_is_sent(self) -> None:
         self.touch('cmp01')
@@ -113,7 +115,7 @@ class HeartbeatTest(evacuate_base.EvacuateTestCase):
         self.assertEqual(2, self.gateway.groups.call_count)
 
 
-class InterruptedTest(HeartbeatTest):
+class InterruptedTest(HeartbeatTestCase):
     """At each step: nothing is lost, and a second run goes on."""
 
     def interrupted(self, **options: ty.Any) -> None:

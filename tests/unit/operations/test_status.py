@@ -60,11 +60,13 @@ class ListTest(base.MaintenanceTestCase):
         )
         self.cloud.places = {'vm1': 'cmp03', 'vm2': 'cmp03', 'vm3': 'cmp02'}
 
+    def listed(self, *modes: model.Mode) -> list[tuple[str, int | None]]:
+        found = self.maintenance.list(modes)
+        return [(each.service.host, each.servers) for each in found]
+
     def test_maintenance(self) -> None:
-        found = self.maintenance.list({model.Mode.MAINTENANCE})
         self.assertEqual(
-            [('cmp01', 0), ('cmp03', 2)],
-            [(h.service.host, h.servers) for h in found],
+            [('cmp01', 0), ('cmp03', 2)], self.listed(model.Mode.MAINTENANCE)
         )
         # As many requests as hosts are shown.
         self.assertEqual(2, self.gateway.server_count.call_count)
@@ -72,10 +74,9 @@ class ListTest(base.MaintenanceTestCase):
         self.assertEqual(2, self.gateway.services.call_count)
 
     def test_all(self) -> None:
-        found = self.maintenance.list(set(model.Mode))
         self.assertEqual(
             [('cmp01', 0), ('cmp02', 1), ('cmp03', 2), ('cmp04', 0)],
-            [(h.service.host, h.servers) for h in found],
+            self.listed(*model.Mode),
         )
 
     def test_hypervisor_types(self) -> None:
@@ -96,9 +97,8 @@ class ListTest(base.MaintenanceTestCase):
     def test_failure_is_not_zero_servers(self) -> None:
         self.gateway.server_count.side_effect = exceptions.Unavailable('x')
         with self.assertRaises(exceptions.Unavailable):
-            self.maintenance.list(set(model.Mode))
+            self.listed(*model.Mode)
 
     def test_nothing_to_list(self) -> None:
         self.given(builders.service(enabled=True))
-        found = self.maintenance.list({model.Mode.MAINTENANCE})
-        self.assertEqual((), found)
+        self.assertEqual([], self.listed(model.Mode.MAINTENANCE))

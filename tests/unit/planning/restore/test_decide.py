@@ -52,30 +52,37 @@ class RestoreTimeline(base.ServerTimeline):
 
 class RestoreTimelineTestCase(base.TimelineTestCase):
     def begin(self, **kwargs):
-        return RestoreTimeline(options(**kwargs))
+        self.timeline = RestoreTimeline(options(**kwargs))
+        return self.timeline
+
+    def assert_asks(self, kind, *args, **kwargs):
+        self.assertIs(kind, self.timeline.asks(*args, **kwargs))
+
+    def assert_ends(self, *args, **kwargs):
+        return self.assert_ended(self.timeline, *args, **kwargs)
 
 
 @ddt.ddt
 class TestGood(RestoreTimelineTestCase):
     def test_suspended(self):
         timeline = self.begin(suspended=RESUME, user_id=base.US)
-        self.assertIs(ActionKind.RESUME, timeline.asks(base.SUSPENDED))
-        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(HERE))
+        self.assert_asks(ActionKind.RESUME, base.SUSPENDED)
+        self.assert_asks(ActionKind.LIVE_MIGRATE, HERE)
         done = timeline.record('completed')
-        self.assertIs(ActionKind.SUSPEND, timeline.asks(AT_HOME, done))
+        self.assert_asks(ActionKind.SUSPEND, AT_HOME, done)
         timeline.tick(builders.server(status='SUSPENDED', host=HOME), done)
 
-        row = self.assert_ended(timeline, 'moved')
+        row = self.assert_ends('moved')
         self.assertEqual('SUSPENDED', row.status)
 
     def test_resumed_and_taken_elsewhere(self):
         """It is suspended there all the same."""
         timeline = self.begin(suspended=RESUME, user_id=base.US)
         timeline.tick(base.SUSPENDED)
-        self.assertIs(ActionKind.SUSPEND, timeline.asks(ELSEWHERE))
+        self.assert_asks(ActionKind.SUSPEND, ELSEWHERE)
         timeline.tick(builders.server(status='SUSPENDED', host='cmp05'))
 
-        self.assert_ended(timeline, 'skipped', 'somebody else')
+        self.assert_ends('skipped', 'somebody else')
 
     def test_it_fails_and_is_tried_again(self):
         timeline = self.begin()
@@ -96,12 +103,10 @@ class TestKilledInBetween(RestoreTimelineTestCase):
 
     def test_on_its_way(self):
         timeline = self.begin()
-        self.assertIsNone(
-            timeline.asks(base.MIGRATING, timeline.record('running'))
-        )
+        self.assert_asks(None, base.MIGRATING, timeline.record('running'))
         timeline.tick(AT_HOME, timeline.record('completed'))
 
-        row = self.assert_ended(timeline, 'moved', move='live migration')
+        row = self.assert_ends('moved', move='live migration')
         self.assertEqual(0, row.attempts)
 
     def test_not_confirmed(self):
@@ -109,10 +114,8 @@ class TestKilledInBetween(RestoreTimelineTestCase):
         arrived = builders.server(status='VERIFY_RESIZE', host=HOME)
         record = timeline.record('finished', type=base.COLD)
         # Perhaps it goes on still, and confirms.
-        self.assertIsNone(timeline.asks(arrived, record))
-        self.assertIs(
-            ActionKind.CONFIRM, timeline.asks(arrived, record, after=10)
-        )
+        self.assert_asks(None, arrived, record)
+        self.assert_asks(ActionKind.CONFIRM, arrived, record, after=10)
 
     def test_resumed_and_not_suspended_again(self):
         """Neither at home, where its move was over, nor before that."""
@@ -121,7 +124,7 @@ class TestKilledInBetween(RestoreTimelineTestCase):
             (base.changed(), ActionKind.LIVE_MIGRATE),
         ):
             timeline = self.begin(suspended=RESUME, user_id=base.US)
-            self.assertIsNone(timeline.asks(view))
+            self.assert_asks(None, view)
             self.assertEqual({'vm1'}, timeline.decision.query.history)
             self.assertFalse(timeline.decision.done)
             histories = {
@@ -130,13 +133,13 @@ class TestKilledInBetween(RestoreTimelineTestCase):
                     base.instance_action('resume'),
                 )
             }
-            self.assertIs(asked, timeline.asks(view, histories=histories))
+            self.assert_asks(asked, view, histories=histories)
 
     def test_home_already(self):
-        timeline = self.begin()
-        self.assertIsNone(timeline.asks(AT_HOME))
+        self.begin()
+        self.assert_asks(None, AT_HOME)
 
-        self.assert_ended(timeline, 'moved')
+        self.assert_ends('moved')
 
 
 @ddt.ddt
@@ -155,8 +158,8 @@ class TestLeftAlone(RestoreTimelineTestCase):
             timeline = self.begin()
             for seen in first:
                 timeline.tick(seen, answer=memories.SendStatus.POSTPONED)
-            self.assertIsNone(timeline.asks(view))
-            self.assert_ended(timeline, result, words)
+            self.assert_asks(None, view)
+            self.assert_ends(result, words)
             self.assertTrue(timeline.decision.done)
             self.assertFalse(timeline.row.left)
 
@@ -173,12 +176,10 @@ class TestLeftAlone(RestoreTimelineTestCase):
         record = timeline.record('finished', type=type_, dest=dest)
         view = builders.server(status='VERIFY_RESIZE', host=dest)
         for _tick in range(5):
-            self.assertIsNone(timeline.asks(view, record, after=20))
+            self.assert_asks(None, view, record, after=20)
         words = 'resized' if type_ is base.RESIZE else 'cold-migrated'
 
-        self.assert_ended(
-            timeline, 'skipped', f'somebody else {words} it to {dest}'
-        )
+        self.assert_ends('skipped', f'somebody else {words} it to {dest}')
 
     def test_cold_migrated_home_before(self):
         """Nobody knows what for."""
@@ -187,29 +188,29 @@ class TestLeftAlone(RestoreTimelineTestCase):
             'finished', type=base.COLD, created_at=builders.cloud_time(-60)
         )
         view = builders.server(status='VERIFY_RESIZE', host=HOME)
-        self.assertIsNone(timeline.asks(view, record, after=60))
+        self.assert_asks(None, view, record, after=60)
 
-        self.assert_ended(timeline, 'skipped', 'not confirmed')
+        self.assert_ends('skipped', 'not confirmed')
 
     @ddt.data(HOME, 'cmp05', builders.HOST)
     def test_resized_while_we_look(self, dest):
         timeline = self.begin()
         record = timeline.record('migrating', type=base.RESIZE, dest=dest)
         resizing = builders.server(status='RESIZE')
-        self.assertIsNone(timeline.asks(resizing, record))
+        self.assert_asks(None, resizing, record)
         self.assertIsNone(timeline.row.result)
         record = timeline.record('confirmed', type=base.RESIZE, dest=dest)
         there = builders.server(host=dest)
         for _tick in range(5):
-            self.assertIsNone(timeline.asks(there, record, after=9))
+            self.assert_asks(None, there, record, after=9)
 
-        self.assert_ended(timeline, 'skipped', 'resized')
+        self.assert_ends('skipped', 'resized')
 
     def test_its_resize_was_reverted(self):
         timeline = self.begin()
         record = timeline.record('reverted', type=base.RESIZE, dest='cmp05')
 
-        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(HERE, record))
+        self.assert_asks(ActionKind.LIVE_MIGRATE, HERE, record)
 
 
 @ddt.ddt
