@@ -31,24 +31,25 @@ class CapacityTestCase(base.DrainTestCase):
 
 
 class CheckTest(CapacityTestCase):
-    def refused(self, *hosts: str, **options: ty.Any) -> str:
-        """Return why a drain is refused."""
-        with self.assertRaises(exceptions.Refused) as caught:
+    def assert_refused(
+        self, words: str, *hosts: str, **options: ty.Any
+    ) -> None:
+        """Check why a drain is refused; only marks may be set."""
+        with self.assertRaisesRegex(exceptions.Refused, words):
             self.drain(*hosts, **options)
-        self.gateway.live_migrate.assert_not_called()
-        self.gateway.cold_migrate.assert_not_called()
-        self.gateway.enable.assert_not_called()
-        return str(caught.exception)
+        self.assertLessEqual(
+            {what for what, _on in self.changes()}, {'disable'}
+        )
 
     def test_what_does_not_fit_is_not_begun(self) -> None:
         self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
-        message = self.refused()
-        self.assertIn(
-            'Nothing was moved; maintenance stays set on cmp01', message
-        )
-        self.assertIn('1 of 1 servers do not fit', message)
-        self.assertIn('2 without room', message)
-        self.assertIn('--skip-capacity-check', message)
+        for words in (
+            'Nothing was moved; maintenance stays set on cmp01',
+            '1 of 1 servers do not fit',
+            '2 without room',
+            '--skip-capacity-check',
+        ):
+            self.assert_refused(words)
         # Nothing but the mark.
         self.gateway.disable.assert_called_once()
         self.assertEqual({'disable'}, set(self.asked()) - self.READING)
@@ -58,9 +59,9 @@ class CheckTest(CapacityTestCase):
     def test_other_errors_are_told_as_well(self) -> None:
         self.given_broken()
         self.cloud.room = {base.ELSEWHERE: 0}
-        message = self.refused('cmp01', 'cmp02')
-        self.assertIn('broken fan', message)
-        self.assertIn('maintenance stays set on cmp02.', message)
+        self.assert_refused(
+            r'broken fan.*maintenance stays set on cmp02\.', 'cmp01', 'cmp02'
+        )
 
     def test_the_check_can_be_skipped(self) -> None:
         self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
@@ -73,7 +74,7 @@ class CheckTest(CapacityTestCase):
     def test_one_destination(self) -> None:
         self.cloud.room = {'cmp02': 1}
         to = policies.Policy(to='cmp02')
-        self.assertIn('1 of 1', self.refused(policy=to))
+        self.assert_refused('1 of 1', policy=to)
         self.cloud.room = {'cmp02': 2}
         result = self.drain(policy=to)
         self.assertIs(Code.DONE, result.exit_code)

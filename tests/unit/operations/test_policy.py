@@ -32,50 +32,42 @@ class ToldTestCase(base.MaintenanceTestCase):
             mock.patch.object(loop, 'drain', return_value=result)
         )
 
-    def told(self, **kwargs: ty.Any) -> tuple[policies.Policy, mock.Mock]:
-        """Return the policy that the loop gets, and the whole call."""
+    def told(self, **kwargs: ty.Any) -> policies.Policy:
+        """Return the policy that the loop gets."""
         self.drained.reset_mock()
         self.maintenance.drain(['cmp01'], **kwargs)
-        (call,) = self.drained.call_args_list
-        return call.args[1], call
+        self.drained.assert_called_once()
+        policy: policies.Policy = self.drained.call_args.args[1]
+        return policy
 
 
 class PolicyTest(ToldTestCase):
     def test_what_is_asked_for_arrives(self) -> None:
-        policy, _call = self.told(policy=POLICY)
-        self.assertEqual(
-            POLICY,
-            dataclasses.replace(
-                policy, user_id='', stagger=0.0, settled_from=0.0
-            ),
-        )
+        ours = {'user_id': '', 'stagger': 0.0, 'settled_from': 0.0}
+        policy = dataclasses.replace(self.told(policy=POLICY), **ours)
+        self.assertEqual(POLICY, policy)
 
     def test_who_we_are(self) -> None:
-        policy, _call = self.told()
-        self.assertEqual('id of bob', policy.user_id)
+        self.assertEqual('id of bob', self.told().user_id)
 
     def test_a_host_just_disabled_settles(self) -> None:
         """A server that was being scheduled may still arrive."""
-        policy, _call = self.told()
-        self.assertEqual(
-            self.clock.now() + timing.LATE_ARRIVAL_SECONDS, policy.settled_from
-        )
+        due = self.clock.now() + timing.LATE_ARRIVAL_SECONDS
+        self.assertEqual(due, self.told().settled_from)
 
     def test_a_host_disabled_long_ago_is_settled(self) -> None:
         self.given(builders.service())
-        policy, _call = self.told()
-        self.assertEqual(self.clock.now(), policy.settled_from)
+        self.assertEqual(self.clock.now(), self.told().settled_from)
 
-    def test_user_id_is_passed(self) -> None:
-        watchers = {
-            n: mock.Mock() for n in ('report', 'interrupt', 'recording')
-        }
-        _policy, call = self.told(timeout=90, **watchers)
-        for watcher in (watchers['interrupt'], watchers['recording']):
-            self.assertIn(watcher, call.args)
-        call.args[4].publish('event')
+    def test_who_watches_is_passed_on(self) -> None:
+        names = ('report', 'interrupt', 'recording')
+        watchers = {name: mock.Mock() for name in names}
+        self.told(timeout=90, **watchers)
+        args = self.drained.call_args.args
+        for passed in (watchers['interrupt'], watchers['recording'], 90):
+            self.assertIn(passed, args)
+        args[4].publish('event')
         watchers['report'].publish.assert_called_once_with('event')
-        self.assertIn(90, call.args)
 
     def test_user_is_looked_up_before_any_change(self) -> None:
         self.gateway.user_id.side_effect = exceptions.Unavailable('Keystone')
@@ -97,13 +89,13 @@ class ExcludeTest(ToldTestCase):
 
     def test_by_name_or_id(self) -> None:
         for words in ('vm1', 'name of vm1'):
-            policy, _call = self.told(policy=self.excluding(words))
-            self.assertEqual({'vm1'}, policy.exclude)
+            told = self.told(policy=self.excluding(words))
+            self.assertEqual({'vm1'}, told.exclude)
 
     def test_exclusion_of_a_server_already_moving(self) -> None:
         """So that the same command can be run again."""
         self.cloud.records = [builders.migration(1, 'finished', 'vm2')]
-        policy, _call = self.told(policy=self.excluding('vm1', 'vm2'))
+        policy = self.told(policy=self.excluding('vm1', 'vm2'))
         self.assertEqual({'vm1', 'vm2'}, policy.exclude)
         # Once that is over, it is no server of this host any more.
         self.cloud.records = [builders.migration(1, 'confirmed', 'vm2')]
