@@ -48,11 +48,9 @@ class Reader:
                 for name, inventory in summary['resources'].items()
             },
         )
-        known = self._providers.get(provider)
-        if known == found:
-            return known
-        self._providers[found.id] = found
-        return found
+        if self._providers.get(provider) != found:
+            self._providers[found.id] = found
+        return self._providers[provider]
 
 
 def _candidate(allocations: records.Json) -> snapshots.AllocationRequest:

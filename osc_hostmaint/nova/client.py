@@ -2,12 +2,11 @@
 
 """The session with a cloud: its services, and the current user."""
 
-import collections.abc
+from collections import abc
 import datetime
 import functools
 import time
 
-from keystoneauth1 import access
 from keystoneauth1.identity import base as identity
 from openstack import connection
 
@@ -30,8 +29,9 @@ NEEDED = '2.59'
 class Client:
     """Nova, Placement and Keystone behind an openstacksdk connection.
 
-    The questions to them are functions of the modules beside this one. What
-    one answer tells for the next question is kept here.
+    The questions to them are methods of the classes beside this one, which
+    :class:`osc_hostmaint.nova.gateway.Gateway` joins. What one answer tells
+    for the next question is kept here.
     """
 
     def __init__(self, conn: connection.Connection):
@@ -63,8 +63,11 @@ class Client:
         :raises ApiTooOld: Nova does not offer the least that will do.
         """
         with errors.translated(_('Looking for Nova')):
-            nova = transport.Transport(self._conn.compute, transport.NOVA)
-        nova.version = nova.microversion(WANTED, NEEDED, _('Host maintenance'))
+            # Any Nova since Liberty knows 2.1.
+            nova = transport.Transport(
+                self._conn.compute, 'Nova', '2.1', 'version'
+            )
+        nova.version = nova.microversion(WANTED, _('Host maintenance'), NEEDED)
         return nova
 
     @functools.cached_property
@@ -72,7 +75,7 @@ class Client:
         """Placement, asked at a microversion that each request names."""
         with errors.translated(_('Looking for Placement')):
             return transport.Transport(
-                self._conn.placement, transport.PLACEMENT
+                self._conn.placement, 'Placement', '1.0', 'versions'
             )
 
     def learn_node(self, host: str | None, node: str | None) -> None:
@@ -94,39 +97,31 @@ class Client:
             self._nova_ahead + time.monotonic(), datetime.UTC
         )
 
-    def keep_time(
-        self, services: collections.abc.Iterable[model.Service]
-    ) -> None:
+    def keep_time(self, services: abc.Iterable[model.Service]) -> None:
         """Learn Nova's time: its clock shows no less than what it wrote."""
-        now = time.monotonic()
-        bounds = [
-            service.updated_at.timestamp() - now
-            for service in services
-            if service.updated_at
-        ]
-        if self._nova_ahead is not None:
-            bounds.append(self._nova_ahead)
-        self._nova_ahead = max(bounds, default=None)
+        written = [s.updated_at for s in services if s.updated_at]
+        if written:
+            ahead = max(written).timestamp() - time.monotonic()
+            self._nova_ahead = max(ahead, self._nova_ahead or ahead)
 
     def user_name(self) -> str:
         """Return the name of the current user, or the id, or 'unknown'."""
-        known = self._access()
-        name = known.username or known.user_id if known else None
-        return name or 'unknown'
+        name, id_ = self._user()
+        return name or id_ or 'unknown'
 
     def user_id(self) -> str:
         """Return the id of the current user, as in Nova's records.
 
         '' if Keystone does not say.
         """
-        known = self._access()
-        return known.user_id or '' if known else ''
+        return self._user()[1]
 
-    def _access(self) -> access.AccessInfo | None:
-        """Return what Keystone says of our token, None without Keystone."""
+    def _user(self) -> tuple[str, str]:
+        """Return the name and the id, '' where Keystone does not say."""
         session = self._conn.session
         if not isinstance(session.auth, identity.BaseIdentityPlugin):
             # Auth types none and admin_token.
-            return None
+            return '', ''
         with errors.translated(_('Asking Keystone for the current user')):
-            return session.auth.get_access(session)
+            known = session.auth.get_access(session)
+        return known.username or '', known.user_id or ''

@@ -2,7 +2,7 @@
 
 """The one place that turns other libraries' exceptions into ours."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import http
 import re
@@ -32,7 +32,7 @@ _POLICY = re.compile(r"Policy doesn't allow (\S+) to be performed")
 
 
 @contextlib.contextmanager
-def translated(doing: str, hint: str = '') -> collections.abc.Iterator[None]:
+def translated(doing: str, hint: str = '') -> abc.Iterator[None]:
     """Turn errors of openstacksdk and keystoneauth1 into ours.
 
     :param doing: what was being done, to begin the message with.
@@ -45,22 +45,14 @@ def translated(doing: str, hint: str = '') -> collections.abc.Iterator[None]:
         details = _details(error)
         if hint and error.status_code == http.HTTPStatus.INTERNAL_SERVER_ERROR:
             details = f'{details}; {hint}'
-        raise _from_status(
-            doing,
-            error.status_code,
-            details,
-            error.request_id,
-            by_service=_json(error) is not None,
-        ) from error
+        trace = error.status_code, error.request_id
+        genuine = _json(error) is not None
+        raise _from_status(doing, details, *trace, genuine=genuine) from error
     except ksa_exceptions.HttpError as error:
         # Not an answer to our request: Keystone's, when a token was due.
-        raise _from_status(
-            doing,
-            error.http_status,
-            one_line(error.message),
-            error.request_id,
-            by_service=False,
-        ) from error
+        trace = error.http_status, error.request_id
+        details = one_line(error.message)
+        raise _from_status(doing, details, *trace, genuine=False) from error
     except (
         ksa_exceptions.ConnectionError,
         ksa_exceptions.DiscoveryFailure,
@@ -82,21 +74,19 @@ def translated(doing: str, hint: str = '') -> collections.abc.Iterator[None]:
 
 def _from_status(
     doing: str,
-    status: int | None,
     details: str,
+    status: int | None,
     request_id: str | None,
     *,
-    by_service: bool,
+    genuine: bool,
 ) -> exceptions.CloudError:
     """Return the exception for an answer with an error.
 
-    :param by_service: the service asked gave it, rather than Keystone or a
+    :param genuine: the service asked gave it, rather than Keystone or a
         proxy, whose 404 must not pass for "there is no such server".
     """
-    trace = f'HTTP {status}'
-    if request_id:
-        trace += f', {one_line(request_id)}'
-    message = f'{doing}: {details} ({trace})'
+    trace = f', {one_line(request_id)}' if request_id else ''
+    message = f'{doing}: {details} (HTTP {status}{trace})'
     match status:
         case http.HTTPStatus.UNAUTHORIZED:
             return exceptions.NotPermitted(
@@ -108,21 +98,18 @@ def _from_status(
                 _('%s: ask for a role that this policy allows') % message,
                 policy=named[1] if named else '',
             )
-        case http.HTTPStatus.NOT_FOUND if by_service:
+        case http.HTTPStatus.NOT_FOUND if genuine:
             return exceptions.NotFound(message)
         case http.HTTPStatus.TOO_MANY_REQUESTS:
             return exceptions.Unavailable(message, in_doubt=False)
-        case None | http.HTTPStatus.NOT_FOUND:
-            return exceptions.Unavailable(message)
-        case _ if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            return exceptions.Unavailable(message)
+        case http.HTTPStatus.BAD_REQUEST:
+            untimely = any(words in details for words in _UNTIMELY)
+            final = genuine and not untimely
+            return exceptions.RequestRefused(message, final=final)
+        case int() if status < 500 and status != http.HTTPStatus.NOT_FOUND:
+            return exceptions.RequestRefused(message)
         case _:
-            return exceptions.RequestRefused(
-                message,
-                final=by_service
-                and status == http.HTTPStatus.BAD_REQUEST
-                and not any(words in details for words in _UNTIMELY),
-            )
+            return exceptions.Unavailable(message)
 
 
 def _details(error: sdk_exceptions.HttpException) -> str:

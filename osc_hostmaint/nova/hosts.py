@@ -2,7 +2,7 @@
 
 """What is asked of Nova about hosts, and what is set on them."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import exceptions
@@ -16,179 +16,147 @@ from osc_hostmaint.planning.host import down_cells
 BY_NAME = '2.52'
 
 
-def services(cloud: client.Client) -> list[model.Service]:
-    """Return the compute services of all hosts.
+class Hosts(client.Client):
+    """The methods of a gateway about hosts."""
 
-    :raises NotPermitted: without a role that may list services; by default
-        that is also who may do everything else here.
-    """
-    data = cloud.nova.get('/os-services', 'services', binary='nova-compute')
-    found = [records.service(s) for s in data]
-    cloud.known_hosts = {s.host for s in found if not s.silent}
-    cloud.silent_hosts = {s.host for s in found if s.silent}
-    cloud.nova.hint = down_cells.hint(cloud.silent_hosts)
-    cloud.keep_time(found)
-    return found
+    def services(self) -> list[model.Service]:
+        """Return the compute services of all hosts.
 
+        :raises NotPermitted: without a role that may list services; by default
+            that is also who may do everything else here.
+        """
+        data = self.nova.get('/os-services', 'services', binary='nova-compute')
+        found = [records.service(s) for s in data]
+        self.known_hosts = {s.host for s in found if not s.silent}
+        self.silent_hosts = {s.host for s in found if s.silent}
+        self.nova.hint = down_cells.hint(self.silent_hosts)
+        self.keep_time(found)
+        return found
 
-def disable(
-    cloud: client.Client, service: model.Service, reason: str
-) -> model.Service:
-    """Disable a compute service and return it as it is then."""
-    return _update(
-        cloud,
-        dataclasses.replace(service, enabled=False, disabled_reason=reason),
-        'disable-log-reason',
-        {'status': 'disabled', 'disabled_reason': reason},
-    )
-
-
-def enable(cloud: client.Client, service: model.Service) -> model.Service:
-    """Enable a compute service and return it as it is then."""
-    return _update(
-        cloud,
-        dataclasses.replace(service, enabled=True, disabled_reason=None),
-        'enable',
-        {'status': 'enabled'},
-    )
-
-
-def force_down(
-    cloud: client.Client, service: model.Service, *, down: bool
-) -> model.Service:
-    """Force a host down, or undo that.
-
-    :param down: True: Nova ignores heartbeats, and servers can be evacuated
-        at once. The host must be powered off.
-    :returns: the service after the change.
-    :raises RequestRefused: Nova refuses to undo it, because nova-compute was
-        not started since servers were evacuated from the host.
-    """
-    return _update(
-        cloud,
-        dataclasses.replace(
-            service, forced_down=down, up=service.up and not down
-        ),
-        'force-down',
-        {'forced_down': down},
-    )
-
-
-def _update(
-    cloud: client.Client,
-    wanted: model.Service,
-    by_name: str,
-    body: dict[str, object],
-) -> model.Service:
-    """Update a compute service, if need be as Nova before 2.53 does.
-
-    An id Nova looks for in one cell after another, and fails at one that
-    does not answer. A host's name leads it to its cell at once.
-
-    :param by_name: what the request by the host's name is called.
-    """
-    try:
-        data = cloud.nova.put(f'/os-services/{wanted.id}', 'service', body)
-    except exceptions.Unavailable:
-        if not cloud.silent_hosts:
-            raise
-        body = {k: value for k, value in body.items() if k != 'status'}
-        cloud.nova.put(
-            f'/os-services/{by_name}',
-            'service',
-            {'host': wanted.host, 'binary': 'nova-compute', **body},
-            BY_NAME,
+    def disable(self, service: model.Service, reason: str) -> model.Service:
+        """Disable a compute service and return it as it is then."""
+        body = {'status': 'disabled', 'disabled_reason': reason}
+        then = dataclasses.replace(
+            service, enabled=False, disabled_reason=reason
         )
-        return wanted
-    changed = records.service(data)
-    cloud.keep_time([changed])
-    return changed
+        return self._update(then, 'disable-log-reason', body)
 
+    def enable(self, service: model.Service) -> model.Service:
+        """Enable a compute service and return it as it is then."""
+        then = dataclasses.replace(service, enabled=True, disabled_reason=None)
+        return self._update(then, 'enable', {'status': 'enabled'})
 
-def aggregates(cloud: client.Client) -> list[snapshots.Aggregate]:
-    """Return the host aggregates."""
-    found = cloud.nova.get('/os-aggregates', 'aggregates')
-    return [records.aggregate(a) for a in found]
+    def force_down(
+        self, service: model.Service, *, down: bool
+    ) -> model.Service:
+        """Force a host down, or undo that.
 
+        :param down: True: Nova ignores heartbeats, and servers can be
+            evacuated at once. The host must be powered off.
+        :returns: the service after the change.
+        :raises RequestRefused: Nova refuses to undo it, because nova-compute
+            was not started since servers were evacuated from the host.
+        """
+        up = service.up and not down
+        then = dataclasses.replace(service, forced_down=down, up=up)
+        return self._update(then, 'force-down', {'forced_down': down})
 
-def hypervisors(cloud: client.Client) -> dict[str, str]:
-    """Return the host of each hypervisor, by resource provider."""
-    return {node.provider: node.host for node in hypervisor_details(cloud)}
+    def _update(
+        self, wanted: model.Service, by_name: str, body: records.Json
+    ) -> model.Service:
+        """Update a compute service, if need be as Nova before 2.53 does.
 
+        An id Nova looks for in one cell after another, and fails at one that
+        does not answer. A host's name leads it to its cell at once.
 
-def hypervisor_hosts(cloud: client.Client) -> dict[str, str]:
-    """Return the host of each hypervisor, by hypervisor hostname."""
-    return {node.name: node.host for node in hypervisor_details(cloud)}
+        :param by_name: what the request by the host's name is called.
+        """
+        try:
+            data = self.nova.put(f'/os-services/{wanted.id}', 'service', body)
+        except exceptions.Unavailable:
+            if not self.silent_hosts:
+                raise
+            body |= {'host': wanted.host, 'binary': 'nova-compute'}
+            body.pop('status', None)
+            self.nova.put(f'/os-services/{by_name}', 'service', body, BY_NAME)
+            return wanted
+        changed = records.service(data)
+        self.keep_time([changed])
+        return changed
 
+    def aggregates(self) -> list[snapshots.Aggregate]:
+        """Return the host aggregates."""
+        found = self.nova.get('/os-aggregates', 'aggregates')
+        return [records.aggregate(a) for a in found]
 
-def hypervisor_details(cloud: client.Client) -> tuple[model.Hypervisor, ...]:
-    """Return all hypervisors; asked for once."""
-    if cloud.known_hypervisors is None:
-        cloud.known_hypervisors = tuple(
-            map(records.hypervisor, _list_hypervisors(cloud))
-        )
-    return cloud.known_hypervisors
+    def hypervisors(self) -> dict[str, str]:
+        """Return the host of each hypervisor, by resource provider."""
+        return {node.provider: node.host for node in self.hypervisor_details()}
 
+    def hypervisor_hosts(self) -> dict[str, str]:
+        """Return the host of each hypervisor, by hypervisor hostname."""
+        return {node.name: node.host for node in self.hypervisor_details()}
 
-def hypervisor_states(cloud: client.Client, host: str) -> dict[str, bool]:
-    """Return whether a host's hypervisors are up, by their hostnames.
+    def hypervisor_details(self) -> tuple[model.Hypervisor, ...]:
+        """Return all hypervisors; asked for once."""
+        if self.known_hypervisors is None:
+            self.known_hypervisors = tuple(
+                map(records.hypervisor, self._list_hypervisors())
+            )
+        return self.known_hypervisors
 
-    Asked anew each time, with a request for each; only which ones there are
-    is kept. None where Nova lists no hypervisors, as a cell does not answer:
-    what it says of one is the state of the compute service.
-    """
-    try:
-        return {
-            node.name: cloud.nova.get(
-                f'/os-hypervisors/{node.provider}', 'hypervisor'
-            )['state']
-            == 'up'
-            for node in hypervisor_details(cloud)
-            if node.host == host
-        }
-    except exceptions.Unavailable:
-        if not cloud.silent_hosts:
-            raise
-        return {}
+    def hypervisor_states(self, host: str) -> dict[str, bool]:
+        """Return whether a host's hypervisors are up, by their hostnames.
 
+        Asked anew each time, with a request for each; only which ones there
+        are is kept. None where Nova lists no hypervisors, as a cell does not
+        answer: what it says of one is the state of the compute service.
+        """
+        try:
+            return {
+                node.name: self.nova.get(
+                    f'/os-hypervisors/{node.provider}', 'hypervisor'
+                )['state']
+                == 'up'
+                for node in self.hypervisor_details()
+                if node.host == host
+            }
+        except exceptions.Unavailable:
+            if not self.silent_hosts:
+                raise
+            return {}
 
-def residents(cloud: client.Client) -> dict[str, str]:
-    """Return the host of every server of the cloud, by the server's id.
+    def residents(self) -> dict[str, str]:
+        """Return the host of every server of the cloud, by the server's id.
 
-    Asked for before what else needs the hypervisors, it costs no request of
-    its own: Nova tells of both in one list. It is asked anew each time. Hosts
-    of a cell that does not answer are left out.
-    """
-    nodes: list[model.Hypervisor] = []
-    found: dict[str, str] = {}
-    for data in _list_hypervisors(cloud, with_servers='true'):
-        node = records.hypervisor(data)
-        nodes.append(node)
+        Asked for before what else needs the hypervisors, it costs no request
+        of its own: Nova tells of both in one list. It is asked anew each time.
+        Hosts of a cell that does not answer are left out.
+        """
+        found = list(self._list_hypervisors(with_servers='true'))
+        self.known_hypervisors = tuple(map(records.hypervisor, found))
         # Below 2.75 a hypervisor without servers does not say so. Of several
         # on one host each has all servers of the host.
-        for server in data.get('servers', ()):
-            found[server['uuid']] = node.host
-    cloud.known_hypervisors = tuple(nodes)
-    return found
+        return {
+            server['uuid']: data['service']['host']
+            for data in found
+            for server in data.get('servers', ())
+        }
 
+    def _list_hypervisors(self, **params: str) -> abc.Iterator[records.Json]:
+        """Yield all hypervisors, without a last page that has none.
 
-def _list_hypervisors(
-    cloud: client.Client, **params: str
-) -> collections.abc.Iterator[records.Json]:
-    """Yield all hypervisors, without a last page that has none.
-
-    Nova links to it where the one before is full. Only Ironic has several on
-    one host.
-    """
-    missing = set(cloud.known_hosts)
-    single = bool(missing)
-    for data in cloud.nova.pages(
-        '/os-hypervisors/detail', 'hypervisors', **params
-    ):
-        yield data
-        host = data['service']['host']
-        ironic = data.get('hypervisor_type', 'ironic') == 'ironic'
-        single = single and host in missing and not ironic
-        missing.discard(host)
-        if single and not missing:
-            return
+        Nova links to it where the one before is full. Only Ironic has several
+        on one host.
+        """
+        missing = set(self.known_hosts)
+        single = bool(missing)
+        path = '/os-hypervisors/detail'
+        for data in self.nova.pages(path, 'hypervisors', **params):
+            yield data
+            host = data['service']['host']
+            ironic = data.get('hypervisor_type', 'ironic') == 'ironic'
+            single = single and host in missing and not ironic
+            missing.discard(host)
+            if single and not missing:
+                return

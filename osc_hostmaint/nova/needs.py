@@ -7,13 +7,14 @@ server's creation: by its flavor, its image, hints and a zone. What follows
 from Placement's numbers or traits can be foreseen; the rest is only named.
 """
 
-import collections.abc
+import collections
+from collections import abc
 import re
 import typing as ty
 
 from osc_hostmaint import model
 
-_Texts = collections.abc.Mapping[str, str]
+_Texts = abc.Mapping[str, str]
 
 #: Extra specs for Placement, with the name of a group of them or without
 #: (nova/scheduler/utils.py: ResourceRequest).
@@ -24,7 +25,7 @@ _ANY: frozenset[str] = frozenset()
 _TRUE = frozenset({'1', 't', 'true', 'on', 'y', 'yes'})
 #: Extra specs that only the scheduler can judge, with the values that matter.
 #: An image has most of them as properties, with _ for the colon.
-_UNCHECKED: collections.abc.Mapping[str, frozenset[str]] = {
+_UNCHECKED: abc.Mapping[str, frozenset[str]] = {
     'accel:device_profile': _ANY,
     'group_policy': frozenset({'isolate'}),
     'hw:cpu_policy': frozenset({'dedicated', 'mixed'}),
@@ -50,41 +51,40 @@ _UNSCOPED = frozenset({'group_policy', 'hide_hypervisor_id'})
 _SCOPES_OF_IMAGES = re.compile('(hw|img|os)_')
 #: Hints that filters look at, of Nova and (reservation) of Blazar.
 _HINTS = (
-    'build_near_host_ip',
-    'different_host',
-    'query',
-    'reservation',
+    *('build_near_host_ip', 'different_host', 'query', 'reservation'),
     'same_host',
 )
 
 
-def needs(data: collections.abc.Mapping[str, ty.Any]) -> model.Needs:
+def needs(data: abc.Mapping[str, ty.Any]) -> model.Needs:
     """Read what a server asks for from its details (>= 2.47).
 
     Of an image Nova shows only properties that it knows itself, so not the
     traits; of a server that boots from a volume, none at all.
     """
     # Policy may hide them: show:flavor-extra-specs.
-    specs: _Texts | None = (data.get('flavor') or {}).get('extra_specs')
+    shown: _Texts | None = (data.get('flavor') or {}).get('extra_specs')
+    specs = shown or {}
+    properties = (data.get('image') or {}).get('properties') or {}
     hints = data.get('scheduler_hints')
-    traits = list(_for_placement('trait', specs or {}))
+    traits = list(_for_placement('trait', specs))
     return model.Needs(
         zone=data.get('pinned_availability_zone'),
         zone_known='pinned_availability_zone' in data,
         required_traits=frozenset(t for t, v in traits if v == 'required'),
         forbidden_traits=frozenset(t for t, v in traits if v == 'forbidden'),
-        resources=_resources(specs or {}),
+        resources=_resources(specs),
         aggregate_specs=tuple(
             sorted(
                 (key.removeprefix(_FOR_AGGREGATES), value)
-                for key, value in (specs or {}).items()
+                for key, value in specs.items()
                 if key.startswith(_FOR_AGGREGATES)
             )
         ),
         unchecked=(
-            *(('flavor extra specs',) if specs is None else ()),
-            *sorted(_of_flavor(specs or {})),
-            *sorted(_of_image((data.get('image') or {}).get('properties'))),
+            *(('flavor extra specs',) if shown is None else ()),
+            *sorted(k for k, value in specs.items() if _unchecked(k, value)),
+            *sorted(_of_image(properties)),
             *(f'hint {hint}' for hint in _HINTS if (hints or {}).get(hint)),
         ),
         # Of a server of before Newton hints may be lost: null.
@@ -92,9 +92,7 @@ def needs(data: collections.abc.Mapping[str, ty.Any]) -> model.Needs:
     )
 
 
-def _for_placement(
-    kind: str, specs: _Texts
-) -> collections.abc.Iterator[tuple[str, str]]:
+def _for_placement(kind: str, specs: _Texts) -> abc.Iterator[tuple[str, str]]:
     """Yield names and values of extra specs of one kind, of all groups."""
     for key, value in specs.items():
         match = _FOR_PLACEMENT.fullmatch(key)
@@ -104,33 +102,31 @@ def _for_placement(
 
 def _resources(specs: _Texts) -> tuple[tuple[str, int], ...]:
     """Return the amounts asked for, of all groups together."""
-    found: dict[str, int] = {}
+    found = collections.Counter[str]()
     for name, value in _for_placement('resources', specs):
         # Nova ignores what is no number, too.
         if value.isdecimal():
-            found[name] = found.get(name, 0) + int(value)
-    return tuple(sorted((name, n) for name, n in found.items() if n))
+            found[name] += int(value)
+    # Without those that come to 0.
+    return tuple(sorted((+found).items()))
 
 
-def _of_flavor(specs: _Texts) -> collections.abc.Iterator[str]:
-    """Yield the keys that only the scheduler can judge."""
-    for key, value in specs.items():
-        unscoped = ':' not in key and key not in _UNSCOPED
-        if unscoped or _only_for_scheduler(key, value):
-            yield key
-
-
-def _of_image(properties: _Texts | None) -> collections.abc.Iterator[str]:
+def _of_image(properties: _Texts) -> abc.Iterator[str]:
     """Yield the properties that only the scheduler can judge."""
-    for key, value in (properties or {}).items():
+    for key, value in properties.items():
         if _only_for_scheduler(_SCOPES_OF_IMAGES.sub(r'\1:', key, 1), value):
             yield f'image {key}'
 
 
+def _unchecked(key: str, value: str) -> bool:
+    """Tell whether only the scheduler can judge an extra spec."""
+    unscoped = ':' not in key and key not in _UNSCOPED
+    return unscoped or _only_for_scheduler(key, value)
+
+
 def _only_for_scheduler(key: str, value: str) -> bool:
+    """Tell it of an extra spec with a scope, or an image's property."""
     if key.startswith(_UNCHECKED_SCOPES):
         return True
     values = _UNCHECKED.get(key)
-    if values is None:
-        return False
-    return values is _ANY or value.lower() in values
+    return values is not None and (not values or value.lower() in values)

@@ -23,12 +23,7 @@ def service(data: Json) -> model.Service:
     if 'id' not in data:
         # Of a cell that does not answer (>= 2.69).
         return model.Service(
-            id='',
-            host=data['host'],
-            zone='',
-            up=False,
-            enabled=False,
-            silent=True,
+            '', data['host'], zone='', up=False, enabled=False, silent=True
         )
     return model.Service(
         id=data['id'],
@@ -45,6 +40,14 @@ def service(data: Json) -> model.Service:
 def server(data: Json) -> model.Server:
     """Read a server's details (>= 2.47: the flavor is embedded)."""
     flavor = data.get('flavor', {})
+    # A server that boots from a volume has '' for its image.
+    disks = data.get('image'), flavor.get('ephemeral'), flavor.get('swap')
+    fixed = [
+        address['addr']
+        for network in data.get('addresses', {}).values()
+        for address in network
+        if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'
+    ]
     return model.Server(
         id=data['id'],
         name=data.get('name', ''),
@@ -54,25 +57,11 @@ def server(data: Json) -> model.Server:
         vm_state=data.get('OS-EXT-STS:vm_state') or '',
         task_state=data.get('OS-EXT-STS:task_state'),
         host=data.get('OS-EXT-SRV-ATTR:host') or None,
-        addresses=tuple(
-            sorted(
-                address['addr']
-                for network in data.get('addresses', {}).values()
-                for address in network
-                if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'
-            )
-        ),
+        addresses=tuple(sorted(fixed)),
         power_state=data.get('OS-EXT-STS:power_state'),
         fault=' '.join(data.get('fault', {}).get('message', '').split()),
         memory_mb=flavor.get('ram', 0),
-        # A server that boots from a volume has '' for its image.
-        local_disk=any(
-            (
-                data.get('image'),
-                flavor.get('ephemeral'),
-                flavor.get('swap'),
-            )
-        ),
+        local_disk=any(disks),
         project_id=data.get('tenant_id') or '',
         updated_at=_time(data.get('updated')),
         needs=needs.needs(data),
@@ -81,14 +70,9 @@ def server(data: Json) -> model.Server:
 
 def deleted(server_id: str) -> model.Server:
     """Return what stands for a server that Nova does not know."""
-    return model.Server(
-        id=server_id,
-        name='',
-        status=nova_states.Status.DELETED.value,
-        vm_state=nova_states.VmState.DELETED.value,
-        task_state=None,
-        host=None,
-    )
+    status = nova_states.Status.DELETED.value
+    vm_state = nova_states.VmState.DELETED.value
+    return model.Server(server_id, '', status, vm_state, None, host=None)
 
 
 def hypervisor(data: Json) -> model.Hypervisor:
@@ -119,9 +103,7 @@ def group(data: Json) -> snapshots.Group:
 
 def aggregate(data: Json) -> snapshots.Aggregate:
     """Read an entry of GET /os-aggregates."""
-    return snapshots.Aggregate(
-        hosts=frozenset(data['hosts']), metadata=data['metadata']
-    )
+    return snapshots.Aggregate(frozenset(data['hosts']), data['metadata'])
 
 
 def migration(data: Json) -> model.Migration:

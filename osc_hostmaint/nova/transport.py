@@ -2,9 +2,8 @@
 
 """Sending requests: what may be repeated is retried, all else sent once."""
 
-import collections.abc
+from collections import abc
 import contextlib
-import dataclasses
 import functools
 import logging
 import typing as ty
@@ -30,23 +29,6 @@ _RETRIES: dict[str, ty.Any] = {
 _ONCE: dict[str, ty.Any] = {'connect_retries': 0, 'status_code_retries': 0}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Service:
-    """The name of a service, and where it lists its versions."""
-
-    #: For messages.
-    name: str
-    #: A microversion that every release knows.
-    base: str
-    #: The key of its versions, in what it says of itself.
-    about: str
-
-
-#: Any Nova since Liberty.
-NOVA = Service('Nova', '2.1', 'version')
-PLACEMENT = Service('Placement', '1.0', 'versions')
-
-
 def _log_retry_as_debug(record: logging.LogRecord) -> bool:
     """Log a retry for who debugs; to all others only its end is news."""
     if record.levelno == logging.WARNING:
@@ -64,23 +46,31 @@ class Transport:
     what these mean, so every request names its own.
     """
 
-    def __init__(self, adapter: proxy.Proxy, service: Service):
-        self._adapter = adapter
-        self._service = service
+    def __init__(self, adapter: proxy.Proxy, name: str, base: str, about: str):
+        """:param name: of the service, for messages.
+
+        :param base: a microversion that every release knows.
+        :param about: the key of its versions, in what it says of itself.
+        """
+        self._adapter, self._name, self._about = adapter, name, about
         #: The microversion of requests that name none.
-        self.version = service.base
+        self.version = base
         #: Why the service may fail now, as far as that is known.
         self.hint = ''
         #: Of so many entries a page is full at the soonest (`max_limit`).
         self._full_page = 1
 
-    def microversion(self, wanted: str, needed: str, feature: str) -> str:
+    def microversion(
+        self, wanted: str, feature: str = '', needed: str = ''
+    ) -> str:
         """Return the microversion to use: at most the one wanted.
 
+        :param feature: what needs it, for the message of an error.
+        :param needed: the least that will do; '': the one wanted.
         :raises ApiTooOld: the service does not offer the one needed.
         """
         number = discover.normalize_version_number
-        offered = self._offered
+        needed, offered = needed or wanted, self._offered
         if not offered or number(offered) < number(needed):
             raise exceptions.ApiTooOld(
                 _(
@@ -90,7 +80,7 @@ class Transport:
                 % {
                     'feature': feature,
                     'needed': needed,
-                    'service': self._service.name,
+                    'service': self._name,
                     'offered': offered or _('none'),
                 }
             )
@@ -99,15 +89,13 @@ class Transport:
     @functools.cached_property
     def _offered(self) -> str | None:
         """The newest microversion of the service."""
-        with errors.translated(
-            _('Asking %s for its versions') % self._service.name
-        ):
+        with errors.translated(_('Asking %s for its versions') % self._name):
             about = self._adapter.get_endpoint_data()
         if about and about.max_microversion:
             return discover.version_to_string(about.max_microversion)
         # Discovery takes an API that does not answer for one without
         # versions: ask again, to see the error.
-        found = self.get('/', self._service.about, version=self._service.base)
+        found = self.get('/', self._about)
         # Of one version (Nova), or a list of them (Placement).
         latest = found[-1] if isinstance(found, list) else found
         newest: str | None = latest.get('version') or latest.get('max_version')
@@ -126,9 +114,7 @@ class Transport:
         """Return an answer, which is under a key; retried on a failure."""
         return self.ask(url, key, **params)[key]
 
-    def pages(
-        self, url: str, key: str, **params: str
-    ) -> collections.abc.Iterator[ty.Any]:
+    def pages(self, url: str, key: str, **params: str) -> abc.Iterator[ty.Any]:
         """Yield the entries of a list, page after page.
 
         The next page is asked for by a marker rather than by the link to it:
@@ -143,13 +129,12 @@ class Transport:
             if not (data[key] and links):
                 return
             last = data[key][-1]
-            params['marker'] = (
-                last.get('uuid') or last.get('id') or last['request_id']
-            )
+            marker = last.get('uuid') or last.get('id') or last['request_id']
+            params['marker'] = marker
 
     def offset_pages(
         self, url: str, key: str, **params: str
-    ) -> collections.abc.Iterator[ty.Any]:
+    ) -> abc.Iterator[ty.Any]:
         """Yield the entries of a list whose pages have no links.
 
         The last page is the one that is not full. The size of a full page is
@@ -200,25 +185,24 @@ class Transport:
             data = response.json()
             if isinstance(data, dict) and data.keys() >= set(keys):
                 return data
+        type_ = response.headers.get('Content-Type', _('of no type'))
         raise exceptions.Unavailable(
             _(
                 '%(doing)s: the answer lacks %(key)s (HTTP %(status)s, '
                 '%(type)s): check whether a proxy answers in its place'
             )
             % {
-                'doing': f'{self._service.name}: {method} {url}',
+                'doing': f'{self._name}: {method} {url}',
                 'key': ', '.join(keys),
                 'status': response.status_code,
-                'type': errors.one_line(
-                    response.headers.get('Content-Type', _('of no type'))
-                ),
+                'type': errors.one_line(type_),
             }
         )
 
     def _send(
         self, method: str, url: str, version: str, *what: str, **more: ty.Any
     ) -> requests.Response:
-        doing = ' '.join((f'{self._service.name}: {method}', url, *what))
+        doing = ' '.join((f'{self._name}: {method}', url, *what))
         with errors.translated(doing, self.hint):
             response = self._adapter.request(
                 url,
