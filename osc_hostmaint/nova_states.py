@@ -2,23 +2,12 @@
 
 """The states of servers and migrations in Nova, and what each means here.
 
-One row a state. A state that Nova shows and that is not here is treated with
-care: such a server is blocked, such a migration is in flight. What depends on
+A state that Nova shows and that is not here is treated with care: such a
+server is blocked, such a migration is in flight. What depends on
 the operator's policy is in planning/server/verdicts.py.
 """
 
 import enum
-import typing as ty
-
-
-class Activity(enum.Enum):
-    """What a status says that Nova does with a server."""
-
-    NONE = enum.auto()
-    #: Something that ends by itself, on the host.
-    BUSY = enum.auto()
-    #: Something that only a server on its way between two hosts has.
-    MOVING = enum.auto()
 
 
 class Status(enum.StrEnum):
@@ -27,20 +16,6 @@ class Status(enum.StrEnum):
     PASSWORD is not here: Nova shows it only together with a task state.
     """
 
-    activity: Activity
-    #: Why no drain moves it, whatever its policy, and what the operator can
-    #: do; '' where the rules of a drain tell.
-    way_out: str
-
-    def __new__(
-        cls, value: str, way_out: str = '', activity: Activity = Activity.NONE
-    ) -> ty.Self:
-        """Keep what else is in the row."""
-        self = str.__new__(cls, value)
-        self._value_ = value
-        self.way_out, self.activity = way_out, activity
-        return self
-
     ACTIVE = 'ACTIVE'
     PAUSED = 'PAUSED'
     SHUTOFF = 'SHUTOFF'
@@ -48,111 +23,91 @@ class Status(enum.StrEnum):
     SHELVED = 'SHELVED'
     SHELVED_OFFLOADED = 'SHELVED_OFFLOADED'
     VERIFY_RESIZE = 'VERIFY_RESIZE'
-    MIGRATING = 'MIGRATING', '', Activity.MOVING
-    RESIZE = 'RESIZE', '', Activity.MOVING
-    REVERT_RESIZE = 'REVERT_RESIZE', '', Activity.MOVING
-    BUILD = 'BUILD', '', Activity.BUSY
-    REBUILD = 'REBUILD', '', Activity.BUSY
-    REBOOT = 'REBOOT', '', Activity.BUSY
-    HARD_REBOOT = 'HARD_REBOOT', '', Activity.BUSY
-    RESCUE = (
-        'RESCUE',
-        'a server in rescue cannot be moved: unrescue it (openstack server '
-        'unrescue {id}) and run this again',
-    )
-    ERROR = (
-        'ERROR',
-        'the server is in ERROR: find out why (openstack server show {id}), '
-        'then repair it, reset it (openstack server set --state active {id}) '
-        'or delete it, and run this again',
-    )
-    SOFT_DELETED = (
-        'SOFT_DELETED',
-        'soft-deleted by its owner, and on the host until it is purged: '
-        'restore it (openstack server restore {id}) or delete it for good '
-        '(openstack server delete --force {id})',
-    )
+    MIGRATING = 'MIGRATING'
+    RESIZE = 'RESIZE'
+    REVERT_RESIZE = 'REVERT_RESIZE'
+    BUILD = 'BUILD'
+    REBUILD = 'REBUILD'
+    REBOOT = 'REBOOT'
+    HARD_REBOOT = 'HARD_REBOOT'
+    RESCUE = 'RESCUE'
+    ERROR = 'ERROR'
+    SOFT_DELETED = 'SOFT_DELETED'
     #: Also of a server that Nova does not know.
     DELETED = 'DELETED'
     #: Of a server in a cell that does not answer.
     UNKNOWN = 'UNKNOWN'
 
 
-BUSY = frozenset(s for s in Status if s.activity is Activity.BUSY)
-MOVING = frozenset(s for s in Status if s.activity is Activity.MOVING)
-WAYS_OUT: dict[str, str] = {s: s.way_out for s in Status if s.way_out}
-
-
-#: What is left to do if no other way is known.
-WAIT = 'wait for the host to come back'
-_RESET = '(openstack server set --state active {id})'
-_REBUILT = f'to rebuild and start it, reset it {_RESET} and run this again'
+_S = Status
+#: Nova does something with the server that ends by itself, on the host.
+BUSY = frozenset({_S.BUILD, _S.REBUILD, _S.REBOOT, _S.HARD_REBOOT})
+#: Only a server on its way between two hosts has one of these.
+MOVING = frozenset({_S.MIGRATING, _S.RESIZE, _S.REVERT_RESIZE})
+#: Why no drain moves a server, whatever its policy, and what the operator can
+#: do. Of other statuses the rules of a drain tell.
+WAYS_OUT: dict[str, str] = {
+    _S.RESCUE: 'a server in rescue cannot be moved: unrescue it (openstack '
+    'server unrescue {id}) and run this again',
+    _S.ERROR: 'the server is in ERROR: find out why (openstack server show '
+    '{id}), then repair it, reset it (openstack server set --state active '
+    '{id}) or delete it, and run this again',
+    _S.SOFT_DELETED: 'soft-deleted by its owner, and on the host until it is '
+    'purged: restore it (openstack server restore {id}) or delete it for good '
+    '(openstack server delete --force {id})',
+}
 
 
 class VmState(enum.StrEnum):
     """A server's state below the status (nova/compute/vm_states.py)."""
 
-    #: What the operator can do if the host has died; '': evacuate it, which
-    #: Nova does from these states only (nova/compute/api.py: evacuate).
-    dead_end: str
-    #: The status that it has at rest, if a move or a rebuild may hide that.
-    status: Status | None
-
-    def __new__(
-        cls,
-        value: str,
-        dead_end: str = WAIT,
-        status: Status | None = None,
-    ) -> ty.Self:
-        """Keep what else is in the row."""
-        self = str.__new__(cls, value)
-        self._value_ = value
-        self.dead_end, self.status = dead_end, status
-        return self
-
-    ACTIVE = 'active', '', Status.ACTIVE
-    STOPPED = 'stopped', '', Status.SHUTOFF
-    ERROR = 'error', '', Status.ERROR
-    PAUSED = (
-        'paused',
-        f'its memory is lost with the host; {_REBUILT}',
-        Status.PAUSED,
-    )
-    SUSPENDED = (
-        'suspended',
-        'its memory is on the disk of the host, and it can be resumed once '
-        'the host is back; to rebuild it without that memory, reset it '
-        f'{_RESET} and run this again',
-    )
-    RESCUED = 'rescued', f'{WAIT}, or, {_REBUILT}'
-    BUILDING = (
-        'building',
-        'it was being built when the host died: delete it (openstack server '
-        'delete {id}) so that its owner can create it again',
-    )
-    RESIZED = (
-        'resized',
-        'its owner has not confirmed a resize: confirm it (openstack server '
-        'resize confirm {id}) or revert it (openstack server resize revert '
-        '{id}) once the host is back',
-    )
-    SOFT_DELETED = (
-        'soft-delete',
-        'its owner deleted it: it can be restored (openstack server restore '
-        '{id}) once the host is back',
-    )
+    ACTIVE = 'active'
+    STOPPED = 'stopped'
+    ERROR = 'error'
+    PAUSED = 'paused'
+    SUSPENDED = 'suspended'
+    RESCUED = 'rescued'
+    BUILDING = 'building'
+    RESIZED = 'resized'
+    SOFT_DELETED = 'soft-delete'
     DELETED = 'deleted'
     SHELVED = 'shelved'
     SHELVED_OFFLOADED = 'shelved_offloaded'
 
 
-EVACUABLE = frozenset(s for s in VmState if not s.dead_end)
+#: Nova evacuates servers in these states only (nova/compute/api.py: evacuate).
+EVACUABLE = frozenset({VmState.ACTIVE, VmState.STOPPED, VmState.ERROR})
 #: No move may change these.
 KEPT = frozenset(
     {VmState.ACTIVE, VmState.PAUSED, VmState.STOPPED, VmState.SUSPENDED}
 )
-DEAD_ENDS: dict[str, str] = {s: s.dead_end for s in VmState}
-AT_REST: dict[str, str] = {s: s.status.value for s in VmState if s.status}
+#: The status at rest, of states that a move or a rebuild may hide.
+AT_REST: dict[str, str] = {
+    VmState.ACTIVE: Status.ACTIVE.value,
+    VmState.STOPPED: Status.SHUTOFF.value,
+    VmState.ERROR: Status.ERROR.value,
+    VmState.PAUSED: Status.PAUSED.value,
+}
+#: What is left to do if no other way is known.
+WAIT = 'wait for the host to come back'
+_RESET = '(openstack server set --state active {id})'
+_REBUILT = f'to rebuild and start it, reset it {_RESET} and run this again'
+#: What the operator can do with a server that Nova does not evacuate, if its
+#: host has died.
+DEAD_ENDS: dict[str, str] = {
+    VmState.PAUSED: f'its memory is lost with the host; {_REBUILT}',
+    VmState.SUSPENDED: 'its memory is on the disk of the host, and it can be '
+    'resumed once the host is back; to rebuild it without that memory, reset '
+    f'it {_RESET} and run this again',
+    VmState.RESCUED: f'{WAIT}, or, {_REBUILT}',
+    VmState.BUILDING: 'it was being built when the host died: delete it '
+    '(openstack server delete {id}) so that its owner can create it again',
+    VmState.RESIZED: 'its owner has not confirmed a resize: confirm it '
+    '(openstack server resize confirm {id}) or revert it (openstack server '
+    'resize revert {id}) once the host is back',
+    VmState.SOFT_DELETED: 'its owner deleted it: it can be restored '
+    '(openstack server restore {id}) once the host is back',
+}
 
 
 class TaskState(enum.StrEnum):

@@ -97,10 +97,10 @@ def excluded(server: model.Server, terms: Terms) -> Verdict | None:
     return None
 
 
-def _broken(server: model.Server, _terms: Terms) -> Verdict | None:
+def _broken(server: model.Server, terms: Terms) -> Verdict | None:
     # Before _busy: a server in ERROR may keep its task state for ever.
     if server.status == nova_states.Status.ERROR:
-        return blocked(nova_states.Status.ERROR.way_out.format(id=server.id))
+        return _unmovable(server, terms)
     return None
 
 
