@@ -2,7 +2,7 @@
 
 """Ctrl-C, SIGTERM and SIGHUP, once and twice."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import os
 import signal
@@ -11,7 +11,7 @@ import types
 from osc_hostmaint.i18n import _
 
 #: What is said after the first signal, by its number.
-FIRST: collections.abc.Mapping[int, str] = {
+FIRST: abc.Mapping[int, str] = {
     signal.SIGINT: _(
         '\nInterrupted: nothing new is started; waiting for the moves in '
         'flight. Press Ctrl-C again to stop at once.\n'
@@ -64,7 +64,7 @@ class Interrupt:
                 os.write(self._stderr, text.encode())
 
     @contextlib.contextmanager
-    def asking(self) -> collections.abc.Iterator[None]:
+    def asking(self) -> abc.Iterator[None]:
         """Raise at any signal meanwhile: a question is not a move."""
         self._asking = True
         try:
@@ -73,7 +73,7 @@ class Interrupt:
             self._asking = False
 
     @contextlib.contextmanager
-    def watching(self) -> collections.abc.Iterator[None]:
+    def watching(self) -> abc.Iterator[None]:
         """Handle the signals meanwhile; only in the main thread."""
         with contextlib.ExitStack() as restored:
             for number in FIRST:

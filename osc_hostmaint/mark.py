@@ -10,7 +10,6 @@ It is the only state this package writes::
 import dataclasses
 import datetime
 import re
-import typing as ty
 import urllib.parse
 
 from osc_hostmaint import exceptions
@@ -25,8 +24,8 @@ NOVA_PREFIX = 'AUTO:'
 
 _TIME = '%Y-%m-%dT%H:%M:%SZ'
 _MARK = re.compile(
-    r'maintenance since (?P<since>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'
-    r' by (?P<by>[^:]+)(?:: (?P<reason>.+))?'
+    r'maintenance since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'
+    r' by ([^:]+)(?:: (.+))?'
 )
 # The user's name ends at the first colon, so its own colons are encoded.
 _QUOTED = {ord(c): f'%{ord(c):02X}' for c in '%:'}
@@ -90,15 +89,14 @@ def parse(disabled_reason: str | None) -> Mark | None:
     match = _MARK.fullmatch(disabled_reason or '')
     if match is None or not match.string.isprintable():
         return None
-    groups: dict[str, ty.Any] = match.groupdict(default='')
-    try:
-        since = datetime.datetime.fromisoformat(groups['since'])
-    except ValueError:
-        return None
-    by, reason = urllib.parse.unquote(groups['by']), groups['reason']
+    time, user, reason = match.groups(default='')
+    by = urllib.parse.unquote(user)
     if not by.isprintable() or reason != reason.strip():
         return None
-    return Mark(since=since, by=by, reason=reason)
+    try:
+        return Mark(datetime.datetime.fromisoformat(time), by, reason)
+    except ValueError:
+        return None
 
 
 def is_novas(disabled_reason: str | None) -> bool:

@@ -7,10 +7,12 @@ datetimes in UTC; times of this process (``seen_at``) are seconds of the
 engine's monotonic clock.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 import enum
+import itertools
+import operator
 
 from osc_hostmaint import mark
 from osc_hostmaint import nova_states
@@ -87,9 +89,7 @@ class Service:
         return Mode.MAINTENANCE if self.mark else Mode.DISABLED
 
 
-def by_host(
-    services: collections.abc.Iterable[Service],
-) -> dict[str, Service]:
+def by_host(services: abc.Iterable[Service]) -> dict[str, Service]:
     """Return compute services by host; one stands for all its namesakes."""
     found: dict[str, Service] = {}
     for service in services:
@@ -98,11 +98,8 @@ def by_host(
             # It was mapped to another cell: what is known counts.
             continue
         if old and not old.silent:
-            service = dataclasses.replace(
-                service,
-                up=service.up or old.up,
-                namesakes=(old.id, *old.namesakes),
-            )
+            up, namesakes = service.up or old.up, (old.id, *old.namesakes)
+            service = dataclasses.replace(service, up=up, namesakes=namesakes)
         found[service.host] = service
     return found
 
@@ -255,9 +252,8 @@ class Migration:
     @property
     def in_flight(self) -> bool:
         """The move is under way. An unknown status counts as under way."""
-        return not (
-            self.awaits_confirmation or self.ended_well or self.ended_badly
-        )
+        ended = self.ended_well or self.ended_badly
+        return not (ended or self.awaits_confirmation)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -282,6 +278,11 @@ class InstanceAction:
     started_at: datetime.datetime
 
 
+_ById = abc.Mapping[str, Server]
+_Records = abc.Mapping[int, Migration]
+_Histories = abc.Mapping[str, tuple[InstanceAction, ...]]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Observation:
     """What is known about one host at one moment; the input of a decision.
@@ -293,24 +294,18 @@ class Observation:
     host: str
     service: Service
     #: Servers that the latest list for this host showed, by id.
-    servers: collections.abc.Mapping[str, Server]
+    servers: _ById
     servers_at: float
     service_at: float = 0.0
     #: Servers looked at one by one, by id, wherever they are now.
-    visited: collections.abc.Mapping[str, Server] = dataclasses.field(
-        default_factory=dict
-    )
+    visited: _ById = dataclasses.field(default_factory=dict)
     #: Records with this host as source or destination, by id.
-    migrations: collections.abc.Mapping[int, Migration] = dataclasses.field(
-        default_factory=dict
-    )
+    migrations: _Records = dataclasses.field(default_factory=dict)
     migrations_at: float = 0.0
     #: Records that the host's list does not show, or not any more (of a
     #: server that was deleted since), by id. They only say whose a
     #: migration's allocation is.
-    former: collections.abc.Mapping[int, Migration] = dataclasses.field(
-        default_factory=dict
-    )
+    former: _Records = dataclasses.field(default_factory=dict)
     #: Migrations, by their UUIDs, that all records of the host were searched
     #: for.
     traced: frozenset[str] = frozenset()
@@ -322,17 +317,13 @@ class Observation:
     consumers_at: float = 0.0
     #: Why a move failed, in Nova's words, by the record's id; '' where Nova
     #: keeps no reason.
-    failures: collections.abc.Mapping[int, str] = dataclasses.field(
-        default_factory=dict
-    )
+    failures: abc.Mapping[int, str] = dataclasses.field(default_factory=dict)
     #: Of live migrations whose progress was asked for, by the record's id.
-    progress: collections.abc.Mapping[int, Progress] = dataclasses.field(
+    progress: abc.Mapping[int, Progress] = dataclasses.field(
         default_factory=dict
     )
     #: What was done to servers that were asked for it, oldest first.
-    histories: collections.abc.Mapping[str, tuple[InstanceAction, ...]] = (
-        dataclasses.field(default_factory=dict)
-    )
+    histories: _Histories = dataclasses.field(default_factory=dict)
     #: Other hosts whose compute services are down.
     down: frozenset[str] = frozenset()
     #: The host whose cell does not answer, this one or that which servers are
@@ -340,9 +331,7 @@ class Observation:
     silent: str = ''
     #: When single servers were last looked at whose cells did not answer, by
     #: id.
-    unseen: collections.abc.Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )
+    unseen: abc.Mapping[str, float] = dataclasses.field(default_factory=dict)
     #: Servers with a move in flight whose record the latest list left out.
     missing: frozenset[str] = frozenset()
     #: The compute service of the host that servers are brought back to; None
@@ -351,11 +340,8 @@ class Observation:
 
     def migration(self, uuid: str) -> Migration | None:
         """Return the record of a migration, None if none is known."""
-        for records in (self.migrations, self.former):
-            for record in records.values():
-                if record.uuid == uuid:
-                    return record
-        return None
+        known = itertools.chain(self.migrations.values(), self.former.values())
+        return next((r for r in known if r.uuid == uuid), None)
 
     def latest(self, server_id: str) -> Server | None:
         """Return the newest view of a server, None if none is left.
@@ -366,11 +352,9 @@ class Observation:
         listed = self.servers.get(server_id)
         visited = self.visited.get(server_id)
         if listed and visited:
-            return max(listed, visited, key=lambda s: s.seen_at)
-        if listed:
-            return listed
-        if visited and visited.seen_at >= self.servers_at:
+            return max(listed, visited, key=operator.attrgetter('seen_at'))
+        if visited and (
+            visited.seen_at >= self.servers_at or visited.host != self.host
+        ):
             return visited
-        if visited and visited.host != self.host:
-            return visited
-        return None
+        return listed

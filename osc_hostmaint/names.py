@@ -2,7 +2,7 @@
 
 """Finding hosts by their exact names."""
 
-import collections.abc
+from collections import abc
 import difflib
 
 from osc_hostmaint import exceptions
@@ -13,11 +13,9 @@ from osc_hostmaint.planning.host import down_cells
 
 
 def pick(
-    hosts: collections.abc.Iterable[str],
-    services: collections.abc.Mapping[str, model.Service],
-    ask_hypervisors: collections.abc.Callable[
-        [], collections.abc.Mapping[str, str]
-    ],
+    hosts: abc.Iterable[str],
+    services: abc.Mapping[str, model.Service],
+    ask_hypervisors: abc.Callable[[], abc.Mapping[str, str]],
 ) -> tuple[model.Service, ...]:
     """Return the hosts' compute services, each once, in their order.
 
@@ -51,24 +49,20 @@ def _ambiguous(service: model.Service) -> str:
     ) % {'many': len(ids), 'host': service.host, 'ids': ', '.join(ids)}
 
 
-def _unknown(
-    host: str, services: collections.abc.Iterable[str], owner: str | None
-) -> str:
+def _unknown(host: str, services: abc.Iterable[str], owner: str | None) -> str:
     message = _('There is no compute service on a host named %s') % (
         text.printable(repr(host))
     )
     if owner:
-        return _(
-            '%(message)s: that is the hypervisor hostname of %(host)s.'
-        ) % {'message': message, 'host': owner}
+        hint = _('%(message)s: that is the hypervisor hostname of %(host)s.')
+        return hint % {'message': message, 'host': owner}
     # Most names of a cloud differ by a digit: case must not decide.
     names = {name.lower(): name for name in services}
     near = difflib.get_close_matches(host.lower(), names)
     if near:
-        return _('%(message)s; did you mean %(near)s?') % {
-            'message': message,
-            'near': _(' or ').join(names[name] for name in near),
-        }
+        hint = _('%(message)s; did you mean %(near)s?')
+        found = _(' or ').join(names[name] for name in near)
+        return hint % {'message': message, 'near': found}
     return _('%s: see openstack compute service list.') % message
 
 
@@ -83,7 +77,7 @@ def check_answers(service: model.Service) -> model.Service:
 
 
 def check_destination(
-    service: model.Service, drained: collections.abc.Container[str]
+    service: model.Service, drained: abc.Container[str]
 ) -> None:
     """Check that servers can be moved to a host.
 
@@ -96,12 +90,8 @@ def check_destination(
     elif service.host in drained:
         problem = _('it is also to be drained')
     elif service.mode is model.Mode.MAINTENANCE:
-        problem = (
-            _(
-                'it is in maintenance (to end that: openstack host '
-                'maintenance unset %s)'
-            )
-            % host
+        problem = _('it is in maintenance (to end that: %s)') % (
+            f'openstack host maintenance unset {host}'
         )
     elif not service.enabled:
         problem = _('somebody disabled it (%s)') % (
@@ -120,6 +110,6 @@ def check_destination(
     )
 
 
-def listed(services: collections.abc.Iterable[model.Service]) -> str:
+def listed(services: abc.Iterable[model.Service]) -> str:
     """Return the names of hosts, for people."""
     return ', '.join(service.host for service in services)
