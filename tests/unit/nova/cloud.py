@@ -6,6 +6,7 @@ The connection, its authentication, its discovery of versions and whatever
 openstacksdk and keystoneauth1 do between our code and the socket are real.
 """
 
+import contextlib
 import typing as ty
 import unittest
 from unittest import mock
@@ -18,9 +19,19 @@ import requests_mock
 from osc_hostmaint.nova import gateway
 
 IDENTITY = 'https://identity.example.org/v3'
+TOKENS = f'{IDENTITY}/auth/tokens'
 NOVA = 'https://nova.example.org/v2.1'
 PLACEMENT = 'https://placement.example.org'
 
+#: How the user alice logs in.
+AUTH = {
+    'auth_url': IDENTITY,
+    'username': 'alice',
+    'password': 'secret',
+    'project_name': 'admin',
+    'user_domain_id': 'default',
+    'project_domain_id': 'default',
+}
 REQUEST_ID = 'req-1c9f6f3e-5c3b-4f0e-8d7a-0d2b3a4c5d6e'
 
 
@@ -252,17 +263,19 @@ class CloudTestCase(unittest.TestCase):
         self.cloud.get(
             IDENTITY, json={'version': fixture.V3Discovery(IDENTITY)}
         )
-        self.tokens = self.cloud.post(
-            f'{IDENTITY}/auth/tokens',
-            [
-                {
-                    'json': self.token(),
-                    'headers': {'X-Subject-Token': f'token-{number}'},
-                    'status_code': 201,
-                }
-                for number in range(1, 9)
-            ],
-        )
+        self.tokens = self.give(*(self.token() for _time in range(8)))
+
+    def give(self, *tokens: fixture.V3Token) -> ty.Any:
+        """Let Keystone give out these tokens, as token-1 and so on."""
+        answers = [
+            {
+                'json': token,
+                'headers': {'X-Subject-Token': f'token-{number}'},
+                'status_code': 201,
+            }
+            for number, token in enumerate(tokens, 1)
+        ]
+        return self.cloud.post(TOKENS, answers)
 
     def token(self) -> fixture.V3Token:
         """Return what Keystone says of a token."""
@@ -279,22 +292,10 @@ class CloudTestCase(unittest.TestCase):
 
     def connect(self, **config: ty.Any) -> connection.Connection:
         """Log in as the user alice, with more of clouds.yaml."""
-        settings: dict[str, ty.Any] = {
-            'auth_type': 'password',
-            'auth': {
-                'auth_url': IDENTITY,
-                'username': 'alice',
-                'password': 'secret',
-                'project_name': 'admin',
-                'user_domain_id': 'default',
-                'project_domain_id': 'default',
-            },
-            'region_name': 'RegionOne',
-            **config,
-        }
+        settings: ty.Any = {'auth_type': 'password', 'auth': AUTH, **config}
         region = openstack.config.OpenStackConfig(
             load_yaml_config=False, load_envvars=False
-        ).get_one(**settings)
+        ).get_one(region_name='RegionOne', **settings)
         conn = connection.Connection(config=region)
         self.addCleanup(conn.close)
         return conn
@@ -314,8 +315,23 @@ class CloudTestCase(unittest.TestCase):
         """Return the latest request, with its headers and body."""
         return self.cloud.request_history[-1]
 
-    def assert_one_line(self, error: Exception) -> None:
-        """Check that an exception can be shown as it stands."""
-        message = str(error)
+    def answer(self, path: str, **json: ty.Any) -> ty.Any:
+        """Let Nova answer a question with this JSON."""
+        return self.cloud.get(NOVA + path, json=json)
+
+    @contextlib.contextmanager
+    def raises(self, kind: ty.Any, words: str = '') -> ty.Any:
+        """Expect an exception, which can be shown as it stands."""
+        with self.assertRaisesRegex(kind, words) as caught:
+            yield caught
+        message = str(caught.exception)
         self.assertTrue(message.isprintable(), repr(message))
         self.assertLess(len(message), 2000)
+
+    def assert_version(self, version: str) -> None:
+        """Check the microversion of the latest request: `compute 2.87`."""
+        headers = self.last_request().headers
+        self.assertEqual(version, headers['OpenStack-API-Version'])
+        if version.startswith('compute'):
+            older = headers['X-OpenStack-Nova-API-Version']
+            self.assertEqual(version, f'compute {older}')

@@ -119,6 +119,8 @@ GROUPS: ty.Any = {
 }
 
 
+_NEW = {'updated_at': None, 'deleted_at': None, 'deleted': False}
+
 AGGREGATES: ty.Any = {
     'aggregates': [
         {
@@ -128,9 +130,7 @@ AGGREGATES: ty.Any = {
             'hosts': ['cmp01', 'cmp02'],
             'metadata': {'ssd': 'true'},
             'created_at': '2026-11-21T15:52:55.155169',
-            'updated_at': None,
-            'deleted_at': None,
-            'deleted': False,
+            **_NEW,
             'availability_zone': None,
         },
         {
@@ -140,9 +140,7 @@ AGGREGATES: ty.Any = {
             'hosts': [],
             'metadata': {'availability_zone': 'edge'},
             'created_at': '2026-11-21T15:52:55.261498',
-            'updated_at': None,
-            'deleted_at': None,
-            'deleted': False,
+            **_NEW,
             'availability_zone': 'edge',
         },
     ]
@@ -204,6 +202,18 @@ ALLOCATIONS: ty.Any = {
 }
 
 
+TRAITS = """
+COMPUTE_VOLUME_EXTEND OWNER_NOVA COMPUTE_DEVICE_TAGGING
+COMPUTE_NET_ATTACH_INTERFACE COMPUTE_IMAGE_TYPE_RAW COMPUTE_NODE
+COMPUTE_VOLUME_MULTI_ATTACH COMPUTE_ACCELERATORS
+COMPUTE_ADDRESS_SPACE_PASSTHROUGH COMPUTE_TRUSTED_CERTS
+COMPUTE_SECURITY_STATELESS_FIRMWARE COMPUTE_ADDRESS_SPACE_EMULATED
+COMPUTE_STORAGE_VIRTIO_FS COMPUTE_IMAGE_TYPE_QCOW2
+COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG COMPUTE_MEM_BACKING_FILE
+COMPUTE_VOLUME_ATTACH_WITH_TAG
+""".split()
+
+
 def _summary(
     provider: str, vcpus: int, memory_mb: int, disk_gb: int
 ) -> dict[str, ty.Any]:
@@ -213,25 +223,7 @@ def _summary(
             'MEMORY_MB': {'capacity': 131072, 'used': memory_mb},
             'DISK_GB': {'capacity': 4000, 'used': disk_gb},
         },
-        'traits': [
-            'COMPUTE_VOLUME_EXTEND',
-            'OWNER_NOVA',
-            'COMPUTE_DEVICE_TAGGING',
-            'COMPUTE_NET_ATTACH_INTERFACE',
-            'COMPUTE_IMAGE_TYPE_RAW',
-            'COMPUTE_NODE',
-            'COMPUTE_VOLUME_MULTI_ATTACH',
-            'COMPUTE_ACCELERATORS',
-            'COMPUTE_ADDRESS_SPACE_PASSTHROUGH',
-            'COMPUTE_TRUSTED_CERTS',
-            'COMPUTE_SECURITY_STATELESS_FIRMWARE',
-            'COMPUTE_ADDRESS_SPACE_EMULATED',
-            'COMPUTE_STORAGE_VIRTIO_FS',
-            'COMPUTE_IMAGE_TYPE_QCOW2',
-            'COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG',
-            'COMPUTE_MEM_BACKING_FILE',
-            'COMPUTE_VOLUME_ATTACH_WITH_TAG',
-        ],
+        'traits': TRAITS,
         'parent_provider_uuid': None,
         'root_provider_uuid': provider,
     }

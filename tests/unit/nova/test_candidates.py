@@ -8,6 +8,8 @@ import unittest
 from osc_hostmaint.nova import candidates
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
+AVX = 'HW_CPU_X86_AVX'
+
 
 def summary(root: str, *traits: str, **inventories: tuple[int, int]) -> ty.Any:
     """Return a provider summary; pools: capacity and use, by class."""
@@ -27,6 +29,14 @@ def request(**amounts: dict[str, int]) -> ty.Any:
     return {'allocations': {p: {'resources': a} for p, a in amounts.items()}}
 
 
+def provider(
+    id_: str, root: str, *traits: str, **inventories: tuple[int, int]
+) -> snapshots.Provider:
+    """Return what is read of a provider."""
+    pools = {n: snapshots.Inventory(*i) for n, i in inventories.items()}
+    return snapshots.Provider(id_, root, frozenset(traits), pools)
+
+
 class ReaderTest(unittest.TestCase):
     def test_tree_and_sharing_provider(self) -> None:
         # A GPU below the host, and storage that hosts share.
@@ -34,13 +44,11 @@ class ReaderTest(unittest.TestCase):
             {
                 'allocation_requests': [
                     request(
-                        host={'VCPU': 2},
-                        gpu={'VGPU': 1},
-                        nfs={'DISK_GB': 10},
+                        host={'VCPU': 2}, gpu={'VGPU': 1}, nfs={'DISK_GB': 10}
                     )
                 ],
                 'provider_summaries': {
-                    'host': summary('host', 'HW_CPU_X86_AVX', VCPU=(64, 60)),
+                    'host': summary('host', AVX, VCPU=(64, 60)),
                     'gpu': summary('host', VGPU=(4, 3)),
                     'other gpu': summary('host', VGPU=(4, 4)),
                     'nfs': summary('nfs', DISK_GB=(9000, 1)),
@@ -50,30 +58,10 @@ class ReaderTest(unittest.TestCase):
         self.assertEqual(
             snapshots.AllocationCandidates(
                 providers={
-                    'host': snapshots.Provider(
-                        'host',
-                        'host',
-                        frozenset({'HW_CPU_X86_AVX'}),
-                        {'VCPU': snapshots.Inventory(64, 60)},
-                    ),
-                    'gpu': snapshots.Provider(
-                        'gpu',
-                        'host',
-                        frozenset(),
-                        {'VGPU': snapshots.Inventory(4, 3)},
-                    ),
-                    'other gpu': snapshots.Provider(
-                        'other gpu',
-                        'host',
-                        frozenset(),
-                        {'VGPU': snapshots.Inventory(4, 4)},
-                    ),
-                    'nfs': snapshots.Provider(
-                        'nfs',
-                        'nfs',
-                        frozenset(),
-                        {'DISK_GB': snapshots.Inventory(9000, 1)},
-                    ),
+                    'host': provider('host', 'host', AVX, VCPU=(64, 60)),
+                    'gpu': provider('gpu', 'host', VGPU=(4, 3)),
+                    'other gpu': provider('other gpu', 'host', VGPU=(4, 4)),
+                    'nfs': provider('nfs', 'nfs', DISK_GB=(9000, 1)),
                 },
                 candidates=(
                     (

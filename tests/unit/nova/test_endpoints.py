@@ -15,9 +15,8 @@ SERVICES = f'{cloud.NOVA}/os-services'
 @ddt.ddt
 class NoAnswerTest(cloud.CloudTestCase):
     @ddt.unpack
-    @ddt.named_data(
+    @ddt.data(
         (
-            'refused',
             requests.exceptions.ConnectionError(
                 "HTTPSConnectionPool(host='nova.example.org', port=443): Max "
                 'retries exceeded (Caused by NewConnectionError("[Errno 111] '
@@ -26,55 +25,33 @@ class NoAnswerTest(cloud.CloudTestCase):
             r'\[Errno 111\] Connection refused',
         ),
         (
-            'dns',
-            requests.exceptions.ConnectionError(
-                "Failed to resolve 'nova.example.org' ([Errno -2] Name or "
-                'service not known)'
-            ),
-            'Name or service not known',
-        ),
-        (
-            'certificate',
             requests.exceptions.SSLError(
                 '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed:\n'
                 'unable to get local issuer certificate'
             ),
             'SSL.*certificate verify failed: unable to get local issuer',
         ),
-        ('time_out', requests.exceptions.ReadTimeout('x'), 'timed out'),
-        (
-            'cut_in_the_middle',
-            requests.exceptions.ChunkedEncodingError(
-                'Connection broken: IncompleteRead(10 bytes read)'
-            ),
-            'IncompleteRead',
-        ),
-        (
-            'proxy',
-            requests.exceptions.ProxyError('Cannot connect to proxy\x1b[1m'),
-            r'Cannot connect to proxy\\x1b',
-        ),
+        (requests.exceptions.ReadTimeout('x'), 'timed out'),
+        (requests.exceptions.ChunkedEncodingError('10 read'), '10 read'),
+        (requests.exceptions.ProxyError('No proxy\x1b['), r'No proxy\\x1b'),
     )
     def test_message(self, error: Exception, expected: str) -> None:
         self.cloud.get(SERVICES, exc=error)
-        with self.assertRaisesRegex(
+        with self.raises(
             exceptions.Unavailable,
             f'^Nova: GET /os-services: no answer: .*{expected}',
         ) as caught:
             self.gateway.services()
         self.assertTrue(caught.exception.in_doubt)
-        self.assert_one_line(caught.exception)
 
     def test_keystone_unreachable(self) -> None:
         away = requests.exceptions.ConnectionError('Connection refused')
         self.cloud.get(cloud.IDENTITY, exc=away)
         self.cloud.get('https://identity.example.org/', exc=away)
-        self.cloud.post(f'{cloud.IDENTITY}/auth/tokens', exc=away)
+        self.cloud.post(cloud.TOKENS, exc=away)
         for question in (self.gateway.services, self.gateway.user_name):
-            with self.assertRaises(exceptions.Unavailable) as caught:
+            with self.raises(exceptions.Unavailable, 'Connection refused'):
                 question()
-            self.assertIn('Connection refused', str(caught.exception))
-            self.assert_one_line(caught.exception)
 
 
 @ddt.ddt
@@ -86,61 +63,49 @@ class CatalogTest(cloud.CloudTestCase):
 
     def test_no_compute(self) -> None:
         asking = self._lacking('compute')
-        with self.assertRaisesRegex(
+        with self.raises(
             exceptions.CloudError, 'Nova.*compute service.*not found'
-        ) as caught:
+        ):
             asking.services()
-        self.assert_one_line(caught.exception)
 
     def test_no_placement(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-hypervisors/detail',
-            json={'hypervisors': [cloud.hypervisor(1, 'cmp01')]},
-        )
+        nodes = [cloud.hypervisor(1, 'cmp01')]
+        self.answer('/os-hypervisors/detail', hypervisors=nodes)
         asking = self._lacking('placement')
-        with self.assertRaisesRegex(
+        with self.raises(
             exceptions.CloudError, 'Placement.*placement service.*not found'
-        ) as caught:
+        ):
             asking.allocations('cmp01')
-        self.assert_one_line(caught.exception)
 
     def test_service_disabled_in_clouds_yaml(self) -> None:
         asking = gateway.Gateway(self.connect(has_compute=False))
-        with self.assertRaises(exceptions.CloudError) as caught:
+        with self.raises(exceptions.CloudError):
             asking.services()
-        self.assert_one_line(caught.exception)
 
 
 class OtherMicroversionTest(cloud.CloudTestCase):
     def test_older_nova_is_asked_at_what_it_offers(self) -> None:
-        self.versions = self.cloud.get(
-            cloud.NOVA, json=cloud.nova_versions('2.60')
-        )
-        self.cloud.get(f'{cloud.NOVA}/os-services', json={'services': []})
+        self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.60'))
+        self.answer('/os-services', services=[])
         self.gateway.services()
-        headers = self.last_request().headers
-        self.assertEqual('compute 2.60', headers['OpenStack-API-Version'])
+        self.assert_version('compute 2.60')
 
     def test_least(self) -> None:
         self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.59'))
-        self.cloud.get(f'{cloud.NOVA}/os-services', json={'services': []})
+        self.answer('/os-services', services=[])
         self.assertEqual([], self.gateway.services())
 
     def test_too_old(self) -> None:
         self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.50'))
-        with self.assertRaisesRegex(
-            exceptions.ApiTooOld, r'\b2\.59\b.*Nova.*\b2\.50\b'
-        ) as caught:
+        with self.raises(exceptions.ApiTooOld, r'\b2\.59\b.*Nova.*\b2\.50\b'):
             self.gateway.services()
-        self.assert_one_line(caught.exception)
         self.assertEqual([], self.sent)
 
     def test_nova_outage_is_not_an_old_version(self) -> None:
-        self.cloud.get(cloud.NOVA, **cloud.fault('computeFault', 503, 'Busy'))
-        self.cloud.get(
-            f'{cloud.NOVA}/', **cloud.fault('computeFault', 503, 'Busy')
-        )
-        with self.assertRaisesRegex(exceptions.Unavailable, 'Busy.*503'):
+        for end in ('', '/'):
+            fault = cloud.fault('computeFault', 503, 'Busy')
+            self.cloud.get(cloud.NOVA + end, **fault)
+        with self.raises(exceptions.Unavailable, 'Busy.*503'):
             self.gateway.services()
 
     def test_versions_missed_at_first(self) -> None:
@@ -150,13 +115,12 @@ class OtherMicroversionTest(cloud.CloudTestCase):
             f'{cloud.NOVA}/',
             [{'status_code': 502}, {'json': cloud.nova_versions('2.70')}],
         )
-        self.cloud.get(f'{cloud.NOVA}/os-services', json={'services': []})
+        self.answer('/os-services', services=[])
         self.assertEqual([], self.gateway.services())
-        headers = self.last_request().headers
-        self.assertEqual('compute 2.70', headers['OpenStack-API-Version'])
+        self.assert_version('compute 2.70')
 
     def test_no_microversions_at_all(self) -> None:
         self.cloud.get(cloud.NOVA, json=cloud.nova_versions(''))
         self.cloud.get(f'{cloud.NOVA}/', json=cloud.nova_versions(''))
-        with self.assertRaisesRegex(exceptions.ApiTooOld, 'offers none'):
+        with self.raises(exceptions.ApiTooOld, 'offers none'):
             self.gateway.services()

@@ -2,7 +2,6 @@
 
 """Server groups, whose list has neither links nor a marker."""
 
-import collections.abc
 import typing as ty
 import unittest
 
@@ -19,9 +18,7 @@ GROUPS = f'{cloud.NOVA}/os-server-groups'
 @ddt.ddt
 class RecordTest(unittest.TestCase):
     def test_recorded(self) -> None:
-        found = [
-            records.group(g) for g in recorded.GROUPS['server_groups'][1:]
-        ]
+        groups = recorded.GROUPS['server_groups'][1:]
         self.assertEqual(
             [
                 snapshots.Group(
@@ -36,7 +33,7 @@ class RecordTest(unittest.TestCase):
                     frozenset({'d668fcff-b0c5-4389-a2db-8e882a332bd4'}),
                 ),
             ],
-            found,
+            list(map(records.group, groups)),
         )
 
     @ddt.data(
@@ -67,21 +64,10 @@ class PagesTest(cloud.CloudTestCase):
 
     def _serve_hypervisors(self, pages: list[int]) -> None:
         """Let Nova have hypervisors, in pages of so many."""
-        numbers = iter(range(sum(pages)))
-        answers: list[dict[str, ty.Any]] = [
-            {
-                'hypervisors': [
-                    cloud.hypervisor(next(numbers), 'cmp01')
-                    for _node in range(page)
-                ],
-                'hypervisors_links': cloud.link('/os-hypervisors'),
-            }
-            for page in pages
-        ]
-        del answers[-1]['hypervisors_links']
+        nodes = [[cloud.hypervisor(0, 'cmp01')] * page for page in pages]
         self.cloud.get(
             f'{cloud.NOVA}/os-hypervisors/detail',
-            [{'json': answer} for answer in answers],
+            cloud.pages('hypervisors', *nodes),
         )
 
     def _groups(self) -> tuple[int, list[str]]:
@@ -123,9 +109,7 @@ class PagesTest(cloud.CloudTestCase):
         ('none', [0], 0, 1),
         ('one_after_an_empty_list', [0], 1, 2),
     )
-    def test_after_a_list(
-        self, hypervisors: list[int], count: int, requests: int
-    ) -> None:
+    def test_after_a_list(self, hypervisors, count, requests):
         self._serve_hypervisors(hypervisors)
         self._serve(count, max_limit=4 if len(hypervisors) > 1 else 1000)
         self.gateway.hypervisors()
@@ -134,17 +118,9 @@ class PagesTest(cloud.CloudTestCase):
 
     def test_shifted(self) -> None:
         # Made between two requests: one is on both pages.
-        pages: collections.abc.Iterable[tuple[str, ...]] = (
-            ('g1', 'g2'),
-            ('g2', 'g3'),
-            (),
-        )
-        self.cloud.get(
-            GROUPS,
-            [
-                {'json': {'server_groups': [cloud.group(g) for g in page]}}
-                for page in pages
-            ],
-        )
+        pages = ('g1', 'g2'), ('g2', 'g3'), ()
+        groups = [[cloud.group(g) for g in page] for page in pages]
+        answers = [{'json': {'server_groups': page}} for page in groups]
+        self.cloud.get(GROUPS, answers)
         found, _sent = self._groups()
         self.assertEqual(3, found)

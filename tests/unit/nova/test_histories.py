@@ -14,7 +14,8 @@ from tests.unit.nova import cloud
 
 RECORD = records.migration(cloud.migration())
 
-ACTIONS = f'{cloud.NOVA}/servers/vm1/os-instance-actions'
+ACTIONS = '/servers/vm1/os-instance-actions'
+MIGRATION = '/servers/vm1/migrations/7'
 
 
 @ddt.ddt
@@ -22,45 +23,25 @@ class FailureTest(cloud.CloudTestCase):
     """Why a move failed."""
 
     def _answer(self, actions: ty.Any, events: ty.Any) -> None:
-        self.cloud.get(ACTIONS, json={'instanceActions': actions})
-        self.cloud.get(
-            f'{ACTIONS}/req-3',
-            json={'instanceAction': {'action': 'migrate', 'events': events}},
-        )
+        self.answer(ACTIONS, instanceActions=actions)
+        action = {'action': 'migrate', 'events': events}
+        self.answer(f'{ACTIONS}/req-3', instanceAction=action)
 
     @ddt.data('live-migration', 'migrate', 'evacuate')
     def test_newest_move(self, name: str) -> None:
-        others = [
-            cloud.instance_action(5, 'stop'),
-            cloud.instance_action(1, 'migrate'),
-            cloud.instance_action(0, 'create'),
-            cloud.instance_action(2, 'live-migration'),
-        ]
+        kinds = ['create', 'migrate', 'live-migration', name]
+        kinds += ['confirmResize', 'stop']
+        order = 5, 1, 0, 2, 3, 4
+        words = 'No valid host was found.'
         self._answer(
-            [
-                *others,
-                cloud.instance_action(3, name),
-                cloud.instance_action(4, 'confirmResize'),
-            ],
+            [cloud.instance_action(n, kinds[n]) for n in order],
             [
                 {'event': 'conductor_x', 'result': 'Success', 'details': None},
-                {
-                    'event': 'compute_y',
-                    'result': 'Error',
-                    'details': 'No valid host was found.',
-                },
+                {'event': 'compute_y', 'result': 'Error', 'details': words},
             ],
         )
-        self.assertEqual(
-            'No valid host was found.', self.gateway.failure(RECORD)
-        )
-        self.assertEqual(
-            [
-                'GET /servers/vm1/os-instance-actions',
-                'GET /servers/vm1/os-instance-actions/req-3',
-            ],
-            self.sent,
-        )
+        self.assertEqual(words, self.gateway.failure(RECORD))
+        self.assertEqual([f'GET {ACTIONS}', f'GET {ACTIONS}/req-3'], self.sent)
 
     @ddt.unpack
     @ddt.named_data(
@@ -75,34 +56,69 @@ class FailureTest(cloud.CloudTestCase):
         self._answer([cloud.instance_action(3, 'migrate')], events)
         self.assertEqual('', self.gateway.failure(RECORD))
 
-    @ddt.unpack
-    @ddt.named_data(('deleted', 404), ('may_not_look', 403))
+    # Deleted, or a user who may not look.
+    @ddt.data(404, 403)
     def test_no_answer(self, status: int) -> None:
-        self.cloud.get(ACTIONS, **cloud.fault('x', status, 'No.'))
+        self.cloud.get(cloud.NOVA + ACTIONS, **cloud.fault('x', status, 'No.'))
         self.assertEqual('', self.gateway.failure(RECORD))
-
-    def test_outage(self) -> None:
-        self.cloud.get(ACTIONS, **cloud.fault('x', 503, 'Busy'))
-        with self.assertRaises(exceptions.Unavailable):
-            self.gateway.failure(RECORD)
 
 
 @ddt.ddt
+class NotKnownTest(cloud.CloudTestCase):
+    """No answer is not an empty one, which would prove something."""
+
+    ANSWERS: ty.Any = [
+        ('may_not_look', exceptions.NotPermitted, cloud.fault('x', 403, 'No')),
+        ('outage', exceptions.Unavailable, cloud.fault('x', 503, 'Busy.')),
+        (
+            *('404_of_a_proxy', exceptions.Unavailable),
+            {'status_code': 404, 'text': '<h1>Not Found</h1>'},
+        ),
+    ]
+
+    def _assert_raised(self, path, kind, answer, name, *arguments):
+        self.cloud.get(cloud.NOVA + path, **answer)
+        with self.raises(kind):
+            getattr(self.gateway, name)(*arguments)
+
+    @ddt.unpack
+    @ddt.named_data(*ANSWERS)
+    def test_history(self, kind: ty.Any, answer: ty.Any) -> None:
+        self._assert_raised(ACTIONS, kind, answer, 'history', 'vm1')
+
+    @ddt.unpack
+    @ddt.named_data(*ANSWERS)
+    def test_progress(self, kind: ty.Any, answer: ty.Any) -> None:
+        self._assert_raised(MIGRATION, kind, answer, 'progress', 'vm1', 7)
+
+    @ddt.unpack
+    @ddt.named_data(*ANSWERS[1:])
+    def test_failure(self, kind: ty.Any, answer: ty.Any) -> None:
+        self._assert_raised(ACTIONS, kind, answer, 'failure', RECORD)
+
+    @ddt.unpack
+    @ddt.named_data(*ANSWERS)
+    def test_server(self, kind: ty.Any, answer: ty.Any) -> None:
+        self._assert_raised('/servers/vm1', kind, answer, 'server', 'vm1')
+
+
 class HistoryTest(cloud.CloudTestCase):
     """What was asked of a server, and by whom."""
 
     def _answer(self, *pages: ty.Any) -> None:
-        self.cloud.get(ACTIONS, [{'json': p} for p in pages])
+        # Not `instanceActions_links`, as it would be elsewhere.
+        links = {'links': cloud.link('/x')}
+        answers = [{'json': {'instanceActions': p, **links}} for p in pages]
+        del answers[-1]['json']['links']
+        self.cloud.get(cloud.NOVA + ACTIONS, answers)
 
     def test_oldest_first(self) -> None:
         self._answer(
-            {
-                'instanceActions': [
-                    cloud.instance_action(7, 'resume', user_id='u7'),
-                    cloud.instance_action(5, 'suspend', project_id='p5'),
-                    cloud.instance_action(1, 'create'),
-                ]
-            }
+            [
+                cloud.instance_action(7, 'resume', user_id='u7'),
+                cloud.instance_action(5, 'suspend', project_id='p5'),
+                cloud.instance_action(1, 'create'),
+            ]
         )
         times = [
             datetime.datetime(2026, 11, 20, 23, minute, tzinfo=datetime.UTC)
@@ -117,117 +133,53 @@ class HistoryTest(cloud.CloudTestCase):
             self.gateway.history('vm1'),
         )
 
+    def _actions(self) -> list[str]:
+        return [d.action for d in self.gateway.history('vm1')]
+
     def test_nova_knows_the_order_within_a_second(self) -> None:
         # MySQL keeps no fractions.
         at = '2026-11-20T23:31:07.000000'
         self._answer(
-            {
-                'instanceActions': [
-                    cloud.instance_action(2, 'suspend', start_time=at),
-                    cloud.instance_action(1, 'resume', start_time=at),
-                ]
-            }
+            [
+                cloud.instance_action(2, 'suspend', start_time=at),
+                cloud.instance_action(1, 'resume', start_time=at),
+            ]
         )
-        self.assertEqual(
-            ['resume', 'suspend'],
-            [d.action for d in self.gateway.history('vm1')],
-        )
+        self.assertEqual(['resume', 'suspend'], self._actions())
 
     def test_pages_by_request_id(self) -> None:
+        first = {9: 'resume', 8: 'suspend'}.items()
         self._answer(
-            {
-                'instanceActions': [
-                    cloud.instance_action(9, 'resume'),
-                    cloud.instance_action(8, 'suspend'),
-                ],
-                # Not `instanceActions_links`, as it would be elsewhere.
-                'links': [{'rel': 'next', 'href': 'http://10.0.0.1:8774/x'}],
-            },
-            {
-                'instanceActions': [cloud.instance_action(1, 'create')],
-                'links': [{'rel': 'next', 'href': 'http://10.0.0.1:8774/y'}],
-            },
-            {'instanceActions': []},
+            [cloud.instance_action(*action) for action in first],
+            [cloud.instance_action(1, 'create')],
+            [],
         )
-        self.assertEqual(
-            ['create', 'suspend', 'resume'],
-            [d.action for d in self.gateway.history('vm1')],
-        )
-        path = 'GET /servers/vm1/os-instance-actions'
+        self.assertEqual(['create', 'suspend', 'resume'], self._actions())
+        path = f'GET {ACTIONS}'
         self.assertEqual(
             [path, f'{path}?marker=req-8', f'{path}?marker=req-1'], self.sent
         )
 
     def test_no_such_server(self) -> None:
-        self.cloud.get(
-            ACTIONS,
-            **cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.'),
-        )
+        fault = cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.')
+        self.cloud.get(cloud.NOVA + ACTIONS, **fault)
         self.assertEqual((), self.gateway.history('vm1'))
-
-    @ddt.unpack
-    @ddt.named_data(
-        ('may_not_look', 403, exceptions.NotPermitted),
-        ('outage', 503, exceptions.Unavailable),
-    )
-    def test_not_known(
-        self, status: int, kind: type[exceptions.CloudError]
-    ) -> None:
-        # An empty history would prove something.
-        self.cloud.get(ACTIONS, **cloud.fault('x', status, 'No.'))
-        with self.assertRaises(kind):
-            self.gateway.history('vm1')
-
-    def test_404_of_a_proxy_is_no_empty_history(self) -> None:
-        self.cloud.get(ACTIONS, status_code=404, text='<h1>Not Found</h1>')
-        with self.assertRaises(exceptions.Unavailable):
-            self.gateway.history('vm1')
-
-
-MIGRATION = f'{cloud.NOVA}/servers/vm1/migrations/7'
-ENDED = 'Live migration 7 for server vm1 is not in progress.'
 
 
 @ddt.ddt
 class ProgressTest(cloud.CloudTestCase):
     def test_runs(self) -> None:
-        self.cloud.get(
-            MIGRATION, json={'migration': cloud.server_migration(7)}
-        )
+        self.answer(MIGRATION, migration=cloud.server_migration(7))
         self.assertEqual(
             model.Progress(remaining=128 << 20, total=2048 << 20),
             self.gateway.progress('vm1', 7),
         )
 
-    def test_waits_for_its_turn(self) -> None:
-        waits = cloud.server_migration(
-            7,
-            status='queued',
-            memory_total_bytes=None,
-            memory_processed_bytes=None,
-            memory_remaining_bytes=None,
-        )
-        self.cloud.get(MIGRATION, json={'migration': waits})
-        self.assertIsNone(self.gateway.progress('vm1', 7))
-
-    @ddt.data(ENDED, 'Instance vm1 could not be found.')
-    def test_is_no_more(self, words: str) -> None:
-        self.cloud.get(MIGRATION, **cloud.fault('itemNotFound', 404, words))
-        self.assertIsNone(self.gateway.progress('vm1', 7))
-
-    @ddt.unpack
-    @ddt.named_data(
-        ('may_not_look', 403, exceptions.NotPermitted),
-        ('outage', 503, exceptions.Unavailable),
+    @ddt.data(
+        'Live migration 7 for server vm1 is not in progress.',
+        'Instance vm1 could not be found.',
     )
-    def test_not_known(
-        self, status: int, kind: type[exceptions.CloudError]
-    ) -> None:
-        self.cloud.get(MIGRATION, **cloud.fault('x', status, 'No.'))
-        with self.assertRaises(kind):
-            self.gateway.progress('vm1', 7)
-
-    def test_404_of_a_proxy_is_no_end(self) -> None:
-        self.cloud.get(MIGRATION, status_code=404, text='<h1>Not Found</h1>')
-        with self.assertRaises(exceptions.Unavailable):
-            self.gateway.progress('vm1', 7)
+    def test_is_no_more(self, words: str) -> None:
+        fault = cloud.fault('itemNotFound', 404, words)
+        self.cloud.get(cloud.NOVA + MIGRATION, **fault)
+        self.assertIsNone(self.gateway.progress('vm1', 7))

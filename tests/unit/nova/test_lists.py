@@ -8,6 +8,7 @@ import typing as ty
 import ddt
 
 from osc_hostmaint import exceptions
+from osc_hostmaint.nova import records
 from tests.unit.nova import cloud
 
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
@@ -18,15 +19,8 @@ SINCE = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
 
 class ServicesTest(cloud.CloudTestCase):
     def test_cell_that_does_not_answer(self) -> None:
-        down = {
-            'binary': 'nova-compute',
-            'host': 'cmp02',
-            'status': 'UNKNOWN',
-        }
-        self.cloud.get(
-            f'{cloud.NOVA}/os-services',
-            json={'services': [cloud.service('cmp01'), down]},
-        )
+        down = {'binary': 'nova-compute', 'host': 'cmp02', 'status': 'UNKNOWN'}
+        self.answer('/os-services', services=[cloud.service('cmp01'), down])
         service, silent = self.gateway.services()
         self.assertEqual(('cmp02', 'unknown'), (silent.host, silent.mode))
         self.assertFalse(silent.up)
@@ -52,14 +46,8 @@ class ServersTest(cloud.CloudTestCase):
         )
         found = self.gateway.servers('cmp01')
         self.assertEqual(['vm1', 'vm2', 'vm3', 'vm4'], [s.id for s in found])
-        self.assertEqual(
-            [
-                f'GET {SERVERS}',
-                f'GET {SERVERS}&marker=vm2',
-                f'GET {SERVERS}&marker=vm4',
-            ],
-            self.sent,
-        )
+        ends = ('', '&marker=vm2', '&marker=vm4')
+        self.assertEqual([f'GET {SERVERS}{end}' for end in ends], self.sent)
 
     def test_empty_page(self) -> None:
         # The rest of the list was deleted since the page before.
@@ -82,33 +70,19 @@ class ServersTest(cloud.CloudTestCase):
         self._answer(
             {'servers': [cloud.server('vm1'), cloud.server('vm2', host)]}
         )
-        with self.assertRaisesRegex(
-            exceptions.NotPermitted, 'allow_all_filters'
-        ) as caught:
+        with self.raises(exceptions.NotPermitted, 'allow_all_filters'):
             self.gateway.servers('cmp01')
-        self.assert_one_line(caught.exception)
 
     def test_deleted_lately(self) -> None:
         # One page, though there are more.
-        gone = cloud.server(
-            host='cmp03',
-            status='DELETED',
-            **{'OS-EXT-STS:vm_state': 'deleted'},
+        changes = {'status': 'DELETED', 'OS-EXT-STS:vm_state': 'deleted'}
+        gone = cloud.server(host='cmp03', **changes)
+        self.answer(
+            '/servers/detail',
+            servers=[gone],
+            servers_links=cloud.link('/servers'),
         )
-        self._answer(
-            {'servers': [gone], 'servers_links': cloud.link('/servers')}
-        )
-        (found,) = self.gateway.deleted(SINCE)
-        self.assertEqual(
-            ('vm1', 'name of vm1', 'DELETED', 'cmp03', 'p'),
-            (
-                found.id,
-                found.name,
-                found.status,
-                found.host,
-                found.project_id,
-            ),
-        )
+        self.assertEqual([records.server(gone)], self.gateway.deleted(SINCE))
         self.assertEqual(1, len(self.sent))
 
     def test_deleted(self) -> None:
@@ -116,20 +90,7 @@ class ServersTest(cloud.CloudTestCase):
             f'{cloud.NOVA}/servers/vm1',
             **cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.'),
         )
-        found = self.gateway.server('vm1')
-        self.assertEqual(
-            ('vm1', 'DELETED', None), (found.id, found.status, found.host)
-        )
-
-    def test_404_of_a_proxy_is_no_deleted_server(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/servers/vm1',
-            status_code=404,
-            text='<html><body><h1>404 Not Found</h1></body></html>',
-            headers={'Content-Type': 'text/html'},
-        )
-        with self.assertRaises(exceptions.Unavailable):
-            self.gateway.server('vm1')
+        self.assertEqual(records.deleted('vm1'), self.gateway.server('vm1'))
 
     def test_404_of_keystone_is_no_deleted_server(self) -> None:
         self.cloud.get(
@@ -137,10 +98,10 @@ class ServersTest(cloud.CloudTestCase):
         )
         self.gateway.user_name()  # Logged in.
         self.cloud.post(
-            f'{cloud.IDENTITY}/auth/tokens',
+            cloud.TOKENS,
             **cloud.fault('error', 404, 'The resource could not be found.'),
         )
-        with self.assertRaises(exceptions.Unavailable):
+        with self.raises(exceptions.Unavailable):
             self.gateway.server('vm1')
 
 
@@ -164,41 +125,32 @@ class MigrationsTest(cloud.CloudTestCase):
         )
 
     def test_hosts_that_a_policy_hides(self) -> None:
+        self.answer('/os-migrations', migrations=[])
+        self.gateway.check_hosts_shown()
         hidden = cloud.migration(9, source_compute=None, dest_compute=None)
-        for found, allowed in (([], True), ([hidden], False)):
-            self.cloud.get(
-                f'{cloud.NOVA}/os-migrations', json={'migrations': found}
-            )
-            with self.subTest(allowed):
-                if allowed:
-                    self.gateway.check_hosts_shown()
-                    continue
-                with self.assertRaisesRegex(
-                    exceptions.NotPermitted, 'os-migrations:index:host'
-                ):
-                    self.gateway.check_hosts_shown()
+        self.answer('/os-migrations', migrations=[hidden])
+        with self.raises(exceptions.NotPermitted, 'os-migrations:index:host'):
+            self.gateway.check_hosts_shown()
         self.assertEqual('GET /os-migrations?limit=1', self.sent[-1])
 
     def test_newest_page_is_enough_without_a_time(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-migrations',
-            json={
-                'migrations': [cloud.migration(9)],
-                'migrations_links': cloud.link('/os-migrations'),
-            },
+        self.answer(
+            '/os-migrations',
+            migrations=[cloud.migration(9)],
+            migrations_links=cloud.link('/os-migrations'),
         )
         self.assertEqual([9], [m.id for m in self.gateway.migrations('cmp01')])
         self.assertEqual(1, len(self.sent))
 
     @ddt.unpack
     @ddt.named_data(
-        ('unconfirmed', 'unconfirmed', ['cmp01']),
-        ('all_migrations', 'all_migrations', ['cmp01']),
-        ('evacuated', 'evacuated', ['cmp01']),
-        ('left', 'left', ['cmp01', SINCE]),
-        ('moves', 'moves', [SINCE]),
+        ('unconfirmed', 'unconfirmed', 'cmp01'),
+        ('all_migrations', 'all_migrations', 'cmp01'),
+        ('evacuated', 'evacuated', 'cmp01'),
+        ('left', 'left', 'cmp01', SINCE),
+        ('moves', 'moves', SINCE),
     )
-    def test_over_pages(self, name: str, arguments: list[ty.Any]) -> None:
+    def test_over_pages(self, name: str, *arguments: ty.Any) -> None:
         self.cloud.get(
             f'{cloud.NOVA}/os-migrations',
             cloud.pages(

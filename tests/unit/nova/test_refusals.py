@@ -16,7 +16,7 @@ ACTION = f'{cloud.NOVA}/servers/vm1/action'
 class RefusalTest(cloud.CloudTestCase):
     def _refused(self, answer: dict[str, ty.Any]) -> bool:
         self.cloud.post(ACTION, **answer)
-        with self.assertRaises(exceptions.RequestRefused) as caught:
+        with self.raises(exceptions.RequestRefused) as caught:
             self.gateway.live_migrate('vm1')
         return caught.exception.final
 
@@ -55,9 +55,9 @@ class RefusalTest(cloud.CloudTestCase):
         self.cloud.post(ACTION, **cloud.fault('x', 401, 'Who?'))
         self.gateway.user_name()  # Logged in.
         self.cloud.post(
-            f'{cloud.IDENTITY}/auth/tokens',
+            cloud.TOKENS,
             **cloud.fault('error', 400, 'Expecting to find domain.'),
         )
-        with self.assertRaises(exceptions.RequestRefused) as caught:
+        with self.raises(exceptions.RequestRefused) as caught:
             self.gateway.live_migrate('vm1')
         self.assertFalse(caught.exception.final)

@@ -2,6 +2,7 @@
 
 """What is sent, how often, and what becomes of bad answers."""
 
+import contextlib
 import typing as ty
 
 import ddt
@@ -24,30 +25,8 @@ PASSING: list[tuple[str, dict[str, ty.Any]]] = [
     ],
     ('connect_timeout', {'exc': requests.exceptions.ConnectTimeout}),
     ('read_timeout', {'exc': requests.exceptions.ReadTimeout}),
-    (
-        'reset',
-        {
-            'exc': requests.exceptions.ConnectionError(
-                "('Connection aborted.', ConnectionResetError(104, 'reset'))"
-            )
-        },
-    ),
-    (
-        'refused',
-        {
-            'exc': requests.exceptions.ConnectionError(
-                'HTTPSConnectionPool: [Errno 111] Connection refused'
-            )
-        },
-    ),
-    (
-        'dns',
-        {
-            'exc': requests.exceptions.ConnectionError(
-                'NameResolutionError: Name or service not known'
-            )
-        },
-    ),
+    # Reset, refused, or a name that does not resolve.
+    ('no_connection', {'exc': requests.exceptions.ConnectionError('reset')}),
 ]
 
 
@@ -66,34 +45,22 @@ class ReadTest(cloud.CloudTestCase):
     @ddt.named_data(*PASSING)
     def test_lasting_failure(self, failure: dict[str, ty.Any]) -> None:
         asked = self.cloud.get(SERVICES, **failure)
-        with self.assertRaises(exceptions.Unavailable) as caught:
+        with self.raises(exceptions.Unavailable, 'Nova: GET /os-services'):
             self.gateway.services()
         self.assertEqual(3, asked.call_count)
-        self.assertIn('Nova: GET /os-services', str(caught.exception))
-        self.assert_one_line(caught.exception)
 
     @ddt.data(400, 403, 404, 409, 413)
     def test_an_answer_is_an_answer(self, status: int) -> None:
         asked = self.cloud.get(SERVICES, **cloud.fault('x', status, 'No.'))
-        with self.assertRaises(exceptions.CloudError):
+        with self.raises(exceptions.CloudError):
             self.gateway.services()
         self.assertEqual(1, asked.call_count)
         self.sleep.assert_not_called()
 
     def test_later_page(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/servers',
-            [
-                {
-                    'json': {
-                        'servers': [{'id': 'vm1'}],
-                        'servers_links': [{'rel': 'next', 'href': 'x'}],
-                    }
-                },
-                {'status_code': 502},
-                {'json': {'servers': [{'id': 'vm2'}]}},
-            ],
-        )
+        first, second = cloud.pages('servers', [{'id': '1'}], [{'id': '2'}])
+        answers = [first, {'status_code': 502}, second]
+        self.cloud.get(f'{cloud.NOVA}/servers', answers)
         self.assertEqual(2, self.gateway.server_count('cmp01'))
 
 
@@ -108,14 +75,10 @@ class ChangeTest(cloud.CloudTestCase):
     @ddt.unpack
     @ddt.named_data(*PASSING)
     def test_post(self, failure: dict[str, ty.Any]) -> None:
-        posted = self.cloud.post(ACTION, **failure)
-        with self.assertRaises(exceptions.Unavailable) as caught:
+        sent = self.cloud.post(ACTION, **failure)
+        words = 'Nova: POST /servers/vm1/action os-migrateLive'
+        with self._sent_once(sent, failure, words):
             self.gateway.live_migrate('vm1')
-        self._assert_once(posted, failure, caught.exception)
-        self.assertIn(
-            'Nova: POST /servers/vm1/action os-migrateLive',
-            str(caught.exception),
-        )
 
     @ddt.unpack
     @ddt.named_data(*PASSING)
@@ -128,25 +91,20 @@ class ChangeTest(cloud.CloudTestCase):
     @ddt.unpack
     @ddt.named_data(*PASSING)
     def test_delete(self, failure: dict[str, ty.Any]) -> None:
-        deleted = self.cloud.delete(MIGRATION, **failure)
-        with self.assertRaises(exceptions.Unavailable) as caught:
+        sent = self.cloud.delete(MIGRATION, **failure)
+        words = 'Nova: DELETE /servers/vm1/migrations/7'
+        with self._sent_once(sent, failure, words):
             self.gateway.abort('vm1', 7)
-        self._assert_once(deleted, failure, caught.exception)
-        self.assertIn(
-            'Nova: DELETE /servers/vm1/migrations/7', str(caught.exception)
-        )
 
-    def _assert_once(
-        self,
-        sent: ty.Any,
-        failure: dict[str, ty.Any],
-        error: exceptions.Unavailable,
-    ) -> None:
+    @contextlib.contextmanager
+    def _sent_once(self, sent: ty.Any, failure: ty.Any, words: str) -> ty.Any:
+        with self.raises(exceptions.Unavailable, words) as caught:
+            yield
         self.assertEqual(1, sent.call_count)
         self.sleep.assert_not_called()
         # 429 says that it was not carried out; no other failure does.
-        self.assertIs(failure.get('status_code') != 429, error.in_doubt)
-        self.assert_one_line(error)
+        in_doubt = failure.get('status_code') != 429
+        self.assertIs(in_doubt, caught.exception.in_doubt)
 
     def test_token_that_keystone_took_back(self) -> None:
         posted = self.cloud.post(
@@ -154,24 +112,22 @@ class ChangeTest(cloud.CloudTestCase):
         )
         self.gateway.live_migrate('vm1')
         # The first was not carried out.
-        self.assertEqual(2, posted.call_count)
-        tokens = [r.headers['X-Auth-Token'] for r in posted.request_history]
-        self.assertEqual(['token-1', 'token-2'], tokens)
-        bodies = [r.json() for r in posted.request_history]
-        self.assertEqual(bodies[0], bodies[1])
+        first, second = posted.request_history
+        self.assertEqual('token-1', first.headers['X-Auth-Token'])
+        self.assertEqual('token-2', second.headers['X-Auth-Token'])
+        self.assertEqual(first.json(), second.json())
 
     def test_new_token_does_not_help(self) -> None:
         posted = self.cloud.post(ACTION, **cloud.fault('x', 401, 'Who?'))
-        with self.assertRaisesRegex(exceptions.NotPermitted, 'log in'):
+        with self.raises(exceptions.NotPermitted, 'log in'):
             self.gateway.live_migrate('vm1')
         self.assertEqual(2, posted.call_count)
 
     def test_failure_after_a_new_token(self) -> None:
         posted = self.cloud.post(
-            ACTION,
-            [cloud.fault('x', 401, 'Who?'), {'status_code': 504}],
+            ACTION, [cloud.fault('x', 401, 'Who?'), {'status_code': 504}]
         )
-        with self.assertRaises(exceptions.Unavailable) as caught:
+        with self.raises(exceptions.Unavailable) as caught:
             self.gateway.live_migrate('vm1')
         self.assertEqual(2, posted.call_count)
         self.assertTrue(caught.exception.in_doubt)
@@ -192,13 +148,8 @@ class AnswerTest(cloud.CloudTestCase):
     """A status that says 200, over what is no answer of Nova's."""
 
     NO_ANSWERS: list[tuple[str, dict[str, ty.Any]]] = [
-        (
-            'login_page',
-            {
-                'text': '<html>Please log in</html>',
-                'headers': {'Content-Type': 'text/html\x1b[1m'},
-            },
-        ),
+        ('login_page', {'text': '<html>Please log in</html>'}),
+        ('hostile_type', {'headers': {'Content-Type': 'text/html\x1b[1m'}}),
         ('empty', {'text': ''}),
         ('cut', {'text': '{"services": [{"id": '}),
         ('not_text', {'content': b'\xff\xfe\x00'}),
@@ -213,17 +164,15 @@ class AnswerTest(cloud.CloudTestCase):
     @ddt.named_data(*NO_ANSWERS)
     def test_read(self, answer: dict[str, ty.Any]) -> None:
         self.cloud.get(SERVICES, **answer)
-        with self.assertRaisesRegex(
+        with self.raises(
             exceptions.CloudError, 'Nova: GET /os-services.*proxy'
-        ) as caught:
+        ):
             self.gateway.services()
-        self.assert_one_line(caught.exception)
 
     @ddt.unpack
     @ddt.named_data(*NO_ANSWERS)
     def test_change(self, answer: dict[str, ty.Any]) -> None:
         self.cloud.put(SERVICE, **answer)
-        with self.assertRaises(exceptions.Unavailable) as caught:
+        with self.raises(exceptions.Unavailable) as caught:
             self.gateway.enable(records.service(cloud.service()))
         self.assertTrue(caught.exception.in_doubt)
-        self.assert_one_line(caught.exception)
