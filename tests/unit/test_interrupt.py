@@ -21,11 +21,10 @@ class InterruptTestCase(unittest.TestCase):
         super().setUp()
         # Whatever a test does, the runner keeps its own handlers; and
         # whatever started the runner, none is ignored.
-        self.before = {}
+        self.before = dict.fromkeys(SIGNALS, self._unexpected)
         for number in SIGNALS:
-            self.addCleanup(signal.signal, number, signal.getsignal(number))
-            self.before[number] = self._unexpected
-            signal.signal(number, self._unexpected)
+            before = signal.signal(number, self._unexpected)
+            self.addCleanup(signal.signal, number, before)
         self.stderr = self.enterContext(tempfile.TemporaryFile())
         self.interrupt = interrupt.Interrupt(self.stderr.fileno())
 
@@ -69,10 +68,7 @@ class TestInterrupt(InterruptTestCase):
     @ddt.data(*[(a, b) for a in SIGNALS for b in INSISTING])
     @ddt.unpack
     def test_second_stops_at_once_and_tells_how_to_go_on(self, first, second):
-        with (
-            self.assertRaises(KeyboardInterrupt),
-            self.interrupt.watching(),
-        ):
+        with self.assertRaises(KeyboardInterrupt), self.interrupt.watching():
             signal.raise_signal(first)
             signal.raise_signal(second)
 
@@ -93,10 +89,7 @@ class TestInterrupt(InterruptTestCase):
     @ddt.data(*SIGNALS)
     def test_a_question_is_not_waited_out(self, number):
         with self.interrupt.watching():
-            with (
-                self.assertRaises(KeyboardInterrupt),
-                self.interrupt.asking(),
-            ):
+            with self.assertRaises(KeyboardInterrupt), self.interrupt.asking():
                 signal.raise_signal(number)
 
             self.assertTrue(self.interrupt.requested)
@@ -118,19 +111,13 @@ class TestInterrupt(InterruptTestCase):
 @ddt.ddt
 class TestHandlers(InterruptTestCase):
     def test_are_restored_after_an_error(self):
-        with (
-            self.assertRaises(ZeroDivisionError),
-            self.interrupt.watching(),
-        ):
+        with self.assertRaises(ZeroDivisionError), self.interrupt.watching():
             raise ZeroDivisionError
 
         self.assertEqual(self.before, self.handlers())
 
     def test_are_restored_after_the_second_signal(self):
-        with (
-            self.assertRaises(KeyboardInterrupt),
-            self.interrupt.watching(),
-        ):
+        with self.assertRaises(KeyboardInterrupt), self.interrupt.watching():
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGTERM)
 
