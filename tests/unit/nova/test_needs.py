@@ -2,6 +2,7 @@
 
 """What a server asks of its host."""
 
+import dataclasses
 import typing as ty
 import unittest
 
@@ -13,14 +14,16 @@ from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
 
-def with_specs(specs: ty.Any) -> ty.Any:
-    """Return a server whose flavor has extra specs."""
-    return cloud.server(flavor={'ram': 512, 'extra_specs': specs})
+def of_flavor(specs: ty.Any) -> model.Needs:
+    """Return what a server needs whose flavor has extra specs."""
+    flavor = {'ram': 512, 'extra_specs': specs}
+    return needs.needs(cloud.server(flavor=flavor))
 
 
-def with_properties(properties: ty.Any) -> ty.Any:
-    """Return a server whose image has properties."""
-    return cloud.server(image={'id': 'i', 'properties': properties})
+def of_image(properties: ty.Any) -> model.Needs:
+    """Return what a server needs whose image has properties."""
+    image = {'id': 'i', 'properties': properties}
+    return needs.needs(cloud.server(image=image))
 
 
 class RecordedTest(unittest.TestCase):
@@ -47,12 +50,9 @@ class RecordedTest(unittest.TestCase):
         for key in ('pinned_availability_zone', 'scheduler_hints'):
             del self.data[key]
         self.data['image'] = {'id': self.data['image']['id']}
+        untold = {'zone': None, 'zone_known': False, 'grouped': None}
         self.assertEqual(
-            model.Needs(
-                required_traits=self.NEEDS.required_traits,
-                forbidden_traits=self.NEEDS.forbidden_traits,
-                resources=self.NEEDS.resources,
-            ),
+            dataclasses.replace(self.NEEDS, **untold, unchecked=()),
             needs.needs(self.data),
         )
 
@@ -85,20 +85,18 @@ class ZoneAndGroupTest(unittest.TestCase):
 @ddt.ddt
 class TraitsAndResourcesTest(unittest.TestCase):
     def test_traits(self) -> None:
-        found = needs.needs(
-            with_specs(
-                {
-                    'trait:HW_CPU_X86_AVX2': 'required',
-                    'trait1:CUSTOM_GOLD': 'required',
-                    'trait_NET-a:CUSTOM_LAN': 'required',
-                    'trait:CUSTOM_OLD': 'forbidden',
-                    'trait2:CUSTOM_SLOW': 'forbidden',
-                    # Ignored by Nova.
-                    'trait:CUSTOM_NICE': 'preferred',
-                    # Of another scope.
-                    'quota:trait': 'required',
-                }
-            )
+        found = of_flavor(
+            {
+                'trait:HW_CPU_X86_AVX2': 'required',
+                'trait1:CUSTOM_GOLD': 'required',
+                'trait_NET-a:CUSTOM_LAN': 'required',
+                'trait:CUSTOM_OLD': 'forbidden',
+                'trait2:CUSTOM_SLOW': 'forbidden',
+                # Ignored by Nova.
+                'trait:CUSTOM_NICE': 'preferred',
+                # Of another scope.
+                'quota:trait': 'required',
+            }
         )
         self.assertEqual(
             {'HW_CPU_X86_AVX2', 'CUSTOM_GOLD', 'CUSTOM_LAN'},
@@ -124,15 +122,13 @@ class TraitsAndResourcesTest(unittest.TestCase):
         ('no_number', {'resources:VGPU': 'many', 'resources:PCPU': '-1'}, ()),
     )
     def test_resources(self, specs: ty.Any, expected: ty.Any) -> None:
-        found = needs.needs(with_specs(specs))
+        found = of_flavor(specs)
         self.assertEqual(expected, found.resources)
         self.assertEqual((), found.unchecked)
 
     def test_aggregates(self) -> None:
         prefix = 'aggregate_instance_extra_specs'
-        found = needs.needs(
-            with_specs({f'{prefix}:ssd': 'true', f'{prefix}:a:b': '<in> x'})
-        )
+        found = of_flavor({f'{prefix}:ssd': 'true', f'{prefix}:a:b': '<in> x'})
         self.assertEqual(
             (('a:b', '<in> x'), ('ssd', 'true')), found.aggregate_specs
         )
@@ -169,8 +165,7 @@ class UncheckedTest(unittest.TestCase):
         ('ssd', 'true'),
     )
     def test_of_flavor(self, key: str, value: str) -> None:
-        found = needs.needs(with_specs({key: value}))
-        self.assertEqual((key,), found.unchecked)
+        self.assertEqual((key,), of_flavor({key: value}).unchecked)
 
     @ddt.unpack
     @ddt.data(
@@ -189,7 +184,7 @@ class UncheckedTest(unittest.TestCase):
         ('trait:CUSTOM_X', 'required'),
     )
     def test_of_flavor_not(self, key: str, value: str) -> None:
-        self.assertEqual((), needs.needs(with_specs({key: value})).unchecked)
+        self.assertEqual((), of_flavor({key: value}).unchecked)
 
     @ddt.unpack
     @ddt.data(
@@ -202,8 +197,8 @@ class UncheckedTest(unittest.TestCase):
         ('os_secure_boot', 'required'),
     )
     def test_of_image(self, key: str, value: str) -> None:
-        found = needs.needs(with_properties({key: value}))
-        self.assertEqual((f'image {key}',), found.unchecked)
+        found = of_image({key: value}).unchecked
+        self.assertEqual((f'image {key}',), found)
 
     @ddt.unpack
     @ddt.data(
@@ -215,23 +210,19 @@ class UncheckedTest(unittest.TestCase):
         ('os_secure_boot', 'disabled'),
     )
     def test_of_image_not(self, key: str, value: str) -> None:
-        found = needs.needs(with_properties({key: value}))
-        self.assertEqual((), found.unchecked)
+        self.assertEqual((), of_image({key: value}).unchecked)
 
     def test_hints(self) -> None:
-        found = needs.needs(
-            cloud.server(
-                scheduler_hints={
-                    'same_host': ['vm2'],
-                    'query': ['[">=", "$free_ram_mb", 1024]'],
-                    'different_host': [],
-                    'build_near_host_ip': ['192.0.2.1'],
-                    'cidr': ['/24'],
-                    '_nova_check_type': ['rebuild'],
-                    'heat_stack_id': ['s'],
-                }
-            )
-        )
+        hints = {
+            'same_host': ['vm2'],
+            'query': ['[">=", "$free_ram_mb", 1024]'],
+            'different_host': [],
+            'build_near_host_ip': ['192.0.2.1'],
+            'cidr': ['/24'],
+            '_nova_check_type': ['rebuild'],
+            'heat_stack_id': ['s'],
+        }
+        found = needs.needs(cloud.server(scheduler_hints=hints))
         self.assertEqual(
             ('hint build_near_host_ip', 'hint query', 'hint same_host'),
             found.unchecked,
