@@ -11,14 +11,6 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 
-_MOVING = frozenset(
-    {
-        server_status.Phase.WAITING,
-        server_status.Phase.MOVING,
-        server_status.Phase.BUSY,
-        server_status.Phase.SETTLING,
-    }
-)
 _LEFT_ALONE = (server_status.Phase.SKIPPED, server_status.Phase.GONE)
 
 
@@ -79,7 +71,7 @@ def needs_room(row: decisions.Row) -> bool:
     Unless it has its place there already, as after a resize. But it may have
     been resized to this host: once confirmed, it has to leave it.
     """
-    return row.phase in _MOVING and row.move != model.Move.SHELVE
+    return row.phase in server_status.OPEN and row.move != model.Move.SHELVE
 
 
 def row(
@@ -94,14 +86,14 @@ def row(
     :param demand: None where it needs no room, or has its place already.
     :param server: None where it is not on the host any more.
     """
-    fits: forecast.Fits | None
-    fits, candidates, reason = None, None, decided.reason
-    if decided.phase in _MOVING:
-        fits = forecast.Fits.YES
-        if demand is not None:
-            fit = capacity_forecast.fits[decided.server_id]
-            fits, candidates = fit.fits, fit.candidates
-            reason = '; '.join(filter(None, (fit.reason, reason)))
+    open_ = decided.phase in server_status.OPEN
+    fits = forecast.Fits.YES if open_ else None
+    candidates, reason = None, decided.reason
+    if open_ and demand is not None:
+        fit = capacity_forecast.fits[decided.server_id]
+        fits, candidates = fit.fits, fit.candidates
+        reason = '; '.join(filter(None, (fit.reason, reason)))
+    evacuated = open_ and decided.move == model.Move.EVACUATION
     if not decided.move and fits is forecast.Fits.YES:
         # It moves or not by the state that it ends in.
         fits = forecast.Fits.UNKNOWN
@@ -115,15 +107,5 @@ def row(
         candidates=candidates,
         reason=reason,
         skipped=decided.phase in _LEFT_ALONE,
-        local_disk=_at_stake(decided, server),
+        local_disk=server.local_disk if server and evacuated else None,
     )
-
-
-def _at_stake(
-    decided: decisions.Row, server: model.Server | None
-) -> bool | None:
-    """Tell whether a server's disk is lost; None: it is not evacuated."""
-    evacuated = decided.move == model.Move.EVACUATION
-    if server is None or not evacuated or decided.phase not in _MOVING:
-        return None
-    return server.local_disk

@@ -131,15 +131,8 @@ class TestImports(unittest.TestCase):
                 not within(
                     name,
                     *('abc', 'collections', 'dataclasses', 'datetime', 'enum'),
-                    *(
-                        'hashlib',
-                        'heapq',
-                        'ipaddress',
-                        'itertools',
-                        'math',
-                        'types',
-                        'typing',
-                    ),
+                    *('functools', 'hashlib', 'heapq', 'ipaddress'),
+                    *('itertools', 'math', 'types', 'typing'),
                     'osc_hostmaint',
                 )
             ),

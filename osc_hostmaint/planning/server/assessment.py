@@ -9,7 +9,7 @@ the source, so an end counts only once a later look at the server agrees.
 """
 
 import dataclasses
-import math
+import functools
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
@@ -22,11 +22,15 @@ from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 from osc_hostmaint.planning.server import verification
 
+ActionKind = memories.ActionKind
+Context = contexts.ServerContext
+Migration = model.Migration
 Phase = server_status.Phase
+Server = model.Server
 ServerStatus = server_status.ServerStatus
 
 
-def assess(context: contexts.ServerContext) -> server_status.ServerStatus:
+def assess(context: Context) -> ServerStatus:
     """Return where a server stands."""
     request = context.remembered.request(context.remembered.latest)
     record = context.records[-1] if context.records else None
@@ -48,122 +52,86 @@ def assess(context: contexts.ServerContext) -> server_status.ServerStatus:
     return _not_begun(context)
 
 
-def _asked(
-    context: contexts.ServerContext, asked_at: float
-) -> server_status.ServerStatus:
+def _asked(context: Context, asked_at: float) -> ServerStatus:
     """A move was asked for, and no record shows it yet."""
     view = context.view
+    asked = functools.partial(
+        ServerStatus, Phase.MOVING, pending=context.remembered.latest
+    )
+    stale = timing.UNMOVED_RECHECK_SECONDS
     if view is None or view.seen_at <= asked_at:
-        return ServerStatus(
-            Phase.MOVING,
-            pending=context.remembered.latest,
-            visit=context.now - asked_at >= timing.UNMOVED_RECHECK_SECONDS,
-        )
+        return asked(visit=context.now - asked_at >= stale)
     if under_way := in_flight.requested(context, view, asked_at):
         return under_way
-    if view.deleted:
-        return ServerStatus(Phase.GONE)
-    if view.host != context.seen.host:
+    if context.has_left(view):
         return verification.assess(context, view)
     # By when we looked, not by what time it is: a request may have hung for
     # a minute since, or the machine have slept.
     looked = min(view.seen_at, context.seen.migrations_at)
     if looked - asked_at < timing.EFFECT_WAIT_SECONDS:
-        stale = context.now - view.seen_at >= timing.UNMOVED_RECHECK_SECONDS
-        return ServerStatus(
-            Phase.MOVING, pending=context.remembered.latest, visit=stale
-        )
-    return _again(
-        context,
-        view,
-        since=asked_at + timing.EFFECT_WAIT_SECONDS,
-        reason='the request to move it had no effect',
-    )
+        return asked(visit=context.now - view.seen_at >= stale)
+    since = asked_at + timing.EFFECT_WAIT_SECONDS
+    return _again(context, view, since, 'the request to move it had no effect')
 
 
-def _awaiting(
-    context: contexts.ServerContext, record: model.Migration
-) -> server_status.ServerStatus:
+def _awaiting(context: Context, record: Migration) -> ServerStatus:
     """It has left; its disk stays until that is confirmed."""
     view = context.view
     if view and view.deleted:
         return ServerStatus(Phase.GONE)
-    if status := context.operation.unconfirmed(context, record):
-        return status
-    request = context.request_since(
-        memories.ActionKind.CONFIRM, record.seen_at
-    )
+    if left := context.operation.unconfirmed(context, record):
+        return left
+    request = context.request_since(ActionKind.CONFIRM, record.seen_at)
     ours = contexts.is_ours(record, context.since)
     if not ours and not server_requests.confirms_others(context):
         return server_requests.unconfirmed(context, record)
+    status = functools.partial(
+        ServerStatus, record=record, destination=record.dest
+    )
+    why = f'moved to {record.dest}, but not confirmed: '
     if request.refusals >= timing.END_TRIES:
-        return ServerStatus(
-            Phase.FAILED,
-            f'moved to {record.dest}, but not confirmed: {request.refusal}',
-            record=record,
-            destination=record.dest,
-        )
+        return status(Phase.FAILED, why + request.refusal)
     looked = context.seen.migrations_at
     waited_until = (request.asked_at or looked) + timing.EFFECT_WAIT_SECONDS
     if request.taken >= timing.END_TRIES and looked >= waited_until:
         view = context.view_since(waited_until)
         if view is None:
             # Its cell may not answer: then the record is not listed either.
-            return ServerStatus(
-                Phase.MOVING,
-                record=record,
-                visit=True,
-                destination=record.dest,
-            )
+            return status(Phase.MOVING, visit=True)
         if not view.resized and view.host == record.dest:
             return verification.assess(context, view, record)
-        return ServerStatus(
-            Phase.FAILED,
-            f'moved to {record.dest}, but not confirmed: the confirmation had '
-            'no effect; check its events (openstack server event list '
-            f'{context.server_id})',
-            record=record,
-            destination=record.dest,
-        )
-    sure = ours and _is_this_runs(context, record)
-    patience = (
-        0.0
-        if sure
-        else server_requests.confirmation_patience(context, ours=ours)
-    )
+        why += f'the confirmation had no effect; {context.check_events}'
+        return status(Phase.FAILED, why)
+    patience = 0.0
+    if not (ours and _is_this_runs(context, record)):
+        patience = server_requests.confirmation_patience(context, ours=ours)
     due_at = record.seen_at + patience
-    early = looked < due_at
-    due = not early and (
+    visit = request.refusals > 0 and not context.view_since(context.now)
+    if looked < due_at:
+        return status(
+            Phase.MOVING,
+            visit=visit,
+            wake_at=due_at,
+            awaits='whoever else moved a server off this host to confirm its '
+            f'move (at most {patience:.0f} s)',
+        )
+    due = (
         request.asked_at is None
         or request.refusals > 0
         or looked - request.asked_at >= timing.EFFECT_WAIT_SECONDS
     )
-    return ServerStatus(
-        Phase.MOVING,
-        ask=memories.ActionKind.CONFIRM if due else None,
-        record=record,
-        visit=request.refusals > 0 and not context.view_since(context.now),
-        wake_at=due_at if early else math.inf,
-        awaits='whoever else moved a server off this host to confirm its move '
-        f'(at most {patience:.0f} s)'
-        if early
-        else '',
-        destination=record.dest,
-    )
+    ask = ActionKind.CONFIRM if due else None
+    return status(Phase.MOVING, ask=ask, visit=visit)
 
 
-def _is_this_runs(
-    context: contexts.ServerContext, record: model.Migration
-) -> bool:
+def _is_this_runs(context: Context, record: Migration) -> bool:
     """Tell whether a record is of the move that this run asked for last."""
-    request = context.remembered.request(memories.ActionKind.COLD_MIGRATE)
+    request = context.remembered.request(ActionKind.COLD_MIGRATE)
     newer = [r.id for r in context.records if r.id > request.asked_after]
     return request.accepted and newer[:1] == [record.id]
 
 
-def _ended(
-    context: contexts.ServerContext, record: model.Migration
-) -> server_status.ServerStatus:
+def _ended(context: Context, record: Migration) -> ServerStatus:
     view = context.view_since(record.seen_at)
     if view is None:
         return ServerStatus(Phase.SETTLING, record=record, visit=True)
@@ -179,26 +147,27 @@ def _ended(
     recent = view.seen_at - record.seen_at < timing.EFFECT_WAIT_SECONDS
     if unsettled and recent:
         return ServerStatus(Phase.SETTLING, record=record, visit=True)
-    resized = record.type == model.MigrationType.RESIZE and record.ended_well
+    resize = record.type == model.MigrationType.RESIZE
+    resized = resize and record.ended_well
     if resized and (skipped := context.operation.skipped(view, record)):
         return skipped
     if view.host != context.seen.host:
-        if (
-            record.status == nova_states.MigrationStatus.CONFIRMED
-            and view.resized
-        ):
-            return ServerStatus(
-                Phase.FAILED,
-                f'moved to {view.host} and confirmed by its migration record, '
-                'but it is in VERIFY_RESIZE: unless its owner has started a '
-                'new resize, confirm it (openstack server resize confirm '
-                f'{context.server_id})',
-                record=record,
-                destination=view.host,
-            )
-        return verification.assess(context, view, record)
-    if record.type == model.MigrationType.RESIZE:
+        confirmed = record.status == nova_states.MigrationStatus.CONFIRMED
+        if not (confirmed and view.resized):
+            return verification.assess(context, view, record)
+        return ServerStatus(
+            Phase.FAILED,
+            f'moved to {view.host} and confirmed by its migration record, '
+            'but it is in VERIFY_RESIZE: unless its owner has started a '
+            'new resize, confirm it (openstack server resize confirm '
+            f'{context.server_id})',
+            record=record,
+            destination=view.host,
+        )
+    if resize:
         return _not_begun(context)
+    move = memories.move_of(record)
+    abort = context.remembered.request(ActionKind.ABORT)
     if record.ended_well:
         if recent:
             return ServerStatus(Phase.SETTLING, record=record, visit=True)
@@ -206,120 +175,93 @@ def _ended(
             f"Nova's migration record says {record.status}, but the server "
             f'is still on {view.host}'
         )
-        return _again(context, view, record.seen_at, reason, record)
-    abort = context.remembered.request(memories.ActionKind.ABORT)
-    if context.abort_reason and abort.record_id == record.id:
-        reason = (
-            f'{context.abort_reason}: its {memories.move_of(record)} was '
-            'aborted'
-        )
-        return _again(context, view, record.seen_at, reason, record)
-    if record.id not in context.seen.failures:
+    elif context.abort_reason and abort.record_id == record.id:
+        reason = f'{context.abort_reason}: its {move} was aborted'
+    elif record.id not in context.seen.failures:
         return ServerStatus(Phase.SETTLING, record=record, explain=True)
-    reason = context.seen.failures[record.id] or (
-        f'the {memories.move_of(record)} ended as "{record.status}" and Nova '
-        f'keeps no reason: check the nova-compute log on {record.source}'
-        + (f' and {record.dest}' if record.dest else '')
-    )
+    else:
+        reason = context.seen.failures[record.id] or (
+            f'the {move} ended as "{record.status}" and Nova keeps no reason: '
+            f'check the nova-compute log on {record.source}'
+            + (f' and {record.dest}' if record.dest else '')
+        )
     return _again(context, view, record.seen_at, reason, record)
 
 
 def _again(
-    context: contexts.ServerContext,
-    view: model.Server,
+    context: Context,
+    view: Server,
     since: float,
     reason: str,
-    record: model.Migration | None = None,
-) -> server_status.ServerStatus:
+    record: Migration | None = None,
+) -> ServerStatus:
     """A move failed and the server is back: again, or no more."""
     verdict = verdicts.judge(view, context.terms)
+    move = verdict.move
     if verdict.kind is verdicts.VerdictKind.BLOCKED and not context.excluded:
-        if reason in verdict.reason:
-            reason = verdict.reason
-        else:
-            reason = f'{reason}; now: {verdict.reason}'
+        known = reason in verdict.reason
+        reason = (
+            verdict.reason if known else f'{reason}; now: {verdict.reason}'
+        )
         return ServerStatus(Phase.FAILED, reason, record=record)
-    if verdict.move and context.exhausted(verdict.move):
+    if context.exhausted(move):
         return ServerStatus(Phase.FAILED, reason, record=record)
-    if verdict.move is model.Move.LIVE and context.abort_reason:
+    if move is model.Move.LIVE and context.abort_reason:
         return ServerStatus(Phase.FAILED, reason, record=record)
     if verdict.kind is verdicts.VerdictKind.WAIT:
         return server_requests.assess_on_host(context, view, verdict)
-    if verdict.move is model.Move.EVACUATION and context.may_still_begin:
+    pause = timing.RETRY_WAIT_SECONDS * context.tries(move)
+    unsure = move is model.Move.EVACUATION and context.may_still_begin
+    if unsure or context.now < since + pause:
         return ServerStatus(Phase.SETTLING, reason, record=record)
-    tries = 0
-    if verdict.move:
-        # Another pick than ours has no reason to wait.
-        tries = context.tries(verdict.move) - context.host_rejected(
-            verdict.move
-        )
-    if context.now < since + timing.RETRY_WAIT_SECONDS * tries:
-        return ServerStatus(Phase.SETTLING, reason, record=record)
-    return _with_reason(
-        reason, server_requests.assess_on_host(context, view, verdict)
-    )
+    return _once_more(context, view, verdict, reason)
 
 
 def _refused(
-    context: contexts.ServerContext,
-    request: memories.RequestState,
-    refused_at: float,
-) -> server_status.ServerStatus:
+    context: Context, request: memories.RequestState, refused_at: float
+) -> ServerStatus:
     view = context.view_since(refused_at)
     if view is None:
         return ServerStatus(Phase.SETTLING, request.refusal, visit=True)
-    if view.deleted:
-        return ServerStatus(Phase.GONE)
-    if view.host != context.seen.host:
+    if context.has_left(view):
         return verification.assess(context, view)
     verdict = verdicts.judge(view, context.terms)
-    if verdict.kind is not verdicts.VerdictKind.MOVE:
-        return server_requests.assess_on_host(context, view, verdict)
-    kind = context.remembered.latest
+    kind, reason = context.remembered.latest, request.refusal
     if kind is None or verdict.move is not memories.MOVES[kind]:
         return server_requests.assess_on_host(context, view, verdict)
     if context.refused_for_good(kind):
-        reason = request.refusal
-        elsewhere = not context.policy.to
         if (
             request.final
-            and elsewhere
-            and kind is memories.ActionKind.LIVE_MIGRATE
+            and kind is ActionKind.LIVE_MIGRATE
+            and not context.policy.to
+            and view.status == nova_states.Status.ACTIVE
+            and not context.resumed
         ):
-            reason += _with_way_out(context, view)
+            reason += (
+                '; use --running live-or-cold to cold-migrate it, which '
+                'restarts it'
+            )
         return ServerStatus(Phase.BLOCKED, reason)
     if context.now < refused_at + timing.RETRY_WAIT_SECONDS * request.refusals:
-        return ServerStatus(Phase.SETTLING, request.refusal)
-    return _with_reason(
-        request.refusal, server_requests.assess_on_host(context, view, verdict)
-    )
+        return ServerStatus(Phase.SETTLING, reason)
+    return _once_more(context, view, verdict, reason)
 
 
-def _with_reason(
-    reason: str, status: server_status.ServerStatus
-) -> server_status.ServerStatus:
+def _once_more(
+    context: Context, view: Server, verdict: verdicts.Verdict, reason: str
+) -> ServerStatus:
     """Say why a server waits for its turn once more."""
+    status = server_requests.assess_on_host(context, view, verdict)
     if status.phase is Phase.WAITING:
         return dataclasses.replace(status, reason=reason)
     return status
 
 
-def _with_way_out(context: contexts.ServerContext, view: model.Server) -> str:
-    if view.status == nova_states.Status.ACTIVE and not context.resumed:
-        return (
-            '; use --running live-or-cold to cold-migrate it, which restarts '
-            'it'
-        )
-    return ''
-
-
-def _not_begun(context: contexts.ServerContext) -> server_status.ServerStatus:
+def _not_begun(context: Context) -> ServerStatus:
     view = context.view
     if view is None:
         return ServerStatus(Phase.SETTLING, visit=True)
-    if view.deleted:
-        return ServerStatus(Phase.GONE)
-    if view.host != context.seen.host:
+    if context.has_left(view):
         return verification.assess(context, view)
     return server_requests.assess_on_host(
         context, view, verdicts.judge(view, context.terms)

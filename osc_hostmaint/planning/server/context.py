@@ -17,18 +17,17 @@ from osc_hostmaint.planning.server import verdicts
 if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
+ActionKind = memories.ActionKind
+Mapping = collections.abc.Mapping
+Migration = model.Migration
+RequestState = memories.RequestState
+
 #: Nova's clocks may differ by so much among its controllers.
 SKEW = datetime.timedelta(seconds=timing.CLOCK_SKEW_SECONDS)
 
-_TYPES = {
-    model.Move.LIVE: model.MigrationType.LIVE,
-    model.Move.COLD: model.MigrationType.COLD,
-    model.Move.EVACUATION: model.MigrationType.EVACUATION,
-}
-_KINDS = {
-    model.Move.LIVE: memories.ActionKind.LIVE_MIGRATE,
-    model.Move.COLD: memories.ActionKind.COLD_MIGRATE,
-    model.Move.EVACUATION: memories.ActionKind.EVACUATE,
+#: What asks for a move that Nova keeps a record of.
+_KINDS: dict[model.Move | None, ActionKind] = {
+    memories.MOVES[kind]: kind for kind in memories.RECORDED
 }
 
 
@@ -39,13 +38,11 @@ def since(
 
     None where nothing says so: the host is not in maintenance.
     """
-    if policy.since is not None:
-        return policy.since
     mark = seen.service.mark
-    return mark.since if mark else None
+    return policy.since or (mark.since if mark else None)
 
 
-def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
+def is_ours(record: Migration, since: datetime.datetime | None) -> bool:
     """Tell whether an unconfirmed record is a drain's to confirm.
 
     Only cold migrations (never an owner's resize) that began during this
@@ -58,6 +55,14 @@ def is_ours(record: model.Migration, since: datetime.datetime | None) -> bool:
     )
 
 
+def _of(
+    move: model.Move | None, records: tuple[Migration, ...]
+) -> list[Migration]:
+    """Return the records of one kind of move."""
+    kind = _KINDS.get(move)
+    return [r for r in records if kind and r.type == memories.TYPES[kind]]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServerContext:
     """One server of one host at one moment."""
@@ -66,18 +71,16 @@ class ServerContext:
     remembered: memories.ServerMemory
     seen: model.Observation
     #: Records of moves off the host that count in this run, oldest first.
-    records: tuple[model.Migration, ...]
+    records: tuple[Migration, ...]
     operation: 'operations.Operation'
     since: datetime.datetime | None
     now: float
     #: Records of moves that failed in this maintenance, before this run.
-    earlier: tuple[model.Migration, ...] = ()
+    earlier: tuple[Migration, ...] = ()
     #: The newest record of a move to the host that awaits a confirmation.
-    incoming: model.Migration | None = None
+    incoming: Migration | None = None
     #: Since when other hosts have been down.
-    others_down: collections.abc.Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )
+    others_down: Mapping[str, float] = dataclasses.field(default_factory=dict)
     #: Since when nothing is known of it.
     unseen_since: float | None = None
 
@@ -96,14 +99,23 @@ class ServerContext:
         """Nothing is begun for it; what has begun is brought to its end."""
         return self.server_id in self.policy.exclude
 
+    @property
+    def check_events(self) -> str:
+        """Where to look what Nova did with it."""
+        return (
+            f'check its events (openstack server event list {self.server_id})'
+        )
+
+    def has_left(self, view: model.Server) -> bool:
+        """Tell whether it is off the host, or deleted."""
+        return view.deleted or view.host != self.seen.host
+
     def view_since(self, time: float) -> model.Server | None:
         """The newest view, if it is not older than a time."""
         view = self.view
         return view if view and view.seen_at >= time else None
 
-    def request_since(
-        self, kind: memories.ActionKind, time: float
-    ) -> memories.RequestState:
+    def request_since(self, kind: ActionKind, time: float) -> RequestState:
         """Return what came of asking, if it was asked since a time."""
         request = self.remembered.request(kind)
         times = (request.asked_at, request.refused_at)
@@ -111,7 +123,7 @@ class ServerContext:
             return request
         return memories.NOT_REQUESTED
 
-    def destination(self, record: model.Migration | None) -> str | None:
+    def destination(self, record: Migration | None) -> str | None:
         """Return where a move goes, as far as is known.
 
         :param record: its record; None: there is none yet.
@@ -124,7 +136,7 @@ class ServerContext:
         )
         return (request.host or None) if ours else None
 
-    def unanswered(self, record: model.Migration | None) -> bool:
+    def unanswered(self, record: Migration | None) -> bool:
         """Tell whether the host that we asked for has not begun with it.
 
         An evacuation waits its turn there.
@@ -136,42 +148,38 @@ class ServerContext:
         asked_at = self.remembered.request(kind).asked_at
         return (
             asked_at is not None
-            and kind is not memories.ActionKind.EVACUATE
+            and kind is not ActionKind.EVACUATE
             and (record is None or record.dest is None)
             and self.destination(record) is not None
             and self.now - asked_at >= timing.UNANSWERED_SECONDS
         )
 
-    def tries(self, move: model.Move) -> int:
-        """Return how often a migration was tried in this run, or adopted."""
-        found = sum(r.type == _TYPES.get(move) for r in self.records)
-        return max(self.remembered.request(_KINDS.get(move)).taken, found)
+    def tries(self, move: model.Move | None) -> int:
+        """Return how often a migration was tried in this run, or adopted.
 
-    def host_rejected(self, move: model.Move) -> int:
-        """Return how many tries do not count: Nova would not have our pick.
-
-        Its own pick comes on top.
+        A try does not count if Nova would not have our pick: its own pick
+        comes on top.
         """
-        kind = self.remembered.host_rejected_for
-        if kind is None or kind is not _KINDS.get(move):
-            return 0
+        kind, records = _KINDS.get(move), _of(move, self.records)
+        tries = max(self.remembered.request(kind).taken, len(records))
+        if kind is None or kind is not self.remembered.host_rejected_for:
+            return tries
         words = [
             self.seen.failures.get(r.id, memories.NO_HOST)
-            for r in self.records
-            if r.type == _TYPES.get(move) and r.found_no_host
+            for r in records
+            if r.found_no_host
         ]
         # Any other host would have failed for another reason, too.
-        return int(not words or memories.NO_HOST in words[0])
+        return tries - (not words or memories.NO_HOST in words[0])
 
-    def exhausted(self, move: model.Move) -> bool:
+    def exhausted(self, move: model.Move | None) -> bool:
         """Tell whether a migration was tried as often as it may be.
 
         Nova's records count, so that a killed run does not get all its
         attempts back; but each run has one, because whoever runs a drain
         again may have mended what was wrong.
         """
-        tries = self.tries(move) - self.host_rejected(move)
-        earlier = sum(r.type == _TYPES.get(move) for r in self.earlier)
+        tries, earlier = self.tries(move), len(_of(move, self.earlier))
         return tries > 0 and tries + earlier > self.policy.retries
 
     @property
@@ -184,7 +192,7 @@ class ServerContext:
             return ''
         return f'it took longer than {limit:.0f} s (--server-timeout)'
 
-    def refused_for_good(self, kind: memories.ActionKind) -> bool:
+    def refused_for_good(self, kind: ActionKind) -> bool:
         """Tell whether asking Nova again for a migration is no use."""
         request = self.remembered.request(kind)
         return request.refused_at is not None and (
@@ -194,7 +202,7 @@ class ServerContext:
     @property
     def abort_reason(self) -> str:
         """Why a live migration of it was aborted for good, or ''."""
-        abort = self.remembered.request(memories.ActionKind.ABORT)
+        abort = self.remembered.request(ActionKind.ABORT)
         aborted = any(
             r.id == abort.record_id and r.ended_badly for r in self.records
         )
@@ -203,11 +211,9 @@ class ServerContext:
     @property
     def resumed(self) -> bool:
         """It is suspended, but for us."""
-        return (
-            self.remembered.resumed
-            and self.remembered.before.vm_state
-            == nova_states.VmState.SUSPENDED
-        )
+        suspended = nova_states.VmState.SUSPENDED
+        before = self.remembered.before
+        return self.remembered.resumed and before.vm_state == suspended
 
     @property
     def terms(self) -> verdicts.Terms:
@@ -217,7 +223,7 @@ class ServerContext:
             no_live=self.no_live,
             resumed=self.resumed,
             was_stopped=self.was_stopped,
-            shelving=memories.ActionKind.SHELVE in self.remembered.requests,
+            shelving=ActionKind.SHELVE in self.remembered.requests,
         )
 
     @property
@@ -227,7 +233,7 @@ class ServerContext:
         What failed since may be somebody else's, and Nova would build it
         twice.
         """
-        request = self.remembered.request(memories.ActionKind.EVACUATE)
+        request = self.remembered.request(ActionKind.EVACUATE)
         return (
             request.asked_at is not None
             and not request.accepted
@@ -244,23 +250,18 @@ class ServerContext:
     def needs_history(self) -> bool:
         """Whether it was off is not known before its history is."""
         known = self.server_id in self.seen.histories
-        return not known and self.operation.needs_history(
-            self.remembered.before
-        )
+        before = self.remembered.before
+        return not known and self.operation.needs_history(before)
 
     @property
     def no_live(self) -> str:
         """Why it can't be live-migrated, '' as far as is known."""
-        if self.refused_for_good(memories.ActionKind.LIVE_MIGRATE):
-            return self.remembered.request(
-                memories.ActionKind.LIVE_MIGRATE
-            ).refusal
+        if self.refused_for_good(ActionKind.LIVE_MIGRATE):
+            return self.remembered.request(ActionKind.LIVE_MIGRATE).refusal
         if self.abort_reason:
             return self.abort_reason
         if self.exhausted(model.Move.LIVE):
-            failed = [
-                r.id for r in self.records if r.type == _TYPES[model.Move.LIVE]
-            ]
-            words = self.seen.failures.get(max(failed, default=0))
-            return words or 'its live migration failed'
+            failed = _of(model.Move.LIVE, self.records)
+            last = max((r.id for r in failed), default=0)
+            return self.seen.failures.get(last) or 'its live migration failed'
         return ''

@@ -14,8 +14,13 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+ActionKind = memories.ActionKind
+Context = contexts.ServerContext
+Migration = model.Migration
 Phase = server_status.Phase
+Server = model.Server
 ServerStatus = server_status.ServerStatus
+
 
 MIB = 2**20
 #: Progress is asked for this often within the time that makes a stall, for
@@ -27,9 +32,7 @@ FIRST_LOOK_PART = 0.25
 LEAST_SHRINKING = 0.01
 
 
-def assess(
-    context: contexts.ServerContext, record: model.Migration
-) -> server_status.ServerStatus:
+def assess(context: Context, record: Migration) -> ServerStatus:
     """Return where a server stands that is on its way off the host."""
     view = context.view
     if view and view.deleted:
@@ -39,67 +42,43 @@ def assess(
         context.server_id not in context.seen.servers
         and context.now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS
     )
-    under_way = ServerStatus(
-        Phase.MOVING,
-        waiting(context, record),
-        record=record,
-        visit=stale,
-        progress=_wants_progress(context, record),
-        destination=context.destination(record),
-        unanswered=context.unanswered(record),
-    )
-    return (
-        _lost(context, record, under_way)
-        or _overdue(context, record, under_way)
-        or _stalled(context, record, under_way)
-        or under_way
-    )
+    under_way = _under_way(context, record, visit=stale)
+    if reason := _lost(context, record):
+        return _ending(context, record, under_way, reason)
+    if reason := context.overdue:
+        return _ending(context, record, under_way, reason, why=reason)
+    return _stalled(context, record, under_way)
 
 
 def requested(
-    context: contexts.ServerContext, view: model.Server, asked_at: float
-) -> server_status.ServerStatus | None:
+    context: Context, view: Server, asked_at: float
+) -> ServerStatus | None:
     """Return where a server stands whose move shows in it, but in no record.
 
     None: it does not show.
     """
-    kind = context.remembered.latest
-    begun = (
-        view.status == nova_states.Status.REBUILD
-        and kind is memories.ActionKind.EVACUATE
-    )
+    evacuated = context.remembered.latest is ActionKind.EVACUATE
+    begun = evacuated and view.status == nova_states.Status.REBUILD
     # Its record, which it takes to confirm it, is about to be seen.
     confirms = view.resized and view.host != context.seen.host
     if not (begun or confirms or view.status in nova_states.MOVING):
         return None
-    under_way = ServerStatus(
-        Phase.MOVING,
-        waiting(context),
-        pending=kind,
-        visit=context.now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS,
-        destination=context.destination(None),
-        unanswered=context.unanswered(None),
-    )
-    late = (
-        context.overdue
-        or _unrecorded(context, view, asked_at)
-        or lost(context)
-    )
+    stale = context.now - view.seen_at >= timing.UNLISTED_RECHECK_SECONDS
+    under_way = _under_way(context, None, visit=stale)
+    unrecorded = _unrecorded(context, view, asked_at)
+    late = context.overdue or unrecorded or _lost(context, None)
     if not late:
         return under_way
     return dataclasses.replace(
         under_way,
         phase=Phase.STILL_MOVING if context.overdue else Phase.FAILED,
-        reason=f'{late}, and Nova has no migration record of it: check its '
-        f'events (openstack server event list {context.server_id}) and '
-        'run this again',
+        reason=f'{late}, and Nova has no migration record of it: '
+        f'{context.check_events} and run this again',
         given_up=True,
     )
 
 
-def _unrecorded(
-    context: contexts.ServerContext, view: model.Server, asked_at: float
-) -> str:
+def _unrecorded(context: Context, view: Server, asked_at: float) -> str:
     """Return why a move is not awaited that has no record, or ''.
 
     Its request may be lost: Nova takes it before its conductor makes a record
@@ -112,63 +91,50 @@ def _unrecorded(
     return f'its {context.remembered.latest} was requested {limit:.0f} s ago'
 
 
-def waiting(
-    context: contexts.ServerContext, record: model.Migration | None = None
-) -> str:
-    """Return what a move waits for whose destination has not begun, or ''."""
-    if not context.unanswered(record):
-        return ''
-    return (
-        f'{context.destination(record)} has not started it yet; if '
-        'nova-compute has died there, Nova notices within a minute'
+def _under_way(
+    context: Context, record: Migration | None, *, visit: bool
+) -> ServerStatus:
+    """Return where a server stands whose move goes on.
+
+    :param record: that of the move; None: there is none yet.
+    """
+    destination = context.destination(record)
+    waiting = (
+        f'{destination} has not started it yet; if nova-compute has died '
+        'there, Nova notices within a minute'
+    )
+    unanswered = context.unanswered(record)
+    return ServerStatus(
+        Phase.MOVING,
+        waiting if unanswered else '',
+        record=record,
+        pending=None if record else context.remembered.latest,
+        visit=visit,
+        progress=record is not None and _wants_progress(context, record),
+        destination=destination,
+        unanswered=unanswered,
     )
 
 
-def lost(
-    context: contexts.ServerContext, record: model.Migration | None = None
-) -> str:
+def _lost(context: Context, record: Migration | None) -> str:
     """Return that the compute service of its destination has died, or ''.
 
     :param record: that of the move; None: there is none yet.
     """
     host = context.destination(record)
-    if context.remembered.latest is memories.ActionKind.LIVE_MIGRATE:
+    if context.remembered.latest is ActionKind.LIVE_MIGRATE:
         # Nova itself gives up a live migration that nobody answers.
         host = record.dest if record else None
-    since = context.others_down.get(host or '')
-    if since is None or (
-        context.seen.service_at - since < timing.DOWN_GRACE_SECONDS
-    ):
+    looked = context.seen.service_at
+    since = context.others_down.get(host or '', looked)
+    if looked - since < timing.DOWN_GRACE_SECONDS:
         return ''
     return f'the compute service on its destination {host} is down'
 
 
-def _lost(
-    context: contexts.ServerContext,
-    record: model.Migration,
-    under_way: server_status.ServerStatus,
-) -> server_status.ServerStatus | None:
-    reason = lost(context, record)
-    return _ending(context, record, under_way, reason) if reason else None
-
-
-def _overdue(
-    context: contexts.ServerContext,
-    record: model.Migration,
-    under_way: server_status.ServerStatus,
-) -> server_status.ServerStatus | None:
-    if not context.overdue:
-        return None
-    return _ending(
-        context, record, under_way, context.overdue, why=context.overdue
-    )
-
-
 def _stalled(
-    context: contexts.ServerContext,
-    record: model.Migration,
-    under_way: server_status.ServerStatus,
-) -> server_status.ServerStatus | None:
+    context: Context, record: Migration, under_way: ServerStatus
+) -> ServerStatus:
     remembered, policy = context.remembered, context.policy
     progress = context.seen.progress.get(record.id)
     if (
@@ -176,7 +142,7 @@ def _stalled(
         or remembered.least_remaining is None
         or progress.seen_at - remembered.least_since < policy.stall_after
     ):
-        return None
+        return under_way
     reason = (
         f'stalled: {remembered.least_remaining / MIB:.0f} MiB of '
         f'{progress.total / MIB:.0f} MiB remain to be copied, and this has '
@@ -186,7 +152,7 @@ def _stalled(
         case policies.OnStall.ABORT:
             return _ending(context, record, under_way, reason, why=reason)
         case policies.OnStall.FORCE_COMPLETE:
-            kind = memories.ActionKind.FORCE_COMPLETE
+            kind = ActionKind.FORCE_COMPLETE
             ask = kind if _may_ask(context, kind, record) else None
             return dataclasses.replace(under_way, ask=ask, reason=reason)
         case policies.OnStall.WAIT:
@@ -194,32 +160,29 @@ def _stalled(
 
 
 def _ending(
-    context: contexts.ServerContext,
-    record: model.Migration,
-    under_way: server_status.ServerStatus,
+    context: Context,
+    record: Migration,
+    under_way: ServerStatus,
     reason: str,
     *,
     why: str = '',
-) -> server_status.ServerStatus:
+) -> ServerStatus:
     """Abort it where Nova can; else it is not awaited any longer.
 
     :param why: why there is to be no other attempt; '' if there may be.
     """
-    kind = memories.ActionKind.ABORT
     if record.type == model.MigrationType.LIVE:
-        request = context.remembered.request(kind)
-        if _may_ask(context, kind, record):
-            return dataclasses.replace(
-                under_way, ask=kind, why=why, reason=reason, soon=True
-            )
+        aborting = dataclasses.replace(under_way, reason=reason, soon=True)
+        if _may_ask(context, ActionKind.ABORT, record):
+            return dataclasses.replace(aborting, ask=ActionKind.ABORT, why=why)
+        request = context.remembered.request(ActionKind.ABORT)
         asked_at = request.asked_at
         if asked_at is not None and (
             context.seen.migrations_at - asked_at < timing.EFFECT_WAIT_SECONDS
         ):
-            return dataclasses.replace(under_way, reason=reason, soon=True)
-        reason = f'{reason}, and cannot be aborted'
-        if request.refusal:
-            reason = f'{reason}: {request.refusal}'
+            return aborting
+        refusal = request.refusal and f': {request.refusal}'
+        reason = f'{reason}, and cannot be aborted{refusal}'
     return dataclasses.replace(
         under_way,
         # Nothing is wrong with it but that it takes too long.
@@ -230,24 +193,16 @@ def _ending(
     )
 
 
-def _may_ask(
-    context: contexts.ServerContext,
-    kind: memories.ActionKind,
-    record: model.Migration,
-) -> bool:
+def _may_ask(context: Context, kind: ActionKind, record: Migration) -> bool:
     request = context.remembered.request(kind)
     if request.record_id != record.id:
         return True
     return 0 < request.refusals < timing.END_TRIES
 
 
-def _wants_progress(
-    context: contexts.ServerContext, record: model.Migration
-) -> bool:
-    if (
-        record.type != model.MigrationType.LIVE
-        or record.status != nova_states.MigrationStatus.RUNNING
-    ):
+def _wants_progress(context: Context, record: Migration) -> bool:
+    running = record.status == nova_states.MigrationStatus.RUNNING
+    if not running or record.type != model.MigrationType.LIVE:
         return False
     stall = context.policy.stall_after
     seen = context.seen.progress.get(record.id)
@@ -265,7 +220,7 @@ def period(policy: policies.Policy) -> float:
 
 def patience(
     memory: memories.HostMemory,
-    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
+    statuses: collections.abc.Mapping[str, ServerStatus],
     policy: policies.Policy,
     now: float,
 ) -> float:
@@ -286,7 +241,7 @@ def patience(
 
 def update_least_remaining(
     remembered: memories.ServerMemory,
-    record: model.Migration,
+    record: Migration,
     progress: model.Progress,
 ) -> memories.ServerMemory:
     """Return the memory with the least memory that was left to copy."""

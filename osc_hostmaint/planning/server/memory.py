@@ -11,16 +11,16 @@ servers that are left and goes on.
 import collections.abc
 import dataclasses
 import enum
+import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import timing
 
+Mapping = collections.abc.Mapping
+
 #: What a migration record's type (a str) means for us.
-MOVE_OF_TYPE: collections.abc.Mapping[str, model.Move] = {
-    model.MigrationType.LIVE: model.Move.LIVE,
-    model.MigrationType.COLD: model.Move.COLD,
-    model.MigrationType.RESIZE: model.Move.RESIZE,
-    model.MigrationType.EVACUATION: model.Move.EVACUATION,
+MOVE_OF_TYPE: Mapping[str, model.Move] = {
+    each: model.Move[each.name] for each in model.MigrationType
 }
 
 
@@ -51,37 +51,29 @@ class ActionKind(enum.StrEnum):
 
 
 #: What starts something, so that it must wait for its turn and does not
-#: begin any more after Ctrl-C. The others bring something to its end.
-STARTING: frozenset[ActionKind] = frozenset(
-    {
-        ActionKind.LIVE_MIGRATE,
-        ActionKind.COLD_MIGRATE,
-        ActionKind.EVACUATE,
-        ActionKind.RESET,
-        ActionKind.RESUME,
-        ActionKind.SHELVE,
-        ActionKind.OFFLOAD,
-    }
-)
-#: What Nova keeps a migration record of.
-RECORDED: frozenset[ActionKind] = frozenset(
-    {ActionKind.LIVE_MIGRATE, ActionKind.COLD_MIGRATE, ActionKind.EVACUATE}
-)
-#: Their records' ``migration_type``.
-TYPES: collections.abc.Mapping[ActionKind, str] = {
+#: begin any more after Ctrl-C.
+STARTING = frozenset(ActionKind) - {
+    # These bring something to its end.
+    ActionKind.CONFIRM,
+    ActionKind.SUSPEND,
+    ActionKind.ABORT,
+    ActionKind.FORCE_COMPLETE,
+}
+#: What takes a server to another host, or begins that: the ``migration_type``
+#: of its record.
+TYPES: Mapping[ActionKind, str] = {
     ActionKind.LIVE_MIGRATE: model.MigrationType.LIVE,
     ActionKind.RESUME: model.MigrationType.LIVE,
     ActionKind.COLD_MIGRATE: model.MigrationType.COLD,
     ActionKind.EVACUATE: model.MigrationType.EVACUATION,
 }
+DIRECTED = frozenset(TYPES)
+#: What Nova keeps a migration record of.
+RECORDED = DIRECTED - {ActionKind.RESUME}
 #: What leaves its server in ERROR if it fails.
-HARMFUL: frozenset[ActionKind] = frozenset(
-    {ActionKind.COLD_MIGRATE, ActionKind.EVACUATE}
-)
-#: What takes a server to another host, or begins that.
-DIRECTED: frozenset[ActionKind] = RECORDED | {ActionKind.RESUME}
+HARMFUL = frozenset({ActionKind.COLD_MIGRATE, ActionKind.EVACUATE})
 #: The move that each of them is a part of.
-MOVES: collections.abc.Mapping[ActionKind, model.Move] = {
+MOVES: Mapping[ActionKind, model.Move] = {
     ActionKind.LIVE_MIGRATE: model.Move.LIVE,
     ActionKind.COLD_MIGRATE: model.Move.COLD,
     ActionKind.EVACUATE: model.Move.EVACUATION,
@@ -89,7 +81,7 @@ MOVES: collections.abc.Mapping[ActionKind, model.Move] = {
     ActionKind.OFFLOAD: model.Move.SHELVE,
 }
 #: While one of these is under way, so is the server's move.
-MOVING: frozenset[ActionKind] = frozenset(MOVES) | {ActionKind.CONFIRM}
+MOVING = frozenset(MOVES) | {ActionKind.CONFIRM}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,17 +197,15 @@ def _no_such_host(action: Action, outcome: Outcome) -> bool:
     What else it says no to at once is about the server. (Nova before Train
     asks its scheduler about a cold migration before it answers.)
     """
-    return (
-        outcome.answer is SendStatus.REFUSED
-        and action.spread
-        and bool(action.host)
-        and (
-            f'host {action.host} could not be found' in outcome.reason
-            # Of an evacuation, with 404.
-            or f'host {action.host} not found' in outcome.reason
-            or NO_HOST in outcome.reason
-        )
+    words = (
+        f'host {action.host} could not be found',
+        # Of an evacuation, with 404.
+        f'host {action.host} not found',
+        NO_HOST,
     )
+    refused = outcome.answer is SendStatus.REFUSED
+    picked = action.spread and bool(action.host)
+    return refused and picked and any(w in outcome.reason for w in words)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -227,8 +217,8 @@ class ServerMemory:
     #: The move last asked for, or adopted.
     move: model.Move | None = None
     #: What was asked for it in this run, by kind.
-    requests: collections.abc.Mapping[ActionKind, RequestState] = (
-        dataclasses.field(default_factory=dict)
+    requests: Mapping[ActionKind, RequestState] = dataclasses.field(
+        default_factory=dict
     )
     #: The newest migration asked for.
     latest: ActionKind | None = None
@@ -263,10 +253,34 @@ class ServerMemory:
     @property
     def resumed(self) -> bool:
         """We resumed it, or may have."""
-        return (
-            self.found_resumed
-            or self.request(ActionKind.RESUME).asked_at is not None
-        )
+        asked_at = self.request(ActionKind.RESUME).asked_at
+        return self.found_resumed or asked_at is not None
+
+    def after(
+        self, action: Action, outcome: Outcome, highest_id: int
+    ) -> 'ServerMemory':
+        """Return the memory after an action was sent for it."""
+        if outcome.answer is SendStatus.POSTPONED:
+            wait = timing.POSTPONED_WAIT_SECONDS
+            return dataclasses.replace(self, not_before=outcome.at + wait)
+        kind = action.kind
+        request = self.request(kind).after(action, outcome, highest_id)
+        new: dict[str, ty.Any] = {'requests': {**self.requests, kind: request}}
+        if kind in STARTING and self.began_at is None:
+            new['began_at'] = outcome.at
+        if kind in MOVES:
+            # A server that we shelved and offload is moved once.
+            shelved = ActionKind.SHELVE in self.requests
+            second = kind is ActionKind.OFFLOAD and shelved
+            new['move'] = MOVES[kind]
+            new['attempts'] = self.attempts + (not second)
+        if kind in RECORDED:
+            new['latest'] = kind
+            if _no_such_host(action, outcome):
+                new['host_rejected_for'] = kind
+        elif outcome.answer is SendStatus.REFUSED:
+            new['not_before'] = outcome.at + timing.REFUSED_WAIT_SECONDS
+        return dataclasses.replace(self, **new)
 
 
 class OperationMemory:
@@ -279,7 +293,7 @@ class OperationMemory:
 class HostMemory:
     """What is remembered of one host's drain."""
 
-    servers: collections.abc.Mapping[str, ServerMemory] = dataclasses.field(
+    servers: Mapping[str, ServerMemory] = dataclasses.field(
         default_factory=dict
     )
     #: Records that had ended before this run began; None before that.
@@ -289,15 +303,11 @@ class HostMemory:
     #: Since when the host's compute service has been down.
     down_since: float | None = None
     #: The same of other hosts.
-    others_down: collections.abc.Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )
+    others_down: Mapping[str, float] = dataclasses.field(default_factory=dict)
     #: Since when nothing is known of the host.
     lost_since: float | None = None
     #: Since when nothing is known of single servers, by id.
-    unseen_since: collections.abc.Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )
+    unseen_since: Mapping[str, float] = dataclasses.field(default_factory=dict)
     #: Servers that an earlier run may have resumed: their history tells.
     suspects: frozenset[str] = frozenset()
     #: Nova called the host's compute service down when this run began.
@@ -315,50 +325,9 @@ class HostMemory:
         :param highest_id: the highest record id known when it was sent: the
             record of a move that was taken has a higher one.
         """
-        remembered = _after(
-            self.servers[action.server_id], action, outcome, highest_id
+        servers = dict(self.servers)
+        remembered = servers[action.server_id]
+        servers[action.server_id] = remembered.after(
+            action, outcome, highest_id
         )
-        return dataclasses.replace(
-            self, servers={**self.servers, action.server_id: remembered}
-        )
-
-
-def _after(
-    remembered: ServerMemory, action: Action, outcome: Outcome, highest_id: int
-) -> ServerMemory:
-    if outcome.answer is SendStatus.POSTPONED:
-        return dataclasses.replace(
-            remembered, not_before=outcome.at + timing.POSTPONED_WAIT_SECONDS
-        )
-    kind = action.kind
-    request = remembered.request(kind).after(action, outcome, highest_id)
-    remembered = dataclasses.replace(
-        remembered, requests={**remembered.requests, kind: request}
-    )
-    if kind in STARTING and remembered.began_at is None:
-        remembered = dataclasses.replace(remembered, began_at=outcome.at)
-    if kind in MOVES:
-        # A server that we shelved and offload is moved once.
-        second = (
-            kind is ActionKind.OFFLOAD
-            and ActionKind.SHELVE in remembered.requests
-        )
-        remembered = dataclasses.replace(
-            remembered,
-            move=MOVES[kind],
-            attempts=remembered.attempts + (not second),
-        )
-    if kind in RECORDED:
-        host_rejected = (
-            kind
-            if _no_such_host(action, outcome)
-            else remembered.host_rejected_for
-        )
-        return dataclasses.replace(
-            remembered, latest=kind, host_rejected_for=host_rejected
-        )
-    if outcome.answer is SendStatus.REFUSED:
-        return dataclasses.replace(
-            remembered, not_before=outcome.at + timing.REFUSED_WAIT_SECONDS
-        )
-    return remembered
+        return dataclasses.replace(self, servers=servers)

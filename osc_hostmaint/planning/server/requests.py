@@ -16,8 +16,13 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
+ActionKind = memories.ActionKind
+Context = contexts.ServerContext
+Migration = model.Migration
 Phase = server_status.Phase
+Server = model.Server
 ServerStatus = server_status.ServerStatus
+_Task = nova_states.TaskState
 
 _PHASES = {
     verdicts.VerdictKind.MOVE: Phase.WAITING,
@@ -25,29 +30,20 @@ _PHASES = {
     verdicts.VerdictKind.BLOCKED: Phase.BLOCKED,
 }
 #: What a task state says is being carried out.
-_TASKS: dict[str, tuple[memories.ActionKind, ...]] = {
-    nova_states.TaskState.RESUMING: (memories.ActionKind.RESUME,),
-    nova_states.TaskState.SUSPENDING: (memories.ActionKind.SUSPEND,),
-    nova_states.TaskState.SHELVING: (memories.ActionKind.SHELVE,),
-    nova_states.TaskState.SHELVING_IMAGE_PENDING_UPLOAD: (
-        memories.ActionKind.SHELVE,
-    ),
-    nova_states.TaskState.SHELVING_IMAGE_UPLOADING: (
-        memories.ActionKind.SHELVE,
-    ),
+_TASKS: dict[str, tuple[ActionKind, ...]] = {
+    _Task.RESUMING: (ActionKind.RESUME,),
+    _Task.SUSPENDING: (ActionKind.SUSPEND,),
+    _Task.SHELVING: (ActionKind.SHELVE,),
+    _Task.SHELVING_IMAGE_PENDING_UPLOAD: (ActionKind.SHELVE,),
+    _Task.SHELVING_IMAGE_UPLOADING: (ActionKind.SHELVE,),
     # By default Nova offloads by itself what has been shelved.
-    nova_states.TaskState.SHELVING_OFFLOADING: (
-        memories.ActionKind.OFFLOAD,
-        memories.ActionKind.SHELVE,
-    ),
+    _Task.SHELVING_OFFLOADING: (ActionKind.OFFLOAD, ActionKind.SHELVE),
 }
 
 
 def assess_on_host(
-    context: contexts.ServerContext,
-    view: model.Server,
-    verdict: verdicts.Verdict,
-) -> server_status.ServerStatus:
+    context: Context, view: Server, verdict: verdicts.Verdict
+) -> ServerStatus:
     """Return where a server stands that lies on the host.
 
     :param view: how it was last seen.
@@ -63,17 +59,14 @@ def assess_on_host(
         if context.overdue:
             return ServerStatus(
                 Phase.BLOCKED,
-                f'{verdict.reason}; {context.overdue}: check its events '
-                f'(openstack server event list {context.server_id}) and run '
-                'this again',
+                f'{verdict.reason}; {context.overdue}: {context.check_events} '
+                'and run this again',
                 given_up=True,
             )
     blocked = verdict.kind is verdicts.VerdictKind.BLOCKED
     if blocked and context.resumed and not context.excluded:
-        return ServerStatus(
-            Phase.FAILED,
-            f'it was resumed for the migration; now: {verdict.reason}',
-        )
+        reason = f'it was resumed for the migration; now: {verdict.reason}'
+        return ServerStatus(Phase.FAILED, reason)
     if verdict.move and context.needs_history:
         return ServerStatus(Phase.SETTLING, history=True)
     plain = ServerStatus(
@@ -85,23 +78,22 @@ def assess_on_host(
     )
     if verdict.ask is None or verdict.ask in memories.RECORDED:
         return plain
-    if verdict.ask is memories.ActionKind.CONFIRM and _too_early(context):
+    if verdict.ask is ActionKind.CONFIRM and context.incoming:
         patience = confirmation_patience(context, ours=False)
-        return ServerStatus(
-            Phase.SETTLING,
-            wake_at=_confirmed_from(context),
-            awaits='another run to confirm a resize to this host (at most '
-            f'{patience:.0f} s)',
-        )
+        due_at = context.incoming.seen_at + patience
+        if context.seen.migrations_at < due_at:
+            return ServerStatus(
+                Phase.SETTLING,
+                wake_at=due_at,
+                awaits='another run to confirm a resize to this host (at most '
+                f'{patience:.0f} s)',
+            )
     return assess_request(context, view, verdict.ask, plain)
 
 
 def assess_request(
-    context: contexts.ServerContext,
-    view: model.Server,
-    kind: memories.ActionKind,
-    due: server_status.ServerStatus,
-) -> server_status.ServerStatus:
+    context: Context, view: Server, kind: ActionKind, due: ServerStatus
+) -> ServerStatus:
     """Return where a server stands of which something is wanted.
 
     :param view: how it was last seen, which is not as it shall be.
@@ -112,7 +104,7 @@ def assess_request(
     if request.refused_at is not None:
         if request.refusals >= timing.END_TRIES or (
             # "Not resized" may be true for a moment only.
-            request.final and kind is not memories.ActionKind.CONFIRM
+            request.final and kind is not ActionKind.CONFIRM
         ):
             return ServerStatus(Phase.BLOCKED, request.refusal)
         if view.seen_at < request.refused_at:
@@ -120,34 +112,28 @@ def assess_request(
         return dataclasses.replace(due, reason=request.refusal)
     if request.asked_at is None:
         return due
-    looked_after = view.seen_at - request.asked_at
-    if looked_after < timing.EFFECT_WAIT_SECONDS:
+    if view.seen_at - request.asked_at < timing.EFFECT_WAIT_SECONDS:
         return pending(context, kind, view, request.asked_at)
-    if request.taken > context.policy.retries:
-        return ServerStatus(
-            Phase.FAILED,
-            f'the request to {_verb(kind)} it had no effect: check its events '
-            f'(openstack server event list {context.server_id})',
-        )
-    return due
+    if request.taken <= context.policy.retries:
+        return due
+    return ServerStatus(
+        Phase.FAILED,
+        f'the request to {_verb(kind)} it had no effect: '
+        f'{context.check_events}',
+    )
 
 
-def _request(
-    context: contexts.ServerContext, kind: memories.ActionKind
-) -> memories.RequestState:
+def _request(context: Context, kind: ActionKind) -> memories.RequestState:
     """Return what came of asking, as far as that holds still."""
-    if kind is memories.ActionKind.RESET and context.records:
+    if kind is ActionKind.RESET and context.records:
         # An evacuation that failed since then has undone it.
         return context.request_since(kind, context.records[-1].seen_at)
     return context.remembered.request(kind)
 
 
 def pending(
-    context: contexts.ServerContext,
-    kind: memories.ActionKind,
-    view: model.Server,
-    asked_at: float,
-) -> server_status.ServerStatus:
+    context: Context, kind: ActionKind, view: Server, asked_at: float
+) -> ServerStatus:
     """Return where a server stands for which something is being done.
 
     :param view: how it was last seen.
@@ -157,44 +143,37 @@ def pending(
         return ServerStatus(
             Phase.STILL_MOVING if kind in memories.MOVING else Phase.FAILED,
             f'{context.overdue}: the request to {_verb(kind)} it may still be '
-            'running in Nova; check its events (openstack server event list '
-            f'{context.server_id}) and run this again to continue',
+            f'running in Nova; {context.check_events} and run this again to '
+            'continue',
             pending=kind,
             given_up=True,
         )
-    pause = max(
-        timing.TASK_RECHECK_SECONDS,
-        timing.TASK_RECHECK_PART * (context.now - asked_at),
-    )
+    least, most = timing.TASK_RECHECK_SECONDS, timing.TASK_RECHECK_MOST_SECONDS
+    pause = max(least, timing.TASK_RECHECK_PART * (context.now - asked_at))
     since = max(asked_at, view.seen_at)
     return ServerStatus(
         Phase.MOVING,
         pending=kind,
-        visit=context.now - since
-        >= min(pause, timing.TASK_RECHECK_MOST_SECONDS),
-        soon=pause < 2 * timing.TASK_RECHECK_SECONDS,
+        visit=context.now - since >= min(pause, most),
+        soon=pause < 2 * least,
     )
 
 
-def _verb(kind: memories.ActionKind) -> str:
-    return 'confirm' if kind is memories.ActionKind.CONFIRM else str(kind)
+def _verb(kind: ActionKind) -> str:
+    return 'confirm' if kind is ActionKind.CONFIRM else str(kind)
 
 
-def confirms_others(context: contexts.ServerContext) -> bool:
+def confirms_others(context: Context) -> bool:
     """Tell whether what is its owner's to confirm is to be confirmed."""
     confirms = context.policy.resized is policies.Resized.CONFIRM
     return confirms and not context.excluded
 
 
-def unconfirmed(
-    context: contexts.ServerContext, record: model.Migration
-) -> server_status.ServerStatus:
+def unconfirmed(context: Context, record: Migration) -> ServerStatus:
     """Return where a server stands that is its owner's to confirm."""
-    what = (
-        'cold-migrated before this maintenance'
-        if record.type == model.MigrationType.COLD
-        else 'resized by its owner'
-    )
+    what = 'resized by its owner'
+    if record.type == model.MigrationType.COLD:
+        what = 'cold-migrated before this maintenance'
     excluded = 'left as it is (--exclude): ' if context.excluded else ''
     confirm = '' if context.excluded else 'use --resized confirm, or '
     return ServerStatus(
@@ -208,23 +187,10 @@ def unconfirmed(
     )
 
 
-def confirmation_patience(
-    context: contexts.ServerContext, *, ours: bool
-) -> float:
+def confirmation_patience(context: Context, *, ours: bool) -> float:
     """Return how long a confirmation is left to others, in seconds.
 
     :param ours: it may be another run that is about to confirm.
     """
     stagger = context.policy.stagger * timing.CONFIRM_STAGGER_SECONDS
     return stagger + timing.CONFIRM_WAIT_SECONDS if ours else stagger
-
-
-def _confirmed_from(context: contexts.ServerContext) -> float:
-    """Return when what has come here at VERIFY_RESIZE may be confirmed."""
-    arrived_at = context.incoming.seen_at if context.incoming else 0.0
-    return arrived_at + confirmation_patience(context, ours=False)
-
-
-def _too_early(context: contexts.ServerContext) -> bool:
-    """Tell whether another run may be about to confirm the same."""
-    return context.seen.migrations_at < _confirmed_from(context)

@@ -27,20 +27,22 @@ from osc_hostmaint.planning.server import status as server_status
 if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
+ActionKind = memories.ActionKind
+Context = contexts.ServerContext
+HostMemory = memories.HostMemory
+Observation = model.Observation
 Phase = server_status.Phase
+Server = model.Server
+ServerStatus = server_status.ServerStatus
+History = collections.abc.Sequence[model.InstanceAction]
 _Vm = nova_states.VmState
 
 
-def require_suspend(
-    context: contexts.ServerContext, status: server_status.ServerStatus
-) -> server_status.ServerStatus:
+def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
     """Return where a server stands, with what is still owed to it."""
     view = context.view
-    if (
-        status.phase not in server_status.FINAL
-        or status.phase is Phase.GONE
-        or not context.resumed
-    ):
+    gone = status.phase is Phase.GONE
+    if gone or status.phase not in server_status.FINAL or not context.resumed:
         return status
     if context.policy.abandon and (view is None or status.pending):
         return _abandoned(status)
@@ -48,43 +50,38 @@ def require_suspend(
         return status
     if context.policy.abandon or (status.record and status.record.in_flight):
         return _abandoned(status)
-    due = dataclasses.replace(
-        status, phase=Phase.MOVING, reason='', ask=memories.ActionKind.SUSPEND
-    )
-    request = context.remembered.request(memories.ActionKind.SUSPEND)
-    if (
-        view.task_state == nova_states.TaskState.SUSPENDING
-        and request.asked_at is not None
-    ):
-        settled = server_requests.pending(
-            context, memories.ActionKind.SUSPEND, view, request.asked_at
-        )
+    due = dataclasses.replace(status, phase=Phase.MOVING, reason='', ask=None)
+    suspend = ActionKind.SUSPEND
+    asked_at = context.remembered.request(suspend).asked_at
+    suspending = view.task_state == nova_states.TaskState.SUSPENDING
+    if suspending and asked_at is not None:
+        settled = server_requests.pending(context, suspend, view, asked_at)
+    elif view.task_state and context.overdue:
+        why = f'busy: {view.task_state}; {context.overdue}'
+        settled = ServerStatus(Phase.FAILED, why, given_up=True)
     elif view.task_state:
         # Somebody is at it: then it is to be seen what comes of that.
-        if context.overdue:
-            why = f'busy: {view.task_state}; {context.overdue}'
-            return dataclasses.replace(
-                _failed(context, status, why), given_up=True
-            )
-        settled = dataclasses.replace(
-            due, phase=Phase.BUSY, ask=None, visit=True
-        )
+        settled = dataclasses.replace(due, phase=Phase.BUSY, visit=True)
     else:
-        settled = server_requests.assess_request(
-            context, view, memories.ActionKind.SUSPEND, due
-        )
-    if settled.phase in server_status.FINAL:
+        due = dataclasses.replace(due, ask=suspend)
+        settled = server_requests.assess_request(context, view, suspend, due)
+    if settled.phase not in server_status.FINAL:
         return dataclasses.replace(
-            _failed(context, status, settled.reason), given_up=settled.given_up
+            settled, destination=status.destination, record=status.record
         )
+    moved = view.host != context.seen.host
+    where = f'moved to {view.host}, but ' if moved else ''
     return dataclasses.replace(
-        settled, destination=status.destination, record=status.record
+        status,
+        phase=Phase.FAILED,
+        reason=f'{where}left running: it was resumed for the migration and '
+        f'could not be suspended again: {settled.reason}; suspend it '
+        f'(openstack server suspend {context.server_id})',
+        given_up=settled.given_up,
     )
 
 
-def _abandoned(
-    status: server_status.ServerStatus,
-) -> server_status.ServerStatus:
+def _abandoned(status: ServerStatus) -> ServerStatus:
     record = status.record
     moves = status.pending or (record and record.in_flight)
     still_moving = moves and status.phase is Phase.STILL_MOVING
@@ -96,59 +93,28 @@ def _abandoned(
     )
 
 
-def _failed(
-    context: contexts.ServerContext,
-    status: server_status.ServerStatus,
-    why: str,
-) -> server_status.ServerStatus:
-    view = context.view
-    moved = view is not None and view.host != context.seen.host
-    where = f'moved to {view.host}, but ' if view and moved else ''
-    return dataclasses.replace(
-        status,
-        phase=Phase.FAILED,
-        reason=f'{where}left running: it was resumed for the migration and '
-        f'could not be suspended again: {why}; suspend it (openstack '
-        f'server suspend {context.server_id})',
-    )
-
-
 #: What says nothing about whether a server is to run: Nova's names
 #: (nova/compute/instance_actions.py).
 _NEUTRAL = frozenset(
     {
-        'live-migration',
-        'live_migration_force_complete',
-        'live_migration_cancel',
-        'migrate',
-        'confirmResize',
-        'revertResize',
-        'lock',
-        'unlock',
-        'createImage',
-        'createBackup',
-        'attach_interface',
-        'detach_interface',
-        'attach_volume',
-        'detach_volume',
-        'swap_volume',
-        'extend_volume',
-        'changePassword',
-        'trigger_crash_dump',
-        'addFixedIp',
-        'removeFixedIp',
+        *('live-migration', 'live_migration_force_complete'),
+        *('live_migration_cancel', 'migrate', 'confirmResize', 'revertResize'),
+        *('lock', 'unlock', 'createImage', 'createBackup', 'changePassword'),
+        *('attach_interface', 'detach_interface', 'attach_volume'),
+        *('detach_volume', 'swap_volume', 'extend_volume'),
+        *('trigger_crash_dump', 'addFixedIp', 'removeFixedIp'),
     }
 )
 
 
 def note_suspects(
-    seen: model.Observation,
+    seen: Observation,
     operation: 'operations.Operation',
-    memory: memories.HostMemory,
+    memory: HostMemory,
     new: collections.abc.Iterable[str],
     *,
     first: bool,
-) -> memories.HostMemory:
+) -> HostMemory:
     """Return the memory with servers that another run may have resumed.
 
     Only where suspended servers are to be resumed at all.
@@ -190,10 +156,8 @@ def note_suspects(
 
 
 def find_resumed(
-    seen: model.Observation,
-    operation: 'operations.Operation',
-    memory: memories.HostMemory,
-) -> memories.HostMemory:
+    seen: Observation, operation: 'operations.Operation', memory: HostMemory
+) -> HostMemory:
     """Return the memory with what the suspects' histories tell."""
     since = _since(seen, operation)
     if since is None:
@@ -204,97 +168,72 @@ def find_resumed(
     servers = dict(memory.servers)
     suspects = set(memory.suspects)
     for server_id in sorted(known):
-        remembered = servers.get(server_id)
-        view = seen.latest(server_id)
-        instance_action = _resume(seen.histories[server_id], since)
-        if instance_action is None or (view and view.deleted):
-            suspects.discard(server_id)
-        elif view is not None:
-            suspects.discard(server_id)
-            if view.vm_state == _Vm.ACTIVE and _is_ours(
-                instance_action, view, operation.policy
-            ):
-                before = dataclasses.replace(
-                    view,
-                    status=nova_states.Status.SUSPENDED.value,
-                    vm_state=_Vm.SUSPENDED.value,
-                )
-                remembered = remembered or memories.ServerMemory(before=before)
-                servers[server_id] = dataclasses.replace(
-                    remembered, before=before, found_resumed=True
-                )
+        history, view = seen.histories[server_id], seen.latest(server_id)
+        if view is None and _resume(history, since):
+            continue
+        suspects.discard(server_id)
+        if view is None or view.deleted or view.vm_state != _Vm.ACTIVE:
+            continue
+        if is_due(history, view, since, operation.policy):
+            before = dataclasses.replace(
+                view,
+                status=nova_states.Status.SUSPENDED.value,
+                vm_state=_Vm.SUSPENDED.value,
+            )
+            servers[server_id] = dataclasses.replace(
+                servers.get(server_id) or memories.ServerMemory(before),
+                before=before,
+                found_resumed=True,
+            )
     return dataclasses.replace(
         memory, servers=servers, suspects=frozenset(suspects)
     )
 
 
-def unasked(
-    seen: model.Observation, memory: memories.HostMemory
-) -> frozenset[str]:
+def unasked(seen: Observation, memory: HostMemory) -> frozenset[str]:
     """Return the suspects whose history was not asked for yet."""
     return memory.suspects - frozenset(seen.histories)
 
 
-def unseen(
-    seen: model.Observation, memory: memories.HostMemory
-) -> frozenset[str]:
+def unseen(seen: Observation, memory: HostMemory) -> frozenset[str]:
     """Return the suspects that must be looked at to know whose they are."""
     return memory.suspects & frozenset(seen.histories)
 
 
 def is_due(
-    history: collections.abc.Sequence[model.InstanceAction],
-    view: model.Server,
+    history: History,
+    view: Server,
     since: datetime.datetime,
     policy: policies.Policy,
 ) -> bool:
     """Tell whether a server that runs is to be suspended again.
 
+    It is if an operator resumed it, rather than its owner.
+
     :param history: what was done to it, oldest first.
     """
-    instance_action = _resume(history, since)
-    return instance_action is not None and _is_ours(
-        instance_action, view, policy
+    resume = _resume(history, since)
+    return resume is not None and (
+        resume.user_id == policy.user_id
+        or resume.project_id != view.project_id
     )
 
 
 def _since(
-    seen: model.Observation, operation: 'operations.Operation'
+    seen: Observation, operation: 'operations.Operation'
 ) -> datetime.datetime | None:
-    if not operation.resumes:
-        return None
-    return contexts.since(seen, operation.policy)
+    resumes = operation.resumes
+    return contexts.since(seen, operation.policy) if resumes else None
 
 
 def _resume(
-    history: collections.abc.Sequence[model.InstanceAction],
-    since: datetime.datetime,
+    history: History, since: datetime.datetime
 ) -> model.InstanceAction | None:
     """Return the resume during this maintenance that nothing followed."""
-    instance_actions = [
-        instance_action
-        for instance_action in history
-        if instance_action.action not in _NEUTRAL
-    ]
-    while instance_actions and instance_actions[-1].action == 'suspend':
+    found = [each for each in history if each.action not in _NEUTRAL]
+    while found and found[-1].action == 'suspend':
         # It runs, so nothing came of that.
-        instance_actions.pop()
-    if (
-        instance_actions
-        and instance_actions[-1].action == 'resume'
-        and instance_actions[-1].started_at >= since
-    ):
-        return instance_actions[-1]
-    return None
-
-
-def _is_ours(
-    instance_action: model.InstanceAction,
-    view: model.Server,
-    policy: policies.Policy,
-) -> bool:
-    """Tell whether it was an operator's doing rather than its owner's."""
-    return (
-        instance_action.user_id == policy.user_id
-        or instance_action.project_id != view.project_id
-    )
+        found.pop()
+    if not found or found[-1].action != 'resume':
+        return None
+    return found[-1] if found[-1].started_at >= since else None

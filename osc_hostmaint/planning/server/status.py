@@ -11,7 +11,7 @@ from osc_hostmaint.planning.server import memory as memories
 
 
 class Phase(enum.StrEnum):
-    """Where a server stands. The last seven are final, for now."""
+    """Where a server stands."""
 
     WAITING = 'waiting'
     BUSY = 'busy'
@@ -29,17 +29,9 @@ class Phase(enum.StrEnum):
     SKIPPED = 'skipped'
 
 
-FINAL = frozenset(
-    {
-        Phase.MOVED,
-        Phase.OFFLOADED,
-        Phase.STILL_MOVING,
-        Phase.BLOCKED,
-        Phase.FAILED,
-        Phase.GONE,
-        Phase.SKIPPED,
-    }
-)
+OPEN = frozenset({Phase.WAITING, Phase.BUSY, Phase.MOVING, Phase.SETTLING})
+#: For now.
+FINAL = frozenset(Phase) - OPEN
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from osc_hostmaint.planning.server import memory as memories
 if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
+ActionKind = memories.ActionKind
+
 
 class VerdictKind(enum.Enum):
     """What a verdict says."""
@@ -41,7 +43,7 @@ class Verdict:
     #: Only with MOVE.
     move: model.Move | None = None
     #: With MOVE: what is to be asked of Nova first.
-    ask: memories.ActionKind | None = None
+    ask: ActionKind | None = None
     #: Of an evacuation: it is to stay stopped.
     stopped: bool = False
     #: With BLOCKED: what is wrong, and what the operator can do.
@@ -71,51 +73,31 @@ class Terms:
 Rule = collections.abc.Callable[[model.Server, Terms], Verdict | None]
 
 
-def _move(
-    move: model.Move, ask: memories.ActionKind, reason: str = ''
-) -> Verdict:
+def _move(move: model.Move, ask: ActionKind, reason: str = '') -> Verdict:
     return Verdict(VerdictKind.MOVE, move=move, ask=ask, reason=reason)
+
+
+def _wait(reason: str) -> Verdict:
+    return Verdict(VerdictKind.WAIT, reason=reason)
 
 
 def blocked(reason: str) -> Verdict:
     return Verdict(VerdictKind.BLOCKED, reason=reason)
 
 
-_LIVE = _move(model.Move.LIVE, memories.ActionKind.LIVE_MIGRATE)
-_COLD = _move(model.Move.COLD, memories.ActionKind.COLD_MIGRATE)
+_LIVE = _move(model.Move.LIVE, ActionKind.LIVE_MIGRATE)
+_COLD = _move(model.Move.COLD, ActionKind.COLD_MIGRATE)
 
 
 def _moving(server: model.Server, _terms: Terms) -> Verdict | None:
     if server.status in nova_states.MOVING:
-        return Verdict(VerdictKind.WAIT, reason='already moving')
+        return _wait('already moving')
     return None
 
 
 def excluded(server: model.Server, terms: Terms) -> Verdict | None:
     if server.id in terms.policy.exclude:
         return blocked(f'left {terms.operation.stays} (--exclude)')
-    return None
-
-
-def _broken(server: model.Server, terms: Terms) -> Verdict | None:
-    # Before _busy: a server in ERROR may keep its task state for ever.
-    if server.status == nova_states.Status.ERROR:
-        return _unmovable(server, terms)
-    return None
-
-
-def _busy(server: model.Server, _terms: Terms) -> Verdict | None:
-    if server.task_state:
-        return Verdict(VerdictKind.WAIT, reason=f'busy: {server.task_state}')
-    if server.status in nova_states.BUSY:
-        return Verdict(VerdictKind.WAIT, reason=f'busy: {server.status}')
-    return None
-
-
-def _resumed(server: model.Server, terms: Terms) -> Verdict | None:
-    # Whatever --running says: a restart would lose what was suspended.
-    if terms.resumed and server.status == nova_states.Status.ACTIVE:
-        return _LIVE
     return None
 
 
@@ -165,9 +147,9 @@ def _stopped(_server: model.Server, terms: Terms) -> Verdict:
 def _suspended(server: model.Server, terms: Terms) -> Verdict:
     match terms.policy.suspended:
         case policies.Suspended.RESUME:
-            return _move(model.Move.LIVE, memories.ActionKind.RESUME)
+            return _move(model.Move.LIVE, ActionKind.RESUME)
         case policies.Suspended.SHELVE:
-            return _move(model.Move.SHELVE, memories.ActionKind.SHELVE)
+            return _move(model.Move.SHELVE, ActionKind.SHELVE)
         case policies.Suspended.LEAVE:
             empties = terms.operation.empties_host
             shelve = ', or --suspended shelve' if empties else ''
@@ -187,20 +169,18 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict:
             'offload, or offload it (openstack server shelve --offload '
             f'{server.id})'
         )
-    return _move(model.Move.SHELVE, memories.ActionKind.OFFLOAD)
+    return _move(model.Move.SHELVE, ActionKind.OFFLOAD)
 
 
 def _offloaded(_server: model.Server, _terms: Terms) -> Verdict:
     # Nova sets the status first, and clears the host after that
     # (nova/compute/manager.py: _shelve_offload_instance).
-    return Verdict(
-        VerdictKind.WAIT, reason='offloaded; it is leaving the host'
-    )
+    return _wait('offloaded; it is leaving the host')
 
 
 def _resized(server: model.Server, terms: Terms) -> Verdict:
     if terms.policy.resized is policies.Resized.CONFIRM:
-        return _move(model.Move.RESIZE, memories.ActionKind.CONFIRM)
+        return _move(model.Move.RESIZE, ActionKind.CONFIRM)
     return blocked(
         'its owner has not confirmed a resize: use --resized confirm, or '
         f'confirm it (openstack server resize confirm {server.id}) or revert '
@@ -209,13 +189,12 @@ def _resized(server: model.Server, terms: Terms) -> Verdict:
 
 
 def _unmovable(server: model.Server, _terms: Terms) -> Verdict:
-    way_out = nova_states.WAYS_OUT.get(server.status)
+    if way_out := nova_states.WAYS_OUT.get(server.status):
+        return blocked(way_out.format(id=server.id))
     return blocked(
-        way_out.format(id=server.id)
-        if way_out
-        else f'this command cannot move a server in status {server.status}: '
-        f'check it (openstack server show {server.id}), move it by hand and '
-        'run this again'
+        f'this command cannot move a server in status {server.status}: check '
+        f'it (openstack server show {server.id}), move it by hand and run '
+        'this again'
     )
 
 
@@ -233,17 +212,18 @@ _AT_REST = {
 
 
 def _by_status(server: model.Server, terms: Terms) -> Verdict:
+    # Before its task: a server in ERROR may keep that for ever.
+    if server.status == nova_states.Status.ERROR:
+        return _unmovable(server, terms)
+    if server.task_state or server.status in nova_states.BUSY:
+        return _wait(f'busy: {server.task_state or server.status}')
+    # Whatever --running says: a restart would lose what was suspended.
+    if terms.resumed and server.status == nova_states.Status.ACTIVE:
+        return _LIVE
     return _AT_REST.get(server.status, _unmovable)(server, terms)
 
 
-RULES: tuple[Rule, ...] = (
-    _moving,
-    excluded,
-    _broken,
-    _busy,
-    _resumed,
-    _by_status,
-)
+RULES: tuple[Rule, ...] = (_moving, excluded, _by_status)
 
 
 def judge(server: model.Server, terms: Terms) -> Verdict:

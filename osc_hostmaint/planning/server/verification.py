@@ -2,7 +2,9 @@
 
 """A server that is off the host: is it what it was?"""
 
+import collections.abc
 import dataclasses
+import functools
 import math
 
 from osc_hostmaint import model
@@ -12,89 +14,79 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+ActionKind = memories.ActionKind
+Context = contexts.ServerContext
+Migration = model.Migration
+Phase = server_status.Phase
+Server = model.Server
+ServerStatus = server_status.ServerStatus
+
 State = model.PowerState
 _Vm = nova_states.VmState
 #: The power state that goes with each, and those that can't: then Nova has
 #: not noticed yet. What it does not know (NOSTATE) says nothing.
-_POWER: dict[str, tuple[State, frozenset[State]]] = {
+_POWER: dict[str, tuple[State, set[State]]] = {
     _Vm.ACTIVE: (
         State.RUNNING,
-        frozenset(
-            {State.PAUSED, State.SHUTDOWN, State.CRASHED, State.SUSPENDED}
-        ),
+        {State.PAUSED, State.SHUTDOWN, State.CRASHED, State.SUSPENDED},
     ),
-    _Vm.PAUSED: (
-        State.PAUSED,
-        frozenset({State.RUNNING, State.SHUTDOWN, State.CRASHED}),
-    ),
-    _Vm.STOPPED: (State.SHUTDOWN, frozenset({State.RUNNING, State.PAUSED})),
+    _Vm.PAUSED: (State.PAUSED, {State.RUNNING, State.SHUTDOWN, State.CRASHED}),
+    _Vm.STOPPED: (State.SHUTDOWN, {State.RUNNING, State.PAUSED}),
 }
 #: Moves that the server is stopped for, and started after.
 _COPIED = frozenset({model.MigrationType.COLD, model.MigrationType.RESIZE})
 
 
 def assess(
-    context: contexts.ServerContext,
-    view: model.Server,
-    record: model.Migration | None = None,
-) -> server_status.ServerStatus:
+    context: Context, view: Server, record: Migration | None = None
+) -> ServerStatus:
     """Return where a server stands that is off the host."""
+    if view.deleted:
+        return ServerStatus(Phase.GONE)
     if skipped := context.operation.skipped(view, record):
         return skipped
     if view.host is None:
         offloaded = view.status == nova_states.Status.SHELVED_OFFLOADED
-        return server_status.ServerStatus(
-            server_status.Phase.OFFLOADED
-            if offloaded
-            else server_status.Phase.MOVED,
+        return ServerStatus(
+            Phase.OFFLOADED if offloaded else Phase.MOVED,
             f'now {view.status}, on no host',
             record=record,
         )
     if context.needs_history:
-        return server_status.ServerStatus(
-            server_status.Phase.SETTLING, record=record, history=True
-        )
-    evacuated = _evacuated(context, record)
+        return ServerStatus(Phase.SETTLING, record=record, history=True)
+    remembered = context.remembered
+    evacuated = (
+        record.type == model.MigrationType.EVACUATION
+        if record
+        else remembered.latest is ActionKind.EVACUATE
+    )
+    status = functools.partial(
+        ServerStatus, record=record, destination=view.host
+    )
     wrong = _broken(context, view, record) or _wrong(
         context, view, evacuated=evacuated
     )
-    if not wrong and (wrong := power_differs(context.remembered.before, view)):
-        due_at = _arrived_at(context, record) + timing.EFFECT_WAIT_SECONDS
-        if view.seen_at < due_at:
+    if not wrong and (wrong := power_differs(remembered.before, view)):
+        # Since when it may have been there.
+        asked_at = remembered.request(remembered.latest).asked_at or -math.inf
+        since = record.seen_at if record else asked_at
+        if view.seen_at < since + timing.EFFECT_WAIT_SECONDS:
             # Nova follows what the hypervisor says, sometimes a bit later.
             look_at = view.seen_at + timing.UNMOVED_RECHECK_SECONDS
-            return server_status.ServerStatus(
-                server_status.Phase.SETTLING,
+            return status(
+                Phase.SETTLING,
                 f'moved to {view.host}, but {wrong}',
-                record=record,
                 visit=context.now >= look_at,
                 wake_at=look_at,
-                destination=view.host,
             )
         wrong += f': check its console (openstack console log show {view.id})'
-    side_effects = _rebuilt(context) if evacuated else _side_effects(context)
-    if elsewhere := _wrong_destination(context, view):
-        side_effects = '; '.join(filter(None, [elsewhere, side_effects]))
-    return server_status.ServerStatus(
-        server_status.Phase.FAILED if wrong else server_status.Phase.MOVED,
-        f'moved to {view.host}, but {wrong}' if wrong else side_effects,
-        record=record,
-        destination=view.host,
-    )
+    if wrong:
+        return status(Phase.FAILED, f'moved to {view.host}, but {wrong}')
+    side_effects = _side_effects(context, view, evacuated=evacuated)
+    return status(Phase.MOVED, '; '.join(side_effects))
 
 
-def _evacuated(
-    context: contexts.ServerContext, record: model.Migration | None
-) -> bool:
-    """Tell whether a server left by an evacuation, whoever asked for it."""
-    if record is None:
-        return context.remembered.latest is memories.ActionKind.EVACUATE
-    return record.type == model.MigrationType.EVACUATION
-
-
-def _wrong(
-    context: contexts.ServerContext, view: model.Server, *, evacuated: bool
-) -> str:
+def _wrong(context: Context, view: Server, *, evacuated: bool) -> str:
     """Return what is not as it is to be, '' if nothing."""
     before = context.remembered.before
     if context.was_stopped:
@@ -106,52 +98,22 @@ def _wrong(
     return differences(before, view)
 
 
-def power_differs(before: model.Server, after: model.Server) -> str:
+def power_differs(before: Server, after: Server) -> str:
     """Return how a guest is in another power state than before, or ''.
 
     Its owner may be changing it, which its task shows.
     """
-    was, others = _POWER.get(after.vm_state, (State.NOSTATE, frozenset()))
-    if before.power_state != was or after.task_state:
+    was, others = _POWER.get(after.vm_state, (State.NOSTATE, set()))
+    now = after.power_state
+    if before.power_state != was or after.task_state or now not in others:
         return ''
-    return next(
-        (
-            f'its power state was {was.name.lower()} and is '
-            f'{now.name.lower()} ({after.status})'
-            for now in others
-            if now == after.power_state
-        ),
-        '',
-    )
-
-
-def _arrived_at(
-    context: contexts.ServerContext, record: model.Migration | None
-) -> float:
-    """Return since when a server may have been where it is."""
-    if record:
-        return record.seen_at
     return (
-        context.remembered.request(context.remembered.latest).asked_at
-        or -math.inf
+        f'its power state was {was.name.lower()} and is '
+        f'{State(now).name.lower()} ({after.status})'
     )
 
 
-def _wrong_destination(
-    context: contexts.ServerContext, view: model.Server
-) -> str:
-    """Tell where a server is other than where we asked Nova to bring it."""
-    request = context.remembered.request(context.remembered.latest)
-    if request.accepted and request.host and request.host != view.host:
-        return f'it is on {view.host}, although {request.host} was requested'
-    return ''
-
-
-def _broken(
-    context: contexts.ServerContext,
-    view: model.Server,
-    record: model.Migration | None,
-) -> str:
+def _broken(context: Context, view: Server, record: Migration | None) -> str:
     # Whatever it was: no server in ERROR is live- or cold-migrated.
     if view.status != nova_states.Status.ERROR:
         return ''
@@ -166,28 +128,27 @@ def _broken(
     return f'{told}: {way}{view.id}{stop}'
 
 
-def _side_effects(context: contexts.ServerContext) -> str:
-    """Return what its owner noticed of a good move, '' if nothing."""
-    cold = context.remembered.latest is memories.ActionKind.COLD_MIGRATE
-    if cold and context.remembered.before.vm_state == _Vm.ACTIVE:
-        return f'restarted: {context.no_live or context.operation.why_cold}'
-    return ''
-
-
-def _rebuilt(context: contexts.ServerContext) -> str:
-    """Return what its owner noticed of a good evacuation."""
-    before, told = context.remembered.before, []
-    if before.local_disk:
-        told.append(
+def _side_effects(
+    context: Context, view: Server, *, evacuated: bool
+) -> collections.abc.Iterator[str]:
+    """Yield what its owner may notice of a good move."""
+    before, latest = context.remembered.before, context.remembered.latest
+    request = context.remembered.request(latest)
+    if request.accepted and request.host and request.host != view.host:
+        yield f'it is on {view.host}, although {request.host} was requested'
+    if evacuated and before.local_disk:
+        yield (
             'its local disk is new: what was on the old one is lost, unless '
             'the hosts share it'
         )
-    if context.was_stopped and before.vm_state != _Vm.STOPPED:
-        told.append('left stopped: it was off when the host died')
-    return '; '.join(told)
+    if evacuated and context.was_stopped and before.vm_state != _Vm.STOPPED:
+        yield 'left stopped: it was off when the host died'
+    cold = latest is ActionKind.COLD_MIGRATE and not evacuated
+    if cold and before.vm_state == _Vm.ACTIVE:
+        yield f'restarted: {context.no_live or context.operation.why_cold}'
 
 
-def differences(before: model.Server, after: model.Server) -> str:
+def differences(before: Server, after: Server) -> str:
     """Return what a move changed that it must not change, '' if nothing.
 
     The state below the status is compared: the status itself may already
