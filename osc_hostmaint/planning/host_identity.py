@@ -84,9 +84,8 @@ def left_behind(
     :param servers: how many are on that.
     """
     host = service.host
-    (address, *_others) = _addresses(host, hypervisors) & _addresses(
-        old, hypervisors
-    )
+    addresses = _hosts(hypervisors).items()
+    address = next(a for a, hosts in addresses if {host, old} <= hosts)
     noun = 'server' if servers == 1 else 'servers'
     return (
         f'{_alike(host, old, address)}: {servers} {noun} on {old}, which is '
@@ -109,26 +108,21 @@ def _aliases(
     service: model.Service, services: Services, hypervisors: Hypervisors
 ) -> dict[str, str]:
     """Return other hosts with an address of a host, and which it is."""
-    hypervisors = tuple(hypervisors)
-    mine = _addresses(service.host, hypervisors)
     return {
-        each.host: each.address
-        for each in hypervisors
-        if each.host != service.host
-        and each.host in services
-        and _addresses(each.host, [each]) & mine
+        other: address
+        for address, hosts in _hosts(hypervisors).items()
+        if service.host in hosts
+        for other in hosts & services.keys() - {service.host}
     }
 
 
-def _addresses(host: str, hypervisors: Hypervisors) -> set[str]:
-    """Return what tells a host's machine from all others."""
-    return {
-        each.address
-        for each in hypervisors
-        if each.host == host
-        and each.type not in REMOTE
-        and _is_its_own(each.address)
-    }
+def _hosts(hypervisors: Hypervisors) -> dict[str, set[str]]:
+    """Return the hosts with each address that tells machines apart."""
+    found: dict[str, set[str]] = {}
+    for each in hypervisors:
+        if each.type not in REMOTE and _is_its_own(each.address):
+            found.setdefault(each.address, set()).add(each.host)
+    return found
 
 
 def _is_its_own(address: str) -> bool:

@@ -19,6 +19,10 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
+HostMemory = memories.HostMemory
+Migration = model.Migration
+Observation = model.Observation
+ServerContext = contexts.ServerContext
 ServerStatus = server_status.ServerStatus
 
 
@@ -62,20 +66,15 @@ class Operation(abc.ABC):
         return self.policy.suspended is policies.Suspended.RESUME
 
     @abc.abstractmethod
-    def stop_reason(
-        self, seen: model.Observation, memory: memories.HostMemory
-    ) -> str:
+    def stop_reason(self, seen: Observation, memory: HostMemory) -> str:
         """Return why no more moves may start, or ''."""
 
-    def unrecoverable(
-        self, seen: model.Observation, memory: memories.HostMemory
-    ) -> str:
+    def unrecoverable(self, seen: Observation, memory: HostMemory) -> str:
         """Return why there is nothing left to wait for, or ''."""
         since = memory.down_since
         # By the time it was last seen down: it may be up again since.
-        if since is None or (
-            seen.service_at - since < timing.DOWN_GRACE_SECONDS
-        ):
+        last = seen.service_at
+        if since is None or last - since < timing.DOWN_GRACE_SECONDS:
             return ''
         return (
             f'the compute service on {seen.host} is down, so nothing can be '
@@ -83,18 +82,13 @@ class Operation(abc.ABC):
         )
 
     def may_start(
-        self,
-        seen: model.Observation,
-        _memory: memories.HostMemory,
-        _now: float,
+        self, seen: Observation, _memory: HostMemory, _now: float
     ) -> bool:
         """Tell whether moves may be started now."""
         # Tries would be used up in vain, and the service may come back.
         return seen.service.up
 
-    def at_once(
-        self, _seen: model.Observation, _memory: memories.HostMemory
-    ) -> int | None:
+    def at_once(self, _seen: Observation, _memory: HostMemory) -> int | None:
         """Return how many moves may be under way; None follows Nova."""
         return self.policy.parallel
 
@@ -102,38 +96,34 @@ class Operation(abc.ABC):
         """Return the order among servers of one size: lowest first."""
         return 0.0
 
-    def starts_at(self, _memory: memories.HostMemory) -> float | None:
+    def starts_at(self, _memory: HostMemory) -> float | None:
         """Return when moves may be started, None if that is not known."""
         return None
 
     def wait(
-        self, _memory: memories.HostMemory, _now: float
+        self, _memory: HostMemory, _now: float
     ) -> server_status.Wait | None:
         """Return what the start of moves waits for, or None."""
         return None
 
-    def observed(
-        self, _seen: model.Observation, memory: memories.HostMemory
-    ) -> memories.HostMemory:
+    def observed(self, _seen: Observation, memory: HostMemory) -> HostMemory:
         """Return the memory with what only this operation remembers."""
         return memory
 
     def assessed(
         self,
-        _seen: model.Observation,
-        memory: memories.HostMemory,
+        _seen: Observation,
+        memory: HostMemory,
         _statuses: collections.abc.Mapping[str, ServerStatus],
-    ) -> memories.HostMemory:
+    ) -> HostMemory:
         """Return the memory, now that it is known where each server stands."""
         return memory
 
-    def is_cut_off(
-        self, _seen: model.Observation, _record: model.Migration
-    ) -> bool:
+    def is_cut_off(self, _seen: Observation, _record: Migration) -> bool:
         """Tell whether a move is cut off, because its host has died."""
         return False
 
-    def explained(self, _seen: model.Observation) -> frozenset[str]:
+    def explained(self, _seen: Observation) -> frozenset[str]:
         """Return servers that may hold allocations here after they left."""
         return frozenset()
 
@@ -162,31 +152,31 @@ class Operation(abc.ABC):
         return False
 
     def cut_off(
-        self, _context: contexts.ServerContext, _record: model.Migration
+        self, _context: ServerContext, _record: Migration
     ) -> ServerStatus | None:
         """Return where a server stands whose move was cut off."""
         return None
 
     def unconfirmed(
-        self, _context: contexts.ServerContext, _record: model.Migration
+        self, _context: ServerContext, _record: Migration
     ) -> ServerStatus | None:
         """Return where a server stands whose migration is left unconfirmed."""
         return None
 
     def busy(
-        self, _context: contexts.ServerContext, _verdict: verdicts.Verdict
+        self, _context: ServerContext, _verdict: verdicts.Verdict
     ) -> ServerStatus | None:
         """Return where a server stands that is busy without anybody acting."""
         return None
 
     def skipped(
-        self, _view: model.Server, _record: model.Migration | None
+        self, _view: model.Server, _record: Migration | None
     ) -> ServerStatus | None:
         """Return where a server stands that this operation leaves alone."""
         return None
 
 
-def back_in_service(seen: model.Observation) -> str:
+def back_in_service(seen: Observation) -> str:
     """Return the reason to stop if a host left maintenance, or ''."""
     if not seen.service.enabled:
         return ''

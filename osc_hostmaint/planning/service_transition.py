@@ -50,20 +50,14 @@ def to_maintenance(
     if old is not None:
         if reason is None or reason == old.reason:
             return Transition(Step.NOTHING)
-        return Transition(
-            Step.DISABLE, mark=dataclasses.replace(old, reason=reason)
-        )
-    others = not service.enabled and not marks.is_novas(
-        service.disabled_reason
-    )
-    if others and not force:
-        return Transition(
-            Step.REFUSE,
-            reason=f'{service.host} was disabled by somebody else '
-            f'({_their_reason(service)}): use --force to take it over',
-        )
+        new = dataclasses.replace(old, reason=reason)
+        return Transition(Step.DISABLE, new)
+    novas = marks.is_novas(service.disabled_reason)
+    if not (service.enabled or novas or force):
+        against = f'{_others(service)}: use --force to take it over'
+        return Transition(Step.REFUSE, reason=against)
     since = now.replace(microsecond=0)
-    return Transition(Step.DISABLE, mark=marks.Mark(since, by, reason or ''))
+    return Transition(Step.DISABLE, marks.Mark(since, by, reason or ''))
 
 
 def to_operation(
@@ -96,15 +90,12 @@ def to_operation(
     if not against and not force:
         against = _against_operation(service, hypervisors_down, uncleaned)
         if against and taken_back and not service.forced_down:
-            against += (
-                f'. {service.host} is no longer forced down, but stays '
-                'disabled'
-            )
-    if against:
-        return Transition(
-            Step.REFUSE, reason=f'{against}; use --force to enable it anyway'
-        )
-    return Transition(Step.ENABLE)
+            host = service.host
+            against += f'. {host} is no longer forced down, but stays disabled'
+    if not against:
+        return Transition(Step.ENABLE)
+    against += '; use --force to enable it anyway'
+    return Transition(Step.REFUSE, reason=against)
 
 
 def not_forced_up(host: str, words: str) -> str:
@@ -128,9 +119,7 @@ def _against_touching(
     """Return why the host must not be changed at all, or ''."""
     host = service.host
     if service.mode is not model.Mode.MAINTENANCE:
-        return (
-            f'{host} was disabled by somebody else ({_their_reason(service)})'
-        )
+        return _others(service)
     if not leaving:
         return ''
     noun = 'move is' if len(leaving) == 1 else 'moves are'
@@ -158,11 +147,11 @@ def _against_operation(
             'notices some seconds later)'
         )
     if hypervisors_down:
-        noun = 'hypervisor' if len(hypervisors_down) == 1 else 'hypervisors'
-        verb = 'is' if len(hypervisors_down) == 1 else 'are'
+        names = ', '.join(sorted(hypervisors_down))
+        one = len(hypervisors_down) == 1
         return (
-            f'the {noun} {", ".join(sorted(hypervisors_down))} of {host} '
-            f'{verb} down: see openstack hypervisor list'
+            f'the {"hypervisor" if one else "hypervisors"} {names} of {host} '
+            f'{"is" if one else "are"} down: see openstack hypervisor list'
         )
     if uncleaned:
         noun = 'server' if uncleaned == 1 else 'servers'
@@ -173,6 +162,7 @@ def _against_operation(
     return ''
 
 
-def _their_reason(service: model.Service) -> str:
+def _others(service: model.Service) -> str:
     text = service.disabled_reason
-    return f'their reason: {text!r}' if text else 'without a reason'
+    reason = f'their reason: {text!r}' if text else 'without a reason'
+    return f'{service.host} was disabled by somebody else ({reason})'

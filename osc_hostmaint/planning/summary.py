@@ -8,6 +8,8 @@ import dataclasses
 
 from osc_hostmaint import model
 
+Migrations = collections.abc.Collection[model.Migration]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Summary:
@@ -31,14 +33,9 @@ class Summary:
     @property
     def drained(self) -> bool | None:
         """Nothing of any server is left on the host; None: unknown."""
-        if (
-            self.servers
-            or self.moving_out
-            or self.moving_in
-            or self.awaiting_confirm
-            or self.awaiting_cleanup
-            or self.allocations
-        ):
+        moving = self.moving_out + self.moving_in
+        waiting = self.awaiting_confirm + self.awaiting_cleanup
+        if self.servers or moving or waiting or self.allocations:
             return False
         return None if self.allocations is None else True
 
@@ -49,17 +46,16 @@ def is_under_way(record: model.Migration, server: model.Server) -> bool:
     Nova leaves the record of a move as it is for good if the host dies in the
     middle of it. The server has a task as long as it moves.
     """
-    return record.in_flight and (
-        server.task_state is not None or server.resized
-    )
+    moves = server.task_state is not None or server.resized
+    return record.in_flight and moves
 
 
 def summarize(
     service: model.Service,
     servers: collections.abc.Collection[model.Server],
-    moving: collections.abc.Collection[model.Migration],
-    unconfirmed: collections.abc.Collection[model.Migration],
-    evacuated: collections.abc.Collection[model.Migration],
+    moving: Migrations,
+    unconfirmed: Migrations,
+    evacuated: Migrations,
     consumers: collections.abc.Collection[str] | None,
 ) -> Summary:
     """Sum up what a look at a host showed.
@@ -68,12 +64,11 @@ def summarize(
     :param consumers: of Placement; None: unknown.
     """
     host = service.host
+    by_status = collections.Counter(s.status for s in servers)
     return Summary(
         service=service,
         servers=len(servers),
-        servers_by_status=dict(
-            sorted(collections.Counter(s.status for s in servers).items())
-        ),
+        servers_by_status=dict(sorted(by_status.items())),
         moving_out=sum(m.source == host for m in moving),
         moving_in=sum(m.dest == host and m.source != host for m in moving),
         awaiting_confirm=len(unconfirmed),
