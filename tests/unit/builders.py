@@ -6,7 +6,6 @@ The host that is drained is ``cmp01``; it has been in maintenance since
 ``SINCE``. Times of the process are seconds; most tests look at ``NOW``.
 """
 
-import collections.abc
 import dataclasses
 import datetime
 import typing as ty
@@ -62,8 +61,8 @@ def cloud_time(seconds: float) -> datetime.datetime:
 
 def mark(**kwargs: ty.Any) -> marks.Mark:
     """Return the mark of the host that is drained."""
-    kwargs = {'since': SINCE, 'by': 'alice', 'reason': 'kernel', **kwargs}
-    return marks.Mark(**kwargs)
+    mark = {'since': SINCE, 'by': 'alice', 'reason': 'kernel'}
+    return marks.Mark(**mark | kwargs)
 
 
 def service(**kwargs: ty.Any) -> model.Service:
@@ -83,9 +82,7 @@ def service(**kwargs: ty.Any) -> model.Service:
     )
 
 
-def server(
-    server_id: str = 'vm1', status: str = 'ACTIVE', **kwargs: ty.Any
-) -> model.Server:
+def server(server_id='vm1', status='ACTIVE', **kwargs) -> model.Server:
     """Return a server on the host that is drained, seen just now."""
     host = None if status in ('SHELVED_OFFLOADED', 'DELETED') else HOST
     return model.Server(
@@ -106,10 +103,7 @@ def server(
 
 
 def migration(
-    record_id: int = 1,
-    status: str = 'running',
-    server_id: str = 'vm1',
-    **kwargs: ty.Any,
+    record_id=1, status='running', server_id='vm1', **kwargs
 ) -> model.Migration:
     """Return a record of a live migration off the host, of this run."""
     return model.Migration(
@@ -129,10 +123,7 @@ def migration(
 
 
 def evacuation(
-    record_id: int = 1,
-    status: str = 'pre-migrating',
-    server_id: str = 'vm1',
-    **kwargs: ty.Any,
+    record_id=1, status='pre-migrating', server_id='vm1', **kwargs
 ) -> model.Migration:
     """Return a record of an evacuation off the host."""
     kind = model.MigrationType.EVACUATION
@@ -145,10 +136,7 @@ def dead(**kwargs: ty.Any) -> model.Service:
 
 
 def observation(
-    servers: collections.abc.Iterable[model.Server] = (),
-    migrations: collections.abc.Iterable[model.Migration] = (),
-    visited: collections.abc.Iterable[model.Server] = (),
-    **kwargs: ty.Any,
+    servers=(), migrations=(), visited=(), **kwargs
 ) -> model.Observation:
     """Return a look at the host, everything as of just now."""
     return model.Observation(
@@ -168,18 +156,12 @@ def observation(
     )
 
 
-def server_memory(
-    before: model.Server | None = None, **kwargs: ty.Any
-) -> memories.ServerMemory:
+def server_memory(before=None, **kwargs) -> memories.ServerMemory:
     """Return what is remembered of a server: nothing but how it was."""
     return memories.ServerMemory(before=before or server(), **kwargs)
 
 
-def remember(
-    remembered: memories.ServerMemory,
-    kind: memories.ActionKind,
-    request: memories.RequestState,
-) -> memories.ServerMemory:
+def remember(remembered, kind, request) -> memories.ServerMemory:
     """Return the track with what came of asking for one kind of thing."""
     changes: dict[str, ty.Any] = {
         'requests': {**remembered.requests, kind: request}
@@ -189,9 +171,7 @@ def remember(
     return dataclasses.replace(remembered, **changes)
 
 
-def memory(
-    *servers: memories.ServerMemory, **kwargs: ty.Any
-) -> memories.HostMemory:
+def memory(*servers, **kwargs) -> memories.HostMemory:
     """Return the memory of a run in the middle of it."""
     own = {
         field.name: kwargs.pop(field.name)
@@ -227,9 +207,7 @@ def row(server_id: str = 'vm1', **kwargs: ty.Any) -> decisions.Row:
     )
 
 
-def decision(
-    rows: collections.abc.Iterable[decisions.Row] = (), **kwargs: ty.Any
-) -> decisions.Decision:
+def decision(rows=(), **kwargs) -> decisions.Decision:
     """Return a decision that asks for nothing."""
     return decisions.Decision(
         **{
@@ -243,9 +221,7 @@ def decision(
     )
 
 
-def ended(
-    *rows: decisions.Row, host: str = HOST, **kwargs: ty.Any
-) -> events.HostEnded:
+def ended(*rows, host=HOST, **kwargs) -> events.HostEnded:
     """Return the end of a host that is drained."""
     return events.HostEnded(
         **{

@@ -124,12 +124,7 @@ def returning(rng: random.Random) -> policies.Policy:
     )
 
 
-def _server(
-    rng: random.Random,
-    server_id: str,
-    place: tuple[ty.Sequence[str], str],
-    seen_at: float,
-) -> model.Server:
+def _server(rng, server_id, place, seen_at) -> model.Server:
     statuses, host = place
     status = rng.choice(statuses)
     nowhere = status in ('SHELVED_OFFLOADED', 'DELETED')
@@ -144,13 +139,7 @@ def _server(
     )
 
 
-def _new_record(
-    rng: random.Random,
-    record_id: int,
-    server_id: str,
-    now: float,
-    policy: policies.Policy,
-) -> model.Migration:
+def _new_record(rng, record_id, server_id, now, policy) -> model.Migration:
     more = ('evacuation',) * 4 if policy.evacuate else ()
     kind = rng.choice(_TYPES + more)
     leaving = rng.random() < 0.75
@@ -168,12 +157,7 @@ def _new_record(
     )
 
 
-def _records(
-    rng: random.Random,
-    before: ty.Sequence[model.Migration],
-    now: float,
-    policy: policies.Policy,
-) -> list[model.Migration]:
+def _records(rng, before, now, policy) -> list[model.Migration]:
     """Return records: some of those before, further on, and new ones.
 
     As in Nova, what has ended stays so, and a server has one at a time that
@@ -202,14 +186,13 @@ def _records(
 
 def _history(rng: random.Random) -> tuple[model.InstanceAction, ...]:
     """Return what was done to a server, by us, its owner or an operator."""
+    times = rng.choice([(), (-60,), (60,), (60, 120)])
     return tuple(
         model.InstanceAction(
-            rng.choice(_INSTANCE_ACTIONS),
-            rng.choice(['us', 'its owner']),
-            rng.choice(['', 'operators']),
-            builders.cloud_time(seconds),
+            *(rng.choice(_INSTANCE_ACTIONS), rng.choice(['us', 'its owner'])),
+            *(rng.choice(['', 'operators']), builders.cloud_time(seconds)),
         )
-        for seconds in rng.choice([(), (-60,), (60,), (60, 120)])
+        for seconds in times
     )
 
 
@@ -242,11 +225,7 @@ def _consumers(rng: random.Random) -> frozenset[str] | None:
 
 
 def observation(
-    rng: random.Random,
-    before: ty.Sequence[model.Migration] = (),
-    known: collections.abc.Set[str] = frozenset(),
-    now: float = builders.NOW,
-    policy: policies.Policy = DRAIN,
+    rng, before=(), known=frozenset(), now=builders.NOW, policy=DRAIN
 ) -> model.Observation:
     """Return a look at the host.
 

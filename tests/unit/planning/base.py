@@ -6,7 +6,6 @@ Times: the request to move was sent at ``ASKED``, the record's status was
 first seen at ``SEEN``, and the decision is taken at ``NOW``, soon after.
 """
 
-import collections.abc
 import dataclasses
 import typing as ty
 import unittest
@@ -49,17 +48,17 @@ REFUSAL = 'Nova says no'
 
 
 def context(
-    *records: model.Migration,
-    view: model.Server | None = HERE,
-    listed: bool | None = None,
-    remembered: memories.ServerMemory | None = None,
-    policy: policies.Policy | None = None,
-    retries: int = 2,
-    now: float = NOW,
-    incoming: model.Migration | None = None,
-    earlier: collections.abc.Iterable[model.Migration] = (),
-    others_down: collections.abc.Mapping[str, float] | None = None,
-    **observed: ty.Any,
+    *records,
+    view=HERE,
+    listed=None,
+    remembered=None,
+    policy=None,
+    retries=2,
+    now=NOW,
+    incoming=None,
+    earlier=(),
+    others_down=None,
+    **observed,
 ) -> contexts.ServerContext:
     """Return a case of vm1.
 
@@ -75,15 +74,14 @@ def context(
         migrations=records,
         **observed,
     )
+    policy = policy or policies.Policy(retries=retries)
     mark = seen.service.mark
     return contexts.ServerContext(
         server_id='vm1',
         remembered=remembered or builders.server_memory(),
         seen=seen,
         records=records,
-        operation=requested.operation(
-            policy or policies.Policy(retries=retries)
-        ),
+        operation=requested.operation(policy),
         since=mark.since if mark else None,
         now=now,
         earlier=tuple(earlier),
@@ -100,48 +98,26 @@ def record(
 
 
 def asked(
-    kind: memories.ActionKind = ActionKind.LIVE_MIGRATE,
-    before: model.Server = HERE,
-    remembered: memories.ServerMemory | None = None,
-    **request: ty.Any,
+    kind=ActionKind.LIVE_MIGRATE, before=HERE, remembered=None, **request
 ) -> memories.ServerMemory:
     """Return the track of a server something was asked for at ASKED.
 
     :param remembered: what was known of it before.
     """
-    request = {
-        'asked_at': ASKED,
-        'asked_after': 6,
-        'taken': 1,
-        'accepted': True,
-        **request,
-    }
-    return builders.remember(
-        remembered or builders.server_memory(before),
-        kind,
-        memories.RequestState(**request),
-    )
+    asked = {'asked_at': ASKED, 'asked_after': 6, 'taken': 1, 'accepted': True}
+    remembered = remembered or builders.server_memory(before)
+    state = memories.RequestState(**asked | request)
+    return builders.remember(remembered, kind, state)
 
 
 def refused(
-    kind: memories.ActionKind = ActionKind.LIVE_MIGRATE,
-    times: int = 1,
-    before: model.Server = HERE,
-    remembered: memories.ServerMemory | None = None,
-    **request: ty.Any,
+    kind=ActionKind.LIVE_MIGRATE, times=1, remembered=None, **request
 ) -> memories.ServerMemory:
     """Return the track of a server something was refused to, long ago."""
-    request = {
-        'refusals': times,
-        'refusal': REFUSAL,
-        'refused_at': NOW - 100,
-        **request,
-    }
-    return builders.remember(
-        remembered or builders.server_memory(before),
-        kind,
-        memories.RequestState(**request),
-    )
+    refused = {'refusal': REFUSAL, 'refused_at': NOW - 100, 'refusals': times}
+    remembered = remembered or builders.server_memory(HERE)
+    state = memories.RequestState(**refused | request)
+    return builders.remember(remembered, kind, state)
 
 
 US = 'id of alice'
@@ -151,23 +127,15 @@ OUR_PROJECT = 'project of operators'
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME, user_id=US)
 
 
-def changed(
-    server_id: str = 'vm1', status: str = 'ACTIVE', **kwargs: ty.Any
-) -> model.Server:
+def changed(server_id='vm1', status='ACTIVE', **kwargs) -> model.Server:
     """Return a server of bob's that was changed during this maintenance."""
-    kwargs = {
-        'project_id': OWNERS_PROJECT,
-        'updated_at': builders.cloud_time(120),
-        **kwargs,
-    }
-    return builders.server(server_id, status, **kwargs)
+    bobs = {'project_id': OWNERS_PROJECT}
+    bobs |= {'updated_at': builders.cloud_time(120)}
+    return builders.server(server_id, status, **bobs | kwargs)
 
 
 def instance_action(
-    action: str = 'resume',
-    user: str = US,
-    project: str = OUR_PROJECT,
-    seconds: float = 100.0,
+    action='resume', user=US, project=OUR_PROJECT, seconds=100.0
 ) -> model.InstanceAction:
     """Return what somebody asked of a server, during this maintenance."""
     return model.InstanceAction(
@@ -179,12 +147,7 @@ class DecideTestCase(unittest.TestCase):
     """What is done with a host."""
 
     def decide(
-        self,
-        *,
-        memory: memories.HostMemory | None = None,
-        policy: policies.Policy | None = None,
-        now: float = NOW,
-        **observed: ty.Any,
+        self, *, memory=None, policy=None, now=NOW, **observed
     ) -> decisions.Decision:
         return decide.decide(
             builders.observation(**observed),
@@ -193,9 +156,7 @@ class DecideTestCase(unittest.TestCase):
             now,
         )
 
-    def asks(
-        self, decision: decisions.Decision
-    ) -> dict[str, memories.ActionKind]:
+    def asks(self, decision) -> dict[str, memories.ActionKind]:
         """Return what is asked for, by server."""
         return {a.server_id: a.kind for a in decision.actions}
 
@@ -205,9 +166,7 @@ class DecideTestCase(unittest.TestCase):
 
 
 def just_asked(
-    kind: memories.ActionKind = ActionKind.LIVE_MIGRATE,
-    server_id: str = 'vm1',
-    at: float = NOW - 1,
+    kind=ActionKind.LIVE_MIGRATE, server_id='vm1', at=NOW - 1
 ) -> memories.HostMemory:
     """Return the memory of a server whose move was just asked for."""
     server = builders.server(server_id)
@@ -229,12 +188,11 @@ class ServerTimeline:
 
     def tick(
         self,
-        view: model.Server,
-        *records: model.Migration,
-        after: float = 1.0,
-        answer: memories.Outcome
-        | memories.SendStatus = memories.SendStatus.ACCEPTED,
-        **observed: ty.Any,
+        view,
+        *records,
+        after=1.0,
+        answer=memories.SendStatus.ACCEPTED,
+        **observed,
     ) -> list[memories.Action]:
         """Look at the server and its records as they are now, and decide.
 
@@ -245,18 +203,14 @@ class ServerTimeline:
         self.now += after
         view = dataclasses.replace(view, seen_at=self.now)
         here = view.host == builders.HOST
+        looked = ('servers_at', 'service_at', 'migrations_at', 'consumers_at')
+        observed = dict.fromkeys(looked, self.now) | observed
         self.decision = decide.decide(
             builders.observation(
                 servers=[view] if here else [],
                 visited=[] if here else [view],
                 migrations=records,
-                **{
-                    'servers_at': self.now,
-                    'service_at': self.now,
-                    'migrations_at': self.now,
-                    'consumers_at': self.now,
-                    **observed,
-                },
+                **observed,
             ),
             requested.operation(self._policy),
             self.memory,
@@ -271,9 +225,7 @@ class ServerTimeline:
             self.memory = self.memory.after(action, answer, highest)
         return list(self.decision.actions)
 
-    def asks(
-        self, *args: ty.Any, **kwargs: ty.Any
-    ) -> memories.ActionKind | None:
+    def asks(self, *args, **kwargs) -> memories.ActionKind | None:
         """Tick, and return what was asked for."""
         actions = self.tick(*args, **kwargs)
         return actions[0].kind if actions else None
@@ -312,20 +264,16 @@ class TimelineTestCase(unittest.TestCase):
 class ServerContextTestCase(unittest.TestCase):
     """Where one server stands."""
 
-    def assess(
-        self, *args: ty.Any, **kwargs: ty.Any
-    ) -> server_status.ServerStatus:
+    def assess(self, *args, **kwargs) -> server_status.ServerStatus:
         return assessment.assess(context(*args, **kwargs))
 
-    def require_suspend(
-        self, *args: ty.Any, **kwargs: ty.Any
-    ) -> server_status.ServerStatus:
+    def require_suspend(self, *args, **kwargs) -> server_status.ServerStatus:
         """Return where it stands with what is still owed to it."""
         found = context(*args, **kwargs)
         return resuspend.require_suspend(found, assessment.assess(found))
 
     def assert_phase(
-        self, phase: str, *args: ty.Any, **kwargs: ty.Any
+        self, phase, *args, **kwargs
     ) -> server_status.ServerStatus:
         assessed = self.assess(*args, **kwargs)
         self.assertEqual(phase, assessed.phase, assessed)

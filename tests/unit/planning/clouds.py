@@ -124,11 +124,7 @@ def shared_disk(capacity: int, used: int = 0) -> snapshots.Provider:
 
 
 def demand(
-    server_id: str,
-    amounts: snapshots.Amounts = QUARTER,
-    source: str = SOURCE,
-    project: str = '',
-    **needs: ty.Any,
+    server_id, amounts=QUARTER, source=SOURCE, project='', **needs
 ) -> snapshots.Demand:
     """Return a server that has to go; its zone is known unless told."""
     return snapshots.Demand(
@@ -146,19 +142,13 @@ def demand(
     )
 
 
-def demands(
-    count: int, amounts: snapshots.Amounts = QUARTER, **values: ty.Any
-) -> list[snapshots.Demand]:
+def demands(count, amounts=QUARTER, **values) -> list[snapshots.Demand]:
     """Return servers that are alike: vm00, vm01 ..."""
     return [demand(f'vm{n:02}', amounts, **values) for n in range(count)]
 
 
 def allocation_candidates(
-    shape: snapshots.Shape,
-    trees: collections.abc.Iterable[
-        collections.abc.Iterable[snapshots.Provider]
-    ],
-    shared: collections.abc.Iterable[snapshots.Provider] = (),
+    shape, trees, shared=()
 ) -> snapshots.AllocationCandidates:
     """Return what Placement answers: each class is of one provider.
 
@@ -190,12 +180,7 @@ def allocation_candidates(
     return snapshots.AllocationCandidates(providers, tuple(candidates))
 
 
-def snapshot(
-    nodes: collections.abc.Iterable[Host],
-    wanted: collections.abc.Iterable[snapshots.Demand],
-    shared: collections.abc.Iterable[snapshots.Provider] = (),
-    **known: ty.Any,
-) -> snapshots.CapacitySnapshot:
+def snapshot(nodes, wanted, shared=(), **known) -> snapshots.CapacitySnapshot:
     """Return what is known of hosts, and of a full one to be drained.
 
     :param known: groups, located, aggregates.
@@ -218,9 +203,7 @@ def snapshot(
     )
 
 
-def limits(
-    wanted: collections.abc.Iterable[snapshots.Demand], **values: ty.Any
-) -> eligible.Limits:
+def limits(wanted, **values) -> eligible.Limits:
     """Return the limits of a drain of all that servers are to leave."""
     leaving = frozenset(d.source for d in wanted) or {SOURCE}
     return eligible.Limits(**{'leaving': frozenset(leaving), **values})
@@ -239,12 +222,7 @@ def assign(
 
 
 def capacity_forecast(
-    nodes: collections.abc.Iterable[Host],
-    wanted: collections.abc.Sequence[snapshots.Demand],
-    *,
-    only: str = '',
-    leaving: collections.abc.Iterable[str] = (),
-    **known: ty.Any,
+    nodes, wanted, *, only='', leaving=(), **known
 ) -> forecast.CapacityForecast:
     """Return the forecast of servers."""
     seen = snapshot(nodes, wanted, **known)
@@ -252,12 +230,7 @@ def capacity_forecast(
     return forecast.forecast(seen, wanted, eligible.Limits(leaving, only))
 
 
-def group(
-    policy: str,
-    *members: str,
-    most: int = 1,
-    group_id: str = 'group',
-) -> snapshots.Group:
+def group(policy, *members, most=1, group_id='group') -> snapshots.Group:
     """Return a server group."""
     return snapshots.Group(group_id, policy, frozenset(members), most)
 

@@ -7,9 +7,7 @@ these are thrown in a heap. So there surely is a way, unless some of them are
 made larger or smaller then.
 """
 
-import collections.abc
 import dataclasses
-import random
 
 from osc_hostmaint.planning.capacity import assignment as assignments
 from osc_hostmaint.planning.capacity import eligible
@@ -83,9 +81,7 @@ class Problem:
         return assignments.task(self.snapshot, self.demands, self.limits)
 
 
-def draw(
-    rng: random.Random, hosts: int = 0, *, spoilt: bool = False
-) -> Problem:
+def draw(rng, hosts=0, *, spoilt=False) -> Problem:
     """Return a problem.
 
     :param hosts: how many there are; 0: from 3 to 6.
@@ -120,9 +116,7 @@ def draw(
 
 
 def _heap(
-    places: collections.abc.Sequence[_Place],
-    flavors: collections.abc.Sequence[snapshots.Amounts],
-    rng: random.Random,
+    places, flavors, rng
 ) -> tuple[list[snapshots.Demand], tuple[snapshots.Group, ...]]:
     """Return the servers of all places, and groups that keep some apart.
 

@@ -10,7 +10,6 @@ import collections.abc
 import dataclasses
 
 from osc_hostmaint.planning.capacity import destination as destination_choice
-from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.planning import clouds
@@ -19,11 +18,7 @@ from tests.unit.planning import clouds
 class SimulatedPlacement:
     """What is on which host, indeed; each host is one provider."""
 
-    def __init__(
-        self,
-        nodes: collections.abc.Iterable[clouds.Host],
-        seen: snapshots.CapacitySnapshot,
-    ):
+    def __init__(self, nodes, seen):
         self._nodes = {node.name: node for node in nodes}
         self._seen = seen
         self.used = {
@@ -38,9 +33,7 @@ class SimulatedPlacement:
         self.landed[demand.server.id] = host
         self.used[host].update(dict(demand.shape))
 
-    def allocation_candidates(
-        self, shape: snapshots.Shape
-    ) -> snapshots.AllocationCandidates:
+    def allocation_candidates(self, shape) -> snapshots.AllocationCandidates:
         """Return what Placement answers now."""
         trees = [
             dataclasses.replace(node, used=self.used[name]).providers
@@ -62,13 +55,7 @@ class SimulatedPlacement:
 class SimulatedDrain:
     """The servers of one drain, in the order in which they start."""
 
-    def __init__(
-        self,
-        truth: SimulatedPlacement,
-        seen: snapshots.CapacitySnapshot,
-        demands: collections.abc.Iterable[snapshots.Demand],
-        limits: eligible.Limits,
-    ):
+    def __init__(self, truth, seen, demands, limits):
         self._truth = truth
         self.seen = seen
         self.demands = {d.server.id: d for d in demands}
@@ -89,9 +76,7 @@ class SimulatedDrain:
             key=lambda i: (-self.demands[i].server.memory_mb, i),
         )
 
-    def pick(
-        self, server_id: str, closed: collections.abc.Container[str] = ()
-    ) -> destination_choice.Pick:
+    def pick(self, server_id, closed=()) -> destination_choice.Pick:
         """Return where a server is to go, and keep the plan."""
         flow = destination_choice.Flow(
             self.demands,
@@ -105,9 +90,7 @@ class SimulatedDrain:
             self.plan = dict(picked.plan)
         return picked
 
-    def start(
-        self, closed: collections.abc.Container[str] = ()
-    ) -> destination_choice.Pick:
+    def start(self, closed=()) -> destination_choice.Pick:
         """Let the next server go where it is to go."""
         server_id = self.waiting[0]
         picked = self.pick(server_id, closed)

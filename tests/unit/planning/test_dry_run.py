@@ -17,21 +17,10 @@ Fits, Phase = forecast.Fits, server_status.Phase
 LIVE = 'live migration'
 
 
-def decided(
-    phase: Phase = Phase.WAITING, move: str = LIVE, reason: str = ''
-) -> decisions.Row:
+def decided(phase=Phase.WAITING, move=LIVE, reason='') -> decisions.Row:
     """Return what a drain would begin with."""
-    return decisions.Row(
-        server_id='vm1',
-        name='name of vm1',
-        host=builders.HOST,
-        status='ACTIVE',
-        move=move,
-        destination='',
-        phase=phase,
-        reason=reason,
-        attempts=0,
-        seconds=None,
+    return builders.row(
+        phase=phase, move=move, reason=reason, attempts=0, seconds=None
     )
 
 
@@ -40,13 +29,9 @@ def row(fits: Fits | None = Fits.YES, why: str = '', **values) -> dry_runs.Row:
 
     :param fits: None: it needs no room.
     """
-    capacity_forecast = forecast.CapacityForecast({}, {})
-    demand = None
-    if fits:
-        capacity_forecast = forecast.CapacityForecast(
-            {'vm1': forecast.Fit(fits, 3, why)}, {}
-        )
-        demand = clouds.demand('vm1')
+    known = {'vm1': forecast.Fit(fits, 3, why)} if fits else {}
+    demand = clouds.demand('vm1') if fits else None
+    capacity_forecast = forecast.CapacityForecast(known, {})
     return dry_runs.row(decided(**values), demand, capacity_forecast)
 
 
@@ -73,12 +58,14 @@ class TestNeedsRoom(unittest.TestCase):
 
 @ddt.ddt
 class TestRow(unittest.TestCase):
-    def test_row_names_server_and_host(self):
-        found = row()
-
+    def assert_row(self, expected, found):
+        """:param expected: the move, whether it fits, and on how many hosts"""
         self.assertEqual(
-            ('vm1', 'name of vm1', builders.HOST, 'ACTIVE'),
-            (found.server_id, found.name, found.host, found.status),
+            (*expected, *('vm1', 'name of vm1', builders.HOST, 'ACTIVE')),
+            (
+                *(found.move, found.fits, found.candidates),
+                *(found.server_id, found.name, found.host, found.status),
+            ),
         )
 
     @ddt.data((Fits.YES, True), (Fits.NO, False), (Fits.UNKNOWN, False))
@@ -86,27 +73,20 @@ class TestRow(unittest.TestCase):
     def test_what_moves_fits_or_not(self, fits, leaves):
         found = row(fits)
 
-        self.assertEqual(
-            (LIVE, fits, 3), (found.move, found.fits, found.candidates)
-        )
+        self.assert_row((LIVE, fits, 3), found)
         self.assertIs(leaves, found.leaves)
 
     def test_what_needs_no_room_fits(self):
         found = row(None, move='shelve offload')
 
-        self.assertEqual(
-            ('shelve offload', Fits.YES, None),
-            (found.move, found.fits, found.candidates),
-        )
+        self.assert_row(('shelve offload', Fits.YES, None), found)
         self.assertTrue(found.leaves)
 
     @ddt.data(Phase.BLOCKED, Phase.FAILED)
     def test_what_stays_does_not_move(self, phase):
         found = row(None, phase=phase, reason='it is suspended')
 
-        self.assertEqual(
-            ('', None, None), (found.move, found.fits, found.candidates)
-        )
+        self.assert_row(('', None, None), found)
         self.assertEqual('it is suspended', found.reason)
         self.assertFalse(found.leaves)
 
@@ -121,7 +101,7 @@ class TestRow(unittest.TestCase):
     ):
         found = row(fits, phase=Phase.BUSY, move='', reason='rebooting')
 
-        self.assertEqual(('', told), (found.move, found.fits))
+        self.assert_row(('', told, 3), found)
         self.assertEqual('rebooting', found.reason)
         self.assertFalse(found.leaves)
 

@@ -29,12 +29,10 @@ class TestHostIdentity(unittest.TestCase):
             host: builders.service(host=host, up=up)
             for host, up in states.items()
         }
-        service = next(iter(services.values()))
+        known = (next(iter(services.values())), services, hypervisors)
         return (
-            host_identity.against(
-                service, services, hypervisors, evacuate=evacuate
-            ),
-            host_identity.old_names(service, services, hypervisors),
+            host_identity.against(*known, evacuate=evacuate),
+            host_identity.old_names(*known),
         )
 
     @ddt.data(
@@ -58,14 +56,13 @@ class TestHostIdentity(unittest.TestCase):
 
         self.assertIs(refused, bool(words), words)
         if refused:
-            self.assertIn(
-                f'old and new have the same address ({ADDRESS})', words
-            )
+            told = f'old and new have the same address ({ADDRESS})'
+            self.assertIn(told, words)
             self.assertIn('new is up', words)
             self.assertTrue(words.isprintable())
 
     @ddt.data(
-        *('', '127.0.0.1', '::1', '0.0.0.0', '::', '169.254.0.1', 'cmp01'),
+        *('', '127.0.0.1', '::1', '0.0.0.0', '::', '169.254.0.1', 'cmp01')
     )
     def test_shared_addresses_are_ignored(self, address):
         states = {'old': False, 'new': True}

@@ -9,54 +9,46 @@ import ddt
 from osc_hostmaint.planning import summary
 from tests.unit import builders
 
+ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 
-def summarize(
-    servers=(), migrations=(), unconfirmed=(), evacuated=(), consumers=()
-):
+
+def summarize(**given):
     """Sum up what is given; nothing else is there."""
-    return summary.summarize(
-        builders.service(),
-        servers,
-        migrations,
-        unconfirmed,
-        evacuated,
-        consumers,
-    )
+    parts = ('servers', 'moving', 'unconfirmed', 'evacuated', 'consumers')
+    given = dict.fromkeys(parts, ()) | given
+    return summary.summarize(builders.service(), **given)
 
 
 @ddt.ddt
 class TestSummary(unittest.TestCase):
     def test_counts(self):
-        away = {'source': builders.DEST, 'dest': builders.HOST}
+        statuses = ('ACTIVE', 'SHUTOFF', 'MIGRATING', 'ACTIVE')
         found = summarize(
-            servers=[
-                builders.server('vm1'),
-                builders.server('vm2', 'SHUTOFF'),
-                builders.server('vm3', 'MIGRATING'),
-                builders.server('vm4'),
-            ],
-            migrations=[
+            servers=[builders.server(status=status) for status in statuses],
+            moving=[
                 builders.migration(1, 'running', 'vm3'),
-                builders.migration(2, 'queued', 'vm4', **away),
+                builders.migration(2, 'queued', 'vm4', **ARRIVING),
             ],
             unconfirmed=[builders.migration(5, 'finished', 'vm7')],
             evacuated=[builders.migration(8, 'done', 'vm8')],
             consumers={'vm1', 'vm2', 'uuid of migration 1'},
         )
 
-        self.assertEqual(4, found.servers)
+        by_status = {'ACTIVE': 2, 'MIGRATING': 1, 'SHUTOFF': 1}
         self.assertEqual(
-            {'ACTIVE': 2, 'MIGRATING': 1, 'SHUTOFF': 1},
-            found.servers_by_status,
+            summary.Summary(
+                *(builders.service(), 4, by_status),
+                moving_out=1,
+                moving_in=1,
+                awaiting_confirm=1,
+                awaiting_cleanup=1,
+                allocations=3,
+            ),
+            found,
         )
-        self.assertEqual(1, found.moving_out)
-        self.assertEqual(1, found.moving_in)
-        self.assertEqual(1, found.awaiting_confirm)
-        self.assertEqual(1, found.awaiting_cleanup)
-        self.assertEqual(3, found.allocations)
 
     def test_a_resize_on_the_same_host_leaves_and_is_not_counted_twice(self):
-        found = summarize(migrations=[builders.migration(dest=builders.HOST)])
+        found = summarize(moving=[builders.migration(dest=builders.HOST)])
 
         self.assertEqual((1, 0), (found.moving_out, found.moving_in))
 
@@ -65,12 +57,8 @@ class TestSummary(unittest.TestCase):
 
     @ddt.data(
         {'servers': [builders.server(status='SOFT_DELETED')]},
-        {'migrations': [builders.migration()]},
-        {
-            'migrations': [
-                builders.migration(source=builders.DEST, dest=builders.HOST)
-            ]
-        },
+        {'moving': [builders.migration()]},
+        {'moving': [builders.migration(**ARRIVING)]},
         {'unconfirmed': [builders.migration(status='finished')]},
         {'evacuated': [builders.migration(status='done')]},
         {'consumers': {'a server that was deleted'}},
@@ -80,7 +68,7 @@ class TestSummary(unittest.TestCase):
 
     def test_what_placement_holds_is_not_known(self):
         self.assertIsNone(summarize(consumers=None).drained)
-        left = summarize([builders.server()], consumers=None)
+        left = summarize(servers=[builders.server()], consumers=None)
         self.assertIs(False, left.drained)
 
 

@@ -20,10 +20,7 @@ OWNER = 'planning/timing.py'
 #: What is waited by, or ages are told in.
 CALLS = ('sleep', 'wait', 'timedelta')
 #: How long a name says that a value is, or that it is no duration.
-UNITS = (
-    *('_SECONDS', '_PART', '_TRIES', '_RETRIES', '_FAILURES'),
-    '_AT_ONCE',
-)
+UNITS = (*('_SECONDS', '_PART', '_TRIES', '_RETRIES', '_FAILURES'), '_AT_ONCE')
 
 
 def others():
@@ -76,12 +73,8 @@ class TestOwner(unittest.TestCase):
                 for node in ast.walk(tree)
                 if called(node) in CALLS
                 and any(
-                    isinstance(part, ast.Constant)
-                    and isinstance(part.value, int | float)
-                    for argument in (
-                        *node.args,
-                        *(keyword.value for keyword in node.keywords),
-                    )
+                    isinstance(getattr(part, 'value', None), int | float)
+                    for argument in (*node.args, *node.keywords)
                     for part in ast.walk(argument)
                 )
             )
@@ -102,16 +95,11 @@ class TestOwner(unittest.TestCase):
         )
 
     def test_every_name_tells_its_unit(self):
-        numbers = [
-            name
-            for name, value in vars(timing).items()
-            if isinstance(value, int | float)
-        ]
+        values = vars(timing).items()
+        numbers = [n for n, v in values if isinstance(v, int | float)]
 
         self.assertIn('END_TRIES', numbers)
-        self.assertEqual(
-            [], [name for name in numbers if not name.endswith(UNITS)]
-        )
+        self.assertEqual([], [n for n in numbers if not n.endswith(UNITS)])
 
     def test_those_that_stay_are_durations(self):
         durations = {n for n in vars(timing) if n.endswith('_SECONDS')}
@@ -135,13 +123,8 @@ class TestScaled(unittest.TestCase):
             self.assertEqual(0.5 * before[name], inside[name])
 
     def test_it_takes_effect(self):
-        looks = {
-            'now': 0.0,
-            'ages': [],
-            'move_timing': None,
-            'filling': False,
-            'settling': False,
-        }
+        looks = {'now': 0.0, 'ages': [], 'move_timing': None}
+        looks |= {'filling': False, 'settling': False}
 
         self.assertEqual(3.0, polling.interval(**looks))
         with scaling.scaled(0.5):
@@ -167,11 +150,9 @@ class TestCommand(unittest.TestCase):
         self.assertEqual(20.0, timing.SILENCE_SECONDS)
 
     def test_it_is_the_real_one(self):
+        command = [sys.executable, '-m', 'tests.openstack', '--version']
         done = subprocess.run(
-            [sys.executable, '-m', 'tests.openstack', '--version'],
-            capture_output=True,
-            text=True,
-            check=False,
+            command, capture_output=True, text=True, check=False
         )
 
         self.assertEqual(0, done.returncode, done.stderr)

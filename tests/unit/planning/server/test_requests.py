@@ -21,21 +21,17 @@ ActionKind = memories.ActionKind
 NO_SUCH_HOST = 'Nova: Compute host cmp09 could not be found. (HTTP 400)'
 NO_HOST = 'Nova: No valid host was found. (HTTP 400)'
 Phase = base.Phase
+Suspended = policies.Suspended
+EFFECT_WAIT = timing.EFFECT_WAIT_SECONDS
 SHELVED = builders.server(status='SHELVED')
 #: What is asked for, of a server that looks so, with these options.
 STEPS = {
-    ActionKind.RESUME: (
-        base.SUSPENDED,
-        policies.Policy(suspended=policies.Suspended.RESUME),
-    ),
-    ActionKind.SHELVE: (
-        base.SUSPENDED,
-        policies.Policy(suspended=policies.Suspended.SHELVE),
-    ),
-    ActionKind.OFFLOAD: (SHELVED, policies.Policy()),
+    ActionKind.RESUME: (base.SUSPENDED, {'suspended': Suspended.RESUME}),
+    ActionKind.SHELVE: (base.SUSPENDED, {'suspended': Suspended.SHELVE}),
+    ActionKind.OFFLOAD: (SHELVED, {}),
     ActionKind.CONFIRM: (
         base.VERIFY_HERE,
-        policies.Policy(resized=policies.Resized.CONFIRM),
+        {'resized': policies.Resized.CONFIRM},
     ),
 }
 
@@ -69,9 +65,7 @@ class TestTries(unittest.TestCase):
     @ddt.unpack
     def test_exhausted(self, earlier, tries, retries, expected):
         context = base.context(
-            *failed(tries),
-            earlier=failed(earlier, first=-10),
-            retries=retries,
+            *failed(tries), earlier=failed(earlier, first=-10), retries=retries
         )
 
         self.assertIs(expected, context.exhausted(model.Move.LIVE))
@@ -85,23 +79,6 @@ def action(kind=ActionKind.LIVE_MIGRATE, **kwargs):
     )
 
 
-def picked(kind=ActionKind.LIVE_MIGRATE, remembered=None, **request):
-    """Return the track of a server that was sent to our own pick."""
-    return base.asked(
-        kind, remembered=remembered, host='cmp09', spread=True, **request
-    )
-
-
-def declined(kind=ActionKind.LIVE_MIGRATE, **request):
-    """Return the track of one that Nova would not send there."""
-    return dataclasses.replace(picked(kind, **request), host_rejected_for=kind)
-
-
-def refusal(record_id=7, status='error', **kwargs):
-    """Return the record of a move for which Nova found no host."""
-    return base.record(status, record_id, **{'dest': None, **kwargs})
-
-
 def refused(reason=NO_SUCH_HOST, at=NOW, *, final=True):
     """Return Nova's answer to a request that it refuses."""
     return memories.Outcome(memories.SendStatus.REFUSED, at, reason, final)
@@ -111,8 +88,8 @@ def refused(reason=NO_SUCH_HOST, at=NOW, *, final=True):
 class TestAnswers(unittest.TestCase):
     """What the answer to a request says of our pick."""
 
-    def after(self, outcome, remembered=None, **kwargs):
-        memory = builders.memory(remembered or builders.server_memory())
+    def after(self, outcome, **kwargs):
+        memory = builders.memory(builders.server_memory())
         return memory.after(action(**kwargs), outcome, 6).servers['vm1']
 
     @ddt.data(
@@ -155,53 +132,49 @@ def at(view, seconds):
     return dataclasses.replace(view, seen_at=base.ASKED + seconds)
 
 
-class RequestsTestCase(base.ServerContextTestCase):
-    def step(self, kind, remembered=None, seen_after=None, **kwargs):
+@ddt.ddt
+class TestStep(base.ServerContextTestCase):
+    """Due, asked for, lost, refused: the same for each."""
+
+    def step(self, phase, kind, remembered, seen_after=None):
         """Return where a server stands of which this is wanted.
 
         :param seen_after: seconds from the request to the look at it.
         """
-        view, policy = STEPS[kind]
+        view, options = STEPS[kind]
+        known = {}
         if seen_after is not None:
             view = at(view, seen_after)
-            kwargs.setdefault('now', view.seen_at)
-        return self.assess(
+            known['now'] = view.seen_at
+        return self.assert_phase(
+            phase,
             view=view,
-            remembered=remembered or builders.server_memory(view),
-            policy=policy,
-            **kwargs,
+            remembered=remembered,
+            policy=policies.Policy(**options),
+            **known,
         )
-
-
-@ddt.ddt
-class TestStep(RequestsTestCase):
-    """Due, asked for, lost, refused: the same for each."""
 
     @ddt.data(*STEPS)
     def test_asked_for_it_is_awaited(self, kind):
         """The list is older than the request, and the next may be, too."""
-        for seen_after in (-1, 0, 1, timing.EFFECT_WAIT_SECONDS - 1):
-            assessed = self.step(kind, base.asked(kind), seen_after)
-
-            self.assertEqual(Phase.MOVING, assessed.phase)
-            self.assertIs(kind, assessed.pending)
-            self.assertIsNone(assessed.ask)
+        for seen_after in (-1, 0, 1, EFFECT_WAIT - 1):
+            assessed = self.step(
+                Phase.MOVING, kind, base.asked(kind), seen_after
+            )
+            self.assertEqual((kind, None), (assessed.pending, assessed.ask))
 
     @ddt.data(*STEPS)
     def test_lost_it_is_asked_for_again(self, kind):
         for taken in (1, 2):
             remembered = base.asked(kind, taken=taken)
-            assessed = self.step(kind, remembered, timing.EFFECT_WAIT_SECONDS)
-
-            self.assertEqual(Phase.WAITING, assessed.phase)
+            assessed = self.step(Phase.WAITING, kind, remembered, EFFECT_WAIT)
             self.assertIs(kind, assessed.ask)
 
     @ddt.data(*STEPS)
     def test_fails_after_the_last_try(self, kind):
         remembered = base.asked(kind, taken=3)
-        assessed = self.step(kind, remembered, timing.EFFECT_WAIT_SECONDS)
+        assessed = self.step(Phase.FAILED, kind, remembered, EFFECT_WAIT)
 
-        self.assertEqual(Phase.FAILED, assessed.phase)
         self.assertIn('had no effect', assessed.reason)
         self.assertIn('openstack server event list vm1', assessed.reason)
         self.assertNotIn('confirmation', assessed.reason)
@@ -210,12 +183,10 @@ class TestStep(RequestsTestCase):
     def test_refused_it_is_looked_at_first(self, kind):
         remembered = base.refused(kind, refused_at=base.ASKED)
 
-        assessed = self.step(kind, remembered, -1)
-        self.assertEqual(Phase.SETTLING, assessed.phase)
+        assessed = self.step(Phase.SETTLING, kind, remembered, -1)
         self.assertTrue(assessed.visit)
 
-        assessed = self.step(kind, remembered, 1)
-        self.assertEqual(Phase.WAITING, assessed.phase)
+        assessed = self.step(Phase.WAITING, kind, remembered, 1)
         self.assertIs(kind, assessed.ask)
         self.assertEqual(base.REFUSAL, assessed.reason)
 
@@ -225,9 +196,7 @@ class TestStep(RequestsTestCase):
             (timing.END_TRIES - 1, Phase.WAITING),
             (timing.END_TRIES, Phase.BLOCKED),
         ):
-            assessed = self.step(kind, base.refused(kind, refusals))
-
-            self.assertEqual(phase, assessed.phase)
+            assessed = self.step(phase, kind, base.refused(kind, refusals))
             self.assertEqual(base.REFUSAL, assessed.reason)
 
     @ddt.data(
@@ -239,23 +208,12 @@ class TestStep(RequestsTestCase):
     )
     @ddt.unpack
     def test_refused_for_good(self, kind, phase):
-        assessed = self.step(kind, base.refused(kind, final=True))
-
-        self.assertEqual(phase, assessed.phase)
+        self.step(phase, kind, base.refused(kind, final=True))
 
 
 @ddt.ddt
-class TestOverdueRequests(RequestsTestCase):
+class TestOverdueRequests(base.ServerContextTestCase):
     """--server-timeout holds for what has no record, too."""
-
-    def overdue(self, view, remembered, under_way, **options):
-        return self.assess(
-            view=view,
-            remembered=dataclasses.replace(
-                remembered, under_way_since=NOW - under_way
-            ),
-            policy=policies.Policy(server_timeout=60.0, **options),
-        )
 
     @ddt.data(
         ('ACTIVE', 'rebooting'),
@@ -265,34 +223,28 @@ class TestOverdueRequests(RequestsTestCase):
     )
     @ddt.unpack
     def test_task_of_others(self, status, task):
-        view = builders.server(status=status, task_state=task)
-
-        assessed = self.overdue(view, builders.server_memory(), 59.0)
-        self.assertIs(Phase.BUSY, assessed.phase)
-
-        assessed = self.overdue(view, builders.server_memory(), 60.0)
-        self.assertIs(Phase.BLOCKED, assessed.phase)
+        for under_way, phase in ((59.0, Phase.BUSY), (60.0, Phase.BLOCKED)):
+            assessed = self.assert_phase(
+                phase,
+                view=builders.server(status=status, task_state=task),
+                remembered=builders.server_memory(
+                    under_way_since=NOW - under_way
+                ),
+                policy=policies.Policy(server_timeout=60.0),
+            )
         self.assertTrue(assessed.given_up)
         self.assertIn('longer than 60 s', assessed.reason)
         self.assertIn('openstack server event list vm1', assessed.reason)
-
-
-class TestShelve(base.ServerContextTestCase):
-    """--suspended shelve: it may take one step or two."""
-
-    POLICY = policies.Policy(
-        suspended=policies.Suspended.SHELVE, shelved=policies.Shelved.LEAVE
-    )
-
-    TRACK = base.asked(ActionKind.SHELVE, base.SUSPENDED)
 
     def test_offload_is_requested(self):
         """Whatever --shelved says: this one we have shelved."""
         assessed = self.assert_phase(
             Phase.WAITING,
             view=SHELVED,
-            remembered=self.TRACK,
-            policy=self.POLICY,
+            remembered=base.asked(ActionKind.SHELVE, base.SUSPENDED),
+            policy=policies.Policy(
+                suspended=Suspended.SHELVE, shelved=policies.Shelved.LEAVE
+            ),
         )
 
         self.assertIs(ActionKind.OFFLOAD, assessed.ask)

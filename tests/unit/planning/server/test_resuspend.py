@@ -10,8 +10,8 @@ import ddt
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.host import memory as host_memory
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import resuspend
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -26,144 +26,105 @@ RESUMED = base.asked(ActionKind.RESUME, base.SUSPENDED)
 FOUND = builders.server_memory(base.SUSPENDED, found_resumed=True)
 COMPLETED = base.record('completed')
 ELSEWHERE = builders.server(status='SUSPENDED', host=builders.DEST)
-FIRST = memories.HostMemory()
-
-
-class ResuspendTestCase(base.ServerContextTestCase):
-    def require_suspend(self, *records, policy=RESUME, **kwargs):
-        kwargs.setdefault('remembered', RESUMED)
-        return super().require_suspend(*records, policy=policy, **kwargs)
-
-    def assert_suspend_due(self, assessed):
-        self.assertIs(Phase.MOVING, assessed.phase)
-        self.assertIs(ActionKind.SUSPEND, assessed.ask)
 
 
 @ddt.ddt
-class TestDue(ResuspendTestCase):
+class TestRequireSuspend(base.ServerContextTestCase):
+    def require(self, phase, *records, remembered=RESUMED, **kwargs):
+        kwargs = {'policy': RESUME, 'view': base.THERE, **kwargs}
+        records = records or (COMPLETED,)
+        found = self.require_suspend(*records, remembered=remembered, **kwargs)
+        self.assertIs(phase, found.phase)
+        return found
+
     @ddt.data(RESUMED, FOUND)
     def test_suspended_after_its_move(self, remembered):
-        assessed = self.require_suspend(
-            COMPLETED, view=base.THERE, remembered=remembered
-        )
+        found = self.require(Phase.MOVING, remembered=remembered)
 
-        self.assert_suspend_due(assessed)
-        self.assertEqual(builders.DEST, assessed.destination)
-        self.assertEqual(COMPLETED, assessed.record)
+        self.assertIs(ActionKind.SUSPEND, found.ask)
+        self.assertEqual(builders.DEST, found.destination)
+        self.assertEqual(COMPLETED, found.record)
 
-    @ddt.data(
-        base.record(),
-        base.record(type=base.COLD, status='migrating'),
-    )
+    @ddt.data(base.record(), base.record(type=base.COLD, status='migrating'))
     def test_not_while_a_move_is_under_way(self, record):
         """Given up, but it goes on; the view of the server is an old one."""
-        assessed = self.require_suspend(
-            record,
-            remembered=base.refused(
-                ActionKind.ABORT,
-                timing.END_TRIES,
-                remembered=RESUMED,
-                record_id=7,
-            ),
+        remembered = base.refused(
+            *(ActionKind.ABORT, timing.END_TRIES),
+            remembered=RESUMED,
+            record_id=7,
+        )
+        found = self.require(
+            *(Phase.FAILED, record),
+            view=base.HERE,
+            remembered=remembered,
             others_down={'cmp02': 0.0},
         )
 
-        self.assertIs(Phase.FAILED, assessed.phase)
-        self.assertIsNone(assessed.ask)
-        self.assertIn('it was SUSPENDED', assessed.reason)
-        self.assertIn('--suspended resume', assessed.reason)
-        self.assertIn('cmp02 is down', assessed.reason)
-
-
-@ddt.ddt
-class TestAsked(ResuspendTestCase):
-    """It was asked to be suspended."""
-
-    def after(self, view=base.THERE, policy=RESUME, **request):
-        remembered = base.asked(
-            ActionKind.SUSPEND, remembered=RESUMED, **request
-        )
-        return self.require_suspend(
-            COMPLETED, view=view, remembered=remembered, policy=policy
-        )
+        self.assertIsNone(found.ask)
+        self.assertIn('it was SUSPENDED', found.reason)
+        self.assertIn('--suspended resume', found.reason)
+        self.assertIn('cmp02 is down', found.reason)
 
     def test_done_and_its_address_is_another(self):
-        assessed = self.after(dataclasses.replace(ELSEWHERE, addresses=()))
+        """It was asked to be suspended."""
+        remembered = base.asked(ActionKind.SUSPEND, remembered=RESUMED)
+        view = dataclasses.replace(ELSEWHERE, addresses=())
+        found = self.require(Phase.FAILED, view=view, remembered=remembered)
 
-        self.assertIs(Phase.FAILED, assessed.phase)
-        self.assertIn('fixed addresses', assessed.reason)
+        self.assertIn('fixed addresses', found.reason)
 
     @ddt.data('rebooting', 'suspending', 'deleting')
     def test_owner_changes_it_meanwhile(self, task):
         """Nova would answer 409: what comes of that is to be seen."""
         view = builders.server(host=builders.DEST, task_state=task)
-        for remembered in (
-            RESUMED,
-            base.refused(ActionKind.SUSPEND, remembered=RESUMED),
-        ):
-            assessed = self.require_suspend(
-                COMPLETED, view=view, remembered=remembered
-            )
+        refused = base.refused(ActionKind.SUSPEND, remembered=RESUMED)
+        for remembered in (RESUMED, refused):
+            found = self.require(Phase.BUSY, view=view, remembered=remembered)
 
-            self.assertIs(Phase.BUSY, assessed.phase)
-            self.assertIsNone(assessed.ask)
-            self.assertTrue(assessed.visit)
-            self.assertEqual(builders.DEST, assessed.destination)
-
-
-@ddt.ddt
-class TestOverdue(ResuspendTestCase):
-    """--server-timeout: it is told that it runs."""
+            self.assertIsNone(found.ask)
+            self.assertTrue(found.visit)
+            self.assertEqual(builders.DEST, found.destination)
 
     @ddt.data(
-        (base.asked(ActionKind.SUSPEND, remembered=RESUMED), 'suspending'),
-        (RESUMED, 'rebooting'),
+        (
+            base.asked(ActionKind.SUSPEND, remembered=RESUMED),
+            *('suspending', Phase.MOVING),
+        ),
+        (RESUMED, 'rebooting', Phase.BUSY),
     )
     @ddt.unpack
-    def test_task(self, remembered, task):
+    def test_overdue(self, remembered, task, before):
+        """--server-timeout: it is told that it runs."""
         policy = dataclasses.replace(RESUME, server_timeout=60.0)
-        for under_way, final in ((59.0, False), (60.0, True)):
-            assessed = self.require_suspend(
-                COMPLETED,
+        for under_way, phase in ((59.0, before), (60.0, Phase.FAILED)):
+            found = self.require(
+                phase,
                 view=builders.server(host=builders.DEST, task_state=task),
                 remembered=dataclasses.replace(
                     remembered, under_way_since=NOW - under_way
                 ),
                 policy=policy,
             )
-
-            self.assertIs(final, assessed.phase is Phase.FAILED)
-            self.assertIs(final, assessed.given_up)
-        self.assertIn('moved to cmp02, but left running', assessed.reason)
-        self.assertIn('openstack server suspend vm1', assessed.reason)
-        self.assertIn('longer than 60 s', assessed.reason)
-
-
-@ddt.ddt
-class TestRefused(ResuspendTestCase):
-    def refused(self, refusals, view=base.THERE, **kwargs):
-        request = {'final': kwargs.pop('final', False)}
-        remembered = base.refused(
-            ActionKind.SUSPEND,
-            refusals,
-            remembered=kwargs.pop('remembered', RESUMED),
-            refused_at=NOW - 2,
-            **request,
-        )
-        return self.require_suspend(
-            COMPLETED, view=view, remembered=remembered, **kwargs
-        )
+            self.assertIs(phase is Phase.FAILED, found.given_up)
+        self.assertIn('moved to cmp02, but left running', found.reason)
+        self.assertIn('openstack server suspend vm1', found.reason)
+        self.assertIn('longer than 60 s', found.reason)
 
     @ddt.data((timing.END_TRIES, False), (1, True))
     @ddt.unpack
     def test_fails_after_the_last_try(self, refusals, final):
-        assessed = self.refused(refusals, final=final)
+        remembered = base.refused(
+            *(ActionKind.SUSPEND, refusals),
+            remembered=RESUMED,
+            refused_at=NOW - 2,
+            final=final,
+        )
+        found = self.require(Phase.FAILED, remembered=remembered)
 
-        self.assertIs(Phase.FAILED, assessed.phase)
-        self.assertIn('moved to cmp02, but left running', assessed.reason)
-        self.assertIn(base.REFUSAL, assessed.reason)
-        self.assertEqual(builders.DEST, assessed.destination)
-        self.assertEqual(COMPLETED, assessed.record)
+        self.assertIn('moved to cmp02, but left running', found.reason)
+        self.assertIn(base.REFUSAL, found.reason)
+        self.assertEqual(builders.DEST, found.destination)
+        self.assertEqual(COMPLETED, found.record)
 
 
 @ddt.ddt
@@ -176,25 +137,15 @@ class TestStopped(base.DecideTestCase):
         )
 
     RUNNING = {'servers': [base.HERE]}
-
     RESUMING = {
         'servers': [builders.server(status='SUSPENDED', task_state='resuming')]
     }
-
-    ON_ITS_WAY = {
-        'servers': [base.MIGRATING],
-        'migrations': [base.record()],
-    }
-
+    ON_ITS_WAY = {'servers': [base.MIGRATING], 'migrations': [base.record()]}
     ARRIVED = {'visited': [base.THERE], 'migrations': [COMPLETED]}
-
     SUSPENDING = {
-        'visited': [
-            builders.server(host=builders.DEST, task_state='suspending')
-        ],
+        'visited': [dataclasses.replace(base.THERE, task_state='suspending')],
         'migrations': [COMPLETED],
     }
-
     UNSEEN = {'migrations': [COMPLETED]}
 
     @ddt.data(
@@ -217,11 +168,7 @@ class TestStopped(base.DecideTestCase):
         # how it looks; what else is told, the result
         ('RESUMING', 'interrupted'),
         ('RUNNING', 'interrupted'),
-        (
-            'ON_ITS_WAY',
-            'move is still under way in Nova; interrupted',
-            'moving',
-        ),
+        ('ON_ITS_WAY', 'still under way in Nova; interrupted', 'moving'),
         ('ARRIVED', 'moved to cmp02'),
         ('SUSPENDING', 'moved to cmp02'),
         ('UNSEEN', 'outcome of its move is not known; interrupted'),
@@ -240,29 +187,21 @@ class TestStopped(base.DecideTestCase):
         self.assertIn(words, row.reason)
 
 
-class ResumedTestCase(unittest.TestCase):
-    def update(self, *servers, memory=FIRST, policy=base.RESUME, **observed):
-        seen = builders.observation(servers, **observed)
-        return host_memory.update(seen, requested.operation(policy), memory)
-
-
 @ddt.ddt
-class TestHistory(ResumedTestCase):
+class TestHistory(unittest.TestCase):
     """What a history says."""
 
-    def found(self, *history, view=None, policy=base.RESUME):
-        view = view or base.changed()
+    def found(self, *history):
+        """Tell whether it is to be suspended again."""
+        view = base.changed()
+        seen = builders.observation([view], histories={'vm1': history})
         memory = builders.memory(
             builders.server_memory(view), suspects=frozenset({'vm1'})
         )
-        found = self.update(
-            view,
-            memory=memory,
-            policy=policy,
-            histories={'vm1': tuple(history)},
-        )
+        operation = requested.operation(base.RESUME)
+        found = resuspend.find_resumed(seen, operation, memory)
         self.assertEqual(set(), found.suspects)
-        return found.servers['vm1']
+        return found.servers['vm1'].found_resumed
 
     @ddt.data(
         # what was done since the maintenance began; is it to be suspended
@@ -292,14 +231,14 @@ class TestHistory(ResumedTestCase):
             for n, action in enumerate(actions)
         ]
 
-        self.assertIs(expected, self.found(*history).found_resumed)
+        self.assertIs(expected, self.found(*history))
 
     @ddt.data((0, True), (60, True), (-1, False))
     @ddt.unpack
     def test_only_during_this_maintenance(self, seconds, expected):
-        remembered = self.found(base.instance_action(seconds=seconds))
+        resume = base.instance_action(seconds=seconds)
 
-        self.assertIs(expected, remembered.found_resumed)
+        self.assertIs(expected, self.found(resume))
 
     @ddt.data(
         # who resumed it, in which project; ours
@@ -311,8 +250,6 @@ class TestHistory(ResumedTestCase):
     )
     @ddt.unpack
     def test_resume_by_operator_only(self, user, project, ours):
-        remembered = self.found(
-            base.instance_action(user=user, project=project)
-        )
+        resume = base.instance_action(user=user, project=project)
 
-        self.assertIs(ours, remembered.found_resumed)
+        self.assertIs(ours, self.found(resume))

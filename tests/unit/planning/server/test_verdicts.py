@@ -33,18 +33,15 @@ SHELVE = (ActionKind.SHELVE, model.Move.SHELVE)
 OFFLOAD = (ActionKind.OFFLOAD, model.Move.SHELVE)
 CONFIRM = (ActionKind.CONFIRM, model.Move.RESIZE)
 
+LEAVE = {'running': policies.Running.LEAVE, 'shelved': policies.Shelved.LEAVE}
 #: Why a live migration is impossible, or failed for good.
 NO_LIVE = 'it has a share attached'
 
 
 def terms(no_live='', resumed=False, shelving=False, **options):
     """Return terms of a drain with the options given."""
-    return verdicts.Terms(
-        requested.operation(policies.Policy(**options)),
-        no_live,
-        resumed,
-        shelving,
-    )
+    operation = requested.operation(policies.Policy(**options))
+    return verdicts.Terms(operation, no_live, resumed, shelving)
 
 
 class VerdictTestCase(unittest.TestCase):
@@ -68,55 +65,38 @@ class TestStates(VerdictTestCase):
 
     @ddt.data(
         # Nova: os-migrateLive 202.
-        ('ACTIVE', None, LIVE),
-        ('PAUSED', None, LIVE),
+        (LIVE, 'ACTIVE', 'PAUSED'),
         # os-migrateLive 409, migrate 202.
-        ('SHUTOFF', None, COLD),
+        (COLD, 'SHUTOFF'),
         # shelveOffload 202.
-        ('SHELVED', None, OFFLOAD),
+        (OFFLOAD, 'SHELVED'),
         # All 409, and the end is near: awaited, then judged by what it is.
-        ('ACTIVE', 'rebooting', WAIT),
-        ('ACTIVE', 'image_uploading', WAIT),
-        ('ACTIVE', 'deleting', WAIT),
-        ('ACTIVE', 'suspending', WAIT),
-        ('ACTIVE', 'a task of tomorrow', WAIT),
-        ('PAUSED', 'unpausing', WAIT),
-        ('SHUTOFF', 'powering-on', WAIT),
-        ('SUSPENDED', 'resuming', WAIT),
-        ('SUSPENDED', 'shelving', WAIT),
-        ('RESCUE', 'unrescuing', WAIT),
-        ('SHELVED', 'shelving_offloading', WAIT),
-        ('SOFT_DELETED', 'restoring', WAIT),
-        ('BUILD', 'spawning', WAIT),
-        ('BUILD', None, WAIT),
-        ('REBOOT', 'rebooting', WAIT),
-        ('HARD_REBOOT', 'rebooting_hard', WAIT),
-        ('REBUILD', 'rebuilding', WAIT),
-        ('REBUILD', None, WAIT),
-        ('SHELVED_OFFLOADED', None, WAIT),
+        (WAIT, 'ACTIVE rebooting', 'ACTIVE image_uploading'),
+        (WAIT, 'ACTIVE deleting', 'ACTIVE suspending', 'ACTIVE of-tomorrow'),
+        (WAIT, 'PAUSED unpausing', 'SHUTOFF powering-on', 'RESCUE unrescuing'),
+        (WAIT, 'SUSPENDED resuming', 'SUSPENDED shelving'),
+        (WAIT, 'SHELVED shelving_offloading', 'SOFT_DELETED restoring'),
+        (WAIT, 'BUILD', 'BUILD spawning', 'REBUILD', 'REBUILD rebuilding'),
+        (WAIT, 'REBOOT rebooting', 'HARD_REBOOT rebooting_hard'),
+        (WAIT, 'SHELVED_OFFLOADED'),
         # On its way already, whoever started it.
-        ('MIGRATING', 'migrating', WAIT),
-        ('MIGRATING', None, WAIT),
-        ('RESIZE', 'resize_migrating', WAIT),
-        ('RESIZE', None, WAIT),
-        ('REVERT_RESIZE', 'resize_reverting', WAIT),
+        (WAIT, 'MIGRATING', 'MIGRATING migrating'),
+        (WAIT, 'RESIZE', 'RESIZE resize_migrating'),
+        (WAIT, 'REVERT_RESIZE resize_reverting'),
         # Both migrations 409, and what else there is takes a say-so.
-        ('SUSPENDED', None, BLOCKED),
-        ('VERIFY_RESIZE', None, BLOCKED),
-        # All 409 for good.
-        ('RESCUE', None, BLOCKED),
-        ('SOFT_DELETED', None, BLOCKED),
-        ('ERROR', None, BLOCKED),
-        # It may keep its task state for ever.
-        ('ERROR', 'spawning', BLOCKED),
-        ('ERROR', 'migrating', BLOCKED),
+        (BLOCKED, 'SUSPENDED', 'VERIFY_RESIZE'),
+        # All 409 for good; ERROR may keep its task state for ever.
+        (BLOCKED, 'RESCUE', 'SOFT_DELETED'),
+        (BLOCKED, 'ERROR', 'ERROR spawning', 'ERROR migrating'),
         # What we don't know is not touched.
-        ('UNKNOWN', None, BLOCKED),
-        ('A_STATUS_OF_TOMORROW', None, BLOCKED),
+        (BLOCKED, 'UNKNOWN', 'A_STATUS_OF_TOMORROW'),
     )
-    @ddt.unpack
-    def test_state(self, status, task_state, expected):
-        self.assert_verdict(expected, self.judge(status, task_state))
+    def test_state(self, row):
+        """Each server with its task state."""
+        expected, *states = row
+        for state in states:
+            with self.subTest(state):
+                self.assert_verdict(expected, self.judge(*state.split()))
 
 
 @ddt.ddt
@@ -124,79 +104,50 @@ class TestOptions(VerdictTestCase):
     """Every status with every value of the option that governs it."""
 
     @ddt.data(
-        ('ACTIVE', 'live', LIVE),
-        ('ACTIVE', 'live-or-cold', LIVE),
-        ('ACTIVE', 'cold', COLD),
-        ('ACTIVE', 'leave', BLOCKED),
-        ('PAUSED', 'live', LIVE),
-        ('PAUSED', 'live-or-cold', LIVE),
-        # Nova: migrate 409.
-        ('PAUSED', 'cold', BLOCKED),
-        ('PAUSED', 'leave', BLOCKED),
+        # --running, what is done with an ACTIVE and a PAUSED server; the same
+        # where a live migration is impossible
+        ('live', (LIVE, LIVE), (LIVE, LIVE)),
+        ('live-or-cold', (LIVE, LIVE), (COLD, BLOCKED)),
+        # Nova: migrate of a PAUSED one 409.
+        ('cold', (COLD, BLOCKED), (COLD, BLOCKED)),
+        ('leave', (BLOCKED, BLOCKED), (BLOCKED, BLOCKED)),
     )
     @ddt.unpack
-    def test_running(self, status, value, expected):
-        verdict = self.judge(status, running=policies.Running(value))
-
-        self.assert_verdict(expected, verdict)
+    def test_running(self, value, possible, impossible):
+        for no_live, outcomes in (('', possible), (NO_LIVE, impossible)):
+            for status, expected in zip(
+                ('ACTIVE', 'PAUSED'), outcomes, strict=True
+            ):
+                verdict = self.judge(
+                    status, running=policies.Running(value), no_live=no_live
+                )
+                self.assert_verdict(expected, verdict)
+                if value == 'live-or-cold':
+                    self.assertIn(no_live, verdict.reason)
 
     @ddt.data(
-        # What is impossible is told by the refusal itself.
-        ('ACTIVE', 'live', LIVE),
-        ('ACTIVE', 'live-or-cold', COLD),
-        ('ACTIVE', 'cold', COLD),
-        ('ACTIVE', 'leave', BLOCKED),
-        ('PAUSED', 'live', LIVE),
-        ('PAUSED', 'live-or-cold', BLOCKED),
-        ('PAUSED', 'cold', BLOCKED),
-        ('PAUSED', 'leave', BLOCKED),
+        ('SHUTOFF', policies.Stopped.COLD, COLD),
+        ('SHUTOFF', policies.Stopped.LEAVE, BLOCKED),
+        ('SUSPENDED', policies.Suspended.LEAVE, BLOCKED),
+        ('SUSPENDED', policies.Suspended.RESUME, RESUME),
+        ('SUSPENDED', policies.Suspended.SHELVE, SHELVE),
+        ('SHELVED', policies.Shelved.OFFLOAD, OFFLOAD),
+        ('SHELVED', policies.Shelved.LEAVE, BLOCKED),
+        ('VERIFY_RESIZE', policies.Resized.LEAVE, BLOCKED),
+        ('VERIFY_RESIZE', policies.Resized.CONFIRM, CONFIRM),
     )
     @ddt.unpack
-    def test_running_where_live_is_impossible(self, status, value, expected):
-        verdict = self.judge(
-            status, running=policies.Running(value), no_live=NO_LIVE
-        )
+    def test_option(self, status, value, expected):
+        option = type(value).__name__.lower()
 
-        self.assert_verdict(expected, verdict)
-        if value == 'live-or-cold':
-            self.assertIn(NO_LIVE, verdict.reason)
+        self.assert_verdict(expected, self.judge(status, **{option: value}))
 
-    @ddt.data(('cold', COLD), ('leave', BLOCKED))
-    @ddt.unpack
-    def test_stopped(self, value, expected):
-        verdict = self.judge('SHUTOFF', stopped=policies.Stopped(value))
+    @ddt.data(*policies.Shelved)
+    def test_what_we_shelved_is_offloaded(self, shelved):
+        """Else --suspended shelve would only shelve."""
+        verdict = self.judge('SHELVED', shelved=shelved, shelving=True)
 
-        self.assert_verdict(expected, verdict)
-
-    @ddt.data(('leave', BLOCKED), ('resume', RESUME), ('shelve', SHELVE))
-    @ddt.unpack
-    def test_suspended(self, value, expected):
-        verdict = self.judge('SUSPENDED', suspended=policies.Suspended(value))
-
-        self.assert_verdict(expected, verdict)
-
-    @ddt.data(
-        # --shelved, did we shelve it
-        ('offload', False, OFFLOAD),
-        ('offload', True, OFFLOAD),
-        ('leave', False, BLOCKED),
-        # Else --suspended shelve would only shelve.
-        ('leave', True, OFFLOAD),
-    )
-    @ddt.unpack
-    def test_shelved(self, value, shelving, expected):
-        verdict = self.judge(
-            'SHELVED', shelved=policies.Shelved(value), shelving=shelving
-        )
-
-        self.assert_verdict(expected, verdict)
-
-    @ddt.data(('leave', BLOCKED), ('confirm', CONFIRM))
-    @ddt.unpack
-    def test_resized(self, value, expected):
-        verdict = self.judge('VERIFY_RESIZE', resized=policies.Resized(value))
-
-        self.assert_verdict(expected, verdict)
+        self.assert_verdict(OFFLOAD, verdict)
 
     @ddt.data(*policies.Running)
     def test_resumed_server_is_not_cold_migrated(self, running):
@@ -221,49 +172,35 @@ class TestOptions(VerdictTestCase):
 @ddt.ddt
 class TestReasons(VerdictTestCase):
     @ddt.data(
-        ('SUSPENDED', 'openstack server resume vm1'),
-        ('SUSPENDED', '--suspended resume'),
-        ('SUSPENDED', '--suspended shelve'),
-        ('RESCUE', 'openstack server unrescue vm1'),
-        ('VERIFY_RESIZE', 'openstack server resize confirm vm1'),
-        ('VERIFY_RESIZE', '--resized confirm'),
-        ('ERROR', 'openstack server set --state active vm1'),
-        ('SOFT_DELETED', 'openstack server restore vm1'),
-        ('UNKNOWN', 'openstack server show vm1'),
+        ('SUSPENDED', {}, 'openstack server resume vm1'),
+        ('SUSPENDED', {}, '--suspended resume'),
+        ('SUSPENDED', {}, '--suspended shelve'),
+        ('RESCUE', {}, 'openstack server unrescue vm1'),
+        ('VERIFY_RESIZE', {}, 'openstack server resize confirm vm1'),
+        ('VERIFY_RESIZE', {}, '--resized confirm'),
+        ('ERROR', {}, 'openstack server set --state active vm1'),
+        ('SOFT_DELETED', {}, 'openstack server restore vm1'),
+        ('UNKNOWN', {}, 'openstack server show vm1'),
+        ('TOMORROW', {}, 'TOMORROW'),
+        ('ACTIVE', LEAVE, '--running live'),
+        ('PAUSED', LEAVE, '--running live'),
+        ('PAUSED', {'running': policies.Running.COLD}, '--running live'),
+        ('PAUSED', {'running': policies.Running.COLD}, 'server unpause vm1'),
+        ('SHUTOFF', {'stopped': policies.Stopped.LEAVE}, '--stopped cold'),
+        ('SHELVED', LEAVE, '--shelved offload'),
+        ('SHELVED', LEAVE, 'openstack server shelve --offload vm1'),
     )
     @ddt.unpack
-    def test_blocked_says_what_the_operator_can_do(self, status, command):
-        self.assertIn(command, self.judge(status).reason)
+    def test_blocked_says_what_the_operator_can_do(
+        self, status, options, words
+    ):
+        self.assertIn(words, self.judge(status, **options).reason)
 
     def test_shelved_server_is_not_moved(self):
         reason = self.judge('SUSPENDED', home='cmp09').reason
 
         self.assertIn('--suspended resume', reason)
         self.assertNotIn('shelve', reason)
-
-    @ddt.data(
-        ('ACTIVE', {'running': policies.Running.LEAVE}, '--running live'),
-        ('PAUSED', {'running': policies.Running.LEAVE}, '--running live'),
-        ('PAUSED', {'running': policies.Running.COLD}, '--running live'),
-        (
-            'PAUSED',
-            {'running': policies.Running.COLD},
-            'openstack server unpause vm1',
-        ),
-        ('SHUTOFF', {'stopped': policies.Stopped.LEAVE}, '--stopped cold'),
-        ('SHELVED', {'shelved': policies.Shelved.LEAVE}, '--shelved offload'),
-        (
-            'SHELVED',
-            {'shelved': policies.Shelved.LEAVE},
-            'openstack server shelve --offload vm1',
-        ),
-    )
-    @ddt.unpack
-    def test_blocked_names_the_option(self, status, options, words):
-        self.assertIn(words, self.judge(status, **options).reason)
-
-    def test_unknown_status_is_named(self):
-        self.assertIn('TOMORROW', self.judge('TOMORROW').reason)
 
     def test_busy_says_with_what(self):
         verdict = self.judge('ACTIVE', 'image_uploading')
