@@ -15,6 +15,7 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+Phase = server_status.Phase
 #: A server that fails on this many destinations fails because of itself or
 #: the cloud, not because of a destination.
 DESTINATIONS = 2
@@ -37,7 +38,6 @@ class Finished:
 
 
 def finished(
-    server_id: str,
     view: model.Server | None,
     records: collections.abc.Sequence[model.Migration],
     status: server_status.ServerStatus,
@@ -56,23 +56,20 @@ def finished(
     destinations = frozenset(
         r.dest for r in records if r.dest and r.status in nova_states.FAILED
     )
-    if last.awaits_confirmation or (
-        last.ended_well and status.phase is server_status.Phase.MOVED
-    ):
-        failed = False
-    elif (
-        status.phase is server_status.Phase.FAILED
+    succeeded = last.awaits_confirmation or (
+        last.ended_well and status.phase is Phase.MOVED
+    )
+    failed = (
+        status.phase is Phase.FAILED
         and not last.found_no_host
         and (in_error or len(destinations) >= DESTINATIONS)
-    ):
-        failed = True
-    else:
+    )
+    if not (succeeded or failed):
         return None
-    move = memories.MOVE_OF_TYPE.get(last.type)
     return Finished(
-        server_id=server_id,
-        failed=failed,
-        move=str(move) if move else last.type,
+        server_id=last.server_id,
+        failed=not succeeded,
+        move=memories.move_of(last),
         destinations=destinations,
         in_error=in_error,
         ended_at=last.updated_at or last.created_at,
@@ -94,31 +91,18 @@ def explanation(row: collections.abc.Sequence[Finished]) -> str:
     """Return what some servers that failed in a row have in common."""
     names = ', '.join(each.server_id for each in row[:_NAMES])
     more = f' and {len(row) - _NAMES} more' if len(row) > _NAMES else ''
-    common = [
-        *_shared('each by {}', (each.move for each in row)),
-        *_shared(
-            'each to {}',
-            (
-                next(iter(each.destinations), '')
-                if len(each.destinations) == 1
-                else ''
-                for each in row
-            ),
-        ),
-        *(['each is in ERROR now'] if all(e.in_error for e in row) else ()),
-    ]
+    common = []
+    if len({each.move for each in row}) == 1:
+        common.append(f'each by {row[0].move}')
+    destinations = {each.destinations for each in row}
+    if len(destinations) == 1 == len(row[0].destinations):
+        common.append(f'each to {min(row[0].destinations)}')
+    if all(each.in_error for each in row):
+        common.append('each is in ERROR now')
     return (
         f'{len(row)} servers failed to move one after another ({names}{more}'
         f'{"; " if common else ""}{", ".join(common)})'
     )
-
-
-def _shared(
-    words: str, values: collections.abc.Iterable[str]
-) -> collections.abc.Iterator[str]:
-    found = set(values)
-    if len(found) == 1 and all(found):
-        yield words.format(*found)
 
 
 def stop_reason(row: collections.abc.Sequence[Finished], most: int) -> str:

@@ -8,6 +8,7 @@ import dataclasses
 from osc_hostmaint import model
 from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import context as contexts
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.host import memory as host_memory
@@ -21,6 +22,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 Stage = decisions.Stage
+_replace = dataclasses.replace
 
 
 def decide(
@@ -39,39 +41,41 @@ def decide(
     # What is left over may be of a move that nobody is at any more.
     all_seen = seen
     seen = stale_migrations.drop_stale(seen, operation.is_cut_off)
-    memory = host_memory.update(seen, operation, memory)
     given_up = operation.policy.abandon
-    operation, trouble, unrecoverable = _with_stop_reasons(
-        seen, operation, memory
-    )
+    context = contexts.HostContext(seen, operation, memory, now)
+    context = _replace(context, memory=host_memory.update(context))
+    operation, trouble, unrecoverable = _with_stop_reasons(context)
+    context = _replace(context, operation=operation)
 
-    ended = unrecoverable in ('', given_up)
     statuses = server_statuses.assess(
-        seen, operation, memory, now, ended=ended
+        context, ended=unrecoverable in ('', given_up)
     )
-    memory = host_memory.update_timings(seen, memory, statuses, now)
+    context = _replace(context, statuses=statuses)
+    memory = host_memory.update_timings(context)
     memory = operation.assessed(seen, memory, statuses)
+    context = _replace(context, memory=memory)
 
-    move_timing = polling.observed_timing(seen, memory)
-    start = scheduling.choose(
-        seen, operation, memory, statuses, move_timing, now
-    )
-    memory = dataclasses.replace(memory, slots=start.slots)
-
+    move_timing = polling.observed_timing(context)
+    start = scheduling.choose(context, move_timing)
     open_ = any(s.phase not in server_status.FINAL for s in statuses.values())
-    never_looked_at = host_memory.never_looked_at(seen, operation, memory)
-    arriving = (
-        [] if unrecoverable else host_memory.arriving(seen, operation, now)
-    )
+    never_looked_at = context.never_looked_at
+    arriving = [] if unrecoverable else context.arriving
     left = orphaned_allocations.find(seen, operation)
     stage = Stage.DONE
     if open_ or never_looked_at or arriving or memory.suspects:
         stage = Stage.OPEN
-    elif query.needs_final_check(seen, memory, statuses, operation):
+    elif query.needs_final_check(context):
         stage, left = Stage.FINAL_CHECK, frozenset()
     closes = stage is not Stage.OPEN
     perhaps_left = closes and bool(left or stage is Stage.FINAL_CHECK)
-    memory = _update_leftover_since(memory, perhaps_left, now)
+    memory = _replace(
+        memory,
+        slots=start.slots,
+        leftover_since=host_memory.since_when(
+            memory.leftover_since, now, perhaps_left
+        ),
+    )
+    context = _replace(context, memory=memory)
     if stage is Stage.DONE and orphaned_allocations.waits(
         all_seen, left, operation, memory
     ):
@@ -81,10 +85,7 @@ def decide(
     abandoned = operation.policy.abandon
     done = stage is Stage.DONE or bool(abandoned and not checks)
 
-    rows = [
-        server_statuses.row(seen.host, memory.servers[server_id], status, now)
-        for server_id, status in statuses.items()
-    ]
+    rows = [server_statuses.row(context, server_id) for server_id in statuses]
     if done and closes:
         rows = orphaned_allocations.report(all_seen, left, rows)
     if done and not given_up:
@@ -93,29 +94,28 @@ def decide(
         # nothing says that something is left, and nobody has looked.
         if memory.dead if any_left else stage is not Stage.DONE:
             trouble = trouble or abandoned
-    visit = (
-        start.visit
-        | never_looked_at
-        | host_memory.overdue(seen, arriving, now)
-    )
-    visit |= host_memory.missing(seen)
+    visit = never_looked_at | context.overdue(arriving) | context.missing
     trace = frozenset[str]()
     if closes:
         visit |= orphaned_allocations.to_visit(all_seen, left, now)
         trace = orphaned_allocations.to_trace(all_seen, left)
+    if open_:
+        wait = operation.wait(memory, now) or server_statuses.wait(statuses)
+    else:
+        wait = _wait(arriving, left, operation.policy.server_timeout)
+    if down_cells.is_lost(seen):
+        interval = timing.DOWN_SERVICE_RECHECK_SECONDS
+    elif closes and not left:
+        settled_in = operation.policy.settled_from - now
+        interval = max(timing.LOOK_LAST_CHECKS_SECONDS, settled_in)
+    else:
+        interval = polling.next_look_in(
+            context, move_timing, filling=start.filling
+        )
     return decisions.Decision(
         actions=start.actions,
         rows=tuple(rows),
-        query=query.next_look(
-            seen,
-            statuses,
-            now,
-            final_check=closes,
-            visit=visit,
-            trace=trace,
-            operation=operation,
-            memory=memory,
-        ),
+        query=query.next_look(context, stage, start.visit | visit, trace),
         memory=memory,
         done=done,
         stage=stage,
@@ -123,42 +123,22 @@ def decide(
             s.visit and s.record and s.record.ended_badly
             for s in statuses.values()
         ),
-        finished=server_statuses.finished(seen, memory, statuses),
+        finished=server_statuses.finished(context),
         trouble=trouble,
-        wait=down_cells.wait(seen)
-        or (
-            operation.wait(memory, now) or server_statuses.wait(statuses)
-            if open_
-            else _wait(arriving, left, operation.policy.server_timeout)
-        ),
-        interval=timing.DOWN_SERVICE_RECHECK_SECONDS
-        if down_cells.is_lost(seen)
-        else max(
-            timing.LOOK_LAST_CHECKS_SECONDS,
-            operation.policy.settled_from - now,
-        )
-        if closes and not left
-        else polling.next_look_in(
-            memory,
-            statuses,
-            move_timing,
-            operation,
-            filling=start.filling,
-            now=now,
-        ),
+        wait=down_cells.wait(seen) or wait,
+        interval=interval,
     )
 
 
 def _with_stop_reasons(
-    seen: model.Observation,
-    operation: operations.Operation,
-    memory: memories.HostMemory,
+    context: contexts.HostContext,
 ) -> tuple[operations.Operation, str, str]:
     """Return the operation with what the hosts do not let go on.
 
     :returns: it, why the host can't be drained, and why nothing can be moved
         off it any more.
     """
+    seen, operation, memory = context.seen, context.operation, context.memory
     if reason := down_cells.over(seen, memory):
         why = down_cells.LEFT if seen.silent else reason
         return operation.abandoning(why), reason, ''
@@ -170,15 +150,6 @@ def _with_stop_reasons(
     ):
         return operation.abandoning(reason), '', reason
     return operation, '', ''
-
-
-def _update_leftover_since(
-    memory: memories.HostMemory, perhaps_left: bool, now: float
-) -> memories.HostMemory:
-    since = memory.leftover_since if perhaps_left else None
-    if perhaps_left and since is None:
-        since = now
-    return dataclasses.replace(memory, leftover_since=since)
 
 
 def _wait(

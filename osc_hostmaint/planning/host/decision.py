@@ -41,10 +41,10 @@ class Row:
     move: str
     destination: str
     phase: server_status.Phase
-    reason: str
-    attempts: int
+    reason: str = ''
+    attempts: int = 0
     #: From the first request to its end; None where no move began.
-    seconds: float | None
+    seconds: float | None = None
     #: Its migration record that counts, if any.
     record: model.Migration | None = None
 

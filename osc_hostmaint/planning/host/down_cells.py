@@ -15,10 +15,10 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+Phase = server_status.Phase
+
 CELL = 'its cell does not answer'
 ONCE = 'run this again once it answers'
-
-
 #: Of a server, in the end.
 LEFT = f'{CELL}: {ONCE}'
 
@@ -58,23 +58,6 @@ def answered(seen: model.Observation) -> bool:
     return not is_lost(seen) and seen.service_at >= seen.servers_at
 
 
-def update(
-    seen: model.Observation, memory: memories.HostMemory
-) -> memories.HostMemory:
-    """Return the memory with since when hosts and servers are unknown."""
-    since = seen.service_at if is_lost(seen) else None
-    if since is not None and memory.lost_since is not None:
-        since = memory.lost_since
-    return dataclasses.replace(
-        memory,
-        lost_since=since,
-        unseen_since={
-            server_id: memory.unseen_since.get(server_id, at)
-            for server_id, at in seen.unseen.items()
-        },
-    )
-
-
 def given_up(
     seen: model.Observation, memory: memories.HostMemory
 ) -> frozenset[str]:
@@ -89,15 +72,14 @@ def given_up(
 
 def over(seen: model.Observation, memory: memories.HostMemory) -> str:
     """Return why a host is not awaited any longer, '' if it is."""
-    since = memory.lost_since
-    if since is None:
-        return ''
-    waited = seen.service_at - since
+    limit = timing.DOWN_GRACE_SECONDS
     if seen.silent:
-        enough = waited >= timing.OUTAGE_LIMIT_SECONDS
-        return words(seen.silent) if enough else ''
-    if waited < timing.DOWN_GRACE_SECONDS:
+        limit = timing.OUTAGE_LIMIT_SECONDS
+    since = memory.lost_since
+    if since is None or seen.service_at - since < limit:
         return ''
+    if seen.silent:
+        return words(seen.silent)
     return (
         f'Nova no longer lists a compute service on {seen.host}: it was '
         f'deleted, or {CELL} (see openstack compute service list)'
@@ -113,40 +95,32 @@ def hide(
     """
     seen = context.seen
     unseen_at = seen.unseen.get(context.server_id)
+    due = unseen_at is None or is_due(seen, unseen_at, context.now)
     if status.phase in server_status.FINAL:
-        due = unseen_at is None or is_due(seen, unseen_at, context.now)
         return dataclasses.replace(status, visit=status.visit and due)
     hidden = server_status.ServerStatus(
-        server_status.Phase.SETTLING,
+        Phase.SETTLING,
         record=status.record,
         pending=status.pending,
         destination=status.destination,
     )
     if is_lost(seen):
         # None is started now.
-        waits = status.phase is server_status.Phase.WAITING
-        return status if waits else hidden
+        return status if status.phase is Phase.WAITING else hidden
     if unseen_at is None:
         return status
     since = context.unseen_since
     if since is not None and unseen_at - since >= timing.OUTAGE_LIMIT_SECONDS:
         return dataclasses.replace(
-            hidden,
-            phase=server_status.Phase.FAILED,
-            reason=LEFT,
-            given_up=True,
+            hidden, phase=Phase.FAILED, reason=LEFT, given_up=True
         )
-    return dataclasses.replace(
-        hidden, visit=is_due(seen, unseen_at, context.now)
-    )
+    return dataclasses.replace(hidden, visit=due)
 
 
 def is_due(seen: model.Observation, unseen_at: float, now: float) -> bool:
     """Tell whether to look again at a server whose cell did not answer."""
-    waited = now - unseen_at
-    return (
-        not is_lost(seen) and seen.service_at > unseen_at
-    ) or waited >= timing.UNLISTED_RECHECK_SECONDS
+    answers = not is_lost(seen) and seen.service_at > unseen_at
+    return answers or now - unseen_at >= timing.UNLISTED_RECHECK_SECONDS
 
 
 def wait(seen: model.Observation) -> server_status.Wait | None:

@@ -7,6 +7,7 @@ disappear shortly after a move. Those that stay are reported, with a command
 that removes them.
 """
 
+import collections
 import collections.abc
 import dataclasses
 import math
@@ -20,6 +21,7 @@ from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+Phase = server_status.Phase
 #: Where too little is known, or something goes on.
 AGAIN = 'run this again to see whether it goes away'
 
@@ -33,13 +35,15 @@ def find(
     """
     if not operation.empties_host:
         return frozenset()
-    explained = operation.explained(seen) | set(seen.servers)
-    explained |= {
-        r.uuid
-        for r in seen.migrations.values()
-        if r.source == seen.host and (r.in_flight or r.awaits_confirmation)
-    }
-    return frozenset((seen.consumers or frozenset()) - explained)
+    explained = operation.explained(seen).union(
+        seen.servers,
+        (
+            r.uuid
+            for r in seen.migrations.values()
+            if r.source == seen.host and (r.in_flight or r.awaits_confirmation)
+        ),
+    )
+    return (seen.consumers or frozenset()) - explained
 
 
 def to_visit(
@@ -97,27 +101,21 @@ def waits(
     if not left:
         return False
     servers = {consumer: _server_id(seen, consumer) for consumer in left}
-    if any(
-        at - memory.unseen_since.get(server_id, at)
-        < timing.OUTAGE_LIMIT_SECONDS
-        for server_id, at in seen.unseen.items()
-        if server_id in servers.values()
-    ):
+    unseen = seen.unseen.keys()
+    awaited = unseen - down_cells.given_up(seen, memory)
+    if awaited.intersection(servers.values()):
         return True
-    left = [i for i in left if servers[i] not in seen.unseen]
+    left = [consumer for consumer in left if servers[consumer] not in unseen]
     if to_visit(seen, left, -math.inf) or to_trace(seen, left):
         return True
-    coming = operation.awaits_arrivals and any(
+    since = memory.leftover_since
+    limit: float | None = timing.LEFTOVERS_WAIT_SECONDS
+    if operation.awaits_arrivals and any(
         _coming(seen, seen.visited[consumer])
         for consumer in left
         if seen.migration(consumer) is None
-    )
-    limit = (
-        operation.policy.server_timeout
-        if coming
-        else timing.LEFTOVERS_WAIT_SECONDS
-    )
-    since = memory.leftover_since
+    ):
+        limit = operation.policy.server_timeout
     # By when we looked: another list may have taken a minute since.
     looked = seen.consumers_at
     return since is None or limit is None or looked - since < limit
@@ -134,38 +132,27 @@ def _coming(seen: model.Observation, view: model.Server) -> bool:
 def report(
     seen: model.Observation,
     left: collections.abc.Collection[str],
-    rows: collections.abc.Iterable[decisions.Row],
+    rows: collections.abc.Collection[decisions.Row],
 ) -> list[decisions.Row]:
     """Return the rows with orphaned allocations added, one row per server."""
-    rows = list(rows)
     servers = {row.server_id for row in rows}
-    reasons: dict[str, list[str]] = {}
+    reasons = collections.defaultdict[str, list[str]](list)
     for consumer in sorted(left):
-        record = seen.migration(consumer)
-        server_id = record.server_id if record else consumer
-        if record:
-            reason = _of_move(seen, record)
-        else:
-            reason = _of(seen, consumer, is_server=consumer in servers)
-        reasons.setdefault(server_id, []).append(reason)
-    told = [
-        _told(row, '; '.join(reasons.pop(row.server_id)))
-        if row.server_id in reasons
-        else row
-        for row in rows
-    ]
-    return told + [_row(seen, i, '; '.join(r)) for i, r in reasons.items()]
+        reasons[_server_id(seen, consumer)].append(
+            _reason(seen, consumer, is_server=consumer in servers)
+        )
+    others = [_row(seen, i) for i in reasons if i not in servers]
+    return [_told(row, reasons[row.server_id]) for row in [*rows, *others]]
 
 
-def _told(row: decisions.Row, reason: str) -> decisions.Row:
-    kept = row.phase in (
-        server_status.Phase.FAILED,
-        server_status.Phase.STILL_MOVING,
-    )
+def _told(row: decisions.Row, reasons: list[str]) -> decisions.Row:
+    if not reasons:
+        return row
+    kept = row.phase in (Phase.FAILED, Phase.STILL_MOVING)
     return dataclasses.replace(
         row,
-        phase=row.phase if kept else server_status.Phase.BLOCKED,
-        reason='; '.join(filter(None, [row.reason, reason])),
+        phase=row.phase if kept else Phase.BLOCKED,
+        reason='; '.join(filter(None, [row.reason, *reasons])),
     )
 
 
@@ -173,71 +160,54 @@ def _view(seen: model.Observation, server_id: str) -> model.Server | None:
     return seen.latest(server_id) or seen.visited.get(server_id)
 
 
-def _of_move(seen: model.Observation, record: model.Migration) -> str:
-    """Return the reason for an allocation that a migration holds."""
-    view = _view(seen, record.server_id)
-    move = memories.MOVE_OF_TYPE.get(record.type, record.type)
-    held = (
-        f'Placement still holds an allocation on {seen.host} for its {move} '
-        f'{record.uuid} ("{record.status}")'
-    )
-    if record.server_id in seen.unseen:
-        return f'{held}, and {down_cells.LEFT}'
-    if view is None:
-        return f'{held}: {AGAIN}'
-    if view.deleted:
-        return f'the server was deleted, but {held}: {_delete(record.uuid)}'
-    # Until it leaves, that may be all that is kept for it here.
-    own = record.server_id in (seen.consumers or ())
-    if view.host == seen.host and not own:
-        return (
-            f'{held}: once the server has left {seen.host}, '
-            f'{_delete(record.uuid)}'
-        )
-    return f'{held}: {_delete(record.uuid)}'
+def _reason(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
+    """Return why an allocation is left, and what removes it.
 
-
-def _of(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
-    """Return the reason for an allocation that no migration holds."""
-    view = _view(seen, consumer)
+    :param is_server: a server of that id was on the host.
+    """
+    record = seen.migration(consumer)
+    server_id = record.server_id if record else consumer
+    view = _view(seen, server_id)
     held = f'Placement still holds an allocation for it on {seen.host}'
-    if consumer in seen.unseen:
-        return f'{held}, and {down_cells.LEFT}'
-    if view is None:
-        return f'{held}: {AGAIN}'
-    if view.deleted:
-        if is_server:
-            return f'the server was deleted, but {held}: {_delete(consumer)}'
-        if consumer not in seen.traced:
-            return f'{held}: {AGAIN}'
-        return (
-            f'{held}, but Nova knows no server and no migration with this id '
-            '(it forgets the migrations of deleted servers): '
-            f'{_delete(consumer)}'
+    if record:
+        held = (
+            f'Placement still holds an allocation on {seen.host} for its '
+            f'{memories.move_of(record)} {record.uuid} ("{record.status}")'
         )
-    if _coming(seen, view):
-        return f'{held}, and the server is {view.status}: {AGAIN}'
-    if view.host is None:
-        return (
-            f'{held}, although the server is on no host: {_delete(consumer)}'
-        )
-    held = f'{held}, although the server is on {view.host}'
-    heal = 'nova-manage placement heal_allocations --force --instance'
-    if view.status == nova_states.Status.ERROR:
-        return f'{held}: once it is no longer in ERROR, run {heal} {consumer}'
-    return f'{held}: run {heal} {consumer}'
-
-
-def _delete(consumer: str) -> str:
-    return (
+    delete = (
         'remove the allocation (openstack resource provider allocation delete '
         f'{consumer}, from the package osc-placement)'
     )
+    if server_id in seen.unseen:
+        return f'{held}, and {down_cells.LEFT}'
+    if view is None:
+        return f'{held}: {AGAIN}'
+    if view.deleted and (record or is_server):
+        return f'the server was deleted, but {held}: {delete}'
+    if view.deleted and consumer not in seen.traced:
+        return f'{held}: {AGAIN}'
+    if view.deleted:
+        return (
+            f'{held}, but Nova knows no server and no migration with this id '
+            f'(it forgets the migrations of deleted servers): {delete}'
+        )
+    if record:
+        # Until it leaves, that may be all that is kept for it here.
+        if view.host == seen.host and server_id not in (seen.consumers or ()):
+            return f'{held}: once the server has left {seen.host}, {delete}'
+        return f'{held}: {delete}'
+    if _coming(seen, view):
+        return f'{held}, and the server is {view.status}: {AGAIN}'
+    if view.host is None:
+        return f'{held}, although the server is on no host: {delete}'
+    held = f'{held}, although the server is on {view.host}'
+    heal = 'run nova-manage placement heal_allocations --force --instance'
+    if view.status == nova_states.Status.ERROR:
+        heal = f'once it is no longer in ERROR, {heal}'
+    return f'{held}: {heal} {consumer}'
 
 
-def _row(
-    seen: model.Observation, server_id: str, reason: str
-) -> decisions.Row:
+def _row(seen: model.Observation, server_id: str) -> decisions.Row:
     view = _view(seen, server_id)
     server = None if view is None or view.deleted else view
     return decisions.Row(
@@ -247,8 +217,5 @@ def _row(
         status=server.status if server else '',
         move='',
         destination=(server.host or '') if server else '',
-        phase=server_status.Phase.BLOCKED,
-        reason=reason,
-        attempts=0,
-        seconds=None,
+        phase=Phase.BLOCKED,
     )

@@ -15,8 +15,8 @@ import math
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
-from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import context as contexts
 from osc_hostmaint.planning.server import in_flight
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -77,10 +77,7 @@ def estimate_timing(
             time - record.created_at.timestamp()
             for record, time in moves.items()
         )
-    if len(ends) >= slots:
-        next_end = ends[-slots] + move
-    else:
-        next_end = ends[-1]
+    next_end = ends[-slots] + move if len(ends) >= slots else ends[-1]
     return MoveTiming(move, next_end + offset, move / slots)
 
 
@@ -107,57 +104,49 @@ def interval(
         return timing.LOOK_LAST_STATUS_SECONDS
     if not ages:
         return timing.LOOK_OTHERS_SECONDS
+    most = timing.LOOK_MOST_SECONDS
     if move_timing is None:
         # The more run at once, the sooner a second one ends.
         wanted = max(
             timing.LOOK_FIRST_END_SECONDS, timing.LOOK_AGE_PART * max(ages)
         ) / (slots or 1)
-    elif now < (
-        due := move_timing.next_end
-        + timing.LOOK_AFTER_END_SECONDS / (slots or 1)
-    ):
-        wanted = due - now
-        return min(
-            timing.LOOK_MOST_FORETOLD_SECONDS,
-            max(timing.LOOK_LEAST_SECONDS, wanted),
-        )
     else:
-        wanted = max(
-            timing.LOOK_MOVE_PART * move_timing.move,
-            timing.LOOK_DELAY_PART * (now - move_timing.next_end),
-        )
-    return min(
-        timing.LOOK_MOST_SECONDS, max(timing.LOOK_LEAST_SECONDS, wanted)
-    )
+        late = now - move_timing.next_end
+        wanted = timing.LOOK_AFTER_END_SECONDS / (slots or 1) - late
+        if wanted > 0:
+            most = timing.LOOK_MOST_FORETOLD_SECONDS
+        else:
+            wanted = max(
+                timing.LOOK_MOVE_PART * move_timing.move,
+                timing.LOOK_DELAY_PART * late,
+            )
+    return min(most, max(timing.LOOK_LEAST_SECONDS, wanted))
 
 
-def observed_timing(
-    seen: model.Observation, memory: memories.HostMemory
-) -> MoveTiming | None:
+def observed_timing(context: contexts.HostContext) -> MoveTiming | None:
     """Return how live migrations off a host have been ending in this run."""
+    memory, ahead = context.memory, context.seen.ahead
     history = memory.history or frozenset()
     ended = (
         r
-        for r in seen.migrations.values()
-        if r.source == seen.host
-        and r.type == model.MigrationType.LIVE
+        for r in context.leaving
+        if r.type == model.MigrationType.LIVE
         and (r.ended_well or r.status == nova_states.MigrationStatus.FAILED)
         and r.id not in history
     )
-    ahead = math.inf if seen.ahead is None else seen.ahead
-    return estimate_timing(ended, memory.slots, ahead)
+    return estimate_timing(
+        ended, memory.slots, math.inf if ahead is None else ahead
+    )
 
 
 def next_look_in(
-    memory: memories.HostMemory,
-    statuses: collections.abc.Mapping[str, server_status.ServerStatus],
+    context: contexts.HostContext,
     move_timing: MoveTiming | None,
-    operation: operations.Operation,
     *,
     filling: bool,
-    now: float,
 ) -> float:
     """Return the seconds until the next look while anything is open."""
+    memory, now, statuses = context.memory, context.now, context.statuses
     ages = [
         now
         - (
@@ -184,12 +173,12 @@ def next_look_in(
         slots=memory.slots,
     )
     wake_at = min((s.wake_at for s in statuses.values()), default=math.inf)
-    starts_at = operation.starts_at(memory)
+    starts_at = context.operation.starts_at(memory)
     if starts_at is not None and starts_at > now:
         # Not at the next look: runs that began together look together.
         wake_at = min(wake_at, starts_at)
     return min(
         seconds,
         max(timing.LOOK_LAST_CHECKS_SECONDS, wake_at - now),
-        in_flight.patience(memory, statuses, operation.policy, now),
+        in_flight.patience(memory, statuses, context.policy, now),
     )

@@ -1,37 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which moves and confirmations to ask for now."""
+"""Which moves and confirmations to ask for now.
+
+A source host runs ``max_concurrent_live_migrations`` at a time and queues
+the rest (nova/compute/manager.py: live_migration). Keeping exactly one in
+that queue means that a slot never idles, that the setting is followed
+without being known, and that nothing is claimed on a destination long before
+it is needed. Only where moves end faster than we look is it two.
+"""
 
 import collections.abc
 import dataclasses
 
 from osc_hostmaint import model
-from osc_hostmaint.planning import operation as operations
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.host import concurrency
+from osc_hostmaint.planning.host import context as contexts
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.host import polling
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+ActionKind = memories.ActionKind
 _NEEDS_FRESH = frozenset(
-    {
-        memories.ActionKind.COLD_MIGRATE,
-        memories.ActionKind.RESET,
-        memories.ActionKind.SHELVE,
-    }
+    {ActionKind.COLD_MIGRATE, ActionKind.RESET, ActionKind.SHELVE}
 )
 #: What a live migration in Nova's queue, or on its way there, begins with.
-_LIVE = frozenset(
-    {memories.ActionKind.LIVE_MIGRATE, memories.ActionKind.RESUME}
-)
+_LIVE = frozenset({ActionKind.LIVE_MIGRATE, ActionKind.RESUME})
 _COLD = memories.STARTING - _LIVE
-_ENDS = frozenset(
-    {memories.ActionKind.ABORT, memories.ActionKind.FORCE_COMPLETE}
-)
+_ENDS = frozenset({ActionKind.ABORT, ActionKind.FORCE_COMPLETE})
 
-ServerStatuses = collections.abc.Mapping[str, server_status.ServerStatus]
+#: So many moves give up their places at once whose destination does not begin
+#: with them: with more, it is not the destinations.
+UNANSWERED = 2
+#: Live migrations on their way to the source at once, while it is not known
+#: how many it runs: so many, or a part of those that run already. The queue
+#: that ends the search is no longer than that.
+PROBE = 2
+PROBE_PART = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,53 +54,72 @@ class Schedule:
     visit: frozenset[str]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class InFlight:
+    """What is under way from one host."""
+
+    #: Live migrations asked for or accepted, not on the source yet.
+    coming: int = 0
+    #: Waiting on the source for a slot.
+    queued: int = 0
+    #: Taking a slot of the source.
+    running: int = 0
+    cold: int = 0
+    #: Moves that their destination has not begun with, and may never: others
+    #: have their places.
+    unanswered: int = 0
+
+    @property
+    def live(self) -> int:
+        """All live migrations under way."""
+        return self.coming + self.queued + self.running
+
+    @property
+    def total(self) -> int:
+        """All moves under way."""
+        return self.live + self.cold + self.unanswered
+
+
 def choose(
-    seen: model.Observation,
-    operation: operations.Operation,
-    memory: memories.HostMemory,
-    statuses: ServerStatuses,
-    move_timing: polling.MoveTiming | None,
-    now: float,
+    context: contexts.HostContext, move_timing: polling.MoveTiming | None
 ) -> Schedule:
     """Return what to ask for now."""
-    under_way = _under_way(seen, statuses)
+    seen, memory, operation = context.seen, context.memory, context.operation
+    under_way = _under_way(context)
     may_start = not down_cells.is_lost(seen) and operation.may_start(
-        seen, memory, now
+        seen, memory, context.now
     )
-    slots = concurrency.learn_slots(memory.slots, under_way)
-    ready = {
-        server_id: status
-        for server_id, status in statuses.items()
+    slots = learn_slots(memory.slots, under_way)
+    kinds = {
+        server_id: status.ask
+        for server_id, status in context.statuses.items()
         if status.ask
         and status.phase not in server_status.FINAL
-        and memory.servers[server_id].not_before <= now
+        and memory.servers[server_id].not_before <= context.now
         # What was resumed by us is not to be restarted.
         and server_id not in memory.suspects
         and (may_start or status.ask not in memories.STARTING)
     }
-    at_once = [
-        server_id
-        for server_id, status in ready.items()
-        if status.ask not in memories.STARTING
-    ]
-    live = _in_order(memory, ready, _LIVE, operation)
-    cold = _in_order(memory, ready, _COLD, operation)
+    at_once = [i for i, kind in kinds.items() if kind not in memories.STARTING]
+    live = _in_order(context, kinds, _LIVE)
+    cold = _in_order(context, kinds, _COLD)
     parallel = operation.at_once(seen, memory)
-    lives, colds = concurrency.allot(
+    # Two moves may end before the first one is seen to have ended.
+    quick = move_timing and move_timing.between < timing.QUICK_ENDS_SECONDS
+    lives, colds = allot(
         under_way,
         slots,
         parallel,
         len(live),
         len(cold),
-        concurrency.queue_length(move_timing.between if move_timing else None),
+        2 if quick else 1,
         operation.unqueued_moves,
     )
-    stale = {
-        server_id
-        for server_id in cold[:colds]
-        if ready[server_id].ask in _NEEDS_FRESH
-        and not _fresh(seen, server_id, now)
-    }
+    stale = frozenset(
+        i
+        for i in cold[:colds]
+        if kinds[i] in _NEEDS_FRESH and not _fresh(context, i)
+    )
     chosen = [
         *at_once,
         *live[:lives],
@@ -104,31 +130,25 @@ def choose(
     )
     room = under_limit and (slots is None or under_way.live + lives <= slots)
     return Schedule(
-        actions=tuple(
-            _action(seen, memory.servers[i], kind, ready[i], operation.policy)
-            for i in chosen
-            if (kind := ready[i].ask)
-        ),
+        actions=tuple(_action(context, i, kinds[i]) for i in chosen),
         slots=slots,
         filling=(len(live) > lives and room) or bool(colds),
-        visit=frozenset(stale),
+        visit=stale,
     )
 
 
 def _action(
-    seen: model.Observation,
-    remembered: memories.ServerMemory,
-    kind: memories.ActionKind,
-    status: server_status.ServerStatus,
-    policy: policies.Policy,
+    context: contexts.HostContext, server_id: str, kind: ActionKind
 ) -> memories.Action:
+    policy, status = context.policy, context.statuses[server_id]
+    remembered = context.memory.servers[server_id]
     migrates = kind in memories.DIRECTED
-    evacuates = kind is memories.ActionKind.EVACUATE
-    view = seen.latest(remembered.before.id)
+    evacuates = kind is ActionKind.EVACUATE
+    view = context.seen.latest(server_id)
     balance = policy.spread is policies.Spread.BALANCE and not policy.to
     return memories.Action(
         kind,
-        remembered.before.id,
+        server_id,
         host=policy.to if migrates else '',
         stopped=status.stopped,
         vm_state=view.vm_state if view and evacuates else '',
@@ -138,70 +158,124 @@ def _action(
     )
 
 
-def _fresh(seen: model.Observation, server_id: str, now: float) -> bool:
-    view = seen.latest(server_id)
+def _fresh(context: contexts.HostContext, server_id: str) -> bool:
+    view = context.seen.latest(server_id)
     return (
         view is not None
-        and now - view.seen_at < timing.SERVER_VIEW_VALID_SECONDS
+        and context.now - view.seen_at < timing.SERVER_VIEW_VALID_SECONDS
     )
 
 
-def _under_way(
-    seen: model.Observation, statuses: ServerStatuses
-) -> concurrency.InFlight:
+def _under_way(context: contexts.HostContext) -> InFlight:
     """Count what is under way; what was given up holds up nobody."""
-    asked = cold = 0
-    unanswered = [
-        server_id
-        for server_id, status in sorted(statuses.items())
-        if status.unanswered and status.phase not in server_status.FINAL
-    ][: concurrency.UNANSWERED]
-    apart = set(unanswered)
-    for server_id, status in statuses.items():
-        if status.phase in server_status.FINAL:
-            apart.add(server_id)
-        elif server_id in apart:
-            continue
-        elif status.pending:
-            asked += status.pending in _LIVE
-            cold += status.pending in _COLD
-        elif (
-            status.record
-            and status.record.in_flight
-            and status.record.type != model.MigrationType.LIVE
-        ):
-            cold += 1
+    statuses = context.statuses
+    over = {i for i, s in statuses.items() if s.phase in server_status.FINAL}
+    unanswered = sorted(
+        i for i, s in statuses.items() if s.unanswered and i not in over
+    )[:UNANSWERED]
+    apart = over.union(unanswered)
+    others = [s for i, s in statuses.items() if i not in apart]
+    cold = [
+        s
+        for s in others
+        if s.pending in _COLD
+        or (
+            not s.pending
+            and s.record
+            and s.record.in_flight
+            and s.record.type != model.MigrationType.LIVE
+        )
+    ]
     live = [
-        r
-        for r in seen.migrations.values()
-        if r.source == seen.host
-        and r.in_flight
+        r.status
+        for r in context.leaving
+        if r.in_flight
         and r.type == model.MigrationType.LIVE
         and r.server_id not in apart
     ]
-    return concurrency.count(live, asked, cold, len(unanswered))
+    accepted = live.count(nova_states.MigrationStatus.ACCEPTED)
+    queued = live.count(nova_states.MigrationStatus.QUEUED)
+    return InFlight(
+        coming=accepted + sum(s.pending in _LIVE for s in others),
+        queued=queued,
+        running=len(live) - accepted - queued,
+        cold=len(cold),
+        unanswered=len(unanswered),
+    )
 
 
 def _in_order(
-    memory: memories.HostMemory,
-    statuses: ServerStatuses,
-    kinds: collections.abc.Container[memories.ActionKind],
-    operation: operations.Operation,
+    context: contexts.HostContext,
+    kinds: collections.abc.Mapping[str, ActionKind],
+    wanted: collections.abc.Container[ActionKind],
 ) -> list[str]:
     """What can't fit shows early, and the tail is short: largest first.
 
     But what was resumed for its move has had its turn already.
     """
-    servers = memory.servers
-    ids = [i for i, status in statuses.items() if status.ask in kinds]
+    servers = context.memory.servers
     return sorted(
-        ids,
+        (i for i, kind in kinds.items() if kind in wanted),
         key=lambda i: (
             not servers[i].resumed,
             -servers[i].before.memory_mb,
             # What begins with a reset shows nobody that we are at it.
-            statuses[i].ask is memories.ActionKind.RESET,
-            operation.precedence(i),
+            kinds[i] is ActionKind.RESET,
+            context.operation.precedence(i),
             i,
         ),
     )
+
+
+def learn_slots(slots: int | None, now: InFlight) -> int | None:
+    """Return how many live migrations the source runs at once, so far.
+
+    Every migration is `queued` for a moment, so a queue may be seen while
+    slots are free. The number then is too low; as soon as more are running
+    it counts as unknown again. It never falls: a slot that is changing hands
+    looks like one that is not there.
+    """
+    if slots is not None and now.running > slots:
+        slots = None
+    if now.queued and not now.coming and now.running:
+        return max(slots or 0, now.running)
+    return slots
+
+
+def live_starts(now: InFlight, slots: int | None, queue: int = 1) -> int:
+    """Return how many live migrations to start, without other limits.
+
+    :param queue: how many are to wait on the source.
+    """
+    if now.queued >= queue:
+        return 0
+    if slots is None:
+        probe = max(PROBE, now.running // PROBE_PART)
+        return 0 if now.queued else max(0, probe - now.coming)
+    # With all slots full and none waiting that is one more, which also finds
+    # out whether there are more slots by now.
+    return max(0, max(slots, now.running) + queue - now.live)
+
+
+def allot(
+    now: InFlight,
+    slots: int | None,
+    parallel: int | None,
+    live_waiting: int,
+    cold_waiting: int,
+    queue: int = 1,
+    cold_window: int = timing.COLD_MIGRATIONS_AT_ONCE,
+) -> tuple[int, int]:
+    """Return how many live and how many cold migrations to start now.
+
+    :param parallel: at most so many moves under way in all; None: no limit
+        but Nova's queue, and a small window of cold migrations.
+    :param queue: how many live migrations are to wait on the source.
+    :param cold_window: how many moves without a queue may be under way.
+    """
+    live = min(live_starts(now, slots, queue), live_waiting)
+    if parallel is None:
+        return live, min(max(0, cold_window - now.cold), cold_waiting)
+    room = max(0, parallel - now.total)
+    live = min(live, room)
+    return live, min(room - live, cold_waiting)

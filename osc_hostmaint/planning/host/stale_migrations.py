@@ -23,19 +23,16 @@ def drop_stale(
     server, so they are seen as they were; and a service that died in the
     middle of a move may leave one that never ends, of a server at rest.
     """
-    newest: dict[str, int] = {}
-    for record_id in sorted(seen.migrations):
-        newest[seen.migrations[record_id].server_id] = record_id
+    newest = {r.server_id: r for _id, r in sorted(seen.migrations.items())}
     alive = {}
     for record_id, record in seen.migrations.items():
         view = seen.visited.get(record.server_id)
         if view and view.deleted:
             continue
-        last = seen.migrations[newest[record.server_id]]
+        last = newest[record.server_id]
         if record.in_flight and (
             _is_superseded(record, last)
-            or _rests_on_source(seen, record, last)
-            or _rests_elsewhere(seen, record)
+            or _rests(seen, record, last)
             or is_cut_off(seen, record)
         ):
             continue
@@ -53,10 +50,10 @@ def _is_superseded(record: model.Migration, newest: model.Migration) -> bool:
     return record.id != newest.id and not (both and newest.ended_badly)
 
 
-def _rests_on_source(
+def _rests(
     seen: model.Observation, record: model.Migration, last: model.Migration
 ) -> bool:
-    """Tell whether the server rests on the source, in spite of the record.
+    """Tell whether the server is at rest, in spite of the record.
 
     The record must have been seen before the server for long enough, and
     once more after it.
@@ -64,19 +61,22 @@ def _rests_on_source(
     :param last: the newest record of the server.
     """
     view = seen.latest(record.server_id)
-    return (
-        view is not None
-        and view.host == record.source
-        and view.task_state is None
-        and view.status not in nova_states.MOVING
-        and not view.resized
-        and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
-        and seen.migrations_at >= view.seen_at
-        and (
-            record.type != model.MigrationType.EVACUATION
-            or _evacuation_is_over(seen, record, last, view)
-        )
-    )
+    if (
+        view is None
+        or view.task_state is not None
+        or view.seen_at < record.seen_at + timing.EFFECT_WAIT_SECONDS
+        or view.seen_at > seen.migrations_at
+    ):
+        return False
+    evacuated = record.type == model.MigrationType.EVACUATION
+    if view.host != record.source:
+        # Nova may carry out an evacuation in the name of an older record, and
+        # leaves the other as it is (nova/conductor/manager.py:
+        # rebuild_instance).
+        return evacuated and view.status != nova_states.Status.REBUILD
+    if view.status in nova_states.MOVING or view.resized:
+        return False
+    return not evacuated or _evacuation_is_over(seen, record, last, view)
 
 
 def _evacuation_is_over(
@@ -98,24 +98,6 @@ def _evacuation_is_over(
         return True
     # What Nova's clock shows may not be known.
     return view.seen_at >= record.seen_at + timing.EVACUATION_WAIT_SECONDS
-
-
-def _rests_elsewhere(seen: model.Observation, record: model.Migration) -> bool:
-    """Tell whether the server rests elsewhere, in spite of its evacuation.
-
-    Nova may carry out one in the name of an older record, and leaves the
-    other as it is (nova/conductor/manager.py: rebuild_instance).
-    """
-    view = seen.latest(record.server_id)
-    return (
-        record.type == model.MigrationType.EVACUATION
-        and view is not None
-        and view.host != record.source
-        and view.status != nova_states.Status.REBUILD
-        and view.task_state is None
-        and view.seen_at >= record.seen_at + timing.EFFECT_WAIT_SECONDS
-        and seen.migrations_at >= view.seen_at
-    )
 
 
 def _unchanged_for_long(seen: model.Observation, view: model.Server) -> bool:

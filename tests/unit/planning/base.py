@@ -13,6 +13,7 @@ import unittest
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
+from osc_hostmaint.planning.host import context as host_contexts
 from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import assessment
@@ -90,6 +91,23 @@ def context(
     )
 
 
+def host_context(
+    *,
+    memory: memories.HostMemory | None = None,
+    policy: policies.Policy | None = None,
+    statuses: host_contexts.ServerStatuses | None = None,
+    **observed: ty.Any,
+) -> host_contexts.HostContext:
+    """Return the host as it is NOW, in the middle of a run."""
+    return host_contexts.HostContext(
+        builders.observation(**observed),
+        requested.operation(policy or policies.Policy()),
+        memory or builders.memory(),
+        NOW,
+        statuses or {},
+    )
+
+
 def record(
     status: str = 'running', record_id: int = 7, **kwargs: ty.Any
 ) -> model.Migration:
@@ -164,6 +182,19 @@ class DecideTestCase(unittest.TestCase):
         self.assertEqual(1, len(decision.rows), decision.rows)
         return decision.rows[0]
 
+    def assert_row(
+        self, decision: decisions.Decision, result: str | None, *words: str
+    ) -> decisions.Row:
+        """Return the row of a server that ended so, with words of its reason.
+
+        :param result: None: it has not ended.
+        """
+        row = self.row(decision)
+        self.assertEqual(result, row.result, row)
+        for each in words:
+            self.assertIn(each, row.reason)
+        return row
+
 
 def just_asked(
     kind=ActionKind.LIVE_MIGRATE, server_id='vm1', at=NOW - 1
@@ -185,6 +216,7 @@ class ServerTimeline:
         self.now = NOW
         self.decision: decisions.Decision
         self._policy = policy or policies.Policy()
+        self._known: dict[str, model.Migration] = {}
 
     def tick(
         self,
@@ -234,6 +266,12 @@ class ServerTimeline:
         """Return a record whose status will first be seen at the next tick."""
         return record(status, *args, **{'seen_at': self.now + 1, **kw})
 
+    def known(self, found: model.Migration | str) -> model.Migration:
+        """Return a record, by itself or by its status."""
+        if isinstance(found, model.Migration):
+            return found
+        return self._known.setdefault(found, self.record(found))
+
     @property
     def row(self) -> decisions.Row:
         (row,) = self.decision.rows
@@ -245,6 +283,22 @@ class TimelineTestCase(unittest.TestCase):
 
     def begin(self, **options: ty.Any) -> ServerTimeline:
         return ServerTimeline(policies.Policy(**options))
+
+    def expect(
+        self, timeline: ServerTimeline, *steps: tuple[ty.Any, ...]
+    ) -> None:
+        """Tick for each step, and compare what is asked for.
+
+        :param steps: what that is, or None; how the server is, its records (a
+            status: that of the record first seen so then), and maybe a dict:
+            all else of the tick.
+        """
+        for asked, view, *records in steps:
+            options = {}
+            if records and isinstance(records[-1], dict):
+                options = records.pop()
+            known = [timeline.known(each) for each in records]
+            self.assertIs(asked, timeline.asks(view, *known, **options))
 
     def assert_ended(
         self,

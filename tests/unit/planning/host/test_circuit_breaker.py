@@ -22,7 +22,7 @@ def record(status='error', dest='cmp02', **values):
 
 
 def finished(*records, view=IN_ERROR, assessed=FAILED):
-    return circuit_breaker.finished('vm1', view, records, assessed)
+    return circuit_breaker.finished(view, records, assessed)
 
 
 @ddt.ddt

@@ -7,7 +7,6 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import query
@@ -27,12 +26,14 @@ class TestOrderOfLooks(unittest.TestCase):
     """Servers are listed after the last event, allocations after that."""
 
     def is_open(self, *, settled_from=0.0, remembered=None, **observed):
-        return query.needs_final_check(
-            builders.observation(**observed),
-            builders.memory(remembered or builders.server_memory()),
-            {'vm1': server_status.ServerStatus(server_status.Phase.MOVED)},
-            requested.operation(policies.Policy(settled_from=settled_from)),
+        moved = server_status.ServerStatus(server_status.Phase.MOVED)
+        context = base.host_context(
+            memory=builders.memory(remembered or builders.server_memory()),
+            policy=policies.Policy(settled_from=settled_from),
+            statuses={'vm1': moved},
+            **observed,
         )
+        return query.needs_final_check(context)
 
     def test_done_after_the_final_check(self):
         self.assertFalse(self.is_open())

@@ -6,8 +6,6 @@ import unittest
 
 import ddt
 
-from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import memory as host_memory
 from osc_hostmaint.planning.server import memory as memories
@@ -19,18 +17,16 @@ NOW = builders.NOW
 Phase = server_status.Phase
 #: When the compute service was looked at.
 SEEN = NOW - 3
-FIRST = memories.HostMemory()
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
-DELETED = builders.server(status='DELETED')
-DRAIN = requested.operation(policies.Policy())
 
 
 @ddt.ddt
 class TestUpdate(unittest.TestCase):
-    def update(self, memory=FIRST, **kwargs):
-        return host_memory.update(
-            builders.observation(**kwargs), DRAIN, memory
+    def update(self, memory=None, **kwargs):
+        context = base.host_context(
+            memory=memory or memories.HostMemory(), **kwargs
         )
+        return host_memory.update(context)
 
     @ddt.data((None, memories.ActionKind.LIVE_MIGRATE), (NOW - 1, None))
     @ddt.unpack
@@ -59,10 +55,9 @@ class TestUpdate(unittest.TestCase):
     @ddt.unpack
     def test_status_before_the_move(self, status, vm_state, before):
         server = builders.server(status=status, vm_state=vm_state)
-        found = self.update(servers=[server])
+        found = self.update(servers=[server]).servers['vm1'].before
 
-        self.assertEqual(before, found.servers['vm1'].before.status)
-        self.assertEqual(vm_state, found.servers['vm1'].before.vm_state)
+        self.assertEqual((before, vm_state), (found.status, found.vm_state))
 
     @ddt.data(
         # a record as it was when this run began; is it history
@@ -83,6 +78,25 @@ class TestUpdate(unittest.TestCase):
 
         self.assertEqual(7 in found.history, is_history)
 
+    @ddt.data(
+        # since when another host was down, is it down now; since when then
+        (None, False, {}),
+        # No head start: what is on its way there may go on.
+        (None, True, {'cmp02': SEEN}),
+        (5.0, True, {'cmp02': 5.0}),
+        (5.0, False, {}),
+    )
+    @ddt.unpack
+    def test_since_when_others_are_down(self, before, down, expected):
+        memory = builders.memory(others_down={'cmp02': before or SEEN})
+        if before is None:
+            memory = builders.memory(others_down={'cmp03': 5.0})
+        found = self.update(
+            memory, down=frozenset({'cmp02'} if down else ()), service_at=SEEN
+        )
+
+        self.assertEqual(expected, found.others_down)
+
 
 @ddt.ddt
 class TestRecords(unittest.TestCase):
@@ -97,25 +111,16 @@ class TestRecords(unittest.TestCase):
     @ddt.unpack
     def test_servers_never_looked_at(self, status, ends, expected):
         """Servers on no list that must be looked at."""
-        migrations = [builders.migration(status=status, **ends)]
-        seen = builders.observation(migrations=migrations)
-
-        self.assertEqual(
-            {'vm1'} if expected else frozenset(),
-            host_memory.never_looked_at(seen, DRAIN, builders.memory()),
-        )
-        # Not where something is known of it.
-        self.assertEqual(
-            frozenset(),
-            host_memory.never_looked_at(
-                seen, DRAIN, builders.memory(builders.server_memory())
-            ),
-        )
-        seen = builders.observation(migrations=migrations, visited=[DELETED])
-        self.assertEqual(
-            frozenset(),
-            host_memory.never_looked_at(seen, DRAIN, builders.memory()),
-        )
+        record = builders.migration(status=status, **ends)
+        known = builders.memory(builders.server_memory())
+        for observed, found in (
+            ({}, {'vm1'} if expected else set()),
+            # Not where something is known of it.
+            ({'memory': known}, set()),
+            ({'visited': [base.DELETED]}, set()),
+        ):
+            context = base.host_context(migrations=[record], **observed)
+            self.assertEqual(found, context.never_looked_at)
 
     @ddt.data(
         # seconds since the record was seen, since the server was; look
@@ -129,79 +134,62 @@ class TestRecords(unittest.TestCase):
         self, record_ago, server_ago, expected
     ):
         record = builders.migration(seen_at=NOW - record_ago, **ARRIVING)
-        visited = []
-        if server_ago is not None:
-            visited = [
-                builders.server(status='MIGRATING', seen_at=NOW - server_ago)
-            ]
-        seen = builders.observation(migrations=[record], visited=visited)
-
-        self.assertEqual(
-            {'vm1'} if expected else frozenset(),
-            host_memory.overdue(seen, [record], NOW),
+        view = builders.server(
+            status='MIGRATING', seen_at=NOW - (server_ago or 0)
+        )
+        context = base.host_context(
+            migrations=[record], visited=[] if server_ago is None else [view]
         )
 
-
-@ddt.ddt
-class TestOthersDown(unittest.TestCase):
-    """Since when compute services of other hosts have been down."""
-
-    def others_down(self, down, memory=FIRST):
-        seen = builders.observation(down=frozenset(down), service_at=SEEN)
-        found = host_memory.update(seen, DRAIN, memory)
-        return dict(found.others_down)
+        self.assertEqual(
+            {'vm1'} if expected else set(), context.overdue([record])
+        )
 
     @ddt.data(
-        # known so far, down now, known then
-        ({}, [], {}),
-        # No head start: what is on its way there may go on.
-        ({}, ['cmp02'], {'cmp02': SEEN}),
-        ({'cmp02': 5.0}, ['cmp02'], {'cmp02': 5.0}),
-        ({'cmp02': 5.0}, ['cmp03'], {'cmp03': SEEN}),
-        ({'cmp02': 5.0}, [], {}),
+        # the record as this run found it; does it count as a failure in this
+        # maintenance
+        ({'status': 'error'}, True),
+        ({'status': 'failed'}, True),
+        ({'status': 'cancelled'}, True),
+        ({'status': 'completed'}, False),
+        ({'status': 'error', 'created_at': builders.cloud_time(0)}, True),
+        # Nova's controllers do not agree about the time.
+        ({'status': 'error', 'created_at': builders.cloud_time(-5)}, True),
+        ({'status': 'error', 'created_at': builders.cloud_time(-5.1)}, False),
+        ({'status': 'error', **ARRIVING}, False),
     )
     @ddt.unpack
-    def test_since_when_it_is_down(self, before, down, expected):
-        memory = builders.memory(others_down=before)
+    def test_earlier_failures(self, kwargs, counts):
+        record = builders.migration(7, **kwargs)
+        found = {'vm1': (record,)} if counts else {}
+        # What failed in this run counts elsewhere.
+        for history, expected in (({7}, found), ((), {})):
+            context = base.host_context(
+                migrations=[record],
+                memory=builders.memory(history=frozenset(history)),
+            )
+            self.assertEqual(expected, context.earlier_failures)
 
-        self.assertEqual(expected, self.others_down(down, memory))
+    @ddt.data(
+        # the record; is it awaited
+        (ARRIVING, True),
+        ({**ARRIVING, 'type': base.COLD}, True),
+        ({**ARRIVING, 'status': 'completed'}, False),
+        ({**ARRIVING, 'status': 'finished'}, False),
+        ({}, False),
+        # A resize from the host to itself.
+        ({'source': builders.HOST, 'dest': builders.HOST}, False),
+    )
+    @ddt.unpack
+    def test_arriving_moves_that_are_awaited(self, kwargs, expected):
+        record = builders.migration(**kwargs)
+        context = base.host_context(migrations=[record])
+        self.assertEqual([record] if expected else [], context.arriving)
 
 
 @ddt.ddt
 class TestUnderWay(unittest.TestCase):
     """Since when the time counts that something may take."""
-
-    def update_timings(
-        self, phase=Phase.MOVING, remembered=None, other=None, **assessed
-    ):
-        """Return what is known of vm1 then.
-
-        :param other: a record of vm2, which is on its way, too.
-        """
-        memory = builders.memory(
-            remembered or builders.server_memory(),
-            builders.server_memory(builders.server('vm2')),
-        )
-        statuses = {'vm1': server_status.ServerStatus(phase, **assessed)}
-        if other:
-            statuses['vm2'] = server_status.ServerStatus(
-                Phase.MOVING, record=other
-            )
-        found = host_memory.update_timings(
-            builders.observation(servers=[base.MIGRATING]),
-            memory,
-            statuses,
-            NOW,
-        )
-        return found.servers['vm1']
-
-    def assert_counts(self, counts, **kwargs):
-        began = builders.server_memory(under_way_since=NOW - 9)
-        for remembered, expected in ((None, NOW), (began, NOW - 9)):
-            found = self.update_timings(remembered=remembered, **kwargs)
-            self.assertEqual(
-                expected if counts else None, found.under_way_since
-            )
 
     @ddt.data(
         # status of its record, does the time count
@@ -218,65 +206,19 @@ class TestUnderWay(unittest.TestCase):
     )
     @ddt.unpack
     def test_whether_the_time_counts(self, status, counts):
-        self.assert_counts(counts, record=builders.migration(7, status))
-
-
-@ddt.ddt
-class TestEarlierFailures(unittest.TestCase):
-    """What failed before this run, in this maintenance."""
-
-    @ddt.data(
-        # the record as this run found it; does it count
-        ({'status': 'error'}, True),
-        ({'status': 'failed'}, True),
-        ({'status': 'cancelled'}, True),
-        ({'status': 'completed'}, False),
-        ({'status': 'error', 'created_at': builders.cloud_time(0)}, True),
-        # Nova's controllers do not agree about the time.
-        ({'status': 'error', 'created_at': builders.cloud_time(-5)}, True),
-        ({'status': 'error', 'created_at': builders.cloud_time(-5.1)}, False),
-        ({'status': 'error', **ARRIVING}, False),
-    )
-    @ddt.unpack
-    def test_records(self, kwargs, counts):
-        record = builders.migration(7, **kwargs)
-        seen = builders.observation(migrations=[record])
-        memory = builders.memory(history=frozenset({7}))
-
-        self.assertEqual(
-            {'vm1': (record,)} if counts else {},
-            host_memory.earlier_failures(seen, DRAIN, memory),
+        moving = server_status.ServerStatus(
+            Phase.MOVING, record=builders.migration(7, status)
         )
-        # What failed in this run counts elsewhere.
-        self.assertEqual(
-            {},
-            host_memory.earlier_failures(seen, DRAIN, builders.memory()),
-        )
-
-
-@ddt.ddt
-class TestArriving(unittest.TestCase):
-    """Whose move to the host is awaited."""
-
-    def arriving(self, record, view=None, limit=None):
-        seen = builders.observation(
-            migrations=[record], visited=[view] if view else []
-        )
-        policy = policies.Policy(server_timeout=limit)
-        return bool(
-            host_memory.arriving(seen, requested.operation(policy), NOW)
-        )
-
-    @ddt.data(
-        # the record; is it awaited
-        (ARRIVING, True),
-        ({**ARRIVING, 'type': base.COLD}, True),
-        ({**ARRIVING, 'status': 'completed'}, False),
-        ({**ARRIVING, 'status': 'finished'}, False),
-        ({}, False),
-        # A resize from the host to itself.
-        ({'source': builders.HOST, 'dest': builders.HOST}, False),
-    )
-    @ddt.unpack
-    def test_arriving_moves_that_are_awaited(self, kwargs, expected):
-        self.assertIs(expected, self.arriving(builders.migration(**kwargs)))
+        for before, expected in ((None, NOW), (NOW - 9, NOW - 9)):
+            remembered = builders.server_memory(under_way_since=before)
+            found = host_memory.update_timings(
+                base.host_context(
+                    servers=[base.MIGRATING],
+                    memory=builders.memory(remembered),
+                    statuses={'vm1': moving},
+                )
+            )
+            self.assertEqual(
+                expected if counts else None,
+                found.servers['vm1'].under_way_since,
+            )

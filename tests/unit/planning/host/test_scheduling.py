@@ -7,9 +7,7 @@ import unittest
 import ddt
 
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.host import concurrency
 from osc_hostmaint.planning.host import scheduling
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -37,7 +35,6 @@ class SchedulingTestCase(unittest.TestCase):
         remembered=(),
         slots=None,
         records=(),
-        **seen,
     ):
         """Return what is asked for servers vm0, vm1 ... that stand so."""
         servers = [
@@ -45,18 +42,17 @@ class SchedulingTestCase(unittest.TestCase):
             for n in range(len(statuses))
         ]
         known = {t.before.id: t for t in remembered}
-        memory = builders.memory(
-            *(known.get(s.id) or builders.server_memory(s) for s in servers),
-            slots=slots,
+        context = base.host_context(
+            servers=servers,
+            migrations=records,
+            policy=policy,
+            memory=builders.memory(
+                *(known.get(s.id, builders.server_memory(s)) for s in servers),
+                slots=slots,
+            ),
+            statuses={s.id: x for s, x in zip(servers, statuses, strict=True)},
         )
-        return scheduling.choose(
-            builders.observation(servers, records, **seen),
-            requested.operation(policy),
-            memory,
-            {s.id: x for s, x in zip(servers, statuses, strict=True)},
-            None,
-            NOW,
-        )
+        return scheduling.choose(context, None)
 
     def kinds(self, *args, **kwargs):
         return [a.kind for a in self.choose(*args, **kwargs).actions]
@@ -134,6 +130,29 @@ class TestTurns(SchedulingTestCase):
 
         self.assert_begun(live, cold, assessed, records=[record], slots=1)
 
+    @ddt.data(
+        # statuses of live migrations, and of one asked for that no record
+        # shows; how many the source runs at once, as far as they tell
+        (['queued'], None, None),
+        (['queued', 'preparing'], None, 1),
+        (['queued', 'running', 'post-migrating'], None, 2),
+        (['queued', 'a status of tomorrow'], None, 1),
+        (['queued', 'running', 'completed'], None, 1),
+        (['queued', 'running', 'accepted'], None, None),
+        (['queued', 'running'], ActionKind.LIVE_MIGRATE, None),
+        (['queued', 'running'], ActionKind.COLD_MIGRATE, 1),
+        (['running'], None, None),
+    )
+    @ddt.unpack
+    def test_what_runs_at_once(self, statuses, pending, expected):
+        records = [
+            builders.migration(i, status, f'old{i}')
+            for i, status in enumerate(statuses)
+        ]
+        asked = server_status.ServerStatus(Phase.MOVING, pending=pending)
+
+        self.assertEqual(expected, self.choose(asked, records=records).slots)
+
     @ddt.data(*sorted(server_status.FINAL))
     def test_abandoned_moves_hold_no_slot(self, phase):
         """It may hang for ever."""
@@ -195,32 +214,6 @@ class TestTurns(SchedulingTestCase):
 
 
 @ddt.ddt
-class TestCount(unittest.TestCase):
-    @ddt.data(
-        # statuses of records, asked for without a record; coming, queued,
-        # running
-        ([], 0, (0, 0, 0)),
-        ([], 2, (2, 0, 0)),
-        (['accepted'], 1, (2, 0, 0)),
-        (['queued'], 0, (0, 1, 0)),
-        (['preparing'], 0, (0, 0, 1)),
-        (['running', 'post-migrating'], 0, (0, 0, 2)),
-        (['a status of tomorrow'], 0, (0, 0, 1)),
-        (['accepted', 'queued', 'preparing', 'running'], 0, (1, 1, 2)),
-    )
-    @ddt.unpack
-    def test_live(self, statuses, asked, expected):
-        records = [
-            builders.migration(i, status) for i, status in enumerate(statuses)
-        ]
-        found = concurrency.count(records, asked=asked, cold=3)
-
-        self.assertEqual(concurrency.InFlight(*expected, cold=3), found)
-        self.assertEqual(sum(expected), found.live)
-        self.assertEqual(sum(expected) + 3, found.total)
-
-
-@ddt.ddt
 class TestLearnSlots(unittest.TestCase):
     @ddt.data(
         # known so far; coming, queued, running; known now
@@ -243,7 +236,7 @@ class TestLearnSlots(unittest.TestCase):
     def test_slots_learnt(self, slots, now, expected):
         self.assertEqual(
             expected,
-            concurrency.learn_slots(slots, concurrency.InFlight(*now)),
+            scheduling.learn_slots(slots, scheduling.InFlight(*now)),
         )
 
 
@@ -269,7 +262,7 @@ class TestAllot(unittest.TestCase):
     def test_how_many_may_start(self, now, waiting, parallel, expected):
         self.assertEqual(
             expected,
-            concurrency.allot(
-                concurrency.InFlight(*now), None, parallel, *waiting
+            scheduling.allot(
+                scheduling.InFlight(*now), None, parallel, *waiting
             ),
         )
