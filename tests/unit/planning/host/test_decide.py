@@ -2,15 +2,11 @@
 
 """What is done with one host: a pure function of what was observed."""
 
-import dataclasses
-
 import ddt
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
-from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -21,12 +17,21 @@ ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 LIVE = memories.ActionKind.LIVE_MIGRATE
 COLD = memories.ActionKind.COLD_MIGRATE
 CONFIRM = memories.ActionKind.CONFIRM
+FIRST = memories.HostMemory()
+AWAY = builders.server('vm2', 'VERIFY_RESIZE', host=builders.DEST)
+
+
+def finished(seen_at=LONG_AGO):
+    """Return the record of vm2, which waits to be confirmed."""
+    return builders.migration(
+        2, 'finished', 'vm2', type=base.COLD, seen_at=seen_at
+    )
 
 
 class TestStart(base.DecideTestCase):
     def test_each_server_is_moved_by_the_gentlest_way(self):
         found = self.decide(
-            memory=memories.HostMemory(),
+            memory=FIRST,
             servers=[
                 builders.server('running'),
                 builders.server('stopped', 'SHUTOFF'),
@@ -38,17 +43,17 @@ class TestStart(base.DecideTestCase):
         self.assertEqual({'running': LIVE, 'stopped': COLD}, self.asks(found))
         self.assertEqual(
             {
-                'running': server_status.Phase.WAITING,
-                'stopped': server_status.Phase.WAITING,
-                'suspended': server_status.Phase.BLOCKED,
-                'booting': server_status.Phase.BUSY,
+                'running': 'waiting',
+                'stopped': 'waiting',
+                'suspended': 'blocked',
+                'booting': 'busy',
             },
             {row.server_id: row.phase for row in found.rows},
         )
         self.assertFalse(found.done)
 
     def test_an_empty_host_is_drained_at_once(self):
-        found = self.decide(memory=memories.HostMemory())
+        found = self.decide(memory=FIRST)
 
         self.assertTrue(found.done)
         self.assertTrue(found.drained)
@@ -59,46 +64,31 @@ class TestStart(base.DecideTestCase):
             builders.server(f'vm{mb}', memory_mb=mb)
             for mb in (512, 8192, 1024)
         ]
-        found = self.decide(
-            servers=servers, policy=policies.Policy(parallel=1)
-        )
-        self.assertEqual({'vm8192': LIVE}, self.asks(found))
-
-        found = self.decide(
-            servers=servers, policy=policies.Policy(parallel=2)
-        )
-        self.assertEqual(['vm8192', 'vm1024'], list(self.asks(found)))
+        for parallel in (1, 2):
+            policy = policies.Policy(parallel=parallel)
+            found = self.decide(servers=servers, policy=policy)
+            self.assertEqual(
+                ['vm8192', 'vm1024'][:parallel], list(self.asks(found))
+            )
 
     def test_earlier_run_is_continued(self):
         """Run again after a crash: no second move, and the confirmation."""
         found = self.decide(
-            memory=memories.HostMemory(),
-            servers=[builders.server('vm1', 'MIGRATING')],
+            memory=FIRST,
+            servers=[base.MIGRATING],
             migrations=[
                 builders.migration(1, 'running', 'vm1'),
-                builders.migration(
-                    2,
-                    'finished',
-                    'vm2',
-                    type='migration',
-                    dest='cmp03',
-                    seen_at=LONG_AGO,
-                ),
+                finished(),
                 builders.migration(3, 'error', 'vm1'),
             ],
-            visited=[builders.server('vm2', 'VERIFY_RESIZE', host='cmp03')],
+            visited=[AWAY],
         )
 
         self.assertEqual({'vm2': CONFIRM}, self.asks(found))
 
     def test_confirmation_is_left_to_others_first(self):
-        record = builders.migration(
-            2, 'finished', 'vm2', type='migration', dest='cmp03', seen_at=NOW
-        )
         found = self.decide(
-            memory=memories.HostMemory(),
-            migrations=[record],
-            visited=[builders.server('vm2', 'VERIFY_RESIZE', host='cmp03')],
+            memory=FIRST, migrations=[finished(seen_at=NOW)], visited=[AWAY]
         )
 
         self.assertEqual({}, self.asks(found))
@@ -106,9 +96,7 @@ class TestStart(base.DecideTestCase):
         self.assertEqual(NOW + timing.CONFIRM_WAIT_SECONDS, found.wait.until)
 
     def test_server_with_unknown_host_is_visited(self):
-        found = self.decide(
-            migrations=[builders.migration(2, 'finished', 'vm2')]
-        )
+        found = self.decide(migrations=[finished()])
 
         self.assertFalse(found.done)
         self.assertEqual({'vm2'}, found.query.visit)
@@ -118,8 +106,8 @@ class TestLife(base.DecideTestCase):
     """One server, from request to end."""
 
     def test_live_migration(self):
-        here = builders.server(seen_at=NOW)
-        found = self.decide(servers=[here])
+        here = {'servers': [base.HERE]}
+        found = self.decide(**here)
         self.assertEqual({'vm1': LIVE}, self.asks(found))
         memory = found.memory.after(
             found.actions[0],
@@ -127,15 +115,15 @@ class TestLife(base.DecideTestCase):
             highest_id=0,
         )
 
-        found = self.decide(memory=memory, servers=[here], now=NOW + 1)
+        found = self.decide(memory=memory, now=NOW + 1, **here)
         self.assertEqual({}, self.asks(found))
-        self.assertEqual(server_status.Phase.MOVING, self.row(found).phase)
+        self.assertEqual('moving', self.row(found).phase)
 
         found = self.decide(
             memory=found.memory,
-            servers=[here],
             migrations=[builders.migration(7, 'running', seen_at=NOW + 2)],
             now=NOW + 2,
+            **here,
         )
         self.assertEqual({}, self.asks(found))
         self.assertEqual(builders.DEST, self.row(found).destination)
@@ -146,16 +134,14 @@ class TestLife(base.DecideTestCase):
                 builders.migration(7, 'completed', seen_at=NOW + 9)
             ],
         }
-        found = self.decide(servers=[here], now=NOW + 9, **ended)
+        found = self.decide(now=NOW + 9, **here, **ended)
         self.assertEqual({'vm1'}, found.query.visit)
         self.assertFalse(found.done)
 
         there = builders.server(host=builders.DEST, seen_at=NOW + 9.1)
-        found = self.decide(
-            servers=[here], visited=[there], now=NOW + 9.1, **ended
-        )
+        found = self.decide(visited=[there], now=NOW + 9.1, **here, **ended)
         ended['memory'] = found.memory
-        self.assertIs(decisions.Result.MOVED, self.row(found).result)
+        self.assert_row(found, 'moved')
         self.assertFalse(found.done, 'the last checks are to be made')
         self.assertTrue(found.query.servers)
         self.assertTrue(found.query.consumers)
@@ -170,19 +156,18 @@ class TestLife(base.DecideTestCase):
         )
         self.assertTrue(found.drained)
         row = self.row(found)
-        self.assertEqual('ACTIVE', row.status)
-        self.assertEqual('live migration', row.move)
-        self.assertEqual(builders.DEST, row.destination)
-        self.assertEqual(1, row.attempts)
-        self.assertEqual(9.0, round(row.seconds, 1))
+        self.assertEqual(
+            ('ACTIVE', 'live migration', builders.DEST, 1, 9.0),
+            (
+                *(row.status, row.move, row.destination, row.attempts),
+                round(row.seconds, 1),
+            ),
+        )
 
     def test_cold_migration_is_confirmed_once(self):
-        view = builders.server('vm1', 'VERIFY_RESIZE', host=builders.DEST)
         moved = {
-            'visited': [view],
-            'migrations': [
-                builders.migration(7, 'finished', type='migration')
-            ],
+            'visited': [base.VERIFY_THERE],
+            'migrations': [builders.migration(7, 'finished', type=base.COLD)],
         }
         before = builders.server('vm1', 'SHUTOFF')
         memory = builders.memory(base.asked(COLD, before))
@@ -199,20 +184,16 @@ class TestLife(base.DecideTestCase):
         self.assertFalse(found.done)
 
     def test_a_server_deleted_meanwhile_is_gone_and_no_failure(self):
-        found = self.decide(
-            memory=base.just_asked(),
-            visited=[builders.server(status='DELETED')],
-        )
+        found = self.decide(memory=base.just_asked(), visited=[base.DELETED])
 
-        self.assertIs(decisions.Result.GONE, self.row(found).result)
-        self.assertFalse(self.row(found).left)
+        self.assertFalse(self.assert_row(found, 'gone').left)
 
     def test_queued_record_of_a_deleted_server_is_ignored(self):
         """Its record vanishes, and is seen as `queued` for ever."""
         found = self.decide(
             memory=builders.memory(builders.server_memory(), slots=1),
             servers=[builders.server('vm2')],
-            visited=[builders.server('vm1', 'DELETED')],
+            visited=[base.DELETED],
             migrations=[builders.migration(1, 'queued', 'vm1')],
         )
 
@@ -222,40 +203,32 @@ class TestLife(base.DecideTestCase):
         """Left behind by a service that died while it was queued."""
         found = self.decide(
             memory=memories.HostMemory(slots=1),
-            servers=[builders.server()],
-            migrations=[
-                builders.migration(1, 'queued', 'vm1', seen_at=NOW - 60)
-            ],
+            servers=[base.HERE],
+            migrations=[builders.migration(1, 'queued', seen_at=NOW - 60)],
         )
 
         self.assertEqual({'vm1': LIVE}, self.asks(found))
 
     def test_a_server_that_arrives_late_is_moved_too(self):
-        moved = builders.server('vm1', host=builders.DEST)
         found = self.decide(
             memory=builders.memory(builders.server_memory()),
-            visited=[moved],
+            visited=[base.THERE],
             servers=[builders.server('vm2')],
         )
 
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 
     def test_postponed_it_waits(self):
-        action = memories.Action(LIVE, 'vm1')
         memory = builders.memory(builders.server_memory()).after(
-            action,
+            memories.Action(LIVE, 'vm1'),
             memories.Outcome(memories.SendStatus.POSTPONED, NOW),
             highest_id=0,
         )
-        servers = [builders.server()]
-
-        found = self.decide(memory=memory, servers=servers)
-        self.assertEqual({}, self.asks(found))
-        self.assertFalse(found.done)
-
         later = NOW + timing.POSTPONED_WAIT_SECONDS
-        found = self.decide(memory=memory, servers=servers, now=later)
-        self.assertEqual({'vm1': LIVE}, self.asks(found))
+        for now, asked in ((NOW, {}), (later, {'vm1': LIVE})):
+            found = self.decide(memory=memory, servers=[base.HERE], now=now)
+            self.assertEqual(asked, self.asks(found))
+            self.assertFalse(found.done)
 
 
 @ddt.ddt
@@ -327,29 +300,23 @@ class TestInFlight(base.DecideTestCase):
 
 class TestRows(base.DecideTestCase):
     def test_seconds_count_from_the_first_request_to_the_end(self):
-        remembered = dataclasses.replace(
-            builders.server_memory(),
-            began_at=NOW - 30,
-            ended_at=NOW - 10,
-            attempts=2,
+        remembered = builders.server_memory(
+            began_at=NOW - 30, ended_at=NOW - 10, attempts=2
         )
-        found = self.decide(
-            memory=builders.memory(remembered),
-            visited=[builders.server(host=builders.DEST)],
+        row = self.row(
+            self.decide(
+                memory=builders.memory(remembered), visited=[base.THERE]
+            )
         )
 
-        self.assertEqual(20.0, self.row(found).seconds)
-        self.assertEqual(2, self.row(found).attempts)
+        self.assertEqual((20.0, 2), (row.seconds, row.attempts))
 
     def test_none_where_no_move_began(self):
-        found = self.decide(servers=[builders.server(status='SUSPENDED')])
+        row = self.row(self.decide(servers=[base.SUSPENDED]))
 
-        self.assertIsNone(self.row(found).seconds)
-        self.assertEqual('', self.row(found).move)
-        self.assertEqual(0, self.row(found).attempts)
+        self.assertEqual((None, '', 0), (row.seconds, row.move, row.attempts))
 
     def test_waiting_row_shows_its_move(self):
-        found = self.decide(servers=[builders.server()])
+        row = self.row(self.decide(servers=[base.HERE]))
 
-        self.assertEqual('live migration', self.row(found).move)
-        self.assertEqual('', self.row(found).destination)
+        self.assertEqual(('live migration', ''), (row.move, row.destination))

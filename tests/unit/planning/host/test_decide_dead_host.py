@@ -17,36 +17,43 @@ ActionKind = memories.ActionKind
 State = evacuation_base.State
 
 
+def evacuating(**options):
+    return policies.Policy(evacuate=True, **options)
+
+
+def remembering(*servers, since=NOW - 60, **kwargs):
+    """Return the memory of a run that nobody else's evacuations hold up."""
+    return builders.memory(*servers, no_others_since=since, **kwargs)
+
+
+def many(status='ACTIVE', number=20, **kwargs):
+    return [
+        builders.server(f'vm{n}', status, memory_mb=1000 - n, **kwargs)
+        for n in range(number)
+    ]
+
+
 class TestHost(base.DecideTestCase):
     """The host as a whole."""
 
-    POLICY = policies.Policy(evacuate=True)
-
-    def evacuate(self, service=None, memory=None, policy=None, **observed):
+    def evacuate(self, service=None, memory=None, **observed):
         return self.decide(
-            memory=memory or builders.memory(no_others_since=NOW - 60),
-            policy=policy or self.POLICY,
-            service=service or builders.dead(),
-            **observed,
+            **{
+                'memory': memory or remembering(),
+                'policy': evacuating(),
+                'service': service or builders.dead(),
+                'servers': many(),
+                **observed,
+            }
         )
 
-    def servers(self, number=20, status='ACTIVE'):
-        return [
-            builders.server(f'vm{n}', status, memory_mb=1000 - n)
-            for n in range(number)
-        ]
-
-    def lead(self, no_others_since=NOW - 60, **kwargs):
+    def lead(self, since=NOW - 60, **kwargs):
         """Decide for a run that has evacuated a server already."""
         first = builders.server('first', host=builders.DEST)
         remembered = base.asked(ActionKind.EVACUATE, first, asked_after=1)
         return self.evacuate(
-            memory=builders.memory(
-                remembered, no_others_since=no_others_since
-            ),
-            migrations=[
-                builders.evacuation(2, server_id='first', status='done')
-            ],
+            memory=remembering(remembered, since=since),
+            migrations=[builders.evacuation(2, 'done', 'first')],
             visited=[first],
             **kwargs,
         )
@@ -54,40 +61,40 @@ class TestHost(base.DecideTestCase):
     def test_first_evacuation_starts_alone(self):
         """Who begins at the same moment is seen before the others."""
         asked = builders.evacuation(9, server_id='vm0')
-        remembered = base.asked(
-            ActionKind.EVACUATE,
-            self.servers()[0],
-            asked_after=8,
-            asked_at=NOW - 2,
-        )
-        for parallel in (None, 12):
-            policy = policies.Policy(evacuate=True, parallel=parallel)
-            terms = {'servers': self.servers(), 'policy': policy}
-            found = self.evacuate(**terms)
-            self.assertEqual(1, len(found.actions))
-            # Its record is not seen yet.
-            pending = base.just_asked(ActionKind.EVACUATE, 'vm0')
-            memory = builders.memory(
-                pending.servers['vm0'], no_others_since=NOW - 60
+        ours = remembering(
+            base.asked(
+                ActionKind.EVACUATE,
+                many()[0],
+                asked_after=8,
+                asked_at=NOW - 2,
             )
-            found = self.evacuate(memory=memory, **terms)
-            self.assertEqual(0, len(found.actions))
-            # Nobody but us.
-            memory = builders.memory(remembered, no_others_since=NOW - 60)
-            found = self.evacuate(memory=memory, migrations=[asked], **terms)
-            self.assertEqual((parallel or 8) - 1, len(found.actions))
-            # It was asked for before others were seen.
-            own = dataclasses.replace(memory.own, newest_of_others=9)
-            memory = dataclasses.replace(memory, own=own)
-            over = dataclasses.replace(asked, status='done')
-            found = self.evacuate(memory=memory, migrations=[over], **terms)
-            self.assertEqual(1, len(found.actions))
+        )
+        pending = base.just_asked(ActionKind.EVACUATE, 'vm0').servers['vm0']
+        own = dataclasses.replace(ours.own, newest_of_others=9)
+        after_others = dataclasses.replace(ours, own=own)
+        over = dataclasses.replace(asked, status='done')
+        for parallel in (None, 12):
+            for memory, records, number in (
+                (remembering(), [], 1),
+                # Its record is not seen yet.
+                (remembering(pending), [], 0),
+                # Nobody but us.
+                (ours, [asked], (parallel or 8) - 1),
+                # It was asked for before others were seen.
+                (after_others, [over], 1),
+            ):
+                found = self.evacuate(
+                    memory=memory,
+                    migrations=records,
+                    policy=evacuating(parallel=parallel),
+                )
+                self.assertEqual(number, len(found.actions))
 
     def test_runs_start_with_different_servers(self):
         servers = [builders.server(f'vm{n}') for n in range(20)]
         first = set()
         for stagger in (0.1, 0.2, 0.3, 0.4):
-            policy = policies.Policy(evacuate=True, stagger=stagger)
+            policy = evacuating(stagger=stagger)
             found = self.evacuate(servers=servers, policy=policy)
             first.add(found.actions[0].server_id)
 
@@ -95,41 +102,29 @@ class TestHost(base.DecideTestCase):
 
     def test_window(self):
         """As many as a destination builds at once, the largest first."""
-        found = self.lead(servers=self.servers())
-
         self.assertEqual(
-            [f'vm{n}' for n in range(8)],
-            [a.server_id for a in found.actions],
+            [f'vm{n}' for n in range(8)], list(self.asks(self.lead()))
         )
 
     def test_moves_under_way_fill_the_window(self):
-        asked = base.just_asked(ActionKind.EVACUATE, 'vm0')
-        servers = self.servers()
-        in_flight = builders.evacuation(5, server_id='vm1')
+        pending = base.just_asked(ActionKind.EVACUATE, 'vm0').servers['vm0']
         remembered = base.asked(
-            ActionKind.EVACUATE, servers[1], asked_after=4, asked_at=NOW - 2
-        )
-        memory = builders.memory(
-            asked.servers['vm0'], remembered, no_others_since=NOW - 60
+            ActionKind.EVACUATE, many()[1], asked_after=4, asked_at=NOW - 2
         )
         found = self.evacuate(
-            servers=servers, migrations=[in_flight], memory=memory
+            migrations=[builders.evacuation(5, server_id='vm1')],
+            memory=remembering(pending, remembered),
         )
 
         self.assertEqual(6, len(found.actions))
 
     def test_parallel(self):
         for parallel in (1, 12):
-            policy = policies.Policy(evacuate=True, parallel=parallel)
-            found = self.lead(servers=self.servers(), policy=policy)
+            found = self.lead(policy=evacuating(parallel=parallel))
             self.assertEqual(parallel, len(found.actions))
 
     def test_resets_count_in_the_window(self):
-        servers = [
-            builders.server(f'vm{n}', 'ERROR', power_state=State.SHUTDOWN)
-            for n in range(20)
-        ]
-        found = self.lead(servers=servers)
+        found = self.lead(servers=many('ERROR', power_state=State.SHUTDOWN))
 
         self.assertEqual(
             [ActionKind.RESET] * 8, list(self.asks(found).values())
@@ -137,8 +132,7 @@ class TestHost(base.DecideTestCase):
 
     def test_another_run_holds_the_lock(self):
         found = self.evacuate(
-            servers=self.servers(),
-            migrations=[builders.evacuation(5, server_id='vm1')],
+            migrations=[builders.evacuation(5, server_id='vm1')]
         )
 
         self.assertEqual((), found.actions)
@@ -146,32 +140,23 @@ class TestHost(base.DecideTestCase):
         self.assertEqual(model.Move.EVACUATION, found.rows[1].move)
 
     def test_not_all_runs_start_at_once(self):
-        policy = policies.Policy(evacuate=True, stagger=0.5)
         for ago, number in ((2.4, 0), (2.5, 8)):
-            found = self.lead(
-                no_others_since=NOW - ago,
-                servers=self.servers(),
-                policy=policy,
-            )
+            found = self.lead(NOW - ago, policy=evacuating(stagger=0.5))
             self.assertEqual(number, len(found.actions))
 
     def test_polls_when_the_lock_is_free(self):
         """Runs that began together would begin at the same look otherwise."""
         for stagger in (0.1, 0.25, 0.5):
-            policy = policies.Policy(evacuate=True, stagger=stagger)
             found = self.evacuate(
-                servers=self.servers(),
-                policy=policy,
-                memory=builders.memory(no_others_since=NOW),
+                policy=evacuating(stagger=stagger),
+                memory=remembering(since=NOW),
             )
             self.assertEqual((), found.actions)
             may_start_at = stagger * timing.EVACUATE_STAGGER_SECONDS
             self.assertAlmostEqual(may_start_at, found.interval)
 
     def test_never_from_a_host_that_is_up(self):
-        found = self.evacuate(
-            service=builders.service(), servers=self.servers(2)
-        )
+        found = self.evacuate(service=builders.service())
 
         self.assertEqual((), found.actions)
         self.assertIn('without --evacuate', found.trouble)
@@ -179,35 +164,26 @@ class TestHost(base.DecideTestCase):
         self.assertEqual({'blocked'}, {str(row.result) for row in found.rows})
 
     def test_never_after_a_heartbeat(self):
-        memory = builders.memory(
-            no_others_since=NOW - 60,
-            service=builders.dead(updated_at=builders.cloud_time(0)),
-        )
+        before = builders.dead(updated_at=builders.cloud_time(0))
+        service = builders.dead(updated_at=builders.cloud_time(10))
         found = self.evacuate(
-            service=builders.dead(updated_at=builders.cloud_time(10)),
-            servers=self.servers(2),
+            service,
+            remembering(service=before),
             migrations=[builders.evacuation(5, server_id='vm0')],
-            memory=memory,
         )
         self.assertEqual((), found.actions)
         self.assertIn('sends heartbeats again', found.trouble)
         # What has begun is awaited.
         self.assertFalse(found.done)
 
-        found = self.evacuate(
-            service=builders.dead(updated_at=builders.cloud_time(10)),
-            servers=self.servers(2),
-            memory=found.memory,
-        )
+        found = self.evacuate(service, found.memory)
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
 
     def test_it_does_not_wait_for_its_service(self):
         found = self.evacuate(
-            servers=self.servers(1),
-            memory=builders.memory(
-                down_since=0.0, dead=True, no_others_since=NOW - 60
-            ),
+            servers=many(number=1),
+            memory=remembering(down_since=0.0, dead=True),
         )
 
         self.assertFalse(found.done)
@@ -215,52 +191,47 @@ class TestHost(base.DecideTestCase):
         self.assertEqual({'vm0': ActionKind.EVACUATE}, self.asks(found))
 
     def test_a_stop(self):
-        policy = policies.Policy(evacuate=True, stop='interrupted')
-        found = self.evacuate(servers=self.servers(2), policy=policy)
+        found = self.evacuate(policy=evacuating(stop='interrupted'))
 
         self.assertEqual((), found.actions)
         self.assertTrue(found.done)
 
-    def over(self, policy, **observed):
+    def over(self, migrations, consumers='vm1', history=(), **kwargs):
         """Return what is said of a host that its only server has left."""
-        record = builders.evacuation(5, 'done', seen_at=NOW - 5)
         return self.evacuate(
-            policy=policy,
+            servers=[],
             visited=[evacuation_base.there()],
-            migrations=[record],
-            consumers=frozenset({'vm1'}),
-            memory=builders.memory(
-                leftover_since=NOW - 1000, no_others_since=NOW - 60
+            migrations=migrations,
+            consumers=frozenset(consumers.split()),
+            memory=remembering(
+                leftover_since=NOW - 1000, history=frozenset(history)
             ),
-            **observed,
+            **kwargs,
         )
 
+    DONE = builders.evacuation(5, 'done', seen_at=NOW - 5)
+
     def test_evacuated_allocations_are_not_orphaned(self):
-        self.assertTrue(self.over(self.POLICY).drained)
+        self.assertTrue(self.over([self.DONE]).drained)
 
     def test_drain_reports_those_allocations(self):
-        found = self.over(policies.Policy(), service=builders.service())
+        found = self.over(
+            [self.DONE], policy=policies.Policy(), service=builders.service()
+        )
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
         self.assertIn('holds an allocation', self.row(found).reason)
 
     def test_other_allocations_are_orphaned(self):
-        record = builders.evacuation(5, 'done', server_id='vm9')
-        failed = builders.evacuation(6, 'error', server_id='vm1')
-        found = self.evacuate(
-            visited=[evacuation_base.there()],
-            migrations=[record, failed],
-            consumers=frozenset({'vm1', 'vm9'}),
-            memory=builders.memory(
-                leftover_since=NOW - 1000,
-                no_others_since=NOW - 60,
-                history=frozenset({5, 6}),
-            ),
-        )
+        records = [
+            builders.evacuation(5, 'done', server_id='vm9'),
+            builders.evacuation(6, 'error', server_id='vm1'),
+        ]
+        found = self.over(records, 'vm1 vm9', history={5, 6})
 
         self.assertTrue(found.done)
-        self.assertEqual({'vm1'}, {row.server_id for row in found.rows})
+        self.assertEqual('vm1', self.row(found).server_id)
         self.assertFalse(found.drained)
 
 

@@ -2,6 +2,8 @@
 
 """What another run has resumed, from the first look to the end."""
 
+import dataclasses
+
 import ddt
 
 from osc_hostmaint.planning import policy as policies
@@ -14,12 +16,36 @@ ActionKind = memories.ActionKind
 FIRST = memories.HostMemory()
 
 
+SUSPENDED = base.changed(status='SUSPENDED')
+HERE = base.changed()
+THERE = base.changed(host=builders.DEST)
+COMPLETED = builders.migration(7, 'completed')
+
+
+class ResumedTestCase(base.DecideTestCase):
+    def look(self, memory=FIRST, history=None, policy=base.RESUME, **observed):
+        """Return what is decided.
+
+        :param history: what is known to have been done to vm1.
+        """
+        if history is not None:
+            observed['histories'] = {'vm1': tuple(history)}
+        return self.decide(memory=memory, policy=policy, **observed)
+
+    def suspect(self, memory=FIRST, **observed):
+        """Return what is decided when its history is to be asked for."""
+        found = self.look(memory, **observed)
+        self.assertEqual((), found.actions)
+        self.assertEqual({'vm1'}, found.query.history)
+        self.assertFalse(found.done)
+        return found
+
+
 @ddt.ddt
-class TestTwoRuns(base.DecideTestCase):
+class TestTwoRuns(ResumedTestCase):
     """Another run resumes what this one has seen suspended."""
 
-    def look(self, memory, **observed):
-        return self.decide(memory=memory, policy=base.RESUME, **observed)
+    MEMORY = builders.memory(builders.server_memory(SUSPENDED))
 
     @ddt.data(
         # who resumed it, in which project; what it was before
@@ -28,61 +54,30 @@ class TestTwoRuns(base.DecideTestCase):
     )
     @ddt.unpack
     def test_resume_by_operator_or_owner(self, user, project, before):
-        memory = builders.memory(
-            builders.server_memory(base.changed(status='SUSPENDED'))
-        )
-        found = self.look(memory, servers=[base.changed()])
-        self.assertEqual({'vm1'}, found.query.history)
-        self.assertEqual((), found.actions)
+        found = self.suspect(self.MEMORY, servers=[HERE])
+        resume = base.instance_action(user=user, project=project)
+        found = self.look(found.memory, [resume], servers=[HERE])
 
-        found = self.look(
-            found.memory,
-            servers=[base.changed()],
-            histories={
-                'vm1': (base.instance_action(user=user, project=project),)
-            },
-        )
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
         self.assertEqual(before, self.row(found).status)
 
     def test_already_being_moved_by_another_run(self):
         """The other run suspends it; where that is killed, this one does."""
-        memory = builders.memory(
-            builders.server_memory(base.changed(status='SUSPENDED'))
-        )
-        found = self.look(
-            memory,
-            visited=[base.changed(host=builders.DEST)],
-            migrations=[builders.migration(7, 'completed')],
-        )
+        moved = {'visited': [THERE], 'migrations': [COMPLETED]}
+        found = self.look(self.MEMORY, **moved)
         self.assertEqual({'vm1'}, found.query.history)
 
-        found = self.look(
-            found.memory,
-            visited=[base.changed(host=builders.DEST)],
-            migrations=[builders.migration(7, 'completed')],
-            histories={'vm1': (base.instance_action(user=base.OWNER),)},
-        )
+        resume = base.instance_action(user=base.OWNER)
+        found = self.look(found.memory, [resume], **moved)
         self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))
 
     @ddt.data(
         # how it was known, and is now
-        (builders.server_memory(base.changed()), base.changed()),
-        (
-            builders.server_memory(base.changed(status='SUSPENDED')),
-            base.changed(status='SHUTOFF'),
-        ),
+        (builders.server_memory(HERE), HERE),
+        (builders.server_memory(SUSPENDED), base.changed(status='SHUTOFF')),
         # By this very run.
-        (
-            base.asked(ActionKind.RESUME, base.changed(status='SUSPENDED')),
-            base.changed(),
-        ),
-        (
-            builders.server_memory(
-                base.changed(status='SUSPENDED'), found_resumed=True
-            ),
-            base.changed(),
-        ),
+        (base.asked(ActionKind.RESUME, SUSPENDED), HERE),
+        (builders.server_memory(SUSPENDED, found_resumed=True), HERE),
     )
     @ddt.unpack
     def test_no_suspects(self, remembered, now):
@@ -91,64 +86,37 @@ class TestTwoRuns(base.DecideTestCase):
         self.assertEqual(set(), found.memory.suspects)
 
     def test_a_history_is_asked_for_once(self):
-        memory = builders.memory(
-            builders.server_memory(base.changed(status='SUSPENDED'))
-        )
-        found = self.look(
-            memory, servers=[base.changed()], histories={'vm1': ()}
-        )
+        found = self.look(self.MEMORY, [], servers=[HERE])
 
         self.assertEqual(set(), found.memory.suspects)
 
 
-class TestDecision(base.DecideTestCase):
+@ddt.ddt
+class TestDecision(ResumedTestCase):
     """From the first look to the end."""
 
-    RECORD = builders.migration(7, 'completed')
-    THERE = base.changed(host=builders.DEST)
-
-    def found(self, policy=base.RESUME, memory=FIRST, **observed):
-        return self.decide(memory=memory, policy=policy, **observed)
-
-    def test_suspect_is_not_moved_before_its_history(self):
+    @ddt.data(*policies.Running)
+    def test_suspect_is_not_moved_before_its_history(self, running):
         """A cold migration would restart it; its history tells at once."""
-        for running in policies.Running:
-            policy = policies.Policy(
-                suspended=policies.Suspended.RESUME,
-                running=running,
-                user_id=base.US,
-            )
-            found = self.found(policy, servers=[base.changed()])
-            self.assertEqual((), found.actions)
-            self.assertEqual({'vm1'}, found.query.history)
-            self.assertFalse(found.done)
+        policy = dataclasses.replace(base.RESUME, running=running)
+        observed = {'policy': policy, 'servers': [HERE]}
+        found = self.suspect(**observed)
 
-            found = self.found(
-                policy,
-                memory=found.memory,
-                servers=[base.changed()],
-                histories={'vm1': (base.instance_action(),)},
-            )
-            self.assertEqual(
-                {'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found)
-            )
-            self.assertEqual('SUSPENDED', self.row(found).status)
+        found = self.look(found.memory, [base.instance_action()], **observed)
+        self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
+        self.assertEqual('SUSPENDED', self.row(found).status)
 
     def test_found_elsewhere_and_suspended(self):
-        found = self.found(migrations=[self.RECORD])
-        self.assertFalse(found.done)
-        self.assertEqual({'vm1'}, found.query.history)
-
+        found = self.suspect(migrations=[COMPLETED])
         observed = {
-            'migrations': [self.RECORD],
-            'histories': {'vm1': (base.instance_action(),)},
+            'history': [base.instance_action()],
+            'migrations': [COMPLETED],
         }
-        found = self.found(memory=found.memory, **observed)
+        found = self.look(found.memory, **observed)
         self.assertEqual({'vm1'}, found.query.visit)
         self.assertFalse(found.done)
 
-        observed['visited'] = [self.THERE]
-        found = self.found(memory=found.memory, **observed)
+        found = self.look(found.memory, visited=[THERE], **observed)
         self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))
         self.assertFalse(found.done)
 
@@ -157,13 +125,12 @@ class TestDecision(base.DecideTestCase):
             memories.Outcome(memories.SendStatus.ACCEPTED, NOW),
             highest_id=7,
         )
-        observed['visited'] = [
-            base.changed(
-                status='SUSPENDED', host=builders.DEST, seen_at=NOW + 1
-            )
-        ]
-        found = self.found(
-            memory=memory,
+        suspended = dataclasses.replace(
+            SUSPENDED, host=builders.DEST, seen_at=NOW + 1
+        )
+        found = self.look(
+            memory,
+            visited=[suspended],
             servers_at=NOW + 1,
             consumers_at=NOW + 1,
             service_at=NOW + 1,
@@ -171,44 +138,31 @@ class TestDecision(base.DecideTestCase):
             **observed,
         )
         self.assertTrue(found.drained)
-        row = self.row(found)
-        self.assertEqual('moved', row.result)
-        self.assertEqual('SUSPENDED', row.status)
-        self.assertEqual(builders.DEST, row.destination)
+        row = self.assert_row(found, 'moved')
+        self.assertEqual(
+            ('SUSPENDED', builders.DEST), (row.status, row.destination)
+        )
 
     def test_no_suspect_found(self):
-        found = self.found(migrations=[self.RECORD])
-        found = self.found(
-            memory=found.memory,
-            migrations=[self.RECORD],
-            histories={'vm1': ()},
-        )
+        found = self.look(migrations=[COMPLETED])
+        found = self.look(found.memory, [], migrations=[COMPLETED])
 
         self.assertTrue(found.drained)
         self.assertEqual((), found.rows)
 
     def test_moving_when_the_run_was_killed(self):
-        record = builders.migration(7, 'running')
-        moving = base.changed(status='MIGRATING')
-        found = self.found(servers=[moving], migrations=[record])
-        self.assertEqual({'vm1'}, found.query.history)
-
-        found = self.found(
-            memory=found.memory,
-            servers=[moving],
-            migrations=[record],
-            histories={
-                'vm1': (
-                    base.instance_action(),
-                    base.instance_action('live-migration'),
-                )
-            },
-        )
+        moving = {
+            'servers': [base.changed(status='MIGRATING')],
+            'migrations': [builders.migration(7, 'running')],
+        }
+        found = self.suspect(**moving)
+        actions = map(base.instance_action, ('resume', 'live-migration'))
+        found = self.look(found.memory, actions, **moving)
         self.assertEqual('SUSPENDED', self.row(found).status)
 
-        found = self.found(
-            memory=found.memory,
-            visited=[base.changed(host=builders.DEST, seen_at=NOW + 9)],
+        found = self.look(
+            found.memory,
+            visited=[dataclasses.replace(THERE, seen_at=NOW + 9)],
             migrations=[builders.migration(7, 'completed', seen_at=NOW + 8)],
             now=NOW + 9,
         )

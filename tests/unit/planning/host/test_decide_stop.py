@@ -2,8 +2,6 @@
 
 """Ctrl-C, time-outs, and a host that does not let moves go on."""
 
-import dataclasses
-
 import ddt
 
 from osc_hostmaint import model
@@ -17,100 +15,93 @@ from tests.unit.planning import base
 NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
 LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
-ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
+ARRIVING = {
+    'server_id': 'x',
+    'source': builders.DEST,
+    'dest': builders.HOST,
+}
 STOP = policies.Policy(stop='interrupted')
 ABANDON = policies.Policy(stop='time is up', abandon='time is up')
+ENABLED = builders.service(enabled=True)
 ActionKind = memories.ActionKind
 LIVE = memories.ActionKind.LIVE_MIGRATE
-CONFIRM = memories.ActionKind.CONFIRM
+MOVING = {
+    'servers': [base.MIGRATING],
+    'migrations': [builders.migration()],
+}
 
 
+def finished(**kwargs):
+    return builders.migration(status='finished', type=base.COLD, **kwargs)
+
+
+@ddt.ddt
 class TestStop(base.DecideTestCase):
     """Ctrl-C, once: nothing new, and what is under way is awaited."""
 
-    def test_nothing_new_is_started(self):
-        found = self.decide(policy=STOP, servers=[builders.server()])
+    @ddt.data(
+        # what is seen; the result and the reason
+        ({'servers': [base.HERE]}, 'blocked', 'interrupted'),
+        # A retry is not begun, and its failure is told.
+        (
+            {
+                'memory': builders.memory(builders.server_memory(attempts=1)),
+                'servers': [base.HERE],
+                'migrations': [builders.migration(status='error', seen_at=1)],
+                'failures': {1: base.FAILURE},
+            },
+            'failed',
+            f'{base.FAILURE}; interrupted',
+        ),
+        ({'servers': [builders.server(status='BUILD')]}, 'blocked', ''),
+    )
+    @ddt.unpack
+    def test_nothing_new_is_started(self, observed, result, words):
+        found = self.decide(policy=STOP, **observed)
 
         self.assertEqual((), found.actions)
-        self.assertIs(decisions.Result.BLOCKED, self.row(found).result)
-        self.assertIn('interrupted', self.row(found).reason)
+        self.assert_row(found, result, words)
         self.assertFalse(found.drained)
 
-    def test_moves_are_awaited(self):
-        found = self.decide(
-            policy=STOP,
-            memory=base.just_asked(),
-            servers=[builders.server(status='MIGRATING')],
-            migrations=[builders.migration()],
-        )
+    @ddt.data(
+        # what is seen; the reason
+        ({'memory': base.just_asked(), **MOVING}, ''),
+        # It has left, and nobody has looked where it is.
+        (
+            {
+                'memory': builders.memory(builders.server_memory()),
+                'migrations': [builders.migration(status='completed')],
+            },
+            '',
+        ),
+        (
+            {
+                'memory': builders.memory(
+                    builders.server_memory(least_of=1, least_remaining=9)
+                ),
+                'progress': {1: model.Progress(9, 9, NOW)},
+                **MOVING,
+            },
+            'stalled',
+        ),
+    )
+    @ddt.unpack
+    def test_moves_are_awaited(self, observed, words):
+        found = self.decide(policy=STOP, **observed)
 
         self.assertFalse(found.done)
-        self.assertIsNone(self.row(found).result)
+        self.assert_row(found, None, words)
 
     def test_confirmations_are_still_asked_for(self):
         """The server has left already; only its disk has not."""
         found = self.decide(
             policy=STOP,
-            visited=[
-                builders.server(status='VERIFY_RESIZE', host=builders.DEST)
-            ],
-            migrations=[
-                builders.migration(
-                    status='finished', type='migration', seen_at=LONG_AGO
-                )
-            ],
+            visited=[base.VERIFY_THERE],
+            migrations=[finished(seen_at=LONG_AGO)],
         )
 
-        self.assertEqual({'vm1': CONFIRM}, self.asks(found))
+        self.assertEqual({'vm1': ActionKind.CONFIRM}, self.asks(found))
         self.assertFalse(found.done)
-
-    def test_a_retry_is_not_begun_and_its_failure_is_told(self):
-        found = self.decide(
-            policy=STOP,
-            memory=builders.memory(builders.server_memory(attempts=1)),
-            servers=[builders.server()],
-            migrations=[builders.migration(1, 'error', seen_at=NOW - 1)],
-            failures={1: 'No valid host was found'},
-        )
-
-        self.assertEqual((), found.actions)
-        self.assertIs(decisions.Result.FAILED, self.row(found).result)
-        self.assertIn('No valid host', self.row(found).reason)
-        self.assertIn('interrupted', self.row(found).reason)
-
-    def test_settling_server_is_awaited(self):
-        """It has left, and nobody has looked where it is."""
-        found = self.decide(
-            policy=STOP,
-            memory=builders.memory(builders.server_memory()),
-            migrations=[builders.migration(1, 'completed')],
-        )
-
-        self.assertFalse(found.done)
-        self.assertIsNone(self.row(found).result)
-
-    def test_stalled_move_is_awaited(self):
-        remembered = dataclasses.replace(
-            builders.server_memory(), least_of=1, least_remaining=9
-        )
-        found = self.decide(
-            policy=STOP,
-            memory=builders.memory(remembered),
-            servers=[builders.server(status='MIGRATING')],
-            migrations=[builders.migration()],
-            progress={1: model.Progress(9, 9, NOW)},
-        )
-
-        self.assertFalse(found.done)
-        self.assertIsNone(self.row(found).result)
-        self.assertIn('stalled', self.row(found).reason)
-
-    def test_busy_server_is_not_awaited(self):
-        found = self.decide(
-            policy=STOP, servers=[builders.server(status='BUILD')]
-        )
-
-        self.assertIs(decisions.Result.BLOCKED, self.row(found).result)
 
 
 @ddt.ddt
@@ -130,21 +121,22 @@ class TestAbandon(base.DecideTestCase):
             ],
             migrations=[
                 builders.migration(1, 'running', 'moves'),
-                builders.migration(2, 'finished', 'cold', type='migration'),
+                finished(record_id=2, server_id='cold'),
             ],
         )
 
         self.assertTrue(found.done)
         self.assertEqual((), found.actions)
         rows = {row.server_id: row for row in found.rows}
-        self.assertIs(decisions.Result.BLOCKED, rows['waits'].result)
-        self.assertIs(decisions.Result.MOVING, rows['moves'].result)
-        self.assertIn('under way in Nova', rows['moves'].reason)
-        self.assertIs(decisions.Result.MOVING, rows['cold'].result)
-        self.assertIn('not confirmed', rows['cold'].reason)
-        self.assertIn('suspended', rows['blocked'].reason)
-        for server_id in ('waits', 'moves', 'cold'):
-            self.assertIn('time is up', rows[server_id].reason)
+        for server_id, result, *words in (
+            ('waits', 'blocked', 'time is up'),
+            ('moves', 'moving', 'under way in Nova', 'time is up'),
+            ('cold', 'moving', 'not confirmed', 'time is up'),
+            ('blocked', 'blocked', 'suspended'),
+        ):
+            self.assertEqual(result, rows[server_id].result)
+            for each in words:
+                self.assertIn(each, rows[server_id].reason)
 
     @ddt.data(
         # what was asked for or how its record is, the result, the reason
@@ -173,12 +165,12 @@ class TestAbandon(base.DecideTestCase):
         kind = {
             'shelving': ActionKind.SHELVE,
             'resuming': ActionKind.RESUME,
-        }.get(task)
+        }.get(task, LIVE)
         state = 'SUSPENDED' if task else 'ACTIVE'
         view = builders.server(status=state, task_state=task)
         found = self.decide(
             policy=policies.Policy() if down else ABANDON,
-            memory=base.just_asked(kind or ActionKind.LIVE_MIGRATE)
+            memory=base.just_asked(kind)
             if asked
             else builders.memory(
                 builders.server_memory(), down_since=NOW - 99 if down else None
@@ -188,104 +180,74 @@ class TestAbandon(base.DecideTestCase):
             migrations=[builders.migration(1, status)] if status else [],
         )
 
-        row = self.row(found)
-        self.assertEqual(result, row.result, row)
-        self.assertIn(words, row.reason)
-        self.assertTrue(row.left)
+        self.assertTrue(self.assert_row(found, result, words).left)
 
-    def test_unchecked_host_is_not_drained(self):
-        """No row is left, but the last checks were never made."""
-        moved = builders.server(host=builders.DEST)
-        for why, observed in {
-            'allocations': {'consumers': None},
-            'the list': {'servers_at': NOW - 9, 'consumers_at': NOW - 9},
-            'somebody arrives': {
-                'migrations': [
-                    builders.migration(2, 'running', 'vm2', **ARRIVING),
-                ],
-            },
-            'a stranger': {
-                'migrations': [builders.migration(2, 'finished', 'vm2')],
-            },
-        }.items():
-            with self.subTest(why):
-                found = self.decide(
-                    policy=ABANDON,
-                    memory=base.just_asked(at=NOW - 5),
-                    visited=[moved],
-                    **observed,
-                )
-
-                self.assertTrue(found.done)
-                self.assertFalse(found.drained)
-                self.assertEqual('', found.trouble)
-
-    def test_checked_host_is_drained(self):
+    @ddt.data(
+        # what is not checked yet, or open; is it drained
+        ({}, True),
+        ({'consumers': None}, False),
+        ({'servers_at': NOW - 9, 'consumers_at': NOW - 9}, False),
+        # One that arrives, or that nobody has looked at.
+        ({'migrations': [builders.migration(2, **ARRIVING)]}, False),
+        ({'migrations': [builders.migration(2, 'finished', 'x')]}, False),
+    )
+    @ddt.unpack
+    def test_only_a_checked_host_is_drained(self, observed, drained):
         found = self.decide(
             policy=ABANDON,
             memory=base.just_asked(at=NOW - 5),
-            visited=[builders.server(host=builders.DEST)],
+            visited=[base.THERE],
+            **observed,
         )
 
-        self.assertTrue(found.drained)
+        self.assertTrue(found.done)
+        self.assertIs(drained, found.drained)
+        self.assertEqual('', found.trouble)
 
 
+@ddt.ddt
 class TestHost(base.DecideTestCase):
     """The host itself does not let moves go on."""
 
-    def test_host_was_put_back_into_service(self):
-        found = self.decide(
-            service=builders.service(enabled=True),
-            servers=[builders.server()],
-        )
+    @ddt.data(
+        # options, servers; reasons
+        (policies.Policy(), [base.HERE], ['put back into service']),
+        # What was there before comes first.
+        (STOP, [base.HERE], ['interrupted']),
+        (policies.Policy(), [], []),
+    )
+    @ddt.unpack
+    def test_host_was_put_back_into_service(self, policy, servers, reasons):
+        found = self.decide(policy=policy, service=ENABLED, servers=servers)
 
         self.assertEqual((), found.actions)
         self.assertTrue(found.done)
         self.assertIn('put back into service', found.trouble)
         self.assertIn('openstack host maintenance set cmp01', found.trouble)
-        self.assertIs(decisions.Result.BLOCKED, self.row(found).result)
         self.assertFalse(found.drained)
-
-    def test_empty_and_back_in_service_is_not_drained(self):
-        found = self.decide(service=builders.service(enabled=True))
-
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
-
-    def test_stop_reason_comes_first(self):
-        found = self.decide(
-            policy=STOP,
-            service=builders.service(enabled=True),
-            servers=[builders.server()],
-        )
-
-        self.assertEqual('interrupted', self.row(found).reason)
+        self.assertEqual(len(reasons), len(found.rows))
+        for row, reason in zip(found.rows, reasons, strict=True):
+            self.assertEqual('blocked', row.result)
+            self.assertIn(reason, row.reason)
+            self.assertEqual(
+                policy is STOP, 'put back into service' not in row.reason
+            )
 
     def test_moves_are_awaited_all_the_same(self):
-        found = self.decide(
-            service=builders.service(enabled=True),
-            servers=[builders.server(status='MIGRATING')],
-            migrations=[builders.migration()],
-        )
-
-        self.assertFalse(found.done)
+        self.assertFalse(self.decide(service=ENABLED, **MOVING).done)
 
     def test_disabled_reason_changed_by_others(self):
         """Still disabled: moves go on, but nothing is ours to confirm."""
         found = self.decide(
             service=builders.service(disabled_reason='fan broken'),
             servers=[builders.server('vm2')],
-            visited=[
-                builders.server(status='VERIFY_RESIZE', host=builders.DEST)
-            ],
-            migrations=[
-                builders.migration(status='finished', type='migration')
-            ],
+            visited=[base.VERIFY_THERE],
+            migrations=[finished()],
         )
 
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 
-    def down(self, seconds, dead=False, **observed):
+    def down(self, seconds=timing.DOWN_GRACE_SECONDS, dead=False, **observed):
         return self.decide(
             service=builders.service(up=False),
             memory=builders.memory(down_since=NOW - seconds, dead=dead),
@@ -293,27 +255,20 @@ class TestHost(base.DecideTestCase):
         )
 
     def test_its_service_misses_a_heartbeat(self):
-        found = self.down(1, servers=[builders.server()])
-
-        self.assertFalse(found.done)
+        self.assertFalse(self.down(1, servers=[base.HERE]).done)
 
     def test_its_service_stays_down(self):
-        found = self.down(
-            timing.DOWN_GRACE_SECONDS, servers=[builders.server()]
-        )
+        found = self.down(servers=[base.HERE])
 
         self.assertTrue(found.done)
         self.assertEqual((), found.actions)
-        self.assertIn('is down', self.row(found).reason)
-        self.assertIn('start nova-compute', self.row(found).reason)
+        self.assert_row(found, 'blocked', 'is down', 'start nova-compute')
         self.assertEqual('', found.trouble)
 
     def test_it_died_midway(self):
         """What it holds of those that have left is looked at first."""
-        left = builders.server()
         found = self.down(
-            timing.DOWN_GRACE_SECONDS,
-            servers=[left],
+            servers=[base.HERE],
             consumers=None,
             migrations=[builders.migration(dest=builders.HOST, source='x')],
         )
@@ -321,32 +276,17 @@ class TestHost(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertIs(decisions.Stage.FINAL_CHECK, found.stage)
         self.assertTrue(found.query.consumers)
-        found = self.down(
-            timing.DOWN_GRACE_SECONDS,
-            servers=[left],
-            consumers=frozenset({'vm1'}),
-        )
+        found = self.down(servers=[base.HERE], consumers=frozenset({'vm1'}))
         self.assertTrue(found.done)
         self.assertEqual('', found.trouble)
 
-    def test_it_was_down_before_and_servers_are_left(self):
-        found = self.down(
-            timing.DOWN_GRACE_SECONDS,
-            dead=True,
-            servers=[builders.server()],
-            consumers=None,
-        )
+    @ddt.data([base.HERE], [])
+    def test_it_was_down_before_and_is_unchecked(self, servers):
+        found = self.down(dead=True, servers=servers, consumers=None)
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
         self.assertIn('is down', found.trouble)
 
     def test_down_empty_and_checked_is_drained(self):
-        self.assertTrue(self.down(timing.DOWN_GRACE_SECONDS).drained)
-
-    def test_down_and_unchecked_is_unknown(self):
-        found = self.down(timing.DOWN_GRACE_SECONDS, dead=True, consumers=None)
-
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
-        self.assertIn('is down', found.trouble)
+        self.assertTrue(self.down().drained)

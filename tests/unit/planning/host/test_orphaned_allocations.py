@@ -16,6 +16,7 @@ from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
+Phase = server_status.Phase
 DRAIN = requested.operation(policies.Policy())
 DELETED = builders.server('x', 'DELETED')
 ELSEWHERE = builders.server('x', host='cmp09')
@@ -56,30 +57,8 @@ class TestWaiting(unittest.TestCase):
     """Is it too early to call it a leftover, and must we look again?"""
 
     BUILDING = builders.server('x', 'BUILD', host=None)
-
     COMING = builders.server('x', 'MIGRATING', host='cmp09')
-
     HERE = builders.server('x')
-
-    def ask(
-        self, view, *, seen_ago=0.0, left_for=1000.0, limit=None, dead=False
-    ):
-        """Return whether it waits and whom it wants to look at."""
-        visited = []
-        if view is not None:
-            visited = [dataclasses.replace(view, seen_at=NOW - seen_ago)]
-        seen = builders.observation(
-            visited=visited, traced=frozenset({'x'} if visited else {})
-        )
-        since = None if left_for is None else NOW - left_for
-        memory = builders.memory(leftover_since=since)
-        policy = policies.Policy(server_timeout=limit, evacuate=dead)
-        return (
-            orphaned_allocations.waits(
-                seen, ['x'], requested.operation(policy), memory
-            ),
-            orphaned_allocations.to_visit(seen, ['x'], NOW) == {'x'},
-        )
 
     @ddt.data(
         # the server of that id, when seen; waits, looks
@@ -94,7 +73,21 @@ class TestWaiting(unittest.TestCase):
     )
     @ddt.unpack
     def test_servers(self, view, seen_ago, waits, looks):
-        self.assertEqual((waits, looks), self.ask(view, seen_ago=seen_ago))
+        visited = []
+        if view is not None:
+            visited = [dataclasses.replace(view, seen_at=NOW - seen_ago)]
+        seen = builders.observation(
+            visited=visited, traced=frozenset({'x'} if visited else {})
+        )
+        memory = builders.memory(leftover_since=NOW - 1000)
+
+        self.assertEqual(
+            (waits, {'x'} if looks else set()),
+            (
+                orphaned_allocations.waits(seen, ['x'], DRAIN, memory),
+                orphaned_allocations.to_visit(seen, ['x'], NOW),
+            ),
+        )
 
 
 @ddt.ddt
@@ -102,83 +95,53 @@ class TestMigrations(unittest.TestCase):
     """Whose allocation it is, and when it may be deleted."""
 
     RECORD = builders.migration(1, 'error')
+    HELD = f'live migration {RECORD.uuid} ("error")'
+    DELETE = (
+        ': remove the allocation (openstack resource provider allocation '
+        f'delete {RECORD.uuid}, '
+    )
+    LATER = DELETE.replace(': ', ': once the server has left cmp01, ', 1)
 
-    DELETE = f'allocation delete {RECORD.uuid}, '
-
-    def seen(self, view, consumers=(), **kwargs):
+    def report(self, view, records, consumers=(), rows=(), former=()):
+        """Return the one row that is reported of allocations of records."""
         here = view is not None and view.host == builders.HOST
-        return builders.observation(
+        seen = builders.observation(
             servers=[view] if here else [],
             visited=[] if here or view is None else [view],
+            migrations=records,
+            former={r.id: r for r in former},
             consumers=frozenset({self.RECORD.uuid, *consumers}),
-            **kwargs,
         )
-
-    def reason(self, seen, rows=()):
-        (row,) = orphaned_allocations.report(seen, [self.RECORD.uuid], rows)
+        left = [r.uuid for r in (*records, *former)]
+        (row,) = orphaned_allocations.report(seen, left, rows)
         self.assertEqual('vm1', row.server_id)
-        return row.reason
+        return row
 
     @ddt.data(
         # its server, who else holds something here, and what may be done
-        (
-            base.THERE,
-            (),
-            f': remove the allocation (openstack resource provider {DELETE}',
-        ),
-        (
-            builders.server(),
-            (),
-            ': once the server has left cmp01, remove the allocation '
-            f'(openstack resource provider {DELETE}',
-        ),
-        (
-            builders.server(status='ERROR'),
-            (),
-            ': once the server has left cmp01, remove the allocation '
-            f'(openstack resource provider {DELETE}',
-        ),
+        (base.THERE, (), HELD + DELETE),
+        (base.HERE, (), HELD + LATER),
+        (builders.server(status='ERROR'), (), HELD + LATER),
         # It came back, and has another allocation.
-        (
-            builders.server(),
-            ('vm1',),
-            f': remove the allocation (openstack resource provider {DELETE}',
-        ),
-        (
-            builders.server(status='DELETED'),
-            (),
-            f': remove the allocation (openstack resource provider {DELETE}',
-        ),
-        (None, (), orphaned_allocations.AGAIN),
+        (base.HERE, ('vm1',), HELD + DELETE),
+        (base.DELETED, (), HELD + DELETE),
+        (None, (), f'{HELD}: {orphaned_allocations.AGAIN}'),
     )
     @ddt.unpack
     def test_when(self, view, consumers, expected):
-        for where in ('migrations', 'former'):
-            known = {where: {1: self.RECORD}}
-            seen = dataclasses.replace(self.seen(view, consumers), **known)
+        for known in (([self.RECORD], ()), ([], [self.RECORD])):
+            records, former = known
+            row = self.report(view, records, consumers, former=former)
 
-            reason = self.reason(seen)
-
-            self.assertIn(
-                f'live migration {self.RECORD.uuid} ("error"){expected}',
-                reason.replace(
-                    f': {orphaned_allocations.AGAIN}',
-                    orphaned_allocations.AGAIN,
-                ),
-            )
+            self.assertIn(expected, row.reason)
             self.assertIs(
-                view is not None and view.status == 'DELETED',
-                'the server was deleted' in reason,
+                view is base.DELETED, 'the server was deleted' in row.reason
             )
 
     def test_a_server_has_one_row(self):
         records = [self.RECORD, builders.migration(2, 'running')]
-        seen = self.seen(base.THERE, migrations=records)
         before = builders.row(reason='restarted')
-
-        (row,) = orphaned_allocations.report(
-            seen, [r.uuid for r in records], [before]
-        )
+        row = self.report(base.THERE, records, rows=[before])
 
         self.assertTrue(row.left)
         self.assertEqual(before.destination, row.destination)
@@ -187,29 +150,24 @@ class TestMigrations(unittest.TestCase):
 
     def test_consumers_to_trace(self):
         """A migration that no list shows, once; and its server."""
-        asked = frozenset({'x'})
+        asked, uuid = frozenset({'x'}), self.RECORD.uuid
+        memory = builders.memory(leftover_since=0.0)
         for consumer, kwargs, to_trace, to_visit in (
             ('x', {}, {'x'}, {'x'}),
             ('x', {'visited': [DELETED]}, {'x'}, set()),
             ('x', {'visited': [DELETED], 'traced': asked}, set(), set()),
             ('x', {'visited': [ELSEWHERE]}, set(), set()),
-            (self.RECORD.uuid, {'former': {1: self.RECORD}}, set(), {'vm1'}),
-            (self.RECORD.uuid, {'migrations': [self.RECORD]}, set(), {'vm1'}),
+            (uuid, {'former': {1: self.RECORD}}, set(), {'vm1'}),
+            (uuid, {'migrations': [self.RECORD]}, set(), {'vm1'}),
         ):
             with self.subTest(consumer, **kwargs):
-                seen = builders.observation(consumers_at=NOW, **kwargs)
-                memory = builders.memory(leftover_since=0.0)
+                seen, left = builders.observation(**kwargs), [consumer]
                 self.assertEqual(
-                    to_trace, orphaned_allocations.to_trace(seen, [consumer])
-                )
-                self.assertEqual(
-                    to_visit,
-                    orphaned_allocations.to_visit(seen, [consumer], NOW),
-                )
-                self.assertIs(
-                    bool(to_trace or to_visit),
-                    orphaned_allocations.waits(
-                        seen, [consumer], DRAIN, memory
+                    (to_trace, to_visit, bool(to_trace or to_visit)),
+                    (
+                        orphaned_allocations.to_trace(seen, left),
+                        orphaned_allocations.to_visit(seen, left, NOW),
+                        orphaned_allocations.waits(seen, left, DRAIN, memory),
                     ),
                 )
 
@@ -268,22 +226,26 @@ class TestReport(unittest.TestCase):
         self.assertIn('Placement still holds', rows[0].reason)
         self.assertEqual(other, rows[1])
 
-    def test_one_that_was_deleted_is_no_migration(self):
-        gone = builders.row('x', phase=server_status.Phase.GONE)
-        seen = builders.observation(visited=[DELETED])
+    @ddt.data(
+        # what became of the server, how it was seen; its phase and reason
+        (
+            builders.row('x', phase=Phase.GONE),
+            [DELETED],
+            Phase.BLOCKED,
+            'the server was deleted, but Placement',
+        ),
+        (
+            builders.row('x', phase=Phase.FAILED, reason='it is broken'),
+            [],
+            Phase.FAILED,
+            'it is broken; Placement still',
+        ),
+    )
+    @ddt.unpack
+    def test_it_is_added_to_the_row(self, before, visited, phase, reason):
+        seen = builders.observation(visited=visited)
 
-        (row,) = orphaned_allocations.report(seen, ['x'], [gone])
+        (row,) = orphaned_allocations.report(seen, ['x'], [before])
 
-        self.assertIn('the server was deleted, but Placement', row.reason)
-
-    def test_failure_and_orphan_are_both_reported(self):
-        failed = builders.row(
-            'x', phase=server_status.Phase.FAILED, reason='it is broken'
-        )
-        rows = orphaned_allocations.report(
-            builders.observation(), ['x'], [failed]
-        )
-
-        self.assertEqual(1, len(rows))
-        self.assertIs(server_status.Phase.FAILED, rows[0].phase)
-        self.assertIn('it is broken; Placement still', rows[0].reason)
+        self.assertIs(phase, row.phase)
+        self.assertIn(reason, row.reason)
