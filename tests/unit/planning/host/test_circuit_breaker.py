@@ -12,7 +12,6 @@ from tests.unit import builders
 
 Phase = server_status.Phase
 FAILED = server_status.ServerStatus(Phase.FAILED, 'it failed')
-MOVED = server_status.ServerStatus(Phase.MOVED)
 IN_ERROR = builders.server(status='ERROR', vm_state='error')
 BACK = builders.server()
 
@@ -51,11 +50,8 @@ class TestFinished(unittest.TestCase):
     )
     @ddt.unpack
     def test_what_succeeded(self, phase, status):
-        found = finished(
-            record(),
-            record(status),
-            assessed=server_status.ServerStatus(phase),
-        )
+        assessed = server_status.ServerStatus(phase)
+        found = finished(record(), record(status), assessed=assessed)
         self.assertFalse(found.failed)
 
     def test_what_is_tried_again_is_open(self):
@@ -81,18 +77,14 @@ def end(server_id, number, *, failed=True, **values):
 
 class TestInARow(unittest.TestCase):
     def test_a_success_in_between(self):
-        first, good, second = (
-            end('a', 1),
-            end('b', 2, failed=False),
-            end('c', 3),
-        )
-        self.assertEqual((), circuit_breaker.in_a_row([]))
-        self.assertEqual(
-            (second,), circuit_breaker.in_a_row([second, first, good])
-        )
-        self.assertEqual(
-            (first, second), circuit_breaker.in_a_row([second, first])
-        )
+        first, second = end('a', 1), end('c', 3)
+        good = end('b', 2, failed=False)
+        for ends, expected in (
+            ([], ()),
+            ([second, first, good], (second,)),
+            ([second, first], (first, second)),
+        ):
+            self.assertEqual(expected, circuit_breaker.in_a_row(ends))
 
     def test_what_they_have_in_common(self):
         row = [end('a', 1), end('b', 2)]

@@ -235,16 +235,16 @@ class TestLife(base.DecideTestCase):
 class TestInFlight(base.DecideTestCase):
     """Whatever is under way counts, whoever began it."""
 
-    def starts(self, *, parallel=None, slots=1, **observed):
+    def starts(self, *, parallel=None, **observed):
         servers = [builders.server(f'new{i}') for i in range(9)]
         servers += [builders.server(f'off{i}', 'SHUTOFF') for i in range(9)]
         found = self.decide(
-            memory=builders.memory(slots=slots),
+            memory=builders.memory(slots=1),
             policy=policies.Policy(parallel=parallel),
             servers=servers,
             **observed,
         )
-        kinds = [action.kind for action in found.actions]
+        kinds = list(self.asks(found).values())
         return kinds.count(LIVE), kinds.count(COLD)
 
     @ddt.data(

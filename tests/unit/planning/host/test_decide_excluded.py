@@ -38,9 +38,7 @@ class TestExcluded(base.DecideTestCase):
 
     def assert_left(self, found, reason=HERE):
         self.assertEqual({}, self.asks(found))
-        row = self.row(found)
-        self.assertEqual('blocked', row.result)
-        self.assertIn(reason, row.reason)
+        row = self.assert_row(found, 'blocked', reason)
         self.assertEqual('', row.move)
 
     @ddt.data(
@@ -96,8 +94,7 @@ class TestExcluded(base.DecideTestCase):
             memory=builders.memory(builders.server_memory()),
         )
         self.assertEqual({}, self.asks(found))
-        self.assertEqual('blocked', self.row(found).result)
-        self.assertEqual(HERE, self.row(found).reason)
+        self.assertEqual(HERE, self.assert_row(found, 'blocked').reason)
 
     def test_our_own_cold_migration_is_confirmed(self):
         """It began before somebody thought of excluding the server."""
@@ -113,9 +110,8 @@ class TestExcluded(base.DecideTestCase):
         )
 
         self.assertEqual({}, self.asks(found))
-        self.assertEqual('blocked', self.row(found).result)
-        self.assertIn('left as it is (--exclude)', self.row(found).reason)
-        self.assertNotIn('--resized', self.row(found).reason)
+        row = self.assert_row(found, 'blocked', 'left as it is (--exclude)')
+        self.assertNotIn('--resized', row.reason)
 
 
 class TestResumed(base.TimelineTestCase):
@@ -126,15 +122,12 @@ class TestResumed(base.TimelineTestCase):
             user_id=base.US,
         )
         history = {'histories': {'vm1': (base.instance_action(),)}}
-        timeline.tick(base.changed())
-        self.assertIs(
-            ActionKind.SUSPEND, timeline.asks(base.changed(), **history)
-        )
-        self.assertIsNone(
-            timeline.asks(base.changed(task_state='suspending'), **history)
-        )
-        self.assertIsNone(
-            timeline.asks(base.changed(status='SUSPENDED'), **history)
+        self.expect(
+            timeline,
+            (None, base.changed()),
+            (ActionKind.SUSPEND, base.changed(), history),
+            (None, base.changed(task_state='suspending'), history),
+            (None, base.changed(status='SUSPENDED'), history),
         )
 
         self.assert_ended(timeline, 'blocked', HERE)

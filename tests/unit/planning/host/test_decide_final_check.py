@@ -2,13 +2,13 @@
 
 """The end of a drain: "empty" is empty."""
 
+import dataclasses
 import unittest
 
 import ddt
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import query
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -62,8 +62,12 @@ class TestOrderOfLooks(unittest.TestCase):
         self.assertTrue(self.is_open(**observed))
 
 
+@ddt.ddt
 class TestLastChecks(base.DecideTestCase):
     """A drain promises that "empty" is empty."""
+
+    #: On its way here.
+    RUNNING = builders.migration(1, 'running', 'vm9', **ARRIVING)
 
     def test_not_before_the_settling_time(self):
         """A server that was being scheduled arrives a moment later."""
@@ -80,46 +84,39 @@ class TestLastChecks(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertTrue(found.query.consumers)
 
-    def test_arriving_server_is_awaited(self):
-        found = self.decide(
-            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)]
-        )
+    @ddt.data(
+        # what is seen, a limit; what is waited for
+        ({'migrations': [RUNNING]}, None, 'without a limit'),
+        ({'migrations': [RUNNING]}, 600, 'at most 600 s each: vm9'),
+        # One that is being built for this host.
+        (
+            {
+                'consumers': frozenset({'vm9'}),
+                'visited': [builders.server('vm9', 'BUILD', host=None)],
+            },
+            None,
+            '',
+        ),
+    )
+    @ddt.unpack
+    def test_arriving_server_is_awaited(self, observed, limit, words):
+        policy = policies.Policy(server_timeout=limit)
+        found = self.decide(policy=policy, **observed)
 
         self.assertFalse(found.done)
-        self.assertIn('without a limit', found.waiting_for)
+        self.assertIn(words, found.waiting_for)
         self.assertIn('vm9', found.waiting_for)
 
-    def test_it_is_awaited_for_so_long_at_most(self):
-        found = self.decide(
-            policy=policies.Policy(server_timeout=600),
-            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
-        )
-
-        self.assertIn('at most 600 s each: vm9', found.waiting_for)
-
-    def test_arrived_server_is_not_awaited(self):
-        """The list, which is newer, shows him; or he has left again."""
-        record = builders.migration(1, 'completed', 'vm9', **ARRIVING)
-        found = self.decide(migrations=[record])
-
-        self.assertTrue(found.drained)
-
-    def test_deleted_arriving_server_is_not_awaited(self):
-        found = self.decide(
-            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
-            visited=[builders.server('vm9', 'DELETED')],
-        )
-
-        self.assertTrue(found.drained)
-
-    def test_a_server_that_is_being_built_for_this_host(self):
-        found = self.decide(
-            consumers=frozenset({'vm9'}),
-            visited=[builders.server('vm9', 'BUILD', host=None)],
-        )
-
-        self.assertFalse(found.done)
-        self.assertIn('vm9', found.waiting_for)
+    @ddt.data(
+        # The list, which is newer, shows it; or it has left again.
+        {'migrations': [dataclasses.replace(RUNNING, status='completed')]},
+        {
+            'migrations': [RUNNING],
+            'visited': [builders.server('vm9', 'DELETED')],
+        },
+    )
+    def test_arrived_or_deleted_server_is_not_awaited(self, observed):
+        self.assertTrue(self.decide(**observed).drained)
 
     def leftover(self, since):
         return self.decide(
@@ -130,33 +127,26 @@ class TestLastChecks(base.DecideTestCase):
         )
 
     def test_orphaned_allocations_are_given_time(self):
-        found = self.leftover(None)
+        for since, expected in ((None, NOW), (NOW - 1, NOW - 1)):
+            found = self.leftover(since)
+            self.assertFalse(found.done)
+            self.assertEqual((), found.rows)
+            self.assertEqual(expected, found.memory.leftover_since)
 
-        self.assertFalse(found.done)
-        self.assertEqual((), found.rows)
-        self.assertEqual(NOW, found.memory.leftover_since)
-
-        found = self.leftover(NOW - 1)
-        self.assertEqual(NOW - 1, found.memory.leftover_since)
-
-    def test_time_of_orphans_starts_when_nothing_is_left(self):
+    @ddt.data({'servers': [base.HERE]}, {'consumers': frozenset()})
+    def test_time_of_orphans_starts_when_nothing_is_left(self, observed):
         memory = builders.memory(leftover_since=NOW - 99)
-        for why, observed in {
-            'a server': {'servers': [builders.server()]},
-            'nothing': {'consumers': frozenset()},
-        }.items():
-            with self.subTest(why):
-                observed = {'consumers': frozenset({'x'}), **observed}
-                found = self.decide(memory=memory, **observed)
+        observed = {'consumers': frozenset({'x'}), **observed}
+        found = self.decide(memory=memory, **observed)
 
-                self.assertIsNone(found.memory.leftover_since)
+        self.assertIsNone(found.memory.leftover_since)
 
     def test_orphans_are_not_reported_while_open(self):
         """Abandoned: then nobody knows what belongs to whom."""
         found = self.decide(
             policy=policies.Policy(stop='late', abandon='late'),
             consumers=frozenset({'x'}),
-            migrations=[builders.migration(1, 'running', 'vm9', **ARRIVING)],
+            migrations=[self.RUNNING],
         )
 
         self.assertTrue(found.done)
@@ -167,15 +157,14 @@ class TestLastChecks(base.DecideTestCase):
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
-        self.assertEqual('x', self.row(found).server_id)
-        self.assertIn('allocation', self.row(found).reason)
+        row = self.assert_row(found, 'blocked', 'allocation')
+        self.assertEqual('x', row.server_id)
 
     def test_blocked_server_does_not_delay_the_end(self):
         found = self.decide(
-            servers=[builders.server(status='SUSPENDED')],
-            consumers=frozenset({'vm1'}),
+            servers=[base.SUSPENDED], consumers=frozenset({'vm1'})
         )
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
-        self.assertIs(decisions.Result.BLOCKED, self.row(found).result)
+        self.assert_row(found, 'blocked')

@@ -20,55 +20,57 @@ THERE = base.THERE
 MOVING = base.MIGRATING
 
 
+LIVE = ActionKind.LIVE_MIGRATE
+COLD = ActionKind.COLD_MIGRATE
+CONFIRM = ActionKind.CONFIRM
+
+
 class TestResized(base.TimelineTestCase):
     """--resized confirm of a resize that lies on this host."""
 
-    def test_confirmed_it_is_moved(self):
-        timeline = self.begin(resized=policies.Resized.CONFIRM, stagger=0.5)
-        record = builders.migration(
+    def begin(self, **options):
+        return super().begin(resized=policies.Resized.CONFIRM, **options)
+
+    def arrived(self, status, **kwargs):
+        return builders.migration(
             3,
-            'finished',
-            type=base.RESIZE,
+            status,
             source=builders.DEST,
             dest=builders.HOST,
             seen_at=base.NOW + 1,
+            **kwargs,
         )
-        self.assertIsNone(timeline.asks(base.VERIFY_HERE, record))
+
+    def test_confirmed_it_is_moved(self):
+        timeline = self.begin(stagger=0.5)
+        record = self.arrived('finished', type=base.RESIZE)
+        self.expect(timeline, (None, base.VERIFY_HERE, record))
         self.assertFalse(timeline.decision.done)
-        asked = timeline.asks(base.VERIFY_HERE, record, after=5)
-        self.assertIs(ActionKind.CONFIRM, asked)
-        self.assertIsNone(timeline.asks(base.VERIFY_HERE))
-        self.assertIs(ActionKind.LIVE_MIGRATE, timeline.asks(HERE))
-        timeline.tick(THERE, timeline.record('completed'))
+        self.expect(
+            timeline,
+            (CONFIRM, base.VERIFY_HERE, record, {'after': 5}),
+            (None, base.VERIFY_HERE),
+            (LIVE, HERE),
+            (None, THERE, 'completed'),
+        )
 
         row = self.assert_ended(timeline, 'moved', move='live migration')
         self.assertEqual('ACTIVE', row.status)
 
     def test_earlier_arrival_is_ignored(self):
         """That was a live migration; only the resize is to be confirmed."""
-        timeline = self.begin(resized=policies.Resized.CONFIRM, stagger=1.0)
-        arrived = builders.migration(
-            3,
-            'completed',
-            source=builders.DEST,
-            dest=builders.HOST,
-            seen_at=base.NOW + 1,
-        )
-
-        self.assertIs(
-            ActionKind.CONFIRM, timeline.asks(base.VERIFY_HERE, arrived)
+        self.expect(
+            self.begin(stagger=1.0),
+            (CONFIRM, base.VERIFY_HERE, self.arrived('completed')),
         )
 
     def test_stopped_meanwhile_its_own_confirmation_is_not_mistaken(self):
-        timeline = self.begin(resized=policies.Resized.CONFIRM)
-        self.assertIs(ActionKind.CONFIRM, timeline.asks(base.VERIFY_HERE))
+        timeline = self.begin()
         stopped = builders.server(status='SHUTOFF')
-        self.assertIs(ActionKind.COLD_MIGRATE, timeline.asks(stopped))
+        self.expect(timeline, (CONFIRM, base.VERIFY_HERE), (COLD, stopped))
         finished = timeline.record('finished', type=base.COLD)
 
-        self.assertIs(
-            ActionKind.CONFIRM, timeline.asks(base.VERIFY_THERE, finished)
-        )
+        self.expect(timeline, (CONFIRM, base.VERIFY_THERE, finished))
 
 
 @ddt.ddt
@@ -99,42 +101,36 @@ class TestTo(base.TimelineTestCase):
 
 
 class TestLiveOrCold(base.TimelineTestCase):
+    def begin(self, **options):
+        return super().begin(running=policies.Running.LIVE_OR_COLD, **options)
+
     def test_impossible_live(self):
-        timeline = self.begin(running=policies.Running.LIVE_OR_COLD)
-        self.assertIs(
-            ActionKind.LIVE_MIGRATE, timeline.asks(HERE, answer=FINAL)
-        )
-        self.assertIs(ActionKind.COLD_MIGRATE, timeline.asks(HERE))
+        timeline = self.begin()
+        self.expect(timeline, (LIVE, HERE, {'answer': FINAL}), (COLD, HERE))
         finished = timeline.record('finished', type=base.COLD)
-        self.assertIs(
-            ActionKind.CONFIRM, timeline.asks(base.VERIFY_THERE, finished)
-        )
+        self.expect(timeline, (CONFIRM, base.VERIFY_THERE, finished))
         timeline.tick(THERE, timeline.record('confirmed', type=base.COLD))
 
         row = self.assert_ended(
-            timeline,
-            'moved',
-            f'restarted: {base.REFUSAL}',
-            move='cold migration',
+            timeline, 'moved', f'restarted: {base.REFUSAL}', 'cold migration'
         )
         self.assertEqual(2, row.attempts)
 
     def test_took_too_long(self):
-        timeline = self.begin(
-            running=policies.Running.LIVE_OR_COLD, server_timeout=60.0
+        timeline = self.begin(server_timeout=60.0)
+        self.expect(
+            timeline,
+            (LIVE, HERE),
+            (None, MOVING, 'running'),
+            (None, MOVING, 'running', {'after': 59}),
+            (ActionKind.ABORT, MOVING, 'running'),
         )
-        timeline.tick(HERE)
-        running = timeline.record('running')
-        self.assertIsNone(timeline.asks(MOVING, running))
-        self.assertIsNone(timeline.asks(MOVING, running, after=59))
-        (action,) = timeline.tick(MOVING, running)
-        self.assertIs(ActionKind.ABORT, action.kind)
-        self.assertEqual(7, action.record_id)
-        self.assertIsNone(timeline.asks(MOVING, running))
-        cancelled = timeline.record('cancelled')
-        self.assertIs(ActionKind.COLD_MIGRATE, timeline.asks(HERE, cancelled))
+        self.assertEqual(7, timeline.decision.actions[0].record_id)
+        self.expect(
+            timeline, (None, MOVING, 'running'), (COLD, HERE, 'cancelled')
+        )
         confirmed = timeline.record('confirmed', 8, type=base.COLD)
-        timeline.tick(THERE, cancelled, confirmed)
+        self.expect(timeline, (None, THERE, 'cancelled', confirmed))
 
         self.assert_ended(
             timeline, 'moved', 'restarted: it took longer than 60'
@@ -142,39 +138,30 @@ class TestLiveOrCold(base.TimelineTestCase):
 
 
 class TestDestinationDown(base.TimelineTestCase):
+    DOWN = {'down': frozenset({builders.DEST})}
+
     def test_aborted_and_tried_again(self):
-        timeline = self.begin()
-        timeline.tick(HERE)
-        running = timeline.record('running')
-        down = frozenset({builders.DEST})
-        self.assertIsNone(timeline.asks(MOVING, running, down=down))
-        (action,) = timeline.tick(
-            MOVING, running, down=down, after=timing.DOWN_GRACE_SECONDS
+        grace = {'after': timing.DOWN_GRACE_SECONDS}
+        failed = {'failures': {7: ''}, **self.DOWN}
+        later = {'after': timing.RETRY_WAIT_SECONDS}
+        self.expect(
+            self.begin(),
+            (LIVE, HERE),
+            (None, MOVING, 'running', self.DOWN),
+            (ActionKind.ABORT, MOVING, 'running', {**self.DOWN, **grace}),
+            (None, HERE, 'cancelled', failed),
+            (LIVE, HERE, 'cancelled', {**failed, **later}),
         )
-        self.assertIs(ActionKind.ABORT, action.kind)
-        cancelled = timeline.record('cancelled')
-        failures = {7: ''}
-        timeline.tick(HERE, cancelled, down=down, failures=failures)
-        asked = timeline.asks(
-            HERE,
-            cancelled,
-            down=down,
-            failures=failures,
-            after=timing.RETRY_WAIT_SECONDS,
-        )
-        self.assertIs(ActionKind.LIVE_MIGRATE, asked)
 
     def test_destination_comes_back(self):
-        timeline = self.begin()
-        timeline.tick(HERE)
-        running = timeline.record('running')
-        timeline.tick(MOVING, running, down=frozenset({builders.DEST}))
-        timeline.tick(MOVING, running, after=20)
-        asked = timeline.asks(
-            MOVING, running, down=frozenset({builders.DEST}), after=20
+        """Its absences do not add up."""
+        self.expect(
+            self.begin(),
+            (LIVE, HERE),
+            (None, MOVING, 'running', self.DOWN),
+            (None, MOVING, 'running', {'after': 20}),
+            (None, MOVING, 'running', {'after': 20, **self.DOWN}),
         )
-
-        self.assertIsNone(asked, 'its absences do not add up')
 
 
 @ddt.ddt

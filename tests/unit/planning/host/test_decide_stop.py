@@ -31,6 +31,26 @@ MOVING = {
 }
 
 
+UNKNOWN = 'outcome of its move is not known'
+
+
+def asked(kind, task):
+    """Return what is seen after a server was asked for something."""
+    status = 'SUSPENDED' if task else 'ACTIVE'
+    return {
+        'memory': base.just_asked(kind),
+        'servers': [builders.server(status=status, task_state=task)],
+    }
+
+
+def known(*statuses, **remembered):
+    """Return what is seen of a server that only records show."""
+    return {
+        'memory': builders.memory(builders.server_memory(), **remembered),
+        'migrations': [builders.migration(status=s) for s in statuses],
+    }
+
+
 def finished(**kwargs):
     return builders.migration(status='finished', type=base.COLD, **kwargs)
 
@@ -68,10 +88,7 @@ class TestStop(base.DecideTestCase):
         ({'memory': base.just_asked(), **MOVING}, ''),
         # It has left, and nobody has looked where it is.
         (
-            {
-                'memory': builders.memory(builders.server_memory()),
-                'migrations': [builders.migration(status='completed')],
-            },
+            known('completed'),
             '',
         ),
         (
@@ -140,45 +157,27 @@ class TestAbandon(base.DecideTestCase):
 
     @ddt.data(
         # what was asked for or how its record is, the result, the reason
-        ({'task': 'shelving'}, 'moving', 'its shelve was requested'),
-        ({'task': None}, 'moving', 'its live migration was requested'),
-        ({'task': 'resuming'}, 'failed', 'its resume was requested'),
-        (
-            {'status': 'running'},
-            'moving',
-            'its move is still under way in Nova',
-        ),
-        (
-            {'status': 'completed'},
-            'moving',
-            'outcome of its move is not known',
-        ),
-        ({'status': 'failed'}, 'failed', 'outcome of its move is not known'),
+        (asked(ActionKind.SHELVE, 'shelving'), 'moving', 'its shelve was'),
+        (asked(LIVE, None), 'moving', 'its live migration was requested'),
+        (asked(ActionKind.RESUME, 'resuming'), 'failed', 'its resume was'),
+        (known('running'), 'moving', 'its move is still under way in Nova'),
+        (known('completed'), 'moving', UNKNOWN),
+        (known('failed'), 'failed', UNKNOWN),
         # Nobody moves anything off it: Nova is at nothing there.
-        ({'status': 'running', 'down': True}, 'failed', 'is down'),
-        ({}, 'failed', 'outcome of its move is not known'),
+        (
+            {
+                **known('running', down_since=NOW - 99),
+                'policy': policies.Policy(),
+                'service': builders.service(up=False),
+            },
+            'failed',
+            'is down',
+        ),
+        (known(), 'failed', UNKNOWN),
     )
     @ddt.unpack
-    def test_only_what_is_under_way_is_moving(self, given, result, words):
-        asked, status = 'task' in given, given.get('status')
-        task, down = given.get('task'), given.get('down', False)
-        kind = {
-            'shelving': ActionKind.SHELVE,
-            'resuming': ActionKind.RESUME,
-        }.get(task, LIVE)
-        state = 'SUSPENDED' if task else 'ACTIVE'
-        view = builders.server(status=state, task_state=task)
-        found = self.decide(
-            policy=policies.Policy() if down else ABANDON,
-            memory=base.just_asked(kind)
-            if asked
-            else builders.memory(
-                builders.server_memory(), down_since=NOW - 99 if down else None
-            ),
-            service=builders.service(up=not down),
-            servers=[view] if asked else [],
-            migrations=[builders.migration(1, status)] if status else [],
-        )
+    def test_only_what_is_under_way_is_moving(self, observed, result, words):
+        found = self.decide(**{'policy': ABANDON, **observed})
 
         self.assertTrue(self.assert_row(found, result, words).left)
 

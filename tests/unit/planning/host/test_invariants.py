@@ -46,6 +46,16 @@ def starts(found):
     }
 
 
+def asked(step, found, *kinds):
+    """Yield actions, each with its server and that one's newest record."""
+    records = newest(step.seen)
+    for action in found.actions:
+        if action.kind in kinds:
+            server_id = action.server_id
+            view = step.seen.latest(server_id)
+            yield action, view, records.get(server_id)
+
+
 LEFT_RUNNING = (server_status.Phase.FAILED, server_status.Phase.STILL_MOVING)
 
 
@@ -98,13 +108,8 @@ class Deciding(unittest.TestCase):
             self.assertGreaterEqual(row.seconds or 0, 0)
 
     def looks_are_few_but_at_least_one(self, _step, found):
-        query = found.query
-        lists = [
-            query.records,
-            query.servers,
-            query.services,
-            query.consumers,
-        ]
+        look = found.query
+        lists = [look.records, look.servers, look.services, look.consumers]
         self.assertLessEqual(sum(lists), 2)
         self.assertTrue(found.done or any(lists))
         self.assertGreaterEqual(
@@ -130,13 +135,10 @@ class Asking(unittest.TestCase):
 
     def nothing_is_begun_while_a_move_is_under_way(self, step, found):
         phases = {row.server_id: row.phase for row in found.rows}
-        records = newest(step.seen)
-        for server_id in starts(found):
+        for action, _view, record in asked(step, found, *memories.STARTING):
+            server_id = action.server_id
             self.assertIs(server_status.Phase.WAITING, phases[server_id])
-            record, remembered = (
-                records.get(server_id),
-                found.memory.servers[server_id],
-            )
+            remembered = found.memory.servers[server_id]
             before = remembered.request(remembered.latest)
             # Else it was dead when another was asked for, as no record of
             # Nova's is that comes to life again.
@@ -145,19 +147,14 @@ class Asking(unittest.TestCase):
                 self.assertFalse(record.awaits_confirmation, record)
 
     def nothing_is_begun_with_a_server_off_the_host(self, step, found):
-        for server_id in starts(found):
-            view = step.seen.latest(server_id)
+        for _action, view, _record in asked(step, found, *memories.STARTING):
             self.assertEqual(builders.HOST, view.host)
             self.assertIsNone(view.task_state)
 
     def off_the_host_it_is_suspended_or_confirmed(self, step, found):
-        records = newest(step.seen)
-        for action in found.actions:
-            view = step.seen.latest(action.server_id)
-            record = records.get(action.server_id)
-            if (view and view.host == builders.HOST) or (
-                record and record.in_flight
-            ):
+        for action, view, record in asked(step, found, *ActionKind):
+            here = view and view.host == builders.HOST
+            if here or (record and record.in_flight):
                 continue
             self.assertIn(
                 action.kind, (ActionKind.SUSPEND, ActionKind.CONFIRM)
@@ -168,12 +165,8 @@ class Asking(unittest.TestCase):
     def what_is_confirmed(self, step, found):
         """Ours; and its owner's where we are told to."""
 
-        records = newest(step.seen)
         told = step.policy.resized is policies.Resized.CONFIRM
-        for action in found.actions:
-            if action.kind is not ActionKind.CONFIRM:
-                continue
-            record = records.get(action.server_id)
+        for _action, view, record in asked(step, found, ActionKind.CONFIRM):
             if record and record.awaits_confirmation:
                 ours = (
                     record.type == 'migration'
@@ -181,17 +174,14 @@ class Asking(unittest.TestCase):
                 )
                 self.assertTrue(ours or told, record)
                 continue
-            view = step.seen.latest(action.server_id)
             self.assertTrue(told)
             self.assertEqual('VERIFY_RESIZE', view.status)
             self.assertEqual(builders.HOST, view.host)
 
     def what_is_aborted_or_forced(self, step, found):
-        records = newest(step.seen)
-        for action in found.actions:
+        for action, _view, record in asked(step, found, *ActionKind):
             self.assertEqual(action.kind in ENDS, bool(action.record_id))
             if action.kind in ENDS:
-                record = records[action.server_id]
                 self.assertEqual(record.id, action.record_id)
                 self.assertTrue(record.in_flight)
                 self.assertEqual('live-migration', record.type)
@@ -203,13 +193,8 @@ class Asking(unittest.TestCase):
     def what_is_suspended(self, step, found):
         """What we resumed, and runs, and nothing is under way with it."""
 
-        records = newest(step.seen)
-        for action in found.actions:
-            if action.kind is not ActionKind.SUSPEND:
-                continue
+        for action, view, record in asked(step, found, ActionKind.SUSPEND):
             remembered = found.memory.servers[action.server_id]
-            view = step.seen.latest(action.server_id)
-            record = records.get(action.server_id)
             self.assertTrue(remembered.resumed)
             self.assertEqual('suspended', remembered.before.vm_state)
             self.assertEqual('active', view.vm_state)
@@ -235,16 +220,13 @@ class Asking(unittest.TestCase):
 
         for server_id, kind in starts(found).items():
             remembered = step.memory.servers.get(server_id)
-            request = (
-                remembered.request(kind)
-                if remembered
-                else memories.NOT_REQUESTED
-            )
-            newer = [
-                r
+            if remembered is None:
+                continue
+            request = remembered.request(kind)
+            newer = any(
+                r.server_id == server_id and r.id > request.asked_after
                 for r in leaving(step.seen)
-                if r.server_id == server_id and r.id > request.asked_after
-            ]
+            )
             if (
                 request.asked_at is None
                 or request.refused_at is not None

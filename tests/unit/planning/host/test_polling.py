@@ -91,6 +91,12 @@ class TestInterval(unittest.TestCase):
             }
         )
 
+    def late(self, seconds):
+        """Return when to look where an end is late by so much."""
+        return self.interval(
+            move_timing=polling.MoveTiming(20, NOW - seconds, 20)
+        )
+
     @ddt.data(
         ({'filling': True}, timing.LOOK_LEAST_SECONDS),
         ({'settling': True}, timing.LOOK_LAST_STATUS_SECONDS),
@@ -108,24 +114,15 @@ class TestInterval(unittest.TestCase):
         self.assertLessEqual(looked, timing.LOOK_MOST_SECONDS)
 
     def test_just_after_the_next_end(self):
-        move_timing = polling.MoveTiming(
-            move=20, next_end=NOW + 15, between=20
-        )
-        looked = self.interval(move_timing=move_timing)
+        looked = self.late(-15)
 
         self.assertGreater(looked, 15)
         self.assertLess(looked, 17)
 
     def test_polling_backs_off_for_a_late_end(self):
-        def late(by):
-            move_timing = polling.MoveTiming(
-                move=20, next_end=NOW - by, between=20
-            )
-            return self.interval(move_timing=move_timing)
-
-        self.assertLess(late(2), 20)
-        self.assertLessEqual(late(2), late(10))
-        self.assertEqual(timing.LOOK_MOST_SECONDS, late(600))
+        self.assertLess(self.late(2), 20)
+        self.assertLessEqual(self.late(2), self.late(10))
+        self.assertEqual(timing.LOOK_MOST_SECONDS, self.late(600))
 
     @hypothesis.given(
         ages=strategies.lists(strategies.floats(0, 1e5), max_size=4),

@@ -17,15 +17,13 @@ Phase = base.Phase
 ActionKind = memories.ActionKind
 
 
-class ConfirmationTestCase(base.ServerContextTestCase):
-    def finished(self, **kwargs):
-        return base.record(
-            'finished', **{'type': base.COLD, 'seen_at': NOW - 60, **kwargs}
-        )
+def finished(**kwargs):
+    kwargs = {'type': base.COLD, 'seen_at': NOW - 60, **kwargs}
+    return base.record('finished', **kwargs)
 
 
 @ddt.ddt
-class TestColdMigration(ConfirmationTestCase):
+class TestColdMigration(base.ServerContextTestCase):
     """A cold migration holds its disk here until it is confirmed."""
 
     @ddt.data(
@@ -40,23 +38,22 @@ class TestColdMigration(ConfirmationTestCase):
     )
     @ddt.unpack
     def test_own_or_others_cold_migration(self, kind, seconds, ours):
-        record = self.finished(
-            type=kind, created_at=builders.cloud_time(seconds)
+        created_at = builders.cloud_time(seconds)
+        assessed = self.assert_phase(
+            Phase.MOVING if ours else Phase.BLOCKED,
+            finished(type=kind, created_at=created_at),
+            view=base.VERIFY_THERE,
         )
-        assessed = self.assess(record, view=base.VERIFY_THERE)
 
-        self.assertEqual(
-            Phase.MOVING if ours else Phase.BLOCKED, assessed.phase
-        )
         self.assertIs(CONFIRM if ours else None, assessed.ask)
         self.assertEqual(builders.DEST, assessed.destination)
 
     def test_of_a_deleted_server(self):
-        self.assert_phase(Phase.GONE, self.finished(), view=base.DELETED)
+        self.assert_phase(Phase.GONE, finished(), view=base.DELETED)
 
 
 @ddt.ddt
-class TestAsked(ConfirmationTestCase):
+class TestAsked(base.ServerContextTestCase):
     """The confirmation itself: in doubt, lost, refused."""
 
     @ddt.data(
@@ -69,7 +66,7 @@ class TestAsked(ConfirmationTestCase):
     def test_lost_request_is_repeated(self, taken, ago, ask, phase):
         assessed = self.assert_phase(
             phase,
-            self.finished(),
+            finished(),
             view=base.VERIFY_THERE,
             remembered=base.asked(CONFIRM, asked_at=NOW - ago, taken=taken),
         )
@@ -86,13 +83,13 @@ class TestAsked(ConfirmationTestCase):
     )
     @ddt.unpack
     def test_refused_request_is_repeated(self, refusals, phase):
-        assessed = self.assess(
-            self.finished(),
+        assessed = self.assert_phase(
+            phase,
+            finished(),
             view=base.VERIFY_THERE,
             remembered=base.refused(CONFIRM, refusals, refused_at=NOW - 5),
         )
 
-        self.assertEqual(phase, assessed.phase)
         if phase is Phase.FAILED:
             self.assertIn(base.REFUSAL, assessed.reason)
             self.assertIn(builders.DEST, assessed.reason)

@@ -108,11 +108,9 @@ class TestTurns(SchedulingTestCase):
     )
     @ddt.unpack
     def test_requested_moves_hold_slots(self, pending, live, cold):
-        self.assert_begun(
-            live,
-            cold,
-            server_status.ServerStatus(Phase.MOVING, pending=pending),
-        )
+        asked = server_status.ServerStatus(Phase.MOVING, pending=pending)
+
+        self.assert_begun(live, cold, asked)
 
     @ddt.data(
         # type and status of a record; live and cold to start beside it
@@ -158,15 +156,14 @@ class TestTurns(SchedulingTestCase):
         """It may hang for ever."""
         live = builders.migration(7, 'queued', 'vm0')
         cold = builders.migration(8, 'migrating', 'vm1', type=base.COLD)
-        self.assert_begun(
-            *(2, 2),
-            server_status.ServerStatus(Phase(phase), record=live),
-            server_status.ServerStatus(Phase(phase), record=cold),
-            server_status.ServerStatus(
-                Phase(phase), pending=ActionKind.RESUME
-            ),
-            records=[live, cold],
+        held = (
+            {'record': live},
+            {'record': cold},
+            {'pending': ActionKind.RESUME},
         )
+        over = [server_status.ServerStatus(Phase(phase), **h) for h in held]
+
+        self.assert_begun(2, 2, *over, records=[live, cold])
 
     def test_resumed_servers_come_first(self):
         """It is running now, and is not to be for longer than it takes."""
@@ -189,28 +186,18 @@ class TestTurns(SchedulingTestCase):
             policy=policies.Policy(parallel=1),
         )
 
-        self.assertEqual(
-            [ActionKind.CONFIRM] * 5
-            + [ActionKind.SUSPEND] * 5
-            + [ActionKind.LIVE_MIGRATE],
-            kinds,
-        )
+        ends = [ActionKind.CONFIRM] * 5 + [ActionKind.SUSPEND] * 5
+        self.assertEqual([*ends, ActionKind.LIVE_MIGRATE], kinds)
 
     @ddt.data(*ActionKind)
     def test_not_before_not_before(self, kind):
-        remembered = builders.server_memory(
-            builders.server('vm0'), not_before=NOW + 0.1
-        )
-        self.assertEqual(
-            [], self.kinds(waiting(kind), remembered=[remembered])
-        )
-
-        remembered = builders.server_memory(
-            builders.server('vm0'), not_before=NOW
-        )
-        self.assertEqual(
-            [kind], self.kinds(waiting(kind), remembered=[remembered])
-        )
+        for seconds, expected in ((0.1, []), (0.0, [kind])):
+            remembered = builders.server_memory(
+                builders.server('vm0'), not_before=NOW + seconds
+            )
+            self.assertEqual(
+                expected, self.kinds(waiting(kind), remembered=[remembered])
+            )
 
 
 @ddt.ddt
@@ -234,10 +221,9 @@ class TestLearnSlots(unittest.TestCase):
     )
     @ddt.unpack
     def test_slots_learnt(self, slots, now, expected):
-        self.assertEqual(
-            expected,
-            scheduling.learn_slots(slots, scheduling.InFlight(*now)),
-        )
+        found = scheduling.learn_slots(slots, scheduling.InFlight(*now))
+
+        self.assertEqual(expected, found)
 
 
 @ddt.ddt
@@ -260,9 +246,7 @@ class TestAllot(unittest.TestCase):
     )
     @ddt.unpack
     def test_how_many_may_start(self, now, waiting, parallel, expected):
-        self.assertEqual(
-            expected,
-            scheduling.allot(
-                scheduling.InFlight(*now), None, parallel, *waiting
-            ),
-        )
+        under_way = scheduling.InFlight(*now)
+        found = scheduling.allot(under_way, None, parallel, *waiting)
+
+        self.assertEqual(expected, found)

@@ -19,19 +19,25 @@ EVACUATION = requested.operation(policies.Policy(evacuate=True))
 HELD = timing.EVACUATION_WAIT_SECONDS
 
 
+def kept(**observed):
+    """Return the records that are not dropped, by their ids."""
+    seen, is_cut_off = builders.observation(**observed), EVACUATION.is_cut_off
+    return set(stale_migrations.drop_stale(seen, is_cut_off).migrations)
+
+
 class TestDropStale(unittest.TestCase):
     """Of any host."""
 
     def test_superseded_record_is_dropped(self):
         """An older record that never ended is not a second move."""
-        newest = builders.migration(2, 'completed')
-        seen = builders.observation(
-            servers=[builders.server()],
-            migrations=[builders.migration(1, 'queued'), newest],
-        )
+        records = [
+            builders.migration(1, 'queued'),
+            builders.migration(2, 'completed'),
+        ]
+        seen = builders.observation([base.HERE], records)
 
         self.assertEqual(
-            {2: newest}, dict(stale_migrations.drop_stale(seen).migrations)
+            {2: records[1]}, dict(stale_migrations.drop_stale(seen).migrations)
         )
 
 
@@ -57,15 +63,12 @@ class TestEvacuations(unittest.TestCase):
         )
         if ahead is not None:
             ahead += NOW - builders.SINCE.timestamp()
-        seen = builders.observation(
+        return not kept(
             servers=[server],
             migrations=[record],
             ahead=ahead,
             down=frozenset({down}),
         )
-        return not stale_migrations.drop_stale(
-            seen, EVACUATION.is_cut_off
-        ).migrations
 
     @ddt.data(
         # what our clock may show more, at the most; since the record changed
@@ -87,23 +90,21 @@ class TestEvacuations(unittest.TestCase):
 
     @ddt.data((HELD - 1, {1, 2}), (HELD, {2}))
     @ddt.unpack
-    def test_a_newer_one_failed_after_its_destination_died(self, waited, kept):
+    def test_a_newer_one_failed_after_its_destination_died(
+        self, waited, expected
+    ):
         """Nova has taken the task away: it would be awaited for ever."""
-        seen = builders.observation(
+        found = kept(
             servers=[builders.server(updated_at=builders.cloud_time(-3600))],
             migrations=[
-                builders.evacuation(
-                    1, status='pre-migrating', seen_at=NOW - waited
-                ),
+                builders.evacuation(1, seen_at=NOW - waited),
                 builders.evacuation(2, 'failed'),
             ],
             ahead=NOW - builders.SINCE.timestamp(),
             down=frozenset({builders.DEST}),
         )
 
-        self.assertEqual(
-            kept, set(stale_migrations.drop_stale(seen).migrations)
-        )
+        self.assertEqual(expected, found)
 
     @ddt.data((PATIENCE, False), (timing.REBUILT_WAIT_SECONDS, True))
     @ddt.unpack
@@ -131,14 +132,6 @@ class TestEvacuations(unittest.TestCase):
 
     def test_a_move_of_another_kind_shows_that_it_is_over(self):
         """It came back to life, and was drained since."""
-        seen = builders.observation(
-            visited=[base.THERE],
-            migrations=[
-                builders.evacuation(1),
-                builders.migration(2, 'error'),
-            ],
-        )
+        records = [builders.evacuation(1), builders.migration(2, 'error')]
 
-        self.assertEqual(
-            {2}, set(stale_migrations.drop_stale(seen).migrations)
-        )
+        self.assertEqual({2}, kept(visited=[base.THERE], migrations=records))

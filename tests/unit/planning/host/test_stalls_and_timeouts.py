@@ -2,7 +2,6 @@
 
 """Moves that make no progress, or take too long."""
 
-import dataclasses
 import unittest
 
 import ddt
@@ -21,6 +20,7 @@ ActionKind = memories.ActionKind
 OnStall = policies.OnStall
 GIB = 2**30
 STALL = 600.0
+LAST = timing.END_TRIES
 
 
 def progress(remaining=GIB, ago=0.0):
@@ -78,30 +78,22 @@ class TestStall(InFlightTestCase):
         self.assertIn('1024 MiB of 4096 MiB', assessed.reason)
         self.assertIn('for 600 s', assessed.reason)
 
-    def test_progress_of_an_earlier_migration_is_ignored(self):
-        remembered = base.asked(
-            ActionKind.FORCE_COMPLETE, remembered=stalled(STALL), record_id=6
-        )
+    def forces(self, request, *args, **kwargs):
+        """Tell whether it is forced after what was asked for before."""
+        kind = ActionKind.FORCE_COMPLETE
+        remembered = request(kind, *args, remembered=stalled(STALL), **kwargs)
         assessed = self.stall(OnStall.FORCE_COMPLETE, remembered=remembered)
+        return assessed.ask is kind
 
-        self.assertIs(ActionKind.FORCE_COMPLETE, assessed.ask)
+    def test_progress_of_an_earlier_migration_is_ignored(self):
+        self.assertTrue(self.forces(base.asked, record_id=6))
 
     @ddt.data(
-        (1, ActionKind.FORCE_COMPLETE),
-        (timing.END_TRIES - 1, ActionKind.FORCE_COMPLETE),
-        (timing.END_TRIES, None),
+        (1, True), (timing.END_TRIES - 1, True), (timing.END_TRIES, False)
     )
     @ddt.unpack
-    def test_refused_request_is_repeated(self, refusals, ask):
-        remembered = base.refused(
-            ActionKind.FORCE_COMPLETE,
-            refusals,
-            remembered=stalled(STALL),
-            record_id=7,
-        )
-        assessed = self.stall(OnStall.FORCE_COMPLETE, remembered=remembered)
-
-        self.assertIs(ask, assessed.ask)
+    def test_refused_request_is_repeated(self, refusals, forces):
+        self.assertIs(forces, self.forces(base.refused, refusals, record_id=7))
 
 
 @ddt.ddt
@@ -142,23 +134,15 @@ class TestTimeout(InFlightTestCase):
     """--server-timeout."""
 
     LIMIT = 60.0
+    LATE = builders.server_memory(under_way_since=NOW - LIMIT)
 
-    POLICY = policies.Policy(server_timeout=LIMIT)
-
-    def under_way(self, seconds, **kwargs):
-        kwargs.setdefault('remembered', builders.server_memory())
-        remembered = kwargs.pop('remembered')
-        return self.fly(
-            policy=self.POLICY,
-            remembered=dataclasses.replace(
-                remembered, under_way_since=NOW - seconds
-            ),
-            **kwargs,
-        )
+    def late(self, remembered=LATE, **kwargs):
+        policy = policies.Policy(server_timeout=self.LIMIT)
+        return self.fly(policy=policy, remembered=remembered, **kwargs)
 
     @ddt.data('accepted', 'queued', 'preparing', 'running', 'post-migrating')
     def test_a_live_migration_is_aborted(self, status):
-        assessed = self.under_way(self.LIMIT, status=status)
+        assessed = self.late(status=status)
 
         self.assertIs(ActionKind.ABORT, assessed.ask)
         self.assertEqual(
@@ -170,15 +154,16 @@ class TestTimeout(InFlightTestCase):
     @ddt.data(
         base.asked(
             ActionKind.ABORT,
+            remembered=LATE,
             record_id=7,
             asked_at=NOW - timing.EFFECT_WAIT_SECONDS,
         ),
-        base.refused(ActionKind.ABORT, timing.END_TRIES, record_id=7),
+        base.refused(
+            ActionKind.ABORT, timing.END_TRIES, remembered=LATE, record_id=7
+        ),
     )
     def test_an_abort_that_has_no_effect(self, remembered):
-        assessed = self.under_way(
-            self.LIMIT, remembered=remembered, phase=Phase.STILL_MOVING
-        )
+        assessed = self.late(remembered, phase=Phase.STILL_MOVING)
 
         self.assert_given_up(assessed)
         self.assertIn('cannot be aborted', assessed.reason)
@@ -190,13 +175,9 @@ class TestDestinationDown(InFlightTestCase):
 
     GRACE = timing.DOWN_GRACE_SECONDS
 
-    @ddt.data(None, GRACE - 1)
-    def test_it_may_come_back(self, down_for):
-        since = None if down_for is None else NOW - down_for
-        others = {} if since is None else {'cmp02': since}
-        assessed = self.fly(others_down=others)
-
-        self.assertIsNone(assessed.ask)
+    @ddt.data({}, {'cmp02': NOW - GRACE + 1})
+    def test_it_may_come_back(self, others):
+        self.assertIsNone(self.fly(others_down=others).ask)
 
     def test_a_live_migration_is_aborted_and_tried_again(self):
         assessed = self.fly(others_down={'cmp02': NOW - self.GRACE})
