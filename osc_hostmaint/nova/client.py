@@ -63,10 +63,9 @@ class Client:
         :raises ApiTooOld: Nova does not offer the least that will do.
         """
         with errors.translated(_('Looking for Nova')):
-            # Any Nova since Liberty knows 2.1.
-            nova = transport.Transport(
-                self._conn.compute, 'Nova', '2.1', 'version'
-            )
+            service = self._conn.compute
+        # Any Nova since Liberty knows 2.1.
+        nova = transport.Transport(service, 'Nova', '2.1', 'version')
         nova.version = nova.microversion(WANTED, _('Host maintenance'), NEEDED)
         return nova
 
@@ -74,9 +73,8 @@ class Client:
     def placement(self) -> transport.Transport:
         """Placement, asked at a microversion that each request names."""
         with errors.translated(_('Looking for Placement')):
-            return transport.Transport(
-                self._conn.placement, 'Placement', '1.0', 'versions'
-            )
+            service = self._conn.placement
+        return transport.Transport(service, 'Placement', '1.0', 'versions')
 
     def learn_node(self, host: str | None, node: str | None) -> None:
         """Take note that a hypervisor is on a host."""
@@ -93,9 +91,8 @@ class Client:
         """
         if self._nova_ahead is None:
             return datetime.datetime.now(datetime.UTC)
-        return datetime.datetime.fromtimestamp(
-            self._nova_ahead + time.monotonic(), datetime.UTC
-        )
+        now = self._nova_ahead + time.monotonic()
+        return datetime.datetime.fromtimestamp(now, datetime.UTC)
 
     def keep_time(self, services: abc.Iterable[model.Service]) -> None:
         """Learn Nova's time: its clock shows no less than what it wrote."""

@@ -61,9 +61,9 @@ def translated(doing: str, hint: str = '') -> abc.Iterator[None]:
         sdk_exceptions.NotSupported,
         sdk_exceptions.ServiceDiscoveryException,
     ) as error:
+        words = {'doing': doing, 'error': one_line(error)}
         raise exceptions.Unavailable(
-            _('%(doing)s: no answer: %(error)s')
-            % {'doing': doing, 'error': one_line(error)}
+            _('%(doing)s: no answer: %(error)s') % words
         ) from error
     except (
         ksa_exceptions.ClientException,

@@ -100,9 +100,8 @@ class Hosts(client.Client):
     def hypervisor_details(self) -> tuple[model.Hypervisor, ...]:
         """Return all hypervisors; asked for once."""
         if self.known_hypervisors is None:
-            self.known_hypervisors = tuple(
-                map(records.hypervisor, self._list_hypervisors())
-            )
+            found = self._list_hypervisors()
+            self.known_hypervisors = tuple(map(records.hypervisor, found))
         return self.known_hypervisors
 
     def hypervisor_states(self, host: str) -> dict[str, bool]:
@@ -113,13 +112,11 @@ class Hosts(client.Client):
         answer: what it says of one is the state of the compute service.
         """
         try:
+            nodes = [n for n in self.hypervisor_details() if n.host == host]
+            paths = {n.name: f'/os-hypervisors/{n.provider}' for n in nodes}
             return {
-                node.name: self.nova.get(
-                    f'/os-hypervisors/{node.provider}', 'hypervisor'
-                )['state']
-                == 'up'
-                for node in self.hypervisor_details()
-                if node.host == host
+                name: self.nova.get(path, 'hypervisor')['state'] == 'up'
+                for name, path in paths.items()
             }
         except exceptions.Unavailable:
             if not self.silent_hosts:

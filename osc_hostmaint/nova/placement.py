@@ -50,7 +50,7 @@ class Placement(hosts.Hosts):
                 % host
             )
         found: dict[str, collections.Counter[str]] = {}
-        for provider in itertools.chain(*map(self._tree, roots)):
+        for provider in itertools.chain.from_iterable(map(self._tree, roots)):
             path = f'/resource_providers/{provider}/allocations'
             held = self.placement.get(path, 'allocations', version=ALLOCATIONS)
             for consumer, allocation in held.items():

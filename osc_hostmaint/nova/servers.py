@@ -29,9 +29,8 @@ class Servers(client.Client):
         """
         found = []
         version = self.nova.microversion(TELLING, needed=client.NEEDED)
-        for data in self.nova.pages(
-            '/servers/detail', 'servers', version=version, **_on(host)
-        ):
+        query = {'version': version, **_on(host)}
+        for data in self.nova.pages('/servers/detail', 'servers', **query):
             found.append(records.server(data))
             node = data.get('OS-EXT-SRV-ATTR:hypervisor_hostname')
             self.learn_node(found[-1].host, node)
@@ -64,15 +63,10 @@ class Servers(client.Client):
         page is looked at, of those changed last: 1,000 where Nova's
         ``max_limit`` is not changed. Soft-deleted ones are not among them.
         """
-        found = self.nova.get(
-            '/servers/detail',
-            'servers',
-            all_tenants='True',
-            deleted='True',
-            **{'changes-since': since.isoformat()},
-            sort_key='updated_at',
-            sort_dir='desc',
-        )
+        query = {'all_tenants': 'True', 'deleted': 'True'}
+        query |= {'changes-since': since.isoformat()}
+        query |= {'sort_key': 'updated_at', 'sort_dir': 'desc'}
+        found = self.nova.get('/servers/detail', 'servers', **query)
         status = {'status': nova_states.Status.DELETED.value}
         return [records.server({**data, **status}) for data in found]
 
@@ -86,9 +80,8 @@ class Servers(client.Client):
 
         It costs one request more where no list before had as many entries.
         """
-        found = self.nova.offset_pages(
-            '/os-server-groups', 'server_groups', all_projects='True'
-        )
+        path, key = '/os-server-groups', 'server_groups'
+        found = self.nova.offset_pages(path, key, all_projects='True')
         # A group made meanwhile may shift others to the next page.
         return list({d['id']: records.group(d) for d in found}.values())
 

@@ -94,7 +94,7 @@ class Transport:
         if about and about.max_microversion:
             return discover.version_to_string(about.max_microversion)
         # Discovery takes an API that does not answer for one without
-        # versions: ask again, to see the error.
+        # versions: ask again, to see the error. Still at the base version.
         found = self.get('/', self._about)
         # Of one version (Nova), or a list of them (Placement).
         latest = found[-1] if isinstance(found, list) else found
