@@ -57,7 +57,7 @@ class _Search:
             self._floor.put(demand, host, candidate)
             alike = self._alike(at, at + 1)
             found = self.run(at + 1, host if alike else '')
-            self._floor.lift(demand)
+            self._floor.remove(demand)
             if found:
                 return True
         return False

@@ -2,7 +2,7 @@
 
 """Whether a drain may start: do the servers fit on other hosts?"""
 
-import collections.abc
+from collections import abc
 
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
@@ -22,7 +22,7 @@ def is_balanced(policy: policies.Policy) -> bool:
 
 def check(
     request: requests.DrainRequest,
-    sources: collections.abc.Iterable[model.Service],
+    sources: abc.Iterable[model.Service],
     seen: dry_run.DryRun | None,
     state: str,
 ) -> None:
@@ -33,14 +33,13 @@ def check(
     :raises Refused: the servers do not fit elsewhere.
     """
     where = names.listed(sources)
-    for note in seen.preview.notes if seen else ():
-        request.report.publish(events.Trouble(where, note))
+    notes = list(seen.preview.notes) if seen else []
     if is_balanced(request.policy) and not (seen and seen.known):
-        words = _('destinations are left to the scheduler')
-        request.report.publish(events.Trouble(where, words))
+        notes.append(_('destinations are left to the scheduler'))
+    for note in notes:
+        request.report.publish(events.Trouble(where, note))
     if not seen or request.skip_capacity_check:
         return
     if seen.preview.capacity_forecast.misfits:
-        raise exceptions.Refused(
-            progress_lines.misfit(where, seen.preview, state)
-        )
+        words = progress_lines.misfit(where, seen.preview, state)
+        raise exceptions.Refused(words)

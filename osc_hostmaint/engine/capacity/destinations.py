@@ -7,7 +7,7 @@ cost as much as the moves. So they are read for every second one, and moves
 that were requested since are added.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import events
@@ -24,6 +24,8 @@ from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.server import memory as memories
 
+Action = memories.Action
+ActionKind = memories.ActionKind
 #: Placement's numbers are asked for again once so many moves were started by
 #: them, or one, and they are old.
 STARTS_PER_LOOK = 2
@@ -56,7 +58,7 @@ class Destinations:
         self._report = report
         self._board = board
         self._limits = eligible.Limits(frozenset())
-        self._snapshot: snapshots.CapacitySnapshot | None = None
+        self._snapshot = snapshots.CapacitySnapshot({}, {})
         self._demands: dict[str, snapshots.Demand] = {}
         self._plan: dict[str, str] = {}
         #: Placement tells who has room.
@@ -69,7 +71,7 @@ class Destinations:
         self._moves = in_flight.MovesInFlight(
             gateway, clock, board, bound=bound, patience=patience
         )
-        self._experience = self._moves.experience()
+        self._experience = self._moves.experience({})
         self._looked_at = self._began_at = clock.now()
         #: As of when a later answer showed a host. One for a large server
         #: does not show those that have only little room.
@@ -78,11 +80,9 @@ class Destinations:
         self._spreads = False
         self._starts = 0
         #: What must not be sent to a host that we name.
-        self._unnamed: set[memories.ActionKind] = set()
+        self._unnamed: set[ActionKind] = set()
 
-    def note(
-        self, seen: model.Observation, over: collections.abc.Set[str]
-    ) -> None:
+    def note(self, seen: model.Observation, over: abc.Set[str]) -> None:
         """Take note of what has become of a host's moves.
 
         :param over: servers that nothing is awaited of any more.
@@ -96,17 +96,21 @@ class Destinations:
         for server_id in nothing:
             self._forget(server_id)
         excluded = self._experience.excluded
-        self._experience = self._moves.experience(self._experience)
+        self._experience = self._moves.experience(excluded)
+        unnamed = ActionKind.LIVE_MIGRATE in self._unnamed
+        caveat = '; the scheduler may still pick it for live migrations'
         for host, failed in sorted(self._experience.excluded.items()):
             if host not in excluded:
-                self._report.publish(
-                    events.Trouble(
-                        host,
-                        'excluded as a destination for the rest of this run: '
-                        f'{len(failed)} servers failed to move there in a row '
-                        f'({", ".join(sorted(failed))}){self._caveat()}',
-                    )
+                self._tell(
+                    host,
+                    'excluded as a destination for the rest of this run: '
+                    f'{len(failed)} servers failed to move there in a row '
+                    f'({", ".join(sorted(failed))})'
+                    f'{caveat if unnamed or not self._known else ""}',
                 )
+
+    def _tell(self, host: str, words: str) -> None:
+        self._report.publish(events.Trouble(host, words))
 
     def leave(self, host: str) -> None:
         """Take note that a host's drain has ended: it is not observed now."""
@@ -119,8 +123,8 @@ class Destinations:
         return [i for i in self._plan if self._demands[i].source == host]
 
     def direct(
-        self, host: str, action: memories.Action, highest_id: int
-    ) -> memories.Action | None:
+        self, host: str, action: Action, highest_id: int
+    ) -> Action | None:
         """Return an action with its destination; None: not now.
 
         :param host: where the server is.
@@ -130,7 +134,9 @@ class Destinations:
         """
         server_id = action.server_id
         self._forget(server_id)  # Nothing came of the last time.
-        load = self._moves.load()
+        closed = self._moves.closed(
+            self._experience.proven, risky=_is_risky(action)
+        )
         untrusted = self._experience.against(risky=_is_risky(action))
         if action.host in untrusted:
             if self._may_recover([action.host]):
@@ -146,16 +152,13 @@ class Destinations:
                     return None
                 raise _unsafe(untrusted)
         elif not action.host and (action.spread or untrusted):
-            named = self._named(action, load, untrusted)
+            named = self._named(action, closed, untrusted)
             if named is None:
                 return None
             action = named
-        # Where the scheduler picks, it may be the fullest.
-        if load.full(action.host) if action.host else load.any_full:
+        if closed.holds(action.host):
             return None
         if self._group_member_moves_to(server_id, action.host):
-            return None
-        if self._closed(action).holds(action.host):
             return None
         self._moves.begin(host, action, highest_id)
         self._plan.pop(server_id, None)
@@ -166,10 +169,10 @@ class Destinations:
 
     def _named(
         self,
-        action: memories.Action,
-        load: in_flight.Load,
-        untrusted: collections.abc.Mapping[str, str],
-    ) -> memories.Action | None:
+        action: Action,
+        closed: in_flight.ClosedHosts,
+        untrusted: abc.Mapping[str, str],
+    ) -> Action | None:
         """Return an action to a host of our choice; None: not now.
 
         :raises RequestRefused: there is none.
@@ -177,7 +180,7 @@ class Destinations:
         server_id = action.server_id
         if self._known and server_id in self._demands:
             self._spreads = True
-            picked = self._pick(action, load, untrusted)
+            picked = self._pick(action, closed, untrusted)
             if picked.wait:
                 return None
             if picked.host:
@@ -197,26 +200,15 @@ class Destinations:
             f'longer used ({_reasons(untrusted)})'
         )
 
-    def _caveat(self) -> str:
-        unnamed = memories.ActionKind.LIVE_MIGRATE in self._unnamed
-        if self._known and not unnamed:
-            return ''
-        return '; the scheduler may still pick it for live migrations'
-
-    def _may_recover(self, hosts: collections.abc.Iterable[str]) -> bool:
+    def _may_recover(self, hosts: abc.Iterable[str]) -> bool:
         """Tell whether a host may be used again: once a move completes."""
         known = self._experience
         wanted = {host for host in hosts if host not in known.excluded}
         going = {move.dest for move in self._moves.under_way().values()}
         return not wanted.isdisjoint(going | known.unsure)
 
-    def _closed(self, action: memories.Action) -> in_flight.ClosedHosts:
-        return self._moves.closed(
-            self._experience.proven, risky=_is_risky(action)
-        )
-
     def leave_to_scheduler(
-        self, host: str, kind: memories.ActionKind, policy: str
+        self, host: str, kind: ActionKind, policy: str
     ) -> None:
         """Take note that a policy forbids naming the destination.
 
@@ -225,18 +217,15 @@ class Destinations:
         if kind in self._unnamed:
             return
         self._unnamed.add(kind)
-        if kind is memories.ActionKind.LIVE_MIGRATE:
-            self._unnamed.add(memories.ActionKind.RESUME)
-        self._report.publish(
-            events.Trouble(
-                host,
-                f'the policy {policy} does not allow you to name the '
-                f'destination of a {kind}: the scheduler picks it for the '
-                'rest of this run',
-            )
+        if kind is ActionKind.LIVE_MIGRATE:
+            self._unnamed.add(ActionKind.RESUME)
+        self._tell(
+            host,
+            f'the policy {policy} does not allow you to name the destination '
+            f'of a {kind}: the scheduler picks it for the rest of this run',
         )
 
-    def drop(self, action: memories.Action) -> None:
+    def drop(self, action: Action) -> None:
         """Take note that Nova did not take an action."""
         self._forget(action.server_id)
 
@@ -248,29 +237,19 @@ class Destinations:
 
     def _pick(
         self,
-        action: memories.Action,
-        load: in_flight.Load,
-        untrusted: collections.abc.Container[str],
+        action: Action,
+        closed: in_flight.ClosedHosts,
+        untrusted: abc.Mapping[str, str],
     ) -> destination_choice.Pick:
-        if self._snapshot is None:
-            return destination_choice.Pick('')
-        snapshot = dataclasses.replace(
-            self._snapshot, services=self._board.services
-        )
-        server_id, kind = action.server_id, action.kind
-        closed = self._closed(action)
-        source = self._demands[server_id].source
-        hosts = snapshot.services
-        known = self._experience
-        failed = known.failed.get(
-            (server_id, memories.TYPES.get(kind, '')), frozenset()
-        )
+        hosts, known = self._board.services, self._experience
+        server_id, kind = action.server_id, memories.TYPES.get(action.kind, '')
+        failed = known.failed.get((server_id, kind), set())
         suspect = self._moves.suspect() - known.succeeded
         picked = destination_choice.pick(
-            snapshot,
-            self._flow(source, {h for h in hosts if h in untrusted}),
+            dataclasses.replace(self._snapshot, services=hosts),
+            self._flow(self._demands[server_id].source, untrusted.keys()),
             server_id,
-            closed={h for h in hosts if load.full(h) or closed.holds(h)},
+            closed={host for host in hosts if closed.holds(host)},
             # Where it failed before it goes only if nobody else may take it.
             reluctance={
                 host: 2 * (host in failed) + (host in suspect)
@@ -282,18 +261,16 @@ class Destinations:
         return picked
 
     def _flow(
-        self, source: str, untrusted: collections.abc.Set[str]
+        self, source: str, untrusted: abc.Set[str]
     ) -> destination_choice.Flow:
         """Return what there is to spread, as servers of one host may go."""
         sent = self._moves.sent
-        gone = {i: t.dest for i, t in sent.items() if t.dest}
+        gone = {i: move.dest for i, move in sent.items() if move.dest}
+        refused = untrusted | self._moves.rejected_hosts(source)
         return destination_choice.Flow(
             demands=self._demands,
             limits=dataclasses.replace(
-                self._limits,
-                leaving=self._limits.leaving
-                | untrusted
-                | self._moves.rejected_hosts.for_source(source),
+                self._limits, leaving=self._limits.leaving | refused
             ),
             plan=self._plan,
             gone={**self._moves.adopted(), **gone},
@@ -321,7 +298,7 @@ class Destinations:
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
         demand = self._largest_waiting()
         wanted = self._spreads and self._known
-        if not (due and wanted and demand and self._snapshot):
+        if not (due and wanted and demand):
             return
         shape = demand.shape
         self._starts = 0
@@ -332,11 +309,9 @@ class Destinations:
             # What is known is still a good guess, and the scheduler checks.
             return
         except exceptions.CloudError as error:
-            self._report.publish(
-                events.Trouble(
-                    demand.source,
-                    f'destinations are left to the scheduler: {error}',
-                )
+            self._tell(
+                demand.source,
+                f'destinations are left to the scheduler: {error}',
             )
             self._known = False
             return
@@ -359,9 +334,8 @@ class Destinations:
 
         :param host: '' where the scheduler picks it: it may be any.
         """
-        groups = self._snapshot.groups if self._snapshot else ()
         moving = self._moves.under_way()
-        for group in groups or ():
+        for group in self._snapshot.groups or ():
             if (
                 server_id in group.members
                 and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY
@@ -374,26 +348,24 @@ class Destinations:
         return False
 
 
-def _unsafe(
-    untrusted: collections.abc.Mapping[str, str],
-) -> exceptions.RequestRefused:
+def _unsafe(reasons: abc.Mapping[str, str]) -> exceptions.RequestRefused:
     return exceptions.RequestRefused(
         'not left to the scheduler, which may pick a host that is no longer '
-        f'used ({_reasons(untrusted)}): name a destination (--to) and run '
+        f'used ({_reasons(reasons)}): name a destination (--to) and run '
         'this again'
     )
 
 
-def _reasons(untrusted: collections.abc.Mapping[str, str]) -> str:
+def _reasons(untrusted: abc.Mapping[str, str]) -> str:
     return '; '.join(f'{h}: {why}' for h, why in sorted(untrusted.items()))
 
 
-def _is_risky(action: memories.Action) -> bool:
+def _is_risky(action: Action) -> bool:
     """Tell whether a good server ends in ERROR if the move fails.
 
     A running server whose host has died is no worse off than before.
     """
-    return action.kind is memories.ActionKind.COLD_MIGRATE or (
-        action.kind is memories.ActionKind.EVACUATE
+    return action.kind is ActionKind.COLD_MIGRATE or (
+        action.kind is ActionKind.EVACUATE
         and action.vm_state == nova_states.VmState.STOPPED
     )

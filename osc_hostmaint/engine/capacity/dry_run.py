@@ -6,7 +6,7 @@
 from it.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
@@ -40,8 +40,8 @@ class DryRun:
 def look(
     gateway: ports.Gateway,
     clock: ports.Clock,
-    services: collections.abc.Mapping[str, model.Service],
-    sources: collections.abc.Sequence[model.Service],
+    services: abc.Mapping[str, model.Service],
+    sources: abc.Sequence[model.Service],
     policy: policies.Policy,
 ) -> DryRun:
     """Return what a drain would do. Nothing is changed.
@@ -65,11 +65,16 @@ def look(
     for watcher in watchers:
         _see_moves(watcher, usage)
         rows += _rows(watcher, clock, policy)
-    limits = eligible.Limits(
-        frozenset(service.host for service in sources), policy.to
+    limits = eligible.Limits(frozenset(servers), policy.to)
+    here = {s.id: s for found in servers.values() for s in found}
+    demands = tuple(
+        demand
+        for row in rows
+        if dry_runs.needs_room(row)
+        # One that is not listed has left already.
+        and (server := here.get(row.server_id))
+        and (demand := usage.demand(row.host, server))
     )
-    moving = [row for row in rows if dry_runs.needs_room(row)]
-    demands = _demands(moving, servers, usage)
     capacity_snapshot = observing.take(usage, services, demands)
     if observing.unknown:
         capacity_forecast = forecast.unknown(demands, observing.unknown)
@@ -78,7 +83,6 @@ def look(
             capacity_snapshot, demands, limits
         )
     by_id = {d.server.id: d for d in demands}
-    here = {s.id: s for found in servers.values() for s in found}
     return DryRun(
         dry_runs.Preview(
             rows=tuple(
@@ -130,18 +134,3 @@ def _rows(
         )
         decision = decide.decide(watcher.seen, operation, memory, clock.now())
     return decision.rows
-
-
-def _demands(
-    rows: collections.abc.Iterable[decisions.Row],
-    servers: snapshot.Servers,
-    usage: snapshot.SourceUsage,
-) -> tuple[snapshots.Demand, ...]:
-    by_id = {s.id: s for found in servers.values() for s in found}
-    found = []
-    for row in rows:
-        server = by_id.get(row.server_id)
-        # One that is not listed has left already.
-        if server and (demand := usage.demand(row.host, server)):
-            found.append(demand)
-    return tuple(found)

@@ -6,20 +6,22 @@ Ours, as soon as they are asked for, and those of others.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
+import itertools
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
-from osc_hostmaint.engine.capacity import rejections
 from osc_hostmaint.planning import timing
-from osc_hostmaint.planning.capacity import destination_history
+from osc_hostmaint.planning.capacity import destination_history as history
 from osc_hostmaint.planning.host import stale_migrations
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
+
+Record = model.Migration
 
 
 @dataclasses.dataclass(slots=True)
@@ -50,37 +52,28 @@ class MoveInFlight:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Load:
-    """How many moves are on their way to each host."""
-
-    counts: collections.abc.Mapping[str, int]
-    #: Moves whose destination is not known: it may be any.
-    unknown: int
-    bound: int | None
-
-    def full(self, host: str) -> bool:
-        """Tell whether a host may have as many as may be."""
-        if self.bound is None:
-            return False
-        return self.counts.get(host, 0) + self.unknown >= self.bound
-
-    @property
-    def any_full(self) -> bool:
-        """Tell whether that holds of any host."""
-        return any(self.full(host) for host in ('', *self.counts))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class ClosedHosts:
     """Which hosts a move must not be sent to just now."""
 
-    unanswered: frozenset[str]
-    proven: frozenset[str] = frozenset()
+    #: How many moves are on their way to each host, and to any, if that is
+    #: not known; and how many may be.
+    counts: collections.Counter[str]
+    unknown: int
+    bound: int | None
+    #: Hosts that have not begun with what was sent there.
+    unanswered: abc.Set[str]
+    proven: abc.Set[str]
     #: Those not proven that a move is on its way to, '' if that may be any.
-    probed: frozenset[str] = frozenset()
+    probed: abc.Set[str]
 
     def holds(self, host: str) -> bool:
         """Tell whether a host is one of them; '' if it may be any."""
+        if self.bound is not None:
+            counts = self.counts
+            # Where the scheduler picks, it may be the fullest.
+            most = counts[host] if host else max(counts.values(), default=0)
+            if most + self.unknown >= self.bound:
+                return True
         if host in self.unanswered or host in self.probed:
             return True
         return host not in self.proven and bool(
@@ -89,6 +82,10 @@ class ClosedHosts:
 
 
 _Moves = dict[str, MoveInFlight]
+#: A host that was refused so often, and never taken, is not picked any more.
+ENOUGH = 2
+#: No record is as new.
+_NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 #: What a destination begins with at once. An evacuation waits its turn there.
 _ANSWERED = frozenset(
     {memories.ActionKind.LIVE_MIGRATE, memories.ActionKind.COLD_MIGRATE}
@@ -123,7 +120,12 @@ class MovesInFlight:
         )
         #: What we asked for, by the server's id.
         self.sent: dict[str, SentMove] = {}
-        self.rejected_hosts = rejections.RejectedHosts()
+        #: How often the scheduler refused our pick, by source and host, and
+        #: what it took.
+        self._rejected: collections.Counter[tuple[str, str]] = (
+            collections.Counter()
+        )
+        self._accepted: set[tuple[str, str]] = set()
         #: By source: what is in flight, and what may still arrive.
         self._in_flight: dict[str, _Moves] = {}
         self._abandoned: dict[str, _Moves] = {}
@@ -134,39 +136,27 @@ class MovesInFlight:
         self._asked: dict[int, str] = {}
         #: By source: what has ended before this run, and in it.
         self._before: dict[str, frozenset[int]] = {}
-        self._earlier: dict[str, list[destination_history.EndedMove]] = {}
-        self._ended: dict[str, list[destination_history.EndedMove]] = {}
+        self._earlier: dict[str, list[history.EndedMove]] = {}
+        self._ended: dict[str, list[history.EndedMove]] = {}
 
-    def note(
-        self, seen: model.Observation, over: collections.abc.Set[str]
-    ) -> list[str]:
+    def note(self, seen: model.Observation, over: abc.Set[str]) -> list[str]:
         """Take note of what has become of a host's moves.
 
         :param over: servers that nothing is awaited of any more.
         :returns: servers whose move came to nothing.
         """
-        records = [
-            record
-            for record in stale_migrations.drop_stale(seen).migrations.values()
-            if record.source == seen.host
-        ]
-        moving = {
-            record.server_id: record for record in records if record.in_flight
-        }
-        abandoned = {i: moving.pop(i) for i in moving.keys() & over}
+        known = stale_migrations.drop_stale(seen).migrations.values()
+        records = [record for record in known if record.source == seen.host]
+        moving = {r.server_id: r for r in records if r.in_flight}
+        abandoned = [moving.pop(i) for i in moving.keys() & over]
+        newest = _newest(records)
         nothing = []
         for server_id, sent in list(self.sent.items()):
             if sent.source != seen.host:
                 continue
-            if server_id in over:
-                sent.ended = True
-            mine = [
-                record
-                for record in records
-                if record.server_id == server_id and record.id > sent.after
-            ]
-            if mine:
-                record = max(mine, key=lambda r: r.id)
+            sent.ended = sent.ended or server_id in over
+            record = newest.get(server_id)
+            if record and record.id > sent.after:
                 if self._follow(sent, record):
                     nothing.append(server_id)
             elif sent.ended and sent.landed_at is None:
@@ -176,10 +166,10 @@ class MovesInFlight:
                     # given up may still go on.
                     self.sent.pop(server_id)
         mark = seen.service.mark
-        since = mark.since - contexts.SKEW if mark else None
-        self._in_flight[seen.host] = self._shown(moving, since)
+        since = mark.since - contexts.SKEW if mark else _NEVER
+        self._in_flight[seen.host] = self._shown(moving.values(), since)
         self._abandoned[seen.host] = self._shown(abandoned, since)
-        self._learn(seen, since, {r.id for r in abandoned.values()}, over)
+        self._learn(seen, since, {r.id for r in abandoned}, over)
         return nothing
 
     def begin(
@@ -193,7 +183,7 @@ class MovesInFlight:
             source, action.host, highest_id, action.kind, self._clock.now()
         )
 
-    def leaving(self, host: str) -> collections.abc.Set[str]:
+    def leaving(self, host: str) -> abc.Set[str]:
         """Return the servers that are on their way off a host."""
         return self._in_flight.get(host, {}).keys()
 
@@ -211,25 +201,25 @@ class MovesInFlight:
         self._abandoned.pop(host, None)
         self._others_at = float('-inf')
 
-    def _follow(self, sent: SentMove, record: model.Migration) -> bool:
+    def _follow(self, sent: SentMove, record: Record) -> bool:
         """Take note of a trip's record; tell whether it came to nothing."""
         if sent.dest and record.dest is None:
             self._asked[record.id] = sent.dest
         if record.ended_badly:
             if sent.dest and record.found_no_host:
-                self.rejected_hosts.note_rejected(sent.source, sent.dest)
+                self._rejected[sent.source, sent.dest] += 1
             return True
         sent.ended = sent.ended or not record.in_flight
         if record.dest and record.scheduled and sent.landed_at is None:
             sent.dest = record.dest
-            self.rejected_hosts.note_accepted(sent.source, sent.dest)
+            self._accepted.add((sent.source, sent.dest))
             sent.landed_at = self._clock.now()
         return False
 
     def _shown(
         self,
-        records: collections.abc.Mapping[str, model.Migration],
-        since: datetime.datetime | None = None,
+        records: abc.Iterable[Record],
+        since: datetime.datetime = _NEVER,
     ) -> _Moves:
         """Return records as moves on their way.
 
@@ -237,89 +227,67 @@ class MovesInFlight:
             servers off it since then meant to empty it.
         """
         return {
-            server_id: MoveInFlight(
+            record.server_id: MoveInFlight(
                 record.dest or self._asked.get(record.id, ''),
-                record.type in destination_history.HARMFUL
-                and since is not None
-                and record.created_at >= since,
+                record.type in history.HARMFUL and record.created_at >= since,
             )
-            for server_id, record in records.items()
+            for record in records
         }
 
     def _learn(
         self,
         seen: model.Observation,
-        since: datetime.datetime | None,
-        given_up: collections.abc.Set[int],
-        over: collections.abc.Set[str],
+        since: datetime.datetime,
+        given_up: abc.Set[int],
+        over: abc.Set[str],
     ) -> None:
         host = seen.host
         records = [r for r in seen.migrations.values() if r.source == host]
         if host not in self._before:
             old = [r for r in records if not r.in_flight]
             self._before[host] = frozenset(r.id for r in old)
-            self._earlier[host] = [
-                move
+            ended = (
+                history.ended(r, seen.latest(r.server_id))
                 for r in old
-                if since is not None and r.created_at >= since
-                if (
-                    move := destination_history.ended(
-                        r, seen.latest(r.server_id)
-                    )
-                )
-            ]
-        newest = {
-            r.server_id: r.id for r in sorted(records, key=lambda r: r.id)
-        }
-        self._ended[host] = [
-            move
+                if r.created_at >= since
+            )
+            self._earlier[host] = list(filter(None, ended))
+        newest = _newest(records)
+        ended = (
+            history.ended(
+                r,
+                seen.latest(r.server_id),
+                self._asked.get(r.id, ''),
+                given_up=r.id in given_up and r.type in history.HARMFUL,
+                moved_again=newest[r.server_id] is not r,
+                awaited=r.server_id not in over,
+            )
             for r in records
             if r.id not in self._before[host]
-            and (
-                move := destination_history.ended(
-                    r,
-                    seen.latest(r.server_id),
-                    self._asked.get(r.id, ''),
-                    given_up=r.id in given_up
-                    and r.type in destination_history.HARMFUL,
-                    moved_again=newest[r.server_id] != r.id,
-                    awaited=r.server_id not in over,
-                )
-            )
-        ]
+        )
+        self._ended[host] = list(filter(None, ended))
 
     def experience(
-        self, before: destination_history.Experience | None = None
-    ) -> destination_history.Experience:
+        self, excluded: abc.Mapping[str, frozenset[str]]
+    ) -> history.Experience:
         """Return what this run's moves tell about their destinations.
 
-        :param before: what was known before.
+        :param excluded: destinations that were excluded before.
         """
-        moves = [m for each in self._ended.values() for m in each]
-        return destination_history.learn(
-            moves, before.excluded if before else {}
-        )
+        moves = list(itertools.chain.from_iterable(self._ended.values()))
+        return history.learn(moves, excluded)
 
-    def suspect(self) -> frozenset[str]:
+    def suspect(self) -> abc.Set[str]:
         """Return the destinations that failed the last move before this."""
-        earlier = [m for moves in self._earlier.values() for m in moves]
-        return destination_history.learn(earlier).suspect
-
-    def load(self) -> Load:
-        """Return how many moves are on their way to each host."""
-        if self._bound is None:
-            return Load({}, 0, None)
-        # Where a list takes a minute, so may each look before the next need.
-        valid = timing.OTHERS_MOVES_RECHECK_SECONDS + 5 * self._others_took
-        if self._clock.now() - self._others_at >= valid:
-            self._see_others()
-        counts = collections.Counter(
-            move.dest for move in self.under_way().values()
-        )
-        return Load(counts, counts.pop('', 0), self._bound)
+        earlier = list(itertools.chain.from_iterable(self._earlier.values()))
+        return history.learn(earlier).suspect.keys()
 
     def _see_others(self) -> None:
         asked_at = self._clock.now()
+        # Where a list takes a minute, so may each look before the next need.
+        valid = timing.OTHERS_MOVES_RECHECK_SECONDS + 5 * self._others_took
+        if asked_at - self._others_at < valid:
+            return
         try:
             moving = self._gateway.migrations_in_flight()
         except exceptions.Unavailable:
@@ -330,16 +298,14 @@ class MovesInFlight:
             self._others_took = self._others_at - asked_at
         since = self._gateway.now() - self._awaited
         self._others = self._shown(
-            {
-                record.server_id: record
-                for record in moving
-                if record.source not in self._in_flight
-                and record.created_at >= since
-                and self._goes_on(record)
-            }
+            record
+            for record in moving
+            if record.source not in self._in_flight
+            and record.created_at >= since
+            and self._goes_on(record)
         )
 
-    def _goes_on(self, record: model.Migration) -> bool:
+    def _goes_on(self, record: Record) -> bool:
         """Tell whether somebody may be at a move on both hosts."""
         services = self._board.services
         ends = (record.source, record.dest or '')
@@ -356,6 +322,21 @@ class MovesInFlight:
                 found[server_id] = MoveInFlight(sent.dest, harmful)
         return found
 
+    def rejected_hosts(self, source: str) -> abc.Set[str]:
+        """Return the hosts not to be picked for servers of a host.
+
+        The scheduler does not say why it refuses them: another cell, or a
+        custom filter. A host that it refuses for one server it usually also
+        refuses for the next one.
+        """
+        return {
+            dest
+            for (origin, dest), times in self._rejected.items()
+            if origin == source
+            and times >= ENOUGH
+            and (origin, dest) not in self._accepted
+        }
+
     def adopted(self) -> dict[str, str]:
         """Return where all goes that was under way before we asked."""
         return {
@@ -365,19 +346,24 @@ class MovesInFlight:
             if move.dest
         }
 
-    def closed(self, proven: frozenset[str], *, risky: bool) -> ClosedHosts:
+    def closed(self, proven: abc.Set[str], *, risky: bool) -> ClosedHosts:
         """Return which hosts a move must not be sent to just now.
 
-        Those that have not begun with what was sent there: a compute service
-        that has died looks up to Nova for a minute still. And those where a
-        move is to show first whether they complete any: of two that fail at
-        once both servers end in ERROR.
+        Those that have as many moves on their way as they may. Those that
+        have not begun with what was sent there: a compute service that has
+        died looks up to Nova for a minute still. And those where a move is to
+        show first whether they complete any: of two that fail at once both
+        servers end in ERROR.
 
         :param proven: hosts that have completed such a move.
         :param risky: its server ends in ERROR if it fails.
         """
+        if self._bound is not None:
+            self._see_others()
+        moving = self.under_way().values()
+        counts = collections.Counter(move.dest for move in moving)
         now = self._clock.now()
-        unanswered = frozenset(
+        unanswered = {
             sent.dest
             for sent in self.sent.values()
             if sent.dest
@@ -385,16 +371,18 @@ class MovesInFlight:
             and sent.landed_at is None
             and not sent.ended
             and now - sent.asked_at >= timing.UNANSWERED_SECONDS
-        )
-        if not risky:
-            return ClosedHosts(unanswered)
-        moving = self.under_way().values()
+        }
+        harmful = {move.dest for move in moving if risky and move.harmful}
         return ClosedHosts(
+            counts,
+            counts.pop('', 0),
+            self._bound,
             unanswered,
             proven,
-            frozenset(
-                move.dest
-                for move in moving
-                if move.harmful and move.dest not in proven
-            ),
+            harmful - proven,
         )
+
+
+def _newest(records: abc.Iterable[Record]) -> dict[str, Record]:
+    """Return the newest record of each server."""
+    return {r.server_id: r for r in sorted(records, key=lambda r: r.id)}

@@ -7,8 +7,9 @@ where a list takes several pages), one question for each shape of servers,
 and the pages of server groups.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
+import itertools
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -17,9 +18,7 @@ from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 #: The servers on each host, by host.
-Servers = collections.abc.Mapping[
-    str, collections.abc.Collection[model.Server]
-]
+Servers = abc.Mapping[str, abc.Collection[model.Server]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,14 +27,9 @@ class SourceUsage:
 
     servers: Servers
     #: Who holds what of each host, by host and consumer; None: not known.
-    allocations: (
-        collections.abc.Mapping[
-            str, collections.abc.Mapping[str, snapshots.Amounts]
-        ]
-        | None
-    )
+    allocations: abc.Mapping[str, abc.Mapping[str, snapshots.Amounts]] | None
     groups: tuple[snapshots.Group, ...] | None
-    located: collections.abc.Mapping[str, str]
+    located: abc.Mapping[str, str]
 
     def unexplained(self, host: str) -> frozenset[str]:
         """Return who holds something of a host and is no server on it."""
@@ -94,8 +88,8 @@ class CapacityObserver:
     def take(
         self,
         usage: SourceUsage,
-        services: collections.abc.Mapping[str, model.Service],
-        demands: collections.abc.Iterable[snapshots.Demand],
+        services: abc.Mapping[str, model.Service],
+        demands: abc.Iterable[snapshots.Demand],
     ) -> snapshots.CapacitySnapshot:
         """Look at the hosts that may take servers.
 
@@ -136,14 +130,10 @@ class CapacityObserver:
         self, servers: Servers
     ) -> tuple[tuple[snapshots.Group, ...] | None, dict[str, str]]:
         """Return groups with members here, and where all members are."""
-        here = {s.id: host for host, found in servers.items() for s in found}
-        perhaps = any(
-            s.needs.grouped is not False
-            for found in servers.values()
-            for s in found
-        )
-        if not perhaps:
+        every = itertools.chain.from_iterable(servers.values())
+        if all(server.needs.grouped is False for server in every):
             return (), {}
+        here = {s.id: host for host, found in servers.items() for s in found}
         try:
             groups = tuple(
                 group
@@ -153,7 +143,7 @@ class CapacityObserver:
         except exceptions.CloudError as error:
             self.notes.append(f'server groups were not checked: {error}')
             return None, here
-        if all(group.members <= set(here) for group in groups):
+        if all(group.members <= here.keys() for group in groups):
             return groups, here
         try:
             located = {**self._gateway.residents(), **here}

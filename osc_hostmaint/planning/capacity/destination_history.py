@@ -7,10 +7,9 @@ migration records whenever it is needed.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
-import types
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
@@ -19,9 +18,6 @@ from osc_hostmaint.planning.server import memory as memories
 #: A destination that failed so many servers, and completed none since, is
 #: excluded.
 FAILURES = 2
-_NONE: collections.abc.Mapping[str, frozenset[str]] = types.MappingProxyType(
-    {}
-)
 #: A server that fails in one of these ends in ERROR, rather than as it was.
 HARMFUL = frozenset(memories.TYPES[kind] for kind in memories.HARMFUL)
 _LEARNED_FROM = frozenset(memories.TYPES.values())
@@ -31,20 +27,13 @@ _LEARNED_FROM = frozenset(memories.TYPES.values())
 class EndedMove:
     """A move that a destination completed, or failed."""
 
-    server_id: str
-    #: Nova's ``migration_type``.
-    type: str
+    record: model.Migration
     destination: str
     completed: bool
-    #: It never began there: the scheduler, or a check, was against it.
-    refused: bool
     #: It failed, and may have left its server in ERROR.
     harmed: bool
     #: That was not looked at since.
     unsure: bool
-    #: By Nova's clock.
-    ended_at: datetime.datetime
-    record_id: int
 
 
 def ended(
@@ -68,6 +57,8 @@ def ended(
         ERROR, unless it was evacuated: nothing else moves a server in ERROR.
     :param awaited: it is still to be seen what became of the server.
     """
+    if view and view.seen_at < record.seen_at:
+        view = None
     destination = record.dest or asked
     completed = record.ended_well or record.awaits_confirmation
     failed = given_up or record.status in nova_states.FAILED
@@ -78,129 +69,114 @@ def ended(
     ):
         return None
     return EndedMove(
-        record.server_id,
-        record.type,
+        record,
         destination,
         completed,
-        record.found_no_host,
         record.type in HARMFUL
         and not completed
         and not (moved_again and record.type == model.MigrationType.COLD)
         and not _is_well(record, view),
-        awaited
-        and not given_up
-        and (view is None or view.seen_at < record.seen_at),
-        record.updated_at or record.created_at,
-        record.id,
+        awaited and not given_up and view is None,
     )
 
 
 def _is_well(record: model.Migration, view: model.Server | None) -> bool:
     """Tell whether a server is back on its source as it was, or deleted."""
-    if view is None or view.seen_at < record.seen_at:
-        return False
-    return view.deleted or (
-        view.host == record.source
-        and view.status != nova_states.Status.ERROR
-        and not view.task_state
+    return view is not None and (
+        view.deleted
+        or (
+            view.host == record.source
+            and view.status != nova_states.Status.ERROR
+            and not view.task_state
+        )
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Experience:
     """What is known of destinations by now."""
 
     #: Those that failed several servers in a row, and which servers.
-    excluded: collections.abc.Mapping[str, frozenset[str]]
-    #: Those that have failed a server, and completed no move since.
-    suspect: frozenset[str]
+    excluded: dict[str, frozenset[str]]
+    #: Those that have failed servers, and completed no move since, and which
+    #: servers.
+    suspect: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     #: Those that may have left a server in ERROR, and completed no such move
     #: since.
-    harmful: frozenset[str]
+    harmful: set[str] = dataclasses.field(default_factory=set)
     #: Of these, those of which that is not known yet.
-    unsure: frozenset[str]
+    unsure: set[str] = dataclasses.field(default_factory=set)
     #: Those that have completed a move, and those that have such a one.
-    succeeded: frozenset[str]
-    proven: frozenset[str]
+    succeeded: set[str] = dataclasses.field(default_factory=set)
+    proven: set[str] = dataclasses.field(default_factory=set)
     #: Where a server's move of a type has failed.
-    failed: collections.abc.Mapping[tuple[str, str], frozenset[str]]
+    failed: dict[tuple[str, str], set[str]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def against(self, *, risky: bool) -> dict[str, str]:
         """Return the destinations that are not used any more, and why.
 
         :param risky: by a move that leaves its server in ERROR if it fails.
         """
-        found = {
-            host: f'{len(servers)} servers failed to move there in a row'
-            for host, servers in self.excluded.items()
-        }
-        for host in self.harmful if risky else ():
-            found.setdefault(
-                host,
-                'a server failed to move there and may be in ERROR, and none '
-                'has succeeded since',
-            )
+        found = dict.fromkeys(
+            self.harmful if risky else (),
+            'a server failed to move there and may be in ERROR, and none has '
+            'succeeded since',
+        )
+        for host, servers in self.excluded.items():
+            count = len(servers)
+            found[host] = f'{count} servers failed to move there in a row'
         return found
 
 
-def _misfits(
-    moves: collections.abc.Iterable[EndedMove],
-) -> set[str]:
+def _misfits(moves: abc.Iterable[EndedMove]) -> set[str]:
     """Return servers that fail wherever they go, for reasons of their own."""
     tried = collections.defaultdict(set)
     for move in moves:
-        tried[move.server_id].add('' if move.completed else move.destination)
-    return {
-        server_id
-        for server_id, hosts in tried.items()
-        if len(hosts) > 1 and '' not in hosts
-    }
+        dest = '' if move.completed else move.destination
+        tried[move.record.server_id].add(dest)
+    found = tried.items()
+    return {i for i, hosts in found if len(hosts) > 1 and '' not in hosts}
 
 
 def learn(
-    moves: collections.abc.Collection[EndedMove],
-    excluded: collections.abc.Mapping[str, frozenset[str]] = _NONE,
+    moves: abc.Collection[EndedMove],
+    excluded: abc.Mapping[str, frozenset[str]] = {},
 ) -> Experience:
     """Return what moves tell about their destinations.
 
     :param excluded: destinations that were excluded before, and stay so.
     """
-    excluded = dict(excluded)
+    known = Experience(dict(excluded))
     misfits = _misfits(moves)
     # A failure that did no harm elsewhere does not excuse one that did.
     harmed_twice = _misfits(m for m in moves if m.completed or m.harmed)
-    suspect: dict[str, set[str]] = {}
-    harmful: set[str] = set()
-    unsure: set[str] = set()
-    succeeded: set[str] = set()
-    proven: set[str] = set()
-    failed: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
-    for move in sorted(moves, key=lambda m: (m.ended_at, m.record_id)):
-        host = move.destination
+
+    def order(move: EndedMove) -> tuple[datetime.datetime, int]:
+        record = move.record
+        return record.updated_at or record.created_at, record.id
+
+    for move in sorted(moves, key=order):
+        host, record = move.destination, move.record
+        server_id = record.server_id
         if move.completed:
-            suspect.pop(host, None)
-            succeeded.add(host)
-            if move.type in HARMFUL:
-                harmful.discard(host)
-                proven.add(host)
+            known.suspect.pop(host, None)
+            known.succeeded.add(host)
+            if record.type in HARMFUL:
+                known.harmful.discard(host)
+                known.proven.add(host)
             continue
-        failed[move.server_id, move.type].add(host)
-        if move.refused:
+        known.failed.setdefault((server_id, record.type), set()).add(host)
+        if record.found_no_host:
+            # It never began there: the scheduler, or a check, was against it.
             continue
-        suspect.setdefault(host, set()).add(move.server_id)
-        if move.harmed and move.server_id not in harmed_twice:
-            harmful.add(host)
+        failing = known.suspect.setdefault(host, set())
+        failing.add(server_id)
+        if move.harmed and server_id not in harmed_twice:
+            known.harmful.add(host)
             if move.unsure:
-                unsure.add(host)
-        blaming = suspect[host] - misfits
-        if len(blaming) >= FAILURES:
-            excluded.setdefault(host, frozenset(blaming))
-    return Experience(
-        excluded,
-        frozenset(suspect),
-        frozenset(harmful),
-        frozenset(unsure),
-        frozenset(succeeded),
-        frozenset(proven),
-        {key: frozenset(hosts) for key, hosts in failed.items()},
-    )
+                known.unsure.add(host)
+        if len(failing - misfits) >= FAILURES:
+            known.excluded.setdefault(host, frozenset(failing - misfits))
+    return known

@@ -7,7 +7,7 @@ They follow the scheduler's filters, and its request filters
 (nova/scheduler/request_filter.py).
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
@@ -21,7 +21,7 @@ _TENANT = 'filter_tenant_id'
 _TRAIT = 'trait:'
 
 #: Candidates of one server, by host.
-Options = collections.abc.Mapping[str, tuple[snapshots.AllocationRequest, ...]]
+Options = abc.Mapping[str, tuple[snapshots.AllocationRequest, ...]]
 #: Stands for what servers with the same options share.
 DemandKind = int
 
@@ -63,52 +63,40 @@ class _HostCheck:
         return self.demand.server.needs
 
     @property
-    def shut(self) -> bool:
-        """Disabled, and not to be thought of as enabled."""
-        opened = self.host in self.limits.opened
-        return not (self.service.enabled or opened)
+    def metadata(self) -> list[tuple[str, str]]:
+        """What the host's aggregates say."""
+        return [
+            item
+            for aggregate in self.snapshot.aggregates
+            if self.host in aggregate.hosts
+            for item in aggregate.metadata.items()
+        ]
 
 
-def _leaving(check: _HostCheck) -> str:
-    return 'to be drained' if check.host in check.limits.leaving else ''
-
-
-def _other(check: _HostCheck) -> str:
+def _limits(check: _HostCheck) -> str:
+    if check.host in check.limits.leaving:
+        return 'to be drained'
     only = check.limits.only
     return '' if only in ('', check.host) else f'not {only}'
 
 
-def _bare_metal(check: _HostCheck) -> str:
-    return 'bare metal' if check.host in check.snapshot.bare_metal else ''
-
-
-def _ambiguous(check: _HostCheck) -> str:
-    return (
-        'with two compute services of that name'
-        if check.service.namesakes
-        else ''
-    )
-
-
-def _maintenance(check: _HostCheck) -> str:
-    mode = check.service.mode
-    if check.shut and mode is model.Mode.MAINTENANCE:
+def _service(check: _HostCheck) -> str:
+    """Hosts that are out of service take nothing."""
+    service = check.service
+    if check.host in check.snapshot.bare_metal:
+        return 'bare metal'
+    if service.namesakes:
+        return 'with two compute services of that name'
+    shut = not (service.enabled or check.host in check.limits.opened)
+    if shut and service.mode is model.Mode.MAINTENANCE:
         return 'in maintenance'
-    return ''
-
-
-def _disabled(check: _HostCheck) -> str:
-    if check.service.silent:
+    if service.silent:
         return 'in a cell that does not answer'
-    if check.shut:
+    if shut:
         return 'disabled'
-    if STATUS_DISABLED in (check.traits or ()) and check.service.enabled:
+    if STATUS_DISABLED in (check.traits or ()) and service.enabled:
         return 'not yet enabled in Placement'
-    return ''
-
-
-def _down(check: _HostCheck) -> str:
-    return '' if check.service.up else 'down'
+    return '' if service.up else 'down'
 
 
 def _zone(check: _HostCheck) -> str:
@@ -130,9 +118,8 @@ def _perhaps_zone(check: _HostCheck) -> str:
     source = check.snapshot.services.get(check.demand.source)
     if check.needs.zone_known or source is None:
         return ''
-    if check.service.zone == source.zone:
-        return ''
-    return f'not in zone {source.zone}'
+    same = check.service.zone == source.zone
+    return '' if same else f'not in zone {source.zone}'
 
 
 def _traits(check: _HostCheck) -> str:
@@ -145,7 +132,7 @@ def _traits(check: _HostCheck) -> str:
 
 
 def _of_traits(
-    needs: model.Needs, providers: collections.abc.Iterable[frozenset[str]]
+    needs: model.Needs, providers: abc.Iterable[frozenset[str]]
 ) -> str:
     """Return what speaks against providers that would give something.
 
@@ -167,7 +154,7 @@ def _tenants(check: _HostCheck) -> str:
     AggregateMultiTenancyIsolation.
     """
     project = check.demand.server.project_id
-    own = foreign = bound = False
+    own, foreign = [], False
     for aggregate in check.snapshot.aggregates:
         tenants = {
             tenant.strip()
@@ -175,19 +162,15 @@ def _tenants(check: _HostCheck) -> str:
             if key.startswith(_TENANT)
             for tenant in value.split(',')
         }
-        if not tenants:
-            continue
-        inside = check.host in aggregate.hosts
         if project in tenants:
-            bound = True
-            own = own or inside
-        elif inside:
+            own.append(aggregate)
+        elif tenants and check.host in aggregate.hosts:
             foreign = True
-    if own:
+    if any(check.host in aggregate.hosts for aggregate in own):
         return ''
     if foreign:
         return "in another project's aggregate"
-    return "not in its project's aggregate" if bound else ''
+    return "not in its project's aggregate" if own else ''
 
 
 def _isolation(check: _HostCheck) -> str:
@@ -195,17 +178,11 @@ def _isolation(check: _HostCheck) -> str:
 
     If ``enable_isolated_aggregate_filtering`` is on.
     """
-    for aggregate in check.snapshot.aggregates:
-        if check.host not in aggregate.hosts:
-            continue
-        for key, value in aggregate.metadata.items():
-            trait = key.removeprefix(_TRAIT)
-            if (
-                trait != key
-                and value == 'required'
-                and trait not in check.needs.required_traits
-            ):
-                return f'for servers that require {trait}'
+    for key, value in check.metadata:
+        trait = key.removeprefix(_TRAIT)
+        isolates = trait != key and value == 'required'
+        if isolates and trait not in check.needs.required_traits:
+            return f'for servers that require {trait}'
     return ''
 
 
@@ -215,44 +192,26 @@ def _specs(check: _HostCheck) -> str:
     If the filter AggregateInstanceExtraSpecsFilter is on. It knows operators
     (nova/scheduler/filters/extra_specs_ops.py), too; those are let pass.
     """
-    found: dict[str, set[str]] = {}
-    for aggregate in check.snapshot.aggregates:
-        if check.host in aggregate.hosts:
-            for key, value in aggregate.metadata.items():
-                values = (v.strip() for v in value.split(','))
-                found.setdefault(key, set()).update(values)
+    if not check.needs.aggregate_specs:
+        return ''
+    found = {(k, v.strip()) for k, vs in check.metadata for v in vs.split(',')}
     for key, value in check.needs.aggregate_specs:
-        if ' ' not in value and value not in found.get(key, ()):
+        if ' ' not in value and (key, value) not in found:
             return f'not in an aggregate with {key}={value}'
     return ''
 
 
-RULES: tuple[collections.abc.Callable[[_HostCheck], str], ...] = (
-    _leaving,
-    _other,
-    _bare_metal,
-    _ambiguous,
-    _maintenance,
-    _disabled,
-    _down,
-    _zone,
-    _traits,
-)
+RULES = (_limits, _service, _zone, _traits)
 #: Those that may or may not be in force.
-DOUBTFUL: tuple[collections.abc.Callable[[_HostCheck], str], ...] = (
-    _perhaps_zone,
-    _tenants,
-    _isolation,
-    _specs,
-)
+DOUBTFUL = (_perhaps_zone, _tenants, _isolation, _specs)
 
 
 class Eligible:
     """Answers for each server, worked out once for servers alike."""
 
     def __init__(self, snapshot: snapshots.CapacitySnapshot, limits: Limits):
-        self._snapshot = snapshot
-        self._limits = limits
+        self.snapshot = snapshot
+        self.limits = limits
         self._kinds: dict[str, DemandKind] = {}
         self._numbers: dict[object, DemandKind] = {}
         self._found: dict[DemandKind, Options] = {}
@@ -264,7 +223,12 @@ class Eligible:
             for answer in snapshot.allocation_candidates.values()
             for provider in answer.providers.values()
         }
-        self._traits = _traits_of_hosts(snapshot, self._providers.values())
+        #: Of all providers of each host, where known.
+        self._traits: dict[str, frozenset[str]] = {}
+        for provider in self._providers.values():
+            if host := snapshot.hosts.get(provider.root):
+                others = self._traits.get(host, frozenset())
+                self._traits[host] = others | provider.traits
         self._tenants = any(
             key.startswith(_TENANT)
             for aggregate in snapshot.aggregates
@@ -289,42 +253,30 @@ class Eligible:
         """Return the candidates of a server, by host."""
         kind = self.kind(demand)
         if kind not in self._found:
-            against = self.against(demand)
+            needs, against = demand.server.needs, self.against(demand)
+            offered = self._allocation_candidates(demand.shape)
             self._found[kind] = {
-                host: self._suitable(demand, candidates)
-                for host, candidates in self._allocation_candidates(
-                    demand.shape
-                ).items()
+                host: tuple(
+                    candidate
+                    for candidate in candidates
+                    # Rules have seen to the only one that a host has.
+                    if len(candidates) == 1
+                    or not _of_traits(needs, self._givers(candidate))
+                )
+                for host, candidates in offered.items()
                 if against.get(host) == ''
             }
         return self._found[kind]
 
-    def _suitable(
-        self,
-        demand: snapshots.Demand,
-        candidates: tuple[snapshots.AllocationRequest, ...],
-    ) -> tuple[snapshots.AllocationRequest, ...]:
-        """Return those of a host's candidates that have the right traits."""
-        if len(candidates) == 1:
-            return candidates
-        return tuple(
-            candidate
-            for candidate in candidates
-            if not _of_traits(demand.server.needs, self._givers(candidate))
-        )
-
     def _givers(
         self, candidate: snapshots.AllocationRequest
     ) -> tuple[frozenset[str], ...]:
-        providers = dict.fromkeys(
-            allocation.provider for allocation in candidate
-        )
+        """Return the traits of the providers that would give something."""
+        providers = {allocation.provider for allocation in candidate}
         known = self._providers
         return tuple(known[p].traits for p in providers if p in known)
 
-    def against(
-        self, demand: snapshots.Demand
-    ) -> collections.abc.Mapping[str, str]:
+    def against(self, demand: snapshots.Demand) -> abc.Mapping[str, str]:
         """Return what speaks against each host, '' for nothing.
 
         Room is another matter.
@@ -333,50 +285,33 @@ class Eligible:
         if kind not in self._against:
             self._against[kind] = {
                 host: self._judge(host, demand)
-                for host in self._snapshot.services
+                for host in self.snapshot.services
             }
         return self._against[kind]
 
     def _judge(self, host: str, demand: snapshots.Demand) -> str:
         needs = demand.server.needs
-        picky = needs.required_traits or needs.forbidden_traits
-        offered = (
-            self._allocation_candidates(demand.shape).get(host, ())
-            if picky
-            else ()
-        )
+        offered: Options = {}
+        if needs.required_traits or needs.forbidden_traits:
+            offered = self._allocation_candidates(demand.shape)
         check = _HostCheck(
             host,
             demand,
-            self._snapshot,
-            self._limits,
+            self.snapshot,
+            self.limits,
             self._traits.get(host),
-            tuple(self._givers(candidate) for candidate in offered),
+            tuple(self._givers(each) for each in offered.get(host, ())),
         )
-        rules = (*RULES, *DOUBTFUL) if self._limits.strict else RULES
+        rules = (*RULES, *DOUBTFUL) if self.limits.strict else RULES
         return next((words for rule in rules if (words := rule(check))), '')
 
     def _allocation_candidates(self, shape: snapshots.Shape) -> Options:
         if shape not in self._offered:
-            answer = self._snapshot.allocation_candidates.get(shape)
+            answer = self.snapshot.allocation_candidates.get(shape)
             found: dict[str, list[snapshots.AllocationRequest]] = {}
             if answer:
-                for candidate in answer.candidates:
-                    host = ledgers.host_of(self._snapshot, answer, candidate)
-                    if host is not None:
-                        found.setdefault(host, []).append(candidate)
+                for each in answer.candidates:
+                    if host := ledgers.host_of(self.snapshot, answer, each):
+                        found.setdefault(host, []).append(each)
             self._offered[shape] = {h: tuple(c) for h, c in found.items()}
         return self._offered[shape]
-
-
-def _traits_of_hosts(
-    snapshot: snapshots.CapacitySnapshot,
-    providers: collections.abc.Iterable[snapshots.Provider],
-) -> dict[str, frozenset[str]]:
-    """Return the traits of all providers of each host, where known."""
-    found: dict[str, frozenset[str]] = {}
-    for provider in providers:
-        if host := snapshot.hosts.get(provider.root):
-            traits = provider.traits
-            found[host] = found[host] | traits if host in found else traits
-    return found

@@ -7,7 +7,7 @@ ask the same question.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import enum
 
@@ -16,6 +16,8 @@ from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.capacity import suggestions
+
+Demand = snapshots.Demand
 
 
 class Fits(enum.StrEnum):
@@ -52,9 +54,9 @@ class CapacityForecast:
     """What the rest of the cloud can take."""
 
     #: By the server's id.
-    fits: collections.abc.Mapping[str, Fit]
+    fits: abc.Mapping[str, Fit]
     #: Where each server that fits would go, by its id.
-    placed: collections.abc.Mapping[str, str]
+    placed: abc.Mapping[str, str]
     #: How many hosts may take any of them, and how full they are: the
     #: tightest resource class, after the moves, comes first.
     hosts: int = 0
@@ -68,18 +70,16 @@ class CapacityForecast:
         return tuple(i for i, f in self.fits.items() if f.fits is Fits.NO)
 
 
-def unknown(
-    demands: collections.abc.Iterable[snapshots.Demand], why: str
-) -> CapacityForecast:
+def unknown(demands: abc.Iterable[Demand], why: str) -> CapacityForecast:
     """Return the forecast where capacity can't be known."""
     return CapacityForecast(
-        {d.server.id: Fit(Fits.UNKNOWN, None, why) for d in demands}, {}
+        {d.server.id: Fit(Fits.UNKNOWN, None, why) for d in demands}, placed={}
     )
 
 
 def forecast(
     snapshot: snapshots.CapacitySnapshot,
-    demands: collections.abc.Iterable[snapshots.Demand],
+    demands: abc.Iterable[Demand],
     limits: eligible.Limits,
 ) -> CapacityForecast:
     """Return what the rest of the cloud can take.
@@ -88,28 +88,24 @@ def forecast(
     """
     demands = tuple(demands)
     weighed = tuple(d for d in demands if d.shape)
-    unweighed = [d for d in demands if not d.shape]
+    unweighed = unknown(
+        (d for d in demands if not d.shape),
+        'it has no allocation in Placement, so the room it needs is not known',
+    )
     strict = assignments.assign(snapshot, weighed, limits)
     loose = strict
-    if strict.outcome.left:
-        loose = strict.again(strict=False)
-        if len(loose.outcome.left) > len(strict.outcome.left):
+    if strict.left:
+        loose = assignments.again(strict, strict=False)
+        if len(loose.left) > len(strict.left):
             # Fewer rules leave more ways: it was not found, that is all.
             loose = strict
     surely = _SingleFit(strict)
     perhaps = surely if loose is strict else _SingleFit(loose)
     fits = {d.server.id: _fit(d, surely, perhaps) for d in weighed}
-    for demand in unweighed:
-        fits[demand.server.id] = Fit(
-            Fits.UNKNOWN,
-            None,
-            'it has no allocation in Placement, so the room it needs is not '
-            'known',
-        )
     hosts, utilizations = _utilizations(loose)
     return CapacityForecast(
-        fits,
-        strict.outcome.placed,
+        {**fits, **unweighed.fits},
+        strict.placed,
         hosts,
         utilizations,
         suggestions.find(loose),
@@ -119,21 +115,21 @@ def forecast(
 class _SingleFit:
     """Where each server could go if no other moved."""
 
-    def __init__(self, tried: assignments.Assignment):
+    def __init__(self, tried: occupancies.Occupancy):
         self.tried = tried
         self._occupancy = occupancies.Occupancy(tried.task)
         self._roomy: dict[eligible.DemandKind, list[str]] = {}
 
-    def hosts(self, demand: snapshots.Demand) -> list[str]:
+    def hosts(self, demand: Demand) -> list[str]:
         """Return the hosts that could take a server."""
         roomy = self.roomy(demand)
-        if self.tried.task.group_members.group(demand.server.id) is None:
+        if self.tried.group_members.group(demand.server.id) is None:
             return roomy
         return [h for h in roomy if self._occupancy.allows(demand, h)]
 
-    def roomy(self, demand: snapshots.Demand) -> list[str]:
+    def roomy(self, demand: Demand) -> list[str]:
         """Return the hosts that could if its group did not matter."""
-        options = self.tried.task.options
+        options = self.tried.options
         kind = options.kind(demand)
         if kind not in self._roomy:
             self._roomy[kind] = [
@@ -144,58 +140,54 @@ class _SingleFit:
         return self._roomy[kind]
 
 
-def _fit(
-    demand: snapshots.Demand, surely: _SingleFit, perhaps: _SingleFit
-) -> Fit:
+def _fit(demand: Demand, surely: _SingleFit, perhaps: _SingleFit) -> Fit:
     """Return what is known of one server.
 
     :param surely: by the rules that may or may not be in force, too.
     :param perhaps: by those only that are.
     """
-    server_id = demand.server.id
-    strict, loose = surely.tried, perhaps.tried
-    snapshot = strict.snapshot
-    alone = perhaps.hosts(demand)
-    if server_id not in loose.outcome.placed:
-        return Fit(Fits.NO, len(alone), _why_not(demand, perhaps))
-    if server_id not in strict.outcome.placed:
-        return Fit(
-            Fits.UNKNOWN,
-            len(alone),
+    alone = len(perhaps.hosts(demand))
+    if demand.server.id not in perhaps.tried.placed:
+        return Fit(Fits.NO, alone, _why_not(demand, perhaps))
+    doubt = _doubt(demand, surely)
+    return Fit(Fits.UNKNOWN if doubt else Fits.YES, alone, doubt)
+
+
+def _doubt(demand: Demand, surely: _SingleFit) -> str:
+    """Return why it is not sure that a server fits; '' where it is."""
+    snapshot, placed = surely.tried.options.snapshot, surely.tried.placed
+    server_id, needs = demand.server.id, demand.server.needs
+    if server_id not in placed:
+        return (
             'depends on scheduler filters that the API does not show: '
-            + _why_not(demand, surely),
+            + _why_not(demand, surely)
         )
-    grouped = demand.server.needs.grouped
-    group = strict.task.group_members.group(server_id)
-    if (snapshot.groups is None and grouped is not False) or (
-        grouped and group is None
+    group = surely.tried.group_members.group(server_id)
+    if group is None and (
+        needs.grouped or (snapshot.groups is None and needs.grouped is None)
     ):
-        return Fit(
-            Fits.UNKNOWN,
-            len(alone),
+        return (
             'there is room, but its server group is not known: only an '
-            'administrator can list all server groups',
+            'administrator can list all server groups'
         )
-    if unchecked := demand.server.needs.unchecked:
-        return Fit(
-            Fits.UNKNOWN,
-            len(alone),
+    if needs.unchecked:
+        return (
             'there is room, but only the scheduler can check '
-            f'{", ".join(unchecked)}',
+            f'{", ".join(needs.unchecked)}'
         )
-    if group and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY:
-        known = {*snapshot.located, *strict.outcome.placed, server_id}
-        if not group.members <= known:
-            return Fit(
-                Fits.UNKNOWN,
-                len(alone),
-                'the hosts of the other servers in its anti-affinity group '
-                'are not known',
-            )
-    return Fit(Fits.YES, len(alone))
+    if (
+        group
+        and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY
+        and not group.members <= {*snapshot.located, *placed}
+    ):
+        return (
+            'the hosts of the other servers in its anti-affinity group are '
+            'not known'
+        )
+    return ''
 
 
-def _why_not(demand: snapshots.Demand, alone: _SingleFit) -> str:
+def _why_not(demand: Demand, alone: _SingleFit) -> str:
     tried = alone.tried
     if many := len(alone.hosts(demand)):
         hosts = 'one host' if many == 1 else f'{many} hosts'
@@ -203,25 +195,18 @@ def _why_not(demand: snapshots.Demand, alone: _SingleFit) -> str:
             f'{hosts} could take it alone, but not together with all the '
             'others'
         )
-    job = tried.task
-    group = job.group_members.group(demand.server.id)
+    group = tried.group_members.group(demand.server.id)
     if group and group.policy == snapshots.GroupPolicy.AFFINITY:
         return (
             'its server group (affinity) requires the host it is on, so Nova '
             'moves it nowhere else'
         )
-    against = {
-        host: words
-        for host, words in job.options.against(demand).items()
-        if host not in tried.limits.leaving and tried.limits.only in ('', host)
-    }
-    roomy = frozenset(alone.roomy(demand))
+    limits = tried.options.limits
+    room = dict.fromkeys(alone.roomy(demand), 'excluded by its server group')
     tally = collections.Counter(
-        words
-        or (
-            'excluded by its server group' if host in roomy else 'without room'
-        )
-        for host, words in against.items()
+        words or room.get(host, 'without room')
+        for host, words in tried.options.against(demand).items()
+        if host not in limits.leaving and limits.only in ('', host)
     )
     if not tally:
         return 'there is no other host'
@@ -231,12 +216,12 @@ def _why_not(demand: snapshots.Demand, alone: _SingleFit) -> str:
 
 
 def _utilizations(
-    tried: assignments.Assignment,
+    tried: occupancies.Occupancy,
 ) -> tuple[int, tuple[Utilization, ...]]:
-    job = tried.task
-    hosts = {host for d in job.demands for host in job.options.options(d)}
-    before = job.ledger.totals(hosts)
-    after = tried.carried_out().ledger.totals(hosts)
+    demands, options = tried.task.demands, tried.options.options
+    hosts = {host for demand in demands for host in options(demand)}
+    before = tried.task.ledger.totals(hosts)
+    after = tried.ledger.totals(hosts)
     utilizations = [
         Utilization(name, used, after[name][0], capacity)
         for name, (used, capacity) in before.items()

@@ -2,18 +2,23 @@
 
 """What the hosts have left, as moves are put on them in thought."""
 
-import collections.abc
+from collections import abc
+import copy
 import typing as ty
 
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
+Request = snapshots.AllocationRequest
+Shape = snapshots.Shape
+Snapshot = snapshots.CapacitySnapshot
+#: A provider and a resource class.
 _Key = tuple[str, str]
 
 
 def host_of(
-    snapshot: snapshots.CapacitySnapshot,
+    snapshot: Snapshot,
     answer: snapshots.AllocationCandidates,
-    candidate: snapshots.AllocationRequest,
+    candidate: Request,
 ) -> str | None:
     """Return the host of a candidate; a shared provider has none."""
     for allocation in candidate:
@@ -27,16 +32,16 @@ def host_of(
 class Ledger:
     """A ledger of every pool: how much there is, and how much is taken."""
 
-    def __init__(self, snapshot: snapshots.CapacitySnapshot):
+    def __init__(self, snapshot: Snapshot):
         self._capacity: dict[_Key, int] = {}
         self._used: dict[_Key, int] = {}
-        self._inventories: dict[str, tuple[_Key, ...]] = {}
+        #: By host, in order: the values mean nothing.
+        self._inventories: dict[str, dict[_Key, None]] = {}
         #: Those of other providers that candidates on a host take from.
         self._shared = _shared(snapshot)
         wanted = {
             c for shape in snapshot.allocation_candidates for c, _n in shape
         }
-        by_host: dict[str, dict[_Key, None]] = {}
         # The newest answer comes last, and counts.
         for answer in snapshot.allocation_candidates.values():
             for provider in answer.providers.values():
@@ -48,20 +53,15 @@ class Ledger:
                     self._capacity[key] = inventory.capacity
                     self._used[key] = inventory.used
                     if host is not None and inventory.capacity:
-                        by_host.setdefault(host, {})[key] = None
-        for host, keys in by_host.items():
-            self._inventories[host] = tuple(keys)
+                        self._inventories.setdefault(host, {})[key] = None
 
     def copy(self) -> ty.Self:
         """Return another ledger that says the same."""
-        other = object.__new__(type(self))
-        other._capacity = self._capacity
+        other = copy.copy(self)
         other._used = dict(self._used)
-        other._inventories = self._inventories
-        other._shared = self._shared
         return other
 
-    def fits(self, candidate: snapshots.AllocationRequest) -> bool:
+    def fits(self, candidate: Request) -> bool:
         """Tell whether there is room for a candidate."""
         used, capacity = self._used, self._capacity
         for allocation in candidate:
@@ -70,24 +70,20 @@ class Ledger:
                 return False
         return True
 
-    def take(self, candidate: snapshots.AllocationRequest) -> None:
+    def take(self, candidate: Request) -> None:
         """Enter a candidate, whether there is room for it or not."""
         self._enter(candidate, 1)
 
-    def give_back(self, candidate: snapshots.AllocationRequest) -> None:
+    def give_back(self, candidate: Request) -> None:
         """Take a candidate out again."""
         self._enter(candidate, -1)
 
-    def _enter(
-        self, candidate: snapshots.AllocationRequest, sign: int
-    ) -> None:
+    def _enter(self, candidate: Request, sign: int) -> None:
         for allocation in candidate:
             key = (allocation.provider, allocation.resource_class)
             self._used[key] = self._used.get(key, 0) + sign * allocation.amount
 
-    def load(
-        self, host: str, candidate: snapshots.AllocationRequest = ()
-    ) -> float:
+    def load(self, host: str, candidate: Request = ()) -> float:
         """Return the load of a host's fullest pool, 1 being full.
 
         What it shares with others is not its own load.
@@ -96,10 +92,7 @@ class Ledger:
             count that it takes from. A host full of disks is a good place
             for what needs none.
         """
-        extra = {
-            (allocation.provider, allocation.resource_class): allocation.amount
-            for allocation in candidate
-        }
+        extra = {(a.provider, a.resource_class): a.amount for a in candidate}
         used, capacity = self._used, self._capacity
         return max(
             (
@@ -110,68 +103,57 @@ class Ledger:
             default=0.0,
         )
 
-    def totals(
-        self, hosts: collections.abc.Iterable[str]
-    ) -> dict[str, tuple[int, int]]:
+    def totals(self, hosts: abc.Iterable[str]) -> dict[str, tuple[int, int]]:
         """Return how much some hosts have in use, and of how much, in all.
 
         By resource class. What they share counts once.
         """
         found: dict[str, tuple[int, int]] = {}
-        for key in {key: None for host in hosts for key in self._of(host)}:
+        for key in dict.fromkeys(key for h in hosts for key in self._of(h)):
             used, capacity = found.get(key[1], (0, 0))
-            found[key[1]] = (
-                used + self._used[key],
-                capacity + self._capacity[key],
-            )
+            used += self._used[key]
+            found[key[1]] = used, capacity + self._capacity[key]
         return found
 
-    def _of(self, host: str) -> tuple[_Key, ...]:
+    def _of(self, host: str) -> dict[_Key, None]:
         """Return the pools that a host may take from."""
-        return self._inventories.get(host, ()) + self._shared.get(host, ())
+        return self._inventories.get(host, {}) | self._shared.get(host, {})
 
-    def guess(
-        self, host: str, shape: snapshots.Shape
-    ) -> snapshots.AllocationRequest:
+    def _roomiest(self, host: str) -> dict[str, tuple[int, str]]:
+        """Return how much a host has left of each class, and where most is."""
+        found: dict[str, tuple[int, str]] = {}
+        for key in self._of(host):
+            provider, name = key
+            left = self._capacity[key] - self._used[key]
+            if name not in found or left > found[name][0]:
+                found[name] = (left, provider)
+        return found
+
+    def guess(self, host: str, shape: Shape) -> Request:
         """Return what a server of a shape may hold of a host.
 
         For hosts that no answer names: each class where most of it is left.
         """
-        found = []
-        for name, amount in shape:
-            keys = [key for key in self._of(host) if key[1] == name]
-            if keys:
-                provider, _name = max(keys, key=self._left)
-                found.append(snapshots.Allocation(provider, name, amount))
-        return tuple(found)
+        found = self._roomiest(host)
+        return tuple(
+            snapshots.Allocation(found[name][1], name, amount)
+            for name, amount in shape
+            if name in found
+        )
 
-    def _left(self, key: _Key) -> int:
-        return self._capacity[key] - self._used[key]
-
-    def lacks(
-        self, host: str, shape: snapshots.Shape
-    ) -> dict[str, int] | None:
+    def lacks(self, host: str, shape: Shape) -> dict[str, int] | None:
         """Return what a host lacks for a shape; None: it is not known.
 
         Each class counts where the host has most of it.
         """
-        keys = self._of(host)
-        if not keys:
+        found = self._roomiest(host)
+        if not found:
             return None
-        free: dict[str, int] = {}
-        for key in keys:
-            left = self._left(key)
-            free[key[1]] = max(left, free.get(key[1], left))
-        return {
-            name: amount - free.get(name, 0)
-            for name, amount in shape
-            if amount > free.get(name, 0)
-        }
+        lacks = {n: amount - found.get(n, (0,))[0] for n, amount in shape}
+        return {name: amount for name, amount in lacks.items() if amount > 0}
 
 
-def _shared(
-    snapshot: snapshots.CapacitySnapshot,
-) -> dict[str, tuple[_Key, ...]]:
+def _shared(snapshot: Snapshot) -> dict[str, dict[_Key, None]]:
     """Return what candidates take from providers that are of no host."""
     found: dict[str, dict[_Key, None]] = {}
     for answer in snapshot.allocation_candidates.values():
@@ -180,12 +162,10 @@ def _shared(
             for provider in answer.providers.values()
             if provider.root not in snapshot.hosts
         }
-        if not hostless:
-            continue
-        for candidate in answer.candidates:
+        for candidate in answer.candidates if hostless else ():
             host = host_of(snapshot, answer, candidate)
             for allocation in candidate:
                 if host and allocation.provider in hostless:
                     key = (allocation.provider, allocation.resource_class)
                     found.setdefault(host, {})[key] = None
-    return {host: tuple(keys) for host, keys in found.items()}
+    return found

@@ -2,7 +2,7 @@
 
 """The hosts, as servers are put on them in thought."""
 
-import collections.abc
+import copy
 import dataclasses
 import typing as ty
 
@@ -11,15 +11,10 @@ from osc_hostmaint.planning.capacity import ledger as ledgers
 from osc_hostmaint.planning.capacity import server_groups
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Packing:
-    """Where servers would go."""
-
-    #: The host of each server that fits, by its id.
-    placed: collections.abc.Mapping[str, str]
-    #: Those for which there was no room.
-    left: tuple[str, ...]
+Demand = snapshots.Demand
+Request = snapshots.AllocationRequest
+#: Servers alike: of one kind, and of one group, if any.
+Sort = tuple[eligible.DemandKind, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,72 +22,76 @@ class Task:
     """What is to be packed, and into what."""
 
     #: The largest first.
-    demands: tuple[snapshots.Demand, ...]
+    demands: tuple[Demand, ...]
     options: eligible.Eligible
     ledger: ledgers.Ledger
     group_members: server_groups.GroupMembers
 
 
 class Occupancy:
-    """A packing that is being made."""
+    """The hosts with some of the servers of a task on them."""
 
     def __init__(self, task: Task):
+        self.task = task
         self.options = task.options
         self.ledger = task.ledger.copy()
         self.group_members = task.group_members.copy()
-        self.placed: dict[str, tuple[str, snapshots.AllocationRequest]] = {}
+        #: The host of each server that has a place, by its id, and what it
+        #: holds there.
+        self.placed: dict[str, str] = {}
+        self._held: dict[str, Request] = {}
 
     def copy(self) -> ty.Self:
         """Return another one that is the same."""
-        other = object.__new__(type(self))
-        other.options = self.options
+        other = copy.copy(self)
         other.ledger = self.ledger.copy()
         other.group_members = self.group_members.copy()
-        other.placed = dict(self.placed)
+        other.placed = self.placed.copy()
+        other._held = self._held.copy()
         return other
 
-    def candidate(
-        self, demand: snapshots.Demand, host: str
-    ) -> snapshots.AllocationRequest | None:
+    def candidate(self, demand: Demand, host: str) -> Request | None:
         """Return a candidate that there is room for on a host."""
         candidates = self.options.options(demand).get(host, ())
         return next((c for c in candidates if self.ledger.fits(c)), None)
 
-    def allows(self, demand: snapshots.Demand, host: str) -> bool:
+    def allows(self, demand: Demand, host: str) -> bool:
         """Tell whether a server's group lets it go to a host."""
         return self.group_members.allows(demand.server.id, host)
 
-    def put(
-        self,
-        demand: snapshots.Demand,
-        host: str,
-        candidate: snapshots.AllocationRequest,
-    ) -> None:
+    def place_for(self, demand: Demand, host: str) -> Request | None:
+        """Return what a server would hold of a host; None: it can't go."""
+        if not self.allows(demand, host):
+            return None
+        return self.candidate(demand, host)
+
+    def place(self, demand: Demand, host: str) -> bool:
+        """Put a server on a host, if it can go there."""
+        candidate = self.place_for(demand, host)
+        if candidate:
+            self.put(demand, host, candidate)
+        return bool(candidate)
+
+    def put(self, demand: Demand, host: str, candidate: Request) -> None:
         """Put a server on a host."""
         self.ledger.take(candidate)
         self.group_members.put(demand.server.id, host)
-        self.placed[demand.server.id] = (host, candidate)
+        self.placed[demand.server.id] = host
+        self._held[demand.server.id] = candidate
 
-    def remove(
-        self, demand: snapshots.Demand
-    ) -> tuple[str, snapshots.AllocationRequest]:
+    def remove(self, demand: Demand) -> tuple[str, Request]:
         """Take a server off the host it was put on."""
-        host, candidate = self.placed.pop(demand.server.id)
+        candidate = self._held.pop(demand.server.id)
         self.ledger.give_back(candidate)
         self.group_members.put(demand.server.id, demand.source)
-        return host, candidate
+        return self.placed.pop(demand.server.id), candidate
 
-    def complete(self, task: Task) -> bool:
-        """Tell whether everything has a place."""
-        return len(self.placed) == len(task.demands)
+    def sort(self, demand: Demand) -> Sort:
+        """Return what servers have in common that may go to the same hosts."""
+        group = self.group_members.group(demand.server.id)
+        return self.options.kind(demand), group.id if group else ''
 
-    def packing(self, task: Task) -> Packing:
-        """Return where everything is now."""
-        return Packing(
-            {server_id: host for server_id, (host, _c) in self.placed.items()},
-            tuple(
-                demand.server.id
-                for demand in task.demands
-                if demand.server.id not in self.placed
-            ),
-        )
+    @property
+    def left(self) -> list[Demand]:
+        """The servers that have no place."""
+        return [d for d in self.task.demands if d.server.id not in self.placed]

@@ -6,7 +6,9 @@ An exact answer may take for ever; what is found here is a way that is sure
 to work, and mostly there is none where none is found (see benchmarks).
 """
 
-import collections.abc
+import collections
+from collections import abc
+import contextlib
 import heapq
 
 from osc_hostmaint.planning.capacity import eligible
@@ -16,19 +18,19 @@ from osc_hostmaint.planning.capacity import search
 from osc_hostmaint.planning.capacity import server_groups
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
-_Strategy = collections.abc.Callable[
-    [occupancies.Task, occupancies.Occupancy], None
-]
+Demand = snapshots.Demand
+Occupancy = occupancies.Occupancy
+_Strategy = abc.Callable[[Occupancy], None]
 
 
 def pack(
     task: occupancies.Task,
-    strategies: collections.abc.Iterable[_Strategy] | None = None,
+    strategies: abc.Iterable[_Strategy] | None = None,
     *,
     swaps: bool = True,
     steps: int = search.STEPS,
-) -> occupancies.Packing:
-    """Return where servers would go so that all fit, if a way is found.
+) -> Occupancy:
+    """Return the hosts with all servers on them, if a way is found.
 
     The most even way is tried first, which mostly does; then hosts are
     filled up; then single servers change places; in the end all ways are
@@ -41,21 +43,21 @@ def pack(
     """
     tried = []
     for strategy in strategies or STRATEGIES:
-        occupancy = occupancies.Occupancy(task)
-        strategy(task, occupancy)
-        if occupancy.complete(task):
-            return occupancy.packing(task)
+        occupancy = Occupancy(task)
+        strategy(occupancy)
+        if not occupancy.left:
+            return occupancy
         tried.append(occupancy)
     best = max(tried, key=lambda occupancy: len(occupancy.placed))
     if swaps:
-        _improve(task, best)
-    if steps and not best.complete(task):
+        _improve(best)
+    if steps and best.left:
         best = search.search(task, steps) or best
-    return best.packing(task)
+    return best
 
 
 def task(
-    demands: collections.abc.Iterable[snapshots.Demand],
+    demands: abc.Iterable[Demand],
     options: eligible.Eligible,
     ledger: ledgers.Ledger,
     group_members: server_groups.GroupMembers,
@@ -67,10 +69,9 @@ def task(
     """
     demands = tuple(demands)
     hosts = {host for d in demands for host in options.options(d)}
-    wanted: dict[str, int] = {}
+    wanted: collections.Counter[str] = collections.Counter()
     for demand in demands:
-        for name, amount in demand.shape:
-            wanted[name] = wanted.get(name, 0) + amount
+        wanted.update(dict(demand.shape))
     parts = {
         name: 1 / max(1, capacity - used)
         for name, (used, capacity) in ledger.totals(hosts).items()
@@ -81,7 +82,7 @@ def task(
         default='',
     )
 
-    def size(demand: snapshots.Demand) -> tuple[float, float, str]:
+    def size(demand: Demand) -> tuple[float, float, str]:
         return (
             -dict(demand.shape).get(scarcest, 0),
             -sum(n * parts.get(name, 0) for name, n in demand.shape),
@@ -100,9 +101,7 @@ class _Levels:
     too high: it is worked out anew when it comes up.
     """
 
-    def __init__(
-        self, demand: snapshots.Demand, occupancy: occupancies.Occupancy
-    ):
+    def __init__(self, demand: Demand, occupancy: Occupancy):
         self._occupancy = occupancy
         self._demand = demand
         self._heap = [
@@ -118,7 +117,7 @@ class _Levels:
             return None
         return self._occupancy.ledger.load(host, candidate)
 
-    def ascending(self) -> collections.abc.Generator[str]:
+    def ascending(self) -> abc.Generator[str]:
         """Yield hosts with room, the least loaded first."""
         passed = []
         try:
@@ -137,85 +136,71 @@ class _Levels:
                 heapq.heappush(self._heap, entry)
 
 
-def evenly(task: occupancies.Task, occupancy: occupancies.Occupancy) -> None:
+def evenly(occupancy: Occupancy) -> None:
     """Put each on the least loaded host, as soft rules of groups like it."""
     levels: dict[eligible.DemandKind, _Levels] = {}
-    for demand in task.demands:
-        kind = task.options.kind(demand)
+    for demand in occupancy.task.demands:
+        kind = occupancy.options.kind(demand)
         if kind not in levels:
             levels[kind] = _Levels(demand, occupancy)
-        host = _least(demand, occupancy, levels[kind])
-        candidate = host and occupancy.candidate(demand, host)
-        if host and candidate:
-            occupancy.put(demand, host, candidate)
+        if host := _least(demand, occupancy, levels[kind]):
+            occupancy.place(demand, host)
 
 
 def _least(
-    demand: snapshots.Demand, occupancy: occupancies.Occupancy, levels: _Levels
+    demand: Demand, occupancy: Occupancy, levels: _Levels
 ) -> str | None:
     """Return the least loaded host, of those that the group likes best."""
-    server_id = demand.server.id
-    group = occupancy.group_members.group(server_id)
+    server_id, members = demand.server.id, occupancy.group_members
+    group = members.group(server_id)
     if group and group.policy == snapshots.GroupPolicy.SOFT_AFFINITY:
         beside = _beside(demand, occupancy)
         if beside:
             return beside
     best: tuple[int, str] | None = None
-    hosts = levels.ascending()
-    try:
+    with contextlib.closing(levels.ascending()) as hosts:
         for host in hosts:
             if not occupancy.allows(demand, host):
                 continue
-            soft_penalty = occupancy.group_members.soft_penalty(
-                server_id, host
-            )
+            soft_penalty = members.soft_penalty(server_id, host)
             if best is None or soft_penalty < best[0]:
                 best = (soft_penalty, host)
-            if best[0] <= 0:
+            if soft_penalty <= 0:
                 break
-    finally:
-        hosts.close()
     return best[1] if best else None
 
 
-def _beside(
-    demand: snapshots.Demand, occupancy: occupancies.Occupancy
-) -> str | None:
+def _beside(demand: Demand, occupancy: Occupancy) -> str | None:
     """Return the host with room that has most of the others of a group."""
-    server_id = demand.server.id
+    server_id, members = demand.server.id, occupancy.group_members
     found = [
         (
-            occupancy.group_members.soft_penalty(server_id, host),
+            members.soft_penalty(server_id, host),
             occupancy.ledger.load(host, candidate),
             host,
         )
-        for host in occupancy.group_members.hosts_of_others(server_id)
+        for host in members.hosts_of_others(server_id)
         if (candidate := occupancy.candidate(demand, host))
     ]
     return min(found)[-1] if found else None
 
 
-def most_constrained_first(
-    task: occupancies.Task, occupancy: occupancies.Occupancy
-) -> None:
+def most_constrained_first(occupancy: Occupancy) -> None:
     """Fill up the fullest hosts; what few hosts may take goes first."""
-    demands = sorted(task.demands, key=lambda d: len(task.options.options(d)))
+    task, options = occupancy.task, occupancy.options.options
     orders: dict[eligible.DemandKind, list[str]] = {}
-    for demand in demands:
+    for demand in sorted(task.demands, key=lambda d: len(options(d))):
         kind = task.options.kind(demand)
         if kind not in orders:
             orders[kind] = sorted(
-                task.options.options(demand),
+                options(demand),
                 key=lambda host: (-task.ledger.load(host), host),
             )
-        full = 0
+        full = False
         for host in orders[kind]:
-            candidate = occupancy.candidate(demand, host)
-            if candidate is None:
-                full += 1
-            elif occupancy.allows(demand, host):
-                occupancy.put(demand, host, candidate)
+            if occupancy.place(demand, host):
                 break
+            full = full or not occupancy.candidate(demand, host)
         if full:
             # What has no room now never has any again.
             orders[kind] = [
@@ -227,28 +212,25 @@ def most_constrained_first(
 STRATEGIES: tuple[_Strategy, ...] = (evenly, most_constrained_first)
 
 
-def _improve(task: occupancies.Task, occupancy: occupancies.Occupancy) -> None:
+def _improve(occupancy: Occupancy) -> None:
     """Let single servers change places, to make room for what is left."""
-    hopeless: set[tuple[eligible.DemandKind, str]] = set()
-    by_id = {demand.server.id: demand for demand in task.demands}
-    for demand in task.demands:
-        if demand.server.id in occupancy.placed:
-            continue
-        group = occupancy.group_members.group(demand.server.id)
-        sort = (task.options.kind(demand), group.id if group else '')
+    hopeless: set[occupancies.Sort] = set()
+    by_id = {d.server.id: d for d in occupancy.task.demands}
+    for demand in occupancy.left:
+        sort = occupancy.sort(demand)
         if sort not in hopeless and not _swap(demand, occupancy, by_id):
             hopeless.add(sort)
 
 
 def _swap(
-    demand: snapshots.Demand,
-    occupancy: occupancies.Occupancy,
-    by_id: collections.abc.Mapping[str, snapshots.Demand],
+    demand: Demand,
+    occupancy: Occupancy,
+    by_id: abc.Mapping[str, Demand],
 ) -> bool:
     """Place a server by moving one other on to a third host, if it can be."""
     mine = occupancy.options.options(demand)
     new_hosts: dict[eligible.DemandKind, list[str]] = {}
-    for other_id, (host, _candidate) in list(occupancy.placed.items()):
+    for other_id, host in list(occupancy.placed.items()):
         if host not in mine:
             continue
         other = by_id[other_id]
@@ -262,29 +244,10 @@ def _swap(
         if not new_hosts[kind]:
             continue
         before = occupancy.remove(other)
-        candidate = occupancy.candidate(demand, host)
-        if candidate and occupancy.allows(demand, host):
-            occupancy.put(demand, host, candidate)
-            new_host = _other_host(other, new_hosts[kind], host, occupancy)
-            if new_host:
-                occupancy.put(other, *new_host)
+        if occupancy.place(demand, host):
+            others = (h for h in new_hosts[kind] if h != host)
+            if any(occupancy.place(other, h) for h in others):
                 return True
             occupancy.remove(demand)
         occupancy.put(other, *before)
     return False
-
-
-def _other_host(
-    demand: snapshots.Demand,
-    hosts: collections.abc.Iterable[str],
-    left: str,
-    occupancy: occupancies.Occupancy,
-) -> tuple[str, snapshots.AllocationRequest] | None:
-    """Return another host for a server that has left its place."""
-    for host in hosts:
-        if host == left or not occupancy.allows(demand, host):
-            continue
-        candidate = occupancy.candidate(demand, host)
-        if candidate:
-            return host, candidate
-    return None

@@ -9,26 +9,21 @@ one (see benchmarks). Of many servers on many hosts all ways can't be tried,
 but there that is hardly ever needed.
 """
 
-from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
+Occupancy = occupancies.Occupancy
 #: How often it is looked whether something fits: some hundredths of a second.
 STEPS = 20_000
 #: Of more servers at once all ways are never tried.
 MOST_SERVERS = 200
-
-#: Servers alike: of one kind, and of one group, if any.
-_Sort = tuple[eligible.DemandKind, str]
 
 
 class _GivenUp(Exception):
     """There are too many ways."""
 
 
-def search(
-    task: occupancies.Task, steps: int = STEPS
-) -> occupancies.Occupancy | None:
+def search(task: occupancies.Task, steps: int = STEPS) -> Occupancy | None:
     """Return a way to place all; None: there is none, or none was found."""
     if len(task.demands) > MOST_SERVERS:
         return None
@@ -43,12 +38,11 @@ class _Tries:
     """One try after another."""
 
     def __init__(self, task: occupancies.Task, steps: int):
-        self.occupancy = occupancies.Occupancy(task)
+        self.occupancy = Occupancy(task)
         self._steps = steps
-        self._waiting: dict[_Sort, list[snapshots.Demand]] = {}
+        self._waiting: dict[occupancies.Sort, list[snapshots.Demand]] = {}
         for demand in task.demands:
-            group = self.occupancy.group_members.group(demand.server.id)
-            sort = (task.options.kind(demand), group.id if group else '')
+            sort = self.occupancy.sort(demand)
             self._waiting.setdefault(sort, []).append(demand)
         #: The hosts that could take one more of each sort.
         self._able = {
@@ -73,10 +67,8 @@ class _Tries:
         )
         demand = self._waiting[sort].pop()
         for host in self._in_order(demand, self._able[sort]):
-            candidate = self.occupancy.candidate(demand, host)
-            if candidate is None:
+            if not self.occupancy.place(demand, host):
                 continue
-            self.occupancy.put(demand, host, candidate)
             closed = self._close(host)
             if self.run(count - 1):
                 return True
@@ -89,15 +81,14 @@ class _Tries:
     def _in_order(self, demand: snapshots.Demand, able: set[str]) -> list[str]:
         """Return the hosts to try, the least loaded first."""
         self._spend(len(able))
-        occupancy = self.occupancy
 
         def load(host: str) -> tuple[float, str]:
-            candidate = occupancy.candidate(demand, host)
-            return occupancy.ledger.load(host, candidate or ()), host
+            candidate = self.occupancy.candidate(demand, host)
+            return self.occupancy.ledger.load(host, candidate or ()), host
 
         return sorted(able, key=load)
 
-    def _close(self, host: str) -> list[_Sort]:
+    def _close(self, host: str) -> list[occupancies.Sort]:
         """Note who does not fit on a host any more, and return them."""
         closed = [
             sort
@@ -112,9 +103,7 @@ class _Tries:
 
     def _fits(self, demand: snapshots.Demand, host: str) -> bool:
         self._spend(1)
-        return self.occupancy.candidate(
-            demand, host
-        ) is not None and self.occupancy.allows(demand, host)
+        return self.occupancy.place_for(demand, host) is not None
 
     def _spend(self, steps: int) -> None:
         self._steps -= steps

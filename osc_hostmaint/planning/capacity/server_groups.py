@@ -6,12 +6,19 @@ The rules are those of nova/scheduler/filters/affinity_filter.py, and of its
 weighers of the same name.
 """
 
-import collections.abc
+import collections
+from collections import abc
+import copy
 import typing as ty
 
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 _Policy = snapshots.GroupPolicy
+#: Whether another of the group on a host speaks against it, or for it.
+_SOFT: abc.Mapping[str, int] = {
+    _Policy.SOFT_ANTI_AFFINITY: 1,
+    _Policy.SOFT_AFFINITY: -1,
+}
 
 
 class GroupMembers:
@@ -19,13 +26,15 @@ class GroupMembers:
 
     def __init__(
         self,
-        groups: collections.abc.Iterable[snapshots.Group],
-        located: collections.abc.Mapping[str, str],
+        groups: abc.Iterable[snapshots.Group],
+        located: abc.Mapping[str, str],
     ):
         """:param located: the hosts of servers, as far as known."""
         self._groups: dict[str, snapshots.Group] = {}
         self._hosts: dict[str, str] = {}
-        self._counts: dict[tuple[str, str], int] = {}
+        self._counts: collections.Counter[tuple[str, str]] = (
+            collections.Counter()
+        )
         for group in groups:
             for member in group.members:
                 self._groups[member] = group
@@ -34,10 +43,9 @@ class GroupMembers:
 
     def copy(self) -> ty.Self:
         """Return another one that says the same."""
-        other = object.__new__(type(self))
-        other._groups = self._groups
-        other._hosts = dict(self._hosts)
-        other._counts = dict(self._counts)
+        other = copy.copy(self)
+        other._hosts = self._hosts.copy()
+        other._counts = self._counts.copy()
         return other
 
     def group(self, server_id: str) -> snapshots.Group | None:
@@ -49,22 +57,20 @@ class GroupMembers:
         group = self._groups.get(server_id)
         if group is None:
             return
-        before = self._hosts.get(server_id)
-        if before is not None:
-            self._counts[group.id, before] -= 1
+        if server_id in self._hosts:
+            self._counts[group.id, self._hosts[server_id]] -= 1
         self._hosts[server_id] = host
-        key = (group.id, host)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[group.id, host] += 1
 
     def others(self, server_id: str, host: str) -> int:
         """Return how many others of a server's group are on a host."""
         group = self._groups.get(server_id)
         if group is None:
             return 0
-        count = self._counts.get((group.id, host), 0)
-        return count - (self._hosts.get(server_id) == host)
+        here = self._hosts.get(server_id) == host
+        return self._counts[group.id, host] - here
 
-    def hosts_of_others(self, server_id: str) -> collections.abc.Iterable[str]:
+    def hosts_of_others(self, server_id: str) -> abc.Iterable[str]:
         """Return the hosts of the others of a server's group."""
         group = self._groups.get(server_id)
         if group is None:
@@ -84,16 +90,11 @@ class GroupMembers:
             return self.others(server_id, host) < group.most_per_host
         if group.policy == _Policy.AFFINITY:
             # Where it is now counts, too: so one alone has to stay.
-            return self._counts.get((group.id, host), 0) > 0
+            return self._counts[group.id, host] > 0
         return True
 
     def soft_penalty(self, server_id: str, host: str) -> int:
         """Return how little a soft rule likes a host: less is better."""
         group = self._groups.get(server_id)
-        if group is None:
-            return 0
-        if group.policy == _Policy.SOFT_ANTI_AFFINITY:
-            return self.others(server_id, host)
-        if group.policy == _Policy.SOFT_AFFINITY:
-            return -self.others(server_id, host)
-        return 0
+        sign = _SOFT.get(group.policy, 0) if group else 0
+        return sign and sign * self.others(server_id, host)

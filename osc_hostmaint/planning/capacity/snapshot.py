@@ -8,14 +8,14 @@ inventory of resource classes (VCPU, MEMORY_MB, DISK_GB ...), a consumer
 is one way to give a set of amounts to one consumer.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import enum
 
 from osc_hostmaint import model
 
 #: Amounts by resource class: VCPU, MEMORY_MB, DISK_GB, CUSTOM_...
-Amounts = collections.abc.Mapping[str, int]
+Amounts = abc.Mapping[str, int]
 #: The same, sorted, without zeros: servers of one shape need the same room.
 Shape = tuple[tuple[str, int], ...]
 
@@ -43,7 +43,7 @@ class Provider:
     root: str
     traits: frozenset[str]
     #: By resource class.
-    inventories: collections.abc.Mapping[str, Inventory]
+    inventories: abc.Mapping[str, Inventory]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class AllocationCandidates:
     """
 
     #: All providers of the candidates' trees, by id.
-    providers: collections.abc.Mapping[str, Provider]
+    providers: abc.Mapping[str, Provider]
     candidates: tuple[AllocationRequest, ...]
 
 
@@ -99,7 +99,7 @@ class Aggregate:
     """A host aggregate."""
 
     hosts: frozenset[str]
-    metadata: collections.abc.Mapping[str, str]
+    metadata: abc.Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,19 +107,17 @@ class CapacitySnapshot:
     """All that is known of the hosts that may take servers."""
 
     #: The compute services of all hosts, by host.
-    services: collections.abc.Mapping[str, model.Service]
+    services: abc.Mapping[str, model.Service]
     #: The host of each hypervisor's resource provider, by provider.
-    hosts: collections.abc.Mapping[str, str]
+    hosts: abc.Mapping[str, str]
     #: Who could take each shape, by shape.
-    allocation_candidates: collections.abc.Mapping[
-        Shape, AllocationCandidates
-    ] = dataclasses.field(default_factory=dict)
+    allocation_candidates: abc.Mapping[Shape, AllocationCandidates] = (
+        dataclasses.field(default_factory=dict)
+    )
     #: Those of the servers that have to move; None: not known.
     groups: tuple[Group, ...] | None = ()
     #: Where members of groups are, by the server's id; not all need be known.
-    located: collections.abc.Mapping[str, str] = dataclasses.field(
-        default_factory=dict
-    )
+    located: abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
     aggregates: tuple[Aggregate, ...] = ()
     #: Hosts that manage bare metal: no virtual machine runs there.
     bare_metal: frozenset[str] = frozenset()

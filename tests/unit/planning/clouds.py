@@ -16,6 +16,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import assignment as assignments
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit import builders
 
@@ -215,7 +216,7 @@ def assign(
     *,
     only: str = '',
     **known: ty.Any,
-) -> assignments.Assignment:
+) -> occupancies.Occupancy:
     """Try to place servers."""
     seen = snapshot(nodes, wanted, **known)
     return assignments.assign(seen, wanted, limits(wanted, only=only))

@@ -20,22 +20,23 @@ def moves(*ends):
     :param ends: server, destination, and 'ok', 'failed', 'ruined' or
         'refused', of a cold migration but for those in capitals.
     """
-    found = []
-    for number, (server_id, dest, end) in enumerate(ends, 1):
-        found.append(
-            destination_history.EndedMove(
-                server_id,
-                'live-migration' if end.isupper() else 'migration',
-                dest,
-                end.lower() == 'ok',
-                end.lower() == 'refused',
-                end.lower() == 'ruined',
-                end.lower() == 'ruined' and server_id == 'unseen',
-                builders.cloud_time(builders.NOW + number),
+    return [
+        destination_history.EndedMove(
+            builders.migration(
                 number,
-            )
+                'error' if end == 'refused' else 'failed',
+                server_id,
+                type='live-migration' if end.isupper() else 'migration',
+                dest=None if end == 'refused' else dest,
+                created_at=builders.cloud_time(builders.NOW + number),
+            ),
+            dest,
+            completed=end.lower() == 'ok',
+            harmed=end == 'ruined',
+            unsure=server_id == 'unseen',
         )
-    return found
+        for number, (server_id, dest, end) in enumerate(ends, 1)
+    ]
 
 
 @ddt.ddt
@@ -96,9 +97,7 @@ class TestLearn(unittest.TestCase):
 
     def test_two_servers_that_failed_exclude_it(self):
         known = self.learn(
-            ('vm1', 'a', 'FAILED'),
-            ('vm1', 'a', 'FAILED'),
-            ('vm1', 'b', 'OK'),
+            ('vm1', 'a', 'FAILED'), ('vm1', 'a', 'FAILED'), ('vm1', 'b', 'OK')
         )
         self.assertEqual({}, known.excluded)
         known = self.learn(('vm1', 'a', 'FAILED'), ('vm2', 'a', 'failed'))
@@ -106,19 +105,16 @@ class TestLearn(unittest.TestCase):
 
     def test_a_move_that_succeeded_in_between(self):
         known = self.learn(
-            ('vm1', 'a', 'FAILED'),
-            ('vm2', 'a', 'OK'),
-            ('vm3', 'a', 'FAILED'),
+            ('vm1', 'a', 'FAILED'), ('vm2', 'a', 'OK'), ('vm3', 'a', 'FAILED')
         )
         self.assertEqual({}, known.excluded)
-        self.assertEqual({'a'}, known.suspect)
+        self.assertEqual({'a'}, set(known.suspect))
 
     def test_servers_failing_everywhere_are_ignored(self):
         ends = [(vm, d, 'FAILED') for vm in ('vm1', 'vm2') for d in 'abc']
         self.assertEqual({}, self.learn(*ends).excluded)
         self.assertEqual(
-            {'a', 'b', 'c'},
-            self.learn(*ends).failed['vm1', 'live-migration'],
+            {'a', 'b', 'c'}, self.learn(*ends).failed['vm1', 'live-migration']
         )
         # Those that arrived in the end were not to blame.
         known = self.learn(*ends, ('vm1', 'd', 'OK'), ('vm2', 'd', 'OK'))
@@ -144,5 +140,5 @@ class TestLearn(unittest.TestCase):
     def test_scheduler_refusal_is_not_a_failure(self):
         known = self.learn(('vm1', 'a', 'refused'), ('vm2', 'a', 'refused'))
         self.assertEqual({}, known.excluded)
-        self.assertEqual(set(), known.suspect)
+        self.assertEqual({}, known.suspect)
         self.assertEqual({'a'}, known.failed['vm1', 'migration'])
