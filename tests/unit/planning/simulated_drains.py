@@ -95,11 +95,15 @@ class SimulatedDrain:
         server_id = self.waiting[0]
         picked = self.pick(server_id, closed)
         if picked.host:
-            self._truth.land(self.demands[server_id], picked.host)
-            self.gone[server_id] = picked.host
-            self.unseen.add(server_id)
-            self.plan.pop(server_id)
+            self.begin(server_id, picked.host)
         return picked
+
+    def begin(self, server_id: str, host: str) -> None:
+        """Let a server go to a host."""
+        self._truth.land(self.demands[server_id], host)
+        self.gone[server_id] = host
+        self.unseen.add(server_id)
+        self.plan.pop(server_id)
 
     def look(self) -> None:
         """See all that Placement shows by now."""

@@ -80,6 +80,10 @@ class TestUnknown(test_dry_run.DryRunTestCase):
         self.assertIn(f'capacity is not known: {words}', note)
         self.assertEqual((), found.preview.capacity_forecast.misfits)
 
+    def look_without(self, kind, fault=faults.LOST) -> dry_run.DryRun:
+        """Look ahead where one kind of requests is not answered."""
+        return self.look(faults=lambda r: fault if r.kind == kind else None)
+
     def test_placement_lists_allocations_only(self) -> None:
         self.add()
         for error in (
@@ -88,11 +92,7 @@ class TestUnknown(test_dry_run.DryRunTestCase):
             exceptions.Unavailable('no answer'),
         ):
             fault = faults.Fault(lambda error=error: error)
-            found = self.look(
-                faults=lambda r, f=fault: (
-                    f if r.kind == 'allocation_candidates' else None
-                )
-            )
+            found = self.look_without('allocation_candidates', fault)
             self.assert_unknown(found, str(error))
 
     def test_server_list_fails(self) -> None:
@@ -101,8 +101,4 @@ class TestUnknown(test_dry_run.DryRunTestCase):
             # For the records there is a reason.
             self.cloud.hold('somebody', scene.SOURCE)
             with self.assertRaises(exceptions.CloudError):
-                self.look(
-                    faults=lambda r, k=kind: (
-                        faults.LOST if r.kind == k else None
-                    )
-                )
+                self.look_without(kind)

@@ -61,30 +61,21 @@ class TestSourceUsage(CapacityObserverTestCase):
         self.assertEqual(['allocations'] * 2, self.asked())
 
     def test_unexplained_consumers(self) -> None:
-        self.gateway.allocations.return_value = {
-            'vm1': {'VCPU': 1},
-            'a migration': {'VCPU': 2},
-        }
+        held = {'vm1': {'VCPU': 1}, 'a migration': {'VCPU': 2}}
+        self.gateway.allocations.return_value = held
         usage = self.usage(server('vm1'), server('vm2'))
         self.assertEqual({'a migration'}, usage.unexplained(HOST))
 
     def test_what_a_server_needs(self) -> None:
-        self.gateway.allocations.return_value = {
-            'vm1': {'VCPU': 2, 'MEMORY_MB': 512, 'DISK_GB': 0}
-        }
-        vm1 = server('vm1')
-        demand = self.usage(vm1).demand(HOST, vm1)
-        self.assertEqual(
-            Demand(vm1, (('MEMORY_MB', 512), ('VCPU', 2)), HOST), demand
-        )
-
-    def test_flavor_resources_of_other_providers(self) -> None:
-        """It does not show in the hypervisor's allocations; the rest does."""
-        self.gateway.allocations.return_value = {'vm1': {'VCPU': 2}}
-        vm1 = server('vm1', resources=(('CUSTOM_GPU', 1), ('VCPU', 4)))
-        demand = self.usage(vm1).demand(HOST, vm1)
-        assert demand
-        self.assertEqual((('CUSTOM_GPU', 1), ('VCPU', 2)), demand.shape)
+        """What its flavor asks of other providers is in no allocation."""
+        held = {'VCPU': 2, 'MEMORY_MB': 512, 'DISK_GB': 0}
+        self.gateway.allocations.return_value = {'vm1': held}
+        asked = (('CUSTOM_GPU', 1), ('VCPU', 4))
+        shape = (('MEMORY_MB', 512), ('VCPU', 2))
+        for resources, expected in (((), shape), (asked, asked[:1] + shape)):
+            vm1 = server('vm1', resources=resources)
+            demand = self.usage(vm1).demand(HOST, vm1)
+            self.assertEqual(Demand(vm1, expected, HOST), demand)
 
     def test_allocations_are_unknown(self) -> None:
         vm1 = server('vm1')
@@ -102,9 +93,7 @@ class TestSourceUsage(CapacityObserverTestCase):
 @ddt.ddt
 class TestGroups(CapacityObserverTestCase):
     @ddt.data(True, None)
-    def test_groups_are_listed_if_a_server_may_be_in_one(
-        self, grouped: bool | None
-    ) -> None:
+    def test_groups_are_listed_if_one_may_be_in_one(self, grouped) -> None:
         here = clouds.group('affinity', 'vm1', 'vm2', group_id='1')
         away = clouds.group('affinity', 'vm8', 'vm9', group_id='2')
         self.gateway.groups.return_value = [here, away]
@@ -117,19 +106,15 @@ class TestGroups(CapacityObserverTestCase):
     def test_hosts_of_group_members_are_known(self) -> None:
         group = clouds.group('anti-affinity', 'vm1', 'vm8', 'vm9')
         self.gateway.groups.return_value = [group]
-        self.gateway.residents.return_value = {
-            'vm8': 'cmp08',
-            'stranger': 'cmp07',
-            # As of a moment ago.
-            'vm1': HOST,
-        }
+        there = {'vm8': 'cmp08', 'stranger': 'cmp07', 'vm1': 'a moment ago'}
+        self.gateway.residents.return_value = there
         usage = self.usage(server('vm1', grouped=True))
         self.assertEqual({'vm1': HOST, 'vm8': 'cmp08'}, usage.located)
         # Before hypervisors: it saves asking for them.
         self.assertEqual(['groups', 'residents', 'allocations'], self.asked())
 
     @ddt.data(DENIED, DOWN)
-    def test_nova_does_not_tell(self, error: Exception) -> None:
+    def test_nova_does_not_tell(self, error) -> None:
         self.gateway.groups.side_effect = error
         usage = self.usage(server('vm1', grouped=True))
         self.assertIsNone(usage.groups)
@@ -187,10 +172,8 @@ class TestCapacitySnapshot(CapacityObserverTestCase):
         found = self.snapshot(clouds.demand('vm1'))
         self.assertEqual((), found.aggregates)
         self.assertEqual(1, len(found.allocation_candidates))
-        self.assertEqual(
-            [f'host aggregates were not checked: {DENIED}'],
-            self.surveyor.notes,
-        )
+        note = f'host aggregates were not checked: {DENIED}'
+        self.assertEqual([note], self.surveyor.notes)
         self.assertEqual('', self.surveyor.unknown)
 
     @ddt.data('aggregates', 'hypervisors', 'allocation_candidates')
@@ -198,19 +181,17 @@ class TestCapacitySnapshot(CapacityObserverTestCase):
         getattr(self.gateway, kind).side_effect = DOWN
         found = self.snapshot(clouds.demand('vm1'))
         self.assertEqual(({}, {}), (found.allocation_candidates, found.hosts))
-        self.assertEqual(
-            f'capacity is not known: {DOWN}', self.surveyor.unknown
-        )
-        self.assertEqual([self.surveyor.unknown], self.surveyor.notes)
+        words = f'capacity is not known: {DOWN}'
+        self.assertEqual(words, self.surveyor.unknown)
+        self.assertEqual([words], self.surveyor.notes)
 
     def test_nothing_is_asked_when_allocations_are_unknown(self) -> None:
         self.gateway.allocations.side_effect = DENIED
         group = clouds.group('affinity', 'vm1')
         self.gateway.groups.return_value = [group]
         usage = self.usage(server('vm1', grouped=True))
-        found = self.surveyor.take(
-            usage, self.SERVICES, [clouds.demand('vm1')]
-        )
+        wanted = [clouds.demand('vm1')]
+        found = self.surveyor.take(usage, self.SERVICES, wanted)
         self.assertEqual(['groups', 'allocations'], self.asked())
         # What is known serves all the same.
         self.assertEqual((group,), found.groups)

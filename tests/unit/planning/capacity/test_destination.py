@@ -10,6 +10,8 @@ from osc_hostmaint.planning.capacity import destination as destination_choice
 from osc_hostmaint.planning.capacity import ledger as ledgers
 from tests.unit.planning import clouds
 
+Host = clouds.Host
+filled = clouds.filled
 LARGE = {'VCPU': 64, 'MEMORY_MB': 65536, 'DISK_GB': 640}
 
 
@@ -38,34 +40,29 @@ class Base(unittest.TestCase):
 class TestEven(Base):
     @ddt.data(
         # The emptiest, by its fullest resource, with the server on it.
+        ('b', filled('a', 0.5), filled('b', 0.25), filled('c', 0.75)),
         (
             'b',
-            clouds.filled('a', 0.5),
-            clouds.filled('b', 0.25),
-            clouds.filled('c', 0.75),
+            Host('a', used={'VCPU': 2, 'MEMORY_MB': 10000}),
+            Host('b', used={'VCPU': 9, 'MEMORY_MB': 1000}),
         ),
         (
             'b',
-            clouds.Host('a', used={'VCPU': 2, 'MEMORY_MB': 10000}),
-            clouds.Host('b', used={'VCPU': 9, 'MEMORY_MB': 1000}),
-        ),
-        (
-            'b',
-            clouds.Host('a', used={'VCPU': 0}),
-            clouds.Host('b', size=LARGE, used={'VCPU': 8}),
+            Host('a', used={'VCPU': 0}),
+            Host('b', size=LARGE, used={'VCPU': 8}),
         ),
         # Equal hosts go by name.
         ('a', *clouds.hosts('c', 'a', 'b')),
         # It may not go anywhere else.
         (
             'd',
-            clouds.Host('a', enabled=False),
-            clouds.Host('b', up=False),
-            clouds.Host('c', maintenance=True),
-            clouds.filled('d', 0.5),
+            Host('a', enabled=False),
+            Host('b', up=False),
+            Host('c', maintenance=True),
+            filled('d', 0.5),
         ),
         # There is no room.
-        ('', clouds.filled('a', 0.9)),
+        ('', filled('a', 0.9)),
     )
     @ddt.unpack
     def test_which_host_is_picked(self, expected, *nodes):
@@ -74,88 +71,60 @@ class TestEven(Base):
         self.assertEqual(destination_choice.Pick(expected), picked)
 
     def test_unused_resource_classes_are_ignored(self):
-        volumes = {'VCPU': 4, 'MEMORY_MB': 4096}
         nodes = [
-            clouds.Host('a', used={'MEMORY_MB': 4096, 'DISK_GB': 100}),
-            clouds.Host('b', used={'DISK_GB': 120}),
+            Host('a', used={'MEMORY_MB': 4096, 'DISK_GB': 100}),
+            Host('b', used={'DISK_GB': 120}),
         ]
-        demands = [
-            clouds.demand('vm1', volumes),
-            clouds.demand('vm2', clouds.QUARTER),
-        ]
+        volumes = clouds.demand('vm1', {'VCPU': 4, 'MEMORY_MB': 4096})
+        demands = [volumes, clouds.demand('vm2')]
 
         self.assertEqual('b', self.pick(nodes, demands).host)
 
     def test_unseen_moves_count(self):
-        nodes = [clouds.Host('a'), clouds.filled('b', 0.1)]
+        nodes = [Host('a'), filled('b', 0.1)]
         demands = clouds.demands(3)
         gone = {'vm01': 'a', 'vm02': 'b'}
-        for unseen, expected in (
-            ((), 'a'),
-            (('vm01',), 'b'),
-            (('vm01', 'vm02'), 'a'),
-        ):
+        for unseen, expected in (((), 'a'), (['vm01'], 'b'), (gone, 'a')):
             with self.subTest(unseen):
-                picked = self.pick(
-                    nodes, demands, gone=gone, unseen=frozenset(unseen)
-                )
+                values = {'gone': gone, 'unseen': frozenset(unseen)}
+                picked = self.pick(nodes, demands, **values)
 
                 self.assertEqual(expected, picked.host)
 
     def test_overfilled_host_is_the_fullest(self):
-        nodes = [clouds.filled('a', 0.7), clouds.filled('b', 0.75)]
-        demands = clouds.demands(3)
+        nodes = [filled('a', 0.7), filled('b', 0.75)]
         gone = {'vm01': 'a', 'vm02': 'a'}
+        values = {'gone': gone, 'unseen': frozenset(gone)}
 
-        picked = self.pick(nodes, demands, gone=gone, unseen=frozenset(gone))
+        self.assertEqual(
+            'b', self.pick(nodes, clouds.demands(3), **values).host
+        )
 
-        self.assertEqual('b', picked.host)
 
-
+@ddt.ddt
 class TestRules(Base):
-    def test_moved_group_member_is_respected(self):
-        nodes = [clouds.Host('a'), clouds.filled('b', 0.5)]
-        demands = clouds.demands(2)
-        group = clouds.group('anti-affinity', 'vm00', 'vm01')
-
+    @ddt.data(
+        # The rule, the other member, where it is gone, where this one goes.
+        ('anti-affinity', 'vm01', 'a', 'b'),
+        # Others have moved it.
+        ('anti-affinity', 'elsewhere', 'a', 'b'),
+        # Soft rules come before loads.
+        ('soft-affinity', 'vm01', 'b', 'b'),
+        ('soft-affinity', 'vm01', 'a', 'a'),
+        ('soft-anti-affinity', 'vm01', 'a', 'b'),
+        ('soft-anti-affinity', 'vm01', 'b', 'a'),
+    )
+    @ddt.unpack
+    def test_moved_group_members(self, policy, member, gone, expected):
+        group = clouds.group(policy, 'vm00', member)
         picked = self.pick(
-            nodes, demands, known={'groups': (group,)}, gone={'vm01': 'a'}
-        )
-
-        self.assertEqual('b', picked.host)
-
-    def test_group_member_moved_by_others_is_respected(self):
-        nodes = [clouds.Host('a'), clouds.filled('b', 0.5)]
-        group = clouds.group('anti-affinity', 'vm00', 'elsewhere')
-
-        picked = self.pick(
-            nodes,
-            clouds.demands(1),
+            [Host('a'), filled('b', 0.5)],
+            clouds.demands(2),
             known={'groups': (group,), 'located': {'elsewhere': 'b'}},
-            gone={'elsewhere': 'a'},
+            gone={member: gone},
         )
 
-        self.assertEqual('b', picked.host)
-
-    def test_soft_rules_come_before_loads(self):
-        nodes = [clouds.Host('a'), clouds.filled('b', 0.5)]
-        demands = clouds.demands(2)
-        for policy, gone, expected in (
-            ('soft-affinity', 'b', 'b'),
-            ('soft-affinity', 'a', 'a'),
-            ('soft-anti-affinity', 'a', 'b'),
-            ('soft-anti-affinity', 'b', 'a'),
-        ):
-            with self.subTest(policy, gone=gone):
-                group = clouds.group(policy, 'vm00', 'vm01')
-                picked = self.pick(
-                    nodes,
-                    demands,
-                    known={'groups': (group,)},
-                    gone={'vm01': gone},
-                )
-
-                self.assertEqual(expected, picked.host)
+        self.assertEqual(expected, picked.host)
 
     def test_server_without_allocation_is_left_to_the_scheduler(self):
         demands = [clouds.demand('vm1', {})]
@@ -169,14 +138,10 @@ class TestRules(Base):
 class TestClosed(Base):
     @ddt.data(
         # closed, hosts; the pick
-        (
-            'a',
-            [clouds.Host('a'), clouds.filled('b', 0.5)],
-            destination_choice.Pick('b'),
-        ),
+        ('a', [Host('a'), filled('b', 0.5)], destination_choice.Pick('b')),
         ('ab', clouds.hosts('a', 'b'), destination_choice.Pick('', wait=True)),
         # It does not wait for hosts that have no room.
-        ('a', [clouds.filled('a', 1)], destination_choice.Pick('')),
+        ('a', [filled('a', 1)], destination_choice.Pick('')),
     )
     @ddt.unpack
     def test_picks_before_the_next_snapshot(self, closed, nodes, expected):
@@ -185,57 +150,42 @@ class TestClosed(Base):
         self.assertEqual(expected, picked)
 
     def test_waits_instead_of_taking_the_only_fit_of_another(self):
-        nodes = [clouds.Host('a', zone='zone1'), clouds.Host('b')]
+        nodes = [Host('a', zone='zone1'), Host('b')]
         demands = [
             clouds.demand('vm1', clouds.WHOLE),
             clouds.demand('vm2', clouds.WHOLE, zone='zone1'),
         ]
         plan = {'vm1': 'b', 'vm2': 'a'}
         known = {'aggregates': (clouds.zone('zone1', 'a'),)}
-
-        picked = self.pick(
-            nodes, demands, plan=plan, known=known, closed={'b'}
-        )
-        self.assertEqual(('', True), (picked.host, picked.wait))
-        picked = self.pick(nodes, demands, plan=plan, known=known)
-        self.assertEqual('b', picked.host)
+        for closed, expected in (('b', ('', True)), ('', ('b', False))):
+            picked = self.pick(
+                nodes, demands, plan=plan, known=known, closed=set(closed)
+            )
+            self.assertEqual(expected, (picked.host, picked.wait))
 
 
 class TestPlan(Base):
-    WHOLE_AND_PINNED = (
-        clouds.demand('vm1', clouds.HALF),
-        clouds.demand('vm2', clouds.WHOLE, zone='zone1'),
-    )
-    ZONE = {'aggregates': (clouds.zone('zone1', 'a'),)}
-    NODES = (clouds.Host('a', zone='zone1'), clouds.filled('b', 0.5))
-
     def test_capacity_is_left_for_later_servers(self):
-        picked = self.pick(
-            self.NODES,
-            self.WHOLE_AND_PINNED,
-            plan={'vm1': 'b', 'vm2': 'a'},
-            known=self.ZONE,
-        )
+        plan = {'vm1': 'b', 'vm2': 'a'}
+        for before, remade in ((plan, None), ({'vm1': 'b', 'vm2': 'b'}, plan)):
+            with self.subTest(before):
+                picked = self.pick(
+                    (Host('a', zone='zone1'), filled('b', 0.5)),
+                    (
+                        clouds.demand('vm1', clouds.HALF),
+                        clouds.demand('vm2', clouds.WHOLE, zone='zone1'),
+                    ),
+                    plan=before,
+                    known={'aggregates': (clouds.zone('zone1', 'a'),)},
+                )
 
-        self.assertEqual('b', picked.host)
-        self.assertIsNone(picked.plan)
-
-    def test_infeasible_plan_is_remade(self):
-        picked = self.pick(
-            self.NODES,
-            self.WHOLE_AND_PINNED,
-            plan={'vm1': 'b', 'vm2': 'b'},
-            known=self.ZONE,
-        )
-
-        self.assertEqual('b', picked.host)
-        self.assertEqual({'vm1': 'b', 'vm2': 'a'}, picked.plan)
+                self.assertEqual(('b', remade), (picked.host, picked.plan))
 
     def test_plan_is_remade_if_others_took_the_capacity(self):
         nodes = [
-            clouds.Host('a', zone='zone1'),
-            clouds.filled('b', 0.75),
-            clouds.filled('c', 0.5, zone='zone1'),
+            Host('a', zone='zone1'),
+            filled('b', 0.75),
+            filled('c', 0.5, zone='zone1'),
         ]
         demands = [
             clouds.demand('vm1', clouds.HALF),
@@ -262,65 +212,50 @@ class TestPlan(Base):
             self.assertEqual(expected, picked.host)
 
     def test_the_same_is_picked_for_the_same(self):
-        nodes = clouds.hosts('a', 'b', 'c')
-        demands = clouds.demands(5)
-        backwards = list(reversed(nodes))
+        nodes, demands = clouds.hosts('a', 'b', 'c'), clouds.demands(5)
 
         one = self.pick(nodes, demands)
         self.assertEqual(one, self.pick(nodes, demands))
-        self.assertEqual(one, self.pick(backwards, demands))
+        self.assertEqual(one, self.pick(nodes[::-1], demands))
 
 
 class TestRenew(Base):
-    SMALL = {'VCPU': 1, 'MEMORY_MB': 1024, 'DISK_GB': 10}
+    DEMANDS = [
+        clouds.demand('large', clouds.HALF),
+        clouds.demand('small', {'VCPU': 1, 'MEMORY_MB': 1024, 'DISK_GB': 10}),
+    ]
 
-    def after(self, *nodes):
-        """Return what is known after an answer that has fewer hosts."""
-        demands = [
-            clouds.demand('large', clouds.HALF),
-            clouds.demand('small', self.SMALL),
-        ]
-        large = demands[0].shape
-        seen = clouds.snapshot(clouds.hosts('a', 'b'), demands)
-        trees = [node.providers for node in nodes]
-        return demands, destination_choice.renew(
-            seen, large, clouds.allocation_candidates(large, trees)
-        )
+    def after(self, *answers):
+        """Return what is known after answers that have fewer hosts."""
+        large = self.DEMANDS[0].shape
+        seen = clouds.snapshot(clouds.hosts('a', 'b'), self.DEMANDS)
+        for nodes in answers:
+            trees = [node.providers for node in nodes]
+            answer = clouds.allocation_candidates(large, trees)
+            seen = destination_choice.renew(seen, large, answer)
+        return seen
 
     def test_the_newest_answer_counts(self):
-        demands, seen = self.after(
-            clouds.filled('a', 0.5), clouds.filled('b', 0.25)
-        )
+        seen = self.after([filled('a', 0.5), filled('b', 0.25)])
 
-        picked = destination_choice.pick(seen, flow(demands), 'small')
+        picked = destination_choice.pick(seen, flow(self.DEMANDS), 'small')
 
         self.assertEqual('b', picked.host)
 
     def test_missing_hosts_keep_their_newest_numbers(self):
-        demands, seen = self.after(
-            clouds.filled('a', 0.5), clouds.filled('b', 0.25)
+        seen = self.after(
+            [filled('a', 0.5), filled('b', 0.25)], [filled('b', 0.5)]
         )
-        large = demands[0].shape
-        only = clouds.allocation_candidates(
-            large, [clouds.filled('b', 0.5).providers]
-        )
-        seen = destination_choice.renew(seen, large, only)
-
         found = ledgers.Ledger(seen)
 
-        self.assertEqual(0.5, found.load('a'))
-        self.assertEqual(0.5, found.load('b'))
+        self.assertEqual([0.5, 0.5], [found.load(host) for host in 'ab'])
 
     def test_moves_to_unlisted_hosts_count(self):
-        demands, seen = self.after(clouds.filled('b', 0.25))
+        seen = self.after([filled('b', 0.25)])
         for unseen, expected in (((), 'a'), (('large',), 'b')):
-            with self.subTest(unseen):
-                picked = destination_choice.pick(
-                    seen,
-                    flow(
-                        demands, gone={'large': 'a'}, unseen=frozenset(unseen)
-                    ),
-                    'small',
-                )
+            moved = {'gone': {'large': 'a'}, 'unseen': frozenset(unseen)}
+            picked = destination_choice.pick(
+                seen, flow(self.DEMANDS, **moved), 'small'
+            )
 
-                self.assertEqual(expected, picked.host)
+            self.assertEqual(expected, picked.host)

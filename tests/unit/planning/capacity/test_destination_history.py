@@ -139,6 +139,5 @@ class TestLearn(unittest.TestCase):
 
     def test_scheduler_refusal_is_not_a_failure(self):
         known = self.learn(('vm1', 'a', 'refused'), ('vm2', 'a', 'refused'))
-        self.assertEqual({}, known.excluded)
-        self.assertEqual({}, known.suspect)
+        self.assertEqual(({}, {}), (known.excluded, known.suspect))
         self.assertEqual({'a'}, known.failed['vm1', 'migration'])

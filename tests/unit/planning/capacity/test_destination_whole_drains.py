@@ -2,6 +2,7 @@
 
 """Whole drains, host by host picked: all find a place, and evenly."""
 
+import collections
 import random
 import unittest
 
@@ -14,22 +15,18 @@ from tests.unit.planning import clouds
 from tests.unit.planning import packing_problems
 from tests.unit.planning import simulated_drains
 
+Host = clouds.Host
+SimulatedDrain = simulated_drains.SimulatedDrain
+SimulatedPlacement = simulated_drains.SimulatedPlacement
 #: Looks, starts, closed hosts: more rounds than any problem takes.
 ROUNDS = 400
 
 
-def begin(
-    problem: packing_problems.Problem,
-) -> tuple[
-    simulated_drains.SimulatedPlacement, simulated_drains.SimulatedDrain
-]:
-    """Return a flow of all servers of a problem."""
-    truth = simulated_drains.SimulatedPlacement(
-        problem.nodes, problem.snapshot
-    )
-    return truth, simulated_drains.SimulatedDrain(
-        truth, problem.snapshot, problem.demands, problem.limits
-    )
+def begin(problem):
+    """Return Placement, and a drain of all servers of a problem."""
+    seen = problem.snapshot
+    truth = SimulatedPlacement(problem.nodes, seen)
+    return truth, SimulatedDrain(truth, seen, problem.demands, problem.limits)
 
 
 class TestFlows(unittest.TestCase):
@@ -49,16 +46,9 @@ class TestFlows(unittest.TestCase):
     @hypothesis.given(
         strategies.integers(0, 10**6),
         strategies.sampled_from([1, 2, 3, 100]),
-        strategies.sampled_from(
-            [
-                simulated_drains.SimulatedDrain.look,
-                simulated_drains.SimulatedDrain.glance,
-            ]
-        ),
+        strategies.sampled_from([SimulatedDrain.look, SimulatedDrain.glance]),
     )
-    def test_what_fits_by_the_forecast_finds_its_place(
-        self, seed, every, look
-    ):
+    def test_what_fits_by_the_forecast_has_its_place(self, seed, every, look):
         problem = packing_problems.draw(random.Random(seed))
         truth, flow = begin(problem)
         hypothesis.assume(not flow.capacity_forecast.misfits)
@@ -102,10 +92,7 @@ class TestFlows(unittest.TestCase):
         for server_id in flow.waiting:
             picked = flow.pick(server_id)
             if picked.host:
-                truth.land(flow.demands[server_id], picked.host)
-                flow.gone[server_id] = picked.host
-                flow.unseen.add(server_id)
-                flow.plan.pop(server_id)
+                flow.begin(server_id, picked.host)
 
         self.assertEqual(set(), truth.overfull)
 
@@ -113,10 +100,8 @@ class TestFlows(unittest.TestCase):
 def spread_out(nodes, demands):
     """Return the truth after all have gone where they are picked to go."""
     seen = clouds.snapshot(nodes, demands)
-    truth = simulated_drains.SimulatedPlacement(nodes, seen)
-    flow = simulated_drains.SimulatedDrain(
-        truth, seen, demands, clouds.limits(demands)
-    )
+    truth = SimulatedPlacement(nodes, seen)
+    flow = SimulatedDrain(truth, seen, demands, clouds.limits(demands))
     for start in range(len(demands)):
         if start % 2 == 0:
             flow.look()
@@ -126,8 +111,8 @@ def spread_out(nodes, demands):
 
 def counts(truth, nodes):
     """Return how many servers are on each host."""
-    landed = list(truth.landed.values())
-    return [landed.count(node.name) for node in nodes]
+    landed = collections.Counter(truth.landed.values())
+    return [landed[node.name] for node in nodes]
 
 
 class TestEvenness(unittest.TestCase):
@@ -140,10 +125,7 @@ class TestEvenness(unittest.TestCase):
         self.assertEqual([6] * 4, counts(truth, nodes))
 
     def test_equal_hosts_without_a_disk_to_fill(self):
-        nodes = [
-            clouds.Host(name, used={'DISK_GB': 120})
-            for name in ('a', 'b', 'c', 'd')
-        ]
+        nodes = clouds.hosts(*'abcd', used={'DISK_GB': 120})
         demands = [
             *clouds.demands(24, {'VCPU': 1, 'MEMORY_MB': 1024}),
             clouds.demand('disk', self.SMALL),
@@ -156,15 +138,11 @@ class TestEvenness(unittest.TestCase):
         size = {'VCPU': 32, 'MEMORY_MB': 65536, 'DISK_GB': 640}
         for seed in range(20):
             rng = random.Random(seed)
-            nodes = [
-                clouds.Host(
-                    f'host{n}',
-                    size=size,
-                    used={c: int(s * part) for c, s in size.items()},
-                )
-                for n in range(5)
-                if (part := rng.uniform(0.1, 0.5)) is not None
-            ]
+            nodes = []
+            for n in range(5):
+                part = rng.uniform(0.1, 0.5)
+                used = {c: int(s * part) for c, s in size.items()}
+                nodes.append(Host(f'host{n}', size=size, used=used))
             demands = [
                 clouds.demand(
                     f'vm{n:02}',
@@ -181,33 +159,23 @@ class TestEvenness(unittest.TestCase):
                 worst = max(truth.load(node.name) for node in nodes)
 
                 self.assertEqual(30, len(truth.landed))
-                self.assertLessEqual(
-                    worst, bound(nodes, demands) + largest(demands, size)
-                )
                 self.assertLessEqual(worst, 1.1 * bound(nodes, demands))
 
     def test_two_drains_share_the_snapshot(self):
         nodes = clouds.hosts('a', 'b', 'c', 'd')
         one = clouds.demands(12, self.SMALL, source='src1')
-        two = [
-            clouds.demand(f'other{n:02}', self.SMALL, source='src2')
-            for n in range(12)
-        ]
+        two = [clouds.demand(f'{n}', self.SMALL, 'src2') for n in range(12)]
         limits = clouds.limits([*one, *two])
         seen = clouds.snapshot(nodes, [*one, *two])
-        truth = simulated_drains.SimulatedPlacement(nodes, seen)
-        drains = [
-            simulated_drains.SimulatedDrain(truth, seen, demands, limits)
-            for demands in (one, two)
-        ]
+        truth = SimulatedPlacement(nodes, seen)
+        drains = [SimulatedDrain(truth, seen, d, limits) for d in (one, two)]
         for start in range(12):
             for drain in drains:
                 if start % 2 == 0:
                     drain.look()
                 drain.start()
 
-        self.assertLessEqual(max(counts(truth, nodes)), 7)
-        self.assertGreaterEqual(min(counts(truth, nodes)), 5)
+        self.assertLessEqual(set(counts(truth, nodes)), {5, 6, 7})
 
 
 def bound(nodes, demands):
@@ -222,8 +190,3 @@ def bound(nodes, demands):
         bounds.append((used + wanted) / sum(n.size[name] for n in nodes))
         bounds += [n.used.get(name, 0) / n.size[name] for n in nodes]
     return max(bounds)
-
-
-def largest(demands, size):
-    """Return how much of a host the largest server takes at the most."""
-    return max(n / size[c] for d in demands for c, n in d.shape)

@@ -84,24 +84,17 @@ class TestAggregates(base.EligibleTestCase):
 
     def test_isolated_hosts_are_for_what_requires_their_traits(self):
         metadata = {f'trait__{SSD}': 'required'}
-        nodes = [
-            clouds.Host('a', traits=frozenset({SSD})),
-            clouds.Host('b'),
-        ]
-        aggregates = (aggregate('a', **metadata),)
-
-        self.assert_against(
-            {'a': f'for servers that require {SSD}', 'b': ''},
-            nodes,
-            clouds.demand('vm1'),
-            aggregates=aggregates,
-        )
-        self.assert_against(
-            {'a': '', 'b': f'without {SSD}'},
-            nodes,
-            clouds.demand('vm1', required_traits=frozenset({SSD})),
-            aggregates=aggregates,
-        )
+        nodes = [clouds.Host('a', traits=frozenset({SSD})), clouds.Host('b')]
+        for traits, expected in (
+            ((), {'a': f'for servers that require {SSD}', 'b': ''}),
+            ((SSD,), {'a': '', 'b': f'without {SSD}'}),
+        ):
+            self.assert_against(
+                expected,
+                nodes,
+                clouds.demand('vm1', required_traits=frozenset(traits)),
+                aggregates=(aggregate('a', **metadata),),
+            )
 
     def test_only_required_traits_isolate(self):
         self.assert_against(

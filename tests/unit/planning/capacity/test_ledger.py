@@ -2,6 +2,7 @@
 
 """The ledger of what hosts have left."""
 
+import dataclasses
 import unittest
 
 import ddt
@@ -10,6 +11,8 @@ from osc_hostmaint.planning.capacity import ledger as ledgers
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.planning import clouds
 
+Host = clouds.Host
+GPUS = Host('a', nested={'gpu0': {'VGPU': 2}, 'gpu1': {'VGPU': 4}})
 A, B = clouds.hosts('a', 'b')
 
 
@@ -21,7 +24,7 @@ def allocation(
 
 
 def ledger(
-    *nodes: clouds.Host, shape: snapshots.Amounts = clouds.QUARTER, **known
+    *nodes: Host, shape: snapshots.Amounts = clouds.QUARTER, **known
 ) -> ledgers.Ledger:
     """Return the ledger of hosts that were asked for one shape."""
     wanted = [clouds.demand('vm1', shape)]
@@ -29,31 +32,29 @@ def ledger(
 
 
 class TestHostOf(unittest.TestCase):
-    def test_the_root_tells_the_host(self):
-        gpus = clouds.Host('a', nested={'gpu': {'VGPU': 4}})
-        seen = clouds.snapshot([gpus], [clouds.demand('vm1', {'VGPU': 1})])
-        (allocation_candidates,) = seen.allocation_candidates.values()
-        (candidate,) = allocation_candidates.candidates
+    def host_of(self, node, shape, shared=()):
+        """Return the host of the only candidate, and of its first part."""
+        wanted = [clouds.demand('vm1', shape)]
+        seen = clouds.snapshot([node], wanted, shared)
+        (answer,) = seen.allocation_candidates.values()
+        ((first, *others),) = answer.candidates
+        parts = ((first, *others), (first,))
+        found = [ledgers.host_of(seen, answer, part) for part in parts]
+        return first.provider, found
 
-        self.assertEqual('rp-a-gpu', candidate[0].provider)
+    def test_the_root_tells_the_host(self):
+        gpus = Host('a', nested={'gpu': {'VGPU': 4}})
+
         self.assertEqual(
-            'a', ledgers.host_of(seen, allocation_candidates, candidate)
+            ('rp-a-gpu', ['a', 'a']), self.host_of(gpus, {'VGPU': 1})
         )
 
     def test_a_shared_provider_is_on_no_host(self):
-        disk = clouds.shared_disk(1000)
-        node = clouds.Host('a', size={'VCPU': 16})
-        wanted = [clouds.demand('vm1', {'VCPU': 1, 'DISK_GB': 1})]
-        seen = clouds.snapshot([node], wanted, [disk])
-        (allocation_candidates,) = seen.allocation_candidates.values()
-        (candidate,) = allocation_candidates.candidates
+        node, disk = Host('a', size={'VCPU': 16}), clouds.shared_disk(1000)
+        shape = {'VCPU': 1, 'DISK_GB': 1}
 
-        self.assertEqual('rp-shared', candidate[0].provider)
         self.assertEqual(
-            'a', ledgers.host_of(seen, allocation_candidates, candidate)
-        )
-        self.assertIsNone(
-            ledgers.host_of(seen, allocation_candidates, candidate[:1])
+            ('rp-shared', ['a', None]), self.host_of(node, shape, [disk])
         )
 
 
@@ -86,82 +87,61 @@ class TestLedger(unittest.TestCase):
         self.assertFalse(ledger(A).fits(shares))
 
     def test_load_is_of_the_fullest_inventory(self):
-        there = ledger(clouds.Host('a', used={'VCPU': 4, 'MEMORY_MB': 8192}))
+        there = ledger(Host('a', used={'VCPU': 4, 'MEMORY_MB': 8192}))
 
         self.assertEqual(0.5, there.load('a'))
         self.assertEqual(0.75, there.load('a', (allocation(8),)))
         self.assertEqual(0.5, there.load('a', (allocation(4),)))
-
-    def test_host_without_inventories_has_no_load(self):
-        self.assertEqual(0.0, ledger(A).load('z'))
+        self.assertEqual(0.0, there.load('without inventories'))
 
     def test_what_no_server_asks_for_is_no_load(self):
-        node = clouds.Host('a', size={'VCPU': 4, 'VGPU': 1}, used={'VGPU': 1})
+        node = Host('a', size={'VCPU': 4, 'VGPU': 1}, used={'VGPU': 1})
+        there = ledger(node, shape={'VCPU': 1})
 
-        self.assertEqual(
-            0.25, ledger(node, shape={'VCPU': 1}).load('a', (allocation(1),))
-        )
+        self.assertEqual(0.25, there.load('a', (allocation(1),)))
 
     def test_empty_inventory_has_no_load(self):
-        node = clouds.Host('a', size={'VCPU': 4, 'DISK_GB': 0})
-        wanted = [
-            clouds.demand('vm1', {'VCPU': 1}),
-            clouds.demand('vm2', {'VCPU': 1, 'DISK_GB': 1}),
-        ]
+        node = Host('a', size={'VCPU': 4, 'DISK_GB': 0})
+        with_disk = clouds.demand('vm2', {'VCPU': 1, 'DISK_GB': 1})
+        wanted = [clouds.demand('vm1', {'VCPU': 1}), with_disk]
         there = ledgers.Ledger(clouds.snapshot([node], wanted))
 
         self.assertEqual(0.0, there.load('a'))
         self.assertEqual({'VCPU': (0, 4)}, there.totals(['a']))
 
     def test_the_newest_answer_counts(self):
-        old, new = {'VCPU': 1}, {'VCPU': 2}
-        seen = clouds.snapshot(
-            [A], [clouds.demand('vm1', old), clouds.demand('vm2', new)]
-        )
-        first, last = seen.allocation_candidates
-        fuller = clouds.Host('a', used={'VCPU': 12})
-        answer = clouds.allocation_candidates(last, [fuller.providers])
+        old, fuller = clouds.demand('vm1'), Host('a', used={'VCPU': 12})
+        seen = clouds.snapshot([A], [old])
+        new = snapshots.shape({'VCPU': 2})
+        answer = clouds.allocation_candidates(new, [fuller.providers])
+        answers = {**seen.allocation_candidates, new: answer}
         there = ledgers.Ledger(
-            snapshots.CapacitySnapshot(
-                seen.services,
-                seen.hosts,
-                {first: seen.allocation_candidates[first], last: answer},
-            )
+            dataclasses.replace(seen, allocation_candidates=answers)
         )
 
         self.assertEqual(0.75, there.load('a'))
         self.assertFalse(there.fits((allocation(5),)))
 
     def test_totals_are_by_class(self):
-        there = ledger(
-            clouds.Host('a', used={'VCPU': 4}), B, shape={'VCPU': 1}
-        )
+        there = ledger(Host('a', used={'VCPU': 4}), B, shape={'VCPU': 1})
         there.take((allocation(2, 'rp-b'),))
 
         self.assertEqual({'VCPU': (6, 32)}, there.totals(['a', 'b', 'z']))
         self.assertEqual({'VCPU': (2, 16)}, there.totals(['b']))
 
     def test_shared_storage_counts_once_and_is_no_load_of_one_host(self):
-        nodes = [clouds.Host(name, size={'VCPU': 16}) for name in ('a', 'b')]
-        there = ledger(
-            *nodes,
-            shape={'VCPU': 1, 'DISK_GB': 20},
-            shared=[clouds.shared_disk(1000, 600)],
-        )
+        nodes = clouds.hosts('a', 'b', size={'VCPU': 16})
+        shared = [clouds.shared_disk(1000, 600)]
+        there = ledger(*nodes, shape={'VCPU': 1, 'DISK_GB': 20}, shared=shared)
+        expected = {'VCPU': (0, 32), 'DISK_GB': (600, 1000)}
 
-        self.assertEqual(
-            {'VCPU': (0, 32), 'DISK_GB': (600, 1000)},
-            there.totals(['a', 'b']),
-        )
+        self.assertEqual(expected, there.totals(['a', 'b']))
         self.assertEqual(0.0, there.load('a'))
 
 
 class TestGuess(unittest.TestCase):
     def test_each_class_is_where_most_of_it_is_left(self):
-        node = clouds.Host(
-            'a', nested={'gpu0': {'VGPU': 2}, 'gpu1': {'VGPU': 4}}
-        )
-        there = ledger(node, shape={'VCPU': 1, 'VGPU': 1})
+        there = ledger(GPUS, shape={'VCPU': 1, 'VGPU': 1})
         there.take((allocation(3, 'rp-a-gpu1', 'VGPU'),))
 
         self.assertEqual(
@@ -174,37 +154,25 @@ class TestGuess(unittest.TestCase):
 
 
 class TestLacks(unittest.TestCase):
-    SHAPE = snapshots.shape(clouds.QUARTER)
-
     def test_what_is_missing_is_told_by_class(self):
-        there = ledger(A)
+        there, shape = ledger(A), snapshots.shape(clouds.QUARTER)
+
+        self.assertEqual({}, there.lacks('a', shape))
+        self.assertIsNone(there.lacks('not known', shape))
         there.take((allocation(14), allocation(15000, name='MEMORY_MB')))
-
-        self.assertEqual(
-            {'VCPU': 2, 'MEMORY_MB': 2712}, there.lacks('a', self.SHAPE)
-        )
-
-    def test_nothing_is_missing_or_nothing_is_known(self):
-        self.assertEqual({}, ledger(A).lacks('a', self.SHAPE))
-        self.assertIsNone(ledger(A).lacks('z', self.SHAPE))
+        lacks = there.lacks('a', shape)
+        self.assertEqual({'VCPU': 2, 'MEMORY_MB': 2712}, lacks)
 
     def test_a_class_counts_where_most_is_left(self):
-        node = clouds.Host(
-            'a', nested={'gpu0': {'VGPU': 2}, 'gpu1': {'VGPU': 4}}
-        )
-        there = ledger(node, shape={'VGPU': 1})
+        there = ledger(GPUS, shape={'VGPU': 1})
 
         self.assertEqual({'VGPU': 1}, there.lacks('a', (('VGPU', 5),)))
 
     def test_shared_storage_is_the_hosts_too(self):
-        node = clouds.Host('a', size={'VCPU': 4})
-        there = ledger(
-            node,
-            shape={'VCPU': 4, 'DISK_GB': 20},
-            shared=[clouds.shared_disk(1000)],
-        )
+        node = Host('a', size={'VCPU': 4})
+        shape, shared = {'VCPU': 4, 'DISK_GB': 20}, [clouds.shared_disk(1000)]
+        there = ledger(node, shape=shape, shared=shared)
         there.take((allocation(4),))
+        lacks = there.lacks('a', (('DISK_GB', 20), ('VCPU', 1)))
 
-        self.assertEqual(
-            {'VCPU': 1}, there.lacks('a', (('DISK_GB', 20), ('VCPU', 1)))
-        )
+        self.assertEqual({'VCPU': 1}, lacks)

@@ -12,7 +12,6 @@ ONE_BY_ONE = (
     'the servers of each host alone would fit: drain one host, put it back '
     'into service, then drain the next'
 )
-HALF_FULL = clouds.filled('a', 0.5)
 MEMBERS = ('vm1', 'vm2', 'vm3')
 
 
@@ -26,36 +25,25 @@ def halves(*names: str):
     return [clouds.demand(f'on {n}', clouds.HALF, source=n) for n in names]
 
 
-class Base(unittest.TestCase):
-    def find(self, nodes, demands, **known):
+class TestSuggestions(unittest.TestCase):
+    def find(self, nodes, demands):
         """Return what would help."""
-        return suggestions.find(clouds.assign(nodes, demands, **known))
+        return suggestions.find(clouds.assign(nodes, demands))
 
+    def test_one_by_one_must_help_each_host(self):
+        nodes = [clouds.filled('a', 0.5), *sources('one', 'two')]
+        demands = halves('one', 'two')
+        large = clouds.demand('x', clouds.WHOLE, 'two')
 
-class TestOneByOne(Base):
-    def test_one_by_one_is_suggested(self):
-        found = self.find(sources('one', 'two'), halves('one', 'two'))
+        self.assertEqual(ONE_BY_ONE, self.find(nodes, demands)[0])
+        self.assertNotIn(ONE_BY_ONE, self.find(nodes, [*demands, large]))
 
-        self.assertEqual(ONE_BY_ONE, found[0])
-
-    def test_it_must_help_each_of_them(self):
-        found = self.find(
-            [HALF_FULL, *sources('one', 'two')],
-            [*halves('one', 'two'), clouds.demand('x', clouds.WHOLE, 'two')],
-        )
-
-        self.assertNotIn(ONE_BY_ONE, found)
-
-
-class TestOpened(Base):
     def test_a_disabled_host_would_have_room(self):
-        found = self.find(
-            [clouds.Host('off', enabled=False)], clouds.demands(1)
-        )
+        off = clouds.Host('off', enabled=False)
 
         self.assertEqual(
             'all would fit with off in service (now disabled)',
-            found[0],
+            self.find([off], clouds.demands(1))[0],
         )
 
 
