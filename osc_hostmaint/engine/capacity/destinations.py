@@ -16,6 +16,7 @@ from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import closed_hosts
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.engine.capacity import in_flight
 from osc_hostmaint.planning import timing
@@ -170,7 +171,7 @@ class Destinations:
     def _named(
         self,
         action: Action,
-        closed: in_flight.ClosedHosts,
+        closed: closed_hosts.ClosedHosts,
         untrusted: abc.Mapping[str, str],
     ) -> Action | None:
         """Return an action to a host of our choice; None: not now.
@@ -238,7 +239,7 @@ class Destinations:
     def _pick(
         self,
         action: Action,
-        closed: in_flight.ClosedHosts,
+        closed: closed_hosts.ClosedHosts,
         untrusted: abc.Mapping[str, str],
     ) -> destination_choice.Pick:
         hosts, known = self._board.services, self._experience

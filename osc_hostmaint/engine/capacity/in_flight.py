@@ -15,6 +15,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine.capacity import closed_hosts
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.capacity import destination_history as history
 from osc_hostmaint.planning.host import stale_migrations
@@ -51,39 +52,9 @@ class MoveInFlight:
     harmful: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClosedHosts:
-    """Which hosts a move must not be sent to just now."""
-
-    #: How many moves are on their way to each host, and to any, if that is
-    #: not known; and how many may be.
-    counts: collections.Counter[str]
-    unknown: int
-    bound: int | None
-    #: Hosts that have not begun with what was sent there.
-    unanswered: abc.Set[str]
-    proven: abc.Set[str]
-    #: Those not proven that a move is on its way to, '' if that may be any.
-    probed: abc.Set[str]
-
-    def holds(self, host: str) -> bool:
-        """Tell whether a host is one of them; '' if it may be any."""
-        if self.bound is not None:
-            counts = self.counts
-            # Where the scheduler picks, it may be the fullest.
-            most = counts[host] if host else max(counts.values(), default=0)
-            if most + self.unknown >= self.bound:
-                return True
-        if host in self.unanswered or host in self.probed:
-            return True
-        return host not in self.proven and bool(
-            self.probed if not host else '' in self.probed
-        )
-
-
 _Moves = dict[str, MoveInFlight]
 #: A host that was refused so often, and never taken, is not picked any more.
-ENOUGH = 2
+ENOUGH_REFUSALS = 2
 #: No record is as new.
 _NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 #: What a destination begins with at once. An evacuation waits its turn there.
@@ -333,7 +304,7 @@ class MovesInFlight:
             dest
             for (origin, dest), times in self._rejected.items()
             if origin == source
-            and times >= ENOUGH
+            and times >= ENOUGH_REFUSALS
             and (origin, dest) not in self._accepted
         }
 
@@ -346,7 +317,9 @@ class MovesInFlight:
             if move.dest
         }
 
-    def closed(self, proven: abc.Set[str], *, risky: bool) -> ClosedHosts:
+    def closed(
+        self, proven: abc.Set[str], *, risky: bool
+    ) -> closed_hosts.ClosedHosts:
         """Return which hosts a move must not be sent to just now.
 
         Those that have as many moves on their way as they may. Those that
@@ -373,7 +346,7 @@ class MovesInFlight:
             and now - sent.asked_at >= timing.UNANSWERED_SECONDS
         }
         harmful = {move.dest for move in moving if risky and move.harmful}
-        return ClosedHosts(
+        return closed_hosts.ClosedHosts(
             counts,
             counts.pop('', 0),
             self._bound,
