@@ -19,22 +19,18 @@ def check(gateway: ports.Gateway, action: memories.Action) -> None:
 
     :raises CloudError: it may not, or that is not known.
     """
-    server_id = action.server_id
-    if action.kind not in (
-        memories.ActionKind.EVACUATE,
-        memories.ActionKind.RESET,
-    ):
+    kinds, server_id = memories.ActionKind, action.server_id
+    if action.kind not in (kinds.EVACUATE, kinds.RESET):
         return
     try:
         server = gateway.server(server_id)
+        if server.status == nova_states.Status.UNKNOWN:
+            raise exceptions.Unavailable(
+                _('Server %(id)s: %(why)s')
+                % {'id': server_id, 'why': down_cells.CELL}
+            )
     except exceptions.Unavailable as error:
         raise exceptions.Unavailable(str(error), in_doubt=False) from error
-    if server.status == nova_states.Status.UNKNOWN:
-        raise exceptions.Unavailable(
-            _('Server %(id)s: %(why)s')
-            % {'id': server_id, 'why': down_cells.CELL},
-            in_doubt=False,
-        )
     if server.status == nova_states.Status.REBUILD:
         raise exceptions.RequestRefused(
             _('Server %s is already being rebuilt') % server_id

@@ -2,7 +2,7 @@
 
 """Which servers an operator means by --exclude."""
 
-import collections.abc
+from collections import abc
 import re
 
 from osc_hostmaint import exceptions
@@ -10,22 +10,18 @@ from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 
 #: Ids of servers and their names.
-Names = collections.abc.Mapping[str, str]
+Names = abc.Mapping[str, str]
 
 _ID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 #: A message names so many ids.
 _MOST = 5
 
 
-def _nobody() -> Names:
-    return {}
-
-
 def resolve(
-    wanted: collections.abc.Iterable[str],
+    wanted: abc.Iterable[str],
     servers: Names,
     where: str,
-    ask_more: collections.abc.Callable[[], Names] = _nobody,
+    ask_more: abc.Callable[[], Names] = dict,
 ) -> frozenset[str]:
     """Return the ids of the servers that ids and names mean.
 
@@ -38,16 +34,12 @@ def resolve(
     :param ask_more: returns others, for what means none of them.
     :raises Refused: one of them means no server, or several.
     """
-    wanted = sorted(set(wanted))
-    found = {words: _meant(words, servers) for words in wanted}
+    found = {words: _meant(words, servers) for words in sorted(set(wanted))}
     if not all(found.values()):
         more = ask_more()
         found = {w: ids or _meant(w, more) for w, ids in found.items()}
-    problems = [
-        _problem(words, found[words], where)
-        for words in wanted
-        if len(found[words]) != 1
-    ]
+    wrong = {words: ids for words, ids in found.items() if len(ids) != 1}
+    problems = [_problem(words, ids, where) for words, ids in wrong.items()]
     if problems:
         raise exceptions.Refused(
             _(
@@ -63,27 +55,22 @@ def _meant(words: str, servers: Names) -> tuple[str, ...]:
     """Return the ids of all servers that words may mean."""
     if words in servers:
         return (words,)
-    if _ID.fullmatch(words.lower()):
-        return (words.lower(),) if words.lower() in servers else ()
+    if _ID.fullmatch(lower := words.lower()):
+        return (lower,) if lower in servers else ()
     return tuple(sorted(i for i, name in servers.items() if name == words))
 
 
-def _problem(
-    words: str, ids: collections.abc.Sequence[str], where: str
-) -> str:
-    shown = text.printable(repr(words))
-    if not ids:
-        return _('no server %(where)s has the id or the name %(words)s') % {
-            'where': where,
-            'words': shown,
-        }
+def _problem(words: str, ids: abc.Sequence[str], where: str) -> str:
+    problem = _('no server %(where)s has the id or the name %(words)s')
+    if ids:
+        problem = _(
+            '%(count)d servers %(where)s have the name %(words)s: give the id '
+            'instead (%(ids)s)'
+        )
     more = _(' and others') if len(ids) > _MOST else ''
-    return _(
-        '%(count)d servers %(where)s have the name %(words)s: give the id '
-        'instead (%(ids)s)'
-    ) % {
+    return problem % {
         'count': len(ids),
         'where': where,
-        'words': shown,
+        'words': text.printable(repr(words)),
         'ids': ', '.join(ids[:_MOST]) + more,
     }

@@ -2,7 +2,7 @@
 
 """Checking that hosts to evacuate send no heartbeats."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import events
@@ -13,7 +13,7 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
 from osc_hostmaint.planning.host import down_cells
 
-Services = collections.abc.Mapping[str, model.Service]
+Services = abc.Mapping[str, model.Service]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class HeartbeatCheck:
     silent: Services
     #: Those that are alive after all, are gone, or that nothing can be heard
     #: of: why not, by host.
-    alive: collections.abc.Mapping[str, str]
+    alive: abc.Mapping[str, str]
     #: The user wants to stop; the others were not awaited.
     interrupted: bool = False
 
@@ -46,99 +46,63 @@ def check(
     :param services: of the hosts, forced down.
     :raises CloudError: Nova does not tell.
     """
-    return _Checker(gateway, clock, report, interrupt).check(services)
+    silent: dict[str, model.Service] = {}
+    alive: dict[str, str] = {}
+    # As the hosts are after our own changes.
+    first = _look(gateway, services, alive) if services else {}
+    due = dict.fromkeys(first, clock.now() + timing.SILENCE_SECONDS)
+    if due:
+        words = _(
+            'waiting %.0f s to make sure that no heartbeats arrive: a host '
+            'that sends heartbeats is not powered off'
+        )
+        report.publish(
+            events.Trouble(', '.join(due), words % timing.SILENCE_SECONDS)
+        )
+    while due:
+        if not _sleep(clock, interrupt, min(due.values())):
+            return HeartbeatCheck(silent, alive, interrupted=True)
+        for host, service in _look(gateway, due, alive).items():
+            match heartbeats.compare(first[host], service):
+                case heartbeats.Heartbeat.ALIVE:
+                    alive[host] = heartbeats.alive(service)
+                case heartbeats.Heartbeat.CHANGED:
+                    first[host] = service
+                    due[host] = clock.now() + timing.SILENCE_SECONDS
+                case heartbeats.Heartbeat.SILENT:
+                    if clock.now() >= due[host]:
+                        silent[host] = service
+        known = silent.keys() | alive.keys()
+        due = {host: at for host, at in due.items() if host not in known}
+    return HeartbeatCheck(silent, alive)
 
 
-class _Checker:
-    def __init__(
-        self,
-        gateway: ports.Gateway,
-        clock: ports.Clock,
-        report: ports.Reporter,
-        interrupt: ports.Interrupt,
-    ):
-        self._gateway = gateway
-        self._clock = clock
-        self._report = report
-        self._interrupt = interrupt
-        self._silent: dict[str, model.Service] = {}
-        self._alive: dict[str, str] = {}
-        #: The first looks at those that are awaited, and until when.
-        self._first: dict[str, model.Service] = {}
-        self._due: dict[str, float] = {}
-
-    def check(self, services: Services) -> HeartbeatCheck:
-        self._first = dict(services)
-        if self._first:
-            self._begin()
-        while self._due:
-            if not self._sleep(min(self._due.values())):
-                return HeartbeatCheck(
-                    self._silent, self._alive, interrupted=True
-                )
-            for host, service in self._look().items():
-                self._compare(host, service)
-        return HeartbeatCheck(self._silent, self._alive)
-
-    def _begin(self) -> None:
-        """Look at the hosts as they are after our own changes."""
-        self._first = self._look()
-        due = self._clock.now() + timing.SILENCE_SECONDS
-        self._due = dict.fromkeys(self._first, due)
-        if self._due:
-            self._report.publish(
-                events.Trouble(
-                    ', '.join(self._due),
-                    _(
-                        'waiting %.0f s to make sure that no heartbeats '
-                        'arrive: a host that sends heartbeats is not powered '
-                        'off'
-                    )
-                    % timing.SILENCE_SECONDS,
-                )
+def _look(
+    gateway: ports.Gateway, hosts: abc.Iterable[str], alive: dict[str, str]
+) -> dict[str, model.Service]:
+    """Return the services of hosts, and note why some cannot be heard."""
+    services = model.by_host(gateway.services())
+    found = {}
+    for host in hosts:
+        if host not in services:
+            words = _(
+                'There is no longer a compute service on %s: see openstack '
+                'compute service list.'
             )
+            alive[host] = words % host
+        elif services[host].silent:
+            alive[host] = down_cells.words(host)
+        else:
+            found[host] = services[host]
+    return found
 
-    def _look(self) -> dict[str, model.Service]:
-        services = model.by_host(self._gateway.services())
-        found = {}
-        for host in tuple(self._first):
-            if host in services and services[host].silent:
-                self._alive[host] = down_cells.words(host)
-                self._leave(host)
-            elif host in services:
-                found[host] = services[host]
-            else:
-                self._alive[host] = (
-                    _(
-                        'There is no longer a compute service on %s: see '
-                        'openstack compute service list.'
-                    )
-                    % host
-                )
-                self._leave(host)
-        return found
 
-    def _compare(self, host: str, service: model.Service) -> None:
-        match heartbeats.compare(self._first[host], service):
-            case heartbeats.Heartbeat.ALIVE:
-                self._alive[host] = heartbeats.alive(service)
-                self._leave(host)
-            case heartbeats.Heartbeat.CHANGED:
-                self._first[host] = service
-                self._due[host] = self._clock.now() + timing.SILENCE_SECONDS
-            case heartbeats.Heartbeat.SILENT:
-                if self._clock.now() >= self._due[host]:
-                    self._silent[host] = service
-                    self._leave(host)
-
-    def _leave(self, host: str) -> None:
-        del self._first[host]
-        self._due.pop(host, None)
-
-    def _sleep(self, until: float) -> bool:
-        """Let time pass, unless the user wants to stop."""
-        while (pause := until - self._clock.now()) > 0:
-            if self._interrupt.requested:
-                return False
-            self._clock.sleep(min(pause, timing.STOP_CHECK_SECONDS))
-        return not self._interrupt.requested
+def _sleep(
+    clock: ports.Clock, interrupt: ports.Interrupt, until: float
+) -> bool:
+    """Let time pass, unless the user wants to stop."""
+    while (pause := until - clock.now()) > 0:
+        if interrupt.requested:
+            return False
+        clock.sleep(min(pause, timing.STOP_CHECK_SECONDS))
+    return not interrupt.requested

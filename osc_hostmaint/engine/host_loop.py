@@ -2,7 +2,7 @@
 """One host on its way: what is seen, remembered and decided, tick by tick."""
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import exceptions
@@ -10,8 +10,7 @@ from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
-from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import requested
+from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.host import decide
@@ -19,13 +18,16 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
 
+_Action = memories.Action
+_Outcome = memories.Outcome
+_Status = memories.SendStatus
 _SERVICES = decisions.Query(records=False, services=True)
 #: So end the policies of Nova that allow to name a destination.
 NAMING = ':host'
 WAITS = 'waiting for a destination that can take it'
 
 #: Returns why nothing new is started any more, '' while it is.
-AskStop = collections.abc.Callable[[], str]
+AskStop = abc.Callable[[], str]
 
 
 class HostLoop:
@@ -34,27 +36,23 @@ class HostLoop:
     def __init__(
         self,
         watcher: observer.Observer,
-        policy: policies.Policy,
-        gateway: ports.Gateway,
-        clock: ports.Clock,
         report: reporting.HostReporter,
+        destinations: ports.Destinations,
         recording: ports.Recording | None = None,
-        destinations: ports.Destinations | None = None,
     ):
         self.host = watcher.seen.host
         self.decision: decisions.Decision | None = None
         self.error = ''
         #: Servers whose moves are over, as just decided.
         self.finished: tuple[circuit_breaker.Finished, ...] = ()
-        self.due = clock.now()
+        self.due = watcher.clock.now()
         self.done = False
         self._watcher = watcher
-        self._operation = requested.operation(policy)
-        self._gateway = gateway
-        self._clock = clock
+        self._clock = watcher.clock
         self._report = report
         self._recording = recording
         self._destinations = destinations
+        self._ask_stop: AskStop = str
         self._memory = memories.HostMemory()
         self._opened = False
         self._hurried = False
@@ -66,35 +64,30 @@ class HostLoop:
 
         :param ask_stop: asked after looking, which takes a while.
         """
+        self._ask_stop = ask_stop
         try:
-            decision = self._step(ask_stop)
+            decision = self._step()
         except exceptions.Unavailable as error:
             self._note_outage(str(error))
-            return
         except exceptions.CloudError as error:
             self._give_up(str(error))
-            return
-        self._down_since = None
-        self._pause = timing.OUTAGE_PAUSE_SECONDS
-        self._conclude(decision)
+        else:
+            self._down_since = None
+            self._pause = timing.OUTAGE_PAUSE_SECONDS
+            self._conclude(decision)
 
     def abandon(self, why: str) -> None:
         """Decide a last time, from what is known, without looking.
 
         :param why: nothing is started or awaited any more.
         """
-        operation = self._operation.abandoning(why)
-        if not self._opened:
+        if self._opened:
+            operation = self._watcher.operation.abandoning(why)
+            self._conclude(self._decide(operation))
+        else:
             self.done = True
-            return
-        seen = self._watcher.seen
-        now = self._clock.now()
-        decision = decide.decide(seen, operation, self._memory, now)
-        if self._recording:
-            self._recording.decided(seen, operation.policy, now, decision)
-        self._conclude(decision)
 
-    def _step(self, ask_stop: AskStop) -> decisions.Decision:
+    def _step(self) -> decisions.Decision:
         if self._down_since is not None:
             # Other requests fail where a cell does not answer.
             self._watcher.look(_SERVICES)
@@ -108,59 +101,52 @@ class HostLoop:
             self._watcher.open()
             self._opened = True
         self._note(self.decision)
-        decision = self._decide(ask_stop)
+        decision, sent = self._decide_and_act()
         if decision.query.singles:
             # After the actions, so that no slot idles meanwhile.
             self._watcher.visit(decision.query)
             self._note(decision)
-            before = decision.actions
-            decision = self._decide(ask_stop)
-            decision = dataclasses.replace(
-                decision, actions=(*before, *decision.actions)
-            )
-        if self._destinations and not decision.done:
+            decision, more = self._decide_and_act()
+            sent += more
+        if not decision.done:
             self._destinations.renew()
-        return decision
+        return dataclasses.replace(decision, actions=tuple(sent))
 
     def _note(self, decision: decisions.Decision | None) -> None:
         """Let it be known what has become of moves, as far as seen."""
-        if self._destinations:
-            rows = decision.rows if decision else ()
-            over = {row.server_id for row in rows if row.result}
-            self._destinations.note(self._watcher.seen, over)
+        rows = decision.rows if decision else ()
+        over = {row.server_id for row in rows if row.result}
+        self._destinations.note(self._watcher.seen, over)
 
-    def _decide(self, ask_stop: AskStop) -> decisions.Decision:
-        sent: list[memories.Action] = []
-        began_at = self._clock.now()
+    def _decide_and_act(self) -> tuple[decisions.Decision, list[_Action]]:
+        """Return the last decision, and all actions sent."""
+        sent: list[_Action] = []
         held = True
         # Those whose turn does not come now have it at the next tick.
-        while (
-            held and self._clock.now() - began_at < timing.STOP_CHECK_SECONDS
-        ):
-            decision = self._decide_once(ask_stop)
-            actions, held = self._act(decision, ask_stop)
-            sent += actions
-        return dataclasses.replace(decision, actions=tuple(sent))
+        until = self._clock.now() + timing.STOP_CHECK_SECONDS
+        while held and self._clock.now() < until:
+            why = self.error or self._ask_stop()
+            decision = self._decide(self._watcher.operation.stopping(why))
+            self._memory = decision.memory
+            self.finished = decision.finished
+            taken, held = self._act(decision)
+            sent += taken
+        return decision, sent
 
-    def _decide_once(self, ask_stop: AskStop) -> decisions.Decision:
-        operation = self._operation.stopping(self.error or ask_stop())
+    def _decide(self, operation: operations.Operation) -> decisions.Decision:
         seen, now = self._watcher.seen, self._clock.now()
         decision = decide.decide(seen, operation, self._memory, now)
-        self._memory = decision.memory
-        self.finished = decision.finished
         if self._recording:
             self._recording.decided(seen, operation.policy, now, decision)
         return decision
 
-    def _act(
-        self, decision: decisions.Decision, ask_stop: AskStop
-    ) -> tuple[list[memories.Action], bool]:
+    def _act(self, decision: decisions.Decision) -> tuple[list[_Action], bool]:
         """Send actions until something speaks against it.
 
         :returns: those sent, and whether others may have the turn of one
             that has to wait for a destination.
         """
-        sent: list[memories.Action] = []
+        sent: list[_Action] = []
         held = False
         highest = max(self._watcher.seen.migrations, default=0)
         decided_at = self._clock.now()
@@ -170,42 +156,24 @@ class HostLoop:
             if self._stale(decided_at):
                 break
             starts = action.kind in memories.STARTING
-            if starts and (self.error or decision.doubtful or ask_stop()):
+            stopped = self.error or decision.doubtful
+            if starts and (stopped or self._ask_stop()):
                 continue
             try:
                 directed = self._direct(action, highest)
             except exceptions.RequestRefused as error:
-                refused = memories.Outcome(
-                    memories.SendStatus.REFUSED,
-                    self._clock.now(),
-                    str(error),
-                    error.final,
-                )
+                refused = self._outcome(_Status.REFUSED, error)
                 self._remember(action, refused, highest)
                 continue
             if directed is None:
                 held = True
-                taken = memories.Outcome(
-                    memories.SendStatus.POSTPONED, self._clock.now(), WAITS
-                )
-                self._remember(action, taken, highest)
+                waits = self._outcome(_Status.POSTPONED, WAITS)
+                self._remember(action, waits, highest)
                 continue
             if self._stale(decided_at):
                 self._drop(directed)
                 break
-            outcome, picked = None, not action.host
-            try:
-                outcome = self._ask(actions.check, directed, picked=picked)
-                if outcome and outcome.answer is memories.SendStatus.ACCEPTED:
-                    # Holds if the user stops us in the middle of the request.
-                    outcome = memories.Outcome(
-                        memories.SendStatus.IN_DOUBT, self._clock.now()
-                    )
-                    outcome = self._ask(actions.send, directed, picked=picked)
-            finally:
-                if outcome:
-                    self._remember(directed, outcome, highest)
-            if outcome:
+            if self._send(directed, highest, picked=not action.host):
                 sent.append(directed)
             else:
                 queue.appendleft(action)
@@ -217,11 +185,9 @@ class HostLoop:
         self._hurried = self._hurried or stale
         return stale
 
-    def _direct(
-        self, action: memories.Action, highest: int
-    ) -> memories.Action | None:
+    def _direct(self, action: _Action, highest: int) -> _Action | None:
         """Return an action with its destination; None: not now."""
-        if self._destinations is None or action.kind not in memories.DIRECTED:
+        if action.kind not in memories.DIRECTED:
             return action
         directed = self._destinations.direct(self.host, action, highest)
         if directed and action.kind is memories.ActionKind.RESUME:
@@ -229,69 +195,59 @@ class HostLoop:
             return dataclasses.replace(directed, host='')
         return directed
 
-    def _drop(self, action: memories.Action) -> None:
+    def _drop(self, action: _Action) -> None:
         """Let it be known that an action was not taken."""
-        if self._destinations and action.kind in memories.DIRECTED:
+        if action.kind in memories.DIRECTED:
             self._destinations.drop(action)
 
-    def _leave_to_scheduler(
-        self, action: memories.Action, policy: str
-    ) -> None:
-        if self._destinations:
-            self._destinations.leave_to_scheduler(
-                self.host, action.kind, policy
-            )
-
     def _remember(
-        self,
-        action: memories.Action,
-        outcome: memories.Outcome,
-        highest: int,
+        self, action: _Action, outcome: _Outcome, highest: int
     ) -> None:
         self._memory = self._memory.after(action, outcome, highest)
         if self._recording:
             self._recording.acted(self.host, action, outcome, highest)
 
-    def _ask(
-        self,
-        ask: collections.abc.Callable[[ports.Gateway, memories.Action], None],
-        action: memories.Action,
-        *,
-        picked: bool,
-    ) -> memories.Outcome | None:
-        """Ask Nova; None: the action is to be sent again without its host.
+    def _outcome(self, status: _Status, reason: object = '') -> _Outcome:
+        final = isinstance(reason, exceptions.RequestRefused) and reason.final
+        return _Outcome(status, self._clock.now(), str(reason), final)
+
+    def _send(self, action: _Action, highest: int, *, picked: bool) -> bool:
+        """Ask Nova; False: the action is to be sent again without its host.
 
         :param picked: its host, if there is one, is our own pick.
         """
-        answer, reason, final = memories.SendStatus.ACCEPTED, '', False
+        gateway = self._watcher.gateway
+        outcome: _Outcome | None = None
         try:
-            ask(self._gateway, action)
+            actions.check(gateway, action)
+            # Holds if the user stops us in the middle of the request.
+            outcome = self._outcome(_Status.IN_DOUBT)
+            actions.send(gateway, action)
+            outcome = self._outcome(_Status.ACCEPTED)
         except exceptions.Unavailable as error:
             # Never twice on a doubt: what is seen next says whether it took.
-            answer = (
-                memories.SendStatus.IN_DOUBT
-                if error.in_doubt
-                else memories.SendStatus.POSTPONED
-            )
-            reason = str(error)
-            self._report.trouble(reason)
+            answer = _Status.IN_DOUBT if error.in_doubt else _Status.POSTPONED
+            outcome = self._outcome(answer, error)
+            self._report.trouble(str(error))
         except exceptions.NotPermitted as error:
             if picked and action.host and error.policy.endswith(NAMING):
+                outcome = None
                 self._drop(action)
-                self._leave_to_scheduler(action, error.policy)
-                return None
-            answer, reason = memories.SendStatus.REFUSED, str(error)
-            self.error = reason
-            self._report.trouble(reason)
-        except exceptions.RequestRefused as error:
-            answer, reason = memories.SendStatus.REFUSED, str(error)
-            final = error.final
+                self._destinations.leave_to_scheduler(
+                    self.host, action.kind, error.policy
+                )
+                return False
+            outcome = self._outcome(_Status.REFUSED, error)
+            self.error = str(error)
+            self._report.trouble(self.error)
         except exceptions.CloudError as error:
-            answer, reason = memories.SendStatus.REFUSED, str(error)
-        taken = (memories.SendStatus.ACCEPTED, memories.SendStatus.IN_DOUBT)
-        if answer not in taken:
+            outcome = self._outcome(_Status.REFUSED, error)
+        finally:
+            if outcome is not None:
+                self._remember(action, outcome, highest)
+        if outcome.answer in (_Status.REFUSED, _Status.POSTPONED):
             self._drop(action)
-        return memories.Outcome(answer, self._clock.now(), reason, final)
+        return True
 
     def _conclude(self, decision: decisions.Decision) -> None:
         self.decision = decision
@@ -300,8 +256,7 @@ class HostLoop:
         self.due, self._hurried = self._clock.now() + pause, False
         if decision.done:
             self.done = True
-            if self._destinations:
-                self._destinations.leave(self.host)
+            self._destinations.leave(self.host)
         self._report.decided(decision)
 
     def _note_outage(self, text: str) -> None:

@@ -7,8 +7,9 @@ and forgets. Being resumed after a crash, or run twice at once, is therefore
 nothing special.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
+import math
 
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
@@ -25,6 +26,9 @@ from osc_hostmaint.planning.host import decision as decisions
 INTERRUPTED = 'interrupted: run the same command again to continue'
 TIMED_OUT = '--timeout passed: run the same command again to continue'
 
+_Errors = abc.Mapping[str, str]
+_Hosts = abc.Sequence[host_loop.HostLoop]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DrainResult:
@@ -32,52 +36,45 @@ class DrainResult:
 
     rows: tuple[decisions.Row, ...]
     #: What made a host's drain impossible, by host.
-    errors: collections.abc.Mapping[str, str]
+    errors: _Errors
     exit_code: exceptions.ExitCode
 
 
 def drain(
-    services: collections.abc.Sequence[model.Service],
+    services: abc.Sequence[model.Service],
     policy: policies.Policy,
-    gateway: ports.Gateway,
-    clock: ports.Clock,
+    board: observer.ServiceBoard,
+    destinations: ports.Destinations,
     report: ports.Reporter,
     interrupt: ports.Interrupt,
     timeout: float | None = None,
     recording: ports.Recording | None = None,
-    destinations: ports.Destinations | None = None,
-    board: observer.ServiceBoard | None = None,
 ) -> DrainResult:
     """Move every server off hosts that are in maintenance already.
 
     :param services: the hosts' compute services, disabled.
     :param policy: how to drain each of them.
+    :param board: the compute services that the destinations know, too.
     :param timeout: seconds after which nothing is awaited any more.
     :param recording: keeps what every decision was made from.
-    :param destinations: knows where moves are to go; None leaves that to the
-        scheduler.
-    :param board: the compute services that it knows, too.
     :returns: a row per server, whatever happened.
     """
-    board = board or observer.ServiceBoard(gateway, clock)
     hosts = [
         host_loop.HostLoop(
-            observer.Observer(gateway, clock, board, service, policy),
-            policy,
-            gateway,
-            clock,
+            observer.Observer(board, service, policy),
             reporting.HostReporter(service.host, report),
-            recording,
             destinations,
+            recording,
         )
         for service in services
     ]
-
-    return run(hosts, clock, interrupt, report, policy.max_failures, timeout)
+    return run(
+        hosts, board.clock, interrupt, report, policy.max_failures, timeout
+    )
 
 
 def run(
-    hosts: collections.abc.Sequence[host_loop.HostLoop],
+    hosts: _Hosts,
     clock: ports.Clock,
     interrupt: ports.Interrupt,
     report: ports.Reporter,
@@ -91,7 +88,6 @@ def run(
     :param timeout: seconds after which nothing is awaited any more.
     :returns: a row per server, whatever happened.
     """
-
     broken = ''
 
     def ask_stop() -> str:
@@ -100,17 +96,22 @@ def run(
             broken = _broken(hosts, max_failures, report)
         return INTERRUPTED if interrupt.requested else broken
 
-    deadline = None if timeout is None else clock.now() + timeout
+    def abandon(why: str) -> None:
+        for host in hosts:
+            if not host.done:
+                host.abandon(why)
+
+    deadline = math.inf if timeout is None else clock.now() + timeout
     timed_out = interrupted = False
     try:
         while open_ := [h for h in hosts if not h.done]:
             host = min(open_, key=lambda h: h.due)
-            wake = host.due if deadline is None else min(host.due, deadline)
-            if (pause := wake - clock.now()) > 0:
+            pause = min(host.due, deadline) - clock.now()
+            if pause > 0:
                 clock.sleep(min(pause, timing.STOP_CHECK_SECONDS))
-            if deadline is not None and clock.now() >= deadline:
+            if clock.now() >= deadline:
                 timed_out = True
-                _abandon(open_, TIMED_OUT)
+                abandon(TIMED_OUT)
                 break
             if interrupt.requested and not interrupted:
                 interrupted = True
@@ -121,19 +122,24 @@ def run(
         interrupted = interrupted or interrupt.requested
     except KeyboardInterrupt:
         interrupted = True
-        _abandon([h for h in hosts if not h.done], INTERRUPTED)
-    return _result(hosts, interrupted=interrupted, timed_out=timed_out)
+        abandon(INTERRUPTED)
+    rows = tuple(row for h in hosts if h.decision for row in h.decision.rows)
+    errors = {host.host: host.error for host in hosts if host.error}
+    code = exceptions.ExitCode.DONE
+    if interrupted:
+        code = exceptions.ExitCode.INTERRUPTED
+    elif errors:
+        code = exceptions.ExitCode.FAILED
+    elif timed_out:
+        code = exceptions.ExitCode.TIMEOUT
+    elif any(row.left for row in rows):
+        code = exceptions.ExitCode.LEFT
+    return DrainResult(rows, errors, code)
 
 
-def _broken(
-    hosts: collections.abc.Sequence[host_loop.HostLoop],
-    most: int,
-    report: ports.Reporter,
-) -> str:
+def _broken(hosts: _Hosts, most: int, report: ports.Reporter) -> str:
     """Return why no other move is started anywhere, '' if it may be."""
-    row = circuit_breaker.in_a_row(
-        each for host in hosts for each in host.finished
-    )
+    row = circuit_breaker.in_a_row(f for h in hosts for f in h.finished)
     if len(row) < most:
         return ''
     report.publish(
@@ -146,16 +152,7 @@ def _broken(
     return circuit_breaker.stop_reason(row, most)
 
 
-def _abandon(
-    hosts: collections.abc.Iterable[host_loop.HostLoop], why: str
-) -> None:
-    for host in hosts:
-        host.abandon(why)
-
-
-def with_errors(
-    result: DrainResult, errors: collections.abc.Mapping[str, str]
-) -> DrainResult:
+def with_errors(result: DrainResult, errors: _Errors) -> DrainResult:
     """Return a result with hosts added that could not even begin."""
     if not errors:
         return result
@@ -165,25 +162,3 @@ def with_errors(
     return dataclasses.replace(
         result, errors={**errors, **result.errors}, exit_code=code
     )
-
-
-def _result(
-    hosts: collections.abc.Sequence[host_loop.HostLoop],
-    *,
-    interrupted: bool,
-    timed_out: bool,
-) -> DrainResult:
-    rows = tuple(
-        row for host in hosts if host.decision for row in host.decision.rows
-    )
-    errors = {host.host: host.error for host in hosts if host.error}
-    code = exceptions.ExitCode.DONE
-    if interrupted:
-        code = exceptions.ExitCode.INTERRUPTED
-    elif errors:
-        code = exceptions.ExitCode.FAILED
-    elif timed_out:
-        code = exceptions.ExitCode.TIMEOUT
-    elif any(row.left for row in rows):
-        code = exceptions.ExitCode.LEFT
-    return DrainResult(rows, errors, code)

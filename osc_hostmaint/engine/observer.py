@@ -2,12 +2,12 @@
 
 """Looking at one host, as much as is asked for, as cheaply as possible."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import dataclasses
 import datetime
 import math
-import types
+import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -22,7 +22,7 @@ from osc_hostmaint.planning.server import context as contexts
 #: Records changed so long before the newest known change are asked for again.
 OVERLAP = datetime.timedelta(seconds=timing.RECORDS_OVERLAP_SECONDS)
 
-_NONE: collections.abc.Mapping[str, model.Service] = types.MappingProxyType({})
+_Services = abc.Mapping[str, model.Service]
 
 
 class _FallenSilent(Exception):
@@ -36,14 +36,14 @@ class ServiceBoard:
         self,
         gateway: ports.Gateway,
         clock: ports.Clock,
-        services: collections.abc.Mapping[str, model.Service] = _NONE,
+        services: _Services | None = None,
     ):
         """:param services: as just looked at."""
-        self._gateway = gateway
-        self._clock = clock
+        self.gateway = gateway
+        self.clock = clock
         #: As of the latest look, by host.
-        self.services = services
-        self._at = clock.now() if services else float('-inf')
+        self.services = services or {}
+        self._at = clock.now() if services else -math.inf
 
     def latest(
         self, host: str, after: float = -math.inf
@@ -52,16 +52,13 @@ class ServiceBoard:
 
         :param after: they must not be older than that.
         """
-        now = self._clock.now()
-        if (
-            now - self._at >= timing.SERVICES_SHARED_SECONDS
-            or self._at < after
-        ):
-            self.services = model.by_host(self._gateway.services())
+        now = self.clock.now()
+        oldest = now - timing.SERVICES_SHARED_SECONDS
+        if self._at <= oldest or self._at < after:
+            self.services = model.by_host(self.gateway.services())
             self._at = now
-        down = (
-            s.host for s in self.services.values() if not (s.up or s.silent)
-        )
+        services = self.services.values()
+        down = (s.host for s in services if not (s.up or s.silent))
         return self.services.get(host), frozenset(down) - {host}, self._at
 
 
@@ -70,24 +67,22 @@ class Observer:
 
     def __init__(
         self,
-        gateway: ports.Gateway,
-        clock: ports.Clock,
         board: ServiceBoard,
         service: model.Service,
-        policy: policies.Policy | None = None,
+        policy: policies.Policy,
     ):
         """:param policy: says since when moves count, and where to."""
-        self._gateway = gateway
-        self._clock = clock
+        self.gateway = board.gateway
+        self.clock = board.clock
+        self.operation = requested.operation(policy)
         self._board = board
-        self._operation = requested.operation(policy or policies.Policy())
         self.seen = model.Observation(
             host=service.host,
             service=service,
             servers={},
-            servers_at=float('-inf'),
-            service_at=clock.now(),
-            home=board.services.get(self._operation.other_host),
+            servers_at=-math.inf,
+            service_at=self.clock.now(),
+            home=board.services.get(self.operation.other_host),
         )
 
     def open(self) -> model.Observation:
@@ -99,15 +94,12 @@ class Observer:
 
     def see_newest(self) -> model.Observation:
         """Look at the newest migrations."""
-        now = self._clock.now()
-        self._see_migrations(self._gateway.migrations(self.seen.host), now)
+        self._see_migrations(self.gateway.migrations)
         return self.seen
 
-    def see_unconfirmed(self) -> model.Observation:
+    def see_unconfirmed(self) -> None:
         """Look at migrations that may be old and hold something still."""
-        now = self._clock.now()
-        self._see_migrations(self._gateway.unconfirmed(self.seen.host), now)
-        return self.seen
+        self._see_migrations(self.gateway.unconfirmed)
 
     def look(self, query: decisions.Query) -> model.Observation:
         """Look at the lists asked for."""
@@ -135,9 +127,7 @@ class Observer:
             if any(self._at_odds(server_id) for server_id in query.visit):
                 # Which of the two is out of date?
                 self._see_changes()
-            self._explain(query.explain)
-            self._see_progress(query.progress)
-            self._see_histories(query.history)
+            self._see_details(query)
             if query.trace:
                 self._trace(query.trace)
         return self.seen
@@ -151,64 +141,74 @@ class Observer:
         :raises _FallenSilent: one answered before.
         """
         unseen = self.seen.unseen
-        for server_id in sorted(
-            unseen.keys() & server_ids, key=unseen.__getitem__
-        ):
+        before = unseen.keys() & server_ids
+        for server_id in sorted(before, key=unseen.__getitem__):
             if not self._answers(server_id):
                 break
-        for server_id in sorted(server_ids - unseen.keys()):
+        for server_id in sorted(server_ids - before):
             if not self._answers(server_id):
                 raise _FallenSilent
 
     def _answers(self, server_id: str) -> bool:
         """Look at a server; tell whether its cell answers."""
-        now = self._clock.now()
-        server = self._gateway.server(server_id)
+        now = self.clock.now()
+        server = self.gateway.server(server_id)
         unseen = {i: t for i, t in self.seen.unseen.items() if i != server_id}
         if server.status == nova_states.Status.UNKNOWN:
             self._update(unseen={**unseen, server_id: now})
             return False
-        view = dataclasses.replace(server, seen_at=now)
-        self._update(
-            visited={**self.seen.visited, server_id: view}, unseen=unseen
-        )
+        server = dataclasses.replace(server, seen_at=now)
+        visited = {**self.seen.visited, server_id: server}
+        self._update(visited=visited, unseen=unseen)
         return True
 
-    @contextlib.contextmanager
-    def _answering(self, server_id: str) -> collections.abc.Iterator[None]:
-        """Tell a failure from a cell that has fallen silent."""
-        try:
-            yield
-        except exceptions.Unavailable:
-            self._visit(frozenset({server_id}))
-            raise
+    def _see_details(self, query: decisions.Query) -> None:
+        gateway, records = self.gateway, self.seen.migrations
+        moving = {
+            i: progress
+            for i, progress in self.seen.progress.items()
+            if i in records and records[i].in_flight
+        }
+        self._update(progress=moving)
+        explain = {i: records[i].server_id for i in query.explain}
+        self._see_each(
+            'failures', explain, lambda i: gateway.failure(records[i])
+        )
+        progress = {i: records[i].server_id for i in query.progress}
+        self._see_each('progress', progress, self._progress)
+        histories = {i: i for i in query.history}
+        self._see_each('histories', histories, gateway.history)
 
-    def _explain(self, record_ids: collections.abc.Iterable[int]) -> None:
-        for record_id in sorted(record_ids):
-            record = self.seen.migrations[record_id]
-            if record.server_id in self.seen.unseen:
-                continue
-            with self._answering(record.server_id):
-                reason = self._gateway.failure(record)
-            self._update(failures={**self.seen.failures, record_id: reason})
-
-    def _see_histories(
-        self, server_ids: collections.abc.Iterable[str]
+    def _see_each(
+        self,
+        field: str,
+        server_ids: abc.Mapping[ty.Any, str],
+        ask: abc.Callable[[ty.Any], object],
     ) -> None:
-        for server_id in sorted(server_ids):
+        """Keep what is answered, but for servers whose cells are silent."""
+        for key, server_id in sorted(server_ids.items()):
             if server_id in self.seen.unseen:
                 continue
-            with self._answering(server_id):
-                instance_actions = self._gateway.history(server_id)
-            self._update(
-                histories={**self.seen.histories, server_id: instance_actions}
-            )
+            try:
+                answer = ask(key)
+            except exceptions.Unavailable:
+                # Has it failed, or has the cell fallen silent?
+                self._visit(frozenset({server_id}))
+                raise
+            if answer is not None:
+                known = {**getattr(self.seen, field), key: answer}
+                self._update(**{field: known})
+
+    def _progress(self, record_id: int) -> model.Progress | None:
+        server_id = self.seen.migrations[record_id].server_id
+        found = self.gateway.progress(server_id, record_id)
+        return found and dataclasses.replace(found, seen_at=self.clock.now())
 
     def _trace(self, uuids: frozenset[str]) -> None:
         """Search all records of the host for migrations."""
-        found = self._gateway.all_migrations(self.seen.host)
+        found = self.gateway.all_migrations(self.seen.host)
         former = {
-            r.id: dataclasses.replace(r, seen_at=self._clock.now())
+            r.id: dataclasses.replace(r, seen_at=self.clock.now())
             for r in found
             if r.uuid in uuids
         }
@@ -222,15 +222,13 @@ class Observer:
 
         Off a dead host nothing else changes than evacuations.
         """
-        now = self._clock.now()
-        if self._operation.evacuations_only:
-            found = self._gateway.evacuations(self.seen.host)
-            self._see_migrations(found, now)
-            return
         since = self._changed_since()
-        self._see_migrations(
-            self._gateway.migrations(self.seen.host, since), now, since
-        )
+        if self.operation.evacuations_only:
+            self._see_migrations(self.gateway.evacuations)
+        else:
+            self._see_migrations(
+                lambda host: self.gateway.migrations(host, since), since
+            )
 
     def _at_odds(self, server_id: str) -> bool:
         """Tell whether a server rests here while a record has it move away.
@@ -251,97 +249,63 @@ class Observer:
             )
         )
 
-    def _see_progress(self, record_ids: collections.abc.Iterable[int]) -> None:
-        migrations = self.seen.migrations
-        self._update(
-            progress={
-                i: p
-                for i, p in self.seen.progress.items()
-                if (record := migrations.get(i)) and record.in_flight
-            }
-        )
-        for record_id in sorted(record_ids):
-            server_id = migrations[record_id].server_id
-            if server_id in self.seen.unseen:
-                continue
-            with self._answering(server_id):
-                progress = self._gateway.progress(server_id, record_id)
-            if progress:
-                known = dataclasses.replace(
-                    progress, seen_at=self._clock.now()
-                )
-                self._update(progress={**self.seen.progress, record_id: known})
-
     def _update(self, **changes: object) -> None:
         self.seen = dataclasses.replace(self.seen, **changes)  # type: ignore[arg-type]
 
     def _changed_since(self) -> datetime.datetime | None:
         """From Nova's own times alone: our clock may be wrong."""
-        times = [
-            r.updated_at or r.created_at for r in self.seen.migrations.values()
-        ]
-        if times:
-            return max(times) - OVERLAP
-        since = contexts.since(self.seen, self._operation.policy)
-        return since - OVERLAP if since else None
+        records = self.seen.migrations.values()
+        since = max(
+            (r.updated_at or r.created_at for r in records),
+            default=contexts.since(self.seen, self.operation.policy),
+        )
+        return since and since - OVERLAP
 
     def _see_migrations(
         self,
-        records: collections.abc.Collection[model.Migration],
-        now: float,
+        ask: abc.Callable[[str], list[model.Migration]],
         since: datetime.datetime | None = None,
     ) -> None:
-        """:param now: when they were asked for."""
+        asked_at = self.clock.now()
+        records = ask(self.seen.host)
+        now, known = self.clock.now(), dict(self.seen.migrations)
         # The records of a deleted server vanish at once, and all those of a
         # cell that does not answer.
-        listed = {record.id for record in records}
-        known = dict(self.seen.migrations)
+        vanished = known.keys() - {record.id for record in records}
         missing = {
-            record.server_id
-            for i, record in known.items()
-            if i not in listed
-            and since
-            and record.in_flight
-            and record.updated_at
-            and record.updated_at > since
+            r.server_id
+            for r in map(known.__getitem__, vanished)
+            if since and r.in_flight and r.updated_at and r.updated_at > since
         }
         for record in records:
             old = known.get(record.id)
-            same = old is not None and old.status == record.status
-            seen_at = old.seen_at if same and old else now
+            same = old and old.status == record.status
+            seen_at = old.seen_at if old and same else asked_at
             known[record.id] = dataclasses.replace(record, seen_at=seen_at)
-        self._update(
-            migrations=known,
-            migrations_at=now,
-            missing=frozenset(missing),
-            ahead=self._ahead(records, self._clock.now()),
-        )
-
-    def _ahead(
-        self, records: collections.abc.Iterable[model.Migration], now: float
-    ) -> float | None:
         # What was seen now was changed before now.
-        bounds = [
-            now - r.updated_at.timestamp() for r in records if r.updated_at
-        ]
+        times = [r.updated_at for r in records if r.updated_at]
+        bounds = [now - time.timestamp() for time in times]
         if self.seen.ahead is not None:
             bounds.append(self.seen.ahead)
-        return min(bounds, default=None)
-
-    def _see_servers(self) -> None:
-        now = self._clock.now()
-        servers = self._gateway.servers(self.seen.host)
         self._update(
-            servers={
-                s.id: dataclasses.replace(s, seen_at=now) for s in servers
-            },
-            servers_at=now,
+            migrations=known,
+            migrations_at=asked_at,
+            missing=frozenset(missing),
+            ahead=min(bounds, default=None),
         )
 
-    def _see_service(self, after: float = -math.inf) -> None:
+    def _see_servers(self) -> None:
+        now = self.clock.now()
+        servers = {
+            server.id: dataclasses.replace(server, seen_at=now)
+            for server in self.gateway.servers(self.seen.host)
+        }
+        self._update(servers=servers, servers_at=now)
+
+    def _see_service(self, after: float) -> None:
         seen = self.seen
         service, down, at = self._board.latest(seen.host, after)
-        home = self._board.services.get(self._operation.other_host)
+        home = self._board.services.get(self.operation.other_host)
         silent = [s.host for s in (service, home) if s and s.silent]
         if service is None:
             # Deleted meanwhile, or its cell does not answer (< 2.69).
@@ -358,6 +322,6 @@ class Observer:
             self._update(servers_at=-math.inf)
 
     def _see_consumers(self) -> None:
-        now = self._clock.now()
-        allocations = self._gateway.allocations(self.seen.host)
+        now = self.clock.now()
+        allocations = self.gateway.allocations(self.seen.host)
         self._update(consumers=frozenset(allocations), consumers_at=now)

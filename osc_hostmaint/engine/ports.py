@@ -2,16 +2,19 @@
 
 """The interfaces of the engine: the cloud, a clock, a reporter."""
 
-import collections.abc
+from collections import abc
 import datetime
 import typing as ty
 
 from osc_hostmaint import events
 from osc_hostmaint import model
-from osc_hostmaint.planning import policy
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
+
+Records = list[model.Migration]
+Service = model.Service
 
 
 class Gateway(ty.Protocol):
@@ -24,12 +27,10 @@ class Gateway(ty.Protocol):
     def now(self) -> datetime.datetime:
         """Return Nova's time, from its newest heartbeat; never too late."""
 
-    def services(self) -> list[model.Service]:
+    def services(self) -> list[Service]:
         """Return the compute services of all hosts."""
 
-    def force_down(
-        self, service: model.Service, *, down: bool
-    ) -> model.Service:
+    def force_down(self, service: Service, *, down: bool) -> Service:
         """Force a host down, or undo that."""
 
     def servers(self, host: str) -> list[model.Server]:
@@ -40,33 +41,31 @@ class Gateway(ty.Protocol):
 
     def migrations(
         self, host: str, changed_since: datetime.datetime | None = None
-    ) -> list[model.Migration]:
+    ) -> Records:
         """Return records from and to a host: changed ones, or the newest."""
 
-    def all_migrations(self, host: str) -> list[model.Migration]:
+    def all_migrations(self, host: str) -> Records:
         """Return all records from and to a host, however old."""
 
-    def migrations_in_flight(self) -> list[model.Migration]:
+    def migrations_in_flight(self) -> Records:
         """Return the migrations that are in flight in the whole cloud.
 
         Of very many migrations, only the newest are returned.
         """
 
-    def unconfirmed(self, host: str) -> list[model.Migration]:
+    def unconfirmed(self, host: str) -> Records:
         """Return records from a host that await a confirmation."""
 
-    def evacuations(self, host: str) -> list[model.Migration]:
+    def evacuations(self, host: str) -> Records:
         """Return the newest records of evacuations off a host."""
 
-    def evacuated(self, host: str) -> list[model.Migration]:
+    def evacuated(self, host: str) -> Records:
         """Return evacuations off a host that it has not cleaned up yet."""
 
-    def left(
-        self, host: str, since: datetime.datetime
-    ) -> list[model.Migration]:
+    def left(self, host: str, since: datetime.datetime) -> Records:
         """Return records from a host that were changed since a time."""
 
-    def moves(self, since: datetime.datetime) -> list[model.Migration]:
+    def moves(self, since: datetime.datetime) -> Records:
         """Return the records of the whole cloud changed since a time."""
 
     def deleted(self, since: datetime.datetime) -> list[model.Server]:
@@ -75,20 +74,16 @@ class Gateway(ty.Protocol):
         Of very many, only the newest are returned.
         """
 
-    def allocations(
-        self, host: str
-    ) -> collections.abc.Mapping[str, snapshots.Amounts]:
+    def allocations(self, host: str) -> abc.Mapping[str, snapshots.Amounts]:
         """Return the allocations on a host's hypervisors, by consumer's id."""
 
-    def hypervisors(self) -> collections.abc.Mapping[str, str]:
+    def hypervisors(self) -> abc.Mapping[str, str]:
         """Return the host of each hypervisor, by resource provider."""
 
-    def hypervisor_details(
-        self,
-    ) -> collections.abc.Collection[model.Hypervisor]:
+    def hypervisor_details(self) -> abc.Collection[model.Hypervisor]:
         """Return all hypervisors, with more than :meth:`hypervisors`."""
 
-    def residents(self) -> collections.abc.Mapping[str, str]:
+    def residents(self) -> abc.Mapping[str, str]:
         """Return the host of every server of the cloud, by the server's id.
 
         Called before :meth:`hypervisors`, it costs no extra request.
@@ -194,9 +189,7 @@ class Interrupt(ty.Protocol):
 class Destinations(ty.Protocol):
     """Picks the destinations of moves."""
 
-    def note(
-        self, seen: model.Observation, over: collections.abc.Set[str]
-    ) -> None:
+    def note(self, seen: model.Observation, over: abc.Set[str]) -> None:
         """Take note of what has become of a host's moves.
 
         :param over: servers that nothing is awaited of any more.
@@ -238,7 +231,7 @@ class Recording(ty.Protocol):
     def decided(
         self,
         seen: model.Observation,
-        policy: policy.Policy,
+        policy: policies.Policy,
         now: float,
         decision: decisions.Decision,
     ) -> None:

@@ -6,7 +6,7 @@ Servers come home from many hosts, and from one host in several ways; each is
 a drain to the loop.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import typing as ty
 
@@ -14,9 +14,9 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning.host import decision as decisions
-from osc_hostmaint.planning.server import memory as memories
 
 _DONE = decisions.Stage.DONE
+_Ids = abc.Set[str]
 
 
 class CombinedReporter(reporting.HostReporter):
@@ -26,7 +26,7 @@ class CombinedReporter(reporting.HostReporter):
         self,
         host: str,
         report: ports.Reporter,
-        rows: collections.abc.Iterable[decisions.Row],
+        rows: abc.Iterable[decisions.Row],
         drains: int,
     ):
         """:param host: the host whose events they are to be.
@@ -73,19 +73,6 @@ class CombinedReporter(reporting.HostReporter):
         )
 
 
-@dataclasses.dataclass(slots=True)
-class _Shared:
-    """What the drains of one host know together of destinations."""
-
-    inner: ports.Destinations
-    #: How many of them go on.
-    going_on: int = 0
-    #: The servers that each of them awaits nothing of any more.
-    over: dict[int, collections.abc.Set[str]] = dataclasses.field(
-        default_factory=dict
-    )
-
-
 class SharedDestinations:
     """Destinations for one of several drains of the same host.
 
@@ -93,63 +80,54 @@ class SharedDestinations:
     them for all that there is.
     """
 
-    def __init__(self, shared: _Shared, servers: collections.abc.Set[str]):
-        """:param servers: those that this drain is about."""
-        self._shared = shared
+    def __init__(
+        self,
+        inner: ports.Destinations,
+        drains: 'list[SharedDestinations]',
+        servers: _Ids,
+    ):
+        """:param drains: of the same host; this one is added.
+
+        :param servers: those that this drain is about.
+        """
+        self.direct = inner.direct
+        self.leave_to_scheduler = inner.leave_to_scheduler
+        self.renew = inner.renew
+        self.drop = inner.drop
+        #: The servers that nothing is awaited of any more.
+        self.over: _Ids = frozenset()
+        self.ended = False
+        self._inner = inner
+        self._drains = drains
         self._servers = servers
-        self._number = shared.going_on
-        shared.going_on += 1
+        drains.append(self)
 
-    def note(
-        self, seen: model.Observation, over: collections.abc.Set[str]
-    ) -> None:
+    def note(self, seen: model.Observation, over: _Ids) -> None:
         """Take note of what has become of the host's moves."""
-        shared = self._shared
-        shared.over[self._number] = over
-        shared.inner.note(seen, frozenset().union(*shared.over.values()))
-
-    def direct(
-        self, host: str, action: memories.Action, highest_id: int
-    ) -> memories.Action | None:
-        """Return an action with its destination; None: not now."""
-        return self._shared.inner.direct(host, action, highest_id)
-
-    def leave_to_scheduler(
-        self, host: str, kind: memories.ActionKind, policy: str
-    ) -> None:
-        """Take note that the destination of such moves must not be named."""
-        self._shared.inner.leave_to_scheduler(host, kind, policy)
-
-    def renew(self) -> None:
-        """Look at who has room again, if it is time to."""
-        self._shared.inner.renew()
-
-    def drop(self, action: memories.Action) -> None:
-        """Take note that Nova did not take an action."""
-        self._shared.inner.drop(action)
+        self.over = over
+        everywhere = (drain.over for drain in self._drains)
+        self._inner.note(seen, frozenset().union(*everywhere))
 
     def leave(self, host: str) -> None:
         """Take note that this drain has ended.
 
         What it gave up in the end may go on, but nobody awaits it.
         """
-        self._shared.over[self._number] = self._servers
-        self._shared.going_on -= 1
-        if not self._shared.going_on:
-            self._shared.inner.leave(host)
+        self.over, self.ended = self._servers, True
+        if all(drain.ended for drain in self._drains):
+            self._inner.leave(host)
 
 
 def share(
-    inner: ports.Destinations,
-    drains: collections.abc.Iterable[tuple[str, collections.abc.Set[str]]],
+    inner: ports.Destinations, drains: abc.Iterable[tuple[str, _Ids]]
 ) -> list[SharedDestinations]:
     """Return the destinations of several drains.
 
     :param drains: the host of each, in order, and its servers; some hosts
         may be the same.
     """
-    shared: dict[str, _Shared] = {}
+    by_host: dict[str, list[SharedDestinations]] = {}
     return [
-        SharedDestinations(shared.setdefault(host, _Shared(inner)), servers)
+        SharedDestinations(inner, by_host.setdefault(host, []), servers)
         for host, servers in drains
     ]

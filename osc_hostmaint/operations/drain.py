@@ -127,14 +127,12 @@ def drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     result = loop.drain(
         ready,
         policy,
-        gateway,
-        clock,
+        board,
+        picker,
         request.report,
         request.interrupt,
         request.timeout,
         request.recording,
-        picker,
-        board,
     )
     return loop.with_errors(result, errors)
 

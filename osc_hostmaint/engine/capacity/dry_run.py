@@ -53,8 +53,7 @@ def look(
     """
     board = observer.ServiceBoard(gateway, clock)
     watchers = [
-        observer.Observer(gateway, clock, board, service, policy)
-        for service in sources
+        observer.Observer(board, service, policy) for service in sources
     ]
     for watcher in watchers:
         watcher.look(decisions.Query(records=False, servers=True))

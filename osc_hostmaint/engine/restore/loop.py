@@ -54,14 +54,9 @@ def restore(
     )
     hosts = [
         host_loop.HostLoop(
-            observer.Observer(
-                gateway, clock, board, group.service, group.policy
-            ),
-            group.policy,
-            gateway,
-            clock,
+            observer.Observer(board, group.service, group.policy),
             reporters[group.home.host],
-            destinations=shared,
+            shared,
         )
         for group, shared in zip(groups, shares, strict=True)
     ]

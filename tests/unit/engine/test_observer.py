@@ -28,11 +28,13 @@ class ObserverTestCase(unittest.TestCase):
         self.clock = timeline.VirtualClock(self.cloud.timeline)
         self.client = clients.Client(self.cloud, self.clock)
         self.board = observer.ServiceBoard(self.client, self.clock)
-        self.watcher = self.observer(scene.SOURCE)
+        self.watcher = self.observer()
 
-    def observer(self, host: str) -> observer.Observer:
+    def observer(self, **policy) -> observer.Observer:
         return observer.Observer(
-            self.client, self.clock, self.board, self.cloud.hosts[host].shown()
+            self.board,
+            self.cloud.hosts[scene.SOURCE].shown(),
+            policies.Policy(**policy),
         )
 
     def asked(self) -> list[str]:
@@ -45,13 +47,7 @@ class ObserverTestCase(unittest.TestCase):
         """An evacuation that nothing has become of yet is seen, too."""
         self.cloud.live_migrate(self.first)
         self.clock.sleep(10)
-        watcher = observer.Observer(
-            self.client,
-            self.clock,
-            self.board,
-            self.cloud.hosts[scene.SOURCE].shown(),
-            policies.Policy(evacuate=True),
-        )
+        watcher = self.observer(evacuate=True)
         self.assertEqual(1, len(watcher.open().migrations))
         self.cloud.power_off(scene.SOURCE)
         self.cloud.force_down(scene.SOURCE, down=True)
@@ -112,9 +108,7 @@ class ObserverTestCase(unittest.TestCase):
         self.assertEqual({}, seen.visited)
         self.clock.sleep(1)
         seen = self.watcher.visit(visit)
-        self.assertEqual(
-            {self.first, self.second}, set(seen.unseen), 'but not always'
-        )
+        self.assertEqual({self.first, self.second}, set(seen.unseen))
         seen = self.watcher.look(
             decisions.Query(records=False, services=True, after_servers=True)
         )
@@ -132,9 +126,8 @@ class ObserverTestCase(unittest.TestCase):
     def test_one_server_in_a_down_cell(self) -> None:
         self.running()
         self.cloud.hosts[scene.SOURCE].silent = 0.0
-        self.client.progress = mock.Mock(
-            side_effect=exceptions.Unavailable('HTTP 500')
-        )
+        error = exceptions.Unavailable('HTTP 500')
+        self.client.progress = mock.Mock(side_effect=error)
         self.assertEqual({}, self.progress(1))
         self.assertEqual({self.first}, set(self.watcher.seen.unseen))
         self.assertEqual({}, self.progress(1), 'it is not asked for again')
@@ -165,9 +158,8 @@ class ObserverTestCase(unittest.TestCase):
         record = self.cloud.records[1].shown()
         uuids = frozenset({record.uuid, 'x'})
         seen = self.watcher.visit(decisions.Query(trace=uuids))
-        self.assertEqual(
-            {1: record.uuid}, {i: r.uuid for i, r in seen.former.items()}
-        )
+        former = {i: r.uuid for i, r in seen.former.items()}
+        self.assertEqual({1: record.uuid}, former)
         self.assertEqual(({}, uuids), (seen.migrations, seen.traced))
 
     def test_old_record_is_kept(self) -> None:

@@ -2,7 +2,7 @@
 
 """Draining simulated hosts."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import functools
 import typing as ty
@@ -32,17 +32,17 @@ _STAGGER = 0.618
 Killed, Run, Recorder = runs.Killed, runs.Run, runs.Recorder
 Interrupt, Endless = runs.Interrupt, runs.Endless
 #: Carries out what a run is to do.
-Verb = collections.abc.Callable[[Run], loop.DrainResult]
+Verb = abc.Callable[[Run], loop.DrainResult]
 #: Returns what a run reported and is not so.
-Judge = collections.abc.Callable[[Run], list[str]]
+Judge = abc.Callable[[Run], list[str]]
 
 
 def cloud(
     servers: int = 0,
     vm_state: str = 'active',
     *,
-    source: collections.abc.Sequence[str] = (SOURCE,),
-    hosts: collections.abc.Sequence[str] = HOSTS,
+    source: abc.Sequence[str] = (SOURCE,),
+    hosts: abc.Sequence[str] = HOSTS,
     seconds: float = 4.0,
     gib: int | dict[str, int] | None = None,
     **options: ty.Any,
@@ -69,7 +69,7 @@ def cloud(
 
 def run(
     made: clouds.Cloud,
-    hosts: collections.abc.Sequence[str] = (SOURCE,),
+    hosts: abc.Sequence[str] = (SOURCE,),
     *,
     clock: timeline.VirtualClock | None = None,
     faults: faults_.Faults = faults_.none,
@@ -107,15 +107,9 @@ def run(
     made.drains += 1
     stagger = (made.drains - 1) * _STAGGER % 1
     options = {'user_id': client.user_id(), 'stagger': stagger, **options}
-    done = Run(
-        made,
-        clock,
-        client,
-        Recorder(client, recording),
-        tuple(hosts),
-        policies.Policy(**options),
-        timeout,
-    )
+    recorder = Recorder(client, recording)
+    policy = policies.Policy(**options)
+    done = Run(made, clock, client, recorder, tuple(hosts), policy, timeout)
     for seconds, error in (
         (limit, Endless(f'it goes on after {limit} s')),
         (kill_after, Killed()),
@@ -162,17 +156,9 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
         patience=policy.server_timeout,
         expected=run.dry_run,
     )
+    told = run.recorder
     return loop.drain(
-        sources,
-        policy,
-        client,
-        clock,
-        run.recorder,
-        run.interrupt,
-        run.timeout,
-        run.recorder,
-        guide,
-        board,
+        sources, policy, board, guide, told, run.interrupt, run.timeout, told
     )
 
 
