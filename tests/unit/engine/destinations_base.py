@@ -32,7 +32,6 @@ class Cloud:
         self._clock = clock
 
     def take(self, host, amounts=clouds.QUARTER) -> None:
-        """Let something be taken of a host."""
         node = self.nodes[host]
         used = {c: node.used.get(c, 0) + n for c, n in amounts.items()}
         self.nodes[host] = dataclasses.replace(node, used=used)
@@ -155,7 +154,6 @@ class DestinationsTestCase(unittest.TestCase):
         return action.host if action else None
 
     def go_all(self, *server_ids: str) -> list[str | None]:
-        """Begin several moves, and return where they go."""
         return [self.go(server_id) for server_id in server_ids]
 
     def note(
@@ -183,5 +181,4 @@ class DestinationsTestCase(unittest.TestCase):
         )
 
     def others(self, *records: model.Migration) -> None:
-        """Let others have moves in flight."""
         self.cloud.flying = list(records)

@@ -6,7 +6,7 @@ With ``SCENARIOS=10000`` the tests of each module play so many between them,
 and others on every run.
 """
 
-import collections.abc
+from collections import abc
 import os
 import typing as ty
 import unittest
@@ -72,8 +72,8 @@ def shared_by(tests: int) -> hypothesis.settings:
 
 
 def played(
-    play: collections.abc.Callable[[ty.Any], list[str]], tests: int
-) -> collections.abc.Callable[[strategies.SearchStrategy[ty.Any]], ty.Any]:
+    play: abc.Callable[[ty.Any], list[str]], tests: int
+) -> abc.Callable[[strategies.SearchStrategy[ty.Any]], ty.Any]:
     """Return what makes a test of scenarios, as one of so many of a module.
 
     :param play: returns what went wrong in a scenario.

@@ -67,7 +67,6 @@ class Size:
 
 
 def amounts(flavor: tuple[int, ...]) -> dict[str, int]:
-    """Return what a server of a flavor needs."""
     return dict(zip(CLASSES, flavor, strict=True))
 
 
@@ -128,7 +127,6 @@ class Cloud:
 
     @property
     def shapes(self) -> int:
-        """How many shapes the servers to move have."""
         return len(set(self._flavors.values()))
 
     def look(self, gateway: gateways.Gateway) -> dry_run.DryRun:
@@ -144,12 +142,10 @@ class Cloud:
 
     @property
     def requests(self) -> int:
-        """How many requests there were."""
         return self.asked.total()
 
     @property
     def allowed(self) -> int:
-        """How many there may be."""
         return MOST_LISTS + self.shapes + self.asked['/os-server-groups']
 
     def _counting(self, url: str, answer: ty.Any) -> ty.Any:

@@ -5,7 +5,7 @@
 A scenario is a value that prints what it takes to play it again.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import functools
 import itertools
@@ -36,8 +36,6 @@ of, some = examples.of, examples.some
 
 @dataclasses.dataclass(frozen=True)
 class Team:
-    """A server group."""
-
     policy: str
     #: Servers, modulo how many there are; who is in another one is left out.
     members: frozenset[int]
@@ -93,10 +91,7 @@ class Scenario:
         """Let happen what happens before, and return the runs in it."""
         return []
 
-    def run(
-        self, cloud: clouds.Cloud, hosts: tuple[str, ...], **options: ty.Any
-    ) -> scene.Run:
-        """Run it once."""
+    def run(self, cloud, hosts, **options) -> scene.Run:
         for host in hosts:
             if cloud.hosts[host].enabled:
                 cloud.disable(host)
@@ -135,24 +130,13 @@ def play(scenario: Scenario) -> list[str]:
     return scenario.violations(*runs)
 
 
-def _late(
-    scenario: Scenario,
-    cloud: clouds.Cloud,
-    number: int,
-    clock: timeline.VirtualClock,
-) -> scene.Run:
+def _late(scenario, cloud, number, clock) -> scene.Run:
     clock.sleep(number * scenario.lag)
     hosts = scenario.runs[number]
     return _run(scenario, cloud, number, hosts, clock=clock)
 
 
-def _run(
-    scenario: Scenario,
-    cloud: clouds.Cloud,
-    number: int,
-    hosts: tuple[str, ...] = (),
-    **options: ty.Any,
-) -> scene.Run:
+def _run(scenario, cloud, number, hosts=(), **options) -> scene.Run:
     failing = scenario.failing[number % len(scenario.failing)]
     return scenario.run(
         cloud,
@@ -218,15 +202,6 @@ _STATES = (
 _MOVABLE = (*('active',) * 5, 'stopped', 'stopped', 'suspended')
 _OUTCOMES = (*((),) * 8, *((outcome,) for outcome in outcomes.MoveOutcome))
 _EFFECTS = ('resume', 'suspend', 'shelve', 'offload', 'confirm', 'abort')
-_FAULTS = (
-    faults.LOST,
-    faults.DROPPED,
-    faults.LOST_LATE,
-    faults.DROPPED_LATE,
-    faults.SLOW,
-    faults.TOO_MANY,
-    faults.REFUSED,
-)
 _REFUSALS = (
     outcomes.Refusal('not now'),
     outcomes.Refusal('never', final=True),
@@ -238,7 +213,7 @@ _REFUSALS = (
 
 
 def servers(
-    hosts: collections.abc.Sequence[str] = (scene.SOURCE,),
+    hosts: abc.Sequence[str] = (scene.SOURCE,),
 ) -> strategies.SearchStrategy[tuple[Values, ...]]:
     """Return servers on hosts that are drained, and a resize or two."""
     here = of(hosts)
@@ -300,7 +275,7 @@ _MEMBERS = tuple(
 
 
 def settings(
-    memory_mb: collections.abc.Sequence[int] = _MEMORY_MB, least_teams: int = 0
+    memory_mb: abc.Sequence[int] = _MEMORY_MB, least_teams: int = 0
 ) -> strategies.SearchStrategy[Setting]:
     """Return hosts with little room or much, in zones, and what they hold."""
     teams = strategies.builds(
@@ -322,12 +297,11 @@ def failing() -> strategies.SearchStrategy[tuple[Values, ...]]:
     """Return what goes wrong with requests."""
     numbers = strategies.integers(0, 80)
     return some(
-        strategies.dictionaries(numbers, of(_FAULTS), max_size=6), 1, 2
+        strategies.dictionaries(numbers, of(faults.ANY), max_size=6), 1, 2
     )
 
 
 def policy() -> strategies.SearchStrategy[Values]:
-    """Return options of a drain."""
     return strategies.fixed_dictionaries(
         {},
         optional={
@@ -354,7 +328,7 @@ def _with_an_end(values: Values) -> strategies.SearchStrategy[Values]:
 
 
 def others_actions(
-    kinds: collections.abc.Sequence[str], most: int = 6
+    kinds: abc.Sequence[str], most: int = 6
 ) -> strategies.SearchStrategy[tuple[others.OthersAction, ...]]:
     """Return what others do meanwhile."""
     each = strategies.builds(

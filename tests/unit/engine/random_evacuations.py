@@ -2,7 +2,6 @@
 
 """Evacuations drawn at random: hosts that die, and what was on them."""
 
-import collections.abc
 import dataclasses
 
 from hypothesis import strategies
@@ -85,11 +84,7 @@ REFUSALS = (
 
 
 def servers(
-    hosts: tuple[str, ...] = (scene.SOURCE,),
-    *,
-    least: int = 1,
-    most: int = 6,
-    refusals: collections.abc.Sequence[outcomes.Refusal] = REFUSALS,
+    hosts=(scene.SOURCE,), *, least=1, most=6, refusals=REFUSALS
 ) -> strategies.SearchStrategy[tuple[Values, ...]]:
     """Return servers on hosts that die."""
     each = strategies.fixed_dictionaries(
@@ -114,7 +109,6 @@ def _with_its_state(values: Values) -> Values:
 
 
 def policy() -> strategies.SearchStrategy[Values]:
-    """Return options of an evacuation."""
     return strategies.fixed_dictionaries(
         {
             'evacuate': strategies.just(True),
@@ -131,9 +125,7 @@ def policy() -> strategies.SearchStrategy[Values]:
     )
 
 
-def evacuations(
-    **fields: object,
-) -> strategies.SearchStrategy[RandomEvacuation]:
+def evacuations(**fields) -> strategies.SearchStrategy[RandomEvacuation]:
     """Return evacuations of servers in any state, with any options."""
     return strategies.builds(
         RandomEvacuation,
@@ -148,9 +140,7 @@ def evacuations(
     )
 
 
-def last_evacuations(
-    **fields: object,
-) -> strategies.SearchStrategy[LastEvacuation]:
+def last_evacuations(**fields) -> strategies.SearchStrategy[LastEvacuation]:
     """Return evacuations that are well equipped to get all away."""
     return strategies.builds(
         LastEvacuation,

@@ -4,7 +4,6 @@
 
 import collections
 import dataclasses
-import typing as ty
 
 from hypothesis import strategies
 
@@ -69,9 +68,7 @@ class RandomRestore(scenarios.Scenario):
             cloud.force_down(HOME, down=False)
         return run
 
-    def run(
-        self, cloud: clouds.Cloud, hosts: tuple[str, ...], **options: ty.Any
-    ) -> scene.Run:
+    def run(self, cloud, hosts, **options) -> scene.Run:
         """Bring servers home once."""
         how = {'running': self.running, 'looks': self.looks}
         return restoring.restore(cloud, *hosts, **how, **options)
@@ -124,7 +121,6 @@ def servers() -> strategies.SearchStrategy[tuple[Values, ...]]:
 
 
 def policy() -> strategies.SearchStrategy[Values]:
-    """Return options of a restore."""
     return strategies.fixed_dictionaries(
         {'server_timeout': strategies.floats(15, 300)},
         optional={

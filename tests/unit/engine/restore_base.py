@@ -32,9 +32,6 @@ _CHANGING = faults_.POSTS | {'enable', 'disable', 'force_down'}
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
-RestoreResult = scene.Run
-
-
 def dropping(kind: str) -> ty.Callable[[faults_.Request], ty.Any]:
     """Return faults: no request of a kind is answered."""
     return lambda asked: faults_.DROPPED if asked.kind == kind else None
@@ -48,12 +45,10 @@ class RestoreTestCase(unittest.TestCase):
         self.given(scene.cloud(0, source=()))
 
     def given(self, cloud: clouds.Cloud) -> None:
-        """Let there be another cloud."""
         self.cloud = cloud
         self.clock = timeline.VirtualClock(cloud.timeline)
 
     def add(self, state: str = 'active', **values: ty.Any) -> world.Server:
-        """Put a server on the home."""
         return self.cloud.add(HOME, state, **values)
 
     def rest(self, seconds: float = 30.0) -> None:
@@ -81,14 +76,10 @@ class RestoreTestCase(unittest.TestCase):
 
         :param kind: of its move; None: as its state has it.
         """
-        stopped = state == 'stopped'
-        return self.move(
-            self.add(state, **values),
-            dest,
-            kind or (COLD if stopped else LIVE),
-        )
+        kind = kind or (COLD if state == 'stopped' else LIVE)
+        return self.move(self.add(state, **values), dest, kind)
 
-    def restore(self, *homes: str, **options: ty.Any) -> RestoreResult:
+    def restore(self, *homes: str, **options: ty.Any) -> scene.Run:
         """Bring servers home.
 
         :param options: those of :func:`scene.run` that stop it, or what it
@@ -120,33 +111,26 @@ class RestoreTestCase(unittest.TestCase):
                 restore_.random, 'SystemRandom', return_value=chance
             ),
         ):
-            return self.maintenance(run.client).restore(
-                run.hosts,
-                report=run.recorder,
-                interrupt=run.interrupt,
-                **options,
-            )
+            options |= {'report': run.recorder, 'interrupt': run.interrupt}
+            return self.maintenance(run.client).restore(run.hosts, **options)
 
     def preview(self, *homes: str, **options: ty.Any) -> dry_runs.Preview:
         """Look ahead, and check that nothing changes by it."""
         client = clients.Client(self.cloud, self.clock)
         works = list(self.cloud.works)
         with mock.patch.object(clocks, 'Clock', return_value=self.clock):
-            seen = self.maintenance(client).preview_restore(
-                homes or (HOME,), **options
-            )
+            program = self.maintenance(client)
+            seen = program.preview_restore(homes or (HOME,), **options)
         self.assertFalse([r for r in client.log if r.changes])
         self.assertEqual(works, self.cloud.works)
         return seen
 
     @staticmethod
     def maintenance(client: clients.Client) -> api.Maintenance:
-        """Return the public API on the simulated cloud."""
         with mock.patch.object(api.gateway, 'Gateway', return_value=client):
             return api.Maintenance(mock.Mock())
 
     def at_home(self, home: str = HOME) -> set[str]:
-        """Return the servers that are on a host."""
         return {server.id for server in self.cloud.on(home)}
 
     def assert_home(self, *servers: world.Server, home: str = HOME) -> None:
@@ -160,17 +144,13 @@ class RestoreTestCase(unittest.TestCase):
 
     def restored(self) -> dict[str, int]:
         """Return how often each server was brought home, by its id."""
-        return dict(
-            collections.Counter(
-                record.server.id
-                for record in self.cloud.records.values()
-                if record.dest == HOME and record.shown().ended_well
-            )
-        )
+        records = (r for r in self.cloud.records.values() if r.dest == HOME)
+        back = (r.server.id for r in records if r.shown().ended_well)
+        return dict(collections.Counter(back))
 
     def assert_done(
         self,
-        done: RestoreResult,
+        done: scene.Run,
         results: ty.Mapping[str, str],
         code: exceptions.ExitCode = exceptions.ExitCode.DONE,
     ) -> None:
@@ -180,7 +160,7 @@ class RestoreTestCase(unittest.TestCase):
         )
 
     def assert_failed(
-        self, done: RestoreResult, words: str, *hosts: str
+        self, done: scene.Run, words: str, *hosts: str
     ) -> None:
         """Check which hosts failed, and why the first one did."""
         hosts = hosts or (HOME,)
@@ -188,7 +168,7 @@ class RestoreTestCase(unittest.TestCase):
         self.assertEqual({*hosts}, done.result.errors.keys())
         self.assertIn(words, done.result.errors[hosts[0]])
 
-    def assert_nothing_asked(self, done: RestoreResult) -> None:
+    def assert_nothing_asked(self, done: scene.Run) -> None:
         """Check that nothing was changed in the cloud."""
         asked = {request.kind for request in done.client.log}
         self.assertTrue(_CHANGING.isdisjoint(asked), asked)

@@ -8,7 +8,6 @@ from unittest import mock
 import ddt
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning.server import memory as memories
@@ -32,19 +31,16 @@ class TestEvacuation(unittest.TestCase):
 
     def refused(self, words: str, **values: ty.Any) -> None:
         """Check that something is refused this time, and not sent."""
-        with self.assertRaisesRegex(
-            exceptions.RequestRefused, words
-        ) as caught:
+        refused = exceptions.RequestRefused
+        with self.assertRaisesRegex(refused, words) as caught:
             self.send(**values)
         self.assertFalse(caught.exception.final)
         self.gateway.evacuate.assert_not_called()
 
     def shows(self, **values: ty.Any) -> None:
         """Let Nova show the server like this."""
-        server: model.Server = self.gateway.server.return_value
-        self.gateway.server.return_value = dataclasses.replace(
-            server, **values
-        )
+        ask = self.gateway.server
+        ask.return_value = dataclasses.replace(ask.return_value, **values)
 
     def test_looked_at_first(self) -> None:
         self.send(host='cmp02', stopped=True)
@@ -82,9 +78,8 @@ class TestEvacuation(unittest.TestCase):
 
     def test_failed_check_is_not_in_doubt(self) -> None:
         self.gateway.server.side_effect = exceptions.Unavailable('no answer')
-        with self.assertRaisesRegex(
-            exceptions.Unavailable, 'no answer'
-        ) as caught:
+        unavailable = exceptions.Unavailable
+        with self.assertRaisesRegex(unavailable, 'no answer') as caught:
             self.send()
         self.assertFalse(caught.exception.in_doubt)
         self.gateway.evacuate.assert_not_called()

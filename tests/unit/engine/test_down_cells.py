@@ -30,11 +30,8 @@ class DownCellTestCase(drain_base.DrainTestCase):
         {'running': 'cold'},
     )
     def test_other_hosts_continue_with_slow_lists(self, options):
-        run = self.fall(
-            Code.DONE,
-            others.OthersAction(0, 'silence slowly', host=3),
-            **options,
-        )
+        slow = others.OthersAction(0, 'silence slowly', host=3)
+        run = self.fall(Code.DONE, slow, **options)
         self.assertEqual({'moved'}, set(run.results.values()))
 
     # The latter while it is looked for the last time whether all is well.

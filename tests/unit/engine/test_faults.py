@@ -98,15 +98,7 @@ class FailuresTestCase(drain_base.DrainTestCase):
 class FaultsTestCase(drain_base.DrainTestCase):
     """Requests that fail."""
 
-    @ddt.data(
-        faults.LOST,
-        faults.DROPPED,
-        faults.LOST_LATE,
-        faults.DROPPED_LATE,
-        faults.SLOW,
-        faults.TOO_MANY,
-        faults.REFUSED,
-    )
+    @ddt.data(*faults.ANY)
     def test_posts(self, fault: faults.Fault) -> None:
         for state in ('active', 'stopped'):
             for kind in ('', 'confirm'):
@@ -121,10 +113,8 @@ class FaultsTestCase(drain_base.DrainTestCase):
         self.assertEqual([], report_checks.repeated(run))
 
     def test_forbidden_request(self) -> None:
-        for state, kind in (
-            ('active', 'live_migrate'),
-            ('stopped', 'cold_migrate'),
-        ):
+        ways = {'active': 'live_migrate', 'stopped': 'cold_migrate'}
+        for state, kind in ways.items():
             with self.subTest(state):
                 run = self.drain(
                     scene.cloud(4, state),
@@ -134,9 +124,8 @@ class FaultsTestCase(drain_base.DrainTestCase):
                 self.assertIn('policy', run.result.errors[scene.SOURCE])
                 # What was under way is awaited, nothing else is begun.
                 results = sorted(run.results.values())
-                self.assertEqual(
-                    ['blocked', 'blocked', 'failed', 'moved'], results
-                )
+                expected = ['blocked', 'blocked', 'failed', 'moved']
+                self.assertEqual(expected, results)
 
     def test_an_outage(self) -> None:
         cloud = scene.cloud(6)

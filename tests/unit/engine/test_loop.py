@@ -2,6 +2,8 @@
 
 """Whole drains against the simulated Nova, with all going well or not."""
 
+import functools
+
 from osc_hostmaint import model
 from tests.unit.engine import drain_base
 from tests.unit.simulation import scene
@@ -69,13 +71,10 @@ class OthersTestCase(drain_base.DrainTestCase):
         for seconds in (0.0, 1.0, 5.0):
             with self.subTest(seconds):
                 cloud = scene.cloud(1)
-                cloud.timeline.after(
-                    seconds, lambda c=cloud: c.create(scene.SOURCE)
-                )
+                create = functools.partial(cloud.create, scene.SOURCE)
+                cloud.timeline.after(seconds, create)
                 run = self.drained(cloud)
-                self.assertEqual(
-                    ['moved', 'moved'], list(run.results.values())
-                )
+                self.assertEqual(['moved'] * 2, list(run.results.values()))
 
     def test_a_move_to_the_host(self) -> None:
         cloud = scene.cloud(1)
@@ -84,9 +83,7 @@ class OthersTestCase(drain_base.DrainTestCase):
         run = self.drained(cloud)
         self.assertEqual('moved', run.results[server.id])
         decisions = run.recorder.decisions[scene.SOURCE]
-        self.assertTrue(
-            any(server.id in decision.waiting_for for decision in decisions)
-        )
+        self.assertTrue(any(server.id in d.waiting_for for d in decisions))
 
     def test_another_operators_moves_are_adopted(self) -> None:
         cloud = scene.cloud(4)
@@ -102,9 +99,9 @@ class OthersTestCase(drain_base.DrainTestCase):
     def test_an_owners_resize(self) -> None:
         cloud = scene.cloud(3)
         server_id = list(cloud.servers)[2]
-        resize = model.MigrationType.RESIZE
+        values = {'kind': model.MigrationType.RESIZE}
         cloud.timeline.after(
-            1, lambda: cloud.cold_migrate(server_id, kind=resize)
+            1, lambda: cloud.cold_migrate(server_id, **values)
         )
         run = self.drain(cloud, code=Code.LEFT)
         self.assertEqual('blocked', run.results[server_id])

@@ -53,7 +53,6 @@ class TestCombinedReporter(unittest.TestCase):
         return event
 
     def end(self, *ids: str, **values: ty.Any) -> None:
-        """Have one of the drains end."""
         self.reporter.decided(decision(*ids, done=True, **values))
 
     def test_first_decision_has_all_rows(self):
@@ -131,13 +130,11 @@ class TestSharedDestinations(unittest.TestCase):
         seen = builders.observation(host=AWAY)
         self.first.note(seen, {'vm1'})
         self.second.note(seen, {'vm2'})
-        self.assertEqual(
-            mock.call(seen, {'vm1', 'vm2'}), self.inner.note.call_args
-        )
+        self.inner.note.assert_called_with(seen, {'vm1', 'vm2'})
         self.first.note(seen, set())
-        self.assertEqual(mock.call(seen, {'vm2'}), self.inner.note.call_args)
+        self.inner.note.assert_called_with(seen, {'vm2'})
         self.other.note(seen, {'vm9'})
-        self.assertEqual(mock.call(seen, {'vm9'}), self.inner.note.call_args)
+        self.inner.note.assert_called_with(seen, {'vm9'})
 
     def test_host_ends_with_its_last_drain(self):
         self.first.leave(AWAY)
@@ -173,13 +170,11 @@ class TestParallel(restore_base.RestoreTestCase):
         return most
 
     def some(self, count: int = 12) -> None:
-        """Have servers leave to all hosts, in all ways."""
         hosts = (AWAY, FAR, FARTHEST)
         ways = ({}, {'kind': restore_base.COLD}, {'state': 'stopped'})
         for number in range(count):
-            self.leave(
-                dest=hosts[number % 3], seconds=10.0, **ways[number // 3 % 3]
-            )
+            way = ways[number // 3 % 3]
+            self.leave(dest=hosts[number % 3], seconds=10.0, **way)
 
     def test_as_many_as_the_operator_wants(self):
         self.some()

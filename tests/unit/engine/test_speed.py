@@ -25,11 +25,8 @@ def mixed(servers: int, seconds: float, **options: int) -> clouds.Cloud:
     cloud = scene.cloud(0, **options)
     for number in range(servers):
         part = 1.5 - number / servers
-        cloud.add(
-            scene.SOURCE,
-            seconds=part * seconds,
-            memory_mb=1024 * round(4 * part),
-        )
+        memory_mb = 1024 * round(4 * part)
+        cloud.add(scene.SOURCE, seconds=part * seconds, memory_mb=memory_mb)
     return cloud
 
 
@@ -66,12 +63,11 @@ class SpeedTestCase(unittest.TestCase):
 
     def _check(self, slots, seconds, servers, time, idle, requests) -> None:
         for make in (scene.cloud, mixed):
-            floor = scene.least_seconds(
-                make(servers, seconds=seconds, slots=slots)
-            )
+            options = {'seconds': seconds, 'slots': slots}
+            floor = scene.least_seconds(make(servers, **options))
             for guided in (False, True):
                 with self.subTest(make.__name__, guided=guided):
-                    cloud = make(servers, seconds=seconds, slots=slots)
+                    cloud = make(servers, **options)
                     run = scene.run(cloud, guided=guided)
                     self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
                     # To look ahead takes as long whatever is to be moved.
@@ -128,26 +124,19 @@ class SpeedTestCase(unittest.TestCase):
         self.assertLess(len(run.client.log) / 20, 8)
 
     def test_three_hosts_at_once(self) -> None:
-        sources = ('cmp01', 'cmp02', 'cmp03')
-        hosts = (*sources, 'cmp50', 'cmp51')
-        alone = scene.run(scene.cloud(20, hosts=hosts, seconds=20))
-        for guided in (False, True):
-            with self.subTest(guided=guided):
-                cloud = scene.cloud(
-                    20, source=sources, hosts=hosts, seconds=20
-                )
-                run = scene.run(cloud, sources, guided=guided)
-                self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
-                self.assertLess(run.seconds, 1.2 * alone.seconds)
+        self._check_hosts(3, 20, 1.2)
 
     @pytest.mark.soak
     def test_many_hosts_at_once(self) -> None:
-        sources = tuple(f'cmp{number:02}' for number in range(1, 11))
-        hosts = (*sources, 'cmp50', 'cmp51')
-        one = scene.run(scene.cloud(8, hosts=hosts, seconds=20))
+        self._check_hosts(10, 8, 1.1)
+
+    def _check_hosts(self, count: int, servers: int, time: float) -> None:
+        sources = tuple(f'cmp{number + 1:02}' for number in range(count))
+        options = {'hosts': (*sources, 'cmp50', 'cmp51'), 'seconds': 20}
+        alone = scene.run(scene.cloud(servers, **options))
         for guided in (False, True):
             with self.subTest(guided=guided):
-                cloud = scene.cloud(8, source=sources, hosts=hosts, seconds=20)
+                cloud = scene.cloud(servers, source=sources, **options)
                 run = scene.run(cloud, sources, guided=guided)
                 self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
-                self.assertLess(run.seconds, 1.1 * one.seconds)
+                self.assertLess(run.seconds, time * alone.seconds)

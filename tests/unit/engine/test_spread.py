@@ -27,6 +27,7 @@ Code = drain_base.Code
 Spread = policies.Spread
 FIVE, THREE, TWO = drain_base.FIVE, drain_base.THREE, drain_base.TWO
 SIX = (*FIVE, 'cmp06')
+POLICIES = ('anti-affinity', 'soft-anti-affinity', 'soft-affinity')
 
 
 class SpreadTestCase(drain_base.DrainTestCase):
@@ -40,20 +41,15 @@ class EvenTestCase(SpreadTestCase):
     @ddt.data((1, 4, 0), (2, 10, 0), (4, 1, 0), (4, 60, 0), (8, 10, 1))
     @ddt.unpack
     def test_five_equal_hosts(self, slots, seconds, off) -> None:
-        options = {
-            'hosts': FIVE,
-            'gib': 64,
-            'slots': slots,
-            'seconds': seconds,
-        }
-        cloud = scene.cloud(24, **options)
+        shape = {'slots': slots, 'seconds': seconds}
+        cloud = scene.cloud(24, hosts=FIVE, gib=64, **shape)
         self.drained(cloud)
         landed = self.landed(cloud)
         self.assertLessEqual(max(abs(6 - count) for count in landed), off)
         if seconds >= 60:
             return
         # Nova's scheduler does not see live migrations for a minute.
-        cloud = scene.cloud(24, **options)
+        cloud = scene.cloud(24, hosts=FIVE, gib=64, **shape)
         self.drained(cloud, spread=Spread.SCHEDULER)
         landed = self.landed(cloud)
         self.assertGreater(max(landed) - min(landed), 6)
@@ -102,14 +98,9 @@ class EvenTestCase(SpreadTestCase):
         self._check_requests(servers, seconds, slots)
 
     def _check_requests(self, servers: int, seconds: int, slots: int) -> None:
-        options = {
-            'hosts': FIVE,
-            'gib': 256,
-            'seconds': seconds,
-            'slots': slots,
-        }
-        alone = scene.run(scene.cloud(servers, **options))
-        run = self.drained(scene.cloud(servers, **options))
+        options = {'hosts': FIVE, 'seconds': seconds, 'slots': slots}
+        alone = scene.run(scene.cloud(servers, gib=256, **options))
+        run = self.drained(scene.cloud(servers, gib=256, **options))
         self.assertLess(len(run.client.log), 4 / 3 * len(alone.client.log))
 
 
@@ -122,9 +113,8 @@ class PerDestinationTestCase(SpreadTestCase):
                 cloud = scene.cloud(24, **options)
                 run = self.drained(cloud, per_destination=bound)
                 self.assertLess(run.seconds / floor, 1.25)
-                self.assertLess(
-                    cloud.hosts[scene.SOURCE].slots.idle_share(), 0.1
-                )
+                source = cloud.hosts[scene.SOURCE].slots
+                self.assertLess(source.idle_share(), 0.1)
                 landed = self.landed(cloud)
                 self.assertLessEqual(max(landed) - min(landed), 2)
 
@@ -165,9 +155,8 @@ class PerDestinationTestCase(SpreadTestCase):
                 crash = functools.partial(cloud.crash, scene.SOURCE)
                 cloud.timeline.after(10, crash)
                 run = self.drain(cloud, *TWO, per_destination=1)
-                self.assertEqual(
-                    ['failed'] + ['moved'] * 4, [*run.results.values()]
-                )
+                results = [*run.results.values()]
+                self.assertEqual(['failed'] + ['moved'] * 4, results)
                 self.assertLess(run.seconds, 300)
 
 
@@ -199,11 +188,8 @@ class TightTestCase(SpreadTestCase):
             cloud = tight(seed)
             run = self.drain(cloud)
             assert run.dry_run
-            fits = {
-                f.fits
-                for f in run.dry_run.preview.capacity_forecast.fits.values()
-            }
-            if fits != {forecast.Fits.YES}:
+            seen = run.dry_run.preview.capacity_forecast
+            if {f.fits for f in seen.fits.values()} != {forecast.Fits.YES}:
                 continue
             fitting += 1
             with self.subTest(seed):
@@ -221,9 +207,8 @@ class RefusedPickTestCase(SpreadTestCase):
         cloud.add('cmp03')
         cloud.add(scene.SOURCE, memory_mb=3072)
         # Between our look and the scheduler's.
-        cloud.timeline.after(
-            1.0, lambda: cloud.create('cmp02', memory_mb=2048)
-        )
+        create = functools.partial(cloud.create, 'cmp02', memory_mb=2048)
+        cloud.timeline.after(1.0, create)
         run = self.drained(cloud)
         posted = [request.host for request, _answer in run.client.posted]
         self.assertEqual(['cmp02', ''], posted)
@@ -352,9 +337,6 @@ def tight(seed: int) -> clouds.Cloud:
     chance.shuffle(servers)
     while len(servers) > 4 and chance.random() < 0.6:
         members = [servers.pop() for _number in range(chance.randint(2, 3))]
-        policy = chance.choice(
-            ('anti-affinity', 'soft-anti-affinity', 'soft-affinity')
-        )
-        cloud.group(policy, *members)
+        cloud.group(chance.choice(POLICIES), *members)
     cloud.disable(scene.SOURCE)
     return cloud

@@ -32,11 +32,6 @@ def crowd() -> clouds.Cloud:
     return cloud
 
 
-def moments() -> strategies.SearchStrategy[float]:
-    """Return moments at which something may happen to a drain."""
-    return strategies.floats(0.0, SECONDS)
-
-
 class StoppedTestCase(drain_base.DrainTestCase):
     def check_the_rest(self, cloud: clouds.Cloud) -> None:
         """Run the same command again: everything moves, and only once."""
@@ -58,7 +53,7 @@ class KilledTestCase(StoppedTestCase):
 
 class InterruptedTestCase(StoppedTestCase):
     @few
-    @hypothesis.given(moments())
+    @hypothesis.given(strategies.floats(0.0, SECONDS))
     def test_the_second_interrupt(self, moment: float) -> None:
         cloud = crowd()
         run = scene.run(cloud, stop_after=moment)
@@ -115,6 +110,5 @@ class TwiceTestCase(drain_base.DrainTestCase):
         )
         self.assertEqual({1}, scene.moves(cloud))
         self.assertEqual(len(cloud.servers), len(cloud.taken))
-        self.assertEqual(
-            {'moved'}, {r for run in runs for r in run.results.values()}
-        )
+        results = {r for run in runs for r in run.results.values()}
+        self.assertEqual({'moved'}, results)

@@ -26,9 +26,7 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         self.cloud.disable(HOME)
         self.server = self.leave()
 
-    def restore(
-        self, *homes: str, **options: ty.Any
-    ) -> restore_base.RestoreResult:
+    def restore(self, *homes: str, **options: ty.Any) -> scene.Run:
         with mock.patch.object(
             api.Maintenance, 'restore', api.Maintenance.unset_and_restore
         ):

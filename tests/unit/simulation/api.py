@@ -5,7 +5,7 @@
 The order of the checks is that of nova/compute/api.py.
 """
 
-import collections.abc
+from collections import abc
 import functools
 
 from osc_hostmaint import exceptions
@@ -23,7 +23,7 @@ COLLEAGUE = world.COLLEAGUE
 Actor, Server, Work = world.Actor, world.Server, world.Work
 _ANY = frozenset({'active', 'stopped', 'paused', 'suspended'})
 #: The states that a request may find a server in, by its kind.
-STATES: collections.abc.Mapping[str, frozenset[str]] = {
+STATES: abc.Mapping[str, frozenset[str]] = {
     'live_migrate': frozenset({'active', 'paused'}),
     'cold_migrate': frozenset({'active', 'stopped'}),
     'confirm': frozenset({'resized'}),
@@ -60,11 +60,7 @@ class Api(state.State):
     """
 
     def checked(self, kind: str, server_id: str, by: Actor) -> Server:
-        """Return a server that rests in a state that a request may find.
-
-        :raises NotFound: there is none.
-        :raises RequestRefused: it is locked, or in another state.
-        """
+        """Return a server that rests in a state that a request may find."""
         server = self.existing(server_id)
         if server.locked and not by.admin:
             raise refused(f'Instance {server_id} is locked', 409)
@@ -75,26 +71,18 @@ class Api(state.State):
 
     @staticmethod
     def check_state(kind: str, server: Server) -> None:
-        """Refuse a request for a server in another state.
-
-        :raises RequestRefused: it is in one.
-        """
+        """Refuse a request for a server in another state."""
         if server.vm_state not in STATES[kind]:
             raise invalid(kind, server, 'vm_state', server.vm_state)
 
     @staticmethod
     def refuse(kind: str, server: Server) -> None:
-        """Refuse what a test wants to be refused.
-
-        :raises RequestRefused: it is.
-        """
+        """Refuse what a test wants to be refused."""
         refusal = server.refusal(kind)
         if refusal:
             raise exceptions.RequestRefused(refusal.text, final=refusal.final)
 
-    def take(
-        self, kind: str, server: Server, by: Actor, task: str, host: str = ''
-    ) -> Work:
+    def take(self, kind, server, by, task, host='') -> Work:
         """Begin what a server is busy with from now on.
 
         :param host: the only destination that it may have.
@@ -105,23 +93,16 @@ class Api(state.State):
         return work
 
     def take_on(self, work: Work, task: str) -> None:
-        """Let a server be busy with something from now on."""
         work.server.work = work
         self.change(work.server, task_state=task)
 
     def start_work(self, work: Work, steps: timeline.Steps) -> None:
-        """Let it go on."""
         # Queued for its first step, so that the process is known to itself.
         work.process = timeline.Process(self.timeline, steps)
         self.timeline.after(0.0, work.process.step)
 
     def live_migrate(
-        self,
-        server_id: str,
-        dest: str | None = None,
-        *,
-        host: str = '',
-        by: Actor = COLLEAGUE,
+        self, server_id, dest=None, *, host='', by=COLLEAGUE
     ) -> None:
         """Take a request for a live migration: see :meth:`cold_migrate`."""
         server = self.checked('live_migrate', server_id, by)
@@ -171,12 +152,7 @@ class Api(state.State):
             raise refused('Service is unavailable at this time.', 409)
 
     def evacuate(
-        self,
-        server_id: str,
-        *,
-        host: str = '',
-        stopped: bool = False,
-        by: Actor = COLLEAGUE,
+        self, server_id, *, host='', stopped=False, by=COLLEAGUE
     ) -> None:
         """Take a request for an evacuation, whatever the server is busy with.
 
@@ -202,16 +178,13 @@ class Api(state.State):
         work, was = rebuilds.begin(self, server, by), server.vm_state
         work.asked, work.stops = host, stopped
         self.take_on(work, statuses.REBUILDING[0])
-        record = self.new_record(
-            work, model.MigrationType.EVACUATION, 'accepted'
-        )
+        kind = model.MigrationType.EVACUATION
+        record = self.new_record(work, kind, 'accepted')
         record.dest = host or None
         off = was == 'stopped' or (stopped and was != 'error')
         self.start_work(work, rebuilds.evacuate(self, work, was, off=off))
 
-    def reset(
-        self, server_id: str, vm_state: str = 'active', by: Actor = COLLEAGUE
-    ) -> None:
+    def reset(self, server_id, vm_state='active', by=COLLEAGUE) -> None:
         """Change a server's state in Nova's database alone."""
         server = self.existing(server_id)
         work = self.begin('reset', server, by)
@@ -247,7 +220,6 @@ class Api(state.State):
         self.start_work(work, resizes.confirm(self, work, effect))
 
     def revert(self, server_id: str, by: Actor | None = None) -> None:
-        """Take a request to revert."""
         server = self.existing(server_id)
         by = by or server.owner
         self.checked('revert', server_id, by)
@@ -257,15 +229,13 @@ class Api(state.State):
         self.update(record, status='reverting')
         self.start_work(work, resizes.revert(self, work))
 
-    def _plain(
-        self, kind: str, server_id: str, by: Actor | None = None
-    ) -> None:
-        """Take a request that leaves no migration record."""
+    def _plain(self, kind, server_id, by=None) -> None:
         server = self.existing(server_id)
         by = by or (COLLEAGUE if kind == 'offload' else server.owner)
         self.checked(kind, server_id, by)
         self.refuse(kind, server)
-        work = self.take(kind, server, by, tasks.TASKS[kind])
+        task, _state = tasks.TASKS[kind]
+        work = self.take(kind, server, by, task)
         steps = {'shelve': tasks.shelve, 'offload': tasks.offload}
         carry_out = steps.get(kind, tasks.plain)
         self.start_work(work, carry_out(self, work, server.effect(kind)))
@@ -281,9 +251,7 @@ class Api(state.State):
     shelve = functools.partialmethod(_plain, 'shelve')
     offload = functools.partialmethod(_plain, 'offload')
 
-    def _end(
-        self, kind: str, server_id: str, record_id: int, by: Actor = COLLEAGUE
-    ) -> None:
+    def _end(self, kind, server_id, record_id, by=COLLEAGUE) -> None:
         """Take a request to end a live migration."""
         server, force = self.existing(server_id), kind == 'force_complete'
         if force and server.vm_state != 'active':
@@ -330,9 +298,7 @@ class Api(state.State):
     unlock = functools.partialmethod(_lock, 'unlock')
 
 
-def _resized(
-    cloud: state.State, server: Server, *, blind: bool
-) -> world.Record:
+def _resized(cloud, server, *, blind) -> world.Record:
     """Return the record that awaits a confirmation.
 
     :param blind: also one that was confirmed a blink ago.
@@ -349,10 +315,7 @@ def _resized(
     raise refused('Instance has not been resized.', 400, final=False)
 
 
-def invalid(
-    kind: str, server: Server, what: str, value: str | None
-) -> exceptions.CloudError:
-    """Return a refusal because of the state that a server is in."""
+def invalid(kind, server, what, value) -> exceptions.CloudError:
     return refused(
         f"Cannot '{_ACTIONS.get(kind, kind)}' instance {server.id} while it "
         f'is in {what} {value}',
@@ -360,9 +323,7 @@ def invalid(
     )
 
 
-def refused(
-    text: str, code: int, *, final: bool | None = None
-) -> exceptions.CloudError:
+def refused(text, code, *, final=None) -> exceptions.CloudError:
     """Return a refusal.
 
     :param final: as the gateway takes it; None: as the code says.

@@ -2,7 +2,7 @@
 
 """The gateway to the simulated cloud."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 import functools
@@ -21,10 +21,10 @@ MAX_LIMIT = 1000
 #: Set by a disabled host's nova-compute.
 DISABLED = 'COMPUTE_STATUS_DISABLED'
 
-_Method = collections.abc.Callable[..., ty.Any]
+_Method = abc.Callable[..., ty.Any]
 
 
-def _asks(kind: str) -> collections.abc.Callable[[_Method], _Method]:
+def _asks(kind: str) -> abc.Callable[[_Method], _Method]:
     """Let a method's answer come only when its request has got there.
 
     :param kind: of request; the method's first argument says what it is
@@ -45,9 +45,7 @@ def _asks(kind: str) -> collections.abc.Callable[[_Method], _Method]:
 def _moves(kind: str) -> _Method:
     """Return a method that asks for a move, if need be to one host only."""
 
-    def post(
-        self: 'Client', server_id: str, host: str = '', **values: ty.Any
-    ) -> None:
+    def post(self, server_id, host='', **values) -> None:
         take = functools.partial(getattr(self._cloud, kind), server_id)
         values |= {'host': host, 'by': self.actor}
         self._post(kind, server_id, lambda: take(**values), host)
@@ -83,11 +81,9 @@ class Client(session.Session):
     force_complete = _does('force_complete')
 
     def user_name(self) -> str:
-        """Return the name of who we are."""
         return 'alice'
 
     def user_id(self) -> str:
-        """Return the id of who we are."""
         return self.actor.user_id
 
     @property
@@ -96,41 +92,31 @@ class Client(session.Session):
         return self._clock.now()
 
     def now(self) -> datetime.datetime:
-        """Return the cloud's time."""
         return world.utc(self._clock.now())
 
     @_asks('services')
     def services(self) -> list[model.Service]:
-        """GET /os-services."""
         return [
             host.shown() if host.silent is None else _silent(name)
             for name, host in self._cloud.hosts.items()
         ]
 
     def disable(self, service: model.Service, reason: str) -> model.Service:
-        """PUT /os-services/{id}."""
         return self._put('disable', service.host, reason)
 
     def enable(self, service: model.Service) -> model.Service:
-        """PUT /os-services/{id}."""
         return self._put('enable', service.host)
 
-    def force_down(
-        self, service: model.Service, *, down: bool
-    ) -> model.Service:
-        """PUT /os-services/{id}."""
+    def force_down(self, service, *, down) -> model.Service:
         return self._put('force_down', service.host, down=down)
 
-    def _put(
-        self, kind: str, host: str, *args: ty.Any, **values: ty.Any
-    ) -> model.Service:
+    def _put(self, kind, host, *args, **values) -> model.Service:
         turn = getattr(self._cloud, kind)
         self._ask(kind, host, lambda: turn(host, *args, **values))
         return self._cloud.hosts[host].shown()
 
     @_asks('hypervisor_hosts')
     def hypervisor_hosts(self) -> dict[str, str]:
-        """GET /os-hypervisors/detail."""
         return {f'{name}.example.org': name for name in self._cloud.hosts}
 
     @_asks('hypervisor_states')
@@ -154,7 +140,6 @@ class Client(session.Session):
 
     @_asks('server_count')
     def server_count(self, host: str) -> int:
-        """GET /servers."""
         answers = self._cloud.hosts[host].silent is None
         return len(self._cloud.on(host)) if answers else 0
 
@@ -171,9 +156,7 @@ class Client(session.Session):
         return dataclasses.replace(shown, needs=model.Needs())
 
     @_asks('migrations')
-    def migrations(
-        self, host: str, changed_since: datetime.datetime | None = None
-    ) -> list[model.Migration]:
+    def migrations(self, host, changed_since=None) -> list[model.Migration]:
         """GET /os-migrations: `changes-since` looks at updated_at alone."""
         if changed_since is None:
             return self._records(host)[:MAX_LIMIT]
@@ -195,18 +178,15 @@ class Client(session.Session):
 
     @_asks('unconfirmed')
     def unconfirmed(self, host: str) -> list[model.Migration]:
-        """GET /os-migrations."""
         return [r for r in self._records_from(host) if r.awaits_confirmation]
 
     @_asks('evacuations')
     def evacuations(self, host: str) -> list[model.Migration]:
-        """GET /os-migrations."""
         kind = model.MigrationType.EVACUATION
         return [r for r in self._records_from(host) if r.type == kind]
 
     @_asks('evacuated')
     def evacuated(self, host: str) -> list[model.Migration]:
-        """GET /os-migrations."""
         return [
             record.shown()
             for record in self._cloud.to_clean_up(host)
@@ -214,15 +194,11 @@ class Client(session.Session):
         ]
 
     @_asks('left')
-    def left(
-        self, host: str, since: datetime.datetime
-    ) -> list[model.Migration]:
-        """GET /os-migrations."""
+    def left(self, host, since) -> list[model.Migration]:
         return _changed(self._records_from(host), since)
 
     @_asks('moves')
     def moves(self, since: datetime.datetime) -> list[model.Migration]:
-        """GET /os-migrations."""
         return _changed(self._newest(), since)
 
     def _newest(self) -> list[model.Migration]:
@@ -251,7 +227,6 @@ class Client(session.Session):
 
     @_asks('allocations')
     def allocations(self, host: str) -> dict[str, snapshots.Amounts]:
-        """GET /resource_providers/{id}/allocations."""
         self.last_look[host] = self._clock.now()
         if not self._cloud.hosts[host].mapped:
             raise exceptions.UnknownHypervisor(host)
@@ -294,16 +269,9 @@ class Client(session.Session):
     @_asks('groups')
     def groups(self) -> list[snapshots.Group]:
         """GET /os-server-groups: without deleted members."""
-        servers = self._cloud.servers
+        gone = {s.id for s in self._cloud.servers.values() if s.deleted}
         return [
-            dataclasses.replace(
-                group,
-                members=frozenset(
-                    member
-                    for member in group.members
-                    if not servers[member].deleted
-                ),
-            )
+            dataclasses.replace(group, members=group.members - gone)
             for group in self._cloud.groups
         ]
 
@@ -320,20 +288,15 @@ class Client(session.Session):
         ]
 
     @_asks('allocation_candidates')
-    def allocation_candidates(
-        self, shape: snapshots.Shape
-    ) -> snapshots.AllocationCandidates:
+    def allocation_candidates(self, shape) -> snapshots.AllocationCandidates:
         """GET /allocation_candidates: disabled and down hosts, too."""
         if not shape:
             raise exceptions.RequestRefused(
                 "Placement: '' does not match '^[A-Z0-9_]+:[0-9]+' (HTTP 400)",
                 final=True,
             )
-        fit = [
-            host
-            for host in self._cloud.hosts.values()
-            if host.inventory.fits(dict(shape))
-        ]
+        found = self._cloud.hosts.values()
+        fit = [host for host in found if host.inventory.fits(dict(shape))]
         return snapshots.AllocationCandidates(
             providers={host.provider: _provider(host) for host in fit},
             candidates=tuple(
@@ -352,9 +315,7 @@ class Client(session.Session):
         return self._cloud.servers[server_id].failure
 
     @_asks('progress')
-    def progress(
-        self, server_id: str, record_id: int
-    ) -> model.Progress | None:
+    def progress(self, server_id, record_id) -> model.Progress | None:
         """GET /servers/{id}/migrations/{id}: 404 but for one in progress."""
         self._reach(server_id)
         work = self._cloud.servers[server_id].work

@@ -2,7 +2,6 @@
 
 """The simulated cloud: Nova's API, its hosts, and servers set up at once."""
 
-import copy
 import dataclasses
 import datetime
 import ipaddress
@@ -34,9 +33,7 @@ _HOUR = datetime.timedelta(hours=1)
 class Cloud(api.Api):
     """Hosts, servers, migration records and allocations over time."""
 
-    def add(
-        self, host: str, vm_state: str = 'active', **values: ty.Any
-    ) -> Server:
+    def add(self, host, vm_state='active', **values) -> Server:
         """Put a server on a host, as if it had always been there.
 
         :param values: of its fields.
@@ -45,17 +42,18 @@ class Cloud(api.Api):
         self._put(server.id, host, server.amounts)
         return server
 
-    def _new(
-        self, host: str, vm_state: str, values: dict[str, ty.Any]
-    ) -> Server:
+    def _new(self, host, vm_state, values) -> Server:
         number = len(self.servers) + 1
+        # One in ERROR whose guest does not run was stopped before that.
+        off = values.get('power_state') == model.PowerState.SHUTDOWN
+        wanted = 'stopped' if vm_state == 'error' and off else vm_state
         server = Server(
             **{
                 'id': f'00000000-0000-0000-0000-{number:012x}',
                 'name': f'server-{number:02}',
                 'host': host,
                 'vm_state': vm_state,
-                'wanted': _wanted(vm_state, values.get('power_state')),
+                'wanted': wanted,
                 'addresses': (
                     str(ipaddress.IPv4Address(10 * 2**24 + number)),
                 ),
@@ -86,12 +84,11 @@ class Cloud(api.Api):
         server.power_state = statuses.power(old_state)
         resize = kind == model.MigrationType.RESIZE
         by = server.owner if resize else world.COLLEAGUE
-        work = world.Work(
-            'resize', server, by, self.timeline.now, source=source
-        )
+        now = self.timeline.now
+        work = world.Work('resize', server, by, now)
         server.work = work
         record = self.new_record(work, kind, 'finished')
-        work.finish(self.timeline.now, well=True)
+        work.finish(now, well=True)
         record.dest, record.created_at = dest, server.changed_at
         record.updated_at = server.changed_at
         self.hand_over(record)
@@ -100,9 +97,7 @@ class Cloud(api.Api):
         server.host = dest
         return server
 
-    def group(
-        self, policy: str, *servers: Server, most_per_host: int = 1
-    ) -> snapshots.Group:
+    def group(self, policy, *servers, most_per_host=1) -> snapshots.Group:
         """Put servers into a server group, wherever they are by now.
 
         :param most_per_host: of an anti-affinity group.
@@ -118,9 +113,7 @@ class Cloud(api.Api):
             server.needs = dataclasses.replace(server.needs, grouped=True)
         return made
 
-    def create(
-        self, host: str, *, fails: bool = False, **values: ty.Any
-    ) -> Server:
+    def create(self, host, *, fails=False, **values) -> Server:
         """Begin to build a server that was scheduled to a host.
 
         :param fails: it ends in ERROR, on no host.
@@ -176,7 +169,6 @@ class Cloud(api.Api):
         self.hosts[host].disabled_reason = reason
 
     def enable(self, host: str) -> None:
-        """Enable a compute service."""
         self._touch(host, enabled=True)
         self.hosts[host].disabled_reason = None
 
@@ -222,19 +214,3 @@ class Cloud(api.Api):
             for server in reversed(self.servers.values())
             if server.host == host and not server.deleted
         ]
-
-    def copies(self) -> dict[str, Server]:
-        """Return the servers as they are now, by id."""
-        return {
-            server_id: copy.copy(server)
-            for server_id, server in self.servers.items()
-        }
-
-
-def _wanted(vm_state: str, power_state: int | None) -> str:
-    """Return the state that its owner wants a server to be in.
-
-    One in ERROR whose guest does not run was stopped before that.
-    """
-    off = power_state == model.PowerState.SHUTDOWN
-    return 'stopped' if vm_state == 'error' and off else vm_state

@@ -25,13 +25,8 @@ MEETING_SECONDS = 1.0
 
 def violations(run: Run) -> list[str]:
     """Return every way in which a run did what it must not."""
-    return [
-        *built_twice(run),
-        *from_living_host(run),
-        *on_two_hosts(run),
-        *started_stopped(run),
-        *reset(run),
-    ]
+    twice = built_twice(run) + on_two_hosts(run)
+    return twice + from_living_host(run) + started_stopped(run) + reset(run)
 
 
 def built_twice(run: Run) -> list[str]:

@@ -6,7 +6,7 @@ A fault is chosen by a function from a request to what goes wrong with it,
 or None; several combine with :func:`either`.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import functools
 
@@ -30,12 +30,10 @@ class Request:
 
     @property
     def changes(self) -> bool:
-        """It asks for something to be done, rather than known."""
         return self.kind in POSTS
 
     @property
     def lists(self) -> bool:
-        """It is answered with a list."""
         return self.kind in LISTS
 
 
@@ -65,7 +63,7 @@ PLACEMENT = frozenset({'allocations', 'allocation_candidates'})
 class Fault:
     """What goes wrong with a request."""
 
-    error: collections.abc.Callable[[], BaseException]
+    error: abc.Callable[[], BaseException]
     #: What was asked for is done all the same.
     took: bool = False
     #: How long after the answer got lost it is done, in seconds.
@@ -99,7 +97,10 @@ PLACEMENT_FORBIDS = Fault(
 )
 PLACEMENT_DOWN = Fault(lambda: Unavailable('Placement: no answer (HTTP 503)'))
 
-Faults = collections.abc.Callable[[Request], Fault | None]
+#: What may go wrong with any request.
+ANY = (LOST, DROPPED, LOST_LATE, DROPPED_LATE, SLOW, TOO_MANY, REFUSED)
+
+Faults = abc.Callable[[Request], Fault | None]
 
 
 def none(_request: Request) -> Fault | None:
@@ -107,7 +108,7 @@ def none(_request: Request) -> Fault | None:
     return None
 
 
-def numbered(faults: collections.abc.Mapping[int, Fault]) -> Faults:
+def numbered(faults: abc.Mapping[int, Fault]) -> Faults:
     """Choose requests by number; of those that only read, only outages.
 
     The gateway asks again for what only reads, so what gets through to the
@@ -121,9 +122,7 @@ def numbered(faults: collections.abc.Mapping[int, Fault]) -> Faults:
     return choose
 
 
-def posts(
-    faults: collections.abc.Sequence[Fault | None], kind: str = ''
-) -> Faults:
+def posts(faults, kind='') -> Faults:
     """Choose the first requests that change something, in turn."""
     left = iter(faults)
     return lambda request: (
@@ -134,5 +133,4 @@ def posts(
 
 
 def outage(begin: float, end: float) -> Faults:
-    """Let nothing get through for a period."""
     return lambda request: DROPPED if begin <= request.time < end else None

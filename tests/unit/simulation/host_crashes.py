@@ -135,7 +135,7 @@ def _initialize(cloud: State, server: world.Server) -> None:
             cloud.change(server)
             _leave(cloud, work)
         case 'powering-off' | 'powering-on' | 'rebooting' if killed:
-            cloud.change(server, vm_state=tasks.STATES[work.kind])
+            cloud.change(server, vm_state=tasks.TASKS[work.kind][1])
             work.finish(cloud.timeline.now, well=True)
         case _ if task in _BUILDING and killed:
             cloud.change(server, vm_state='error')

@@ -68,7 +68,6 @@ class Host:
 
     @property
     def provider(self) -> str:
-        """The id of its resource provider."""
         return _made_up_id(f'provider of {self.name}')
 
     @property
@@ -85,7 +84,6 @@ class Host:
 
     @property
     def black_hole(self) -> bool:
-        """Every move to it fails."""
         return self.black_hole_since <= self.time.now
 
     @property

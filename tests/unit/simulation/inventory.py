@@ -3,7 +3,7 @@
 """What hosts have room for, and what servers take of it."""
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 
 VCPU = 'VCPU'
@@ -11,7 +11,7 @@ MEMORY_MB = 'MEMORY_MB'
 DISK_GB = 'DISK_GB'
 
 #: Amounts by resource class.
-Amounts = collections.abc.Mapping[str, int]
+Amounts = abc.Mapping[str, int]
 
 #: More than any test fills.
 ROOMY: Amounts = {VCPU: 10**6, MEMORY_MB: 10**9, DISK_GB: 10**7}
@@ -54,5 +54,4 @@ class Inventory:
         self.used.update(amounts)
 
     def give_back(self, amounts: Amounts) -> None:
-        """Use less of it."""
         self.used.subtract(amounts)

@@ -6,7 +6,7 @@ The order and the delays are those measured on Nova 34; the function ``live``
 reads from top to bottom.
 """
 
-import collections.abc
+from collections import abc
 
 from osc_hostmaint import model
 from tests.unit.simulation import state
@@ -20,14 +20,10 @@ DOWN = 'Compute service of {host} is unavailable at this time.'
 
 MoveOutcome = world.MoveOutcome
 #: To a destination: what is found may be None.
-Search = collections.abc.Generator[
-    'float | timeline.Queue', None, 'str | None'
-]
+Search = abc.Generator['float | timeline.Queue', None, 'str | None']
 
 
-def outcome_there(
-    cloud: State, coming: MoveOutcome, target: str, *, live: bool
-) -> MoveOutcome:
+def outcome_there(cloud, coming, target, *, live) -> MoveOutcome:
     """Return what is to become of a move that goes to a host.
 
     :param coming: what is to become of it elsewhere.
@@ -126,12 +122,8 @@ def _copy(cloud: State, work: Work, coming: MoveOutcome) -> Steps:
     if server.stuck:
         server.stuck -= 1
         work.stuck = True
-    yield from _pass(
-        cloud,
-        work,
-        timeline.FOREVER if work.stuck else server.seconds / (1 + half),
-        interrupts=True,
-    )
+    seconds = timeline.FOREVER if work.stuck else server.seconds / (1 + half)
+    yield from _pass(cloud, work, seconds, interrupts=True)
     if work.wish == 'abort':
         yield cloud.jitter(timing.abort)
         yield from _roll_back(cloud, work, 'cancelled')
@@ -144,9 +136,7 @@ def _copy(cloud: State, work: Work, coming: MoveOutcome) -> Steps:
         yield from _land(cloud, work, coming)
 
 
-def _pass(
-    cloud: State, work: Work, seconds: float, *, interrupts: bool = False
-) -> Steps:
+def _pass(cloud, work, seconds, *, interrupts=False) -> Steps:
     """Let time pass, for ever where the destination has died midway.
 
     :param interrupts: whoever wants to abort or complete it may at once;
@@ -154,11 +144,9 @@ def _pass(
     """
     until = cloud.timeline.now + seconds
     while True:
-        if work.wish == 'abort' and (interrupts or work.hung):
-            return
-        if work.cut or (
-            work.wish == 'complete' and interrupts and not work.hung
-        ):
+        aborts = work.wish == 'abort' and (interrupts or work.hung)
+        ends = work.wish == 'complete' and interrupts and not work.hung
+        if aborts or ends or work.cut:
             return
         left = timeline.FOREVER if work.hung else until - cloud.timeline.now
         if left <= 0:

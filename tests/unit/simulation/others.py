@@ -2,7 +2,7 @@
 
 """What others do while a host is drained, to be drawn at random."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import dataclasses
 import functools
@@ -44,12 +44,13 @@ _METHODS: dict[str, tuple[str, dict[str, ty.Any]]] = {
     'resize here': ('cold_migrate', {'dest': SOURCE, 'kind': RESIZE}),
     'live here': ('live_migrate', {'dest': SOURCE}),
 }
-_HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
-    'crash': lambda cloud, host: cloud.crash(host),
+_ToHost = abc.Callable[[clouds.Cloud, str], object]
+_HOSTS: dict[str, _ToHost] = {
+    'crash': clouds.Cloud.crash,
     'crash at once': lambda cloud, host: cloud.crash(host, hangs=False),
-    'come back': lambda cloud, host: cloud.start(host),
+    'come back': clouds.Cloud.start,
     'disable': lambda cloud, host: _disable(cloud, host),
-    'enable': lambda cloud, host: cloud.enable(host),
+    'enable': clouds.Cloud.enable,
     'fail all moves': lambda cloud, host: setattr(
         cloud.hosts[host], 'black_hole_since', cloud.timeline.now
     ),
@@ -59,9 +60,9 @@ _HOSTS: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
     'silence slowly': lambda cloud, host: _silence(cloud, host, 60.0),
     'answer': lambda cloud, host: _silence(cloud, host, None),
 }
-_FENCES: dict[str, collections.abc.Callable[[clouds.Cloud, str], object]] = {
-    'power off': lambda cloud, host: cloud.power_off(host),
-    'force down': lambda cloud, host: cloud.force_down(host),
+_FENCES: dict[str, _ToHost] = {
+    'power off': clouds.Cloud.power_off,
+    'force down': clouds.Cloud.force_down,
     'take back': lambda cloud, host: cloud.force_down(host, down=False),
 }
 _MACHINES = {**_HOSTS, **_FENCES}
@@ -99,23 +100,18 @@ class OthersAction:
             self._do(cloud)
 
     def _do(self, cloud: clouds.Cloud) -> None:
-        if self.what in _MACHINES:
-            names = list(cloud.hosts)
-            _MACHINES[self.what](cloud, names[self.host % len(names)])
-            return
-        if self.what in _CONTROL:
-            cloud.broken = _CONTROL[self.what]
-            return
-        if self.what in _PLACEMENT:
-            cloud.placement = _PLACEMENT[self.what]
-            return
-        if self.what in _BUILDS:
-            cloud.create(SOURCE, fails=self.what == 'create in vain')
-            return
-        servers = list(cloud.servers.values())
+        names, servers = list(cloud.hosts), list(cloud.servers.values())
         if self.what in _MOVES_HERE:
             servers = [s for s in servers if s.host not in (None, SOURCE)]
-        if servers:
+        if self.what in _MACHINES:
+            _MACHINES[self.what](cloud, names[self.host % len(names)])
+        elif self.what in _CONTROL:
+            cloud.broken = _CONTROL[self.what]
+        elif self.what in _PLACEMENT:
+            cloud.placement = _PLACEMENT[self.what]
+        elif self.what in _BUILDS:
+            cloud.create(SOURCE, fails=self.what == 'create in vain')
+        elif servers:
             self._ask(cloud, servers[self.server % len(servers)])
 
     def _ask(self, cloud: clouds.Cloud, server: world.Server) -> None:
@@ -127,9 +123,7 @@ class OthersAction:
         getattr(cloud, name.replace(' ', '_'))(server.id, **values)
 
 
-def plan(
-    cloud: clouds.Cloud, others_actions: collections.abc.Iterable[OthersAction]
-) -> None:
+def plan(cloud, others_actions) -> None:
     """Let deeds happen when it is their time."""
     for others_action in others_actions:
         cloud.timeline.after(

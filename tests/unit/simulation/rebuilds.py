@@ -38,16 +38,10 @@ def begin(cloud: State, server: world.Server, by: world.Actor) -> Work:
 
 
 def _others(cloud: State, server: world.Server) -> list[Work]:
-    return [
-        work
-        for work in cloud.works
-        if work.kind == 'evacuate' and work.server is server
-    ]
+    return [w for w in cloud.works_on(server) if w.kind == 'evacuate']
 
 
-def evacuate(
-    cloud: State, work: Work, was: str, *, off: bool
-) -> timeline.Steps:
+def evacuate(cloud, work, was, *, off) -> timeline.Steps:
     """Carry out an evacuation.
 
     :param was: the server's state when it was asked for.
@@ -62,9 +56,7 @@ def evacuate(
     if not found or not cloud.place(work, target, claims=True):
         _end(cloud, work, 'error', 'error', moves.NO_VALID_HOST)
         return
-    there = cloud.hosts[target]
-    yield from there.gate.passed()
-    work.at = frozenset({target})
+    yield from work.reach(cloud.hosts[target])
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target, status='pre-migrating')
     coming = moves.outcome_there(cloud, coming, target, live=False)
@@ -116,9 +108,7 @@ def _accepted(cloud: State, work: Work) -> world.Record:
     return next(accepted, work.record)
 
 
-def _end(
-    cloud: State, work: Work, status: str, vm_state: str, reason: str
-) -> None:
+def _end(cloud, work, status, vm_state, reason) -> None:
     """It comes to nothing; the server says so, or is as it was."""
     server, record = work.server, work.record
     cloud.update(record, status=status)

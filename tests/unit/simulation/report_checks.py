@@ -6,7 +6,7 @@ Judged by the simulated truth alone, at the moment it ends. What others did
 after the drain last looked is not held against it.
 """
 
-import collections.abc
+from collections import abc
 import re
 
 from osc_hostmaint import exceptions
@@ -46,9 +46,7 @@ def left_on(cloud: State, host: str, *, dead: bool = False) -> dict[str, str]:
     :param dead: what it is to clean up when it comes back does not count.
     """
     left: dict[str, str] = {}
-    owners = {
-        record.uuid: record.server.id for record in cloud.records.values()
-    }
+    owners = {r.uuid: r.server.id for r in cloud.records.values()}
     for consumer, hosts in cloud.allocations.items():
         server = cloud.servers.get(consumer)
         if dead and server and evacuation_checks.awaits_clean_up(server, host):
@@ -189,9 +187,8 @@ def _untrue_row(run: Run, row: decisions.Row, remains: str | None) -> str:
     if run.exit_code not in COMPLETE or remains:
         return ''
     if down_cells.CELL in row.reason:
-        return (
-            '' if server and cell_was_down(run.cloud, server) else 'it answers'
-        )
+        silent = server and cell_was_down(run.cloud, server)
+        return '' if silent else 'it answers'
     if server is None or run.changed_by_others(server):
         return ''
     if any(
@@ -215,9 +212,7 @@ def cell_was_down(cloud: State, server: Server) -> bool:
     return server.host is not None and cloud.hosts[server.host].cell_was_down
 
 
-def _untrue_move(
-    run: Run, was: Server | None, row: decisions.Row, remains: str | None
-) -> str:
+def _untrue_move(run, was, row, remains) -> str:
     server = run.cloud.servers.get(row.server_id)
     if server is None:
         return 'there is no such server'
@@ -254,9 +249,8 @@ def _untrue_move(
 def stopped_running(was: Server, server: Server) -> bool:
     """Tell whether a guest ran that does not any more, though ACTIVE."""
     on = model.PowerState.RUNNING
-    return server.vm_state == 'active' and (
-        was.power_state == on != server.power_state
-    )
+    stopped = was.power_state == on != server.power_state
+    return stopped and server.vm_state == 'active'
 
 
 def wrong_state(server: Server) -> str:
@@ -283,13 +277,8 @@ def behind(*runs: Run) -> list[str]:
     cloud, last = runs[0].cloud, max(runs, key=lambda run: run.ended)
     if last.killed or last.exit_code not in COMPLETE:
         return []
-    told = {
-        row.server_id
-        for run in runs
-        if not run.killed
-        for row in run.result.rows
-        if row.left
-    }
+    rows = (row for run in runs if not run.killed for row in run.result.rows)
+    told = {row.server_id for row in rows if row.left}
     found = []
     for server_id in {work.server.id for work in cloud.works if work.by.ours}:
         server = cloud.servers[server_id]
@@ -302,9 +291,7 @@ def behind(*runs: Run) -> list[str]:
     return sorted(found)
 
 
-def _left_running(
-    server: Server, last: Run, runs: collections.abc.Sequence[Run]
-) -> bool:
+def _left_running(server, last, runs) -> bool:
     """Tell whether it was resumed and could have been suspended again."""
     resting = server.task_state is None and (
         server.work is None or server.work.ended is not None
@@ -325,7 +312,7 @@ def _left_running(
     )
 
 
-def _unforeseen(server: Server, runs: collections.abc.Sequence[Run]) -> bool:
+def _unforeseen(server: Server, runs: abc.Sequence[Run]) -> bool:
     """Tell whether nobody could know of it.
 
     Nova failed at it when nobody was there any more to see that, or it took

@@ -30,27 +30,16 @@ class Reporter:
         """:param options: of the policy he pretends to follow."""
         self.clock = timeline.VirtualClock(cloud.timeline)
         self.client = clients.Client(cloud, self.clock)
+        told, policy = scene.Recorder(self.client), policies.Policy(**options)
         self._run = scene.Run(
-            cloud,
-            self.clock,
-            self.client,
-            scene.Recorder(self.client),
-            (scene.SOURCE,),
-            policies.Policy(**options),
+            cloud, self.clock, self.client, told, (scene.SOURCE,), policy
         )
 
     def look(self) -> None:
-        """Look at what is left on the host."""
         self.client.servers(scene.SOURCE)
         self.client.allocations(scene.SOURCE)
 
-    def run(
-        self,
-        *rows: decisions.Row,
-        code: Code | None = None,
-        errors: dict[str, str] | None = None,
-        **values: ty.Any,
-    ) -> scene.Run:
+    def run(self, *rows, code=None, errors=None, **values) -> scene.Run:
         """Return what he reports.
 
         :param code: None: what fits the rows.
@@ -66,16 +55,13 @@ class Reporter:
         run.untrue_reports = report_checks.untrue_reports(run)
         return run
 
-    def untrue_reports(
-        self, *rows: decisions.Row, **options: ty.Any
-    ) -> list[str]:
+    def untrue_reports(self, *rows, **options) -> list[str]:
         """Look once more, report, and return what is not so in that."""
         self.look()
         return self.run(*rows, **options).untrue_reports
 
 
 def row(server: world.Server, phase: Phase, reason: str = '') -> decisions.Row:
-    """Return a row about a server."""
     return decisions.Row(
         server_id=server.id,
         name=server.name,
@@ -106,13 +92,7 @@ class ChecksTestCase(unittest.TestCase):
         """Pretend to follow a policy from now on."""
         self.reporter = Reporter(self.cloud, **{**self.POLICY, **options})
 
-    def ask(
-        self,
-        kind: str,
-        server: world.Server | None = None,
-        *hosts: str,
-        wait: float = 10.0,
-    ) -> None:
+    def ask(self, kind, server=None, *hosts, wait=10.0) -> None:
         """Ask for something, whatever comes of it."""
         server = server or self.server
         with contextlib.suppress(exceptions.CloudError):

@@ -120,9 +120,7 @@ def over_parallel(run: Run) -> list[str]:
     return _crowds(run, parallel, 'source', 'began', '')
 
 
-def _crowds(
-    run: Run, most: int | None, where: str, since: str, to: str
-) -> list[str]:
+def _crowds(run, most, where, since, to) -> list[str]:
     """Return works at one place that went on at once, where too many did.
 
     :param where: the attribute that tells the place.
@@ -146,9 +144,8 @@ def _crowds(
         ]
         if len(there) > (most or 0):
             names = ', '.join(f'{o.kind} of {o.server.name}' for o in there)
-            found.append(
-                f'{len(there)} at once{to.format(place(work))}: {names}'
-            )
+            here = to.format(place(work))
+            found.append(f'{len(there)} at once{here}: {names}')
     return found
 
 

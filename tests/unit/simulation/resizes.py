@@ -17,14 +17,12 @@ MoveOutcome = world.MoveOutcome
 _LOST = frozenset({MoveOutcome.PRE, MoveOutcome.PRECHECK})
 
 
-def cold(
-    cloud: State, work: Work, kind: str, dest: str | None, host: str
-) -> Steps:
+def cold(cloud, work, kind, dest, host) -> Steps:
     """Carry out a cold migration or a resize, up to VERIFY_RESIZE.
 
+    See :func:`moves.live`.
+
     :param kind: the migration record's type.
-    :param dest: where to, unchecked; None asks the scheduler.
-    :param host: the only host that the scheduler may take, if any.
     """
     timing, server = cloud.timing, work.server
     outcome = server.outcome()
@@ -40,8 +38,7 @@ def cold(
         moves.back(cloud, work, moves.NO_VALID_HOST)
         return
     there = cloud.hosts[target]
-    yield from there.gate.passed()
-    work.at = frozenset({target})
+    yield from work.reach(there)
     yield cloud.jitter(timing.reach)
     cloud.update(record, dest=target)
     outcome = moves.outcome_there(cloud, outcome, target, live=False)
@@ -94,8 +91,7 @@ def confirm(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Confirm a cold migration or a resize, on its source."""
     timing, server, record = cloud.timing, work.server, work.record
     source = cloud.hosts[record.source]
-    yield from source.gate.passed()
-    work.at = frozenset({source.name})
+    yield from work.reach(source)
     yield cloud.jitter(timing.confirm)
     if effect is world.Effect.HANGS:
         return
@@ -114,16 +110,13 @@ def confirm(cloud: State, work: Work, effect: world.Effect) -> Steps:
 
 
 def revert(cloud: State, work: Work) -> Steps:
-    """Bring a server back to where it was."""
     server, record = work.server, work.record
     source, there = cloud.hosts[record.source], cloud.hosts[record.dest]
-    yield from there.gate.passed()
-    work.at = frozenset({there.name})
+    yield from work.reach(there)
     yield cloud.jitter(1.0)
     cloud.update(record, status='reverted')
     work.at = frozenset()
-    yield from source.gate.passed()
-    work.at = frozenset({source.name})
+    yield from work.reach(source)
     cloud.hand_back(record)
     cloud.arrive(server, record.source)
     yield cloud.jitter(0.3)

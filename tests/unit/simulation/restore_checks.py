@@ -6,10 +6,8 @@ Judged by the simulated truth alone: who is to come home when a run begins
 follows from Nova's records as they are then.
 """
 
-import datetime
 import enum
 
-from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.restore import candidates
 from tests.unit.simulation import report_checks
@@ -41,12 +39,7 @@ class Expected(enum.Enum):
 class Expectations:
     """Who is to come home to a host, as a run begins."""
 
-    def __init__(
-        self,
-        home: str,
-        since: datetime.datetime,
-        running: policies.Running | None,
-    ):
+    def __init__(self, home, since, running):
         self.home = home
         self.since = since
         self.running = running
@@ -126,9 +119,7 @@ class Expectations:
             )
         ]
 
-    def _has_returned(
-        self, cloud: state.State, server_id: str, expected: Expected
-    ) -> bool:
+    def _has_returned(self, cloud, server_id, expected) -> bool:
         """Tell whether it was home before anybody looked."""
         server = cloud.servers[server_id]
         rests = server.host == self.home and server.vm_state != 'resized'
@@ -177,10 +168,10 @@ class Expectations:
             case _ if not row.reason:
                 return 'no reason is given'
             case Result.MOVING:
-                rests = request_checks.was_gone_when_looked(
-                    run, server, row.host
+                gone = request_checks.was_gone_when_looked
+                return (
+                    'nothing moves it' if gone(run, server, row.host) else ''
                 )
-                return 'nothing moves it' if rests else ''
             case Result.SKIPPED:
                 mine = any(work.server is server for work in run.works())
                 return 'it was not' if mine and not others else ''

@@ -59,9 +59,7 @@ def restore(
     )
 
 
-def _bring(
-    run: scene.Run, expectations: restore_checks.Expectations, *, looks: bool
-) -> loop.DrainResult:
+def _bring(run, expectations, *, looks) -> loop.DrainResult:
     """Do what verbs/restoring.py does."""
     client, clock, policy = run.client, run.clock, run.policy
     services = {each.host: each for each in client.services()}
@@ -88,16 +86,9 @@ def _bring(
         patience=policy.server_timeout,
         expected=seen,
     )
+    ends = (run.interrupt, policy.max_failures, run.timeout)
     result = restore_loop.restore(
-        plans,
-        client,
-        clock,
-        board,
-        picker,
-        run.recorder,
-        run.interrupt,
-        policy.max_failures,
-        run.timeout,
+        plans, client, clock, board, picker, run.recorder, *ends
     )
     cut = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
     if result.exit_code not in cut:

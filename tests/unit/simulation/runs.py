@@ -2,14 +2,12 @@
 
 """What there is to tell of a run on the simulated cloud."""
 
-import collections.abc
+import copy
 import dataclasses
 
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from osc_hostmaint.engine import loop
-from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import dry_run as dry_run_
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
@@ -36,16 +34,13 @@ class Interrupt:
     requested: bool = False
 
     def press(self) -> None:
-        """Press it."""
         self.requested = True
 
 
 class Recorder:
     """Keeps events, decisions and each tick's requests."""
 
-    def __init__(
-        self, client: clients.Client, recording: ports.Recording | None = None
-    ):
+    def __init__(self, client, recording=None):
         """:param recording: is told of the same decisions."""
         #: Every decision: when it was made, and of which host.
         self.timed: list[tuple[float, str, decisions.Decision]] = []
@@ -61,20 +56,12 @@ class Recorder:
         self._told = 0
 
     def publish(self, event: events.Event) -> None:
-        """Take note of an event."""
         if isinstance(event, events.Trouble):
             self.troubles.append(event.reason)
         elif isinstance(event, events.HostEnded):
             self.ended_hosts.append(event.host)
 
-    def decided(
-        self,
-        seen: model.Observation,
-        policy: policies.Policy,
-        now: float,
-        decision: decisions.Decision,
-    ) -> None:
-        """Take note of a decision."""
+    def decided(self, seen, policy, now, decision) -> None:
         if self._recording:
             self._recording.decided(seen, policy, now, decision)
         host = seen.host
@@ -83,14 +70,7 @@ class Recorder:
         self.ticks.append((host, self._client.log[self._told :]))
         self._told = len(self._client.log)
 
-    def acted(
-        self,
-        host: str,
-        action: memories.Action,
-        outcome: memories.Outcome,
-        highest_id: int,
-    ) -> None:
-        """Take note of what came of an action."""
+    def acted(self, host, action, outcome, highest_id) -> None:
         self.acts.append((action, outcome))
         if self._recording:
             self._recording.acted(host, action, outcome, highest_id)
@@ -122,7 +102,8 @@ class Run:
     def __post_init__(self) -> None:
         self.began = self.clock.now()
         #: The servers as they were then, by id.
-        self.before = self.cloud.copies()
+        servers = self.cloud.servers
+        self.before = {i: copy.copy(s) for i, s in servers.items()}
 
     @property
     def killed(self) -> bool:
@@ -131,7 +112,6 @@ class Run:
 
     @property
     def result(self) -> loop.DrainResult:
-        """What it reported."""
         assert self.outcome, 'it was killed'
         return self.outcome
 
@@ -142,7 +122,6 @@ class Run:
 
     @property
     def exit_code(self) -> exceptions.ExitCode:
-        """The exit code."""
         return self.result.exit_code
 
     @property
@@ -165,9 +144,7 @@ class Run:
         """Who it is to Nova."""
         return self.client.actor
 
-    def works(
-        self, kinds: collections.abc.Container[str] | None = None
-    ) -> list[world.Work]:
+    def works(self, kinds=None) -> list[world.Work]:
         """Return what Nova took from it, of some kinds or all."""
         return [
             work

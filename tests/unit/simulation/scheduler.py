@@ -12,8 +12,7 @@ it counts only when it has arrived. Nova's second look, in nova-compute, is
 left out; clouds switch it off with ``disable_group_policy_check_upcall``.
 """
 
-import collections
-import collections.abc
+from collections import abc
 import typing as ty
 
 from osc_hostmaint.planning.capacity import snapshot as snapshots
@@ -34,14 +33,7 @@ _WEIGHED = (inventory.MEMORY_MB, inventory.VCPU, inventory.DISK_GB)
 _Policy = snapshots.GroupPolicy
 
 
-def choose(
-    cloud: 'State',
-    server: Server,
-    *,
-    claims: bool,
-    host: str = '',
-    tried: collections.abc.Container[str] = (),
-) -> str | None:
+def choose(cloud, server, *, claims, host='', tried=()) -> str | None:
     """Return the host that a server is to be moved to, if any.
 
     :param claims: the choice shows in the host's row at once, as that of a
@@ -118,9 +110,7 @@ def _group_allows(cloud: 'State', server: Server, host: Host) -> bool:
     return True
 
 
-def _members(
-    cloud: 'State', group: snapshots.Group
-) -> collections.abc.Iterator[Server]:
+def _members(cloud, group) -> abc.Iterator[Server]:
     for server_id in group.members:
         server = cloud.servers[server_id]
         if not server.deleted:
@@ -134,9 +124,7 @@ def _count(cloud: 'State', group: snapshots.Group, host: Host) -> int:
 # Weighers
 
 
-def _weights(
-    cloud: 'State', server: Server, hosts: collections.abc.Sequence[Host]
-) -> dict[str, float]:
+def _weights(cloud, server, hosts) -> dict[str, float]:
     """Return the sums of what the weighers say, by host."""
     sums = {host.name: 0.0 for host in hosts}
     for name in _WEIGHED:
@@ -152,9 +140,7 @@ def _weights(
     return sums
 
 
-def _group_weights(
-    cloud: 'State', server: Server, hosts: collections.abc.Sequence[Host]
-) -> dict[str, float]:
+def _group_weights(cloud, server, hosts) -> dict[str, float]:
     """Return how well a soft group likes each host, from 0 to 1."""
     group = cloud.group_of(server)
     soft = {_Policy.SOFT_AFFINITY: 1, _Policy.SOFT_ANTI_AFFINITY: -1}
@@ -164,13 +150,9 @@ def _group_weights(
         host.name: soft[_Policy(group.policy)] * _count(cloud, group, host)
         for host in hosts
     }
-    least, most = min(counts.values()), max(counts.values())
-    if least == most:
-        return {}
-    return {
-        name: (count - least) / (most - least)
-        for name, count in counts.items()
-    }
+    least = min(counts.values())
+    span = max(counts.values()) - least
+    return {name: (n - least) / span for name, n in counts.items() if span}
 
 
 # What comes of it

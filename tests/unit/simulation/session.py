@@ -3,16 +3,14 @@
 """How requests reach the simulated cloud, or don't, and what is kept of it."""
 
 import collections
-import collections.abc
+from collections import abc
 import contextlib
 import copy
 import itertools
 import typing as ty
 
 from osc_hostmaint import exceptions
-from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
-from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
 T = ty.TypeVar('T')
@@ -28,13 +26,7 @@ class Session:
     """One user of the cloud; every request takes time, and may fail."""
 
     def __init__(
-        self,
-        cloud: clouds.Cloud,
-        clock: timeline.VirtualClock,
-        *,
-        latency: float = 0.1,
-        faults: faults_.Faults = faults_.none,
-        actor: world.Actor | None = None,
+        self, cloud, clock, *, latency=0.1, faults=faults_.none, actor=None
     ):
         """Log in.
 
@@ -60,7 +52,6 @@ class Session:
         self._faults = faults
 
     def counts(self) -> collections.Counter[str]:
-        """Return how many requests of each kind were sent."""
         return collections.Counter(request.kind for request in self.log)
 
     def could_look(self, since: float, until: float) -> float:
@@ -71,19 +62,13 @@ class Session:
             if start < until and end > since
         )
 
-    def _hung(self) -> collections.abc.Iterator[tuple[float, float]]:
+    def _hung(self) -> abc.Iterator[tuple[float, float]]:
         for request, following in itertools.pairwise(self.log):
             waited = following.time - request.time
             if request.kind in _ALL_CELLS and waited > HUNG_SECONDS:
                 yield request.time, following.time
 
-    def _post(
-        self,
-        kind: str,
-        server_id: str,
-        call: collections.abc.Callable[[], None],
-        host: str = '',
-    ) -> None:
+    def _post(self, kind, server_id, call, host='') -> None:
         number = len(self.posted)
 
         def send() -> None:
@@ -105,17 +90,12 @@ class Session:
             self.directed.append((request, there))
         self._send(request, send)
 
-    def _ask(
-        self, kind: str, subject: str, answer: collections.abc.Callable[[], T]
-    ) -> T:
-        request = faults_.Request(
-            len(self.log), self._clock.now(), kind, subject
-        )
+    def _ask(self, kind, subject, answer) -> T:
+        now = self._clock.now()
+        request = faults_.Request(len(self.log), now, kind, subject)
         return self._send(request, answer)
 
-    def _send(
-        self, request: faults_.Request, answer: collections.abc.Callable[[], T]
-    ) -> T:
+    def _send(self, request, answer) -> T:
         self.log.append(request)
         fault, half = self._fault(request), self._latency / 2
         if fault is not None:
@@ -183,9 +163,7 @@ class Session:
             return self._cloud.placement
         return fault
 
-    def _try(
-        self, call: collections.abc.Callable[[], object], *, late: bool
-    ) -> None:
+    def _try(self, call, *, late) -> None:
         self.actor.late = late
         with contextlib.suppress(exceptions.CloudError):
             call()

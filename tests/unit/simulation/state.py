@@ -3,7 +3,7 @@
 """What the simulated Nova and Placement keep in their databases."""
 
 import collections
-import collections.abc
+from collections import abc
 import itertools
 import random
 import typing as ty
@@ -40,7 +40,7 @@ class State:
 
     def __init__(
         self,
-        hosts: collections.abc.Iterable[str],
+        hosts: abc.Iterable[str],
         *,
         slots: int = 1,
         piles_up: bool = True,
@@ -117,10 +117,7 @@ class State:
         return seconds * (0.8 + 0.5 * self._random.random())
 
     def existing(self, server_id: str) -> Server:
-        """Return a server that is not deleted.
-
-        :raises NotFound: there is none.
-        """
+        """Return a server that is not deleted."""
         server = self.servers.get(server_id)
         if server is None or server.deleted:
             raise exceptions.NotFound(
@@ -129,16 +126,9 @@ class State:
         return server
 
     def works_on(self, server: Server) -> list[Work]:
-        """Return all that Nova took that is about a server."""
         return [work for work in self.works if work.server is server]
 
-    def change(
-        self,
-        server: Server,
-        *,
-        vm_state: str | None = None,
-        task_state: str | None = None,
-    ) -> None:
+    def change(self, server, *, vm_state=None, task_state=None) -> None:
         """Change a server's states.
 
         :param vm_state: None keeps it; others bring the power state along,
@@ -162,17 +152,8 @@ class State:
     # Deeds
 
     def begin(self, kind: str, server: Server, by: world.Actor) -> Work:
-        """Take something on."""
         now = self.timeline.now
-        work = Work(
-            kind,
-            server,
-            by,
-            now,
-            source=server.host,
-            late=by.late,
-            found=server.vm_state,
-        )
+        work = Work(kind, server, by, now)
         self.works.append(work)
         if kind in world.MOVES or kind == 'resize':
             self.taken.append((now, server.id))
@@ -211,14 +192,11 @@ class State:
         return record
 
     def update(self, record: Record, **changes: ty.Any) -> None:
-        """Change a migration record."""
         record.change(self.timeline.now, changes)
 
     # Allocations
 
-    def hold(
-        self, consumer: str, host: str, amounts: Amounts | None = None
-    ) -> None:
+    def hold(self, consumer, host, amounts=None) -> None:
         """Give a consumer an allocation on a host, room or no room.
 
         :param amounts: None: what the server takes.
@@ -237,13 +215,11 @@ class State:
         self._own(consumer, host, amounts)
 
     def release(self, consumer: str, host: str) -> None:
-        """Take a consumer's allocation on a host away."""
         amounts = self.allocations[consumer].pop(host, None)
         if amounts is not None:
             self.hosts[host].inventory.give_back(amounts)
 
     def release_all(self, consumer: str) -> None:
-        """Take all allocations of a consumer away."""
         for host in sorted(self.allocations[consumer]):
             self.release(consumer, host)
 
@@ -277,7 +253,6 @@ class State:
     # Places
 
     def group_of(self, server: Server) -> snapshots.Group | None:
-        """Return the group that a server is in, if any."""
         for group in self.groups:
             if server.id in group.members:
                 return group

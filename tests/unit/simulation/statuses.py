@@ -4,12 +4,10 @@
 
 from osc_hostmaint import model
 
-_RESIZING = {
-    'resize_prep': 'RESIZE',
-    'resize_migrating': 'RESIZE',
-    'resize_migrated': 'RESIZE',
-    'resize_finish': 'RESIZE',
-}
+_RESIZING = dict.fromkeys(
+    'resize_prep resize_migrating resize_migrated resize_finish'.split(),
+    'RESIZE',
+)
 #: What a server is busy with while it is built anew, one after another.
 REBUILDING = ('rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning')
 _REBUILDING = dict.fromkeys(REBUILDING, 'REBUILD')

@@ -2,53 +2,44 @@
 
 """How the simulated Nova carries out what leaves no migration record."""
 
-import collections.abc
+from collections import abc
 
 from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
 State, Work, Steps = state.State, world.Work, timeline.Steps
-#: What a server is busy with while it is asked for, by the request's kind.
+Told = abc.Generator[float | timeline.Queue, None, bool]
+#: What a server is busy with, and the state that it leads to, by the kind of
+#: request.
 TASKS = {
-    'resume': 'resuming',
-    'suspend': 'suspending',
-    'pause': 'pausing',
-    'unpause': 'unpausing',
-    'stop': 'powering-off',
-    'start': 'powering-on',
-    'reboot': 'rebooting',
-    'shelve': 'shelving',
-    'offload': 'shelving_offloading',
-    'soft_delete': 'soft-deleting',
-}
-#: The state that it leads to.
-STATES = {
-    'resume': 'active',
-    'suspend': 'suspended',
-    'pause': 'paused',
-    'unpause': 'active',
-    'stop': 'stopped',
-    'start': 'active',
-    'reboot': 'active',
-    'soft_delete': 'soft-delete',
+    'resume': ('resuming', 'active'),
+    'suspend': ('suspending', 'suspended'),
+    'pause': ('pausing', 'paused'),
+    'unpause': ('unpausing', 'active'),
+    'stop': ('powering-off', 'stopped'),
+    'start': ('powering-on', 'active'),
+    'reboot': ('rebooting', 'active'),
+    'shelve': ('shelving', 'shelved'),
+    'offload': ('shelving_offloading', 'shelved_offloaded'),
+    'soft_delete': ('soft-deleting', 'soft-delete'),
 }
 
 
 def plain(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Resume, suspend, pause, unpause, stop, start or reboot."""
-    if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
+    if not (yield from _reach(cloud, work, effect)):
         return
     yield cloud.jitter(cloud.timing.task)
     if not (yield from _failed(cloud, work, effect)):
-        cloud.change(work.server, vm_state=STATES[work.kind])
+        cloud.change(work.server, vm_state=TASKS[work.kind][1])
         work.finish(cloud.timeline.now, well=True)
 
 
 def shelve(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Keep the disk as an image; what comes then is up to a setting."""
     server = work.server
-    if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
+    if not (yield from _reach(cloud, work, effect)):
         return
     if not server.volume_backed:
         yield cloud.jitter(cloud.timing.task)
@@ -60,7 +51,7 @@ def shelve(cloud: State, work: Work, effect: world.Effect) -> Steps:
         return
     if server.volume_backed or cloud.shelved_offload_time == 0:
         if not server.volume_backed:
-            task = TASKS['offload']
+            task, _state = TASKS['offload']
             cloud.change(server, vm_state='shelved', task_state=task)
         yield from _offload(cloud, work)
         return
@@ -70,7 +61,7 @@ def shelve(cloud: State, work: Work, effect: world.Effect) -> Steps:
 
 def offload(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Take a shelved server off its host."""
-    if not (yield from _reach(cloud, work)) or effect is world.Effect.HANGS:
+    if not (yield from _reach(cloud, work, effect)):
         return
     if effect is not world.Effect.WELL:
         yield cloud.jitter(cloud.timing.task)
@@ -97,8 +88,7 @@ def build(cloud: State, work: Work, host: str, *, fails: bool) -> Steps:
         work.finish(cloud.timeline.now, well=False)
         return
     yield cloud.jitter(cloud.timing.build / 3)
-    yield from cloud.hosts[host].gate.passed()
-    work.at = frozenset({host})
+    yield from work.reach(cloud.hosts[host])
     server.host = host
     cloud.change(server, task_state='spawning')
     yield cloud.jitter(cloud.timing.build)
@@ -109,15 +99,13 @@ def build(cloud: State, work: Work, host: str, *, fails: bool) -> Steps:
     work.finish(cloud.timeline.now, well=not fails)
 
 
-def _reach(
-    cloud: State, work: Work
-) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
+def _reach(cloud: State, work: Work, effect: world.Effect) -> Told:
     """Reach the server's nova-compute; tell whether it can begin.
 
     By then something else may go on.
     """
     if work.server.host is None:
-        return True
+        return effect is not world.Effect.HANGS
     host = cloud.hosts[work.server.host]
     if not host.gate.is_open:
         yield host.gate
@@ -126,12 +114,10 @@ def _reach(
             return False
     work.at = frozenset({host.name})
     yield 0.05
-    return True
+    return effect is not world.Effect.HANGS
 
 
-def _failed(
-    cloud: State, work: Work, effect: world.Effect
-) -> collections.abc.Generator['float | timeline.Queue', None, bool]:
+def _failed(cloud: State, work: Work, effect: world.Effect) -> Told:
     """Tell whether it failed; it is in ERROR before its task ends."""
     server = work.server
     if effect is world.Effect.WELL:

@@ -106,10 +106,8 @@ def statuses(cloud: clouds.Cloud, server: world.Server) -> list[str]:
 class LiveTestCase(unittest.TestCase):
     """What can become of a live migration."""
 
-    def setUp(self) -> None:
-        self.cloud = clouds.Cloud(['a', 'b', 'c'])
-
     def move(self, *outcomes: world.MoveOutcome, **values) -> list[str]:
+        self.cloud = clouds.Cloud(['a', 'b', 'c'])
         self.server = self.cloud.add('a', outcomes=outcomes, **values)
         self.cloud.live_migrate(self.server.id)
         return statuses(self.cloud, self.server)
@@ -129,17 +127,13 @@ class LiveTestCase(unittest.TestCase):
 
 
 class ConfirmationTestCase(unittest.TestCase):
-    def setUp(self) -> None:
-        self.cloud = clouds.Cloud(['a', 'b'])
-        self.server = self.cloud.add('a', 'stopped')
-        self.cloud.cold_migrate(self.server.id)
-        statuses(self.cloud, self.server)
-
     def test_two_at_the_same_moment(self) -> None:
-        line = self.cloud.timeline
-        self.cloud.confirm(self.server.id)
+        cloud = clouds.Cloud(['a', 'b'])
+        server, line = cloud.add('a', 'stopped'), cloud.timeline
+        cloud.cold_migrate(server.id)
+        statuses(cloud, server)
+        cloud.confirm(server.id)
         line.run_until(line.now + 0.04)
-        self.cloud.confirm(self.server.id)
-        seen = statuses(self.cloud, self.server)
-        self.assertEqual('error, ERROR on b', seen[-1])
-        self.assertEqual(1, len(self.cloud.collisions))
+        cloud.confirm(server.id)
+        self.assertEqual('error, ERROR on b', statuses(cloud, server)[-1])
+        self.assertEqual(1, len(cloud.collisions))

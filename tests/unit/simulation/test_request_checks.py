@@ -14,7 +14,6 @@ from tests.unit.simulation import world
 @ddt.ddt
 class RequestChecksTestCase(reports.ChecksTestCase):
     def expect(self, judge: str, *words: str) -> None:
-        """Expect what a judge finds."""
         judge = getattr(request_checks, judge)
         self.check(judge(self.reporter.run()), *words)
 

@@ -22,9 +22,8 @@ class JudgeTestCase(unittest.TestCase):
         self.one, self.other = self.cloud.servers.values()
         scene.run(self.cloud)
         self.cloud.enable(HOME)
-        self.expectations = restore_checks.Expectations(
-            HOME, world.EPOCH, None
-        )
+        expectations = restore_checks.Expectations(HOME, world.EPOCH, None)
+        self.expectations = expectations
         self.expectations.begin(self.cloud)
         self.reporter = reports.Reporter(self.cloud)
 

@@ -7,7 +7,7 @@ pass before it goes on (until it is woken), or something it has to queue for.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import datetime
 import heapq
 import itertools
@@ -27,10 +27,10 @@ class Queue(ty.Protocol):
     """Something to wait at until one is let in."""
 
     def join(self, process: 'Process') -> None:
-        """Let a process go on as soon as it is its turn."""
+        pass
 
 
-Steps = collections.abc.Generator[float | Queue, None, None]
+Steps = abc.Generator[float | Queue, None, None]
 T = ty.TypeVar('T')
 
 
@@ -44,20 +44,14 @@ class Timeline:
 
     def __init__(self, now: float = START) -> None:
         self.now = now
-        self._events: list[
-            tuple[float, int, collections.abc.Callable[[], object]]
-        ] = []
+        self._events: list[tuple[float, int, abc.Callable[[], object]]] = []
         self._numbers = itertools.count()
 
-    def after(
-        self, seconds: float, call: collections.abc.Callable[[], object]
-    ) -> None:
-        """Call something so many seconds from now."""
+    def after(self, seconds, call) -> None:
         event = (self.now + seconds, next(self._numbers), call)
         heapq.heappush(self._events, event)
 
     def spawn(self, steps: Steps) -> 'Process':
-        """Start a process; its first step is made at once."""
         process = Process(self, steps)
         process.step()
         return process
@@ -88,7 +82,6 @@ class Process:
         self.ended = False
 
     def step(self) -> None:
-        """Make the next step."""
         if self.ended:
             return
         self._waits += 1
@@ -135,26 +128,22 @@ class Gate:
         self._waiting: list[Process] = []
 
     def join(self, process: Process) -> None:
-        """Let a process go on as soon as the gate is open."""
         if self.is_open:
             self._timeline.after(0.0, process.step)
         else:
             self._waiting.append(process)
 
     def passed(self) -> Steps:
-        """Wait if it is closed."""
         if not self.is_open:
             yield self
 
     def open(self) -> None:
-        """Let all go on that wait."""
         self.is_open = True
         waiting, self._waiting = self._waiting, []
         for process in waiting:
             self._timeline.after(0.0, process.step)
 
     def close(self) -> None:
-        """Let all wait that come from now on."""
         self.is_open = False
 
 
@@ -172,7 +161,6 @@ class Slots:
         self._waiting: collections.deque[Process] = collections.deque()
 
     def join(self, process: Process) -> None:
-        """Let a process go on as soon as there is a place."""
         self._waiting.append(process)
         self._admit()
 
@@ -190,9 +178,8 @@ class Slots:
             self._inside.append(process)
             self.starts.append(self._timeline.now)
             self._timeline.after(0.0, process.step)
-        self.history.append(
-            (self._timeline.now, len(self._inside), len(self._waiting))
-        )
+        inside, waiting = len(self._inside), len(self._waiting)
+        self.history.append((self._timeline.now, inside, waiting))
 
     def idle_share(self) -> float:
         """Return the share of place-time unused while there was work.
@@ -204,9 +191,8 @@ class Slots:
             return 0.0
         first, last = self.starts[0], self.starts[-1]
         used = 0.0
-        for (begin, inside, _w), (end, _i, _q) in itertools.pairwise(
-            self.history
-        ):
+        changes = itertools.pairwise(self.history)
+        for (begin, inside, _w), (end, _i, _q) in changes:
             used += inside * max(0.0, min(end, last) - begin)
         whole = self.size * (last - first)
         return 1 - used / whole if whole else 0.0
@@ -226,7 +212,6 @@ class VirtualClock:
         self._alarms: list[tuple[float, BaseException]] = []
 
     def now(self) -> float:
-        """Return the virtual time."""
         return self._timeline.now
 
     def alarm(self, time: float, error: BaseException) -> None:
@@ -235,11 +220,9 @@ class VirtualClock:
         self._alarms.sort(key=lambda alarm: alarm[0])
 
     def forget_alarms(self) -> None:
-        """Raise no error any more."""
         self._alarms.clear()
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass."""
         until = self.now() + seconds
         if self._alarms and self._alarms[0][0] <= until:
             time, error = self._alarms.pop(0)
@@ -259,11 +242,7 @@ class _Dismissed(BaseException):
 class _ActorClock(VirtualClock):
     """The clock of one of several who share a timeline, and his thread."""
 
-    def __init__(
-        self,
-        timeline: Timeline,
-        part: collections.abc.Callable[[VirtualClock], ty.Any],
-    ):
+    def __init__(self, timeline, part):
         super().__init__(timeline)
         self.ended = False
         self.result: ty.Any = None
@@ -309,9 +288,7 @@ class _ActorClock(VirtualClock):
         self.resume()
 
 
-def together(
-    timeline: Timeline, *parts: collections.abc.Callable[[VirtualClock], T]
-) -> list[T]:
+def together(timeline, *parts) -> list[T]:
     """Run several callables on one timeline and return what they return.
 
     Each has a thread of its own, but only one of them runs at a time, in the

@@ -3,7 +3,6 @@
 """What the simulated cloud consists of."""
 
 import collections
-import collections.abc
 import dataclasses
 import typing as ty
 
@@ -157,7 +156,10 @@ class Server:
 
     def __post_init__(self) -> None:
         self.outcomes = collections.deque(self.outcomes)
-        self.refusals = collections.deque(self.refusals)
+        self.refusals = collections.deque(
+            Refusal(each) if isinstance(each, str) else each
+            for each in self.refusals
+        )
         self.effects = {
             kind: collections.deque(effects)
             for kind, effects in self.effects.items()
@@ -174,7 +176,6 @@ class Server:
 
     @property
     def owner(self) -> Actor:
-        """Whose it is."""
         return Actor(f'user of {self.project_id}', self.project_id)
 
     @property
@@ -197,10 +198,7 @@ class Server:
 
     def refusal(self, kind: str) -> Refusal | None:
         """Return the answer to the next request of a kind, if any."""
-        for number, answer in enumerate(self.refusals):
-            refusal = (
-                answer if isinstance(answer, Refusal) else Refusal(answer)
-            )
+        for number, refusal in enumerate(self.refusals):
             if kind == refusal.kind or (not refusal.kind and kind in MOVES):
                 del self.refusals[number]
                 return refusal
@@ -227,19 +225,8 @@ class Server:
 
 #: What brings a server into another state for good.
 _DECISIVE = frozenset(
-    {
-        'create',
-        'resume',
-        'suspend',
-        'pause',
-        'unpause',
-        'stop',
-        'start',
-        'shelve',
-        'offload',
-        'soft_delete',
-        'evacuate',
-    }
+    'create resume suspend pause unpause stop start shelve offload '
+    'soft_delete evacuate'.split()
 )
 #: The gateway's methods that begin a migration.
 MOVES = frozenset({'live_migrate', 'cold_migrate', 'evacuate'})
@@ -259,10 +246,10 @@ class Work:
     #: It came to what was asked for; None while that is open.
     well: bool | None = None
     #: Where the server was when it began.
-    source: str | None = None
+    source: str | None = dataclasses.field(init=False)
     record: 'Record | None' = None
     #: It was sent long before it was taken.
-    late: bool = False
+    late: bool = dataclasses.field(init=False)
     #: The only destination that was asked for, '' if it was left open.
     asked: str = ''
     #: The destination, and when it was chosen.
@@ -285,7 +272,7 @@ class Work:
     #: Since when memory has been copied.
     runs_since: float | None = None
     #: The server's state when it began.
-    found: str = ''
+    found: str = dataclasses.field(init=False)
     #: Of an evacuation: it was to stay stopped; the guest ran before; it has
     #: been made anew; the old one was destroyed since.
     stops: bool = False
@@ -295,6 +282,10 @@ class Work:
     #: Of an evacuation: for how long the source's nova-compute had been
     #: running when it began, in seconds; None: it was dead.
     alive_for: float | None = None
+
+    def __post_init__(self) -> None:
+        self.source, self.found = self.server.host, self.server.vm_state
+        self.late = self.by.late
 
     @property
     def until(self) -> float:
@@ -315,9 +306,13 @@ class Work:
             self.server.wanted = self.server.vm_state
 
     def wake(self) -> None:
-        """Let it look at what it is to do."""
         if self.process:
             self.process.wake()
+
+    def reach(self, host: Host) -> timeline.Steps:
+        """Let a host's nova-compute be at it, as soon as that runs."""
+        yield from host.gate.passed()
+        self.at = frozenset({host.name})
 
 
 @dataclasses.dataclass(eq=False)
@@ -340,7 +335,6 @@ class Record:
     _shown: model.Migration | None = None
 
     def change(self, now: float, changes: dict[str, ty.Any]) -> None:
-        """Take on new values."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.updated_at = now
