@@ -159,9 +159,7 @@ class RestoreTestCase(unittest.TestCase):
             (results, code), (done.results, done.result.exit_code)
         )
 
-    def assert_failed(
-        self, done: scene.Run, words: str, *hosts: str
-    ) -> None:
+    def assert_failed(self, done: scene.Run, words: str, *hosts: str) -> None:
         """Check which hosts failed, and why the first one did."""
         hosts = hosts or (HOME,)
         self.assertIs(exceptions.ExitCode.FAILED, done.result.exit_code)
