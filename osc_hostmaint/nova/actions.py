@@ -18,113 +18,125 @@ from osc_hostmaint.nova import records
 STOPPING = '2.95'
 
 
-class Actions(client.Client):
-    """The methods of a gateway that change one server."""
+def live_migrate(cloud: client.Client, server_id: str, host: str = '') -> None:
+    """Ask for a live migration.
 
-    def live_migrate(self, server_id: str, host: str = '') -> None:
-        """Ask for a live migration.
+    The checks come after the answer (>= 2.34); disks are copied where they
+    are not shared (`auto`, >= 2.25).
 
-        The checks come after the answer (>= 2.34); disks are copied where they
-        are not shared (`auto`, >= 2.25).
+    :param host: to go to, if it passes the scheduler's filters, which
+        nobody overrides here (no `force`, 2.30 to 2.67). '' leaves it to
+        the scheduler.
+    """
+    asked = {'host': host or None, 'block_migration': 'auto'}
+    _act(cloud, server_id, {'os-migrateLive': asked})
 
-        :param host: to go to, if it passes the scheduler's filters, which
-            nobody overrides here (no `force`, 2.30 to 2.67). '' leaves it to
-            the scheduler.
-        """
-        asked = {'host': host or None, 'block_migration': 'auto'}
-        self._act(server_id, {'os-migrateLive': asked})
 
-    def cold_migrate(self, server_id: str, host: str = '') -> None:
-        """Ask for a cold migration.
+def cold_migrate(cloud: client.Client, server_id: str, host: str = '') -> None:
+    """Ask for a cold migration.
 
-        :param host: to go to, if it passes the scheduler's filters (>= 2.56).
-            '' leaves it to the scheduler.
-        """
-        self._act(server_id, {'migrate': {'host': host} if host else None})
+    :param host: to go to, if it passes the scheduler's filters (>= 2.56).
+        '' leaves it to the scheduler.
+    """
+    _act(cloud, server_id, {'migrate': {'host': host} if host else None})
 
-    def evacuate(
-        self, server_id: str, host: str = '', *, stopped: bool = False
-    ) -> None:
-        """Ask for an evacuation, off a host whose compute service is down.
 
-        Nova does not refuse a second one while the first is under way, and
-        would build the server twice.
+def evacuate(
+    cloud: client.Client,
+    server_id: str,
+    host: str = '',
+    *,
+    stopped: bool = False,
+) -> None:
+    """Ask for an evacuation, off a host whose compute service is down.
 
-        :param host: to go to, if it passes the scheduler's filters, which
-            nobody overrides here (no `force`, 2.29 to 2.67). '' leaves it to
-            the scheduler.
-        :param stopped: it is to stay stopped; else it gets the state that it
-            had. One in ERROR becomes ACTIVE in any case.
-        :raises RequestRefused: also where it is to stay stopped, and Nova
-            can't do that.
-        """
-        version = ''
-        if stopped:
-            doing = _('Evacuating server %s so that it stays stopped')
-            try:
-                version = self.nova.microversion(STOPPING, doing % server_id)
-            except exceptions.ApiTooOld as error:
-                # That says nothing about other servers.
-                raise exceptions.RequestRefused(
-                    str(error), final=True
-                ) from error
-        body = {'evacuate': {'host': host} if host else {}}
-        self._act(server_id, body, version)
+    Nova does not refuse a second one while the first is under way, and
+    would build the server twice.
 
-    def reset(self, server_id: str) -> None:
-        """Have Nova take a server for ACTIVE, without a task.
+    :param host: to go to, if it passes the scheduler's filters, which
+        nobody overrides here (no `force`, 2.29 to 2.67). '' leaves it to
+        the scheduler.
+    :param stopped: it is to stay stopped; else it gets the state that it
+        had. One in ERROR becomes ACTIVE in any case.
+    :raises RequestRefused: also where it is to stay stopped, and Nova
+        can't do that.
+    """
+    version = ''
+    if stopped:
+        doing = _('Evacuating server %s so that it stays stopped')
+        try:
+            version = cloud.nova.microversion(STOPPING, doing % server_id)
+        except exceptions.ApiTooOld as error:
+            # That says nothing about other servers.
+            raise exceptions.RequestRefused(str(error), final=True) from error
+    body = {'evacuate': {'host': host} if host else {}}
+    _act(cloud, server_id, body, version)
 
-        It changes nothing but Nova's database.
-        """
-        state = nova_states.VmState.ACTIVE.value
-        self._act(server_id, {'os-resetState': {'state': state}})
 
-    def confirm(self, server_id: str) -> None:
-        """Confirm a cold migration or a resize: give up the old disk."""
-        self._act(server_id, {'confirmResize': None})
+def reset(cloud: client.Client, server_id: str) -> None:
+    """Have Nova take a server for ACTIVE, without a task.
 
-    def resume(self, server_id: str) -> None:
-        """Resume a suspended server."""
-        self._act(server_id, {'resume': None})
+    It changes nothing but Nova's database.
+    """
+    state = nova_states.VmState.ACTIVE.value
+    _act(cloud, server_id, {'os-resetState': {'state': state}})
 
-    def suspend(self, server_id: str) -> None:
-        """Suspend a running server: its memory goes to its host's disk."""
-        self._act(server_id, {'suspend': None})
 
-    def shelve(self, server_id: str) -> None:
-        """Shelve a server: stop it, and keep its disk as an image.
+def confirm(cloud: client.Client, server_id: str) -> None:
+    """Confirm a cold migration or a resize: give up the old disk."""
+    _act(cloud, server_id, {'confirmResize': None})
 
-        What a suspended one had in its memory is lost. Nova also takes it off
-        its host, at once by default, after a while or never, as its option
-        ``shelved_offload_time`` says (0: at once; -1: never).
-        """
-        self._act(server_id, {'shelve': None})
 
-    def offload(self, server_id: str) -> None:
-        """Take a shelved server off its host."""
-        self._act(server_id, {'shelveOffload': None})
+def resume(cloud: client.Client, server_id: str) -> None:
+    """Resume a suspended server."""
+    _act(cloud, server_id, {'resume': None})
 
-    def abort(self, server_id: str, record_id: int) -> None:
-        """Abort a live migration: its server stays where it is.
 
-        It must be running; from 2.65 on, it may also be queued.
-        """
-        self.nova.delete(live_migration(server_id, record_id))
+def suspend(cloud: client.Client, server_id: str) -> None:
+    """Suspend a running server: its memory goes to its host's disk."""
+    _act(cloud, server_id, {'suspend': None})
 
-    def force_complete(self, server_id: str, record_id: int) -> None:
-        """Complete a live migration that runs, by stopping its server.
 
-        How, is up to the hypervisor: the server pauses until all is copied, or
-        goes on at its destination and waits for what it misses (post-copy).
-        Nova refuses it for a paused server.
-        """
-        path = live_migration(server_id, record_id)
-        self.nova.post(f'{path}/action', {'force_complete': None})
+def shelve(cloud: client.Client, server_id: str) -> None:
+    """Shelve a server: stop it, and keep its disk as an image.
 
-    def _act(
-        self, server_id: str, body: records.Json, version: str = ''
-    ) -> None:
-        self.nova.post(f'/servers/{server_id}/action', body, version)
+    What a suspended one had in its memory is lost. Nova also takes it off
+    its host, at once by default, after a while or never, as its option
+    ``shelved_offload_time`` says (0: at once; -1: never).
+    """
+    _act(cloud, server_id, {'shelve': None})
+
+
+def offload(cloud: client.Client, server_id: str) -> None:
+    """Take a shelved server off its host."""
+    _act(cloud, server_id, {'shelveOffload': None})
+
+
+def abort(cloud: client.Client, server_id: str, record_id: int) -> None:
+    """Abort a live migration: its server stays where it is.
+
+    It must be running; from 2.65 on, it may also be queued.
+    """
+    cloud.nova.delete(live_migration(server_id, record_id))
+
+
+def force_complete(
+    cloud: client.Client, server_id: str, record_id: int
+) -> None:
+    """Complete a live migration that runs, by stopping its server.
+
+    How, is up to the hypervisor: the server pauses until all is copied, or
+    goes on at its destination and waits for what it misses (post-copy).
+    Nova refuses it for a paused server.
+    """
+    path = live_migration(server_id, record_id)
+    cloud.nova.post(f'{path}/action', {'force_complete': None})
+
+
+def _act(
+    cloud: client.Client, server_id: str, body: records.Json, version: str = ''
+) -> None:
+    cloud.nova.post(f'/servers/{server_id}/action', body, version)
 
 
 def live_migration(server_id: str, record_id: int) -> str:

@@ -29,9 +29,8 @@ NEEDED = '2.59'
 class Client:
     """Nova, Placement and Keystone behind an openstacksdk connection.
 
-    The questions to them are methods of the classes beside this one, which
-    :class:`osc_hostmaint.nova.gateway.Gateway` joins. What one answer tells
-    for the next question is kept here.
+    The questions to them are functions of the modules beside this one. What
+    one answer tells for the next question is kept here.
     """
 
     def __init__(self, conn: connection.Connection):
