@@ -14,6 +14,8 @@ if ty.TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to do with servers."""
+    from osc_hostmaint.planning import timing
+
     add_choices(
         parser,
         running=_(
@@ -63,8 +65,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         options.COUNT,
         parallel=_(
             'Most moves in flight per host (default: one live migration '
-            'more than Nova runs, two cold ones)'
-        ),
+            'more than Nova runs, %d cold ones)'
+        )
+        % timing.COLD_MIGRATIONS_AT_ONCE,
     )
     add_failures(parser)
 

@@ -40,8 +40,6 @@ class Operation(abc.ABC):
     awaits_arrivals: ty.ClassVar[bool] = True
     #: Nothing changes among the host's migrations but its evacuations.
     evacuations_only: ty.ClassVar[bool] = False
-    #: So many moves at once that Nova does not queue.
-    unqueued_moves: ty.ClassVar[int] = timing.COLD_MIGRATIONS_AT_ONCE
 
     def stopping(self, reason: str) -> ty.Self:
         """Return the operation with a reason why no more moves start."""
@@ -88,7 +86,14 @@ class Operation(abc.ABC):
         # Tries would be used up in vain, and the service may come back.
         return seen.service.up
 
-    def at_once(self, _seen: Observation, _memory: HostMemory) -> int | None:
+    @property
+    def unqueued_at_once(self) -> int:
+        """How many moves that Nova does not queue may be under way."""
+        return timing.COLD_MIGRATIONS_AT_ONCE
+
+    def moves_at_once(
+        self, _seen: Observation, _memory: HostMemory
+    ) -> int | None:
         """Return how many moves may be under way; None follows Nova."""
         return self.policy.parallel
 

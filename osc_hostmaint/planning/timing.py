@@ -190,7 +190,8 @@ RECORDS_OVERLAP_SECONDS = 60.0
 #: A live migration without progress for this long has stalled
 #: (--stall-after).
 STALL_AFTER_SECONDS = 600.0
-#: Cold migrations have no queue in Nova; each copies a disk.
+#: Cold migrations have no queue in Nova; each copies a disk. What shelves
+#: servers counts as one, too.
 COLD_MIGRATIONS_AT_ONCE = 2
 #: Evacuations have no queue either, and their servers are down meanwhile: as
 #: many as a destination builds at once, nearly (max_concurrent_builds, 10).

@@ -33,7 +33,6 @@ class Evacuation(operation.Operation):
     # Nobody arrives on a host that has died.
     awaits_arrivals: ty.ClassVar[bool] = False
     evacuations_only: ty.ClassVar[bool] = True
-    unqueued_moves: ty.ClassVar[int] = timing.EVACUATIONS_AT_ONCE
 
     @property
     def resumes(self) -> bool:
@@ -84,7 +83,14 @@ class Evacuation(operation.Operation):
         """Return when no other run can be about to evacuate the host."""
         return lock.may_start_at(own_memory.of(memory), self.policy)
 
-    def at_once(self, seen: Observation, memory: HostMemory) -> int | None:
+    @property
+    def unqueued_at_once(self) -> int:
+        """How many evacuations may be under way."""
+        return timing.EVACUATIONS_AT_ONCE
+
+    def moves_at_once(
+        self, seen: Observation, memory: HostMemory
+    ) -> int | None:
         """Return one until it is sure that no other run evacuates."""
         return self.policy.parallel if lock.is_held(seen, memory) else 1
 

@@ -53,7 +53,7 @@ def update(context: contexts.HostContext) -> memories.HostMemory:
             servers[server_id] = memories.ServerMemory(before)
             new.append(server_id)
     given_up = down_cells.given_up(seen, memory)
-    for server_id in given_up & (expected | memory.suspects):
+    for server_id in sorted(given_up & (expected | memory.suspects)):
         unknown = nova_states.Status.UNKNOWN.value
         before = model.Server(server_id, '', unknown, '', None, None)
         servers.setdefault(server_id, memories.ServerMemory(before))

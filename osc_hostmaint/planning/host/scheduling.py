@@ -28,7 +28,7 @@ _NEEDS_FRESH = frozenset(
 )
 #: What a live migration in Nova's queue, or on its way there, begins with.
 _LIVE = frozenset({ActionKind.LIVE_MIGRATE, ActionKind.RESUME})
-_COLD = memories.STARTING - _LIVE
+_UNQUEUED = memories.STARTING - _LIVE
 _ENDS = frozenset({ActionKind.ABORT, ActionKind.FORCE_COMPLETE})
 
 #: So many moves give up their places at once whose destination does not begin
@@ -64,7 +64,9 @@ class InFlight:
     queued: int = 0
     #: Taking a slot of the source.
     running: int = 0
-    cold: int = 0
+    #: Moves that Nova does not queue: cold migrations, shelvings,
+    #: evacuations.
+    unqueued: int = 0
     #: Moves that their destination has not begun with, and may never: others
     #: have their places.
     unanswered: int = 0
@@ -77,7 +79,7 @@ class InFlight:
     @property
     def total(self) -> int:
         """All moves under way."""
-        return self.live + self.cold + self.unanswered
+        return self.live + self.unqueued + self.unanswered
 
 
 def choose(
@@ -100,39 +102,39 @@ def choose(
         and server_id not in memory.suspects
         and (may_start or status.ask not in memories.STARTING)
     }
-    at_once = [i for i, kind in kinds.items() if kind not in memories.STARTING]
+    ending = [i for i, kind in kinds.items() if kind not in memories.STARTING]
     live = _in_order(context, kinds, _LIVE)
-    cold = _in_order(context, kinds, _COLD)
-    parallel = operation.at_once(seen, memory)
+    unqueued = _in_order(context, kinds, _UNQUEUED)
+    parallel = operation.moves_at_once(seen, memory)
     # Two moves may end before the first one is seen to have ended.
     quick = move_timing and move_timing.between < timing.QUICK_ENDS_SECONDS
-    lives, colds = allot(
+    lives, others = allot(
         under_way,
         slots,
         parallel,
         len(live),
-        len(cold),
+        len(unqueued),
         2 if quick else 1,
-        operation.unqueued_moves,
+        operation.unqueued_at_once,
     )
     stale = frozenset(
         i
-        for i in cold[:colds]
+        for i in unqueued[:others]
         if kinds[i] in _NEEDS_FRESH and not _fresh(context, i)
     )
     chosen = [
-        *at_once,
+        *ending,
         *live[:lives],
-        *(i for i in cold[:colds] if i not in stale),
+        *(i for i in unqueued[:others] if i not in stale),
     ]
     under_limit = parallel is None or (
-        under_way.total + lives + colds < parallel
+        under_way.total + lives + others < parallel
     )
     room = under_limit and (slots is None or under_way.live + lives <= slots)
     return Schedule(
         actions=tuple(_action(context, i, kinds[i]) for i in chosen),
         slots=slots,
-        filling=(len(live) > lives and room) or bool(colds),
+        filling=(len(live) > lives and room) or bool(others),
         visit=stale,
     )
 
@@ -175,10 +177,10 @@ def _under_way(context: contexts.HostContext) -> InFlight:
     )[:UNANSWERED]
     apart = over.union(unanswered)
     others = [s for i, s in statuses.items() if i not in apart]
-    cold = [
+    unqueued = [
         s
         for s in others
-        if s.pending in _COLD
+        if s.pending in _UNQUEUED
         or (
             not s.pending
             and s.record
@@ -199,7 +201,7 @@ def _under_way(context: contexts.HostContext) -> InFlight:
         coming=accepted + sum(s.pending in _LIVE for s in others),
         queued=queued,
         running=len(live) - accepted - queued,
-        cold=len(cold),
+        unqueued=len(unqueued),
         unanswered=len(unanswered),
     )
 
@@ -262,20 +264,22 @@ def allot(
     slots: int | None,
     parallel: int | None,
     live_waiting: int,
-    cold_waiting: int,
-    queue: int = 1,
-    cold_window: int = timing.COLD_MIGRATIONS_AT_ONCE,
+    unqueued_waiting: int,
+    queue: int,
+    unqueued_at_once: int,
 ) -> tuple[int, int]:
-    """Return how many live and how many cold migrations to start now.
+    """Return how many live migrations and how many other moves to start.
 
     :param parallel: at most so many moves under way in all; None: no limit
-        but Nova's queue, and a small window of cold migrations.
+        but Nova's queue and the last parameter.
     :param queue: how many live migrations are to wait on the source.
-    :param cold_window: how many moves without a queue may be under way.
+    :param unqueued_at_once: how many other moves may be under way.
     """
     live = min(live_starts(now, slots, queue), live_waiting)
     if parallel is None:
-        return live, min(max(0, cold_window - now.cold), cold_waiting)
+        return live, min(
+            max(0, unqueued_at_once - now.unqueued), unqueued_waiting
+        )
     room = max(0, parallel - now.total)
     live = min(live, room)
-    return live, min(room - live, cold_waiting)
+    return live, min(room - live, unqueued_waiting)

@@ -229,8 +229,8 @@ class TestLearnSlots(unittest.TestCase):
 @ddt.ddt
 class TestAllot(unittest.TestCase):
     @ddt.data(
-        # coming, queued, running, cold; waiting: live, cold; --parallel
-        # -> live, cold to start
+        # coming, queued, running, unqueued; waiting: live, others;
+        # --parallel -> live, others to start
         ((0, 0, 0, 0), (9, 9), None, (2, 2)),
         ((0, 1, 1, 0), (9, 9), None, (0, 2)),
         ((0, 1, 1, 1), (9, 9), None, (0, 1)),
@@ -247,6 +247,13 @@ class TestAllot(unittest.TestCase):
     @ddt.unpack
     def test_how_many_may_start(self, now, waiting, parallel, expected):
         under_way = scheduling.InFlight(*now)
-        found = scheduling.allot(under_way, None, parallel, *waiting)
+        found = scheduling.allot(under_way, None, parallel, *waiting, 1, 2)
 
         self.assertEqual(expected, found)
+
+    @ddt.data(0, 1, 4)
+    def test_as_many_unqueued_ones_as_allowed(self, most):
+        under_way = scheduling.InFlight(unqueued=1)
+        _live, found = scheduling.allot(under_way, 1, None, 0, 9, 1, most)
+
+        self.assertEqual(max(0, most - 1), found)
