@@ -97,6 +97,8 @@ DEAD: collections.abc.Mapping[str, tuple[str, str | None]] = {
     'RESCUE': ('rescued', None),
     'BUILD': ('building', 'spawning'),
     'REBUILD': ('active', 'rebuilding'),
+    'REBOOT': ('active', 'rebooting'),
+    'HARD_REBOOT': ('active', 'rebooting_hard'),
     'MIGRATING': ('active', 'migrating'),
     'RESIZE': ('active', 'resize_migrating'),
     'REVERT_RESIZE': ('resized', 'resize_reverting'),

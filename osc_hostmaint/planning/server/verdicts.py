@@ -199,8 +199,8 @@ def _unmovable(server: model.Server, _terms: Terms) -> Verdict:
 
 
 #: What depends on the policy, by the status at rest.
-_AT_REST: dict[str, collections.abc.Callable[[model.Server, Terms], Verdict]]
-_AT_REST = {
+_BY_STATUS: dict[str, collections.abc.Callable[[model.Server, Terms], Verdict]]
+_BY_STATUS = {
     nova_states.Status.ACTIVE: _active,
     nova_states.Status.PAUSED: _paused,
     nova_states.Status.SHUTOFF: _stopped,
@@ -220,7 +220,7 @@ def _by_status(server: model.Server, terms: Terms) -> Verdict:
     # Whatever --running says: a restart would lose what was suspended.
     if terms.resumed and server.status == nova_states.Status.ACTIVE:
         return _LIVE
-    return _AT_REST.get(server.status, _unmovable)(server, terms)
+    return _BY_STATUS.get(server.status, _unmovable)(server, terms)
 
 
 RULES: tuple[Rule, ...] = (_moving, excluded, _by_status)
