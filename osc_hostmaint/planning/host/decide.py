@@ -22,6 +22,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 Stage = decisions.Stage
+_Arriving = collections.abc.Sequence[model.Migration]
 _replace = dataclasses.replace
 
 
@@ -57,36 +58,26 @@ def decide(
 
     move_timing = polling.observed_timing(context)
     start = scheduling.choose(context, move_timing)
-    open_ = any(s.phase not in server_status.FINAL for s in statuses.values())
-    never_looked_at = context.never_looked_at
     arriving = [] if unrecoverable else context.arriving
-    left = orphaned_allocations.find(seen, operation)
-    stage = Stage.DONE
-    if open_ or never_looked_at or arriving or memory.suspects:
-        stage = Stage.OPEN
-    elif query.needs_final_check(context):
-        stage, left = Stage.FINAL_CHECK, frozenset()
-    closes = stage is not Stage.OPEN
-    perhaps_left = closes and bool(left or stage is Stage.FINAL_CHECK)
+    stage, left = _stage(context, all_seen, arriving)
     memory = _replace(
         memory,
         slots=start.slots,
         leftover_since=host_memory.since_when(
-            memory.leftover_since, now, perhaps_left
+            memory.leftover_since,
+            now,
+            stage is Stage.FINAL_CHECK
+            or bool(stage is not Stage.OPEN and left),
         ),
     )
     context = _replace(context, memory=memory)
-    if stage is Stage.DONE and orphaned_allocations.waits(
-        all_seen, left, operation, memory
-    ):
-        stage = Stage.CLEAN_UP
+
     # Off a host that died midway something was moved, and is looked at.
     checks = unrecoverable and not (given_up or memory.dead)
     abandoned = operation.policy.abandon
     done = stage is Stage.DONE or bool(abandoned and not checks)
-
     rows = [server_statuses.row(context, server_id) for server_id in statuses]
-    if done and closes:
+    if done and stage is not Stage.OPEN:
         rows = orphaned_allocations.report(all_seen, left, rows)
     if done and not given_up:
         any_left = any(row.left for row in rows)
@@ -94,28 +85,17 @@ def decide(
         # nothing says that something is left, and nobody has looked.
         if memory.dead if any_left else stage is not Stage.DONE:
             trouble = trouble or abandoned
-    visit = never_looked_at | context.overdue(arriving) | context.missing
+
+    visit = start.visit | context.never_looked_at | context.missing
+    visit |= context.overdue(arriving)
     trace = frozenset[str]()
-    if closes:
+    if stage is not Stage.OPEN:
         visit |= orphaned_allocations.to_visit(all_seen, left, now)
         trace = orphaned_allocations.to_trace(all_seen, left)
-    if open_:
-        wait = operation.wait(memory, now) or server_statuses.wait(statuses)
-    else:
-        wait = _wait(arriving, left, operation.policy.server_timeout)
-    if down_cells.is_lost(seen):
-        interval = timing.DOWN_SERVICE_RECHECK_SECONDS
-    elif closes and not left:
-        settled_in = operation.policy.settled_from - now
-        interval = max(timing.LOOK_LAST_CHECKS_SECONDS, settled_in)
-    else:
-        interval = polling.next_look_in(
-            context, move_timing, filling=start.filling
-        )
     return decisions.Decision(
         actions=start.actions,
         rows=tuple(rows),
-        query=query.next_look(context, stage, start.visit | visit, trace),
+        query=query.next_look(context, stage, visit, trace),
         memory=memory,
         done=done,
         stage=stage,
@@ -125,8 +105,9 @@ def decide(
         ),
         finished=server_statuses.finished(context),
         trouble=trouble,
-        wait=down_cells.wait(seen) or wait,
-        interval=interval,
+        wait=down_cells.wait(seen) or _wait(context, arriving, left),
+        interval=_interval(context, stage, left)
+        or polling.next_look_in(context, move_timing, filling=start.filling),
     )
 
 
@@ -152,19 +133,58 @@ def _with_stop_reasons(
     return operation, '', ''
 
 
-def _wait(
-    arriving: collections.abc.Sequence[model.Migration],
-    left: collections.abc.Collection[str],
-    limit: float | None,
-) -> server_status.Wait | None:
-    """Return what is waited for when nothing is left to be moved.
+def _any_open(context: contexts.HostContext) -> bool:
+    return any(
+        status.phase not in server_status.FINAL
+        for status in context.statuses.values()
+    )
 
-    :param limit: seconds that a move may take; None: any.
-    """
+
+def _stage(
+    context: contexts.HostContext,
+    all_seen: model.Observation,
+    arriving: _Arriving,
+) -> tuple[Stage, frozenset[str]]:
+    """Return how far it is, and whose allocations nothing explains."""
+    operation, memory = context.operation, context.memory
+    left = orphaned_allocations.find(context.seen, operation)
+    expected = context.never_looked_at or memory.suspects
+    if _any_open(context) or expected or arriving:
+        return Stage.OPEN, left
+    if query.needs_final_check(context):
+        return Stage.FINAL_CHECK, frozenset()
+    waits = orphaned_allocations.waits(all_seen, left, operation, memory)
+    return Stage.CLEAN_UP if waits else Stage.DONE, left
+
+
+def _interval(
+    context: contexts.HostContext,
+    stage: Stage,
+    left: collections.abc.Collection[str],
+) -> float | None:
+    """Return the seconds until the next look, if no move decides that."""
+    if down_cells.is_lost(context.seen):
+        return timing.DOWN_SERVICE_RECHECK_SECONDS
+    if stage is Stage.OPEN or left:
+        return None
+    settled_in = context.policy.settled_from - context.now
+    return max(timing.LOOK_LAST_CHECKS_SECONDS, settled_in)
+
+
+def _wait(
+    context: contexts.HostContext,
+    arriving: _Arriving,
+    left: collections.abc.Collection[str],
+) -> server_status.Wait | None:
+    """Return what is waited for beside moves."""
+    if _any_open(context):
+        return context.operation.wait(
+            context.memory, context.now
+        ) or server_statuses.wait(context.statuses)
     if arriving:
         servers = ', '.join(sorted(r.server_id for r in arriving))
         most = 'without a limit (--server-timeout sets one)'
-        if limit is not None:
+        if (limit := context.policy.server_timeout) is not None:
             most = f'at most {limit:.0f} s each'
         return server_status.Wait(
             f'servers that are still moving to this host, {most}: {servers}'
