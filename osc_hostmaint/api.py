@@ -31,6 +31,7 @@ from osc_hostmaint.events import HostStarted
 from osc_hostmaint.events import MoveAdopted
 from osc_hostmaint.events import MoveDelayed
 from osc_hostmaint.events import MoveEnded
+from osc_hostmaint.events import MoveNotAwaited
 from osc_hostmaint.events import MoveStarted
 from osc_hostmaint.events import RequestSent
 from osc_hostmaint.events import ResultExplained
@@ -98,7 +99,7 @@ __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'Trouble']
 __all__ += ['RequestSent', 'ServerEvent', 'Waiting', 'WaitingEnded']
 __all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']
 __all__ += ['MoveEnded', 'ServerBlocked', 'ServerBusy', 'ServerDropped']
-__all__ += ['ResultExplained', 'ServerChanged']
+__all__ += ['MoveNotAwaited', 'ResultExplained', 'ServerChanged']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'Service', 'Summary']
 __all__ += ['DrainResult', 'ExitCode', 'Result', 'Row']

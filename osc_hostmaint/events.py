@@ -136,10 +136,11 @@ class ServerBusy(ServerEvent):
 
 
 class MoveEnded(ServerEvent):
-    """Its result is ``moved``, ``offloaded`` or ``failed``.
+    """Its result is ``moved``, ``offloaded`` or ``failed``."""
 
-    Or it is ``moving``: the move goes on in Nova, and is not awaited.
-    """
+
+class MoveNotAwaited(ServerEvent):
+    """Its result is ``moving``: the move goes on in Nova without us."""
 
 
 class ServerBlocked(ServerEvent):
@@ -163,7 +164,7 @@ ENDINGS: collections.abc.Mapping[Result, type[ServerEvent]] = {
     Result.MOVED: MoveEnded,
     Result.OFFLOADED: MoveEnded,
     Result.FAILED: MoveEnded,
-    Result.MOVING: MoveEnded,
+    Result.MOVING: MoveNotAwaited,
     Result.BLOCKED: ServerBlocked,
     Result.GONE: ServerDropped,
     Result.SKIPPED: ServerDropped,

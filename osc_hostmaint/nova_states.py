@@ -46,7 +46,7 @@ BUSY = frozenset({_S.BUILD, _S.REBUILD, _S.REBOOT, _S.HARD_REBOOT})
 MOVING = frozenset({_S.MIGRATING, _S.RESIZE, _S.REVERT_RESIZE})
 #: Why no drain moves a server, whatever its policy, and what the operator can
 #: do. Of other statuses the rules of a drain tell.
-WAYS_OUT: dict[str, str] = {
+NEVER_MOVED: dict[str, str] = {
     _S.RESCUE: 'a server in rescue cannot be moved: unrescue it (openstack '
     'server unrescue {id}) and run this again',
     _S.ERROR: 'the server is in ERROR: find out why (openstack server show '
@@ -88,18 +88,18 @@ AT_REST: dict[str, str] = {
     VmState.ERROR: Status.ERROR.value,
     VmState.PAUSED: Status.PAUSED.value,
 }
-#: What is left to do if no other way is known.
-WAIT = 'wait for the host to come back'
+#: What else the operator can do, also with any other server.
+WAIT_FOR_HOST = 'wait for the host to come back'
 _RESET = '(openstack server set --state active {id})'
 _REBUILT = f'to rebuild and start it, reset it {_RESET} and run this again'
 #: What the operator can do with a server that Nova does not evacuate, if its
 #: host has died.
-DEAD_ENDS: dict[str, str] = {
+NEVER_EVACUATED: dict[str, str] = {
     VmState.PAUSED: f'its memory is lost with the host; {_REBUILT}',
     VmState.SUSPENDED: 'its memory is on the disk of the host, and it can be '
     'resumed once the host is back; to rebuild it without that memory, reset '
     f'it {_RESET} and run this again',
-    VmState.RESCUED: f'{WAIT}, or, {_REBUILT}',
+    VmState.RESCUED: f'{WAIT_FOR_HOST}, or, {_REBUILT}',
     VmState.BUILDING: 'it was being built when the host died: delete it '
     '(openstack server delete {id}) so that its owner can create it again',
     VmState.RESIZED: 'its owner has not confirmed a resize: confirm it '

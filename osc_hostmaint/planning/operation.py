@@ -106,10 +106,19 @@ class Operation(abc.ABC):
         return None
 
     def wait(
-        self, _memory: HostMemory, _now: float
+        self, memory: HostMemory, now: float
     ) -> server_status.Wait | None:
         """Return what the start of moves waits for, or None."""
-        return None
+        if memory.down_since is None:
+            return None
+        until = memory.down_since + timing.DOWN_GRACE_SECONDS
+        if now >= until:
+            return None
+        return server_status.Wait(
+            'the compute service to come back (at most '
+            f'{timing.DOWN_GRACE_SECONDS:.0f} s)',
+            until,
+        )
 
     def observed(self, _seen: Observation, memory: HostMemory) -> HostMemory:
         """Return the memory with what only this operation remembers."""

@@ -185,17 +185,20 @@ CLOCK_SKEW_SECONDS = 5.0
 #: in another order.
 RECORDS_OVERLAP_SECONDS = 60.0
 
-# What the user or clouds.yaml may set.
+# How many moves at once.
 
-#: A live migration without progress for this long has stalled
-#: (--stall-after).
-STALL_AFTER_SECONDS = 600.0
 #: Cold migrations have no queue in Nova; each copies a disk. What shelves
 #: servers counts as one, too.
 COLD_MIGRATIONS_AT_ONCE = 2
 #: Evacuations have no queue either, and their servers are down meanwhile: as
 #: many as a destination builds at once, nearly (max_concurrent_builds, 10).
 EVACUATIONS_AT_ONCE = 8
+
+# What the user or clouds.yaml may set.
+
+#: A live migration without progress for this long has stalled
+#: (--stall-after).
+STALL_AFTER_SECONDS = 600.0
 #: Further attempts for a move that failed, or that Nova refused (--retries).
 MOVE_RETRIES = 2
 #: Servers that fail one after another before no other move is started

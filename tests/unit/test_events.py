@@ -60,7 +60,7 @@ class TestServers(unittest.TestCase):
         (row(), row(Phase.BLOCKED, 'suspended'), 'ServerBlocked'),
         (moving(), row(Phase.MOVED), 'MoveEnded'),
         (moving(), row(Phase.OFFLOADED), 'MoveEnded'),
-        (moving(), row(Phase.STILL_MOVING, 'late'), 'MoveEnded'),
+        (moving(), row(Phase.STILL_MOVING, 'late'), 'MoveNotAwaited'),
         (moving(), row(Phase.FAILED), 'MoveEnded'),
         (row(Phase.FAILED), row(Phase.FAILED, 'why'), 'ResultExplained'),
         (row(Phase.FAILED), row(Phase.MOVED), 'MoveEnded'),

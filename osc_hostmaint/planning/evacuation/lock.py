@@ -40,7 +40,7 @@ def update(
     # What has begun and ended between two looks tells of others, too. (Our
     # own earlier attempts have been seen before.)
     unseen = known is not None and any(
-        record.id > known and not _is_ours(record, memory)
+        record.id > known and not _is_this_runs(record, memory)
         for record in evacuations
     )
     own = dataclasses.replace(own, evacuations=max(newest, known or 0))
@@ -63,7 +63,7 @@ def is_held(seen: Observation, memory: HostMemory) -> bool:
     """
     return any(
         record.id > own_memory.of(memory).newest_of_others
-        and _is_ours(record, memory)
+        and _is_this_runs(record, memory)
         for record in _evacuations(seen)
     )
 
@@ -122,7 +122,9 @@ def _others(seen: Observation, memory: HostMemory, statuses: Statuses) -> bool:
     expired = seen.migrations_at - timing.EVACUATION_WAIT_SECONDS
     evacuations = {record.id: record for record in _evacuations(seen)}
     ours = {
-        i: r.server_id for i, r in evacuations.items() if _is_ours(r, memory)
+        i: r.server_id
+        for i, r in evacuations.items()
+        if _is_this_runs(r, memory)
     }
     counts = collections.Counter(ours.values())
     return any(
@@ -144,7 +146,7 @@ def _evacuations(seen: Observation) -> abc.Iterator[model.Migration]:
             yield record
 
 
-def _is_ours(record: model.Migration, memory: HostMemory) -> bool:
+def _is_this_runs(record: model.Migration, memory: HostMemory) -> bool:
     if record.server_id not in memory.servers:
         return False
     remembered = memory.servers[record.server_id]

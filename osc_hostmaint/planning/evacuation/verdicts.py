@@ -40,7 +40,9 @@ def _by_state(server: model.Server, terms: verdicts.Terms) -> Verdict:
             'once nova-compute starts on this host'
         )
     if server.vm_state not in nova_states.EVACUABLE:
-        ways = nova_states.DEAD_ENDS.get(server.vm_state, nova_states.WAIT)
+        ways = nova_states.NEVER_EVACUATED.get(
+            server.vm_state, nova_states.WAIT_FOR_HOST
+        )
         return verdicts.blocked(
             f"Cannot 'evacuate' instance {server.id} while it is in vm_state "
             f'{server.vm_state}: {ways.format(id=server.id)}'

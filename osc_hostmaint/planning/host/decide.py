@@ -105,7 +105,7 @@ def decide(
         ),
         finished=server_statuses.finished(context),
         trouble=trouble,
-        wait=down_cells.wait(seen) or _wait(context, arriving, left),
+        wait=down_cells.wait(seen) or _wait(context, stage, arriving, left),
         interval=_interval(context, stage, left)
         or polling.next_look_in(context, move_timing, filling=start.filling),
     )
@@ -173,6 +173,7 @@ def _interval(
 
 def _wait(
     context: contexts.HostContext,
+    stage: Stage,
     arriving: _Arriving,
     left: collections.abc.Collection[str],
 ) -> server_status.Wait | None:
@@ -188,6 +189,13 @@ def _wait(
             most = f'at most {limit:.0f} s each'
         return server_status.Wait(
             f'servers that are still moving to this host, {most}: {servers}'
+        )
+    settled_from = context.policy.settled_from
+    if stage is Stage.FINAL_CHECK and context.now < settled_from:
+        return server_status.Wait(
+            'servers that were being scheduled to this host when it was '
+            f'disabled (at most {timing.LATE_ARRIVAL_SECONDS:.0f} s)',
+            settled_from,
         )
     if left:
         return server_status.Wait(

@@ -4,6 +4,7 @@
 
 import collections.abc
 import dataclasses
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
@@ -117,13 +118,17 @@ def _stopped(
 
 
 def wait(statuses: ServerStatuses) -> server_status.Wait | None:
-    """Return what is awaited for servers, and until when."""
+    """Return what is awaited for servers, for which, and until when."""
     last = max(
         (status for status in statuses.values() if status.awaits),
         key=lambda status: status.wake_at,
         default=None,
     )
-    return server_status.Wait(last.awaits, last.wake_at) if last else None
+    if last is None:
+        return None
+    same = sorted(i for i, s in statuses.items() if s.awaits == last.awaits)
+    until = last.wake_at if math.isfinite(last.wake_at) else None
+    return server_status.Wait(f'{last.awaits}: {", ".join(same)}', until)
 
 
 def finished(

@@ -55,8 +55,8 @@ class Restore(operation.Operation):
         self, context: ServerContext, record: Migration
     ) -> ServerStatus | None:
         """Skip a server whose migration this restore did not request."""
-        ours = contexts.is_ours(record, context.since)
-        if ours and record.dest == self.policy.home:
+        of_a_drain = contexts.is_of_a_drain(record, context.since)
+        if of_a_drain and record.dest == self.policy.home:
             return None
         cold = record.type == model.MigrationType.COLD
         return ServerStatus(

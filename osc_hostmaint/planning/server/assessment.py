@@ -69,7 +69,10 @@ def _asked(context: Context, asked_at: float) -> ServerStatus:
     # a minute since, or the machine have slept.
     looked = min(view.seen_at, context.seen.migrations_at)
     if looked - asked_at < timing.EFFECT_WAIT_SECONDS:
-        return asked(visit=context.now - view.seen_at >= stale)
+        return asked(
+            visit=context.now - view.seen_at >= stale,
+            awaits=server_requests.awaited_effect(context, asked_at),
+        )
     since = asked_at + timing.EFFECT_WAIT_SECONDS
     return _again(context, view, since, 'the request to move it had no effect')
 
@@ -82,8 +85,8 @@ def _awaiting(context: Context, record: Migration) -> ServerStatus:
     if left := context.operation.unconfirmed(context, record):
         return left
     request = context.request_since(ActionKind.CONFIRM, record.seen_at)
-    ours = contexts.is_ours(record, context.since)
-    if not ours and not server_requests.confirms_others(context):
+    of_a_drain = contexts.is_of_a_drain(record, context.since)
+    if not of_a_drain and not server_requests.confirms_others(context):
         return server_requests.unconfirmed(context, record)
     status = functools.partial(
         ServerStatus, record=record, destination=record.dest
@@ -103,8 +106,10 @@ def _awaiting(context: Context, record: Migration) -> ServerStatus:
         why += f'the confirmation had no effect; {context.check_events}'
         return status(Phase.FAILED, why)
     patience = 0.0
-    if not (ours and _is_this_runs(context, record)):
-        patience = server_requests.confirmation_patience(context, ours=ours)
+    if not (of_a_drain and _is_this_runs(context, record)):
+        patience = server_requests.confirmation_patience(
+            context, another_run=of_a_drain
+        )
     due_at = record.seen_at + patience
     visit = request.refusals > 0 and not context.view_since(context.now)
     if looked < due_at:
@@ -112,8 +117,8 @@ def _awaiting(context: Context, record: Migration) -> ServerStatus:
             Phase.MOVING,
             visit=visit,
             wake_at=due_at,
-            awaits='whoever else moved a server off this host to confirm its '
-            f'move (at most {patience:.0f} s)',
+            awaits='whoever else moved servers off this host to confirm their '
+            f'moves (at most {patience:.0f} s)',
         )
     due = (
         request.asked_at is None

@@ -42,7 +42,7 @@ def since(
     return policy.since or (mark.since if mark else None)
 
 
-def is_ours(record: Migration, since: datetime.datetime | None) -> bool:
+def is_of_a_drain(record: Migration, since: datetime.datetime | None) -> bool:
     """Tell whether an unconfirmed record is a drain's to confirm.
 
     Only cold migrations (never an owner's resize) that began during this

@@ -79,13 +79,13 @@ def assess_on_host(
     if verdict.ask is None or verdict.ask in memories.RECORDED:
         return plain
     if verdict.ask is ActionKind.CONFIRM and context.incoming:
-        patience = confirmation_patience(context, ours=False)
+        patience = confirmation_patience(context, another_run=False)
         due_at = context.incoming.seen_at + patience
         if context.seen.migrations_at < due_at:
             return ServerStatus(
                 Phase.SETTLING,
                 wake_at=due_at,
-                awaits='another run to confirm a resize to this host (at most '
+                awaits='another run to confirm resizes to this host (at most '
                 f'{patience:.0f} s)',
             )
     return assess_request(context, view, verdict.ask, plain)
@@ -113,7 +113,10 @@ def assess_request(
     if request.asked_at is None:
         return due
     if view.seen_at - request.asked_at < timing.EFFECT_WAIT_SECONDS:
-        return pending(context, kind, view, request.asked_at)
+        return dataclasses.replace(
+            pending(context, kind, view, request.asked_at),
+            awaits=awaited_effect(context, request.asked_at),
+        )
     if request.taken <= context.policy.retries:
         return due
     return ServerStatus(
@@ -121,6 +124,14 @@ def assess_request(
         f'the request to {_verb(kind)} it had no effect: '
         f'{context.check_events}',
     )
+
+
+def awaited_effect(context: Context, asked_at: float) -> str:
+    """Return what is awaited after a request, '' while that is usual."""
+    if context.now - asked_at < timing.UNANSWERED_SECONDS:
+        return ''
+    limit = timing.EFFECT_WAIT_SECONDS
+    return f'Nova to begin with what was requested (at most {limit:.0f} s)'
 
 
 def _request(context: Context, kind: ActionKind) -> memories.RequestState:
@@ -187,10 +198,10 @@ def unconfirmed(context: Context, record: Migration) -> ServerStatus:
     )
 
 
-def confirmation_patience(context: Context, *, ours: bool) -> float:
+def confirmation_patience(context: Context, *, another_run: bool) -> float:
     """Return how long a confirmation is left to others, in seconds.
 
-    :param ours: it may be another run that is about to confirm.
+    :param another_run: one may be about to confirm.
     """
     stagger = context.policy.stagger * timing.CONFIRM_STAGGER_SECONDS
-    return stagger + timing.CONFIRM_WAIT_SECONDS if ours else stagger
+    return stagger + timing.CONFIRM_WAIT_SECONDS if another_run else stagger

@@ -189,8 +189,8 @@ def _resized(server: model.Server, terms: Terms) -> Verdict:
 
 
 def _unmovable(server: model.Server, _terms: Terms) -> Verdict:
-    if way_out := nova_states.WAYS_OUT.get(server.status):
-        return blocked(way_out.format(id=server.id))
+    if why := nova_states.NEVER_MOVED.get(server.status):
+        return blocked(why.format(id=server.id))
     return blocked(
         f'this command cannot move a server in status {server.status}: check '
         f'it (openstack server show {server.id}), move it by hand and run '

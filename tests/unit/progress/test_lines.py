@@ -96,7 +96,7 @@ class TestLines(unittest.TestCase):
         (events.MoveEnded, done(Phase.FAILED, 'No'), 'failed in 4 s: No'),
         (events.MoveEnded, done(Phase.OFFLOADED), 'offloaded in 4 s'),
         (
-            events.MoveEnded,
+            events.MoveNotAwaited,
             done(Phase.STILL_MOVING, 'time is up'),
             'moving to cmp02 for 4 s: time is up',
         ),

@@ -92,7 +92,9 @@ class TestStart(base.DecideTestCase):
         )
 
         self.assertEqual({}, self.asks(found))
-        self.assertIn('to confirm its move (at most 10 s)', found.waiting_for)
+        self.assertIn(
+            'to confirm their moves (at most 10 s): vm2', found.waiting_for
+        )
         self.assertEqual(NOW + timing.CONFIRM_WAIT_SECONDS, found.wait.until)
 
     def test_server_with_unknown_host_is_visited(self):

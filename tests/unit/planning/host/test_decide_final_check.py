@@ -74,6 +74,7 @@ class TestLastChecks(base.DecideTestCase):
         found = self.decide(policy=policies.Policy(settled_from=NOW + 2))
         self.assertFalse(found.done)
         self.assertEqual(2.0, found.interval)
+        self.assertIn('scheduled to this host', found.waiting_for)
 
         found = self.decide(policy=policies.Policy(settled_from=NOW))
         self.assertTrue(found.drained)

@@ -254,7 +254,10 @@ class TestHost(base.DecideTestCase):
         )
 
     def test_its_service_misses_a_heartbeat(self):
-        self.assertFalse(self.down(1, servers=[base.HERE]).done)
+        found = self.down(1, servers=[base.HERE])
+
+        self.assertFalse(found.done)
+        self.assertIn('come back (at most 30 s)', found.waiting_for)
 
     def test_its_service_stays_down(self):
         found = self.down(servers=[base.HERE])

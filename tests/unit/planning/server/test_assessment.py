@@ -154,6 +154,11 @@ class TestAskedFor(base.ServerContextTestCase):
         self.assertFalse(self.lost(1, old).visit)
         self.assertTrue(self.lost(timing.UNMOVED_RECHECK_SECONDS, old).visit)
 
+    def test_what_is_awaited_is_said_after_a_while(self):
+        self.assertEqual('', self.lost(timing.UNANSWERED_SECONDS - 1).awaits)
+        awaited = self.lost(timing.UNANSWERED_SECONDS).awaits
+        self.assertIn('requested (at most 30 s)', awaited)
+
     def test_changed_by_its_owner(self):
         """Its owner has resized it where it is."""
         assessed = self.lost(EFFECT_WAIT + 1, base.VERIFY_HERE)

@@ -162,6 +162,8 @@ class TestStep(base.ServerContextTestCase):
                 Phase.MOVING, kind, base.asked(kind), seen_after
             )
             self.assertEqual((kind, None), (assessed.pending, assessed.ask))
+            late = seen_after == EFFECT_WAIT - 1
+            self.assertIs(late, 'at most 30 s' in assessed.awaits)
 
     @ddt.data(*STEPS)
     def test_lost_it_is_asked_for_again(self, kind):
