@@ -67,7 +67,7 @@ def add(parser: argparse.ArgumentParser) -> None:
             'Most moves in flight per host (default: one live migration '
             'more than Nova runs, %d cold ones)'
         )
-        % timing.COLD_MIGRATIONS_AT_ONCE,
+        % timing.UNQUEUED_MOVES_AT_ONCE,
     )
     add_failures(parser)
 

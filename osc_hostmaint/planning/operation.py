@@ -89,7 +89,7 @@ class Operation(abc.ABC):
     @property
     def unqueued_at_once(self) -> int:
         """How many moves that Nova does not queue may be under way."""
-        return timing.COLD_MIGRATIONS_AT_ONCE
+        return timing.UNQUEUED_MOVES_AT_ONCE
 
     def moves_at_once(
         self, _seen: Observation, _memory: HostMemory

@@ -58,9 +58,8 @@ DOWN_SERVICE_RECHECK_SECONDS = 10.0
 #: How old the list of services may be that one host takes from another: not
 #: older than the look at one that is down.
 SERVICES_SHARED_SECONDS = 10.0
-#: Servers and allocations, while only allocations are waited for that nothing
-#: explains.
-LEFTOVERS_RECHECK_SECONDS = 5.0
+#: Servers and allocations, while only orphaned allocations are waited for.
+ORPHANED_RECHECK_SECONDS = 5.0
 #: A server on its way to the host that holds such an allocation.
 ARRIVING_RECHECK_SECONDS = 3.0
 #: A server that no list shows (it is between two hosts), to learn when it
@@ -99,8 +98,9 @@ REBUILT_WAIT_SECONDS = 90.0
 #: a second or two. It may have died, and look up for a minute still
 #: (nova.conf: service_down_time).
 UNANSWERED_SECONDS = 10.0
-#: How long it may take to tidy up allocations after a move.
-LEFTOVERS_WAIT_SECONDS = 30.0
+#: How long allocations may have no server here before they count as orphaned:
+#: Nova tidies up after a move.
+ORPHANED_WAIT_SECONDS = 30.0
 #: An evacuation whose record stays as it is so long is not trusted to go on:
 #: its run, or the service that was to carry it out, may have died.
 EVACUATION_WAIT_SECONDS = 300.0
@@ -187,9 +187,9 @@ RECORDS_OVERLAP_SECONDS = 60.0
 
 # How many moves at once.
 
-#: Cold migrations have no queue in Nova; each copies a disk. What shelves
-#: servers counts as one, too.
-COLD_MIGRATIONS_AT_ONCE = 2
+#: Cold migrations, and what shelves servers: Nova has no queue for them, and
+#: each copies a disk.
+UNQUEUED_MOVES_AT_ONCE = 2
 #: Evacuations have no queue either, and their servers are down meanwhile: as
 #: many as a destination builds at once, nearly (max_concurrent_builds, 10).
 EVACUATIONS_AT_ONCE = 8

@@ -74,7 +74,7 @@ class HostContext:
         """Records of moves to the host that are to be awaited.
 
         What is here already has a status of its own; what takes too long has
-        an allocation here all the same, and is reported as a leftover.
+        an allocation here all the same, which is reported as orphaned.
         """
         if not self.operation.awaits_arrivals:
             return []

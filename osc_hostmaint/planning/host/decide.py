@@ -63,8 +63,8 @@ def decide(
     memory = _replace(
         memory,
         slots=start.slots,
-        leftover_since=host_memory.since_when(
-            memory.leftover_since,
+        orphaned_since=host_memory.since_when(
+            memory.orphaned_since,
             now,
             stage is Stage.FINAL_CHECK
             or bool(stage is not Stage.OPEN and left),
@@ -200,7 +200,7 @@ def _wait(
     if left:
         return server_status.Wait(
             'allocations in Placement that no server here explains, mostly '
-            f'for less than {timing.LEFTOVERS_WAIT_SECONDS:.0f} s: '
+            f'for less than {timing.ORPHANED_WAIT_SECONDS:.0f} s: '
             f'{", ".join(sorted(left))}'
         )
     return None

@@ -108,8 +108,8 @@ def waits(
     left = [consumer for consumer in left if servers[consumer] not in unseen]
     if to_visit(seen, left, -math.inf) or to_trace(seen, left):
         return True
-    since = memory.leftover_since
-    limit: float | None = timing.LEFTOVERS_WAIT_SECONDS
+    since = memory.orphaned_since
+    limit: float | None = timing.ORPHANED_WAIT_SECONDS
     if operation.awaits_arrivals and any(
         _coming(seen, seen.visited[consumer])
         for consumer in left

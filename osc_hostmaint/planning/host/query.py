@@ -96,7 +96,7 @@ def next_look(
         busy = any(s.phase is Phase.BUSY for s in statuses)
         servers = busy or servers_age >= timing.SERVERS_RECHECK_SECONDS
     else:
-        servers = servers_age >= timing.LEFTOVERS_RECHECK_SECONDS
+        servers = servers_age >= timing.ORPHANED_RECHECK_SECONDS
         consumers = not servers
     # What else is due waits for the next tick.
     destinations = {

@@ -315,7 +315,7 @@ class HostMemory:
     #: What only the operation in hand remembers.
     own: OperationMemory | None = None
     #: Since when nothing is left but allocations nobody can explain.
-    leftover_since: float | None = None
+    orphaned_since: float | None = None
 
     def after(
         self, action: Action, outcome: Outcome, highest_id: int

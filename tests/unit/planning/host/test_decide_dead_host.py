@@ -204,7 +204,7 @@ class TestHost(base.DecideTestCase):
             migrations=migrations,
             consumers=frozenset(consumers.split()),
             memory=remembering(
-                leftover_since=NOW - 1000, history=frozenset(history)
+                orphaned_since=NOW - 1000, history=frozenset(history)
             ),
             **kwargs,
         )

@@ -121,7 +121,7 @@ class TestLastChecks(base.DecideTestCase):
 
     def leftover(self, since):
         return self.decide(
-            memory=builders.memory(leftover_since=since),
+            memory=builders.memory(orphaned_since=since),
             consumers=frozenset({'x'}),
             visited=[builders.server('x', 'DELETED')],
             traced=frozenset({'x'}),
@@ -132,15 +132,15 @@ class TestLastChecks(base.DecideTestCase):
             found = self.leftover(since)
             self.assertFalse(found.done)
             self.assertEqual((), found.rows)
-            self.assertEqual(expected, found.memory.leftover_since)
+            self.assertEqual(expected, found.memory.orphaned_since)
 
     @ddt.data({'servers': [base.HERE]}, {'consumers': frozenset()})
     def test_time_of_orphans_starts_when_nothing_is_left(self, observed):
-        memory = builders.memory(leftover_since=NOW - 99)
+        memory = builders.memory(orphaned_since=NOW - 99)
         observed = {'consumers': frozenset({'x'}), **observed}
         found = self.decide(memory=memory, **observed)
 
-        self.assertIsNone(found.memory.leftover_since)
+        self.assertIsNone(found.memory.orphaned_since)
 
     def test_orphans_are_not_reported_while_open(self):
         """Abandoned: then nobody knows what belongs to whom."""
@@ -154,7 +154,7 @@ class TestLastChecks(base.DecideTestCase):
         self.assertEqual((), found.rows)
 
     def test_orphaned_allocations_are_reported(self):
-        found = self.leftover(NOW - timing.LEFTOVERS_WAIT_SECONDS)
+        found = self.leftover(NOW - timing.ORPHANED_WAIT_SECONDS)
 
         self.assertTrue(found.done)
         self.assertFalse(found.drained)

@@ -258,7 +258,7 @@ class Limits(unittest.TestCase):
             and r.server_id not in over
         ]
         if step.policy.parallel is None:
-            self.assertLessEqual(colds, timing.COLD_MIGRATIONS_AT_ONCE)
+            self.assertLessEqual(colds, timing.UNQUEUED_MOVES_AT_ONCE)
         elif lives or colds:
             self.assertLessEqual(
                 lives + colds + len(live), step.policy.parallel

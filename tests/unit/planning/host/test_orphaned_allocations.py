@@ -54,7 +54,7 @@ class TestFind(unittest.TestCase):
 
 @ddt.ddt
 class TestWaiting(unittest.TestCase):
-    """Is it too early to call it a leftover, and must we look again?"""
+    """Is it too early to call it orphaned, and must we look again?"""
 
     BUILDING = builders.server('x', 'BUILD', host=None)
     COMING = builders.server('x', 'MIGRATING', host='cmp09')
@@ -79,7 +79,7 @@ class TestWaiting(unittest.TestCase):
         seen = builders.observation(
             visited=visited, traced=frozenset({'x'} if visited else {})
         )
-        memory = builders.memory(leftover_since=NOW - 1000)
+        memory = builders.memory(orphaned_since=NOW - 1000)
 
         self.assertEqual(
             (waits, {'x'} if looks else set()),
@@ -151,7 +151,7 @@ class TestMigrations(unittest.TestCase):
     def test_consumers_to_trace(self):
         """A migration that no list shows, once; and its server."""
         asked, uuid = frozenset({'x'}), self.RECORD.uuid
-        memory = builders.memory(leftover_since=0.0)
+        memory = builders.memory(orphaned_since=0.0)
         for consumer, kwargs, to_trace, to_visit in (
             ('x', {}, {'x'}, {'x'}),
             ('x', {'visited': [DELETED]}, {'x'}, set()),
