@@ -7,7 +7,10 @@ Long runs look at more of them: EXAMPLES=20 at twenty times as many.
 """
 
 import os
+import typing as ty
+import unittest
 
+import ddt
 import hypothesis
 
 _MORE = float(os.environ.get('EXAMPLES', '1'))
@@ -20,6 +23,27 @@ def examples(number: int) -> int:
     """
     return max(1, round(number * _MORE))
 
+
+class TestCase(unittest.TestCase):
+    """Tests, of which each may run for several cases."""
+
+    def __init_subclass__(cls, **kwargs: ty.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        ddt.ddt(cls)
+
+
+def cases(*rows: ty.Any) -> ty.Callable[..., ty.Any]:
+    """Run a test once for each row; a tuple is all of its arguments."""
+    unpacked = any(isinstance(row, tuple) for row in rows)
+
+    def decorate(test: ty.Callable[..., None]) -> ty.Callable[..., None]:
+        return ddt.data(*rows)(ddt.unpack(test) if unpacked else test)
+
+    return decorate
+
+
+#: The same, with a name before the arguments, which the test's name ends with.
+named_cases = ddt.named_data
 
 hypothesis.settings.register_profile(
     'unit',

@@ -5,15 +5,15 @@
 import inspect
 import pathlib
 import re
-import unittest
 
 from osc_hostmaint import api
 from osc_hostmaint import exceptions
+from tests import unit
 
 DOCS = pathlib.Path(__file__).parents[2] / 'doc/source/user/api.rst'
 
 
-class TestNames(unittest.TestCase):
+class TestNames(unit.TestCase):
     def test_every_public_name_is_importable(self):
         for name in api.__all__:
             self.assertTrue(hasattr(api, name), name)

@@ -3,9 +3,7 @@
 """What has happened between two decisions."""
 
 import functools
-import unittest
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -13,6 +11,7 @@ from osc_hostmaint import events
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 
 ActionKind = memories.ActionKind
@@ -41,11 +40,10 @@ def names(found):
     return [type(event).__name__ for event in found]
 
 
-@ddt.ddt
-class TestServers(unittest.TestCase):
+class TestServers(unit.TestCase):
     """One server, from one row to the next."""
 
-    @ddt.data(
+    @unit.cases(
         # the row before, now, the event
         (None, row(), None),
         (None, row(Phase.BUSY, 'spawning'), 'ServerBusy'),
@@ -104,7 +102,6 @@ class TestServers(unittest.TestCase):
             None,
         ),
     )
-    @ddt.unpack
     def test_one_server(self, old, new, expected):
         before = old and builders.decision([old])
         found = happened(before, builders.decision([new]))
@@ -120,7 +117,7 @@ class TestServers(unittest.TestCase):
     def test_every_result_ends_a_server(self):
         self.assertEqual({*decisions.Result}, {*events.ENDINGS})
 
-    @ddt.data(*ActionKind)
+    @unit.cases(*ActionKind)
     def test_requests(self, kind):
         """What starts a move is told apart from all else."""
         action = memories.Action(kind, 'vm1', host='cmp09')
@@ -136,7 +133,7 @@ class TestServers(unittest.TestCase):
         )
 
 
-class TestResults(unittest.TestCase):
+class TestResults(unit.TestCase):
     """What a row says of its server (decision.Row)."""
 
     def test_a_result_is_open_until_the_end(self):
@@ -153,7 +150,7 @@ class TestResults(unittest.TestCase):
         )
 
 
-class TestHost(unittest.TestCase):
+class TestHost(unit.TestCase):
     """The host itself, and the order of events."""
 
     def test_from_its_start_to_its_end(self):
@@ -220,7 +217,7 @@ _DECISIONS = strategies.builds(
 )
 
 
-class TestAnyDecisions(unittest.TestCase):
+class TestAnyDecisions(unit.TestCase):
     @hypothesis.given(_DECISIONS, _DECISIONS)
     def test_what_changes_is_told_once(self, before, now):
         found = [

@@ -2,14 +2,13 @@
 
 """Exit codes and errors that scripts depend on."""
 
-import unittest
-
 from osc_lib import exceptions as osc_exceptions
 
 from osc_hostmaint import exceptions
+from tests import unit
 
 
-class TestExitCode(unittest.TestCase):
+class TestExitCode(unit.TestCase):
     def test_codes_are_the_documented_ones(self):
         self.assertEqual(
             {
@@ -24,7 +23,7 @@ class TestExitCode(unittest.TestCase):
         )
 
 
-class TestErrors(unittest.TestCase):
+class TestErrors(unit.TestCase):
     def test_osc_shows_each_as_one_line(self):
         """OSC prints a CommandError's message, and no traceback."""
         for error in (

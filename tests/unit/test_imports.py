@@ -9,10 +9,10 @@ import enum
 import pathlib
 import subprocess
 import sys
-import unittest
 
 import osc_hostmaint
 from osc_hostmaint import nova_states
+from tests import unit
 
 PACKAGE = pathlib.Path(osc_hostmaint.__file__).parent
 #: "Split by noun before 400."
@@ -102,7 +102,7 @@ def trees(folder: str = '') -> dict[str, ast.Module]:
     return found
 
 
-class TestImports(unittest.TestCase):
+class TestImports(unit.TestCase):
     def assert_none(self, folder, names, is_wrong):
         """Fail where a module of a folder imports what it must not."""
         wrong = {
@@ -265,7 +265,7 @@ def _module(path: str) -> str:
     return 'osc_hostmaint.' + path.removesuffix('.py').replace('/', '.')
 
 
-class TestStart(unittest.TestCase):
+class TestStart(unit.TestCase):
     def test_every_openstack_command_stays_quick(self):
         done = subprocess.run(
             [sys.executable, '-c', START],
@@ -288,7 +288,7 @@ class TestStart(unittest.TestCase):
         )
 
 
-class TestSize(unittest.TestCase):
+class TestSize(unit.TestCase):
     def test_no_module_is_too_long(self):
         lines = {
             module.relative_to(PACKAGE).as_posix(): len(

@@ -5,18 +5,16 @@
 import os
 import signal
 import tempfile
-import unittest
-
-import ddt
 
 from osc_hostmaint import interrupt
+from tests import unit
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: What stops at once the second time.
 INSISTING = (signal.SIGINT, signal.SIGTERM)
 
 
-class InterruptTestCase(unittest.TestCase):
+class InterruptTestCase(unit.TestCase):
     def setUp(self):
         super().setUp()
         # Whatever a test does, the runner keeps its own handlers; and
@@ -41,7 +39,6 @@ class InterruptTestCase(unittest.TestCase):
         return self.stderr.read().decode()
 
 
-@ddt.ddt
 class TestInterrupt(InterruptTestCase):
     def test_nothing_is_wished_without_a_signal(self):
         with self.interrupt.watching():
@@ -50,12 +47,11 @@ class TestInterrupt(InterruptTestCase):
         self.assertFalse(self.interrupt.requested)
         self.assertEqual('', self.told())
 
-    @ddt.data(
+    @unit.cases(
         (signal.SIGINT, 'Ctrl-C again to stop at once'),
         (signal.SIGTERM, 'SIGTERM again to stop at once'),
         (signal.SIGHUP, 'SIGTERM to stop at once'),
     )
-    @ddt.unpack
     def test_first_is_a_wish_and_tells_what_happens_now(self, number, words):
         with self.interrupt.watching():
             signal.raise_signal(number)
@@ -65,8 +61,7 @@ class TestInterrupt(InterruptTestCase):
         self.assertIn('nothing new is started', self.told())
         self.assertIn(words, self.told())
 
-    @ddt.data(*[(a, b) for a in SIGNALS for b in INSISTING])
-    @ddt.unpack
+    @unit.cases(*[(a, b) for a in SIGNALS for b in INSISTING])
     def test_second_stops_at_once_and_tells_how_to_go_on(self, first, second):
         with self.assertRaises(KeyboardInterrupt), self.interrupt.watching():
             signal.raise_signal(first)
@@ -75,7 +70,7 @@ class TestInterrupt(InterruptTestCase):
         self.assertIn('continue in Nova', self.told())
         self.assertIn('same command again', self.told())
 
-    @ddt.data(*SIGNALS)
+    @unit.cases(*SIGNALS)
     def test_a_terminal_may_hang_up_more_than_once(self, first):
         with self.interrupt.watching():
             signal.raise_signal(first)
@@ -86,7 +81,7 @@ class TestInterrupt(InterruptTestCase):
 
         self.assertNotIn('Stopped', self.told())
 
-    @ddt.data(*SIGNALS)
+    @unit.cases(*SIGNALS)
     def test_a_question_is_not_waited_out(self, number):
         with self.interrupt.watching():
             with self.assertRaises(KeyboardInterrupt), self.interrupt.asking():
@@ -96,7 +91,7 @@ class TestInterrupt(InterruptTestCase):
         # No move is in flight.
         self.assertEqual('', self.told())
 
-    @ddt.data(*SIGNALS)
+    @unit.cases(*SIGNALS)
     def test_a_pipe_nobody_reads_is_no_reason_to_die(self, number):
         reading, writing = os.pipe()
         os.close(reading)
@@ -108,7 +103,6 @@ class TestInterrupt(InterruptTestCase):
         self.assertTrue(deaf.requested)
 
 
-@ddt.ddt
 class TestHandlers(InterruptTestCase):
     def test_are_restored_after_an_error(self):
         with self.assertRaises(ZeroDivisionError), self.interrupt.watching():
@@ -123,7 +117,7 @@ class TestHandlers(InterruptTestCase):
 
         self.assertEqual(self.before, self.handlers())
 
-    @ddt.data(*SIGNALS)
+    @unit.cases(*SIGNALS)
     def test_what_is_ignored_stays_ignored(self, number):
         """``nohup`` does that, and a script's ``&``."""
         signal.signal(number, signal.SIG_IGN)

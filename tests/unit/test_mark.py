@@ -4,14 +4,13 @@
 
 import dataclasses
 import datetime
-import unittest
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
+from tests import unit
 from tests.unit import builders
 
 EXAMPLE = (
@@ -35,7 +34,7 @@ _MARKS = strategies.builds(
 )
 
 
-class TestWriting(unittest.TestCase):
+class TestWriting(unit.TestCase):
     def test_form_is_the_documented_one(self):
         east = datetime.timezone(datetime.timedelta(hours=2))
         since = builders.SINCE.astimezone(east)
@@ -69,9 +68,8 @@ class TestWriting(unittest.TestCase):
             self.assertTrue(text.endswith(mark.reason))
 
 
-@ddt.ddt
-class TestRefusedReasons(unittest.TestCase):
-    @ddt.data(
+class TestRefusedReasons(unit.TestCase):
+    @unit.cases(
         'two\nlines',
         'bell\a',
         'escape \x1b[31mred',
@@ -87,8 +85,7 @@ class TestRefusedReasons(unittest.TestCase):
         self.assertTrue(str(caught.exception).isprintable())
 
 
-@ddt.ddt
-class TestRoundTrip(unittest.TestCase):
+class TestRoundTrip(unit.TestCase):
     @hypothesis.given(_MARKS)
     @hypothesis.example(builders.mark(by='DOM:alice%3A'))
     @hypothesis.example(builders.mark(by='żółć 運用者', reason='ядро: 100%'))
@@ -112,14 +109,13 @@ class TestRoundTrip(unittest.TestCase):
         if mark is not None and len(str(mark)) <= marks.MAX_LENGTH:
             self.assertEqual(mark, marks.parse(marks.write(mark)))
 
-    @ddt.data('al%0Aice', '%1B[31m', 'a%E2%80%AEb')
+    @unit.cases('al%0Aice', '%1B[31m', 'a%E2%80%AEb')
     def test_no_name_hides_what_acts_on_a_terminal(self, by):
         self.assertIsNone(marks.parse(EXAMPLE.replace('alice', by)))
 
 
-@ddt.ddt
-class TestOtherPeoplesTexts(unittest.TestCase):
-    @ddt.data(
+class TestOtherPeoplesTexts(unit.TestCase):
+    @unit.cases(
         None,
         '',
         'broken',
@@ -142,7 +138,7 @@ class TestOtherPeoplesTexts(unittest.TestCase):
     def test_any_text_can_be_read(self, text):
         self.assertIsNone(marks.parse(text))
 
-    @ddt.data(
+    @unit.cases(
         ('AUTO: Connection to libvirt lost: 1', True),
         ('AUTO:', True),
         ('automatic', False),
@@ -150,6 +146,5 @@ class TestOtherPeoplesTexts(unittest.TestCase):
         ('', False),
         (None, False),
     )
-    @ddt.unpack
     def test_is_novas(self, text, expected):
         self.assertEqual(expected, marks.is_novas(text))

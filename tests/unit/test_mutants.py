@@ -2,12 +2,11 @@
 
 """The mutants apply to the code as it is."""
 
-import unittest
-
+from tests import unit
 from tests.mutants import run
 
 
-class TestMutants(unittest.TestCase):
+class TestMutants(unit.TestCase):
     def test_every_patch_applies(self):
         mutants = run.mutants()
         self.assertTrue(mutants)

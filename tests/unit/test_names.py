@@ -2,14 +2,12 @@
 
 """Which hosts are meant, and which can't be."""
 
-import unittest
 from unittest import mock
-
-import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import names
+from tests import unit
 from tests.unit import builders
 
 SERVICES = {
@@ -22,28 +20,25 @@ SERVICES = {
 NOBODY = mock.Mock(side_effect=AssertionError)
 
 
-@ddt.ddt
-class TestPick(unittest.TestCase):
-    @ddt.data(
+class TestPick(unit.TestCase):
+    @unit.cases(
         (['cmp02'], ['cmp02']),
         (['cmp02', 'cmp01'], ['cmp02', 'cmp01']),
         (['cmp02', 'cmp01', 'cmp02'], ['cmp02', 'cmp01']),
         ([], []),
     )
-    @ddt.unpack
     def test_each_once_in_their_order(self, hosts, expected):
         found = names.pick(iter(hosts), SERVICES, NOBODY)
 
         self.assertEqual(tuple(SERVICES[h] for h in expected), found)
 
-    @ddt.data(
+    @unit.cases(
         ('cmp03', "named 'cmp03'; did you mean"),
         ('GPU-8', "named 'GPU-8'; did you mean Gpu-7?"),
         ('zebra', "named 'zebra': see openstack compute service list."),
         ('a\x1b[2J', r"named 'a\x1b[2J'"),
         ('node1', 'that is the hypervisor hostname of cmp01.'),
     )
-    @ddt.unpack
     def test_unknown(self, host, words):
         ask = mock.Mock(return_value={'node1': 'cmp01'})
         with self.assertRaises(exceptions.UnknownHost) as caught:
@@ -65,14 +60,13 @@ class TestPick(unittest.TestCase):
             names.pick(['cmp01'], {'cmp01': found}, NOBODY)
 
 
-@ddt.ddt
-class TestDestination(unittest.TestCase):
+class TestDestination(unit.TestCase):
     def test_it_may_be_one(self):
         service = builders.service(host='cmp02', enabled=True)
 
         self.assertIsNone(names.check_destination(service, ['cmp01']))
 
-    @ddt.data(
+    @unit.cases(
         # the service, the hosts to be drained, why not
         ({'enabled': True}, ['cmp02'], 'it is also to be drained'),
         # What is the user's own doing comes first.
@@ -94,7 +88,6 @@ class TestDestination(unittest.TestCase):
         ({'disabled_reason': ''}, ['cmp01'], '(no reason given)'),
         ({'enabled': True, 'up': False}, ['cmp01'], 'service is down'),
     )
-    @ddt.unpack
     def test_it_may_not(self, service, drained, words):
         with self.assertRaises(exceptions.Refused) as caught:
             names.check_destination(

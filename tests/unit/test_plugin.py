@@ -4,13 +4,13 @@
 
 import argparse
 from importlib import metadata
-import unittest
 from unittest import mock
 
 from osc_hostmaint import plugin
+from tests import unit
 
 
-class TestPlugin(unittest.TestCase):
+class TestPlugin(unit.TestCase):
     def test_osc_finds_what_it_reads_unconditionally(self):
         self.assertEqual('hostmaint', plugin.API_NAME)
         self.assertEqual('os_hostmaint_api_version', plugin.API_VERSION_OPTION)
@@ -33,7 +33,7 @@ class TestPlugin(unittest.TestCase):
         self.assertIs(maintenance.return_value, client)
 
 
-class TestEntryPoints(unittest.TestCase):
+class TestEntryPoints(unit.TestCase):
     def test_extension_is_registered(self):
         found = metadata.entry_points(
             group='openstack.cli.extension', name='hostmaint'

@@ -6,12 +6,12 @@ import csv
 import dataclasses
 import io
 import pathlib
-import unittest
 
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import verdicts
+from tests import unit
 from tests.unit import builders
 from tools import states
 
@@ -33,7 +33,7 @@ def statuses(table: pathlib.Path) -> set[str]:
         return {row['Status'] for row in csv.DictReader(file)}
 
 
-class StatesTestCase(unittest.TestCase):
+class StatesTestCase(unit.TestCase):
     def test_the_tables_are_up_to_date(self) -> None:
         for table, rows, option in TABLES:
             written = io.StringIO()

@@ -2,18 +2,15 @@
 
 """Tenants choose the names of their servers: no name may hurt a reader."""
 
-import unittest
-
-import ddt
 import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint import text
+from tests import unit
 
 
-@ddt.ddt
-class TestPrintable(unittest.TestCase):
-    @ddt.data(
+class TestPrintable(unit.TestCase):
+    @unit.cases(
         ('clear screen \x1b[2J', r'clear screen \x1b[2J'),
         ('title \x1b]0;owned\x07', r'title \x1b]0;owned\x07'),
         ('C1 control \x9b31m', r'C1 control \x9b31m'),
@@ -28,11 +25,10 @@ class TestPrintable(unittest.TestCase):
         ('lone surrogate \ud800', r'lone surrogate \ud800'),
         ('tag \U000e0041', r'tag \U000e0041'),
     )
-    @ddt.unpack
     def test_what_acts_on_a_terminal_becomes_visible(self, hostile, shown):
         self.assertEqual(shown, text.printable(hostile))
 
-    @ddt.data(
+    @unit.cases(
         'web-01.example.org',
         '[bold red]not markup for us[/]',
         'żółć',
@@ -58,9 +54,8 @@ class TestPrintable(unittest.TestCase):
         shown.encode()
 
 
-@ddt.ddt
-class TestShorten(unittest.TestCase):
-    @ddt.data(
+class TestShorten(unit.TestCase):
+    @unit.cases(
         # the text, so many columns, what is left
         ('', 5, ''),
         ('web', 5, 'web'),
@@ -73,7 +68,6 @@ class TestShorten(unittest.TestCase):
         ('e\u0301e\u0301e\u0301e\u0301', 3, 'e\u0301e\u0301…'),
         ('🚀🚀', 3, '🚀…'),
     )
-    @ddt.unpack
     def test_cut(self, full, columns, expected):
         self.assertEqual(expected, text.shorten(full, columns))
 

@@ -10,12 +10,12 @@ import logging
 import tempfile
 import types
 import typing as ty
-import unittest
 from unittest import mock
 
 from osc_hostmaint import api
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import loop
+from tests import unit
 
 CONNECTION = 'the connection of the shell'
 
@@ -47,7 +47,7 @@ class _Errors(logging.Handler):
         self._lines.append(record.getMessage())
 
 
-class CommandTestCase(unittest.TestCase):
+class CommandTestCase(unit.TestCase):
     """A test of one command, with the public API behind it stubbed."""
 
     #: The command's class.

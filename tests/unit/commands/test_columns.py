@@ -2,18 +2,14 @@
 
 """Shown to people harmlessly, and to machines intact."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.commands import columns
+from tests import unit
 
 HOSTILE = 'a\x1b[31m\n\u202eb'
 
 
-@ddt.ddt
-class TestColumns(unittest.TestCase):
-    @ddt.data(
+class TestColumns(unit.TestCase):
+    @unit.cases(
         # the column, for people, for machines
         (columns.Printable(HOSTILE), r'a\x1b[31m\n\u202eb', HOSTILE),
         (columns.Name('web'), 'web', 'web'),
@@ -26,7 +22,6 @@ class TestColumns(unittest.TestCase):
         (columns.Count(0), '0', 0),
         (columns.Count(None), '', None),
     )
-    @ddt.unpack
     def test_values(self, column, people, machines):
         self.assertEqual(people, column.human_readable())
         self.assertEqual(machines, column.machine_readable())

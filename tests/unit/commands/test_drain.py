@@ -8,14 +8,13 @@ import signal
 import tempfile
 from unittest import mock
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.recording import writer
+from tests import unit
 from tests.unit import builders
 from tests.unit.commands import shell
 
@@ -23,11 +22,10 @@ HOSTILE = '\x1b[2Jvm\n\u202e[red]'
 result = shell.result
 
 
-@ddt.ddt
 class TestDrain(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 
-    @ddt.data(
+    @unit.cases(
         # what is typed, what the API gets, the fields of its policy
         ('', {}, {}),
         ('--reason kernel --force', {'reason': 'kernel', 'force': True}, {}),
@@ -47,7 +45,6 @@ class TestDrain(shell.CommandTestCase):
             {'evacuate': True, 'parallel': 3, 'to': 'cmp09', 'retries': 0},
         ),
     )
-    @ddt.unpack
     def test_options(self, typed, options, policy):
         self.assertEqual(0, self.run_command(f'{typed} cmp01 cmp02').code)
         defaults = {
@@ -67,7 +64,7 @@ class TestDrain(shell.CommandTestCase):
             ['cmp01', 'cmp02'], **{**defaults, **options}
         )
 
-    @ddt.data(*exceptions.ExitCode)
+    @unit.cases(*exceptions.ExitCode)
     def test_exit_code(self, code):
         self.asked.return_value = result(code=code)
 
@@ -137,12 +134,11 @@ class TestDrain(shell.CommandTestCase):
 
         self.made.assert_not_called()
 
-    @ddt.data(
+    @unit.cases(
         # what is typed, what is said
         ('', 'cmp01: drained (1 moved)\n'),
         ('--evacuate', 'cmp01: evacuated (1 moved)\n'),
     )
-    @ddt.unpack
     def test_the_end_stands_on_stderr_unless_it_is_quiet(self, typed, words):
         def work(*_args, report, **_kwargs):
             reporting.Publisher(report).publish(builders.ended(builders.row()))
@@ -156,7 +152,6 @@ class TestDrain(shell.CommandTestCase):
             self.assertIn('vm1', done.stdout)
 
 
-@ddt.ddt
 class TestObservations(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 
@@ -201,11 +196,10 @@ class TestObservations(shell.CommandTestCase):
                 self.run_saving()
             self.made.reset_mock()
 
-    @ddt.data(
+    @unit.cases(
         (['--save-observations', '{path}'], 'contains something else'),
         (['--save-names'], '--save-observations <file>'),
     )
-    @ddt.unpack
     def test_refused(self, options, words):
         self.path.write_text('clouds:')
         with self.assertRaisesRegex(exceptions.HostMaintenanceError, words):

@@ -6,13 +6,12 @@ import io
 import sys
 from unittest import mock
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import forecast
+from tests import unit
 from tests.unit.commands import shell
 
 HOSTILE = '\x1b[2Jvm\n\u202e[red]'
@@ -60,7 +59,6 @@ def preview(*rows, **kwargs):
     )
 
 
-@ddt.ddt
 class TestDryRun(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
     method = 'preview'
@@ -74,7 +72,7 @@ class TestDryRun(shell.CommandTestCase):
         """Type it."""
         return self.run_command(f'--dry-run {arguments}')
 
-    @ddt.data(
+    @unit.cases(
         # what is typed, what the API gets, the fields of its policy
         ('', {}, {}),
         (
@@ -88,7 +86,6 @@ class TestDryRun(shell.CommandTestCase):
             {'evacuate': True, 'leave_stopped': True},
         ),
     )
-    @ddt.unpack
     def test_options(self, typed, options, policy):
         self.run_dry(f'{typed} cmp01 cmp02')
 
@@ -152,7 +149,7 @@ class TestDryRun(shell.CommandTestCase):
             [(row[0], row[4], row[5]) for row in rows],
         )
 
-    @ddt.data('Fitz', 'Result', 'Destination', 'local_disk')
+    @unit.cases('Fitz', 'Result', 'Destination', 'local_disk')
     def test_a_mistyped_column_is_found_before_anything_is_asked(self, name):
         """Those of a drain, or of an evacuation, are mistyped, too."""
         with self.assertRaisesRegex(ValueError, name):
@@ -160,7 +157,7 @@ class TestDryRun(shell.CommandTestCase):
 
         self.made.assert_not_called()
 
-    @ddt.data(
+    @unit.cases(
         ((), {}, 0),
         ((row(),), {}, 0),
         ((row('vm1'), misfit('vm2')), {}, 3),
@@ -169,7 +166,6 @@ class TestDryRun(shell.CommandTestCase):
         ((row(),), {'cmp02': 'somebody else disabled it'}, 1),
         ((misfit(),), {'cmp02': 'somebody else disabled it'}, 1),
     )
-    @ddt.unpack
     def test_exit_code(self, rows, errors, code):
         self.asked.return_value = preview(*rows, errors=errors)
         done = self.run_dry()

@@ -10,20 +10,18 @@ import select
 import signal
 import subprocess
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
+from tests import unit
 from tests.unit.commands import program
 from tests.unit.commands import shell
 from tests.unit.commands import test_streams as streams
 
 
-@ddt.ddt
 class TestOptions(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 
-    @ddt.data(
+    @unit.cases(
         # what is typed, what is said
         ('--fenced', '--fenced: can only be used with --evacuate'),
         ('--leave-stopped', '--leave-stopped: can only be used with'),
@@ -39,7 +37,6 @@ class TestOptions(shell.CommandTestCase):
             '--on-stall, --stall-after: cannot be used with',
         ),
     )
-    @ddt.unpack
     def test_wrong_usage(self, arguments, words):
         command, parsed = self.parse(f'{arguments} cmp01')
         with self.logged() as errors:
@@ -52,7 +49,6 @@ class TestOptions(shell.CommandTestCase):
         self.made.assert_not_called()
 
 
-@ddt.ddt
 class TestQuestion(streams.ProgramTestCase):
     """The whole program, on a terminal."""
 
@@ -100,7 +96,7 @@ class TestQuestion(streams.ProgramTestCase):
                 told += part
         return told.decode()
 
-    @ddt.data(
+    @unit.cases(
         # what is typed, the answer
         (b'y\n', 'sure'),
         (b'n\n', 'not sure'),
@@ -109,7 +105,6 @@ class TestQuestion(streams.ProgramTestCase):
         # Ctrl-D
         (b'\x04', 'not sure'),
     )
-    @ddt.unpack
     def test_answer(self, typed, answer):
         _ours, told = self.ask(typed)
         self.wait(self.process)
@@ -130,7 +125,7 @@ class TestQuestion(streams.ProgramTestCase):
         self.assertNotIn('nothing new', told)
         self.assert_no_surprise(told)
 
-    @ddt.data(signal.SIGTERM, signal.SIGHUP)
+    @unit.cases(signal.SIGTERM, signal.SIGHUP)
     def test_other_signals(self, number):
         ours, _told = self.ask()
         send = functools.partial(self.process.send_signal, number)

@@ -4,15 +4,14 @@
 
 import shlex
 import types
-import unittest
 
-import ddt
 from osc_lib.command import command as osc_command
 
 from osc_hostmaint.commands import drain
 from osc_hostmaint.commands import mark
 from osc_hostmaint.commands import restore
 from osc_hostmaint.commands import status
+from tests import unit
 from tests.unit.commands import shell
 
 COMMANDS = {
@@ -55,8 +54,7 @@ CLIFFS = {
 }
 
 
-@ddt.ddt
-class TestHelp(unittest.TestCase):
+class TestHelp(unit.TestCase):
     def setUp(self):
         super().setUp()
         self.formatter = parser_of(drain.DrainHostMaintenance).formatter_class(
@@ -66,13 +64,13 @@ class TestHelp(unittest.TestCase):
     def lines(self, text, width=WIDTH):
         return self.formatter._split_lines(text, width)
 
-    @ddt.data(*COMMANDS)
+    @unit.cases(*COMMANDS)
     def test_what_it_does_fits_two_lines(self, name):
         self.assertLessEqual(
             len(self.lines(parser_of(COMMANDS[name]).description)), 2
         )
 
-    @ddt.data(*COMMANDS)
+    @unit.cases(*COMMANDS)
     def test_an_option_fits_two_lines_and_ends_with_its_default(self, name):
         for action in parser_of(COMMANDS[name])._actions:
             if CLIFFS.intersection(action.option_strings):
@@ -83,7 +81,7 @@ class TestHelp(unittest.TestCase):
                 if action.option_strings:
                     self.assertRegex(text, r'\(default: .+\)$')
 
-    @ddt.data(*COMMANDS)
+    @unit.cases(*COMMANDS)
     def test_it_ends_with_two_examples_that_work(self, name):
         parser = parser_of(COMMANDS[name])
         text = parser.format_help()
@@ -100,7 +98,7 @@ class TestHelp(unittest.TestCase):
 
         self.assertIn('to continue.\n\nExit code: 0 if', text)
 
-    @ddt.data(
+    @unit.cases(
         # the command, what its help says
         *[
             ('drain', words)
@@ -119,13 +117,12 @@ class TestHelp(unittest.TestCase):
         ('set', 'by its exact name'),
         ('unset', '--force'),
     )
-    @ddt.unpack
     def test_words(self, name, words):
         text = parser_of(COMMANDS[name]).format_help()
 
         self.assertIn(words, ' '.join(text.split()))
 
-    @ddt.data(
+    @unit.cases(
         # the command, the defaults of its options
         (
             'drain',
@@ -148,7 +145,6 @@ class TestHelp(unittest.TestCase):
             {'--since': '7d', '--running': 'as-left', '--parallel': '4'},
         ),
     )
-    @ddt.unpack
     def test_defaults(self, name, expected):
         found = {
             option: self.formatter._expand_help(action)
@@ -159,9 +155,8 @@ class TestHelp(unittest.TestCase):
             self.assertIn(f'(default: {default})', found[option])
 
 
-@ddt.ddt
 class TestUsage(shell.CommandTestCase):
-    @ddt.data(
+    @unit.cases(
         # the command, what is typed, what is said
         *[(name, '', '<host>') for name in COMMANDS if name != 'list'],
         ('drain', '--running slowly cmp01', "'live-or-cold'"),
@@ -190,7 +185,6 @@ class TestUsage(shell.CommandTestCase):
         ('show', 'cmp01 cmp02', 'cmp02'),
         ('unset', 'cmp01 --reason x', '--reason'),
     )
-    @ddt.unpack
     def test_is_refused(self, name, arguments, words):
         self.command = COMMANDS[name]
         self.assert_usage(arguments, words)

@@ -3,11 +3,9 @@
 """What can be typed."""
 
 import argparse
-import unittest
-
-import ddt
 
 from osc_hostmaint.commands import options
+from tests import unit
 
 DURATION = options.DURATION['type']
 NUMBER = options.NUMBER['type']
@@ -19,25 +17,22 @@ NO_DURATIONS = (
 )
 
 
-@ddt.ddt
-class TestTypes(unittest.TestCase):
-    @ddt.data(
+class TestTypes(unit.TestCase):
+    @unit.cases(
         *((DURATION, '90', 90), (DURATION, '90s', 90)),
         *((DURATION, '15m', 900), (DURATION, '2h', 7200), (DURATION, '1', 1)),
         *((DURATION, '048h', 172800), (DURATION, '7d', 604800)),
         *((NUMBER, '0', 0), (NUMBER, '1', 1), (NUMBER, '12', 12)),
         *((COUNT, '1', 1), (COUNT, '12', 12)),
     )
-    @ddt.unpack
     def test_accepted(self, kind, text, value):
         self.assertEqual(value, kind(text))
 
-    @ddt.data(
+    @unit.cases(
         (DURATION, NO_DURATIONS, 'write 90, 90s, 15m, 2h or 7d'),
         (NUMBER, NO_NUMBERS, 'not a number of at least 0'),
         (COUNT, ('0', *NO_NUMBERS), 'not a number of at least 1'),
     )
-    @ddt.unpack
     def test_refused(self, kind, texts, words):
         for text in texts:
             with (

@@ -3,12 +3,12 @@
 import dataclasses
 import enum
 
-import ddt
 from openstackclient import shell as openstack
 
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.commands import policy as options
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit.commands import shell
 
 #: What the API fills in, or the loop.
@@ -20,7 +20,6 @@ OTHERS = {
 FIELDS = dataclasses.asdict(policies.Policy())
 
 
-@ddt.ddt
 class TestPolicy(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 
@@ -29,7 +28,7 @@ class TestPolicy(shell.CommandTestCase):
         self.run_command(f'{arguments} cmp01')
         return self.asked.call_args.kwargs['policy']
 
-    @ddt.data(
+    @unit.cases(
         # what is typed, the field, its value
         *[
             (f'--{name.replace("_", "-")} {value}', name, value)
@@ -49,7 +48,6 @@ class TestPolicy(shell.CommandTestCase):
         ('--evacuate', 'evacuate', True),
         ('--exclude a,b --exclude c', 'exclude', frozenset({'a,b', 'c'})),
     )
-    @ddt.unpack
     def test_options(self, arguments, field, value):
         policy = self.policy(arguments)
 

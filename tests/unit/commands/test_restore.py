@@ -6,8 +6,6 @@ import datetime
 import json
 from unittest import mock
 
-import ddt
-
 from osc_hostmaint.commands import mark
 from osc_hostmaint.commands import restore as commands
 from osc_hostmaint.commands import table
@@ -15,6 +13,7 @@ from osc_hostmaint.operations import requests
 from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.commands import shell
 from tests.unit.commands import test_dry_run
@@ -46,7 +45,6 @@ SKIPPED = builders.row(
 )
 
 
-@ddt.ddt
 class TestRestore(shell.CommandTestCase):
     command = commands.RestoreHostMaintenance
     method = 'restore'
@@ -55,7 +53,7 @@ class TestRestore(shell.CommandTestCase):
         self.assertEqual(restore_.PARALLEL, commands.PARALLEL)
         self.assertEqual(requests.SINCE, WEEK)
 
-    @ddt.data(
+    @unit.cases(
         ('', {}),
         ('--since 2h', {'since': datetime.timedelta(hours=2)}),
         ('--since 30d', {'since': datetime.timedelta(days=30)}),
@@ -64,7 +62,6 @@ class TestRestore(shell.CommandTestCase):
         ('--running as-left', {'running': None}),
         *[(f'--running {each}', {'running': each}) for each in RUNNING],
     )
-    @ddt.unpack
     def test_options(self, arguments, values):
         self.run_command(f'{arguments} cmp01 cmp02')
 
@@ -107,12 +104,11 @@ class TestRestore(shell.CommandTestCase):
             row,
         )
 
-    @ddt.data(
+    @unit.cases(
         (result(), 0),
         (result(HOME, code=3), 3),
         (result(code=1, errors={'cmp01': 'in maintenance'}), 1),
     )
-    @ddt.unpack
     def test_exit_code(self, ended, code):
         self.asked.return_value = ended
         done = self.run_command('cmp01')
@@ -120,8 +116,9 @@ class TestRestore(shell.CommandTestCase):
         self.assertEqual(code, done.code)
         self.assertEqual(list(ended.errors.values()), done.errors)
 
-    @ddt.data((True, 'all back (1 moved)'), (False, 'not all back (1 moved)'))
-    @ddt.unpack
+    @unit.cases(
+        (True, 'all back (1 moved)'), (False, 'not all back (1 moved)')
+    )
     def test_the_last_words(self, done, words):
         def restore(_hosts, *, report, **_options):
             report.publish(builders.ended(HOME, drained=done))
@@ -132,12 +129,11 @@ class TestRestore(shell.CommandTestCase):
         self.assertEqual(f'cmp01: {words}\n', self.run_command('cmp01').stderr)
 
 
-@ddt.ddt
 class TestDryRun(shell.CommandTestCase):
     command = commands.RestoreHostMaintenance
     method = 'preview_restore'
 
-    @ddt.data(
+    @unit.cases(
         ((test_dry_run.row(),), {}, 0),
         ((), {}, 0),
         ((test_dry_run.misfit(),), {}, 3),
@@ -145,7 +141,6 @@ class TestDryRun(shell.CommandTestCase):
         ((test_dry_run.staying(skipped=True),), {}, 0),
         ((test_dry_run.row(),), {'cmp02': 'in maintenance'}, 1),
     )
-    @ddt.unpack
     def test_exit_code(self, rows, errors, code):
         self.asked.return_value = test_dry_run.preview(*rows, errors=errors)
         done = self.run_command(

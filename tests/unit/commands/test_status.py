@@ -4,13 +4,12 @@
 
 import json
 
-import ddt
-
 from osc_hostmaint import api
 from osc_hostmaint import model
 from osc_hostmaint.commands import status
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning.host import down_cells
+from tests import unit
 from tests.unit import builders
 from tests.unit.commands import shell
 
@@ -35,7 +34,6 @@ def shown(service=None, **kwargs):
     )
 
 
-@ddt.ddt
 class TestShow(shell.CommandTestCase):
     command = status.ShowHostMaintenance
     method = 'show'
@@ -68,7 +66,7 @@ class TestShow(shell.CommandTestCase):
         )
         self.asked.assert_called_once_with('cmp01')
 
-    @ddt.data(
+    @unit.cases(
         # the service, what is shown of it
         (
             builders.service(enabled=True),
@@ -86,7 +84,6 @@ class TestShow(shell.CommandTestCase):
             {'mode': 'disabled', 'reason': HOSTILE, 'service_state': 'down'},
         ),
     )
-    @ddt.unpack
     def test_other_services(self, service, expected):
         counts = ('servers', 'moving_out', 'awaiting_confirm', 'allocations')
         self.asked.return_value = shown(
@@ -99,7 +96,6 @@ class TestShow(shell.CommandTestCase):
         self.assertEqual({**fields, **expected}, fields)
 
 
-@ddt.ddt
 class TestList(shell.CommandTestCase):
     command = status.ListHostMaintenance
     method = 'list'
@@ -118,14 +114,13 @@ class TestList(shell.CommandTestCase):
             api.ListedHost(unknown, None),
         )
 
-    @ddt.data(
+    @unit.cases(
         ('', {'maintenance'}),
         ('--mode maintenance', {'maintenance'}),
         ('--mode operational', {'operational'}),
         ('--mode disabled', {'disabled'}),
         ('--all', set(model.Mode)),
     )
-    @ddt.unpack
     def test_which(self, arguments, modes):
         done = self.run_command(arguments)
 
@@ -169,8 +164,7 @@ class TestList(shell.CommandTestCase):
             [row[-5:-1] for row in rows],
         )
 
-    @ddt.data(('--all', True), ('--long', True), ('', False))
-    @ddt.unpack
+    @unit.cases(('--all', True), ('--long', True), ('', False))
     def test_hypervisor_type(self, line, shown):
         self.asked.return_value = (
             api.ListedHost(builders.service(), 3, 'ironic'),

@@ -12,12 +12,10 @@ import sys
 import tempfile
 import termios
 import typing as ty
-import unittest
-
-import ddt
 
 from osc_hostmaint import text
 from osc_hostmaint.commands import table
+from tests import unit
 from tests.unit.commands import program
 
 #: What is shown where there is no room for more.
@@ -35,7 +33,7 @@ STREAMS = {
 SURPRISES = ('Traceback', 'Exception ignored', 'BrokenPipe', 'Errno 32')
 
 
-class ProgramTestCase(unittest.TestCase):
+class ProgramTestCase(unit.TestCase):
     """A test of the whole program, and how it treats who listens."""
 
     def setUp(self) -> None:
@@ -153,7 +151,6 @@ class TestBrokenPipes(ProgramTestCase):
             self.assertIn('failed', told)
 
 
-@ddt.ddt
 class TestTerminal(ProgramTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -197,7 +194,7 @@ class TestTerminal(ProgramTestCase):
         while words not in told:
             told += os.read(self.ours, 4096)
 
-    @ddt.data(80, table.WIDE)
+    @unit.cases(80, table.WIDE)
     def test_hostile_names_and_reasons(self, columns):
         process = self.start_here('wait', columns=columns)
         self.read_until(b'ready')
@@ -217,7 +214,7 @@ class TestTerminal(ProgramTestCase):
         for words in ('[bold', 'x1b[2J', 'u202e', 'データ', '=cmd|'):
             self.assertIn(words, together)
 
-    @ddt.data(
+    @unit.cases(
         # the width, what is typed, the columns
         (80, (), FEW),
         (80, ('--dry-run',), FEW_FORESEEN),
@@ -225,7 +222,6 @@ class TestTerminal(ProgramTestCase):
         (80, ('-c', 'Name', '-c', 'Attempts'), ('Name', 'Attempts')),
         (table.WIDE, (), table.COLUMNS),
     )
-    @ddt.unpack
     def test_columns(self, columns, arguments, expected):
         process = self.start_here('talk', *arguments, columns=columns)
         shown = self.shown()

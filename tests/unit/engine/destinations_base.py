@@ -5,7 +5,6 @@
 import dataclasses
 import datetime
 import typing as ty
-import unittest
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import observer
@@ -15,6 +14,7 @@ from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import clouds
 from tests.unit.simulation import timeline
@@ -83,7 +83,7 @@ def weightless() -> snapshots.Demand:
     )
 
 
-class DestinationsTestCase(unittest.TestCase):
+class DestinationsTestCase(unit.TestCase):
     """Destinations, and what they ask and say."""
 
     def given(

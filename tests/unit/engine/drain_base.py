@@ -3,9 +3,9 @@
 """What tests of whole drains of the simulated cloud share."""
 
 import typing as ty
-import unittest
 
 from osc_hostmaint import exceptions
+from tests import unit
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
@@ -16,7 +16,7 @@ TWO, THREE = FIVE[:2], FIVE[:3]
 STATES = ('active', 'stopped', 'paused')
 
 
-class DrainTestCase(unittest.TestCase):
+class DrainTestCase(unit.TestCase):
     """Drains that do nothing wrong, and tell the truth."""
 
     #: Of every drain, unless a test says otherwise.

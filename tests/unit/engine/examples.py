@@ -9,10 +9,11 @@ and others on every run.
 from collections import abc
 import os
 import typing as ty
-import unittest
 
 import hypothesis
 from hypothesis import strategies
+
+from tests import unit
 
 #: A short name for what is drawn more often than anything else.
 of = strategies.sampled_from
@@ -82,7 +83,7 @@ def played(
     def make(scenarios: strategies.SearchStrategy[ty.Any]) -> ty.Any:
         @shared_by(tests)
         @hypothesis.given(scenarios)
-        def check(self: unittest.TestCase, scenario: ty.Any) -> None:
+        def check(self: unit.TestCase, scenario: ty.Any) -> None:
             self.assertEqual([], play(scenario), scenario)
 
         return check

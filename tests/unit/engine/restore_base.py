@@ -6,7 +6,6 @@ import collections
 import functools
 import random
 import typing as ty
-import unittest
 from unittest import mock
 
 from osc_hostmaint import api
@@ -17,6 +16,7 @@ from osc_hostmaint.operations import clock as clocks
 from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults as faults_
@@ -37,7 +37,7 @@ def dropping(kind: str) -> ty.Callable[[faults_.Request], ty.Any]:
     return lambda asked: faults_.DROPPED if asked.kind == kind else None
 
 
-class RestoreTestCase(unittest.TestCase):
+class RestoreTestCase(unit.TestCase):
     """cmp01 is in service, and servers that were on it are elsewhere."""
 
     def setUp(self) -> None:

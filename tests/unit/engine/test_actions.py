@@ -2,20 +2,17 @@
 
 import dataclasses
 import typing as ty
-import unittest
 from unittest import mock
-
-import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 
 
-@ddt.ddt
-class TestEvacuation(unittest.TestCase):
+class TestEvacuation(unit.TestCase):
     """Nova refuses no second evacuation: it builds the server twice."""
 
     def setUp(self) -> None:
@@ -56,7 +53,7 @@ class TestEvacuation(unittest.TestCase):
         self.shows(status='REBUILD', task_state='rebuild_spawning')
         self.refused('vm1 is already being rebuilt')
 
-    @ddt.data(
+    @unit.cases(
         # when that was decided, when it is sent
         ('active', 'stopped'),
         ('active', 'error'),
@@ -64,7 +61,6 @@ class TestEvacuation(unittest.TestCase):
         ('stopped', 'error'),
         ('stopped', 'active'),
     )
-    @ddt.unpack
     def test_refused_when_the_state_has_changed(self, then, now) -> None:
         """Nova would start a server that is off, or not start one that is on.
 

@@ -4,10 +4,9 @@
 
 import itertools
 
-import ddt
-
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import down_cells
+from tests import unit
 from tests.unit.engine import drain_base
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
@@ -16,14 +15,13 @@ Code = drain_base.Code
 FALLS = ('silence', 'silence slowly')
 
 
-@ddt.ddt
 class DownCellTestCase(drain_base.DrainTestCase):
     def fall(self, code, *others_actions, **options) -> scene.Run:
         cloud = scene.cloud(5)
         others.plan(cloud, others_actions)
         return self.drain(cloud, code=code, limit=2000, **options)
 
-    @ddt.data(
+    @unit.cases(
         {},
         {'guided': True},
         {'guided': True, 'per_destination': 1},
@@ -35,8 +33,7 @@ class DownCellTestCase(drain_base.DrainTestCase):
         self.assertEqual({'moved'}, set(run.results.values()))
 
     # The latter while it is looked for the last time whether all is well.
-    @ddt.data(*itertools.product(FALLS, ((6, 200), (24, 30))))
-    @ddt.unpack
+    @unit.cases(*itertools.product(FALLS, ((6, 200), (24, 30))))
     def test_it_answers_again(self, falls, times):
         begin, end = times
         self.fall(
@@ -45,8 +42,7 @@ class DownCellTestCase(drain_base.DrainTestCase):
             others.OthersAction(end, 'answer', host=0),
         )
 
-    @ddt.data(*itertools.product(FALLS, (0, 6)))
-    @ddt.unpack
+    @unit.cases(*itertools.product(FALLS, (0, 6)))
     def test_it_does_not(self, falls, begin):
         run = self.fall(Code.FAILED, others.OthersAction(begin, falls, host=0))
         self.assertEqual(

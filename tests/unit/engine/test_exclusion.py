@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import unittest
-
-import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import exclusion
+from tests import unit
 
 A, B, C, D = (f'00000000-0000-4000-8000-00000000000{x}' for x in 'abcd')
 HOSTILE = '\x1b[2J\u202ehi\n'
@@ -14,22 +12,20 @@ ELSEWHERE = '00000000-0000-4000-8000-0000000000ff'
 MANY = {f'{n}': 'same' for n in range(1000)}
 
 
-@ddt.ddt
-class TestResolve(unittest.TestCase):
-    @ddt.data(
+class TestResolve(unit.TestCase):
+    @unit.cases(
         ([], []),
         ([A], [A]),
         ([A.upper()], [A]),
         (['db', 'db', B, C], [B, C]),
         ([HOSTILE], [D]),
     )
-    @ddt.unpack
     def test_excluded_by_id_or_unique_name(self, wanted, ids):
         found = exclusion.resolve(wanted, SERVERS, 'on cmp01')
 
         self.assertEqual(frozenset(ids), found)
 
-    @ddt.data(
+    @unit.cases(
         (
             ['db', 'dbx'],
             SERVERS,
@@ -47,7 +43,6 @@ class TestResolve(unittest.TestCase):
         ),
         (['same'], MANY, 'id instead (0, 1, 10, 100, 101 and others)'),
     )
-    @ddt.unpack
     def test_unknown_or_ambiguous_exclusion_is_refused(
         self, wanted, servers, words
     ):

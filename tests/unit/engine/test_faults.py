@@ -2,8 +2,7 @@
 
 """Drains in which Nova fails, refuses or does not answer."""
 
-import ddt
-
+from tests import unit
 from tests.unit.engine import drain_base
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
@@ -16,11 +15,10 @@ Code = drain_base.Code
 MoveOutcome = world.MoveOutcome
 
 
-@ddt.ddt
 class FailuresTestCase(drain_base.DrainTestCase):
     """Moves that Nova takes, and that fail."""
 
-    @ddt.data(
+    @unit.cases(
         ('active', MoveOutcome.NO_HOST, 'No valid host'),
         ('active', MoveOutcome.PRECHECK, 'pre-check'),
         ('active', MoveOutcome.ROLLED_BACK, 'Nova keeps no reason'),
@@ -29,7 +27,6 @@ class FailuresTestCase(drain_base.DrainTestCase):
         ('stopped', MoveOutcome.PRECHECK, 'pre-check'),
         ('stopped', MoveOutcome.ROLLED_BACK, 'unable to copy'),
     )
-    @ddt.unpack
     def test_failed_moves(self, state, outcome, reason) -> None:
         for times in (1, 2, 3):
             with self.subTest(times):
@@ -81,7 +78,7 @@ class FailuresTestCase(drain_base.DrainTestCase):
                 self.assertIn('is down', row.reason)
         self.assertEqual(1, list(run.results.values()).count('moved'))
 
-    @ddt.data(20, 40, 100)
+    @unit.cases(20, 40, 100)
     def test_nova_compute_restarts_during_a_cold_migration(
         self, later: int
     ) -> None:
@@ -94,11 +91,10 @@ class FailuresTestCase(drain_base.DrainTestCase):
         self.assertLess(run.seconds, 300)
 
 
-@ddt.ddt
 class FaultsTestCase(drain_base.DrainTestCase):
     """Requests that fail."""
 
-    @ddt.data(*faults.ANY)
+    @unit.cases(*faults.ANY)
     def test_posts(self, fault: faults.Fault) -> None:
         for state in ('active', 'stopped'):
             for kind in ('', 'confirm'):

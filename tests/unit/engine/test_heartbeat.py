@@ -5,20 +5,20 @@
 import dataclasses
 import functools
 import typing as ty
-import unittest
 from unittest import mock
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import heartbeat
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import timing
+from tests import unit
 from tests.unit import builders
 from tests.unit.simulation import timeline
 
 START = timeline.START
 
 
-class HeartbeatCheckTest(unittest.TestCase):
+class HeartbeatCheckTest(unit.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.timeline = timeline.Timeline()

@@ -4,7 +4,6 @@
 
 import collections
 import dataclasses
-import unittest
 from unittest import mock
 
 from osc_hostmaint.engine import host_loop
@@ -15,6 +14,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
@@ -62,7 +62,7 @@ class PickedDestinations:
         pass
 
 
-class DirectedTestCase(unittest.TestCase):
+class DirectedTestCase(unit.TestCase):
     def given(self, cloud: clouds.Cloud) -> None:
         self.cloud = cloud
         self.clock = timeline.VirtualClock(cloud.timeline)
@@ -192,7 +192,7 @@ class TestHeld(DirectedTestCase):
         self.assertLess(begun, 60 + 2 * timing.POSTPONED_WAIT_SECONDS)
 
 
-class TestManyHeld(unittest.TestCase):
+class TestManyHeld(unit.TestCase):
     """One tick must end, however many have to wait."""
 
     def test_a_tick_ends(self) -> None:

@@ -4,7 +4,6 @@
 
 import datetime
 import typing as ty
-import unittest
 from unittest import mock
 
 from osc_hostmaint import exceptions
@@ -13,6 +12,7 @@ from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
+from tests import unit
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -21,7 +21,7 @@ from tests.unit.simulation import world
 RECORDS = decisions.Query()
 
 
-class ObserverTestCase(unittest.TestCase):
+class ObserverTestCase(unit.TestCase):
     def setUp(self) -> None:
         self.cloud = scene.cloud(3, seconds=100)
         self.first, self.second, _third = self.cloud.servers

@@ -2,10 +2,9 @@
 
 """Whatever goes wrong, wherever: a drain ends, and tells the truth."""
 
-import unittest
-
 from hypothesis import strategies
 
+from tests import unit
 from tests.unit.engine import examples
 from tests.unit.engine import random_drains as scenarios
 from tests.unit.simulation import others
@@ -34,7 +33,7 @@ def drains(**fields):
     )
 
 
-class TestRandomDrains(unittest.TestCase):
+class TestRandomDrains(unit.TestCase):
     test_faults = played(drains())
     test_others_meanwhile = played(
         drains(

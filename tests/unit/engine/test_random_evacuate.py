@@ -2,10 +2,9 @@
 
 """Whatever goes wrong with dead hosts: nothing is built twice, or started."""
 
-import unittest
-
 from hypothesis import strategies
 
+from tests import unit
 from tests.unit.engine import examples
 from tests.unit.engine import random_drains as scenarios
 from tests.unit.engine.random_evacuations import evacuations
@@ -21,7 +20,7 @@ others_actions = scenarios.others_actions
 played = examples.played(scenarios.play, tests=9)
 
 
-class TestRandomEvacuations(unittest.TestCase):
+class TestRandomEvacuations(unit.TestCase):
     test_faults = played(evacuations())
     test_others_meanwhile = played(
         evacuations(

@@ -2,10 +2,9 @@
 
 """Whatever goes wrong: who is to come home does, and nobody else."""
 
-import unittest
-
 from hypothesis import strategies
 
+from tests import unit
 from tests.unit.engine import examples
 from tests.unit.engine import random_drains as scenarios
 from tests.unit.engine.random_restores import restores
@@ -23,7 +22,7 @@ AWAY = (
 played = examples.played(scenarios.play, tests=6)
 
 
-class TestRandomRestores(unittest.TestCase):
+class TestRandomRestores(unit.TestCase):
     test_faults = played(restores())
     test_what_was_done_meanwhile = played(
         restores(earlier=others_actions(AWAY, most=8))

@@ -2,11 +2,11 @@
 
 """Who hears of events."""
 
-import unittest
 from unittest import mock
 
 from osc_hostmaint import events
 from osc_hostmaint.engine import reporting
+from tests import unit
 from tests.unit import builders
 
 EVENT = events.Trouble('cmp01', 'no answer')
@@ -18,7 +18,7 @@ class Failing(builders.Listener):
         raise RuntimeError('\x1b[2J')
 
 
-class TestPublisher(unittest.TestCase):
+class TestPublisher(unit.TestCase):
     def test_several_listen(self):
         one, other = builders.Listener(), builders.Listener()
         reporting.Publisher(one, None, other).publish(EVENT)
@@ -49,7 +49,7 @@ class TestPublisher(unittest.TestCase):
             reporting.Publisher(one).publish(EVENT)
 
 
-class TestHostReporter(unittest.TestCase):
+class TestHostReporter(unit.TestCase):
     def test_from_decision_to_decision(self):
         listener = builders.Listener()
         reporter = reporting.HostReporter('cmp01', listener)

@@ -3,7 +3,6 @@
 """Several drains that look like one: to people, and to who keeps count."""
 
 import typing as ty
-import unittest
 from unittest import mock
 
 from osc_hostmaint import events
@@ -13,6 +12,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.engine import restore_base
 from tests.unit.simulation import scene
@@ -33,7 +33,7 @@ def waiting(server_id: str) -> decisions.Row:
     return builders.row(server_id, phase=Phase.WAITING)
 
 
-class TestCombinedReporter(unittest.TestCase):
+class TestCombinedReporter(unit.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.listener = builders.Listener()
@@ -117,7 +117,7 @@ class TestCombinedReporter(unittest.TestCase):
         self.assertEqual([], self.listener.events)
 
 
-class TestSharedDestinations(unittest.TestCase):
+class TestSharedDestinations(unit.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.inner = mock.create_autospec(ports.Destinations, instance=True)

@@ -6,12 +6,11 @@ The floor is what Nova takes if everything is asked for at once.
 """
 
 import typing as ty
-import unittest
 
-import ddt
 import pytest
 
 from osc_hostmaint import exceptions
+from tests import unit
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -30,21 +29,19 @@ def mixed(servers: int, seconds: float, **options: int) -> clouds.Cloud:
     return cloud
 
 
-@ddt.ddt
-class SpeedTestCase(unittest.TestCase):
+class SpeedTestCase(unit.TestCase):
     # Slots, seconds of a move, servers; at the most: time / floor, share of
     # idle slot-time, requests per server.
-    @ddt.data(
+    @unit.cases(
         (1, 4, 30, 1.05, 0.05, 3.5),
         (1, 60, 30, 1.02, 0.01, 7),
         (2, 4, 60, 1.06, 0.05, 3.7),
     )
-    @ddt.unpack
     def test_live_migrations(self, *shape: ty.Any) -> None:
         self._check(*shape)
 
     @pytest.mark.soak
-    @ddt.data(
+    @unit.cases(
         (1, 2, 30, 1.08, 0.08, 4.0),
         (1, 8, 30, 1.05, 0.05, 3.7),
         (1, 10, 100, 1.02, 0.02, 3.5),
@@ -57,7 +54,6 @@ class SpeedTestCase(unittest.TestCase):
         (8, 10, 200, 1.06, 0.05, 3.5),
         (8, 60, 100, 1.05, 0.06, 4.5),
     )
-    @ddt.unpack
     def test_more_live_migrations(self, *shape: ty.Any) -> None:
         self._check(*shape)
 
@@ -79,12 +75,12 @@ class SpeedTestCase(unittest.TestCase):
                     most = requests * (DESTINATIONS if guided else 1)
                     self.assertLess(len(run.client.log) / servers, most)
 
-    @ddt.data(1, 4)
+    @unit.cases(1, 4)
     def test_the_queue_is_short(self, slots: int) -> None:
         self._check_queue(slots)
 
     @pytest.mark.soak
-    @ddt.data(2, 3, 5, 8)
+    @unit.cases(2, 3, 5, 8)
     def test_the_queue_is_short_elsewhere(self, slots: int) -> None:
         self._check_queue(slots)
 

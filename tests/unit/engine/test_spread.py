@@ -8,7 +8,6 @@ import itertools
 import random
 import typing as ty
 
-import ddt
 import pytest
 
 from osc_hostmaint.planning import policy as policies
@@ -34,12 +33,10 @@ class SpreadTestCase(drain_base.DrainTestCase):
     OPTIONS: ty.ClassVar = {'guided': True, 'limit': 20000}
 
 
-@ddt.ddt
 class EvenTestCase(SpreadTestCase):
     # What is claimed while we look may count twice for a moment: with many
     # slots that may end off by one.
-    @ddt.data((1, 4, 0), (2, 10, 0), (4, 1, 0), (4, 60, 0), (8, 10, 1))
-    @ddt.unpack
+    @unit.cases((1, 4, 0), (2, 10, 0), (4, 1, 0), (4, 60, 0), (8, 10, 1))
     def test_five_equal_hosts(self, slots, seconds, off) -> None:
         shape = {'slots': slots, 'seconds': seconds}
         cloud = scene.cloud(24, hosts=FIVE, gib=64, **shape)
@@ -65,8 +62,7 @@ class EvenTestCase(SpreadTestCase):
         self.drained(cloud, *TWO)
         self.assertEqual([6, 6, 6, 6], self.landed(cloud))
 
-    @ddt.data((0, 4, 1), (0, 20, 2), (0.05, 4, 2), (1, 10, 1), (7, 4, 4))
-    @ddt.unpack
+    @unit.cases((0, 4, 1), (0, 20, 2), (0.05, 4, 2), (1, 10, 1), (7, 4, 4))
     def test_two_runs_side_by_side(self, lag, seconds, slots) -> None:
         cloud = scene.cloud(
             12, source=TWO, hosts=SIX, gib=64, seconds=seconds, slots=slots
@@ -86,14 +82,12 @@ class EvenTestCase(SpreadTestCase):
         landed = self.landed(cloud)
         self.assertLessEqual(max(abs(6 - count) for count in landed), 1)
 
-    @ddt.data((12, 1, 1), (12, 60, 4), (40, 10, 1))
-    @ddt.unpack
+    @unit.cases((12, 1, 1), (12, 60, 4), (40, 10, 1))
     def test_requests(self, servers: int, seconds: int, slots: int) -> None:
         self._check_requests(servers, seconds, slots)
 
     @pytest.mark.soak
-    @ddt.data(*itertools.product((12, 40, 100), (1, 10), (1, 4)))
-    @ddt.unpack
+    @unit.cases(*itertools.product((12, 40, 100), (1, 10), (1, 4)))
     def test_requests_of_more(self, servers, seconds, slots) -> None:
         self._check_requests(servers, seconds, slots)
 

@@ -4,10 +4,10 @@
 
 import functools
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
+from tests import unit
 from tests.unit.engine import drain_base
 from tests.unit.engine import examples
 from tests.unit.simulation import cloud as clouds
@@ -94,9 +94,8 @@ class TimeoutTestCase(StoppedTestCase):
         self.check_the_rest(cloud)
 
 
-@ddt.ddt
 class TwiceTestCase(drain_base.DrainTestCase):
-    @ddt.data(0.0, 0.3, 7.7)
+    @unit.cases(0.0, 0.3, 7.7)
     def test_two_drains_of_one_host(self, later: float) -> None:
         cloud = crowd()
 

@@ -8,7 +8,6 @@ openstacksdk and keystoneauth1 do between our code and the socket are real.
 
 import contextlib
 import typing as ty
-import unittest
 from unittest import mock
 
 from keystoneauth1 import fixture
@@ -17,6 +16,7 @@ import openstack.config
 import requests_mock
 
 from osc_hostmaint.nova import gateway
+from tests import unit
 
 IDENTITY = 'https://identity.example.org/v3'
 TOKENS = f'{IDENTITY}/auth/tokens'
@@ -236,7 +236,7 @@ def placement_versions(maximum: str = '1.39') -> dict[str, ty.Any]:
     }
 
 
-class CloudTestCase(unittest.TestCase):
+class CloudTestCase(unit.TestCase):
     """With ``self.cloud`` to say how it answers, and ``self.sent``."""
 
     #: What clouds.yaml says, beside how to log in.

@@ -4,9 +4,8 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
+from tests import unit
 from tests.unit.nova import cloud
 
 ACTION = '/servers/vm1/action'
@@ -42,12 +41,10 @@ ACTIONS: list[ty.Any] = [
 ]
 
 
-@ddt.ddt
 class ActionTest(cloud.CloudTestCase):
     version = '2.87'
 
-    @ddt.unpack
-    @ddt.named_data(*ACTIONS)
+    @unit.named_cases(*ACTIONS)
     def test_request(self, name, arguments, request, body):
         self._answer(request, status_code=202)
         getattr(self.gateway, name)(*arguments)
@@ -56,8 +53,7 @@ class ActionTest(cloud.CloudTestCase):
         self.assertEqual(body, last.json() if last.body else None)
         self.assert_version(f'compute {self.version}')
 
-    @ddt.unpack
-    @ddt.named_data(*ACTIONS)
+    @unit.named_cases(*ACTIONS)
     def test_sent_once(self, name, arguments, request, body):
         self._answer(request, **cloud.fault('x', 503, 'Busy.'))
         with self.raises(exceptions.Unavailable) as caught:
@@ -66,8 +62,7 @@ class ActionTest(cloud.CloudTestCase):
         self.assertEqual([request], self.sent)
         self.sleep.assert_not_called()
 
-    @ddt.unpack
-    @ddt.named_data(*ACTIONS)
+    @unit.named_cases(*ACTIONS)
     def test_refused(self, name, arguments, request, body):
         fault = cloud.fault('conflictingRequest', 409, 'In task_state x.')
         self._answer(request, **fault)

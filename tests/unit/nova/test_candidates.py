@@ -3,10 +3,10 @@
 """Allocation candidates, and what they share."""
 
 import typing as ty
-import unittest
 
 from osc_hostmaint.nova import candidates
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 
 AVX = 'HW_CPU_X86_AVX'
 
@@ -37,7 +37,7 @@ def provider(
     return snapshots.Provider(id_, root, frozenset(traits), pools)
 
 
-class ReaderTest(unittest.TestCase):
+class ReaderTest(unit.TestCase):
     def test_tree_and_sharing_provider(self) -> None:
         # A GPU below the host, and storage that hosts share.
         found = candidates.Reader().read(

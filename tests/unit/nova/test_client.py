@@ -5,12 +5,11 @@
 import datetime
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.nova import records
 from osc_hostmaint.planning import timing
+from tests import unit
 from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
@@ -42,7 +41,6 @@ WITHOUT_KEYSTONE: ty.Any = [
 ]
 
 
-@ddt.ddt
 class UserTest(cloud.CloudTestCase):
     """Who goes into the mark, and who we are in Nova's records."""
 
@@ -51,8 +49,7 @@ class UserTest(cloud.CloudTestCase):
         self.user = self.token()
         self.login = self.give(self.user)
 
-    @ddt.unpack
-    @ddt.named_data(*WITH_KEYSTONE)
+    @unit.named_cases(*WITH_KEYSTONE)
     def test_name_and_id(self, kind: str, auth: ty.Any) -> None:
         asking = gateway.Gateway(self.connect(auth_type=kind, auth=auth))
         self.assertEqual('alice', asking.user_name())
@@ -60,8 +57,7 @@ class UserTest(cloud.CloudTestCase):
         # No request beyond the login.
         self.assertEqual(1, self.login.call_count)
 
-    @ddt.unpack
-    @ddt.named_data(*WITHOUT_KEYSTONE)
+    @unit.named_cases(*WITHOUT_KEYSTONE)
     def test_without_keystone(self, kind: str, auth: ty.Any) -> None:
         asking = gateway.Gateway(self.connect(auth_type=kind, auth=auth))
         self.assertEqual('unknown', asking.user_name())

@@ -2,20 +2,18 @@
 
 """Services that nobody reaches, that are in no catalog, or are too old."""
 
-import ddt
 import requests
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import gateway
+from tests import unit
 from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
 
 
-@ddt.ddt
 class NoAnswerTest(cloud.CloudTestCase):
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         (
             requests.exceptions.ConnectionError(
                 "HTTPSConnectionPool(host='nova.example.org', port=443): Max "
@@ -54,7 +52,6 @@ class NoAnswerTest(cloud.CloudTestCase):
                 question()
 
 
-@ddt.ddt
 class CatalogTest(cloud.CloudTestCase):
     def _lacking(self, kind: str) -> gateway.Gateway:
         self.services = tuple(k for k in self.services if k != kind)

@@ -4,12 +4,12 @@
 
 import typing as ty
 
-import ddt
 from keystoneauth1 import exceptions as ksa_exceptions
 from openstack import exceptions as sdk_exceptions
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import errors
+from tests import unit
 from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
@@ -64,7 +64,6 @@ def placement_error(status: int, title: str, detail: str) -> dict[str, ty.Any]:
     }
 
 
-@ddt.ddt
 class AnswerTest(cloud.CloudTestCase):
     def assert_raised(self, kind, status, words, trace=''):
         with self.raises(exceptions.CloudError) as caught:
@@ -77,8 +76,7 @@ class AnswerTest(cloud.CloudTestCase):
             str(caught.exception),
         )
 
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         (401, NOT_PERMITTED, 'The request you have made requires a login'),
         (403, NOT_PERMITTED, POLICY[:-1]),
         (404, exceptions.NotFound, 'Compute host x could not be found'),
@@ -101,8 +99,7 @@ class AnswerTest(cloud.CloudTestCase):
             trace = f', {cloud.REQUEST_ID}'
             self.assert_raised(kind, status, told or words, trace)
 
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         (502, UNAVAILABLE, page(502, NGINX), '502 Bad Gateway: nginx'),
         (
             # Not Nova's word: it must not pass for a deleted server.
@@ -166,10 +163,8 @@ class AnswerTest(cloud.CloudTestCase):
         self.assert_raised(REFUSED, 400, 'No', ', req-\\x1b[31m')
 
 
-@ddt.ddt
 class PlacementTest(cloud.CloudTestCase):
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         (
             *(403, NOT_PERMITTED, 'Forbidden'),
             'Access was denied to this resource.\n\n placement:allocations ',
@@ -207,12 +202,10 @@ class PlacementTest(cloud.CloudTestCase):
         )
 
 
-@ddt.ddt
 class TranslatedTest(cloud.CloudTestCase):
     """What no request here brings about, but the libraries may raise."""
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('sdk', sdk_exceptions.SDKException('a\nb')),
         ('sdk_config', sdk_exceptions.ConfigException('a\nb')),
         ('sdk_http', sdk_exceptions.HttpException('a\nb')),
@@ -234,7 +227,7 @@ class TranslatedTest(cloud.CloudTestCase):
             raise error
         self.assertIs(error, caught.exception.__cause__)
 
-    @ddt.data(
+    @unit.cases(
         sdk_exceptions.NotSupported('a\nb'),
         sdk_exceptions.ServiceDiscoveryException('a\nb'),
         ksa_exceptions.DiscoveryFailure('a\nb'),
@@ -248,7 +241,7 @@ class TranslatedTest(cloud.CloudTestCase):
         ):
             raise error
 
-    @ddt.data(KeyboardInterrupt(), ValueError('a bug'))
+    @unit.cases(KeyboardInterrupt(), ValueError('a bug'))
     def test_other_exceptions_are_not_translated(self, error):
         with self.assertRaises(type(error)), errors.translated('Doing this'):
             raise error

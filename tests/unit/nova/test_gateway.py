@@ -5,9 +5,8 @@
 import datetime
 import typing as ty
 
-import ddt
-
 from osc_hostmaint.nova import records
+from tests import unit
 from tests.unit.nova import cloud
 
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
@@ -47,7 +46,6 @@ QUESTIONS: list[tuple[str, list[ty.Any], str]] = [
 ]
 
 
-@ddt.ddt
 class RequestTest(cloud.CloudTestCase):
     """Method, path, parameters, body and microversion of each request."""
 
@@ -85,8 +83,7 @@ class RequestTest(cloud.CloudTestCase):
             json={'allocation_requests': [], 'provider_summaries': {}},
         )
 
-    @ddt.unpack
-    @ddt.named_data(*((question[0], *question) for question in QUESTIONS))
+    @unit.named_cases(*((question[0], *question) for question in QUESTIONS))
     def test_question(self, name, arguments, expected):
         getattr(self.gateway, name)(*arguments)
         self.assertEqual([f'GET {expected}'], self.sent)

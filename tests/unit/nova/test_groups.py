@@ -3,20 +3,17 @@
 """Server groups, whose list has neither links nor a marker."""
 
 import typing as ty
-import unittest
-
-import ddt
 
 from osc_hostmaint.nova import records
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
 GROUPS = f'{cloud.NOVA}/os-server-groups'
 
 
-@ddt.ddt
-class RecordTest(unittest.TestCase):
+class RecordTest(unit.TestCase):
     def test_recorded(self) -> None:
         groups = recorded.GROUPS['server_groups'][1:]
         self.assertEqual(
@@ -36,7 +33,7 @@ class RecordTest(unittest.TestCase):
             list(map(records.group, groups)),
         )
 
-    @ddt.data(
+    @unit.cases(
         {'policy': 'legacy'},
         {'policy': None, 'policies': []},
         {'policy': None, 'policies': None, 'rules': None},
@@ -47,7 +44,6 @@ class RecordTest(unittest.TestCase):
         self.assertEqual(1, found.most_per_host)
 
 
-@ddt.ddt
 class PagesTest(cloud.CloudTestCase):
     """All groups are found, whatever Nova's ``max_limit`` is."""
 
@@ -78,7 +74,7 @@ class PagesTest(cloud.CloudTestCase):
         self.assertEqual(len(ids), len(found))
         return len(found), self.sent[before:]
 
-    @ddt.data(*range(14))
+    @unit.cases(*range(14))
     def test_nothing_else_is_known(self, count: int) -> None:
         self._serve(count, max_limit=4)
         found, sent = self._groups()
@@ -96,8 +92,7 @@ class PagesTest(cloud.CloudTestCase):
             [base, f'{base}&offset=2', f'{base}&offset=4'], self.sent
         )
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         # A list of 4 that has no next page: 5 would have been on it, too.
         ('fewer', [4], 3, 1),
         ('as_many', [4], 4, 1),

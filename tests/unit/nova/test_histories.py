@@ -5,11 +5,10 @@
 import datetime
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.nova import records
+from tests import unit
 from tests.unit.nova import cloud
 
 RECORD = records.migration(cloud.migration())
@@ -18,7 +17,6 @@ ACTIONS = '/servers/vm1/os-instance-actions'
 MIGRATION = '/servers/vm1/migrations/7'
 
 
-@ddt.ddt
 class FailureTest(cloud.CloudTestCase):
     """Why a move failed."""
 
@@ -27,7 +25,7 @@ class FailureTest(cloud.CloudTestCase):
         action = {'action': 'migrate', 'events': events}
         self.answer(f'{ACTIONS}/req-3', instanceAction=action)
 
-    @ddt.data('live-migration', 'migrate', 'evacuate')
+    @unit.cases('live-migration', 'migrate', 'evacuate')
     def test_newest_move(self, name: str) -> None:
         kinds = ['create', 'migrate', 'live-migration', name]
         kinds += ['confirmResize', 'stop']
@@ -43,8 +41,7 @@ class FailureTest(cloud.CloudTestCase):
         self.assertEqual(words, self.gateway.failure(RECORD))
         self.assertEqual([f'GET {ACTIONS}', f'GET {ACTIONS}/req-3'], self.sent)
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('no_events', []),
         ('events_null', None),
         ('still_running', [{'event': 'x', 'result': None}]),
@@ -57,13 +54,12 @@ class FailureTest(cloud.CloudTestCase):
         self.assertEqual('', self.gateway.failure(RECORD))
 
     # Deleted, or a user who may not look.
-    @ddt.data(404, 403)
+    @unit.cases(404, 403)
     def test_no_answer(self, status: int) -> None:
         self.cloud.get(cloud.NOVA + ACTIONS, **cloud.fault('x', status, 'No.'))
         self.assertEqual('', self.gateway.failure(RECORD))
 
 
-@ddt.ddt
 class NotKnownTest(cloud.CloudTestCase):
     """No answer is not an empty one, which would prove something."""
 
@@ -81,23 +77,19 @@ class NotKnownTest(cloud.CloudTestCase):
         with self.raises(kind):
             getattr(self.gateway, name)(*arguments)
 
-    @ddt.unpack
-    @ddt.named_data(*ANSWERS)
+    @unit.named_cases(*ANSWERS)
     def test_history(self, kind: ty.Any, answer: ty.Any) -> None:
         self._assert_raised(ACTIONS, kind, answer, 'history', 'vm1')
 
-    @ddt.unpack
-    @ddt.named_data(*ANSWERS)
+    @unit.named_cases(*ANSWERS)
     def test_progress(self, kind: ty.Any, answer: ty.Any) -> None:
         self._assert_raised(MIGRATION, kind, answer, 'progress', 'vm1', 7)
 
-    @ddt.unpack
-    @ddt.named_data(*ANSWERS[1:])
+    @unit.named_cases(*ANSWERS[1:])
     def test_failure(self, kind: ty.Any, answer: ty.Any) -> None:
         self._assert_raised(ACTIONS, kind, answer, 'failure', RECORD)
 
-    @ddt.unpack
-    @ddt.named_data(*ANSWERS)
+    @unit.named_cases(*ANSWERS)
     def test_server(self, kind: ty.Any, answer: ty.Any) -> None:
         self._assert_raised('/servers/vm1', kind, answer, 'server', 'vm1')
 
@@ -166,7 +158,6 @@ class HistoryTest(cloud.CloudTestCase):
         self.assertEqual((), self.gateway.history('vm1'))
 
 
-@ddt.ddt
 class ProgressTest(cloud.CloudTestCase):
     def test_runs(self) -> None:
         self.answer(MIGRATION, migration=cloud.server_migration(7))
@@ -175,7 +166,7 @@ class ProgressTest(cloud.CloudTestCase):
             self.gateway.progress('vm1', 7),
         )
 
-    @ddt.data(
+    @unit.cases(
         'Live migration 7 for server vm1 is not in progress.',
         'Instance vm1 could not be found.',
     )

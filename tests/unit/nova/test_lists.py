@@ -5,10 +5,9 @@
 import datetime
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import records
+from tests import unit
 from tests.unit.nova import cloud
 
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
@@ -27,7 +26,6 @@ class ServicesTest(cloud.CloudTestCase):
         self.assertEqual(('cmp01', False), (service.host, service.silent))
 
 
-@ddt.ddt
 class ServersTest(cloud.CloudTestCase):
     def _answer(self, *pages: ty.Any) -> None:
         self.cloud.get(
@@ -64,7 +62,7 @@ class ServersTest(cloud.CloudTestCase):
         self.assertEqual(3, self.gateway.server_count('cmp01'))
         self.assertIn('marker=vm2', self.sent[-1])
 
-    @ddt.data('cmp02', 'cmp011', None)
+    @unit.cases('cmp02', 'cmp011', None)
     def test_filter_ignored(self, host: str | None) -> None:
         # Nova ignores `host` without a word for who may not use it.
         self._answer(
@@ -105,7 +103,6 @@ class ServersTest(cloud.CloudTestCase):
             self.gateway.server('vm1')
 
 
-@ddt.ddt
 class MigrationsTest(cloud.CloudTestCase):
     def test_pages_by_uuid(self) -> None:
         self.cloud.get(
@@ -142,8 +139,7 @@ class MigrationsTest(cloud.CloudTestCase):
         self.assertEqual([9], [m.id for m in self.gateway.migrations('cmp01')])
         self.assertEqual(1, len(self.sent))
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('unconfirmed', 'unconfirmed', 'cmp01'),
         ('all_migrations', 'all_migrations', 'cmp01'),
         ('evacuated', 'evacuated', 'cmp01'),

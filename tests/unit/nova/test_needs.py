@@ -4,12 +4,10 @@
 
 import dataclasses
 import typing as ty
-import unittest
-
-import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.nova import needs
+from tests import unit
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
@@ -26,7 +24,7 @@ def of_image(properties: ty.Any) -> model.Needs:
     return needs.needs(cloud.server(image=image))
 
 
-class RecordedTest(unittest.TestCase):
+class RecordedTest(unit.TestCase):
     #: All that any microversion tells.
     NEEDS = model.Needs(
         zone='nova',
@@ -57,10 +55,8 @@ class RecordedTest(unittest.TestCase):
         )
 
 
-@ddt.ddt
-class ZoneAndGroupTest(unittest.TestCase):
-    @ddt.unpack
-    @ddt.named_data(
+class ZoneAndGroupTest(unit.TestCase):
+    @unit.named_cases(
         ('any', {'pinned_availability_zone': None}, (None, True)),
         ('one', {'pinned_availability_zone': 'az2'}, ('az2', True)),
     )
@@ -68,8 +64,7 @@ class ZoneAndGroupTest(unittest.TestCase):
         found = needs.needs(cloud.server(**changes))
         self.assertEqual(expected, (found.zone, found.zone_known))
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('no_hints', {}, False),
         ('group', {'group': ['g']}, True),
         ('another', {'foo': ['g']}, False),
@@ -82,8 +77,7 @@ class ZoneAndGroupTest(unittest.TestCase):
         self.assertEqual((), found.unchecked)
 
 
-@ddt.ddt
-class TraitsAndResourcesTest(unittest.TestCase):
+class TraitsAndResourcesTest(unit.TestCase):
     def test_traits(self) -> None:
         found = of_flavor(
             {
@@ -105,8 +99,7 @@ class TraitsAndResourcesTest(unittest.TestCase):
         self.assertEqual({'CUSTOM_OLD', 'CUSTOM_SLOW'}, found.forbidden_traits)
         self.assertEqual(((), ()), (found.resources, found.unchecked))
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('none', {}, ()),
         ('override', {'resources:VCPU': '0'}, ()),
         (
@@ -135,12 +128,10 @@ class TraitsAndResourcesTest(unittest.TestCase):
         self.assertEqual((), found.unchecked)
 
 
-@ddt.ddt
-class UncheckedTest(unittest.TestCase):
+class UncheckedTest(unit.TestCase):
     """What only the scheduler can judge."""
 
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         ('accel:device_profile', 'gpu'),
         ('capabilities:cpu_info:arch', 's== x86_64'),
         ('group_policy', 'isolate'),
@@ -167,8 +158,7 @@ class UncheckedTest(unittest.TestCase):
     def test_of_flavor(self, key: str, value: str) -> None:
         self.assertEqual((key,), of_flavor({key: value}).unchecked)
 
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         ('group_policy', 'none'),
         ('hide_hypervisor_id', 'true'),
         ('hw:cpu_policy', 'shared'),
@@ -186,8 +176,7 @@ class UncheckedTest(unittest.TestCase):
     def test_of_flavor_not(self, key: str, value: str) -> None:
         self.assertEqual((), of_flavor({key: value}).unchecked)
 
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         ('hw_cpu_policy', 'dedicated'),
         ('hw_firmware_stateless', 'True'),
         ('hw_mem_page_size', '2MB'),
@@ -200,8 +189,7 @@ class UncheckedTest(unittest.TestCase):
         found = of_image({key: value}).unchecked
         self.assertEqual((f'image {key}',), found)
 
-    @ddt.unpack
-    @ddt.data(
+    @unit.cases(
         ('architecture', 'x86_64'),
         ('hw_architecture', 'x86_64'),
         ('hw_disk_bus', 'virtio'),
@@ -228,7 +216,7 @@ class UncheckedTest(unittest.TestCase):
             found.unchecked,
         )
 
-    @ddt.data(None, {}, {'ram': 512})
+    @unit.cases(None, {}, {'ram': 512})
     def test_policy_hides_extra_specs(self, flavor: ty.Any) -> None:
         found = needs.needs(cloud.server(flavor=flavor))
         self.assertEqual(('flavor extra specs',), found.unchecked)

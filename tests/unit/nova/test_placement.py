@@ -4,10 +4,9 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
@@ -84,7 +83,6 @@ class AllocationsTest(cloud.CloudTestCase):
             self.gateway.allocations('cmp02')
 
 
-@ddt.ddt
 class OffersTest(cloud.CloudTestCase):
     def test_recorded(self) -> None:
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
@@ -114,7 +112,7 @@ class OffersTest(cloud.CloudTestCase):
         )
         self.assertEqual([], self.cloud.request_history)
 
-    @ddt.data('1.29', '1.30', '1.100')
+    @unit.cases('1.29', '1.30', '1.100')
     def test_microversion(self, offered: str) -> None:
         self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions(offered))
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
@@ -141,7 +139,7 @@ class OffersTest(cloud.CloudTestCase):
             3, len(self.gateway.allocation_candidates(SHAPE).candidates)
         )
 
-    @ddt.data('allocation_requests', 'provider_summaries')
+    @unit.cases('allocation_requests', 'provider_summaries')
     def test_half_an_answer(self, key: str) -> None:
         answer: dict[str, ty.Any] = {key: recorded.CANDIDATES[key]}
         self.cloud.get(CANDIDATES, json=answer)

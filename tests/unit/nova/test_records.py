@@ -4,20 +4,18 @@
 
 import datetime
 import time
-import unittest
 from unittest import mock
-
-import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.nova import records
+from tests import unit
 from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
 TIME = datetime.datetime(2026, 11, 20, 23, 31, 7, tzinfo=datetime.UTC)
 
 
-class ServiceTest(unittest.TestCase):
+class ServiceTest(unit.TestCase):
     def test_all(self) -> None:
         changes = {'disabled_reason': 'broken', 'forced_down': True}
         data = cloud.service(status='disabled', state='down', **changes)
@@ -39,8 +37,7 @@ class ServiceTest(unittest.TestCase):
         self.assertIsNone(found.updated_at)
 
 
-@ddt.ddt
-class ServerTest(unittest.TestCase):
+class ServerTest(unit.TestCase):
     def test_all(self) -> None:
         name = '\x1b[31m\u202ehostile\n'
         data = cloud.server(
@@ -80,8 +77,7 @@ class ServerTest(unittest.TestCase):
             records.server(data),
         )
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('image', {'id': 'image-1'}, {}, True),
         ('volume', '', {}, False),
         ('volume_and_ephemeral', '', {'ephemeral': 5}, True),
@@ -92,7 +88,7 @@ class ServerTest(unittest.TestCase):
         data = cloud.server(image=image, flavor={'ram': 512, **flavor})
         self.assertIs(expected, records.server(data).local_disk)
 
-    @ddt.data(None, '')
+    @unit.cases(None, '')
     def test_on_no_host(self, host: str | None) -> None:
         self.assertIsNone(records.server(cloud.server(host=host)).host)
 
@@ -115,8 +111,7 @@ class ServerTest(unittest.TestCase):
         )
 
 
-@ddt.ddt
-class MigrationTest(unittest.TestCase):
+class MigrationTest(unit.TestCase):
     def test_all(self) -> None:
         self.assertEqual(
             model.Migration(
@@ -132,7 +127,7 @@ class MigrationTest(unittest.TestCase):
             records.migration(cloud.migration(7)),
         )
 
-    @ddt.data(
+    @unit.cases(
         '2026-11-20T23:31:07.000000',
         '2026-11-20T23:31:07',
         '2026-11-20T23:31:07Z',
@@ -145,10 +140,8 @@ class MigrationTest(unittest.TestCase):
         self.assertEqual((TIME, TIME), (found.created_at, found.updated_at))
 
 
-@ddt.ddt
-class ProgressTest(unittest.TestCase):
-    @ddt.unpack
-    @ddt.named_data(
+class ProgressTest(unit.TestCase):
+    @unit.named_cases(
         ('queued', None, None),
         # It would pass for a migration with nothing left to copy.
         ('no_figures_yet', 0, 0),
@@ -162,7 +155,7 @@ class ProgressTest(unittest.TestCase):
         self.assertIsNone(records.progress(data))
 
 
-class InstanceActionTest(unittest.TestCase):
+class InstanceActionTest(unit.TestCase):
     def test_without_owner(self) -> None:
         # Of nova-manage, for instance.
         nobody = {'user_id': None, 'project_id': None}

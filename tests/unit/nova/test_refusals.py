@@ -4,15 +4,13 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
+from tests import unit
 from tests.unit.nova import cloud
 
 ACTION = f'{cloud.NOVA}/servers/vm1/action'
 
 
-@ddt.ddt
 class RefusalTest(cloud.CloudTestCase):
     def _refused(self, answer: dict[str, ty.Any]) -> bool:
         self.cloud.post(ACTION, **answer)
@@ -20,7 +18,7 @@ class RefusalTest(cloud.CloudTestCase):
             self.gateway.live_migrate('vm1')
         return caught.exception.final
 
-    @ddt.data(
+    @unit.cases(
         'Compute host nowhere could not be found.',
         'Cannot migrate to the host where the server exists.',
         'Invalid input for field/attribute host. Value: bad host!.',
@@ -30,7 +28,7 @@ class RefusalTest(cloud.CloudTestCase):
     def test_impossible(self, words: str) -> None:
         self.assertTrue(self._refused(cloud.fault('badRequest', 400, words)))
 
-    @ddt.data(
+    @unit.cases(
         # `migrate` of old releases; now the record says it.
         'No valid host was found. No valid host found for cold migrate',
         'Instance has not been resized.',
@@ -41,7 +39,7 @@ class RefusalTest(cloud.CloudTestCase):
     def test_bad_moment(self, words: str) -> None:
         self.assertFalse(self._refused(cloud.fault('badRequest', 400, words)))
 
-    @ddt.data(402, 405, 409, 412, 413)
+    @unit.cases(402, 405, 409, 412, 413)
     def test_other_statuses(self, status: int) -> None:
         answer = cloud.fault('x', status, 'Compute host not found.')
         self.assertFalse(self._refused(answer))

@@ -7,14 +7,13 @@ import json
 import os
 import threading
 import typing as ty
-import unittest
 from unittest import mock
 
-import ddt
 import openstack
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import gateway
+from tests import unit
 from tests.unit.nova import cloud
 
 
@@ -51,12 +50,10 @@ class _Nova(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@ddt.ddt
-class SocketTest(unittest.TestCase):
+class SocketTest(unit.TestCase):
     """The layers below keystoneauth1 don't send twice either."""
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('kept_connection', False, {1}),
         # Found dead before or while the request is sent.
         ('stale_connection', True, {0, 1}),

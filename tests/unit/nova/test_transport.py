@@ -5,11 +5,11 @@
 import contextlib
 import typing as ty
 
-import ddt
 import requests
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import records
+from tests import unit
 from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
@@ -30,10 +30,8 @@ PASSING: list[tuple[str, dict[str, ty.Any]]] = [
 ]
 
 
-@ddt.ddt
 class ReadTest(cloud.CloudTestCase):
-    @ddt.unpack
-    @ddt.named_data(*PASSING)
+    @unit.named_cases(*PASSING)
     def test_passing_failure(self, failure: dict[str, ty.Any]) -> None:
         fine = {'json': {'services': [cloud.service()]}}
         asked = self.cloud.get(SERVICES, [failure, failure, fine])
@@ -41,15 +39,14 @@ class ReadTest(cloud.CloudTestCase):
         self.assertEqual(3, asked.call_count)
         self.assertEqual(2, self.sleep.call_count)
 
-    @ddt.unpack
-    @ddt.named_data(*PASSING)
+    @unit.named_cases(*PASSING)
     def test_lasting_failure(self, failure: dict[str, ty.Any]) -> None:
         asked = self.cloud.get(SERVICES, **failure)
         with self.raises(exceptions.Unavailable, 'Nova: GET /os-services'):
             self.gateway.services()
         self.assertEqual(3, asked.call_count)
 
-    @ddt.data(400, 403, 404, 409, 413)
+    @unit.cases(400, 403, 404, 409, 413)
     def test_an_answer_is_an_answer(self, status: int) -> None:
         asked = self.cloud.get(SERVICES, **cloud.fault('x', status, 'No.'))
         with self.raises(exceptions.CloudError):
@@ -64,7 +61,6 @@ class ReadTest(cloud.CloudTestCase):
         self.assertEqual(2, self.gateway.server_count('cmp01'))
 
 
-@ddt.ddt
 class ChangeTest(cloud.CloudTestCase):
     """What would do its work twice is sent once, whatever happens."""
 
@@ -72,24 +68,21 @@ class ChangeTest(cloud.CloudTestCase):
         super().setUp()
         self.service = records.service(cloud.service())
 
-    @ddt.unpack
-    @ddt.named_data(*PASSING)
+    @unit.named_cases(*PASSING)
     def test_post(self, failure: dict[str, ty.Any]) -> None:
         sent = self.cloud.post(ACTION, **failure)
         words = 'Nova: POST /servers/vm1/action os-migrateLive'
         with self._sent_once(sent, failure, words):
             self.gateway.live_migrate('vm1')
 
-    @ddt.unpack
-    @ddt.named_data(*PASSING)
+    @unit.named_cases(*PASSING)
     def test_put(self, failure: dict[str, ty.Any]) -> None:
         fine = {'json': {'service': cloud.service()}}
         put = self.cloud.put(SERVICE, [failure, failure, fine])
         self.assertTrue(self.gateway.enable(self.service).enabled)
         self.assertEqual(3, put.call_count)
 
-    @ddt.unpack
-    @ddt.named_data(*PASSING)
+    @unit.named_cases(*PASSING)
     def test_delete(self, failure: dict[str, ty.Any]) -> None:
         sent = self.cloud.delete(MIGRATION, **failure)
         words = 'Nova: DELETE /servers/vm1/migrations/7'
@@ -143,7 +136,6 @@ class RetriesOfCloudsYamlTest(ChangeTest):
     }
 
 
-@ddt.ddt
 class AnswerTest(cloud.CloudTestCase):
     """A status that says 200, over what is no answer of Nova's."""
 
@@ -160,8 +152,7 @@ class AnswerTest(cloud.CloudTestCase):
         ('redirect_to_nowhere', {'status_code': 302}),
     ]
 
-    @ddt.unpack
-    @ddt.named_data(*NO_ANSWERS)
+    @unit.named_cases(*NO_ANSWERS)
     def test_read(self, answer: dict[str, ty.Any]) -> None:
         self.cloud.get(SERVICES, **answer)
         with self.raises(
@@ -169,8 +160,7 @@ class AnswerTest(cloud.CloudTestCase):
         ):
             self.gateway.services()
 
-    @ddt.unpack
-    @ddt.named_data(*NO_ANSWERS)
+    @unit.named_cases(*NO_ANSWERS)
     def test_change(self, answer: dict[str, ty.Any]) -> None:
         self.cloud.put(SERVICE, **answer)
         with self.raises(exceptions.Unavailable) as caught:

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import inspect
 import typing as ty
-import unittest
 from unittest import mock
 
 from osc_hostmaint import api
@@ -15,6 +14,7 @@ from osc_hostmaint import model
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.operations import clock
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=datetime.UTC)
@@ -217,7 +217,7 @@ class Clock:
         self.time += seconds
 
 
-class MaintenanceTestCase(unittest.TestCase):
+class MaintenanceTestCase(unit.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()

@@ -4,11 +4,10 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 
@@ -81,7 +80,6 @@ class CheckTest(CapacityTestCase):
         self.assertEqual([('vm1', 'cmp02')], self.moves())
 
 
-@ddt.ddt
 class UnknownTest(CapacityTestCase):
     """Placement does not tell: that is no reason not to go on."""
 
@@ -91,7 +89,7 @@ class UnknownTest(CapacityTestCase):
         exceptions.ApiTooOld('Placement is too old'),
     )
 
-    @ddt.data(*ERRORS)
+    @unit.cases(*ERRORS)
     def test_of_room(self, error: Exception) -> None:
         self.gateway.allocation_candidates.side_effect = error
         result = self.drain('cmp01', 'cmp02')
@@ -105,7 +103,7 @@ class UnknownTest(CapacityTestCase):
             self.listener.troubles,
         )
 
-    @ddt.data(*ERRORS)
+    @unit.cases(*ERRORS)
     def test_where_the_user_wants_the_scheduler(
         self, error: Exception
     ) -> None:

@@ -2,11 +2,10 @@
 
 """Hosts whose cell does not answer."""
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 
@@ -14,13 +13,12 @@ SILENT = model.Service('', 'cmp09', '', up=False, enabled=False, silent=True)
 WORDS = '^host cmp09: its cell does not answer, '
 
 
-@ddt.ddt
 class DownCellTest(base.MaintenanceTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.given(builders.service(), SILENT)
 
-    @ddt.data('set', 'unset', 'show')
+    @unit.cases('set', 'unset', 'show')
     def test_one_host(self, verb: str) -> None:
         with self.assertRaisesRegex(exceptions.SilentCell, WORDS):
             getattr(self.maintenance, verb)('cmp09')

@@ -4,13 +4,12 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 from tests.unit.operations import evacuate_base
@@ -18,7 +17,6 @@ from tests.unit.operations import evacuate_base
 Code = evacuate_base.Code
 
 
-@ddt.ddt
 class PowerCheckTest(evacuate_base.EvacuateTestCase):
     def test_up(self) -> None:
         self.assert_left_alone(
@@ -45,7 +43,7 @@ class PowerCheckTest(evacuate_base.EvacuateTestCase):
         assert mark
         self.assertEqual('PSU', mark.reason)
 
-    @ddt.data(True, False)
+    @unit.cases(True, False)
     def test_already_forced_down(self, fenced: bool) -> None:
         """Whoever did that has vouched for it."""
         self.given(builders.service(up=False, forced_down=True))
@@ -232,7 +230,6 @@ class AheadTest(evacuate_base.EvacuateTestCase):
         self.assertEqual(2, self.gateway.groups.call_count)
 
 
-@ddt.ddt
 class PreviewTest(evacuate_base.EvacuateTestCase):
     def preview(self, *hosts: str, **options: ty.Any) -> ty.Any:
         preview = self.maintenance.preview(
@@ -247,13 +244,12 @@ class PreviewTest(evacuate_base.EvacuateTestCase):
         self.assertEqual((), preview.rows)
         self.assertFalse(preview.done)
 
-    @ddt.data(
+    @unit.cases(
         # the service, --fenced
         (builders.service(enabled=True), True),
         (builders.service(enabled=True, up=False), True),
         (builders.service(up=False, forced_down=True), False),
     )
-    @ddt.unpack
     def test_as_if_forced_down(
         self, service: model.Service, fenced: bool
     ) -> None:

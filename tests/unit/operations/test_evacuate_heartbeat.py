@@ -5,10 +5,9 @@
 import datetime
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 from tests.unit.operations import evacuate_base
@@ -45,7 +44,6 @@ class HeartbeatTestCase(evacuate_base.EvacuateTestCase):
         return self.touch(service.host)
 
 
-@ddt.ddt
 class HeartbeatTest(HeartbeatTestCase):
     """The host is heard of, or it is not."""
 
@@ -57,7 +55,7 @@ class HeartbeatTest(HeartbeatTestCase):
         self.assertGreaterEqual(self.clock.now() - before, 20)
         self.assertEqual(base.ELSEWHERE, self.cloud.places['vm1'])
 
-    @ddt.data(20, 3600, -3600)
+    @unit.cases(20, 3600, -3600)
     def test_alive_and_the_api_has_another_time(self, ahead: float) -> None:
         """A front end may have set its ``Date``: heartbeats look old, then."""
         self.gateway.now.side_effect = lambda: (

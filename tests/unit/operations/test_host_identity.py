@@ -3,11 +3,10 @@
 
 """Hosts that are left alone for what stands below them."""
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 from tests.unit.operations import evacuate_base
@@ -15,7 +14,6 @@ from tests.unit.operations import evacuate_base
 POLICIES = (policies.Policy(), evacuate_base.EVACUATE)
 
 
-@ddt.ddt
 class HostIdentityTest(base.DrainTestCase):
     def let(self, *, up: bool, **details: str) -> None:
         """Let there be cmp01, cmp02 and a third; cmp01 is up or down."""
@@ -28,7 +26,7 @@ class HostIdentityTest(base.DrainTestCase):
             for host in ('cmp01', 'cmp02')
         }
 
-    @ddt.data(*POLICIES)
+    @unit.cases(*POLICIES)
     def test_two_names(self, policy: policies.Policy) -> None:
         self.let(up=False, address='192.0.2.7')
         preview = self.maintenance.preview(['cmp01'], policy=policy)
@@ -59,7 +57,7 @@ class HostIdentityTest(base.DrainTestCase):
         self.assertRegex(result.errors['cmp02'], 'bare metal')
         self.assertEqual([('vm1', base.ELSEWHERE)], self.moves())
 
-    @ddt.data(*POLICIES)
+    @unit.cases(*POLICIES)
     def test_not_known(self, policy: policies.Policy) -> None:
         self.let(up=True)
         error = exceptions.NotPermitted('no right')
@@ -72,7 +70,7 @@ class HostIdentityTest(base.DrainTestCase):
             listener.troubles[0][1], 'is the same machine: no right'
         )
 
-    @ddt.data('set', 'unset', 'show', 'drain', 'preview', 'restore')
+    @unit.cases('set', 'unset', 'show', 'drain', 'preview', 'restore')
     def test_two_services_of_one_name(self, verb: str) -> None:
         self.gateway.services.side_effect = lambda: [
             builders.service(host='cmp01', id=name) for name in ('a', 'b')

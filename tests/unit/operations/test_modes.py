@@ -4,12 +4,11 @@ import dataclasses
 import datetime
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.operations import modes
 from osc_hostmaint.planning import timing
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 
@@ -18,10 +17,8 @@ Refused = exceptions.Refused
 DOWN = ('force_down', 'cmp01')
 
 
-@ddt.ddt
 class SetTest(base.MaintenanceTestCase):
-    @ddt.data((None, ''), ('kernel CHG0042', ': kernel CHG0042'))
-    @ddt.unpack
+    @unit.cases((None, ''), ('kernel CHG0042', ': kernel CHG0042'))
     def test_operational(self, reason: str | None, words: str) -> None:
         service = self.maintenance.set('cmp01', reason=reason)
         self.assertIs(model.Mode.MAINTENANCE, service.mode)
@@ -31,7 +28,7 @@ class SetTest(base.MaintenanceTestCase):
         )
         self.assertIsNone(self.reason('cmp02'))
 
-    @ddt.data(None, 'kernel')
+    @unit.cases(None, 'kernel')
     def test_already_so(self, reason: str | None) -> None:
         self.given(builders.service())
         service = self.maintenance.set('cmp01', reason=reason)
@@ -53,14 +50,13 @@ class SetTest(base.MaintenanceTestCase):
             self.reason(),
         )
 
-    @ddt.data('x' * 300, 'two\nlines', ' blank')
+    @unit.cases('x' * 300, 'two\nlines', ' blank')
     def test_reason_that_does_not_fit(self, reason: str) -> None:
         with self.assertRaises(exceptions.InvalidMark):
             self.maintenance.set('cmp01', reason=reason)
         self.assert_untouched()
 
 
-@ddt.ddt
 class UnsetTest(base.MaintenanceTestCase):
     def test_maintenance(self) -> None:
         self.given(builders.service())
@@ -72,7 +68,7 @@ class UnsetTest(base.MaintenanceTestCase):
         self.assert_untouched()
         self.gateway.migrations.assert_not_called()
 
-    @ddt.data({'disabled_reason': 'broken fan'}, {'up': False})
+    @unit.cases({'disabled_reason': 'broken fan'}, {'up': False})
     def test_refused_unless_forced(self, service: dict[str, ty.Any]) -> None:
         self.given(builders.service(**service))
         with self.assertRaisesRegex(Refused, 'cmp01.*--force'):
@@ -80,8 +76,7 @@ class UnsetTest(base.MaintenanceTestCase):
         self.assert_untouched()
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
 
-    @ddt.unpack
-    @ddt.named_data(
+    @unit.named_cases(
         ('running', 'running', {}, 'cmp01', True),
         ('completed', 'completed', {}, 'cmp01', False),
         ('arriving', 'running', {'source': 'cmp02', 'dest': 'cmp01'}, 'cmp01',
@@ -124,7 +119,6 @@ class UnsetTest(base.MaintenanceTestCase):
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
 
 
-@ddt.ddt
 class UnsetForcedDownTest(base.MaintenanceTestCase):
     """A host that was evacuated: forced down, and in maintenance."""
 
@@ -136,7 +130,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         """Return how many seconds have been slept."""
         return self.clock.now() - base.Clock().now()
 
-    @ddt.data(False, True)
+    @unit.cases(False, True)
     def test_it_is_taken_back_first(self, force: bool) -> None:
         service = self.maintenance.unset('cmp01', force=force)
         self.assertTrue(service.enabled)
@@ -144,7 +138,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertTrue(self.cloud.hosts['cmp01'].up)
         self.assertEqual([DOWN, ('enable', 'cmp01')], self.changes())
 
-    @ddt.data(False, True)
+    @unit.cases(False, True)
     def test_not_cleaned_up(self, force: bool) -> None:
         self.cloud.uncleaned = {'cmp01'}
         with self.assertRaisesRegex(

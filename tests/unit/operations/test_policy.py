@@ -4,12 +4,11 @@ import dataclasses
 import typing as ty
 from unittest import mock
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import loop
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 
@@ -121,7 +120,6 @@ class ExcludeTest(ToldTestCase):
         self.gateway.unconfirmed.assert_not_called()
 
 
-@ddt.ddt
 class DestinationTest(base.MaintenanceTestCase):
     """The only host that servers may go to."""
 
@@ -160,7 +158,7 @@ class DestinationTest(base.MaintenanceTestCase):
         self.assert_refused('did you mean cmp08', 'cmp8')
         self.assert_refused('hypervisor hostname of', 'cmp08.example.org')
 
-    @ddt.data(['cmp01'], ['cmp01', 'cmp08'], ['cmp08', 'cmp01'])
+    @unit.cases(['cmp01'], ['cmp01', 'cmp08'], ['cmp08', 'cmp01'])
     def test_one_that_is_drained_itself(self, hosts: list[str]) -> None:
         words = f'{hosts[-1]}.*also to be drained'
         self.assert_refused(words, hosts[-1], *hosts)

@@ -5,11 +5,10 @@
 import datetime
 from unittest import mock
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit.engine import restore_base
 from tests.unit.engine.restore_base import AWAY
 from tests.unit.engine.restore_base import COLD
@@ -40,16 +39,14 @@ class RestoreTestCase(restore_base.RestoreTestCase):
         self.assert_nothing_asked(again)
 
 
-@ddt.ddt
 class TestLeftAlone(RestoreTestCase):
-    @ddt.data(
+    @unit.cases(
         # where it was moved, how; what is told
         (FAR, model.MigrationType.LIVE, 'moved to cmp03 after it left'),
         # Also where it is.
         (AWAY, RESIZE, 'resized after it left'),
         (FAR, RESIZE, 'resized after it left'),
     )
-    @ddt.unpack
     def test_moved(self, dest, kind, words):
         server = self.move(self.leave(), dest, kind)
 

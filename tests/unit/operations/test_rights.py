@@ -4,19 +4,17 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
 
 EVACUATE = {'policy': policies.Policy(evacuate=True), 'fenced': True}
 
 
-@ddt.ddt
 class HiddenHostsTest(base.DrainTestCase):
-    @ddt.data(
+    @unit.cases(
         ('drain', {}),
         ('drain', EVACUATE),
         ('preview', {}),
@@ -25,7 +23,6 @@ class HiddenHostsTest(base.DrainTestCase):
         ('preview_restore', {}),
         ('unset_and_restore', {}),
     )
-    @ddt.unpack
     def test_refused(self, verb: str, options: dict[str, ty.Any]) -> None:
         self.given(builders.service(host='cmp01'))
         self.gateway.check_hosts_shown.side_effect = exceptions.NotPermitted(

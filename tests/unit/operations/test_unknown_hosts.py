@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import ddt
 
 from osc_hostmaint import exceptions
+from tests import unit
 from tests.unit.operations import base
 
 
-@ddt.ddt
 class UnknownHostTest(base.MaintenanceTestCase):
     def unknown(self, verb: str, host: str) -> str:
         """Return what a verb says of a host that is not there."""
@@ -17,17 +16,17 @@ class UnknownHostTest(base.MaintenanceTestCase):
         self.assert_untouched()
         return str(caught.exception)
 
-    @ddt.data('set', 'unset', 'show', 'drain')
+    @unit.cases('set', 'unset', 'show', 'drain')
     def test_hypervisor_hostname(self, verb: str) -> None:
         message = self.unknown(verb, 'cmp02.example.org')
         self.assertIn('hypervisor hostname of cmp02', message)
         self.assertIn('did you mean', self.unknown(verb, 'cmp2'))
 
-    @ddt.data('cmp', 'cmp0', 'cmp*', 'cmp0?', 'cmp0[12]', 'CMP01', ' cmp01')
+    @unit.cases('cmp', 'cmp0', 'cmp*', 'cmp0?', 'cmp0[12]', 'CMP01', ' cmp01')
     def test_never_a_pattern(self, host: str) -> None:
         self.assertIn('cmp01', self.unknown('drain', host))
 
-    @ddt.data(['nope', 'cmp01'], ['cmp01', 'nope'])
+    @unit.cases(['nope', 'cmp01'], ['cmp01', 'nope'])
     def test_one_of_several(self, hosts: list[str]) -> None:
         with self.assertRaisesRegex(exceptions.UnknownHost, "'nope'"):
             self.maintenance.drain(hosts)

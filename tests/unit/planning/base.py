@@ -8,7 +8,6 @@ first seen at ``SEEN``, and the decision is taken at ``NOW``, soon after.
 
 import dataclasses
 import typing as ty
-import unittest
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
@@ -21,6 +20,7 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 
 NOW = builders.NOW
@@ -161,7 +161,7 @@ def instance_action(
     )
 
 
-class DecideTestCase(unittest.TestCase):
+class DecideTestCase(unit.TestCase):
     """What is done with a host."""
 
     def decide(
@@ -278,7 +278,7 @@ class ServerTimeline:
         return row
 
 
-class TimelineTestCase(unittest.TestCase):
+class TimelineTestCase(unit.TestCase):
     """One server from the first look to the end."""
 
     def begin(self, **options: ty.Any) -> ServerTimeline:
@@ -315,7 +315,7 @@ class TimelineTestCase(unittest.TestCase):
         return row
 
 
-class ServerContextTestCase(unittest.TestCase):
+class ServerContextTestCase(unit.TestCase):
     """Where one server stands."""
 
     def assess(self, *args, **kwargs) -> server_status.ServerStatus:

@@ -2,14 +2,11 @@
 
 """What would become of each server."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import clouds
 
@@ -35,9 +32,8 @@ def row(fits: Fits | None = Fits.YES, why: str = '', **values) -> dry_runs.Row:
     return dry_runs.row(decided(**values), demand, capacity_forecast)
 
 
-@ddt.ddt
-class TestNeedsRoom(unittest.TestCase):
-    @ddt.data(
+class TestNeedsRoom(unit.TestCase):
+    @unit.cases(
         (Phase.WAITING, LIVE, True),
         (Phase.WAITING, 'cold migration', True),
         (Phase.WAITING, 'shelve offload', False),
@@ -51,13 +47,11 @@ class TestNeedsRoom(unittest.TestCase):
         (Phase.GONE, '', False),
         (Phase.MOVED, LIVE, False),
     )
-    @ddt.unpack
     def test_rows_that_need_capacity(self, phase, move, needed):
         self.assertIs(needed, dry_runs.needs_room(decided(phase, move)))
 
 
-@ddt.ddt
-class TestRow(unittest.TestCase):
+class TestRow(unit.TestCase):
     def assert_row(self, expected, found):
         """:param expected: the move, whether it fits, and on how many hosts"""
         self.assertEqual(
@@ -68,8 +62,7 @@ class TestRow(unittest.TestCase):
             ),
         )
 
-    @ddt.data((Fits.YES, True), (Fits.NO, False), (Fits.UNKNOWN, False))
-    @ddt.unpack
+    @unit.cases((Fits.YES, True), (Fits.NO, False), (Fits.UNKNOWN, False))
     def test_what_moves_fits_or_not(self, fits, leaves):
         found = row(fits)
 
@@ -82,7 +75,7 @@ class TestRow(unittest.TestCase):
         self.assert_row(('shelve offload', Fits.YES, None), found)
         self.assertTrue(found.leaves)
 
-    @ddt.data(Phase.BLOCKED, Phase.FAILED)
+    @unit.cases(Phase.BLOCKED, Phase.FAILED)
     def test_what_stays_does_not_move(self, phase):
         found = row(None, phase=phase, reason='it is suspended')
 
@@ -90,12 +83,11 @@ class TestRow(unittest.TestCase):
         self.assertEqual('it is suspended', found.reason)
         self.assertFalse(found.leaves)
 
-    @ddt.data(
+    @unit.cases(
         (Fits.YES, Fits.UNKNOWN),
         (Fits.NO, Fits.NO),
         (Fits.UNKNOWN, Fits.UNKNOWN),
     )
-    @ddt.unpack
     def test_how_it_moves_is_not_known_while_something_goes_on(
         self, fits, told
     ):
@@ -111,7 +103,7 @@ class TestRow(unittest.TestCase):
         self.assertEqual('no room; rebooting', found.reason)
 
 
-class TestPreview(unittest.TestCase):
+class TestPreview(unit.TestCase):
     def done(self, *rows, **values):
         capacity_forecast = forecast.CapacityForecast({}, {})
         return dry_runs.Preview(rows, capacity_forecast, **values).done

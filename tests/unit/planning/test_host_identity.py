@@ -3,12 +3,9 @@
 
 """What stands below a host."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint import model
 from osc_hostmaint.planning import host_identity
+from tests import unit
 from tests.unit import builders
 
 ADDRESS = '192.0.2.7'
@@ -19,8 +16,7 @@ def hypervisor(host, address=ADDRESS, kind='QEMU') -> model.Hypervisor:
     return model.Hypervisor('rp', f'{host}.node', host, kind, address)
 
 
-@ddt.ddt
-class TestHostIdentity(unittest.TestCase):
+class TestHostIdentity(unit.TestCase):
     """Of the host ``old`` and others: whether each is up."""
 
     def judge(self, states, hypervisors, *, evacuate=False):
@@ -35,7 +31,7 @@ class TestHostIdentity(unittest.TestCase):
             host_identity.old_names(*known),
         )
 
-    @ddt.data(
+    @unit.cases(
         # up or not, the first one first; evacuate; refused
         ({'old': False, 'new': True}, False, True),
         ({'old': False, 'new': True}, True, True),
@@ -48,7 +44,6 @@ class TestHostIdentity(unittest.TestCase):
         ({'old': False, 'new': True, 'third': True}, True, False),
         ({'old': False, 'new': True, 'third': False}, True, True),
     )
-    @ddt.unpack
     def test_same_address(self, states, evacuate, refused):
         words, _old = self.judge(
             states, [hypervisor(h) for h in states], evacuate=evacuate
@@ -61,7 +56,7 @@ class TestHostIdentity(unittest.TestCase):
             self.assertIn('new is up', words)
             self.assertTrue(words.isprintable())
 
-    @ddt.data(
+    @unit.cases(
         *('', '127.0.0.1', '::1', '0.0.0.0', '::', '169.254.0.1', 'cmp01')
     )
     def test_shared_addresses_are_ignored(self, address):
@@ -72,7 +67,7 @@ class TestHostIdentity(unittest.TestCase):
 
         self.assertEqual('', words)
 
-    @ddt.data(
+    @unit.cases(
         # Several hypervisors of one host.
         [hypervisor('old'), hypervisor('old'), hypervisor('new', '192.0.2.8')],
         # vCenter: the guests are elsewhere.
@@ -89,13 +84,12 @@ class TestHostIdentity(unittest.TestCase):
             )
             self.assertEqual('', words)
 
-    @ddt.data(
+    @unit.cases(
         ({'new': True, 'old': False}, ('old',)),
         ({'new': True, 'old': True}, ()),
         ({'new': True, 'old': False, 'third': True}, ()),
         ({'new': False, 'old': False}, ()),
     )
-    @ddt.unpack
     def test_old_names_of_a_renamed_host(self, states, expected):
         nodes = [hypervisor(host) for host in states]
 

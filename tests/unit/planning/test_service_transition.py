@@ -3,12 +3,10 @@
 """Out of service and back: whose host it is decides."""
 
 import datetime
-import unittest
-
-import ddt
 
 from osc_hostmaint import mark as marks
 from osc_hostmaint.planning import service_transition as transition
+from tests import unit
 from tests.unit import builders
 
 Step = transition.Step
@@ -23,14 +21,13 @@ FORCED = builders.dead()
 THEIRS_FORCED = builders.dead(disabled_reason='broken fan')
 
 
-@ddt.ddt
-class TestToMaintenance(unittest.TestCase):
+class TestToMaintenance(unit.TestCase):
     def decide(self, service, *, reason=None, force=False):
         return transition.to_maintenance(
             service, by='bob', reason=reason, force=force, now=NOW
         )
 
-    @ddt.data(
+    @unit.cases(
         # whose, --reason, --force, what is done
         (ENABLED, None, False, Step.DISABLE),
         (ENABLED, 'disk', True, Step.DISABLE),
@@ -46,7 +43,6 @@ class TestToMaintenance(unittest.TestCase):
         # Nova would enable it again by itself.
         (NOVAS, None, False, Step.DISABLE),
     )
-    @ddt.unpack
     def test_step(self, service, reason, force, step):
         decided = self.decide(service, reason=reason, force=force)
 
@@ -61,7 +57,7 @@ class TestToMaintenance(unittest.TestCase):
         self.assertEqual(marks.Mark(since, 'bob', 'disk'), mark)
         marks.write(mark)
 
-    @ddt.data('disk', '')
+    @unit.cases('disk', '')
     def test_a_new_reason_keeps_who_and_since_when(self, reason):
         mark = self.decide(OURS, reason=reason).mark
 
@@ -80,8 +76,7 @@ def moves(count, kind='live-migration'):
     return [builders.migration(n, type=kind) for n in range(count)]
 
 
-@ddt.ddt
-class TestToOperation(unittest.TestCase):
+class TestToOperation(unit.TestCase):
     def decide(self, service, **options):
         values = {'leaving': (), 'hypervisors_down': (), 'uncleaned': 0}
         values |= {'taken_back': False, 'force': False}
@@ -94,20 +89,19 @@ class TestToOperation(unittest.TestCase):
         self.assertIn('; use --force', decided.reason)
         return decided.reason
 
-    @ddt.data(
+    @unit.cases(
         # the service, moves still leaving, what is done
         (ENABLED, 0, Step.NOTHING),
         (ENABLED, 3, Step.NOTHING),
         (OURS, 0, Step.ENABLE),
         (FORCED, 0, Step.FORCE_UP),
     )
-    @ddt.unpack
     def test_step(self, service, leaving, step):
         decided = self.decide(service, leaving=moves(leaving))
 
         self.assertEqual(transition.Transition(step), decided)
 
-    @ddt.data(
+    @unit.cases(
         # the service, moves still leaving, words
         (OURS, 1, '1 move is still under way from cmp01'),
         (OURS, 2, '2 moves are still under way from cmp01'),
@@ -120,12 +114,10 @@ class TestToOperation(unittest.TestCase):
         (UNSAID, 0, 'disabled by somebody else'),
         (NOVAS, 0, 'libvirt lost'),
     )
-    @ddt.unpack
     def test_refused(self, service, leaving, words):
         self.assertIn(words, self.refuse(service, leaving=moves(leaving)))
 
-    @ddt.data((OURS, 'live-migration'), (FORCED, 'evacuation'))
-    @ddt.unpack
+    @unit.cases((OURS, 'live-migration'), (FORCED, 'evacuation'))
     def test_unset_awaits_moves(self, service, kind):
         """A host must not be started while it is evacuated."""
         reason = self.refuse(service, leaving=moves(2, kind))
@@ -133,16 +125,16 @@ class TestToOperation(unittest.TestCase):
         self.assertIn('cmp01: wait for the end and run this again', reason)
         self.assertNotIn('nova-compute', reason)
 
-    @ddt.data(
+    @unit.cases(
         (['node1'], 'the hypervisor node1 of cmp01 is down'),
         (['node2', 'node1'], 'the hypervisors node1, node2 of cmp01 are down'),
     )
-    @ddt.unpack
     def test_hypervisors_that_are_down(self, names, words):
         self.assertIn(words, self.refuse(OURS, hypervisors_down=names))
 
-    @ddt.data((1, '1 server evacuated from cmp01'), (2, '2 servers evacuated'))
-    @ddt.unpack
+    @unit.cases(
+        (1, '1 server evacuated from cmp01'), (2, '2 servers evacuated')
+    )
     def test_evacuated_servers_may_still_run(self, uncleaned, words):
         """It came back, and nova-compute was never restarted."""
         reason = self.refuse(OURS, uncleaned=uncleaned)
@@ -159,8 +151,7 @@ class TestToOperation(unittest.TestCase):
         forced = self.decide(FORCED, taken_back=True, force=True)
         self.assertIs(Step.ENABLE, forced.step)
 
-    @ddt.data((DOWN, ()), (OURS, ('node1',)))
-    @ddt.unpack
+    @unit.cases((DOWN, ()), (OURS, ('node1',)))
     def test_refused_after_all_it_tells_what_was_done(self, service, down):
         reason = self.refuse(service, hypervisors_down=down, taken_back=True)
 
@@ -170,20 +161,19 @@ class TestToOperation(unittest.TestCase):
     def test_host_is_alive(self):
         self.assertIs(Step.ENABLE, self.decide(OURS, taken_back=True).step)
 
-    @ddt.data(
+    @unit.cases(
         *((each, Step.ENABLE) for each in (OURS, DOWN, THEIRS, UNSAID, NOVAS)),
         # First it is seen whether the service is alive.
         (FORCED, Step.FORCE_UP),
         (THEIRS_FORCED, Step.FORCE_UP),
     )
-    @ddt.unpack
     def test_force(self, service, step):
         against = {'hypervisors_down': ('node1',), 'uncleaned': 1}
         decided = self.decide(service, leaving=moves(2), force=True, **against)
 
         self.assertEqual(transition.Transition(step), decided)
 
-    @ddt.data(False, True)
+    @unit.cases(False, True)
     def test_forced_down_and_enabled_is_not_ours(self, force):
         decided = self.decide(builders.dead(enabled=True), force=force)
 

@@ -2,11 +2,8 @@
 
 """A host at a glance."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning import summary
+from tests import unit
 from tests.unit import builders
 
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
@@ -19,8 +16,7 @@ def summarize(**given):
     return summary.summarize(builders.service(), **given)
 
 
-@ddt.ddt
-class TestSummary(unittest.TestCase):
+class TestSummary(unit.TestCase):
     def test_counts(self):
         statuses = ('ACTIVE', 'SHUTOFF', 'MIGRATING', 'ACTIVE')
         found = summarize(
@@ -55,7 +51,7 @@ class TestSummary(unittest.TestCase):
     def test_drained_when_nothing_is_left(self):
         self.assertTrue(summarize().drained)
 
-    @ddt.data(
+    @unit.cases(
         {'servers': [builders.server(status='SOFT_DELETED')]},
         {'moving': [builders.migration()]},
         {'moving': [builders.migration(**ARRIVING)]},
@@ -72,9 +68,8 @@ class TestSummary(unittest.TestCase):
         self.assertIs(False, left.drained)
 
 
-@ddt.ddt
-class TestUnderWay(unittest.TestCase):
-    @ddt.data(
+class TestUnderWay(unit.TestCase):
+    @unit.cases(
         # the record's status, the server's, its task, the answer
         ('running', 'MIGRATING', 'migrating', True),
         ('accepted', 'REBUILD', 'rebuilding', True),
@@ -90,7 +85,6 @@ class TestUnderWay(unittest.TestCase):
         ('migrating', 'ERROR', None, False),
         ('running', 'DELETED', None, False),
     )
-    @ddt.unpack
     def test_server_and_record(self, status, server, task, expected):
         self.assertIs(
             expected,

@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import sys
-import unittest
 from unittest import mock
 
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import polling
 from tests import openstack
 from tests import scaling
+from tests import unit
 from tests.unit import test_imports
 
 OWNER = 'planning/timing.py'
@@ -48,7 +48,7 @@ def copied(node):
         yield from copied(child)
 
 
-class TestOwner(unittest.TestCase):
+class TestOwner(unit.TestCase):
     def assert_none(self, find):
         """Fail where another module has what it must not have."""
         found = {name: [*find(tree)] for name, tree in others().items()}
@@ -108,7 +108,7 @@ class TestOwner(unittest.TestCase):
         self.assertEqual(durations - timing.FIXED, set(scaling.durations()))
 
 
-class TestScaled(unittest.TestCase):
+class TestScaled(unit.TestCase):
     def test_all_but_the_fixed(self):
         before = dict(vars(timing))
         with scaling.scaled(0.5):
@@ -131,7 +131,7 @@ class TestScaled(unittest.TestCase):
             self.assertEqual(1.5, polling.interval(**looks))
 
 
-class TestCommand(unittest.TestCase):
+class TestCommand(unit.TestCase):
     def test_it_waits_less(self):
         found = []
 

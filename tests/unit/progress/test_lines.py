@@ -5,16 +5,14 @@
 import errno
 import io
 import os
-import unittest
 from unittest import mock
-
-import ddt
 
 from osc_hostmaint import events
 from osc_hostmaint import text
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.progress import lines as progress_lines
+from tests import unit
 from tests.unit import builders
 
 HOST = builders.HOST
@@ -47,9 +45,8 @@ def of_server(kind, of, *more):
     return kind(HOST, 0, 1, of, *more)
 
 
-@ddt.ddt
-class TestLines(unittest.TestCase):
-    @ddt.data(
+class TestLines(unit.TestCase):
+    @unit.cases(
         # the event, its line
         (events.Trouble('cmp07', 'no \x1b[2J\n'), r'cmp07: no \x1b[2J\n'),
         (events.Waiting(HOST, 0, 0, 'servers'), 'cmp01: waiting for servers'),
@@ -73,15 +70,13 @@ class TestLines(unittest.TestCase):
             'cmp01: not drained (1 failed, 1 moved)',
         ),
     )
-    @ddt.unpack
     def test_hosts(self, event, line):
         self.assertEqual([line] if line else [], lines(event))
 
-    @ddt.data(
+    @unit.cases(
         (progress_lines.EVACUATED, 'evacuated', 'not evacuated'),
         (progress_lines.HOME, 'all back', 'not all back'),
     )
-    @ddt.unpack
     def test_other_ends(self, endings, well, badly):
         ends = builders.ended(), builders.ended(drained=False)
 
@@ -90,7 +85,7 @@ class TestLines(unittest.TestCase):
             lines(*ends, endings=endings),
         )
 
-    @ddt.data(
+    @unit.cases(
         # the event, the row, the line
         (events.MoveEnded, done(), 'moved to cmp02 in 4 s'),
         (events.MoveEnded, done(Phase.FAILED, 'No'), 'failed in 4 s: No'),
@@ -118,13 +113,12 @@ class TestLines(unittest.TestCase):
         ),
         (events.ServerChanged, row(), None),
     )
-    @ddt.unpack
     def test_servers(self, kind, of, line):
         expected = [f'cmp01: [0/1] name of vm1 (vm1): {line}'] if line else []
 
         self.assertEqual(expected, lines(of_server(kind, of)))
 
-    @ddt.data(
+    @unit.cases(
         # what is asked for, where to, the line
         (Kind.LIVE_MIGRATE, 'cmp09', 'live migration to cmp09'),
         (Kind.COLD_MIGRATE, '', 'cold migration'),
@@ -138,7 +132,6 @@ class TestLines(unittest.TestCase):
         (Kind.ABORT, '', 'abort of its migration'),
         (Kind.FORCE_COMPLETE, '', 'forced completion of its migration'),
     )
-    @ddt.unpack
     def test_requests(self, kind, host, words):
         """The reason was said before, with the event that led to it."""
         event = of_server(events.RequestSent, row(reason='x'), kind, host)
@@ -148,7 +141,7 @@ class TestLines(unittest.TestCase):
             lines(event),
         )
 
-    @ddt.data(
+    @unit.cases(
         *('\x1b[2J\nroot: ', '\x9b31m', 'gpj.\u202eexe', 'over\rwritten'),
         *('\x1b]0;title\x07', 'lone \ud800'),
     )
@@ -164,7 +157,7 @@ class TestLines(unittest.TestCase):
             self.assertTrue(line.startswith('cmp01: '), line)
             self.assertTrue(line.isprintable(), line)
 
-    @ddt.data('x', 'デ', '\x1b', 'e\u0301')
+    @unit.cases('x', 'デ', '\x1b', 'e\u0301')
     def test_lines_stay_short(self, letter):
         """However long a name is, and what Nova has to say of it."""
         blocked = row(Phase.BLOCKED, f'no: {letter * 5000}', name=letter * 255)
@@ -176,7 +169,7 @@ class TestLines(unittest.TestCase):
         self.assertTrue(line.endswith('…'))
 
 
-class TestBrokenStream(unittest.TestCase):
+class TestBrokenStream(unit.TestCase):
     """A drain goes on to its end, whoever still listens."""
 
     def tell(self, stream):

@@ -4,11 +4,11 @@
 
 import dataclasses
 import itertools
-import unittest
 
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.progress import lines as progress_lines
+from tests import unit
 
 Fits = forecast.Fits
 FULL = 'no host can take it: 2 without room'
@@ -49,7 +49,7 @@ def fit(fits=Fits.YES, reason=''):
     return forecast.Fit(fits, 1, reason)
 
 
-class TestLines(unittest.TestCase):
+class TestLines(unit.TestCase):
     def lines(self, *args, **kwargs):
         return list(progress_lines.preview_lines(preview(*args, **kwargs)))
 
@@ -124,7 +124,7 @@ class TestLines(unittest.TestCase):
         )
 
 
-class TestMisfit(unittest.TestCase):
+class TestMisfit(unit.TestCase):
     def test_one_line_that_says_all(self):
         words = progress_lines.misfit(
             'cmp01, cmp02',
@@ -157,7 +157,7 @@ class TestMisfit(unittest.TestCase):
         self.assertLess(len(words), 400)
 
 
-class TestLoss(unittest.TestCase):
+class TestLoss(unit.TestCase):
     def test_a_hostile_name(self):
         (row,) = preview(fit()).rows
         row = dataclasses.replace(row, name='\x1b[2J' + 'x' * 255)

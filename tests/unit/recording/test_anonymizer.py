@@ -2,19 +2,17 @@
 
 import ipaddress
 import re
-import unittest
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint.recording import anonymizer
+from tests import unit
 
 ADDRESSES = strategies.ip_addresses().map(str)
 
 
-@ddt.ddt
-class TestHide(unittest.TestCase):
+class TestHide(unit.TestCase):
     def setUp(self):
         super().setUp()
         self.hide = anonymizer.Anonymizer().hide
@@ -27,14 +25,13 @@ class TestHide(unittest.TestCase):
             self.hide(tree),
         )
 
-    @ddt.data(
+    @unit.cases(
         # an address, its replacement
         ('10.0.0.5', '198.18.0.1'),
         ('fd00::5', '2001:db8::1'),
         ('2A00:1450:4001:830::200e', '2001:db8::1'),
         ('::ffff:10.0.0.5', '2001:db8::1'),
     )
-    @ddt.unpack
     def test_an_address_is_replaced_by_one_of_its_kind(self, real, other):
         for text in (
             '{}',
@@ -48,14 +45,14 @@ class TestHide(unittest.TestCase):
         ):
             self.assertEqual(text.format(other), self.hide(text.format(real)))
 
-    @ddt.data('http://10.0.0.5:8774/v2.1', 'http://[fd00::5]:8774/v2.1')
+    @unit.cases('http://10.0.0.5:8774/v2.1', 'http://[fd00::5]:8774/v2.1')
     def test_addresses_in_urls(self, url):
         hidden = self.hide(url)
 
         self.assertNotRegex(hidden, '10.0.0.5|fd00')
         self.assertTrue(hidden.endswith(':8774/v2.1'), hidden)
 
-    @ddt.data(
+    @unit.cases(
         *(None, True, 0, 4.2, '', 'ACTIVE', [], {}, [1, 'x', None]),
         *('2026-11-20T23:31:07+00:00', '23:31:07', 'took 1:02:03.456'),
         *('microversion 2.104', 'version 34.0.0', 'nova::compute'),

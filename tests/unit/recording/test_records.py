@@ -4,9 +4,7 @@ import dataclasses
 import json
 import pathlib
 import tempfile
-import unittest
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -81,7 +79,7 @@ def orders(seen: list[model.Observation]) -> list[list[object]]:
     ]
 
 
-class TestDifference(unittest.TestCase):
+class TestDifference(unit.TestCase):
     @hypothesis.given(JSON, JSON)
     def test_leads_from_one_value_to_the_other(self, old, new):
         change = records.difference(old, new)
@@ -110,7 +108,7 @@ class TestDifference(unittest.TestCase):
         )
 
 
-class RecordsTestCase(unittest.TestCase):
+class RecordsTestCase(unit.TestCase):
     def setUp(self):
         super().setUp()
         folder = self.enterContext(tempfile.TemporaryDirectory())
@@ -165,7 +163,6 @@ class TestRead(RecordsTestCase):
         self.assertEqual([], self.read())
 
 
-@ddt.ddt
 class TestDamage(RecordsTestCase):
     SEEN = builders.observation([builders.server('vm1')])
 
@@ -204,15 +201,14 @@ class TestDamage(RecordsTestCase):
 
         self.assertIn('line 3', self.refused(lines))
 
-    @ddt.data((0, 'no recording'), (1, 'before it are missing'))
-    @ddt.unpack
+    @unit.cases((0, 'no recording'), (1, 'before it are missing'))
     def test_a_missing_line(self, number, words):
         lines = self.lines()
         del lines[number]
 
         self.assertIn(words, self.refused(lines))
 
-    @ddt.data(1, records.FORMAT + 1)
+    @unit.cases(1, records.FORMAT + 1)
     def test_another_format(self, number):
         line = json.dumps({'began': {'format': number}}, separators=(',', ':'))
 
@@ -221,7 +217,7 @@ class TestDamage(RecordsTestCase):
             self.refused([line]),
         )
 
-    @ddt.data(
+    @unit.cases(
         *('null', '7', '[]', '{}', '"x"', '{"x":{}}'),
         '{"acted":{"host":"cmp01","action":{"kind":"dream"}}}',
         '{"acted":null}',

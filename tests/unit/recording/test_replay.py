@@ -12,10 +12,8 @@ import re
 import subprocess
 import sys
 import tempfile
-import unittest
 from unittest import mock
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -23,6 +21,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.recording import replay
 from osc_hostmaint.recording import writer
+from tests import unit
 from tests.unit.simulation import faults
 from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
@@ -56,7 +55,7 @@ POLICIES = strategies.fixed_dictionaries(
 )
 
 
-class ReplayTestCase(unittest.TestCase):
+class ReplayTestCase(unit.TestCase):
     def setUp(self):
         super().setUp()
         folder = self.enterContext(tempfile.TemporaryDirectory())
@@ -176,7 +175,6 @@ class TestGuided(ReplayTestCase):
         self.assert_same()
 
 
-@ddt.ddt
 class TestDifferences(ReplayTestCase):
     def setUp(self):
         super().setUp()
@@ -195,7 +193,7 @@ class TestDifferences(ReplayTestCase):
         first[field] = change(first[field])
         self.write(lines)
 
-    @ddt.data(
+    @unit.cases(
         # the field, its change, what is told
         ('actions', lambda old: old[1:], 'actions: (?s:.*), 1 of them differ'),
         (
@@ -205,7 +203,6 @@ class TestDifferences(ReplayTestCase):
         ),
         ('done', lambda _old: [False], 'done: False; now: True'),
     )
-    @ddt.unpack
     def test_of_the_file(self, field, change, words):
         self.change(field, change)
         code, out, _err = self.told()
@@ -228,7 +225,6 @@ class TestDifferences(ReplayTestCase):
         self.assertIn('; now: none', out)
 
 
-@ddt.ddt
 class TestMain(ReplayTestCase):
     def test_the_same(self):
         self.drain(scene.cloud(2))
@@ -259,13 +255,12 @@ class TestMain(ReplayTestCase):
         self.assertEqual(1, code)
         self.assertTrue(out.replace('\n', '').isprintable())
 
-    @ddt.data(
+    @unit.cases(
         # what is done with the output, the exit code
         (lambda out: out.read(), 0),
         # ``| head``
         (lambda out: out.close(), 141),
     )
-    @ddt.unpack
     def test_as_a_program(self, use, code):
         self.drain(scene.cloud(1))
         with subprocess.Popen(

@@ -7,15 +7,13 @@ import os
 import pathlib
 import stat
 import tempfile
-import unittest
 from unittest import mock
-
-import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.recording import writer
+from tests import unit
 from tests.unit import builders
 
 SEEN = builders.observation([builders.server('vm1'), builders.server('vm2')])
@@ -25,7 +23,7 @@ OUTCOME = memories.Outcome(memories.SendStatus.ACCEPTED, 1000.5)
 FULL = OSError(errno.ENOSPC, 'No space left on device')
 
 
-class RecordingTestCase(unittest.TestCase):
+class RecordingTestCase(unit.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
@@ -116,7 +114,6 @@ class TestLines(RecordingTestCase):
         self.assertIsInstance(self.lines()[-1]['decided']['cmp01'], list)
 
 
-@ddt.ddt
 class TestNames(RecordingTestCase):
     SEEN = builders.observation(
         [builders.server(name='customer', addresses=('10.0.0.5',))],
@@ -138,8 +135,7 @@ class TestNames(RecordingTestCase):
             )
         return self.path.read_text()
 
-    @ddt.data((False, '', '198.18.0.1'), (True, 'customer', '10.0.0.5'))
-    @ddt.unpack
+    @unit.cases((False, '', '198.18.0.1'), (True, 'customer', '10.0.0.5'))
     def test_are_kept_only_if_they_are_asked_for(self, names, name, address):
         text = self.written(names=names)
 
@@ -149,7 +145,6 @@ class TestNames(RecordingTestCase):
         self.assertEqual(5, text.count(address))
 
 
-@ddt.ddt
 class TestFile(RecordingTestCase):
     def refused(self, path=None):
         """Return why a file can't be a recording; it is left as it is."""
@@ -189,7 +184,7 @@ class TestFile(RecordingTestCase):
         self.assertEqual(3, len(lines))
         self.assertTrue(lines[2].startswith('{"began"'))
 
-    @ddt.data('clouds:\n', '{"beg', '{"began":{"format":1,', '\x00', '\n')
+    @unit.cases('clouds:\n', '{"beg', '{"began":{"format":1,', '\x00', '\n')
     def test_of_something_else(self, text):
         self.path.write_text(text)
 
@@ -207,14 +202,13 @@ class TestFile(RecordingTestCase):
         os.mkfifo(self.path)
         self.assertIn('not a regular file', self.refused())
 
-    @ddt.data(
+    @unit.cases(
         # the path, what is said
         ('none/such', 'No such file or directory'),
         ('', 'Is a directory'),
         ('\x1b[2J/x', 'No such file or directory'),
         ('x' * 300, 'name too long'),
     )
-    @ddt.unpack
     def test_that_can_not_be(self, name, words):
         self.assertIn(words, self.refused(os.path.join(self.folder, name)))
 

@@ -5,13 +5,13 @@
 import contextlib
 import copy
 import typing as ty
-import unittest
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import loop
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import report_checks
@@ -76,7 +76,7 @@ def row(server: world.Server, phase: Phase, reason: str = '') -> decisions.Row:
     )
 
 
-class ChecksTestCase(unittest.TestCase):
+class ChecksTestCase(unit.TestCase):
     """A host with a server, and somebody who has to do with it."""
 
     #: Of the policy that he pretends to follow.

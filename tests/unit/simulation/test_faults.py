@@ -2,9 +2,8 @@
 
 """What a simulated Nova does on purpose, and a real one by bad luck."""
 
-import unittest
-
 from osc_hostmaint import exceptions
+from tests import unit
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
@@ -16,7 +15,7 @@ START = timeline.START
 Refusal = world.Refusal
 
 
-class TimeTestCase(unittest.TestCase):
+class TimeTestCase(unit.TestCase):
     def setUp(self) -> None:
         self.cloud = scene.cloud(1)
         self.clock = timeline.VirtualClock(self.cloud.timeline)
@@ -57,7 +56,7 @@ class TimeTestCase(unittest.TestCase):
         self.assertEqual('', client.posted[0][1])
 
 
-class RefusalsTestCase(unittest.TestCase):
+class RefusalsTestCase(unit.TestCase):
     """What is set beforehand."""
 
     def setUp(self) -> None:
@@ -103,7 +102,7 @@ def statuses(cloud: clouds.Cloud, server: world.Server) -> list[str]:
     return seen[1:]
 
 
-class LiveTestCase(unittest.TestCase):
+class LiveTestCase(unit.TestCase):
     """What can become of a live migration."""
 
     def move(self, *outcomes: world.MoveOutcome, **values) -> list[str]:
@@ -126,7 +125,7 @@ class LiveTestCase(unittest.TestCase):
         self.assertEqual('running', self.cloud.records[1].status)
 
 
-class ConfirmationTestCase(unittest.TestCase):
+class ConfirmationTestCase(unit.TestCase):
     def test_two_at_the_same_moment(self) -> None:
         cloud = clouds.Cloud(['a', 'b'])
         server, line = cloud.add('a', 'stopped'), cloud.timeline

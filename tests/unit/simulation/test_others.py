@@ -2,10 +2,7 @@
 
 """What others do while a host is drained."""
 
-import unittest
-
-import ddt
-
+from tests import unit
 from tests.unit.simulation import faults
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
@@ -27,8 +24,7 @@ NEEDED = {
 }
 
 
-@ddt.ddt
-class OthersTestCase(unittest.TestCase):
+class OthersTestCase(unit.TestCase):
     def setUp(self) -> None:
         self.cloud = scene.cloud()
 
@@ -46,7 +42,7 @@ class OthersTestCase(unittest.TestCase):
         else:
             self.cloud.add(scene.SOURCE, needed)
 
-    @ddt.data(
+    @unit.cases(
         *others.OWNERS, *others.ADMINS, *others.RESCUERS, *others.ARRIVALS
     )
     def test_each_does_something(self, what: str) -> None:

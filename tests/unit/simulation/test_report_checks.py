@@ -2,9 +2,8 @@
 
 """Lies are found, whatever they are about; the truth is not one."""
 
-import ddt
-
 from osc_hostmaint import exceptions
+from tests import unit
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import reports
 from tests.unit.simulation import scene
@@ -98,9 +97,8 @@ class CloudTestCase(ReportChecksTestCase):
             self.assertEqual(expected, report_checks.behind(run))
 
 
-@ddt.ddt
 class CodeTestCase(ReportChecksTestCase):
-    @ddt.data(
+    @unit.cases(
         (Code.DONE, {}),
         (Code.FAILED, {}),
         (Code.LEFT, {'errors': {scene.SOURCE: 'no permission'}}),
@@ -109,18 +107,16 @@ class CodeTestCase(ReportChecksTestCase):
         (Code.TIMEOUT, {}),
         (Code.TIMEOUT, {'timeout': 60.0}),
     )
-    @ddt.unpack
     def test_untrue_reports(self, code: Code, options: dict) -> None:
         blocked = row(self.server, Phase.BLOCKED, 'no')
         self.find('exit', blocked, code=code, **options)
 
-    @ddt.data(
+    @unit.cases(
         (Code.LEFT, {}),
         (Code.FAILED, {'errors': {scene.SOURCE: 'no permission'}}),
         (Code.INTERRUPTED, {'interrupted': True}),
         (Code.TIMEOUT, {'timeout': 0.1}),
     )
-    @ddt.unpack
     def test_true_reports(self, code: Code, options: dict) -> None:
         blocked = row(self.server, Phase.BLOCKED, 'no')
         self.believe(blocked, code=code, **options)

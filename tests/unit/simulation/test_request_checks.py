@@ -2,16 +2,14 @@
 
 """What a drain must not ask for is found; what it may is not."""
 
-import ddt
-
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit.simulation import reports
 from tests.unit.simulation import request_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import world
 
 
-@ddt.ddt
 class RequestChecksTestCase(reports.ChecksTestCase):
     def expect(self, judge: str, *words: str) -> None:
         judge = getattr(request_checks, judge)
@@ -36,8 +34,7 @@ class RequestChecksTestCase(reports.ChecksTestCase):
         self.expect('moved_from_elsewhere', words)
         self.expect('sent_again', '2th time')
 
-    @ddt.data((1, '2 at once'), (2,))
-    @ddt.unpack
+    @unit.cases((1, '2 at once'), (2,))
     def test_at_once(self, parallel: int, *words: str) -> None:
         self.follow(parallel=parallel)
         self.ask('live_migrate', wait=0)
@@ -52,7 +49,7 @@ class RequestChecksTestCase(reports.ChecksTestCase):
         run.policy = policies.Policy(suspended=policies.Suspended.RESUME)
         self.check(request_checks.without_reason(run))
 
-    @ddt.data(False, True)
+    @unit.cases(False, True)
     def test_to_a_host_that_has_been_disabled(self, hangs: bool) -> None:
         self.cloud.disable('cmp02')
         self.reporter.clock.sleep(request_checks.BLIND_SECONDS - 1)
@@ -64,11 +61,10 @@ class RequestChecksTestCase(reports.ChecksTestCase):
             self.ask('live_migrate', None, 'cmp02')
             self.expect('to_unfit_host', *words)
 
-    @ddt.data(
+    @unit.cases(
         ('live_migrate', 'cmp03'),
         ('cold_migrate', 'cmp02', 'server-02 to cmp02, chosen by us'),
     )
-    @ddt.unpack
     def test_a_group_parts(self, kind: str, host: str, *words: str) -> None:
         second = self.cloud.add(scene.SOURCE)
         self.cloud.group('anti-affinity', self.server, second)
@@ -77,11 +73,10 @@ class RequestChecksTestCase(reports.ChecksTestCase):
         self.expect('against_group_rules', *words)
         self.expect('violations', *words)
 
-    @ddt.data(
+    @unit.cases(
         (['cmp02'] * 3, '3 at once to cmp02'),
         (['cmp02', 'cmp03', 'cmp02', 'cmp03', 'cmp04'],),
     )
-    @ddt.unpack
     def test_at_once_to_a_host(self, hosts: list[str], *words: str) -> None:
         self.follow(per_destination=2)
         for number, host in enumerate(hosts):

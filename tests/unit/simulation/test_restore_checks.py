@@ -2,8 +2,7 @@
 
 """Servers that come home, and what would be wrong with that."""
 
-import unittest
-
+from tests import unit
 from tests.unit.simulation import reports
 from tests.unit.simulation import restore_checks
 from tests.unit.simulation import scene
@@ -14,7 +13,7 @@ Phase = reports.Phase
 row = reports.row
 
 
-class JudgeTestCase(unittest.TestCase):
+class JudgeTestCase(unit.TestCase):
     """Reports written by hand, of restores that were none."""
 
     def setUp(self) -> None:

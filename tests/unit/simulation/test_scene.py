@@ -2,15 +2,14 @@
 
 """Drains of the simulated cloud: begun, stopped, killed, begun again."""
 
-import unittest
-
+from tests import unit
 from tests.unit.simulation import faults
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
 
-class RunTestCase(unittest.TestCase):
+class RunTestCase(unit.TestCase):
     def test_twice_the_same(self) -> None:
         def play() -> list[tuple[float, str, str]]:
             cloud = scene.cloud(2, slots=2, seed=5)

@@ -2,21 +2,19 @@
 
 """Which moves have to wait: of the bound, and of groups that keep apart."""
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import timing
+from tests import unit
 from tests.unit.engine import destinations_base
 from tests.unit.planning import clouds
 
 record = destinations_base.record
 
 
-@ddt.ddt
 class TestBound(destinations_base.DestinationsTestCase):
     """At most so many moves in flight to one destination."""
 
-    @ddt.data('completed', 'finished', 'error')
+    @unit.cases('completed', 'finished', 'error')
     def test_ended_moves_do_not_count(self, status: str) -> None:
         self.given(clouds.hosts('a'), clouds.demands(3), bound=1)
         self.assertEqual(['a', None], self.go_all('vm00', 'vm01'))

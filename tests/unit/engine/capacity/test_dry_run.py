@@ -3,15 +3,13 @@
 """Looking ahead in the simulated cloud: what becomes of each server."""
 
 import typing as ty
-import unittest
-
-import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import forecast
+from tests import unit
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import inventory
@@ -28,7 +26,7 @@ OTHERS = 3
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
-class DryRunTestCase(unittest.TestCase):
+class DryRunTestCase(unit.TestCase):
     """A host to drain, and three that may take its servers."""
 
     def setUp(self) -> None:
@@ -70,7 +68,6 @@ class DryRunTestCase(unittest.TestCase):
         return dict(self.client.counts())
 
 
-@ddt.ddt
 class TestRows(DryRunTestCase):
     def assert_row(self, row, move, fits, candidates, reason='') -> None:
         """Check what would become of a server."""
@@ -81,7 +78,7 @@ class TestRows(DryRunTestCase):
         if not reason:
             self.assertEqual('', row.reason)
 
-    @ddt.data(
+    @unit.cases(
         # state, move, how many hosts could take it, reason
         ('active', LIVE, Fits.YES, OTHERS, ''),
         ('paused', LIVE, Fits.YES, OTHERS, ''),
@@ -92,7 +89,6 @@ class TestRows(DryRunTestCase):
         ('error', '', None, None, 'ERROR'),
         ('soft-delete', '', None, None, 'until it is purged'),
     )
-    @ddt.unpack
     def test_states(self, state, move, fits, candidates, reason) -> None:
         server = self.add(state)
         row = self.row()
@@ -102,20 +98,19 @@ class TestRows(DryRunTestCase):
             (row.server_id, row.name, row.host, row.status),
         )
 
-    @ddt.data(
+    @unit.cases(
         ('suspended', {'suspended': policies.Suspended.RESUME}, LIVE, OTHERS),
         ('suspended', {'suspended': policies.Suspended.SHELVE}, SHELVE, None),
         ('active', {'running': policies.Running.COLD}, COLD, OTHERS),
         ('active', {'running': policies.Running.LIVE_OR_COLD}, LIVE, OTHERS),
         ('active', {'to': DEST}, LIVE, 1),
     )
-    @ddt.unpack
     def test_options(self, state, options, move, candidates) -> None:
         self.add(state)
         row = self.row(policies.Policy(**options))
         self.assert_row(row, move, Fits.YES, candidates)
 
-    @ddt.data(model.MigrationType.COLD, model.MigrationType.RESIZE)
+    @unit.cases(model.MigrationType.COLD, model.MigrationType.RESIZE)
     def test_in_flight_by_others(self, kind: str) -> None:
         server = self.add(seconds=60)
         self.cloud.cold_migrate(server.id, host=DEST, kind=kind)
@@ -133,8 +128,7 @@ class TestRows(DryRunTestCase):
         self.assert_row(row, COLD, Fits.YES, None)
 
     # From there to here, it has to leave the host once it is confirmed.
-    @ddt.data((scene.SOURCE, DEST, None), (DEST, scene.SOURCE, OTHERS))
-    @ddt.unpack
+    @unit.cases((scene.SOURCE, DEST, None), (DEST, scene.SOURCE, OTHERS))
     def test_owner_resize(self, source, dest, candidates) -> None:
         self.cloud.add_resized(source, dest)
         self.assert_row(self.row(), '', None, None, '--resized confirm')

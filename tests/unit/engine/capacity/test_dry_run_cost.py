@@ -2,13 +2,11 @@
 
 """How many requests it takes to know whether servers fit."""
 
-import ddt
-
+from tests import unit
 from tests.unit.engine import large_clouds
 from tests.unit.nova import cloud
 
 
-@ddt.ddt
 class TestCost(cloud.CloudTestCase):
     """At most six lists, one for each shape, and the pages of groups."""
 
@@ -25,8 +23,7 @@ class TestCost(cloud.CloudTestCase):
         self.assertEqual({'GET'}, {line.split()[0] for line in self.sent})
         return seen
 
-    @ddt.data((10, 5), (300, 5), (300, 2000))
-    @ddt.unpack
+    @unit.cases((10, 5), (300, 5), (300, 2000))
     def test_no_more_requests_in_large_clouds(self, servers, hosts):
         seen = self.look(large_clouds.Size(servers, hosts))
 

@@ -4,8 +4,6 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine.capacity import dry_run
@@ -14,7 +12,6 @@ from tests.unit.simulation import faults
 from tests.unit.simulation import scene
 
 
-@ddt.ddt
 class TestRequests(test_dry_run.DryRunTestCase):
     BASE: ty.ClassVar = {
         'servers': 1,

@@ -3,16 +3,14 @@
 """What is asked to know who has room, and what is made of the answers."""
 
 import typing as ty
-import unittest
 from unittest import mock
-
-import ddt
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import clouds
 
@@ -28,7 +26,7 @@ def server(server_id, *, grouped=False, **needs) -> model.Server:
     )
 
 
-class CapacityObserverTestCase(unittest.TestCase):
+class CapacityObserverTestCase(unit.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.gateway = mock.create_autospec(ports.Gateway, instance=True)
@@ -90,9 +88,8 @@ class TestSourceUsage(CapacityObserverTestCase):
             self.assertEqual(Demand(vm1, (), HOST), usage.demand(HOST, vm1))
 
 
-@ddt.ddt
 class TestGroups(CapacityObserverTestCase):
-    @ddt.data(True, None)
+    @unit.cases(True, None)
     def test_groups_are_listed_if_one_may_be_in_one(self, grouped) -> None:
         here = clouds.group('affinity', 'vm1', 'vm2', group_id='1')
         away = clouds.group('affinity', 'vm8', 'vm9', group_id='2')
@@ -113,7 +110,7 @@ class TestGroups(CapacityObserverTestCase):
         # Before hypervisors: it saves asking for them.
         self.assertEqual(['groups', 'residents', 'allocations'], self.asked())
 
-    @ddt.data(DENIED, DOWN)
+    @unit.cases(DENIED, DOWN)
     def test_nova_does_not_tell(self, error) -> None:
         self.gateway.groups.side_effect = error
         usage = self.usage(server('vm1', grouped=True))
@@ -124,7 +121,7 @@ class TestGroups(CapacityObserverTestCase):
         self.assertEqual('', self.surveyor.unknown)
         self.assertIn('allocations', self.asked())
 
-    @ddt.data(DENIED, DOWN)
+    @unit.cases(DENIED, DOWN)
     def test_hosts_of_group_members_are_unknown(self, error) -> None:
         group = clouds.group('anti-affinity', 'vm1', 'vm8')
         self.gateway.groups.return_value = [group]
@@ -136,7 +133,6 @@ class TestGroups(CapacityObserverTestCase):
         self.assertIn(f'on other hosts were not checked: {error}', note)
 
 
-@ddt.ddt
 class TestCapacitySnapshot(CapacityObserverTestCase):
     SERVICES: ty.ClassVar = {HOST: builders.service()}
     ZONE = clouds.zone('zone1', 'cmp02')
@@ -176,7 +172,7 @@ class TestCapacitySnapshot(CapacityObserverTestCase):
         self.assertEqual([note], self.surveyor.notes)
         self.assertEqual('', self.surveyor.unknown)
 
-    @ddt.data('aggregates', 'hypervisors', 'allocation_candidates')
+    @unit.cases('aggregates', 'hypervisors', 'allocation_candidates')
     def test_no_answer(self, kind: str) -> None:
         getattr(self.gateway, kind).side_effect = DOWN
         found = self.snapshot(clouds.demand('vm1'))

@@ -4,10 +4,9 @@
 
 import typing as ty
 
-import ddt
-
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
+from tests import unit
 from tests.unit.engine import restore_base
 from tests.unit.simulation import faults
 from tests.unit.simulation import scene
@@ -20,16 +19,14 @@ LIVE, COLD = restore_base.LIVE, restore_base.COLD
 LIVE_MOVE, COLD_MOVE = 'live migration', 'cold migration'
 
 
-@ddt.ddt
 class TestWays(restore_base.RestoreTestCase):
-    @ddt.data(
+    @unit.cases(
         # how it was, how it left, how it comes home
         ('active', LIVE, LIVE_MOVE),
         ('paused', LIVE, LIVE_MOVE),
         ('stopped', COLD, COLD_MOVE),
         ('active', COLD, COLD_MOVE),
     )
-    @ddt.unpack
     def test_as_it_left(self, state, kind, way):
         server = self.leave(state, kind=kind)
         done = self.restore()
@@ -54,12 +51,11 @@ class TestWays(restore_base.RestoreTestCase):
         self.assertEqual({server.id: LIVE_MOVE}, done.ways)
         self.assert_home(server)
 
-    @ddt.data(
+    @unit.cases(
         (LIVE, Running.COLD, COLD_MOVE),
         (COLD, Running.LIVE, LIVE_MOVE),
         (COLD, Running.LIVE_OR_COLD, LIVE_MOVE),
     )
-    @ddt.unpack
     def test_as_the_operator_wants(self, kind, running, way):
         server = self.leave(kind=kind)
         done = self.restore(running=running)
@@ -145,7 +141,6 @@ class TestAll(restore_base.RestoreTestCase):
             self.assertIsNone(server.task_state)
 
 
-@ddt.ddt
 class TestInterrupted(restore_base.RestoreTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -162,7 +157,7 @@ class TestInterrupted(restore_base.RestoreTestCase):
         self.rest()
         self.servers.append(self.suspended)
 
-    @ddt.data(*range(1, 40, 6))
+    @unit.cases(*range(1, 40, 6))
     def test_killed_and_run_again(self, seconds):
         """Nobody is moved twice, and what was resumed is suspended again."""
         options: dict[str, ty.Any] = {'policy': restore_base.RESUME}

@@ -2,12 +2,9 @@
 
 """Where a server is to go that is about to be moved."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning.capacity import destination as destination_choice
 from osc_hostmaint.planning.capacity import ledger as ledgers
+from tests import unit
 from tests.unit.planning import clouds
 
 Host = clouds.Host
@@ -27,7 +24,7 @@ def flow(demands, plan=None, **values) -> destination_choice.Flow:
     )
 
 
-class Base(unittest.TestCase):
+class Base(unit.TestCase):
     def pick(self, nodes, demands, *, closed=(), known=None, **values):
         """Return the pick for the first server."""
         seen = clouds.snapshot(nodes, demands, **(known or {}))
@@ -36,9 +33,8 @@ class Base(unittest.TestCase):
         )
 
 
-@ddt.ddt
 class TestEven(Base):
-    @ddt.data(
+    @unit.cases(
         # The emptiest, by its fullest resource, with the server on it.
         ('b', filled('a', 0.5), filled('b', 0.25), filled('c', 0.75)),
         (
@@ -64,7 +60,6 @@ class TestEven(Base):
         # There is no room.
         ('', filled('a', 0.9)),
     )
-    @ddt.unpack
     def test_which_host_is_picked(self, expected, *nodes):
         picked = self.pick(nodes, clouds.demands(1))
 
@@ -101,9 +96,8 @@ class TestEven(Base):
         )
 
 
-@ddt.ddt
 class TestRules(Base):
-    @ddt.data(
+    @unit.cases(
         # The rule, the other member, where it is gone, where this one goes.
         ('anti-affinity', 'vm01', 'a', 'b'),
         # Others have moved it.
@@ -114,7 +108,6 @@ class TestRules(Base):
         ('soft-anti-affinity', 'vm01', 'a', 'b'),
         ('soft-anti-affinity', 'vm01', 'b', 'a'),
     )
-    @ddt.unpack
     def test_moved_group_members(self, policy, member, gone, expected):
         group = clouds.group(policy, 'vm00', member)
         picked = self.pick(
@@ -134,16 +127,14 @@ class TestRules(Base):
         )
 
 
-@ddt.ddt
 class TestClosed(Base):
-    @ddt.data(
+    @unit.cases(
         # closed, hosts; the pick
         ('a', [Host('a'), filled('b', 0.5)], destination_choice.Pick('b')),
         ('ab', clouds.hosts('a', 'b'), destination_choice.Pick('', wait=True)),
         # It does not wait for hosts that have no room.
         ('a', [filled('a', 1)], destination_choice.Pick('')),
     )
-    @ddt.unpack
     def test_picks_before_the_next_snapshot(self, closed, nodes, expected):
         picked = self.pick(nodes, clouds.demands(1), closed=set(closed))
 

@@ -2,11 +2,8 @@
 
 """What moves tell about their destinations."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning.capacity import destination_history
+from tests import unit
 from tests.unit import builders
 
 #: A server's host and status, as seen after its move has ended.
@@ -39,9 +36,8 @@ def moves(*ends):
     ]
 
 
-@ddt.ddt
-class TestEnded(unittest.TestCase):
-    @ddt.data('running', 'cancelled', 'reverted', 'accepted')
+class TestEnded(unit.TestCase):
+    @unit.cases('running', 'cancelled', 'reverted', 'accepted')
     def test_records_that_say_nothing(self, status):
         record = builders.migration(status=status)
         self.assertIsNone(destination_history.ended(record, None))
@@ -50,14 +46,13 @@ class TestEnded(unittest.TestCase):
         record = builders.migration(status='error', type='resize')
         self.assertIsNone(destination_history.ended(record, None))
 
-    @ddt.data(
+    @unit.cases(
         ('finished', None, True, False),
         ('confirmed', None, True, False),
         ('error', BACK, False, False),
         ('error', BROKEN, False, True),
         ('error', None, False, True),
     )
-    @ddt.unpack
     def test_a_cold_migration(self, status, view, completed, harmed):
         record = builders.migration(
             status=status, type='migration', seen_at=builders.NOW - 1
@@ -65,8 +60,7 @@ class TestEnded(unittest.TestCase):
         found = destination_history.ended(record, view)
         self.assertEqual((completed, harmed), (found.completed, found.harmed))
 
-    @ddt.data(('migration', False), ('evacuation', True))
-    @ddt.unpack
+    @unit.cases(('migration', False), ('evacuation', True))
     def test_a_move_that_another_one_followed(self, kind, harmed):
         """What is in ERROR now was not after it, or nothing had followed."""
         broken = builders.server(status='ERROR', host='cmp03')
@@ -74,7 +68,7 @@ class TestEnded(unittest.TestCase):
         found = destination_history.ended(record, broken, moved_again=True)
         self.assertIs(harmed, found.harmed)
 
-    @ddt.data(True, False)
+    @unit.cases(True, False)
     def test_abandoned_record_is_judged_now(self, awaited):
         record = builders.migration(status='error', type='migration')
         found = destination_history.ended(record, None, awaited=awaited)
@@ -91,7 +85,7 @@ class TestEnded(unittest.TestCase):
         self.assertTrue(found.harmed)
 
 
-class TestLearn(unittest.TestCase):
+class TestLearn(unit.TestCase):
     def learn(self, *ends, **options):
         return destination_history.learn(moves(*ends), **options)
 

@@ -4,7 +4,6 @@
 
 import collections
 import random
-import unittest
 
 import hypothesis
 from hypothesis import strategies
@@ -29,7 +28,7 @@ def begin(problem):
     return truth, SimulatedDrain(truth, seen, problem.demands, problem.limits)
 
 
-class TestFlows(unittest.TestCase):
+class TestFlows(unit.TestCase):
     def assert_all_landed(self, problem, truth, flow):
         """Check that all are where they may be, and fit."""
         self.assertEqual([], flow.waiting)
@@ -115,7 +114,7 @@ def counts(truth, nodes):
     return [landed[node.name] for node in nodes]
 
 
-class TestEvenness(unittest.TestCase):
+class TestEvenness(unit.TestCase):
     SMALL = {'VCPU': 1, 'MEMORY_MB': 1024, 'DISK_GB': 10}
 
     def test_equal_servers_on_equal_hosts(self):

@@ -3,11 +3,9 @@
 """What speaks against a host, whatever else goes there."""
 
 import dataclasses
-import unittest
-
-import ddt
 
 from osc_hostmaint.planning.capacity import eligible
+from tests import unit
 from tests.unit.planning import clouds
 
 Host = clouds.Host
@@ -28,7 +26,7 @@ def found(nodes, demand, *, limits=None, **known) -> eligible.Eligible:
     return eligible.Eligible(seen, limits or clouds.limits([demand]))
 
 
-class EligibleTestCase(unittest.TestCase):
+class EligibleTestCase(unit.TestCase):
     def assert_against(self, expected, nodes, demand, **known):
         """Check words by host, and that only the others are options."""
         answers = found(nodes, demand, **known)
@@ -42,9 +40,8 @@ class EligibleTestCase(unittest.TestCase):
         )
 
 
-@ddt.ddt
 class TestServices(EligibleTestCase):
-    @ddt.data(
+    @unit.cases(
         ({}, ''),
         ({'enabled': False}, 'disabled'),
         ({'namesakes': ('id',)}, 'with two compute services of that name'),
@@ -54,7 +51,6 @@ class TestServices(EligibleTestCase):
         ({'traits': DISABLED}, 'not yet enabled in Placement'),
         ({'traits': DISABLED, 'enabled': False}, 'disabled'),
     )
-    @ddt.unpack
     def test_only_hosts_in_service_take_servers(self, state, words):
         self.assert_against(
             {'a': words, 'b': ''},
@@ -71,7 +67,7 @@ class TestServices(EligibleTestCase):
             bare_metal=frozenset({'a'}),
         )
 
-    @ddt.data({'enabled': False}, {'maintenance': True})
+    @unit.cases({'enabled': False}, {'maintenance': True})
     def test_disabled_hosts_can_be_assumed_enabled(self, state):
         node = Host('a', traits=DISABLED, **state)
         demand = clouds.demand('vm1')
@@ -79,13 +75,12 @@ class TestServices(EligibleTestCase):
 
         self.assert_against({'a': ''}, [node], demand, limits=limits)
 
-    @ddt.data(
+    @unit.cases(
         # limits, is the first host up, what speaks against it
         ({'opened': frozenset({'a'})}, False, 'down'),
         ({'leaving': frozenset({'src', 'a'})}, True, 'to be drained'),
         ({'only': 'b'}, True, 'not b'),
     )
-    @ddt.unpack
     def test_what_is_wanted_of_hosts(self, wanted, up, words):
         demand = clouds.demand('vm1')
 
@@ -113,9 +108,8 @@ class TestServices(EligibleTestCase):
         self.assertEqual({}, answers.options(demand))
 
 
-@ddt.ddt
 class TestZones(EligibleTestCase):
-    @ddt.data(
+    @unit.cases(
         # what is known of its zone; against each host
         ({'zone': 'zone1'}, {'a': '', 'b': 'not in zone zone1'}),
         # It need not be there now.
@@ -126,16 +120,14 @@ class TestZones(EligibleTestCase):
         # A zone of no aggregate binds nobody.
         ({'zone': 'nova'}, {'a': '', 'b': ''}),
     )
-    @ddt.unpack
     def test_a_server_stays_in_the_zone_it_asked_for(self, zone, expected):
         self.assert_against(
             expected, ZONED, clouds.demand('vm1', **zone), aggregates=ZONES
         )
 
-    @ddt.data(
+    @unit.cases(
         ({'zone_known': False}, ''), ({'zone': 'zone1'}, 'not in zone zone1')
     )
-    @ddt.unpack
     def test_unknown_zone_can_be_assumed_free(self, zone, words):
         demand = clouds.demand('vm1', **zone)
 
@@ -155,18 +147,16 @@ class TestZones(EligibleTestCase):
         )
 
 
-@ddt.ddt
 class TestTraits(EligibleTestCase):
     NODES = (
         Host('a', traits=frozenset({AVX, SSD})),
         Host('b', traits=frozenset({AVX})),
     )
 
-    @ddt.data(
+    @unit.cases(
         ({'required_traits': {AVX, SSD}}, {'a': '', 'b': f'without {SSD}'}),
         ({'forbidden_traits': {SSD}}, {'a': f'with {SSD}', 'b': ''}),
     )
-    @ddt.unpack
     def test_required_ones_must_be_there_and_others_not(self, needs, expected):
         traits = {name: frozenset(of) for name, of in needs.items()}
 
@@ -174,8 +164,7 @@ class TestTraits(EligibleTestCase):
             expected, self.NODES, clouds.demand('vm1', **traits)
         )
 
-    @ddt.data(({'VGPU': 1}, ''), ({}, f'without {GPU}'))
-    @ddt.unpack
+    @unit.cases(({'VGPU': 1}, ''), ({}, f'without {GPU}'))
     def test_traits_must_be_on_providing_providers(self, more, words):
         node = Host(
             'a',

@@ -2,10 +2,9 @@
 
 """What the metadata of aggregates speaks against."""
 
-import ddt
-
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 from tests.unit.planning import clouds
 from tests.unit.planning.capacity import test_eligible as base
 
@@ -23,11 +22,10 @@ def aggregate(*hosts: str, **metadata: str) -> snapshots.Aggregate:
     )
 
 
-@ddt.ddt
 class TestAggregates(base.EligibleTestCase):
     NODES = tuple(clouds.hosts('a', 'b', 'c'))
 
-    @ddt.data(
+    @unit.cases(
         # project, aggregates; against each host
         (
             'mine',
@@ -58,7 +56,6 @@ class TestAggregates(base.EligibleTestCase):
             ('', NOT_OURS, NOT_OURS),
         ),
     )
-    @ddt.unpack
     def test_projects_with_an_aggregate_stay_in_it(
         self, project, aggregates, words
     ):
@@ -104,7 +101,7 @@ class TestAggregates(base.EligibleTestCase):
             aggregates=(aggregate('a', **{f'trait__{SSD}': 'yes'}),),
         )
 
-    @ddt.data(
+    @unit.cases(
         # what is asked for, each aggregate's host and value; against each
         (
             'true',
@@ -120,7 +117,6 @@ class TestAggregates(base.EligibleTestCase):
         # Operators are left to the scheduler.
         ('<or> yes', [('a', 'yes')], ('', '', '')),
     )
-    @ddt.unpack
     def test_extra_specs_ask_for_aggregates(self, wanted, values, words):
         self.assert_against(
             dict(zip('abc', words, strict=True)),

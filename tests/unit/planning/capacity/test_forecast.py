@@ -2,15 +2,13 @@
 
 """Will it fit? What is told of each server, with known answers."""
 
-import unittest
 from unittest import mock
-
-import ddt
 
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import packing
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 from tests.unit.planning import clouds
 
 Host = clouds.Host
@@ -25,7 +23,7 @@ ZONED = (
 ZONES = (clouds.zone('zone1', 'src', 'a'), clouds.zone('zone2', 'b'))
 
 
-class Base(unittest.TestCase):
+class Base(unit.TestCase):
     def fits(self, *args, **known) -> list[forecast.Fits]:
         """Return whether each server fits."""
         self.found = clouds.capacity_forecast(*args, **known)
@@ -100,9 +98,8 @@ class TestTogether(Base):
         self.assertEqual((), self.found.utilizations)
 
 
-@ddt.ddt
 class TestDoubts(Base):
-    @ddt.data(
+    @unit.cases(
         # The zone that it was asked for, hosts without room, does it fit?
         ('zone1', '', YES),
         ('zone1', 'b', YES),
@@ -117,7 +114,6 @@ class TestDoubts(Base):
         ('not told', 'a', UNKNOWN),
         ('not told', 'ab', NO),
     )
-    @ddt.unpack
     def test_zones(self, zone, full, fits):
         told = zone != 'not told'
         demand = clouds.demand(
@@ -131,13 +127,12 @@ class TestDoubts(Base):
 
         self.assertEqual(fits, fit.fits)
 
-    @ddt.data(
+    @unit.cases(
         # Without room no doubt matters, and neither does the only zone.
         (filled('a', 1), {'zone_known': False}, NO),
         (filled('a', 1), {'unchecked': ('hw:numa_nodes',)}, NO),
         (A, {'zone_known': False}, YES),
     )
-    @ddt.unpack
     def test_what_is_certain(self, node, doubt, fits):
         demand = clouds.demand('vm1', **doubt)
 
@@ -152,7 +147,7 @@ class TestDoubts(Base):
 
         self.assertEqual([UNKNOWN, YES], sorted(fits))
 
-    @ddt.data(
+    @unit.cases(
         {'filter_tenant_id': 'theirs'},
         {'trait:CUSTOM_SSD': 'required'},
         {'ssd': 'false'},
@@ -182,7 +177,7 @@ class TestDoubts(Base):
         self.assertIsNone(fit.candidates)
         self.assertIn('no allocation', fit.reason)
 
-    @ddt.data(
+    @unit.cases(
         # is it in a group, the groups; does it fit
         (None, None, UNKNOWN),
         (True, None, UNKNOWN),
@@ -190,7 +185,6 @@ class TestDoubts(Base):
         # Not among those listed.
         (True, (), UNKNOWN),
     )
-    @ddt.unpack
     def test_groups_that_are_not_known(self, grouped, groups, fits):
         demand = clouds.demand('vm1', grouped=grouped)
         fit = self.only([A], [demand], groups=groups)
@@ -199,13 +193,12 @@ class TestDoubts(Base):
         if groups is not None:
             self.assertIn('server group is not known', fit.reason)
 
-    @ddt.data(
+    @unit.cases(
         ('anti-affinity', False, UNKNOWN),
         ('anti-affinity', True, YES),
         ('soft-anti-affinity', False, YES),
         ('soft-affinity', False, YES),
     )
-    @ddt.unpack
     def test_group_members_with_unknown_hosts(self, policy, located, fits):
         demand = clouds.demand('vm1', grouped=True)
         group = clouds.group(policy, 'vm1', 'elsewhere')

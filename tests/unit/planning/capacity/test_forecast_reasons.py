@@ -2,10 +2,7 @@
 
 """Why a server does not fit: words for people."""
 
-import unittest
-
-import ddt
-
+from tests import unit
 from tests.unit.planning import clouds
 
 Host = clouds.Host
@@ -23,9 +20,8 @@ NONE = 'no host can take it: '
 APART = clouds.group('anti-affinity', 'vm00', 'there')
 
 
-@ddt.ddt
-class TestReasons(unittest.TestCase):
-    @ddt.data(
+class TestReasons(unit.TestCase):
+    @unit.cases(
         # The reason, the hosts, what is known, what the server needs.
         ('', [A], {}, {}),
         (NO_OTHER, [], {}, {}),
@@ -87,15 +83,13 @@ class TestReasons(unittest.TestCase):
             {'zone_known': False},
         ),
     )
-    @ddt.unpack
     def test_reasons(self, reason, nodes, known, needs):
         demands = clouds.demands(1, **needs)
         found = clouds.capacity_forecast(nodes, demands, **known)
 
         self.assertEqual(reason, found.fits['vm00'].reason)
 
-    @ddt.data(([A], 'one host'), ([A, B], '2 hosts'))
-    @ddt.unpack
+    @unit.cases(([A], 'one host'), ([A, B], '2 hosts'))
     def test_alone_it_would_fit(self, nodes, hosts):
         more = clouds.demands(len(nodes) + 1, clouds.WHOLE)
         found = clouds.capacity_forecast(nodes, more)

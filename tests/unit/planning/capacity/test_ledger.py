@@ -3,12 +3,10 @@
 """The ledger of what hosts have left."""
 
 import dataclasses
-import unittest
-
-import ddt
 
 from osc_hostmaint.planning.capacity import ledger as ledgers
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from tests import unit
 from tests.unit.planning import clouds
 
 Host = clouds.Host
@@ -31,7 +29,7 @@ def ledger(
     return ledgers.Ledger(clouds.snapshot(nodes, wanted, **known))
 
 
-class TestHostOf(unittest.TestCase):
+class TestHostOf(unit.TestCase):
     def host_of(self, node, shape, shared=()):
         """Return the host of the only candidate, and of its first part."""
         wanted = [clouds.demand('vm1', shape)]
@@ -58,8 +56,7 @@ class TestHostOf(unittest.TestCase):
         )
 
 
-@ddt.ddt
-class TestLedger(unittest.TestCase):
+class TestLedger(unit.TestCase):
     def test_taken_capacity_is_freed_by_give_back(self):
         there = ledger(A)
 
@@ -77,7 +74,7 @@ class TestLedger(unittest.TestCase):
         self.assertEqual(20 / 16, there.load('a'))
         self.assertFalse(there.fits((allocation(1),)))
 
-    @ddt.data(
+    @unit.cases(
         # Another provider, another class, one of two.
         [allocation(1, 'rp-z')],
         [allocation(1, name='VGPU')],
@@ -139,7 +136,7 @@ class TestLedger(unittest.TestCase):
         self.assertEqual(0.0, there.load('a'))
 
 
-class TestGuess(unittest.TestCase):
+class TestGuess(unit.TestCase):
     def test_each_class_is_where_most_of_it_is_left(self):
         there = ledger(GPUS, shape={'VCPU': 1, 'VGPU': 1})
         there.take((allocation(3, 'rp-a-gpu1', 'VGPU'),))
@@ -153,7 +150,7 @@ class TestGuess(unittest.TestCase):
         self.assertEqual((), ledger(A).guess('z', (('VCPU', 1),)))
 
 
-class TestLacks(unittest.TestCase):
+class TestLacks(unit.TestCase):
     def test_what_is_missing_is_told_by_class(self):
         there, shape = ledger(A), snapshots.shape(clouds.QUARTER)
 

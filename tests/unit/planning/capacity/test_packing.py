@@ -5,9 +5,7 @@
 import collections
 import dataclasses
 import random
-import unittest
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -50,9 +48,8 @@ def pack(nodes, sizes, **known) -> occupancies.Occupancy:
     return clouds.assign(nodes, demands, **known)
 
 
-@ddt.ddt
-class TestKnownAnswers(unittest.TestCase):
-    @ddt.data(
+class TestKnownAnswers(unit.TestCase):
+    @unit.cases(
         # Nodes, sizes, how many are left.
         ('nothing at all', [A], [], 0),
         ('no hosts', [], ['quarter'], 1),
@@ -89,7 +86,6 @@ class TestKnownAnswers(unittest.TestCase):
         ('a full host', [filled('a', 1), B], ['quarter'] * 4, 0),
         ('disabled', [Host('a', enabled=False)], ['quarter'], 1),
     )  # fmt: skip
-    @ddt.unpack
     def test_number_left(self, _what, nodes, sizes, left):
         packed = pack(nodes, sizes)
 
@@ -125,9 +121,8 @@ class TestKnownAnswers(unittest.TestCase):
         self.assertEqual([2] * 4, [hosts.count(h) for h in 'abcd'])
 
 
-@ddt.ddt
-class TestGroups(unittest.TestCase):
-    @ddt.data(
+class TestGroups(unit.TestCase):
+    @unit.cases(
         # Policy, most per host, hosts, members, how many are left.
         ('anti-affinity', 1, 3, 3, 0),
         ('anti-affinity', 1, 2, 3, 1),
@@ -140,7 +135,6 @@ class TestGroups(unittest.TestCase):
         ('soft-affinity', 1, 3, 4, 0),
         ('new one', 1, 1, 2, 0),
     )
-    @ddt.unpack
     def test_number_left(self, policy, most, hosts, members, left):
         names = [f'vm{n}' for n in range(members)]
         groups = [clouds.group(policy, *names, most=most)]
@@ -163,7 +157,7 @@ class TestGroups(unittest.TestCase):
         self.assertEqual([], packed.left)
         self.assertNotEqual(packed.placed['vm2'], packed.placed['vm3'])
 
-    @ddt.data(
+    @unit.cases(
         # Policy, hosts, sizes, where other members are, which hosts are used.
         # It goes where most others are, if there is room.
         ('soft-affinity', [A, B, C], ['half'], 'abb', 'b'),
@@ -179,7 +173,6 @@ class TestGroups(unittest.TestCase):
             'abc',
         ),
     )
-    @ddt.unpack
     def test_soft_rules(self, policy, nodes, sizes, others, used):
         located = {f'other{n}': host for n, host in enumerate(others)}
         members = [f'vm{n}' for n in range(len(sizes))]
@@ -190,7 +183,7 @@ class TestGroups(unittest.TestCase):
         self.assertEqual(set(used), set(packed.placed.values()))
 
 
-class TestWays(unittest.TestCase):
+class TestWays(unit.TestCase):
     """What finds a way where the first try does not."""
 
     #: 10 + 3 + 3 and 7 + 5 + 4: two hosts exactly.
@@ -256,7 +249,7 @@ class TestWays(unittest.TestCase):
         self.assertIsNotNone(search.search(fewer, 10**6))
 
 
-class TestProperties(unittest.TestCase):
+class TestProperties(unit.TestCase):
     def check(self, problem, packed):
         """Check that a packing breaks nothing."""
         task = problem.task

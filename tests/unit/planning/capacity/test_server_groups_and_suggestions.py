@@ -2,10 +2,9 @@
 
 """Members of groups, and what would help where servers do not fit."""
 
-import unittest
-
 from osc_hostmaint.planning.capacity import server_groups
 from osc_hostmaint.planning.capacity import suggestions
+from tests import unit
 from tests.unit.planning import clouds
 
 ONE_BY_ONE = (
@@ -25,7 +24,7 @@ def halves(*names: str):
     return [clouds.demand(f'on {n}', clouds.HALF, source=n) for n in names]
 
 
-class TestSuggestions(unittest.TestCase):
+class TestSuggestions(unit.TestCase):
     def find(self, nodes, demands):
         """Return what would help."""
         return suggestions.find(clouds.assign(nodes, demands))
@@ -55,7 +54,7 @@ def those(
     return server_groups.GroupMembers([group], located)
 
 
-class TestPlaces(unittest.TestCase):
+class TestPlaces(unit.TestCase):
     def test_server_without_group_is_ignored(self):
         them = those('anti-affinity', vm1='a')
         them.put('stranger', 'a')

@@ -4,10 +4,9 @@
 
 import dataclasses
 
-import ddt
-
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import evacuation_base
@@ -25,9 +24,8 @@ FINAL = memories.Outcome(
 )
 
 
-@ddt.ddt
 class TestGood(evacuation_base.EvacuatedServerTestCase):
-    @ddt.data('ACTIVE', 'SHUTOFF')
+    @unit.cases('ACTIVE', 'SHUTOFF')
     def test_evacuated(self, status):
         timeline = self.begin()
         below = builders.VM_STATES[status]
@@ -45,7 +43,7 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         self.assertEqual('', row.reason)
         self.assertEqual(1, row.attempts)
 
-    @ddt.data(
+    @unit.cases(
         # How long ago it was asked for: the service, the servers; starts?
         (timing.SERVICE_RECHECK_SECONDS, 0, True),
         (timing.SERVICE_RECHECK_SECONDS + 1, 0, False),
@@ -53,7 +51,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         (61, 61, True),
         (*[timing.SLOW_SERVICE_VALID_SECONDS + 1] * 2, False),
     )
-    @ddt.unpack
     def test_evacuates_only_after_a_fresh_service_check(
         self, service_ago, servers_ago, starts
     ):
@@ -103,7 +100,7 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         (action,) = timeline.tick(server())
         self.assertEqual(('', True), (action.host, action.spread))
 
-    @ddt.data(
+    @unit.cases(
         # as it is when the record says done already
         rebuilding(),
         server(),
@@ -135,7 +132,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
             self.assert_asked((), view, record, after=7, ahead=ahead)
 
 
-@ddt.ddt
 class TestBad(evacuation_base.EvacuatedServerTestCase):
     def test_stopped_server_was_started(self):
         timeline = self.begin()
@@ -159,7 +155,7 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         row = self.assert_ends('moved')
         self.assertEqual(('ACTIVE', 3), (row.status, row.attempts))
 
-    @ddt.data(
+    @unit.cases(
         # as what its host told last of the guest is known still, and not
         State.SHUTDOWN,
         State.NOSTATE,
@@ -186,7 +182,7 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
 
         self.assert_asked(self.STOPPED, reset, record)
 
-    @ddt.data(
+    @unit.cases(
         # --retries, picks by us, attempts
         (0, False, 1),
         (2, False, 3),
@@ -194,7 +190,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         (0, True, 2),
         (2, True, 4),
     )
-    @ddt.unpack
     def test_attempts(self, retries, picked, attempts):
         """Each undoes the reset, which is asked for again."""
         timeline = self.begin(retries=retries)

@@ -2,10 +2,9 @@
 
 """Evacuations that were begun before, or never end."""
 
-import ddt
-
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import evacuation_base
@@ -17,11 +16,10 @@ there = evacuation_base.there
 PATIENCE = timing.EFFECT_WAIT_SECONDS
 
 
-@ddt.ddt
 class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
     """What another run of ours has left, with nothing remembered."""
 
-    @ddt.data(
+    @unit.cases(
         # as it was left: an evacuation of a stopped server had failed, and
         # perhaps its state was reset already
         ('ERROR', State.SHUTDOWN),
@@ -29,7 +27,6 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         ('ACTIVE', State.SHUTDOWN),
         ('ACTIVE', State.NOSTATE),
     )
-    @ddt.unpack
     def test_stopped_server_stays_stopped(self, status, power_state):
         timeline = self.begin()
         history = {
@@ -53,7 +50,7 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
 
         self.assert_ends('moved', 'it was off when the host died')
 
-    @ddt.data('ERROR', 'ACTIVE')
+    @unit.cases('ERROR', 'ACTIVE')
     def test_running_server_is_started_again(self, status):
         timeline = self.begin()
         view = server(status, power_state=State.NOSTATE)
@@ -67,7 +64,7 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         self.assertEqual({'vm1'}, timeline.decision.query.history)
         self.assert_asked(self.EVACUATE, view, histories=history)
 
-    @ddt.data('ACTIVE', 'SHUTOFF')
+    @unit.cases('ACTIVE', 'SHUTOFF')
     def test_its_evacuation_goes_on(self, status):
         """It is awaited, and not asked for again."""
         timeline = self.begin()
@@ -124,11 +121,10 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         return record
 
 
-@ddt.ddt
 class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
     """What was under way when the host died is not awaited for ever."""
 
-    @ddt.data('active', 'stopped', 'error')
+    @unit.cases('active', 'stopped', 'error')
     def test_rebuilding_without_record(self, below):
         timeline = self.begin()
         view = rebuilding(below)
@@ -166,14 +162,13 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
 
         self.assertIsNone(timeline.row.result)
 
-    @ddt.data(
+    @unit.cases(
         # its status, type and status of its record
         ('MIGRATING', base.LIVE, 'running'),
         ('MIGRATING', base.LIVE, 'queued'),
         ('RESIZE', base.COLD, 'migrating'),
         ('RESIZE', base.RESIZE, 'pre-migrating'),
     )
-    @ddt.unpack
     def test_on_its_way_to_another_host(self, status, type_, record_status):
         timeline = self.begin()
         record = timeline.record(record_status, type=type_)
@@ -188,7 +183,7 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
         timeline.tick(there(), record, done)
         self.assert_ends('moved')
 
-    @ddt.data(
+    @unit.cases(
         # its status, type and status of its record
         ('VERIFY_RESIZE', base.COLD, 'finished'),
         ('VERIFY_RESIZE', base.RESIZE, 'finished'),
@@ -197,7 +192,6 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
         ('RESIZE', base.COLD, 'post-migrating'),
         ('ACTIVE', base.LIVE, 'running'),
     )
-    @ddt.unpack
     def test_left_before_the_host_died(self, status, type_, was):
         """Else an evacuation would never be over."""
         timeline = self.begin()

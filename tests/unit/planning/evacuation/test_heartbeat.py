@@ -3,11 +3,9 @@
 """Only what is surely off is built anew elsewhere."""
 
 import datetime
-import unittest
-
-import ddt
 
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
+from tests import unit
 from tests.unit import builders
 
 Heartbeat = heartbeats.Heartbeat
@@ -22,16 +20,14 @@ def ago(seconds):
     return NOW - datetime.timedelta(seconds=seconds)
 
 
-@ddt.ddt
-class TestJudge(unittest.TestCase):
-    @ddt.data(
+class TestJudge(unit.TestCase):
+    @unit.cases(
         # the service, is it refused, is it in doubt; not if it is --fenced
         (UP, True, True),
         (DOWN, False, True),
         # Whoever forced it down has vouched for it.
         (FORCED, False, False),
     )
-    @ddt.unpack
     def test_judge(self, service, refused, doubted):
         for fenced in (False, True):
             against = heartbeats.against(service, fenced=fenced)
@@ -56,7 +52,7 @@ class TestJudge(unittest.TestCase):
             'cmp01.*corrupts data.*--fenced',
         )
 
-    @ddt.data(UP, DOWN, FORCED)
+    @unit.cases(UP, DOWN, FORCED)
     def test_what_it_will_be(self, service):
         will = heartbeats.fenced(service)
 
@@ -64,9 +60,8 @@ class TestJudge(unittest.TestCase):
         self.assertEqual(service.host, will.host)
 
 
-@ddt.ddt
-class TestCompare(unittest.TestCase):
-    @ddt.data(
+class TestCompare(unit.TestCase):
+    @unit.cases(
         # what differs at the second look, what that means
         ({}, Heartbeat.SILENT),
         ({'updated_at': ago(1)}, Heartbeat.ALIVE),
@@ -76,7 +71,6 @@ class TestCompare(unittest.TestCase):
         ({'updated_at': ago(1), 'forced_down': False}, Heartbeat.CHANGED),
         ({'forced_down': False, 'up': True}, Heartbeat.ALIVE),
     )
-    @ddt.unpack
     def test_second_look(self, changes, sign):
         first = {'up': False, 'forced_down': True, 'updated_at': ago(10)}
         before = builders.service(**first)
@@ -103,7 +97,7 @@ class TestCompare(unittest.TestCase):
         )
 
 
-class TestQuestion(unittest.TestCase):
+class TestQuestion(unit.TestCase):
     def test_one_host(self):
         self.assertRegex(
             heartbeats.question(['cmp01'], 17, 12),

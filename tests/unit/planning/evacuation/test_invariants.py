@@ -7,7 +7,6 @@ Whatever was observed: clouds that no cloud would ever show.
 
 import collections
 import dataclasses
-import unittest
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
@@ -209,7 +208,7 @@ class TestEvacuate(test_invariants.UpdateTestCase, Evacuating):
         self.keep(150, arbitrary.evacuating)
 
 
-class TestItEnds(unittest.TestCase):
+class TestItEnds(unit.TestCase):
     """Nobody is waited for who is dead."""
 
     def test_where_no_evacuation_is_under_way(self):

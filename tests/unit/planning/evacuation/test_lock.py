@@ -3,9 +3,7 @@
 """Whose turn it is to evacuate a host."""
 
 import dataclasses
-import unittest
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -14,6 +12,7 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import lock
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -22,7 +21,7 @@ ActionKind = memories.ActionKind
 Phase = server_status.Phase
 
 
-class LockTestCase(unittest.TestCase):
+class LockTestCase(unit.TestCase):
     def update(self, *records, memory=None, phase=Phase.MOVING, at=NOW):
         """Return what is known then.
 
@@ -45,9 +44,8 @@ class LockTestCase(unittest.TestCase):
             self.assertIs(expected, found.own.no_others_since is None)
 
 
-@ddt.ddt
 class TestOthers(LockTestCase):
-    @ddt.data(
+    @unit.cases(
         # a record; is another run at it
         ({}, True),
         ({'status': 'accepted', 'dest': None}, True),
@@ -62,30 +60,30 @@ class TestOthers(LockTestCase):
         ({'type': base.LIVE}, False),
         ({'type': base.COLD, 'status': 'finished'}, False),
     )
-    @ddt.unpack
     def test_record(self, kwargs, expected):
         self.assert_others(expected, builders.evacuation(**kwargs))
 
-    @ddt.data(
+    @unit.cases(
         # highest record id when we asked; is its record another run's
         (6, False),
         (7, True),
         (9, True),
     )
-    @ddt.unpack
     def test_own_evacuation(self, asked_after, expected):
         remembered = base.asked(ActionKind.EVACUATE, asked_after=asked_after)
         memory = builders.memory(remembered)
 
         self.assert_others(expected, builders.evacuation(7), memory=memory)
 
-    @ddt.data(base.asked(ActionKind.RESET), base.refused(ActionKind.EVACUATE))
+    @unit.cases(
+        base.asked(ActionKind.RESET), base.refused(ActionKind.EVACUATE)
+    )
     def test_other_or_refused_request_is_not_ours(self, remembered):
         memory = builders.memory(remembered)
 
         self.assert_others(True, builders.evacuation(7), memory=memory)
 
-    @ddt.data(*Phase)
+    @unit.cases(*Phase)
     def test_rebuild_of_others_without_record(self, phase):
         statuses = {'vm1': server_status.ServerStatus(phase)}
         memory = builders.memory()
@@ -115,17 +113,16 @@ class TestOthers(LockTestCase):
         found = self.update(over, failed, memory=memory)
         self.assertIsNotNone(found.own.no_others_since)
 
-    @ddt.data(*Phase)
+    @unit.cases(*Phase)
     def test_abandoned_evacuation_does_not_hold_the_lock(self, phase):
         expected = phase not in server_status.FINAL
         self.assert_others(expected, builders.evacuation(7), phase=phase)
 
-    @ddt.data(
+    @unit.cases(
         # seconds since its status was seen first; does it hold us up
         (timing.EVACUATION_WAIT_SECONDS - 1, True),
         (timing.EVACUATION_WAIT_SECONDS, False),
     )
-    @ddt.unpack
     def test_lock_expires(self, ago, expected):
         """Whoever was at it may have died."""
         record = builders.evacuation(7, seen_at=NOW - ago)
@@ -133,7 +130,6 @@ class TestOthers(LockTestCase):
         self.assert_others(expected, record)
 
 
-@ddt.ddt
 class TestMayStartAt(LockTestCase):
     """When this run may start some."""
 
@@ -145,8 +141,7 @@ class TestMayStartAt(LockTestCase):
             memory = self.update(builders.evacuation(), memory=before)
             self.assertIsNone(self.may_start_at(memory))
 
-    @ddt.data((0.0, 0.0), (0.5, 2.5), (1.0, 5.0))
-    @ddt.unpack
+    @unit.cases((0.0, 0.0), (0.5, 2.5), (1.0, 5.0))
     def test_alone_from_the_beginning(self, stagger, pause):
         memory = self.update(at=NOW - 3)
 

@@ -2,12 +2,9 @@
 
 """Whether the guest of a server was running when its host died."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint import model
 from osc_hostmaint.planning.evacuation import power_state as power_state_
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -23,11 +20,10 @@ def history(*actions):
     return [base.instance_action(a, seconds=n) for n, a in enumerate(actions)]
 
 
-@ddt.ddt
-class TestPowerState(unittest.TestCase):
+class TestPowerState(unit.TestCase):
     """What its host told last of the guest."""
 
-    @ddt.data(
+    @unit.cases(
         # status, power state; was it off
         ('SHUTOFF', State.SHUTDOWN, True),
         ('SHUTOFF', State.NOSTATE, True),
@@ -46,7 +42,6 @@ class TestPowerState(unittest.TestCase):
         ('SUSPENDED', State.SHUTDOWN, False),
         ('RESCUE', State.SHUTDOWN, False),
     )
-    @ddt.unpack
     def test_power_state_says_stopped(self, status, state, expected):
         before = server(status, state)
 

@@ -6,9 +6,6 @@ Which state allows it is Nova's say: ACTIVE, SHUTOFF and ERROR, whatever the
 task, and whether or not the server is locked.
 """
 
-import unittest
-
-import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -18,6 +15,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
+from tests import unit
 from tests.unit import builders
 
 ActionKind = memories.ActionKind
@@ -37,7 +35,7 @@ def terms(was_stopped=False, **options):
     return verdicts.Terms(requested.operation(policy), was_stopped=was_stopped)
 
 
-class EvacuationTestCase(unittest.TestCase):
+class EvacuationTestCase(unit.TestCase):
     def judge(self, status, task_state=None, vm_state=None, **kwargs):
         vm_state = vm_state or builders.VM_STATES.get(status, 'active')
         server = builders.server(
@@ -57,9 +55,8 @@ class EvacuationTestCase(unittest.TestCase):
             self.assertEqual(expected, (verdict.ask, verdict.stopped))
 
 
-@ddt.ddt
 class TestStates(EvacuationTestCase):
-    @ddt.data(
+    @unit.cases(
         # evacuate 200.
         ('ACTIVE', None, EVACUATE),
         ('SHUTOFF', None, EVACUATE),
@@ -109,24 +106,22 @@ class TestStates(EvacuationTestCase):
         ('A_STATUS_OF_TOMORROW', None, EVACUATE, 'stopped'),
         ('A_STATUS_OF_TOMORROW', None, BLOCKED, 'a state of tomorrow'),
     )
-    @ddt.unpack
     def test_state(self, status, task_state, expected, vm_state=None):
         verdict = self.judge(status, task_state, vm_state)
 
         self.assert_verdict(expected, verdict)
 
-    @ddt.data(*policies.Running)
+    @unit.cases(*policies.Running)
     def test_options_of_other_drains_do_not_matter(self, running):
         options = {'running': running, 'stopped': policies.Stopped.LEAVE}
         for status in ('ACTIVE', 'SHUTOFF'):
             self.assert_verdict(EVACUATE, self.judge(status, **options))
 
 
-@ddt.ddt
 class TestStopped(EvacuationTestCase):
     """What was off is not started."""
 
-    @ddt.data(
+    @unit.cases(
         # status, was it off, --leave-stopped
         ('ACTIVE', False, False, EVACUATE),
         ('ACTIVE', True, False, LEFT_STOPPED),
@@ -140,7 +135,6 @@ class TestStopped(EvacuationTestCase):
         ('ERROR', True, False, RESET),
         ('ERROR', False, True, RESET),
     )
-    @ddt.unpack
     def test_what_is_done_by_status(
         self, status, was_stopped, leave, expected
     ):
@@ -151,9 +145,8 @@ class TestStopped(EvacuationTestCase):
         self.assert_verdict(expected, verdict)
 
 
-@ddt.ddt
 class TestReasons(EvacuationTestCase):
-    @ddt.data(
+    @unit.cases(
         ('PAUSED', 'openstack server set --state active vm1'),
         ('PAUSED', 'memory is lost'),
         ('SUSPENDED', 'while it is in vm_state suspended'),
@@ -167,7 +160,6 @@ class TestReasons(EvacuationTestCase):
         ('MIGRATING', 'openstack server set --state active vm1'),
         ('RESIZE', 'RESIZE'),
     )
-    @ddt.unpack
     def test_blocked_says_what_the_operator_can_do(self, status, words):
         self.assertIn(words, self.judge(status).reason)
 
@@ -190,7 +182,7 @@ _TERMS = strategies.builds(
 )
 
 
-class TestEveryServer(unittest.TestCase):
+class TestEveryServer(unit.TestCase):
     @hypothesis.given(
         strategies.text(max_size=20)
         | strategies.sampled_from(sorted(builders.VM_STATES)),

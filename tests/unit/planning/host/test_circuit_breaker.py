@@ -2,12 +2,9 @@
 
 """Servers that fail one after another: ``--max-failures``."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 
 Phase = server_status.Phase
@@ -24,9 +21,8 @@ def finished(*records, view=IN_ERROR, assessed=FAILED):
     return circuit_breaker.finished(view, records, assessed)
 
 
-@ddt.ddt
-class TestFinished(unittest.TestCase):
-    @ddt.data(
+class TestFinished(unit.TestCase):
+    @unit.cases(
         (IN_ERROR, [record()], True),
         (BACK, [record(dest='cmp02'), record(dest='cmp03')], True),
         # A server that failed twice on one destination.
@@ -38,17 +34,15 @@ class TestFinished(unittest.TestCase):
         (IN_ERROR, [record('running')], None),
         (IN_ERROR, [], None),
     )
-    @ddt.unpack
     def test_what_failed(self, view, records, failed):
         found = finished(*records, view=view)
         self.assertEqual(failed, found and found.failed)
 
-    @ddt.data(
+    @unit.cases(
         (Phase.MOVED, 'completed'),
         (Phase.MOVING, 'finished'),
         (Phase.MOVED, 'confirmed'),
     )
-    @ddt.unpack
     def test_what_succeeded(self, phase, status):
         assessed = server_status.ServerStatus(phase)
         found = finished(record(), record(status), assessed=assessed)
@@ -75,7 +69,7 @@ def end(server_id, number, *, failed=True, **values):
     )
 
 
-class TestInARow(unittest.TestCase):
+class TestInARow(unit.TestCase):
     def test_a_success_in_between(self):
         first, second = end('a', 1), end('c', 3)
         good = end('b', 2, failed=False)

@@ -2,11 +2,10 @@
 
 """What is done with one host: a pure function of what was observed."""
 
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -233,7 +232,6 @@ class TestLife(base.DecideTestCase):
             self.assertFalse(found.done)
 
 
-@ddt.ddt
 class TestInFlight(base.DecideTestCase):
     """Whatever is under way counts, whoever began it."""
 
@@ -249,7 +247,7 @@ class TestInFlight(base.DecideTestCase):
         kinds = list(self.asks(found).values())
         return kinds.count(LIVE), kinds.count(COLD)
 
-    @ddt.data(
+    @unit.cases(
         # type, statuses under way; live, cold to start
         ('live-migration', [], 2, 2),
         ('live-migration', ['running'], 1, 2),
@@ -260,7 +258,6 @@ class TestInFlight(base.DecideTestCase):
         ('resize', ['migrating', 'post-migrating'], 2, 0),
         ('live-migration', ['completed', 'error'], 2, 2),
     )
-    @ddt.unpack
     def test_without_a_limit_of_ours(self, kind, statuses, live, cold):
         moving = [
             builders.migration(i, status, f'old{i}', type=kind)
@@ -275,7 +272,7 @@ class TestInFlight(base.DecideTestCase):
             (live, cold), self.starts(migrations=moving, visited=visited)
         )
 
-    @ddt.data(
+    @unit.cases(
         # --parallel, running; live, cold to start
         (1, 0, (1, 0)),
         (1, 1, (0, 0)),
@@ -284,7 +281,6 @@ class TestInFlight(base.DecideTestCase):
         (3, 3, (0, 0)),
         (3, 5, (0, 0)),
     )
-    @ddt.unpack
     def test_parallel(self, parallel, running, expected):
         moving = [
             builders.migration(i, 'running', f'old{i}') for i in range(running)

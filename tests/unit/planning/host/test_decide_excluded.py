@@ -4,10 +4,9 @@
 
 import dataclasses
 
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import evacuation_base
@@ -19,7 +18,6 @@ FAILED = base.record('failed')
 FINISHED = base.record('finished', type=base.COLD, seen_at=base.NOW - 60.0)
 
 
-@ddt.ddt
 class TestExcluded(base.DecideTestCase):
     """Nothing is begun for it; what has begun is brought to its end."""
 
@@ -41,7 +39,7 @@ class TestExcluded(base.DecideTestCase):
         row = self.assert_row(found, 'blocked', reason)
         self.assertEqual('', row.move)
 
-    @ddt.data(
+    @unit.cases(
         ('ACTIVE', None),
         ('ACTIVE', 'rebooting'),
         ('SHUTOFF', None),
@@ -51,7 +49,6 @@ class TestExcluded(base.DecideTestCase):
         ('ERROR', None),
         ('A_STATUS_OF_TOMORROW', None),
     )
-    @ddt.unpack
     def test_in_whatever_state(self, status, task):
         for options in (
             {},

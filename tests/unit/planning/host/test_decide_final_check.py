@@ -3,15 +3,13 @@
 """The end of a drain: "empty" is empty."""
 
 import dataclasses
-import unittest
-
-import ddt
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import query
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -21,8 +19,7 @@ ActionKind = memories.ActionKind
 LATER = NOW + 1
 
 
-@ddt.ddt
-class TestOrderOfLooks(unittest.TestCase):
+class TestOrderOfLooks(unit.TestCase):
     """Servers are listed after the last event, allocations after that."""
 
     def is_open(self, *, settled_from=0.0, remembered=None, **observed):
@@ -38,7 +35,7 @@ class TestOrderOfLooks(unittest.TestCase):
     def test_done_after_the_final_check(self):
         self.assertFalse(self.is_open())
 
-    @ddt.data(
+    @unit.cases(
         {'consumers': None},
         # Its cell may have been left out of the list of servers.
         {'service_at': NOW - 1},
@@ -62,7 +59,6 @@ class TestOrderOfLooks(unittest.TestCase):
         self.assertTrue(self.is_open(**observed))
 
 
-@ddt.ddt
 class TestLastChecks(base.DecideTestCase):
     """A drain promises that "empty" is empty."""
 
@@ -85,7 +81,7 @@ class TestLastChecks(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertTrue(found.query.consumers)
 
-    @ddt.data(
+    @unit.cases(
         # what is seen, a limit; what is waited for
         ({'migrations': [RUNNING]}, None, 'without a limit'),
         ({'migrations': [RUNNING]}, 600, 'at most 600 s each: vm9'),
@@ -99,7 +95,6 @@ class TestLastChecks(base.DecideTestCase):
             '',
         ),
     )
-    @ddt.unpack
     def test_arriving_server_is_awaited(self, observed, limit, words):
         policy = policies.Policy(server_timeout=limit)
         found = self.decide(policy=policy, **observed)
@@ -108,7 +103,7 @@ class TestLastChecks(base.DecideTestCase):
         self.assertIn(words, found.waiting_for)
         self.assertIn('vm9', found.waiting_for)
 
-    @ddt.data(
+    @unit.cases(
         # The list, which is newer, shows it; or it has left again.
         {'migrations': [dataclasses.replace(RUNNING, status='completed')]},
         {
@@ -134,7 +129,7 @@ class TestLastChecks(base.DecideTestCase):
             self.assertEqual((), found.rows)
             self.assertEqual(expected, found.memory.orphaned_since)
 
-    @ddt.data({'servers': [base.HERE]}, {'consumers': frozenset()})
+    @unit.cases({'servers': [base.HERE]}, {'consumers': frozenset()})
     def test_time_of_orphans_starts_when_nothing_is_left(self, observed):
         memory = builders.memory(orphaned_since=NOW - 99)
         observed = {'consumers': frozenset({'x'}), **observed}

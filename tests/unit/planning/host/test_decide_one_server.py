@@ -2,11 +2,10 @@
 
 """One server from the first look to the end, tick by tick."""
 
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -73,11 +72,10 @@ class TestResized(base.TimelineTestCase):
         self.expect(timeline, (CONFIRM, base.VERIFY_THERE, finished))
 
 
-@ddt.ddt
 class TestTo(base.TimelineTestCase):
     """--to <host>: asked for each time, and never left to the scheduler."""
 
-    @ddt.data('live', 'cold')
+    @unit.cases('live', 'cold')
     def test_each_attempt(self, running):
         timeline = self.begin(to='cmp07', running=policies.Running(running))
         kind = {'live': base.LIVE, 'cold': base.COLD}[running]
@@ -164,11 +162,10 @@ class TestDestinationDown(base.TimelineTestCase):
         )
 
 
-@ddt.ddt
 class TestRetries(base.TimelineTestCase):
     """Attempts of a killed run count for the next one."""
 
-    @ddt.data(
+    @unit.cases(
         # failures before this run, --retries; attempts of this run
         (0, 2, 3),
         (1, 2, 2),
@@ -177,7 +174,6 @@ class TestRetries(base.TimelineTestCase):
         (0, 0, 1),
         (3, 0, 1),
     )
-    @ddt.unpack
     def test_attempts(self, before, retries, attempts):
         timeline = self.begin(retries=retries)
         records = [

@@ -2,11 +2,10 @@
 
 """When a host is looked at again."""
 
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -33,11 +32,10 @@ class PollingTestCase(base.DecideTestCase):
         self.assertAlmostEqual(expected, found)
 
 
-@ddt.ddt
 class TestSettling(PollingTestCase):
     """Something is about to be known in a moment."""
 
-    @ddt.data(
+    @unit.cases(
         # to be visited: its record has ended
         {
             'servers': [builders.server(seen_at=NOW - 9)],
@@ -54,11 +52,10 @@ class TestSettling(PollingTestCase):
     def test_look(self, observed):
         self.assert_looks_in(timing.LOOK_LAST_STATUS_SECONDS, **observed)
 
-    @ddt.data(
+    @unit.cases(
         (1.0, timing.LOOK_LAST_STATUS_SECONDS),
         (60.0, timing.LOOK_MOST_SECONDS),
     )
-    @ddt.unpack
     def test_what_was_asked_for_without_a_record(self, ago, expected):
         view = builders.server(status='SUSPENDED', task_state='resuming')
         remembered = base.asked(
@@ -87,11 +84,10 @@ class TestSettling(PollingTestCase):
         )
 
 
-@ddt.ddt
 class TestMoving(PollingTestCase):
     """By how long the moves under way have taken so far."""
 
-    @ddt.data(
+    @unit.cases(
         # seconds since it began, since the newest request, slots; seconds
         (5.0, 5.0, 1, 4.0),
         # The second attempt.
@@ -100,7 +96,6 @@ class TestMoving(PollingTestCase):
         (5.0, None, 1, 4.0),
         (10.0, None, 4, 2.0),
     )
-    @ddt.unpack
     def test_age(self, began, asked, slots, expected):
         remembered = builders.server_memory(began_at=NOW - began)
         if asked is not None:
@@ -127,14 +122,13 @@ class TestMoving(PollingTestCase):
             visited=[builders.server('vm3', 'MIGRATING', host='x')],
         )
 
-    @ddt.data(
+    @unit.cases(
         # options; seconds
         ({}, timing.LOOK_MOST_SECONDS),
         # Ten looks at the progress in the time that makes a stall.
         ({'stall_after': 50.0}, 5.0),
         ({'server_timeout': 62.0}, 2.0),
     )
-    @ddt.unpack
     def test_not_later_than_the_next_due_time(self, options, expected):
         remembered = builders.server_memory(
             began_at=NOW - 60, under_way_since=NOW - 60
@@ -144,7 +138,6 @@ class TestMoving(PollingTestCase):
         )
 
 
-@ddt.ddt
 class TestMoveTiming(PollingTestCase):
     """By when the next move will end, as the ones before it have."""
 
@@ -171,7 +164,7 @@ class TestMoveTiming(PollingTestCase):
             ahead=ahead,
         ).interval
 
-    @ddt.data('completed', 'failed')
+    @unit.cases('completed', 'failed')
     def test_next_end_from_the_last_move(self, status):
         """It ended a second ago: the next one ends in nineteen."""
         found = self.foretold(status=status)
@@ -185,7 +178,7 @@ class TestMoveTiming(PollingTestCase):
             16 + timing.LOOK_AFTER_END_SECONDS, self.foretold(ahead=ahead)
         )
 
-    @ddt.data(
+    @unit.cases(
         # It never took a slot, or not to its end.
         {'status': 'error'},
         {'status': 'cancelled'},
@@ -199,17 +192,15 @@ class TestMoveTiming(PollingTestCase):
         self.assertEqual(timing.LOOK_MOST_SECONDS, self.foretold(**kwargs))
 
 
-@ddt.ddt
 class TestFallingDue(PollingTestCase):
     """A confirmation that is left to others for a while."""
 
-    @ddt.data(
+    @unit.cases(
         # for so long it has been there; seconds
         (0.0, 10.0),
         (4.0, 6.0),
         (9.9, timing.LOOK_LAST_CHECKS_SECONDS),
     )
-    @ddt.unpack
     def test_look(self, ago, expected):
         remembered = builders.server_memory(
             base.VERIFY_THERE, began_at=NOW - 600
@@ -217,9 +208,8 @@ class TestFallingDue(PollingTestCase):
         self.assert_looks_in(expected, remembered, **finished(ago))
 
 
-@ddt.ddt
 class TestFinalCheck(PollingTestCase):
-    @ddt.data(
+    @unit.cases(
         ({'consumers': None}, timing.LOOK_LAST_CHECKS_SECONDS),
         # Others are waited for.
         (
@@ -234,6 +224,5 @@ class TestFinalCheck(PollingTestCase):
             timing.LOOK_OTHERS_SECONDS,
         ),
     )
-    @ddt.unpack
     def test_look(self, observed, expected):
         self.assert_looks_in(expected, **observed)

@@ -4,10 +4,9 @@
 
 import dataclasses
 
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -41,18 +40,16 @@ class ResumedTestCase(base.DecideTestCase):
         return found
 
 
-@ddt.ddt
 class TestTwoRuns(ResumedTestCase):
     """Another run resumes what this one has seen suspended."""
 
     MEMORY = builders.memory(builders.server_memory(SUSPENDED))
 
-    @ddt.data(
+    @unit.cases(
         # who resumed it, in which project; what it was before
         (base.OWNER, base.OUR_PROJECT, 'SUSPENDED'),
         (base.OWNER, base.OWNERS_PROJECT, 'ACTIVE'),
     )
-    @ddt.unpack
     def test_resume_by_operator_or_owner(self, user, project, before):
         found = self.suspect(self.MEMORY, servers=[HERE])
         resume = base.instance_action(user=user, project=project)
@@ -71,7 +68,7 @@ class TestTwoRuns(ResumedTestCase):
         found = self.look(found.memory, [resume], **moved)
         self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))
 
-    @ddt.data(
+    @unit.cases(
         # how it was known, and is now
         (builders.server_memory(HERE), HERE),
         (builders.server_memory(SUSPENDED), base.changed(status='SHUTOFF')),
@@ -79,7 +76,6 @@ class TestTwoRuns(ResumedTestCase):
         (base.asked(ActionKind.RESUME, SUSPENDED), HERE),
         (builders.server_memory(SUSPENDED, found_resumed=True), HERE),
     )
-    @ddt.unpack
     def test_no_suspects(self, remembered, now):
         found = self.look(builders.memory(remembered), servers=[now])
 
@@ -91,11 +87,10 @@ class TestTwoRuns(ResumedTestCase):
         self.assertEqual(set(), found.memory.suspects)
 
 
-@ddt.ddt
 class TestDecision(ResumedTestCase):
     """From the first look to the end."""
 
-    @ddt.data(*policies.Running)
+    @unit.cases(*policies.Running)
     def test_suspect_is_not_moved_before_its_history(self, running):
         """A cold migration would restart it; its history tells at once."""
         policy = dataclasses.replace(base.RESUME, running=running)

@@ -2,13 +2,12 @@
 
 """Ctrl-C, time-outs, and a host that does not let moves go on."""
 
-import ddt
-
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -55,11 +54,10 @@ def finished(**kwargs):
     return builders.migration(status='finished', type=base.COLD, **kwargs)
 
 
-@ddt.ddt
 class TestStop(base.DecideTestCase):
     """Ctrl-C, once: nothing new, and what is under way is awaited."""
 
-    @ddt.data(
+    @unit.cases(
         # what is seen; the result and the reason
         ({'servers': [base.HERE]}, 'blocked', 'interrupted'),
         # A retry is not begun, and its failure is told.
@@ -75,7 +73,6 @@ class TestStop(base.DecideTestCase):
         ),
         ({'servers': [builders.server(status='BUILD')]}, 'blocked', ''),
     )
-    @ddt.unpack
     def test_nothing_new_is_started(self, observed, result, words):
         found = self.decide(policy=STOP, **observed)
 
@@ -83,7 +80,7 @@ class TestStop(base.DecideTestCase):
         self.assert_row(found, result, words)
         self.assertFalse(found.drained)
 
-    @ddt.data(
+    @unit.cases(
         # what is seen; the reason
         ({'memory': base.just_asked(), **MOVING}, ''),
         # It has left, and nobody has looked where it is.
@@ -102,7 +99,6 @@ class TestStop(base.DecideTestCase):
             'stalled',
         ),
     )
-    @ddt.unpack
     def test_moves_are_awaited(self, observed, words):
         found = self.decide(policy=STOP, **observed)
 
@@ -121,7 +117,6 @@ class TestStop(base.DecideTestCase):
         self.assertFalse(found.done)
 
 
-@ddt.ddt
 class TestAbandon(base.DecideTestCase):
     """Ctrl-C twice, --timeout: a last decision, from what is known."""
 
@@ -155,7 +150,7 @@ class TestAbandon(base.DecideTestCase):
             for each in words:
                 self.assertIn(each, rows[server_id].reason)
 
-    @ddt.data(
+    @unit.cases(
         # what was asked for or how its record is, the result, the reason
         (asked(ActionKind.SHELVE, 'shelving'), 'moving', 'its shelve was'),
         (asked(LIVE, None), 'moving', 'its live migration was requested'),
@@ -175,13 +170,12 @@ class TestAbandon(base.DecideTestCase):
         ),
         (known(), 'failed', UNKNOWN),
     )
-    @ddt.unpack
     def test_only_what_is_under_way_is_moving(self, observed, result, words):
         found = self.decide(**{'policy': ABANDON, **observed})
 
         self.assertTrue(self.assert_row(found, result, words).left)
 
-    @ddt.data(
+    @unit.cases(
         # what is not checked yet, or open; is it drained
         ({}, True),
         ({'consumers': None}, False),
@@ -190,7 +184,6 @@ class TestAbandon(base.DecideTestCase):
         ({'migrations': [builders.migration(2, **ARRIVING)]}, False),
         ({'migrations': [builders.migration(2, 'finished', 'x')]}, False),
     )
-    @ddt.unpack
     def test_only_a_checked_host_is_drained(self, observed, drained):
         found = self.decide(
             policy=ABANDON,
@@ -204,18 +197,16 @@ class TestAbandon(base.DecideTestCase):
         self.assertEqual('', found.trouble)
 
 
-@ddt.ddt
 class TestHost(base.DecideTestCase):
     """The host itself does not let moves go on."""
 
-    @ddt.data(
+    @unit.cases(
         # options, servers; reasons
         (policies.Policy(), [base.HERE], ['put back into service']),
         # What was there before comes first.
         (STOP, [base.HERE], ['interrupted']),
         (policies.Policy(), [], []),
     )
-    @ddt.unpack
     def test_host_was_put_back_into_service(self, policy, servers, reasons):
         found = self.decide(policy=policy, service=ENABLED, servers=servers)
 
@@ -282,7 +273,7 @@ class TestHost(base.DecideTestCase):
         self.assertTrue(found.done)
         self.assertEqual('', found.trouble)
 
-    @ddt.data([base.HERE], [])
+    @unit.cases([base.HERE], [])
     def test_it_was_down_before_and_is_unchecked(self, servers):
         found = self.down(dead=True, servers=servers, consumers=None)
 

@@ -2,14 +2,13 @@
 
 """A cell that does not answer: nothing is concluded from that."""
 
-import ddt
-
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -18,7 +17,6 @@ LIMIT = timing.OUTAGE_LIMIT_SECONDS
 Phase = server_status.Phase
 
 
-@ddt.ddt
 class TestHost(base.DecideTestCase):
     SERVERS = (builders.server('vm1'), builders.server('vm2', 'SHUTOFF'))
     #: vm1 is on its way.
@@ -48,7 +46,7 @@ class TestHost(base.DecideTestCase):
             memory = found.memory
         return found
 
-    @ddt.data({}, {'migrations': []}, {'servers': SERVERS})
+    @unit.cases({}, {'migrations': []}, {'servers': SERVERS})
     def test_it_is_awaited(self, observed):
         found = self.silent(self.begin(), **observed)
         self.assertEqual((), found.actions)
@@ -58,7 +56,7 @@ class TestHost(base.DecideTestCase):
         self.assertEqual([None, None], [row.result for row in found.rows])
         self.assertIn('the cell of cmp01', found.waiting_for)
 
-    @ddt.data(False, True)
+    @unit.cases(False, True)
     def test_after_a_while_that_is_an_error(self, evacuate):
         observed = {
             'policy': policies.Policy(evacuate=evacuate),
@@ -73,8 +71,7 @@ class TestHost(base.DecideTestCase):
             self.assertIn(down_cells.CELL, row.reason)
             self.assertNotIn('evacuate', row.reason)
 
-    @ddt.data(('running', 'moving'), ('completed', 'failed'))
-    @ddt.unpack
+    @unit.cases(('running', 'moving'), ('completed', 'failed'))
     def test_what_has_ended_is_not_called_moving(self, status, result):
         record = builders.migration(1, status, 'vm1')
         found = self.silent(self.begin(), 0.0, LIMIT, migrations=[record])
@@ -129,7 +126,6 @@ class TestHost(base.DecideTestCase):
         self.assertIn('it was deleted, or its cell', found.trouble)
 
 
-@ddt.ddt
 class TestServer(base.DecideTestCase):
     """The host's cell answers, but that of a server does not."""
 
@@ -143,13 +139,12 @@ class TestServer(base.DecideTestCase):
             servers_at=NOW - 2,
         )
 
-    @ddt.data(
+    @unit.cases(
         # Looked at since when, the services since when, and look again?
         (0.0, 1.0, False),
         (1.0, 0.0, True),
         (timing.UNLISTED_RECHECK_SECONDS, 40.0, True),
     )
-    @ddt.unpack
     def test_it_is_awaited(self, unseen_ago, service_ago, looks):
         found = self.decided(unseen_ago, service_ago)
         self.assertIs(Phase.SETTLING, self.row(found).phase)
@@ -161,8 +156,7 @@ class TestServer(base.DecideTestCase):
         self.assertIs(Phase.FAILED, self.row(found).phase)
         self.assertEqual(down_cells.LEFT, self.row(found).reason)
 
-    @ddt.data((1.0, False), (timing.UNLISTED_RECHECK_SECONDS, True))
-    @ddt.unpack
+    @unit.cases((1.0, False), (timing.UNLISTED_RECHECK_SECONDS, True))
     def test_abandoned_server_is_visited_periodically(self, unseen_ago, looks):
         policy = policies.Policy(server_timeout=60)
         cold = builders.migration(
@@ -184,7 +178,7 @@ class TestServer(base.DecideTestCase):
         self.assertIs(Phase.STILL_MOVING, self.row(found).phase)
         self.assertEqual(looks, 'vm1' in found.query.visit)
 
-    @ddt.data(0.0, LIMIT)
+    @unit.cases(0.0, LIMIT)
     def test_server_never_seen(self, since):
         """A record binds it to the host: the drain does not wait for ever."""
         record = builders.migration(1, 'finished', type='resize')
@@ -224,11 +218,10 @@ class TestServer(base.DecideTestCase):
         )
         self.assert_row(found, 'moved')
 
-    @ddt.data(
+    @unit.cases(
         (builders.server(seen_at=NOW - 1), True),
         (model.Server('vm1', '', 'DELETED', 'deleted', None, None), False),
     )
-    @ddt.unpack
     def test_vanished_record_in_a_down_cell(self, view, looks):
         found = self.decide(
             migrations=[builders.migration(1, 'running')],

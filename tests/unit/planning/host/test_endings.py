@@ -8,7 +8,6 @@ asked for is taken, or refused, or lost, and has no effect.
 
 import dataclasses
 import random
-import unittest
 
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
@@ -63,7 +62,7 @@ def _seen(things, now):
     }
 
 
-class TestEndings(unittest.TestCase):
+class TestEndings(unit.TestCase):
     def test_drain_ends(self):
         for seed in range(unit.examples(60)):
             rng = random.Random(seed)

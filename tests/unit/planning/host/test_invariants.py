@@ -8,7 +8,6 @@ whatever is asked for gets any answer. The promises must hold all the same.
 
 import collections
 import dataclasses
-import unittest
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
@@ -77,7 +76,7 @@ def running(step, found):
     return rows
 
 
-class Deciding(unittest.TestCase):
+class Deciding(unit.TestCase):
     """Whatever is decided."""
 
     def the_same_again_from_the_same(self, step, found):
@@ -126,7 +125,7 @@ class Deciding(unittest.TestCase):
             self.assertEqual('live-migration', records[record_id].type)
 
 
-class Asking(unittest.TestCase):
+class Asking(unit.TestCase):
     """What is asked of Nova."""
 
     def one_request_for_a_server(self, _step, found):
@@ -238,7 +237,7 @@ class Asking(unittest.TestCase):
             )
 
 
-class Limits(unittest.TestCase):
+class Limits(unit.TestCase):
     """How much, and how long."""
 
     def never_more_than_allowed(self, step, found):
@@ -284,7 +283,7 @@ class Limits(unittest.TestCase):
         self.assertNotIn(None, [row.result for row in left.rows])
 
 
-class Ending(unittest.TestCase):
+class Ending(unit.TestCase):
     """What holds at the end."""
 
     def done_leaves_nothing_open(self, _step, found):

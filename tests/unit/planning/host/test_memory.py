@@ -2,14 +2,11 @@
 
 """What is remembered of servers and records, and what is looked at."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import memory as host_memory
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -20,16 +17,14 @@ SEEN = NOW - 3
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 
 
-@ddt.ddt
-class TestUpdate(unittest.TestCase):
+class TestUpdate(unit.TestCase):
     def update(self, memory=None, **kwargs):
         context = base.host_context(
             memory=memory or memories.HostMemory(), **kwargs
         )
         return host_memory.update(context)
 
-    @ddt.data((None, memories.ActionKind.LIVE_MIGRATE), (NOW - 1, None))
-    @ddt.unpack
+    @unit.cases((None, memories.ActionKind.LIVE_MIGRATE), (NOW - 1, None))
     def test_scheduler_rejects_the_picked_host(
         self, refused_at, host_rejected
     ):
@@ -43,7 +38,7 @@ class TestUpdate(unittest.TestCase):
         )
         self.assertIs(host_rejected, found.servers['vm1'].host_rejected_for)
 
-    @ddt.data(
+    @unit.cases(
         # seen first in the middle of a move; the status it had before
         ('MIGRATING', 'active', 'ACTIVE'),
         ('MIGRATING', 'paused', 'PAUSED'),
@@ -52,14 +47,13 @@ class TestUpdate(unittest.TestCase):
         ('REVERT_RESIZE', 'resized', 'REVERT_RESIZE'),
         ('SUSPENDED', 'suspended', 'SUSPENDED'),
     )
-    @ddt.unpack
     def test_status_before_the_move(self, status, vm_state, before):
         server = builders.server(status=status, vm_state=vm_state)
         found = self.update(servers=[server]).servers['vm1'].before
 
         self.assertEqual((before, vm_state), (found.status, found.vm_state))
 
-    @ddt.data(
+    @unit.cases(
         # a record as it was when this run began; is it history
         ('completed', True),
         ('confirmed', True),
@@ -72,13 +66,12 @@ class TestUpdate(unittest.TestCase):
         ('running', False),
         ('a status of tomorrow', False),
     )
-    @ddt.unpack
     def test_history(self, status, is_history):
         found = self.update(migrations=[builders.migration(7, status)])
 
         self.assertEqual(7 in found.history, is_history)
 
-    @ddt.data(
+    @unit.cases(
         # since when another host was down, is it down now; since when then
         (None, False, {}),
         # No head start: what is on its way there may go on.
@@ -86,7 +79,6 @@ class TestUpdate(unittest.TestCase):
         (5.0, True, {'cmp02': 5.0}),
         (5.0, False, {}),
     )
-    @ddt.unpack
     def test_since_when_others_are_down(self, before, down, expected):
         memory = builders.memory(others_down={'cmp02': before or SEEN})
         if before is None:
@@ -98,9 +90,8 @@ class TestUpdate(unittest.TestCase):
         self.assertEqual(expected, found.others_down)
 
 
-@ddt.ddt
-class TestRecords(unittest.TestCase):
-    @ddt.data(
+class TestRecords(unit.TestCase):
+    @unit.cases(
         # a record; does it bind its server to the host
         ('running', {}, True),
         ('finished', {}, True),
@@ -108,7 +99,6 @@ class TestRecords(unittest.TestCase):
         ('error', {}, False),
         ('running', ARRIVING, False),
     )
-    @ddt.unpack
     def test_servers_never_looked_at(self, status, ends, expected):
         """Servers on no list that must be looked at."""
         record = builders.migration(status=status, **ends)
@@ -122,14 +112,13 @@ class TestRecords(unittest.TestCase):
             context = base.host_context(migrations=[record], **observed)
             self.assertEqual(found, context.never_looked_at)
 
-    @ddt.data(
+    @unit.cases(
         # seconds since the record was seen, since the server was; look
         (1, None, False),
         (timing.UNLISTED_RECHECK_SECONDS, None, True),
         (1000, 1, False),
         (1000, timing.UNLISTED_RECHECK_SECONDS, True),
     )
-    @ddt.unpack
     def test_overdue_arriving_server_is_visited(
         self, record_ago, server_ago, expected
     ):
@@ -145,7 +134,7 @@ class TestRecords(unittest.TestCase):
             {'vm1'} if expected else set(), context.overdue([record])
         )
 
-    @ddt.data(
+    @unit.cases(
         # the record as this run found it; does it count as a failure in this
         # maintenance
         ({'status': 'error'}, True),
@@ -158,7 +147,6 @@ class TestRecords(unittest.TestCase):
         ({'status': 'error', 'created_at': builders.cloud_time(-5.1)}, False),
         ({'status': 'error', **ARRIVING}, False),
     )
-    @ddt.unpack
     def test_earlier_failures(self, kwargs, counts):
         record = builders.migration(7, **kwargs)
         found = {'vm1': (record,)} if counts else {}
@@ -170,7 +158,7 @@ class TestRecords(unittest.TestCase):
             )
             self.assertEqual(expected, context.earlier_failures)
 
-    @ddt.data(
+    @unit.cases(
         # the record; is it awaited
         (ARRIVING, True),
         ({**ARRIVING, 'type': base.COLD}, True),
@@ -180,18 +168,16 @@ class TestRecords(unittest.TestCase):
         # A resize from the host to itself.
         ({'source': builders.HOST, 'dest': builders.HOST}, False),
     )
-    @ddt.unpack
     def test_arriving_moves_that_are_awaited(self, kwargs, expected):
         record = builders.migration(**kwargs)
         context = base.host_context(migrations=[record])
         self.assertEqual([record] if expected else [], context.arriving)
 
 
-@ddt.ddt
-class TestUnderWay(unittest.TestCase):
+class TestUnderWay(unit.TestCase):
     """Since when the time counts that something may take."""
 
-    @ddt.data(
+    @unit.cases(
         # status of its record, does the time count
         ('accepted', True),
         ('preparing', True),
@@ -204,7 +190,6 @@ class TestUnderWay(unittest.TestCase):
         ('completed', False),
         ('error', False),
     )
-    @ddt.unpack
     def test_whether_the_time_counts(self, status, counts):
         moving = server_status.ServerStatus(
             Phase.MOVING, record=builders.migration(7, status)

@@ -3,15 +3,13 @@
 """What migrations and deleted servers left on a host in Placement."""
 
 import dataclasses
-import unittest
-
-import ddt
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import orphaned_allocations
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -22,9 +20,8 @@ DELETED = builders.server('x', 'DELETED')
 ELSEWHERE = builders.server('x', host='cmp09')
 
 
-@ddt.ddt
-class TestFind(unittest.TestCase):
-    @ddt.data(
+class TestFind(unit.TestCase):
+    @unit.cases(
         # who holds something here, and is there an explanation
         ('a server on the host', 'vm1', True),
         ('a migration off the host', 'uuid of migration 1', True),
@@ -33,7 +30,6 @@ class TestFind(unittest.TestCase):
         ('one to the host', 'uuid of migration 4', False),
         ('anybody else', 'x', False),
     )
-    @ddt.unpack
     def test_explanations(self, _who, consumer, explained):
         seen = builders.observation(
             servers=[builders.server('vm1')],
@@ -52,15 +48,14 @@ class TestFind(unittest.TestCase):
         self.assertEqual(expected, orphaned_allocations.find(seen, DRAIN))
 
 
-@ddt.ddt
-class TestWaiting(unittest.TestCase):
+class TestWaiting(unit.TestCase):
     """Is it too early to call it orphaned, and must we look again?"""
 
     BUILDING = builders.server('x', 'BUILD', host=None)
     COMING = builders.server('x', 'MIGRATING', host='cmp09')
     HERE = builders.server('x')
 
-    @ddt.data(
+    @unit.cases(
         # the server of that id, when seen; waits, looks
         (None, 0, True, True),
         (BUILDING, 0, True, False),
@@ -71,7 +66,6 @@ class TestWaiting(unittest.TestCase):
         (DELETED, 1000, False, False),
         (ELSEWHERE, 1000, False, False),
     )
-    @ddt.unpack
     def test_servers(self, view, seen_ago, waits, looks):
         visited = []
         if view is not None:
@@ -90,8 +84,7 @@ class TestWaiting(unittest.TestCase):
         )
 
 
-@ddt.ddt
-class TestMigrations(unittest.TestCase):
+class TestMigrations(unit.TestCase):
     """Whose allocation it is, and when it may be deleted."""
 
     RECORD = builders.migration(1, 'error')
@@ -117,7 +110,7 @@ class TestMigrations(unittest.TestCase):
         self.assertEqual('vm1', row.server_id)
         return row
 
-    @ddt.data(
+    @unit.cases(
         # its server, who else holds something here, and what may be done
         (base.THERE, (), HELD + DELETE),
         (base.HERE, (), HELD + LATER),
@@ -127,7 +120,6 @@ class TestMigrations(unittest.TestCase):
         (base.DELETED, (), HELD + DELETE),
         (None, (), f'{HELD}: {orphaned_allocations.AGAIN}'),
     )
-    @ddt.unpack
     def test_when(self, view, consumers, expected):
         for known in (([self.RECORD], ()), ([], [self.RECORD])):
             records, former = known
@@ -172,13 +164,12 @@ class TestMigrations(unittest.TestCase):
                 )
 
 
-@ddt.ddt
-class TestReport(unittest.TestCase):
+class TestReport(unit.TestCase):
     """What is held for a server, or for nobody."""
 
     HEAL = 'heal_allocations --force --instance x'
 
-    @ddt.data(
+    @unit.cases(
         # the server of that id, and what may be done
         (
             ELSEWHERE,
@@ -200,7 +191,6 @@ class TestReport(unittest.TestCase):
         (builders.server('x', 'BUILD', host=None), orphaned_allocations.AGAIN),
         (None, orphaned_allocations.AGAIN),
     )
-    @ddt.unpack
     def test_reasons(self, view, expected):
         seen = builders.observation(
             visited=[view] if view else [], traced=frozenset({'x'})
@@ -226,7 +216,7 @@ class TestReport(unittest.TestCase):
         self.assertIn('Placement still holds', rows[0].reason)
         self.assertEqual(other, rows[1])
 
-    @ddt.data(
+    @unit.cases(
         # what became of the server, how it was seen; its phase and reason
         (
             builders.row('x', phase=Phase.GONE),
@@ -241,7 +231,6 @@ class TestReport(unittest.TestCase):
             'it is broken; Placement still',
         ),
     )
-    @ddt.unpack
     def test_it_is_added_to_the_row(self, before, visited, phase, reason):
         seen = builders.observation(visited=visited)
 

@@ -6,14 +6,12 @@ Nova's times are whole seconds of Nova's clock: here it shows ``SINCE`` when
 ours shows 1000 seconds.
 """
 
-import unittest
-
-import ddt
 import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import polling
+from tests import unit
 from tests.unit import builders
 
 NOW = builders.NOW
@@ -37,9 +35,8 @@ def ended(*times, began=0.0, unseen=0.0):
     ]
 
 
-@ddt.ddt
-class TestMoveTiming(unittest.TestCase):
-    @ddt.data(
+class TestMoveTiming(unit.TestCase):
+    @unit.cases(
         # Ends; slots; the time of a move, between two ends, to the next end.
         ((10, 20, 30), 1, (10, 10, 40)),
         ((10, 20, 30), None, (10, 10, 40)),
@@ -51,7 +48,6 @@ class TestMoveTiming(unittest.TestCase):
         # What was long ago does not count.
         ((100, 200, 300, 400, 500, 510, 520, 530, 540), 1, (10, 10, 550)),
     )
-    @ddt.unpack
     def test_next_end_is_estimated(self, ends, slots, expected):
         found = polling.estimate_timing(ended(*ends), slots)
 
@@ -77,8 +73,7 @@ class TestMoveTiming(unittest.TestCase):
         self.assertAlmostEqual(NOW + 40.2, found.next_end)
 
 
-@ddt.ddt
-class TestInterval(unittest.TestCase):
+class TestInterval(unit.TestCase):
     def interval(self, **kwargs):
         return polling.interval(
             **{
@@ -97,16 +92,15 @@ class TestInterval(unittest.TestCase):
             move_timing=polling.MoveTiming(20, NOW - seconds, 20)
         )
 
-    @ddt.data(
+    @unit.cases(
         ({'filling': True}, timing.LOOK_LEAST_SECONDS),
         ({'settling': True}, timing.LOOK_LAST_STATUS_SECONDS),
         ({'ages': []}, timing.LOOK_OTHERS_SECONDS),
     )
-    @ddt.unpack
     def test_it_follows_what_is_waited_for(self, what, expected):
         self.assertEqual(expected, self.interval(**what))
 
-    @ddt.data(0.1, 1, 5, 600)
+    @unit.cases(0.1, 1, 5, 600)
     def test_before_the_first_end_it_follows_the_age(self, age):
         looked = self.interval(ages=[age])
 

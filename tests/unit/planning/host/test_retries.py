@@ -4,10 +4,9 @@
 
 import dataclasses
 
-import ddt
-
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -22,11 +21,10 @@ def finished(**kwargs):
     return base.record('finished', **kwargs)
 
 
-@ddt.ddt
 class TestColdMigration(base.ServerContextTestCase):
     """A cold migration holds its disk here until it is confirmed."""
 
-    @ddt.data(
+    @unit.cases(
         # type, seconds after the maintenance began, ours
         (base.COLD, 60, True),
         (base.COLD, 0, True),
@@ -36,7 +34,6 @@ class TestColdMigration(base.ServerContextTestCase):
         (base.RESIZE, 60, False),
         (base.RESIZE, -60, False),
     )
-    @ddt.unpack
     def test_own_or_others_cold_migration(self, kind, seconds, ours):
         created_at = builders.cloud_time(seconds)
         assessed = self.assert_phase(
@@ -52,17 +49,15 @@ class TestColdMigration(base.ServerContextTestCase):
         self.assert_phase(Phase.GONE, finished(), view=base.DELETED)
 
 
-@ddt.ddt
 class TestAsked(base.ServerContextTestCase):
     """The confirmation itself: in doubt, lost, refused."""
 
-    @ddt.data(
+    @unit.cases(
         # how often it was taken, seconds since the last; ask, phase
         (timing.END_TRIES - 1, 30.0, CONFIRM, Phase.MOVING),
         (timing.END_TRIES, 29.0, None, Phase.MOVING),
         (timing.END_TRIES, 30.0, None, Phase.FAILED),
     )
-    @ddt.unpack
     def test_lost_request_is_repeated(self, taken, ago, ask, phase):
         assessed = self.assert_phase(
             phase,
@@ -76,12 +71,11 @@ class TestAsked(base.ServerContextTestCase):
             self.assertIn('moved to cmp02, but not confirmed', assessed.reason)
             self.assertIn('openstack server event list vm1', assessed.reason)
 
-    @ddt.data(
+    @unit.cases(
         (1, Phase.MOVING),
         (timing.END_TRIES - 1, Phase.MOVING),
         (timing.END_TRIES, Phase.FAILED),
     )
-    @ddt.unpack
     def test_refused_request_is_repeated(self, refusals, phase):
         assessed = self.assert_phase(
             phase,
@@ -97,7 +91,6 @@ class TestAsked(base.ServerContextTestCase):
             self.assertIs(CONFIRM, assessed.ask)
 
 
-@ddt.ddt
 class TestFailures(base.ServerContextTestCase):
     """A move that Nova had taken failed."""
 
@@ -114,7 +107,7 @@ class TestFailures(base.ServerContextTestCase):
             **kwargs,
         )
 
-    @ddt.data(
+    @unit.cases(
         # failures, allowed retries, where that leads
         (1, 2, Phase.WAITING),
         (2, 2, Phase.WAITING),
@@ -123,7 +116,6 @@ class TestFailures(base.ServerContextTestCase):
         (1, 1, Phase.WAITING),
         (2, 1, Phase.FAILED),
     )
-    @ddt.unpack
     def test_retries_are_further_attempts(self, failures, retries, phase):
         assessed = self.failed(failures, retries=retries)
 
@@ -136,7 +128,6 @@ class TestFailures(base.ServerContextTestCase):
         self.assertEqual(Phase.BUSY, assessed.phase)
 
 
-@ddt.ddt
 class TestRefusals(base.ServerContextTestCase):
     """Nova said no at once, and kept no record of it."""
 
@@ -156,17 +147,16 @@ class TestRefusals(base.ServerContextTestCase):
         self.assertEqual(Phase.SETTLING, assessed.phase)
         self.assertTrue(assessed.visit)
 
-    @ddt.data(
+    @unit.cases(
         (1, 4.9, Phase.SETTLING),
         (1, 5.0, Phase.WAITING),
         (2, 9.9, Phase.SETTLING),
         (2, 10.0, Phase.WAITING),
     )
-    @ddt.unpack
     def test_retry_waits(self, refusals, ago, phase):
         self.assertEqual(phase, self.refused(refusals, ago).phase)
 
-    @ddt.data(
+    @unit.cases(
         # what it is since, where it stands
         (base.DELETED, Phase.GONE),
         (base.THERE, Phase.MOVED),
@@ -175,11 +165,10 @@ class TestRefusals(base.ServerContextTestCase):
         (builders.server(status='SUSPENDED'), Phase.BLOCKED),
         (builders.server(status='SHUTOFF'), Phase.WAITING),
     )
-    @ddt.unpack
     def test_refusal_reason_is_shown(self, view, phase):
         self.assertEqual(phase, self.refused(view=view).phase)
 
-    @ddt.data(
+    @unit.cases(
         # status, for good, whether we resumed it; the hint is given
         ('ACTIVE', True, False, True),
         ('ACTIVE', False, False, False),
@@ -187,7 +176,6 @@ class TestRefusals(base.ServerContextTestCase):
         ('PAUSED', True, False, False),
         ('ACTIVE', True, True, False),
     )
-    @ddt.unpack
     def test_refusal_suggests_a_command(
         self, status, final, resumed, expected
     ):

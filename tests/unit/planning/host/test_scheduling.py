@@ -2,15 +2,12 @@
 
 """What is asked for now, and what waits for its turn."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import scheduling
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -26,7 +23,7 @@ def waiting(kind, phase=Phase.WAITING, **kwargs):
     return server_status.ServerStatus(phase, ask=kind, **kwargs)
 
 
-class SchedulingTestCase(unittest.TestCase):
+class SchedulingTestCase(unit.TestCase):
     def choose(
         self,
         *statuses,
@@ -69,11 +66,10 @@ class SchedulingTestCase(unittest.TestCase):
         self.assertEqual(cold, kinds.count(ActionKind.COLD_MIGRATE))
 
 
-@ddt.ddt
 class TestFreshness(SchedulingTestCase):
     """How old the view may be on the strength of which it is asked."""
 
-    @ddt.data(
+    @unit.cases(
         # Nova would do it to a server that was started since: by stopping it
         (ActionKind.COLD_MIGRATE, True),
         (ActionKind.SHELVE, True),
@@ -82,7 +78,6 @@ class TestFreshness(SchedulingTestCase):
         (ActionKind.RESUME, False),
         (ActionKind.OFFLOAD, False),
     )
-    @ddt.unpack
     def test_stale_view_is_refreshed_first(self, kind, looks):
         found = self.choose(waiting(kind), seen_at=OLD)
 
@@ -90,11 +85,10 @@ class TestFreshness(SchedulingTestCase):
         self.assertEqual({'vm0'} if looks else set(), found.visit)
 
 
-@ddt.ddt
 class TestTurns(SchedulingTestCase):
     """What starts something waits until there is room for it."""
 
-    @ddt.data(
+    @unit.cases(
         # asked for and not seen yet; live and cold to start beside it
         (ActionKind.LIVE_MIGRATE, 1, 2),
         # A live migration is about to follow.
@@ -106,13 +100,12 @@ class TestTurns(SchedulingTestCase):
         (ActionKind.SUSPEND, 2, 2),
         (ActionKind.CONFIRM, 2, 2),
     )
-    @ddt.unpack
     def test_requested_moves_hold_slots(self, pending, live, cold):
         asked = server_status.ServerStatus(Phase.MOVING, pending=pending)
 
         self.assert_begun(live, cold, asked)
 
-    @ddt.data(
+    @unit.cases(
         # type and status of a record; live and cold to start beside it
         (base.LIVE, 'running', 1, 2),
         (base.LIVE, 'completed', 2, 2),
@@ -121,14 +114,13 @@ class TestTurns(SchedulingTestCase):
         (base.COLD, 'finished', 2, 2),
         (base.COLD, 'confirmed', 2, 2),
     )
-    @ddt.unpack
     def test_moves_in_flight_hold_slots(self, kind, status, live, cold):
         record = builders.migration(7, status, type=kind)
         assessed = server_status.ServerStatus(Phase.MOVING, record=record)
 
         self.assert_begun(live, cold, assessed, records=[record], slots=1)
 
-    @ddt.data(
+    @unit.cases(
         # statuses of live migrations, and of one asked for that no record
         # shows; how many the source runs at once, as far as they tell
         (['queued'], None, None),
@@ -141,7 +133,6 @@ class TestTurns(SchedulingTestCase):
         (['queued', 'running'], ActionKind.COLD_MIGRATE, 1),
         (['running'], None, None),
     )
-    @ddt.unpack
     def test_what_runs_at_once(self, statuses, pending, expected):
         records = [
             builders.migration(i, status, f'old{i}')
@@ -151,7 +142,7 @@ class TestTurns(SchedulingTestCase):
 
         self.assertEqual(expected, self.choose(asked, records=records).slots)
 
-    @ddt.data(*sorted(server_status.FINAL))
+    @unit.cases(*sorted(server_status.FINAL))
     def test_abandoned_moves_hold_no_slot(self, phase):
         """It may hang for ever."""
         live = builders.migration(7, 'queued', 'vm0')
@@ -189,7 +180,7 @@ class TestTurns(SchedulingTestCase):
         ends = [ActionKind.CONFIRM] * 5 + [ActionKind.SUSPEND] * 5
         self.assertEqual([*ends, ActionKind.LIVE_MIGRATE], kinds)
 
-    @ddt.data(*ActionKind)
+    @unit.cases(*ActionKind)
     def test_not_before_not_before(self, kind):
         for seconds, expected in ((0.1, []), (0.0, [kind])):
             remembered = builders.server_memory(
@@ -200,9 +191,8 @@ class TestTurns(SchedulingTestCase):
             )
 
 
-@ddt.ddt
-class TestLearnSlots(unittest.TestCase):
-    @ddt.data(
+class TestLearnSlots(unit.TestCase):
+    @unit.cases(
         # known so far; coming, queued, running; known now
         (None, (0, 0, 0), None),
         (None, (1, 0, 1), None),
@@ -219,16 +209,14 @@ class TestLearnSlots(unittest.TestCase):
         (1, (0, 0, 2), None),
         (1, (0, 1, 2), 2),
     )
-    @ddt.unpack
     def test_slots_learnt(self, slots, now, expected):
         found = scheduling.learn_slots(slots, scheduling.InFlight(*now))
 
         self.assertEqual(expected, found)
 
 
-@ddt.ddt
-class TestAllot(unittest.TestCase):
-    @ddt.data(
+class TestAllot(unit.TestCase):
+    @unit.cases(
         # coming, queued, running, unqueued; waiting: live, others;
         # --parallel -> live, others to start
         ((0, 0, 0, 0), (9, 9), None, (2, 2)),
@@ -244,14 +232,13 @@ class TestAllot(unittest.TestCase):
         ((0, 1, 1, 0), (9, 9), 4, (0, 2)),
         ((0, 0, 0, 0), (0, 9), 4, (0, 4)),
     )
-    @ddt.unpack
     def test_how_many_may_start(self, now, waiting, parallel, expected):
         under_way = scheduling.InFlight(*now)
         found = scheduling.allot(under_way, None, parallel, *waiting, 1, 2)
 
         self.assertEqual(expected, found)
 
-    @ddt.data(0, 1, 4)
+    @unit.cases(0, 1, 4)
     def test_as_many_unqueued_ones_as_allowed(self, most):
         under_way = scheduling.InFlight(unqueued=1)
         _live, found = scheduling.allot(under_way, 1, None, 0, 9, 1, most)

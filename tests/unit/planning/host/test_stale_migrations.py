@@ -2,14 +2,11 @@
 
 """Records of moves that nothing carries out any more."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import stale_migrations
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -25,7 +22,7 @@ def kept(**observed):
     return set(stale_migrations.drop_stale(seen, is_cut_off).migrations)
 
 
-class TestDropStale(unittest.TestCase):
+class TestDropStale(unit.TestCase):
     """Of any host."""
 
     def test_superseded_record_is_dropped(self):
@@ -41,8 +38,7 @@ class TestDropStale(unittest.TestCase):
         )
 
 
-@ddt.ddt
-class TestEvacuations(unittest.TestCase):
+class TestEvacuations(unit.TestCase):
     """One that is dropped too soon is built twice."""
 
     def left(self, waited, changed, ahead=0.0, began=True, down='', **view):
@@ -70,7 +66,7 @@ class TestEvacuations(unittest.TestCase):
             down=frozenset({down}),
         )
 
-    @ddt.data(
+    @unit.cases(
         # what our clock may show more, at the most; since the record changed
         (None, HELD - 1, False),
         (None, HELD, True),
@@ -78,18 +74,15 @@ class TestEvacuations(unittest.TestCase):
         (86400.0, HELD - 1, False),
         (86400.0, HELD, True),
     )
-    @ddt.unpack
     def test_where_novas_clock_is_not_known(self, ahead, waited, expected):
         self.assertIs(expected, self.left(waited, 3600, ahead))
 
-    @ddt.data(('cmp09', True), (builders.DEST, False))
-    @ddt.unpack
+    @unit.cases(('cmp09', True), (builders.DEST, False))
     def test_where_its_destination_died_when_it_was_built(self, down, left):
         """Its guest may run there."""
         self.assertIs(left, self.left(HELD, HELD, down=down))
 
-    @ddt.data((HELD - 1, {1, 2}), (HELD, {2}))
-    @ddt.unpack
+    @unit.cases((HELD - 1, {1, 2}), (HELD, {2}))
     def test_a_newer_one_failed_after_its_destination_died(
         self, waited, expected
     ):
@@ -106,12 +99,11 @@ class TestEvacuations(unittest.TestCase):
 
         self.assertEqual(expected, found)
 
-    @ddt.data((PATIENCE, False), (timing.REBUILT_WAIT_SECONDS, True))
-    @ddt.unpack
+    @unit.cases((PATIENCE, False), (timing.REBUILT_WAIT_SECONDS, True))
     def test_nova_needs_time_to_notice_that_it_died(self, unchanged, left):
         self.assertIs(left, self.left(HELD - 1, unchanged))
 
-    @ddt.data(
+    @unit.cases(
         # since its record changed, the server; is it left out
         (PATIENCE, {}, True),
         (PATIENCE, {'status': 'SHUTOFF'}, True),
@@ -121,7 +113,6 @@ class TestEvacuations(unittest.TestCase):
         (1e6, {'task_state': 'powering-off'}, False),
         (1e6, {'status': 'REBUILD'}, False),
     )
-    @ddt.unpack
     def test_evacuated_server_rests_elsewhere(self, waited, view, expected):
         """Nova works in the name of the oldest that is accepted."""
         for began in (True, False):

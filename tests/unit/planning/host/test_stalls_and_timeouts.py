@@ -2,15 +2,12 @@
 
 """Moves that make no progress, or take too long."""
 
-import unittest
-
-import ddt
-
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import in_flight
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -53,7 +50,6 @@ class InFlightTestCase(base.ServerContextTestCase):
         self.assertIn('run this again', assessed.reason)
 
 
-@ddt.ddt
 class TestStall(InFlightTestCase):
     """Memory that does not become less."""
 
@@ -65,12 +61,11 @@ class TestStall(InFlightTestCase):
             **kwargs,
         )
 
-    @ddt.data(
+    @unit.cases(
         (OnStall.WAIT, None),
         (OnStall.FORCE_COMPLETE, ActionKind.FORCE_COMPLETE),
         (OnStall.ABORT, ActionKind.ABORT),
     )
-    @ddt.unpack
     def test_on_stall_option(self, on_stall, ask):
         assessed = self.stall(on_stall)
 
@@ -88,21 +83,19 @@ class TestStall(InFlightTestCase):
     def test_progress_of_an_earlier_migration_is_ignored(self):
         self.assertTrue(self.forces(base.asked, record_id=6))
 
-    @ddt.data(
+    @unit.cases(
         (1, True), (timing.END_TRIES - 1, True), (timing.END_TRIES, False)
     )
-    @ddt.unpack
     def test_refused_request_is_repeated(self, refusals, forces):
         self.assertIs(forces, self.forces(base.refused, refusals, record_id=7))
 
 
-@ddt.ddt
-class TestProgress(unittest.TestCase):
+class TestProgress(unit.TestCase):
     """What counts as progress of a live migration."""
 
     BEFORE = 1000
 
-    @ddt.data(
+    @unit.cases(
         # Memory that is left now, of which migration; does it count?
         (BEFORE, 7, False),
         (BEFORE + 500, 7, False),
@@ -113,7 +106,6 @@ class TestProgress(unittest.TestCase):
         # Another migration begins anew.
         (BEFORE + 4000, 8, True),
     )
-    @ddt.unpack
     def test_less_memory_is_left(self, remaining, record_id, counts):
         remembered = builders.server_memory(
             least_of=7, least_remaining=self.BEFORE, least_since=NOW - 100
@@ -129,7 +121,6 @@ class TestProgress(unittest.TestCase):
         )
 
 
-@ddt.ddt
 class TestTimeout(InFlightTestCase):
     """--server-timeout."""
 
@@ -140,7 +131,7 @@ class TestTimeout(InFlightTestCase):
         policy = policies.Policy(server_timeout=self.LIMIT)
         return self.fly(policy=policy, remembered=remembered, **kwargs)
 
-    @ddt.data('accepted', 'queued', 'preparing', 'running', 'post-migrating')
+    @unit.cases('accepted', 'queued', 'preparing', 'running', 'post-migrating')
     def test_a_live_migration_is_aborted(self, status):
         assessed = self.late(status=status)
 
@@ -151,7 +142,7 @@ class TestTimeout(InFlightTestCase):
         self.assertEqual(assessed.reason, assessed.why)
         self.assertTrue(assessed.soon)
 
-    @ddt.data(
+    @unit.cases(
         base.asked(
             ActionKind.ABORT,
             remembered=LATE,
@@ -169,13 +160,12 @@ class TestTimeout(InFlightTestCase):
         self.assertIn('cannot be aborted', assessed.reason)
 
 
-@ddt.ddt
 class TestDestinationDown(InFlightTestCase):
     """The compute service where it is going has died."""
 
     GRACE = timing.DOWN_GRACE_SECONDS
 
-    @ddt.data({}, {'cmp02': NOW - GRACE + 1})
+    @unit.cases({}, {'cmp02': NOW - GRACE + 1})
     def test_it_may_come_back(self, others):
         self.assertIsNone(self.fly(others_down=others).ask)
 

@@ -4,14 +4,12 @@
 
 import datetime
 import typing as ty
-import unittest
-
-import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.restore import candidates
+from tests import unit
 from tests.unit import builders
 
 HOME, AWAY, ELSEWHERE = 'cmp01', 'cmp02', 'cmp03'
@@ -53,9 +51,8 @@ def judge(
     return candidates.judge(HOME, move, server)
 
 
-@ddt.ddt
-class TestHost(unittest.TestCase):
-    @ddt.data(
+class TestHost(unit.TestCase):
+    @unit.cases(
         ({}, 'in maintenance', 'openstack host maintenance unset cmp01'),
         (
             {'disabled_reason': 'broken fan'},
@@ -70,7 +67,6 @@ class TestHost(unittest.TestCase):
         ),
         ({'enabled': True, 'up': False}, 'is down', 'start nova-compute'),
     )
-    @ddt.unpack
     def test_one_that_takes_no_servers(self, values, what, way_out):
         words = candidates.against(builders.service(**values))
 
@@ -84,16 +80,15 @@ class TestHost(unittest.TestCase):
         self.assertEqual('', candidates.against(service))
 
 
-@ddt.ddt
-class TestLatestMoves(unittest.TestCase):
-    @ddt.data(LIVE, COLD, EVACUATION)
+class TestLatestMoves(unit.TestCase):
+    @unit.cases(LIVE, COLD, EVACUATION)
     def test_departures(self, kind):
         for status in ('completed', 'confirmed', 'done', 'finished'):
             found = record(status=status, type=kind)
 
             self.assertEqual((found,), candidates.departures(HOME, [found]))
 
-    @ddt.data(
+    @unit.cases(
         {'type': RESIZE},
         {'source': AWAY, 'dest': HOME},
         {'status': 'error'},
@@ -130,13 +125,12 @@ class TestLatestMoves(unittest.TestCase):
             candidates.latest_moves(left, moves),
         )
 
-    @ddt.data(
+    @unit.cases(
         # A newer view of the same record.
         (record(1, 'confirmed', type=COLD), True),
         (record(2, 'failed', source=AWAY, dest=HOME), False),
         (record(2, source=AWAY, dest=ELSEWHERE, type=RESIZE), True),
     )
-    @ddt.unpack
     def test_whether_a_move_counts(self, move, counts):
         left = record(1, 'finished', type=COLD)
 
@@ -146,9 +140,8 @@ class TestLatestMoves(unittest.TestCase):
         )
 
 
-@ddt.ddt
-class TestPlaces(unittest.TestCase):
-    @ddt.data(
+class TestPlaces(unit.TestCase):
+    @unit.cases(
         (record(), {HOME, AWAY}),
         (record(status='finished', type=COLD), {HOME, AWAY}),
         # It is home again.
@@ -159,7 +152,6 @@ class TestPlaces(unittest.TestCase):
         (onward(None, 'queued'), {HOME, AWAY}),
         (onward(ELSEWHERE), {HOME, ELSEWHERE}),
     )
-    @ddt.unpack
     def test_hosts_to_list(self, move, hosts):
         found = candidates.places(HOME, {'vm1': move})
 
@@ -169,9 +161,8 @@ class TestPlaces(unittest.TestCase):
         self.assertEqual((), candidates.places(HOME, {}))
 
 
-@ddt.ddt
-class TestJudge(unittest.TestCase):
-    @ddt.data(
+class TestJudge(unit.TestCase):
+    @unit.cases(
         *(
             (record(status=status, type=kind), state)
             for status, kind in (
@@ -183,7 +174,6 @@ class TestJudge(unittest.TestCase):
             for state in ('ACTIVE', 'PAUSED', 'SHUTOFF', 'SUSPENDED', 'ERROR')
         )
     )
-    @ddt.unpack
     def test_server_to_restore(self, move, status):
         candidate = judge(move, status=status)
 
@@ -191,7 +181,7 @@ class TestJudge(unittest.TestCase):
         self.assertEqual((AWAY, move), (candidate.host, candidate.record))
         self.assertEqual('vm1', candidate.server.id)
 
-    @ddt.data(
+    @unit.cases(
         # How far a move home is, where the server is, its status.
         ('running', LIVE, AWAY, 'MIGRATING'),
         ('queued', LIVE, AWAY, 'MIGRATING'),
@@ -201,7 +191,6 @@ class TestJudge(unittest.TestCase):
         # It is not home as its record says.
         ('completed', LIVE, AWAY, 'ACTIVE'),
     )
-    @ddt.unpack
     def test_server_already_coming_back(self, status, kind, host, state):
         move = onward(HOME, status, kind)
         candidate = judge(move, host, state)
@@ -209,7 +198,7 @@ class TestJudge(unittest.TestCase):
         self.assertIsInstance(candidate, candidates.Candidate)
         self.assertEqual((AWAY, move), (candidate.host, candidate.record))
 
-    @ddt.data(
+    @unit.cases(
         onward(HOME),
         onward(HOME, 'confirmed', COLD),
         # Unshelved there.
@@ -222,7 +211,7 @@ class TestJudge(unittest.TestCase):
     def test_server_already_home(self, move):
         self.assertIsNone(judge(move, HOME))
 
-    @ddt.data(
+    @unit.cases(
         # record, host, reason
         (onward(ELSEWHERE), ELSEWHERE, MOVED_ON),
         (record(), ELSEWHERE, MOVED_ON),
@@ -239,7 +228,6 @@ class TestJudge(unittest.TestCase):
          'it is being moved to another host'),
         (record(), None, 'it is no longer on a host (SHELVED_OFFLOADED)'),
     )  # fmt: skip
-    @ddt.unpack
     def test_server_left_alone(self, move, host, reason):
         row = judge(move, host, 'ACTIVE' if host else 'SHELVED_OFFLOADED')
 
@@ -249,11 +237,10 @@ class TestJudge(unittest.TestCase):
         self.assertEqual(('name of vm1', ''), (row.name, row.move))
         self.assertFalse(row.left)
 
-    @ddt.data(
+    @unit.cases(
         (record(status='finished', type=COLD), 'ACTIVE', 'resize confirm'),
         (record(), 'SHELVED', 'unshelve'),
     )
-    @ddt.unpack
     def test_server_that_needs_attention(self, move, status, command):
         row = judge(move, status=status)
 
@@ -265,8 +252,7 @@ class TestJudge(unittest.TestCase):
         self.assertIsNone(judge(record(), None, 'DELETED'))
 
 
-@ddt.ddt
-class TestRunning(unittest.TestCase):
+class TestRunning(unit.TestCase):
     def candidate(self, kind, status='ACTIVE'):
         server = builders.server('vm1', status, host=AWAY)
         return candidates.Candidate(server, AWAY, record(type=kind))
@@ -279,7 +265,7 @@ class TestRunning(unittest.TestCase):
             action, 'id of its owner', 'a project', moment
         )
 
-    @ddt.data(
+    @unit.cases(
         # how it left, its status, how it comes back
         (LIVE, 'ACTIVE', Running.LIVE),
         (EVACUATION, 'ACTIVE', Running.LIVE),
@@ -290,13 +276,12 @@ class TestRunning(unittest.TestCase):
         (COLD, 'SHUTOFF', Running.LIVE),
         (COLD, 'SUSPENDED', Running.LIVE),
     )
-    @ddt.unpack
     def test_as_it_left(self, kind, status, running):
         self.assertIs(
             running, candidates.running(self.candidate(kind, status), tuple)
         )
 
-    @ddt.data(
+    @unit.cases(
         ('start', 1, Running.LIVE),
         ('start', 86400, Running.LIVE),
         # Before it left.
@@ -304,7 +289,6 @@ class TestRunning(unittest.TestCase):
         ('reboot', 1, Running.COLD),
         ('stop', 1, Running.COLD),
     )
-    @ddt.unpack
     def test_owner_actions_decide(self, action, seconds, running):
         history = [
             self.instance_action('create', -99),

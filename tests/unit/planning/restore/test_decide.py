@@ -5,12 +5,11 @@
 They are on ``cmp01`` and are to come home to ``cmp09``.
 """
 
-import ddt
-
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -62,7 +61,6 @@ class RestoreTimelineTestCase(base.TimelineTestCase):
         return self.assert_ended(self.timeline, *args, **kwargs)
 
 
-@ddt.ddt
 class TestGood(RestoreTimelineTestCase):
     def test_suspended(self):
         timeline = self.begin(suspended=RESUME, user_id=base.US)
@@ -97,7 +95,6 @@ class TestGood(RestoreTimelineTestCase):
         self.assertEqual(HOME, action.host)
 
 
-@ddt.ddt
 class TestKilledInBetween(RestoreTimelineTestCase):
     """What another run of ours has left, with nothing remembered."""
 
@@ -142,17 +139,15 @@ class TestKilledInBetween(RestoreTimelineTestCase):
         self.assert_ends('moved')
 
 
-@ddt.ddt
 class TestLeftAlone(RestoreTimelineTestCase):
     """What somebody has done with it since it was looked for."""
 
-    @ddt.data(
+    @unit.cases(
         # where it is then; its row
         (ELSEWHERE, 'skipped', 'moved it to cmp05'),
         (builders.server(status='SHELVED_OFFLOADED'), 'skipped', 'on no host'),
         (builders.server(status='DELETED'), 'gone', ''),
     )
-    @ddt.unpack
     def test_taken_away(self, view, result, words):
         for first in ([], [HERE]):
             timeline = self.begin()
@@ -163,14 +158,13 @@ class TestLeftAlone(RestoreTimelineTestCase):
             self.assertTrue(timeline.decision.done)
             self.assertFalse(timeline.row.left)
 
-    @ddt.data(
+    @unit.cases(
         # type of its record, where it is unconfirmed
         (base.RESIZE, HOME),
         (base.RESIZE, 'cmp05'),
         (base.RESIZE, builders.HOST),
         (base.COLD, 'cmp05'),
     )
-    @ddt.unpack
     def test_not_confirmed(self, type_, dest):
         timeline = self.begin(stagger=0.0)
         record = timeline.record('finished', type=type_, dest=dest)
@@ -192,7 +186,7 @@ class TestLeftAlone(RestoreTimelineTestCase):
 
         self.assert_ends('skipped', 'not confirmed')
 
-    @ddt.data(HOME, 'cmp05', builders.HOST)
+    @unit.cases(HOME, 'cmp05', builders.HOST)
     def test_resized_while_we_look(self, dest):
         timeline = self.begin()
         record = timeline.record('migrating', type=base.RESIZE, dest=dest)
@@ -213,7 +207,6 @@ class TestLeftAlone(RestoreTimelineTestCase):
         self.assert_asks(ActionKind.LIVE_MIGRATE, HERE, record)
 
 
-@ddt.ddt
 class TestHost(base.DecideTestCase):
     """The host that they are on, as a whole."""
 
@@ -282,7 +275,7 @@ class TestHost(base.DecideTestCase):
         self.assertEqual('skipped', self.row(found).result)
         self.assertTrue(found.drained)
 
-    @ddt.data(
+    @unit.cases(
         # the home; what is told
         (None, 'unset cmp09'),
         (builders.service(host=HOME), 'unset cmp09'),
@@ -291,7 +284,6 @@ class TestHost(base.DecideTestCase):
             'start nova-compute',
         ),
     )
-    @ddt.unpack
     def test_home_became_unfit(self, home, words):
         moving = builders.server('vm2', 'MIGRATING')
         found = self.bring(

@@ -4,13 +4,12 @@
 
 import dataclasses
 
-import ddt
-
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -23,11 +22,10 @@ REVERTING = builders.server(status='REVERT_RESIZE')
 OR_COLD = policies.Policy(running=policies.Running.LIVE_OR_COLD)
 
 
-@ddt.ddt
 class TestRecords(base.ServerContextTestCase):
     """A record's status and a later look at the server."""
 
-    @ddt.data(
+    @unit.cases(
         # type of the record, the server as seen since, phase, status
         (base.LIVE, base.MIGRATING, Phase.MOVING, 'accepted', 'queued'),
         (base.LIVE, base.MIGRATING, Phase.MOVING, 'preparing', 'running'),
@@ -55,8 +53,7 @@ class TestRecords(base.ServerContextTestCase):
         (base.EVACUATION, base.THERE, Phase.MOVED, 'done'),
         (base.EVACUATION, base.HERE, Phase.MOVING, 'pre-migrating'),
     )
-    def test_phase(self, row):
-        kind, view, phase, *statuses = row
+    def test_phase(self, kind, view, phase, *statuses):
         for status in statuses:
             with self.subTest(status):
                 record = base.record(status, type=kind)
@@ -65,14 +62,13 @@ class TestRecords(base.ServerContextTestCase):
     def test_left_without_an_observed_move(self):
         self.assertTrue(self.assert_phase(Phase.SETTLING, view=None).visit)
 
-    @ddt.data(
+    @unit.cases(
         # status of the record, the server since: about to settle?
         ('completed', builders.server(status='MIGRATING', host='x'), True),
         ('failed', builders.server(status='MIGRATING', host='x'), True),
         # It is at rest: a confirmation that failed.
         ('error', base.VERIFY_THERE, False),
     )
-    @ddt.unpack
     def test_a_server_that_has_not_settled(self, status, view, settling):
         """What takes longer is something new, like its owner's resize."""
         phase = Phase.SETTLING if settling else Phase.MOVED
@@ -102,7 +98,7 @@ class TestRecords(base.ServerContextTestCase):
 
         self.assertIn('still on cmp01', assessed.reason)
 
-    @ddt.data('completed', 'error', 'failed', 'cancelled')
+    @unit.cases('completed', 'error', 'failed', 'cancelled')
     def test_view_before_the_end_is_ignored(self, status):
         before = dataclasses.replace(base.HERE, seen_at=base.SEEN - 0.1)
         assessed = self.assert_phase(
@@ -112,7 +108,6 @@ class TestRecords(base.ServerContextTestCase):
         self.assertTrue(assessed.visit)
 
 
-@ddt.ddt
 class TestAskedFor(base.ServerContextTestCase):
     """A move was asked for, and no record shows it yet."""
 
@@ -121,7 +116,7 @@ class TestAskedFor(base.ServerContextTestCase):
             view=view, remembered=base.asked(asked_at=NOW - waited), **kwargs
         )
 
-    @ddt.data(
+    @unit.cases(
         # the server as it looks since, where it stands
         (base.HERE, Phase.MOVING),
         (base.MIGRATING, Phase.MOVING),
@@ -134,7 +129,6 @@ class TestAskedFor(base.ServerContextTestCase):
         # Seen before the request.
         (dataclasses.replace(base.THERE, seen_at=base.ASKED - 1), 'moving'),
     )
-    @ddt.unpack
     def test_before_a_record_shows(self, view, phase):
         for kind in (ActionKind.LIVE_MIGRATE, ActionKind.COLD_MIGRATE):
             self.assert_phase(phase, view=view, remembered=base.asked(kind))
@@ -186,7 +180,7 @@ class TestAskedFor(base.ServerContextTestCase):
         for told in (*words, 'openstack server event list vm1'):
             self.assertIs(final, told in assessed.reason)
 
-    @ddt.data(ActionKind.LIVE_MIGRATE, ActionKind.COLD_MIGRATE)
+    @unit.cases(ActionKind.LIVE_MIGRATE, ActionKind.COLD_MIGRATE)
     def test_its_request_may_be_lost(self, kind):
         """Nova took it, and its conductor never made a record."""
         limit = timing.UNRECORDED_WAIT_SECONDS
@@ -198,8 +192,7 @@ class TestAskedFor(base.ServerContextTestCase):
             remembered = base.asked(kind, asked_at=NOW - waited)
             self.assert_given_up(phase, remembered, words)
 
-    @ddt.data((59.0, Phase.MOVING), (60.0, Phase.STILL_MOVING))
-    @ddt.unpack
+    @unit.cases((59.0, Phase.MOVING), (60.0, Phase.STILL_MOVING))
     def test_bounded_by_server_timeout(self, under_way, phase):
         """--server-timeout."""
         remembered = dataclasses.replace(
@@ -211,20 +204,18 @@ class TestAskedFor(base.ServerContextTestCase):
         )
 
 
-@ddt.ddt
 class TestConfirmed(base.ServerContextTestCase):
     """A confirmation was asked for often, and its record does not change."""
 
     ASKED_AT = NOW - 2 * EFFECT_WAIT
 
-    @ddt.data(
+    @unit.cases(
         # How it looks since, where it stands
         (None, Phase.MOVING),
         (base.VERIFY_THERE, Phase.FAILED),
         # Where its cell did not answer, its record was not listed.
         (base.THERE, Phase.MOVED),
     )
-    @ddt.unpack
     def test_the_server_is_looked_at_before_that_counts(self, view, phase):
         old = dataclasses.replace(base.VERIFY_THERE, seen_at=self.ASKED_AT)
         remembered = base.asked(
@@ -239,7 +230,6 @@ class TestConfirmed(base.ServerContextTestCase):
         self.assertEqual(view is None, assessed.visit)
 
 
-@ddt.ddt
 class TestLiveOrCold(base.ServerContextTestCase):
     """What can't be live-migrated is cold-migrated, if we are told so."""
 
@@ -247,11 +237,10 @@ class TestLiveOrCold(base.ServerContextTestCase):
         base.record('error', n, seen_at=NOW - 100) for n in (7, 8, 9)
     )
 
-    @ddt.data(
+    @unit.cases(
         ((), base.refused(final=True), base.REFUSAL),
         (EXHAUSTED, None, base.FAILURE),
     )
-    @ddt.unpack
     def test_paused_server_has_no_cold_fallback(
         self, records, remembered, why
     ):

@@ -3,14 +3,12 @@
 """What was asked of Nova: tries, refusals, answers, what has no record."""
 
 import dataclasses
-import unittest
-
-import ddt
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -41,11 +39,10 @@ def failed(number, kind=base.LIVE, first=7):
     return [base.record('error', first + n, type=kind) for n in range(number)]
 
 
-@ddt.ddt
-class TestTries(unittest.TestCase):
+class TestTries(unit.TestCase):
     """How often a migration was tried, and whether that is enough."""
 
-    @ddt.data(
+    @unit.cases(
         # failed in earlier runs, in this one, --retries; enough
         (0, 0, 0, False),
         (0, 1, 0, True),
@@ -62,7 +59,6 @@ class TestTries(unittest.TestCase):
         (9, 0, 2, False),
         (9, 1, 2, True),
     )
-    @ddt.unpack
     def test_exhausted(self, earlier, tries, retries, expected):
         context = base.context(
             *failed(tries), earlier=failed(earlier, first=-10), retries=retries
@@ -84,20 +80,18 @@ def refused(reason=NO_SUCH_HOST, at=NOW, *, final=True):
     return memories.Outcome(memories.SendStatus.REFUSED, at, reason, final)
 
 
-@ddt.ddt
-class TestAnswers(unittest.TestCase):
+class TestAnswers(unit.TestCase):
     """What the answer to a request says of our pick."""
 
     def after(self, outcome, **kwargs):
         memory = builders.memory(builders.server_memory())
         return memory.after(action(**kwargs), outcome, 6).servers['vm1']
 
-    @ddt.data(
+    @unit.cases(
         (ActionKind.LIVE_MIGRATE, NO_SUCH_HOST, True),
         (ActionKind.COLD_MIGRATE, NO_SUCH_HOST, True),
         (ActionKind.COLD_MIGRATE, NO_HOST, False),
     )
-    @ddt.unpack
     def test_there_is_no_such_host(self, kind, words, final):
         found = self.after(refused(words, final=final), kind=kind)
 
@@ -107,7 +101,7 @@ class TestAnswers(unittest.TestCase):
         self.assertEqual((0, 1), (request.refusals, request.taken))
         self.assertEqual(words, request.refusal)
 
-    @ddt.data(
+    @unit.cases(
         # Of the server: another pick would have had the same answer.
         (refused(base.REFUSAL), {}),
         (refused(base.REFUSAL, final=False), {}),
@@ -117,7 +111,6 @@ class TestAnswers(unittest.TestCase):
         (refused(), {'host': ''}),
         (refused(NO_HOST), {'spread': False}),
     )
-    @ddt.unpack
     def test_another_refusal(self, outcome, given):
         found = self.after(outcome, **given)
 
@@ -132,7 +125,6 @@ def at(view, seconds):
     return dataclasses.replace(view, seen_at=base.ASKED + seconds)
 
 
-@ddt.ddt
 class TestStep(base.ServerContextTestCase):
     """Due, asked for, lost, refused: the same for each."""
 
@@ -154,7 +146,7 @@ class TestStep(base.ServerContextTestCase):
             **known,
         )
 
-    @ddt.data(*STEPS)
+    @unit.cases(*STEPS)
     def test_asked_for_it_is_awaited(self, kind):
         """The list is older than the request, and the next may be, too."""
         for seen_after in (-1, 0, 1, EFFECT_WAIT - 1):
@@ -165,14 +157,14 @@ class TestStep(base.ServerContextTestCase):
             late = seen_after == EFFECT_WAIT - 1
             self.assertIs(late, 'at most 30 s' in assessed.awaits)
 
-    @ddt.data(*STEPS)
+    @unit.cases(*STEPS)
     def test_lost_it_is_asked_for_again(self, kind):
         for taken in (1, 2):
             remembered = base.asked(kind, taken=taken)
             assessed = self.step(Phase.WAITING, kind, remembered, EFFECT_WAIT)
             self.assertIs(kind, assessed.ask)
 
-    @ddt.data(*STEPS)
+    @unit.cases(*STEPS)
     def test_fails_after_the_last_try(self, kind):
         remembered = base.asked(kind, taken=3)
         assessed = self.step(Phase.FAILED, kind, remembered, EFFECT_WAIT)
@@ -181,7 +173,7 @@ class TestStep(base.ServerContextTestCase):
         self.assertIn('openstack server event list vm1', assessed.reason)
         self.assertNotIn('confirmation', assessed.reason)
 
-    @ddt.data(*STEPS)
+    @unit.cases(*STEPS)
     def test_refused_it_is_looked_at_first(self, kind):
         remembered = base.refused(kind, refused_at=base.ASKED)
 
@@ -192,7 +184,7 @@ class TestStep(base.ServerContextTestCase):
         self.assertIs(kind, assessed.ask)
         self.assertEqual(base.REFUSAL, assessed.reason)
 
-    @ddt.data(*STEPS)
+    @unit.cases(*STEPS)
     def test_refused_again_and_again(self, kind):
         for refusals, phase in (
             (timing.END_TRIES - 1, Phase.WAITING),
@@ -201,29 +193,26 @@ class TestStep(base.ServerContextTestCase):
             assessed = self.step(phase, kind, base.refused(kind, refusals))
             self.assertEqual(base.REFUSAL, assessed.reason)
 
-    @ddt.data(
+    @unit.cases(
         (ActionKind.RESUME, Phase.BLOCKED),
         (ActionKind.SHELVE, Phase.BLOCKED),
         (ActionKind.OFFLOAD, Phase.BLOCKED),
         # "Not resized": it may be true for a moment only.
         (ActionKind.CONFIRM, Phase.WAITING),
     )
-    @ddt.unpack
     def test_refused_for_good(self, kind, phase):
         self.step(phase, kind, base.refused(kind, final=True))
 
 
-@ddt.ddt
 class TestOverdueRequests(base.ServerContextTestCase):
     """--server-timeout holds for what has no record, too."""
 
-    @ddt.data(
+    @unit.cases(
         ('ACTIVE', 'rebooting'),
         ('BUILD', None),
         ('SUSPENDED', 'resuming'),
         ('MIGRATING', 'migrating'),
     )
-    @ddt.unpack
     def test_task_of_others(self, status, task):
         for under_way, phase in ((59.0, Phase.BUSY), (60.0, Phase.BLOCKED)):
             assessed = self.assert_phase(

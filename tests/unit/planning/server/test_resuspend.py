@@ -3,15 +3,13 @@
 """What was resumed to be moved: it is found, and suspended again."""
 
 import dataclasses
-import unittest
-
-import ddt
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import resuspend
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
@@ -28,7 +26,6 @@ COMPLETED = base.record('completed')
 ELSEWHERE = builders.server(status='SUSPENDED', host=builders.DEST)
 
 
-@ddt.ddt
 class TestRequireSuspend(base.ServerContextTestCase):
     def require(self, phase, *records, remembered=RESUMED, **kwargs):
         kwargs = {'policy': RESUME, 'view': base.THERE, **kwargs}
@@ -37,7 +34,7 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertIs(phase, found.phase)
         return found
 
-    @ddt.data(RESUMED, FOUND)
+    @unit.cases(RESUMED, FOUND)
     def test_suspended_after_its_move(self, remembered):
         found = self.require(Phase.MOVING, remembered=remembered)
 
@@ -45,7 +42,7 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertEqual(builders.DEST, found.destination)
         self.assertEqual(COMPLETED, found.record)
 
-    @ddt.data(base.record(), base.record(type=base.COLD, status='migrating'))
+    @unit.cases(base.record(), base.record(type=base.COLD, status='migrating'))
     def test_not_while_a_move_is_under_way(self, record):
         """Given up, but it goes on; the view of the server is an old one."""
         remembered = base.refused(
@@ -73,7 +70,7 @@ class TestRequireSuspend(base.ServerContextTestCase):
 
         self.assertIn('fixed addresses', found.reason)
 
-    @ddt.data('rebooting', 'suspending', 'deleting')
+    @unit.cases('rebooting', 'suspending', 'deleting')
     def test_owner_changes_it_meanwhile(self, task):
         """Nova would answer 409: what comes of that is to be seen."""
         view = builders.server(host=builders.DEST, task_state=task)
@@ -85,14 +82,13 @@ class TestRequireSuspend(base.ServerContextTestCase):
             self.assertTrue(found.visit)
             self.assertEqual(builders.DEST, found.destination)
 
-    @ddt.data(
+    @unit.cases(
         (
             base.asked(ActionKind.SUSPEND, remembered=RESUMED),
             *('suspending', Phase.MOVING),
         ),
         (RESUMED, 'rebooting', Phase.BUSY),
     )
-    @ddt.unpack
     def test_overdue(self, remembered, task, before):
         """--server-timeout: it is told that it runs."""
         policy = dataclasses.replace(RESUME, server_timeout=60.0)
@@ -110,8 +106,7 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertIn('openstack server suspend vm1', found.reason)
         self.assertIn('longer than 60 s', found.reason)
 
-    @ddt.data((timing.END_TRIES, False), (1, True))
-    @ddt.unpack
+    @unit.cases((timing.END_TRIES, False), (1, True))
     def test_fails_after_the_last_try(self, refusals, final):
         remembered = base.refused(
             *(ActionKind.SUSPEND, refusals),
@@ -127,7 +122,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertEqual(COMPLETED, found.record)
 
 
-@ddt.ddt
 class TestStopped(base.DecideTestCase):
     """Interrupted in each step: what is owed is done, or told."""
 
@@ -148,7 +142,7 @@ class TestStopped(base.DecideTestCase):
     }
     UNSEEN = {'migrations': [COMPLETED]}
 
-    @ddt.data(
+    @unit.cases(
         # how it looks; what is asked for
         ('RESUMING', {}),
         ('RUNNING', {'vm1': ActionKind.SUSPEND}),
@@ -156,7 +150,6 @@ class TestStopped(base.DecideTestCase):
         ('ARRIVED', {'vm1': ActionKind.SUSPEND}),
         ('SUSPENDING', {}),
     )
-    @ddt.unpack
     def test_it_ends_suspended(self, look, asked):
         found = self.stopped(**getattr(self, look))
 
@@ -164,7 +157,7 @@ class TestStopped(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertIsNone(self.row(found).result)
 
-    @ddt.data(
+    @unit.cases(
         # how it looks; what else is told, the result
         ('RESUMING', 'interrupted'),
         ('RUNNING', 'interrupted'),
@@ -173,7 +166,6 @@ class TestStopped(base.DecideTestCase):
         ('SUSPENDING', 'moved to cmp02'),
         ('UNSEEN', 'outcome of its move is not known; interrupted'),
     )
-    @ddt.unpack
     def test_abandoned_it_is_told(self, look, words, result='failed'):
         found = self.stopped(policy=ABANDON, **getattr(self, look))
 
@@ -187,8 +179,7 @@ class TestStopped(base.DecideTestCase):
         self.assertIn(words, row.reason)
 
 
-@ddt.ddt
-class TestHistory(unittest.TestCase):
+class TestHistory(unit.TestCase):
     """What a history says."""
 
     def found(self, *history):
@@ -203,7 +194,7 @@ class TestHistory(unittest.TestCase):
         self.assertEqual(set(), found.suspects)
         return found.servers['vm1'].found_resumed
 
-    @ddt.data(
+    @unit.cases(
         # what was done since the maintenance began; is it to be suspended
         ((), False),
         (('resume',), True),
@@ -224,7 +215,6 @@ class TestHistory(unittest.TestCase):
         (('create',), False),
         (('live-migration',), False),
     )
-    @ddt.unpack
     def test_resume_in_the_history(self, actions, expected):
         history = [
             base.instance_action(action, seconds=60.0 + n)
@@ -233,14 +223,13 @@ class TestHistory(unittest.TestCase):
 
         self.assertIs(expected, self.found(*history))
 
-    @ddt.data((0, True), (60, True), (-1, False))
-    @ddt.unpack
+    @unit.cases((0, True), (60, True), (-1, False))
     def test_only_during_this_maintenance(self, seconds, expected):
         resume = base.instance_action(seconds=seconds)
 
         self.assertIs(expected, self.found(resume))
 
-    @ddt.data(
+    @unit.cases(
         # who resumed it, in which project; ours
         (base.US, base.OUR_PROJECT, True),
         (base.US, base.OWNERS_PROJECT, True),
@@ -248,7 +237,6 @@ class TestHistory(unittest.TestCase):
         (base.OWNER, base.OUR_PROJECT, True),
         (base.OWNER, base.OWNERS_PROJECT, False),
     )
-    @ddt.unpack
     def test_resume_by_operator_only(self, user, project, ours):
         resume = base.instance_action(user=user, project=project)
 

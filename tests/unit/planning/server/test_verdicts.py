@@ -7,9 +7,6 @@ the operator asked for, and what a drain does. Which state allows which move
 is Nova's say.
 """
 
-import unittest
-
-import ddt
 import hypothesis
 from hypothesis import strategies
 
@@ -18,6 +15,7 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verdicts
+from tests import unit
 from tests.unit import builders
 
 ActionKind = memories.ActionKind
@@ -44,7 +42,7 @@ def terms(no_live='', resumed=False, shelving=False, **options):
     return verdicts.Terms(operation, no_live, resumed, shelving)
 
 
-class VerdictTestCase(unittest.TestCase):
+class VerdictTestCase(unit.TestCase):
     def judge(self, status, task_state=None, **kwargs):
         server = builders.server('vm1', status, task_state=task_state)
         return verdicts.judge(server, terms(**kwargs))
@@ -59,11 +57,10 @@ class VerdictTestCase(unittest.TestCase):
             self.assertEqual(expected, (verdict.ask, verdict.move))
 
 
-@ddt.ddt
 class TestStates(VerdictTestCase):
     """With the defaults."""
 
-    @ddt.data(
+    @unit.cases(
         # Nova: os-migrateLive 202.
         (LIVE, 'ACTIVE', 'PAUSED'),
         # os-migrateLive 409, migrate 202.
@@ -91,19 +88,17 @@ class TestStates(VerdictTestCase):
         # What we don't know is not touched.
         (BLOCKED, 'UNKNOWN', 'A_STATUS_OF_TOMORROW'),
     )
-    def test_state(self, row):
+    def test_state(self, expected, *states):
         """Each server with its task state."""
-        expected, *states = row
         for state in states:
             with self.subTest(state):
                 self.assert_verdict(expected, self.judge(*state.split()))
 
 
-@ddt.ddt
 class TestOptions(VerdictTestCase):
     """Every status with every value of the option that governs it."""
 
-    @ddt.data(
+    @unit.cases(
         # --running, what is done with an ACTIVE and a PAUSED server; the same
         # where a live migration is impossible
         ('live', (LIVE, LIVE), (LIVE, LIVE)),
@@ -112,7 +107,6 @@ class TestOptions(VerdictTestCase):
         ('cold', (COLD, BLOCKED), (COLD, BLOCKED)),
         ('leave', (BLOCKED, BLOCKED), (BLOCKED, BLOCKED)),
     )
-    @ddt.unpack
     def test_running(self, value, possible, impossible):
         for no_live, outcomes in (('', possible), (NO_LIVE, impossible)):
             for status, expected in zip(
@@ -125,7 +119,7 @@ class TestOptions(VerdictTestCase):
                 if value == 'live-or-cold':
                     self.assertIn(no_live, verdict.reason)
 
-    @ddt.data(
+    @unit.cases(
         ('SHUTOFF', policies.Stopped.COLD, COLD),
         ('SHUTOFF', policies.Stopped.LEAVE, BLOCKED),
         ('SUSPENDED', policies.Suspended.LEAVE, BLOCKED),
@@ -136,20 +130,19 @@ class TestOptions(VerdictTestCase):
         ('VERIFY_RESIZE', policies.Resized.LEAVE, BLOCKED),
         ('VERIFY_RESIZE', policies.Resized.CONFIRM, CONFIRM),
     )
-    @ddt.unpack
     def test_option(self, status, value, expected):
         option = type(value).__name__.lower()
 
         self.assert_verdict(expected, self.judge(status, **{option: value}))
 
-    @ddt.data(*policies.Shelved)
+    @unit.cases(*policies.Shelved)
     def test_what_we_shelved_is_offloaded(self, shelved):
         """Else --suspended shelve would only shelve."""
         verdict = self.judge('SHELVED', shelved=shelved, shelving=True)
 
         self.assert_verdict(OFFLOAD, verdict)
 
-    @ddt.data(*policies.Running)
+    @unit.cases(*policies.Running)
     def test_resumed_server_is_not_cold_migrated(self, running):
         """Else what its owner suspended would be lost."""
         for no_live in ('', NO_LIVE):
@@ -159,19 +152,17 @@ class TestOptions(VerdictTestCase):
 
             self.assert_verdict(LIVE, verdict)
 
-    @ddt.data(
+    @unit.cases(
         ('ACTIVE', 'suspending', WAIT),
         ('SHUTOFF', None, COLD),
         ('ERROR', None, BLOCKED),
     )
-    @ddt.unpack
     def test_resumed_server_not_running(self, status, task, expected):
         self.assert_verdict(expected, self.judge(status, task, resumed=True))
 
 
-@ddt.ddt
 class TestReasons(VerdictTestCase):
-    @ddt.data(
+    @unit.cases(
         ('SUSPENDED', {}, 'openstack server resume vm1'),
         ('SUSPENDED', {}, '--suspended resume'),
         ('SUSPENDED', {}, '--suspended shelve'),
@@ -190,7 +181,6 @@ class TestReasons(VerdictTestCase):
         ('SHELVED', LEAVE, '--shelved offload'),
         ('SHELVED', LEAVE, 'openstack server shelve --offload vm1'),
     )
-    @ddt.unpack
     def test_blocked_says_what_the_operator_can_do(
         self, status, options, words
     ):
@@ -222,7 +212,7 @@ _TERMS = strategies.builds(
 _STATUSES = strategies.sampled_from(sorted(builders.VM_STATES))
 
 
-class TestEveryServer(unittest.TestCase):
+class TestEveryServer(unit.TestCase):
     @hypothesis.given(
         strategies.text(max_size=20) | _STATUSES,
         strategies.none() | strategies.text(max_size=20),

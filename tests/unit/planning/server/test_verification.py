@@ -4,12 +4,11 @@
 
 import dataclasses
 
-import ddt
-
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import verification
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import evacuation_base
@@ -22,7 +21,6 @@ SHUTDOWN = {'power_state': State.SHUTDOWN}
 RUNNING = {'power_state': State.RUNNING}
 
 
-@ddt.ddt
 class TestVerification(base.ServerContextTestCase):
     """After its move a server is what it was, or that is a failure."""
 
@@ -33,7 +31,7 @@ class TestVerification(base.ServerContextTestCase):
             remembered=builders.server_memory(before),
         )
 
-    @ddt.data(
+    @unit.cases(
         # before, after, phase, words
         ('active', 'active', Phase.MOVED, ''),
         ('paused', 'paused', Phase.MOVED, ''),
@@ -49,7 +47,6 @@ class TestVerification(base.ServerContextTestCase):
         ('active', 'resized', Phase.MOVED, ''),
         ('stopped', 'resized', Phase.MOVED, ''),
     )
-    @ddt.unpack
     def test_state(self, before, after, phase, words):
         assessed = self.moved(builders.server(vm_state=before), vm_state=after)
 
@@ -57,14 +54,13 @@ class TestVerification(base.ServerContextTestCase):
         self.assertIn(words, assessed.reason)
         self.assertEqual(builders.DEST, assessed.destination)
 
-    @ddt.data(
+    @unit.cases(
         (('10.0.0.5',), ('10.0.0.5',), ''),
         ((), ('10.0.0.5',), ''),
         (('10.0.0.5',), ('10.0.0.6',), 'were 10.0.0.5 and are 10.0.0.6'),
         (('10.0.0.5',), (), 'were 10.0.0.5 and are none'),
         (('10.0.0.5', 'fd00::5'), ('10.0.0.5',), '10.0.0.5, fd00::5 and are'),
     )
-    @ddt.unpack
     def test_fixed_addresses(self, before, after, words):
         before = builders.server(addresses=before)
         assessed = self.moved(before, addresses=after)
@@ -74,7 +70,6 @@ class TestVerification(base.ServerContextTestCase):
         self.assertIn(words, assessed.reason)
 
 
-@ddt.ddt
 class TestPower(base.ServerContextTestCase):
     """Nova says ACTIVE, and does the guest run?"""
 
@@ -91,7 +86,7 @@ class TestPower(base.ServerContextTestCase):
             remembered=builders.server_memory(before),
         )
 
-    @ddt.data(
+    @unit.cases(
         # status, power states before and after; what is wrong
         ('ACTIVE', State.RUNNING, State.RUNNING, ''),
         ('ACTIVE', State.RUNNING, State.SHUTDOWN, 'running and is shutdown'),
@@ -110,7 +105,6 @@ class TestPower(base.ServerContextTestCase):
         ('ACTIVE', State.RUNNING, 99, ''),
         ('SUSPENDED', State.RUNNING, State.SHUTDOWN, ''),
     )
-    @ddt.unpack
     def test_states(self, status, before, after, wrong):
         assessed = self.arrived(
             builders.server(status=status, power_state=before),
@@ -121,14 +115,13 @@ class TestPower(base.ServerContextTestCase):
         self.assertIs(Phase.FAILED if wrong else Phase.MOVED, assessed.phase)
         self.assertIn(wrong, assessed.reason)
 
-    @ddt.data(
+    @unit.cases(
         # since the move ended and since it was seen; phase, is it looked at
         (WAIT, 0.0, Phase.FAILED, False),
         (WAIT, 1.0, Phase.SETTLING, False),
         (AGAIN + 1, AGAIN, Phase.SETTLING, True),
         (AGAIN, AGAIN - 1, Phase.SETTLING, False),
     )
-    @ddt.unpack
     def test_nova_is_given_time(self, ended_ago, seen_ago, phase, visit):
         on = builders.server()
         assessed = self.arrived(on, self.OFF, ended_ago, seen_ago)
@@ -146,16 +139,14 @@ class TestPower(base.ServerContextTestCase):
         self.assertIs(Phase.MOVED, assessed.phase)
 
 
-@ddt.ddt
 class TestArrived(base.ServerContextTestCase):
-    @ddt.data(
+    @unit.cases(
         # the host that was asked for, did Nova say yes; is it told
         ('cmp09', True, True),
         ('cmp09', False, False),
         (builders.DEST, True, False),
         ('', True, False),
     )
-    @ddt.unpack
     def test_where_it_was_to_go(self, host, accepted, told):
         assessed = self.assert_phase(
             Phase.MOVED,
@@ -183,12 +174,11 @@ class TestArrived(base.ServerContextTestCase):
         self.assertEqual('restarted: by its cold migration', assessed.reason)
 
 
-@ddt.ddt
 class TestBroken(base.ServerContextTestCase):
     FIND_OUT = 'find out why (openstack server show vm1)'
     REBOOT = 'repair it on cmp02, then run openstack server reboot --hard vm1'
 
-    @ddt.data(
+    @unit.cases(
         # the record's type and status, how it was, Nova's words, what is told
         (base.COLD, 'error', 'ACTIVE', 'No disk', f': No disk: {REBOOT}'),
         (
@@ -202,7 +192,6 @@ class TestBroken(base.ServerContextTestCase):
         # First seen in the middle of a resize.
         (base.LIVE, 'completed', 'VERIFY_RESIZE', '', f': {FIND_OUT}'),
     )
-    @ddt.unpack
     def test_what_nova_says_and_the_way_out(
         self, kind, status, before, fault, words
     ):
@@ -219,7 +208,6 @@ class TestBroken(base.ServerContextTestCase):
         self.assertEqual(builders.DEST, assessed.destination)
 
 
-@ddt.ddt
 class TestEvacuated(base.ServerContextTestCase):
     RUNS = 'its state was stopped and is active'
     STOPPED = 'its state was active and is stopped'
@@ -247,7 +235,7 @@ class TestEvacuated(base.ServerContextTestCase):
             words = f'moved to cmp02, but {wrong}'
             self.assertEqual(words, assessed.reason)
 
-    @ddt.data(
+    @unit.cases(
         # before, after; what is wrong
         ('ACTIVE', {}, 'ACTIVE', ''),
         ('SHUTOFF', {}, 'SHUTOFF', ''),
@@ -261,13 +249,12 @@ class TestEvacuated(base.ServerContextTestCase):
         ('ACTIVE', SHUTDOWN, 'SHUTOFF', ''),
         ('ACTIVE', SHUTDOWN, 'ACTIVE', RUNS),
     )
-    @ddt.unpack
     def test_its_state(self, status, power, after, wrong):
         before = evacuation_base.server(status, **power)
 
         self.assert_arrives(wrong, before, after)
 
-    @ddt.data(
+    @unit.cases(
         # before, its newest deed, after; what is wrong
         ('ERROR', 'stop', 'SHUTOFF', ''),
         ('ERROR', 'stop', 'ACTIVE', RUNS),
@@ -276,7 +263,6 @@ class TestEvacuated(base.ServerContextTestCase):
         ('ACTIVE', 'start', 'ACTIVE', ''),
         ('ACTIVE', 'start', 'SHUTOFF', STOPPED),
     )
-    @ddt.unpack
     def test_what_only_its_history_tells(self, status, deed, after, wrong):
         """Another run's evacuation had begun when this one came."""
         before = evacuation_base.server(status, **NOSTATE)
@@ -287,7 +273,7 @@ class TestEvacuated(base.ServerContextTestCase):
         history = [base.instance_action(deed)]
         self.assert_arrives(wrong, before, after, history)
 
-    @ddt.data(
+    @unit.cases(
         # before, after; what is wrong
         ('ACTIVE', 'SHUTOFF', ''),
         ('SHUTOFF', 'SHUTOFF', ''),
@@ -296,7 +282,6 @@ class TestEvacuated(base.ServerContextTestCase):
         ('ERROR', 'ACTIVE', DESPITE),
         ('SHUTOFF', 'ACTIVE', RUNS),
     )
-    @ddt.unpack
     def test_leave_stopped(self, before, after, wrong):
         before = evacuation_base.server(before, **RUNNING)
 
