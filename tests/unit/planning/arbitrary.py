@@ -24,6 +24,9 @@ from tests.unit import builders
 IDS = ('vm1', 'vm2', 'vm3', 'vm4')
 #: Seconds between two looks, sometimes.
 STEP = 7.0
+#: Of a cloud where nothing happens any more: seconds from look to look, and
+#: enough looks for all that may follow one on the other.
+QUIET_STEP, QUIET_LOOKS = 20.0, 180
 
 _HERE = (
     *('ACTIVE', 'ACTIVE', 'SHUTOFF', 'SHUTOFF', 'PAUSED', 'SUSPENDED'),
@@ -326,3 +329,61 @@ def run(seed: int, how: Draw = draining) -> list[Step]:
             memory = memory.after(action, outcome, highest)
         now += rng.choice([1.0, STEP, 40.0])
     return steps
+
+
+def settle(
+    step: Step, answer: memories.SendStatus = memories.SendStatus.ACCEPTED
+) -> decisions.Decision:
+    """Go on where nothing happens any more, and return the last decision.
+
+    :param answer: to whatever is asked for; it has no effect.
+    """
+    memory, now = step.memory, step.now
+    visit, trace, history = set(), set(), set()
+    for _look in range(QUIET_LOOKS):
+        seen = _later(step.seen, visit, trace, history, now)
+        found = Step(seen, step.policy, memory, now).found
+        memory, query = found.memory, found.query
+        if found.done:
+            break
+        visit |= query.visit
+        trace |= query.trace
+        history |= query.history
+        outcome = memories.Outcome(answer, now, 'Nova says no')
+        highest = max(seen.migrations, default=0)
+        for action in found.actions:
+            memory = memory.after(action, outcome, highest)
+        now += QUIET_STEP
+    return found
+
+
+def _later(first, visit, trace, history, now) -> model.Observation:
+    """Return a later look at a cloud that is as it was at first.
+
+    :param visit: what was to be looked at since; likewise the next two.
+    """
+
+    def seen(things: ty.Mapping[ty.Any, ty.Any]) -> dict[ty.Any, ty.Any]:
+        return {
+            key: dataclasses.replace(thing, seen_at=now)
+            for key, thing in things.items()
+        }
+
+    known = {**first.visited, **first.servers}
+    deleted = {i: builders.server(i, 'DELETED') for i in visit}
+    return dataclasses.replace(
+        first,
+        servers=seen(first.servers),
+        visited=seen(
+            {i: {**deleted, **known}[i] for i in {*first.visited, *visit}}
+        ),
+        progress=seen(first.progress),
+        servers_at=now,
+        service_at=now,
+        migrations_at=now,
+        consumers=first.consumers or frozenset(),
+        traced=frozenset(trace),
+        consumers_at=now,
+        failures=dict.fromkeys(first.migrations, 'why'),
+        histories={**dict.fromkeys(history, ()), **first.histories},
+    )

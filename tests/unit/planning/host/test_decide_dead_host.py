@@ -63,10 +63,7 @@ class TestHost(base.DecideTestCase):
         asked = builders.evacuation(9, server_id='vm0')
         ours = remembering(
             base.asked(
-                ActionKind.EVACUATE,
-                many()[0],
-                asked_after=8,
-                asked_at=NOW - 2,
+                ActionKind.EVACUATE, many()[0], asked_after=8, asked_at=NOW - 2
             )
         )
         pending = base.just_asked(ActionKind.EVACUATE, 'vm0').servers['vm0']

@@ -14,20 +14,13 @@ from tests.unit.planning import base
 NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
 LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
-ARRIVING = {
-    'server_id': 'x',
-    'source': builders.DEST,
-    'dest': builders.HOST,
-}
+ARRIVING = {'server_id': 'x', 'source': builders.DEST, 'dest': builders.HOST}
 STOP = policies.Policy(stop='interrupted')
 ABANDON = policies.Policy(stop='time is up', abandon='time is up')
 ENABLED = builders.service(enabled=True)
 ActionKind = memories.ActionKind
 LIVE = memories.ActionKind.LIVE_MIGRATE
-MOVING = {
-    'servers': [base.MIGRATING],
-    'migrations': [builders.migration()],
-}
+MOVING = {'servers': [base.MIGRATING], 'migrations': [builders.migration()]}
 
 
 UNKNOWN = 'outcome of its move is not known'
@@ -84,10 +77,7 @@ class TestStop(base.DecideTestCase):
         # what is seen; the reason
         ({'memory': base.just_asked(), **MOVING}, ''),
         # It has left, and nobody has looked where it is.
-        (
-            known('completed'),
-            '',
-        ),
+        (known('completed'), ''),
         (
             {
                 'memory': builders.memory(

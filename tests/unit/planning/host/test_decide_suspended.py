@@ -193,8 +193,7 @@ class TestShelve(base.TimelineTestCase):
 
     def shelving(self):
         timeline = self.begin(
-            suspended=policies.Suspended.SHELVE,
-            shelved=policies.Shelved.LEAVE,
+            suspended=policies.Suspended.SHELVE, shelved=policies.Shelved.LEAVE
         )
         self.expect(timeline, (ActionKind.SHELVE, SUSPENDED))
         uploading = builders.server(

@@ -124,13 +124,25 @@ class Deciding(unit.TestCase):
             self.assertEqual('running', records[record_id].status)
             self.assertEqual('live-migration', records[record_id].type)
 
-
-class Asking(unit.TestCase):
-    """What is asked of Nova."""
-
     def one_request_for_a_server(self, _step, found):
         asked = collections.Counter(a.server_id for a in found.actions)
         self.assertLessEqual(set(asked.values()), {1})
+
+    def nothing_at_all_after_the_end(self, step, _found):
+        left = step.left
+
+        self.assertEqual((), left.actions)
+        self.assertTrue(left.done)
+        self.assertNotIn(None, [row.result for row in left.rows])
+
+    def done_leaves_nothing_open(self, _step, found):
+        if found.done:
+            self.assertNotIn(None, [row.result for row in found.rows])
+            self.assertEqual((), found.actions)
+
+
+class Asking(unit.TestCase):
+    """What is asked of Nova."""
 
     def nothing_is_begun_while_a_move_is_under_way(self, step, found):
         phases = {row.server_id: row.phase for row in found.rows}
@@ -275,21 +287,9 @@ class Limits(unit.TestCase):
         self.assertEqual({}, starts(lost))
         self.assertFalse(lost.drained)
 
-    def nothing_at_all_after_the_end(self, step, _found):
-        left = step.left
-
-        self.assertEqual((), left.actions)
-        self.assertTrue(left.done)
-        self.assertNotIn(None, [row.result for row in left.rows])
-
 
 class Ending(unit.TestCase):
     """What holds at the end."""
-
-    def done_leaves_nothing_open(self, _step, found):
-        if found.done:
-            self.assertNotIn(None, [row.result for row in found.rows])
-            self.assertEqual((), found.actions)
 
     def drained_leaves_nothing(self, step, found):
         if not found.drained:
