@@ -18,6 +18,9 @@ ActionKind = memories.ActionKind
 Phase = server_status.Phase
 Wait = server_status.Wait
 record = builders.migration
+COMPLETED, QUEUED = record(1, 'completed'), record(1, 'queued')
+LATER = record(seen_at=builders.NOW + 1)
+FULL = {'reason': 'full', 'attempts': 1}
 ENDINGS = tuple(set(events.ENDINGS.values()))
 
 
@@ -71,36 +74,20 @@ class TestServers(unit.TestCase):
         # It has moved, and does not run there yet: nothing is tried again.
         (
             moving(),
-            row(
-                Phase.SETTLING,
-                'its power state was running',
-                record=record(1, 'completed'),
-            ),
+            row(Phase.SETTLING, 'off', record=COMPLETED),
             'MoveDelayed',
         ),
         # Without a pause.
-        (moving(attempts=1), row(reason='full', attempts=1), 'RetryScheduled'),
+        (moving(attempts=1), row(**FULL), 'RetryScheduled'),
         (row(), row(reason='x'), 'ServerChanged'),
-        (
-            row(Phase.SETTLING, 'full', attempts=1),
-            row(reason='full', attempts=1),
-            'ServerChanged',
-        ),
+        (row(Phase.SETTLING, **FULL), row(**FULL), 'ServerChanged'),
         (row(Phase.BUSY, 'a'), row(Phase.BUSY, 'b'), 'ServerChanged'),
         # The scheduler has picked a host; the migration has begun.
         (moving(), moving(destination='cmp02'), 'ServerChanged'),
-        (
-            moving(record=record(1, 'queued')),
-            moving(record=record(1, 'running')),
-            'ServerChanged',
-        ),
+        (moving(record=QUEUED), moving(record=record()), 'ServerChanged'),
         # Time goes by.
         (moving(seconds=1.0), moving(seconds=2.0), None),
-        (
-            moving(record=record(seen_at=1.0)),
-            moving(record=record(seen_at=2.0)),
-            None,
-        ),
+        (moving(record=record()), moving(record=LATER), None),
     )
     def test_one_server(self, old, new, expected):
         before = old and builders.decision([old])

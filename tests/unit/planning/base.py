@@ -161,6 +161,11 @@ def instance_action(
     )
 
 
+def history(*actions) -> dict[str, tuple[model.InstanceAction, ...]]:
+    """Return what somebody asked of vm1, one after the other."""
+    return {'vm1': tuple(map(instance_action, actions))}
+
+
 class DecideTestCase(unit.TestCase):
     """What is done with a host."""
 

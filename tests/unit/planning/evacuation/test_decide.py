@@ -208,9 +208,9 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
                 self.assertEqual('active', view.vm_state)
                 self.assertTrue(action.stopped)
                 if not picked:
-                    self.no_pick(timeline)
+                    self.direct(timeline, spread=False)
                 elif evacuations == 1:
-                    self.pick(timeline, 'cmp03')
+                    self.direct(timeline, host='cmp03', spread=True)
                 number, view = len(records) + 1, error
                 records.append(timeline.record('error', number, dest='cmp03'))
             if timeline.row.result:
@@ -220,14 +220,8 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
             (attempts, attempts, attempts), (evacuations, resets, row.attempts)
         )
 
-    def pick(self, timeline, host):
-        """Let the evacuation just asked for be to a pick of ours."""
-        self._direct(timeline, host=host, spread=True)
-
-    def no_pick(self, timeline):
-        self._direct(timeline, spread=False)
-
-    def _direct(self, timeline, **changes):
+    def direct(self, timeline, **changes):
+        """Let the evacuation just asked for be to a pick of ours, or not."""
         remembered = timeline.memory.servers['vm1']
         request = dataclasses.replace(
             remembered.request(ActionKind.EVACUATE), **changes

@@ -29,19 +29,13 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
     )
     def test_stopped_server_stays_stopped(self, status, power_state):
         timeline = self.begin()
-        history = {
-            'vm1': (
-                base.instance_action('create'),
-                base.instance_action('stop'),
-            )
-        }
         view = server(status, power_state=power_state)
         if power_state == State.NOSTATE:
             # Nothing is done before its history is known.
             self.assert_asked((), view)
             self.assertEqual({'vm1'}, timeline.decision.query.history)
             self.assertIsNone(timeline.row.result)
-        kwargs = {'histories': history}
+        kwargs = {'histories': base.history('create', 'stop')}
         if status == 'ERROR':
             self.assert_asked(self.RESET, view, **kwargs)
             view = server('ACTIVE', power_state=power_state)
@@ -54,12 +48,7 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
     def test_running_server_is_started_again(self, status):
         timeline = self.begin()
         view = server(status, power_state=State.NOSTATE)
-        history = {
-            'vm1': (
-                base.instance_action('create'),
-                base.instance_action('evacuate'),
-            )
-        }
+        history = base.history('create', 'evacuate')
         self.assert_asked((), view)
         self.assertEqual({'vm1'}, timeline.decision.query.history)
         self.assert_asked(self.EVACUATE, view, histories=history)
@@ -109,16 +98,10 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         running = server('ERROR', power_state=State.RUNNING)
         self.assert_asked(self.EVACUATE, running, *records)
         self.assertTrue(timeline.decision.rows)
-        records.append(self.failed_after(timeline, running, records))
+        records.append(timeline.record('error', 4, dest='cmp03'))
+        timeline.tick(running, *records, failures=evacuation_base.FAILURES)
         self.assert_asked((), running, *records, after=60)
         self.assert_ends('failed', base.FAILURE)
-
-    def failed_after(self, timeline, view, records):
-        record = timeline.record('error', 4, dest='cmp03')
-        timeline.tick(
-            view, *records, record, failures=evacuation_base.FAILURES
-        )
-        return record
 
 
 class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):

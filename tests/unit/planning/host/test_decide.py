@@ -248,17 +248,23 @@ class TestInFlight(base.DecideTestCase):
         return kinds.count(LIVE), kinds.count(COLD)
 
     @unit.cases(
-        # type, statuses under way; live, cold to start
-        ('live-migration', [], 2, 2),
-        ('live-migration', ['running'], 1, 2),
-        ('live-migration', ['running', 'accepted'], 0, 2),
-        ('live-migration', ['running', 'queued'], 0, 2),
-        ('migration', ['migrating'], 2, 1),
-        ('migration', ['migrating', 'post-migrating'], 2, 0),
-        ('resize', ['migrating', 'post-migrating'], 2, 0),
-        ('live-migration', ['completed', 'error'], 2, 2),
+        # type, statuses under way, --parallel; live, cold to start
+        ('live-migration', [], None, 2, 2),
+        ('live-migration', ['running'], None, 1, 2),
+        ('live-migration', ['running', 'accepted'], None, 0, 2),
+        ('live-migration', ['running', 'queued'], None, 0, 2),
+        ('migration', ['migrating'], None, 2, 1),
+        ('migration', ['migrating', 'post-migrating'], None, 2, 0),
+        ('resize', ['migrating', 'post-migrating'], None, 2, 0),
+        ('live-migration', ['completed', 'error'], None, 2, 2),
+        ('live-migration', [], 1, 1, 0),
+        ('live-migration', ['running'], 1, 0, 0),
+        ('live-migration', ['running'], 2, 1, 0),
+        ('live-migration', ['running'], 4, 1, 2),
+        ('live-migration', ['running'] * 3, 3, 0, 0),
+        ('live-migration', ['running'] * 5, 3, 0, 0),
     )
-    def test_without_a_limit_of_ours(self, kind, statuses, live, cold):
+    def test_what_is_begun(self, kind, statuses, parallel, live, cold):
         moving = [
             builders.migration(i, status, f'old{i}', type=kind)
             for i, status in enumerate(statuses, 1)
@@ -267,28 +273,11 @@ class TestInFlight(base.DecideTestCase):
             builders.server(r.server_id, 'MIGRATING', host=builders.DEST)
             for r in moving
         ]
-
-        self.assertEqual(
-            (live, cold), self.starts(migrations=moving, visited=visited)
+        found = self.starts(
+            parallel=parallel, migrations=moving, visited=visited
         )
 
-    @unit.cases(
-        # --parallel, running; live, cold to start
-        (1, 0, (1, 0)),
-        (1, 1, (0, 0)),
-        (2, 1, (1, 0)),
-        (4, 1, (1, 2)),
-        (3, 3, (0, 0)),
-        (3, 5, (0, 0)),
-    )
-    def test_parallel(self, parallel, running, expected):
-        moving = [
-            builders.migration(i, 'running', f'old{i}') for i in range(running)
-        ]
-
-        self.assertEqual(
-            expected, self.starts(migrations=moving, parallel=parallel)
-        )
+        self.assertEqual((live, cold), found)
 
     def test_what_leaves_other_hosts_does_not_count(self):
         coming = [builders.migration(1, 'queued', 'old', **ARRIVING)]

@@ -118,7 +118,7 @@ class TestResumed(base.TimelineTestCase):
             suspended=policies.Suspended.RESUME,
             user_id=base.US,
         )
-        history = {'histories': {'vm1': (base.instance_action(),)}}
+        history = {'histories': base.history('resume')}
         self.expect(
             timeline,
             (None, base.changed()),

@@ -17,6 +17,22 @@ MOVING = {
 }
 
 
+LAST_STATUS = timing.LOOK_LAST_STATUS_SECONDS
+LAST_CHECKS = timing.LOOK_LAST_CHECKS_SECONDS
+MOVED = builders.server_memory(base.VERIFY_THERE, began_at=NOW - 600)
+BEING_BUILT = {'servers': [builders.server(status='BUILD')]}
+HERE = {'servers': [base.HERE]}
+HERE_BEFORE = {'servers': [builders.server(seen_at=NOW - 9)]}
+HELD_BY_A_DELETED_SERVER = {
+    'consumers': frozenset({'x'}),
+    'visited': [builders.server('x', 'DELETED')],
+}
+
+
+def record(status):
+    return builders.migration(7, status)
+
+
 def finished(ago):
     """Return what is seen of a server that waits for its confirmation."""
     record = builders.migration(
@@ -36,26 +52,25 @@ class TestSettling(PollingTestCase):
     """Something is about to be known in a moment."""
 
     @unit.cases(
-        # to be visited: its record has ended
-        {
-            'servers': [builders.server(seen_at=NOW - 9)],
-            'migrations': [builders.migration(7, 'completed')],
-        },
-        # to be asked why it failed
-        {
-            'servers': [base.HERE],
-            'migrations': [builders.migration(7, 'error')],
-        },
-        # to be confirmed
-        finished(60),
+        # To be visited: its record has ended.
+        (LAST_STATUS, HERE_BEFORE | {'migrations': [record('completed')]}),
+        # To be asked why it failed.
+        (LAST_STATUS, HERE | {'migrations': [record('error')]}),
+        # To be confirmed; by others, if that is not long ago.
+        (LAST_STATUS, finished(60)),
+        (10.0, finished(0.0), MOVED),
+        (6.0, finished(4.0), MOVED),
+        (LAST_CHECKS, finished(9.9), MOVED),
+        # To be looked at for the last time.
+        (LAST_CHECKS, {'consumers': None}),
+        # Others are waited for.
+        (timing.LOOK_OTHERS_SECONDS, HELD_BY_A_DELETED_SERVER),
+        (timing.LOOK_OTHERS_SECONDS, BEING_BUILT),
     )
-    def test_look(self, observed):
-        self.assert_looks_in(timing.LOOK_LAST_STATUS_SECONDS, **observed)
+    def test_look(self, expected, observed, *remembered):
+        self.assert_looks_in(expected, *remembered, **observed)
 
-    @unit.cases(
-        (1.0, timing.LOOK_LAST_STATUS_SECONDS),
-        (60.0, timing.LOOK_MOST_SECONDS),
-    )
+    @unit.cases((1.0, LAST_STATUS), (60.0, timing.LOOK_MOST_SECONDS))
     def test_what_was_asked_for_without_a_record(self, ago, expected):
         view = builders.server(status='SUSPENDED', task_state='resuming')
         remembered = base.asked(
@@ -77,7 +92,7 @@ class TestSettling(PollingTestCase):
             asked_at=NOW - 1,
         )
         self.assert_looks_in(
-            timing.LOOK_LAST_STATUS_SECONDS,
+            LAST_STATUS,
             remembered,
             policy=policies.Policy(server_timeout=60.0),
             **MOVING,
@@ -190,39 +205,3 @@ class TestMoveTiming(PollingTestCase):
     )
     def test_records_without_timing(self, kwargs):
         self.assertEqual(timing.LOOK_MOST_SECONDS, self.foretold(**kwargs))
-
-
-class TestFallingDue(PollingTestCase):
-    """A confirmation that is left to others for a while."""
-
-    @unit.cases(
-        # for so long it has been there; seconds
-        (0.0, 10.0),
-        (4.0, 6.0),
-        (9.9, timing.LOOK_LAST_CHECKS_SECONDS),
-    )
-    def test_look(self, ago, expected):
-        remembered = builders.server_memory(
-            base.VERIFY_THERE, began_at=NOW - 600
-        )
-        self.assert_looks_in(expected, remembered, **finished(ago))
-
-
-class TestFinalCheck(PollingTestCase):
-    @unit.cases(
-        ({'consumers': None}, timing.LOOK_LAST_CHECKS_SECONDS),
-        # Others are waited for.
-        (
-            {
-                'consumers': frozenset({'x'}),
-                'visited': [builders.server('x', 'DELETED')],
-            },
-            timing.LOOK_OTHERS_SECONDS,
-        ),
-        (
-            {'servers': [builders.server(status='BUILD')]},
-            timing.LOOK_OTHERS_SECONDS,
-        ),
-    )
-    def test_look(self, observed, expected):
-        self.assert_looks_in(expected, **observed)

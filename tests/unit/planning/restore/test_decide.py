@@ -124,12 +124,7 @@ class TestKilledInBetween(RestoreTimelineTestCase):
             self.assert_asks(None, view)
             self.assertEqual({'vm1'}, timeline.decision.query.history)
             self.assertFalse(timeline.decision.done)
-            histories = {
-                'vm1': (
-                    base.instance_action('suspend'),
-                    base.instance_action('resume'),
-                )
-            }
+            histories = base.history('suspend', 'resume')
             self.assert_asks(asked, view, histories=histories)
 
     def test_home_already(self):
