@@ -26,39 +26,22 @@ class TestAggregates(base.EligibleTestCase):
     NODES = tuple(clouds.hosts('a', 'b', 'c'))
 
     @unit.cases(
-        # project, aggregates; against each host
-        (
-            'mine',
-            [
-                aggregate('a', filter_tenant_id='mine'),
-                aggregate('b', filter_tenant_id='theirs'),
-            ],
-            ('', THEIRS, NOT_OURS),
-        ),
-        (
-            'another',
-            [aggregate('a', filter_tenant_id='mine')],
-            (THEIRS, '', ''),
-        ),
+        # project, the projects of aggregates by host; against each host
+        ('mine', {'a': ['mine'], 'b': ['theirs']}, ('', THEIRS, NOT_OURS)),
+        ('another', {'a': ['mine']}, (THEIRS, '', '')),
         # There may be several projects.
-        (
-            'mine',
-            [aggregate('a', filter_tenant_id='theirs, mine')],
-            ('', NOT_OURS, NOT_OURS),
-        ),
-        (
-            'mine',
-            [
-                aggregate(
-                    'a', filter_tenant_id='theirs', filter_tenant_id2='mine'
-                )
-            ],
-            ('', NOT_OURS, NOT_OURS),
-        ),
+        ('mine', {'a': ['theirs, mine']}, ('', NOT_OURS, NOT_OURS)),
+        ('mine', {'a': ['theirs', 'mine']}, ('', NOT_OURS, NOT_OURS)),
     )
     def test_projects_with_an_aggregate_stay_in_it(
-        self, project, aggregates, words
+        self, project, projects, words
     ):
+        aggregates = [
+            aggregate(
+                host, **{f'filter_tenant_id{n}': v for n, v in enumerate(ids)}
+            )
+            for host, ids in projects.items()
+        ]
         self.assert_against(
             dict(zip('abc', words, strict=True)),
             self.NODES,
@@ -102,24 +85,17 @@ class TestAggregates(base.EligibleTestCase):
         )
 
     @unit.cases(
-        # what is asked for, each aggregate's host and value; against each
-        (
-            'true',
-            [('a', 'true'), ('a', 'perhaps'), ('b', 'false')],
-            ('', NO_SSD, NO_SSD),
-        ),
+        # what is asked for, each aggregate's host and value; who may take it
+        ('true', [('a', 'true'), ('a', 'perhaps'), ('b', 'false')], 'a'),
         # Any of several values will do.
-        (
-            'true',
-            [('a', 'true, yes'), ('b', 'yes,true'), ('c', 'untrue')],
-            ('', '', NO_SSD),
-        ),
+        ('true', [('a', 'true, yes'), ('b', 'yes,true'), ('c', 'no')], 'ab'),
+        ('true', [('c', 'untrue')], ''),
         # Operators are left to the scheduler.
-        ('<or> yes', [('a', 'yes')], ('', '', '')),
+        ('<or> yes', [('a', 'yes')], 'abc'),
     )
-    def test_extra_specs_ask_for_aggregates(self, wanted, values, words):
+    def test_extra_specs_ask_for_aggregates(self, wanted, values, takes):
         self.assert_against(
-            dict(zip('abc', words, strict=True)),
+            {host: '' if host in takes else NO_SSD for host in 'abc'},
             self.NODES,
             clouds.demand('vm1', aggregate_specs=(('ssd', wanted),)),
             aggregates=[aggregate(host, ssd=ssd) for host, ssd in values],

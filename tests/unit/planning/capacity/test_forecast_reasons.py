@@ -15,6 +15,12 @@ ZONED = [
     Host('a', zone='zone2'),
     filled('f', 1, zone='zone1'),
 ]
+BUSY = [
+    *(filled('full', 1), filled('fuller', 0.9), filled('third', 0.8)),
+    *(Host('off', enabled=False), Host('down', up=False)),
+    Host('kept', maintenance=True),
+]
+NOTHING: dict[str, object] = {}
 NO_OTHER = 'there is no other host'
 NONE = 'no host can take it: '
 APART = clouds.group('anti-affinity', 'vm00', 'there')
@@ -23,27 +29,15 @@ APART = clouds.group('anti-affinity', 'vm00', 'there')
 class TestReasons(unit.TestCase):
     @unit.cases(
         # The reason, the hosts, what is known, what the server needs.
-        ('', [A], {}, {}),
-        (NO_OTHER, [], {}, {}),
+        ('', [A]),
+        (NO_OTHER, []),
         # Others that are drained as well are none.
-        (NO_OTHER, [A, B], {'leaving': ['a', 'b']}, {}),
+        (NO_OTHER, [A, B], {'leaving': ['a', 'b']}),
         # Others than the only one wanted do not matter.
-        (f'{NONE}1 without room', [A, B, FULL], {'only': 'f'}, {}),
-        (NO_OTHER, [A, B, FULL], {'only': 'src'}, {}),
+        (f'{NONE}1 without room', [A, B, FULL], {'only': 'f'}),
+        (NO_OTHER, [A, B, FULL], {'only': 'src'}),
         # Each host has its reason, and the commonest comes first.
-        (
-            f'{NONE}3 without room, 1 disabled, 1 down, 1 in maintenance',
-            [
-                Host('off', enabled=False),
-                filled('full', 1),
-                filled('fuller', 0.9),
-                Host('down', up=False),
-                Host('kept', maintenance=True),
-                filled('third', 0.8),
-            ],
-            {},
-            {},
-        ),
+        (f'{NONE}3 without room, 1 disabled, 1 down, 1 in maintenance', BUSY),
         (
             f'{NONE}1 not in zone zone2, 1 without room',
             [A, filled('f', 1, zone='zone2')],
@@ -66,14 +60,12 @@ class TestReasons(unit.TestCase):
             f'{NONE}1 excluded by its server group, 1 without room',
             [A, FULL],
             {'groups': [APART], 'located': {'there': 'a'}},
-            {},
         ),
         (
             'its server group (affinity) requires the host it is on, so Nova '
             'moves it nowhere else',
             [A, B],
             {'groups': [clouds.group('affinity', 'vm00')]},
-            {},
         ),
         (
             'depends on scheduler filters that the API does not show: '
@@ -83,7 +75,7 @@ class TestReasons(unit.TestCase):
             {'zone_known': False},
         ),
     )
-    def test_reasons(self, reason, nodes, known, needs):
+    def test_reasons(self, reason, nodes, known=NOTHING, needs=NOTHING):
         demands = clouds.demands(1, **needs)
         found = clouds.capacity_forecast(nodes, demands, **known)
 
