@@ -11,6 +11,7 @@ import datetime
 import typing as ty
 
 from osc_hostmaint import events
+from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.planning.evacuation import memory as evacuation_memory
@@ -52,6 +53,14 @@ POWER_STATES = {
     'SHUTOFF': model.PowerState.SHUTDOWN,
     'SUSPENDED': model.PowerState.SHUTDOWN,
 }
+
+
+#: Of Placement, where it is not to be known who has room.
+NO_CAPACITY = (
+    exceptions.NotPermitted('Placement: policy says no'),
+    exceptions.Unavailable('Placement: no answer'),
+    exceptions.ApiTooOld('Placement is too old'),
+)
 
 
 def cloud_time(seconds: float) -> datetime.datetime:
@@ -205,6 +214,12 @@ def row(server_id: str = 'vm1', **kwargs: ty.Any) -> decisions.Row:
             **kwargs,
         }
     )
+
+
+def untouched(phase=server_status.Phase.WAITING, reason='', **kwargs):
+    """Return the row of a server that nothing has been done with yet."""
+    values = {'destination': '', 'attempts': 0, 'seconds': None, **kwargs}
+    return row(phase=phase, reason=reason, **values)
 
 
 def decision(rows=(), **kwargs) -> decisions.Decision:

@@ -18,16 +18,11 @@ ActionKind = memories.ActionKind
 Phase = server_status.Phase
 Wait = server_status.Wait
 record = builders.migration
+row = builders.untouched
 COMPLETED, QUEUED = record(1, 'completed'), record(1, 'queued')
 LATER = record(seen_at=builders.NOW + 1)
 FULL = {'reason': 'full', 'attempts': 1}
 ENDINGS = tuple(set(events.ENDINGS.values()))
-
-
-def row(phase=Phase.WAITING, reason='', **kwargs):
-    """Return the row of a server that nothing has been done with yet."""
-    values = {'destination': '', 'attempts': 0, 'seconds': None, **kwargs}
-    return builders.row(phase=phase, reason=reason, **values)
 
 
 moving = functools.partial(row, Phase.MOVING)

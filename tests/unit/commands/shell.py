@@ -100,7 +100,7 @@ class CommandTestCase(unit.TestCase):
     def listed(self, arguments: str):
         """Type a command, and return what is listed: names, and rows."""
         rows = json.loads(self.run_command(f'-f json {arguments}').stdout)
-        (names,) = {tuple(row) for row in rows}
+        (names,) = {', '.join(row) for row in rows}
         return names, [tuple(row.values()) for row in rows]
 
     @contextlib.contextmanager

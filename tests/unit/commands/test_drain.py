@@ -90,10 +90,8 @@ class TestDrain(shell.CommandTestCase):
         names, rows = self.listed('cmp01')
 
         self.assertEqual(
-            (
-                *('Server ID', 'Name', 'Host', 'Status', 'Move'),
-                *('Destination', 'Result', 'Reason', 'Attempts', 'Seconds'),
-            ),
+            'Server ID, Name, Host, Status, Move, Destination, Result, '
+            'Reason, Attempts, Seconds',
             names,
         )
         self.assertEqual(

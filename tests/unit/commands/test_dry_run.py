@@ -104,10 +104,7 @@ class TestDryRun(shell.CommandTestCase):
         names, rows = self.listed('--dry-run cmp01')
 
         self.assertEqual(
-            (
-                *('Server ID', 'Name', 'Host', 'Status', 'Move'),
-                *('Fits', 'Candidates', 'Reason'),
-            ),
+            'Server ID, Name, Host, Status, Move, Fits, Candidates, Reason',
             names,
         )
         self.assertEqual(
@@ -134,10 +131,8 @@ class TestDryRun(shell.CommandTestCase):
         names, rows = self.listed('--dry-run --evacuate cmp01')
 
         self.assertEqual(
-            (
-                *('Server ID', 'Name', 'Host', 'Status', 'Move'),
-                *('Local Disk', 'Fits', 'Candidates', 'Reason'),
-            ),
+            'Server ID, Name, Host, Status, Move, Local Disk, Fits, '
+            'Candidates, Reason',
             names,
         )
         self.assertEqual(

@@ -95,7 +95,7 @@ class TestRestore(shell.CommandTestCase):
         self.asked.return_value = result(HOME, SKIPPED)
         names, (_first, row) = self.listed('cmp01')
 
-        self.assertEqual(table.COLUMNS, names)
+        self.assertEqual(', '.join(table.COLUMNS), names)
         self.assertEqual(
             (
                 *('vm2', 'name of vm2', 'cmp03', 'ACTIVE', '', ''),

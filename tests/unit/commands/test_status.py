@@ -134,7 +134,7 @@ class TestList(shell.CommandTestCase):
         """Frozen: scripts depend on them."""
         self.assertEqual(
             (
-                ('Host', 'Mode', 'Since', 'Servers', 'Reason'),
+                'Host, Mode, Since, Servers, Reason',
                 [
                     ('cmp01', 'maintenance', SINCE, 3, 'kernel'),
                     ('cmp02', 'disabled', None, 0, HOSTILE),
@@ -148,11 +148,8 @@ class TestList(shell.CommandTestCase):
         names, rows = self.listed('--long')
 
         self.assertEqual(
-            (
-                *('Host', 'Mode', 'Since', 'Servers', 'Reason', 'Set By'),
-                *('Service State', 'Forced Down', 'Availability Zone'),
-                'Hypervisor Type',
-            ),
+            'Host, Mode, Since, Servers, Reason, Set By, Service State, '
+            'Forced Down, Availability Zone, Hypervisor Type',
             names,
         )
         self.assertEqual(

@@ -340,3 +340,8 @@ def others_actions(
         strategies.integers(0, 3),
     )
     return some(each, most=most)
+
+
+def meanwhile(*kinds: str, most: int = 6) -> dict[str, ty.Any]:
+    """Return the field of a scenario in which others do some of these."""
+    return {'others_actions': others_actions(kinds, most)}

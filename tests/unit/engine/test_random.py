@@ -11,7 +11,7 @@ from tests.unit.simulation import others
 
 OWNERS = others.OWNERS
 SLOTS = strategies.integers(1, 3)
-others_actions = scenarios.others_actions
+meanwhile = scenarios.meanwhile
 
 #: The tests of this module share what is asked for.
 played = examples.played(scenarios.play, tests=7)
@@ -37,27 +37,21 @@ class TestRandomDrains(unit.TestCase):
     test_faults = played(drains())
     test_others_meanwhile = played(
         drains(
-            others_actions=others_actions(
-                (
-                    *OWNERS,
-                    *others.ADMINS,
-                    *others.ARRIVALS,
-                    # What is easily taken for a drain's, or missed.
-                    *('resize', 'create') * 3,
-                )
+            **meanwhile(
+                *(*OWNERS, *others.ADMINS, *others.ARRIVALS),
+                # What is easily taken for a drain's, or missed.
+                *('resize', 'create') * 3,
             )
         )
     )
     test_killed_and_run_again = played(drains(kills=examples.KILLS))
     test_interrupted = played(
-        drains(
-            **examples.ENDINGS, others_actions=others_actions(OWNERS, most=2)
-        )
+        drains(**examples.ENDINGS, **meanwhile(*OWNERS, most=2))
     )
     test_hosts_die = played(
         drains(
-            others_actions=others_actions(
-                (*others.HOSTS, *OWNERS, *others.PLACEMENT, *others.CONTROL)
+            **meanwhile(
+                *(*others.HOSTS, *OWNERS, *others.PLACEMENT, *others.CONTROL)
             )
         )
     )
@@ -65,9 +59,7 @@ class TestRandomDrains(unit.TestCase):
         drains(
             servers=scenarios.crowd(),
             setting=scenarios.settings(examples.TIGHT, least_teams=1),
-            others_actions=others_actions(
-                (*others.PLACEMENT, *others.HOSTS, *others.ADMINS)
-            ),
+            **meanwhile(*others.PLACEMENT, *others.HOSTS, *others.ADMINS),
         )
     )
     test_several_at_once = played(

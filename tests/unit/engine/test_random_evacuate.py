@@ -14,7 +14,7 @@ from tests.unit.simulation import others
 
 OWNERS = others.OWNERS
 MOMENTS = strategies.floats(0.1, 40)
-others_actions = scenarios.others_actions
+meanwhile = scenarios.meanwhile
 
 #: The tests of this module share what is asked for.
 played = examples.played(scenarios.play, tests=9)
@@ -24,22 +24,19 @@ class TestRandomEvacuations(unit.TestCase):
     test_faults = played(evacuations())
     test_others_meanwhile = played(
         evacuations(
-            others_actions=others_actions(
-                (
-                    *OWNERS,
-                    *others.RESCUERS * 2,
-                    *('evacuate', 'crash', 'come back') * 3,
-                )
+            **meanwhile(
+                *(*OWNERS, *others.RESCUERS * 2),
+                *('evacuate', 'crash', 'come back') * 3,
             )
         )
     )
     test_moves_in_flight_when_it_dies = played(
         evacuations(
-            earlier=others_actions(
+            earlier=scenarios.others_actions(
                 (*OWNERS, *others.ARRIVALS, *('live', 'cold', 'resize') * 4)
             ),
             after=strategies.floats(0.1, 15),
-            others_actions=others_actions(OWNERS, most=2),
+            **meanwhile(*OWNERS, most=2),
         )
     )
     test_killed_and_run_again = played(evacuations(kills=examples.KILLS))
@@ -47,19 +44,13 @@ class TestRandomEvacuations(unit.TestCase):
         last_evacuations(kills=examples.some(MOMENTS, most=3))
     )
     test_interrupted = played(
-        evacuations(
-            **examples.ENDINGS, others_actions=others_actions(OWNERS, most=2)
-        )
+        evacuations(**examples.ENDINGS, **meanwhile(*OWNERS, most=2))
     )
     test_other_hosts_die_and_this_one_comes_back = played(
         evacuations(
-            others_actions=others_actions(
-                (
-                    *others.HOSTS,
-                    *others.FENCES,
-                    *others.PLACEMENT,
-                    *others.CONTROL,
-                )
+            **meanwhile(
+                *(*others.HOSTS, *others.FENCES),
+                *(*others.PLACEMENT, *others.CONTROL),
             )
         )
     )

@@ -12,6 +12,7 @@ from tests.unit.simulation import others
 
 HERE = ('cmp01',)
 others_actions = scenarios.others_actions
+meanwhile = scenarios.meanwhile
 #: What is done with servers while they are away.
 AWAY = (
     *('delete', 'stop', 'start', 'resize', 'confirm', 'revert'),
@@ -30,17 +31,13 @@ class TestRandomRestores(unit.TestCase):
     test_others_at_the_same_time = played(
         restores(
             earlier=others_actions(AWAY, most=3),
-            others_actions=others_actions(
-                (*others.OWNERS, *others.ADMINS, *others.ARRIVALS)
-            ),
+            **meanwhile(*others.OWNERS, *others.ADMINS, *others.ARRIVALS),
         )
     )
     test_killed_and_run_again = played(restores(kills=examples.KILLS))
     test_hosts_that_die_and_users_that_stop = played(
         restores(
-            others_actions=others_actions(
-                (*others.HOSTS, *others.PLACEMENT, *others.CONTROL)
-            ),
+            **meanwhile(*others.HOSTS, *others.PLACEMENT, *others.CONTROL),
             **examples.ENDINGS,
         )
     )

@@ -83,13 +83,7 @@ class CheckTest(CapacityTestCase):
 class UnknownTest(CapacityTestCase):
     """Placement does not tell: that is no reason not to go on."""
 
-    ERRORS = (
-        exceptions.NotPermitted('Placement: policy says no'),
-        exceptions.Unavailable('Placement: no answer'),
-        exceptions.ApiTooOld('Placement is too old'),
-    )
-
-    @unit.cases(*ERRORS)
+    @unit.cases(*builders.NO_CAPACITY)
     def test_of_room(self, error: Exception) -> None:
         self.gateway.allocation_candidates.side_effect = error
         result = self.drain('cmp01', 'cmp02')
@@ -103,7 +97,7 @@ class UnknownTest(CapacityTestCase):
             self.listener.troubles,
         )
 
-    @unit.cases(*ERRORS)
+    @unit.cases(*builders.NO_CAPACITY)
     def test_where_the_user_wants_the_scheduler(
         self, error: Exception
     ) -> None:

@@ -95,11 +95,7 @@ class PreviewTest(base.DrainTestCase):
         self.assert_changed_nothing()
 
     def test_without_placement(self) -> None:
-        for error in (
-            exceptions.NotPermitted('Placement: policy says no'),
-            exceptions.Unavailable('Placement: no answer'),
-            exceptions.ApiTooOld('Placement is too old'),
-        ):
+        for error in builders.NO_CAPACITY:
             for asked in (
                 self.gateway.allocations,
                 self.gateway.allocation_candidates,

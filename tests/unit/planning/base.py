@@ -183,6 +183,13 @@ class DecideTestCase(unit.TestCase):
         """Return what is asked for, by server."""
         return {a.server_id: a.kind for a in decision.actions}
 
+    def assert_over(self, decision: decisions.Decision) -> None:
+        """Check that nothing more is done, and that the host is not empty."""
+        self.assertEqual(
+            ((), True, False),
+            (decision.actions, decision.done, decision.drained),
+        )
+
     def row(self, decision: decisions.Decision) -> decisions.Row:
         self.assertEqual(1, len(decision.rows), decision.rows)
         return decision.rows[0]

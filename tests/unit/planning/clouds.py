@@ -239,3 +239,12 @@ def group(policy, *members, most=1, group_id='group') -> snapshots.Group:
 def zone(name: str, *members: str) -> snapshots.Aggregate:
     """Return the aggregate that makes hosts a zone."""
     return snapshots.Aggregate(frozenset(members), {'availability_zone': name})
+
+
+#: Two zones; ``src`` is in the first.
+ZONED = (
+    Host('src', zone='zone1', maintenance=True),
+    Host('a', zone='zone1'),
+    Host('b', zone='zone2'),
+)
+ZONES = (zone('zone1', 'src', 'a'), zone('zone2', 'b'))

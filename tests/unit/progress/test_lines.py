@@ -18,12 +18,7 @@ from tests.unit import builders
 HOST = builders.HOST
 Kind = memories.ActionKind
 Phase = server_status.Phase
-
-
-def row(phase=Phase.MOVING, reason='', **kwargs):
-    """Return the row of a server that nothing is known of yet."""
-    values = {'destination': '', 'attempts': 0, 'seconds': None, **kwargs}
-    return builders.row(phase=phase, reason=reason, **values)
+row = builders.untouched
 
 
 def done(phase=Phase.MOVED, reason=''):

@@ -7,6 +7,7 @@ import typing as ty
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine.capacity import dry_run
+from tests.unit import builders
 from tests.unit.engine.capacity import test_dry_run
 from tests.unit.simulation import faults
 from tests.unit.simulation import scene
@@ -83,11 +84,7 @@ class TestUnknown(test_dry_run.DryRunTestCase):
 
     def test_placement_lists_allocations_only(self) -> None:
         self.add()
-        for error in (
-            exceptions.ApiTooOld('Placement is too old'),
-            exceptions.NotPermitted('policy'),
-            exceptions.Unavailable('no answer'),
-        ):
+        for error in builders.NO_CAPACITY:
             fault = faults.Fault(lambda error=error: error)
             found = self.look_without('allocation_candidates', fault)
             self.assert_unknown(found, str(error))

@@ -12,12 +12,7 @@ Host = clouds.Host
 filled = clouds.filled
 AVX, SSD, GPU = 'HW_CPU_X86_AVX2', 'CUSTOM_SSD', 'CUSTOM_GPU_BIG'
 DISABLED = frozenset({eligible.STATUS_DISABLED})
-ZONED = (
-    Host('src', zone='zone1', maintenance=True),
-    Host('a', zone='zone1'),
-    Host('b', zone='zone2'),
-)
-ZONES = (clouds.zone('zone1', 'a', 'src'), clouds.zone('zone2', 'b'))
+ZONED, ZONES = clouds.ZONED, clouds.ZONES
 
 
 def found(nodes, demand, *, limits=None, **known) -> eligible.Eligible:

@@ -15,12 +15,7 @@ Host = clouds.Host
 filled = clouds.filled
 A, B, C, D = clouds.hosts('a', 'b', 'c', 'd')
 YES, NO, UNKNOWN = forecast.Fits.YES, forecast.Fits.NO, forecast.Fits.UNKNOWN
-ZONED = (
-    Host('src', zone='zone1', maintenance=True),
-    Host('a', zone='zone1'),
-    Host('b', zone='zone2'),
-)
-ZONES = (clouds.zone('zone1', 'src', 'a'), clouds.zone('zone2', 'b'))
+ZONED, ZONES = clouds.ZONED, clouds.ZONES
 
 
 class Base(unit.TestCase):

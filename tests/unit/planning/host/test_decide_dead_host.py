@@ -174,8 +174,7 @@ class TestHost(base.DecideTestCase):
         self.assertFalse(found.done)
 
         found = self.evacuate(service, found.memory)
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
 
     def test_it_does_not_wait_for_its_service(self):
         found = self.evacuate(
@@ -216,8 +215,7 @@ class TestHost(base.DecideTestCase):
             [self.DONE], policy=policies.Policy(), service=builders.service()
         )
 
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
         self.assertIn('holds an allocation', self.row(found).reason)
 
     def test_other_allocations_are_orphaned(self):
@@ -247,9 +245,7 @@ class TestWithoutEvacuate(base.DecideTestCase):
                 servers=[builders.server(), builders.server('vm2', 'PAUSED')],
                 consumers=consumers,
             )
-            self.assertTrue(found.done)
-            self.assertEqual((), found.actions)
-            self.assertFalse(found.drained)
+            self.assert_over(found)
             self.assertIn(
                 'openstack host maintenance drain --evacuate cmp01',
                 found.trouble,

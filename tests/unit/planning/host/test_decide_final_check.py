@@ -151,8 +151,7 @@ class TestLastChecks(base.DecideTestCase):
     def test_orphaned_allocations_are_reported(self):
         found = self.leftover(NOW - timing.ORPHANED_WAIT_SECONDS)
 
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
         row = self.assert_row(found, 'blocked', 'allocation')
         self.assertEqual('x', row.server_id)
 
@@ -161,6 +160,5 @@ class TestLastChecks(base.DecideTestCase):
             servers=[base.SUSPENDED], consumers=frozenset({'vm1'})
         )
 
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
         self.assert_row(found, 'blocked')

@@ -267,8 +267,7 @@ class TestHost(base.DecideTestCase):
     def test_it_was_down_before_and_is_unchecked(self, servers):
         found = self.down(dead=True, servers=servers, consumers=None)
 
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
         self.assertIn('is down', found.trouble)
 
     def test_down_empty_and_checked_is_drained(self):

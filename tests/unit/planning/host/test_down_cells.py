@@ -63,8 +63,7 @@ class TestHost(base.DecideTestCase):
             'service': builders.service(up=not evacuate),
         }
         found = self.silent(self.begin(**observed), 0.0, LIMIT, **observed)
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
         self.assertEqual(down_cells.words('cmp01'), found.trouble)
         for row in found.rows:
             self.assertTrue(row.left)

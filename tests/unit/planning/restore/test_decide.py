@@ -293,8 +293,7 @@ class TestHost(base.DecideTestCase):
         self.assertFalse(found.done)
 
         found = self.bring(servers=[builders.server()], home=home)
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
         self.assertEqual('blocked', self.row(found).result)
 
     def test_current_host_dies(self):
@@ -306,9 +305,7 @@ class TestHost(base.DecideTestCase):
             ),
         )
 
-        self.assertEqual((), found.actions)
-        self.assertTrue(found.done)
-        self.assertFalse(found.drained)
+        self.assert_over(found)
         self.assertIn('start nova-compute', self.row(found).reason)
 
     def test_in_maintenance_or_not(self):
