@@ -111,9 +111,7 @@ def server(server_id='vm1', status='ACTIVE', **kwargs) -> model.Server:
     )
 
 
-def migration(
-    record_id=1, status='running', server_id='vm1', **kwargs
-) -> model.Migration:
+def migration(record_id=1, status='running', server_id='vm1', **kwargs):
     """Return a record of a live migration off the host, of this run."""
     return model.Migration(
         **{
@@ -131,9 +129,7 @@ def migration(
     )
 
 
-def evacuation(
-    record_id=1, status='pre-migrating', server_id='vm1', **kwargs
-) -> model.Migration:
+def evacuation(record_id=1, status='pre-migrating', server_id='vm1', **kwargs):
     """Return a record of an evacuation off the host."""
     kind = model.MigrationType.EVACUATION
     return migration(record_id, status, server_id, **{'type': kind, **kwargs})
@@ -144,9 +140,7 @@ def dead(**kwargs: ty.Any) -> model.Service:
     return service(**{'up': False, 'forced_down': True, **kwargs})
 
 
-def observation(
-    servers=(), migrations=(), visited=(), **kwargs
-) -> model.Observation:
+def observation(servers=(), migrations=(), visited=(), **kwargs):
     """Return a look at the host, everything as of just now."""
     return model.Observation(
         **{

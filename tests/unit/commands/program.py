@@ -15,7 +15,6 @@ import typing as ty
 
 from openstackclient import shell
 
-from osc_hostmaint import api
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import plugin
@@ -23,7 +22,6 @@ from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
-from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.server import status as server_status
 from tests.unit import builders
 from tests.unit.commands import test_dry_run
@@ -50,15 +48,7 @@ class Maintenance:
         self._work = getattr(self, f'_{work}')
         self._done = pathlib.Path(done)
 
-    def drain(
-        self,
-        _hosts: list[str],
-        *,
-        report: ports.Reporter | None,
-        interrupt: ports.Interrupt,
-        confirm: api.Confirm | None,
-        **_others: ty.Any,
-    ) -> loop.DrainResult:
+    def drain(self, _hosts, *, report, interrupt, confirm, **_others):
         self._confirm = confirm
         report = reporting.Publisher(report)
         rows = tuple(
@@ -78,9 +68,7 @@ class Maintenance:
             code = exceptions.ExitCode.INTERRUPTED
         return loop.DrainResult(rows, {'cmp02': 'in trouble'}, code)
 
-    def preview(
-        self, _hosts: list[str], **_others: ty.Any
-    ) -> dry_runs.Preview:
+    def preview(self, _hosts: list[str], **_others: ty.Any):
         rows = [
             test_dry_run.misfit(
                 f'7d1c5b5e-0000-4000-8000-{number:012}',
@@ -92,9 +80,7 @@ class Maintenance:
         self._done.touch()
         return test_dry_run.preview(*rows, notes=HOSTILE)
 
-    def _talk(
-        self, report: ports.Reporter, interrupt: ports.Interrupt
-    ) -> None:
+    def _talk(self, report: ports.Reporter, interrupt: ports.Interrupt):
         """Say more than a pipe holds, and go on for a while."""
         for _number in range(2000):
             report.publish(events.Trouble('cmp01', 'x' * 100))
@@ -112,9 +98,7 @@ class Maintenance:
             events.Trouble('cmp01', f'{answer}; stop: {interrupt.requested}')
         )
 
-    def _wait(
-        self, report: ports.Reporter, interrupt: ports.Interrupt
-    ) -> None:
+    def _wait(self, report: ports.Reporter, interrupt: ports.Interrupt):
         """Wait to be interrupted, and for what is in flight then."""
         reading, writing = socket.socketpair()
         writing.setblocking(False)

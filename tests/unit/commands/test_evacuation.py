@@ -2,7 +2,6 @@
 
 """``openstack host maintenance drain --evacuate``."""
 
-import collections.abc
 import contextlib
 import functools
 import os
@@ -70,12 +69,7 @@ class TestQuestion(streams.ProgramTestCase):
             told += self.read(ours)
         return ours, told
 
-    def read(
-        self,
-        terminal: int,
-        until: bytes = b'',
-        again: collections.abc.Callable[[], object] | None = None,
-    ) -> str:
+    def read(self, terminal, until=b'', again=None):
         """Return what is shown, until some words or the end.
 
         :param again: interrupts the program once more if it says nothing:

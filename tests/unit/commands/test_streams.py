@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import termios
-import typing as ty
 
 from osc_hostmaint import text
 from osc_hostmaint.commands import table
@@ -41,14 +40,7 @@ class ProgramTestCase(unit.TestCase):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.done = pathlib.Path(folder, 'done')
 
-    def start(
-        self,
-        work: str,
-        *arguments: str,
-        ignored: ty.Container[int] = (),
-        terminal: int | None = None,
-        **streams: ty.Any,
-    ) -> 'subprocess.Popen[bytes]':
+    def start(self, work, *arguments, ignored=(), terminal=None, **streams):
         """Start a drain.
 
         :param terminal: becomes the one that the program is controlled by.

@@ -86,9 +86,7 @@ def weightless() -> snapshots.Demand:
 class DestinationsTestCase(unit.TestCase):
     """Destinations, and what they ask and say."""
 
-    def given(
-        self, nodes, wanted, *, bound=None, known=True, **snapshot
-    ) -> None:
+    def given(self, nodes, wanted, *, bound=None, known=True, **snapshot):
         """Let hosts have been looked at just now.
 
         :param known: Placement told who has room.
@@ -156,9 +154,7 @@ class DestinationsTestCase(unit.TestCase):
     def go_all(self, *server_ids: str) -> list[str | None]:
         return [self.go(server_id) for server_id in server_ids]
 
-    def note(
-        self, *records, over=frozenset(), source=clouds.SOURCE, idle=()
-    ) -> None:
+    def note(self, *records, over=frozenset(), source=clouds.SOURCE, idle=()):
         """Let a host be looked at, which takes a moment.
 
         What has no record waits there still.

@@ -21,7 +21,7 @@ of = strategies.sampled_from
 
 def some(
     each: strategies.SearchStrategy[ty.Any], least: int = 0, most: int = 6
-) -> strategies.SearchStrategy[tuple[ty.Any, ...]]:
+):
     """Return tuples of what is drawn."""
     return strategies.lists(each, min_size=least, max_size=most).map(tuple)
 
@@ -72,9 +72,7 @@ def shared_by(tests: int) -> hypothesis.settings:
     )
 
 
-def played(
-    play: abc.Callable[[ty.Any], list[str]], tests: int
-) -> abc.Callable[[strategies.SearchStrategy[ty.Any]], ty.Any]:
+def played(play: abc.Callable[[ty.Any], list[str]], tests: int):
     """Return what makes a test of scenarios, as one of so many of a module.
 
     :param play: returns what went wrong in a scenario.

@@ -212,9 +212,7 @@ _REFUSALS = (
 )
 
 
-def servers(
-    hosts: abc.Sequence[str] = (scene.SOURCE,),
-) -> strategies.SearchStrategy[tuple[Values, ...]]:
+def servers(hosts: abc.Sequence[str] = (scene.SOURCE,)):
     """Return servers on hosts that are drained, and a resize or two."""
     here = of(hosts)
     common = {
@@ -274,9 +272,7 @@ _MEMBERS = tuple(
 )
 
 
-def settings(
-    memory_mb: abc.Sequence[int] = _MEMORY_MB, least_teams: int = 0
-) -> strategies.SearchStrategy[Setting]:
+def settings(memory_mb: abc.Sequence[int] = _MEMORY_MB, least_teams: int = 0):
     """Return hosts with little room or much, in zones, and what they hold."""
     teams = strategies.builds(
         Team, of(snapshots.GroupPolicy), of(_MEMBERS), of((1, 1, 2))
@@ -327,9 +323,7 @@ def _with_an_end(values: Values) -> strategies.SearchStrategy[Values]:
     return times.map(lambda time: {**values, 'server_timeout': time})
 
 
-def others_actions(
-    kinds: abc.Sequence[str], most: int = 6
-) -> strategies.SearchStrategy[tuple[others.OthersAction, ...]]:
+def others_actions(kinds: abc.Sequence[str], most: int = 6):
     """Return what others do meanwhile."""
     each = strategies.builds(
         others.OthersAction,

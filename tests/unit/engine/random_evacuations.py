@@ -83,9 +83,7 @@ REFUSALS = (
 )
 
 
-def servers(
-    hosts=(scene.SOURCE,), *, least=1, most=6, refusals=REFUSALS
-) -> strategies.SearchStrategy[tuple[Values, ...]]:
+def servers(hosts=(scene.SOURCE,), *, least=1, most=6, refusals=REFUSALS):
     """Return servers on hosts that die."""
     each = strategies.fixed_dictionaries(
         {

@@ -55,9 +55,7 @@ class RestoreTestCase(unit.TestCase):
         """Let time pass, and what is under way end."""
         self.clock.sleep(seconds)
 
-    def move(
-        self, server, dest=AWAY, kind=LIVE, *, confirmed=True
-    ) -> world.Server:
+    def move(self, server, dest=AWAY, kind=LIVE, *, confirmed=True):
         """Have a colleague move a server, and wait for the end."""
         if kind == LIVE:
             self.cloud.live_migrate(server.id, dest)
@@ -69,9 +67,7 @@ class RestoreTestCase(unit.TestCase):
             self.rest()
         return server
 
-    def leave(
-        self, state='active', dest=AWAY, kind=None, **values
-    ) -> world.Server:
+    def leave(self, state='active', dest=AWAY, kind=None, **values):
         """Return a server that has left home.
 
         :param kind: of its move; None: as its state has it.

@@ -79,9 +79,7 @@ class FailuresTestCase(drain_base.DrainTestCase):
         self.assertEqual(1, list(run.results.values()).count('moved'))
 
     @unit.cases(20, 40, 100)
-    def test_nova_compute_restarts_during_a_cold_migration(
-        self, later: int
-    ) -> None:
+    def test_nova_compute_restarts_during_a_cold_migration(self, later: int):
         # Nova resets the server, and leaves the record as it is for ever.
         cloud = scene.cloud(1, 'stopped', seconds=30)
         cloud.timeline.after(8, lambda: cloud.crash(scene.SOURCE))

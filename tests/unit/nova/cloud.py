@@ -53,7 +53,7 @@ def service(host: str = 'cmp01', **changes: ty.Any) -> dict[str, ty.Any]:
 
 def server(
     server_id: str = 'vm1', host: str | None = 'cmp01', **changes: ty.Any
-) -> dict[str, ty.Any]:
+):
     """Return an entry of GET /servers/detail (2.100)."""
     return {
         'id': server_id,
@@ -124,9 +124,7 @@ def server_migration(number: int = 1, **changes: ty.Any) -> dict[str, ty.Any]:
     }
 
 
-def instance_action(
-    number: int, name: str, **changes: ty.Any
-) -> dict[str, ty.Any]:
+def instance_action(number: int, name: str, **changes: ty.Any):
     """Return an entry of GET /servers/{id}/os-instance-actions."""
     return {
         'action': name,

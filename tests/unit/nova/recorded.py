@@ -127,9 +127,7 @@ AGGREGATES: ty.Any = {
 }
 
 
-def _hypervisor(
-    host: str, uuid: str, service: str, **servers: str
-) -> dict[str, ty.Any]:
+def _hypervisor(host: str, uuid: str, service: str, **servers: str):
     return {
         'id': uuid,
         'hypervisor_hostname': f'{host}.cloud.test',
@@ -194,9 +192,7 @@ COMPUTE_VOLUME_ATTACH_WITH_TAG
 """.split()
 
 
-def _summary(
-    provider: str, vcpus: int, memory_mb: int, disk_gb: int
-) -> dict[str, ty.Any]:
+def _summary(provider: str, vcpus: int, memory_mb: int, disk_gb: int):
     return {
         'resources': {
             'VCPU': {'capacity': 128, 'used': vcpus},

@@ -29,9 +29,7 @@ def request(**amounts: dict[str, int]) -> ty.Any:
     return {'allocations': {p: {'resources': a} for p, a in amounts.items()}}
 
 
-def provider(
-    id_: str, root: str, *traits: str, **inventories: tuple[int, int]
-) -> snapshots.Provider:
+def provider(id_, root, *traits, **inventories):
     """Return what is read of a provider."""
     pools = {n: snapshots.Inventory(*i) for n, i in inventories.items()}
     return snapshots.Provider(id_, root, frozenset(traits), pools)

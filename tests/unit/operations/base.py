@@ -61,9 +61,7 @@ class Cloud:
     def enable(self, service: model.Service) -> model.Service:
         return self._change(service, enabled=True, disabled_reason=None)
 
-    def force_down(
-        self, service: model.Service, *, down: bool
-    ) -> model.Service:
+    def force_down(self, service: model.Service, *, down: bool):
         if service.host in self.uncleaned and not down:
             raise exceptions.RequestRefused(
                 'Unable to force up: `done` evacuation migration records',
@@ -75,9 +73,7 @@ class Cloud:
     def hypervisor_states(self, host: str) -> dict[str, bool]:
         return {f'{host}.example.org': self.hosts[host].up}
 
-    def _change(
-        self, service: model.Service, **changes: ty.Any
-    ) -> model.Service:
+    def _change(self, service: model.Service, **changes: ty.Any):
         changed = dataclasses.replace(service, **changes)
         self.hosts[service.host] = changed
         return changed
@@ -126,9 +122,7 @@ class Cloud:
             for provider, host in self.hypervisors().items()
         ]
 
-    def allocation_candidates(
-        self, shape: snapshots.Shape
-    ) -> snapshots.AllocationCandidates:
+    def allocation_candidates(self, shape: snapshots.Shape):
         """Each host has room for a hundred servers, unless said otherwise."""
         providers = [
             snapshots.Provider(
@@ -174,7 +168,7 @@ class Cloud:
 
     def evacuate(
         self, server_id: str, host: str = '', *, stopped: bool = False
-    ) -> None:
+    ):
         source = self.places[server_id]
         assert not self.hosts[source].up
         self.live_migrate(server_id, host)

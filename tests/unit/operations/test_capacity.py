@@ -30,9 +30,7 @@ class CapacityTestCase(base.DrainTestCase):
 
 
 class CheckTest(CapacityTestCase):
-    def assert_refused(
-        self, words: str, *hosts: str, **options: ty.Any
-    ) -> None:
+    def assert_refused(self, words: str, *hosts: str, **options: ty.Any):
         """Check why a drain is refused; only marks may be set."""
         with self.assertRaisesRegex(exceptions.Refused, words):
             self.drain(*hosts, **options)
@@ -98,9 +96,7 @@ class UnknownTest(CapacityTestCase):
         )
 
     @unit.cases(*builders.NO_CAPACITY)
-    def test_where_the_user_wants_the_scheduler(
-        self, error: Exception
-    ) -> None:
+    def test_where_the_user_wants_the_scheduler(self, error: Exception):
         self.gateway.allocation_candidates.side_effect = error
         scheduler = policies.Policy(spread=policies.Spread.SCHEDULER)
         self.assertIs(Code.DONE, self.drain(policy=scheduler).exit_code)

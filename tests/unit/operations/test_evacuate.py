@@ -250,9 +250,7 @@ class PreviewTest(evacuate_base.EvacuateTestCase):
         (builders.service(enabled=True, up=False), True),
         (builders.service(up=False, forced_down=True), False),
     )
-    def test_as_if_forced_down(
-        self, service: model.Service, fenced: bool
-    ) -> None:
+    def test_as_if_forced_down(self, service: model.Service, fenced: bool):
         self.given(service, builders.service(host='cmp02', enabled=True))
         self.cloud.local = {'vm1'}
         preview = self.preview(fenced=fenced)

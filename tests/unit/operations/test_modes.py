@@ -84,9 +84,7 @@ class UnsetTest(base.MaintenanceTestCase):
         # The host died in the middle of a move, and came back.
         ('cut_off', 'running', {}, 'cmp02', False),
     )  # fmt: skip
-    def test_moves(
-        self, status: str, record: dict[str, ty.Any], host: str, refused: bool
-    ) -> None:
+    def test_moves(self, status, record, host, refused):
         self.given(builders.service())
         self.cloud.places = {'vm1': host}
         self.cloud.tasks = {'vm1': 'migrating'} if host == 'cmp01' else {}

@@ -15,7 +15,6 @@ from tests.unit.engine.restore_base import COLD
 from tests.unit.engine.restore_base import FAR
 from tests.unit.engine.restore_base import HOME
 from tests.unit.simulation import client as clients
-from tests.unit.simulation import world
 
 Code = exceptions.ExitCode
 Refused = exceptions.Refused
@@ -23,9 +22,7 @@ RESIZE = model.MigrationType.RESIZE
 
 
 class RestoreTestCase(restore_base.RestoreTestCase):
-    def assert_left_alone(
-        self, server: world.Server, words: str, result: str = 'skipped'
-    ) -> None:
+    def assert_left_alone(self, server, words, result='skipped'):
         """Check that a server is told of, and that it is no failure."""
         other = self.leave()
         ahead = {row.server_id: row for row in self.preview().rows}

@@ -108,9 +108,7 @@ def host_context(
     )
 
 
-def record(
-    status: str = 'running', record_id: int = 7, **kwargs: ty.Any
-) -> model.Migration:
+def record(status: str = 'running', record_id: int = 7, **kwargs: ty.Any):
     """Return the record of a move that was first seen like this at SEEN."""
     return builders.migration(record_id, status, **{'seen_at': SEEN, **kwargs})
 
@@ -128,9 +126,7 @@ def asked(
     return builders.remember(remembered, kind, state)
 
 
-def refused(
-    kind=ActionKind.LIVE_MIGRATE, times=1, remembered=None, **request
-) -> memories.ServerMemory:
+def refused(kind=ActionKind.LIVE_MIGRATE, times=1, remembered=None, **request):
     """Return the track of a server something was refused to, long ago."""
     refused = {'refusal': REFUSAL, 'refused_at': NOW - 100, 'refusals': times}
     remembered = remembered or builders.server_memory(HERE)
@@ -169,9 +165,7 @@ def history(*actions) -> dict[str, tuple[model.InstanceAction, ...]]:
 class DecideTestCase(unit.TestCase):
     """What is done with a host."""
 
-    def decide(
-        self, *, memory=None, policy=None, now=NOW, **observed
-    ) -> decisions.Decision:
+    def decide(self, *, memory=None, policy=None, now=NOW, **observed):
         return decide.decide(
             builders.observation(**observed),
             requested.operation(policy or policies.Policy()),
@@ -208,9 +202,7 @@ class DecideTestCase(unit.TestCase):
         return row
 
 
-def just_asked(
-    kind=ActionKind.LIVE_MIGRATE, server_id='vm1', at=NOW - 1
-) -> memories.HostMemory:
+def just_asked(kind=ActionKind.LIVE_MIGRATE, server_id='vm1', at=NOW - 1):
     """Return the memory of a server whose move was just asked for."""
     server = builders.server(server_id)
     return builders.memory(builders.server_memory(server)).after(
@@ -296,9 +288,7 @@ class TimelineTestCase(unit.TestCase):
     def begin(self, **options: ty.Any) -> ServerTimeline:
         return ServerTimeline(policies.Policy(**options))
 
-    def expect(
-        self, timeline: ServerTimeline, *steps: tuple[ty.Any, ...]
-    ) -> None:
+    def expect(self, timeline: ServerTimeline, *steps: tuple[ty.Any, ...]):
         """Tick for each step, and compare what is asked for.
 
         :param steps: what that is, or None; how the server is, its records (a
@@ -338,9 +328,7 @@ class ServerContextTestCase(unit.TestCase):
         found = context(*args, **kwargs)
         return resuspend.require_suspend(found, assessment.assess(found))
 
-    def assert_phase(
-        self, phase, *args, **kwargs
-    ) -> server_status.ServerStatus:
+    def assert_phase(self, phase, *args, **kwargs):
         assessed = self.assess(*args, **kwargs)
         self.assertEqual(phase, assessed.phase, assessed)
         return assessed

@@ -124,9 +124,7 @@ def shared_disk(capacity: int, used: int = 0) -> snapshots.Provider:
     )
 
 
-def demand(
-    server_id, amounts=QUARTER, source=SOURCE, project='', **needs
-) -> snapshots.Demand:
+def demand(server_id, amounts=QUARTER, source=SOURCE, project='', **needs):
     """Return a server that has to go; its zone is known unless told."""
     return snapshots.Demand(
         builders.server(
@@ -148,9 +146,7 @@ def demands(count, amounts=QUARTER, **values) -> list[snapshots.Demand]:
     return [demand(f'vm{n:02}', amounts, **values) for n in range(count)]
 
 
-def allocation_candidates(
-    shape, trees, shared=()
-) -> snapshots.AllocationCandidates:
+def allocation_candidates(shape, trees, shared=()):
     """Return what Placement answers: each class is of one provider.
 
     :param trees: the providers of each host.
@@ -222,9 +218,7 @@ def assign(
     return assignments.assign(seen, wanted, limits(wanted, only=only))
 
 
-def capacity_forecast(
-    nodes, wanted, *, only='', leaving=(), **known
-) -> forecast.CapacityForecast:
+def capacity_forecast(nodes, wanted, *, only='', leaving=(), **known):
     """Return the forecast of servers."""
     seen = snapshot(nodes, wanted, **known)
     leaving = frozenset(leaving) | {d.source for d in wanted}

@@ -60,9 +60,7 @@ class EvacuatedServerTestCase(base.TimelineTestCase):
         self.timeline = EvacuatedServer(policy)
         return self.timeline
 
-    def failed(
-        self, view: model.Server, n: int = 7, status: str = 'error'
-    ) -> model.Migration:
+    def failed(self, view: model.Server, n: int = 7, status: str = 'error'):
         """Let the evacuation fail, and the pause after it pass.
 
         :returns: its record, the next tick has it asked for again.

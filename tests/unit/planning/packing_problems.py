@@ -115,9 +115,7 @@ def draw(rng, hosts=0, *, spoilt=False) -> Problem:
     return Problem(tuple(p.host for p in places), tuple(demands), groups)
 
 
-def _heap(
-    places, flavors, rng
-) -> tuple[list[snapshots.Demand], tuple[snapshots.Group, ...]]:
+def _heap(places, flavors, rng):
     """Return the servers of all places, and groups that keep some apart.
 
     :param flavors: what some of them are made.

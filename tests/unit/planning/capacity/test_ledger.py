@@ -14,16 +14,12 @@ GPUS = Host('a', nested={'gpu0': {'VGPU': 2}, 'gpu1': {'VGPU': 4}})
 A, B = clouds.hosts('a', 'b')
 
 
-def allocation(
-    amount: int, provider: str = 'rp-a', name: str = 'VCPU'
-) -> snapshots.Allocation:
+def allocation(amount: int, provider: str = 'rp-a', name: str = 'VCPU'):
     """Return a share of a provider."""
     return snapshots.Allocation(provider, name, amount)
 
 
-def ledger(
-    *nodes: Host, shape: snapshots.Amounts = clouds.QUARTER, **known
-) -> ledgers.Ledger:
+def ledger(*nodes: Host, shape: snapshots.Amounts = clouds.QUARTER, **known):
     """Return the ledger of hosts that were asked for one shape."""
     wanted = [clouds.demand('vm1', shape)]
     return ledgers.Ledger(clouds.snapshot(nodes, wanted, **known))

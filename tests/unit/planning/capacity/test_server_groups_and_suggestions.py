@@ -46,9 +46,7 @@ class TestSuggestions(unit.TestCase):
         )
 
 
-def those(
-    policy: str, most: int = 1, **located: str
-) -> server_groups.GroupMembers:
+def those(policy: str, most: int = 1, **located: str):
     """Return the members of one group, and where they are."""
     group = clouds.group(policy, *MEMBERS, most=most)
     return server_groups.GroupMembers([group], located)

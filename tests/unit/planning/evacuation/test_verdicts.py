@@ -58,58 +58,46 @@ class EvacuationTestCase(unit.TestCase):
 class TestStates(EvacuationTestCase):
     @unit.cases(
         # evacuate 200.
-        ('ACTIVE', None, EVACUATE),
-        ('SHUTOFF', None, EVACUATE),
-        ('ERROR', None, EVACUATE),
+        (EVACUATE, 'ACTIVE', 'SHUTOFF', 'ERROR'),
         # Nobody is at these tasks any more, and Nova looks at none.
-        ('ACTIVE', 'image_uploading', EVACUATE),
-        ('ACTIVE', 'powering-off', EVACUATE),
-        ('ACTIVE', 'suspending', EVACUATE),
-        ('ACTIVE', 'shelving', EVACUATE),
-        ('ACTIVE', 'a task of tomorrow', EVACUATE),
-        ('REBOOT', 'rebooting', EVACUATE),
-        ('HARD_REBOOT', 'rebooting_hard', EVACUATE),
-        ('PASSWORD', 'updating_password', EVACUATE),
-        ('SHUTOFF', 'powering-on', EVACUATE),
-        ('ERROR', 'spawning', EVACUATE),
+        (EVACUATE, 'ACTIVE image_uploading', 'ACTIVE powering-off'),
+        (EVACUATE, 'ACTIVE suspending', 'ACTIVE shelving', 'ACTIVE tomorrow'),
+        (EVACUATE, 'REBOOT rebooting', 'HARD_REBOOT rebooting_hard'),
+        (EVACUATE, 'PASSWORD updating_password', 'SHUTOFF powering-on'),
+        (EVACUATE, 'ERROR spawning'),
         # Somebody's evacuation, or a rebuild that the host was at.
-        ('REBUILD', 'rebuilding', WAIT),
-        ('REBUILD', 'rebuild_block_device_mapping', WAIT),
-        ('REBUILD', 'rebuild_spawning', WAIT),
+        (WAIT, 'REBUILD rebuilding', 'REBUILD rebuild_spawning'),
+        (WAIT, 'REBUILD rebuild_block_device_mapping'),
         # It may run at the other end.
-        ('MIGRATING', 'migrating', BLOCKED),
-        ('RESIZE', 'resize_prep', BLOCKED),
-        ('RESIZE', 'resize_migrating', BLOCKED),
-        ('RESIZE', 'resize_finish', BLOCKED),
-        ('REVERT_RESIZE', 'resize_reverting', BLOCKED),
+        (BLOCKED, 'MIGRATING migrating', 'RESIZE resize_prep'),
+        (BLOCKED, 'RESIZE resize_migrating', 'RESIZE resize_finish'),
+        (BLOCKED, 'REVERT_RESIZE resize_reverting'),
         # It would come to life again.
-        ('ACTIVE', 'deleting', BLOCKED),
-        ('SHUTOFF', 'deleting', BLOCKED),
-        ('ERROR', 'deleting', BLOCKED),
-        ('ACTIVE', 'soft-deleting', BLOCKED),
+        (BLOCKED, 'ACTIVE deleting', 'SHUTOFF deleting', 'ERROR deleting'),
+        (BLOCKED, 'ACTIVE soft-deleting'),
         # evacuate 409.
-        ('PAUSED', None, BLOCKED),
-        ('SUSPENDED', None, BLOCKED),
-        ('SUSPENDED', 'resuming', BLOCKED),
-        ('RESCUE', None, BLOCKED),
-        ('SHELVED', None, BLOCKED),
-        ('VERIFY_RESIZE', None, BLOCKED),
-        ('SOFT_DELETED', None, BLOCKED),
-        ('BUILD', 'spawning', BLOCKED),
-        ('BUILD', None, BLOCKED),
-        # A status that hides the state below it, which comes last.
-        ('MIGRATING', None, BLOCKED, 'paused'),
-        ('RESIZE', None, BLOCKED, 'stopped'),
-        ('REBUILD', None, WAIT, 'stopped'),
-        ('REBUILD', None, WAIT, 'error'),
-        # What we don't know is judged by the state below it.
-        ('A_STATUS_OF_TOMORROW', None, EVACUATE, 'stopped'),
-        ('A_STATUS_OF_TOMORROW', None, BLOCKED, 'a state of tomorrow'),
+        (BLOCKED, 'PAUSED', 'SUSPENDED', 'SUSPENDED resuming', 'RESCUE'),
+        (BLOCKED, 'SHELVED', 'VERIFY_RESIZE', 'SOFT_DELETED'),
+        (BLOCKED, 'BUILD spawning', 'BUILD'),
     )
-    def test_state(self, status, task_state, expected, vm_state=None):
-        verdict = self.judge(status, task_state, vm_state)
+    def test_state(self, expected, *states):
+        """Each server with its task state."""
+        for state in states:
+            with self.subTest(state):
+                self.assert_verdict(expected, self.judge(*state.split()))
 
-        self.assert_verdict(expected, verdict)
+    @unit.cases(
+        # A status that hides the state below it.
+        ('MIGRATING', 'paused', BLOCKED),
+        ('RESIZE', 'stopped', BLOCKED),
+        ('REBUILD', 'stopped', WAIT),
+        ('REBUILD', 'error', WAIT),
+        # What we don't know is judged by the state below it.
+        ('A_STATUS_OF_TOMORROW', 'stopped', EVACUATE),
+        ('A_STATUS_OF_TOMORROW', 'a state of tomorrow', BLOCKED),
+    )
+    def test_state_below(self, status, vm_state, expected):
+        self.assert_verdict(expected, self.judge(status, vm_state=vm_state))
 
     @unit.cases(*policies.Running)
     def test_options_of_other_drains_do_not_matter(self, running):

@@ -298,12 +298,11 @@ class TestRows(base.DecideTestCase):
 
         self.assertEqual((20.0, 2), (row.seconds, row.attempts))
 
-    def test_none_where_no_move_began(self):
-        row = self.row(self.decide(servers=[base.SUSPENDED]))
+    @unit.cases((base.SUSPENDED, ''), (base.HERE, 'live migration'))
+    def test_before_a_move_begins(self, server, move):
+        row = self.row(self.decide(servers=[server]))
 
-        self.assertEqual((None, '', 0), (row.seconds, row.move, row.attempts))
-
-    def test_waiting_row_shows_its_move(self):
-        row = self.row(self.decide(servers=[base.HERE]))
-
-        self.assertEqual(('live migration', ''), (row.move, row.destination))
+        self.assertEqual(
+            (move, '', 0, None),
+            (row.move, row.destination, row.attempts, row.seconds),
+        )

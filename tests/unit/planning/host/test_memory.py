@@ -54,22 +54,16 @@ class TestUpdate(unit.TestCase):
         self.assertEqual((before, vm_state), (found.status, found.vm_state))
 
     @unit.cases(
-        # a record as it was when this run began; is it history
-        ('completed', True),
-        ('confirmed', True),
-        ('done', True),
-        ('error', True),
-        ('failed', True),
-        ('cancelled', True),
-        ('reverted', True),
-        ('finished', False),
-        ('running', False),
-        ('a status of tomorrow', False),
+        # is it history, how its record was when this run began
+        (True, 'completed', 'confirmed', 'done', 'error', 'failed'),
+        (True, 'cancelled', 'reverted'),
+        (False, 'finished', 'running', 'a status of tomorrow'),
     )
-    def test_history(self, status, is_history):
-        found = self.update(migrations=[builders.migration(7, status)])
-
-        self.assertEqual(7 in found.history, is_history)
+    def test_history(self, is_history, *statuses):
+        for status in statuses:
+            with self.subTest(status):
+                found = self.update(migrations=[builders.migration(7, status)])
+                self.assertEqual(is_history, 7 in found.history)
 
     @unit.cases(
         # since when another host was down, is it down now; since when then
@@ -179,16 +173,11 @@ class TestUnderWay(unit.TestCase):
 
     @unit.cases(
         # status of its record, does the time count
-        ('accepted', True),
-        ('preparing', True),
-        ('running', True),
-        ('a status of tomorrow', True),
+        *((s, True) for s in ('accepted', 'preparing', 'running', 'tomorrow')),
         # It waits for its turn.
         ('queued', False),
         # It has left; only its disk has not.
-        ('finished', False),
-        ('completed', False),
-        ('error', False),
+        *((s, False) for s in ('finished', 'completed', 'error')),
     )
     def test_whether_the_time_counts(self, status, counts):
         moving = server_status.ServerStatus(

@@ -3,7 +3,6 @@
 """Who comes home, who is left alone, and why."""
 
 import datetime
-import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
@@ -21,31 +20,21 @@ Result = decisions.Result
 Running = policies.Running
 
 
-def record(
-    number: int = 1,
-    status: str = 'completed',
-    source: str = HOME,
-    dest: str | None = AWAY,
-    **values: ty.Any,
-) -> model.Migration:
+def record(number=1, status='completed', source=HOME, dest=AWAY, **values):
     """Return a record: a move away from home that ended well."""
     return builders.migration(
         number, status, source=source, dest=dest, **values
     )
 
 
-def onward(
-    dest: str | None,
-    status: str = 'completed',
-    kind: model.MigrationType = LIVE,
-) -> model.Migration:
+def onward(dest, status='completed', kind=LIVE):
     """Return a record: a later move."""
     return record(2, status, AWAY, dest, type=kind)
 
 
 def judge(
     move: model.Migration, host: str | None = AWAY, status: str = 'ACTIVE'
-) -> ty.Any:
+):
     """Return what is to become of a server."""
     server = builders.server('vm1', status, host=host)
     return candidates.judge(HOME, move, server)
