@@ -46,7 +46,7 @@ class PowerCheckTest(evacuate_base.EvacuateTestCase):
     @unit.cases(True, False)
     def test_already_forced_down(self, fenced: bool) -> None:
         """Whoever did that has vouched for it."""
-        self.given(builders.service(up=False, forced_down=True))
+        self.given(builders.dead())
         self.assert_evacuated(fenced=fenced, confirm=self.fail)
         self.assertEqual([('evacuate', 'vm1')], self.changes())
 
@@ -93,7 +93,7 @@ class PowerCheckTest(evacuate_base.EvacuateTestCase):
             (self.assert_left_alone, {'words': 'come back'}),
             (self.assert_evacuated, {'fenced': True}),
         ):
-            self.given(builders.service(up=False, forced_down=True))
+            self.given(builders.dead())
             self.gateway.aggregates.side_effect = aggregates
             check(**options)
 
@@ -109,7 +109,7 @@ class HostsTest(evacuate_base.EvacuateTestCase):
     def test_one_is_up(self) -> None:
         self.given(
             builders.service(host='cmp01', enabled=True),
-            builders.service(host='cmp02', up=False, forced_down=True),
+            builders.dead(host='cmp02'),
         )
         result = self.evacuate('cmp01', 'cmp02')
         self.assertIs(Code.FAILED, result.exit_code)
@@ -248,7 +248,7 @@ class PreviewTest(evacuate_base.EvacuateTestCase):
         # the service, --fenced
         (builders.service(enabled=True), True),
         (builders.service(enabled=True, up=False), True),
-        (builders.service(up=False, forced_down=True), False),
+        (builders.dead(), False),
     )
     def test_as_if_forced_down(self, service: model.Service, fenced: bool):
         self.given(service, builders.service(host='cmp02', enabled=True))

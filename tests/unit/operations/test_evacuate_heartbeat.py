@@ -85,7 +85,7 @@ class HeartbeatTest(HeartbeatTestCase):
 
     def test_alive_but_forced_down_by_others(self) -> None:
         """Perhaps by a run of ours that was killed: nobody knows."""
-        self.given(builders.service(up=False, forced_down=True))
+        self.given(builders.dead())
         self.beats = [self.clock.now() + 6]
         result = self.evacuate()
         self.assertRegex(

@@ -122,7 +122,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.given(builders.service(up=False, forced_down=True))
+        self.given(builders.dead())
 
     def waited(self) -> float:
         """Return how many seconds have been slept."""
@@ -165,9 +165,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
 
     def test_it_died_a_moment_ago(self) -> None:
         """Nova calls it up until service_down_time has passed."""
-        self.given(
-            builders.service(up=False, forced_down=True, updated_at=base.NOW)
-        )
+        self.given(builders.dead(updated_at=base.NOW))
         with (
             self.assertLogs(modes.LOG, 'WARNING') as logged,
             self.assertRaisesRegex(Refused, 'is down'),
@@ -180,9 +178,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
         self.assertGreaterEqual(self.waited(), timing.SILENCE_SECONDS)
 
     def test_a_heartbeat_is_awaited(self) -> None:
-        self.given(
-            builders.service(up=False, forced_down=True, updated_at=base.NOW)
-        )
+        self.given(builders.dead(updated_at=base.NOW))
 
         def look() -> list[model.Service]:
             beats = datetime.timedelta(seconds=self.waited() // 10 * 10)
@@ -198,7 +194,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
 
     def test_enabled(self) -> None:
         """Whoever forced it down takes that back."""
-        self.given(builders.service(enabled=True, up=False, forced_down=True))
+        self.given(builders.dead(enabled=True))
         service = self.maintenance.unset('cmp01')
         self.assertTrue(service.forced_down)
         self.assert_untouched()

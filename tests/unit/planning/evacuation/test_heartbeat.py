@@ -12,7 +12,7 @@ Heartbeat = heartbeats.Heartbeat
 NOW = datetime.datetime(2026, 11, 21, 8, 0, 0, tzinfo=datetime.UTC)
 UP = builders.service(enabled=True)
 DOWN = builders.service(up=False)
-FORCED = builders.service(up=False, forced_down=True)
+FORCED = builders.dead()
 
 
 def ago(seconds):

@@ -189,33 +189,28 @@ class TestLife(base.DecideTestCase):
 
         self.assertFalse(self.assert_row(found, 'gone').left)
 
-    def test_queued_record_of_a_deleted_server_is_ignored(self):
-        """Its record vanishes, and is seen as `queued` for ever."""
-        found = self.decide(
-            memory=builders.memory(builders.server_memory(), slots=1),
-            servers=[builders.server('vm2')],
-            visited=[base.DELETED],
-            migrations=[builders.migration(1, 'queued', 'vm1')],
-        )
-
-        self.assertEqual({'vm2': LIVE}, self.asks(found))
-
-    def test_stale_record_holds_no_slot(self):
-        """Left behind by a service that died while it was queued."""
-        found = self.decide(
-            memory=memories.HostMemory(slots=1),
-            servers=[base.HERE],
-            migrations=[builders.migration(1, 'queued', seen_at=NOW - 60)],
-        )
-
-        self.assertEqual({'vm1': LIVE}, self.asks(found))
-
-    def test_a_server_that_arrives_late_is_moved_too(self):
-        found = self.decide(
-            memory=builders.memory(builders.server_memory()),
-            visited=[base.THERE],
-            servers=[builders.server('vm2')],
-        )
+    @unit.cases(
+        # what is seen beside a server that is to be moved
+        # The record of a deleted server vanishes: it is `queued` for ever.
+        {
+            'servers': [builders.server('vm2')],
+            'visited': [base.DELETED],
+            'migrations': [builders.migration(1, 'queued', 'vm1')],
+        },
+        # A service that died while this one was queued has left it behind.
+        {
+            'servers': [builders.server('vm2')],
+            'migrations': [
+                builders.migration(1, 'queued', 'vm2', seen_at=NOW - 60)
+            ],
+        },
+        # It has arrived late.
+        {'servers': [builders.server('vm2')], 'visited': [base.THERE]},
+    )
+    def test_nothing_holds_it_up(self, observed):
+        """The source runs one at once."""
+        memory = builders.memory(builders.server_memory(), slots=1)
+        found = self.decide(memory=memory, **observed)
 
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 

@@ -67,15 +67,19 @@ class TestEvacuations(unit.TestCase):
         )
 
     @unit.cases(
-        # what our clock may show more, at the most; since the record changed
-        (None, HELD - 1, False),
-        (None, HELD, True),
-        # Nothing has changed for a day: it may be a minute or a day.
-        (86400.0, HELD - 1, False),
-        (86400.0, HELD, True),
+        # since its status was seen, since its server changed; is it left out
+        # What our clock may show more, at the most, is not known, or a day:
+        # nothing may have changed for a minute or a day.
+        (HELD - 1, 3600, False, None),
+        (HELD, 3600, True, None),
+        (HELD - 1, 3600, False, 86400.0),
+        (HELD, 3600, True, 86400.0),
+        # Nova needs time to notice that its destination died.
+        (HELD - 1, PATIENCE, False),
+        (HELD - 1, timing.REBUILT_WAIT_SECONDS, True),
     )
-    def test_where_novas_clock_is_not_known(self, ahead, waited, expected):
-        self.assertIs(expected, self.left(waited, 3600, ahead))
+    def test_when_it_is_left_out(self, waited, changed, expected, ahead=0.0):
+        self.assertIs(expected, self.left(waited, changed, ahead))
 
     @unit.cases(('cmp09', True), (builders.DEST, False))
     def test_where_its_destination_died_when_it_was_built(self, down, left):
@@ -98,10 +102,6 @@ class TestEvacuations(unit.TestCase):
         )
 
         self.assertEqual(expected, found)
-
-    @unit.cases((PATIENCE, False), (timing.REBUILT_WAIT_SECONDS, True))
-    def test_nova_needs_time_to_notice_that_it_died(self, unchanged, left):
-        self.assertIs(left, self.left(HELD - 1, unchanged))
 
     @unit.cases(
         # since its record changed, the server; is it left out
