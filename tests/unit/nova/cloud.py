@@ -317,6 +317,10 @@ class CloudTestCase(unit.TestCase):
         """Let Nova answer a question with this JSON."""
         return self.cloud.get(NOVA + path, json=json)
 
+    def answer_pages(self, path: str, key: str, *lists: list[ty.Any]) -> None:
+        """Let Nova answer with a list, page by page."""
+        self.cloud.get(NOVA + path, pages(key, *lists))
+
     @contextlib.contextmanager
     def raises(self, kind: ty.Any, words: str = '') -> ty.Any:
         """Expect an exception, which can be shown as it stands."""

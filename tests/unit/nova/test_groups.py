@@ -61,10 +61,7 @@ class PagesTest(cloud.CloudTestCase):
     def _serve_hypervisors(self, pages: list[int]) -> None:
         """Let Nova have hypervisors, in pages of so many."""
         nodes = [[cloud.hypervisor(0, 'cmp01')] * page for page in pages]
-        self.cloud.get(
-            f'{cloud.NOVA}/os-hypervisors/detail',
-            cloud.pages('hypervisors', *nodes),
-        )
+        self.answer_pages('/os-hypervisors/detail', 'hypervisors', *nodes)
 
     def _groups(self) -> tuple[int, list[str]]:
         """Return how many groups are found, and what was asked."""

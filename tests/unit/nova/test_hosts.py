@@ -10,7 +10,8 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.nova import cloud
 from tests.unit.nova import recorded
 
-HYPERVISORS = f'{cloud.NOVA}/os-hypervisors/detail'
+DETAIL = '/os-hypervisors/detail'
+HYPERVISORS = cloud.NOVA + DETAIL
 #: Of one host.
 NODES = [
     cloud.hypervisor(n, 'cmp01', hypervisor_hostname=f'node-{n}')
@@ -21,8 +22,7 @@ NODES = [
 class HypervisorsTest(cloud.CloudTestCase):
     def test_pages_by_id(self) -> None:
         first, second = cloud.hypervisor(1, 'cmp01'), cloud.hypervisor(2, 'x')
-        answers = cloud.pages('hypervisors', [first], [second])
-        self.cloud.get(HYPERVISORS, answers)
+        self.answer_pages(DETAIL, 'hypervisors', [first], [second])
         self.assertEqual(
             {'cmp01.example.org': 'cmp01', 'x.example.org': 'x'},
             self.gateway.hypervisor_hosts(),
@@ -35,7 +35,7 @@ class HypervisorsTest(cloud.CloudTestCase):
         self.assertEqual([path, f'{path}?marker=provider-1'], self.sent)
 
     def test_several_nodes_on_a_host(self) -> None:
-        self.answer('/os-hypervisors/detail', hypervisors=NODES)
+        self.answer(DETAIL, hypervisors=NODES)
         self.assertEqual(
             {'provider-1': 'cmp01', 'provider-2': 'cmp01'},
             self.gateway.hypervisors(),
@@ -50,7 +50,7 @@ class HypervisorsTest(cloud.CloudTestCase):
             1, 'cmp01', hypervisor_type='QEMU', host_ip='192.0.2.7'
         )
         nodes = [data, cloud.hypervisor(2, 'cmp02', host_ip=None)]
-        self.answer('/os-hypervisors/detail', hypervisors=nodes)
+        self.answer(DETAIL, hypervisors=nodes)
         found = self.gateway.hypervisor_details()
         self.assertEqual(
             [('cmp01', 'QEMU', '192.0.2.7'), ('cmp02', '', '')],
@@ -64,7 +64,7 @@ class HypervisorsTest(cloud.CloudTestCase):
         with self.raises(exceptions.Unavailable):
             self.gateway.hypervisors()
         nodes = [cloud.hypervisor(1, 'cmp01')]
-        self.answer('/os-hypervisors/detail', hypervisors=nodes)
+        self.answer(DETAIL, hypervisors=nodes)
         self.assertEqual({'provider-1': 'cmp01'}, self.gateway.hypervisors())
 
 
@@ -72,7 +72,7 @@ class HypervisorStatesTest(cloud.CloudTestCase):
     def setUp(self) -> None:
         super().setUp()
         nodes = [*NODES, cloud.hypervisor(3, 'cmp02')]
-        self.answer('/os-hypervisors/detail', hypervisors=nodes)
+        self.answer(DETAIL, hypervisors=nodes)
 
     def _answer(self, number: int, state: str) -> None:
         found = cloud.hypervisor(number, 'x', state=state)
@@ -207,7 +207,7 @@ class ResidentsTest(cloud.CloudTestCase):
         # An empty list (>= 2.75), or no word of it.
         nodes = [cloud.hypervisor(1, 'cmp01', servers=[])]
         nodes.append(cloud.hypervisor(2, 'cmp02'))
-        self.answer('/os-hypervisors/detail', hypervisors=nodes)
+        self.answer(DETAIL, hypervisors=nodes)
         self.assertEqual({}, self.gateway.residents())
         self.assertEqual(2, len(self.gateway.hypervisors()))
 
@@ -216,9 +216,7 @@ class ResidentsTest(cloud.CloudTestCase):
             cloud.hypervisor(n, f'cmp0{n}', servers=[{'uuid': f'vm{n}'}])
             for n in (1, 2)
         )
-        self.cloud.get(
-            HYPERVISORS, cloud.pages('hypervisors', [first], [second])
-        )
+        self.answer_pages(DETAIL, 'hypervisors', [first], [second])
         self.assertEqual(
             {'vm1': 'cmp01', 'vm2': 'cmp02'}, self.gateway.residents()
         )

@@ -11,8 +11,6 @@ from tests import unit
 from tests.unit.nova import cloud
 
 SERVERS = '/servers/detail?all_tenants=True&host=cmp01&soft_deleted=True'
-
-
 SINCE = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
 
 
@@ -33,17 +31,13 @@ class ServersTest(cloud.CloudTestCase):
         )
 
     def test_pages(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/servers/detail',
-            cloud.pages(
-                'servers',
-                [cloud.server('vm1'), cloud.server('vm2')],
-                [cloud.server('vm3'), cloud.server('vm4')],
-                [],
-            ),
+        ids = ['vm1', 'vm2', 'vm3', 'vm4']
+        servers = [cloud.server(server_id) for server_id in ids]
+        self.answer_pages(
+            '/servers/detail', 'servers', servers[:2], servers[2:], []
         )
         found = self.gateway.servers('cmp01')
-        self.assertEqual(['vm1', 'vm2', 'vm3', 'vm4'], [s.id for s in found])
+        self.assertEqual(ids, [s.id for s in found])
         ends = ('', '&marker=vm2', '&marker=vm4')
         self.assertEqual([f'GET {SERVERS}{end}' for end in ends], self.sent)
 
@@ -53,12 +47,8 @@ class ServersTest(cloud.CloudTestCase):
         self.assertEqual([], self.gateway.servers('cmp01'))
 
     def test_count_goes_over_pages(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/servers',
-            cloud.pages(
-                'servers', [{'id': 'vm1'}, {'id': 'vm2'}], [{'id': 'vm3'}]
-            ),
-        )
+        pages = [{'id': 'vm1'}, {'id': 'vm2'}], [{'id': 'vm3'}]
+        self.answer_pages('/servers', 'servers', *pages)
         self.assertEqual(3, self.gateway.server_count('cmp01'))
         self.assertIn('marker=vm2', self.sent[-1])
 
@@ -84,35 +74,24 @@ class ServersTest(cloud.CloudTestCase):
         self.assertEqual(1, len(self.sent))
 
     def test_deleted(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/servers/vm1',
-            **cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.'),
-        )
+        fault = cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.')
+        self.cloud.get(f'{cloud.NOVA}/servers/vm1', **fault)
         self.assertEqual(records.deleted('vm1'), self.gateway.server('vm1'))
 
     def test_404_of_keystone_is_no_deleted_server(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/servers/vm1', **cloud.fault('x', 401, 'Who?')
-        )
+        who = cloud.fault('x', 401, 'Who?')
+        self.cloud.get(f'{cloud.NOVA}/servers/vm1', **who)
         self.gateway.user_name()  # Logged in.
-        self.cloud.post(
-            cloud.TOKENS,
-            **cloud.fault('error', 404, 'The resource could not be found.'),
-        )
+        words = 'The resource could not be found.'
+        self.cloud.post(cloud.TOKENS, **cloud.fault('error', 404, words))
         with self.raises(exceptions.Unavailable):
             self.gateway.server('vm1')
 
 
 class MigrationsTest(cloud.CloudTestCase):
     def test_pages_by_uuid(self) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-migrations',
-            cloud.pages(
-                'migrations',
-                [cloud.migration(9), cloud.migration(8)],
-                [cloud.migration(7)],
-            ),
-        )
+        pages = [cloud.migration(9), cloud.migration(8)], [cloud.migration(7)]
+        self.answer_pages('/os-migrations', 'migrations', *pages)
         found = self.gateway.migrations('cmp01', SINCE)
         self.assertEqual([9, 8, 7], [m.id for m in found])
         self.assertEqual(
@@ -147,11 +126,7 @@ class MigrationsTest(cloud.CloudTestCase):
         ('moves', 'moves', SINCE),
     )
     def test_over_pages(self, name: str, *arguments: ty.Any) -> None:
-        self.cloud.get(
-            f'{cloud.NOVA}/os-migrations',
-            cloud.pages(
-                'migrations', [cloud.migration(9)], [cloud.migration(7)]
-            ),
-        )
+        pages = [cloud.migration(9)], [cloud.migration(7)]
+        self.answer_pages('/os-migrations', 'migrations', *pages)
         found = getattr(self.gateway, name)(*arguments)
         self.assertEqual([9, 7], [m.id for m in found])

@@ -52,10 +52,8 @@ class RefusalTest(cloud.CloudTestCase):
     def test_keystones_word(self) -> None:
         self.cloud.post(ACTION, **cloud.fault('x', 401, 'Who?'))
         self.gateway.user_name()  # Logged in.
-        self.cloud.post(
-            cloud.TOKENS,
-            **cloud.fault('error', 400, 'Expecting to find domain.'),
-        )
+        fault = cloud.fault('error', 400, 'Expecting to find domain.')
+        self.cloud.post(cloud.TOKENS, **fault)
         with self.raises(exceptions.RequestRefused) as caught:
             self.gateway.live_migrate('vm1')
         self.assertFalse(caught.exception.final)

@@ -18,7 +18,6 @@ HERE = base.HERE
 THERE = base.THERE
 MOVING = base.MIGRATING
 
-
 LIVE = ActionKind.LIVE_MIGRATE
 COLD = ActionKind.COLD_MIGRATE
 CONFIRM = ActionKind.CONFIRM

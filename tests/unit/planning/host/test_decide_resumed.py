@@ -14,7 +14,6 @@ NOW = builders.NOW
 ActionKind = memories.ActionKind
 FIRST = memories.HostMemory()
 
-
 SUSPENDED = base.changed(status='SUSPENDED')
 HERE = base.changed()
 THERE = base.changed(host=builders.DEST)

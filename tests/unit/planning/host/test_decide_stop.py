@@ -22,7 +22,6 @@ ActionKind = memories.ActionKind
 LIVE = memories.ActionKind.LIVE_MIGRATE
 MOVING = {'servers': [base.MIGRATING], 'migrations': [builders.migration()]}
 
-
 UNKNOWN = 'outcome of its move is not known'
 
 

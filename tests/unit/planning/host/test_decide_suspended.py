@@ -23,7 +23,6 @@ MOVING = base.MIGRATING
 SUSPENDING = builders.server(host=builders.DEST, task_state='suspending')
 SUSPENDED_THERE = builders.server(status='SUSPENDED', host=builders.DEST)
 
-
 LIVE = ActionKind.LIVE_MIGRATE
 SUSPEND = ActionKind.SUSPEND
 RESUME = ActionKind.RESUME
