@@ -44,7 +44,9 @@ class Anonymizer:
                 return _ADDRESS.sub(self._replaced, tree)
             case dict():
                 return {
-                    key: '' if key == 'name' else self.hide(value)
+                    key: _nameless(value)
+                    if key == 'name'
+                    else self.hide(value)
                     for key, value in tree.items()
                 }
             case list() | tuple():
@@ -63,3 +65,8 @@ class Anonymizer:
             other = self._known.setdefault(str(address), other)
             return other + found.removeprefix(text)
         return found
+
+
+def _nameless(name: ty.Any) -> ty.Any:
+    """Return what stands for a name, or for one that has changed."""
+    return [''] * len(name) if isinstance(name, list | tuple) else ''

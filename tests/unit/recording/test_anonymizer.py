@@ -25,6 +25,10 @@ class TestHide(unit.TestCase):
             self.hide(tree),
         )
 
+    def test_a_name_that_has_changed(self):
+        """Differences have a changed value in a list."""
+        self.assertEqual({'name': ['']}, self.hide({'name': ['web']}))
+
     @unit.cases(
         # an address, its replacement
         ('10.0.0.5', '198.18.0.1'),

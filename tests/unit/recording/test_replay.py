@@ -19,9 +19,12 @@ from hypothesis import strategies
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
+from osc_hostmaint.planning.host import decide
+from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.recording import replay
 from osc_hostmaint.recording import writer
 from tests import unit
+from tests.unit import builders
 from tests.unit.simulation import faults
 from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
@@ -113,6 +116,19 @@ class TestReplay(ReplayTestCase):
         for part in (0.5, 0.7, 0.9):
             self.path.write_bytes(whole[: int(len(whole) * part)])
             self.assert_same()
+
+    def test_a_server_that_gets_another_name(self):
+        """As one does that is deleted; neither name is kept."""
+        operation = requested.operation(policies.Policy())
+        memory = memories.HostMemory()
+        with writer.Recording(str(self.path), warn=self.fail) as recording:
+            for name in ('web', 'other', ''):
+                seen = builders.observation([builders.server(name=name)])
+                found = decide.decide(seen, operation, memory, builders.NOW)
+                recording.decided(seen, operation.policy, builders.NOW, found)
+                memory = found.memory
+
+        self.assertEqual(3, len(self.assert_same()))
 
     def test_every_drain_begins_anew(self):
         self.drain(scene.cloud(3))
