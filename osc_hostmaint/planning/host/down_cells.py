@@ -17,7 +17,7 @@ from osc_hostmaint.planning.server import status as server_status
 
 Phase = server_status.Phase
 
-CELL = 'its cell does not answer'
+CELL = contexts.SILENT
 ONCE = 'run this again once it answers'
 #: Of a server, in the end.
 LEFT = f'{CELL}: {ONCE}'

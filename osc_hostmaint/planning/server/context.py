@@ -63,6 +63,10 @@ def _of(
     return [r for r in records if kind and r.type == memories.TYPES[kind]]
 
 
+#: Why nothing is known of a server or a host.
+SILENT = 'its cell does not answer'
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServerContext:
     """One server of one host at one moment."""

@@ -71,12 +71,23 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
         )
     moved = view.host != context.seen.host
     where = f'moved to {view.host}, but ' if moved else ''
+    suspend_it = f'suspend it (openstack server suspend {context.server_id})'
+    if context.server_id in context.seen.unseen:
+        reason = (
+            'it was resumed for the migration, and may not be suspended '
+            f'again, as {contexts.SILENT}: {settled.reason}; once it answers, '
+            f'check it (openstack server show {context.server_id}), and if it '
+            f'is running, {suspend_it}'
+        )
+    else:
+        reason = (
+            'left running: it was resumed for the migration and could not be '
+            f'suspended again: {settled.reason}; {suspend_it}'
+        )
     return dataclasses.replace(
         status,
         phase=Phase.FAILED,
-        reason=f'{where}left running: it was resumed for the migration and '
-        f'could not be suspended again: {settled.reason}; suspend it '
-        f'(openstack server suspend {context.server_id})',
+        reason=where + reason,
         given_up=settled.given_up,
     )
 

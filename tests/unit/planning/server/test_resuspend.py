@@ -106,6 +106,21 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertIn('openstack server suspend vm1', found.reason)
         self.assertIn('longer than 60 s', found.reason)
 
+    def test_overdue_where_its_cell_does_not_answer(self):
+        """Whether it runs was not seen."""
+        found = self.require(
+            Phase.FAILED,
+            remembered=dataclasses.replace(
+                base.asked(ActionKind.SUSPEND, remembered=RESUMED),
+                under_way_since=NOW - 60.0,
+            ),
+            policy=dataclasses.replace(RESUME, server_timeout=60.0),
+            unseen={'vm1': NOW},
+        )
+        self.assertNotIn('left running', found.reason)
+        self.assertIn('its cell does not answer', found.reason)
+        self.assertIn('openstack server show vm1', found.reason)
+
     @unit.cases((timing.END_TRIES, False), (1, True))
     def test_fails_after_the_last_try(self, refusals, final):
         remembered = base.refused(
