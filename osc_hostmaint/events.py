@@ -196,10 +196,11 @@ def between(
         sent = MoveStarted if action.kind in memories.MOVES else RequestSent
         row = rows[action.server_id]
         yield sent(host, done, total, row, action.kind, action.host)
-    waited = before.waiting_for if before else ''
-    if now.waiting_for and now.waiting_for != waited:
+    waited = before.wait if before else None
+    # Not for whom: of many servers some arrive at every look.
+    if now.wait and (not waited or waited.reason != now.wait.reason):
         yield Waiting(host, done, total, now.waiting_for)
-    elif waited and not now.waiting_for:
+    elif waited and not now.wait:
         yield WaitingEnded(host, done, total)
     if now.done and not (before and before.done):
         yield HostEnded(host, done, total, now.rows, now.drained, now.trouble)

@@ -99,7 +99,8 @@ class DrainHostMaintenance(table.ServersTable):
             maintenance = plugin.make_client(self.app.client_manager)
             return self._preview(maintenance.preview(parsed_args.hosts, **how))
         dead = parsed_args.evacuate
-        with _recording(parsed_args) as recording:
+        # It takes a while until there is a client: watch from here on.
+        with _recording(parsed_args) as recording, self._stop.watching():
             return self._carry_out(
                 plugin.make_client(self.app.client_manager).drain,
                 parsed_args.hosts,

@@ -171,6 +171,15 @@ class TestHost(unit.TestCase):
             last = builders.decision(rows, done=True, **kwargs)
             self.assertFalse(happened(None, last)[-1].drained, kwargs)
 
+    def test_a_wait_for_other_servers_is_no_news(self):
+        before, now = (
+            builders.decision(wait=server_status.Wait('a', None, servers))
+            for servers in (('1', '2'), ('1', '2', '3', '4'))
+        )
+        self.assertEqual([], list(events.between('cmp01', before, now)))
+        (_started, event) = events.between('cmp01', None, now)
+        self.assertEqual('a: 1, 2, 3 and 1 more', event.reason)
+
     def test_it_waits_for_something_else(self):
         one, other = (builders.decision(wait=Wait(w)) for w in 'ab')
 

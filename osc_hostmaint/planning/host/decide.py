@@ -153,6 +153,7 @@ def _stage(
         return Stage.OPEN, left
     if query.needs_final_check(context):
         return Stage.FINAL_CHECK, frozenset()
+    # By since when they were left a decision ago: just now is too early.
     waits = orphaned_allocations.waits(all_seen, left, operation, memory)
     return Stage.CLEAN_UP if waits else Stage.DONE, left
 
@@ -177,7 +178,7 @@ def _wait(
     arriving: _Arriving,
     left: collections.abc.Collection[str],
 ) -> server_status.Wait | None:
-    """Return what is waited for beside moves."""
+    """Return what is waited for, if a line has to say it."""
     if _any_open(context):
         return context.operation.wait(
             context.memory, context.now

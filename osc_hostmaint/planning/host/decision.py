@@ -26,6 +26,8 @@ class Result(enum.StrEnum):
     SKIPPED = 'skipped'
 
 
+#: Servers that a line names.
+_LISTED = 3
 _NOT_LEFT = (Result.MOVED, Result.OFFLOADED, Result.GONE, Result.SKIPPED)
 
 
@@ -132,15 +134,21 @@ class Decision:
     finished: tuple[circuit_breaker.Finished, ...] = ()
     #: Why the host can't be drained at all any more; '' where it can.
     trouble: str = ''
-    #: What is waited for beside servers.
+    #: What is waited for, if a line has to say it.
     wait: server_status.Wait | None = None
     #: Seconds until the next look.
     interval: float = 0.0
 
     @property
     def waiting_for(self) -> str:
-        """What is waited for beside servers: a line for people."""
-        return self.wait.reason if self.wait else ''
+        """What is waited for: a line for people."""
+        if self.wait is None:
+            return ''
+        servers = self.wait.servers
+        listed = ', '.join(servers[:_LISTED])
+        if len(servers) > _LISTED:
+            listed += f' and {len(servers) - _LISTED} more'
+        return f'{self.wait.reason}: {listed}' if listed else self.wait.reason
 
     @property
     def drained(self) -> bool:

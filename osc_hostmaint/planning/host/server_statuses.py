@@ -119,16 +119,22 @@ def _stopped(
 
 def wait(statuses: ServerStatuses) -> server_status.Wait | None:
     """Return what is awaited for servers, for which, and until when."""
+    awaited = {
+        server_id: status
+        for server_id, status in statuses.items()
+        if status.awaits and status.phase not in server_status.FINAL
+    }
+    # That which lasts longest; what has no end of its own comes last.
     last = max(
-        (status for status in statuses.values() if status.awaits),
-        key=lambda status: status.wake_at,
+        awaited.values(),
+        key=lambda s: s.wake_at if math.isfinite(s.wake_at) else -math.inf,
         default=None,
     )
     if last is None:
         return None
-    same = sorted(i for i, s in statuses.items() if s.awaits == last.awaits)
+    same = sorted(i for i, s in awaited.items() if s.awaits == last.awaits)
     until = last.wake_at if math.isfinite(last.wake_at) else None
-    return server_status.Wait(f'{last.awaits}: {", ".join(same)}', until)
+    return server_status.Wait(last.awaits, until, tuple(same))
 
 
 def finished(

@@ -29,9 +29,14 @@ class Phase(enum.StrEnum):
     SKIPPED = 'skipped'
 
 
-OPEN = frozenset({Phase.WAITING, Phase.BUSY, Phase.MOVING, Phase.SETTLING})
 #: For now.
-FINAL = frozenset(Phase) - OPEN
+FINAL = frozenset(
+    {
+        *(Phase.MOVED, Phase.OFFLOADED, Phase.STILL_MOVING),
+        *(Phase.BLOCKED, Phase.FAILED, Phase.GONE, Phase.SKIPPED),
+    }
+)
+OPEN = frozenset(Phase) - FINAL
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Wait:
     reason: str
     #: When it is over, by our clock; None: when what is seen says so.
     until: float | None = None
+    #: For which servers, where the reason does not say.
+    servers: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,8 +73,9 @@ class ServerStatus:
     given_up: bool = False
     #: The server must be looked at.
     visit: bool = False
-    #: When something falls due, and what that is, where a line has to say it.
+    #: When something falls due.
     wake_at: float = math.inf
+    #: What is awaited, where a line has to say it.
     awaits: str = ''
     #: Something will be known in a moment.
     soon: bool = False
