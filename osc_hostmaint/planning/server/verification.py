@@ -66,7 +66,7 @@ def assess(
     wrong = _broken(context, view, record) or _wrong(
         context, view, evacuated=evacuated
     )
-    if not wrong and (wrong := power_differs(remembered.before, view)):
+    if not wrong and (wrong := _power_differs(context, view, record)):
         # Since when it may have been there.
         asked_at = remembered.request(remembered.latest).asked_at or -math.inf
         since = record.seen_at if record else asked_at
@@ -98,14 +98,24 @@ def _wrong(context: Context, view: Server, *, evacuated: bool) -> str:
     return differences(before, view)
 
 
-def power_differs(before: Server, after: Server) -> str:
+def _power_differs(
+    context: Context, after: Server, record: Migration | None
+) -> str:
     """Return how a guest is in another power state than before, or ''.
 
     Its owner may be changing it, which its task shows.
     """
     was, others = _POWER.get(after.vm_state, (State.NOSTATE, set()))
-    now = after.power_state
-    if before.power_state != was or after.task_state or now not in others:
+    before, now = context.remembered.before, after.power_state
+    # What was first seen elsewhere, and has gone there live, was running.
+    went_live = (
+        before.host != context.seen.host
+        and record is not None
+        and record.type == model.MigrationType.LIVE
+        and after.vm_state in (_Vm.ACTIVE, _Vm.PAUSED)
+    )
+    known = went_live or before.power_state == was
+    if not known or after.task_state or now not in others:
         return ''
     return (
         f'its power state was {was.name.lower()} and is '

@@ -132,6 +132,35 @@ class TestPower(base.ServerContextTestCase):
             look_at = builders.NOW - seen_ago + self.AGAIN
             self.assertEqual(look_at, assessed.wake_at)
 
+    @unit.cases(
+        # what moved it, its status, its power state; what is wrong
+        (
+            'live-migration',
+            'ACTIVE',
+            State.SHUTDOWN,
+            'running and is shutdown',
+        ),
+        ('live-migration', 'PAUSED', State.RUNNING, 'paused and is running'),
+        ('live-migration', 'ACTIVE', State.RUNNING, ''),
+        # Its owner has stopped it since.
+        ('live-migration', 'SHUTOFF', State.RUNNING, ''),
+        ('migration', 'ACTIVE', State.SHUTDOWN, ''),
+    )
+    def test_first_seen_when_it_had_left(self, type_, status, power, wrong):
+        """By a run after one that was killed. Only what runs goes live."""
+        view = builders.server(
+            status=status, power_state=power, host=builders.DEST
+        )
+        assessed = self.assess(
+            base.record(
+                'completed', type=type_, seen_at=builders.NOW - self.WAIT
+            ),
+            view=view,
+            remembered=builders.server_memory(view),
+        )
+        self.assertIs(Phase.FAILED if wrong else Phase.MOVED, assessed.phase)
+        self.assertIn(wrong, assessed.reason)
+
     def test_owner_changes_it_meanwhile(self):
         off = dataclasses.replace(self.OFF, task_state='powering-off')
         assessed = self.arrived(builders.server(), off, self.WAIT)
