@@ -171,6 +171,10 @@ CLOUD_VIEW_VALID_SECONDS = 30.0
 #: live migration of a server that has been stopped is refused, and does no
 #: harm.)
 SERVER_VIEW_VALID_SECONDS = 5.0
+#: The migration records that any other move is started by. Where a cell does
+#: not answer, the lists of one look take minutes, and somebody else may have
+#: moved the server meanwhile: Nova would move it on from where it is now.
+RECORDS_VALID_SECONDS = 30.0
 #: A decision that is to be carried out: a request may have hung meanwhile.
 DECISION_VALID_SECONDS = 5.0
 
@@ -217,6 +221,7 @@ FIXED = frozenset(
     {
         'LOOK_AFTER_END_SECONDS',
         'SERVER_VIEW_VALID_SECONDS',
+        'RECORDS_VALID_SECONDS',
         'DECISION_VALID_SECONDS',
         'UNANSWERED_SECONDS',
         'EVACUATE_STAGGER_SECONDS',

@@ -11,6 +11,7 @@ it is needed. Only where moves end faster than we look is it two.
 
 import collections.abc
 import dataclasses
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
@@ -117,16 +118,9 @@ def choose(
         2 if quick else 1,
         operation.unqueued_at_once,
     )
-    stale = frozenset(
-        i
-        for i in unqueued[:others]
-        if kinds[i] in _NEEDS_FRESH and not _fresh(context, i)
-    )
-    chosen = [
-        *ending,
-        *live[:lives],
-        *(i for i in unqueued[:others] if i not in stale),
-    ]
+    starting = [*live[:lives], *unqueued[:others]]
+    stale = frozenset(i for i in starting if _is_stale(context, i, kinds[i]))
+    chosen = [*ending, *(i for i in starting if i not in stale)]
     under_limit = parallel is None or (
         under_way.total + lives + others < parallel
     )
@@ -160,12 +154,18 @@ def _action(
     )
 
 
-def _fresh(context: contexts.HostContext, server_id: str) -> bool:
+def _is_stale(
+    context: contexts.HostContext, server_id: str, kind: ActionKind
+) -> bool:
+    """Tell whether a server must be looked at before its move is started."""
     view = context.seen.latest(server_id)
-    return (
-        view is not None
-        and context.now - view.seen_at < timing.SERVER_VIEW_VALID_SECONDS
-    )
+    seen_at = view.seen_at if view else -math.inf
+    valid = timing.SERVER_VIEW_VALID_SECONDS
+    if kind not in _NEEDS_FRESH:
+        # Whatever has moved it since shows in the records, if they are new.
+        seen_at = max(seen_at, context.seen.migrations_at)
+        valid = timing.RECORDS_VALID_SECONDS
+    return context.now - seen_at >= valid
 
 
 def _under_way(context: contexts.HostContext) -> InFlight:

@@ -86,16 +86,20 @@ def _again(cloud: clouds.Cloud, runs: tuple[scene.Run, ...]) -> list[str]:
     others_since = any(
         not work.by.ours and work.until >= last.began for work in cloud.works
     )
-    home = cloud.hosts[HOME]
-    closed = home.silent is not None or not (home.enabled and home.in_use)
     unclear = last.killed or last.exit_code is not done
-    if unclear or others_since or closed:
+    if unclear or others_since or not _open(cloud):
         return []
     once_more = restoring.restore(cloud, HOME, limit=scenarios.LIMIT)
     found = [f'again: {request}' for request, _ in once_more.client.posted]
-    if once_more.exit_code is not done:
+    # Its cell may have fallen silent meanwhile.
+    if once_more.exit_code is not done and _open(cloud):
         found.append(f'again: exit {once_more.exit_code}')
     return found
+
+
+def _open(cloud: clouds.Cloud) -> bool:
+    home = cloud.hosts[HOME]
+    return home.silent is None and home.enabled and home.in_use
 
 
 _STATES = (

@@ -32,6 +32,11 @@ class DownCellTestCase(drain_base.DrainTestCase):
         run = self.fall(Code.DONE, slow, **options)
         self.assertEqual({'moved'}, set(run.results.values()))
 
+    def test_servers_moved_during_slow_lists_are_not_moved_on(self):
+        slow = others.OthersAction(0, 'silence slowly', host=3)
+        move = others.OthersAction(370, 'live', server=1, host=1)
+        self.fall(Code.DONE, slow, move, guided=True, per_destination=1)
+
     # The latter while it is looked for the last time whether all is well.
     @unit.cases(*itertools.product(FALLS, ((6, 200), (24, 30))))
     def test_it_answers_again(self, falls, times):

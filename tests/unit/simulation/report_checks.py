@@ -31,6 +31,8 @@ repeated = request_checks.sent_again
 COMPLETE = (Code.DONE, Code.LEFT)
 #: States that only a request can have changed.
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
+#: What is said of a move that is not awaited to its end.
+_NOT_AWAITED = re.compile('may still be running|its outcome is not known')
 _DELETE = re.compile(
     r'(once the server has left \S+, )?remove the allocation '
     r'\(openstack [a-z ]+ delete ([^\s,]+),'
@@ -176,7 +178,7 @@ def _untrue_row(run: Run, row: decisions.Row, remains: str | None) -> str:
             return _untrue_move(run, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
-        case Result.MOVING if 'may still be running' in row.reason:
+        case Result.MOVING if _NOT_AWAITED.search(row.reason):
             # It was given up before the end, and has not been looked at since.
             return ''
         case Result.MOVING:

@@ -13,6 +13,7 @@ from tests.unit.planning import base
 
 NOW = builders.NOW
 OLD = NOW - timing.SERVER_VIEW_VALID_SECONDS
+VERY_OLD = NOW - timing.RECORDS_VALID_SECONDS
 ActionKind = memories.ActionKind
 Phase = server_status.Phase
 DEFAULT = policies.Policy()
@@ -32,6 +33,7 @@ class SchedulingTestCase(unit.TestCase):
         remembered=(),
         slots=None,
         records=(),
+        records_at=NOW,
     ):
         """Return what is asked for servers vm0, vm1 ... that stand so."""
         servers = [
@@ -42,6 +44,7 @@ class SchedulingTestCase(unit.TestCase):
         context = base.host_context(
             servers=servers,
             migrations=records,
+            migrations_at=records_at,
             policy=policy,
             memory=builders.memory(
                 *(known.get(s.id, builders.server_memory(s)) for s in servers),
@@ -71,15 +74,26 @@ class TestFreshness(SchedulingTestCase):
 
     @unit.cases(
         # Nova would do it to a server that was started since: by stopping it
-        (ActionKind.COLD_MIGRATE, True),
-        (ActionKind.SHELVE, True),
+        (ActionKind.COLD_MIGRATE, OLD, NOW, True),
+        (ActionKind.SHELVE, OLD, NOW, True),
         # Nova refuses what is no use any more.
-        (ActionKind.LIVE_MIGRATE, False),
-        (ActionKind.RESUME, False),
-        (ActionKind.OFFLOAD, False),
+        (ActionKind.LIVE_MIGRATE, VERY_OLD, NOW, False),
+        (ActionKind.RESUME, VERY_OLD, NOW, False),
+        (ActionKind.OFFLOAD, VERY_OLD, NOW, False),
+        # Nova would move it on from where somebody else has moved it.
+        (ActionKind.LIVE_MIGRATE, VERY_OLD, VERY_OLD, True),
+        (ActionKind.LIVE_MIGRATE, OLD, VERY_OLD, False),
+        (ActionKind.RESUME, VERY_OLD, VERY_OLD, True),
+        (ActionKind.EVACUATE, VERY_OLD, VERY_OLD, True),
+        # No second look at what is to be ended.
+        (ActionKind.ABORT, VERY_OLD, VERY_OLD, False),
     )
-    def test_stale_view_is_refreshed_first(self, kind, looks):
-        found = self.choose(waiting(kind), seen_at=OLD)
+    def test_stale_view_is_refreshed_first(
+        self, kind, seen_at, records_at, looks
+    ):
+        found = self.choose(
+            waiting(kind), seen_at=seen_at, records_at=records_at
+        )
 
         self.assertEqual(0 if looks else 1, len(found.actions))
         self.assertEqual({'vm0'} if looks else set(), found.visit)
