@@ -94,7 +94,7 @@ __all__ = ['Maintenance']
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
 __all__ += ['Confirm', 'OnStall', 'Since', 'Spread']
 __all__ += ['Interrupt', 'Publisher', 'Recording', 'Reporter']
-# What a reporter receives.
+# What a listener receives.
 __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'Trouble']
 __all__ += ['RequestSent', 'ServerEvent', 'Waiting', 'WaitingEnded']
 __all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']

@@ -134,7 +134,7 @@ END_TRIES = 5
 #: After a look that failed: it doubles up to the largest.
 OUTAGE_PAUSE_SECONDS = 2.0
 OUTAGE_PAUSE_MOST_SECONDS = 30.0
-#: An outage of the API this long ends a drain.
+#: An outage of the API, or of a cell, this long ends a drain.
 OUTAGE_LIMIT_SECONDS = 300.0
 #: Further attempts for a request that may be repeated; keystoneauth1 pauses
 #: between them.
@@ -191,6 +191,14 @@ RECORDS_OVERLAP_SECONDS = 60.0
 
 # How many moves at once.
 
+#: Live migrations on their way to the source at once, while it is not known
+#: how many it runs: so many, or a part of those that run already. The queue
+#: that ends the search is no longer than that.
+PROBES_AT_ONCE = 2
+PROBES_PART = 2
+#: So many moves give up their places at once whose destination does not begin
+#: with them: with more, it is not the destinations.
+UNANSWERED_MOVES_AT_ONCE = 2
 #: Cold migrations, and what shelves servers: Nova has no queue for them, and
 #: each copies a disk.
 UNQUEUED_MOVES_AT_ONCE = 2

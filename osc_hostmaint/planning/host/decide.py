@@ -200,8 +200,8 @@ def _wait(
         )
     if left:
         return server_status.Wait(
-            'allocations in Placement that no server here explains, mostly '
-            f'for less than {timing.ORPHANED_WAIT_SECONDS:.0f} s: '
-            f'{", ".join(sorted(left))}'
+            'allocations in Placement that no server here explains (at most '
+            f'{timing.ORPHANED_WAIT_SECONDS:.0f} s, or until a server on its '
+            f'way here has arrived): {", ".join(sorted(left))}'
         )
     return None

@@ -41,6 +41,8 @@ class Row:
     #: The status it had before its move.
     status: str
     move: str
+    #: Where it goes or went; '' where nothing says so, mostly because no move
+    #: was begun.
     destination: str
     phase: server_status.Phase
     reason: str = ''

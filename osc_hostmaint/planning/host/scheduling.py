@@ -32,15 +32,6 @@ _LIVE = frozenset({ActionKind.LIVE_MIGRATE, ActionKind.RESUME})
 _UNQUEUED = memories.STARTING - _LIVE
 _ENDS = frozenset({ActionKind.ABORT, ActionKind.FORCE_COMPLETE})
 
-#: So many moves give up their places at once whose destination does not begin
-#: with them: with more, it is not the destinations.
-UNANSWERED = 2
-#: Live migrations on their way to the source at once, while it is not known
-#: how many it runs: so many, or a part of those that run already. The queue
-#: that ends the search is no longer than that.
-PROBE = 2
-PROBE_PART = 2
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Schedule:
@@ -174,7 +165,7 @@ def _under_way(context: contexts.HostContext) -> InFlight:
     over = {i for i, s in statuses.items() if s.phase in server_status.FINAL}
     unanswered = sorted(
         i for i, s in statuses.items() if s.unanswered and i not in over
-    )[:UNANSWERED]
+    )[: timing.UNANSWERED_MOVES_AT_ONCE]
     apart = over.union(unanswered)
     others = [s for i, s in statuses.items() if i not in apart]
     unqueued = [
@@ -252,8 +243,8 @@ def live_starts(now: InFlight, slots: int | None, queue: int = 1) -> int:
     if now.queued >= queue:
         return 0
     if slots is None:
-        probe = max(PROBE, now.running // PROBE_PART)
-        return 0 if now.queued else max(0, probe - now.coming)
+        probes = max(timing.PROBES_AT_ONCE, now.running // timing.PROBES_PART)
+        return 0 if now.queued else max(0, probes - now.coming)
     # With all slots full and none waiting that is one more, which also finds
     # out whether there are more slots by now.
     return max(0, max(slots, now.running) + queue - now.live)

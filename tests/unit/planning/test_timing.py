@@ -4,6 +4,7 @@
 
 import ast
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests import unit
 from tests.unit import test_imports
 
 OWNER = 'planning/timing.py'
+PAGE = pathlib.Path('doc/source/contributor/changing.rst')
 #: What is waited by, or ages are told in.
 CALLS = ('sleep', 'wait', 'timedelta')
 #: How long a name says that a value is, or that it is no duration.
@@ -106,6 +108,17 @@ class TestOwner(unit.TestCase):
 
         self.assertLess(timing.FIXED, durations)
         self.assertEqual(durations - timing.FIXED, set(scaling.durations()))
+
+
+class TestPage(unit.TestCase):
+    def test_contributors_are_told_the_true_numbers(self):
+        told = re.findall(
+            r'(\d+) s(?: more)?\s\(``([A-Z_]+)``', PAGE.read_text()
+        )
+        true = [(f'{getattr(timing, n):.0f}', n) for _value, n in told]
+
+        self.assertGreater(len(told), 8)
+        self.assertEqual(true, told)
 
 
 class TestScaled(unit.TestCase):
