@@ -18,8 +18,10 @@ import typing as ty
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
+from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
+Phase = server_status.Phase
 HEADER = ('Status', 'Option', 'What happens', 'Why, and what can be done')
 #: Every status of Nova's that a server on a host may have, with the state
 #: below it where that matters, and one that we don't know.
@@ -154,7 +156,7 @@ def _policy(name: str, value: enum.StrEnum) -> policies.Policy:
 
 
 def _matters(
-    server: model.Server, name: str, default: verdicts.Verdict
+    server: model.Server, name: str, default: server_status.ServerStatus
 ) -> bool:
     return any(
         verdicts.judge(server, _terms(_policy(name, value))) != default
@@ -164,12 +166,12 @@ def _matters(
 
 def _outcome(server: model.Server, terms: verdicts.Terms) -> tuple[str, str]:
     verdict = verdicts.judge(server, terms)
-    match verdict.kind:
-        case verdicts.VerdictKind.BLOCKED:
+    match verdict.phase:
+        case Phase.BLOCKED:
             return 'blocked', verdict.reason
-        case verdicts.VerdictKind.WAIT:
+        case Phase.BUSY:
             return 'awaited', verdict.reason
-        case verdicts.VerdictKind.MOVE:
+        case _:
             ask = str(verdict.ask)
             steps = _FIRST.get(ask, ask)
             if verdict.stopped:
