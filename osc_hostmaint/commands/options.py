@@ -3,7 +3,7 @@
 """Options, arguments and values that several commands share."""
 
 import argparse
-import collections.abc
+from collections import abc
 import functools
 import re
 import typing as ty
@@ -54,7 +54,7 @@ DURATION = {'metavar': '<duration>', 'type': duration}
 
 def add(
     parser: argparse.ArgumentParser,
-    kind: collections.abc.Mapping[str, ty.Any],
+    kind: abc.Mapping[str, ty.Any],
     **helps: str,
 ) -> None:
     """Add options of one kind, each with its help."""

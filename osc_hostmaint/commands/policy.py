@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import argparse
-import collections.abc
+from collections import abc
 import enum
 import typing as ty
 
@@ -137,8 +137,7 @@ def add_choices(parser: argparse.ArgumentParser, **helps: str) -> None:
 
 
 def read(
-    parsed_args: argparse.Namespace,
-    but: collections.abc.Container[str] = (),
+    parsed_args: argparse.Namespace, but: abc.Container[str] = ()
 ) -> 'api.Policy':
     """Return the policy that the options ask for.
 

@@ -3,7 +3,7 @@
 """Commands that list the result, or the expected result, of each server."""
 
 import argparse
-import collections.abc
+from collections import abc
 import contextlib
 import errno
 import functools
@@ -75,8 +75,8 @@ class ServersTable(command.Lister):
 
     def _carry_out(
         self,
-        do: 'collections.abc.Callable[..., api.DrainResult]',
-        hosts: collections.abc.Sequence[str],
+        do: 'abc.Callable[..., api.DrainResult]',
+        hosts: abc.Sequence[str],
         endings: 'progress_lines.Endings',
         **how: ty.Any,
     ) -> columns.Output:
@@ -143,8 +143,8 @@ class ServersTable(command.Lister):
     def produce_output(
         self,
         parsed_args: argparse.Namespace,
-        column_names: collections.abc.Sequence[str],
-        data: collections.abc.Iterable[collections.abc.Sequence[ty.Any]],
+        column_names: abc.Sequence[str],
+        data: abc.Iterable[abc.Sequence[ty.Any]],
     ) -> int:
         stdout = self.app.stdout
         # None: closed by the shell (``>&-``), so nobody wants the table.
@@ -166,7 +166,7 @@ class ServersTable(command.Lister):
         self,
         parsed_args: argparse.Namespace,
         stdout: ty.TextIO,
-        names: collections.abc.Container[str],
+        names: abc.Container[str],
     ) -> None:
         """Make sure that the table can be printed, and read."""
         if isinstance(stdout, io.TextIOWrapper):
