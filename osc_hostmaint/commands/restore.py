@@ -103,7 +103,6 @@ class RestoreHostMaintenance(table.ServersTable):
         from osc_hostmaint.planning import policy as policies
         from osc_hostmaint.progress import lines as progress_lines
 
-        maintenance = plugin.make_client(self.app.client_manager)
         running = parsed_args.running
         how: dict[str, ty.Any] = {
             'since': datetime.timedelta(seconds=parsed_args.since),
@@ -113,12 +112,13 @@ class RestoreHostMaintenance(table.ServersTable):
             'policy': policy.read(parsed_args, but=('since', 'running')),
         }
         if parsed_args.dry_run:
+            maintenance = plugin.make_client(self.app.client_manager)
             return self._preview(
                 maintenance.preview_restore(parsed_args.hosts, **how),
                 coming_home=True,
             )
         return self._carry_out(
-            maintenance.restore,
+            'restore',
             parsed_args.hosts,
             progress_lines.HOME,
             timeout=parsed_args.timeout,

@@ -54,7 +54,8 @@ def drain(
 
     :param services: the hosts' compute services, disabled.
     :param policy: how to drain each of them.
-    :param board: the compute services that the destinations know, too.
+    :param board: the compute services of all hosts, which `destinations`
+        reads too: one list of them serves both.
     :param timeout: seconds after which nothing is awaited any more.
     :param recording: keeps what every decision was made from.
     :returns: a row per server, whatever happened.
