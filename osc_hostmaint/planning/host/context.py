@@ -4,6 +4,7 @@
 
 from collections import abc
 import dataclasses
+import functools
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import operation as operations
@@ -18,7 +19,7 @@ ServerStatuses = abc.Mapping[str, server_status.ServerStatus]
 MigrationsByServer = dict[str, tuple[model.Migration, ...]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class HostContext:
     """One host at one moment."""
 
@@ -34,7 +35,7 @@ class HostContext:
         """What the operator asked for."""
         return self.operation.policy
 
-    @property
+    @functools.cached_property
     def leaving(self) -> list[model.Migration]:
         """Records of moves off the host, oldest first."""
         return [

@@ -135,8 +135,7 @@ def _with_stop_reasons(
 
 def _any_open(context: contexts.HostContext) -> bool:
     return any(
-        status.phase not in server_status.FINAL
-        for status in context.statuses.values()
+        s.phase in server_status.OPEN for s in context.statuses.values()
     )
 
 
