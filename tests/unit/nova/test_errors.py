@@ -84,6 +84,7 @@ class AnswerTest(cloud.CloudTestCase):
         (400, REFUSED, 'Compute service of cmp01 is still in use'),
         (413, REFUSED, 'Quota exceeded'),
         (429, UNAVAILABLE, 'Slow down'),
+        (409, REFUSED, 'No space at the end .', 'No space at the end'),
         (400, REFUSED, 'Сервер не найден 服务器'),
         (500, UNAVAILABLE, UNEXPECTED.format('\n'), UNEXPECTED.format(' ')),
         (
