@@ -31,6 +31,12 @@ def duration(text: str) -> int:
     return seconds
 
 
+def spelled(seconds: float) -> str:
+    """Return a duration as :func:`duration` reads it, in its largest unit."""
+    each, unit = max((n, u) for u, n in _UNITS.items() if seconds % n == 0)
+    return f'{seconds / each:.0f}{unit}'
+
+
 def number(text: str, least: int = 0) -> int:
     """Return a number of at least so much.
 

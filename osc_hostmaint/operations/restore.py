@@ -21,13 +21,12 @@ from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import modes
 from osc_hostmaint.operations import requests
 from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.progress import lines as progress_lines
 
 Gateway = gateways.Gateway
 RestoreRequest = requests.RestoreRequest
-#: Moves in flight to one host, if nobody says how many there may be.
-PARALLEL = 4
 #: Nothing left before it: OpenStack is younger.
 EPOCH = datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC)
 
@@ -126,7 +125,7 @@ def _restore(
         clock,
         request.report,
         board,
-        bound=policy.per_destination or PARALLEL,
+        bound=policy.per_destination or timing.RESTORES_AT_ONCE,
         patience=policy.server_timeout,
         expected=seen,
     )

@@ -60,7 +60,7 @@ def restore(
 
 
 def _bring(run, expectations, *, looks) -> loop.DrainResult:
-    """Do what verbs/restoring.py does."""
+    """Do what operations/restore.py does."""
     client, clock, policy = run.client, run.clock, run.policy
     services = {each.host: each for each in client.services()}
     service = services[expectations.home]
