@@ -18,6 +18,7 @@ from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 from tests import unit
 from tests.unit import builders
+from tests.unit.planning.server import test_verdicts
 
 ActionKind = memories.ActionKind
 Phase = server_status.Phase
@@ -25,9 +26,9 @@ BUSY = Phase.BUSY
 BLOCKED = Phase.BLOCKED
 
 #: What is asked of Nova, and whether it is to stay stopped.
-EVACUATE = (ActionKind.EVACUATE, False)
-LEFT_STOPPED = (ActionKind.EVACUATE, True)
-RESET = (ActionKind.RESET, True)
+EVACUATE = (ActionKind.EVACUATE, model.Move.EVACUATION, False)
+LEFT_STOPPED = (ActionKind.EVACUATE, model.Move.EVACUATION, True)
+RESET = (ActionKind.RESET, model.Move.EVACUATION, True)
 
 
 def terms(was_stopped=False, **options):
@@ -36,24 +37,13 @@ def terms(was_stopped=False, **options):
     return verdicts.Terms(requested.operation(policy), was_stopped=was_stopped)
 
 
-class EvacuationTestCase(unit.TestCase):
+class EvacuationTestCase(test_verdicts.VerdictTestCase):
     def judge(self, status, task_state=None, vm_state=None, **kwargs):
         vm_state = vm_state or builders.VM_STATES.get(status, 'active')
         server = builders.server(
             'vm1', status, task_state=task_state, vm_state=vm_state
         )
         return verdicts.judge(server, terms(**kwargs))
-
-    def assert_verdict(self, expected, verdict):
-        if expected in (BUSY, BLOCKED):
-            self.assertIs(expected, verdict.phase)
-            self.assertIsNone(verdict.move)
-            self.assertIsNone(verdict.ask)
-            self.assertTrue(verdict.reason)
-        else:
-            self.assertIs(Phase.WAITING, verdict.phase)
-            self.assertIs(model.Move.EVACUATION, verdict.move)
-            self.assertEqual(expected, (verdict.ask, verdict.stopped))
 
 
 class TestStates(EvacuationTestCase):

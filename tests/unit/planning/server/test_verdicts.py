@@ -24,13 +24,14 @@ Phase = server_status.Phase
 BUSY = Phase.BUSY
 BLOCKED = Phase.BLOCKED
 
-#: What is asked of Nova first, and the move that makes.
-LIVE = (ActionKind.LIVE_MIGRATE, model.Move.LIVE)
-COLD = (ActionKind.COLD_MIGRATE, model.Move.COLD)
-RESUME = (ActionKind.RESUME, model.Move.LIVE)
-SHELVE = (ActionKind.SHELVE, model.Move.SHELVE)
-OFFLOAD = (ActionKind.OFFLOAD, model.Move.SHELVE)
-CONFIRM = (ActionKind.CONFIRM, model.Move.RESIZE)
+#: What is asked of Nova first, the move that makes, and whether it is to stay
+#: stopped.
+LIVE = (ActionKind.LIVE_MIGRATE, model.Move.LIVE, False)
+COLD = (ActionKind.COLD_MIGRATE, model.Move.COLD, False)
+RESUME = (ActionKind.RESUME, model.Move.LIVE, False)
+SHELVE = (ActionKind.SHELVE, model.Move.SHELVE, False)
+OFFLOAD = (ActionKind.OFFLOAD, model.Move.SHELVE, False)
+CONFIRM = (ActionKind.CONFIRM, model.Move.RESIZE, False)
 
 LEAVE = {'running': policies.Running.LEAVE, 'shelved': policies.Shelved.LEAVE}
 #: Why a live migration is impossible, or failed for good.
@@ -49,13 +50,15 @@ class VerdictTestCase(unit.TestCase):
         return verdicts.judge(server, terms(**kwargs))
 
     def assert_verdict(self, expected, verdict):
+        """Hold a verdict to a phase, or to a move and how it is asked for."""
+        found = (verdict.ask, verdict.move, verdict.stopped)
         if expected in (BUSY, BLOCKED):
             self.assertIs(expected, verdict.phase)
-            self.assertIsNone(verdict.move)
-            self.assertIsNone(verdict.ask)
+            self.assertEqual((None, None, False), found)
+            self.assertTrue(verdict.reason)
         else:
             self.assertIs(Phase.WAITING, verdict.phase)
-            self.assertEqual(expected, (verdict.ask, verdict.move))
+            self.assertEqual(expected, found)
 
 
 class TestStates(VerdictTestCase):
