@@ -129,17 +129,7 @@ def _restore(
         patience=policy.server_timeout,
         expected=seen,
     )
-    result = restore_loop.restore(
-        plans,
-        gateway,
-        clock,
-        board,
-        picker,
-        request.report,
-        request.interrupt,
-        policy.max_failures,
-        request.timeout,
-    )
+    result = restore_loop.restore(plans, board, picker, request)
     result = loop.with_errors(result, errors)
     if result.exit_code not in _CUT_SHORT:
         homes = [each.home for each in plans]

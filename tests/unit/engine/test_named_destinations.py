@@ -85,12 +85,10 @@ class DirectedTestCase(unit.TestCase):
         self.recorder = run.recorder
         return loop.drain(
             [self.cloud.hosts[scene.SOURCE].shown()],
-            run.policy,
             observer.ServiceBoard(run.client, run.clock),
             self.guide,
+            run,
             run.recorder,
-            run.interrupt,
-            recording=run.recorder,
         )
 
     def order(self) -> list[str]:
