@@ -12,7 +12,7 @@ with all that is needed to explain it. Takes about half a minute per cloud.
 
 import argparse
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import json
 import os
@@ -63,8 +63,8 @@ class Round:
     #: Names of the servers that were left.
     left: tuple[str, ...]
     #: What could still be asked for afterwards, by host.
-    allocations: collections.abc.Mapping[str, ty.Any]
-    migrations: tuple[collections.abc.Mapping[str, ty.Any], ...]
+    allocations: abc.Mapping[str, ty.Any]
+    migrations: tuple[abc.Mapping[str, ty.Any], ...]
     seconds: float
 
     @property
@@ -146,9 +146,7 @@ def save(played: Round, directory: str) -> str:
     return path
 
 
-def matrix(
-    rounds: collections.abc.Collection[Round],
-) -> collections.abc.Iterator[str]:
+def matrix(rounds: abc.Collection[Round]) -> abc.Iterator[str]:
     """Yield the confusion matrix, line by line."""
     counts = collections.Counter((r.predicted, bool(r.left)) for r in rounds)
     yield '               drained  servers left'
@@ -170,7 +168,7 @@ def matrix(
     )
 
 
-def _line(cells: collections.abc.Iterable[str]) -> str:
+def _line(cells: abc.Iterable[str]) -> str:
     return '  '.join(
         cell.rjust(len(header)) if header else cell
         for cell, header in zip(cells, HEADERS, strict=True)

@@ -3,7 +3,7 @@
 """Making an embedded cloud what a layout says."""
 
 import collections
-import collections.abc
+from collections import abc
 
 from benchmarks import layouts
 from tests import cloud as clouds
@@ -74,7 +74,7 @@ def _set_up(cloud: clouds.Cloud, layout: layouts.Layout) -> None:
 
 
 def _set_up_hosts(
-    cloud: clouds.Cloud, hosts: collections.abc.Iterable[layouts.Host]
+    cloud: clouds.Cloud, hosts: abc.Iterable[layouts.Host]
 ) -> None:
     zones: dict[str, list[str]] = collections.defaultdict(list)
     for host in hosts:

@@ -13,7 +13,7 @@ of its parts. Exits with 1 if a limit is broken.
 
 import argparse
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import random
 import sys
@@ -104,7 +104,7 @@ def _seen(
     return answers, found, taken / MIB
 
 
-def _quickest(work: collections.abc.Callable[[], object]) -> float:
+def _quickest(work: abc.Callable[[], object]) -> float:
     """Return the processor time of some work, in seconds."""
     took = []
     for _run in range(RUNS):
@@ -212,7 +212,7 @@ def _costs() -> bool:
     return kept
 
 
-def _row(name: str, cells: collections.abc.Iterable[str]) -> str:
+def _row(name: str, cells: abc.Iterable[str]) -> str:
     return f'{name:28}' + ''.join(f'{cell:>18}' for cell in cells)
 
 

@@ -10,7 +10,7 @@ Prints a line per kind of host: both times, the one as a multiple of the
 other, how many moves went to the bad host, and how many servers are left.
 """
 
-import collections.abc
+from collections import abc
 import sys
 
 from tests.unit.simulation import cloud as clouds
@@ -52,7 +52,7 @@ def measure(slots: int, seconds: float) -> list[str]:
     ]
 
 
-def lines() -> collections.abc.Iterator[str]:
+def lines() -> abc.Iterator[str]:
     """Yield the table, line by line."""
     yield '  '.join(HEADERS)
     for slots in SLOTS:

@@ -11,7 +11,7 @@ on the source at the most. The move's time is that of copying memory; Nova
 takes about half a second beside it.
 """
 
-import collections.abc
+from collections import abc
 import sys
 
 from tests.unit.simulation import scene
@@ -49,7 +49,7 @@ def measure(slots: int, seconds: float, servers: int) -> list[str]:
     ]
 
 
-def lines() -> collections.abc.Iterator[str]:
+def lines() -> abc.Iterator[str]:
     """Yield the table, line by line."""
     yield '  '.join(HEADERS)
     for slots in SLOTS:

@@ -7,11 +7,11 @@ package, which is what is to be measured.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import random
 
-Amounts = collections.abc.Mapping[str, int]
+Amounts = abc.Mapping[str, int]
 
 CLASSES = ('VCPU', 'MEMORY_MB', 'DISK_GB')
 TRAIT = 'CUSTOM_GOLD'
@@ -118,10 +118,7 @@ class Layout:
         return found
 
 
-def _fill(
-    hosts: collections.abc.Iterable[Host],
-    servers: collections.abc.Iterable[Server],
-) -> float:
+def _fill(hosts: abc.Iterable[Host], servers: abc.Iterable[Server]) -> float:
     capacity: collections.Counter[str] = collections.Counter()
     used: collections.Counter[str] = collections.Counter()
     for host in hosts:
@@ -134,9 +131,7 @@ def _fill(
 class _Draft:
     """A cloud that is being filled."""
 
-    def __init__(
-        self, rng: random.Random, hosts: collections.abc.Sequence[Host]
-    ):
+    def __init__(self, rng: random.Random, hosts: abc.Sequence[Host]):
         self._rng = rng
         self._hosts = hosts
         self._weights = [rng.uniform(0.2, 1.0) for _ in hosts]
@@ -208,8 +203,8 @@ def draw(seed: str) -> Layout:
 
 def _drained_hosts(
     rng: random.Random,
-    hosts: collections.abc.Iterable[Host],
-    servers: collections.abc.Iterable[Server],
+    hosts: abc.Iterable[Host],
+    servers: abc.Iterable[Server],
     many: int,
 ) -> tuple[str, ...]:
     """Return hosts to drain, rather those with many servers."""

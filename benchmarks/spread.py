@@ -13,7 +13,7 @@ fullest resource class. Takes about two minutes for each.
 
 import argparse
 import collections
-import collections.abc
+from collections import abc
 import concurrent.futures
 import dataclasses
 import os
@@ -49,7 +49,7 @@ def _hosts(many: int) -> tuple[layouts.Host, ...]:
 
 def _layout(
     hosts: tuple[layouts.Host, ...],
-    servers: collections.abc.Iterable[layouts.Server],
+    servers: abc.Iterable[layouts.Server],
     drained: tuple[str, ...] = ('cmp01',),
 ) -> layouts.Layout:
     servers = tuple(servers)
@@ -175,9 +175,9 @@ class Measured:
     """What became of one set-up."""
 
     #: By host.
-    before: collections.abc.Mapping[str, float]
-    after: collections.abc.Mapping[str, float]
-    arrived: collections.abc.Mapping[str, int]
+    before: abc.Mapping[str, float]
+    after: abc.Mapping[str, float]
+    arrived: abc.Mapping[str, int]
     requests: tuple[traffic.Request, ...]
     moved: int
     seconds: float
@@ -226,9 +226,7 @@ def _loads(cloud: clouds.Cloud, layout: layouts.Layout) -> dict[str, float]:
     return found
 
 
-def lines(
-    layout: layouts.Layout, measured: Measured
-) -> collections.abc.Iterator[str]:
+def lines(layout: layouts.Layout, measured: Measured) -> abc.Iterator[str]:
     """Yield what was measured, line by line."""
     yield 'Host   Before %  After %  Arrived'
     for host in layout.hosts:
@@ -249,7 +247,7 @@ def lines(
     yield from _request_lines(measured)
 
 
-def _request_lines(measured: Measured) -> collections.abc.Iterator[str]:
+def _request_lines(measured: Measured) -> abc.Iterator[str]:
     requests = [r for r in measured.requests if r.service != 'identity']
     first = min((r.time for r in requests if r.action in _MOVES), default=0.0)
     surveys = [

@@ -7,7 +7,7 @@ or passes on how a run goes listens to these events and to nothing else.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import typing as ty
 
@@ -160,7 +160,7 @@ class ServerChanged(ServerEvent):
 
 
 #: What ends a server, by its result.
-ENDINGS: collections.abc.Mapping[Result, type[ServerEvent]] = {
+ENDINGS: abc.Mapping[Result, type[ServerEvent]] = {
     Result.MOVED: MoveEnded,
     Result.OFFLOADED: MoveEnded,
     Result.FAILED: MoveEnded,
@@ -175,7 +175,7 @@ def between(
     host: str,
     before: decisions.Decision | None,
     now: decisions.Decision,
-) -> collections.abc.Iterator[Event]:
+) -> abc.Iterator[Event]:
     """Yield what has happened on a host from one decision to the next.
 
     :param before: None before the first one.

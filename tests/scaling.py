@@ -2,7 +2,7 @@
 
 """All of the tool's durations made shorter, or longer, at once."""
 
-import collections.abc
+from collections import abc
 import contextlib
 
 from osc_hostmaint.planning import timing
@@ -18,7 +18,7 @@ def durations() -> list[str]:
 
 
 @contextlib.contextmanager
-def scaled(factor: float) -> collections.abc.Iterator[None]:
+def scaled(factor: float) -> abc.Iterator[None]:
     """Multiply all of them by a factor inside the ``with`` block."""
     before = {name: getattr(timing, name) for name in durations()}
     try:

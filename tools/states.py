@@ -8,7 +8,7 @@
 A unit test compares each with its rules, so neither can change alone.
 """
 
-import collections.abc
+from collections import abc
 import csv
 import dataclasses
 import enum
@@ -18,12 +18,14 @@ import typing as ty
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
+from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
+Phase = server_status.Phase
 HEADER = ('Status', 'Option', 'What happens', 'Why, and what can be done')
 #: Every status of Nova's that a server on a host may have, with the state
 #: below it where that matters, and one that we don't know.
-STATUSES: collections.abc.Mapping[str, str | None] = {
+STATUSES: abc.Mapping[str, str | None] = {
     'ACTIVE': None,
     'PAUSED': None,
     'SHUTOFF': None,
@@ -43,7 +45,7 @@ STATUSES: collections.abc.Mapping[str, str | None] = {
     'SOFT_DELETED': None,
     'PASSWORD': None,
 }
-OPTIONS: collections.abc.Mapping[str, type[enum.StrEnum]] = {
+OPTIONS: abc.Mapping[str, type[enum.StrEnum]] = {
     'running': policies.Running,
     'stopped': policies.Stopped,
     'suspended': policies.Suspended,
@@ -61,7 +63,7 @@ _FIRST = {
 }
 
 
-def rows() -> collections.abc.Iterator[tuple[str, str, str, str]]:
+def rows() -> abc.Iterator[tuple[str, str, str, str]]:
     """Yield the rows of the table."""
     for status, task_state in STATUSES.items():
         server = _server(status, task_state)
@@ -88,7 +90,7 @@ def rows() -> collections.abc.Iterator[tuple[str, str, str, str]]:
 
 
 #: The state below each status, on a host that has died, and a task state.
-DEAD: collections.abc.Mapping[str, tuple[str, str | None]] = {
+DEAD: abc.Mapping[str, tuple[str, str | None]] = {
     'ACTIVE': ('active', None),
     'SHUTOFF': ('stopped', None),
     'ERROR': ('error', None),
@@ -110,7 +112,7 @@ DEAD: collections.abc.Mapping[str, tuple[str, str | None]] = {
 OFF = 'if it was off, or --leave-stopped'
 
 
-def evacuated() -> collections.abc.Iterator[tuple[str, str, str, str]]:
+def evacuated() -> abc.Iterator[tuple[str, str, str, str]]:
     """Yield the rows of the table of hosts that have died."""
     evacuate = _terms(policies.Policy(evacuate=True))
     off = dataclasses.replace(evacuate, was_stopped=True)
@@ -121,9 +123,7 @@ def evacuated() -> collections.abc.Iterator[tuple[str, str, str, str]]:
             yield (status, OFF, *_outcome(server, off))
 
 
-def write(
-    stream: ty.TextIO, rows: collections.abc.Iterable[tuple[str, ...]]
-) -> None:
+def write(stream: ty.TextIO, rows: abc.Iterable[tuple[str, ...]]) -> None:
     """Write a table as CSV."""
     writer = csv.writer(stream, lineterminator='\n')
     writer.writerow(HEADER)
@@ -154,7 +154,7 @@ def _policy(name: str, value: enum.StrEnum) -> policies.Policy:
 
 
 def _matters(
-    server: model.Server, name: str, default: verdicts.Verdict
+    server: model.Server, name: str, default: server_status.ServerStatus
 ) -> bool:
     return any(
         verdicts.judge(server, _terms(_policy(name, value))) != default
@@ -164,12 +164,12 @@ def _matters(
 
 def _outcome(server: model.Server, terms: verdicts.Terms) -> tuple[str, str]:
     verdict = verdicts.judge(server, terms)
-    match verdict.kind:
-        case verdicts.VerdictKind.BLOCKED:
+    match verdict.phase:
+        case Phase.BLOCKED:
             return 'blocked', verdict.reason
-        case verdicts.VerdictKind.WAIT:
+        case Phase.BUSY:
             return 'awaited', verdict.reason
-        case verdicts.VerdictKind.MOVE:
+        case _:
             ask = str(verdict.ask)
             steps = _FIRST.get(ask, ask)
             if verdict.stopped:

@@ -2,7 +2,7 @@
 
 """Values that are shown differently to people and to machines."""
 
-import collections.abc
+from collections import abc
 import typing as ty
 
 from cliff import columns
@@ -10,7 +10,7 @@ from cliff import columns
 from osc_hostmaint import text
 
 #: What a command that shows something returns: names, and values or rows.
-Output = tuple[collections.abc.Sequence[str], collections.abc.Iterable[ty.Any]]
+Output = tuple[abc.Sequence[str], abc.Iterable[ty.Any]]
 
 
 class Printable(columns.FormattableColumn[str]):

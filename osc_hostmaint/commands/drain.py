@@ -99,10 +99,9 @@ class DrainHostMaintenance(table.ServersTable):
             maintenance = plugin.make_client(self.app.client_manager)
             return self._preview(maintenance.preview(parsed_args.hosts, **how))
         dead = parsed_args.evacuate
-        # It takes a while until there is a client: watch from here on.
-        with _recording(parsed_args) as recording, self._stop.watching():
+        with _recording(parsed_args) as recording:
             return self._carry_out(
-                plugin.make_client(self.app.client_manager).drain,
+                'drain',
                 parsed_args.hosts,
                 progress_lines.EVACUATED if dead else progress_lines.DRAINED,
                 reason=parsed_args.reason,

@@ -104,16 +104,17 @@ class UnsetHostMaintenance(table.ServersTable):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
-        maintenance = plugin.make_client(self.app.client_manager)
         if parsed_args.restore:
             from osc_hostmaint.progress import lines as progress_lines
 
             return self._carry_out(
-                maintenance.unset_and_restore,
+                'unset_and_restore',
                 parsed_args.hosts,
                 progress_lines.HOME,
                 force=parsed_args.force,
             )
+
+        maintenance = plugin.make_client(self.app.client_manager)
 
         def unset(host: str) -> None:
             service = maintenance.unset(host, force=parsed_args.force)

@@ -3,7 +3,7 @@
 """Options, arguments and values that several commands share."""
 
 import argparse
-import collections.abc
+from collections import abc
 import functools
 import re
 import typing as ty
@@ -31,6 +31,12 @@ def duration(text: str) -> int:
     return seconds
 
 
+def spelled(seconds: float) -> str:
+    """Return a duration as :func:`duration` reads it, in its largest unit."""
+    each, unit = max((n, u) for u, n in _UNITS.items() if seconds % n == 0)
+    return f'{seconds / each:.0f}{unit}'
+
+
 def number(text: str, least: int = 0) -> int:
     """Return a number of at least so much.
 
@@ -54,7 +60,7 @@ DURATION = {'metavar': '<duration>', 'type': duration}
 
 def add(
     parser: argparse.ArgumentParser,
-    kind: collections.abc.Mapping[str, ty.Any],
+    kind: abc.Mapping[str, ty.Any],
     **helps: str,
 ) -> None:
     """Add options of one kind, each with its help."""

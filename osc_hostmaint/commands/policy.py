@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import argparse
-import collections.abc
+from collections import abc
 import enum
 import typing as ty
 
@@ -91,6 +91,8 @@ def add_exclusion(parser: argparse.ArgumentParser) -> None:
 
 def add_failures(parser: argparse.ArgumentParser) -> None:
     """Add the options for moves that fail, stall or take too long."""
+    from osc_hostmaint.planning import policy as policies
+
     options.add(
         parser,
         options.NUMBER,
@@ -122,7 +124,12 @@ def add_failures(parser: argparse.ArgumentParser) -> None:
             'it can (default: never)'
         ),
     )
-    parser.set_defaults(retries=2, max_failures=3, stall_after='10m')
+    default = policies.Policy()
+    parser.set_defaults(
+        retries=default.retries,
+        max_failures=default.max_failures,
+        stall_after=options.spelled(default.stall_after),
+    )
 
 
 def add_choices(parser: argparse.ArgumentParser, **helps: str) -> None:
@@ -137,8 +144,7 @@ def add_choices(parser: argparse.ArgumentParser, **helps: str) -> None:
 
 
 def read(
-    parsed_args: argparse.Namespace,
-    but: collections.abc.Container[str] = (),
+    parsed_args: argparse.Namespace, but: abc.Container[str] = ()
 ) -> 'api.Policy':
     """Return the policy that the options ask for.
 

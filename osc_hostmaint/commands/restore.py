@@ -16,9 +16,6 @@ from osc_hostmaint.i18n import _
 
 #: The same kind of move that took a server away.
 AS_LEFT = 'as-left'
-#: Moves in flight to each host; operations.restore.PARALLEL, which is not
-#: imported for every command.
-PARALLEL = 4
 
 
 class RestoreHostMaintenance(table.ServersTable):
@@ -46,11 +43,13 @@ class RestoreHostMaintenance(table.ServersTable):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         from osc_hostmaint.planning import policy as policies
+        from osc_hostmaint.planning import timing
 
+        since = options.spelled(timing.RESTORE_SINCE_SECONDS)
         parser = help_texts.lay_out(super().get_parser(prog_name))
         options.add(
             parser,
-            {**options.DURATION, 'default': '7d'},
+            {**options.DURATION, 'default': since},
             since=_(
                 'Servers that left within this time: 90, 90s, 15m, 2h, 7d '
                 '(default: %(default)s)'
@@ -82,7 +81,11 @@ class RestoreHostMaintenance(table.ServersTable):
         policy.add_exclusion(parser)
         options.add(
             parser,
-            {**options.COUNT, 'dest': 'per_destination', 'default': PARALLEL},
+            {
+                **options.COUNT,
+                'dest': 'per_destination',
+                'default': timing.RESTORES_AT_ONCE,
+            },
             parallel=_(
                 'Most moves in flight to each host, including those of '
                 'others (default: %(default)s)'
@@ -103,7 +106,6 @@ class RestoreHostMaintenance(table.ServersTable):
         from osc_hostmaint.planning import policy as policies
         from osc_hostmaint.progress import lines as progress_lines
 
-        maintenance = plugin.make_client(self.app.client_manager)
         running = parsed_args.running
         how: dict[str, ty.Any] = {
             'since': datetime.timedelta(seconds=parsed_args.since),
@@ -113,12 +115,13 @@ class RestoreHostMaintenance(table.ServersTable):
             'policy': policy.read(parsed_args, but=('since', 'running')),
         }
         if parsed_args.dry_run:
+            maintenance = plugin.make_client(self.app.client_manager)
             return self._preview(
                 maintenance.preview_restore(parsed_args.hosts, **how),
                 coming_home=True,
             )
         return self._carry_out(
-            maintenance.restore,
+            'restore',
             parsed_args.hosts,
             progress_lines.HOME,
             timeout=parsed_args.timeout,

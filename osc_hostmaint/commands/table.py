@@ -3,7 +3,7 @@
 """Commands that list the result, or the expected result, of each server."""
 
 import argparse
-import collections.abc
+from collections import abc
 import contextlib
 import errno
 import functools
@@ -17,6 +17,7 @@ from osc_lib import utils
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import plugin
 from osc_hostmaint import streams
 from osc_hostmaint import text
 from osc_hostmaint.commands import columns
@@ -70,22 +71,30 @@ class ServersTable(command.Lister):
 
     @property
     def _progress(self) -> ty.TextIO | None:
-        """Where it is told how things go; None with ``--quiet``."""
+        """The stream for progress; None with ``--quiet``."""
         return sys.stderr if self.app.options.verbose_level else None
 
     def _carry_out(
         self,
-        do: 'collections.abc.Callable[..., api.DrainResult]',
-        hosts: collections.abc.Sequence[str],
+        verb: str,
+        hosts: abc.Sequence[str],
         endings: 'progress_lines.Endings',
         **how: ty.Any,
     ) -> columns.Output:
-        """Return the rows of what was done, and keep the exit code."""
+        """Return the rows of what was done, and keep the exit code.
+
+        :param verb: the name of a method of :class:`api.Maintenance`.
+        :param how: what it gets beside the hosts and what is the same for all.
+        """
         from osc_hostmaint.progress import lines as progress_lines
 
         report = progress_lines.Progress(self._progress, endings)
+        # From here on: it takes a while until there is a client.
         with self._stop.watching():
-            result = do(hosts, report=report, interrupt=self._stop, **how)
+            do = getattr(plugin.make_client(self.app.client_manager), verb)
+            result: api.DrainResult = do(
+                hosts, report=report, interrupt=self._stop, **how
+            )
         return self._output(result, result.exit_code)
 
     def _preview(
@@ -143,8 +152,8 @@ class ServersTable(command.Lister):
     def produce_output(
         self,
         parsed_args: argparse.Namespace,
-        column_names: collections.abc.Sequence[str],
-        data: collections.abc.Iterable[collections.abc.Sequence[ty.Any]],
+        column_names: abc.Sequence[str],
+        data: abc.Iterable[abc.Sequence[ty.Any]],
     ) -> int:
         stdout = self.app.stdout
         # None: closed by the shell (``>&-``), so nobody wants the table.
@@ -166,7 +175,7 @@ class ServersTable(command.Lister):
         self,
         parsed_args: argparse.Namespace,
         stdout: ty.TextIO,
-        names: collections.abc.Container[str],
+        names: abc.Container[str],
     ) -> None:
         """Make sure that the table can be printed, and read."""
         if isinstance(stdout, io.TextIOWrapper):

@@ -121,17 +121,17 @@ class HostLoop:
     def _decide_and_act(self) -> tuple[decisions.Decision, list[_Action]]:
         """Return the last decision, and all actions sent."""
         sent: list[_Action] = []
-        held = True
         # Those whose turn does not come now have it at the next tick.
         until = self._clock.now() + timing.STOP_CHECK_SECONDS
-        while held and self._clock.now() < until:
+        while True:
             why = self.error or self._ask_stop()
             decision = self._decide(self._watcher.operation.stopping(why))
             self._memory = decision.memory
             self.finished = decision.finished
             taken, held = self._act(decision)
             sent += taken
-        return decision, sent
+            if not held or self._clock.now() >= until:
+                return decision, sent
 
     def _decide(self, operation: operations.Operation) -> decisions.Decision:
         seen, now = self._watcher.seen, self._clock.now()

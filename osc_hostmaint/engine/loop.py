@@ -18,7 +18,6 @@ from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
-from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.host import decision as decisions
@@ -42,58 +41,46 @@ class DrainResult:
 
 def drain(
     services: abc.Sequence[model.Service],
-    policy: policies.Policy,
     board: observer.ServiceBoard,
     destinations: ports.Destinations,
-    report: ports.Reporter,
-    interrupt: ports.Interrupt,
-    timeout: float | None = None,
+    request: ports.Request,
     recording: ports.Recording | None = None,
 ) -> DrainResult:
     """Move every server off hosts that are in maintenance already.
 
     :param services: the hosts' compute services, disabled.
-    :param policy: how to drain each of them.
-    :param board: the compute services that the destinations know, too.
-    :param timeout: seconds after which nothing is awaited any more.
+    :param board: the compute services of all hosts, which `destinations`
+        reads too: one list of them serves both.
     :param recording: keeps what every decision was made from.
     :returns: a row per server, whatever happened.
     """
     hosts = [
         host_loop.HostLoop(
-            observer.Observer(board, service, policy),
-            reporting.HostReporter(service.host, report),
+            observer.Observer(board, service, request.policy),
+            reporting.HostReporter(service.host, request.report),
             destinations,
             recording,
         )
         for service in services
     ]
-    return run(
-        hosts, board.clock, interrupt, report, policy.max_failures, timeout
-    )
+    return run(hosts, board.clock, request)
 
 
 def run(
-    hosts: _Hosts,
-    clock: ports.Clock,
-    interrupt: ports.Interrupt,
-    report: ports.Reporter,
-    max_failures: int,
-    timeout: float | None = None,
+    hosts: _Hosts, clock: ports.Clock, request: ports.Request
 ) -> DrainResult:
     """Have several hosts' drains go on side by side, to their end.
 
-    :param max_failures: so many servers that fail one after another end the
-        starting of moves on all of them; 0: any number may.
-    :param timeout: seconds after which nothing is awaited any more.
     :returns: a row per server, whatever happened.
     """
+    interrupt, timeout = request.interrupt, request.timeout
+    max_failures = request.policy.max_failures
     broken = ''
 
     def ask_stop() -> str:
         nonlocal broken
         if not broken and max_failures:
-            broken = _broken(hosts, max_failures, report)
+            broken = _broken(hosts, max_failures, request.report)
         return INTERRUPTED if interrupt.requested else broken
 
     def abandon(why: str) -> None:

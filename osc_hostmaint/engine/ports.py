@@ -186,6 +186,23 @@ class Interrupt(ty.Protocol):
         """Nothing new is to be started."""
 
 
+class Request(ty.Protocol):
+    """How servers are to be moved, who listens, and what ends it."""
+
+    @property
+    def policy(self) -> policies.Policy: ...
+
+    @property
+    def report(self) -> Reporter: ...
+
+    @property
+    def interrupt(self) -> Interrupt: ...
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds after which nothing is awaited any more."""
+
+
 class Destinations(ty.Protocol):
     """Picks the destinations of moves."""
 

@@ -132,7 +132,7 @@ def _json(error: sdk_exceptions.HttpException) -> ty.Any:
 
 def one_line(error: object) -> str:
     """Return words of others' as one harmless line."""
-    words = text.printable(' '.join(str(error).split())).rstrip('.')
+    words = text.printable(' '.join(str(error).split())).rstrip('. ')
     if len(words) > MAX_LENGTH:
         return words[: MAX_LENGTH - 1] + '…'
     return words

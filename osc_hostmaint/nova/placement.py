@@ -29,7 +29,8 @@ def allocations(
     What they hold of the hypervisors' child providers (GPUs, NUMA nodes)
     is included; of shared storage it is not.
 
-    :raises UnknownHypervisor: Nova's API shows no hypervisor there.
+    :raises UnknownHypervisor: Nova's API shows no hypervisor there, or a
+        cell does not answer.
     """
     try:
         nodes = hosts.hypervisor_details(cloud)
@@ -37,17 +38,11 @@ def allocations(
     except exceptions.Unavailable:
         if not cloud.silent_hosts:
             raise
+        roots = []
+    if cloud.silent_hosts and not roots:
         roots = _roots_by_name(cloud, host)
     if not roots:
-        raise exceptions.UnknownHypervisor(
-            _(
-                "Nova's API shows no hypervisor on %s, so its allocations "
-                'in Placement cannot be checked: map the host to its cell '
-                '(nova-manage cell_v2 discover_hosts --by-service) and '
-                'run this again'
-            )
-            % host
-        )
+        raise _unknown(cloud, host)
     found: dict[str, collections.Counter[str]] = {}
     for provider in [each for root in roots for each in _tree(cloud, root)]:
         path = f'/resource_providers/{provider}/allocations'
@@ -61,26 +56,32 @@ def allocations(
 def _roots_by_name(cloud: client.Client, host: str) -> list[str]:
     """Return a host's resource providers as servers and records tell.
 
-    Nova lists no hypervisors while a cell does not answer.
-
-    :raises UnknownHypervisor: they tell none.
+    Nova does not list all hypervisors while a cell does not answer: the list
+    fails, unless it ends before it comes to that cell.
     """
-    names = sorted(cloud.nodes_seen.get(host, ()))
-    if not names:
-        raise exceptions.UnknownHypervisor(
-            _(
-                'The allocations of %(host)s in Placement cannot be '
-                'checked: Nova lists no hypervisors while a cell does not '
-                'answer (that of %(silent)s). Run this again once it '
-                'answers'
-            )
-            % {'host': host, 'silent': ', '.join(cloud.silent_hosts)}
-        )
     return [
         provider
-        for name in names
+        for name in sorted(cloud.nodes_seen.get(host, ()))
         for provider in _providers(cloud, ALLOCATIONS, name=name)
     ]
+
+
+def _unknown(cloud: client.Client, host: str) -> exceptions.UnknownHypervisor:
+    words = _(
+        "Nova's API shows no hypervisor on %(host)s, so its allocations in "
+        'Placement cannot be checked: map the host to its cell (nova-manage '
+        'cell_v2 discover_hosts --by-service) and run this again'
+    )
+    if cloud.silent_hosts:
+        words = _(
+            'The allocations of %(host)s in Placement cannot be checked: Nova '
+            'does not list all hypervisors while a cell does not answer (that '
+            'of %(silent)s). Run this again once it answers'
+        )
+    silent = ', '.join(sorted(cloud.silent_hosts))
+    return exceptions.UnknownHypervisor(
+        words % {'host': host, 'silent': silent}
+    )
 
 
 def _tree(cloud: client.Client, root: str) -> list[str]:

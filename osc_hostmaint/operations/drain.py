@@ -126,12 +126,9 @@ def drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     )
     result = loop.drain(
         ready,
-        policy,
         board,
         picker,
-        request.report,
-        request.interrupt,
-        request.timeout,
+        dataclasses.replace(request, policy=policy),
         request.recording,
     )
     return loop.with_errors(result, errors)

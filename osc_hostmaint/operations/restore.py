@@ -21,13 +21,12 @@ from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import modes
 from osc_hostmaint.operations import requests
 from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.progress import lines as progress_lines
 
 Gateway = gateways.Gateway
 RestoreRequest = requests.RestoreRequest
-#: Moves in flight to one host, if nobody says how many there may be.
-PARALLEL = 4
 #: Nothing left before it: OpenStack is younger.
 EPOCH = datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC)
 
@@ -126,21 +125,11 @@ def _restore(
         clock,
         request.report,
         board,
-        bound=policy.per_destination or PARALLEL,
+        bound=policy.per_destination or timing.RESTORES_AT_ONCE,
         patience=policy.server_timeout,
         expected=seen,
     )
-    result = restore_loop.restore(
-        plans,
-        gateway,
-        clock,
-        board,
-        picker,
-        request.report,
-        request.interrupt,
-        policy.max_failures,
-        request.timeout,
-    )
+    result = restore_loop.restore(plans, board, picker, request)
     result = loop.with_errors(result, errors)
     if result.exit_code not in _CUT_SHORT:
         homes = [each.home for each in plans]

@@ -2,7 +2,7 @@
 
 """What a drain would do, without doing any of it: its rows and its sums."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
@@ -53,9 +53,7 @@ class Preview:
     #: What could not be looked at: lines for people.
     notes: tuple[str, ...] = ()
     #: What makes a host's drain impossible, by host.
-    errors: collections.abc.Mapping[str, str] = dataclasses.field(
-        default_factory=dict
-    )
+    errors: abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def done(self) -> bool:

@@ -9,13 +9,13 @@ servers there, which are running; the new one is up. If they were evacuated
 from the old one, they would run twice. Only the address shows it.
 """
 
-import collections.abc
+from collections import abc
 import ipaddress
 
 from osc_hostmaint import model
 
-Hypervisors = collections.abc.Iterable[model.Hypervisor]
-Services = collections.abc.Mapping[str, model.Service]
+Hypervisors = abc.Iterable[model.Hypervisor]
+Services = abc.Mapping[str, model.Service]
 
 IRONIC = 'ironic'
 #: Of these the guests run on other machines than nova-compute, so several

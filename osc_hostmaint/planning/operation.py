@@ -178,7 +178,7 @@ class Operation(abc.ABC):
         return None
 
     def busy(
-        self, _context: ServerContext, _verdict: verdicts.Verdict
+        self, _context: ServerContext, _verdict: ServerStatus
     ) -> ServerStatus | None:
         """Return where a server stands that is busy without anybody acting."""
         return None

@@ -2,7 +2,7 @@
 
 """Whether and how a host is put into maintenance or back into service."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 import enum
@@ -63,8 +63,8 @@ def to_maintenance(
 def to_operation(
     service: model.Service,
     *,
-    leaving: collections.abc.Collection[model.Migration],
-    hypervisors_down: collections.abc.Collection[str],
+    leaving: abc.Collection[model.Migration],
+    hypervisors_down: abc.Collection[str],
     uncleaned: int,
     taken_back: bool,
     force: bool,
@@ -113,8 +113,7 @@ def not_forced_up(host: str, words: str) -> str:
 
 
 def _against_touching(
-    service: model.Service,
-    leaving: collections.abc.Collection[model.Migration],
+    service: model.Service, leaving: abc.Collection[model.Migration]
 ) -> str:
     """Return why the host must not be changed at all, or ''."""
     host = service.host
@@ -135,7 +134,7 @@ def _against_touching(
 
 def _against_operation(
     service: model.Service,
-    hypervisors_down: collections.abc.Collection[str],
+    hypervisors_down: abc.Collection[str],
     uncleaned: int,
 ) -> str:
     """Return why servers would fail on the host, or ''."""

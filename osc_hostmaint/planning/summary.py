@@ -3,12 +3,12 @@
 """The summary of one host, for show."""
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
 
-Migrations = collections.abc.Collection[model.Migration]
+Migrations = abc.Collection[model.Migration]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Summary:
     service: model.Service
     #: Servers on the host, soft-deleted ones included.
     servers: int
-    servers_by_status: collections.abc.Mapping[str, int]
+    servers_by_status: abc.Mapping[str, int]
     #: Moves in flight off the host and to it.
     moving_out: int
     moving_in: int
@@ -52,11 +52,11 @@ def is_under_way(record: model.Migration, server: model.Server) -> bool:
 
 def summarize(
     service: model.Service,
-    servers: collections.abc.Collection[model.Server],
+    servers: abc.Collection[model.Server],
     moving: Migrations,
     unconfirmed: Migrations,
     evacuated: Migrations,
-    consumers: collections.abc.Collection[str] | None,
+    consumers: abc.Collection[str] | None,
 ) -> Summary:
     """Sum up what a look at a host showed.
 

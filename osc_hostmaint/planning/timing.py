@@ -216,6 +216,9 @@ MOVE_RETRIES = 2
 #: Servers that fail one after another before no other move is started
 #: (--max-failures).
 MAX_FAILURES = 3
+#: Moves in flight to each host that servers are brought back to (--parallel
+#: of a restore).
+RESTORES_AT_ONCE = 4
 #: How long ago a server may have left its host (--since).
 RESTORE_SINCE_SECONDS = 604800.0
 #: For an answer where clouds.yaml does not say (``api_timeout``): a request

@@ -12,7 +12,7 @@ A recording is a text file of JSON objects, one a line, each with one member:
   The outcome of an action.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import json
 import typing as ty
@@ -59,7 +59,7 @@ class Decided:
     policy: policies.Policy
     actions: tuple[memories.Action, ...]
     #: By the servers' ids.
-    statuses: collections.abc.Mapping[str, Status]
+    statuses: abc.Mapping[str, Status]
     done: bool
 
 
@@ -124,7 +124,7 @@ def changed(old: ty.Any, change: ty.Any) -> ty.Any:
     raise ValueError('the lines before it are missing')
 
 
-def read(path: str) -> collections.abc.Iterator[tuple[int, Record]]:
+def read(path: str) -> abc.Iterator[tuple[int, Record]]:
     """Yield the records of a file with the numbers of their lines.
 
     A line that was cut off when its drain was killed is left out.

@@ -7,7 +7,7 @@ by tick what was decided, and where the current code decides differently.
 """
 
 import argparse
-import collections.abc
+from collections import abc
 import contextlib
 import dataclasses
 import sys
@@ -51,7 +51,7 @@ class Tick:
         )
 
 
-def replay(path: str) -> collections.abc.Iterator[Tick]:
+def replay(path: str) -> abc.Iterator[Tick]:
     """Yield each decision of a recording, decided again.
 
     Every drain in it begins with an empty memory. The outcome of an action
@@ -79,7 +79,7 @@ def replay(path: str) -> collections.abc.Iterator[Tick]:
                     )
 
 
-def main(arguments: collections.abc.Sequence[str] | None = None) -> int:
+def main(arguments: abc.Sequence[str] | None = None) -> int:
     """Print each decision.
 
     :returns: 0 if none differs, 1 if one does, 2 for a file that is not a
@@ -145,7 +145,7 @@ def _status(status: records.Status | None) -> str:
     return f'{phase} ({reason})' if reason else str(phase)
 
 
-def _actions(actions: collections.abc.Iterable[memories.Action]) -> str:
+def _actions(actions: abc.Iterable[memories.Action]) -> str:
     return ', '.join(map(_action, actions)) or 'none'
 
 

@@ -2,7 +2,7 @@
 
 """Records what a drain observed and did, for a replay."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import datetime
 import errno
@@ -40,7 +40,7 @@ class Recording:
         path: str,
         *,
         names: bool = False,
-        warn: collections.abc.Callable[[str], object],
+        warn: abc.Callable[[str], object],
     ):
         """Open the file, and write that a drain begins.
 
@@ -125,7 +125,7 @@ class Recording:
             self._write('acted', records.CONVERTER.unstructure(acted))
 
     @contextlib.contextmanager
-    def _recording(self) -> collections.abc.Iterator[None]:
+    def _recording(self) -> abc.Iterator[None]:
         """Stop recording after an error: servers are being moved."""
         try:
             yield

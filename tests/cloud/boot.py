@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import abc
 import concurrent.futures
 from typing import Any
 
@@ -34,9 +34,9 @@ class Failed(Exception):
 class Servers:
     """The part of the handle that is about servers."""
 
-    connection: Callable[..., _connection.Connection]
-    _connect: Callable[..., _connection.Connection]
-    _control: Callable[..., Any]
+    connection: abc.Callable[..., _connection.Connection]
+    _connect: abc.Callable[..., _connection.Connection]
+    _control: abc.Callable[..., Any]
     facts: dict[str, str]
 
     # looking

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Mapping
+from collections import abc
 from typing import Any
 
 from openstack import connection as _connection
@@ -19,8 +17,8 @@ class Catalog:
     All of it is gone after a purge.
     """
 
-    connection: Callable[..., _connection.Connection]
-    _connect: Callable[..., _connection.Connection]
+    connection: abc.Callable[..., _connection.Connection]
+    _connect: abc.Callable[..., _connection.Connection]
 
     def flavor(
         self,
@@ -28,7 +26,7 @@ class Catalog:
         vcpus: int,
         ram_mb: int,
         disk_gb: int,
-        specs: Mapping[str, str] | None = None,
+        specs: abc.Mapping[str, str] | None = None,
     ) -> str:
         """Make a flavor, and return its id.
 
@@ -47,9 +45,9 @@ class Catalog:
     def aggregate(
         self,
         name: str,
-        hosts: Iterable[str],
+        hosts: abc.Iterable[str],
         zone: str | None = None,
-        metadata: Mapping[str, str] | None = None,
+        metadata: abc.Mapping[str, str] | None = None,
     ) -> str:
         """Make a host aggregate, and return its id.
 

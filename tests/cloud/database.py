@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections import abc
 import contextlib
 import fcntl
 import os
@@ -91,7 +90,7 @@ def write_ahead(path: str) -> None:
 
 
 def provide(
-    cache: str, name: str, path: str, migrate: Callable[[], object]
+    cache: str, name: str, path: str, migrate: abc.Callable[[], object]
 ) -> None:
     """Put an empty, migrated database at path.
 
@@ -121,7 +120,7 @@ def provide(
 
 
 @contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
+def _locked(path: str) -> abc.Iterator[None]:
     with open(path, 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

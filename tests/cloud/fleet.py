@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import abc
 import itertools
 from typing import Any
 import uuid
@@ -22,8 +22,8 @@ _SMALL = {'VCPU': 1, 'MEMORY_MB': 2048, 'DISK_GB': 10}
 class Hosts:
     """The part of the handle that is about hosts."""
 
-    connection: Callable[..., _connection.Connection]
-    _control: Callable[..., Any]
+    connection: abc.Callable[..., _connection.Connection]
+    _control: abc.Callable[..., Any]
     _base: list[str]
     _added: list[str]
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping
+from collections import abc
 import contextlib
 import dataclasses
 import json
@@ -254,7 +254,7 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         self._control('PUT', 'options', wanted)
         self.options = chosen
 
-    def set_policy(self, rules: Mapping[str, str]) -> None:
+    def set_policy(self, rules: abc.Mapping[str, str]) -> None:
         """Change who may do what with Nova; a purge takes it back.
 
         It holds for the handle's own requests, too.

@@ -9,7 +9,7 @@ again while something runs, so that a test can turn it in the middle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import abc
 import threading
 from typing import Any
 
@@ -61,7 +61,7 @@ class Knobs:
         self._lock = threading.Lock()
         self._by_host: dict[str | None, dict[str, Any]] = {None: {}}
 
-    def turn(self, host: str | None, values: Mapping[str, Any]) -> None:
+    def turn(self, host: str | None, values: abc.Mapping[str, Any]) -> None:
         """Set knobs of one host, or with None the defaults.
 
         :param values: by knob; None takes a knob back.
@@ -84,8 +84,8 @@ class Knobs:
     def read(
         self,
         host: str,
-        extra_specs: Mapping[str, str] | None,
-        metadata: Mapping[str, str],
+        extra_specs: abc.Mapping[str, str] | None,
+        metadata: abc.Mapping[str, str],
     ) -> dict[str, Any]:
         """Every knob as it stands for one server on one host."""
         values: dict[str, Any] = dict(DEFAULTS)

@@ -9,7 +9,7 @@ database, the message bus, Placement, Neutron or the hypervisor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import abc
 import contextlib
 import functools
 import threading
@@ -54,7 +54,7 @@ def check() -> None:
 
 
 @contextlib.contextmanager
-def lived(life: Life | None) -> Iterator[None]:
+def lived(life: Life | None) -> abc.Iterator[None]:
     """What runs in here belongs to this life, and what it starts too."""
     before = current()
     _thread.life = life

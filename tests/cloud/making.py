@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import abc
 import functools
 import threading
 import typing
@@ -83,7 +83,7 @@ class Making:
         self.first = 'BUILD' if state == 'BUILD' else 'ACTIVE'
         self.way = self._way()
 
-    def _way(self) -> list[tuple[Callable[[], Any], str]]:
+    def _way(self) -> list[tuple[abc.Callable[[], Any], str]]:
         if self.state == 'VERIFY_RESIZE':
             names = list(_FLAVORS)
             # To the next larger flavor, or from the largest one down.

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections import abc
 import ctypes
 import gc
 import importlib.metadata
@@ -34,7 +33,8 @@ def die_with_parent(parent: int) -> None:
 
 
 def run(
-    start: Callable[[options.Blueprint], None], blueprint: options.Blueprint
+    start: abc.Callable[[options.Blueprint], None],
+    blueprint: options.Blueprint,
 ) -> None:
     """Start a service, say so, and serve until told to stop.
 
@@ -73,7 +73,7 @@ def publish(
     service: str,
     app: web.Application,
     threads: int,
-    more: Iterable[tuple[str, str, web.Handler]] = (),
+    more: abc.Iterable[tuple[str, str, web.Handler]] = (),
 ) -> None:
     """Serve a service's API: to users through the tap, inside without.
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import abc
 import copy
 import logging
 import time
@@ -46,7 +46,7 @@ class Purge:
         records: records_module.Records,
         images: image.Images,
         ports: network.Network,
-        controller: Iterable[nova_manager.Manager],
+        controller: abc.Iterable[nova_manager.Manager],
     ) -> None:
         """To be made when the cloud is new.
 

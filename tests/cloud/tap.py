@@ -9,7 +9,7 @@ what the services ask one another goes past it.
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable
+from collections import abc
 import dataclasses
 import http
 import io
@@ -78,7 +78,7 @@ class Tap:
         self,
         service: str,
         app: web.Application,
-        more: Iterable[tuple[str, str, web.Handler]] = (),
+        more: abc.Iterable[tuple[str, str, web.Handler]] = (),
     ) -> None:
         """:param more: of the control interface: method, name, handler."""
         self._service = service
@@ -105,7 +105,7 @@ class Tap:
 
     def __call__(
         self, environ: dict[str, Any], start_response: Any
-    ) -> Iterable[bytes]:
+    ) -> abc.Iterable[bytes]:
         if environ['PATH_INFO'].startswith(PREFIX):
             return self._control(environ, start_response)
         began = time.time()
@@ -135,7 +135,7 @@ class Tap:
         environ: dict[str, Any],
         start_response: Any,
         record: dict[str, Any],
-    ) -> Iterable[bytes]:
+    ) -> abc.Iterable[bytes]:
         number, fault = self._draw(record['method'], record['path'])
         record['fault'] = number
         if fault and fault.delay:

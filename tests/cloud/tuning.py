@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import abc
 from typing import Any
 
 from keystoneauth1.identity import base
@@ -34,7 +34,7 @@ NAMES = {
 _GROUPS = {'max_limit': 'api'}
 
 
-def change(hosts: hosts_module.Hosts, wanted: Mapping[str, Any]) -> None:
+def change(hosts: hosts_module.Hosts, wanted: abc.Mapping[str, Any]) -> None:
     """Change options, by the names of options.Options.
 
     :raises ValueError: if one of them can't be changed.
@@ -58,7 +58,7 @@ class Policy:
         policy.init()
         self._usual = policy.get_rules()
 
-    def change(self, wanted: Mapping[str, str]) -> None:
+    def change(self, wanted: abc.Mapping[str, str]) -> None:
         """Have rules differ from Nova's defaults, these and no others.
 
         All at once: requests are judged meanwhile.

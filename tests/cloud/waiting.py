@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import abc
 import time
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ class Timeout(Exception):
 
 
 def wait_for(
-    condition: Callable[[], T],
+    condition: abc.Callable[[], T],
     what: str,
     timeout: float = 60.0,
     interval: float = 0.1,

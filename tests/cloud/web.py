@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections import abc
 import errno
 import json
 import os
@@ -20,9 +19,13 @@ from cheroot import wsgi
 
 CONNECTION = 'tests.cloud.connection'
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Application = abc.Callable[
+    [dict[str, Any], abc.Callable[..., Any]], abc.Iterable[bytes]
+]
 # (match, query, body) -> (status, what to send as JSON)
-Handler = Callable[[re.Match[str], dict[str, list[str]], Any], tuple[int, Any]]
+Handler = abc.Callable[
+    [re.Match[str], dict[str, list[str]], Any], tuple[int, Any]
+]
 
 
 class Gateway(wsgi.Gateway_10):
@@ -101,7 +104,7 @@ def read_body(environ: dict[str, Any]) -> bytes:
 
 
 def reply(
-    start_response: Callable[..., Any], status: int, obj: Any
+    start_response: abc.Callable[..., Any], status: int, obj: Any
 ) -> list[bytes]:
     """Answer with JSON; None is an empty body."""
     body = b'' if obj is None else json.dumps(obj, default=str).encode()
@@ -115,7 +118,7 @@ def reply(
     return [body]
 
 
-def router(routes: Iterable[tuple[str, str, Handler]]) -> Application:
+def router(routes: abc.Iterable[tuple[str, str, Handler]]) -> Application:
     """A small JSON application from (method, path pattern, handler)."""
     table = [
         (method, re.compile(pattern + '/?'), handler)

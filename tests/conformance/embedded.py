@@ -2,7 +2,7 @@
 
 """The embedded cloud: a real Nova, in zones of three hosts each."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import itertools
 import typing as ty
@@ -212,9 +212,7 @@ class Zone(nova.Nova):
     def settle(self) -> None:
         """Nothing: a request takes longer than what it takes."""
 
-    def wait(
-        self, condition: collections.abc.Callable[[], T | None], what: str
-    ) -> T:
+    def wait(self, condition: abc.Callable[[], T | None], what: str) -> T:
         """Look again and again."""
         try:
             return ty.cast(T, waiting.wait_for(condition, what, LIMIT, 0.25))

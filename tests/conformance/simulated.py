@@ -3,7 +3,7 @@
 """The simulated Nova, with virtual time."""
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import typing as ty
 
@@ -155,9 +155,7 @@ class Simulated(nova.Nova):
         line = self.cloud.timeline
         line.run_until(line.now + 2 * self.cloud.timing.blind)
 
-    def wait(
-        self, condition: collections.abc.Callable[[], T | None], what: str
-    ) -> T:
+    def wait(self, condition: abc.Callable[[], T | None], what: str) -> T:
         """Let things happen, one after the other."""
         line = self.cloud.timeline
         until = line.now + LIMIT

@@ -2,7 +2,7 @@
 
 """The ``openstack`` command within this process."""
 
-import collections.abc
+from collections import abc
 import contextlib
 import io
 import logging
@@ -39,9 +39,7 @@ def _logging_restored() -> ty.Iterator[None]:
             logger.setLevel(level)
 
 
-def run(
-    argv: list[str], env: collections.abc.Mapping[str, str]
-) -> tuple[int, str, str]:
+def run(argv: list[str], env: abc.Mapping[str, str]) -> tuple[int, str, str]:
     """Run a command, and return its exit code, its stdout and its stderr.
 
     This saves the second of CPU time that a process needs to start. Signals,

@@ -18,7 +18,7 @@ Rows of mutants that are not run again stay in the file that is written.
 """
 
 import argparse
-import collections.abc
+from collections import abc
 import concurrent.futures
 import csv
 import dataclasses
@@ -107,7 +107,7 @@ def read(path: pathlib.Path) -> Mutant:
     )
 
 
-def mutants(only: collections.abc.Container[str] = ()) -> list[Mutant]:
+def mutants(only: abc.Container[str] = ()) -> list[Mutant]:
     """Return the mutants, or some, named with or without their numbers."""
     found = [read(path) for path in sorted(HERE.glob('*.patch'))]
     if not only:
@@ -188,15 +188,13 @@ class Run:
             shutil.rmtree(tree, ignore_errors=True)
         return ''
 
-    def check(self, tests: collections.abc.Iterable[str]) -> None:
+    def check(self, tests: abc.Iterable[str]) -> None:
         """Raise if one of some tests fails without any mutant, too."""
         known = sorted(test for test in set(tests) if '::' in test)
         if known and (test := self._failing(self._original, known)):
             raise Broken(f'{test} fails without any mutant')
 
-    def _failing(
-        self, tree: pathlib.Path, tests: collections.abc.Iterable[str]
-    ) -> str:
+    def _failing(self, tree: pathlib.Path, tests: abc.Iterable[str]) -> str:
         """Return the first test that fails, '' if all pass."""
         options = '-x -q -p no:cacheprovider --tb=line -rfE --color=no'
         code, output = self._python(

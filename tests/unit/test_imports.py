@@ -4,7 +4,7 @@
 
 import ast
 import collections
-import collections.abc
+from collections import abc
 import enum
 import pathlib
 import subprocess
@@ -64,7 +64,7 @@ print(*sorted(set(sys.modules) - before))
 """
 
 
-def imported(tree: ast.AST) -> collections.abc.Iterator[str]:
+def imported(tree: ast.AST) -> abc.Iterator[str]:
     """Yield the full name of everything that is imported below a node."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -73,7 +73,7 @@ def imported(tree: ast.AST) -> collections.abc.Iterator[str]:
             yield from (f'{node.module}.{alias.name}' for alias in node.names)
 
 
-def used(tree: ast.Module) -> collections.abc.Iterator[str]:
+def used(tree: ast.Module) -> abc.Iterator[str]:
     """Yield what a module imports to do its work, types left aside."""
     for node in tree.body:
         if isinstance(node, ast.If) and 'TYPE_CHECKING' in ast.dump(node.test):
@@ -81,7 +81,7 @@ def used(tree: ast.Module) -> collections.abc.Iterator[str]:
         yield from imported(node)
 
 
-def imported_at_once(tree: ast.Module) -> collections.abc.Iterator[str]:
+def imported_at_once(tree: ast.Module) -> abc.Iterator[str]:
     """Yield what is imported when the module is, types left aside."""
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):

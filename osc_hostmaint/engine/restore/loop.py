@@ -25,26 +25,19 @@ NOTHING_DONE = 'it was not moved yet: run the same command again'
 
 def restore(
     plans: abc.Collection[plan.RestorePlan],
-    gateway: ports.Gateway,
-    clock: ports.Clock,
     board: observer.ServiceBoard,
     picker: destinations.Destinations,
-    report: ports.Reporter,
-    interrupt: ports.Interrupt,
-    max_failures: int,
-    timeout: float | None = None,
+    request: ports.Request,
 ) -> loop.DrainResult:
     """Bring servers back, from all hosts at the same time.
 
     :param picker: bounds how many are on their way to each home.
-    :param max_failures: as in :func:`drain.run`.
-    :param timeout: seconds after which nothing is awaited any more.
     :returns: a row per server, also of those that are left alone.
     """
     groups = [group for each in plans for group in each.groups]
     reporters = {
         each.home.host: shared_.CombinedReporter(
-            each.home.host, report, each.to_restore, len(each.groups)
+            each.home.host, request.report, each.to_restore, len(each.groups)
         )
         for each in plans
         if each.groups
@@ -60,7 +53,7 @@ def restore(
         )
         for group, shared in zip(groups, shares, strict=True)
     ]
-    result = loop.run(hosts, clock, interrupt, report, max_failures, timeout)
+    result = loop.run(hosts, board.clock, request)
     for reporter in reporters.values():
         reporter.close()
     known = {row.server_id for row in result.rows}

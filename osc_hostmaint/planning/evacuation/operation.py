@@ -189,7 +189,7 @@ class Evacuation(operation.Operation):
         )
 
     def busy(
-        self, context: ServerContext, verdict: verdicts.Verdict
+        self, context: ServerContext, verdict: ServerStatus
     ) -> ServerStatus | None:
         """Return the status of a server whose host cannot finish its task."""
         since = context.remembered.under_way_since

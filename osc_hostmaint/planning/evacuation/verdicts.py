@@ -8,26 +8,27 @@ Which state allows it follows Nova's API (nova/compute/api.py: evacuate).
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
 ActionKind = memories.ActionKind
+Phase = server_status.Phase
+ServerStatus = server_status.ServerStatus
 TaskState = nova_states.TaskState
-Verdict = verdicts.Verdict
 VmState = nova_states.VmState
 
 
 def _rebuilding(
     server: model.Server, _terms: verdicts.Terms
-) -> Verdict | None:
+) -> ServerStatus | None:
     # Nova would begin a second time, and build it twice
     # (nova/compute/api.py: evacuate looks at no task state).
     if server.status == nova_states.Status.REBUILD:
-        reason = f'busy: {server.status}'
-        return Verdict(verdicts.VerdictKind.WAIT, reason=reason)
+        return ServerStatus(Phase.BUSY, f'busy: {server.status}')
     return None
 
 
-def _by_state(server: model.Server, terms: verdicts.Terms) -> Verdict:
+def _by_state(server: model.Server, terms: verdicts.Terms) -> ServerStatus:
     if server.status in nova_states.MOVING:
         return verdicts.blocked(
             f'it was being moved ({server.status}) when the host died: make '
@@ -53,8 +54,8 @@ def _by_state(server: model.Server, terms: verdicts.Terms) -> Verdict:
     # From ERROR Nova brings it up running, whatever it is asked for
     # (nova/compute/manager.py: _do_rebuild_instance).
     reset = stopped and server.vm_state == VmState.ERROR
-    return Verdict(
-        verdicts.VerdictKind.MOVE,
+    return ServerStatus(
+        Phase.WAITING,
         move=model.Move.EVACUATION,
         ask=ActionKind.RESET if reset else ActionKind.EVACUATE,
         stopped=stopped,

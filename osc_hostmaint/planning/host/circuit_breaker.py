@@ -6,7 +6,7 @@ If the control plane is broken, every move breaks a server. So the number of
 servers that failed in a row counts, over all hosts of a call.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 
@@ -39,7 +39,7 @@ class Finished:
 
 def finished(
     view: model.Server | None,
-    records: collections.abc.Sequence[model.Migration],
+    records: abc.Sequence[model.Migration],
     status: server_status.ServerStatus,
 ) -> Finished | None:
     """Return the outcome of a server's moves that counts, or None.
@@ -77,9 +77,7 @@ def finished(
     )
 
 
-def in_a_row(
-    servers: collections.abc.Iterable[Finished],
-) -> tuple[Finished, ...]:
+def in_a_row(servers: abc.Iterable[Finished]) -> tuple[Finished, ...]:
     """Return the servers that failed since the last one that succeeded."""
     row: list[Finished] = []
     for each in sorted(servers, key=lambda s: (s.ended_at, s.record_id)):
@@ -87,7 +85,7 @@ def in_a_row(
     return tuple(row)
 
 
-def explanation(row: collections.abc.Sequence[Finished]) -> str:
+def explanation(row: abc.Sequence[Finished]) -> str:
     """Return what some servers that failed in a row have in common."""
     names = ', '.join(each.server_id for each in row[:_NAMES])
     more = f' and {len(row) - _NAMES} more' if len(row) > _NAMES else ''
@@ -105,7 +103,7 @@ def explanation(row: collections.abc.Sequence[Finished]) -> str:
     )
 
 
-def stop_reason(row: collections.abc.Sequence[Finished], most: int) -> str:
+def stop_reason(row: abc.Sequence[Finished], most: int) -> str:
     """Return why no other move is started."""
     return (
         f'{len(row)} servers failed one after another, so no other move is '

@@ -2,8 +2,9 @@
 
 """All that is known of one host: what is decided about it is derived from."""
 
-import collections.abc
+from collections import abc
 import dataclasses
+import functools
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import operation as operations
@@ -14,11 +15,11 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 
-ServerStatuses = collections.abc.Mapping[str, server_status.ServerStatus]
+ServerStatuses = abc.Mapping[str, server_status.ServerStatus]
 MigrationsByServer = dict[str, tuple[model.Migration, ...]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class HostContext:
     """One host at one moment."""
 
@@ -34,7 +35,7 @@ class HostContext:
         """What the operator asked for."""
         return self.operation.policy
 
-    @property
+    @functools.cached_property
     def leaving(self) -> list[model.Migration]:
         """Records of moves off the host, oldest first."""
         return [
@@ -89,7 +90,7 @@ class HostContext:
         ]
 
     def overdue(
-        self, arriving: collections.abc.Iterable[model.Migration]
+        self, arriving: abc.Iterable[model.Migration]
     ) -> frozenset[str]:
         """Return servers on their way here that were not seen for long."""
         since = self.now - timing.UNLISTED_RECHECK_SECONDS
@@ -140,9 +141,7 @@ class HostContext:
         )
 
 
-def _by_server(
-    records: collections.abc.Iterable[model.Migration],
-) -> MigrationsByServer:
+def _by_server(records: abc.Iterable[model.Migration]) -> MigrationsByServer:
     found: MigrationsByServer = {}
     for record in records:
         earlier = found.get(record.server_id, ())

@@ -2,7 +2,7 @@
 
 """What to do now with one host: a pure function of what was observed."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
@@ -22,7 +22,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 Stage = decisions.Stage
-_Arriving = collections.abc.Sequence[model.Migration]
+_Arriving = abc.Sequence[model.Migration]
 _replace = dataclasses.replace
 
 
@@ -135,8 +135,7 @@ def _with_stop_reasons(
 
 def _any_open(context: contexts.HostContext) -> bool:
     return any(
-        status.phase not in server_status.FINAL
-        for status in context.statuses.values()
+        s.phase in server_status.OPEN for s in context.statuses.values()
     )
 
 
@@ -159,9 +158,7 @@ def _stage(
 
 
 def _interval(
-    context: contexts.HostContext,
-    stage: Stage,
-    left: collections.abc.Collection[str],
+    context: contexts.HostContext, stage: Stage, left: abc.Collection[str]
 ) -> float | None:
     """Return the seconds until the next look, if no move decides that."""
     if down_cells.is_lost(context.seen):
@@ -176,7 +173,7 @@ def _wait(
     context: contexts.HostContext,
     stage: Stage,
     arriving: _Arriving,
-    left: collections.abc.Collection[str],
+    left: abc.Collection[str],
 ) -> server_status.Wait | None:
     """Return what is waited for, if a line has to say it."""
     if _any_open(context):

@@ -6,7 +6,7 @@ Nova silently leaves them out of its lists. So a server that a list does not
 show has not left, and is not gone.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
@@ -32,7 +32,7 @@ def words(host: str) -> str:
     )
 
 
-def hint(hosts: collections.abc.Collection[str]) -> str:
+def hint(hosts: abc.Collection[str]) -> str:
     """Return why requests may fail while cells do not answer, or ''."""
     if not hosts:
         return ''

@@ -8,7 +8,7 @@ that removes them.
 """
 
 import collections
-import collections.abc
+from collections import abc
 import dataclasses
 import math
 
@@ -47,9 +47,7 @@ def find(
 
 
 def to_visit(
-    seen: model.Observation,
-    left: collections.abc.Iterable[str],
-    now: float,
+    seen: model.Observation, left: abc.Iterable[str], now: float
 ) -> frozenset[str]:
     """Return the servers that consumers are, or are migrations of, to see."""
     return frozenset(
@@ -78,7 +76,7 @@ def _is_due(seen: model.Observation, consumer: str, now: float) -> bool:
 
 
 def to_trace(
-    seen: model.Observation, left: collections.abc.Iterable[str]
+    seen: model.Observation, left: abc.Iterable[str]
 ) -> frozenset[str]:
     """Return the consumers to be searched for among old migrations."""
     return frozenset(
@@ -93,7 +91,7 @@ def to_trace(
 
 def waits(
     seen: model.Observation,
-    left: collections.abc.Collection[str],
+    left: abc.Collection[str],
     operation: operations.Operation,
     memory: memories.HostMemory,
 ) -> bool:
@@ -131,8 +129,8 @@ def _coming(seen: model.Observation, view: model.Server) -> bool:
 
 def report(
     seen: model.Observation,
-    left: collections.abc.Collection[str],
-    rows: collections.abc.Collection[decisions.Row],
+    left: abc.Collection[str],
+    rows: abc.Collection[decisions.Row],
 ) -> list[decisions.Row]:
     """Return the rows with orphaned allocations added, one row per server."""
     servers = {row.server_id for row in rows}

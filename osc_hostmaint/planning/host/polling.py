@@ -9,7 +9,7 @@ from the ends before it. They are taken from Nova's own times, which are as
 exact however seldom we look.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import math
 
@@ -38,7 +38,7 @@ class MoveTiming:
 
 
 def estimate_timing(
-    ended: collections.abc.Iterable[model.Migration],
+    ended: abc.Iterable[model.Migration],
     slots: int | None,
     ahead: float = math.inf,
 ) -> MoveTiming | None:
@@ -84,7 +84,7 @@ def estimate_timing(
 def interval(
     *,
     now: float,
-    ages: collections.abc.Sequence[float],
+    ages: abc.Sequence[float],
     move_timing: MoveTiming | None,
     filling: bool,
     settling: bool,

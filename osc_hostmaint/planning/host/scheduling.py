@@ -9,7 +9,7 @@ without being known, and that nothing is claimed on a destination long before
 it is needed. Only where moves end faster than we look is it two.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import math
 
@@ -199,8 +199,8 @@ def _under_way(context: contexts.HostContext) -> InFlight:
 
 def _in_order(
     context: contexts.HostContext,
-    kinds: collections.abc.Mapping[str, ActionKind],
-    wanted: collections.abc.Container[ActionKind],
+    kinds: abc.Mapping[str, ActionKind],
+    wanted: abc.Container[ActionKind],
 ) -> list[str]:
     """What can't fit shows early, and the tail is short: largest first.
 

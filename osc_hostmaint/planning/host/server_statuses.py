@@ -2,7 +2,7 @@
 
 """Where each server of a host stands, within what the host still allows."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import math
 
@@ -23,7 +23,7 @@ ServerStatus = server_status.ServerStatus
 ServerStatuses = contexts.ServerStatuses
 
 #: The move that something was asked for, without being one.
-_NEXT: collections.abc.Mapping[memories.ActionKind | None, model.Move] = {
+_NEXT: abc.Mapping[memories.ActionKind | None, model.Move] = {
     memories.ActionKind.RESUME: model.Move.LIVE,
     memories.ActionKind.RESET: model.Move.EVACUATION,
     memories.ActionKind.CONFIRM: model.Move.RESIZE,

@@ -2,7 +2,7 @@
 
 """Moves that nobody is at any more, though their records say so."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
@@ -10,7 +10,7 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.planning import timing
 
 #: Tells whether nobody carries out a move, as its host has died.
-CutOff = collections.abc.Callable[[model.Observation, model.Migration], bool]
+CutOff = abc.Callable[[model.Observation, model.Migration], bool]
 
 
 def drop_stale(

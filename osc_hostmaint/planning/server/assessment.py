@@ -203,7 +203,7 @@ def _again(
     """A move failed and the server is back: again, or no more."""
     verdict = verdicts.judge(view, context.terms)
     move = verdict.move
-    if verdict.kind is verdicts.VerdictKind.BLOCKED and not context.excluded:
+    if verdict.phase is Phase.BLOCKED and not context.excluded:
         known = reason in verdict.reason
         reason = (
             verdict.reason if known else f'{reason}; now: {verdict.reason}'
@@ -213,7 +213,7 @@ def _again(
         return ServerStatus(Phase.FAILED, reason, record=record)
     if move is model.Move.LIVE and context.abort_reason:
         return ServerStatus(Phase.FAILED, reason, record=record)
-    if verdict.kind is verdicts.VerdictKind.WAIT:
+    if verdict.phase is Phase.BUSY:
         return server_requests.assess_on_host(context, view, verdict)
     pause = timing.RETRY_WAIT_SECONDS * context.tries(move)
     unsure = move is model.Move.EVACUATION and context.may_still_begin
@@ -253,7 +253,7 @@ def _refused(
 
 
 def _once_more(
-    context: Context, view: Server, verdict: verdicts.Verdict, reason: str
+    context: Context, view: Server, verdict: ServerStatus, reason: str
 ) -> ServerStatus:
     """Say why a server waits for its turn once more."""
     status = server_requests.assess_on_host(context, view, verdict)

@@ -2,7 +2,7 @@
 
 """All that is known of one server: what its status is derived from."""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 import typing as ty
@@ -18,7 +18,7 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
 ActionKind = memories.ActionKind
-Mapping = collections.abc.Mapping
+Mapping = abc.Mapping
 Migration = model.Migration
 RequestState = memories.RequestState
 

@@ -2,7 +2,7 @@
 
 """A move in flight: does it go on, or is it to be ended?"""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import math
 
@@ -220,7 +220,7 @@ def period(policy: policies.Policy) -> float:
 
 def patience(
     memory: memories.HostMemory,
-    statuses: collections.abc.Mapping[str, ServerStatus],
+    statuses: abc.Mapping[str, ServerStatus],
     policy: policies.Policy,
     now: float,
 ) -> float:

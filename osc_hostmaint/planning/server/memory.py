@@ -8,7 +8,7 @@ and what Nova refused at once. All of it may be lost: the next run sees the
 servers that are left and goes on.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import enum
 import typing as ty
@@ -16,7 +16,7 @@ import typing as ty
 from osc_hostmaint import model
 from osc_hostmaint.planning import timing
 
-Mapping = collections.abc.Mapping
+Mapping = abc.Mapping
 
 #: What a migration record's type (a str) means for us.
 MOVE_OF_TYPE: Mapping[str, model.Move] = {

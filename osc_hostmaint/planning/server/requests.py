@@ -14,7 +14,6 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
-from osc_hostmaint.planning.server import verdicts
 
 ActionKind = memories.ActionKind
 Context = contexts.ServerContext
@@ -24,11 +23,6 @@ Server = model.Server
 ServerStatus = server_status.ServerStatus
 _Task = nova_states.TaskState
 
-_PHASES = {
-    verdicts.VerdictKind.MOVE: Phase.WAITING,
-    verdicts.VerdictKind.WAIT: Phase.BUSY,
-    verdicts.VerdictKind.BLOCKED: Phase.BLOCKED,
-}
 #: What a task state says is being carried out.
 _TASKS: dict[str, tuple[ActionKind, ...]] = {
     _Task.RESUMING: (ActionKind.RESUME,),
@@ -42,14 +36,14 @@ _TASKS: dict[str, tuple[ActionKind, ...]] = {
 
 
 def assess_on_host(
-    context: Context, view: Server, verdict: verdicts.Verdict
+    context: Context, view: Server, verdict: ServerStatus
 ) -> ServerStatus:
     """Return where a server stands that lies on the host.
 
     :param view: how it was last seen.
     :param verdict: what is to be done with it.
     """
-    if verdict.kind is verdicts.VerdictKind.WAIT:
+    if verdict.phase is Phase.BUSY:
         for kind in _TASKS.get(view.task_state or '', ()):
             asked_at = context.remembered.request(kind).asked_at
             if asked_at is not None:
@@ -63,21 +57,14 @@ def assess_on_host(
                 'and run this again',
                 given_up=True,
             )
-    blocked = verdict.kind is verdicts.VerdictKind.BLOCKED
+    blocked = verdict.phase is Phase.BLOCKED
     if blocked and context.resumed and not context.excluded:
         reason = f'it was resumed for the migration; now: {verdict.reason}'
         return ServerStatus(Phase.FAILED, reason)
     if verdict.move and context.needs_history:
         return ServerStatus(Phase.SETTLING, history=True)
-    plain = ServerStatus(
-        _PHASES[verdict.kind],
-        verdict.reason,
-        verdict.move,
-        ask=verdict.ask,
-        stopped=verdict.stopped,
-    )
     if verdict.ask is None or verdict.ask in memories.RECORDED:
-        return plain
+        return verdict
     if verdict.ask is ActionKind.CONFIRM and context.incoming:
         patience = confirmation_patience(context, another_run=False)
         due_at = context.incoming.seen_at + patience
@@ -88,7 +75,7 @@ def assess_on_host(
                 awaits='another run to confirm resizes to this host (at most '
                 f'{patience:.0f} s)',
             )
-    return assess_request(context, view, verdict.ask, plain)
+    return assess_request(context, view, verdict.ask, verdict)
 
 
 def assess_request(

@@ -11,7 +11,7 @@ suspended; one that drains the same host at the same time is about to suspend
 it. Nova keeps who resumed it and when, so every run finds it.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import datetime
 import typing as ty
@@ -34,7 +34,7 @@ Observation = model.Observation
 Phase = server_status.Phase
 Server = model.Server
 ServerStatus = server_status.ServerStatus
-History = collections.abc.Sequence[model.InstanceAction]
+History = abc.Sequence[model.InstanceAction]
 _Vm = nova_states.VmState
 
 
@@ -122,7 +122,7 @@ def note_suspects(
     seen: Observation,
     operation: 'operations.Operation',
     memory: HostMemory,
-    new: collections.abc.Iterable[str],
+    new: abc.Iterable[str],
     *,
     first: bool,
 ) -> HostMemory:

@@ -2,8 +2,10 @@
 
 """What can be done with a server that lies on the host, state by state.
 
-An ordered list of small rules: the first that has a verdict gives it. Which
-state allows which move follows Nova's API (nova/compute/api.py, the
+An ordered list of small rules: the first that has a verdict gives it. A
+verdict is WAITING with the move that comes next, BUSY until something else has
+ended, or BLOCKED with what is wrong and what the operator can do. Which state
+allows which move follows Nova's API (nova/compute/api.py, the
 ``check_instance_state`` decorators of live_migrate, resize, resume, shelve
 and shelve_offload).
 
@@ -11,43 +13,23 @@ Reasons are data for scripts as much as text for people, so they are not
 translated.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
-import enum
+import functools
 import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
 
 if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
 ActionKind = memories.ActionKind
-
-
-class VerdictKind(enum.Enum):
-    """What a verdict says."""
-
-    MOVE = enum.auto()
-    WAIT = enum.auto()
-    BLOCKED = enum.auto()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is to be done with a server, and why."""
-
-    kind: VerdictKind
-    #: Only with MOVE.
-    move: model.Move | None = None
-    #: With MOVE: what is to be asked of Nova first.
-    ask: ActionKind | None = None
-    #: Of an evacuation: it is to stay stopped.
-    stopped: bool = False
-    #: With BLOCKED: what is wrong, and what the operator can do.
-    reason: str = ''
+Phase = server_status.Phase
+ServerStatus = server_status.ServerStatus
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,38 +52,33 @@ class Terms:
         return self.operation.policy
 
 
-Rule = collections.abc.Callable[[model.Server, Terms], Verdict | None]
+Rule = abc.Callable[[model.Server, Terms], ServerStatus | None]
 
 
-def _move(move: model.Move, ask: ActionKind, reason: str = '') -> Verdict:
-    return Verdict(VerdictKind.MOVE, move=move, ask=ask, reason=reason)
+blocked = functools.partial(ServerStatus, Phase.BLOCKED)
 
 
-def _wait(reason: str) -> Verdict:
-    return Verdict(VerdictKind.WAIT, reason=reason)
-
-
-def blocked(reason: str) -> Verdict:
-    return Verdict(VerdictKind.BLOCKED, reason=reason)
+def _move(move: model.Move, ask: ActionKind) -> ServerStatus:
+    return ServerStatus(Phase.WAITING, move=move, ask=ask)
 
 
 _LIVE = _move(model.Move.LIVE, ActionKind.LIVE_MIGRATE)
 _COLD = _move(model.Move.COLD, ActionKind.COLD_MIGRATE)
 
 
-def _moving(server: model.Server, _terms: Terms) -> Verdict | None:
+def _moving(server: model.Server, _terms: Terms) -> ServerStatus | None:
     if server.status in nova_states.MOVING:
-        return _wait('already moving')
+        return ServerStatus(Phase.BUSY, 'already moving')
     return None
 
 
-def excluded(server: model.Server, terms: Terms) -> Verdict | None:
+def excluded(server: model.Server, terms: Terms) -> ServerStatus | None:
     if server.id in terms.policy.exclude:
         return blocked(f'left {terms.operation.stays} (--exclude)')
     return None
 
 
-def _active(server: model.Server, terms: Terms) -> Verdict:
+def _active(server: model.Server, terms: Terms) -> ServerStatus:
     match terms.policy.running:
         case policies.Running.LEAVE:
             return blocked(
@@ -115,7 +92,7 @@ def _active(server: model.Server, terms: Terms) -> Verdict:
             return _LIVE
 
 
-def _paused(server: model.Server, terms: Terms) -> Verdict:
+def _paused(server: model.Server, terms: Terms) -> ServerStatus:
     unpause = f'unpause it (openstack server unpause {server.id})'
     match terms.policy.running:
         case policies.Running.LEAVE:
@@ -136,7 +113,7 @@ def _paused(server: model.Server, terms: Terms) -> Verdict:
             return _LIVE
 
 
-def _stopped(_server: model.Server, terms: Terms) -> Verdict:
+def _stopped(_server: model.Server, terms: Terms) -> ServerStatus:
     if terms.policy.stopped is policies.Stopped.LEAVE:
         return blocked(
             'left stopped here (--stopped leave): use --stopped cold'
@@ -144,7 +121,7 @@ def _stopped(_server: model.Server, terms: Terms) -> Verdict:
     return _COLD
 
 
-def _suspended(server: model.Server, terms: Terms) -> Verdict:
+def _suspended(server: model.Server, terms: Terms) -> ServerStatus:
     match terms.policy.suspended:
         case policies.Suspended.RESUME:
             return _move(model.Move.LIVE, ActionKind.RESUME)
@@ -161,7 +138,7 @@ def _suspended(server: model.Server, terms: Terms) -> Verdict:
             )
 
 
-def _shelved(server: model.Server, terms: Terms) -> Verdict:
+def _shelved(server: model.Server, terms: Terms) -> ServerStatus:
     leave = terms.policy.shelved is policies.Shelved.LEAVE
     if leave and not terms.shelving:
         return blocked(
@@ -172,13 +149,13 @@ def _shelved(server: model.Server, terms: Terms) -> Verdict:
     return _move(model.Move.SHELVE, ActionKind.OFFLOAD)
 
 
-def _offloaded(_server: model.Server, _terms: Terms) -> Verdict:
+def _offloaded(_server: model.Server, _terms: Terms) -> ServerStatus:
     # Nova sets the status first, and clears the host after that
     # (nova/compute/manager.py: _shelve_offload_instance).
-    return _wait('offloaded; it is leaving the host')
+    return ServerStatus(Phase.BUSY, 'offloaded; it is leaving the host')
 
 
-def _resized(server: model.Server, terms: Terms) -> Verdict:
+def _resized(server: model.Server, terms: Terms) -> ServerStatus:
     if terms.policy.resized is policies.Resized.CONFIRM:
         return _move(model.Move.RESIZE, ActionKind.CONFIRM)
     return blocked(
@@ -188,7 +165,7 @@ def _resized(server: model.Server, terms: Terms) -> Verdict:
     )
 
 
-def _unmovable(server: model.Server, _terms: Terms) -> Verdict:
+def _unmovable(server: model.Server, _terms: Terms) -> ServerStatus:
     if why := nova_states.NEVER_MOVED.get(server.status):
         return blocked(why.format(id=server.id))
     return blocked(
@@ -199,7 +176,7 @@ def _unmovable(server: model.Server, _terms: Terms) -> Verdict:
 
 
 #: What depends on the policy, by the status at rest.
-_BY_STATUS: dict[str, collections.abc.Callable[[model.Server, Terms], Verdict]]
+_BY_STATUS: dict[str, abc.Callable[[model.Server, Terms], ServerStatus]]
 _BY_STATUS = {
     nova_states.Status.ACTIVE: _active,
     nova_states.Status.PAUSED: _paused,
@@ -211,12 +188,14 @@ _BY_STATUS = {
 }
 
 
-def _by_status(server: model.Server, terms: Terms) -> Verdict:
+def _by_status(server: model.Server, terms: Terms) -> ServerStatus:
     # Before its task: a server in ERROR may keep that for ever.
     if server.status == nova_states.Status.ERROR:
         return _unmovable(server, terms)
     if server.task_state or server.status in nova_states.BUSY:
-        return _wait(f'busy: {server.task_state or server.status}')
+        return ServerStatus(
+            Phase.BUSY, f'busy: {server.task_state or server.status}'
+        )
     # Whatever --running says: a restart would lose what was suspended.
     if terms.resumed and server.status == nova_states.Status.ACTIVE:
         return _LIVE
@@ -226,7 +205,7 @@ def _by_status(server: model.Server, terms: Terms) -> Verdict:
 RULES: tuple[Rule, ...] = (_moving, excluded, _by_status)
 
 
-def judge(server: model.Server, terms: Terms) -> Verdict:
+def judge(server: model.Server, terms: Terms) -> ServerStatus:
     """Return what is to be done with a server that lies on the host."""
     verdicts = (rule(server, terms) for rule in terms.operation.rules)
     return next(verdict for verdict in verdicts if verdict)

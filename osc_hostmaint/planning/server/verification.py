@@ -2,7 +2,7 @@
 
 """A server that is off the host: is it what it was?"""
 
-import collections.abc
+from collections import abc
 import dataclasses
 import functools
 import math
@@ -140,7 +140,7 @@ def _broken(context: Context, view: Server, record: Migration | None) -> str:
 
 def _side_effects(
     context: Context, view: Server, *, evacuated: bool
-) -> collections.abc.Iterator[str]:
+) -> abc.Iterator[str]:
     """Yield what its owner may notice of a good move."""
     before, latest = context.remembered.before, context.remembered.latest
     request = context.remembered.request(latest)

@@ -2,14 +2,14 @@
 
 """The scripts, in modules by what they are about."""
 
-import collections.abc
+from collections import abc
 import importlib
 import inspect
 import pkgutil
 
 from tests.conformance import nova
 
-Script = collections.abc.Callable[[nova.Nova], None]
+Script = abc.Callable[[nova.Nova], None]
 
 #: The modules' names.
 MODULES = tuple(module.name for module in pkgutil.iter_modules(__path__))

@@ -2,7 +2,7 @@
 
 """Where a server may go, and what comes of it if it may not."""
 
-import collections.abc
+from collections import abc
 
 from tests.conformance.nova import Nova
 from tests.conformance.nova import same
@@ -73,7 +73,7 @@ def its_own_host(nova: Nova) -> None:
 def no_such_host(nova: Nova) -> None:
     """Both are refused, and leave no record."""
     server = nova.boot(nova.hosts[0])
-    requests: tuple[collections.abc.Callable[..., None], ...] = (
+    requests: tuple[abc.Callable[..., None], ...] = (
         nova.gateway.live_migrate,
         nova.gateway.cold_migrate,
     )

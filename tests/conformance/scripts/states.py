@@ -2,7 +2,7 @@
 
 """What is asked of a server that stays on its host, and of any state."""
 
-import collections.abc
+from collections import abc
 
 from tests.conformance.nova import Nova
 from tests.conformance.nova import same
@@ -79,7 +79,7 @@ def what_is_deleted(nova: Nova) -> None:
     found = nova.look(server)
     same(('DELETED', ()), (found.server.status, found.records))
     nova.until_holds(dest, set())
-    requests: tuple[collections.abc.Callable[..., None], ...] = (
+    requests: tuple[abc.Callable[..., None], ...] = (
         nova.gateway.live_migrate,
         nova.gateway.confirm,
         nova.gateway.evacuate,

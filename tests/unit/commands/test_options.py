@@ -28,6 +28,10 @@ class TestTypes(unit.TestCase):
     def test_accepted(self, kind, text, value):
         self.assertEqual(value, kind(text))
 
+    @unit.cases('90s', '10m', '25h', '7d')
+    def test_spelled(self, text):
+        self.assertEqual(text, options.spelled(float(DURATION(text))))
+
     @unit.cases(
         (DURATION, NO_DURATIONS, 'write 90, 90s, 15m, 2h or 7d'),
         (NUMBER, NO_NUMBERS, 'not a number of at least 0'),

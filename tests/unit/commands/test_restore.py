@@ -10,7 +10,6 @@ from osc_hostmaint.commands import mark
 from osc_hostmaint.commands import restore as commands
 from osc_hostmaint.commands import table
 from osc_hostmaint.operations import requests
-from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import status as server_status
 from tests import unit
@@ -50,7 +49,6 @@ class TestRestore(shell.CommandTestCase):
     method = 'restore'
 
     def test_defaults_are_the_apis(self):
-        self.assertEqual(restore_.PARALLEL, commands.PARALLEL)
         self.assertEqual(requests.SINCE, WEEK)
 
     @unit.cases(

@@ -4,6 +4,7 @@
 
 import collections
 import dataclasses
+import itertools
 from unittest import mock
 
 from osc_hostmaint.engine import host_loop
@@ -84,12 +85,10 @@ class DirectedTestCase(unit.TestCase):
         self.recorder = run.recorder
         return loop.drain(
             [self.cloud.hosts[scene.SOURCE].shown()],
-            run.policy,
             observer.ServiceBoard(run.client, run.clock),
             self.guide,
+            run,
             run.recorder,
-            run.interrupt,
-            recording=run.recorder,
         )
 
     def order(self) -> list[str]:
@@ -192,19 +191,34 @@ class TestHeld(DirectedTestCase):
         self.assertLess(begun, 60 + 2 * timing.POSTPONED_WAIT_SECONDS)
 
 
+def host_loop_of(clock, guide, servers):
+    """Return a loop that sees some servers, and with what."""
+    watcher = mock.Mock(
+        seen=builders.observation(servers),
+        operation=requested.operation(policies.Policy()),
+        clock=clock,
+    )
+    reporter = reporting.HostReporter('cmp01', builders.Listener())
+    return host_loop.HostLoop(watcher, reporter, guide), watcher
+
+
+class TestClockJumps(unit.TestCase):
+    def test_every_tick_decides(self) -> None:
+        now = itertools.count(builders.NOW, timing.STOP_CHECK_SECONDS)
+        clock = mock.Mock(now=lambda: next(now))
+        guide = PickedDestinations(clock)
+        host, _watcher = host_loop_of(clock, guide, [builders.server()])
+        host.tick(str)
+        self.assertIsNotNone(host.decision)
+
+
 class TestManyHeld(unit.TestCase):
     """One tick must end, however many have to wait."""
 
     def test_a_tick_ends(self) -> None:
         clock = timeline.VirtualClock(timeline.Timeline(builders.NOW))
         asked: collections.Counter[str] = collections.Counter()
-
         servers = [builders.server(f'vm{n:03}') for n in range(400)]
-        watcher = mock.Mock(
-            seen=builders.observation(servers),
-            operation=requested.operation(policies.Policy()),
-            clock=clock,
-        )
 
         class Full(PickedDestinations):
             def direct(self, _host, action, _highest_id) -> None:
@@ -215,8 +229,7 @@ class TestManyHeld(unit.TestCase):
                     raise AssertionError('it does not end')
 
         guide = Full(clock)
-        reporter = reporting.HostReporter('cmp01', builders.Listener())
-        host = host_loop.HostLoop(watcher, reporter, guide)
+        host, watcher = host_loop_of(clock, guide, servers)
         host.tick(str)
         watcher.visit.assert_not_called()
         self.assertFalse(host.done)

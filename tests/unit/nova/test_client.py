@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Who we are, and how long we wait."""
+"""Who we are, how long we wait, and that answers are fresh."""
 
 import datetime
+import json
+import pathlib
+import tempfile
 import typing as ty
+
+import openstack
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import gateway
@@ -124,3 +129,37 @@ class TimeoutTest(cloud.CloudTestCase):
     def test_of_clouds_yaml(self) -> None:
         self.gateway = gateway.Gateway(self.connect(api_timeout=7))
         self.assertEqual({7.0}, self._timeouts())
+
+
+class CacheOfCloudsYamlTest(cloud.CloudTestCase):
+    """openstacksdk may be told to keep answers; a loop must not see them."""
+
+    CLOUDS = {
+        'cache': {
+            'class': 'dogpile.cache.memory',
+            'expiration_time': 3600,
+            'expiration': {'compute.server': 3600},
+        },
+        'clouds': {'prod': {'auth': cloud.AUTH}},
+    }
+
+    def test_answers_are_fresh(self) -> None:
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = pathlib.Path(folder, 'clouds.yaml')
+        path.write_text(json.dumps(self.CLOUDS))
+        statuses = ['MIGRATING', 'ACTIVE']
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/vm1',
+            [{'json': {'server': cloud.server(status=s)}} for s in statuses],
+        )
+        config = openstack.config.OpenStackConfig(
+            config_files=[str(path)], load_envvars=False
+        )
+        conn = openstack.connection.Connection(
+            config=config.get_one(cloud='prod')
+        )
+        self.addCleanup(conn.close)
+        self.assertTrue(conn.cache_enabled)
+        asking = gateway.Gateway(conn)
+        seen = [asking.server('vm1').status for _tick in range(2)]
+        self.assertEqual(statuses, seen)

@@ -14,6 +14,7 @@ from tests.unit.nova import cloud
 
 SERVICES = f'{cloud.NOVA}/os-services'
 PROVIDERS = f'{cloud.PLACEMENT}/resource_providers'
+ACTION = f'{cloud.NOVA}/servers/vm1/action'
 
 NOT_PERMITTED = exceptions.NotPermitted
 REFUSED = exceptions.RequestRefused
@@ -84,6 +85,7 @@ class AnswerTest(cloud.CloudTestCase):
         (400, REFUSED, 'Compute service of cmp01 is still in use'),
         (413, REFUSED, 'Quota exceeded'),
         (429, UNAVAILABLE, 'Slow down'),
+        (409, REFUSED, 'No space at the end .', 'No space at the end'),
         (400, REFUSED, 'Сервер не найден 服务器'),
         (500, UNAVAILABLE, UNEXPECTED.format('\n'), UNEXPECTED.format(' ')),
         (
@@ -245,3 +247,53 @@ class TranslatedTest(cloud.CloudTestCase):
     def test_other_exceptions_are_not_translated(self, error):
         with self.assertRaises(type(error)), errors.translated('Doing this'):
             raise error
+
+
+class RefusalTest(cloud.CloudTestCase):
+    """Whether asking again is any use. Nova's own words."""
+
+    def _refused(self, answer: dict[str, ty.Any]) -> bool:
+        self.cloud.post(ACTION, **answer)
+        with self.raises(exceptions.RequestRefused) as caught:
+            self.gateway.live_migrate('vm1')
+        return caught.exception.final
+
+    @unit.cases(
+        'Compute host nowhere could not be found.',
+        'Cannot migrate to the host where the server exists.',
+        'Invalid input for field/attribute host. Value: bad host!.',
+        "The target host can't be the same one.",
+        'Feature not supported with instances that have accelerators.',
+    )
+    def test_impossible(self, words: str) -> None:
+        self.assertTrue(self._refused(cloud.fault('badRequest', 400, words)))
+
+    @unit.cases(
+        # `migrate` of old releases; now the record says it.
+        'No valid host was found. No valid host found for cold migrate',
+        'Instance has not been resized.',
+        'Compute service of cmp01 is still in use.',
+        'Migration 2 state of instance vm1 is queued. Cannot force complete '
+        'while the migration is in this state.',
+    )
+    def test_bad_moment(self, words: str) -> None:
+        self.assertFalse(self._refused(cloud.fault('badRequest', 400, words)))
+
+    @unit.cases(402, 405, 409, 412, 413)
+    def test_other_statuses(self, status: int) -> None:
+        answer = cloud.fault('x', status, 'Compute host not found.')
+        self.assertFalse(self._refused(answer))
+
+    def test_not_novas_word(self) -> None:
+        self.assertFalse(
+            self._refused({'status_code': 400, 'text': '<h1>Bad Request</h1>'})
+        )
+
+    def test_keystones_word(self) -> None:
+        self.cloud.post(ACTION, **cloud.fault('x', 401, 'Who?'))
+        self.gateway.user_name()  # Logged in.
+        fault = cloud.fault('error', 400, 'Expecting to find domain.')
+        self.cloud.post(cloud.TOKENS, **fault)
+        with self.raises(exceptions.RequestRefused) as caught:
+            self.gateway.live_migrate('vm1')
+        self.assertFalse(caught.exception.final)

@@ -151,6 +151,15 @@ class DownCellTest(cloud.CloudTestCase):
         self.cloud.get(f'{providers}/p1/allocations', json=answer)
         self.assertEqual(held, self.gateway.allocations('cmp01'))
 
+    def test_a_list_lacks_its_hypervisors(self) -> None:
+        # Nova's first page may be full before it comes to the cell.
+        nodes = [cloud.hypervisor(0, 'cmp01')]
+        self.answer('/os-hypervisors/detail', hypervisors=nodes)
+        with self.raises(
+            exceptions.UnknownHypervisor, 'of x in Placement .*that of x'
+        ):
+            self.gateway.allocations('x')
+
     def test_a_failure_says_why(self) -> None:
         with self.raises(
             exceptions.Unavailable, 'Oops; the cell of x does not answer'

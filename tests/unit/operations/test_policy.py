@@ -36,7 +36,7 @@ class ToldTestCase(base.MaintenanceTestCase):
         self.drained.reset_mock()
         self.maintenance.drain(['cmp01'], **kwargs)
         self.drained.assert_called_once()
-        policy: policies.Policy = self.drained.call_args.args[1]
+        policy: policies.Policy = self.drained.call_args.args[3].policy
         return policy
 
 
@@ -62,10 +62,11 @@ class PolicyTest(ToldTestCase):
         names = ('report', 'interrupt', 'recording')
         watchers = {name: mock.Mock() for name in names}
         self.told(timeout=90, **watchers)
-        args = self.drained.call_args.args
-        for passed in (watchers['interrupt'], watchers['recording'], 90):
-            self.assertIn(passed, args)
-        args[4].publish('event')
+        *_others, request, recording = self.drained.call_args.args
+        self.assertIs(watchers['interrupt'], request.interrupt)
+        self.assertIs(watchers['recording'], recording)
+        self.assertEqual(90, request.timeout)
+        request.report.publish('event')
         watchers['report'].publish.assert_called_once_with('event')
 
     def test_user_is_looked_up_before_any_change(self) -> None:

@@ -7,7 +7,7 @@ decisions and answers before each. All is drawn from a seed: the same seed,
 the same run.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import functools
 import random
@@ -68,7 +68,7 @@ _PLACES = [(_ELSEWHERE, builders.DEST)] * 4 + [(_HERE, builders.HOST)]
 _AGO = (0.0, 0.0, 0.1, 3.0, 20.0, 70.0)
 DRAIN = policies.Policy()
 
-Draw = collections.abc.Callable[[random.Random], policies.Policy]
+Draw = abc.Callable[[random.Random], policies.Policy]
 
 
 def _maybe(rng: random.Random) -> bool:

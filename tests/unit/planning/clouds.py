@@ -6,7 +6,7 @@ Servers are on ``src``, which is to be drained, and hosts have 16 VCPUs,
 16,384 MiB and 160 GB, all free, unless said otherwise.
 """
 
-import collections.abc
+from collections import abc
 import dataclasses
 import itertools
 import typing as ty
@@ -46,12 +46,12 @@ class Host:
     #: Ids of other services of this name.
     namesakes: tuple[str, ...] = ()
     #: Nested providers, by name: their sizes.
-    nested: collections.abc.Mapping[str, snapshots.Amounts] = (
-        dataclasses.field(default_factory=dict)
+    nested: abc.Mapping[str, snapshots.Amounts] = dataclasses.field(
+        default_factory=dict
     )
     #: Their traits.
-    nested_traits: collections.abc.Mapping[str, frozenset[str]] = (
-        dataclasses.field(default_factory=dict)
+    nested_traits: abc.Mapping[str, frozenset[str]] = dataclasses.field(
+        default_factory=dict
     )
 
     @property
@@ -207,8 +207,8 @@ def limits(wanted, **values) -> eligible.Limits:
 
 
 def assign(
-    nodes: collections.abc.Iterable[Host],
-    wanted: collections.abc.Sequence[snapshots.Demand],
+    nodes: abc.Iterable[Host],
+    wanted: abc.Sequence[snapshots.Demand],
     *,
     only: str = '',
     **known: ty.Any,

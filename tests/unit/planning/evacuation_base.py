@@ -2,7 +2,7 @@
 
 """One server of a host that has died, and is evacuated, tick by tick."""
 
-import collections.abc
+from collections import abc
 import typing as ty
 
 from osc_hostmaint import model
@@ -76,7 +76,7 @@ class EvacuatedServerTestCase(base.TimelineTestCase):
 
     def assert_asked(
         self,
-        expected: collections.abc.Iterable[tuple[memories.ActionKind, bool]],
+        expected: abc.Iterable[tuple[memories.ActionKind, bool]],
         view: model.Server,
         *records: model.Migration,
         **kwargs: ty.Any,

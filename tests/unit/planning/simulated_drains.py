@@ -6,7 +6,6 @@ What Placement would show is kept here; a flow sees it only when it looks.
 """
 
 import collections
-import collections.abc
 import dataclasses
 
 from osc_hostmaint.planning.capacity import destination as destination_choice

@@ -60,7 +60,7 @@ def restore(
 
 
 def _bring(run, expectations, *, looks) -> loop.DrainResult:
-    """Do what verbs/restoring.py does."""
+    """Do what operations/restore.py does."""
     client, clock, policy = run.client, run.clock, run.policy
     services = {each.host: each for each in client.services()}
     service = services[expectations.home]
@@ -86,10 +86,7 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
         patience=policy.server_timeout,
         expected=seen,
     )
-    ends = (run.interrupt, policy.max_failures, run.timeout)
-    result = restore_loop.restore(
-        plans, client, clock, board, picker, run.recorder, *ends
-    )
+    result = restore_loop.restore(plans, board, picker, run)
     cut = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
     if result.exit_code not in cut:
         deleted = restore_loop.count_deleted(client, [home])

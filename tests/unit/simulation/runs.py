@@ -106,6 +106,11 @@ class Run:
         self.before = {i: copy.copy(s) for i, s in servers.items()}
 
     @property
+    def report(self) -> Recorder:
+        """Who listens to it, as the engine asks."""
+        return self.recorder
+
+    @property
     def killed(self) -> bool:
         """It did not get to report anything."""
         return self.outcome is None

@@ -156,10 +156,7 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
         patience=policy.server_timeout,
         expected=run.dry_run,
     )
-    told = run.recorder
-    return loop.drain(
-        sources, policy, board, guide, told, run.interrupt, run.timeout, told
-    )
+    return loop.drain(sources, board, guide, run, run.recorder)
 
 
 def least_seconds(made: clouds.Cloud, host: str = SOURCE) -> float:

@@ -14,19 +14,21 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 from tests import unit
 from tests.unit import builders
+from tests.unit.planning.server import test_verdicts
 
 ActionKind = memories.ActionKind
-VerdictKind = verdicts.VerdictKind
-WAIT = VerdictKind.WAIT
-BLOCKED = VerdictKind.BLOCKED
+Phase = server_status.Phase
+BUSY = Phase.BUSY
+BLOCKED = Phase.BLOCKED
 
 #: What is asked of Nova, and whether it is to stay stopped.
-EVACUATE = (ActionKind.EVACUATE, False)
-LEFT_STOPPED = (ActionKind.EVACUATE, True)
-RESET = (ActionKind.RESET, True)
+EVACUATE = (ActionKind.EVACUATE, model.Move.EVACUATION, False)
+LEFT_STOPPED = (ActionKind.EVACUATE, model.Move.EVACUATION, True)
+RESET = (ActionKind.RESET, model.Move.EVACUATION, True)
 
 
 def terms(was_stopped=False, **options):
@@ -35,24 +37,13 @@ def terms(was_stopped=False, **options):
     return verdicts.Terms(requested.operation(policy), was_stopped=was_stopped)
 
 
-class EvacuationTestCase(unit.TestCase):
+class EvacuationTestCase(test_verdicts.VerdictTestCase):
     def judge(self, status, task_state=None, vm_state=None, **kwargs):
         vm_state = vm_state or builders.VM_STATES.get(status, 'active')
         server = builders.server(
             'vm1', status, task_state=task_state, vm_state=vm_state
         )
         return verdicts.judge(server, terms(**kwargs))
-
-    def assert_verdict(self, expected, verdict):
-        if expected in (WAIT, BLOCKED):
-            self.assertIs(expected, verdict.kind)
-            self.assertIsNone(verdict.move)
-            self.assertIsNone(verdict.ask)
-            self.assertTrue(verdict.reason)
-        else:
-            self.assertIs(VerdictKind.MOVE, verdict.kind)
-            self.assertIs(model.Move.EVACUATION, verdict.move)
-            self.assertEqual(expected, (verdict.ask, verdict.stopped))
 
 
 class TestStates(EvacuationTestCase):
@@ -66,8 +57,8 @@ class TestStates(EvacuationTestCase):
         (EVACUATE, 'PASSWORD updating_password', 'SHUTOFF powering-on'),
         (EVACUATE, 'ERROR spawning'),
         # Somebody's evacuation, or a rebuild that the host was at.
-        (WAIT, 'REBUILD rebuilding', 'REBUILD rebuild_spawning'),
-        (WAIT, 'REBUILD rebuild_block_device_mapping'),
+        (BUSY, 'REBUILD rebuilding', 'REBUILD rebuild_spawning'),
+        (BUSY, 'REBUILD rebuild_block_device_mapping'),
         # It may run at the other end.
         (BLOCKED, 'MIGRATING migrating', 'RESIZE resize_prep'),
         (BLOCKED, 'RESIZE resize_migrating', 'RESIZE resize_finish'),
@@ -90,8 +81,8 @@ class TestStates(EvacuationTestCase):
         # A status that hides the state below it.
         ('MIGRATING', 'paused', BLOCKED),
         ('RESIZE', 'stopped', BLOCKED),
-        ('REBUILD', 'stopped', WAIT),
-        ('REBUILD', 'error', WAIT),
+        ('REBUILD', 'stopped', BUSY),
+        ('REBUILD', 'error', BUSY),
         # What we don't know is judged by the state below it.
         ('A_STATUS_OF_TOMORROW', 'stopped', EVACUATE),
         ('A_STATUS_OF_TOMORROW', 'a state of tomorrow', BLOCKED),
@@ -186,7 +177,7 @@ class TestEveryServer(unit.TestCase):
         )
         verdict = verdicts.judge(server, how)
 
-        if verdict.kind is not VerdictKind.MOVE:
+        if verdict.phase is not Phase.WAITING:
             self.assertTrue(verdict.reason)
             self.assertNotIn('{id}', verdict.reason)
             self.assertFalse(verdict.stopped)

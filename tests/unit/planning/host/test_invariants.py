@@ -8,6 +8,7 @@ whatever is asked for gets any answer. The promises must hold all the same.
 
 import collections
 import dataclasses
+import random
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
@@ -22,6 +23,10 @@ ActionKind = memories.ActionKind
 #: What makes a live migration now or in a moment.
 LIVE = {ActionKind.LIVE_MIGRATE, ActionKind.RESUME}
 ENDS = {ActionKind.ABORT, ActionKind.FORCE_COMPLETE}
+#: But for "too many requests": that is asked for again for ever.
+ANSWERS = tuple(
+    a for a in memories.SendStatus if a is not memories.SendStatus.POSTPONED
+)
 
 
 def leaving(seen):
@@ -359,3 +364,29 @@ class TestPromises(UpdateTestCase, Deciding, Asking, Limits, Ending):
 
     def test_where_suspended_servers_are_resumed(self):
         self.keep(100, arbitrary.resuming)
+
+
+class TestEndings(unit.TestCase):
+    """With --server-timeout every drain ends, whatever Nova does not do.
+
+    What is under way stays so; what is asked for is taken, refused or lost,
+    and has no effect.
+    """
+
+    def test_drain_ends(self):
+        for seed in range(unit.examples(60)):
+            rng = random.Random(seed)
+            first = arbitrary.observation(rng)
+            policy = dataclasses.replace(
+                arbitrary.draining(rng),
+                server_timeout=60.0,
+                stop='',
+                settled_from=0.0,
+            )
+            memory = memories.HostMemory()
+            step = arbitrary.Step(first, policy, memory, builders.NOW)
+            with self.subTest(seed=seed):
+                found = arbitrary.settle(step, rng.choice(ANSWERS))
+
+                self.assertTrue(found.done, found.rows)
+                self.assertNotIn(None, [row.result for row in found.rows])

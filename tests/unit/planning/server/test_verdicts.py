@@ -14,22 +14,24 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 from tests import unit
 from tests.unit import builders
 
 ActionKind = memories.ActionKind
-VerdictKind = verdicts.VerdictKind
-WAIT = VerdictKind.WAIT
-BLOCKED = VerdictKind.BLOCKED
+Phase = server_status.Phase
+BUSY = Phase.BUSY
+BLOCKED = Phase.BLOCKED
 
-#: What is asked of Nova first, and the move that makes.
-LIVE = (ActionKind.LIVE_MIGRATE, model.Move.LIVE)
-COLD = (ActionKind.COLD_MIGRATE, model.Move.COLD)
-RESUME = (ActionKind.RESUME, model.Move.LIVE)
-SHELVE = (ActionKind.SHELVE, model.Move.SHELVE)
-OFFLOAD = (ActionKind.OFFLOAD, model.Move.SHELVE)
-CONFIRM = (ActionKind.CONFIRM, model.Move.RESIZE)
+#: What is asked of Nova first, the move that makes, and whether it is to stay
+#: stopped.
+LIVE = (ActionKind.LIVE_MIGRATE, model.Move.LIVE, False)
+COLD = (ActionKind.COLD_MIGRATE, model.Move.COLD, False)
+RESUME = (ActionKind.RESUME, model.Move.LIVE, False)
+SHELVE = (ActionKind.SHELVE, model.Move.SHELVE, False)
+OFFLOAD = (ActionKind.OFFLOAD, model.Move.SHELVE, False)
+CONFIRM = (ActionKind.CONFIRM, model.Move.RESIZE, False)
 
 LEAVE = {'running': policies.Running.LEAVE, 'shelved': policies.Shelved.LEAVE}
 #: Why a live migration is impossible, or failed for good.
@@ -48,13 +50,15 @@ class VerdictTestCase(unit.TestCase):
         return verdicts.judge(server, terms(**kwargs))
 
     def assert_verdict(self, expected, verdict):
-        if expected in (WAIT, BLOCKED):
-            self.assertIs(expected, verdict.kind)
-            self.assertIsNone(verdict.move)
-            self.assertIsNone(verdict.ask)
+        """Hold a verdict to a phase, or to a move and how it is asked for."""
+        found = (verdict.ask, verdict.move, verdict.stopped)
+        if expected in (BUSY, BLOCKED):
+            self.assertIs(expected, verdict.phase)
+            self.assertEqual((None, None, False), found)
+            self.assertTrue(verdict.reason)
         else:
-            self.assertIs(VerdictKind.MOVE, verdict.kind)
-            self.assertEqual(expected, (verdict.ask, verdict.move))
+            self.assertIs(Phase.WAITING, verdict.phase)
+            self.assertEqual(expected, found)
 
 
 class TestStates(VerdictTestCase):
@@ -68,18 +72,18 @@ class TestStates(VerdictTestCase):
         # shelveOffload 202.
         (OFFLOAD, 'SHELVED'),
         # All 409, and the end is near: awaited, then judged by what it is.
-        (WAIT, 'ACTIVE rebooting', 'ACTIVE image_uploading'),
-        (WAIT, 'ACTIVE deleting', 'ACTIVE suspending', 'ACTIVE of-tomorrow'),
-        (WAIT, 'PAUSED unpausing', 'SHUTOFF powering-on', 'RESCUE unrescuing'),
-        (WAIT, 'SUSPENDED resuming', 'SUSPENDED shelving'),
-        (WAIT, 'SHELVED shelving_offloading', 'SOFT_DELETED restoring'),
-        (WAIT, 'BUILD', 'BUILD spawning', 'REBUILD', 'REBUILD rebuilding'),
-        (WAIT, 'REBOOT rebooting', 'HARD_REBOOT rebooting_hard'),
-        (WAIT, 'SHELVED_OFFLOADED'),
+        (BUSY, 'ACTIVE rebooting', 'ACTIVE image_uploading'),
+        (BUSY, 'ACTIVE deleting', 'ACTIVE suspending', 'ACTIVE of-tomorrow'),
+        (BUSY, 'PAUSED unpausing', 'SHUTOFF powering-on', 'RESCUE unrescuing'),
+        (BUSY, 'SUSPENDED resuming', 'SUSPENDED shelving'),
+        (BUSY, 'SHELVED shelving_offloading', 'SOFT_DELETED restoring'),
+        (BUSY, 'BUILD', 'BUILD spawning', 'REBUILD', 'REBUILD rebuilding'),
+        (BUSY, 'REBOOT rebooting', 'HARD_REBOOT rebooting_hard'),
+        (BUSY, 'SHELVED_OFFLOADED'),
         # On its way already, whoever started it.
-        (WAIT, 'MIGRATING', 'MIGRATING migrating'),
-        (WAIT, 'RESIZE', 'RESIZE resize_migrating'),
-        (WAIT, 'REVERT_RESIZE resize_reverting'),
+        (BUSY, 'MIGRATING', 'MIGRATING migrating'),
+        (BUSY, 'RESIZE', 'RESIZE resize_migrating'),
+        (BUSY, 'REVERT_RESIZE resize_reverting'),
         # Both migrations 409, and what else there is takes a say-so.
         (BLOCKED, 'SUSPENDED', 'VERIFY_RESIZE'),
         # All 409 for good; ERROR may keep its task state for ever.
@@ -153,7 +157,7 @@ class TestOptions(VerdictTestCase):
             self.assert_verdict(LIVE, verdict)
 
     @unit.cases(
-        ('ACTIVE', 'suspending', WAIT),
+        ('ACTIVE', 'suspending', BUSY),
         ('SHUTOFF', None, COLD),
         ('ERROR', None, BLOCKED),
     )
@@ -222,7 +226,7 @@ class TestEveryServer(unit.TestCase):
         server = builders.server(status=status, task_state=task_state)
         verdict = verdicts.judge(server, how)
 
-        moves = verdict.kind is VerdictKind.MOVE
+        moves = verdict.phase is Phase.WAITING
         self.assertEqual(moves, verdict.move is not None)
         self.assertEqual(moves, verdict.ask is not None)
         self.assertTrue(moves or verdict.reason)
@@ -233,6 +237,4 @@ class TestEveryServer(unit.TestCase):
         """Nova would answer 409."""
         server = builders.server(status=status, task_state=task_state)
 
-        self.assertIsNot(
-            VerdictKind.MOVE, verdicts.judge(server, terms()).kind
-        )
+        self.assertIsNot(Phase.WAITING, verdicts.judge(server, terms()).phase)

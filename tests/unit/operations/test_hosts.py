@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
+"""Hosts that are left alone, which is known before anything is touched."""
 
-"""Hosts that are left alone for what stands below them."""
+import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -11,6 +12,7 @@ from tests.unit import builders
 from tests.unit.operations import base
 from tests.unit.operations import evacuate_base
 
+EVACUATE = {'policy': evacuate_base.EVACUATE, 'fenced': True}
 POLICIES = (policies.Policy(), evacuate_base.EVACUATE)
 
 
@@ -79,3 +81,58 @@ class HostIdentityTest(base.DrainTestCase):
         with self.assertRaisesRegex(exceptions.Refused, 'a, b'):
             getattr(self.maintenance, verb)(['cmp01'] if many else 'cmp01')
         self.assert_untouched()
+
+
+class UnknownHostTest(base.MaintenanceTestCase):
+    def unknown(self, verb: str, host: str) -> str:
+        """Return what a verb says of a host that is not there."""
+        with self.assertRaises(exceptions.UnknownHost) as caught:
+            getattr(self.maintenance, verb)(
+                [host] if verb == 'drain' else host
+            )
+        self.assert_untouched()
+        return str(caught.exception)
+
+    @unit.cases('set', 'unset', 'show', 'drain')
+    def test_hypervisor_hostname(self, verb: str) -> None:
+        message = self.unknown(verb, 'cmp02.example.org')
+        self.assertIn('hypervisor hostname of cmp02', message)
+        self.assertIn('did you mean', self.unknown(verb, 'cmp2'))
+
+    @unit.cases('cmp', 'cmp0', 'cmp*', 'cmp0?', 'cmp0[12]', 'CMP01', ' cmp01')
+    def test_never_a_pattern(self, host: str) -> None:
+        self.assertIn('cmp01', self.unknown('drain', host))
+
+    @unit.cases(['nope', 'cmp01'], ['cmp01', 'nope'])
+    def test_one_of_several(self, hosts: list[str]) -> None:
+        with self.assertRaisesRegex(exceptions.UnknownHost, "'nope'"):
+            self.maintenance.drain(hosts)
+        self.assert_untouched()
+        self.gateway.servers.assert_not_called()
+
+
+class HiddenHostsTest(base.DrainTestCase):
+    @unit.cases(
+        ('drain', {}),
+        ('drain', EVACUATE),
+        ('preview', {}),
+        ('preview', EVACUATE),
+        ('restore', {}),
+        ('preview_restore', {}),
+        ('unset_and_restore', {}),
+    )
+    def test_refused(self, verb: str, options: dict[str, ty.Any]) -> None:
+        self.given(builders.service(host='cmp01'))
+        self.gateway.check_hosts_shown.side_effect = exceptions.NotPermitted(
+            'hidden'
+        )
+        with self.assertRaisesRegex(exceptions.NotPermitted, 'hidden'):
+            getattr(self.maintenance, verb)(['cmp01'], **options)
+        self.assert_untouched()
+
+    def test_short_outage_is_tolerated(self) -> None:
+        self.gateway.check_hosts_shown.side_effect = exceptions.Unavailable(
+            'no answer'
+        )
+        result = self.maintenance.drain(['cmp01'])
+        self.assertEqual(exceptions.ExitCode.DONE, result.exit_code)
