@@ -173,6 +173,15 @@ class FunctionalTest(unittest.TestCase):
             process.kill()
             process.communicate()
 
+    def read_until(self, process: 'subprocess.Popen[str]', words: str) -> str:
+        """Read what a command says on stderr up to a line with some words."""
+        assert process.stderr is not None
+        line = ''
+        while words not in line:
+            self.assertIsNone(process.poll(), line)
+            line = process.stderr.readline()
+        return line
+
     def end(self, process: 'subprocess.Popen[str]') -> Done:
         """Wait for the end of a started command."""
         out, err = process.communicate(timeout=LIMIT)

@@ -117,6 +117,42 @@ class TestDownCells(base.FunctionalTest):
             if row['Result'] != 'moved':
                 self.assertIn(SILENT, row['Reason'])
 
+    @pytest.mark.soak
+    def test_cell_goes_down_while_a_server_is_suspended_again(self) -> None:
+        """Whether it runs is not known then."""
+        server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
+        self.cloud.knobs(lm_seconds=600)
+        process = self.start(
+            'host maintenance drain -f json --suspended resume '
+            '--server-timeout 15s cmp01'
+        )
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='running'), 'its migration'
+        )
+        # The cell falls silent before the drain sees it suspended.
+        self.cloud.faults.add(method='GET', path=f'{server.id}$', delay=2)
+        self.cloud.knobs(lm_seconds=0)
+        waiting.wait_for(
+            lambda: any(
+                request.action == 'suspend'
+                for request in self.cloud.requests.log()
+            ),
+            'it to be suspended again',
+            interval=0.05,
+        )
+        self.cloud.wait_server(server, 'SUSPENDED')
+        self.stop_cell()
+        self.cloud.faults.clear()
+        self.read_until(process, 'failed')
+        self.cloud.heal_cells()
+        done = self.end(process)
+
+        self.assertEqual(3, done.code, done.err)
+        (row,) = done.json
+        self.assertEqual('failed', row['Result'])
+        self.assertNotIn('left running', row['Reason'])
+        self.assertIn(SILENT, row['Reason'])
+
     def _have_begun(self) -> bool:
         states = [record['status'] for record in self.records('cmp01')]
         return len(states) == 2 and 'accepted' not in states

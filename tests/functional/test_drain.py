@@ -4,11 +4,14 @@
 
 import collections
 import json
+from unittest import mock
 
 import pytest
 
+from osc_hostmaint.planning import timing
 from tests.cloud import waiting
 from tests.functional import base
+from tests.functional import shell
 
 #: Written by tenants. Control characters Nova itself refuses.
 HOSTILE = '[red]web %s{0} $(id)\u3000"\'\\<b>;'
@@ -71,6 +74,16 @@ class TestDrain(base.FunctionalTest):
         self.assert_empty('cmp01')
         self.assert_empty('cmp02')
 
+    def test_empty_host(self) -> None:
+        """What was being scheduled to it when it was disabled is awaited."""
+        # Longer than it takes to look at the host.
+        self.enterContext(mock.patch.object(shell, 'FACTOR', 1.0))
+        for wait in (True, False):
+            done = self.run_command('host maintenance drain cmp01')
+            self.assertEqual(0, done.code, done.err)
+            words = 'cmp01: waiting for servers that were being scheduled'
+            self.assertEqual(wait, words in done.err, done.err)
+
 
 class TestMeanwhile(base.FunctionalTest):
     """What happens while a host drains, and what goes wrong."""
@@ -120,6 +133,27 @@ class TestMeanwhile(base.FunctionalTest):
         self.assertEqual(2, done.err.count('is being moved already'))
         self.assertEqual(2, len(self.records('cmp01')))
         self.assert_empty('cmp01')
+
+    def test_lost_request_is_sent_again(self) -> None:
+        """It was accepted, and nothing came of it."""
+        # Less than EFFECT_WAIT_SECONDS, also where that is scaled.
+        self.enterContext(mock.patch.object(timing, 'UNANSWERED_SECONDS', 2.0))
+        server = self.cloud.boot('server', host='cmp01')
+        self.cloud.faults.add(
+            method='POST', path=f'{server.id}/action', status=202, times=1
+        )
+
+        done = self.run_command('host maintenance drain -f json cmp01')
+
+        self.assertEqual(0, done.code, done.err)
+        self.assertIn(
+            'cmp01: waiting for Nova to begin with what was requested',
+            done.err,
+        )
+        self.assertIn('the request to move it had no effect', done.err)
+        (row,) = done.json
+        self.assertEqual(('moved', 2), (row['Result'], row['Attempts']))
+        self.assertEqual(1, len(self.records('cmp01')))
 
     def test_failed_moves_are_tried_again_and_explained(self) -> None:
         fails = {'lm_fail': 'precheck'}

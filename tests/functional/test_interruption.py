@@ -39,10 +39,8 @@ class SlowServers(base.FunctionalTest):
     def interrupt(self, process: 'subprocess.Popen[str]', number: int) -> None:
         """Send a signal, and wait until the command says that it has it."""
         process.send_signal(number)
-        assert process.stderr is not None
         # Two signals at once would be one.
-        while 'nothing new is started' not in process.stderr.readline():
-            self.assertIsNone(process.poll())
+        self.read_until(process, 'nothing new is started')
 
     def assert_each_moved_once(self) -> None:
         counts = collections.Counter(
@@ -192,3 +190,21 @@ class TestBadDays(SlowServers):
         self.assertTrue(left)
         for row in left:
             self.assertIn('compute service on cmp01 is down', row['Reason'])
+
+    def test_compute_service_comes_back(self) -> None:
+        """Nova missed its heartbeats; what had begun went on."""
+        self.cloud.knobs(lm_seconds=600)
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
+        process = self.start(LINE)
+        self.wait_in_flight()
+        self.cloud.force_down('cmp01')
+        self.read_until(
+            process, 'cmp01: waiting for the compute service to come back'
+        )
+        self.cloud.force_down('cmp01', False)
+        self.cloud.knobs(lm_seconds=0)
+        done = self.end(process)
+
+        self.assertEqual(0, done.code, done.err)
+        self.assertEqual(['moved', 'moved'], [r['Result'] for r in done.json])
+        self.assertEqual([1, 1], [row['Attempts'] for row in done.json])

@@ -24,11 +24,7 @@ class TestStall(base.FunctionalTest):
     def test_wait_shows_it(self) -> None:
         server = self.stuck()
         process = self.start(f'{LINE} cmp01')
-        assert process.stderr is not None
-        told = ''
-        while 'stalled' not in told:
-            self.assertIsNone(process.poll(), told)
-            told = process.stderr.readline()
+        told = self.read_until(process, 'stalled')
 
         self.assertRegex(told, r'stalled: \d+ MiB of 2048 MiB')
         self.assertEqual('MIGRATING', self.cloud.server(server).status)
