@@ -2,6 +2,7 @@
 
 """What Placement still holds on a host: it is told, and so is a doubt."""
 
+import json
 import re
 import typing as ty
 import uuid
@@ -17,8 +18,12 @@ class TestOrphanedAllocations(base.FunctionalTest):
         self.cloud.boot('server', host='cmp01')
         consumer = self.cloud.leak_allocation('cmp01')
 
-        rows = self.drain('cmp01', code=3)
+        done = self.run_command('host maintenance drain -f json cmp01')
+        rows = json.loads(done.out)
 
+        self.assertEqual(3, done.code, done.err)
+        wait = f'waiting for allocations in Placement.*: {consumer}'
+        self.assertEqual(1, len(re.findall(wait, done.err)), done.err)
         self.assertEqual(
             {'moved': 'server', 'blocked': ''},
             {row['Result']: row['Name'] for row in rows},

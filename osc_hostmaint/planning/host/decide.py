@@ -195,6 +195,9 @@ def _wait(
             f'disabled (at most {timing.LATE_ARRIVAL_SECONDS:.0f} s)',
             settled_from,
         )
+    if stage is Stage.FINAL_CHECK:
+        # They are listed anew now and then while they are waited for.
+        left = orphaned_allocations.find(context.seen, context.operation)
     if left:
         return server_status.Wait(
             'allocations in Placement that no server here explains (at most '

@@ -114,12 +114,13 @@ class TestLastChecks(base.DecideTestCase):
     def test_arrived_or_deleted_server_is_not_awaited(self, observed):
         self.assertTrue(self.decide(**observed).drained)
 
-    def leftover(self, since):
+    def leftover(self, since, **observed):
         return self.decide(
             memory=builders.memory(orphaned_since=since),
             consumers=frozenset({'x'}),
             visited=[builders.server('x', 'DELETED')],
             traced=frozenset({'x'}),
+            **observed,
         )
 
     def test_orphaned_allocations_are_given_time(self):
@@ -128,6 +129,8 @@ class TestLastChecks(base.DecideTestCase):
             self.assertFalse(found.done)
             self.assertEqual((), found.rows)
             self.assertEqual(expected, found.memory.orphaned_since)
+            again = self.leftover(since, service_at=NOW - 1)
+            self.assertEqual(found.wait, again.wait)
 
     @unit.cases({'servers': [base.HERE]}, {'consumers': frozenset()})
     def test_time_of_orphans_starts_when_nothing_is_left(self, observed):
