@@ -97,6 +97,8 @@ class MovesInFlight:
             collections.Counter()
         )
         self._accepted: set[tuple[str, str]] = set()
+        #: By source: as of when its records were seen.
+        self._looked_at: dict[str, float] = {}
         #: By source: what is in flight, and what may still arrive.
         self._in_flight: dict[str, _Moves] = {}
         self._abandoned: dict[str, _Moves] = {}
@@ -122,6 +124,7 @@ class MovesInFlight:
         abandoned = [moving.pop(i) for i in moving.keys() & over]
         newest = _newest(records)
         nothing = []
+        self._looked_at[seen.host] = seen.migrations_at
         for server_id, sent in list(self.sent.items()):
             if sent.source != seen.host:
                 continue
@@ -335,7 +338,6 @@ class MovesInFlight:
             self._see_others()
         moving = self.under_way().values()
         counts = collections.Counter(move.dest for move in moving)
-        now = self._clock.now()
         unanswered = {
             sent.dest
             for sent in self.sent.values()
@@ -343,7 +345,9 @@ class MovesInFlight:
             and sent.kind in _ANSWERED
             and sent.landed_at is None
             and not sent.ended
-            and now - sent.asked_at >= timing.UNANSWERED_SECONDS
+            # As long as nobody looks, nobody knows.
+            and self._looked_at.get(sent.source, float('-inf')) - sent.asked_at
+            >= timing.UNANSWERED_SECONDS
         }
         harmful = {move.dest for move in moving if risky and move.harmful}
         return closed_hosts.ClosedHosts(

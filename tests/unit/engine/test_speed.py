@@ -50,7 +50,7 @@ class SpeedTestCase(unit.TestCase):
         (4, 4, 100, 1.07, 0.06, 3.5),
         (4, 10, 100, 1.06, 0.05, 3.6),
         (4, 60, 40, 1.06, 0.05, 4.5),
-        (8, 4, 200, 1.10, 0.10, 3.5),
+        (8, 4, 200, 1.13, 0.10, 3.5),
         (8, 10, 200, 1.06, 0.05, 3.5),
         (8, 60, 100, 1.05, 0.06, 4.5),
     )
@@ -122,7 +122,6 @@ class SpeedTestCase(unit.TestCase):
     def test_three_hosts_at_once(self) -> None:
         self._check_hosts(3, 20, 1.2)
 
-    @pytest.mark.soak
     def test_many_hosts_at_once(self) -> None:
         self._check_hosts(10, 8, 1.1)
 
