@@ -101,15 +101,18 @@ class DrainHostMaintenance(table.ServersTable):
         dead = parsed_args.evacuate
         with _recording(parsed_args) as recording:
             return self._carry_out(
-                'drain',
-                parsed_args.hosts,
+                lambda maintenance, report: maintenance.drain(
+                    parsed_args.hosts,
+                    reason=parsed_args.reason,
+                    confirm=evacuation.confirm(self._stop) if dead else None,
+                    timeout=parsed_args.timeout,
+                    recording=recording,
+                    skip_capacity_check=parsed_args.skip_capacity_check,
+                    report=report,
+                    interrupt=self._stop,
+                    **how,
+                ),
                 progress_lines.EVACUATED if dead else progress_lines.DRAINED,
-                reason=parsed_args.reason,
-                confirm=evacuation.confirm(self._stop) if dead else None,
-                timeout=parsed_args.timeout,
-                recording=recording,
-                skip_capacity_check=parsed_args.skip_capacity_check,
-                **how,
             )
 
 

@@ -108,10 +108,13 @@ class UnsetHostMaintenance(table.ServersTable):
             from osc_hostmaint.progress import lines as progress_lines
 
             return self._carry_out(
-                'unset_and_restore',
-                parsed_args.hosts,
+                lambda maintenance, report: maintenance.unset_and_restore(
+                    parsed_args.hosts,
+                    force=parsed_args.force,
+                    report=report,
+                    interrupt=self._stop,
+                ),
                 progress_lines.HOME,
-                force=parsed_args.force,
             )
 
         maintenance = plugin.make_client(self.app.client_manager)

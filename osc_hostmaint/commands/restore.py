@@ -121,10 +121,13 @@ class RestoreHostMaintenance(table.ServersTable):
                 coming_home=True,
             )
         return self._carry_out(
-            'restore',
-            parsed_args.hosts,
+            lambda maintenance, report: maintenance.restore(
+                parsed_args.hosts,
+                timeout=parsed_args.timeout,
+                skip_capacity_check=parsed_args.skip_capacity_check,
+                report=report,
+                interrupt=self._stop,
+                **how,
+            ),
             progress_lines.HOME,
-            timeout=parsed_args.timeout,
-            skip_capacity_check=parsed_args.skip_capacity_check,
-            **how,
         )

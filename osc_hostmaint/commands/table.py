@@ -28,6 +28,8 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint import interrupt
     from osc_hostmaint.progress import lines as progress_lines
 
+    CarryOut = abc.Callable[[api.Maintenance, api.Reporter], api.DrainResult]
+
 LOG = logging.getLogger(__name__)
 
 _SERVER = ('Server ID', 'Name', 'Host', 'Status', 'Move')
@@ -76,25 +78,20 @@ class ServersTable(command.Lister):
 
     def _carry_out(
         self,
-        verb: str,
-        hosts: abc.Sequence[str],
+        carry_out: 'CarryOut',
         endings: 'progress_lines.Endings',
-        **how: ty.Any,
     ) -> columns.Output:
         """Return the rows of what was done, and keep the exit code.
 
-        :param verb: the name of a method of :class:`api.Maintenance`.
-        :param how: what it gets beside the hosts and what is the same for all.
+        :param carry_out: asks the client for it, with what listens.
         """
         from osc_hostmaint.progress import lines as progress_lines
 
         report = progress_lines.Progress(self._progress, endings)
         # From here on: it takes a while until there is a client.
         with self._stop.watching():
-            do = getattr(plugin.make_client(self.app.client_manager), verb)
-            result: api.DrainResult = do(
-                hosts, report=report, interrupt=self._stop, **how
-            )
+            maintenance = plugin.make_client(self.app.client_manager)
+            result = carry_out(maintenance, report)
         return self._output(result, result.exit_code)
 
     def _preview(
