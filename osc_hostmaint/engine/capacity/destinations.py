@@ -267,6 +267,9 @@ class Destinations:
         """Return what there is to spread, as servers of one host may go."""
         sent = self._moves.sent
         gone = {i: move.dest for i, move in sent.items() if move.dest}
+        unseen = [
+            i for i in gone if i in self._demands and not self._shown(sent[i])
+        ]
         refused = untrusted | self._moves.rejected_hosts(source)
         return destination_choice.Flow(
             demands=self._demands,
@@ -275,17 +278,34 @@ class Destinations:
             ),
             plan=self._plan,
             gone={**self._moves.adopted(), **gone},
-            unseen=frozenset(
-                i
-                for i in gone
-                if i in self._demands and not self._shown(sent[i])
-            ),
+            unseen=frozenset(i for i in unseen if not sent[i].perhaps_shown),
+            perhaps_seen=frozenset(i for i in unseen if sent[i].perhaps_shown),
         )
 
     def _shown(self, sent: in_flight.SentMove) -> bool:
         """Tell whether Placement's numbers show what a move has taken."""
         shown_at = self._shown_at.get(sent.dest, self._began_at)
         return sent.landed_at is not None and sent.landed_at <= shown_at
+
+    def _recognize(self, found: snapshots.AllocationCandidates) -> None:
+        """Take note of moves that an answer shows before their records do.
+
+        Of their destinations as much more is in use as they take. Counted
+        once more, they would make a plan look impossible that is not.
+        """
+        grown = destination_choice.growth(self._snapshot, found)
+        sent = [
+            (move, self._demands[server_id].shape)
+            for server_id, move in self._moves.sent.items()
+            if server_id in self._demands
+            and move.dest in grown
+            and not (self._shown(move) or move.perhaps_shown)
+        ]
+        for move, shape in sorted(sent, key=lambda s: s[0].landed_at is None):
+            more = grown[move.dest]
+            if all(more[name] >= amount for name, amount in shape):
+                move.perhaps_shown = True
+                more.subtract(dict(shape))
 
     def renew(self) -> None:
         """Ask for Placement's numbers again, if it is time to.
@@ -317,6 +337,7 @@ class Destinations:
             self._known = False
             return
         self._looked_at = asked_at
+        self._recognize(found)
         for provider in found.providers.values():
             if host := self._snapshot.hosts.get(provider.root):
                 self._shown_at[host] = asked_at

@@ -39,6 +39,8 @@ class SentMove:
     #: When its destination was first seen to be taken: from then on
     #: Placement's numbers show it.
     landed_at: float | None = None
+    #: Placement's numbers seem to show it, although no record did.
+    perhaps_shown: bool = False
     ended: bool = False
 
 

@@ -7,6 +7,7 @@ the pick with all its filters, so what counts here is to be even, and to leave
 room for those that have still to come.
 """
 
+import collections
 from collections import abc
 import dataclasses
 
@@ -34,6 +35,9 @@ class Flow:
     gone: abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: Of these, those that Placement's numbers do not show yet.
     unseen: frozenset[str] = frozenset()
+    #: Those that they seem to show: as much more is in use as they take. It
+    #: may have been others.
+    perhaps_seen: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,11 +62,7 @@ def renew(
     Providers without room for it are not in the answer: of these the newest
     that is known stays.
     """
-    known = {
-        provider.id: provider
-        for older in snapshot.allocation_candidates.values()
-        for provider in older.providers.values()
-    }
+    known = _newest_providers(snapshot)
     # The newest answer comes last, and counts.
     answers = dict(snapshot.allocation_candidates)
     answers.pop(shape, None)
@@ -70,6 +70,37 @@ def renew(
         {**known, **answer.providers}, answer.candidates
     )
     return dataclasses.replace(snapshot, allocation_candidates=answers)
+
+
+def growth(
+    snapshot: Snapshot, answer: snapshots.AllocationCandidates
+) -> dict[str, collections.Counter[str]]:
+    """Return how much more of each host is in use than was known.
+
+    :returns: amounts by resource class, by host.
+    """
+    known = _newest_providers(snapshot)
+    found: dict[str, collections.Counter[str]] = {}
+    for provider in answer.providers.values():
+        host, before = (
+            snapshot.hosts.get(provider.root),
+            known.get(provider.id),
+        )
+        if host is None or before is None:
+            continue
+        grown = found.setdefault(host, collections.Counter())
+        for name, inventory in provider.inventories.items():
+            if name in before.inventories:
+                grown[name] += inventory.used - before.inventories[name].used
+    return found
+
+
+def _newest_providers(snapshot: Snapshot) -> dict[str, snapshots.Provider]:
+    return {
+        provider.id: provider
+        for answer in snapshot.allocation_candidates.values()
+        for provider in answer.providers.values()
+    }
 
 
 def pick(
@@ -100,10 +131,13 @@ def pick(
     if not open_:
         return Pick('', wait=bool(possible), plan=renewed)
 
+    counted = now.copy()
+    _take(counted, flow, flow.perhaps_seen)
+
     def evenness(host: str) -> tuple[int, float, str]:
         return (
             now.group_members.soft_penalty(server_id, host),
-            now.ledger.load(host, possible[host]),
+            counted.ledger.load(host, possible[host]),
             host,
         )
 
@@ -134,13 +168,20 @@ def _as_is(snapshot: Snapshot, flow: Flow) -> Occupancy:
     occupancy = Occupancy(
         assignments.task(snapshot, waiting, flow.limits, flow.gone)
     )
-    for server_id in flow.unseen:
+    _take(occupancy, flow, flow.unseen)
+    return occupancy
+
+
+def _take(
+    occupancy: Occupancy, flow: Flow, server_ids: abc.Iterable[str]
+) -> None:
+    """Count servers where they went."""
+    for server_id in server_ids:
         demand, host = flow.demands[server_id], flow.gone[server_id]
         # It may have been asked for where we see no room.
         candidate = occupancy.candidate(demand, host)
         guess = occupancy.ledger.guess(host, demand.shape)
         occupancy.ledger.take(candidate or guess)
-    return occupancy
 
 
 def _replan(now: Occupancy, flow: Flow) -> dict[str, str]:

@@ -155,7 +155,8 @@ class ServerContext:
             and kind is not ActionKind.EVACUATE
             and (record is None or record.dest is None)
             and self.destination(record) is not None
-            and self.now - asked_at >= timing.UNANSWERED_SECONDS
+            # As long as nobody looks, nobody knows.
+            and self.seen.migrations_at - asked_at >= timing.UNANSWERED_SECONDS
         )
 
     def tries(self, move: model.Move | None) -> int:

@@ -178,7 +178,8 @@ class TightTestCase(SpreadTestCase):
     def test_tight_but_feasible_is_drained(self) -> None:
         fitting = stranded = 0
         seeds = unit.examples(24)
-        for seed in range(seeds):
+        # In the others Placement showed moves before their records did.
+        for seed in {*range(seeds), 80, 576, 578, 634}:
             cloud = tight(seed)
             run = self.drain(cloud)
             assert run.dry_run

@@ -62,7 +62,6 @@ class TestEven(Base):
     )
     def test_which_host_is_picked(self, expected, *nodes):
         picked = self.pick(nodes, clouds.demands(1))
-
         self.assertEqual(destination_choice.Pick(expected), picked)
 
     def test_unused_resource_classes_are_ignored(self):
@@ -72,7 +71,6 @@ class TestEven(Base):
         ]
         volumes = clouds.demand('vm1', {'VCPU': 4, 'MEMORY_MB': 4096})
         demands = [volumes, clouds.demand('vm2')]
-
         self.assertEqual('b', self.pick(nodes, demands).host)
 
     def test_unseen_moves_count(self):
@@ -83,14 +81,24 @@ class TestEven(Base):
             with self.subTest(unseen):
                 values = {'gone': gone, 'unseen': frozenset(unseen)}
                 picked = self.pick(nodes, demands, **values)
-
                 self.assertEqual(expected, picked.host)
+
+    def test_moves_that_numbers_seem_to_show(self):
+        """They count for evenness alone."""
+        demands = clouds.demands(3)
+        for gone, expected in (({'vm01': 'a'}, 'b'), ({'vm01': 'b'}, 'a')):
+            nodes = [Host('a'), Host('b')]
+            values = {'gone': gone, 'perhaps_seen': frozenset(gone)}
+            self.assertEqual(
+                expected, self.pick(nodes, demands, **values).host
+            )
+        picked = self.pick([filled('b', 0.75)], demands, **values)
+        self.assertEqual('b', picked.host)
 
     def test_overfilled_host_is_the_fullest(self):
         nodes = [filled('a', 0.7), filled('b', 0.75)]
         gone = {'vm01': 'a', 'vm02': 'a'}
         values = {'gone': gone, 'unseen': frozenset(gone)}
-
         self.assertEqual(
             'b', self.pick(nodes, clouds.demands(3), **values).host
         )
@@ -116,12 +124,10 @@ class TestRules(Base):
             known={'groups': (group,), 'located': {'elsewhere': 'b'}},
             gone={member: gone},
         )
-
         self.assertEqual(expected, picked.host)
 
     def test_server_without_allocation_is_left_to_the_scheduler(self):
         demands = [clouds.demand('vm1', {})]
-
         self.assertEqual(
             destination_choice.Pick(''), self.pick(clouds.hosts('a'), demands)
         )
@@ -137,7 +143,6 @@ class TestClosed(Base):
     )
     def test_picks_before_the_next_snapshot(self, closed, nodes, expected):
         picked = self.pick(nodes, clouds.demands(1), closed=set(closed))
-
         self.assertEqual(expected, picked)
 
     def test_waits_instead_of_taking_the_only_fit_of_another(self):
@@ -169,7 +174,6 @@ class TestPlan(Base):
                     plan=before,
                     known={'aggregates': (clouds.zone('zone1', 'a'),)},
                 )
-
                 self.assertEqual(('b', remade), (picked.host, picked.plan))
 
     def test_plan_is_remade_if_others_took_the_capacity(self):
@@ -189,7 +193,6 @@ class TestPlan(Base):
             plan={'vm1': 'b', 'vm2': 'a', 'vm3': 'a'},
             known={'aggregates': (clouds.zone('zone1', 'a', 'c'),)},
         )
-
         self.assertIn(picked.host, ('a', 'c'))
         if picked.plan is not None:
             self.assertNotIn('', picked.plan.values())
@@ -199,7 +202,6 @@ class TestPlan(Base):
         plan = {'vm00': '', 'vm01': 'a'}
         for hosts, expected in (('a', 'a'), ('ab', 'b')):
             picked = self.pick(clouds.hosts(*hosts), demands, plan=plan)
-
             self.assertEqual(expected, picked.host)
 
     def test_the_same_is_picked_for_the_same(self):
@@ -216,21 +218,30 @@ class TestRenew(Base):
         clouds.demand('small', {'VCPU': 1, 'MEMORY_MB': 1024, 'DISK_GB': 10}),
     ]
 
+    def answer(self, nodes):
+        large = self.DEMANDS[0].shape
+        trees = [node.providers for node in nodes]
+        return clouds.allocation_candidates(large, trees)
+
     def after(self, *answers):
         """Return what is known after answers that have fewer hosts."""
         large = self.DEMANDS[0].shape
         seen = clouds.snapshot(clouds.hosts('a', 'b'), self.DEMANDS)
         for nodes in answers:
-            trees = [node.providers for node in nodes]
-            answer = clouds.allocation_candidates(large, trees)
+            answer = self.answer(nodes)
             seen = destination_choice.renew(seen, large, answer)
         return seen
 
+    def test_growth(self):
+        seen = self.after([filled('a', 0.25)])
+        nodes = [filled('a', 0.5), Host('c')]
+        found = destination_choice.growth(seen, self.answer(nodes))
+        quarter = {c: int(n * 0.25) for c, n in clouds.SIZE.items()}
+        self.assertEqual({'a': quarter}, found)
+
     def test_the_newest_answer_counts(self):
         seen = self.after([filled('a', 0.5), filled('b', 0.25)])
-
         picked = destination_choice.pick(seen, flow(self.DEMANDS), 'small')
-
         self.assertEqual('b', picked.host)
 
     def test_missing_hosts_keep_their_newest_numbers(self):
@@ -238,7 +249,6 @@ class TestRenew(Base):
             [filled('a', 0.5), filled('b', 0.25)], [filled('b', 0.5)]
         )
         found = ledgers.Ledger(seen)
-
         self.assertEqual([0.5, 0.5], [found.load(host) for host in 'ab'])
 
     def test_moves_to_unlisted_hosts_count(self):
@@ -248,5 +258,4 @@ class TestRenew(Base):
             picked = destination_choice.pick(
                 seen, flow(self.DEMANDS, **moved), 'small'
             )
-
             self.assertEqual(expected, picked.host)

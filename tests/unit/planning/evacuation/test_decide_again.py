@@ -41,7 +41,6 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
             view = server('ACTIVE', power_state=power_state)
         self.assert_asked(self.STOPPED, view, **kwargs)
         timeline.tick(there('SHUTOFF'), timeline.record('done'), **kwargs)
-
         self.assert_ends('moved', 'it was off when the host died')
 
     @unit.cases('ERROR', 'ACTIVE')
@@ -86,7 +85,6 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         for _second in range(int(PATIENCE) - 1):
             self.assert_asked((), view, record)
             self.assertIsNone(timeline.row.result)
-
         self.assert_asked(self.EVACUATE, view, record, after=10)
 
     def test_earlier_failures_count(self):
@@ -142,7 +140,6 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
         timeline.tick(rebuilding())
         timeline.tick(rebuilding(), after=PATIENCE)
         self.assert_asked((), rebuilding(), timeline.record('pre-migrating'))
-
         self.assertIsNone(timeline.row.result)
 
     @unit.cases(
@@ -183,7 +180,6 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
         for _tick in range(12):
             self.assert_asked((), view, record, after=6)
         row = self.assert_ends('blocked', 'needs nova-compute on this host')
-
         self.assertEqual(builders.DEST, row.destination)
         self.assertTrue(timeline.decision.done)
 

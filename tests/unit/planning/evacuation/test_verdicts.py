@@ -120,7 +120,6 @@ class TestStopped(EvacuationTestCase):
         verdict = self.judge(
             status, was_stopped=was_stopped, leave_stopped=leave
         )
-
         self.assert_verdict(expected, verdict)
 
 

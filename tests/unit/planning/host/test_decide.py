@@ -38,7 +38,6 @@ class TestStart(base.DecideTestCase):
                 builders.server('booting', 'BUILD'),
             ],
         )
-
         self.assertEqual({'running': LIVE, 'stopped': COLD}, self.asks(found))
         self.assertEqual(
             {
@@ -53,7 +52,6 @@ class TestStart(base.DecideTestCase):
 
     def test_an_empty_host_is_drained_at_once(self):
         found = self.decide(memory=FIRST)
-
         self.assertTrue(found.done)
         self.assertTrue(found.drained)
         self.assertEqual((), found.rows)
@@ -82,14 +80,12 @@ class TestStart(base.DecideTestCase):
             ],
             visited=[AWAY],
         )
-
         self.assertEqual({'vm2': CONFIRM}, self.asks(found))
 
     def test_confirmation_is_left_to_others_first(self):
         found = self.decide(
             memory=FIRST, migrations=[finished(seen_at=NOW)], visited=[AWAY]
         )
-
         self.assertEqual({}, self.asks(found))
         self.assertIn(
             'to confirm their moves (at most 10 s): vm2', found.waiting_for
@@ -98,7 +94,6 @@ class TestStart(base.DecideTestCase):
 
     def test_server_with_unknown_host_is_visited(self):
         found = self.decide(migrations=[finished()])
-
         self.assertFalse(found.done)
         self.assertEqual({'vm2'}, found.query.visit)
 
@@ -186,7 +181,6 @@ class TestLife(base.DecideTestCase):
 
     def test_a_server_deleted_meanwhile_is_gone_and_no_failure(self):
         found = self.decide(memory=base.just_asked(), visited=[base.DELETED])
-
         self.assertFalse(self.assert_row(found, 'gone').left)
 
     @unit.cases(
@@ -211,7 +205,6 @@ class TestLife(base.DecideTestCase):
         """The source runs one at once."""
         memory = builders.memory(builders.server_memory(), slots=1)
         found = self.decide(memory=memory, **observed)
-
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 
     def test_postponed_it_waits(self):
@@ -271,12 +264,10 @@ class TestInFlight(base.DecideTestCase):
         found = self.starts(
             parallel=parallel, migrations=moving, visited=visited
         )
-
         self.assertEqual((live, cold), found)
 
     def test_what_leaves_other_hosts_does_not_count(self):
         coming = [builders.migration(1, 'queued', 'old', **ARRIVING)]
-
         self.assertEqual((2, 2), self.starts(migrations=coming))
 
 
@@ -290,13 +281,11 @@ class TestRows(base.DecideTestCase):
                 memory=builders.memory(remembered), visited=[base.THERE]
             )
         )
-
         self.assertEqual((20.0, 2), (row.seconds, row.attempts))
 
     @unit.cases((base.SUSPENDED, ''), (base.HERE, 'live migration'))
     def test_before_a_move_begins(self, server, move):
         row = self.row(self.decide(servers=[server]))
-
         self.assertEqual(
             (move, '', 0, None),
             (row.move, row.destination, row.attempts, row.seconds),

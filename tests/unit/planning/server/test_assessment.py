@@ -95,7 +95,6 @@ class TestRecords(base.ServerContextTestCase):
     def test_completed_and_still_here_without_a_retry_left(self):
         record = base.record('completed', seen_at=NOW - EFFECT_WAIT - 1)
         assessed = self.assert_phase(Phase.FAILED, record, retries=0)
-
         self.assertIn('still on cmp01', assessed.reason)
 
     @unit.cases('completed', 'error', 'failed', 'cancelled')
@@ -104,7 +103,6 @@ class TestRecords(base.ServerContextTestCase):
         assessed = self.assert_phase(
             Phase.SETTLING, base.record(status), view=before
         )
-
         self.assertTrue(assessed.visit)
 
 
@@ -144,7 +142,6 @@ class TestAskedFor(base.ServerContextTestCase):
 
     def test_not_visited_at_once(self):
         old = dataclasses.replace(base.HERE, seen_at=NOW - 60)
-
         self.assertFalse(self.lost(1, old).visit)
         self.assertTrue(self.lost(timing.UNMOVED_RECHECK_SECONDS, old).visit)
 
@@ -153,10 +150,18 @@ class TestAskedFor(base.ServerContextTestCase):
         awaited = self.lost(timing.UNANSWERED_SECONDS).awaits
         self.assertIn('requested (at most 30 s)', awaited)
 
+    def test_unanswered_goes_by_when_records_were_seen(self):
+        to_host = base.asked(host=builders.DEST)
+        for before, expected in ((0, True), (0.1, False)):
+            seen_at = base.ASKED + timing.UNANSWERED_SECONDS - before
+            assessed = self.assess(
+                view=base.MIGRATING, remembered=to_host, migrations_at=seen_at
+            )
+            self.assertIs(expected, assessed.unanswered)
+
     def test_changed_by_its_owner(self):
         """Its owner has resized it where it is."""
         assessed = self.lost(EFFECT_WAIT + 1, base.VERIFY_HERE)
-
         self.assertEqual(Phase.FAILED, assessed.phase)
         self.assertIn('its owner has not confirmed a resize', assessed.reason)
 
@@ -251,7 +256,6 @@ class TestLiveOrCold(base.ServerContextTestCase):
             failures={r.id: base.FAILURE for r in records},
             policy=OR_COLD,
         )
-
         self.assertIn(assessed.phase, (Phase.BLOCKED, Phase.FAILED))
         self.assertEqual(1, assessed.reason.count(why))
         self.assertIn('openstack server unpause vm1', assessed.reason)

@@ -63,7 +63,6 @@ class TestTries(unit.TestCase):
         context = base.context(
             *failed(tries), earlier=failed(earlier, first=-10), retries=retries
         )
-
         self.assertIs(expected, context.exhausted(model.Move.LIVE))
         self.assertFalse(context.exhausted(model.Move.COLD))
 
@@ -94,7 +93,6 @@ class TestAnswers(unit.TestCase):
     )
     def test_there_is_no_such_host(self, kind, words, final):
         found = self.after(refused(words, final=final), kind=kind)
-
         self.assertIs(kind, found.host_rejected_for)
         request = found.request(kind)
         self.assertFalse(request.final)
@@ -113,7 +111,6 @@ class TestAnswers(unit.TestCase):
     )
     def test_another_refusal(self, outcome, given):
         found = self.after(outcome, **given)
-
         self.assertIsNone(found.host_rejected_for)
         request = found.request(ActionKind.LIVE_MIGRATE)
         self.assertEqual((1, 0), (request.refusals, request.taken))
@@ -168,7 +165,6 @@ class TestStep(base.ServerContextTestCase):
     def test_fails_after_the_last_try(self, kind):
         remembered = base.asked(kind, taken=3)
         assessed = self.step(Phase.FAILED, kind, remembered, EFFECT_WAIT)
-
         self.assertIn('had no effect', assessed.reason)
         self.assertIn('openstack server event list vm1', assessed.reason)
         self.assertNotIn('confirmation', assessed.reason)
@@ -237,6 +233,5 @@ class TestOverdueRequests(base.ServerContextTestCase):
                 suspended=Suspended.SHELVE, shelved=policies.Shelved.LEAVE
             ),
         )
-
         self.assertIs(ActionKind.OFFLOAD, assessed.ask)
         self.assertIs(model.Move.SHELVE, assessed.move)
