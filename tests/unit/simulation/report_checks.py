@@ -32,7 +32,9 @@ COMPLETE = (Code.DONE, Code.LEFT)
 #: States that only a request can have changed.
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
 #: What is said of a move that is not awaited to its end.
-_NOT_AWAITED = re.compile('may still be running|its outcome is not known')
+_NOT_AWAITED = re.compile(
+    'may still be running|outcome (of its move )?is not known'
+)
 _DELETE = re.compile(
     r'(once the server has left \S+, )?remove the allocation '
     r'\(openstack [a-z ]+ delete ([^\s,]+),'
