@@ -92,8 +92,17 @@ class Unavailable(CloudError):
     only 429 says that it had none.
     """
 
-    def __init__(self, message: str, *, in_doubt: bool = True):
+    def __init__(
+        self,
+        message: str,
+        *,
+        in_doubt: bool = True,
+        retry_after: float | None = None,
+    ):
         super().__init__(message)
+        #: After so many seconds the service wants to be asked again, if it
+        #: says so.
+        self.retry_after = retry_after
         #: True where the request may have been carried out all the same.
         self.in_doubt = in_doubt
 

@@ -12,6 +12,7 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import records
+from osc_hostmaint.nova import transport
 
 #: From it on evacuated servers stay stopped. Below it each gets the state
 #: back that it had.
@@ -136,9 +137,11 @@ def force_complete(
 def _act(
     cloud: client.Client, server_id: str, body: records.Json, version: str = ''
 ) -> None:
-    cloud.nova.post(f'/servers/{server_id}/action', body, version)
+    cloud.nova.post(
+        transport.path('servers', server_id, 'action'), body, version
+    )
 
 
 def live_migration(server_id: str, record_id: int) -> str:
     """Return the path of a live migration that has not ended."""
-    return f'/servers/{server_id}/migrations/{record_id}'
+    return transport.path('servers', server_id, 'migrations', record_id)

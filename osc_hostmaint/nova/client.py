@@ -12,8 +12,8 @@ from openstack import connection
 
 from osc_hostmaint import model
 from osc_hostmaint.i18n import _
-from osc_hostmaint.nova import candidates
 from osc_hostmaint.nova import errors
+from osc_hostmaint.nova import records
 from osc_hostmaint.nova import transport
 from osc_hostmaint.planning import timing
 
@@ -40,6 +40,8 @@ class Client:
         for in between, by keystoneauth1.
         """
         self._conn = conn
+        #: Before a question is repeated.
+        self.pause = transport.Pause()
         if not conn.session.timeout:
             conn.session.timeout = timing.REQUEST_TIMEOUT_SECONDS
         #: The hosts of the newest list of services; empty: there was none yet.
@@ -50,7 +52,7 @@ class Client:
         self.known_hypervisors: tuple[model.Hypervisor, ...] | None = None
         #: The hypervisor hostnames that were seen of each host.
         self.nodes_seen: dict[str, set[str]] = {}
-        self.candidates = candidates.Reader()
+        self.candidates = records.CandidatesReader()
         #: Nova's clock, less our monotonic one, at the least; None: no time
         #: of Nova's own was seen yet.
         self._nova_ahead: float | None = None
@@ -64,7 +66,9 @@ class Client:
         with errors.translated(_('Looking for Nova')):
             service = self._conn.compute
         # Any Nova since Liberty knows 2.1.
-        nova = transport.Transport(service, 'Nova', '2.1', 'version')
+        nova = transport.Transport(
+            service, 'Nova', '2.1', 'version', self.pause
+        )
         nova.version = nova.microversion(WANTED, _('Host maintenance'), NEEDED)
         return nova
 
@@ -73,7 +77,9 @@ class Client:
         """Placement, asked at a microversion that each request names."""
         with errors.translated(_('Looking for Placement')):
             service = self._conn.placement
-        return transport.Transport(service, 'Placement', '1.0', 'versions')
+        return transport.Transport(
+            service, 'Placement', '1.0', 'versions', self.pause
+        )
 
     def learn_node(self, host: str | None, node: str | None) -> None:
         """Take note that a hypervisor is on a host."""

@@ -10,6 +10,7 @@ import typing as ty
 
 from keystoneauth1 import exceptions as ksa_exceptions
 from openstack import exceptions as sdk_exceptions
+import requests
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import text
@@ -31,6 +32,10 @@ _UNTIMELY = (
 _POLICY = re.compile(r"Policy doesn't allow (\S+) to be performed")
 
 
+#: An endpoint in the catalog may hold them: they are not for a screen.
+_CREDENTIALS = re.compile(r'(\w://)[^/\s]*@')
+
+
 @contextlib.contextmanager
 def translated(doing: str, hint: str = '') -> abc.Iterator[None]:
     """Turn errors of openstacksdk and keystoneauth1 into ours.
@@ -47,13 +52,18 @@ def translated(doing: str, hint: str = '') -> abc.Iterator[None]:
             details = f'{details}; {hint}'
         trace = error.status_code, error.request_id
         genuine = _json(error) is not None
-        raise _from_status(doing, details, *trace, genuine=genuine) from error
+        refused = _from_status(doing, details, *trace, genuine=genuine)
+        if isinstance(refused, exceptions.Unavailable):
+            refused.retry_after = _retry_after(error.response)
+        raise refused from error
     except ksa_exceptions.HttpError as error:
         # Not an answer to our request: Keystone's, when a token was due.
         trace = error.http_status, error.request_id
         details = one_line(error.message)
         raise _from_status(doing, details, *trace, genuine=False) from error
     except (
+        # In the middle of an answer.
+        requests.exceptions.RequestException,
         ksa_exceptions.ConnectionError,
         ksa_exceptions.DiscoveryFailure,
         # A service in the catalog that does not say its versions, because
@@ -125,14 +135,24 @@ def _json(error: sdk_exceptions.HttpException) -> ty.Any:
     """Return what the answer says, None where it is no JSON."""
     if error.response is None:
         return None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         return error.response.json()
     return None
+
+
+def _retry_after(response: requests.Response | None) -> float | None:
+    """Return the seconds that an answer asks to wait, if it does.
+
+    A date, which is also allowed, is of a clock that we do not know.
+    """
+    asked = '' if response is None else response.headers.get('Retry-After', '')
+    return float(asked) if asked.isdecimal() else None
 
 
 def one_line(error: object) -> str:
     """Return words of others' as one harmless line."""
     words = text.printable(' '.join(str(error).split())).rstrip('. ')
+    words = _CREDENTIALS.sub(r'\1', words)
     if len(words) > MAX_LENGTH:
         return words[: MAX_LENGTH - 1] + '…'
     return words

@@ -7,11 +7,15 @@ import dataclasses
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
+from osc_hostmaint.nova import lists
 from osc_hostmaint.nova import records
+from osc_hostmaint.nova import transport
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import down_cells
 
+COMPUTE = 'nova-compute'
 #: The last one where a compute service is updated by its host's name.
 BY_NAME = '2.52'
 
@@ -22,13 +26,17 @@ def services(cloud: client.Client) -> list[model.Service]:
     :raises NotPermitted: without a role that may list services; by default
         that is also who may do everything else here.
     """
-    data = cloud.nova.get('/os-services', 'services', binary='nova-compute')
-    found = [records.service(s) for s in data]
+    found = cloud.nova.get('/os-services', 'services', _read, binary=COMPUTE)
     cloud.known_hosts = {s.host for s in found if not s.silent}
     cloud.silent_hosts = {s.host for s in found if s.silent}
     cloud.nova.hint = down_cells.hint(cloud.silent_hosts)
     cloud.keep_time(found)
     return found
+
+
+def _read(found: list[records.Json]) -> list[model.Service]:
+    # Whatever answers may ignore the filter.
+    return [records.service(s) for s in found if s['binary'] == COMPUTE]
 
 
 def disable(
@@ -37,13 +45,13 @@ def disable(
     """Disable a compute service and return it as it is then."""
     body = {'status': 'disabled', 'disabled_reason': reason}
     then = dataclasses.replace(service, enabled=False, disabled_reason=reason)
-    return _update(cloud, then, 'disable-log-reason', body)
+    return _update(cloud, service, then, 'disable-log-reason', body)
 
 
 def enable(cloud: client.Client, service: model.Service) -> model.Service:
     """Enable a compute service and return it as it is then."""
     then = dataclasses.replace(service, enabled=True, disabled_reason=None)
-    return _update(cloud, then, 'enable', {'status': 'enabled'})
+    return _update(cloud, service, then, 'enable', {'status': 'enabled'})
 
 
 def force_down(
@@ -59,10 +67,57 @@ def force_down(
     """
     up = service.up and not down
     then = dataclasses.replace(service, forced_down=down, up=up)
-    return _update(cloud, then, 'force-down', {'forced_down': down})
+    body = {'forced_down': down}
+    return _update(cloud, service, then, 'force-down', body)
 
 
 def _update(
+    cloud: client.Client,
+    before: model.Service,
+    wanted: model.Service,
+    by_name: str,
+    body: records.Json,
+) -> model.Service:
+    """Update a compute service.
+
+    After a failure it is looked at first: it may have changed, and others may
+    have changed it meanwhile.
+
+    :param by_name: what the request by the host's name is called.
+    :raises RequestRefused: somebody else has changed it meanwhile.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            changed = _send_update(cloud, wanted, by_name, body)
+        except exceptions.Unavailable as error:
+            if not cloud.pause.after(error, attempt):
+                raise
+            now = [s for s in services(cloud) if s.id == wanted.id]
+            if _shown(now) == _shown([wanted]):
+                return now[0]
+            if _shown(now) != _shown([before]):
+                raise exceptions.RequestRefused(
+                    _(
+                        '%(error)s; somebody else has changed the '
+                        'compute service meanwhile: look (openstack compute '
+                        'service list --long --host %(host)s), and run this '
+                        'again'
+                    )
+                    % {'error': error, 'host': wanted.host}
+                ) from error
+        else:
+            cloud.keep_time([changed])
+            return changed
+
+
+def _shown(found: list[model.Service]) -> list[tuple[bool, str | None, bool]]:
+    """Return what an update changes."""
+    return [(s.enabled, s.disabled_reason, s.forced_down) for s in found]
+
+
+def _send_update(
     cloud: client.Client,
     wanted: model.Service,
     by_name: str,
@@ -72,27 +127,26 @@ def _update(
 
     An id Nova looks for in one cell after another, and fails at one that
     does not answer. A host's name leads it to its cell at once.
-
-    :param by_name: what the request by the host's name is called.
     """
+    path = transport.path('os-services', wanted.id)
     try:
-        data = cloud.nova.put(f'/os-services/{wanted.id}', 'service', body)
+        return cloud.nova.put(path, 'service', body, records.service)
     except exceptions.Unavailable:
         if not cloud.silent_hosts:
             raise
-        body |= {'host': wanted.host, 'binary': 'nova-compute'}
-        body.pop('status', None)
-        cloud.nova.put(f'/os-services/{by_name}', 'service', body, BY_NAME)
-        return wanted
-    changed = records.service(data)
-    cloud.keep_time([changed])
-    return changed
+    body = {**body, 'host': wanted.host, 'binary': COMPUTE}
+    body.pop('status', None)
+    path = transport.path('os-services', by_name)
+    return cloud.nova.put(path, 'service', body, lambda _data: wanted, BY_NAME)
 
 
 def aggregates(cloud: client.Client) -> list[snapshots.Aggregate]:
     """Return the host aggregates."""
-    found = cloud.nova.get('/os-aggregates', 'aggregates')
-    return [records.aggregate(a) for a in found]
+
+    def read(found: list[records.Json]) -> list[snapshots.Aggregate]:
+        return [records.aggregate(data) for data in found]
+
+    return cloud.nova.get('/os-aggregates', 'aggregates', read)
 
 
 def hypervisors(cloud: client.Client) -> dict[str, str]:
@@ -109,7 +163,7 @@ def hypervisor_details(cloud: client.Client) -> tuple[model.Hypervisor, ...]:
     """Return all hypervisors; asked for once."""
     if cloud.known_hypervisors is None:
         found = _list_hypervisors(cloud)
-        cloud.known_hypervisors = tuple(map(records.hypervisor, found))
+        cloud.known_hypervisors = tuple(node for node, _servers in found)
     return cloud.known_hypervisors
 
 
@@ -122,10 +176,13 @@ def hypervisor_states(cloud: client.Client, host: str) -> dict[str, bool]:
     """
     try:
         nodes = [n for n in hypervisor_details(cloud) if n.host == host]
-        paths = {n.name: f'/os-hypervisors/{n.provider}' for n in nodes}
         return {
-            name: cloud.nova.get(path, 'hypervisor')['state'] == 'up'
-            for name, path in paths.items()
+            node.name: cloud.nova.get(
+                transport.path('os-hypervisors', node.provider),
+                'hypervisor',
+                records.hypervisor_is_up,
+            )
+            for node in nodes
         }
     except exceptions.Unavailable:
         if not cloud.silent_hosts:
@@ -141,32 +198,42 @@ def residents(cloud: client.Client) -> dict[str, str]:
     Hosts of a cell that does not answer are left out.
     """
     found = list(_list_hypervisors(cloud, with_servers='true'))
-    cloud.known_hypervisors = tuple(map(records.hypervisor, found))
+    cloud.known_hypervisors = tuple(node for node, _servers in found)
     # Below 2.75 a hypervisor without servers does not say so. Of several
     # on one host each has all servers of the host.
     return {
-        server['uuid']: data['service']['host']
-        for data in found
-        for server in data.get('servers', ())
+        server_id: node.host
+        for node, servers in found
+        for server_id in servers
     }
+
+
+def _with_servers(data: records.Json) -> tuple[model.Hypervisor, list[str]]:
+    return records.hypervisor(data), records.ids(data.get('servers', ()))
 
 
 def _list_hypervisors(
     cloud: client.Client, **params: str
-) -> abc.Iterator[records.Json]:
+) -> abc.Iterator[tuple[model.Hypervisor, list[str]]]:
     """Yield all hypervisors, without a last page that has none.
 
     Nova links to it where the one before is full. Only Ironic has several
     on one host.
+
+    :returns: each with the ids of its servers, if these are asked for.
     """
     missing = set(cloud.known_hosts)
     single = bool(missing)
-    path = '/os-hypervisors/detail'
-    for data in cloud.nova.pages(path, 'hypervisors', **params):
-        yield data
-        host = data['service']['host']
-        ironic = data.get('hypervisor_type', 'ironic') == 'ironic'
-        single = single and host in missing and not ironic
-        missing.discard(host)
+    for node, servers in lists.pages(
+        cloud.nova,
+        '/os-hypervisors/detail',
+        'hypervisors',
+        _with_servers,
+        **params,
+    ):
+        yield node, servers
+        ironic = node.type in ('', 'ironic')
+        single = single and node.host in missing and not ironic
+        missing.discard(node.host)
         if single and not missing:
             return

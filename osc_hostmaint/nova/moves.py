@@ -2,8 +2,8 @@
 
 """Requests to Nova about moves: migration records and actions."""
 
-from collections import abc
 import datetime
+import functools
 import operator
 
 from osc_hostmaint import exceptions
@@ -11,7 +11,9 @@ from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.nova import actions
 from osc_hostmaint.nova import client
+from osc_hostmaint.nova import lists
 from osc_hostmaint.nova import records
+from osc_hostmaint.nova import transport
 
 _Records = list[model.Migration]
 
@@ -103,21 +105,23 @@ def moves(cloud: client.Client, since: datetime.datetime) -> _Records:
 
 def _newest(cloud: client.Client, **params: str) -> _Records:
     """Return the newest page of records."""
-    return _read(cloud, cloud.nova.get(*_MIGRATIONS, **params))
+
+    def read(found: list[records.Json]) -> _Records:
+        return [_read(cloud, data) for data in found]
+
+    return cloud.nova.get(*_MIGRATIONS, read, **params)
 
 
 def _all(cloud: client.Client, **params: str) -> _Records:
     """Return the records of all pages."""
-    return _read(cloud, cloud.nova.pages(*_MIGRATIONS, **params))
+    read = functools.partial(_read, cloud)
+    return list(lists.pages(cloud.nova, *_MIGRATIONS, read, **params))
 
 
-def _read(cloud: client.Client, found: abc.Iterable[records.Json]) -> _Records:
-    read = []
-    for data in found:
-        read.append(records.migration(data))
-        for end in ('source', 'dest'):
-            cloud.learn_node(data[f'{end}_compute'], data[f'{end}_node'])
-    return read
+def _read(cloud: client.Client, data: records.Json) -> model.Migration:
+    for end in ('source', 'dest'):
+        cloud.learn_node(data[f'{end}_compute'], data[f'{end}_node'])
+    return records.migration(data)
 
 
 def failure(cloud: client.Client, record: model.Migration) -> str:
@@ -128,21 +132,20 @@ def failure(cloud: client.Client, record: model.Migration) -> str:
     """
     path, key = _instance_actions(record.server_id)
     try:
-        found = cloud.nova.get(path, key)
-        moves = [d for d in found if d['action'] in _MOVE_ACTIONS]
-        if not moves:
+        newest = cloud.nova.get(path, key, _newest_move)
+        if not newest:
             return ''
-        newest = max(moves, key=operator.itemgetter('start_time'))
-        path += f'/{newest["request_id"]}'
-        action = cloud.nova.get(path, 'instanceAction')
+        path += transport.path(newest)
+        return cloud.nova.get(path, 'instanceAction', records.failure)
     except (exceptions.NotFound, exceptions.NotPermitted):
         return ''
-    details = [
-        event.get('details')
-        for event in action.get('events') or []
-        if event.get('result') == 'Error'
-    ]
-    return next(filter(None, details), '')
+
+
+def _newest_move(found: list[records.Json]) -> str:
+    """Return the request's id of a server's newest move, '' for none."""
+    moves = [data for data in found if data['action'] in _MOVE_ACTIONS]
+    start = operator.itemgetter('start_time')
+    return max(moves, key=start)['request_id'] if moves else ''
 
 
 def progress(
@@ -154,7 +157,7 @@ def progress(
     """
     path = actions.live_migration(server_id, record_id)
     try:
-        return records.progress(cloud.nova.get(path, 'migration'))
+        return cloud.nova.get(path, 'migration', records.progress)
     except exceptions.NotFound:
         return None
 
@@ -168,10 +171,12 @@ def history(
     """
     try:
         # Nova gives the newest first.
-        found = list(cloud.nova.pages(*_instance_actions(server_id)))[::-1]
+        found = lists.pages(
+            cloud.nova, *_instance_actions(server_id), records.instance_action
+        )
+        return tuple(found)[::-1]
     except exceptions.NotFound:
         return ()
-    return tuple(map(records.instance_action, found))
 
 
 def _since(time: datetime.datetime) -> dict[str, str]:
@@ -185,4 +190,5 @@ def _off(host: str) -> dict[str, str]:
 
 def _instance_actions(server_id: str) -> tuple[str, str]:
     """Return the path of a server's instance actions, and their key."""
-    return f'/servers/{server_id}/os-instance-actions', 'instanceActions'
+    path = transport.path('servers', server_id, 'os-instance-actions')
+    return path, 'instanceActions'

@@ -8,6 +8,8 @@ from osc_hostmaint import exceptions
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import hosts
+from osc_hostmaint.nova import records
+from osc_hostmaint.nova import transport
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 #: Allocations of a resource provider, as an object (Placement of Ocata).
@@ -45,11 +47,12 @@ def allocations(
         raise _unknown(cloud, host)
     found: dict[str, collections.Counter[str]] = {}
     for provider in [each for root in roots for each in _tree(cloud, root)]:
-        path = f'/resource_providers/{provider}/allocations'
-        held = cloud.placement.get(path, 'allocations', version=ALLOCATIONS)
-        for consumer, allocation in held.items():
+        path = transport.path('resource_providers', provider, 'allocations')
+        for consumer, resources in cloud.placement.get(
+            path, 'allocations', records.allocations, ALLOCATIONS
+        ).items():
             amounts = found.setdefault(consumer, collections.Counter())
-            amounts.update(allocation['resources'])
+            amounts.update(resources)
     return found
 
 
@@ -97,8 +100,7 @@ def _tree(cloud: client.Client, root: str) -> list[str]:
 def _providers(cloud: client.Client, version: str, **params: str) -> list[str]:
     """Return the ids of resource providers."""
     key = 'resource_providers'
-    found = cloud.placement.get(f'/{key}', key, version=version, **params)
-    return [provider['uuid'] for provider in found]
+    return cloud.placement.get(f'/{key}', key, records.ids, version, **params)
 
 
 def allocation_candidates(
@@ -114,10 +116,10 @@ def allocation_candidates(
     if not shape:
         return snapshots.AllocationCandidates({}, ())
     doing = _('Checking the capacity of other hosts')
-    answer = cloud.placement.ask(
+    return cloud.placement.ask(
         '/allocation_candidates',
         *('allocation_requests', 'provider_summaries'),
+        read=cloud.candidates.read,
         version=cloud.placement.microversion(CANDIDATES, doing),
         resources=','.join(f'{name}:{n}' for name, n in shape),
     )
-    return cloud.candidates.read(answer)

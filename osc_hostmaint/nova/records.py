@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Nova's JSON, read into the model."""
+"""Nova's and Placement's JSON, read into the model."""
 
+from collections import abc
+import dataclasses
 import datetime
+import functools
+import sys
+import types
 import typing as ty
 
 from osc_hostmaint import exceptions
@@ -13,11 +18,50 @@ from osc_hostmaint.nova import needs
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 Json = dict[str, ty.Any]
+_T = ty.TypeVar('_T')
+_P = ty.ParamSpec('_P')
 
 #: Without it Nova lists migrations without their hosts.
 HOSTS_POLICY = 'os_compute_api:os-migrations:index:host'
 
 
+def _checked(read: abc.Callable[_P, _T]) -> abc.Callable[_P, _T]:
+    """Let a function raise where what it returns has fields of other types.
+
+    :param read: returns one of our dataclasses, or None.
+    """
+
+    @functools.wraps(read)
+    def check(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        found = read(*args, **kwargs)
+        cls: type = type(found)
+        for name, types_, of_texts in _field_types(cls):
+            value = getattr(found, name)
+            texts = not of_texts or all(isinstance(v, str) for v in value)
+            if not isinstance(value, types_) or not texts:
+                raise TypeError(f'{name} is of another type')
+        return found
+
+    return check
+
+
+@functools.cache
+def _field_types(
+    cls: type,
+) -> tuple[tuple[str, tuple[type, ...], bool], ...]:
+    """Return each field with its types, and whether it consists of texts."""
+    found = []
+    hints = ty.get_type_hints(cls) if dataclasses.is_dataclass(cls) else {}
+    for name, hint in hints.items():
+        union = isinstance(hint, types.UnionType)
+        options = ty.get_args(hint) if union else (hint,)
+        origins = tuple(ty.get_origin(each) or each for each in options)
+        of_texts = hint in (tuple[str, ...], frozenset[str])
+        found.append((name, origins, of_texts))
+    return tuple(found)
+
+
+@_checked
 def service(data: Json) -> model.Service:
     """Read an entry of GET /os-services (>= 2.53: ``id`` is a UUID)."""
     if 'id' not in data:
@@ -37,6 +81,7 @@ def service(data: Json) -> model.Service:
     )
 
 
+@_checked
 def server(data: Json) -> model.Server:
     """Read a server's details (>= 2.47: the flavor is embedded)."""
     flavor = data.get('flavor', {})
@@ -75,6 +120,7 @@ def deleted(server_id: str) -> model.Server:
     return model.Server(server_id, '', status, vm_state, None, host=None)
 
 
+@_checked
 def hypervisor(data: Json) -> model.Hypervisor:
     """Read an entry of GET /os-hypervisors/detail (>= 2.53)."""
     return model.Hypervisor(
@@ -86,6 +132,7 @@ def hypervisor(data: Json) -> model.Hypervisor:
     )
 
 
+@_checked
 def group(data: Json) -> snapshots.Group:
     """Read an entry of GET /os-server-groups.
 
@@ -101,11 +148,13 @@ def group(data: Json) -> snapshots.Group:
     )
 
 
+@_checked
 def aggregate(data: Json) -> snapshots.Aggregate:
     """Read an entry of GET /os-aggregates."""
     return snapshots.Aggregate(frozenset(data['hosts']), data['metadata'])
 
 
+@_checked
 def migration(data: Json) -> model.Migration:
     """Read an entry of GET /os-migrations (>= 2.59: with ``uuid``).
 
@@ -133,6 +182,7 @@ def migration(data: Json) -> model.Migration:
     )
 
 
+@_checked
 def progress(data: Json) -> model.Progress | None:
     """Read an entry of GET /servers/{id}/migrations.
 
@@ -146,6 +196,7 @@ def progress(data: Json) -> model.Progress | None:
     return model.Progress(remaining=remaining, total=total)
 
 
+@_checked
 def instance_action(data: Json) -> model.InstanceAction:
     """Read an entry of GET /servers/{id}/os-instance-actions.
 
@@ -157,6 +208,96 @@ def instance_action(data: Json) -> model.InstanceAction:
         project_id=data['project_id'] or '',
         started_at=_utc(data['start_time']),
     )
+
+
+def failure(data: Json) -> str:
+    """Read why it failed from an instance action with its events."""
+    details = [
+        event.get('details')
+        for event in data.get('events') or ()
+        if event.get('result') == 'Error'
+    ]
+    return _text(next(filter(None, details), ''))
+
+
+def hypervisor_is_up(data: Json) -> bool:
+    """Read the state of a hypervisor."""
+    return _text(data['state']) == 'up'
+
+
+def allocations(data: Json) -> dict[str, dict[str, int]]:
+    """Read the amounts that each consumer holds, by its id."""
+    return {
+        consumer: {c: int(n) for c, n in held['resources'].items()}
+        for consumer, held in data.items()
+    }
+
+
+def ids(data: ty.Any) -> list[str]:
+    """Read the ids of resource providers, or of a hypervisor's servers."""
+    return [_text(entry['uuid']) for entry in data]
+
+
+class CandidatesReader:
+    """Reads answers of GET /allocation_candidates (>= 1.29).
+
+    Each answer has all providers with all their traits, and most are the
+    same in the next one: what is the same is kept once.
+    """
+
+    def __init__(self) -> None:
+        self._providers: dict[str, snapshots.Provider] = {}
+        self._traits: dict[frozenset[str], frozenset[str]] = {}
+
+    def read(self, data: Json) -> snapshots.AllocationCandidates:
+        """Read an answer."""
+        return snapshots.AllocationCandidates(
+            providers={
+                sys.intern(provider): self._provider(provider, summary)
+                for provider, summary in data['provider_summaries'].items()
+            },
+            candidates=tuple(
+                _candidate(request['allocations'])
+                for request in data['allocation_requests']
+            ),
+        )
+
+    def _provider(self, provider: str, summary: Json) -> snapshots.Provider:
+        """Return a provider, the same as before if it is as before."""
+        traits = frozenset(summary['traits'])
+        found = snapshots.Provider(
+            id=sys.intern(provider),
+            root=sys.intern(summary['root_provider_uuid']),
+            traits=self._traits.setdefault(traits, traits),
+            inventories={
+                sys.intern(name): _inventory(inventory)
+                for name, inventory in summary['resources'].items()
+            },
+        )
+        if self._providers.get(provider) != found:
+            self._providers[found.id] = found
+        return self._providers[provider]
+
+
+@_checked
+def _inventory(data: Json) -> snapshots.Inventory:
+    return snapshots.Inventory(data['capacity'], data['used'])
+
+
+def _candidate(allocations: Json) -> snapshots.AllocationRequest:
+    """Read an allocation request, which names amounts by provider."""
+    return tuple(
+        snapshots.Allocation(sys.intern(provider), sys.intern(name), +amount)
+        for provider, allocation in allocations.items()
+        for name, amount in allocation['resources'].items()
+    )
+
+
+def _text(value: ty.Any) -> str:
+    """:raises TypeError: it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f'{type(value)} instead of a text')
+    return value
 
 
 def _time(text: str | None) -> datetime.datetime | None:

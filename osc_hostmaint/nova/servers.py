@@ -3,13 +3,16 @@
 """What is asked of Nova about servers, and their groups."""
 
 import datetime
+import operator
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
+from osc_hostmaint.nova import lists
 from osc_hostmaint.nova import records
+from osc_hostmaint.nova import transport
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 #: Lists of servers tell at it what the scheduler was asked for: the zone
@@ -24,13 +27,18 @@ def servers(cloud: client.Client, host: str) -> list[model.Server]:
         word for users who may not use it; an empty list would prove
         nothing then.
     """
-    found = []
     version = cloud.nova.microversion(TELLING, needed=client.NEEDED)
     query = {'version': version, **_on(host)}
-    for data in cloud.nova.pages('/servers/detail', 'servers', **query):
-        found.append(records.server(data))
+
+    def read(data: records.Json) -> model.Server:
+        server = records.server(data)
         node = data.get('OS-EXT-SRV-ATTR:hypervisor_hostname')
-        cloud.learn_node(found[-1].host, node)
+        cloud.learn_node(server.host, node)
+        return server
+
+    found = list(
+        lists.pages(cloud.nova, '/servers/detail', 'servers', read, **query)
+    )
     if any(s.host != host for s in found):
         raise exceptions.NotPermitted(
             _(
@@ -44,16 +52,24 @@ def servers(cloud: client.Client, host: str) -> list[model.Server]:
 
 def server_count(cloud: client.Client, host: str) -> int:
     """Return how many servers are on a host."""
-    return len(list(cloud.nova.pages('/servers', 'servers', **_on(host))))
+    found = lists.pages(
+        cloud.nova,
+        '/servers',
+        'servers',
+        operator.itemgetter('id'),
+        **_on(host),
+    )
+    return len(list(found))
 
 
 def server(cloud: client.Client, server_id: str) -> model.Server:
     """Return a server, with status DELETED where there is none."""
     try:
-        found = cloud.nova.get(f'/servers/{server_id}', 'server')
+        return cloud.nova.get(
+            transport.path('servers', server_id), 'server', records.server
+        )
     except exceptions.NotFound:
         return records.deleted(server_id)
-    return records.server(found)
 
 
 def deleted(
@@ -68,9 +84,12 @@ def deleted(
     query = {'all_tenants': 'True', 'deleted': 'True'}
     query |= {'changes-since': since.isoformat()}
     query |= {'sort_key': 'updated_at', 'sort_dir': 'desc'}
-    found = cloud.nova.get('/servers/detail', 'servers', **query)
     status = {'status': nova_states.Status.DELETED.value}
-    return [records.server({**data, **status}) for data in found]
+
+    def read(found: list[records.Json]) -> list[model.Server]:
+        return [records.server({**data, **status}) for data in found]
+
+    return cloud.nova.get('/servers/detail', 'servers', read, **query)
 
 
 def groups(cloud: client.Client) -> list[snapshots.Group]:
@@ -83,10 +102,14 @@ def groups(cloud: client.Client) -> list[snapshots.Group]:
 
     It costs one request more where no list before had as many entries.
     """
-    path, key = '/os-server-groups', 'server_groups'
-    found = cloud.nova.offset_pages(path, key, all_projects='True')
-    # A group made meanwhile may shift others to the next page.
-    return list({d['id']: records.group(d) for d in found}.values())
+    found = lists.offset_pages(
+        cloud.nova,
+        '/os-server-groups',
+        'server_groups',
+        records.group,
+        all_projects='True',
+    )
+    return list(found)
 
 
 def _on(host: str) -> dict[str, str]:

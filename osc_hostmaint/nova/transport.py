@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Sending requests: what may be repeated is retried, all else sent once."""
+"""Sending requests: questions are repeated, all else is sent once."""
 
 from collections import abc
-import contextlib
 import functools
+import http
 import logging
+import time
 import typing as ty
+import urllib.parse
 
 from keystoneauth1 import discover
 from openstack import exceptions as sdk_exceptions
@@ -20,23 +22,71 @@ from osc_hostmaint.planning import timing
 
 LOG = logging.getLogger(__name__)
 
-_RETRIES: dict[str, ty.Any] = {
-    'connect_retries': timing.REQUEST_RETRIES,
-    'status_code_retries': timing.REQUEST_RETRIES,
-    'retriable_status_codes': [429, 500, 502, 503, 504],
+#: An answer that is larger is not one of Nova's: 1,000 servers take 10 MB.
+MAX_BYTES = 256 * 2**20
+_CHUNK_BYTES = 2**16
+#: A proxy may add a slash, or the like.
+_MAX_REDIRECTS = 3
+#: What reading an answer raises that has another form than it should.
+_MALFORMED = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError),
+    *(TypeError, ValueError),
+)
+#: How often it is looked whether the user wants to stop.
+_STEP_SECONDS = 0.5
+#: Said aloud: clouds.yaml may ask for retries of everything, and
+#: keystoneauth1 obeys any Retry-After. Redirects would carry the token to
+#: another origin.
+_ONCE: dict[str, ty.Any] = {
+    'connect_retries': 0,
+    'status_code_retries': 0,
+    'redirect': False,
 }
-#: Said aloud: clouds.yaml may ask for retries of everything.
-_ONCE: dict[str, ty.Any] = {'connect_retries': 0, 'status_code_retries': 0}
+
+_T = ty.TypeVar('_T')
 
 
-def _log_retry_as_debug(record: logging.LogRecord) -> bool:
-    """Log a retry for who debugs; to all others only its end is news."""
-    if record.levelno == logging.WARNING:
-        record.levelno, record.levelname = logging.DEBUG, 'DEBUG'
-    return True
+def path(*parts: str | int) -> str:
+    """Return a path of a URL: ids and names are quoted."""
+    return ''.join(f'/{urllib.parse.quote(str(p), safe="")}' for p in parts)
 
 
-LOG.addFilter(_log_retry_as_debug)
+def _never() -> bool:
+    return False
+
+
+class Pause:
+    """Waits between attempts, unless the user wants to stop."""
+
+    def __init__(self) -> None:
+        #: Tells whether the user wants to stop, or the time is up.
+        self.stopping: abc.Callable[[], bool] = _never
+
+    def after(self, error: exceptions.Unavailable, attempt: int) -> bool:
+        """Wait after an attempt that failed; tell whether to try again.
+
+        As long as the service asks for, but not longer than a minute.
+
+        :param attempt: how many have failed.
+        """
+        if attempt > timing.REQUEST_RETRIES or self.stopping():
+            return False
+        seconds = min(
+            error.retry_after
+            or timing.REQUEST_PAUSE_SECONDS * 2 ** (attempt - 1),
+            timing.REQUEST_PAUSE_MOST_SECONDS,
+        )
+        if seconds >= timing.REQUEST_PAUSE_SAID_SECONDS:
+            LOG.warning(
+                _('%(error)s; trying again in %(seconds).0f s'),
+                {'error': error, 'seconds': seconds},
+            )
+        while seconds > 0:
+            time.sleep(min(seconds, _STEP_SECONDS))
+            seconds -= _STEP_SECONDS
+            if self.stopping():
+                return False
+        return True
 
 
 class Transport:
@@ -46,19 +96,28 @@ class Transport:
     what these mean, so every request names its own.
     """
 
-    def __init__(self, adapter: proxy.Proxy, name: str, base: str, about: str):
+    def __init__(
+        self,
+        adapter: proxy.Proxy,
+        name: str,
+        base: str,
+        about: str,
+        pause: Pause,
+    ):
         """:param name: of the service, for messages.
 
         :param base: a microversion that every release knows.
         :param about: the key of its versions, in what it says of itself.
+        :param pause: waits before a question is repeated.
         """
-        self._adapter, self._name, self._about = adapter, name, about
+        self._adapter, self.name, self._about = adapter, name, about
+        self._pause = pause
         #: The microversion of requests that name none.
         self.version = base
         #: Why the service may fail now, as far as that is known.
         self.hint = ''
         #: Of so many entries a page is full at the soonest (`max_limit`).
-        self._full_page = 1
+        self.full_page = 1
 
     def microversion(
         self, wanted: str, feature: str = '', needed: str = ''
@@ -80,7 +139,7 @@ class Transport:
                 % {
                     'feature': feature,
                     'needed': needed,
-                    'service': self._name,
+                    'service': self.name,
                     'offered': offered or _('none'),
                 }
             )
@@ -89,102 +148,112 @@ class Transport:
     @functools.cached_property
     def _offered(self) -> str | None:
         """The newest microversion of the service."""
-        with errors.translated(_('Asking %s for its versions') % self._name):
+        with errors.translated(_('Asking %s for its versions') % self.name):
             about = self._adapter.get_endpoint_data()
         if about and about.max_microversion:
             return discover.version_to_string(about.max_microversion)
         # Discovery takes an API that does not answer for one without
         # versions: ask again, to see the error. Still at the base version.
-        found = self.get('/', self._about)
-        # Of one version (Nova), or a list of them (Placement).
-        latest = found[-1] if isinstance(found, list) else found
-        newest: str | None = latest.get('version') or latest.get('max_version')
-        return newest
+        return self.get('/', self._about, _newest_version)
 
     def ask(
-        self, url: str, *keys: str, version: str = '', **params: str
-    ) -> ty.Any:
-        """Return a whole answer, which has these keys; retried on a failure.
+        self,
+        url: str,
+        *keys: str,
+        read: abc.Callable[[ty.Any], _T],
+        version: str = '',
+        **params: str,
+    ) -> _T:
+        """Return what is read from an answer that has these keys.
 
-        :raises Unavailable: it has not.
+        :raises Unavailable: there is none, or it cannot be read.
         """
-        return self._read('GET', url, keys, version, params=params)
-
-    def get(self, url: str, key: str, **params: str) -> ty.Any:
-        """Return an answer, which is under a key; retried on a failure."""
-        return self.ask(url, key, **params)[key]
-
-    def pages(self, url: str, key: str, **params: str) -> abc.Iterator[ty.Any]:
-        """Yield the entries of a list, page after page.
-
-        The next page is asked for by a marker rather than by the link to it:
-        behind a proxy links may lead nowhere.
-        """
+        attempt = 0
         while True:
-            data = self.ask(url, key, **params)
-            # Of instance actions the key is the shorter one.
-            links = data.get(f'{key}_links') or data.get('links')
-            self._learn_page(len(data[key]) + (0 if links else 1))
-            yield from data[key]
-            if not (data[key] and links):
-                return
-            last = data[key][-1]
-            marker = last.get('uuid') or last.get('id') or last['request_id']
-            params['marker'] = marker
+            attempt += 1
+            try:
+                return self._ask(
+                    'GET', url, keys, version, read, params=params
+                )
+            except exceptions.Unavailable as error:
+                if not self._pause.after(error, attempt):
+                    raise
 
-    def offset_pages(
-        self, url: str, key: str, **params: str
-    ) -> abc.Iterator[ty.Any]:
-        """Yield the entries of a list whose pages have no links.
+    def get(
+        self,
+        url: str,
+        key: str,
+        read: abc.Callable[[ty.Any], _T],
+        version: str = '',
+        **params: str,
+    ) -> _T:
+        """Return what is read from the part of an answer under a key."""
 
-        The last page is the one that is not full. The size of a full page is
-        learned from other pages.
-        """
-        offset = 0
-        while True:
-            found = self.get(url, key, **params)
-            yield from found
-            if len(found) < self._full_page:
-                return
-            self._learn_page(len(found))
-            offset += len(found)
-            params['offset'] = str(offset)
+        def under_key(data: ty.Any) -> _T:
+            return read(data[key])
 
-    def _learn_page(self, entries: int) -> None:
-        """Take note that the service gives so many entries at once."""
-        self._full_page = max(self._full_page, entries)
+        return self.ask(url, key, read=under_key, version=version, **params)
 
     def put(
-        self, url: str, key: str, body: ty.Any, version: str = ''
-    ) -> ty.Any:
-        """Set something and return the answer, which is under a key.
+        self,
+        url: str,
+        key: str,
+        body: ty.Any,
+        read: abc.Callable[[ty.Any], _T],
+        version: str = '',
+    ) -> _T:
+        """Set something once, and return what is read from the answer.
 
-        Retried on a failure: what is so already may be set once more.
+        It is under a key. Whether to repeat it after a failure is to be
+        decided by how things are then.
         """
-        return self._read('PUT', url, (key,), version, json=body)[key]
+
+        def under_key(data: ty.Any) -> _T:
+            return read(data[key])
+
+        return self._ask('PUT', url, (key,), version, under_key, json=body)
 
     def post(self, url: str, body: ty.Any, version: str = '') -> None:
         """Send a request for a change once."""
         what = next(iter(body))
-        self._send('POST', url, version, what, json=body, **_ONCE)
+        self._send('POST', url, version, what, json=body)
 
     def delete(self, url: str) -> None:
         """Send a request to end something once."""
-        self._send('DELETE', url, '', **_ONCE)
+        self._send('DELETE', url, '')
 
-    def _read(
-        self, method: str, url: str, keys: ty.Any, version: str, **more: ty.Any
-    ) -> ty.Any:
-        """Return the JSON of an answer; retried on a failure.
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        keys: abc.Iterable[str],
+        version: str,
+        read: abc.Callable[[ty.Any], _T],
+        **more: ty.Any,
+    ) -> _T:
+        """Return what is read from the JSON of an answer.
 
         :raises Unavailable: that is no answer of the service's, though its
-            status says so: a proxy's page, for instance.
+            status says so: a proxy's page, for instance. Or a part of it
+            cannot be read.
         """
-        response = self._send(method, url, version, **more, **_RETRIES)
-        with contextlib.suppress(ValueError):
+        response = self._send(method, url, version, **more)
+        doing = f'{self.name}: {method} {url}'
+        try:
             data = response.json()
-            if isinstance(data, dict) and data.keys() >= set(keys):
-                return data
+        except (ValueError, RecursionError):
+            data = None
+        if isinstance(data, dict) and data.keys() >= set(keys):
+            try:
+                return read(data)
+            except _MALFORMED as error:
+                raise exceptions.Unavailable(
+                    _(
+                        '%s: a part of the answer cannot be read: check '
+                        'whether a proxy changes it (--debug shows it)'
+                    )
+                    % doing
+                ) from error
         type_ = response.headers.get('Content-Type', _('of no type'))
         raise exceptions.Unavailable(
             _(
@@ -192,7 +261,7 @@ class Transport:
                 '%(type)s): check whether a proxy answers in its place'
             )
             % {
-                'doing': f'{self._name}: {method} {url}',
+                'doing': doing,
                 'key': ', '.join(keys),
                 'status': response.status_code,
                 'type': errors.one_line(type_),
@@ -202,16 +271,80 @@ class Transport:
     def _send(
         self, method: str, url: str, version: str, *what: str, **more: ty.Any
     ) -> requests.Response:
-        doing = ' '.join((f'{self._name}: {method}', url, *what))
+        doing = ' '.join((f'{self.name}: {method}', url, *what))
         with errors.translated(doing, self.hint):
-            response = self._adapter.request(
-                url,
-                method,
-                microversion=version or self.version,
-                # clouds.yaml may ask for answers from a cache.
-                skip_cache=True,
-                logger=LOG,
-                **more,
-            )
+            response = self._request(doing, method, url, version, **more)
+            if method == 'GET':
+                for _redirect in range(_MAX_REDIRECTS):
+                    target = _same_origin_target(response)
+                    if not target:
+                        break
+                    response = self._request(doing, method, target, version)
             sdk_exceptions.raise_from_response(response)
+        if response.status_code >= http.HTTPStatus.MULTIPLE_CHOICES:
+            target = response.headers.get('Location', _('nowhere'))
+            raise exceptions.Unavailable(
+                _(
+                    '%(doing)s: the answer leads to %(target)s (HTTP '
+                    '%(status)s), where the token is not sent: check the '
+                    'endpoint in the catalog, and whether a proxy answers in '
+                    'its place'
+                )
+                % {
+                    'doing': doing,
+                    'target': errors.one_line(target),
+                    'status': response.status_code,
+                }
+            )
         return response
+
+    def _request(
+        self,
+        doing: str,
+        method: str,
+        url: str,
+        version: str,
+        **more: ty.Any,
+    ) -> requests.Response:
+        response: requests.Response = self._adapter.request(
+            url,
+            method,
+            microversion=version or self.version,
+            # clouds.yaml may ask for answers from a cache.
+            skip_cache=True,
+            stream=True,
+            **_ONCE,
+            **more,
+        )
+        content = bytearray()
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            content += chunk
+            if len(content) > MAX_BYTES:
+                response.close()
+                raise exceptions.Unavailable(
+                    _(
+                        '%(doing)s: the answer is larger than %(mib)d MiB: '
+                        'check whether a proxy answers in its place'
+                    )
+                    % {'doing': doing, 'mib': MAX_BYTES // 2**20}
+                )
+        # requests itself knows no limit.
+        response._content = bytes(content)
+        return response
+
+
+def _newest_version(about: ty.Any) -> str | None:
+    # Of one version (Nova), or a list of them (Placement).
+    latest = about[-1] if isinstance(about, list) else about
+    newest: str | None = latest.get('version') or latest.get('max_version')
+    return newest
+
+
+def _same_origin_target(response: requests.Response) -> str:
+    """Return where an answer leads to within its own origin, or ''."""
+    if not response.is_redirect:
+        return ''
+    target = urllib.parse.urljoin(response.url, response.headers['location'])
+    origin, other = map(urllib.parse.urlsplit, (response.url, target))
+    same = (origin.scheme, origin.netloc) == (other.scheme, other.netloc)
+    return target if same else ''

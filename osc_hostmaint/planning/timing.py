@@ -136,9 +136,14 @@ OUTAGE_PAUSE_SECONDS = 2.0
 OUTAGE_PAUSE_MOST_SECONDS = 30.0
 #: An outage of the API, or of a cell, this long ends a drain.
 OUTAGE_LIMIT_SECONDS = 300.0
-#: Further attempts for a request that may be repeated; keystoneauth1 pauses
-#: between them.
+#: Further attempts for a request that may be repeated.
 REQUEST_RETRIES = 2
+#: Before the first of them; it doubles with each, unless the service asks for
+#: another pause (Retry-After).
+REQUEST_PAUSE_SECONDS = 0.5
+REQUEST_PAUSE_MOST_SECONDS = 60.0
+#: A longer pause is said.
+REQUEST_PAUSE_SAID_SECONDS = 5.0
 
 # How runs keep out of each other's way: by times that differ.
 

@@ -256,6 +256,10 @@ class CloudTestCase(unit.TestCase):
         self.conn = self.connect(**self.config)
         self.gateway = gateway.Gateway(self.conn)
 
+    @property
+    def slept(self) -> float:
+        return sum(call.args[0] for call in self.sleep.call_args_list)
+
     def set_up_identity(self) -> None:
         """Let Keystone give out tokens, another each time."""
         self.cloud.get(

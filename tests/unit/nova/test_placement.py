@@ -5,7 +5,7 @@
 import typing as ty
 
 from osc_hostmaint import exceptions
-from osc_hostmaint.nova import candidates
+from osc_hostmaint.nova import records
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
 from tests.unit.nova import cloud
@@ -212,7 +212,7 @@ def provider(id_, root, *traits, **inventories):
 class ReaderTest(unit.TestCase):
     def test_tree_and_sharing_provider(self) -> None:
         # A GPU below the host, and storage that hosts share.
-        found = candidates.Reader().read(
+        found = records.CandidatesReader().read(
             {
                 'allocation_requests': [
                     request(

@@ -4,11 +4,13 @@
 
 import contextlib
 import typing as ty
+from unittest import mock
 
 import requests
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.nova import records
+from osc_hostmaint.nova import transport
 from tests import unit
 from tests.unit.nova import cloud
 
@@ -37,7 +39,7 @@ class ReadTest(cloud.CloudTestCase):
         asked = self.cloud.get(SERVICES, [failure, failure, fine])
         self.assertEqual(['cmp01'], [s.host for s in self.gateway.services()])
         self.assertEqual(3, asked.call_count)
-        self.assertEqual(2, self.sleep.call_count)
+        self.assertEqual(1.5, self.slept)
 
     @unit.named_cases(*PASSING)
     def test_lasting_failure(self, failure: dict[str, ty.Any]) -> None:
@@ -78,8 +80,10 @@ class ChangeTest(cloud.CloudTestCase):
     @unit.named_cases(*PASSING)
     def test_put(self, failure: dict[str, ty.Any]) -> None:
         fine = {'json': {'service': cloud.service()}}
+        as_before = {'json': {'services': [cloud.service()]}}
+        self.cloud.get(SERVICES, **as_before)
         put = self.cloud.put(SERVICE, [failure, failure, fine])
-        self.assertTrue(self.gateway.enable(self.service).enabled)
+        self.gateway.disable(self.service, 'x')
         self.assertEqual(3, put.call_count)
 
     @unit.named_cases(*PASSING)
@@ -136,6 +140,104 @@ class RetriesOfCloudsYamlTest(ChangeTest):
     }
 
 
+class HostileTest(cloud.CloudTestCase):
+    @unit.cases(
+        ('5', 10),
+        ('61', 120),
+        ('31536000', 120),
+        ('1' + 20 * '0', 120),
+        ('-1', 1.5),
+        ('soon', 1.5),
+        ('', 1.5),
+    )
+    def test_retry_after(self, asked: str, slept: float) -> None:
+        headers = {'Retry-After': asked}
+        self.cloud.get(SERVICES, status_code=503, headers=headers)
+        with self.raises(exceptions.Unavailable, 'HTTP 503'):
+            self.gateway.services()
+        self.assertEqual(slept, self.slept)
+
+    def test_the_user_does_not_want_to_wait(self) -> None:
+        headers = {'Retry-After': '50'}
+        asked = self.cloud.get(SERVICES, status_code=503, headers=headers)
+        self.gateway.pause.stopping = lambda: self.slept > 3
+        with self.raises(exceptions.Unavailable):
+            self.gateway.services()
+        self.assertEqual((1, 3.5), (asked.call_count, self.slept))
+
+    def test_an_update_that_had_an_effect_is_not_repeated(self) -> None:
+        off = {'status': 'disabled', 'disabled_reason': 'x'}
+        self.cloud.get(SERVICES, json={'services': [cloud.service(**off)]})
+        put = self.cloud.put(SERVICE, status_code=504)
+        before = records.service(cloud.service())
+        self.assertFalse(self.gateway.disable(before, 'x').enabled)
+        self.assertEqual(1, put.call_count)
+
+    def test_an_update_is_not_repeated_over_another(self) -> None:
+        off = {'status': 'disabled', 'disabled_reason': 'y'}
+        self.cloud.get(SERVICES, json={'services': [cloud.service(**off)]})
+        put = self.cloud.put(SERVICE, status_code=504)
+        with self.raises(exceptions.RequestRefused, 'somebody else'):
+            self.gateway.disable(records.service(cloud.service()), 'x')
+        self.assertEqual(1, put.call_count)
+
+    @unit.cases('https://evil.example.org/', '//evil.example.org', None)
+    def test_redirect_elsewhere(self, target: str) -> None:
+        headers = {'Location': target} if target else {}
+        self.cloud.get(SERVICES, status_code=302, headers=headers)
+        words = 'GET /os-services.*(nowhere|evil).*the token is not sent'
+        with self.raises(exceptions.Unavailable, words):
+            self.gateway.services()
+        posted = self.cloud.post(ACTION, status_code=307, headers=headers)
+        with self.raises(exceptions.Unavailable):
+            self.gateway.live_migrate('vm1')
+        self.assertEqual(1, posted.call_count)
+
+    def test_redirect_within_the_origin(self) -> None:
+        headers = {'Location': '/v2.1/os-services/?binary=nova-compute'}
+        self.cloud.get(SERVICES, status_code=301, headers=headers)
+        self.cloud.get(f'{SERVICES}/', json={'services': [cloud.service()]})
+        self.assertEqual(['cmp01'], [s.host for s in self.gateway.services()])
+
+    def test_too_large(self) -> None:
+        self.cloud.get(
+            SERVICES, json={'services': [cloud.service(zone=1000 * 'x')]}
+        )
+        self.enterContext(mock.patch.object(transport, 'MAX_BYTES', 1000))
+        with self.raises(exceptions.Unavailable, 'larger than'):
+            self.gateway.services()
+
+    @unit.cases(
+        {'host': None},
+        {'host': 7},
+        {'zone': ['az']},
+        {'forced_down': 'no'},
+        {'updated_at': 'yesterday'},
+        {'updated_at': 5},
+        {'disabled_reason': {}},
+    )
+    def test_malformed_service(self, changes: ty.Any) -> None:
+        self.cloud.get(SERVICES, json={'services': [cloud.service(**changes)]})
+        with self.raises(exceptions.Unavailable, 'GET /os-services: a part'):
+            self.gateway.services()
+
+    def test_deep_nesting(self) -> None:
+        self.cloud.get(SERVICES, text='[' * 100000)
+        with self.raises(exceptions.Unavailable, 'GET /os-services'):
+            self.gateway.services()
+
+    def test_other_binaries(self) -> None:
+        others = cloud.service('ctl01', binary='nova-conductor')
+        self.cloud.get(SERVICES, json={'services': [others, cloud.service()]})
+        self.assertEqual(['cmp01'], [s.host for s in self.gateway.services()])
+
+    def test_ids_are_quoted(self) -> None:
+        quoted = f'{cloud.NOVA}/servers/..%2Fos-services%3Fx%3D%2F%23'
+        self.cloud.get(quoted, **cloud.fault('x', 404, 'No.'))
+        found = self.gateway.server('../os-services?x=/#')
+        self.assertEqual('DELETED', found.status)
+
+
 class AnswerTest(cloud.CloudTestCase):
     """A status that says 200, over what is no answer of Nova's."""
 
@@ -163,6 +265,7 @@ class AnswerTest(cloud.CloudTestCase):
     @unit.named_cases(*NO_ANSWERS)
     def test_change(self, answer: dict[str, ty.Any]) -> None:
         self.cloud.put(SERVICE, **answer)
+        self.cloud.get(SERVICES, json={'services': [cloud.service()]})
         with self.raises(exceptions.Unavailable) as caught:
-            self.gateway.enable(records.service(cloud.service()))
+            self.gateway.disable(records.service(cloud.service()), 'x')
         self.assertTrue(caught.exception.in_doubt)
