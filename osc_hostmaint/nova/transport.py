@@ -3,6 +3,7 @@
 """Sending requests: questions are repeated, all else is sent once."""
 
 from collections import abc
+import contextlib
 import functools
 import http
 import logging
@@ -32,8 +33,6 @@ _MALFORMED = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError),
     *(TypeError, ValueError),
 )
-#: How often it is looked whether the user wants to stop.
-_STEP_SECONDS = 0.5
 #: Said aloud: clouds.yaml may ask for retries of everything, and
 #: keystoneauth1 obeys any Retry-After. Redirects would carry the token to
 #: another origin.
@@ -62,6 +61,15 @@ class Pause:
         #: Tells whether the user wants to stop, or the time is up.
         self.stopping: abc.Callable[[], bool] = _never
 
+    @contextlib.contextmanager
+    def heeding(self, stopping: abc.Callable[[], bool]) -> abc.Iterator[None]:
+        """Let something else tell meanwhile whether to stop."""
+        before, self.stopping = self.stopping, stopping
+        try:
+            yield
+        finally:
+            self.stopping = before
+
     def after(self, error: exceptions.Unavailable, attempt: int) -> bool:
         """Wait after an attempt that failed; tell whether to try again.
 
@@ -82,8 +90,8 @@ class Pause:
                 {'error': error, 'seconds': seconds},
             )
         while seconds > 0:
-            time.sleep(min(seconds, _STEP_SECONDS))
-            seconds -= _STEP_SECONDS
+            time.sleep(min(seconds, timing.INTERRUPT_CHECK_SECONDS))
+            seconds -= timing.INTERRUPT_CHECK_SECONDS
             if self.stopping():
                 return False
         return True

@@ -81,6 +81,11 @@ def drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     """
     if request.fenced and not request.policy.evacuate:
         raise ValueError('fenced is for hosts that are evacuated')
+    with gateway.pause.heeding(request.stopping()):
+        return _drain(gateway, request)
+
+
+def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     checked = _check(gateway, request)
     request, services = checked.request, checked.services
     user_id = gateway.user_id()

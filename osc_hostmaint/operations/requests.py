@@ -10,6 +10,7 @@ from osc_hostmaint import events
 from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
+from osc_hostmaint.operations import clock as clocks
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 
@@ -35,6 +36,18 @@ class _Request:
     interrupt: ports.Interrupt = dataclasses.field(
         default_factory=interrupts.Interrupt
     )
+
+    def stopping(self) -> abc.Callable[[], bool]:
+        """Return what tells whether to stop; the time counts from now."""
+        clock = clocks.Clock()
+        began_at = clock.now()
+
+        def stopping() -> bool:
+            passed = clock.now() - began_at
+            late = self.timeout is not None and passed >= self.timeout
+            return late or self.interrupt.requested
+
+        return stopping
 
     def trouble(self, hosts: str, reason: str) -> None:
         """Publish what is not as it should be."""

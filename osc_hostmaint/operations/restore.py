@@ -52,9 +52,10 @@ def preview(gateway: Gateway, request: RestoreRequest) -> dry_runs.Preview:
 
 def restore(gateway: Gateway, request: RestoreRequest) -> loop.DrainResult:
     """Bring back the servers whose latest move was away from hosts."""
-    services = _checked(gateway, request)
-    since = dict.fromkeys(request.hosts, request.since)
-    return _restore(gateway, request, services, since)
+    with gateway.pause.heeding(request.stopping()):
+        services = _checked(gateway, request)
+        since = dict.fromkeys(request.hosts, request.since)
+        return _restore(gateway, request, services, since)
 
 
 def unset_and_restore(
@@ -65,6 +66,13 @@ def unset_and_restore(
     These are the servers that left since the mark was set; without a mark,
     in the last seven days.
     """
+    with gateway.pause.heeding(request.stopping()):
+        return _unset_and_restore(gateway, request, force=force)
+
+
+def _unset_and_restore(
+    gateway: Gateway, request: RestoreRequest, *, force: bool
+) -> loop.DrainResult:
     services = _checked(gateway, request)
     since: dict[str, requests.Since] = {}
     errors: dict[str, str] = {}

@@ -142,6 +142,8 @@ REQUEST_RETRIES = 2
 #: another pause (Retry-After).
 REQUEST_PAUSE_SECONDS = 0.5
 REQUEST_PAUSE_MOST_SECONDS = 60.0
+#: In it, it is looked this often whether the user wants to stop.
+INTERRUPT_CHECK_SECONDS = 0.5
 #: A longer pause is said.
 REQUEST_PAUSE_SAID_SECONDS = 5.0
 

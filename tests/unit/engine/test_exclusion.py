@@ -22,7 +22,6 @@ class TestResolve(unit.TestCase):
     )
     def test_excluded_by_id_or_unique_name(self, wanted, ids):
         found = exclusion.resolve(wanted, SERVERS, 'on cmp01')
-
         self.assertEqual(frozenset(ids), found)
 
     @unit.cases(
@@ -48,7 +47,6 @@ class TestResolve(unit.TestCase):
     ):
         with self.assertRaises(exceptions.Refused) as caught:
             exclusion.resolve(wanted, servers, 'on cmp01')
-
         self.assertIn(words, str(caught.exception))
         self.assertTrue(str(caught.exception).isprintable())
         self.assertTrue(str(caught.exception).startswith('--exclude: '))
@@ -65,6 +63,5 @@ class TestResolve(unit.TestCase):
         self.assertEqual([], asked)
 
         found = exclusion.resolve(['db', 'gone'], SERVERS, '', ask)
-
         self.assertEqual({B, 'y'}, found)
         self.assertEqual([1], asked)

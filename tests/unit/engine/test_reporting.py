@@ -22,7 +22,6 @@ class TestPublisher(unit.TestCase):
     def test_several_listen(self):
         one, other = builders.Listener(), builders.Listener()
         reporting.Publisher(one, None, other).publish(EVENT)
-
         self.assertEqual([EVENT], one.events)
         self.assertEqual([EVENT], other.events)
 
@@ -35,7 +34,6 @@ class TestPublisher(unit.TestCase):
         with self.assertLogs(reporting.LOG, 'WARNING') as logs:
             publisher.publish(EVENT)
             publisher.publish(EVENT)
-
         self.assertEqual(1, len(one.events))
         self.assertEqual(2, len(other.events))
         (record,) = logs.records
@@ -56,7 +54,6 @@ class TestHostReporter(unit.TestCase):
         reporter.decided(builders.decision())
         reporter.decided(builders.decision())
         reporter.trouble('no answer')
-
         self.assertEqual(
             [events.HostStarted('cmp01', 0, 0, ()), EVENT], listener.events
         )

@@ -60,7 +60,6 @@ class TestCombinedReporter(unit.TestCase):
         self.reporter.decided(decision('vm1', actions=(action,)))
         self.reporter.decided(decision('vm2', wait=Wait('x')))
         first = self.listener.events[0]
-
         self.assertEqual(
             ['HostStarted', 'MoveEnded', 'RequestSent', 'MoveEnded'],
             self.kinds(),
@@ -80,7 +79,6 @@ class TestCombinedReporter(unit.TestCase):
         self.end('vm1')
         self.assertNotIn('HostEnded', self.kinds())
         self.end('vm2')
-
         self.assertTrue(self.ended().drained)
         self.reporter.close()
         self.ended()
@@ -89,31 +87,26 @@ class TestCombinedReporter(unit.TestCase):
         left = builders.row('vm1', phase=Phase.FAILED)
         self.reporter.decided(builders.decision([left], done=True))
         self.end('vm2')
-
         self.assertFalse(self.ended().drained)
 
     def test_trouble_of_one(self):
         self.end('vm1', trouble='down')
         self.end('vm2')
-
         self.assertFalse(self.ended().drained)
         self.assertEqual('down', self.ended().trouble)
 
     def test_unchecked_drain_is_reported_at_the_end(self):
         self.end('vm1', stage=decisions.Stage.OPEN)
         self.end('vm2')
-
         self.assertFalse(self.ended().drained)
 
     def test_one_that_was_never_decided(self):
         self.end('vm1')
         self.reporter.close()
-
         self.assertFalse(self.ended().drained)
 
     def test_nothing_was_begun(self):
         self.reporter.close()
-
         self.assertEqual([], self.listener.events)
 
 
@@ -179,7 +172,6 @@ class TestParallel(restore_base.RestoreTestCase):
     def test_as_many_as_the_operator_wants(self):
         self.some()
         self.restore(policy=policies.Policy(per_destination=2))
-
         self.assertEqual(2, self.most())
         self.assertEqual(12, len(self.at_home()))
 
@@ -190,7 +182,6 @@ class TestParallel(restore_base.RestoreTestCase):
             self.cloud.cold_migrate(guest.id, HOME)
         self.rest(2.0)
         self.restore(policy=policies.Policy(per_destination=3))
-
         self.assertEqual(1, self.most())
         # Theirs are not ours to confirm.
         self.rest(300.0)

@@ -12,6 +12,7 @@ from osc_hostmaint import api
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.nova import gateway
+from osc_hostmaint.nova import transport
 from osc_hostmaint.operations import clock
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
@@ -184,6 +185,7 @@ class Cloud:
     def gateway(self) -> mock.Mock:
         """Return a gateway to this cloud."""
         asked = mock.create_autospec(gateway.Gateway, instance=True)
+        asked.pause = transport.Pause()
         asked.user_name.return_value = 'bob'
         asked.user_id.return_value = 'id of bob'
         asked.now.return_value = NOW

@@ -65,20 +65,17 @@ class TestRow(unit.TestCase):
     @unit.cases((Fits.YES, True), (Fits.NO, False), (Fits.UNKNOWN, False))
     def test_what_moves_fits_or_not(self, fits, leaves):
         found = row(fits)
-
         self.assert_row((LIVE, fits, 3), found)
         self.assertIs(leaves, found.leaves)
 
     def test_what_needs_no_room_fits(self):
         found = row(None, move='shelve offload')
-
         self.assert_row(('shelve offload', Fits.YES, None), found)
         self.assertTrue(found.leaves)
 
     @unit.cases(Phase.BLOCKED, Phase.FAILED)
     def test_what_stays_does_not_move(self, phase):
         found = row(None, phase=phase, reason='it is suspended')
-
         self.assert_row(('', None, None), found)
         self.assertEqual('it is suspended', found.reason)
         self.assertFalse(found.leaves)
@@ -92,14 +89,12 @@ class TestRow(unit.TestCase):
         self, fits, told
     ):
         found = row(fits, phase=Phase.BUSY, move='', reason='rebooting')
-
         self.assert_row(('', told, 3), found)
         self.assertEqual('rebooting', found.reason)
         self.assertFalse(found.leaves)
 
     def test_both_reasons_are_told(self):
         found = row(Fits.NO, 'no room', reason='rebooting')
-
         self.assertEqual('no room; rebooting', found.reason)
 
 
@@ -117,7 +112,6 @@ class TestPreview(unit.TestCase):
     def test_what_is_left_alone_speaks_against_nothing(self):
         skipped = row(None, phase=Phase.SKIPPED, move='')
         gone = row(None, phase=Phase.GONE, move='')
-
         self.assertTrue(self.done(row(), skipped, gone))
         self.assertEqual(('', None), (skipped.move, skipped.fits))
 

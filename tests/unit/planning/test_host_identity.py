@@ -48,7 +48,6 @@ class TestHostIdentity(unit.TestCase):
         words, _old = self.judge(
             states, [hypervisor(h) for h in states], evacuate=evacuate
         )
-
         self.assertIs(refused, bool(words), words)
         if refused:
             told = f'old and new have the same address ({ADDRESS})'
@@ -64,7 +63,6 @@ class TestHostIdentity(unit.TestCase):
         nodes = [hypervisor(host, address) for host in states]
 
         words, _old = self.judge(states, nodes, evacuate=True)
-
         self.assertEqual('', words)
 
     @unit.cases(
@@ -92,12 +90,10 @@ class TestHostIdentity(unit.TestCase):
     )
     def test_old_names_of_a_renamed_host(self, states, expected):
         nodes = [hypervisor(host) for host in states]
-
         self.assertEqual(expected, self.judge(states, nodes)[1])
 
     def test_bare_metal(self):
         nodes = [hypervisor('old', kind='ironic'), hypervisor('new')]
 
         words, _old = self.judge({'old': True, 'new': True}, nodes)
-
         self.assertIn('old manages bare metal', words)

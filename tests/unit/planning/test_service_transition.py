@@ -45,7 +45,6 @@ class TestToMaintenance(unit.TestCase):
     )
     def test_step(self, service, reason, force, step):
         decided = self.decide(service, reason=reason, force=force)
-
         self.assertIs(step, decided.step)
         self.assertEqual(step is Step.DISABLE, decided.mark is not None)
         self.assertEqual(step is Step.REFUSE, bool(decided.reason))
@@ -60,7 +59,6 @@ class TestToMaintenance(unit.TestCase):
     @unit.cases('disk', '')
     def test_a_new_reason_keeps_who_and_since_when(self, reason):
         mark = self.decide(OURS, reason=reason).mark
-
         self.assertEqual(builders.mark(reason=reason), mark)
 
     def test_refused_it_says_why_and_what_would_do_it(self):
@@ -98,7 +96,6 @@ class TestToOperation(unit.TestCase):
     )
     def test_step(self, service, leaving, step):
         decided = self.decide(service, leaving=moves(leaving))
-
         self.assertEqual(transition.Transition(step), decided)
 
     @unit.cases(
@@ -121,7 +118,6 @@ class TestToOperation(unit.TestCase):
     def test_unset_awaits_moves(self, service, kind):
         """A host must not be started while it is evacuated."""
         reason = self.refuse(service, leaving=moves(2, kind))
-
         self.assertIn('cmp01: wait for the end and run this again', reason)
         self.assertNotIn('nova-compute', reason)
 
@@ -138,14 +134,12 @@ class TestToOperation(unit.TestCase):
     def test_evacuated_servers_may_still_run(self, uncleaned, words):
         """It came back, and nova-compute was never restarted."""
         reason = self.refuse(OURS, uncleaned=uncleaned)
-
         self.assertIn(words, reason)
         self.assertIn('restart nova-compute', reason)
 
     def test_forced_down_is_taken_back_once(self):
         """Somebody may force it down again: that is no endless quarrel."""
         reason = self.refuse(FORCED, taken_back=True)
-
         self.assertIn('is down', reason)
         self.assertNotIn('no longer', reason)
         forced = self.decide(FORCED, taken_back=True, force=True)
@@ -170,23 +164,19 @@ class TestToOperation(unit.TestCase):
     def test_force(self, service, step):
         against = {'hypervisors_down': ('node1',), 'uncleaned': 1}
         decided = self.decide(service, leaving=moves(2), force=True, **against)
-
         self.assertEqual(transition.Transition(step), decided)
 
     @unit.cases(False, True)
     def test_forced_down_and_enabled_is_not_ours(self, force):
         decided = self.decide(builders.dead(enabled=True), force=force)
-
         self.assertIs(Step.NOTHING, decided.step)
 
     def test_hostile_reasons_do_not_reach_the_terminal(self):
         service = builders.service(disabled_reason='\x1b[2Jowned')
-
         self.assertTrue(self.decide(service).reason.isprintable())
 
     def test_not_forced_up_tells_the_order(self):
         words = transition.not_forced_up('cmp01', 'Unable to force up')
-
         self.assertRegex(
             words,
             'Start nova-compute on cmp01 .*restart it.*then run openstack '

@@ -45,7 +45,6 @@ class TestSummary(unit.TestCase):
 
     def test_a_resize_on_the_same_host_leaves_and_is_not_counted_twice(self):
         found = summarize(moving=[builders.migration(dest=builders.HOST)])
-
         self.assertEqual((1, 0), (found.moving_out, found.moving_in))
 
     def test_drained_when_nothing_is_left(self):

@@ -54,7 +54,6 @@ class TestOwner(unit.TestCase):
     def assert_none(self, find):
         """Fail where another module has what it must not have."""
         found = {name: [*find(tree)] for name, tree in others().items()}
-
         self.assertEqual({}, {n: what for n, what in found.items() if what})
 
     def test_no_other_module_names_a_duration(self):
@@ -99,13 +98,11 @@ class TestOwner(unit.TestCase):
     def test_every_name_tells_its_unit(self):
         values = vars(timing).items()
         numbers = [n for n, v in values if isinstance(v, int | float)]
-
         self.assertIn('END_TRIES', numbers)
         self.assertEqual([], [n for n in numbers if not n.endswith(UNITS)])
 
     def test_those_that_stay_are_durations(self):
         durations = {n for n in vars(timing) if n.endswith('_SECONDS')}
-
         self.assertLess(timing.FIXED, durations)
         self.assertEqual(durations - timing.FIXED, set(scaling.durations()))
 
@@ -116,7 +113,6 @@ class TestPage(unit.TestCase):
             r'(\d+) s(?: more)?\s\(``([A-Z_]+)``', PAGE.read_text()
         )
         true = [(f'{getattr(timing, n):.0f}', n) for _value, n in told]
-
         self.assertGreater(len(told), 8)
         self.assertEqual(true, told)
 
@@ -126,7 +122,6 @@ class TestScaled(unit.TestCase):
         before = dict(vars(timing))
         with scaling.scaled(0.5):
             inside = dict(vars(timing))
-
         self.assertEqual(before, vars(timing))
         self.assertEqual(
             scaling.durations(),
@@ -138,7 +133,6 @@ class TestScaled(unit.TestCase):
     def test_it_takes_effect(self):
         looks = {'now': 0.0, 'ages': [], 'move_timing': None}
         looks |= {'filling': False, 'settling': False}
-
         self.assertEqual(3.0, polling.interval(**looks))
         with scaling.scaled(0.5):
             self.assertEqual(1.5, polling.interval(**looks))
@@ -158,7 +152,6 @@ class TestCommand(unit.TestCase):
             mock.patch('openstackclient.shell.main', see),
         ):
             self.assertEqual(4, openstack.main())
-
         self.assertEqual([('openstack', 4.0)], found)
         self.assertEqual(20.0, timing.SILENCE_SECONDS)
 
@@ -167,6 +160,5 @@ class TestCommand(unit.TestCase):
         done = subprocess.run(
             command, capture_output=True, text=True, check=False
         )
-
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertRegex(done.stdout, r'^openstack [0-9.]+')

@@ -10,6 +10,7 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.nova import transport
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import hosts
 from tests.unit.simulation import moves
@@ -67,6 +68,7 @@ class Client(session.Session):
     """One user of the cloud, and all that he may ask."""
 
     _hypervisors: dict[str, str] | None = None
+    pause = transport.Pause()
 
     live_migrate = _moves('live_migrate')
     cold_migrate = _moves('cold_migrate')

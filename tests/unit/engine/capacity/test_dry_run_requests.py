@@ -108,7 +108,6 @@ class TestCost(cloud.CloudTestCase):
         """Look at a cloud, and check that it was seen as it is."""
         seen = large_clouds.Cloud(self.cloud, size)
         found = seen.look(self.gateway)
-
         self.assertEqual((), found.preview.notes)
         self.assertEqual(size.servers, len(found.preview.rows))
         self.assertEqual(size.servers, len(found.demands))
@@ -120,7 +119,6 @@ class TestCost(cloud.CloudTestCase):
     @unit.cases((10, 5), (300, 5), (300, 2000))
     def test_no_more_requests_in_large_clouds(self, servers, hosts):
         seen = self.look(large_clouds.Size(servers, hosts))
-
         self.assertLessEqual(seen.requests, seen.allowed, seen.asked)
 
     def test_each_list_is_asked_for_once(self):
@@ -136,6 +134,5 @@ class TestCost(cloud.CloudTestCase):
         seen = large_clouds.Cloud(self.cloud, size, nodes=nodes)
 
         seen.look(self.gateway)
-
         self.assertEqual(nodes, len(self.gateway.hypervisors()))
         self.assertEqual(2, seen.asked['/os-hypervisors/detail'])

@@ -30,7 +30,6 @@ class TestWays(restore_base.RestoreTestCase):
     def test_as_it_left(self, state, kind, way):
         server = self.leave(state, kind=kind)
         done = self.restore()
-
         self.assert_done(done, {server.id: 'moved'})
         self.assertEqual({server.id: way}, done.ways)
         self.assert_home(server)
@@ -47,7 +46,6 @@ class TestWays(restore_base.RestoreTestCase):
         self.cloud.force_down(HOME, down=False)
         self.rest()
         done = self.restore()
-
         self.assertEqual({server.id: LIVE_MOVE}, done.ways)
         self.assert_home(server)
 
@@ -59,7 +57,6 @@ class TestWays(restore_base.RestoreTestCase):
     def test_as_the_operator_wants(self, kind, running, way):
         server = self.leave(kind=kind)
         done = self.restore(running=running)
-
         self.assertEqual({server.id: way}, done.ways)
         self.assert_home(server)
         self.assertEqual(0, done.client.counts()['history'])
@@ -72,7 +69,6 @@ class TestWays(restore_base.RestoreTestCase):
         self.assertEqual({server.id: 'blocked'}, done.results)
         self.assertIn('--suspended resume', done.reasons[server.id])
         done = self.restore(policy=restore_base.RESUME)
-
         self.assertEqual({server.id: 'moved'}, done.results)
         self.assert_home(server)
         self.assertEqual('suspended', server.vm_state)
@@ -93,7 +89,6 @@ class TestAll(restore_base.RestoreTestCase):
     def test_all_come_home(self):
         servers = self.some()
         done = self.restore()
-
         self.assert_done(done, {s.id: 'moved' for s in servers})
         self.assert_home(*servers)
         self.assertEqual({HOME}, {row.destination for row in done.result.rows})
@@ -102,7 +97,6 @@ class TestAll(restore_base.RestoreTestCase):
     def test_no_server_has_left(self):
         self.add()
         done = self.restore()
-
         self.assertEqual((), done.result.rows)
         self.assertIs(Code.DONE, done.result.exit_code)
         # The services twice: its cell may have fallen silent meanwhile.
@@ -117,7 +111,6 @@ class TestAll(restore_base.RestoreTestCase):
         third = self.leave(dest=FAR)
         self.move(third, FARTHEST)
         done = self.restore(HOME, FAR)
-
         self.assertEqual(
             dict.fromkeys((first.id, second.id, third.id), 'moved'),
             done.results,
@@ -130,7 +123,6 @@ class TestAll(restore_base.RestoreTestCase):
         servers = [self.leave(seconds=20.0) for _number in range(4)]
         self.cloud.timeline.after(25.0, lambda: self.cloud.disable(HOME))
         done = self.restore()
-
         self.assert_failed(done, 'no longer in service', AWAY)
         self.assertEqual({s.id for s in servers}, done.results.keys())
         self.assertEqual(2, list(done.results.values()).count('moved'))
@@ -166,7 +158,6 @@ class TestInterrupted(restore_base.RestoreTestCase):
         except scene.Killed:
             self.rest(5.0)
             self.restore(**options)
-
         self.assert_home(*self.servers)
         self.assertEqual({s.id: 1 for s in self.servers}, self.restored())
 
@@ -190,7 +181,6 @@ class TestInterrupted(restore_base.RestoreTestCase):
         ahead = self.preview(policy=restore_base.RESUME)
         self.assertNotIn('no', [str(row.fits) for row in ahead.rows])
         done = self.restore(policy=restore_base.RESUME)
-
         self.assert_home(self.suspended)
         self.assertEqual('moved', done.results[self.suspended.id])
         self.assertEqual({self.suspended.id: 1}, self.restored())
@@ -199,7 +189,6 @@ class TestInterrupted(restore_base.RestoreTestCase):
 
     def test_ctrl_c(self):
         done = self.restore(interrupt_after=3.0)
-
         self.assertIs(Code.INTERRUPTED, done.result.exit_code)
         self.assertEqual({s.id for s in self.servers}, done.results.keys())
         for server in self.servers:
@@ -222,7 +211,6 @@ class TestInterrupted(restore_base.RestoreTestCase):
                 raise KeyboardInterrupt
 
         done = self.restore(faults=press_twice)
-
         self.assertIs(Code.INTERRUPTED, done.result.exit_code)
         self.assertEqual({row.server_id for row in plan}, set(done.results))
         self.assertIn(
@@ -233,7 +221,6 @@ class TestInterrupted(restore_base.RestoreTestCase):
 
     def test_timeout(self):
         done = self.restore(timeout=3.0)
-
         self.assertIs(Code.TIMEOUT, done.result.exit_code)
         self.assertEqual({s.id for s in self.servers}, done.results.keys())
         self.assertEqual(0, done.client.counts()['deleted'])

@@ -56,7 +56,6 @@ class TestFlows(unit.TestCase):
             if start % every == every - 1:
                 look(flow)
             self.assertTrue(flow.start().host)
-
         self.assert_all_landed(problem, truth, flow)
 
     @hypothesis.settings(max_examples=unit.examples(37), deadline=None)
@@ -79,7 +78,6 @@ class TestFlows(unit.TestCase):
             picked = flow.start(closed)
             self.assertNotIn(picked.host, closed)
             self.assertTrue(picked.host or picked.wait)
-
         self.assert_all_landed(problem, truth, flow)
 
     @hypothesis.settings(max_examples=unit.examples(25), deadline=None)
@@ -92,7 +90,6 @@ class TestFlows(unit.TestCase):
             picked = flow.pick(server_id)
             if picked.host:
                 flow.begin(server_id, picked.host)
-
         self.assertEqual(set(), truth.overfull)
 
 
@@ -120,7 +117,6 @@ class TestEvenness(unit.TestCase):
     def test_equal_servers_on_equal_hosts(self):
         nodes = clouds.hosts('a', 'b', 'c', 'd')
         truth = spread_out(nodes, clouds.demands(24, self.SMALL))
-
         self.assertEqual([6] * 4, counts(truth, nodes))
 
     def test_equal_hosts_without_a_disk_to_fill(self):
@@ -130,7 +126,6 @@ class TestEvenness(unit.TestCase):
             clouds.demand('disk', self.SMALL),
         ]
         truth = spread_out(nodes, demands)
-
         self.assertEqual([6, 6, 6, 7], sorted(counts(truth, nodes)))
 
     def test_unequal_servers_on_unevenly_filled_hosts(self):
@@ -156,7 +151,6 @@ class TestEvenness(unit.TestCase):
             with self.subTest(seed):
                 truth = spread_out(nodes, demands)
                 worst = max(truth.load(node.name) for node in nodes)
-
                 self.assertEqual(30, len(truth.landed))
                 self.assertLessEqual(worst, 1.1 * bound(nodes, demands))
 
@@ -173,7 +167,6 @@ class TestEvenness(unit.TestCase):
                 if start % 2 == 0:
                     drain.look()
                 drain.start()
-
         self.assertLessEqual(set(counts(truth, nodes)), {5, 6, 7})
 
 

@@ -31,7 +31,6 @@ class EligibleTestCase(unit.TestCase):
         answers = found(nodes, demand, **known)
         against = dict(answers.against(demand))
         against.pop(clouds.SOURCE, None)
-
         self.assertEqual(expected, against)
         self.assertEqual(
             {host for host, words in expected.items() if not words},
@@ -71,7 +70,6 @@ class TestServices(EligibleTestCase):
         node = Host('a', traits=DISABLED, **state)
         demand = clouds.demand('vm1')
         limits = clouds.limits([demand], opened=frozenset({'a'}))
-
         self.assert_against({'a': ''}, [node], demand, limits=limits)
 
     @unit.cases(
@@ -82,7 +80,6 @@ class TestServices(EligibleTestCase):
     )
     def test_what_is_wanted_of_hosts(self, wanted, up, words):
         demand = clouds.demand('vm1')
-
         self.assert_against(
             {'a': words, 'b': ''},
             [Host('a', up=up), Host('b')],
@@ -96,13 +93,11 @@ class TestServices(EligibleTestCase):
         services = {'a': seen.services['a']}
         seen = dataclasses.replace(seen, services=services)
         answers = eligible.Eligible(seen, clouds.limits([demand]))
-
         self.assertEqual(['a'], list(answers.options(demand)))
 
     def test_full_host_is_not_eligible(self):
         demand = clouds.demand('vm1')
         answers = found([filled('a', 1)], demand)
-
         self.assertEqual('', answers.against(demand)['a'])
         self.assertEqual({}, answers.options(demand))
 
@@ -129,7 +124,6 @@ class TestZones(EligibleTestCase):
     )
     def test_unknown_zone_can_be_assumed_free(self, zone, words):
         demand = clouds.demand('vm1', **zone)
-
         self.assert_against(
             {'a': '', 'b': words},
             ZONED,
@@ -158,7 +152,6 @@ class TestTraits(EligibleTestCase):
     )
     def test_required_ones_must_be_there_and_others_not(self, needs, expected):
         traits = {name: frozenset(of) for name, of in needs.items()}
-
         self.assert_against(
             expected, self.NODES, clouds.demand('vm1', **traits)
         )
@@ -171,7 +164,6 @@ class TestTraits(EligibleTestCase):
             nested_traits={'gpu': frozenset({GPU})},
         )
         shape = {**clouds.QUARTER, **more}
-
         self.assert_against(
             {'a': words},
             [node],
@@ -192,7 +184,6 @@ class TestTraits(EligibleTestCase):
             with self.subTest(needs):
                 demand = clouds.demand('vm1', {'VGPU': 1}, **needs)
                 options = found([node], demand).options(demand)
-
                 self.assertEqual(
                     expected, {c[0].provider for c in options['a']}
                 )
@@ -206,7 +197,6 @@ class TestTraits(EligibleTestCase):
         )
         answers = eligible.Eligible(seen, clouds.limits([demand]))
         against = answers.against(demand)
-
         self.assertEqual(f'without {SSD}', against['b'])
         self.assertEqual('', against['c'])
 
@@ -255,7 +245,6 @@ class TestAggregates(EligibleTestCase):
             aggregates=(aggregate('a', filter_tenant_id='mine'),),
         )
         answers = eligible.Eligible(seen, clouds.limits([mine]))
-
         self.assertEqual({'a'}, set(answers.options(mine)))
         self.assertEqual({'b', 'c'}, set(answers.options(other)))
 

@@ -42,7 +42,6 @@ class TestTogether(Base):
                 size = clouds.less(clouds.SIZE, **{name: 1})
                 short = Host('b', size=size)
                 fits = self.fits([A, short], clouds.demands(8))
-
                 self.assertEqual([YES] * 7 + [NO], sorted(fits)[::-1])
                 self.assertEqual(1, len(self.found.misfits))
 
@@ -53,7 +52,6 @@ class TestTogether(Base):
             clouds.demand('vm2', clouds.HALF, source='src2'),
         ]
         nodes = [*sources, filled('a', 0.5)]
-
         self.assertEqual([NO, YES], sorted(self.fits(nodes, demands)))
         self.assertEqual(
             'the servers of each host alone would fit: drain one host, put '
@@ -73,14 +71,12 @@ class TestTogether(Base):
             clouds.demand(f'all {c}', {**clouds.QUARTER, c: clouds.SIZE[c]})
             for c in ('VCPU', 'MEMORY_MB', 'DISK_GB')
         ]
-
         self.assertEqual([NO, YES, YES], sorted(self.fits(nodes[:2], demands)))
         self.assertEqual([YES] * 3, self.fits(nodes, demands))
         self.assertNotEqual('a', self.found.placed['all VCPU'])
 
     def test_only_one_host_is_wanted(self):
         demands = clouds.demands(5)
-
         self.assertEqual(
             [NO] + [YES] * 4, sorted(self.fits([A, B], demands, only='a'))
         )
@@ -119,7 +115,6 @@ class TestDoubts(Base):
             for node in ZONED
         ]
         fit = self.only(nodes, [demand], aggregates=ZONES)
-
         self.assertEqual(fits, fit.fits)
 
     @unit.cases(
@@ -130,7 +125,6 @@ class TestDoubts(Base):
     )
     def test_what_is_certain(self, node, doubt, fits):
         demand = clouds.demand('vm1', **doubt)
-
         self.assertEqual(fits, self.only([node], [demand]).fits)
 
     def test_unknown_zone_may_not_fit_with_others(self):
@@ -139,7 +133,6 @@ class TestDoubts(Base):
             for n in range(2)
         ]
         fits = self.fits(ZONED, demands, aggregates=ZONES)
-
         self.assertEqual([UNKNOWN, YES], sorted(fits))
 
     @unit.cases(
@@ -153,14 +146,12 @@ class TestDoubts(Base):
         )
         aggregate = snapshots.Aggregate(frozenset({'a'}), metadata)
         fit = self.only([A], [demand], aggregates=[aggregate])
-
         self.assertEqual((UNKNOWN, 1), (fit.fits, fit.candidates))
         self.assertIn('depends on scheduler filters', fit.reason)
 
     def test_what_only_the_scheduler_can_judge(self):
         demand = clouds.demand('vm1', unchecked=('hw:numa_nodes', 'hw:tpm'))
         fit = self.only([A], [demand])
-
         self.assertEqual(UNKNOWN, fit.fits)
         self.assertIn('check hw:numa_nodes, hw:tpm', fit.reason)
 
@@ -168,7 +159,6 @@ class TestDoubts(Base):
         demands = [clouds.demand('vm1', {}), clouds.demand('vm2')]
         self.assertEqual([UNKNOWN, YES], sorted(self.fits([A], demands)))
         fit = self.found.fits['vm1']
-
         self.assertIsNone(fit.candidates)
         self.assertIn('no allocation', fit.reason)
 
@@ -183,7 +173,6 @@ class TestDoubts(Base):
     def test_groups_that_are_not_known(self, grouped, groups, fits):
         demand = clouds.demand('vm1', grouped=grouped)
         fit = self.only([A], [demand], groups=groups)
-
         self.assertEqual(fits, fit.fits)
         if groups is not None:
             self.assertIn('server group is not known', fit.reason)
@@ -199,7 +188,6 @@ class TestDoubts(Base):
         group = clouds.group(policy, 'vm1', 'elsewhere')
         where = {'elsewhere': 'b'} if located else {}
         fit = self.only([A, B], [demand], groups=[group], located=where)
-
         self.assertEqual(fits, fit.fits)
 
     def test_unknown_altogether(self):
@@ -227,7 +215,6 @@ class TestTries(Base):
 
         with mock.patch.object(packing, 'pack', clumsy):
             fits = self.fits(ZONED, demands, aggregates=ZONES)
-
         self.assertEqual(2, fits.count(YES))
 
 
@@ -239,7 +226,6 @@ class TestCandidates(Base):
         ]
         nodes = [A, filled('b', 0.5), filled('c', 0.75)]
         fits = clouds.capacity_forecast(nodes, demands).fits
-
         self.assertEqual(
             {'half': 2, 'whole': 1},
             {i: fit.candidates for i, fit in fits.items()},
@@ -260,7 +246,6 @@ class TestUtilizations(Base):
             Host('b', used={'VCPU': 2}),
         ]
         found = clouds.capacity_forecast(nodes, clouds.demands(2))
-
         self.assertEqual(2, found.hosts)
         self.assertEqual(
             (
@@ -274,7 +259,6 @@ class TestUtilizations(Base):
     def test_hosts_that_may_take_none_do_not_count(self):
         nodes = [A, Host('b', enabled=False), filled('c', 1)]
         found = clouds.capacity_forecast(nodes, clouds.demands(1))
-
         self.assertEqual(1, found.hosts)
         self.assertEqual(
             {16384, 160, 16}, {fill.capacity for fill in found.utilizations}
@@ -282,7 +266,6 @@ class TestUtilizations(Base):
 
     def test_servers_that_do_not_fit_use_nothing(self):
         found = clouds.capacity_forecast([A], clouds.demands(3, clouds.HALF))
-
         self.assertEqual(
             {160, 16384, 16}, {f.after for f in found.utilizations}
         )
@@ -292,7 +275,6 @@ class TestUtilizations(Base):
         demands = clouds.demands(3, {'VCPU': 1, 'VGPU': 1})
         found = clouds.capacity_forecast([node], demands)
         fill = forecast.Utilization('VGPU', 0, 3, 4)
-
         self.assertIn(fill, found.utilizations)
 
     def test_shared_storage_is_reported(self):
@@ -301,5 +283,4 @@ class TestUtilizations(Base):
         demands = clouds.demands(3, {'VCPU': 1, 'DISK_GB': 20})
         found = clouds.capacity_forecast(nodes, demands, shared=shared)
         fill = forecast.Utilization('DISK_GB', 10, 70, 100)
-
         self.assertEqual(fill, found.utilizations[0])

@@ -78,7 +78,6 @@ class TestReasons(unit.TestCase):
     def test_reasons(self, reason, nodes, known=NOTHING, needs=NOTHING):
         demands = clouds.demands(1, **needs)
         found = clouds.capacity_forecast(nodes, demands, **known)
-
         self.assertEqual(reason, found.fits['vm00'].reason)
 
     @unit.cases(([A], 'one host'), ([A, B], '2 hosts'))
@@ -86,7 +85,6 @@ class TestReasons(unit.TestCase):
         more = clouds.demands(len(nodes) + 1, clouds.WHOLE)
         found = clouds.capacity_forecast(nodes, more)
         (misfit,) = found.misfits
-
         self.assertEqual(
             f'{hosts} could take it alone, but not together with all the '
             'others',

@@ -38,7 +38,6 @@ class TestHostOf(unit.TestCase):
 
     def test_the_root_tells_the_host(self):
         gpus = Host('a', nested={'gpu': {'VGPU': 4}})
-
         self.assertEqual(
             ('rp-a-gpu', ['a', 'a']), self.host_of(gpus, {'VGPU': 1})
         )
@@ -46,7 +45,6 @@ class TestHostOf(unit.TestCase):
     def test_a_shared_provider_is_on_no_host(self):
         node, disk = Host('a', size={'VCPU': 16}), clouds.shared_disk(1000)
         shape = {'VCPU': 1, 'DISK_GB': 1}
-
         self.assertEqual(
             ('rp-shared', ['a', None]), self.host_of(node, shape, [disk])
         )
@@ -55,7 +53,6 @@ class TestHostOf(unit.TestCase):
 class TestLedger(unit.TestCase):
     def test_taken_capacity_is_freed_by_give_back(self):
         there = ledger(A)
-
         self.assertTrue(there.fits((allocation(16),)))
         self.assertFalse(there.fits((allocation(17),)))
         there.take((allocation(16),))
@@ -66,7 +63,6 @@ class TestLedger(unit.TestCase):
     def test_overcommit_is_allowed(self):
         there = ledger(A)
         there.take((allocation(20),))
-
         self.assertEqual(20 / 16, there.load('a'))
         self.assertFalse(there.fits((allocation(1),)))
 
@@ -81,7 +77,6 @@ class TestLedger(unit.TestCase):
 
     def test_load_is_of_the_fullest_inventory(self):
         there = ledger(Host('a', used={'VCPU': 4, 'MEMORY_MB': 8192}))
-
         self.assertEqual(0.5, there.load('a'))
         self.assertEqual(0.75, there.load('a', (allocation(8),)))
         self.assertEqual(0.5, there.load('a', (allocation(4),)))
@@ -90,7 +85,6 @@ class TestLedger(unit.TestCase):
     def test_what_no_server_asks_for_is_no_load(self):
         node = Host('a', size={'VCPU': 4, 'VGPU': 1}, used={'VGPU': 1})
         there = ledger(node, shape={'VCPU': 1})
-
         self.assertEqual(0.25, there.load('a', (allocation(1),)))
 
     def test_empty_inventory_has_no_load(self):
@@ -98,7 +92,6 @@ class TestLedger(unit.TestCase):
         with_disk = clouds.demand('vm2', {'VCPU': 1, 'DISK_GB': 1})
         wanted = [clouds.demand('vm1', {'VCPU': 1}), with_disk]
         there = ledgers.Ledger(clouds.snapshot([node], wanted))
-
         self.assertEqual(0.0, there.load('a'))
         self.assertEqual({'VCPU': (0, 4)}, there.totals(['a']))
 
@@ -111,14 +104,12 @@ class TestLedger(unit.TestCase):
         there = ledgers.Ledger(
             dataclasses.replace(seen, allocation_candidates=answers)
         )
-
         self.assertEqual(0.75, there.load('a'))
         self.assertFalse(there.fits((allocation(5),)))
 
     def test_totals_are_by_class(self):
         there = ledger(Host('a', used={'VCPU': 4}), B, shape={'VCPU': 1})
         there.take((allocation(2, 'rp-b'),))
-
         self.assertEqual({'VCPU': (6, 32)}, there.totals(['a', 'b', 'z']))
         self.assertEqual({'VCPU': (2, 16)}, there.totals(['b']))
 
@@ -127,7 +118,6 @@ class TestLedger(unit.TestCase):
         shared = [clouds.shared_disk(1000, 600)]
         there = ledger(*nodes, shape={'VCPU': 1, 'DISK_GB': 20}, shared=shared)
         expected = {'VCPU': (0, 32), 'DISK_GB': (600, 1000)}
-
         self.assertEqual(expected, there.totals(['a', 'b']))
         self.assertEqual(0.0, there.load('a'))
 
@@ -136,7 +126,6 @@ class TestGuess(unit.TestCase):
     def test_each_class_is_where_most_of_it_is_left(self):
         there = ledger(GPUS, shape={'VCPU': 1, 'VGPU': 1})
         there.take((allocation(3, 'rp-a-gpu1', 'VGPU'),))
-
         self.assertEqual(
             (allocation(4, name='VCPU'), allocation(9, 'rp-a-gpu0', 'VGPU')),
             there.guess('a', (('VCPU', 4), ('VGPU', 9), ('PCPU', 1))),
@@ -149,7 +138,6 @@ class TestGuess(unit.TestCase):
 class TestLacks(unit.TestCase):
     def test_what_is_missing_is_told_by_class(self):
         there, shape = ledger(A), snapshots.shape(clouds.QUARTER)
-
         self.assertEqual({}, there.lacks('a', shape))
         self.assertIsNone(there.lacks('not known', shape))
         there.take((allocation(14), allocation(15000, name='MEMORY_MB')))
@@ -158,7 +146,6 @@ class TestLacks(unit.TestCase):
 
     def test_a_class_counts_where_most_is_left(self):
         there = ledger(GPUS, shape={'VGPU': 1})
-
         self.assertEqual({'VGPU': 1}, there.lacks('a', (('VGPU', 5),)))
 
     def test_shared_storage_is_the_hosts_too(self):
@@ -167,5 +154,4 @@ class TestLacks(unit.TestCase):
         there = ledger(node, shape=shape, shared=shared)
         there.take((allocation(4),))
         lacks = there.lacks('a', (('DISK_GB', 20), ('VCPU', 1)))
-
         self.assertEqual({'VCPU': 1}, lacks)

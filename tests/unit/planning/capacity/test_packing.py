@@ -88,7 +88,6 @@ class TestKnownAnswers(unit.TestCase):
     )  # fmt: skip
     def test_number_left(self, _what, nodes, sizes, left):
         packed = pack(nodes, sizes)
-
         self.assertEqual(left, len(packed.left))
         self.assertEqual(len(sizes) - left, len(packed.placed))
 
@@ -102,14 +101,12 @@ class TestKnownAnswers(unit.TestCase):
             with self.subTest(capacity):
                 shared = [clouds.shared_disk(capacity)]
                 tried = clouds.assign(nodes, demands, shared=shared)
-
                 self.assertEqual(left, len(tried.left))
 
     def test_most_constrained_servers_go_first(self):
         nodes, sizes = [Host('a', zone='zone1'), B], ['half'] * 2
         zones = [clouds.zone('zone1', 'a')]
         packed = pack(nodes, sizes + ['half/zone1'] * 2, aggregates=zones)
-
         self.assertEqual(
             {'vm0': 'b', 'vm1': 'b', 'vm2': 'a', 'vm3': 'a'}, packed.placed
         )
@@ -117,7 +114,6 @@ class TestKnownAnswers(unit.TestCase):
     def test_equal_servers_are_spread(self):
         packed = pack([A, B, C, D], ['quarter'] * 8)
         hosts = list(packed.placed.values())
-
         self.assertEqual([2] * 4, [hosts.count(h) for h in 'abcd'])
 
 
@@ -139,13 +135,11 @@ class TestGroups(unit.TestCase):
         names = [f'vm{n}' for n in range(members)]
         groups = [clouds.group(policy, *names, most=most)]
         packed = pack([A, B, C][:hosts], ['quarter'] * members, groups=groups)
-
         self.assertEqual(left, len(packed.left))
 
     def test_members_elsewhere_count(self):
         group = clouds.group('anti-affinity', 'vm0', 'elsewhere')
         known = {'groups': [group], 'located': {'elsewhere': 'a'}}
-
         self.assertEqual({'vm0': 'b'}, pack([A, B], ['half'], **known).placed)
         self.assertEqual(1, len(pack([A], ['half'], **known).left))
 
@@ -153,7 +147,6 @@ class TestGroups(unit.TestCase):
         # The two small ones have to part, so each large one has its host.
         group = clouds.group('anti-affinity', 'vm2', 'vm3')
         packed = pack([A, B], ['half'] * 4, groups=[group])
-
         self.assertEqual([], packed.left)
         self.assertNotEqual(packed.placed['vm2'], packed.placed['vm3'])
 
@@ -178,7 +171,6 @@ class TestGroups(unit.TestCase):
         members = [f'vm{n}' for n in range(len(sizes))]
         group = clouds.group(policy, *members, *located)
         packed = pack(nodes, sizes, groups=[group], located=located)
-
         self.assertEqual(members, sorted(packed.placed))
         self.assertEqual(set(used), set(packed.placed.values()))
 
@@ -209,7 +201,6 @@ class TestWays(unit.TestCase):
         task = self.task((8, 8, 6, 6), pinned=(2, 3))
 
         options = {'strategies': [packing.evenly], 'steps': 0}
-
         self.assertEqual(1, self.left(task, swaps=False, **options))
         self.assertEqual(0, self.left(task, **options))
 
@@ -219,12 +210,10 @@ class TestWays(unit.TestCase):
         task = self.task((8, 7, 8, 6, 7), pinned=(1, 4), groups=[group])
 
         packed = packing.pack(task, [packing.evenly], steps=0)
-
         self.assertEqual(['vm1'], [d.server.id for d in packed.left])
 
     def test_exhaustive_search_is_bounded(self):
         task = self.task(self.TIGHT)
-
         self.assertEqual(
             [1, 1, 0],
             [self.left(task, steps=steps) for steps in (0, 5, search.STEPS)],
@@ -234,7 +223,6 @@ class TestWays(unit.TestCase):
 
     def test_what_does_not_fit_is_left_however_long_it_is_tried(self):
         task = self.task((9, 9, 9))
-
         self.assertIsNone(search.search(task))
         self.assertEqual(1, self.left(task))
 
@@ -244,7 +232,6 @@ class TestWays(unit.TestCase):
         demands = clouds.demands(count + 1, {'VCPU': 1})
         many = clouds.assign(wide, demands).task
         fewer = clouds.assign(wide, demands[1:]).task
-
         self.assertIsNone(search.search(many))
         self.assertIsNotNone(search.search(fewer, 10**6))
 

@@ -33,13 +33,11 @@ class TestSuggestions(unit.TestCase):
         nodes = [clouds.filled('a', 0.5), *sources('one', 'two')]
         demands = halves('one', 'two')
         large = clouds.demand('x', clouds.WHOLE, 'two')
-
         self.assertEqual(ONE_BY_ONE, self.find(nodes, demands)[0])
         self.assertNotIn(ONE_BY_ONE, self.find(nodes, [*demands, large]))
 
     def test_a_disabled_host_would_have_room(self):
         off = clouds.Host('off', enabled=False)
-
         self.assertEqual(
             'all would fit with off in service (now disabled)',
             self.find([off], clouds.demands(1))[0],
@@ -56,7 +54,6 @@ class TestPlaces(unit.TestCase):
     def test_server_without_group_is_ignored(self):
         them = those('anti-affinity', vm1='a')
         them.put('stranger', 'a')
-
         self.assertIsNone(them.group('stranger'))
         self.assertEqual(0, them.others('stranger', 'a'))
         self.assertEqual(1, them.others('vm2', 'a'))
@@ -66,7 +63,6 @@ class TestPlaces(unit.TestCase):
     def test_hosts_of_other_members(self):
         them = those('soft-affinity', vm1='a', vm2='a', vm3='b')
         them.put('vm3', 'c')
-
         self.assertEqual({'a', 'c'}, set(them.hosts_of_others('vm1')))
         self.assertEqual({'a'}, set(them.hosts_of_others('vm3')))
         self.assertEqual(set(), set(them.hosts_of_others('stranger')))

@@ -71,14 +71,12 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         view = server('ERROR', power_state=State.RUNNING)
         self.assert_asked(self.EVACUATE, view)
         timeline.tick(there(), timeline.record('done'))
-
         self.assertEqual('ERROR', self.assert_ends('moved').status)
 
     def test_left_stopped(self):
         timeline = self.begin(leave_stopped=True)
         self.assert_asked(self.STOPPED, server())
         timeline.tick(there('SHUTOFF'), timeline.record('done'))
-
         self.assert_ends('moved')
 
     def test_in_error_left_stopped(self):
@@ -88,7 +86,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         self.assert_asked((), view)
         self.assert_asked(self.STOPPED, server())
         timeline.tick(there('SHUTOFF'), timeline.record('done'))
-
         self.assert_ends('moved')
 
     def test_a_host_is_asked_for(self):
@@ -116,7 +113,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
             self.assert_asked((), view, done)
             self.assertIsNone(timeline.row.result)
         timeline.tick(there('SHUTOFF'), done)
-
         self.assert_ends('moved')
 
     def test_rebuilt_before_its_host_changes(self):
@@ -137,7 +133,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         timeline = self.begin()
         timeline.tick(server('SHUTOFF'))
         timeline.tick(there('ACTIVE'), timeline.record('done'))
-
         self.assert_ends('failed', 'its state was stopped and is active')
 
     def test_failed_running_server_is_retried(self):
@@ -179,7 +174,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         timeline.tick(server('SHUTOFF'))
         reset = server('ACTIVE', power_state=State.SHUTDOWN)
         record = self.failed(reset)
-
         self.assert_asked(self.STOPPED, reset, record)
 
     @unit.cases(
@@ -235,7 +229,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.begin()
         self.assert_asked(self.EVACUATE, server(), answer=FINAL)
         self.assert_asked((), server())
-
         self.assert_ends('blocked', base.REFUSAL)
 
     def test_refused_and_tried_again(self):
@@ -243,7 +236,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.assert_asked(self.EVACUATE, server(), answer=REFUSED)
         self.assert_asked(self.EVACUATE, server(), after=RETRY, answer=REFUSED)
         self.assert_asked((), server(), after=60)
-
         self.assert_ends('blocked', base.REFUSAL)
 
     def test_its_reset_is_refused(self):
@@ -251,7 +243,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         view = server('ERROR', power_state=State.SHUTDOWN)
         self.assert_asked(self.RESET, view, answer=FINAL)
         self.assert_asked((), view, after=60)
-
         self.assert_ends('blocked', base.REFUSAL)
 
     def test_nothing_comes_of_its_reset(self):
@@ -261,7 +252,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.assert_asked((), view, after=PATIENCE - 1)
         self.assert_asked(self.RESET, view, after=1)
         self.assert_asked((), view, after=PATIENCE)
-
         self.assert_ends('failed', 'request to reset it')
 
     def test_request_in_doubt(self):
@@ -286,7 +276,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         timeline = self.begin()
         timeline.tick(server())
         timeline.tick(builders.server(status='DELETED'))
-
         self.assert_ends('gone')
 
     def test_its_destination_dies(self):
@@ -296,7 +285,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         down = frozenset({builders.DEST})
         for _tick in range(3):
             self.assert_asked((), rebuilding(), record, down=down, after=20)
-
         self.assert_ends('failed', 'destination cmp02 is down')
 
     def test_it_takes_too_long(self):
@@ -305,5 +293,4 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         record = timeline.record('pre-migrating')
         timeline.tick(rebuilding(), record)
         self.assert_asked((), rebuilding(), record, after=60)
-
         self.assert_ends('moving', 'may still be running in Nova')

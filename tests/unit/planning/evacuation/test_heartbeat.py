@@ -32,13 +32,11 @@ class TestJudge(unit.TestCase):
         for fenced in (False, True):
             against = heartbeats.against(service, fenced=fenced)
             doubt = heartbeats.doubt(service, fenced=fenced)
-
             self.assertEqual(refused and not fenced, bool(against))
             self.assertEqual(doubted and not fenced, bool(doubt))
 
     def test_up_it_tells_how_long_nova_waits_and_what_else_there_is(self):
         reason = heartbeats.against(UP, fenced=False)
-
         self.assertRegex(
             reason,
             'cmp01 is up.* without --evacuate.*'
@@ -55,7 +53,6 @@ class TestJudge(unit.TestCase):
     @unit.cases(UP, DOWN, FORCED)
     def test_what_it_will_be(self, service):
         will = heartbeats.fenced(service)
-
         self.assertEqual((False, True), (will.up, will.forced_down))
         self.assertEqual(service.host, will.host)
 
@@ -75,18 +72,15 @@ class TestCompare(unit.TestCase):
         first = {'up': False, 'forced_down': True, 'updated_at': ago(10)}
         before = builders.service(**first)
         after = builders.service(**{**first, **changes})
-
         self.assertIs(sign, heartbeats.compare(before, after))
 
     def test_first_heartbeat_of_all(self):
         before = builders.service(up=False)
         after = builders.service(up=False, updated_at=NOW)
-
         self.assertIs(Heartbeat.ALIVE, heartbeats.compare(before, after))
 
     def test_words(self):
         service = builders.service(updated_at=NOW)
-
         self.assertEqual(
             'cmp01 still sends heartbeats (last at 2026-11-21T08:00:00Z): the '
             'host is still alive; evacuation refused',

@@ -50,7 +50,6 @@ class Evacuating(test_invariants.Deciding):
 
     def nothing_but_evacuations(self, _step, found):
         kinds = {action.kind for action in found.actions}
-
         self.assertLessEqual(kinds, {ActionKind.EVACUATE, ActionKind.RESET})
         for action in found.actions:
             self.assertEqual(0, action.record_id)
@@ -139,7 +138,6 @@ class Returning(test_invariants.Deciding):
 
     def one_row_for_each_server_ever_known(self, step, found):
         ids = [row.server_id for row in found.rows]
-
         self.assertEqual(len(ids), len(set(ids)))
         self.assertLessEqual(set(ids), step.policy.only)
         if found.done and not step.policy.abandon:
@@ -202,7 +200,6 @@ class TestItEnds(unit.TestCase):
             seen = dataclasses.replace(step.seen, migrations=records)
             with self.subTest(seed=seed):
                 found = arbitrary.settle(dataclasses.replace(step, seen=seen))
-
                 self.assertTrue(found.done, found.rows)
                 self.assertNotIn(None, [row.result for row in found.rows])
 

@@ -72,7 +72,6 @@ class TestOthers(LockTestCase):
     def test_own_evacuation(self, asked_after, expected):
         remembered = base.asked(ActionKind.EVACUATE, asked_after=asked_after)
         memory = builders.memory(remembered)
-
         self.assert_others(expected, builders.evacuation(7), memory=memory)
 
     @unit.cases(
@@ -80,7 +79,6 @@ class TestOthers(LockTestCase):
     )
     def test_other_or_refused_request_is_not_ours(self, remembered):
         memory = builders.memory(remembered)
-
         self.assert_others(True, builders.evacuation(7), memory=memory)
 
     @unit.cases(*Phase)
@@ -89,7 +87,6 @@ class TestOthers(LockTestCase):
         memory = builders.memory()
         own = lock.update(builders.observation(), memory, statuses)
         found = dataclasses.replace(memory, own=own)
-
         self.assertIs(phase is Phase.BUSY, found.own.no_others_since is None)
 
     def test_two_of_one_server(self):
@@ -126,7 +123,6 @@ class TestOthers(LockTestCase):
     def test_lock_expires(self, ago, expected):
         """Whoever was at it may have died."""
         record = builders.evacuation(7, seen_at=NOW - ago)
-
         self.assert_others(expected, record)
 
 
@@ -144,7 +140,6 @@ class TestMayStartAt(LockTestCase):
     @unit.cases((0.0, 0.0), (0.5, 2.5), (1.0, 5.0))
     def test_alone_from_the_beginning(self, stagger, pause):
         memory = self.update(at=NOW - 3)
-
         self.assertEqual(NOW - 3 + pause, self.may_start_at(memory, stagger))
         # It counts from the first look.
         memory = self.update(memory=memory, at=NOW)
@@ -173,7 +168,6 @@ class TestMayStartAt(LockTestCase):
             memory = self.update(over, memory=memory)
             a, b = (self.may_start_at(memory, s) for s in (0.5, 0.5001))
             apart.add(abs(a - b) > 1.0)
-
         self.assertIn(True, apart)
 
     def test_evacuation_of_others_between_two_looks(self):
@@ -220,14 +214,12 @@ class TestWait(LockTestCase):
 
     def test_others_hold_the_lock(self):
         memory = self.update(builders.evacuation())
-
         self.assertIn('another run', self.wait(memory, NOW + 999).reason)
 
     def test_waits_until_it_may_start(self):
         memory = self.update(builders.evacuation())
         memory = self.update(builders.evacuation(status='done'), memory=memory)
         due = lock.may_start_at(memory.own, self.DEAD)
-
         self.assertIn('35 s', self.wait(memory, due - 0.1).reason)
         self.assertEqual(due, self.wait(memory, due - 0.1).until)
         self.assertIsNone(self.wait(memory, due))

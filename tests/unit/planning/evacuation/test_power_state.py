@@ -44,7 +44,6 @@ class TestPowerState(unit.TestCase):
     )
     def test_power_state_says_stopped(self, status, state, expected):
         before = server(status, state)
-
         self.assertFalse(power_state_.tells_nothing(before))
         self.assertIs(expected, power_state_.was_stopped(before))
         # Then nothing else counts.

@@ -94,7 +94,6 @@ class TestHost(base.DecideTestCase):
             policy = evacuating(stagger=stagger)
             found = self.evacuate(servers=servers, policy=policy)
             first.add(found.actions[0].server_id)
-
         self.assertGreater(len(first), 1)
 
     def test_window(self):
@@ -112,7 +111,6 @@ class TestHost(base.DecideTestCase):
             migrations=[builders.evacuation(5, server_id='vm1')],
             memory=remembering(pending, remembered),
         )
-
         self.assertEqual(6, len(found.actions))
 
     def test_parallel(self):
@@ -122,7 +120,6 @@ class TestHost(base.DecideTestCase):
 
     def test_resets_count_in_the_window(self):
         found = self.lead(servers=many('ERROR', power_state=State.SHUTDOWN))
-
         self.assertEqual(
             [ActionKind.RESET] * 8, list(self.asks(found).values())
         )
@@ -131,7 +128,6 @@ class TestHost(base.DecideTestCase):
         found = self.evacuate(
             migrations=[builders.evacuation(5, server_id='vm1')]
         )
-
         self.assertEqual((), found.actions)
         self.assertFalse(found.done)
         self.assertEqual(model.Move.EVACUATION, found.rows[1].move)
@@ -154,7 +150,6 @@ class TestHost(base.DecideTestCase):
 
     def test_never_from_a_host_that_is_up(self):
         found = self.evacuate(service=builders.service())
-
         self.assertEqual((), found.actions)
         self.assertIn('without --evacuate', found.trouble)
         self.assertFalse(found.drained)
@@ -181,14 +176,12 @@ class TestHost(base.DecideTestCase):
             servers=many(number=1),
             memory=remembering(down_since=0.0, dead=True),
         )
-
         self.assertFalse(found.done)
         self.assertEqual('', found.trouble)
         self.assertEqual({'vm0': ActionKind.EVACUATE}, self.asks(found))
 
     def test_a_stop(self):
         found = self.evacuate(policy=evacuating(stop='interrupted'))
-
         self.assertEqual((), found.actions)
         self.assertTrue(found.done)
 
@@ -214,7 +207,6 @@ class TestHost(base.DecideTestCase):
         found = self.over(
             [self.DONE], policy=policies.Policy(), service=builders.service()
         )
-
         self.assert_over(found)
         self.assertIn('holds an allocation', self.row(found).reason)
 
@@ -224,7 +216,6 @@ class TestHost(base.DecideTestCase):
             builders.evacuation(6, 'error', server_id='vm1'),
         ]
         found = self.over(records, 'vm1 vm9', history={5, 6})
-
         self.assertTrue(found.done)
         self.assertEqual('vm1', self.row(found).server_id)
         self.assertFalse(found.drained)
@@ -256,6 +247,5 @@ class TestWithoutEvacuate(base.DecideTestCase):
 
     def test_unchecked_dead_host_is_not_drained(self):
         found = self.drain(consumers=None)
-
         self.assertFalse(found.drained)
         self.assertIn('--evacuate', found.trouble)

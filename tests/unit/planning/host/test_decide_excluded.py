@@ -74,7 +74,6 @@ class TestExcluded(base.DecideTestCase):
 
     def test_only_that_one(self):
         found = self.excluded(base.HERE, builders.server('vm2'))
-
         self.assertEqual({'vm2': ActionKind.LIVE_MIGRATE}, self.asks(found))
 
     def test_a_move_under_way_is_awaited_and_not_begun_again(self):
@@ -96,7 +95,6 @@ class TestExcluded(base.DecideTestCase):
     def test_our_own_cold_migration_is_confirmed(self):
         """It began before somebody thought of excluding the server."""
         found = self.excluded(base.VERIFY_THERE, migrations=[FINISHED])
-
         self.assertEqual({'vm1': ActionKind.CONFIRM}, self.asks(found))
 
     def test_owner_resize_is_left_alone(self):
@@ -105,7 +103,6 @@ class TestExcluded(base.DecideTestCase):
             migrations=[dataclasses.replace(FINISHED, type=base.RESIZE)],
             resized=policies.Resized.CONFIRM,
         )
-
         self.assertEqual({}, self.asks(found))
         row = self.assert_row(found, 'blocked', 'left as it is (--exclude)')
         self.assertNotIn('--resized', row.reason)
@@ -126,5 +123,4 @@ class TestResumed(base.TimelineTestCase):
             (None, base.changed(task_state='suspending'), history),
             (None, base.changed(status='SUSPENDED'), history),
         )
-
         self.assert_ended(timeline, 'blocked', HERE)

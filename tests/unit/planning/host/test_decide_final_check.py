@@ -77,7 +77,6 @@ class TestLastChecks(base.DecideTestCase):
 
     def test_allocations_are_looked_at(self):
         found = self.decide(consumers=None)
-
         self.assertFalse(found.done)
         self.assertTrue(found.query.consumers)
 
@@ -98,7 +97,6 @@ class TestLastChecks(base.DecideTestCase):
     def test_arriving_server_is_awaited(self, observed, limit, words):
         policy = policies.Policy(server_timeout=limit)
         found = self.decide(policy=policy, **observed)
-
         self.assertFalse(found.done)
         self.assertIn(words, found.waiting_for)
         self.assertIn('vm9', found.waiting_for)
@@ -137,7 +135,6 @@ class TestLastChecks(base.DecideTestCase):
         memory = builders.memory(orphaned_since=NOW - 99)
         observed = {'consumers': frozenset({'x'}), **observed}
         found = self.decide(memory=memory, **observed)
-
         self.assertIsNone(found.memory.orphaned_since)
 
     def test_orphans_are_not_reported_while_open(self):
@@ -147,13 +144,11 @@ class TestLastChecks(base.DecideTestCase):
             consumers=frozenset({'x'}),
             migrations=[self.RUNNING],
         )
-
         self.assertTrue(found.done)
         self.assertEqual((), found.rows)
 
     def test_orphaned_allocations_are_reported(self):
         found = self.leftover(NOW - timing.ORPHANED_WAIT_SECONDS)
-
         self.assert_over(found)
         row = self.assert_row(found, 'blocked', 'allocation')
         self.assertEqual('x', row.server_id)
@@ -162,6 +157,5 @@ class TestLastChecks(base.DecideTestCase):
         found = self.decide(
             servers=[base.SUSPENDED], consumers=frozenset({'vm1'})
         )
-
         self.assert_over(found)
         self.assert_row(found, 'blocked')

@@ -93,7 +93,6 @@ class TestTo(base.TimelineTestCase):
         timeline.tick(builders.server(status='SHUTOFF'))
         finished = timeline.record('finished', type=base.COLD, dest='cmp07')
         (action,) = timeline.tick(base.VERIFY_THERE, finished)
-
         self.assertEqual(memories.Action(ActionKind.CONFIRM, 'vm1'), action)
 
 
@@ -128,7 +127,6 @@ class TestLiveOrCold(base.TimelineTestCase):
         )
         confirmed = timeline.record('confirmed', 8, type=base.COLD)
         self.expect(timeline, (None, THERE, 'cancelled', confirmed))
-
         self.assert_ended(
             timeline, 'moved', 'restarted: it took longer than 60'
         )

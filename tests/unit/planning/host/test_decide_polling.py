@@ -117,7 +117,6 @@ class TestMoving(PollingTestCase):
             remembered = base.asked(
                 remembered=remembered, asked_at=NOW - asked
             )
-
         self.assert_looks_in(expected, remembered, slots=slots, **MOVING)
 
     def test_waiting_server_has_no_age(self):
@@ -183,12 +182,10 @@ class TestMoveTiming(PollingTestCase):
     def test_next_end_from_the_last_move(self, status):
         """It ended a second ago: the next one ends in nineteen."""
         found = self.foretold(status=status)
-
         self.assertEqual(19 + timing.LOOK_AFTER_END_SECONDS, found)
 
     def test_clock_difference_from_other_records(self):
         ahead = NOW - 1 - builders.cloud_time(80).timestamp() - 3
-
         self.assertEqual(
             16 + timing.LOOK_AFTER_END_SECONDS, self.foretold(ahead=ahead)
         )

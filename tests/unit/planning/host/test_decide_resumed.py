@@ -53,7 +53,6 @@ class TestTwoRuns(ResumedTestCase):
         found = self.suspect(self.MEMORY, servers=[HERE])
         resume = base.instance_action(user=user, project=project)
         found = self.look(found.memory, [resume], servers=[HERE])
-
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
         self.assertEqual(before, self.row(found).status)
 
@@ -77,12 +76,10 @@ class TestTwoRuns(ResumedTestCase):
     )
     def test_no_suspects(self, remembered, now):
         found = self.look(builders.memory(remembered), servers=[now])
-
         self.assertEqual(set(), found.memory.suspects)
 
     def test_a_history_is_asked_for_once(self):
         found = self.look(self.MEMORY, [], servers=[HERE])
-
         self.assertEqual(set(), found.memory.suspects)
 
 
@@ -140,7 +137,6 @@ class TestDecision(ResumedTestCase):
     def test_no_suspect_found(self):
         found = self.look(migrations=[COMPLETED])
         found = self.look(found.memory, [], migrations=[COMPLETED])
-
         self.assertTrue(found.drained)
         self.assertEqual((), found.rows)
 

@@ -67,7 +67,6 @@ class TestStop(base.DecideTestCase):
     )
     def test_nothing_new_is_started(self, observed, result, words):
         found = self.decide(policy=STOP, **observed)
-
         self.assertEqual((), found.actions)
         self.assert_row(found, result, words)
         self.assertFalse(found.drained)
@@ -90,7 +89,6 @@ class TestStop(base.DecideTestCase):
     )
     def test_moves_are_awaited(self, observed, words):
         found = self.decide(policy=STOP, **observed)
-
         self.assertFalse(found.done)
         self.assert_row(found, None, words)
 
@@ -101,7 +99,6 @@ class TestStop(base.DecideTestCase):
             visited=[base.VERIFY_THERE],
             migrations=[finished(seen_at=LONG_AGO)],
         )
-
         self.assertEqual({'vm1': ActionKind.CONFIRM}, self.asks(found))
         self.assertFalse(found.done)
 
@@ -125,7 +122,6 @@ class TestAbandon(base.DecideTestCase):
                 finished(record_id=2, server_id='cold'),
             ],
         )
-
         self.assertTrue(found.done)
         self.assertEqual((), found.actions)
         rows = {row.server_id: row for row in found.rows}
@@ -161,7 +157,6 @@ class TestAbandon(base.DecideTestCase):
     )
     def test_only_what_is_under_way_is_moving(self, observed, result, words):
         found = self.decide(**{'policy': ABANDON, **observed})
-
         self.assertTrue(self.assert_row(found, result, words).left)
 
     @unit.cases(
@@ -180,7 +175,6 @@ class TestAbandon(base.DecideTestCase):
             visited=[base.THERE],
             **observed,
         )
-
         self.assertTrue(found.done)
         self.assertIs(drained, found.drained)
         self.assertEqual('', found.trouble)
@@ -198,7 +192,6 @@ class TestHost(base.DecideTestCase):
     )
     def test_host_was_put_back_into_service(self, policy, servers, reasons):
         found = self.decide(policy=policy, service=ENABLED, servers=servers)
-
         self.assertEqual((), found.actions)
         self.assertTrue(found.done)
         self.assertIn('put back into service', found.trouble)
@@ -223,7 +216,6 @@ class TestHost(base.DecideTestCase):
             visited=[base.VERIFY_THERE],
             migrations=[finished()],
         )
-
         self.assertEqual({'vm2': LIVE}, self.asks(found))
 
     def down(self, seconds=timing.DOWN_GRACE_SECONDS, dead=False, **observed):
@@ -235,13 +227,11 @@ class TestHost(base.DecideTestCase):
 
     def test_its_service_misses_a_heartbeat(self):
         found = self.down(1, servers=[base.HERE])
-
         self.assertFalse(found.done)
         self.assertIn('come back (at most 30 s)', found.waiting_for)
 
     def test_its_service_stays_down(self):
         found = self.down(servers=[base.HERE])
-
         self.assertTrue(found.done)
         self.assertEqual((), found.actions)
         self.assert_row(found, 'blocked', 'is down', 'start nova-compute')
@@ -254,7 +244,6 @@ class TestHost(base.DecideTestCase):
             consumers=None,
             migrations=[builders.migration(dest=builders.HOST, source='x')],
         )
-
         self.assertFalse(found.done)
         self.assertIs(decisions.Stage.FINAL_CHECK, found.stage)
         self.assertTrue(found.query.consumers)
@@ -265,7 +254,6 @@ class TestHost(base.DecideTestCase):
     @unit.cases([base.HERE], [])
     def test_it_was_down_before_and_is_unchecked(self, servers):
         found = self.down(dead=True, servers=servers, consumers=None)
-
         self.assert_over(found)
         self.assertIn('is down', found.trouble)
 

@@ -72,7 +72,6 @@ class TestResume(base.TimelineTestCase):
         self.expect(
             timeline, (RESUME, SUSPENDED, {'answer': FINAL}), (None, SUSPENDED)
         )
-
         self.assert_ended(timeline, 'blocked', base.REFUSAL)
 
     def test_the_resume_is_lost_again_and_again(self):
@@ -83,12 +82,10 @@ class TestResume(base.TimelineTestCase):
         }
         self.expect(timeline, *[(RESUME, SUSPENDED, lost)] * 3)
         timeline.tick(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS)
-
         self.assert_ended(timeline, 'failed', 'request to resume it')
 
     def test_the_resume_breaks_it(self):
         timeline = self.resumed((None, builders.server(status='ERROR')))
-
         self.assert_ended(
             timeline, 'failed', 'it was resumed for the migration'
         )
@@ -134,7 +131,6 @@ class TestResume(base.TimelineTestCase):
             self.expect(timeline, (ask, MOVING, 'running', options))
         self.suspend(timeline, HERE, 'cancelled')
         self.expect(timeline, (None, SUSPENDED, 'cancelled'))
-
         self.assert_ended(timeline, 'failed', 'stalled: 1 MiB of 2 MiB')
 
     def test_the_suspend_is_refused(self):
@@ -143,7 +139,6 @@ class TestResume(base.TimelineTestCase):
         for _try in range(timing.END_TRIES):
             self.suspend(timeline, THERE, 'completed', refused)
         self.expect(timeline, (None, THERE, 'completed'))
-
         self.assert_ended(timeline, 'failed', 'could not be suspended again')
         self.assertTrue(timeline.decision.done)
 
@@ -155,7 +150,6 @@ class TestResume(base.TimelineTestCase):
         later = {'after': timing.EFFECT_WAIT_SECONDS}
         self.suspend(timeline, THERE, 'completed', later)
         self.expect(timeline, (None, SUSPENDED_THERE, 'completed'))
-
         self.assert_ended(timeline, 'moved')
 
     def test_its_owner_stops_it_meanwhile(self):
@@ -176,7 +170,6 @@ class TestResume(base.TimelineTestCase):
 
     def test_deleted_on_the_way(self):
         timeline = self.resumed((LIVE, HERE), (None, base.DELETED, 'running'))
-
         self.assert_ended(timeline, 'gone')
 
 
@@ -223,7 +216,6 @@ class TestShelve(base.TimelineTestCase):
         timeline = self.shelving()
         self.expect(timeline, (self.OFFLOAD, self.SHELVED))
         self.expect(timeline, (None, self.SHELVED))
-
         self.assert_offloaded(timeline)
 
     def test_offloaded_by_nova_meanwhile(self):
@@ -231,11 +223,9 @@ class TestShelve(base.TimelineTestCase):
         timeline = self.shelving()
         self.expect(timeline, (self.OFFLOAD, self.SHELVED, {'answer': NO}))
         self.expect(timeline, (None, self.OFFLOADING))
-
         self.assert_offloaded(timeline)
 
     def test_shelved_by_its_owner(self):
         timeline = self.begin()
         self.expect(timeline, (self.OFFLOAD, self.SHELVED))
-
         self.assert_offloaded(timeline, 'SHELVED')

@@ -86,7 +86,6 @@ class Deciding(unit.TestCase):
 
     def the_same_again_from_the_same(self, step, found):
         before = repr(step)
-
         self.assertEqual(found, step.decide())
         self.assertEqual(before, repr(step))
 
@@ -136,7 +135,6 @@ class Deciding(unit.TestCase):
 
     def nothing_at_all_after_the_end(self, step, _found):
         left = step.left
-
         self.assertEqual((), left.actions)
         self.assertTrue(left.done)
         self.assertNotIn(None, [row.result for row in left.rows])
@@ -388,6 +386,5 @@ class TestEndings(unit.TestCase):
             step = arbitrary.Step(first, policy, memory, builders.NOW)
             with self.subTest(seed=seed):
                 found = arbitrary.settle(step, rng.choice(ANSWERS))
-
                 self.assertTrue(found.done, found.rows)
                 self.assertNotIn(None, [row.result for row in found.rows])

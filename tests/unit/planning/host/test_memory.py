@@ -50,7 +50,6 @@ class TestUpdate(unit.TestCase):
     def test_status_before_the_move(self, status, vm_state, before):
         server = builders.server(status=status, vm_state=vm_state)
         found = self.update(servers=[server]).servers['vm1'].before
-
         self.assertEqual((before, vm_state), (found.status, found.vm_state))
 
     @unit.cases(
@@ -80,7 +79,6 @@ class TestUpdate(unit.TestCase):
         found = self.update(
             memory, down=frozenset({'cmp02'} if down else ()), service_at=SEEN
         )
-
         self.assertEqual(expected, found.others_down)
 
 
@@ -123,7 +121,6 @@ class TestRecords(unit.TestCase):
         context = base.host_context(
             migrations=[record], visited=[] if server_ago is None else [view]
         )
-
         self.assertEqual(
             {'vm1'} if expected else set(), context.overdue([record])
         )

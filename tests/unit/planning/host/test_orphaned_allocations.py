@@ -74,7 +74,6 @@ class TestWaiting(unit.TestCase):
             visited=visited, traced=frozenset({'x'} if visited else {})
         )
         memory = builders.memory(orphaned_since=NOW - 1000)
-
         self.assertEqual(
             (waits, {'x'} if looks else set()),
             (
@@ -124,7 +123,6 @@ class TestMigrations(unit.TestCase):
         for known in (([self.RECORD], ()), ([], [self.RECORD])):
             records, former = known
             row = self.report(view, records, consumers, former=former)
-
             self.assertIn(expected, row.reason)
             self.assertIs(
                 view is base.DELETED, 'the server was deleted' in row.reason
@@ -134,7 +132,6 @@ class TestMigrations(unit.TestCase):
         records = [self.RECORD, builders.migration(2, 'running')]
         before = builders.row(reason='restarted')
         row = self.report(base.THERE, records, rows=[before])
-
         self.assertTrue(row.left)
         self.assertEqual(before.destination, row.destination)
         for words in ('restarted; ', '("error")', '; ', '("running")'):
@@ -197,7 +194,6 @@ class TestReport(unit.TestCase):
         )
 
         (row,) = orphaned_allocations.report(seen, ['x'], [])
-
         self.assertIn(expected, row.reason)
         self.assertNotIn('audit', row.reason)
         if expected is orphaned_allocations.AGAIN:
@@ -209,7 +205,6 @@ class TestReport(unit.TestCase):
         seen = builders.observation(visited=[ELSEWHERE])
 
         rows = orphaned_allocations.report(seen, ['x'], [moved, other])
-
         self.assertEqual(['x', 'vm1'], [row.server_id for row in rows])
         self.assertTrue(rows[0].left)
         self.assertEqual(moved.destination, rows[0].destination)
@@ -235,6 +230,5 @@ class TestReport(unit.TestCase):
         seen = builders.observation(visited=visited)
 
         (row,) = orphaned_allocations.report(seen, ['x'], [before])
-
         self.assertIs(phase, row.phase)
         self.assertIn(reason, row.reason)

@@ -50,7 +50,6 @@ class TestMoveTiming(unit.TestCase):
     )
     def test_next_end_is_estimated(self, ends, slots, expected):
         found = polling.estimate_timing(ended(*ends), slots)
-
         self.assertEqual(
             expected, (found.move, found.between, found.next_end - NOW)
         )
@@ -61,7 +60,6 @@ class TestMoveTiming(unit.TestCase):
 
     def test_the_first_end_tells_how_long_a_move_takes(self):
         found = polling.estimate_timing(ended(30, began=10), 1)
-
         self.assertEqual((20, NOW + 50), (found.move, found.next_end))
 
     def test_our_clock_differs_and_ends_are_seen_late(self):
@@ -103,13 +101,11 @@ class TestInterval(unit.TestCase):
     @unit.cases(0.1, 1, 5, 600)
     def test_before_the_first_end_it_follows_the_age(self, age):
         looked = self.interval(ages=[age])
-
         self.assertLessEqual(looked, max(timing.LOOK_FIRST_END_SECONDS, age))
         self.assertLessEqual(looked, timing.LOOK_MOST_SECONDS)
 
     def test_just_after_the_next_end(self):
         looked = self.late(-15)
-
         self.assertGreater(looked, 15)
         self.assertLess(looked, 17)
 
@@ -133,6 +129,5 @@ class TestInterval(unit.TestCase):
     )
     def test_interval_is_bounded(self, **kwargs):
         looked = self.interval(**kwargs)
-
         self.assertGreaterEqual(looked, timing.LOOK_LEAST_SECONDS)
         self.assertLessEqual(looked, timing.LOOK_MOST_FORETOLD_SECONDS)

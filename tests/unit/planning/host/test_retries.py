@@ -41,7 +41,6 @@ class TestColdMigration(base.ServerContextTestCase):
             finished(type=kind, created_at=created_at),
             view=base.VERIFY_THERE,
         )
-
         self.assertIs(CONFIRM if ours else None, assessed.ask)
         self.assertEqual(builders.DEST, assessed.destination)
 
@@ -65,7 +64,6 @@ class TestAsked(base.ServerContextTestCase):
             view=base.VERIFY_THERE,
             remembered=base.asked(CONFIRM, asked_at=NOW - ago, taken=taken),
         )
-
         self.assertIs(ask, assessed.ask)
         if phase is Phase.FAILED:
             self.assertIn('moved to cmp02, but not confirmed', assessed.reason)
@@ -118,13 +116,11 @@ class TestFailures(base.ServerContextTestCase):
     )
     def test_retries_are_further_attempts(self, failures, retries, phase):
         assessed = self.failed(failures, retries=retries)
-
         self.assertEqual(phase, assessed.phase)
         self.assertIn(base.FAILURE, assessed.reason)
 
     def test_task_is_awaited_before_a_retry(self):
         assessed = self.failed(view=builders.server(task_state='rebooting'))
-
         self.assertEqual(Phase.BUSY, assessed.phase)
 
 
@@ -143,7 +139,6 @@ class TestRefusals(base.ServerContextTestCase):
         """What it is now tells whether the refusal still matters."""
         before = dataclasses.replace(base.HERE, seen_at=NOW - 101)
         assessed = self.refused(view=before)
-
         self.assertEqual(Phase.SETTLING, assessed.phase)
         self.assertTrue(assessed.visit)
 
@@ -187,6 +182,5 @@ class TestRefusals(base.ServerContextTestCase):
                 times=3, final=final, remembered=remembered
             ),
         )
-
         self.assertEqual(Phase.BLOCKED, assessed.phase)
         self.assertIs(expected, '--running live-or-cold' in assessed.reason)

@@ -94,7 +94,6 @@ class TestFreshness(SchedulingTestCase):
         found = self.choose(
             waiting(kind), seen_at=seen_at, records_at=records_at
         )
-
         self.assertEqual(0 if looks else 1, len(found.actions))
         self.assertEqual({'vm0'} if looks else set(), found.visit)
 
@@ -116,7 +115,6 @@ class TestTurns(SchedulingTestCase):
     )
     def test_requested_moves_hold_slots(self, pending, live, cold):
         asked = server_status.ServerStatus(Phase.MOVING, pending=pending)
-
         self.assert_begun(live, cold, asked)
 
     @unit.cases(
@@ -131,7 +129,6 @@ class TestTurns(SchedulingTestCase):
     def test_moves_in_flight_hold_slots(self, kind, status, live, cold):
         record = builders.migration(7, status, type=kind)
         assessed = server_status.ServerStatus(Phase.MOVING, record=record)
-
         self.assert_begun(live, cold, assessed, records=[record], slots=1)
 
     @unit.cases(
@@ -153,7 +150,6 @@ class TestTurns(SchedulingTestCase):
             for i, status in enumerate(statuses)
         ]
         asked = server_status.ServerStatus(Phase.MOVING, pending=pending)
-
         self.assertEqual(expected, self.choose(asked, records=records).slots)
 
     @unit.cases(*sorted(server_status.FINAL))
@@ -167,7 +163,6 @@ class TestTurns(SchedulingTestCase):
             {'pending': ActionKind.RESUME},
         )
         over = [server_status.ServerStatus(Phase(phase), **h) for h in held]
-
         self.assert_begun(2, 2, *over, records=[live, cold])
 
     def test_resumed_servers_come_first(self):
@@ -180,7 +175,6 @@ class TestTurns(SchedulingTestCase):
             policy=policies.Policy(parallel=1),
             remembered=[base.asked(ActionKind.RESUME, small)],
         )
-
         self.assertEqual(['vm1'], [a.server_id for a in found.actions])
 
     def test_aborts_are_never_delayed(self):
@@ -225,7 +219,6 @@ class TestLearnSlots(unit.TestCase):
     )
     def test_slots_learnt(self, slots, now, expected):
         found = scheduling.learn_slots(slots, scheduling.InFlight(*now))
-
         self.assertEqual(expected, found)
 
 
@@ -249,12 +242,10 @@ class TestAllot(unit.TestCase):
     def test_how_many_may_start(self, now, waiting, parallel, expected):
         under_way = scheduling.InFlight(*now)
         found = scheduling.allot(under_way, None, parallel, *waiting, 1, 2)
-
         self.assertEqual(expected, found)
 
     @unit.cases(0, 1, 4)
     def test_as_many_unqueued_ones_as_allowed(self, most):
         under_way = scheduling.InFlight(unqueued=1)
         _live, found = scheduling.allot(under_way, 1, None, 0, 9, 1, most)
-
         self.assertEqual(max(0, most - 1), found)

@@ -32,7 +32,6 @@ class TestDropStale(unit.TestCase):
             builders.migration(2, 'completed'),
         ]
         seen = builders.observation([base.HERE], records)
-
         self.assertEqual(
             {2: records[1]}, dict(stale_migrations.drop_stale(seen).migrations)
         )
@@ -100,7 +99,6 @@ class TestEvacuations(unit.TestCase):
             ahead=NOW - builders.SINCE.timestamp(),
             down=frozenset({builders.DEST}),
         )
-
         self.assertEqual(expected, found)
 
     @unit.cases(
@@ -124,5 +122,4 @@ class TestEvacuations(unit.TestCase):
     def test_a_move_of_another_kind_shows_that_it_is_over(self):
         """It came back to life, and was drained since."""
         records = [builders.evacuation(1), builders.migration(2, 'error')]
-
         self.assertEqual({2}, kept(visited=[base.THERE], migrations=records))

@@ -68,7 +68,6 @@ class TestStall(InFlightTestCase):
     )
     def test_on_stall_option(self, on_stall, ask):
         assessed = self.stall(on_stall)
-
         self.assertIs(ask, assessed.ask)
         self.assertIn('1024 MiB of 4096 MiB', assessed.reason)
         self.assertIn('for 600 s', assessed.reason)
@@ -134,7 +133,6 @@ class TestTimeout(InFlightTestCase):
     @unit.cases('accepted', 'queued', 'preparing', 'running', 'post-migrating')
     def test_a_live_migration_is_aborted(self, status):
         assessed = self.late(status=status)
-
         self.assertIs(ActionKind.ABORT, assessed.ask)
         self.assertEqual(
             'it took longer than 60 s (--server-timeout)', assessed.reason
@@ -155,7 +153,6 @@ class TestTimeout(InFlightTestCase):
     )
     def test_an_abort_that_has_no_effect(self, remembered):
         assessed = self.late(remembered, phase=Phase.STILL_MOVING)
-
         self.assert_given_up(assessed)
         self.assertIn('cannot be aborted', assessed.reason)
 
@@ -171,7 +168,6 @@ class TestDestinationDown(InFlightTestCase):
 
     def test_a_live_migration_is_aborted_and_tried_again(self):
         assessed = self.fly(others_down={'cmp02': NOW - self.GRACE})
-
         self.assertIs(ActionKind.ABORT, assessed.ask)
         self.assertIn('destination cmp02 is down', assessed.reason)
         self.assertEqual('', assessed.why)
@@ -183,5 +179,4 @@ class TestDestinationDown(InFlightTestCase):
             others_down={'cmp02': NOW - self.GRACE},
             phase=Phase.FAILED,
         )
-
         self.assert_given_up(assessed)

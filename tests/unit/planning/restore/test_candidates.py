@@ -58,14 +58,12 @@ class TestHost(unit.TestCase):
     )
     def test_one_that_takes_no_servers(self, values, what, way_out):
         words = candidates.against(builders.service(**values))
-
         self.assertIn('cmp01', words)
         self.assertIn(what, words)
         self.assertIn(way_out, words)
 
     def test_one_in_service(self):
         service = builders.service(enabled=True)
-
         self.assertEqual('', candidates.against(service))
 
 
@@ -74,7 +72,6 @@ class TestLatestMoves(unit.TestCase):
     def test_departures(self, kind):
         for status in ('completed', 'confirmed', 'done', 'finished'):
             found = record(status=status, type=kind)
-
             self.assertEqual((found,), candidates.departures(HOME, [found]))
 
     @unit.cases(
@@ -97,7 +94,6 @@ class TestLatestMoves(unit.TestCase):
             updated_at=builders.cloud_time(9000),
         )
         later = record(2, created_at=builders.cloud_time(500))
-
         self.assertEqual(began, candidates.oldest([later, evacuated]))
         self.assertIsNone(candidates.oldest([]))
 
@@ -108,7 +104,6 @@ class TestLatestMoves(unit.TestCase):
             record(5, source=AWAY, dest=HOME),
             record(8, server_id='stranger'),
         ]
-
         self.assertEqual(
             {'vm1': moves[0], 'vm2': left[1]},
             candidates.latest_moves(left, moves),
@@ -122,7 +117,6 @@ class TestLatestMoves(unit.TestCase):
     )
     def test_whether_a_move_counts(self, move, counts):
         left = record(1, 'finished', type=COLD)
-
         self.assertEqual(
             {'vm1': move if counts else left},
             candidates.latest_moves([left], [move]),
@@ -143,7 +137,6 @@ class TestPlaces(unit.TestCase):
     )
     def test_hosts_to_list(self, move, hosts):
         found = candidates.places(HOME, {'vm1': move})
-
         self.assertEqual(tuple(sorted(hosts)), found)
 
     def test_no_server_left(self):
@@ -165,7 +158,6 @@ class TestJudge(unit.TestCase):
     )
     def test_server_to_restore(self, move, status):
         candidate = judge(move, status=status)
-
         self.assertIsInstance(candidate, candidates.Candidate)
         self.assertEqual((AWAY, move), (candidate.host, candidate.record))
         self.assertEqual('vm1', candidate.server.id)
@@ -183,7 +175,6 @@ class TestJudge(unit.TestCase):
     def test_server_already_coming_back(self, status, kind, host, state):
         move = onward(HOME, status, kind)
         candidate = judge(move, host, state)
-
         self.assertIsInstance(candidate, candidates.Candidate)
         self.assertEqual((AWAY, move), (candidate.host, candidate.record))
 
@@ -219,7 +210,6 @@ class TestJudge(unit.TestCase):
     )  # fmt: skip
     def test_server_left_alone(self, move, host, reason):
         row = judge(move, host, 'ACTIVE' if host else 'SHELVED_OFFLOADED')
-
         self.assertIs(Result.SKIPPED, row.result)
         self.assertEqual(reason, row.reason)
         self.assertEqual(host or '', row.host)
@@ -232,7 +222,6 @@ class TestJudge(unit.TestCase):
     )
     def test_server_that_needs_attention(self, move, status, command):
         row = judge(move, status=status)
-
         self.assertIs(Result.BLOCKED, row.result)
         self.assertIn(f'openstack server {command} vm1', row.reason)
         self.assertTrue(row.left)
@@ -283,7 +272,6 @@ class TestRunning(unit.TestCase):
             self.instance_action('create', -99),
             self.instance_action(action, seconds),
         ]
-
         self.assertIs(
             running, candidates.running(self.candidate(COLD), lambda: history)
         )

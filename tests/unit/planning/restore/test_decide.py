@@ -79,7 +79,6 @@ class TestGood(RestoreTimelineTestCase):
         timeline.tick(base.SUSPENDED)
         self.assert_asks(ActionKind.SUSPEND, ELSEWHERE)
         timeline.tick(builders.server(status='SUSPENDED', host='cmp05'))
-
         self.assert_ends('skipped', 'somebody else')
 
     def test_it_fails_and_is_tried_again(self):
@@ -91,7 +90,6 @@ class TestGood(RestoreTimelineTestCase):
         (action,) = timeline.tick(
             HERE, failed, failures=failures, after=timing.RETRY_WAIT_SECONDS
         )
-
         self.assertEqual(HOME, action.host)
 
 
@@ -130,7 +128,6 @@ class TestKilledInBetween(RestoreTimelineTestCase):
     def test_home_already(self):
         self.begin()
         self.assert_asks(None, AT_HOME)
-
         self.assert_ends('moved')
 
 
@@ -167,7 +164,6 @@ class TestLeftAlone(RestoreTimelineTestCase):
         for _tick in range(5):
             self.assert_asks(None, view, record, after=20)
         words = 'resized' if type_ is base.RESIZE else 'cold-migrated'
-
         self.assert_ends('skipped', f'somebody else {words} it to {dest}')
 
     def test_cold_migrated_home_before(self):
@@ -178,7 +174,6 @@ class TestLeftAlone(RestoreTimelineTestCase):
         )
         view = builders.server(status='VERIFY_RESIZE', host=HOME)
         self.assert_asks(None, view, record, after=60)
-
         self.assert_ends('skipped', 'not confirmed')
 
     @unit.cases(HOME, 'cmp05', builders.HOST)
@@ -192,13 +187,11 @@ class TestLeftAlone(RestoreTimelineTestCase):
         there = builders.server(host=dest)
         for _tick in range(5):
             self.assert_asks(None, there, record, after=9)
-
         self.assert_ends('skipped', 'resized')
 
     def test_its_resize_was_reverted(self):
         timeline = self.begin()
         record = timeline.record('reverted', type=base.RESIZE, dest='cmp05')
-
         self.assert_asks(ActionKind.LIVE_MIGRATE, HERE, record)
 
 
@@ -244,7 +237,6 @@ class TestHost(base.DecideTestCase):
                 'vm6': (base.instance_action(),),
             },
         )
-
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
         self.assertEqual(['vm1'], [row.server_id for row in found.rows])
         self.assertEqual(frozenset(), found.query.visit)
@@ -258,7 +250,6 @@ class TestHost(base.DecideTestCase):
             migrations=[builders.migration(5, 'queued', 'vm2')],
             consumers=None,
         )
-
         self.assertTrue(found.drained)
 
     def test_unlisted_server_is_visited(self):
@@ -304,7 +295,6 @@ class TestHost(base.DecideTestCase):
                 down_since=builders.NOW - timing.DOWN_GRACE_SECONDS
             ),
         )
-
         self.assert_over(found)
         self.assertIn('start nova-compute', self.row(found).reason)
 
@@ -329,5 +319,4 @@ class TestHost(base.DecideTestCase):
             migrations=[evacuated],
             memory=memories.HostMemory(),
         )
-
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))

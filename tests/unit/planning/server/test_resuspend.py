@@ -37,7 +37,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
     @unit.cases(RESUMED, FOUND)
     def test_suspended_after_its_move(self, remembered):
         found = self.require(Phase.MOVING, remembered=remembered)
-
         self.assertIs(ActionKind.SUSPEND, found.ask)
         self.assertEqual(builders.DEST, found.destination)
         self.assertEqual(COMPLETED, found.record)
@@ -56,7 +55,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
             remembered=remembered,
             others_down={'cmp02': 0.0},
         )
-
         self.assertIsNone(found.ask)
         self.assertIn('it was SUSPENDED', found.reason)
         self.assertIn('--suspended resume', found.reason)
@@ -67,7 +65,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
         remembered = base.asked(ActionKind.SUSPEND, remembered=RESUMED)
         view = dataclasses.replace(ELSEWHERE, addresses=())
         found = self.require(Phase.FAILED, view=view, remembered=remembered)
-
         self.assertIn('fixed addresses', found.reason)
 
     @unit.cases('rebooting', 'suspending', 'deleting')
@@ -77,7 +74,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
         refused = base.refused(ActionKind.SUSPEND, remembered=RESUMED)
         for remembered in (RESUMED, refused):
             found = self.require(Phase.BUSY, view=view, remembered=remembered)
-
             self.assertIsNone(found.ask)
             self.assertTrue(found.visit)
             self.assertEqual(builders.DEST, found.destination)
@@ -130,7 +126,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
             final=final,
         )
         found = self.require(Phase.FAILED, remembered=remembered)
-
         self.assertIn('moved to cmp02, but left running', found.reason)
         self.assertIn(base.REFUSAL, found.reason)
         self.assertEqual(builders.DEST, found.destination)
@@ -167,7 +162,6 @@ class TestStopped(base.DecideTestCase):
     )
     def test_it_ends_suspended(self, look, asked):
         found = self.stopped(**getattr(self, look))
-
         self.assertEqual(asked, self.asks(found))
         self.assertFalse(found.done)
         self.assertIsNone(self.row(found).result)
@@ -183,7 +177,6 @@ class TestStopped(base.DecideTestCase):
     )
     def test_abandoned_it_is_told(self, look, words, result='failed'):
         found = self.stopped(policy=ABANDON, **getattr(self, look))
-
         self.assertTrue(found.done)
         self.assertFalse(found.drained)
         self.assertEqual({}, self.asks(found))
@@ -235,13 +228,11 @@ class TestHistory(unit.TestCase):
             base.instance_action(action, seconds=60.0 + n)
             for n, action in enumerate(actions)
         ]
-
         self.assertIs(expected, self.found(*history))
 
     @unit.cases((0, True), (60, True), (-1, False))
     def test_only_during_this_maintenance(self, seconds, expected):
         resume = base.instance_action(seconds=seconds)
-
         self.assertIs(expected, self.found(resume))
 
     @unit.cases(
@@ -254,5 +245,4 @@ class TestHistory(unit.TestCase):
     )
     def test_resume_by_operator_only(self, user, project, ours):
         resume = base.instance_action(user=user, project=project)
-
         self.assertIs(ours, self.found(resume))

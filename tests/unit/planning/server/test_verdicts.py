@@ -136,14 +136,12 @@ class TestOptions(VerdictTestCase):
     )
     def test_option(self, status, value, expected):
         option = type(value).__name__.lower()
-
         self.assert_verdict(expected, self.judge(status, **{option: value}))
 
     @unit.cases(*policies.Shelved)
     def test_what_we_shelved_is_offloaded(self, shelved):
         """Else --suspended shelve would only shelve."""
         verdict = self.judge('SHELVED', shelved=shelved, shelving=True)
-
         self.assert_verdict(OFFLOAD, verdict)
 
     @unit.cases(*policies.Running)
@@ -153,7 +151,6 @@ class TestOptions(VerdictTestCase):
             verdict = self.judge(
                 'ACTIVE', running=running, no_live=no_live, resumed=True
             )
-
             self.assert_verdict(LIVE, verdict)
 
     @unit.cases(
@@ -192,13 +189,11 @@ class TestReasons(VerdictTestCase):
 
     def test_shelved_server_is_not_moved(self):
         reason = self.judge('SUSPENDED', home='cmp09').reason
-
         self.assertIn('--suspended resume', reason)
         self.assertNotIn('shelve', reason)
 
     def test_busy_says_with_what(self):
         verdict = self.judge('ACTIVE', 'image_uploading')
-
         self.assertIn('image_uploading', verdict.reason)
 
 
@@ -236,5 +231,4 @@ class TestEveryServer(unit.TestCase):
     def test_with_a_task_is_never_moved(self, status, task_state):
         """Nova would answer 409."""
         server = builders.server(status=status, task_state=task_state)
-
         self.assertIsNot(Phase.WAITING, verdicts.judge(server, terms()).phase)

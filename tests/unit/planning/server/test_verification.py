@@ -49,7 +49,6 @@ class TestVerification(base.ServerContextTestCase):
     )
     def test_state(self, before, after, phase, words):
         assessed = self.moved(builders.server(vm_state=before), vm_state=after)
-
         self.assertEqual(phase, assessed.phase)
         self.assertIn(words, assessed.reason)
         self.assertEqual(builders.DEST, assessed.destination)
@@ -111,7 +110,6 @@ class TestPower(base.ServerContextTestCase):
             builders.server(status=status, power_state=after),
             ended_ago=self.WAIT,
         )
-
         self.assertIs(Phase.FAILED if wrong else Phase.MOVED, assessed.phase)
         self.assertIn(wrong, assessed.reason)
 
@@ -125,7 +123,6 @@ class TestPower(base.ServerContextTestCase):
     def test_nova_is_given_time(self, ended_ago, seen_ago, phase, visit):
         on = builders.server()
         assessed = self.arrived(on, self.OFF, ended_ago, seen_ago)
-
         self.assertEqual((phase, visit), (assessed.phase, assessed.visit))
         self.assertIn('was running and is shutdown (ACTIVE)', assessed.reason)
         if phase is Phase.SETTLING:
@@ -164,7 +161,6 @@ class TestPower(base.ServerContextTestCase):
     def test_owner_changes_it_meanwhile(self):
         off = dataclasses.replace(self.OFF, task_state='powering-off')
         assessed = self.arrived(builders.server(), off, self.WAIT)
-
         self.assertIs(Phase.MOVED, assessed.phase)
 
 
@@ -199,7 +195,6 @@ class TestArrived(base.ServerContextTestCase):
             remembered=base.asked(ActionKind.COLD_MIGRATE),
             policy=policy,
         )
-
         self.assertEqual('restarted: by its cold migration', assessed.reason)
 
 
@@ -280,7 +275,6 @@ class TestEvacuated(base.ServerContextTestCase):
     )
     def test_its_state(self, status, power, after, wrong):
         before = evacuation_base.server(status, **power)
-
         self.assert_arrives(wrong, before, after)
 
     @unit.cases(
@@ -313,10 +307,8 @@ class TestEvacuated(base.ServerContextTestCase):
     )
     def test_leave_stopped(self, before, after, wrong):
         before = evacuation_base.server(before, **RUNNING)
-
         self.assert_arrives(wrong, before, after, leave_stopped=True)
 
     def test_what_failed_is_told_first(self):
         before = evacuation_base.server(local_disk=True)
-
         self.assert_arrives(self.STOPPED, before, 'SHUTOFF')
