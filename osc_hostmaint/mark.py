@@ -22,6 +22,11 @@ MAX_LENGTH = 255
 #: itself again (nova.virt.libvirt.driver: DISABLE_PREFIX).
 NOVA_PREFIX = 'AUTO:'
 
+#: No mark is dated earlier: OpenStack is younger.
+EARLIEST = datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC)
+#: So much later than now a mark may be dated: clocks differ.
+AHEAD = datetime.timedelta(days=1)
+
 _TIME = '%Y-%m-%dT%H:%M:%SZ'
 _MARK = re.compile(
     r'maintenance since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'
@@ -73,6 +78,11 @@ def write(mark: Mark) -> str:
                 'head': len(text) - len(mark.reason),
             }
         )
+    if mark.since < EARLIEST:
+        raise exceptions.InvalidMark(
+            _('It cannot be %s: set the clock of this machine')
+            % iso(mark.since)
+        )
     if parse(text) != mark:
         raise exceptions.InvalidMark(
             _(
@@ -85,7 +95,11 @@ def write(mark: Mark) -> str:
 
 
 def parse(disabled_reason: str | None) -> Mark | None:
-    """Return the mark in a disabled reason, None if it is not ours."""
+    """Return the mark in a disabled reason, None if it is not ours.
+
+    Ours is not dated before ``EARLIEST``, nor later than ``AHEAD`` of now,
+    which is checked where a compute service is read (``nova.hosts``).
+    """
     match = _MARK.fullmatch(disabled_reason or '')
     if match is None or not match.string.isprintable():
         return None
@@ -94,9 +108,10 @@ def parse(disabled_reason: str | None) -> Mark | None:
     if not by.isprintable() or reason != reason.strip():
         return None
     try:
-        return Mark(datetime.datetime.fromisoformat(time), by, reason)
+        since = datetime.datetime.fromisoformat(time)
     except ValueError:
         return None
+    return Mark(since, by, reason) if since >= EARLIEST else None
 
 
 def is_novas(disabled_reason: str | None) -> bool:

@@ -6,6 +6,7 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import records
@@ -28,7 +29,7 @@ def services(cloud: client.Client) -> list[model.Service]:
     cloud.silent_hosts = {s.host for s in found if s.silent}
     cloud.nova.hint = down_cells.hint(cloud.silent_hosts)
     cloud.keep_time(found)
-    return found
+    return [_with_date_checked(cloud, s) for s in found]
 
 
 def disable(
@@ -36,7 +37,9 @@ def disable(
 ) -> model.Service:
     """Disable a compute service and return it as it is then."""
     body = {'status': 'disabled', 'disabled_reason': reason}
-    then = dataclasses.replace(service, enabled=False, disabled_reason=reason)
+    then = dataclasses.replace(
+        service, enabled=False, disabled_reason=reason, false_mark=False
+    )
     return _update(cloud, then, 'disable-log-reason', body)
 
 
@@ -86,7 +89,17 @@ def _update(
         return wanted
     changed = records.service(data)
     cloud.keep_time([changed])
-    return changed
+    return _with_date_checked(cloud, changed)
+
+
+def _with_date_checked(
+    cloud: client.Client, service: model.Service
+) -> model.Service:
+    """Return a service whose mark is not ours if its date is to come."""
+    mark = service.mark
+    if mark is None or mark.since <= cloud.now() + marks.AHEAD:
+        return service
+    return dataclasses.replace(service, false_mark=True)
 
 
 def aggregates(cloud: client.Client) -> list[snapshots.Aggregate]:

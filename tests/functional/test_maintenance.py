@@ -101,6 +101,25 @@ class TestMaintenance(base.FunctionalTest):
         self.openstack('host maintenance unset --force cmp01')
         self.assertEqual('operational', self.show('cmp01')['mode'])
 
+    def test_marks_with_dates_that_no_mark_has(self) -> None:
+        for year in ('0001', '2009', '9999'):
+            planted = f'maintenance since {year}-01-01T00:00:00Z by eve: x'
+            self.disable_by_hand('cmp01', planted)
+            self.cloud.requests.reset()
+            for line in ('unset --restore', 'set', 'drain'):
+                done = self.run_command(f'host maintenance {line} cmp01')
+                self.assertEqual(1, done.code, done.err)
+                self.assertIn(
+                    f'somebody else (their reason: {planted!r})', done.err
+                )
+            self.assertEqual([], self.changes())
+            shown = self.show('cmp01')
+            self.assertEqual(
+                ('disabled', None), (shown['mode'], shown['since'])
+            )
+        self.openstack('host maintenance set --force cmp01')
+        self.assertEqual('maintenance', self.show('cmp01')['mode'])
+
     def test_novas_own_reason_is_taken_over(self) -> None:
         self.disable_by_hand('cmp01', 'AUTO: Connection to libvirt lost: 1')
 
