@@ -58,6 +58,13 @@ def iso(time: datetime.datetime) -> str:
     return time.astimezone(datetime.UTC).strftime(_TIME)
 
 
+def with_room(mark: Mark, user_id: str) -> Mark:
+    """Return a mark with the user's id if the name is too long to fit."""
+    shorter = dataclasses.replace(mark, by=user_id)
+    too_long = len(str(mark)) > max(MAX_LENGTH, len(str(shorter)))
+    return shorter if user_id and too_long else mark
+
+
 def write(mark: Mark) -> str:
     """Return the disabled reason for a mark.
 

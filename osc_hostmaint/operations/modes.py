@@ -85,6 +85,8 @@ def foresee(
         raise exceptions.Refused(decided.reason)
     if (new := decided.mark) is None:
         return service
+    if new.by == user:
+        new = mark.with_room(new, text.printable(gateway.user_id()))
     return dataclasses.replace(
         service,
         enabled=False,

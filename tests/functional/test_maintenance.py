@@ -120,6 +120,34 @@ class TestMaintenance(base.FunctionalTest):
         self.openstack('host maintenance set --force cmp01')
         self.assertEqual('maintenance', self.show('cmp01')['mode'])
 
+    def test_user_name_too_long_for_the_mark(self) -> None:
+        keystone = self.cloud.connection().identity
+        name, password = 'n' * 230, 'secret'
+        user = keystone.create_user(name=name, password=password)
+        self.addCleanup(keystone.delete_user, user)
+        project, role = (
+            keystone.find_project('admin'),
+            keystone.find_role('admin'),
+        )
+        keystone.assign_project_role_to_user(project, user, role)
+        env = {'OS_USERNAME': name, 'OS_PASSWORD': password}
+
+        done = self.run_command(
+            'host maintenance set --reason CHG0042 cmp01', **env
+        )
+
+        self.assertEqual(0, done.code, done.err)
+        shown = self.show('cmp01')
+        self.assertEqual(
+            (user.id, 'CHG0042'), (shown['set_by'], shown['reason'])
+        )
+        reason = 'x' * 250
+        done = self.run_command(
+            f'host maintenance set --reason {reason} cmp02', **env
+        )
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('too long by', done.err)
+
     def test_novas_own_reason_is_taken_over(self) -> None:
         self.disable_by_hand('cmp01', 'AUTO: Connection to libvirt lost: 1')
 
