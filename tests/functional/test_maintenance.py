@@ -86,7 +86,10 @@ class TestMaintenance(base.FunctionalTest):
 
     def test_host_disabled_by_others_is_refused(self) -> None:
         self.disable_by_hand('cmp01')
-        for line in ('set', 'unset', 'drain', 'set --reason mine'):
+        for line in (
+            *('set', 'unset', 'drain'),
+            *('set --reason mine', 'drain --dry-run'),
+        ):
             done = self.run_command(f'host maintenance {line} cmp01')
             self.assertEqual(1, done.code)
             self.assertEqual(1, len(done.err.splitlines()), done.err)
