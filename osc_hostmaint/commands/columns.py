@@ -52,10 +52,16 @@ class Name(Printable):
     """A name, which may be long: short for people, whole for a machine."""
 
     #: So wide it is shown, in columns.
-    WIDTH = 60
+    WIDTH: ty.ClassVar[int] = 60
 
     def human_readable(self) -> str:
         return text.shorten(super().human_readable(), self.WIDTH)
+
+
+class Reason(Name):
+    """A reason, which may have a fault in Nova's own words, of any length."""
+
+    WIDTH = 2000
 
 
 class Count(columns.FormattableColumn[int | None]):

@@ -49,7 +49,7 @@ _FORMATTERS = {
     'Fits': columns.Word,
     'Candidates': columns.Count,
     'Result': columns.Word,
-    'Reason': columns.Printable,
+    'Reason': columns.Reason,
     'Seconds': columns.Seconds,
 }
 
