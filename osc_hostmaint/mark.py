@@ -87,7 +87,7 @@ def write(mark: Mark) -> str:
         )
     if mark.since < EARLIEST:
         raise exceptions.InvalidMark(
-            _('It cannot be %s: set the clock of this machine')
+            _("This machine's clock shows %s: set it, then run this again")
             % iso(mark.since)
         )
     if parse(text) != mark:

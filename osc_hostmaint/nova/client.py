@@ -120,9 +120,9 @@ class Client:
         """Say, once, that Nova's clock and ours are too far apart."""
         if not self._said_ahead:
             words = _(
-                'Nova last heard of %(host)s at %(time)s, by this machine '
-                'more than a day from now; that time is ignored. Check the '
-                "clocks of Nova's services and of this machine."
+                'The heartbeat of %(host)s is dated %(time)s, more than a day '
+                'ahead of this machine, and is ignored: check the clocks of '
+                "Nova's services and of this machine"
             )
             time_ = marks.iso(written)
             LOG.warning(words, {'host': text.printable(host), 'time': time_})
