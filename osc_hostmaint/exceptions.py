@@ -10,6 +10,8 @@ import enum
 
 from osc_lib import exceptions
 
+from osc_hostmaint import text
+
 
 class ExitCode(enum.IntEnum):
     """How a command ended. Frozen: scripts depend on it."""
@@ -30,6 +32,10 @@ class ExitCode(enum.IntEnum):
 
 class HostMaintenanceError(exceptions.CommandError):
     """The operation on a host failed or was refused."""
+
+    def __str__(self) -> str:
+        # OpenStackClient prints it as it is, with names of the cloud in it.
+        return text.printable(super().__str__())
 
 
 class UnknownHost(HostMaintenanceError):

@@ -22,6 +22,11 @@ MAX_LENGTH = 255
 #: itself again (nova.virt.libvirt.driver: DISABLE_PREFIX).
 NOVA_PREFIX = 'AUTO:'
 
+#: No mark is dated earlier: OpenStack is younger.
+EARLIEST = datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC)
+#: So much later than now a mark may be dated: clocks differ.
+AHEAD = datetime.timedelta(days=1)
+
 _TIME = '%Y-%m-%dT%H:%M:%SZ'
 _MARK = re.compile(
     r'maintenance since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'
@@ -53,6 +58,13 @@ def iso(time: datetime.datetime) -> str:
     return time.astimezone(datetime.UTC).strftime(_TIME)
 
 
+def with_room(mark: Mark, user_id: str) -> Mark:
+    """Return a mark with the user's id if the name is too long to fit."""
+    shorter = dataclasses.replace(mark, by=user_id)
+    too_long = len(str(mark)) > max(MAX_LENGTH, len(str(shorter)))
+    return shorter if user_id and too_long else mark
+
+
 def write(mark: Mark) -> str:
     """Return the disabled reason for a mark.
 
@@ -73,6 +85,11 @@ def write(mark: Mark) -> str:
                 'head': len(text) - len(mark.reason),
             }
         )
+    if mark.since < EARLIEST:
+        raise exceptions.InvalidMark(
+            _("This machine's clock shows %s: set it, then run this again")
+            % iso(mark.since)
+        )
     if parse(text) != mark:
         raise exceptions.InvalidMark(
             _(
@@ -85,7 +102,11 @@ def write(mark: Mark) -> str:
 
 
 def parse(disabled_reason: str | None) -> Mark | None:
-    """Return the mark in a disabled reason, None if it is not ours."""
+    """Return the mark in a disabled reason, None if it is not ours.
+
+    Ours is not dated before ``EARLIEST``, nor later than ``AHEAD`` of now,
+    which is checked where a compute service is read (``nova.hosts``).
+    """
     match = _MARK.fullmatch(disabled_reason or '')
     if match is None or not match.string.isprintable():
         return None
@@ -94,9 +115,10 @@ def parse(disabled_reason: str | None) -> Mark | None:
     if not by.isprintable() or reason != reason.strip():
         return None
     try:
-        return Mark(datetime.datetime.fromisoformat(time), by, reason)
+        since = datetime.datetime.fromisoformat(time)
     except ValueError:
         return None
+    return Mark(since, by, reason) if since >= EARLIEST else None
 
 
 def is_novas(disabled_reason: str | None) -> bool:

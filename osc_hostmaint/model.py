@@ -73,11 +73,16 @@ class Service:
     #: Its cell does not answer, and Nova knows no more than its name. It
     #: passes for disabled and down, so that no server is sent to it.
     silent: bool = False
+    #: Its reason has the form of our mark, but a date to come: it is somebody
+    #: else's.
+    false_mark: bool = False
 
     @property
     def mark(self) -> mark.Mark | None:
         """Our mark, None on a host that is not in maintenance."""
-        return None if self.enabled else mark.parse(self.disabled_reason)
+        if self.enabled or self.false_mark:
+            return None
+        return mark.parse(self.disabled_reason)
 
     @property
     def mode(self) -> Mode:

@@ -20,14 +20,48 @@ class Printable(columns.FormattableColumn[str]):
         return text.printable(self._value)
 
 
+class _Escaped(columns.FormattableColumn[columns.FormattableColumn[ty.Any]]):
+    """A value that is escaped for machines, too."""
+
+    def human_readable(self) -> str:
+        return text.printable(self._value.human_readable())
+
+    def machine_readable(self) -> ty.Any:
+        value = self._value.machine_readable()
+        return text.printable(value) if isinstance(value, str) else value
+
+
+def harmless(
+    values: abc.Iterable[ty.Any], formatter: str
+) -> tuple[ty.Any, ...]:
+    """Return values so that, in a format, none acts on a terminal.
+
+    JSON and YAML have escapes of their own. All other formats print text as
+    it is, whether people or machines read it.
+    """
+    if formatter in ('json', 'yaml'):
+        return tuple(values)
+    each = (Printable(v) if isinstance(v, str) else v for v in values)
+    return tuple(
+        _Escaped(v) if isinstance(v, columns.FormattableColumn) else v
+        for v in each
+    )
+
+
 class Name(Printable):
     """A name, which may be long: short for people, whole for a machine."""
 
     #: So wide it is shown, in columns.
-    WIDTH = 60
+    WIDTH: ty.ClassVar[int] = 60
 
     def human_readable(self) -> str:
         return text.shorten(super().human_readable(), self.WIDTH)
+
+
+class Reason(Name):
+    """A reason, which may have a fault in Nova's own words, of any length."""
+
+    WIDTH = 2000
 
 
 class Count(columns.FormattableColumn[int | None]):

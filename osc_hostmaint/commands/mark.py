@@ -10,7 +10,6 @@ from osc_lib.command import command
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import plugin
-from osc_hostmaint import text
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
@@ -29,7 +28,7 @@ def _for_each(
         try:
             do(host)
         except exceptions.HostMaintenanceError as error:
-            LOG.error('%s', text.printable(str(error)))
+            LOG.error('%s', error)
             code = exceptions.ExitCode.FAILED
     return code
 

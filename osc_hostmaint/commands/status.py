@@ -38,7 +38,7 @@ def _fields(service: 'api.Service') -> dict[str, ty.Any]:
     return {
         'host': service.host,
         'mode': str(service.mode),
-        'reason': columns.Printable(down_cells.CELL if silent else reason),
+        'reason': down_cells.CELL if silent else reason,
         'since': marks.iso(mark.since) if mark else None,
         'set_by': mark.by if mark else None,
         'service_state': 'unknown' if silent else state,
@@ -80,7 +80,8 @@ class ShowHostMaintenance(command.ShowOne):
             'allocations': shown.allocations,
             'drained': shown.drained,
         }
-        return tuple(fields), tuple(fields.values())
+        values = columns.harmless(fields.values(), parsed_args.formatter)
+        return tuple(fields), values
 
 
 class ListHostMaintenance(command.Lister):
@@ -141,4 +142,9 @@ class ListHostMaintenance(command.Lister):
             }
             for listed in hosts
         )
-        return names, [utils.get_dict_properties(row, names) for row in rows]
+        return names, [
+            columns.harmless(
+                utils.get_dict_properties(row, names), parsed_args.formatter
+            )
+            for row in rows
+        ]

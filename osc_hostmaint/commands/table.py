@@ -49,7 +49,7 @@ _FORMATTERS = {
     'Fits': columns.Word,
     'Candidates': columns.Count,
     'Result': columns.Word,
-    'Reason': columns.Printable,
+    'Reason': columns.Reason,
     'Seconds': columns.Seconds,
 }
 
@@ -157,8 +157,9 @@ class ServersTable(command.Lister):
         if stdout is None or not column_names:
             return 0
         self._fit(parsed_args, stdout, column_names)
+        rows = [columns.harmless(row, parsed_args.formatter) for row in data]
         try:
-            super().produce_output(parsed_args, column_names, data)
+            super().produce_output(parsed_args, column_names, rows)
             streams.settle(stdout)
         except OSError as error:
             with contextlib.suppress(OSError):

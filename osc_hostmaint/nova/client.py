@@ -5,17 +5,22 @@
 from collections import abc
 import datetime
 import functools
+import logging
 import time
 
 from keystoneauth1.identity import base as identity
 from openstack import connection
 
+from osc_hostmaint import mark as marks
 from osc_hostmaint import model
+from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import errors
 from osc_hostmaint.nova import records
 from osc_hostmaint.nova import transport
 from osc_hostmaint.planning import timing
+
+LOG = logging.getLogger(__name__)
 
 #: The microversion everything is asked at, lists of servers excepted, and the
 #: least that will do: 2.59 lists migrations with their uuid and
@@ -56,6 +61,8 @@ class Client:
         #: Nova's clock, less our monotonic one, at the least; None: no time
         #: of Nova's own was seen yet.
         self._nova_ahead: float | None = None
+        #: It was said that a time of Nova's is ignored.
+        self._said_ahead = False
 
     @functools.cached_property
     def nova(self) -> transport.Transport:
@@ -100,11 +107,32 @@ class Client:
         return datetime.datetime.fromtimestamp(now, datetime.UTC)
 
     def keep_time(self, services: abc.Iterable[model.Service]) -> None:
-        """Learn Nova's time: its clock shows no less than what it wrote."""
-        written = [s.updated_at for s in services if s.updated_at]
-        if written:
-            ahead = max(written).timestamp() - time.monotonic()
+        """Learn Nova's time: its clock shows no less than what it wrote.
+
+        A time of more than a day ahead of our clock is left out: one wrong
+        clock among Nova's must not date marks.
+        """
+        latest = datetime.datetime.now(datetime.UTC) + marks.AHEAD
+        for service in services:
+            if not (written := service.updated_at):
+                continue
+            if written > latest:
+                self._say_ahead(service.host, written)
+                continue
+            ahead = written.timestamp() - time.monotonic()
             self._nova_ahead = max(ahead, self._nova_ahead or ahead)
+
+    def _say_ahead(self, host: str, written: datetime.datetime) -> None:
+        """Say, once, that Nova's clock and ours are too far apart."""
+        if not self._said_ahead:
+            words = _(
+                'The heartbeat of %(host)s is dated %(time)s, more than a day '
+                'ahead of this machine, and is ignored: check the clocks of '
+                "Nova's services and of this machine"
+            )
+            time_ = marks.iso(written)
+            LOG.warning(words, {'host': text.printable(host), 'time': time_})
+        self._said_ahead = True
 
     def user_name(self) -> str:
         """Return the name of the current user, or the id, or 'unknown'."""

@@ -6,6 +6,7 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
@@ -31,7 +32,7 @@ def services(cloud: client.Client) -> list[model.Service]:
     cloud.silent_hosts = {s.host for s in found if s.silent}
     cloud.nova.hint = down_cells.hint(cloud.silent_hosts)
     cloud.keep_time(found)
-    return found
+    return [_with_date_checked(cloud, s) for s in found]
 
 
 def _read(found: list[records.Json]) -> list[model.Service]:
@@ -44,7 +45,9 @@ def disable(
 ) -> model.Service:
     """Disable a compute service and return it as it is then."""
     body = {'status': 'disabled', 'disabled_reason': reason}
-    then = dataclasses.replace(service, enabled=False, disabled_reason=reason)
+    then = dataclasses.replace(
+        service, enabled=False, disabled_reason=reason, false_mark=False
+    )
     return _update(cloud, service, then, 'disable-log-reason', body)
 
 
@@ -109,7 +112,7 @@ def _update(
                 ) from error
         else:
             cloud.keep_time([changed])
-            return changed
+            return _with_date_checked(cloud, changed)
 
 
 def _shown(found: list[model.Service]) -> list[tuple[bool, str | None, bool]]:
@@ -138,6 +141,16 @@ def _send_update(
     body.pop('status', None)
     path = transport.path('os-services', by_name)
     return cloud.nova.put(path, 'service', body, lambda _data: wanted, BY_NAME)
+
+
+def _with_date_checked(
+    cloud: client.Client, service: model.Service
+) -> model.Service:
+    """Return a service whose mark is not ours if its date is to come."""
+    mark = service.mark
+    if mark is None or mark.since <= cloud.now() + marks.AHEAD:
+        return service
+    return dataclasses.replace(service, false_mark=True)
 
 
 def aggregates(cloud: client.Client) -> list[snapshots.Aggregate]:

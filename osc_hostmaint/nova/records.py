@@ -11,6 +11,7 @@ import types
 import typing as ty
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
@@ -23,6 +24,10 @@ _P = ty.ParamSpec('_P')
 
 #: Without it Nova lists migrations without their hosts.
 HOSTS_POLICY = 'os_compute_api:os-migrations:index:host'
+
+#: Later times are read as this one, so that a difference between clocks can
+#: be added.
+_LATEST = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 
 def _checked(read: abc.Callable[_P, _T]) -> abc.Callable[_P, _T]:
@@ -306,6 +311,10 @@ def _time(text: str | None) -> datetime.datetime | None:
 
 
 def _utc(text: str) -> datetime.datetime:
-    """Read a time of Nova's, which is UTC even where it does not say so."""
+    """Read a time of Nova's, which is UTC even where it does not say so.
+
+    One that no clock of Nova's can show becomes the nearest that it can.
+    """
     time = datetime.datetime.fromisoformat(text)
-    return time.replace(tzinfo=time.tzinfo or datetime.UTC)
+    time = time.replace(tzinfo=time.tzinfo or datetime.UTC)
+    return min(max(time, marks.EARLIEST), _LATEST)

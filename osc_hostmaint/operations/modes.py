@@ -73,19 +73,25 @@ def foresee(
     :raises InvalidMark: the reason does not fit.
     """
     names.check_answers(service)
+    user = text.printable(gateway.user_name())
     decided = service_transition.to_maintenance(
         service,
-        by=text.printable(gateway.user_name()),
+        by=user,
         reason=request.reason,
         force=request.force,
         now=gateway.now(),
     )
     if decided.step is service_transition.Step.REFUSE:
         raise exceptions.Refused(decided.reason)
-    if decided.mark is None:
+    if (new := decided.mark) is None:
         return service
+    if new.by == user:
+        new = mark.with_room(new, text.printable(gateway.user_id()))
     return dataclasses.replace(
-        service, enabled=False, disabled_reason=mark.write(decided.mark)
+        service,
+        enabled=False,
+        disabled_reason=mark.write(new),
+        false_mark=False,
     )
 
 

@@ -8,6 +8,7 @@ import datetime
 import random
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import destinations
@@ -27,8 +28,6 @@ from osc_hostmaint.progress import lines as progress_lines
 
 Gateway = gateways.Gateway
 RestoreRequest = requests.RestoreRequest
-#: Nothing left before it: OpenStack is younger.
-EPOCH = datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC)
 
 _NOTHING = loop.DrainResult((), {}, exceptions.ExitCode.DONE)
 #: Nothing more is looked at then.
@@ -165,7 +164,8 @@ def _plan(
             continue
         if isinstance(begin, datetime.timedelta):
             now = gateway.now()
-            begin = now - min(begin, now - EPOCH)
+            begin = now - min(begin, now - marks.EARLIEST)
+        begin = max(begin, marks.EARLIEST)
         homes.append(plan.Home(services[host], begin))
     policy = dataclasses.replace(
         request.policy,

@@ -152,23 +152,32 @@ def preview_lines(
     """Yield what would be done, in sum: lines for people."""
     seen, count = preview.capacity_forecast, len(preview.rows)
     verdicts = collections.Counter(each.fits for each in seen.fits.values())
+    servers = ngettext('%d server', '%d servers', count) % count
     words = _('%(servers)s; none needs room %(where)s')
     if seen.fits:
         words = _(
             '%(servers)s; %(moving)d with %(memory).1f GiB of memory need '
             'room %(where)s: %(verdicts)s'
         )
-    yield words % {
-        'servers': ngettext('%d server', '%d servers', count) % count,
-        'moving': len(seen.fits),
-        'memory': preview.memory_mb / 1024,
-        'where': _('at home') if coming_home else _('on another host'),
-        'verdicts': ', '.join(
-            f'{verdicts[fits]} {_FITS[fits]}'
-            for fits in _FITS
-            if verdicts[fits]
-        ),
-    }
+    if preview.errors:
+        # Their servers may not have been looked at.
+        but = ', '.join(sorted(preview.errors))
+        servers = _('%(servers)s, without %(hosts)s') % {
+            'servers': servers,
+            'hosts': but,
+        }
+    if count or not preview.errors:
+        yield words % {
+            'servers': servers,
+            'moving': len(seen.fits),
+            'memory': preview.memory_mb / 1024,
+            'where': _('at home') if coming_home else _('on another host'),
+            'verdicts': ', '.join(
+                f'{verdicts[fits]} {_FITS[fits]}'
+                for fits in _FITS
+                if verdicts[fits]
+            ),
+        }
     if seen.utilizations:
         yield _('%(hosts)s may take any of them: %(fills)s') % {
             'hosts': ngettext('%d host', '%d hosts', seen.hosts) % seen.hosts,

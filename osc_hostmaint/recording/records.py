@@ -13,7 +13,9 @@ A recording is a text file of JSON objects, one a line, each with one member:
 """
 
 from collections import abc
+import contextlib
 import dataclasses
+import itertools
 import json
 import typing as ty
 
@@ -21,6 +23,7 @@ import cattrs
 from cattrs.preconf import json as preconf
 
 from osc_hostmaint import model
+from osc_hostmaint import text
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
@@ -31,7 +34,31 @@ FORMAT = 2
 #: What every recording begins with.
 BEGINNING = '{"began":{"format":'
 
+#: So many characters a line has at the most: some thousand servers.
+MAX_LINE = 2**24
+#: So much is told of what is wrong with a line.
+_MAX_REASON = 500
+
 CONVERTER = preconf.make_converter()
+
+
+def _only(*types: type) -> abc.Callable[[ty.Any, ty.Any], ty.Any]:
+    """Return a hook that takes values as they are, but only of some types."""
+
+    def check(value: ty.Any, wanted: ty.Any) -> ty.Any:
+        if type(value) not in types:
+            raise TypeError(f'this is no {wanted.__name__}')
+        return wanted(value)
+
+    return check
+
+
+# Without these, null is read as 'None', and any text as true.
+CONVERTER.register_structure_hook(str, _only(str))
+CONVERTER.register_structure_hook(bool, _only(bool))
+CONVERTER.register_structure_hook(float, _only(float, int))
+# The keys of an object are text.
+CONVERTER.register_structure_hook(int, _only(int, str))
 
 #: A server's phase, and the reason.
 Status = tuple[server_status.Phase, str]
@@ -132,22 +159,54 @@ def read(path: str) -> abc.Iterator[tuple[int, Record]]:
     :raises OSError: it cannot be read.
     :raises ValueError: it is no recording, is damaged, or has another format.
     """
-    with open(path, encoding='utf-8', errors='replace') as file:
-        lines = list(file)
     hosts: dict[str, ty.Any] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            if not lines[0].startswith(BEGINNING):
-                raise ValueError('this is no recording')
-            yield number, _record(json.loads(line), hosts)
-        except (ValueError, TypeError, cattrs.BaseValidationError) as error:
-            is_last = all(e.startswith(BEGINNING) for e in lines[number:][:1])
-            if isinstance(error, json.JSONDecodeError) and is_last:
-                continue
-            reason: object = error
-            if isinstance(error, cattrs.BaseValidationError):
-                reason = '; '.join(cattrs.transform_error(error))
-            raise ValueError(f'{path}, line {number}: {reason}') from error
+    with open(path, encoding='utf-8', errors='replace') as file:
+        # A line may be the last of its drain: another begins after it.
+        lines = itertools.chain(_lines(path, file), [(0, BEGINNING)])
+        for (number, line), (_next, after) in itertools.pairwise(lines):
+            with located(path, number):
+                if number == 1 and not line.startswith(BEGINNING):
+                    raise ValueError('this is no recording')
+                try:
+                    tree = json.loads(line)
+                except json.JSONDecodeError:
+                    if after.startswith(BEGINNING):
+                        continue
+                    raise
+                record = _record(tree, hosts)
+            yield number, record
+
+
+@contextlib.contextmanager
+def located(path: str, number: int) -> abc.Iterator[None]:
+    """Say of whatever goes wrong with a line, in which one that is.
+
+    :raises ValueError: in place of any other exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = str(error)
+        if isinstance(error, cattrs.BaseValidationError):
+            reason = '; '.join(cattrs.transform_error(error))
+        elif isinstance(error, RecursionError):
+            reason = 'it is nested too deeply'
+        elif not isinstance(error, ValueError | TypeError):
+            reason = repr(error)
+        reason = text.shorten(reason, _MAX_REASON)
+        raise ValueError(f'{path}, line {number}: {reason}') from error
+
+
+def _lines(path: str, file: ty.TextIO) -> abc.Iterator[tuple[int, str]]:
+    """Yield lines with their numbers; a file may never end one."""
+    for number in itertools.count(1):
+        line = file.readline(MAX_LINE + 1)
+        if len(line) > MAX_LINE:
+            words = f'it is longer than {MAX_LINE} characters'
+            raise ValueError(f'{path}, line {number}: {words}')
+        if not line:
+            return
+        yield number, line
 
 
 def _record(tree: ty.Any, hosts: dict[str, ty.Any]) -> Record:

@@ -62,21 +62,35 @@ def replay(path: str) -> abc.Iterator[Tick]:
     """
     hosts: dict[str, memories.HostMemory] = {}
     for line, record in records.read(path):
-        match record:
-            case records.Began():
-                hosts = {}
-            case records.Decided(seen=seen):
-                memory = hosts.get(seen.host, memories.HostMemory())
-                operation = requested.operation(record.policy)
-                now = decide.decide(seen, operation, memory, record.now)
-                hosts[seen.host] = now.memory
-                yield Tick(line, record, memory, now)
-            case records.Acted(host=host, action=action):
-                # An action that is not decided any more has no track.
-                if host in hosts and action.server_id in hosts[host].servers:
-                    hosts[host] = hosts[host].after(
-                        action, record.outcome, record.highest_id
-                    )
+        with records.located(path, line):
+            tick = _decide_again(line, record, hosts)
+        if tick:
+            yield tick
+
+
+def _decide_again(
+    line: int, record: records.Record, hosts: dict[str, memories.HostMemory]
+) -> Tick | None:
+    """Return the decision of a record; None if it has none.
+
+    :param hosts: what is remembered, by host; updated.
+    """
+    match record:
+        case records.Began():
+            hosts.clear()
+        case records.Decided(seen=seen):
+            memory = hosts.get(seen.host, memories.HostMemory())
+            operation = requested.operation(record.policy)
+            now = decide.decide(seen, operation, memory, record.now)
+            hosts[seen.host] = now.memory
+            return Tick(line, record, memory, now)
+        case records.Acted(host=host, action=action):
+            # An action that is not decided any more has no track.
+            if host in hosts and action.server_id in hosts[host].servers:
+                hosts[host] = hosts[host].after(
+                    action, record.outcome, record.highest_id
+                )
+    return None
 
 
 def main(arguments: abc.Sequence[str] | None = None) -> int:

@@ -190,10 +190,12 @@ def _claim(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise OSError(None, _('another drain is writing to it')) from error
-    if not (size := os.fstat(fd).st_size):
-        return
-    if os.pread(fd, len(_BEGINNING), 0) != _BEGINNING:
+    size, mode = os.fstat(fd).st_size, stat.S_IMODE(status.st_mode)
+    if size and os.pread(fd, len(_BEGINNING), 0) != _BEGINNING:
         raise OSError(None, _('it exists and contains something else'))
-    if os.pread(fd, 1, size - 1) != b'\n':
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        words = _('others may use it (mode %04o, wanted is 0600)')
+        raise OSError(None, words % mode)
+    if size and os.pread(fd, 1, size - 1) != b'\n':
         # The last line was cut off when its drain was killed.
         os.write(fd, b'\n')

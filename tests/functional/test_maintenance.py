@@ -86,7 +86,10 @@ class TestMaintenance(base.FunctionalTest):
 
     def test_host_disabled_by_others_is_refused(self) -> None:
         self.disable_by_hand('cmp01')
-        for line in ('set', 'unset', 'drain', 'set --reason mine'):
+        for line in (
+            *('set', 'unset', 'drain'),
+            *('set --reason mine', 'drain --dry-run'),
+        ):
             done = self.run_command(f'host maintenance {line} cmp01')
             self.assertEqual(1, done.code)
             self.assertEqual(1, len(done.err.splitlines()), done.err)
@@ -100,6 +103,53 @@ class TestMaintenance(base.FunctionalTest):
         self.disable_by_hand('cmp01')
         self.openstack('host maintenance unset --force cmp01')
         self.assertEqual('operational', self.show('cmp01')['mode'])
+
+    def test_marks_with_dates_that_no_mark_has(self) -> None:
+        for year in ('0001', '2009', '9999'):
+            planted = f'maintenance since {year}-01-01T00:00:00Z by eve: x'
+            self.disable_by_hand('cmp01', planted)
+            self.cloud.requests.reset()
+            for line in ('unset --restore', 'set', 'drain'):
+                done = self.run_command(f'host maintenance {line} cmp01')
+                self.assertEqual(1, done.code, done.err)
+                self.assertIn(
+                    f'somebody else (their reason: {planted!r})', done.err
+                )
+            self.assertEqual([], self.changes())
+            shown = self.show('cmp01')
+            self.assertEqual(
+                ('disabled', None), (shown['mode'], shown['since'])
+            )
+        self.openstack('host maintenance set --force cmp01')
+        self.assertEqual('maintenance', self.show('cmp01')['mode'])
+
+    def test_user_name_too_long_for_the_mark(self) -> None:
+        keystone = self.cloud.connection().identity
+        name, password = 'n' * 230, 'secret'
+        user = keystone.create_user(name=name, password=password)
+        self.addCleanup(keystone.delete_user, user)
+        project, role = (
+            keystone.find_project('admin'),
+            keystone.find_role('admin'),
+        )
+        keystone.assign_project_role_to_user(project, user, role)
+        env = {'OS_USERNAME': name, 'OS_PASSWORD': password}
+
+        done = self.run_command(
+            'host maintenance set --reason CHG0042 cmp01', **env
+        )
+
+        self.assertEqual(0, done.code, done.err)
+        shown = self.show('cmp01')
+        self.assertEqual(
+            (user.id, 'CHG0042'), (shown['set_by'], shown['reason'])
+        )
+        reason = 'x' * 250
+        done = self.run_command(
+            f'host maintenance set --reason {reason} cmp02', **env
+        )
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('too long by', done.err)
 
     def test_novas_own_reason_is_taken_over(self) -> None:
         self.disable_by_hand('cmp01', 'AUTO: Connection to libvirt lost: 1')

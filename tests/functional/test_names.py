@@ -14,6 +14,23 @@ NAMES = {
 
 
 class TestNames(base.FunctionalTest):
+    def test_reasons(self) -> None:
+        compute = self.cloud.connection().compute
+        theirs = NAMES['escape'] + NAMES['lines']
+        compute.disable_service(
+            self.cloud.service('cmp01').id, disabled_reason=theirs
+        )
+        for line in ('list --all', 'show cmp01'):
+            for form in (
+                'table',
+                'value',
+                'shell' if 'show' in line else 'csv',
+            ):
+                out = self.openstack(f'host maintenance {line} -f {form}')
+                self.assert_harmless(out)
+                self.assertIn('x1b[31m', out)
+        self.assertEqual(theirs, self.show('cmp01')['reason'])
+
     def boot_named(self) -> dict[str, str]:
         """Boot a server of each name, and return the names by id."""
         servers = self.cloud.boot_many(
@@ -35,6 +52,13 @@ class TestNames(base.FunctionalTest):
         rows = self.drain('--running leave cmp01', code=3)
 
         self.assertEqual(ids, {row['Server ID']: row['Name'] for row in rows})
+        for line in ('value', 'csv', 'table --max-width 160'):
+            done = self.run_command(
+                f'host maintenance drain --dry-run -f {line} cmp01'
+            )
+            self.assertEqual(0, done.code, done.err)
+            self.assert_harmless(done.out)
+            self.assertIn(NAMES['format'], done.out)
 
         done = self.run_command('host maintenance drain cmp01')
 

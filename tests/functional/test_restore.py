@@ -105,9 +105,11 @@ class TestRestore(RestoreTest):
         self.nothing_is_left_to_do(others)
 
     def refused_in_maintenance(self) -> None:
-        done = self.run_command(f'{RESTORE} cmp01')
-        self.assertEqual(1, done.code, done.err)
-        self.assertIn('openstack host maintenance unset cmp01', done.err)
+        for line in ('cmp01', '--dry-run cmp01'):
+            done = self.run_command(f'{RESTORE} {line}')
+            self.assertEqual(1, done.code, done.err)
+            self.assertEqual(1, len(done.err.splitlines()), done.err)
+            self.assertIn('openstack host maintenance unset cmp01', done.err)
         self.assertEqual([], self.arrivals())
 
     def live_on(self, others: dict[str, ty.Any]) -> None:

@@ -37,10 +37,10 @@ class TestPick(unit.TestCase):
         ('GPU-8', "named 'GPU-8'; did you mean Gpu-7?"),
         ('zebra', "named 'zebra': see openstack compute service list."),
         ('a\x1b[2J', r"named 'a\x1b[2J'"),
-        ('node1', 'that is the hypervisor hostname of cmp01.'),
+        ('node1', r'that is the hypervisor hostname of cmp\x1b.'),
     )
     def test_unknown(self, host, words):
-        ask = mock.Mock(return_value={'node1': 'cmp01'})
+        ask = mock.Mock(return_value={'node1': 'cmp\x1b'})
         with self.assertRaises(exceptions.UnknownHost) as caught:
             names.pick([host], SERVICES, ask)
         message = str(caught.exception)

@@ -15,6 +15,7 @@ class TestColumns(unit.TestCase):
         (columns.Name('web'), 'web', 'web'),
         (columns.Name('x' * 255), 'x' * 59 + '…', 'x' * 255),
         (columns.Name('\x1b' * 99), r'\x1b' * 14 + r'\x1…', '\x1b' * 99),
+        (columns.Reason('x' * 2001), 'x' * 1999 + '…', 'x' * 2001),
         (columns.Seconds(4.26), '4.3', 4.3),
         (columns.Seconds(0.0), '0.0', 0.0),
         (columns.Seconds(None), '', None),

@@ -175,8 +175,10 @@ class TestList(shell.CommandTestCase):
         call = self.asked.call_args
         self.assertEqual({'hypervisor_types': shown}, call.kwargs)
 
-    def test_hostile_reasons_are_harmless_in_a_table(self):
-        done = self.run_command('')
-
-        self.assertIn(r'\x1b[2Jbroken\nfan', done.stdout)
-        self.assertTrue(done.stdout.replace('\n', '').isprintable())
+    @unit.cases('table', 'value', 'csv')
+    def test_no_text_acts_on_a_terminal(self, form):
+        theirs = builders.service(host=HOSTILE, zone=HOSTILE)
+        self.asked.return_value = (api.ListedHost(theirs, 3, HOSTILE),)
+        shown = self.run_command(f'--long -f {form}').stdout
+        self.assertEqual(3, shown.count('[2Jbroken'))
+        self.assertTrue(shown.replace('\n', '').isprintable())

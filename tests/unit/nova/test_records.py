@@ -32,10 +32,6 @@ class ServiceTest(unit.TestCase):
             records.service(data),
         )
 
-    def test_never_heard_of(self) -> None:
-        found = records.service(cloud.service(updated_at=None))
-        self.assertIsNone(found.updated_at)
-
 
 class ServerTest(unit.TestCase):
     def test_all(self) -> None:
@@ -198,6 +194,11 @@ class NovasTimeTest(cloud.CloudTestCase):
         self.cloud.put(f'{SERVICES}/{service.id}', json={'service': changed})
         self.gateway.disable(service, 'reason')
         passed = self.gateway.now() - TIME
+        self.assertLess(abs(passed.total_seconds()), 1)
+
+    @unit.cases('9998-01-01T00:00:00', '9999-12-31T23:59:59', '0001-01-01')
+    def test_wrong_clock_among_novas(self, wrong: str) -> None:
+        passed = self._now(wrong, '2026-11-20T23:31:07.000000')
         self.assertLess(abs(passed.total_seconds()), 1)
 
     def test_no_heartbeat(self) -> None:

@@ -66,11 +66,15 @@ class TestLines(unit.TestCase):
             ],
             self.lines(*mixed, staying=2, memory_mb=2560),
         )
+        words = '1 server; 1 with 0.0 GiB of memory need room at home: 1 fit'
         home = progress_lines.preview_lines(preview(fit()), coming_home=True)
-        self.assertEqual(
-            ['1 server; 1 with 0.0 GiB of memory need room at home: 1 fit'],
-            [*home],
-        )
+        self.assertEqual([words], [*home])
+
+    def test_not_looked_at(self):
+        errors = {'cmp03': '', 'cmp02': ''}
+        (line,) = self.lines(staying=1, errors=errors)
+        self.assertIn('1 server, without cmp02, cmp03; none', line)
+        self.assertEqual([], self.lines(errors=errors))
 
     def test_how_full_the_others_are(self):
         for hosts, words in ((1, '1 host may'), (12, '12 hosts may')):

@@ -252,13 +252,6 @@ class TestMain(ReplayTestCase):
         self.assertRegex(out, r'line \d+: cmp01 at [\d.]+ s: done')
         self.assertNotIn('DIFFERS', out)
 
-    def test_no_recording(self):
-        self.path.write_text('clouds:\n{}\n')
-        code, out, err = self.told()
-
-        self.assertEqual((2, ''), (code, out))
-        self.assertIn('line 1', err)
-
     def test_hostile_text_is_harmless(self):
         self.drain(scene.cloud(1))
         lines = self.lines()
