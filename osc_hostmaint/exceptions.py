@@ -104,8 +104,11 @@ class Unavailable(CloudError):
         *,
         in_doubt: bool = True,
         retry_after: float | None = None,
+        status: int | None = None,
     ):
         super().__init__(message)
+        #: The HTTP status of the answer, if there was one.
+        self.status = status
         #: After so many seconds the service wants to be asked again, if it
         #: says so.
         self.retry_after = retry_after

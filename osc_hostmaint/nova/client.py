@@ -53,6 +53,8 @@ class Client:
         self.known_hosts: set[str] = set()
         #: Those of them whose cell did not answer: these are not among them.
         self.silent_hosts: set[str] = set()
+        #: Those whose servers Nova cannot list at the newest microversion.
+        self.unlistable: set[str] = set()
         #: All hypervisors; None: not asked yet.
         self.known_hypervisors: tuple[model.Hypervisor, ...] | None = None
         #: The hypervisor hostnames that were seen of each host.

@@ -111,7 +111,9 @@ def _from_status(
         case http.HTTPStatus.NOT_FOUND if genuine:
             return exceptions.NotFound(message)
         case http.HTTPStatus.TOO_MANY_REQUESTS:
-            return exceptions.Unavailable(message, in_doubt=False)
+            return exceptions.Unavailable(
+                message, in_doubt=False, status=status
+            )
         case http.HTTPStatus.BAD_REQUEST:
             untimely = any(words in details for words in _UNTIMELY)
             final = genuine and not untimely
@@ -119,7 +121,7 @@ def _from_status(
         case int() if status < 500 and status != http.HTTPStatus.NOT_FOUND:
             return exceptions.RequestRefused(message)
         case _:
-            return exceptions.Unavailable(message)
+            return exceptions.Unavailable(message, status=status)
 
 
 def _details(error: sdk_exceptions.HttpException) -> str:

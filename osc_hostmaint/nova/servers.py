@@ -3,6 +3,8 @@
 """What is asked of Nova about servers, and their groups."""
 
 import datetime
+import http
+import logging
 import operator
 
 from osc_hostmaint import exceptions
@@ -15,6 +17,8 @@ from osc_hostmaint.nova import records
 from osc_hostmaint.nova import transport
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
+LOG = logging.getLogger(__name__)
+
 #: Lists of servers tell at it what the scheduler was asked for: the zone
 #: (2.96), the image's properties (2.98), and hints (2.100).
 TELLING = '2.100'
@@ -23,22 +27,41 @@ TELLING = '2.100'
 def servers(cloud: client.Client, host: str) -> list[model.Server]:
     """Return the servers on a host, soft-deleted ones included.
 
+    Where Nova fails at the newest microversion for one of them, an older one
+    is used from then on, which is said.
+
     :raises NotPermitted: Nova ignored the filter, as it does without a
         word for users who may not use it; an empty list would prove
         nothing then.
     """
     version = cloud.nova.microversion(TELLING, needed=client.NEEDED)
-    query = {'version': version, **_on(host)}
-
-    def read(data: records.Json) -> model.Server:
-        server = records.server(data)
-        node = data.get('OS-EXT-SRV-ATTR:hypervisor_hostname')
-        cloud.learn_node(server.host, node)
-        return server
-
-    found = list(
-        lists.pages(cloud.nova, '/servers/detail', 'servers', read, **query)
-    )
+    if host in cloud.unlistable:
+        version = cloud.nova.version
+    try:
+        found = _list(cloud, host, version)
+    except exceptions.Unavailable as error:
+        broken = error.status == http.HTTPStatus.INTERNAL_SERVER_ERROR
+        if not broken or version == cloud.nova.version or cloud.silent_hosts:
+            raise
+        try:
+            found = _list(cloud, host, cloud.nova.version)
+        except exceptions.Unavailable:
+            raise error from None
+        cloud.unlistable.add(host)
+        LOG.warning(
+            _(
+                'Nova cannot list the servers of %(host)s at microversion '
+                '%(version)s (%(error)s); %(older)s is used, which does not '
+                'show what the scheduler was asked for. A row of '
+                'request_specs in the database nova_api may be unreadable'
+            ),
+            {
+                'host': host,
+                'version': version,
+                'error': error,
+                'older': cloud.nova.version,
+            },
+        )
     if any(s.host != host for s in found):
         raise exceptions.NotPermitted(
             _(
@@ -48,6 +71,22 @@ def servers(cloud: client.Client, host: str) -> list[model.Server]:
             )
         )
     return found
+
+
+def _list(
+    cloud: client.Client, host: str, version: str
+) -> list[model.Server]:
+    """Return the servers on a host, listed at a microversion."""
+
+    def read(data: records.Json) -> model.Server:
+        server = records.server(data)
+        node = data.get('OS-EXT-SRV-ATTR:hypervisor_hostname')
+        cloud.learn_node(server.host, node)
+        return server
+
+    query = {'version': version, **_on(host)}
+    path, key = '/servers/detail', 'servers'
+    return list(lists.pages(cloud.nova, path, key, read, **query))
 
 
 def server_count(cloud: client.Client, host: str) -> int:

@@ -9,6 +9,8 @@ from nova import objects
 from nova.compute import api as compute_api
 from nova.compute import rpcapi
 import nova.conf
+from nova.db.api import api as api_database
+from nova.db.api import models as api_models
 from nova.db.main import api as cell_database
 from nova.objects import host_mapping
 
@@ -39,6 +41,17 @@ def resize(server: str, flavor: str, host: str) -> None:
     instance = api.get(context, server, expected_attrs=['flavor', 'services'])
     # The context is aimed at the server's cell by now.
     api.resize(context, instance, flavor_id=flavor, host_name=host)
+
+
+def damage_request(server: str) -> None:
+    """Make unreadable what the scheduler was asked for a server."""
+    _damage_request(nova_context.get_admin_context(), server)
+
+
+@api_database.context_manager.writer
+def _damage_request(context: nova_context.RequestContext, server: str) -> None:
+    specs = context.session.query(api_models.RequestSpec)
+    specs.filter_by(instance_uuid=server).update({'spec': '{'})
 
 
 def unmap(host: str) -> None:
@@ -135,6 +148,10 @@ def routes() -> list[tuple[str, str, web.Handler]]:
         rename(match.group(1), body['name'])
         return 204, None
 
+    def damage(match, query, body):
+        damage_request(match.group(1))
+        return 204, None
+
     def move(match, query, body):
         resize(match.group(1), body['flavor'], body['host'])
         return 202, None
@@ -169,5 +186,6 @@ def routes() -> list[tuple[str, str, web.Handler]]:
             lambda m, q, b: (201, add_namesake(m.group(1))),
         ),
         ('PUT', '/control/servers/([^/]+)/name', name),
+        ('DELETE', '/control/servers/([^/]+)/request', damage),
         ('POST', '/control/servers/([^/]+)/resize', move),
     ]

@@ -146,6 +146,13 @@ class Servers:
         """
         self._control('PUT', f'servers/{id_of(server)}/name', {'name': name})
 
+    def damage_request(self, server: Any) -> None:
+        """Make unreadable what the scheduler was asked for a server.
+
+        A row of the table ``request_specs`` that an upgrade has spoiled.
+        """
+        self._control('DELETE', f'servers/{id_of(server)}/request')
+
     # making
 
     def boot(self, name: str, **spec: Any) -> _server.Server:
