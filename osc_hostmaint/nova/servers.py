@@ -73,9 +73,7 @@ def servers(cloud: client.Client, host: str) -> list[model.Server]:
     return found
 
 
-def _list(
-    cloud: client.Client, host: str, version: str
-) -> list[model.Server]:
+def _list(cloud: client.Client, host: str, version: str) -> list[model.Server]:
     """Return the servers on a host, listed at a microversion."""
 
     def read(data: records.Json) -> model.Server:

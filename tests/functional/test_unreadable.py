@@ -14,7 +14,10 @@ class TestUnreadable(base.FunctionalTest):
         done = self.run_command('host maintenance drain -f json cmp01')
         self.assertEqual(3, done.code, done.err)
         self.assertEqual(1, done.err.count('cannot list the servers of cmp01'))
-        print(done.err, done.out)
         rows = {row['Name']: row for row in done.json}
         results = [row['Result'] for row in rows.values()]
         self.assertEqual(['failed'] + 3 * ['moved'], sorted(results))
+        self.assertRegex(
+            rows['active-0']['Reason'],
+            r'had no effect: Nova: POST .*JSONDecodeError.*HTTP 500',
+        )

@@ -74,7 +74,11 @@ def _asked(context: Context, asked_at: float) -> ServerStatus:
             awaits=server_requests.awaited_effect(context, asked_at),
         )
     since = asked_at + timing.EFFECT_WAIT_SECONDS
-    return _again(context, view, since, 'the request to move it had no effect')
+    failure = context.remembered.request(context.remembered.latest).failure
+    why = 'the request to move it had no effect'
+    return _again(
+        context, view, since, f'{why}: {failure}' if failure else why
+    )
 
 
 def _awaiting(context: Context, record: Migration) -> ServerStatus:

@@ -142,6 +142,8 @@ class RequestState:
     taken: int = 0
     #: Nova said yes to the newest of them: what comes of it is surely ours.
     accepted: bool = False
+    #: How it failed, where it is in doubt whether Nova took it.
+    failure: str = ''
     #: Refusals in a row, the newest one, and when it came.
     refusals: int = 0
     refusal: str = ''
@@ -181,6 +183,7 @@ class RequestState:
             asked_after=highest_id,
             taken=self.taken + 1,
             accepted=outcome.answer is SendStatus.ACCEPTED,
+            failure=outcome.reason,
             host=action.host,
             spread=action.spread,
             record_id=action.record_id,

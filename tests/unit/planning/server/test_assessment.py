@@ -111,7 +111,9 @@ class TestAskedFor(base.ServerContextTestCase):
 
     def lost(self, waited, view=base.HERE, **kwargs):
         return self.assess(
-            view=view, remembered=base.asked(asked_at=NOW - waited), **kwargs
+            view=view,
+            remembered=base.asked(asked_at=NOW - waited, failure='no answer'),
+            **kwargs,
         )
 
     @unit.cases(
@@ -168,7 +170,7 @@ class TestAskedFor(base.ServerContextTestCase):
     def test_retried_after_a_pause(self):
         assessed = self.lost(EFFECT_WAIT + 1)
         self.assertEqual(Phase.SETTLING, assessed.phase)
-        self.assertIn('had no effect', assessed.reason)
+        self.assertIn('had no effect: no answer', assessed.reason)
 
         assessed = self.lost(EFFECT_WAIT + timing.RETRY_WAIT_SECONDS)
         self.assertEqual(Phase.WAITING, assessed.phase)
