@@ -3,6 +3,7 @@
 """Setting, unsetting and showing maintenance, and what goes wrong."""
 
 import json
+import shlex
 
 from tests.cloud import waiting
 from tests.functional import base
@@ -254,9 +255,17 @@ class TestTrouble(base.FunctionalTest):
             'drain --timeout soon cmp01',
             'drain --parallel 0 cmp01',
             'list --mode sleeping',
+            'drain --save-names cmp01',
+            'drain --dry-run --save-observations seen.jsonl cmp01',
+            # As from an empty variable.
+            'drain cmp01 --to=',
+            *('set ""', 'unset ""', 'drain ""', 'restore ""', 'show ""'),
         ):
-            done = self.run_command(f'host maintenance {line}')
+            self.cloud.requests.reset()
+            done = self.run_command('host maintenance', *shlex.split(line))
             self.assertEqual(2, done.code, done.err)
+            asked = {r.service for r in self.cloud.requests.log()}
+            self.assertLessEqual(asked, {'identity'}, line)
         long = 'x' * 300
         done = self.run_command(f'host maintenance set --reason {long} cmp01')
         self.assert_one_line(done, 'too long by')
