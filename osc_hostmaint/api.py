@@ -144,7 +144,8 @@ class Maintenance:
         :param force: take over a host that somebody else disabled.
         :raises UnknownHost: the host has no compute service.
         :raises SilentCell: the cell of the host does not answer.
-        :raises Refused: somebody else disabled the host.
+        :raises Refused: somebody else disabled the host, or changed its
+            compute service while this ran.
         :raises InvalidMark: the reason does not fit.
         """
         return modes_.set_maintenance(
@@ -165,7 +166,8 @@ class Maintenance:
         :raises SilentCell: the cell of the host does not answer.
         :raises Refused: one of these conditions holds without ``force``; or
             Nova refuses to undo the force-down, because nova-compute has not
-            cleaned up after an evacuation.
+            cleaned up after an evacuation; or somebody else changed the
+            compute service while this ran.
         """
         return modes_.unset_maintenance(self._gateway, host, force=force)
 

@@ -31,19 +31,28 @@ def services(cloud: client.Client) -> list[model.Service]:
     return found
 
 
+def services_on(cloud: client.Client, host: str) -> list[model.Service]:
+    """Return the compute services of one host."""
+    only = {'host': host, 'binary': 'nova-compute'}
+    data = cloud.nova.get('/os-services', 'services', **only)
+    found = [records.service(s) for s in data]
+    cloud.keep_time(found)
+    return [service for service in found if service.host == host]
+
+
 def disable(
     cloud: client.Client, service: model.Service, reason: str
 ) -> model.Service:
     """Disable a compute service and return it as it is then."""
     body = {'status': 'disabled', 'disabled_reason': reason}
     then = dataclasses.replace(service, enabled=False, disabled_reason=reason)
-    return _update(cloud, then, 'disable-log-reason', body)
+    return _update(cloud, service, then, 'disable-log-reason', body)
 
 
 def enable(cloud: client.Client, service: model.Service) -> model.Service:
     """Enable a compute service and return it as it is then."""
     then = dataclasses.replace(service, enabled=True, disabled_reason=None)
-    return _update(cloud, then, 'enable', {'status': 'enabled'})
+    return _update(cloud, service, then, 'enable', {'status': 'enabled'})
 
 
 def force_down(
@@ -59,11 +68,13 @@ def force_down(
     """
     up = service.up and not down
     then = dataclasses.replace(service, forced_down=down, up=up)
-    return _update(cloud, then, 'force-down', {'forced_down': down})
+    body = {'forced_down': down}
+    return _update(cloud, service, then, 'force-down', body)
 
 
 def _update(
     cloud: client.Client,
+    seen: model.Service,
     wanted: model.Service,
     by_name: str,
     body: records.Json,
@@ -73,6 +84,7 @@ def _update(
     An id Nova looks for in one cell after another, and fails at one that
     does not answer. A host's name leads it to its cell at once.
 
+    :param seen: the service before.
     :param by_name: what the request by the host's name is called.
     """
     try:
@@ -80,6 +92,12 @@ def _update(
     except exceptions.Unavailable:
         if not cloud.silent_hosts:
             raise
+        # That may have changed it all the same, or others have meanwhile.
+        for now in services_on(cloud, seen.host):
+            if now.settings == wanted.settings:
+                return now
+            if now.settings != seen.settings:
+                raise
         body |= {'host': wanted.host, 'binary': 'nova-compute'}
         body.pop('status', None)
         cloud.nova.put(f'/os-services/{by_name}', 'service', body, BY_NAME)

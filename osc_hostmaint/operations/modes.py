@@ -58,7 +58,13 @@ def _mark(
     foreseen = foresee(gateway, service, request)
     if foreseen is service:
         return service
-    return gateway.disable(service, foreseen.disabled_reason or '')
+    now = hosts.look_again(gateway, service.host)
+    if now.settings != service.settings:
+        if foresee(gateway, now, request) is now:
+            # Somebody else has put it into maintenance: that will do.
+            return now
+        hosts.check_unchanged(service, now)
+    return gateway.disable(now, foreseen.disabled_reason or '')
 
 
 def foresee(
@@ -91,7 +97,7 @@ def foresee(
 
 def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
     """Put a host back into service."""
-    service = hosts.find(gateway, host)
+    seen = service = hosts.find(gateway, host)
     leaving = []
     if not service.enabled and not force:
         leaving = [m for m in _moving(gateway, host) if m.source == host]
@@ -112,9 +118,14 @@ def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
         )
         match decided.step:
             case service_transition.Step.FORCE_UP:
-                service = _force_up(gateway, service, force=force)
+                service = _force_up(gateway, seen, force=force)
+                seen = dataclasses.replace(seen, forced_down=False)
                 taken_back = True
             case service_transition.Step.ENABLE:
+                service = hosts.look_again(gateway, host)
+                if service.enabled:
+                    return service
+                hosts.check_unchanged(seen, service)
                 return gateway.enable(service)
             case service_transition.Step.REFUSE:
                 raise exceptions.Refused(decided.reason)
@@ -140,8 +151,10 @@ def _moving(gateway: Gateway, host: str) -> list[model.Migration]:
     return found
 
 
-def _force_up(gateway: Gateway, service: Service, *, force: bool) -> Service:
+def _force_up(gateway: Gateway, seen: Service, *, force: bool) -> Service:
     """Undo the force-down of a service, and return the service."""
+    service = hosts.look_again(gateway, seen.host)
+    hosts.check_unchanged(seen, service)
     try:
         before = gateway.force_down(service, down=False)
     except exceptions.RequestRefused as error:
