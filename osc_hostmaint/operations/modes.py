@@ -64,7 +64,22 @@ def _mark(
             # Somebody else has put it into maintenance: that will do.
             return now
         hosts.check_unchanged(service, now)
-    return gateway.disable(now, foreseen.disabled_reason or '')
+    marked = gateway.disable(now, foreseen.disabled_reason or '')
+    if request.force:
+        _say_erased(now)
+    return marked
+
+
+def _say_erased(service: Service) -> None:
+    """Print somebody else's reason, which nobody can look up any more."""
+    if service.mode is model.Mode.DISABLED and service.disabled_reason:
+        LOG.warning(
+            _(
+                '%(host)s: --force erased the reason of whoever disabled it: '
+                '%(reason)r'
+            ),
+            {'host': service.host, 'reason': service.disabled_reason},
+        )
 
 
 def foresee(
@@ -126,7 +141,9 @@ def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
                 if service.enabled:
                     return service
                 hosts.check_unchanged(seen, service)
-                return gateway.enable(service)
+                enabled = gateway.enable(service)
+                _say_erased(service)
+                return enabled
             case service_transition.Step.REFUSE:
                 raise exceptions.Refused(decided.reason)
             case _:

@@ -86,3 +86,15 @@ class TestMeanwhile(OperatorsTest):
         )
         self.assertEqual(0, done.code, done.err)
         self.assertEqual(THEIRS, self.show('cmp01')['reason'])
+
+
+class TestForce(OperatorsTest):
+    def test_the_reason_that_is_erased_is_said(self) -> None:
+        compute = self.cloud.connection().compute
+        for line in ('set', 'unset', 'drain'):
+            compute.disable_service(
+                self.cloud.service('cmp01').id, disabled_reason=THEIRS
+            )
+            done = self.run_command(f'host maintenance {line} --force cmp01')
+            self.assertEqual(0, done.code, done.err)
+            self.assertEqual(1, done.err.count(repr(THEIRS)), done.err)
