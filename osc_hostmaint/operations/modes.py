@@ -113,10 +113,21 @@ def foresee(
 def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
     """Put a host back into service."""
     seen = service = hosts.find(gateway, host)
+    if service.enabled and service.forced_down and gateway.evacuated(host):
+        raise exceptions.Refused(
+            _(
+                '%(host)s is enabled, but forced down, and servers that were '
+                'evacuated from it are not cleaned up there yet. Start '
+                'nova-compute on %(host)s first (restart it if it is '
+                'running), which cleans up as it starts, then run openstack '
+                'host maintenance unset %(host)s again'
+            )
+            % {'host': host}
+        )
     leaving = []
     if not service.enabled and not force:
         leaving = [m for m in _moving(gateway, host) if m.source == host]
-    taken_back = False
+    taken_back, awaited = False, force
     while True:
         down, uncleaned = [], 0
         if service.up and not (force or service.enabled):
@@ -135,7 +146,7 @@ def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
             case service_transition.Step.FORCE_UP:
                 service = _force_up(gateway, seen, force=force)
                 seen = dataclasses.replace(seen, forced_down=False)
-                taken_back = True
+                taken_back = awaited = True
             case service_transition.Step.ENABLE:
                 service = hosts.look_again(gateway, host)
                 if service.enabled:
@@ -145,7 +156,10 @@ def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
                 _say_erased(service)
                 return enabled
             case service_transition.Step.REFUSE:
-                raise exceptions.Refused(decided.reason)
+                if awaited or service.up or leaving or not service.mark:
+                    raise exceptions.Refused(decided.reason)
+                service = _wait_for_heartbeat(gateway, service)
+                awaited = True
             case _:
                 return service
 
@@ -175,8 +189,9 @@ def _force_up(gateway: Gateway, seen: Service, *, force: bool) -> Service:
     try:
         before = gateway.force_down(service, down=False)
     except exceptions.RequestRefused as error:
+        words = str(error).removeprefix('Nova: ')
         raise exceptions.Refused(
-            service_transition.not_forced_up(service.host, str(error))
+            service_transition.not_forced_up(service.host, words)
         ) from error
     if force:
         return hosts.find(gateway, service.host)
@@ -186,26 +201,37 @@ def _force_up(gateway: Gateway, seen: Service, *, force: bool) -> Service:
 def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
     """Wait up to 20 s for a heartbeat of a host, and return its service.
 
-    Nova still shows a host as up that died a moment ago.
+    Nova still shows a host as up that died a moment ago, and as down one
+    whose nova-compute was started a moment ago.
     """
     ticking = clock.Clock()
     deadline = ticking.now() + timing.SILENCE_SECONDS
     said = False
-    while (service := hosts.find(gateway, before.host)).up:
-        if heartbeats.was_heard(before, service):
+    while True:
+        service = hosts.find(gateway, before.host)
+        if service.up and heartbeats.was_heard(before, service):
             return service
         if ticking.now() >= deadline:
             return dataclasses.replace(service, up=False)
         if not said:
-            words = _(
-                '%(host)s: waiting for a heartbeat, at most %(seconds).0f s: '
-                'Nova shows a host as up for a while after it has died'
+            why = _('nova-compute may just have been started')
+            if service.up:
+                why = _(
+                    'Nova shows a host as up for a while after it has died'
+                )
+            LOG.warning(
+                _(
+                    '%(host)s: waiting for a heartbeat, at most '
+                    '%(seconds).0f s: %(why)s'
+                ),
+                {
+                    'host': before.host,
+                    'seconds': timing.SILENCE_SECONDS,
+                    'why': why,
+                },
             )
-            seconds = timing.SILENCE_SECONDS
-            LOG.warning(words, {'host': before.host, 'seconds': seconds})
             said = True
         ticking.sleep(timing.HEARTBEAT_CHECK_SECONDS)
-    return service
 
 
 def show(gateway: Gateway, host: str) -> summary.Summary:

@@ -98,3 +98,45 @@ class TestForce(OperatorsTest):
             done = self.run_command(f'host maintenance {line} --force cmp01')
             self.assertEqual(0, done.code, done.err)
             self.assertEqual(1, done.err.count(repr(THEIRS)), done.err)
+
+
+class TestHeartbeat(OperatorsTest):
+    def test_nova_compute_was_just_started(self) -> None:
+        for forced in (False, True):
+            self.openstack('host maintenance set cmp01')
+            self.cloud.kill_host('cmp01')
+            self.cloud.wait_service('cmp01', 'down')
+            if forced:
+                self.set_forced_down('cmp01')
+            process = self.start(
+                'host maintenance unset cmp01', TIMING_FACTOR='1.5'
+            )
+            self.read_until(process, 'waiting for a heartbeat')
+            self.cloud.start_host('cmp01')
+            done = self.end(process)
+            self.assertEqual(0, done.code, done.err)
+            self.assertEqual('up', self.show('cmp01')['service_state'])
+
+
+class TestEnabledByOthers(test_evacuate.EvacuationTest):
+    def test_not_cleaned_up(self) -> None:
+        self.cloud.boot('s', host='cmp01')
+        self.die()
+        self.openstack(f'{test_evacuate.LINE} cmp01')
+        # Horizon's button.
+        self.cloud.connection().compute.enable_service(
+            self.cloud.service('cmp01').id
+        )
+        for line in ('unset', 'unset --force', 'unset --restore'):
+            done = self.run_command(f'host maintenance {line} cmp01')
+            self.assertEqual(1, done.code, done.err)
+            error = done.err.splitlines()[-1]
+            self.assertIn('tart nova-compute on cmp01', error)
+            self.assertNotIn('compute service set --up', done.err)
+        self.openstack('host maintenance set cmp01')
+        done = self.run_command('host maintenance unset cmp01')
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('Nova says: PUT /os-services', done.err)
+        self.cloud.start_host('cmp01')
+        self.openstack('host maintenance unset cmp01')
+        self.assert_back_in_service()
