@@ -110,8 +110,14 @@ def foresee(
     )
 
 
-def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
-    """Put a host back into service."""
+def unset_maintenance(
+    gateway: Gateway, host: str, *, force: bool, restoring: bool = False
+) -> Service:
+    """Put a host back into service.
+
+    :param restoring: the servers are brought back next, so that nobody needs
+        to be told how.
+    """
     seen = service = hosts.find(gateway, host)
     if service.enabled and service.forced_down and gateway.evacuated(host):
         raise exceptions.Refused(
@@ -154,6 +160,16 @@ def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
                 hosts.check_unchanged(seen, service)
                 enabled = gateway.enable(service)
                 _say_erased(service)
+                if service.mark and not restoring:
+                    LOG.warning(
+                        _(
+                            '%(host)s is in service again. To bring back the '
+                            'servers that left in the maintenance, run: '
+                            'openstack host maintenance restore %(host)s '
+                            '--since %(since)s'
+                        ),
+                        {'host': host, 'since': mark.iso(service.mark.since)},
+                    )
                 return enabled
             case service_transition.Step.REFUSE:
                 if awaited or service.up or leaving or not service.mark:

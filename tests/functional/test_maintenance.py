@@ -255,6 +255,10 @@ class TestTrouble(base.FunctionalTest):
             'drain --timeout soon cmp01',
             'drain --parallel 0 cmp01',
             'list --mode sleeping',
+            'restore --since yesterday cmp01',
+            'restore --since 2026-11-31 cmp01',
+            'restore --since 2999-01-01T00:00Z cmp01',
+            'restore --since 0001-01-01T00:00+23:59 cmp01',
             'drain --save-names cmp01',
             'drain --dry-run --save-observations seen.jsonl cmp01',
             # As from an empty variable.
