@@ -144,7 +144,8 @@ class Maintenance:
         :param force: take over a host that somebody else disabled.
         :raises UnknownHost: the host has no compute service.
         :raises SilentCell: the cell of the host does not answer.
-        :raises Refused: somebody else disabled the host.
+        :raises Refused: somebody else disabled the host, or changed its
+            compute service while this ran.
         :raises InvalidMark: the reason does not fit.
         """
         return modes_.set_maintenance(
@@ -155,8 +156,8 @@ class Maintenance:
         """Put a host back into service.
 
         If the host is forced down, as after an evacuation, this undoes the
-        force-down first and then waits up to 20 s for a heartbeat. A host
-        that is enabled is left as it is.
+        force-down first. Then, or if its compute service is down, this waits
+        up to 20 s for a heartbeat. A host that is enabled is left as it is.
 
         :param force: also enable a host that somebody else disabled, whose
             compute service or hypervisor is down, that servers are still
@@ -165,7 +166,9 @@ class Maintenance:
         :raises SilentCell: the cell of the host does not answer.
         :raises Refused: one of these conditions holds without ``force``; or
             Nova refuses to undo the force-down, because nova-compute has not
-            cleaned up after an evacuation.
+            cleaned up after an evacuation; or the host is in that state, but
+            enabled; or somebody else changed the compute service while this
+            ran.
         """
         return modes_.unset_maintenance(self._gateway, host, force=force)
 

@@ -93,6 +93,12 @@ class Service:
             return Mode.OPERATIONAL
         return Mode.MAINTENANCE if self.mark else Mode.DISABLED
 
+    @property
+    def settings(self) -> tuple[bool, str | None, bool]:
+        """What somebody has set, to see whether that was changed."""
+        reason = None if self.enabled else self.disabled_reason
+        return self.enabled, reason, self.forced_down
+
 
 def by_host(services: abc.Iterable[Service]) -> dict[str, Service]:
     """Return compute services by host; one stands for all its namesakes."""

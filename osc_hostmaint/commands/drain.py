@@ -78,7 +78,8 @@ class DrainHostMaintenance(table.ServersTable):
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        if problem := evacuation.problem(parsed_args):
+        problem = evacuation.problem(parsed_args) or _problem(parsed_args)
+        if problem:
             LOG.error('%s', problem)
             return int(exceptions.ExitCode.USAGE)
         return super().run(parsed_args)
@@ -92,10 +93,6 @@ class DrainHostMaintenance(table.ServersTable):
             'fenced': parsed_args.fenced,
         }
         if parsed_args.dry_run:
-            if parsed_args.save_observations is not None:
-                raise exceptions.HostMaintenanceError(
-                    _('--save-observations cannot be used with --dry-run.')
-                )
             maintenance = plugin.make_client(self.app.client_manager)
             return self._preview(maintenance.preview(parsed_args.hosts, **how))
         dead = parsed_args.evacuate
@@ -116,6 +113,16 @@ class DrainHostMaintenance(table.ServersTable):
             )
 
 
+def _problem(parsed_args: argparse.Namespace) -> str:
+    """Return why observations cannot be saved as asked for, or ''."""
+    if parsed_args.save_observations is None:
+        if parsed_args.save_names:
+            return _('--save-names: needs --save-observations <file>')
+    elif parsed_args.dry_run:
+        return _('--save-observations: cannot be used with --dry-run')
+    return ''
+
+
 def _recording(
     parsed_args: argparse.Namespace,
 ) -> 'contextlib.AbstractContextManager[api.Recording | None]':
@@ -124,13 +131,9 @@ def _recording(
     :raises HostMaintenanceError: they can't be.
     """
     path, names = parsed_args.save_observations, parsed_args.save_names
-    if path is not None:
-        from osc_hostmaint import api
+    if path is None:
+        return contextlib.nullcontext()
+    from osc_hostmaint import api
 
-        warn = functools.partial(LOG.warning, '%s')
-        return api.Recording(path, names=names, warn=warn)
-    if names:
-        raise exceptions.HostMaintenanceError(
-            _('--save-names needs --save-observations <file>.')
-        )
-    return contextlib.nullcontext()
+    warn = functools.partial(LOG.warning, '%s')
+    return api.Recording(path, names=names, warn=warn)

@@ -75,7 +75,8 @@ class UnsetHostMaintenance(table.ServersTable):
         ),
         _(
             'With --restore, the table and the exit codes are those of "host '
-            'maintenance restore"; without it, nothing is printed.'
+            'maintenance restore"; without it, standard error has the '
+            'command that brings the servers back.'
         ),
         examples=(
             'openstack host maintenance unset cmp01',

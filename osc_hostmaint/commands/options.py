@@ -51,6 +51,17 @@ def number(text: str, least: int = 0) -> int:
     return int(text)
 
 
+def host(text: str) -> str:
+    """Return the name of a host.
+
+    :raises argparse.ArgumentTypeError: it is empty, as a shell's variable is
+        that is not set.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError(_('the name of a host is empty'))
+    return text
+
+
 #: Kinds of options: what :meth:`argparse.ArgumentParser.add_argument` gets.
 FLAG = {'action': 'store_true'}
 NUMBER = {'metavar': '<n>', 'type': number}
@@ -75,12 +86,14 @@ def written(name: str) -> str:
 
 def add_host(parser: argparse.ArgumentParser) -> None:
     """Add an argument for one host."""
-    parser.add_argument('host', metavar='<host>', help=_HOST)
+    parser.add_argument('host', metavar='<host>', type=host, help=_HOST)
 
 
 def add_hosts(parser: argparse.ArgumentParser) -> None:
     """Add an argument for one or more hosts."""
-    parser.add_argument('hosts', metavar='<host>', nargs='+', help=_HOST)
+    parser.add_argument(
+        'hosts', metavar='<host>', nargs='+', type=host, help=_HOST
+    )
 
 
 def add_mark(parser: argparse.ArgumentParser) -> None:

@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_exclusion(parser)
     options.add(
         parser,
-        {'metavar': '<host>', 'default': ''},
+        {'metavar': '<host>', 'type': options.host},
         to=_(
             'Move servers to this host only, if the scheduler agrees '
             '(default: any host)'
@@ -156,7 +156,7 @@ def read(
     values = {
         name: value
         for name, value in vars(parsed_args).items()
-        if hasattr(default, name) and name not in but
+        if hasattr(default, name) and name not in but and value is not None
     }
     for name, value in values.items():
         kind = type(getattr(default, name))

@@ -3,9 +3,11 @@
 """``openstack host maintenance restore``."""
 
 import argparse
+import contextlib
 import datetime
 import typing as ty
 
+from osc_hostmaint import mark as marks
 from osc_hostmaint import plugin
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import help_texts
@@ -16,6 +18,30 @@ from osc_hostmaint.i18n import _
 
 #: The same kind of move that took a server away.
 AS_LEFT = 'as-left'
+
+
+def since(words: str) -> datetime.datetime | datetime.timedelta:
+    """Return a duration, or a time; UTC where it has no offset, as Nova's.
+
+    :raises argparse.ArgumentTypeError: it is neither, or nothing can have
+        left a host then.
+    """
+    with contextlib.suppress(argparse.ArgumentTypeError):
+        return datetime.timedelta(seconds=options.duration(words))
+    latest = datetime.datetime.now(datetime.UTC) + marks.AHEAD
+    with contextlib.suppress(ValueError):
+        time = datetime.datetime.fromisoformat(words)
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=datetime.UTC)
+        if marks.EARLIEST <= time <= latest:
+            return time
+    raise argparse.ArgumentTypeError(
+        _(
+            '%r is neither a duration nor a time in the past: write 90, 90s, '
+            '15m, 2h, 7d or 2026-11-20T23:31:07Z'
+        )
+        % words
+    )
 
 
 class RestoreHostMaintenance(table.ServersTable):
@@ -45,14 +71,14 @@ class RestoreHostMaintenance(table.ServersTable):
         from osc_hostmaint.planning import policy as policies
         from osc_hostmaint.planning import timing
 
-        since = options.spelled(timing.RESTORE_SINCE_SECONDS)
+        default = options.spelled(timing.RESTORE_SINCE_SECONDS)
         parser = help_texts.lay_out(super().get_parser(prog_name))
         options.add(
             parser,
-            {**options.DURATION, 'default': since},
+            {'metavar': '<time>', 'type': since, 'default': default},
             since=_(
-                'Servers that left within this time: 90, 90s, 15m, 2h, 7d '
-                '(default: %(default)s)'
+                'Servers that left within this time (90, 90s, 15m, 2h, 7d) '
+                'or since 2026-11-20T23:31:07Z (default: %(default)s)'
             ),
         )
         options.add(
@@ -108,7 +134,7 @@ class RestoreHostMaintenance(table.ServersTable):
 
         running = parsed_args.running
         how: dict[str, ty.Any] = {
-            'since': datetime.timedelta(seconds=parsed_args.since),
+            'since': parsed_args.since,
             'running': None
             if running == AS_LEFT
             else policies.Running(running),

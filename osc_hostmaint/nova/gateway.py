@@ -34,6 +34,7 @@ class Gateway(client.Client):
     force_complete = actions.force_complete
 
     services = hosts.services
+    services_on = hosts.services_on
     disable = hosts.disable
     enable = hosts.enable
     force_down = hosts.force_down

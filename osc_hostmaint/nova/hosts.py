@@ -40,6 +40,14 @@ def _read(found: list[records.Json]) -> list[model.Service]:
     return [records.service(s) for s in found if s['binary'] == COMPUTE]
 
 
+def services_on(cloud: client.Client, host: str) -> list[model.Service]:
+    """Return the compute services of one host."""
+    query = {'host': host, 'binary': COMPUTE}
+    found = cloud.nova.get('/os-services', 'services', _read, **query)
+    cloud.keep_time(found)
+    return [_with_date_checked(cloud, s) for s in found if s.host == host]
+
+
 def disable(
     cloud: client.Client, service: model.Service, reason: str
 ) -> model.Service:
@@ -76,52 +84,7 @@ def force_down(
 
 def _update(
     cloud: client.Client,
-    before: model.Service,
-    wanted: model.Service,
-    by_name: str,
-    body: records.Json,
-) -> model.Service:
-    """Update a compute service.
-
-    After a failure it is looked at first: it may have changed, and others may
-    have changed it meanwhile.
-
-    :param by_name: what the request by the host's name is called.
-    :raises RequestRefused: somebody else has changed it meanwhile.
-    """
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            changed = _send_update(cloud, wanted, by_name, body)
-        except exceptions.Unavailable as error:
-            if not cloud.pause.after(error, attempt):
-                raise
-            now = [s for s in services(cloud) if s.id == wanted.id]
-            if _shown(now) == _shown([wanted]):
-                return now[0]
-            if _shown(now) != _shown([before]):
-                raise exceptions.RequestRefused(
-                    _(
-                        '%(error)s; somebody else has changed the '
-                        'compute service meanwhile: look (openstack compute '
-                        'service list --long --host %(host)s), and run this '
-                        'again'
-                    )
-                    % {'error': error, 'host': wanted.host}
-                ) from error
-        else:
-            cloud.keep_time([changed])
-            return _with_date_checked(cloud, changed)
-
-
-def _shown(found: list[model.Service]) -> list[tuple[bool, str | None, bool]]:
-    """Return what an update changes."""
-    return [(s.enabled, s.disabled_reason, s.forced_down) for s in found]
-
-
-def _send_update(
-    cloud: client.Client,
+    seen: model.Service,
     wanted: model.Service,
     by_name: str,
     body: records.Json,
@@ -130,17 +93,59 @@ def _send_update(
 
     An id Nova looks for in one cell after another, and fails at one that
     does not answer. A host's name leads it to its cell at once.
+
+    After a failure it is looked at first: it may have changed all the same,
+    or others may have changed it meanwhile.
+
+    :param seen: the service before.
+    :param by_name: what the request by the host's name is called.
+    :raises RequestRefused: somebody else has changed it meanwhile.
     """
-    path = transport.path('os-services', wanted.id)
-    try:
-        return cloud.nova.put(path, 'service', body, records.service)
-    except exceptions.Unavailable:
-        if not cloud.silent_hosts:
-            raise
+    attempt, named = 0, False
+    while True:
+        attempt += 1
+        try:
+            if named:
+                return _update_by_name(cloud, wanted, by_name, body)
+            path = transport.path('os-services', wanted.id)
+            changed = cloud.nova.put(path, 'service', body, records.service)
+            cloud.keep_time([changed])
+            return _with_date_checked(cloud, changed)
+        except exceptions.Unavailable as error:
+            if cloud.silent_hosts and not named:
+                named = True
+            elif not cloud.pause.after(error, attempt):
+                raise
+            for now in services_on(cloud, seen.host):
+                if now.settings == wanted.settings:
+                    return now
+                if now.settings != seen.settings:
+                    raise _changed_meanwhile(seen.host, error) from error
+
+
+def _update_by_name(
+    cloud: client.Client,
+    wanted: model.Service,
+    by_name: str,
+    body: records.Json,
+) -> model.Service:
+    path = transport.path('os-services', by_name)
     body = {**body, 'host': wanted.host, 'binary': COMPUTE}
     body.pop('status', None)
-    path = transport.path('os-services', by_name)
     return cloud.nova.put(path, 'service', body, lambda _data: wanted, BY_NAME)
+
+
+def _changed_meanwhile(
+    host: str, error: exceptions.Unavailable
+) -> exceptions.RequestRefused:
+    return exceptions.RequestRefused(
+        _(
+            '%(error)s; somebody else has changed the compute service '
+            'meanwhile: look (openstack compute service list --long --host '
+            '%(host)s), and run this again'
+        )
+        % {'error': error, 'host': host}
+    )
 
 
 def _with_date_checked(

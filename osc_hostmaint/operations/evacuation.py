@@ -187,7 +187,7 @@ class EvacuationTargets:
             doubted = before.forced_down and not service.forced_down
             if service.silent:
                 self._leave(host, down_cells.words(host))
-            elif back or (doubted and not self._request.fenced):
+            elif back or doubted:
                 self._leave(
                     host,
                     _(
@@ -197,17 +197,36 @@ class EvacuationTargets:
                     % {'host': host},
                 )
             else:
-                self.services[host] = service
+                try:
+                    self._check_unchanged(before, service)
+                    self.services[host] = service
+                except exceptions.Refused as refusal:
+                    self._leave(host, str(refusal))
+
+    def _check_unchanged(
+        self, before: model.Service, now: model.Service
+    ) -> None:
+        """Check that others have at most evacuated a host as we want to.
+
+        :raises Refused: they have changed it otherwise.
+        """
+        if now.forced_down:
+            if modes.foresee(self._gateway, now, self._request) is now:
+                return
+            before = dataclasses.replace(before, forced_down=True)
+        hosts.check_unchanged(before, now)
 
     def _force_down(self) -> None:
         for host, service in tuple(self.services.items()):
             if service.forced_down:
                 continue
-            self._forced.add(host)
             try:
-                self.services[host] = self._gateway.force_down(
-                    service, down=True
-                )
+                now = hosts.look_again(self._gateway, host)
+                self._check_unchanged(service, now)
+                if not now.forced_down:
+                    self._forced.add(host)
+                    now = self._gateway.force_down(now, down=True)
+                self.services[host] = now
             except exceptions.NotPermitted:
                 raise
             except exceptions.HostMaintenanceError as error:
@@ -221,8 +240,12 @@ class EvacuationTargets:
                 'host maintenance unset %(host)s undoes it)'
             ) % {'host': host}
         try:
-            self._gateway.force_down(self.services[host], down=False)
-        except exceptions.CloudError as error:
+            service = hosts.look_again(self._gateway, host)
+            hosts.check_unchanged(self.services[host], service)
+            self._gateway.force_down(service, down=False)
+        except exceptions.Refused as refusal:
+            return str(refusal)
+        except exceptions.HostMaintenanceError as error:
             return _('%(host)s stays forced down: %(error)s') % {
                 'host': host,
                 'error': error,

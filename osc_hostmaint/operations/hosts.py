@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint.engine import exclusion
@@ -68,6 +69,52 @@ def pick(
 ) -> tuple[Service, ...]:
     """Return the hosts' compute services, each once, in their order."""
     return names.pick(hosts, services, gateway.hypervisor_hosts)
+
+
+def look_again(gateway: Gateway, host: str) -> Service:
+    """Return a host's compute service, as it is right before a change.
+
+    :raises SilentCell: its cell does not answer.
+    """
+    services = model.by_host(gateway.services_on(host))
+    (service,) = pick(gateway, [host], services)
+    return names.check_answers(service)
+
+
+def check_unchanged(seen: Service, now: Service) -> None:
+    """Check that nobody has changed a compute service meanwhile.
+
+    :param seen: as it was when it was decided to change it.
+    :raises Refused: somebody has.
+    """
+    if now.settings == seen.settings:
+        return
+    state, text = _('disabled by somebody else'), now.disabled_reason
+    if now.enabled:
+        state, text = _('enabled'), None
+    elif now.mark:
+        state = _('in maintenance since %(since)s by %(by)s') % {
+            'since': mark.iso(now.mark.since),
+            'by': now.mark.by,
+        }
+        text = now.mark.reason
+    if text:
+        state = _('%(state)s (reason: %(text)r)') % {
+            'state': state,
+            'text': text,
+        }
+    if now.forced_down:
+        state = _('%s, and forced down') % state
+    elif seen.forced_down:
+        state = _('%s, and no longer forced down') % state
+    raise exceptions.Refused(
+        _(
+            '%(host)s was changed by somebody else while this command ran: it '
+            'is now %(state)s. It was left like that: ask them, then run this '
+            'again'
+        )
+        % {'host': now.host, 'state': state}
+    )
 
 
 def down_cell_errors(

@@ -58,7 +58,28 @@ def _mark(
     foreseen = foresee(gateway, service, request)
     if foreseen is service:
         return service
-    return gateway.disable(service, foreseen.disabled_reason or '')
+    now = hosts.look_again(gateway, service.host)
+    if now.settings != service.settings:
+        if foresee(gateway, now, request) is now:
+            # Somebody else has put it into maintenance: that will do.
+            return now
+        hosts.check_unchanged(service, now)
+    marked = gateway.disable(now, foreseen.disabled_reason or '')
+    if request.force:
+        _say_erased(now)
+    return marked
+
+
+def _say_erased(service: Service) -> None:
+    """Print somebody else's reason, which nobody can look up any more."""
+    if service.mode is model.Mode.DISABLED and service.disabled_reason:
+        LOG.warning(
+            _(
+                '%(host)s: --force erased the reason of whoever disabled it: '
+                '%(reason)r'
+            ),
+            {'host': service.host, 'reason': service.disabled_reason},
+        )
 
 
 def foresee(
@@ -95,13 +116,30 @@ def foresee(
     )
 
 
-def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
-    """Put a host back into service."""
-    service = hosts.find(gateway, host)
+def unset_maintenance(
+    gateway: Gateway, host: str, *, force: bool, restoring: bool = False
+) -> Service:
+    """Put a host back into service.
+
+    :param restoring: the servers are brought back next, so that nobody needs
+        to be told how.
+    """
+    seen = service = hosts.find(gateway, host)
+    if service.enabled and service.forced_down and gateway.evacuated(host):
+        raise exceptions.Refused(
+            _(
+                '%(host)s is enabled, but forced down, and servers that were '
+                'evacuated from it are not cleaned up there yet. Start '
+                'nova-compute on %(host)s first (restart it if it is '
+                'running), which cleans up as it starts, then run openstack '
+                'host maintenance unset %(host)s again'
+            )
+            % {'host': host}
+        )
     leaving = []
     if not service.enabled and not force:
         leaving = [m for m in _moving(gateway, host) if m.source == host]
-    taken_back = False
+    taken_back, awaited = False, force
     while True:
         down, uncleaned = [], 0
         if service.up and not (force or service.enabled):
@@ -118,12 +156,32 @@ def unset_maintenance(gateway: Gateway, host: str, *, force: bool) -> Service:
         )
         match decided.step:
             case service_transition.Step.FORCE_UP:
-                service = _force_up(gateway, service, force=force)
-                taken_back = True
+                service = _force_up(gateway, seen, force=force)
+                seen = dataclasses.replace(seen, forced_down=False)
+                taken_back = awaited = True
             case service_transition.Step.ENABLE:
-                return gateway.enable(service)
+                service = hosts.look_again(gateway, host)
+                if service.enabled:
+                    return service
+                hosts.check_unchanged(seen, service)
+                enabled = gateway.enable(service)
+                _say_erased(service)
+                if service.mark and not restoring:
+                    LOG.warning(
+                        _(
+                            '%(host)s is in service again. To bring back the '
+                            'servers that left in the maintenance, run: '
+                            'openstack host maintenance restore %(host)s '
+                            '--since %(since)s'
+                        ),
+                        {'host': host, 'since': mark.iso(service.mark.since)},
+                    )
+                return enabled
             case service_transition.Step.REFUSE:
-                raise exceptions.Refused(decided.reason)
+                if awaited or service.up or leaving or not service.mark:
+                    raise exceptions.Refused(decided.reason)
+                service = _wait_for_heartbeat(gateway, service)
+                awaited = True
             case _:
                 return service
 
@@ -146,13 +204,16 @@ def _moving(gateway: Gateway, host: str) -> list[model.Migration]:
     return found
 
 
-def _force_up(gateway: Gateway, service: Service, *, force: bool) -> Service:
+def _force_up(gateway: Gateway, seen: Service, *, force: bool) -> Service:
     """Undo the force-down of a service, and return the service."""
+    service = hosts.look_again(gateway, seen.host)
+    hosts.check_unchanged(seen, service)
     try:
         before = gateway.force_down(service, down=False)
     except exceptions.RequestRefused as error:
+        words = str(error).removeprefix('Nova: ')
         raise exceptions.Refused(
-            service_transition.not_forced_up(service.host, str(error))
+            service_transition.not_forced_up(service.host, words)
         ) from error
     if force:
         return hosts.find(gateway, service.host)
@@ -162,26 +223,37 @@ def _force_up(gateway: Gateway, service: Service, *, force: bool) -> Service:
 def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
     """Wait up to 20 s for a heartbeat of a host, and return its service.
 
-    Nova still shows a host as up that died a moment ago.
+    Nova still shows a host as up that died a moment ago, and as down one
+    whose nova-compute was started a moment ago.
     """
     ticking = clock.Clock()
     deadline = ticking.now() + timing.SILENCE_SECONDS
     said = False
-    while (service := hosts.find(gateway, before.host)).up:
-        if heartbeats.was_heard(before, service):
+    while True:
+        service = hosts.find(gateway, before.host)
+        if service.up and heartbeats.was_heard(before, service):
             return service
         if ticking.now() >= deadline:
             return dataclasses.replace(service, up=False)
         if not said:
-            words = _(
-                '%(host)s: waiting for a heartbeat, at most %(seconds).0f s: '
-                'Nova shows a host as up for a while after it has died'
+            why = _('nova-compute may just have been started')
+            if service.up:
+                why = _(
+                    'Nova shows a host as up for a while after it has died'
+                )
+            LOG.warning(
+                _(
+                    '%(host)s: waiting for a heartbeat, at most '
+                    '%(seconds).0f s: %(why)s'
+                ),
+                {
+                    'host': before.host,
+                    'seconds': timing.SILENCE_SECONDS,
+                    'why': why,
+                },
             )
-            seconds = timing.SILENCE_SECONDS
-            LOG.warning(words, {'host': before.host, 'seconds': seconds})
             said = True
         ticking.sleep(timing.HEARTBEAT_CHECK_SECONDS)
-    return service
 
 
 def show(gateway: Gateway, host: str) -> summary.Summary:

@@ -78,13 +78,13 @@ def _unset_and_restore(
     for host in dict.fromkeys(request.hosts):
         mark = services[host].mark
         with hosts.collect(errors, host):
-            modes.unset_maintenance(gateway, host, force=force)
+            modes.unset_maintenance(gateway, host, force=force, restoring=True)
             since[host] = mark.since if mark else requests.SINCE
             if not mark:
                 words = _(
                     'the start of its maintenance is not known: the servers '
                     'that left it within the last %d days are brought back '
-                    '(for another time, use restore --since <duration>)'
+                    '(for another time, use restore --since <time>)'
                 )
                 request.trouble(host, words % requests.SINCE.days)
     try:

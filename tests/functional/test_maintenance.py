@@ -3,6 +3,7 @@
 """Setting, unsetting and showing maintenance, and what goes wrong."""
 
 import json
+import shlex
 
 from tests.cloud import waiting
 from tests.functional import base
@@ -304,9 +305,21 @@ class TestTrouble(base.FunctionalTest):
             'drain --timeout soon cmp01',
             'drain --parallel 0 cmp01',
             'list --mode sleeping',
+            'restore --since yesterday cmp01',
+            'restore --since 2026-11-31 cmp01',
+            'restore --since 2999-01-01T00:00Z cmp01',
+            'restore --since 0001-01-01T00:00+23:59 cmp01',
+            'drain --save-names cmp01',
+            'drain --dry-run --save-observations seen.jsonl cmp01',
+            # As from an empty variable.
+            'drain cmp01 --to=',
+            *('set ""', 'unset ""', 'drain ""', 'restore ""', 'show ""'),
         ):
-            done = self.run_command(f'host maintenance {line}')
+            self.cloud.requests.reset()
+            done = self.run_command('host maintenance', *shlex.split(line))
             self.assertEqual(2, done.code, done.err)
+            asked = {r.service for r in self.cloud.requests.log()}
+            self.assertLessEqual(asked, {'identity'}, line)
         long = 'x' * 300
         done = self.run_command(f'host maintenance set --reason {long} cmp01')
         self.assert_one_line(done, 'too long by')

@@ -6,7 +6,6 @@ import io
 import sys
 from unittest import mock
 
-from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
@@ -198,11 +197,3 @@ class TestDryRun(shell.CommandTestCase):
 
             self.assertEqual(0, code)
             self.assertIn('vm1', self.stdout.getvalue())
-
-    def test_there_are_no_observations_to_save(self):
-        with self.assertRaisesRegex(
-            exceptions.HostMaintenanceError, 'cannot be used with --dry-run'
-        ):
-            self.run_dry('--save-observations seen.jsonl cmp01')
-
-        self.made.assert_not_called()

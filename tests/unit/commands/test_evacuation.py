@@ -35,6 +35,8 @@ class TestOptions(shell.CommandTestCase):
             '--evacuate --on-stall abort --stall-after 1h',
             '--on-stall, --stall-after: cannot be used with',
         ),
+        ('--save-names', '--save-names: needs --save-observations <file>'),
+        ('--dry-run --save-observations x', 'cannot be used with --dry-run'),
     )
     def test_wrong_usage(self, arguments, words):
         command, parsed = self.parse(f'{arguments} cmp01')

@@ -176,7 +176,7 @@ class TestUsage(shell.CommandTestCase):
         ('list', '--mode broken', "'broken'"),
         ('list', '--all --mode disabled', 'not allowed with'),
         ('list', 'cmp01', 'cmp01'),
-        ('restore', 'cmp01 --since soon', 'is not a duration'),
+        ('restore', 'cmp01 --since soon', 'nor a time in the past'),
         ('restore', 'cmp01 --parallel 0', 'at least 1'),
         ('restore', 'cmp01 --suspended shelve', 'invalid choice'),
         ('restore', 'cmp01 --to cmp02', 'unrecognized'),

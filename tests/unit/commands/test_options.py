@@ -36,6 +36,7 @@ class TestTypes(unit.TestCase):
         (DURATION, NO_DURATIONS, 'write 90, 90s, 15m, 2h or 7d'),
         (NUMBER, NO_NUMBERS, 'not a number of at least 0'),
         (COUNT, ('0', *NO_NUMBERS), 'not a number of at least 1'),
+        (options.host, ('', ' '), 'the name of a host is empty'),
     )
     def test_refused(self, kind, texts, words):
         for text in texts:

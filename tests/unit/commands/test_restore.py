@@ -54,7 +54,8 @@ class TestRestore(shell.CommandTestCase):
     @unit.cases(
         ('', {}),
         ('--since 2h', {'since': datetime.timedelta(hours=2)}),
-        ('--since 30d', {'since': datetime.timedelta(days=30)}),
+        ('--since 2026-11-20T23:31:07Z', {'since': builders.mark().since}),
+        ('--since 2026-11-20T23:31:07', {'since': builders.mark().since}),
         ('--timeout 15m', {'timeout': 900}),
         ('--skip-capacity-check', {'skip_capacity_check': True}),
         ('--running as-left', {'running': None}),

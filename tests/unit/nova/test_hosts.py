@@ -136,6 +136,17 @@ class DownCellTest(cloud.CloudTestCase):
             self.assertEqual((url, body), (last.url, last.json()))
             self.assert_version('compute 2.52')
 
+    def test_it_is_changed_only_once(self) -> None:
+        for reason in ('fan', 'of others'):
+            now = {'status': 'disabled', 'disabled_reason': reason}
+            self.answer('/os-services', services=[cloud.service('x', **now)])
+            if reason == 'fan':
+                self.gateway.disable(self.service, 'fan')
+            else:
+                with self.raises(exceptions.RequestRefused, 'Oops'):
+                    self.gateway.disable(self.service, 'fan')
+            self.assertEqual('GET', self.sent[-1].split()[0])
+
     def test_a_provider_is_found_by_its_name(self) -> None:
         with self.raises(
             exceptions.UnknownHypervisor, 'cannot be checked.*that of x'

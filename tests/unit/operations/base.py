@@ -56,6 +56,9 @@ class Cloud:
     def services(self) -> list[model.Service]:
         return list(self.hosts.values())
 
+    def services_on(self, host: str) -> list[model.Service]:
+        return [self.hosts[host]]
+
     def disable(self, service: model.Service, reason: str) -> model.Service:
         return self._change(service, enabled=False, disabled_reason=reason)
 
@@ -256,9 +259,9 @@ class DrainTestCase(MaintenanceTestCase):
 
     #: What asks for something and changes nothing.
     READING = frozenset(
-        'services servers server server_count migrations unconfirmed now '
-        'allocations hypervisors hypervisor_details groups aggregates '
-        'allocation_candidates residents user_name user_id '
+        'services services_on servers server server_count migrations now '
+        'unconfirmed allocations hypervisors hypervisor_details groups '
+        'aggregates allocation_candidates residents user_name user_id '
         'check_hosts_shown'.split()
     )
 

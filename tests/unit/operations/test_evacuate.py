@@ -88,14 +88,10 @@ class PowerCheckTest(evacuate_base.EvacuateTestCase):
             self.cloud.hosts['cmp01'] = builders.service(up=False)
             return []
 
-        # Unless somebody else gives it.
-        for check, options in (
-            (self.assert_left_alone, {'words': 'come back'}),
-            (self.assert_evacuated, {'fenced': True}),
-        ):
+        for fenced in (False, True):
             self.given(builders.dead())
             self.gateway.aggregates.side_effect = aggregates
-            check(**options)
+            self.assert_left_alone('come back', fenced=fenced)
 
     def test_fenced_is_for_evacuations_only(self) -> None:
         with self.assertRaises(ValueError):

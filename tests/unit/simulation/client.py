@@ -103,6 +103,9 @@ class Client(session.Session):
             for name, host in self._cloud.hosts.items()
         ]
 
+    def services_on(self, host: str) -> list[model.Service]:
+        return [s for s in self.services() if s.host == host]
+
     def disable(self, service: model.Service, reason: str) -> model.Service:
         return self._put('disable', service.host, reason)
 
