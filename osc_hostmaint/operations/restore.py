@@ -9,6 +9,7 @@ import random
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
+from osc_hostmaint import model
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import destinations
@@ -37,16 +38,39 @@ SinceByHost = abc.Mapping[str, requests.Since]
 
 
 def preview(gateway: Gateway, request: RestoreRequest) -> dry_runs.Preview:
-    """Return what :func:`restore` would do. Nothing is changed."""
+    """Return what :func:`restore` would do. Nothing is changed.
+
+    A host in maintenance is looked at as it will be after ``unset``.
+    """
     services = _checked(gateway, request)
     since = dict.fromkeys(request.hosts, request.since)
-    plans, errors = _plan(gateway, clocks.Clock(), request, services, since)
+    unset = {
+        host: dataclasses.replace(
+            services[host], enabled=True, disabled_reason=None
+        )
+        for host in since
+        if services[host].mode is model.Mode.MAINTENANCE and services[host].up
+    }
+    clock, then = clocks.Clock(), {**services, **unset}
+    plans, errors = _plan(gateway, clock, request, then, since)
     deleted = restore_loop.count_deleted(gateway, [p.home for p in plans])
     notes = [f'{host}: {words}' for host, words in deleted.items()]
+    notes += [_still_in_maintenance(services[host]) for host in unset]
+    # Placement has it disabled still, so its service is taken as it is.
     seen = capacity.look(gateway, services, plans)[1].preview
     return dataclasses.replace(
         seen, notes=(*seen.notes, *notes), errors=errors
     )
+
+
+def _still_in_maintenance(service: model.Service) -> str:
+    words = _(
+        '%(host)s is still in maintenance: run openstack host maintenance '
+        'unset %(host)s before restore; unset --restore brings back only what '
+        'left since %(since)s'
+    )
+    since = service.mark.since if service.mark else marks.EARLIEST
+    return words % {'host': service.host, 'since': marks.iso(since)}
 
 
 def restore(gateway: Gateway, request: RestoreRequest) -> loop.DrainResult:

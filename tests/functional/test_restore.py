@@ -80,9 +80,14 @@ class TestRestore(RestoreTest):
         }
         self.live_on(others)
         self.refused_in_maintenance()
+        self.cloud.requests.reset()
+        done = self.looked_ahead(before, ways)
+        self.assertIn('cmp01 is still in maintenance', done.err)
+        self.assertEqual([], self.changes())
         self.openstack('host maintenance unset cmp01')
         self.cloud.requests.reset()
-        self.looked_ahead(before, ways)
+        done = self.looked_ahead(before, ways)
+        self.assertNotIn('in maintenance', done.err)
         self.assertEqual([], self.changes())
 
         rows = self.restore('--parallel 12 cmp01')
@@ -105,11 +110,9 @@ class TestRestore(RestoreTest):
         self.nothing_is_left_to_do(others)
 
     def refused_in_maintenance(self) -> None:
-        for line in ('cmp01', '--dry-run cmp01'):
-            done = self.run_command(f'{RESTORE} {line}')
-            self.assertEqual(1, done.code, done.err)
-            self.assertEqual(1, len(done.err.splitlines()), done.err)
-            self.assertIn('openstack host maintenance unset cmp01', done.err)
+        done = self.run_command(f'{RESTORE} cmp01')
+        self.assertEqual(1, done.code, done.err)
+        self.assertIn('openstack host maintenance unset cmp01', done.err)
         self.assertEqual([], self.arrivals())
 
     def live_on(self, others: dict[str, ty.Any]) -> None:
@@ -129,7 +132,7 @@ class TestRestore(RestoreTest):
 
     def looked_ahead(
         self, coming: ty.Mapping[str, ty.Any], ways: ty.Mapping[str, str]
-    ) -> None:
+    ) -> base.Done:
         done = self.run_command(f'{RESTORE} --dry-run cmp01')
         self.assertEqual(0, done.code, done.err)
         rows = {row['Name']: row for row in done.json}
@@ -140,6 +143,7 @@ class TestRestore(RestoreTest):
             self.assertEqual('', rows[name]['Move'], name)
         self.assertEqual(len(coming) + 2, len(rows))
         self.assertRegex(done.err, r'cmp01: \d+ servers? on .* deleted since')
+        return done
 
     def left_alone(self, rows: ty.Mapping[str, ty.Any]) -> None:
         self.assertEqual('skipped', rows['resized']['Result'])

@@ -80,7 +80,10 @@ def _preview(
     if unknown:
         capacity_forecast = forecast.unknown(demands, unknown)
     else:
-        limits = eligible.Limits(frozenset(), only=each.home.host)
+        home = each.home.host
+        limits = eligible.Limits(
+            frozenset(), only=home, opened=frozenset([home])
+        )
         capacity_forecast = forecast.forecast(seen, demands, limits)
     by_id = {demand.server.id: demand for demand in demands}
     return dry_runs.Preview(
