@@ -24,8 +24,6 @@ NOVA_PREFIX = 'AUTO:'
 
 #: No mark is dated earlier: OpenStack is younger.
 EARLIEST = datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC)
-#: So much later than now a mark may be dated: clocks differ.
-AHEAD = datetime.timedelta(days=1)
 
 _TIME = '%Y-%m-%dT%H:%M:%SZ'
 _MARK = re.compile(
@@ -104,8 +102,8 @@ def write(mark: Mark) -> str:
 def parse(disabled_reason: str | None) -> Mark | None:
     """Return the mark in a disabled reason, None if it is not ours.
 
-    Ours is not dated before ``EARLIEST``, nor later than ``AHEAD`` of now,
-    which is checked where a compute service is read (``nova.hosts``).
+    Ours is not dated before ``EARLIEST``. Nor is it dated much later than
+    now, which is checked where a compute service is read (``nova.hosts``).
     """
     match = _MARK.fullmatch(disabled_reason or '')
     if match is None or not match.string.isprintable():

@@ -28,7 +28,10 @@ def since(words: str) -> datetime.datetime | datetime.timedelta:
     """
     with contextlib.suppress(argparse.ArgumentTypeError):
         return datetime.timedelta(seconds=options.duration(words))
-    latest = datetime.datetime.now(datetime.UTC) + marks.AHEAD
+    from osc_hostmaint.planning import timing
+
+    ahead = datetime.timedelta(seconds=timing.PLANTED_AHEAD_SECONDS)
+    latest = datetime.datetime.now(datetime.UTC) + ahead
     with contextlib.suppress(ValueError):
         time = datetime.datetime.fromisoformat(words)
         if time.tzinfo is None:

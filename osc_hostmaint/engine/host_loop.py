@@ -17,10 +17,12 @@ from osc_hostmaint.planning.host import decide
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import status as server_status
 
 _Action = memories.Action
 _Outcome = memories.Outcome
 _Status = memories.SendStatus
+_WAITING = server_status.Phase.WAITING
 _SERVICES = decisions.Query(records=False, services=True)
 #: So end the policies of Nova that allow to name a destination.
 NAMING = ':host'
@@ -117,6 +119,11 @@ class HostLoop:
         rows = decision.rows if decision else ()
         over = {row.server_id for row in rows if row.result}
         self._destinations.note(self._watcher.seen, over)
+        actions = decision.actions if decision else ()
+        asked = {action.server_id for action in actions}
+        waiting = {r.server_id for r in rows if r.phase is _WAITING}
+        for server_id in waiting - asked:
+            self._destinations.drop(server_id)
 
     def _decide_and_act(self) -> tuple[decisions.Decision, list[_Action]]:
         """Return the last decision, and all actions sent."""
@@ -198,7 +205,7 @@ class HostLoop:
     def _drop(self, action: _Action) -> None:
         """Let it be known that an action was not taken."""
         if action.kind in memories.DIRECTED:
-            self._destinations.drop(action)
+            self._destinations.drop(action.server_id)
 
     def _remember(
         self, action: _Action, outcome: _Outcome, highest: int

@@ -235,8 +235,8 @@ class Destinations(ty.Protocol):
     def renew(self) -> None:
         """Refresh the capacity of other hosts, if it is time to."""
 
-    def drop(self, action: memories.Action) -> None:
-        """Take note that Nova did not take an action."""
+    def drop(self, server_id: str) -> None:
+        """Take note that nothing came of what was asked for a server."""
 
     def leave(self, host: str) -> None:
         """Take note that a host's drain has ended: it is not observed now."""

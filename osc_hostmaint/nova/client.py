@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 #: hypervisors costs no RPC per host.
 WANTED = '2.87'
 NEEDED = '2.59'
+#: What is dated later than that after now is not trusted.
+AHEAD = datetime.timedelta(seconds=timing.PLANTED_AHEAD_SECONDS)
 
 
 class Client:
@@ -114,7 +116,7 @@ class Client:
         A time of more than a day ahead of our clock is left out: one wrong
         clock among Nova's must not date marks.
         """
-        latest = datetime.datetime.now(datetime.UTC) + marks.AHEAD
+        latest = datetime.datetime.now(datetime.UTC) + AHEAD
         for service in services:
             if not (written := service.updated_at):
                 continue

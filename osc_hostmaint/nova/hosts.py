@@ -6,7 +6,6 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
@@ -153,7 +152,7 @@ def _with_date_checked(
 ) -> model.Service:
     """Return a service whose mark is not ours if its date is to come."""
     mark = service.mark
-    if mark is None or mark.since <= cloud.now() + marks.AHEAD:
+    if mark is None or mark.since <= cloud.now() + client.AHEAD:
         return service
     return dataclasses.replace(service, false_mark=True)
 

@@ -191,6 +191,8 @@ DECISION_VALID_SECONDS = 5.0
 ROUNDING_SECONDS = 1.0
 #: Nova's clocks may differ by so much among its controllers.
 CLOCK_SKEW_SECONDS = 5.0
+#: Somebody planted what is dated so much later than now: no clock is as wrong.
+PLANTED_AHEAD_SECONDS = 86400.0
 #: Ask again for records changed up to this long before the newest known
 #: change: Nova's services stamp them with clocks of their own, and commit them
 #: in another order.
@@ -238,6 +240,7 @@ REQUEST_TIMEOUT_SECONDS = 90.0
 FIXED = frozenset(
     {
         'LOOK_AFTER_END_SECONDS',
+        'PLANTED_AHEAD_SECONDS',
         'SERVER_VIEW_VALID_SECONDS',
         'RECORDS_VALID_SECONDS',
         'DECISION_VALID_SECONDS',

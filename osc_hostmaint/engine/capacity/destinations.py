@@ -226,9 +226,9 @@ class Destinations:
             f'of a {kind}: the scheduler picks it for the rest of this run',
         )
 
-    def drop(self, action: Action) -> None:
-        """Take note that Nova did not take an action."""
-        self._forget(action.server_id)
+    def drop(self, server_id: str) -> None:
+        """Take note that nothing came of what was asked for a server."""
+        self._forget(server_id)
 
     def _forget(self, server_id: str) -> None:
         """Take a server for one that has not begun to move."""

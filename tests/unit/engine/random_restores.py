@@ -14,6 +14,7 @@ from tests.unit.engine import random_drains as scenarios
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import others
 from tests.unit.simulation import outcomes
+from tests.unit.simulation import report_checks
 from tests.unit.simulation import restore_checks
 from tests.unit.simulation import restoring
 from tests.unit.simulation import scene
@@ -89,8 +90,18 @@ def _again(cloud: clouds.Cloud, runs: tuple[scene.Run, ...]) -> list[str]:
     unclear = last.killed or last.exit_code is not done
     if unclear or others_since or not _open(cloud):
         return []
+    # Lists of moves may have left them out.
+    hidden = {
+        server.id
+        for server in cloud.servers.values()
+        if report_checks.cell_was_down(cloud, server)
+    }
     once_more = restoring.restore(cloud, HOME, limit=scenarios.LIMIT)
-    found = [f'again: {request}' for request, _ in once_more.client.posted]
+    found = [
+        f'again: {request}'
+        for request, _answer in once_more.client.posted
+        if request.subject not in hidden
+    ]
     # Its cell may have fallen silent meanwhile.
     if once_more.exit_code is not done and _open(cloud):
         found.append(f'again: exit {once_more.exit_code}')

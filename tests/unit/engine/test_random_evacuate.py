@@ -4,12 +4,15 @@
 
 from hypothesis import strategies
 
+from osc_hostmaint import model
 from tests import unit
 from tests.unit.engine import examples
 from tests.unit.engine import random_drains as scenarios
+from tests.unit.engine import random_evacuations
 from tests.unit.engine.random_evacuations import evacuations
 from tests.unit.engine.random_evacuations import last_evacuations
 from tests.unit.engine.random_evacuations import servers
+from tests.unit.simulation import faults
 from tests.unit.simulation import others
 
 OWNERS = others.OWNERS
@@ -63,3 +66,24 @@ class TestRandomEvacuations(unit.TestCase):
     test_several_at_once = played(
         evacuations(servers=servers(examples.TWO), **examples.SEVERAL)
     )
+
+    def test_a_lost_request_keeps_no_destination_from_others(self) -> None:
+        """Lists take a minute, so its retry never had a turn."""
+        like = {'host': 'cmp01', 'seconds': 1.0, 'memory_mb': 512}
+        off = {'vm_state': 'error', 'power_state': model.PowerState.SHUTDOWN}
+        not_now = {'refusals': random_evacuations.REFUSALS[:1]}
+        scenario = random_evacuations.RandomEvacuation(
+            servers=tuple(like | each for each in ({}, not_now, off, not_now)),
+            policy={
+                'evacuate': True,
+                'server_timeout': 15.0,
+                'exclude': frozenset({'00000000-0000-0000-0000-000000000001'}),
+                'per_destination': 1,
+            },
+            failing=({0: faults.LOST, 9: faults.LOST},),
+            others_actions=(
+                others.OthersAction(2.0, 'silence slowly', host=1),
+            ),
+            fenced=False,
+        )
+        self.assertEqual([], scenarios.play(scenario))

@@ -40,25 +40,32 @@ def built_twice(run: Run) -> list[str]:
         for first, second in run.cloud.doubles
         if second.by is run.actor
         and not _unforeseen(first, second)
-        and not hidden_by_others(run.cloud, first, second.began)
+        and not was_hidden(run.cloud, first, second.began)
     ]
 
 
-def hidden_by_others(cloud: State, work: Work, before: float) -> bool:
-    """Tell whether others made an evacuation look as if it was over.
+def was_hidden(cloud: State, work: Work, before: float) -> bool:
+    """Tell whether an evacuation was made to look as if it was over.
 
     It may wait for a destination that is dead, and go on when that is back.
-    They reset its server, or evacuated it once more, and Nova takes the task
-    away when that fails.
+    Others reset its server, or it was evacuated twice at once, and Nova takes
+    the task away when one of the two fails.
     """
-    return work.kind == 'evacuate' and any(
-        (
-            other.kind == 'reset'
-            or (other.kind == 'evacuate' and other.ended and not other.well)
-        )
+    if work.kind != 'evacuate':
+        return False
+    others = [w for w in cloud.works_on(work.server) if w is not work]
+    reset = any(
+        other.kind == 'reset'
         and not other.by.ours
         and work.began < other.began < before
-        for other in cloud.works_on(work.server)
+        for other in others
+    )
+    return reset or any(
+        other.kind == 'evacuate'
+        and other.ended is not None
+        and not other.well
+        and work.began < other.ended < before
+        for other in others
     )
 
 
@@ -163,7 +170,7 @@ def _being_built(cloud: State, work: Work) -> bool:
         other.kind == 'evacuate'
         and other.began < work.began < other.until
         and not other.dead
-        and not hidden_by_others(cloud, other, work.began)
+        and not was_hidden(cloud, other, work.began)
         and (other.by.ours or other.began < work.began - UNSEEN_SECONDS)
         for other in cloud.works_on(work.server)
     )

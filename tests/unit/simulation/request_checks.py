@@ -53,9 +53,7 @@ def moved_twice_at_once(run: Run) -> list[str]:
         if work.began < request.time < work.until
         # What hung for long may be given up before it is taken after all.
         and not (answer and work.late)
-        and not evacuation_checks.hidden_by_others(
-            run.cloud, work, request.time
-        )
+        and not evacuation_checks.was_hidden(run.cloud, work, request.time)
     ]
 
 

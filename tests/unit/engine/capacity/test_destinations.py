@@ -136,7 +136,8 @@ class TestRoom(destinations_base.DestinationsTestCase):
     def test_refused_or_lost_move_frees_its_capacity(self) -> None:
         """Lost on its way to Nova, or its server was deleted."""
         self.given(clouds.hosts('a', 'b'), clouds.demands(3))
-        self.destinations.drop(self.direct('vm00'))
+        self.direct('vm00')
+        self.destinations.drop('vm00')
         self.assertEqual('a', self.go('vm01'))
         self.note(over={'vm01'})
         self.assertEqual('a', self.go('vm02'))
