@@ -74,7 +74,8 @@ class Client:
 
         :raises ApiTooOld: Nova does not offer the least that will do.
         """
-        with errors.translated(_('Looking for Nova')):
+        looking = _('Looking for Nova')
+        with transport.discovering(self._conn.session, looking):
             service = self._conn.compute
         # Any Nova since Liberty knows 2.1.
         nova = transport.Transport(
@@ -86,7 +87,8 @@ class Client:
     @functools.cached_property
     def placement(self) -> transport.Transport:
         """Placement, asked at a microversion that each request names."""
-        with errors.translated(_('Looking for Placement')):
+        looking = _('Looking for Placement')
+        with transport.discovering(self._conn.session, looking):
             service = self._conn.placement
         return transport.Transport(
             service, 'Placement', '1.0', 'versions', self.pause
@@ -94,7 +96,7 @@ class Client:
 
     def learn_node(self, host: str | None, node: str | None) -> None:
         """Take note that a hypervisor is on a host."""
-        if host and node:
+        if host and node and isinstance(node, str):
             self.nodes_seen.setdefault(host, set()).add(node)
 
     def now(self) -> datetime.datetime:

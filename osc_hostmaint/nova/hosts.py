@@ -7,11 +7,11 @@ import dataclasses
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import lists
 from osc_hostmaint.nova import records
 from osc_hostmaint.nova import transport
+from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import down_cells
 
@@ -36,7 +36,8 @@ def services(cloud: client.Client) -> list[model.Service]:
 
 def _read(found: list[records.Json]) -> list[model.Service]:
     # Whatever answers may ignore the filter.
-    return [records.service(s) for s in found if s['binary'] == COMPUTE]
+    services = [s for s in records.listed(found) if s['binary'] == COMPUTE]
+    return list(map(records.service, services))
 
 
 def services_on(cloud: client.Client, host: str) -> list[model.Service]:
@@ -98,7 +99,7 @@ def _update(
 
     :param seen: the service before.
     :param by_name: what the request by the host's name is called.
-    :raises RequestRefused: somebody else has changed it meanwhile.
+    :raises Refused: somebody else has changed it meanwhile.
     """
     attempt, named = 0, False
     while True:
@@ -111,15 +112,18 @@ def _update(
             cloud.keep_time([changed])
             return _with_date_checked(cloud, changed)
         except exceptions.Unavailable as error:
-            if cloud.silent_hosts and not named:
-                named = True
-            elif not cloud.pause.after(error, attempt):
-                raise
+            again = bool(cloud.silent_hosts) and not named
+            named = named or again
+            again = again or cloud.pause.after(error, attempt)
             for now in services_on(cloud, seen.host):
+                if now.silent:
+                    continue
                 if now.settings == wanted.settings:
                     return now
-                if now.settings != seen.settings:
-                    raise _changed_meanwhile(seen.host, error) from error
+                if words := service_transition.changed_by_others(seen, now):
+                    raise exceptions.Refused(words) from error
+            if not again:
+                raise
 
 
 def _update_by_name(
@@ -132,19 +136,6 @@ def _update_by_name(
     body = {**body, 'host': wanted.host, 'binary': COMPUTE}
     body.pop('status', None)
     return cloud.nova.put(path, 'service', body, lambda _data: wanted, BY_NAME)
-
-
-def _changed_meanwhile(
-    host: str, error: exceptions.Unavailable
-) -> exceptions.RequestRefused:
-    return exceptions.RequestRefused(
-        _(
-            '%(error)s; somebody else has changed the compute service '
-            'meanwhile: look (openstack compute service list --long --host '
-            '%(host)s), and run this again'
-        )
-        % {'error': error, 'host': host}
-    )
 
 
 def _with_date_checked(
@@ -161,7 +152,7 @@ def aggregates(cloud: client.Client) -> list[snapshots.Aggregate]:
     """Return the host aggregates."""
 
     def read(found: list[records.Json]) -> list[snapshots.Aggregate]:
-        return [records.aggregate(data) for data in found]
+        return [records.aggregate(data) for data in records.listed(found)]
 
     return cloud.nova.get('/os-aggregates', 'aggregates', read)
 
@@ -226,7 +217,7 @@ def residents(cloud: client.Client) -> dict[str, str]:
 
 
 def _with_servers(data: records.Json) -> tuple[model.Hypervisor, list[str]]:
-    return records.hypervisor(data), records.ids(data.get('servers', ()))
+    return records.hypervisor(data), records.ids(data.get('servers', []))
 
 
 def _list_hypervisors(

@@ -13,6 +13,7 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.i18n import _
+from osc_hostmaint.nova import records
 from osc_hostmaint.nova import transport
 from osc_hostmaint.planning import timing
 
@@ -65,6 +66,9 @@ def pages(
             restarts += 1
             markers.clear()
             continue
+        comes_again = page.ids and page.ids[0] in known and not restarts
+        if comes_again:
+            raise _endless(service, url)
         count = len(page.entries)
         _learn_page(service, count + (0 if page.linked else 1))
         yield from (entry for id_, entry in page.entries if id_ not in known)
@@ -125,7 +129,10 @@ def _page(
     # Of instance actions the key is the shorter one.
     links = data.get(f'{key}_links') or data.get('links')
     return _Page(
-        tuple((_marker(entry), read(entry)) for entry in data[key]),
+        tuple(
+            (_marker(entry), read(entry))
+            for entry in records.listed(data[key])
+        ),
         bool(links),
     )
 

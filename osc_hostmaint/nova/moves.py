@@ -107,7 +107,7 @@ def _newest(cloud: client.Client, **params: str) -> _Records:
     """Return the newest page of records."""
 
     def read(found: list[records.Json]) -> _Records:
-        return [_read(cloud, data) for data in found]
+        return [_read(cloud, data) for data in records.listed(found)]
 
     return cloud.nova.get(*_MIGRATIONS, read, **params)
 
@@ -119,9 +119,10 @@ def _all(cloud: client.Client, **params: str) -> _Records:
 
 
 def _read(cloud: client.Client, data: records.Json) -> model.Migration:
+    record = records.migration(data)
     for end in ('source', 'dest'):
         cloud.learn_node(data[f'{end}_compute'], data[f'{end}_node'])
-    return records.migration(data)
+    return record
 
 
 def failure(cloud: client.Client, record: model.Migration) -> str:

@@ -66,6 +66,9 @@ def _field_types(
     return tuple(found)
 
 
+_needs = _checked(needs.needs)
+
+
 @_checked
 def service(data: Json) -> model.Service:
     """Read an entry of GET /os-services (>= 2.53: ``id`` is a UUID)."""
@@ -90,6 +93,7 @@ def service(data: Json) -> model.Service:
 def server(data: Json) -> model.Server:
     """Read a server's details (>= 2.47: the flavor is embedded)."""
     flavor = data.get('flavor', {})
+    _text_values(flavor.get('extra_specs') or {})
     # A server that boots from a volume has '' for its image.
     disks = data.get('image'), flavor.get('ephemeral'), flavor.get('swap')
     fixed = [
@@ -114,7 +118,7 @@ def server(data: Json) -> model.Server:
         local_disk=any(disks),
         project_id=data.get('tenant_id') or '',
         updated_at=_time(data.get('updated')),
-        needs=needs.needs(data),
+        needs=_needs(data),
     )
 
 
@@ -148,7 +152,7 @@ def group(data: Json) -> snapshots.Group:
     return snapshots.Group(
         id=data['id'],
         policy=data.get('policy') or policies[0],
-        members=frozenset(data['members']),
+        members=frozenset(listed(data['members'])),
         most_per_host=int(rules.get('max_server_per_host', 1)),
     )
 
@@ -156,7 +160,9 @@ def group(data: Json) -> snapshots.Group:
 @_checked
 def aggregate(data: Json) -> snapshots.Aggregate:
     """Read an entry of GET /os-aggregates."""
-    return snapshots.Aggregate(frozenset(data['hosts']), data['metadata'])
+    return snapshots.Aggregate(
+        frozenset(listed(data['hosts'])), _text_values(data['metadata'])
+    )
 
 
 @_checked
@@ -222,12 +228,12 @@ def failure(data: Json) -> str:
         for event in data.get('events') or ()
         if event.get('result') == 'Error'
     ]
-    return _text(next(filter(None, details), ''))
+    return text(next(filter(None, details), ''))
 
 
 def hypervisor_is_up(data: Json) -> bool:
     """Read the state of a hypervisor."""
-    return _text(data['state']) == 'up'
+    return text(data['state']) == 'up'
 
 
 def allocations(data: Json) -> dict[str, dict[str, int]]:
@@ -240,7 +246,7 @@ def allocations(data: Json) -> dict[str, dict[str, int]]:
 
 def ids(data: ty.Any) -> list[str]:
     """Read the ids of resource providers, or of a hypervisor's servers."""
-    return [_text(entry['uuid']) for entry in data]
+    return [text(entry['uuid']) for entry in listed(data)]
 
 
 class CandidatesReader:
@@ -269,7 +275,7 @@ class CandidatesReader:
 
     def _provider(self, provider: str, summary: Json) -> snapshots.Provider:
         """Return a provider, the same as before if it is as before."""
-        traits = frozenset(summary['traits'])
+        traits = frozenset(listed(summary['traits']))
         found = snapshots.Provider(
             id=sys.intern(provider),
             root=sys.intern(summary['root_provider_uuid']),
@@ -292,17 +298,38 @@ def _inventory(data: Json) -> snapshots.Inventory:
 def _candidate(allocations: Json) -> snapshots.AllocationRequest:
     """Read an allocation request, which names amounts by provider."""
     return tuple(
-        snapshots.Allocation(sys.intern(provider), sys.intern(name), +amount)
+        snapshots.Allocation(
+            sys.intern(provider), sys.intern(name), _number(amount)
+        )
         for provider, allocation in allocations.items()
         for name, amount in allocation['resources'].items()
     )
 
 
-def _text(value: ty.Any) -> str:
-    """:raises TypeError: it is none."""
+def text(value: ty.Any) -> str:
+    """:raises TypeError: it is no text."""
     if not isinstance(value, str):
         raise TypeError(f'{type(value)} instead of a text')
     return value
+
+
+def listed(value: ty.Any) -> list[ty.Any]:
+    """:raises TypeError: it is no list; an empty text is none, either."""
+    if not isinstance(value, list):
+        raise TypeError(f'{type(value)} instead of a list')
+    return value
+
+
+def _number(value: ty.Any) -> int:
+    """:raises TypeError: it is no number."""
+    if not isinstance(value, int):
+        raise TypeError(f'{type(value)} instead of a number')
+    return value
+
+
+def _text_values(values: dict[str, ty.Any]) -> dict[str, str]:
+    """:raises TypeError: one of them is no text."""
+    return {name: text(value) for name, value in values.items()}
 
 
 def _time(text: str | None) -> datetime.datetime | None:

@@ -124,7 +124,10 @@ def deleted(
     status = {'status': nova_states.Status.DELETED.value}
 
     def read(found: list[records.Json]) -> list[model.Server]:
-        return [records.server({**data, **status}) for data in found]
+        return [
+            records.server({**data, **status})
+            for data in records.listed(found)
+        ]
 
     return cloud.nova.get('/servers/detail', 'servers', read, **query)
 

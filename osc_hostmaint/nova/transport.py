@@ -12,6 +12,7 @@ import typing as ty
 import urllib.parse
 
 from keystoneauth1 import discover
+from keystoneauth1 import session as ksa_session
 from openstack import exceptions as sdk_exceptions
 from openstack import proxy
 import requests
@@ -25,6 +26,8 @@ LOG = logging.getLogger(__name__)
 
 #: An answer that is larger is not one of Nova's: 1,000 servers take 10 MB.
 MAX_BYTES = 256 * 2**20
+#: And of one that is an error.
+_MAX_FAULT_BYTES = 2**20
 _CHUNK_BYTES = 2**16
 #: A proxy may add a slash, or the like.
 _MAX_REDIRECTS = 3
@@ -43,6 +46,45 @@ _ONCE: dict[str, ty.Any] = {
 }
 
 _T = ty.TypeVar('_T')
+
+
+@contextlib.contextmanager
+def discovering(
+    session: ksa_session.Session, doing: str
+) -> abc.Iterator[None]:
+    """Let keystoneauth1 ask by itself, and follow no redirects.
+
+    The token would go along.
+
+    :param doing: what is looked for, to begin a message with.
+    """
+    with _reading(doing), errors.translated(doing):
+        # Keystone is asked before, as for all other commands.
+        session.get_auth_headers()
+        before, session.redirect = session.redirect, False
+        try:
+            yield
+        finally:
+            session.redirect = before
+
+
+@contextlib.contextmanager
+def _reading(doing: str) -> abc.Iterator[None]:
+    """Take what cannot be read for no answer.
+
+    :raises Unavailable: an answer has another form than it should.
+    """
+    try:
+        yield
+    except _MALFORMED as error:
+        raise exceptions.Unavailable(
+            _(
+                '%s: a part of the answer cannot be read: check the endpoint '
+                'in the catalog, and whether a proxy answers in its place '
+                '(--debug shows the answer)'
+            )
+            % doing
+        ) from error
 
 
 def path(*parts: str | int) -> str:
@@ -156,7 +198,11 @@ class Transport:
     @functools.cached_property
     def _offered(self) -> str | None:
         """The newest microversion of the service."""
-        with errors.translated(_('Asking %s for its versions') % self.name):
+        doing = _('Asking %s for its versions') % self.name
+        with errors.translated(doing):
+            # It raises where the service is not in the catalog.
+            session = self._adapter.session
+        with discovering(session, doing):
             about = self._adapter.get_endpoint_data()
         if about and about.max_microversion:
             return discover.version_to_string(about.max_microversion)
@@ -196,10 +242,7 @@ class Transport:
         **params: str,
     ) -> _T:
         """Return what is read from the part of an answer under a key."""
-
-        def under_key(data: ty.Any) -> _T:
-            return read(data[key])
-
+        under_key = _under(key, read)
         return self.ask(url, key, read=under_key, version=version, **params)
 
     def put(
@@ -215,10 +258,7 @@ class Transport:
         It is under a key. Whether to repeat it after a failure is to be
         decided by how things are then.
         """
-
-        def under_key(data: ty.Any) -> _T:
-            return read(data[key])
-
+        under_key = _under(key, read)
         return self._ask('PUT', url, (key,), version, under_key, json=body)
 
     def post(self, url: str, body: ty.Any, version: str = '') -> None:
@@ -252,16 +292,8 @@ class Transport:
         except (ValueError, RecursionError):
             data = None
         if isinstance(data, dict) and data.keys() >= set(keys):
-            try:
+            with _reading(doing):
                 return read(data)
-            except _MALFORMED as error:
-                raise exceptions.Unavailable(
-                    _(
-                        '%s: a part of the answer cannot be read: check '
-                        'whether a proxy changes it (--debug shows it)'
-                    )
-                    % doing
-                ) from error
         type_ = response.headers.get('Content-Type', _('of no type'))
         raise exceptions.Unavailable(
             _(
@@ -294,9 +326,8 @@ class Transport:
             raise exceptions.Unavailable(
                 _(
                     '%(doing)s: the answer leads to %(target)s (HTTP '
-                    '%(status)s), where the token is not sent: check the '
-                    'endpoint in the catalog, and whether a proxy answers in '
-                    'its place'
+                    '%(status)s), which is not followed: check the endpoint '
+                    'in the catalog, and whether a proxy answers in its place'
                 )
                 % {
                     'doing': doing,
@@ -314,31 +345,38 @@ class Transport:
         version: str,
         **more: ty.Any,
     ) -> requests.Response:
-        response: requests.Response = self._adapter.request(
-            url,
-            method,
-            microversion=version or self.version,
-            # clouds.yaml may ask for answers from a cache.
-            skip_cache=True,
-            stream=True,
-            **_ONCE,
-            **more,
-        )
+        with _reading(doing):
+            response: requests.Response = self._adapter.request(
+                url,
+                method,
+                microversion=version or self.version,
+                # clouds.yaml may ask for answers from a cache.
+                skip_cache=True,
+                stream=True,
+                **_ONCE,
+                **more,
+            )
         content = bytearray()
         for chunk in response.iter_content(_CHUNK_BYTES):
             content += chunk
-            if len(content) > MAX_BYTES:
+            if len(content) > (MAX_BYTES if response.ok else _MAX_FAULT_BYTES):
                 response.close()
                 raise exceptions.Unavailable(
                     _(
-                        '%(doing)s: the answer is larger than %(mib)d MiB: '
-                        'check whether a proxy answers in its place'
+                        '%(doing)s: the answer (HTTP %(status)s) is too '
+                        'large: check whether a proxy answers in its place'
                     )
-                    % {'doing': doing, 'mib': MAX_BYTES // 2**20}
+                    % {'doing': doing, 'status': response.status_code}
                 )
         # requests itself knows no limit.
         response._content = bytes(content)
         return response
+
+
+def _under(
+    key: str, read: abc.Callable[[ty.Any], _T]
+) -> abc.Callable[[ty.Any], _T]:
+    return lambda data: read(data[key])
 
 
 def _newest_version(about: ty.Any) -> str | None:
@@ -352,7 +390,8 @@ def _same_origin_target(response: requests.Response) -> str:
     """Return where an answer leads to within its own origin, or ''."""
     if not response.is_redirect:
         return ''
-    target = urllib.parse.urljoin(response.url, response.headers['location'])
+    location = response.headers['location']
+    target = urllib.parse.urljoin(response.url, location)
     origin, other = map(urllib.parse.urlsplit, (response.url, target))
     same = (origin.scheme, origin.netloc) == (other.scheme, other.netloc)
     return target if same else ''

@@ -83,7 +83,10 @@ class EvacuationTargets:
             return None
         try:
             return self._prepare(clock, services)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, exceptions.Unavailable) as error:
+            interrupted = self._request.interrupt.requested
+            if isinstance(error, exceptions.Unavailable) and not interrupted:
+                raise
             self.interruption = _('interrupted: nothing was changed')
             if self._touched:
                 self.interruption = _(

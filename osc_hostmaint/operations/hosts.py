@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint.engine import exclusion
@@ -15,6 +14,7 @@ from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning.host import down_cells
 
 Gateway = gateways.Gateway
@@ -87,34 +87,8 @@ def check_unchanged(seen: Service, now: Service) -> None:
     :param seen: as it was when it was decided to change it.
     :raises Refused: somebody has.
     """
-    if now.settings == seen.settings:
-        return
-    state, text = _('disabled by somebody else'), now.disabled_reason
-    if now.enabled:
-        state, text = _('enabled'), None
-    elif now.mark:
-        state = _('in maintenance since %(since)s by %(by)s') % {
-            'since': mark.iso(now.mark.since),
-            'by': now.mark.by,
-        }
-        text = now.mark.reason
-    if text:
-        state = _('%(state)s (reason: %(text)r)') % {
-            'state': state,
-            'text': text,
-        }
-    if now.forced_down:
-        state = _('%s, and forced down') % state
-    elif seen.forced_down:
-        state = _('%s, and no longer forced down') % state
-    raise exceptions.Refused(
-        _(
-            '%(host)s was changed by somebody else while this command ran: it '
-            'is now %(state)s. It was left like that: ask them, then run this '
-            'again'
-        )
-        % {'host': now.host, 'state': state}
-    )
+    if changed := service_transition.changed_by_others(seen, now):
+        raise exceptions.Refused(changed)
 
 
 def down_cell_errors(

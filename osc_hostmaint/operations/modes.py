@@ -63,7 +63,8 @@ def _mark(
         if foresee(gateway, now, request) is now:
             # Somebody else has put it into maintenance: that will do.
             return now
-        hosts.check_unchanged(service, now)
+        if not mark.is_novas(now.disabled_reason):
+            hosts.check_unchanged(service, now)
     marked = gateway.disable(now, foreseen.disabled_reason or '')
     if request.force:
         _say_erased(now)
@@ -72,7 +73,8 @@ def _mark(
 
 def _say_erased(service: Service) -> None:
     """Print somebody else's reason, which nobody can look up any more."""
-    if service.mode is model.Mode.DISABLED and service.disabled_reason:
+    theirs = service.mode is model.Mode.DISABLED
+    if theirs and not mark.is_novas(service.disabled_reason):
         LOG.warning(
             _(
                 '%(host)s: --force erased the reason of whoever disabled it: '
@@ -139,7 +141,7 @@ def unset_maintenance(
     leaving = []
     if not service.enabled and not force:
         leaving = [m for m in _moving(gateway, host) if m.source == host]
-    taken_back, awaited = False, force
+    taken_back, may_wait = False, not force
     while True:
         down, uncleaned = [], 0
         if service.up and not (force or service.enabled):
@@ -158,7 +160,7 @@ def unset_maintenance(
             case service_transition.Step.FORCE_UP:
                 service = _force_up(gateway, seen, force=force)
                 seen = dataclasses.replace(seen, forced_down=False)
-                taken_back = awaited = True
+                taken_back, may_wait = True, False
             case service_transition.Step.ENABLE:
                 service = hosts.look_again(gateway, host)
                 if service.enabled:
@@ -178,10 +180,11 @@ def unset_maintenance(
                     )
                 return enabled
             case service_transition.Step.REFUSE:
-                if awaited or service.up or leaving or not service.mark:
+                may_wait = may_wait and not (service.up or leaving)
+                if not (may_wait and service.mark):
                     raise exceptions.Refused(decided.reason)
                 service = _wait_for_heartbeat(gateway, service)
-                awaited = True
+                may_wait = False
             case _:
                 return service
 
@@ -233,7 +236,7 @@ def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
         service = hosts.find(gateway, before.host)
         if service.up and heartbeats.was_heard(before, service):
             return service
-        if ticking.now() >= deadline:
+        if ticking.now() >= deadline or gateway.pause.stopping():
             return dataclasses.replace(service, up=False)
         if not said:
             why = _('nova-compute may just have been started')

@@ -69,8 +69,11 @@ def _still_in_maintenance(service: model.Service) -> str:
         'unset %(host)s before restore; unset --restore brings back only what '
         'left since %(since)s'
     )
-    since = service.mark.since if service.mark else marks.EARLIEST
-    return words % {'host': service.host, 'since': marks.iso(since)}
+    assert service.mark  # noqa: S101 - So is its mode.
+    return words % {
+        'host': service.host,
+        'since': marks.iso(service.mark.since),
+    }
 
 
 def restore(gateway: Gateway, request: RestoreRequest) -> loop.DrainResult:
@@ -101,6 +104,8 @@ def _unset_and_restore(
     errors: dict[str, str] = {}
     for host in dict.fromkeys(request.hosts):
         mark = services[host].mark
+        if request.interrupt.requested:
+            raise KeyboardInterrupt
         with hosts.collect(errors, host):
             modes.unset_maintenance(gateway, host, force=force, restoring=True)
             since[host] = mark.since if mark else requests.SINCE

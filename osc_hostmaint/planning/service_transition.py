@@ -33,6 +33,31 @@ class Transition:
     reason: str = ''
 
 
+def changed_by_others(seen: model.Service, now: model.Service) -> str:
+    """Return that somebody has changed a compute service meanwhile, or ''.
+
+    :param seen: as it was when it was decided to change it.
+    """
+    if now.settings == seen.settings:
+        return ''
+    state, reason = 'disabled by somebody else', now.disabled_reason
+    if now.enabled:
+        state, reason = 'enabled', None
+    elif now.mark:
+        since, reason = marks.iso(now.mark.since), now.mark.reason
+        state = f'in maintenance since {since} by {now.mark.by}'
+    if reason:
+        state += f' (reason: {reason!r})'
+    if now.forced_down:
+        state += ', and forced down'
+    elif seen.forced_down:
+        state += ', and no longer forced down'
+    return (
+        f'{now.host} was changed by somebody else while this command ran: it '
+        f'is now {state}. It was left like that: ask them, then run this again'
+    )
+
+
 def to_maintenance(
     service: model.Service,
     *,

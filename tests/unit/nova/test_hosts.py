@@ -143,7 +143,7 @@ class DownCellTest(cloud.CloudTestCase):
             if reason == 'fan':
                 self.gateway.disable(self.service, 'fan')
             else:
-                with self.raises(exceptions.RequestRefused, 'Oops'):
+                with self.raises(exceptions.Refused, 'of others'):
                     self.gateway.disable(self.service, 'fan')
             self.assertEqual('GET', self.sent[-1].split()[0])
 

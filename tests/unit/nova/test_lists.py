@@ -182,7 +182,10 @@ class GroupsTest(cloud.CloudTestCase):
 
     def _serve_hypervisors(self, pages: list[int]) -> None:
         """Let Nova have hypervisors, in pages of so many."""
-        nodes = [[cloud.hypervisor(0, 'cmp01')] * page for page in pages]
+        nodes = [
+            [cloud.hypervisor(10 * i + n, 'cmp01') for n in range(page)]
+            for i, page in enumerate(pages)
+        ]
         self.answer_pages('/os-hypervisors/detail', 'hypervisors', *nodes)
 
     def _groups(self) -> tuple[int, list[str]]:
