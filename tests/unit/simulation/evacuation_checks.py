@@ -108,13 +108,19 @@ def on_two_hosts(run: Run) -> list[str]:
     That one has come back before the run shows while it is listened for,
     which is not played here.
     """
+
+    def unforeseen(work: Work) -> bool:
+        since = run.cloud.hosts[work.source].beats_since
+        moment_ago = work.began - MEETING_SECONDS < since <= work.began
+        return moment_ago or timeline.START < since <= run.began
+
     return [
         f'{work.server.name} runs on {work.dest} and on {host}'
         for work, host in run.cloud.on_two_hosts
         if work.by is run.actor
         and host == work.source
         and work.alive_for is None
-        and not timeline.START < run.cloud.hosts[host].beats_since <= run.began
+        and not unforeseen(work)
     ]
 
 
@@ -186,11 +192,12 @@ def wrong_state(server: world.Server) -> str:
     """Return how the state of an evacuated server is other than it was.
 
     One that was asked to stay stopped may be; what was in ERROR for other
-    reasons is either.
+    reasons is either: so when a request comes late, another may have failed.
     """
     state, wanted, work = server.vm_state, server.wanted, server.evacuation
     wrong = state == 'error' or (
         {state, wanted} == {'active', 'stopped'}
         and not (state == 'stopped' and work.stops)
+        and not work.late
     )
     return f'it was {wanted} and is {state}' if wrong else ''

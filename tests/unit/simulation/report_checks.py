@@ -225,7 +225,10 @@ def _untrue_move(run, was, row, remains) -> str:
     # What others move back is on its way, and not there again.
     theirs = server.work is not None and not server.work.by.ours
     returns = theirs and server.host != row.host
-    if remains and not (returns or _later(run, server.id, row.host)):
+    # Whether an allocation is left is not known then, and the host's error.
+    unknown = any('Placement' in error for error in run.result.errors.values())
+    excused = returns or _later(run, server.id, row.host)
+    if remains and not (excused or (unknown and 'allocation' in remains)):
         return remains
     offloaded = server.vm_state == 'shelved_offloaded'
     if offloaded is not (row.result is Result.OFFLOADED):
