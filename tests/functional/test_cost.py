@@ -13,8 +13,9 @@ from tests.functional import shell
 from tests.functional import test_spread
 
 SERVERS = 8
-#: Requests at the begin, until the first move has ended, and at the end.
-ANY_DRAIN = 17
+#: Requests at the begin, until the first move has ended, and at the end. One
+#: of them looks at the host once more right before it is marked.
+ANY_DRAIN = 18
 
 
 @pytest.mark.soak
