@@ -313,6 +313,8 @@ class Observation:
     #: Records with this host as source or destination, by id.
     migrations: _Records = dataclasses.field(default_factory=dict)
     migrations_at: float = 0.0
+    #: Nova's time then, or a little earlier; None: not known.
+    nova_time: datetime.datetime | None = None
     #: Records that the host's list does not show, or not any more (of a
     #: server that was deleted since), by id. They only say whose a
     #: migration's allocation is.

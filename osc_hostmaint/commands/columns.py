@@ -21,7 +21,7 @@ class Printable(columns.FormattableColumn[str]):
 
 
 class _Escaped(columns.FormattableColumn[columns.FormattableColumn[ty.Any]]):
-    """A value that is escaped for machines, too."""
+    """A value that is escaped in machine-readable formats as well."""
 
     def human_readable(self) -> str:
         return text.printable(self._value.human_readable())

@@ -266,7 +266,7 @@ class Observer:
         ask: abc.Callable[[str], list[model.Migration]],
         since: datetime.datetime | None = None,
     ) -> None:
-        asked_at = self.clock.now()
+        asked_at, nova_time = self.clock.now(), self.gateway.now()
         records = ask(self.seen.host)
         now, known = self.clock.now(), dict(self.seen.migrations)
         # The records of a deleted server vanish at once, and all those of a
@@ -292,6 +292,7 @@ class Observer:
             migrations_at=asked_at,
             missing=frozenset(missing),
             ahead=min(bounds, default=None),
+            nova_time=nova_time,
         )
 
     def _see_servers(self) -> None:

@@ -123,21 +123,10 @@ def unset_maintenance(
 ) -> Service:
     """Put a host back into service.
 
-    :param restoring: the servers are brought back next, so that nobody needs
-        to be told how.
+    :param restoring: a restore follows, so the restore command is not
+        printed.
     """
     seen = service = hosts.find(gateway, host)
-    if service.enabled and service.forced_down and gateway.evacuated(host):
-        raise exceptions.Refused(
-            _(
-                '%(host)s is enabled, but forced down, and servers that were '
-                'evacuated from it are not cleaned up there yet. Start '
-                'nova-compute on %(host)s first (restart it if it is '
-                'running), which cleans up as it starts, then run openstack '
-                'host maintenance unset %(host)s again'
-            )
-            % {'host': host}
-        )
     leaving = []
     if not service.enabled and not force:
         leaving = [m for m in _moving(gateway, host) if m.source == host]
@@ -147,6 +136,8 @@ def unset_maintenance(
         if service.up and not (force or service.enabled):
             states = gateway.hypervisor_states(host)
             down = [name for name, up in states.items() if not up]
+            uncleaned = len(gateway.evacuated(host))
+        elif service.enabled and service.forced_down:
             uncleaned = len(gateway.evacuated(host))
         decided = service_transition.to_operation(
             service,
@@ -214,9 +205,8 @@ def _force_up(gateway: Gateway, seen: Service, *, force: bool) -> Service:
     try:
         before = gateway.force_down(service, down=False)
     except exceptions.RequestRefused as error:
-        words = str(error).removeprefix('Nova: ')
         raise exceptions.Refused(
-            service_transition.not_forced_up(service.host, words)
+            service_transition.not_forced_up(service.host, str(error))
         ) from error
     if force:
         return hosts.find(gateway, service.host)

@@ -96,8 +96,8 @@ def to_operation(
 ) -> Transition:
     """Decide how to put a host back into service.
 
-    A host that is enabled is left alone, even if it is forced down: a host in
-    maintenance is enabled only after its force-down is undone.
+    A host that is enabled is left alone. One that is forced down is enabled
+    by nobody but another tool: here the force-down is undone first.
 
     :param leaving: records of moves off the host that are under way.
     :param hypervisors_down: hostnames of its hypervisors that are down.
@@ -107,6 +107,12 @@ def to_operation(
     :param force: ignore the reasons to refuse.
     """
     if service.enabled:
+        if service.forced_down and uncleaned:
+            against = _uncleaned(
+                f'{service.host} is enabled, but forced down, and',
+                service.host,
+            )
+            return Transition(Step.REFUSE, reason=against)
         return Transition(Step.NOTHING)
     against = '' if force else _against_touching(service, leaving)
     if not against and service.forced_down and not taken_back:
@@ -123,17 +129,19 @@ def to_operation(
     return Transition(Step.REFUSE, reason=against)
 
 
-def not_forced_up(host: str, words: str) -> str:
-    """Return what to do if Nova refuses to undo a force-down.
+def not_forced_up(host: str, refusal: str) -> str:
+    """Return what to do if Nova refuses to undo a force-down."""
+    against = _uncleaned(f'{host} stays forced down, as', host)
+    return f'{against}. {host} stays disabled. {refusal}'
 
-    :param words: Nova's reason.
-    """
+
+def _uncleaned(beginning: str, host: str) -> str:
+    """Return what to do about evacuated servers that may still run there."""
     return (
-        f'Nova refuses to undo the force-down of {host}, because servers that '
-        'were evacuated from it are not cleaned up there yet. Start '
-        f'nova-compute on {host} (restart it if it is running), which cleans '
-        f'up as it starts, then run openstack host maintenance unset {host} '
-        f'again. {host} stays disabled. Nova says: {words}'
+        f'{beginning} servers that were evacuated from {host} are not cleaned '
+        f'up there yet. Start nova-compute on {host} first (restart it if it '
+        'is running), which cleans up as it starts, then run openstack host '
+        f'maintenance unset {host} again'
     )
 
 

@@ -34,9 +34,9 @@ FORMAT = 2
 #: What every recording begins with.
 BEGINNING = '{"began":{"format":'
 
-#: So many characters a line has at the most: some thousand servers.
+#: Longest line, in characters: some thousand servers.
 MAX_LINE = 2**24
-#: So much is told of what is wrong with a line.
+#: Longest reason in a message, in characters.
 _MAX_REASON = 500
 
 CONVERTER = preconf.make_converter()

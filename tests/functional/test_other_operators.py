@@ -136,7 +136,7 @@ class TestEnabledByOthers(test_evacuate.EvacuationTest):
         self.openstack('host maintenance set cmp01')
         done = self.run_command('host maintenance unset cmp01')
         self.assertEqual(1, done.code, done.err)
-        self.assertIn('Nova says: PUT /os-services', done.err)
+        self.assertIn('stays disabled. Nova: PUT /os-services', done.err)
         self.cloud.start_host('cmp01')
         self.openstack('host maintenance unset cmp01')
         self.assert_back_in_service()

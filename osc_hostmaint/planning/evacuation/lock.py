@@ -14,6 +14,7 @@ import collections
 from collections import abc
 import dataclasses
 import hashlib
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
@@ -50,6 +51,15 @@ def update(
             no_others_since=None,
             met_others=True,
             newest_of_others=max(newest, own.newest_of_others),
+        )
+    idle = _idle_for(seen, evacuations)
+    if known is None and idle < timing.EVACUATE_AFTER_OTHERS_SECONDS:
+        # Whoever asked for it may be about to ask for the next one.
+        return dataclasses.replace(
+            own,
+            no_others_since=seen.migrations_at - idle,
+            met_others=True,
+            newest_of_others=newest,
         )
     if own.no_others_since is None:
         return dataclasses.replace(own, no_others_since=seen.migrations_at)
@@ -134,6 +144,20 @@ def _others(seen: Observation, memory: HostMemory, statuses: Statuses) -> bool:
         and record.seen_at > expired
         and phases.get(record.server_id) not in server_status.FINAL
     )
+
+
+def _idle_for(
+    seen: Observation, evacuations: abc.Iterable[model.Migration]
+) -> float:
+    """Return seconds since an evacuation ended last, by Nova's clock."""
+    if seen.nova_time is None:
+        return math.inf
+    ends = [
+        (seen.nova_time - record.updated_at).total_seconds()
+        for record in evacuations
+        if record.updated_at and not record.in_flight
+    ]
+    return max(0.0, min(ends, default=math.inf))
 
 
 def _evacuations(seen: Observation) -> abc.Iterator[model.Migration]:

@@ -166,10 +166,19 @@ class TestToOperation(unit.TestCase):
         decided = self.decide(service, leaving=moves(2), force=True, **against)
         self.assertEqual(transition.Transition(step), decided)
 
-    @unit.cases(False, True)
-    def test_forced_down_and_enabled_is_not_ours(self, force):
-        decided = self.decide(builders.dead(enabled=True), force=force)
-        self.assertIs(Step.NOTHING, decided.step)
+    @unit.cases(
+        # servers not cleaned up; --force; what to do
+        (0, False, Step.NOTHING),
+        (0, True, Step.NOTHING),
+        (1, False, Step.REFUSE),
+        (1, True, Step.REFUSE),
+    )
+    def test_forced_down_and_enabled_by_others(self, uncleaned, force, step):
+        service = builders.dead(enabled=True)
+        decided = self.decide(service, force=force, uncleaned=uncleaned)
+        self.assertIs(step, decided.step)
+        words = 'cmp01 is enabled, but forced down.*Start nova-compute.*first'
+        self.assertRegex(decided.reason, words if uncleaned else '^$')
 
     def test_hostile_reasons_do_not_reach_the_terminal(self):
         service = builders.service(disabled_reason='\x1b[2Jowned')

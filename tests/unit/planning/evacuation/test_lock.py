@@ -22,12 +22,16 @@ Phase = server_status.Phase
 
 
 class LockTestCase(unit.TestCase):
-    def update(self, *records, memory=None, phase=Phase.MOVING, at=NOW):
+    def update(
+        self, *records, memory=None, phase=Phase.MOVING, at=NOW, nova_time=None
+    ):
         """Return what is known then.
 
         :param phase: where the records' servers stand.
         """
-        seen = builders.observation(migrations=records, migrations_at=at)
+        seen = builders.observation(
+            migrations=records, migrations_at=at, nova_time=nova_time
+        )
         statuses = {
             r.server_id: server_status.ServerStatus(phase) for r in records
         }
@@ -182,6 +186,30 @@ class TestMayStartAt(LockTestCase):
         self.assertIsNone(found.own.no_others_since)
         found = self.update(old, over, memory=found)
         self.assertEqual(NOW, found.own.no_others_since)
+
+    @unit.cases(
+        # seconds since an evacuation ended; for how long it is waited then
+        (0.0, timing.EVACUATE_AFTER_OTHERS_SECONDS),
+        (5.0, timing.EVACUATE_AFTER_OTHERS_SECONDS - 5),
+        (timing.EVACUATE_AFTER_OTHERS_SECONDS, 0.0),
+        (timing.EVACUATE_AFTER_OTHERS_SECONDS + 1, 0.0),
+    )
+    def test_evacuation_that_ended_before_the_first_look(self, ago, pause):
+        """Its run may be about to ask for the next one."""
+        now = builders.cloud_time(500)
+        ended = builders.cloud_time(500 - ago)
+        over = builders.evacuation(7, status='done', updated_at=ended)
+        first = self.update(over, nova_time=now)
+        self.assertEqual(pause > 0, first.own.met_others)
+        staggered = self.may_start_at(first) - NOW - pause
+        self.assertLessEqual(0, staggered)
+        if not pause:
+            self.assertEqual(0, staggered)
+        # Only then: this run's own end like that, too.
+        found = self.update(over, memory=first, at=NOW + 1, nova_time=now)
+        self.assertEqual(first.own, found.own)
+        # Where Nova does not say what time it is, nothing is known.
+        self.assertFalse(self.update(over).own.met_others)
 
     def test_an_earlier_attempt_of_ours(self):
         first = base.asked(ActionKind.EVACUATE, asked_after=6)
