@@ -15,6 +15,9 @@ WINDOW = 8
 #: By then everybody knows that a host lives again, in seconds: from one
 #: heartbeat to the next, and from one look at it to the next.
 ALIVE_SECONDS = 25.0
+#: So much later if somebody changes its service meanwhile, which looks like a
+#: heartbeat: from one look at it to the next.
+CHANGED_SECONDS = 15.0
 #: And where lists take a minute each.
 SLOW_SECONDS = 150.0
 #: What others began so long before may not have been seen, in seconds.
@@ -87,6 +90,12 @@ def _unforeseen(first: Work, second: Work) -> bool:
 
 def from_living_host(run: Run) -> list[str]:
     """Return evacuations off a host that was known to be alive."""
+
+    def known_after(work: Work) -> float:
+        host = run.cloud.hosts[work.source]
+        changed = host.beats_since <= host.touched_at <= work.began
+        return ALIVE_SECONDS + (CHANGED_SECONDS if changed else 0)
+
     return [
         f'{work.server.name} is evacuated off {work.source}, which has been '
         f'alive for {work.alive_for} s'
@@ -95,7 +104,7 @@ def from_living_host(run: Run) -> list[str]:
         and (
             work.alive_for > ALIVE_SECONDS + SLOW_SECONDS
             or run.client.could_look(work.began - work.alive_for, work.began)
-            > ALIVE_SECONDS
+            > known_after(work)
         )
         and not work.late
     ]
