@@ -34,6 +34,8 @@ class TestSuggestions(unit.TestCase):
         demands = halves('one', 'two')
         large = clouds.demand('x', clouds.WHOLE, 'two')
         self.assertEqual(ONE_BY_ONE, self.find(nodes, demands)[0])
+        # Each may take the other's server only.
+        self.assertEqual(ONE_BY_ONE, self.find(nodes[1:], demands)[0])
         self.assertNotIn(ONE_BY_ONE, self.find(nodes, [*demands, large]))
 
     def test_a_disabled_host_would_have_room(self):
