@@ -75,12 +75,12 @@ class VmState(enum.StrEnum):
     SHELVED_OFFLOADED = 'shelved_offloaded'
 
 
+#: The guest is off, and is to stay off.
+OFF: frozenset[str] = frozenset({VmState.STOPPED})
 #: Nova evacuates servers in these states only (nova/compute/api.py: evacuate).
-EVACUABLE = frozenset({VmState.ACTIVE, VmState.STOPPED, VmState.ERROR})
+EVACUABLE = OFF | {VmState.ACTIVE, VmState.ERROR}
 #: No move may change these.
-KEPT = frozenset(
-    {VmState.ACTIVE, VmState.PAUSED, VmState.STOPPED, VmState.SUSPENDED}
-)
+KEPT = OFF | {VmState.ACTIVE, VmState.PAUSED, VmState.SUSPENDED}
 #: The status at rest, of states that a move or a rebuild may hide.
 AT_REST: dict[str, str] = {
     VmState.ACTIVE: Status.ACTIVE.value,

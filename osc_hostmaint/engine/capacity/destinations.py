@@ -389,5 +389,5 @@ def _is_risky(action: Action) -> bool:
     """
     return action.kind is ActionKind.COLD_MIGRATE or (
         action.kind is ActionKind.EVACUATE
-        and action.vm_state == nova_states.VmState.STOPPED
+        and action.vm_state in nova_states.OFF
     )

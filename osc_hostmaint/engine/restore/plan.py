@@ -261,11 +261,16 @@ class _Planner:
         running: policies.Running,
         servers: abc.Sequence[model.Server],
     ) -> Group:
+        suspended = self._policy.suspended
+        if suspended is policies.Suspended.SHELVE:
+            # What is shelved would not come home.
+            suspended = policies.Suspended.LEAVE
         policy = dataclasses.replace(
             self._policy,
             running=running,
             shelved=policies.Shelved.LEAVE,
             resized=policies.Resized.LEAVE,
+            suspended=suspended,
             only=frozenset(server.id for server in servers),
             home=home.host,
             to=home.host,

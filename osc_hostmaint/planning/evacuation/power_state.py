@@ -41,7 +41,7 @@ def was_stopped(
     :param history: what was asked of it, oldest first.
     """
     if before.vm_state not in _LOST:
-        return before.vm_state == nova_states.VmState.STOPPED
+        return before.vm_state in nova_states.OFF
     if tells_nothing(before):
         instance_actions = (d.action for d in reversed(history))
         newest = next((d for d in instance_actions if d in _UP | _DOWN), '')

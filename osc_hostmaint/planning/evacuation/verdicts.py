@@ -48,7 +48,7 @@ def _by_state(server: model.Server, terms: verdicts.Terms) -> ServerStatus:
             f"Cannot 'evacuate' instance {server.id} while it is in vm_state "
             f'{server.vm_state}: {ways.format(id=server.id)}'
         )
-    stopped = server.vm_state != VmState.STOPPED and (
+    stopped = server.vm_state not in nova_states.OFF and (
         terms.was_stopped or terms.policy.leave_stopped
     )
     # From ERROR Nova brings it up running, whatever it is asked for

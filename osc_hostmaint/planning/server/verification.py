@@ -31,7 +31,9 @@ _POWER: dict[str, tuple[State, set[State]]] = {
         {State.PAUSED, State.SHUTDOWN, State.CRASHED, State.SUSPENDED},
     ),
     _Vm.PAUSED: (State.PAUSED, {State.RUNNING, State.SHUTDOWN, State.CRASHED}),
-    _Vm.STOPPED: (State.SHUTDOWN, {State.RUNNING, State.PAUSED}),
+    **dict.fromkeys(
+        nova_states.OFF, (State.SHUTDOWN, {State.RUNNING, State.PAUSED})
+    ),
 }
 #: Moves that the server is stopped for, and started after.
 _COPIED = frozenset({model.MigrationType.COLD, model.MigrationType.RESIZE})
@@ -133,7 +135,7 @@ def _broken(context: Context, view: Server, record: Migration | None) -> str:
     # Its disk and its allocation are there (nova/compute/manager.py:
     # finish_resize). That is the only way out, also of what was stopped.
     way = f'repair it on {view.host}, then run openstack server reboot --hard '
-    stopped = context.remembered.before.vm_state == _Vm.STOPPED
+    stopped = context.remembered.before.vm_state in nova_states.OFF
     stop = f' and openstack server stop {view.id}' if stopped else ''
     return f'{told}: {way}{view.id}{stop}'
 
@@ -151,7 +153,8 @@ def _side_effects(
             'its local disk is new: what was on the old one is lost, unless '
             'the hosts share it'
         )
-    if evacuated and context.was_stopped and before.vm_state != _Vm.STOPPED:
+    was_off = before.vm_state in nova_states.OFF
+    if evacuated and context.was_stopped and not was_off:
         yield 'left stopped: it was off when the host died'
     cold = latest is ActionKind.COLD_MIGRATE and not evacuated
     if cold and before.vm_state == _Vm.ACTIVE:

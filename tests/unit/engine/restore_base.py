@@ -30,6 +30,7 @@ LIVE, COLD = model.MigrationType.LIVE, model.MigrationType.COLD
 _OF_RUN = {'faults', 'interrupt_after', 'stop_after', 'kill_after'}
 _CHANGING = faults_.POSTS | {'enable', 'disable', 'force_down'}
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
+SHELVE = policies.Policy(suspended=policies.Suspended.SHELVE)
 
 
 def dropping(kind: str) -> ty.Callable[[faults_.Request], ty.Any]:

@@ -68,6 +68,8 @@ class TestWays(restore_base.RestoreTestCase):
         done = self.restore()
         self.assertEqual({server.id: 'blocked'}, done.results)
         self.assertIn('--suspended resume', done.reasons[server.id])
+        done = self.restore(policy=restore_base.SHELVE)
+        self.assertEqual({server.id: 'blocked'}, done.results)
         done = self.restore(policy=restore_base.RESUME)
         self.assertEqual({server.id: 'moved'}, done.results)
         self.assert_home(server)
