@@ -110,6 +110,23 @@ NEVER_EVACUATED: dict[str, str] = {
 }
 
 
+#: Nova's names of what brings a guest up, and down
+#: (nova/compute/instance_actions.py). A rebuild leaves it as it was.
+SWITCHED_ON = frozenset(
+    {
+        'create',
+        'reboot',
+        'start',
+        'resume',
+        'unpause',
+        'restore',
+        'unrescue',
+        'unshelve',
+    }
+)
+SWITCHED_OFF = frozenset({'stop'})
+
+
 class TaskState(enum.StrEnum):
     """What Nova does with a server (nova/compute/task_states.py).
 

@@ -13,21 +13,7 @@ from collections import abc
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 
-#: Nova's names of what brings a guest up, and down
-#: (nova/compute/instance_actions.py). A rebuild leaves it as it was.
-_UP = frozenset(
-    {
-        'create',
-        'reboot',
-        'start',
-        'resume',
-        'unpause',
-        'restore',
-        'unrescue',
-        'unshelve',
-    }
-)
-_DOWN = frozenset({'stop'})
+_SWITCHED = nova_states.SWITCHED_ON | nova_states.SWITCHED_OFF
 #: What becomes of a state that is lost: ERROR, and ACTIVE once that is reset.
 _LOST = frozenset({nova_states.VmState.ACTIVE, nova_states.VmState.ERROR})
 
@@ -43,9 +29,9 @@ def was_stopped(
     if before.vm_state not in _LOST:
         return before.vm_state in nova_states.OFF
     if tells_nothing(before):
-        instance_actions = (d.action for d in reversed(history))
-        newest = next((d for d in instance_actions if d in _UP | _DOWN), '')
-        return newest in _DOWN
+        names = (each.action for each in reversed(history))
+        newest = next((name for name in names if name in _SWITCHED), '')
+        return newest in nova_states.SWITCHED_OFF
     return before.power_state == model.PowerState.SHUTDOWN
 
 

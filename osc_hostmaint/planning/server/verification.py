@@ -92,7 +92,8 @@ def _wrong(context: Context, view: Server, *, evacuated: bool) -> str:
     """Return what is not as it is to be, '' if nothing."""
     before = context.remembered.before
     if context.was_stopped:
-        before = dataclasses.replace(before, vm_state=_Vm.STOPPED.value)
+        if before.vm_state not in nova_states.OFF:
+            before = dataclasses.replace(before, vm_state=_Vm.STOPPED.value)
     elif evacuated and context.policy.leave_stopped:
         if view.vm_state == _Vm.ACTIVE:
             return 'it is running there despite --leave-stopped'
