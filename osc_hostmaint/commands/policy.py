@@ -73,7 +73,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 STOPPED = _(
-    'SHUTOFF servers: cold-migrate them or leave them (default: %(default)s)'
+    'Servers that are off: cold-migrate or leave them (default: %(default)s)'
 )
 
 

@@ -87,11 +87,13 @@ class ServersTable(command.Lister):
         """
         from osc_hostmaint.progress import lines as progress_lines
 
-        report = progress_lines.Progress(self._progress, endings)
+        listeners = [progress_lines.Progress(self._progress, endings)]
         # From here on: it takes a while until there is a client.
         with self._stop.watching():
+            from osc_hostmaint import api
+
             maintenance = plugin.make_client(self.app.client_manager)
-            result = carry_out(maintenance, report)
+            result = carry_out(maintenance, api.Publisher(*listeners))
         return self._output(result, result.exit_code)
 
     def _preview(

@@ -20,7 +20,7 @@ class Running(enum.StrEnum):
 
 
 class Stopped(enum.StrEnum):
-    """What to do with SHUTOFF servers."""
+    """What to do with servers that are off."""
 
     COLD = 'cold'
     LEAVE = 'leave'
