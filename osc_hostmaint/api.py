@@ -230,8 +230,8 @@ class Maintenance:
 
         :param reason: as in :meth:`set`.
         :param force: as in :meth:`set`.
-        :param policy: what to do with each server. The fields ``user_id``
-            and ``settled_from`` are set here.
+        :param policy: what to do with each server. The field
+            ``settled_from`` is set here.
         :param fenced: with ``policy.evacuate``: the caller vouches that the
             hosts are powered off. Hosts whose compute service is up are then
             also evacuated.

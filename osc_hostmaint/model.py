@@ -17,6 +17,10 @@ import operator
 from osc_hostmaint import mark
 from osc_hostmaint import nova_states
 
+#: What a server is tagged with before it is resumed to be moved, until it is
+#: suspended again: so any run knows it.
+RESUMED_TAG = 'osc-hostmaint:resumed'
+
 
 class Mode(enum.StrEnum):
     """The maintenance state of a host."""
@@ -194,6 +198,8 @@ class Server:
     project_id: str = ''
     #: When Nova last changed anything about it.
     updated_at: datetime.datetime | None = None
+    #: It has the tag of servers that are resumed to be moved.
+    tagged: bool = False
     #: Known of servers in a host's list.
     needs: Needs = Needs()
     seen_at: float = 0.0
@@ -202,6 +208,16 @@ class Server:
     def deleted(self) -> bool:
         """Nova does not know it any more."""
         return self.status == nova_states.Status.DELETED
+
+    @property
+    def resumed(self) -> bool:
+        """It runs only to be moved: it is to be suspended again."""
+        return self.tagged and self.vm_state == nova_states.VmState.ACTIVE
+
+    @property
+    def tag_removable(self) -> bool:
+        """It has the tag, and Nova would take it away."""
+        return self.tagged and self.vm_state in nova_states.TAGGABLE
 
     @property
     def resized(self) -> bool:
@@ -284,8 +300,6 @@ class InstanceAction:
 
     #: Nova's name: resume, suspend, live-migration, stop ...
     action: str
-    user_id: str
-    project_id: str
     started_at: datetime.datetime
 
 

@@ -81,6 +81,9 @@ OFF: frozenset[str] = frozenset({VmState.STOPPED})
 EVACUABLE = OFF | {VmState.ACTIVE, VmState.ERROR}
 #: No move may change these.
 KEPT = OFF | {VmState.ACTIVE, VmState.PAUSED, VmState.SUSPENDED}
+#: A server's tags can be changed in these only
+#: (nova/api/openstack/compute/server_tags.py).
+TAGGABLE = KEPT
 #: The status at rest, of states that a move or a rebuild may hide.
 AT_REST: dict[str, str] = {
     VmState.ACTIVE: Status.ACTIVE.value,

@@ -10,8 +10,23 @@ from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
 
 
-def check(gateway: ports.Gateway, action: memories.Action) -> None:
-    """Check at the last moment whether an action may still be sent.
+def prepare(gateway: ports.Gateway, action: memories.Action) -> None:
+    """Do at the last moment what an action needs before it may be sent.
+
+    :raises CloudError: it must not be sent.
+    """
+    kinds = memories.ActionKind
+    try:
+        if action.kind is kinds.RESUME:
+            gateway.tag(action.server_id)
+        elif action.kind in (kinds.EVACUATE, kinds.RESET):
+            _check(gateway, action)
+    except exceptions.Unavailable as error:
+        raise exceptions.Unavailable(str(error), in_doubt=False) from error
+
+
+def _check(gateway: ports.Gateway, action: memories.Action) -> None:
+    """Check whether a server may still be evacuated.
 
     Nova does not refuse a second evacuation while the first is under way: it
     builds the server on both destinations, and puts it into ERROR. A reset
@@ -19,18 +34,13 @@ def check(gateway: ports.Gateway, action: memories.Action) -> None:
 
     :raises CloudError: it may not, or that is not known.
     """
-    kinds, server_id = memories.ActionKind, action.server_id
-    if action.kind not in (kinds.EVACUATE, kinds.RESET):
-        return
-    try:
-        server = gateway.server(server_id)
-        if server.status == nova_states.Status.UNKNOWN:
-            raise exceptions.Unavailable(
-                _('Server %(id)s: %(why)s')
-                % {'id': server_id, 'why': down_cells.CELL}
-            )
-    except exceptions.Unavailable as error:
-        raise exceptions.Unavailable(str(error), in_doubt=False) from error
+    server_id = action.server_id
+    server = gateway.server(server_id)
+    if server.status == nova_states.Status.UNKNOWN:
+        raise exceptions.Unavailable(
+            _('Server %(id)s: %(why)s')
+            % {'id': server_id, 'why': down_cells.CELL}
+        )
     if server.status == nova_states.Status.REBUILD:
         raise exceptions.RequestRefused(
             _('Server %s is already being rebuilt') % server_id
@@ -71,6 +81,8 @@ def send(gateway: ports.Gateway, action: memories.Action) -> None:
             gateway.resume(server_id)
         case kinds.SUSPEND:
             gateway.suspend(server_id)
+        case kinds.UNTAG:
+            gateway.untag(server_id)
         case kinds.SHELVE:
             gateway.shelve(server_id)
         case kinds.OFFLOAD:

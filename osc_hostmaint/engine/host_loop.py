@@ -226,7 +226,7 @@ class HostLoop:
         gateway = self._watcher.gateway
         outcome: _Outcome | None = None
         try:
-            actions.check(gateway, action)
+            actions.prepare(gateway, action)
             # Holds if the user stops us in the middle of the request.
             outcome = self._outcome(_Status.IN_DOUBT)
             actions.send(gateway, action)

@@ -18,6 +18,7 @@ from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import context as contexts
+from osc_hostmaint.planning.server import resuspend
 
 #: Records changed so long before the newest known change are asked for again.
 OVERLAP = datetime.timedelta(seconds=timing.RECORDS_OVERLAP_SECONDS)
@@ -89,8 +90,22 @@ class Observer:
         """Look at all there may be to move, before the first decision."""
         self.see_newest()
         self.see_unconfirmed()
+        self._see_tagged()
         self._see_servers()
         return self.seen
+
+    def _see_tagged(self) -> None:
+        """Look at servers that left, and were not suspended again yet."""
+        left = resuspend.departed(self.seen, self.operation.policy)
+        if not left:
+            return
+        now, found = self.clock.now(), self.gateway.tagged()
+        visited = {
+            server.id: dataclasses.replace(server, seen_at=now)
+            for server in found
+            if server.id in left and server.host != self.seen.host
+        }
+        self._update(visited=visited)
 
     def see_newest(self) -> model.Observation:
         """Look at the newest migrations."""

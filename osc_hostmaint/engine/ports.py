@@ -39,6 +39,9 @@ class Gateway(ty.Protocol):
     def server(self, server_id: str) -> model.Server:
         """Return a server, with status DELETED where there is none."""
 
+    def tagged(self) -> list[model.Server]:
+        """Return the servers of the whole cloud that are tagged as resumed."""
+
     def migrations(
         self, host: str, changed_since: datetime.datetime | None = None
     ) -> Records:
@@ -113,6 +116,12 @@ class Gateway(ty.Protocol):
 
     def history(self, server_id: str) -> tuple[model.InstanceAction, ...]:
         """Return the actions on a server, oldest first."""
+
+    def tag(self, server_id: str) -> None:
+        """Tag a server that is to be resumed."""
+
+    def untag(self, server_id: str) -> None:
+        """Take that tag from a server."""
 
     def live_migrate(self, server_id: str, host: str = '') -> None:
         """Ask for a live migration.

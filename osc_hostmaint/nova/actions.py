@@ -8,12 +8,16 @@ https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
 """
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import records
+from osc_hostmaint.nova import servers
 from osc_hostmaint.nova import transport
 
+#: Nova's words where a server has as many tags as it may have (50).
+_TAG_LIMIT = 'exceeded the per-server limit'
 #: From it on evacuated servers stay stopped. Below it each gets the state
 #: back that it had.
 STOPPING = '2.95'
@@ -118,7 +122,7 @@ def abort(cloud: client.Client, server_id: str, record_id: int) -> None:
 
     It must be running; from 2.65 on, it may also be queued.
     """
-    cloud.nova.delete(live_migration(server_id, record_id))
+    cloud.nova.change('DELETE', live_migration(server_id, record_id))
 
 
 def force_complete(
@@ -132,6 +136,45 @@ def force_complete(
     """
     path = live_migration(server_id, record_id)
     cloud.nova.post(f'{path}/action', {'force_complete': None})
+
+
+def tag(cloud: client.Client, server_id: str) -> None:
+    """Give a server the tag of those that are resumed to be moved.
+
+    It says to every run that the server is to be suspended again.
+
+    :raises RequestRefused: also where a policy does not allow it.
+    """
+    try:
+        _change_tag(cloud, 'PUT', server_id)
+    except exceptions.RequestRefused as error:
+        # Of a server with 50 tags Nova refuses any, also one that it has.
+        if servers.server(cloud, server_id).tagged:
+            return
+        words = _(
+            'not resumed, because it could not be given the tag %(tag)s, by '
+            'which any run knows that it is to be suspended again: %(error)s'
+        ) % {'tag': model.RESUMED_TAG, 'error': error}
+        if _TAG_LIMIT in words:
+            words += _('; remove one of its tags and run this again')
+        raise exceptions.RequestRefused(words, final=error.final) from error
+
+
+def untag(cloud: client.Client, server_id: str) -> None:
+    """Take that tag from a server.
+
+    :raises RequestRefused: also where a policy does not allow it.
+    """
+    _change_tag(cloud, 'DELETE', server_id)
+
+
+def _change_tag(cloud: client.Client, method: str, server_id: str) -> None:
+    tag = transport.path('servers', server_id, 'tags', model.RESUMED_TAG)
+    try:
+        cloud.nova.change(method, tag)
+    except exceptions.NotPermitted as error:
+        # That says nothing about servers which need no tag.
+        raise exceptions.RequestRefused(str(error), final=True) from error
 
 
 def _act(

@@ -26,6 +26,8 @@ class Gateway(client.Client):
     evacuate = actions.evacuate
     reset = actions.reset
     confirm = actions.confirm
+    tag = actions.tag
+    untag = actions.untag
     resume = actions.resume
     suspend = actions.suspend
     shelve = actions.shelve
@@ -48,6 +50,7 @@ class Gateway(client.Client):
     servers = servers_.servers
     server_count = servers_.server_count
     server = servers_.server
+    tagged = servers_.tagged
     deleted = servers_.deleted
     groups = servers_.groups
 

@@ -118,6 +118,7 @@ def server(data: Json) -> model.Server:
         local_disk=any(disks),
         project_id=data.get('tenant_id') or '',
         updated_at=_time(data.get('updated')),
+        tagged=model.RESUMED_TAG in listed(data.get('tags', [])),
         needs=_needs(data),
     )
 
@@ -209,16 +210,8 @@ def progress(data: Json) -> model.Progress | None:
 
 @_checked
 def instance_action(data: Json) -> model.InstanceAction:
-    """Read an entry of GET /servers/{id}/os-instance-actions.
-
-    What Nova did by itself may be nobody's.
-    """
-    return model.InstanceAction(
-        action=data['action'],
-        user_id=data['user_id'] or '',
-        project_id=data['project_id'] or '',
-        started_at=_utc(data['start_time']),
-    )
+    """Read an entry of GET /servers/{id}/os-instance-actions."""
+    return model.InstanceAction(data['action'], _utc(data['start_time']))
 
 
 def failure(data: Json) -> str:

@@ -109,6 +109,13 @@ def server(cloud: client.Client, server_id: str) -> model.Server:
         return records.deleted(server_id)
 
 
+def tagged(cloud: client.Client) -> list[model.Server]:
+    """Return the servers of the whole cloud that are tagged as resumed."""
+    path, key = '/servers/detail', 'servers'
+    query = {'all_tenants': 'True', 'tags': model.RESUMED_TAG}
+    return list(lists.pages(cloud.nova, path, key, records.server, **query))
+
+
 def deleted(
     cloud: client.Client, since: datetime.datetime
 ) -> list[model.Server]:

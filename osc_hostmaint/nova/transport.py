@@ -266,9 +266,9 @@ class Transport:
         what = next(iter(body))
         self._send('POST', url, version, what, json=body)
 
-    def delete(self, url: str) -> None:
-        """Send a request to end something once."""
-        self._send('DELETE', url, '')
+    def change(self, method: str, url: str) -> None:
+        """Send a request for a change that has no body, once."""
+        self._send(method, url, '')
 
     def _ask(
         self,

@@ -88,7 +88,6 @@ def drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
 def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     checked = _check(gateway, request)
     request, services = checked.request, checked.services
-    user_id = gateway.user_id()
     where = names.listed(checked.sources)
     for note in checked.notes:
         request.trouble(where, note)
@@ -116,7 +115,6 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
         seen = seen or _look(gateway, clock, request, ready, services)
     policy = dataclasses.replace(
         request.policy,
-        user_id=user_id,
         stagger=random.SystemRandom().random(),
         settled_from=settled_from,
     )

@@ -198,7 +198,6 @@ def _plan(
         homes.append(plan.Home(services[host], begin))
     policy = dataclasses.replace(
         request.policy,
-        user_id=gateway.user_id(),
         stagger=random.SystemRandom().random(),
     )
     with hosts.add_errors(errors):

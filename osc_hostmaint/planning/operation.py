@@ -58,11 +58,6 @@ class Operation(abc.ABC):
         """The other host that the operation needs, '' if none."""
         return ''
 
-    @property
-    def resumes(self) -> bool:
-        """Suspended servers are resumed for their moves."""
-        return self.policy.suspended is policies.Suspended.RESUME
-
     @abc.abstractmethod
     def stop_reason(self, seen: Observation, memory: HostMemory) -> str:
         """Return why no more moves may start, or ''."""

@@ -107,8 +107,6 @@ class Policy:
     stall_after: float = timing.STALL_AFTER_SECONDS
     #: Seconds after which one move is given up; None: never.
     server_timeout: float | None = None
-    #: Who we are, to Nova: the user's id.
-    user_id: str = ''
     #: From 0 to 1, another for each run: two runs that would ask for the
     #: same at the same moment don't.
     stagger: float = 0.0

@@ -7,6 +7,7 @@ import typing as ty
 
 import pytest
 
+from osc_hostmaint import model
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -26,11 +27,17 @@ class TestResumed(base.FunctionalTest):
         now = self.cloud.server(server)
         self.assertEqual('SUSPENDED', now.status)
         self.assertNotEqual('cmp01', now.compute_host)
+        self.assert_tags(server, [])
         actions = self.cloud.connection().compute.server_actions(server.id)
         names = [action.action for action in actions]
         self.assertEqual(1, names.count('resume'))
         self.assertEqual(2, names.count('suspend'))
         self.assertEqual(1, names.count('live-migration'))
+
+    def assert_tags(self, server: ty.Any, tags: list[str]) -> None:
+        compute = self.cloud.connection().compute
+        found = compute.get_server(server.id).fetch_tags(compute).tags
+        self.assertEqual(sorted(tags), sorted(found))
 
     @pytest.mark.soak
     def test_killed_while_it_moves(self) -> None:
@@ -59,7 +66,7 @@ class TestResumed(base.FunctionalTest):
         )
         self.cloud.wait_server(server, 'ACTIVE')
 
-        (row,) = self.drain('--suspended resume cmp01')
+        (row,) = self.drain('cmp01')
 
         self.assertEqual(
             ('SUSPENDED', 'moved'), (row['Status'], row['Result'])
@@ -83,12 +90,47 @@ class TestResumed(base.FunctionalTest):
         self.assertEqual(
             ('SUSPENDED', 'cmp01'), (now.status, now.compute_host)
         )
+        self.assert_tags(server, [])
 
-    def test_owner_resume_is_not_undone(self) -> None:
+    def test_not_resumed_without_the_tag(self) -> None:
+        server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
+        compute = self.cloud.connection().compute
+        tagged = compute.get_server(server.id)
+        others = [f'tag {n}' for n in range(50)]
+        tagged.set_tags(compute, others)
+
+        (row,) = self.drain('--suspended resume cmp01', code=3)
+
+        self.assertEqual('blocked', row['Result'])
+        self.assertIn('per-server limit 50', row['Reason'])
+        self.assertIn('remove one of its tags', row['Reason'])
+        self.assert_tags(server, others)
+
+        others.pop()
+        tagged.set_tags(compute, others)
+        policy = 'os_compute_api:os-server-tags:update'
+        self.cloud.set_policy({policy: '!'})
+
+        (row,) = self.drain('--suspended resume cmp01', code=3)
+
+        self.assertEqual('blocked', row['Result'])
+        self.assertIn(policy, row['Reason'])
+        self.assertEqual('SUSPENDED', self.cloud.server(server).status)
+
+        # A run was killed before it resumed it: Nova refuses any 51st.
+        self.cloud.set_policy({})
+        tagged.set_tags(compute, [*others, model.RESUMED_TAG])
+
+        (row,) = self.drain('--suspended resume cmp01')
+
+        self.assertEqual('moved', row['Result'])
+        self.assertEqual('SUSPENDED', self.cloud.server(server).status)
+        self.assert_tags(server, others)
+
+    def test_resumed_by_hand_stays_running(self) -> None:
         server = self.cloud.boot('s', host='cmp01', state='SUSPENDED')
         self.openstack('host maintenance set cmp01')
-        owner = self.cloud.connection('demo').compute
-        owner.resume_server(server.id)
+        self.cloud.connection().compute.resume_server(server.id)
         self.cloud.wait_server(server, 'ACTIVE')
 
         (row,) = self.drain('--suspended resume cmp01')

@@ -124,12 +124,10 @@ def _rows(
     memory = memories.HostMemory()
     operation = requested.operation(policy)
     decision = decide.decide(watcher.seen, operation, memory, clock.now())
-    asked = decision.query
-    # Of some servers only their history tells how to evacuate them.
-    history = asked.history if operation.evacuations_only else frozenset()
-    if asked.visit or history:
+    visit, history = decision.query.visit, decision.query.history
+    if visit or history:
         watcher.visit(
-            decisions.Query(records=False, visit=asked.visit, history=history)
+            decisions.Query(records=False, visit=visit, history=history)
         )
         decision = decide.decide(watcher.seen, operation, memory, clock.now())
     return decision.rows

@@ -17,7 +17,6 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
-from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 
 Services = abc.Mapping[str, model.Service]
@@ -133,9 +132,6 @@ class _Planner:
     )
     #: By the server's id, wherever it is.
     _servers: dict[str, model.Server] = dataclasses.field(default_factory=dict)
-    _histories: dict[str, tuple[model.InstanceAction, ...]] = (
-        dataclasses.field(default_factory=dict)
-    )
 
     def see_records(self, homes: abc.Iterable[Home]) -> None:
         """Look at the migrations that decide."""
@@ -180,30 +176,11 @@ class _Planner:
         for server_id, record in self._latest_moves[home.host].items():
             server = self._servers[server_id]
             each = candidates.judge(home.host, record, server)
-            if each is None and self._is_suspend_due(home, record, server):
-                each = candidates.Candidate(server, record.source, record)
             if isinstance(each, decisions.Row):
                 left_alone.append(each)
             elif each:
                 returning.append(each)
         return returning, left_alone
-
-    def _is_suspend_due(
-        self, home: Home, record: model.Migration, server: model.Server
-    ) -> bool:
-        """Tell whether a server that is home is to be suspended again."""
-        return (
-            self._policy.suspended is policies.Suspended.RESUME
-            and candidates.perhaps_resumed(home.host, record, server)
-            and resuspend.is_due(
-                self._history(server.id), server, home.since, self._policy
-            )
-        )
-
-    def _history(self, server_id: str) -> tuple[model.InstanceAction, ...]:
-        if server_id not in self._histories:
-            self._histories[server_id] = self._gateway.history(server_id)
-        return self._histories[server_id]
 
     def exclude(
         self, homes: abc.Iterable[Home], judged: abc.Sequence[_Judged]
@@ -251,7 +228,7 @@ class _Planner:
     def _way(self, candidate: candidates.Candidate) -> policies.Running:
         server_id = candidate.server.id
         return self._running or candidates.running(
-            candidate, lambda: self._history(server_id)
+            candidate, lambda: self._gateway.history(server_id)
         )
 
     def _group(
@@ -290,7 +267,6 @@ class _Planner:
                 if host in (r.source, r.dest)
             },
             migrations_at=now,
-            histories=self._histories,
             home=home.service,
         )
         operation, memory = requested.operation(policy), memories.HostMemory()

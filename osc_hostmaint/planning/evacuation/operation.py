@@ -35,11 +35,6 @@ class Evacuation(operation.Operation):
     evacuations_only: ty.ClassVar[bool] = True
 
     @property
-    def resumes(self) -> bool:
-        """A dead host cannot resume servers."""
-        return False
-
-    @property
     def rules(self) -> tuple[verdicts.Rule, ...]:
         """The rules: only rebuilding is possible."""
         return evacuation_verdicts.RULES

@@ -60,15 +60,14 @@ class HostContext:
             if (r.in_flight or r.awaits_confirmation)
             and self.is_selected(r.server_id)
         )
-        return involved | (self.policy.only or frozenset())
+        only = self.policy.only or frozenset()
+        return involved | only | resuspend.left_tagged(self.seen, self.policy)
 
     @property
     def never_looked_at(self) -> frozenset[str]:
         """Expected servers that were never looked at."""
-        seen, memory = self.seen, self.memory
-        deleted = {s.id for s in seen.visited.values() if s.deleted}
-        found = self.expected | resuspend.unseen(seen, memory)
-        return found - deleted - frozenset(memory.servers)
+        deleted = {s.id for s in self.seen.visited.values() if s.deleted}
+        return self.expected - deleted - frozenset(self.memory.servers)
 
     @property
     def arriving(self) -> list[model.Migration]:

@@ -147,8 +147,7 @@ def _stage(
     """Return how far it is, and whose allocations nothing explains."""
     operation, memory = context.operation, context.memory
     left = orphaned_allocations.find(context.seen, operation)
-    expected = context.never_looked_at or memory.suspects
-    if _any_open(context) or expected or arriving:
+    if _any_open(context) or context.never_looked_at or arriving:
         return Stage.OPEN, left
     if query.needs_final_check(context):
         return Stage.FINAL_CHECK, frozenset()

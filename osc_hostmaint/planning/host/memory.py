@@ -11,7 +11,6 @@ from osc_hostmaint.planning.host import context as contexts
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import in_flight
 from osc_hostmaint.planning.server import memory as memories
-from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 
 _State = nova_states.VmState
@@ -41,7 +40,6 @@ def update(context: contexts.HostContext) -> memories.HostMemory:
         )
         memory = dataclasses.replace(memory, history=ended)
     servers = dict(memory.servers)
-    new = []
     expected = context.expected
     listed = filter(context.is_selected, seen.servers)
     for server_id in [*listed, *sorted(expected)]:
@@ -49,11 +47,10 @@ def update(context: contexts.HostContext) -> memories.HostMemory:
         # Those that were asked for by their ids are told of in any case.
         known = view and (context.policy.only is not None or not view.deleted)
         if server_id not in servers and view and known:
-            before = _with_state_as_status(view)
+            before = _at_rest(view)
             servers[server_id] = memories.ServerMemory(before)
-            new.append(server_id)
     given_up = down_cells.given_up(seen, memory)
-    for server_id in sorted(given_up & (expected | memory.suspects)):
+    for server_id in sorted(given_up & expected):
         unknown = nova_states.Status.UNKNOWN.value
         before = model.Server(server_id, '', unknown, '', None, None)
         servers.setdefault(server_id, memories.ServerMemory(before))
@@ -77,7 +74,6 @@ def update(context: contexts.HostContext) -> memories.HostMemory:
     memory = dataclasses.replace(
         memory,
         servers=servers,
-        suspects=memory.suspects - given_up,
         down_since=since_when(
             memory.down_since, looked_at - head_start, not up
         ),
@@ -93,8 +89,6 @@ def update(context: contexts.HostContext) -> memories.HostMemory:
             for server_id, at in seen.unseen.items()
         },
     )
-    memory = resuspend.note_suspects(seen, operation, memory, new, first=first)
-    memory = resuspend.find_resumed(seen, operation, memory)
     return operation.observed(seen, memory)
 
 
@@ -134,9 +128,7 @@ def update_timings(context: contexts.HostContext) -> memories.HostMemory:
             and view.host == seen.host
             and not _changed_by_us(remembered, view)
         ):
-            remembered = dataclasses.replace(
-                remembered, before=_with_state_as_status(view)
-            )
+            remembered = dataclasses.replace(remembered, before=_at_rest(view))
         servers[server_id] = remembered
     return dataclasses.replace(memory, servers=servers)
 
@@ -202,7 +194,14 @@ def _changed_by_us(
     return resumed or evacuated or memories.ActionKind.SHELVE in requested
 
 
-def _with_state_as_status(view: model.Server) -> model.Server:
+def _at_rest(view: model.Server) -> model.Server:
+    """Return a server as it is but for moves, and for us."""
+    if view.resumed:
+        return dataclasses.replace(
+            view,
+            status=nova_states.Status.SUSPENDED.value,
+            vm_state=_State.SUSPENDED.value,
+        )
     if view.status not in nova_states.MOVING | {nova_states.Status.REBUILD}:
         return view
     status = nova_states.AT_REST.get(view.vm_state, view.status)

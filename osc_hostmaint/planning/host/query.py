@@ -14,7 +14,6 @@ from osc_hostmaint.planning.host import context as contexts
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
-from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
 
 Phase = server_status.Phase
@@ -76,8 +75,7 @@ def next_look(
         explain=frozenset(
             s.record.id for s in statuses if s.explain and s.record
         ),
-        history=resuspend.unasked(seen, context.memory)
-        | {i for i, s in by_id if s.history},
+        history=frozenset(i for i, s in by_id if s.history),
     )
     if stage is Stage.FINAL_CHECK:
         # Whatever happened meanwhile shows in one of these two.

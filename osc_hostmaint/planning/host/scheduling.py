@@ -90,8 +90,6 @@ def choose(
         if status.ask
         and status.phase not in server_status.FINAL
         and memory.servers[server_id].not_before <= context.now
-        # What was resumed by us is not to be restarted.
-        and server_id not in memory.suspects
         and (may_start or status.ask not in memories.STARTING)
     }
     ending = [i for i, kind in kinds.items() if kind not in memories.STARTING]
@@ -207,10 +205,16 @@ def _in_order(
     But what was resumed for its move has had its turn already.
     """
     servers = context.memory.servers
+
+    def was_resumed(server_id: str) -> bool:
+        suspended = nova_states.VmState.SUSPENDED
+        migrates = kinds[server_id] is ActionKind.LIVE_MIGRATE
+        return migrates and servers[server_id].before.vm_state == suspended
+
     return sorted(
         (i for i, kind in kinds.items() if kind in wanted),
         key=lambda i: (
-            not servers[i].resumed,
+            not was_resumed(i),
             -servers[i].before.memory_mb,
             # What begins with a reset shows nobody that we are at it.
             kinds[i] is ActionKind.RESET,

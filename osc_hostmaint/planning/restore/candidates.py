@@ -147,7 +147,8 @@ def judge(
     resized = record.type not in MOVES
     # Nova's record may say that it came home although it has not.
     on_its_way = not record.ended_well or server.host == record.source
-    if back and not resized and on_its_way:
+    # Or the run that resumed it was killed before it suspended it again.
+    if back and not resized and (on_its_way or server.tag_removable):
         return Candidate(server, record.source, record)
     if server.host == home and not (back and resized):
         return None
@@ -166,19 +167,6 @@ def judge(
     if words:
         return row(server, _Phase.BLOCKED, f'{words} and run this again')
     return Candidate(server, server.host or '', record)
-
-
-def perhaps_resumed(home: str, record: Migration, server: Server) -> bool:
-    """Tell whether a server that is back may have been suspended before.
-
-    It was then resumed to be moved, and the run that did so was killed.
-    """
-    return (
-        record.type == model.MigrationType.LIVE
-        and record.ended_well
-        and record.dest == home == server.host
-        and server.vm_state == nova_states.VmState.ACTIVE
-    )
 
 
 def _meanwhile(home: str, record: Migration, server: Server) -> str:

@@ -215,10 +215,11 @@ class ServerContext:
 
     @property
     def resumed(self) -> bool:
-        """It is suspended, but for us."""
+        """It is suspended, but for us or another run."""
         suspended = nova_states.VmState.SUSPENDED
         before = self.remembered.before
-        return self.remembered.resumed and before.vm_state == suspended
+        ours = self.remembered.resumed and before.vm_state == suspended
+        return ours or (self.view is not None and self.view.resumed)
 
     @property
     def terms(self) -> verdicts.Terms:

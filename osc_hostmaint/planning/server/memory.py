@@ -44,6 +44,8 @@ class ActionKind(enum.StrEnum):
     CONFIRM = 'confirmation'
     RESUME = 'resume'
     SUSPEND = 'suspend'
+    #: It was resumed, and that is over.
+    UNTAG = 'untag'
     SHELVE = 'shelve'
     OFFLOAD = 'offload'
     ABORT = 'abort'
@@ -56,6 +58,7 @@ STARTING = frozenset(ActionKind) - {
     # These bring something to its end.
     ActionKind.CONFIRM,
     ActionKind.SUSPEND,
+    ActionKind.UNTAG,
     ActionKind.ABORT,
     ActionKind.FORCE_COMPLETE,
 }
@@ -242,8 +245,6 @@ class ServerMemory:
     #: By this Nova would not move it to the host that we had picked: from
     #: now on it picks one itself.
     host_rejected_for: ActionKind | None = None
-    #: An earlier run resumed it, and it is to be suspended again.
-    found_resumed: bool = False
     #: Nothing is to be asked for it before this time.
     not_before: float = 0.0
 
@@ -255,9 +256,10 @@ class ServerMemory:
 
     @property
     def resumed(self) -> bool:
-        """We resumed it, or may have."""
-        asked_at = self.request(ActionKind.RESUME).asked_at
-        return self.found_resumed or asked_at is not None
+        """We resumed it, or may have, and that is not over."""
+        resume = self.request(ActionKind.RESUME).asked_at
+        untag = self.request(ActionKind.UNTAG).asked_at
+        return resume is not None and (untag is None or untag < resume)
 
     def after(
         self, action: Action, outcome: Outcome, highest_id: int
@@ -311,8 +313,6 @@ class HostMemory:
     lost_since: float | None = None
     #: Since when nothing is known of single servers, by id.
     unseen_since: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    #: Servers that an earlier run may have resumed: their history tells.
-    suspects: frozenset[str] = frozenset()
     #: Nova called the host's compute service down when this run began.
     dead: bool = False
     #: What only the operation in hand remembers.

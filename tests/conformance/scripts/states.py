@@ -25,6 +25,8 @@ TAKEN = {
     'cold_migrate': {'ACTIVE', 'SHUTOFF'},
     'confirm': {'VERIFY_RESIZE'},
     'resume': {'SUSPENDED'},
+    'tag': {'ACTIVE', 'SHUTOFF', 'PAUSED', 'SUSPENDED'},
+    'untag': {'ACTIVE', 'SHUTOFF', 'PAUSED', 'SUSPENDED'},
     'suspend': {'ACTIVE'},
     'shelve': {'ACTIVE', 'SHUTOFF', 'PAUSED', 'SUSPENDED'},
     'offload': {'SHELVED'},
@@ -101,8 +103,15 @@ def suspend_and_resume(nova: Nova) -> None:
     server = nova.boot(nova.hosts[0])
     nova.gateway.suspend(server)
     nova.until(server, 'SUSPENDED')
+    nova.gateway.tag(server)
+    nova.gateway.tag(server)
     nova.gateway.resume(server)
     found = nova.until(server, 'ACTIVE')
+    same(True, found.server.tagged)
+    same([server], [s.id for s in nova.gateway.tagged() if s.id == server])
+    nova.gateway.untag(server)
+    same(False, nova.look(server).server.tagged)
+    nova.check_refused(404, 'has no tag', nova.gateway.untag, server)
     nova.check_states(
         server,
         ('ACTIVE', None),

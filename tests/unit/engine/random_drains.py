@@ -205,6 +205,8 @@ _EFFECTS = ('resume', 'suspend', 'shelve', 'offload', 'confirm', 'abort')
 _REFUSALS = (
     outcomes.Refusal('not now'),
     outcomes.Refusal('never', final=True),
+    outcomes.Refusal('never', final=True, kind='tag'),
+    outcomes.Refusal('never', final=True, kind='untag'),
     outcomes.Refusal('not now', kind='resume'),
     outcomes.Refusal('not now', kind='suspend'),
     outcomes.Refusal('never', final=True, kind='shelve'),

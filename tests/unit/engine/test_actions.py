@@ -12,6 +12,27 @@ from tests import unit
 from tests.unit import builders
 
 
+class TestResume(unit.TestCase):
+    """Tagged first: a run that is killed then leaves no unknown server."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway: ty.Any = mock.create_autospec(ports.Gateway)
+        self.action = memories.Action(memories.ActionKind.RESUME, 'vm1')
+
+    def test_tagged_first(self) -> None:
+        actions.prepare(self.gateway, self.action)
+        actions.send(self.gateway, self.action)
+        calls = [mock.call.tag('vm1'), mock.call.resume('vm1')]
+        self.assertEqual(calls, self.gateway.mock_calls)
+
+    def test_no_answer_is_no_doubt(self) -> None:
+        self.gateway.tag.side_effect = exceptions.Unavailable('no answer')
+        with self.assertRaises(exceptions.Unavailable) as caught:
+            actions.prepare(self.gateway, self.action)
+        self.assertFalse(caught.exception.in_doubt)
+
+
 class TestEvacuation(unit.TestCase):
     """Nova refuses no second evacuation: it builds the server twice."""
 
@@ -23,7 +44,7 @@ class TestEvacuation(unit.TestCase):
     def send(self, **values: ty.Any) -> None:
         action = memories.Action(memories.ActionKind.EVACUATE, 'vm1')
         action = dataclasses.replace(action, **values)
-        actions.check(self.gateway, action)
+        actions.prepare(self.gateway, action)
         actions.send(self.gateway, action)
 
     def refused(self, words: str, **values: ty.Any) -> None:

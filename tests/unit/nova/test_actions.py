@@ -15,6 +15,8 @@ TO = {'host': 'cmp02'}
 #: No `force`: false by default, and gone from 2.68 on.
 LIVE = {'host': None, 'block_migration': 'auto'}
 
+TAG = '/servers/vm1/tags/osc-hostmaint%3Aresumed'
+
 #: Name of the method, its arguments, the request, and its body.
 ACTIONS: list[ty.Any] = [
     ('live', 'live_migrate', ['vm1'], POST, {'os-migrateLive': LIVE}),
@@ -30,6 +32,7 @@ ACTIONS: list[ty.Any] = [
     ('reset', 'reset', ['vm1'], POST, {'os-resetState': {'state': 'active'}}),
     ('confirm', 'confirm', ['vm1'], POST, {'confirmResize': None}),
     ('resume', 'resume', ['vm1'], POST, {'resume': None}),
+    ('untag', 'untag', ['vm1'], f'DELETE {TAG}', None),
     ('suspend', 'suspend', ['vm1'], POST, {'suspend': None}),
     ('shelve', 'shelve', ['vm1'], POST, {'shelve': None}),
     ('offload', 'offload', ['vm1'], POST, {'shelveOffload': None}),
@@ -79,6 +82,50 @@ class ActionTest(cloud.CloudTestCase):
     def _answer(self, request: str, **answer: ty.Any) -> None:
         method, path = request.split()
         self.cloud.request(method, cloud.NOVA + path, **answer)
+
+
+class TagTest(cloud.CloudTestCase):
+    """What it takes to resume a server: without it, that is not asked."""
+
+    def _answer(self, tags=(), **answer: ty.Any) -> None:
+        self.cloud.put(cloud.NOVA + TAG, **answer)
+        self.answer('/servers/vm1', server=cloud.server(tags=list(tags)))
+
+    def test_request(self) -> None:
+        self._answer(status_code=201)
+        self.gateway.tag('vm1')
+        self.assertEqual([f'PUT {TAG}'], self.sent)
+        self.assertIsNone(self.last_request().body)
+
+    @unit.cases(
+        # what Nova says; whether once and for all; what else is said
+        (403, "Policy doesn't allow os_compute_api:os-server-tags:update to be"
+        ' performed.', True, 'ask for a role'),
+        (400, 'The number of tags exceeded the per-server limit 50', True,
+        'remove one of its tags'),
+        (409, 'while it is in vm_state error', False, 'HTTP 409'),
+    )  # fmt: skip
+    def test_refused(self, code, words, final, hint) -> None:
+        self._answer(**cloud.fault('x', code, words))
+        with self.raises(exceptions.RequestRefused, words[:30]) as caught:
+            self.gateway.tag('vm1')
+        self.assertIn('not resumed', str(caught.exception))
+        self.assertIn(hint, str(caught.exception))
+        self.assertIs(final, caught.exception.final)
+
+    def test_one_of_50(self) -> None:
+        """Nova refuses a tag that the server has already."""
+        words = 'The number of tags exceeded the per-server limit 50'
+        fault = cloud.fault('x', 400, words)
+        self._answer(['osc-hostmaint:resumed'], **fault)
+        self.gateway.tag('vm1')
+
+    def test_may_not_be_taken_back(self) -> None:
+        words = "Policy doesn't allow os_compute_api:os-server-tags:delete"
+        self.cloud.delete(cloud.NOVA + TAG, **cloud.fault('x', 403, words))
+        with self.raises(exceptions.RequestRefused, words) as caught:
+            self.gateway.untag('vm1')
+        self.assertTrue(caught.exception.final)
 
 
 class StoppedEvacuationTest(cloud.CloudTestCase):

@@ -22,6 +22,10 @@ QUESTIONS: list[tuple[str, list[ty.Any], str]] = [
     ('services', [], '/os-services?binary=nova-compute'),
     ('server_count', ['cmp01'], SERVERS.replace('/detail', '')),
     ('server', ['vm1'], '/servers/vm1'),
+    (
+        *('tagged', []),
+        '/servers/detail?all_tenants=True&tags=osc-hostmaint%3Aresumed',
+    ),
     ('migrations', ['cmp01'], '/os-migrations?host=cmp01'),
     ('migrations', ['cmp01', TIME], f'/os-migrations?host=cmp01&{SINCE}'),
     ('all_migrations', ['cmp01'], '/os-migrations?host=cmp01'),

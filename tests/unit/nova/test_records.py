@@ -50,6 +50,7 @@ class ServerTest(unit.TestCase):
                 ],
             },
             fault={'message': 'No\n\tdisk.', 'code': 500, 'details': 'x'},
+            tags=['another', 'osc-hostmaint:resumed'],
             **{'OS-EXT-STS:task_state': 'migrating'},
         )
         self.assertEqual(
@@ -68,6 +69,7 @@ class ServerTest(unit.TestCase):
                 local_disk=True,
                 project_id='p',
                 updated_at=TIME,
+                tagged=True,
                 needs=model.Needs(zone_known=True, grouped=False),
             ),
             records.server(data),
@@ -149,15 +151,6 @@ class ProgressTest(unit.TestCase):
             memory_remaining_bytes=remaining, memory_total_bytes=total
         )
         self.assertIsNone(records.progress(data))
-
-
-class InstanceActionTest(unit.TestCase):
-    def test_without_owner(self) -> None:
-        # Of nova-manage, for instance.
-        nobody = {'user_id': None, 'project_id': None}
-        data = cloud.instance_action(1, 'delete', **nobody)
-        found = records.instance_action(data)
-        self.assertEqual(('', ''), (found.user_id, found.project_id))
 
 
 class NovasTimeTest(cloud.CloudTestCase):

@@ -42,12 +42,9 @@ class ToldTestCase(base.MaintenanceTestCase):
 
 class PolicyTest(ToldTestCase):
     def test_what_is_asked_for_arrives(self) -> None:
-        ours = {'user_id': '', 'stagger': 0.0, 'settled_from': 0.0}
+        ours = {'stagger': 0.0, 'settled_from': 0.0}
         policy = dataclasses.replace(self.told(policy=POLICY), **ours)
         self.assertEqual(POLICY, policy)
-
-    def test_who_we_are(self) -> None:
-        self.assertEqual('id of bob', self.told().user_id)
 
     def test_a_host_just_disabled_settles(self) -> None:
         """A server that was being scheduled may still arrive."""
@@ -68,13 +65,6 @@ class PolicyTest(ToldTestCase):
         self.assertEqual(90, request.timeout)
         request.report.publish('event')
         watchers['report'].publish.assert_called_once_with('event')
-
-    def test_user_is_looked_up_before_any_change(self) -> None:
-        self.gateway.user_id.side_effect = exceptions.Unavailable('Keystone')
-        with self.assertRaises(exceptions.Unavailable):
-            self.maintenance.drain(['cmp01'])
-        self.assert_untouched()
-        self.drained.assert_not_called()
 
 
 class ExcludeTest(ToldTestCase):

@@ -95,7 +95,6 @@ def draining(rng: random.Random) -> policies.Policy:
         on_stall=rng.choice(list(policies.OnStall)),
         stall_after=rng.choice([600.0, 5.0]),
         server_timeout=rng.choice([None, None, 5.0, 60.0]),
-        user_id=rng.choice(['', 'us']),
         stagger=rng.choice([0.0, 0.5, 1.0]),
         stop=rng.choice(['', '', '', 'interrupted']),
         settled_from=rng.choice([0.0, 0.0, builders.NOW + STEP]),
@@ -127,7 +126,7 @@ def returning(rng: random.Random) -> policies.Policy:
     )
 
 
-def _server(rng, server_id, place, seen_at) -> model.Server:
+def _server(rng, server_id, place, seen_at, tagged) -> model.Server:
     statuses, host = place
     status = rng.choice(statuses)
     nowhere = status in ('SHELVED_OFFLOADED', 'DELETED')
@@ -137,6 +136,7 @@ def _server(rng, server_id, place, seen_at) -> model.Server:
         host=None if nowhere else host,
         task_state=builders.TASK_STATES.get(status, rng.choice(_TASKS)),
         power_state=rng.choice(_POWER_STATES),
+        tagged=rng.random() < tagged,
         updated_at=rng.choice([None, builders.cloud_time(90)]),
         seen_at=seen_at,
     )
@@ -192,8 +192,7 @@ def _history(rng: random.Random) -> tuple[model.InstanceAction, ...]:
     times = rng.choice([(), (-60,), (60,), (60, 120)])
     return tuple(
         model.InstanceAction(
-            *(rng.choice(_INSTANCE_ACTIONS), rng.choice(['us', 'its owner'])),
-            *(rng.choice(['', 'operators']), builders.cloud_time(seconds)),
+            rng.choice(_INSTANCE_ACTIONS), builders.cloud_time(seconds)
         )
         for seconds in times
     )
@@ -236,10 +235,12 @@ def observation(
     :param known: servers that were decided on before.
     :param policy: what the operator asked for.
     """
+    # Of a host that has died nothing but evacuations is looked at.
+    tagged = 0.0 if policy.evacuate else 0.15
     # The list stamps all the servers it shows.
     servers_at = now - rng.choice(_AGO)
     listed = [
-        _server(rng, i, (_HERE, builders.HOST), servers_at)
+        _server(rng, i, (_HERE, builders.HOST), servers_at, tagged)
         for i in some_of(rng, IDS)
     ]
     # Whom a list shows for the first time is decided on before a visit.
@@ -249,7 +250,8 @@ def observation(
         seen_at = now - rng.choice(_AGO)
         if server_id in new:
             seen_at = min(seen_at, servers_at)
-        visited.append(_server(rng, server_id, rng.choice(_PLACES), seen_at))
+        place = rng.choice(_PLACES)
+        visited.append(_server(rng, server_id, place, seen_at, tagged))
     records = _records(rng, before, now, policy)
     return builders.observation(
         listed,

@@ -31,6 +31,9 @@ Phase = server_status.Phase
 
 HERE = builders.server()
 THERE = builders.server(host=builders.DEST)
+#: Resumed by some run.
+TAGGED_HERE = builders.server(tagged=True)
+TAGGED_THERE = builders.server(host=builders.DEST, tagged=True)
 DELETED = builders.server(status='DELETED')
 MIGRATING = builders.server(status='MIGRATING')
 SUSPENDED = builders.server(status='SUSPENDED')
@@ -134,27 +137,12 @@ def refused(kind=ActionKind.LIVE_MIGRATE, times=1, remembered=None, **request):
     return builders.remember(remembered, kind, state)
 
 
-US = 'id of alice'
-OWNER = 'id of bob'
-OWNERS_PROJECT = 'project of bob'
-OUR_PROJECT = 'project of operators'
-RESUME = policies.Policy(suspended=policies.Suspended.RESUME, user_id=US)
+RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
-def changed(server_id='vm1', status='ACTIVE', **kwargs) -> model.Server:
-    """Return a server of bob's that was changed during this maintenance."""
-    bobs = {'project_id': OWNERS_PROJECT}
-    bobs |= {'updated_at': builders.cloud_time(120)}
-    return builders.server(server_id, status, **bobs | kwargs)
-
-
-def instance_action(
-    action='resume', user=US, project=OUR_PROJECT, seconds=100.0
-) -> model.InstanceAction:
+def instance_action(action, seconds=100.0) -> model.InstanceAction:
     """Return what somebody asked of a server, during this maintenance."""
-    return model.InstanceAction(
-        action, user, project, builders.cloud_time(seconds)
-    )
+    return model.InstanceAction(action, builders.cloud_time(seconds))
 
 
 def history(*actions) -> dict[str, tuple[model.InstanceAction, ...]]:

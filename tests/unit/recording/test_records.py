@@ -49,7 +49,7 @@ def observations(draw) -> model.Observation:
         for k, (status, at, updated) in draw(SERVERS).items()
     ]
     migrations = draw(MIGRATIONS)
-    resumed = model.InstanceAction('resume', 'id of bob', 'p', builders.SINCE)
+    resumed = model.InstanceAction('resume', builders.SINCE)
     return builders.observation(
         servers,
         [builders.migration(i, status) for i, status in migrations.items()],

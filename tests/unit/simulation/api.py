@@ -37,6 +37,8 @@ STATES: abc.Mapping[str, frozenset[str]] = {
     'stop': frozenset({'active'}),
     'start': frozenset({'stopped'}),
     'reboot': frozenset({'active'}),
+    'tag': _ANY,
+    'untag': _ANY,
     'soft_delete': _ANY | {'error', 'rescued', 'shelved'},
     'evacuate': frozenset({'active', 'stopped', 'error'}),
 }
@@ -47,6 +49,8 @@ _ACTIONS = {
     'confirm': 'confirmResize',
     'revert': 'revertResize',
     'offload': 'shelveOffload',
+    'tag': 'update tag',
+    'untag': 'delete tag',
 }
 _ABORTABLE = frozenset({'queued', 'preparing', 'running'})
 
@@ -286,6 +290,20 @@ class Api(state.State):
 
     abort = functools.partialmethod(_end, 'abort')
     force_complete = functools.partialmethod(_end, 'force_complete')
+
+    def _change_tag(self, kind, server_id, by=COLLEAGUE) -> None:
+        """Give a server the tag of those that are resumed, or take it."""
+        server, tagged = self.existing(server_id), kind == 'tag'
+        self.check_state(kind, server)
+        self.refuse(kind, server)
+        if not (tagged or server.tagged):
+            raise exceptions.NotFound(
+                f'Instance {server_id} has no tag (HTTP 404)'
+            )
+        server.tagged = tagged
+
+    tag = functools.partialmethod(_change_tag, 'tag')
+    untag = functools.partialmethod(_change_tag, 'untag')
 
     def _lock(self, kind: str, server_id: str) -> None:
         server = self.existing(server_id)

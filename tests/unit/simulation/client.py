@@ -75,6 +75,8 @@ class Client(session.Session):
     evacuate = _moves('evacuate')
     reset = _does('reset')
     confirm = _does('confirm')
+    tag = _does('tag')
+    untag = _does('untag')
     resume = _does('resume')
     suspend = _does('suspend')
     shelve = _does('shelve')
@@ -86,7 +88,7 @@ class Client(session.Session):
         return 'alice'
 
     def user_id(self) -> str:
-        return self.actor.user_id
+        return 'id of alice'
 
     @property
     def time(self) -> float:
@@ -159,6 +161,17 @@ class Client(session.Session):
             gone = ('DELETED', 'deleted', None, None)
             return model.Server(server_id, '', *gone)
         return dataclasses.replace(shown, needs=model.Needs())
+
+    @_asks('tagged')
+    def tagged(self) -> list[model.Server]:
+        """GET /servers/detail: those with the tag, wherever they are."""
+        return [
+            server.shown()
+            for server in self._cloud.servers.values()
+            if server.tagged
+            and not server.deleted
+            and not self._hides(server.id)
+        ]
 
     @_asks('migrations')
     def migrations(self, host, changed_since=None) -> list[model.Migration]:

@@ -60,10 +60,9 @@ class Cloud(api.Api):
                 **values,
             }
         )
-        owner = (server.owner.user_id, server.owner.project_id)
         causes = (('create', _DAY), (_CAUSES.get(server.wanted), _HOUR))
         server.instance_actions += [
-            model.InstanceAction(cause, *owner, world.EPOCH - ago)
+            model.InstanceAction(cause, world.EPOCH - ago)
             for cause, ago in causes
             if cause
         ]

@@ -40,15 +40,16 @@ class Request:
 POSTS = frozenset(
     (
         *('live_migrate', 'cold_migrate', 'evacuate', 'reset', 'confirm'),
-        *('resume', 'suspend', 'shelve', 'offload'),
+        *('tag', 'untag', 'resume', 'suspend', 'shelve', 'offload'),
         *('abort', 'force_complete'),
     )
 )
 #: Lists that are asked of all cells.
 OF_CELLS = frozenset(
     (
-        *('services', 'servers', 'deleted', 'migrations', 'flights'),
-        *('unconfirmed', 'evacuated', 'evacuations', 'left', 'moves'),
+        *('services', 'servers', 'tagged', 'deleted', 'migrations'),
+        *('flights', 'unconfirmed', 'evacuated', 'evacuations', 'left'),
+        'moves',
     )
 )
 LISTS = OF_CELLS | {

@@ -11,6 +11,7 @@ import re
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from tests.unit.simulation import evacuation_checks
@@ -286,7 +287,11 @@ def behind(*runs: Run) -> list[str]:
         return []
     rows = (row for run in runs if not run.killed for row in run.result.rows)
     told = {row.server_id for row in rows if row.left}
-    found = []
+    found = [
+        f'{server.name} still has its tag'
+        for server in cloud.servers.values()
+        if server.tagged and not _tag_excused(server, last, runs)
+    ]
     for server_id in {work.server.id for work in cloud.works if work.by.ours}:
         server = cloud.servers[server_id]
         wrong = wrong_state(server) or _unconfirmed(server)
@@ -296,6 +301,17 @@ def behind(*runs: Run) -> list[str]:
         if wrong and not known and not server.deleted:
             found.append(f'{server.name}: {wrong}')
     return sorted(found)
+
+
+def _tag_excused(server: Server, last: Run, runs: abc.Sequence[Run]) -> bool:
+    """Tell whether nobody could take its tag away, or a row says so."""
+    rows = [r for run in runs if not run.killed for r in run.result.rows]
+    told = {row.server_id for row in rows if 'still has the tag' in row.reason}
+    return (
+        server.deleted
+        or server.id in told
+        or server.vm_state not in nova_states.TAGGABLE
+    )
 
 
 def _left_running(server, last, runs) -> bool:
@@ -310,7 +326,6 @@ def _left_running(server, last, runs) -> bool:
         and server.host is not None
         and last.cloud.hosts[server.host].up
         and not cell_was_down(last.cloud, server)
-        and last.policy.suspended == 'resume'
         and not any(
             request.kind == 'suspend' and request.subject == server.id
             for run in runs

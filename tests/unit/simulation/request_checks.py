@@ -185,20 +185,23 @@ def without_reason(run: Run) -> list[str]:
     """
     policy, found = run.policy, []
     for work in run.works():
-        resumed = any(
-            other.by.ours and other.kind == 'resume'
+        resumes = [
+            other.by.ours
             for other in run.cloud.works_on(work.server)
-        )
+            if other.kind == 'resume' and other.began < work.began
+        ]
         resize = work.record is not None and work.record.type == 'resize'
         wrong = {
             'resume': policy.suspended != 'resume',
-            'suspend': not resumed,
+            'suspend': resumes[-1:] != [True],
             'shelve': policy.suspended != 'shelve',
             'confirm': resize and policy.resized != 'confirm',
             'force_complete': policy.on_stall != 'force-complete',
         }
         rescue = work.kind in ('evacuate', 'reset')
-        if wrong.get(work.kind) or rescue is not policy.evacuate:
+        elsewhere = work.kind == 'suspend' and work.source not in run.hosts
+        misplaced = rescue is not policy.evacuate and not elsewhere
+        if wrong.get(work.kind) or misplaced:
             found.append(f'{work.kind} of {work.server.name}')
     return found
 

@@ -106,7 +106,7 @@ def run(
     client = clients.Client(made, clock, latency=latency, faults=faults)
     made.drains += 1
     stagger = (made.drains - 1) * _STAGGER % 1
-    options = {'user_id': client.user_id(), 'stagger': stagger, **options}
+    options = {'stagger': stagger, **options}
     recorder = Recorder(client, recording)
     policy = policies.Policy(**options)
     done = Run(made, clock, client, recorder, tuple(hosts), policy, timeout)

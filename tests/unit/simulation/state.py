@@ -159,9 +159,7 @@ class State:
             self.taken.append((now, server.id))
         name = INSTANCE_ACTIONS.get(kind, kind)
         server.instance_actions.append(
-            model.InstanceAction(
-                name, by.user_id, by.project_id, world.utc(now)
-            )
+            model.InstanceAction(name, world.utc(now))
         )
         return work
 

@@ -86,7 +86,7 @@ class CloudTestCase(ReportChecksTestCase):
         for requests, expected in (
             (
                 ('resume', 'live_migrate'),
-                ['server-02: it was suspended and is active'],
+                ['server-02: it was suspended, and nobody tried to again'],
             ),
             (('suspend',), []),
         ):
@@ -94,6 +94,15 @@ class CloudTestCase(ReportChecksTestCase):
             for request in requests:
                 self.ask(request, server, wait=12)
             run = self.reporter.run(row(server, Phase.MOVED))
+            self.assertEqual(expected, report_checks.behind(run))
+
+    def test_its_tag_is_left(self) -> None:
+        self.server.tagged = True
+        for reason, expected in (
+            ('', ['server-01 still has its tag']),
+            ('it still has the tag x (no)', []),
+        ):
+            run = self.reporter.run(row(self.server, Phase.MOVED, reason))
             self.assertEqual(expected, report_checks.behind(run))
 
 

@@ -66,8 +66,6 @@ class Timing:
 class Actor:
     """Somebody who asks Nova for something; each run is one of its own."""
 
-    user_id: str
-    project_id: str
     #: May do what takes an administrator, and pass a lock.
     admin: bool = False
     #: Runs a drain.
@@ -79,12 +77,12 @@ class Actor:
 
 
 #: Another operator, with tools of his own.
-COLLEAGUE = Actor('colleague', 'admin', admin=True)
+COLLEAGUE = Actor(admin=True)
 
 
 def operator() -> Actor:
     """Return who runs a drain, another one for each run."""
-    return Actor('operator', 'admin', admin=True, ours=True)
+    return Actor(admin=True, ours=True)
 
 
 def _no_needs() -> model.Needs:
@@ -105,6 +103,8 @@ class Server:
     project_id: str = 'tenant'
     locked: bool = False
     deleted: bool = False
+    #: With the tag of those that are resumed to be moved.
+    tagged: bool = False
     #: Whether its guest runs, as its host last told
     #: (:class:`osc_hostmaint.model.PowerState`); None: as its state says.
     power_state: int | None = None
@@ -176,7 +176,7 @@ class Server:
 
     @property
     def owner(self) -> Actor:
-        return Actor(f'user of {self.project_id}', self.project_id)
+        return Actor()
 
     @property
     def amounts(self) -> inventories.Amounts:
@@ -219,6 +219,7 @@ class Server:
             local_disk=not self.volume_backed,
             project_id=self.project_id,
             updated_at=utc(self.changed_at),
+            tagged=self.tagged,
             needs=self.needs,
         )
 

@@ -51,7 +51,7 @@ class DryRunTestCase(unit.TestCase):
             self.clock,
             services,
             [services[scene.SOURCE]],
-            policy or policies.Policy(user_id='id of alice'),
+            policy or policies.Policy(),
         )
         self.assertEqual([], self.client.posted)
         self.assertFalse([r for r in self.client.log if r.changes])

@@ -110,17 +110,14 @@ class TestExcluded(base.DecideTestCase):
 
 class TestResumed(base.TimelineTestCase):
     def test_what_an_earlier_run_resumed_is_suspended_again(self):
-        timeline = self.begin(
-            exclude=EXCLUDE,
-            suspended=policies.Suspended.RESUME,
-            user_id=base.US,
-        )
-        history = {'histories': base.history('resume')}
+        timeline = self.begin(exclude=EXCLUDE)
+        suspending = builders.server(task_state='suspending', tagged=True)
+        suspended = builders.server(status='SUSPENDED', tagged=True)
         self.expect(
             timeline,
-            (None, base.changed()),
-            (ActionKind.SUSPEND, base.changed(), history),
-            (None, base.changed(task_state='suspending'), history),
-            (None, base.changed(status='SUSPENDED'), history),
+            (ActionKind.SUSPEND, base.TAGGED_HERE),
+            (None, suspending),
+            (ActionKind.UNTAG, suspended),
+            (None, base.SUSPENDED),
         )
         self.assert_ended(timeline, 'blocked', HERE)

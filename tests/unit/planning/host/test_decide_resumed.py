@@ -13,145 +13,65 @@ from tests.unit.planning import base
 NOW = builders.NOW
 ActionKind = memories.ActionKind
 FIRST = memories.HostMemory()
-
-SUSPENDED = base.changed(status='SUSPENDED')
-HERE = base.changed()
-THERE = base.changed(host=builders.DEST)
 COMPLETED = builders.migration(7, 'completed')
+HERE, THERE = base.TAGGED_HERE, base.TAGGED_THERE
+SUSPENDED_THERE = builders.server(
+    status='SUSPENDED', host=builders.DEST, tagged=True
+)
 
 
-class ResumedTestCase(base.DecideTestCase):
-    def look(self, memory=FIRST, history=None, policy=base.RESUME, **observed):
-        """Return what is decided.
-
-        :param history: what is known to have been done to vm1.
-        """
-        if history is not None:
-            observed['histories'] = {'vm1': tuple(history)}
-        return self.decide(memory=memory, policy=policy, **observed)
-
-    def suspect(self, memory=FIRST, **observed):
-        """Return what is decided when its history is to be asked for."""
-        found = self.look(memory, **observed)
-        self.assertEqual((), found.actions)
-        self.assertEqual({'vm1'}, found.query.history)
-        self.assertFalse(found.done)
-        return found
-
-
-class TestTwoRuns(ResumedTestCase):
-    """Another run resumes what this one has seen suspended."""
-
-    MEMORY = builders.memory(builders.server_memory(SUSPENDED))
-
-    @unit.cases(
-        # who resumed it, in which project; what it was before
-        (base.OWNER, base.OUR_PROJECT, 'SUSPENDED'),
-        (base.OWNER, base.OWNERS_PROJECT, 'ACTIVE'),
-    )
-    def test_resume_by_operator_or_owner(self, user, project, before):
-        found = self.suspect(self.MEMORY, servers=[HERE])
-        resume = base.instance_action(user=user, project=project)
-        found = self.look(found.memory, [resume], servers=[HERE])
-        self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
-        self.assertEqual(before, self.row(found).status)
-
-    def test_already_being_moved_by_another_run(self):
-        """The other run suspends it; where that is killed, this one does."""
-        moved = {'visited': [THERE], 'migrations': [COMPLETED]}
-        found = self.look(self.MEMORY, **moved)
-        self.assertEqual({'vm1'}, found.query.history)
-
-        resume = base.instance_action(user=base.OWNER)
-        found = self.look(found.memory, [resume], **moved)
-        self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))
-
-    @unit.cases(
-        # how it was known, and is now
-        (builders.server_memory(HERE), HERE),
-        (builders.server_memory(SUSPENDED), base.changed(status='SHUTOFF')),
-        # By this very run.
-        (base.asked(ActionKind.RESUME, SUSPENDED), HERE),
-        (builders.server_memory(SUSPENDED, found_resumed=True), HERE),
-    )
-    def test_no_suspects(self, remembered, now):
-        found = self.look(builders.memory(remembered), servers=[now])
-        self.assertEqual(set(), found.memory.suspects)
-
-    def test_a_history_is_asked_for_once(self):
-        found = self.look(self.MEMORY, [], servers=[HERE])
-        self.assertEqual(set(), found.memory.suspects)
-
-
-class TestDecision(ResumedTestCase):
-    """From the first look to the end."""
+class TestResumedByAnotherRun(base.DecideTestCase):
+    SUSPENDED = builders.memory(builders.server_memory(base.SUSPENDED))
 
     @unit.cases(*policies.Running)
-    def test_suspect_is_not_moved_before_its_history(self, running):
-        """A cold migration would restart it; its history tells at once."""
-        policy = dataclasses.replace(base.RESUME, running=running)
-        observed = {'policy': policy, 'servers': [HERE]}
-        found = self.suspect(**observed)
+    def test_on_the_host(self, running):
+        """Whatever --running says: a restart would lose what it suspended."""
+        policy = policies.Policy(running=running)
+        for memory in (FIRST, self.SUSPENDED):
+            found = self.decide(memory=memory, policy=policy, servers=[HERE])
+            self.assertEqual(
+                {'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found)
+            )
+            self.assertEqual('SUSPENDED', self.row(found).status)
 
-        found = self.look(found.memory, [base.instance_action()], **observed)
+    def test_by_hand(self):
+        """It has no tag: then it is to run."""
+        found = self.decide(memory=self.SUSPENDED, servers=[base.HERE])
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
-        self.assertEqual('SUSPENDED', self.row(found).status)
+        self.assertEqual('ACTIVE', self.row(found).status)
 
-    def test_found_elsewhere_and_suspended(self):
-        found = self.suspect(migrations=[COMPLETED])
-        observed = {
-            'history': [base.instance_action()],
-            'migrations': [COMPLETED],
-        }
-        found = self.look(found.memory, **observed)
-        self.assertEqual({'vm1'}, found.query.visit)
-        self.assertFalse(found.done)
+    @unit.cases(
+        # how it is found elsewhere; what is asked for
+        (THERE, {'vm1': ActionKind.SUSPEND}),
+        (SUSPENDED_THERE, {'vm1': ActionKind.UNTAG}),
+    )
+    def test_elsewhere(self, view, asked):
+        observed = {'visited': [view], 'migrations': [COMPLETED]}
+        for memory in (FIRST, self.SUSPENDED):
+            found = self.decide(memory=memory, **observed)
+            self.assertEqual(asked, self.asks(found))
+            self.assertFalse(found.done)
+            self.assertEqual('SUSPENDED', self.row(found).status)
 
-        found = self.look(found.memory, visited=[THERE], **observed)
-        self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))
-        self.assertFalse(found.done)
-
-        memory = found.memory.after(
-            found.actions[0],
-            memories.Outcome(memories.SendStatus.ACCEPTED, NOW),
-            highest_id=7,
-        )
-        suspended = dataclasses.replace(
-            SUSPENDED, host=builders.DEST, seen_at=NOW + 1
-        )
-        found = self.look(
-            memory,
-            visited=[suspended],
-            servers_at=NOW + 1,
-            consumers_at=NOW + 1,
-            service_at=NOW + 1,
-            now=NOW + 1,
-            **observed,
-        )
-        self.assertTrue(found.drained)
-        row = self.assert_row(found, 'moved')
-        self.assertEqual(
-            ('SUSPENDED', builders.DEST), (row.status, row.destination)
-        )
-
-    def test_no_suspect_found(self):
-        found = self.look(migrations=[COMPLETED])
-        found = self.look(found.memory, [], migrations=[COMPLETED])
-        self.assertTrue(found.drained)
+    @unit.cases(
+        # Before this maintenance, to this host, or not at all.
+        {'created_at': builders.cloud_time(-99)},
+        {'source': 'cmp05', 'dest': builders.HOST},
+        {'status': 'error'},
+    )
+    def test_elsewhere_and_not_from_here(self, values):
+        record = dataclasses.replace(COMPLETED, **values)
+        found = self.decide(memory=FIRST, visited=[THERE], migrations=[record])
         self.assertEqual((), found.rows)
 
     def test_moving_when_the_run_was_killed(self):
-        moving = {
-            'servers': [base.changed(status='MIGRATING')],
-            'migrations': [builders.migration(7, 'running')],
-        }
-        found = self.suspect(**moving)
-        actions = map(base.instance_action, ('resume', 'live-migration'))
-        found = self.look(found.memory, actions, **moving)
+        moving = builders.server(status='MIGRATING', tagged=True)
+        records = [builders.migration(7, 'running')]
+        found = self.decide(memory=FIRST, servers=[moving], migrations=records)
         self.assertEqual('SUSPENDED', self.row(found).status)
 
-        found = self.look(
-            found.memory,
+        found = self.decide(
+            memory=found.memory,
             visited=[dataclasses.replace(THERE, seen_at=NOW + 9)],
             migrations=[builders.migration(7, 'completed', seen_at=NOW + 8)],
             now=NOW + 9,

@@ -191,23 +191,6 @@ class TestServer(base.DecideTestCase):
         if since:
             self.assertTrue(self.row(found).left)
 
-    def test_one_that_may_have_been_resumed(self):
-        policy = policies.Policy(suspended=policies.Suspended.RESUME)
-        record = builders.migration(1, 'completed')
-        observed = {'migrations': [record], 'policy': policy, 'servers': []}
-        memory = self.decide(
-            memory=memories.HostMemory(),
-            unseen={'vm1': NOW - LIMIT},
-            **observed,
-        ).memory
-        self.assertEqual({'vm1'}, memory.suspects)
-        found = self.decide(
-            memory=memory, unseen={'vm1': NOW}, service_at=NOW, **observed
-        )
-        self.assertEqual(frozenset(), found.memory.suspects)
-        self.assertIn(down_cells.CELL, self.row(found).reason)
-        self.assertTrue(self.row(found).left)
-
     def test_what_is_known_stays(self):
         found = self.decide(
             visited=[base.THERE],

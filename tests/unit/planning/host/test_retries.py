@@ -174,13 +174,9 @@ class TestRefusals(base.ServerContextTestCase):
     def test_refusal_suggests_a_command(
         self, status, final, resumed, expected
     ):
-        before = base.SUSPENDED if resumed else base.HERE
-        remembered = builders.server_memory(before, found_resumed=resumed)
         assessed = self.assess(
-            view=builders.server(status=status),
-            remembered=base.refused(
-                times=3, final=final, remembered=remembered
-            ),
+            view=builders.server(status=status, tagged=resumed),
+            remembered=base.refused(times=3, final=final),
         )
         self.assertEqual(Phase.BLOCKED, assessed.phase)
         self.assertIs(expected, '--running live-or-cold' in assessed.reason)

@@ -239,9 +239,7 @@ class TestRunning(unit.TestCase):
         """Return what was done so long after the server began to leave."""
         began = record().created_at
         moment = began + datetime.timedelta(seconds=seconds)
-        return model.InstanceAction(
-            action, 'id of its owner', 'a project', moment
-        )
+        return model.InstanceAction(action, moment)
 
     @unit.cases(
         # how it left, its status, how it comes back

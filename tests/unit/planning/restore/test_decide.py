@@ -63,7 +63,7 @@ class RestoreTimelineTestCase(base.TimelineTestCase):
 
 class TestGood(RestoreTimelineTestCase):
     def test_suspended(self):
-        timeline = self.begin(suspended=RESUME, user_id=base.US)
+        timeline = self.begin(suspended=RESUME)
         self.assert_asks(ActionKind.RESUME, base.SUSPENDED)
         self.assert_asks(ActionKind.LIVE_MIGRATE, HERE)
         done = timeline.record('completed')
@@ -75,7 +75,7 @@ class TestGood(RestoreTimelineTestCase):
 
     def test_resumed_and_taken_elsewhere(self):
         """It is suspended there all the same."""
-        timeline = self.begin(suspended=RESUME, user_id=base.US)
+        timeline = self.begin(suspended=RESUME)
         timeline.tick(base.SUSPENDED)
         self.assert_asks(ActionKind.SUSPEND, ELSEWHERE)
         timeline.tick(builders.server(status='SUSPENDED', host='cmp05'))
@@ -115,15 +115,11 @@ class TestKilledInBetween(RestoreTimelineTestCase):
     def test_resumed_and_not_suspended_again(self):
         """Neither at home, where its move was over, nor before that."""
         for view, asked in (
-            (base.changed(host=HOME), ActionKind.SUSPEND),
-            (base.changed(), ActionKind.LIVE_MIGRATE),
+            (builders.server(host=HOME, tagged=True), ActionKind.SUSPEND),
+            (base.TAGGED_HERE, ActionKind.LIVE_MIGRATE),
         ):
-            timeline = self.begin(suspended=RESUME, user_id=base.US)
-            self.assert_asks(None, view)
-            self.assertEqual({'vm1'}, timeline.decision.query.history)
-            self.assertFalse(timeline.decision.done)
-            histories = base.history('suspend', 'resume')
-            self.assert_asks(asked, view, histories=histories)
+            self.begin()
+            self.assert_asks(asked, view)
 
     def test_home_already(self):
         self.begin()
@@ -214,33 +210,24 @@ class TestHost(base.DecideTestCase):
             ),
         ]
         found = self.bring(
-            policy=options(
-                suspended=RESUME,
-                resized=policies.Resized.CONFIRM,
-                user_id=base.US,
-            ),
+            policy=options(suspended=RESUME, resized=policies.Resized.CONFIRM),
             memory=memories.HostMemory(),
             servers=[
                 builders.server(updated_at=builders.cloud_time(-60)),
                 builders.server('vm2', 'MIGRATING'),
-                base.changed('vm6'),
+                builders.server('vm6', tagged=True),
                 builders.server('vm7', 'SUSPENDED'),
             ],
             visited=[
                 builders.server('vm3', 'VERIFY_RESIZE', host='cmp05'),
-                base.changed('vm4', host='cmp05'),
+                builders.server('vm4', host='cmp05', tagged=True),
             ],
             migrations=others,
             consumers=frozenset({'vm8'}),
-            histories={
-                'vm4': (base.instance_action(),),
-                'vm6': (base.instance_action(),),
-            },
         )
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
         self.assertEqual(['vm1'], [row.server_id for row in found.rows])
         self.assertEqual(frozenset(), found.query.visit)
-        self.assertEqual(frozenset(), found.query.history)
 
     def test_over_although_others_are_here(self):
         found = self.bring(

@@ -5,24 +5,30 @@
 import dataclasses
 
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
-from osc_hostmaint.planning.server import resuspend
 from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
+HOST = builders.HOST
 ActionKind = memories.ActionKind
 Phase = base.Phase
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
+LEAVE = policies.Policy()
+SHELVE = policies.Policy(suspended=policies.Suspended.SHELVE)
 STOP = dataclasses.replace(RESUME, stop='interrupted')
 ABANDON = dataclasses.replace(STOP, abandon='interrupted')
-#: Resumed by this run, and by one before it.
+#: Resumed by this run.
 RESUMED = base.asked(ActionKind.RESUME, base.SUSPENDED)
-FOUND = builders.server_memory(base.SUSPENDED, found_resumed=True)
 COMPLETED = base.record('completed')
+UNTAG_REFUSED = base.refused(
+    ActionKind.UNTAG,
+    remembered=builders.server_memory(builders.server(status='SHUTOFF')),
+    refused_at=NOW - 2,
+    final=True,
+)
 ELSEWHERE = builders.server(status='SUSPENDED', host=builders.DEST)
 
 
@@ -34,9 +40,13 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertIs(phase, found.phase)
         return found
 
-    @unit.cases(RESUMED, FOUND)
-    def test_suspended_after_its_move(self, remembered):
-        found = self.require(Phase.MOVING, remembered=remembered)
+    @unit.cases(
+        (RESUMED, base.THERE),
+        # By another run.
+        (None, base.TAGGED_THERE),
+    )
+    def test_suspended_after_its_move(self, remembered, view):
+        found = self.require(Phase.MOVING, remembered=remembered, view=view)
         self.assertIs(ActionKind.SUSPEND, found.ask)
         self.assertEqual(builders.DEST, found.destination)
         self.assertEqual(COMPLETED, found.record)
@@ -57,7 +67,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
         )
         self.assertIsNone(found.ask)
         self.assertIn('it was SUSPENDED', found.reason)
-        self.assertIn('--suspended resume', found.reason)
         self.assertIn('cmp02 is down', found.reason)
 
     def test_done_and_its_address_is_another(self):
@@ -132,6 +141,59 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertEqual(COMPLETED, found.record)
 
 
+class TestRequireUntag(base.ServerContextTestCase):
+    """It does not run, but has the tag."""
+
+    def require(self, status='SUSPENDED', policy=RESUME, host=HOST, **kwargs):
+        view = builders.server(status=status, host=host, tagged=True)
+        view = dataclasses.replace(view, task_state=kwargs.pop('task', None))
+        kwargs = {'remembered': builders.server_memory(view), **kwargs}
+        return self.require_suspend(view=view, policy=policy, **kwargs)
+
+    @unit.cases(
+        # how it is, where; with which policy; what is asked for
+        ('SUSPENDED', builders.DEST, RESUME, ActionKind.UNTAG),
+        ('SHUTOFF', builders.DEST, RESUME, ActionKind.UNTAG),
+        ('PAUSED', HOST, RESUME, ActionKind.UNTAG),
+        # A run was killed before it resumed it: this one goes on.
+        ('SUSPENDED', HOST, RESUME, ActionKind.RESUME),
+        # Not any more, though.
+        ('SUSPENDED', HOST, LEAVE, ActionKind.UNTAG),
+        ('SUSPENDED', HOST, SHELVE, ActionKind.UNTAG),
+        # Nova would answer 409.
+        ('RESCUE', HOST, RESUME, None),
+        ('ERROR', builders.DEST, RESUME, None),
+    )
+    def test_asked_for(self, status, host, policy, asked):
+        found = self.require(status, policy, host)
+        self.assertIs(asked, found.ask)
+
+    def test_somebody_is_at_it(self):
+        found = self.require(host=builders.DEST, task='resuming')
+        self.assertEqual((Phase.BUSY, None), (found.phase, found.ask))
+
+    @unit.cases(
+        # with what; the reason
+        ({'policy': ABANDON}, 'interrupted'),
+        ({'remembered': UNTAG_REFUSED}, base.REFUSAL),
+    )
+    def test_it_remains(self, options, words):
+        """It is moved all the same."""
+        found = self.require('SHUTOFF', host=builders.DEST, **options)
+        self.assertEqual((Phase.MOVED, None), (found.phase, found.ask))
+        self.assertIn(f'osc-hostmaint:resumed ({words})', found.reason)
+        self.assertIn('server unset --tag', found.reason)
+
+    def test_resumed_by_its_owner_after_that(self):
+        remembered = base.asked(
+            ActionKind.UNTAG, remembered=RESUMED, asked_at=NOW - 2
+        )
+        found = self.require_suspend(
+            view=base.THERE, remembered=remembered, policy=RESUME
+        )
+        self.assertIsNone(found.ask)
+
+
 class TestStopped(base.DecideTestCase):
     """Interrupted in each step: what is owed is done, or told."""
 
@@ -183,66 +245,5 @@ class TestStopped(base.DecideTestCase):
         row = self.row(found)
         self.assertEqual(result, row.result)
         self.assertIn('it was SUSPENDED', row.reason)
-        self.assertIn('run this again with --suspended resume', row.reason)
+        self.assertIn('run this again to suspend it', row.reason)
         self.assertIn(words, row.reason)
-
-
-class TestHistory(unit.TestCase):
-    """What a history says."""
-
-    def found(self, *history):
-        """Tell whether it is to be suspended again."""
-        view = base.changed()
-        seen = builders.observation([view], histories={'vm1': history})
-        memory = builders.memory(
-            builders.server_memory(view), suspects=frozenset({'vm1'})
-        )
-        operation = requested.operation(base.RESUME)
-        found = resuspend.find_resumed(seen, operation, memory)
-        self.assertEqual(set(), found.suspects)
-        return found.servers['vm1'].found_resumed
-
-    @unit.cases(
-        # what was done since the maintenance began; is it to be suspended
-        ((), False),
-        (('resume',), True),
-        (('suspend', 'resume'), True),
-        (('resume', 'live-migration'), True),
-        (('resume', 'live-migration', 'live_migration_cancel'), True),
-        (('resume', 'lock', 'attach_volume', 'createImage'), True),
-        # It is to run, or was suspended and more since.
-        (('resume', 'stop', 'start'), False),
-        (('resume', 'reboot'), False),
-        # Nothing came of that: it runs.
-        (('resume', 'suspend'), True),
-        (('resume', 'suspend', 'suspend'), True),
-        (('stop', 'start', 'suspend'), False),
-        (('suspend',), False),
-        (('resume', 'rebuild'), False),
-        (('resume', 'a deed of tomorrow'), False),
-        (('create',), False),
-        (('live-migration',), False),
-    )
-    def test_resume_in_the_history(self, actions, expected):
-        history = [
-            base.instance_action(action, seconds=60.0 + n)
-            for n, action in enumerate(actions)
-        ]
-        self.assertIs(expected, self.found(*history))
-
-    @unit.cases((0, True), (60, True), (-1, False))
-    def test_only_during_this_maintenance(self, seconds, expected):
-        resume = base.instance_action(seconds=seconds)
-        self.assertIs(expected, self.found(resume))
-
-    @unit.cases(
-        # who resumed it, in which project; ours
-        (base.US, base.OUR_PROJECT, True),
-        (base.US, base.OWNERS_PROJECT, True),
-        # Another operator's run.
-        (base.OWNER, base.OUR_PROJECT, True),
-        (base.OWNER, base.OWNERS_PROJECT, False),
-    )
-    def test_resume_by_operator_only(self, user, project, ours):
-        resume = base.instance_action(user=user, project=project)
-        self.assertIs(ours, self.found(resume))
