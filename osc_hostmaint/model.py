@@ -119,6 +119,18 @@ def by_host(services: abc.Iterable[Service]) -> dict[str, Service]:
     return found
 
 
+def latest_heartbeat(
+    services: abc.Iterable[Service],
+) -> datetime.datetime | None:
+    """Return Nova's time, or a little earlier; None: nothing tells it.
+
+    A service counts as up by a heartbeat that is dated neither long before
+    nor long after the time of the API (nova/servicegroup/drivers/db.py).
+    """
+    times = (s.updated_at for s in services if s.up)
+    return max(filter(None, times), default=None)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hypervisor:
     """A hypervisor (GET /os-hypervisors/detail); mostly one on a host."""
@@ -339,6 +351,9 @@ class Observation:
     #: What our clock shows more than Nova's, in seconds, at the most: from
     #: how new a change was seen. None: no record was seen yet.
     ahead: float | None = None
+    #: Nova's time at ``service_at``, or a little earlier: the newest heartbeat
+    #: of a service that is up. None: none is known.
+    nova_time: datetime.datetime | None = None
     #: Consumers with an allocation on the host; None: not looked at yet.
     consumers: frozenset[str] | None = None
     consumers_at: float = 0.0

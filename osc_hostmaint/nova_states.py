@@ -136,6 +136,9 @@ class TaskState(enum.StrEnum):
     A server with a task state that is not listed here is busy.
     """
 
+    MIGRATING = 'migrating'
+    RESIZE_PREP = 'resize_prep'
+    RESIZE_MIGRATING = 'resize_migrating'
     DELETING = 'deleting'
     SOFT_DELETING = 'soft-deleting'
     RESUMING = 'resuming'
@@ -144,6 +147,21 @@ class TaskState(enum.StrEnum):
     SHELVING_IMAGE_PENDING_UPLOAD = 'shelving_image_pending_upload'
     SHELVING_IMAGE_UPLOADING = 'shelving_image_uploading'
     SHELVING_OFFLOADING = 'shelving_offloading'
+
+
+_T = TaskState
+#: What nova-compute takes back or begins anew when it is started
+#: (nova/compute/manager.py: _init_instance).
+ENDED_BY_RESTART = frozenset(
+    {
+        *(_T.MIGRATING, _T.RESIZE_PREP),
+        *('image_snapshot', 'image_snapshot_pending'),
+        *('image_pending_upload', 'image_uploading'),
+        *('reboot_pending', 'reboot_started', 'rebooting'),
+        *('reboot_pending_hard', 'reboot_started_hard', 'rebooting_hard'),
+        *('pausing', 'unpausing', 'powering-off', 'powering-on'),
+    }
+)
 
 
 class MigrationStatus(enum.StrEnum):

@@ -109,6 +109,12 @@ UNRECORDED_WAIT_SECONDS = 300.0
 #: Others' migrations that began so long ago are not awaited: a compute
 #: service that died may leave records behind that never end.
 OTHERS_MOVES_WAIT_SECONDS = 86400.0
+#: How long nothing may have happened to a server that Nova is doing something
+#: with, when a run comes: then it is not awaited. It is no proof that nothing
+#: goes on: a large disk is copied for hours, and nothing changes meanwhile.
+FOUND_STUCK_SECONDS = 3600.0
+#: The same while the run watches, where --server-timeout does not say.
+STUCK_SECONDS = 1800.0
 #: A compute service that misses a heartbeat or two may come back (nova.conf:
 #: report_interval is 10 s by default).
 DOWN_GRACE_SECONDS = 30.0

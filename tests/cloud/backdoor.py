@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import datetime
+from typing import Any
+
 from nova import context as nova_context
 from nova import objects
 from nova.compute import api as compute_api
@@ -12,6 +15,7 @@ import nova.conf
 from nova.db.api import api as api_database
 from nova.db.api import models as api_models
 from nova.db.main import api as cell_database
+from nova.db.main import models as cell_models
 from nova.objects import host_mapping
 
 from tests.cloud import web
@@ -52,6 +56,22 @@ def damage_request(server: str) -> None:
 def _damage_request(context: nova_context.RequestContext, server: str) -> None:
     specs = context.session.query(api_models.RequestSpec)
     specs.filter_by(instance_uuid=server).update({'spec': '{'})
+
+
+def strand(server: str, states: dict[str, Any], hours: float) -> None:
+    """Leave a server in some states, with its records, as of long ago."""
+    context = nova_context.get_admin_context()
+    mapping = objects.InstanceMapping.get_by_instance_uuid(context, server)
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    then = {'updated_at': now - datetime.timedelta(hours=hours)}
+    with (
+        nova_context.target_cell(context, mapping.cell_mapping) as cell,
+        cell_database.get_context_manager(cell).writer.using(cell) as session,
+    ):
+        servers = session.query(cell_models.Instance)
+        servers.filter_by(uuid=server).update({**states, **then})
+        records = session.query(cell_models.Migration)
+        records.filter_by(instance_uuid=server).update(then)
 
 
 def unmap(host: str) -> None:
@@ -152,6 +172,10 @@ def routes() -> list[tuple[str, str, web.Handler]]:
         damage_request(match.group(1))
         return 204, None
 
+    def leave(match, query, body):
+        strand(match.group(1), body['states'], body['hours'])
+        return 204, None
+
     def move(match, query, body):
         resize(match.group(1), body['flavor'], body['host'])
         return 202, None
@@ -188,4 +212,5 @@ def routes() -> list[tuple[str, str, web.Handler]]:
         ('PUT', '/control/servers/([^/]+)/name', name),
         ('DELETE', '/control/servers/([^/]+)/request', damage),
         ('POST', '/control/servers/([^/]+)/resize', move),
+        ('PUT', '/control/servers/([^/]+)/stuck', leave),
     ]

@@ -153,6 +153,14 @@ class Servers:
         """
         self._control('DELETE', f'servers/{id_of(server)}/request')
 
+    def strand(self, server: Any, *, hours: float, **states: str) -> None:
+        """Have Nova's database say that nothing happened to it for long.
+
+        :param states: of the table ``instances``, such as ``task_state``.
+        """
+        body = {'hours': hours, 'states': states}
+        self._control('PUT', f'servers/{id_of(server)}/stuck', body)
+
     # making
 
     def boot(self, name: str, **spec: Any) -> _server.Server:

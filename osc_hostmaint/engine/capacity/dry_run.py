@@ -51,7 +51,7 @@ def look(
     :raises CloudError: Nova refused a request, or did not answer. If
         Placement does not answer, capacity is unknown, and the notes say so.
     """
-    board = observer.ServiceBoard(gateway, clock)
+    board = observer.ServiceBoard(gateway, clock, services)
     watchers = [
         observer.Observer(board, service, policy) for service in sources
     ]

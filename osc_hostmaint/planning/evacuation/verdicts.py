@@ -37,8 +37,9 @@ def _by_state(server: model.Server, terms: verdicts.Terms) -> ServerStatus:
         )
     if server.task_state in (TaskState.DELETING, TaskState.SOFT_DELETING):
         return verdicts.blocked(
-            'its owner deleted it, but the host died first: it is deleted '
-            'once nova-compute starts on this host'
+            'its owner deleted it, but the host died first: delete it again '
+            f'(openstack server delete {server.id}), or it is deleted once '
+            'nova-compute starts on this host'
         )
     if server.vm_state not in nova_states.EVACUABLE:
         ways = nova_states.NEVER_EVACUATED.get(

@@ -14,6 +14,7 @@ from osc_hostmaint.planning.server import context as server_contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import resuspend
 from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import stuck
 
 ServerStatuses = abc.Mapping[str, server_status.ServerStatus]
 MigrationsByServer = dict[str, tuple[model.Migration, ...]]
@@ -73,8 +74,9 @@ class HostContext:
     def arriving(self) -> list[model.Migration]:
         """Records of moves to the host that are to be awaited.
 
-        What is here already has a status of its own; what takes too long has
-        an allocation here all the same, which is reported as orphaned.
+        What is here already has a status of its own; what takes too long, or
+        is stuck, has an allocation here all the same, which is reported as
+        orphaned.
         """
         if not self.operation.awaits_arrivals:
             return []
@@ -85,7 +87,13 @@ class HostContext:
             if r.dest == host != r.source
             and r.in_flight
             and (limit is None or self.now - r.seen_at < limit)
-            and not ((v := self.seen.latest(r.server_id)) and v.host == host)
+            and not (
+                (v := self.seen.latest(r.server_id))
+                and (
+                    v.host == host
+                    or stuck.is_long_unchanged(self.seen, v, r.seen_at)
+                )
+            )
         ]
 
     def overdue(

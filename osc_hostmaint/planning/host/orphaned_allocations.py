@@ -20,6 +20,7 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import stuck
 
 Phase = server_status.Phase
 #: Where too little is known, or something goes on.
@@ -120,11 +121,15 @@ def waits(
 
 
 def _coming(seen: model.Observation, view: model.Server) -> bool:
-    return (
-        view.status == nova_states.Status.BUILD
-        or view.status in nova_states.MOVING
-        or view.host == seen.host
+    return view.host == seen.host or (
+        _unsettled(view)
+        and not stuck.is_long_unchanged(seen, view, view.seen_at)
     )
+
+
+def _unsettled(view: model.Server) -> bool:
+    building = view.status == nova_states.Status.BUILD
+    return building or view.status in nova_states.MOVING
 
 
 def report(
@@ -196,6 +201,8 @@ def _reason(seen: model.Observation, consumer: str, *, is_server: bool) -> str:
         return f'{held}: {delete}'
     if _coming(seen, view):
         return f'{held}, and the server is {view.status}: {AGAIN}'
+    if _unsettled(view):
+        return f'{held}, and the server is {stuck.describe(seen, view)}'
     if view.host is None:
         return f'{held}, although the server is on no host: {delete}'
     held = f'{held}, although the server is on {view.host}'

@@ -19,6 +19,7 @@ from osc_hostmaint.planning.server import in_flight
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import requests as server_requests
 from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import stuck
 from osc_hostmaint.planning.server import verdicts
 from osc_hostmaint.planning.server import verification
 
@@ -32,6 +33,10 @@ ServerStatus = server_status.ServerStatus
 
 def assess(context: Context) -> ServerStatus:
     """Return where a server stands."""
+    return stuck.judge(context, _assess(context))
+
+
+def _assess(context: Context) -> ServerStatus:
     request = context.remembered.request(context.remembered.latest)
     record = context.records[-1] if context.records else None
     if request.asked_at is not None and (

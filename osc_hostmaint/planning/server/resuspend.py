@@ -21,6 +21,7 @@ from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import requests as server_requests
 from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import stuck
 
 ActionKind = memories.ActionKind
 Context = contexts.ServerContext
@@ -83,6 +84,8 @@ def _ask(
     due = dataclasses.replace(status, phase=Phase.MOVING, reason='', ask=None)
     asked_at = context.remembered.request(kind).asked_at
     suspending = view.task_state == nova_states.TaskState.SUSPENDING
+    if found := stuck.assess(context):
+        return found
     if suspending and asked_at is not None:
         settled = server_requests.pending(context, kind, view, asked_at)
     elif view.task_state and context.overdue:

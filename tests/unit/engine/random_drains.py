@@ -201,6 +201,9 @@ _STATES = (
 )
 _MOVABLE = (*('active',) * 5, 'stopped', 'stopped', 'suspended')
 _OUTCOMES = (*((),) * 8, *((outcome,) for outcome in outcomes.MoveOutcome))
+#: What Nova began with a server a while ago, or weeks, and never ends.
+_TASKS = (*(None,) * 12, 'deleting', 'image_uploading', 'migrating')
+_CHANGED = tuple(timeline.START - ago for ago in (60.0, 2e6))
 _EFFECTS = ('resume', 'suspend', 'shelve', 'offload', 'confirm', 'abort')
 _REFUSALS = (
     outcomes.Refusal('not now'),
@@ -230,7 +233,13 @@ def servers(hosts: abc.Sequence[str] = (scene.SOURCE,)):
         ),
     }
     plain = strategies.fixed_dictionaries(
-        {'host': here, 'vm_state': of(_STATES), **common}
+        {
+            'host': here,
+            'vm_state': of(_STATES),
+            'task_state': of(_TASKS),
+            'changed_at': of(_CHANGED),
+            **common,
+        }
     )
     resized = strategies.fixed_dictionaries(
         {

@@ -18,6 +18,7 @@ from tests.unit.simulation import evacuation_checks
 from tests.unit.simulation import request_checks
 from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
+from tests.unit.simulation import stuck_checks
 from tests.unit.simulation import world
 
 Run = runs_.Run
@@ -109,6 +110,7 @@ def _untrue_hosts(run: Run, host: str) -> list[str]:
     found = []
     for row in rows:
         wrong = _untrue_row(run, row, remains.get(row.server_id))
+        wrong = wrong or stuck_checks.untrue_age(run, row)
         if wrong:
             found.append(f'{row.name or row.server_id}: {wrong}: {row}')
         found += _harm(cloud, row, looked)
