@@ -119,18 +119,6 @@ def by_host(services: abc.Iterable[Service]) -> dict[str, Service]:
     return found
 
 
-def latest_heartbeat(
-    services: abc.Iterable[Service],
-) -> datetime.datetime | None:
-    """Return Nova's time, or a little earlier; None: nothing tells it.
-
-    A service counts as up by a heartbeat that is dated neither long before
-    nor long after the time of the API (nova/servicegroup/drivers/db.py).
-    """
-    times = (s.updated_at for s in services if s.up)
-    return max(filter(None, times), default=None)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hypervisor:
     """A hypervisor (GET /os-hypervisors/detail); mostly one on a host."""
@@ -339,8 +327,6 @@ class Observation:
     #: Records with this host as source or destination, by id.
     migrations: _Records = dataclasses.field(default_factory=dict)
     migrations_at: float = 0.0
-    #: Nova's time then, or a little earlier; None: not known.
-    nova_time: datetime.datetime | None = None
     #: Records that the host's list does not show, or not any more (of a
     #: server that was deleted since), by id. They only say whose a
     #: migration's allocation is.
@@ -351,8 +337,7 @@ class Observation:
     #: What our clock shows more than Nova's, in seconds, at the most: from
     #: how new a change was seen. None: no record was seen yet.
     ahead: float | None = None
-    #: Nova's time at ``service_at``, or a little earlier: the newest heartbeat
-    #: of a service that is up. None: none is known.
+    #: Nova's time at ``migrations_at``, or a little earlier; None: not known.
     nova_time: datetime.datetime | None = None
     #: Consumers with an allocation on the host; None: not looked at yet.
     consumers: frozenset[str] | None = None
@@ -384,6 +369,11 @@ class Observation:
         """Return the record of a migration, None if none is known."""
         known = itertools.chain(self.migrations.values(), self.former.values())
         return next((r for r in known if r.uuid == uuid), None)
+
+    def nova_time_at(self, at: float) -> datetime.datetime | None:
+        """Return Nova's time at a time of our clock, or a little earlier."""
+        passed = datetime.timedelta(seconds=at - self.migrations_at)
+        return self.nova_time and self.nova_time + passed
 
     def latest(self, server_id: str) -> Server | None:
         """Return the newest view of a server, None if none is left.

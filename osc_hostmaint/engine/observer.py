@@ -46,11 +46,6 @@ class ServiceBoard:
         self.services = services or {}
         self._at = clock.now() if services else -math.inf
 
-    @property
-    def nova_time(self) -> datetime.datetime | None:
-        """Nova's time at the latest look, or a little earlier."""
-        return model.latest_heartbeat(self.services.values())
-
     def latest(
         self, host: str, after: float = -math.inf
     ) -> tuple[model.Service | None, frozenset[str], float]:
@@ -88,7 +83,6 @@ class Observer:
             servers={},
             servers_at=-math.inf,
             service_at=self.clock.now(),
-            nova_time=board.nova_time,
             home=board.services.get(self.operation.other_host),
         )
 
@@ -336,7 +330,6 @@ class Observer:
             service=seen.service if service.silent else service,
             down=down,
             service_at=at,
-            nova_time=self._board.nova_time,
             silent=silent[0] if silent else '',
             home=seen.home if home and home.silent else home,
         )

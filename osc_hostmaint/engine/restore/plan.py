@@ -260,7 +260,7 @@ class _Planner:
             servers={s.id: s for s in servers if s.host == host},
             servers_at=min(s.seen_at for s in servers),
             service_at=now,
-            nova_time=model.latest_heartbeat(self._services.values()),
+            nova_time=self._gateway.now(),
             visited={s.id: s for s in servers if s.host != host},
             migrations={
                 r.id: dataclasses.replace(r, seen_at=now)

@@ -125,11 +125,10 @@ def _age(seen: Observation, view: Server, at: float) -> float | None:
 
     :param at: by our clock.
     """
-    changed = _last_change(seen, view)
-    if changed is None or seen.nova_time is None:
+    changed, now = _last_change(seen, view), seen.nova_time_at(at)
+    if changed is None or now is None:
         return None
-    known = (seen.nova_time - changed).total_seconds()
-    return known + at - seen.service_at
+    return (now - changed).total_seconds()
 
 
 def _duration(seconds: float) -> str:

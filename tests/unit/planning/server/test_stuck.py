@@ -99,8 +99,9 @@ class TestStuck(base.ServerContextTestCase):
         self.assertIn(words, reason)
 
     def test_resumed_server_is_not_suspended_again(self):
-        remembered = builders.server_memory(base.SUSPENDED, found_resumed=True)
+        remembered = builders.server_memory(base.SUSPENDED)
         values = {'nova_time': NOVA_TIME, 'remembered': remembered}
-        found = self.require_suspend(view=busy(), policy=base.RESUME, **values)
+        view = busy(tagged=True)
+        found = self.require_suspend(view=view, policy=base.RESUME, **values)
         self.assertEqual(base.Phase.FAILED, found.phase, found)
         self.assertIn('left running: it was resumed', found.reason)
