@@ -295,6 +295,16 @@ class Progress:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a move failed (GET .../os-instance-actions/{request id})."""
+
+    #: In Nova's words; '' where it does not say.
+    reason: str = ''
+    #: The compute hosts on which a step of it failed.
+    hosts: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class InstanceAction:
     """An action on a server (GET .../os-instance-actions)."""
 
@@ -345,6 +355,10 @@ class Observation:
     #: Why a move failed, in Nova's words, by the record's id; '' where Nova
     #: keeps no reason.
     failures: abc.Mapping[int, str] = dataclasses.field(default_factory=dict)
+    #: On which compute hosts a step of it failed, by the record's id.
+    failed_on: abc.Mapping[int, frozenset[str]] = dataclasses.field(
+        default_factory=dict
+    )
     #: Of live migrations whose progress was asked for, by the record's id.
     progress: abc.Mapping[int, Progress] = dataclasses.field(
         default_factory=dict

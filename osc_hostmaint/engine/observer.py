@@ -186,9 +186,7 @@ class Observer:
         }
         self._update(progress=moving)
         explain = {i: records[i].server_id for i in query.explain}
-        self._see_each(
-            'failures', explain, lambda i: gateway.failure(records[i])
-        )
+        self._see_each('failures', explain, self._failure)
         progress = {i: records[i].server_id for i in query.progress}
         self._see_each('progress', progress, self._progress)
         histories = {i: i for i in query.history}
@@ -213,6 +211,12 @@ class Observer:
             if answer is not None:
                 known = {**getattr(self.seen, field), key: answer}
                 self._update(**{field: known})
+
+    def _failure(self, record_id: int) -> str:
+        found = self.gateway.failure(self.seen.migrations[record_id])
+        hosts = {**self.seen.failed_on, record_id: found.hosts}
+        self._update(failed_on=hosts)
+        return found.reason
 
     def _progress(self, record_id: int) -> model.Progress | None:
         server_id = self.seen.migrations[record_id].server_id

@@ -103,8 +103,8 @@ class Gateway(ty.Protocol):
     ) -> snapshots.AllocationCandidates:
         """Return the allocation candidates for a server of a shape."""
 
-    def failure(self, record: model.Migration) -> str:
-        """Return why a move failed, '' if Nova does not say."""
+    def failure(self, record: model.Migration) -> model.Failure:
+        """Return why a move failed, as far as Nova says."""
 
     def progress(
         self, server_id: str, record_id: int

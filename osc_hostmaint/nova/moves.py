@@ -4,7 +4,6 @@
 
 import datetime
 import functools
-import operator
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -125,28 +124,37 @@ def _read(cloud: client.Client, data: records.Json) -> model.Migration:
     return record
 
 
-def failure(cloud: client.Client, record: model.Migration) -> str:
-    """Return why a move failed, '' where Nova does not say.
+def failure(cloud: client.Client, record: model.Migration) -> model.Failure:
+    """Return why a move failed, as far as Nova says.
 
-    Only the events of the server's newest move show it (>= 2.84), not the
-    record. Nothing shows it for a live migration that was rolled back.
+    Only the events of its instance action show it (>= 2.84), not the record.
+    Nothing shows it for a live migration that was rolled back.
     """
     path, key = _instance_actions(record.server_id)
+    read = functools.partial(_request_of, record)
     try:
-        newest = cloud.nova.get(path, key, _newest_move)
-        if not newest:
-            return ''
-        path += transport.path(newest)
+        request = cloud.nova.get(path, key, read)
+        if not request:
+            return model.Failure()
+        path += transport.path(request)
         return cloud.nova.get(path, 'instanceAction', records.failure)
     except (exceptions.NotFound, exceptions.NotPermitted):
-        return ''
+        return model.Failure()
 
 
-def _newest_move(found: list[records.Json]) -> str:
-    """Return the request's id of a server's newest move, '' for none."""
+def _request_of(record: model.Migration, found: list[records.Json]) -> str:
+    """Return the id of the request for a move, '' if none is known.
+
+    Nothing but the time connects it to its record, and another controller's
+    clock may have written that.
+    """
     moves = [data for data in found if data['action'] in _MOVE_ACTIONS]
-    start = operator.itemgetter('start_time')
-    return max(moves, key=start)['request_id'] if moves else ''
+
+    def distance(data: records.Json) -> datetime.timedelta:
+        started_at = records.instance_action(data).started_at
+        return abs(started_at - record.created_at)
+
+    return min(moves, key=distance)['request_id'] if moves else ''
 
 
 def progress(

@@ -214,14 +214,20 @@ def instance_action(data: Json) -> model.InstanceAction:
     return model.InstanceAction(data['action'], _utc(data['start_time']))
 
 
-def failure(data: Json) -> str:
+@_checked
+def failure(data: Json) -> model.Failure:
     """Read why it failed from an instance action with its events."""
-    details = [
-        event.get('details')
+    failed = [
+        event
         for event in data.get('events') or ()
         if event.get('result') == 'Error'
     ]
-    return text(next(filter(None, details), ''))
+    details = (event.get('details') for event in failed)
+    # The conductor's events have the name of a controller.
+    hosts = {e.get('host') for e in failed if e['event'].startswith('compute')}
+    return model.Failure(
+        next(filter(None, details), ''), frozenset(filter(None, hosts))
+    )
 
 
 def hypervisor_is_up(data: Json) -> bool:

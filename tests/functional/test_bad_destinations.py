@@ -62,6 +62,34 @@ class TestBadDestinations(base.FunctionalTest):
         for row in rows:
             self.assertIn('--max-failures 3', row['Reason'])
 
+    def test_only_a_restart_helps(self) -> None:
+        """One fails its checks everywhere, one half way, and no word why."""
+        kinds = ('precheck', 'running')
+        self.cloud.boot_many(
+            [
+                {'name': kind, 'host': 'cmp01', 'metadata': {'lm_fail': kind}}
+                for kind in kinds
+            ]
+        )
+        done = self.run_command(f'{LINE} --retries 4')
+        self.assertEqual(3, done.code, done.err)
+        for row in done.json:
+            self.assertEqual(('failed', 2), (row['Result'], row['Attempts']))
+            self.assertRegex(
+                row['Reason'],
+                'its live migration failed in the same way on cmp0[234] and '
+                'cmp0[234]; use --running live-or-cold',
+            )
+        # A later run goes by Nova's records.
+        rows = self.drain('--running live-or-cold cmp01')
+        for row in rows:
+            self.assertEqual(('moved', 1), (row['Result'], row['Attempts']))
+            self.assertEqual('cold migration', row['Move'])
+            self.assertIn('restarted: ', row['Reason'])
+            self.assertIn('failed in the same way', row['Reason'])
+        types = [record['migration_type'] for record in self.records('cmp01')]
+        self.assertEqual(4, types.count('live-migration'))
+
     def test_destination_that_just_died(self) -> None:
         self.populate(active=4, shutoff=1)
         self.cloud.change(down_time=25)

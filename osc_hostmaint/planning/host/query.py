@@ -72,9 +72,7 @@ def next_look(
         return decisions.Query(records=False, services=True)
     asked = decisions.Query(
         visit=visit | {i for i, s in by_id if s.visit},
-        explain=frozenset(
-            s.record.id for s in statuses if s.explain and s.record
-        ),
+        explain=frozenset().union(*(s.explain for s in statuses)),
         history=frozenset(i for i, s in by_id if s.history),
     )
     if stage is Stage.FINAL_CHECK:

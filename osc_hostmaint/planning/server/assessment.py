@@ -13,6 +13,7 @@ import functools
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import in_flight
@@ -192,7 +193,9 @@ def _ended(context: Context, record: Migration) -> ServerStatus:
     elif context.abort_reason and abort.record_id == record.id:
         reason = f'{context.abort_reason}: its {move} was aborted'
     elif record.id not in context.seen.failures:
-        return ServerStatus(Phase.SETTLING, record=record, explain=True)
+        return ServerStatus(
+            Phase.SETTLING, record=record, explain=frozenset({record.id})
+        )
     else:
         reason = context.seen.failures[record.id] or (
             f'the {move} ended as "{record.status}" and Nova keeps no reason: '
@@ -218,7 +221,13 @@ def _again(
             verdict.reason if known else f'{reason}; now: {verdict.reason}'
         )
         return ServerStatus(Phase.FAILED, reason, record=record)
+    if move is model.Move.LIVE and context.unexplained:
+        return ServerStatus(
+            Phase.SETTLING, record=record, explain=context.unexplained
+        )
     if context.exhausted(move):
+        if move is model.Move.LIVE and context.failed_alike:
+            reason += f'; {context.failed_alike}' + _offer_cold(context, view)
         return ServerStatus(Phase.FAILED, reason, record=record)
     if move is model.Move.LIVE and context.abort_reason:
         return ServerStatus(Phase.FAILED, reason, record=record)
@@ -244,21 +253,20 @@ def _refused(
     if kind is None or verdict.move is not memories.MOVES[kind]:
         return server_requests.assess_on_host(context, view, verdict)
     if context.refused_for_good(kind):
-        if (
-            request.final
-            and kind is ActionKind.LIVE_MIGRATE
-            and not context.policy.to
-            and view.status == nova_states.Status.ACTIVE
-            and not context.resumed
-        ):
-            reason += (
-                '; use --running live-or-cold to cold-migrate it, which '
-                'restarts it'
-            )
+        if request.final and kind is ActionKind.LIVE_MIGRATE:
+            reason += _offer_cold(context, view)
         return ServerStatus(Phase.BLOCKED, reason)
     if context.now < refused_at + timing.RETRY_WAIT_SECONDS * request.refusals:
         return ServerStatus(Phase.SETTLING, reason)
     return _once_more(context, view, verdict, reason)
+
+
+def _offer_cold(context: Context, view: Server) -> str:
+    """Return that a cold migration may help, '' if it would not."""
+    active = view.status == nova_states.Status.ACTIVE
+    if not active or context.policy.to or context.resumed:
+        return ''
+    return '; use --running live-or-cold to cold-migrate it, which restarts it'
 
 
 def _once_more(
@@ -277,6 +285,9 @@ def _not_begun(context: Context) -> ServerStatus:
         return ServerStatus(Phase.SETTLING, visit=True)
     if context.has_left(view):
         return verification.assess(context, view)
-    return server_requests.assess_on_host(
-        context, view, verdicts.judge(view, context.terms)
-    )
+    verdict = verdicts.judge(view, context.terms)
+    or_cold = context.policy.running is policies.Running.LIVE_OR_COLD
+    explain = context.unexplained if or_cold else frozenset()
+    if verdict.ask is ActionKind.LIVE_MIGRATE and explain:
+        return dataclasses.replace(verdict, ask=None, explain=explain)
+    return server_requests.assess_on_host(context, view, verdict)

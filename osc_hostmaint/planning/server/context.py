@@ -12,6 +12,7 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import same_failure
 from osc_hostmaint.planning.server import verdicts
 
 if ty.TYPE_CHECKING:
@@ -185,7 +186,29 @@ class ServerContext:
         again may have mended what was wrong.
         """
         tries, earlier = self.tries(move), len(_of(move, self.earlier))
-        return tries > 0 and tries + earlier > self.policy.retries
+        too_often = tries + earlier > self.policy.retries
+        in_vain = move is model.Move.LIVE and self.failed_alike
+        return tries > 0 and bool(too_often or in_vain)
+
+    @property
+    def _live_failures(self) -> list[Migration]:
+        """Records of its live migrations that failed in this maintenance."""
+        found = _of(model.Move.LIVE, (*self.earlier, *self.records))
+        return [r for r in found if r.status in nova_states.FAILED]
+
+    @property
+    def failed_alike(self) -> str:
+        """Why another live migration would fail, too, or ''."""
+        hosts = same_failure.destinations(self._live_failures, self.seen)
+        if not hosts:
+            return ''
+        where = ' and '.join(hosts)
+        return f'its live migration failed in the same way on {where}'
+
+    @property
+    def unexplained(self) -> frozenset[int]:
+        """Failed live migrations of which the reason matters now."""
+        return same_failure.unexplained(self._live_failures, self.seen)
 
     @property
     def overdue(self) -> str:
@@ -266,8 +289,11 @@ class ServerContext:
             return self.remembered.request(ActionKind.LIVE_MIGRATE).refusal
         if self.abort_reason:
             return self.abort_reason
-        if self.exhausted(model.Move.LIVE):
-            failed = _of(model.Move.LIVE, self.records)
+        alike = self.failed_alike
+        if alike or self.exhausted(model.Move.LIVE):
+            failed = _of(model.Move.LIVE, (*self.earlier, *self.records))
             last = max((r.id for r in failed), default=0)
-            return self.seen.failures.get(last) or 'its live migration failed'
+            reason = self.seen.failures.get(last, '')
+            reasons = filter(None, (reason, alike))
+            return '; '.join(reasons) or 'its live migration failed'
         return ''

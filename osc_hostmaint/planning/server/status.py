@@ -79,8 +79,8 @@ class ServerStatus:
     awaits: str = ''
     #: Something will be known in a moment.
     soon: bool = False
-    #: It must be asked why the record failed.
-    explain: bool = False
+    #: Records that must be asked why they failed.
+    explain: frozenset[int] = frozenset()
     #: It must be asked what was done to the server.
     history: bool = False
     #: It must be asked how far the record's migration is.

@@ -28,7 +28,8 @@ def _refused(
     after = nova.until(server, before.server.status)
     same(before.server.host, after.server.host)
     same(None, after.record.dest)
-    same(True, NO_HOST in gateway.failure(after.record))
+    failure = gateway.failure(after.record)
+    same((True, set()), (NO_HOST in failure.reason, {*failure.hosts}))
 
 
 def a_host_that_is_disabled(nova: Nova) -> None:

@@ -105,7 +105,7 @@ def no_room(nova: Nova) -> None:
     same(1, found.server.power_state)
     same(
         True,
-        'No valid host was found' in nova.gateway.failure(found.record),
+        'No valid host was found' in nova.gateway.failure(found.record).reason,
     )
     nova.until_holds(full, set())
     nova.gateway.evacuate(server, free)

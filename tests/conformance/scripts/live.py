@@ -2,6 +2,7 @@
 
 """Live migrations that go well, and those that do not."""
 
+from osc_hostmaint import model
 from tests.conformance.nova import move
 from tests.conformance.nova import Nova
 from tests.conformance.nova import same
@@ -114,7 +115,7 @@ def aborted(nova: Nova) -> None:
         (nova.gateway.force_complete, "invalid state for 'force_complete'"),
     ):
         nova.check_refused(409, words, request, server, record.id)
-    same('', nova.gateway.failure(found.record))
+    same(model.Failure(), nova.gateway.failure(found.record))
 
 
 def forced_to_an_end(nova: Nova) -> None:
@@ -155,7 +156,8 @@ def a_failed_precheck(nova: Nova) -> None:
     found = nova.until(server, 'ACTIVE', host=source, record='error')
     nova.check_statuses(found.record, 'accepted', 'error')
     same(None, found.record.dest)
-    same(True, bool(nova.gateway.failure(found.record)))
+    failure = nova.gateway.failure(found.record)
+    same((True, {nova.hosts[1]}), (bool(failure.reason), {*failure.hosts}))
     nova.until_holds(source, {server})
     nova.gateway.live_migrate(server, nova.hosts[1])
     nova.until(server, 'ACTIVE', host=nova.hosts[1], record='completed')
@@ -182,7 +184,7 @@ def a_failure_while_it_runs(nova: Nova) -> None:
     found = nova.until(server, 'ACTIVE', host=source, record='failed')
     same((LIVE, 'failed', source, dest), move(found))
     nova.check_statuses(found.record, *MOVED[:-1], 'failed')
-    same('', nova.gateway.failure(found.record))
+    same(model.Failure(), nova.gateway.failure(found.record))
     nova.until_holds(source, {server})
     nova.until_holds(dest, set())
 

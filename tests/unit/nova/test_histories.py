@@ -17,6 +17,9 @@ ACTIONS = '/servers/vm1/os-instance-actions'
 MIGRATION = '/servers/vm1/migrations/7'
 
 
+_ERROR = {'result': 'Error', 'host': 'cmp02', 'details': None}
+
+
 class FailureTest(cloud.CloudTestCase):
     """Why a move failed."""
 
@@ -35,29 +38,43 @@ class FailureTest(cloud.CloudTestCase):
             [cloud.instance_action(n, kinds[n]) for n in order],
             [
                 {'event': 'conductor_x', 'result': 'Success', 'details': None},
-                {'event': 'compute_y', 'result': 'Error', 'details': words},
+                {**_ERROR, 'event': 'conductor_y', 'host': 'ctl01'},
+                {**_ERROR, 'event': 'compute_z', 'details': words},
             ],
         )
-        self.assertEqual(words, self.gateway.failure(RECORD))
+        self.assertEqual(
+            model.Failure(words, frozenset({'cmp02'})),
+            self.gateway.failure(RECORD),
+        )
         self.assertEqual([f'GET {ACTIONS}', f'GET {ACTIONS}/req-3'], self.sent)
+
+    # Nova's controllers may have other clocks.
+    @unit.cases(('02:59.8', 3), ('03:00.2', 3), ('02:01', 2), ('09:00', 3))
+    def test_move_of_the_record(self, time: str, number: int) -> None:
+        moves = [cloud.instance_action(n, 'migrate') for n in (3, 2)]
+        self.answer(ACTIONS, instanceActions=moves)
+        self.answer(f'{ACTIONS}/req-{number}', instanceAction={})
+        record = cloud.migration(created_at=f'2026-11-20T23:{time}')
+        self.gateway.failure(records.migration(record))
+        self.assertEqual(f'GET {ACTIONS}/req-{number}', self.sent[-1])
 
     @unit.named_cases(
         ('no_events', []),
         ('events_null', None),
         ('still_running', [{'event': 'x', 'result': None}]),
         ('none_failed', [{'result': 'Success', 'details': 'not this'}]),
-        ('details_null', [{'result': 'Error', 'details': None}]),
-        ('before_2_84', [{'result': 'Error'}]),
+        ('details_null', [{**_ERROR, 'event': 'x'}]),
+        ('before_2_84', [{'event': 'x', 'result': 'Error'}]),
     )
     def test_nova_does_not_say(self, events: ty.Any) -> None:
         self._answer([cloud.instance_action(3, 'migrate')], events)
-        self.assertEqual('', self.gateway.failure(RECORD))
+        self.assertEqual(model.Failure(), self.gateway.failure(RECORD))
 
     # Deleted, or a user who may not look.
     @unit.cases(404, 403)
     def test_no_answer(self, status: int) -> None:
         self.cloud.get(cloud.NOVA + ACTIONS, **cloud.fault('x', status, 'No.'))
-        self.assertEqual('', self.gateway.failure(RECORD))
+        self.assertEqual(model.Failure(), self.gateway.failure(RECORD))
 
 
 class NotKnownTest(cloud.CloudTestCase):

@@ -265,6 +265,10 @@ def observation(
         failures={
             r.id: 'No valid host was found' for r in records if _maybe(rng)
         },
+        failed_on={
+            r.id: frozenset(some_of(rng, (builders.DEST, 'x')))
+            for r in records
+        },
         progress={
             r.id: model.Progress(rng.randint(0, 9), 9, now)
             for r in records

@@ -61,6 +61,7 @@ def observations(draw) -> model.Observation:
             strategies.none() | strategies.frozensets(strategies.text('ab'))
         ),
         failures={i: f'no {status}' for i, status in migrations.items()},
+        failed_on=dict.fromkeys(migrations, frozenset({'cmp02'})),
         progress={i: model.Progress(i, 9, 1.0) for i in migrations},
         histories={
             s.id: (resumed,) * draw(strategies.integers(0, 2)) for s in servers

@@ -323,14 +323,14 @@ class Client(session.Session):
             ),
         )
 
-    def failure(self, record: model.Migration) -> str:
-        """GET /servers/{id}/os-instance-actions: of its newest move."""
-        return self._failure(record.server_id)
+    def failure(self, record: model.Migration) -> model.Failure:
+        """GET /servers/{id}/os-instance-actions: the events of a move."""
+        return self._failure(record.server_id, record.id)
 
     @_asks('failure')
-    def _failure(self, server_id: str) -> str:
+    def _failure(self, server_id: str, record_id: int) -> model.Failure:
         self._reach(server_id)
-        return self._cloud.servers[server_id].failure
+        return self._cloud.records[record_id].failure
 
     @_asks('progress')
     def progress(self, server_id, record_id) -> model.Progress | None:

@@ -90,7 +90,10 @@ def _find(cloud: State, work: Work, coming: MoveOutcome, host: str) -> Search:
         if coming is MoveOutcome.NO_HOST:
             return None
         target = cloud.schedule(server, claims=False, host=host, tried=tried)
-        if target is None or coming is MoveOutcome.PRECHECK:
+        if target is None:
+            return None
+        if coming is MoveOutcome.PRECHECK:
+            work.record.failure = model.Failure(hosts=frozenset({target}))
             return None
         if cloud.hosts[target].alive:
             return target

@@ -4,6 +4,7 @@
 
 import collections
 from collections import abc
+import dataclasses
 import itertools
 import random
 import typing as ty
@@ -165,7 +166,8 @@ class State:
 
     def fail(self, work: Work, reason: str = '') -> None:
         """Let a move have failed, for a reason that Nova keeps, if any."""
-        work.server.failure = reason
+        if record := work.record:
+            record.failure = dataclasses.replace(record.failure, reason=reason)
         work.server.failures += 1
         work.finish(self.timeline.now, well=False)
 

@@ -137,8 +137,6 @@ class Server:
     #: The state that others than us last brought it to; '' until it is
     #: known.
     wanted: str = ''
-    #: Why its newest move failed.
-    failure: str = ''
     #: How many of its moves did not go well.
     failures: int = 0
     #: The hosts it has been moved to.
@@ -316,6 +314,10 @@ class Work:
         self.at = frozenset({host.name})
 
 
+#: Nova keeps no reason.
+_UNKNOWN = model.Failure()
+
+
 @dataclasses.dataclass(eq=False)
 class Record:
     """A migration record."""
@@ -331,6 +333,7 @@ class Record:
     dest: str | None = None
     #: None: never updated; `changes-since` leaves it out.
     updated_at: float | None = None
+    failure: model.Failure = _UNKNOWN
     #: The confirmations that Nova has taken: when.
     confirmations: list[float] = dataclasses.field(default_factory=list)
     _shown: model.Migration | None = None

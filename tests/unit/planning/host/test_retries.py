@@ -4,6 +4,7 @@
 
 import dataclasses
 
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
 from tests import unit
@@ -14,6 +15,7 @@ NOW = builders.NOW
 CONFIRM = memories.ActionKind.CONFIRM
 Phase = base.Phase
 ActionKind = memories.ActionKind
+OR_COLD = policies.Running.LIVE_OR_COLD
 
 
 def finished(**kwargs):
@@ -118,6 +120,49 @@ class TestFailures(base.ServerContextTestCase):
         assessed = self.failed(failures, retries=retries)
         self.assertEqual(phase, assessed.phase)
         self.assertIn(base.FAILURE, assessed.reason)
+
+    @unit.cases(
+        # what is known of each failure; they count as the same
+        (('failed', 'cmp02', ''), ('failed', 'cmp03', ''), True),
+        (('failed', 'cmp02', ''), ('failed', 'cmp02', ''), False),
+        (('failed', 'cmp02', ''), ('error', 'cmp03', ''), False),
+        (('failed', 'cmp02', ''), ('failed', 'cmp03', 'X: y'), False),
+        (('error', 'cmp02', 'X: y'), ('error', 'cmp03', 'X: z'), True),
+        (('error', 'cmp02', 'X cmp02'), ('error', 'cmp03', 'X cmp03'), True),
+        # The checks failed there: the record has no destination.
+        (('error', None, 'X: y', 'cmp02'), ('error', 'cmp03', 'X: y'), True),
+        (('error', None, 'X: y'), ('error', 'cmp03', 'X: y'), False),
+        (('error', None, 'X', 'cmp01'), ('error', 'cmp03', 'X'), False),
+        (('cancelled', 'cmp02', ''), ('cancelled', 'cmp03', ''), False),
+    )
+    def test_same_failure_on_two_destinations(self, first, second, same):
+        both = {1: first, 2: second}
+        records = [
+            base.record(f[0], i, dest=f[1], seen_at=NOW - 100)
+            for i, f in both.items()
+        ]
+        seen = {
+            'failures': {i: f[2] for i, f in both.items()},
+            'failed_on': {i: frozenset(f[3:]) for i, f in both.items()},
+        }
+        live = self.assess(*records, retries=9, **seen)
+        self.assertEqual(Phase.FAILED if same else Phase.WAITING, live.phase)
+        offer = 'on cmp02 and cmp03; use --running live-or-cold'
+        self.assertEqual(same, offer in live.reason)
+        policy = policies.Policy(running=OR_COLD, retries=9)
+        ask = ActionKind.COLD_MIGRATE if same else ActionKind.LIVE_MIGRATE
+        # In this run, or before it.
+        for mine, earlier in ((records, ()), ((), records)):
+            cold = self.assess(*mine, earlier=earlier, policy=policy, **seen)
+            self.assertIs(ask, cold.ask)
+
+    def test_reasons_of_earlier_failures_are_asked_for(self):
+        earlier = [base.record('failed', i, dest=f'cmp0{i}') for i in (2, 3)]
+        for running, ids in ((policies.Running.LIVE, ()), (OR_COLD, (2, 3))):
+            policy = policies.Policy(running=running)
+            status = self.assess(earlier=earlier, policy=policy)
+            self.assertEqual({*ids}, status.explain)
+            self.assertEqual(bool(ids), status.ask is None)
 
     def test_task_is_awaited_before_a_retry(self):
         assessed = self.failed(view=builders.server(task_state='rebooting'))
