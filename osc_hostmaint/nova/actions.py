@@ -180,9 +180,9 @@ def _change_tag(cloud: client.Client, method: str, server_id: str) -> None:
 def _act(
     cloud: client.Client, server_id: str, body: records.Json, version: str = ''
 ) -> None:
-    cloud.nova.post(
-        transport.path('servers', server_id, 'action'), body, version
-    )
+    path = transport.path('servers', server_id, 'action')
+    cloud.renew_token()
+    cloud.nova.post(path, body, version)
 
 
 def live_migration(server_id: str, record_id: int) -> str:

@@ -8,9 +8,11 @@ import functools
 import logging
 import time
 
+from keystoneauth1 import access
 from keystoneauth1.identity import base as identity
 from openstack import connection
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint import text
@@ -67,6 +69,8 @@ class Client:
         self._nova_ahead: float | None = None
         #: It was said that a time of Nova's is ignored.
         self._said_ahead = False
+        #: Keystone gives a token that lasts longer than the one before.
+        self._renewable = True
 
     @functools.cached_property
     def nova(self) -> transport.Transport:
@@ -140,6 +144,47 @@ class Client:
             LOG.warning(words, {'host': text.printable(host), 'time': time_})
         self._said_ahead = True
 
+    def renew_token(self) -> None:
+        """See to it that the token lasts for the move that is to start.
+
+        keystoneauth1 would use it almost to its end, and Nova goes on with
+        the one that it was given. Where it cannot be renewed, that is said
+        once, and it is used as it is.
+
+        :raises Unavailable: Keystone does not answer. Nothing was changed.
+        """
+        session, auth = self._conn.session, self._conn.session.auth
+        if not isinstance(auth, identity.BaseIdentityPlugin):
+            # Auth types none and admin_token.
+            return
+        if not self._renewable:
+            return
+        expires, why = None, ''
+        try:
+            with errors.translated(_('Asking Keystone for a token')):
+                expires = _expiry_if_soon(auth.get_access(session))
+                if expires is None:
+                    return
+                if auth.reauthenticate:
+                    # The one that is known is kept if there is no other.
+                    new = auth.get_auth_ref(session)
+                    if new.expires is None or new.expires > expires:
+                        auth.auth_ref = new
+                        return
+        except exceptions.Unavailable as error:
+            raise exceptions.Unavailable(str(error), in_doubt=False) from error
+        except exceptions.CloudError as error:
+            if expires is None:
+                raise
+            why = f' ({error})'
+        self._renewable = False
+        words = _(
+            'The token expires at %(time)s and cannot be renewed%(why)s, so '
+            'moves that last longer may fail: log in with a password or an '
+            'application credential'
+        )
+        LOG.warning(words, {'time': marks.iso(expires), 'why': why})
+
     def user_name(self) -> str:
         """Return the name of the current user, or the id, or 'unknown'."""
         name, id_ = self._user()
@@ -161,3 +206,15 @@ class Client:
         with errors.translated(_('Asking Keystone for the current user')):
             known = session.auth.get_access(session)
         return known.username or '', known.user_id or ''
+
+
+def _expiry_if_soon(known: access.AccessInfo) -> datetime.datetime | None:
+    """Return when a token expires if it may not last for a move, else None."""
+    if known.expires is None:
+        return None
+    enough = datetime.timedelta(seconds=timing.TOKEN_LEFT_SECONDS)
+    if known.issued:
+        life = known.expires - known.issued
+        enough = min(enough, life * timing.TOKEN_LEFT_PART)
+    left = known.expires - datetime.datetime.now(datetime.UTC)
+    return known.expires if left < enough else None

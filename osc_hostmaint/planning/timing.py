@@ -191,6 +191,11 @@ RECORDS_VALID_SECONDS = 30.0
 #: A decision that is to be carried out: a request may have hung meanwhile.
 DECISION_VALID_SECONDS = 5.0
 
+#: A token with so much of its life left, or a part of it, is good for a move.
+#: Nova and what it asks go on using it until the move has ended.
+TOKEN_LEFT_SECONDS = 600.0
+TOKEN_LEFT_PART = 0.5
+
 # How exact clocks are.
 
 #: A time that a request answered with may be kept as whole seconds.
@@ -256,6 +261,7 @@ FIXED = frozenset(
         'CLOCK_SKEW_SECONDS',
         'RECORDS_OVERLAP_SECONDS',
         'STALL_AFTER_SECONDS',
+        'TOKEN_LEFT_SECONDS',
         'RESTORE_SINCE_SECONDS',
         'REQUEST_TIMEOUT_SECONDS',
         'SLOW_SERVICE_VALID_SECONDS',

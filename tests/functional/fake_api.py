@@ -156,7 +156,7 @@ class FakeApi:
     def _as_nova(self, request: Request) -> Answer:
         path = request.path
         if path == '/v3/auth/tokens':
-            return Answer(self._token(), 201, {'X-Subject-Token': 'token-1'})
+            return Answer(self.token(), 201, {'X-Subject-Token': 'token-1'})
         if path.startswith('/v2.1/os-services/'):
             return self._update(path.rpartition('/')[2], request.body)
         answers = {
@@ -191,7 +191,8 @@ class FakeApi:
             service['disabled_reason'] = None
         return Answer({'service': service})
 
-    def _token(self) -> ty.Any:
+    def token(self) -> ty.Any:
+        """What Keystone says of a token."""
         token = fixture.V3Token(user_name='alice')
         token.set_project_scope()
         token.add_role('admin')

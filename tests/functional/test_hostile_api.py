@@ -2,6 +2,7 @@
 
 """The real command against an API that misbehaves: a test a behaviour."""
 
+import datetime
 import gzip
 import signal
 import typing as ty
@@ -286,3 +287,29 @@ class TestAnswers(HostileApiTestCase):
         done = self.host('list', code=1)
         self.assertNotIn('hush', done.err)
         self.assertIn('503', done.err)
+
+
+class TestToken(HostileApiTestCase):
+    def test_short_token_is_renewed_before_a_move(self) -> None:
+        """Nova goes on with it until the move has ended."""
+        now = datetime.datetime.now(datetime.UTC)
+        token = self.api.token()
+        token.issued = now - datetime.timedelta(minutes=55)
+        token.expires = now + datetime.timedelta(minutes=5)
+        old = Answer(token, 201, {'X-Subject-Token': 'old'})
+        self.behave(
+            fake_api.at('/v3/auth/tokens', old),
+            fake_api.always(SERVERS, Answer({'servers': [server(1)]})),
+            fake_api.always(
+                '/v2.1/servers/server-1', Answer({'server': server(1)})
+            ),
+            fake_api.always(
+                '/v2.1/servers/server-1/action', Answer(None, 202)
+            ),
+        )
+        self.host('drain --skip-capacity-check --timeout 2 cmp01', 4)
+        moves = self.api.asked('POST', '/v2.1/servers/server-1/action')
+        tokens = [request.headers['X-Auth-Token'] for request in moves]
+        self.assertEqual(['token-1'], tokens[:1])
+        looks = self.api.asked('GET', SERVICES)
+        self.assertEqual('old', looks[0].headers['X-Auth-Token'])

@@ -97,6 +97,58 @@ class TokenTest(cloud.CloudTestCase):
             'token-2', self.last_request().headers['X-Auth-Token']
         )
 
+    @unit.cases(
+        # minutes that the first token lives, and that are left of that
+        (60, 9.9, 2),
+        (60, 10.1, 1),
+        (8, 3.9, 2),
+        (8, 4.1, 1),
+    )
+    def test_move_starts_with_a_token_that_lasts(self, life, left, number):
+        self.give(self.old_token(life, left), self.token())
+        self.assertEqual(f'token-{number}', self.start_move())
+
+    def test_token_that_cannot_be_renewed(self) -> None:
+        """From a token Keystone makes one that lasts no longer."""
+        old = self.old_token(60, 9)
+        denied = cloud.fault('error', 403, 'No.')
+        for auth_type, auth in (
+            WITH_KEYSTONE[1][1:],
+            ('password', cloud.AUTH),
+        ):
+            self.give(old, old, old)
+            self.gateway = gateway.Gateway(
+                self.connect(auth_type=auth_type, auth=auth)
+            )
+            self.gateway.user_name()
+            if auth_type == 'password':
+                self.cloud.post(cloud.TOKENS, **denied)
+            with self.assertLogs('osc_hostmaint', 'WARNING') as said:
+                for _move in range(2):
+                    self.assertEqual('token-1', self.start_move())
+            (line,) = said.output
+            self.assertIn('cannot be renewed', line)
+
+    def test_no_move_while_keystone_is_down(self) -> None:
+        self.give(self.old_token(60, 9))
+        self.gateway.user_name()
+        self.cloud.post(cloud.TOKENS, **cloud.fault('error', 503, 'Down'))
+        with self.raises(exceptions.Unavailable, 'for a token.*HTTP 503'):
+            self.start_move()
+
+    def old_token(self, life: float, left: float) -> ty.Any:
+        token = self.token()
+        minute, now = datetime.timedelta(minutes=1), datetime.datetime.now
+        token.expires = now(datetime.UTC) + left * minute
+        token.issued = token.expires - life * minute
+        return token
+
+    def start_move(self) -> ty.Any:
+        """Start a move, and return the token that it is asked for with."""
+        self.cloud.post(f'{cloud.NOVA}/servers/vm1/action', status_code=202)
+        self.gateway.live_migrate('vm1')
+        return self.last_request().headers['X-Auth-Token']
+
     def test_keystone_unreachable_at_token_renewal(self) -> None:
         self.cloud.get(SERVICES, **cloud.fault('x', 401, 'Who?'))
         self.gateway.user_name()
