@@ -241,6 +241,13 @@ class Migration:
     updated_at: datetime.datetime | None = None
     #: When this status was first seen.
     seen_at: float = 0.0
+    #: The change that was the newest when it was first seen neither
+    #: ``accepted`` nor ``queued``. Where it ended before that: the last look
+    #: before, or its creation. None while it waits.
+    begun_at: datetime.datetime | None = None
+    #: The change that was the newest when it was first seen to have ended.
+    #: That of an evacuation changes again once its host is started.
+    ended_at: datetime.datetime | None = None
 
     @property
     def awaits_confirmation(self) -> bool:
@@ -277,10 +284,14 @@ class Migration:
         )
 
     @property
+    def ended(self) -> bool:
+        """The move is over, well or badly."""
+        return self.ended_well or self.ended_badly
+
+    @property
     def in_flight(self) -> bool:
         """The move is under way. An unknown status counts as under way."""
-        ended = self.ended_well or self.ended_badly
-        return not (ended or self.awaits_confirmation)
+        return not (self.ended or self.awaits_confirmation)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from osc_hostmaint.planning.server import resuspend
 
 #: Records changed so long before the newest known change are asked for again.
 OVERLAP = datetime.timedelta(seconds=timing.RECORDS_OVERLAP_SECONDS)
+#: Nova keeps whole seconds.
+ROUNDING = datetime.timedelta(seconds=timing.ROUNDING_SECONDS)
 
 _Services = abc.Mapping[str, model.Service]
 
@@ -299,8 +301,13 @@ class Observer:
         for record in records:
             old = known.get(record.id)
             same = old and old.status == record.status
-            seen_at = old.seen_at if old and same else asked_at
-            known[record.id] = dataclasses.replace(record, seen_at=seen_at)
+            known[record.id] = dataclasses.replace(
+                record,
+                seen_at=old.seen_at if old and same else asked_at,
+                begun_at=(old and old.begun_at) or self._begun_at(record),
+                ended_at=(old and old.ended_at)
+                or (record.updated_at if record.ended else None),
+            )
         # What was seen now was changed before now.
         times = [r.updated_at for r in records if r.updated_at]
         bounds = [now - time.timestamp() for time in times]
@@ -313,6 +320,24 @@ class Observer:
             ahead=min(bounds, default=None),
             nova_time=nova_time,
         )
+
+    def _begun_at(self, record: model.Migration) -> datetime.datetime | None:
+        """Return since when a record has not been waiting, by Nova's clock.
+
+        :param record: as never seen before but waiting.
+        """
+        created, changed = record.created_at, record.updated_at
+        if record.status in nova_states.NOT_BEGUN:
+            return None
+        if record.in_flight or changed is None or self.seen.ahead is None:
+            return changed if record.in_flight and changed else created
+        # It had not begun when we looked before, unless it is older.
+        looked = datetime.datetime.fromtimestamp(
+            self.seen.migrations_at - self.seen.ahead, datetime.UTC
+        )
+        if looked - changed > ROUNDING:
+            return created
+        return max(created, min(looked, changed))
 
     def _see_servers(self) -> None:
         now = self.clock.now()

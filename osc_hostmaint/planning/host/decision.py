@@ -47,7 +47,9 @@ class Row:
     phase: server_status.Phase
     reason: str = ''
     attempts: int = 0
-    #: From the first request to its end; None where no move began.
+    #: From the first look that showed its last move neither accepted nor
+    #: queued to the end of the record, by Nova's clock. Without a record (of
+    #: shelving) from the first request. None where no move began.
     seconds: float | None = None
     #: Its migration record that counts, if any.
     record: model.Migration | None = None

@@ -33,11 +33,7 @@ def update(context: contexts.HostContext) -> memories.HostMemory:
     seen, operation, memory = context.seen, context.operation, context.memory
     first = memory.history is None
     if first:
-        ended = frozenset(
-            r.id
-            for r in seen.migrations.values()
-            if r.ended_well or r.ended_badly
-        )
+        ended = frozenset(r.id for r in seen.migrations.values() if r.ended)
         memory = dataclasses.replace(memory, history=ended)
     servers = dict(memory.servers)
     expected = context.expected

@@ -4,6 +4,7 @@
 
 from collections import abc
 import dataclasses
+import datetime
 import math
 
 from osc_hostmaint import model
@@ -28,6 +29,8 @@ _NEXT: abc.Mapping[memories.ActionKind | None, model.Move] = {
     memories.ActionKind.RESET: model.Move.EVACUATION,
     memories.ActionKind.CONFIRM: model.Move.RESIZE,
 }
+#: A server that stands so was moved, though no record was seen of it.
+_UNRECORDED = frozenset({Phase.MOVED, Phase.OFFLOADED})
 
 
 def assess(context: contexts.HostContext, *, ended: bool) -> ServerStatuses:
@@ -155,8 +158,7 @@ def row(context: contexts.HostContext, server_id: str) -> decisions.Row:
     """Return what is reported of a server."""
     remembered = context.memory.servers[server_id]
     status = context.statuses[server_id]
-    before, began_at = remembered.before, remembered.began_at
-    end = context.now if remembered.ended_at is None else remembered.ended_at
+    before = remembered.before
     move = remembered.move or status.move or _NEXT.get(status.pending)
     return decisions.Row(
         server_id=server_id,
@@ -168,6 +170,30 @@ def row(context: contexts.HostContext, server_id: str) -> decisions.Row:
         phase=status.phase,
         reason=status.reason,
         attempts=remembered.attempts,
-        seconds=None if began_at is None else end - began_at,
+        seconds=_seconds(context, remembered, status),
         record=status.record,
     )
+
+
+def _seconds(
+    context: contexts.HostContext,
+    remembered: memories.ServerMemory,
+    status: ServerStatus,
+) -> float | None:
+    """Return how long the last move took, or has taken.
+
+    None: there was none, or it is not known when it began.
+    """
+    began_at, record = remembered.began_at, status.record
+    until = context.now if remembered.ended_at is None else remembered.ended_at
+    if began_at is None:
+        return None
+    if record is None:
+        return until - began_at if status.phase in _UNRECORDED else None
+    ended_at, ahead = record.ended_at, context.seen.ahead
+    if ended_at is None and ahead is not None:
+        # By Nova's clock, as is when it began.
+        ended_at = datetime.datetime.fromtimestamp(until - ahead, datetime.UTC)
+    if record.begun_at is None or ended_at is None:
+        return None
+    return max(0.0, (ended_at - record.begun_at).total_seconds())

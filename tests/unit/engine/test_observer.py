@@ -3,6 +3,7 @@
 """What an observer asks, and what it makes of the answers."""
 
 import datetime
+import functools
 import typing as ty
 from unittest import mock
 
@@ -87,6 +88,31 @@ class ObserverTestCase(unit.TestCase):
         ended = self.watcher.look(RECORDS).migrations[1]
         self.assertEqual('completed', ended.status)
         self.assertEqual(asked_at, ended.seen_at)
+
+    @unit.cases(
+        # When we look, and since when it is under way: `queued` until 100 s,
+        # then `preparing`, `running` from 101 s on, `completed` at 201 s.
+        ((50, 99), None),
+        ((50, 102, 150), 101),
+        ((102, 250), 101),
+        ((1, 90, 205), 88),
+        ((205,), 0),
+    )
+    def test_when_a_move_has_begun(self, looks, expected) -> None:
+        for server in (self.first, self.second):
+            self.cloud.live_migrate(server)
+        began = self.clock.now()
+        look = self.watcher.open
+        for time in looks:
+            self.clock.sleep(began + time - self.clock.now())
+            record = look().migrations[2]
+            look = functools.partial(self.watcher.look, RECORDS)
+        since = record.begun_at
+        seconds = since and int((since - timeline.EPOCH).total_seconds())
+        self.assertEqual(expected, seconds)
+        self.assertEqual(
+            record.updated_at if record.ended else None, record.ended_at
+        )
 
     def test_vanished_record_is_missing(self) -> None:
         self.cloud.live_migrate(self.first)

@@ -153,11 +153,8 @@ class TestLife(base.DecideTestCase):
         self.assertTrue(found.drained)
         row = self.row(found)
         self.assertEqual(
-            ('ACTIVE', 'live migration', builders.DEST, 1, 9.0),
-            (
-                *(row.status, row.move, row.destination, row.attempts),
-                round(row.seconds, 1),
-            ),
+            ('ACTIVE', 'live migration', builders.DEST, 1),
+            (row.status, row.move, row.destination, row.attempts),
         )
 
     def test_cold_migration_is_confirmed_once(self):
@@ -272,16 +269,34 @@ class TestInFlight(base.DecideTestCase):
 
 
 class TestRows(base.DecideTestCase):
-    def test_seconds_count_from_the_first_request_to_the_end(self):
+    @unit.cases(
+        # from when to when its record says; it was asked for 30 s ago
+        ((60, 66), 6.0),
+        ((60, None), 40.0),
+        ((None, None), None),
+        # Nova keeps no record of it.
+        ((), 20.0),
+    )
+    def test_seconds_are_those_of_the_record(self, times, seconds):
         remembered = builders.server_memory(
             began_at=NOW - 30, ended_at=NOW - 10, attempts=2
         )
+        begun_at, ended_at = (
+            time and builders.cloud_time(time) for time in times or (0, 0)
+        )
+        record = builders.migration(
+            status='completed', begun_at=begun_at, ended_at=ended_at
+        )
         row = self.row(
             self.decide(
-                memory=builders.memory(remembered), visited=[base.THERE]
+                memory=builders.memory(remembered),
+                visited=[base.THERE],
+                migrations=[record] if times else [],
+                # Its clock was 100 s after the mark 10 s ago.
+                ahead=NOW - 10 - builders.cloud_time(100).timestamp(),
             )
         )
-        self.assertEqual((20.0, 2), (row.seconds, row.attempts))
+        self.assertEqual((seconds, 2), (row.seconds, row.attempts))
 
     @unit.cases((base.SUSPENDED, ''), (base.HERE, 'live migration'))
     def test_before_a_move_begins(self, server, move):
