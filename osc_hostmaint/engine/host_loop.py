@@ -49,6 +49,9 @@ class HostLoop:
         self.finished: tuple[circuit_breaker.Finished, ...] = ()
         self.due = watcher.clock.now()
         self.done = False
+        #: Returns how many moves may be started now; None: no bound but the
+        #: operation's.
+        self.places: abc.Callable[[], int] | None = None
         self._watcher = watcher
         self._clock = watcher.clock
         self._report = report
@@ -60,6 +63,15 @@ class HostLoop:
         self._hurried = False
         self._down_since: float | None = None
         self._pause = timing.OUTAGE_PAUSE_SECONDS
+
+    @property
+    def failing(self) -> bool:
+        """The last look failed: what is known is old."""
+        return self._down_since is not None
+
+    def hurry(self) -> None:
+        """Look at once, and not only when that is due."""
+        self.due = min(self.due, self._clock.now())
 
     def tick(self, ask_stop: AskStop) -> None:
         """Look, decide, act once, and set when to do it again.
@@ -132,7 +144,10 @@ class HostLoop:
         until = self._clock.now() + timing.STOP_CHECK_SECONDS
         while True:
             why = self.error or self._ask_stop()
-            decision = self._decide(self._watcher.operation.stopping(why))
+            operation = self._watcher.operation.stopping(why)
+            if self.places:
+                operation = operation.starting_at_most(self.places())
+            decision = self._decide(operation)
             self._memory = decision.memory
             self.finished = decision.finished
             taken, held = self._act(decision)

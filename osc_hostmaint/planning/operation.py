@@ -51,6 +51,11 @@ class Operation(abc.ABC):
         policy = dataclasses.replace(self.policy, stop=reason, abandon=reason)
         return dataclasses.replace(self, policy=policy)
 
+    def starting_at_most(self, moves: int) -> ty.Self:
+        """Return the operation with a bound for what is started now."""
+        policy = dataclasses.replace(self.policy, most_starts=moves)
+        return dataclasses.replace(self, policy=policy)
+
     # About the host
 
     @property

@@ -110,6 +110,9 @@ class Policy:
     #: From 0 to 1, another for each run: two runs that would ask for the
     #: same at the same moment don't.
     stagger: float = 0.0
+    #: At most so many moves are started now, as other hosts' servers come
+    #: first; None: no bound.
+    most_starts: int | None = None
     #: Why nothing new is started any more; '' while it is.
     stop: str = ''
     #: Why nothing is awaited any more either; '' while it is.

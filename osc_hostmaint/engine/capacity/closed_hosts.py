@@ -5,6 +5,7 @@
 import collections
 from collections import abc
 import dataclasses
+import math
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,14 +23,19 @@ class ClosedHosts:
     #: Those not proven that a move is on its way to, '' if that may be any.
     probed: abc.Set[str]
 
+    def places(self, host: str) -> float:
+        """Return how many more moves a host may have; '' if it may be any."""
+        if self.bound is None:
+            return math.inf
+        counts = self.counts
+        # Where the scheduler picks, it may be the fullest.
+        most = counts[host] if host else max(counts.values(), default=0)
+        return max(0, self.bound - most - self.unknown)
+
     def holds(self, host: str) -> bool:
         """Tell whether a host is one of them; '' if it may be any."""
-        if self.bound is not None:
-            counts = self.counts
-            # Where the scheduler picks, it may be the fullest.
-            most = counts[host] if host else max(counts.values(), default=0)
-            if most + self.unknown >= self.bound:
-                return True
+        if not self.places(host):
+            return True
         if host in self.unanswered or host in self.probed:
             return True
         return host not in self.proven and bool(

@@ -69,10 +69,11 @@ class Destinations:
             self._demands = {d.server.id: d for d in expected.demands}
             placed = expected.preview.capacity_forecast.placed
             self._plan = {i: placed.get(i, '') for i in self._demands}
-        self._moves = in_flight.MovesInFlight(
+        #: What is on its way to each destination.
+        self.moves = in_flight.MovesInFlight(
             gateway, clock, board, bound=bound, patience=patience
         )
-        self._experience = self._moves.experience({})
+        self._experience = self.moves.experience({})
         self._looked_at = self._began_at = clock.now()
         #: As of when a later answer showed a host. One for a large server
         #: does not show those that have only little room.
@@ -88,8 +89,8 @@ class Destinations:
 
         :param over: servers that nothing is awaited of any more.
         """
-        nothing = self._moves.note(seen, over)
-        staying = seen.servers.keys() - over - self._moves.leaving(seen.host)
+        nothing = self.moves.note(seen, over)
+        staying = seen.servers.keys() - over - self.moves.leaving(seen.host)
         for server_id in self._planned_from(seen.host):
             # Others may move it, or may have deleted it.
             if server_id not in staying:
@@ -97,7 +98,7 @@ class Destinations:
         for server_id in nothing:
             self._forget(server_id)
         excluded = self._experience.excluded
-        self._experience = self._moves.experience(excluded)
+        self._experience = self.moves.experience(excluded)
         unnamed = ActionKind.LIVE_MIGRATE in self._unnamed
         caveat = '; the scheduler may still pick it for live migrations'
         for host, failed in sorted(self._experience.excluded.items()):
@@ -117,7 +118,7 @@ class Destinations:
         """Take note that a host's drain has ended: it is not observed now."""
         for server_id in self._planned_from(host):
             del self._plan[server_id]
-        self._moves.leave(host)
+        self.moves.leave(host)
 
     def _planned_from(self, host: str) -> list[str]:
         """Return what is to leave a host, and has not begun to."""
@@ -135,7 +136,7 @@ class Destinations:
         """
         server_id = action.server_id
         self._forget(server_id)  # Nothing came of the last time.
-        closed = self._moves.closed(
+        closed = self.moves.closed(
             self._experience.proven, risky=_is_risky(action)
         )
         untrusted = self._experience.against(risky=_is_risky(action))
@@ -161,7 +162,7 @@ class Destinations:
             return None
         if self._group_member_moves_to(server_id, action.host):
             return None
-        self._moves.begin(host, action, highest_id)
+        self.moves.begin(host, action, highest_id)
         self._plan.pop(server_id, None)
         demand = self._demands.get(server_id)
         if action.kind in memories.RECORDED:
@@ -205,7 +206,7 @@ class Destinations:
         """Tell whether a host may be used again: once a move completes."""
         known = self._experience
         wanted = {host for host in hosts if host not in known.excluded}
-        going = {move.dest for move in self._moves.under_way().values()}
+        going = {move.dest for move in self.moves.under_way().values()}
         return not wanted.isdisjoint(going | known.unsure)
 
     def leave_to_scheduler(
@@ -232,7 +233,7 @@ class Destinations:
 
     def _forget(self, server_id: str) -> None:
         """Take a server for one that has not begun to move."""
-        self._moves.sent.pop(server_id, None)
+        self.moves.sent.pop(server_id, None)
         if server_id in self._demands:
             self._plan.setdefault(server_id, '')
 
@@ -245,7 +246,7 @@ class Destinations:
         hosts, known = self._board.services, self._experience
         server_id, kind = action.server_id, memories.TYPES.get(action.kind, '')
         failed = known.failed.get((server_id, kind), set())
-        suspect = self._moves.suspect() - known.succeeded
+        suspect = self.moves.suspect() - known.succeeded
         picked = destination_choice.pick(
             dataclasses.replace(self._snapshot, services=hosts),
             self._flow(self._demands[server_id].source, untrusted.keys()),
@@ -265,19 +266,19 @@ class Destinations:
         self, source: str, untrusted: abc.Set[str]
     ) -> destination_choice.Flow:
         """Return what there is to spread, as servers of one host may go."""
-        sent = self._moves.sent
+        sent = self.moves.sent
         gone = {i: move.dest for i, move in sent.items() if move.dest}
         unseen = [
             i for i in gone if i in self._demands and not self._shown(sent[i])
         ]
-        refused = untrusted | self._moves.rejected_hosts(source)
+        refused = untrusted | self.moves.rejected_hosts(source)
         return destination_choice.Flow(
             demands=self._demands,
             limits=dataclasses.replace(
                 self._limits, leaving=self._limits.leaving | refused
             ),
             plan=self._plan,
-            gone={**self._moves.adopted(), **gone},
+            gone={**self.moves.adopted(), **gone},
             unseen=frozenset(i for i in unseen if not sent[i].perhaps_shown),
             perhaps_seen=frozenset(i for i in unseen if sent[i].perhaps_shown),
         )
@@ -296,7 +297,7 @@ class Destinations:
         grown = destination_choice.growth(self._snapshot, found)
         sent = [
             (move, self._demands[server_id].shape)
-            for server_id, move in self._moves.sent.items()
+            for server_id, move in self.moves.sent.items()
             if server_id in self._demands
             and move.dest in grown
             and not (self._shown(move) or move.perhaps_shown)
@@ -356,7 +357,7 @@ class Destinations:
 
         :param host: '' where the scheduler picks it: it may be any.
         """
-        moving = self._moves.under_way()
+        moving = self.moves.under_way()
         for group in self._snapshot.groups or ():
             if (
                 server_id in group.members

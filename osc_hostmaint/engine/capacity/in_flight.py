@@ -298,6 +298,10 @@ class MovesInFlight:
                 found[server_id] = MoveInFlight(sent.dest, harmful)
         return found
 
+    def places(self, host: str) -> float:
+        """Return how many more moves may be on their way to a host."""
+        return self.closed(frozenset(), risky=False).places(host)
+
     def rejected_hosts(self, source: str) -> abc.Set[str]:
         """Return the hosts not to be picked for servers of a host.
 

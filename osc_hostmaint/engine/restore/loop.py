@@ -16,6 +16,7 @@ from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.engine.capacity import destinations
+from osc_hostmaint.engine.restore import places
 from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.i18n import ngettext
 from osc_hostmaint.planning.server import status as server_status
@@ -53,6 +54,13 @@ def restore(
         )
         for group, shared in zip(groups, shares, strict=True)
     ]
+    places.Places(
+        picker.moves,
+        [
+            places.Source(each, group)
+            for each, group in zip(hosts, groups, strict=True)
+        ],
+    )
     result = loop.run(hosts, board.clock, request)
     for reporter in reporters.values():
         reporter.close()

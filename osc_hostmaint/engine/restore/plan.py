@@ -50,6 +50,8 @@ class Group:
     servers: tuple[model.Server, ...]
     #: What is to become of them.
     rows: tuple[decisions.Row, ...]
+    #: How many of them would start at once, if they had places at home.
+    wanted: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -270,6 +272,7 @@ class _Planner:
             migrations_at=now,
             home=home.service,
         )
-        operation, memory = requested.operation(policy), memories.HostMemory()
-        decided = decide.decide(seen, operation, memory, now)
-        return Group(home, service, policy, tuple(servers), decided.rows)
+        operation = requested.operation(policy).starting_at_most(0)
+        decided = decide.decide(seen, operation, memories.HostMemory(), now)
+        rows, wanted = decided.rows, decided.held_back
+        return Group(home, service, policy, tuple(servers), rows, wanted)

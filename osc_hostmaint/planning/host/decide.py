@@ -103,6 +103,7 @@ def decide(
             s.visit and s.record and s.record.ended_badly
             for s in statuses.values()
         ),
+        held_back=start.held_back,
         finished=server_statuses.finished(context),
         trouble=trouble,
         wait=down_cells.wait(seen) or _wait(context, stage, arriving, left),

@@ -134,6 +134,8 @@ class Decision:
     stage: Stage = Stage.DONE
     #: A move has failed, and whether its server is in ERROR is not known yet.
     doubtful: bool = False
+    #: Moves that only the policy's ``most_starts`` keeps from starting.
+    held_back: int = 0
     #: Servers whose moves in this run are over, well or badly.
     finished: tuple[circuit_breaker.Finished, ...] = ()
     #: Why the host can't be drained at all any more; '' where it can.

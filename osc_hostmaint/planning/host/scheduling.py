@@ -44,6 +44,8 @@ class Schedule:
     filling: bool
     #: Servers to be looked at before they may be moved.
     visit: frozenset[str]
+    #: Moves that only the policy's ``most_starts`` keeps from starting.
+    held_back: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,6 +109,11 @@ def choose(
         2 if quick else 1,
         operation.unqueued_at_once,
     )
+    wanted, most = lives + others, context.policy.most_starts
+    if most is not None:
+        lives = min(lives, most)
+        others = min(others, most - lives)
+    held_back = wanted - lives - others
     starting = [*live[:lives], *unqueued[:others]]
     stale = frozenset(i for i in starting if _is_stale(context, i, kinds[i]))
     chosen = [*ending, *(i for i in starting if i not in stale)]
@@ -114,11 +121,13 @@ def choose(
         under_way.total + lives + others < parallel
     )
     room = under_limit and (slots is None or under_way.live + lives <= slots)
+    room = room and not held_back
     return Schedule(
         actions=tuple(_action(context, i, kinds[i]) for i in chosen),
         slots=slots,
         filling=(len(live) > lives and room) or bool(others),
         visit=stale,
+        held_back=held_back,
     )
 
 

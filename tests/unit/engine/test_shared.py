@@ -175,6 +175,19 @@ class TestParallel(restore_base.RestoreTestCase):
         self.assertEqual(2, self.most())
         self.assertEqual(12, len(self.at_home()))
 
+    @unit.cases(
+        # A source runs one live migration at a time; 15 s for looks.
+        ((4, 4, 4), 4 * 60),
+        ((6, 3, 3), 6 * 60),
+    )
+    def test_no_queue_grows_while_others_are_idle(self, counts, least):
+        for dest, count in zip((AWAY, FAR, FARTHEST), counts, strict=True):
+            for _number in range(count):
+                self.leave(dest=dest).seconds = 60.0
+        run = self.restore()
+        self.assertEqual(sum(counts), len(self.at_home()))
+        self.assertLess(run.seconds, 1.05 * least + 15)
+
     def test_those_of_others_count(self):
         self.some(6)
         guests = [self.cloud.add(AWAY, seconds=300.0) for _n in range(2)]

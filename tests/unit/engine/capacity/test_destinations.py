@@ -158,7 +158,7 @@ class TestRoom(destinations_base.DestinationsTestCase):
         # What one host's list does not show may be on the other's.
         self.note(source='src2')
         self.note(over={'vm01'})
-        self.assertIn('vm01', self.destinations._moves.sent)
+        self.assertIn('vm01', self.destinations.moves.sent)
 
     def test_plan_leaves_capacity_for_other_servers(self) -> None:
         """The large one fits on b alone."""

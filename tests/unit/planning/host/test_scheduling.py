@@ -118,6 +118,21 @@ class TestTurns(SchedulingTestCase):
         self.assert_begun(live, cold, asked)
 
     @unit.cases(
+        # how many may start; live, cold, and held back
+        (None, 2, 2, 0),
+        (3, 2, 1, 1),
+        (1, 1, 0, 3),
+        (0, 0, 0, 4),
+    )
+    def test_servers_of_other_hosts_come_first(self, most, live, cold, held):
+        policy = policies.Policy(most_starts=most)
+        self.assert_begun(live, cold, policy=policy)
+        lives = [waiting(ActionKind.LIVE_MIGRATE)] * 9
+        colds = [waiting(ActionKind.COLD_MIGRATE)] * 9
+        found = self.choose(*lives, *colds, policy=policy)
+        self.assertEqual(held, found.held_back)
+
+    @unit.cases(
         # type and status of a record; live and cold to start beside it
         (base.LIVE, 'running', 1, 2),
         (base.LIVE, 'completed', 2, 2),
