@@ -3,10 +3,12 @@
 """Values that are shown differently to people and to machines."""
 
 from collections import abc
+import datetime
 import typing as ty
 
 from cliff import columns
 
+from osc_hostmaint import mark
 from osc_hostmaint import text
 
 #: What a command that shows something returns: names, and values or rows.
@@ -79,6 +81,16 @@ class Seconds(columns.FormattableColumn[float | None]):
 
     def machine_readable(self) -> float | None:
         return None if self._value is None else round(self._value, 1)
+
+
+class Time(columns.FormattableColumn[str | None]):
+    """A time in UTC; empty where there is none."""
+
+    def __init__(self, time: datetime.datetime | None):
+        super().__init__(None if time is None else mark.iso(time))
+
+    def human_readable(self) -> str:
+        return self._value or ''
 
 
 class Word(columns.FormattableColumn[str]):

@@ -63,6 +63,8 @@ class SetHostMaintenance(command.Command):
 
 
 class UnsetHostMaintenance(table.ServersTable):
+    #: With ``--restore``.
+    _names = table.RESTORE_COLUMNS
     _description = _(
         'Put hosts back into service, and undo the force-down of an evacuation'
     )

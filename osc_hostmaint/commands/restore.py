@@ -48,6 +48,8 @@ def since(words: str) -> datetime.datetime | datetime.timedelta:
 
 
 class RestoreHostMaintenance(table.ServersTable):
+    _names = table.RESTORE_COLUMNS
+    _preview_names = table.RESTORE_PREVIEW_COLUMNS
     _description = _(
         'Bring back the servers whose latest move took them off the hosts, '
         'which must be in service'

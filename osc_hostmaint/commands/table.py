@@ -43,6 +43,9 @@ EVACUATION_COLUMNS = (
     *_SERVER,
     *('Local Disk', 'Fits', 'Candidates', 'Reason'),
 )
+#: Of a restore.
+RESTORE_COLUMNS = (*COLUMNS, 'Left At')
+RESTORE_PREVIEW_COLUMNS = (*PREVIEW_COLUMNS, 'Left At')
 _FORMATTERS = {
     'Name': columns.Name,
     'Local Disk': columns.LocalDisk,
@@ -51,6 +54,7 @@ _FORMATTERS = {
     'Result': columns.Word,
     'Reason': columns.Reason,
     'Seconds': columns.Seconds,
+    'Left At': columns.Time,
 }
 
 #: Who, what and why: shown where there is no room for more.
@@ -64,6 +68,7 @@ class ServersTable(command.Lister):
 
     _exit_code = exceptions.ExitCode.DONE
     _names: tuple[str, ...] = COLUMNS
+    _preview_names: tuple[str, ...] = PREVIEW_COLUMNS
 
     @functools.cached_property
     def _stop(self) -> 'interrupt.Interrupt':
@@ -138,7 +143,9 @@ class ServersTable(command.Lister):
         # the table.
         if parsed_args.dry_run:
             evacuation = getattr(parsed_args, 'evacuate', False)
-            self._names = EVACUATION_COLUMNS if evacuation else PREVIEW_COLUMNS
+            self._names = (
+                EVACUATION_COLUMNS if evacuation else self._preview_names
+            )
         self._generate_columns_and_selector(parsed_args, self._names)
         try:
             # A Lister returns 0 whatever it lists.

@@ -53,14 +53,25 @@ def preview(gateway: Gateway, request: RestoreRequest) -> dry_runs.Preview:
     }
     clock, then = clocks.Clock(), {**services, **unset}
     plans, errors = _plan(gateway, clock, request, then, since)
+    said = _nothing(plans, errors)
     deleted = restore_loop.count_deleted(gateway, [p.home for p in plans])
-    notes = [f'{host}: {words}' for host, words in deleted.items()]
+    notes = [
+        f'{host}: {words}' for host, words in [*said.items(), *deleted.items()]
+    ]
     notes += [_still_in_maintenance(services[host]) for host in unset]
     # Placement has it disabled still, so its service is taken as it is.
     seen = capacity.look(gateway, services, plans)[1].preview
     return dataclasses.replace(
         seen, notes=(*seen.notes, *notes), errors=errors
     )
+
+
+def _nothing(
+    plans: abc.Iterable[plan.RestorePlan], errors: abc.Container[str]
+) -> dict[str, str]:
+    """Return what to say of hosts that nothing is to come back to."""
+    looked_at = [each for each in plans if each.home.host not in errors]
+    return restore_loop.nothing_to_restore(looked_at)
 
 
 def _still_in_maintenance(service: model.Service) -> str:
@@ -146,6 +157,8 @@ def _restore(
     clock, policy = clocks.Clock(), request.policy
     board = observer.ServiceBoard(gateway, clock, services)
     plans, errors = _plan(gateway, clock, request, services, since)
+    for host, words in _nothing(plans, errors).items():
+        request.trouble(host, words)
     seen = None
     wanted = not request.skip_capacity_check
     if wanted and any(each.groups for each in plans):

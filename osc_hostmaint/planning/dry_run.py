@@ -4,6 +4,7 @@
 
 from collections import abc
 import dataclasses
+import datetime
 
 from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import forecast
@@ -35,6 +36,9 @@ class Row:
     #: Of an evacuation: what is on its local disk is lost, unless the hosts
     #: share it. None where it has no evacuation before it.
     local_disk: bool | None = None
+    #: Of a restore: when it left the host that it is brought back to; None
+    #: where it has not left yet.
+    left_at: datetime.datetime | None = None
 
     @property
     def leaves(self) -> bool:
@@ -106,4 +110,5 @@ def row(
         reason=reason,
         skipped=decided.phase in _LEFT_ALONE,
         local_disk=server.local_disk if server and evacuated else None,
+        left_at=decided.left_at,
     )

@@ -14,6 +14,11 @@ from tests.functional import base
 RESTORE = 'host maintenance restore -f json'
 
 
+def stamp(time: str) -> datetime.datetime:
+    """A time of Nova's, which is in UTC."""
+    return datetime.datetime.fromisoformat(time).replace(tzinfo=datetime.UTC)
+
+
 class RestoreTest(base.FunctionalTest):
     """Empties cmp01, and brings its servers back."""
 
@@ -22,8 +27,16 @@ class RestoreTest(base.FunctionalTest):
         done = self.run_command(f'{RESTORE} {line}')
         self.assertEqual(code, done.code, done.err)
         for row in done.json:
-            self.assertEqual(base.COLUMNS, list(row))
+            self.assertEqual([*base.COLUMNS, 'Left At'], list(row))
         return ty.cast('list[dict[str, ty.Any]]', done.json)
+
+    def left_at(self) -> dict[str, str]:
+        """When each server has left cmp01, by Nova's records."""
+        return {
+            record['instance_uuid']: f'{stamp(record["updated_at"]):%FT%TZ}'
+            for record in self.records('cmp01')
+            if record['status'] in ('completed', 'confirmed')
+        }
 
     def assert_home(self, before: ty.Iterable[ty.Any]) -> None:
         """Servers are on cmp01 again, as they were before they left."""
@@ -139,6 +152,9 @@ class TestRestore(RestoreTest):
         for name in coming:
             self.assertEqual('yes', rows[name]['Fits'], name)
             self.assertEqual(ways[name], rows[name]['Move'], name)
+        left_at = self.left_at()
+        for row in done.json:
+            self.assertEqual(left_at[row['Server ID']], row['Left At'])
         for name in ('resized', 'moved'):
             self.assertEqual('', rows[name]['Move'], name)
         self.assertEqual(len(coming) + 2, len(rows))
@@ -153,9 +169,16 @@ class TestRestore(RestoreTest):
 
     def nothing_is_left_to_do(self, others: ty.Mapping[str, ty.Any]) -> None:
         self.cloud.requests.reset()
-        rows = {row['Name']: row for row in self.restore('cmp01')}
-        self.assertEqual({*others}, {*rows})
-        self.left_alone(rows)
+        for line in ('cmp01', '--dry-run cmp01'):
+            done = self.run_command(f'{RESTORE} {line}')
+            self.assertEqual(0, done.code, done.err)
+            self.assertRegex(
+                done.err, 'cmp01: nothing to bring back: .* since .*Z are skip'
+            )
+            rows = {row['Name']: row for row in done.json}
+            self.assertEqual({*others}, {*rows})
+            if 'Result' in rows['moved']:
+                self.left_alone(rows)
         self.assertEqual([], self.changes())
 
     def test_unset_and_restore_and_killed(self) -> None:
@@ -245,3 +268,40 @@ class TestRestore(RestoreTest):
         self.cloud.inventory('cmp01', MEMORY_MB={'total': 8192})
         self.restore('cmp01')
         self.assert_home(before)
+
+
+class TestQueues(RestoreTest):
+    options: ty.ClassVar[dict[str, ty.Any]] = {'max_live': 1}
+
+    def test_one_from_each_source_first(self) -> None:
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 3))
+        before = self.cloud.servers('cmp01')
+        self.cloud.knobs(lm_seconds=3)
+        rows = self.drain('--to cmp02 --exclude active-2 cmp01', code=3)
+        # The second one has waited for the first.
+        records = self.records('cmp01')
+        took = max(stamp(r['updated_at']) for r in records) - min(
+            stamp(r['created_at']) for r in records
+        )
+        seconds = [r['Seconds'] for r in rows if r['Result'] == 'moved']
+        self.assertEqual(2, len(seconds), rows)
+        # Nova keeps whole seconds.
+        self.assertLessEqual(sum(seconds), took.total_seconds() + 2, rows)
+        self.assertGreaterEqual(min(seconds), 1, rows)
+        self.cloud.knobs(lm_seconds=1)
+        self.drain('--to cmp03 cmp01')
+        self.openstack('host maintenance unset cmp01')
+        left_at = self.left_at()
+
+        rows = self.restore('--parallel 2 cmp01')
+
+        self.assert_home(before)
+        self.assertEqual(
+            left_at, {row['Server ID']: row['Left At'] for row in rows}
+        )
+        first, second, _third = sorted(self.arrivals(), key=lambda r: r['id'])
+        self.assertNotEqual(first['source_compute'], second['source_compute'])
+        # Nothing has left this one.
+        done = self.run_command(f'{RESTORE} --since 2h cmp04')
+        self.assertEqual((0, []), (done.code, done.json), done.err)
+        self.assertIn('cmp04: nothing to bring back: no server', done.err)

@@ -10,6 +10,7 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark as marks
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
@@ -18,6 +19,7 @@ from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import places
 from osc_hostmaint.engine.restore import plan
+from osc_hostmaint.i18n import _
 from osc_hostmaint.i18n import ngettext
 from osc_hostmaint.planning.server import status as server_status
 
@@ -74,12 +76,37 @@ def restore(
         if row.server_id not in known
     ]
     rows += (row for each in plans for row in each.left_alone)
+    left_at = {
+        row.server_id: row.left_at for each in plans for row in each.to_restore
+    }
+    moved = (
+        dataclasses.replace(row, left_at=left_at.get(row.server_id))
+        for row in result.rows
+    )
     code = result.exit_code
     if code is exceptions.ExitCode.DONE and any(row.left for row in rows):
         code = exceptions.ExitCode.LEFT
-    return dataclasses.replace(
-        result, rows=(*result.rows, *rows), exit_code=code
+    return dataclasses.replace(result, rows=(*moved, *rows), exit_code=code)
+
+
+def nothing_to_restore(
+    plans: abc.Iterable[plan.RestorePlan],
+) -> dict[str, str]:
+    """Return a sentence for each host that no server is to come back to."""
+    none = _(
+        'nothing to bring back: no server that has left it since %s is '
+        'elsewhere'
     )
+    skipped = _(
+        'nothing to bring back: the servers that have left it since %s are '
+        'skipped (see Reason)'
+    )
+    return {
+        each.home.host: (skipped if each.left_alone else none)
+        % marks.iso(each.home.since)
+        for each in plans
+        if not each.groups and not any(row.left for row in each.left_alone)
+    }
 
 
 def count_deleted(
@@ -110,14 +137,15 @@ def count_deleted(
             and (server.updated_at or home.since) >= home.since
             for server in found
         )
-        since = f'{home.since:%Y-%m-%d %H:%M}'
+        since = marks.iso(home.since)
         if count:
             counted[home.host] = ngettext(
-                '%(count)d server on another host was deleted since %(since)s '
-                'UTC; if it had left %(host)s, it cannot be brought back',
+                '%(count)d server on another host was deleted since '
+                '%(since)s; if it had left %(host)s, it cannot be brought '
+                'back',
                 '%(count)d servers on other hosts were deleted since '
-                '%(since)s UTC; those that had left %(host)s cannot be '
-                'brought back',
+                '%(since)s; those that had left %(host)s cannot be brought '
+                'back',
                 count,
             ) % {'count': count, 'since': since, 'host': home.host}
     return counted

@@ -114,7 +114,7 @@ def make_plans(
             if each.host not in services
         ]
         groups = planner.groups(home, returning)
-        plans.append(RestorePlan(home, groups, tuple(rows)))
+        plans.append(RestorePlan(home, groups, planner.dated(home, rows)))
     return tuple(plans)
 
 
@@ -134,6 +134,10 @@ class _Planner:
     )
     #: By the server's id, wherever it is.
     _servers: dict[str, model.Server] = dataclasses.field(default_factory=dict)
+    #: By home, and the server's id.
+    _left_at: dict[str, dict[str, datetime.datetime]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def see_records(self, homes: abc.Iterable[Home]) -> None:
         """Look at the migrations that decide."""
@@ -144,6 +148,7 @@ class _Planner:
             )
             for home in homes
         }
+        self._left_at = {h: candidates.left_at(left[h]) for h in left}
         every = [record for records in left.values() for record in records]
         began = candidates.oldest(every)
         moves = self._gateway.moves(began - contexts.SKEW) if began else []
@@ -274,5 +279,15 @@ class _Planner:
         )
         operation = requested.operation(policy).starting_at_most(0)
         decided = decide.decide(seen, operation, memories.HostMemory(), now)
-        rows, wanted = decided.rows, decided.held_back
+        rows, wanted = self.dated(home, decided.rows), decided.held_back
         return Group(home, service, policy, tuple(servers), rows, wanted)
+
+    def dated(
+        self, home: Home, rows: abc.Iterable[decisions.Row]
+    ) -> tuple[decisions.Row, ...]:
+        """Return rows with when their servers left."""
+        left_at = self._left_at[home.host]
+        return tuple(
+            dataclasses.replace(row, left_at=left_at.get(row.server_id))
+            for row in rows
+        )

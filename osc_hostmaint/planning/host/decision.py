@@ -3,6 +3,7 @@
 """What was decided: actions, a row per server, what to look at next."""
 
 import dataclasses
+import datetime
 import enum
 
 from osc_hostmaint import model
@@ -53,6 +54,9 @@ class Row:
     seconds: float | None = None
     #: Its migration record that counts, if any.
     record: model.Migration | None = None
+    #: Of a restore: when it left the host that it is brought back to; None
+    #: where it has not left yet.
+    left_at: datetime.datetime | None = None
 
     @property
     def result(self) -> Result | None:

@@ -118,6 +118,22 @@ def latest_moves(
     return found
 
 
+def left_at(
+    left: abc.Iterable[Migration],
+) -> dict[str, datetime.datetime]:
+    """Return when servers have left a host for the last time, by their ids.
+
+    That is when Nova last changed the records, as ``--since`` has it.
+
+    :param left: of moves that took them away; others are under way still.
+    """
+    return {
+        record.server_id: record.updated_at or record.created_at
+        for record in sorted(left, key=lambda r: r.id)
+        if not record.in_flight
+    }
+
+
 def places(home: str, latest_moves: LatestMoves) -> tuple[str, ...]:
     """Return the hosts that servers may be on, in order."""
     found = {home} if latest_moves else set()

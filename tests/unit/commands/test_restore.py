@@ -41,6 +41,7 @@ SKIPPED = builders.row(
     reason='moved to cmp03 after it left cmp01',
     attempts=0,
     seconds=None,
+    left_at=builders.mark().since,
 )
 
 
@@ -94,11 +95,12 @@ class TestRestore(shell.CommandTestCase):
         self.asked.return_value = result(HOME, SKIPPED)
         names, (_first, row) = self.listed('cmp01')
 
-        self.assertEqual(', '.join(table.COLUMNS), names)
+        self.assertEqual(', '.join(table.RESTORE_COLUMNS), names)
         self.assertEqual(
             (
-                *('vm2', 'name of vm2', 'cmp03', 'ACTIVE', '', ''),
-                *('skipped', 'moved to cmp03 after it left cmp01', 0, None),
+                *('vm2', 'name of vm2', 'cmp03', 'ACTIVE', '', '', 'skipped'),
+                *('moved to cmp03 after it left cmp01', 0, None),
+                '2026-11-20T23:31:07Z',
             ),
             row,
         )
@@ -158,10 +160,13 @@ class TestDryRun(shell.CommandTestCase):
         )
 
     def test_columns(self):
-        self.asked.return_value = test_dry_run.preview(test_dry_run.row())
-        done = self.run_command('--dry-run -f value -c Fits -c Host cmp01')
+        row = test_dry_run.row(left_at=builders.mark().since)
+        self.asked.return_value = test_dry_run.preview(row)
+        done = self.run_command('--dry-run -f json cmp01')
 
-        self.assertEqual('cmp01 yes\n', done.stdout)
+        (shown,) = json.loads(done.stdout)
+        self.assertEqual([*table.RESTORE_PREVIEW_COLUMNS], [*shown])
+        self.assertEqual('2026-11-20T23:31:07Z', shown['Left At'])
         self.assertIn('room at home', done.stderr)
 
 

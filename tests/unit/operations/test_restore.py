@@ -130,7 +130,8 @@ class TestDeleted(RestoreTestCase):
         done = self.restore(since=datetime.timedelta(minutes=5))
 
         self.assertEqual({}, done.results)
-        self.assertEqual([], done.recorder.troubles)
+        (words,) = done.recorder.troubles
+        self.assertRegex(words, '^nothing to bring back')
 
     def test_counted(self):
         """With one request; those that were deleted at home are not."""
@@ -141,9 +142,12 @@ class TestDeleted(RestoreTestCase):
 
         self.assert_done(done, {})
         self.assertEqual((), ahead.rows)
-        (words,) = done.recorder.troubles
+        nothing, words = done.recorder.troubles
         self.assertRegex(words, '^2 servers on other hosts were deleted since')
-        self.assertRegex(ahead.notes[-1], f'^{HOME}: 2 servers on other hosts')
+        self.assertRegex(nothing, '^nothing to bring back: no server .*Z is')
+        self.assertEqual(
+            [f'{HOME}: {nothing}', f'{HOME}: {words}'], [*ahead.notes]
+        )
         self.assertEqual(1, done.client.counts()['deleted'])
 
     def test_not_told(self):

@@ -40,6 +40,19 @@ def judge(
     return candidates.judge(HOME, move, server)
 
 
+class TestLeftAt(unit.TestCase):
+    def test_the_last_departure_counts(self):
+        first, last = map(builders.cloud_time, (10, 20))
+        found = candidates.left_at(
+            [
+                record(3, 'running', server_id='vm2', updated_at=last),
+                record(2, updated_at=last),
+                record(1, updated_at=first),
+            ]
+        )
+        self.assertEqual({'vm1': last}, found)
+
+
 class TestHost(unit.TestCase):
     @unit.cases(
         ({}, 'in maintenance', 'openstack host maintenance unset cmp01'),
