@@ -60,6 +60,7 @@ class HostLoop:
         self._ask_stop: AskStop = str
         self._memory = memories.HostMemory()
         self._opened = False
+        self._said_overwritten = False
         self._hurried = False
         self._down_since: float | None = None
         self._pause = timing.OUTAGE_PAUSE_SECONDS
@@ -114,6 +115,7 @@ class HostLoop:
         else:
             self._watcher.open()
             self._opened = True
+        self._say_overwritten()
         self._note(self.decision)
         decision, sent = self._decide_and_act()
         if decision.query.singles:
@@ -125,6 +127,13 @@ class HostLoop:
         if not decision.done:
             self._destinations.renew()
         return dataclasses.replace(decision, actions=tuple(sent))
+
+    def _say_overwritten(self) -> None:
+        """Say once that somebody else has overwritten the host's mark."""
+        words = self._watcher.operation.mark_overwritten(self._watcher.seen)
+        if words and not self._said_overwritten:
+            self._said_overwritten = True
+            self._report.trouble(words)
 
     def _note(self, decision: decisions.Decision | None) -> None:
         """Let it be known what has become of moves, as far as seen."""

@@ -18,6 +18,7 @@ from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.host import decision as decisions
@@ -56,7 +57,7 @@ def drain(
     """
     hosts = [
         host_loop.HostLoop(
-            observer.Observer(board, service, request.policy),
+            observer.Observer(board, service, _dated(request, service)),
             reporting.HostReporter(service.host, request.report),
             destinations,
             recording,
@@ -64,6 +65,12 @@ def drain(
         for service in services
     ]
     return run(hosts, board.clock, request)
+
+
+def _dated(request: ports.Request, service: model.Service) -> policies.Policy:
+    """Return the policy for a host: others may overwrite its mark later."""
+    since = service.mark.since if service.mark else None
+    return dataclasses.replace(request.policy, since=since)
 
 
 def run(

@@ -73,14 +73,15 @@ def _mark(
 
 def _say_erased(service: Service) -> None:
     """Print somebody else's reason, which nobody can look up any more."""
-    theirs = service.mode is model.Mode.DISABLED
-    if theirs and not mark.is_novas(service.disabled_reason):
+    reason = service.disabled_reason
+    theirs = service.mode is model.Mode.DISABLED and reason
+    if theirs and not mark.is_novas(reason):
         LOG.warning(
             _(
                 '%(host)s: --force erased the reason of whoever disabled it: '
                 '%(reason)r'
             ),
-            {'host': service.host, 'reason': service.disabled_reason},
+            {'host': service.host, 'reason': reason},
         )
 
 
@@ -159,16 +160,8 @@ def unset_maintenance(
                 hosts.check_unchanged(seen, service)
                 enabled = gateway.enable(service)
                 _say_erased(service)
-                if service.mark and not restoring:
-                    LOG.warning(
-                        _(
-                            '%(host)s is in service again. To bring back the '
-                            'servers that left in the maintenance, run: '
-                            'openstack host maintenance restore %(host)s '
-                            '--since %(since)s'
-                        ),
-                        {'host': host, 'since': mark.iso(service.mark.since)},
-                    )
+                if not restoring:
+                    _say_how_to_restore(service)
                 return enabled
             case service_transition.Step.REFUSE:
                 may_wait = may_wait and not (service.up or leaving)
@@ -178,6 +171,24 @@ def unset_maintenance(
                 may_wait = False
             case _:
                 return service
+
+
+def _say_how_to_restore(service: Service) -> None:
+    """Print the command that brings back the servers of a host.
+
+    :param service: as it was before it was enabled.
+    """
+    since, unknown = _('<time>'), _(' (nobody has kept when that began)')
+    if service.mark:
+        since, unknown = mark.iso(service.mark.since), ''
+    LOG.warning(
+        _(
+            '%(host)s is in service again. To bring back the servers that '
+            'left in the maintenance%(unknown)s, run: openstack host '
+            'maintenance restore %(host)s --since %(since)s'
+        ),
+        {'host': service.host, 'unknown': unknown, 'since': since},
+    )
 
 
 def _moving(gateway: Gateway, host: str) -> list[model.Migration]:

@@ -13,6 +13,7 @@ import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
@@ -66,6 +67,13 @@ class Operation(abc.ABC):
     @abc.abstractmethod
     def stop_reason(self, seen: Observation, memory: HostMemory) -> str:
         """Return why no more moves may start, or ''."""
+
+    def mark_overwritten(self, seen: Observation) -> str:
+        """Return that others have overwritten the host's mark, or ''."""
+        since = self.policy.since
+        if since is None or not self.empties_host:
+            return ''
+        return service_transition.overwritten(since, seen.service)
 
     def unrecoverable(self, seen: Observation, memory: HostMemory) -> str:
         """Return why there is nothing left to wait for, or ''."""

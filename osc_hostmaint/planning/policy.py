@@ -88,7 +88,7 @@ class Policy:
     #: they are to leave theirs, which is in maintenance.
     home: str = ''
     #: Moves since then belong to this, whoever asked for them; None: since
-    #: the mark.
+    #: the mark that is seen now.
     since: datetime.datetime | None = None
     #: The only destination to ask for; '' leaves it to the scheduler.
     to: str = ''

@@ -58,6 +58,26 @@ def changed_by_others(seen: model.Service, now: model.Service) -> str:
     )
 
 
+def overwritten(since: datetime.datetime, now: model.Service) -> str:
+    """Return that somebody has overwritten the mark of a maintenance, or ''.
+
+    Its host may be enabled by now, which is another matter.
+
+    :param since: when the maintenance began.
+    """
+    mark, reason = now.mark, now.disabled_reason
+    if now.enabled or (mark and mark.since == since):
+        return ''
+    later = 'A later restore needs'
+    if not mark:
+        later = 'Later commands need --force, and restore'
+    return (
+        'somebody else has overwritten its mark; this run goes on. '
+        f'{later} --since {marks.iso(since)}. '
+        f'Disabled reason now: {repr(reason) if reason else "none"}'
+    )
+
+
 def to_maintenance(
     service: model.Service,
     *,
@@ -151,7 +171,8 @@ def _against_touching(
     """Return why the host must not be changed at all, or ''."""
     host = service.host
     if service.mode is not model.Mode.MAINTENANCE:
-        return _others(service)
+        theirs = _others(service)
+        return f'{theirs}, who may have overwritten its mark: ask them'
     if not leaving:
         return ''
     noun = 'move is' if len(leaving) == 1 else 'moves are'

@@ -88,6 +88,42 @@ class TestMeanwhile(OperatorsTest):
         self.assertEqual(THEIRS, self.show('cmp01')['reason'])
 
 
+class TestOverwritten(OperatorsTest):
+    def disable(self, **reason: str) -> None:
+        """Disable cmp01 as other tools do, with a reason or without."""
+        compute = self.cloud.connection().compute
+        compute.disable_service(self.cloud.service('cmp01').id, **reason)
+
+    def test_drain_goes_on(self) -> None:
+        self.cloud.knobs(cm_seconds=2)
+        self.cloud.boot_many(base.lot('cmp01', 'SHUTOFF', 2))
+        process = self.start('host maintenance drain -f json cmp01')
+        waiting.wait_for(
+            lambda: self.cloud.migrations(status='migrating'), 'it to move'
+        )
+        since = self.show('cmp01')['since']
+        self.disable(disabled_reason='host failed \u202e')
+        done = self.end(process)
+        self.assertEqual(0, done.code, done.err)
+        self.assertEqual(['moved'] * 2, [r['Result'] for r in done.json])
+        reason = r"'host failed \u202e'"
+        (said,) = [x for x in done.err.splitlines() if 'overwritten' in x]
+        self.assertRegex(said, '^cmp01: somebody else .* need --force')
+        self.assertTrue(said.endswith(f': {reason}'), said)
+        self.assertIn(since, said)
+
+        for line in ('drain', 'unset', 'unset --restore'):
+            done = self.run_command(f'host maintenance {line} cmp01')
+            self.assertEqual(1, done.code, done.err)
+            self.assertIn(f'(their reason: {reason})', done.err)
+            self.assertIn('use --force', done.err)
+        self.disable()
+        done = self.run_command('host maintenance unset --force cmp01')
+        self.assertEqual(0, done.code, done.err)
+        self.assertNotIn('erased', done.err)
+        self.assertIn('restore cmp01 --since <time>', done.err)
+
+
 class TestForce(OperatorsTest):
     def test_the_reason_that_is_erased_is_said(self) -> None:
         compute = self.cloud.connection().compute

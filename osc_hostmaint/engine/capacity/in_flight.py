@@ -99,6 +99,8 @@ class MovesInFlight:
             collections.Counter()
         )
         self._accepted: set[tuple[str, str]] = set()
+        #: By source: from when on its moves are of its maintenance.
+        self._since: dict[str, datetime.datetime] = {}
         #: By source: as of when its records were seen.
         self._looked_at: dict[str, float] = {}
         #: By source: what is in flight, and what may still arrive.
@@ -141,8 +143,10 @@ class MovesInFlight:
                     # Nothing came of it, or its server was deleted. What was
                     # given up may still go on.
                     self.sent.pop(server_id)
-        mark = seen.service.mark
-        since = mark.since - contexts.SKEW if mark else _NEVER
+        if mark := seen.service.mark:
+            # Others may overwrite it later.
+            self._since.setdefault(seen.host, mark.since - contexts.SKEW)
+        since = self._since.get(seen.host, _NEVER)
         self._in_flight[seen.host] = self._shown(moving.values(), since)
         self._abandoned[seen.host] = self._shown(abandoned, since)
         self._learn(seen, since, {r.id for r in abandoned}, over)

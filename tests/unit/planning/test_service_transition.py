@@ -69,6 +69,21 @@ class TestToMaintenance(unit.TestCase):
         self.assertIn('without a reason', self.decide(UNSAID).reason)
 
 
+class TestOverwritten(unit.TestCase):
+    @unit.cases(
+        # what stands there now; what is said
+        (OURS, '^$'),
+        (ENABLED, '^$'),
+        (UNSAID, 'need --force.*2026.*now: none$'),
+        (builders.service(disabled_reason='x\u202e'), r"now: 'x\\u202e'$"),
+    )
+    def test_said(self, service, words):
+        since = builders.mark().since
+        self.assertRegex(transition.overwritten(since, service), words)
+        another = transition.overwritten(NOW, OURS)
+        self.assertRegex(another, 'A later restore needs .*by alice')
+
+
 def moves(count, kind='live-migration'):
     """Return records of moves off the host."""
     return [builders.migration(n, type=kind) for n in range(count)]
