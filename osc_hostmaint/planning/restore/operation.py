@@ -7,6 +7,7 @@ import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import operation
+from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -38,18 +39,10 @@ class Restore(operation.Operation):
 
     def stop_reason(self, seen: model.Observation, _memory: HostMemory) -> str:
         """Return why the old host takes no servers, '' if it does."""
-        name, home = self.policy.home, seen.home
-        if home is None or not home.enabled:
-            return (
-                f'{name} is no longer in service: put it back (openstack host '
-                f'maintenance unset {name}) and run this again'
-            )
-        if not home.up:
-            return (
-                f'the compute service on {name} is down: start nova-compute '
-                'there and run this again'
-            )
-        return ''
+        if seen.home is None:
+            return f'{self.policy.home} has no compute service any more'
+        words = candidates.against(seen.home)
+        return words and f'{words}; then run this again'
 
     def unconfirmed(
         self, context: ServerContext, record: Migration

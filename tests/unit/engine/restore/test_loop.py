@@ -125,7 +125,7 @@ class TestAll(restore_base.RestoreTestCase):
         servers = [self.leave(seconds=20.0) for _number in range(4)]
         self.cloud.timeline.after(25.0, lambda: self.cloud.disable(HOME))
         done = self.restore()
-        self.assert_failed(done, 'no longer in service', AWAY)
+        self.assert_failed(done, 'in maintenance', AWAY)
         self.assertEqual({s.id for s in servers}, done.results.keys())
         self.assertEqual(2, list(done.results.values()).count('moved'))
         self.assertEqual(

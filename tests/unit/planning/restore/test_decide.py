@@ -250,8 +250,9 @@ class TestHost(base.DecideTestCase):
 
     @unit.cases(
         # the home; what is told
-        (None, 'unset cmp09'),
+        (None, 'cmp09 has no compute service'),
         (builders.service(host=HOME), 'unset cmp09'),
+        (builders.service(host=HOME, disabled_reason='x'), "'x'.*--force"),
         (
             builders.service(host=HOME, enabled=True, up=False),
             'start nova-compute',
@@ -266,7 +267,7 @@ class TestHost(base.DecideTestCase):
             home=home,
         )
         self.assertEqual((), found.actions)
-        self.assertIn(words, found.trouble)
+        self.assertRegex(found.trouble, words)
         # What is under way is awaited.
         self.assertFalse(found.done)
 
