@@ -2,11 +2,19 @@
 
 """Lists of what there is, page after page."""
 
+import contextlib
 import datetime
+import itertools
 import typing as ty
+from unittest import mock
+
+import hypothesis
+from hypothesis import strategies
 
 from osc_hostmaint import exceptions
+from osc_hostmaint.nova import lists
 from osc_hostmaint.nova import records
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
 from tests.unit.nova import cloud
@@ -89,6 +97,37 @@ class ServersTest(cloud.CloudTestCase):
         self.cloud.post(cloud.TOKENS, **cloud.fault('error', 404, words))
         with self.raises(exceptions.Unavailable):
             self.gateway.server('vm1')
+
+
+class ChangingTest(unit.TestCase):
+    @hypothesis.given(
+        strategies.integers(0, 9),
+        strategies.lists(strategies.lists(strategies.integers(-5, 5))),
+    )
+    def test_what_stays_is_listed_once(self, count, changes):
+        """Rows are deleted, or created where negative, between the pages."""
+        rows, stays, lost = list(range(count)), set(range(count)), []
+        new, left = itertools.count(count), iter(changes)
+
+        def ask(_url, key, *, read, marker=''):
+            for place in next(left, ()):
+                if place < 0:
+                    rows.insert(len(rows) + place, next(new))
+                elif place < len(rows):
+                    stays.discard(rows.pop(place))
+            if marker and int(marker) not in rows:
+                lost.append(marker)
+                raise exceptions.RequestRefused(f'marker [{marker}] not found')
+            begin = rows.index(int(marker)) + 1 if marker else 0
+            page = [{'uuid': str(n)} for n in rows[begin : begin + 2]]
+            return read({key: page, f'{key}_links': page[1:]})
+
+        nova, found = mock.Mock(ask=ask, full_page=0), []
+        with contextlib.suppress(exceptions.RequestRefused):
+            found += lists.pages(nova, '/x', 'x', lambda row: int(row['uuid']))
+            stays -= set(found)
+        self.assertFalse(stays and len(lost) <= timing.REQUEST_RETRIES)
+        self.assertEqual(len(found), len(set(found)))
 
 
 class MigrationsTest(cloud.CloudTestCase):
