@@ -93,7 +93,8 @@ class Scenario:
 
     def run(self, cloud, hosts, **options) -> scene.Run:
         for host in hosts:
-            if cloud.hosts[host].enabled:
+            # With --force, if need be.
+            if cloud.hosts[host].shown().mark is None:
                 cloud.disable(host)
         return scene.run(cloud, hosts, guided=True, **options)
 
@@ -228,6 +229,7 @@ def servers(hosts: abc.Sequence[str] = (scene.SOURCE,)):
         'stuck': of((0, 0, 0, 0, 1)),
         'locked': strategies.booleans(),
         'pinned': of((False, False, False, True)),
+        'unreadable': of((False,) * 9 + (True,)),
         'effects': strategies.dictionaries(
             of(_EFFECTS), some(of(outcomes.Effect), most=2), max_size=2
         ),

@@ -62,7 +62,7 @@ class LastEvacuation(RandomEvacuation):
             for server in runs[0].cloud.servers.values()
             if server.vm_state in _REBUILDABLE
             and server.host in self.runs[0]
-            and not server.deleted
+            and not (server.deleted or server.unreadable)
             and server.id not in self.policy.get('exclude', ())
         ]
 
@@ -96,6 +96,7 @@ def servers(hosts=(scene.SOURCE,), *, least=1, most=6, refusals=REFUSALS):
             'locked': strategies.booleans(),
             'volume_backed': strategies.booleans(),
             'pinned': of((False, False, False, True)),
+            'unreadable': of((False,) * 9 + (True,)),
         }
     ).map(_with_its_state)
     return some(each, least, most)

@@ -38,20 +38,23 @@ class TestRandomDrains(unit.TestCase):
     test_others_meanwhile = played(
         drains(
             **meanwhile(
-                *(*OWNERS, *others.ADMINS, *others.ARRIVALS),
+                *(*OWNERS, *others.ADMINS, *others.ARRIVALS, *others.KEPT),
                 # What is easily taken for a drain's, or missed.
                 *('resize', 'create') * 3,
             )
         )
     )
-    test_killed_and_run_again = played(drains(kills=examples.KILLS))
+    test_killed_and_run_again = played(
+        drains(kills=examples.KILLS, **meanwhile(*others.KEPT, most=2))
+    )
     test_interrupted = played(
         drains(**examples.ENDINGS, **meanwhile(*OWNERS, most=2))
     )
     test_hosts_die = played(
         drains(
             **meanwhile(
-                *(*others.HOSTS, *OWNERS, *others.PLACEMENT, *others.CONTROL)
+                *(*others.HOSTS, *OWNERS, *others.PLACEMENT, *others.CONTROL),
+                *others.KEPT,
             )
         )
     )
@@ -63,5 +66,9 @@ class TestRandomDrains(unit.TestCase):
         )
     )
     test_several_at_once = played(
-        drains(servers=scenarios.servers(examples.TWO), **examples.SEVERAL)
+        drains(
+            servers=scenarios.servers(examples.TWO),
+            **examples.SEVERAL,
+            **meanwhile(*others.KEPT, most=2),
+        )
     )

@@ -28,7 +28,7 @@ class TestRandomEvacuations(unit.TestCase):
     test_others_meanwhile = played(
         evacuations(
             **meanwhile(
-                *(*OWNERS, *others.RESCUERS * 2),
+                *(*OWNERS, *others.RESCUERS * 2, *others.KEPT),
                 *('evacuate', 'crash', 'come back') * 3,
             )
         )
@@ -42,7 +42,9 @@ class TestRandomEvacuations(unit.TestCase):
             **meanwhile(*OWNERS, most=2),
         )
     )
-    test_killed_and_run_again = played(evacuations(kills=examples.KILLS))
+    test_killed_and_run_again = played(
+        evacuations(kills=examples.KILLS, **meanwhile(*others.KEPT, most=2))
+    )
     test_every_server_is_evacuated_in_the_end = played(
         last_evacuations(kills=examples.some(MOMENTS, most=3))
     )
@@ -64,7 +66,11 @@ class TestRandomEvacuations(unit.TestCase):
         )
     )
     test_several_at_once = played(
-        evacuations(servers=servers(examples.TWO), **examples.SEVERAL)
+        evacuations(
+            servers=servers(examples.TWO),
+            **examples.SEVERAL,
+            **meanwhile(*others.KEPT, most=2),
+        )
     )
 
     def test_a_lost_request_keeps_no_destination_from_others(self) -> None:

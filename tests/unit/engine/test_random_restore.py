@@ -16,7 +16,7 @@ meanwhile = scenarios.meanwhile
 #: What is done with servers while they are away.
 AWAY = (
     *('delete', 'stop', 'start', 'resize', 'confirm', 'revert'),
-    *('live', 'cold', 'shelve', 'live here'),
+    *('live', 'cold', 'shelve', 'live here', 'damage'),
 )
 
 #: The tests of this module share what is asked for.
@@ -31,7 +31,10 @@ class TestRandomRestores(unit.TestCase):
     test_others_at_the_same_time = played(
         restores(
             earlier=others_actions(AWAY, most=3),
-            **meanwhile(*others.OWNERS, *others.ADMINS, *others.ARRIVALS),
+            **meanwhile(
+                *(*others.OWNERS, *others.ADMINS, *others.ARRIVALS),
+                *('disable', *others.KEPT),
+            ),
         )
     )
     test_killed_and_run_again = played(restores(kills=examples.KILLS))

@@ -21,6 +21,8 @@ from tests.unit.simulation import world
 
 COLLEAGUE = world.COLLEAGUE
 Actor, Server, Work = world.Actor, world.Server, world.Work
+#: What Nova says of a server that it can't read.
+UNREADABLE = "Nova: POST: <class 'json.decoder.JSONDecodeError'> (HTTP 500)"
 _ANY = frozenset({'active', 'stopped', 'paused', 'suspended'})
 #: The states that a request may find a server in, by its kind.
 STATES: abc.Mapping[str, frozenset[str]] = {
@@ -80,6 +82,12 @@ class Api(state.State):
             raise invalid(kind, server, 'vm_state', server.vm_state)
 
     @staticmethod
+    def read_request(server: Server) -> None:
+        """Read what the scheduler was asked for a server."""
+        if server.unreadable:
+            raise exceptions.Unavailable(UNREADABLE)
+
+    @staticmethod
     def refuse(kind: str, server: Server) -> None:
         """Refuse what a test wants to be refused."""
         refusal = server.refusal(kind)
@@ -111,6 +119,7 @@ class Api(state.State):
         """Take a request for a live migration: see :meth:`cold_migrate`."""
         server = self.checked('live_migrate', server_id, by)
         self._check_host(host)
+        self.read_request(server)
         self.refuse('live_migrate', server)
         work = self.take('live_migrate', server, by, 'migrating', host)
         self.start_work(work, moves.live(self, work, dest, host))
@@ -139,6 +148,7 @@ class Api(state.State):
                 'Cannot migrate to the host where the server exists.', 400
             )
         self._check_host(host)
+        self.read_request(server)
         self.refuse('cold_migrate', server)
         name = 'resize' if resize else 'cold_migrate'
         if resize and server.vm_state != server.wanted:
@@ -178,6 +188,7 @@ class Api(state.State):
                 400,
                 final=False,
             )
+        self.read_request(server)
         self.refuse('evacuate', server)
         work, was = rebuilds.begin(self, server, by), server.vm_state
         work.asked, work.stops = host, stopped
@@ -228,6 +239,7 @@ class Api(state.State):
         by = by or server.owner
         self.checked('revert', server_id, by)
         record = _resized(self, server, blind=False)
+        self.read_request(server)
         work = self.take('revert', server, by, 'resize_reverting')
         work.record = record
         self.update(record, status='reverting')

@@ -22,6 +22,8 @@ MAX_LIMIT = 1000
 #: Set by a disabled host's nova-compute.
 DISABLED = 'COMPUTE_STATUS_DISABLED'
 
+_UNTOLD = model.Needs()
+
 _Method = abc.Callable[..., ty.Any]
 
 
@@ -143,7 +145,12 @@ class Client(session.Session):
         if self._cloud.hosts[host].silent is not None:
             return []
         self.last_look[host] = self._clock.now()
-        return [server.shown() for server in self._cloud.on(host)]
+        found = self._cloud.on(host)
+        shown = [server.shown() for server in found]
+        if any(server.unreadable for server in found):
+            # An older microversion does not tell (nova/servers.py).
+            shown = [dataclasses.replace(s, needs=_UNTOLD) for s in shown]
+        return shown
 
     @_asks('server_count')
     def server_count(self, host: str) -> int:

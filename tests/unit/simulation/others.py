@@ -66,6 +66,9 @@ _FENCES: dict[str, _ToHost] = {
     'take back': lambda cloud, host: cloud.force_down(host, down=False),
 }
 _MACHINES = {**_HOSTS, **_FENCES}
+#: What is written in the place of our marks: a reason of somebody else or
+#: none, the mark of another maintenance, or what Nova writes.
+_REASONS = ('host failed', '', None, 'AUTO: libvirt is gone')
 _CONTROL: dict[str, bool] = {'break': True, 'mend': False}
 _PLACEMENT: dict[str, faults.Fault | None] = {
     'placement forbids': faults.PLACEMENT_FORBIDS,
@@ -78,6 +81,9 @@ HOSTS = tuple(_HOSTS)
 FENCES = tuple(_FENCES)
 PLACEMENT = tuple(_PLACEMENT)
 CONTROL = tuple(_CONTROL)
+#: What becomes of what Nova keeps: the marks of hosts, and what was once
+#: asked of its scheduler for a server.
+KEPT = ('overwrite', 'damage')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +115,12 @@ class OthersAction:
             cloud.broken = _CONTROL[self.what]
         elif self.what in _PLACEMENT:
             cloud.placement = _PLACEMENT[self.what]
+        elif self.what == 'overwrite':
+            _overwrite(cloud, _REASONS[self.host % len(_REASONS)])
         elif self.what in _BUILDS:
             cloud.create(SOURCE, fails=self.what == 'create in vain')
+        elif servers and self.what == 'damage':
+            servers[self.server % len(servers)].unreadable = True
         elif servers:
             self._ask(cloud, servers[self.server % len(servers)])
 
@@ -140,3 +150,9 @@ def _silence(cloud: clouds.Cloud, host: str, seconds: float | None) -> None:
 def _disable(cloud: clouds.Cloud, host: str) -> None:
     if cloud.hosts[host].enabled:
         cloud.disable(host, 'by somebody else')
+
+
+def _overwrite(cloud: clouds.Cloud, reason: str | None) -> None:
+    for name, host in cloud.hosts.items():
+        if not host.enabled:
+            cloud.disable(name, reason)

@@ -33,6 +33,8 @@ repeated = request_checks.sent_again
 COMPLETE = (Code.DONE, Code.LEFT)
 #: States that only a request can have changed.
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
+#: What is said of a move that its owner, or another operator, is to confirm.
+_BEFORE = 'cold-migrated before this maintenance'
 #: What is said of a move that is not awaited to its end.
 _NOT_AWAITED = re.compile(
     'may still be running|outcome (of its move )?is not known'
@@ -183,6 +185,8 @@ def _untrue_row(run: Run, row: decisions.Row, remains: str | None) -> str:
             return _untrue_move(run, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
+        case Result.BLOCKED if _BEFORE in row.reason:
+            return _untrue_time(run, row)
         case Result.MOVING if _NOT_AWAITED.search(row.reason):
             # It was given up before the end, and has not been looked at since.
             return ''
@@ -212,6 +216,25 @@ def _untrue_row(run: Run, row: decisions.Row, remains: str | None) -> str:
     if sound and not wrong_state(server) and server.task_state is None:
         return 'it has moved, and nothing is wrong with it'
     return ''
+
+
+def _untrue_time(run: Run, row: decisions.Row) -> str:
+    """Return that a move began in a maintenance, and not before it."""
+    mark, cold = run.marks[row.host], model.MigrationType.COLD
+    for record in run.cloud.records.values():
+        theirs = record.server.id == row.server_id and record.type == cold
+        began = mark and record.shown().created_at >= mark.since
+        if theirs and began and record.status == 'finished':
+            return 'it was moved in this maintenance'
+    return ''
+
+
+def overwritten_marks(run: Run) -> list[str]:
+    """Return marks that were overwritten, and that was not said once."""
+    said, seen = run.recorder.said_overwritten, run.recorder.seen_overwritten
+    if sorted(said) == sorted(seen):
+        return []
+    return [f'overwritten marks of {seen} are said to be of {said}']
 
 
 def cell_was_down(cloud: State, server: Server) -> bool:
@@ -391,7 +414,7 @@ def violations(*runs: Run) -> list[str]:
     """
     found = [error for run in runs for error in run.untrue_reports]
     for run in runs:
-        found += request_checks.violations(run)
+        found += request_checks.violations(run) + overwritten_marks(run)
     cloud = runs[0].cloud
     found += overfilled(cloud) + request_checks.confirmed_together(cloud)
     return found + behind(*runs)

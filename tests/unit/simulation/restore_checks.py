@@ -207,6 +207,7 @@ def violations(left: Run, *runs: Run) -> list[str]:
         found += request_checks.without_reason(run)
         found += request_checks.against_group_rules(run)
         found += request_checks.over_parallel_per_destination(run)
+        found += report_checks.overwritten_marks(run)
     found += report_checks.overfilled(left.cloud)
     found += request_checks.confirmed_together(left.cloud)
     return found + report_checks.behind(left, *runs)

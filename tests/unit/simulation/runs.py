@@ -46,6 +46,9 @@ class Recorder:
         self.timed: list[tuple[float, str, decisions.Decision]] = []
         self.decisions: dict[str, list[decisions.Decision]] = {}
         self.troubles: list[str] = []
+        #: Hosts whose marks were said to be overwritten, and were seen so.
+        self.said_overwritten: list[str] = []
+        self.seen_overwritten: set[str] = set()
         self.ended_hosts: list[str] = []
         #: What was asked for, and what came of it.
         self.acts: list[tuple[memories.Action, memories.Outcome]] = []
@@ -58,13 +61,18 @@ class Recorder:
     def publish(self, event: events.Event) -> None:
         if isinstance(event, events.Trouble):
             self.troubles.append(event.reason)
+            if 'overwritten its mark' in event.reason:
+                self.said_overwritten.append(event.host)
         elif isinstance(event, events.HostEnded):
             self.ended_hosts.append(event.host)
 
     def decided(self, seen, policy, now, decision) -> None:
         if self._recording:
             self._recording.decided(seen, policy, now, decision)
-        host = seen.host
+        host, mark = seen.host, seen.service.mark
+        was_seen = not (policy.abandon or policy.home or seen.service.enabled)
+        if was_seen and (mark is None or mark.since != policy.since):
+            self.seen_overwritten.add(host)
         self.decisions.setdefault(host, []).append(decision)
         self.timed.append((self._client.time, host, decision))
         self.ticks.append((host, self._client.log[self._told :]))
@@ -104,6 +112,9 @@ class Run:
         #: The servers as they were then, by id.
         servers = self.cloud.servers
         self.before = {i: copy.copy(s) for i, s in servers.items()}
+        #: The marks of hosts as they were then.
+        hosts = self.cloud.hosts.values()
+        self.marks = {host.name: host.shown().mark for host in hosts}
 
     @property
     def report(self) -> Recorder:

@@ -105,6 +105,8 @@ class Server:
     deleted: bool = False
     #: With the tag of those that are resumed to be moved.
     tagged: bool = False
+    #: Its row of ``request_specs`` is no JSON.
+    unreadable: bool = False
     #: Whether its guest runs, as its host last told
     #: (:class:`osc_hostmaint.model.PowerState`); None: as its state says.
     power_state: int | None = None
