@@ -135,6 +135,16 @@ class Hypervisor:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class RequestGroup:
+    """What a server asks Placement for, in one of its request groups."""
+
+    #: Amounts by resource class, sorted, without zeros.
+    resources: tuple[tuple[str, int], ...]
+    required_traits: frozenset[str] = frozenset()
+    forbidden_traits: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Needs:
     """What a server requires of its host, beside capacity."""
 
@@ -148,12 +158,23 @@ class Needs:
     forbidden_traits: frozenset[str] = frozenset()
     #: Amounts by resource class that its flavor asks for expressly.
     resources: tuple[tuple[str, int], ...] = ()
+    #: What its flavor asks for beside that, each of one provider.
+    groups: tuple[RequestGroup, ...] = ()
+    #: Each group is of another provider.
+    isolate: bool = False
     #: Keys and values that its flavor wants of an aggregate's metadata.
     aggregate_specs: tuple[tuple[str, str], ...] = ()
     #: What else it asks for, which only the scheduler can judge: hw:numa...
     unchecked: tuple[str, ...] = ()
     #: It is in a server group; None: Nova does not tell (< 2.100).
     grouped: bool | None = None
+
+    @property
+    def all_required_traits(self) -> frozenset[str]:
+        """Those of its groups, too."""
+        return self.required_traits.union(
+            *(group.required_traits for group in self.groups)
+        )
 
 
 class PowerState(enum.IntEnum):

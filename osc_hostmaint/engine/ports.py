@@ -99,9 +99,9 @@ class Gateway(ty.Protocol):
         """Return the host aggregates."""
 
     def allocation_candidates(
-        self, shape: snapshots.Shape
+        self, request: snapshots.ResourceRequest
     ) -> snapshots.AllocationCandidates:
-        """Return the allocation candidates for a server of a shape."""
+        """Return the allocation candidates for a server."""
 
     def failure(self, record: model.Migration) -> model.Failure:
         """Return why a move failed, as far as Nova says."""

@@ -18,7 +18,8 @@ _Texts = abc.Mapping[str, str]
 
 #: Extra specs for Placement, with the name of a group of them or without
 #: (nova/scheduler/utils.py: ResourceRequest).
-_FOR_PLACEMENT = re.compile(r'(resources|trait)(?:[a-zA-Z0-9_-]{1,64})?:(.*)')
+_FOR_PLACEMENT = re.compile(r'(resources|trait)([a-zA-Z0-9_-]{1,64})?:(.*)')
+_POLICIES = ('isolate', 'none')
 _FOR_AGGREGATES = 'aggregate_instance_extra_specs:'
 
 _ANY: frozenset[str] = frozenset()
@@ -27,7 +28,6 @@ _TRUE = frozenset({'1', 't', 'true', 'on', 'y', 'yes'})
 #: An image has most of them as properties, with _ for the colon.
 _UNCHECKED: abc.Mapping[str, frozenset[str]] = {
     'accel:device_profile': _ANY,
-    'group_policy': frozenset({'isolate'}),
     'hw:cpu_policy': frozenset({'dedicated', 'mixed'}),
     'hw:cpu_thread_policy': frozenset({'isolate', 'require'}),
     'hw:ephemeral_encryption': _TRUE,
@@ -67,13 +67,18 @@ def needs(data: abc.Mapping[str, ty.Any]) -> model.Needs:
     specs = shown or {}
     properties = (data.get('image') or {}).get('properties') or {}
     hints = data.get('scheduler_hints')
-    traits = list(_for_placement('trait', specs))
+    groups = _request_groups(specs)
+    any_provider = groups.pop('')
+    numbered = [group for group in groups.values() if group.resources]
     return model.Needs(
         zone=data.get('pinned_availability_zone'),
         zone_known='pinned_availability_zone' in data,
-        required_traits=frozenset(t for t, v in traits if v == 'required'),
-        forbidden_traits=frozenset(t for t, v in traits if v == 'forbidden'),
-        resources=_resources(specs),
+        required_traits=any_provider.required_traits,
+        forbidden_traits=any_provider.forbidden_traits,
+        resources=any_provider.resources,
+        # Servers that ask for the same are to be alike.
+        groups=tuple(sorted(numbered, key=_order)),
+        isolate=specs.get('group_policy') == 'isolate',
         aggregate_specs=tuple(
             sorted(
                 (key.removeprefix(_FOR_AGGREGATES), value)
@@ -83,6 +88,7 @@ def needs(data: abc.Mapping[str, ty.Any]) -> model.Needs:
         ),
         unchecked=(
             *(('flavor extra specs',) if shown is None else ()),
+            *_refused(specs, groups),
             *sorted(k for k, value in specs.items() if _unchecked(k, value)),
             *sorted(_of_image(properties)),
             *(f'hint {hint}' for hint in _HINTS if (hints or {}).get(hint)),
@@ -92,23 +98,47 @@ def needs(data: abc.Mapping[str, ty.Any]) -> model.Needs:
     )
 
 
-def _for_placement(kind: str, specs: _Texts) -> abc.Iterator[tuple[str, str]]:
-    """Yield names and values of extra specs of one kind, of all groups."""
+def _request_groups(specs: _Texts) -> dict[str, model.RequestGroup]:
+    """Return what extra specs ask Placement for, by the group's name.
+
+    That without a name, '', is of any providers of a host.
+    """
+    amounts = collections.defaultdict[str, dict[str, int]](dict)
+    traits = collections.defaultdict[tuple[str, str], set[str]](set)
     for key, value in specs.items():
         match = _FOR_PLACEMENT.fullmatch(key)
-        if match and match[1] == kind:
-            yield match[2], value
-
-
-def _resources(specs: _Texts) -> tuple[tuple[str, int], ...]:
-    """Return the amounts asked for, of all groups together."""
-    found = collections.Counter[str]()
-    for name, value in _for_placement('resources', specs):
+        if not match:
+            continue
+        kind, group, name = match[1], match[2] or '', match[3]
+        if kind == 'trait':
+            traits[group, value].add(name)
         # Nova ignores what is no number, too.
-        if value.isdecimal():
-            found[name] += int(value)
-    # Without those that come to 0.
-    return tuple(sorted((+found).items()))
+        elif value.isdecimal() and int(value):
+            amounts[group][name] = int(value)
+    return {
+        group: model.RequestGroup(
+            tuple(sorted(amounts[group].items())),
+            frozenset(traits[group, 'required']),
+            frozenset(traits[group, 'forbidden']),
+        )
+        for group in ('', *amounts, *(group for group, _value in traits))
+    }
+
+
+def _refused(
+    specs: _Texts, groups: abc.Mapping[str, model.RequestGroup]
+) -> abc.Iterator[str]:
+    """Yield what makes Placement refuse what Nova asks (HTTP 400)."""
+    for name, group in groups.items():
+        if not group.resources:
+            yield f'trait{name}'
+    if len(groups) > 1 and specs.get('group_policy') not in _POLICIES:
+        yield 'group_policy'
+
+
+def _order(group: model.RequestGroup) -> tuple[ty.Any, ...]:
+    traits = (group.required_traits, group.forbidden_traits)
+    return (group.resources, *map(sorted, traits))
 
 
 def _of_image(properties: _Texts) -> abc.Iterator[str]:

@@ -5,6 +5,7 @@
 import collections
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import hosts
@@ -104,22 +105,41 @@ def _providers(cloud: client.Client, version: str, **params: str) -> list[str]:
 
 
 def allocation_candidates(
-    cloud: client.Client, shape: snapshots.Shape
+    cloud: client.Client, request: snapshots.ResourceRequest
 ) -> snapshots.AllocationCandidates:
-    """Return the allocation candidates for a server of a shape.
+    """Return the allocation candidates for what a server asks for.
 
     All are requested; Placement's option ``max_allocation_candidates`` may
     silently leave some out.
 
     :raises ApiTooOld: Placement is older than Rocky (1.29).
     """
-    if not shape:
+    params = _params('', request.unnumbered)
+    # Names of groups mean nothing, and only numbers are taken below 1.33.
+    for number, group in enumerate(request.numbered, 1):
+        params |= _params(str(number), group)
+    if not params:
         return snapshots.AllocationCandidates({}, ())
+    if request.numbered:
+        params['group_policy'] = 'isolate' if request.isolate else 'none'
     doing = _('Checking the capacity of other hosts')
     return cloud.placement.ask(
         '/allocation_candidates',
         *('allocation_requests', 'provider_summaries'),
         read=cloud.candidates.read,
         version=cloud.placement.microversion(CANDIDATES, doing),
-        resources=','.join(f'{name}:{n}' for name, n in shape),
+        **params,
     )
+
+
+def _params(suffix: str, group: model.RequestGroup) -> dict[str, str]:
+    """Return a request group as parameters; none if it asks for nothing."""
+    if not group.resources:
+        return {}
+    params = {
+        f'resources{suffix}': ','.join(f'{c}:{n}' for c, n in group.resources)
+    }
+    unwanted = (f'!{trait}' for trait in sorted(group.forbidden_traits))
+    if traits := (*sorted(group.required_traits), *unwanted):
+        params[f'required{suffix}'] = ','.join(traits)
+    return params

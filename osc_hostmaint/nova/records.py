@@ -266,9 +266,14 @@ class CandidatesReader:
                 sys.intern(provider): self._provider(provider, summary)
                 for provider, summary in data['provider_summaries'].items()
             },
+            # Groups that ask for the same can change places: that makes
+            # no other candidate.
             candidates=tuple(
-                _candidate(request['allocations'])
-                for request in data['allocation_requests']
+                {
+                    frozenset(candidate): candidate
+                    for request in data['allocation_requests']
+                    if (candidate := _candidate(request['allocations']))
+                }.values()
             ),
         )
 

@@ -87,6 +87,40 @@ class Hosts:
         found['traits'] += traits
         exceptions.raise_from_response(placement.put(path, json=found))
 
+    def child_provider(
+        self, host: str, inventory: dict[str, int], *traits: str
+    ) -> str:
+        """Give a host a resource provider below its own, as of a GPU.
+
+        A purge deletes it.
+
+        :param inventory: how much it has, by resource class.
+        :param traits: of one's own: CUSTOM_...
+        :returns: its id.
+        """
+        placement = self.connection().placement
+        child = str(uuid.uuid4())
+        totals = {name: {'total': n} for name, n in inventory.items()}
+        placement.post(
+            '/resource_providers',
+            json={
+                'uuid': child,
+                'name': child,
+                'parent_provider_uuid': self.provider(host),
+            },
+        )
+        for trait in traits:
+            exceptions.raise_from_response(placement.put(f'/traits/{trait}'))
+        for generation, (part, value) in enumerate(
+            (('inventories', totals), ('traits', traits))
+        ):
+            answer = placement.put(
+                f'/resource_providers/{child}/{part}',
+                json={part: value, 'resource_provider_generation': generation},
+            )
+            exceptions.raise_from_response(answer)
+        return child
+
     def enable_host(self, host: str) -> None:
         """Let the scheduler put servers there."""
         self._set_status(host, 'enabled')

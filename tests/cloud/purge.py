@@ -172,6 +172,8 @@ class Purge:
         if now['traits'] != self._new['traits']:
             for name in self._keep:
                 self._drop_traits(world.WORLD.hosts[name].node)
+        if now['inventories'] != self._new['inventories']:
+            self._drop_children()
         # A row that is out of date would send the next servers elsewhere
         # until the periodic task runs.
         fresh = set(self._new['compute nodes'])
@@ -213,3 +215,12 @@ class Purge:
         kept = [t for t in found['traits'] if not t.startswith('CUSTOM_')]
         if kept != found['traits']:
             client.put(path, {**found, 'traits': kept}, '1.6')
+
+    @staticmethod
+    def _drop_children() -> None:
+        """Delete the providers that tests put below those of hosts."""
+        client = report.report_client_singleton()
+        found = client.get('/resource_providers', '1.14').json()
+        for provider in found['resource_providers']:
+            if provider['parent_provider_uuid']:
+                client._delete_provider(provider['uuid'])

@@ -5,7 +5,6 @@
 import json
 import re
 import typing as ty
-import uuid
 
 from tests.cloud import waiting
 from tests.functional import base
@@ -34,29 +33,10 @@ class TestOrphanedAllocations(base.FunctionalTest):
         self.assertFalse(self.show('cmp01')['drained'])
 
     def test_allocation_of_a_child_provider_is_reported(self) -> None:
-        placement = self.cloud.connection().placement
-        child, consumer = str(uuid.uuid4()), str(uuid.uuid4())
-        path = f'/resource_providers/{child}'
-        placement.post(
-            '/resource_providers',
-            json={
-                'uuid': child,
-                'name': 'cmp01_gpu',
-                'parent_provider_uuid': self.cloud.provider('cmp01'),
-            },
+        child = self.cloud.child_provider('cmp01', {'VGPU': 4})
+        consumer = self.cloud.leak_allocation(
+            'cmp01', resources={'VGPU': 1}, provider=child
         )
-        self.addCleanup(placement.delete, path)
-        placement.put(
-            f'{path}/inventories',
-            json={
-                'inventories': {'VGPU': {'total': 4}},
-                'resource_provider_generation': 0,
-            },
-        )
-        self.cloud.leak_allocation(
-            'cmp01', consumer, {'VGPU': 1}, provider=child
-        )
-        self.addCleanup(placement.delete, f'/allocations/{consumer}')
 
         (row,) = self.drain('cmp01', code=3)
 

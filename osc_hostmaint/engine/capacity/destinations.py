@@ -322,11 +322,11 @@ class Destinations:
         wanted = self._spreads and self._known
         if not (due and wanted and demand):
             return
-        shape = demand.shape
+        request = demand.request
         self._starts = 0
         asked_at = self._clock.now()
         try:
-            found = self._gateway.allocation_candidates(shape)
+            found = self._gateway.allocation_candidates(request)
         except exceptions.Unavailable:
             # What is known is still a good guess, and the scheduler checks.
             return
@@ -342,7 +342,9 @@ class Destinations:
         for provider in found.providers.values():
             if host := self._snapshot.hosts.get(provider.root):
                 self._shown_at[host] = asked_at
-        self._snapshot = destination_choice.renew(self._snapshot, shape, found)
+        self._snapshot = destination_choice.renew(
+            self._snapshot, request, found
+        )
 
     def _largest_waiting(self) -> snapshots.Demand | None:
         """Return what its turn comes to first, or one like it."""

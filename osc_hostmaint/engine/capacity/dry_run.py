@@ -72,7 +72,7 @@ def look(
         if dry_runs.needs_room(row)
         # One that is not listed has left already.
         and (server := here.get(row.server_id))
-        and (demand := usage.demand(row.host, server))
+        and (demand := usage.demand(row, server))
     )
     capacity_snapshot = observing.take(usage, services, demands)
     if observing.unknown:

@@ -16,9 +16,12 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import status as server_status
 
 #: The servers on each host, by host.
 Servers = abc.Mapping[str, abc.Collection[model.Server]]
+_UNDER_WAY = (server_status.Phase.MOVING, server_status.Phase.SETTLING)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,23 +40,19 @@ class SourceUsage:
         return frozenset((self.allocations or {}).get(host, ())) - here
 
     def demand(
-        self, host: str, server: model.Server
+        self, row: decisions.Row, server: model.Server
     ) -> snapshots.Demand | None:
-        """Return what room a server needs elsewhere: none, if not known.
+        """Return what room a server needs elsewhere, as far as known.
 
-        None for one that holds nothing of the host under its own name: it
-        has its place elsewhere already.
+        None for one that is under way and holds nothing of the host under its
+        own name: it has its place elsewhere already.
         """
-        if self.allocations is None:
-            return snapshots.Demand(server, (), host)
-        held = self.allocations[host].get(server.id)
-        if held is None:
+        held = (self.allocations or {}).get(row.host, {}).get(server.id)
+        if held:
+            return snapshots.demand(server, held, row.host)
+        if self.allocations is not None and row.phase in _UNDER_WAY:
             return None
-        # Before Placement had trees (1.14), nested providers do not show.
-        asked = dict(server.needs.resources)
-        return snapshots.Demand(
-            server, snapshots.shape({**asked, **held}), host
-        )
+        return snapshots.Demand(server, snapshots.UNKNOWN, row.host)
 
 
 class CapacityObserver:
@@ -97,11 +96,11 @@ class CapacityObserver:
 
         :param services: of all hosts, by host.
         """
-        shapes = dict.fromkeys(d.shape for d in demands if d.shape)
+        requests = dict.fromkeys(d.request for d in demands if d.shape)
         seen = snapshots.CapacitySnapshot(
             services, {}, groups=usage.groups, located=usage.located
         )
-        if self.unknown or not shapes:
+        if self.unknown or not requests:
             return seen
         try:
             return dataclasses.replace(
@@ -112,7 +111,8 @@ class CapacityObserver:
                     self._gateway.hypervisor_details()
                 ),
                 allocation_candidates={
-                    s: self._gateway.allocation_candidates(s) for s in shapes
+                    request: self._gateway.allocation_candidates(request)
+                    for request in requests
                 },
             )
         except exceptions.CloudError as error:

@@ -36,7 +36,7 @@ def look(
         servers[row.host].append(server)
     usage = observing.look_at_sources(servers)
     demands = [
-        [d for row, s in pairs if (d := usage.demand(row.host, s))]
+        [d for row, s in pairs if (d := usage.demand(row, s))]
         for pairs in moving
     ]
     every = tuple(demand for wanted in demands for demand in wanted)

@@ -54,10 +54,10 @@ class Pick:
 
 def renew(
     snapshot: Snapshot,
-    shape: snapshots.Shape,
+    request: snapshots.ResourceRequest,
     answer: snapshots.AllocationCandidates,
 ) -> Snapshot:
-    """Return what is known after another answer for one shape.
+    """Return what is known after another answer to a request.
 
     Providers without room for it are not in the answer: of these the newest
     that is known stays.
@@ -65,8 +65,8 @@ def renew(
     known = _newest_providers(snapshot)
     # The newest answer comes last, and counts.
     answers = dict(snapshot.allocation_candidates)
-    answers.pop(shape, None)
-    answers[shape] = snapshots.AllocationCandidates(
+    answers.pop(request, None)
+    answers[request] = snapshots.AllocationCandidates(
         {**known, **answer.providers}, answer.candidates
     )
     return dataclasses.replace(snapshot, allocation_candidates=answers)
@@ -180,7 +180,7 @@ def _take(
         demand, host = flow.demands[server_id], flow.gone[server_id]
         # It may have been asked for where we see no room.
         candidate = occupancy.candidate(demand, host)
-        guess = occupancy.ledger.guess(host, demand.shape)
+        guess = occupancy.ledger.guess(host, demand.request)
         occupancy.ledger.take(candidate or guess)
 
 

@@ -7,6 +7,7 @@ They follow the scheduler's filters, and its request filters
 (nova/scheduler/request_filter.py).
 """
 
+import collections
 from collections import abc
 import dataclasses
 
@@ -51,6 +52,8 @@ class _HostCheck:
     limits: Limits
     #: Of all its providers; None: not known.
     traits: frozenset[str] | None
+    #: What all its providers have left together; None: not known.
+    left: abc.Mapping[str, int] | None
     #: What each of its candidates would be given by: the providers' traits.
     candidates: tuple[tuple[frozenset[str], ...], ...]
 
@@ -124,6 +127,9 @@ def _perhaps_zone(check: _HostCheck) -> str:
 
 def _traits(check: _HostCheck) -> str:
     if check.candidates:
+        # Placement was asked with the traits of groups.
+        if check.demand.request.numbered:
+            return ''
         return min(_of_traits(check.needs, each) for each in check.candidates)
     # Without room, what it has is reported as far as it is known.
     if check.traits is None:
@@ -140,7 +146,7 @@ def _of_traits(
     allocation_candidate.py: _check_traits_for_alloc_request).
     """
     traits = frozenset[str]().union(*providers)
-    if missing := needs.required_traits - traits:
+    if missing := needs.all_required_traits - traits:
         return f'without {min(missing)}'
     if unwanted := needs.forbidden_traits & traits:
         return f'with {min(unwanted)}'
@@ -181,7 +187,7 @@ def _isolation(check: _HostCheck) -> str:
     for key, value in check.metadata:
         trait = key.removeprefix(_TRAIT)
         isolates = trait != key and value == 'required'
-        if isolates and trait not in check.needs.required_traits:
+        if isolates and trait not in check.needs.all_required_traits:
             return f'for servers that require {trait}'
     return ''
 
@@ -201,9 +207,18 @@ def _specs(check: _HostCheck) -> str:
     return ''
 
 
+def _others(check: _HostCheck) -> str:
+    """All providers together must have what ports and devices ask for."""
+    left = check.left
+    for name, amount in check.demand.others:
+        if left is not None and left[name] < amount:
+            return f'without {name}'
+    return ''
+
+
 RULES = (_limits, _service, _zone, _traits)
 #: Those that may or may not be in force.
-DOUBTFUL = (_perhaps_zone, _tenants, _isolation, _specs)
+DOUBTFUL = (_others, _perhaps_zone, _tenants, _isolation, _specs)
 
 
 class Eligible:
@@ -216,7 +231,7 @@ class Eligible:
         self._numbers: dict[object, DemandKind] = {}
         self._found: dict[DemandKind, Options] = {}
         self._against: dict[DemandKind, dict[str, str]] = {}
-        self._offered: dict[snapshots.Shape, Options] = {}
+        self._offered: dict[snapshots.ResourceRequest, Options] = {}
         # The newest answer comes last, and counts.
         self._providers = {
             provider.id: provider
@@ -225,10 +240,14 @@ class Eligible:
         }
         #: Of all providers of each host, where known.
         self._traits: dict[str, frozenset[str]] = {}
+        self._left: dict[str, collections.Counter[str]] = {}
         for provider in self._providers.values():
             if host := snapshot.hosts.get(provider.root):
                 others = self._traits.get(host, frozenset())
                 self._traits[host] = others | provider.traits
+                left = self._left.setdefault(host, collections.Counter())
+                for name, inventory in provider.inventories.items():
+                    left[name] += inventory.capacity - inventory.used
         self._tenants = any(
             key.startswith(_TENANT)
             for aggregate in snapshot.aggregates
@@ -240,7 +259,8 @@ class Eligible:
         server = demand.server
         if server.id not in self._kinds:
             alike = (
-                demand.shape,
+                demand.request,
+                demand.others,
                 dataclasses.replace(server.needs, unchecked=(), grouped=None),
                 server.project_id if self._tenants else '',
                 '' if server.needs.zone_known else demand.source,
@@ -254,13 +274,14 @@ class Eligible:
         kind = self.kind(demand)
         if kind not in self._found:
             needs, against = demand.server.needs, self.against(demand)
-            offered = self._allocation_candidates(demand.shape)
+            offered = self._allocation_candidates(demand.request)
             self._found[kind] = {
                 host: tuple(
                     candidate
                     for candidate in candidates
                     # Rules have seen to the only one that a host has.
                     if len(candidates) == 1
+                    or demand.request.numbered
                     or not _of_traits(needs, self._givers(candidate))
                 )
                 for host, candidates in offered.items()
@@ -292,26 +313,29 @@ class Eligible:
     def _judge(self, host: str, demand: snapshots.Demand) -> str:
         needs = demand.server.needs
         offered: Options = {}
-        if needs.required_traits or needs.forbidden_traits:
-            offered = self._allocation_candidates(demand.shape)
+        if needs.all_required_traits or needs.forbidden_traits:
+            offered = self._allocation_candidates(demand.request)
         check = _HostCheck(
             host,
             demand,
             self.snapshot,
             self.limits,
             self._traits.get(host),
+            self._left.get(host),
             tuple(self._givers(each) for each in offered.get(host, ())),
         )
         rules = (*RULES, *DOUBTFUL) if self.limits.strict else RULES
         return next((words for rule in rules if (words := rule(check))), '')
 
-    def _allocation_candidates(self, shape: snapshots.Shape) -> Options:
-        if shape not in self._offered:
-            answer = self.snapshot.allocation_candidates.get(shape)
+    def _allocation_candidates(
+        self, request: snapshots.ResourceRequest
+    ) -> Options:
+        if request not in self._offered:
+            answer = self.snapshot.allocation_candidates.get(request)
             found: dict[str, list[snapshots.AllocationRequest]] = {}
             if answer:
                 for each in answer.candidates:
                     if host := ledgers.host_of(self.snapshot, answer, each):
                         found.setdefault(host, []).append(each)
-            self._offered[shape] = {h: tuple(c) for h, c in found.items()}
-        return self._offered[shape]
+            self._offered[request] = {h: tuple(c) for h, c in found.items()}
+        return self._offered[request]

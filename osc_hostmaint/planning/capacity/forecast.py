@@ -88,10 +88,16 @@ def forecast(
     """
     demands = tuple(demands)
     weighed = tuple(d for d in demands if d.shape)
-    unweighed = unknown(
-        (d for d in demands if not d.shape),
-        'it has no allocation in Placement, so the room it needs is not known',
-    )
+    unweighed = {
+        d.server.id: Fit(
+            Fits.UNKNOWN,
+            None,
+            f'it has no allocation on {d.source} in Placement, so the room it '
+            'needs is not known',
+        )
+        for d in demands
+        if not d.shape
+    }
     strict = assignments.assign(snapshot, weighed, limits)
     loose = strict
     if strict.left:
@@ -104,7 +110,7 @@ def forecast(
     fits = {d.server.id: _fit(d, surely, perhaps) for d in weighed}
     hosts, utilizations = _utilizations(loose)
     return CapacityForecast(
-        {**fits, **unweighed.fits},
+        {**fits, **unweighed},
         strict.placed,
         hosts,
         utilizations,
@@ -175,6 +181,13 @@ def _doubt(demand: Demand, surely: _SingleFit) -> str:
             'there is room, but only the scheduler can check '
             f'{", ".join(needs.unchecked)}'
         )
+    if demand.others:
+        held = ', '.join(name for name, _amount in demand.others)
+        return (
+            f'there is room, but it holds {held}, which its flavor does not '
+            'request: only the scheduler can check what its ports and devices '
+            'request'
+        )
     if (
         group
         and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY
@@ -203,8 +216,11 @@ def _why_not(demand: Demand, alone: _SingleFit) -> str:
         )
     limits = tried.options.limits
     room = dict.fromkeys(alone.roomy(demand), 'excluded by its server group')
+    full = 'without room'
+    if demand.request.numbered:
+        full += ' or traits for its resource groups'
     tally = collections.Counter(
-        words or room.get(host, 'without room')
+        words or room.get(host, full)
         for host, words in tried.options.against(demand).items()
         if host not in limits.leaving and limits.only in ('', host)
     )

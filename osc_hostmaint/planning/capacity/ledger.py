@@ -2,6 +2,7 @@
 
 """What the hosts have left, as moves are put on them in thought."""
 
+import collections
 from collections import abc
 import copy
 import typing as ty
@@ -9,7 +10,6 @@ import typing as ty
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 Request = snapshots.AllocationRequest
-Shape = snapshots.Shape
 Snapshot = snapshots.CapacitySnapshot
 #: A provider and a resource class.
 _Key = tuple[str, str]
@@ -40,7 +40,9 @@ class Ledger:
         #: Those of other providers that candidates on a host take from.
         self._shared = _shared(snapshot)
         wanted = {
-            c for shape in snapshot.allocation_candidates for c, _n in shape
+            c
+            for request in snapshot.allocation_candidates
+            for c, _n in request.parts
         }
         # The newest answer comes last, and counts.
         for answer in snapshot.allocation_candidates.values():
@@ -103,6 +105,15 @@ class Ledger:
             default=0.0,
         )
 
+    def loads(self, candidate: Request) -> list[float]:
+        """Return the loads of a candidate's pools with it, highest first."""
+        found = []
+        for allocation in candidate:
+            key = (allocation.provider, allocation.resource_class)
+            used = self._used[key] + allocation.amount
+            found.append(used / self._capacity[key])
+        return sorted(found, reverse=True)
+
     def totals(self, hosts: abc.Iterable[str]) -> dict[str, tuple[int, int]]:
         """Return how much some hosts have in use, and of how much, in all.
 
@@ -119,38 +130,46 @@ class Ledger:
         """Return the pools that a host may take from."""
         return self._inventories.get(host, {}) | self._shared.get(host, {})
 
-    def _roomiest(self, host: str) -> dict[str, tuple[int, str]]:
-        """Return how much a host has left of each class, and where most is."""
-        found: dict[str, tuple[int, str]] = {}
-        for key in self._of(host):
-            provider, name = key
-            left = self._capacity[key] - self._used[key]
-            if name not in found or left > found[name][0]:
-                found[name] = (left, provider)
-        return found
+    def guess(self, host: str, request: snapshots.ResourceRequest) -> Request:
+        """Return what a server may hold of a host.
 
-    def guess(self, host: str, shape: Shape) -> Request:
-        """Return what a server of a shape may hold of a host.
-
-        For hosts that no answer names: each class where most of it is left.
+        For hosts that no answer names: each part where most of it is left.
         """
-        found = self._roomiest(host)
-        return tuple(
-            snapshots.Allocation(found[name][1], name, amount)
-            for name, amount in shape
-            if name in found
-        )
+        left = self._left(host)
+        found = []
+        for name, amount in request.parts:
+            if pool := _roomiest(left, name):
+                left[pool] -= amount
+                found.append(snapshots.Allocation(pool[0], name, amount))
+        return tuple(found)
 
-    def lacks(self, host: str, shape: Shape) -> dict[str, int] | None:
-        """Return what a host lacks for a shape; None: it is not known.
+    def lacks(
+        self, host: str, request: snapshots.ResourceRequest
+    ) -> dict[str, int] | None:
+        """Return what a host lacks for a server; None: it is not known.
 
-        Each class counts where the host has most of it.
+        Each part counts where the host has most of it left.
         """
-        found = self._roomiest(host)
-        if not found:
+        left = self._left(host)
+        if not left:
             return None
-        lacks = {n: amount - found.get(n, (0,))[0] for n, amount in shape}
-        return {name: amount for name, amount in lacks.items() if amount > 0}
+        lacks = collections.Counter[str]()
+        for name, amount in request.parts:
+            pool = _roomiest(left, name)
+            lacks[name] += max(0, amount - (left[pool] if pool else 0))
+            if pool:
+                left[pool] -= amount
+        return dict(+lacks)
+
+    def _left(self, host: str) -> dict[_Key, int]:
+        """Return how much is left of each pool that a host may take from."""
+        return {k: self._capacity[k] - self._used[k] for k in self._of(host)}
+
+
+def _roomiest(left: abc.Mapping[_Key, int], name: str) -> _Key | None:
+    """Return the pool with most of a resource class left, if there is any."""
+    pools = [key for key in left if key[1] == name]
+    return max(pools, key=lambda key: left[key], default=None)
 
 
 def _shared(snapshot: Snapshot) -> dict[str, dict[_Key, None]]:

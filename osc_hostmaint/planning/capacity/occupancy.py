@@ -51,9 +51,16 @@ class Occupancy:
         return other
 
     def candidate(self, demand: Demand, host: str) -> Request | None:
-        """Return a candidate that there is room for on a host."""
+        """Return a candidate that there is room for on a host.
+
+        Of several providers those that it fills least: two servers that want
+        two different cards each must not empty the small cards first.
+        """
         candidates = self.options.options(demand).get(host, ())
-        return next((c for c in candidates if self.ledger.fits(c)), None)
+        fitting = [c for c in candidates if self.ledger.fits(c)]
+        if len(fitting) > 1:
+            return min(fitting, key=self.ledger.loads)
+        return fitting[0] if fitting else None
 
     def allows(self, demand: Demand, host: str) -> bool:
         """Tell whether a server's group lets it go to a host."""

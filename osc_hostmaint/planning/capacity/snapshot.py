@@ -2,12 +2,15 @@
 
 """What the rest of a cloud has room for, as Placement and Nova show it.
 
-Frozen values without behaviour. Words are Placement's: a provider has an
-inventory of resource classes (VCPU, MEMORY_MB, DISK_GB ...), a consumer
-(a server, a migration) holds an allocation of it, and an allocation candidate
-is one way to give a set of amounts to one consumer.
+Frozen values. Words are Placement's: a provider has an inventory of resource
+classes (VCPU, MEMORY_MB, DISK_GB ...), a consumer (a server, a migration)
+holds an allocation of it, and an allocation candidate is one way to give a
+set of amounts to one consumer. What it asks for is in request groups: the
+unnumbered one is of any providers of a host, each numbered one of a single
+provider.
 """
 
+import collections
 from collections import abc
 import dataclasses
 import enum
@@ -18,11 +21,44 @@ from osc_hostmaint import model
 Amounts = abc.Mapping[str, int]
 #: The same, sorted, without zeros: servers of one shape need the same room.
 Shape = tuple[tuple[str, int], ...]
+#: What every flavor asks for, without extra specs.
+_OF_EVERY_FLAVOR = frozenset({'VCPU', 'PCPU', 'MEMORY_MB', 'DISK_GB'})
 
 
 def shape(amounts: Amounts) -> Shape:
     """Return the shape of what a server holds or asks for."""
-    return tuple(sorted((c, n) for c, n in amounts.items() if n))
+    return tuple(sorted((c, n) for c, n in amounts.items() if n > 0))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ResourceRequest:
+    """What Placement is asked for a server; servers alike share an answer."""
+
+    #: Its traits are asked for only where there are numbered groups.
+    unnumbered: model.RequestGroup
+    numbered: tuple[model.RequestGroup, ...] = ()
+    #: Each numbered group is of another provider.
+    isolate: bool = False
+
+    @property
+    def parts(self) -> Shape:
+        """Amounts that are of one provider each."""
+        groups = (self.unnumbered, *self.numbered)
+        return tuple(part for group in groups for part in group.resources)
+
+    @property
+    def shape(self) -> Shape:
+        """The amounts of all groups together."""
+        if not self.numbered:
+            return self.unnumbered.resources
+        total = collections.Counter[str]()
+        for name, amount in self.parts:
+            total[name] += amount
+        return shape(total)
+
+
+#: Of a server of which it is not known what it needs.
+UNKNOWN = ResourceRequest(model.RequestGroup(()))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +97,7 @@ AllocationRequest = tuple[Allocation, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AllocationCandidates:
-    """Who could take one shape now: an answer of Placement.
+    """Who could take a server now: an answer of Placement.
 
     Step size, least and greatest unit of the inventories are heeded by
     Placement already.
@@ -110,10 +146,10 @@ class CapacitySnapshot:
     services: abc.Mapping[str, model.Service]
     #: The host of each hypervisor's resource provider, by provider.
     hosts: abc.Mapping[str, str]
-    #: Who could take each shape, by shape.
-    allocation_candidates: abc.Mapping[Shape, AllocationCandidates] = (
-        dataclasses.field(default_factory=dict)
-    )
+    #: Who could take a server, by what is asked for it.
+    allocation_candidates: abc.Mapping[
+        ResourceRequest, AllocationCandidates
+    ] = dataclasses.field(default_factory=dict)
     #: Those of the servers that have to move; None: not known.
     groups: tuple[Group, ...] | None = ()
     #: Where members of groups are, by the server's id; not all need be known.
@@ -128,6 +164,52 @@ class Demand:
     """A server that has to go somewhere, and what room it needs."""
 
     server: model.Server
-    shape: Shape
+    request: ResourceRequest
     #: The host it is to leave.
     source: str
+    #: What it holds beyond what its flavor asks for, as for its ports and
+    #: devices: in which groups that is asked for, Nova does not tell.
+    others: Shape = ()
+
+    @property
+    def shape(self) -> Shape:
+        """All that is asked for it."""
+        return self.request.shape
+
+
+def demand(server: model.Server, held: Amounts, source: str) -> Demand:
+    """Return what a server needs elsewhere.
+
+    That is what Nova's scheduler asks for (nova/scheduler/utils.py:
+    ResourceRequest): extra specs count as they are; otherwise what is held
+    counts, as one that boots from a volume needs no disk.
+    """
+    needs = server.needs
+    asked = dict(needs.resources)
+    in_groups = collections.Counter[str]()
+    for group in needs.groups:
+        in_groups.update(dict(group.resources))
+    own = {
+        name: amount - in_groups[name]
+        for name, amount in held.items()
+        if name in _OF_EVERY_FLAVOR
+    }
+    unnumbered = model.RequestGroup(shape({**asked, **own}))
+    if needs.groups:
+        unnumbered = dataclasses.replace(
+            unnumbered,
+            required_traits=needs.required_traits,
+            forbidden_traits=needs.forbidden_traits,
+        )
+    return Demand(
+        server,
+        ResourceRequest(unnumbered, needs.groups, needs.isolate),
+        source,
+        shape(
+            {
+                name: amount - asked.get(name, 0) - in_groups[name]
+                for name, amount in held.items()
+                if name not in _OF_EVERY_FLAVOR
+            }
+        ),
+    )

@@ -102,7 +102,7 @@ def _freed(tried: Occupancy) -> str:
             for host, words in tried.options.against(demand).items()
             if not words
             and tried.allows(demand, host)
-            and (lack := tried.ledger.lacks(host, demand.shape))
+            and (lack := tried.ledger.lacks(host, demand.request))
         ]
         if lacks:
             _part, host, lack = min(lacks, key=lambda found: found[:2])

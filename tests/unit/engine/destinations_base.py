@@ -39,10 +39,10 @@ class Cloud:
     def now(self) -> datetime.datetime:
         return builders.cloud_time(self._clock.now())
 
-    def allocation_candidates(self, shape) -> snapshots.AllocationCandidates:
+    def allocation_candidates(self, request) -> snapshots.AllocationCandidates:
         self._answer('allocation_candidates')
         trees = [node.providers for node in self.nodes.values()]
-        return clouds.allocation_candidates(shape, trees)
+        return clouds.allocation_candidates(request, trees)
 
     def migrations_in_flight(self) -> list[model.Migration]:
         self._answer('flights')
@@ -79,7 +79,9 @@ def record(
 def weightless() -> snapshots.Demand:
     """Return a server of which it is not known what it needs."""
     return snapshots.Demand(
-        builders.server('weightless', host=clouds.SOURCE), (), clouds.SOURCE
+        builders.server('weightless', host=clouds.SOURCE),
+        snapshots.UNKNOWN,
+        clouds.SOURCE,
     )
 
 

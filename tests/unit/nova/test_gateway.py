@@ -4,8 +4,11 @@
 
 import datetime
 import typing as ty
+from urllib import parse
 
+from osc_hostmaint import model
 from osc_hostmaint.nova import records
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
 from tests.unit.nova import cloud
 
@@ -48,6 +51,8 @@ QUESTIONS: list[tuple[str, list[ty.Any], str]] = [
     ('aggregates', [], '/os-aggregates'),
     ('groups', [], '/os-server-groups?all_projects=True'),
 ]
+GPU = (('VGPU', 1),)
+FAST = (GPU, frozenset({'A', 'B'}), frozenset({'C'}))
 
 
 class RequestTest(cloud.CloudTestCase):
@@ -142,11 +147,23 @@ class RequestTest(cloud.CloudTestCase):
         )
         self.assert_version('placement 1.6')
 
-    def test_offers(self) -> None:
+    @unit.cases(
+        ([], False, ''),
+        ([(GPU,)], False, '&resources1=VGPU:1&group_policy=none'),
+        ([FAST], True,
+         '&resources1=VGPU:1&required1=A,B,!C&group_policy=isolate'),
+    )  # fmt: skip
+    def test_offers(self, numbered, isolate, more) -> None:
         shape = (('CUSTOM_X', 1), ('MEMORY_MB', 512))
-        self.gateway.allocation_candidates(shape)
-        query = 'resources=CUSTOM_X%3A1%2CMEMORY_MB%3A512'
-        self.assertEqual([f'GET /allocation_candidates?{query}'], self.sent)
+        unnumbered, *groups = (
+            model.RequestGroup(*g) for g in ((shape,), *numbered)
+        )
+        self.gateway.allocation_candidates(
+            snapshots.ResourceRequest(unnumbered, tuple(groups), isolate)
+        )
+        query = f'resources=CUSTOM_X:1,MEMORY_MB:512{more}'
+        (sent,) = map(parse.unquote, self.sent)
+        self.assertEqual(f'GET /allocation_candidates?{query}', sent)
         self.assert_version('placement 1.29')
 
     def test_hypervisors_are_asked_for_once(self) -> None:

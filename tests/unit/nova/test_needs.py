@@ -31,7 +31,10 @@ class RecordedTest(unit.TestCase):
         zone_known=True,
         required_traits=frozenset({'COMPUTE_NODE'}),
         forbidden_traits=frozenset({'COMPUTE_STATUS_DISABLED'}),
-        resources=(('DISK_GB', 2), ('MEMORY_MB', 600)),
+        resources=(('MEMORY_MB', 600),),
+        groups=(
+            model.RequestGroup((('DISK_GB', 2),), frozenset({'COMPUTE_NODE'})),
+        ),
         unchecked=('hint different_host',),
         grouped=True,
     )
@@ -77,26 +80,27 @@ class ZoneAndGroupTest(unit.TestCase):
         self.assertEqual((), found.unchecked)
 
 
+NONE = {'group_policy': 'none'}
+X_AND_GPU = model.RequestGroup((('CUSTOM_X', 2), ('VGPU', 1)))
+FAST_GPU = model.RequestGroup(
+    (('VGPU', 1),), frozenset({'FAST'}), frozenset({'OLD'})
+)
+
+
 class TraitsAndResourcesTest(unit.TestCase):
     def test_traits(self) -> None:
         found = of_flavor(
             {
                 'trait:HW_CPU_X86_AVX2': 'required',
-                'trait1:CUSTOM_GOLD': 'required',
-                'trait_NET-a:CUSTOM_LAN': 'required',
                 'trait:CUSTOM_OLD': 'forbidden',
-                'trait2:CUSTOM_SLOW': 'forbidden',
                 # Ignored by Nova.
                 'trait:CUSTOM_NICE': 'preferred',
                 # Of another scope.
                 'quota:trait': 'required',
             }
         )
-        self.assertEqual(
-            {'HW_CPU_X86_AVX2', 'CUSTOM_GOLD', 'CUSTOM_LAN'},
-            found.required_traits,
-        )
-        self.assertEqual({'CUSTOM_OLD', 'CUSTOM_SLOW'}, found.forbidden_traits)
+        self.assertEqual({'HW_CPU_X86_AVX2'}, found.required_traits)
+        self.assertEqual({'CUSTOM_OLD'}, found.forbidden_traits)
         self.assertEqual(((), ()), (found.resources, found.unchecked))
 
     @unit.named_cases(
@@ -110,7 +114,7 @@ class TraitsAndResourcesTest(unit.TestCase):
         (
             'groups',
             {'resources:VGPU': '1', 'resources1:VGPU': '2'},
-            (('VGPU', 3),),
+            (('VGPU', 1),),
         ),
         ('no_number', {'resources:VGPU': 'many', 'resources:PCPU': '-1'}, ()),
     )
@@ -118,6 +122,31 @@ class TraitsAndResourcesTest(unit.TestCase):
         found = of_flavor(specs)
         self.assertEqual(expected, found.resources)
         self.assertEqual((), found.unchecked)
+
+    @unit.named_cases(
+        ('policy_none', NONE, False, ()),
+        ('isolate', {'group_policy': 'isolate'}, True, ()),
+        # Of these Placement refuses what Nova asks.
+        ('no_policy', {}, False, ('group_policy',)),
+        ('invalid', {'group_policy': 'x'}, False, ('group_policy',)),
+        ('traits_alone', {'trait3:X': 'required', **NONE}, False, ('trait3',)),
+    )
+    def test_groups(self, specs: ty.Any, isolate: bool, unchecked: ty.Any):
+        found = of_flavor(
+            {
+                'resources_GPU-b:VGPU': '1',
+                'trait_GPU-b:FAST': 'required',
+                'trait_GPU-b:OLD': 'forbidden',
+                'resources1:VGPU': '1',
+                'resources1:CUSTOM_X': '2',
+                'resources2:VGPU': '0',
+                **specs,
+            }
+        )
+        self.assertEqual((X_AND_GPU, FAST_GPU), found.groups)
+        self.assertEqual(isolate, found.isolate)
+        self.assertEqual(unchecked, found.unchecked)
+        self.assertEqual({'FAST'}, found.all_required_traits)
 
     def test_aggregates(self) -> None:
         prefix = 'aggregate_instance_extra_specs'
@@ -134,7 +163,6 @@ class UncheckedTest(unit.TestCase):
     @unit.cases(
         ('accel:device_profile', 'gpu'),
         ('capabilities:cpu_info:arch', 's== x86_64'),
-        ('group_policy', 'isolate'),
         ('hw:cpu_policy', 'dedicated'),
         ('hw:cpu_policy', 'mixed'),
         ('hw:cpu_thread_policy', 'require'),
@@ -159,7 +187,7 @@ class UncheckedTest(unit.TestCase):
         self.assertEqual((key,), of_flavor({key: value}).unchecked)
 
     @unit.cases(
-        ('group_policy', 'none'),
+        ('group_policy', 'isolate'),
         ('hide_hypervisor_id', 'true'),
         ('hw:cpu_policy', 'shared'),
         ('hw:cpu_sockets', '2'),

@@ -5,6 +5,7 @@
 import typing as ty
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
 from osc_hostmaint.nova import records
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
@@ -16,6 +17,7 @@ PROVIDERS = f'{cloud.PLACEMENT}/resource_providers'
 AVX = 'HW_CPU_X86_AVX'
 CMP03 = '4c5296d2-8252-44a2-9312-a44a4619fdaf'
 SHAPE = (('DISK_GB', 1), ('MEMORY_MB', 512), ('VCPU', 1))
+REQUEST = snapshots.ResourceRequest(model.RequestGroup(SHAPE))
 
 
 class AllocationsTest(cloud.CloudTestCase):
@@ -88,7 +90,7 @@ class AllocationsTest(cloud.CloudTestCase):
 class OffersTest(cloud.CloudTestCase):
     def test_recorded(self) -> None:
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        found = self.gateway.allocation_candidates(SHAPE)
+        found = self.gateway.allocation_candidates(REQUEST)
         self.assertEqual(3, len(found.candidates))
         self.assertEqual(
             tuple(snapshots.Allocation(CMP03, *amount) for amount in SHAPE),
@@ -110,7 +112,7 @@ class OffersTest(cloud.CloudTestCase):
     def test_nothing_needs_no_room(self) -> None:
         self.assertEqual(
             snapshots.AllocationCandidates({}, ()),
-            self.gateway.allocation_candidates(()),
+            self.gateway.allocation_candidates(snapshots.UNKNOWN),
         )
         self.assertEqual([], self.cloud.request_history)
 
@@ -118,7 +120,7 @@ class OffersTest(cloud.CloudTestCase):
     def test_microversion(self, offered: str) -> None:
         self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions(offered))
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        self.gateway.allocation_candidates(SHAPE)
+        self.gateway.allocation_candidates(REQUEST)
         self.assert_version('placement 1.29')
 
     def test_too_old(self) -> None:
@@ -126,7 +128,7 @@ class OffersTest(cloud.CloudTestCase):
         with self.raises(
             exceptions.ApiTooOld, r'\b1\.29\b.*Placement.*\b1\.17\b'
         ):
-            self.gateway.allocation_candidates(SHAPE)
+            self.gateway.allocation_candidates(REQUEST)
         self.assertEqual([], self.sent)
 
     def test_versions_missed_at_first(self) -> None:
@@ -138,7 +140,7 @@ class OffersTest(cloud.CloudTestCase):
         )
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
         self.assertEqual(
-            3, len(self.gateway.allocation_candidates(SHAPE).candidates)
+            3, len(self.gateway.allocation_candidates(REQUEST).candidates)
         )
 
     @unit.cases('allocation_requests', 'provider_summaries')
@@ -148,7 +150,7 @@ class OffersTest(cloud.CloudTestCase):
         with self.raises(
             exceptions.Unavailable, 'allocation_requests, provider_summaries'
         ):
-            self.gateway.allocation_candidates(SHAPE)
+            self.gateway.allocation_candidates(REQUEST)
 
 
 class OverriddenEndpointTest(cloud.CloudTestCase):
@@ -165,13 +167,13 @@ class OverriddenEndpointTest(cloud.CloudTestCase):
         with self.raises(
             exceptions.Unavailable, r'Placement: GET /: .*\(HTTP 503\)'
         ):
-            self.gateway.allocation_candidates(SHAPE)
+            self.gateway.allocation_candidates(REQUEST)
         self.cloud.get(
             f'{cloud.PLACEMENT}/', json=cloud.placement_versions('1.29')
         )
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
         self.assertEqual(
-            3, len(self.gateway.allocation_candidates(SHAPE).candidates)
+            3, len(self.gateway.allocation_candidates(REQUEST).candidates)
         )
         self.assert_version('placement 1.29')
 
@@ -182,7 +184,7 @@ class OverriddenEndpointTest(cloud.CloudTestCase):
             json={'versions': [{'id': 'v1.0', 'links': []}]},
         )
         with self.raises(exceptions.ApiTooOld, 'offers none'):
-            self.gateway.allocation_candidates(SHAPE)
+            self.gateway.allocation_candidates(REQUEST)
 
 
 def summary(root: str, *traits: str, **inventories: tuple[int, int]) -> ty.Any:

@@ -126,7 +126,7 @@ class Cloud:
             for provider, host in self.hypervisors().items()
         ]
 
-    def allocation_candidates(self, shape: snapshots.Shape):
+    def allocation_candidates(self, request: snapshots.ResourceRequest):
         """Each host has room for a hundred servers, unless said otherwise."""
         providers = [
             snapshots.Provider(
@@ -137,7 +137,7 @@ class Cloud:
                     name: snapshots.Inventory(
                         self.room.get(host, 100), len(self.servers(host))
                     )
-                    for name, _amount in shape
+                    for name, _amount in request.shape
                 },
             )
             for provider, host in self.hypervisors().items()
@@ -146,13 +146,14 @@ class Cloud:
             {provider.id: provider for provider in providers},
             tuple(
                 tuple(
-                    snapshots.Allocation(provider.id, *part) for part in shape
+                    snapshots.Allocation(provider.id, *part)
+                    for part in request.shape
                 )
                 for provider in providers
                 if all(
                     provider.inventories[name].used + amount
                     <= provider.inventories[name].capacity
-                    for name, amount in shape
+                    for name, amount in request.shape
                 )
             ),
         )

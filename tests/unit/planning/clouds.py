@@ -6,6 +6,7 @@ Servers are on ``src``, which is to be drained, and hosts have 16 VCPUs,
 16,384 MiB and 160 GB, all free, unless said otherwise.
 """
 
+import collections
 from collections import abc
 import dataclasses
 import itertools
@@ -124,20 +125,28 @@ def shared_disk(capacity: int, used: int = 0) -> snapshots.Provider:
     )
 
 
-def demand(server_id, amounts=QUARTER, source=SOURCE, project='', **needs):
+def request(amounts, groups=(), isolate=False) -> snapshots.ResourceRequest:
+    """Return what asks for amounts of any providers, and for groups."""
+    unnumbered = model.RequestGroup(snapshots.shape(amounts))
+    return snapshots.ResourceRequest(unnumbered, tuple(groups), isolate)
+
+
+def demand(
+    server_id, amounts=QUARTER, source=SOURCE, project='', others=(), **needs
+):
     """Return a server that has to go; its zone is known unless told."""
+    wants = model.Needs(**{'zone_known': True, 'grouped': False, **needs})
     return snapshots.Demand(
         builders.server(
             server_id,
             host=source,
             memory_mb=amounts.get('MEMORY_MB', 0),
             project_id=project,
-            needs=model.Needs(
-                **{'zone_known': True, 'grouped': False, **needs}
-            ),
+            needs=wants,
         ),
-        snapshots.shape(amounts),
+        request(amounts, wants.groups, wants.isolate),
         source,
+        others,
     )
 
 
@@ -146,35 +155,38 @@ def demands(count, amounts=QUARTER, **values) -> list[snapshots.Demand]:
     return [demand(f'vm{n:02}', amounts, **values) for n in range(count)]
 
 
-def allocation_candidates(shape, trees, shared=()):
-    """Return what Placement answers: each class is of one provider.
+def allocation_candidates(request, trees, shared=()):
+    """Return what Placement answers: each class or group is of one provider.
 
     :param trees: the providers of each host.
     """
     providers: dict[str, snapshots.Provider] = {}
-    candidates = []
+    candidates = {}
+    groups = [[part] for part in request.unnumbered.resources]
+    numbered = [group.resources for group in request.numbered]
     for tree in trees:
         tree = list(tree)
-        within = [*tree, *shared]
-        able = [
-            [
-                p
-                for p in within
-                if (inventory := p.inventories.get(name))
-                and inventory.capacity >= n
-                if inventory.used + n <= inventory.capacity
-            ]
-            for name, n in shape
-        ]
-        for chosen in itertools.product(*able):
-            candidates.append(
-                tuple(
-                    snapshots.Allocation(p.id, name, n)
-                    for p, (name, n) in zip(chosen, shape, strict=True)
+        within = {p.id: p for p in (*tree, *shared)}
+        for chosen in itertools.product(within, repeat=len(groups + numbered)):
+            of_one = chosen[len(groups) :]
+            if request.isolate and len(set(of_one)) < len(of_one):
+                continue
+            held = collections.Counter()
+            for provider, parts in zip(chosen, groups + numbered, strict=True):
+                for name, n in parts:
+                    held[provider, name] += n
+            if all(
+                (inventory := within[provider].inventories.get(name))
+                and inventory.used + n <= inventory.capacity
+                for (provider, name), n in held.items()
+            ):
+                candidates[frozenset(held.items())] = tuple(
+                    snapshots.Allocation(*key, n) for key, n in held.items()
                 )
-            )
-            providers.update((p.id, p) for p in (*tree, *chosen))
-    return snapshots.AllocationCandidates(providers, tuple(candidates))
+                used = {i: within[i] for i in chosen}
+                providers |= used | {p.id: p for p in tree}
+    found = tuple(candidates.values())
+    return snapshots.AllocationCandidates(providers, found)
 
 
 def snapshot(nodes, wanted, shared=(), **known) -> snapshots.CapacitySnapshot:
@@ -193,8 +205,8 @@ def snapshot(nodes, wanted, shared=(), **known) -> snapshots.CapacitySnapshot:
         services={name: host.service for name, host in nodes.items()},
         hosts={f'rp-{name}': name for name in nodes},
         allocation_candidates={
-            shape: allocation_candidates(shape, trees, shared)
-            for shape in dict.fromkeys(d.shape for d in wanted if d.shape)
+            asked: allocation_candidates(asked, trees, shared)
+            for asked in dict.fromkeys(d.request for d in wanted if d.shape)
         },
         **{**known, 'located': {**here, **known.get('located', {})}},
     )

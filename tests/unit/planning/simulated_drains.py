@@ -32,13 +32,13 @@ class SimulatedPlacement:
         self.landed[demand.server.id] = host
         self.used[host].update(dict(demand.shape))
 
-    def allocation_candidates(self, shape) -> snapshots.AllocationCandidates:
+    def allocation_candidates(self, request) -> snapshots.AllocationCandidates:
         """Return what Placement answers now."""
         trees = [
             dataclasses.replace(node, used=self.used[name]).providers
             for name, node in self._nodes.items()
         ]
-        return clouds.allocation_candidates(shape, trees)
+        return clouds.allocation_candidates(request, trees)
 
     def load(self, host: str) -> float:
         """Return how full a host is, by its fullest pool."""
@@ -107,8 +107,8 @@ class SimulatedDrain:
     def look(self) -> None:
         """See all that Placement shows by now."""
         allocation_candidates = {
-            s: self._truth.allocation_candidates(s)
-            for s in self.seen.allocation_candidates
+            request: self._truth.allocation_candidates(request)
+            for request in self.seen.allocation_candidates
         }
         self.seen = dataclasses.replace(
             self.seen, allocation_candidates=allocation_candidates
@@ -121,13 +121,13 @@ class SimulatedDrain:
         A host without room for it does not show: what is known of that is as
         old as before.
         """
-        shape = self.demands[self.waiting[0]].shape
-        allocation_candidates = self._truth.allocation_candidates(shape)
+        request = self.demands[self.waiting[0]].request
+        allocation_candidates = self._truth.allocation_candidates(request)
         shown = {
             self.seen.hosts[p.root]
             for p in allocation_candidates.providers.values()
         }
         self.seen = destination_choice.renew(
-            self.seen, shape, allocation_candidates
+            self.seen, request, allocation_candidates
         )
         self.unseen = {i for i in self.unseen if self.gone[i] not in shown}

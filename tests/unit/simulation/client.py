@@ -313,8 +313,9 @@ class Client(session.Session):
         ]
 
     @_asks('allocation_candidates')
-    def allocation_candidates(self, shape) -> snapshots.AllocationCandidates:
+    def allocation_candidates(self, request) -> snapshots.AllocationCandidates:
         """GET /allocation_candidates: disabled and down hosts, too."""
+        shape = request.shape
         if not shape:
             raise exceptions.RequestRefused(
                 "Placement: '' does not match '^[A-Z0-9_]+:[0-9]+' (HTTP 400)",

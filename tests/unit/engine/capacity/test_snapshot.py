@@ -10,12 +10,17 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.server import status as server_status
 from tests import unit
 from tests.unit import builders
 from tests.unit.planning import clouds
 
 Demand = snapshots.Demand
 HOST = builders.HOST
+ROW = builders.row(phase=server_status.Phase.WAITING)
+VM = {'MEMORY_MB': 512, 'VCPU': 2}
+VGPU = model.RequestGroup((('VGPU', 1),))
+VCPUS = model.RequestGroup((('VCPU', 2),))
 DENIED = exceptions.NotPermitted('policy says no')
 DOWN = exceptions.Unavailable('no answer')
 
@@ -64,16 +69,48 @@ class TestSourceUsage(CapacityObserverTestCase):
         usage = self.usage(server('vm1'), server('vm2'))
         self.assertEqual({'a migration'}, usage.unexplained(HOST))
 
-    def test_what_a_server_needs(self) -> None:
-        """What its flavor asks of other providers is in no allocation."""
-        held = {'VCPU': 2, 'MEMORY_MB': 512, 'DISK_GB': 0}
+    @unit.cases(
+        # What it holds, what its flavor asks for, in groups, what of that
+        # is asked for, what else it holds.
+        ({'VCPU': 2, 'DISK_GB': 0}, {}, (), {'VCPU': 2}, {}),
+        # Nested or shared providers may hold it, or none does yet.
+        (VM, {'CUSTOM_X': 1, 'VCPU': 4}, (), {'CUSTOM_X': 1, **VM}, {}),
+        ({'CUSTOM_X': 9, **VM}, {'CUSTOM_X': 1}, (), {'CUSTOM_X': 1, **VM},
+         {'CUSTOM_X': 8}),
+        ({'VGPU': 2, **VM}, {}, (VGPU, VGPU), VM, {}),
+        ({'VGPU': 3, **VM}, {}, (VGPU, VGPU), VM, {'VGPU': 1}),
+        ({'VGPU': 1, **VM}, {}, (VGPU, VGPU), VM, {}),
+        ({'VGPU': 4, **VM}, {'VGPU': 3}, (VGPU,), {'VGPU': 3, **VM}, {}),
+        ({'VCPU': 3}, {}, (VCPUS,), {'VCPU': 1}, {}),
+        ({'NET_BW': 9, **VM}, {}, (VGPU,), VM, {'NET_BW': 9}),
+    )  # fmt: skip
+    def test_what_a_server_needs(self, held, asked, groups, any_, others):
         self.gateway.allocations.return_value = {'vm1': held}
-        asked = (('CUSTOM_GPU', 1), ('VCPU', 4))
-        shape = (('MEMORY_MB', 512), ('VCPU', 2))
-        for resources, expected in (((), shape), (asked, asked[:1] + shape)):
-            vm1 = server('vm1', resources=resources)
-            demand = self.usage(vm1).demand(HOST, vm1)
-            self.assertEqual(Demand(vm1, expected, HOST), demand)
+        vm1 = server('vm1', resources=snapshots.shape(asked), groups=groups)
+        wanted = clouds.request(any_, groups)
+        expected = Demand(vm1, wanted, HOST, snapshots.shape(others))
+        self.assertEqual(expected, self.usage(vm1).demand(ROW, vm1))
+
+    def test_traits_are_asked_for_with_groups(self) -> None:
+        self.gateway.allocations.return_value = {'vm1': VM}
+        traits = {
+            f'{k}_traits': frozenset({k}) for k in ('required', 'forbidden')
+        }
+        vm1 = server('vm1', groups=(VGPU,), isolate=True, **traits)
+        unnumbered = model.RequestGroup(snapshots.shape(VM), **traits)
+        self.assertEqual(
+            snapshots.ResourceRequest(unnumbered, (VGPU,), True),
+            self.usage(vm1).demand(ROW, vm1).request,
+        )
+
+    def test_holds_nothing_of_the_host(self) -> None:
+        self.gateway.allocations.return_value = {'a migration': VM}
+        vm1 = server('vm1', resources=(('VGPU', 1),))
+        for phase in server_status.Phase:
+            found = self.usage(vm1).demand(builders.row(phase=phase), vm1)
+            under_way = phase in ('moving', 'settling')
+            unknown = Demand(vm1, snapshots.UNKNOWN, HOST)
+            self.assertEqual(None if under_way else unknown, found)
 
     def test_allocations_are_unknown(self) -> None:
         vm1 = server('vm1')
@@ -85,7 +122,8 @@ class TestSourceUsage(CapacityObserverTestCase):
             self.assertEqual(words, self.surveyor.unknown)
             self.assertEqual([words], self.surveyor.notes)
             self.assertEqual(frozenset(), usage.unexplained(HOST))
-            self.assertEqual(Demand(vm1, (), HOST), usage.demand(HOST, vm1))
+            unknown = Demand(vm1, snapshots.UNKNOWN, HOST)
+            self.assertEqual(unknown, usage.demand(ROW, vm1))
 
 
 class TestGroups(CapacityObserverTestCase):
@@ -144,18 +182,18 @@ class TestCapacitySnapshot(CapacityObserverTestCase):
     def snapshot(self, *demands: Demand) -> snapshots.CapacitySnapshot:
         return self.surveyor.take(self.usage(), self.SERVICES, demands)
 
-    def test_each_shape_is_asked_for_once(self) -> None:
+    def test_each_request_is_asked_for_once(self) -> None:
         small, large = clouds.QUARTER, clouds.HALF
         found = self.snapshot(
             clouds.demand('vm1', small),
             clouds.demand('vm2', large),
             clouds.demand('vm3', small),
-            Demand(server('vm4'), (), HOST),
+            Demand(server('vm4'), snapshots.UNKNOWN, HOST),
         )
-        shapes = [snapshots.shape(small), snapshots.shape(large)]
-        self.assertEqual(shapes, list(found.allocation_candidates))
+        requests = [clouds.request(small), clouds.request(large)]
+        self.assertEqual(requests, list(found.allocation_candidates))
         self.assertEqual(
-            [mock.call(shape) for shape in shapes],
+            [mock.call(request) for request in requests],
             self.gateway.allocation_candidates.call_args_list,
         )
         self.assertEqual(self.SERVICES, found.services)

@@ -219,13 +219,13 @@ class TestRenew(Base):
     ]
 
     def answer(self, nodes):
-        large = self.DEMANDS[0].shape
+        large = self.DEMANDS[0].request
         trees = [node.providers for node in nodes]
         return clouds.allocation_candidates(large, trees)
 
     def after(self, *answers):
         """Return what is known after answers that have fewer hosts."""
-        large = self.DEMANDS[0].shape
+        large = self.DEMANDS[0].request
         seen = clouds.snapshot(clouds.hosts('a', 'b'), self.DEMANDS)
         for nodes in answers:
             answer = self.answer(nodes)

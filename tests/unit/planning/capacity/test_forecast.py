@@ -4,6 +4,7 @@
 
 from unittest import mock
 
+from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import packing
@@ -276,6 +277,16 @@ class TestUtilizations(Base):
         found = clouds.capacity_forecast([node], demands)
         fill = forecast.Utilization('VGPU', 0, 3, 4)
         self.assertIn(fill, found.utilizations)
+
+    def test_small_cards_are_not_emptied_first(self):
+        sizes = {'gpu0': 1, 'gpu1': 1, 'gpu2': 2}
+        node = Host(
+            'a', nested={name: {'VGPU': n} for name, n in sizes.items()}
+        )
+        two_cards = (model.RequestGroup((('VGPU', 1),)),) * 2
+        demands = clouds.demands(2, groups=two_cards, isolate=True)
+        found = clouds.capacity_forecast([node], demands)
+        self.assertEqual((), found.misfits)
 
     def test_shared_storage_is_reported(self):
         nodes = clouds.hosts(*'ab', size={'VCPU': 64})

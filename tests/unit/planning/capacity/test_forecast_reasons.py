@@ -2,6 +2,7 @@
 
 """Why a server does not fit: words for people."""
 
+from osc_hostmaint import model
 from tests import unit
 from tests.unit.planning import clouds
 
@@ -10,6 +11,9 @@ filled = clouds.filled
 A, B = clouds.hosts('a', 'b')
 FULL = filled('f', 1)
 GOLD = frozenset({'CUSTOM_GOLD'})
+GPUS = Host('gpus', nested={'gpu0': {'VGPU': 1}, 'gpu1': {'VGPU': 1}})
+NICS = Host('nics', nested={'nic0': {'NET_BW': 3}, 'nic1': {'NET_BW': 3}})
+TWO_CARDS = (model.RequestGroup((('VGPU', 1),)),) * 2
 ZONED = [
     Host('src', zone='zone1', maintenance=True),
     Host('a', zone='zone2'),
@@ -73,6 +77,28 @@ class TestReasons(unit.TestCase):
             ZONED,
             {},
             {'zone_known': False},
+        ),
+        ('', [GPUS], {}, {'groups': TWO_CARDS, 'isolate': True}),
+        (
+            f'{NONE}2 without room or traits for its resource groups',
+            [A, Host('b', nested={'gpu0': {'VGPU': 2}})],
+            {},
+            {'groups': TWO_CARDS, 'isolate': True},
+        ),
+        (
+            'there is room, but it holds NET_BW, which its flavor does not '
+            'request: only the scheduler can check what its ports and devices '
+            'request',
+            [NICS],
+            {},
+            {'others': (('NET_BW', 5),)},
+        ),
+        (
+            'depends on scheduler filters that the API does not show: '
+            f'{NONE}1 without NET_BW',
+            [NICS],
+            {},
+            {'others': (('NET_BW', 7),)},
         ),
     )
     def test_reasons(self, reason, nodes, known=NOTHING, needs=NOTHING):

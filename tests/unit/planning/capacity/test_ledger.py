@@ -4,6 +4,7 @@
 
 import dataclasses
 
+from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import ledger as ledgers
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
@@ -98,7 +99,7 @@ class TestLedger(unit.TestCase):
     def test_the_newest_answer_counts(self):
         old, fuller = clouds.demand('vm1'), Host('a', used={'VCPU': 12})
         seen = clouds.snapshot([A], [old])
-        new = snapshots.shape({'VCPU': 2})
+        new = clouds.request({'VCPU': 2})
         answer = clouds.allocation_candidates(new, [fuller.providers])
         answers = {**seen.allocation_candidates, new: answer}
         there = ledgers.Ledger(
@@ -128,16 +129,26 @@ class TestGuess(unit.TestCase):
         there.take((allocation(3, 'rp-a-gpu1', 'VGPU'),))
         self.assertEqual(
             (allocation(4, name='VCPU'), allocation(9, 'rp-a-gpu0', 'VGPU')),
-            there.guess('a', (('VCPU', 4), ('VGPU', 9), ('PCPU', 1))),
+            there.guess(
+                'a', clouds.request({'VCPU': 4, 'VGPU': 9, 'PCPU': 1})
+            ),
         )
 
+    def test_groups_are_of_different_cards(self):
+        there = ledger(GPUS, shape={'VGPU': 1})
+        groups = (model.RequestGroup((('VGPU', 3),)),) * 2
+        request = clouds.request({}, groups)
+        shares = [(s.provider, s.amount) for s in there.guess('a', request)]
+        self.assertEqual([('rp-a-gpu1', 3), ('rp-a-gpu0', 3)], shares)
+        self.assertEqual({'VGPU': 1}, there.lacks('a', request))
+
     def test_nothing_is_known_of_hosts_that_no_answer_has(self):
-        self.assertEqual((), ledger(A).guess('z', (('VCPU', 1),)))
+        self.assertEqual((), ledger(A).guess('z', clouds.request({'VCPU': 1})))
 
 
 class TestLacks(unit.TestCase):
     def test_what_is_missing_is_told_by_class(self):
-        there, shape = ledger(A), snapshots.shape(clouds.QUARTER)
+        there, shape = ledger(A), clouds.request(clouds.QUARTER)
         self.assertEqual({}, there.lacks('a', shape))
         self.assertIsNone(there.lacks('not known', shape))
         there.take((allocation(14), allocation(15000, name='MEMORY_MB')))
@@ -146,12 +157,14 @@ class TestLacks(unit.TestCase):
 
     def test_a_class_counts_where_most_is_left(self):
         there = ledger(GPUS, shape={'VGPU': 1})
-        self.assertEqual({'VGPU': 1}, there.lacks('a', (('VGPU', 5),)))
+        self.assertEqual(
+            {'VGPU': 1}, there.lacks('a', clouds.request({'VGPU': 5}))
+        )
 
     def test_shared_storage_is_the_hosts_too(self):
         node = Host('a', size={'VCPU': 4})
         shape, shared = {'VCPU': 4, 'DISK_GB': 20}, [clouds.shared_disk(1000)]
         there = ledger(node, shape=shape, shared=shared)
         there.take((allocation(4),))
-        lacks = there.lacks('a', (('DISK_GB', 20), ('VCPU', 1)))
+        lacks = there.lacks('a', clouds.request({'DISK_GB': 20, 'VCPU': 1}))
         self.assertEqual({'VCPU': 1}, lacks)
