@@ -14,6 +14,7 @@ The commands themselves use it::
 """
 
 from collections import abc
+import datetime
 import typing as ty
 
 from openstack import connection
@@ -215,6 +216,7 @@ class Maintenance:
         fenced: bool = False,
         confirm: Confirm | None = None,
         timeout: float | None = None,
+        until: datetime.datetime | None = None,
         report: Reporter | None = None,
         interrupt: Interrupt | None = None,
         recording: ports.Recording | None = None,
@@ -239,6 +241,8 @@ class Maintenance:
             the other hosts are powered off; None: these are not evacuated.
         :param timeout: seconds after which the call ends; moves in flight
             continue in Nova.
+        :param until: a time with a time zone, after which no move starts by
+            this machine's clock; moves in flight are awaited.
         :param report: receives events and notices while the drain runs.
         :param interrupt: tells whether the user wants to stop.
         :param recording: records every decision and its input.
@@ -260,6 +264,7 @@ class Maintenance:
                 fenced=fenced,
                 confirm=confirm,
                 timeout=timeout,
+                until=until,
                 report=Publisher(report),
                 interrupt=interrupt or interrupts.Interrupt(),
                 recording=recording,
@@ -297,6 +302,7 @@ class Maintenance:
         running: Running | None = None,
         policy: Policy = requests.DEFAULT_POLICY,
         timeout: float | None = None,
+        until: datetime.datetime | None = None,
         report: Reporter | None = None,
         interrupt: Interrupt | None = None,
         skip_capacity_check: bool = False,
@@ -314,20 +320,16 @@ class Maintenance:
         :param policy: how to move the servers. Its states, retries, stalls,
             excluded servers and ``per_destination`` (default here: 4) count;
             the other fields are set here.
-        :param timeout: seconds after which the call ends; moves in flight
-            continue in Nova.
-        :param report: receives events and notices while the restore runs.
-        :param interrupt: tells whether the user wants to stop.
+        :param timeout: this, ``until``, ``report`` and ``interrupt`` are as
+            in :meth:`drain`.
         :param skip_capacity_check: start even if the servers do not all fit.
         :returns: a row per server that left, unless it is already back.
             Servers that are left alone are ``skipped``. One that is deleted
             during its move is ``gone``.
-        :raises UnknownHost: one of the hosts does not exist; nothing was
-            changed.
-        :raises Refused: a server to exclude is not known or not unique;
-            nothing was changed.
-        :raises NotPermitted: Nova hides the hosts of migrations; nothing was
-            changed.
+        :raises UnknownHost: one of the hosts does not exist. Nothing was
+            changed then, nor in the following cases.
+        :raises Refused: a server to exclude is not known or not unique.
+        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return restore.restore(
             self._gateway,
@@ -337,6 +339,7 @@ class Maintenance:
                 running=running,
                 policy=policy,
                 timeout=timeout,
+                until=until,
                 report=Publisher(report),
                 interrupt=interrupt or interrupts.Interrupt(),
                 skip_capacity_check=skip_capacity_check,
@@ -349,6 +352,7 @@ class Maintenance:
         *,
         force: bool = False,
         timeout: float | None = None,
+        until: datetime.datetime | None = None,
         report: Reporter | None = None,
         interrupt: Interrupt | None = None,
     ) -> DrainResult:
@@ -362,16 +366,16 @@ class Maintenance:
 
         :param force: as in :meth:`unset`.
         :param timeout: as in :meth:`restore`, like the others.
-        :raises UnknownHost: one of the hosts does not exist; nothing was
-            changed.
-        :raises NotPermitted: Nova hides the hosts of migrations; nothing was
-            changed.
+        :raises UnknownHost: one of the hosts does not exist. Nothing was
+            changed then, nor in the following case.
+        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return restore.unset_and_restore(
             self._gateway,
             requests.RestoreRequest(
                 hosts=hosts,
                 timeout=timeout,
+                until=until,
                 report=Publisher(report),
                 interrupt=interrupt or interrupts.Interrupt(),
             ),

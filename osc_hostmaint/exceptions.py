@@ -24,7 +24,7 @@ class ExitCode(enum.IntEnum):
     USAGE = 2
     #: It ended and servers are left; the table says which and why.
     LEFT = 3
-    #: ``--timeout`` passed first.
+    #: ``--timeout`` or ``--until`` passed first.
     TIMEOUT = 4
     #: Interrupted by the user.
     INTERRUPTED = 130

@@ -37,8 +37,8 @@ class DrainHostMaintenance(table.ServersTable):
         ),
         _(
             'Exit code: 0 if every host is drained, 1 if a request failed or '
-            'was refused, 3 if servers are left, 4 if --timeout passed first, '
-            '130 if it was interrupted.'
+            'was refused, 3 if servers are left, 4 if --timeout or --until '
+            'passed first, 130 if it was interrupted.'
         ),
         examples=(
             'openstack host maintenance drain --dry-run cmp01',
@@ -95,6 +95,7 @@ class DrainHostMaintenance(table.ServersTable):
         if parsed_args.dry_run:
             maintenance = plugin.make_client(self.app.client_manager)
             return self._preview(maintenance.preview(parsed_args.hosts, **how))
+        options.echo_until(parsed_args.until)
         dead = parsed_args.evacuate
         with _recording(parsed_args) as recording:
             return self._carry_out(
@@ -103,6 +104,7 @@ class DrainHostMaintenance(table.ServersTable):
                     reason=parsed_args.reason,
                     confirm=evacuation.confirm(self._stop) if dead else None,
                     timeout=parsed_args.timeout,
+                    until=parsed_args.until,
                     recording=recording,
                     skip_capacity_check=parsed_args.skip_capacity_check,
                     report=report,

@@ -100,19 +100,28 @@ class UnsetHostMaintenance(table.ServersTable):
                 'start unknown: in 7 days (default: off)'
             ),
         )
+        options.add_until(parser)
         # It shows what was done, and never what would be.
         parser.set_defaults(dry_run=False)
         options.add_hosts(parser)
         return parser
 
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        if parsed_args.until and not parsed_args.restore:
+            LOG.error('%s', _('--until: needs --restore'))
+            return int(exceptions.ExitCode.USAGE)
+        return super().run(parsed_args)
+
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         if parsed_args.restore:
             from osc_hostmaint.progress import lines as progress_lines
 
+            options.echo_until(parsed_args.until)
             return self._carry_out(
                 lambda maintenance, report: maintenance.unset_and_restore(
                     parsed_args.hosts,
                     force=parsed_args.force,
+                    until=parsed_args.until,
                     report=report,
                     interrupt=self._stop,
                 ),

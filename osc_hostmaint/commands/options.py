@@ -4,14 +4,21 @@
 
 import argparse
 from collections import abc
+import contextlib
+import datetime
 import functools
+import logging
 import re
 import typing as ty
 
 from osc_hostmaint.i18n import _
 
+LOG = logging.getLogger(__name__)
+
 _UNITS = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
 _DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)')
+_TIME_OF_DAY = re.compile('(?:[01][0-9]|2[0-3]):[0-5][0-9]')
+_MINUTE = datetime.timedelta(minutes=1)
 _HOST = _(
     'Compute host, by its exact name (see openstack compute service list)'
 )
@@ -35,6 +42,71 @@ def spelled(seconds: float) -> str:
     """Return a duration as :func:`duration` reads it, in its largest unit."""
     each, unit = max((n, u) for u, n in _UNITS.items() if seconds % n == 0)
     return f'{seconds / each:.0f}{unit}'
+
+
+def until(text: str) -> datetime.datetime:
+    """Return the time, as a local one, that ``HH:MM`` or ISO 8601 means.
+
+    ``HH:MM`` is the next such local time. ISO 8601 without an offset is local
+    time, too.
+
+    :raises argparse.ArgumentTypeError: it is neither, or in the past.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    # astimezone() raises both near the years 1 and 9999.
+    with contextlib.suppress(ValueError, OverflowError):
+        for time in _meant(text, now):
+            if time > now:
+                return time.astimezone()
+        raise argparse.ArgumentTypeError(
+            _('%(text)r is in the past: it is %(now)s')
+            % {'text': text, 'now': local(now)}
+        )
+    raise argparse.ArgumentTypeError(
+        _('%r is not a time: write 06:00 or 2026-11-30T06:00:00+01:00') % text
+    )
+
+
+def local(time: datetime.datetime) -> str:
+    """Return a time as local time with its offset from UTC, for people."""
+    return time.astimezone().isoformat(' ', 'seconds')
+
+
+def _meant(text: str, now: datetime.datetime) -> list[datetime.datetime]:
+    """Return the times that a text may mean, the earliest first.
+
+    :raises ValueError: it means none.
+    """
+    if not _TIME_OF_DAY.fullmatch(text):
+        time = datetime.datetime.fromisoformat(text)
+        return [time] if time.tzinfo else _local(time)
+    wanted, today = datetime.time.fromisoformat(text), now.astimezone().date()
+    days = (today, today + datetime.timedelta(days=1))
+    return [
+        time
+        for day in days
+        for time in _local(datetime.datetime.combine(day, wanted))
+    ]
+
+
+def _local(naive: datetime.datetime) -> list[datetime.datetime]:
+    """Return when local clocks show a time: twice if they are set back.
+
+    If they are set forward past it, this is when that happens.
+    """
+    times = [
+        naive.replace(fold=fold).astimezone(datetime.UTC) for fold in (0, 1)
+    ]
+
+    def shown(time: datetime.datetime) -> datetime.datetime:
+        return time.astimezone().replace(tzinfo=None)
+
+    if naive not in map(shown, times):
+        skipped = min(times)
+        while shown(skipped) < naive:
+            skipped += _MINUTE
+        times = [skipped]
+    return times
 
 
 def number(text: str, least: int = 0) -> int:
@@ -113,10 +185,28 @@ def add_mark(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_until(parser: argparse.ArgumentParser) -> None:
+    """Add ``--until``."""
+    add(
+        parser,
+        {'metavar': '<time>', 'type': until},
+        until=_(
+            'Start no move after this time (06:00 or ISO 8601); await those '
+            'in flight (default: never)'
+        ),
+    )
+
+
+def echo_until(time: datetime.datetime | None) -> None:
+    """Print when no more moves are started, if ever."""
+    if time:
+        LOG.warning(_('No move starts after %s (--until).'), local(time))
+
+
 def add_run(
     parser: argparse.ArgumentParser, *, skip_capacity_check: str
 ) -> None:
-    """Add ``--timeout``, ``--dry-run`` and ``--skip-capacity-check``.
+    """Add what limits the time, ``--dry-run``, ``--skip-capacity-check``.
 
     :param skip_capacity_check: the help of that.
     """
@@ -128,6 +218,7 @@ def add_run(
             'in flight continue (default: never)'
         ),
     )
+    add_until(parser)
     add(
         parser,
         FLAG,

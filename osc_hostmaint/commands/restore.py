@@ -63,8 +63,8 @@ class RestoreHostMaintenance(table.ServersTable):
         ),
         _(
             'Exit code: 0 if all servers are back, 1 if a request failed or '
-            'was refused, 3 if servers are not back, 4 if --timeout passed '
-            'first, 130 if it was interrupted.'
+            'was refused, 3 if servers are not back, 4 if --timeout or '
+            '--until passed first, 130 if it was interrupted.'
         ),
         examples=(
             'openstack host maintenance restore --dry-run cmp01',
@@ -151,10 +151,12 @@ class RestoreHostMaintenance(table.ServersTable):
                 maintenance.preview_restore(parsed_args.hosts, **how),
                 coming_home=True,
             )
+        options.echo_until(parsed_args.until)
         return self._carry_out(
             lambda maintenance, report: maintenance.restore(
                 parsed_args.hosts,
                 timeout=parsed_args.timeout,
+                until=parsed_args.until,
                 skip_capacity_check=parsed_args.skip_capacity_check,
                 report=report,
                 interrupt=self._stop,

@@ -251,6 +251,9 @@ class HostLoop:
         outcome: _Outcome | None = None
         try:
             actions.prepare(gateway, action)
+            if action.kind in memories.STARTING and (why := self._ask_stop()):
+                # That may have taken long.
+                raise exceptions.Unavailable(why, in_doubt=False)
             # Holds if the user stops us in the middle of the request.
             outcome = self._outcome(_Status.IN_DOUBT)
             actions.send(gateway, action)

@@ -25,6 +25,10 @@ from osc_hostmaint.planning.host import decision as decisions
 
 INTERRUPTED = 'interrupted: run the same command again to continue'
 TIMED_OUT = '--timeout passed: run the same command again to continue'
+UNTIL_PASSED = (
+    '--until passed: run the command again to continue, with a later --until '
+    'or without it'
+)
 
 _Errors = abc.Mapping[str, str]
 _Hosts = abc.Sequence[host_loop.HostLoop]
@@ -82,13 +86,16 @@ def run(
     """
     interrupt, timeout = request.interrupt, request.timeout
     max_failures = request.policy.max_failures
-    broken = ''
+    stop = ''
 
     def ask_stop() -> str:
-        nonlocal broken
-        if not broken and max_failures:
-            broken = _broken(hosts, max_failures, request.report)
-        return INTERRUPTED if interrupt.requested else broken
+        # For good: a clock that is set back starts no move.
+        nonlocal stop
+        if not stop and max_failures:
+            stop = _broken(hosts, max_failures, request.report)
+        if not stop:
+            stop = _over(hosts, clock, request)
+        return INTERRUPTED if interrupt.requested else stop
 
     def abandon(why: str) -> None:
         for host in hosts:
@@ -127,8 +134,25 @@ def run(
     elif timed_out:
         code = exceptions.ExitCode.TIMEOUT
     elif any(row.left for row in rows):
-        code = exceptions.ExitCode.LEFT
+        late = stop == UNTIL_PASSED
+        code = (
+            exceptions.ExitCode.TIMEOUT if late else exceptions.ExitCode.LEFT
+        )
     return DrainResult(rows, errors, code)
+
+
+def _over(hosts: _Hosts, clock: ports.Clock, request: ports.Request) -> str:
+    """Return why it is too late to start a move, '' if it is not."""
+    if request.until is None or clock.utc() < request.until:
+        return ''
+    request.report.publish(
+        events.Trouble(
+            ', '.join(dict.fromkeys(h.host for h in hosts if not h.done)),
+            '--until passed: no other move is started; the moves in flight '
+            'are awaited',
+        )
+    )
+    return UNTIL_PASSED
 
 
 def _broken(hosts: _Hosts, most: int, report: ports.Reporter) -> str:

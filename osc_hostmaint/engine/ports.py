@@ -171,13 +171,16 @@ class Gateway(ty.Protocol):
 
 
 class Clock(ty.Protocol):
-    """Seconds that only grow, and a way to let them pass."""
+    """Seconds that only grow, a way to let them pass, and the time of day."""
 
     def now(self) -> float:
         """Return seconds since some moment."""
 
     def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
+
+    def utc(self) -> datetime.datetime:
+        """Return the time of day, in UTC; it may be set meanwhile."""
 
 
 class Reporter(ty.Protocol):
@@ -210,6 +213,10 @@ class Request(ty.Protocol):
     @property
     def timeout(self) -> float | None:
         """Seconds after which nothing is awaited any more."""
+
+    @property
+    def until(self) -> datetime.datetime | None:
+        """The time of day, in any time zone, after which no move starts."""
 
 
 class Destinations(ty.Protocol):

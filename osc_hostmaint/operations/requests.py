@@ -29,6 +29,7 @@ class _Request:
     hosts: abc.Sequence[str]
     policy: policies.Policy = DEFAULT_POLICY
     timeout: float | None = None
+    until: datetime.datetime | None = None
     skip_capacity_check: bool = False
     report: ports.Reporter = dataclasses.field(
         default_factory=reporting.Publisher
@@ -36,6 +37,10 @@ class _Request:
     interrupt: ports.Interrupt = dataclasses.field(
         default_factory=interrupts.Interrupt
     )
+
+    def __post_init__(self) -> None:
+        if self.until and self.until.tzinfo is None:
+            raise ValueError('until needs a time zone')
 
     def stopping(self) -> abc.Callable[[], bool]:
         """Return what tells whether to stop; the time counts from now."""

@@ -3,11 +3,14 @@
 """Killed, interrupted, timed out, run twice: nothing is lost."""
 
 import collections
+import datetime
 import signal
 import subprocess
+from unittest import mock
 
 import pytest
 
+from osc_hostmaint.operations import clock
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -151,6 +154,42 @@ class TestInterruption(SlowServers):
         self.knob_seconds(1)
         self.drain('cmp01')
         self.assert_each_moved_once()
+
+    def test_until(self) -> None:
+        """A laptop that sleeps meanwhile: what has begun is awaited."""
+        self.slow_servers(seconds=2)
+        for wrong in (
+            'drain --until 2026-11-01T06:00Z',
+            'unset --until 06:00',
+        ):
+            done = self.run_command(f'host maintenance {wrong} cmp01')
+            self.assertEqual(2, done.code, done.err)
+        hour = datetime.timedelta(hours=1)
+
+        def utc(_clock: clock.Clock) -> datetime.datetime:
+            moves = self.cloud.migrations(source_compute='cmp01')
+            return datetime.datetime.now(datetime.UTC) + 2 * len(moves) * hour
+
+        until = datetime.datetime.now(datetime.UTC) + hour
+        with mock.patch.object(clock.Clock, 'utc', utc):
+            done = self.run_command(f'{LINE} --until {until.isoformat()}')
+
+        self.assertEqual(4, done.code, done.err)
+        self.assertIn('No move starts after', done.err)
+        self.assertIn('--until passed: no other move is started', done.err)
+        results = {row['Result']: row['Reason'] for row in done.json}
+        self.assertEqual({'moved', 'blocked'}, {*results})
+        self.assertIn('run the command again', results['blocked'])
+        self.assertEqual(1, len(self.records('cmp01')))
+
+        local = until.astimezone()
+        done = self.run_command(
+            f'host maintenance unset --restore --until {local:%H:%M} cmp01'
+        )
+
+        self.assertEqual(0, done.code, done.err)
+        self.assertIn(f'after {local:%Y-%m-%d %H:%M}:00', done.err)
+        self.assertEqual(3, len(self.cloud.servers('cmp01')))
 
 
 class TestBadDays(SlowServers):

@@ -53,6 +53,7 @@ class TestDrain(shell.CommandTestCase):
             'fenced': False,
             'confirm': None,
             'timeout': None,
+            'until': None,
             'recording': None,
             'skip_capacity_check': False,
             'report': mock.ANY,

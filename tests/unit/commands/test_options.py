@@ -3,6 +3,10 @@
 """What can be typed."""
 
 import argparse
+import datetime
+import os
+import time
+from unittest import mock
 
 from osc_hostmaint.commands import options
 from tests import unit
@@ -14,6 +18,17 @@ NO_NUMBERS = ('', '-1', '1.5', 'two', '²', '٣', '1e3', '1' * 5000)
 NO_DURATIONS = (
     *('', '0', '0h', '-1', '1.5h', '2w', '2 h', 'h', 'd', '1h30m', '15M'),
     *('15 m', '15m ', 'soon', '٣m', f'{10**9}s'),
+)
+NO_TIMES = (
+    '9999-12-31T23:59-23:00',
+    '0001-01-01T00:00',
+    '',
+    '24:00',
+    '6:00',
+    '06:60',
+    '06:00Z',
+    '90',
+    'soon',
 )
 
 
@@ -45,3 +60,42 @@ class TestTypes(unit.TestCase):
                 self.assertRaisesRegex(argparse.ArgumentTypeError, words),
             ):
                 kind(text)
+
+
+class TestUntil(unit.TestCase):
+    @unit.cases(
+        # what is typed, what time it is, what it means
+        ('06:00', '2026-11-30T04:59Z', '2026-11-30 06:00:00+01:00'),
+        ('06:00', '2026-11-30T05:00Z', '2026-12-01 06:00:00+01:00'),
+        # Clocks are set forward past it, or back.
+        ('02:30', '2026-03-28T20:00Z', '2026-03-29 03:00:00+02:00'),
+        ('02:30', '2026-03-29T01:10Z', '2026-03-30 02:30:00+02:00'),
+        ('02:30', '2026-10-24T20:00Z', '2026-10-25 02:30:00+02:00'),
+        ('02:30', '2026-10-25T00:45Z', '2026-10-25 02:30:00+01:00'),
+        ('2026-10-25T02:30', '2026-10-25T00:45Z', '2026-10-25 02:30:00+01:00'),
+        ('2026-11-30T06-05', '2026-11-30T05:00Z', '2026-11-30 12:00:00+01:00'),
+        (
+            '2026-11-30T05Z',
+            '2026-11-30T05:00Z',
+            'it is 2026-11-30 06:00',
+        ),
+        ('2026-11-30T05:59', '2026-11-30T05:00Z', 'is in the past'),
+        *((text, '2026-11-30T05:00Z', 'is not a time') for text in NO_TIMES),
+    )
+    def test_until(self, text, now, words):
+        class Clock(datetime.datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return cls.fromisoformat(now).astimezone(tz)
+
+        # Without the system's table of time zones.
+        zone = mock.patch.dict(os.environ, TZ='CET-1CEST,M3.5.0,M10.5.0/3')
+        self.addCleanup(time.tzset)
+        self.enterContext(zone)
+        time.tzset()
+        with mock.patch.object(datetime, 'datetime', Clock):
+            try:
+                found = options.local(options.until(text))
+            except argparse.ArgumentTypeError as error:
+                found = str(error)
+        self.assertIn(words, found)

@@ -25,11 +25,13 @@ DEFAULTS = {
     'running': None,
     'policy': policies.Policy(per_destination=4),
     'timeout': None,
+    'until': None,
     'skip_capacity_check': False,
     'report': mock.ANY,
     'interrupt': mock.ANY,
 }
 RUNNING = policies.Running
+UNTIL = datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC)
 result = shell.result
 HOME = builders.row('vm1', host='cmp02', destination='cmp01')
 SKIPPED = builders.row(
@@ -58,6 +60,7 @@ class TestRestore(shell.CommandTestCase):
         ('--since 2026-11-20T23:31:07Z', {'since': builders.mark().since}),
         ('--since 2026-11-20T23:31:07', {'since': builders.mark().since}),
         ('--timeout 15m', {'timeout': 900}),
+        ('--until 2999-01-01T00:00Z', {'until': UNTIL}),
         ('--skip-capacity-check', {'skip_capacity_check': True}),
         ('--running as-left', {'running': None}),
         *[(f'--running {each}', {'running': each}) for each in RUNNING],
@@ -176,12 +179,15 @@ class TestUnset(shell.CommandTestCase):
 
     def test_restore(self):
         self.asked.return_value = result(HOME)
-        done = self.run_command('--restore -f value -c Name cmp01 cmp02')
+        done = self.run_command(
+            '--restore --until 2999-01-01T00:00Z -f value -c Name cmp01 cmp02'
+        )
 
         self.assertEqual((0, 'name of vm1\n'), (done.code, done.stdout))
         self.asked.assert_called_once_with(
             ['cmp01', 'cmp02'],
             force=False,
+            until=UNTIL,
             report=mock.ANY,
             interrupt=mock.ANY,
         )

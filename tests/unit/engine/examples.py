@@ -35,6 +35,7 @@ ENDINGS = {
     'interrupt_after': strategies.none() | strategies.floats(0.1, 40),
     'stop_after': strategies.none() | strategies.floats(20, 60),
     'timeout': strategies.none() | strategies.floats(1, 60),
+    'until_after': strategies.none() | strategies.floats(0, 40),
 }
 #: Ids as the cloud gives them to its first servers.
 EXCLUDED = strategies.frozensets(

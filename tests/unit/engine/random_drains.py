@@ -77,6 +77,7 @@ class Scenario:
     interrupt_after: float | None = None
     stop_after: float | None = None
     timeout: float | None = None
+    until_after: float | None = None
     #: Hosts that one run drains; several runs go on at once.
     runs: tuple[tuple[str, ...], ...] = ((scene.SOURCE,),)
     #: When the second of several runs begins, in seconds.
@@ -114,7 +115,7 @@ def play(scenario: Scenario) -> list[str]:
         for seconds in scenario.kills
     ]
     if len(scenario.runs) == 1:
-        stops = ('interrupt_after', 'stop_after', 'timeout')
+        stops = ('interrupt_after', 'stop_after', 'timeout', 'until_after')
         ends = {name: getattr(scenario, name) for name in stops}
         runs.append(_run(scenario, cloud, next(numbers), **ends))
     else:

@@ -83,14 +83,43 @@ class InterruptedTestCase(StoppedTestCase):
         self.assertEqual(['blocked'], list(run.results.values()))
 
 
-class TimeoutTestCase(StoppedTestCase):
+class LimitedTestCase(StoppedTestCase):
     @few
-    @hypothesis.given(strategies.floats(0.1, SECONDS - 5))
-    def test_a_timeout(self, seconds: float) -> None:
+    @hypothesis.given(
+        strategies.floats(0.1, SECONDS / 2),
+        strategies.sampled_from(['timeout', 'until_after']),
+    )
+    def test_a_limit(self, seconds: float, option: str) -> None:
         cloud = crowd()
-        run = self.drain(cloud, timeout=seconds, code=Code.TIMEOUT)
-        self.assertLess(run.seconds, seconds + 2)
+        run = self.drain(cloud, code=Code.TIMEOUT, **{option: seconds})
+        if option == 'timeout':
+            self.assertLess(run.seconds, seconds + 2)
+        else:
+            self.assertLessEqual({*run.results.values()}, {'moved', 'blocked'})
         self.assertEqual(set(cloud.servers), set(run.results))
+        self.check_the_rest(cloud)
+
+    def test_until_it_is_drained_all_the_same(self) -> None:
+        run = self.drained(scene.cloud(1), until_after=2)
+        self.assertIn('--until passed: no other', run.recorder.troubles[0])
+
+    def test_until_while_it_looks_before_an_evacuation(self) -> None:
+        for seconds in range(1, 30, 2):
+            cloud = scene.cloud(1)
+            cloud.fence(scene.SOURCE)
+            cloud.timeline.run_until(cloud.timeline.now + 20)
+            options = {'latency': 2.0, 'until_after': seconds}
+            self.drain(cloud, evacuate=True, **options)
+
+    def test_until_by_a_clock_that_is_set(self) -> None:
+        """A laptop slept, say; and the time is set right again after that."""
+        cloud = crowd()
+        clock = timeline.VirtualClock(cloud.timeline)
+        for seconds, ahead in ((5, 3600.0), (6, 0.0)):
+            set_clock = functools.partial(setattr, clock, 'ahead', ahead)
+            cloud.timeline.after(seconds, set_clock)
+        run = scene.run(cloud, clock=clock, until_after=3000)
+        self.assertEqual(Code.TIMEOUT, run.exit_code)
         self.check_the_rest(cloud)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import datetime
 import typing as ty
 
 from osc_hostmaint import exceptions
@@ -88,6 +89,12 @@ class DrainTest(base.DrainTestCase):
         self.gateway.services.side_effect = exceptions.NotPermitted('no')
         with self.assertRaises(exceptions.NotPermitted):
             self.maintenance.drain(['cmp01'])
+        self.assert_untouched()
+
+    def test_until_needs_a_time_zone(self) -> None:
+        naive = datetime.datetime(2999, 1, 1)  # noqa: DTZ001
+        with self.assertRaisesRegex(ValueError, 'until needs a time zone'):
+            self.maintenance.drain(['cmp01'], until=naive)
         self.assert_untouched()
 
     def test_timeout(self) -> None:

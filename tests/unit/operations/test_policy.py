@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import dataclasses
+import datetime
 import typing as ty
 from unittest import mock
 
@@ -58,11 +59,12 @@ class PolicyTest(ToldTestCase):
     def test_who_watches_is_passed_on(self) -> None:
         names = ('report', 'interrupt', 'recording')
         watchers = {name: mock.Mock() for name in names}
-        self.told(timeout=90, **watchers)
+        until = datetime.datetime.now(datetime.UTC)
+        self.told(timeout=90, until=until, **watchers)
         *_others, request, recording = self.drained.call_args.args
         self.assertIs(watchers['interrupt'], request.interrupt)
         self.assertIs(watchers['recording'], recording)
-        self.assertEqual(90, request.timeout)
+        self.assertEqual((90, until), (request.timeout, request.until))
         request.report.publish('event')
         watchers['report'].publish.assert_called_once_with('event')
 

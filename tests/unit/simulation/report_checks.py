@@ -93,10 +93,9 @@ def untrue_exit_code(run: Run) -> list[str]:
         found.append(f'exit {code}, and the errors are {errors}')
     if not all(errors.values()):
         found.append('an error does not say why')
-    if code is Code.TIMEOUT and (
-        run.timeout is None or run.seconds < run.timeout - 1e-6
-    ):
-        found.append(f'exit 4 after {run.seconds} s of {run.timeout}')
+    ends = [e for e in (run.timeout, run.until_after) if e is not None]
+    if code is Code.TIMEOUT and not any(run.seconds > e - 1e-6 for e in ends):
+        found.append(f'exit 4 after {run.seconds} s of {ends}')
     if code is Code.DONE and left:
         found.append('exit 0, and rows say that servers are left')
     if code is Code.LEFT and not left:

@@ -35,6 +35,7 @@ def violations(run: Run) -> list[str]:
         *over_parallel_per_destination(run),
         *over_probes(run),
         *after_max_failures(run),
+        *after_until(run),
         *evacuation_checks.violations(run),
     ]
 
@@ -347,6 +348,16 @@ def after_max_failures(run: Run) -> list[str]:
                 if request.kind in STARTING and request.time > time
             ]
     return []
+
+
+def after_until(run: Run) -> list[str]:
+    """Return what was started after ``--until``."""
+    after = math.inf if run.until_after is None else run.until_after
+    return [
+        f'{request}, {request.time - run.began} s after it began'
+        for request, _answer in run.client.posted
+        if request.kind in STARTING and request.time - run.began > after
+    ]
 
 
 def confirmed_together(cloud: state.State) -> list[str]:

@@ -4,6 +4,7 @@
 
 import copy
 import dataclasses
+import datetime
 
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
@@ -95,6 +96,8 @@ class Run:
     hosts: tuple[str, ...]
     policy: policies.Policy
     timeout: float | None = None
+    #: In seconds from its beginning, as the time-out.
+    until_after: float | None = None
     interrupt: Interrupt = dataclasses.field(default_factory=Interrupt)
     ended: float = 0.0
     #: Of one that was killed there is none.
@@ -120,6 +123,14 @@ class Run:
     def report(self) -> Recorder:
         """Who listens to it, as the engine asks."""
         return self.recorder
+
+    @property
+    def until(self) -> datetime.datetime | None:
+        """When it is to start nothing any more, as the engine asks."""
+        if self.until_after is None:
+            return None
+        seconds = self.began + self.until_after - timeline.START
+        return timeline.EPOCH + datetime.timedelta(seconds=seconds)
 
     @property
     def killed(self) -> bool:

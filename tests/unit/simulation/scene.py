@@ -75,6 +75,7 @@ def run(
     faults: faults_.Faults = faults_.none,
     latency: float = 0.1,
     timeout: float | None = None,
+    until_after: float | None = None,
     limit: float | None = None,
     kill_after: float | None = None,
     interrupt_after: float | None = None,
@@ -90,6 +91,7 @@ def run(
     All times are seconds from its beginning.
 
     :param clock: its own, where several share the cloud's timeline.
+    :param until_after: when it is to start nothing any more.
     :param limit: when it must have ended.
     :param kill_after: when it is killed.
     :param interrupt_after: when the user presses Ctrl-C.
@@ -109,7 +111,8 @@ def run(
     options = {'stagger': stagger, **options}
     recorder = Recorder(client, recording)
     policy = policies.Policy(**options)
-    done = Run(made, clock, client, recorder, tuple(hosts), policy, timeout)
+    ends = timeout, until_after
+    done = Run(made, clock, client, recorder, tuple(hosts), policy, *ends)
     for seconds, error in (
         (limit, Endless(f'it goes on after {limit} s')),
         (kill_after, Killed()),

@@ -206,6 +206,8 @@ class VirtualClock:
     """The engine's clock: to sleep is to let the simulation go on."""
 
     def __init__(self, timeline: Timeline):
+        #: So many seconds its time of day is ahead of the cloud's.
+        self.ahead = 0.0
         #: The alarms that went off.
         self.raised: list[BaseException] = []
         self._timeline = timeline
@@ -213,6 +215,10 @@ class VirtualClock:
 
     def now(self) -> float:
         return self._timeline.now
+
+    def utc(self) -> datetime.datetime:
+        seconds = self._timeline.now - START + self.ahead
+        return EPOCH + datetime.timedelta(seconds=seconds)
 
     def alarm(self, time: float, error: BaseException) -> None:
         """Raise an error once, out of whatever is going on at a time."""
