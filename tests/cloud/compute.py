@@ -45,6 +45,7 @@ from tests.cloud import database
 from tests.cloud import hosts as hosts_module
 from tests.cloud import image
 from tests.cloud import life
+from tests.cloud import microversions
 from tests.cloud import network
 from tests.cloud import options
 from tests.cloud import process
@@ -120,7 +121,8 @@ def start(blueprint: options.Blueprint) -> None:
 
     wsgi_app._setup_service(CONF.host, 'osapi_compute')
     app = wsgi.Loader().load_app('osapi_compute')
-    process.publish(blueprint, 'compute', app, 32)
+    cap = microversions.Cap(app)
+    process.publish(blueprint, 'compute', app, 32, cap.routes, cap)
 
 
 def _facts() -> dict[str, str]:

@@ -266,6 +266,19 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         """
         self._control('PUT', 'policy', dict(rules))
 
+    def cap_microversion(self, newest: str = '') -> None:
+        """Let Nova look as old to users as its newest microversion says.
+
+        It does not hold for the handle's own requests; a purge takes it back.
+
+        :param newest: as '2.87'; '' takes it back.
+        """
+        self._session.put(
+            self._url('compute', '/.tap/newest-microversion'),
+            json=newest,
+            timeout=_CONTROL_TIMEOUT,
+        ).raise_for_status()
+
     def _set_token_lifetime(self, seconds: int) -> None:
         self._session.put(
             self._url('identity', '/.tap/token-lifetime'),
@@ -288,6 +301,7 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         }:
             self.change(**changed)
         self.faults.clear()
+        self.cap_microversion()
         self.set_policy({})
         self._control('PUT', 'soft-delete', {'seconds': 0})
         self._control('POST', 'purge')

@@ -74,14 +74,16 @@ def publish(
     app: web.Application,
     threads: int,
     more: abc.Iterable[tuple[str, str, web.Handler]] = (),
+    front: web.Application | None = None,
 ) -> None:
     """Serve a service's API: to users through the tap, inside without.
 
     :param more: what the tap answers by itself, besides.
+    :param front: what users reach in place of the service.
     """
     web.serve(
         blueprint.sockets[service],
-        tap.Tap(service, app, more),
+        tap.Tap(service, front or app, more),
         max(4, threads // 2),
     )
     web.serve(blueprint.sockets[service + '-internal'], app, threads)

@@ -20,6 +20,7 @@ LONG: tuple[str, ...] = (
     'test_interruption.TestBadDays',
     'test_states.TestOptions.test_all_that_can_be_moved',
     'test_evacuate.TestLife.test_confirmation_asked_for_a_silent_host',
+    'test_older_nova.TestOlderNova',
     'test_maintenance.TestMaintenance.test_not_back_into_service_yet',
     'test_names.TestNames',
     'test_spread.TestLimits',
