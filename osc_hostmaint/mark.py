@@ -15,6 +15,9 @@ import urllib.parse
 from osc_hostmaint import exceptions
 from osc_hostmaint.i18n import _
 
+#: What a server is tagged with before it is resumed to be moved, until it is
+#: suspended again: so any run knows it.
+RESUMED_TAG = 'osc-hostmaint:resumed'
 #: Nova's limit (``disabled_reason``, PUT /os-services/{id}), in characters.
 MAX_LENGTH = 255
 

@@ -17,10 +17,6 @@ import operator
 from osc_hostmaint import mark
 from osc_hostmaint import nova_states
 
-#: What a server is tagged with before it is resumed to be moved, until it is
-#: suspended again: so any run knows it.
-RESUMED_TAG = 'osc-hostmaint:resumed'
-
 
 class Mode(enum.StrEnum):
     """The maintenance state of a host."""
@@ -68,8 +64,7 @@ class Service:
     enabled: bool
     disabled_reason: str | None = None
     forced_down: bool = False
-    #: When Nova last heard of it, or somebody last changed it; None: Nova
-    #: does not say.
+    #: When Nova last heard of it, or somebody last changed it, if Nova says.
     updated_at: datetime.datetime | None = None
     #: Ids of other services of exactly the same host, in other cells: Nova
     #: may mean any of them, then.
@@ -102,21 +97,6 @@ class Service:
         """What somebody has set, to see whether that was changed."""
         reason = None if self.enabled else self.disabled_reason
         return self.enabled, reason, self.forced_down
-
-
-def by_host(services: abc.Iterable[Service]) -> dict[str, Service]:
-    """Return compute services by host; one stands for all its namesakes."""
-    found: dict[str, Service] = {}
-    for service in services:
-        old = found.get(service.host)
-        if old and service.silent:
-            # It was mapped to another cell: what is known counts.
-            continue
-        if old and not old.silent:
-            up, namesakes = service.up or old.up, (old.id, *old.namesakes)
-            service = dataclasses.replace(service, up=up, namesakes=namesakes)
-        found[service.host] = service
-    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -168,24 +148,6 @@ class Needs:
     unchecked: tuple[str, ...] = ()
     #: It is in a server group; None: Nova does not tell (< 2.100).
     grouped: bool | None = None
-
-    @property
-    def all_required_traits(self) -> frozenset[str]:
-        """Those of its groups, too."""
-        return self.required_traits.union(
-            *(group.required_traits for group in self.groups)
-        )
-
-
-class PowerState(enum.IntEnum):
-    """Whether a guest runs (nova/objects/fields.py: InstancePowerState)."""
-
-    NOSTATE = 0
-    RUNNING = 1
-    PAUSED = 3
-    SHUTDOWN = 4
-    CRASHED = 6
-    SUSPENDED = 7
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

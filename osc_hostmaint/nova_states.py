@@ -10,6 +10,17 @@ the operator's policy is in planning/server/verdicts.py.
 import enum
 
 
+class PowerState(enum.IntEnum):
+    """Whether a guest runs (nova/objects/fields.py: InstancePowerState)."""
+
+    NOSTATE = 0
+    RUNNING = 1
+    PAUSED = 3
+    SHUTDOWN = 4
+    CRASHED = 6
+    SUSPENDED = 7
+
+
 class Status(enum.StrEnum):
     """A server's status (nova/api/openstack/common.py: _STATE_MAP).
 

@@ -18,7 +18,8 @@ LOG = logging.getLogger(__name__)
 _UNITS = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
 _DURATION = re.compile(r'(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)')
 _TIME_OF_DAY = re.compile('(?:[01][0-9]|2[0-3]):[0-5][0-9]')
-_MINUTE = datetime.timedelta(minutes=1)
+_MINUTE = datetime.timedelta(seconds=_UNITS['m'])
+_DAY = datetime.timedelta(seconds=_UNITS['d'])
 _HOST = _(
     'Compute host, by its exact name (see openstack compute service list)'
 )
@@ -81,7 +82,7 @@ def _meant(text: str, now: datetime.datetime) -> list[datetime.datetime]:
         time = datetime.datetime.fromisoformat(text)
         return [time] if time.tzinfo else _local(time)
     wanted, today = datetime.time.fromisoformat(text), now.astimezone().date()
-    days = (today, today + datetime.timedelta(days=1))
+    days = (today, today + _DAY)
     return [
         time
         for day in days

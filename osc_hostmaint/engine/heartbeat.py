@@ -9,6 +9,7 @@ from osc_hostmaint import events
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
 from osc_hostmaint.planning.host import down_cells
@@ -81,7 +82,7 @@ def _look(
     gateway: ports.Gateway, hosts: abc.Iterable[str], alive: dict[str, str]
 ) -> dict[str, model.Service]:
     """Return the services of hosts, and note why some cannot be heard."""
-    services = model.by_host(gateway.services())
+    services = host_identity.by_host(gateway.services())
     found = {}
     for host in hosts:
         if host not in services:

@@ -13,6 +13,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.engine import ports
+from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
@@ -58,7 +59,7 @@ class ServiceBoard:
         now = self.clock.now()
         oldest = now - timing.SERVICES_SHARED_SECONDS
         if self._at <= oldest or self._at < after:
-            self.services = model.by_host(self.gateway.services())
+            self.services = host_identity.by_host(self.gateway.services())
             self._at = now
         services = self.services.values()
         down = (s.host for s in services if not (s.up or s.silent))

@@ -8,7 +8,7 @@ https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
 """
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
+from osc_hostmaint import mark
 from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import client
@@ -154,7 +154,7 @@ def tag(cloud: client.Client, server_id: str) -> None:
         words = _(
             'not resumed, because it could not be given the tag %(tag)s, by '
             'which any run knows that it is to be suspended again: %(error)s'
-        ) % {'tag': model.RESUMED_TAG, 'error': error}
+        ) % {'tag': mark.RESUMED_TAG, 'error': error}
         if _TAG_LIMIT in words:
             words += _('; remove one of its tags and run this again')
         raise exceptions.RequestRefused(words, final=error.final) from error
@@ -169,7 +169,7 @@ def untag(cloud: client.Client, server_id: str) -> None:
 
 
 def _change_tag(cloud: client.Client, method: str, server_id: str) -> None:
-    tag = transport.path('servers', server_id, 'tags', model.RESUMED_TAG)
+    tag = transport.path('servers', server_id, 'tags', mark.RESUMED_TAG)
     try:
         cloud.nova.change(method, tag)
     except exceptions.NotPermitted as error:

@@ -118,7 +118,7 @@ def server(data: Json) -> model.Server:
         local_disk=any(disks),
         project_id=data.get('tenant_id') or '',
         updated_at=_time(data.get('updated')),
-        tagged=model.RESUMED_TAG in listed(data.get('tags', [])),
+        tagged=marks.RESUMED_TAG in listed(data.get('tags', [])),
         needs=_needs(data),
     )
 

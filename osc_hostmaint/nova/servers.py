@@ -8,6 +8,7 @@ import logging
 import operator
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
@@ -112,7 +113,7 @@ def server(cloud: client.Client, server_id: str) -> model.Server:
 def tagged(cloud: client.Client) -> list[model.Server]:
     """Return the servers of the whole cloud that are tagged as resumed."""
     path, key = '/servers/detail', 'servers'
-    query = {'all_tenants': 'True', 'tags': model.RESUMED_TAG}
+    query = {'all_tenants': 'True', 'tags': mark.RESUMED_TAG}
     return list(lists.pages(cloud.nova, path, key, records.server, **query))
 
 

@@ -52,7 +52,7 @@ def collect(
 
 def all_services(gateway: Gateway) -> dict[str, Service]:
     """Return the compute services of all hosts, by host."""
-    return model.by_host(gateway.services())
+    return host_identity.by_host(gateway.services())
 
 
 def find(gateway: Gateway, host: str) -> Service:
@@ -76,7 +76,7 @@ def look_again(gateway: Gateway, host: str) -> Service:
 
     :raises SilentCell: its cell does not answer.
     """
-    services = model.by_host(gateway.services_on(host))
+    services = host_identity.by_host(gateway.services_on(host))
     (service,) = pick(gateway, [host], services)
     return names.check_answers(service)
 

@@ -19,6 +19,7 @@ from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import clock
 from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import requests
+from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import timing
@@ -286,7 +287,7 @@ def list_hosts(
 ) -> tuple[ListedHost, ...]:
     """Return the hosts in some modes, by name."""
     found = gateway.services()
-    known = model.by_host(found)
+    known = host_identity.by_host(found)
     services = sorted(
         (
             service

@@ -10,6 +10,7 @@ from the old one, they would run twice. Only the address shows it.
 """
 
 from collections import abc
+import dataclasses
 import ipaddress
 
 from osc_hostmaint import model
@@ -21,6 +22,21 @@ IRONIC = 'ironic'
 #: Of these the guests run on other machines than nova-compute, so several
 #: hosts on one machine are nothing special.
 REMOTE = frozenset({IRONIC, 'VMware vCenter Server', 'zvm'})
+
+
+def by_host(services: abc.Iterable[model.Service]) -> dict[str, model.Service]:
+    """Return compute services by host; one stands for all its namesakes."""
+    found: dict[str, model.Service] = {}
+    for service in services:
+        old = found.get(service.host)
+        if old and service.silent:
+            # It was mapped to another cell: what is known counts.
+            continue
+        if old and not old.silent:
+            up, namesakes = service.up or old.up, (old.id, *old.namesakes)
+            service = dataclasses.replace(service, up=up, namesakes=namesakes)
+        found[service.host] = service
+    return found
 
 
 def bare_metal(hypervisors: Hypervisors) -> frozenset[str]:

@@ -7,7 +7,7 @@ import typing as ty
 
 import pytest
 
-from osc_hostmaint import model
+from osc_hostmaint import mark
 from tests.cloud import waiting
 from tests.functional import base
 
@@ -119,7 +119,7 @@ class TestResumed(base.FunctionalTest):
 
         # A run was killed before it resumed it: Nova refuses any 51st.
         self.cloud.set_policy({})
-        tagged.set_tags(compute, [*others, model.RESUMED_TAG])
+        tagged.set_tags(compute, [*others, mark.RESUMED_TAG])
 
         (row,) = self.drain('--suspended resume cmp01')
 

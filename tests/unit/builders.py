@@ -14,6 +14,7 @@ from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning.evacuation import memory as evacuation_memory
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
@@ -48,10 +49,10 @@ TASK_STATES = {
 
 #: What a host tells of a guest in a status; nothing where that depends.
 POWER_STATES = {
-    'ACTIVE': model.PowerState.RUNNING,
-    'PAUSED': model.PowerState.PAUSED,
-    'SHUTOFF': model.PowerState.SHUTDOWN,
-    'SUSPENDED': model.PowerState.SHUTDOWN,
+    'ACTIVE': nova_states.PowerState.RUNNING,
+    'PAUSED': nova_states.PowerState.PAUSED,
+    'SHUTOFF': nova_states.PowerState.SHUTDOWN,
+    'SUSPENDED': nova_states.PowerState.SHUTDOWN,
 }
 
 

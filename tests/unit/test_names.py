@@ -5,8 +5,8 @@
 from unittest import mock
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from osc_hostmaint import names
+from osc_hostmaint.planning import host_identity
 from tests import unit
 from tests.unit import builders
 
@@ -51,7 +51,7 @@ class TestPick(unit.TestCase):
 
     def test_two_services_of_exactly_one_name(self):
         up, down = (builders.service(id=name, up=name == 'a') for name in 'ab')
-        (found,) = model.by_host([up, down]).values()
+        (found,) = host_identity.by_host([up, down]).values()
         self.assertTrue(found.up)
 
         with self.assertRaisesRegex(

@@ -137,6 +137,13 @@ def _traits(check: _HostCheck) -> str:
     return _of_traits(check.needs, (check.traits,))
 
 
+def _required_traits(needs: model.Needs) -> frozenset[str]:
+    """Return the traits that a host must have, those of groups, too."""
+    return needs.required_traits.union(
+        *(group.required_traits for group in needs.groups)
+    )
+
+
 def _of_traits(
     needs: model.Needs, providers: abc.Iterable[frozenset[str]]
 ) -> str:
@@ -146,7 +153,7 @@ def _of_traits(
     allocation_candidate.py: _check_traits_for_alloc_request).
     """
     traits = frozenset[str]().union(*providers)
-    if missing := needs.all_required_traits - traits:
+    if missing := _required_traits(needs) - traits:
         return f'without {min(missing)}'
     if unwanted := needs.forbidden_traits & traits:
         return f'with {min(unwanted)}'
@@ -187,7 +194,7 @@ def _isolation(check: _HostCheck) -> str:
     for key, value in check.metadata:
         trait = key.removeprefix(_TRAIT)
         isolates = trait != key and value == 'required'
-        if isolates and trait not in check.needs.all_required_traits:
+        if isolates and trait not in _required_traits(check.needs):
             return f'for servers that require {trait}'
     return ''
 
@@ -313,7 +320,7 @@ class Eligible:
     def _judge(self, host: str, demand: snapshots.Demand) -> str:
         needs = demand.server.needs
         offered: Options = {}
-        if needs.all_required_traits or needs.forbidden_traits:
+        if _required_traits(needs) or needs.forbidden_traits:
             offered = self._allocation_candidates(demand.request)
         check = _HostCheck(
             host,

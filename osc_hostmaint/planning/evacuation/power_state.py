@@ -32,12 +32,12 @@ def was_stopped(
         names = (each.action for each in reversed(history))
         newest = next((name for name in names if name in _SWITCHED), '')
         return newest in nova_states.SWITCHED_OFF
-    return before.power_state == model.PowerState.SHUTDOWN
+    return before.power_state == nova_states.PowerState.SHUTDOWN
 
 
 def tells_nothing(before: model.Server) -> bool:
     """Tell whether only its history says if it was off."""
     return before.vm_state in _LOST and before.power_state in (
         None,
-        model.PowerState.NOSTATE,
+        nova_states.PowerState.NOSTATE,
     )

@@ -14,6 +14,7 @@ meanwhile only loses the tag.
 
 import dataclasses
 
+from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
@@ -124,10 +125,10 @@ def _require_untag(
     if settled.phase not in server_status.FINAL:
         return settled
     reason = (
-        f'it still has the tag {model.RESUMED_TAG} ({settled.reason}): remove '
+        f'it still has the tag {mark.RESUMED_TAG} ({settled.reason}): remove '
         'it, or the server may be suspended again in a later maintenance '
         '(openstack --os-compute-api-version 2.26 server unset --tag '
-        f'{model.RESUMED_TAG} {context.server_id})'
+        f'{mark.RESUMED_TAG} {context.server_id})'
     )
     reasons = filter(None, [status.reason, reason])
     return dataclasses.replace(status, reason='; '.join(reasons))

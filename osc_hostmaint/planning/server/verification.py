@@ -21,7 +21,7 @@ Phase = server_status.Phase
 Server = model.Server
 ServerStatus = server_status.ServerStatus
 
-State = model.PowerState
+State = nova_states.PowerState
 _Vm = nova_states.VmState
 #: The power state that goes with each, and those that can't: then Nova has
 #: not noticed yet. What it does not know (NOSTATE) says nothing.

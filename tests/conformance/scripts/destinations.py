@@ -4,6 +4,8 @@
 
 from collections import abc
 
+from osc_hostmaint import model
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.conformance.nova import Nova
 from tests.conformance.nova import same
 
@@ -143,8 +145,9 @@ def what_placement_offers(nova: Nova) -> None:
     nova.fill(full)
     nova.gateway.disable(nova.service(disabled), 'kernel')
     hosts = nova.gateway.hypervisors()
+    asked = model.RequestGroup((('MEMORY_MB', 512), ('VCPU', 1)))
     allocation_candidates = nova.gateway.allocation_candidates(
-        (('MEMORY_MB', 512), ('VCPU', 1))
+        snapshots.ResourceRequest(asked)
     )
     found = {
         hosts[key]: 'COMPUTE_STATUS_DISABLED' in provider.traits

@@ -13,9 +13,9 @@ from tests.unit.commands import shell
 
 #: What the API fills in, or the loop.
 OTHERS = {
-    *('user_id', 'stagger', 'stop', 'abandon', 'settled_from'),
+    *('stagger', 'stop', 'abandon', 'settled_from'),
     # These are for the way back.
-    *('only', 'home', 'since'),
+    *('only', 'home', 'since', 'most_starts'),
 }
 FIELDS = dataclasses.asdict(policies.Policy())
 

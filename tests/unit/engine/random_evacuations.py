@@ -6,7 +6,7 @@ import dataclasses
 
 from hypothesis import strategies
 
-from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from tests.unit.engine import examples
 from tests.unit.engine import random_drains as scenarios
@@ -72,8 +72,8 @@ _REBUILDABLE = frozenset({'active', 'stopped', 'error'})
 _STATES = (
     *(('active', None),) * 5,
     *(('stopped', None),) * 3,
-    *(('error', model.PowerState.RUNNING),) * 2,
-    *(('error', model.PowerState.SHUTDOWN),) * 2,
+    *(('error', nova_states.PowerState.RUNNING),) * 2,
+    *(('error', nova_states.PowerState.SHUTDOWN),) * 2,
     *((state, None) for state in ('paused', 'suspended', 'rescued')),
     *((state, None) for state in ('shelved', 'soft-delete')),
 )

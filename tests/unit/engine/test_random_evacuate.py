@@ -4,7 +4,7 @@
 
 from hypothesis import strategies
 
-from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from tests import unit
 from tests.unit.engine import examples
 from tests.unit.engine import random_drains as scenarios
@@ -76,7 +76,10 @@ class TestRandomEvacuations(unit.TestCase):
     def test_a_lost_request_keeps_no_destination_from_others(self) -> None:
         """Lists take a minute, so its retry never had a turn."""
         like = {'host': 'cmp01', 'seconds': 1.0, 'memory_mb': 512}
-        off = {'vm_state': 'error', 'power_state': model.PowerState.SHUTDOWN}
+        off = {
+            'vm_state': 'error',
+            'power_state': nova_states.PowerState.SHUTDOWN,
+        }
         not_now = {'refusals': random_evacuations.REFUSALS[:1]}
         scenario = random_evacuations.RandomEvacuation(
             servers=tuple(like | each for each in ({}, not_now, off, not_now)),

@@ -146,7 +146,6 @@ class TraitsAndResourcesTest(unit.TestCase):
         self.assertEqual((X_AND_GPU, FAST_GPU), found.groups)
         self.assertEqual(isolate, found.isolate)
         self.assertEqual(unchecked, found.unchecked)
-        self.assertEqual({'FAST'}, found.all_required_traits)
 
     def test_aggregates(self) -> None:
         prefix = 'aggregate_instance_extra_specs'

@@ -7,6 +7,7 @@ import time
 from unittest import mock
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.nova import records
 from tests import unit
 from tests.unit.nova import cloud
@@ -62,7 +63,7 @@ class ServerTest(unit.TestCase):
                 vm_state='active',
                 task_state='migrating',
                 host='cmp01',
-                power_state=model.PowerState.RUNNING,
+                power_state=nova_states.PowerState.RUNNING,
                 fault='No disk.',
                 addresses=('10.0.0.10', '10.0.0.9', '2001:db8::1'),
                 memory_mb=2048,

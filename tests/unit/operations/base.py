@@ -11,6 +11,7 @@ from unittest import mock
 from osc_hostmaint import api
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.nova import transport
 from osc_hostmaint.operations import clock
@@ -45,7 +46,7 @@ class Cloud:
         #: Of servers that are busy.
         self.tasks: dict[str, str] = {}
         #: Of servers that do not run.
-        self.power: dict[str, model.PowerState] = {}
+        self.power: dict[str, nova_states.PowerState] = {}
         #: Servers whose disks lie on their hosts.
         self.local: set[str] = set()
         #: What is known of hosts' hypervisors beside their names.
@@ -94,7 +95,9 @@ class Cloud:
             server_id,
             host=self.places[server_id],
             task_state=self.tasks.get(server_id),
-            power_state=self.power.get(server_id, model.PowerState.RUNNING),
+            power_state=self.power.get(
+                server_id, nova_states.PowerState.RUNNING
+            ),
             local_disk=server_id in self.local,
         )
 

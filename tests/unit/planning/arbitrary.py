@@ -14,6 +14,7 @@ import random
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
@@ -60,7 +61,7 @@ _RECORD_STATUSES = {
     ),
 }
 _TYPES = ('live-migration', 'live-migration', 'migration', 'resize')
-_POWER_STATES = (None, *model.PowerState)
+_POWER_STATES = (None, *nova_states.PowerState)
 _HOME = 'cmp09'
 _INSTANCE_ACTIONS = ('resume', 'resume', 'live-migration', 'suspend', 'stop')
 

@@ -6,6 +6,7 @@ from collections import abc
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
@@ -13,7 +14,7 @@ from tests.unit import builders
 from tests.unit.planning import base
 
 ActionKind = memories.ActionKind
-State = model.PowerState
+State = nova_states.PowerState
 FAILURES = dict.fromkeys(range(20), base.FAILURE)
 REBUILDING = {'status': 'REBUILD', 'task_state': 'rebuilding'}
 

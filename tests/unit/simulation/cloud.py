@@ -9,6 +9,7 @@ import typing as ty
 
 from osc_hostmaint import mark
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.simulation import api
 from tests.unit.simulation import host_crashes
@@ -45,7 +46,7 @@ class Cloud(api.Api):
     def _new(self, host, vm_state, values) -> Server:
         number = len(self.servers) + 1
         # One in ERROR whose guest does not run was stopped before that.
-        off = values.get('power_state') == model.PowerState.SHUTDOWN
+        off = values.get('power_state') == nova_states.PowerState.SHUTDOWN
         wanted = 'stopped' if vm_state == 'error' and off else vm_state
         server = Server(
             **{

@@ -9,6 +9,7 @@ reads from top to bottom.
 from collections import abc
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from tests.unit.simulation import state
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
@@ -183,7 +184,7 @@ def _land(cloud: State, work: Work, coming: MoveOutcome) -> Steps:
 
 def _wake_up(cloud: State, server: world.Server, coming: MoveOutcome) -> None:
     """A guest that ran runs on, some time later, or not at all."""
-    states = model.PowerState
+    states = nova_states.PowerState
     if coming not in (MoveOutcome.OFF, MoveOutcome.WAKES_LATE) or (
         server.power_state != states.RUNNING
     ):

@@ -6,7 +6,7 @@ The order is that of nova/conductor/manager.py and nova/compute/manager.py:
 rebuild_instance.
 """
 
-from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from tests.unit.simulation import moves
 from tests.unit.simulation import state
 from tests.unit.simulation import statuses
@@ -18,7 +18,9 @@ CLAIM = 'Build of instance {id} aborted: Insufficient compute resources'
 SPAWN = 'Unable to spawn: no disk space left on {host}'
 UNEXPECTED = 'Conflict updating instance {id}: unexpected task state {task}'
 
-_ON = frozenset({model.PowerState.RUNNING, model.PowerState.PAUSED})
+_ON = frozenset(
+    {nova_states.PowerState.RUNNING, nova_states.PowerState.PAUSED}
+)
 _MoveOutcome = world.MoveOutcome
 _FAILING = (_MoveOutcome.PRE, _MoveOutcome.ROLLED_BACK, _MoveOutcome.BROKEN)
 
@@ -68,7 +70,7 @@ def evacuate(cloud, work, was, *, off) -> timeline.Steps:
         if server.task_state != before:
             _clash(cloud, work)
             return
-        server.power_state = model.PowerState.NOSTATE
+        server.power_state = nova_states.PowerState.NOSTATE
         cloud.change(server, task_state=task)
         yield cloud.jitter(timing.finish)
         if coming is _MoveOutcome.PRE:

@@ -280,7 +280,7 @@ def _untrue_move(run, was, row, remains) -> str:
 
 def stopped_running(was: Server, server: Server) -> bool:
     """Tell whether a guest ran that does not any more, though ACTIVE."""
-    on = model.PowerState.RUNNING
+    on = nova_states.PowerState.RUNNING
     stopped = was.power_state == on != server.power_state
     return stopped and server.vm_state == 'active'
 

@@ -2,7 +2,7 @@
 
 """How Nova names a server's state (nova/api/openstack/common.py)."""
 
-from osc_hostmaint import model
+from osc_hostmaint import nova_states
 
 _RESIZING = dict.fromkeys(
     'resize_prep resize_migrating resize_migrated resize_finish'.split(),
@@ -42,15 +42,15 @@ def status(vm_state: str, task_state: str | None) -> str:
 
 
 _POWER = {
-    'active': model.PowerState.RUNNING,
-    'building': model.PowerState.NOSTATE,
-    'paused': model.PowerState.PAUSED,
-    'stopped': model.PowerState.SHUTDOWN,
-    'suspended': model.PowerState.SHUTDOWN,
-    'shelved': model.PowerState.SHUTDOWN,
-    'shelved_offloaded': model.PowerState.SHUTDOWN,
-    'rescued': model.PowerState.RUNNING,
-    'soft-delete': model.PowerState.SHUTDOWN,
+    'active': nova_states.PowerState.RUNNING,
+    'building': nova_states.PowerState.NOSTATE,
+    'paused': nova_states.PowerState.PAUSED,
+    'stopped': nova_states.PowerState.SHUTDOWN,
+    'suspended': nova_states.PowerState.SHUTDOWN,
+    'shelved': nova_states.PowerState.SHUTDOWN,
+    'shelved_offloaded': nova_states.PowerState.SHUTDOWN,
+    'rescued': nova_states.PowerState.RUNNING,
+    'soft-delete': nova_states.PowerState.SHUTDOWN,
 }
 
 

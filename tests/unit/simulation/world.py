@@ -7,6 +7,7 @@ import dataclasses
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from tests.unit.simulation import hosts
 from tests.unit.simulation import inventory as inventories
 from tests.unit.simulation import outcomes as outcomes_
@@ -108,7 +109,7 @@ class Server:
     #: Its row of ``request_specs`` is no JSON.
     unreadable: bool = False
     #: Whether its guest runs, as its host last told
-    #: (:class:`osc_hostmaint.model.PowerState`); None: as its state says.
+    #: (``nova_states.PowerState``); None: as its state says.
     power_state: int | None = None
     #: Its disk is a volume: to be shelved it needs no image.
     volume_backed: bool = False
@@ -166,7 +167,7 @@ class Server:
         }
         if self.power_state is None:
             power = statuses.power(self.vm_state)
-            running = model.PowerState.RUNNING
+            running = nova_states.PowerState.RUNNING
             self.power_state = running if power is None else power
 
     @property

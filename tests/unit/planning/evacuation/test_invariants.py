@@ -7,7 +7,6 @@ Whatever was observed: clouds that no cloud would ever show.
 
 import dataclasses
 
-from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
@@ -103,7 +102,10 @@ class Evacuating(test_invariants.Deciding):
             off = (
                 step.policy.leave_stopped
                 or before.vm_state == 'stopped'
-                or (lost and before.power_state == model.PowerState.SHUTDOWN)
+                or (
+                    lost
+                    and before.power_state == nova_states.PowerState.SHUTDOWN
+                )
             )
             if not off:
                 continue

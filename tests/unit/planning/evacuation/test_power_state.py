@@ -2,13 +2,13 @@
 
 """Whether the guest of a server was running when its host died."""
 
-from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.planning.evacuation import power_state as power_state_
 from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
-State = model.PowerState
+State = nova_states.PowerState
 
 
 def server(status, power_state):
