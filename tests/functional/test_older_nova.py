@@ -36,8 +36,9 @@ class TestOlderNova(base.FunctionalTest):
             [spec for s in states for spec in base.lot('cmp01', s, 1)]
         )
         before = self.cloud.servers('cmp01')
+        compute = self.cloud.connection(interface='public').compute
         self.cloud.cap_microversion(newest)
-        self.refuses_above(newest)
+        self.refuses_above(newest, compute)
         self.cloud.requests.reset()
 
         line = f'{DRAIN} --suspended resume --parallel 4 --to cmp02 cmp01'
@@ -71,9 +72,8 @@ class TestOlderNova(base.FunctionalTest):
         self.assert_same_elsewhere(before, 'cmp01')
         self.assertNotIn(406, {r.status for r in self.cloud.requests.log()})
 
-    def refuses_above(self, newest: str) -> None:
+    def refuses_above(self, newest: str, compute: ty.Any) -> None:
         """The embedded cloud looks as old as it is meant to."""
-        compute = self.cloud.connection(interface='public').compute
         about = compute.get('/', microversion=newest).json()['version']
         self.assertEqual(newest, about['version'])
         answer = compute.get('/servers', microversion='2.97')
