@@ -341,7 +341,7 @@ class Observation:
     #: What our clock shows more than Nova's, in seconds, at the most: from
     #: how new a change was seen. None: no record was seen yet.
     ahead: float | None = None
-    #: Nova's time at ``migrations_at``, or a little earlier; None: not known.
+    #: Nova's time at ``service_at``, or a little earlier; None: not known.
     nova_time: datetime.datetime | None = None
     #: Consumers with an allocation on the host; None: not looked at yet.
     consumers: frozenset[str] | None = None
@@ -380,7 +380,7 @@ class Observation:
 
     def nova_time_at(self, at: float) -> datetime.datetime | None:
         """Return Nova's time at a time of our clock, or a little earlier."""
-        passed = datetime.timedelta(seconds=at - self.migrations_at)
+        passed = datetime.timedelta(seconds=at - self.service_at)
         return self.nova_time and self.nova_time + passed
 
     def latest(self, server_id: str) -> Server | None:

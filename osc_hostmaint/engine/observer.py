@@ -86,6 +86,7 @@ class Observer:
             servers={},
             servers_at=-math.inf,
             service_at=self.clock.now(),
+            nova_time=self.gateway.now(),
             home=board.services.get(self.operation.other_host),
         )
 
@@ -288,7 +289,7 @@ class Observer:
         ask: abc.Callable[[str], list[model.Migration]],
         since: datetime.datetime | None = None,
     ) -> None:
-        asked_at, nova_time = self.clock.now(), self.gateway.now()
+        asked_at = self.clock.now()
         records = ask(self.seen.host)
         now, known = self.clock.now(), dict(self.seen.migrations)
         # The records of a deleted server vanish at once, and all those of a
@@ -319,7 +320,6 @@ class Observer:
             migrations_at=asked_at,
             missing=frozenset(missing),
             ahead=min(bounds, default=None),
-            nova_time=nova_time,
         )
 
     def _begun_at(self, record: model.Migration) -> datetime.datetime | None:
@@ -356,10 +356,12 @@ class Observer:
         if service is None:
             # Deleted meanwhile, or its cell does not answer (< 2.69).
             service = dataclasses.replace(seen.service, id='', up=False)
+        since = datetime.timedelta(seconds=self.clock.now() - at)
         self._update(
             service=seen.service if service.silent else service,
             down=down,
             service_at=at,
+            nova_time=self.gateway.now() - since,
             silent=silent[0] if silent else '',
             home=seen.home if home and home.silent else home,
         )

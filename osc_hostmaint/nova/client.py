@@ -119,8 +119,10 @@ class Client:
     def keep_time(self, services: abc.Iterable[model.Service]) -> None:
         """Learn Nova's time: its clock shows no less than what it wrote.
 
-        A time of more than a day ahead of our clock is left out: one wrong
-        clock among Nova's must not date marks.
+        Only a service that is up counts: Nova shows it as down if it is dated
+        long before or long after the API's own clock
+        (nova/servicegroup/drivers/db.py). A time of more than a day ahead of
+        our clock is left out, too: a wrong clock must not date marks.
         """
         latest = datetime.datetime.now(datetime.UTC) + AHEAD
         for service in services:
@@ -129,8 +131,9 @@ class Client:
             if written > latest:
                 self._say_ahead(service.host, written)
                 continue
-            ahead = written.timestamp() - time.monotonic()
-            self._nova_ahead = max(ahead, self._nova_ahead or ahead)
+            if service.up:
+                ahead = written.timestamp() - time.monotonic()
+                self._nova_ahead = max(ahead, self._nova_ahead or ahead)
 
     def _say_ahead(self, host: str, written: datetime.datetime) -> None:
         """Say, once, that Nova's clock and ours are too far apart."""

@@ -150,10 +150,11 @@ def _idle_for(
     seen: Observation, evacuations: abc.Iterable[model.Migration]
 ) -> float:
     """Return seconds since an evacuation ended last, by Nova's clock."""
-    if seen.nova_time is None:
+    now = seen.nova_time_at(seen.migrations_at)
+    if now is None:
         return math.inf
     ends = [
-        (seen.nova_time - record.updated_at).total_seconds()
+        (now - record.updated_at).total_seconds()
         for record in evacuations
         if record.updated_at and not record.in_flight
     ]

@@ -131,7 +131,11 @@ def _require_untag(
         f'{mark.RESUMED_TAG} {context.server_id})'
     )
     reasons = filter(None, [status.reason, reason])
-    return dataclasses.replace(status, reason='; '.join(reasons))
+    return dataclasses.replace(
+        status,
+        reason='; '.join(reasons),
+        given_up=status.given_up or settled.given_up,
+    )
 
 
 def departed(seen: Observation, policy: policies.Policy) -> frozenset[str]:
