@@ -29,7 +29,7 @@ class FailureTest(cloud.CloudTestCase):
         self.answer(f'{ACTIONS}/req-3', instanceAction=action)
 
     @unit.cases('live-migration', 'migrate', 'evacuate')
-    def test_newest_move(self, name: str) -> None:
+    def test_of_the_request_for_the_move(self, name: str) -> None:
         kinds = ['create', 'migrate', 'live-migration', name]
         kinds += ['confirmResize', 'stop']
         order = 5, 1, 0, 2, 3, 4
