@@ -48,8 +48,8 @@ def spelled(seconds: float) -> str:
 def until(text: str) -> datetime.datetime:
     """Return the time, as a local one, that ``HH:MM`` or ISO 8601 means.
 
-    ``HH:MM`` is the next such local time. ISO 8601 without an offset is local
-    time, too.
+    ``HH:MM`` is the next such local time. ISO 8601 without an offset is also
+    local time.
 
     :raises argparse.ArgumentTypeError: it is neither, or in the past.
     """
@@ -192,8 +192,8 @@ def add_until(parser: argparse.ArgumentParser) -> None:
         parser,
         {'metavar': '<time>', 'type': until},
         until=_(
-            'Start no move after this time (06:00 or ISO 8601); await those '
-            'in flight (default: never)'
+            'Start no move after this local time (06:00 or ISO 8601); await '
+            'those in flight (default: never)'
         ),
     )
 

@@ -42,6 +42,8 @@ class DrainResult:
     #: What made a host's drain impossible, by host.
     errors: _Errors
     exit_code: exceptions.ExitCode
+    #: It ended before its moves did: by ``--timeout`` or an interrupt.
+    cut_short: bool = False
 
 
 def drain(
@@ -138,7 +140,7 @@ def run(
         code = (
             exceptions.ExitCode.TIMEOUT if late else exceptions.ExitCode.LEFT
         )
-    return DrainResult(rows, errors, code)
+    return DrainResult(rows, errors, code, interrupted or timed_out)
 
 
 def _over(hosts: _Hosts, clock: ports.Clock, request: ports.Request) -> str:

@@ -122,7 +122,7 @@ class Client:
         Only a service that is up counts: Nova shows it as down if it is dated
         long before or long after the API's own clock
         (nova/servicegroup/drivers/db.py). A time of more than a day ahead of
-        our clock is left out, too: a wrong clock must not date marks.
+        our clock is also left out: a wrong clock must not date marks.
         """
         latest = datetime.datetime.now(datetime.UTC) + AHEAD
         for service in services:

@@ -179,16 +179,19 @@ def _say_how_to_restore(service: Service) -> None:
 
     :param service: as it was before it was enabled.
     """
-    since, unknown = _('<time>'), _(' (nobody has kept when that began)')
     if service.mark:
-        since, unknown = mark.iso(service.mark.since), ''
+        since = mark.iso(service.mark.since)
+        to_restore = _('the servers that left in the maintenance')
+    else:
+        since = _('<time>')
+        to_restore = _('servers that left since a time')
     LOG.warning(
         _(
-            '%(host)s is in service again. To bring back the servers that '
-            'left in the maintenance%(unknown)s, run: openstack host '
-            'maintenance restore %(host)s --since %(since)s'
+            '%(host)s is in service again. To bring back %(to_restore)s, '
+            'run: openstack host maintenance restore %(host)s --since '
+            '%(since)s'
         ),
-        {'host': service.host, 'unknown': unknown, 'since': since},
+        {'host': service.host, 'to_restore': to_restore, 'since': since},
     )
 
 

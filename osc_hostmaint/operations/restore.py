@@ -31,8 +31,6 @@ Gateway = gateways.Gateway
 RestoreRequest = requests.RestoreRequest
 
 _NOTHING = loop.DrainResult((), {}, exceptions.ExitCode.DONE)
-#: Nothing more is looked at then.
-_CUT_SHORT = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
 #: When servers may have left, by the host that they left.
 SinceByHost = abc.Mapping[str, requests.Since]
 
@@ -180,7 +178,7 @@ def _restore(
     )
     result = restore_loop.restore(plans, board, picker, request)
     result = loop.with_errors(result, errors)
-    if result.exit_code not in _CUT_SHORT:
+    if not result.cut_short:
         homes = [each.home for each in plans]
         deleted = restore_loop.count_deleted(gateway, homes)
         for host, words in deleted.items():

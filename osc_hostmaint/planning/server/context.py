@@ -198,7 +198,7 @@ class ServerContext:
 
     @property
     def failed_alike(self) -> str:
-        """Why another live migration would fail, too, or ''."""
+        """Why another live migration would also fail, or ''."""
         hosts = same_failure.destinations(self._live_failures, self.seen)
         if not hosts:
             return ''

@@ -2,10 +2,9 @@
 
 """Live migrations of a server that failed alike, wherever they went.
 
-Then it is about the server or its host, and the next one would fail, too.
+Then it is about the server or its host, and the next one would also fail.
 """
 
-import collections
 from collections import abc
 
 from osc_hostmaint import model
@@ -16,22 +15,29 @@ _Records = abc.Sequence[model.Migration]
 
 
 def destinations(failed: _Records, seen: model.Observation) -> tuple[str, ...]:
-    """Return two hosts on which migrations failed in the same way, or none.
+    """Return two hosts on which migrations failed as the newest one did.
 
     That is: with the same status, and the same exception or none. Nova may
     try several hosts for one migration, which does not count as two.
 
     :param failed: records of live migrations of one server.
+    :returns: none as long as it is not known.
     """
-    found = collections.defaultdict[tuple[str, str], list[set[str]]](list)
-    for record in failed:
-        if record.id in seen.failures and (hosts := _tried(record, seen)):
-            found[record.status, _exception(record, seen)].append(hosts)
-    for alike in found.values():
-        hosts = set().union(*alike)
-        if min(len(alike), len(hosts)) >= DESTINATIONS:
-            return tuple(sorted(hosts)[:DESTINATIONS])
-    return ()
+    alike = _as_the_newest(failed)
+    if not alike or alike[-1].id not in seen.failures:
+        return ()
+    exception = _exception(alike[-1], seen)
+    tried = [
+        hosts
+        for record in alike
+        if record.id in seen.failures
+        and _exception(record, seen) == exception
+        and (hosts := _tried(record, seen))
+    ]
+    hosts = set().union(*tried)
+    if min(len(tried), len(hosts)) < DESTINATIONS:
+        return ()
+    return tuple(sorted(hosts)[:DESTINATIONS])
 
 
 def unexplained(failed: _Records, seen: model.Observation) -> frozenset[int]:
@@ -39,19 +45,21 @@ def unexplained(failed: _Records, seen: model.Observation) -> frozenset[int]:
 
     :param failed: records of live migrations of one server.
     """
-    if destinations(failed, seen):
+    alike = _as_the_newest(failed)
+    hosts = {record.dest for record in alike}
+    same_host = None not in hosts and len(hosts) < DESTINATIONS
+    if len(alike) < DESTINATIONS or same_host or destinations(failed, seen):
         return frozenset()
-    by_status = collections.defaultdict(list)
-    for record in failed:
-        by_status[record.status].append(record)
-    return frozenset(
-        record.id
-        for records in by_status.values()
-        for record in records
-        if record.id not in seen.failures
-        and any(r.dest is None or r.dest != record.dest for r in records)
-        and len(records) >= DESTINATIONS
-    )
+    return frozenset(r.id for r in alike if r.id not in seen.failures)
+
+
+def _as_the_newest(failed: _Records) -> list[model.Migration]:
+    """Return the records with the status of the newest, which is the last.
+
+    What failed in another way before may have been mended since.
+    """
+    ordered = sorted(failed, key=lambda record: record.id)
+    return [r for r in ordered if r.status == ordered[-1].status]
 
 
 def _tried(record: model.Migration, seen: model.Observation) -> set[str]:

@@ -150,6 +150,15 @@ class TestDeleted(RestoreTestCase):
         )
         self.assertEqual(1, done.client.counts()['deleted'])
 
+    def test_counted_after_until(self):
+        server = self.leave()
+        self.cloud.delete(self.leave().id)
+        done = self.restore(until=self.clock.utc())
+        self.assert_done(done, {server.id: 'blocked'}, Code.TIMEOUT)
+        self.assertIn(
+            '1 server on another host was', done.recorder.troubles[-1]
+        )
+
     def test_not_told(self):
         """That is no reason not to bring the others home."""
         server = self.leave()

@@ -214,7 +214,7 @@ class TestDamage(RecordsTestCase):
         line = json.dumps({'began': {'format': number}}, separators=(',', ':'))
 
         self.assertIn(
-            f'it has format {number}; only format 2 can be read',
+            f'it has format {number}; only format 3 can be read',
             self.refused([line]),
         )
 
@@ -227,7 +227,7 @@ class TestDamage(RecordsTestCase):
         '{"decided":{"cmp01":null}}',
         '{"decided":{"cmp01":7}}',
         '{"decided":{"cmp01":[{"now":1.0}]}}',
-        '{"began":{"format":2,"version":7}}',
+        '{"began":{"format":3,"version":7}}',
     )
     def test_a_line_that_is_none(self, line):
         began, *_others = self.lines()

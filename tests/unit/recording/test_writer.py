@@ -12,6 +12,7 @@ from unittest import mock
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.recording import records
 from osc_hostmaint.recording import writer
 from tests import unit
 from tests.unit import builders
@@ -67,7 +68,9 @@ class TestLines(RecordingTestCase):
         (line,) = self.lines()
         began = line['began']
 
-        self.assertEqual((2, True), (began['format'], began['names']))
+        self.assertEqual(
+            (records.FORMAT, True), (began['format'], began['names'])
+        )
         self.assertTrue(began['version'])
         self.assertTrue(began['at'].endswith('+00:00'), began)
 

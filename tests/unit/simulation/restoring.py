@@ -87,8 +87,7 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
         expected=seen,
     )
     result = restore_loop.restore(plans, board, picker, run)
-    cut = (exceptions.ExitCode.INTERRUPTED, exceptions.ExitCode.TIMEOUT)
-    if result.exit_code not in cut:
+    if not result.cut_short:
         deleted = restore_loop.count_deleted(client, [home])
         for host, words in deleted.items():
             run.recorder.publish(events.Trouble(host, words))

@@ -156,6 +156,19 @@ class TestFailures(base.ServerContextTestCase):
             cold = self.assess(*mine, earlier=earlier, policy=policy, **seen)
             self.assertIs(ask, cold.ask)
 
+    def test_only_failures_like_the_newest_count(self):
+        alike = [base.record('error', i, dest=f'cmp0{i}') for i in (2, 3)]
+        mine = base.record('error', 4, dest='cmp04', seen_at=NOW - 100)
+        failures = {2: 'X: y', 3: 'X: y', 4: 'Z: y'}
+        for words, phase in (('Z: y', Phase.WAITING), ('X: z', Phase.FAILED)):
+            status = self.assess(
+                mine,
+                earlier=alike,
+                retries=9,
+                failures={**failures, 4: words},
+            )
+            self.assertEqual(phase, status.phase)
+
     def test_reasons_of_earlier_failures_are_asked_for(self):
         earlier = [base.record('failed', i, dest=f'cmp0{i}') for i in (2, 3)]
         for running, ids in ((policies.Running.LIVE, ()), (OR_COLD, (2, 3))):
