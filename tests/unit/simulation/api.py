@@ -95,10 +95,7 @@ class Api(state.State):
             raise exceptions.RequestRefused(refusal.text, final=refusal.final)
 
     def take(self, kind, server, by, task, host='') -> Work:
-        """Begin what a server is busy with from now on.
-
-        :param host: the only destination that it may have.
-        """
+        """Begin what a server is busy with from now on."""
         work = self.begin(kind, server, by)
         work.asked = host
         self.take_on(work, task)
@@ -212,10 +209,7 @@ class Api(state.State):
             server.wanted = ''
 
     def confirm(self, server_id: str, by: Actor | None = None) -> None:
-        """Take a request to confirm.
-
-        One that comes a blink after another does not see that yet.
-        """
+        """Take a request to confirm, though another came a blink before."""
         server = self.existing(server_id)
         by = by or server.owner
         self.checked('confirm', server_id, by)
@@ -329,10 +323,7 @@ class Api(state.State):
 
 
 def _resized(cloud, server, *, blind) -> world.Record:
-    """Return the record that awaits a confirmation.
-
-    :param blind: also one that was confirmed a blink ago.
-    """
+    """Return the record to confirm; blind: or confirmed a blink ago."""
     now = cloud.timeline.now
     for record in cloud.records.values():
         if record.server is not server:
@@ -354,10 +345,7 @@ def invalid(kind, server, what, value) -> exceptions.CloudError:
 
 
 def refused(text, code, *, final=None) -> exceptions.CloudError:
-    """Return a refusal.
-
-    :param final: as the gateway takes it; None: as the code says.
-    """
+    """Return a refusal, by default as final as its code says."""
     if final is None:
         final = code == 400
     return exceptions.RequestRefused(f'{text} (HTTP {code})', final=final)

@@ -135,7 +135,6 @@ class Client(session.Session):
         return {f'{host}.example.org': there.up} if there.mapped else {}
 
     def servers(self, host: str) -> list[model.Server]:
-        """GET /servers/detail."""
         found = self._servers(host)
         self.listed[host].update(server.id for server in found)
         return found

@@ -35,10 +35,7 @@ class Cloud(api.Api):
     """Hosts, servers, migration records and allocations over time."""
 
     def add(self, host, vm_state='active', **values) -> Server:
-        """Put a server on a host, as if it had always been there.
-
-        :param values: of its fields.
-        """
+        """Put a server on a host, as if it had always been there."""
         server = self._new(host, vm_state, values)
         self._put(server.id, host, server.amounts)
         return server
@@ -98,10 +95,7 @@ class Cloud(api.Api):
         return server
 
     def group(self, policy, *servers, most_per_host=1) -> snapshots.Group:
-        """Put servers into a server group, wherever they are by now.
-
-        :param most_per_host: of an anti-affinity group.
-        """
+        """Put servers into a server group, wherever they are by now."""
         made = snapshots.Group(
             id=f'00000000-0000-0002-0000-{len(self.groups) + 1:012x}',
             policy=policy,
@@ -114,10 +108,7 @@ class Cloud(api.Api):
         return made
 
     def create(self, host, *, fails=False, **values) -> Server:
-        """Begin to build a server that was scheduled to a host.
-
-        :param fails: it ends in ERROR, on no host.
-        """
+        """Begin to build a server on a host, or to fail at that: on none."""
         values = {'task_state': 'scheduling', **values}
         server = self._new(host, 'building', values)
         server.host, server.wanted = None, ''
@@ -173,15 +164,11 @@ class Cloud(api.Api):
         self.hosts[host].disabled_reason = None
 
     def fence(self, host: str) -> None:
-        """Power a host off, and tell Nova."""
         self.power_off(host)
         self.force_down(host)
 
     def force_down(self, host: str, *, down: bool = True) -> None:
-        """Call a compute service down, or take that back.
-
-        :raises RequestRefused: the host has not cleaned up yet.
-        """
+        """Call a compute service down, or take that back once it is clean."""
         if not down and self.to_clean_up(host):
             raise api.refused(
                 f'Unable to force up host {host} as `done` evacuation '
@@ -208,7 +195,6 @@ class Cloud(api.Api):
         there.touched_at = self.timeline.now
 
     def on(self, host: str) -> list[Server]:
-        """Return the servers on a host, the newest first."""
         return [
             server
             for server in reversed(self.servers.values())

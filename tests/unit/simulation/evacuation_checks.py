@@ -33,10 +33,7 @@ def violations(run: Run) -> list[str]:
 
 
 def built_twice(run: Run) -> list[str]:
-    """Return servers that are built twice at the same time.
-
-    What could not be known is excused.
-    """
+    """Return servers built twice at once, where that could be known."""
     return [
         f'{second.server.name} is evacuated since {second.began}, and since '
         f'{first.began} already'

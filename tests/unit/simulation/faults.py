@@ -105,7 +105,6 @@ Faults = abc.Callable[[Request], Fault | None]
 
 
 def none(_request: Request) -> Fault | None:
-    """All goes well."""
     return None
 
 

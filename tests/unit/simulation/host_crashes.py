@@ -73,7 +73,6 @@ def _goes_to(work: Work, name: str) -> bool:
 
 
 def start(cloud: State, name: str) -> None:
-    """Start a host's nova-compute again; it cleans up."""
     host = cloud.hosts[name]
     if host.alive:
         return
@@ -93,10 +92,7 @@ def start(cloud: State, name: str) -> None:
 
 
 def _clean_up(cloud: State, name: str) -> set[str]:
-    """Destroy the guests that were evacuated, or are being, by server's id.
-
-    Only the newest record of each server counts.
-    """
+    """Destroy evacuated guests, by each server's newest record; return who."""
     records = {
         record.server.id: record
         for record in cloud.records.values()

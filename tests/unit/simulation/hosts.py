@@ -25,8 +25,6 @@ def _made_up_id(name: str) -> str:
 
 @dataclasses.dataclass(eq=False)
 class Host:
-    """A compute host and its nova-compute service."""
-
     name: str
     time: timeline.Timeline
     slots: timeline.Slots

@@ -20,10 +20,7 @@ LEAST: Amounts = {VCPU: 1}
 
 
 def needed(memory_mb: int, *, volume_backed: bool) -> Amounts:
-    """Return what a server of a size takes, unless a test says so.
-
-    :param volume_backed: it takes nothing of the host's own disk.
-    """
+    """Return what a server of a size takes, its disk only if it is local."""
     amounts = {VCPU: max(1, memory_mb // 2048), MEMORY_MB: memory_mb}
     if not volume_backed:
         amounts[DISK_GB] = max(1, memory_mb // 512)
@@ -50,7 +47,6 @@ class Inventory:
         )
 
     def take(self, amounts: Amounts) -> None:
-        """Use some of it, whether there is room or not."""
         self.used.update(amounts)
 
     def give_back(self, amounts: Amounts) -> None:

@@ -25,10 +25,7 @@ Search = abc.Generator['float | timeline.Queue', None, 'str | None']
 
 
 def outcome_there(cloud, coming, target, *, live) -> MoveOutcome:
-    """Return what is to become of a move that goes to a host.
-
-    :param coming: what is to become of it elsewhere.
-    """
+    """Return the outcome of a move to a host; elsewhere it is ``coming``."""
     if cloud.broken:
         return MoveOutcome.BROKEN
     if cloud.hosts[target].black_hole:
@@ -80,10 +77,7 @@ def live(cloud: State, work: Work, dest: str | None, host: str) -> Steps:
 
 
 def _find(cloud: State, work: Work, coming: MoveOutcome, host: str) -> Search:
-    """Ask the scheduler until a host passes the pre-checks.
-
-    A dead one is given up after a time-out.
-    """
+    """Ask until a host passes; a dead one is given up after a time-out."""
     server = work.server
     tried: set[str] = set()
     while True:
@@ -217,11 +211,7 @@ def _roll_back(cloud: State, work: Work, status: str) -> Steps:
 
 
 def end(cloud: State, work: Work, wish: str, effect: world.Effect) -> Steps:
-    """Abort a live migration under way, or force it to its end.
-
-    :param work: the migration.
-    :param wish: 'abort' or 'complete'.
-    """
+    """Abort a live migration under way, or force it to its end."""
     record = work.record
     source = cloud.hosts[record.source]
     yield cloud.timing.roll_back

@@ -101,7 +101,6 @@ class OthersAction:
     host: int = 0
 
     def __call__(self, cloud: clouds.Cloud) -> None:
-        """Do it now."""
         with contextlib.suppress(exceptions.CloudError):
             self._do(cloud)
 
@@ -134,7 +133,6 @@ class OthersAction:
 
 
 def plan(cloud, others_actions) -> None:
-    """Let deeds happen when it is their time."""
     for others_action in others_actions:
         cloud.timeline.after(
             others_action.seconds, functools.partial(others_action, cloud)

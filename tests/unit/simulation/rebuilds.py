@@ -26,10 +26,7 @@ _FAILING = (_MoveOutcome.PRE, _MoveOutcome.ROLLED_BACK, _MoveOutcome.BROKEN)
 
 
 def begin(cloud: State, server: world.Server, by: world.Actor) -> Work:
-    """Take an evacuation on.
-
-    Nova does not look whether another one of the server is in flight.
-    """
+    """Take an evacuation on, whether or not another one is in flight."""
     flying = [work for work in _others(cloud, server) if work.ended is None]
     work = cloud.begin('evacuate', server, by)
     source, now = cloud.hosts[server.host or ''], cloud.timeline.now
@@ -44,11 +41,7 @@ def _others(cloud: State, server: world.Server) -> list[Work]:
 
 
 def evacuate(cloud, work, was, *, off) -> timeline.Steps:
-    """Carry out an evacuation.
-
-    :param was: the server's state when it was asked for.
-    :param off: it is to be stopped in the end.
-    """
+    """Carry out an evacuation of a server that was so, to be off or not."""
     timing, server = cloud.timing, work.server
     coming = server.outcome()
     yield cloud.jitter(timing.schedule)

@@ -10,15 +10,14 @@ from collections import abc
 import re
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from tests.unit.simulation import evacuation_checks
 from tests.unit.simulation import request_checks
+from tests.unit.simulation import row_checks
 from tests.unit.simulation import runs as runs_
 from tests.unit.simulation import state
-from tests.unit.simulation import stuck_checks
 from tests.unit.simulation import world
 
 Run = runs_.Run
@@ -29,19 +28,12 @@ Result = decisions.Result
 
 repeated = request_checks.sent_again
 
-#: A drain that ended by itself, and has looked before it did.
-COMPLETE = (Code.DONE, Code.LEFT)
+COMPLETE = row_checks.COMPLETE
 #: States that only a request can have changed.
 _KEPT = frozenset({'active', 'paused', 'stopped', 'suspended', 'error'})
-#: What is said of a move that its owner, or another operator, is to confirm.
-_BEFORE = 'cold-migrated before this maintenance'
 #: What is said of a move that is not awaited to its end.
 _NOT_AWAITED = re.compile(
     'may still be running|outcome (of its move )?is not known'
-)
-_DELETE = re.compile(
-    r'(once the server has left \S+, )?remove the allocation '
-    r'\(openstack [a-z ]+ delete ([^\s,]+),'
 )
 
 
@@ -111,10 +103,10 @@ def _untrue_hosts(run: Run, host: str) -> list[str]:
     found = []
     for row in rows:
         wrong = _untrue_row(run, row, remains.get(row.server_id))
-        wrong = wrong or stuck_checks.untrue_age(run, row)
+        wrong = wrong or row_checks.untrue_age(run, row)
         if wrong:
             found.append(f'{row.name or row.server_id}: {wrong}: {row}')
-        found += _harm(cloud, row, looked)
+        found += row_checks.harm(cloud, row, looked)
     told = [row.server_id for row in rows]
     if len(told) != len(set(told)):
         found.append(f'more than one row of a server: {rows}')
@@ -134,26 +126,6 @@ def _untrue_hosts(run: Run, host: str) -> list[str]:
             for i, what in remains.items()
             if not _later(run, i, host)
         ]
-    return found
-
-
-def _harm(cloud: State, row: decisions.Row, looked: float) -> list[str]:
-    """Return which allocations a row would have deleted that are needed.
-
-    :param looked: what went on later is not held against it.
-    """
-    owners = {record.uuid: record.server for record in cloud.records.values()}
-    found = []
-    for later, consumer in _DELETE.findall(row.reason):
-        server = owners.get(consumer) or cloud.servers.get(consumer)
-        if later or not server or server.deleted or server.host is None:
-            continue
-        needed = consumer == server.id or (
-            server.host == row.host
-            and row.host not in cloud.allocations[server.id]
-        )
-        if needed and server.changed_at < looked:
-            found.append(f'{server.name} needs what is deleted by: {row}')
     return found
 
 
@@ -184,8 +156,8 @@ def _untrue_row(run: Run, row: decisions.Row, remains: str | None) -> str:
             return _untrue_move(run, was, row, remains)
         case _ if not row.reason:
             return 'no reason is given'
-        case Result.BLOCKED if _BEFORE in row.reason:
-            return _untrue_time(run, row)
+        case Result.BLOCKED if row_checks.BEFORE in row.reason:
+            return row_checks.untrue_time(run, row)
         case Result.MOVING if _NOT_AWAITED.search(row.reason):
             # It was given up before the end, and has not been looked at since.
             return ''
@@ -214,17 +186,6 @@ def _untrue_row(run: Run, row: decisions.Row, remains: str | None) -> str:
     sound = was and settled and server.vm_state == was.vm_state
     if sound and not wrong_state(server) and server.task_state is None:
         return 'it has moved, and nothing is wrong with it'
-    return ''
-
-
-def _untrue_time(run: Run, row: decisions.Row) -> str:
-    """Return that a move began in a maintenance, and not before it."""
-    mark, cold = run.marks[row.host], model.MigrationType.COLD
-    for record in run.cloud.records.values():
-        theirs = record.server.id == row.server_id and record.type == cold
-        began = mark and record.shown().created_at >= mark.since
-        if theirs and began and record.status == 'finished':
-            return 'it was moved in this maintenance'
     return ''
 
 
@@ -406,11 +367,7 @@ def overfilled(cloud: State) -> list[str]:
 
 
 def violations(*runs: Run) -> list[str]:
-    """Return everything that is wrong with the drains of a cloud.
-
-    :param runs: all of them; after the last one all is to be well, unless
-        it was stopped.
-    """
+    """Return everything that is wrong with all the drains of a cloud."""
     found = [error for run in runs for error in run.untrue_reports]
     for run in runs:
         found += request_checks.violations(run) + overwritten_marks(run)

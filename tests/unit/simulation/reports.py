@@ -40,11 +40,7 @@ class Reporter:
         self.client.allocations(scene.SOURCE)
 
     def run(self, *rows, code=None, errors=None, **values) -> scene.Run:
-        """Return what he reports.
-
-        :param code: None: what fits the rows.
-        :param values: of the run.
-        """
+        """Return what he reports, by default with the code that fits it."""
         if code is None:
             left = any(each.left for each in rows)
             code = Code.LEFT if left else Code.DONE
@@ -56,7 +52,6 @@ class Reporter:
         return run
 
     def untrue_reports(self, *rows, **options) -> list[str]:
-        """Look once more, report, and return what is not so in that."""
         self.look()
         return self.run(*rows, **options).untrue_reports
 
@@ -83,13 +78,11 @@ class ChecksTestCase(unit.TestCase):
     POLICY: ty.ClassVar[dict[str, ty.Any]] = {}
 
     def setUp(self) -> None:
-        super().setUp()
         self.cloud = scene.cloud(slots=9)
         self.server = self.cloud.add(scene.SOURCE)
         self.follow()
 
     def follow(self, **options: ty.Any) -> None:
-        """Pretend to follow a policy from now on."""
         self.reporter = Reporter(self.cloud, **{**self.POLICY, **options})
 
     def ask(self, kind, server=None, *hosts, wait=10.0) -> None:

@@ -22,7 +22,6 @@ BLIND_SECONDS = 60.0
 
 
 def violations(run: Run) -> list[str]:
-    """Return every way in which a run did what it must not."""
     return [
         *moved_twice_at_once(run),
         *over_retries(run),
@@ -351,7 +350,6 @@ def after_max_failures(run: Run) -> list[str]:
 
 
 def after_until(run: Run) -> list[str]:
-    """Return what was started after ``--until``."""
     after = math.inf if run.until_after is None else run.until_after
     return [
         f'{request}, {request.time - run.began} s after it began'

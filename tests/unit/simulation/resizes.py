@@ -18,12 +18,7 @@ _LOST = frozenset({MoveOutcome.PRE, MoveOutcome.PRECHECK})
 
 
 def cold(cloud, work, kind, dest, host) -> Steps:
-    """Carry out a cold migration or a resize, up to VERIFY_RESIZE.
-
-    See :func:`moves.live`.
-
-    :param kind: the migration record's type.
-    """
+    """Carry out a cold migration or a resize, up to VERIFY_RESIZE."""
     timing, server = cloud.timing, work.server
     outcome = server.outcome()
     source = cloud.hosts[server.host]

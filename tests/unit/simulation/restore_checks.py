@@ -194,12 +194,7 @@ class Expectations:
 
 
 def violations(left: Run, *runs: Run) -> list[str]:
-    """Return everything that is wrong with the restores of a cloud.
-
-    :param left: the drain by which servers left.
-    :param runs: all restores; after the last one all is to be well, unless
-        it was stopped.
-    """
+    """Return what is wrong with all restores after the drain that left."""
     found = [error for run in runs for error in run.untrue_reports]
     for run in runs:
         found += request_checks.moved_twice_at_once(run)

@@ -33,14 +33,11 @@ def restore(
     looks: bool = True,
     **options: ty.Any,
 ) -> scene.Run:
-    """Bring servers home.
+    """Bring servers home, if it looks first only where they have room.
 
     :param since: what left before then is not looked at.
     :param running: what to do with running ones; None: as they left.
-    :param looks: looks first whether they have room, and does nothing if
-        not.
     :param options: of :func:`scene.run`.
-    :raises Endless: it has not ended by its limit.
     """
     options.setdefault('per_destination', PARALLEL)
     expectations = restore_checks.Expectations(home, since, running)

@@ -134,7 +134,6 @@ class Run:
 
     @property
     def killed(self) -> bool:
-        """It did not get to report anything."""
         return self.outcome is None
 
     @property
@@ -144,7 +143,6 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it took, in virtual time."""
         return self.ended - self.began
 
     @property
@@ -158,17 +156,14 @@ class Run:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Why, by the server's id."""
         return {row.server_id: row.reason for row in self.result.rows}
 
     @property
     def ways(self) -> dict[str, str]:
-        """How each server moved, by id."""
         return {row.server_id: row.move for row in self.result.rows}
 
     @property
     def actor(self) -> world.Actor:
-        """Who it is to Nova."""
         return self.client.actor
 
     def works(self, kinds=None) -> list[world.Work]:

@@ -49,7 +49,6 @@ def cloud(
 ) -> clouds.Cloud:
     """Return a cloud with hosts in maintenance and servers on each.
 
-    :param servers: on each of the hosts in maintenance.
     :param seconds: how long a server's memory is copied.
     :param gib: the memory of all hosts, or of some of them.
     :param options: of the cloud: see :class:`state.State`.
@@ -91,16 +90,12 @@ def run(
     All times are seconds from its beginning.
 
     :param clock: its own, where several share the cloud's timeline.
-    :param until_after: when it is to start nothing any more.
     :param limit: when it must have ended.
-    :param kill_after: when it is killed.
-    :param interrupt_after: when the user presses Ctrl-C.
-    :param stop_after: when he presses it for the second time.
+    :param stop_after: when the user presses Ctrl-C for the second time.
     :param guided: look ahead first, and pick destinations by that; whether
         the servers fit elsewhere does not matter.
     :param verb: what is done instead of draining them.
-    :param judge: says what is not so in its report; None: what says that of
-        drains.
+    :param judge: says what is not so in its report, instead of that of drains.
     :param options: of the policy.
     :raises Endless: it has not ended by its limit.
     """
@@ -177,7 +172,6 @@ def least_seconds(made: clouds.Cloud, host: str = SOURCE) -> float:
 
 
 def last_arrival(made: clouds.Cloud) -> float:
-    """Return when the last live migration was completed."""
     records = made.records.values()
     return max(r.updated_at for r in records if r.status == 'completed')
 

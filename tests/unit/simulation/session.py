@@ -25,14 +25,8 @@ HUNG_SECONDS = 50.0
 class Session:
     """One user of the cloud; every request takes time, and may fail."""
 
-    def __init__(
-        self, cloud, clock, *, latency=0.1, faults=faults_.none, actor=None
-    ):
-        """Log in.
-
-        :param latency: how long a request takes, in seconds.
-        :param actor: who we are to Nova: by default an operator.
-        """
+    def __init__(self, cloud, clock, *, latency=0.1, faults=faults_.none):
+        """:param latency: how long a request takes, in seconds."""
         self.log: list[faults_.Request] = []
         #: What was asked for, and what came of each: '' if the cloud took
         #: it, None if it never got there, else why not.
@@ -45,7 +39,7 @@ class Session:
         self.listed: dict[str, set[str]] = collections.defaultdict(set)
         #: When it was last looked whether anything is left on a host.
         self.last_look: dict[str, float] = {}
-        self.actor = actor or world.operator()
+        self.actor = world.operator()
         self._cloud = cloud
         self._clock = clock
         self._latency = latency

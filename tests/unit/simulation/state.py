@@ -56,12 +56,10 @@ class State:
         :param slots: ``max_concurrent_live_migrations`` of every host.
         :param piles_up: weigh hosts by rows that are old, as Nova does
             (NOVA-FACTS section 1), and not by what is so.
-        :param seed: of the jitter of all delays.
         :param shelved_offload_time: as in nova.conf: 0 offloads a shelved
             server at once, -1 never.
         :param leaks: what a nova-compute was at when it died, or a server
             was deleted, keeps its allocations for good, as in Nova.
-        :param capacity: of every host.
         """
         self.timeline = timeline.Timeline()
         self.timing = timing or world.Timing()
@@ -118,7 +116,6 @@ class State:
         return seconds * (0.8 + 0.5 * self._random.random())
 
     def existing(self, server_id: str) -> Server:
-        """Return a server that is not deleted."""
         server = self.servers.get(server_id)
         if server is None or server.deleted:
             raise exceptions.NotFound(
@@ -197,10 +194,7 @@ class State:
     # Allocations
 
     def hold(self, consumer, host, amounts=None) -> None:
-        """Give a consumer an allocation on a host, room or no room.
-
-        :param amounts: None: what the server takes.
-        """
+        """Give a consumer an allocation on a host, room or no room."""
         if host in self.allocations[consumer]:
             return
         if amounts is None:
@@ -259,10 +253,7 @@ class State:
         return None
 
     def place(self, work: Work, host: str, *, claims: bool) -> bool:
-        """Let a move go to a host, unless Placement has no room there.
-
-        :param claims: the server holds an allocation there from now on.
-        """
+        """Let a move go to a host, and claim room there, if there is any."""
         server, there = work.server, self.hosts[host]
         if claims and host not in self.allocations[server.id]:
             if not there.inventory.fits(server.amounts):

@@ -60,7 +60,6 @@ def shelve(cloud: State, work: Work, effect: world.Effect) -> Steps:
 
 
 def offload(cloud: State, work: Work, effect: world.Effect) -> Steps:
-    """Take a shelved server off its host."""
     if not (yield from _reach(cloud, work, effect)):
         return
     if effect is not world.Effect.WELL:

@@ -7,6 +7,7 @@ from tests import unit
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
+from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
@@ -22,7 +23,6 @@ class TimeTestCase(unit.TestCase):
         self.server = next(iter(self.cloud.servers.values()))
 
     def lose(self, fault: faults.Fault) -> clients.Client:
-        """Ask for a move, and get no answer."""
         chosen = faults.posts([fault])
         client = clients.Client(self.cloud, self.clock, faults=chosen)
         with self.assertRaises(exceptions.Unavailable):
@@ -38,22 +38,20 @@ class TimeTestCase(unit.TestCase):
         self.clock.sleep(1)
         self.assertEqual('migrating', self.server.task_state)
 
-    def test_a_lost_answer(self) -> None:
-        self.lose(faults.LOST)
-        self.assertEqual('MIGRATING', self.server.status)
-        self.assertFalse(self.server.work.late)
-
-    def test_a_lost_request(self) -> None:
-        client = self.lose(faults.DROPPED)
-        self.assertEqual('ACTIVE', self.server.status)
-        self.assertIsNone(client.posted[0][1])
-
-    def test_a_late_one(self) -> None:
-        client = self.lose(faults.SLOW)
-        self.assertEqual('ACTIVE', self.server.status)
+    @unit.cases(
+        # what gets lost, the status then, what Nova answered
+        (faults.LOST, 'MIGRATING', ''),
+        (faults.DROPPED, 'ACTIVE', None),
+        (faults.SLOW, 'ACTIVE', None),
+    )
+    def test_lost(self, fault, status: str, answer: str | None) -> None:
+        client = self.lose(fault)
+        self.assertEqual(status, self.server.status)
+        self.assertEqual(answer, client.posted[0][1])
         self.clock.sleep(16)
-        self.assertTrue(self.server.work.late)
-        self.assertEqual('', client.posted[0][1])
+        if fault is not faults.DROPPED:
+            self.assertEqual('', client.posted[0][1])
+            self.assertIs(fault is faults.SLOW, self.server.work.late)
 
 
 class RefusalsTestCase(unit.TestCase):
@@ -136,3 +134,26 @@ class ConfirmationTestCase(unit.TestCase):
         cloud.confirm(server.id)
         self.assertEqual('error, ERROR on b', statuses(cloud, server)[-1])
         self.assertEqual(1, len(cloud.collisions))
+
+
+class RunTestCase(unit.TestCase):
+    def test_twice_the_same(self) -> None:
+        def play() -> list[tuple[float, str, str]]:
+            cloud = scene.cloud(2, slots=2, seed=5)
+            for vm_state in ('stopped', 'paused', 'suspended'):
+                cloud.add(scene.SOURCE, vm_state)
+            others.plan(cloud, [others.OthersAction(3, 'create')])
+            chosen = faults.numbered({4: faults.LOST, 9: faults.SLOW})
+            first = scene.run(cloud, faults=chosen, kill_after=7)
+            runs = timeline.together(
+                cloud.timeline,
+                lambda clock: scene.run(cloud, clock=clock),
+                lambda clock: scene.run(cloud, clock=clock, latency=0.3),
+            )
+            return [
+                (request.time, request.kind, request.subject)
+                for run in (first, *runs)
+                for request in run.client.log
+            ]
+
+        self.assertEqual(play(), play())

@@ -3,7 +3,6 @@
 """What others do while a host is drained."""
 
 from tests import unit
-from tests.unit.simulation import faults
 from tests.unit.simulation import others
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -55,12 +54,3 @@ class OthersTestCase(unit.TestCase):
         self.cloud.timeline.run_until(timeline.START + 10)
         (work,) = self.cloud.works[began:]
         self.assertFalse(work.by.ours)
-
-    def test_placement(self) -> None:
-        found = []
-        for what in others.PLACEMENT:
-            others.OthersAction(0, what)(self.cloud)
-            found.append(self.cloud.placement)
-        self.assertEqual(
-            [faults.PLACEMENT_FORBIDS, faults.PLACEMENT_DOWN, None], found
-        )

@@ -113,7 +113,6 @@ class Process:
         self._step_after(0.0)
 
     def kill(self) -> None:
-        """End it where it is; its ``finally`` clauses are carried out."""
         if not self.ended:
             self.ended = True
             self._steps.close()

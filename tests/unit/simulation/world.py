@@ -301,7 +301,6 @@ class Work:
         return self.ended is None and (process is None or process.ended)
 
     def finish(self, now: float, *, well: bool) -> None:
-        """Take note of what it came to."""
         if self.ended is None:
             self.ended, self.well = now, well
         if well and not self.by.ours and self.kind in _DECISIVE:
@@ -323,8 +322,6 @@ _UNKNOWN = model.Failure()
 
 @dataclasses.dataclass(eq=False)
 class Record:
-    """A migration record."""
-
     id: int
     uuid: str
     server: Server
