@@ -230,12 +230,7 @@ def _consumers(rng: random.Random) -> frozenset[str] | None:
 def observation(
     rng, before=(), known=frozenset(), now=builders.NOW, policy=DRAIN
 ) -> model.Observation:
-    """Return a look at the host.
-
-    :param before: the records as they were at the look before.
-    :param known: servers that were decided on before.
-    :param policy: what the operator asked for.
-    """
+    """Return a look at the host after one that had records, and servers."""
     # Of a host that has died nothing but evacuations is looked at.
     tagged = 0.0 if policy.evacuate else 0.15
     # The list stamps all the servers it shows.
@@ -292,10 +287,7 @@ class Step:
     now: float
 
     def decide(self, **options: object) -> decisions.Decision:
-        """Return the decision.
-
-        :param options: of the policy, where they are to be others.
-        """
+        """Return the decision, with other options if need be."""
         policy = dataclasses.replace(self.policy, **options)
         return decide.decide(
             self.seen, requested.operation(policy), self.memory, self.now
@@ -341,10 +333,7 @@ def run(seed: int, how: Draw = draining) -> list[Step]:
 def settle(
     step: Step, answer: memories.SendStatus = memories.SendStatus.ACCEPTED
 ) -> decisions.Decision:
-    """Go on where nothing happens any more, and return the last decision.
-
-    :param answer: to whatever is asked for; it has no effect.
-    """
+    """Go on where nothing happens any more; return the last decision."""
     memory, now = step.memory, step.now
     visit, trace, history = set(), set(), set()
     for _look in range(QUIET_LOOKS):
@@ -365,10 +354,7 @@ def settle(
 
 
 def _later(first, visit, trace, history, now) -> model.Observation:
-    """Return a later look at a cloud that is as it was at first.
-
-    :param visit: what was to be looked at since; likewise the next two.
-    """
+    """Return a later look at a cloud that is as it was at first."""
 
     def seen(things: ty.Mapping[ty.Any, ty.Any]) -> dict[ty.Any, ty.Any]:
         return {

@@ -119,10 +119,7 @@ def record(status: str = 'running', record_id: int = 7, **kwargs: ty.Any):
 def asked(
     kind=ActionKind.LIVE_MIGRATE, before=HERE, remembered=None, **request
 ) -> memories.ServerMemory:
-    """Return the track of a server something was asked for at ASKED.
-
-    :param remembered: what was known of it before.
-    """
+    """Return the track of a server something was asked for at ASKED."""
     asked = {'asked_at': ASKED, 'asked_after': 6, 'taken': 1, 'accepted': True}
     remembered = remembered or builders.server_memory(before)
     state = memories.RequestState(**asked | request)
@@ -151,8 +148,6 @@ def history(*actions) -> dict[str, tuple[model.InstanceAction, ...]]:
 
 
 class DecideTestCase(unit.TestCase):
-    """What is done with a host."""
-
     def decide(self, *, memory=None, policy=None, now=NOW, **observed):
         return decide.decide(
             builders.observation(**observed),
@@ -179,10 +174,7 @@ class DecideTestCase(unit.TestCase):
     def assert_row(
         self, decision: decisions.Decision, result: str | None, *words: str
     ) -> decisions.Row:
-        """Return the row of a server that ended so, with words of its reason.
-
-        :param result: None: it has not ended.
-        """
+        """Return the row, ended so or not yet, with words of its reason."""
         row = self.row(decision)
         self.assertEqual(result, row.result, row)
         for each in words:
@@ -218,11 +210,9 @@ class ServerTimeline:
         answer=memories.SendStatus.ACCEPTED,
         **observed,
     ) -> list[memories.Action]:
-        """Look at the server and its records as they are now, and decide.
+        """Look, decide, and return what was asked for; all is answered.
 
         :param after: seconds since the tick before.
-        :param answer: to whatever is asked for.
-        :returns: what was asked for.
         """
         self.now += after
         view = dataclasses.replace(view, seen_at=self.now)

@@ -62,10 +62,7 @@ class EvacuatedServerTestCase(base.TimelineTestCase):
         return self.timeline
 
     def failed(self, view: model.Server, n: int = 7, status: str = 'error'):
-        """Let the evacuation fail, and the pause after it pass.
-
-        :returns: its record, the next tick has it asked for again.
-        """
+        """Let the evacuation fail and the pause pass; return its record."""
         record: model.Migration = self.timeline.record(status, n, dest='cmp03')
         self.assert_asked((), view, record)
         self.timeline.now += timing.RETRY_WAIT_SECONDS * 3

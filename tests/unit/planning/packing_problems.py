@@ -38,7 +38,6 @@ class _Place:
     flavors: list[snapshots.Amounts] = dataclasses.field(default_factory=list)
 
     def left(self) -> dict[str, int]:
-        """Return what is left of each resource class."""
         return {
             name: size
             - self.host.used.get(name, 0)
@@ -57,7 +56,6 @@ class Problem:
 
     @property
     def snapshot(self) -> snapshots.CapacitySnapshot:
-        """Return what is known of the hosts."""
         return clouds.snapshot(
             self.nodes,
             self.demands,
@@ -72,21 +70,15 @@ class Problem:
 
     @property
     def limits(self) -> eligible.Limits:
-        """Return the limits of a drain of all that servers are to leave."""
         return clouds.limits(self.demands)
 
     @property
     def task(self) -> occupancies.Task:
-        """Return what is to be packed."""
         return assignments.task(self.snapshot, self.demands, self.limits)
 
 
 def draw(rng, hosts=0, *, spoilt=False) -> Problem:
-    """Return a problem.
-
-    :param hosts: how many there are; 0: from 3 to 6.
-    :param spoilt: it may have no way.
-    """
+    """Return a problem, of 3 to 6 hosts unless told; maybe a spoilt one."""
     flavors = [
         dict(zip(clouds.SIZE, flavor, strict=True))
         for flavor in rng.sample(FLAVORS, rng.randint(2, 5))
@@ -116,10 +108,7 @@ def draw(rng, hosts=0, *, spoilt=False) -> Problem:
 
 
 def _heap(places, flavors, rng):
-    """Return the servers of all places, and groups that keep some apart.
-
-    :param flavors: what some of them are made.
-    """
+    """Return the servers of all places, and groups that keep some apart."""
     demands = []
     at: dict[str, str] = {}
     for place in places:

@@ -28,12 +28,10 @@ class SimulatedPlacement:
         self.landed: dict[str, str] = {}
 
     def land(self, demand: snapshots.Demand, host: str) -> None:
-        """Let a server take its place."""
         self.landed[demand.server.id] = host
         self.used[host].update(dict(demand.shape))
 
     def allocation_candidates(self, request) -> snapshots.AllocationCandidates:
-        """Return what Placement answers now."""
         trees = [
             dataclasses.replace(node, used=self.used[name]).providers
             for name, node in self._nodes.items()
@@ -98,7 +96,6 @@ class SimulatedDrain:
         return picked
 
     def begin(self, server_id: str, host: str) -> None:
-        """Let a server go to a host."""
         self._truth.land(self.demands[server_id], host)
         self.gone[server_id] = host
         self.unseen.add(server_id)

@@ -11,21 +11,18 @@ from tests.unit import builders
 from tests.unit.planning import clouds
 
 Fits, Phase = forecast.Fits, server_status.Phase
-LIVE = 'live migration'
+LIVE, SHELVE = 'live migration', 'shelve offload'
+BUSY = {'phase': Phase.BUSY, 'move': ''}
 
 
 def decided(phase=Phase.WAITING, move=LIVE, reason='') -> decisions.Row:
-    """Return what a drain would begin with."""
     return builders.row(
         phase=phase, move=move, reason=reason, attempts=0, seconds=None
     )
 
 
 def row(fits: Fits | None = Fits.YES, why: str = '', **values) -> dry_runs.Row:
-    """Return a row.
-
-    :param fits: None: it needs no room.
-    """
+    """Return a row; without ``fits`` it needs no room."""
     known = {'vm1': forecast.Fit(fits, 3, why)} if fits else {}
     demand = clouds.demand('vm1') if fits else None
     capacity_forecast = forecast.CapacityForecast(known, {})
@@ -52,8 +49,23 @@ class TestNeedsRoom(unit.TestCase):
 
 
 class TestRow(unit.TestCase):
-    def assert_row(self, expected, found):
-        """:param expected: the move, whether it fits, and on how many hosts"""
+    @unit.cases(
+        # what is known, the row; its move, whether it fits, and where; leaves
+        (Fits.YES, {}, (LIVE, Fits.YES, 3), True),
+        (Fits.NO, {}, (LIVE, Fits.NO, 3), False),
+        (Fits.UNKNOWN, {}, (LIVE, Fits.UNKNOWN, 3), False),
+        # It needs no room.
+        (None, {'move': SHELVE}, (SHELVE, Fits.YES, None), True),
+        # What stays does not move.
+        (None, {'phase': Phase.BLOCKED}, ('', None, None), False),
+        (None, {'phase': Phase.FAILED}, ('', None, None), False),
+        # How it moves is not known while something goes on.
+        (Fits.YES, BUSY, ('', Fits.UNKNOWN, 3), False),
+        (Fits.NO, BUSY, ('', Fits.NO, 3), False),
+        (Fits.UNKNOWN, BUSY, ('', Fits.UNKNOWN, 3), False),
+    )
+    def test_row(self, fits, values, expected, leaves):
+        found = row(fits, reason='why', **values)
         self.assertEqual(
             (*expected, *('vm1', 'name of vm1', builders.HOST, 'ACTIVE')),
             (
@@ -61,37 +73,8 @@ class TestRow(unit.TestCase):
                 *(found.server_id, found.name, found.host, found.status),
             ),
         )
-
-    @unit.cases((Fits.YES, True), (Fits.NO, False), (Fits.UNKNOWN, False))
-    def test_what_moves_fits_or_not(self, fits, leaves):
-        found = row(fits)
-        self.assert_row((LIVE, fits, 3), found)
+        self.assertEqual('why', found.reason)
         self.assertIs(leaves, found.leaves)
-
-    def test_what_needs_no_room_fits(self):
-        found = row(None, move='shelve offload')
-        self.assert_row(('shelve offload', Fits.YES, None), found)
-        self.assertTrue(found.leaves)
-
-    @unit.cases(Phase.BLOCKED, Phase.FAILED)
-    def test_what_stays_does_not_move(self, phase):
-        found = row(None, phase=phase, reason='it is suspended')
-        self.assert_row(('', None, None), found)
-        self.assertEqual('it is suspended', found.reason)
-        self.assertFalse(found.leaves)
-
-    @unit.cases(
-        (Fits.YES, Fits.UNKNOWN),
-        (Fits.NO, Fits.NO),
-        (Fits.UNKNOWN, Fits.UNKNOWN),
-    )
-    def test_how_it_moves_is_not_known_while_something_goes_on(
-        self, fits, told
-    ):
-        found = row(fits, phase=Phase.BUSY, move='', reason='rebooting')
-        self.assert_row(('', told, 3), found)
-        self.assertEqual('rebooting', found.reason)
-        self.assertFalse(found.leaves)
 
     def test_both_reasons_are_told(self):
         found = row(Fits.NO, 'no room', reason='rebooting')
@@ -108,12 +91,9 @@ class TestPreview(unit.TestCase):
         self.assertTrue(self.done(row(), row()))
         self.assertFalse(self.done(row(), row(Fits.UNKNOWN)))
         self.assertFalse(self.done(row(None, phase=Phase.BLOCKED)))
-
-    def test_what_is_left_alone_speaks_against_nothing(self):
+        # What is left alone speaks against nothing, a host that fails does.
         skipped = row(None, phase=Phase.SKIPPED, move='')
         gone = row(None, phase=Phase.GONE, move='')
         self.assertTrue(self.done(row(), skipped, gone))
         self.assertEqual(('', None), (skipped.move, skipped.fits))
-
-    def test_every_host_must_be_one_that_can_be_drained(self):
         self.assertFalse(self.done(row(), errors={'cmp01': 'down'}))

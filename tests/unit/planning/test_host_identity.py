@@ -12,7 +12,6 @@ ADDRESS = '192.0.2.7'
 
 
 def hypervisor(host, address=ADDRESS, kind='QEMU') -> model.Hypervisor:
-    """Return one."""
     return model.Hypervisor('rp', f'{host}.node', host, kind, address)
 
 

@@ -10,7 +10,6 @@ ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 
 
 def summarize(**given):
-    """Sum up what is given; nothing else is there."""
     parts = ('servers', 'moving', 'unconfirmed', 'evacuated', 'consumers')
     given = dict.fromkeys(parts, ()) | given
     return summary.summarize(builders.service(), **given)
@@ -47,8 +46,11 @@ class TestSummary(unit.TestCase):
         found = summarize(moving=[builders.migration(dest=builders.HOST)])
         self.assertEqual((1, 0), (found.moving_out, found.moving_in))
 
-    def test_drained_when_nothing_is_left(self):
+    def test_drained_when_nothing_is_left_that_is_known(self):
         self.assertTrue(summarize().drained)
+        self.assertIsNone(summarize(consumers=None).drained)
+        left = summarize(servers=[builders.server()], consumers=None)
+        self.assertIs(False, left.drained)
 
     @unit.cases(
         {'servers': [builders.server(status='SOFT_DELETED')]},
@@ -60,11 +62,6 @@ class TestSummary(unit.TestCase):
     )
     def test_anything_left_is_not_drained(self, left):
         self.assertFalse(summarize(**left).drained)
-
-    def test_what_placement_holds_is_not_known(self):
-        self.assertIsNone(summarize(consumers=None).drained)
-        left = summarize(servers=[builders.server()], consumers=None)
-        self.assertIs(False, left.drained)
 
 
 class TestUnderWay(unit.TestCase):

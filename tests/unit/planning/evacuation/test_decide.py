@@ -66,27 +66,22 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         self.assertEqual(starts, bool(timeline.decision.actions))
         self.assertTrue(starts or timeline.decision.query.services)
 
-    def test_server_in_error_is_started(self):
-        timeline = self.begin()
-        view = server('ERROR', power_state=State.RUNNING)
-        self.assert_asked(self.EVACUATE, view)
-        timeline.tick(there(), timeline.record('done'))
-        self.assertEqual('ERROR', self.assert_ends('moved').status)
-
-    def test_left_stopped(self):
-        timeline = self.begin(leave_stopped=True)
-        self.assert_asked(self.STOPPED, server())
-        timeline.tick(there('SHUTOFF'), timeline.record('done'))
-        self.assert_ends('moved')
-
-    def test_in_error_left_stopped(self):
-        timeline = self.begin(leave_stopped=True)
-        view = server('ERROR', power_state=State.RUNNING)
-        self.assert_asked(self.RESET, view)
-        self.assert_asked((), view)
-        self.assert_asked(self.STOPPED, server())
-        timeline.tick(there('SHUTOFF'), timeline.record('done'))
-        self.assert_ends('moved')
+    @unit.cases(
+        # how it was, --leave-stopped; how it ends
+        ('ERROR', False, 'ACTIVE'),
+        ('ACTIVE', True, 'SHUTOFF'),
+        ('ERROR', True, 'SHUTOFF'),
+    )
+    def test_in_error_or_left_stopped(self, status, leave, ends):
+        timeline = self.begin(leave_stopped=leave)
+        view = server(status, power_state=State.RUNNING)
+        if leave and status == 'ERROR':
+            self.assert_asked(self.RESET, view)
+            self.assert_asked((), view)
+            view = server()
+        self.assert_asked(self.STOPPED if leave else self.EVACUATE, view)
+        timeline.tick(there(ends), timeline.record('done'))
+        self.assertEqual(status, self.assert_ends('moved').status)
 
     def test_a_host_is_asked_for(self):
         timeline = self.begin(to='cmp07')
@@ -129,12 +124,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
 
 
 class TestBad(evacuation_base.EvacuatedServerTestCase):
-    def test_stopped_server_was_started(self):
-        timeline = self.begin()
-        timeline.tick(server('SHUTOFF'))
-        timeline.tick(there('ACTIVE'), timeline.record('done'))
-        self.assert_ends('failed', 'its state was stopped and is active')
-
     def test_failed_running_server_is_retried(self):
         timeline = self.begin()
         running = server()
@@ -225,10 +214,13 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
             no_others_since=timeline.memory.own.no_others_since,
         )
 
-    def test_refused_for_good(self):
+    @unit.cases('ACTIVE', 'ERROR')
+    def test_refused_for_good(self, status):
         self.begin()
-        self.assert_asked(self.EVACUATE, server(), answer=FINAL)
-        self.assert_asked((), server())
+        view = server(status, power_state=State.SHUTDOWN)
+        asked = self.RESET if status == 'ERROR' else self.STOPPED
+        self.assert_asked(asked, view, answer=FINAL)
+        self.assert_asked((), view, after=60)
         self.assert_ends('blocked', base.REFUSAL)
 
     def test_refused_and_tried_again(self):
@@ -236,13 +228,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.assert_asked(self.EVACUATE, server(), answer=REFUSED)
         self.assert_asked(self.EVACUATE, server(), after=RETRY, answer=REFUSED)
         self.assert_asked((), server(), after=60)
-        self.assert_ends('blocked', base.REFUSAL)
-
-    def test_its_reset_is_refused(self):
-        self.begin()
-        view = server('ERROR', power_state=State.SHUTDOWN)
-        self.assert_asked(self.RESET, view, answer=FINAL)
-        self.assert_asked((), view, after=60)
         self.assert_ends('blocked', base.REFUSAL)
 
     def test_nothing_comes_of_its_reset(self):
@@ -271,12 +256,6 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.assert_asked((), server(), done)
         self.assert_asked(self.EVACUATE, server(), done, after=PATIENCE)
         self.assertIn('record says done', timeline.row.reason)
-
-    def test_deleted_meanwhile(self):
-        timeline = self.begin()
-        timeline.tick(server())
-        timeline.tick(builders.server(status='DELETED'))
-        self.assert_ends('gone')
 
     def test_its_destination_dies(self):
         timeline = self.begin()

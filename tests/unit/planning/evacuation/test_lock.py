@@ -25,10 +25,7 @@ class LockTestCase(unit.TestCase):
     def update(
         self, *records, memory=None, phase=Phase.MOVING, at=NOW, nova_time=None
     ):
-        """Return what is known then.
-
-        :param phase: where the records' servers stand.
-        """
+        """Return what is known then, where the records' servers stand so."""
         seen = builders.observation(
             migrations=records, migrations_at=at, nova_time=nova_time
         )
@@ -68,22 +65,16 @@ class TestOthers(LockTestCase):
         self.assert_others(expected, builders.evacuation(**kwargs))
 
     @unit.cases(
-        # highest record id when we asked; is its record another run's
-        (6, False),
-        (7, True),
-        (9, True),
+        # what was asked for; is it another run's
+        (base.asked(ActionKind.EVACUATE, asked_after=6), False),
+        (base.asked(ActionKind.EVACUATE, asked_after=7), True),
+        (base.asked(ActionKind.EVACUATE, asked_after=9), True),
+        (base.asked(ActionKind.RESET), True),
+        (base.refused(ActionKind.EVACUATE), True),
     )
-    def test_own_evacuation(self, asked_after, expected):
-        remembered = base.asked(ActionKind.EVACUATE, asked_after=asked_after)
+    def test_own_evacuation(self, remembered, expected):
         memory = builders.memory(remembered)
         self.assert_others(expected, builders.evacuation(7), memory=memory)
-
-    @unit.cases(
-        base.asked(ActionKind.RESET), base.refused(ActionKind.EVACUATE)
-    )
-    def test_other_or_refused_request_is_not_ours(self, remembered):
-        memory = builders.memory(remembered)
-        self.assert_others(True, builders.evacuation(7), memory=memory)
 
     @unit.cases(*Phase)
     def test_rebuild_of_others_without_record(self, phase):

@@ -13,11 +13,13 @@ from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
+from osc_hostmaint.planning.evacuation import power_state as power_state_
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 from tests import unit
 from tests.unit import builders
+from tests.unit.planning import base
 from tests.unit.planning.server import test_verdicts
 
 ActionKind = memories.ActionKind
@@ -192,3 +194,49 @@ class TestEveryServer(unit.TestCase):
         else:
             self.assertFalse(verdict.stopped)
             self.assertIs(ActionKind.EVACUATE, verdict.ask)
+
+
+State = nova_states.PowerState
+
+
+def server(status, power_state):
+    return builders.server(status=status, power_state=power_state)
+
+
+def history(*actions):
+    """Return what was asked of a server, oldest first."""
+    return [base.instance_action(a, seconds=n) for n, a in enumerate(actions)]
+
+
+class TestPowerState(unit.TestCase):
+    """What its host told last of the guest."""
+
+    @unit.cases(
+        # status, power state; was it off
+        ('SHUTOFF', State.SHUTDOWN, True),
+        ('SHUTOFF', State.NOSTATE, True),
+        ('SHUTOFF', State.RUNNING, True),
+        ('ERROR', State.SHUTDOWN, True),
+        ('ERROR', State.RUNNING, False),
+        ('ERROR', State.PAUSED, False),
+        ('ERROR', State.CRASHED, False),
+        ('ERROR', State.SUSPENDED, False),
+        ('ACTIVE', State.RUNNING, False),
+        # Its state was reset, or its guest had shut itself down.
+        ('ACTIVE', State.SHUTDOWN, True),
+        ('ACTIVE', State.CRASHED, False),
+        # Not evacuated at all.
+        ('PAUSED', State.PAUSED, False),
+        ('SUSPENDED', State.SHUTDOWN, False),
+        ('RESCUE', State.SHUTDOWN, False),
+    )
+    def test_power_state_says_stopped(self, status, state, expected):
+        before = server(status, state)
+        self.assertFalse(power_state_.tells_nothing(before))
+        self.assertIs(expected, power_state_.was_stopped(before))
+        # Then nothing else counts.
+        for action in ('stop', 'start'):
+            self.assertIs(
+                expected,
+                power_state_.was_stopped(before, history('create', action)),
+            )

@@ -217,57 +217,6 @@ class TestLife(base.DecideTestCase):
             self.assertFalse(found.done)
 
 
-class TestInFlight(base.DecideTestCase):
-    """Whatever is under way counts, whoever began it."""
-
-    def starts(self, *, parallel=None, **observed):
-        servers = [builders.server(f'new{i}') for i in range(9)]
-        servers += [builders.server(f'off{i}', 'SHUTOFF') for i in range(9)]
-        found = self.decide(
-            memory=builders.memory(slots=1),
-            policy=policies.Policy(parallel=parallel),
-            servers=servers,
-            **observed,
-        )
-        kinds = list(self.asks(found).values())
-        return kinds.count(LIVE), kinds.count(COLD)
-
-    @unit.cases(
-        # type, statuses under way, --parallel; live, cold to start
-        ('live-migration', [], None, 2, 2),
-        ('live-migration', ['running'], None, 1, 2),
-        ('live-migration', ['running', 'accepted'], None, 0, 2),
-        ('live-migration', ['running', 'queued'], None, 0, 2),
-        ('migration', ['migrating'], None, 2, 1),
-        ('migration', ['migrating', 'post-migrating'], None, 2, 0),
-        ('resize', ['migrating', 'post-migrating'], None, 2, 0),
-        ('live-migration', ['completed', 'error'], None, 2, 2),
-        ('live-migration', [], 1, 1, 0),
-        ('live-migration', ['running'], 1, 0, 0),
-        ('live-migration', ['running'], 2, 1, 0),
-        ('live-migration', ['running'], 4, 1, 2),
-        ('live-migration', ['running'] * 3, 3, 0, 0),
-        ('live-migration', ['running'] * 5, 3, 0, 0),
-    )
-    def test_what_is_begun(self, kind, statuses, parallel, live, cold):
-        moving = [
-            builders.migration(i, status, f'old{i}', type=kind)
-            for i, status in enumerate(statuses, 1)
-        ]
-        visited = [
-            builders.server(r.server_id, 'MIGRATING', host=builders.DEST)
-            for r in moving
-        ]
-        found = self.starts(
-            parallel=parallel, migrations=moving, visited=visited
-        )
-        self.assertEqual((live, cold), found)
-
-    def test_what_leaves_other_hosts_does_not_count(self):
-        coming = [builders.migration(1, 'queued', 'old', **ARRIVING)]
-        self.assertEqual((2, 2), self.starts(migrations=coming))
-
-
 class TestRows(base.DecideTestCase):
     @unit.cases(
         # from when to when its record says; it was asked for 30 s ago

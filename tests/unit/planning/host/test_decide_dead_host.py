@@ -8,6 +8,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 from tests.unit.planning import evacuation_base
@@ -96,12 +97,6 @@ class TestHost(base.DecideTestCase):
             first.add(found.actions[0].server_id)
         self.assertGreater(len(first), 1)
 
-    def test_window(self):
-        """As many as a destination builds at once, the largest first."""
-        self.assertEqual(
-            [f'vm{n}' for n in range(8)], list(self.asks(self.lead()))
-        )
-
     def test_moves_under_way_fill_the_window(self):
         pending = base.just_asked(ActionKind.EVACUATE, 'vm0').servers['vm0']
         remembered = base.asked(
@@ -113,10 +108,12 @@ class TestHost(base.DecideTestCase):
         )
         self.assertEqual(6, len(found.actions))
 
-    def test_parallel(self):
-        for parallel in (1, 12):
-            found = self.lead(policy=evacuating(parallel=parallel))
-            self.assertEqual(parallel, len(found.actions))
+    @unit.cases((None, 8), (1, 1), (12, 12))
+    def test_window(self, parallel, number):
+        """As many as a destination builds at once, the largest first."""
+        found = self.lead(policy=evacuating(parallel=parallel))
+        expected = [f'vm{n}' for n in range(number)]
+        self.assertEqual(expected, list(self.asks(found)))
 
     def test_resets_count_in_the_window(self):
         found = self.lead(servers=many('ERROR', power_state=State.SHUTDOWN))
@@ -179,11 +176,6 @@ class TestHost(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertEqual('', found.trouble)
         self.assertEqual({'vm0': ActionKind.EVACUATE}, self.asks(found))
-
-    def test_a_stop(self):
-        found = self.evacuate(policy=evacuating(stop='interrupted'))
-        self.assertEqual((), found.actions)
-        self.assertTrue(found.done)
 
     def over(self, migrations, consumers='vm1', history=(), **kwargs):
         """Return what is said of a host that its only server has left."""

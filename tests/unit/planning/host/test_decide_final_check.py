@@ -75,11 +75,6 @@ class TestLastChecks(base.DecideTestCase):
         found = self.decide(policy=policies.Policy(settled_from=NOW))
         self.assertTrue(found.drained)
 
-    def test_allocations_are_looked_at(self):
-        found = self.decide(consumers=None)
-        self.assertFalse(found.done)
-        self.assertTrue(found.query.consumers)
-
     @unit.cases(
         # what is seen, a limit; what is waited for
         ({'migrations': [RUNNING]}, None, 'without a limit'),

@@ -157,34 +157,3 @@ class TestDestinationDown(base.TimelineTestCase):
             (None, MOVING, 'running', {'after': 20}),
             (None, MOVING, 'running', {'after': 20, **self.DOWN}),
         )
-
-
-class TestRetries(base.TimelineTestCase):
-    """Attempts of a killed run count for the next one."""
-
-    @unit.cases(
-        # failures before this run, --retries; attempts of this run
-        (0, 2, 3),
-        (1, 2, 2),
-        (2, 2, 1),
-        (9, 2, 1),
-        (0, 0, 1),
-        (3, 0, 1),
-    )
-    def test_attempts(self, before, retries, attempts):
-        timeline = self.begin(retries=retries)
-        records = [
-            base.record('error', n, seen_at=timeline.now)
-            for n in range(1, before + 1)
-        ]
-        failures = dict.fromkeys(range(99), base.FAILURE)
-        asked = 0
-        for _tick in range(20):
-            if timeline.asks(HERE, *records, failures=failures):
-                asked += 1
-                records.append(timeline.record('error', len(records) + 1))
-                timeline.tick(HERE, *records, failures=failures)
-            timeline.now += timing.RETRY_WAIT_SECONDS
-        self.assertEqual(attempts, asked)
-        row = self.assert_ended(timeline, 'failed', base.FAILURE)
-        self.assertEqual(attempts, row.attempts)

@@ -156,10 +156,7 @@ class TestMoveTiming(PollingTestCase):
     """By when the next move will end, as the ones before it have."""
 
     def foretold(self, history=frozenset(), ahead=None, **kwargs):
-        """Return the seconds to the next look after another move ended.
-
-        :param kwargs: of that one's record.
-        """
+        """Return the seconds to the next look after another move ended so."""
         ended = {
             'record_id': 6,
             'status': 'completed',

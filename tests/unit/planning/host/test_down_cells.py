@@ -29,10 +29,7 @@ class TestHost(base.DecideTestCase):
         ).memory
 
     def silent(self, memory, *seconds, **observed):
-        """Return what is decided so long after it fell silent.
-
-        :param seconds: of each decision, the last is returned.
-        """
+        """Return what is decided so long after it fell silent, at last."""
         for after in seconds or (0.0,):
             at = NOW + 1 + after
             observed = {

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""When to look again.
+"""When to look again, and what is said to be waited for.
 
 Nova's times are whole seconds of Nova's clock: here it shows ``SINCE`` when
 ours shows 1000 seconds.
 """
+
+import math
 
 import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import polling
+from osc_hostmaint.planning.host import server_statuses
+from osc_hostmaint.planning.server import status as server_status
 from tests import unit
 from tests.unit import builders
 
@@ -18,11 +22,7 @@ NOW = builders.NOW
 
 
 def ended(*times, began=0.0, unseen=0.0):
-    """Return records of live migrations that ended at these times.
-
-    :param began: when each was asked for.
-    :param unseen: for how long nobody saw that it had ended.
-    """
+    """Return records that ended at these times, and when that was seen."""
     return [
         builders.migration(
             i,
@@ -131,3 +131,37 @@ class TestInterval(unit.TestCase):
         looked = self.interval(**kwargs)
         self.assertGreaterEqual(looked, timing.LOOK_LEAST_SECONDS)
         self.assertLessEqual(looked, timing.LOOK_MOST_FORETOLD_SECONDS)
+
+
+Phase = server_status.Phase
+
+
+def status(awaits, wake_at=math.inf, phase=Phase.MOVING):
+    return server_status.ServerStatus(phase, awaits=awaits, wake_at=wake_at)
+
+
+class TestWait(unit.TestCase):
+    """What a line says of all that is awaited for servers."""
+
+    @unit.cases(
+        ([], None),
+        ([status('')], None),
+        ([status('x', 5.0)], ('x', 5.0, ('vm0',))),
+        ([status('x')], ('x', None, ('vm0',))),
+        # What lasts longest, and for whom.
+        ([status('x', 5.0), status('y', 9.0)], ('y', 9.0, ('vm1',))),
+        ([status('x', 5.0), status('x', 9.0)], ('x', 9.0, ('vm0', 'vm1'))),
+        # What has no end of its own hides nothing that has one.
+        ([status('x', 5.0), status('y')], ('x', 5.0, ('vm0',))),
+        # Its move was given up.
+        ([status('x', 5.0, Phase.FAILED)], None),
+        ([status('x', 5.0, Phase.STILL_MOVING)], None),
+    )
+    def test_the_longest_is_said(self, statuses, expected):
+        found = server_statuses.wait(
+            {f'vm{number}': each for number, each in enumerate(statuses)}
+        )
+        if expected is None:
+            self.assertIsNone(found)
+        else:
+            self.assertEqual(server_status.Wait(*expected), found)

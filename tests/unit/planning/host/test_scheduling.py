@@ -20,7 +20,6 @@ DEFAULT = policies.Policy()
 
 
 def waiting(kind, phase=Phase.WAITING, **kwargs):
-    """Return where a server stands for which something is to be asked."""
     return server_status.ServerStatus(phase, ask=kind, **kwargs)
 
 
@@ -133,18 +132,29 @@ class TestTurns(SchedulingTestCase):
         self.assertEqual(held, found.held_back)
 
     @unit.cases(
-        # type and status of a record; live and cold to start beside it
-        (base.LIVE, 'running', 1, 2),
-        (base.LIVE, 'completed', 2, 2),
-        (base.COLD, 'migrating', 2, 1),
-        (base.RESIZE, 'migrating', 2, 1),
-        (base.COLD, 'finished', 2, 2),
-        (base.COLD, 'confirmed', 2, 2),
+        # type and statuses of records; live and cold to start beside them
+        (base.LIVE, ['running'], 1, 2),
+        (base.LIVE, ['running', 'accepted'], 0, 2),
+        (base.LIVE, ['running', 'queued'], 0, 2),
+        (base.LIVE, ['completed', 'error'], 2, 2),
+        (base.LIVE, ['queued'], 2, 2, builders.DEST),
+        (base.COLD, ['migrating'], 2, 1),
+        (base.COLD, ['migrating', 'post-migrating'], 2, 0),
+        (base.RESIZE, ['migrating', 'post-migrating'], 2, 0),
+        (base.COLD, ['finished', 'confirmed'], 2, 2),
     )
-    def test_moves_in_flight_hold_slots(self, kind, status, live, cold):
-        record = builders.migration(7, status, type=kind)
-        assessed = server_status.ServerStatus(Phase.MOVING, record=record)
-        self.assert_begun(live, cold, assessed, records=[record], slots=1)
+    def test_moves_in_flight_hold_slots(
+        self, kind, statuses, live, cold, source=builders.HOST
+    ):
+        records = [
+            builders.migration(i, status, f'old{i}', type=kind, source=source)
+            for i, status in enumerate(statuses)
+        ]
+        assessed = [
+            server_status.ServerStatus(Phase.MOVING, record=record)
+            for record in records
+        ]
+        self.assert_begun(live, cold, *assessed, records=records, slots=1)
 
     @unit.cases(
         # statuses of live migrations, and of one asked for that no record
@@ -249,6 +259,8 @@ class TestAllot(unit.TestCase):
         ((0, 0, 0, 0), (0, 1), None, (0, 1)),
         ((0, 0, 0, 0), (9, 9), 1, (1, 0)),
         ((0, 0, 1, 0), (9, 9), 1, (0, 0)),
+        ((0, 0, 1, 0), (9, 9), 2, (1, 0)),
+        ((0, 0, 5, 0), (9, 9), 3, (0, 0)),
         ((0, 0, 0, 1), (9, 9), 1, (0, 0)),
         ((0, 0, 0, 0), (9, 9), 3, (2, 1)),
         ((0, 1, 1, 0), (9, 9), 4, (0, 2)),

@@ -17,7 +17,6 @@ HELD = timing.EVACUATION_WAIT_SECONDS
 
 
 def kept(**observed):
-    """Return the records that are not dropped, by their ids."""
     seen, is_cut_off = builders.observation(**observed), EVACUATION.is_cut_off
     return set(stale_migrations.drop_stale(seen, is_cut_off).migrations)
 

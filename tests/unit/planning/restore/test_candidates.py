@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Who comes home, who is left alone, and why."""
+"""Who comes home, from where the next one, who is left alone, and why."""
 
 import datetime
 
@@ -8,6 +8,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.restore import candidates
+from osc_hostmaint.planning.restore import queues
 from tests import unit
 from tests.unit import builders
 
@@ -35,7 +36,6 @@ def onward(dest, status='completed', kind=LIVE):
 def judge(
     move: model.Migration, host: str | None = AWAY, status: str = 'ACTIVE'
 ):
-    """Return what is to become of a server."""
     server = builders.server('vm1', status, host=host)
     return candidates.judge(HOME, move, server)
 
@@ -285,4 +285,27 @@ class TestRunning(unit.TestCase):
         ]
         self.assertIs(
             running, candidates.running(self.candidate(COLD), lambda: history)
+        )
+
+
+class TestShareOut(unit.TestCase):
+    @unit.cases(
+        # Free places; queues: source, waiting, wanted; in flight; who asks;
+        # the places of each.
+        (4, ['a44', 'b42', 'c42'], {}, 0, [2, 1, 1]),
+        (1, ['a44', 'b42'], {'a': 1}, 0, [0, 1]),
+        # Among equal ones the longest, then who asks.
+        (1, ['a22', 'b32'], {}, 0, [0, 1]),
+        (1, ['a33', 'b32'], {}, 1, [0, 1]),
+        # What cannot start anything gets nothing, also if it waits.
+        (2, ['a90', 'b21'], {'b': 3}, 0, [0, 1]),
+        # Two ways off the same source are one queue.
+        (2, ['a22', 'a21', 'b11'], {}, 0, [1, 0, 1]),
+        (0, ['a11'], {}, 0, [0]),
+        (float('inf'), ['a22', 'b11'], {}, 0, [2, 1]),
+    )
+    def test_shortest_first(self, places, found, moving, asking, given):
+        every = [queues.Queue(s, int(w), int(n)) for s, w, n in found]
+        self.assertEqual(
+            given, queues.share_out(places, every, moving, asking)
         )

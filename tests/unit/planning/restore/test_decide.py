@@ -25,7 +25,6 @@ CURRENT = builders.service(enabled=True)
 
 
 def options(**kwargs):
-    """Return the terms of a way home of vm1."""
     return policies.Policy(
         **{
             'only': frozenset({'vm1'}),
@@ -38,8 +37,6 @@ def options(**kwargs):
 
 
 class RestoreTimeline(base.ServerTimeline):
-    """A server on its way home."""
-
     def tick(self, *args, **kwargs):
         return super().tick(
             *args, **{'service': CURRENT, 'home': OPERATIONAL, **kwargs}
@@ -80,17 +77,6 @@ class TestGood(RestoreTimelineTestCase):
         self.assert_asks(ActionKind.SUSPEND, ELSEWHERE)
         timeline.tick(builders.server(status='SUSPENDED', host='cmp05'))
         self.assert_ends('skipped', 'somebody else')
-
-    def test_it_fails_and_is_tried_again(self):
-        timeline = self.begin()
-        timeline.tick(HERE)
-        failed = timeline.record('error', dest=None)
-        failures = {7: base.FAILURE}
-        timeline.tick(HERE, failed, failures=failures)
-        (action,) = timeline.tick(
-            HERE, failed, failures=failures, after=timing.RETRY_WAIT_SECONDS
-        )
-        self.assertEqual(HOME, action.host)
 
 
 class TestKilledInBetween(RestoreTimelineTestCase):

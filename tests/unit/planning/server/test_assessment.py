@@ -92,11 +92,6 @@ class TestRecords(base.ServerContextTestCase):
         self.assertIn('openstack server resize confirm vm1', assessed.reason)
         self.assertEqual(builders.DEST, assessed.destination)
 
-    def test_completed_and_still_here_without_a_retry_left(self):
-        record = base.record('completed', seen_at=NOW - EFFECT_WAIT - 1)
-        assessed = self.assert_phase(Phase.FAILED, record, retries=0)
-        self.assertIn('still on cmp01', assessed.reason)
-
     @unit.cases('completed', 'error', 'failed', 'cancelled')
     def test_view_before_the_end_is_ignored(self, status):
         before = dataclasses.replace(base.HERE, seen_at=base.SEEN - 0.1)

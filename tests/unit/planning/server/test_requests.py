@@ -35,7 +35,6 @@ STEPS = {
 
 
 def failed(number, kind=base.LIVE, first=7):
-    """Return records of so many failed moves."""
     return [base.record('error', first + n, type=kind) for n in range(number)]
 
 
@@ -68,7 +67,6 @@ class TestTries(unit.TestCase):
 
 
 def action(kind=ActionKind.LIVE_MIGRATE, **kwargs):
-    """Return a move to our own pick."""
     return memories.Action(
         kind, 'vm1', **{'host': 'cmp09', 'spread': True, **kwargs}
     )
@@ -126,10 +124,7 @@ class TestStep(base.ServerContextTestCase):
     """Due, asked for, lost, refused: the same for each."""
 
     def step(self, phase, kind, remembered, seen_after=None):
-        """Return where a server stands of which this is wanted.
-
-        :param seen_after: seconds from the request to the look at it.
-        """
+        """Return where a server stands, as seen so long after the request."""
         view, options = STEPS[kind]
         known = {}
         if seen_after is not None:

@@ -39,7 +39,6 @@ NO_LIVE = 'it has a share attached'
 
 
 def terms(no_live='', resumed=False, shelving=False, **options):
-    """Return terms of a drain with the options given."""
     operation = requested.operation(policies.Policy(**options))
     return verdicts.Terms(operation, no_live, resumed, shelving)
 

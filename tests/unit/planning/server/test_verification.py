@@ -260,22 +260,28 @@ class TestEvacuated(base.ServerContextTestCase):
             self.assertEqual(words, assessed.reason)
 
     @unit.cases(
-        # before, after; what is wrong
-        ('ACTIVE', {}, 'ACTIVE', ''),
-        ('SHUTOFF', {}, 'SHUTOFF', ''),
-        ('ACTIVE', {}, 'SHUTOFF', STOPPED),
-        ('SHUTOFF', {}, 'ACTIVE', RUNS),
+        # before, --leave-stopped, after; what is wrong
+        ('ACTIVE', {}, False, 'ACTIVE', ''),
+        ('SHUTOFF', {}, False, 'SHUTOFF', ''),
+        ('ACTIVE', {}, False, 'SHUTOFF', STOPPED),
+        ('SHUTOFF', {}, False, 'ACTIVE', RUNS),
         # Nova brings what was in ERROR up.
-        ('ERROR', RUNNING, 'ACTIVE', ''),
-        ('ERROR', SHUTDOWN, 'SHUTOFF', ''),
-        ('ERROR', SHUTDOWN, 'ACTIVE', RUNS),
+        ('ERROR', RUNNING, False, 'ACTIVE', ''),
+        ('ERROR', SHUTDOWN, False, 'SHUTOFF', ''),
+        ('ERROR', SHUTDOWN, False, 'ACTIVE', RUNS),
         # An earlier run had reset it.
-        ('ACTIVE', SHUTDOWN, 'SHUTOFF', ''),
-        ('ACTIVE', SHUTDOWN, 'ACTIVE', RUNS),
+        ('ACTIVE', SHUTDOWN, False, 'SHUTOFF', ''),
+        ('ACTIVE', SHUTDOWN, False, 'ACTIVE', RUNS),
+        ('ACTIVE', RUNNING, True, 'SHUTOFF', ''),
+        ('SHUTOFF', RUNNING, True, 'SHUTOFF', ''),
+        ('ERROR', RUNNING, True, 'SHUTOFF', ''),
+        ('ACTIVE', RUNNING, True, 'ACTIVE', DESPITE),
+        ('ERROR', RUNNING, True, 'ACTIVE', DESPITE),
+        ('SHUTOFF', RUNNING, True, 'ACTIVE', RUNS),
     )
-    def test_its_state(self, status, power, after, wrong):
+    def test_its_state(self, status, power, leave, after, wrong):
         before = evacuation_base.server(status, **power)
-        self.assert_arrives(wrong, before, after)
+        self.assert_arrives(wrong, before, after, leave_stopped=leave)
 
     @unit.cases(
         # before, its newest deed, after; what is wrong
@@ -295,19 +301,6 @@ class TestEvacuated(base.ServerContextTestCase):
 
         history = [base.instance_action(deed)]
         self.assert_arrives(wrong, before, after, history)
-
-    @unit.cases(
-        # before, after; what is wrong
-        ('ACTIVE', 'SHUTOFF', ''),
-        ('SHUTOFF', 'SHUTOFF', ''),
-        ('ERROR', 'SHUTOFF', ''),
-        ('ACTIVE', 'ACTIVE', DESPITE),
-        ('ERROR', 'ACTIVE', DESPITE),
-        ('SHUTOFF', 'ACTIVE', RUNS),
-    )
-    def test_leave_stopped(self, before, after, wrong):
-        before = evacuation_base.server(before, **RUNNING)
-        self.assert_arrives(wrong, before, after, leave_stopped=True)
 
     def test_what_failed_is_told_first(self):
         before = evacuation_base.server(local_disk=True)
