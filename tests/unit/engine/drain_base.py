@@ -23,11 +23,7 @@ class DrainTestCase(unit.TestCase):
     OPTIONS: ty.ClassVar[dict[str, ty.Any]] = {}
 
     def drain(self, cloud, *hosts, code=None, **options) -> scene.Run:
-        """Drain hosts.
-
-        :param code: the exit code; None: any.
-        :param options: of :func:`scene.run`.
-        """
+        """Drain hosts, which may end with any code unless one is given."""
         options = {'limit': 3600.0, **self.OPTIONS, **options}
         run = scene.run(cloud, hosts or (scene.SOURCE,), **options)
         self.assertEqual([], report_checks.violations(run))
@@ -36,7 +32,6 @@ class DrainTestCase(unit.TestCase):
         return run
 
     def drained(self, cloud, *hosts, **options) -> scene.Run:
-        """Drain hosts of all there is on them."""
         return self.drain(cloud, *hosts, code=Code.DONE, **options)
 
     def landed(self, cloud: clouds.Cloud) -> list[int]:

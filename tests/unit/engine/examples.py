@@ -22,7 +22,6 @@ of = strategies.sampled_from
 def some(
     each: strategies.SearchStrategy[ty.Any], least: int = 0, most: int = 6
 ):
-    """Return tuples of what is drawn."""
     return strategies.lists(each, min_size=least, max_size=most).map(tuple)
 
 
@@ -62,7 +61,6 @@ FEW = 30
 
 
 def shared_by(tests: int) -> hypothesis.settings:
-    """Return the settings of each of the tests of a module."""
     wanted = os.environ.get('SCENARIOS')
     return hypothesis.settings(
         max_examples=-(-int(wanted) // tests) if wanted else FEW,
@@ -74,10 +72,7 @@ def shared_by(tests: int) -> hypothesis.settings:
 
 
 def played(play: abc.Callable[[ty.Any], list[str]], tests: int):
-    """Return what makes a test of scenarios, as one of so many of a module.
-
-    :param play: returns what went wrong in a scenario.
-    """
+    """Return what makes a test of scenarios, one of so many of a module."""
 
     def make(scenarios: strategies.SearchStrategy[ty.Any]) -> ty.Any:
         @shared_by(tests)

@@ -44,8 +44,6 @@ Query = dict[str, list[str]]
 
 
 class Clock:
-    """Time that passes only by itself."""
-
     def now(self) -> float:
         return builders.NOW
 
@@ -55,8 +53,6 @@ class Clock:
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """How large a cloud is."""
-
     servers: int
     #: In all, the one to drain included.
     hosts: int

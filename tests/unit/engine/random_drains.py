@@ -105,7 +105,6 @@ class Scenario:
 
 
 def play(scenario: Scenario) -> list[str]:
-    """Return what the runs of a scenario did that they must not."""
     cloud = build(scenario)
     runs = scenario.prepare(cloud)
     others.plan(cloud, scenario.others_actions)
@@ -151,7 +150,6 @@ def _run(scenario, cloud, number, hosts=(), **options) -> scene.Run:
 
 
 def build(scenario: Scenario) -> clouds.Cloud:
-    """Return the cloud of a scenario, before anything happens."""
     setting = scenario.setting
     cloud = scene.cloud(
         0,
@@ -304,7 +302,6 @@ def settings(memory_mb: abc.Sequence[int] = _MEMORY_MB, least_teams: int = 0):
 
 
 def failing() -> strategies.SearchStrategy[tuple[Values, ...]]:
-    """Return what goes wrong with requests."""
     numbers = strategies.integers(0, 80)
     return some(
         strategies.dictionaries(numbers, of(faults.ANY), max_size=6), 1, 2
@@ -338,7 +335,6 @@ def _with_an_end(values: Values) -> strategies.SearchStrategy[Values]:
 
 
 def others_actions(kinds: abc.Sequence[str], most: int = 6):
-    """Return what others do meanwhile."""
     each = strategies.builds(
         others.OthersAction,
         # Few drains take longer.

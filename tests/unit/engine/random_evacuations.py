@@ -25,15 +25,12 @@ SILENT_SECONDS = 20.0
 
 @dataclasses.dataclass(frozen=True)
 class RandomEvacuation(scenarios.Scenario):
-    """All that decides how an evacuation goes."""
-
     #: After how many seconds the hosts die, in the midst of what was earlier.
     after: float = 0.0
     #: Somebody tells Nova; else it misses the heartbeats.
     fenced: bool = True
 
     def prepare(self, cloud: clouds.Cloud) -> list[scene.Run]:
-        """Let the hosts die."""
         others.plan(cloud, self.earlier)
         time = cloud.timeline
         time.run_until(time.now + self.after)
@@ -84,7 +81,6 @@ REFUSALS = (
 
 
 def servers(hosts=(scene.SOURCE,), *, least=1, most=6, refusals=REFUSALS):
-    """Return servers on hosts that die."""
     each = strategies.fixed_dictionaries(
         {
             'host': of(hosts),

@@ -28,8 +28,6 @@ SETTLING_SECONDS = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class RandomRestore(scenarios.Scenario):
-    """All that decides how servers come home."""
-
     #: How they leave: the options of the drain.
     leaving: Values = dataclasses.field(default_factory=dict)
     #: What becomes of the host before it is back.
@@ -70,12 +68,10 @@ class RandomRestore(scenarios.Scenario):
         return run
 
     def run(self, cloud, hosts, **options) -> scene.Run:
-        """Bring servers home once."""
         how = {'running': self.running, 'looks': self.looks}
         return restoring.restore(cloud, *hosts, **how, **options)
 
     def violations(self, left: scene.Run, *runs: scene.Run) -> list[str]:
-        """Return what was done on the way home that must not be."""
         found = restore_checks.violations(left, *runs)
         return found + _again(left.cloud, runs)
 
@@ -122,7 +118,6 @@ _SUSPENDED = of((policies.Suspended.LEAVE, policies.Suspended.RESUME))
 
 
 def servers() -> strategies.SearchStrategy[tuple[Values, ...]]:
-    """Return servers that leave their home."""
     each = strategies.fixed_dictionaries(
         {
             'host': strategies.just(HOME),
@@ -150,7 +145,6 @@ def policy() -> strategies.SearchStrategy[Values]:
 
 
 def restores(**fields: object) -> strategies.SearchStrategy[RandomRestore]:
-    """Return ways home of servers that left in all ways."""
     ways = {'running': of(policies.Running), 'suspended': _SUSPENDED}
     return strategies.builds(
         RandomRestore,

@@ -42,7 +42,6 @@ class RestoreTestCase(unit.TestCase):
     """cmp01 is in service, and servers that were on it are elsewhere."""
 
     def setUp(self) -> None:
-        super().setUp()
         self.given(scene.cloud(0, source=()))
 
     def given(self, cloud: clouds.Cloud) -> None:
@@ -69,10 +68,7 @@ class RestoreTestCase(unit.TestCase):
         return server
 
     def leave(self, state='active', dest=AWAY, kind=None, **values):
-        """Return a server that has left home.
-
-        :param kind: of its move; None: as its state has it.
-        """
+        """Return a server that has left home, as its state has it or so."""
         kind = kind or (COLD if state == 'stopped' else LIVE)
         return self.move(self.add(state, **values), dest, kind)
 

@@ -16,7 +16,6 @@ class TestResume(unit.TestCase):
     """Tagged first: a run that is killed then leaves no unknown server."""
 
     def setUp(self) -> None:
-        super().setUp()
         self.gateway: ty.Any = mock.create_autospec(ports.Gateway)
         self.action = memories.Action(memories.ActionKind.RESUME, 'vm1')
 
@@ -37,7 +36,6 @@ class TestEvacuation(unit.TestCase):
     """Nova refuses no second evacuation: it builds the server twice."""
 
     def setUp(self) -> None:
-        super().setUp()
         self.gateway: ty.Any = mock.create_autospec(ports.Gateway)
         self.gateway.server.return_value = builders.server('vm1')
 
@@ -56,7 +54,6 @@ class TestEvacuation(unit.TestCase):
         self.gateway.evacuate.assert_not_called()
 
     def shows(self, **values: ty.Any) -> None:
-        """Let Nova show the server like this."""
         ask = self.gateway.server
         ask.return_value = dataclasses.replace(ask.return_value, **values)
 

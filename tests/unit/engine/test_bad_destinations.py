@@ -7,7 +7,6 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import timing
 from tests.unit.engine import drain_base
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
@@ -41,7 +40,6 @@ class BadDestinationsTestCase(drain_base.DrainTestCase):
     OPTIONS: ty.ClassVar = {'guided': True}
 
     def sent(self, run: scene.Run) -> list[str]:
-        """Return where moves were sent, in order."""
         return [
             request.host
             for request, _answer in run.client.posted
@@ -176,11 +174,7 @@ class TestControlPlane(BadDestinationsTestCase):
         made.broken = True
         run = self.drain(made, max_failures=0)
         self.assertEqual(['failed'] * 6, [*run.results.values()])
-
-    def test_check_finds_starts_after_max_failures(self) -> None:
-        made = cloud(6)
-        made.broken = True
-        run = self.drain(made, max_failures=0)
+        # The check would find that.
         run.policy = policies.Policy(max_failures=3)
         self.assertTrue(request_checks.after_max_failures(run))
 
@@ -206,12 +200,3 @@ class TestJustDied(BadDestinationsTestCase):
             if 'cmp02 has not started it yet' in row.reason
         ]
         self.assertTrue(said)
-
-    def test_a_cold_migration_is_given_up(self) -> None:
-        made = cloud(0, 3)
-        made.crash(HOLE)
-        run = self.drain(made)
-        lost = [row for row in run.result.rows if row.left]
-        self.assertEqual([HOLE], [row.destination for row in lost])
-        self.assertIn('cmp02 is down', lost[0].reason)
-        self.assertLess(run.seconds, 60 + 3 * timing.DOWN_GRACE_SECONDS)

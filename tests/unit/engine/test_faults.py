@@ -2,10 +2,15 @@
 
 """Drains in which Nova fails, refuses or does not answer."""
 
+import itertools
+
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.host import down_cells
 from tests import unit
 from tests.unit.engine import drain_base
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
+from tests.unit.simulation import others
 from tests.unit.simulation import report_checks
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -16,8 +21,6 @@ MoveOutcome = world.MoveOutcome
 
 
 class FailuresTestCase(drain_base.DrainTestCase):
-    """Moves that Nova takes, and that fail."""
-
     @unit.cases(
         ('active', MoveOutcome.NO_HOST, 'No valid host'),
         ('active', MoveOutcome.PRECHECK, 'pre-check'),
@@ -45,38 +48,12 @@ class FailuresTestCase(drain_base.DrainTestCase):
                     self.assertIn(reason, row.reason)
                 self.assertEqual([], report_checks.repeated(run))
 
-    def test_refused_once(self) -> None:
-        # A server that has just arrived answers so for a moment.
-        cloud = scene.cloud(1)
-        refusals = ['in task_state migrating (HTTP 409)']
-        server = cloud.add(scene.SOURCE, refusals=refusals)
-        run = self.drained(cloud)
-        self.assertEqual('moved', run.results[server.id])
-
-    def test_unexplained_allocation(self) -> None:
-        cloud = scene.cloud(1)
-        cloud.hold('orphan', scene.SOURCE)
-        run = self.drain(cloud, code=Code.LEFT)
-        self.assertEqual('blocked', run.results['orphan'])
-        self.assertIn('allocation delete orphan', run.reasons['orphan'])
-        self.assertLess(run.seconds, 60)
-
     def test_nova_knows_no_hypervisor_of_it(self) -> None:
         cloud = scene.cloud(3)
         cloud.hosts[scene.SOURCE].mapped = False
         run = self.drain(cloud, code=Code.FAILED)
         self.assertEqual([scene.SOURCE], [*run.result.errors])
         self.assertEqual({'moved'}, {*run.results.values()})
-
-    def test_the_compute_service_dies(self) -> None:
-        cloud = scene.cloud(6, seconds=20)
-        cloud.timeline.after(30, lambda: cloud.crash(scene.SOURCE))
-        run = self.drain(cloud, code=Code.LEFT)
-        self.assertEqual({}, dict(run.result.errors))
-        for row in run.result.rows:
-            if row.left:
-                self.assertIn('is down', row.reason)
-        self.assertEqual(1, list(run.results.values()).count('moved'))
 
     @unit.cases(20, 40, 100)
     def test_nova_compute_restarts_during_a_cold_migration(self, later: int):
@@ -90,8 +67,6 @@ class FailuresTestCase(drain_base.DrainTestCase):
 
 
 class FaultsTestCase(drain_base.DrainTestCase):
-    """Requests that fail."""
-
     @unit.cases(*faults.ANY)
     def test_posts(self, fault: faults.Fault) -> None:
         for state in ('active', 'stopped'):
@@ -154,3 +129,48 @@ class FaultsTestCase(drain_base.DrainTestCase):
         )
         self.assertEqual(Code.FAILED, run.exit_code)
         self.assertEqual(4, len(run.result.rows))
+
+
+FALLS = ('silence', 'silence slowly')
+
+
+class DownCellTestCase(drain_base.DrainTestCase):
+    def fall(self, code, *others_actions, **options) -> scene.Run:
+        cloud = scene.cloud(5)
+        others.plan(cloud, others_actions)
+        return self.drain(cloud, code=code, limit=2000, **options)
+
+    @unit.cases(
+        {},
+        {'guided': True},
+        {'guided': True, 'per_destination': 1},
+        {'running': 'cold'},
+    )
+    def test_other_hosts_continue_with_slow_lists(self, options):
+        slow = others.OthersAction(0, 'silence slowly', host=3)
+        run = self.fall(Code.DONE, slow, **options)
+        self.assertEqual({'moved'}, set(run.results.values()))
+
+    def test_servers_moved_during_slow_lists_are_not_moved_on(self):
+        slow = others.OthersAction(0, 'silence slowly', host=3)
+        move = others.OthersAction(370, 'live', server=1, host=1)
+        self.fall(Code.DONE, slow, move, guided=True, per_destination=1)
+
+    # The latter while it is looked for the last time whether all is well.
+    @unit.cases(*itertools.product(FALLS, ((6, 200), (24, 30))))
+    def test_it_answers_again(self, falls, times):
+        begin, end = times
+        self.fall(
+            Code.DONE,
+            others.OthersAction(begin, falls, host=0),
+            others.OthersAction(end, 'answer', host=0),
+        )
+
+    @unit.cases(*itertools.product(FALLS, (0, 6)))
+    def test_it_does_not(self, falls, begin):
+        run = self.fall(Code.FAILED, others.OthersAction(begin, falls, host=0))
+        self.assertEqual(
+            down_cells.words(scene.SOURCE), run.result.errors[scene.SOURCE]
+        )
+        self.assertEqual(5 if begin else 0, len(run.results))
+        self.assertGreaterEqual(run.seconds, timing.OUTAGE_LIMIT_SECONDS)

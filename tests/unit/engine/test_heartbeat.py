@@ -20,7 +20,6 @@ START = timeline.START
 
 class HeartbeatCheckTest(unit.TestCase):
     def setUp(self) -> None:
-        super().setUp()
         self.timeline = timeline.Timeline()
         self.clock = timeline.VirtualClock(self.timeline)
         self.listener = builders.Listener()
@@ -38,7 +37,6 @@ class HeartbeatCheckTest(unit.TestCase):
         self.hosts[host] = dataclasses.replace(before, **changes)
 
     def later(self, seconds: float, **changes: ty.Any) -> None:
-        """Let the first be changed, or heard of, in a while."""
         change = functools.partial(self.change, 'cmp01', **changes)
         self.timeline.after(seconds, change)
 
@@ -66,13 +64,13 @@ class HeartbeatCheckTest(unit.TestCase):
         self.assertEqual('disk', heard.silent['cmp01'].disabled_reason)
         self.assertEqual(START + 20 + timing.SILENCE_SECONDS, self.clock.now())
 
-    def test_somebody_changes_it_and_it_is_alive(self) -> None:
-        self.later(9, disabled_reason='disk')
-        self.later(29)
-        self.assertEqual(['cmp01'], [*self.check('cmp01').alive])
-
-    def test_it_is_up_again(self) -> None:
-        self.later(9, forced_down=False, up=True)
+    @unit.cases(
+        [(9, {'disabled_reason': 'disk'}), (29, {})],
+        [(9, {'forced_down': False, 'up': True})],
+    )
+    def test_it_is_alive(self, changes: ty.Any) -> None:
+        for seconds, values in changes:
+            self.later(seconds, **values)
         self.assertEqual(['cmp01'], [*self.check('cmp01').alive])
 
     def test_it_is_deleted(self) -> None:

@@ -4,10 +4,8 @@
 
 import functools
 
-from osc_hostmaint import model
 from tests.unit.engine import drain_base
 from tests.unit.simulation import scene
-from tests.unit.simulation import world
 
 Code = drain_base.Code
 TWO = drain_base.TWO
@@ -40,29 +38,6 @@ class HostTestCase(drain_base.DrainTestCase):
         self.assertEqual(['cmp02'], list(run.result.errors))
         self.assertTrue(scene.empty(cloud, 'cmp01'))
 
-    def test_moved_servers_are_awaited_until_active(self) -> None:
-        # The record of a confirmation ends long before its server is done.
-        cloud = scene.cloud(1, 'stopped', timing=world.Timing(settle=10))
-        self.drained(cloud)
-        (server,) = cloud.servers.values()
-        self.assertEqual('stopped', server.vm_state)
-
-    def test_parallel(self) -> None:
-        cloud = scene.cloud(6, slots=8)
-        for _number in range(4):
-            cloud.add(scene.SOURCE, 'stopped')
-        most = 0
-
-        def look() -> None:
-            nonlocal most
-            busy = [s for s in cloud.servers.values() if s.task_state]
-            most = max(most, len(busy))
-            cloud.timeline.after(0.1, look)
-
-        look()
-        self.drained(cloud, parallel=3)
-        self.assertEqual(3, most)
-
 
 class OthersTestCase(drain_base.DrainTestCase):
     """What others do meanwhile."""
@@ -76,15 +51,6 @@ class OthersTestCase(drain_base.DrainTestCase):
                 run = self.drained(cloud)
                 self.assertEqual(['moved'] * 2, list(run.results.values()))
 
-    def test_a_move_to_the_host(self) -> None:
-        cloud = scene.cloud(1)
-        server = cloud.add('cmp02', seconds=20)
-        cloud.live_migrate(server.id, scene.SOURCE)
-        run = self.drained(cloud)
-        self.assertEqual('moved', run.results[server.id])
-        decisions = run.recorder.decisions[scene.SOURCE]
-        self.assertTrue(any(server.id in d.waiting_for for d in decisions))
-
     def test_another_operators_moves_are_adopted(self) -> None:
         cloud = scene.cloud(4)
         first, second, *_others = cloud.servers
@@ -95,23 +61,3 @@ class OthersTestCase(drain_base.DrainTestCase):
         rows = {row.server_id: row for row in run.result.rows}
         self.assertEqual(0, rows[first].attempts)
         self.assertEqual('cmp03', rows[first].destination)
-
-    def test_an_owners_resize(self) -> None:
-        cloud = scene.cloud(3)
-        server_id = list(cloud.servers)[2]
-        values = {'kind': model.MigrationType.RESIZE}
-        cloud.timeline.after(
-            1, lambda: cloud.cold_migrate(server_id, **values)
-        )
-        run = self.drain(cloud, code=Code.LEFT)
-        self.assertEqual('blocked', run.results[server_id])
-        self.assertIn('confirm', run.reasons[server_id])
-
-    def test_put_back_into_service(self) -> None:
-        cloud = scene.cloud(6, seconds=20)
-        cloud.timeline.after(30, lambda: cloud.enable(scene.SOURCE))
-        run = self.drain(cloud, code=Code.FAILED)
-        self.assertIn('put back', run.result.errors[scene.SOURCE])
-        # Nobody is left half-way.
-        self.assertFalse([s for s in cloud.servers.values() if s.task_state])
-        self.assertIn('blocked', run.results.values())

@@ -97,16 +97,6 @@ class DirectedTestCase(unit.TestCase):
 
 
 class TestDirected(DirectedTestCase):
-    def test_moves_go_where_they_are_sent(self) -> None:
-        self.given(scene.cloud(3))
-        self.cloud.add(scene.SOURCE, 'stopped')
-        result = self.drain()
-        self.assertEqual({'cmp03'}, {r.destination for r in result.rows})
-        self.assertEqual(
-            {'cmp03'},
-            {act.host for act, _ in self.recorder.acts if act.spread},
-        )
-
     def test_ended_moves_are_reported_to_destinations(self) -> None:
         self.given(scene.cloud(2))
         blocked = self.cloud.add(scene.SOURCE, 'suspended')
@@ -177,17 +167,6 @@ class TestHeld(DirectedTestCase):
         self.assertEqual(host_loop.WAITS, outcome.reason)
         self.assertEqual(second, self.recorder.acts[1][0].server_id)
 
-    def test_it_is_tried_again_after_a_while(self) -> None:
-        self.given(scene.cloud(1))
-        (server_id,) = self.cloud.servers
-        self.guide.held[server_id] = self.clock.now() + 60
-        began = self.clock.now()
-        self.drain()
-        most = 2 + 60 / timing.POSTPONED_WAIT_SECONDS
-        self.assertLessEqual(len(self.guide.asked), most, 'every 5 s')
-        begun = self.cloud.taken[0][0] - began
-        self.assertLess(begun, 60 + 2 * timing.POSTPONED_WAIT_SECONDS)
-
 
 def host_loop_of(clock, guide, servers):
     """Return a loop that sees some servers, and with what."""
@@ -250,18 +229,3 @@ class TestRefusedPicks(DirectedTestCase):
                 self.assertEqual(2 + retries, row.attempts)
                 self.assertEqual(2 + retries, len(self.order()))
                 self.assertEqual(server.id, row.server_id)
-
-    def test_refused_at_once(self) -> None:
-        for retries in (0, 1):
-            with self.subTest(retries):
-                self.given(scene.cloud(0))
-                self.cloud.add(
-                    scene.SOURCE,
-                    refusals=[outcomes.Refusal(NO_SUCH_HOST, final=True)],
-                    outcomes=[outcomes.MoveOutcome.NO_HOST] * retries,
-                )
-                (row,) = self.drain(retries=retries).rows
-                self.assertEqual('moved', row.result)
-                self.assertEqual(2 + retries, row.attempts)
-                spread = [a.spread for a, _ in self.recorder.acts]
-                self.assertEqual([True] + [False] * (1 + retries), spread)

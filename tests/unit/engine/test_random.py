@@ -18,7 +18,6 @@ played = examples.played(scenarios.play, tests=7)
 
 
 def drains(**fields):
-    """Return drains of servers in any state, with any options."""
     return strategies.builds(
         scenarios.Scenario,
         **{

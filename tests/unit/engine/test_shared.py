@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Several drains that look like one: to people, and to who keeps count."""
+"""Who hears of events; drains that look like one to them, and to others."""
 
 import typing as ty
 from unittest import mock
 
 from osc_hostmaint import events
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine import shared as shared_
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
@@ -24,18 +25,15 @@ Wait = server_status.Wait
 
 
 def decision(*ids: str, **values: ty.Any) -> decisions.Decision:
-    """Return a decision for some servers, which are home."""
     return builders.decision([builders.row(i) for i in ids], **values)
 
 
 def waiting(server_id: str) -> decisions.Row:
-    """Return the row of a server before anything was done."""
     return builders.row(server_id, phase=Phase.WAITING)
 
 
 class TestCombinedReporter(unit.TestCase):
     def setUp(self) -> None:
-        super().setUp()
         self.listener = builders.Listener()
         rows = [waiting('vm1'), waiting('vm2')]
         self.reporter = shared_.CombinedReporter(HOME, self.listener, rows, 2)
@@ -112,7 +110,6 @@ class TestCombinedReporter(unit.TestCase):
 
 class TestSharedDestinations(unit.TestCase):
     def setUp(self) -> None:
-        super().setUp()
         self.inner = mock.create_autospec(ports.Destinations, instance=True)
         self.first, self.other, self.second = shared_.share(
             self.inner,
@@ -200,3 +197,53 @@ class TestParallel(restore_base.RestoreTestCase):
         self.rest(300.0)
         for guest in guests:
             self.assertEqual('resized', guest.vm_state)
+
+
+EVENT = events.Trouble('cmp01', 'no answer')
+
+
+class Failing(builders.Listener):
+    def publish(self, event):
+        super().publish(event)
+        raise RuntimeError('\x1b[2J')
+
+
+class TestPublisher(unit.TestCase):
+    def test_several_listen(self):
+        one, other = builders.Listener(), builders.Listener()
+        reporting.Publisher(one, None, other).publish(EVENT)
+        self.assertEqual([EVENT], one.events)
+        self.assertEqual([EVENT], other.events)
+
+    def test_nobody_listens(self):
+        reporting.Publisher(None).publish(EVENT)
+
+    def test_one_that_fails_is_told_nothing_more(self):
+        one, other = Failing(), builders.Listener()
+        publisher = reporting.Publisher(one, other)
+        with self.assertLogs(reporting.LOG, 'WARNING') as logs:
+            publisher.publish(EVENT)
+            publisher.publish(EVENT)
+        self.assertEqual(1, len(one.events))
+        self.assertEqual(2, len(other.events))
+        (record,) = logs.records
+        self.assertRegex(record.getMessage(), r'^Failing failed.*\\x1b\[2J')
+
+    def test_an_interrupt_goes_through(self):
+        one = mock.Mock()
+        one.publish.side_effect = KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            reporting.Publisher(one).publish(EVENT)
+
+
+class TestHostReporter(unit.TestCase):
+    def test_from_decision_to_decision(self):
+        listener = builders.Listener()
+        reporter = reporting.HostReporter('cmp01', listener)
+        reporter.decided(builders.decision())
+        reporter.decided(builders.decision())
+        reporter.trouble('no answer')
+        self.assertEqual(
+            [events.HostStarted('cmp01', 0, 0, ()), EVENT], listener.events
+        )

@@ -119,13 +119,8 @@ class SpeedTestCase(unit.TestCase):
         # Each is looked at before, lest its owner has started it.
         self.assertLess(len(run.client.log) / 20, 8)
 
-    def test_three_hosts_at_once(self) -> None:
-        self._check_hosts(3, 20, 1.2)
-
-    def test_many_hosts_at_once(self) -> None:
-        self._check_hosts(10, 8, 1.1)
-
-    def _check_hosts(self, count: int, servers: int, time: float) -> None:
+    @unit.cases((3, 20, 1.2), (10, 8, 1.1))
+    def test_many_hosts_at_once(self, count, servers, time) -> None:
         sources = tuple(f'cmp{number + 1:02}' for number in range(count))
         options = {'hosts': (*sources, 'cmp50', 'cmp51'), 'seconds': 20}
         alone = scene.run(scene.cloud(servers, **options))

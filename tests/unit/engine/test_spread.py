@@ -4,11 +4,8 @@
 
 import dataclasses
 import functools
-import itertools
 import random
 import typing as ty
-
-import pytest
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import forecast
@@ -82,21 +79,6 @@ class EvenTestCase(SpreadTestCase):
         landed = self.landed(cloud)
         self.assertLessEqual(max(abs(6 - count) for count in landed), 1)
 
-    @unit.cases((12, 1, 1), (12, 60, 4), (40, 10, 1))
-    def test_requests(self, servers: int, seconds: int, slots: int) -> None:
-        self._check_requests(servers, seconds, slots)
-
-    @pytest.mark.soak
-    @unit.cases(*itertools.product((12, 40, 100), (1, 10), (1, 4)))
-    def test_requests_of_more(self, servers, seconds, slots) -> None:
-        self._check_requests(servers, seconds, slots)
-
-    def _check_requests(self, servers: int, seconds: int, slots: int) -> None:
-        options = {'hosts': FIVE, 'seconds': seconds, 'slots': slots}
-        alone = scene.run(scene.cloud(servers, gib=256, **options))
-        run = self.drained(scene.cloud(servers, gib=256, **options))
-        self.assertLess(len(run.client.log), 4 / 3 * len(alone.client.log))
-
 
 class PerDestinationTestCase(SpreadTestCase):
     def test_source_never_idles_while_a_destination_is_free(self) -> None:
@@ -155,26 +137,6 @@ class PerDestinationTestCase(SpreadTestCase):
 
 
 class TightTestCase(SpreadTestCase):
-    def stranded(self, spread: policies.Spread) -> scene.Run:
-        cloud = scene.cloud(0, hosts=THREE, gib={'cmp02': 4, 'cmp03': 3})
-        cloud.hosts['cmp02'].zone = 'east'
-        cloud.add(scene.SOURCE, memory_mb=3072)
-        bound = cloud.add(scene.SOURCE, memory_mb=2048)
-        bound.needs = dataclasses.replace(bound.needs, zone='east')
-        return self.drain(cloud, spread=spread)
-
-    def test_flexible_servers_leave_capacity(self) -> None:
-        run = self.stranded(Spread.SCHEDULER)
-        self.assertEqual(Code.LEFT, run.exit_code)
-        self.assertEqual(2048, self.only_left(run))
-        self.assertEqual(Code.DONE, self.stranded(Spread.BALANCE).exit_code)
-
-    def only_left(self, run: scene.Run) -> int:
-        (row,) = (row for row in run.result.rows if row.left)
-        assert run.dry_run
-        by_id = {d.server.id: d.server for d in run.dry_run.demands}
-        return by_id[row.server_id].memory_mb
-
     def test_tight_but_feasible_is_drained(self) -> None:
         fitting = stranded = 0
         seeds = unit.examples(24)
@@ -194,8 +156,6 @@ class TightTestCase(SpreadTestCase):
         self.assertGreater(fitting, seeds / 3)
         self.assertGreater(stranded, seeds / 12)
 
-
-class RefusedPickTestCase(SpreadTestCase):
     def test_capacity_taken_by_others(self) -> None:
         gib = {'cmp02': 4, 'cmp03': 4}
         cloud = scene.cloud(0, hosts=THREE, gib=gib)
@@ -208,6 +168,17 @@ class RefusedPickTestCase(SpreadTestCase):
         posted = [request.host for request, _answer in run.client.posted]
         self.assertEqual(['cmp02', ''], posted)
         self.assertEqual(2, len(cloud.on('cmp03')))
+
+    def test_deleted_server_frees_its_capacity(self) -> None:
+        gib = {'cmp02': 4, 'cmp03': 8}
+        cloud = scene.cloud(0, hosts=THREE, gib=gib)
+        cloud.add('cmp03', memory_mb=6144)
+        large = cloud.add(scene.SOURCE, memory_mb=3072)
+        cloud.add(scene.SOURCE, memory_mb=2048)
+        # After it was looked who needs room, and before the first move.
+        cloud.timeline.after(0.85, lambda: cloud.delete(large.id))
+        self.drained(cloud)
+        self.assertEqual([1, 1], self.landed(cloud))
 
 
 class MidwayTestCase(SpreadTestCase):
@@ -222,19 +193,19 @@ class MidwayTestCase(SpreadTestCase):
             if request.time > run.began + seconds
         }
 
-    def test_a_host_goes_down(self) -> None:
-        self.cloud.timeline.after(60, lambda: self.cloud.crash('cmp03'))
+    @unit.cases('crash', 'disable')
+    def test_a_host_goes_down_or_into_maintenance(self, what: str) -> None:
+        lose = getattr(self.cloud, what)
+        self.cloud.timeline.after(60, lambda: lose('cmp03'))
         run = self.drained(self.cloud, server_timeout=900)
         self.assertIn('cmp03', {h.name for _r, h in run.client.directed})
-        known = 60 + self.cloud.timing.heartbeat + 60
+        known = 60 + 60
+        if what == 'crash':
+            known += self.cloud.timing.heartbeat
         self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, known))
-
-    def test_a_host_is_put_into_maintenance(self) -> None:
-        self.cloud.timeline.after(60, lambda: self.cloud.disable('cmp03'))
-        run = self.drained(self.cloud)
-        self.assertEqual({'cmp02', 'cmp04', 'cmp05'}, self.after(run, 60 + 60))
-        landed = self.landed(self.cloud)
-        self.assertLessEqual(max(landed) - min(landed), 1)
+        if what == 'disable':
+            landed = self.landed(self.cloud)
+            self.assertLessEqual(max(landed) - min(landed), 1)
 
     def test_placement_goes_down(self) -> None:
         others_action = others.OthersAction(30, 'placement is down')
@@ -285,19 +256,6 @@ class ApartTestCase(SpreadTestCase):
         cloud.group('anti-affinity', *cloud.servers.values())
         others.plan(cloud, [others.OthersAction(1.3, 'placement forbids')])
         self.drain(cloud)
-
-
-class DeletedServerTestCase(SpreadTestCase):
-    def test_deleted_server_frees_its_capacity(self) -> None:
-        gib = {'cmp02': 4, 'cmp03': 8}
-        cloud = scene.cloud(0, hosts=THREE, gib=gib)
-        cloud.add('cmp03', memory_mb=6144)
-        large = cloud.add(scene.SOURCE, memory_mb=3072)
-        cloud.add(scene.SOURCE, memory_mb=2048)
-        # After it was looked who needs room, and before the first move.
-        cloud.timeline.after(0.85, lambda: cloud.delete(large.id))
-        self.drained(cloud)
-        self.assertEqual([1, 1], self.landed(cloud))
 
 
 def tight(seed: int) -> clouds.Cloud:
