@@ -193,7 +193,6 @@ def pages(key: str, *lists: list[ty.Any]) -> list[dict[str, ty.Any]]:
 
 
 def fault(kind: str, status: int, message: str) -> dict[str, ty.Any]:
-    """Return an error of Nova's, as keyword arguments for requests-mock."""
     return {
         'status_code': status,
         'json': {kind: {'code': status, 'message': message}},
@@ -243,7 +242,6 @@ class CloudTestCase(unit.TestCase):
     services = ('compute', 'placement')
 
     def setUp(self) -> None:
-        super().setUp()
         self.cloud = self.enterContext(requests_mock.Mocker())
         self.sleep = self.enterContext(
             mock.patch('keystoneauth1.session.time.sleep', autospec=True)
@@ -280,7 +278,6 @@ class CloudTestCase(unit.TestCase):
         return self.cloud.post(TOKENS, answers)
 
     def token(self) -> fixture.V3Token:
-        """Return what Keystone says of a token."""
         token = fixture.V3Token(user_name='alice')
         token.set_project_scope()
         token.add_role('admin')
@@ -293,7 +290,6 @@ class CloudTestCase(unit.TestCase):
         return token
 
     def connect(self, **config: ty.Any) -> connection.Connection:
-        """Log in as the user alice, with more of clouds.yaml."""
         settings: ty.Any = {'auth_type': 'password', 'auth': AUTH, **config}
         region = openstack.config.OpenStackConfig(
             load_yaml_config=False, load_envvars=False
@@ -314,15 +310,12 @@ class CloudTestCase(unit.TestCase):
         ]
 
     def last_request(self) -> ty.Any:
-        """Return the latest request, with its headers and body."""
         return self.cloud.request_history[-1]
 
     def answer(self, path: str, **json: ty.Any) -> ty.Any:
-        """Let Nova answer a question with this JSON."""
         return self.cloud.get(NOVA + path, json=json)
 
     def answer_pages(self, path: str, key: str, *lists: list[ty.Any]) -> None:
-        """Let Nova answer with a list, page by page."""
         self.cloud.get(NOVA + path, pages(key, *lists))
 
     @contextlib.contextmanager

@@ -12,14 +12,12 @@ SERVERS: ty.Any = {
     'servers': [
         {
             'addresses': {},
-            'created': '2026-11-21T15:46:05Z',
             'flavor': {
                 'vcpus': 1,
                 'ram': 512,
                 'disk': 1,
                 'ephemeral': 0,
                 'swap': 0,
-                'original_name': 'traity2',
                 'extra_specs': {
                     'hw:cpu_policy': 'shared',
                     'resources1:DISK_GB': '2',
@@ -39,27 +37,21 @@ SERVERS: ty.Any = {
                     'architecture': 'x86_64',
                 },
             },
-            'metadata': {},
             'name': 'grouped',
             'status': 'ACTIVE',
             'tenant_id': '235ceef54b024e5495f97d99424d33ad',
             'user_id': 'a95283b770df4289b3fb1e020d2de879',
             'updated': '2026-11-21T15:46:06Z',
-            'OS-EXT-AZ:availability_zone': 'nova',
             'OS-EXT-SRV-ATTR:host': 'cmp01',
-            'OS-EXT-SRV-ATTR:hypervisor_hostname': 'cmp01.cloud.test',
             'OS-EXT-STS:task_state': None,
             'OS-EXT-STS:vm_state': 'active',
             'OS-EXT-STS:power_state': 1,
-            'os-extended-volumes:volumes_attached': [],
-            'locked': False,
             'pinned_availability_zone': 'nova',
             'scheduler_hints': {
                 'group': ['b9087a10-8a58-4c16-940b-4393697a3df1'],
                 'different_host': ['73c7551b-bf6b-4c8f-ac80-4416bcd8a30c'],
                 'foo': ['bar'],
             },
-            'host_status': 'UP',
         }
     ]
 }
@@ -71,14 +63,6 @@ _OWNER = {
 
 GROUPS: ty.Any = {
     'server_groups': [
-        {
-            'id': '526246e0-d294-4cd5-af88-a7a453974a73',
-            'name': 'g',
-            'policy': 'anti-affinity',
-            'rules': {'max_server_per_host': 3},
-            'members': ['cdde7958-1bdf-4fef-b6ba-637afd73fbd4'],
-            **_OWNER,
-        },
         {
             'id': 'b9087a10-8a58-4c16-940b-4393697a3df1',
             'name': 'g',

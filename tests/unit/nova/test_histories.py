@@ -80,35 +80,24 @@ class FailureTest(cloud.CloudTestCase):
 class NotKnownTest(cloud.CloudTestCase):
     """No answer is not an empty one, which would prove something."""
 
-    ANSWERS: ty.Any = [
-        ('may_not_look', exceptions.NotPermitted, cloud.fault('x', 403, 'No')),
-        ('outage', exceptions.Unavailable, cloud.fault('x', 503, 'Busy.')),
-        (
-            *('404_of_a_proxy', exceptions.Unavailable),
-            {'status_code': 404, 'text': '<h1>Not Found</h1>'},
-        ),
-    ]
-
-    def _assert_raised(self, path, kind, answer, name, *arguments):
-        self.cloud.get(cloud.NOVA + path, **answer)
-        with self.raises(kind):
-            getattr(self.gateway, name)(*arguments)
-
-    @unit.named_cases(*ANSWERS)
-    def test_history(self, kind: ty.Any, answer: ty.Any) -> None:
-        self._assert_raised(ACTIONS, kind, answer, 'history', 'vm1')
-
-    @unit.named_cases(*ANSWERS)
-    def test_progress(self, kind: ty.Any, answer: ty.Any) -> None:
-        self._assert_raised(MIGRATION, kind, answer, 'progress', 'vm1', 7)
-
-    @unit.named_cases(*ANSWERS[1:])
-    def test_failure(self, kind: ty.Any, answer: ty.Any) -> None:
-        self._assert_raised(ACTIONS, kind, answer, 'failure', RECORD)
-
-    @unit.named_cases(*ANSWERS)
-    def test_server(self, kind: ty.Any, answer: ty.Any) -> None:
-        self._assert_raised('/servers/vm1', kind, answer, 'server', 'vm1')
+    @unit.cases(
+        ('history', ACTIONS, 'vm1'),
+        ('progress', MIGRATION, 'vm1', 7),
+        ('failure', ACTIONS, RECORD),
+        ('server', '/servers/vm1', 'vm1'),
+    )
+    def test_raised(self, name: str, path: str, *arguments: ty.Any) -> None:
+        for kind, answer in (
+            (exceptions.NotPermitted, cloud.fault('x', 403, 'No')),
+            (exceptions.Unavailable, cloud.fault('x', 503, 'Busy.')),
+            # A proxy's.
+            (exceptions.Unavailable, {'status_code': 404, 'text': '<h1>'}),
+        ):
+            # A move fails for an unknown reason where one may not look.
+            if name != 'failure' or kind is exceptions.Unavailable:
+                self.cloud.get(cloud.NOVA + path, **answer)
+                with self.subTest(answer), self.raises(kind):
+                    getattr(self.gateway, name)(*arguments)
 
 
 class HistoryTest(cloud.CloudTestCase):
@@ -121,26 +110,11 @@ class HistoryTest(cloud.CloudTestCase):
         del answers[-1]['json']['links']
         self.cloud.get(cloud.NOVA + ACTIONS, answers)
 
-    def test_oldest_first(self) -> None:
-        self._answer(
-            [
-                cloud.instance_action(7, 'resume'),
-                cloud.instance_action(5, 'suspend'),
-                cloud.instance_action(1, 'create'),
-            ]
-        )
-        times = [
-            datetime.datetime(2026, 11, 20, 23, minute, tzinfo=datetime.UTC)
-            for minute in (1, 5, 7)
-        ]
-        self.assertEqual(
-            (
-                model.InstanceAction('create', times[0]),
-                model.InstanceAction('suspend', times[1]),
-                model.InstanceAction('resume', times[2]),
-            ),
-            self.gateway.history('vm1'),
-        )
+    def test_what_and_when(self) -> None:
+        self._answer([cloud.instance_action(7, 'resume')])
+        at = datetime.datetime(2026, 11, 20, 23, 7, tzinfo=datetime.UTC)
+        expected = (model.InstanceAction('resume', at),)
+        self.assertEqual(expected, self.gateway.history('vm1'))
 
     def _actions(self) -> list[str]:
         return [d.action for d in self.gateway.history('vm1')]

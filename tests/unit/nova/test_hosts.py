@@ -34,17 +34,6 @@ class HypervisorsTest(cloud.CloudTestCase):
         path = 'GET /os-hypervisors/detail'
         self.assertEqual([path, f'{path}?marker=provider-1'], self.sent)
 
-    def test_several_nodes_on_a_host(self) -> None:
-        self.answer(DETAIL, hypervisors=NODES)
-        self.assertEqual(
-            {'provider-1': 'cmp01', 'provider-2': 'cmp01'},
-            self.gateway.hypervisors(),
-        )
-        self.assertEqual(
-            {'node-1': 'cmp01', 'node-2': 'cmp01'},
-            self.gateway.hypervisor_hosts(),
-        )
-
     def test_details(self) -> None:
         data = cloud.hypervisor(
             1, 'cmp01', hypervisor_type='QEMU', host_ip='192.0.2.7'
@@ -184,12 +173,6 @@ class ForceDownTest(cloud.CloudTestCase):
         super().setUp()
         self.service = records.service(cloud.service())
         self.url = f'{cloud.NOVA}/os-services/{self.service.id}'
-
-    def test_answer(self) -> None:
-        service = cloud.service(state='down', forced_down=True)
-        self.cloud.put(self.url, json={'service': service})
-        found = self.gateway.force_down(self.service, down=True)
-        self.assertEqual((True, False), (found.forced_down, found.up))
 
     def test_not_cleaned_up_yet(self) -> None:
         words = 'Unable to force up host cmp01 as `done` evacuation ...'

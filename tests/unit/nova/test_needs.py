@@ -13,13 +13,11 @@ from tests.unit.nova import recorded
 
 
 def of_flavor(specs: ty.Any) -> model.Needs:
-    """Return what a server needs whose flavor has extra specs."""
     flavor = {'ram': 512, 'extra_specs': specs}
     return needs.needs(cloud.server(flavor=flavor))
 
 
 def of_image(properties: ty.Any) -> model.Needs:
-    """Return what a server needs whose image has properties."""
     image = {'id': 'i', 'properties': properties}
     return needs.needs(cloud.server(image=image))
 
@@ -40,7 +38,6 @@ class RecordedTest(unit.TestCase):
     )
 
     def setUp(self) -> None:
-        super().setUp()
         self.data = dict(recorded.SERVERS['servers'][0])
 
     def test_2_100(self) -> None:
@@ -160,72 +157,52 @@ class UncheckedTest(unit.TestCase):
     """What only the scheduler can judge."""
 
     @unit.cases(
-        ('accel:device_profile', 'gpu'),
-        ('capabilities:cpu_info:arch', 's== x86_64'),
-        ('hw:cpu_policy', 'dedicated'),
-        ('hw:cpu_policy', 'mixed'),
-        ('hw:cpu_thread_policy', 'require'),
-        ('hw:ephemeral_encryption', 'true'),
-        ('hw:maxphysaddr_bits', '42'),
-        ('hw:maxphysaddr_mode', 'passthrough'),
-        ('hw:mem_encryption', 'True'),
-        ('hw:mem_page_size', 'large'),
-        ('hw:numa_cpus.0', '0,1'),
-        ('hw:numa_nodes', '2'),
-        ('hw:pci_numa_affinity_policy', 'socket'),
-        ('hw:pmem', '6GB'),
-        ('hw:sound_model', 'virtio'),
-        ('hw:tpm_version', '2.0'),
-        ('hw:virtio_packed_ring', 'yes'),
-        ('os:secure_boot', 'required'),
-        ('pci_passthrough:alias', 'gpu:1'),
+        *('accel:device_profile=gpu', 'capabilities:cpu_info:arch=s== x86_64'),
+        *('hw:cpu_policy=dedicated', 'hw:cpu_policy=mixed'),
+        *('hw:cpu_thread_policy=require', 'hw:ephemeral_encryption=true'),
+        *('hw:maxphysaddr_bits=42', 'hw:maxphysaddr_mode=passthrough'),
+        *('hw:mem_encryption=True', 'hw:mem_page_size=large'),
+        *('hw:numa_cpus.0=0,1', 'hw:numa_nodes=2'),
+        *('hw:pci_numa_affinity_policy=socket', 'hw:pmem=6GB'),
+        *('hw:sound_model=virtio', 'hw:tpm_version=2.0'),
+        *('hw:virtio_packed_ring=yes', 'os:secure_boot=required'),
+        'pci_passthrough:alias=gpu:1',
         # May be meant for aggregates, or for a host's capabilities.
-        ('ssd', 'true'),
+        'ssd=true',
     )
-    def test_of_flavor(self, key: str, value: str) -> None:
+    def test_of_flavor(self, told: str) -> None:
+        key, value = told.split('=', 1)
         self.assertEqual((key,), of_flavor({key: value}).unchecked)
 
     @unit.cases(
-        ('group_policy', 'isolate'),
-        ('hide_hypervisor_id', 'true'),
-        ('hw:cpu_policy', 'shared'),
-        ('hw:cpu_sockets', '2'),
-        ('hw:cpu_thread_policy', 'prefer'),
-        ('hw:mem_encryption', 'false'),
-        ('hw:sound_model', 'ich9'),
-        ('hw:virtio_packed_ring', 'no'),
-        ('hw_rng:allowed', 'True'),
-        ('os:secure_boot', 'optional'),
-        ('quota:cpu_shares', '5'),
-        ('resources:VCPU', '1'),
-        ('trait:CUSTOM_X', 'required'),
+        *('group_policy=isolate', 'hide_hypervisor_id=true'),
+        *('hw:cpu_policy=shared', 'hw:cpu_sockets=2'),
+        *('hw:cpu_thread_policy=prefer', 'hw:mem_encryption=false'),
+        *('hw:sound_model=ich9', 'hw:virtio_packed_ring=no'),
+        *('hw_rng:allowed=True', 'os:secure_boot=optional'),
+        *('quota:cpu_shares=5', 'resources:VCPU=1', 'trait:CUSTOM_X=required'),
     )
-    def test_of_flavor_not(self, key: str, value: str) -> None:
-        self.assertEqual((), of_flavor({key: value}).unchecked)
+    def test_of_flavor_not(self, told: str) -> None:
+        specs = dict([told.split('=', 1)])
+        self.assertEqual((), of_flavor(specs).unchecked)
 
     @unit.cases(
-        ('hw_cpu_policy', 'dedicated'),
-        ('hw_firmware_stateless', 'True'),
-        ('hw_mem_page_size', '2MB'),
-        ('hw_numa_nodes', '2'),
-        ('hw_tpm_version', '2.0'),
-        ('img_hv_requested_version', '>=6.0'),
-        ('os_secure_boot', 'required'),
+        *('hw_cpu_policy=dedicated', 'hw_firmware_stateless=True'),
+        *('hw_mem_page_size=2MB', 'hw_numa_nodes=2', 'hw_tpm_version=2.0'),
+        *('img_hv_requested_version=>=6.0', 'os_secure_boot=required'),
     )
-    def test_of_image(self, key: str, value: str) -> None:
-        found = of_image({key: value}).unchecked
-        self.assertEqual((f'image {key}',), found)
+    def test_of_image(self, told: str) -> None:
+        key, value = told.split('=', 1)
+        self.assertEqual((f'image {key}',), of_image({key: value}).unchecked)
 
     @unit.cases(
-        ('architecture', 'x86_64'),
-        ('hw_architecture', 'x86_64'),
-        ('hw_disk_bus', 'virtio'),
-        ('hw_vif_model', 'virtio'),
-        ('os_distro', 'debian'),
-        ('os_secure_boot', 'disabled'),
+        *('architecture=x86_64', 'hw_architecture=x86_64'),
+        *('hw_disk_bus=virtio', 'hw_vif_model=virtio', 'os_distro=debian'),
+        'os_secure_boot=disabled',
     )
-    def test_of_image_not(self, key: str, value: str) -> None:
-        self.assertEqual((), of_image({key: value}).unchecked)
+    def test_of_image_not(self, told: str) -> None:
+        specs = dict([told.split('=', 1)])
+        self.assertEqual((), of_image(specs).unchecked)
 
     def test_hints(self) -> None:
         hints = {

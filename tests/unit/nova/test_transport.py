@@ -2,13 +2,18 @@
 
 """What is sent, how often, and what becomes of bad answers."""
 
-import contextlib
+import http.server
+import json
+import os
+import threading
 import typing as ty
 from unittest import mock
 
+import openstack
 import requests
 
 from osc_hostmaint import exceptions
+from osc_hostmaint.nova import gateway
 from osc_hostmaint.nova import records
 from osc_hostmaint.nova import transport
 from tests import unit
@@ -71,13 +76,6 @@ class ChangeTest(cloud.CloudTestCase):
         self.service = records.service(cloud.service())
 
     @unit.named_cases(*PASSING)
-    def test_post(self, failure: dict[str, ty.Any]) -> None:
-        sent = self.cloud.post(ACTION, **failure)
-        words = 'Nova: POST /servers/vm1/action os-migrateLive'
-        with self._sent_once(sent, failure, words):
-            self.gateway.live_migrate('vm1')
-
-    @unit.named_cases(*PASSING)
     def test_put(self, failure: dict[str, ty.Any]) -> None:
         fine = {'json': {'service': cloud.service()}}
         as_before = {'json': {'services': [cloud.service()]}}
@@ -87,21 +85,20 @@ class ChangeTest(cloud.CloudTestCase):
         self.assertEqual(3, put.call_count)
 
     @unit.named_cases(*PASSING)
-    def test_delete(self, failure: dict[str, ty.Any]) -> None:
-        sent = self.cloud.delete(MIGRATION, **failure)
-        words = 'Nova: DELETE /servers/vm1/migrations/7'
-        with self._sent_once(sent, failure, words):
-            self.gateway.abort('vm1', 7)
-
-    @contextlib.contextmanager
-    def _sent_once(self, sent: ty.Any, failure: ty.Any, words: str) -> ty.Any:
-        with self.raises(exceptions.Unavailable, words) as caught:
-            yield
-        self.assertEqual(1, sent.call_count)
-        self.sleep.assert_not_called()
-        # 429 says that it was not carried out; no other failure does.
-        in_doubt = failure.get('status_code') != 429
-        self.assertIs(in_doubt, caught.exception.in_doubt)
+    def test_sent_once(self, failure: dict[str, ty.Any]) -> None:
+        for method, path, what, call in (
+            ('POST', ACTION, ' os-migrateLive', self.gateway.live_migrate),
+            ('DELETE', MIGRATION, '', lambda s: self.gateway.abort(s, 7)),
+        ):
+            sent = self.cloud.request(method, path, **failure)
+            words = f'Nova: {method} {path.removeprefix(cloud.NOVA)}{what}'
+            with self.raises(exceptions.Unavailable, words) as caught:
+                call('vm1')
+            self.assertEqual(1, sent.call_count)
+            self.sleep.assert_not_called()
+            # 429 says that it was not carried out; no other failure does.
+            in_doubt = failure.get('status_code') != 429
+            self.assertIs(in_doubt, caught.exception.in_doubt)
 
     def test_token_that_keystone_took_back(self) -> None:
         posted = self.cloud.post(
@@ -243,3 +240,68 @@ class AnswerTest(cloud.CloudTestCase):
         with self.raises(exceptions.Unavailable) as caught:
             self.gateway.disable(records.service(cloud.service()), 'x')
         self.assertTrue(caught.exception.in_doubt)
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def __init__(self, *, hangs_up: bool):
+        super().__init__(('127.0.0.1', 0), _Nova)
+        #: After an answer, though it was not announced.
+        self.hangs_up = hangs_up
+        self.log: list[str] = []
+
+
+class _Nova(http.server.BaseHTTPRequestHandler):
+    """A Nova that takes changes and hangs up instead of answering."""
+
+    protocol_version = 'HTTP/1.1'
+    server: _Server
+
+    def do_GET(self) -> None:
+        self.server.log.append('GET')
+        body = json.dumps(cloud.nova_versions()).encode()
+        self.send_response(200)
+        self.send_header('Content-Type', 'application/json')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = self.server.hangs_up
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers['Content-Length']))
+        self.server.log.append('POST')
+        self.close_connection = True
+
+    def log_message(self, *arguments: ty.Any) -> None:
+        pass
+
+
+class SocketTest(unit.TestCase):
+    """The layers below keystoneauth1 don't send twice either."""
+
+    @unit.named_cases(
+        ('kept_connection', False, {1}),
+        # Found dead before or while the request is sent.
+        ('stale_connection', True, {0, 1}),
+    )
+    def test_hangs_up(self, hangs_up: bool, expected: set[int]) -> None:
+        self.enterContext(mock.patch.dict(os.environ, {'NO_PROXY': '*'}))
+        server = _Server(hangs_up=hangs_up)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        root = f'http://127.0.0.1:{server.server_port}/v2.1'
+        config = openstack.config.OpenStackConfig(
+            load_yaml_config=False, load_envvars=False
+        ).get_one(
+            auth_type='none',
+            auth={'endpoint': root},
+            compute_endpoint_override=root,
+        )
+        conn = openstack.connection.Connection(config=config)
+        self.addCleanup(conn.close)
+        with self.assertRaises(exceptions.Unavailable) as caught:
+            gateway.Gateway(conn).live_migrate('vm1')
+        self.assertTrue(caught.exception.in_doubt)
+        self.assertIn(server.log.count('POST'), expected)
