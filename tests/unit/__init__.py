@@ -17,10 +17,7 @@ _MORE = float(os.environ.get('EXAMPLES', '1'))
 
 
 def examples(number: int) -> int:
-    """Return how many examples a test looks at in this run.
-
-    :param number: in an ordinary one.
-    """
+    """Return how many examples a test looks at, by default so many."""
     return max(1, round(number * _MORE))
 
 

@@ -253,7 +253,6 @@ class Listener:
         self.events: list[events.Event] = []
 
     def publish(self, event: events.Event) -> None:
-        """Keep an event."""
         self.events.append(event)
 
     @property

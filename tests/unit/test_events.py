@@ -29,12 +29,10 @@ moving = functools.partial(row, Phase.MOVING)
 
 
 def happened(before, now):
-    """Return the events from one decision to the next."""
     return [*events.between(builders.HOST, before, now)]
 
 
 def names(found):
-    """Return the types of events."""
     return [type(event).__name__ for event in found]
 
 

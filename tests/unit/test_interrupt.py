@@ -16,7 +16,6 @@ INSISTING = (signal.SIGINT, signal.SIGTERM)
 
 class InterruptTestCase(unit.TestCase):
     def setUp(self):
-        super().setUp()
         # Whatever a test does, the runner keeps its own handlers; and
         # whatever started the runner, none is ignored.
         self.before = dict.fromkeys(SIGNALS, self._unexpected)
@@ -30,11 +29,9 @@ class InterruptTestCase(unit.TestCase):
         raise AssertionError(f'signal {number} was not handled')
 
     def handlers(self):
-        """Return what handles each of the signals now."""
         return {number: signal.getsignal(number) for number in SIGNALS}
 
     def told(self):
-        """Return what stands on standard error."""
         self.stderr.seek(0)
         return self.stderr.read().decode()
 

@@ -28,7 +28,6 @@ TABLES = (
 
 
 def statuses(table: pathlib.Path) -> set[str]:
-    """Return the statuses that a table tells of."""
     with table.open(newline='') as file:
         return {row['Status'] for row in csv.DictReader(file)}
 

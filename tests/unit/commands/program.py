@@ -86,7 +86,6 @@ class Maintenance:
             report.publish(events.Trouble('cmp01', 'x' * 100))
 
     def _ask(self, report: ports.Reporter, interrupt: ports.Interrupt) -> None:
-        """Ask, and tell the answer."""
         answer = 'nobody to ask'
         try:
             if self._confirm:

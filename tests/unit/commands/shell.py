@@ -21,7 +21,6 @@ CONNECTION = 'the connection of the shell'
 
 
 def result(*rows, code=0, errors=None):
-    """Return how a drain or a restore ended."""
     return loop.DrainResult(rows, errors or {}, exceptions.ExitCode(code))
 
 
@@ -56,7 +55,6 @@ class CommandTestCase(unit.TestCase):
     method = 'drain'
 
     def setUp(self):
-        super().setUp()
         self.maintenance = mock.create_autospec(api.Maintenance, instance=True)
         patch = mock.patch.object(
             api, 'Maintenance', return_value=self.maintenance
@@ -83,7 +81,6 @@ class CommandTestCase(unit.TestCase):
     verbose_level = 1
 
     def run_command(self, arguments: str | list[str]) -> Done:
-        """Type a command."""
         command, parsed = self.parse(arguments)
         # A real file: Ctrl-C is answered through its descriptor.
         with (
@@ -105,7 +102,6 @@ class CommandTestCase(unit.TestCase):
 
     @contextlib.contextmanager
     def logged(self):
-        """Collect the errors that are logged."""
         errors: list[str] = []
         handler = _Errors(errors)
         logger = logging.getLogger('osc_hostmaint.commands')

@@ -172,7 +172,6 @@ class TestObservations(shell.CommandTestCase):
         return result(builders.row())
 
     def run_saving(self, *arguments):
-        """Drain, and keep what is seen."""
         return self.run_command(
             ['--save-observations', str(self.path), *arguments, 'cmp01']
         )

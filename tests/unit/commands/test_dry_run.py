@@ -18,7 +18,6 @@ Fits = forecast.Fits
 
 
 def row(server_id='vm1', **kwargs):
-    """Return what would become of a server: it fits."""
     return dry_runs.Row(
         **{
             'server_id': server_id,
@@ -35,19 +34,16 @@ def row(server_id='vm1', **kwargs):
 
 
 def misfit(server_id='vm1', **kwargs):
-    """Return a server that does not fit."""
     values = {'fits': Fits.NO, 'candidates': 0, 'reason': 'no room', **kwargs}
     return row(server_id, **values)
 
 
 def staying(server_id='vm1', **kwargs):
-    """Return a server that would stay."""
     values = {'move': '', 'fits': None, 'candidates': None, **kwargs}
     return row(server_id, reason='it is suspended', **values)
 
 
 def preview(*rows, **kwargs):
-    """Return what a drain would do."""
     fits = {
         r.server_id: forecast.Fit(r.fits, r.candidates, r.reason)
         for r in rows
@@ -68,7 +64,6 @@ class TestDryRun(shell.CommandTestCase):
         self.addCleanup(self.maintenance.drain.assert_not_called)
 
     def run_dry(self, arguments='cmp01'):
-        """Type it."""
         return self.run_command(f'--dry-run {arguments}')
 
     @unit.cases(

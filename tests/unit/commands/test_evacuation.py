@@ -54,7 +54,6 @@ class TestQuestion(streams.ProgramTestCase):
     """The whole program, on a terminal."""
 
     def ask(self, typed: bytes = b''):
-        """Start a drain that asks, and type an answer."""
         ours, theirs = os.openpty()
         self.addCleanup(os.close, ours)
         self.process = self.start(
@@ -109,24 +108,18 @@ class TestQuestion(streams.ProgramTestCase):
         self.assertIn(f'cmp01: {answer}; stop: False', told)
         self.assert_no_surprise(told)
 
-    def test_ctrl_c(self):
+    @unit.cases(b'\x03', signal.SIGTERM, signal.SIGHUP)
+    def test_broken_off(self, how):
+        """By Ctrl-C, or a signal."""
         ours, _told = self.ask()
-        press = functools.partial(os.write, ours, b'\x03')
-        press()
-        told = self.read(ours, again=press)
+        send = functools.partial(self.process.send_signal, how)
+        if isinstance(how, bytes):
+            send = functools.partial(os.write, ours, how)
+        send()
+        told = self.read(ours, again=send)
 
         self.assertEqual(130, self.wait(self.process))
         self.assertIn('cmp01: broken off; stop: True', told)
         # No move is in flight that could be waited for.
         self.assertNotIn('nothing new', told)
         self.assert_no_surprise(told)
-
-    @unit.cases(signal.SIGTERM, signal.SIGHUP)
-    def test_other_signals(self, number):
-        ours, _told = self.ask()
-        send = functools.partial(self.process.send_signal, number)
-        send()
-
-        told = self.read(ours, again=send)
-        self.assertIn('broken off; stop: True', told)
-        self.assertEqual(130, self.wait(self.process))

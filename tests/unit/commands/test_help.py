@@ -56,7 +56,6 @@ CLIFFS = {
 
 class TestHelp(unit.TestCase):
     def setUp(self):
-        super().setUp()
         self.formatter = parser_of(drain.DrainHostMaintenance).formatter_class(
             'openstack', width=WIDTH
         )

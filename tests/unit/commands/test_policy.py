@@ -24,7 +24,6 @@ class TestPolicy(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 
     def policy(self, arguments: str = '') -> policies.Policy:
-        """Return the policy that the API is asked to drain with."""
         self.run_command(f'{arguments} cmp01')
         return self.asked.call_args.kwargs['policy']
 

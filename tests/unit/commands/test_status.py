@@ -18,7 +18,6 @@ HOSTILE = '\x1b[2Jbroken\nfan'
 
 
 def shown(service=None, **kwargs):
-    """Return what is to be told of a host."""
     return summary.Summary(
         service=service or builders.service(),
         **{

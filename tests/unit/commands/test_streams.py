@@ -36,7 +36,6 @@ class ProgramTestCase(unit.TestCase):
     """A test of the whole program, and how it treats who listens."""
 
     def setUp(self) -> None:
-        super().setUp()
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.done = pathlib.Path(folder, 'done')
 
@@ -80,7 +79,6 @@ class ProgramTestCase(unit.TestCase):
         return code
 
     def assert_no_surprise(self, told: str) -> None:
-        """Fail if Python or OSC complain."""
         for words in SURPRISES:
             self.assertNotIn(words, told)
 
@@ -150,14 +148,12 @@ class TestTerminal(ProgramTestCase):
         self.addCleanup(self.close)
 
     def close(self) -> None:
-        """Close the terminal."""
         for name in ('ours', 'theirs'):
             if (fd := getattr(self, name)) is not None:
                 os.close(fd)
                 setattr(self, name, None)
 
     def start_here(self, *arguments: str, columns: int = 80, **kwargs):
-        """Start a drain on the terminal."""
         size = struct.pack('HHHH', 50, columns, 0, 0)
         fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, size)
         process = self.start(
@@ -181,7 +177,6 @@ class TestTerminal(ProgramTestCase):
         return told.decode().replace('\r\n', '\n')
 
     def read_until(self, words: bytes) -> None:
-        """Read what is shown, up to some words."""
         told = b''
         while words not in told:
             told += os.read(self.ours, 4096)

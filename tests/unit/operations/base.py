@@ -222,7 +222,6 @@ class Clock:
 
 class MaintenanceTestCase(unit.TestCase):
     def setUp(self) -> None:
-        super().setUp()
         self.clock = Clock()
         self.enterContext(
             mock.patch.object(clock, 'Clock', return_value=self.clock)
@@ -246,7 +245,6 @@ class MaintenanceTestCase(unit.TestCase):
         return self.cloud.hosts[host].disabled_reason
 
     def changes(self) -> list[tuple[str, str]]:
-        """Return what was changed, of which host or server."""
         return [
             (call[0], getattr(call.args[0], 'host', call.args[0]))
             for call in self.gateway.method_calls
@@ -254,7 +252,6 @@ class MaintenanceTestCase(unit.TestCase):
         ]
 
     def assert_untouched(self) -> None:
-        """Check that nothing was changed in the cloud."""
         self.assertEqual([], self.changes())
 
 

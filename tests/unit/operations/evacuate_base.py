@@ -50,7 +50,6 @@ class EvacuateTestCase(base.DrainTestCase):
         )
 
     def told(self) -> str:
-        """Return what was told of trouble."""
         return '\n'.join(
             f'{host}: {text}' for host, text in self.listener.troubles
         )

@@ -68,10 +68,18 @@ class UnsetTest(base.MaintenanceTestCase):
         self.assert_untouched()
         self.gateway.migrations.assert_not_called()
 
-    @unit.cases({'disabled_reason': 'broken fan'}, {'up': False})
-    def test_refused_unless_forced(self, service: dict[str, ty.Any]) -> None:
+    @unit.cases(
+        ({'disabled_reason': 'broken fan'}, 'cmp01.*--force'),
+        ({'up': False}, 'cmp01.*--force'),
+        ({}, '1 server evacuated from cmp01'),
+    )
+    def test_refused_unless_forced(self, service: ty.Any, words: str) -> None:
         self.given(builders.service(**service))
-        with self.assertRaisesRegex(Refused, 'cmp01.*--force'):
+        if not service:
+            # They may still run.
+            evacuated = [builders.migration(1, 'done')]
+            self.gateway.evacuated.return_value = evacuated
+        with self.assertRaisesRegex(Refused, words):
             self.maintenance.unset('cmp01')
         self.assert_untouched()
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
@@ -107,14 +115,6 @@ class UnsetTest(base.MaintenanceTestCase):
         states.reset_mock()
         self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
         states.assert_not_called()
-
-    def test_evacuated_servers_may_still_run(self) -> None:
-        self.given(builders.service())
-        self.gateway.evacuated.return_value = [builders.migration(1, 'done')]
-        with self.assertRaisesRegex(Refused, '1 server evacuated from cmp01'):
-            self.maintenance.unset('cmp01')
-        self.assert_untouched()
-        self.assertTrue(self.maintenance.unset('cmp01', force=True).enabled)
 
 
 class UnsetForcedDownTest(base.MaintenanceTestCase):

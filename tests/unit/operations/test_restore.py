@@ -13,11 +13,9 @@ from osc_hostmaint.planning import policy as policies
 from tests import unit
 from tests.unit.engine import restore_base
 from tests.unit.engine.restore_base import AWAY
-from tests.unit.engine.restore_base import COLD
 from tests.unit.engine.restore_base import FAR
 from tests.unit.engine.restore_base import HOME
 from tests.unit.simulation import client as clients
-from tests.unit.simulation import inventory
 from tests.unit.simulation import scene
 
 Code = exceptions.ExitCode
@@ -52,39 +50,6 @@ class TestLeftAlone(RestoreTestCase):
         server = self.move(self.leave(), dest, kind)
 
         self.assert_left_alone(server, f'{words} cmp01')
-
-    def test_offloaded(self):
-        server = self.leave()
-        self.cloud.shelve(server.id)
-        self.rest()
-
-        self.assert_left_alone(
-            server, 'it is no longer on a host (SHELVED_OFFLOADED)'
-        )
-
-    def test_awaits_a_confirmation(self):
-        server = self.move(self.add(), AWAY, COLD, confirmed=False)
-        done = self.restore()
-
-        self.assert_done(done, {server.id: 'blocked'}, Code.LEFT)
-        self.assertIn('resize confirm', done.reasons[server.id])
-        self.assert_nothing_asked(done)
-        self.cloud.confirm(server.id)
-        self.rest()
-        self.assertEqual({server.id: 'moved'}, self.restore().results)
-
-    def test_restore_begun_by_another_run(self):
-        """It is adopted, and confirmed."""
-        server = self.leave('stopped', seconds=20.0)
-        self.cloud.cold_migrate(server.id, HOME)
-        self.rest(5.0)
-        done = self.restore()
-
-        self.assertEqual({server.id: 'moved'}, done.results)
-        self.assert_home(server)
-        counts = done.client.counts()
-        moves = counts['cold_migrate'] + counts['live_migrate']
-        self.assertEqual((1, 0), (counts['confirm'], moves))
 
     def test_excluded(self):
         """By its name; nothing is touched where that says nothing."""
@@ -314,16 +279,4 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
         done = self.restore(HOME, FAR, faults=restore_base.dropping('left'))
 
         self.assert_failed(done, 'in service again', HOME, FAR)
-        self.assertTrue(self.cloud.hosts[HOME].enabled)
-
-    def test_no_room(self):
-        capacity = {**inventory.ROOMY, inventory.MEMORY_MB: 1024}
-        self.given(scene.cloud(0, source=(), capacity=capacity))
-        self.cloud.disable(HOME)
-        self.leave()
-        self.add()
-        done = self.restore()
-
-        self.assert_failed(done, '1 of 1 servers')
-        # It is in service all the same.
         self.assertTrue(self.cloud.hosts[HOME].enabled)

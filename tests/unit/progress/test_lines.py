@@ -22,12 +22,10 @@ row = builders.untouched
 
 
 def done(phase=Phase.MOVED, reason=''):
-    """Return the row of a server whose move has ended."""
     return builders.row(phase=phase, reason=reason)
 
 
 def lines(*published, endings=progress_lines.DRAINED):
-    """Return the lines of some events."""
     stream = io.StringIO()
     progress = progress_lines.Progress(stream, endings)
     for event in published:
@@ -36,7 +34,6 @@ def lines(*published, endings=progress_lines.DRAINED):
 
 
 def of_server(kind, of, *more):
-    """Return the event of a server."""
     return kind(HOST, 0, 1, of, *more)
 
 

@@ -45,7 +45,6 @@ def preview(*fits, staying=0, disks=(), capacity_forecast=None, **kwargs):
 
 
 def fit(fits=Fits.YES, reason=''):
-    """Return what is known of one server."""
     return forecast.Fit(fits, 1, reason)
 
 
