@@ -51,6 +51,15 @@ class TestLeftAlone(RestoreTestCase):
 
         self.assert_left_alone(server, f'{words} cmp01')
 
+    def test_offloaded(self):
+        server = self.leave()
+        self.cloud.shelve(server.id)
+        self.rest()
+
+        self.assert_left_alone(
+            server, 'it is no longer on a host (SHELVED_OFFLOADED)'
+        )
+
     def test_excluded(self):
         """By its name; nothing is touched where that says nothing."""
         server, other = self.leave(), self.leave()

@@ -158,10 +158,7 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
 
 
 def least_seconds(made: clouds.Cloud, host: str = SOURCE) -> float:
-    """Return how long it takes if all is asked for at once.
-
-    Only for hosts with nothing but servers to be live-migrated.
-    """
+    """Return how long live migrations take if all are asked for at once."""
     began = made.timeline.now
     for server in list(made.servers.values()):
         if server.host == host:

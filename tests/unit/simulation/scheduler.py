@@ -96,10 +96,7 @@ def _in_aggregates(cloud: 'State', server: Server, host: Host) -> bool:
 
 
 def _group_allows(cloud: 'State', server: Server, host: Host) -> bool:
-    """Tell whether a server's group allows a host.
-
-    The hosts of an affinity group are also its own, which it is to leave.
-    """
+    """Tell whether a server's group allows a host, its own included."""
     group = cloud.group_of(server)
     if group is None:
         return True

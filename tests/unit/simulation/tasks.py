@@ -99,10 +99,7 @@ def build(cloud: State, work: Work, host: str, *, fails: bool) -> Steps:
 
 
 def _reach(cloud: State, work: Work, effect: world.Effect) -> Told:
-    """Reach the server's nova-compute; tell whether it can begin.
-
-    By then something else may go on.
-    """
+    """Reach the server's nova-compute; tell whether it can begin by then."""
     if work.server.host is None:
         return effect is not world.Effect.HANGS
     host = cloud.hosts[work.server.host]

@@ -54,6 +54,7 @@ class TestStart(base.DecideTestCase):
         found = self.decide(memory=FIRST)
         self.assertTrue(found.done)
         self.assertTrue(found.drained)
+        self.assertEqual('', found.waiting_for)
         self.assertEqual((), found.rows)
 
     def test_the_largest_first(self):
