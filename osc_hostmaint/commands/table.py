@@ -92,7 +92,7 @@ class ServersTable(command.Lister):
         """
         from osc_hostmaint.progress import lines as progress_lines
 
-        listeners = [progress_lines.Progress(self._progress, endings)]
+        listeners = (progress_lines.Progress(self._progress, endings),)
         # From here on: it takes a while until there is a client.
         with self._stop.watching():
             from osc_hostmaint import api
