@@ -174,6 +174,12 @@ class ForceDownTest(cloud.CloudTestCase):
         self.service = records.service(cloud.service())
         self.url = f'{cloud.NOVA}/os-services/{self.service.id}'
 
+    def test_answer(self) -> None:
+        service = cloud.service(state='down', forced_down=True)
+        self.cloud.put(self.url, json={'service': service})
+        found = self.gateway.force_down(self.service, down=True)
+        self.assertEqual((True, False), (found.forced_down, found.up))
+
     def test_not_cleaned_up_yet(self) -> None:
         words = 'Unable to force up host cmp01 as `done` evacuation ...'
         self.cloud.put(self.url, **cloud.fault('badRequest', 400, words))

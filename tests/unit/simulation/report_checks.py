@@ -247,10 +247,7 @@ def stopped_running(was: Server, server: Server) -> bool:
 
 
 def wrong_state(server: Server) -> str:
-    """Return how a server's state is other than others want, or ''.
-
-    What others' own requests made of it is theirs.
-    """
+    """Return how a state differs from what others want or did, or ''."""
     state, wanted, work = server.vm_state, server.wanted, server.work
     if state not in _KEPT or wanted in ('', state) or wanted not in _KEPT:
         return ''

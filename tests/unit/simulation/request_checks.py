@@ -372,10 +372,7 @@ def confirmed_together(cloud: state.State) -> list[str]:
 
 
 def sent_again(run: Run) -> list[str]:
-    """Return requests that were sent although one before them took.
-
-    Only for a single drain of servers that nobody else moves.
-    """
+    """Return requests sent again though one took, of a drain by itself."""
     found = []
     took: collections.Counter[tuple[str, str]] = collections.Counter()
     for request, answer in run.client.posted:
