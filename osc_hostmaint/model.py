@@ -199,7 +199,7 @@ class Server:
 
     @property
     def tag_removable(self) -> bool:
-        """It has the tag, and Nova would take it away."""
+        """It has the tag, and Nova would remove it."""
         return self.tagged and self.vm_state in nova_states.TAGGABLE
 
     @property

@@ -248,7 +248,8 @@ class HostLoop:
         :param picked: its host, if there is one, is our own pick.
         """
         gateway = self._watcher.gateway
-        outcome: _Outcome | None = None
+        # Holds if the user stops us before the request.
+        outcome: _Outcome | None = self._outcome(_Status.POSTPONED)
         try:
             actions.prepare(gateway, action)
             if action.kind in memories.STARTING and (why := self._ask_stop()):

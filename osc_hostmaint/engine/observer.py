@@ -104,10 +104,14 @@ class Observer:
         if not left:
             return
         now, found = self.clock.now(), self.gateway.tagged()
+        self._board.latest(self.seen.host)
+        drained = {s.host for s in self._board.services.values() if s.mark}
         visited = {
             server.id: dataclasses.replace(server, seen_at=now)
             for server in found
-            if server.id in left and server.host != self.seen.host
+            # Those on another host in maintenance are left to its own run.
+            if server.id in left
+            and server.host not in {*drained, self.seen.host}
         }
         self._update(visited=visited)
 

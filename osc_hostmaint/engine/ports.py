@@ -121,7 +121,7 @@ class Gateway(ty.Protocol):
         """Tag a server that is to be resumed."""
 
     def untag(self, server_id: str) -> None:
-        """Take that tag from a server."""
+        """Remove that tag from a server."""
 
     def live_migrate(self, server_id: str, host: str = '') -> None:
         """Ask for a live migration.

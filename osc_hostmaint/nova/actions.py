@@ -161,7 +161,7 @@ def tag(cloud: client.Client, server_id: str) -> None:
 
 
 def untag(cloud: client.Client, server_id: str) -> None:
-    """Take that tag from a server.
+    """Remove that tag from a server.
 
     :raises RequestRefused: also where a policy does not allow it.
     """

@@ -163,6 +163,10 @@ CONFIRM_WAIT_SECONDS = 10.0
 #: Two runs that wait to confirm the same wait up to so long more, each
 #: another time.
 CONFIRM_STAGGER_SECONDS = 10.0
+#: A server that another run has resumed is left to it so long after Nova last
+#: changed it: that run looks every half a minute at the least, and may have to
+#: wait before it moves the server once more.
+RESUMED_BY_OTHERS_SECONDS = 60.0
 #: Two runs that could begin to evacuate at the same moment begin up to so
 #: much later, each another time.
 EVACUATE_STAGGER_SECONDS = 5.0

@@ -247,6 +247,9 @@ class ServerMemory:
     host_rejected_for: ActionKind | None = None
     #: Nothing is to be asked for it before this time.
     not_before: float = 0.0
+    #: When it was last to be resumed, whatever came of that: it may have been
+    #: tagged before.
+    tag_tried_at: float | None = None
 
     def request(self, kind: ActionKind | None) -> RequestState:
         """Return what came of asking for one kind of thing."""
@@ -265,12 +268,15 @@ class ServerMemory:
         self, action: Action, outcome: Outcome, highest_id: int
     ) -> 'ServerMemory':
         """Return the memory after an action was sent for it."""
-        if outcome.answer is SendStatus.POSTPONED:
-            wait = timing.POSTPONED_WAIT_SECONDS
-            return dataclasses.replace(self, not_before=outcome.at + wait)
         kind = action.kind
+        new: dict[str, ty.Any] = {}
+        if kind is ActionKind.RESUME:
+            new['tag_tried_at'] = outcome.at
+        if outcome.answer is SendStatus.POSTPONED:
+            new['not_before'] = outcome.at + timing.POSTPONED_WAIT_SECONDS
+            return dataclasses.replace(self, **new)
         request = self.request(kind).after(action, outcome, highest_id)
-        new: dict[str, ty.Any] = {'requests': {**self.requests, kind: request}}
+        new['requests'] = {**self.requests, kind: request}
         if kind in STARTING and self.began_at is None:
             new['began_at'] = outcome.at
         if kind in MOVES:

@@ -6,10 +6,10 @@ A suspended server can't be migrated, so it is resumed first. Wherever it
 ends up (on a new host, or back here because no move went well), it is to be
 as it was.
 
-Before it is resumed it gets a tag, which is taken back once it is suspended
-again. So every run knows what a run that was killed, or drains the same host
-at the same time, has resumed. A server that its owner has suspended or stopped
-meanwhile only loses the tag.
+Before it is resumed it gets a tag, which is removed once it was seen to be
+suspended again. So every run knows what a run that was killed, or that goes
+on at the same time, has resumed. A server that its owner has suspended or
+stopped meanwhile only loses the tag.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import requests as server_requests
@@ -34,14 +35,17 @@ ServerStatus = server_status.ServerStatus
 
 def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
     """Return where a server stands, with what is still owed to it."""
-    view = context.view
-    gone, final = status.phase is Phase.GONE, server_status.FINAL
-    if view and view.tag_removable and not view.resumed and not gone:
+    view, final = context.view, status.phase in server_status.FINAL
+    if status.phase is Phase.GONE:
+        return status
+    if final and not context.policy.abandon and _tried_to_tag(context):
+        again = dataclasses.replace(status, phase=Phase.SETTLING, ask=None)
+        return dataclasses.replace(again, visit=True)
+    if view and view.tag_removable and not view.resumed:
         waits = status.phase is Phase.WAITING
-        resumes = status.ask is ActionKind.RESUME
-        if status.phase in final or (waits and not resumes):
+        if final or (waits and status.ask is not ActionKind.RESUME):
             return _require_untag(context, view, status)
-    if gone or status.phase not in final or not context.resumed:
+    if not (final and context.resumed):
         return status
     if context.policy.abandon and (view is None or status.pending):
         return _abandoned(status)
@@ -52,12 +56,39 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
         return status
     if context.policy.abandon or (status.record and status.record.in_flight):
         return _abandoned(status)
-    settled = _ask(context, view, status, ActionKind.SUSPEND)
-    if settled.phase not in final:
-        return settled
+    return _require_suspend(context, view, status)
+
+
+def _tried_to_tag(context: Context) -> bool:
+    """Tell whether it may have been tagged after it was last seen.
+
+    And not resumed after all: then nothing else has it looked at again.
+    """
+    tried_at = context.remembered.tag_tried_at
+    return tried_at is not None and not context.view_since(tried_at)
+
+
+def _require_suspend(
+    context: Context, view: Server, status: ServerStatus
+) -> ServerStatus:
+    """Return where a server stands that runs and is to be suspended again."""
     moved = view.host != context.seen.host
     where = f'moved to {view.host}, but ' if moved else ''
-    suspend_it = f'suspend it (openstack server suspend {context.server_id})'
+    if found := stuck.assess(context):
+        # Nova would refuse it.
+        reason, given_up = where + found.reason, found.given_up
+        return dataclasses.replace(
+            status, phase=Phase.BLOCKED, reason=reason, given_up=given_up
+        )
+    settled = _wait_for_others(context, view, status) or _ask(
+        context, view, status, ActionKind.SUSPEND
+    )
+    if settled.phase not in server_status.FINAL:
+        return settled
+    suspend_it = (
+        f'suspend it (openstack server suspend {context.server_id}) and run '
+        'this again, which removes its tag'
+    )
     if context.server_id in context.seen.unseen:
         reason = (
             'it was resumed for the migration, and may not be suspended '
@@ -78,6 +109,33 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
     )
 
 
+def _wait_for_others(
+    context: Context, view: Server, status: ServerStatus
+) -> ServerStatus | None:
+    """Return the wait for the run that has resumed it; None: there is none.
+
+    It may be about to move it, unless it was killed.
+    """
+    moved = status.record is not None and status.record.ended_well
+    suspending = ActionKind.SUSPEND in context.remembered.requests
+    if context.remembered.resumed or moved or suspending:
+        return None
+    most = timing.RESUMED_BY_OTHERS_SECONDS
+    unchanged = stuck.unchanged_for(context.seen, view, view.seen_at)
+    if unchanged is None or unchanged >= most:
+        return None
+    due_at = view.seen_at + most - unchanged
+    return dataclasses.replace(
+        status,
+        phase=Phase.SETTLING,
+        ask=None,
+        visit=context.now >= due_at,
+        wake_at=due_at,
+        awaits='the run that resumed them to move or suspend them (at most '
+        f'{most:.0f} s)',
+    )
+
+
 def _ask(
     context: Context, view: Server, status: ServerStatus, kind: ActionKind
 ) -> ServerStatus:
@@ -85,8 +143,6 @@ def _ask(
     due = dataclasses.replace(status, phase=Phase.MOVING, reason='', ask=None)
     asked_at = context.remembered.request(kind).asked_at
     suspending = view.task_state == nova_states.TaskState.SUSPENDING
-    if found := stuck.assess(context):
-        return found
     if suspending and asked_at is not None:
         settled = server_requests.pending(context, kind, view, asked_at)
     elif view.task_state and context.overdue:
@@ -121,7 +177,9 @@ def _require_untag(
     """Return where a server stands that does not run, but has the tag."""
     settled = ServerStatus(Phase.FAILED, context.policy.abandon)
     if not context.policy.abandon:
-        settled = _ask(context, view, status, ActionKind.UNTAG)
+        settled = stuck.assess(context) or _ask(
+            context, view, status, ActionKind.UNTAG
+        )
     if settled.phase not in server_status.FINAL:
         return settled
     reason = (

@@ -59,7 +59,7 @@ def assess(context: contexts.ServerContext) -> ServerStatus | None:
         or live
         or context.policy.server_timeout is not None
         or min(looked, seen.migrations_at) - since < limit
-        or (age := _age(seen, view, looked)) is None
+        or (age := unchanged_for(seen, view, looked)) is None
         or age < limit
     ):
         return None
@@ -71,13 +71,16 @@ def is_long_unchanged(seen: Observation, view: Server, came_at: float) -> bool:
 
     :param view: of a server that Nova is doing something with.
     """
-    age = _age(seen, view, came_at)
+    age = unchanged_for(seen, view, came_at)
     return age is not None and age >= timing.FOUND_STUCK_SECONDS
 
 
 def describe(seen: Observation, view: Server) -> str:
     """Return since when nothing has happened to a server, and what helps."""
-    changed, age = _last_change(seen, view), _age(seen, view, view.seen_at)
+    changed, age = (
+        _last_change(seen, view),
+        unchanged_for(seen, view, view.seen_at),
+    )
     what = view.task_state or view.status
     if open_ := _open(seen, view):
         record = open_[-1]
@@ -120,7 +123,7 @@ def _last_change(seen: Observation, view: Server) -> datetime.datetime | None:
     return max([view.updated_at, *times])
 
 
-def _age(seen: Observation, view: Server, at: float) -> float | None:
+def unchanged_for(seen: Observation, view: Server, at: float) -> float | None:
     """Return for how many seconds nothing had happened at a time.
 
     :param at: by our clock.

@@ -211,6 +211,7 @@ _REFUSALS = (
     outcomes.Refusal('never', final=True, kind='tag'),
     outcomes.Refusal('never', final=True, kind='untag'),
     outcomes.Refusal('not now', kind='resume'),
+    outcomes.Refusal('never', final=True, kind='resume'),
     outcomes.Refusal('not now', kind='suspend'),
     outcomes.Refusal('never', final=True, kind='shelve'),
     outcomes.Refusal('not now', kind='confirm'),

@@ -44,6 +44,15 @@ class ObserverTestCase(unit.TestCase):
         self.client.log.clear()
         return kinds
 
+    def test_resumed_servers_that_left(self) -> None:
+        """But not those on a host that another run drains."""
+        for server, dest in ((self.first, 'cmp02'), (self.second, 'cmp03')):
+            self.cloud.live_migrate(server, dest)
+            self.clock.sleep(110)
+            self.cloud.servers[server].tagged = True
+        self.cloud.disable('cmp03')
+        self.assertEqual({self.first}, set(self.watcher.open().visited))
+
     def test_dead_host(self) -> None:
         """An evacuation that nothing has become of yet is seen, too."""
         self.cloud.live_migrate(self.first)

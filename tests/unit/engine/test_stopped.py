@@ -12,6 +12,7 @@ from tests.unit.engine import drain_base
 from tests.unit.engine import examples
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
+from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
@@ -140,3 +141,28 @@ class TwiceTestCase(drain_base.DrainTestCase):
         self.assertEqual(len(cloud.servers), len(cloud.taken))
         results = {r for run in runs for r in run.results.values()}
         self.assertEqual({'moved'}, results)
+
+    @unit.cases(0, 8, 16, 24)
+    def test_one_excludes_what_the_other_has_resumed(self, later: int) -> None:
+        """It lets it be moved, also where that takes a second attempt."""
+        cloud = scene.cloud(6, 'suspended')
+        servers = list(cloud.servers.values())
+        for server in servers[::2]:
+            server.outcomes.append(outcomes.MoveOutcome.PRE)
+
+        def drain(
+            wait: float, clock: timeline.VirtualClock, **options
+        ) -> None:
+            clock.sleep(wait)
+            self.drain(cloud, clock=clock, **options)
+
+        excluding = {'exclude': frozenset(cloud.servers)}
+        timeline.together(
+            cloud.timeline,
+            functools.partial(drain, 0.0, suspended='resume'),
+            functools.partial(drain, later, **excluding),
+        )
+        for server in servers:
+            kinds = [work.kind for work in cloud.works_on(server)]
+            self.assertEqual(1, kinds.count('resume'), kinds)
+            self.assertEqual(1, len(server.path), server.path)

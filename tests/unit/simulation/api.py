@@ -298,7 +298,7 @@ class Api(state.State):
     force_complete = functools.partialmethod(_end, 'force_complete')
 
     def _change_tag(self, kind, server_id, by=COLLEAGUE) -> None:
-        """Give a server the tag of those that are resumed, or take it."""
+        """Give a server the tag of those that are resumed, or remove it."""
         server, tagged = self.existing(server_id), kind == 'tag'
         self.check_state(kind, server)
         self.refuse(kind, server)

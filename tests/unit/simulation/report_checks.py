@@ -288,7 +288,8 @@ def behind(*runs: Run) -> list[str]:
 def _tag_excused(server: Server, last: Run, runs: abc.Sequence[Run]) -> bool:
     """Tell whether nobody could take its tag away, or a row says so."""
     rows = [r for run in runs if not run.killed for r in run.result.rows]
-    told = {row.server_id for row in rows if 'still has the tag' in row.reason}
+    words = ('still has the tag', 'removes its tag')
+    told = {r.server_id for r in rows if any(w in r.reason for w in words)}
     return (
         server.deleted
         or server.id in told

@@ -111,12 +111,19 @@ class TestExcluded(base.DecideTestCase):
 class TestResumed(base.TimelineTestCase):
     def test_what_an_earlier_run_resumed_is_suspended_again(self):
         timeline = self.begin(exclude=EXCLUDE)
-        suspending = builders.server(task_state='suspending', tagged=True)
+        suspending = builders.server(
+            task_state='suspending', tagged=True, updated_at=builders.SINCE
+        )
         suspended = builders.server(status='SUSPENDED', tagged=True)
+        now = {'nova_time': builders.SINCE}
         self.expect(
             timeline,
             (ActionKind.SUSPEND, base.TAGGED_HERE),
-            (None, suspending),
+            (None, suspending, now),
+        )
+        self.assertIs(base.Phase.MOVING, timeline.row.phase)
+        self.expect(
+            timeline,
             (ActionKind.UNTAG, suspended),
             (None, base.SUSPENDED),
         )

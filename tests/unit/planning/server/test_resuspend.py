@@ -141,6 +141,51 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertEqual(COMPLETED, found.record)
 
 
+class TestResumedByOthers(base.ServerContextTestCase):
+    """Who resumed it may be about to move it."""
+
+    EXCLUDE = policies.Policy(exclude=frozenset({'vm1'}))
+    MOVED_BY_US = base.asked(before=base.SUSPENDED)
+
+    @unit.cases(
+        # where it is; with what; whether it is suspended at once
+        (HOST, {'policy': EXCLUDE}, False),
+        (HOST, {'policy': EXCLUDE, 'unchanged': 60.0}, True),
+        (HOST, {'policy': EXCLUDE, 'remembered': RESUMED}, True),
+        # It left before this run.
+        (builders.DEST, {}, False),
+        (builders.DEST, {'unchanged': 60.0}, True),
+        (builders.DEST, {'records': (COMPLETED,)}, True),
+        # They may try it again.
+        (
+            HOST,
+            {
+                'records': (base.record('error'),),
+                'failures': {7: base.FAILURE},
+                'remembered': MOVED_BY_US,
+                'retries': 0,
+            },
+            False,
+        ),
+    )
+    def test_left_to_them(self, host, options, at_once):
+        options = {'nova_time': builders.SINCE, **options}
+        changed = builders.cloud_time(-options.pop('unchanged', 59.0))
+        view = builders.server(host=host, tagged=True, updated_at=changed)
+        records = options.pop('records', ())
+        for now in (NOW, NOW + 1):
+            found = self.require_suspend(
+                *records, view=view, now=now, **options
+            )
+            if at_once:
+                self.assertIs(ActionKind.SUSPEND, found.ask)
+                continue
+            self.assertEqual((Phase.SETTLING, None), (found.phase, found.ask))
+            self.assertEqual(NOW + 1, found.wake_at)
+            self.assertIs(now > NOW, found.visit)
+            self.assertIn('move or suspend them (at most 60 s)', found.awaits)
+
+
 class TestRequireUntag(base.ServerContextTestCase):
     """It does not run, but has the tag."""
 
@@ -192,6 +237,37 @@ class TestRequireUntag(base.ServerContextTestCase):
             view=base.THERE, remembered=remembered, policy=RESUME
         )
         self.assertIsNone(found.ask)
+
+
+class TestTaggedAndNotResumed(base.DecideTestCase):
+    """What was seen of it is older than its tag."""
+
+    @unit.cases(
+        (memories.SendStatus.POSTPONED, 'interrupted'),
+        (memories.SendStatus.REFUSED, base.REFUSAL),
+    )
+    def test_looked_at_again(self, answer, words):
+        remembered = builders.server_memory(base.SUSPENDED)
+        memory = builders.memory(remembered).after(
+            memories.Action(ActionKind.RESUME, 'vm1'),
+            memories.Outcome(answer, NOW + 1, base.REFUSAL, final=True),
+            highest_id=0,
+        )
+        for seen_at, tagged, asked, result in (
+            (NOW, False, {}, None),
+            (NOW + 2, True, {'vm1': ActionKind.UNTAG}, None),
+            (NOW + 2, False, {}, 'blocked'),
+        ):
+            view = dataclasses.replace(
+                base.SUSPENDED, seen_at=seen_at, tagged=tagged
+            )
+            found = self.decide(
+                memory=memory, policy=STOP, servers=[view], now=NOW + 9
+            )
+            self.assertEqual(asked, self.asks(found))
+            self.assertIs(seen_at == NOW, 'vm1' in found.query.visit)
+            self.assert_row(found, result)
+        self.assertIn(words, self.row(found).reason)
 
 
 class TestStopped(base.DecideTestCase):

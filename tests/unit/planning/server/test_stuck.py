@@ -98,10 +98,23 @@ class TestStuck(base.ServerContextTestCase):
         self.assertIn(f'stuck in {task} for 20 days, since 2026-1', reason)
         self.assertIn(words, reason)
 
-    def test_resumed_server_is_not_suspended_again(self):
-        remembered = builders.server_memory(base.SUSPENDED)
-        values = {'nova_time': NOVA_TIME, 'remembered': remembered}
-        view = busy(tagged=True)
-        found = self.require_suspend(view=view, policy=base.RESUME, **values)
-        self.assertEqual(base.Phase.FAILED, found.phase, found)
-        self.assertIn('left running: it was resumed', found.reason)
+    @unit.cases(
+        # where it is, its task, its record; how the reason begins
+        (builders.HOST, 'migrating', record(), 'stuck in migrating'),
+        (
+            *(builders.DEST, 'suspending', record(status='completed')),
+            'moved to cmp02, but stuck in suspending for 20 days',
+        ),
+    )
+    def test_resumed_server_is_not_suspended_again(
+        self, host, task, own, words
+    ):
+        """Nova would refuse it, also if it were told to the operator."""
+        found = self.require_suspend(
+            own,
+            view=busy(task=task, host=host, tagged=True),
+            nova_time=NOVA_TIME,
+        )
+        self.assertIs(BLOCKED, found.phase)
+        self.assertRegex(found.reason, words)
+        self.assertNotIn('openstack server suspend', found.reason)
