@@ -95,6 +95,14 @@ def row(
         fit = capacity_forecast.fits[decided.server_id]
         fits, candidates = fit.fits, fit.candidates
         reason = '; '.join(filter(None, (fit.reason, reason)))
+    # It was resumed to be moved, by a run that was killed since.
+    moved = bool(open_ and decided.destination and not decided.move)
+    if moved:
+        fits = None
+        reason = (
+            f'already on {decided.destination}; the run suspends it there if '
+            'it is running, and removes its tag'
+        )
     evacuated = open_ and decided.move == model.Move.EVACUATION
     if not decided.move and fits is forecast.Fits.YES:
         # It moves or not by the state that it ends in.
@@ -108,7 +116,7 @@ def row(
         fits=fits,
         candidates=candidates,
         reason=reason,
-        skipped=decided.phase in _LEFT_ALONE,
+        skipped=moved or decided.phase in _LEFT_ALONE,
         local_disk=server.local_disk if server and evacuated else None,
         left_at=decided.left_at,
     )

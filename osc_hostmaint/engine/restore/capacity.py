@@ -64,9 +64,10 @@ def _moving(
     return [
         (row, server)
         for row in each.to_restore
-        # One that is seen elsewhere has left already.
+        # One that is seen elsewhere, or at home, has left already.
         if dry_runs.needs_room(row)
         and (server := servers[row.server_id]).host == row.host
+        and server.host != each.home.host
     ]
 
 

@@ -40,7 +40,7 @@ class Candidate:
     """A server to bring back, or on its way back."""
 
     server: Server
-    #: Where it is to come from.
+    #: Where it is to come from; its old host, if it is back already.
     host: str
     #: The move that took it away, or the one that brings it back.
     record: Migration
@@ -165,7 +165,7 @@ def judge(
     on_its_way = not record.ended_well or server.host == record.source
     # Or the run that resumed it was killed before it suspended it again.
     if back and not resized and (on_its_way or server.tag_removable):
-        return Candidate(server, record.source, record)
+        return Candidate(server, record.source if on_its_way else home, record)
     if server.host == home and not (back and resized):
         return None
     if words := _meanwhile(home, record, server):

@@ -11,12 +11,19 @@ from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.planning.server import verdicts
 
 HostMemory = memories.HostMemory
 Migration = model.Migration
 Server = model.Server
 ServerContext = contexts.ServerContext
 ServerStatus = server_status.ServerStatus
+
+
+def _is_back(server: Server, terms: verdicts.Terms) -> ServerStatus | None:
+    if server.host != terms.policy.home:
+        return None
+    return ServerStatus(server_status.Phase.MOVED, destination=server.host)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +38,11 @@ class Restore(operation.Operation):
     def other_host(self) -> str:
         """The host that the servers are brought back to."""
         return self.policy.home
+
+    @property
+    def rules(self) -> tuple[verdicts.Rule, ...]:
+        """The rules, the first of them for servers that are back already."""
+        return (_is_back, *super().rules)
 
     @property
     def why_cold(self) -> str:

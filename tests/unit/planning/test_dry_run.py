@@ -15,10 +15,8 @@ LIVE, SHELVE = 'live migration', 'shelve offload'
 BUSY = {'phase': Phase.BUSY, 'move': ''}
 
 
-def decided(phase=Phase.WAITING, move=LIVE, reason='') -> decisions.Row:
-    return builders.row(
-        phase=phase, move=move, reason=reason, attempts=0, seconds=None
-    )
+def decided(phase=Phase.WAITING, move=LIVE, **values) -> decisions.Row:
+    return builders.untouched(phase, move=move, **values)
 
 
 def row(fits: Fits | None = Fits.YES, why: str = '', **values) -> dry_runs.Row:
@@ -94,6 +92,9 @@ class TestPreview(unit.TestCase):
         # What is left alone speaks against nothing, a host that fails does.
         skipped = row(None, phase=Phase.SKIPPED, move='')
         gone = row(None, phase=Phase.GONE, move='')
-        self.assertTrue(self.done(row(), skipped, gone))
+        # Resumed to be moved there, by a run that was killed since.
+        there = row(None, phase=Phase.MOVING, move='', destination='cmp02')
+        self.assertTrue(self.done(row(), skipped, gone, there))
+        self.assertIsNone(there.fits)
         self.assertEqual(('', None), (skipped.move, skipped.fits))
         self.assertFalse(self.done(row(), errors={'cmp01': 'down'}))
