@@ -109,8 +109,9 @@ def allocation_candidates(
 ) -> snapshots.AllocationCandidates:
     """Return the allocation candidates for what a server asks for.
 
-    All are requested; Placement's option ``max_allocation_candidates`` may
-    silently leave some out.
+    Placement's option ``max_allocation_candidates`` may silently leave some
+    out. What it refuses to answer (a trait or resource class that is gone)
+    says nothing about other requests.
 
     :raises ApiTooOld: Placement is older than Rocky (1.29).
     """
@@ -123,22 +124,29 @@ def allocation_candidates(
     if request.numbered:
         params['group_policy'] = 'isolate' if request.isolate else 'none'
     doing = _('Checking the capacity of other hosts')
-    return cloud.placement.ask(
-        '/allocation_candidates',
-        *('allocation_requests', 'provider_summaries'),
-        read=cloud.candidates.read,
-        version=cloud.placement.microversion(CANDIDATES, doing),
-        **params,
-    )
+    version = cloud.placement.microversion(CANDIDATES, doing)
+    try:
+        return cloud.placement.ask(
+            '/allocation_candidates',
+            *('allocation_requests', 'provider_summaries'),
+            read=cloud.candidates.read,
+            version=version,
+            limit=str(snapshots.MOST_CANDIDATES),
+            **params,
+        )
+    except exceptions.RequestRefused as error:
+        return snapshots.AllocationCandidates({}, (), refused=str(error))
 
 
 def _params(suffix: str, group: model.RequestGroup) -> dict[str, str]:
-    """Return a request group as parameters; none if it asks for nothing."""
-    if not group.resources:
-        return {}
-    params = {
-        f'resources{suffix}': ','.join(f'{c}:{n}' for c, n in group.resources)
-    }
+    """Return a request group as parameters; none if it asks for nothing.
+
+    Traits without amounts are refused, as when Nova's scheduler asks.
+    """
+    params = {}
+    if group.resources:
+        amounts = (f'{c}:{n}' for c, n in group.resources)
+        params[f'resources{suffix}'] = ','.join(amounts)
     unwanted = (f'!{trait}' for trait in sorted(group.forbidden_traits))
     if traits := (*sorted(group.required_traits), *unwanted):
         params[f'required{suffix}'] = ','.join(traits)

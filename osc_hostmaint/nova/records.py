@@ -275,6 +275,7 @@ class CandidatesReader:
                     if (candidate := _candidate(request['allocations']))
                 }.values()
             ),
+            cut=len(data['allocation_requests']) >= snapshots.MOST_CANDIDATES,
         )
 
     def _provider(self, provider: str, summary: Json) -> snapshots.Provider:

@@ -341,6 +341,25 @@ class TestResourceGroups(ForecastTest):
             rows['vm']['Reason'],
         )
 
+    def test_a_request_that_placement_refuses(self) -> None:
+        card = self.cloud.child_provider('cmp01', {'VGPU': 1}, 'CUSTOM_GONE')
+        specs = {'resources1:VGPU': '1', 'trait1:CUSTOM_GONE': 'required'}
+        self.cloud.boot('gpu', host='cmp01', flavor=self.flavor(1, **specs))
+        self.cloud.boot('plain', host='cmp01')
+        placement = self.cloud.connection().placement
+        for path in (
+            f'/resource_providers/{card}/traits',
+            '/traits/CUSTOM_GONE',
+        ):
+            exceptions.raise_from_response(placement.delete(path))
+
+        rows, said = self.preview('cmp01', code=3)
+
+        self.assertIn('1 fit, 1 may fit', said)
+        self.assertEqual('yes', rows['plain']['Fits'])
+        self.assertEqual('unknown', rows['gpu']['Fits'])
+        self.assertIn('No such trait(s): CUSTOM_GONE', rows['gpu']['Reason'])
+
     def test_what_is_not_known_is_not_refused(self) -> None:
         nics = [
             self.cloud.child_provider(host, {BANDWIDTH: 1000})

@@ -318,9 +318,9 @@ class Destinations:
             self._clock.now() - self._looked_at >= timing.ROOM_RECHECK_SECONDS
         )
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
-        demand = self._largest_waiting()
-        wanted = self._spreads and self._known
-        if not (due and wanted and demand):
+        wanted = due and self._spreads and self._known
+        demand = self._largest_waiting() if wanted else None
+        if demand is None:
             return
         request = demand.request
         self._starts = 0
@@ -348,7 +348,13 @@ class Destinations:
 
     def _largest_waiting(self) -> snapshots.Demand | None:
         """Return what its turn comes to first, or one like it."""
-        waiting = (d for i in self._plan if (d := self._demands[i]).shape)
+        answers = self._snapshot.allocation_candidates
+        waiting = (
+            demand
+            for server_id in self._plan
+            if (demand := self._demands[server_id]).shape
+            and not answers[demand.request].refused
+        )
         return max(waiting, key=lambda d: d.server.memory_mb, default=None)
 
     def _group_member_moves_to(self, server_id: str, host: str) -> bool:

@@ -66,8 +66,8 @@ def renew(
     # The newest answer comes last, and counts.
     answers = dict(snapshot.allocation_candidates)
     answers.pop(request, None)
-    answers[request] = snapshots.AllocationCandidates(
-        {**known, **answer.providers}, answer.candidates
+    answers[request] = dataclasses.replace(
+        answer, providers={**known, **answer.providers}
     )
     return dataclasses.replace(snapshot, allocation_candidates=answers)
 

@@ -18,6 +18,10 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.capacity import suggestions
 
 Demand = snapshots.Demand
+_CUT = (
+    'there may be room that was not looked at: Placement was asked for at '
+    f'most {snapshots.MOST_CANDIDATES:,} allocation candidates'
+)
 
 
 class Fits(enum.StrEnum):
@@ -87,17 +91,12 @@ def forecast(
     :param demands: servers that have to go somewhere, together.
     """
     demands = tuple(demands)
-    weighed = tuple(d for d in demands if d.shape)
     unweighed = {
-        d.server.id: Fit(
-            Fits.UNKNOWN,
-            None,
-            f'it has no allocation on {d.source} in Placement, so the room it '
-            'needs is not known',
-        )
+        d.server.id: Fit(Fits.UNKNOWN, None, why)
         for d in demands
-        if not d.shape
+        if (why := _why_unweighed(d, snapshot))
     }
+    weighed = tuple(d for d in demands if d.server.id not in unweighed)
     strict = assignments.assign(snapshot, weighed, limits)
     loose = strict
     if strict.left:
@@ -118,13 +117,37 @@ def forecast(
     )
 
 
+def _why_unweighed(
+    demand: Demand, snapshot: snapshots.CapacitySnapshot
+) -> str:
+    """Return why nothing is known of a server's room; '' if it is."""
+    if not demand.shape:
+        return (
+            f'it has no allocation on {demand.source} in Placement, so the '
+            'room it needs is not known'
+        )
+    refused = snapshot.allocation_candidates[demand.request].refused
+    return f'capacity is not known: {refused}' if refused else ''
+
+
 class _SingleFit:
     """Where each server could go if no other moved."""
 
     def __init__(self, tried: occupancies.Occupancy):
         self.tried = tried
+        #: One that has a place might have had another.
+        self.cut = any(
+            self.is_cut(d)
+            for d in tried.task.demands
+            if d.server.id in tried.placed
+        )
         self._occupancy = occupancies.Occupancy(tried.task)
         self._roomy: dict[eligible.DemandKind, list[str]] = {}
+
+    def is_cut(self, demand: Demand) -> bool:
+        """Tell whether Placement may know more candidates of a server."""
+        answers = self.tried.options.snapshot.allocation_candidates
+        return answers[demand.request].cut
 
     def hosts(self, demand: Demand) -> list[str]:
         """Return the hosts that could take a server."""
@@ -152,8 +175,12 @@ def _fit(demand: Demand, surely: _SingleFit, perhaps: _SingleFit) -> Fit:
     :param surely: by the rules that may or may not be in force, too.
     :param perhaps: by those only that are.
     """
-    alone = len(perhaps.hosts(demand))
+    count = len(perhaps.hosts(demand))
+    cut = perhaps.is_cut(demand)
+    alone = None if cut else count
     if demand.server.id not in perhaps.tried.placed:
+        if cut or (count and perhaps.cut):
+            return Fit(Fits.UNKNOWN, alone, _CUT)
         return Fit(Fits.NO, alone, _why_not(demand, perhaps))
     doubt = _doubt(demand, surely)
     return Fit(Fits.UNKNOWN if doubt else Fits.YES, alone, doubt)

@@ -13,7 +13,7 @@ from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 Occupancy = occupancies.Occupancy
-#: How often it is looked whether something fits: some hundredths of a second.
+#: How many candidates are looked at: some hundredths of a second.
 STEPS = 20_000
 #: Of more servers at once all ways are never tried.
 MOST_SERVERS = 200
@@ -80,7 +80,8 @@ class _Tries:
 
     def _in_order(self, demand: snapshots.Demand, able: set[str]) -> list[str]:
         """Return the hosts to try, the least loaded first."""
-        self._spend(len(able))
+        for host in able:
+            self._spend(demand, host)
 
         def load(host: str) -> tuple[float, str]:
             candidate = self.occupancy.candidate(demand, host)
@@ -102,10 +103,10 @@ class _Tries:
         return closed
 
     def _fits(self, demand: snapshots.Demand, host: str) -> bool:
-        self._spend(1)
+        self._spend(demand, host)
         return self.occupancy.place_for(demand, host) is not None
 
-    def _spend(self, steps: int) -> None:
-        self._steps -= steps
+    def _spend(self, demand: snapshots.Demand, host: str) -> None:
+        self._steps -= len(self.occupancy.options.options(demand)[host])
         if self._steps < 0:
             raise _GivenUp

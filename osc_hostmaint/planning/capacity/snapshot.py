@@ -23,6 +23,9 @@ Amounts = abc.Mapping[str, int]
 Shape = tuple[tuple[str, int], ...]
 #: What every flavor asks for, without extra specs.
 _OF_EVERY_FLAVOR = frozenset({'VCPU', 'PCPU', 'MEMORY_MB', 'DISK_GB'})
+#: Placement is asked for at most so many allocation candidates. Of a host
+#: with eight GPUs a request for four has 1,680.
+MOST_CANDIDATES = 10_000
 
 
 def shape(amounts: Amounts) -> Shape:
@@ -106,6 +109,10 @@ class AllocationCandidates:
     #: All providers of the candidates' trees, by id.
     providers: abc.Mapping[str, Provider]
     candidates: tuple[AllocationRequest, ...]
+    #: There may be more: these are as many as were asked for.
+    cut: bool = False
+    #: Why Placement refused the request; '' if it answered.
+    refused: str = ''
 
 
 class GroupPolicy(enum.StrEnum):

@@ -19,6 +19,7 @@ OFF = 'source_compute=cmp01'
 EVACUATIONS = f'/os-migrations?{OFF}&migration_type=evacuation'
 MIGRATION = '/servers/vm1/migrations/7'
 HISTORY = '/servers/vm1/os-instance-actions'
+SHAPE = (('CUSTOM_X', 1), ('MEMORY_MB', 512))
 
 #: The method, its arguments, and what is asked for.
 QUESTIONS: list[tuple[str, list[ty.Any], str]] = [
@@ -152,16 +153,19 @@ class RequestTest(cloud.CloudTestCase):
         ([(GPU,)], False, '&resources1=VGPU:1&group_policy=none'),
         ([FAST], True,
          '&resources1=VGPU:1&required1=A,B,!C&group_policy=isolate'),
+        # Refused, as when Nova asks.
+        ([(GPU,)], False,
+         'required=A&resources1=VGPU:1&group_policy=none', ((), {'A'})),
     )  # fmt: skip
-    def test_offers(self, numbered, isolate, more) -> None:
-        shape = (('CUSTOM_X', 1), ('MEMORY_MB', 512))
+    def test_offers(self, numbered, isolate, more, any_=(SHAPE,)) -> None:
         unnumbered, *groups = (
-            model.RequestGroup(*g) for g in ((shape,), *numbered)
+            model.RequestGroup(*g) for g in (any_, *numbered)
         )
         self.gateway.allocation_candidates(
             snapshots.ResourceRequest(unnumbered, tuple(groups), isolate)
         )
-        query = f'resources=CUSTOM_X:1,MEMORY_MB:512{more}'
+        any_amounts = 'resources=CUSTOM_X:1,MEMORY_MB:512' if any_[0] else ''
+        query = f'limit=10000&{any_amounts}{more}'
         (sent,) = map(parse.unquote, self.sent)
         self.assertEqual(f'GET /allocation_candidates?{query}', sent)
         self.assert_version('placement 1.29')

@@ -3,6 +3,7 @@
 """Allocations, and who has room."""
 
 import typing as ty
+from unittest import mock
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -115,6 +116,21 @@ class OffersTest(cloud.CloudTestCase):
             self.gateway.allocation_candidates(snapshots.UNKNOWN),
         )
         self.assertEqual([], self.cloud.request_history)
+
+    def test_refused(self) -> None:
+        errors = [{'detail': 'No such trait(s): CUSTOM_GONE.'}]
+        self.cloud.get(CANDIDATES, status_code=400, json={'errors': errors})
+        found = self.gateway.allocation_candidates(REQUEST)
+        self.assertEqual((), found.candidates)
+        self.assertIn('No such trait(s): CUSTOM_GONE (HTTP 400', found.refused)
+
+    @unit.cases((3, True), (4, False))
+    def test_as_many_as_asked_for(self, most: int, cut: bool) -> None:
+        self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
+        with mock.patch.object(snapshots, 'MOST_CANDIDATES', most):
+            found = self.gateway.allocation_candidates(REQUEST)
+        self.assertIs(cut, found.cut)
+        self.assertIn(f'limit={most}', self.sent[-1])
 
     @unit.cases('1.29', '1.30', '1.100')
     def test_microversion(self, offered: str) -> None:

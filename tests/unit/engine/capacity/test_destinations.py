@@ -2,7 +2,10 @@
 
 """Where moves are to go: what is asked for that, and what is counted."""
 
+from unittest import mock
+
 from osc_hostmaint import exceptions
+from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests.unit.engine import destinations_base
 from tests.unit.planning import clouds
 
@@ -60,6 +63,19 @@ class TestLooks(destinations_base.DestinationsTestCase):
         self.assertEqual(['allocation_candidates'], self.asked)
         ((_host, told),) = self.listener.troubles
         self.assertIn('left to the scheduler: Placement: policy says', told)
+
+    def test_refused_request_leaves_its_servers_to_the_scheduler(self) -> None:
+        large = [clouds.demand(f'large{n}', clouds.HALF) for n in range(3)]
+        small = clouds.demands(3)
+        self.given(clouds.hosts('a', 'b'), [*large, *small])
+        refused = snapshots.AllocationCandidates({}, (), refused='no trait')
+        with mock.patch.object(
+            self.cloud, 'allocation_candidates', return_value=refused
+        ):
+            self.go_all('large0', 'large1', 'vm00')
+        self.assertEqual('', self.go('large1'))
+        self.assertEqual(['b', 'b'], self.go_all('vm01', 'vm02'))
+        self.assertEqual(['allocation_candidates'], self.asked)
 
     def test_placement_never_answered(self) -> None:
         """It was told already, and is not asked again."""

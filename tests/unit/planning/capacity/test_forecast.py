@@ -2,6 +2,7 @@
 
 """Will it fit? What is told of each server, with known answers."""
 
+import dataclasses
 from unittest import mock
 
 from osc_hostmaint import model
@@ -29,6 +30,43 @@ class Base(unit.TestCase):
         """Return what is told of the only server."""
         (fit,) = clouds.capacity_forecast(*args, **known).fits.values()
         return fit
+
+
+class TestAnswers(Base):
+    """Placement refuses a request, or knows more than it was asked for."""
+
+    @unit.cases(
+        # What fits, and the hosts that could take it alone.
+        ([(UNKNOWN, None), (YES, 1)], [A], [clouds.WHOLE, clouds.QUARTER],
+         {'refused': 'Placement: No such trait', 'candidates': ()}),
+        ([(YES, None), (YES, 2)], [A, B], [clouds.WHOLE, clouds.QUARTER]),
+        ([(UNKNOWN, None), (YES, 1)], [filled('a', 0.5)],
+         [clouds.WHOLE, clouds.QUARTER]),
+        # The other might go elsewhere.
+        ([(YES, None), (UNKNOWN, 1)], [A], [clouds.WHOLE, clouds.QUARTER]),
+        ([(YES, None), (NO, 0)], [filled('a', 0.5)],
+         [clouds.HALF, clouds.WHOLE]),
+    )  # fmt: skip
+    def test_first_of_two(self, expected, nodes, sizes, answer=None):
+        first, second = (
+            clouds.demand(f'vm{n}', size) for n, size in enumerate(sizes)
+        )
+        seen = clouds.snapshot(nodes, [first, second])
+        answers = dict(seen.allocation_candidates)
+        answers[first.request] = dataclasses.replace(
+            answers[first.request], **(answer or {'cut': True})
+        )
+        found = forecast.forecast(
+            dataclasses.replace(seen, allocation_candidates=answers),
+            [first, second],
+            clouds.limits([first, second]),
+        ).fits
+        fits = [found[d.server.id] for d in (first, second)]
+        self.assertEqual(expected, [(f.fits, f.candidates) for f in fits])
+        for fit in fits:
+            if fit.fits is UNKNOWN:
+                words = 'No such trait' if answer else 'at most 10,000 alloc'
+                self.assertIn(words, fit.reason)
 
 
 class TestTogether(Base):

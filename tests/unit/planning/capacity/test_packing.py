@@ -5,10 +5,13 @@
 import collections
 import dataclasses
 import random
+from unittest import mock
 
 import hypothesis
 from hypothesis import strategies
 
+from osc_hostmaint import model
+from osc_hostmaint.planning.capacity import ledger as ledgers
 from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import packing
 from osc_hostmaint.planning.capacity import search
@@ -220,6 +223,19 @@ class TestWays(unit.TestCase):
         )
         self.assertIsNotNone(search.search(task))
         self.assertIsNone(search.search(task, 5))
+
+    def test_exhaustive_search_is_bounded_with_many_candidates(self):
+        cards = {f'gpu{n}': {'VGPU': 8} for n in range(6)}
+        groups = tuple(model.RequestGroup((('VGPU', n),)) for n in (2, 3, 4))
+        demands = clouds.demands(11, {'VCPU': 1}, groups=groups, isolate=True)
+        nodes = [Host(name, nested=cards) for name in 'ab']
+        task = clouds.assign(nodes, demands).task
+        fits = ledgers.Ledger.fits
+        with mock.patch.object(
+            ledgers.Ledger, 'fits', autospec=True, side_effect=fits
+        ) as looked:
+            self.assertIsNone(search.search(task, 2_000))
+        self.assertLess(looked.call_count, 6_000)
 
     def test_what_does_not_fit_is_left_however_long_it_is_tried(self):
         task = self.task((9, 9, 9))
