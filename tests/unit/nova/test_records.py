@@ -157,9 +157,9 @@ class ProgressTest(unit.TestCase):
 class NovasTimeTest(cloud.CloudTestCase):
     """What Nova wrote down tells, and nobody else."""
 
-    def _now(self, *stamps: str | None) -> datetime.timedelta:
+    def _now(self, *stamps: str | None, state='up') -> datetime.timedelta:
         """Return how much later than TIME it is, by the heartbeats seen."""
-        services = [cloud.service(updated_at=stamp) for stamp in stamps]
+        services = [cloud.service(updated_at=t, state=state) for t in stamps]
         self.cloud.get(
             SERVICES,
             json={'services': services},
@@ -174,8 +174,8 @@ class NovasTimeTest(cloud.CloudTestCase):
             '2026-11-20T23:30:00.000000', None, '2026-11-20T23:31:07.000000'
         )
         self.assertLess(abs(passed.total_seconds()), 1)
-        # Nobody is heard of since; time passes all the same.
-        self._now('2026-11-20T23:30:00.000000')
+        # None is up since, whoever changed it; time passes all the same.
+        self._now('2026-11-20T23:50:00.000000', state='down')
         later = time.monotonic() + 60
         with mock.patch.object(time, 'monotonic', return_value=later):
             passed = self.gateway.now() - TIME
