@@ -314,19 +314,17 @@ class Destinations:
         Between two moves' requests it would keep a slot of the source
         waiting.
         """
-        old = (
-            self._clock.now() - self._looked_at >= timing.ROOM_RECHECK_SECONDS
-        )
+        age = self._clock.now() - self._looked_at
+        old = age >= timing.ROOM_RECHECK_SECONDS
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
         wanted = due and self._spreads and self._known
         demand = self._largest_waiting() if wanted else None
         if demand is None:
             return
-        request = demand.request
         self._starts = 0
         asked_at = self._clock.now()
         try:
-            found = self._gateway.allocation_candidates(request)
+            found = self._gateway.allocation_candidates(demand.request)
         except exceptions.Unavailable:
             # What is known is still a good guess, and the scheduler checks.
             return
@@ -343,7 +341,7 @@ class Destinations:
             if host := self._snapshot.hosts.get(provider.root):
                 self._shown_at[host] = asked_at
         self._snapshot = destination_choice.renew(
-            self._snapshot, request, found
+            self._snapshot, demand.request, found
         )
 
     def _largest_waiting(self) -> snapshots.Demand | None:
