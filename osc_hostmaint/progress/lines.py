@@ -30,6 +30,7 @@ _REQUESTS = {
     Kind.RESET: _('resetting its state'),
     Kind.RESUME: _('resuming'),
     Kind.SUSPEND: _('suspending again'),
+    Kind.UNTAG: _('removal of its tag'),
     Kind.SHELVE: _('shelving'),
     Kind.OFFLOAD: _('offloading'),
     Kind.ABORT: _('abort of its migration'),

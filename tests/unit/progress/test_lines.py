@@ -119,6 +119,7 @@ class TestLines(unit.TestCase):
         (Kind.CONFIRM, '', 'confirmation'),
         (Kind.RESUME, '', 'resuming'),
         (Kind.SUSPEND, '', 'suspending again'),
+        (Kind.UNTAG, '', 'removal of its tag'),
         (Kind.SHELVE, '', 'shelving'),
         (Kind.OFFLOAD, '', 'offloading'),
         (Kind.ABORT, '', 'abort of its migration'),
