@@ -173,8 +173,8 @@ class TestMeanwhile(base.FunctionalTest):
         self.assertEqual('moved', rows['good']['Result'])
         self.assertEqual(2, rows['good']['Attempts'])
         self.assertEqual('failed', rows['bad']['Result'])
-        # Twice in the same way: no third attempt helps.
-        self.assertEqual(2, rows['bad']['Attempts'])
+        # A third one only if the scheduler has picked one host twice.
+        self.assertIn(rows['bad']['Attempts'], (2, 3))
         self.assertIn('lm_fail=precheck', rows['bad']['Reason'])
         self.assertEqual('ACTIVE', self.cloud.server(bad).status)
 
