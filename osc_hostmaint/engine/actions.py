@@ -17,20 +17,21 @@ def prepare(gateway: ports.Gateway, action: memories.Action) -> None:
     """
     kinds = memories.ActionKind
     try:
+        if action.kind in (kinds.EVACUATE, kinds.RESET, kinds.RESUME):
+            _check(gateway, action)
         if action.kind is kinds.RESUME:
             gateway.tag(action.server_id)
-        elif action.kind in (kinds.EVACUATE, kinds.RESET):
-            _check(gateway, action)
     except exceptions.Unavailable as error:
         raise exceptions.Unavailable(str(error), in_doubt=False) from error
 
 
 def _check(gateway: ports.Gateway, action: memories.Action) -> None:
-    """Check whether a server may still be evacuated.
+    """Check whether a server may still be evacuated, or resumed.
 
     Nova does not refuse a second evacuation while the first is under way: it
     builds the server on both destinations, and puts it into ERROR. A reset
-    hides that there is one.
+    hides that there is one. Nor does it refuse the tag of one to be suspended
+    again to a server that its owner has resumed meanwhile.
 
     :raises CloudError: it may not, or that is not known.
     """

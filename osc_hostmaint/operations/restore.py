@@ -135,6 +135,16 @@ def _unset_and_restore(
             '%(error)s'
         ) % {'hosts': where, 'error': error}
         return loop.with_errors(_NOTHING, errors)
+    if result.exit_code is not exceptions.ExitCode.DONE:
+        words = _(
+            'to bring back the others, run: openstack host maintenance '
+            'restore %(host)s --since %(since)s'
+        )
+        for host, begin in since.items():
+            # The mark that had it is gone.
+            if isinstance(begin, datetime.datetime):
+                told = {'host': host, 'since': marks.iso(begin)}
+                request.trouble(host, words % told)
     return loop.with_errors(result, errors)
 
 

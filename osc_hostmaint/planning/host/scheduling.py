@@ -137,7 +137,7 @@ def _action(
     policy, status = context.policy, context.statuses[server_id]
     remembered = context.memory.servers[server_id]
     migrates = kind in memories.DIRECTED
-    evacuates = kind is ActionKind.EVACUATE
+    depends = kind in (ActionKind.EVACUATE, ActionKind.RESUME)
     view = context.seen.latest(server_id)
     balance = policy.spread is policies.Spread.BALANCE and not policy.to
     return memories.Action(
@@ -145,7 +145,7 @@ def _action(
         server_id,
         host=policy.to if migrates else '',
         stopped=status.stopped,
-        vm_state=view.vm_state if view and evacuates else '',
+        vm_state=view.vm_state if view and depends else '',
         spread=migrates and balance and not remembered.host_rejected_for,
         record_id=status.record.id if status.record and kind in _ENDS else 0,
         why=status.why,

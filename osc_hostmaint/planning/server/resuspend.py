@@ -41,7 +41,11 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
     if final and not context.policy.abandon and _tried_to_tag(context):
         again = dataclasses.replace(status, phase=Phase.SETTLING, ask=None)
         return dataclasses.replace(again, visit=True)
-    if view and view.tag_removable and not view.resumed:
+    resumes = context.remembered.resumed and (
+        status.pending is ActionKind.RESUME
+        or (view and view.task_state == nova_states.TaskState.RESUMING)
+    )
+    if view and view.tag_removable and not (view.resumed or resumes):
         waits = status.phase is Phase.WAITING
         if final or (waits and status.ask is not ActionKind.RESUME):
             return _require_untag(context, view, status)

@@ -13,23 +13,24 @@ from tests.unit import builders
 
 
 class TestResume(unit.TestCase):
-    """Tagged first: a run that is killed then leaves no unknown server."""
-
     def setUp(self) -> None:
         self.gateway: ty.Any = mock.create_autospec(ports.Gateway)
-        self.action = memories.Action(memories.ActionKind.RESUME, 'vm1')
+        self.gateway.server.return_value = builders.server(status='SUSPENDED')
+        self.action = memories.Action(
+            memories.ActionKind.RESUME, 'vm1', vm_state='suspended'
+        )
 
     def test_tagged_first(self) -> None:
         actions.prepare(self.gateway, self.action)
         actions.send(self.gateway, self.action)
         calls = [mock.call.tag('vm1'), mock.call.resume('vm1')]
-        self.assertEqual(calls, self.gateway.mock_calls)
+        self.assertEqual(calls, self.gateway.mock_calls[1:])
 
-    def test_no_answer_is_no_doubt(self) -> None:
-        self.gateway.tag.side_effect = exceptions.Unavailable('no answer')
-        with self.assertRaises(exceptions.Unavailable) as caught:
+    def test_resumed_by_its_owner_meanwhile(self) -> None:
+        self.gateway.server.return_value = builders.server()
+        with self.assertRaises(exceptions.RequestRefused):
             actions.prepare(self.gateway, self.action)
-        self.assertFalse(caught.exception.in_doubt)
+        self.gateway.tag.assert_not_called()
 
 
 class TestEvacuation(unit.TestCase):

@@ -243,13 +243,16 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
             self.restore(kill_after=2.0)
         self.assertTrue(self.cloud.hosts[HOME].enabled)
         self.restore()
-
         self.assert_home(self.server)
+
+    def test_interrupted_the_way_on_is_said(self):
+        done = self.restore(interrupt_after=1.0)
+        words = rf'restore {HOME} --since \S+Z$'
+        self.assertRegex(done.recorder.troubles[-1], words)
 
     def test_a_host_that_is_not_ours(self):
         self.cloud.disable(FAR, 'broken fan')
         done = self.restore(HOME, FAR)
-
         self.assert_failed(done, 'broken fan', FAR)
         self.assertEqual({self.server.id: 'moved'}, done.results)
         self.assertFalse(self.cloud.hosts[FAR].enabled)
@@ -257,7 +260,6 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
     def test_no_host_can_be_put_back(self):
         self.cloud.disable(HOME, 'broken fan')
         done = self.restore()
-
         self.assert_failed(done, 'broken fan')
         self.assertEqual({}, done.results)
         self.assert_nothing_asked(done)
@@ -265,7 +267,6 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
     def test_forced(self):
         self.cloud.disable(HOME, 'broken fan')
         self.restore(force=True)
-
         # Their reason does not say since when.
         self.assert_home(self.old, self.server)
 

@@ -279,9 +279,8 @@ class TestStopped(base.DecideTestCase):
         )
 
     RUNNING = {'servers': [base.HERE]}
-    RESUMING = {
-        'servers': [builders.server(status='SUSPENDED', task_state='resuming')]
-    }
+    _BUSY = {'task_state': 'resuming', 'tagged': True}
+    RESUMING = {'servers': [builders.server(status='SUSPENDED', **_BUSY)]}
     ON_ITS_WAY = {'servers': [base.MIGRATING], 'migrations': [base.record()]}
     ARRIVED = {'visited': [base.THERE], 'migrations': [COMPLETED]}
     SUSPENDING = {
