@@ -109,7 +109,7 @@ def _require_suspend(
         status,
         phase=Phase.FAILED,
         reason=where + reason,
-        given_up=settled.given_up,
+        given_up=status.given_up or settled.given_up,
     )
 
 

@@ -288,7 +288,7 @@ def behind(*runs: Run) -> list[str]:
 def _tag_excused(server: Server, last: Run, runs: abc.Sequence[Run]) -> bool:
     """Tell whether nobody could take its tag away, or a row says so."""
     rows = [r for run in runs if not run.killed for r in run.result.rows]
-    words = ('still has the tag', 'removes its tag')
+    words = ('still has the tag', 'removes its tag', 'to suspend it')
     told = {r.server_id for r in rows if any(w in r.reason for w in words)}
     return (
         server.deleted
