@@ -45,7 +45,9 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
         status.pending is ActionKind.RESUME
         or (view and view.task_state == nova_states.TaskState.RESUMING)
     )
-    if view and view.tag_removable and not (view.resumed or resumes):
+    if final and resumes:
+        return dataclasses.replace(_abandoned(status), phase=status.phase)
+    if view and view.tag_removable and not view.resumed:
         waits = status.phase is Phase.WAITING
         if final or (waits and status.ask is not ActionKind.RESUME):
             return _require_untag(context, view, status)
