@@ -216,15 +216,18 @@ def instance_action(data: Json) -> model.InstanceAction:
 
 @_checked
 def failure(data: Json) -> model.Failure:
-    """Read why it failed from an instance action with its events."""
-    failed = [
-        event
-        for event in data.get('events') or ()
-        if event.get('result') == 'Error'
-    ]
+    """Read why it failed from an instance action with its events.
+
+    Nova ends only the first event of a name (nova/db/main/api.py:
+    action_event_finish): of the others, on other hosts, it never says how
+    they ended.
+    """
+    events = [e for e in data.get('events') or () if e.get('event')]
+    failed = [event for event in events if event.get('result') == 'Error']
     details = (event.get('details') for event in failed)
     # The conductor's events have the name of a controller.
-    hosts = {e.get('host') for e in failed if e['event'].startswith('compute')}
+    names = {e['event'] for e in failed if e['event'].startswith('compute')}
+    hosts = (e.get('host') for e in events if e['event'] in names)
     return model.Failure(
         next(filter(None, details), ''), frozenset(filter(None, hosts))
     )

@@ -74,7 +74,9 @@ class TestBadDestinations(base.FunctionalTest):
         done = self.run_command(f'{LINE} --retries 4')
         self.assertEqual(3, done.code, done.err)
         for row in done.json:
-            self.assertEqual(('failed', 2), (row['Result'], row['Attempts']))
+            self.assertEqual(
+                ('failed', 2), (row['Result'], row['Attempts']), done.err
+            )
             self.assertRegex(
                 row['Reason'],
                 'its live migration failed in the same way on cmp0[234] and '

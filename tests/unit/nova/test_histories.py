@@ -40,10 +40,11 @@ class FailureTest(cloud.CloudTestCase):
                 {'event': 'conductor_x', 'result': 'Success', 'details': None},
                 {**_ERROR, 'event': 'conductor_y', 'host': 'ctl01'},
                 {**_ERROR, 'event': 'compute_z', 'details': words},
+                {'event': 'compute_z', 'result': None, 'host': 'cmp03'},
             ],
         )
         self.assertEqual(
-            model.Failure(words, frozenset({'cmp02'})),
+            model.Failure(words, frozenset({'cmp02', 'cmp03'})),
             self.gateway.failure(RECORD),
         )
         self.assertEqual([f'GET {ACTIONS}', f'GET {ACTIONS}/req-3'], self.sent)
