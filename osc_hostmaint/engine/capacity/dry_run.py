@@ -10,6 +10,7 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint import nova_states
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import snapshot
@@ -107,9 +108,20 @@ def look(
 def _see_moves(
     watcher: observer.Observer, usage: snapshot.SourceUsage
 ) -> None:
-    """Look at the migrations, where something is held in their name."""
+    """Look at the migrations, where they make a difference.
+
+    Something may be held in their name, or of both hosts by a server that is
+    evacuated; or what failed is not tried again.
+    """
+    operation = watcher.operation
     holders = usage.unexplained(watcher.seen.host)
-    if usage.allocations is not None and not holders:
+    rebuilt = operation.evacuations_only and any(
+        server.status == nova_states.Status.REBUILD
+        for server in watcher.seen.servers.values()
+    )
+    or_cold = operation.policy.running is policies.Running.LIVE_OR_COLD
+    known_without = usage.allocations is not None and not holders
+    if known_without and not (rebuilt or or_cold):
         return
     records = watcher.see_newest().migrations.values()
     known = {i for r in records for i in (r.uuid, r.server_id)}
@@ -124,10 +136,15 @@ def _rows(
     memory = memories.HostMemory()
     operation = requested.operation(policy)
     decision = decide.decide(watcher.seen, operation, memory, clock.now())
-    visit, history = decision.query.visit, decision.query.history
-    if visit or history:
+    query = decision.query
+    if query.visit or query.history or query.explain:
         watcher.visit(
-            decisions.Query(records=False, visit=visit, history=history)
+            decisions.Query(
+                records=False,
+                visit=query.visit,
+                history=query.history,
+                explain=query.explain,
+            )
         )
         decision = decide.decide(watcher.seen, operation, memory, clock.now())
     return decision.rows

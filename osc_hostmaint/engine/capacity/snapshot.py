@@ -44,10 +44,13 @@ class SourceUsage:
     ) -> snapshots.Demand | None:
         """Return what room a server needs elsewhere, as far as known.
 
-        None for one that is under way and holds nothing of the host under its
-        own name: it has its place elsewhere already.
+        None for one that is under way and has its place elsewhere already: it
+        holds nothing of the host under its own name, or is evacuated.
         """
         held = (self.allocations or {}).get(row.host, {}).get(server.id)
+        evacuated = row.move == model.Move.EVACUATION and row.destination
+        if evacuated and row.phase in _UNDER_WAY:
+            return None
         if held:
             return snapshots.demand(server, held, row.host)
         if self.allocations is not None and row.phase in _UNDER_WAY:

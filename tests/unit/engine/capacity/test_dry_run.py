@@ -13,6 +13,7 @@ from tests import unit
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import inventory
+from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
@@ -117,6 +118,28 @@ class TestRows(DryRunTestCase):
         self.clock.sleep(10)
         move = COLD if kind == model.MigrationType.COLD else 'resize'
         self.assert_row(self.row(), move, Fits.YES, None)
+
+    def test_in_flight_evacuation(self) -> None:
+        """It has its place, and holds what it held of the dead host."""
+        server = self.add(seconds=60)
+        self.cloud.power_off(scene.SOURCE)
+        self.cloud.force_down(scene.SOURCE)
+        self.cloud.evacuate(server.id, host=DEST)
+        self.clock.sleep(10)
+        row = self.row(policies.Policy(evacuate=True))
+        self.assert_row(row, 'evacuation', Fits.YES, None)
+
+    def test_failed_in_the_same_way(self) -> None:
+        """In this maintenance, so that no third try would be made."""
+        server = self.add()
+        self.cloud.disable(scene.SOURCE)
+        for dest in ('cmp02', 'cmp03'):
+            server.outcomes.append(outcomes.MoveOutcome.PRE)
+            self.cloud.live_migrate(server.id, dest)
+            self.clock.sleep(60)
+        or_cold = policies.Policy(running=policies.Running.LIVE_OR_COLD)
+        row = self.row(or_cold)
+        self.assert_row(row, COLD, Fits.YES, OTHERS, 'in the same way')
 
     def test_moved_but_not_confirmed(self) -> None:
         server = self.add('stopped', seconds=5)

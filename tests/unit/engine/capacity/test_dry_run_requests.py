@@ -123,7 +123,6 @@ class TestCost(cloud.CloudTestCase):
 
     def test_each_list_is_asked_for_once(self):
         seen = self.look(large_clouds.Size(60, 20))
-
         del seen.asked['/allocation_candidates']
         self.assertEqual({1}, set(seen.asked.values()), seen.asked)
         self.assertEqual(7, len(seen.asked), seen.asked)
