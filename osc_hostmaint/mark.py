@@ -54,6 +54,14 @@ class Mark:
         return f'{head}: {self.reason}' if self.reason else head
 
 
+def untag_command(server_id: str) -> str:
+    """Return the command that removes the tag of resumed servers."""
+    return (
+        'openstack --os-compute-api-version 2.26 server unset --tag '
+        f'{RESUMED_TAG} {server_id}'
+    )
+
+
 def iso(time: datetime.datetime) -> str:
     """Return a time as this package shows it: ISO 8601, UTC, seconds."""
     return time.astimezone(datetime.UTC).strftime(_TIME)

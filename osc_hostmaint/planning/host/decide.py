@@ -49,7 +49,9 @@ def decide(
     context = _replace(context, operation=operation)
 
     statuses = server_statuses.assess(
-        context, ended=unrecoverable in ('', given_up)
+        context,
+        ended=unrecoverable in ('', given_up),
+        host_is_down=bool(unrecoverable and not given_up),
     )
     context = _replace(context, statuses=statuses)
     memory = host_memory.update_timings(context)
@@ -75,7 +77,8 @@ def decide(
     # Off a host that died midway something was moved, and is looked at.
     checks = unrecoverable and not (given_up or memory.dead)
     abandoned = operation.policy.abandon
-    done = stage is Stage.DONE or bool(abandoned and not checks)
+    ends = abandoned and not checks and not _any_open(context)
+    done = stage is Stage.DONE or bool(ends)
     rows = [server_statuses.row(context, server_id) for server_id in statuses]
     if done and stage is not Stage.OPEN:
         rows = orphaned_allocations.report(all_seen, left, rows)

@@ -33,12 +33,16 @@ _NEXT: abc.Mapping[memories.ActionKind | None, model.Move] = {
 _UNRECORDED = frozenset({Phase.MOVED, Phase.OFFLOADED})
 
 
-def assess(context: contexts.HostContext, *, ended: bool) -> ServerStatuses:
+def assess(
+    context: contexts.HostContext, *, ended: bool, host_is_down: bool
+) -> ServerStatuses:
     """Return where each server stands.
 
     :param ended: with a reason why nothing is awaited any more: the run
         ends, and nothing is known to be wrong with moves under way.
         Otherwise their host has died.
+    :param host_is_down: that is the only reason: what has left the host may
+        still be asked for.
     """
     seen, memory = context.seen, context.memory
     records, earlier = context.records, context.earlier_failures
@@ -63,6 +67,7 @@ def assess(context: contexts.HostContext, *, ended: bool) -> ServerStatuses:
             incoming=incoming.get(server_id),
             others_down=memory.others_down,
             unseen_since=memory.unseen_since.get(server_id),
+            host_is_down=host_is_down,
         )
         status = down_cells.hide(server, assessment.assess(server))
         status = _stopped(status, context.policy, ended=ended, lost=lost)

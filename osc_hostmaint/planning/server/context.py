@@ -88,6 +88,8 @@ class ServerContext:
     others_down: Mapping[str, float] = dataclasses.field(default_factory=dict)
     #: Since when nothing is known of it.
     unseen_since: float | None = None
+    #: The run ends for no other reason than that its host is down.
+    host_is_down: bool = False
 
     @property
     def policy(self) -> policies.Policy:

@@ -36,9 +36,10 @@ ServerStatus = server_status.ServerStatus
 def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
     """Return where a server stands, with what is still owed to it."""
     view, final = context.view, status.phase in server_status.FINAL
+    abandon = _abandons(context)
     if status.phase is Phase.GONE:
         return status
-    if final and not context.policy.abandon and _tried_to_tag(context):
+    if final and not abandon and _tried_to_tag(context):
         again = dataclasses.replace(status, phase=Phase.SETTLING, ask=None)
         return dataclasses.replace(again, visit=True)
     resumes = context.remembered.resumed and (
@@ -53,16 +54,26 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
             return _require_untag(context, view, status)
     if not (final and context.resumed):
         return status
-    if context.policy.abandon and (view is None or status.pending):
+    if abandon and (view is None or status.pending):
         return _abandoned(status)
     if view is None or view.vm_state != nova_states.VmState.ACTIVE:
         return status
     if context.operation.evacuations_only and not context.has_left(view):
         # Its host is dead.
         return status
-    if context.policy.abandon or (status.record and status.record.in_flight):
+    if abandon or (status.record and status.record.in_flight):
         return _abandoned(status)
     return _require_suspend(context, view, status)
+
+
+def _abandons(context: Context) -> str:
+    """Return why nothing is asked for any more, or ''.
+
+    What has left a host that is down can still be suspended.
+    """
+    view = context.view
+    left = view is not None and context.has_left(view)
+    return '' if context.host_is_down and left else context.policy.abandon
 
 
 def _tried_to_tag(context: Context) -> bool:
@@ -101,6 +112,11 @@ def _require_suspend(
             f'again, as {contexts.SILENT}: {settled.reason}; once it answers, '
             f'check it (openstack server show {context.server_id}), and if it '
             f'is running, {suspend_it}'
+        )
+    elif view.task_state == nova_states.TaskState.SUSPENDING:
+        reason = (
+            'it was resumed for the migration, and is not suspended again '
+            f'yet: {settled.reason}'
         )
     else:
         reason = (
@@ -181,8 +197,8 @@ def _require_untag(
     context: Context, view: Server, status: ServerStatus
 ) -> ServerStatus:
     """Return where a server stands that does not run, but has the tag."""
-    settled = ServerStatus(Phase.FAILED, context.policy.abandon)
-    if not context.policy.abandon:
+    settled = ServerStatus(Phase.FAILED, abandon := _abandons(context))
+    if not abandon:
         settled = stuck.assess(context) or _ask(
             context, view, status, ActionKind.UNTAG
         )
@@ -191,8 +207,7 @@ def _require_untag(
     reason = (
         f'it still has the tag {mark.RESUMED_TAG} ({settled.reason}): remove '
         'it, or the server may be suspended again in a later maintenance '
-        '(openstack --os-compute-api-version 2.26 server unset --tag '
-        f'{mark.RESUMED_TAG} {context.server_id})'
+        f'({mark.untag_command(context.server_id)})'
     )
     reasons = filter(None, [status.reason, reason])
     return dataclasses.replace(

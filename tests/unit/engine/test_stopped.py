@@ -51,6 +51,23 @@ class KilledTestCase(StoppedTestCase):
         self.assertTrue(run.killed)
         self.check_the_rest(cloud)
 
+    def test_resumed_and_moved_off_a_host_that_is_down(self) -> None:
+        """It is suspended again where it is now, and loses its tag."""
+        cloud = scene.cloud(0)
+        server = cloud.add(scene.SOURCE, 'suspended', seconds=10)
+        options = {'suspended': 'resume'}
+        assert scene.run(cloud, kill_after=6, **options).killed
+        cloud.timeline.run_until(cloud.timeline.now + 20)
+        self.assertEqual(('active', True), (server.vm_state, server.tagged))
+        self.assertNotEqual(scene.SOURCE, server.host)
+        cloud.add(scene.SOURCE, seconds=60)
+        cloud.fence(scene.SOURCE)
+        run = self.drain(cloud, code=Code.FAILED, **options)
+        self.assertEqual('moved', run.results[server.id])
+        self.assertEqual(
+            ('suspended', False), (server.vm_state, server.tagged)
+        )
+
 
 class InterruptedTestCase(StoppedTestCase):
     @few
