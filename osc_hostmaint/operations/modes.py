@@ -161,6 +161,7 @@ def unset_maintenance(
                 hosts.check_unchanged(seen, service)
                 enabled = gateway.enable(service)
                 _say_erased(service)
+                _say_who_is_tagged(gateway, service)
                 if not restoring:
                     _say_how_to_restore(service)
                 return enabled
@@ -172,6 +173,52 @@ def unset_maintenance(
                 may_wait = False
             case _:
                 return service
+
+
+def _say_who_is_tagged(gateway: Gateway, service: Service) -> None:
+    """Print which servers a run has resumed and not suspended again.
+
+    :param service: as it was before it was enabled.
+    """
+    host = service.host
+    if service.mark is None:
+        return
+    try:
+        tagged = [s for s in gateway.tagged() if s.tag_removable]
+        away = any(server.host != host for server in tagged)
+        left = gateway.left(host, service.mark.since) if away else []
+    except exceptions.CloudError as error:
+        LOG.warning(
+            _(
+                '%(host)s: whether servers that were resumed to be moved are '
+                'suspended again is not known: %(error)s'
+            ),
+            {'host': host, 'error': error},
+        )
+        return
+    departed = {record.server_id for record in left if record.ended_well}
+    for server in tagged:
+        if server.host != host and server.id not in departed:
+            continue
+        suspend = _('suspend it (openstack server suspend %s) and ')
+        LOG.warning(
+            _(
+                '%(host)s: %(name)s (%(id)s) on %(on)s is %(status)s and has '
+                'the tag %(tag)s, as a run that resumed it to move it was '
+                'killed: %(suspend)sremove the tag, or a later drain may '
+                'suspend it (%(untag)s)'
+            ),
+            {
+                'host': host,
+                'name': text.printable(server.name),
+                'id': server.id,
+                'on': server.host,
+                'status': server.status,
+                'tag': mark.RESUMED_TAG,
+                'suspend': suspend % server.id if server.resumed else '',
+                'untag': mark.untag_command(server.id),
+            },
+        )
 
 
 def _say_how_to_restore(service: Service) -> None:

@@ -137,3 +137,12 @@ class TestResumed(base.FunctionalTest):
 
         self.assertEqual(('ACTIVE', 'moved'), (row['Status'], row['Result']))
         self.assertEqual('ACTIVE', self.cloud.server(server).status)
+
+        # As if a run had resumed it, and been killed.
+        compute = self.cloud.connection().compute
+        compute.get_server(server.id).set_tags(compute, [mark.RESUMED_TAG])
+
+        done = self.run_command('host maintenance unset cmp01')
+
+        self.assertIn(f's ({server.id}) on cmp0', done.err)
+        self.assertIn(f'openstack server suspend {server.id}', done.err)

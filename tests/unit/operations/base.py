@@ -197,6 +197,7 @@ class Cloud:
         asked.user_id.return_value = 'id of bob'
         asked.now.return_value = NOW
         asked.unconfirmed.return_value = []
+        asked.tagged.return_value = []
         asked.evacuated.return_value = []
         asked.history.return_value = ()
         asked.groups.return_value = []

@@ -104,6 +104,25 @@ class UnsetTest(base.MaintenanceTestCase):
         self.maintenance.unset('cmp01', force=refused)
         self.assertTrue(self.cloud.hosts['cmp01'].enabled)
 
+    def test_servers_that_were_not_suspended_again(self) -> None:
+        self.given(builders.service())
+        self.gateway.tagged.return_value = [
+            builders.server('i1', 'SUSPENDED', name='\x1b', tagged=True),
+            builders.server('i2', host='cmp02', tagged=True),
+            builders.server('of others', host='cmp03', tagged=True),
+        ]
+        self.gateway.left.return_value = [
+            builders.migration(1, 'completed', 'i2'),
+            builders.migration(2, 'error', 'of others'),
+        ]
+        with self.assertLogs(modes.LOG, 'WARNING') as logged:
+            self.maintenance.unset('cmp01')
+        here, left, _how_to_restore = logged.output
+        self.assertIn(r'\x1b (i1) on cmp01 is SUSPENDED', here)
+        self.assertIn('killed: remove the tag', here)
+        self.assertIn('suspend it (openstack server suspend i2)', left)
+        self.assertIn('--tag osc-hostmaint:resumed i2)', left)
+
     def test_hypervisor_down(self) -> None:
         self.given(builders.service())
         states = self.gateway.hypervisor_states

@@ -48,14 +48,12 @@ class TestLeftAlone(RestoreTestCase):
     )
     def test_moved(self, dest, kind, words):
         server = self.move(self.leave(), dest, kind)
-
         self.assert_left_alone(server, f'{words} cmp01')
 
     def test_offloaded(self):
         server = self.leave()
         self.cloud.shelve(server.id)
         self.rest()
-
         self.assert_left_alone(
             server, 'it is no longer on a host (SHELVED_OFFLOADED)'
         )
@@ -152,7 +150,6 @@ class TestSince(RestoreTestCase):
 
     def test_a_while_ago(self):
         done = self.restore(since=datetime.timedelta(minutes=30))
-
         self.assertEqual({self.young.id: 'moved'}, done.results)
         self.assertEqual(AWAY, self.old.host)
 
@@ -160,12 +157,10 @@ class TestSince(RestoreTestCase):
         self.rest(6 * 86400.0)
         self.assertEqual(2, len(self.preview().rows))
         self.rest(86400.0)
-
         self.assertEqual({}, self.restore().results)
 
     def test_since_before_the_epoch(self):
         since = datetime.timedelta.max
-
         self.assertEqual(2, len(self.preview(since=since).rows))
 
 
@@ -200,14 +195,12 @@ class TestRefused(RestoreTestCase):
         self.leave()
         self.cloud.disable(HOME)
         done = self.restore()
-
         self.assertEqual(
             {'services': 1, 'check_hosts_shown': 1}, done.client.counts()
         )
 
     def test_nova_does_not_tell(self):
         self.leave()
-
         with self.assertRaises(exceptions.Unavailable):
             self.restore(faults=restore_base.dropping('moves'))
         self.assertEqual(set(), self.at_home())
