@@ -186,6 +186,8 @@ def _take(
 
 def _replan(now: Occupancy, flow: Flow) -> dict[str, str]:
     waiting = (flow.demands[i] for i in flow.plan)
-    task = packing.task(waiting, now.options, now.ledger, now.group_members)
+    # One that no host is known to take would make it try all ways in vain.
+    possible = [demand for demand in waiting if now.options.options(demand)]
+    task = packing.task(possible, now.options, now.ledger, now.group_members)
     placed = packing.pack(task).placed
     return {server_id: placed.get(server_id, '') for server_id in flow.plan}

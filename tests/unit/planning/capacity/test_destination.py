@@ -2,8 +2,11 @@
 
 """Where a server is to go that is about to be moved."""
 
+from unittest import mock
+
 from osc_hostmaint.planning.capacity import destination as destination_choice
 from osc_hostmaint.planning.capacity import ledger as ledgers
+from osc_hostmaint.planning.capacity import search
 from tests import unit
 from tests.unit.planning import clouds
 
@@ -197,6 +200,15 @@ class TestPlan(Base):
         if picked.plan is not None:
             self.assertNotIn('', picked.plan.values())
 
+    def test_plan_is_remade_without_servers_of_unknown_room(self):
+        demands = [*clouds.demands(2, clouds.HALF), clouds.demand('vm9', {})]
+        plan = {'vm00': 'b', 'vm01': 'b'}
+        with mock.patch.object(search, 'search') as tried:
+            nodes = [Host('a'), filled('b', 0.75)]
+            picked = self.pick(nodes, demands, plan=plan)
+        tried.assert_not_called()
+        self.assertEqual('', picked.plan['vm9'])
+
     def test_unplanned_server_goes_where_it_fits(self):
         demands = clouds.demands(2, clouds.WHOLE)
         plan = {'vm00': '', 'vm01': 'a'}
@@ -206,7 +218,6 @@ class TestPlan(Base):
 
     def test_the_same_is_picked_for_the_same(self):
         nodes, demands = clouds.hosts('a', 'b', 'c'), clouds.demands(5)
-
         one = self.pick(nodes, demands)
         self.assertEqual(one, self.pick(nodes, demands))
         self.assertEqual(one, self.pick(nodes[::-1], demands))
