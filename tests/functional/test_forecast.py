@@ -5,76 +5,17 @@
 import json
 import typing as ty
 
-from openstack import exceptions
 import pytest
 
 from tests.functional import base
+from tests.functional import forecast_base
 
-PREVIEW_COLUMNS = [
-    'Server ID',
-    'Name',
-    'Host',
-    'Status',
-    'Move',
-    'Fits',
-    'Candidates',
-    'Reason',
-]
 #: What a dry run may ask for, beside one question for each shape of servers
 #: and the pages of server groups.
 REQUESTS = 7
-BANDWIDTH = 'NET_BW_EGR_KILOBIT_PER_SEC'
-SMALL = {'VCPU': 1, 'MEMORY_MB': 2048, 'DISK_GB': 10}
 
 
-class ForecastTest(base.FunctionalTest):
-    """Looks ahead at the drain of one of four hosts."""
-
-    def preview(
-        self, line: str, code: int = 0
-    ) -> tuple[dict[str, dict[str, ty.Any]], str]:
-        """The rows of a dry run by server's name, and what it says."""
-        done = self.run_command(
-            f'host maintenance drain --dry-run -f json {line}'
-        )
-        self.assertEqual(code, done.code, done.err)
-        for row in done.json:
-            self.assertEqual(PREVIEW_COLUMNS, list(row))
-        return {row['Name']: row for row in done.json}, done.err
-
-    def fits(self, line: str, code: int = 0) -> dict[str, str]:
-        rows, _said = self.preview(line, code)
-        return {name: row['Fits'] for name, row in rows.items()}
-
-    def flavor(self, gib: int, **specs: str) -> str:
-        """A flavor of so much memory."""
-        return self.cloud.flavor(
-            f'{gib}-gib-{len(specs)}', 1, gib << 10, 1, specs
-        )
-
-    def fill(self, *free: tuple[str, int]) -> None:
-        """Leave so many GiB of memory on each of some hosts."""
-        for host, gib in free:
-            self.cloud.inventory(
-                host, MEMORY_MB={'total': (gib << 10) or 1, 'reserved': 0}
-            )
-
-    def everything(self) -> object:
-        """All of the cloud that a drain could change."""
-        hosts = self.cloud.hosts()
-        services = [self.cloud.service(host).to_dict() for host in hosts]
-        for service in services:
-            # Of the heartbeats.
-            del service['updated_at']
-        return (
-            services,
-            [self.cloud.allocations(host) for host in hosts],
-            self.cloud.servers(),
-            self.cloud.migrations(),
-        )
-
-
-class TestDryRun(ForecastTest):
+class TestDryRun(forecast_base.ForecastTest):
     def test_nothing_is_changed(self) -> None:
         self.cloud.boot_many(
             [
@@ -147,7 +88,7 @@ class TestDryRun(ForecastTest):
         self.assertIn('did you mean cmp01', done.err)
 
 
-class TestCapacity(ForecastTest):
+class TestCapacity(forecast_base.ForecastTest):
     def test_a_set_that_can_not_fit_is_not_begun(self) -> None:
         self.fill(('cmp02', 4), ('cmp03', 2), ('cmp04', 0))
         self.cloud.boot_many(
@@ -246,7 +187,7 @@ class TestCapacity(ForecastTest):
         self.assertIn('with cmp04 in service', said)
 
 
-class TestRules(ForecastTest):
+class TestRules(forecast_base.ForecastTest):
     def test_anti_affinity(self) -> None:
         group = self.cloud.group('apart', 'anti-affinity')
         for host in ('cmp01', 'cmp02', 'cmp03'):
@@ -294,98 +235,7 @@ class TestRules(ForecastTest):
         self.assertIn('3 without CUSTOM_GOLD', rows['picky']['Reason'])
 
 
-class TestResourceGroups(ForecastTest):
-    """Servers that take of several providers of one host."""
-
-    def allocate(
-        self, server: ty.Any, *parts: tuple[str, dict[str, int]]
-    ) -> None:
-        """Have Placement hold otherwise for a server than Nova asked."""
-        # Later ones answer with a consumer type that they do not take.
-        where = {'url': f'/allocations/{server.id}', 'microversion': '1.28'}
-        placement = self.cloud.connection().placement
-        held = placement.get(**where).json()
-        held['allocations'] = {
-            provider: {'resources': resources} for provider, resources in parts
-        }
-        exceptions.raise_from_response(placement.put(**where, json=held))
-
-    def test_vgpus_of_different_cards(self) -> None:
-        for host in ('cmp01', 'cmp02'):
-            self.cloud.child_provider(host, {'VGPU': 1}, 'CUSTOM_A40')
-            self.cloud.child_provider(host, {'VGPU': 1})
-        self.cloud.child_provider('cmp03', {'VGPU': 9}, 'CUSTOM_A40')
-        for _card in range(2):
-            self.cloud.child_provider('cmp04', {'VGPU': 1})
-        specs = {
-            'resources1:VGPU': '1',
-            'trait1:CUSTOM_A40': 'required',
-            'resources2:VGPU': '1',
-            'group_policy': 'isolate',
-        }
-        self.cloud.boot('vm', host='cmp01', flavor=self.flavor(1, **specs))
-
-        rows, _said = self.preview('cmp01')
-
-        self.assertEqual('yes', rows['vm']['Fits'])
-        self.assertEqual(1, rows['vm']['Candidates'])
-        (row,) = self.drain('cmp01')
-        self.assertEqual('cmp02', row['Destination'])
-
-        rows, _said = self.preview('cmp02', code=3)
-
-        self.assertEqual('no', rows['vm']['Fits'])
-        self.assertEqual(
-            'no host can take it: 2 without room or traits for its resource '
-            'groups, 1 in maintenance',
-            rows['vm']['Reason'],
-        )
-
-    def test_a_request_that_placement_refuses(self) -> None:
-        card = self.cloud.child_provider('cmp01', {'VGPU': 1}, 'CUSTOM_GONE')
-        specs = {'resources1:VGPU': '1', 'trait1:CUSTOM_GONE': 'required'}
-        self.cloud.boot('gpu', host='cmp01', flavor=self.flavor(1, **specs))
-        self.cloud.boot('plain', host='cmp01')
-        placement = self.cloud.connection().placement
-        for path in (
-            f'/resource_providers/{card}/traits',
-            '/traits/CUSTOM_GONE',
-        ):
-            exceptions.raise_from_response(placement.delete(path))
-
-        rows, said = self.preview('cmp01', code=3)
-
-        self.assertIn('1 fit, 1 may fit', said)
-        self.assertEqual('yes', rows['plain']['Fits'])
-        self.assertEqual('unknown', rows['gpu']['Fits'])
-        self.assertIn('No such trait(s): CUSTOM_GONE', rows['gpu']['Reason'])
-
-    def test_what_is_not_known_is_not_refused(self) -> None:
-        nics = [
-            self.cloud.child_provider(host, {BANDWIDTH: 1000})
-            for host in ('cmp01', 'cmp01', 'cmp02', 'cmp02')
-        ]
-        home, other = (self.cloud.provider(f'cmp0{n}') for n in (1, 3))
-        # As of two ports, and as of a live migration that was cut short.
-        ports, moved = self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
-        share = {BANDWIDTH: 1000}
-        self.allocate(ports, (home, SMALL), (nics[0], share), (nics[1], share))
-        self.allocate(moved, (other, SMALL))
-
-        rows, said = self.preview('cmp01', code=3)
-
-        self.assertIn('2 may fit', said)
-        row = rows[ports.name]
-        self.assertEqual(('unknown', 1), (row['Fits'], row['Candidates']))
-        self.assertIn(f'it holds {BANDWIDTH}, which its flavor', row['Reason'])
-        row = rows[moved.name]
-        self.assertEqual(('unknown', None), (row['Fits'], row['Candidates']))
-        self.assertIn('it has no allocation on cmp01', row['Reason'])
-        drained = {row['Name']: row for row in self.drain('cmp01')}
-        self.assertEqual('cmp02', drained[ports.name]['Destination'])
-
-
-class TestUnknownCapacity(ForecastTest):
+class TestUnknownCapacity(forecast_base.ForecastTest):
     """What Placement does not tell is called unknown, and holds up nobody."""
 
     def blind(self, **fault: ty.Any) -> None:

@@ -123,7 +123,6 @@ class TestResults(unit.TestCase):
 
     def test_what_is_left(self):
         rows = [row(phase) for phase in server_status.FINAL]
-
         self.assertEqual({*decisions.Result}, {r.result for r in rows})
         self.assertEqual(
             {'blocked', 'failed', 'moving'}, {r.result for r in rows if r.left}
@@ -156,7 +155,6 @@ class TestHost(unit.TestCase):
 
     def test_a_server_that_came_later(self):
         found = happened(builders.decision(), builders.decision([row()]))
-
         self.assertEqual(['ServerChanged'], names(found))
 
     def test_what_is_not_drained(self):
@@ -180,7 +178,6 @@ class TestHost(unit.TestCase):
 
     def test_it_waits_for_something_else(self):
         one, other = (builders.decision(wait=Wait(w)) for w in 'ab')
-
         self.assertEqual([], happened(one, one))
         (event,) = happened(one, other)
         self.assertEqual(('Waiting', 'b'), (*names([event]), event.reason))

@@ -40,7 +40,6 @@ class TestInterrupt(InterruptTestCase):
     def test_nothing_is_wished_without_a_signal(self):
         with self.interrupt.watching():
             self.assertFalse(self.interrupt.requested)
-
         self.assertFalse(self.interrupt.requested)
         self.assertEqual('', self.told())
 
@@ -63,7 +62,6 @@ class TestInterrupt(InterruptTestCase):
         with self.assertRaises(KeyboardInterrupt), self.interrupt.watching():
             signal.raise_signal(first)
             signal.raise_signal(second)
-
         self.assertIn('continue in Nova', self.told())
         self.assertIn('same command again', self.told())
 
@@ -83,7 +81,6 @@ class TestInterrupt(InterruptTestCase):
         with self.interrupt.watching():
             with self.assertRaises(KeyboardInterrupt), self.interrupt.asking():
                 signal.raise_signal(number)
-
             self.assertTrue(self.interrupt.requested)
         # No move is in flight.
         self.assertEqual('', self.told())
@@ -104,14 +101,12 @@ class TestHandlers(InterruptTestCase):
     def test_are_restored_after_an_error(self):
         with self.assertRaises(ZeroDivisionError), self.interrupt.watching():
             raise ZeroDivisionError
-
         self.assertEqual(self.before, self.handlers())
 
     def test_are_restored_after_the_second_signal(self):
         with self.assertRaises(KeyboardInterrupt), self.interrupt.watching():
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGTERM)
-
         self.assertEqual(self.before, self.handlers())
 
     @unit.cases(*SIGNALS)

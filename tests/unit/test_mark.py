@@ -50,7 +50,6 @@ class TestWriting(unit.TestCase):
     def test_one_character_too_many_is_an_error_that_says_so(self):
         room = marks.MAX_LENGTH - len(marks.write(builders.mark(reason='')))
         mark = builders.mark(reason='x' * (room - len(': ') + 1))
-
         with self.assertRaisesRegex(
             exceptions.InvalidMark, 'too long by 1 char.*255.*--reason'
         ):
@@ -81,7 +80,6 @@ class TestRefusedReasons(unit.TestCase):
     def test_refused(self, reason):
         with self.assertRaises(exceptions.InvalidMark) as caught:
             marks.write(builders.mark(reason=reason))
-
         self.assertTrue(str(caught.exception).isprintable())
 
 
@@ -93,7 +91,6 @@ class TestRoundTrip(unit.TestCase):
     @hypothesis.example(builders.mark(by='bob', reason='by eve: since 3'))
     def test_reads_back_the_same(self, mark):
         hypothesis.assume(len(str(mark)) <= marks.MAX_LENGTH)
-
         self.assertEqual(mark, marks.parse(marks.write(mark)))
 
     @hypothesis.given(_NAMES, _REASONS)
@@ -105,7 +102,6 @@ class TestRoundTrip(unit.TestCase):
         mark = marks.parse(
             f'maintenance since 2026-11-20T23:31:07Z by {by}: {reason}'
         )
-
         if mark is not None and len(str(mark)) <= marks.MAX_LENGTH:
             self.assertEqual(mark, marks.parse(marks.write(mark)))
 

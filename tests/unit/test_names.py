@@ -29,7 +29,6 @@ class TestPick(unit.TestCase):
     )
     def test_each_once_in_their_order(self, hosts, expected):
         found = names.pick(iter(hosts), SERVICES, NOBODY)
-
         self.assertEqual(tuple(SERVICES[h] for h in expected), found)
 
     @unit.cases(
@@ -53,7 +52,6 @@ class TestPick(unit.TestCase):
         up, down = (builders.service(id=name, up=name == 'a') for name in 'ab')
         (found,) = host_identity.by_host([up, down]).values()
         self.assertTrue(found.up)
-
         with self.assertRaisesRegex(
             exceptions.Refused, '2 compute services .* named cmp01.*: a, b'
         ):
@@ -63,7 +61,6 @@ class TestPick(unit.TestCase):
 class TestDestination(unit.TestCase):
     def test_it_may_be_one(self):
         service = builders.service(host='cmp02', enabled=True)
-
         self.assertIsNone(names.check_destination(service, ['cmp01']))
 
     @unit.cases(

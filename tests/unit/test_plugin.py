@@ -20,7 +20,6 @@ class TestPlugin(unit.TestCase):
         """One of ours could take the place of somebody else's."""
         parser = argparse.ArgumentParser()
         before = parser.format_help()
-
         self.assertIs(parser, plugin.build_option_parser(parser))
         self.assertEqual(before, parser.format_help())
 
@@ -28,7 +27,6 @@ class TestPlugin(unit.TestCase):
         instance = mock.Mock()
         with mock.patch('osc_hostmaint.api.Maintenance') as maintenance:
             client = plugin.make_client(instance)
-
         maintenance.assert_called_once_with(instance.sdk_connection)
         self.assertIs(maintenance.return_value, client)
 
@@ -38,7 +36,6 @@ class TestEntryPoints(unit.TestCase):
         found = metadata.entry_points(
             group='openstack.cli.extension', name='hostmaint'
         )
-
         self.assertEqual([plugin], [point.load() for point in found])
 
     def test_every_command_can_be_loaded(self):

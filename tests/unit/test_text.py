@@ -48,7 +48,6 @@ class TestPrintable(unit.TestCase):
     @hypothesis.given(strategies.text())
     def test_result_is_one_printable_line(self, hostile):
         shown = text.printable(hostile)
-
         self.assertTrue(shown.isprintable())
         self.assertEqual(shown, text.printable(shown))
         shown.encode()
@@ -76,7 +75,6 @@ class TestShorten(unit.TestCase):
     )
     def test_what_fits_stays_and_what_is_cut_is_a_beginning(self, full, n):
         shown = text.shorten(full, n)
-
         self.assertEqual(shown, text.shorten(shown, n))
         if shown != full:
             self.assertTrue(full.startswith(shown.removesuffix('…')))

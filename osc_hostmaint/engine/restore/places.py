@@ -30,8 +30,7 @@ class Source:
         """Return its queue.
 
         :param moving: servers on their way.
-        :param asking: what it wants is not known before it is told how much
-            it may have.
+        :param asking: it is about to decide, and may start all that waits.
         """
         decision = self.loop.decision
         wanted = decision.held_back if decision else self._wanted

@@ -138,7 +138,7 @@ def _traits(check: _HostCheck) -> str:
 
 
 def _required_traits(needs: model.Needs) -> frozenset[str]:
-    """Return the traits that a host must have, those of groups, too."""
+    """Return the traits that a host must have, for all resource groups."""
     return needs.required_traits.union(
         *(group.required_traits for group in needs.groups)
     )

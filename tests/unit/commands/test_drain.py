@@ -68,7 +68,6 @@ class TestDrain(shell.CommandTestCase):
     @unit.cases(*exceptions.ExitCode)
     def test_exit_code(self, code):
         self.asked.return_value = result(code=code)
-
         self.assertEqual(code, self.run_command('cmp01').code)
 
     def test_columns(self):
@@ -130,7 +129,6 @@ class TestDrain(shell.CommandTestCase):
         """Afterwards the table would be lost."""
         with self.assertRaisesRegex(ValueError, 'Rezult'):
             self.run_command('-c Rezult cmp01')
-
         self.made.assert_not_called()
 
     @unit.cases(

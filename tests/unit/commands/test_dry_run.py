@@ -82,7 +82,6 @@ class TestDryRun(shell.CommandTestCase):
     )
     def test_options(self, typed, options, policy):
         self.run_dry(f'{typed} cmp01 cmp02')
-
         self.asked.assert_called_once_with(
             ['cmp01', 'cmp02'],
             policy=policies.Policy(**policy),
@@ -143,7 +142,6 @@ class TestDryRun(shell.CommandTestCase):
         """Those of a drain, or of an evacuation, are mistyped, too."""
         with self.assertRaisesRegex(ValueError, name):
             self.run_dry(f'-c {name} cmp01')
-
         self.made.assert_not_called()
 
     @unit.cases(

@@ -94,7 +94,6 @@ class TestHelp(unit.TestCase):
 
     def test_paragraphs_stay_apart(self):
         text = parser_of(drain.DrainHostMaintenance).format_help()
-
         self.assertIn('to continue.\n\nExit code: 0 if', text)
 
     @unit.cases(
@@ -118,7 +117,6 @@ class TestHelp(unit.TestCase):
     )
     def test_words(self, name, words):
         text = parser_of(COMMANDS[name]).format_help()
-
         self.assertIn(words, ' '.join(text.split()))
 
     @unit.cases(

@@ -16,7 +16,6 @@ class TestSet(shell.CommandTestCase):
 
     def test_options(self):
         self.run_command(['--force', '--reason', 'kernel CHG0042', 'cmp01'])
-
         self.maintenance.set.assert_called_once_with(
             'cmp01', reason='kernel CHG0042', force=True
         )
@@ -50,7 +49,6 @@ class TestUnset(shell.CommandTestCase):
 
     def test_says_nothing_and_ends_well(self):
         done = self.run_command('cmp01 cmp02')
-
         self.assertEqual(0, done.code)
         self.assertEqual(('', ''), (done.stdout, done.stderr))
         self.assertEqual(

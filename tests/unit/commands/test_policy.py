@@ -49,7 +49,6 @@ class TestPolicy(shell.CommandTestCase):
     )
     def test_options(self, arguments, field, value):
         policy = self.policy(arguments)
-
         self.assertEqual(
             dataclasses.replace(policies.Policy(), **{field: value}), policy
         )
@@ -57,7 +56,6 @@ class TestPolicy(shell.CommandTestCase):
 
     def test_every_field_has_its_option(self):
         _command, parsed = self.parse('cmp01')
-
         self.assertEqual(set(), {*FIELDS} - OTHERS - {*vars(parsed)})
         self.assertEqual(policies.Policy(), options.read(parsed))
 

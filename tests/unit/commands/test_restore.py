@@ -17,7 +17,6 @@ from tests.unit import builders
 from tests.unit.commands import shell
 from tests.unit.commands import test_dry_run
 
-Phase = server_status.Phase
 WEEK = datetime.timedelta(days=7)
 #: What is asked for without options.
 DEFAULTS = {
@@ -36,7 +35,7 @@ result = shell.result
 HOME = builders.row('vm1', host='cmp02', destination='cmp01')
 SKIPPED = builders.row(
     'vm2',
-    phase=Phase.SKIPPED,
+    phase=server_status.Phase.SKIPPED,
     host='cmp03',
     move='',
     destination='',
@@ -67,7 +66,6 @@ class TestRestore(shell.CommandTestCase):
     )
     def test_options(self, arguments, values):
         self.run_command(f'{arguments} cmp01 cmp02')
-
         self.asked.assert_called_once_with(
             ['cmp01', 'cmp02'], **{**DEFAULTS, **values}
         )
@@ -116,7 +114,6 @@ class TestRestore(shell.CommandTestCase):
     def test_exit_code(self, ended, code):
         self.asked.return_value = ended
         done = self.run_command('cmp01')
-
         self.assertEqual(code, done.code)
         self.assertEqual(list(ended.errors.values()), done.errors)
 
@@ -206,6 +203,5 @@ class TestUnset(shell.CommandTestCase):
         for options in ('', '-f json', '-f value', '-f csv'):
             self.made.reset_mock()
             done = self.run_command(f'{options} cmp01')
-
             self.assertEqual((0, ''), (done.code, done.stdout))
         self.asked.assert_not_called()

@@ -122,7 +122,6 @@ class TestList(shell.CommandTestCase):
     )
     def test_which(self, arguments, modes):
         done = self.run_command(arguments)
-
         self.assertEqual(0, done.code)
         self.asked.assert_called_once_with(
             frozenset(map(model.Mode, modes)),

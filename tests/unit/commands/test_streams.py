@@ -226,5 +226,4 @@ class TestTerminal(ProgramTestCase):
         process = self.start_here('wait')
         self.read_until(b'ready')
         self.close()
-
         self.assertEqual(130, self.wait(process))

@@ -7,7 +7,6 @@ import functools
 from tests.unit.engine import drain_base
 from tests.unit.simulation import scene
 
-Code = drain_base.Code
 TWO = drain_base.TWO
 
 
@@ -34,7 +33,7 @@ class HostTestCase(drain_base.DrainTestCase):
         cloud = scene.cloud(2, source=TWO)
         cloud.timeline.after(3, lambda: cloud.enable('cmp02'))
         cloud.add('cmp02', seconds=100)
-        run = self.drain(cloud, *TWO, code=Code.FAILED)
+        run = self.drain(cloud, *TWO, code=drain_base.Code.FAILED)
         self.assertEqual(['cmp02'], list(run.result.errors))
         self.assertTrue(scene.empty(cloud, 'cmp01'))
 

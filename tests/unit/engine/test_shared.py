@@ -21,7 +21,6 @@ from tests.unit.simulation import world
 
 HOME, AWAY, FAR, FARTHEST = scene.HOSTS
 Phase = server_status.Phase
-Wait = server_status.Wait
 
 
 def decision(*ids: str, **values: ty.Any) -> decisions.Decision:
@@ -56,7 +55,7 @@ class TestCombinedReporter(unit.TestCase):
     def test_first_decision_has_all_rows(self):
         action = memories.Action(memories.ActionKind.RESUME, 'vm1')
         self.reporter.decided(decision('vm1', actions=(action,)))
-        self.reporter.decided(decision('vm2', wait=Wait('x')))
+        self.reporter.decided(decision('vm2', wait=server_status.Wait('x')))
         first = self.listener.events[0]
         self.assertEqual(
             ['HostStarted', 'MoveEnded', 'RequestSent', 'MoveEnded'],
@@ -232,7 +231,6 @@ class TestPublisher(unit.TestCase):
     def test_an_interrupt_goes_through(self):
         one = mock.Mock()
         one.publish.side_effect = KeyboardInterrupt
-
         with self.assertRaises(KeyboardInterrupt):
             reporting.Publisher(one).publish(EVENT)
 

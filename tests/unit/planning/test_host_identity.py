@@ -60,7 +60,6 @@ class TestHostIdentity(unit.TestCase):
     def test_shared_addresses_are_ignored(self, address):
         states = {'old': False, 'new': True}
         nodes = [hypervisor(host, address) for host in states]
-
         words, _old = self.judge(states, nodes, evacuate=True)
         self.assertEqual('', words)
 
@@ -93,6 +92,5 @@ class TestHostIdentity(unit.TestCase):
 
     def test_bare_metal(self):
         nodes = [hypervisor('old', kind='ironic'), hypervisor('new')]
-
         words, _old = self.judge({'old': True, 'new': True}, nodes)
         self.assertIn('old manages bare metal', words)

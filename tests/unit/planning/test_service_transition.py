@@ -51,7 +51,6 @@ class TestToMaintenance(unit.TestCase):
 
     def test_a_new_mark_says_who_and_since_when(self):
         mark = self.decide(ENABLED, reason='disk').mark
-
         since = NOW.replace(microsecond=0)
         self.assertEqual(marks.Mark(since, 'bob', 'disk'), mark)
         marks.write(mark)
@@ -63,7 +62,6 @@ class TestToMaintenance(unit.TestCase):
 
     def test_refused_it_says_why_and_what_would_do_it(self):
         reason = self.decide(THEIRS).reason
-
         for words in (builders.HOST, 'broken fan', '--force'):
             self.assertIn(words, reason)
         self.assertIn('without a reason', self.decide(UNSAID).reason)
@@ -156,7 +154,6 @@ class TestToOperation(unit.TestCase):
     @unit.cases((DOWN, ()), (OURS, ('node1',)))
     def test_refused_after_all_it_tells_what_was_done(self, service, down):
         reason = self.refuse(service, hypervisors_down=down, taken_back=True)
-
         words = 'cmp01 is no longer forced down, but stays disabled; use '
         self.assertIn(words, reason)
 

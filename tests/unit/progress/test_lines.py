@@ -71,7 +71,6 @@ class TestLines(unit.TestCase):
     )
     def test_other_ends(self, endings, well, badly):
         ends = builders.ended(), builders.ended(drained=False)
-
         self.assertEqual(
             [f'cmp01: {well}', f'cmp01: {badly}'],
             lines(*ends, endings=endings),
@@ -107,7 +106,6 @@ class TestLines(unit.TestCase):
     )
     def test_servers(self, kind, of, line):
         expected = [f'cmp01: [0/1] name of vm1 (vm1): {line}'] if line else []
-
         self.assertEqual(expected, lines(of_server(kind, of)))
 
     @unit.cases(
@@ -128,7 +126,6 @@ class TestLines(unit.TestCase):
     def test_requests(self, kind, host, words):
         """The reason was said before, with the event that led to it."""
         event = of_server(events.RequestSent, row(reason='x'), kind, host)
-
         self.assertEqual(
             [f'cmp01: [0/1] name of vm1 (vm1): {words} asked for'],
             lines(event),
@@ -186,12 +183,10 @@ class TestBrokenStream(unit.TestCase):
         stream = mock.create_autospec(io.TextIOWrapper, instance=True)
         stream.flush.side_effect = OSError(errno.EIO, 'Input/output error')
         self.tell(stream)
-
         stream.write.assert_called_once()
 
     def test_other_exceptions_propagate(self):
         stream = mock.create_autospec(io.TextIOWrapper, instance=True)
         stream.write.side_effect = KeyError('x')
-
         with self.assertRaises(KeyError):
             self.tell(stream)

@@ -19,7 +19,6 @@ class TestHide(unit.TestCase):
 
     def test_names_are_replaced(self):
         tree = {'s': {'vm1': {'id': 'vm1', 'name': 'web\x1b', 'host': 'a'}}}
-
         self.assertEqual(
             {'s': {'vm1': {'id': 'vm1', 'name': '', 'host': 'a'}}},
             self.hide(tree),
@@ -52,7 +51,6 @@ class TestHide(unit.TestCase):
     @unit.cases('http://10.0.0.5:8774/v2.1', 'http://[fd00::5]:8774/v2.1')
     def test_addresses_in_urls(self, url):
         hidden = self.hide(url)
-
         self.assertNotRegex(hidden, '10.0.0.5|fd00')
         self.assertTrue(hidden.endswith(':8774/v2.1'), hidden)
 
@@ -81,7 +79,6 @@ class TestHide(unit.TestCase):
     @hypothesis.given(strategies.lists(ADDRESSES, unique=True))
     def test_no_two_share_a_replacement(self, addresses):
         hidden = anonymizer.Anonymizer().hide(addresses)
-
         self.assertEqual(len(addresses), len(set(hidden)))
         for real, other in zip(addresses, hidden, strict=True):
             self.assertEqual(
@@ -99,6 +96,5 @@ class TestHide(unit.TestCase):
     def test_any_text_is_accepted(self, parts):
         text = ' '.join(parts)
         hidden = anonymizer.Anonymizer().hide(text)
-
         plain = re.compile('[^0-9A-Fa-f:.]')
         self.assertEqual(plain.findall(text), plain.findall(hidden))

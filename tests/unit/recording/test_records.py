@@ -84,7 +84,6 @@ class TestDifference(unit.TestCase):
     @hypothesis.given(JSON, JSON)
     def test_leads_from_one_value_to_the_other(self, old, new):
         change = records.difference(old, new)
-
         # The text has the order of members, too.
         self.assertEqual(
             json.dumps(new), json.dumps(records.changed(old, change))
@@ -93,7 +92,6 @@ class TestDifference(unit.TestCase):
     def test_has_only_what_differs(self):
         old = {'a': {'x': 1, 'y': None}, 'b': [1], 'c': {}}
         new = {'a': {'x': 1, 'y': 2}, 'b': [1], 'd': None}
-
         self.assertEqual(
             {'c': None, 'a': {'y': [2]}, 'd': [None]},
             records.difference(old, new),
@@ -160,7 +158,6 @@ class TestRead(RecordsTestCase):
 
     def test_an_empty_file(self):
         self.path.touch()
-
         self.assertEqual([], self.read())
 
 
@@ -199,20 +196,17 @@ class TestDamage(RecordsTestCase):
     def test_a_line_in_the_middle_that_was_cut_off(self):
         lines = self.lines()
         lines[2] = '{"acted":{"h\n'
-
         self.assertIn('line 3', self.refused(lines))
 
     @unit.cases((0, 'no recording'), (1, 'before it are missing'))
     def test_a_missing_line(self, number, words):
         lines = self.lines()
         del lines[number]
-
         self.assertIn(words, self.refused(lines))
 
     @unit.cases(1, records.FORMAT + 1)
     def test_another_format(self, number):
         line = json.dumps({'began': {'format': number}}, separators=(',', ':'))
-
         self.assertIn(
             f'it has format {number}; only format 3 can be read',
             self.refused([line]),
@@ -231,5 +225,4 @@ class TestDamage(RecordsTestCase):
     )
     def test_a_line_that_is_none(self, line):
         began, *_others = self.lines()
-
         self.assertIn('line 2', self.refused([began, f'{line}\n']))

@@ -133,7 +133,6 @@ class TestReplay(ReplayTestCase):
     def test_every_drain_begins_anew(self):
         self.drain(scene.cloud(3))
         self.write(self.lines() * 2)
-
         self.assert_same()
 
     def test_a_tick_can_be_decided_once_more(self):
@@ -222,7 +221,6 @@ class TestDifferences(ReplayTestCase):
     def test_of_the_file(self, field, change, words):
         self.change(field, change)
         code, out, _err = self.told()
-
         self.assertEqual(1, code)
         self.assertRegex(out, f'DIFFERS: {words}')
 

@@ -164,7 +164,6 @@ class TestFile(RecordingTestCase):
         umask = os.umask(0)
         self.addCleanup(os.umask, umask)
         self.open()
-
         self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
 
     def test_is_appended_to(self):
@@ -172,7 +171,6 @@ class TestFile(RecordingTestCase):
         for _time in range(2):
             with self.open() as recording:
                 self.decide(recording)
-
         self.assertEqual(['began', 'decided'] * 2, self.kinds())
         self.assertIsInstance(self.lines()[3]['decided']['cmp01'], list)
 
@@ -190,7 +188,6 @@ class TestFile(RecordingTestCase):
     @unit.cases('clouds:\n', '{"beg', '{"began":{"format":1,', '\x00', '\n')
     def test_of_something_else(self, text):
         self.path.write_text(text)
-
         self.assertIn('contains something else', self.refused())
         self.assertEqual(text, self.path.read_text())
 
@@ -223,7 +220,6 @@ class TestFile(RecordingTestCase):
 
     def test_that_another_drain_writes(self):
         self.open()
-
         self.assertIn('another drain is writing to it', self.refused())
         self.assertEqual(['began'], self.kinds())
 
@@ -257,7 +253,6 @@ class TestErrors(RecordingTestCase):
 
     def test_a_disk_that_is_full_at_the_end(self):
         self.full('close').close()
-
         self.assertIn('No space left', self.warn.call_args.args[0])
 
     def test_a_mistake_of_ours(self):

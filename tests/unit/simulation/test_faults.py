@@ -12,7 +12,6 @@ from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
 
-START = timeline.START
 Refusal = world.Refusal
 
 
@@ -31,7 +30,7 @@ class TimeTestCase(unit.TestCase):
 
     def test_one_gets_there_although_its_sender_is_killed(self) -> None:
         client = clients.Client(self.cloud, self.clock, latency=1.0)
-        self.clock.alarm(START + 0.2, scene.Killed())
+        self.clock.alarm(timeline.START + 0.2, scene.Killed())
         with self.assertRaises(scene.Killed):
             client.live_migrate(self.server.id)
         self.assertIsNone(self.server.task_state)

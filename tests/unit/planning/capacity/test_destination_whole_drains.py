@@ -14,7 +14,6 @@ from tests.unit.planning import clouds
 from tests.unit.planning import packing_problems
 from tests.unit.planning import simulated_drains
 
-Host = clouds.Host
 SimulatedDrain = simulated_drains.SimulatedDrain
 SimulatedPlacement = simulated_drains.SimulatedPlacement
 #: Looks, starts, closed hosts: more rounds than any problem takes.
@@ -85,7 +84,6 @@ class TestFlows(unit.TestCase):
     def test_no_host_is_overfull_though_not_all_fit(self, seed):
         problem = packing_problems.draw(random.Random(seed), spoilt=True)
         truth, flow = begin(problem)
-
         for server_id in flow.waiting:
             picked = flow.pick(server_id)
             if picked.host:
@@ -136,7 +134,7 @@ class TestEvenness(unit.TestCase):
             for n in range(5):
                 part = rng.uniform(0.1, 0.5)
                 used = {c: int(s * part) for c, s in size.items()}
-                nodes.append(Host(f'host{n}', size=size, used=used))
+                nodes.append(clouds.Host(f'host{n}', size=size, used=used))
             demands = [
                 clouds.demand(
                     f'vm{n:02}',

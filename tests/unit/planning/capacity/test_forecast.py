@@ -273,7 +273,6 @@ class TestCandidates(Base):
     def test_groups_take_candidates_away(self):
         group = clouds.group('anti-affinity', 'vm00', 'there')
         known = {'groups': [group], 'located': {'there': 'b'}}
-
         fit = self.only([A, B, C], clouds.demands(1), **known)
         self.assertEqual(2, fit.candidates)
 

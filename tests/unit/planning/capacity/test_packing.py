@@ -202,7 +202,6 @@ class TestWays(unit.TestCase):
 
     def test_swap_of_one_server(self):
         task = self.task((8, 8, 6, 6), pinned=(2, 3))
-
         options = {'strategies': [packing.evenly], 'steps': 0}
         self.assertEqual(1, self.left(task, swaps=False, **options))
         self.assertEqual(0, self.left(task, **options))
@@ -211,7 +210,6 @@ class TestWays(unit.TestCase):
         # Alike but for its group, and the first of them.
         group = clouds.group('affinity', 'vm1')
         task = self.task((8, 7, 8, 6, 7), pinned=(1, 4), groups=[group])
-
         packed = packing.pack(task, [packing.evenly], steps=0)
         self.assertEqual(['vm1'], [d.server.id for d in packed.left])
 

@@ -218,7 +218,6 @@ class TestMayStartAt(LockTestCase):
     def test_two_runs_that_begin_at_once_do_not_start_at_once(self, a, b):
         hypothesis.assume(abs(a - b) > 0.01)
         memory = self.update()
-
         starts = (self.may_start_at(memory, stagger) for stagger in (a, b))
         self.assertNotAlmostEqual(*starts, places=2)
 

@@ -11,7 +11,6 @@ from tests.unit import builders
 from tests.unit.planning import base
 
 NOW = builders.NOW
-Phase = server_status.Phase
 #: When the compute service was looked at.
 SEEN = NOW - 3
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
@@ -178,7 +177,7 @@ class TestUnderWay(unit.TestCase):
     )
     def test_whether_the_time_counts(self, status, counts):
         moving = server_status.ServerStatus(
-            Phase.MOVING, record=builders.migration(7, status)
+            server_status.Phase.MOVING, record=builders.migration(7, status)
         )
         for before, expected in ((None, NOW), (NOW - 9, NOW - 9)):
             remembered = builders.server_memory(under_way_since=before)

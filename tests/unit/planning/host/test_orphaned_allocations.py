@@ -228,7 +228,6 @@ class TestReport(unit.TestCase):
     )
     def test_it_is_added_to_the_row(self, before, visited, phase, reason):
         seen = builders.observation(visited=visited)
-
         (row,) = orphaned_allocations.report(seen, ['x'], [before])
         self.assertIs(phase, row.phase)
         self.assertIn(reason, row.reason)

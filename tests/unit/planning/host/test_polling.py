@@ -66,7 +66,6 @@ class TestMoveTiming(unit.TestCase):
         """The one that was seen soonest tells how the clocks differ."""
         late = ended(10, 20, unseen=5)
         soon = ended(0, 1, 30, unseen=0.2)[2:]
-
         found = polling.estimate_timing([*late, *soon], 1)
         self.assertAlmostEqual(NOW + 40.2, found.next_end)
 

@@ -76,7 +76,6 @@ class TestRecords(base.ServerContextTestCase):
             record = base.record(status, seen_at=NOW - waited)
             assessed = self.assert_phase(phase, record, view=view)
             self.assertIs(settling, assessed.visit)
-
         record = base.record(status, seen_at=NOW - EFFECT_WAIT)
         self.assert_phase(Phase.MOVED, record, view=view)
 
