@@ -180,13 +180,13 @@ def _say_who_is_tagged(gateway: Gateway, service: Service) -> None:
 
     :param service: as it was before it was enabled.
     """
-    host = service.host
-    if service.mark is None:
-        return
+    host, left = service.host, []
     try:
         tagged = [s for s in gateway.tagged() if s.tag_removable]
-        away = any(server.host != host for server in tagged)
-        left = gateway.left(host, service.mark.since) if away else []
+        if service.mark is None and tagged:
+            left = gateway.migrations(host)
+        elif service.mark and any(s.host != host for s in tagged):
+            left = gateway.left(host, service.mark.since)
     except exceptions.CloudError as error:
         LOG.warning(
             _(
@@ -196,7 +196,11 @@ def _say_who_is_tagged(gateway: Gateway, service: Service) -> None:
             {'host': host, 'error': error},
         )
         return
-    departed = {record.server_id for record in left if record.ended_well}
+    departed = {
+        record.server_id
+        for record in left
+        if record.source == host and record.ended_well
+    }
     for server in tagged:
         if server.host != host and server.id not in departed:
             continue

@@ -104,20 +104,23 @@ class UnsetTest(base.MaintenanceTestCase):
         self.maintenance.unset('cmp01', force=refused)
         self.assertTrue(self.cloud.hosts['cmp01'].enabled)
 
-    def test_servers_that_were_not_suspended_again(self) -> None:
-        self.given(builders.service())
+    # Without our mark the newest moves off the host tell.
+    @unit.cases({}, {'disabled_reason': 'theirs'})
+    def test_servers_that_were_not_suspended_again(self, service) -> None:
+        self.given(builders.service(**service))
         self.gateway.tagged.return_value = [
             builders.server('i1', 'SUSPENDED', name='\x1b', tagged=True),
             builders.server('i2', host='cmp02', tagged=True),
             builders.server('of others', host='cmp03', tagged=True),
         ]
-        self.gateway.left.return_value = [
+        self.gateway.left.return_value = self.cloud.records = [
             builders.migration(1, 'completed', 'i2'),
             builders.migration(2, 'error', 'of others'),
         ]
+        self.cloud.places = {'i2': 'cmp02', 'of others': 'cmp03'}
         with self.assertLogs(modes.LOG, 'WARNING') as logged:
-            self.maintenance.unset('cmp01')
-        here, left, _how_to_restore = logged.output
+            self.maintenance.unset('cmp01', force=bool(service))
+        *_erased, here, left, _how_to_restore = logged.output
         self.assertIn(r'\x1b (i1) on cmp01 is SUSPENDED', here)
         self.assertIn('killed: remove the tag', here)
         self.assertIn('suspend it (openstack server suspend i2)', left)
