@@ -144,7 +144,6 @@ class TestImports(unit.TestCase):
             if not module.startswith('nova/')
             and within(name, 'openstack', 'keystoneauth1')
         }
-
         self.assertEqual({('api.py', 'openstack.connection')}, found)
 
     def test_only_recordings_need_cattrs(self):

@@ -156,7 +156,6 @@ class TestDryRun(shell.CommandTestCase):
     def test_exit_code(self, rows, errors, code):
         self.asked.return_value = preview(*rows, errors=errors)
         done = self.run_dry()
-
         self.assertEqual(code, done.code)
         self.assertEqual(list(errors.values()), done.errors)
         for each in rows:
@@ -187,6 +186,5 @@ class TestDryRun(shell.CommandTestCase):
             command, parsed = self.parse('--dry-run cmp01')
             with mock.patch.object(sys, 'stderr', broken):
                 code = command.run(parsed)
-
             self.assertEqual(0, code)
             self.assertIn('vm1', self.stdout.getvalue())

@@ -103,7 +103,6 @@ class TestQuestion(streams.ProgramTestCase):
     def test_answer(self, typed, answer):
         _ours, told = self.ask(typed)
         self.wait(self.process)
-
         self.assertIn(r'Is [bold]cmp\x1b01[/] off? ', told)
         self.assertIn(f'cmp01: {answer}; stop: False', told)
         self.assert_no_surprise(told)

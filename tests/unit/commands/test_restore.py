@@ -194,7 +194,6 @@ class TestUnset(shell.CommandTestCase):
         errors = {'cmp02': '2 moves are still under way from cmp02'}
         self.asked.return_value = result(HOME, code=1, errors=errors)
         done = self.run_command('--restore cmp01 cmp02')
-
         self.assertEqual((1, [*errors.values()]), (done.code, done.errors))
         self.assertIn('name of vm1', done.stdout)
 

@@ -91,7 +91,6 @@ class TestShow(shell.CommandTestCase):
             servers_by_status={},
         )
         fields = json.loads(self.run_command('-f json cmp01').stdout)
-
         self.assertEqual({**fields, **expected}, fields)
 
 

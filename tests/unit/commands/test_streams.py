@@ -89,7 +89,6 @@ class TestBrokenPipes(ProgramTestCase):
         process = self.start('talk', stderr=subprocess.STDOUT)
         first = process.stdout.readline()
         process.stdout.close()
-
         self.assertTrue(first.startswith(b'cmp01: xxx'), first)
         self.assertEqual(SIGPIPE, self.wait(process))
 
@@ -107,7 +106,6 @@ class TestBrokenPipes(ProgramTestCase):
         process = self.start('talk', '-f', 'json')
         process.stderr.close()
         out = process.stdout.read()
-
         self.assertEqual(3, self.wait(process))
         self.assertEqual(len(program.HOSTILE), len(json.loads(out)))
 
@@ -115,7 +113,6 @@ class TestBrokenPipes(ProgramTestCase):
         with open('/dev/full', 'wb') as full:
             process = self.start('talk', stdout=full)
         err = process.stderr.read().decode()
-
         self.assertEqual(1, self.wait(process))
         self.assertIn('No space left on device\n', err)
         self.assert_no_surprise(err)

@@ -138,7 +138,6 @@ class TestSharedDestinations(unit.TestCase):
         self.first.note(seen, {'vm1'})
         self.first.leave(AWAY)
         self.second.note(seen, set())
-
         self.inner.note.assert_called_with(seen, {'vm1', 'vm3'})
 
 

@@ -174,7 +174,6 @@ class TestBrokenStream(unit.TestCase):
         os.close(reading)
         stream = os.fdopen(writing, 'w')
         self.tell(stream)
-
         with self.assertRaises(BrokenPipeError):
             stream.close()
 

@@ -154,7 +154,6 @@ class TestMisfit(unit.TestCase):
         words = progress_lines.misfit(
             'cmp01', preview(fit(Fits.NO, FULL), *many)
         )
-
         self.assertIn('100 of 100', words)
         self.assertEqual(2, words.count('reason '))
         self.assertLess(len(words), 400)
@@ -165,6 +164,5 @@ class TestLoss(unit.TestCase):
         (row,) = preview(fit()).rows
         row = dataclasses.replace(row, name='\x1b[2J' + 'x' * 255)
         words = progress_lines.loss(row)
-
         self.assertTrue(words.isprintable())
         self.assertIn('… (vm0): what is on its local disk is lost', words)

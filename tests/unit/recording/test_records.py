@@ -189,7 +189,6 @@ class TestDamage(RecordsTestCase):
         self.path.write_text(''.join(self.lines())[:-9])
         self.write(self.SEEN)
         kinds = [type(record) for record in self.read()]
-
         self.assertEqual(7, len(kinds))
         self.assertEqual(records.Began, kinds[4])
 

@@ -141,7 +141,6 @@ class TestNames(RecordingTestCase):
     @unit.cases((False, '', '198.18.0.1'), (True, 'customer', '10.0.0.5'))
     def test_are_kept_only_if_they_are_asked_for(self, names, name, address):
         text = self.written(names=names)
-
         self.assertIn(f'"name":"{name}"', text)
         self.assertEqual(names, 'customer' in text)
         self.assertEqual(names, '10.0.0.5' in text)
@@ -262,6 +261,5 @@ class TestErrors(RecordingTestCase):
         ):
             self.decide(recording)
             self.decide(recording)
-
         (call,) = self.warn.call_args_list
         self.assertIn('a set', call.args[0])

@@ -10,9 +10,11 @@ from collections import abc
 import re
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
+from osc_hostmaint.planning.server import context as contexts
 from tests.unit.simulation import evacuation_checks
 from tests.unit.simulation import request_checks
 from tests.unit.simulation import row_checks
@@ -289,11 +291,28 @@ def _tag_excused(server: Server, last: Run, runs: abc.Sequence[Run]) -> bool:
     """Tell whether nobody could take its tag away, or a row says so."""
     rows = [r for run in runs if not run.killed for r in run.result.rows]
     words = ('still has the tag', 'removes its tag', 'to suspend it')
+    words += ('is not suspended again',)
     told = {r.server_id for r in rows if any(w in r.reason for w in words)}
     return (
         server.deleted
         or server.id in told
         or server.vm_state not in nova_states.TAGGABLE
+        or _left_before(server, last)
+    )
+
+
+def _left_before(server: Server, last: Run) -> bool:
+    """Tell whether it left before the maintenance began that is known now.
+
+    Somebody overwrote the mark of the one in which it was resumed.
+    """
+    hosts = (last.cloud.hosts[name] for name in last.hosts)
+    began = [m.since for h in hosts if (m := mark.parse(h.disabled_reason))]
+    return server.host not in last.hosts and not any(
+        record.server is server
+        and record.shown().created_at >= min(began) - contexts.SKEW
+        for record in last.cloud.records.values()
+        if began
     )
 
 
@@ -308,6 +327,7 @@ def _left_running(server, last, runs) -> bool:
         and resting
         and server.host is not None
         and last.cloud.hosts[server.host].up
+        and not _left_before(server, last)
         and not cell_was_down(last.cloud, server)
         and not any(
             request.kind == 'suspend' and request.subject == server.id

@@ -50,7 +50,6 @@ class TestFlows(unit.TestCase):
         problem = packing_problems.draw(random.Random(seed))
         truth, flow = begin(problem)
         hypothesis.assume(not flow.capacity_forecast.misfits)
-
         for start in range(len(problem.demands)):
             if start % every == every - 1:
                 look(flow)

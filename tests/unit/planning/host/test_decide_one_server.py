@@ -67,7 +67,6 @@ class TestResized(base.TimelineTestCase):
         stopped = builders.server(status='SHUTOFF')
         self.expect(timeline, (CONFIRM, base.VERIFY_HERE), (COLD, stopped))
         finished = timeline.record('finished', type=base.COLD)
-
         self.expect(timeline, (CONFIRM, base.VERIFY_THERE, finished))
 
 

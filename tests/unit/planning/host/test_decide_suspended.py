@@ -205,7 +205,6 @@ class TestShelve(base.TimelineTestCase):
         timeline = self.shelving()
         self.expect(timeline, (None, self.OFFLOADING))
         self.assertIs(Phase.MOVING, timeline.row.phase)
-
         row = self.assert_offloaded(timeline)
         self.assertIn('SHELVED_OFFLOADED', row.reason)
 

@@ -192,7 +192,6 @@ class TestReport(unit.TestCase):
         seen = builders.observation(
             visited=[view] if view else [], traced=frozenset({'x'})
         )
-
         (row,) = orphaned_allocations.report(seen, ['x'], [])
         self.assertIn(expected, row.reason)
         self.assertNotIn('audit', row.reason)

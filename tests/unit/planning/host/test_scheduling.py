@@ -209,7 +209,6 @@ class TestTurns(SchedulingTestCase):
             *[waiting(ActionKind.LIVE_MIGRATE)] * 5,
             policy=policies.Policy(parallel=1),
         )
-
         ends = [ActionKind.CONFIRM] * 5 + [ActionKind.SUSPEND] * 5
         self.assertEqual([*ends, ActionKind.LIVE_MIGRATE], kinds)
 

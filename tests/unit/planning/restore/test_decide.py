@@ -86,7 +86,6 @@ class TestKilledInBetween(RestoreTimelineTestCase):
         timeline = self.begin()
         self.assert_asks(None, base.MIGRATING, timeline.record('running'))
         timeline.tick(AT_HOME, timeline.record('completed'))
-
         row = self.assert_ends('moved', move='live migration')
         self.assertEqual(0, row.attempts)
 

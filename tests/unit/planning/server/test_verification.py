@@ -63,7 +63,6 @@ class TestVerification(base.ServerContextTestCase):
     def test_fixed_addresses(self, before, after, words):
         before = builders.server(addresses=before)
         assessed = self.moved(before, addresses=after)
-
         phase = Phase.FAILED if words else Phase.MOVED
         self.assertEqual(phase, assessed.phase)
         self.assertIn(words, assessed.reason)
@@ -179,7 +178,6 @@ class TestArrived(base.ServerContextTestCase):
             view=base.THERE,
             remembered=base.asked(host=host, accepted=accepted),
         )
-
         words = 'it is on cmp02, although cmp09 was requested'
         self.assertEqual(words if told else '', assessed.reason)
 
