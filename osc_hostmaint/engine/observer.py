@@ -104,7 +104,7 @@ class Observer:
         if not left:
             return
         now, found = self.clock.now(), self.gateway.tagged()
-        self._board.latest(self.seen.host)
+        _service, down, _at = self._board.latest(self.seen.host)
         drained = {s.host for s in self._board.services.values() if s.mark}
         visited = {
             server.id: dataclasses.replace(server, seen_at=now)
@@ -113,7 +113,7 @@ class Observer:
             if server.id in left
             and server.host not in {*drained, self.seen.host}
         }
-        self._update(visited=visited)
+        self._update(visited=visited, down=down)
 
     def see_newest(self) -> model.Observation:
         """Look at the newest migrations."""

@@ -19,6 +19,7 @@ from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import clock
 from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import requests
+from osc_hostmaint.operations import resumed
 from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning import summary
@@ -161,7 +162,7 @@ def unset_maintenance(
                 hosts.check_unchanged(seen, service)
                 enabled = gateway.enable(service)
                 _say_erased(service)
-                _say_who_is_tagged(gateway, service)
+                resumed.say_who_is_tagged(gateway, service)
                 if not restoring:
                     _say_how_to_restore(service)
                 return enabled
@@ -173,56 +174,6 @@ def unset_maintenance(
                 may_wait = False
             case _:
                 return service
-
-
-def _say_who_is_tagged(gateway: Gateway, service: Service) -> None:
-    """Print which servers a run has resumed and not suspended again.
-
-    :param service: as it was before it was enabled.
-    """
-    host, left = service.host, []
-    try:
-        tagged = [s for s in gateway.tagged() if s.tag_removable]
-        if service.mark is None and tagged:
-            left = gateway.migrations(host)
-        elif service.mark and any(s.host != host for s in tagged):
-            left = gateway.left(host, service.mark.since)
-    except exceptions.CloudError as error:
-        LOG.warning(
-            _(
-                '%(host)s: whether servers that were resumed to be moved are '
-                'suspended again is not known: %(error)s'
-            ),
-            {'host': host, 'error': error},
-        )
-        return
-    departed = {
-        record.server_id
-        for record in left
-        if record.source == host and record.ended_well
-    }
-    for server in tagged:
-        if server.host != host and server.id not in departed:
-            continue
-        suspend = _('suspend it (openstack server suspend %s) and ')
-        LOG.warning(
-            _(
-                '%(host)s: %(name)s (%(id)s) on %(on)s is %(status)s and has '
-                'the tag %(tag)s, as a run that resumed it to move it was '
-                'killed: %(suspend)sremove the tag, or a later drain may '
-                'suspend it (%(untag)s)'
-            ),
-            {
-                'host': host,
-                'name': text.printable(server.name),
-                'id': server.id,
-                'on': server.host,
-                'status': server.status,
-                'tag': mark.RESUMED_TAG,
-                'suspend': suspend % server.id if server.resumed else '',
-                'untag': mark.untag_command(server.id),
-            },
-        )
 
 
 def _say_how_to_restore(service: Service) -> None:

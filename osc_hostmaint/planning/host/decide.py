@@ -74,8 +74,10 @@ def decide(
     )
     context = _replace(context, memory=memory)
 
-    # Off a host that died midway something was moved, and is looked at.
-    checks = unrecoverable and not (given_up or memory.dead)
+    # What was moved or asked for before the host died, or after, is checked.
+    acted = any(s.requests for s in memory.servers.values())
+    idle = memory.dead and not acted
+    checks = unrecoverable and not (given_up or idle)
     abandoned = operation.policy.abandon
     ends = abandoned and not checks and not _any_open(context)
     done = stage is Stage.DONE or bool(ends)

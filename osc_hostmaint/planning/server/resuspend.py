@@ -69,11 +69,14 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
 def _abandons(context: Context) -> str:
     """Return why nothing is asked for any more, or ''.
 
-    What has left a host that is down can still be suspended.
+    What has left a host that is down can still be suspended, unless the host
+    where it is now is down as well.
     """
     view = context.view
     left = view is not None and context.has_left(view)
-    return '' if context.host_is_down and left else context.policy.abandon
+    host = view.host if view else None
+    in_reach = left and host not in context.seen.down
+    return '' if context.host_is_down and in_reach else context.policy.abandon
 
 
 def _tried_to_tag(context: Context) -> bool:
@@ -118,6 +121,8 @@ def _require_suspend(
             'it was resumed for the migration, and is not suspended again '
             f'yet: {settled.reason}'
         )
+        if settled.pending is None:
+            reason += '; run this again, which removes its tag'
     else:
         reason = (
             'left running: it was resumed for the migration and could not be '
@@ -206,8 +211,8 @@ def _require_untag(
         return settled
     reason = (
         f'it still has the tag {mark.RESUMED_TAG} ({settled.reason}): remove '
-        'it, or the server may be suspended again in a later maintenance '
-        f'({mark.untag_command(context.server_id)})'
+        f'it ({mark.untag_command(context.server_id)}), or the server may be '
+        'suspended again in a later maintenance'
     )
     reasons = filter(None, [status.reason, reason])
     return dataclasses.replace(

@@ -165,7 +165,7 @@ def _way_out(seen: Observation, view: Server) -> str:
         )
     if view.status == Status.SHELVED_OFFLOADED:
         return f'check its events (openstack server event list {view.id})'
-    if not seen.service.up:
+    if not seen.service.up and host == seen.host:
         dests = (r.dest for r in _open(seen, view) if r.dest)
         unless = (
             f'unless {next(dests, "another host")} is still building it, or '

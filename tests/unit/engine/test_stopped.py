@@ -51,8 +51,9 @@ class KilledTestCase(StoppedTestCase):
         self.assertTrue(run.killed)
         self.check_the_rest(cloud)
 
-    def test_resumed_and_moved_off_a_host_that_is_down(self) -> None:
-        """It is suspended again where it is now, and loses its tag."""
+    @unit.cases(False, True)
+    def test_resumed_and_moved_off_a_host_that_is_down(self, both) -> None:
+        """It is suspended again where it is now, if that is up."""
         cloud = scene.cloud(0)
         server = cloud.add(scene.SOURCE, 'suspended', seconds=10)
         options = {'suspended': 'resume'}
@@ -61,11 +62,15 @@ class KilledTestCase(StoppedTestCase):
         self.assertEqual(('active', True), (server.vm_state, server.tagged))
         self.assertNotEqual(scene.SOURCE, server.host)
         cloud.add(scene.SOURCE, seconds=60)
-        cloud.fence(scene.SOURCE)
+        for host in (scene.SOURCE, server.host)[: 1 + both]:
+            cloud.fence(host)
         run = self.drain(cloud, code=Code.FAILED, **options)
-        self.assertEqual('moved', run.results[server.id])
+        result = 'failed' if both else 'moved'
+        self.assertEqual(result, run.results[server.id])
+        self.assertLess(run.seconds, 60)
+        found = server.vm_state, server.tagged
         self.assertEqual(
-            ('suspended', False), (server.vm_state, server.tagged)
+            ('active', True) if both else ('suspended', False), found
         )
 
 

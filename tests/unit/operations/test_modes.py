@@ -7,6 +7,7 @@ import typing as ty
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.operations import modes
+from osc_hostmaint.operations import resumed
 from osc_hostmaint.planning import timing
 from tests import unit
 from tests.unit import builders
@@ -111,18 +112,21 @@ class UnsetTest(base.MaintenanceTestCase):
         self.gateway.tagged.return_value = [
             builders.server('i1', 'SUSPENDED', name='\x1b', tagged=True),
             builders.server('i2', host='cmp02', tagged=True),
-            builders.server('of others', host='cmp03', tagged=True),
+            builders.server('of others', host='cmp02', tagged=True),
+            builders.server('drained', host='cmp03', tagged=True),
         ]
+        self.cloud.hosts['cmp03'] = builders.service(host='cmp03')
         self.gateway.left.return_value = self.cloud.records = [
             builders.migration(1, 'completed', 'i2'),
             builders.migration(2, 'error', 'of others'),
+            builders.migration(3, 'completed', 'drained'),
         ]
-        self.cloud.places = {'i2': 'cmp02', 'of others': 'cmp03'}
-        with self.assertLogs(modes.LOG, 'WARNING') as logged:
+        self.cloud.places = {'i2': 'cmp02', 'of others': 'cmp02'}
+        with self.assertLogs(resumed.LOG, 'WARNING') as logged:
             self.maintenance.unset('cmp01', force=bool(service))
-        *_erased, here, left, _how_to_restore = logged.output
+        here, left = logged.output
         self.assertIn(r'\x1b (i1) on cmp01 is SUSPENDED', here)
-        self.assertIn('killed: remove the tag', here)
+        self.assertIn('now, remove the tag', here)
         self.assertIn('suspend it (openstack server suspend i2)', left)
         self.assertIn('--tag osc-hostmaint:resumed i2)', left)
 
