@@ -88,7 +88,6 @@ class TestServers(unit.TestCase):
         if old is None:
             self.assertEqual('HostStarted', names(found[:1])[0])
             found = found[1:]
-
         self.assertEqual([expected] if expected else [], names(found))
         for event in found:
             self.assertEqual(('vm1', new.name), (event.server_id, event.name))

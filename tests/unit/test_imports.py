@@ -283,7 +283,6 @@ class TestSize(unit.TestCase):
             for module in PACKAGE.rglob('*.py')
             if module.name != '__init__.py'
         )
-
         self.assertIn('planning/host', folders)
         self.assertEqual(
             {}, {name: n for name, n in folders.items() if n > MAX_MODULES}

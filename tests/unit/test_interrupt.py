@@ -93,7 +93,6 @@ class TestInterrupt(InterruptTestCase):
         deaf = interrupt.Interrupt(writing)
         with deaf.watching():
             signal.raise_signal(number)
-
         self.assertTrue(deaf.requested)
 
 

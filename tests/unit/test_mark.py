@@ -39,7 +39,6 @@ class TestWriting(unit.TestCase):
         east = datetime.timezone(datetime.timedelta(hours=2))
         since = builders.SINCE.astimezone(east)
         reason = 'kernel update CHG0042'
-
         for mark, text in (
             (builders.mark(reason=reason), EXAMPLE),
             (builders.mark(reason=''), EXAMPLE.removesuffix(f': {reason}')),

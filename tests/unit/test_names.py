@@ -43,7 +43,6 @@ class TestPick(unit.TestCase):
         with self.assertRaises(exceptions.UnknownHost) as caught:
             names.pick([host], SERVICES, ask)
         message = str(caught.exception)
-
         ask.assert_called_once_with()
         self.assertIn(words, message)
         self.assertTrue(message.isprintable())
@@ -91,7 +90,6 @@ class TestDestination(unit.TestCase):
                 builders.service(host='cmp02', **service), drained
             )
         message = str(caught.exception)
-
         self.assertIn('moved to cmp02, because', message)
         self.assertIn(words, message)
         self.assertIn('leave it to the scheduler', message)

@@ -106,7 +106,8 @@ class MovesInFlight:
         #: By source: what is in flight, and what may still arrive.
         self._in_flight: dict[str, _Moves] = {}
         self._abandoned: dict[str, _Moves] = {}
-        self._others: _Moves = {}
+        #: Those in flight when they were listed last, of others.
+        self._others: tuple[Record, ...] = ()
         self._others_at = float('-inf')
         self._others_took = 0.0
         #: The hosts that we asked for, by the record's id.
@@ -277,12 +278,10 @@ class MovesInFlight:
             self._others_at = self._clock.now()
             self._others_took = self._others_at - asked_at
         since = self._gateway.now() - self._awaited
-        self._others = self._shown(
+        self._others = tuple(
             record
             for record in moving
-            if record.source not in self._in_flight
-            and record.created_at >= since
-            and self._goes_on(record)
+            if record.created_at >= since and self._goes_on(record)
         )
 
     def _goes_on(self, record: Record) -> bool:
@@ -293,7 +292,12 @@ class MovesInFlight:
 
     def under_way(self) -> _Moves:
         """Return all that is on its way, by the server's id."""
-        found = dict(self._others)
+        # Of hosts that are observed themselves more is known by now.
+        found = self._shown(
+            record
+            for record in self._others
+            if record.source not in self._in_flight
+        )
         for mine in self._in_flight.values():
             found.update(mine)
         for server_id, sent in self.sent.items():

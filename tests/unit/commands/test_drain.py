@@ -118,7 +118,6 @@ class TestDrain(shell.CommandTestCase):
         errors = {'cmp02': f'Nova says {HOSTILE}', 'cmp03': 'down'}
         self.asked.return_value = result(builders.row(), errors=errors, code=1)
         done = self.run_command('cmp01 cmp02 cmp03')
-
         self.assertEqual(1, done.code)
         self.assertEqual(
             [r'Nova says \x1b[2Jvm\n\u202e[red]', 'down'], done.errors

@@ -96,7 +96,6 @@ class TestBrokenPipes(ProgramTestCase):
         process = self.start('talk')
         process.stdout.close()
         err = process.stderr.read().decode()
-
         self.assertEqual(SIGPIPE, self.wait(process))
         self.assertIn('not drained (8 failed)', err)
         self.assert_no_surprise(err)

@@ -90,7 +90,6 @@ class TestLeftAlone(RestoreTestCase):
             clients.Client, 'services', return_value=services
         ):
             done = self.restore()
-
         self.assertEqual({server.id: 'blocked'}, done.results)
         self.assertIn('compute service list', done.reasons[server.id])
 
@@ -100,7 +99,6 @@ class TestDeleted(RestoreTestCase):
         self.cloud.delete(self.leave().id)
         self.rest(600.0)
         done = self.restore(since=datetime.timedelta(minutes=5))
-
         self.assertEqual({}, done.results)
         (words,) = done.recorder.troubles
         self.assertRegex(words, '^nothing to bring back')
@@ -224,7 +222,6 @@ class TestUnsetAndRestore(restore_base.RestoreTestCase):
 
     def test_servers_that_left_since_the_mark(self):
         done = self.restore()
-
         self.assert_done(done, {self.server.id: 'moved'})
         self.assertTrue(self.cloud.hosts[HOME].enabled)
         self.assert_home(self.server)

@@ -111,7 +111,6 @@ class TestRoom(restore_base.RestoreTestCase):
             : [r.kind for r in done.client.log].index('live_migrate')
         ]
         first = [request.kind for request in before]
-
         once = 'left moves hypervisors aggregates allocation_candidates'
         for count, kinds in ((1, once), (0, 'server history groups')):
             for kind in kinds.split():

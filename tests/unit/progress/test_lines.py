@@ -141,7 +141,6 @@ class TestLines(unit.TestCase):
             events.Trouble(HOST, hostile),
             events.Waiting(HOST, 0, 0, hostile),
         )
-
         self.assertEqual(3, len(shown))
         for line in shown:
             self.assertTrue(line.startswith('cmp01: '), line)
@@ -152,7 +151,6 @@ class TestLines(unit.TestCase):
         """However long a name is, and what Nova has to say of it."""
         blocked = row(Phase.BLOCKED, f'no: {letter * 5000}', name=letter * 255)
         (line,) = lines(of_server(events.ServerBlocked, blocked))
-
         self.assertLessEqual(len(line), 2 * progress_lines.LINE_COLUMNS)
         self.assertEqual(line, text.shorten(line, progress_lines.LINE_COLUMNS))
         self.assertIn('… (vm1): blocked: no: ', line)

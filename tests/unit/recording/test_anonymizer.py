@@ -72,7 +72,6 @@ class TestHide(unit.TestCase):
             }
         )
         a, b, c = hidden['addresses']
-
         self.assertEqual(f'it had {c}, {b} and {a}', hidden['reason'])
         self.assertEqual(3, len({a, b, c}))
 

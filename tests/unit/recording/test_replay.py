@@ -103,7 +103,6 @@ class TestReplay(ReplayTestCase):
     def test_a_drain_of_several_hosts(self):
         hosts = ('cmp01', 'cmp02')
         run = self.drain(scene.cloud(5, source=hosts), hosts)
-
         self.assertEqual(0, run.exit_code)
         ticks = self.assert_same()
         self.assertEqual(set(hosts), {t.then.seen.host for t in ticks})
@@ -127,7 +126,6 @@ class TestReplay(ReplayTestCase):
                 found = decide.decide(seen, operation, memory, builders.NOW)
                 recording.decided(seen, operation.policy, builders.NOW, found)
                 memory = found.memory
-
         self.assertEqual(3, len(self.assert_same()))
 
     def test_every_drain_begins_anew(self):
@@ -145,7 +143,6 @@ class TestReplay(ReplayTestCase):
             tick.memory,
             tick.then.now,
         )
-
         self.assertEqual(tick.now, again)
 
 

@@ -67,7 +67,6 @@ class TestLines(RecordingTestCase):
         self.open(names=True)
         (line,) = self.lines()
         began = line['began']
-
         self.assertEqual(
             (records.FORMAT, True), (began['format'], began['names'])
         )
@@ -180,7 +179,6 @@ class TestFile(RecordingTestCase):
             file.write('{"decided":{"ho')
         self.open()
         lines = self.path.read_text().splitlines()
-
         self.assertEqual(3, len(lines))
         self.assertTrue(lines[2].startswith('{"began"'))
 
@@ -244,7 +242,6 @@ class TestErrors(RecordingTestCase):
             self.decide(recording)
             recording.acted('cmp01', ACTION, OUTCOME, 7)
         recording.close()
-
         ((words,), _kwargs) = self.warn.call_args
         self.warn.assert_called_once()
         for part in ('No space left', 'drain continues without', 'seen.jsonl'):

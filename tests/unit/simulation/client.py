@@ -337,7 +337,8 @@ class Client(session.Session):
     @_asks('failure')
     def _failure(self, server_id: str, record_id: int) -> model.Failure:
         self._reach(server_id)
-        return self._cloud.records[record_id].failure
+        record = self._cloud.records.get(record_id)
+        return record.failure if record else model.Failure()
 
     @_asks('progress')
     def progress(self, server_id, record_id) -> model.Progress | None:

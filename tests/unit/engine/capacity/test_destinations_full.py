@@ -66,6 +66,15 @@ class TestBound(destinations_base.DestinationsTestCase):
         self.note()
         self.assertEqual('a', self.go('vm01'))
 
+    def test_host_that_is_observed_since(self) -> None:
+        """Another run's move off it, in the last list, is over by now."""
+        self.given(clouds.hosts('a'), clouds.demands(2), bound=1)
+        self.others(record('vm00', 'a'))
+        self.assertIsNone(self.go('vm01'))
+        self.note(record('vm00', 'a', 'failed'))
+        self.assertEqual({}, self.destinations.moves.under_way())
+        self.assertEqual('a', self.go('vm01'))
+
     def test_scheduler_moves_count_for_every_host(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=2)
         self.assertEqual('', self.go('new'))

@@ -131,7 +131,6 @@ class TestCost(cloud.CloudTestCase):
         size = large_clouds.Size(1, large_clouds.PAGE)
         nodes = large_clouds.PAGE + 1
         seen = large_clouds.Cloud(self.cloud, size, nodes=nodes)
-
         seen.look(self.gateway)
         self.assertEqual(nodes, len(self.gateway.hypervisors()))
         self.assertEqual(2, seen.asked['/os-hypervisors/detail'])

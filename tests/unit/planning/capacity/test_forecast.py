@@ -232,7 +232,6 @@ class TestDoubts(Base):
     def test_unknown_altogether(self):
         demands = clouds.demands(2)
         found = forecast.unknown(demands, 'no rights')
-
         fit = forecast.Fit(UNKNOWN, None, 'no rights')
         fits = {'vm00': fit, 'vm01': fit}
         self.assertEqual(forecast.CapacityForecast(fits, {}), found)

@@ -87,7 +87,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         timeline = self.begin(to='cmp07')
         (action,) = timeline.tick(server())
         self.assertEqual(('cmp07', False), (action.host, action.spread))
-
         timeline = self.begin()
         (action,) = timeline.tick(server())
         self.assertEqual(('', True), (action.host, action.spread))

@@ -145,7 +145,6 @@ class TestMayStartAt(LockTestCase):
         """Between two of his, none may be in flight for a moment."""
         memory = self.update(builders.evacuation(), at=NOW - 5)
         memory = self.update(builders.evacuation(status='done'), memory=memory)
-
         waited = self.may_start_at(memory, stagger) - NOW
         staggered = waited - timing.EVACUATE_AFTER_OTHERS_SECONDS
         self.assertLessEqual(0, staggered)

@@ -71,7 +71,6 @@ class TestLastChecks(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertEqual(2.0, found.interval)
         self.assertIn('scheduled to this host', found.waiting_for)
-
         found = self.decide(policy=policies.Policy(settled_from=NOW))
         self.assertTrue(found.drained)
 

@@ -228,7 +228,6 @@ class TestHost(base.DecideTestCase):
         found = self.bring()
         self.assertEqual({'vm1'}, found.query.visit)
         self.assertFalse(found.done)
-
         found = self.bring(visited=[ELSEWHERE])
         self.assertEqual('skipped', self.row(found).result)
         self.assertTrue(found.drained)

@@ -165,7 +165,6 @@ class TestAskedFor(base.ServerContextTestCase):
         assessed = self.lost(EFFECT_WAIT + 1)
         self.assertEqual(Phase.SETTLING, assessed.phase)
         self.assertIn('had no effect: no answer', assessed.reason)
-
         assessed = self.lost(EFFECT_WAIT + timing.RETRY_WAIT_SECONDS)
         self.assertEqual(Phase.WAITING, assessed.phase)
         self.assertIs(model.Move.LIVE, assessed.move)

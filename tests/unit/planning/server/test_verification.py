@@ -296,7 +296,6 @@ class TestEvacuated(base.ServerContextTestCase):
         assessed = self.arrive(before, after)
         self.assertIs(Phase.SETTLING, assessed.phase)
         self.assertTrue(assessed.history)
-
         history = [base.instance_action(deed)]
         self.assert_arrives(wrong, before, after, history)
 
