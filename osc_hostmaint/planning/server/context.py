@@ -5,6 +5,7 @@
 from collections import abc
 import dataclasses
 import datetime
+import math
 import typing as ty
 
 from osc_hostmaint import model
@@ -218,7 +219,10 @@ class ServerContext:
         limit, remembered = self.policy.server_timeout, self.remembered
         since = remembered.under_way_since
         since = remembered.stuck_since if since is None else since
-        if limit is None or since is None or self.now - since < limit:
+        # By when we looked: a request may have hung for a minute since.
+        seen_at = self.view.seen_at if self.view else -math.inf
+        looked = min(self.now, max(seen_at, self.seen.migrations_at))
+        if limit is None or since is None or looked - since < limit:
             return ''
         return f'it took longer than {limit:.0f} s (--server-timeout)'
 

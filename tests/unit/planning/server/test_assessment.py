@@ -192,6 +192,17 @@ class TestAskedFor(base.ServerContextTestCase):
             remembered = base.asked(kind, asked_at=NOW - waited)
             self.assert_given_up(phase, remembered, words)
 
+    @unit.cases((0.0, 0.0, True), (9.0, 0.0, True), (9.0, 9.0, False))
+    def test_overdue(self, records_ago, server_ago, overdue):
+        """Not by what time it is: a request may have hung since it looked."""
+        context = base.context(
+            view=dataclasses.replace(base.HERE, seen_at=NOW - server_ago),
+            migrations_at=NOW - records_ago,
+            remembered=builders.server_memory(under_way_since=NOW - 60.0),
+            policy=policies.Policy(server_timeout=60.0),
+        )
+        self.assertIs(overdue, bool(context.overdue))
+
     @unit.cases((59.0, Phase.MOVING), (60.0, Phase.STILL_MOVING))
     def test_bounded_by_server_timeout(self, under_way, phase):
         """--server-timeout."""
