@@ -234,6 +234,7 @@ class Client(session.Session):
         ]
 
     def _records(self, host: str) -> list[model.Migration]:
+        self.last_records[host] = self._clock.now()
         return [r for r in self._newest() if host in (r.source, r.dest)]
 
     def _records_from(self, host: str) -> list[model.Migration]:

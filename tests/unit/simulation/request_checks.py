@@ -241,6 +241,8 @@ def was_gone_when_looked(run: Run, server: world.Server, host: str) -> bool:
     What it has asked for without an answer may have come to nothing.
     """
     looked = run.client.last_look.get(host, run.began)
+    # It may have ended after its record was seen, in the same look.
+    looked = min(looked, run.client.last_records.get(host, looked))
     works = run.cloud.works_on(server)
     moves = any(work.until >= looked for work in works)
     asked = any(

@@ -39,6 +39,8 @@ class Session:
         self.listed: dict[str, set[str]] = collections.defaultdict(set)
         #: When it was last looked whether anything is left on a host.
         self.last_look: dict[str, float] = {}
+        #: When its migrations were last listed, which comes before.
+        self.last_records: dict[str, float] = {}
         self.actor = world.operator()
         self._cloud = cloud
         self._clock = clock
