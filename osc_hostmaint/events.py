@@ -233,8 +233,7 @@ def _kind(
         return ResultExplained
     match row.phase:
         case Phase.SETTLING if row.reason and (moved_on or new_reason):
-            arrived = row.record and row.record.ended_well
-            return MoveDelayed if arrived else RetryScheduled
+            return MoveDelayed if row.destination else RetryScheduled
         # Without a pause it only waits for its turn.
         case Phase.WAITING if row.reason and old and row.attempts:
             return RetryScheduled if new_reason else ServerChanged

@@ -67,8 +67,13 @@ class TestServers(unit.TestCase):
         # It has moved, and does not run there yet: nothing is tried again.
         (
             moving(),
-            row(Phase.SETTLING, 'off', record=COMPLETED),
+            row(Phase.SETTLING, 'off', destination='cmp02'),
             'MoveDelayed',
+        ),
+        (
+            moving(),
+            row(Phase.SETTLING, 'still here', record=COMPLETED),
+            'RetryScheduled',
         ),
         # Without a pause.
         (moving(attempts=1), row(**FULL), 'RetryScheduled'),

@@ -155,6 +155,7 @@ def _wait_for_others(
     return dataclasses.replace(
         status,
         phase=Phase.SETTLING,
+        reason='',
         ask=None,
         visit=context.now >= due_at,
         wake_at=due_at,

@@ -181,7 +181,7 @@ class TestResumedByOthers(base.ServerContextTestCase):
                 self.assertIs(ActionKind.SUSPEND, found.ask)
                 continue
             self.assertEqual((Phase.SETTLING, None), (found.phase, found.ask))
-            self.assertEqual(NOW + 1, found.wake_at)
+            self.assertEqual(('', NOW + 1), (found.reason, found.wake_at))
             self.assertIs(now > NOW, found.visit)
             self.assertIn('move or suspend them (at most 60 s)', found.awaits)
 
