@@ -116,7 +116,10 @@ class RequestSent(ServerEvent):
 
 
 class MoveStarted(RequestSent):
-    """Nova was asked to move the server; once for every attempt."""
+    """Nova was asked to move the server, and may have refused.
+
+    Once for every attempt, and once more to offload what it has shelved.
+    """
 
 
 class MoveAdopted(ServerEvent):

@@ -65,7 +65,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         options.COUNT,
         parallel=_(
             'Most moves in flight per host (default: one live migration '
-            'more than Nova runs, %d cold ones)'
+            'more than Nova runs, cold ones: %d)'
         )
         % timing.UNQUEUED_MOVES_AT_ONCE,
     )

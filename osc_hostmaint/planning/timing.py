@@ -156,12 +156,14 @@ REQUEST_PAUSE_SAID_SECONDS = 5.0
 # How runs keep out of each other's way: by times that differ.
 
 #: How long a cold migration that another run or a person may have asked for is
-#: left to them to confirm. Nova does not keep two confirmations apart that
-#: come at the same moment: the later one puts the server into ERROR
+#: left to them to confirm, before the share below: about the longest pause
+#: between two looks of that run. Nova does not keep two confirmations apart
+#: that come at the same moment: the later one puts the server into ERROR
 #: (nova/compute/manager.py: do_confirm_resize).
 CONFIRM_WAIT_SECONDS = 10.0
 #: Two runs that wait to confirm the same wait up to so long more, each
-#: another time.
+#: another time: the shorter this is, the more often both are at the same
+#: moment.
 CONFIRM_STAGGER_SECONDS = 10.0
 #: A server that another run has resumed is left to it so long after Nova last
 #: changed it: that run looks every half a minute at the least, and may have to
