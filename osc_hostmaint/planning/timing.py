@@ -156,10 +156,11 @@ REQUEST_PAUSE_SAID_SECONDS = 5.0
 # How runs keep out of each other's way: by times that differ.
 
 #: How long a cold migration that another run or a person may have asked for is
-#: left to them to confirm, before the share below: about the longest pause
-#: between two looks of that run. Nova does not keep two confirmations apart
-#: that come at the same moment: the later one puts the server into ERROR
-#: (nova/compute/manager.py: do_confirm_resize).
+#: left to them to confirm, before the share below: as long as that run pauses
+#: between two looks (LOOK_MOST_SECONDS, where no live migration takes longer).
+#: Nova does not keep two confirmations apart that come at the same moment: the
+#: later one puts the server into ERROR (nova/compute/manager.py:
+#: do_confirm_resize).
 CONFIRM_WAIT_SECONDS = 10.0
 #: Two runs that wait to confirm the same wait up to so long more, each
 #: another time: the shorter this is, the more often both are at the same
