@@ -31,6 +31,10 @@ _NEEDS_FRESH = frozenset(
 _LIVE = frozenset({ActionKind.LIVE_MIGRATE, ActionKind.RESUME})
 _UNQUEUED = memories.STARTING - _LIVE
 _ENDS = frozenset({ActionKind.ABORT, ActionKind.FORCE_COMPLETE})
+#: They do harm to a server in another state than the one decided by.
+_BY_STATE = frozenset(
+    {ActionKind.EVACUATE, ActionKind.RESET, ActionKind.RESUME}
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def _action(
     policy, status = context.policy, context.statuses[server_id]
     remembered = context.memory.servers[server_id]
     migrates = kind in memories.DIRECTED
-    depends = kind in (ActionKind.EVACUATE, ActionKind.RESUME)
+    depends = kind in _BY_STATE
     view = context.seen.latest(server_id)
     balance = policy.spread is policies.Spread.BALANCE and not policy.to
     return memories.Action(

@@ -100,8 +100,7 @@ class Action:
     spread: bool = False
     #: Of an evacuation: it is to stay stopped, whatever it was.
     stopped: bool = False
-    #: The server's state that an evacuation or a resume was decided by, '' if
-    #: that does not matter.
+    #: The server's state that it was decided by, '' if that does not matter.
     vm_state: str = ''
     #: The migration that is to be aborted or completed; 0 with all others.
     record_id: int = 0

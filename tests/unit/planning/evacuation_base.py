@@ -83,6 +83,8 @@ class EvacuatedServerTestCase(base.TimelineTestCase):
         kwargs = {'failures': FAILURES, **kwargs}
         actions = self.timeline.tick(view, *records, **kwargs)
         self.assertEqual([*expected], [(a.kind, a.stopped) for a in actions])
+        # It is checked once more right before they are sent.
+        self.assertLessEqual({a.vm_state for a in actions}, {view.vm_state})
 
     def assert_ends(self, *args: ty.Any, **kwargs: ty.Any) -> ty.Any:
         return self.assert_ended(self.timeline, *args, **kwargs)
