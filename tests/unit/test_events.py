@@ -109,7 +109,6 @@ class TestServers(unit.TestCase):
         _started, event = happened(
             None, builders.decision(rows, actions=(action,))
         )
-
         self.assertIs(kind, event.request)
         self.assertEqual('cmp09', event.destination)
         self.assertEqual(

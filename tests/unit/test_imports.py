@@ -271,7 +271,6 @@ class TestSize(unit.TestCase):
             )
             for module in PACKAGE.rglob('*.py')
         }
-
         self.assertIn('planning/host/decide.py', lines)
         self.assertEqual(
             {}, {name: n for name, n in lines.items() if n > MAX_LINES}

@@ -54,9 +54,9 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
             return _require_untag(context, view, status)
     if not (final and context.resumed):
         return status
-    if abandon and (view is None or status.pending):
+    if view is None or (abandon and status.pending):
         return _abandoned(status)
-    if view is None or view.vm_state != nova_states.VmState.ACTIVE:
+    if view.vm_state != nova_states.VmState.ACTIVE:
         return status
     if context.operation.evacuations_only and not context.has_left(view):
         # Its host is dead.
@@ -82,10 +82,12 @@ def _abandons(context: Context) -> str:
 def _tried_to_tag(context: Context) -> bool:
     """Tell whether it may have been tagged after it was last seen.
 
-    And not resumed after all: then nothing else has it looked at again.
+    And was not resumed after all: then nothing else has it looked at again.
     """
     tried_at = context.remembered.tag_tried_at
-    return tried_at is not None and not context.view_since(tried_at)
+    if tried_at is None or context.remembered.resumed:
+        return False
+    return not context.view_since(tried_at)
 
 
 def _require_suspend(

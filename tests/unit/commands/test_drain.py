@@ -176,7 +176,6 @@ class TestObservations(shell.CommandTestCase):
     def test_are_kept_without_names(self):
         done = self.run_saving()
         text = self.path.read_text()
-
         self.assertEqual(0, done.code)
         self.assertEqual(2, text.count('\n'))
         self.assertIn('"decided"', text)
@@ -208,7 +207,6 @@ class TestObservations(shell.CommandTestCase):
         )
         with writes, self.assertLogs(commands.LOG, 'WARNING') as logged:
             done = self.run_saving()
-
         self.assertEqual(0, done.code)
         self.assertIn('vm1', done.stdout)
         (line,) = logged.output

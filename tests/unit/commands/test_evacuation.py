@@ -42,7 +42,6 @@ class TestOptions(shell.CommandTestCase):
         command, parsed = self.parse(f'{arguments} cmp01')
         with self.logged() as errors:
             code = command.run(parsed)
-
         self.assertEqual(exceptions.ExitCode.USAGE, code)
         (error,) = errors
         self.assertIn(words, error)

@@ -63,7 +63,6 @@ class TestUnset(shell.CommandTestCase):
         )
         with self.assertLogs(mark.LOG, logging.WARNING) as logged:
             done = self.run_command('cmp01')
-
         self.assertEqual((0, ''), (done.code, done.stdout))
         self.assertIn(
             'openstack compute service set --up cmp01 nova-compute',

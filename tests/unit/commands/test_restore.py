@@ -95,7 +95,6 @@ class TestRestore(shell.CommandTestCase):
     def test_the_table(self):
         self.asked.return_value = result(HOME, SKIPPED)
         names, (_first, row) = self.listed('cmp01')
-
         self.assertEqual(', '.join(table.RESTORE_COLUMNS), names)
         self.assertEqual(
             (
@@ -163,7 +162,6 @@ class TestDryRun(shell.CommandTestCase):
         row = test_dry_run.row(left_at=builders.mark().since)
         self.asked.return_value = test_dry_run.preview(row)
         done = self.run_command('--dry-run -f json cmp01')
-
         (shown,) = json.loads(done.stdout)
         self.assertEqual([*table.RESTORE_PREVIEW_COLUMNS], [*shown])
         self.assertEqual('2026-11-20T23:31:07Z', shown['Left At'])

@@ -209,7 +209,6 @@ class TestTerminal(ProgramTestCase):
         process = self.start_here('talk', *arguments, columns=columns)
         shown = self.shown()
         self.wait(process)
-
         header = next(li for li in shown.splitlines() if li.startswith('|'))
         names = [name.strip() for name in header.strip('|').split('|')]
         self.assertEqual(list(expected), names)

@@ -65,7 +65,6 @@ class TestRoom(restore_base.RestoreTestCase):
         self.crowd(1)
         other = self.move(self.cloud.add(FAR), AWAY)
         done = self.restore(HOME, FAR)
-
         self.assert_failed(done, '1 of 4')
         self.assertEqual({other.id: 'moved'}, done.results)
         ahead = self.preview(HOME, FAR)
@@ -74,7 +73,6 @@ class TestRoom(restore_base.RestoreTestCase):
     def test_two_homes_are_summed(self):
         self.move(self.cloud.add(FAR), AWAY)
         ahead = self.preview(HOME, FAR)
-
         self.assertTrue(ahead.done)
         self.assertEqual(5, len(ahead.rows))
         self.assertEqual(
@@ -90,7 +88,6 @@ class TestRoom(restore_base.RestoreTestCase):
         self.rest(5.0)
         self.assertTrue(self.preview().done)
         done = self.restore()
-
         self.assertIs(Code.DONE, done.result.exit_code)
         self.assert_home(*self.servers)
 
@@ -100,7 +97,6 @@ class TestRoom(restore_base.RestoreTestCase):
         self.assertEqual({forecast.Fits.UNKNOWN}, {r.fits for r in ahead.rows})
         self.assertIn('capacity is not known', ahead.notes[0])
         done = self.restore()
-
         self.assertIs(Code.DONE, done.result.exit_code)
         self.assertIn('capacity is not known', done.recorder.troubles[0])
 

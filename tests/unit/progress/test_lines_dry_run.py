@@ -120,7 +120,6 @@ class TestLines(unit.TestCase):
             },
             notes=('aggregates are not looked at',),
         )
-
         self.assertEqual(
             ['this would help', 'that, too', 'aggregates are not looked at'],
             lines[1:],

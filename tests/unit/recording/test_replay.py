@@ -240,7 +240,6 @@ class TestMain(ReplayTestCase):
     def test_the_same(self):
         self.drain(scene.cloud(2))
         code, out, err = self.told()
-
         self.assertEqual((0, ''), (code, err))
         self.assertRegex(out, r'\n\d+ decisions, 0 of them differ\n$')
         self.assertEqual(2, len(re.findall('live migration.*asked for', out)))
@@ -255,7 +254,6 @@ class TestMain(ReplayTestCase):
         }
         self.write(lines)
         code, out, _err = self.told()
-
         self.assertEqual(1, code)
         self.assertTrue(out.replace('\n', '').isprintable())
 

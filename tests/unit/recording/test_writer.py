@@ -112,7 +112,6 @@ class TestLines(RecordingTestCase):
             ):
                 self.decide(recording)
             self.decide(recording)
-
         self.assertIsInstance(self.lines()[-1]['decided']['cmp01'], list)
 
 
@@ -194,7 +193,6 @@ class TestFile(RecordingTestCase):
         self.path.symlink_to(aim)
         self.assertIn('it is a symbolic link', self.refused())
         self.assertFalse(aim.exists())
-
         self.path.unlink()
         os.mkfifo(self.path)
         self.assertIn('not a regular file', self.refused())

@@ -277,7 +277,6 @@ class TestProperties(unit.TestCase):
     def test_no_host_is_overfull_and_no_rule_is_broken(self, seed, spoilt):
         problem = packing_problems.draw(random.Random(seed), spoilt=spoilt)
         task = problem.task
-
         self.check(problem, packing.pack(task))
         for strategy in packing.STRATEGIES:
             for swaps in (True, False):
@@ -298,7 +297,6 @@ class TestProperties(unit.TestCase):
             demands=problem.demands[::-1],
             groups=problem.groups[::-1],
         )
-
         placed = packing.pack(problem.task).placed
         self.assertEqual(placed, packing.pack(problem.task).placed)
         self.assertEqual(placed, packing.pack(other.task).placed)

@@ -105,7 +105,6 @@ class TestLiveOrCold(base.TimelineTestCase):
         finished = timeline.record('finished', type=base.COLD)
         self.expect(timeline, (CONFIRM, base.VERIFY_THERE, finished))
         timeline.tick(THERE, timeline.record('confirmed', type=base.COLD))
-
         row = self.assert_ended(
             timeline, 'moved', f'restarted: {base.REFUSAL}', 'cold migration'
         )

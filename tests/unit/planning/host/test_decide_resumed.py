@@ -69,7 +69,6 @@ class TestResumedByAnotherRun(base.DecideTestCase):
         records = [builders.migration(7, 'running')]
         found = self.decide(memory=FIRST, servers=[moving], migrations=records)
         self.assertEqual('SUSPENDED', self.row(found).status)
-
         found = self.decide(
             memory=found.memory,
             visited=[dataclasses.replace(THERE, seen_at=NOW + 9)],

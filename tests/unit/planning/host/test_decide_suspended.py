@@ -97,7 +97,6 @@ class TestResume(base.TimelineTestCase):
         self.expect(timeline, (None, builders.server(task_state='suspending')))
         self.assertIsNone(timeline.row.result)
         self.expect(timeline, (None, SUSPENDED))
-
         row = self.assert_ended(timeline, 'blocked', base.REFUSAL)
         self.assertNotIn('live-or-cold', row.reason)
 
@@ -156,7 +155,6 @@ class TestResume(base.TimelineTestCase):
         confirmed = timeline.record('confirmed', type=base.COLD)
         there = builders.server(status='SHUTOFF', host=builders.DEST)
         self.expect(timeline, (None, there, confirmed))
-
         row = self.assert_ended(timeline, 'moved', move='cold migration')
         self.assertEqual('SHUTOFF', row.status)
 

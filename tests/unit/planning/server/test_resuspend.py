@@ -7,6 +7,8 @@ import dataclasses
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.planning.server import resuspend
+from osc_hostmaint.planning.server import status as server_status
 from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
@@ -125,6 +127,15 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertNotIn('left running', found.reason)
         self.assertIn('its cell does not answer', found.reason)
         self.assertIn('openstack server show vm1', found.reason)
+
+    def test_its_cell_does_not_answer_any_more(self):
+        tagged = dataclasses.replace(RESUMED, tag_tried_at=NOW)
+        found = resuspend.require_suspend(
+            base.context(remembered=tagged, view=None),
+            server_status.ServerStatus(Phase.FAILED, 'no answer'),
+        )
+        self.assertIs(Phase.FAILED, found.phase)
+        self.assertIn('to suspend it; no answer', found.reason)
 
     @unit.cases((timing.END_TRIES, False), (1, True))
     def test_fails_after_the_last_try(self, refusals, final):

@@ -219,7 +219,6 @@ class TestEveryServer(unit.TestCase):
     def test_gets_a_move_or_a_reason(self, status, task_state, how):
         server = builders.server(status=status, task_state=task_state)
         verdict = verdicts.judge(server, how)
-
         moves = verdict.phase is Phase.WAITING
         self.assertEqual(moves, verdict.move is not None)
         self.assertEqual(moves, verdict.ask is not None)

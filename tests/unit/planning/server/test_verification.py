@@ -224,7 +224,6 @@ class TestBroken(base.ServerContextTestCase):
             view=view,
             remembered=builders.server_memory(builders.server(status=before)),
         )
-
         words = f'moved to cmp02, but it is in ERROR there{words}'
         self.assertEqual(words, assessed.reason)
         self.assertEqual(builders.DEST, assessed.destination)
