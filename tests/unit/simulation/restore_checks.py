@@ -95,8 +95,9 @@ class Expectations:
             return found
         whole = run.exit_code in report_checks.COMPLETE
         cut = any('interrupted' in row.reason for row in rows)
+        over = whole or run.exit_code is report_checks.Code.TIMEOUT
         # Who interrupts it when all has been done has not interrupted it.
-        if cut or not (run.interrupted and whole):
+        if cut or not (run.interrupted and over):
             found += report_checks.untrue_exit_code(run)
         told = [row.server_id for row in rows]
         if len(told) != len(set(told)):
