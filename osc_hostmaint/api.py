@@ -73,6 +73,7 @@ from osc_hostmaint.planning.capacity.forecast import CapacityForecast
 from osc_hostmaint.planning.capacity.forecast import Fit
 from osc_hostmaint.planning.capacity.forecast import Fits
 from osc_hostmaint.planning.capacity.forecast import Utilization
+from osc_hostmaint.planning.code import Code
 from osc_hostmaint.planning.dry_run import Preview
 from osc_hostmaint.planning.dry_run import Row as PreviewRow
 from osc_hostmaint.planning.host.decision import Result
@@ -83,6 +84,7 @@ from osc_hostmaint.planning.policy import Resized
 from osc_hostmaint.planning.policy import Running
 from osc_hostmaint.planning.policy import Shelved
 from osc_hostmaint.planning.policy import Spread
+from osc_hostmaint.planning.policy import Stop
 from osc_hostmaint.planning.policy import Stopped
 from osc_hostmaint.planning.policy import Suspended
 from osc_hostmaint.planning.summary import Summary
@@ -93,7 +95,7 @@ if ty.TYPE_CHECKING:
 __all__ = ['Maintenance']
 # What is asked for.
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
-__all__ += ['Confirm', 'OnStall', 'Since', 'Spread']
+__all__ += ['Confirm', 'OnStall', 'Since', 'Spread', 'Stop']
 __all__ += ['Interrupt', 'Publisher', 'Recording', 'Reporter']
 # What a listener receives.
 __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'Trouble']
@@ -103,9 +105,8 @@ __all__ += ['MoveEnded', 'ServerBlocked', 'ServerBusy', 'ServerDropped']
 __all__ += ['MoveNotAwaited', 'ResultExplained', 'ServerChanged']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'Service', 'Summary']
-__all__ += ['DrainResult', 'ExitCode', 'Result', 'Row']
-__all__ += ['CapacityForecast', 'Fit', 'Fits', 'Utilization']
-__all__ += ['Preview', 'PreviewRow']
+__all__ += ['Code', 'DrainResult', 'ExitCode', 'PreviewRow', 'Result', 'Row']
+__all__ += ['CapacityForecast', 'Fit', 'Fits', 'Preview', 'Utilization']
 # What is raised.
 __all__ += ['HostMaintenanceError', 'Refused', 'SilentCell', 'UnknownHost']
 __all__ += ['CloudError', 'InvalidMark', 'NotFound', 'NotPermitted']

@@ -56,14 +56,24 @@ def _unknown(host: str, services: abc.Iterable[str], owner: str | None) -> str:
     if owner:
         hint = _('%(message)s: that is the hypervisor hostname of %(host)s.')
         return hint % {'message': message, 'host': owner}
+    if near := _likest(host, services):
+        hint = _('%(message)s; did you mean %(near)s?')
+        return hint % {'message': message, 'near': _(' or ').join(near)}
+    return _('%s: see openstack compute service list.') % message
+
+
+def _likest(host: str, services: abc.Iterable[str]) -> list[str]:
+    """Return at most three names that are like a name, the likest first."""
     # Most names of a cloud differ by a digit: case must not decide.
     names = {name.lower(): name for name in services}
-    near = difflib.get_close_matches(host.lower(), names)
-    if near:
-        hint = _('%(message)s; did you mean %(near)s?')
-        found = _(' or ').join(names[name] for name in near)
-        return hint % {'message': message, 'near': found}
-    return _('%s: see openstack compute service list.') % message
+    wanted = host.lower()
+    near = difflib.get_close_matches(wanted, names, n=len(names) or 1)
+
+    def unlikeness(name: str) -> tuple[float, object]:
+        ratio = difflib.SequenceMatcher(None, name, wanted).ratio()
+        return -ratio, text.natural(name)
+
+    return [names[name] for name in sorted(near, key=unlikeness)[:3]]
 
 
 def check_answers(service: model.Service) -> model.Service:

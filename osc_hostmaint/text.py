@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Text from tenants, made harmless for a terminal."""
+"""Text from tenants: harmless for a terminal, and in an order for people."""
+
+import re
 
 
 def printable(text: str) -> str:
@@ -14,6 +16,13 @@ def printable(text: str) -> str:
         c if c.isprintable() else c.encode('unicode_escape').decode('ascii')
         for c in text
     )
+
+
+def natural(name: str) -> tuple[str | int, ...]:
+    """Return a key that sorts names as people count: vm2 before vm10."""
+    # Every second part is a number, so that equal places can be compared.
+    parts = re.split(r'([0-9]+)', name)
+    return tuple(int(p) if i % 2 else p for i, p in enumerate(parts))
 
 
 def shorten(text: str, columns: int) -> str:

@@ -30,6 +30,8 @@ class _Escaped(columns.FormattableColumn[columns.FormattableColumn[ty.Any]]):
 
     def machine_readable(self) -> ty.Any:
         value = self._value.machine_readable()
+        if value is None:
+            return ''
         return text.printable(value) if isinstance(value, str) else value
 
 
@@ -38,16 +40,22 @@ def harmless(
 ) -> tuple[ty.Any, ...]:
     """Return values so that, in a format, none acts on a terminal.
 
-    JSON and YAML have escapes of their own. All other formats print text as
-    it is, whether people or machines read it.
+    JSON and YAML have escapes of their own, and a word for what is unknown.
+    All other formats print text as it is, whether people or machines read it,
+    and nothing for what is unknown.
     """
     if formatter in ('json', 'yaml'):
         return tuple(values)
-    each = (Printable(v) if isinstance(v, str) else v for v in values)
-    return tuple(
-        _Escaped(v) if isinstance(v, columns.FormattableColumn) else v
-        for v in each
-    )
+    return tuple(map(_harmless, values))
+
+
+def _harmless(value: ty.Any) -> ty.Any:
+    if value is None:
+        return ''
+    if isinstance(value, str):
+        value = Printable(value)
+    formattable = isinstance(value, columns.FormattableColumn)
+    return _Escaped(value) if formattable else value
 
 
 class Name(Printable):

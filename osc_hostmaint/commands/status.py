@@ -20,7 +20,9 @@ if ty.TYPE_CHECKING:
 
 #: As model.Mode has them; that module is not imported for every command.
 MODES = ('operational', 'maintenance', 'disabled', 'unknown')
-COLUMNS: tuple[str, ...] = ('Host', 'Mode', 'Since', 'Servers', 'Reason')
+COLUMNS: tuple[str, ...] = (
+    *('Host', 'Mode', 'State', 'Since', 'Servers', 'Reason'),
+)
 LONG_COLUMNS = (
     *COLUMNS,
     *('Set By', 'Service State', 'Forced Down', 'Availability Zone'),
@@ -45,6 +47,15 @@ def _fields(service: 'api.Service') -> dict[str, ty.Any]:
         'forced_down': None if silent else service.forced_down,
         'availability_zone': service.zone,
     }
+
+
+def _state(service: 'api.Service') -> str:
+    """Return in a word whether a host works, as far as Nova knows."""
+    if service.silent:
+        return 'unknown'
+    if service.forced_down:
+        return 'forced down'
+    return 'up' if service.up else 'down'
 
 
 class ShowHostMaintenance(command.ShowOne):
@@ -137,6 +148,7 @@ class ListHostMaintenance(command.Lister):
         rows = (
             {
                 **_fields(listed.service),
+                'state': _state(listed.service),
                 'servers': columns.Count(listed.servers),
                 'hypervisor_type': listed.hypervisor_type,
             }

@@ -35,13 +35,13 @@ LOG = logging.getLogger(__name__)
 _SERVER = ('Server ID', 'Name', 'Host', 'Status', 'Move')
 COLUMNS = (
     *_SERVER,
-    *('Destination', 'Result', 'Reason', 'Attempts', 'Seconds'),
+    *('Destination', 'Result', 'Code', 'Reason', 'Attempts', 'Seconds'),
 )
-PREVIEW_COLUMNS = (*_SERVER, 'Fits', 'Candidates', 'Reason')
+PREVIEW_COLUMNS = (*_SERVER, 'Fits', 'Candidates', 'Code', 'Reason')
 #: With ``--evacuate``.
 EVACUATION_COLUMNS = (
     *_SERVER,
-    *('Local Disk', 'Fits', 'Candidates', 'Reason'),
+    *('Local Disk', 'Fits', 'Candidates', 'Code', 'Reason'),
 )
 #: Of a restore.
 RESTORE_COLUMNS = (*COLUMNS, 'Left At')
@@ -52,6 +52,7 @@ _FORMATTERS = {
     'Fits': columns.Word,
     'Candidates': columns.Count,
     'Result': columns.Word,
+    'Code': columns.Word,
     'Reason': columns.Reason,
     'Seconds': columns.Seconds,
     'Left At': columns.Time,
@@ -61,6 +62,11 @@ _FORMATTERS = {
 ESSENTIAL = ('Server ID', 'Name', 'Result', 'Local Disk', 'Fits', 'Reason')
 #: A narrower terminal has no room for all columns.
 WIDE = 132
+
+
+def _order(row: 'api.Row | api.PreviewRow') -> tuple[ty.Any, ...]:
+    """Return what a table is sorted by: the host, then the server's name."""
+    return text.natural(row.host), text.natural(row.name), row.server_id
 
 
 class ServersTable(command.Lister):
@@ -132,7 +138,7 @@ class ServersTable(command.Lister):
             LOG.error('%s', text.printable(error))
         self._exit_code = code
         # osc-lib reads attributes, but declares that it takes dicts.
-        rows: tuple[ty.Any, ...] = found.rows
+        rows: list[ty.Any] = sorted(found.rows, key=_order)
         return self._names, [
             utils.get_item_properties(row, self._names, formatters=_FORMATTERS)
             for row in rows

@@ -10,7 +10,9 @@ from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import operation as operations
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.host import decide
@@ -28,8 +30,8 @@ _SERVICES = decisions.Query(records=False, services=True)
 NAMING = ':host'
 WAITS = 'waiting for a destination that can take it'
 
-#: Returns why nothing new is started any more, '' while it is.
-AskStop = abc.Callable[[], str]
+#: Returns why nothing new is started any more, None while it is.
+AskStop = abc.Callable[[], policies.Stop | None]
 
 
 class HostLoop:
@@ -57,7 +59,7 @@ class HostLoop:
         self._report = report
         self._recording = recording
         self._destinations = destinations
-        self._ask_stop: AskStop = str
+        self._ask_stop: AskStop = lambda: None
         self._memory = memories.HostMemory()
         self._opened = False
         self._said_overwritten = False
@@ -91,7 +93,7 @@ class HostLoop:
             self._pause = timing.OUTAGE_PAUSE_SECONDS
             self._conclude(decision)
 
-    def abandon(self, why: str) -> None:
+    def abandon(self, why: policies.Stop) -> None:
         """Decide a last time, from what is known, without looking.
 
         :param why: nothing is started or awaited any more.
@@ -152,7 +154,9 @@ class HostLoop:
         # Those whose turn does not come now have it at the next tick.
         until = self._clock.now() + timing.STOP_CHECK_SECONDS
         while True:
-            why = self.error or self._ask_stop()
+            why = self._ask_stop()
+            if self.error:
+                why = policies.Stop(self.error, codes.Code.NOT_PERMITTED)
             operation = self._watcher.operation.stopping(why)
             if self.places:
                 operation = operation.starting_at_most(self.places())
@@ -254,7 +258,7 @@ class HostLoop:
             actions.prepare(gateway, action)
             if action.kind in memories.STARTING and (why := self._ask_stop()):
                 # That may have taken long.
-                raise exceptions.Unavailable(why, in_doubt=False)
+                raise exceptions.Unavailable(why.reason, in_doubt=False)
             # Holds if the user stops us in the middle of the request.
             outcome = self._outcome(_Status.IN_DOUBT)
             actions.send(gateway, action)
@@ -308,5 +312,5 @@ class HostLoop:
     def _give_up(self, text: str) -> None:
         self.error = text
         self._report.trouble(text)
-        self.abandon(text)
+        self.abandon(policies.Stop(text, codes.Code.API_DOWN))
         self.done = True

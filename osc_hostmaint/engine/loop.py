@@ -18,16 +18,24 @@ from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.host import decision as decisions
 
-INTERRUPTED = 'interrupted: run the same command again to continue'
-TIMED_OUT = '--timeout passed: run the same command again to continue'
-UNTIL_PASSED = (
+INTERRUPTED = policies.Stop(
+    'interrupted: run the same command again to continue',
+    codes.Code.INTERRUPTED,
+)
+TIMED_OUT = policies.Stop(
+    '--timeout passed: run the same command again to continue',
+    codes.Code.TIMEOUT,
+)
+UNTIL_PASSED = policies.Stop(
     '--until passed: run the command again to continue, with a later --until '
-    'or without it'
+    'or without it',
+    codes.Code.UNTIL,
 )
 
 _Errors = abc.Mapping[str, str]
@@ -88,9 +96,9 @@ def run(
     """
     interrupt, timeout = request.interrupt, request.timeout
     max_failures = request.policy.max_failures
-    stop = ''
+    stop: policies.Stop | None = None
 
-    def ask_stop() -> str:
+    def ask_stop() -> policies.Stop | None:
         # For good: a clock that is set back starts no move.
         nonlocal stop
         if not stop and max_failures:
@@ -99,7 +107,7 @@ def run(
             stop = _over(hosts, clock, request)
         return INTERRUPTED if interrupt.requested else stop
 
-    def abandon(why: str) -> None:
+    def abandon(why: policies.Stop) -> None:
         for host in hosts:
             if not host.done:
                 host.abandon(why)
@@ -143,10 +151,12 @@ def run(
     return DrainResult(rows, errors, code, interrupted or timed_out)
 
 
-def _over(hosts: _Hosts, clock: ports.Clock, request: ports.Request) -> str:
-    """Return why it is too late to start a move, '' if it is not."""
+def _over(
+    hosts: _Hosts, clock: ports.Clock, request: ports.Request
+) -> policies.Stop | None:
+    """Return why it is too late to start a move, if it is."""
     if request.until is None or clock.utc() < request.until:
-        return ''
+        return None
     request.report.publish(
         events.Trouble(
             ', '.join(dict.fromkeys(h.host for h in hosts if not h.done)),
@@ -157,11 +167,13 @@ def _over(hosts: _Hosts, clock: ports.Clock, request: ports.Request) -> str:
     return UNTIL_PASSED
 
 
-def _broken(hosts: _Hosts, most: int, report: ports.Reporter) -> str:
-    """Return why no other move is started anywhere, '' if it may be."""
+def _broken(
+    hosts: _Hosts, most: int, report: ports.Reporter
+) -> policies.Stop | None:
+    """Return why no other move is started anywhere, None if it may be."""
     row = circuit_breaker.in_a_row(f for h in hosts for f in h.finished)
     if len(row) < most:
-        return ''
+        return None
     report.publish(
         events.Trouble(
             ', '.join(dict.fromkeys(h.host for h in hosts if h.finished)),
@@ -169,7 +181,8 @@ def _broken(hosts: _Hosts, most: int, report: ports.Reporter) -> str:
             f'(--max-failures {most}); the moves in flight are awaited',
         )
     )
-    return circuit_breaker.stop_reason(row, most)
+    reason = circuit_breaker.stop_reason(row, most)
+    return policies.Stop(reason, codes.Code.MAX_FAILURES)
 
 
 def with_errors(result: DrainResult, errors: _Errors) -> DrainResult:

@@ -300,7 +300,7 @@ def list_hosts(
             if service.silent is known[service.host].silent
             and (service.mode in modes or service.silent)
         ),
-        key=lambda s: s.host,
+        key=lambda s: text.natural(s.host),
     )
 
     def count(service: Service) -> tuple[str, int | None]:

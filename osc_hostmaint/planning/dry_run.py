@@ -7,11 +7,16 @@ import dataclasses
 import datetime
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 
+_CODES = {
+    forecast.Fits.NO: codes.Code.NO_ROOM,
+    forecast.Fits.UNKNOWN: codes.Code.CAPACITY_UNKNOWN,
+}
 _LEFT_ALONE = (server_status.Phase.SKIPPED, server_status.Phase.GONE)
 
 
@@ -31,6 +36,8 @@ class Row:
     #: that is not known.
     candidates: int | None
     reason: str
+    #: What the reason says first, in a word.
+    code: codes.Code = codes.Code.NONE
     #: It would be left alone, which speaks against nothing.
     skipped: bool = False
     #: Of an evacuation: what is on its local disk is lost, unless the hosts
@@ -90,15 +97,16 @@ def row(
     """
     open_ = decided.phase in server_status.OPEN
     fits = forecast.Fits.YES if open_ else None
-    candidates, reason = None, decided.reason
+    candidates, reason, code = None, decided.reason, decided.code
     if open_ and demand is not None:
         fit = capacity_forecast.fits[decided.server_id]
         fits, candidates = fit.fits, fit.candidates
+        code = _CODES.get(fits, code)
         reason = '; '.join(filter(None, (fit.reason, reason)))
     # It was resumed to be moved, by a run that was killed since.
     moved = bool(open_ and decided.destination and not decided.move)
     if moved:
-        fits = None
+        fits, code = None, codes.Code.NONE
         reason = (
             f'already on {decided.destination}; the run suspends it there if '
             'it is running, and removes its tag'
@@ -116,6 +124,7 @@ def row(
         fits=fits,
         candidates=candidates,
         reason=reason,
+        code=code,
         skipped=moved or decided.phase in _LEFT_ALONE,
         local_disk=server.local_disk if server and evacuated else None,
         left_at=decided.left_at,

@@ -12,6 +12,7 @@ import dataclasses
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning import timing
@@ -41,15 +42,17 @@ class Operation(abc.ABC):
     awaits_arrivals: ty.ClassVar[bool] = True
     #: Nothing changes among the host's migrations but its evacuations.
     evacuations_only: ty.ClassVar[bool] = False
+    #: What a stop reason says of the host.
+    stop_code: ty.ClassVar[codes.Code] = codes.Code.HOST_IN_SERVICE
 
-    def stopping(self, reason: str) -> ty.Self:
+    def stopping(self, stop: policies.Stop | None) -> ty.Self:
         """Return the operation with a reason why no more moves start."""
-        policy = dataclasses.replace(self.policy, stop=reason)
+        policy = dataclasses.replace(self.policy, stop=stop)
         return dataclasses.replace(self, policy=policy)
 
-    def abandoning(self, reason: str) -> ty.Self:
+    def abandoning(self, stop: policies.Stop) -> ty.Self:
         """Return the operation with a reason why it also stops waiting."""
-        policy = dataclasses.replace(self.policy, stop=reason, abandon=reason)
+        policy = dataclasses.replace(self.policy, stop=stop, abandon=stop)
         return dataclasses.replace(self, policy=policy)
 
     def starting_at_most(self, moves: int) -> ty.Self:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import enum
 
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import timing
 
 
@@ -66,6 +67,14 @@ class Spread(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Stop:
+    """Why nothing new is started any more, or nothing is awaited either."""
+
+    reason: str
+    code: codes.Code
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
     """How to drain, including why no more moves may start."""
 
@@ -113,10 +122,10 @@ class Policy:
     #: At most so many moves are started now, as other hosts' servers come
     #: first; None: no bound.
     most_starts: int | None = None
-    #: Why nothing new is started any more; '' while it is.
-    stop: str = ''
-    #: Why nothing is awaited any more either; '' while it is.
-    abandon: str = ''
+    #: Why nothing new is started any more; None while it is.
+    stop: Stop | None = None
+    #: Why nothing is awaited any more either; None while it is.
+    abandon: Stop | None = None
     #: A host is not called drained before this time: a server that was being
     #: scheduled when the host was disabled may arrive a moment later.
     settled_from: float = 0.0

@@ -30,7 +30,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 #: Counted up when older readers cannot read the lines any more.
-FORMAT = 3
+FORMAT = 4
 #: What every recording begins with.
 BEGINNING = '{"began":{"format":'
 

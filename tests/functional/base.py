@@ -16,6 +16,7 @@ import unittest
 from tests import cloud as clouds
 from tests import openstack
 from tests.cloud import waiting
+from tests.functional import output
 from tests.functional import shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
@@ -33,6 +34,7 @@ COLUMNS = [
     'Move',
     'Destination',
     'Result',
+    'Code',
     'Reason',
     'Attempts',
     'Seconds',
@@ -186,16 +188,17 @@ class FunctionalTest(unittest.TestCase):
         """Wait for the end of a started command."""
         out, err = process.communicate(timeout=LIMIT)
         self.assertNotIn('Traceback', err)
+        output.check(process.args, out)
         return Done(process.returncode, out, err)
 
     def run_command(
         self, line: str, *more: str, user: str = 'admin', **env: str
     ) -> Done:
         """Run ``openstack`` in this process and return how it ended."""
-        done = Done(
-            *shell.run([*line.split(), *more], {**self.cloud.env(user), **env})
-        )
+        words = [*line.split(), *more]
+        done = Done(*shell.run(words, {**self.cloud.env(user), **env}))
         self.assertNotIn('Traceback', done.err)
+        output.check(words, done.out)
         return done
 
     def openstack(self, line: str, *more: str, code: int = 0) -> str:

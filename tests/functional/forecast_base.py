@@ -14,6 +14,7 @@ PREVIEW_COLUMNS = [
     'Move',
     'Fits',
     'Candidates',
+    'Code',
     'Reason',
 ]
 

@@ -15,6 +15,8 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.evacuation import memory as evacuation_memory
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
@@ -23,6 +25,8 @@ from osc_hostmaint.planning.server import status as server_status
 HOST = 'cmp01'
 DEST = 'cmp02'
 NOW = 1000.0
+INTERRUPTED = policies.Stop('interrupted', codes.Code.INTERRUPTED)
+LATE = policies.Stop('late', codes.Code.TIMEOUT)
 SINCE = datetime.datetime(2026, 11, 20, 23, 31, 7, tzinfo=datetime.UTC)
 
 #: The state below a status, as Nova has them (nova/api/openstack/common.py).

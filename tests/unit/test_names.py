@@ -32,7 +32,7 @@ class TestPick(unit.TestCase):
         self.assertEqual(tuple(SERVICES[h] for h in expected), found)
 
     @unit.cases(
-        ('cmp03', "named 'cmp03'; did you mean"),
+        ('cmp03', "named 'cmp03'; did you mean cmp01 or cmp02?"),
         ('GPU-8', "named 'GPU-8'; did you mean Gpu-7?"),
         ('zebra', "named 'zebra': see openstack compute service list."),
         ('a\x1b[2J', r"named 'a\x1b[2J'"),

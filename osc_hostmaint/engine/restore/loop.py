@@ -21,6 +21,7 @@ from osc_hostmaint.engine.restore import places
 from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.i18n import _
 from osc_hostmaint.i18n import ngettext
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import status as server_status
 
 NOTHING_DONE = 'it was not moved yet: run the same command again'
@@ -69,7 +70,10 @@ def restore(
     known = {row.server_id for row in result.rows}
     rows = [
         dataclasses.replace(
-            row, phase=server_status.Phase.BLOCKED, reason=NOTHING_DONE
+            row,
+            phase=server_status.Phase.BLOCKED,
+            reason=NOTHING_DONE,
+            code=codes.Code.INTERRUPTED,
         )
         for group in groups
         for row in group.rows

@@ -10,6 +10,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import exclusion
 from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.host import decide
@@ -108,6 +109,7 @@ def make_plans(
                 server_status.Phase.BLOCKED,
                 f'Nova lists no compute service on {each.host}: see openstack '
                 'compute service list and run this again',
+                codes.Code.HOST_NOT_READY,
                 each.host,
             )
             for each in returning

@@ -7,6 +7,7 @@ import dataclasses
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import operation
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import lock
@@ -33,6 +34,7 @@ class Evacuation(operation.Operation):
     # Nobody arrives on a host that has died.
     awaits_arrivals: ty.ClassVar[bool] = False
     evacuations_only: ty.ClassVar[bool] = True
+    stop_code: ty.ClassVar[codes.Code] = codes.Code.HOST_ALIVE
 
     @property
     def rules(self) -> tuple[verdicts.Rule, ...]:
@@ -167,6 +169,7 @@ class Evacuation(operation.Operation):
             f'{memories.move_of(record)} was "{record.status}" when the host '
             'died: cleaning up needs nova-compute on this host (see openstack '
             f'server show {context.server_id})',
+            codes.Code.MOVING,
             record=record,
             destination=view.host,
         )
@@ -179,6 +182,7 @@ class Evacuation(operation.Operation):
             Phase.BLOCKED,
             f'it is on {record.dest} and not confirmed: confirming or '
             'reverting it needs nova-compute on this host',
+            codes.Code.NOT_CONFIRMED,
             record=record,
             destination=record.dest,
         )
@@ -196,6 +200,7 @@ class Evacuation(operation.Operation):
             'is "accepted" or "pre-migrating" (openstack server migration '
             f'list --server {context.server_id}), reset it (openstack server '
             f'set --state active {context.server_id}) and run this again',
+            codes.Code.STUCK,
             given_up=True,
         )
 

@@ -6,7 +6,9 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import operation as operations
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import context as contexts
 from osc_hostmaint.planning.host import decision as decisions
@@ -50,7 +52,7 @@ def decide(
 
     statuses = server_statuses.assess(
         context,
-        ended=unrecoverable in ('', given_up),
+        ended=unrecoverable in ('', given_up and given_up.reason),
         host_is_down=bool(unrecoverable and not given_up),
     )
     context = _replace(context, statuses=statuses)
@@ -89,7 +91,7 @@ def decide(
         # Nothing could ever be done: that is no drain that left servers. Or
         # nothing says that something is left, and nobody has looked.
         if memory.dead if any_left else stage is not Stage.DONE:
-            trouble = trouble or abandoned
+            trouble = trouble or (abandoned.reason if abandoned else '')
 
     visit = start.visit | context.never_looked_at | context.missing
     visit |= context.overdue(arriving)
@@ -128,14 +130,16 @@ def _with_stop_reasons(
     seen, operation, memory = context.seen, context.operation, context.memory
     if reason := down_cells.over(seen, memory):
         why = down_cells.LEFT if seen.silent else reason
-        return operation.abandoning(why), reason, ''
+        stop = policies.Stop(why, codes.Code.CELL_DOWN)
+        return operation.abandoning(stop), reason, ''
     if trouble := operation.stop_reason(seen, memory):
-        stop = operation.policy.stop or trouble
-        return operation.stopping(stop), trouble, ''
+        stop = policies.Stop(trouble, operation.stop_code)
+        return operation.stopping(operation.policy.stop or stop), trouble, ''
     if not down_cells.is_lost(seen) and (
         reason := operation.unrecoverable(seen, memory)
     ):
-        return operation.abandoning(reason), '', reason
+        stop = policies.Stop(reason, codes.Code.HOST_DOWN)
+        return operation.abandoning(stop), '', reason
     return operation, '', ''
 
 

@@ -7,6 +7,7 @@ import datetime
 import enum
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.host import circuit_breaker
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -47,6 +48,8 @@ class Row:
     destination: str
     phase: server_status.Phase
     reason: str = ''
+    #: What the reason says, in a word.
+    code: codes.Code = codes.Code.NONE
     attempts: int = 0
     #: From the first look that showed its last move neither accepted nor
     #: queued to the end of the record, by Nova's clock. Without a record (of

@@ -10,6 +10,7 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
@@ -112,7 +113,11 @@ def hide(
     since = context.unseen_since
     if since is not None and unseen_at - since >= timing.OUTAGE_LIMIT_SECONDS:
         return dataclasses.replace(
-            hidden, phase=Phase.FAILED, reason=LEFT, given_up=True
+            hidden,
+            phase=Phase.FAILED,
+            reason=LEFT,
+            code=codes.Code.CELL_DOWN,
+            given_up=True,
         )
     return dataclasses.replace(hidden, visit=due)
 

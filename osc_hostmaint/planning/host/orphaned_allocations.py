@@ -14,6 +14,7 @@ import math
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import operation as operations
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
@@ -156,6 +157,7 @@ def _told(row: decisions.Row, reasons: list[str]) -> decisions.Row:
         row,
         phase=row.phase if kept else Phase.BLOCKED,
         reason='; '.join(filter(None, [row.reason, *reasons])),
+        code=row.code if kept else codes.Code.ALLOCATION_LEFT,
     )
 
 

@@ -91,11 +91,12 @@ def _stopped(
     )
     if policy.stop and idle:
         tried = status.reason and phase is not Phase.BUSY
-        reasons = dict.fromkeys([status.reason, policy.stop])
+        reasons = dict.fromkeys([status.reason, policy.stop.reason])
         return dataclasses.replace(
             status,
             phase=Phase.FAILED if tried else Phase.BLOCKED,
             reason='; '.join(filter(None, reasons)),
+            code=status.code if tried else policy.stop.code,
         )
     if not policy.abandon:
         return status
@@ -121,7 +122,8 @@ def _stopped(
         phase=Phase.STILL_MOVING
         if ended and (moves or left)
         else Phase.FAILED,
-        reason=f'{what}; {policy.abandon}',
+        reason=f'{what}; {policy.abandon.reason}',
+        code=policy.abandon.code,
     )
 
 
@@ -174,6 +176,7 @@ def row(context: contexts.HostContext, server_id: str) -> decisions.Row:
         destination=status.destination or '',
         phase=status.phase,
         reason=status.reason,
+        code=status.code,
         attempts=remembered.attempts,
         seconds=_seconds(context, remembered, status),
         record=status.record,

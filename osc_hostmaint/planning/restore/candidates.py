@@ -13,11 +13,13 @@ import datetime
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.host import down_cells
 from osc_hostmaint.planning.server import status as server_status
 
+Code = codes.Code
 InstanceAction = model.InstanceAction
 Migration = model.Migration
 Server = model.Server
@@ -158,7 +160,8 @@ def judge(
         return None
     if server.status == nova_states.Status.UNKNOWN:
         host = server.host or record.dest or record.source
-        return row(server, _Phase.BLOCKED, down_cells.LEFT, host)
+        reason = down_cells.LEFT
+        return row(server, _Phase.BLOCKED, reason, Code.CELL_DOWN, host)
     back = record.dest == home and record.source != home
     resized = record.type not in MOVES
     # Nova's record may say that it came home although it has not.
@@ -168,44 +171,55 @@ def judge(
         return Candidate(server, record.source if on_its_way else home, record)
     if server.host == home and not (back and resized):
         return None
-    if words := _meanwhile(home, record, server):
-        return row(server, _Phase.SKIPPED, words)
+    if meanwhile := _meanwhile(home, record, server):
+        return row(server, _Phase.SKIPPED, *meanwhile)
+    words, code = '', Code.SHELVED
     if record.awaits_confirmation:
         words = (
             f'its cold migration to {record.dest} is not confirmed: confirm '
             f'it (openstack server resize confirm {server.id})'
         )
+        code = Code.NOT_CONFIRMED
     elif server.status == nova_states.Status.SHELVED:
         words = (
             'a shelved server cannot be brought back: unshelve it (openstack '
             f'server unshelve {server.id})'
         )
     if words:
-        return row(server, _Phase.BLOCKED, f'{words} and run this again')
+        reason = f'{words} and run this again'
+        return row(server, _Phase.BLOCKED, reason, code)
     return Candidate(server, server.host or '', record)
 
 
-def _meanwhile(home: str, record: Migration, server: Server) -> str:
+def _meanwhile(
+    home: str, record: Migration, server: Server
+) -> tuple[str, Code] | None:
     """Return what else was done with a server since it left, if anything."""
     if server.host is None:
-        return f'it is no longer on a host ({server.status})'
+        words = f'it is no longer on a host ({server.status})'
+        return words, Code.ON_NO_HOST
     if record.type not in MOVES:
-        if record.in_flight:
-            return 'it is being resized'
         words = f'resized after it left {home}'
-        return (
-            f'{words}, which brought it back' if server.host == home else words
-        )
+        if record.in_flight:
+            words = 'it is being resized'
+        elif server.host == home:
+            words += ', which brought it back'
+        return words, Code.RESIZED_BY_OTHERS
+    words = ''
     if record.in_flight:
         to = f'to {record.dest}' if record.dest else 'to another host'
-        return f'it is being moved {to}'
-    if record.source != home or server.host != record.dest:
-        return f'moved to {server.host} after it left {home}'
-    return ''
+        words = f'it is being moved {to}'
+    elif record.source != home or server.host != record.dest:
+        words = f'moved to {server.host} after it left {home}'
+    return (words, Code.MOVED_BY_OTHERS) if words else None
 
 
 def row(
-    server: Server, phase: server_status.Phase, reason: str, host: str = ''
+    server: Server,
+    phase: server_status.Phase,
+    reason: str,
+    code: Code,
+    host: str = '',
 ) -> decisions.Row:
     """Return the row of a server that is left alone.
 
@@ -220,6 +234,7 @@ def row(
         destination='',
         phase=phase,
         reason=reason,
+        code=code,
         attempts=0,
         seconds=None,
     )

@@ -6,6 +6,7 @@ import dataclasses
 import typing as ty
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import operation
 from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.planning.server import context as contexts
@@ -13,6 +14,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import verdicts
 
+Code = codes.Code
 HostMemory = memories.HostMemory
 Migration = model.Migration
 Server = model.Server
@@ -33,6 +35,7 @@ class Restore(operation.Operation):
     stays: ty.ClassVar[str] = 'where it is'
     empties_host: ty.ClassVar[bool] = False
     awaits_arrivals: ty.ClassVar[bool] = False
+    stop_code: ty.ClassVar[Code] = Code.HOST_NOT_READY
 
     @property
     def other_host(self) -> str:
@@ -68,6 +71,7 @@ class Restore(operation.Operation):
             server_status.Phase.SKIPPED,
             f'somebody else {"cold-migrated" if cold else "resized"} it to '
             f'{record.dest} and has not confirmed it yet',
+            Code.MOVED_BY_OTHERS if cold else Code.RESIZED_BY_OTHERS,
             record=record,
             destination=record.dest,
         )
@@ -83,15 +87,18 @@ class Restore(operation.Operation):
         ):
             where = view.host or 'no host'
             reason = f'somebody else resized it, and it is on {where}'
+            code = Code.RESIZED_BY_OTHERS
         elif view.host is None:
-            reason = f'now {view.status}, on no host'
+            reason, code = f'now {view.status}, on no host', Code.ON_NO_HOST
         elif view.host != self.policy.home:
             reason = f'somebody else moved it to {view.host}'
+            code = Code.MOVED_BY_OTHERS
         else:
             return None
         return ServerStatus(
             server_status.Phase.SKIPPED,
             reason,
+            code,
             record=record,
             destination=view.host,
         )

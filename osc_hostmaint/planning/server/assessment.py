@@ -13,6 +13,7 @@ import functools
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
@@ -25,6 +26,7 @@ from osc_hostmaint.planning.server import verdicts
 from osc_hostmaint.planning.server import verification
 
 ActionKind = memories.ActionKind
+Code = codes.Code
 Context = contexts.ServerContext
 Migration = model.Migration
 Phase = server_status.Phase
@@ -82,9 +84,8 @@ def _asked(context: Context, asked_at: float) -> ServerStatus:
     since = asked_at + timing.EFFECT_WAIT_SECONDS
     failure = context.remembered.request(context.remembered.latest).failure
     why = 'the request to move it had no effect'
-    return _again(
-        context, view, since, f'{why}: {failure}' if failure else why
-    )
+    reason = f'{why}: {failure}' if failure else why
+    return _again(context, view, since, reason, Code.NO_EFFECT)
 
 
 def _awaiting(context: Context, record: Migration) -> ServerStatus:
@@ -103,7 +104,8 @@ def _awaiting(context: Context, record: Migration) -> ServerStatus:
     )
     why = f'moved to {record.dest}, but not confirmed: '
     if request.refusals >= timing.END_TRIES:
-        return status(Phase.FAILED, why + request.refusal)
+        reason = why + request.refusal
+        return status(Phase.FAILED, reason, Code.NOT_CONFIRMED)
     looked = context.seen.migrations_at
     waited_until = (request.asked_at or looked) + timing.EFFECT_WAIT_SECONDS
     if request.taken >= timing.END_TRIES and looked >= waited_until:
@@ -114,7 +116,7 @@ def _awaiting(context: Context, record: Migration) -> ServerStatus:
         if not view.resized and view.host == record.dest:
             return verification.assess(context, view, record)
         why += f'the confirmation had no effect; {context.check_events}'
-        return status(Phase.FAILED, why)
+        return status(Phase.FAILED, why, Code.NOT_CONFIRMED)
     patience = 0.0
     if not (of_a_drain and _is_this_runs(context, record)):
         patience = server_requests.confirmation_patience(
@@ -176,12 +178,13 @@ def _ended(context: Context, record: Migration) -> ServerStatus:
             'but it is in VERIFY_RESIZE: unless its owner has started a '
             'new resize, confirm it (openstack server resize confirm '
             f'{context.server_id})',
+            Code.NOT_CONFIRMED,
             record=record,
             destination=view.host,
         )
     if resize:
         return _not_begun(context)
-    move = memories.move_of(record)
+    move, code = memories.move_of(record), Code.MOVE_FAILED
     abort = context.remembered.request(ActionKind.ABORT)
     if record.ended_well:
         if recent:
@@ -192,6 +195,7 @@ def _ended(context: Context, record: Migration) -> ServerStatus:
         )
     elif context.abort_reason and abort.record_id == record.id:
         reason = f'{context.abort_reason}: its {move} was aborted'
+        code = Code.ABORTED
     elif record.id not in context.seen.failures:
         return ServerStatus(
             Phase.SETTLING, record=record, explain=frozenset({record.id})
@@ -202,7 +206,9 @@ def _ended(context: Context, record: Migration) -> ServerStatus:
             f'check the nova-compute log on {record.source}'
             + (f' and {record.dest}' if record.dest else '')
         )
-    return _again(context, view, record.seen_at, reason, record)
+        if reason.startswith(memories.NO_HOST):
+            code = Code.NO_VALID_HOST
+    return _again(context, view, record.seen_at, reason, code, record)
 
 
 def _again(
@@ -210,6 +216,7 @@ def _again(
     view: Server,
     since: float,
     reason: str,
+    code: Code,
     record: Migration | None = None,
 ) -> ServerStatus:
     """A move failed and the server is back: again, or no more."""
@@ -220,7 +227,7 @@ def _again(
         reason = (
             verdict.reason if known else f'{reason}; now: {verdict.reason}'
         )
-        return ServerStatus(Phase.FAILED, reason, record=record)
+        return ServerStatus(Phase.FAILED, reason, verdict.code, record=record)
     if move is model.Move.LIVE and context.unexplained:
         return ServerStatus(
             Phase.SETTLING, record=record, explain=context.unexplained
@@ -228,16 +235,16 @@ def _again(
     if context.exhausted(move):
         if move is model.Move.LIVE and context.failed_alike:
             reason += f'; {context.failed_alike}' + _offer_cold(context, view)
-        return ServerStatus(Phase.FAILED, reason, record=record)
+        return ServerStatus(Phase.FAILED, reason, code, record=record)
     if move is model.Move.LIVE and context.abort_reason:
-        return ServerStatus(Phase.FAILED, reason, record=record)
+        return ServerStatus(Phase.FAILED, reason, code, record=record)
     if verdict.phase is Phase.BUSY:
         return server_requests.assess_on_host(context, view, verdict)
     pause = timing.RETRY_WAIT_SECONDS * context.tries(move)
     unsure = move is model.Move.EVACUATION and context.may_still_begin
     if unsure or context.now < since + pause:
-        return ServerStatus(Phase.SETTLING, reason, record=record)
-    return _once_more(context, view, verdict, reason)
+        return ServerStatus(Phase.SETTLING, reason, code, record=record)
+    return _once_more(context, view, verdict, reason, code)
 
 
 def _refused(
@@ -245,7 +252,9 @@ def _refused(
 ) -> ServerStatus:
     view = context.view_since(refused_at)
     if view is None:
-        return ServerStatus(Phase.SETTLING, request.refusal, visit=True)
+        return ServerStatus(
+            Phase.SETTLING, request.refusal, Code.REFUSED, visit=True
+        )
     if context.has_left(view):
         return verification.assess(context, view)
     verdict = verdicts.judge(view, context.terms)
@@ -255,10 +264,10 @@ def _refused(
     if context.refused_for_good(kind):
         if request.final and kind is ActionKind.LIVE_MIGRATE:
             reason += _offer_cold(context, view)
-        return ServerStatus(Phase.BLOCKED, reason)
+        return ServerStatus(Phase.BLOCKED, reason, Code.REFUSED)
     if context.now < refused_at + timing.RETRY_WAIT_SECONDS * request.refusals:
-        return ServerStatus(Phase.SETTLING, reason)
-    return _once_more(context, view, verdict, reason)
+        return ServerStatus(Phase.SETTLING, reason, Code.REFUSED)
+    return _once_more(context, view, verdict, reason, Code.REFUSED)
 
 
 def _offer_cold(context: Context, view: Server) -> str:
@@ -270,12 +279,16 @@ def _offer_cold(context: Context, view: Server) -> str:
 
 
 def _once_more(
-    context: Context, view: Server, verdict: ServerStatus, reason: str
+    context: Context,
+    view: Server,
+    verdict: ServerStatus,
+    reason: str,
+    code: Code,
 ) -> ServerStatus:
     """Say why a server waits for its turn once more."""
     status = server_requests.assess_on_host(context, view, verdict)
     if status.phase is Phase.WAITING:
-        return dataclasses.replace(status, reason=reason)
+        return dataclasses.replace(status, reason=reason, code=code)
     return status
 
 

@@ -8,6 +8,7 @@ import math
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
@@ -15,6 +16,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 ActionKind = memories.ActionKind
+Code = codes.Code
 Context = contexts.ServerContext
 Migration = model.Migration
 Phase = server_status.Phase
@@ -44,9 +46,11 @@ def assess(context: Context, record: Migration) -> ServerStatus:
     )
     under_way = _under_way(context, record, visit=stale)
     if reason := _lost(context, record):
-        return _ending(context, record, under_way, reason)
+        down = dataclasses.replace(under_way, code=Code.DESTINATION_DOWN)
+        return _ending(context, record, down, reason)
     if reason := context.overdue:
-        return _ending(context, record, under_way, reason, why=reason)
+        late = dataclasses.replace(under_way, code=Code.SERVER_TIMEOUT)
+        return _ending(context, record, late, reason, why=reason)
     return _stalled(context, record, under_way)
 
 
@@ -74,6 +78,7 @@ def requested(
         phase=Phase.STILL_MOVING if context.overdue else Phase.FAILED,
         reason=f'{late}, and Nova has no migration record of it: '
         f'{context.check_events} and run this again',
+        code=Code.SERVER_TIMEOUT if context.overdue else Code.NO_EFFECT,
         given_up=True,
     )
 
@@ -107,6 +112,7 @@ def _under_way(
     return ServerStatus(
         Phase.MOVING,
         waiting if unanswered else '',
+        Code.DESTINATION_SLOW if unanswered else Code.NONE,
         record=record,
         pending=None if record else context.remembered.latest,
         visit=visit,
@@ -148,6 +154,7 @@ def _stalled(
         f'{progress.total / MIB:.0f} MiB remain to be copied, and this has '
         f'not decreased for {policy.stall_after:.0f} s'
     )
+    under_way = dataclasses.replace(under_way, code=Code.STALLED)
     match policy.on_stall:
         case policies.OnStall.ABORT:
             return _ending(context, record, under_way, reason, why=reason)

@@ -9,6 +9,7 @@ import dataclasses
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
@@ -16,6 +17,7 @@ from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 ActionKind = memories.ActionKind
+Code = codes.Code
 Context = contexts.ServerContext
 Migration = model.Migration
 Phase = server_status.Phase
@@ -55,12 +57,13 @@ def assess_on_host(
                 Phase.BLOCKED,
                 f'{verdict.reason}; {context.overdue}: {context.check_events} '
                 'and run this again',
+                Code.BUSY,
                 given_up=True,
             )
     blocked = verdict.phase is Phase.BLOCKED
     if blocked and context.resumed and not context.excluded:
         reason = f'it was resumed for the migration; now: {verdict.reason}'
-        return ServerStatus(Phase.FAILED, reason)
+        return ServerStatus(Phase.FAILED, reason, verdict.code)
     if verdict.move and context.needs_history:
         return ServerStatus(Phase.SETTLING, history=True)
     if verdict.ask is None or verdict.ask in memories.RECORDED:
@@ -93,10 +96,14 @@ def assess_request(
             # "Not resized" may be true for a moment only.
             request.final and kind is not ActionKind.CONFIRM
         ):
-            return ServerStatus(Phase.BLOCKED, request.refusal)
+            return ServerStatus(Phase.BLOCKED, request.refusal, Code.REFUSED)
         if view.seen_at < request.refused_at:
-            return ServerStatus(Phase.SETTLING, request.refusal, visit=True)
-        return dataclasses.replace(due, reason=request.refusal)
+            return ServerStatus(
+                Phase.SETTLING, request.refusal, Code.REFUSED, visit=True
+            )
+        return dataclasses.replace(
+            due, reason=request.refusal, code=Code.REFUSED
+        )
     if request.asked_at is None:
         return due
     if view.seen_at - request.asked_at < timing.EFFECT_WAIT_SECONDS:
@@ -110,6 +117,7 @@ def assess_request(
         Phase.FAILED,
         f'the request to {_verb(kind)} it had no effect: '
         f'{context.check_events}',
+        Code.NO_EFFECT,
     )
 
 
@@ -143,6 +151,7 @@ def pending(
             f'{context.overdue}: the request to {_verb(kind)} it may still be '
             f'running in Nova; {context.check_events} and run this again to '
             'continue',
+            Code.SERVER_TIMEOUT,
             pending=kind,
             given_up=True,
         )
@@ -180,6 +189,7 @@ def unconfirmed(context: Context, record: Migration) -> ServerStatus:
         f'is confirmed or reverted: {confirm}confirm it (openstack server '
         f'resize confirm {context.server_id}) or revert it (openstack server '
         f'resize revert {context.server_id})',
+        Code.EXCLUDED if context.excluded else Code.RESIZED,
         record=record,
         destination=record.dest,
     )

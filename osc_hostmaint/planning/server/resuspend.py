@@ -17,6 +17,7 @@ import dataclasses
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
@@ -26,6 +27,7 @@ from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.planning.server import stuck
 
 ActionKind = memories.ActionKind
+Code = codes.Code
 Context = contexts.ServerContext
 Observation = model.Observation
 Phase = server_status.Phase
@@ -66,8 +68,8 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
     return _require_suspend(context, view, status)
 
 
-def _abandons(context: Context) -> str:
-    """Return why nothing is asked for any more, or ''.
+def _abandons(context: Context) -> policies.Stop | None:
+    """Return why nothing is asked for any more, if so.
 
     What has left a host that is down can still be suspended, unless the host
     where it is now is down as well.
@@ -76,7 +78,9 @@ def _abandons(context: Context) -> str:
     left = view is not None and context.has_left(view)
     host = view.host if view else None
     in_reach = left and host not in context.seen.down
-    return '' if context.host_is_down and in_reach else context.policy.abandon
+    if context.host_is_down and in_reach:
+        return None
+    return context.policy.abandon
 
 
 def _tried_to_tag(context: Context) -> bool:
@@ -100,7 +104,11 @@ def _require_suspend(
         # Nova would refuse it.
         reason, given_up = where + found.reason, found.given_up
         return dataclasses.replace(
-            status, phase=Phase.BLOCKED, reason=reason, given_up=given_up
+            status,
+            phase=Phase.BLOCKED,
+            reason=reason,
+            code=found.code,
+            given_up=given_up,
         )
     settled = _wait_for_others(context, view, status) or _ask(
         context, view, status, ActionKind.SUSPEND
@@ -134,6 +142,7 @@ def _require_suspend(
         status,
         phase=Phase.FAILED,
         reason=where + reason,
+        code=Code.NOT_SUSPENDED,
         given_up=status.given_up or settled.given_up,
     )
 
@@ -177,7 +186,7 @@ def _ask(
         settled = server_requests.pending(context, kind, view, asked_at)
     elif view.task_state and context.overdue:
         why = f'busy: {view.task_state}; {context.overdue}'
-        return ServerStatus(Phase.FAILED, why, given_up=True)
+        return ServerStatus(Phase.FAILED, why, Code.BUSY, given_up=True)
     elif view.task_state:
         # Somebody is at it: then it is to be seen what comes of that.
         settled = dataclasses.replace(due, phase=Phase.BUSY, visit=True)
@@ -198,6 +207,7 @@ def _abandoned(status: ServerStatus) -> ServerStatus:
         phase=status.phase if still_moving else Phase.FAILED,
         reason='it was SUSPENDED and was resumed for the migration: run this '
         f'again to suspend it; {status.reason}',
+        code=Code.NOT_SUSPENDED,
     )
 
 
@@ -205,8 +215,9 @@ def _require_untag(
     context: Context, view: Server, status: ServerStatus
 ) -> ServerStatus:
     """Return where a server stands that does not run, but has the tag."""
-    settled = ServerStatus(Phase.FAILED, abandon := _abandons(context))
-    if not abandon:
+    if abandon := _abandons(context):
+        settled = ServerStatus(Phase.FAILED, abandon.reason)
+    else:
         settled = stuck.assess(context) or _ask(
             context, view, status, ActionKind.UNTAG
         )
@@ -221,6 +232,7 @@ def _require_untag(
     return dataclasses.replace(
         status,
         reason='; '.join(reasons),
+        code=status.code or Code.TAG_LEFT,
         given_up=status.given_up or settled.given_up,
     )
 

@@ -7,6 +7,7 @@ import enum
 import math
 
 from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import memory as memories
 
 
@@ -57,6 +58,8 @@ class ServerStatus:
 
     phase: Phase
     reason: str = ''
+    #: What the reason says, in a word.
+    code: codes.Code = codes.Code.NONE
     #: With WAITING: the move it is to get.
     move: model.Move | None = None
     #: What is to be asked of Nova for it: with WAITING, in its turn.

@@ -11,11 +11,13 @@ import datetime
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
+Code = codes.Code
 Observation = model.Observation
 Phase = server_status.Phase
 Server = model.Server
@@ -51,7 +53,7 @@ def assess(context: contexts.ServerContext) -> ServerStatus | None:
         # It may wait in Nova's queue, which does not count as under way.
         since = open_[-1].seen_at
     if is_long_unchanged(seen, view, looked if since is None else since):
-        return ServerStatus(Phase.BLOCKED, describe(seen, view))
+        return ServerStatus(Phase.BLOCKED, describe(seen, view), Code.STUCK)
     limit = timing.STUCK_SECONDS
     if (
         since is None
@@ -63,7 +65,8 @@ def assess(context: contexts.ServerContext) -> ServerStatus | None:
         or age < limit
     ):
         return None
-    return ServerStatus(Phase.BLOCKED, describe(seen, view), given_up=True)
+    reason = describe(seen, view)
+    return ServerStatus(Phase.BLOCKED, reason, Code.STUCK, given_up=True)
 
 
 def is_long_unchanged(seen: Observation, view: Server, came_at: float) -> bool:

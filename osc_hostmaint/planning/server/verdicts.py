@@ -15,11 +15,11 @@ translated.
 
 from collections import abc
 import dataclasses
-import functools
 import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -28,6 +28,7 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint.planning import operation as operations
 
 ActionKind = memories.ActionKind
+Code = codes.Code
 Phase = server_status.Phase
 ServerStatus = server_status.ServerStatus
 
@@ -55,7 +56,9 @@ class Terms:
 Rule = abc.Callable[[model.Server, Terms], ServerStatus | None]
 
 
-blocked = functools.partial(ServerStatus, Phase.BLOCKED)
+def blocked(code: Code, reason: str) -> ServerStatus:
+    """Return that a server stays, and what is to be done first."""
+    return ServerStatus(Phase.BLOCKED, reason, code)
 
 
 def _move(move: model.Move, ask: ActionKind) -> ServerStatus:
@@ -68,13 +71,14 @@ _COLD = _move(model.Move.COLD, ActionKind.COLD_MIGRATE)
 
 def _moving(server: model.Server, _terms: Terms) -> ServerStatus | None:
     if server.status in nova_states.MOVING:
-        return ServerStatus(Phase.BUSY, 'already moving')
+        return ServerStatus(Phase.BUSY, 'already moving', Code.MOVING)
     return None
 
 
 def excluded(server: model.Server, terms: Terms) -> ServerStatus | None:
     if server.id in terms.policy.exclude:
-        return blocked(f'left {terms.operation.stays} (--exclude)')
+        reason = f'left {terms.operation.stays} (--exclude)'
+        return blocked(Code.EXCLUDED, reason)
     return None
 
 
@@ -82,7 +86,8 @@ def _active(server: model.Server, terms: Terms) -> ServerStatus:
     match terms.policy.running:
         case policies.Running.LEAVE:
             return blocked(
-                'left running here (--running leave): use --running live'
+                Code.RUNNING,
+                'left running here (--running leave): use --running live',
             )
         case policies.Running.COLD:
             return _COLD
@@ -97,17 +102,20 @@ def _paused(server: model.Server, terms: Terms) -> ServerStatus:
     match terms.policy.running:
         case policies.Running.LEAVE:
             return blocked(
-                'left paused here (--running leave): use --running live'
+                Code.PAUSED,
+                'left paused here (--running leave): use --running live',
             )
         case policies.Running.COLD:
             return blocked(
+                Code.PAUSED,
                 'a paused server cannot be cold-migrated: use --running live, '
-                f'or {unpause} and run this again'
+                f'or {unpause} and run this again',
             )
         case policies.Running.LIVE_OR_COLD if terms.no_live:
             return blocked(
+                Code.PAUSED,
                 f'{terms.no_live}; a paused server cannot be cold-migrated: '
-                f'{unpause} and run this again'
+                f'{unpause} and run this again',
             )
         case _:
             return _LIVE
@@ -116,7 +124,8 @@ def _paused(server: model.Server, terms: Terms) -> ServerStatus:
 def _stopped(_server: model.Server, terms: Terms) -> ServerStatus:
     if terms.policy.stopped is policies.Stopped.LEAVE:
         return blocked(
-            'left stopped here (--stopped leave): use --stopped cold'
+            Code.STOPPED,
+            'left stopped here (--stopped leave): use --stopped cold',
         )
     return _COLD
 
@@ -131,10 +140,11 @@ def _suspended(server: model.Server, terms: Terms) -> ServerStatus:
             empties = terms.operation.empties_host
             shelve = ', or --suspended shelve' if empties else ''
             return blocked(
+                Code.SUSPENDED,
                 'a suspended server cannot be migrated: use --suspended '
                 f'resume, which suspends it again after the move{shelve}; or '
                 f'resume it (openstack server resume {server.id}) and run '
-                'this again'
+                'this again',
             )
 
 
@@ -142,9 +152,10 @@ def _shelved(server: model.Server, terms: Terms) -> ServerStatus:
     leave = terms.policy.shelved is policies.Shelved.LEAVE
     if leave and not terms.shelving:
         return blocked(
+            Code.SHELVED,
             'left shelved here (--shelved leave): use --shelved '
             'offload, or offload it (openstack server shelve --offload '
-            f'{server.id})'
+            f'{server.id})',
         )
     return _move(model.Move.SHELVE, ActionKind.OFFLOAD)
 
@@ -152,26 +163,37 @@ def _shelved(server: model.Server, terms: Terms) -> ServerStatus:
 def _offloaded(_server: model.Server, _terms: Terms) -> ServerStatus:
     # Nova sets the status first, and clears the host after that
     # (nova/compute/manager.py: _shelve_offload_instance).
-    return ServerStatus(Phase.BUSY, 'offloaded; it is leaving the host')
+    reason = 'offloaded; it is leaving the host'
+    return ServerStatus(Phase.BUSY, reason, Code.BUSY)
 
 
 def _resized(server: model.Server, terms: Terms) -> ServerStatus:
     if terms.policy.resized is policies.Resized.CONFIRM:
         return _move(model.Move.RESIZE, ActionKind.CONFIRM)
     return blocked(
+        Code.RESIZED,
         'its owner has not confirmed a resize: use --resized confirm, or '
         f'confirm it (openstack server resize confirm {server.id}) or revert '
-        f'it (openstack server resize revert {server.id})'
+        f'it (openstack server resize revert {server.id})',
     )
+
+
+_NEVER_MOVED: dict[str, Code] = {
+    nova_states.Status.RESCUE: Code.RESCUED,
+    nova_states.Status.ERROR: Code.ERROR,
+    nova_states.Status.SOFT_DELETED: Code.SOFT_DELETED,
+}
 
 
 def _unmovable(server: model.Server, _terms: Terms) -> ServerStatus:
     if why := nova_states.NEVER_MOVED.get(server.status):
-        return blocked(why.format(id=server.id))
+        code = _NEVER_MOVED.get(server.status, Code.OTHER_STATE)
+        return blocked(code, why.format(id=server.id))
     return blocked(
+        Code.OTHER_STATE,
         f'this command cannot move a server in status {server.status}: check '
         f'it (openstack server show {server.id}), move it by hand and run '
-        'this again'
+        'this again',
     )
 
 
@@ -193,9 +215,8 @@ def _by_status(server: model.Server, terms: Terms) -> ServerStatus:
     if server.status == nova_states.Status.ERROR:
         return _unmovable(server, terms)
     if server.task_state or server.status in nova_states.BUSY:
-        return ServerStatus(
-            Phase.BUSY, f'busy: {server.task_state or server.status}'
-        )
+        reason = f'busy: {server.task_state or server.status}'
+        return ServerStatus(Phase.BUSY, reason, Code.BUSY)
     # Whatever --running says: a restart would lose what was suspended.
     if terms.resumed and server.status == nova_states.Status.ACTIVE:
         return _LIVE

@@ -9,12 +9,14 @@ import math
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
 ActionKind = memories.ActionKind
+Code = codes.Code
 Context = contexts.ServerContext
 Migration = model.Migration
 Phase = server_status.Phase
@@ -52,6 +54,7 @@ def assess(
         return ServerStatus(
             Phase.OFFLOADED if offloaded else Phase.MOVED,
             f'now {view.status}, on no host',
+            Code.ON_NO_HOST,
             record=record,
         )
     if context.needs_history:
@@ -78,14 +81,21 @@ def assess(
             return status(
                 Phase.SETTLING,
                 f'moved to {view.host}, but {wrong}',
+                Code.CHANGED,
                 visit=context.now >= look_at,
                 wake_at=look_at,
             )
         wrong += f': check its console (openstack console log show {view.id})'
     if wrong:
-        return status(Phase.FAILED, f'moved to {view.host}, but {wrong}')
-    side_effects = _side_effects(context, view, evacuated=evacuated)
-    return status(Phase.MOVED, '; '.join(side_effects))
+        broken = view.status == nova_states.Status.ERROR
+        return status(
+            Phase.FAILED,
+            f'moved to {view.host}, but {wrong}',
+            Code.ERROR_ON_DESTINATION if broken else Code.CHANGED,
+        )
+    effects = dict(_side_effects(context, view, evacuated=evacuated))
+    first = next(iter(effects), Code.NONE)
+    return status(Phase.MOVED, '; '.join(effects.values()), first)
 
 
 def _wrong(context: Context, view: Server, *, evacuated: bool) -> str:
@@ -143,23 +153,29 @@ def _broken(context: Context, view: Server, record: Migration | None) -> str:
 
 def _side_effects(
     context: Context, view: Server, *, evacuated: bool
-) -> abc.Iterator[str]:
+) -> abc.Iterator[tuple[Code, str]]:
     """Yield what its owner may notice of a good move."""
     before, latest = context.remembered.before, context.remembered.latest
     request = context.remembered.request(latest)
     if request.accepted and request.host and request.host != view.host:
-        yield f'it is on {view.host}, although {request.host} was requested'
+        yield (
+            Code.OTHER_DESTINATION,
+            f'it is on {view.host}, although {request.host} was requested',
+        )
     if evacuated and before.local_disk:
         yield (
+            Code.LOCAL_DISK_LOST,
             'its local disk is new: what was on the old one is lost, unless '
-            'the hosts share it'
+            'the hosts share it',
         )
     was_off = before.vm_state in nova_states.OFF
     if evacuated and context.was_stopped and not was_off:
-        yield 'left stopped: it was off when the host died'
+        reason = 'left stopped: it was off when the host died'
+        yield Code.LEFT_STOPPED, reason
     cold = latest is ActionKind.COLD_MIGRATE and not evacuated
     if cold and before.vm_state == _Vm.ACTIVE:
-        yield f'restarted: {context.no_live or context.operation.why_cold}'
+        why = context.no_live or context.operation.why_cold
+        yield Code.RESTARTED, f'restarted: {why}'
 
 
 def differences(before: Server, after: Server) -> str:

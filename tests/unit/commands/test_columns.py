@@ -26,3 +26,16 @@ class TestColumns(unit.TestCase):
     def test_values(self, column, people, machines):
         self.assertEqual(people, column.human_readable())
         self.assertEqual(machines, column.machine_readable())
+
+    @unit.cases(
+        *((form, ('', '', 3, r'\x1b')) for form in ('table', 'csv', 'value')),
+        ('json', (None, None, 3, '\x1b')),
+    )
+    def test_what_is_unknown(self, formatter, expected):
+        """Numbers stay numbers: CSV quotes everything else."""
+        values = (None, columns.Count(None), columns.Count(3), '\x1b')
+        found = columns.harmless(values, formatter)
+        shown = (
+            getattr(v, 'machine_readable', lambda v=v: v)() for v in found
+        )
+        self.assertEqual(expected, tuple(shown))

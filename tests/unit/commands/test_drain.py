@@ -11,6 +11,7 @@ from unittest import mock
 from osc_hostmaint import exceptions
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.engine import reporting
+from osc_hostmaint.planning import code
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.recording import writer
@@ -73,7 +74,7 @@ class TestDrain(shell.CommandTestCase):
     def test_columns(self):
         """Frozen: scripts depend on them."""
         self.asked.return_value = result(
-            builders.row('vm1', seconds=4.26, attempts=2),
+            builders.row('vm1', name='vm10', seconds=4.26, attempts=2),
             builders.row(
                 'vm2',
                 name=HOSTILE,
@@ -82,32 +83,33 @@ class TestDrain(shell.CommandTestCase):
                 destination='',
                 phase=server_status.Phase.BLOCKED,
                 reason='suspended',
+                code=code.Code.SUSPENDED,
                 attempts=0,
                 seconds=None,
             ),
-            builders.row('vm3', phase=server_status.Phase.MOVING),
+            builders.row('vm3', name='vm9', phase=server_status.Phase.MOVING),
         )
         names, rows = self.listed('cmp01')
 
         self.assertEqual(
             'Server ID, Name, Host, Status, Move, Destination, Result, '
-            'Reason, Attempts, Seconds',
+            'Code, Reason, Attempts, Seconds',
             names,
         )
         self.assertEqual(
             [
                 (
-                    *('vm1', 'name of vm1', 'cmp01', 'ACTIVE'),
-                    *('live migration', 'cmp02', 'moved', '', 2, 4.3),
-                ),
-                (
                     *('vm2', HOSTILE, 'cmp01', 'SUSPENDED', '', ''),
-                    *('blocked', 'suspended', 0, None),
+                    *('blocked', 'suspended', 'suspended', 0, None),
                 ),
                 # Its drain broke off: what is known is shown.
                 (
-                    *('vm3', 'name of vm3', 'cmp01', 'ACTIVE'),
-                    *('live migration', 'cmp02', '', '', 1, 4.2),
+                    *('vm3', 'vm9', 'cmp01', 'ACTIVE'),
+                    *('live migration', 'cmp02', '', '', '', 1, 4.2),
+                ),
+                (
+                    *('vm1', 'vm10', 'cmp01', 'ACTIVE'),
+                    *('live migration', 'cmp02', 'moved', '', '', 2, 4.3),
                 ),
             ],
             rows,

@@ -97,18 +97,19 @@ class TestDryRun(shell.CommandTestCase):
         names, rows = self.listed('--dry-run cmp01')
 
         self.assertEqual(
-            'Server ID, Name, Host, Status, Move, Fits, Candidates, Reason',
+            'Server ID, Name, Host, Status, Move, Fits, Candidates, Code, '
+            'Reason',
             names,
         )
         self.assertEqual(
             [
                 (
-                    *('vm1', 'name of vm1', 'cmp01', 'ACTIVE'),
-                    *('live migration', 'no', 2, 'no room'),
+                    *('vm2', HOSTILE, 'cmp01', 'SUSPENDED'),
+                    *('', '', None, '', 'it is suspended'),
                 ),
                 (
-                    *('vm2', HOSTILE, 'cmp01', 'SUSPENDED'),
-                    *('', '', None, 'it is suspended'),
+                    *('vm1', 'name of vm1', 'cmp01', 'ACTIVE'),
+                    *('live migration', 'no', 2, '', 'no room'),
                 ),
             ],
             rows,
@@ -125,7 +126,7 @@ class TestDryRun(shell.CommandTestCase):
 
         self.assertEqual(
             'Server ID, Name, Host, Status, Move, Local Disk, Fits, '
-            'Candidates, Reason',
+            'Candidates, Code, Reason',
             names,
         )
         self.assertEqual(

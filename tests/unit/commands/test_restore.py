@@ -99,7 +99,7 @@ class TestRestore(shell.CommandTestCase):
         self.assertEqual(
             (
                 *('vm2', 'name of vm2', 'cmp03', 'ACTIVE', '', '', 'skipped'),
-                *('moved to cmp03 after it left cmp01', 0, None),
+                *('', 'moved to cmp03 after it left cmp01', 0, None),
                 '2026-11-20T23:31:07Z',
             ),
             row,

@@ -131,11 +131,11 @@ class TestList(shell.CommandTestCase):
         """Frozen: scripts depend on them."""
         self.assertEqual(
             (
-                'Host, Mode, Since, Servers, Reason',
+                'Host, Mode, State, Since, Servers, Reason',
                 [
-                    ('cmp01', 'maintenance', SINCE, 3, 'kernel'),
-                    ('cmp02', 'disabled', None, 0, HOSTILE),
-                    ('cmp03', 'unknown', None, None, down_cells.CELL),
+                    ('cmp01', 'maintenance', 'up', SINCE, 3, 'kernel'),
+                    ('cmp02', 'disabled', 'forced down', None, 0, HOSTILE),
+                    ('cmp03', *('unknown',) * 2, None, None, down_cells.CELL),
                 ],
             ),
             self.listed(''),
@@ -145,8 +145,8 @@ class TestList(shell.CommandTestCase):
         names, rows = self.listed('--long')
 
         self.assertEqual(
-            'Host, Mode, Since, Servers, Reason, Set By, Service State, '
-            'Forced Down, Availability Zone, Hypervisor Type',
+            'Host, Mode, State, Since, Servers, Reason, Set By, '
+            'Service State, Forced Down, Availability Zone, Hypervisor Type',
             names,
         )
         self.assertEqual(

@@ -97,7 +97,7 @@ def draining(rng: random.Random) -> policies.Policy:
         stall_after=rng.choice([600.0, 5.0]),
         server_timeout=rng.choice([None, None, 5.0, 60.0]),
         stagger=rng.choice([0.0, 0.5, 1.0]),
-        stop=rng.choice(['', '', '', 'interrupted']),
+        stop=rng.choice([None] * 3 + [builders.INTERRUPTED]),
         settled_from=rng.choice([0.0, 0.0, builders.NOW + STEP]),
     )
 
@@ -301,7 +301,7 @@ class Step:
     @functools.cached_property
     def left(self) -> decisions.Decision:
         """Return the decision where it is not to be awaited any longer."""
-        return self.decide(stop='late', abandon='late')
+        return self.decide(stop=builders.LATE, abandon=builders.LATE)
 
 
 def run(seed: int, how: Draw = draining) -> list[Step]:

@@ -207,7 +207,7 @@ class TestDamage(RecordsTestCase):
     def test_another_format(self, number):
         line = json.dumps({'began': {'format': number}}, separators=(',', ':'))
         self.assertIn(
-            f'it has format {number}; only format 3 can be read',
+            f'it has format {number}; only format 4 can be read',
             self.refused([line]),
         )
 
@@ -220,7 +220,7 @@ class TestDamage(RecordsTestCase):
         '{"decided":{"cmp01":null}}',
         '{"decided":{"cmp01":7}}',
         '{"decided":{"cmp01":[{"now":1.0}]}}',
-        '{"began":{"format":3,"version":7}}',
+        '{"began":{"format":4,"version":7}}',
     )
     def test_a_line_that_is_none(self, line):
         began, *_others = self.lines()

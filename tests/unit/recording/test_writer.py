@@ -74,7 +74,7 @@ class TestLines(RecordingTestCase):
         self.assertTrue(began['at'].endswith('+00:00'), began)
 
     def test_have_what_has_changed(self):
-        stopped = dataclasses.replace(POLICY, stop='interrupted')
+        stopped = dataclasses.replace(POLICY, stop=builders.INTERRUPTED)
         seen = dataclasses.replace(SEEN, servers_at=1001.0)
         other = dataclasses.replace(SEEN, host='cmp02')
         rows = [builders.row('vm2', reason='x')]
@@ -94,7 +94,9 @@ class TestLines(RecordingTestCase):
         self.assertEqual(
             {
                 'seen': {'servers_at': [1001.0]},
-                'policy': {'stop': ['interrupted']},
+                'policy': {
+                    'stop': [{'reason': 'interrupted', 'code': 'interrupted'}]
+                },
                 'statuses': {'vm1': None, 'vm2': [['moved', 'x']]},
             },
             fourth['cmp01'],
@@ -128,7 +130,10 @@ class TestNames(RecordingTestCase):
             self.decide(
                 recording,
                 self.SEEN,
-                dataclasses.replace(POLICY, stop=reason),
+                dataclasses.replace(
+                    POLICY,
+                    stop=dataclasses.replace(builders.LATE, reason=reason),
+                ),
                 rows=[builders.row(name='customer', reason=reason)],
             )
             recording.acted(

@@ -122,7 +122,7 @@ class Evacuating(test_invariants.Deciding):
         self.assertLessEqual(len(found.actions), most)
 
     def nothing_new_after_a_stop(self, step, _found):
-        self.assertEqual((), step.decide(stop='interrupted').actions)
+        self.assertEqual((), step.decide(stop=builders.INTERRUPTED).actions)
 
     def drained_leaves_nothing(self, step, found):
         if found.drained:

@@ -134,7 +134,7 @@ class TestLastChecks(base.DecideTestCase):
     def test_orphans_are_not_reported_while_open(self):
         """Abandoned: then nobody knows what belongs to whom."""
         found = self.decide(
-            policy=policies.Policy(stop='late', abandon='late'),
+            policy=policies.Policy(stop=builders.LATE, abandon=builders.LATE),
             consumers=frozenset({'x'}),
             migrations=[self.RUNNING],
         )

@@ -15,8 +15,8 @@ NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
 LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
 ARRIVING = {'server_id': 'x', 'source': builders.DEST, 'dest': builders.HOST}
-STOP = policies.Policy(stop='interrupted')
-ABANDON = policies.Policy(stop='time is up', abandon='time is up')
+STOP = policies.Policy(stop=builders.INTERRUPTED)
+ABANDON = policies.Policy(stop=builders.LATE, abandon=builders.LATE)
 ENABLED = builders.service(enabled=True)
 ActionKind = memories.ActionKind
 LIVE = memories.ActionKind.LIVE_MIGRATE
@@ -126,9 +126,9 @@ class TestAbandon(base.DecideTestCase):
         self.assertEqual((), found.actions)
         rows = {row.server_id: row for row in found.rows}
         for server_id, result, *words in (
-            ('waits', 'blocked', 'time is up'),
-            ('moves', 'moving', 'under way in Nova', 'time is up'),
-            ('cold', 'moving', 'not confirmed', 'time is up'),
+            ('waits', 'blocked', 'late'),
+            ('moves', 'moving', 'under way in Nova', 'late'),
+            ('cold', 'moving', 'not confirmed', 'late'),
             ('blocked', 'blocked', 'suspended'),
         ):
             self.assertEqual(result, rows[server_id].result)

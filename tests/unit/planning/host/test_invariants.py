@@ -106,7 +106,7 @@ class Deciding(unit.TestCase):
     def every_server_left_has_a_reason(self, _step, found):
         for row in found.rows:
             if row.result is not None and row.left:
-                self.assertTrue(row.reason, row)
+                self.assertTrue(row.reason and row.code, row)
             self.assertNotIn('None', row.reason)
             self.assertTrue(row.reason.isprintable())
             self.assertGreaterEqual(row.seconds or 0, 0)
@@ -282,7 +282,7 @@ class Limits(unit.TestCase):
             self.assertEqual(0, lives)
 
     def nothing_new_after_a_stop(self, step, _found):
-        self.assertEqual({}, starts(step.decide(stop='interrupted')))
+        self.assertEqual({}, starts(step.decide(stop=builders.INTERRUPTED)))
 
         enabled = dataclasses.replace(
             step.seen, service=builders.service(enabled=True)
@@ -379,7 +379,7 @@ class TestEndings(unit.TestCase):
             policy = dataclasses.replace(
                 arbitrary.draining(rng),
                 server_timeout=60.0,
-                stop='',
+                stop=None,
                 settled_from=0.0,
             )
             memory = memories.HostMemory()

@@ -20,8 +20,8 @@ Phase = base.Phase
 RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 LEAVE = policies.Policy()
 SHELVE = policies.Policy(suspended=policies.Suspended.SHELVE)
-STOP = dataclasses.replace(RESUME, stop='interrupted')
-ABANDON = dataclasses.replace(STOP, abandon='interrupted')
+STOP = dataclasses.replace(RESUME, stop=builders.INTERRUPTED)
+ABANDON = dataclasses.replace(STOP, abandon=builders.INTERRUPTED)
 #: Resumed by this run.
 RESUMED = base.asked(ActionKind.RESUME, base.SUSPENDED)
 COMPLETED = base.record('completed')
