@@ -25,21 +25,31 @@ def natural(name: str) -> tuple[str | int, ...]:
     return tuple(int(p) if i % 2 else p for i, p in enumerate(parts))
 
 
-def shorten(text: str, columns: int) -> str:
-    """Return the text, cut so that it takes so many columns at the most.
+def width(text: str) -> int:
+    """Return how many columns a text takes on a terminal.
 
-    A cut shows as ``…``. East Asian characters are two columns wide,
-    combining ones none. For people only.
+    East Asian characters take two, combining ones none.
     """
     # Every openstack command imports this module; few come here.
     from unicodedata import combining
     from unicodedata import east_asian_width
 
+    return sum(
+        (2 if east_asian_width(c) in 'WF' else 1)
+        for c in text
+        if not combining(c)
+    )
+
+
+def shorten(text: str, columns: int) -> str:
+    """Return the text, cut so that it takes so many columns at the most.
+
+    A cut shows as ``…``. For people only.
+    """
     taken = 0
     fits = 0
     for i, c in enumerate(text):
-        if not combining(c):
-            taken += 2 if east_asian_width(c) in 'WF' else 1
+        taken += width(c)
         if taken > columns:
             return f'{text[:fits]}…'
         if taken < columns:

@@ -49,6 +49,13 @@ def harmless(
     return tuple(map(_harmless, values))
 
 
+def shown(value: ty.Any) -> str:
+    """Return a value as people see it."""
+    if isinstance(value, columns.FormattableColumn):
+        return str(value.human_readable())
+    return str(value)
+
+
 def _harmless(value: ty.Any) -> ty.Any:
     if value is None:
         return ''

@@ -13,6 +13,7 @@ from osc_hostmaint import plugin
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
+from osc_hostmaint.commands import terminal
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
@@ -26,6 +27,11 @@ COLUMNS: tuple[str, ...] = (
 LONG_COLUMNS = (
     *COLUMNS,
     *('Set By', 'Service State', 'Forced Down', 'Availability Zone'),
+)
+#: What a narrow terminal does not show, the first one first.
+_DISPENSABLE = (
+    *('Service State', 'Forced Down', 'Hypervisor Type'),
+    *('Availability Zone', 'Set By', 'Mode', 'Since', 'Reason'),
 )
 
 
@@ -154,9 +160,20 @@ class ListHostMaintenance(command.Lister):
             }
             for listed in hosts
         )
-        return names, [
+        listed = [
             columns.harmless(
                 utils.get_dict_properties(row, names), parsed_args.formatter
             )
             for row in rows
         ]
+        terminal.fit(
+            parsed_args,
+            self.app.stdout,
+            {
+                name: [columns.shown(row[i]) for row in listed]
+                for i, name in enumerate(names)
+            },
+            _DISPENSABLE,
+            folded='Reason',
+        )
+        return names, listed

@@ -9,7 +9,6 @@ import errno
 import functools
 import io
 import logging
-import os
 import sys
 import typing as ty
 
@@ -21,7 +20,7 @@ from osc_hostmaint import plugin
 from osc_hostmaint import streams
 from osc_hostmaint import text
 from osc_hostmaint.commands import columns
-from osc_hostmaint.i18n import _
+from osc_hostmaint.commands import terminal
 
 if ty.TYPE_CHECKING:
     from osc_hostmaint import api
@@ -58,10 +57,12 @@ _FORMATTERS = {
     'Left At': columns.Time,
 }
 
-#: Who, what and why: shown where there is no room for more.
-ESSENTIAL = ('Server ID', 'Name', 'Result', 'Local Disk', 'Fits', 'Reason')
-#: A narrower terminal has no room for all columns.
-WIDE = 132
+#: What a terminal shows below the table, or not at all.
+_NOT_ON_TERMINALS = frozenset({'Reason', 'Attempts', 'Seconds'})
+#: What else a narrow one does not show, the first one first.
+_DISPENSABLE = (
+    *('Left At', 'Candidates', 'Status', 'Host', 'Move', 'Destination'),
+)
 
 
 def _order(row: 'api.Row | api.PreviewRow') -> tuple[ty.Any, ...]:
@@ -75,6 +76,8 @@ class ServersTable(command.Lister):
     _exit_code = exceptions.ExitCode.DONE
     _names: tuple[str, ...] = COLUMNS
     _preview_names: tuple[str, ...] = PREVIEW_COLUMNS
+    #: What is listed.
+    _rows: abc.Sequence[ty.Any] = ()
 
     @functools.cached_property
     def _stop(self) -> 'interrupt.Interrupt':
@@ -139,6 +142,7 @@ class ServersTable(command.Lister):
         self._exit_code = code
         # osc-lib reads attributes, but declares that it takes dicts.
         rows: list[ty.Any] = sorted(found.rows, key=_order)
+        self._rows = rows
         return self._names, [
             utils.get_item_properties(row, self._names, formatters=_FORMATTERS)
             for row in rows
@@ -171,10 +175,18 @@ class ServersTable(command.Lister):
         # None: closed by the shell (``>&-``), so nobody wants the table.
         if stdout is None or not column_names:
             return 0
-        self._fit(parsed_args, stdout, column_names)
+        if isinstance(stdout, io.TextIOWrapper):
+            # A name that the locale can't show must not cost the table.
+            stdout.reconfigure(errors='backslashreplace')
         rows = [columns.harmless(row, parsed_args.formatter) for row in data]
+        width = terminal.width_for(parsed_args, stdout)
+        table = self._on_terminals(column_names, rows)
+        terminal.fit(parsed_args, stdout, table, _DISPENSABLE)
         try:
             super().produce_output(parsed_args, column_names, rows)
+            if width is not None:
+                for line in terminal.sentences(self._rows, width):
+                    stdout.write(f'{line}\n')
             streams.settle(stdout)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -184,26 +196,19 @@ class ServersTable(command.Lister):
                 raise
         return 0
 
-    def _fit(
+    def _on_terminals(
         self,
-        parsed_args: argparse.Namespace,
-        stdout: ty.TextIO,
-        names: abc.Container[str],
-    ) -> None:
-        """Make sure that the table can be printed, and read."""
-        if isinstance(stdout, io.TextIOWrapper):
-            # A name that the locale can't show must not cost the table.
-            stdout.reconfigure(errors='backslashreplace')
-        chosen = parsed_args.columns or parsed_args.max_width > 0
-        if parsed_args.formatter != 'table' or chosen or not stdout.isatty():
-            return
-        # 0: a terminal that does not know.
-        if 0 < os.get_terminal_size(stdout.fileno()).columns < WIDE:
-            parsed_args.columns = [c for c in ESSENTIAL if c in names]
-            LOG.warning(
-                _(
-                    'The terminal is too narrow for all columns: make it %d '
-                    'columns wide, or use -f json or -c <column>.'
-                ),
-                WIDE,
-            )
+        names: abc.Sequence[str],
+        rows: abc.Sequence[abc.Sequence[ty.Any]],
+    ) -> dict[str, list[str]]:
+        """Return the columns that a wide terminal shows."""
+        left_out = set(_NOT_ON_TERMINALS)
+        if not terminal.alike(self._rows):
+            left_out.add('Server ID')
+        if len({row.host for row in self._rows}) < 2:
+            left_out.add('Host')
+        return {
+            name: [columns.shown(row[i]) for row in rows]
+            for i, name in enumerate(names)
+            if name not in left_out
+        }

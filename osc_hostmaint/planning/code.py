@@ -77,3 +77,14 @@ class Code(enum.StrEnum):
     # Of a dry run.
     NO_ROOM = 'no-room'
     CAPACITY_UNKNOWN = 'capacity-unknown'
+
+
+#: They hold for all servers of a host alike.
+OF_THE_RUN = frozenset(
+    {
+        *(Code.INTERRUPTED, Code.TIMEOUT, Code.UNTIL, Code.MAX_FAILURES),
+        *(Code.HOST_DOWN, Code.HOST_IN_SERVICE, Code.HOST_ALIVE),
+        *(Code.HOST_NOT_READY, Code.CELL_DOWN, Code.API_DOWN),
+        Code.NOT_PERMITTED,
+    }
+)

@@ -11,6 +11,7 @@ from osc_hostmaint import events
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.i18n import ngettext
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.host import decision as decisions
@@ -18,8 +19,10 @@ from osc_hostmaint.planning.server import memory as memories
 
 #: So wide a name is shown, in columns; the id beside it tells them apart.
 NAME_COLUMNS = 40
-#: So wide a line may be, in columns. The table has reasons in full.
+#: So wide a line may be, in columns: on a terminal, where the reasons stand in
+#: full below the table, and in a log, which may be all that is kept.
 LINE_COLUMNS = 250
+LOG_COLUMNS = 4000
 
 Kind = memories.ActionKind
 Fits = forecast.Fits
@@ -66,19 +69,59 @@ class Progress:
     def __init__(self, stream: ty.TextIO | None, endings: Endings = DRAINED):
         self._stream = stream
         self._endings = endings
+        #: What ended for the same reason and is not written yet, by host.
+        self._alike: dict[str, list[events.ServerEvent]] = {}
 
     def publish(self, event: events.Event) -> None:
-        """Write the line of an event, if it has one."""
-        line = _line(event, self._endings)
-        if self._stream is None or line is None:
+        """Write the line of an event, if it has one.
+
+        What ends together, as the run does, has one line, which is written
+        before the host's next one.
+        """
+        if isinstance(event, events.ServerEvent) and _is_of_the_run(event):
+            alike = self._alike.setdefault(event.host, [])
+            if alike and not _are_alike(alike[0], event):
+                self._write_alike(event.host)
+            self._alike.setdefault(event.host, []).append(event)
             return
-        line = text.printable(f'{event.host}: {line}')
+        line = _line(event, self._endings)
+        if line is not None:
+            self._write_alike(event.host)
+            self._write(event.host, line)
+
+    def _write_alike(self, host: str) -> None:
+        if alike := self._alike.pop(host, None):
+            line = _line(alike[-1], self._endings)
+            if len(alike) > 1:
+                row = alike[-1].row
+                line = _('%(count)d servers %(result)s: %(reason)s') % {
+                    'count': len(alike),
+                    'result': row.result,
+                    'reason': row.reason,
+                }
+            self._write(host, line or '')
+
+    def _write(self, host: str, line: str) -> None:
+        if self._stream is None:
+            return
+        line = text.printable(f'{host}: {line}')
         try:
-            self._stream.write(f'{text.shorten(line, LINE_COLUMNS)}\n')
+            width = LINE_COLUMNS if self._stream.isatty() else LOG_COLUMNS
+            self._stream.write(f'{text.shorten(line, width)}\n')
             self._stream.flush()
         except (OSError, ValueError):
             # ValueError: somebody closed the stream.
             self._stream = None
+
+
+def _is_of_the_run(event: events.ServerEvent) -> bool:
+    """Tell whether a server's result has to do with the whole run."""
+    return event.row.result is not None and event.row.code in codes.OF_THE_RUN
+
+
+def _are_alike(one: events.ServerEvent, other: events.ServerEvent) -> bool:
+    first, second = one.row, other.row
+    return (first.result, first.reason) == (second.result, second.reason)
 
 
 def _line(event: events.Event, endings: Endings) -> str | None:

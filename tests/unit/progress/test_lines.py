@@ -2,6 +2,7 @@
 
 """What the operator reads on stderr meanwhile (events: test_events)."""
 
+import dataclasses
 import errno
 import io
 import os
@@ -9,6 +10,7 @@ from unittest import mock
 
 from osc_hostmaint import events
 from osc_hostmaint import text
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 from osc_hostmaint.progress import lines as progress_lines
@@ -25,8 +27,13 @@ def done(phase=Phase.MOVED, reason=''):
     return builders.row(phase=phase, reason=reason)
 
 
-def lines(*published, endings=progress_lines.DRAINED):
-    stream = io.StringIO()
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def lines(*published, endings=progress_lines.DRAINED, stream=None):
+    stream = stream or io.StringIO()
     progress = progress_lines.Progress(stream, endings)
     for event in published:
         progress.publish(event)
@@ -150,11 +157,44 @@ class TestLines(unit.TestCase):
     def test_lines_stay_short(self, letter):
         """However long a name is, and what Nova has to say of it."""
         blocked = row(Phase.BLOCKED, f'no: {letter * 5000}', name=letter * 255)
-        (line,) = lines(of_server(events.ServerBlocked, blocked))
+        event = of_server(events.ServerBlocked, blocked)
+        (line,) = lines(event, stream=Terminal())
         self.assertLessEqual(len(line), 2 * progress_lines.LINE_COLUMNS)
         self.assertEqual(line, text.shorten(line, progress_lines.LINE_COLUMNS))
         self.assertIn('… (vm1): blocked: no: ', line)
         self.assertTrue(line.endswith('…'))
+
+    def test_logs_have_what_is_advised(self):
+        words = 'x' * 1000 + ' run openstack server reboot --hard vm1'
+        event = of_server(events.ServerBlocked, row(Phase.BLOCKED, words))
+        self.assertTrue(lines(event)[0].endswith('--hard vm1'))
+
+
+class TestAlike(unit.TestCase):
+    """What the end of a run does to many servers is one line."""
+
+    def blocked(self, number, reason='interrupted', **kwargs):
+        of = row(Phase.BLOCKED, reason, code=codes.Code.INTERRUPTED)
+        return of_server(
+            events.ServerBlocked, dataclasses.replace(of, **kwargs)
+        )
+
+    def test_counted(self):
+        found = lines(
+            *map(self.blocked, range(3)),
+            self.blocked(4, 'time is up'),
+            builders.ended(drained=False),
+        )
+        expected = [
+            'cmp01: 3 servers blocked: interrupted',
+            'cmp01: [0/1] name of vm1 (vm1): blocked: time is up',
+        ]
+        self.assertEqual(expected, found[:2])
+
+    def test_others_are_lines_of_their_own(self):
+        other = self.blocked(1, code=codes.Code.SUSPENDED)
+        found = lines(self.blocked(1), other, self.blocked(2), other)
+        self.assertEqual(4, len(found))
 
 
 class TestBrokenStream(unit.TestCase):

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What of a table a terminal has room for, and the sentences below it."""
+
+import argparse
+import collections
+from collections import abc
+import os
+import textwrap
+import typing as ty
+
+from osc_hostmaint import text
+from osc_hostmaint.i18n import _
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint import api
+
+    Rows = abc.Sequence[api.Row | api.PreviewRow]
+
+#: So many servers are named below a sentence.
+MOST_NAMED = 10
+#: A column that is folded keeps at least so many columns of the terminal.
+_LEAST = 20
+
+
+def width_for(
+    parsed_args: argparse.Namespace, stdout: ty.TextIO
+) -> int | None:
+    """Return how wide a table may be, None where that does not matter.
+
+    0: a terminal that does not know. It does not matter where something else
+    than a terminal reads the table, or where columns or a width were chosen.
+    """
+    chosen = parsed_args.columns or parsed_args.max_width > 0
+    if parsed_args.formatter != 'table' or chosen or not stdout.isatty():
+        return None
+    return os.get_terminal_size(stdout.fileno()).columns
+
+
+def fitting(
+    table: abc.Mapping[str, abc.Iterable[str]],
+    width: int,
+    dispensable: abc.Iterable[str],
+    folded: str = '',
+) -> list[str]:
+    """Return the names of the columns that a terminal has room for.
+
+    :param table: the values of each column, by its name.
+    :param width: the terminal's, in columns; 0: it does not know.
+    :param dispensable: what is left out if need be, the first one first.
+    :param folded: a column that may take several lines.
+    """
+    widths = {
+        name: max(map(text.width, (name, *values)))
+        for name, values in table.items()
+    }
+    if folded in widths:
+        widths[folded] = min(widths[folded], _LEAST)
+    chosen = list(table)
+    for name in dispensable:
+        # Each has a border and two blanks.
+        needed = 1 + sum(3 + widths[each] for each in chosen)
+        if not 0 < width < needed:
+            break
+        if name in chosen:
+            chosen.remove(name)
+    return chosen
+
+
+def fit(
+    parsed_args: argparse.Namespace,
+    stdout: ty.TextIO,
+    table: abc.Mapping[str, abc.Iterable[str]],
+    dispensable: abc.Iterable[str],
+    folded: str = '',
+) -> None:
+    """Have a table printed so that it fits a terminal: see :func:`fitting`.
+
+    Nothing else is changed, nor columns or a width that were chosen.
+    """
+    width = width_for(parsed_args, stdout)
+    if width is not None:
+        parsed_args.columns = fitting(table, width, dispensable, folded)
+        parsed_args.fit_width = True
+
+
+def alike(rows: 'Rows') -> bool:
+    """Tell whether names do not tell servers apart."""
+    return len({row.name for row in rows if row.name}) < len(rows)
+
+
+def sentences(rows: 'Rows', width: int) -> abc.Iterator[str]:
+    """Yield lines with the reasons of rows, each with its servers.
+
+    :param width: of the terminal, in columns; 0: it does not know.
+    """
+    groups = collections.defaultdict[tuple[str, str], list[ty.Any]](list)
+    for row in rows:
+        if row.reason:
+            words = row.reason.replace(row.server_id, _('<server>'))
+            groups[row.code, words].append(row)
+    for (code, words), servers in groups.items():
+        reason = servers[0].reason if len(servers) == 1 else words
+        yield ''
+        yield from _wrapped(f'{code}: {reason}' if code else reason, width)
+        for row in servers[:MOST_NAMED]:
+            label = f'{row.name} ({row.server_id})'.strip()
+            yield f'  {text.printable(label)}'
+        if len(servers) > MOST_NAMED:
+            yield _('  and %d more') % (len(servers) - MOST_NAMED)
+
+
+def _wrapped(words: str, width: int) -> list[str]:
+    line = text.printable(words)
+    return textwrap.wrap(
+        line,
+        width or len(line),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
