@@ -33,6 +33,7 @@ from osc_hostmaint.events import MoveAdopted
 from osc_hostmaint.events import MoveDelayed
 from osc_hostmaint.events import MoveEnded
 from osc_hostmaint.events import MoveNotAwaited
+from osc_hostmaint.events import MoveProgressed
 from osc_hostmaint.events import MoveStarted
 from osc_hostmaint.events import RequestSent
 from osc_hostmaint.events import ResultExplained
@@ -98,11 +99,11 @@ __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
 __all__ += ['Confirm', 'OnStall', 'Since', 'Spread', 'Stop']
 __all__ += ['Interrupt', 'Publisher', 'Recording', 'Reporter']
 # What a listener receives.
-__all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'Trouble']
-__all__ += ['RequestSent', 'ServerEvent', 'Waiting', 'WaitingEnded']
+__all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'ServerChanged']
+__all__ += ['RequestSent', 'ServerEvent', 'Trouble', 'Waiting', 'WaitingEnded']
 __all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']
 __all__ += ['MoveEnded', 'ServerBlocked', 'ServerBusy', 'ServerDropped']
-__all__ += ['MoveNotAwaited', 'ResultExplained', 'ServerChanged']
+__all__ += ['MoveNotAwaited', 'MoveProgressed', 'ResultExplained']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'Service', 'Summary']
 __all__ += ['Code', 'DrainResult', 'ExitCode', 'PreviewRow', 'Result', 'Row']
@@ -231,8 +232,7 @@ class Maintenance:
         With ``policy.evacuate`` the hosts have died. They are forced down
         first; then this waits for 20 s, in which no heartbeat may arrive.
 
-        :param reason: as in :meth:`set`.
-        :param force: as in :meth:`set`.
+        :param reason: this and ``force`` are as in :meth:`set`.
         :param policy: what to do with each server. The field
             ``settled_from`` is set here.
         :param fenced: with ``policy.evacuate``: the caller vouches that the

@@ -11,6 +11,7 @@ from collections import abc
 import dataclasses
 import typing as ty
 
+from osc_hostmaint import model
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
@@ -128,6 +129,16 @@ class MoveAdopted(ServerEvent):
 
 class MoveDelayed(ServerEvent):
     """Its move takes longer than it should; the row's reason says why."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoveProgressed(ServerEvent):
+    """How much of its memory a live migration has copied.
+
+    Only where the caller asked for it, and at most once a second in all.
+    """
+
+    progress: model.Progress
 
 
 class RetryScheduled(ServerEvent):

@@ -74,6 +74,7 @@ class DrainHostMaintenance(table.ServersTable):
                 '(default: replaced by placeholders)'
             ),
         )
+        options.add_progress(parser)
         options.add_hosts(parser)
         return parser
 

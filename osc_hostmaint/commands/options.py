@@ -204,6 +204,22 @@ def echo_until(time: datetime.datetime | None) -> None:
         LOG.warning(_('No move starts after %s (--until).'), local(time))
 
 
+#: What ``--progress`` can be.
+PROGRESS = ('auto', 'live', 'lines', 'none')
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add ``--progress``."""
+    add(
+        parser,
+        {'choices': PROGRESS, 'default': 'auto'},
+        progress=_(
+            'What standard error shows: a live view, lines or nothing; auto: '
+            'live on a terminal (default: %(default)s)'
+        ),
+    )
+
+
 def add_run(
     parser: argparse.ArgumentParser, *, skip_capacity_check: str
 ) -> None:

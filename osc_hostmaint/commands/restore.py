@@ -130,6 +130,7 @@ class RestoreHostMaintenance(table.ServersTable):
                 '(default: move none to it then)'
             ),
         )
+        options.add_progress(parser)
         options.add_hosts(parser)
         return parser
 

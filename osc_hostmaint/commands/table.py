@@ -5,10 +5,12 @@
 import argparse
 from collections import abc
 import contextlib
+import datetime
 import errno
 import functools
 import io
 import logging
+import os
 import sys
 import typing as ty
 
@@ -16,6 +18,7 @@ from osc_lib import utils
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import mark
 from osc_hostmaint import plugin
 from osc_hostmaint import streams
 from osc_hostmaint import text
@@ -65,6 +68,10 @@ _DISPENSABLE = (
 )
 
 
+def _now() -> str:
+    return mark.iso(datetime.datetime.now(datetime.UTC))
+
+
 def _order(row: 'api.Row | api.PreviewRow') -> tuple[ty.Any, ...]:
     """Return what a table is sorted by: the host, then the server's name."""
     return text.natural(row.host), text.natural(row.name), row.server_id
@@ -76,6 +83,8 @@ class ServersTable(command.Lister):
     _exit_code = exceptions.ExitCode.DONE
     _names: tuple[str, ...] = COLUMNS
     _preview_names: tuple[str, ...] = PREVIEW_COLUMNS
+    #: ``--progress``.
+    _how = 'auto'
     #: What is listed.
     _rows: abc.Sequence[ty.Any] = ()
 
@@ -87,8 +96,9 @@ class ServersTable(command.Lister):
 
     @property
     def _progress(self) -> ty.TextIO | None:
-        """The stream for progress; None with ``--quiet``."""
-        return sys.stderr if self.app.options.verbose_level else None
+        """The stream for progress; None if it is not wanted."""
+        quiet = not self.app.options.verbose_level or self._how == 'none'
+        return None if quiet else sys.stderr
 
     def _carry_out(
         self,
@@ -99,16 +109,41 @@ class ServersTable(command.Lister):
 
         :param carry_out: asks the client for it, with what listens.
         """
-        from osc_hostmaint.progress import lines as progress_lines
-
-        listeners = (progress_lines.Progress(self._progress, endings),)
         # From here on: it takes a while until there is a client.
-        with self._stop.watching():
+        with self._stop.watching(), contextlib.ExitStack() as stack:
             from osc_hostmaint import api
 
             maintenance = plugin.make_client(self.app.client_manager)
+            listeners = (stack.enter_context(self._listener(endings)),)
             result = carry_out(maintenance, api.Publisher(*listeners))
         return self._output(result, result.exit_code)
+
+    def _listener(
+        self, endings: 'progress_lines.Endings'
+    ) -> 'contextlib.AbstractContextManager[api.Reporter]':
+        """Return what shows how a run goes."""
+        from osc_hostmaint.progress import lines as progress_lines
+
+        stream = self._progress
+        if stream and self._is_live:
+            from osc_hostmaint.progress import live
+
+            return live.View(stream, endings)
+        people = stream is not None and stream.isatty()
+        stamp = None if people else _now
+        lines = progress_lines.Progress(stream, endings, stamp)
+        return contextlib.nullcontext(lines)
+
+    @property
+    def _is_live(self) -> bool:
+        """Tell whether there is a live view."""
+        stream, how = self._progress, self._how
+        if stream is None or how in ('lines', 'none'):
+            return False
+        dumb = os.environ.get('TERM', 'dumb') in ('', 'dumb', 'unknown')
+        # With --verbose others write between the lines.
+        plain = dumb or self.app.options.verbose_level > 1
+        return how == 'live' or (stream.isatty() and not plain)
 
     def _preview(
         self, preview: 'api.Preview', *, coming_home: bool = False
@@ -151,6 +186,7 @@ class ServersTable(command.Lister):
     def run(self, parsed_args: argparse.Namespace) -> int:
         # A mistyped -c is an error: found out after hours, it would cost
         # the table.
+        self._how = getattr(parsed_args, 'progress', 'auto')
         if parsed_args.dry_run:
             evacuation = getattr(parsed_args, 'evacuate', False)
             self._names = (

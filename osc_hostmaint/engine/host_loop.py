@@ -6,6 +6,7 @@ from collections import abc
 import dataclasses
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import model
 from osc_hostmaint.engine import actions
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
@@ -92,6 +93,10 @@ class HostLoop:
             self._down_since = None
             self._pause = timing.OUTAGE_PAUSE_SECONDS
             self._conclude(decision)
+
+    def progressed(self, row: decisions.Row, progress: model.Progress) -> None:
+        """Let it be known how far the live migration of a server is."""
+        self._report.progressed(row, progress)
 
     def abandon(self, why: policies.Stop) -> None:
         """Decide a last time, from what is known, without looking.

@@ -18,6 +18,7 @@ from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine import reporting
+from osc_hostmaint.engine import watch
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
@@ -78,7 +79,7 @@ def drain(
         )
         for service in services
     ]
-    return run(hosts, board.clock, request)
+    return run(hosts, board, request)
 
 
 def _dated(request: ports.Request, service: model.Service) -> policies.Policy:
@@ -88,12 +89,15 @@ def _dated(request: ports.Request, service: model.Service) -> policies.Policy:
 
 
 def run(
-    hosts: _Hosts, clock: ports.Clock, request: ports.Request
+    hosts: _Hosts, board: observer.ServiceBoard, request: ports.Request
 ) -> DrainResult:
     """Have several hosts' drains go on side by side, to their end.
 
     :returns: a row per server, whatever happened.
     """
+    clock = board.clock
+    watches = getattr(request.report, 'watches_moves', False)
+    progress = watch.Watch(board.gateway, clock) if watches else None
     interrupt, timeout = request.interrupt, request.timeout
     max_failures = request.policy.max_failures
     stop: policies.Stop | None = None
@@ -119,6 +123,8 @@ def run(
             host = min(open_, key=lambda h: h.due)
             pause = min(host.due, deadline) - clock.now()
             if pause > 0:
+                if progress:
+                    progress.poll(open_)
                 clock.sleep(min(pause, timing.STOP_CHECK_SECONDS))
             if clock.now() >= deadline:
                 timed_out = True

@@ -184,7 +184,11 @@ class Clock(ty.Protocol):
 
 
 class Reporter(ty.Protocol):
-    """Listens to how a run goes. It is never asked anything."""
+    """Listens to how a run goes. It is never asked anything.
+
+    If it has an attribute ``watches_moves`` that is true, how far live
+    migrations are is asked for it, at most once a second.
+    """
 
     def publish(self, event: events.Event) -> None:
         """Take note of an event. The run waits until this returns."""

@@ -5,6 +5,7 @@
 import logging
 
 from osc_hostmaint import events
+from osc_hostmaint import model
 from osc_hostmaint import text
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning.host import decision as decisions
@@ -22,6 +23,12 @@ class Publisher:
     def __init__(self, *listeners: ports.Reporter | None):
         """:param listeners: called in this order; None is left out."""
         self._listeners = [each for each in listeners if each is not None]
+
+    @property
+    def watches_moves(self) -> bool:
+        """Some listener wants to know how far live migrations are."""
+        listeners = self._listeners
+        return any(getattr(li, 'watches_moves', False) for li in listeners)
 
     def publish(self, event: events.Event) -> None:
         """Pass an event on."""
@@ -51,6 +58,14 @@ class HostReporter:
         for event in events.between(self._host, self._before, decision):
             self._report.publish(event)
         self._before = decision
+
+    def progressed(self, row: decisions.Row, progress: model.Progress) -> None:
+        """Publish how far the live migration of a server is."""
+        rows = self._before.rows if self._before else ()
+        done = sum(each.result is not None for each in rows)
+        self._report.publish(
+            events.MoveProgressed(self._host, done, len(rows), row, progress)
+        )
 
     def trouble(self, reason: str) -> None:
         """Publish that the cloud does not answer as it should."""

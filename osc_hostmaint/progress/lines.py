@@ -59,6 +59,19 @@ EVACUATED = Endings(_('evacuated'), _('not evacuated'))
 HOME = Endings(_('all back'), _('not all back'))
 
 
+class Stream(ty.Protocol):
+    """What lines are written to: a text file, or what acts like one."""
+
+    def write(self, words: str, /) -> object:
+        """Write some text."""
+
+    def flush(self) -> object:
+        """Let it be read at once."""
+
+    def isatty(self) -> bool:
+        """Tell whether people read it as it comes."""
+
+
 class Progress:
     """Writes events as lines for people.
 
@@ -66,9 +79,16 @@ class Progress:
     drain: nothing more is written then.
     """
 
-    def __init__(self, stream: ty.TextIO | None, endings: Endings = DRAINED):
+    def __init__(
+        self,
+        stream: Stream | None,
+        endings: Endings = DRAINED,
+        stamp: abc.Callable[[], str] | None = None,
+    ):
+        """:param stamp: returns the time that each line begins with."""
         self._stream = stream
         self._endings = endings
+        self._stamp = stamp
         #: What ended for the same reason and is not written yet, by host.
         self._alike: dict[str, list[events.ServerEvent]] = {}
 
@@ -105,6 +125,8 @@ class Progress:
         if self._stream is None:
             return
         line = text.printable(f'{host}: {line}')
+        if self._stamp:
+            line = f'{self._stamp()} {line}'
         try:
             width = LINE_COLUMNS if self._stream.isatty() else LOG_COLUMNS
             self._stream.write(f'{text.shorten(line, width)}\n')

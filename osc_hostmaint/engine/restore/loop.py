@@ -64,7 +64,7 @@ def restore(
             for each, group in zip(hosts, groups, strict=True)
         ],
     )
-    result = loop.run(hosts, board.clock, request)
+    result = loop.run(hosts, board, request)
     for reporter in reporters.values():
         reporter.close()
     known = {row.server_id for row in result.rows}

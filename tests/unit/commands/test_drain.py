@@ -146,7 +146,10 @@ class TestDrain(shell.CommandTestCase):
         for self.verbose_level, expected in ((1, words), (0, '')):
             self.made.reset_mock()
             done = self.run_command(f'{typed} cmp01')
-            self.assertEqual(expected, done.stderr)
+            # In a log each line begins with the time.
+            time, _blank, line = done.stderr.partition(' ')
+            self.assertEqual(expected, line)
+            self.assertIs(bool(line), time.endswith('Z'))
             self.assertIn('vm1', done.stdout)
 
 
