@@ -41,6 +41,8 @@ class Interrupt:
     def __init__(self, stderr: int | None = None):
         """:param stderr: file descriptor for the user; None: be silent."""
         self.requested = False
+        #: What the user is to be told, if signals have come.
+        self.message = ''
         self._stderr = stderr
         self._asking = False
 
@@ -58,6 +60,7 @@ class Interrupt:
             raise KeyboardInterrupt
 
     def _say(self, text: str) -> None:
+        self.message = text.strip()
         # Not through the stream: it may be in the middle of a write.
         if self._stderr is not None:
             with contextlib.suppress(OSError):

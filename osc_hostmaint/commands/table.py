@@ -92,7 +92,11 @@ class ServersTable(command.Lister):
     def _stop(self) -> 'interrupt.Interrupt':
         from osc_hostmaint import interrupt
 
-        return interrupt.Interrupt(streams.descriptor(sys.stderr))
+        # A live view shows what it says.
+        silent = self._is_live
+        return interrupt.Interrupt(
+            None if silent else streams.descriptor(sys.stderr)
+        )
 
     @property
     def _progress(self) -> ty.TextIO | None:
@@ -128,7 +132,7 @@ class ServersTable(command.Lister):
         if stream and self._is_live:
             from osc_hostmaint.progress import live
 
-            return live.View(stream, endings)
+            return live.View(stream, endings, self._stop)
         people = stream is not None and stream.isatty()
         stamp = None if people else _now
         lines = progress_lines.Progress(stream, endings, stamp)

@@ -21,6 +21,7 @@ from rich import table as tables
 from rich import text as texts
 
 from osc_hostmaint import events
+from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint import nova_states
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
@@ -75,7 +76,10 @@ class _Host:
 
 
 class View:
-    """Draws what events tell; use it as a context manager."""
+    """Draws what events tell; use it as a context manager.
+
+    It begins with the first host: until then questions may be asked.
+    """
 
     watches_moves = True
 
@@ -83,8 +87,11 @@ class View:
         self,
         stream: ty.TextIO,
         endings: lines.Endings = lines.DRAINED,
+        interrupt: interrupts.Interrupt | None = None,
         clock: Clock = time.monotonic,
     ):
+        """:param interrupt: its message is shown."""
+        self._interrupt = interrupt
         self.console = consoles.Console(file=stream, highlight=False)
         self._lines = lines.Progress(_Above(self.console), endings)
         self._clock = clock
@@ -98,18 +105,24 @@ class View:
         )
 
     def __enter__(self) -> ty.Self:
-        self._live.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
         # A terminal that is gone must not cost the table.
         with contextlib.suppress(OSError, ValueError):
             self._live.stop()
+            if message := self._message:
+                self.console.out(message)
+
+    @property
+    def _message(self) -> str:
+        return self._interrupt.message if self._interrupt else ''
 
     def publish(self, event: events.Event) -> None:
         """Show what has happened."""
         if isinstance(event, events.HostEvent):
             self._note(event)
+            self._live.start()
         failed = isinstance(event, events.MoveEnded) and (
             event.row.result is decisions.Result.FAILED
         )
@@ -171,7 +184,7 @@ class View:
         now = self._clock()
         going_on = [h for h in self._hosts.values() if not h.ended]
         # One line stays free for the cursor.
-        room = max(1, self.console.size.height - 1)
+        room = max(1, self.console.size.height - 1 - bool(self._message))
         shown = going_on[:room]
         grid = tables.Table.grid(padding=(0, 1), expand=False)
         for _column in range(3):
@@ -193,6 +206,8 @@ class View:
             left = len(host.moves) - len(moves)
             if left and most:
                 grid.add_row(_('  and %d more in flight') % left, '', '')
+        if self._message:
+            return consoles.Group(grid, texts.Text(self._message, 'bold'))
         return grid
 
     def _add_host(self, grid: tables.Table, host: _Host, now: float) -> None:

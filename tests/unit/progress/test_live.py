@@ -8,6 +8,7 @@ import re
 from rich import console as consoles
 
 from osc_hostmaint import events
+from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint import model
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import memory as memories
@@ -163,6 +164,15 @@ class TestView(unit.TestCase):
         together = ''.join(self.shown())
         self.assertTrue(together.isprintable(), together)
         self.assertIn(r'x\x1b[2J\u202e[red]', together)
+
+    def test_interrupted(self):
+        interrupt = interrupts.Interrupt()
+        self.view = live.View(self.stream, interrupt=interrupt)
+        self.begin()
+        interrupt.message = 'Interrupted: nothing new is started'
+        self.view.__exit__()
+        self.assertIn(interrupt.message, self.stream.getvalue())
+        self.assertEqual(interrupt.message, self.shown()[-1])
 
     def test_a_terminal_that_is_gone(self):
         self.stream.close()
