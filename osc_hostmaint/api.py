@@ -13,14 +13,8 @@ The commands themselves use it::
         print(row.name, row.result, row.destination)
 """
 
-from collections import abc
-import datetime
 import typing as ty
 
-from openstack import connection
-
-from osc_hostmaint import interrupt as interrupts
-from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.loop import DrainResult
 from osc_hostmaint.engine.ports import Interrupt
 from osc_hostmaint.engine.ports import Reporter
@@ -29,6 +23,7 @@ from osc_hostmaint.events import Event
 from osc_hostmaint.events import HostEnded
 from osc_hostmaint.events import HostEvent
 from osc_hostmaint.events import HostStarted
+from osc_hostmaint.events import LookEnded
 from osc_hostmaint.events import MoveAdopted
 from osc_hostmaint.events import MoveDelayed
 from osc_hostmaint.events import MoveEnded
@@ -62,14 +57,10 @@ from osc_hostmaint.exceptions import UnknownHypervisor
 from osc_hostmaint.mark import Mark
 from osc_hostmaint.model import Mode
 from osc_hostmaint.model import Service
-from osc_hostmaint.nova import gateway
-from osc_hostmaint.operations import drain
-from osc_hostmaint.operations import modes as modes_
-from osc_hostmaint.operations import requests
-from osc_hostmaint.operations import restore
-from osc_hostmaint.operations.modes import ListedHost
+from osc_hostmaint.operations.maintenance import Maintenance
 from osc_hostmaint.operations.requests import Confirm
 from osc_hostmaint.operations.requests import Since
+from osc_hostmaint.operations.status import ListedHost
 from osc_hostmaint.planning.capacity.forecast import CapacityForecast
 from osc_hostmaint.planning.capacity.forecast import Fit
 from osc_hostmaint.planning.capacity.forecast import Fits
@@ -88,6 +79,7 @@ from osc_hostmaint.planning.policy import Spread
 from osc_hostmaint.planning.policy import Stop
 from osc_hostmaint.planning.policy import Stopped
 from osc_hostmaint.planning.policy import Suspended
+from osc_hostmaint.planning.summary import MoveInFlight
 from osc_hostmaint.planning.summary import Summary
 
 if ty.TYPE_CHECKING:
@@ -96,18 +88,20 @@ if ty.TYPE_CHECKING:
 __all__ = ['Maintenance']
 # What is asked for.
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
-__all__ += ['Confirm', 'OnStall', 'Since', 'Spread', 'Stop']
-__all__ += ['Interrupt', 'Publisher', 'Recording', 'Reporter']
+__all__ += ['Confirm', 'Interrupt', 'OnStall', 'Publisher', 'Recording']
+__all__ += ['Reporter', 'Since', 'Spread', 'Stop']
 # What a listener receives.
 __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'ServerChanged']
 __all__ += ['RequestSent', 'ServerEvent', 'Trouble', 'Waiting', 'WaitingEnded']
 __all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']
 __all__ += ['MoveEnded', 'ServerBlocked', 'ServerBusy', 'ServerDropped']
-__all__ += ['MoveNotAwaited', 'MoveProgressed', 'ResultExplained']
+__all__ += ['LookEnded', 'MoveNotAwaited', 'MoveProgressed']
+__all__ += ['ResultExplained']
 # What is returned.
-__all__ += ['ListedHost', 'Mark', 'Mode', 'Service', 'Summary']
+__all__ += ['ListedHost', 'Mark', 'Mode', 'MoveInFlight', 'Service']
 __all__ += ['Code', 'DrainResult', 'ExitCode', 'PreviewRow', 'Result', 'Row']
-__all__ += ['CapacityForecast', 'Fit', 'Fits', 'Preview', 'Utilization']
+__all__ += ['CapacityForecast', 'Fit', 'Fits', 'Preview', 'Summary']
+__all__ += ['Utilization']
 # What is raised.
 __all__ += ['HostMaintenanceError', 'Refused', 'SilentCell', 'UnknownHost']
 __all__ += ['CloudError', 'InvalidMark', 'NotFound', 'NotPermitted']
@@ -121,280 +115,3 @@ def __getattr__(name: str) -> ty.Any:
     from osc_hostmaint.recording import writer
 
     return writer.Recording
-
-
-class Maintenance:
-    """Takes compute hosts out of service and puts them back.
-
-    Every method takes exact host names, as ``openstack compute service list``
-    shows them, and raises :class:`HostMaintenanceError`. All methods are
-    idempotent: asking for a state that is already reached is a success.
-    """
-
-    def __init__(self, conn: connection.Connection):
-        """:param conn: a connection to the cloud, as an administrator of Nova.
-
-        Its session gets a time-out of 90 s if it has none (``api_timeout``).
-        """
-        self._gateway = gateway.Gateway(conn)
-
-    def set(
-        self, host: str, *, reason: str | None = None, force: bool = False
-    ) -> Service:
-        """Put a host into maintenance: no new server lands on it.
-
-        :param reason: a text for people; None keeps the current one.
-        :param force: take over a host that somebody else disabled.
-        :raises UnknownHost: the host has no compute service.
-        :raises SilentCell: the cell of the host does not answer.
-        :raises Refused: somebody else disabled the host, or changed its
-            compute service while this ran.
-        :raises InvalidMark: the reason does not fit.
-        """
-        return modes_.set_maintenance(
-            self._gateway, host, reason=reason, force=force
-        )
-
-    def unset(self, host: str, *, force: bool = False) -> Service:
-        """Put a host back into service.
-
-        If the host is forced down, as after an evacuation, this undoes the
-        force-down first. Then, or if its compute service is down, this waits
-        up to 20 s for a heartbeat. A host that is enabled is left as it is.
-
-        :param force: also enable a host that somebody else disabled, whose
-            compute service or hypervisor is down, that servers are still
-            moving off, or on which evacuated servers may still run.
-        :raises UnknownHost: the host has no compute service.
-        :raises SilentCell: the cell of the host does not answer.
-        :raises Refused: one of these conditions holds without ``force``; or
-            Nova refuses to undo the force-down, because nova-compute has not
-            cleaned up after an evacuation; or the host is in that state, but
-            enabled; or somebody else changed the compute service while this
-            ran.
-        """
-        return modes_.unset_maintenance(self._gateway, host, force=force)
-
-    def show(self, host: str) -> Summary:
-        """Return a host's maintenance state and what is still on it.
-
-        :raises UnknownHost: the host has no compute service.
-        :raises SilentCell: the cell of the host does not answer.
-        """
-        return modes_.show(self._gateway, host)
-
-    def preview(
-        self,
-        hosts: abc.Sequence[str],
-        *,
-        force: bool = False,
-        policy: Policy = requests.DEFAULT_POLICY,
-        fenced: bool = False,
-    ) -> Preview:
-        """Return what a drain would do. Nothing is changed.
-
-        :param hosts: this and the others are as in :meth:`drain`.
-        :raises UnknownHost: a host, or the requested destination, does not
-            exist.
-        :raises Refused: the requested destination cannot take any server, a
-            host has two compute services, or a server to exclude is not
-            known or not unique.
-        :raises NotPermitted: Nova hides the hosts of migrations.
-        """
-        return drain.preview(
-            self._gateway,
-            requests.DrainRequest(
-                hosts=hosts, force=force, policy=policy, fenced=fenced
-            ),
-        )
-
-    def drain(
-        self,
-        hosts: abc.Sequence[str],
-        *,
-        reason: str | None = None,
-        force: bool = False,
-        policy: Policy = requests.DEFAULT_POLICY,
-        fenced: bool = False,
-        confirm: Confirm | None = None,
-        timeout: float | None = None,
-        until: datetime.datetime | None = None,
-        report: Reporter | None = None,
-        interrupt: Interrupt | None = None,
-        recording: ports.Recording | None = None,
-        skip_capacity_check: bool = False,
-    ) -> DrainResult:
-        """Put hosts into maintenance and move every server off them.
-
-        All hosts are put into maintenance first, so that no server moves to
-        a host that is drained next.
-
-        With ``policy.evacuate`` the hosts have died. They are forced down
-        first; then this waits for 20 s, in which no heartbeat may arrive.
-
-        :param reason: this and ``force`` are as in :meth:`set`.
-        :param policy: what to do with each server. The field
-            ``settled_from`` is set here.
-        :param fenced: with ``policy.evacuate``: the caller vouches that the
-            hosts are powered off. Hosts whose compute service is up are then
-            also evacuated.
-        :param confirm: with ``policy.evacuate``: is called to ask whether
-            the other hosts are powered off; None: these are not evacuated.
-        :param timeout: seconds after which the call ends; moves in flight
-            continue in Nova.
-        :param until: a time with a time zone, after which no move starts by
-            this machine's clock; moves in flight are awaited.
-        :param report: receives events and notices while the drain runs.
-        :param interrupt: tells whether the user wants to stop.
-        :param recording: records every decision and its input.
-        :param skip_capacity_check: start even if some servers do not fit.
-        :raises UnknownHost: a host, or the requested destination, does not
-            exist. Nothing was changed then, nor in the following cases.
-        :raises NotPermitted: Nova hides the hosts of migrations.
-        :raises Refused: the requested destination cannot take any server, or
-            a server to exclude is not known or not unique. Or the servers do
-            not fit on other hosts: hosts to drain are then in maintenance.
-        """
-        return drain.drain(
-            self._gateway,
-            requests.DrainRequest(
-                hosts=hosts,
-                reason=reason,
-                force=force,
-                policy=policy,
-                fenced=fenced,
-                confirm=confirm,
-                timeout=timeout,
-                until=until,
-                report=Publisher(report),
-                interrupt=interrupt or interrupts.Interrupt(),
-                recording=recording,
-                skip_capacity_check=skip_capacity_check,
-            ),
-        )
-
-    def preview_restore(
-        self,
-        hosts: abc.Sequence[str],
-        *,
-        since: Since = requests.SINCE,
-        running: Running | None = None,
-        policy: Policy = requests.DEFAULT_POLICY,
-    ) -> Preview:
-        """Return what :meth:`restore` would do. Nothing is changed.
-
-        :param hosts: this and the others are as in :meth:`restore`.
-        :raises UnknownHost: one of the hosts does not exist.
-        :raises Refused: a server to exclude is not known or not unique.
-        :raises NotPermitted: Nova hides the hosts of migrations.
-        """
-        return restore.preview(
-            self._gateway,
-            requests.RestoreRequest(
-                hosts=hosts, since=since, running=running, policy=policy
-            ),
-        )
-
-    def restore(
-        self,
-        hosts: abc.Sequence[str],
-        *,
-        since: Since = requests.SINCE,
-        running: Running | None = None,
-        policy: Policy = requests.DEFAULT_POLICY,
-        timeout: float | None = None,
-        until: datetime.datetime | None = None,
-        report: Reporter | None = None,
-        interrupt: Interrupt | None = None,
-        skip_capacity_check: bool = False,
-    ) -> DrainResult:
-        """Bring back the servers whose latest move was away from hosts.
-
-        Only servers that are still where that move put them, and that were
-        not resized since then. A host out of service is an error.
-
-        :param since: the earliest departure: a time, or a duration before
-            now by Nova's clock.
-        :param running: what to do with ACTIVE and PAUSED servers, instead of
-            ``policy.running``; None: each comes back the way it left, live or
-            cold.
-        :param policy: how to move the servers. Its states, retries, stalls,
-            excluded servers and ``per_destination`` (default here: 4) count;
-            the other fields are set here.
-        :param timeout: this, ``until``, ``report`` and ``interrupt`` are as
-            in :meth:`drain`.
-        :param skip_capacity_check: start even if the servers do not all fit.
-        :returns: a row per server that left, unless it is already back.
-            Servers that are left alone are ``skipped``. One that is deleted
-            during its move is ``gone``.
-        :raises UnknownHost: one of the hosts does not exist. Nothing was
-            changed then, nor in the following cases.
-        :raises Refused: a server to exclude is not known or not unique.
-        :raises NotPermitted: Nova hides the hosts of migrations.
-        """
-        return restore.restore(
-            self._gateway,
-            requests.RestoreRequest(
-                hosts=hosts,
-                since=since,
-                running=running,
-                policy=policy,
-                timeout=timeout,
-                until=until,
-                report=Publisher(report),
-                interrupt=interrupt or interrupts.Interrupt(),
-                skip_capacity_check=skip_capacity_check,
-            ),
-        )
-
-    def unset_and_restore(
-        self,
-        hosts: abc.Sequence[str],
-        *,
-        force: bool = False,
-        timeout: float | None = None,
-        until: datetime.datetime | None = None,
-        report: Reporter | None = None,
-        interrupt: Interrupt | None = None,
-    ) -> DrainResult:
-        """Put hosts back into service, and bring their servers back.
-
-        These are the servers that left since the mark was set. Without a
-        mark (the host was put back into service before), they are those that
-        left in the last seven days, and the report receives a notice. A host
-        that cannot be put back into service is an error; the other hosts are
-        restored.
-
-        :param force: as in :meth:`unset`.
-        :param timeout: as in :meth:`restore`, like the others.
-        :raises UnknownHost: one of the hosts does not exist. Nothing was
-            changed then, nor in the following case.
-        :raises NotPermitted: Nova hides the hosts of migrations.
-        """
-        return restore.unset_and_restore(
-            self._gateway,
-            requests.RestoreRequest(
-                hosts=hosts,
-                timeout=timeout,
-                until=until,
-                report=Publisher(report),
-                interrupt=interrupt or interrupts.Interrupt(),
-            ),
-            force=force,
-        )
-
-    def list(
-        self, modes: abc.Container[Mode], *, hypervisor_types: bool = False
-    ) -> tuple[ListedHost, ...]:
-        """Return the hosts that are in one of the modes, ordered by name.
-
-        Hosts whose cell does not answer are always included. This costs one
-        request, one for each host returned, and one more if a host has no
-        servers.
-
-        :param hypervisor_types: also return the types of the hypervisors,
-            which costs one more request.
-        """
-        return modes_.list_hosts(
-            self._gateway, modes, hypervisor_types=hypervisor_types
-        )

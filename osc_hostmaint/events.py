@@ -69,6 +69,10 @@ class WaitingEnded(HostEvent):
     """The host no longer waits for that."""
 
 
+class LookEnded(HostEvent):
+    """The events before it are all that a look at the host has shown."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class HostEnded(HostEvent):
     """Nothing more happens on the host."""
@@ -189,7 +193,7 @@ def between(
     host: str,
     before: decisions.Decision | None,
     now: decisions.Decision,
-) -> abc.Iterator[Event]:
+) -> abc.Iterator[HostEvent]:
     """Yield what has happened on a host from one decision to the next.
 
     :param before: None before the first one.

@@ -43,6 +43,8 @@ class Interrupt:
         self.requested = False
         #: What the user is to be told, if signals have come.
         self.message = ''
+        #: Tells whether somebody else shows that now.
+        self.is_shown: abc.Callable[[], bool] = bool
         self._stderr = stderr
         self._asking = False
 
@@ -62,7 +64,7 @@ class Interrupt:
     def _say(self, text: str) -> None:
         self.message = text.strip()
         # Not through the stream: it may be in the middle of a write.
-        if self._stderr is not None:
+        if self._stderr is not None and not self.is_shown():
             with contextlib.suppress(OSError):
                 os.write(self._stderr, text.encode())
 

@@ -4,6 +4,8 @@
 
 import re
 
+from osc_hostmaint.i18n import _
+
 
 def printable(text: str) -> str:
     """Return the text with everything that could act on a terminal escaped.
@@ -56,3 +58,15 @@ def shorten(text: str, columns: int) -> str:
             # Room is left for the mark of the cut.
             fits = i + 1
     return text
+
+
+def in_general(reason: str, server_id: str) -> str:
+    """Return a reason of one server as it is for others as well."""
+    return reason.replace(server_id, _('<server>'))
+
+
+def copied(remaining: int, total: int) -> str:
+    """Return in words how much was copied, of bytes."""
+    gib = 2**30
+    done = max(0, total - remaining)
+    return f'{done / gib:.1f} of {total / gib:.1f} GiB'

@@ -4,6 +4,7 @@
 
 from collections import abc
 import datetime
+import re
 import typing as ty
 
 from cliff import columns
@@ -46,7 +47,8 @@ def harmless(
     """
     if formatter in ('json', 'yaml'):
         return tuple(values)
-    return tuple(map(_harmless, values))
+    found = map(_harmless, values)
+    return tuple(map(_for_shells, found) if formatter == 'shell' else found)
 
 
 def shown(value: ty.Any) -> str:
@@ -56,9 +58,20 @@ def shown(value: ty.Any) -> str:
     return str(value)
 
 
+def _for_shells(value: ty.Any) -> ty.Any:
+    """Return a value that a shell only stores: cliff escapes ``"`` alone."""
+    if isinstance(value, columns.FormattableColumn):
+        value = value.machine_readable()
+    if isinstance(value, bool | int | float):
+        return value
+    return re.sub(r'([\\$`])', r'\\\1', str(value))
+
+
 def _harmless(value: ty.Any) -> ty.Any:
     if value is None:
         return ''
+    if isinstance(value, Listed):
+        return value
     if isinstance(value, str):
         value = Printable(value)
     formattable = isinstance(value, columns.FormattableColumn)
@@ -124,3 +137,16 @@ class LocalDisk(Word):
     def __init__(self, lost: bool | None):
         words = {None: '', True: 'lost unless shared', False: 'kept'}
         super().__init__(words[lost])
+
+
+class Listed(columns.FormattableColumn[list[dict[str, ty.Any]]]):
+    """Several things: lines for people, a list for machines."""
+
+    def __init__(
+        self, value: list[dict[str, ty.Any]], lines: abc.Iterable[str]
+    ):
+        super().__init__(value)
+        self._lines = tuple(lines)
+
+    def human_readable(self) -> str:
+        return '\n'.join(map(text.printable, self._lines))

@@ -44,6 +44,8 @@ class DrainHostMaintenance(table.ServersTable):
             'openstack host maintenance drain --dry-run cmp01',
             "openstack host maintenance drain --reason 'kernel update' cmp01",
         ),
+        columns=table.COLUMNS,
+        preview_columns=table.EVACUATION_COLUMNS,
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -70,6 +70,8 @@ class RestoreHostMaintenance(table.ServersTable):
             'openstack host maintenance restore --dry-run cmp01',
             'openstack host maintenance restore --since 2h cmp01 cmp02',
         ),
+        columns=table.RESTORE_COLUMNS,
+        preview_columns=table.RESTORE_PREVIEW_COLUMNS,
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from osc_lib.cli import format_columns
 from osc_lib.command import command
 
 from osc_hostmaint import plugin
+from osc_hostmaint import text
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
@@ -27,6 +28,14 @@ COLUMNS: tuple[str, ...] = (
 LONG_COLUMNS = (
     *COLUMNS,
     *('Set By', 'Service State', 'Forced Down', 'Availability Zone'),
+)
+ALL_COLUMNS = (*LONG_COLUMNS, 'Hypervisor Type')
+#: Of show.
+FIELDS = (
+    *('host', 'mode', 'reason', 'since', 'set_by', 'service_state'),
+    *('forced_down', 'availability_zone', 'servers', 'servers_by_status'),
+    *('moving', 'moves', 'blocked', 'awaiting_confirm', 'awaiting_cleanup'),
+    *('allocations', 'drained'),
 )
 #: What a narrow terminal does not show, the first one first.
 _DISPENSABLE = (
@@ -64,6 +73,46 @@ def _state(service: 'api.Service') -> str:
     return 'up' if service.up else 'down'
 
 
+def _moves(shown: 'api.Summary') -> columns.Listed:
+    values, lines = [], []
+    for move in shown.moves:
+        record, progress = move.record, move.progress
+        value: dict[str, ty.Any] = {
+            'server_id': record.server_id,
+            'name': move.name,
+            'type': record.type,
+            'status': record.status,
+            'source': record.source,
+            'destination': record.dest or '',
+        }
+        words = [f'{record.type} {record.status}']
+        if record.dest:
+            words.append(f'{record.source} to {record.dest}')
+        if progress:
+            value['memory_bytes'] = progress.total
+            value['memory_remaining_bytes'] = progress.remaining
+            how_much = text.copied(progress.remaining, progress.total)
+            words.append(_('%s copied') % how_much)
+        values.append(value)
+        lines.append(f'{move.name} ({record.server_id}): {", ".join(words)}')
+    return columns.Listed(values, lines)
+
+
+def _blocked(shown: 'api.Summary') -> columns.Listed:
+    values = [
+        {
+            'server_id': row.server_id,
+            'name': row.name,
+            'code': str(row.code),
+            'reason': row.reason,
+        }
+        for row in shown.blocked
+    ]
+    lines = [*terminal.sentences(shown.blocked, 0)]
+    # The first one is blank.
+    return columns.Listed(values, lines[1:])
+
+
 class ShowHostMaintenance(command.ShowOne):
     _description = _(
         "Show a host's maintenance state, and what is still on it"
@@ -73,6 +122,7 @@ class ShowHostMaintenance(command.ShowOne):
             'openstack host maintenance show cmp01',
             'openstack host maintenance show -f json cmp01',
         ),
+        columns=FIELDS,
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -92,13 +142,17 @@ class ShowHostMaintenance(command.ShowOne):
             'moving': format_columns.DictColumn(
                 {'out': shown.moving_out, 'in': shown.moving_in}
             ),
+            'moves': _moves(shown),
+            'blocked': _blocked(shown),
             'awaiting_confirm': shown.awaiting_confirm,
             'awaiting_cleanup': shown.awaiting_cleanup,
             'allocations': shown.allocations,
             'drained': shown.drained,
         }
-        values = columns.harmless(fields.values(), parsed_args.formatter)
-        return tuple(fields), values
+        if terminal.width_for(parsed_args, self.app.stdout) is not None:
+            parsed_args.fit_width = True
+        values = utils.get_dict_properties(fields, FIELDS)
+        return FIELDS, columns.harmless(values, parsed_args.formatter)
 
 
 class ListHostMaintenance(command.Lister):
@@ -111,6 +165,7 @@ class ListHostMaintenance(command.Lister):
             'openstack host maintenance list --long',
             'openstack host maintenance list --mode disabled -f json',
         ),
+        columns=ALL_COLUMNS,
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

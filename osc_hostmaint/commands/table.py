@@ -10,7 +10,6 @@ import errno
 import functools
 import io
 import logging
-import os
 import sys
 import typing as ty
 
@@ -92,11 +91,7 @@ class ServersTable(command.Lister):
     def _stop(self) -> 'interrupt.Interrupt':
         from osc_hostmaint import interrupt
 
-        # A live view shows what it says.
-        silent = self._is_live
-        return interrupt.Interrupt(
-            None if silent else streams.descriptor(sys.stderr)
-        )
+        return interrupt.Interrupt(streams.descriptor(sys.stderr))
 
     @property
     def _progress(self) -> ty.TextIO | None:
@@ -132,7 +127,9 @@ class ServersTable(command.Lister):
         if stream and self._is_live:
             from osc_hostmaint.progress import live
 
-            return live.View(stream, endings, self._stop)
+            view = live.View(stream, endings, lambda: self._stop.message)
+            self._stop.is_shown = lambda: view.is_drawn
+            return view
         people = stream is not None and stream.isatty()
         stamp = None if people else _now
         lines = progress_lines.Progress(stream, endings, stamp)
@@ -142,12 +139,14 @@ class ServersTable(command.Lister):
     def _is_live(self) -> bool:
         """Tell whether there is a live view."""
         stream, how = self._progress, self._how
-        if stream is None or how in ('lines', 'none'):
+        if stream is None or how in ('lines', 'none') or not stream.isatty():
             return False
-        dumb = os.environ.get('TERM', 'dumb') in ('', 'dumb', 'unknown')
         # With --verbose others write between the lines.
-        plain = dumb or self.app.options.verbose_level > 1
-        return how == 'live' or (stream.isatty() and not plain)
+        if how == 'auto' and self.app.options.verbose_level > 1:
+            return False
+        from osc_hostmaint.progress import live
+
+        return live.can_be_drawn(stream)
 
     def _preview(
         self, preview: 'api.Preview', *, coming_home: bool = False

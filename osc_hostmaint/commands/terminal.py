@@ -34,7 +34,11 @@ def width_for(
     chosen = parsed_args.columns or parsed_args.max_width > 0
     if parsed_args.formatter != 'table' or chosen or not stdout.isatty():
         return None
-    return os.get_terminal_size(stdout.fileno()).columns
+    try:
+        return os.get_terminal_size(stdout.fileno()).columns
+    except OSError:
+        # It was closed meanwhile.
+        return None
 
 
 def fitting(
@@ -97,7 +101,7 @@ def sentences(rows: 'Rows', width: int) -> abc.Iterator[str]:
     groups = collections.defaultdict[tuple[str, str], list[ty.Any]](list)
     for row in rows:
         if row.reason:
-            words = row.reason.replace(row.server_id, _('<server>'))
+            words = text.in_general(row.reason, row.server_id)
             groups[row.code, words].append(row)
     for (code, words), servers in groups.items():
         reason = servers[0].reason if len(servers) == 1 else words

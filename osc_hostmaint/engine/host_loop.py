@@ -86,9 +86,9 @@ class HostLoop:
         try:
             decision = self._step()
         except exceptions.Unavailable as error:
-            self._note_outage(str(error))
+            self._note_outage(error)
         except exceptions.CloudError as error:
-            self._give_up(str(error))
+            self._give_up(error)
         else:
             self._down_since = None
             self._pause = timing.OUTAGE_PAUSE_SECONDS
@@ -303,19 +303,26 @@ class HostLoop:
             self._destinations.leave(self.host)
         self._report.decided(decision)
 
-    def _note_outage(self, text: str) -> None:
+    def _note_outage(self, error: exceptions.Unavailable) -> None:
         now = self._clock.now()
         if self._down_since is None:
             self._down_since = now
         if now - self._down_since >= timing.OUTAGE_LIMIT_SECONDS:
-            self._give_up(text)
+            self._give_up(error)
             return
-        self._report.trouble(text)
+        self._report.trouble(str(error))
         self.due = now + self._pause
         self._pause = min(2 * self._pause, timing.OUTAGE_PAUSE_MOST_SECONDS)
 
-    def _give_up(self, text: str) -> None:
-        self.error = text
-        self._report.trouble(text)
-        self.abandon(policies.Stop(text, codes.Code.API_DOWN))
+    def _give_up(self, error: exceptions.CloudError) -> None:
+        code = codes.Code.REFUSED
+        if self._watcher.seen.silent:
+            code = codes.Code.CELL_DOWN
+        elif isinstance(error, exceptions.Unavailable):
+            code = codes.Code.API_DOWN
+        elif isinstance(error, exceptions.NotPermitted):
+            code = codes.Code.NOT_PERMITTED
+        self.error = str(error)
+        self._report.trouble(self.error)
+        self.abandon(policies.Stop(self.error, code))
         self.done = True

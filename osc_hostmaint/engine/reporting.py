@@ -55,8 +55,12 @@ class HostReporter:
 
     def decided(self, decision: decisions.Decision) -> None:
         """Publish what has happened since the decision before."""
-        for event in events.between(self._host, self._before, decision):
+        found = [*events.between(self._host, self._before, decision)]
+        for event in found:
             self._report.publish(event)
+        if found and not isinstance(found[-1], events.HostEnded):
+            done, total = found[-1].done, found[-1].total
+            self._report.publish(events.LookEnded(self._host, done, total))
         self._before = decision
 
     def progressed(self, row: decisions.Row, progress: model.Progress) -> None:

@@ -7,18 +7,22 @@ fails is left out.
 """
 
 from collections import abc
-import contextlib
+import logging
 import queue
 import threading
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint import nova_states
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import ports
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import in_flight
 
+LOG = logging.getLogger(__name__)
+
+#: Of the thread that asks.
+NAME = 'progress of live migrations'
 _Target = tuple[host_loop.HostLoop, decisions.Row]
 
 
@@ -30,6 +34,7 @@ class Watch:
         self._clock = clock
         self._asked_at = -timing.PROGRESS_RECHECK_SECONDS
         self._asked: _Target | None = None
+        self._permitted = True
         self._answers = queue.SimpleQueue[model.Progress | None]()
         #: Those that were asked for in this round.
         self._seen: set[int] = set()
@@ -39,14 +44,21 @@ class Watch:
         if self._asked and not self._publish(*self._asked):
             return
         now = self._clock.now()
+        if not self._permitted:
+            return
         if now - self._asked_at < timing.PROGRESS_RECHECK_SECONDS:
             return
         if target := self._next(hosts):
             self._asked, self._asked_at = target, now
             # A hung request must not keep the command from ending.
-            threading.Thread(
-                target=self._ask, args=(target[1],), daemon=True
-            ).start()
+            thread = threading.Thread(
+                name=NAME, target=self._ask, args=(target[1],), daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system has no thread for it.
+                self._asked = None
 
     def _publish(self, host: host_loop.HostLoop, row: decisions.Row) -> bool:
         """Tell whether the answer has come, and publish it."""
@@ -65,7 +77,7 @@ class Watch:
             for host in hosts
             if host.decision and not host.done
             for row in host.decision.rows
-            if row.record and _is_running(row.record)
+            if row.record and in_flight.has_progress(row.record)
         }
         if self._seen.issuperset(running):
             self._seen.clear()
@@ -77,12 +89,12 @@ class Watch:
 
     def _ask(self, row: decisions.Row) -> None:
         found = None
-        with contextlib.suppress(exceptions.CloudError):
+        try:
             record_id = row.record.id if row.record else 0
             found = self._gateway.progress(row.server_id, record_id)
-        self._answers.put(found)
-
-
-def _is_running(record: model.Migration) -> bool:
-    running = record.status == nova_states.MigrationStatus.RUNNING
-    return running and record.type == model.MigrationType.LIVE
+        except exceptions.NotPermitted:
+            self._permitted = False
+        except exceptions.CloudError:
+            LOG.debug('No progress of %s', row.server_id, exc_info=True)
+        finally:
+            self._answers.put(found)

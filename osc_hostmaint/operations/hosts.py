@@ -9,12 +9,14 @@ import dataclasses
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import names
+from osc_hostmaint import nova_states
 from osc_hostmaint.engine import exclusion
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import service_transition
+from osc_hostmaint.planning import summary
 from osc_hostmaint.planning.host import down_cells
 
 Gateway = gateways.Gateway
@@ -184,3 +186,23 @@ def check_identity(
         if words:
             errors[service.host] = words
     return tuple(s for s in found if s.host not in errors), errors, []
+
+
+def moving(
+    gateway: Gateway, records: abc.Iterable[model.Migration]
+) -> list[tuple[model.Migration, model.Server]]:
+    """Return those moves that are under way, each with its server.
+
+    A request for each that may be.
+
+    :raises SilentCell: that is not known, as a cell does not answer.
+    """
+    found = []
+    for record in records:
+        if record.in_flight:
+            server = gateway.server(record.server_id)
+            if server.status == nova_states.Status.UNKNOWN:
+                raise exceptions.SilentCell(down_cells.words(record.source))
+            if summary.is_under_way(record, server):
+                found.append((record, server))
+    return found

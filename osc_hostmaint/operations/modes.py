@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Setting, unsetting, showing and listing maintenance."""
+"""Setting and unsetting maintenance."""
 
 from collections import abc
-import concurrent.futures
-import contextlib
 import dataclasses
 import logging
 
@@ -12,7 +10,6 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
-from osc_hostmaint import nova_states
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
@@ -20,30 +17,14 @@ from osc_hostmaint.operations import clock
 from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import requests
 from osc_hostmaint.operations import resumed
-from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning import service_transition
-from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import heartbeat as heartbeats
-from osc_hostmaint.planning.host import down_cells
 
 DrainRequest = requests.DrainRequest
 Gateway = gateways.Gateway
 Service = model.Service
 LOG = logging.getLogger(__name__)
-
-THREADS = 8
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ListedHost:
-    """A host in a list, and how many servers are left on it."""
-
-    service: Service
-    #: None: its cell does not answer.
-    servers: int | None
-    #: The type of its hypervisors; None: not looked at, or not known.
-    hypervisor_type: str | None = None
 
 
 def set_maintenance(
@@ -132,7 +113,13 @@ def unset_maintenance(
     seen = service = hosts.find(gateway, host)
     leaving = []
     if not service.enabled and not force:
-        leaving = [m for m in _moving(gateway, host) if m.source == host]
+        leaving = [
+            record
+            for record, _server in hosts.moving(
+                gateway, gateway.migrations(host)
+            )
+            if record.source == host
+        ]
     taken_back, may_wait = False, not force
     while True:
         down, uncleaned = [], 0
@@ -197,24 +184,6 @@ def _say_how_to_restore(service: Service) -> None:
     )
 
 
-def _moving(gateway: Gateway, host: str) -> list[model.Migration]:
-    """Return records of moves from and to a host that are under way.
-
-    A request for each that may be.
-
-    :raises SilentCell: that is not known, as the cell does not answer.
-    """
-    found = []
-    for record in gateway.migrations(host):
-        if record.in_flight:
-            server = gateway.server(record.server_id)
-            if server.status == nova_states.Status.UNKNOWN:
-                raise exceptions.SilentCell(down_cells.words(host))
-            if summary.is_under_way(record, server):
-                found.append(record)
-    return found
-
-
 def _force_up(gateway: Gateway, seen: Service, *, force: bool) -> Service:
     """Undo the force-down of a service, and return the service."""
     service = hosts.look_again(gateway, seen.host)
@@ -264,65 +233,6 @@ def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
             )
             said = True
         ticking.sleep(timing.HEARTBEAT_CHECK_SECONDS)
-
-
-def show(gateway: Gateway, host: str) -> summary.Summary:
-    """Return a host's maintenance state and what is still on it."""
-    service, servers = hosts.find(gateway, host), gateway.servers(host)
-    moving = _moving(gateway, host)
-    unconfirmed = gateway.unconfirmed(host)
-    evacuated = gateway.evacuated(host)
-    consumers: abc.Collection[str] | None = None
-    with contextlib.suppress(exceptions.UnknownHypervisor):
-        consumers = gateway.allocations(host)
-    shown = summary.summarize(
-        service, servers, moving, unconfirmed, evacuated, consumers
-    )
-    if not shown.servers:
-        # Lists silently leave out a cell that does not answer.
-        hosts.find(gateway, host)
-    return shown
-
-
-def list_hosts(
-    gateway: Gateway,
-    modes: abc.Container[model.Mode],
-    *,
-    hypervisor_types: bool,
-) -> tuple[ListedHost, ...]:
-    """Return the hosts in some modes, by name."""
-    found = gateway.services()
-    known = host_identity.by_host(found)
-    services = sorted(
-        (
-            service
-            for service in found
-            if service.silent is known[service.host].silent
-            and (service.mode in modes or service.silent)
-        ),
-        key=lambda s: text.natural(s.host),
-    )
-
-    def count(service: Service) -> tuple[str, int | None]:
-        host = service.host
-        return host, None if service.silent else gateway.server_count(host)
-
-    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        counts = dict(pool.map(count, services))
-    if 0 in counts.values():
-        # Lists silently leave out a cell that does not answer.
-        now = hosts.all_services(gateway)
-        for service in services:
-            if now.get(service.host, service).silent:
-                counts[service.host] = None
-    types: dict[str, str] = {}
-    if hypervisor_types:
-        with contextlib.suppress(exceptions.CloudError):
-            found_types = gateway.hypervisor_details()
-            types = {h.host: h.type for h in found_types if h.type}
-    return tuple(
-        ListedHost(s, counts[s.host], types.get(s.host)) for s in services
-    )
 
 
 def mark_all(

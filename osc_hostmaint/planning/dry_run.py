@@ -106,7 +106,7 @@ def row(
     # It was resumed to be moved, by a run that was killed since.
     moved = bool(open_ and decided.destination and not decided.move)
     if moved:
-        fits, code = None, codes.Code.NONE
+        fits, code = None, codes.Code.NOT_SUSPENDED
         reason = (
             f'already on {decided.destination}; the run suspends it there if '
             'it is running, and removes its tag'

@@ -42,8 +42,6 @@ class Operation(abc.ABC):
     awaits_arrivals: ty.ClassVar[bool] = True
     #: Nothing changes among the host's migrations but its evacuations.
     evacuations_only: ty.ClassVar[bool] = False
-    #: What a stop reason says of the host.
-    stop_code: ty.ClassVar[codes.Code] = codes.Code.HOST_IN_SERVICE
 
     def stopping(self, stop: policies.Stop | None) -> ty.Self:
         """Return the operation with a reason why no more moves start."""
@@ -68,8 +66,10 @@ class Operation(abc.ABC):
         return ''
 
     @abc.abstractmethod
-    def stop_reason(self, seen: Observation, memory: HostMemory) -> str:
-        """Return why no more moves may start, or ''."""
+    def must_stop(
+        self, seen: Observation, memory: HostMemory
+    ) -> policies.Stop | None:
+        """Return why the host lets no more moves start, None if it does."""
 
     def mark_overwritten(self, seen: Observation) -> str:
         """Return that others have overwritten the host's mark, or ''."""
@@ -201,12 +201,13 @@ class Operation(abc.ABC):
         return None
 
 
-def back_in_service(seen: Observation) -> str:
-    """Return the reason to stop if a host left maintenance, or ''."""
+def back_in_service(seen: Observation) -> policies.Stop | None:
+    """Return why to stop if a host left maintenance, else None."""
     if not seen.service.enabled:
-        return ''
-    return (
+        return None
+    return policies.Stop(
         f'{seen.host} was put back into service by somebody else: put it into '
         f'maintenance again (openstack host maintenance set {seen.host}) and '
-        'run this again'
+        'run this again',
+        codes.Code.HOST_IN_SERVICE,
     )

@@ -74,6 +74,8 @@ TASK_RECHECK_PART = 0.2
 TASK_RECHECK_MOST_SECONDS = 10.0
 #: The progress of a live migration, at the most: each costs a request.
 PROGRESS_RECHECK_SECONDS = 1.0
+#: A rate that people are shown is that of so many seconds.
+PROGRESS_RATE_SECONDS = 20.0
 #: The least time to a look at a move that will be over its time then.
 OVERDUE_RECHECK_SECONDS = 0.5
 #: The room on other hosts: Placement's numbers, once a move was started by

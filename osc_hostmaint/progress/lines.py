@@ -19,10 +19,9 @@ from osc_hostmaint.planning.server import memory as memories
 
 #: So wide a name is shown, in columns; the id beside it tells them apart.
 NAME_COLUMNS = 40
-#: So wide a line may be, in columns: on a terminal, where the reasons stand in
-#: full below the table, and in a log, which may be all that is kept.
-LINE_COLUMNS = 250
-LOG_COLUMNS = 4000
+#: So wide a line may be, in columns: with what a reason advises at its end,
+#: but not with all that Nova may have to say.
+LINE_COLUMNS = 4000
 
 Kind = memories.ActionKind
 Fits = forecast.Fits
@@ -68,9 +67,6 @@ class Stream(ty.Protocol):
     def flush(self) -> object:
         """Let it be read at once."""
 
-    def isatty(self) -> bool:
-        """Tell whether people read it as it comes."""
-
 
 class Progress:
     """Writes events as lines for people.
@@ -84,40 +80,49 @@ class Progress:
         stream: Stream | None,
         endings: Endings = DRAINED,
         stamp: abc.Callable[[], str] | None = None,
+        grouped: abc.Container[codes.Code] = codes.OF_THE_RUN,
     ):
-        """:param stamp: returns the time that each line begins with."""
+        """:param stamp: returns the time that each line begins with.
+
+        :param grouped: servers that end for one of these have a line together.
+        """
         self._stream = stream
         self._endings = endings
         self._stamp = stamp
+        self._grouped = grouped
         #: What ended for the same reason and is not written yet, by host.
         self._alike: dict[str, list[events.ServerEvent]] = {}
 
     def publish(self, event: events.Event) -> None:
         """Write the line of an event, if it has one.
 
-        What ends together, as the run does, has one line, which is written
-        before the host's next one.
+        Servers that end at one look, and for one reason, have one line.
         """
-        if isinstance(event, events.ServerEvent) and _is_of_the_run(event):
+        if isinstance(event, events.LookEnded):
+            self._end_group(event.host)
+        if isinstance(event, events.ServerEvent) and self._is_grouped(event):
             alike = self._alike.setdefault(event.host, [])
-            if alike and not _are_alike(alike[0], event):
-                self._write_alike(event.host)
+            if alike and _why(alike[0].row) != _why(event.row):
+                self._end_group(event.host)
             self._alike.setdefault(event.host, []).append(event)
             return
         line = _line(event, self._endings)
         if line is not None:
-            self._write_alike(event.host)
+            self._end_group(event.host)
             self._write(event.host, line)
 
-    def _write_alike(self, host: str) -> None:
+    def _is_grouped(self, event: events.ServerEvent) -> bool:
+        return event.row.result is not None and event.row.code in self._grouped
+
+    def _end_group(self, host: str) -> None:
         if alike := self._alike.pop(host, None):
             line = _line(alike[-1], self._endings)
             if len(alike) > 1:
-                row = alike[-1].row
+                result, reason = _why(alike[-1].row)
                 line = _('%(count)d servers %(result)s: %(reason)s') % {
                     'count': len(alike),
-                    'result': row.result,
-                    'reason': row.reason,
+                    'result': result,
+                    'reason': reason,
                 }
             self._write(host, line or '')
 
@@ -128,22 +133,16 @@ class Progress:
         if self._stamp:
             line = f'{self._stamp()} {line}'
         try:
-            width = LINE_COLUMNS if self._stream.isatty() else LOG_COLUMNS
-            self._stream.write(f'{text.shorten(line, width)}\n')
+            self._stream.write(f'{text.shorten(line, LINE_COLUMNS)}\n')
             self._stream.flush()
         except (OSError, ValueError):
             # ValueError: somebody closed the stream.
             self._stream = None
 
 
-def _is_of_the_run(event: events.ServerEvent) -> bool:
-    """Tell whether a server's result has to do with the whole run."""
-    return event.row.result is not None and event.row.code in codes.OF_THE_RUN
-
-
-def _are_alike(one: events.ServerEvent, other: events.ServerEvent) -> bool:
-    first, second = one.row, other.row
-    return (first.result, first.reason) == (second.result, second.reason)
+def _why(row: decisions.Row) -> tuple[decisions.Result | None, str]:
+    """Return what servers have in common that end for the same reason."""
+    return row.result, text.in_general(row.reason, row.server_id)
 
 
 def _line(event: events.Event, endings: Endings) -> str | None:
@@ -195,7 +194,7 @@ def _server_news(event: events.ServerEvent) -> str | None:
             return _('waiting: %s') % row.reason
         case events.MoveDelayed():
             return row.reason
-        case events.ServerChanged():
+        case events.ServerChanged() | events.MoveProgressed():
             return None
     return _result(row)
 

@@ -69,6 +69,7 @@ class TestMaintenance(base.FunctionalTest):
             {
                 'Host': 'cmp01',
                 'Mode': 'maintenance',
+                'State': 'up',
                 'Servers': 2,
                 'Reason': 'CHG1',
             },

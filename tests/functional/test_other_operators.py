@@ -108,7 +108,7 @@ class TestOverwritten(OperatorsTest):
         self.assertEqual(['moved'] * 2, [r['Result'] for r in done.json])
         reason = r"'host failed \u202e'"
         (said,) = [x for x in done.err.splitlines() if 'overwritten' in x]
-        self.assertRegex(said, '^cmp01: somebody else .* need --force')
+        self.assertRegex(said, 'Z cmp01: somebody else .* need --force')
         self.assertTrue(said.endswith(f': {reason}'), said)
         self.assertIn(since, said)
 

@@ -47,7 +47,7 @@ PARTNERS = {
         *('exceptions', 'i18n', 'model', 'planning', 'streams', 'text'),
     ),
     'planning': ('mark', 'model', 'nova_states'),
-    'progress': ('events', 'i18n', 'planning', 'text'),
+    'progress': ('events', 'i18n', 'model', 'planning', 'text'),
 }
 
 #: Prints what importing our part of the start adds to what is there anyway.
@@ -144,7 +144,18 @@ class TestImports(unit.TestCase):
             if not module.startswith('nova/')
             and within(name, 'openstack', 'keystoneauth1')
         }
-        self.assertEqual({('api.py', 'openstack.connection')}, found)
+        self.assertEqual(
+            {('operations/maintenance.py', 'openstack.connection')}, found
+        )
+
+    def test_only_the_live_view_needs_rich(self):
+        found = {
+            module
+            for module, tree in trees().items()
+            for name in imported_at_once(tree)
+            if within(name, 'rich')
+        }
+        self.assertEqual({'progress/live.py'}, found)
 
     def test_only_recordings_need_cattrs(self):
         """And that is imported only where observations are kept."""

@@ -41,11 +41,12 @@ class TestSchema(unit.TestCase):
         ('drain-dry-run', table.EVACUATION_COLUMNS),
         ('restore', table.RESTORE_COLUMNS),
         ('restore-dry-run', table.RESTORE_PREVIEW_COLUMNS),
-        ('list', (*status.LONG_COLUMNS, 'Hypervisor Type')),
+        ('list', status.ALL_COLUMNS),
+        ('show', status.FIELDS),
     )
     def test_columns(self, name, columns):
-        properties = DEFS[name]['items']['properties']
-        self.assertEqual(list(columns), list(properties))
+        definition = DEFS[name].get('items', DEFS[name])
+        self.assertEqual(list(columns), list(definition['properties']))
 
     def test_the_page_has_every_code(self):
         found = re.findall(r'^``([a-z-]+)``$', PAGE.read_text(), re.MULTILINE)

@@ -16,7 +16,6 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
-from osc_hostmaint.planning import requested
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
@@ -64,7 +63,7 @@ def look(
     rows: list[decisions.Row] = []
     for watcher in watchers:
         _see_moves(watcher, usage)
-        rows += _rows(watcher, clock, policy)
+        rows += first_rows(watcher)
     limits = eligible.Limits(frozenset(servers), policy.to)
     here = {s.id: s for found in servers.values() for s in found}
     demands = tuple(
@@ -129,13 +128,14 @@ def _see_moves(
         watcher.see_unconfirmed()
 
 
-def _rows(
-    watcher: observer.Observer, clock: ports.Clock, policy: policies.Policy
-) -> tuple[decisions.Row, ...]:
-    """Return what a drain of one host would begin with."""
-    memory = memories.HostMemory()
-    operation = requested.operation(policy)
-    decision = decide.decide(watcher.seen, operation, memory, clock.now())
+def first_rows(watcher: observer.Observer) -> tuple[decisions.Row, ...]:
+    """Return what a drain of one host would begin with.
+
+    :param watcher: has looked at its servers.
+    """
+    memory, operation = memories.HostMemory(), watcher.operation
+    now = watcher.clock.now
+    decision = decide.decide(watcher.seen, operation, memory, now())
     query = decision.query
     if query.visit or query.history or query.explain:
         watcher.visit(
@@ -146,5 +146,5 @@ def _rows(
                 explain=query.explain,
             )
         )
-        decision = decide.decide(watcher.seen, operation, memory, clock.now())
+        decision = decide.decide(watcher.seen, operation, memory, now())
     return decision.rows

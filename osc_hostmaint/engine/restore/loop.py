@@ -25,6 +25,11 @@ from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import status as server_status
 
 NOTHING_DONE = 'it was not moved yet: run the same command again'
+#: What kept it from being moved, by how the run ended.
+_CODES = {
+    exceptions.ExitCode.INTERRUPTED: codes.Code.INTERRUPTED,
+    exceptions.ExitCode.TIMEOUT: codes.Code.TIMEOUT,
+}
 
 
 def restore(
@@ -73,7 +78,7 @@ def restore(
             row,
             phase=server_status.Phase.BLOCKED,
             reason=NOTHING_DONE,
-            code=codes.Code.INTERRUPTED,
+            code=_CODES.get(result.exit_code, codes.Code.API_DOWN),
         )
         for group in groups
         for row in group.rows

@@ -6,6 +6,7 @@ import dataclasses
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import operation
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
 
 
@@ -13,10 +14,10 @@ from osc_hostmaint.planning.server import memory as memories
 class Drain(operation.Operation):
     """Moves every server off a host, each by the gentlest way."""
 
-    def stop_reason(
+    def must_stop(
         self, seen: model.Observation, _memory: memories.HostMemory
-    ) -> str:
-        """Return why no more moves may start, or ''."""
+    ) -> policies.Stop | None:
+        """Return why no more moves may start, or None."""
         return operation.back_in_service(seen)
 
     def unrecoverable(

@@ -9,6 +9,7 @@ import typing as ty
 from osc_hostmaint import model
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import operation
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.evacuation import lock
 from osc_hostmaint.planning.evacuation import memory as own_memory
@@ -34,31 +35,34 @@ class Evacuation(operation.Operation):
     # Nobody arrives on a host that has died.
     awaits_arrivals: ty.ClassVar[bool] = False
     evacuations_only: ty.ClassVar[bool] = True
-    stop_code: ty.ClassVar[codes.Code] = codes.Code.HOST_ALIVE
 
     @property
     def rules(self) -> tuple[verdicts.Rule, ...]:
         """The rules: only rebuilding is possible."""
         return evacuation_verdicts.RULES
 
-    def stop_reason(self, seen: Observation, memory: HostMemory) -> str:
-        """Return why the host may be alive, '' if it is dead."""
+    def must_stop(
+        self, seen: Observation, memory: HostMemory
+    ) -> policies.Stop | None:
+        """Return why the host may be alive, None if it is dead."""
         host = seen.host
-        if reason := operation.back_in_service(seen):
-            return reason
+        if stop := operation.back_in_service(seen):
+            return stop
         if seen.service.up:
-            return (
+            return policies.Stop(
                 f'the compute service on {host} is up again, and Nova '
                 'evacuates only from a host that is down: drain it without '
-                '--evacuate'
+                '--evacuate',
+                codes.Code.HOST_ALIVE,
             )
         if own_memory.of(memory).revived:
-            return (
+            return policies.Stop(
                 f'{host} sends heartbeats again, so it is not powered off and '
                 'its servers may run there: no more servers are evacuated. '
-                'Power it off and run this again'
+                'Power it off and run this again',
+                codes.Code.HOST_ALIVE,
             )
-        return ''
+        return None
 
     def unrecoverable(self, _seen: Observation, _memory: HostMemory) -> str:
         """Return '': an evacuation needs a dead host."""

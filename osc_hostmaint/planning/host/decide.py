@@ -132,9 +132,9 @@ def _with_stop_reasons(
         why = down_cells.LEFT if seen.silent else reason
         stop = policies.Stop(why, codes.Code.CELL_DOWN)
         return operation.abandoning(stop), reason, ''
-    if trouble := operation.stop_reason(seen, memory):
-        stop = policies.Stop(trouble, operation.stop_code)
-        return operation.stopping(operation.policy.stop or stop), trouble, ''
+    if found := operation.must_stop(seen, memory):
+        stop = operation.policy.stop or found
+        return operation.stopping(stop), found.reason, ''
     if not down_cells.is_lost(seen) and (
         reason := operation.unrecoverable(seen, memory)
     ):

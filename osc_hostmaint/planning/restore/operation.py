@@ -8,6 +8,7 @@ import typing as ty
 from osc_hostmaint import model
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import operation
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.restore import candidates
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import memory as memories
@@ -35,7 +36,6 @@ class Restore(operation.Operation):
     stays: ty.ClassVar[str] = 'where it is'
     empties_host: ty.ClassVar[bool] = False
     awaits_arrivals: ty.ClassVar[bool] = False
-    stop_code: ty.ClassVar[Code] = Code.HOST_NOT_READY
 
     @property
     def other_host(self) -> str:
@@ -52,12 +52,17 @@ class Restore(operation.Operation):
         """Why a server was cold-migrated: usually because it left that way."""
         return 'by its cold migration'
 
-    def stop_reason(self, seen: model.Observation, _memory: HostMemory) -> str:
-        """Return why the old host takes no servers, '' if it does."""
+    def must_stop(
+        self, seen: model.Observation, _memory: HostMemory
+    ) -> policies.Stop | None:
+        """Return why the old host takes no servers, None if it does."""
         if seen.home is None:
-            return f'{self.policy.home} has no compute service any more'
-        words = candidates.against(seen.home)
-        return words and f'{words}; then run this again'
+            words = f'{self.policy.home} has no compute service any more'
+            return policies.Stop(words, Code.HOST_NOT_READY)
+        if words := candidates.against(seen.home):
+            words += '; then run this again'
+            return policies.Stop(words, Code.HOST_NOT_READY)
+        return None
 
     def unconfirmed(
         self, context: ServerContext, record: Migration

@@ -207,9 +207,14 @@ def _may_ask(context: Context, kind: ActionKind, record: Migration) -> bool:
     return 0 < request.refusals < timing.END_TRIES
 
 
-def _wants_progress(context: Context, record: Migration) -> bool:
+def has_progress(record: Migration) -> bool:
+    """Tell whether Nova says how far a migration is."""
     running = record.status == nova_states.MigrationStatus.RUNNING
-    if not running or record.type != model.MigrationType.LIVE:
+    return running and record.type == model.MigrationType.LIVE
+
+
+def _wants_progress(context: Context, record: Migration) -> bool:
+    if not has_progress(record):
         return False
     stall = context.policy.stall_after
     seen = context.seen.progress.get(record.id)

@@ -92,7 +92,9 @@ def _active(server: model.Server, terms: Terms) -> ServerStatus:
         case policies.Running.COLD:
             return _COLD
         case policies.Running.LIVE_OR_COLD if terms.no_live:
-            return dataclasses.replace(_COLD, reason=terms.no_live)
+            return dataclasses.replace(
+                _COLD, reason=terms.no_live, code=Code.MOVE_FAILED
+            )
         case _:
             return _LIVE
 

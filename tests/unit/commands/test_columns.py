@@ -39,3 +39,12 @@ class TestColumns(unit.TestCase):
             getattr(v, 'machine_readable', lambda v=v: v)() for v in found
         )
         self.assertEqual(expected, tuple(shown))
+
+    def test_a_shell_only_stores_it(self):
+        """cliff puts it between double quotes, and escapes only these."""
+        name = '`id` $(id) $HOME \\ "x"'
+        values = (name, columns.Listed([{'name': name}], [name]), None, 3)
+        shown, listed, unknown, number = columns.harmless(values, 'shell')
+        self.assertEqual(r'\`id\` \$(id) \$HOME \\ "x"', shown)
+        self.assertNotRegex(listed, r'(?<!\\)[$`]')
+        self.assertEqual(('', 3), (unknown, number))

@@ -109,6 +109,9 @@ class TestHelp(unit.TestCase):
                 *('local disks', '0 if all would move and fit, 3 if not'),
             )
         ],
+        ('drain', 'Code, Reason, Attempts, Seconds. With --dry-run: Server'),
+        ('show', 'Keys of -f json: host, mode,'),
+        ('list', 'Availability Zone, Hypervisor Type.'),
         ('restore', '{as-left,live,live-or-cold,cold,leave}'),
         ('set', '--reason <text>'),
         ('set', '<host>'),

@@ -7,8 +7,10 @@ import json
 from osc_hostmaint import api
 from osc_hostmaint import model
 from osc_hostmaint.commands import status
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import summary
 from osc_hostmaint.planning.host import down_cells
+from osc_hostmaint.planning.server import status as server_status
 from tests import unit
 from tests.unit import builders
 from tests.unit.commands import shell
@@ -17,14 +19,25 @@ SINCE = '2026-11-20T23:31:07Z'
 HOSTILE = '\x1b[2Jbroken\nfan'
 
 
+MOVE = summary.MoveInFlight(
+    builders.migration(), HOSTILE, model.Progress(2**30, 2**32)
+)
+BLOCKED = builders.untouched(
+    server_status.Phase.BLOCKED,
+    'suspended',
+    name=HOSTILE,
+    code=codes.Code.SUSPENDED,
+)
+
+
 def shown(service=None, **kwargs):
     return summary.Summary(
         service=service or builders.service(),
         **{
             'servers': 3,
             'servers_by_status': {'ACTIVE': 2, 'SHUTOFF': 1},
-            'moving_out': 1,
-            'moving_in': 0,
+            'moves': (MOVE,),
+            'blocked': (BLOCKED,),
             'awaiting_confirm': 1,
             'awaiting_cleanup': 2,
             'allocations': 4,
@@ -56,6 +69,26 @@ class TestShow(shell.CommandTestCase):
                 'servers': 3,
                 'servers_by_status': {'ACTIVE': 2, 'SHUTOFF': 1},
                 'moving': {'out': 1, 'in': 0},
+                'moves': [
+                    {
+                        'server_id': 'vm1',
+                        'name': HOSTILE,
+                        'type': 'live-migration',
+                        'status': 'running',
+                        'source': 'cmp01',
+                        'destination': 'cmp02',
+                        'memory_bytes': 2**32,
+                        'memory_remaining_bytes': 2**30,
+                    }
+                ],
+                'blocked': [
+                    {
+                        'server_id': 'vm1',
+                        'name': HOSTILE,
+                        'code': 'suspended',
+                        'reason': 'suspended',
+                    }
+                ],
                 'awaiting_confirm': 1,
                 'awaiting_cleanup': 2,
                 'allocations': 4,
@@ -84,14 +117,22 @@ class TestShow(shell.CommandTestCase):
         ),
     )
     def test_other_services(self, service, expected):
-        counts = ('servers', 'moving_out', 'awaiting_confirm', 'allocations')
+        counts = ('servers', 'awaiting_confirm', 'allocations')
         self.asked.return_value = shown(
             service,
             **dict.fromkeys((*counts, 'awaiting_cleanup'), 0),
+            **dict.fromkeys(('moves', 'blocked'), ()),
             servers_by_status={},
         )
         fields = json.loads(self.run_command('-f json cmp01').stdout)
         self.assertEqual({**fields, **expected}, fields)
+
+    def test_what_moves_and_what_is_blocked_for_people(self):
+        self.asked.return_value = shown()
+        out = self.run_command('cmp01').stdout
+        self.assertIn('live-migration running, cmp01 to cmp02, 3.0 of', out)
+        self.assertIn('| blocked           | suspended: suspended ', out)
+        self.assertEqual(2, out.count(r'\x1b[2Jbroken\nfan (vm1)'), out)
 
 
 class TestList(shell.CommandTestCase):

@@ -12,6 +12,7 @@ from osc_hostmaint import api
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import loop
+from osc_hostmaint.nova import gateway
 from osc_hostmaint.operations import clock as clocks
 from osc_hostmaint.operations import restore as restore_
 from osc_hostmaint.planning import dry_run as dry_runs
@@ -120,7 +121,7 @@ class RestoreTestCase(unit.TestCase):
 
     @staticmethod
     def maintenance(client: clients.Client) -> api.Maintenance:
-        with mock.patch.object(api.gateway, 'Gateway', return_value=client):
+        with mock.patch.object(gateway, 'Gateway', return_value=client):
             return api.Maintenance(mock.Mock())
 
     def at_home(self, home: str = HOME) -> set[str]:

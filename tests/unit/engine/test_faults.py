@@ -173,4 +173,6 @@ class DownCellTestCase(drain_base.DrainTestCase):
             down_cells.words(scene.SOURCE), run.result.errors[scene.SOURCE]
         )
         self.assertEqual(5 if begin else 0, len(run.results))
+        codes = {row.code for row in run.result.rows if row.left}
+        self.assertEqual({'cell-down'} if begin else set(), codes)
         self.assertGreaterEqual(run.seconds, timing.OUTAGE_LIMIT_SECONDS)

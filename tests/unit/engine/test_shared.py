@@ -40,6 +40,11 @@ class TestCombinedReporter(unit.TestCase):
     def kinds(self) -> list[str]:
         """Return the types of the events, all of which are of the home."""
         self.assertEqual({HOME}, {e.host for e in self.listener.events})
+        self.listener.events = [
+            event
+            for event in self.listener.events
+            if not isinstance(event, events.LookEnded)
+        ]
         return [type(event).__name__ for event in self.listener.events]
 
     def ended(self) -> events.HostEnded:
@@ -241,6 +246,8 @@ class TestHostReporter(unit.TestCase):
         reporter.decided(builders.decision())
         reporter.decided(builders.decision())
         reporter.trouble('no answer')
-        self.assertEqual(
-            [events.HostStarted('cmp01', 0, 0, ()), EVENT], listener.events
-        )
+        started = events.HostStarted('cmp01', 0, 0, ())
+        looked = events.LookEnded('cmp01', 0, 0)
+        self.assertEqual([started, looked, EVENT], listener.events)
+        reporter.decided(builders.decision(done=True))
+        self.assertIsInstance(listener.events[-1], events.HostEnded)

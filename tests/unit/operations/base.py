@@ -236,9 +236,7 @@ class MaintenanceTestCase(unit.TestCase):
         """Let the cloud have these hosts."""
         self.cloud = Cloud(*services)
         self.gateway = self.cloud.gateway()
-        with mock.patch.object(
-            api.gateway, 'Gateway', return_value=self.gateway
-        ):
+        with mock.patch.object(gateway, 'Gateway', return_value=self.gateway):
             self.maintenance = api.Maintenance(mock.Mock())
 
     def reason(self, host: str = 'cmp01') -> str | None:

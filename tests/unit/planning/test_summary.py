@@ -3,15 +3,21 @@
 """A host at a glance."""
 
 from osc_hostmaint.planning import summary
+from osc_hostmaint.planning.server import status as server_status
 from tests import unit
 from tests.unit import builders
 
+Phase = server_status.Phase
 ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 
 
+def move(*args, **kwargs):
+    return summary.MoveInFlight(builders.migration(*args, **kwargs), 'web-1')
+
+
 def summarize(**given):
-    parts = ('servers', 'moving', 'unconfirmed', 'evacuated', 'consumers')
-    given = dict.fromkeys(parts, ()) | given
+    parts = ('servers', 'moves', 'unconfirmed', 'evacuated', 'consumers')
+    given = dict.fromkeys((*parts, 'rows'), ()) | given
     return summary.summarize(builders.service(), **given)
 
 
@@ -20,30 +26,32 @@ class TestSummary(unit.TestCase):
         statuses = ('ACTIVE', 'SHUTOFF', 'MIGRATING', 'ACTIVE')
         found = summarize(
             servers=[builders.server(status=status) for status in statuses],
-            moving=[
-                builders.migration(1, 'running', 'vm3'),
-                builders.migration(2, 'queued', 'vm4', **ARRIVING),
+            moves=[
+                move(1, 'running', 'vm3'),
+                move(2, 'queued', 'vm4', **ARRIVING),
             ],
             unconfirmed=[builders.migration(5, 'finished', 'vm7')],
             evacuated=[builders.migration(8, 'done', 'vm8')],
             consumers={'vm1', 'vm2', 'uuid of migration 1'},
+            rows=[
+                builders.untouched(phase, server_id=str(phase))
+                for phase in (Phase.WAITING, Phase.MOVED, Phase.BLOCKED)
+            ],
         )
 
-        by_status = {'ACTIVE': 2, 'MIGRATING': 1, 'SHUTOFF': 1}
         self.assertEqual(
-            summary.Summary(
-                *(builders.service(), 4, by_status),
-                moving_out=1,
-                moving_in=1,
-                awaiting_confirm=1,
-                awaiting_cleanup=1,
-                allocations=3,
+            (4, {'ACTIVE': 2, 'MIGRATING': 1, 'SHUTOFF': 1}, 1, 1, 1, 1, 3),
+            (
+                *(found.servers, found.servers_by_status),
+                *(found.moving_out, found.moving_in),
+                *(found.awaiting_confirm, found.awaiting_cleanup),
+                found.allocations,
             ),
-            found,
         )
+        self.assertEqual(['blocked'], [r.server_id for r in found.blocked])
 
     def test_a_resize_on_the_same_host_leaves_and_is_not_counted_twice(self):
-        found = summarize(moving=[builders.migration(dest=builders.HOST)])
+        found = summarize(moves=[move(dest=builders.HOST)])
         self.assertEqual((1, 0), (found.moving_out, found.moving_in))
 
     def test_drained_when_nothing_is_left_that_is_known(self):
@@ -54,8 +62,8 @@ class TestSummary(unit.TestCase):
 
     @unit.cases(
         {'servers': [builders.server(status='SOFT_DELETED')]},
-        {'moving': [builders.migration()]},
-        {'moving': [builders.migration(**ARRIVING)]},
+        {'moves': [move()]},
+        {'moves': [move(**ARRIVING)]},
         {'unconfirmed': [builders.migration(status='finished')]},
         {'evacuated': [builders.migration(status='done')]},
         {'consumers': {'a server that was deleted'}},

@@ -158,7 +158,7 @@ class TestLines(unit.TestCase):
         """However long a name is, and what Nova has to say of it."""
         blocked = row(Phase.BLOCKED, f'no: {letter * 5000}', name=letter * 255)
         event = of_server(events.ServerBlocked, blocked)
-        (line,) = lines(event, stream=Terminal())
+        (line,) = lines(event)
         self.assertLessEqual(len(line), 2 * progress_lines.LINE_COLUMNS)
         self.assertEqual(line, text.shorten(line, progress_lines.LINE_COLUMNS))
         self.assertIn('… (vm1): blocked: no: ', line)

@@ -3,12 +3,12 @@
 """What is seen of a run on a terminal."""
 
 import io
+import logging
 import re
 
 from rich import console as consoles
 
 from osc_hostmaint import events
-from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint import model
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import memory as memories
@@ -18,12 +18,15 @@ from tests import unit
 from tests.unit import builders
 
 Phase = server_status.Phase
-GIB = live.GIB
+GIB = 2**30
 HOST = builders.HOST
 
 
 def row(number=1, phase=Phase.MOVING, status='running', **kwargs):
-    record = builders.migration(number, status, f'vm{number}')
+    begun_at = builders.cloud_time(60) if status == 'running' else None
+    record = builders.migration(
+        number, status, f'vm{number}', begun_at=begun_at
+    )
     values = {'name': f'web-{number}', 'phase': phase, 'record': record}
     return builders.row(f'vm{number}', **{**values, **kwargs})
 
@@ -50,7 +53,7 @@ class TestView(unit.TestCase):
         lines = capture.get().splitlines()
         self.assertLess(len(lines), height)
         for line in lines:
-            self.assertLessEqual(len(line), width)
+            self.assertLessEqual(len(line), width - live.FREE_COLUMNS)
         return lines
 
     def publish(self, *published, at=None):
@@ -67,7 +70,8 @@ class TestView(unit.TestCase):
 
     def progress(self, remaining, at):
         progress = model.Progress(int(remaining * GIB), 4 * GIB)
-        event = events.MoveProgressed(HOST, 0, 4, row(), progress)
+        done = self.view._hosts[HOST].done
+        event = events.MoveProgressed(HOST, done, 4, row(), progress)
         self.publish(event, at=at)
 
     def test_hosts(self):
@@ -79,22 +83,72 @@ class TestView(unit.TestCase):
         self.assertIn('1/4, 1 moved, 1:15', line)
 
     def test_time_left(self):
-        """As long as the servers took so far."""
+        """As fast as moves have ended; what is blocked took no time."""
         self.begin()
+        self.moves(
+            3, events.ServerBlocked, 1, phase=Phase.BLOCKED, reason='no'
+        )
+        self.assertNotIn('left', self.shown()[0])
         self.now = 60
-        self.moves(2, events.MoveEnded, done=1, phase=Phase.MOVED)
+        self.moves(2, events.MoveEnded, 2, phase=Phase.MOVED)
         self.now = 70
-        self.assertIn('about 2:50 left', self.shown()[0])
+        self.assertIn('about 1:50 left', self.shown()[0])
+        self.now = 190
+        self.assertNotIn('left', self.shown()[0])
+
+    def test_not_done_before_what_is_in_flight(self):
+        self.begin()
+        self.now = 1
+        for number in (2, 3, 4):
+            self.moves(number, events.MoveEnded, number - 1, phase=Phase.MOVED)
+        self.moves(done=3)
+        self.progress(3, at=11)
+        self.progress(2, at=21)
+        self.assertIn('about 0:20 left', self.shown()[0])
 
     def test_memory(self):
         self.begin()
         self.moves()
         self.progress(3, at=10)
-        self.assertIn('1.0 of 4.0 GiB, 0 MiB/s', self.shown()[1])
+        self.assertIn('1.0 of 4.0 GiB, 0:10', self.shown()[1])
         self.progress(2, at=20)
         (_host, line) = self.shown()
-        self.assertRegex(line, r'^ +web-1 +→ cmp02 +live migration, 0:20, ')
-        self.assertIn('2.0 of 4.0 GiB, 102 MiB/s', line)
+        self.assertRegex(line, r'^ +web-1 +to cmp02 +2.0 of 4.0 GiB')
+        self.assertIn(', 102 MiB/s, 0:20 left, live migration', line)
+        # Only of late: it writes as much as is copied now.
+        for at in (40, 60):
+            self.progress(2, at=at)
+        self.assertIn(', 0 MiB/s, 1:00', self.shown()[1])
+        # However seldom it is asked for.
+        self.progress(1, at=160)
+        self.assertIn(', 10 MiB/s, 1:40 left', self.shown()[1])
+
+    def test_another_attempt(self):
+        self.begin()
+        self.moves()
+        self.progress(3, at=10)
+        late = events.MoveProgressed(
+            *(HOST, 0, 4, row()), model.Progress(2 * GIB, 4 * GIB)
+        )
+        self.moves(kind=events.RetryScheduled, phase=Phase.WAITING)
+        self.assertEqual(1, len(self.shown()))
+        again = builders.migration(9, 'queued', 'vm1')
+        self.moves(record=again)
+        self.publish(late)
+        self.assertNotIn('GiB', self.shown()[1])
+
+    def test_log(self):
+        """What is logged stands above the view, and is not overdrawn."""
+        handler = logging.StreamHandler(self.stream)
+        root = logging.getLogger()
+        root.addHandler(handler)
+        self.addCleanup(root.removeHandler, handler)
+        self.begin()
+        self.assertIsNot(self.stream, handler.stream)
+        self.assertTrue(self.view.is_drawn)
+        self.view.__exit__()
+        self.assertIs(self.stream, handler.stream)
+        self.assertFalse(self.view.is_drawn)
 
     def test_a_move_in_the_queue_reads_differently(self):
         self.begin()
@@ -107,7 +161,7 @@ class TestView(unit.TestCase):
     def test_stalled(self):
         self.begin()
         self.moves(reason='stalled: 1 MiB', code=codes.Code.STALLED)
-        self.assertTrue(self.shown()[1].endswith('stalled'))
+        self.assertIn(', stalled, live migration', self.shown()[1])
 
     def test_asked_for(self):
         """It has no record yet; the event says where to."""
@@ -130,16 +184,22 @@ class TestView(unit.TestCase):
             for number in range(1, 100):
                 of = row(number)
                 self.publish(events.ServerChanged(host, 0, 500, of))
-        for height in (24, 10, 4, 2):
+        for height in (24, 10, 4):
             lines = self.shown(height=height)
             self.assertTrue(lines[0].startswith('cmp01'))
-        self.assertIn('and 90 more in flight', '\n'.join(self.shown()))
+        self.assertRegex('\n'.join(self.shown()), r'and 90 more +in flight')
+        self.begin(500, 'cmp03')
+        self.assertRegex(self.shown(height=3)[-1], 'and 2 more +hosts')
+        # What is left of the room is used.
+        self.assertEqual(5, len(self.shown(height=6)))
 
-    @unit.cases(20, 40, 80)
-    def test_narrow(self, width):
+    @unit.cases((30, 'x' * 7), (40, 'x' * 7), (80, 'x' * 16))
+    def test_narrow(self, width, name):
+        """Names are shortened, but can be read."""
         self.begin()
         self.moves(name='x' * 200)
-        self.assertEqual(2, len(self.shown(width=width)))
+        (_host, line) = self.shown(width=width)
+        self.assertIn(name, line)
 
     def test_hosts_that_have_ended_are_gone(self):
         self.begin()
@@ -157,6 +217,23 @@ class TestView(unit.TestCase):
         self.assertEqual(3, len(told), told)
         self.assertIn('vm1): blocked', told[0])
 
+    def test_blocked_for_the_same_reason(self):
+        self.begin()
+        for number in (1, 2, 3):
+            reason = f'resume it (openstack server resume vm{number})'
+            self.moves(
+                *(number, events.ServerBlocked),
+                phase=Phase.BLOCKED,
+                reason=reason,
+            )
+        self.assertEqual('', self.stream.getvalue())
+        self.publish(events.LookEnded(HOST, 3, 4))
+        self.assertEqual(
+            'cmp01: 3 servers blocked: resume it (openstack server resume '
+            '<server>)',
+            ' '.join(self.stream.getvalue().split()),
+        )
+
     def test_hostile_names(self):
         hostile = 'x\x1b[2J\u202e[red]'
         self.publish(events.HostStarted('h\x1b', 0, 1, ()))
@@ -165,14 +242,13 @@ class TestView(unit.TestCase):
         self.assertTrue(together.isprintable(), together)
         self.assertIn(r'x\x1b[2J\u202e[red]', together)
 
-    def test_interrupted(self):
-        interrupt = interrupts.Interrupt()
-        self.view = live.View(self.stream, interrupt=interrupt)
+    def test_message(self):
+        message = 'Interrupted: nothing new is started'
+        self.view = live.View(self.stream, message=lambda: message)
         self.begin()
-        interrupt.message = 'Interrupted: nothing new is started'
         self.view.__exit__()
-        self.assertIn(interrupt.message, self.stream.getvalue())
-        self.assertEqual(interrupt.message, self.shown()[-1])
+        self.assertIn(message, self.stream.getvalue())
+        self.assertEqual(message, self.shown()[-1])
 
     def test_a_terminal_that_is_gone(self):
         self.stream.close()

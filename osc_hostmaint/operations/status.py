@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Showing and listing hosts."""
+
+from collections import abc
+import concurrent.futures
+import contextlib
+import dataclasses
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import model
+from osc_hostmaint import names
+from osc_hostmaint import text
+from osc_hostmaint.engine import observer
+from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.nova import gateway as gateways
+from osc_hostmaint.operations import clock
+from osc_hostmaint.operations import hosts
+from osc_hostmaint.operations import modes as modes_
+from osc_hostmaint.operations import requests
+from osc_hostmaint.planning import host_identity
+from osc_hostmaint.planning import summary
+from osc_hostmaint.planning.host import decision as decisions
+from osc_hostmaint.planning.server import in_flight
+
+Gateway = gateways.Gateway
+Service = model.Service
+
+THREADS = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ListedHost:
+    """A host in a list, and how many servers are left on it."""
+
+    service: Service
+    #: None: its cell does not answer.
+    servers: int | None
+    #: The type of its hypervisors; None: not looked at, or not known.
+    hypervisor_type: str | None = None
+
+
+def show(gateway: Gateway, host: str) -> summary.Summary:
+    """Return a host's maintenance state and what is still on it."""
+    services = hosts.all_services(gateway)
+    (service,) = hosts.pick(gateway, [host], services)
+    names.check_answers(service)
+    # As a drain of it would begin, whatever its mode is.
+    request = requests.DrainRequest(hosts=(host,), force=True)
+    watcher = observer.Observer(
+        observer.ServiceBoard(gateway, clock.Clock(), services),
+        modes_.foresee(gateway, service, request),
+        request.policy,
+    )
+    watcher.see_newest()
+    watcher.see_unconfirmed()
+    watcher.look(decisions.Query(records=False, servers=True))
+    rows, seen = dry_run.first_rows(watcher), watcher.seen
+    evacuated = gateway.evacuated(host)
+    consumers: abc.Collection[str] | None = None
+    with contextlib.suppress(exceptions.UnknownHypervisor):
+        consumers = gateway.allocations(host)
+    shown = summary.summarize(
+        service,
+        seen.servers.values(),
+        _moves(gateway, seen.migrations.values()),
+        [
+            record
+            for record in seen.migrations.values()
+            if record.source == host and record.awaits_confirmation
+        ],
+        evacuated,
+        consumers,
+        rows,
+    )
+    if not shown.servers:
+        # Lists silently leave out a cell that does not answer.
+        hosts.find(gateway, host)
+    return shown
+
+
+def _moves(
+    gateway: Gateway, records: abc.Iterable[model.Migration]
+) -> abc.Iterator[summary.MoveInFlight]:
+    for record, server in hosts.moving(gateway, records):
+        progress = None
+        if in_flight.has_progress(record):
+            progress = gateway.progress(record.server_id, record.id)
+        yield summary.MoveInFlight(record, server.name, progress)
+
+
+def list_hosts(
+    gateway: Gateway,
+    modes: abc.Container[model.Mode],
+    *,
+    hypervisor_types: bool,
+) -> tuple[ListedHost, ...]:
+    """Return the hosts in some modes, by name."""
+    found = gateway.services()
+    known = host_identity.by_host(found)
+    services = sorted(
+        (
+            service
+            for service in found
+            if service.silent is known[service.host].silent
+            and (service.mode in modes or service.silent)
+        ),
+        key=lambda s: text.natural(s.host),
+    )
+
+    def count(service: Service) -> tuple[str, int | None]:
+        host = service.host
+        return host, None if service.silent else gateway.server_count(host)
+
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        counts = dict(pool.map(count, services))
+    if 0 in counts.values():
+        # Lists silently leave out a cell that does not answer.
+        now = hosts.all_services(gateway)
+        for service in services:
+            if now.get(service.host, service).silent:
+                counts[service.host] = None
+    types: dict[str, str] = {}
+    if hypervisor_types:
+        with contextlib.suppress(exceptions.CloudError):
+            found_types = gateway.hypervisor_details()
+            types = {h.host: h.type for h in found_types if h.type}
+    return tuple(
+        ListedHost(s, counts[s.host], types.get(s.host)) for s in services
+    )
