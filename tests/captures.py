@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Write the guide's captures: what a drain shows on a terminal.
+
+    python -m tests.captures doc/source/user/captures
+
+Drains hosts of an embedded cloud inside of tmux, which has to be installed,
+and keeps what stands on the screen, as it is.
+"""
+
+from collections import abc
+import contextlib
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import typing as ty
+import uuid
+
+from tests import cloud as clouds
+from tests.cloud import waiting
+
+OPENSTACK = pathlib.Path(sys.executable).parent
+DRAIN = "openstack host maintenance drain --reason 'kernel update CHG0042'"
+SERVERS: list[dict[str, ty.Any]] = [
+    {'name': 'database', 'flavor': 'm1.xlarge'},
+    {'name': 'web-1', 'flavor': 'm1.small'},
+    {'name': 'web-2', 'flavor': 'm1.small'},
+    {'name': 'web-10', 'flavor': 'm1.small'},
+    {'name': 'build-agent', 'state': 'PAUSED'},
+    {'name': 'archive', 'state': 'SHUTOFF'},
+    {'name': 'old-wiki', 'state': 'SUSPENDED'},
+]
+
+
+class Screen:
+    """A shell in a terminal of some size; it has to be closed."""
+
+    def __init__(self, columns: int, rows: int, env: abc.Mapping[str, str]):
+        self._socket = f'captures-{uuid.uuid4().hex[:8]}'
+        path = f'{OPENSTACK}:{os.environ["PATH"]}'
+        variables = {**env, 'PATH': path, 'PS1': '$ ', 'LANG': 'C.UTF-8'}
+        size = ['-x', str(columns), '-y', str(rows)]
+        # Its own environment alone: a shell's start-up files set others.
+        words = [f'{name}={value}' for name, value in variables.items()]
+        shell = shlex.join(['env', *words, 'sh'])
+        self._tmux('new-session', '-d', *size, shell)
+        self._tmux('set-option', 'status', 'off')
+
+    def _tmux(self, *words: str) -> str:
+        done = subprocess.run(
+            ['tmux', '-L', self._socket, *words],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def type(self, line: str) -> None:
+        """Type a line, and the key that ends it."""
+        self._tmux('send-keys', '-l', line)
+        self._tmux('send-keys', 'Enter')
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._tmux('send-keys', 'C-c')
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the terminal's size."""
+        size = ['-x', str(columns), '-y', str(rows)]
+        self._tmux('resize-window', *size)
+
+    @property
+    def text(self) -> str:
+        """What stands on it."""
+        return self._tmux('capture-pane', '-p').rstrip('\n') + '\n'
+
+    def wait_for(self, *words: str) -> str:
+        """Wait until all these words stand on it, and return its text."""
+
+        def found() -> str:
+            text = self.text
+            return text if all(word in text for word in words) else ''
+
+        return waiting.wait_for(found, f'{words} on the screen', 120)
+
+    def close(self) -> None:
+        """End the shell, and what runs in it."""
+        self._tmux('kill-server')
+
+
+@contextlib.contextmanager
+def screen(
+    cloud: clouds.Cloud, columns: int, rows: int
+) -> abc.Iterator[Screen]:
+    """Return a screen that is closed afterwards, on an empty cloud."""
+    opened = Screen(columns, rows, cloud.env('admin'))
+    try:
+        yield opened
+    finally:
+        opened.close()
+        cloud.purge()
+
+
+def one_host(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
+    """Yield what a drain of one host shows, in the middle and at its end."""
+    cloud.boot_many([{'host': 'cmp01', **each} for each in SERVERS])
+    cloud.knobs(lm_gib_per_second=0.5, cm_seconds=6)
+    with screen(cloud, 80, 24) as seen:
+        seen.type(f'clear; {DRAIN} cmp01')
+        yield 'one-host', seen.wait_for('GiB', '1 moved', 'about ')
+        yield 'end', seen.wait_for('suspended: a suspended')
+
+
+def three_hosts(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
+    """Yield what a drain of three hosts shows, in the middle."""
+    hosts = ('cmp01', 'cmp02', 'cmp03')
+    cloud.boot_many(
+        [
+            {'name': f'web-{host[-1]}{n}', 'host': host, 'flavor': 'm1.small'}
+            for host in hosts
+            for n in range(6)
+        ]
+    )
+    cloud.knobs(lm_gib_per_second=0.5)
+    with screen(cloud, 120, 24) as seen:
+        seen.type(f'clear; {DRAIN} {" ".join(hosts)}')
+        yield 'three-hosts', seen.wait_for('GiB', ' moved', 'about ')
+
+
+def interrupted(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
+    """Yield what stands there after Ctrl-C."""
+    cloud.boot_many([{'host': 'cmp01', **each} for each in SERVERS])
+    cloud.knobs(lm_gib_per_second=0.5, cm_seconds=6)
+    with screen(cloud, 80, 24) as seen:
+        seen.type(f'clear; {DRAIN} cmp01')
+        seen.wait_for('GiB', '1 moved')
+        seen.interrupt()
+        yield 'interrupted', seen.wait_for('interrupted:')
+
+
+def main() -> int:
+    """Write them all, and return the exit code."""
+    (where,) = map(pathlib.Path, sys.argv[1:])
+    where.mkdir(exist_ok=True)
+    with clouds.Cloud.start() as cloud:
+        for scene in (one_host, three_hosts, interrupted):
+            for name, text in scene(cloud):
+                (where / f'{name}.txt').write_text(text)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
