@@ -85,7 +85,9 @@ def _moves(
     for record, server in hosts.moving(gateway, records):
         progress = None
         if in_flight.has_progress(record):
-            progress = gateway.progress(record.server_id, record.id)
+            # Who may not see it can do without.
+            with contextlib.suppress(exceptions.NotPermitted):
+                progress = gateway.progress(record.server_id, record.id)
         yield summary.MoveInFlight(record, server.name, progress)
 
 

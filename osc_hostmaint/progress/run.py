@@ -21,7 +21,7 @@ class Move:
     row: decisions.Row
     #: When it was first seen to be.
     began_at: float
-    #: When how much was left to be copied, in bytes, of late.
+    #: When it was looked at lately, and how many bytes were left to copy then.
     samples: collections.deque[tuple[float, int]] = dataclasses.field(
         default_factory=collections.deque
     )

@@ -40,6 +40,15 @@ class ShowTest(base.MaintenanceTestCase):
         )
         self.assert_untouched()
 
+    def test_no_right_to_see_progress(self) -> None:
+        self.given(builders.service())
+        self.cloud.places = {'vm1': 'cmp01'}
+        self.cloud.records = [builders.migration(1)]
+        self.cloud.tasks = {'vm1': 'migrating'}
+        self.gateway.progress.side_effect = exceptions.NotPermitted('no')
+        (move,) = self.maintenance.show('cmp01').moves
+        self.assertIsNone(move.progress)
+
     def test_drained(self) -> None:
         self.assertTrue(self.maintenance.show('cmp01').drained)
         # Evacuated, and not cleaned up.
