@@ -107,11 +107,13 @@ class Gateway(ty.Protocol):
         """Return why a move failed, as far as Nova says."""
 
     def progress(
-        self, server_id: str, record_id: int
+        self, server_id: str, record_id: int, *, repeated: bool = True
     ) -> model.Progress | None:
         """Return how far a live migration is, None if that is not known.
 
         Nova shows it only while the migration is running.
+
+        :param repeated: where there is no answer, it is asked for again.
         """
 
     def history(self, server_id: str) -> tuple[model.InstanceAction, ...]:

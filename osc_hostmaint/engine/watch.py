@@ -91,7 +91,9 @@ class Watch:
         found = None
         try:
             record_id = row.record.id if row.record else 0
-            found = self._gateway.progress(row.server_id, record_id)
+            found = self._gateway.progress(
+                row.server_id, record_id, repeated=False
+            )
         except exceptions.NotPermitted:
             self._permitted = False
         except exceptions.CloudError:

@@ -158,15 +158,22 @@ def _request_of(record: model.Migration, found: list[records.Json]) -> str:
 
 
 def progress(
-    cloud: client.Client, server_id: str, record_id: int
+    cloud: client.Client,
+    server_id: str,
+    record_id: int,
+    *,
+    repeated: bool = True,
 ) -> model.Progress | None:
     """Return how far a live migration is, None where it is not known.
 
     Before it runs, and once it has ended, Nova does not say.
+
+    :param repeated: where there is no answer, it is asked for again.
     """
     path = actions.live_migration(server_id, record_id)
     try:
-        return cloud.nova.get(path, 'migration', records.progress)
+        get = cloud.nova.get if repeated else cloud.nova.get_once
+        return get(path, 'migration', records.progress)
     except exceptions.NotFound:
         return None
 

@@ -92,16 +92,12 @@ def path(*parts: str | int) -> str:
     return ''.join(f'/{urllib.parse.quote(str(p), safe="")}' for p in parts)
 
 
-def _never() -> bool:
-    return False
-
-
 class Pause:
     """Waits between attempts, unless the user wants to stop."""
 
     def __init__(self) -> None:
         #: Tells whether the user wants to stop, or the time is up.
-        self.stopping: abc.Callable[[], bool] = _never
+        self.stopping: abc.Callable[[], bool] = bool
 
     @contextlib.contextmanager
     def heeding(self, stopping: abc.Callable[[], bool]) -> abc.Iterator[None]:
@@ -244,6 +240,12 @@ class Transport:
         """Return what is read from the part of an answer under a key."""
         under_key = _under(key, read)
         return self.ask(url, key, read=under_key, version=version, **params)
+
+    def get_once(
+        self, url: str, key: str, read: abc.Callable[[ty.Any], _T]
+    ) -> _T:
+        """Do the same, without asking again if there is no answer."""
+        return self._ask('GET', url, (key,), '', _under(key, read))
 
     def put(
         self,

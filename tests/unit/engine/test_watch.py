@@ -48,6 +48,11 @@ class WatchTestCase(unit.TestCase):
         (first, *_others) = self.host.progressed.mock_calls
         self.assertEqual((self.row(1), HALF), first.args)
 
+    def test_where_there_is_no_answer_the_next_one_is_asked_for(self):
+        self.poll()
+        asked = mock.call('vm1', 1, repeated=False)
+        self.assertEqual([asked], self.gateway.progress.mock_calls)
+
     def test_at_most_once_a_second(self):
         for _poll in range(10):
             self.poll(0.1)
@@ -56,7 +61,7 @@ class WatchTestCase(unit.TestCase):
     def test_an_answer_is_awaited(self):
         """Not by the loop: it only asks for no other one meanwhile."""
         answered = threading.Event()
-        self.gateway.progress.side_effect = lambda *_ids: answered.wait(5)
+        self.gateway.progress.side_effect = lambda *_, **_how: answered.wait(5)
         self.clock.now.return_value += 1
         for _poll in range(3):
             self.watch.poll([self.host])

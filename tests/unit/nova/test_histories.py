@@ -166,3 +166,10 @@ class ProgressTest(cloud.CloudTestCase):
         fault = cloud.fault('itemNotFound', 404, words)
         self.cloud.get(cloud.NOVA + MIGRATION, **fault)
         self.assertIsNone(self.gateway.progress('vm1', 7))
+
+    @unit.cases((True, 3), (False, 1))
+    def test_no_answer(self, repeated: bool, times: int) -> None:
+        asked = self.cloud.get(cloud.NOVA + MIGRATION, status_code=503)
+        with self.raises(exceptions.Unavailable):
+            self.gateway.progress('vm1', 7, repeated=repeated)
+        self.assertEqual(times, asked.call_count)
