@@ -101,15 +101,18 @@ class UnsetHostMaintenance(table.ServersTable):
             ),
         )
         options.add_until(parser)
+        options.add_progress(parser)
         # It shows what was done, and never what would be.
         parser.set_defaults(dry_run=False)
         options.add_hosts(parser)
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        if parsed_args.until and not parsed_args.restore:
-            LOG.error('%s', _('--until: needs --restore'))
-            return int(exceptions.ExitCode.USAGE)
+        if not parsed_args.restore:
+            for option, default in (('until', None), ('progress', 'auto')):
+                if getattr(parsed_args, option) != default:
+                    LOG.error(_('--%s: needs --restore'), option)
+                    return int(exceptions.ExitCode.USAGE)
         return super().run(parsed_args)
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:

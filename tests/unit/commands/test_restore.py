@@ -196,6 +196,19 @@ class TestUnset(shell.CommandTestCase):
         self.assertEqual((1, [*errors.values()]), (done.code, done.errors))
         self.assertIn('name of vm1', done.stdout)
 
+    @unit.cases(
+        ('--until 2999-01-01T00:00Z', '--until: needs --restore'),
+        ('--progress live', '--progress: needs --restore'),
+    )
+    def test_options_of_a_restore(self, options, words):
+        command, parsed = self.parse(f'{options} cmp01')
+        with self.logged() as errors:
+            self.assertEqual(2, command.run(parsed))
+        self.assertEqual([words], errors)
+        self.asked.return_value = result(HOME)
+        done = self.run_command(f'{options} --restore cmp01')
+        self.assertEqual((0, []), (done.code, done.errors))
+
     def test_without_it_nothing_is_printed(self):
         """Whatever format is asked for."""
         for options in ('', '-f json', '-f value', '-f csv'):
