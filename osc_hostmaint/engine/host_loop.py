@@ -46,8 +46,12 @@ class HostLoop:
         recording: ports.Recording | None = None,
     ):
         self.host = watcher.seen.host
+        #: The host that its events name: in a restore, where servers return.
+        self.announced_host = report.host
         self.decision: decisions.Decision | None = None
         self.error = ''
+        #: The kind of the error, for rows; None: there is none.
+        self.error_code: codes.Code | None = None
         #: Servers whose moves are over, as just decided.
         self.finished: tuple[circuit_breaker.Finished, ...] = ()
         self.due = watcher.clock.now()
@@ -315,14 +319,14 @@ class HostLoop:
         self._pause = min(2 * self._pause, timing.OUTAGE_PAUSE_MOST_SECONDS)
 
     def _give_up(self, error: exceptions.CloudError) -> None:
-        code = codes.Code.REFUSED
+        self.error_code = codes.Code.REFUSED
         if self._watcher.seen.silent:
-            code = codes.Code.CELL_DOWN
+            self.error_code = codes.Code.CELL_DOWN
         elif isinstance(error, exceptions.Unavailable):
-            code = codes.Code.API_DOWN
+            self.error_code = codes.Code.API_DOWN
         elif isinstance(error, exceptions.NotPermitted):
-            code = codes.Code.NOT_PERMITTED
+            self.error_code = codes.Code.NOT_PERMITTED
         self.error = str(error)
         self._report.trouble(self.error)
-        self.abandon(policies.Stop(self.error, code))
+        self.abandon(policies.Stop(self.error, self.error_code))
         self.done = True

@@ -165,7 +165,7 @@ def _over(
         return None
     request.report.publish(
         events.Trouble(
-            ', '.join(dict.fromkeys(h.host for h in hosts if not h.done)),
+            _names(h for h in hosts if not h.done),
             '--until passed: no other move is started; the moves in flight '
             'are awaited',
         )
@@ -182,13 +182,17 @@ def _broken(
         return None
     report.publish(
         events.Trouble(
-            ', '.join(dict.fromkeys(h.host for h in hosts if h.finished)),
+            _names(h for h in hosts if h.finished),
             f'{circuit_breaker.explanation(row)}: no other move is started '
             f'(--max-failures {most}); the moves in flight are awaited',
         )
     )
     reason = circuit_breaker.stop_reason(row, most)
     return policies.Stop(reason, codes.Code.MAX_FAILURES)
+
+
+def _names(hosts: abc.Iterable[host_loop.HostLoop]) -> str:
+    return ', '.join(dict.fromkeys(host.announced_host for host in hosts))
 
 
 def with_errors(result: DrainResult, errors: _Errors) -> DrainResult:

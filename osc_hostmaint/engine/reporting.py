@@ -49,18 +49,19 @@ class HostReporter:
     """Publishes the events of one host, from decision to decision."""
 
     def __init__(self, host: str, report: ports.Reporter):
-        self._host = host
+        """:param host: the host that its events name."""
+        self.host = host
         self._report = report
         self._before: decisions.Decision | None = None
 
     def decided(self, decision: decisions.Decision) -> None:
         """Publish what has happened since the decision before."""
-        found = [*events.between(self._host, self._before, decision)]
+        found = [*events.between(self.host, self._before, decision)]
         for event in found:
             self._report.publish(event)
         if found and not isinstance(found[-1], events.HostEnded):
             done, total = found[-1].done, found[-1].total
-            self._report.publish(events.LookEnded(self._host, done, total))
+            self._report.publish(events.LookEnded(self.host, done, total))
         self._before = decision
 
     def progressed(self, row: decisions.Row, progress: model.Progress) -> None:
@@ -68,9 +69,9 @@ class HostReporter:
         rows = self._before.rows if self._before else ()
         done = sum(each.result is not None for each in rows)
         self._report.publish(
-            events.MoveProgressed(self._host, done, len(rows), row, progress)
+            events.MoveProgressed(self.host, done, len(rows), row, progress)
         )
 
     def trouble(self, reason: str) -> None:
         """Publish that the cloud does not answer as it should."""
-        self._report.publish(events.Trouble(self._host, reason))
+        self._report.publish(events.Trouble(self.host, reason))

@@ -25,7 +25,7 @@ from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import status as server_status
 
 NOTHING_DONE = 'it was not moved yet: run the same command again'
-#: What kept it from being moved, by how the run ended.
+#: What kept it from being moved, by how the run ended, if not an error.
 _CODES = {
     exceptions.ExitCode.INTERRUPTED: codes.Code.INTERRUPTED,
     exceptions.ExitCode.TIMEOUT: codes.Code.TIMEOUT,
@@ -78,9 +78,10 @@ def restore(
             row,
             phase=server_status.Phase.BLOCKED,
             reason=NOTHING_DONE,
-            code=_CODES.get(result.exit_code, codes.Code.API_DOWN),
+            code=host.error_code
+            or _CODES.get(result.exit_code, codes.Code.API_DOWN),
         )
-        for group in groups
+        for host, group in zip(hosts, groups, strict=True)
         for row in group.rows
         if row.server_id not in known
     ]

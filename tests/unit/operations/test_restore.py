@@ -125,6 +125,7 @@ class TestDeleted(RestoreTestCase):
         self.cloud.delete(self.leave().id)
         done = self.restore(until=self.clock.utc())
         self.assert_done(done, {server.id: 'blocked'}, Code.TIMEOUT)
+        self.assertEqual({HOME}, {*done.recorder.troubled})
         self.assertIn(
             '1 server on another host was', done.recorder.troubles[-1]
         )

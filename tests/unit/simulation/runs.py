@@ -47,6 +47,8 @@ class Recorder:
         self.timed: list[tuple[float, str, decisions.Decision]] = []
         self.decisions: dict[str, list[decisions.Decision]] = {}
         self.troubles: list[str] = []
+        #: Of which hosts they are.
+        self.troubled: list[str] = []
         #: Hosts whose marks were said to be overwritten, and were seen so.
         self.said_overwritten: list[str] = []
         self.seen_overwritten: set[str] = set()
@@ -62,6 +64,7 @@ class Recorder:
     def publish(self, event: events.Event) -> None:
         if isinstance(event, events.Trouble):
             self.troubles.append(event.reason)
+            self.troubled.append(event.host)
             if 'overwritten its mark' in event.reason:
                 self.said_overwritten.append(event.host)
         elif isinstance(event, events.HostEnded):

@@ -3,6 +3,8 @@
 """Bringing servers home in the simulated cloud."""
 
 from osc_hostmaint import exceptions
+from osc_hostmaint.engine.restore import loop
+from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
 from tests import unit
 from tests.unit.engine import restore_base
@@ -188,6 +190,19 @@ class TestInterrupted(restore_base.RestoreTestCase):
             done.reasons.values(),
         )
         self.assertEqual([HOME], done.recorder.ended_hosts)
+
+    def test_a_host_that_may_not_be_looked_at(self):
+        def refuse(request: faults.Request) -> None:
+            if (request.kind, request.subject) == ('migrations', FAR):
+                raise exceptions.NotPermitted('no')
+
+        done = self.restore(faults=refuse)
+        found = {
+            row.code
+            for row in done.result.rows
+            if row.reason == loop.NOTHING_DONE
+        }
+        self.assertEqual({codes.Code.NOT_PERMITTED}, found)
 
     def test_timeout(self):
         done = self.restore(timeout=3.0)
