@@ -147,7 +147,8 @@ class TestDownCells(base.FunctionalTest):
         self.cloud.heal_cells()
         done = self.end(process)
 
-        self.assertEqual(3, done.code, done.err)
+        # 1 if the cell answers only after the last look at the host.
+        self.assertIn(done.code, (1, 3), done.err)
         (row,) = done.json
         self.assertEqual('failed', row['Result'])
         self.assertNotIn('left running', row['Reason'])
