@@ -41,8 +41,10 @@ class Interrupt:
     def __init__(self, stderr: int | None = None):
         """:param stderr: file descriptor for the user; None: be silent."""
         self.requested = False
-        #: What the user is to be told, if signals have come.
+        #: What the user is to be told now, if signals have come.
         self.message = ''
+        #: And what of that is still true when all is over.
+        self.last_message = ''
         #: Tells whether somebody else shows that now.
         self.is_shown: abc.Callable[[], bool] = bool
         self._stderr = stderr
@@ -59,6 +61,7 @@ class Interrupt:
             # A terminal that is closed may send several SIGHUPs: one from
             # the shell, one from the kernel. They are one wish.
             self._say(SECOND)
+            self.last_message = self.message
             raise KeyboardInterrupt
 
     def _say(self, text: str) -> None:

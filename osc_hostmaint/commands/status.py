@@ -108,7 +108,7 @@ def _blocked(shown: 'api.Summary') -> columns.Listed:
         }
         for row in shown.blocked
     ]
-    lines = [*terminal.sentences(shown.blocked, 0)]
+    lines = [*terminal.sentences(shown.blocked)]
     # The first one is blank.
     return columns.Listed(values, lines[1:])
 
@@ -215,7 +215,7 @@ class ListHostMaintenance(command.Lister):
             }
             for listed in hosts
         )
-        listed = [
+        shown = [
             columns.harmless(
                 utils.get_dict_properties(row, names), parsed_args.formatter
             )
@@ -225,10 +225,10 @@ class ListHostMaintenance(command.Lister):
             parsed_args,
             self.app.stdout,
             {
-                name: [columns.shown(row[i]) for row in listed]
+                name: [columns.shown(row[i]) for row in shown]
                 for i, name in enumerate(names)
             },
             _DISPENSABLE,
             folded='Reason',
         )
-        return names, listed
+        return names, shown

@@ -94,10 +94,9 @@ class ServersTable(command.Lister):
         return interrupt.Interrupt(streams.descriptor(sys.stderr))
 
     @property
-    def _progress(self) -> ty.TextIO | None:
-        """The stream for progress; None if it is not wanted."""
-        quiet = not self.app.options.verbose_level or self._how == 'none'
-        return None if quiet else sys.stderr
+    def _is_quiet(self) -> bool:
+        """Tell whether only trouble is shown."""
+        return not self.app.options.verbose_level or self._how == 'none'
 
     def _carry_out(
         self,
@@ -121,25 +120,31 @@ class ServersTable(command.Lister):
         self, endings: 'progress_lines.Endings'
     ) -> 'contextlib.AbstractContextManager[api.Reporter]':
         """Return what shows how a run goes."""
+        from osc_hostmaint import events
         from osc_hostmaint.progress import lines as progress_lines
 
-        stream = self._progress
+        # None: it was closed before Python began.
+        stream: ty.TextIO | None = sys.stderr
         if stream and self._is_live:
             from osc_hostmaint.progress import live
 
-            view = live.View(stream, endings, lambda: self._stop.message)
+            view = live.View(stream, endings, self._stop)
             self._stop.is_shown = lambda: view.is_drawn
             return view
         people = stream is not None and stream.isatty()
-        stamp = None if people else _now
-        lines = progress_lines.Progress(stream, endings, stamp)
+        lines = progress_lines.Progress(
+            stream,
+            endings,
+            stamp=None if people else _now,
+            kind=events.Trouble if self._is_quiet else events.Event,
+        )
         return contextlib.nullcontext(lines)
 
     @property
     def _is_live(self) -> bool:
         """Tell whether there is a live view."""
-        stream, how = self._progress, self._how
-        if stream is None or how in ('lines', 'none') or not stream.isatty():
+        stream, how = sys.stderr, self._how
+        if self._is_quiet or how == 'lines' or not stream.isatty():
             return False
         # With --verbose others write between the lines.
         if how == 'auto' and self.app.options.verbose_level > 1:
@@ -157,7 +162,8 @@ class ServersTable(command.Lister):
         """
         from osc_hostmaint.progress import lines as progress_lines
 
-        if stream := self._progress:
+        stream: ty.TextIO | None = sys.stderr
+        if stream and not self._is_quiet:
             # A stream that breaks must not cost the table.
             with contextlib.suppress(OSError, ValueError):
                 for line in progress_lines.preview_lines(
@@ -187,14 +193,14 @@ class ServersTable(command.Lister):
         ]
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        # A mistyped -c is an error: found out after hours, it would cost
-        # the table.
         self._how = getattr(parsed_args, 'progress', 'auto')
         if parsed_args.dry_run:
             evacuation = getattr(parsed_args, 'evacuate', False)
             self._names = (
                 EVACUATION_COLUMNS if evacuation else self._preview_names
             )
+        # A mistyped -c is an error: found out after hours, it would cost
+        # the table.
         self._generate_columns_and_selector(parsed_args, self._names)
         try:
             # A Lister returns 0 whatever it lists.
@@ -218,13 +224,12 @@ class ServersTable(command.Lister):
             # A name that the locale can't show must not cost the table.
             stdout.reconfigure(errors='backslashreplace')
         rows = [columns.harmless(row, parsed_args.formatter) for row in data]
-        width = terminal.width_for(parsed_args, stdout)
         table = self._on_terminals(column_names, rows)
-        terminal.fit(parsed_args, stdout, table, _DISPENSABLE)
+        fitted = terminal.fit(parsed_args, stdout, table, _DISPENSABLE)
         try:
             super().produce_output(parsed_args, column_names, rows)
-            if width is not None:
-                for line in terminal.sentences(self._rows, width):
+            if fitted:
+                for line in terminal.sentences(self._rows):
                     stdout.write(f'{line}\n')
             streams.settle(stdout)
         except OSError as error:

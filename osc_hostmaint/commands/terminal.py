@@ -6,7 +6,6 @@ import argparse
 import collections
 from collections import abc
 import os
-import textwrap
 import typing as ty
 
 from osc_hostmaint import text
@@ -77,15 +76,19 @@ def fit(
     table: abc.Mapping[str, abc.Iterable[str]],
     dispensable: abc.Iterable[str],
     folded: str = '',
-) -> None:
+) -> bool:
     """Have a table printed so that it fits a terminal: see :func:`fitting`.
 
     Nothing else is changed, nor columns or a width that were chosen.
+
+    :returns: whether it is printed so.
     """
     width = width_for(parsed_args, stdout)
-    if width is not None:
-        parsed_args.columns = fitting(table, width, dispensable, folded)
-        parsed_args.fit_width = True
+    if width is None:
+        return False
+    parsed_args.columns = fitting(table, width, dispensable, folded)
+    parsed_args.fit_width = True
+    return True
 
 
 def alike(rows: 'Rows') -> bool:
@@ -93,10 +96,11 @@ def alike(rows: 'Rows') -> bool:
     return len({row.name for row in rows if row.name}) < len(rows)
 
 
-def sentences(rows: 'Rows', width: int) -> abc.Iterator[str]:
+def sentences(rows: 'Rows') -> abc.Iterator[str]:
     """Yield lines with the reasons of rows, each with its servers.
 
-    :param width: of the terminal, in columns; 0: it does not know.
+    They are left to the terminal to fold: what it folds can be copied whole,
+    and of an advised command a part could be another one.
     """
     groups = collections.defaultdict[tuple[str, str], list[ty.Any]](list)
     for row in rows:
@@ -106,19 +110,9 @@ def sentences(rows: 'Rows', width: int) -> abc.Iterator[str]:
     for (code, words), servers in groups.items():
         reason = servers[0].reason if len(servers) == 1 else words
         yield ''
-        yield from _wrapped(f'{code}: {reason}' if code else reason, width)
+        yield text.printable(f'{code}: {reason}' if code else reason)
         for row in servers[:MOST_NAMED]:
             label = f'{row.name} ({row.server_id})'.strip()
             yield f'  {text.printable(label)}'
         if len(servers) > MOST_NAMED:
             yield _('  and %d more') % (len(servers) - MOST_NAMED)
-
-
-def _wrapped(words: str, width: int) -> list[str]:
-    line = text.printable(words)
-    return textwrap.wrap(
-        line,
-        width or len(line),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -7,6 +7,7 @@ fails is left out.
 """
 
 from collections import abc
+import dataclasses
 import logging
 import queue
 import threading
@@ -23,7 +24,8 @@ LOG = logging.getLogger(__name__)
 
 #: Of the thread that asks.
 NAME = 'progress of live migrations'
-_Target = tuple[host_loop.HostLoop, decisions.Row]
+#: A host, one of its servers, and the id of the migration record.
+_Target = tuple[host_loop.HostLoop, decisions.Row, int]
 
 
 class Watch:
@@ -41,7 +43,7 @@ class Watch:
 
     def poll(self, hosts: abc.Iterable[host_loop.HostLoop]) -> None:
         """Publish the answer, if there is one, and ask for the next one."""
-        if self._asked and not self._publish(*self._asked):
+        if self._asked and not self._publish(*self._asked[:2]):
             return
         now = self._clock.now()
         if not self._permitted:
@@ -52,7 +54,7 @@ class Watch:
             self._asked, self._asked_at = target, now
             # A hung request must not keep the command from ending.
             thread = threading.Thread(
-                name=NAME, target=self._ask, args=(target[1],), daemon=True
+                name=NAME, target=self._ask, args=target[1:], daemon=True
             )
             try:
                 thread.start()
@@ -73,7 +75,7 @@ class Watch:
 
     def _next(self, hosts: abc.Iterable[host_loop.HostLoop]) -> _Target | None:
         running = {
-            row.record.id: (host, row)
+            row.record.id: (host, row, row.record.id)
             for host in hosts
             if host.decision and not host.done
             for row in host.decision.rows
@@ -87,13 +89,15 @@ class Watch:
                 return target
         return None
 
-    def _ask(self, row: decisions.Row) -> None:
+    def _ask(self, row: decisions.Row, record_id: int) -> None:
         found = None
         try:
-            record_id = row.record.id if row.record else 0
-            found = self._gateway.progress(
+            answer = self._gateway.progress(
                 row.server_id, record_id, repeated=False
             )
+            if answer:
+                now = self._clock.now()
+                found = dataclasses.replace(answer, seen_at=now)
         except exceptions.NotPermitted:
             self._permitted = False
         except exceptions.CloudError:

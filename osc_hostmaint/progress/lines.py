@@ -19,12 +19,18 @@ from osc_hostmaint.planning.server import memory as memories
 
 #: So wide a name is shown, in columns; the id beside it tells them apart.
 NAME_COLUMNS = 40
+#: So many servers are named in a line that several have together.
+MOST_NAMED = 3
 #: So wide a line may be, in columns: with what a reason advises at its end,
 #: but not with all that Nova may have to say.
 LINE_COLUMNS = 4000
 
 Kind = memories.ActionKind
 Fits = forecast.Fits
+
+_Why = tuple[decisions.Result | None, str]
+#: What has become of a server, and its line.
+_Told = tuple[decisions.Row, str]
 
 #: What is asked for, in words that ``... asked for`` can follow, where the
 #: kind itself does not say it.
@@ -81,50 +87,54 @@ class Progress:
         endings: Endings = DRAINED,
         stamp: abc.Callable[[], str] | None = None,
         grouped: abc.Container[codes.Code] = codes.OF_THE_RUN,
+        kind: type[events.Event] = events.Event,
     ):
         """:param stamp: returns the time that each line begins with.
 
         :param grouped: servers that end for one of these have a line together.
+        :param kind: of events that have lines at all.
         """
         self._stream = stream
         self._endings = endings
         self._stamp = stamp
         self._grouped = grouped
-        #: What ended for the same reason and is not written yet, by host.
-        self._alike: dict[str, list[events.ServerEvent]] = {}
+        self._kind = kind
+        #: What is not written yet, by host and by what it has in common.
+        self._alike: dict[str, dict[_Why, list[_Told]]] = {}
 
     def publish(self, event: events.Event) -> None:
         """Write the line of an event, if it has one.
 
         Servers that end at one look, and for one reason, have one line.
         """
-        if isinstance(event, events.LookEnded):
-            self._end_group(event.host)
-        if isinstance(event, events.ServerEvent) and self._is_grouped(event):
-            alike = self._alike.setdefault(event.host, [])
-            if alike and _why(alike[0].row) != _why(event.row):
-                self._end_group(event.host)
-            self._alike.setdefault(event.host, []).append(event)
-            return
+        if isinstance(event, events.LookEnded | events.HostEnded):
+            self._end_groups(event.host)
         line = _line(event, self._endings)
-        if line is not None:
-            self._end_group(event.host)
+        if line is None or not isinstance(event, self._kind):
+            return
+        if isinstance(event, events.ServerEvent) and self._is_grouped(event):
+            groups = self._alike.setdefault(event.host, {})
+            groups.setdefault(_why(event.row), []).append((event.row, line))
+        else:
             self._write(event.host, line)
 
     def _is_grouped(self, event: events.ServerEvent) -> bool:
         return event.row.result is not None and event.row.code in self._grouped
 
-    def _end_group(self, host: str) -> None:
-        if alike := self._alike.pop(host, None):
-            line = _line(alike[-1], self._endings)
+    def _end_groups(self, host: str) -> None:
+        for (result, reason), alike in self._alike.pop(host, {}).items():
+            _row, line = alike[0]
             if len(alike) > 1:
-                result, reason = _why(alike[-1].row)
-                line = _('%(count)d servers %(result)s: %(reason)s') % {
+                words = _(
+                    '%(count)d servers %(result)s (%(names)s): %(reason)s'
+                )
+                line = words % {
                     'count': len(alike),
                     'result': result,
+                    'names': _some_names([row for row, _line in alike]),
                     'reason': reason,
                 }
-            self._write(host, line or '')
+            self._write(host, line)
 
     def _write(self, host: str, line: str) -> None:
         if self._stream is None:
@@ -140,7 +150,7 @@ class Progress:
             self._stream = None
 
 
-def _why(row: decisions.Row) -> tuple[decisions.Result | None, str]:
+def _why(row: decisions.Row) -> _Why:
     """Return what servers have in common that end for the same reason."""
     return row.result, text.in_general(row.reason, row.server_id)
 
@@ -319,6 +329,17 @@ def _utilization(utilization: forecast.Utilization) -> str:
     }
 
 
+def _some_names(rows: abc.Sequence[decisions.Row]) -> str:
+    names = [_short(row) or row.server_id for row in rows[:MOST_NAMED]]
+    if left := len(rows) - len(names):
+        names.append(_('%d more') % left)
+    return ', '.join(names)
+
+
+def _short(row: decisions.Row | dry_runs.Row) -> str:
+    return text.shorten(text.printable(row.name), NAME_COLUMNS)
+
+
 def _name(row: decisions.Row | dry_runs.Row) -> str:
-    name = text.shorten(text.printable(row.name), NAME_COLUMNS)
+    name = _short(row)
     return f'{name} ({row.server_id})' if name else row.server_id

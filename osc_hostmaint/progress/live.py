@@ -12,6 +12,7 @@ from collections import abc
 import contextlib
 import logging
 import math
+import os
 import threading
 import time
 import typing as ty
@@ -32,15 +33,20 @@ from osc_hostmaint.progress import lines
 from osc_hostmaint.progress import run
 
 Clock = abc.Callable[[], float]
+_Lock = contextlib.AbstractContextManager[object]
 MIB = 2**20
 #: So wide a bar is at the most, in columns.
 BAR_COLUMNS = 16
 #: And the names of hosts and of servers, which have ids in the table.
 NAME_COLUMNS = 24
+#: A narrower terminal shows neither bars nor destinations.
+NARROW_COLUMNS = 45
 #: A terminal shows ``^C`` at the end of the view, and must not fold that.
 FREE_COLUMNS = 3
 #: So often the view is drawn anew, for the times that go by.
 DRAWN_PER_SECOND = 2
+#: Three columns.
+_Line = tuple[consoles.RenderableType, ...]
 #: What scrolls above the view; the view itself shows the rest.
 _KEPT = (
     events.Trouble,
@@ -57,6 +63,15 @@ def can_be_drawn(stream: ty.TextIO) -> bool:
     return stream.isatty() and consoles.Console(file=stream).is_interactive
 
 
+class Messages(ty.Protocol):
+    """What else the user is to be told; '' where there is nothing."""
+
+    #: Now.
+    message: str
+    #: When all is over.
+    last_message: str
+
+
 class View:
     """Draws what events tell; use it as a context manager.
 
@@ -68,29 +83,34 @@ class View:
     def __init__(
         self,
         stream: ty.TextIO,
-        endings: lines.Endings = lines.DRAINED,
-        message: abc.Callable[[], str] = str,
+        endings: lines.Endings,
+        messages: Messages,
         clock: Clock = time.monotonic,
     ):
         """:param stream: a terminal; see :func:`can_be_drawn`.
 
-        :param message: returns what else the user is to be told now.
+        :param clock: the one of ``seen_at`` in events.
         """
-        self._message = message
+        self._messages = messages
+        self._stream = stream
         self.console = consoles.Console(file=stream, highlight=False)
-        self._above = _Above(self.console)
+        # One at a time: it goes back by as many lines as it drew before.
+        self._drawing = threading.RLock()
+        self._above = _Above(self.console, self._drawing)
         self._lines = lines.Progress(
             self._above, endings, grouped=frozenset(codes.Code)
         )
         self._clock = clock
         self._hosts: dict[str, run.Host] = {}
-        # The view is drawn by a thread of its own.
-        self._lock = threading.Lock()
+        # It is drawn by a thread of its own.
+        self._noting = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep_drawn, daemon=True)
         self._log = contextlib.ExitStack()
         self._live = live.Live(
             console=self.console,
             get_renderable=self.render,
-            refresh_per_second=DRAWN_PER_SECOND,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=False,
         )
@@ -99,10 +119,13 @@ class View:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
         # A terminal that is gone must not cost the table.
         with contextlib.suppress(OSError, ValueError), self._log:
             self._live.stop()
-            if message := self._message():
+            if message := self._messages.last_message:
                 self.console.out(message)
 
     @property
@@ -113,12 +136,14 @@ class View:
     def publish(self, event: events.Event) -> None:
         """Show what has happened."""
         if isinstance(event, events.HostEvent):
-            with self._lock:
+            with self._noting:
                 new = run.Host(event.host, self._clock())
                 host = self._hosts.setdefault(event.host, new)
                 host.note(event, self._clock())
             if not self.is_drawn:
                 self._begin()
+            elif not self._thread.is_alive():
+                self._draw()
         failed = isinstance(event, events.MoveEnded) and (
             event.row.result is decisions.Result.FAILED
         )
@@ -127,23 +152,50 @@ class View:
 
     def _begin(self) -> None:
         """Draw from now on, and have what is logged stand above it."""
-        stream = self.console.file
         for handler in logging.getLogger().handlers:
-            if getattr(handler, 'stream', None) is stream:
+            if getattr(handler, 'stream', None) is self._stream:
                 ours = ty.cast('logging.StreamHandler[ty.Any]', handler)
                 ours.setStream(self._above)
-                self._log.callback(ours.setStream, stream)
-        self._live.start()
+                self._log.callback(ours.setStream, self._stream)
+        with self._drawing:
+            self._measure()
+            self._live.start(refresh=True)
+            # Who is killed could not show it again.
+            self.console.show_cursor()
+        # The system may have no thread for it: each event draws it then.
+        with contextlib.suppress(RuntimeError):
+            self._thread.start()
+
+    def _keep_drawn(self) -> None:
+        # Nobody looks at a terminal that is gone.
+        with contextlib.suppress(OSError, ValueError):
+            while not self._over.wait(1 / DRAWN_PER_SECOND):
+                self._draw()
+
+    def _draw(self) -> None:
+        with self._drawing:
+            self._measure()
+            self._live.refresh()
+
+    def _measure(self) -> None:
+        """Take the terminal's size as it is now.
+
+        By itself rich goes by ``COLUMNS`` and by the terminal of stdin.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            columns, rows = os.get_terminal_size(self._stream.fileno())
+            if columns and rows:
+                self.console.size = consoles.ConsoleDimensions(columns, rows)
 
     def render(self) -> consoles.RenderableType:
         """Return what is to be seen now."""
-        with self._lock:
+        with self._noting:
             return self._render()
 
     def _render(self) -> consoles.RenderableType:
         size = self.console.size
         width = max(1, size.width - FREE_COLUMNS)
-        message = texts.Text(self._message(), 'bold')
+        message = texts.Text(self._messages.message, 'bold')
         told = message.wrap(self.console, width) if message else ()
         # One line stays free for the cursor.
         grid = self._grid(width, max(1, size.height - 1 - len(told)))
@@ -162,33 +214,36 @@ class View:
         # Or how many there are beside those that are shown.
         names = [_('  and %d more') % 99, *(host.name for host in shown)]
         rows = [m.row for host in shown for m in host.moves.values()]
-        names += [f'  {_short(row.name)}' for row in rows]
+        names += [f'  {_short(row)}' for row in rows]
         first = min(_widest(names), NAME_COLUMNS, max(10, width // 4))
-        bar_columns = min(BAR_COLUMNS, max(8, width // 5))
-        second = max(
-            bar_columns,
-            min(_widest(map(_where, rows)), NAME_COLUMNS, width // 4),
-        )
+        bar_columns = second = 0
+        if width >= NARROW_COLUMNS:
+            bar_columns = min(BAR_COLUMNS, max(8, width // 5))
+            where = _widest(map(_where, rows))
+            second = max(bar_columns, min(where, NAME_COLUMNS, width // 4))
         rest = max(1, width - first - second - 2)
         grid = tables.Table.grid(padding=(0, 1), expand=False)
-        for columns in (first, second, rest):
+        for columns in filter(None, (first, second, rest)):
             grid.add_column(
                 no_wrap=True, overflow='ellipsis', max_width=columns
             )
         free = room - len(shown) if fits else 0
+        lines_: list[_Line] = []
         for number, host in enumerate(shown):
-            _add_host(grid, host, now, bar_columns)
+            lines_.append(_host_line(host, now, bar_columns))
             # Each host has as much of the room as the others.
             share = math.ceil(free / (len(shown) - number))
-            free -= _add_moves(grid, host, now, share)
+            of_moves = _move_lines(host, now, share)
+            free -= len(of_moves)
+            lines_ += of_moves
         if left := len(going_on) - len(shown):
-            grid.add_row(_('and %d more') % left, '', _('hosts'))
+            lines_.append((_('and %d more') % left, '', _('hosts')))
+        for line in lines_:
+            grid.add_row(*(line if second else (line[0], line[2])))
         return grid
 
 
-def _add_host(
-    grid: tables.Table, host: run.Host, now: float, bar_columns: int
-) -> None:
+def _host_line(host: run.Host, now: float, bar_columns: int) -> _Line:
     bar = progress_bar.ProgressBar(
         total=max(1, host.total), completed=host.done, width=bar_columns
     )
@@ -200,17 +255,12 @@ def _add_host(
         words.append(_('about %s left') % duration(rest))
     if host.waiting:
         words.append(_('waiting for %s') % text.printable(host.waiting))
-    grid.add_row(
-        texts.Text(text.printable(host.name), style='bold'),
-        bar,
-        texts.Text(', '.join(words)),
-    )
+    name = texts.Text(text.printable(host.name), style='bold')
+    return name, bar, texts.Text(', '.join(words))
 
 
-def _add_moves(
-    grid: tables.Table, host: run.Host, now: float, most: int
-) -> int:
-    """Add servers in flight, and return how many lines they have taken.
+def _move_lines(host: run.Host, now: float, most: int) -> list[_Line]:
+    """Return lines of servers in flight.
 
     :param most: lines there may be.
     """
@@ -218,39 +268,48 @@ def _add_moves(
     if len(moves) > most:
         # The last line says how many there are beside them.
         moves = moves[: most if most == 1 else max(0, most - 1)]
-    for move in moves:
-        grid.add_row(
-            texts.Text(f'  {_short(move.row.name)}'),
+    found: list[_Line] = [
+        (
+            texts.Text(f'  {_short(move.row)}'),
             texts.Text(_where(move.row)),
             _how_far(move, now),
         )
+        for move in moves
+    ]
     left = len(host.moves) - len(moves)
-    if not left or len(moves) == most:
-        return len(moves)
-    grid.add_row(_('  and %d more') % left, '', _('in flight'))
-    return len(moves) + 1
+    if left and len(moves) < most:
+        found.append((_('  and %d more') % left, '', _('in flight')))
+    return found
 
 
 class _Above:
     """Writes lines above the view, as a stream does."""
 
-    def __init__(self, console: consoles.Console):
-        self.console = console
+    def __init__(self, console: consoles.Console, drawing: _Lock):
+        self._console = console
+        self._drawing = drawing
 
     def write(self, words: str) -> None:
-        # Folds between words; nothing in them is markup.
-        self.console.print(texts.Text(words.rstrip('\n')))
+        # Nothing in them is markup. The terminal folds them, so that advised
+        # commands can be copied whole.
+        line = texts.Text(words.rstrip('\n'))
+        with self._drawing:
+            self._console.print(line, soft_wrap=True)
 
     def flush(self) -> None:
         """Nothing is kept back."""
 
 
-def _short(words: str) -> str:
-    return text.shorten(text.printable(words), NAME_COLUMNS)
+def _short(row: decisions.Row) -> str:
+    name = text.printable(row.name or row.server_id)
+    return text.shorten(name, NAME_COLUMNS)
 
 
 def _where(row: decisions.Row) -> str:
-    return _('to %s') % _short(row.destination) if row.destination else ''
+    if not row.destination:
+        return ''
+    host = text.printable(row.destination)
+    return _('to %s') % text.shorten(host, NAME_COLUMNS)
 
 
 def _widest(words: abc.Iterable[str]) -> int:

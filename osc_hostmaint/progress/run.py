@@ -12,6 +12,8 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 
 Phase = server_status.Phase
+#: In bytes a second: of what is slower nobody can tell when it is over.
+LEAST_RATE = 2**20
 
 
 @dataclasses.dataclass(slots=True)
@@ -28,9 +30,9 @@ class Move:
     #: As it was seen last; None: not at all.
     progress: model.Progress | None = None
 
-    def note(self, progress: model.Progress, now: float) -> None:
+    def note(self, progress: model.Progress) -> None:
         """Keep how far it is."""
-        self.progress = progress
+        self.progress, now = progress, progress.seen_at
         self.samples.append((now, progress.remaining))
         # However seldom it is asked for, two make a rate.
         while len(self.samples) > 2 and (
@@ -49,7 +51,8 @@ class Move:
     @property
     def time_left(self) -> float | None:
         """Seconds until all is copied; None where that cannot be told."""
-        if self.progress and (rate := self.rate):
+        rate = self.rate or 0.0
+        if self.progress and rate >= LEAST_RATE:
             return self.progress.remaining / rate
         return None
 
@@ -68,7 +71,7 @@ class Host:
     )
     #: By the server's id.
     moves: dict[str, Move] = dataclasses.field(default_factory=dict)
-    #: How many moves have ended, and when the last one did.
+    #: How many servers have moved meanwhile, and when the last one had.
     moved: int = 0
     last_at: float = 0.0
     waiting: str = ''
@@ -87,13 +90,13 @@ class Host:
             case events.WaitingEnded():
                 self.waiting = ''
             case events.MoveProgressed():
-                self._note_progress(event, now)
+                self._note_progress(event)
             case events.MoveStarted():
                 # Another attempt is another move.
                 self.moves.pop(event.server_id, None)
                 self._note_row(event.row, now, event.destination)
             case events.ServerEvent():
-                if isinstance(event, events.MoveEnded):
+                if _has_moved(event) and event.server_id in self.moves:
                     self.moved, self.last_at = self.moved + 1, now
                 self._note_row(event.row, now)
 
@@ -119,11 +122,11 @@ class Host:
         else:
             self.moves[server_id] = Move(row, now)
 
-    def _note_progress(self, event: events.MoveProgressed, now: float) -> None:
+    def _note_progress(self, event: events.MoveProgressed) -> None:
         move = self.moves.get(event.server_id)
         # The answer may be about the attempt before.
         if move and _is_same(move.row, event.row):
-            move.note(event.progress, now)
+            move.note(event.progress)
 
     def time_left(self, now: float) -> float | None:
         """Return in how many seconds it will be done; None: not known.
@@ -140,6 +143,11 @@ class Host:
             return None
         longest = max(left, default=0.0)
         return longest if longest > 0 else None
+
+
+def _has_moved(event: events.ServerEvent) -> bool:
+    failed = event.row.result is decisions.Result.FAILED
+    return isinstance(event, events.MoveEnded) and not failed
 
 
 def _is_same(one: decisions.Row, other: decisions.Row) -> bool:

@@ -66,6 +66,14 @@ class TestTerminal(base.FunctionalTest):
         self.assertIn('Press Ctrl-C again to stop at once', shown)
         self.assert_clean(shown)
 
+    def test_killed(self) -> None:
+        """Nobody is left to mend the terminal."""
+        shell = self.begin()
+        waiting.wait_for(lambda: 'GiB' in shell.said, 'a live view')
+        shell.process.kill()
+        shell.process.wait()
+        self.assert_clean(shell.said)
+
     def test_plain(self) -> None:
         """Where nothing may move about."""
         shown = self.end(self.begin(TERM='dumb'))

@@ -2,6 +2,7 @@
 
 """What others' code depends on: public names, exit codes, errors."""
 
+import dataclasses
 import inspect
 import pathlib
 import re
@@ -36,6 +37,9 @@ class TestNames(unit.TestCase):
         paths = re.findall(r'osc_hostmaint\.([\w.]+)', DOCS.read_text())
         documented = {p.split('.')[1] for p in paths if p.startswith('api.')}
         self.assertEqual(set(), {p for p in paths if p.split('.')[0] != 'api'})
+        fields = {f.name for f in dataclasses.fields(api.PreviewRow)}
+        of_rows = {p.split('.')[2] for p in paths if '.PreviewRow.' in p}
+        self.assertEqual(set(), fields - of_rows)
         # Signatures spell these two out.
         self.assertEqual({'Confirm', 'Since'}, set(api.__all__) - documented)
 

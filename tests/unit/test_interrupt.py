@@ -56,6 +56,7 @@ class TestInterrupt(InterruptTestCase):
 
         self.assertIn('nothing new is started', self.told())
         self.assertIn(words, self.told())
+        self.assertEqual('', self.interrupt.last_message, 'then it is over')
 
     @unit.cases(*[(a, b) for a in SIGNALS for b in INSISTING])
     def test_second_stops_at_once_and_tells_how_to_go_on(self, first, second):
@@ -64,6 +65,7 @@ class TestInterrupt(InterruptTestCase):
             signal.raise_signal(second)
         self.assertIn('continue in Nova', self.told())
         self.assertIn('same command again', self.told())
+        self.assertIn('continue in Nova', self.interrupt.last_message)
 
     @unit.cases(*SIGNALS)
     def test_a_terminal_may_hang_up_more_than_once(self, first):

@@ -11,6 +11,7 @@ from osc_hostmaint.commands import drain
 from osc_hostmaint.progress import lines
 from osc_hostmaint.progress import live
 from tests import unit
+from tests.unit import builders
 
 
 class Stream(io.StringIO):
@@ -45,4 +46,5 @@ class TestListener(unit.TestCase):
             command._listener(lines.DRAINED) as listener,
         ):
             self.assertIs(view, isinstance(listener, live.View))
-            self.assertIs(anything, command._progress is stream)
+            listener.publish(builders.ended())
+        self.assertIs(anything, bool(stream.getvalue()))

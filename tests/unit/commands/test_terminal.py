@@ -36,8 +36,8 @@ class TestFitting(unit.TestCase):
 
 
 class TestSentences(unit.TestCase):
-    def lines(self, *rows, width=0):
-        return list(terminal.sentences(rows, width))
+    def lines(self, *rows):
+        return list(terminal.sentences(rows))
 
     def test_one_server(self):
         """The command can be copied as it is."""
@@ -51,11 +51,6 @@ class TestSentences(unit.TestCase):
         self.assertEqual('  web-1 (vm1)', lines[1])
         self.assertEqual('  and 3 more', lines[1 + terminal.MOST_NAMED])
         self.assertEqual(['suspended: other', '  web-14 (vm14)'], lines[-2:])
-
-    def test_width(self):
-        *lines, _server = self.lines(row(), width=40)
-        self.assertLess(2, len(lines))
-        self.assertLessEqual(max(map(len, lines)), 40)
 
     def test_hostile(self):
         (_blank, *lines) = self.lines(row(reason='\x1b[2J', name='\u202e'))

@@ -46,9 +46,11 @@ class WatchTestCase(unit.TestCase):
             self.poll()
         self.assertEqual(['vm1', 'vm2', 'vm1', 'vm2'], self.asked)
         (first, *_others) = self.host.progressed.mock_calls
-        self.assertEqual((self.row(1), HALF), first.args)
+        answer = model.Progress(2, 4, seen_at=101.0)
+        self.assertEqual((self.row(1), answer), first.args)
 
-    def test_where_there_is_no_answer_the_next_one_is_asked_for(self):
+    def test_it_is_asked_once(self):
+        """Not again where Nova does not answer: that is said aloud."""
         self.poll()
         asked = mock.call('vm1', 1, repeated=False)
         self.assertEqual([asked], self.gateway.progress.mock_calls)
@@ -61,7 +63,11 @@ class WatchTestCase(unit.TestCase):
     def test_an_answer_is_awaited(self):
         """Not by the loop: it only asks for no other one meanwhile."""
         answered = threading.Event()
-        self.gateway.progress.side_effect = lambda *_, **_how: answered.wait(5)
+
+        def answer(*_ids, **_how):
+            answered.wait(5)
+
+        self.gateway.progress.side_effect = answer
         self.clock.now.return_value += 1
         for _poll in range(3):
             self.watch.poll([self.host])

@@ -181,20 +181,46 @@ class TestAlike(unit.TestCase):
 
     def test_counted(self):
         found = lines(
-            *map(self.blocked, range(3)),
+            *map(self.blocked, range(2)),
             self.blocked(4, 'time is up'),
+            *map(self.blocked, range(2)),
+            # It has no line.
+            of_server(events.ServerChanged, self.blocked(1).row),
             builders.ended(drained=False),
         )
         expected = [
-            'cmp01: 3 servers blocked: interrupted',
+            'cmp01: 4 servers blocked (name of vm1, name of vm1, name of vm1, '
+            '1 more): interrupted',
             'cmp01: [0/1] name of vm1 (vm1): blocked: time is up',
         ]
         self.assertEqual(expected, found[:2])
+        self.assertEqual(3, len(found))
+
+    def test_at_the_end_of_a_look(self):
+        unnamed = self.blocked(1, name='')
+        found = lines(
+            *(self.blocked(1), unnamed, events.LookEnded(HOST, 0, 1)),
+            self.blocked(1),
+        )
+        self.assertEqual(
+            ['cmp01: 2 servers blocked (name of vm1, vm1): interrupted'], found
+        )
 
     def test_others_are_lines_of_their_own(self):
         other = self.blocked(1, code=codes.Code.SUSPENDED)
-        found = lines(self.blocked(1), other, self.blocked(2), other)
+        ended = builders.ended(drained=False)
+        found = lines(self.blocked(1), other, other, ended)
         self.assertEqual(4, len(found))
+
+    def test_nothing_but_trouble(self):
+        """That the operator has to know, however quiet it is to be."""
+        stream = io.StringIO()
+        progress = progress_lines.Progress(stream, kind=events.Trouble)
+        for event in (self.blocked(1), builders.ended()):
+            progress.publish(event)
+        self.assertEqual('', stream.getvalue())
+        progress.publish(events.Trouble(HOST, 'no answer'))
+        self.assertEqual('cmp01: no answer\n', stream.getvalue())
 
 
 class TestBrokenStream(unit.TestCase):

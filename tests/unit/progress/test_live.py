@@ -4,7 +4,12 @@
 
 import io
 import logging
+import os
 import re
+import termios
+import threading
+import types
+from unittest import mock
 
 from rich import console as consoles
 
@@ -13,6 +18,7 @@ from osc_hostmaint import model
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
+from osc_hostmaint.progress import lines
 from osc_hostmaint.progress import live
 from tests import unit
 from tests.unit import builders
@@ -40,21 +46,32 @@ class TestView(unit.TestCase):
         super().setUp()
         self.now = 0.0
         self.stream = io.StringIO()
-        self.view = live.View(self.stream, clock=lambda: self.now)
+        self.messages = types.SimpleNamespace(message='', last_message='')
+        self.view = self.enterContext(
+            live.View(
+                self.stream,
+                lines.DRAINED,
+                self.messages,
+                clock=lambda: self.now,
+            )
+        )
 
     def shown(self, width=100, height=24):
         """Return the lines of the view."""
         console = consoles.Console(
             file=io.StringIO(), width=width, height=height
         )
-        self.view.console = console
-        with console.capture() as capture:
+        with (
+            mock.patch.object(self.view, 'console', console),
+            console.capture() as capture,
+        ):
             console.print(self.view.render())
-        lines = capture.get().splitlines()
-        self.assertLess(len(lines), height)
-        for line in lines:
-            self.assertLessEqual(len(line), width - live.FREE_COLUMNS)
-        return lines
+        shown = capture.get().splitlines()
+        self.assertLess(len(shown), height)
+        for line in shown:
+            room = max(1, width - live.FREE_COLUMNS)
+            self.assertLessEqual(len(line), room)
+        return shown
 
     def publish(self, *published, at=None):
         self.now = self.now if at is None else at
@@ -69,10 +86,12 @@ class TestView(unit.TestCase):
         self.publish(kind(HOST, done, 4, row(number, **kwargs)))
 
     def progress(self, remaining, at):
-        progress = model.Progress(int(remaining * GIB), 4 * GIB)
+        progress = model.Progress(int(remaining * GIB), 4 * GIB, seen_at=at)
         done = self.view._hosts[HOST].done
         event = events.MoveProgressed(HOST, done, 4, row(), progress)
-        self.publish(event, at=at)
+        # It may be published late.
+        self.publish(event, at=at + 5)
+        self.now = at
 
     def test_hosts(self):
         self.begin()
@@ -88,7 +107,12 @@ class TestView(unit.TestCase):
         self.moves(
             3, events.ServerBlocked, 1, phase=Phase.BLOCKED, reason='no'
         )
+        # Nor did one that had moved before, and one whose move failed.
+        self.moves(4, events.MoveEnded, phase=Phase.MOVED)
+        self.moves(1)
+        self.moves(1, events.MoveEnded, phase=Phase.FAILED)
         self.assertNotIn('left', self.shown()[0])
+        self.moves(2)
         self.now = 60
         self.moves(2, events.MoveEnded, 2, phase=Phase.MOVED)
         self.now = 70
@@ -100,6 +124,7 @@ class TestView(unit.TestCase):
         self.begin()
         self.now = 1
         for number in (2, 3, 4):
+            self.moves(number)
             self.moves(number, events.MoveEnded, number - 1, phase=Phase.MOVED)
         self.moves(done=3)
         self.progress(3, at=11)
@@ -122,6 +147,10 @@ class TestView(unit.TestCase):
         # However seldom it is asked for.
         self.progress(1, at=160)
         self.assertIn(', 10 MiB/s, 1:40 left', self.shown()[1])
+        # Nobody can tell when that is over.
+        self.progress(1 - 2**-20, at=180)
+        self.progress(1 - 2**-19, at=200)
+        self.assertIn(', 0 MiB/s, 3:20,', self.shown()[1])
 
     def test_another_attempt(self):
         self.begin()
@@ -149,6 +178,18 @@ class TestView(unit.TestCase):
         self.view.__exit__()
         self.assertIs(self.stream, handler.stream)
         self.assertFalse(self.view.is_drawn)
+
+    def test_no_thread(self):
+        """Then each event draws it."""
+        thread = mock.patch.object(
+            threading.Thread, 'start', side_effect=RuntimeError
+        )
+        with thread:
+            self.begin()
+        with mock.patch.object(self.view._live, 'refresh') as refresh:
+            self.moves()
+        refresh.assert_called_once_with()
+        self.assertTrue(self.view.is_drawn)
 
     def test_a_move_in_the_queue_reads_differently(self):
         self.begin()
@@ -185,21 +226,33 @@ class TestView(unit.TestCase):
                 of = row(number)
                 self.publish(events.ServerChanged(host, 0, 500, of))
         for height in (24, 10, 4):
-            lines = self.shown(height=height)
-            self.assertTrue(lines[0].startswith('cmp01'))
+            shown = self.shown(height=height)
+            self.assertTrue(shown[0].startswith('cmp01'))
         self.assertRegex('\n'.join(self.shown()), r'and 90 more +in flight')
         self.begin(500, 'cmp03')
         self.assertRegex(self.shown(height=3)[-1], 'and 2 more +hosts')
         # What is left of the room is used.
         self.assertEqual(5, len(self.shown(height=6)))
 
-    @unit.cases((30, 'x' * 7), (40, 'x' * 7), (80, 'x' * 16))
+    @unit.cases((20, 'x' * 7), (30, 'x' * 7), (40, 'x' * 7), (80, 'x' * 16))
     def test_narrow(self, width, name):
-        """Names are shortened, but can be read."""
+        """Names are shortened, but can be read, and counts stay."""
         self.begin()
         self.moves(name='x' * 200)
-        (_host, line) = self.shown(width=width)
+        (host, line) = self.shown(width=width)
+        self.assertIn('0/4', host)
         self.assertIn(name, line)
+
+    @unit.cases(*range(1, 20))
+    def test_much_too_narrow(self, width):
+        self.begin()
+        self.moves()
+        self.assertEqual(2, len(self.shown(width=width)))
+
+    def test_a_server_without_a_name(self):
+        self.begin()
+        self.moves(name='')
+        self.assertIn('vm1', self.shown()[1])
 
     def test_hosts_that_have_ended_are_gone(self):
         self.begin()
@@ -212,6 +265,7 @@ class TestView(unit.TestCase):
         self.moves(1, events.ServerBlocked, phase=Phase.BLOCKED, reason='no')
         self.moves(2, events.MoveEnded, phase=Phase.FAILED, reason='broken')
         self.moves(3, events.MoveEnded, phase=Phase.MOVED)
+        self.publish(events.LookEnded(HOST, 3, 4))
         self.publish(events.Trouble(HOST, 'no answer'))
         told = self.stream.getvalue().splitlines()
         self.assertEqual(3, len(told), told)
@@ -229,9 +283,9 @@ class TestView(unit.TestCase):
         self.assertEqual('', self.stream.getvalue())
         self.publish(events.LookEnded(HOST, 3, 4))
         self.assertEqual(
-            'cmp01: 3 servers blocked: resume it (openstack server resume '
-            '<server>)',
-            ' '.join(self.stream.getvalue().split()),
+            'cmp01: 3 servers blocked (web-1, web-2, web-3): resume it '
+            '(openstack server resume <server>)\n',
+            self.stream.getvalue(),
         )
 
     def test_hostile_names(self):
@@ -243,17 +297,39 @@ class TestView(unit.TestCase):
         self.assertIn(r'x\x1b[2J\u202e[red]', together)
 
     def test_message(self):
-        message = 'Interrupted: nothing new is started'
-        self.view = live.View(self.stream, message=lambda: message)
         self.begin()
+        self.messages.message = 'Interrupted: nothing new is started'
+        self.assertEqual(self.messages.message, self.shown()[-1])
+        self.messages.last_message = 'Stopped'
         self.view.__exit__()
-        self.assertIn(message, self.stream.getvalue())
-        self.assertEqual(message, self.shown()[-1])
+        self.assertEqual('Stopped\n', self.stream.getvalue())
 
     def test_a_terminal_that_is_gone(self):
+        self.begin()
         self.stream.close()
-        with self.view:
-            self.publish(events.Trouble(HOST, 'no answer'))
+        self.publish(events.Trouble(HOST, 'no answer'))
+        self.view.__exit__()
+
+
+class TestTerminal(unit.TestCase):
+    """A real one."""
+
+    def setUp(self):
+        super().setUp()
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        termios.tcsetwinsize(theirs, (24, 60))
+        self.stream = self.enterContext(os.fdopen(theirs, 'w'))
+
+    @mock.patch.dict(os.environ, {'COLUMNS': '200', 'TERM': 'xterm'})
+    def test_its_own_size(self):
+        messages = types.SimpleNamespace(message='', last_message='')
+        with live.View(self.stream, lines.DRAINED, messages) as view:
+            view.publish(events.HostStarted(HOST, 0, 0, ()))
+            self.assertEqual((60, 24), view.console.size)
+            termios.tcsetwinsize(self.stream.fileno(), (30, 50))
+            view._draw()
+            self.assertEqual((50, 30), view.console.size)
 
 
 class TestDuration(unit.TestCase):
