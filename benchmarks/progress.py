@@ -49,6 +49,10 @@ def measure(
         shell = terminal.Terminal(command, env)
         shell.process.communicate()
         shell.close()
+        if shell.process.returncode:
+            raise subprocess.CalledProcessError(
+                shell.process.returncode, command
+            )
     else:
         subprocess.run(command, env=env, capture_output=True, check=True)
     passed = time.monotonic() - began_at
