@@ -160,7 +160,7 @@ class TestStep(base.ServerContextTestCase):
     def test_fails_after_the_last_try(self, kind):
         remembered = base.asked(kind, taken=3)
         assessed = self.step(Phase.FAILED, kind, remembered, EFFECT_WAIT)
-        self.assertIn('had no effect', assessed.reason)
+        self.assertRegex(assessed.reason, 'request to .* it had no effect')
         self.assertIn('openstack server event list vm1', assessed.reason)
         self.assertNotIn('confirmation', assessed.reason)
 
@@ -192,7 +192,8 @@ class TestStep(base.ServerContextTestCase):
         (ActionKind.CONFIRM, Phase.WAITING),
     )
     def test_refused_for_good(self, kind, phase):
-        self.step(phase, kind, base.refused(kind, final=True))
+        assessed = self.step(phase, kind, base.refused(kind, final=True))
+        self.assertEqual(base.REFUSAL, assessed.reason)
 
 
 class TestOverdueRequests(base.ServerContextTestCase):
