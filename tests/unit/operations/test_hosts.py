@@ -10,10 +10,9 @@ from osc_hostmaint.planning import policy as policies
 from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
-from tests.unit.operations import evacuate_base
 
-EVACUATE = {'policy': evacuate_base.EVACUATE, 'fenced': True}
-POLICIES = (policies.Policy(), evacuate_base.EVACUATE)
+EVACUATE = {'policy': base.EVACUATE, 'fenced': True}
+POLICIES = (policies.Policy(), base.EVACUATE)
 
 
 class HostIdentityTest(base.DrainTestCase):
