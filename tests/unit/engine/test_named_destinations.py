@@ -24,7 +24,6 @@ from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
 ActionKind = memories.ActionKind
-NO_SUCH_HOST = 'Compute host cmp03 could not be found. (HTTP 400)'
 
 
 class PickedDestinations:

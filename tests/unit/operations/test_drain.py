@@ -127,10 +127,6 @@ class PreviewTest(base.DrainTestCase):
         self.assertEqual((), preview.notes)
         self.assert_changed_nothing()
 
-    def test_what_stays_in_service_is_a_destination(self) -> None:
-        (row,) = self.maintenance.preview(['cmp01']).rows
-        self.assertEqual(2, row.candidates)
-
     def test_what_does_not_fit(self) -> None:
         self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
         preview = self.maintenance.preview(['cmp01'])

@@ -66,23 +66,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         self.assertEqual(starts, bool(timeline.decision.actions))
         self.assertTrue(starts or timeline.decision.query.services)
 
-    @unit.cases(
-        # how it was, --leave-stopped; how it ends
-        ('ERROR', False, 'ACTIVE'),
-        ('ACTIVE', True, 'SHUTOFF'),
-        ('ERROR', True, 'SHUTOFF'),
-    )
-    def test_in_error_or_left_stopped(self, status, leave, ends):
-        timeline = self.begin(leave_stopped=leave)
-        view = server(status, power_state=State.RUNNING)
-        if leave and status == 'ERROR':
-            self.assert_asked(self.RESET, view)
-            self.assert_asked((), view)
-            view = server()
-        self.assert_asked(self.STOPPED if leave else self.EVACUATE, view)
-        timeline.tick(there(ends), timeline.record('done'))
-        self.assertEqual(status, self.assert_ends('moved').status)
-
     def test_a_host_is_asked_for(self):
         timeline = self.begin(to='cmp07')
         (action,) = timeline.tick(server())

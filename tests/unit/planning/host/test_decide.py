@@ -12,7 +12,6 @@ from tests.unit.planning import base
 NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
 LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
-ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 LIVE = memories.ActionKind.LIVE_MIGRATE
 COLD = memories.ActionKind.COLD_MIGRATE
 CONFIRM = memories.ActionKind.CONFIRM
@@ -49,13 +48,6 @@ class TestStart(base.DecideTestCase):
             {row.server_id: row.phase for row in found.rows},
         )
         self.assertFalse(found.done)
-
-    def test_an_empty_host_is_drained_at_once(self):
-        found = self.decide(memory=FIRST)
-        self.assertTrue(found.done)
-        self.assertTrue(found.drained)
-        self.assertEqual('', found.waiting_for)
-        self.assertEqual((), found.rows)
 
     def test_the_largest_first(self):
         servers = [
@@ -101,85 +93,6 @@ class TestStart(base.DecideTestCase):
 
 class TestLife(base.DecideTestCase):
     """One server, from request to end."""
-
-    def test_live_migration(self):
-        here = {'servers': [base.HERE]}
-        found = self.decide(**here)
-        self.assertEqual({'vm1': LIVE}, self.asks(found))
-        memory = found.memory.after(
-            found.actions[0],
-            memories.Outcome(memories.SendStatus.ACCEPTED, NOW + 0.1),
-            highest_id=0,
-        )
-
-        found = self.decide(memory=memory, now=NOW + 1, **here)
-        self.assertEqual({}, self.asks(found))
-        self.assertEqual('moving', self.row(found).phase)
-
-        found = self.decide(
-            memory=found.memory,
-            migrations=[builders.migration(7, 'running', seen_at=NOW + 2)],
-            now=NOW + 2,
-            **here,
-        )
-        self.assertEqual({}, self.asks(found))
-        self.assertEqual(builders.DEST, self.row(found).destination)
-
-        ended = {
-            'memory': found.memory,
-            'migrations': [
-                builders.migration(7, 'completed', seen_at=NOW + 9)
-            ],
-        }
-        found = self.decide(now=NOW + 9, **here, **ended)
-        self.assertEqual({'vm1'}, found.query.visit)
-        self.assertFalse(found.done)
-
-        there = builders.server(host=builders.DEST, seen_at=NOW + 9.1)
-        found = self.decide(visited=[there], now=NOW + 9.1, **here, **ended)
-        ended['memory'] = found.memory
-        self.assert_row(found, 'moved')
-        self.assertFalse(found.done, 'the last checks are to be made')
-        self.assertTrue(found.query.servers)
-        self.assertTrue(found.query.consumers)
-
-        found = self.decide(
-            visited=[there],
-            servers_at=NOW + 10,
-            consumers_at=NOW + 10,
-            service_at=NOW + 10,
-            now=NOW + 10,
-            **ended,
-        )
-        self.assertTrue(found.drained)
-        row = self.row(found)
-        self.assertEqual(
-            ('ACTIVE', 'live migration', builders.DEST, 1),
-            (row.status, row.move, row.destination, row.attempts),
-        )
-
-    def test_cold_migration_is_confirmed_once(self):
-        moved = {
-            'visited': [base.VERIFY_THERE],
-            'migrations': [builders.migration(7, 'finished', type=base.COLD)],
-        }
-        before = builders.server('vm1', 'SHUTOFF')
-        memory = builders.memory(base.asked(COLD, before))
-        found = self.decide(memory=memory, **moved)
-        self.assertEqual({'vm1': CONFIRM}, self.asks(found))
-
-        memory = found.memory.after(
-            found.actions[0],
-            memories.Outcome(memories.SendStatus.IN_DOUBT, NOW + 0.1),
-            highest_id=7,
-        )
-        found = self.decide(memory=memory, now=NOW + 1, **moved)
-        self.assertEqual({}, self.asks(found))
-        self.assertFalse(found.done)
-
-    def test_a_server_deleted_meanwhile_is_gone_and_no_failure(self):
-        found = self.decide(memory=base.just_asked(), visited=[base.DELETED])
-        self.assertFalse(self.assert_row(found, 'gone').left)
 
     @unit.cases(
         # what is seen beside a server that is to be moved

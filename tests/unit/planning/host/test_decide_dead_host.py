@@ -129,11 +129,6 @@ class TestHost(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertEqual(model.Move.EVACUATION, found.rows[1].move)
 
-    def test_not_all_runs_start_at_once(self):
-        for ago, number in ((2.4, 0), (2.5, 8)):
-            found = self.lead(NOW - ago, policy=evacuating(stagger=0.5))
-            self.assertEqual(number, len(found.actions))
-
     def test_polls_when_the_lock_is_free(self):
         """Runs that began together would begin at the same look otherwise."""
         for stagger in (0.1, 0.25, 0.5):
