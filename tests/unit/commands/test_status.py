@@ -161,8 +161,7 @@ class TestList(shell.CommandTestCase):
         ('--all', set(model.Mode)),
     )
     def test_which(self, arguments, modes):
-        done = self.run_command(arguments)
-        self.assertEqual(0, done.code)
+        self.assertEqual(0, self.run_command(arguments).code)
         self.asked.assert_called_once_with(
             frozenset(map(model.Mode, modes)),
             hypervisor_types=arguments == '--all',
@@ -205,9 +204,7 @@ class TestList(shell.CommandTestCase):
             api.ListedHost(builders.service(), 3, 'ironic'),
         )
 
-        done = self.run_command(f'{line} -f json')
-
-        (row,) = json.loads(done.stdout)
+        (row,) = json.loads(self.run_command(f'{line} -f json').stdout)
         found = row.get('Hypervisor Type')
         self.assertEqual('ironic' if shown else None, found)
         call = self.asked.call_args

@@ -22,8 +22,7 @@ TWO = drain_base.TWO
 
 class HostTestCase(drain_base.DrainTestCase):
     def test_an_empty_host(self) -> None:
-        cloud = scene.cloud(0)
-        run = self.drained(cloud)
+        run = self.drained(scene.cloud(0))
         self.assertEqual((), run.result.rows)
         self.assertLess(run.seconds, 2)
         self.assertLessEqual(len(run.client.log), 6)
@@ -32,8 +31,7 @@ class HostTestCase(drain_base.DrainTestCase):
         cloud = scene.cloud(12, seconds=30)
         cloud.add(scene.SOURCE, 'stopped', seconds=20)
         cloud.timeline.after(70, lambda: cloud.create(scene.SOURCE))
-        run = self.drain(cloud)
-        (_host, first), *others = run.recorder.ticks
+        (_host, first), *others = self.drain(cloud).recorder.ticks
         self.assertLessEqual(sum(r.lists for r in first), 3)
         for _host, requests in others:
             lists = [r.kind for r in requests if r.lists]
@@ -171,16 +169,14 @@ class FaultsTestCase(drain_base.DrainTestCase):
         self.assertLess(len(run.client.log), 40)
 
     def test_each_reading_request_fails_once(self) -> None:
-        whole = len(self.drain(scene.cloud(4)).client.log)
-        for number in range(whole):
+        for number in range(len(self.drain(scene.cloud(4)).client.log)):
             with self.subTest(number):
                 fails = faults.numbered({number: faults.LOST})
                 self.check_once(scene.cloud(4), fails)
 
     def test_a_reading_request_is_refused(self) -> None:
-        cloud = scene.cloud(4)
         run = scene.run(
-            cloud,
+            scene.cloud(4),
             faults=lambda r: faults.NOT_PERMITTED if r.number == 12 else None,
         )
         self.assertEqual(Code.FAILED, run.exit_code)

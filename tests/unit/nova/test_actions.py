@@ -116,8 +116,7 @@ class TagTest(cloud.CloudTestCase):
     def test_one_of_50(self) -> None:
         """Nova refuses a tag that the server has already."""
         words = 'The number of tags exceeded the per-server limit 50'
-        fault = cloud.fault('x', 400, words)
-        self._answer(['osc-hostmaint:resumed'], **fault)
+        self._answer(['osc-hostmaint:resumed'], **cloud.fault('x', 400, words))
         self.gateway.tag('vm1')
 
     def test_may_not_be_taken_back(self) -> None:

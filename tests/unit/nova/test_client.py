@@ -296,8 +296,7 @@ class OtherMicroversionTest(cloud.CloudTestCase):
     @unit.cases(('2.50', r'\b2\.59\b.*Nova.*\b2\.50\b'), ('', 'offers none'))
     def test_too_old(self, newest: str, words: str) -> None:
         for end in ('', '/'):
-            versions = cloud.nova_versions(newest)
-            self.cloud.get(cloud.NOVA + end, json=versions)
+            self.cloud.get(cloud.NOVA + end, json=cloud.nova_versions(newest))
         with self.raises(exceptions.ApiTooOld, words):
             self.gateway.services()
         self.assertEqual([], self.sent)

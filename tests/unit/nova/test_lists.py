@@ -176,7 +176,6 @@ class MigrationsTest(cloud.CloudTestCase):
 
 class GroupTest(unit.TestCase):
     def test_recorded(self) -> None:
-        groups = recorded.GROUPS['server_groups']
         self.assertEqual(
             [
                 snapshots.Group(
@@ -191,7 +190,7 @@ class GroupTest(unit.TestCase):
                     frozenset({'d668fcff-b0c5-4389-a2db-8e882a332bd4'}),
                 ),
             ],
-            list(map(records.group, groups)),
+            list(map(records.group, recorded.GROUPS['server_groups'])),
         )
 
     @unit.cases(
@@ -212,8 +211,7 @@ class GroupsTest(cloud.CloudTestCase):
         """Let Nova have some groups (nova/api/openstack/common.py)."""
 
         def answer(request: ty.Any, context: object) -> ty.Any:
-            query = request.qs
-            start = int(query.get('offset', ['0'])[0])
+            start = int(request.qs.get('offset', ['0'])[0])
             page = range(count)[start : start + max_limit]
             return {'server_groups': [cloud.group(f'g{n}') for n in page]}
 
@@ -231,8 +229,7 @@ class GroupsTest(cloud.CloudTestCase):
         """Return how many groups are found, and what was asked."""
         before = len(self.sent)
         found = self.gateway.groups()
-        ids = {group.id for group in found}
-        self.assertEqual(len(ids), len(found))
+        self.assertEqual(len({group.id for group in found}), len(found))
         return len(found), self.sent[before:]
 
     @unit.cases(*range(14))

@@ -314,8 +314,7 @@ class EvacuateTestCase(DrainTestCase):
 
     def now(self) -> datetime.datetime:
         """Return Nova's time: it passes with the clock's."""
-        passed = self.clock.now() - 100.0
-        return NOW + datetime.timedelta(seconds=passed)
+        return NOW + datetime.timedelta(seconds=self.clock.now() - 100.0)
 
     def answer(self, *, yes: bool) -> ty.Callable[[str], bool]:
         """Return somebody who keeps the questions, and gives this answer."""

@@ -159,8 +159,7 @@ class PreviewTest(base.DrainTestCase):
 
     def test_a_host_of_somebody_else_forced(self) -> None:
         self.given(builders.service(disabled_reason='broken fan'))
-        preview = self.maintenance.preview(['cmp01'], force=True)
-        self.assertTrue(preview.done)
+        self.assertTrue(self.maintenance.preview(['cmp01'], force=True).done)
         self.assertEqual('broken fan', self.reason())
         self.assert_changed_nothing()
 

@@ -144,10 +144,9 @@ class HostsTest(base.EvacuateTestCase):
     def test_one_is_not_marked(self) -> None:
         """It tells that it is forced down all the same."""
         self.gateway.disable.side_effect = exceptions.Unavailable('no answer')
-        result = self.evacuate(fenced=True)
         self.assertEqual(
             {'cmp01': 'no answer (cmp01 is forced down: run this again)'},
-            result.errors,
+            self.evacuate(fenced=True).errors,
         )
         self.gateway.evacuate.assert_not_called()
         # As it says.
@@ -306,9 +305,8 @@ class HeartbeatTest(HeartbeatTestCase):
         """Perhaps by a run of ours that was killed: nobody knows."""
         self.given(builders.dead())
         self.beats = [self.clock.now() + 6]
-        result = self.evacuate()
         self.assertRegex(
-            result.errors['cmp01'],
+            self.evacuate().errors['cmp01'],
             'already forced down and stays so .*maintenance unset cmp01',
         )
         self.assertEqual([], self.changes())

@@ -37,8 +37,7 @@ class SetTest(base.MaintenanceTestCase):
         self.assert_untouched()
 
     def test_host_disabled_by_others(self) -> None:
-        theirs = 'broken \x1b[31m\u202e'
-        self.given(builders.service(disabled_reason=theirs))
+        self.given(builders.service(disabled_reason='broken \x1b[31m\u202e'))
         with self.assertRaisesRegex(
             Refused, 'cmp01 .*somebody else.*--force'
         ) as caught:
@@ -156,8 +155,7 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
 
     @unit.cases(False, True)
     def test_it_is_taken_back_first(self, force: bool) -> None:
-        service = self.maintenance.unset('cmp01', force=force)
-        self.assertTrue(service.enabled)
+        self.assertTrue(self.maintenance.unset('cmp01', force=force).enabled)
         self.assertFalse(self.cloud.hosts['cmp01'].forced_down)
         self.assertTrue(self.cloud.hosts['cmp01'].up)
         self.assertEqual([DOWN, ('enable', 'cmp01')], self.changes())
@@ -221,6 +219,5 @@ class UnsetForcedDownTest(base.MaintenanceTestCase):
     def test_enabled(self) -> None:
         """Whoever forced it down takes that back."""
         self.given(builders.dead(enabled=True))
-        service = self.maintenance.unset('cmp01')
-        self.assertTrue(service.forced_down)
+        self.assertTrue(self.maintenance.unset('cmp01').forced_down)
         self.assert_untouched()

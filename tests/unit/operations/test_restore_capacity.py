@@ -87,8 +87,7 @@ class TestRoom(restore_base.RestoreTestCase):
         self.cloud.live_migrate(self.servers[0].id, HOME)
         self.rest(5.0)
         self.assertTrue(self.preview().done)
-        done = self.restore()
-        self.assertIs(Code.DONE, done.result.exit_code)
+        self.assertIs(Code.DONE, self.restore().result.exit_code)
         self.assert_home(*self.servers)
 
     def test_placement_does_not_answer(self):

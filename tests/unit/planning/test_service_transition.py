@@ -187,9 +187,8 @@ class TestToOperation(unit.TestCase):
         self.assertTrue(self.decide(service).reason.isprintable())
 
     def test_not_forced_up_tells_the_order(self):
-        words = transition.not_forced_up('cmp01', 'Unable to force up')
         self.assertRegex(
-            words,
+            transition.not_forced_up('cmp01', 'Unable to force up'),
             'Start nova-compute on cmp01 .*restart it.*then run openstack '
             'host maintenance unset cmp01.*stays disabled.*Unable to force up',
         )

@@ -150,9 +150,8 @@ class TestGuided(ReplayTestCase):
     """Drains in which somebody says where moves go, and which wait."""
 
     def test_destinations_that_were_picked(self):
-        run = self.drain(scene.cloud(6), guided=True)
 
-        self.assertEqual(0, run.exit_code)
+        self.assertEqual(0, self.drain(scene.cloud(6), guided=True).exit_code)
         self.assertEqual(
             {'cmp02', 'cmp03', 'cmp04'},
             {

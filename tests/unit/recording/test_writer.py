@@ -163,8 +163,7 @@ class TestFile(RecordingTestCase):
         return message
 
     def test_file_mode_is_private(self):
-        umask = os.umask(0)
-        self.addCleanup(os.umask, umask)
+        self.addCleanup(os.umask, os.umask(0))
         self.open()
         self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
 

@@ -68,8 +68,7 @@ class TestLooks(destinations_base.DestinationsTestCase):
 
     def test_refused_request_leaves_its_servers_to_the_scheduler(self) -> None:
         large = [clouds.demand(f'large{n}', clouds.HALF) for n in range(3)]
-        small = clouds.demands(3)
-        self.given(clouds.hosts('a', 'b'), [*large, *small])
+        self.given(clouds.hosts('a', 'b'), [*large, *clouds.demands(3)])
         refused = snapshots.AllocationCandidates({}, (), refused='no trait')
         with mock.patch.object(
             self.cloud, 'allocation_candidates', return_value=refused

@@ -141,8 +141,7 @@ class TestRows(DryRunTestCase):
             server.outcomes.append(outcomes.MoveOutcome.PRE)
             self.cloud.live_migrate(server.id, dest)
             self.clock.sleep(60)
-        or_cold = policies.Policy(running=policies.Running.LIVE_OR_COLD)
-        row = self.row(or_cold)
+        row = self.row(policies.Policy(running=policies.Running.LIVE_OR_COLD))
         self.assert_row(row, COLD, Fits.YES, OTHERS, 'in the same way')
 
     def test_moved_but_not_confirmed(self) -> None:

@@ -151,8 +151,7 @@ class TestGroups(CapacityObserverTestCase):
     @unit.cases(DENIED, DOWN)
     def test_nova_does_not_tell(self, error) -> None:
         self.gateway.groups.side_effect = error
-        usage = self.usage(server('vm1', grouped=True))
-        self.assertIsNone(usage.groups)
+        self.assertIsNone(self.usage(server('vm1', grouped=True)).groups)
         self.assertEqual(
             [f'server groups were not checked: {error}'], self.surveyor.notes
         )

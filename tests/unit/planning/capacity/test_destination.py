@@ -239,8 +239,7 @@ class TestRenew(Base):
         large = self.DEMANDS[0].request
         seen = clouds.snapshot(clouds.hosts('a', 'b'), self.DEMANDS)
         for nodes in answers:
-            answer = self.answer(nodes)
-            seen = destination_choice.renew(seen, large, answer)
+            seen = destination_choice.renew(seen, large, self.answer(nodes))
         return seen
 
     def test_growth(self):

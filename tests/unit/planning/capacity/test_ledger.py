@@ -29,8 +29,7 @@ def ledger(*nodes: Host, shape: snapshots.Amounts = clouds.QUARTER, **known):
 class TestHostOf(unit.TestCase):
     def host_of(self, node, shape, shared=()):
         """Return the host of the only candidate, and of its first part."""
-        wanted = [clouds.demand('vm1', shape)]
-        seen = clouds.snapshot([node], wanted, shared)
+        seen = clouds.snapshot([node], [clouds.demand('vm1', shape)], shared)
         (answer,) = seen.allocation_candidates.values()
         ((first, *others),) = answer.candidates
         parts = ((first, *others), (first,))
@@ -136,8 +135,7 @@ class TestGuess(unit.TestCase):
 
     def test_groups_are_of_different_cards(self):
         there = ledger(GPUS, shape={'VGPU': 1})
-        groups = (model.RequestGroup((('VGPU', 3),)),) * 2
-        request = clouds.request({}, groups)
+        request = clouds.request({}, (model.RequestGroup((('VGPU', 3),)),) * 2)
         shares = [(s.provider, s.amount) for s in there.guess('a', request)]
         self.assertEqual([('rp-a-gpu1', 3), ('rp-a-gpu0', 3)], shares)
         self.assertEqual({'VGPU': 1}, there.lacks('a', request))

@@ -115,8 +115,7 @@ class TestKnownAnswers(unit.TestCase):
         )
 
     def test_equal_servers_are_spread(self):
-        packed = pack([A, B, C, D], ['quarter'] * 8)
-        hosts = list(packed.placed.values())
+        hosts = list(pack([A, B, C, D], ['quarter'] * 8).placed.values())
         self.assertEqual([2] * 4, [hosts.count(h) for h in 'abcd'])
 
 

@@ -141,8 +141,7 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.assertEqual(('SHUTOFF', 2), (row.status, row.attempts))
 
     def test_somebody_has_reset_it_by_hand(self):
-        timeline = self.begin()
-        timeline.tick(server('SHUTOFF'))
+        self.begin().tick(server('SHUTOFF'))
         reset = server('ACTIVE', power_state=State.SHUTDOWN)
         record = self.failed(reset)
         self.assert_asked(self.STOPPED, reset, record)
@@ -162,10 +161,9 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         reset = server('ACTIVE', power_state=State.SHUTDOWN)
         records, view, resets, evacuations = [], error, 0, 0
         for _tick in range(60):
-            asked = timeline.tick(
+            for action in timeline.tick(
                 view, *records, failures=evacuation_base.FAILURES
-            )
-            for action in asked:
+            ):
                 if action.kind is ActionKind.RESET:
                     resets, view = resets + 1, reset
                     continue

@@ -71,9 +71,8 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         timeline = self.begin(retries=0)
         timeline.tick(rebuilding('stopped'), timeline.record('accepted'))
         error = server('ERROR', power_state=State.SHUTDOWN)
-        record = self.failed(error)
         # That try counts.
-        self.assert_asked((), error, record)
+        self.assert_asked((), error, self.failed(error))
         self.assert_ends('failed', base.FAILURE)
 
     def test_failure_while_ours_is_in_doubt(self):

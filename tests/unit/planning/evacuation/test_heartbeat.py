@@ -80,11 +80,10 @@ class TestCompare(unit.TestCase):
         self.assertIs(Heartbeat.ALIVE, heartbeats.compare(before, after))
 
     def test_words(self):
-        service = builders.service(updated_at=NOW)
         self.assertEqual(
             'cmp01 still sends heartbeats (last at 2026-11-21T08:00:00Z): the '
             'host is still alive; evacuation refused',
-            heartbeats.alive(service),
+            heartbeats.alive(builders.service(updated_at=NOW)),
         )
         self.assertIn(
             'heartbeats: the host', heartbeats.alive(builders.service())

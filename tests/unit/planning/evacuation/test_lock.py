@@ -117,8 +117,7 @@ class TestOthers(LockTestCase):
     )
     def test_lock_expires(self, ago, expected):
         """Whoever was at it may have died."""
-        record = builders.evacuation(7, seen_at=NOW - ago)
-        self.assert_others(expected, record)
+        self.assert_others(expected, builders.evacuation(7, seen_at=NOW - ago))
 
 
 class TestMayStartAt(LockTestCase):
@@ -209,8 +208,7 @@ class TestMayStartAt(LockTestCase):
         self.assertIsNotNone(memory.own.no_others_since)
         second = base.asked(ActionKind.EVACUATE, asked_after=7)
         memory = dataclasses.replace(memory, servers={'vm1': second})
-        again = builders.evacuation(8)
-        memory = self.update(failed, again, memory=memory)
+        memory = self.update(failed, builders.evacuation(8), memory=memory)
         self.assertIsNotNone(memory.own.no_others_since)
 
     @hypothesis.given(strategies.floats(0, 0.999), strategies.floats(0, 0.999))

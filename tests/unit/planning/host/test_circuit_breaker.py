@@ -72,10 +72,9 @@ def end(server_id, number, *, failed=True, **values):
 class TestInARow(unit.TestCase):
     def test_a_success_in_between(self):
         first, second = end('a', 1), end('c', 3)
-        good = end('b', 2, failed=False)
         for ends, expected in (
             ([], ()),
-            ([second, first, good], (second,)),
+            ([second, first, end('b', 2, failed=False)], (second,)),
             ([second, first], (first, second)),
         ):
             self.assertEqual(expected, circuit_breaker.in_a_row(ends))

@@ -288,8 +288,7 @@ class TestExcluded(base.DecideTestCase):
 
     def assert_left(self, found, reason=HERE):
         self.assertEqual({}, self.asks(found))
-        row = self.assert_row(found, 'blocked', reason)
-        self.assertEqual('', row.move)
+        self.assertEqual('', self.assert_row(found, 'blocked', reason).move)
 
     @unit.cases(
         ('ACTIVE', None),
@@ -367,11 +366,10 @@ class TestResumed(base.TimelineTestCase):
             task_state='suspending', tagged=True, updated_at=builders.SINCE
         )
         suspended = builders.server(status='SUSPENDED', tagged=True)
-        now = {'nova_time': builders.SINCE}
         self.expect(
             timeline,
             (ActionKind.SUSPEND, base.TAGGED_HERE),
-            (None, suspending, now),
+            (None, suspending, {'nova_time': builders.SINCE}),
         )
         self.assertIs(base.Phase.MOVING, timeline.row.phase)
         self.expect(

@@ -75,8 +75,7 @@ class TestHost(base.DecideTestCase):
         self.assertEqual(result, rows['vm1'].result)
 
     def test_down_cell_host_is_never_drained(self):
-        first = memories.HostMemory()
-        found = self.silent(first, 0.0, LIMIT, migrations=[])
+        found = self.silent(memories.HostMemory(), 0.0, LIMIT, migrations=[])
         self.assertEqual(down_cells.words('cmp01'), found.trouble)
         self.assertFalse(found.drained)
 

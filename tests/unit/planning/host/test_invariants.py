@@ -56,8 +56,7 @@ def asked(step, found, *kinds):
     for action in found.actions:
         if action.kind in kinds:
             server_id = action.server_id
-            view = step.seen.latest(server_id)
-            yield action, view, records.get(server_id)
+            yield action, step.seen.latest(server_id), records.get(server_id)
 
 
 LEFT_RUNNING = (server_status.Phase.FAILED, server_status.Phase.STILL_MOVING)

@@ -18,10 +18,9 @@ ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 
 class TestUpdate(unit.TestCase):
     def update(self, memory=None, **kwargs):
-        context = base.host_context(
-            memory=memory or memories.HostMemory(), **kwargs
+        return host_memory.update(
+            base.host_context(memory=memory or memories.HostMemory(), **kwargs)
         )
-        return host_memory.update(context)
 
     @unit.cases((None, memories.ActionKind.LIVE_MIGRATE), (NOW - 1, None))
     def test_scheduler_rejects_the_picked_host(
@@ -93,11 +92,10 @@ class TestRecords(unit.TestCase):
     def test_servers_never_looked_at(self, status, ends, expected):
         """Servers on no list that must be looked at."""
         record = builders.migration(status=status, **ends)
-        known = builders.memory(builders.server_memory())
         for observed, found in (
             ({}, {'vm1'} if expected else set()),
             # Not where something is known of it.
-            ({'memory': known}, set()),
+            ({'memory': builders.memory(builders.server_memory())}, set()),
             ({'visited': [base.DELETED]}, set()),
         ):
             context = base.host_context(migrations=[record], **observed)

@@ -163,8 +163,7 @@ class TestWait(unit.TestCase):
         found = server_statuses.wait(
             {f'vm{number}': each for number, each in enumerate(statuses)}
         )
-        wait = expected and server_status.Wait(*expected)
-        self.assertEqual(wait, found)
+        self.assertEqual(expected and server_status.Wait(*expected), found)
 
 
 ActionKind = memories.ActionKind

@@ -45,10 +45,9 @@ class TestColdMigration(base.ServerContextTestCase):
         (base.RESIZE, -60, False),
     )
     def test_own_or_others_cold_migration(self, kind, seconds, ours):
-        created_at = builders.cloud_time(seconds)
         assessed = self.assert_phase(
             Phase.MOVING if ours else Phase.BLOCKED,
-            finished(type=kind, created_at=created_at),
+            finished(type=kind, created_at=builders.cloud_time(seconds)),
             view=base.VERIFY_THERE,
         )
         self.assertIs(CONFIRM if ours else None, assessed.ask)
@@ -74,9 +73,8 @@ class TestAsked(base.ServerContextTestCase):
         (no(timing.END_TRIES), None, Phase.FAILED, base.REFUSAL, 'cmp02'),
     )
     def test_it_is_repeated(self, remembered, ask, phase, *words):
-        view = base.VERIFY_THERE
         assessed = self.assert_phase(
-            phase, finished(), view=view, remembered=remembered
+            phase, finished(), view=base.VERIFY_THERE, remembered=remembered
         )
         self.assertIs(ask, assessed.ask)
         for each in words:

@@ -67,8 +67,7 @@ class TestGood(RestoreTimelineTestCase):
         self.assert_asks(ActionKind.SUSPEND, AT_HOME, done)
         timeline.tick(builders.server(status='SUSPENDED', host=HOME), done)
 
-        row = self.assert_ends('moved')
-        self.assertEqual('SUSPENDED', row.status)
+        self.assertEqual('SUSPENDED', self.assert_ends('moved').status)
 
     def test_resumed_and_taken_elsewhere(self):
         """It is suspended there all the same."""
@@ -149,8 +148,7 @@ class TestLeftAlone(RestoreTimelineTestCase):
 
     def test_cold_migrated_home_before(self):
         """Nobody knows what for."""
-        timeline = self.begin()
-        record = timeline.record(
+        record = self.begin().record(
             'finished', type=base.COLD, created_at=builders.cloud_time(-60)
         )
         view = builders.server(status='VERIFY_RESIZE', host=HOME)
@@ -161,8 +159,7 @@ class TestLeftAlone(RestoreTimelineTestCase):
     def test_resized_while_we_look(self, dest):
         timeline = self.begin()
         record = timeline.record('migrating', type=base.RESIZE, dest=dest)
-        resizing = builders.server(status='RESIZE')
-        self.assert_asks(None, resizing, record)
+        self.assert_asks(None, builders.server(status='RESIZE'), record)
         self.assertIsNone(timeline.row.result)
         record = timeline.record('confirmed', type=base.RESIZE, dest=dest)
         there = builders.server(host=dest)
@@ -243,10 +240,9 @@ class TestHost(base.DecideTestCase):
         ),
     )
     def test_home_became_unfit(self, home, words):
-        moving = builders.server('vm2', 'MIGRATING')
         found = self.bring(
             policy=options(only=frozenset({'vm1', 'vm2'})),
-            servers=[builders.server(), moving],
+            servers=[builders.server(), builders.server('vm2', 'MIGRATING')],
             migrations=[builders.migration(2, 'running', 'vm2', dest=HOME)],
             home=home,
         )

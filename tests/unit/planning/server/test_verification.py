@@ -253,8 +253,7 @@ class TestEvacuated(base.ServerContextTestCase):
         self.assertIs(phase, assessed.phase, assessed)
         self.assertEqual(builders.DEST, assessed.destination)
         if wrong:
-            words = f'moved to cmp02, but {wrong}'
-            self.assertEqual(words, assessed.reason)
+            self.assertEqual(f'moved to cmp02, but {wrong}', assessed.reason)
 
     @unit.cases(
         # before, --leave-stopped, after; what is wrong
@@ -295,8 +294,7 @@ class TestEvacuated(base.ServerContextTestCase):
         assessed = self.arrive(before, after)
         self.assertIs(Phase.SETTLING, assessed.phase)
         self.assertTrue(assessed.history)
-        history = [base.instance_action(deed)]
-        self.assert_arrives(wrong, before, after, history)
+        self.assert_arrives(wrong, before, after, [base.instance_action(deed)])
 
     def test_what_failed_is_told_first(self):
         before = evacuation_base.server(local_disk=True)
