@@ -3,9 +3,7 @@
 """``openstack host maintenance drain``."""
 
 import errno
-import pathlib
 import signal
-import tempfile
 from unittest import mock
 
 from osc_hostmaint import exceptions
@@ -159,8 +157,7 @@ class TestObservations(shell.CommandTestCase):
     def setUp(self):
         super().setUp()
         self.asked.side_effect = self.work
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
 
     @staticmethod
     def work(*_args, recording, **_kwargs):

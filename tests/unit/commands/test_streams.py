@@ -4,12 +4,10 @@ import contextlib
 import fcntl
 import json
 import os
-import pathlib
 import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 
 from osc_hostmaint import text
@@ -36,8 +34,7 @@ class ProgramTestCase(unit.TestCase):
     """A test of the whole program, and how it treats who listens."""
 
     def setUp(self) -> None:
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.done = pathlib.Path(folder, 'done')
+        self.done = self.new_folder() / 'done'
 
     def start(self, work, *arguments, ignored=(), terminal=None, **streams):
         """Start a drain.

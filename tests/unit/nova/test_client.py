@@ -4,8 +4,6 @@
 
 import datetime
 import json
-import pathlib
-import tempfile
 import typing as ty
 
 import openstack
@@ -197,8 +195,7 @@ class CacheOfCloudsYamlTest(cloud.CloudTestCase):
     }
 
     def test_answers_are_fresh(self) -> None:
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        path = pathlib.Path(folder, 'clouds.yaml')
+        path = self.new_folder() / 'clouds.yaml'
         path.write_text(json.dumps(self.CLOUDS))
         statuses = ['MIGRATING', 'ACTIVE']
         self.cloud.get(

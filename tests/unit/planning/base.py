@@ -49,6 +49,8 @@ EVACUATION = model.MigrationType.EVACUATION
 
 FAILURE = 'No valid host was found'
 REFUSAL = 'Nova says no'
+#: For good.
+FINAL = memories.Outcome(memories.SendStatus.REFUSED, 0.0, REFUSAL, final=True)
 
 
 def context(

@@ -14,7 +14,6 @@ ADDRESSES = strategies.ip_addresses().map(str)
 
 class TestHide(unit.TestCase):
     def setUp(self):
-        super().setUp()
         self.hide = anonymizer.Anonymizer().hide
 
     def test_names_are_replaced(self):

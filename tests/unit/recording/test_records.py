@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
-import tempfile
 
 import hypothesis
 from hypothesis import strategies
@@ -109,9 +107,7 @@ class TestDifference(unit.TestCase):
 
 class RecordsTestCase(unit.TestCase):
     def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
 
     def write(self, *seen):
         """Record a drain that has two servers at first and one at last."""

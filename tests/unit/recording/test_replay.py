@@ -7,11 +7,9 @@ import functools
 import io
 import json
 import os
-import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 from unittest import mock
 
 import hypothesis
@@ -60,9 +58,7 @@ POLICIES = strategies.fixed_dictionaries(
 
 class ReplayTestCase(unit.TestCase):
     def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
 
     def drain(self, cloud, hosts=(scene.SOURCE,), **options):
         """Drain hosts of a simulated cloud, and keep what was seen."""

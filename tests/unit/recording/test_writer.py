@@ -4,9 +4,7 @@ import dataclasses
 import errno
 import json
 import os
-import pathlib
 import stat
-import tempfile
 from unittest import mock
 
 from osc_hostmaint import exceptions
@@ -26,9 +24,7 @@ FULL = OSError(errno.ENOSPC, 'No space left on device')
 
 class RecordingTestCase(unit.TestCase):
     def setUp(self):
-        super().setUp()
-        self.folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(self.folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
         self.warn = mock.Mock()
 
     def open(self, **kwargs):
@@ -193,7 +189,7 @@ class TestFile(RecordingTestCase):
 
     def test_link_or_pipe(self):
         """A link might lead anywhere; nobody reads the pipe."""
-        aim = pathlib.Path(self.folder, 'aim')
+        aim = self.path.with_name('aim')
         self.path.symlink_to(aim)
         self.assertIn('it is a symbolic link', self.refused())
         self.assertFalse(aim.exists())
@@ -209,7 +205,7 @@ class TestFile(RecordingTestCase):
         ('x' * 300, 'name too long'),
     )
     def test_that_can_not_be(self, name, words):
-        self.assertIn(words, self.refused(os.path.join(self.folder, name)))
+        self.assertIn(words, self.refused(self.path.parent / name))
 
     def test_of_another_user(self):
         with self.open():

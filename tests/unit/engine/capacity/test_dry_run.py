@@ -35,7 +35,6 @@ class DryRunTestCase(unit.TestCase):
     """A host to drain, and three that may take its servers."""
 
     def setUp(self) -> None:
-        super().setUp()
         self.given(scene.cloud())
 
     def given(self, cloud: clouds.Cloud) -> None:

@@ -33,7 +33,6 @@ def server(server_id, *, grouped=False, **needs) -> model.Server:
 
 class CapacityObserverTestCase(unit.TestCase):
     def setUp(self) -> None:
-        super().setUp()
         self.gateway = mock.create_autospec(ports.Gateway, instance=True)
         self.gateway.allocations.return_value = {}
         self.gateway.groups.return_value = []

@@ -19,9 +19,6 @@ there = evacuation_base.there
 RETRY = timing.RETRY_WAIT_SECONDS
 PATIENCE = timing.EFFECT_WAIT_SECONDS
 REFUSED = memories.Outcome(memories.SendStatus.REFUSED, 0.0, base.REFUSAL)
-FINAL = memories.Outcome(
-    memories.SendStatus.REFUSED, 0.0, base.REFUSAL, final=True
-)
 
 
 class TestGood(evacuation_base.EvacuatedServerTestCase):
@@ -199,7 +196,7 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.begin()
         view = server(status, power_state=State.SHUTDOWN)
         asked = self.RESET if status == 'ERROR' else self.STOPPED
-        self.assert_asked(asked, view, answer=FINAL)
+        self.assert_asked(asked, view, answer=base.FINAL)
         self.assert_asked((), view, after=60)
         self.assert_ends('blocked', base.REFUSAL)
 

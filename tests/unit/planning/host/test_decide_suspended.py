@@ -15,7 +15,6 @@ from tests.unit.planning import base
 SendStatus = memories.SendStatus
 ActionKind = memories.ActionKind
 Phase = base.Phase
-FINAL = memories.Outcome(SendStatus.REFUSED, 0.0, base.REFUSAL, final=True)
 NO = memories.Outcome(SendStatus.REFUSED, 0.0, base.REFUSAL)
 
 HERE = base.HERE
@@ -76,7 +75,7 @@ class TestResume(base.TimelineTestCase):
     def test_the_live_migration_is_refused_for_good(self):
         """It ends as it was, where it was."""
         timeline = self.resumed(
-            (LIVE, HERE, {'answer': FINAL}),
+            (LIVE, HERE, {'answer': base.FINAL}),
             running=policies.Running.LIVE_OR_COLD,
         )
         self.suspend(timeline, HERE)
