@@ -151,6 +151,38 @@ class TestDrain(shell.CommandTestCase):
             self.assertIn('vm1', done.stdout)
 
 
+class TestWrongUsage(shell.CommandTestCase):
+    command = commands.DrainHostMaintenance
+
+    @unit.cases(
+        # what is typed, what is said
+        ('--fenced', '--fenced: can only be used with --evacuate'),
+        ('--leave-stopped', '--leave-stopped: can only be used with'),
+        ('--leave-stopped --fenced', '--fenced, --leave-stopped: can only'),
+        ('--dry-run --fenced', '--fenced: can only be used with --evacuate'),
+        ('--evacuate --running cold', '--running: cannot be used with --ev'),
+        ('--evacuate --stopped leave', '--stopped: cannot be used with --e'),
+        ('--evacuate --suspended shelve', '--suspended: cannot be used with'),
+        ('--evacuate --shelved leave', '--shelved: cannot be used with'),
+        ('--evacuate --resized confirm', '--resized: cannot be used with'),
+        (
+            '--evacuate --on-stall abort --stall-after 1h',
+            '--on-stall, --stall-after: cannot be used with',
+        ),
+        ('--save-names', '--save-names: needs --save-observations <file>'),
+        ('--dry-run --save-observations x', 'cannot be used with --dry-run'),
+    )
+    def test_wrong_usage(self, arguments, words):
+        command, parsed = self.parse(f'{arguments} cmp01')
+        with self.logged() as errors:
+            code = command.run(parsed)
+        self.assertEqual(exceptions.ExitCode.USAGE, code)
+        (error,) = errors
+        self.assertIn(words, error)
+        self.assertEqual('', self.stdout.getvalue())
+        self.made.assert_not_called()
+
+
 class TestObservations(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 

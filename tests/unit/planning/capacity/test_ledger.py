@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The ledger of what hosts have left."""
+"""The ledger of what hosts have left, and members of groups on them."""
 
 import dataclasses
 
 from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import ledger as ledgers
+from osc_hostmaint.planning.capacity import server_groups
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
 from tests.unit.planning import clouds
@@ -166,3 +167,27 @@ class TestLacks(unit.TestCase):
         there.take((allocation(4),))
         lacks = there.lacks('a', clouds.request({'DISK_GB': 20, 'VCPU': 1}))
         self.assertEqual({'VCPU': 1}, lacks)
+
+
+def those(policy: str, most: int = 1, **located: str):
+    """Return the members of one group, and where they are."""
+    group = clouds.group(policy, 'vm1', 'vm2', 'vm3', most=most)
+    return server_groups.GroupMembers([group], located)
+
+
+class TestPlaces(unit.TestCase):
+    def test_server_without_group_is_ignored(self):
+        them = those('anti-affinity', vm1='a')
+        them.put('stranger', 'a')
+        self.assertIsNone(them.group('stranger'))
+        self.assertEqual(0, them.others('stranger', 'a'))
+        self.assertEqual(1, them.others('vm2', 'a'))
+        self.assertTrue(them.allows('stranger', 'a'))
+        self.assertEqual(0, them.soft_penalty('stranger', 'a'))
+
+    def test_hosts_of_other_members(self):
+        them = those('soft-affinity', vm1='a', vm2='a', vm3='b')
+        them.put('vm3', 'c')
+        self.assertEqual({'a', 'c'}, set(them.hosts_of_others('vm1')))
+        self.assertEqual({'a'}, set(them.hosts_of_others('vm3')))
+        self.assertEqual(set(), set(them.hosts_of_others('stranger')))
