@@ -38,11 +38,6 @@ class TestDrain(shell.CommandTestCase):
             {'fenced': True},
             {'evacuate': True, 'leave_stopped': True},
         ),
-        (
-            '--evacuate --parallel 3 --to cmp09 --retries 0',
-            {},
-            {'evacuate': True, 'parallel': 3, 'to': 'cmp09', 'retries': 0},
-        ),
     )
     def test_options(self, typed, options, policy):
         self.assertEqual(0, self.run_command(f'{typed} cmp01 cmp02').code)

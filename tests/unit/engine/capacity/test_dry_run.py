@@ -16,7 +16,6 @@ from tests.unit.nova import cloud as nova_cloud
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
-from tests.unit.simulation import inventory
 from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -28,7 +27,6 @@ SHELVE = 'shelve offload'
 #: A destination of a move, and the three that there may be.
 DEST = 'cmp02'
 OTHERS = 3
-RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
 class DryRunTestCase(unit.TestCase):
@@ -159,15 +157,6 @@ class TestRows(DryRunTestCase):
         self.assert_row(self.row(), '', None, None, '--resized confirm')
         confirm = policies.Policy(resized=policies.Resized.CONFIRM)
         self.assert_row(self.row(confirm), 'resize', Fits.YES, candidates)
-
-    def test_shelving_needs_no_room(self) -> None:
-        capacity = {inventory.VCPU: 1, 'MEMORY_MB': 9999, 'DISK_GB': 99}
-        self.given(scene.cloud(0, hosts=('cmp01', 'cmp02'), capacity=capacity))
-        self.cloud.add('cmp02')
-        self.add('suspended')
-        shelve = policies.Policy(suspended=policies.Suspended.SHELVE)
-        self.assertTrue(self.look(shelve).preview.done)
-        self.assertFalse(self.look(RESUME).preview.done)
 
 
 class TestRequests(DryRunTestCase):
