@@ -376,11 +376,8 @@ class InterruptedTest(HeartbeatTestCase):
         self.clock.sleep = sleep  # type: ignore[method-assign]
         self.assert_evacuated()
 
-    def kill(self, *_args: ty.Any, **_kwargs: ty.Any) -> None:
-        raise KeyboardInterrupt
-
     def test_killed_before_the_mark(self) -> None:
-        self.gateway.disable.side_effect = self.kill
+        self.gateway.disable.side_effect = KeyboardInterrupt
         self.interrupted(fenced=True)
         self.assertTrue(self.cloud.hosts['cmp01'].forced_down)
         self.gateway.disable.side_effect = self.disable

@@ -110,11 +110,6 @@ def filled(name: str, part: float, **values: ty.Any) -> Host:
     return Host(name, used=used, **values)
 
 
-def less(amounts: snapshots.Amounts, **minus: int) -> snapshots.Amounts:
-    """Return amounts less by some."""
-    return {c: n - minus.get(c, 0) for c, n in amounts.items()}
-
-
 def shared_disk(capacity: int, used: int = 0) -> snapshots.Provider:
     """Return storage that all hosts share."""
     return snapshots.Provider(

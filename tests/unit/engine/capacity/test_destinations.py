@@ -35,7 +35,7 @@ class TestLooks(destinations_base.DestinationsTestCase):
         """It was not there at the beginning, or holds nothing."""
         self.given(
             clouds.hosts('a', 'b'),
-            [*clouds.demands(1), destinations_base.weightless()],
+            [*clouds.demands(1), clouds.demand('weightless', {})],
         )
         for server_id in ('weightless', 'new', 'weightless', 'new'):
             self.assertEqual('', self.go(server_id))

@@ -76,9 +76,9 @@ class TestTogether(Base):
         self.assertEqual((), self.found.suggestions)
 
     def test_one_unit_short(self):
-        for name in clouds.SIZE:
+        for name, size in clouds.SIZE.items():
             with self.subTest(name):
-                short = Host('b', size=clouds.less(clouds.SIZE, **{name: 1}))
+                short = Host('b', size={**clouds.SIZE, name: size - 1})
                 fits = self.fits([A, short], clouds.demands(8))
                 self.assertEqual([YES] * 7 + [NO], sorted(fits)[::-1])
                 self.assertEqual(1, len(self.found.misfits))

@@ -125,24 +125,15 @@ ONE_BY_ONE = (
 )
 
 
-def sources(*names: str) -> list[clouds.Host]:
-    """Return hosts to be drained that are half full."""
-    return [clouds.filled(name, 0.5, maintenance=True) for name in names]
-
-
-def halves(*names: str):
-    """Return a server that takes half a host on each of some hosts."""
-    return [clouds.demand(f'on {n}', clouds.HALF, source=n) for n in names]
-
-
 class TestSuggestions(unit.TestCase):
     def find(self, nodes, demands):
         """Return what would help."""
         return suggestions.find(clouds.assign(nodes, demands))
 
     def test_one_by_one_must_help_each_host(self):
-        nodes = [clouds.filled('a', 0.5), *sources('one', 'two')]
-        demands = halves('one', 'two')
+        sources = ('one', 'two')
+        nodes = [filled(n, 0.5, maintenance=n != 'a') for n in ('a', *sources)]
+        demands = [clouds.demand(n, clouds.HALF, source=n) for n in sources]
         large = clouds.demand('x', clouds.WHOLE, 'two')
         self.assertEqual(ONE_BY_ONE, self.find(nodes, demands)[0])
         # Each may take the other's server only.

@@ -66,23 +66,19 @@ class TestTries(unit.TestCase):
         self.assertFalse(context.exhausted(model.Move.COLD))
 
 
-def action(kind=ActionKind.LIVE_MIGRATE, **kwargs):
-    return memories.Action(
-        kind, 'vm1', **{'host': 'cmp09', 'spread': True, **kwargs}
-    )
-
-
-def refused(reason=NO_SUCH_HOST, at=NOW, *, final=True):
+def refused(reason=NO_SUCH_HOST, *, final=True):
     """Return Nova's answer to a request that it refuses."""
-    return memories.Outcome(memories.SendStatus.REFUSED, at, reason, final)
+    return memories.Outcome(memories.SendStatus.REFUSED, NOW, reason, final)
 
 
 class TestAnswers(unit.TestCase):
     """What the answer to a request says of our pick."""
 
-    def after(self, outcome, **kwargs):
+    def after(self, outcome, kind=ActionKind.LIVE_MIGRATE, **kwargs):
         memory = builders.memory(builders.server_memory())
-        return memory.after(action(**kwargs), outcome, 6).servers['vm1']
+        kwargs = {'host': 'cmp09', 'spread': True, **kwargs}
+        action = memories.Action(kind, 'vm1', **kwargs)
+        return memory.after(action, outcome, 6).servers['vm1']
 
     @unit.cases(
         (ActionKind.LIVE_MIGRATE, NO_SUCH_HOST, True),
