@@ -134,13 +134,11 @@ def migration(record_id=1, status='running', server_id='vm1', **kwargs):
 
 
 def evacuation(record_id=1, status='pre-migrating', server_id='vm1', **kwargs):
-    """Return a record of an evacuation off the host."""
     kind = model.MigrationType.EVACUATION
     return migration(record_id, status, server_id, **{'type': kind, **kwargs})
 
 
 def dead(**kwargs: ty.Any) -> model.Service:
-    """Return the compute service of a host that has died."""
     return service(**{'up': False, 'forced_down': True, **kwargs})
 
 

@@ -65,7 +65,6 @@ class CommandTestCase(unit.TestCase):
         self.asked = getattr(self.maintenance, self.method)
 
     def parse(self, arguments: str | list[str]):
-        """Return the command and its parsed arguments."""
         if isinstance(arguments, str):
             arguments = arguments.split()
         self.stdout = io.StringIO()
@@ -112,7 +111,6 @@ class CommandTestCase(unit.TestCase):
             logger.removeHandler(handler)
 
     def assert_usage(self, arguments: str | list[str], words: str):
-        """Fail unless the arguments are refused, with these words."""
         stderr = io.StringIO()
         with (
             contextlib.redirect_stderr(stderr),

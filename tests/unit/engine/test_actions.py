@@ -47,7 +47,6 @@ class TestEvacuation(unit.TestCase):
         actions.send(self.gateway, action)
 
     def refused(self, words: str, **values: ty.Any) -> None:
-        """Check that something is refused this time, and not sent."""
         refused = exceptions.RequestRefused
         with self.assertRaisesRegex(refused, words) as caught:
             self.send(**values)

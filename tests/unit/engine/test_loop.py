@@ -47,8 +47,6 @@ class HostTestCase(drain_base.DrainTestCase):
 
 
 class OthersTestCase(drain_base.DrainTestCase):
-    """What others do meanwhile."""
-
     def test_a_server_created_at_the_last_moment(self) -> None:
         for seconds in (0.0, 1.0, 5.0):
             with self.subTest(seconds):

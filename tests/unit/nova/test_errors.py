@@ -46,7 +46,6 @@ def page(status: int, text: str) -> dict[str, ty.Any]:
 
 
 def of_type(content_type: str, **answer: ty.Any) -> dict[str, ty.Any]:
-    """Return an answer with a content type."""
     return {**answer, 'headers': {'Content-Type': content_type}}
 
 

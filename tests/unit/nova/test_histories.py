@@ -21,8 +21,6 @@ _ERROR = {'result': 'Error', 'host': 'cmp02', 'details': None}
 
 
 class FailureTest(cloud.CloudTestCase):
-    """Why a move failed."""
-
     def _answer(self, actions: ty.Any, events: ty.Any) -> None:
         self.answer(ACTIONS, instanceActions=actions)
         action = {'action': 'migrate', 'events': events}
@@ -102,8 +100,6 @@ class NotKnownTest(cloud.CloudTestCase):
 
 
 class HistoryTest(cloud.CloudTestCase):
-    """What was asked of a server."""
-
     def _answer(self, *pages: ty.Any) -> None:
         # Not `instanceActions_links`, as it would be elsewhere.
         links = {'links': cloud.link('/x')}

@@ -217,12 +217,10 @@ def summary(root: str, *traits: str, **inventories: tuple[int, int]) -> ty.Any:
 
 
 def request(**amounts: dict[str, int]) -> ty.Any:
-    """Return an allocation request: amounts by provider."""
     return {'allocations': {p: {'resources': a} for p, a in amounts.items()}}
 
 
 def provider(id_, root, *traits, **inventories):
-    """Return what is read of a provider."""
     pools = {n: snapshots.Inventory(*i) for n, i in inventories.items()}
     return snapshots.Provider(id_, root, frozenset(traits), pools)
 

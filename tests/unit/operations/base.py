@@ -192,7 +192,6 @@ class Cloud:
         return {f'{host}.example.org': host for host in self.hosts}
 
     def gateway(self) -> mock.Mock:
-        """Return a gateway to this cloud."""
         asked = mock.create_autospec(gateway.Gateway, instance=True)
         asked.pause = transport.Pause()
         asked.user_name.return_value = 'bob'
@@ -281,16 +280,13 @@ class DrainTestCase(MaintenanceTestCase):
         )
 
     def asked(self) -> list[str]:
-        """Return what the cloud was asked for."""
         return [call[0] for call in self.gateway.method_calls]
 
     def moves(self) -> list[tuple[str, str]]:
-        """Return which server was asked to move where."""
         calls = self.gateway.live_migrate.call_args_list
         return [call.args for call in calls]
 
     def assert_changed_nothing(self) -> None:
-        """Check that only what changes nothing was asked for."""
         self.assertLessEqual(set(self.asked()), self.READING)
         self.assertEqual({'vm1': 'cmp01', 'vm2': 'cmp02'}, self.cloud.places)
 

@@ -25,7 +25,6 @@ class CapacityTestCase(base.DrainTestCase):
         )
 
     def told(self) -> list[str]:
-        """Return what was told of trouble."""
         return [text for _host, text in self.listener.troubles]
 
 

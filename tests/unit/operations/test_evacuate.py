@@ -271,8 +271,6 @@ class HeartbeatTestCase(base.EvacuateTestCase):
 
 
 class HeartbeatTest(HeartbeatTestCase):
-    """The host is heard of, or it is not."""
-
     @unit.cases(20, 3600, -3600)
     def test_alive_and_the_api_has_another_time(self, ahead: float) -> None:
         """A front end may have set its ``Date``: heartbeats look old, then."""

@@ -159,7 +159,6 @@ class DecideTestCase(unit.TestCase):
         )
 
     def asks(self, decision) -> dict[str, memories.ActionKind]:
-        """Return what is asked for, by server."""
         return {a.server_id: a.kind for a in decision.actions}
 
     def assert_over(self, decision: decisions.Decision) -> None:

@@ -125,7 +125,6 @@ class RecordsTestCase(unit.TestCase):
                 recording.acted('cmp01', ACTION, OUTCOME, 7)
 
     def read(self):
-        """Return all records of the file."""
         return [record for _line, record in records.read(str(self.path))]
 
 
@@ -171,7 +170,6 @@ class TestDamage(RecordsTestCase):
         return message
 
     def lines(self):
-        """Return the lines of a recording, to be changed."""
         self.write(self.SEEN, self.SEEN)
         return self.path.read_text().splitlines(keepends=True)
 

@@ -67,7 +67,6 @@ class ReplayTestCase(unit.TestCase):
             return scene.run(cloud, hosts, recording=recording, **options)
 
     def ticks(self):
-        """Return all that was decided, decided again."""
         return list(replay.replay(str(self.path)))
 
     def assert_same(self):
@@ -79,7 +78,6 @@ class ReplayTestCase(unit.TestCase):
         return ticks
 
     def lines(self):
-        """Return the file's lines as JSON values."""
         return [json.loads(line) for line in self.path.open()]
 
     def write(self, lines):
@@ -88,7 +86,6 @@ class ReplayTestCase(unit.TestCase):
         self.path.write_text(''.join(f'{dumps(line)}\n' for line in lines))
 
     def told(self):
-        """Return the exit code, and what is told."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = replay.main([str(self.path)])

@@ -28,21 +28,17 @@ class RecordingTestCase(unit.TestCase):
         self.warn = mock.Mock()
 
     def open(self, **kwargs):
-        """Return a recording."""
         recording = writer.Recording(str(self.path), warn=self.warn, **kwargs)
         self.addCleanup(recording.close)
         return recording
 
     def lines(self):
-        """Return what the file has, line by line."""
         return [json.loads(line) for line in self.path.open()]
 
     def kinds(self):
-        """Return what the lines are."""
         return [next(iter(line)) for line in self.lines()]
 
     def decide(self, recording, seen=SEEN, policy=POLICY, **kwargs):
-        """Let a decision be written down."""
         rows = kwargs.pop('rows', [builders.row()])
         recording.decided(
             seen, policy, 1000.0, builders.decision(rows, **kwargs)
@@ -228,7 +224,6 @@ class TestErrors(RecordingTestCase):
     """They never end a drain."""
 
     def full(self, method):
-        """Return a recording whose disk is full."""
         recording = self.open()
         recording._file = mock.Mock(wraps=recording._file)
         getattr(recording._file, method).side_effect = FULL

@@ -66,7 +66,6 @@ class DryRunTestCase(unit.TestCase):
         return row
 
     def asked(self) -> dict[str, int]:
-        """Return how often each kind of request was sent."""
         return dict(self.client.counts())
 
 

@@ -45,7 +45,6 @@ class CapacityObserverTestCase(unit.TestCase):
         self.surveyor = snapshot.CapacityObserver(self.gateway)
 
     def asked(self) -> list[str]:
-        """Return what was asked for, in its order."""
         return [call[0] for call in self.gateway.method_calls]
 
     def usage(self, *servers: model.Server) -> snapshot.SourceUsage:

@@ -29,7 +29,6 @@ def flow(demands, plan=None, **values) -> destination_choice.Flow:
 
 class Base(unit.TestCase):
     def pick(self, nodes, demands, *, closed=(), known=None, **values):
-        """Return the pick for the first server."""
         seen = clouds.snapshot(nodes, demands, **(known or {}))
         return destination_choice.pick(
             seen, flow(demands, **values), demands[0].server.id, closed

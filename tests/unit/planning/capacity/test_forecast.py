@@ -22,12 +22,10 @@ ZONED, ZONES = clouds.ZONED, clouds.ZONES
 
 class Base(unit.TestCase):
     def fits(self, *args, **known) -> list[forecast.Fits]:
-        """Return whether each server fits."""
         self.found = clouds.capacity_forecast(*args, **known)
         return [fit.fits for fit in self.found.fits.values()]
 
     def only(self, *args, **known) -> forecast.Fit:
-        """Return what is told of the only server."""
         (fit,) = clouds.capacity_forecast(*args, **known).fits.values()
         return fit
 

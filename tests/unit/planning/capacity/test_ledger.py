@@ -17,12 +17,10 @@ A, B = clouds.hosts('a', 'b')
 
 
 def allocation(amount: int, provider: str = 'rp-a', name: str = 'VCPU'):
-    """Return a share of a provider."""
     return snapshots.Allocation(provider, name, amount)
 
 
 def ledger(*nodes: Host, shape: snapshots.Amounts = clouds.QUARTER, **known):
-    """Return the ledger of hosts that were asked for one shape."""
     wanted = [clouds.demand('vm1', shape)]
     return ledgers.Ledger(clouds.snapshot(nodes, wanted, **known))
 

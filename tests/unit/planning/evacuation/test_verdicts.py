@@ -34,7 +34,6 @@ RESET = (ActionKind.RESET, model.Move.EVACUATION, True)
 
 
 def terms(was_stopped=False, **options):
-    """Return terms of an evacuation with the options given."""
     policy = policies.Policy(evacuate=True, **options)
     return verdicts.Terms(requested.operation(policy), was_stopped=was_stopped)
 

@@ -92,8 +92,6 @@ class TestStart(base.DecideTestCase):
 
 
 class TestLife(base.DecideTestCase):
-    """One server, from request to end."""
-
     @unit.cases(
         # what is seen beside a server that is to be moved
         # The record of a deleted server vanishes: it is `queued` for ever.

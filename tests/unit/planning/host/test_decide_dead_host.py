@@ -35,8 +35,6 @@ def many(status='ACTIVE', number=20, **kwargs):
 
 
 class TestHost(base.DecideTestCase):
-    """The host as a whole."""
-
     def evacuate(self, service=None, memory=None, **observed):
         return self.decide(
             **{
@@ -209,10 +207,7 @@ class TestHost(base.DecideTestCase):
 
 
 class TestWithoutEvacuate(base.DecideTestCase):
-    """A drain of a host that has died."""
-
     def drain(self, **observed):
-        """Return the first decision."""
         return self.decide(
             memory=memories.HostMemory(), service=builders.dead(), **observed
         )

@@ -334,8 +334,6 @@ class TestProgress(unit.TestCase):
 
 
 class TestTimeout(InFlightTestCase):
-    """--server-timeout."""
-
     LIMIT = 60.0
     LATE = builders.server_memory(under_way_since=NOW - LIMIT)
 

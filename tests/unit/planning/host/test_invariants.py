@@ -42,7 +42,6 @@ def newest(seen):
 
 
 def starts(found):
-    """Return what is begun, by server."""
     return {
         a.server_id: a.kind
         for a in found.actions

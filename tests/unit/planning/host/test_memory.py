@@ -90,7 +90,6 @@ class TestRecords(unit.TestCase):
         ('running', ARRIVING, False),
     )
     def test_servers_never_looked_at(self, status, ends, expected):
-        """Servers on no list that must be looked at."""
         record = builders.migration(status=status, **ends)
         for observed, found in (
             ({}, {'vm1'} if expected else set()),

@@ -174,8 +174,6 @@ class TestLeftAlone(RestoreTimelineTestCase):
 
 
 class TestHost(base.DecideTestCase):
-    """The host that they are on, as a whole."""
-
     def bring(self, policy=None, **kwargs):
         return self.decide(
             policy=policy or options(),

@@ -205,7 +205,6 @@ class TestAskedFor(base.ServerContextTestCase):
 
     @unit.cases((59.0, Phase.MOVING), (60.0, Phase.STILL_MOVING))
     def test_bounded_by_server_timeout(self, under_way, phase):
-        """--server-timeout."""
         remembered = dataclasses.replace(
             base.asked(), under_way_since=NOW - under_way
         )

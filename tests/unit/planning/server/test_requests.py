@@ -67,7 +67,6 @@ class TestTries(unit.TestCase):
 
 
 def refused(reason=NO_SUCH_HOST, *, final=True):
-    """Return Nova's answer to a request that it refuses."""
     return memories.Outcome(memories.SendStatus.REFUSED, NOW, reason, final)
 
 

@@ -22,8 +22,6 @@ RUNNING = {'power_state': State.RUNNING}
 
 
 class TestVerification(base.ServerContextTestCase):
-    """After its move a server is what it was, or that is a failure."""
-
     def moved(self, before, **after):
         return self.assess(
             base.record('completed'),
