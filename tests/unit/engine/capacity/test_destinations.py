@@ -227,10 +227,9 @@ class TestBound(destinations_base.DestinationsTestCase):
 
     def test_stale_moves_of_others_do_not_count(self) -> None:
         """A compute service that died leaves such records behind."""
-        old = record('x', 'a', source='far', ago=2 * 86400)
         lost = record('y', None, source='far', ago=2 * 86400)
         self.given(clouds.hosts('a'), clouds.demands(1), bound=1)
-        self.others(old, lost)
+        self.others(record('x', 'a', source='far', ago=2 * 86400), lost)
         self.assertEqual('a', self.go('vm00'))
 
     def test_adopted_moves_count(self) -> None:

@@ -185,7 +185,6 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
     def test_its_cold_migration_goes_on_elsewhere(self):
         """The destination does the rest of it."""
         timeline = self.begin()
-        moving = there('RESIZE')
         record = timeline.record('post-migrating', type=base.COLD)
-        timeline.tick(moving, record, after=5)
+        timeline.tick(there('RESIZE'), record, after=5)
         self.assertIsNone(timeline.row.result)

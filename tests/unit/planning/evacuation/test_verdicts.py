@@ -229,5 +229,4 @@ class TestPowerState(unit.TestCase):
         # Then nothing else counts.
         for action in ('stop', 'start'):
             history = [*map(base.instance_action, ('create', action), (0, 1))]
-            found = power_state_.was_stopped(before, history)
-            self.assertIs(expected, found)
+            self.assertIs(expected, power_state_.was_stopped(before, history))

@@ -288,7 +288,6 @@ class TestDestinationDown(base.TimelineTestCase):
     DOWN = {'down': frozenset({builders.DEST})}
 
     def test_aborted_and_tried_again(self):
-        grace = {'after': timing.DOWN_GRACE_SECONDS}
         failed = {'failures': {7: ''}, **self.DOWN}
         later = {'after': timing.RETRY_WAIT_SECONDS}
         self.expect(
@@ -299,7 +298,7 @@ class TestDestinationDown(base.TimelineTestCase):
                 memories.ActionKind.ABORT,
                 MOVING,
                 'running',
-                {**self.DOWN, **grace},
+                {**self.DOWN, 'after': timing.DOWN_GRACE_SECONDS},
             ),
             (None, HERE, 'cancelled', failed),
             (LIVE, HERE, 'cancelled', {**failed, **later}),

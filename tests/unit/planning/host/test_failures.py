@@ -174,10 +174,9 @@ class TestRefusals(base.ServerContextTestCase):
     """Nova said no at once, and kept no record of it."""
 
     def refused(self, refusals=1, ago=100.0, **kwargs):
-        refused_at = NOW - ago
         kwargs.setdefault('view', base.HERE)
         return self.assess(
-            remembered=base.refused(times=refusals, refused_at=refused_at),
+            remembered=base.refused(times=refusals, refused_at=NOW - ago),
             **kwargs,
         )
 
