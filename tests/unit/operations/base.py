@@ -266,6 +266,10 @@ class DrainTestCase(MaintenanceTestCase):
         'check_hosts_shown'.split()
     )
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.listener = builders.Listener()
+
     def given(self, *services: model.Service) -> None:
         super().given(
             *services, builders.service(host=ELSEWHERE, enabled=True)
@@ -300,7 +304,6 @@ class EvacuateTestCase(DrainTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.listener = builders.Listener()
         self.questions: list[str] = []
         self.interrupt = types.SimpleNamespace(requested=False)
 

@@ -15,10 +15,6 @@ Code = exceptions.ExitCode
 
 
 class CapacityTestCase(base.DrainTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.listener = builders.Listener()
-
     def drain(self, *hosts: str, **options: ty.Any) -> ty.Any:
         return self.maintenance.drain(
             hosts or ['cmp01'], report=self.listener, **options

@@ -170,8 +170,7 @@ class RequestChecksTestCase(reports.ChecksTestCase):
         self.expect('over_parallel', *words)
 
     def test_resumed(self) -> None:
-        server = self.cloud.add(scene.SOURCE, 'suspended')
-        self.ask('resume', server, wait=5)
+        self.ask('resume', self.cloud.add(scene.SOURCE, 'suspended'), wait=5)
         self.expect('without_reason', 'resume of server-02')
         run = self.reporter.run()
         run.policy = policies.Policy(suspended=policies.Suspended.RESUME)
@@ -228,8 +227,7 @@ class EvacuationChecksTestCase(reports.ChecksTestCase):
         self.cloud.fence(scene.SOURCE)
 
     def expect(self, *words: str) -> None:
-        found = evacuation_checks.violations(self.reporter.run())
-        self.check(found, *words)
+        self.check(evacuation_checks.violations(self.reporter.run()), *words)
 
     def test_once(self) -> None:
         self.ask('evacuate')
@@ -267,8 +265,7 @@ class EvacuationChecksTestCase(reports.ChecksTestCase):
                 server = self.cloud.add(scene.SOURCE, seconds=30)
                 self.ask('evacuate', server, wait=0)
             self.reporter.clock.sleep(60)
-            found = request_checks.violations(self.reporter.run())
-            self.check(found, *words)
+            self.check(request_checks.violations(self.reporter.run()), *words)
 
     def test_what_is_told_of_one_that_did_not_move(self) -> None:
         self.server.outcomes.append(MoveOutcome.NO_HOST)
@@ -315,8 +312,7 @@ class JudgeTestCase(unit.TestCase):
         self.expect('it is on cmp0', row(self.one, Phase.MOVED))
 
     def test_wrong_server_restored(self) -> None:
-        stranger = self.cloud.add('cmp02')
-        self.bring(stranger)
+        self.bring(self.cloud.add('cmp02'))
         self.expect('live_migrate of server-03, which is None')
 
     def test_to_anywhere(self) -> None:

@@ -177,13 +177,6 @@ class TestRoom(destinations_base.DestinationsTestCase):
         self.note(over={'vm01'})
         self.assertIn('vm01', self.destinations.moves.sent)
 
-    def test_plan_leaves_capacity_for_other_servers(self) -> None:
-        """The large one fits on b alone."""
-        small, large = clouds.demand('small'), clouds.demand('z', clouds.WHOLE)
-        self.given([clouds.filled('a', 0.5), clouds.Host('b')], [small, large])
-        self.assertEqual('a', self.go('small'))
-        self.assertEqual('b', self.go('z'))
-
 
 class TestBound(destinations_base.DestinationsTestCase):
     """At most so many moves in flight to one destination."""

@@ -85,11 +85,6 @@ class TestStart(base.DecideTestCase):
         )
         self.assertEqual(NOW + timing.CONFIRM_WAIT_SECONDS, found.wait.until)
 
-    def test_server_with_unknown_host_is_visited(self):
-        found = self.decide(migrations=[finished()])
-        self.assertFalse(found.done)
-        self.assertEqual({'vm2'}, found.query.visit)
-
 
 class TestLife(base.DecideTestCase):
     @unit.cases(
