@@ -217,14 +217,6 @@ class GroupsTest(cloud.CloudTestCase):
 
         self.cloud.get(GROUPS, json=answer)
 
-    def _serve_hypervisors(self, pages: list[int]) -> None:
-        """Let Nova have hypervisors, in pages of so many."""
-        nodes = [
-            [cloud.hypervisor(10 * i + n, 'cmp01') for n in range(page)]
-            for i, page in enumerate(pages)
-        ]
-        self.answer_pages('/os-hypervisors/detail', 'hypervisors', *nodes)
-
     def _groups(self) -> tuple[int, list[str]]:
         """Return how many groups are found, and what was asked."""
         before = len(self.sent)
@@ -243,6 +235,7 @@ class GroupsTest(cloud.CloudTestCase):
         self.assertEqual(full + (2 if 0 < count < 4 else 1), len(sent))
 
     @unit.named_cases(
+        # pages of hypervisors; groups, and requests for them
         # A list of 4 that has no next page: 5 would have been on it, too.
         ('fewer', [4], 3, 1),
         ('as_many', [4], 4, 1),
@@ -255,7 +248,11 @@ class GroupsTest(cloud.CloudTestCase):
         ('one_after_an_empty_list', [0], 1, 2),
     )
     def test_after_a_list(self, hypervisors, count, requests):
-        self._serve_hypervisors(hypervisors)
+        nodes = [
+            [cloud.hypervisor(10 * i + n, 'cmp01') for n in range(page)]
+            for i, page in enumerate(hypervisors)
+        ]
+        self.answer_pages('/os-hypervisors/detail', 'hypervisors', *nodes)
         self._serve(count, max_limit=4 if len(hypervisors) > 1 else 1000)
         self.gateway.hypervisors()
         found, sent = self._groups()
