@@ -36,8 +36,6 @@ class Done:
 
 
 class _Errors(logging.Handler):
-    """Keeps what is logged as an error."""
-
     def __init__(self, lines: list[str]):
         super().__init__(logging.ERROR)
         self._lines = lines

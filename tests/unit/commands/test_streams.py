@@ -20,7 +20,6 @@ from tests.unit.commands import program
 FEW = ('Name', 'Result', 'Code')
 MORE = ('Name', 'Status', 'Move', 'Destination', 'Result', 'Code')
 WIDE = 132
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: As a shell says that SIGPIPE ended a program.
 SIGPIPE = 141
 STREAMS = {
@@ -45,7 +44,7 @@ class ProgramTestCase(unit.TestCase):
         """
 
         def prepare() -> None:
-            for number in SIGNALS:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 handler = signal.SIG_DFL
                 if number in ignored:
                     handler = signal.SIG_IGN

@@ -77,8 +77,6 @@ def record(
 
 
 class DestinationsTestCase(unit.TestCase):
-    """Destinations, and what they ask and say."""
-
     def given(self, nodes, wanted, *, bound=None, known=True, **snapshot):
         """Let hosts have been looked at just now.
 

@@ -187,8 +187,6 @@ class ForceDownTest(cloud.CloudTestCase):
 
 
 class ResidentsTest(cloud.CloudTestCase):
-    """Where servers are, from the list of hypervisors."""
-
     def test_recorded(self) -> None:
         self.cloud.get(HYPERVISORS, json=recorded.HYPERVISORS)
         self.assertEqual(

@@ -234,14 +234,12 @@ class MaintenanceTestCase(unit.TestCase):
         )
 
     def given(self, *services: model.Service) -> None:
-        """Let the cloud have these hosts."""
         self.cloud = Cloud(*services)
         self.gateway = self.cloud.gateway()
         with mock.patch.object(gateway, 'Gateway', return_value=self.gateway):
             self.maintenance = api.Maintenance(mock.Mock())
 
     def reason(self, host: str = 'cmp01') -> str | None:
-        """Return what stands in a host's disabled reason."""
         return self.cloud.hosts[host].disabled_reason
 
     def changes(self) -> list[tuple[str, str]]:

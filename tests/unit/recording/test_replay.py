@@ -81,7 +81,6 @@ class ReplayTestCase(unit.TestCase):
         return [json.loads(line) for line in self.path.open()]
 
     def write(self, lines):
-        """Put JSON values into the file."""
         dumps = functools.partial(json.dumps, separators=(',', ':'))
         self.path.write_text(''.join(f'{dumps(line)}\n' for line in lines))
 

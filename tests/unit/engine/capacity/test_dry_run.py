@@ -36,7 +36,6 @@ class DryRunTestCase(unit.TestCase):
         self.given(scene.cloud())
 
     def given(self, cloud: clouds.Cloud) -> None:
-        """Let there be another cloud."""
         self.cloud = cloud
         self.clock = timeline.VirtualClock(cloud.timeline)
 
@@ -61,7 +60,6 @@ class DryRunTestCase(unit.TestCase):
         return found
 
     def row(self, *args: ty.Any, **kwargs: ty.Any) -> dry_runs.Row:
-        """Look ahead to the drain of one server."""
         (row,) = self.look(*args, **kwargs).preview.rows
         return row
 

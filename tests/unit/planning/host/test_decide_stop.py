@@ -266,7 +266,6 @@ class TestHost(base.DecideTestCase):
 
 EXCLUDE = frozenset({'vm1'})
 HERE = 'left here (--exclude)'
-FAILED = base.record('failed')
 FINISHED = base.record('finished', type=base.COLD, seen_at=base.NOW - 60.0)
 
 
@@ -336,7 +335,7 @@ class TestExcluded(base.DecideTestCase):
         found = self.decide(
             policy=policies.Policy(exclude=EXCLUDE),
             servers=[base.HERE],
-            migrations=[FAILED],
+            migrations=[base.record('failed')],
             failures={7: base.FAILURE},
             memory=builders.memory(builders.server_memory()),
         )

@@ -84,8 +84,6 @@ class TestAsked(base.ServerContextTestCase):
 
 
 class TestFailures(base.ServerContextTestCase):
-    """A move that Nova had taken failed."""
-
     def failed(self, failures=1, *, ago=100.0, status='error', **kwargs):
         records = [
             base.record(status, record_id=i + 1, seen_at=NOW - ago)
@@ -263,8 +261,6 @@ class InFlightTestCase(base.ServerContextTestCase):
 
 
 class TestStall(InFlightTestCase):
-    """Memory that does not become less."""
-
     def stall(self, on_stall=OnStall.WAIT, seconds=STALL, **kwargs):
         kwargs.setdefault('remembered', stalled(seconds))
         return self.fly(
@@ -368,8 +364,6 @@ class TestTimeout(InFlightTestCase):
 
 
 class TestDestinationDown(InFlightTestCase):
-    """The compute service where it is going has died."""
-
     GRACE = timing.DOWN_GRACE_SECONDS
 
     def test_a_live_migration_is_aborted_and_tried_again(self):

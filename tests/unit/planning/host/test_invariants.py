@@ -80,8 +80,6 @@ def running(step, found):
 
 
 class Deciding(unit.TestCase):
-    """Whatever is decided."""
-
     def the_same_again_from_the_same(self, step, found):
         before = repr(step)
         self.assertEqual(found, step.decide())
@@ -144,8 +142,6 @@ class Deciding(unit.TestCase):
 
 
 class Asking(unit.TestCase):
-    """What is asked of Nova."""
-
     def nothing_is_begun_while_a_move_is_under_way(self, step, found):
         phases = {row.server_id: row.phase for row in found.rows}
         for action, _view, record in asked(step, found, *memories.STARTING):
@@ -252,8 +248,6 @@ class Asking(unit.TestCase):
 
 
 class Limits(unit.TestCase):
-    """How much, and how long."""
-
     def never_more_than_allowed(self, step, found):
         """Nor long before they are needed.
 
@@ -291,8 +285,6 @@ class Limits(unit.TestCase):
 
 
 class Ending(unit.TestCase):
-    """What holds at the end."""
-
     def drained_leaves_nothing(self, step, found):
         if not found.drained:
             return

@@ -366,10 +366,3 @@ class TestLastChecks(base.DecideTestCase):
         self.assert_over(found)
         row = self.assert_row(found, 'blocked', 'allocation')
         self.assertEqual('x', row.server_id)
-
-    def test_blocked_server_does_not_delay_the_end(self):
-        found = self.decide(
-            servers=[base.SUSPENDED], consumers=frozenset({'vm1'})
-        )
-        self.assert_over(found)
-        self.assert_row(found, 'blocked')
