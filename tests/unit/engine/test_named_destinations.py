@@ -69,7 +69,7 @@ class DirectedTestCase(unit.TestCase):
         self.guide = PickedDestinations(self.clock)
 
     def drain(self, faults=faults.none, **options) -> loop.DrainResult:
-        run = scene.run(
+        return scene.run(
             self.cloud,
             clock=self.clock,
             limit=3600.0,
@@ -77,8 +77,7 @@ class DirectedTestCase(unit.TestCase):
             verb=self._drain,
             judge=lambda _run: [],
             **options,
-        )
-        return run.result
+        ).result
 
     def _drain(self, run: scene.Run) -> loop.DrainResult:
         self.recorder = run.recorder

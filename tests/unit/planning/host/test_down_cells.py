@@ -157,16 +157,15 @@ class TestServer(base.DecideTestCase):
         cold = builders.migration(
             1, 'migrating', type='migration', seen_at=NOW - 100
         )
-        memory = self.decide(
-            servers=[builders.server('vm1', 'RESIZE', seen_at=NOW - 100)],
-            migrations=[cold],
-            policy=policy,
-            now=NOW - 100,
-        ).memory
         found = self.decide(
             migrations=[cold],
             policy=policy,
-            memory=memory,
+            memory=self.decide(
+                servers=[builders.server('vm1', 'RESIZE', seen_at=NOW - 100)],
+                migrations=[cold],
+                policy=policy,
+                now=NOW - 100,
+            ).memory,
             unseen={'vm1': NOW - unseen_ago},
             service_at=NOW - unseen_ago,
         )

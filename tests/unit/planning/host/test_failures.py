@@ -314,11 +314,10 @@ class TestProgress(unit.TestCase):
         (BEFORE + 4000, 8, True),
     )
     def test_less_memory_is_left(self, remaining, record_id, counts):
-        remembered = builders.server_memory(
-            least_of=7, least_remaining=self.BEFORE, least_since=NOW - 100
-        )
         found = in_flight.update_least_remaining(
-            remembered,
+            builders.server_memory(
+                least_of=7, least_remaining=self.BEFORE, least_since=NOW - 100
+            ),
             base.record(record_id=record_id),
             model.Progress(remaining, 4000, NOW),
         )

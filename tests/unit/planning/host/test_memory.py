@@ -30,11 +30,10 @@ class TestUpdate(unit.TestCase):
         self, refused_at, host_rejected
     ):
         """Not where Nova refused it at once: that leaves no record."""
-        remembered = base.asked(
-            host='cmp04', spread=True, refused_at=refused_at
-        )
         found = self.update(
-            builders.memory(remembered),
+            builders.memory(
+                base.asked(host='cmp04', spread=True, refused_at=refused_at)
+            ),
             migrations=[builders.migration(7, 'error', dest=None)],
         )
         self.assertIs(host_rejected, found.servers['vm1'].host_rejected_for)

@@ -237,17 +237,16 @@ class TestSettling(PollingTestCase):
         self.assert_looks_in(expected, remembered, servers=[view])
 
     def test_a_migration_that_is_aborted(self):
-        remembered = base.asked(
-            ActionKind.ABORT,
-            remembered=builders.server_memory(
-                began_at=NOW - 99, under_way_since=NOW - 99
-            ),
-            record_id=7,
-            asked_at=NOW - 1,
-        )
         self.assert_looks_in(
             LAST_STATUS,
-            remembered,
+            base.asked(
+                ActionKind.ABORT,
+                remembered=builders.server_memory(
+                    began_at=NOW - 99, under_way_since=NOW - 99
+                ),
+                record_id=7,
+                asked_at=NOW - 1,
+            ),
             policy=policies.Policy(server_timeout=60.0),
             **MOVING,
         )
@@ -275,13 +274,12 @@ class TestMoving(PollingTestCase):
 
     def test_waiting_server_has_no_age(self):
         """The one that failed long ago and is to be tried again."""
-        waits = builders.server_memory(
-            builders.server('vm2'), began_at=NOW - 99, not_before=NOW + 1
-        )
         self.assert_looks_in(
             4.0,
             builders.server_memory(began_at=NOW - 5),
-            waits,
+            builders.server_memory(
+                builders.server('vm2'), began_at=NOW - 99, not_before=NOW + 1
+            ),
             servers=[base.MIGRATING, builders.server('vm2')],
             migrations=[
                 builders.migration(7),

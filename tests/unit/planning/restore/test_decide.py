@@ -181,14 +181,6 @@ class TestHost(base.DecideTestCase):
         )
 
     def test_others_do_not_matter(self):
-        others = [
-            builders.migration(2, 'running', 'vm2'),
-            builders.migration(3, 'finished', 'vm3', type=base.COLD),
-            builders.migration(4, 'completed', 'vm4'),
-            builders.migration(
-                5, 'running', 'vm5', source='cmp05', dest=builders.HOST
-            ),
-        ]
         found = self.bring(
             policy=options(suspended=RESUME, resized=policies.Resized.CONFIRM),
             memory=memories.HostMemory(),
@@ -202,7 +194,14 @@ class TestHost(base.DecideTestCase):
                 builders.server('vm3', 'VERIFY_RESIZE', host='cmp05'),
                 builders.server('vm4', host='cmp05', tagged=True),
             ],
-            migrations=others,
+            migrations=[
+                builders.migration(2, 'running', 'vm2'),
+                builders.migration(3, 'finished', 'vm3', type=base.COLD),
+                builders.migration(4, 'completed', 'vm4'),
+                builders.migration(
+                    5, 'running', 'vm5', source='cmp05', dest=builders.HOST
+                ),
+            ],
             consumers=frozenset({'vm8'}),
         )
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))

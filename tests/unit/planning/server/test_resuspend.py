@@ -56,15 +56,14 @@ class TestRequireSuspend(base.ServerContextTestCase):
     @unit.cases(base.record(), base.record(type=base.COLD, status='migrating'))
     def test_not_while_a_move_is_under_way(self, record):
         """Given up, but it goes on; the view of the server is an old one."""
-        remembered = base.refused(
-            *(ActionKind.ABORT, timing.END_TRIES),
-            remembered=RESUMED,
-            record_id=7,
-        )
         found = self.require(
             *(Phase.FAILED, record),
             view=base.HERE,
-            remembered=remembered,
+            remembered=base.refused(
+                *(ActionKind.ABORT, timing.END_TRIES),
+                remembered=RESUMED,
+                record_id=7,
+            ),
             others_down={'cmp02': 0.0},
         )
         self.assertIsNone(found.ask)

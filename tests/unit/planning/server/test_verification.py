@@ -181,15 +181,14 @@ class TestArrived(base.ServerContextTestCase):
 
     def test_restarted_on_the_way_home(self):
         """What its owner noticed of a good move is told."""
-        policy = policies.Policy(
-            running=policies.Running.COLD, home=builders.DEST
-        )
         assessed = self.assert_phase(
             Phase.MOVED,
             base.record('confirmed', type=base.COLD),
             view=base.THERE,
             remembered=base.asked(ActionKind.COLD_MIGRATE),
-            policy=policy,
+            policy=policies.Policy(
+                running=policies.Running.COLD, home=builders.DEST
+            ),
         )
         self.assertEqual('restarted: by its cold migration', assessed.reason)
 
