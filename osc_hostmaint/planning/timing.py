@@ -76,6 +76,8 @@ TASK_RECHECK_MOST_SECONDS = 10.0
 PROGRESS_RECHECK_SECONDS = 1.0
 #: A rate that people are shown is that of so many seconds.
 PROGRESS_RATE_SECONDS = 20.0
+#: The live view is drawn anew so often, for the times that go by.
+PROGRESS_REDRAW_SECONDS = 0.5
 #: The least time to a look at a move that will be over its time then.
 OVERDUE_RECHECK_SECONDS = 0.5
 #: The room on other hosts: Placement's numbers, once a move was started by

@@ -28,6 +28,7 @@ from osc_hostmaint import events
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import code as codes
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.progress import lines
 from osc_hostmaint.progress import run
@@ -43,8 +44,6 @@ NAME_COLUMNS = 24
 NARROW_COLUMNS = 45
 #: A terminal shows ``^C`` at the end of the view, and must not fold that.
 FREE_COLUMNS = 3
-#: So often the view is drawn anew, for the times that go by.
-DRAWN_PER_SECOND = 2
 #: Three columns.
 _Line = tuple[consoles.RenderableType, ...]
 #: What scrolls above the view; the view itself shows the rest.
@@ -169,7 +168,7 @@ class View:
     def _keep_drawn(self) -> None:
         # Nobody looks at a terminal that is gone.
         with contextlib.suppress(OSError, ValueError):
-            while not self._over.wait(1 / DRAWN_PER_SECOND):
+            while not self._over.wait(timing.PROGRESS_REDRAW_SECONDS):
                 self._draw()
 
     def _draw(self) -> None:

@@ -7,6 +7,8 @@ Long runs look at more of them: EXAMPLES=20 at twenty times as many.
 """
 
 import os
+import pathlib
+import tempfile
 import typing as ty
 import unittest
 
@@ -27,6 +29,10 @@ class TestCase(unittest.TestCase):
     def __init_subclass__(cls, **kwargs: ty.Any) -> None:
         super().__init_subclass__(**kwargs)
         ddt.ddt(cls)
+
+    def new_folder(self) -> pathlib.Path:
+        """Return a folder that is there until the test ends."""
+        return pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
 
 def cases(*rows: ty.Any) -> ty.Callable[..., ty.Any]:

@@ -82,7 +82,6 @@ def mark(**kwargs: ty.Any) -> marks.Mark:
 def service(**kwargs: ty.Any) -> model.Service:
     """Return the compute service of a host in maintenance."""
     enabled = kwargs.get('enabled', False)
-    reason = None if enabled else marks.write(mark())
     return model.Service(
         **{
             'id': '7d1c5b5e-0000-4000-8000-000000000001',
@@ -90,7 +89,7 @@ def service(**kwargs: ty.Any) -> model.Service:
             'zone': 'nova',
             'up': True,
             'enabled': enabled,
-            'disabled_reason': reason,
+            'disabled_reason': None if enabled else marks.write(mark()),
             **kwargs,
         }
     )
@@ -135,13 +134,11 @@ def migration(record_id=1, status='running', server_id='vm1', **kwargs):
 
 
 def evacuation(record_id=1, status='pre-migrating', server_id='vm1', **kwargs):
-    """Return a record of an evacuation off the host."""
     kind = model.MigrationType.EVACUATION
     return migration(record_id, status, server_id, **{'type': kind, **kwargs})
 
 
 def dead(**kwargs: ty.Any) -> model.Service:
-    """Return the compute service of a host that has died."""
     return service(**{'up': False, 'forced_down': True, **kwargs})
 
 

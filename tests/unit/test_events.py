@@ -221,7 +221,6 @@ class TestAnyDecisions(unit.TestCase):
         for each in now.rows:
             if each == old.get(each.server_id):
                 self.assertNotIn(each.server_id, told)
-        ends = {e.server_id for e in found if isinstance(e, ENDINGS)}
         self.assertEqual(
             {
                 each.server_id
@@ -232,7 +231,7 @@ class TestAnyDecisions(unit.TestCase):
                     or old[each.server_id].result is not each.result
                 )
             },
-            ends,
+            {e.server_id for e in found if isinstance(e, ENDINGS)},
         )
 
     @hypothesis.given(_DECISIONS)

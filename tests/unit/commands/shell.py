@@ -36,8 +36,6 @@ class Done:
 
 
 class _Errors(logging.Handler):
-    """Keeps what is logged as an error."""
-
     def __init__(self, lines: list[str]):
         super().__init__(logging.ERROR)
         self._lines = lines
@@ -65,7 +63,6 @@ class CommandTestCase(unit.TestCase):
         self.asked = getattr(self.maintenance, self.method)
 
     def parse(self, arguments: str | list[str]):
-        """Return the command and its parsed arguments."""
         if isinstance(arguments, str):
             arguments = arguments.split()
         self.stdout = io.StringIO()
@@ -112,7 +109,6 @@ class CommandTestCase(unit.TestCase):
             logger.removeHandler(handler)
 
     def assert_usage(self, arguments: str | list[str], words: str):
-        """Fail unless the arguments are refused, with these words."""
         stderr = io.StringIO()
         with (
             contextlib.redirect_stderr(stderr),

@@ -3,9 +3,7 @@
 """``openstack host maintenance drain``."""
 
 import errno
-import pathlib
 import signal
-import tempfile
 from unittest import mock
 
 from osc_hostmaint import exceptions
@@ -39,11 +37,6 @@ class TestDrain(shell.CommandTestCase):
             '--fenced --leave-stopped --evacuate',
             {'fenced': True},
             {'evacuate': True, 'leave_stopped': True},
-        ),
-        (
-            '--evacuate --parallel 3 --to cmp09 --retries 0',
-            {},
-            {'evacuate': True, 'parallel': 3, 'to': 'cmp09', 'retries': 0},
         ),
     )
     def test_options(self, typed, options, policy):
@@ -153,14 +146,45 @@ class TestDrain(shell.CommandTestCase):
             self.assertIn('vm1', done.stdout)
 
 
+class TestWrongUsage(shell.CommandTestCase):
+    command = commands.DrainHostMaintenance
+
+    @unit.cases(
+        # what is typed, what is said
+        ('--fenced', '--fenced: can only be used with --evacuate'),
+        ('--leave-stopped', '--leave-stopped: can only be used with'),
+        ('--leave-stopped --fenced', '--fenced, --leave-stopped: can only'),
+        ('--dry-run --fenced', '--fenced: can only be used with --evacuate'),
+        ('--evacuate --running cold', '--running: cannot be used with --ev'),
+        ('--evacuate --stopped leave', '--stopped: cannot be used with --e'),
+        ('--evacuate --suspended shelve', '--suspended: cannot be used with'),
+        ('--evacuate --shelved leave', '--shelved: cannot be used with'),
+        ('--evacuate --resized confirm', '--resized: cannot be used with'),
+        (
+            '--evacuate --on-stall abort --stall-after 1h',
+            '--on-stall, --stall-after: cannot be used with',
+        ),
+        ('--save-names', '--save-names: needs --save-observations <file>'),
+        ('--dry-run --save-observations x', 'cannot be used with --dry-run'),
+    )
+    def test_wrong_usage(self, arguments, words):
+        command, parsed = self.parse(f'{arguments} cmp01')
+        with self.logged() as errors:
+            code = command.run(parsed)
+        self.assertEqual(exceptions.ExitCode.USAGE, code)
+        (error,) = errors
+        self.assertIn(words, error)
+        self.assertEqual('', self.stdout.getvalue())
+        self.made.assert_not_called()
+
+
 class TestObservations(shell.CommandTestCase):
     command = commands.DrainHostMaintenance
 
     def setUp(self):
         super().setUp()
         self.asked.side_effect = self.work
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
 
     @staticmethod
     def work(*_args, recording, **_kwargs):

@@ -169,7 +169,6 @@ class TestDryRun(shell.CommandTestCase):
             memory_mb=3072,
             notes=(f'a note on {HOSTILE}',),
         )
-        done = self.run_dry()
 
         self.assertEqual(
             [
@@ -177,7 +176,7 @@ class TestDryRun(shell.CommandTestCase):
                 'host: 1 fit, 1 do not fit',
                 r'a note on \x1b[2Jvm\n\u202e[red]',
             ],
-            done.stderr.splitlines(),
+            self.run_dry().stderr.splitlines(),
         )
 
     def test_a_stderr_that_breaks_does_not_cost_the_table(self):

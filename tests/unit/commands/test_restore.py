@@ -135,10 +135,7 @@ class TestDryRun(shell.CommandTestCase):
     method = 'preview_restore'
 
     @unit.cases(
-        ((test_dry_run.row(),), {}, 0),
-        ((), {}, 0),
         ((test_dry_run.misfit(),), {}, 3),
-        ((test_dry_run.staying(),), {}, 3),
         ((test_dry_run.staying(skipped=True),), {}, 0),
         ((test_dry_run.row(),), {'cmp02': 'in maintenance'}, 1),
     )

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``openstack host maintenance show`` and ``list``."""
+"""``openstack host maintenance show`` and ``list``, and all columns."""
 
 import json
 
 from osc_hostmaint import api
 from osc_hostmaint import model
+from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import status
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import summary
@@ -161,8 +162,7 @@ class TestList(shell.CommandTestCase):
         ('--all', set(model.Mode)),
     )
     def test_which(self, arguments, modes):
-        done = self.run_command(arguments)
-        self.assertEqual(0, done.code)
+        self.assertEqual(0, self.run_command(arguments).code)
         self.asked.assert_called_once_with(
             frozenset(map(model.Mode, modes)),
             hypervisor_types=arguments == '--all',
@@ -205,9 +205,7 @@ class TestList(shell.CommandTestCase):
             api.ListedHost(builders.service(), 3, 'ironic'),
         )
 
-        done = self.run_command(f'{line} -f json')
-
-        (row,) = json.loads(done.stdout)
+        (row,) = json.loads(self.run_command(f'{line} -f json').stdout)
         found = row.get('Hypervisor Type')
         self.assertEqual('ironic' if shown else None, found)
         call = self.asked.call_args
@@ -220,3 +218,48 @@ class TestList(shell.CommandTestCase):
         shown = self.run_command(f'--long -f {form}').stdout
         self.assertEqual(3, shown.count('[2Jbroken'))
         self.assertTrue(shown.replace('\n', '').isprintable())
+
+
+ODD = 'a\x1b[31m\n\u202eb'
+
+
+class TestColumns(unit.TestCase):
+    @unit.cases(
+        # the column, for people, for machines
+        (columns.Printable(ODD), r'a\x1b[31m\n\u202eb', ODD),
+        (columns.Name('web'), 'web', 'web'),
+        (columns.Name('x' * 255), 'x' * 59 + '…', 'x' * 255),
+        (columns.Name('\x1b' * 99), r'\x1b' * 14 + r'\x1…', '\x1b' * 99),
+        (columns.Reason('x' * 2001), 'x' * 1999 + '…', 'x' * 2001),
+        (columns.Seconds(4.26), '4.3', 4.3),
+        (columns.Seconds(0.0), '0.0', 0.0),
+        (columns.Seconds(None), '', None),
+        (columns.Count(12), '12', 12),
+        (columns.Count(0), '0', 0),
+        (columns.Count(None), '', None),
+    )
+    def test_values(self, column, people, machines):
+        self.assertEqual(people, column.human_readable())
+        self.assertEqual(machines, column.machine_readable())
+
+    @unit.cases(
+        *((form, ('', '', 3, r'\x1b')) for form in ('table', 'csv', 'value')),
+        ('json', (None, None, 3, '\x1b')),
+    )
+    def test_what_is_unknown(self, formatter, expected):
+        """Numbers stay numbers: CSV quotes everything else."""
+        values = (None, columns.Count(None), columns.Count(3), '\x1b')
+        found = columns.harmless(values, formatter)
+        shown = (
+            getattr(v, 'machine_readable', lambda v=v: v)() for v in found
+        )
+        self.assertEqual(expected, tuple(shown))
+
+    def test_a_shell_only_stores_it(self):
+        """cliff puts it between double quotes, and escapes only these."""
+        name = '`id` $(id) $HOME \\ "x"'
+        values = (name, columns.Listed([{'name': name}], [name]), None, 3)
+        shown, listed, unknown, number = columns.harmless(values, 'shell')
+        self.assertEqual(r'\`id\` \$(id) \$HOME \\ "x"', shown)
+        self.assertNotRegex(listed, r'(?<!\\)[$`]')
+        self.assertEqual(('', 3), (unknown, number))

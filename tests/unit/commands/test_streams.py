@@ -2,14 +2,14 @@
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
-import pathlib
+import select
 import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 
 from osc_hostmaint import text
@@ -20,7 +20,6 @@ from tests.unit.commands import program
 FEW = ('Name', 'Result', 'Code')
 MORE = ('Name', 'Status', 'Move', 'Destination', 'Result', 'Code')
 WIDE = 132
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: As a shell says that SIGPIPE ended a program.
 SIGPIPE = 141
 STREAMS = {
@@ -36,8 +35,7 @@ class ProgramTestCase(unit.TestCase):
     """A test of the whole program, and how it treats who listens."""
 
     def setUp(self) -> None:
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.done = pathlib.Path(folder, 'done')
+        self.done = self.new_folder() / 'done'
 
     def start(self, work, *arguments, ignored=(), terminal=None, **streams):
         """Start a drain.
@@ -46,7 +44,7 @@ class ProgramTestCase(unit.TestCase):
         """
 
         def prepare() -> None:
-            for number in SIGNALS:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 handler = signal.SIG_DFL
                 if number in ignored:
                     handler = signal.SIG_IGN
@@ -223,3 +221,77 @@ class TestTerminal(ProgramTestCase):
         self.read_until(b'ready')
         self.close()
         self.assertEqual(130, self.wait(process))
+
+
+class TestQuestion(ProgramTestCase):
+    """The whole program, on a terminal."""
+
+    def ask(self, typed: bytes = b''):
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        self.process = self.start(
+            *('ask', '--evacuate', '-f', 'json'),
+            stdin=theirs,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            terminal=theirs,
+        )
+        os.close(theirs)
+        told = self.read(ours, until=b'[y/n]')
+        if typed:
+            os.write(ours, typed)
+            told += self.read(ours)
+        return ours, told
+
+    def read(self, terminal, until=b'', again=None):
+        """Return what is shown, until some words or the end.
+
+        :param again: interrupts the program once more if it says nothing:
+            Python misses a signal that comes just before it begins to read.
+        """
+        told = b''
+        # EIO: nobody has the other end open any more.
+        with contextlib.suppress(OSError):
+            while not until or until not in told:
+                if not select.select([terminal], [], [], program.LIMIT)[0]:
+                    self.assertTrue(again, f'nothing came after {told!r}')
+                    again, once_more = None, again
+                    once_more()
+                    continue
+                part = os.read(terminal, 4096)
+                if not part:
+                    break
+                told += part
+        return told.decode()
+
+    @unit.cases(
+        # what is typed, the answer
+        (b'y\n', 'sure'),
+        (b'n\n', 'not sure'),
+        (b'\n', 'not sure'),
+        (b'what?\ny\n', 'sure'),
+        # Ctrl-D
+        (b'\x04', 'not sure'),
+    )
+    def test_answer(self, typed, answer):
+        _ours, told = self.ask(typed)
+        self.wait(self.process)
+        self.assertIn(r'Is [bold]cmp\x1b01[/] off? ', told)
+        self.assertIn(f'cmp01: {answer}; stop: False', told)
+        self.assert_no_surprise(told)
+
+    @unit.cases(b'\x03', signal.SIGTERM, signal.SIGHUP)
+    def test_broken_off(self, how):
+        """By Ctrl-C, or a signal."""
+        ours, _told = self.ask()
+        send = functools.partial(self.process.send_signal, how)
+        if isinstance(how, bytes):
+            send = functools.partial(os.write, ours, how)
+        send()
+        told = self.read(ours, again=send)
+
+        self.assertEqual(130, self.wait(self.process))
+        self.assertIn('cmp01: broken off; stop: True', told)
+        # No move is in flight that could be waited for.
+        self.assertNotIn('nothing new', told)
+        self.assert_no_surprise(told)

@@ -76,18 +76,7 @@ def record(
     )
 
 
-def weightless() -> snapshots.Demand:
-    """Return a server of which it is not known what it needs."""
-    return snapshots.Demand(
-        builders.server('weightless', host=clouds.SOURCE),
-        snapshots.UNKNOWN,
-        clouds.SOURCE,
-    )
-
-
 class DestinationsTestCase(unit.TestCase):
-    """Destinations, and what they ask and say."""
-
     def given(self, nodes, wanted, *, bound=None, known=True, **snapshot):
         """Let hosts have been looked at just now.
 

@@ -133,8 +133,7 @@ def play(scenario: Scenario) -> list[str]:
 
 def _late(scenario, cloud, number, clock) -> scene.Run:
     clock.sleep(number * scenario.lag)
-    hosts = scenario.runs[number]
-    return _run(scenario, cloud, number, hosts, clock=clock)
+    return _run(scenario, cloud, number, scenario.runs[number], clock=clock)
 
 
 def _run(scenario, cloud, number, hosts=(), **options) -> scene.Run:

@@ -161,6 +161,5 @@ class RestoreTestCase(unit.TestCase):
         self.assertIn(words, done.result.errors[hosts[0]])
 
     def assert_nothing_asked(self, done: scene.Run) -> None:
-        """Check that nothing was changed in the cloud."""
         asked = {request.kind for request in done.client.log}
         self.assertTrue(_CHANGING.isdisjoint(asked), asked)

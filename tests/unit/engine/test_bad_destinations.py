@@ -61,8 +61,7 @@ class TestBlackHole(BadDestinationsTestCase):
 
     def test_the_scheduler_picks(self) -> None:
         """Until it has picked one that is not used any more."""
-        made = black_hole(4, 6)
-        run = self.drain(made, spread=policies.Spread.SCHEDULER)
+        run = self.drain(black_hole(4, 6), spread=policies.Spread.SCHEDULER)
         sent = self.sent(run)
         self.assertEqual('', sent[0])
         self.assertNotIn('', sent[-2:])
@@ -106,8 +105,7 @@ class TestBlackHole(BadDestinationsTestCase):
     def test_earlier_failures_make_it_last_choice(self) -> None:
         made = black_hole(3)
         self.drain(made, kill_after=4.0)
-        run = self.drained(made)
-        self.assertNotIn(HOLE, self.sent(run))
+        self.assertNotIn(HOLE, self.sent(self.drained(made)))
 
     def test_a_server_that_fails_everywhere(self) -> None:
         made = cloud(6)

@@ -24,7 +24,6 @@ from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
 
 ActionKind = memories.ActionKind
-NO_SUCH_HOST = 'Compute host cmp03 could not be found. (HTTP 400)'
 
 
 class PickedDestinations:
@@ -70,7 +69,7 @@ class DirectedTestCase(unit.TestCase):
         self.guide = PickedDestinations(self.clock)
 
     def drain(self, faults=faults.none, **options) -> loop.DrainResult:
-        run = scene.run(
+        return scene.run(
             self.cloud,
             clock=self.clock,
             limit=3600.0,
@@ -78,8 +77,7 @@ class DirectedTestCase(unit.TestCase):
             verb=self._drain,
             judge=lambda _run: [],
             **options,
-        )
-        return run.result
+        ).result
 
     def _drain(self, run: scene.Run) -> loop.DrainResult:
         self.recorder = run.recorder

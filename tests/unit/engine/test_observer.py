@@ -39,7 +39,6 @@ class ObserverTestCase(unit.TestCase):
         )
 
     def asked(self) -> list[str]:
-        """Return what was asked for since the last time."""
         kinds = [request.kind for request in self.client.log]
         self.client.log.clear()
         return kinds

@@ -10,7 +10,6 @@ from tests.unit.engine import random_drains as scenarios
 from tests.unit.simulation import others
 
 OWNERS = others.OWNERS
-SLOTS = strategies.integers(1, 3)
 meanwhile = scenarios.meanwhile
 
 #: The tests of this module share what is asked for.
@@ -24,7 +23,7 @@ def drains(**fields):
             'servers': scenarios.servers(),
             'policy': scenarios.policy(),
             'setting': scenarios.settings(),
-            'slots': SLOTS,
+            'slots': strategies.integers(1, 3),
             'shelved_offload_time': examples.of((-1, -1, 0)),
             'failing': scenarios.failing(),
             **fields,

@@ -88,8 +88,7 @@ class SpeedTestCase(unit.TestCase):
         for seconds in (4, 10, 60):
             with self.subTest(seconds):
                 cloud = scene.cloud(12 * slots, seconds=seconds, slots=slots)
-                run = scene.run(cloud)
-                decisions = run.recorder.decisions[scene.SOURCE]
+                decisions = scene.run(cloud).recorder.decisions[scene.SOURCE]
                 known = [d for d in decisions if d.memory.slots == slots]
                 self.assertTrue(known)
                 # While their number is sought it may be a little longer.

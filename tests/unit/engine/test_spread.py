@@ -142,8 +142,7 @@ class TightTestCase(SpreadTestCase):
         seeds = unit.examples(24)
         # In the others Placement showed moves before their records did.
         for seed in {*range(seeds), 80, 576, 578, 634}:
-            cloud = tight(seed)
-            run = self.drain(cloud)
+            run = self.drain(tight(seed))
             assert run.dry_run
             seen = run.dry_run.preview.capacity_forecast
             if {f.fits for f in seen.fits.values()} != {forecast.Fits.YES}:
@@ -157,8 +156,7 @@ class TightTestCase(SpreadTestCase):
         self.assertGreater(stranded, seeds / 12)
 
     def test_capacity_taken_by_others(self) -> None:
-        gib = {'cmp02': 4, 'cmp03': 4}
-        cloud = scene.cloud(0, hosts=THREE, gib=gib)
+        cloud = scene.cloud(0, hosts=THREE, gib={'cmp02': 4, 'cmp03': 4})
         cloud.add('cmp03')
         cloud.add(scene.SOURCE, memory_mb=3072)
         # Between our look and the scheduler's.
@@ -170,8 +168,7 @@ class TightTestCase(SpreadTestCase):
         self.assertEqual(2, len(cloud.on('cmp03')))
 
     def test_deleted_server_frees_its_capacity(self) -> None:
-        gib = {'cmp02': 4, 'cmp03': 8}
-        cloud = scene.cloud(0, hosts=THREE, gib=gib)
+        cloud = scene.cloud(0, hosts=THREE, gib={'cmp02': 4, 'cmp03': 8})
         cloud.add('cmp03', memory_mb=6144)
         large = cloud.add(scene.SOURCE, memory_mb=3072)
         cloud.add(scene.SOURCE, memory_mb=2048)
@@ -269,10 +266,9 @@ def tight(seed: int) -> clouds.Cloud:
         cloud.hosts[name].zone = chance.choice(('nova', 'nova', 'east'))
     servers = []
     for _number in range(chance.randint(4, 12)):
-        state = chance.choice(('active', 'active', 'active', 'stopped'))
         server = cloud.add(
             scene.SOURCE,
-            state,
+            chance.choice(('active', 'active', 'active', 'stopped')),
             memory_mb=1024 * chance.choice((1, 1, 2, 3, 5)),
             seconds=chance.uniform(1, 20),
         )

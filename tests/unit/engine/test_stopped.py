@@ -65,8 +65,7 @@ class KilledTestCase(StoppedTestCase):
         for host in (scene.SOURCE, server.host)[: 1 + both]:
             cloud.fence(host)
         run = self.drain(cloud, code=Code.FAILED, **options)
-        result = 'failed' if both else 'moved'
-        self.assertEqual(result, run.results[server.id])
+        self.assertEqual('failed' if both else 'moved', run.results[server.id])
         self.assertLess(run.seconds, 60)
         found = server.vm_state, server.tagged
         self.assertEqual(

@@ -283,8 +283,7 @@ class CloudTestCase(unit.TestCase):
         token.add_role('admin')
         endpoints = {'compute': NOVA, 'placement': PLACEMENT}
         for kind in self.services:
-            service = token.add_service(kind)
-            service.add_standard_endpoints(
+            token.add_service(kind).add_standard_endpoints(
                 public=endpoints[kind], region='RegionOne'
             )
         return token

@@ -4,8 +4,6 @@
 
 import datetime
 import json
-import pathlib
-import tempfile
 import typing as ty
 
 import openstack
@@ -197,8 +195,7 @@ class CacheOfCloudsYamlTest(cloud.CloudTestCase):
     }
 
     def test_answers_are_fresh(self) -> None:
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        path = pathlib.Path(folder, 'clouds.yaml')
+        path = self.new_folder() / 'clouds.yaml'
         path.write_text(json.dumps(self.CLOUDS))
         statuses = ['MIGRATING', 'ACTIVE']
         self.cloud.get(
@@ -296,8 +293,7 @@ class OtherMicroversionTest(cloud.CloudTestCase):
     @unit.cases(('2.50', r'\b2\.59\b.*Nova.*\b2\.50\b'), ('', 'offers none'))
     def test_too_old(self, newest: str, words: str) -> None:
         for end in ('', '/'):
-            versions = cloud.nova_versions(newest)
-            self.cloud.get(cloud.NOVA + end, json=versions)
+            self.cloud.get(cloud.NOVA + end, json=cloud.nova_versions(newest))
         with self.raises(exceptions.ApiTooOld, words):
             self.gateway.services()
         self.assertEqual([], self.sent)

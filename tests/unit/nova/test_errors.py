@@ -46,23 +46,7 @@ def page(status: int, text: str) -> dict[str, ty.Any]:
 
 
 def of_type(content_type: str, **answer: ty.Any) -> dict[str, ty.Any]:
-    """Return an answer with a content type."""
     return {**answer, 'headers': {'Content-Type': content_type}}
-
-
-def placement_error(status: int, title: str, detail: str) -> dict[str, ty.Any]:
-    """Return an error of Placement's, as it forms them."""
-    id_ = {'request_id': cloud.REQUEST_ID}
-    error = {'status': status, 'title': title, 'detail': detail, **id_}
-    return {
-        'status_code': status,
-        'reason': title,
-        'json': {'errors': [error]},
-        'headers': {
-            'Content-Type': 'application/json',
-            'X-Openstack-Request-Id': cloud.REQUEST_ID,
-        },
-    }
 
 
 class AnswerTest(cloud.CloudTestCase):
@@ -189,10 +173,11 @@ class PlacementTest(cloud.CloudTestCase):
         nodes = [cloud.hypervisor(1, 'cmp01')]
         self.answer('/os-hypervisors/detail', hypervisors=nodes)
         self.cloud.get(PROVIDERS, json=cloud.tree('provider-1'))
-        self.cloud.get(
-            f'{PROVIDERS}/provider-1/allocations',
-            **placement_error(status, title, detail),
-        )
+        error = {'status': status, 'title': title, 'detail': detail}
+        error['request_id'] = cloud.REQUEST_ID
+        answer = cloud.fault('x', status, '')
+        answer |= {'reason': title, 'json': {'errors': [error]}}
+        self.cloud.get(f'{PROVIDERS}/provider-1/allocations', **answer)
         with self.raises(exceptions.CloudError) as caught:
             self.gateway.allocations('cmp01')
         self.assertIs(kind, type(caught.exception))

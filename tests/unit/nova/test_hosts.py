@@ -52,16 +52,14 @@ class HypervisorsTest(cloud.CloudTestCase):
         self.cloud.get(HYPERVISORS, **cloud.fault('x', 500, 'Oops'))
         with self.raises(exceptions.Unavailable):
             self.gateway.hypervisors()
-        nodes = [cloud.hypervisor(1, 'cmp01')]
-        self.answer(DETAIL, hypervisors=nodes)
+        self.answer(DETAIL, hypervisors=[cloud.hypervisor(1, 'cmp01')])
         self.assertEqual({'provider-1': 'cmp01'}, self.gateway.hypervisors())
 
 
 class HypervisorStatesTest(cloud.CloudTestCase):
     def setUp(self) -> None:
         super().setUp()
-        nodes = [*NODES, cloud.hypervisor(3, 'cmp02')]
-        self.answer(DETAIL, hypervisors=nodes)
+        self.answer(DETAIL, hypervisors=[*NODES, cloud.hypervisor(3, 'cmp02')])
 
     def _answer(self, number: int, state: str) -> None:
         found = cloud.hypervisor(number, 'x', state=state)
@@ -189,8 +187,6 @@ class ForceDownTest(cloud.CloudTestCase):
 
 
 class ResidentsTest(cloud.CloudTestCase):
-    """Where servers are, from the list of hypervisors."""
-
     def test_recorded(self) -> None:
         self.cloud.get(HYPERVISORS, json=recorded.HYPERVISORS)
         self.assertEqual(

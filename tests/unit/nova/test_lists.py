@@ -176,7 +176,6 @@ class MigrationsTest(cloud.CloudTestCase):
 
 class GroupTest(unit.TestCase):
     def test_recorded(self) -> None:
-        groups = recorded.GROUPS['server_groups']
         self.assertEqual(
             [
                 snapshots.Group(
@@ -191,7 +190,7 @@ class GroupTest(unit.TestCase):
                     frozenset({'d668fcff-b0c5-4389-a2db-8e882a332bd4'}),
                 ),
             ],
-            list(map(records.group, groups)),
+            list(map(records.group, recorded.GROUPS['server_groups'])),
         )
 
     @unit.cases(
@@ -212,27 +211,17 @@ class GroupsTest(cloud.CloudTestCase):
         """Let Nova have some groups (nova/api/openstack/common.py)."""
 
         def answer(request: ty.Any, context: object) -> ty.Any:
-            query = request.qs
-            start = int(query.get('offset', ['0'])[0])
+            start = int(request.qs.get('offset', ['0'])[0])
             page = range(count)[start : start + max_limit]
             return {'server_groups': [cloud.group(f'g{n}') for n in page]}
 
         self.cloud.get(GROUPS, json=answer)
 
-    def _serve_hypervisors(self, pages: list[int]) -> None:
-        """Let Nova have hypervisors, in pages of so many."""
-        nodes = [
-            [cloud.hypervisor(10 * i + n, 'cmp01') for n in range(page)]
-            for i, page in enumerate(pages)
-        ]
-        self.answer_pages('/os-hypervisors/detail', 'hypervisors', *nodes)
-
     def _groups(self) -> tuple[int, list[str]]:
         """Return how many groups are found, and what was asked."""
         before = len(self.sent)
         found = self.gateway.groups()
-        ids = {group.id for group in found}
-        self.assertEqual(len(ids), len(found))
+        self.assertEqual(len({group.id for group in found}), len(found))
         return len(found), self.sent[before:]
 
     @unit.cases(*range(14))
@@ -246,6 +235,7 @@ class GroupsTest(cloud.CloudTestCase):
         self.assertEqual(full + (2 if 0 < count < 4 else 1), len(sent))
 
     @unit.named_cases(
+        # pages of hypervisors; groups, and requests for them
         # A list of 4 that has no next page: 5 would have been on it, too.
         ('fewer', [4], 3, 1),
         ('as_many', [4], 4, 1),
@@ -258,7 +248,11 @@ class GroupsTest(cloud.CloudTestCase):
         ('one_after_an_empty_list', [0], 1, 2),
     )
     def test_after_a_list(self, hypervisors, count, requests):
-        self._serve_hypervisors(hypervisors)
+        nodes = [
+            [cloud.hypervisor(10 * i + n, 'cmp01') for n in range(page)]
+            for i, page in enumerate(hypervisors)
+        ]
+        self.answer_pages('/os-hypervisors/detail', 'hypervisors', *nodes)
         self._serve(count, max_limit=4 if len(hypervisors) > 1 else 1000)
         self.gateway.hypervisors()
         found, sent = self._groups()

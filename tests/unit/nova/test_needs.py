@@ -13,8 +13,7 @@ from tests.unit.nova import recorded
 
 
 def of_flavor(specs: ty.Any) -> model.Needs:
-    flavor = {'ram': 512, 'extra_specs': specs}
-    return needs.needs(cloud.server(flavor=flavor))
+    return needs.needs(cloud.server(flavor={'ram': 512, 'extra_specs': specs}))
 
 
 def of_image(properties: ty.Any) -> model.Needs:
@@ -183,8 +182,7 @@ class UncheckedTest(unit.TestCase):
         *('quota:cpu_shares=5', 'resources:VCPU=1', 'trait:CUSTOM_X=required'),
     )
     def test_of_flavor_not(self, told: str) -> None:
-        specs = dict([told.split('=', 1)])
-        self.assertEqual((), of_flavor(specs).unchecked)
+        self.assertEqual((), of_flavor(dict([told.split('=', 1)])).unchecked)
 
     @unit.cases(
         *('hw_cpu_policy=dedicated', 'hw_firmware_stateless=True'),
@@ -201,8 +199,7 @@ class UncheckedTest(unit.TestCase):
         'os_secure_boot=disabled',
     )
     def test_of_image_not(self, told: str) -> None:
-        specs = dict([told.split('=', 1)])
-        self.assertEqual((), of_image(specs).unchecked)
+        self.assertEqual((), of_image(dict([told.split('=', 1)])).unchecked)
 
     def test_hints(self) -> None:
         hints = {
@@ -214,10 +211,9 @@ class UncheckedTest(unit.TestCase):
             '_nova_check_type': ['rebuild'],
             'heat_stack_id': ['s'],
         }
-        found = needs.needs(cloud.server(scheduler_hints=hints))
         self.assertEqual(
             ('hint build_near_host_ip', 'hint query', 'hint same_host'),
-            found.unchecked,
+            needs.needs(cloud.server(scheduler_hints=hints)).unchecked,
         )
 
     @unit.cases(None, {}, {'ram': 512})

@@ -155,9 +155,8 @@ class OffersTest(cloud.CloudTestCase):
             [{'status_code': 502}, {'json': cloud.placement_versions()}],
         )
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        self.assertEqual(
-            3, len(self.gateway.allocation_candidates(REQUEST).candidates)
-        )
+        found = self.gateway.allocation_candidates(REQUEST)
+        self.assertEqual(3, len(found.candidates))
 
     @unit.cases('allocation_requests', 'provider_summaries')
     def test_half_an_answer(self, key: str) -> None:
@@ -188,9 +187,8 @@ class OverriddenEndpointTest(cloud.CloudTestCase):
             f'{cloud.PLACEMENT}/', json=cloud.placement_versions('1.29')
         )
         self.cloud.get(CANDIDATES, json=recorded.CANDIDATES)
-        self.assertEqual(
-            3, len(self.gateway.allocation_candidates(REQUEST).candidates)
-        )
+        found = self.gateway.allocation_candidates(REQUEST)
+        self.assertEqual(3, len(found.candidates))
         self.assert_version('placement 1.29')
 
     def test_no_microversions_at_all(self) -> None:
@@ -217,12 +215,10 @@ def summary(root: str, *traits: str, **inventories: tuple[int, int]) -> ty.Any:
 
 
 def request(**amounts: dict[str, int]) -> ty.Any:
-    """Return an allocation request: amounts by provider."""
     return {'allocations': {p: {'resources': a} for p, a in amounts.items()}}
 
 
 def provider(id_, root, *traits, **inventories):
-    """Return what is read of a provider."""
     pools = {n: snapshots.Inventory(*i) for n, i in inventories.items()}
     return snapshots.Provider(id_, root, frozenset(traits), pools)
 

@@ -5,6 +5,7 @@
 import dataclasses
 import datetime
 import inspect
+import types
 import typing as ty
 from unittest import mock
 
@@ -15,6 +16,7 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.nova import transport
 from osc_hostmaint.operations import clock
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from tests import unit
 from tests.unit import builders
@@ -190,7 +192,6 @@ class Cloud:
         return {f'{host}.example.org': host for host in self.hosts}
 
     def gateway(self) -> mock.Mock:
-        """Return a gateway to this cloud."""
         asked = mock.create_autospec(gateway.Gateway, instance=True)
         asked.pause = transport.Pause()
         asked.user_name.return_value = 'bob'
@@ -233,14 +234,12 @@ class MaintenanceTestCase(unit.TestCase):
         )
 
     def given(self, *services: model.Service) -> None:
-        """Let the cloud have these hosts."""
         self.cloud = Cloud(*services)
         self.gateway = self.cloud.gateway()
         with mock.patch.object(gateway, 'Gateway', return_value=self.gateway):
             self.maintenance = api.Maintenance(mock.Mock())
 
     def reason(self, host: str = 'cmp01') -> str | None:
-        """Return what stands in a host's disabled reason."""
         return self.cloud.hosts[host].disabled_reason
 
     def changes(self) -> list[tuple[str, str]]:
@@ -265,6 +264,10 @@ class DrainTestCase(MaintenanceTestCase):
         'check_hosts_shown'.split()
     )
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.listener = builders.Listener()
+
     def given(self, *services: model.Service) -> None:
         super().given(
             *services, builders.service(host=ELSEWHERE, enabled=True)
@@ -279,15 +282,73 @@ class DrainTestCase(MaintenanceTestCase):
         )
 
     def asked(self) -> list[str]:
-        """Return what the cloud was asked for."""
         return [call[0] for call in self.gateway.method_calls]
 
     def moves(self) -> list[tuple[str, str]]:
-        """Return which server was asked to move where."""
         calls = self.gateway.live_migrate.call_args_list
         return [call.args for call in calls]
 
     def assert_changed_nothing(self) -> None:
-        """Check that only what changes nothing was asked for."""
         self.assertLessEqual(set(self.asked()), self.READING)
         self.assertEqual({'vm1': 'cmp01', 'vm2': 'cmp02'}, self.cloud.places)
+
+
+Code = exceptions.ExitCode
+EVACUATE = policies.Policy(evacuate=True)
+
+
+class EvacuateTestCase(DrainTestCase):
+    """A host that has died, and somebody who wants its servers elsewhere."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.questions: list[str] = []
+        self.interrupt = types.SimpleNamespace(requested=False)
+
+    def given(self, *services: model.Service) -> None:
+        super().given(*services)
+        self.gateway.now.side_effect = self.now
+
+    def now(self) -> datetime.datetime:
+        """Return Nova's time: it passes with the clock's."""
+        return NOW + datetime.timedelta(seconds=self.clock.now() - 100.0)
+
+    def answer(self, *, yes: bool) -> ty.Callable[[str], bool]:
+        """Return somebody who keeps the questions, and gives this answer."""
+
+        def ask(question: str) -> bool:
+            self.questions.append(question)
+            return yes
+
+        return ask
+
+    def evacuate(self, *hosts: str, **options: ty.Any) -> ty.Any:
+        return self.maintenance.drain(
+            hosts or ['cmp01'],
+            report=self.listener,
+            interrupt=self.interrupt,
+            **{'policy': EVACUATE, **options},
+        )
+
+    def told(self) -> str:
+        return '\n'.join(
+            f'{host}: {text}' for host, text in self.listener.troubles
+        )
+
+    def given_silent(self) -> None:
+        """Let nothing be heard of cmp01, which nobody has forced down."""
+        self.given(
+            builders.service(host='cmp01', enabled=True, up=False),
+            builders.service(host='cmp02', enabled=True),
+        )
+
+    def assert_evacuated(self, *hosts: str, **options: ty.Any) -> None:
+        result = self.evacuate(*hosts, **options)
+        self.assertIs(Code.DONE, result.exit_code, result.errors)
+
+    def assert_left_alone(self, words: str, **options: ty.Any) -> None:
+        """Check that cmp01 is not touched, and why."""
+        result = self.evacuate(**options)
+        self.assertIs(Code.FAILED, result.exit_code)
+        self.assertRegex(result.errors['cmp01'], words)
+        self.assertEqual(((), []), (result.rows, self.changes()))

@@ -15,17 +15,12 @@ Code = exceptions.ExitCode
 
 
 class CapacityTestCase(base.DrainTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.listener = builders.Listener()
-
     def drain(self, *hosts: str, **options: ty.Any) -> ty.Any:
         return self.maintenance.drain(
             hosts or ['cmp01'], report=self.listener, **options
         )
 
     def told(self) -> list[str]:
-        """Return what was told of trouble."""
         return [text for _host, text in self.listener.troubles]
 
 
@@ -73,8 +68,7 @@ class CheckTest(CapacityTestCase):
         to = policies.Policy(to='cmp02')
         self.assert_refused('1 of 1', policy=to)
         self.cloud.room = {'cmp02': 2}
-        result = self.drain(policy=to)
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(Code.DONE, self.drain(policy=to).exit_code)
         self.assertEqual([('vm1', 'cmp02')], self.moves())
 
 
@@ -84,8 +78,7 @@ class UnknownTest(CapacityTestCase):
     @unit.cases(*builders.NO_CAPACITY)
     def test_of_room(self, error: Exception) -> None:
         self.gateway.allocation_candidates.side_effect = error
-        result = self.drain('cmp01', 'cmp02')
-        self.assertIs(Code.DONE, result.exit_code)
+        self.assertIs(Code.DONE, self.drain('cmp01', 'cmp02').exit_code)
         self.assertEqual({('vm1', ''), ('vm2', '')}, set(self.moves()))
         self.assertEqual(
             [
@@ -157,8 +150,7 @@ class SpreadTest(CapacityTestCase):
         )
 
     def test_the_scheduler_picks(self) -> None:
-        scheduler = policies.Policy(spread=policies.Spread.SCHEDULER)
-        self.drain(policy=scheduler)
+        self.drain(policy=policies.Policy(spread=policies.Spread.SCHEDULER))
         self.assertEqual([('vm1', '')], self.moves())
         # It is still made sure that all fit.
         self.gateway.allocation_candidates.assert_called_once()

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
+"""What a drain does, and what it would do, behind the public API."""
+
 import datetime
 import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
+from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.host import decision as decisions
 from tests.unit import builders
 from tests.unit.operations import base
@@ -99,3 +102,76 @@ class DrainTest(base.DrainTestCase):
         result = self.maintenance.drain(['cmp01'], timeout=30)
         self.assertIs(Code.TIMEOUT, result.exit_code)
         self.assertEqual(['vm1'], [r.server_id for r in result.rows])
+
+
+Fits = forecast.Fits
+
+
+class PreviewTest(base.DrainTestCase):
+    def test_several_hosts(self) -> None:
+        preview = self.maintenance.preview(['cmp01', 'cmp02'])
+        self.assertEqual(
+            [
+                ('vm1', 'cmp01', 'live migration', Fits.YES, 1),
+                ('vm2', 'cmp02', 'live migration', Fits.YES, 1),
+            ],
+            [
+                (r.server_id, r.host, r.move, r.fits, r.candidates)
+                for r in preview.rows
+            ],
+        )
+        self.assertTrue(preview.done)
+        self.assertEqual(1024, preview.memory_mb)
+        self.assertEqual({}, preview.errors)
+        self.assertEqual((), preview.notes)
+        self.assert_changed_nothing()
+
+    def test_what_does_not_fit(self) -> None:
+        self.cloud.room = {'cmp02': 1, base.ELSEWHERE: 0}
+        preview = self.maintenance.preview(['cmp01'])
+        (row,) = preview.rows
+        self.assertEqual((Fits.NO, 0), (row.fits, row.candidates))
+        self.assertIn('without room', row.reason)
+        self.assertFalse(preview.done)
+        self.assertEqual(('vm1',), preview.capacity_forecast.misfits)
+        self.assert_changed_nothing()
+
+    def test_a_host_of_somebody_else(self) -> None:
+        self.given_broken()
+        preview = self.maintenance.preview(['cmp01', 'cmp02'])
+        self.assertEqual(['cmp01'], list(preview.errors))
+        self.assertRegex(preview.errors['cmp01'], 'broken fan.*--force')
+        self.assertEqual(['vm2'], [row.server_id for row in preview.rows])
+        self.assertFalse(preview.done)
+        self.assert_changed_nothing()
+
+    def test_a_host_of_somebody_else_forced(self) -> None:
+        self.given(builders.service(disabled_reason='broken fan'))
+        self.assertTrue(self.maintenance.preview(['cmp01'], force=True).done)
+        self.assertEqual('broken fan', self.reason())
+        self.assert_changed_nothing()
+
+    def test_without_placement(self) -> None:
+        for error in builders.NO_CAPACITY:
+            for asked in (
+                self.gateway.allocations,
+                self.gateway.allocation_candidates,
+            ):
+                with self.subTest(type(error)):
+                    before, asked.side_effect = asked.side_effect, error
+                    preview = self.maintenance.preview(['cmp01'])
+                    asked.side_effect = before
+                    self.assertFalse(preview.done)
+                    (row,) = preview.rows
+                    words = f'capacity is not known: {error}'
+                    self.assertEqual(
+                        (Fits.UNKNOWN, None, words),
+                        (row.fits, row.candidates, row.reason),
+                    )
+                    self.assertEqual((words,), preview.notes)
+
+    def test_without_nova(self) -> None:
+        for error in (exceptions.Unavailable, exceptions.NotPermitted):
+            self.gateway.servers.side_effect = error('Nova says no')
+            with self.assertRaises(error):
+                self.maintenance.preview(['cmp01'])

@@ -10,10 +10,9 @@ from osc_hostmaint.planning import policy as policies
 from tests import unit
 from tests.unit import builders
 from tests.unit.operations import base
-from tests.unit.operations import evacuate_base
 
-EVACUATE = {'policy': evacuate_base.EVACUATE, 'fenced': True}
-POLICIES = (policies.Policy(), evacuate_base.EVACUATE)
+EVACUATE = {'policy': base.EVACUATE, 'fenced': True}
+POLICIES = (policies.Policy(), base.EVACUATE)
 
 
 class HostIdentityTest(base.DrainTestCase):
@@ -66,11 +65,9 @@ class HostIdentityTest(base.DrainTestCase):
         self.gateway.hypervisor_details.side_effect = error
         preview = self.maintenance.preview(['cmp01'], policy=policy)
         self.assertIn('is the same machine', preview.notes[0])
-        listener = builders.Listener()
-        self.maintenance.drain(['cmp01'], report=listener)
-        self.assertRegex(
-            listener.troubles[0][1], 'is the same machine: no right'
-        )
+        self.maintenance.drain(['cmp01'], report=self.listener)
+        ((_host, told), *_others) = self.listener.troubles
+        self.assertRegex(told, 'is the same machine: no right')
 
     @unit.cases('set', 'unset', 'show', 'drain', 'preview', 'restore')
     def test_two_services_of_one_name(self, verb: str) -> None:

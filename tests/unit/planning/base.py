@@ -49,6 +49,8 @@ EVACUATION = model.MigrationType.EVACUATION
 
 FAILURE = 'No valid host was found'
 REFUSAL = 'Nova says no'
+#: For good.
+FINAL = memories.Outcome(memories.SendStatus.REFUSED, 0.0, REFUSAL, final=True)
 
 
 def context(
@@ -157,7 +159,6 @@ class DecideTestCase(unit.TestCase):
         )
 
     def asks(self, decision) -> dict[str, memories.ActionKind]:
-        """Return what is asked for, by server."""
         return {a.server_id: a.kind for a in decision.actions}
 
     def assert_over(self, decision: decisions.Decision) -> None:

@@ -57,7 +57,6 @@ class Host:
 
     @property
     def service(self) -> model.Service:
-        """Return its compute service."""
         reason = marks.write(builders.mark()) if self.maintenance else None
         return model.Service(
             self.name,
@@ -71,7 +70,6 @@ class Host:
 
     @property
     def providers(self) -> list[snapshots.Provider]:
-        """Return its providers, the root first."""
         root = f'rp-{self.name}'
         found = [
             snapshots.Provider(
@@ -100,7 +98,6 @@ class Host:
 
 
 def hosts(*names: str, **values: ty.Any) -> list[Host]:
-    """Return hosts that are alike."""
     return [Host(name, **values) for name in names]
 
 
@@ -108,11 +105,6 @@ def filled(name: str, part: float, **values: ty.Any) -> Host:
     """Return a host that is partly full."""
     used = {c: int(n * part) for c, n in SIZE.items()}
     return Host(name, used=used, **values)
-
-
-def less(amounts: snapshots.Amounts, **minus: int) -> snapshots.Amounts:
-    """Return amounts less by some."""
-    return {c: n - minus.get(c, 0) for c, n in amounts.items()}
 
 
 def shared_disk(capacity: int, used: int = 0) -> snapshots.Provider:
@@ -231,14 +223,12 @@ def assign(
 
 
 def capacity_forecast(nodes, wanted, *, only='', leaving=(), **known):
-    """Return the forecast of servers."""
     seen = snapshot(nodes, wanted, **known)
     leaving = frozenset(leaving) | {d.source for d in wanted}
     return forecast.forecast(seen, wanted, eligible.Limits(leaving, only))
 
 
 def group(policy, *members, most=1, group_id='group') -> snapshots.Group:
-    """Return a server group."""
     return snapshots.Group(group_id, policy, frozenset(members), most)
 
 

@@ -32,7 +32,6 @@ def there(status: str = 'ACTIVE', **kwargs: ty.Any) -> model.Server:
 
 
 def rebuilding(vm_state: str = 'active', **kwargs: ty.Any) -> model.Server:
-    """Return one that is being evacuated."""
     off = vm_state == 'stopped'
     told = {'power_state': State.SHUTDOWN if off else State.RUNNING}
     return builders.server(
@@ -52,8 +51,6 @@ class EvacuatedServer(base.ServerTimeline):
 
 
 class EvacuatedServerTestCase(base.TimelineTestCase):
-    """One server of a dead host, from the first look to the end."""
-
     timeline: EvacuatedServer
 
     def begin(self, **options: ty.Any) -> EvacuatedServer:

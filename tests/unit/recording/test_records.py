@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
-import tempfile
 
 import hypothesis
 from hypothesis import strategies
@@ -109,9 +107,7 @@ class TestDifference(unit.TestCase):
 
 class RecordsTestCase(unit.TestCase):
     def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
 
     def write(self, *seen):
         """Record a drain that has two servers at first and one at last."""
@@ -129,7 +125,6 @@ class RecordsTestCase(unit.TestCase):
                 recording.acted('cmp01', ACTION, OUTCOME, 7)
 
     def read(self):
-        """Return all records of the file."""
         return [record for _line, record in records.read(str(self.path))]
 
 
@@ -175,7 +170,6 @@ class TestDamage(RecordsTestCase):
         return message
 
     def lines(self):
-        """Return the lines of a recording, to be changed."""
         self.write(self.SEEN, self.SEEN)
         return self.path.read_text().splitlines(keepends=True)
 

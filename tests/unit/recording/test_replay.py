@@ -7,11 +7,9 @@ import functools
 import io
 import json
 import os
-import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 from unittest import mock
 
 import hypothesis
@@ -60,9 +58,7 @@ POLICIES = strategies.fixed_dictionaries(
 
 class ReplayTestCase(unit.TestCase):
     def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
 
     def drain(self, cloud, hosts=(scene.SOURCE,), **options):
         """Drain hosts of a simulated cloud, and keep what was seen."""
@@ -71,7 +67,6 @@ class ReplayTestCase(unit.TestCase):
             return scene.run(cloud, hosts, recording=recording, **options)
 
     def ticks(self):
-        """Return all that was decided, decided again."""
         return list(replay.replay(str(self.path)))
 
     def assert_same(self):
@@ -83,16 +78,13 @@ class ReplayTestCase(unit.TestCase):
         return ticks
 
     def lines(self):
-        """Return the file's lines as JSON values."""
         return [json.loads(line) for line in self.path.open()]
 
     def write(self, lines):
-        """Put JSON values into the file."""
         dumps = functools.partial(json.dumps, separators=(',', ':'))
         self.path.write_text(''.join(f'{dumps(line)}\n' for line in lines))
 
     def told(self):
-        """Return the exit code, and what is told."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = replay.main([str(self.path)])
@@ -150,9 +142,8 @@ class TestGuided(ReplayTestCase):
     """Drains in which somebody says where moves go, and which wait."""
 
     def test_destinations_that_were_picked(self):
-        run = self.drain(scene.cloud(6), guided=True)
 
-        self.assertEqual(0, run.exit_code)
+        self.assertEqual(0, self.drain(scene.cloud(6), guided=True).exit_code)
         self.assertEqual(
             {'cmp02', 'cmp03', 'cmp04'},
             {

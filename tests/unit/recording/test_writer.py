@@ -2,16 +2,20 @@
 
 import dataclasses
 import errno
+import ipaddress
 import json
 import os
-import pathlib
+import re
 import stat
-import tempfile
 from unittest import mock
+
+import hypothesis
+from hypothesis import strategies
 
 from osc_hostmaint import exceptions
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.server import memory as memories
+from osc_hostmaint.recording import anonymizer
 from osc_hostmaint.recording import records
 from osc_hostmaint.recording import writer
 from tests import unit
@@ -26,27 +30,21 @@ FULL = OSError(errno.ENOSPC, 'No space left on device')
 
 class RecordingTestCase(unit.TestCase):
     def setUp(self):
-        super().setUp()
-        self.folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(self.folder, 'seen.jsonl')
+        self.path = self.new_folder() / 'seen.jsonl'
         self.warn = mock.Mock()
 
     def open(self, **kwargs):
-        """Return a recording."""
         recording = writer.Recording(str(self.path), warn=self.warn, **kwargs)
         self.addCleanup(recording.close)
         return recording
 
     def lines(self):
-        """Return what the file has, line by line."""
         return [json.loads(line) for line in self.path.open()]
 
     def kinds(self):
-        """Return what the lines are."""
         return [next(iter(line)) for line in self.lines()]
 
     def decide(self, recording, seen=SEEN, policy=POLICY, **kwargs):
-        """Let a decision be written down."""
         rows = kwargs.pop('rows', [builders.row()])
         recording.decided(
             seen, policy, 1000.0, builders.decision(rows, **kwargs)
@@ -163,8 +161,7 @@ class TestFile(RecordingTestCase):
         return message
 
     def test_file_mode_is_private(self):
-        umask = os.umask(0)
-        self.addCleanup(os.umask, umask)
+        self.addCleanup(os.umask, os.umask(0))
         self.open()
         self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
 
@@ -194,7 +191,7 @@ class TestFile(RecordingTestCase):
 
     def test_link_or_pipe(self):
         """A link might lead anywhere; nobody reads the pipe."""
-        aim = pathlib.Path(self.folder, 'aim')
+        aim = self.path.with_name('aim')
         self.path.symlink_to(aim)
         self.assertIn('it is a symbolic link', self.refused())
         self.assertFalse(aim.exists())
@@ -210,7 +207,7 @@ class TestFile(RecordingTestCase):
         ('x' * 300, 'name too long'),
     )
     def test_that_can_not_be(self, name, words):
-        self.assertIn(words, self.refused(os.path.join(self.folder, name)))
+        self.assertIn(words, self.refused(self.path.parent / name))
 
     def test_of_another_user(self):
         with self.open():
@@ -233,7 +230,6 @@ class TestErrors(RecordingTestCase):
     """They never end a drain."""
 
     def full(self, method):
-        """Return a recording whose disk is full."""
         recording = self.open()
         recording._file = mock.Mock(wraps=recording._file)
         getattr(recording._file, method).side_effect = FULL
@@ -263,3 +259,92 @@ class TestErrors(RecordingTestCase):
             self.decide(recording)
         (call,) = self.warn.call_args_list
         self.assertIn('a set', call.args[0])
+
+
+ADDRESSES = strategies.ip_addresses().map(str)
+
+
+class TestHide(unit.TestCase):
+    def setUp(self):
+        self.hide = anonymizer.Anonymizer().hide
+
+    def test_names_are_replaced(self):
+        tree = {'s': {'vm1': {'id': 'vm1', 'name': 'web\x1b', 'host': 'a'}}}
+        self.assertEqual(
+            {'s': {'vm1': {'id': 'vm1', 'name': '', 'host': 'a'}}},
+            self.hide(tree),
+        )
+
+    def test_a_name_that_has_changed(self):
+        """Differences have a changed value in a list."""
+        self.assertEqual({'name': ['']}, self.hide({'name': ['web']}))
+
+    @unit.cases(
+        # an address, its replacement
+        ('10.0.0.5', '198.18.0.1'),
+        ('fd00::5', '2001:db8::1'),
+        ('2A00:1450:4001:830::200e', '2001:db8::1'),
+        ('::ffff:10.0.0.5', '2001:db8::1'),
+    )
+    def test_an_address_is_replaced_by_one_of_its_kind(self, real, other):
+        for text in (
+            '{}',
+            'at {}',
+            'from {}: no answer',
+            'from {}.',
+            '({})',
+            '[{}]',
+            '{}/24',
+            "u'{}', x",
+        ):
+            self.assertEqual(text.format(other), self.hide(text.format(real)))
+
+    @unit.cases('http://10.0.0.5:8774/v2.1', 'http://[fd00::5]:8774/v2.1')
+    def test_addresses_in_urls(self, url):
+        hidden = self.hide(url)
+        self.assertNotRegex(hidden, '10.0.0.5|fd00')
+        self.assertTrue(hidden.endswith(':8774/v2.1'), hidden)
+
+    @unit.cases(
+        *(None, True, 0, 4.2, '', 'ACTIVE', [], {}, [1, 'x', None]),
+        *('2026-11-20T23:31:07+00:00', '23:31:07', 'took 1:02:03.456'),
+        *('microversion 2.104', 'version 34.0.0', 'nova::compute'),
+        *('7d1c5b5e-0000-4000-8000-000000000001', 'cmp01.example.org'),
+        *('300.1.2.3', '1.2.3.4.5', 'fa:16:3e:12:34:56'),
+    )
+    def test_what_is_no_address_stays(self, value):
+        self.assertEqual(value, self.hide(value))
+
+    def test_the_same_address_is_replaced_by_the_same_everywhere(self):
+        hidden = self.hide(
+            {
+                'addresses': ['10.0.0.5', 'fd00::5', '10.0.0.6'],
+                'reason': 'it had 10.0.0.6, fd00:0::5 and 10.0.0.5',
+            }
+        )
+        a, b, c = hidden['addresses']
+        self.assertEqual(f'it had {c}, {b} and {a}', hidden['reason'])
+        self.assertEqual(3, len({a, b, c}))
+
+    @hypothesis.given(strategies.lists(ADDRESSES, unique=True))
+    def test_no_two_share_a_replacement(self, addresses):
+        hidden = anonymizer.Anonymizer().hide(addresses)
+        self.assertEqual(len(addresses), len(set(hidden)))
+        for real, other in zip(addresses, hidden, strict=True):
+            self.assertEqual(
+                ipaddress.ip_address(real).version,
+                ipaddress.ip_address(other).version,
+            )
+
+    @hypothesis.given(
+        strategies.lists(
+            strategies.one_of(
+                ADDRESSES, strategies.text('a:.1 /'), strategies.text()
+            )
+        )
+    )
+    def test_any_text_is_accepted(self, parts):
+        text = ' '.join(parts)
+        hidden = anonymizer.Anonymizer().hide(text)
+        plain = re.compile('[^0-9A-Fa-f:.]')
+        self.assertEqual(plain.findall(text), plain.findall(hidden))

@@ -191,8 +191,7 @@ class Api(state.State):
         work.asked, work.stops = host, stopped
         self.take_on(work, statuses.REBUILDING[0])
         kind = model.MigrationType.EVACUATION
-        record = self.new_record(work, kind, 'accepted')
-        record.dest = host or None
+        self.new_record(work, kind, 'accepted').dest = host or None
         off = was == 'stopped' or (stopped and was != 'error')
         self.start_work(work, rebuilds.evacuate(self, work, was, off=off))
 
@@ -289,8 +288,7 @@ class Api(state.State):
                 final=False,
             )
         self.refuse(kind, server)
-        work = self.begin(kind, server, by)
-        work.finish(self.timeline.now, well=True)
+        self.begin(kind, server, by).finish(self.timeline.now, well=True)
         wish, effect = 'complete' if force else 'abort', server.effect(kind)
         self.timeline.spawn(moves.end(self, server.work, wish, effect))
 
@@ -313,8 +311,7 @@ class Api(state.State):
 
     def _lock(self, kind: str, server_id: str) -> None:
         server = self.existing(server_id)
-        work = self.begin(kind, server, server.owner)
-        work.ended = self.timeline.now
+        self.begin(kind, server, server.owner).ended = self.timeline.now
         server.locked = kind == 'lock'
         server.changed_at = self.timeline.now
 

@@ -85,8 +85,7 @@ def cold(cloud, work, kind, dest, host) -> Steps:
 def confirm(cloud: State, work: Work, effect: world.Effect) -> Steps:
     """Confirm a cold migration or a resize, on its source."""
     timing, server, record = cloud.timing, work.server, work.record
-    source = cloud.hosts[record.source]
-    yield from work.reach(source)
+    yield from work.reach(cloud.hosts[record.source])
     yield cloud.jitter(timing.confirm)
     if effect is world.Effect.HANGS:
         return

@@ -85,12 +85,10 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
     )
     result = restore_loop.restore(plans, board, picker, run)
     if not result.cut_short:
-        deleted = restore_loop.count_deleted(client, [home])
-        for host, words in deleted.items():
+        for host, words in restore_loop.count_deleted(client, [home]).items():
             run.recorder.publish(events.Trouble(host, words))
     return result
 
 
 def _failed(host: str, words: str) -> loop.DrainResult:
-    code = exceptions.ExitCode.FAILED
-    return loop.DrainResult((), {host: words}, code)
+    return loop.DrainResult((), {host: words}, exceptions.ExitCode.FAILED)

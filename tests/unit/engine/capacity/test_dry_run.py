@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Looking ahead in the simulated cloud: what becomes of each server."""
+"""Looking ahead: what becomes of each server, and what is asked for that."""
 
 import typing as ty
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning.capacity import forecast
 from tests import unit
+from tests.unit.engine import large_clouds
+from tests.unit.nova import cloud as nova_cloud
 from tests.unit.simulation import client as clients
 from tests.unit.simulation import cloud as clouds
-from tests.unit.simulation import inventory
+from tests.unit.simulation import faults
 from tests.unit.simulation import outcomes
 from tests.unit.simulation import scene
 from tests.unit.simulation import timeline
@@ -24,18 +27,15 @@ SHELVE = 'shelve offload'
 #: A destination of a move, and the three that there may be.
 DEST = 'cmp02'
 OTHERS = 3
-RESUME = policies.Policy(suspended=policies.Suspended.RESUME)
 
 
 class DryRunTestCase(unit.TestCase):
     """A host to drain, and three that may take its servers."""
 
     def setUp(self) -> None:
-        super().setUp()
         self.given(scene.cloud())
 
     def given(self, cloud: clouds.Cloud) -> None:
-        """Let there be another cloud."""
         self.cloud = cloud
         self.clock = timeline.VirtualClock(cloud.timeline)
 
@@ -60,12 +60,10 @@ class DryRunTestCase(unit.TestCase):
         return found
 
     def row(self, *args: ty.Any, **kwargs: ty.Any) -> dry_runs.Row:
-        """Look ahead to the drain of one server."""
         (row,) = self.look(*args, **kwargs).preview.rows
         return row
 
     def asked(self) -> dict[str, int]:
-        """Return how often each kind of request was sent."""
         return dict(self.client.counts())
 
 
@@ -137,8 +135,7 @@ class TestRows(DryRunTestCase):
             server.outcomes.append(outcomes.MoveOutcome.PRE)
             self.cloud.live_migrate(server.id, dest)
             self.clock.sleep(60)
-        or_cold = policies.Policy(running=policies.Running.LIVE_OR_COLD)
-        row = self.row(or_cold)
+        row = self.row(policies.Policy(running=policies.Running.LIVE_OR_COLD))
         self.assert_row(row, COLD, Fits.YES, OTHERS, 'in the same way')
 
     def test_moved_but_not_confirmed(self) -> None:
@@ -158,11 +155,92 @@ class TestRows(DryRunTestCase):
         confirm = policies.Policy(resized=policies.Resized.CONFIRM)
         self.assert_row(self.row(confirm), 'resize', Fits.YES, candidates)
 
-    def test_shelving_needs_no_room(self) -> None:
-        capacity = {inventory.VCPU: 1, 'MEMORY_MB': 9999, 'DISK_GB': 99}
-        self.given(scene.cloud(0, hosts=('cmp01', 'cmp02'), capacity=capacity))
-        self.cloud.add('cmp02')
-        self.add('suspended')
-        shelve = policies.Policy(suspended=policies.Suspended.SHELVE)
-        self.assertTrue(self.look(shelve).preview.done)
-        self.assertFalse(self.look(RESUME).preview.done)
+
+class TestRequests(DryRunTestCase):
+    BASE: ty.ClassVar = {
+        'servers': 1,
+        'allocations': 1,
+        'hypervisors': 1,
+        'aggregates': 1,
+        'allocation_candidates': 1,
+    }
+
+    #: Nova tells that they are in no group.
+    ALONE = model.Needs(grouped=False)
+
+    def test_groups(self) -> None:
+        here, there = self.add(), self.cloud.add(DEST)
+        self.cloud.group('anti-affinity', here, self.add())
+        self.look()
+        expected = {**self.BASE, 'groups': 1}
+        self.assertEqual(expected, self.asked())
+        # Others of it are elsewhere: where, tells a list that has the
+        # hypervisors as well.
+        self.cloud.group('affinity', self.add(), there)
+        self.look()
+        del expected['hypervisors']
+        self.assertEqual({**expected, 'residents': 1}, self.asked())
+
+    def test_server_groups_unknown_to_old_nova(self) -> None:
+        """Before 2.100: anybody may be in one."""
+        self.add(needs=model.Needs(grouped=None))
+        self.look()
+        self.assertEqual(1, self.asked()['groups'])
+
+    def test_moves_in_flight(self) -> None:
+        server = self.add(seconds=60, needs=self.ALONE)
+        self.add(needs=self.ALONE)
+        self.cloud.live_migrate(server.id)
+        self.clock.sleep(10)
+        self.look()
+        self.assertEqual({**self.BASE, 'migrations': 1}, self.asked())
+
+    def test_allocations_not_explained_by_new_migrations(self) -> None:
+        self.add(needs=self.ALONE)
+        self.cloud.hold('somebody unknown', 'cmp01')
+        self.look()
+        more = {'migrations': 1, 'unconfirmed': 1}
+        self.assertEqual({**self.BASE, **more}, self.asked())
+
+    @unit.cases('servers', 'migrations')
+    def test_a_list_fails(self, kind: str) -> None:
+        self.add()
+        # For the records there is a reason.
+        self.cloud.hold('somebody', scene.SOURCE)
+        with self.assertRaises(exceptions.CloudError):
+            self.look(faults=lambda r: faults.LOST if r.kind == kind else None)
+
+
+class TestCost(nova_cloud.CloudTestCase):
+    """At most six lists, one for each shape, and the pages of groups."""
+
+    def look(self, size: large_clouds.Size) -> large_clouds.Cloud:
+        """Look at a cloud, and check that it was seen as it is."""
+        seen = large_clouds.Cloud(self.cloud, size)
+        found = seen.look(self.gateway)
+        self.assertEqual((), found.preview.notes)
+        self.assertEqual(size.servers, len(found.preview.rows))
+        self.assertEqual(size.servers, len(found.demands))
+        self.assertEqual(size.hosts, len(found.snapshot.hosts))
+        self.assertEqual(len(self.sent), seen.requests, self.sent)
+        self.assertEqual({'GET'}, {line.split()[0] for line in self.sent})
+        return seen
+
+    @unit.cases((10, 5), (300, 5), (300, 2000))
+    def test_no_more_requests_in_large_clouds(self, servers, hosts):
+        seen = self.look(large_clouds.Size(servers, hosts))
+        self.assertLessEqual(seen.requests, seen.allowed, seen.asked)
+
+    def test_each_list_is_asked_for_once(self):
+        seen = self.look(large_clouds.Size(60, 20))
+        del seen.asked['/allocation_candidates']
+        self.assertEqual({1}, set(seen.asked.values()), seen.asked)
+        self.assertEqual(7, len(seen.asked), seen.asked)
+
+    def test_hypervisors_beyond_a_full_page_are_found(self):
+        size = large_clouds.Size(1, large_clouds.PAGE)
+        nodes = large_clouds.PAGE + 1
+        seen = large_clouds.Cloud(self.cloud, size, nodes=nodes)
+        seen.look(self.gateway)
+        self.assertEqual(nodes, len(self.gateway.hypervisors()))
+        self.assertEqual(2, seen.asked['/os-hypervisors/detail'])

@@ -33,7 +33,6 @@ def server(server_id, *, grouped=False, **needs) -> model.Server:
 
 class CapacityObserverTestCase(unit.TestCase):
     def setUp(self) -> None:
-        super().setUp()
         self.gateway = mock.create_autospec(ports.Gateway, instance=True)
         self.gateway.allocations.return_value = {}
         self.gateway.groups.return_value = []
@@ -46,7 +45,6 @@ class CapacityObserverTestCase(unit.TestCase):
         self.surveyor = snapshot.CapacityObserver(self.gateway)
 
     def asked(self) -> list[str]:
-        """Return what was asked for, in its order."""
         return [call[0] for call in self.gateway.method_calls]
 
     def usage(self, *servers: model.Server) -> snapshot.SourceUsage:
@@ -151,8 +149,7 @@ class TestGroups(CapacityObserverTestCase):
     @unit.cases(DENIED, DOWN)
     def test_nova_does_not_tell(self, error) -> None:
         self.gateway.groups.side_effect = error
-        usage = self.usage(server('vm1', grouped=True))
-        self.assertIsNone(usage.groups)
+        self.assertIsNone(self.usage(server('vm1', grouped=True)).groups)
         self.assertEqual(
             [f'server groups were not checked: {error}'], self.surveyor.notes
         )

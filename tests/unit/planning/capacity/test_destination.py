@@ -29,7 +29,6 @@ def flow(demands, plan=None, **values) -> destination_choice.Flow:
 
 class Base(unit.TestCase):
     def pick(self, nodes, demands, *, closed=(), known=None, **values):
-        """Return the pick for the first server."""
         seen = clouds.snapshot(nodes, demands, **(known or {}))
         return destination_choice.pick(
             seen, flow(demands, **values), demands[0].server.id, closed
@@ -239,8 +238,7 @@ class TestRenew(Base):
         large = self.DEMANDS[0].request
         seen = clouds.snapshot(clouds.hosts('a', 'b'), self.DEMANDS)
         for nodes in answers:
-            answer = self.answer(nodes)
-            seen = destination_choice.renew(seen, large, answer)
+            seen = destination_choice.renew(seen, large, self.answer(nodes))
         return seen
 
     def test_growth(self):

@@ -90,8 +90,7 @@ class TestServices(EligibleTestCase):
     def test_a_hypervisor_without_compute_service_is_no_option(self):
         demand = clouds.demand('vm1')
         seen = clouds.snapshot(clouds.hosts('a', 'b'), [demand])
-        services = {'a': seen.services['a']}
-        seen = dataclasses.replace(seen, services=services)
+        seen = dataclasses.replace(seen, services={'a': seen.services['a']})
         answers = eligible.Eligible(seen, clouds.limits([demand]))
         self.assertEqual(['a'], list(answers.options(demand)))
 

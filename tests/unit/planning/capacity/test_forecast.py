@@ -22,12 +22,10 @@ ZONED, ZONES = clouds.ZONED, clouds.ZONES
 
 class Base(unit.TestCase):
     def fits(self, *args, **known) -> list[forecast.Fits]:
-        """Return whether each server fits."""
         self.found = clouds.capacity_forecast(*args, **known)
         return [fit.fits for fit in self.found.fits.values()]
 
     def only(self, *args, **known) -> forecast.Fit:
-        """Return what is told of the only server."""
         (fit,) = clouds.capacity_forecast(*args, **known).fits.values()
         return fit
 
@@ -76,10 +74,9 @@ class TestTogether(Base):
         self.assertEqual((), self.found.suggestions)
 
     def test_one_unit_short(self):
-        for name in clouds.SIZE:
+        for name, size in clouds.SIZE.items():
             with self.subTest(name):
-                size = clouds.less(clouds.SIZE, **{name: 1})
-                short = Host('b', size=size)
+                short = Host('b', size={**clouds.SIZE, name: size - 1})
                 fits = self.fits([A, short], clouds.demands(8))
                 self.assertEqual([YES] * 7 + [NO], sorted(fits)[::-1])
                 self.assertEqual(1, len(self.found.misfits))
@@ -230,8 +227,7 @@ class TestDoubts(Base):
         self.assertEqual(fits, fit.fits)
 
     def test_unknown_altogether(self):
-        demands = clouds.demands(2)
-        found = forecast.unknown(demands, 'no rights')
+        found = forecast.unknown(clouds.demands(2), 'no rights')
         fit = forecast.Fit(UNKNOWN, None, 'no rights')
         fits = {'vm00': fit, 'vm01': fit}
         self.assertEqual(forecast.CapacityForecast(fits, {}), found)
@@ -321,8 +317,7 @@ class TestUtilizations(Base):
         )
         two_cards = (model.RequestGroup((('VGPU', 1),)),) * 2
         demands = clouds.demands(2, groups=two_cards, isolate=True)
-        found = clouds.capacity_forecast([node], demands)
-        self.assertEqual((), found.misfits)
+        self.assertEqual((), clouds.capacity_forecast([node], demands).misfits)
 
     def test_shared_storage_is_reported(self):
         nodes = clouds.hosts(*'ab', size={'VCPU': 64})

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Why a server does not fit: words for people."""
+"""Why a server does not fit, and what would help: words for people."""
 
 from osc_hostmaint import model
+from osc_hostmaint.planning.capacity import suggestions
 from tests import unit
 from tests.unit.planning import clouds
 
@@ -115,4 +116,33 @@ class TestReasons(unit.TestCase):
             f'{hosts} could take it alone, but not together with all the '
             'others',
             found.fits[misfit].reason,
+        )
+
+
+ONE_BY_ONE = (
+    'the servers of each host alone would fit: drain one host, put it back '
+    'into service, then drain the next'
+)
+
+
+class TestSuggestions(unit.TestCase):
+    def find(self, nodes, demands):
+        """Return what would help."""
+        return suggestions.find(clouds.assign(nodes, demands))
+
+    def test_one_by_one_must_help_each_host(self):
+        sources = ('one', 'two')
+        nodes = [filled(n, 0.5, maintenance=n != 'a') for n in ('a', *sources)]
+        demands = [clouds.demand(n, clouds.HALF, source=n) for n in sources]
+        large = clouds.demand('x', clouds.WHOLE, 'two')
+        self.assertEqual(ONE_BY_ONE, self.find(nodes, demands)[0])
+        # Each may take the other's server only.
+        self.assertEqual(ONE_BY_ONE, self.find(nodes[1:], demands)[0])
+        self.assertNotIn(ONE_BY_ONE, self.find(nodes, [*demands, large]))
+
+    def test_a_disabled_host_would_have_room(self):
+        off = clouds.Host('off', enabled=False)
+        self.assertEqual(
+            'all would fit with off in service (now disabled)',
+            self.find([off], clouds.demands(1))[0],
         )

@@ -115,8 +115,7 @@ class TestKnownAnswers(unit.TestCase):
         )
 
     def test_equal_servers_are_spread(self):
-        packed = pack([A, B, C, D], ['quarter'] * 8)
-        hosts = list(packed.placed.values())
+        hosts = list(pack([A, B, C, D], ['quarter'] * 8).placed.values())
         self.assertEqual([2] * 4, [hosts.count(h) for h in 'abcd'])
 
 
@@ -244,9 +243,8 @@ class TestWays(unit.TestCase):
         count = search.MOST_SERVERS
         wide = [Host('a', size={'VCPU': count + 1})]
         demands = clouds.demands(count + 1, {'VCPU': 1})
-        many = clouds.assign(wide, demands).task
         fewer = clouds.assign(wide, demands[1:]).task
-        self.assertIsNone(search.search(many))
+        self.assertIsNone(search.search(clouds.assign(wide, demands).task))
         self.assertIsNotNone(search.search(fewer, 10**6))
 
 

@@ -19,9 +19,6 @@ there = evacuation_base.there
 RETRY = timing.RETRY_WAIT_SECONDS
 PATIENCE = timing.EFFECT_WAIT_SECONDS
 REFUSED = memories.Outcome(memories.SendStatus.REFUSED, 0.0, base.REFUSAL)
-FINAL = memories.Outcome(
-    memories.SendStatus.REFUSED, 0.0, base.REFUSAL, final=True
-)
 
 
 class TestGood(evacuation_base.EvacuatedServerTestCase):
@@ -65,23 +62,6 @@ class TestGood(evacuation_base.EvacuatedServerTestCase):
         )
         self.assertEqual(starts, bool(timeline.decision.actions))
         self.assertTrue(starts or timeline.decision.query.services)
-
-    @unit.cases(
-        # how it was, --leave-stopped; how it ends
-        ('ERROR', False, 'ACTIVE'),
-        ('ACTIVE', True, 'SHUTOFF'),
-        ('ERROR', True, 'SHUTOFF'),
-    )
-    def test_in_error_or_left_stopped(self, status, leave, ends):
-        timeline = self.begin(leave_stopped=leave)
-        view = server(status, power_state=State.RUNNING)
-        if leave and status == 'ERROR':
-            self.assert_asked(self.RESET, view)
-            self.assert_asked((), view)
-            view = server()
-        self.assert_asked(self.STOPPED if leave else self.EVACUATE, view)
-        timeline.tick(there(ends), timeline.record('done'))
-        self.assertEqual(status, self.assert_ends('moved').status)
 
     def test_a_host_is_asked_for(self):
         timeline = self.begin(to='cmp07')
@@ -158,8 +138,7 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.assertEqual(('SHUTOFF', 2), (row.status, row.attempts))
 
     def test_somebody_has_reset_it_by_hand(self):
-        timeline = self.begin()
-        timeline.tick(server('SHUTOFF'))
+        self.begin().tick(server('SHUTOFF'))
         reset = server('ACTIVE', power_state=State.SHUTDOWN)
         record = self.failed(reset)
         self.assert_asked(self.STOPPED, reset, record)
@@ -179,10 +158,9 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         reset = server('ACTIVE', power_state=State.SHUTDOWN)
         records, view, resets, evacuations = [], error, 0, 0
         for _tick in range(60):
-            asked = timeline.tick(
+            for action in timeline.tick(
                 view, *records, failures=evacuation_base.FAILURES
-            )
-            for action in asked:
+            ):
                 if action.kind is ActionKind.RESET:
                     resets, view = resets + 1, reset
                     continue
@@ -218,7 +196,7 @@ class TestBad(evacuation_base.EvacuatedServerTestCase):
         self.begin()
         view = server(status, power_state=State.SHUTDOWN)
         asked = self.RESET if status == 'ERROR' else self.STOPPED
-        self.assert_asked(asked, view, answer=FINAL)
+        self.assert_asked(asked, view, answer=base.FINAL)
         self.assert_asked((), view, after=60)
         self.assert_ends('blocked', base.REFUSAL)
 

@@ -71,9 +71,8 @@ class TestKilledInBetween(evacuation_base.EvacuatedServerTestCase):
         timeline = self.begin(retries=0)
         timeline.tick(rebuilding('stopped'), timeline.record('accepted'))
         error = server('ERROR', power_state=State.SHUTDOWN)
-        record = self.failed(error)
         # That try counts.
-        self.assert_asked((), error, record)
+        self.assert_asked((), error, self.failed(error))
         self.assert_ends('failed', base.FAILURE)
 
     def test_failure_while_ours_is_in_doubt(self):
@@ -186,7 +185,6 @@ class TestNobodyIsAtIt(evacuation_base.EvacuatedServerTestCase):
     def test_its_cold_migration_goes_on_elsewhere(self):
         """The destination does the rest of it."""
         timeline = self.begin()
-        moving = there('RESIZE')
         record = timeline.record('post-migrating', type=base.COLD)
-        timeline.tick(moving, record, after=5)
+        timeline.tick(there('RESIZE'), record, after=5)
         self.assertIsNone(timeline.row.result)

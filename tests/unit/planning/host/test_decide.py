@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is done with one host: a pure function of what was observed."""
+"""What is done with one host or server: a pure function of what is seen."""
 
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
@@ -12,7 +12,6 @@ from tests.unit.planning import base
 NOW = builders.NOW
 #: Whoever asked for it has had time enough to confirm it.
 LONG_AGO = NOW - timing.CONFIRM_WAIT_SECONDS
-ARRIVING = {'source': builders.DEST, 'dest': builders.HOST}
 LIVE = memories.ActionKind.LIVE_MIGRATE
 COLD = memories.ActionKind.COLD_MIGRATE
 CONFIRM = memories.ActionKind.CONFIRM
@@ -50,13 +49,6 @@ class TestStart(base.DecideTestCase):
         )
         self.assertFalse(found.done)
 
-    def test_an_empty_host_is_drained_at_once(self):
-        found = self.decide(memory=FIRST)
-        self.assertTrue(found.done)
-        self.assertTrue(found.drained)
-        self.assertEqual('', found.waiting_for)
-        self.assertEqual((), found.rows)
-
     def test_the_largest_first(self):
         servers = [
             builders.server(f'vm{mb}', memory_mb=mb)
@@ -93,94 +85,8 @@ class TestStart(base.DecideTestCase):
         )
         self.assertEqual(NOW + timing.CONFIRM_WAIT_SECONDS, found.wait.until)
 
-    def test_server_with_unknown_host_is_visited(self):
-        found = self.decide(migrations=[finished()])
-        self.assertFalse(found.done)
-        self.assertEqual({'vm2'}, found.query.visit)
-
 
 class TestLife(base.DecideTestCase):
-    """One server, from request to end."""
-
-    def test_live_migration(self):
-        here = {'servers': [base.HERE]}
-        found = self.decide(**here)
-        self.assertEqual({'vm1': LIVE}, self.asks(found))
-        memory = found.memory.after(
-            found.actions[0],
-            memories.Outcome(memories.SendStatus.ACCEPTED, NOW + 0.1),
-            highest_id=0,
-        )
-
-        found = self.decide(memory=memory, now=NOW + 1, **here)
-        self.assertEqual({}, self.asks(found))
-        self.assertEqual('moving', self.row(found).phase)
-
-        found = self.decide(
-            memory=found.memory,
-            migrations=[builders.migration(7, 'running', seen_at=NOW + 2)],
-            now=NOW + 2,
-            **here,
-        )
-        self.assertEqual({}, self.asks(found))
-        self.assertEqual(builders.DEST, self.row(found).destination)
-
-        ended = {
-            'memory': found.memory,
-            'migrations': [
-                builders.migration(7, 'completed', seen_at=NOW + 9)
-            ],
-        }
-        found = self.decide(now=NOW + 9, **here, **ended)
-        self.assertEqual({'vm1'}, found.query.visit)
-        self.assertFalse(found.done)
-
-        there = builders.server(host=builders.DEST, seen_at=NOW + 9.1)
-        found = self.decide(visited=[there], now=NOW + 9.1, **here, **ended)
-        ended['memory'] = found.memory
-        self.assert_row(found, 'moved')
-        self.assertFalse(found.done, 'the last checks are to be made')
-        self.assertTrue(found.query.servers)
-        self.assertTrue(found.query.consumers)
-
-        found = self.decide(
-            visited=[there],
-            servers_at=NOW + 10,
-            consumers_at=NOW + 10,
-            service_at=NOW + 10,
-            now=NOW + 10,
-            **ended,
-        )
-        self.assertTrue(found.drained)
-        row = self.row(found)
-        self.assertEqual(
-            ('ACTIVE', 'live migration', builders.DEST, 1),
-            (row.status, row.move, row.destination, row.attempts),
-        )
-
-    def test_cold_migration_is_confirmed_once(self):
-        moved = {
-            'visited': [base.VERIFY_THERE],
-            'migrations': [builders.migration(7, 'finished', type=base.COLD)],
-        }
-        before = builders.server('vm1', 'SHUTOFF')
-        memory = builders.memory(base.asked(COLD, before))
-        found = self.decide(memory=memory, **moved)
-        self.assertEqual({'vm1': CONFIRM}, self.asks(found))
-
-        memory = found.memory.after(
-            found.actions[0],
-            memories.Outcome(memories.SendStatus.IN_DOUBT, NOW + 0.1),
-            highest_id=7,
-        )
-        found = self.decide(memory=memory, now=NOW + 1, **moved)
-        self.assertEqual({}, self.asks(found))
-        self.assertFalse(found.done)
-
-    def test_a_server_deleted_meanwhile_is_gone_and_no_failure(self):
-        found = self.decide(memory=base.just_asked(), visited=[base.DELETED])
-        self.assertFalse(self.assert_row(found, 'gone').left)
-
     @unit.cases(
         # what is seen beside a server that is to be moved
         # The record of a deleted server vanishes: it is `queued` for ever.
@@ -254,4 +160,151 @@ class TestRows(base.DecideTestCase):
         self.assertEqual(
             (move, '', 0, None),
             (row.move, row.destination, row.attempts, row.seconds),
+        )
+
+
+HERE = base.HERE
+THERE = base.THERE
+MOVING = base.MIGRATING
+
+
+class TestResized(base.TimelineTestCase):
+    """--resized confirm of a resize that lies on this host."""
+
+    def begin(self, **options):
+        return super().begin(resized=policies.Resized.CONFIRM, **options)
+
+    def arrived(self, status, **kwargs):
+        return builders.migration(
+            3,
+            status,
+            source=builders.DEST,
+            dest=builders.HOST,
+            seen_at=base.NOW + 1,
+            **kwargs,
+        )
+
+    def test_confirmed_it_is_moved(self):
+        timeline = self.begin(stagger=0.5)
+        record = self.arrived('finished', type=base.RESIZE)
+        self.expect(timeline, (None, base.VERIFY_HERE, record))
+        self.assertFalse(timeline.decision.done)
+        self.expect(
+            timeline,
+            (CONFIRM, base.VERIFY_HERE, record, {'after': 5}),
+            (None, base.VERIFY_HERE),
+            (LIVE, HERE),
+            (None, THERE, 'completed'),
+        )
+
+        row = self.assert_ended(timeline, 'moved', move='live migration')
+        self.assertEqual('ACTIVE', row.status)
+
+    def test_earlier_arrival_is_ignored(self):
+        """That was a live migration; only the resize is to be confirmed."""
+        self.expect(
+            self.begin(stagger=1.0),
+            (CONFIRM, base.VERIFY_HERE, self.arrived('completed')),
+        )
+
+    def test_stopped_meanwhile_its_own_confirmation_is_not_mistaken(self):
+        timeline = self.begin()
+        stopped = builders.server(status='SHUTOFF')
+        self.expect(timeline, (CONFIRM, base.VERIFY_HERE), (COLD, stopped))
+        finished = timeline.record('finished', type=base.COLD)
+        self.expect(timeline, (CONFIRM, base.VERIFY_THERE, finished))
+
+
+class TestTo(base.TimelineTestCase):
+    """--to <host>: asked for each time, and never left to the scheduler."""
+
+    @unit.cases('live', 'cold')
+    def test_each_attempt(self, running):
+        timeline = self.begin(to='cmp07', running=policies.Running(running))
+        kind = {'live': base.LIVE, 'cold': base.COLD}[running]
+        (action,) = timeline.tick(HERE)
+        self.assertEqual('cmp07', action.host)
+        failed = timeline.record('error', type=kind)
+        failures = {7: base.FAILURE}
+        timeline.tick(HERE, failed, failures=failures)
+        (action,) = timeline.tick(
+            HERE, failed, failures=failures, after=timing.RETRY_WAIT_SECONDS
+        )
+        self.assertEqual('cmp07', action.host)
+
+    def test_confirmations_go_nowhere(self):
+        timeline = self.begin(to='cmp07')
+        timeline.tick(builders.server(status='SHUTOFF'))
+        finished = timeline.record('finished', type=base.COLD, dest='cmp07')
+        (action,) = timeline.tick(base.VERIFY_THERE, finished)
+        self.assertEqual(
+            memories.Action(memories.ActionKind.CONFIRM, 'vm1'), action
+        )
+
+
+class TestLiveOrCold(base.TimelineTestCase):
+    def begin(self, **options):
+        return super().begin(running=policies.Running.LIVE_OR_COLD, **options)
+
+    def test_impossible_live(self):
+        timeline = self.begin()
+        self.expect(
+            timeline, (LIVE, HERE, {'answer': base.FINAL}), (COLD, HERE)
+        )
+        finished = timeline.record('finished', type=base.COLD)
+        self.expect(timeline, (CONFIRM, base.VERIFY_THERE, finished))
+        timeline.tick(THERE, timeline.record('confirmed', type=base.COLD))
+        row = self.assert_ended(
+            timeline, 'moved', f'restarted: {base.REFUSAL}', 'cold migration'
+        )
+        self.assertEqual(2, row.attempts)
+
+    def test_took_too_long(self):
+        timeline = self.begin(server_timeout=60.0)
+        self.expect(
+            timeline,
+            (LIVE, HERE),
+            (None, MOVING, 'running'),
+            (None, MOVING, 'running', {'after': 59}),
+            (memories.ActionKind.ABORT, MOVING, 'running'),
+        )
+        self.assertEqual(7, timeline.decision.actions[0].record_id)
+        self.expect(
+            timeline, (None, MOVING, 'running'), (COLD, HERE, 'cancelled')
+        )
+        confirmed = timeline.record('confirmed', 8, type=base.COLD)
+        self.expect(timeline, (None, THERE, 'cancelled', confirmed))
+        self.assert_ended(
+            timeline, 'moved', 'restarted: it took longer than 60'
+        )
+
+
+class TestDestinationDown(base.TimelineTestCase):
+    DOWN = {'down': frozenset({builders.DEST})}
+
+    def test_aborted_and_tried_again(self):
+        failed = {'failures': {7: ''}, **self.DOWN}
+        later = {'after': timing.RETRY_WAIT_SECONDS}
+        self.expect(
+            self.begin(),
+            (LIVE, HERE),
+            (None, MOVING, 'running', self.DOWN),
+            (
+                memories.ActionKind.ABORT,
+                MOVING,
+                'running',
+                {**self.DOWN, 'after': timing.DOWN_GRACE_SECONDS},
+            ),
+            (None, HERE, 'cancelled', failed),
+            (LIVE, HERE, 'cancelled', {**failed, **later}),
+        )
+
+    def test_destination_comes_back(self):
+        """Its absences do not add up."""
+        self.expect(
+            self.begin(),
+            (LIVE, HERE),
+            (None, MOVING, 'running', self.DOWN),
+            (None, MOVING, 'running', {'after': 20}),
+            (None, MOVING, 'running', {'after': 20, **self.DOWN}),
         )

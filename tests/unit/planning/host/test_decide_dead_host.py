@@ -35,8 +35,6 @@ def many(status='ACTIVE', number=20, **kwargs):
 
 
 class TestHost(base.DecideTestCase):
-    """The host as a whole."""
-
     def evacuate(self, service=None, memory=None, **observed):
         return self.decide(
             **{
@@ -129,11 +127,6 @@ class TestHost(base.DecideTestCase):
         self.assertFalse(found.done)
         self.assertEqual(model.Move.EVACUATION, found.rows[1].move)
 
-    def test_not_all_runs_start_at_once(self):
-        for ago, number in ((2.4, 0), (2.5, 8)):
-            found = self.lead(NOW - ago, policy=evacuating(stagger=0.5))
-            self.assertEqual(number, len(found.actions))
-
     def test_polls_when_the_lock_is_free(self):
         """Runs that began together would begin at the same look otherwise."""
         for stagger in (0.1, 0.25, 0.5):
@@ -214,10 +207,7 @@ class TestHost(base.DecideTestCase):
 
 
 class TestWithoutEvacuate(base.DecideTestCase):
-    """A drain of a host that has died."""
-
     def drain(self, **observed):
-        """Return the first decision."""
         return self.decide(
             memory=memories.HostMemory(), service=builders.dead(), **observed
         )

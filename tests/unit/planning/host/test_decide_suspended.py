@@ -2,17 +2,19 @@
 
 """Suspended servers from the first look to the end: resumed, or shelved."""
 
+import dataclasses
+
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
+from tests import unit
 from tests.unit import builders
 from tests.unit.planning import base
 
 SendStatus = memories.SendStatus
 ActionKind = memories.ActionKind
 Phase = base.Phase
-FINAL = memories.Outcome(SendStatus.REFUSED, 0.0, base.REFUSAL, final=True)
 NO = memories.Outcome(SendStatus.REFUSED, 0.0, base.REFUSAL)
 
 HERE = base.HERE
@@ -64,23 +66,6 @@ class TestResume(base.TimelineTestCase):
             (row.status, row.destination, row.reason, row.attempts),
         )
 
-    def test_the_resume_is_refused(self):
-        timeline = self.begin()
-        self.expect(
-            timeline, (RESUME, SUSPENDED, {'answer': FINAL}), (None, SUSPENDED)
-        )
-        self.assert_ended(timeline, 'blocked', base.REFUSAL)
-
-    def test_the_resume_is_lost_again_and_again(self):
-        timeline = self.begin()
-        lost = {
-            'after': timing.EFFECT_WAIT_SECONDS,
-            'answer': SendStatus.IN_DOUBT,
-        }
-        self.expect(timeline, *[(RESUME, SUSPENDED, lost)] * 3)
-        timeline.tick(SUSPENDED, after=timing.EFFECT_WAIT_SECONDS)
-        self.assert_ended(timeline, 'failed', 'request to resume it')
-
     def test_the_resume_breaks_it(self):
         timeline = self.resumed((None, builders.server(status='ERROR')))
         self.assert_ended(
@@ -90,7 +75,7 @@ class TestResume(base.TimelineTestCase):
     def test_the_live_migration_is_refused_for_good(self):
         """It ends as it was, where it was."""
         timeline = self.resumed(
-            (LIVE, HERE, {'answer': FINAL}),
+            (LIVE, HERE, {'answer': base.FINAL}),
             running=policies.Running.LIVE_OR_COLD,
         )
         self.suspend(timeline, HERE)
@@ -223,3 +208,71 @@ class TestShelve(base.TimelineTestCase):
         timeline = self.begin()
         self.expect(timeline, (self.OFFLOAD, self.SHELVED))
         self.assert_offloaded(timeline, 'SHELVED')
+
+
+NOW = builders.NOW
+FIRST = memories.HostMemory()
+COMPLETED = builders.migration(7, 'completed')
+TAGGED_SUSPENDED = dataclasses.replace(SUSPENDED_THERE, tagged=True)
+
+
+class TestResumedByAnotherRun(base.DecideTestCase):
+    SUSPENDED = builders.memory(builders.server_memory(base.SUSPENDED))
+
+    @unit.cases(*policies.Running)
+    def test_on_the_host(self, running):
+        """Whatever --running says: a restart would lose what it suspended."""
+        policy = policies.Policy(running=running)
+        for memory in (FIRST, self.SUSPENDED):
+            found = self.decide(
+                memory=memory, policy=policy, servers=[base.TAGGED_HERE]
+            )
+            self.assertEqual(
+                {'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found)
+            )
+            self.assertEqual('SUSPENDED', self.row(found).status)
+
+    def test_by_hand(self):
+        """It has no tag: then it is to run."""
+        found = self.decide(memory=self.SUSPENDED, servers=[base.HERE])
+        self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
+        self.assertEqual('ACTIVE', self.row(found).status)
+
+    @unit.cases(
+        # how it is found elsewhere; what is asked for
+        (base.TAGGED_THERE, {'vm1': ActionKind.SUSPEND}),
+        (TAGGED_SUSPENDED, {'vm1': ActionKind.UNTAG}),
+    )
+    def test_elsewhere(self, view, asked):
+        observed = {'visited': [view], 'migrations': [COMPLETED]}
+        for memory in (FIRST, self.SUSPENDED):
+            found = self.decide(memory=memory, **observed)
+            self.assertEqual(asked, self.asks(found))
+            self.assertFalse(found.done)
+            self.assertEqual('SUSPENDED', self.row(found).status)
+
+    @unit.cases(
+        # Before this maintenance, to this host, or not at all.
+        {'created_at': builders.cloud_time(-99)},
+        {'source': 'cmp05', 'dest': builders.HOST},
+        {'status': 'error'},
+    )
+    def test_elsewhere_and_not_from_here(self, values):
+        record = dataclasses.replace(COMPLETED, **values)
+        found = self.decide(
+            memory=FIRST, visited=[base.TAGGED_THERE], migrations=[record]
+        )
+        self.assertEqual((), found.rows)
+
+    def test_moving_when_the_run_was_killed(self):
+        moving = builders.server(status='MIGRATING', tagged=True)
+        records = [builders.migration(7, 'running')]
+        found = self.decide(memory=FIRST, servers=[moving], migrations=records)
+        self.assertEqual('SUSPENDED', self.row(found).status)
+        found = self.decide(
+            memory=found.memory,
+            visited=[dataclasses.replace(base.TAGGED_THERE, seen_at=NOW + 9)],
+            migrations=[builders.migration(7, 'completed', seen_at=NOW + 8)],
+            now=NOW + 9,
+        )
+        self.assertEqual({'vm1': ActionKind.SUSPEND}, self.asks(found))

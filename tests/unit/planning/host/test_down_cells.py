@@ -75,8 +75,7 @@ class TestHost(base.DecideTestCase):
         self.assertEqual(result, rows['vm1'].result)
 
     def test_down_cell_host_is_never_drained(self):
-        first = memories.HostMemory()
-        found = self.silent(first, 0.0, LIMIT, migrations=[])
+        found = self.silent(memories.HostMemory(), 0.0, LIMIT, migrations=[])
         self.assertEqual(down_cells.words('cmp01'), found.trouble)
         self.assertFalse(found.drained)
 
@@ -158,16 +157,15 @@ class TestServer(base.DecideTestCase):
         cold = builders.migration(
             1, 'migrating', type='migration', seen_at=NOW - 100
         )
-        memory = self.decide(
-            servers=[builders.server('vm1', 'RESIZE', seen_at=NOW - 100)],
-            migrations=[cold],
-            policy=policy,
-            now=NOW - 100,
-        ).memory
         found = self.decide(
             migrations=[cold],
             policy=policy,
-            memory=memory,
+            memory=self.decide(
+                servers=[builders.server('vm1', 'RESIZE', seen_at=NOW - 100)],
+                migrations=[cold],
+                policy=policy,
+                now=NOW - 100,
+            ).memory,
             unseen={'vm1': NOW - unseen_ago},
             service_at=NOW - unseen_ago,
         )

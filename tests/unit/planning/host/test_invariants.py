@@ -42,7 +42,6 @@ def newest(seen):
 
 
 def starts(found):
-    """Return what is begun, by server."""
     return {
         a.server_id: a.kind
         for a in found.actions
@@ -56,8 +55,7 @@ def asked(step, found, *kinds):
     for action in found.actions:
         if action.kind in kinds:
             server_id = action.server_id
-            view = step.seen.latest(server_id)
-            yield action, view, records.get(server_id)
+            yield action, step.seen.latest(server_id), records.get(server_id)
 
 
 LEFT_RUNNING = (server_status.Phase.FAILED, server_status.Phase.STILL_MOVING)
@@ -82,8 +80,6 @@ def running(step, found):
 
 
 class Deciding(unit.TestCase):
-    """Whatever is decided."""
-
     def the_same_again_from_the_same(self, step, found):
         before = repr(step)
         self.assertEqual(found, step.decide())
@@ -146,8 +142,6 @@ class Deciding(unit.TestCase):
 
 
 class Asking(unit.TestCase):
-    """What is asked of Nova."""
-
     def nothing_is_begun_while_a_move_is_under_way(self, step, found):
         phases = {row.server_id: row.phase for row in found.rows}
         for action, _view, record in asked(step, found, *memories.STARTING):
@@ -254,8 +248,6 @@ class Asking(unit.TestCase):
 
 
 class Limits(unit.TestCase):
-    """How much, and how long."""
-
     def never_more_than_allowed(self, step, found):
         """Nor long before they are needed.
 
@@ -293,8 +285,6 @@ class Limits(unit.TestCase):
 
 
 class Ending(unit.TestCase):
-    """What holds at the end."""
-
     def drained_leaves_nothing(self, step, found):
         if not found.drained:
             return

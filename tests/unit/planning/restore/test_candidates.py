@@ -250,8 +250,7 @@ class TestRunning(unit.TestCase):
 
     def instance_action(self, action, seconds):
         """Return what was done so long after the server began to leave."""
-        began = record().created_at
-        moment = began + datetime.timedelta(seconds=seconds)
+        moment = record().created_at + datetime.timedelta(seconds=seconds)
         return model.InstanceAction(action, moment)
 
     @unit.cases(

@@ -67,8 +67,7 @@ class TestGood(RestoreTimelineTestCase):
         self.assert_asks(ActionKind.SUSPEND, AT_HOME, done)
         timeline.tick(builders.server(status='SUSPENDED', host=HOME), done)
 
-        row = self.assert_ends('moved')
-        self.assertEqual('SUSPENDED', row.status)
+        self.assertEqual('SUSPENDED', self.assert_ends('moved').status)
 
     def test_resumed_and_taken_elsewhere(self):
         """It is suspended there all the same."""
@@ -149,8 +148,7 @@ class TestLeftAlone(RestoreTimelineTestCase):
 
     def test_cold_migrated_home_before(self):
         """Nobody knows what for."""
-        timeline = self.begin()
-        record = timeline.record(
+        record = self.begin().record(
             'finished', type=base.COLD, created_at=builders.cloud_time(-60)
         )
         view = builders.server(status='VERIFY_RESIZE', host=HOME)
@@ -161,8 +159,7 @@ class TestLeftAlone(RestoreTimelineTestCase):
     def test_resized_while_we_look(self, dest):
         timeline = self.begin()
         record = timeline.record('migrating', type=base.RESIZE, dest=dest)
-        resizing = builders.server(status='RESIZE')
-        self.assert_asks(None, resizing, record)
+        self.assert_asks(None, builders.server(status='RESIZE'), record)
         self.assertIsNone(timeline.row.result)
         record = timeline.record('confirmed', type=base.RESIZE, dest=dest)
         there = builders.server(host=dest)
@@ -177,8 +174,6 @@ class TestLeftAlone(RestoreTimelineTestCase):
 
 
 class TestHost(base.DecideTestCase):
-    """The host that they are on, as a whole."""
-
     def bring(self, policy=None, **kwargs):
         return self.decide(
             policy=policy or options(),
@@ -186,14 +181,6 @@ class TestHost(base.DecideTestCase):
         )
 
     def test_others_do_not_matter(self):
-        others = [
-            builders.migration(2, 'running', 'vm2'),
-            builders.migration(3, 'finished', 'vm3', type=base.COLD),
-            builders.migration(4, 'completed', 'vm4'),
-            builders.migration(
-                5, 'running', 'vm5', source='cmp05', dest=builders.HOST
-            ),
-        ]
         found = self.bring(
             policy=options(suspended=RESUME, resized=policies.Resized.CONFIRM),
             memory=memories.HostMemory(),
@@ -207,7 +194,14 @@ class TestHost(base.DecideTestCase):
                 builders.server('vm3', 'VERIFY_RESIZE', host='cmp05'),
                 builders.server('vm4', host='cmp05', tagged=True),
             ],
-            migrations=others,
+            migrations=[
+                builders.migration(2, 'running', 'vm2'),
+                builders.migration(3, 'finished', 'vm3', type=base.COLD),
+                builders.migration(4, 'completed', 'vm4'),
+                builders.migration(
+                    5, 'running', 'vm5', source='cmp05', dest=builders.HOST
+                ),
+            ],
             consumers=frozenset({'vm8'}),
         )
         self.assertEqual({'vm1': ActionKind.LIVE_MIGRATE}, self.asks(found))
@@ -243,10 +237,9 @@ class TestHost(base.DecideTestCase):
         ),
     )
     def test_home_became_unfit(self, home, words):
-        moving = builders.server('vm2', 'MIGRATING')
         found = self.bring(
             policy=options(only=frozenset({'vm1', 'vm2'})),
-            servers=[builders.server(), moving],
+            servers=[builders.server(), builders.server('vm2', 'MIGRATING')],
             migrations=[builders.migration(2, 'running', 'vm2', dest=HOME)],
             home=home,
         )

@@ -19,7 +19,6 @@ Phase = base.Phase
 EFFECT_WAIT = timing.EFFECT_WAIT_SECONDS
 RESIZING = builders.server(status='RESIZE')
 REVERTING = builders.server(status='REVERT_RESIZE')
-OR_COLD = policies.Policy(running=policies.Running.LIVE_OR_COLD)
 
 
 class TestRecords(base.ServerContextTestCase):
@@ -205,7 +204,6 @@ class TestAskedFor(base.ServerContextTestCase):
 
     @unit.cases((59.0, Phase.MOVING), (60.0, Phase.STILL_MOVING))
     def test_bounded_by_server_timeout(self, under_way, phase):
-        """--server-timeout."""
         remembered = dataclasses.replace(
             base.asked(), under_way_since=NOW - under_way
         )
@@ -260,7 +258,7 @@ class TestLiveOrCold(base.ServerContextTestCase):
             view=builders.server(status='PAUSED'),
             remembered=remembered,
             failures={r.id: base.FAILURE for r in records},
-            policy=OR_COLD,
+            policy=policies.Policy(running=policies.Running.LIVE_OR_COLD),
         )
         self.assertIn(assessed.phase, (Phase.BLOCKED, Phase.FAILED))
         self.assertEqual(1, assessed.reason.count(why))

@@ -66,23 +66,18 @@ class TestTries(unit.TestCase):
         self.assertFalse(context.exhausted(model.Move.COLD))
 
 
-def action(kind=ActionKind.LIVE_MIGRATE, **kwargs):
-    return memories.Action(
-        kind, 'vm1', **{'host': 'cmp09', 'spread': True, **kwargs}
-    )
-
-
-def refused(reason=NO_SUCH_HOST, at=NOW, *, final=True):
-    """Return Nova's answer to a request that it refuses."""
-    return memories.Outcome(memories.SendStatus.REFUSED, at, reason, final)
+def refused(reason=NO_SUCH_HOST, *, final=True):
+    return memories.Outcome(memories.SendStatus.REFUSED, NOW, reason, final)
 
 
 class TestAnswers(unit.TestCase):
     """What the answer to a request says of our pick."""
 
-    def after(self, outcome, **kwargs):
+    def after(self, outcome, kind=ActionKind.LIVE_MIGRATE, **kwargs):
         memory = builders.memory(builders.server_memory())
-        return memory.after(action(**kwargs), outcome, 6).servers['vm1']
+        kwargs = {'host': 'cmp09', 'spread': True, **kwargs}
+        action = memories.Action(kind, 'vm1', **kwargs)
+        return memory.after(action, outcome, 6).servers['vm1']
 
     @unit.cases(
         (ActionKind.LIVE_MIGRATE, NO_SUCH_HOST, True),
@@ -160,7 +155,7 @@ class TestStep(base.ServerContextTestCase):
     def test_fails_after_the_last_try(self, kind):
         remembered = base.asked(kind, taken=3)
         assessed = self.step(Phase.FAILED, kind, remembered, EFFECT_WAIT)
-        self.assertIn('had no effect', assessed.reason)
+        self.assertRegex(assessed.reason, 'request to .* it had no effect')
         self.assertIn('openstack server event list vm1', assessed.reason)
         self.assertNotIn('confirmation', assessed.reason)
 
@@ -192,7 +187,8 @@ class TestStep(base.ServerContextTestCase):
         (ActionKind.CONFIRM, Phase.WAITING),
     )
     def test_refused_for_good(self, kind, phase):
-        self.step(phase, kind, base.refused(kind, final=True))
+        assessed = self.step(phase, kind, base.refused(kind, final=True))
+        self.assertEqual(base.REFUSAL, assessed.reason)
 
 
 class TestOverdueRequests(base.ServerContextTestCase):

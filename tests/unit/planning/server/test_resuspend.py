@@ -56,15 +56,14 @@ class TestRequireSuspend(base.ServerContextTestCase):
     @unit.cases(base.record(), base.record(type=base.COLD, status='migrating'))
     def test_not_while_a_move_is_under_way(self, record):
         """Given up, but it goes on; the view of the server is an old one."""
-        remembered = base.refused(
-            *(ActionKind.ABORT, timing.END_TRIES),
-            remembered=RESUMED,
-            record_id=7,
-        )
         found = self.require(
             *(Phase.FAILED, record),
             view=base.HERE,
-            remembered=remembered,
+            remembered=base.refused(
+                *(ActionKind.ABORT, timing.END_TRIES),
+                remembered=RESUMED,
+                record_id=7,
+            ),
             others_down={'cmp02': 0.0},
         )
         self.assertIsNone(found.ask)
@@ -221,8 +220,7 @@ class TestRequireUntag(base.ServerContextTestCase):
         ('ERROR', builders.DEST, RESUME, None),
     )
     def test_asked_for(self, status, host, policy, asked):
-        found = self.require(status, policy, host)
-        self.assertIs(asked, found.ask)
+        self.assertIs(asked, self.require(status, policy, host).ask)
 
     def test_somebody_is_at_it(self):
         found = self.require(host=builders.DEST, task='resuming')
@@ -258,8 +256,7 @@ class TestTaggedAndNotResumed(base.DecideTestCase):
         (memories.SendStatus.REFUSED, base.REFUSAL),
     )
     def test_looked_at_again(self, answer, words):
-        remembered = builders.server_memory(base.SUSPENDED)
-        memory = builders.memory(remembered).after(
+        memory = builders.memory(builders.server_memory(base.SUSPENDED)).after(
             memories.Action(ActionKind.RESUME, 'vm1'),
             memories.Outcome(answer, NOW + 1, base.REFUSAL, final=True),
             highest_id=0,

@@ -29,7 +29,6 @@ def busy(age=DAYS, task='image_uploading', status='ACTIVE', **kwargs):
 
 
 def record(age=DAYS, status='running', record_id=7, **kwargs):
-    """Return a record that changed so long ago."""
     return base.record(status, record_id, updated_at=ago(age), **kwargs)
 
 

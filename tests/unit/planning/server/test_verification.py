@@ -22,8 +22,6 @@ RUNNING = {'power_state': State.RUNNING}
 
 
 class TestVerification(base.ServerContextTestCase):
-    """After its move a server is what it was, or that is a failure."""
-
     def moved(self, before, **after):
         return self.assess(
             base.record('completed'),
@@ -183,15 +181,14 @@ class TestArrived(base.ServerContextTestCase):
 
     def test_restarted_on_the_way_home(self):
         """What its owner noticed of a good move is told."""
-        policy = policies.Policy(
-            running=policies.Running.COLD, home=builders.DEST
-        )
         assessed = self.assert_phase(
             Phase.MOVED,
             base.record('confirmed', type=base.COLD),
             view=base.THERE,
             remembered=base.asked(ActionKind.COLD_MIGRATE),
-            policy=policy,
+            policy=policies.Policy(
+                running=policies.Running.COLD, home=builders.DEST
+            ),
         )
         self.assertEqual('restarted: by its cold migration', assessed.reason)
 
@@ -253,8 +250,7 @@ class TestEvacuated(base.ServerContextTestCase):
         self.assertIs(phase, assessed.phase, assessed)
         self.assertEqual(builders.DEST, assessed.destination)
         if wrong:
-            words = f'moved to cmp02, but {wrong}'
-            self.assertEqual(words, assessed.reason)
+            self.assertEqual(f'moved to cmp02, but {wrong}', assessed.reason)
 
     @unit.cases(
         # before, --leave-stopped, after; what is wrong
@@ -295,8 +291,7 @@ class TestEvacuated(base.ServerContextTestCase):
         assessed = self.arrive(before, after)
         self.assertIs(Phase.SETTLING, assessed.phase)
         self.assertTrue(assessed.history)
-        history = [base.instance_action(deed)]
-        self.assert_arrives(wrong, before, after, history)
+        self.assert_arrives(wrong, before, after, [base.instance_action(deed)])
 
     def test_what_failed_is_told_first(self):
         before = evacuation_base.server(local_disk=True)
