@@ -291,9 +291,10 @@ class _Above:
     def write(self, words: str) -> None:
         # Nothing in them is markup. The terminal folds them, so that advised
         # commands can be copied whole.
-        line = texts.Text(words.rstrip('\n'))
+        line = texts.Text(words.rstrip('\n'), no_wrap=True, overflow='ignore')
         with self._drawing:
-            self._console.print(line, soft_wrap=True)
+            # A text by itself would lose its settings.
+            self._console.print(consoles.Group(line), crop=False)
 
     def flush(self) -> None:
         """Nothing is kept back."""

@@ -63,7 +63,7 @@ class TestTerminal(base.FunctionalTest):
         waiting.wait_for(lambda: 'GiB' in shell.said, 'a live view')
         os.kill(shell.process.pid, base.signal.SIGINT)
         shown = self.end(shell, 130)
-        self.assertIn('Press Ctrl-C again to stop at once', shown)
+        self.assertIn('Interrupted: nothing new is started', shown)
         self.assert_clean(shown)
 
     def test_killed(self) -> None:

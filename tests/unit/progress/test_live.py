@@ -2,6 +2,7 @@
 
 """What is seen of a run on a terminal."""
 
+import contextlib
 import io
 import logging
 import os
@@ -316,20 +317,40 @@ class TestTerminal(unit.TestCase):
 
     def setUp(self):
         super().setUp()
-        ours, theirs = os.openpty()
-        self.addCleanup(os.close, ours)
+        self.ours, theirs = os.openpty()
+        self.addCleanup(os.close, self.ours)
         termios.tcsetwinsize(theirs, (24, 60))
         self.stream = self.enterContext(os.fdopen(theirs, 'w'))
+        self.enterContext(
+            mock.patch.dict(os.environ, {'COLUMNS': '200', 'TERM': 'xterm'})
+        )
+        self.messages = types.SimpleNamespace(message='', last_message='')
+        self.view = self.enterContext(
+            live.View(self.stream, lines.DRAINED, self.messages)
+        )
+        self.view.publish(events.HostStarted(HOST, 0, 0, ()))
 
-    @mock.patch.dict(os.environ, {'COLUMNS': '200', 'TERM': 'xterm'})
     def test_its_own_size(self):
-        messages = types.SimpleNamespace(message='', last_message='')
-        with live.View(self.stream, lines.DRAINED, messages) as view:
-            view.publish(events.HostStarted(HOST, 0, 0, ()))
-            self.assertEqual((60, 24), view.console.size)
-            termios.tcsetwinsize(self.stream.fileno(), (30, 50))
-            view._draw()
-            self.assertEqual((50, 30), view.console.size)
+        self.assertEqual((60, 24), self.view.console.size)
+        termios.tcsetwinsize(self.stream.fileno(), (30, 50))
+        self.view._draw()
+        self.assertEqual((50, 30), self.view.console.size)
+
+    def test_the_terminal_folds_what_stands_above(self):
+        """And the view below it is folded as always."""
+        self.messages.message = 'Interrupted: ' + 'and so on ' * 6 + 'end'
+        self.view._draw()
+        self.view.publish(events.Trouble(HOST, 'x' * 100))
+        self.view.__exit__()
+        os.set_blocking(self.ours, False)
+        shown = b''
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.ours, 2**12):
+                shown += chunk
+        _before, line, below = shown.partition(b'cmp01: ' + b'x' * 100)
+        self.assertTrue(line, shown)
+        erased = b'\x1b[2K'
+        self.assertIn(b'end', below.split(erased)[0])
 
 
 class TestDuration(unit.TestCase):
