@@ -110,7 +110,17 @@ def one_host(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
     with screen(cloud, 80, 24) as seen:
         seen.type(f'clear; {DRAIN} cmp01')
         yield 'one-host', seen.wait_for('GiB', '1 moved', 'about ')
-        yield 'end', seen.wait_for('suspended: a suspended')
+        # With the prompt all is there.
+        yield 'end', seen.wait_for('suspended: a suspended', '\n$')
+
+
+def narrow(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
+    """Yield what fits in half of that width, in the middle."""
+    cloud.boot_many([{'host': 'cmp01', **each} for each in SERVERS])
+    cloud.knobs(lm_gib_per_second=0.5, cm_seconds=6)
+    with screen(cloud, 40, 24) as seen:
+        seen.type(f'clear; {DRAIN} cmp01')
+        yield 'narrow', seen.wait_for('of 16.0', '1 moved')
 
 
 def three_hosts(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
@@ -129,6 +139,22 @@ def three_hosts(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
         yield 'three-hosts', seen.wait_for('GiB', ' moved', 'about ')
 
 
+def twelve_hosts(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
+    """Yield what a drain of twelve hosts shows, where there is room."""
+    hosts = [f'cmp{n:02}' for n in range(1, 13)]
+    cloud.boot_many(
+        [
+            {'name': f'web-{host[-2:]}-{n}', 'host': host}
+            for host in hosts
+            for n in range(3)
+        ]
+    )
+    cloud.knobs(lm_gib_per_second=0.2)
+    with screen(cloud, 200, 40) as seen:
+        seen.type(f'clear; {DRAIN} {" ".join(hosts)}')
+        yield 'twelve-hosts', seen.wait_for('GiB', ' moved', 'about ')
+
+
 def interrupted(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
     """Yield what stands there after Ctrl-C."""
     cloud.boot_many([{'host': 'cmp01', **each} for each in SERVERS])
@@ -144,8 +170,14 @@ def main() -> int:
     """Write them all, and return the exit code."""
     (where,) = map(pathlib.Path, sys.argv[1:])
     where.mkdir(exist_ok=True)
-    with clouds.Cloud.start() as cloud:
-        for scene in (one_host, three_hosts, interrupted):
+    with clouds.Cloud.start(hosts=14) as cloud:
+        for scene in (
+            one_host,
+            narrow,
+            three_hosts,
+            twelve_hosts,
+            interrupted,
+        ):
             for name, text in scene(cloud):
                 (where / f'{name}.txt').write_text(text)
     return 0
