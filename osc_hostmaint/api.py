@@ -30,6 +30,7 @@ from osc_hostmaint.events import MoveEnded
 from osc_hostmaint.events import MoveNotAwaited
 from osc_hostmaint.events import MoveProgressed
 from osc_hostmaint.events import MoveStarted
+from osc_hostmaint.events import Notice
 from osc_hostmaint.events import RequestSent
 from osc_hostmaint.events import ResultExplained
 from osc_hostmaint.events import RetryScheduled
@@ -96,7 +97,7 @@ __all__ += ['RequestSent', 'ServerEvent', 'Trouble', 'Waiting', 'WaitingEnded']
 __all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']
 __all__ += ['MoveEnded', 'ServerBlocked', 'ServerBusy', 'ServerDropped']
 __all__ += ['LookEnded', 'MoveNotAwaited', 'MoveProgressed']
-__all__ += ['ResultExplained']
+__all__ += ['Notice', 'ResultExplained']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'MoveInFlight', 'Service']
 __all__ += ['Code', 'DrainResult', 'ExitCode', 'PreviewRow', 'Result', 'Row']

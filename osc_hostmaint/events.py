@@ -32,13 +32,17 @@ class Event:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Trouble(Event):
-    """The operator should know this; the run goes on where it can.
+class Notice(Event):
+    """Something that no other event tells, in words.
 
     ``host`` may be several names, joined by commas.
     """
 
     reason: str
+
+
+class Trouble(Notice):
+    """The operator should know this; the run goes on where it can."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -57,9 +57,10 @@ class Interrupt:
         if not self.requested:
             self.requested = True
             self._say(FIRST[number])
-        elif number != signal.SIGHUP:
-            # A terminal that is closed may send several SIGHUPs: one from
-            # the shell, one from the kernel. They are one wish.
+        elif number != signal.SIGHUP and not self.last_message:
+            # A third one would only cost the table. A terminal that is closed
+            # may send several SIGHUPs: one from the shell, one from the
+            # kernel. They are one wish.
             self._say(SECOND)
             self.last_message = self.message
             raise KeyboardInterrupt

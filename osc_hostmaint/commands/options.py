@@ -214,8 +214,8 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
         parser,
         {'choices': PROGRESS, 'default': 'auto'},
         progress=_(
-            'What standard error shows: a live view, lines or nothing; auto: '
-            'live on a terminal (default: %(default)s)'
+            'What standard error shows: a live view, lines, or only trouble; '
+            'auto: live on a terminal (default: %(default)s)'
         ),
     )
 

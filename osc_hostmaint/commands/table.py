@@ -163,12 +163,15 @@ class ServersTable(command.Lister):
         from osc_hostmaint.progress import lines as progress_lines
 
         stream: ty.TextIO | None = sys.stderr
-        if stream and not self._is_quiet:
+        told: abc.Iterable[str] = preview.notes
+        if not self._is_quiet:
+            told = progress_lines.preview_lines(
+                preview, coming_home=coming_home
+            )
+        if stream:
             # A stream that breaks must not cost the table.
             with contextlib.suppress(OSError, ValueError):
-                for line in progress_lines.preview_lines(
-                    preview, coming_home=coming_home
-                ):
+                for line in told:
                     stream.write(f'{text.printable(line)}\n')
                 stream.flush()
         code = exceptions.ExitCode.LEFT
@@ -193,7 +196,7 @@ class ServersTable(command.Lister):
         ]
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        self._how = getattr(parsed_args, 'progress', 'auto')
+        self._how = parsed_args.progress
         if parsed_args.dry_run:
             evacuation = getattr(parsed_args, 'evacuate', False)
             self._names = (

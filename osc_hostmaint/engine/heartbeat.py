@@ -58,7 +58,7 @@ def check(
             'that sends heartbeats is not powered off'
         )
         report.publish(
-            events.Trouble(', '.join(due), words % timing.SILENCE_SECONDS)
+            events.Notice(', '.join(due), words % timing.SILENCE_SECONDS)
         )
     while due:
         if not _sleep(clock, interrupt, min(due.values())):

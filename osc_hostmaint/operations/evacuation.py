@@ -107,7 +107,7 @@ class EvacuationTargets:
         capacity.check(request, sources, seen, progress_lines.UNTOUCHED)
         for row in seen.preview.rows:
             if row.local_disk:
-                request.trouble(row.host, progress_lines.loss(row))
+                request.notice(row.host, progress_lines.loss(row))
         self._check_interrupt()
         self._ask(seen)
         self._check_interrupt()

@@ -54,6 +54,10 @@ class _Request:
 
         return stopping
 
+    def notice(self, hosts: str, reason: str) -> None:
+        """Publish what the operator may want to know."""
+        self.report.publish(events.Notice(hosts, reason))
+
     def trouble(self, hosts: str, reason: str) -> None:
         """Publish what is not as it should be."""
         self.report.publish(events.Trouble(hosts, reason))

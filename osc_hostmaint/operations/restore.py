@@ -166,7 +166,7 @@ def _restore(
     board = observer.ServiceBoard(gateway, clock, services)
     plans, errors = _plan(gateway, clock, request, services, since)
     for host, words in _nothing(plans, errors).items():
-        request.trouble(host, words)
+        request.notice(host, words)
     seen = None
     wanted = not request.skip_capacity_check
     if wanted and any(each.groups for each in plans):
@@ -192,7 +192,7 @@ def _restore(
         homes = [each.home for each in plans]
         deleted = restore_loop.count_deleted(gateway, homes)
         for host, words in deleted.items():
-            request.trouble(host, words)
+            request.notice(host, words)
     return result
 
 

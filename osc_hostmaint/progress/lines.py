@@ -99,8 +99,9 @@ class Progress:
         self._stamp = stamp
         self._grouped = grouped
         self._kind = kind
-        #: What is not written yet, by host and by what it has in common.
-        self._alike: dict[str, dict[_Why, list[_Told]]] = {}
+        #: What is not written yet, by host, by what it has in common, and by
+        #: the server's id.
+        self._alike: dict[str, dict[_Why, dict[str, _Told]]] = {}
 
     def publish(self, event: events.Event) -> None:
         """Write the line of an event, if it has one.
@@ -114,7 +115,8 @@ class Progress:
             return
         if isinstance(event, events.ServerEvent) and self._is_grouped(event):
             groups = self._alike.setdefault(event.host, {})
-            groups.setdefault(_why(event.row), []).append((event.row, line))
+            alike = groups.setdefault(_why(event.row), {})
+            alike[event.server_id] = event.row, line
         else:
             self._write(event.host, line)
 
@@ -123,7 +125,7 @@ class Progress:
 
     def _end_groups(self, host: str) -> None:
         for (result, reason), alike in self._alike.pop(host, {}).items():
-            _row, line = alike[0]
+            _row, line = next(iter(alike.values()))
             if len(alike) > 1:
                 words = _(
                     '%(count)d servers %(result)s (%(names)s): %(reason)s'
@@ -131,7 +133,7 @@ class Progress:
                 line = words % {
                     'count': len(alike),
                     'result': result,
-                    'names': _some_names([row for row, _line in alike]),
+                    'names': _some_names(alike),
                     'reason': reason,
                 }
             self._write(host, line)
@@ -158,7 +160,7 @@ def _why(row: decisions.Row) -> _Why:
 def _line(event: events.Event, endings: Endings) -> str | None:
     """Return an event in words, None where it is not worth a line."""
     match event:
-        case events.Trouble():
+        case events.Notice():
             return event.reason
         case events.Waiting():
             return _('waiting for %s') % event.reason
@@ -329,7 +331,8 @@ def _utilization(utilization: forecast.Utilization) -> str:
     }
 
 
-def _some_names(rows: abc.Sequence[decisions.Row]) -> str:
+def _some_names(alike: abc.Mapping[str, _Told]) -> str:
+    rows = [row for row, _line in alike.values()]
     names = [_short(row) or row.server_id for row in rows[:MOST_NAMED]]
     if left := len(rows) - len(names):
         names.append(_('%d more') % left)

@@ -34,7 +34,6 @@ from osc_hostmaint.progress import lines
 from osc_hostmaint.progress import run
 
 Clock = abc.Callable[[], float]
-_Lock = contextlib.AbstractContextManager[object]
 MIB = 2**20
 #: So wide a bar is at the most, in columns.
 BAR_COLUMNS = 16
@@ -44,11 +43,11 @@ NAME_COLUMNS = 24
 NARROW_COLUMNS = 45
 #: A terminal shows ``^C`` at the end of the view, and must not fold that.
 FREE_COLUMNS = 3
-#: Three columns.
+#: A name, a bar or a destination, and how far that is.
 _Line = tuple[consoles.RenderableType, ...]
 #: What scrolls above the view; the view itself shows the rest.
 _KEPT = (
-    events.Trouble,
+    events.Notice,
     events.HostEnded,
     events.MoveNotAwaited,
     events.ServerBlocked,
@@ -95,7 +94,7 @@ class View:
         self.console = consoles.Console(file=stream, highlight=False)
         # One at a time: it goes back by as many lines as it drew before.
         self._drawing = threading.RLock()
-        self._above = _Above(self.console, self._drawing)
+        self._above = _Above(self._write)
         self._lines = lines.Progress(
             self._above, endings, grouped=frozenset(codes.Code)
         )
@@ -118,12 +117,9 @@ class View:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._end()
         # A terminal that is gone must not cost the table.
-        with contextlib.suppress(OSError, ValueError), self._log:
-            self._live.stop()
+        with contextlib.suppress(OSError, ValueError):
             if message := self._messages.last_message:
                 self.console.out(message)
 
@@ -134,6 +130,14 @@ class View:
 
     def publish(self, event: events.Event) -> None:
         """Show what has happened."""
+        try:
+            self._show(event)
+        except Exception:
+            # Nobody shows messages then but who shows them otherwise.
+            self._end()
+            raise
+
+    def _show(self, event: events.Event) -> None:
         if isinstance(event, events.HostEvent):
             with self._noting:
                 new = run.Host(event.host, self._clock())
@@ -159,11 +163,22 @@ class View:
         with self._drawing:
             self._measure()
             self._live.start(refresh=True)
-            # Who is killed could not show it again.
+            # A command that is killed could not show it again.
             self.console.show_cursor()
         # The system may have no thread for it: each event draws it then.
         with contextlib.suppress(RuntimeError):
             self._thread.start()
+
+    def _end(self) -> None:
+        """Take the view away, and leave the terminal as it was."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with contextlib.suppress(Exception), self._drawing:
+            self._live.stop()
+        # It has failed where it was interrupted as it began.
+        with contextlib.suppress(OSError, ValueError), self._log:
+            self.console.show_cursor()
 
     def _keep_drawn(self) -> None:
         # Nobody looks at a terminal that is gone.
@@ -175,6 +190,16 @@ class View:
         with self._drawing:
             self._measure()
             self._live.refresh()
+
+    def _write(self, words: str) -> None:
+        """Write a line above the view."""
+        # Nothing in it is markup. The terminal folds it, so that advised
+        # commands can be copied whole.
+        line = texts.Text(words.rstrip('\n'), no_wrap=True, overflow='ignore')
+        with self._drawing:
+            self._draw()
+            # A text by itself would lose its settings.
+            self.console.print(consoles.Group(line), crop=False)
 
     def _measure(self) -> None:
         """Take the terminal's size as it is now.
@@ -211,7 +236,7 @@ class View:
         fits = len(going_on) <= room
         shown = going_on if fits else going_on[: room - 1]
         # Or how many there are beside those that are shown.
-        names = [_('  and %d more') % 99, *(host.name for host in shown)]
+        names = [_('and %d more') % 99, *(host.name for host in shown)]
         rows = [m.row for host in shown for m in host.moves.values()]
         names += [f'  {_short(row)}' for row in rows]
         first = min(_widest(names), NAME_COLUMNS, max(10, width // 4))
@@ -229,12 +254,13 @@ class View:
         free = room - len(shown) if fits else 0
         lines_: list[_Line] = []
         for number, host in enumerate(shown):
-            lines_.append(_host_line(host, now, bar_columns))
             # Each host has as much of the room as the others.
             share = math.ceil(free / (len(shown) - number))
-            of_moves = _move_lines(host, now, share)
+            of_moves = _move_lines(host, now)[:share]
             free -= len(of_moves)
-            lines_ += of_moves
+            hidden = len(host.moves) > share
+            first_line = _host_line(host, now, bar_columns, counted=hidden)
+            lines_ += [first_line, *of_moves]
         if left := len(going_on) - len(shown):
             lines_.append((_('and %d more') % left, '', _('hosts')))
         for line in lines_:
@@ -242,13 +268,21 @@ class View:
         return grid
 
 
-def _host_line(host: run.Host, now: float, bar_columns: int) -> _Line:
+def _host_line(
+    host: run.Host, now: float, bar_columns: int, *, counted: bool
+) -> _Line:
+    """Return the line of a host.
+
+    :param counted: it says how many moves are in flight.
+    """
     bar = progress_bar.ProgressBar(
         total=max(1, host.total), completed=host.done, width=bar_columns
     )
     counts = collections.Counter(host.results.values())
     words = [f'{host.done}/{host.total}']
     words += [f'{n} {result}' for result, n in sorted(counts.items())]
+    if counted:
+        words.append(_('%d in flight') % len(host.moves))
     words.append(duration(now - host.began_at))
     if (rest := host.time_left(now)) is not None:
         words.append(_('about %s left') % duration(rest))
@@ -258,43 +292,23 @@ def _host_line(host: run.Host, now: float, bar_columns: int) -> _Line:
     return name, bar, texts.Text(', '.join(words))
 
 
-def _move_lines(host: run.Host, now: float, most: int) -> list[_Line]:
-    """Return lines of servers in flight.
-
-    :param most: lines there may be.
-    """
-    moves = sorted(host.moves.values(), key=lambda m: m.began_at)
-    if len(moves) > most:
-        # The last line says how many there are beside them.
-        moves = moves[: most if most == 1 else max(0, most - 1)]
-    found: list[_Line] = [
+def _move_lines(host: run.Host, now: float) -> list[_Line]:
+    """Return a line for each server in flight, the oldest first."""
+    return [
         (
             texts.Text(f'  {_short(move.row)}'),
             texts.Text(_where(move.row)),
             _how_far(move, now),
         )
-        for move in moves
+        for move in sorted(host.moves.values(), key=lambda m: m.began_at)
     ]
-    left = len(host.moves) - len(moves)
-    if left and len(moves) < most:
-        found.append((_('  and %d more') % left, '', _('in flight')))
-    return found
 
 
 class _Above:
     """Writes lines above the view, as a stream does."""
 
-    def __init__(self, console: consoles.Console, drawing: _Lock):
-        self._console = console
-        self._drawing = drawing
-
-    def write(self, words: str) -> None:
-        # Nothing in them is markup. The terminal folds them, so that advised
-        # commands can be copied whole.
-        line = texts.Text(words.rstrip('\n'), no_wrap=True, overflow='ignore')
-        with self._drawing:
-            # A text by itself would lose its settings.
-            self._console.print(consoles.Group(line), crop=False)
+    def __init__(self, write: abc.Callable[[str], None]):
+        self.write = write
 
     def flush(self) -> None:
         """Nothing is kept back."""

@@ -12,7 +12,7 @@ from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import status as server_status
 
 Phase = server_status.Phase
-#: In bytes a second: of what is slower nobody can tell when it is over.
+#: In bytes a second: below it, the time left is not known.
 LEAST_RATE = 2**20
 
 

@@ -262,5 +262,5 @@ class Listener:
         return [
             (event.host, event.reason)
             for event in self.events
-            if isinstance(event, events.Trouble)
+            if isinstance(event, events.Notice)
         ]

@@ -7,6 +7,7 @@ import os
 import sys
 from unittest import mock
 
+from osc_hostmaint import events
 from osc_hostmaint.commands import drain
 from osc_hostmaint.progress import lines
 from osc_hostmaint.progress import live
@@ -47,4 +48,6 @@ class TestListener(unit.TestCase):
         ):
             self.assertIs(view, isinstance(listener, live.View))
             listener.publish(builders.ended())
-        self.assertIs(anything, bool(stream.getvalue()))
+            self.assertIs(anything, bool(stream.getvalue()))
+            listener.publish(events.Trouble('cmp01', 'no answer'))
+        self.assertIn('cmp01: no answer', stream.getvalue())

@@ -6,7 +6,6 @@ import contextlib
 import io
 import logging
 import os
-import re
 import termios
 import threading
 import types
@@ -175,6 +174,8 @@ class TestView(unit.TestCase):
         self.addCleanup(root.removeHandler, handler)
         self.begin()
         self.assertIsNot(self.stream, handler.stream)
+        logging.getLogger('x').warning('careful')
+        self.assertEqual('careful\n', self.stream.getvalue())
         self.assertTrue(self.view.is_drawn)
         self.view.__exit__()
         self.assertIs(self.stream, handler.stream)
@@ -230,7 +231,7 @@ class TestView(unit.TestCase):
         for height in (24, 10, 4):
             shown = self.shown(height=height)
             self.assertTrue(shown[0].startswith('cmp01'))
-        self.assertRegex('\n'.join(self.shown()), r'and 90 more +in flight')
+        self.assertIn(', 99 in flight', self.shown()[0])
         self.begin(500, 'cmp03')
         self.assertRegex(self.shown(height=3)[-1], 'and 2 more +hosts')
         # What is left of the room is used.
@@ -332,6 +333,21 @@ class TestTerminal(unit.TestCase):
         self.view._draw()
         self.assertEqual((50, 30), self.view.console.size)
 
+    def test_interrupted_as_it_begins(self):
+        view = live.View(self.stream, lines.DRAINED, self.messages)
+        broken = mock.patch.object(view.console, 'show_cursor')
+        with broken as show, self.assertRaises(KeyboardInterrupt), view:
+            show.side_effect = (KeyboardInterrupt, None)
+            view.publish(events.HostStarted(HOST, 0, 0, ()))
+        self.assertEqual([(False,), ()], [c.args for c in show.mock_calls])
+
+    def test_what_fails_is_not_drawn(self):
+        with mock.patch.object(self.view._lines, 'publish') as publish:
+            publish.side_effect = RuntimeError
+            with self.assertRaises(RuntimeError):
+                self.view.publish(events.Trouble(HOST, 'x'))
+        self.assertFalse(self.view.is_drawn)
+
     def test_the_terminal_folds_what_stands_above(self):
         """And the view below it is folded as always."""
         self.messages.message = 'Interrupted: ' + 'and so on ' * 6 + 'end'
@@ -352,6 +368,4 @@ class TestTerminal(unit.TestCase):
 class TestDuration(unit.TestCase):
     @unit.cases((0.4, '0:00'), (61, '1:01'), (3661, '1:01:01'))
     def test_words(self, seconds, expected):
-        shown = live.duration(seconds)
-        self.assertEqual(expected, shown)
-        self.assertTrue(re.fullmatch(r'[0-9:]+', shown))
+        self.assertEqual(expected, live.duration(seconds))

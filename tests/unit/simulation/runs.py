@@ -62,7 +62,7 @@ class Recorder:
         self._told = 0
 
     def publish(self, event: events.Event) -> None:
-        if isinstance(event, events.Trouble):
+        if isinstance(event, events.Notice):
             self.troubles.append(event.reason)
             self.troubled.append(event.host)
             if 'overwritten its mark' in event.reason:
