@@ -49,7 +49,8 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
         or (view and view.task_state == nova_states.TaskState.RESUMING)
     )
     if final and resumes:
-        return dataclasses.replace(_abandoned(status), phase=status.phase)
+        told = _abandoned(context, status)
+        return dataclasses.replace(told, phase=status.phase)
     if view and view.tag_removable and not view.resumed:
         waits = status.phase is Phase.WAITING
         if final or (waits and status.ask is not ActionKind.RESUME):
@@ -57,14 +58,14 @@ def require_suspend(context: Context, status: ServerStatus) -> ServerStatus:
     if not (final and context.resumed):
         return status
     if view is None or (abandon and status.pending):
-        return _abandoned(status)
+        return _abandoned(context, status)
     if view.vm_state != nova_states.VmState.ACTIVE:
         return status
     if context.operation.evacuations_only and not context.has_left(view):
         # Its host is dead.
         return status
     if abandon or (status.record and status.record.in_flight):
-        return _abandoned(status)
+        return _abandoned(context, status)
     return _require_suspend(context, view, status)
 
 
@@ -198,15 +199,18 @@ def _ask(
     )
 
 
-def _abandoned(status: ServerStatus) -> ServerStatus:
+def _abandoned(context: Context, status: ServerStatus) -> ServerStatus:
     record = status.record
     moves = status.pending or (record and record.in_flight)
     still_moving = moves and status.phase is Phase.STILL_MOVING
+    # How it was seen last may be old.
+    hidden = context.view and context.server_id in context.seen.unseen
+    why = contexts.SILENT if hidden and not still_moving else status.reason
     return dataclasses.replace(
         status,
         phase=status.phase if still_moving else Phase.FAILED,
         reason='it was SUSPENDED and was resumed for the migration: run this '
-        f'again to suspend it; {status.reason}',
+        f'again to suspend it; {why}',
         code=Code.NOT_SUSPENDED,
     )
 

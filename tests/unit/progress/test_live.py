@@ -349,7 +349,6 @@ class TestTerminal(unit.TestCase):
         self.assertFalse(self.view.is_drawn)
 
     def test_the_terminal_folds_what_stands_above(self):
-        """And the view below it is folded as always."""
         self.messages.message = 'Interrupted: ' + 'and so on ' * 6 + 'end'
         self.view._draw()
         self.view.publish(events.Trouble(HOST, 'x' * 100))

@@ -113,7 +113,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertEqual(words[1:] != (), 'server suspend' in found.reason)
 
     def test_overdue_where_its_cell_does_not_answer(self):
-        """Whether it runs was not seen."""
         found = self.require(
             Phase.FAILED,
             remembered=dataclasses.replace(
@@ -296,6 +295,7 @@ class TestStopped(base.DecideTestCase):
         'migrations': [COMPLETED],
     }
     UNSEEN = {'migrations': [COMPLETED]}
+    HIDDEN = {**ARRIVED, 'unseen': {'vm1': NOW}}
 
     @unit.cases(
         # how it looks; what is asked for
@@ -319,6 +319,7 @@ class TestStopped(base.DecideTestCase):
         ('ARRIVED', 'moved to cmp02'),
         ('SUSPENDING', 'moved to cmp02'),
         ('UNSEEN', 'outcome of its move is not known; interrupted'),
+        ('HIDDEN', 'suspend it; its cell does not answer'),
     )
     def test_abandoned_it_is_told(self, look, words, result='failed'):
         found = self.stopped(policy=ABANDON, **getattr(self, look))
