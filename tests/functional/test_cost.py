@@ -53,7 +53,10 @@ class TestCost(base.FunctionalTest):
         asked = [r for r in log if r.service != 'identity']
         spread = [r for r in asked if r.path.endswith(test_spread.SURVEY)]
         own = len(asked) - len(spread)
-        self.assertLess(own, ANY_DRAIN + 3.5 * SERVERS, counts)
+        # The slower the cloud is, the more often records are asked for.
+        looks = [r for r in asked if r.path.endswith('/os-migrations')]
+        self.assertLess(len(looks), 3 * SERVERS, counts)
+        self.assertLess(own - len(looks), ANY_DRAIN + 2 * SERVERS, counts)
         self.assertLess(len(spread), own / 3, spread)
         self.assertEqual(
             SERVERS, len([r for r in log if r.action == 'os-migrateLive'])
