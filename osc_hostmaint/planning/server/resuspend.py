@@ -120,7 +120,7 @@ def _require_suspend(
         f'suspend it (openstack server suspend {context.server_id}) and run '
         'this again, which removes its tag'
     )
-    if context.server_id in context.seen.unseen:
+    if _hidden(context):
         reason = (
             'it was resumed for the migration, and may not be suspended '
             f'again, as {contexts.SILENT}: {settled.reason}; once it answers, '
@@ -203,9 +203,8 @@ def _abandoned(context: Context, status: ServerStatus) -> ServerStatus:
     record = status.record
     moves = status.pending or (record and record.in_flight)
     still_moving = moves and status.phase is Phase.STILL_MOVING
-    # How it was seen last may be old.
-    hidden = context.view and context.server_id in context.seen.unseen
-    why = contexts.SILENT if hidden and not still_moving else status.reason
+    hidden = context.view and _hidden(context) and not still_moving
+    why = contexts.SILENT if hidden else status.reason
     return dataclasses.replace(
         status,
         phase=status.phase if still_moving else Phase.FAILED,
@@ -213,6 +212,12 @@ def _abandoned(context: Context, status: ServerStatus) -> ServerStatus:
         f'again to suspend it; {why}',
         code=Code.NOT_SUSPENDED,
     )
+
+
+def _hidden(context: Context) -> bool:
+    """Tell whether how it was seen last may be old."""
+    unseen = context.server_id in context.seen.unseen
+    return unseen or bool(context.seen.silent)
 
 
 def _require_untag(

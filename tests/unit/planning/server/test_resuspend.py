@@ -44,7 +44,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
 
     @unit.cases(
         (RESUMED, base.THERE),
-        # By another run.
         (None, base.TAGGED_THERE),
     )
     def test_suspended_after_its_move(self, remembered, view):
@@ -71,7 +70,6 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertIn('cmp02 is down', found.reason)
 
     def test_done_and_its_address_is_another(self):
-        """It was asked to be suspended."""
         remembered = base.asked(ActionKind.SUSPEND, remembered=RESUMED)
         view = dataclasses.replace(ELSEWHERE, addresses=())
         found = self.require(Phase.FAILED, view=view, remembered=remembered)
@@ -112,7 +110,8 @@ class TestRequireSuspend(base.ServerContextTestCase):
             self.assertIn(each, found.reason)
         self.assertEqual(words[1:] != (), 'server suspend' in found.reason)
 
-    def test_overdue_where_its_cell_does_not_answer(self):
+    @unit.cases({'unseen': {'vm1': NOW}}, {'silent': HOST})
+    def test_overdue_where_its_cell_does_not_answer(self, silence):
         found = self.require(
             Phase.FAILED,
             remembered=dataclasses.replace(
@@ -120,7 +119,7 @@ class TestRequireSuspend(base.ServerContextTestCase):
                 under_way_since=NOW - 60.0,
             ),
             policy=dataclasses.replace(RESUME, server_timeout=60.0),
-            unseen={'vm1': NOW},
+            **silence,
         )
         self.assertNotIn('left running', found.reason)
         self.assertIn('its cell does not answer', found.reason)
@@ -231,7 +230,6 @@ class TestRequireUntag(base.ServerContextTestCase):
         ({'remembered': UNTAG_REFUSED}, base.REFUSAL),
     )
     def test_it_remains(self, options, words):
-        """It is moved all the same."""
         found = self.require('SHUTOFF', host=builders.DEST, **options)
         self.assertEqual((Phase.MOVED, None), (found.phase, found.ask))
         self.assertIn(f'osc-hostmaint:resumed ({words})', found.reason)
@@ -296,6 +294,7 @@ class TestStopped(base.DecideTestCase):
     }
     UNSEEN = {'migrations': [COMPLETED]}
     HIDDEN = {**ARRIVED, 'unseen': {'vm1': NOW}}
+    HOST_HIDDEN = {**ARRIVED, 'silent': HOST}
 
     @unit.cases(
         # how it looks; what is asked for
@@ -320,6 +319,7 @@ class TestStopped(base.DecideTestCase):
         ('SUSPENDING', 'moved to cmp02'),
         ('UNSEEN', 'outcome of its move is not known; interrupted'),
         ('HIDDEN', 'suspend it; its cell does not answer'),
+        ('HOST_HIDDEN', 'suspend it; its cell does not answer'),
     )
     def test_abandoned_it_is_told(self, look, words, result='failed'):
         found = self.stopped(policy=ABANDON, **getattr(self, look))
