@@ -12,6 +12,8 @@ from tests.functional import terminal
 
 DRAIN = 'host maintenance drain -f json cmp01'
 ESCAPE = '\x1b['
+#: Of a letter, or of what is behind it.
+COLOR = re.compile(r'\x1b\[([0-9]+;)*([34][0-8]|9[0-7]|10[0-7])[;m]')
 HIDDEN, SHOWN = '\x1b[?25l', '\x1b[?25h'
 
 
@@ -47,6 +49,7 @@ class TestTerminal(base.FunctionalTest):
         shown = self.end(self.begin())
         self.assertRegex(shown, r'active-\d to cmp\d+ .*of 2.0 GiB')
         self.assertIn('cmp01: drained (2 moved)', shown)
+        self.assertRegex(shown, COLOR)
         self.assert_clean(shown)
         asked = [
             request
@@ -57,6 +60,22 @@ class TestTerminal(base.FunctionalTest):
         self.assertTrue(asked)
         changes = [r for r in self.changes() if r.action == 'os-migrateLive']
         self.assertEqual(2, len(changes))
+
+    def test_no_color_and_ascii_only(self) -> None:
+        """Python itself takes ``LANG=C`` for UTF-8."""
+        ascii_only = {
+            'LC_ALL': 'C',
+            'PYTHONCOERCECLOCALE': '0',
+            'PYTHONUTF8': '0',
+        }
+        self.cloud.boot('caf\xe9', host='cmp01')
+        shell = self.begin(NO_COLOR='1', **ascii_only)
+        seen = (r'caf\xe9 to cmp', 'of 2.0 GiB', '-----')
+        waiting.wait_for(
+            lambda: all(each in shell.said for each in seen), 'a live view'
+        )
+        self.assertNotRegex(shell.said, COLOR)
+        self.assertTrue(shell.said.isascii())
 
     def test_interrupted(self) -> None:
         shell = self.begin()
