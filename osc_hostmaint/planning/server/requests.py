@@ -116,7 +116,7 @@ def assess_request(
     return ServerStatus(
         Phase.FAILED,
         f'the request to {_verb(kind)} it had no effect: '
-        f'{context.check_events}',
+        f'{request.failure or context.check_events}',
         Code.NO_EFFECT,
     )
 

@@ -153,11 +153,11 @@ class TestStep(base.ServerContextTestCase):
 
     @unit.cases(*STEPS)
     def test_fails_after_the_last_try(self, kind):
-        remembered = base.asked(kind, taken=3)
-        assessed = self.step(Phase.FAILED, kind, remembered, EFFECT_WAIT)
-        self.assertRegex(assessed.reason, 'request to .* it had no effect')
-        self.assertIn('openstack server event list vm1', assessed.reason)
-        self.assertNotIn('confirmation', assessed.reason)
+        for failure, words in (('', 'server event list vm1'), ('503', '503')):
+            remembered = base.asked(kind, taken=3, failure=failure)
+            assessed = self.step(Phase.FAILED, kind, remembered, EFFECT_WAIT)
+            self.assertRegex(assessed.reason, f'it had no effect: .*{words}')
+            self.assertNotIn('confirmation', assessed.reason)
 
     @unit.cases(*STEPS)
     def test_refused_it_is_looked_at_first(self, kind):
