@@ -66,11 +66,6 @@ class Screen:
         """Press Ctrl-C."""
         self._tmux('send-keys', 'C-c')
 
-    def resize(self, columns: int, rows: int) -> None:
-        """Change the terminal's size."""
-        size = ['-x', str(columns), '-y', str(rows)]
-        self._tmux('resize-window', *size)
-
     @property
     def text(self) -> str:
         """What stands on it."""

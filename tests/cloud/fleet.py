@@ -121,13 +121,9 @@ class Hosts:
             exceptions.raise_from_response(answer)
         return child
 
-    def enable_host(self, host: str) -> None:
-        """Let the scheduler put servers there."""
-        self._set_status(host, 'enabled')
-
     def disable_host(self, host: str) -> None:
         """Have the scheduler put no server there."""
-        self._set_status(host, 'disabled')
+        self._update_service(host, {'status': 'disabled'})
 
     def force_down(self, host: str, down: bool = True) -> None:
         """Have Nova take a host for dead, or take that back.
@@ -135,9 +131,6 @@ class Hosts:
         A later purge takes it back in any case.
         """
         self._update_service(host, {'forced_down': down})
-
-    def _set_status(self, host: str, status: str) -> None:
-        self._update_service(host, {'status': status})
 
     def _update_service(self, host: str, body: dict[str, Any]) -> None:
         answer = self.connection().compute.put(
