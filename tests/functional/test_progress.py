@@ -63,12 +63,8 @@ class TestTerminal(base.FunctionalTest):
 
     def test_no_color_and_ascii_only(self) -> None:
         """Python itself takes ``LANG=C`` for UTF-8."""
-        ascii_only = {
-            'LC_ALL': 'C',
-            'PYTHONCOERCECLOCALE': '0',
-            'PYTHONUTF8': '0',
-        }
         self.cloud.boot('caf\xe9', host='cmp01')
+        ascii_only = {'LC_ALL': 'C', 'PYTHONIOENCODING': 'ascii'}
         shell = self.begin(NO_COLOR='1', **ascii_only)
         seen = (r'caf\xe9 to cmp', 'of 2.0 GiB', '-----')
         waiting.wait_for(
