@@ -115,7 +115,8 @@ def _awaiting(context: Context, record: Migration) -> ServerStatus:
             return status(Phase.MOVING, visit=True)
         if not view.resized and view.host == record.dest:
             return verification.assess(context, view, record)
-        why += f'the confirmation had no effect; {context.check_events}'
+        error = request.failure or context.check_events
+        why += f'the confirmation had no effect: {error}'
         return status(Phase.FAILED, why, Code.NOT_CONFIRMED)
     patience = 0.0
     if not (of_a_drain and _is_this_runs(context, record)):

@@ -227,16 +227,16 @@ class TestConfirmed(base.ServerContextTestCase):
     )
     def test_the_server_is_looked_at_before_that_counts(self, view, phase):
         old = dataclasses.replace(base.VERIFY_THERE, seen_at=self.ASKED_AT)
-        remembered = base.asked(
-            ActionKind.CONFIRM, taken=timing.END_TRIES, asked_at=self.ASKED_AT
-        )
-        assessed = self.assert_phase(
-            phase,
-            base.record('finished', type='migration', seen_at=NOW - 300),
-            view=view or old,
-            remembered=remembered,
-        )
-        self.assertEqual(view is None, assessed.visit)
+        often = {'taken': timing.END_TRIES, 'asked_at': self.ASKED_AT}
+        record = base.record('finished', type='migration', seen_at=NOW - 300)
+        for failure in ('', 'HTTP 503'):
+            asked = base.asked(ActionKind.CONFIRM, failure=failure, **often)
+            assessed = self.assert_phase(
+                phase, record, view=view or old, remembered=asked
+            )
+            self.assertEqual(view is None, assessed.visit)
+            if phase is Phase.FAILED:
+                self.assertIn(f'effect: {failure or "check"}', assessed.reason)
 
 
 class TestLiveOrCold(base.ServerContextTestCase):

@@ -42,11 +42,9 @@ class TestRequireSuspend(base.ServerContextTestCase):
         self.assertIs(phase, found.phase)
         return found
 
-    @unit.cases(
-        (RESUMED, base.THERE),
-        (None, base.TAGGED_THERE),
-    )
+    @unit.cases((RESUMED, base.THERE), (None, base.TAGGED_THERE))
     def test_suspended_after_its_move(self, remembered, view):
+        """It was resumed by this run, or by another."""
         found = self.require(Phase.MOVING, remembered=remembered, view=view)
         self.assertIs(ActionKind.SUSPEND, found.ask)
         self.assertEqual(builders.DEST, found.destination)
@@ -230,6 +228,7 @@ class TestRequireUntag(base.ServerContextTestCase):
         ({'remembered': UNTAG_REFUSED}, base.REFUSAL),
     )
     def test_it_remains(self, options, words):
+        """It is moved all the same."""
         found = self.require('SHUTOFF', host=builders.DEST, **options)
         self.assertEqual((Phase.MOVED, None), (found.phase, found.ask))
         self.assertIn(f'osc-hostmaint:resumed ({words})', found.reason)
