@@ -71,6 +71,17 @@ def _now() -> str:
     return mark.iso(datetime.datetime.now(datetime.UTC))
 
 
+def _tell(lines: abc.Iterable[str]) -> None:
+    """Write lines for people, if anybody reads them."""
+    stream: ty.TextIO | None = sys.stderr
+    if stream:
+        # A stream that breaks must not cost the table.
+        with contextlib.suppress(OSError, ValueError):
+            for line in lines:
+                stream.write(f'{text.printable(line)}\n')
+            stream.flush()
+
+
 def _order(row: 'api.Row | api.PreviewRow') -> tuple[ty.Any, ...]:
     """Return what a table is sorted by: the host, then the server's name."""
     return text.natural(row.host), text.natural(row.name), row.server_id
@@ -162,18 +173,12 @@ class ServersTable(command.Lister):
         """
         from osc_hostmaint.progress import lines as progress_lines
 
-        stream: ty.TextIO | None = sys.stderr
         told: abc.Iterable[str] = preview.notes
         if not self._is_quiet:
             told = progress_lines.preview_lines(
                 preview, coming_home=coming_home
             )
-        if stream:
-            # A stream that breaks must not cost the table.
-            with contextlib.suppress(OSError, ValueError):
-                for line in told:
-                    stream.write(f'{text.printable(line)}\n')
-                stream.flush()
+        _tell(told)
         code = exceptions.ExitCode.LEFT
         if preview.errors:
             code = exceptions.ExitCode.FAILED

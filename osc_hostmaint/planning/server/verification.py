@@ -102,8 +102,10 @@ def _wrong(context: Context, view: Server, *, evacuated: bool) -> str:
     """Return what is not as it is to be, '' if nothing."""
     before = context.remembered.before
     if context.was_stopped:
-        if before.vm_state not in nova_states.OFF:
-            before = dataclasses.replace(before, vm_state=_Vm.STOPPED.value)
+        # After a reset Nova no longer knows in which way it was off.
+        is_off = view.vm_state in nova_states.OFF
+        off = view.vm_state if is_off else _Vm.STOPPED.value
+        before = dataclasses.replace(before, vm_state=off)
     elif evacuated and context.policy.leave_stopped:
         if view.vm_state == _Vm.ACTIVE:
             return 'it is running there despite --leave-stopped'
