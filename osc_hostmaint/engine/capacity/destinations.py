@@ -22,6 +22,7 @@ from osc_hostmaint.engine.capacity import in_flight
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.capacity import destination as destination_choice
 from osc_hostmaint.planning.capacity import eligible
+from osc_hostmaint.planning.capacity import server_groups
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.server import memory as memories
 
@@ -160,7 +161,11 @@ class Destinations:
             action = named
         if closed.holds(action.host):
             return None
-        if self._group_member_moves_to(server_id, action.host):
+        moving = {i: move.dest for i, move in self.moves.under_way().items()}
+        groups = self._snapshot.groups or ()
+        if server_groups.member_moves_to(
+            groups, server_id, action.host, moving
+        ):
             return None
         self.moves.begin(host, action, highest_id)
         self._plan.pop(server_id, None)
@@ -354,27 +359,6 @@ class Destinations:
             and not answers[demand.request].refused
         )
         return max(waiting, key=lambda d: d.server.memory_mb, default=None)
-
-    def _group_member_moves_to(self, server_id: str, host: str) -> bool:
-        """Tell whether another of its group may be on its way to the host.
-
-        Nova's scheduler does not see who is under way, and sends both to one
-        host, where the later one fails.
-
-        :param host: '' where the scheduler picks it: it may be any.
-        """
-        moving = self.moves.under_way()
-        for group in self._snapshot.groups or ():
-            if (
-                server_id in group.members
-                and group.policy == snapshots.GroupPolicy.ANTI_AFFINITY
-            ):
-                others = group.members - {server_id}
-                taken = [moving[i].dest for i in others if i in moving]
-                if not host or '' in taken:
-                    return bool(taken)
-                return taken.count(host) >= group.most_per_host
-        return False
 
 
 def _unsafe(reasons: abc.Mapping[str, str]) -> exceptions.RequestRefused:

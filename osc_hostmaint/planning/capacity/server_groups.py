@@ -21,6 +21,34 @@ _SOFT: abc.Mapping[str, int] = {
 }
 
 
+def member_moves_to(
+    groups: abc.Iterable[snapshots.Group],
+    server_id: str,
+    host: str,
+    moving: abc.Mapping[str, str],
+) -> bool:
+    """Tell whether another of a hard group may be on its way to a host.
+
+    Nova's scheduler does not see who is under way, and sends both to one
+    host, where the later one fails.
+
+    :param host: '' where the scheduler picks it: it may be any.
+    :param moving: the destination of each move in flight, by the server's
+        id; '' while that is not known.
+    """
+    for group in groups:
+        if (
+            server_id in group.members
+            and group.policy == _Policy.ANTI_AFFINITY
+        ):
+            others = group.members - {server_id}
+            taken = [moving[i] for i in others if i in moving]
+            if not host or '' in taken:
+                return bool(taken)
+            return taken.count(host) >= group.most_per_host
+    return False
+
+
 class GroupMembers:
     """The members of all groups, and the hosts they are on."""
 
