@@ -4,7 +4,8 @@
 
 A pure function of what is known when a move starts. Nova's scheduler checks
 the pick with all its filters, so what counts here is to be even, and to leave
-room for those that have still to come.
+room for those that have still to come. Hosts to be avoided are picked only
+where no other host leaves that room.
 """
 
 import collections
@@ -127,7 +128,9 @@ def pick(
         good = _leaving_room(demand, possible, now, renewed, flow)
     least = min((reluctance.get(host, 0) for host in possible), default=0)
     best = {host for host in possible if reluctance.get(host, 0) == least}
-    open_ = [h for h in best.intersection(good) or best if h not in closed]
+    likely = best.intersection(good) or best
+    preferred = likely - flow.limits.avoided or likely
+    open_ = [host for host in preferred if host not in closed]
     if not open_:
         return Pick('', wait=bool(possible), plan=renewed)
 

@@ -35,6 +35,8 @@ class Limits:
     leaving: frozenset[str]
     #: The only host to go to; '' if it may be any.
     only: str = ''
+    #: Hosts that are taken last.
+    avoided: frozenset[str] = frozenset()
     #: Hosts that count as if they were enabled.
     opened: frozenset[str] = frozenset()
     #: Rules count, too, that may or may not be in force: what they depend on,

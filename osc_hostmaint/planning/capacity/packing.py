@@ -9,6 +9,7 @@ to work, and mostly there is none where none is found (see benchmarks).
 import collections
 from collections import abc
 import contextlib
+import dataclasses
 import heapq
 
 from osc_hostmaint.planning.capacity import eligible
@@ -37,11 +38,19 @@ def pack(
     tried, for a while. If none is found, it is the way that leaves the
     fewest.
 
+    Hosts to be avoided take only what has no place on the others, unless
+    that leaves more than it would otherwise.
+
     :param strategies: all of them, if they are not given.
     :param swaps: single servers may change places.
     :param steps: how long all ways are tried.
     """
     tried = []
+    avoiding = None
+    if task.options.limits.avoided:
+        avoiding = _pack_avoiding(task)
+        if not avoiding.left:
+            return avoiding
     for strategy in strategies or STRATEGIES:
         occupancy = Occupancy(task)
         strategy(occupancy)
@@ -53,7 +62,24 @@ def pack(
         _improve(best)
     if steps and best.left:
         best = search.search(task, steps) or best
+    if avoiding and len(avoiding.left) <= len(best.left):
+        return avoiding
     return best
+
+
+def _pack_avoiding(task: occupancies.Task) -> Occupancy:
+    """Return the hosts with servers on them, the avoided hosts filled last."""
+    options, limits = task.options, task.options.limits
+    without = dataclasses.replace(
+        limits, leaving=limits.leaving | limits.avoided, avoided=frozenset()
+    )
+    others = eligible.Eligible(options.snapshot, without)
+    occupancy = pack(dataclasses.replace(task, options=others))
+    # What is left has all hosts to choose from.
+    occupancy.task, occupancy.options = task, options
+    evenly(occupancy)
+    _improve(occupancy)
+    return occupancy
 
 
 def task(
@@ -139,7 +165,7 @@ class _Levels:
 def evenly(occupancy: Occupancy) -> None:
     """Put each on the least loaded host, as soft rules of groups like it."""
     levels: dict[eligible.DemandKind, _Levels] = {}
-    for demand in occupancy.task.demands:
+    for demand in occupancy.left:
         kind = occupancy.options.kind(demand)
         if kind not in levels:
             levels[kind] = _Levels(demand, occupancy)

@@ -215,11 +215,14 @@ def assign(
     wanted: abc.Sequence[snapshots.Demand],
     *,
     only: str = '',
+    avoided: frozenset[str] = frozenset(),
     **known: ty.Any,
 ) -> occupancies.Occupancy:
     """Try to place servers."""
     seen = snapshot(nodes, wanted, **known)
-    return assignments.assign(seen, wanted, limits(wanted, only=only))
+    return assignments.assign(
+        seen, wanted, limits(wanted, only=only, avoided=avoided)
+    )
 
 
 def capacity_forecast(nodes, wanted, *, only='', leaving=(), **known):

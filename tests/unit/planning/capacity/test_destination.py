@@ -222,6 +222,66 @@ class TestPlan(Base):
         self.assertEqual(one, self.pick(nodes[::-1], demands))
 
 
+class TestAvoid(Base):
+    """Hosts that are drained next are taken last."""
+
+    @unit.cases(
+        # hosts, closed, reluctance, the pick of one that needs half a host
+        ('another has room', [filled('a', 0.5), Host('b')], '', {}, 'a'),
+        ('no other has', [filled('a', 0.6), Host('b')], '', {}, 'b'),
+        ('it waits for another', [Host('a'), Host('b')], 'a', {}, None),
+        ('all are avoided', [filled('b', 0.5), Host('c')], '', {}, 'c'),
+        # Where moves failed they may fail again.
+        ('the other failed', [Host('a'), Host('b')], '', {'a': 1}, 'b'),
+        ('it failed itself', [filled('a', 0.5), Host('b')], '', {'b': 1}, 'a'),
+    )
+    def test_last_choice(self, _what, nodes, closed, reluctance, expected):
+        demands = clouds.demands(1, clouds.HALF)
+        limits = clouds.limits(demands, avoided=frozenset('bc'))
+        picked = destination_choice.pick(
+            clouds.snapshot(nodes, demands),
+            flow(demands, limits=limits),
+            'vm00',
+            set(closed),
+            reluctance,
+        )
+        self.assertEqual(
+            (expected or '', expected is None), (picked.host, picked.wait)
+        )
+
+    @unit.cases(
+        # What has b planned, where else it may go; the picks.
+        # Room elsewhere is left for one that may go nowhere else.
+        ({'vm1': 'b', 'vm2': 'a'}, 'zone1', 'b'),
+        # A plan that fills avoided hosts first is not followed.
+        ({'vm1': 'b', 'vm2': 'b'}, None, 'a'),
+    )
+    def test_plan(self, plan, zone, expected):
+        demands = [
+            clouds.demand('vm1', clouds.HALF),
+            clouds.demand('vm2', clouds.HALF, zone=zone),
+        ]
+        picked = self.pick(
+            [filled('a', 0.5, zone='zone1'), Host('b')],
+            demands,
+            plan=plan,
+            limits=clouds.limits(demands, avoided=frozenset('b')),
+            known={'aggregates': (clouds.zone('zone1', 'a'),)},
+        )
+        self.assertEqual(expected, picked.host)
+
+    def test_soft_rules_come_after_it(self):
+        demands = clouds.demands(1)
+        group = clouds.group('soft-affinity', 'vm00', 'elsewhere')
+        picked = self.pick(
+            clouds.hosts('a', 'b'),
+            demands,
+            limits=clouds.limits(demands, avoided=frozenset('b')),
+            known={'groups': (group,), 'located': {'elsewhere': 'b'}},
+        )
+        self.assertEqual('a', picked.host)
+
+
 class TestRenew(Base):
     DEMANDS = [
         clouds.demand('large', clouds.HALF),

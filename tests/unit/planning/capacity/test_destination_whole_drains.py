@@ -140,11 +140,12 @@ class SimulatedDrain:
         self.unseen = {i for i in self.unseen if self.gone[i] not in shown}
 
 
-def begin(problem):
+def begin(problem, avoided=frozenset()):
     """Return Placement, and a drain of all servers of a problem."""
     seen = problem.snapshot
     truth = SimulatedPlacement(problem.nodes, seen)
-    return truth, SimulatedDrain(truth, seen, problem.demands, problem.limits)
+    limits = dataclasses.replace(problem.limits, avoided=avoided)
+    return truth, SimulatedDrain(truth, seen, problem.demands, limits)
 
 
 class TestFlows(unit.TestCase):
@@ -175,6 +176,31 @@ class TestFlows(unit.TestCase):
                 look(flow)
             self.assertTrue(flow.start().host)
         self.assert_all_landed(problem, truth, flow)
+
+    @hypothesis.settings(max_examples=unit.examples(37), deadline=None)
+    @hypothesis.given(
+        strategies.integers(0, 10**6),
+        strategies.randoms(note_method_calls=True),
+        strategies.sampled_from([SimulatedDrain.look, SimulatedDrain.glance]),
+    )
+    def test_avoided_hosts_are_taken_last(self, seed, rng, look):
+        problem = packing_problems.draw(random.Random(seed))
+        names = [host.name for host in problem.nodes]
+        avoided = frozenset(rng.sample(names, rng.randint(1, len(names))))
+        _truth, free = begin(problem)
+        truth, flow = begin(problem, avoided)
+        planned = sum(host in avoided for host in flow.plan.values())
+        self.assertLessEqual(
+            len(flow.capacity_forecast.misfits),
+            len(free.capacity_forecast.misfits),
+        )
+        hypothesis.assume(not flow.capacity_forecast.misfits)
+        while flow.waiting:
+            look(flow)
+            self.assertTrue(flow.start().host)
+        self.assert_all_landed(problem, truth, flow)
+        landed = sum(host in avoided for host in truth.landed.values())
+        self.assertLessEqual(landed, planned)
 
     @hypothesis.settings(max_examples=unit.examples(37), deadline=None)
     @hypothesis.given(

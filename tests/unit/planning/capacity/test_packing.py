@@ -11,6 +11,7 @@ import hypothesis
 from hypothesis import strategies
 
 from osc_hostmaint import model
+from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import ledger as ledgers
 from osc_hostmaint.planning.capacity import occupancy as occupancies
 from osc_hostmaint.planning.capacity import packing
@@ -117,6 +118,41 @@ class TestKnownAnswers(unit.TestCase):
     def test_equal_servers_are_spread(self):
         hosts = list(pack([A, B, C, D], ['quarter'] * 8).placed.values())
         self.assertEqual([2] * 4, [hosts.count(h) for h in 'abcd'])
+
+
+class TestAvoid(unit.TestCase):
+    @unit.cases(
+        # Nodes, sizes, those on avoided hosts (b and c).
+        ('room elsewhere', [A, B], ['quarter'] * 4, 0),
+        ('one too many', [A, B, C], ['quarter'] * 5, 1),
+        # The most even way would use all of them.
+        ('large and small', [A, D, B], ['half', 'quarter'] * 2, 0),
+        ('only avoided', [B, C], ['quarter'] * 4, 4),
+        # One makes room on a for what may go nowhere else.
+        ('a swap', [Host('a', zone='zone1'), B],
+         ['over half', 'half/zone1'], 1),
+    )  # fmt: skip
+    def test_number_on_avoided_hosts(self, _what, nodes, sizes, expected):
+        zones = [clouds.zone('zone1', 'a')]
+        avoided = frozenset('bc')
+        packed = pack(nodes, sizes, aggregates=zones, avoided=avoided)
+        self.assertEqual([], packed.left)
+        hosts = [*packed.placed.values()]
+        self.assertEqual(expected, sum(host in avoided for host in hosts))
+
+    def test_it_never_costs_a_place(self):
+        """Filling the others first may leave no way, where there is one."""
+        task = clouds.assign([A, B], clouds.demands(4, clouds.HALF)).task
+        limits = dataclasses.replace(
+            task.options.limits, avoided=frozenset('b')
+        )
+        task = dataclasses.replace(
+            task, options=eligible.Eligible(task.options.snapshot, limits)
+        )
+        worse = packing.pack(task)
+        worse.remove(task.demands[0])
+        with mock.patch.object(packing, '_pack_avoiding', return_value=worse):
+            self.assertEqual([], packing.pack(task).left)
 
 
 class TestGroups(unit.TestCase):
