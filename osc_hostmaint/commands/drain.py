@@ -10,6 +10,7 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import plugin
+from osc_hostmaint import text
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import evacuation
 from osc_hostmaint.commands import help_texts
@@ -81,9 +82,17 @@ class DrainHostMaintenance(table.ServersTable):
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        problem = evacuation.problem(parsed_args) or _problem(parsed_args)
+        from osc_hostmaint.planning import policy as policies
+
+        problem = (
+            evacuation.problem(parsed_args)
+            or _problem(parsed_args)
+            or policies.avoidance_problem(
+                policy.read(parsed_args), parsed_args.hosts
+            )
+        )
         if problem:
-            LOG.error('%s', problem)
+            LOG.error('%s', text.printable(problem))
             return int(exceptions.ExitCode.USAGE)
         return super().run(parsed_args)
 

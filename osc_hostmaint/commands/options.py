@@ -135,6 +135,28 @@ def host(text: str) -> str:
     return text
 
 
+def hosts(text: str) -> list[str]:
+    """Return the names in ``cmp01,cmp02``, or in a file (``@file``).
+
+    White space separates names in a file, too, and ``#`` begins a comment.
+
+    :raises argparse.ArgumentTypeError: a name is empty, or the file cannot be
+        read.
+    """
+    if not text.startswith('@'):
+        return [host(name.strip()) for name in text.split(',')]
+    path = text[1:]
+    try:
+        with open(path, encoding='utf-8') as file:
+            lines = [line.partition('#')[0] for line in file]
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            _('cannot read %(path)r: %(error)s')
+            % {'path': path, 'error': getattr(error, 'strerror', error)}
+        ) from error
+    return ' '.join(lines).replace(',', ' ').split()
+
+
 #: Kinds of options: what :meth:`argparse.ArgumentParser.add_argument` gets.
 FLAG = {'action': 'store_true'}
 NUMBER = {'metavar': '<n>', 'type': number}

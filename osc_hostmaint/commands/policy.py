@@ -45,6 +45,19 @@ def add(parser: argparse.ArgumentParser) -> None:
             '(default: any host)'
         ),
     )
+    options.add(
+        parser,
+        {
+            'metavar': '<host>',
+            'action': 'extend',
+            'type': options.hosts,
+            'default': [],
+        },
+        avoid=_(
+            'Use these hosts last (several with commas, or @<file> with their '
+            'names); may be repeated (default: none)'
+        ),
+    )
     add_choices(
         parser,
         spread=_(

@@ -23,6 +23,7 @@ from osc_hostmaint.operations import hosts
 from osc_hostmaint.operations import modes
 from osc_hostmaint.operations import requests
 from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.progress import lines as progress_lines
 
@@ -125,6 +126,7 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
         board,
         bound=policy.per_destination,
         patience=policy.server_timeout,
+        avoided=policy.avoid,
         expected=seen,
     )
     result = loop.drain(
@@ -143,10 +145,14 @@ def _check(gateway: Gateway, request: DrainRequest) -> _Checked:
     :raises Refused: the requested destination cannot take any server, a
         host has two compute services, or a server to exclude is not known or
         not unique.
+    :raises ValueError: the hosts to avoid contradict the others.
     """
     policy = request.policy
+    if words := policies.avoidance_problem(policy, request.hosts):
+        raise ValueError(words)
     services = hosts.all_services(gateway)
     found = hosts.pick(gateway, request.hosts, services)
+    hosts.pick(gateway, sorted(policy.avoid), services)
     if policy.to:
         (destination,) = hosts.pick(gateway, [policy.to], services)
         names.check_destination(destination, request.hosts)

@@ -108,8 +108,8 @@ class Maintenance:
         """Return what a drain would do. Nothing is changed.
 
         :param hosts: this and the others are as in :meth:`drain`.
-        :raises UnknownHost: a host, or the requested destination, does not
-            exist.
+        :raises UnknownHost: a host, the requested destination, or one to
+            avoid does not exist.
         :raises Refused: the requested destination cannot take any server, a
             host has two compute services, or a server to exclude is not
             known or not unique.
@@ -162,8 +162,9 @@ class Maintenance:
         :param interrupt: tells whether the user wants to stop.
         :param recording: records every decision and its input.
         :param skip_capacity_check: start even if some servers do not fit.
-        :raises UnknownHost: a host, or the requested destination, does not
-            exist. Nothing was changed then, nor in the following cases.
+        :raises UnknownHost: a host, the requested destination, or one to
+            avoid does not exist. Nothing was changed then, nor in the
+            following cases.
         :raises NotPermitted: Nova hides the hosts of migrations.
         :raises Refused: the requested destination cannot take any server, or
             a server to exclude is not known or not unique. Or the servers do

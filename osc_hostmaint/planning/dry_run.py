@@ -61,7 +61,8 @@ class Preview:
     capacity_forecast: forecast.CapacityForecast
     #: Memory of the servers that would move, in MiB.
     memory_mb: int = 0
-    #: What could not be looked at: lines for people.
+    #: What could not be looked at, and how many servers go to hosts to be
+    #: avoided: lines for people.
     notes: tuple[str, ...] = ()
     #: What makes a host's drain impossible, by host.
     errors: abc.Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 """The options of a drain, an evacuation or a restore, as a value."""
 
+from collections import abc
 import dataclasses
 import datetime
 import enum
@@ -102,6 +103,9 @@ class Policy:
     #: The only destination to ask for; '' leaves it to the scheduler.
     to: str = ''
     spread: Spread = Spread.BALANCE
+    #: Destinations to be taken last: hosts that are drained next. Where the
+    #: scheduler picks by itself, it may pick them.
+    avoid: frozenset[str] = frozenset()
     #: At most so many moves in flight to one destination; None: no bound.
     per_destination: int | None = None
     #: At most so many moves in flight per host; None follows Nova.
@@ -129,3 +133,21 @@ class Policy:
     #: A host is not called drained before this time: a server that was being
     #: scheduled when the host was disabled may arrive a moment later.
     settled_from: float = 0.0
+
+
+def avoidance_problem(policy: Policy, drained: abc.Iterable[str]) -> str:
+    """Return why no destination can be avoided as a policy says, or ''.
+
+    :param drained: the hosts that are to be drained.
+    """
+    if policy.avoid and policy.spread is Spread.SCHEDULER:
+        return (
+            '--avoid: cannot be used with --spread scheduler, which picks '
+            'any host'
+        )
+    if wrong := policy.avoid.intersection((*drained, policy.to)):
+        return (
+            f'--avoid: {", ".join(sorted(wrong))}: a host to drain, or the '
+            '--to host, cannot be avoided'
+        )
+    return ''

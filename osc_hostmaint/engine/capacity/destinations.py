@@ -45,6 +45,7 @@ class Destinations:
         *,
         bound: int | None = None,
         patience: float | None = None,
+        avoided: frozenset[str] = frozenset(),
         expected: dry_run.DryRun | None = None,
     ):
         """:param board: the compute services of all hosts.
@@ -52,6 +53,8 @@ class Destinations:
         :param bound: at most so many moves in flight to one destination.
         :param patience: seconds after which a move of others is not awaited
             any longer.
+        :param avoided: hosts to be taken last, as the limits of ``expected``
+            have them.
         :param expected: as just looked at; None leaves destinations to the
             scheduler.
         """
@@ -84,6 +87,8 @@ class Destinations:
         self._starts = 0
         #: What must not be sent to a host that we name.
         self._unnamed: set[ActionKind] = set()
+        #: That the scheduler may pick a host to be avoided is to be said yet.
+        self._warns = bool(avoided)
 
     def note(self, seen: model.Observation, over: abc.Set[str]) -> None:
         """Take note of what has become of a host's moves.
@@ -172,6 +177,13 @@ class Destinations:
         demand = self._demands.get(server_id)
         if action.kind in memories.RECORDED:
             self._starts += demand is not None and bool(demand.shape)
+            if self._warns and not action.host:
+                self._warns = False
+                self._tell(
+                    host,
+                    'the scheduler picks the destinations of some servers, '
+                    'and may pick hosts of --avoid',
+                )
         return action
 
     def _named(

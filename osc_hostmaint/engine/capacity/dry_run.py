@@ -64,7 +64,7 @@ def look(
     for watcher in watchers:
         _see_moves(watcher, usage)
         rows += first_rows(watcher)
-    limits = eligible.Limits(frozenset(servers), policy.to)
+    limits = eligible.Limits(frozenset(servers), policy.to, policy.avoid)
     here = {s.id: s for found in servers.values() for s in found}
     demands = tuple(
         demand
@@ -81,6 +81,12 @@ def look(
         capacity_forecast = forecast.forecast(
             capacity_snapshot, demands, limits
         )
+    notes = observing.notes
+    placed = capacity_forecast.placed.values()
+    if count := sum(host in policy.avoid for host in placed):
+        notes.append(
+            f'servers for which only hosts of --avoid have room: {count}'
+        )
     by_id = {d.server.id: d for d in demands}
     return DryRun(
         dry_runs.Preview(
@@ -95,7 +101,7 @@ def look(
             ),
             capacity_forecast=capacity_forecast,
             memory_mb=sum(d.server.memory_mb for d in demands),
-            notes=tuple(observing.notes),
+            notes=tuple(notes),
         ),
         limits,
         capacity_snapshot,

@@ -30,6 +30,11 @@ class TestDrain(shell.CommandTestCase):
         ('--reason kernel --force', {'reason': 'kernel', 'force': True}, {}),
         ('--timeout 15m', {'timeout': 900}, {}),
         ('--skip-capacity-check', {'skip_capacity_check': True}, {}),
+        (
+            '--avoid cmp03,cmp04 --avoid cmp05 --to cmp06',
+            {},
+            {'avoid': frozenset({'cmp03', 'cmp04', 'cmp05'}), 'to': 'cmp06'},
+        ),
         # Nobody is asked without a terminal. Live is the same as without it.
         ('--evacuate --running live', {}, {'evacuate': True}),
         ('--evacuate --fenced', {'fenced': True}, {'evacuate': True}),
@@ -166,6 +171,9 @@ class TestWrongUsage(shell.CommandTestCase):
         ),
         ('--save-names', '--save-names: needs --save-observations <file>'),
         ('--dry-run --save-observations x', 'cannot be used with --dry-run'),
+        ('--avoid cmp02 --spread scheduler', 'with --spread scheduler'),
+        ('--dry-run --avoid cmp02,cmp01', '--avoid: cmp01: a host to drain'),
+        ('--evacuate --avoid cmp03 --to cmp03', '--avoid: cmp03: a host to'),
     )
     def test_wrong_usage(self, arguments, words):
         command, parsed = self.parse(f'{arguments} cmp01')

@@ -47,6 +47,8 @@ class TestTypes(unit.TestCase):
         *((DURATION, '048h', 172800), (DURATION, '7d', 604800)),
         *((NUMBER, '0', 0), (NUMBER, '1', 1), (NUMBER, '12', 12)),
         *((COUNT, '1', 1), (COUNT, '12', 12)),
+        (options.hosts, 'cmp01', ['cmp01']),
+        (options.hosts, 'cmp01, cmp02,cmp01', ['cmp01', 'cmp02', 'cmp01']),
     )
     def test_accepted(self, kind, text, value):
         self.assertEqual(value, kind(text))
@@ -60,6 +62,9 @@ class TestTypes(unit.TestCase):
         (NUMBER, NO_NUMBERS, 'not a number of at least 0'),
         (COUNT, ('0', *NO_NUMBERS), 'not a number of at least 1'),
         (options.host, ('', ' '), 'the name of a host is empty'),
+        (options.hosts, ('', 'a,', 'a, ,b'), 'the name of a host is empty'),
+        (options.hosts, ('@', '@no/such file'), 'cannot read .*: No such'),
+        (options.hosts, ('@/',), "cannot read '/': Is a directory"),
     )
     def test_refused(self, kind, texts, words):
         for text in texts:
@@ -68,6 +73,25 @@ class TestTypes(unit.TestCase):
                 self.assertRaisesRegex(argparse.ArgumentTypeError, words),
             ):
                 kind(text)
+
+
+class TestHostsOfAFile(unit.TestCase):
+    def read(self, text):
+        path = self.new_folder() / 'next hosts'
+        path.write_bytes(text)
+        return options.hosts(f'@{path}')
+
+    @unit.cases(
+        (b'cmp01,cmp02\n', ['cmp01', 'cmp02']),
+        (b'# rack 7\r\n\na,\r\n\tb c # last', ['a', 'b', 'c']),
+        (b'# none is left\n', []),
+    )
+    def test_names(self, text, expected):
+        self.assertEqual(expected, self.read(text))
+
+    def test_no_text(self):
+        with self.assertRaisesRegex(argparse.ArgumentTypeError, "can't dec"):
+            self.read(b'\xff\xfe')
 
 
 class TestUntil(unit.TestCase):

@@ -319,6 +319,7 @@ def policy() -> strategies.SearchStrategy[Values]:
             'resized': of(policies.Resized),
             'exclude': examples.EXCLUDED,
             'spread': of(policies.Spread),
+            'avoid': examples.AVOIDED,
             'per_destination': strategies.integers(1, 3),
             'parallel': strategies.integers(1, 3),
             'retries': strategies.integers(0, 3),

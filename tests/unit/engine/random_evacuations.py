@@ -113,6 +113,7 @@ def policy() -> strategies.SearchStrategy[Values]:
             'leave_stopped': strategies.booleans(),
             'exclude': examples.EXCLUDED,
             'spread': of(policies.Spread),
+            'avoid': examples.AVOIDED,
             'per_destination': strategies.integers(1, 3),
             'parallel': strategies.integers(1, 3),
             'retries': strategies.integers(0, 3),

@@ -135,6 +135,12 @@ class TestUnnamed(BadDestinationsTestCase):
         self.assertIn('not allow you to name the destination', told)
         self.assertEqual({1}, {row.attempts for row in run.result.rows})
 
+    def test_the_scheduler_may_pick_avoided_hosts(self) -> None:
+        options = {'faults': self.forbid('live_migrate')}
+        run = self.drained(cloud(4), avoid=frozenset({'cmp03'}), **options)
+        (_unnamed, told) = run.recorder.troubles
+        self.assertIn('may pick hosts of --avoid', told)
+
     def test_stopped_servers_probe_one_at_a_time(self) -> None:
         made = black_hole(0, 6)
         self.drain(made, faults=self.forbid('cold_migrate'), code=Code.LEFT)

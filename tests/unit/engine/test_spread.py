@@ -178,6 +178,78 @@ class TightTestCase(SpreadTestCase):
         self.assertEqual([1, 1], self.landed(cloud))
 
 
+class AvoidTestCase(SpreadTestCase):
+    """Hosts that are drained next are taken last."""
+
+    AVOID: ty.ClassVar = {'avoid': frozenset({'cmp04', 'cmp05'})}
+    OPTIONS: ty.ClassVar = {**SpreadTestCase.OPTIONS, **AVOID}
+
+    def cloud(self, servers: int, state: str = 'active', **options):
+        """Return a cloud; each host that is not avoided has room for 4."""
+        gib = dict(zip(FIVE, (64, 4, 4, 64, 64), strict=True))
+        return scene.cloud(servers, state, hosts=FIVE, gib=gib, **options)
+
+    def said(self, run: scene.Run) -> int:
+        """Return how often it is said that the scheduler may pick them."""
+        words = 'may pick hosts of --avoid'
+        return sum(words in text for text in run.recorder.troubles)
+
+    @unit.cases(('active', 1), ('active', 4), ('stopped', 1))
+    def test_others_have_room(self, state: str, slots: int) -> None:
+        cloud = self.cloud(8, state, slots=slots)
+        run = self.drained(cloud)
+        self.assertEqual([4, 4, 0, 0], self.landed(cloud))
+        assert run.dry_run
+        self.assertEqual((), run.dry_run.preview.notes)
+        self.assertEqual(0, self.said(run))
+
+    def test_others_have_room_for_some(self) -> None:
+        cloud = self.cloud(11, slots=2)
+        run = self.drained(cloud)
+        self.assertEqual([4, 4], self.landed(cloud)[:2])
+        self.assertEqual(3, sum(self.landed(cloud)[2:]))
+        assert run.dry_run
+        (note,) = run.dry_run.preview.notes
+        self.assertEqual(
+            'servers for which only hosts of --avoid have room: 3', note
+        )
+        self.assertEqual(0, self.said(run))
+
+    def test_all_are_avoided(self) -> None:
+        cloud = self.cloud(6)
+        self.drained(cloud, avoid=frozenset(FIVE[1:]))
+
+    def test_others_have_no_place_to_offer_for_a_moment(self) -> None:
+        cloud = self.cloud(6, slots=4, seconds=20)
+        self.drained(cloud, per_destination=1)
+        self.assertEqual([3, 3, 0, 0], self.landed(cloud))
+
+    def test_another_goes_into_maintenance(self) -> None:
+        cloud = self.cloud(8, seconds=10)
+        cloud.timeline.after(25, functools.partial(cloud.disable, 'cmp03'))
+        self.drained(cloud)
+        self.assertEqual(4, len(cloud.on('cmp02')))
+
+    def test_evacuation(self) -> None:
+        cloud = self.cloud(8)
+        cloud.fence(scene.SOURCE)
+        cloud.timeline.run_until(cloud.timeline.now + 20)
+        run = scene.run(cloud, guided=True, evacuate=True, **self.AVOID)
+        self.assertEqual([4, 4, 0, 0], self.landed(cloud), run.reasons)
+
+    def test_the_scheduler_picks(self) -> None:
+        """Where nobody knows who has room, or by a refusal: said once."""
+        cloud = self.cloud(3)
+        run = self.drained(cloud, guided=False)
+        self.assertEqual(1, self.said(run))
+        cloud = self.cloud(3)
+        fails = [outcomes.MoveOutcome.NO_HOST]
+        for server in cloud.servers.values():
+            server.outcomes.extend(fails)
+        run = self.drained(cloud)
+        self.assertEqual(1, self.said(run))
+
+
 class MidwayTestCase(SpreadTestCase):
     def setUp(self) -> None:
         self.cloud = scene.cloud(24, hosts=FIVE, gib=64, seconds=10)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
+from collections import abc
 import dataclasses
 import datetime
+import functools
 import typing as ty
 from unittest import mock
 
@@ -110,6 +112,42 @@ class ExcludeTest(ToldTestCase):
         self.told(policy=self.excluding('vm1'))
         self.assertEqual(2 * lists + 1, self.gateway.servers.call_count)
         self.gateway.unconfirmed.assert_not_called()
+
+
+class AvoidTest(ToldTestCase):
+    """Hosts to be taken last exist, and can be."""
+
+    def verbs(self, policy: policies.Policy) -> abc.Iterator[ty.Any]:
+        for verb in (self.maintenance.drain, self.maintenance.preview):
+            for evacuate in (False, True):
+                told = dataclasses.replace(policy, evacuate=evacuate)
+                yield functools.partial(verb, ['cmp01'], policy=told)
+
+    def test_known(self) -> None:
+        policy = policies.Policy(avoid=frozenset({'cmp02'}))
+        self.assertEqual({'cmp02'}, self.told(policy=policy).avoid)
+
+    def test_unknown(self) -> None:
+        policy = policies.Policy(avoid=frozenset({'cmp2', 'cmp02'}))
+        for verb in self.verbs(policy):
+            with self.assertRaisesRegex(
+                exceptions.UnknownHost, 'did you mean cmp02'
+            ):
+                verb()
+        self.assert_untouched()
+        self.drained.assert_not_called()
+
+    @unit.cases(
+        ({'cmp01'}, {}),
+        ({'cmp02'}, {'to': 'cmp02'}),
+        ({'cmp02'}, {'spread': policies.Spread.SCHEDULER}),
+    )
+    def test_contradiction(self, avoid: set[str], more: ty.Any) -> None:
+        policy = policies.Policy(avoid=frozenset(avoid), **more)
+        for verb in self.verbs(policy):
+            with self.assertRaisesRegex(ValueError, '^--avoid: '):
+                verb()
+        self.gateway.services.assert_not_called()
 
 
 class DestinationTest(base.MaintenanceTestCase):

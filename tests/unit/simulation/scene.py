@@ -152,6 +152,7 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
         board,
         bound=policy.per_destination,
         patience=policy.server_timeout,
+        avoided=policy.avoid,
         expected=run.dry_run,
     )
     return loop.drain(sources, board, guide, run, run.recorder)
