@@ -4,6 +4,8 @@
 
 import collections
 import json
+import pathlib
+import tempfile
 import threading
 import typing as ty
 
@@ -124,6 +126,55 @@ class TestEven(SpreadTest):
         self.assertLessEqual(
             max(before[host] + 8 * n for host, n in landed.items()), 24
         )
+
+
+class TestAvoid(SpreadTest):
+    """Hosts that are drained next are taken last."""
+
+    def test_others_have_room_for_some(self) -> None:
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 3))
+        memory = {'total': 4096, 'reserved': 0}
+        self.cloud.inventory('cmp02', MEMORY_MB=memory)
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = pathlib.Path(folder, 'next')
+        path.write_text('# rack 7\ncmp03\n')
+        avoid = f'--avoid @{path} --avoid cmp04'
+        line = f'host maintenance drain -f json {avoid} cmp01'
+        said = 'servers for which only hosts of --avoid have room: 1'
+
+        ahead = self.run_command(f'{line} --dry-run')
+        done = self.run_command(line)
+
+        self.assertEqual((0, 0), (ahead.code, done.code), done.err)
+        self.assertEqual(2, self.landed(done.json)['cmp02'])
+        self.assertIn(said, ahead.err)
+        self.assertEqual(1, done.err.count(said))
+
+    def test_evacuation(self) -> None:
+        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 2))
+        self.cloud.kill_host('cmp01')
+
+        rows = self.drain('--evacuate --fenced --avoid cmp02,cmp04 cmp01')
+
+        self.assertEqual({'cmp03': 2}, self.landed(rows))
+
+    def test_wrong_names(self) -> None:
+        for code, options, said in (
+            (1, '--avoid cmp2', 'did you mean cmp02'),
+            (2, '--avoid cmp02,cmp01', '--avoid: cmp01: a host to drain'),
+            (2, '--avoid cmp02 --to cmp02', '--avoid: cmp02: a host to'),
+            (2, '--avoid cmp02 --spread scheduler', '--spread scheduler'),
+            (2, '--avoid @no/such/file', 'No such file'),
+            (2, '--avoid cmp02,', 'the name of a host is empty'),
+        ):
+            for more in ('', '--dry-run', '--evacuate'):
+                with self.subTest(options=options, more=more):
+                    done = self.run_command(
+                        f'host maintenance drain {options} {more} cmp01'
+                    )
+                    self.assertEqual(code, done.code, done.err)
+                    self.assertIn(said, done.err)
+        self.assertEqual('enabled', self.cloud.service('cmp01').status)
 
 
 class TestLimits(SpreadTest):
