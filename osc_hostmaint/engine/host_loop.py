@@ -291,6 +291,7 @@ class HostLoop:
         except exceptions.CloudError as error:
             outcome = self._outcome(_Status.REFUSED, error)
         finally:
+            self._watcher.acted(action.server_id, action.host)
             if outcome is not None:
                 self._remember(action, outcome, highest)
         if outcome.answer in (_Status.REFUSED, _Status.POSTPONED):

@@ -14,6 +14,7 @@ import math
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
@@ -57,7 +58,7 @@ class DrainResult:
 
 def drain(
     services: abc.Sequence[model.Service],
-    board: observer.ServiceBoard,
+    board: boards.Board,
     destinations: ports.Destinations,
     request: ports.Request,
     recording: ports.Recording | None = None,
@@ -89,7 +90,7 @@ def _dated(request: ports.Request, service: model.Service) -> policies.Policy:
 
 
 def run(
-    hosts: _Hosts, board: observer.ServiceBoard, request: ports.Request
+    hosts: _Hosts, board: boards.Board, request: ports.Request
 ) -> DrainResult:
     """Have several hosts' drains go on side by side, to their end.
 
@@ -120,6 +121,7 @@ def run(
     timed_out = interrupted = False
     try:
         while open_ := [h for h in hosts if not h.done]:
+            board.watched = {h.host for h in open_}
             host = min(open_, key=lambda h: h.due)
             pause = min(host.due, deadline) - clock.now()
             if pause > 0:

@@ -12,8 +12,7 @@ import typing as ty
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
-from osc_hostmaint.engine import ports
-from osc_hostmaint.planning import host_identity
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
 from osc_hostmaint.planning import timing
@@ -26,44 +25,9 @@ OVERLAP = datetime.timedelta(seconds=timing.RECORDS_OVERLAP_SECONDS)
 #: Nova keeps whole seconds.
 ROUNDING = datetime.timedelta(seconds=timing.ROUNDING_SECONDS)
 
-_Services = abc.Mapping[str, model.Service]
-
 
 class _FallenSilent(Exception):
     """A server's cell does not answer any more."""
-
-
-class ServiceBoard:
-    """The compute services of all hosts: one list serves every host."""
-
-    def __init__(
-        self,
-        gateway: ports.Gateway,
-        clock: ports.Clock,
-        services: _Services | None = None,
-    ):
-        """:param services: as just looked at."""
-        self.gateway = gateway
-        self.clock = clock
-        #: As of the latest look, by host.
-        self.services = services or {}
-        self._at = clock.now() if services else -math.inf
-
-    def latest(
-        self, host: str, after: float = -math.inf
-    ) -> tuple[model.Service | None, frozenset[str], float]:
-        """Return a host's service, which others are down, and as of when.
-
-        :param after: they must not be older than that.
-        """
-        now = self.clock.now()
-        oldest = now - timing.SERVICES_SHARED_SECONDS
-        if self._at <= oldest or self._at < after:
-            self.services = host_identity.by_host(self.gateway.services())
-            self._at = now
-        services = self.services.values()
-        down = (s.host for s in services if not (s.up or s.silent))
-        return self.services.get(host), frozenset(down) - {host}, self._at
 
 
 class Observer:
@@ -71,7 +35,7 @@ class Observer:
 
     def __init__(
         self,
-        board: ServiceBoard,
+        board: boards.Board,
         service: model.Service,
         policy: policies.Policy,
     ):
@@ -149,7 +113,7 @@ class Observer:
             self._visit(query.visit)
             if any(self._at_odds(server_id) for server_id in query.visit):
                 # Which of the two is out of date?
-                self._see_changes()
+                self._see_changes(after=self.clock.now())
             self._see_details(query)
             if query.trace:
                 self._trace(query.trace)
@@ -244,17 +208,34 @@ class Observer:
             traced=self.seen.traced | uuids,
         )
 
-    def _see_changes(self) -> None:
+    def acted(self, server_id: str, dest: str) -> None:
+        """Take note that something was requested for a server.
+
+        :param dest: where it was to go; '' if nothing says.
+        """
+        hosts = {self.seen.host, dest}
+        for record in self.seen.migrations.values():
+            if record.server_id == server_id:
+                hosts |= {record.source, record.dest or ''}
+        self._board.acted(hosts)
+
+    def _see_changes(self, after: float = -math.inf) -> None:
         """Look at the migrations that have changed of late.
 
         Off a dead host nothing else changes than evacuations.
+
+        :param after: they must be newer than that.
         """
-        since = self._changed_since()
+        host, since = self.seen.host, self._changed_since()
         if self.operation.evacuations_only:
             self._see_migrations(self.gateway.evacuations)
+        elif since is None:
+            self._see_migrations(self.gateway.migrations)
         else:
-            self._see_migrations(
-                lambda host: self.gateway.migrations(host, since), since
+            after = max(after, self.seen.migrations_at)
+            found = self._board.changes(host, since, after)
+            self._take_records(
+                found.of(host), found.asked_at, found.answered_at, since
             )
 
     def _at_odds(self, server_id: str) -> bool:
@@ -289,13 +270,25 @@ class Observer:
         return since and since - OVERLAP
 
     def _see_migrations(
-        self,
-        ask: abc.Callable[[str], list[model.Migration]],
-        since: datetime.datetime | None = None,
+        self, ask: abc.Callable[[str], list[model.Migration]]
     ) -> None:
         asked_at = self.clock.now()
         records = ask(self.seen.host)
-        now, known = self.clock.now(), dict(self.seen.migrations)
+        self._take_records(records, asked_at, self.clock.now())
+
+    def _take_records(
+        self,
+        records: boards.Records,
+        asked_at: float,
+        now: float,
+        since: datetime.datetime | None = None,
+    ) -> None:
+        """Take note of a list of records.
+
+        :param now: when it was answered.
+        :param since: all that were changed since then are in it.
+        """
+        known = dict(self.seen.migrations)
         # The records of a deleted server vanish at once, and all those of a
         # cell that does not answer.
         vanished = known.keys() - {record.id for record in records}
@@ -314,16 +307,13 @@ class Observer:
                 ended_at=(old and old.ended_at)
                 or (record.updated_at if record.ended else None),
             )
-        # What was seen now was changed before now.
-        times = [r.updated_at for r in records if r.updated_at]
-        bounds = [now - time.timestamp() for time in times]
-        if self.seen.ahead is not None:
-            bounds.append(self.seen.ahead)
+        self._board.learn_time(records, now)
+        ahead = self._board.ahead
         self._update(
             migrations=known,
             migrations_at=asked_at,
             missing=frozenset(missing),
-            ahead=min(bounds, default=None),
+            ahead=ahead if math.isfinite(ahead) else None,
         )
 
     def _begun_at(self, record: model.Migration) -> datetime.datetime | None:

@@ -9,8 +9,8 @@ import random
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import names
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
-from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.capacity import dry_run
@@ -111,7 +111,7 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     if any(service.enabled for service in checked.sources):
         settled_from += timing.LATE_ARRIVAL_SECONDS
     services |= {service.host: service for service in ready}
-    board = observer.ServiceBoard(gateway, clock, services)
+    board = boards.Board(gateway, clock, services)
     with hosts.add_errors(errors):
         seen = seen or _look(gateway, clock, request, ready, services)
     policy = dataclasses.replace(

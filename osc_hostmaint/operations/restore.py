@@ -10,8 +10,8 @@ import random
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
-from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import capacity
 from osc_hostmaint.engine.restore import loop as restore_loop
@@ -163,7 +163,7 @@ def _restore(
     since: SinceByHost,
 ) -> loop.DrainResult:
     clock, policy = clocks.Clock(), request.policy
-    board = observer.ServiceBoard(gateway, clock, services)
+    board = boards.Board(gateway, clock, services)
     plans, errors = _plan(gateway, clock, request, services, since)
     for host, words in _nothing(plans, errors).items():
         request.notice(host, words)

@@ -11,6 +11,7 @@ from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import text
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.nova import gateway as gateways
@@ -48,7 +49,7 @@ def show(gateway: Gateway, host: str) -> summary.Summary:
     # As a drain of it would begin, whatever its mode is.
     request = requests.DrainRequest(hosts=(host,), force=True)
     watcher = observer.Observer(
-        observer.ServiceBoard(gateway, clock.Clock(), services),
+        boards.Board(gateway, clock.Clock(), services),
         modes_.foresee(gateway, service, request),
         request.policy,
     )

@@ -58,6 +58,11 @@ DOWN_SERVICE_RECHECK_SECONDS = 10.0
 #: How old the list of services may be that one host takes from another: not
 #: older than the look at one that is down.
 SERVICES_SHARED_SECONDS = 10.0
+#: How long after its answer a list of migration records serves other hosts,
+#: too. Short moves end that often.
+RECORDS_SHARED_SECONDS = 0.5
+#: How far back such a list may go: the longer, the more records are in it.
+RECORDS_SHARED_SINCE_SECONDS = 180.0
 #: Servers and allocations, while only orphaned allocations are waited for.
 ORPHANED_RECHECK_SECONDS = 5.0
 #: A server on its way to the host that holds such an allocation.
@@ -83,6 +88,9 @@ OVERDUE_RECHECK_SECONDS = 0.5
 #: The room on other hosts: Placement's numbers, once a move was started by
 #: them.
 ROOM_RECHECK_SECONDS = 30.0
+#: So much of the time at the most is spent on asking for them. With many hosts
+#: moves start in quick succession, and those since the last answer are added.
+ROOM_RECHECK_PART = 0.1
 #: Others' migrations, where the moves to one destination are bounded.
 OTHERS_MOVES_RECHECK_SECONDS = 5.0
 #: The compute service of a host that is to send a heartbeat.
@@ -237,6 +245,10 @@ UNQUEUED_MOVES_AT_ONCE = 2
 #: many as a destination builds at once, nearly (max_concurrent_builds, 10).
 EVACUATIONS_AT_ONCE = 8
 
+#: So many records of others in a list for all hosts: with more, a list for
+#: each host costs Nova less.
+OTHERS_RECORDS_AT_ONCE = 500
+
 # What the user or clouds.yaml may set.
 
 #: A live migration without progress for this long has stalled
@@ -271,6 +283,7 @@ FIXED = frozenset(
         'ROUNDING_SECONDS',
         'CLOCK_SKEW_SECONDS',
         'RECORDS_OVERLAP_SECONDS',
+        'RECORDS_SHARED_SINCE_SECONDS',
         'STALL_AFTER_SECONDS',
         'TOKEN_LEFT_SECONDS',
         'RESTORE_SINCE_SECONDS',

@@ -2,9 +2,9 @@
 
 """The destinations of a drain's moves, shared by all its hosts.
 
-Placement's numbers are exact at once, but reading them for every move would
-cost as much as the moves. So they are read for every second one, and moves
-that were requested since are added.
+Placement's numbers are exact at once, but reading them for every move costs
+too much. They are read for every second one at the most, and moves that were
+requested since are added.
 """
 
 from collections import abc
@@ -14,7 +14,7 @@ from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
-from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import closed_hosts
 from osc_hostmaint.engine.capacity import dry_run
@@ -41,7 +41,7 @@ class Destinations:
         gateway: ports.Gateway,
         clock: ports.Clock,
         report: ports.Reporter,
-        board: observer.ServiceBoard,
+        board: boards.Board,
         *,
         bound: int | None = None,
         patience: float | None = None,
@@ -79,11 +79,11 @@ class Destinations:
         )
         self._experience = self.moves.experience({})
         self._looked_at = self._began_at = clock.now()
-        #: As of when a later answer showed a host. One for a large server
-        #: does not show those that have only little room.
+        self._took = 0.0
+        #: As of when a later answer showed a host: one for a large server
+        #: leaves out those with little room.
         self._shown_at: dict[str, float] = {}
-        #: There are destinations to be picked.
-        self._spreads = False
+        self._spreads = False  #: There are destinations to be picked.
         self._starts = 0
         #: What must not be sent to a host that we name.
         self._unnamed: set[ActionKind] = set()
@@ -328,13 +328,13 @@ class Destinations:
     def renew(self) -> None:
         """Ask for Placement's numbers again, if it is time to.
 
-        Between two moves' requests it would keep a slot of the source
-        waiting.
+        Between two moves' requests it would keep a slot waiting.
         """
         age = self._clock.now() - self._looked_at
         old = age >= timing.ROOM_RECHECK_SECONDS
         due = self._starts >= (1 if old else STARTS_PER_LOOK)
-        wanted = due and self._spreads and self._known
+        soon = age < self._took / timing.ROOM_RECHECK_PART
+        wanted = due and not soon and self._spreads and self._known
         demand = self._largest_waiting() if wanted else None
         if demand is None:
             return
@@ -352,7 +352,7 @@ class Destinations:
             )
             self._known = False
             return
-        self._looked_at = asked_at
+        self._looked_at, self._took = asked_at, self._clock.now() - asked_at
         self._recognize(found)
         for provider in found.providers.values():
             if host := self._snapshot.hosts.get(provider.root):

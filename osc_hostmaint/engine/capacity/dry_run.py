@@ -11,6 +11,7 @@ import dataclasses
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import snapshot
@@ -51,7 +52,7 @@ def look(
     :raises CloudError: Nova refused a request, or did not answer. If
         Placement does not answer, capacity is unknown, and the notes say so.
     """
-    board = observer.ServiceBoard(gateway, clock, services)
+    board = boards.Board(gateway, clock, services)
     watchers = [
         observer.Observer(board, service, policy) for service in sources
     ]

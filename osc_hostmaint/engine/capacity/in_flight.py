@@ -13,7 +13,7 @@ import itertools
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
-from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import closed_hosts
 from osc_hostmaint.planning import timing
@@ -72,7 +72,7 @@ class MovesInFlight:
         self,
         gateway: ports.Gateway,
         clock: ports.Clock,
-        board: observer.ServiceBoard,
+        board: boards.Board,
         *,
         bound: int | None = None,
         patience: float | None = None,

@@ -11,6 +11,7 @@ import dataclasses
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark as marks
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import observer
@@ -34,7 +35,7 @@ _CODES = {
 
 def restore(
     plans: abc.Collection[plan.RestorePlan],
-    board: observer.ServiceBoard,
+    board: boards.Board,
     picker: destinations.Destinations,
     request: ports.Request,
 ) -> loop.DrainResult:

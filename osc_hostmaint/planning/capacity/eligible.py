@@ -10,6 +10,7 @@ They follow the scheduler's filters, and its request filters
 import collections
 from collections import abc
 import dataclasses
+import functools
 
 from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import ledger as ledgers
@@ -230,6 +231,15 @@ RULES = (_limits, _service, _zone, _traits)
 DOUBTFUL = (_others, _perhaps_zone, _tenants, _isolation, _specs)
 
 
+@functools.lru_cache(maxsize=1024)
+def _that_count(needs: model.Needs) -> model.Needs:
+    """Return what decides which hosts a server may go to.
+
+    Asked for every server before every move.
+    """
+    return dataclasses.replace(needs, unchecked=(), grouped=None)
+
+
 class Eligible:
     """Answers for each server, worked out once for servers alike."""
 
@@ -270,7 +280,7 @@ class Eligible:
             alike = (
                 demand.request,
                 demand.others,
-                dataclasses.replace(server.needs, unchecked=(), grouped=None),
+                _that_count(server.needs),
                 server.project_id if self._tenants else '',
                 '' if server.needs.zone_known else demand.source,
             )

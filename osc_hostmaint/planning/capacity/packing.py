@@ -94,7 +94,8 @@ def task(
     that may take any of them.
     """
     demands = tuple(demands)
-    hosts = {host for d in demands for host in options.options(d)}
+    kinds = {options.kind(demand): demand for demand in demands}
+    hosts = {h for kind in kinds.values() for h in options.options(kind)}
     wanted: collections.Counter[str] = collections.Counter()
     for demand in demands:
         wanted.update(dict(demand.shape))

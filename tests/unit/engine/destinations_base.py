@@ -7,7 +7,7 @@ import datetime
 import typing as ty
 
 from osc_hostmaint import model
-from osc_hostmaint.engine import observer
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import dry_run as dry_runs
@@ -102,7 +102,7 @@ class DestinationsTestCase(unit.TestCase):
             self.cloud,
             self.clock,
             self.listener,
-            observer.ServiceBoard(self.cloud, self.clock, seen.services),
+            boards.Board(self.cloud, self.clock, seen.services),
             bound=bound,
             expected=dry_run.DryRun(
                 dry_runs.Preview((), capacity_forecast),

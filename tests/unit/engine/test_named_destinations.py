@@ -7,9 +7,9 @@ import dataclasses
 import itertools
 from unittest import mock
 
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import host_loop
 from osc_hostmaint.engine import loop
-from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import reporting
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import requested
@@ -83,7 +83,7 @@ class DirectedTestCase(unit.TestCase):
         self.recorder = run.recorder
         return loop.drain(
             [self.cloud.hosts[scene.SOURCE].shown()],
-            observer.ServiceBoard(run.client, run.clock),
+            boards.Board(run.client, run.clock),
             self.guide,
             run,
             run.recorder,

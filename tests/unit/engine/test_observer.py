@@ -9,6 +9,7 @@ from unittest import mock
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import observer
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
@@ -28,7 +29,7 @@ class ObserverTestCase(unit.TestCase):
         self.first, self.second, _third = self.cloud.servers
         self.clock = timeline.VirtualClock(self.cloud.timeline)
         self.client = clients.Client(self.cloud, self.clock)
-        self.board = observer.ServiceBoard(self.client, self.clock)
+        self.board = boards.Board(self.client, self.clock)
         self.watcher = self.observer()
 
     def observer(self, **policy) -> observer.Observer:
@@ -223,7 +224,7 @@ class ObserverTestCase(unit.TestCase):
 
     def test_a_list_of_services_that_was_there_before(self) -> None:
         services = {name: h.shown() for name, h in self.cloud.hosts.items()}
-        board = observer.ServiceBoard(self.client, self.clock, services)
+        board = boards.Board(self.client, self.clock, services)
         looked_at = self.clock.now()
         self.cloud.crash('cmp02')
         self.clock.sleep(timing.SERVICES_SHARED_SECONDS - 1)

@@ -129,3 +129,44 @@ class SpeedTestCase(unit.TestCase):
                 run = scene.run(cloud, sources, guided=guided)
                 self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
                 self.assertLess(run.seconds, time * alone.seconds)
+
+    # Hosts, servers, seconds of a move; at the most: requests per server.
+    @unit.cases((12, 6, 20, 5.5))
+    def test_many_hosts_take_as_long_as_one(self, *shape: ty.Any) -> None:
+        self._check_many(*shape)
+
+    @pytest.mark.soak
+    @unit.cases((50, 20, 10, 3.5), (50, 20, 30, 4), (50, 20, 60, 4.8))
+    def test_fifty_hosts(self, *shape: ty.Any) -> None:
+        self._check_many(*shape)
+
+    def _check_many(self, count, servers, seconds, most) -> None:
+        sources = tuple(f'source{number:02}' for number in range(count))
+        others = tuple(f'other{number:02}' for number in range(2 * count))
+        options = {'hosts': (*sources, *others), 'seconds': seconds}
+        alone = scene.run(
+            scene.cloud(servers, source=sources[:1], **options),
+            sources[:1],
+            guided=True,
+            latency=0.05,
+        )
+        cloud = scene.cloud(servers, source=sources, **options)
+        run = scene.run(cloud, sources, guided=True, latency=0.05)
+        self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
+        self.assertLess(run.seconds, 1.1 * alone.seconds)
+        self.assertLess(len(run.client.log) / (count * servers), most)
+        # One list of changes a look of each would be as many as alone.
+        looks = run.client.counts()['moves']
+        self.assertLess(looks, alone.client.counts()['migrations'] * count / 2)
+        for host in sources:
+            ended = max(
+                record.updated_at
+                for record in cloud.records.values()
+                if record.source == host
+            )
+            done = next(
+                time
+                for time, each, decision in run.recorder.timed
+                if each == host and decision.done
+            )
+            self.assertLess(done - ended, 5, host)

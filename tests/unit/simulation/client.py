@@ -223,6 +223,8 @@ class Client(session.Session):
 
     @_asks('moves')
     def moves(self, since: datetime.datetime) -> list[model.Migration]:
+        now = self._clock.now()
+        self.last_records.update(dict.fromkeys(self._cloud.hosts, now))
         return _changed(self._newest(), since)
 
     def _newest(self) -> list[model.Migration]:

@@ -7,8 +7,8 @@ import typing as ty
 
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
-from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import capacity
 from osc_hostmaint.engine.restore import loop as restore_loop
@@ -64,7 +64,7 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
     if words := candidates.against(service):
         return _failed(service.host, words)
     home = plan.Home(service, expectations.since)
-    board = observer.ServiceBoard(client, clock, services)
+    board = boards.Board(client, clock, services)
     plans = plan.make_plans(
         client, clock, services, [home], policy, expectations.running
     )

@@ -2,6 +2,7 @@
 
 """What there is to tell of a run on the simulated cloud."""
 
+import collections
 import copy
 import dataclasses
 import datetime
@@ -18,6 +19,9 @@ from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import faults
 from tests.unit.simulation import timeline
 from tests.unit.simulation import world
+
+#: What came of an action that was sent.
+_SENT = frozenset({memories.SendStatus.ACCEPTED, memories.SendStatus.IN_DOUBT})
 
 
 class Killed(BaseException):
@@ -57,6 +61,10 @@ class Recorder:
         self.acts: list[tuple[memories.Action, memories.Outcome]] = []
         #: The requests sent before each decision, since the one before.
         self.ticks: list[tuple[str, list[faults.Request]]] = []
+        #: By host: as of when its records were seen, and when something was
+        #: last sent for it.
+        self._views: dict[str, set[float]] = collections.defaultdict(set)
+        self._sent_at: dict[str, float] = {}
         self._client = client
         self._recording = recording
         self._told = 0
@@ -74,6 +82,7 @@ class Recorder:
         if self._recording:
             self._recording.decided(seen, policy, now, decision)
         host, mark = seen.host, seen.service.mark
+        self._check_view(host, seen.migrations_at)
         was_seen = not (policy.abandon or policy.home or seen.service.enabled)
         if was_seen and (mark is None or mark.since != policy.since):
             self.seen_overwritten.add(host)
@@ -82,8 +91,20 @@ class Recorder:
         self.ticks.append((host, self._client.log[self._told :]))
         self._told = len(self._client.log)
 
+    def _check_view(self, host: str, looked_at: float) -> None:
+        """Fail if a new look shows less than what was done before it."""
+        sent_at = self._sent_at.get(host, looked_at)
+        if looked_at < sent_at and looked_at not in self._views[host]:
+            raise AssertionError(
+                f'{host} is shown records of {looked_at}, from before its '
+                f'request of {sent_at}'
+            )
+        self._views[host].add(looked_at)
+
     def acted(self, host, action, outcome, highest_id) -> None:
         self.acts.append((action, outcome))
+        if outcome.answer in _SENT:
+            self._sent_at[host] = outcome.at
         if self._recording:
             self._recording.acted(host, action, outcome, highest_id)
 

@@ -9,8 +9,8 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
-from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.capacity import dry_run
@@ -144,7 +144,7 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
         run.blind = run.dry_run is None
         # Of what only the look ahead has shown nothing need be told.
         client.listed.clear()
-    board = observer.ServiceBoard(client, clock, services)
+    board = boards.Board(client, clock, services)
     guide = destinations.Destinations(
         client,
         clock,
