@@ -17,6 +17,9 @@ LOOK_MOST_SECONDS = 10.0
 #: The most while the next end is foretold: looking in between would only
 #: show what nobody expects.
 LOOK_MOST_FORETOLD_SECONDS = 30.0
+#: The most while only the last moves are in flight: who waits for the end of a
+#: drain learns of it this late, and the last checks take a second.
+LOOK_MOST_AT_THE_END_SECONDS = 3.5
 #: While a server is about to reach its last status: Nova takes 0.4 to 2 s.
 LOOK_LAST_STATUS_SECONDS = 1.0
 #: While only others' doings are waited for.
@@ -76,7 +79,7 @@ UNMOVED_RECHECK_SECONDS = 3.0
 #: first; later less often, as a part of the time it takes, up to the most.
 TASK_RECHECK_SECONDS = 1.0
 TASK_RECHECK_PART = 0.2
-TASK_RECHECK_MOST_SECONDS = 10.0
+TASK_RECHECK_MOST_SECONDS = 3.0
 #: The progress of a live migration, at the most: each costs a request.
 PROGRESS_RECHECK_SECONDS = 1.0
 #: A rate that people are shown is that of so many seconds.

@@ -89,6 +89,7 @@ def interval(
     filling: bool,
     settling: bool,
     slots: int | None = None,
+    ending: bool = False,
 ) -> float:
     """Return the seconds until the next look.
 
@@ -97,6 +98,7 @@ def interval(
     :param filling: moves wait, and the source may have a slot to spare.
     :param settling: something is about to be known in a moment.
     :param slots: how many moves the source runs at once, as far as known.
+    :param ending: whatever ends next may be the last.
     """
     if filling:
         return timing.LOOK_LEAST_SECONDS
@@ -120,6 +122,9 @@ def interval(
                 timing.LOOK_MOVE_PART * move_timing.move,
                 timing.LOOK_DELAY_PART * late,
             )
+    if ending:
+        # No slot idles, but somebody may be waiting for the end.
+        most = timing.LOOK_MOST_AT_THE_END_SECONDS
     return min(most, max(timing.LOOK_LEAST_SECONDS, wanted))
 
 
@@ -136,6 +141,25 @@ def observed_timing(context: contexts.HostContext) -> MoveTiming | None:
     )
     return estimate_timing(
         ended, memory.slots, math.inf if ahead is None else ahead
+    )
+
+
+def _is_ending(context: contexts.HostContext) -> bool:
+    """Tell whether whatever ends next may be the last.
+
+    Nothing waits to be started, nor in the queue of the source.
+    """
+    statuses = context.statuses.values()
+    live = [
+        s.record
+        for s in statuses
+        if s.phase is server_status.Phase.MOVING
+        and s.record
+        and s.record.type == model.MigrationType.LIVE
+    ]
+    all_run = all(record.begun_at for record in live)
+    return (all_run or len(live) <= (context.memory.slots or 1)) and not any(
+        s.phase is server_status.Phase.WAITING for s in statuses
     )
 
 
@@ -171,6 +195,7 @@ def next_look_in(
         filling=filling,
         settling=settling,
         slots=memory.slots,
+        ending=_is_ending(context),
     )
     wake_at = min((s.wake_at for s in statuses.values()), default=math.inf)
     starts_at = context.operation.starts_at(memory)

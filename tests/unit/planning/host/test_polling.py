@@ -128,6 +128,7 @@ class TestInterval(unit.TestCase):
         filling=strategies.booleans(),
         settling=strategies.booleans(),
         slots=strategies.none() | strategies.integers(1, 20),
+        ending=strategies.booleans(),
     )
     def test_interval_is_bounded(self, **kwargs):
         looked = self.interval(**kwargs)
@@ -212,8 +213,8 @@ class TestSettling(PollingTestCase):
         (LAST_STATUS, HERE | {'migrations': [record('error')]}),
         # To be confirmed; by others, if that is not long ago.
         (LAST_STATUS, finished(60)),
-        (10.0, finished(0.0), MOVED),
-        (6.0, finished(4.0), MOVED),
+        (timing.LOOK_MOST_AT_THE_END_SECONDS, finished(0.0), MOVED),
+        (2.0, finished(8.0), MOVED),
         (LAST_CHECKS, finished(9.9), MOVED),
         # To be looked at for the last time.
         (LAST_CHECKS, {'consumers': None}),
@@ -224,7 +225,9 @@ class TestSettling(PollingTestCase):
     def test_look(self, expected, observed, *remembered):
         self.assert_looks_in(expected, *remembered, **observed)
 
-    @unit.cases((1.0, LAST_STATUS), (60.0, timing.LOOK_MOST_SECONDS))
+    @unit.cases(
+        (1.0, LAST_STATUS), (60.0, timing.LOOK_MOST_AT_THE_END_SECONDS)
+    )
     def test_what_was_asked_for_without_a_record(self, ago, expected):
         view = builders.server(status='SUSPENDED', task_state='resuming')
         remembered = base.asked(
@@ -257,12 +260,14 @@ class TestMoving(PollingTestCase):
 
     @unit.cases(
         # seconds since it began, since the newest request, slots; seconds
-        (5.0, 5.0, 1, 4.0),
+        (4.0, 4.0, 1, 3.2),
         # The second attempt.
         (60.0, 3.0, 1, 2.4),
         # Adopted.
-        (5.0, None, 1, 4.0),
+        (4.0, None, 1, 3.2),
         (10.0, None, 4, 2.0),
+        # Nothing else is left: the end of the drain may come at any moment.
+        (60.0, 60.0, 1, timing.LOOK_MOST_AT_THE_END_SECONDS),
     )
     def test_age(self, began, asked, slots, expected):
         remembered = builders.server_memory(began_at=NOW - began)
@@ -290,9 +295,9 @@ class TestMoving(PollingTestCase):
 
     @unit.cases(
         # options; seconds
-        ({}, timing.LOOK_MOST_SECONDS),
+        ({}, timing.LOOK_MOST_AT_THE_END_SECONDS),
         # Ten looks at the progress in the time that makes a stall.
-        ({'stall_after': 50.0}, 5.0),
+        ({'stall_after': 30.0}, 3.0),
         ({'server_timeout': 62.0}, 2.0),
     )
     def test_not_later_than_the_next_due_time(self, options, expected):
@@ -323,7 +328,13 @@ class TestForetold(PollingTestCase):
         return self.decide(
             memory=memory,
             servers=[base.MIGRATING],
-            migrations=[builders.migration(**ended), *MOVING['migrations']],
+            migrations=[
+                builders.migration(**ended),
+                *MOVING['migrations'],
+                # Another one is in the queue: the next end is not the last.
+                builders.migration(8, 'queued', 'vm3', seen_at=NOW - 99),
+            ],
+            visited=[builders.server('vm3', 'MIGRATING')],
             ahead=ahead,
         ).interval
 
