@@ -10,6 +10,7 @@ import typing as ty
 import pytest
 
 from osc_hostmaint import exceptions
+from osc_hostmaint.planning import timing
 from tests import unit
 from tests.unit.simulation import cloud as clouds
 from tests.unit.simulation import scene
@@ -73,7 +74,10 @@ class SpeedTestCase(unit.TestCase):
                     source = cloud.hosts[scene.SOURCE].slots
                     self.assertLess(source.idle_share(), idle)
                     most = requests * (DESTINATIONS if guided else 1)
-                    self.assertLess(len(run.client.log) / servers, most)
+                    # And the last moves are looked at more often.
+                    at_the_end = seconds / timing.LOOK_MOST_AT_THE_END_SECONDS
+                    asked = len(run.client.log) - at_the_end
+                    self.assertLess(asked / servers, most)
 
     @unit.cases(1, 4)
     def test_the_queue_is_short(self, slots: int) -> None:
@@ -202,4 +206,5 @@ class SpeedTestCase(unit.TestCase):
                 for time, each, decision in run.recorder.timed
                 if each == host and decision.done
             )
-            self.assertLess(done - ended, 5, host)
+            # The requests of other hosts may come in between.
+            self.assertLess(done - ended, 7, host)
