@@ -62,6 +62,8 @@ from osc_hostmaint.operations.maintenance import Maintenance
 from osc_hostmaint.operations.requests import Confirm
 from osc_hostmaint.operations.requests import Since
 from osc_hostmaint.operations.status import ListedHost
+from osc_hostmaint.planning.batches.plan import Plan
+from osc_hostmaint.planning.batches.plan import Row as PlanRow
 from osc_hostmaint.planning.capacity.forecast import CapacityForecast
 from osc_hostmaint.planning.capacity.forecast import Fit
 from osc_hostmaint.planning.capacity.forecast import Fits
@@ -102,7 +104,7 @@ __all__ += ['Notice', 'ResultExplained']
 __all__ += ['ListedHost', 'Mark', 'Mode', 'MoveInFlight', 'Service']
 __all__ += ['Code', 'DrainResult', 'ExitCode', 'PreviewRow', 'Result', 'Row']
 __all__ += ['CapacityForecast', 'Fit', 'Fits', 'Preview', 'Summary']
-__all__ += ['Utilization']
+__all__ += ['Plan', 'PlanRow', 'Utilization']
 # What is raised.
 __all__ += ['HostMaintenanceError', 'Refused', 'SilentCell', 'UnknownHost']
 __all__ += ['CloudError', 'InvalidMark', 'NotFound', 'NotPermitted']

@@ -56,10 +56,46 @@ def _unknown(host: str, services: abc.Iterable[str], owner: str | None) -> str:
     if owner:
         hint = _('%(message)s: that is the hypervisor hostname of %(host)s.')
         return hint % {'message': message, 'host': owner}
-    if near := _likest(host, services):
+    return _with_likest(
+        message, host, services, 'openstack compute service list'
+    )
+
+
+def check_known(
+    wanted: abc.Iterable[str],
+    known: abc.Collection[str],
+    kind: str,
+    command: str,
+) -> None:
+    """Check that all names of one kind are known.
+
+    :param kind: what they are the names of, for people.
+    :param command: what lists them.
+    :raises UnknownHost: one of them is not known.
+    """
+    unknown = [name for name in wanted if name not in known]
+    words = _('There is no %(kind)s named %(name)s')
+    if unknown:
+        raise exceptions.UnknownHost(
+            ' '.join(
+                _with_likest(
+                    words % {'kind': kind, 'name': text.printable(repr(name))},
+                    *(name, known, command),
+                )
+                for name in unknown
+            )
+        )
+
+
+def _with_likest(
+    message: str, name: str, known: abc.Iterable[str], command: str
+) -> str:
+    """Return a message with the names that may be meant."""
+    if near := _likest(name, known):
         hint = _('%(message)s; did you mean %(near)s?')
         return hint % {'message': message, 'near': _(' or ').join(near)}
-    return _('%s: see openstack compute service list.') % message
+    hint = _('%(message)s: see %(command)s.')
+    return hint % {'message': message, 'command': command}
 
 
 def _likest(host: str, services: abc.Iterable[str]) -> list[str]:

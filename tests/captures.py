@@ -10,6 +10,7 @@ and keeps what stands on the screen, as it is.
 
 from collections import abc
 import contextlib
+import json
 import os
 import pathlib
 import shlex
@@ -161,20 +162,77 @@ def interrupted(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
         yield 'interrupted', seen.wait_for('interrupted:')
 
 
+def plan(cloud: clouds.Cloud) -> abc.Iterator[tuple[str, str]]:
+    """Yield a plan of eight hosts, the drain of a batch, and what is next."""
+    hosts = [f'cmp{n:02}' for n in range(1, 9)]
+    cloud.aggregate('rack-1', hosts[:4])
+    cloud.aggregate('rack-2', hosts[4:])
+    apart = cloud.group('databases', 'anti-affinity')
+    cloud.boot_many(
+        [
+            *(
+                {'name': f'db-{host[-1]}', 'host': host, 'group': apart}
+                for host in ('cmp01', 'cmp02', 'cmp05')
+            ),
+            *(
+                {'name': f'web-{host[-1]}{n}', 'host': host}
+                for host in hosts
+                for n in range(1 + int(host[-1]) % 2)
+                if host != 'cmp04'
+            ),
+            {'name': 'old-wiki', 'host': 'cmp08', 'state': 'SUSPENDED'},
+        ]
+    )
+    racks = '--aggregate rack-1 --aggregate rack-2 --at-once 2'
+    command = f'openstack host maintenance plan {racks}'
+    first, second = _batches(cloud, command)[:2]
+    with screen(cloud, 100, 30) as seen:
+        seen.type(f'clear; {command}')
+        yield 'plan', seen.wait_for('Moves:', '\n$')
+        done: list[str] = []
+        for batch, avoid in (first, second):
+            seen.type(f'clear; {DRAIN} {batch} --avoid {avoid}')
+            text = seen.wait_for('Destination', '\n$')
+            for host in batch.split():
+                seen.type(f'clear; openstack host maintenance unset {host}')
+                seen.wait_for('in service again', '\n$')
+            done += batch.split()
+        yield 'plan-drain', text
+        seen.type(f'clear; {command} --done {",".join(done)}')
+        yield 'plan-again', seen.wait_for('Moves:', '\n$')
+
+
+def _batches(cloud: clouds.Cloud, command: str) -> list[tuple[str, str]]:
+    """Return the hosts of each batch of a plan, and those to avoid."""
+    printed = subprocess.run(
+        [OPENSTACK / 'openstack', *command.split()[1:], '-f', 'json'],
+        env={**os.environ, **cloud.env('admin')},
+        # A host has no batch.
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout
+    found: dict[int, list[str]] = {}
+    avoid: dict[int, str] = {}
+    for row in json.loads(printed):
+        if number := row['Batch']:
+            found.setdefault(number, []).append(row['Host'])
+            avoid[number] = ','.join(row['Avoid'])
+    return [(' '.join(found[n]), avoid[n]) for n in sorted(found)]
+
+
 def main() -> int:
     """Write them all, and return the exit code."""
     (where,) = map(pathlib.Path, sys.argv[1:])
     where.mkdir(exist_ok=True)
-    with clouds.Cloud.start(hosts=14) as cloud:
-        for scene in (
-            one_host,
-            narrow,
-            three_hosts,
-            twelve_hosts,
-            interrupted,
-        ):
-            for name, text in scene(cloud):
-                (where / f'{name}.txt').write_text(text)
+    for count, scenes in (
+        (14, (one_host, narrow, three_hosts, twelve_hosts, interrupted)),
+        (8, (plan,)),
+    ):
+        with clouds.Cloud.start(hosts=count) as cloud:
+            for scene in scenes:
+                for name, text in scene(cloud):
+                    (where / f'{name}.txt').write_text(text)
     return 0
 
 

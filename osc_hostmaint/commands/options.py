@@ -162,6 +162,7 @@ FLAG = {'action': 'store_true'}
 NUMBER = {'metavar': '<n>', 'type': number}
 COUNT = {'metavar': '<n>', 'type': functools.partial(number, least=1)}
 DURATION = {'metavar': '<duration>', 'type': duration}
+HOSTS = {'metavar': '<host>', 'action': 'extend', 'type': hosts, 'default': []}
 
 
 def add(
@@ -184,10 +185,10 @@ def add_host(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('host', metavar='<host>', type=host, help=_HOST)
 
 
-def add_hosts(parser: argparse.ArgumentParser) -> None:
-    """Add an argument for one or more hosts."""
+def add_hosts(parser: argparse.ArgumentParser, nargs: str = '+') -> None:
+    """Add an argument for several hosts, by default for at least one."""
     parser.add_argument(
-        'hosts', metavar='<host>', nargs='+', type=host, help=_HOST
+        'hosts', metavar='<host>', nargs=nargs, type=host, help=_HOST
     )
 
 

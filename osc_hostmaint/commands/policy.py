@@ -12,10 +12,8 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint import api
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to do with servers."""
-    from osc_hostmaint.planning import timing
-
+def add_states(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what to do with servers, by status."""
     add_choices(
         parser,
         running=_(
@@ -36,6 +34,13 @@ def add(parser: argparse.ArgumentParser) -> None:
             'it final (default: %(default)s)'
         ),
     )
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to drain a host."""
+    from osc_hostmaint.planning import timing
+
+    add_states(parser)
     add_exclusion(parser)
     options.add(
         parser,
@@ -47,12 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     options.add(
         parser,
-        {
-            'metavar': '<host>',
-            'action': 'extend',
-            'type': options.hosts,
-            'default': [],
-        },
+        options.HOSTS,
         avoid=_(
             'Use these hosts last (several with commas, or @<file> with their '
             'names); may be repeated (default: none)'

@@ -77,7 +77,9 @@ class Gateway(ty.Protocol):
         Of very many, only the newest are returned.
         """
 
-    def allocations(self, host: str) -> abc.Mapping[str, snapshots.Amounts]:
+    def allocations(
+        self, host: str
+    ) -> abc.Mapping[str, snapshots.AllocationRequest]:
         """Return the allocations on a host's hypervisors, by consumer's id."""
 
     def hypervisors(self) -> abc.Mapping[str, str]:

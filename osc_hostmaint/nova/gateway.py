@@ -68,4 +68,5 @@ class Gateway(client.Client):
     history = moves_.history
 
     allocations = placement.allocations
+    provider = placement.provider
     allocation_candidates = placement.allocation_candidates

@@ -2,7 +2,7 @@
 
 """Requests to Placement: allocations and allocation candidates."""
 
-import collections
+import functools
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -25,7 +25,7 @@ CANDIDATES = '1.29'
 
 def allocations(
     cloud: client.Client, host: str
-) -> dict[str, collections.Counter[str]]:
+) -> dict[str, snapshots.AllocationRequest]:
     """Return the allocations on a host's hypervisors, by consumer's id.
 
     Servers, and migrations, which hold the source's share during a move.
@@ -46,15 +46,34 @@ def allocations(
         roots = _roots_by_name(cloud, host)
     if not roots:
         raise _unknown(cloud, host)
-    found: dict[str, collections.Counter[str]] = {}
+    found: dict[str, snapshots.AllocationRequest] = {}
     for provider in [each for root in roots for each in _tree(cloud, root)]:
         path = transport.path('resource_providers', provider, 'allocations')
         for consumer, resources in cloud.placement.get(
             path, 'allocations', records.allocations, ALLOCATIONS
         ).items():
-            amounts = found.setdefault(consumer, collections.Counter())
-            amounts.update(resources)
+            found[consumer] = found.get(consumer, ()) + tuple(
+                snapshots.Allocation(provider, name, amount)
+                for name, amount in resources.items()
+            )
     return found
+
+
+def provider(cloud: client.Client, root: str) -> snapshots.Provider:
+    """Return a hypervisor's resource provider, without those below it.
+
+    How much of it is in use is not looked at.
+    """
+    about = functools.partial(transport.path, 'resource_providers', root)
+    return snapshots.Provider(
+        root,
+        root,
+        cloud.placement.get(about('traits'), 'traits', frozenset, ALLOCATIONS),
+        cloud.placement.get(
+            *(about('inventories'), 'inventories'),
+            *(records.inventories, ALLOCATIONS),
+        ),
+    )
 
 
 def _roots_by_name(cloud: client.Client, host: str) -> list[str]:

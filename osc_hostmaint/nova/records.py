@@ -162,7 +162,9 @@ def group(data: Json) -> snapshots.Group:
 def aggregate(data: Json) -> snapshots.Aggregate:
     """Read an entry of GET /os-aggregates."""
     return snapshots.Aggregate(
-        frozenset(listed(data['hosts'])), _text_values(data['metadata'])
+        frozenset(listed(data['hosts'])),
+        _text_values(data['metadata']),
+        text(data['name']),
     )
 
 
@@ -243,6 +245,19 @@ def allocations(data: Json) -> dict[str, dict[str, int]]:
     return {
         consumer: {c: int(n) for c, n in held['resources'].items()}
         for consumer, held in data.items()
+    }
+
+
+def inventories(data: Json) -> dict[str, snapshots.Inventory]:
+    """Read the inventories of a resource provider, by resource class."""
+    return {
+        name: snapshots.Inventory(
+            # As Placement rounds it (placement/objects/inventory.py).
+            int((own['total'] - own['reserved']) * own['allocation_ratio']),
+            used=0,
+            max_unit=own['max_unit'],
+        )
+        for name, own in data.items()
     }
 
 

@@ -15,18 +15,22 @@ from osc_hostmaint.engine import reporting
 from osc_hostmaint.nova import gateway
 from osc_hostmaint.operations import drain
 from osc_hostmaint.operations import modes as modes_
+from osc_hostmaint.operations import plan as plan_
 from osc_hostmaint.operations import requests
 from osc_hostmaint.operations import restore
 from osc_hostmaint.operations import status
 from osc_hostmaint.planning import dry_run
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import summary
+from osc_hostmaint.planning import timing
+from osc_hostmaint.planning.batches import plan as plans
 
 Confirm = requests.Confirm
 DrainResult = loop.DrainResult
 Interrupt = ports.Interrupt
 ListedHost = status.ListedHost
 Mode = model.Mode
+Plan = plans.Plan
 Policy = policies.Policy
 Preview = dry_run.Preview
 Publisher = reporting.Publisher
@@ -207,6 +211,49 @@ class Maintenance:
             self._gateway,
             requests.RestoreRequest(
                 hosts=hosts, since=since, running=running, policy=policy
+            ),
+        )
+
+    def plan(
+        self,
+        hosts: abc.Collection[str] = (),
+        *,
+        aggregates: abc.Collection[str] = (),
+        zones: abc.Collection[str] = (),
+        done: abc.Collection[str] = (),
+        at_once: int = timing.HOSTS_AT_ONCE,
+        share: int = timing.SHARE_PERCENT,
+        policy: Policy = requests.DEFAULT_POLICY,
+    ) -> Plan:
+        """Return in which batches hosts can be drained. Nothing is changed.
+
+        After each batch its hosts are taken to be back in service, and empty.
+        Hosts that are in maintenance already are the first batch.
+
+        :param hosts: these, those of the aggregates and those of the zones
+            are planned; all hosts if none of the three is given.
+        :param aggregates: names of aggregates.
+        :param zones: names of availability zones.
+        :param done: hosts that were drained already: they are not planned,
+            and servers go there first.
+        :param at_once: most hosts in a batch.
+        :param share: most hosts of any aggregate or zone that are out of
+            service at once, in per cent of its hosts, but at least one.
+        :param policy: what a drain would do with the servers, by status.
+        :raises UnknownHost: a host, aggregate or zone does not exist.
+        :raises Refused: it is not known who has room.
+        :raises NotPermitted: Nova hides the hosts of migrations.
+        """
+        return plan_.plan(
+            self._gateway,
+            requests.PlanRequest(
+                hosts=hosts,
+                aggregates=aggregates,
+                zones=zones,
+                done=done,
+                at_once=at_once,
+                share=share,
+                policy=policy,
             ),
         )
 

@@ -75,6 +75,25 @@ class DrainRequest(_Request):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """Which hosts to plan, and how many may be out of service."""
+
+    hosts: abc.Collection[str] = ()
+    aggregates: abc.Collection[str] = ()
+    zones: abc.Collection[str] = ()
+    done: abc.Collection[str] = ()
+    at_once: int = timing.HOSTS_AT_ONCE
+    share: int = timing.SHARE_PERCENT
+    policy: policies.Policy = DEFAULT_POLICY
+
+    def __post_init__(self) -> None:
+        if self.at_once < 1:
+            raise ValueError('at_once must be at least 1')
+        if not 1 <= self.share <= 100:
+            raise ValueError('share must be from 1 to 100')
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreRequest(_Request):
     """Which hosts to bring servers back to, and how."""
 

@@ -74,9 +74,14 @@ class Code(enum.StrEnum):
     MOVED_BY_OTHERS = 'moved-by-others'
     RESIZED_BY_OTHERS = 'resized-by-others'
 
-    # Of a dry run.
+    # Of a dry run, or a plan.
     NO_ROOM = 'no-room'
     CAPACITY_UNKNOWN = 'capacity-unknown'
+
+    # Of a plan alone: why a host has no batch.
+    HOST_REFUSED = 'host-refused'
+    SERVERS_STAY = 'servers-stay'
+    SHARE_USED = 'share-used'
 
 
 #: They hold for all servers of a host alike.

@@ -99,7 +99,7 @@ def to_maintenance(
         return Transition(Step.DISABLE, new)
     novas = marks.is_novas(service.disabled_reason)
     if not (service.enabled or novas or force):
-        against = f'{_others(service)}: use --force to take it over'
+        against = f'{disabled_by_others(service)}: use --force to take it over'
         return Transition(Step.REFUSE, reason=against)
     since = now.replace(microsecond=0)
     return Transition(Step.DISABLE, marks.Mark(since, by, reason or ''))
@@ -171,7 +171,7 @@ def _against_touching(
     """Return why the host must not be changed at all, or ''."""
     host = service.host
     if service.mode is not model.Mode.MAINTENANCE:
-        theirs = _others(service)
+        theirs = disabled_by_others(service)
         return f'{theirs}, who may have overwritten its mark: ask them'
     if not leaving:
         return ''
@@ -215,7 +215,7 @@ def _against_operation(
     return ''
 
 
-def _others(service: model.Service) -> str:
+def disabled_by_others(service: model.Service) -> str:
     text = service.disabled_reason
     reason = f'their reason: {text!r}' if text else 'without a reason'
     return f'{service.host} was disabled by somebody else ({reason})'

@@ -265,6 +265,11 @@ MAX_FAILURES = 3
 #: Moves in flight to each host that servers are brought back to (--parallel
 #: of a restore).
 RESTORES_AT_ONCE = 4
+#: Hosts that a plan has drained together (--at-once).
+HOSTS_AT_ONCE = 1
+#: Hosts of an aggregate or a zone that a plan has out of service at once, in
+#: per cent (--share): as many as a cloud mostly can do without.
+SHARE_PERCENT = 25
 #: How long ago a server may have left its host (--since).
 RESTORE_SINCE_SECONDS = 604800.0
 #: For an answer where clouds.yaml does not say (``api_timeout``): a request

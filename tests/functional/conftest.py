@@ -18,6 +18,7 @@ LONG: tuple[str, ...] = (
     'test_states.TestComing.test_servers_moving_or_busy',
     'test_restore.TestRestore',
     'test_interruption.TestBadDays',
+    'test_examples.TestScript.test_rack',
     'test_states.TestOptions.test_all_that_can_be_moved',
     'test_evacuate.TestLife.test_confirmation_asked_for_a_silent_host',
     'test_older_nova.TestOlderNova',

@@ -40,6 +40,7 @@ class TestPythonApi(base.FunctionalTest):
         self.enterContext(contextlib.chdir(directory))
         self.enterContext(scaling.scaled(shell.FACTOR))
         self.maintenance = api.Maintenance(self.cloud.connection())
+        self.patched: list[str] = []
 
     def boot(self, state: str = 'ACTIVE') -> None:
         self.cloud.boot_many(
@@ -50,6 +51,7 @@ class TestPythonApi(base.FunctionalTest):
         """Run the examples below a title, and return their variables."""
         names: dict[str, ty.Any] = {
             'maintenance': self.maintenance,
+            'patch': self.patched.append,
             'power_off': self.power_off,
         }
         for example in examples()[title]:
@@ -63,6 +65,7 @@ class TestPythonApi(base.FunctionalTest):
     def test_each_is_run(self) -> None:
         tested = [
             'Will it fit?',
+            'Many hosts',
             'Hosts that have died',
             'Bringing servers back',
             'How to drain',
@@ -75,6 +78,15 @@ class TestPythonApi(base.FunctionalTest):
         names = self.play('Will it fit?')
         self.assertTrue(names['preview'].done)
         self.assert_moved(names['result'])
+
+    def test_plan(self) -> None:
+        self.cloud.aggregate('rack-1', ['cmp01', 'cmp02'])
+        self.boot()
+        names = self.play('Many hosts')
+        self.assertEqual(['cmp02', 'cmp01'], self.patched)
+        self.assert_moved(names['result'])
+        self.assert_empty('cmp01')
+        self.assertEqual((), self.maintenance.list([api.Mode.MAINTENANCE]))
 
     def test_evacuate(self) -> None:
         self.boot()
@@ -123,17 +135,42 @@ class TestScript(base.FunctionalTest):
                 {'name': 'old-wiki', 'host': 'cmp02'},
             ]
         )
-        examples = GUIDE / 'examples'
-        script = (examples / 'several-hosts.sh').read_text()
-        command = ' '.join(base.OPENSTACK)
-        done = subprocess.run(
-            ['sh', '-c', f'openstack() {{ {command} "$@"; }}\n{script}'],
-            cwd=base.ROOT,
-            env=self.environ(),
-            capture_output=True,
-            text=True,
-            timeout=base.LIMIT,
+        self.assert_prints('several-hosts', 0)
+
+    def test_rack(self) -> None:
+        self.cloud.aggregate('rack-1', ['cmp01', 'cmp02', 'cmp03'])
+        self.cloud.boot_many(
+            [
+                {'name': 'web-1', 'host': 'cmp01'},
+                {'name': 'old-wiki', 'host': 'cmp03', 'state': 'SUSPENDED'},
+            ]
         )
+        # Nothing of cmp03 can be moved.
+        self.assert_prints('patch-rack', 3, '2999-12-31T05:30Z')
+        self.assert_empty('cmp01')
+        out = self.openstack('host maintenance list -f json')
+        self.assertEqual([], json.loads(out))
+
+    def assert_prints(self, name: str, code: int, *words: str) -> None:
+        """Run a script with some words, and compare what it prints."""
+        examples = GUIDE / 'examples'
+        script = (examples / f'{name}.sh').read_text()
+        command = ' '.join(base.OPENSTACK)
+        functions = (
+            f'openstack() {{ {command} "$@"; }}\n'
+            'patch_host() { echo "$1 is patched"; }\n'
+        )
+        environ = {**self.environ(), 'PYTHONPATH': base.ROOT}
+        with tempfile.TemporaryDirectory() as directory:
+            done = subprocess.run(
+                ['sh', '-c', functions + script, name, *words],
+                cwd=directory,
+                env=environ,
+                capture_output=True,
+                text=True,
+                timeout=base.LIMIT,
+            )
+        self.assertEqual(code, done.returncode, done.stderr)
         printed = [line.rstrip() for line in done.stdout.splitlines()]
-        expected = (examples / 'several-hosts.out').read_text().splitlines()
+        expected = (examples / f'{name}.out').read_text().splitlines()
         self.assertEqual(expected, printed, done.stderr)

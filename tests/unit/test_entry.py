@@ -41,9 +41,10 @@ class TestNames(unit.TestCase):
         paths = re.findall(r'osc_hostmaint\.([\w.]+)', DOCS.read_text())
         documented = {p.split('.')[1] for p in paths if p.startswith('api.')}
         self.assertEqual(set(), {p for p in paths if p.split('.')[0] != 'api'})
-        fields = {f.name for f in dataclasses.fields(api.PreviewRow)}
-        of_rows = {p.split('.')[2] for p in paths if '.PreviewRow.' in p}
-        self.assertEqual(set(), fields - of_rows)
+        for name in ('PreviewRow', 'PlanRow'):
+            fields = {f.name for f in dataclasses.fields(getattr(api, name))}
+            of_rows = {p.split('.')[2] for p in paths if f'.{name}.' in p}
+            self.assertEqual(set(), fields - of_rows)
         # Signatures spell these two out.
         self.assertEqual({'Confirm', 'Since'}, set(api.__all__) - documented)
 
@@ -121,6 +122,7 @@ class TestEntryPoints(unit.TestCase):
                 'host_maintenance_show',
                 'host_maintenance_list',
                 'host_maintenance_drain',
+                'host_maintenance_plan',
                 'host_maintenance_restore',
             },
             set(found.names),

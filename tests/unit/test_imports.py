@@ -23,6 +23,7 @@ MAX_MODULES = 12
 #: modules of planning/ itself.
 FLOORS = {
     'server': (),
+    'batches': ('capacity', 'host', 'server'),
     'capacity': ('server',),
     'drain': ('server',),
     'evacuation': ('server',),

@@ -8,6 +8,7 @@ import pathlib
 import re
 
 from osc_hostmaint import model
+from osc_hostmaint.commands import plan
 from osc_hostmaint.commands import status
 from osc_hostmaint.commands import table
 from osc_hostmaint.planning import code
@@ -31,6 +32,10 @@ class TestSchema(unit.TestCase):
             ['', *forecast.Fits],
             DEFS['drain-dry-run']['items']['properties']['Fits'],
         ),
+        (
+            ['', *forecast.Fits],
+            DEFS['plan']['items']['properties']['Fits'],
+        ),
         (status.MODES, DEFS['list']['items']['properties']['Mode']),
     )
     def test_values(self, values, definition):
@@ -41,6 +46,7 @@ class TestSchema(unit.TestCase):
         ('drain-dry-run', table.EVACUATION_COLUMNS),
         ('restore', table.RESTORE_COLUMNS),
         ('restore-dry-run', table.RESTORE_PREVIEW_COLUMNS),
+        ('plan', plan.COLUMNS),
         ('list', status.ALL_COLUMNS),
         ('show', status.FIELDS),
     )

@@ -26,6 +26,22 @@ from osc_hostmaint.planning.server import memory as memories
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of hosts that are to be drained, and of all others."""
+
+    #: What a drain of each would begin with.
+    rows: tuple[decisions.Row, ...]
+    usage: snapshot.SourceUsage
+    #: What has to find a place on another host.
+    demands: tuple[snapshots.Demand, ...]
+    snapshot: snapshots.CapacitySnapshot
+    #: What could not be asked: lines for people.
+    notes: tuple[str, ...]
+    #: Why it is not known who has room; '' where it is.
+    unknown: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class DryRun:
     """What was seen of a drain that is about to begin."""
 
@@ -38,14 +54,14 @@ class DryRun:
     demands: tuple[snapshots.Demand, ...]
 
 
-def look(
+def see(
     gateway: ports.Gateway,
     clock: ports.Clock,
     services: abc.Mapping[str, model.Service],
     sources: abc.Sequence[model.Service],
     policy: policies.Policy,
-) -> DryRun:
-    """Return what a drain would do. Nothing is changed.
+) -> Seen:
+    """Look at hosts that are to be drained, and at who may take servers.
 
     :param services: of all hosts, by host.
     :param sources: of the hosts to drain, as they will be: with our mark.
@@ -65,8 +81,7 @@ def look(
     for watcher in watchers:
         _see_moves(watcher, usage)
         rows += first_rows(watcher)
-    limits = eligible.Limits(frozenset(servers), policy.to, policy.avoid)
-    here = {s.id: s for found in servers.values() for s in found}
+    here = usage.by_id
     demands = tuple(
         demand
         for row in rows
@@ -75,20 +90,40 @@ def look(
         and (server := here.get(row.server_id))
         and (demand := usage.demand(row, server))
     )
-    capacity_snapshot = observing.take(usage, services, demands)
-    if observing.unknown:
-        capacity_forecast = forecast.unknown(demands, observing.unknown)
+    taken = observing.take(usage, services, demands)
+    return Seen(
+        *(tuple(rows), usage, demands, taken),
+        *(tuple(observing.notes), observing.unknown),
+    )
+
+
+def look(
+    gateway: ports.Gateway,
+    clock: ports.Clock,
+    services: abc.Mapping[str, model.Service],
+    sources: abc.Sequence[model.Service],
+    policy: policies.Policy,
+) -> DryRun:
+    """Return what a drain would do. Nothing is changed.
+
+    The parameters and errors are those of :func:`see`.
+    """
+    seen = see(gateway, clock, services, sources, policy)
+    limits = eligible.Limits(
+        frozenset(seen.usage.servers), policy.to, policy.avoid
+    )
+    demands = seen.demands
+    if seen.unknown:
+        capacity_forecast = forecast.unknown(demands, seen.unknown)
     else:
-        capacity_forecast = forecast.forecast(
-            capacity_snapshot, demands, limits
-        )
-    notes = observing.notes
+        capacity_forecast = forecast.forecast(seen.snapshot, demands, limits)
+    notes = list(seen.notes)
     placed = capacity_forecast.placed.values()
     if count := sum(host in policy.avoid for host in placed):
         notes.append(
             f'servers for which only hosts of --avoid have room: {count}'
         )
-    by_id = {d.server.id: d for d in demands}
+    here, by_id = seen.usage.by_id, {d.server.id: d for d in demands}
     return DryRun(
         dry_runs.Preview(
             rows=tuple(
@@ -98,15 +133,15 @@ def look(
                     capacity_forecast,
                     here.get(row.server_id),
                 )
-                for row in rows
+                for row in seen.rows
             ),
             capacity_forecast=capacity_forecast,
             memory_mb=sum(d.server.memory_mb for d in demands),
             notes=tuple(notes),
         ),
         limits,
-        capacity_snapshot,
-        not observing.unknown,
+        seen.snapshot,
+        not seen.unknown,
         demands,
     )
 

@@ -30,9 +30,16 @@ class SourceUsage:
 
     servers: Servers
     #: Who holds what of each host, by host and consumer; None: not known.
-    allocations: abc.Mapping[str, abc.Mapping[str, snapshots.Amounts]] | None
+    allocations: (
+        abc.Mapping[str, abc.Mapping[str, snapshots.AllocationRequest]] | None
+    )
     groups: tuple[snapshots.Group, ...] | None
     located: abc.Mapping[str, str]
+
+    @property
+    def by_id(self) -> dict[str, model.Server]:
+        """All these servers, by their ids."""
+        return {s.id: s for found in self.servers.values() for s in found}
 
     def unexplained(self, host: str) -> frozenset[str]:
         """Return who holds something of a host and is no server on it."""
@@ -52,7 +59,8 @@ class SourceUsage:
         if evacuated and row.phase in _UNDER_WAY:
             return None
         if held:
-            return snapshots.demand(server, held, row.host)
+            amounts = snapshots.amounts(held)
+            return snapshots.demand(server, amounts, row.host)
         if self.allocations is not None and row.phase in _UNDER_WAY:
             return None
         return snapshots.Demand(server, snapshots.UNKNOWN, row.host)

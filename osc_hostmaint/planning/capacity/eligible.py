@@ -9,8 +9,10 @@ They follow the scheduler's filters, and its request filters
 
 import collections
 from collections import abc
+import copy
 import dataclasses
 import functools
+import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import ledger as ledgers
@@ -249,6 +251,8 @@ class Eligible:
         self._kinds: dict[str, DemandKind] = {}
         self._numbers: dict[object, DemandKind] = {}
         self._found: dict[DemandKind, Options] = {}
+        self._within: abc.Set[str] | None = None
+        self._narrowed: dict[DemandKind, Options] = {}
         self._against: dict[DemandKind, dict[str, str]] = {}
         self._offered: dict[snapshots.ResourceRequest, Options] = {}
         # The newest answer comes last, and counts.
@@ -273,6 +277,13 @@ class Eligible:
             for key in aggregate.metadata
         )
 
+    def within(self, hosts: abc.Set[str]) -> ty.Self:
+        """Return the answers for some of the hosts only."""
+        other = copy.copy(self)
+        other._within = hosts
+        other._narrowed = {}
+        return other
+
     def kind(self, demand: snapshots.Demand) -> DemandKind:
         """Return a number that servers with the same options share."""
         server = demand.server
@@ -290,6 +301,19 @@ class Eligible:
 
     def options(self, demand: snapshots.Demand) -> Options:
         """Return the candidates of a server, by host."""
+        whole = self._options(demand)
+        if self._within is None:
+            return whole
+        kind = self.kind(demand)
+        if kind not in self._narrowed:
+            self._narrowed[kind] = {
+                host: found
+                for host, found in whole.items()
+                if host in self._within
+            }
+        return self._narrowed[kind]
+
+    def _options(self, demand: snapshots.Demand) -> Options:
         kind = self.kind(demand)
         if kind not in self._found:
             needs, against = demand.server.needs, self.against(demand)

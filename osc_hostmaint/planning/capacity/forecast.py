@@ -18,6 +18,8 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.capacity import suggestions
 
 Demand = snapshots.Demand
+#: Of servers that fit only if some of the scheduler's filters are off.
+DOUBTFUL = 'depends on scheduler filters that the API does not show'
 _CUT = (
     'there may be room that was not looked at: Placement was asked for at '
     f'most {snapshots.MOST_CANDIDATES:,} allocation candidates'
@@ -94,7 +96,7 @@ def forecast(
     unweighed = {
         d.server.id: Fit(Fits.UNKNOWN, None, why)
         for d in demands
-        if (why := _why_unweighed(d, snapshot))
+        if (why := why_unweighed(d, snapshot))
     }
     weighed = tuple(d for d in demands if d.server.id not in unweighed)
     strict = assignments.assign(snapshot, weighed, limits)
@@ -117,9 +119,7 @@ def forecast(
     )
 
 
-def _why_unweighed(
-    demand: Demand, snapshot: snapshots.CapacitySnapshot
-) -> str:
+def why_unweighed(demand: Demand, snapshot: snapshots.CapacitySnapshot) -> str:
     """Return why nothing is known of a server's room; '' if it is."""
     if not demand.shape:
         return (
@@ -188,14 +188,26 @@ def _fit(demand: Demand, surely: _SingleFit, perhaps: _SingleFit) -> Fit:
 
 def _doubt(demand: Demand, surely: _SingleFit) -> str:
     """Return why it is not sure that a server fits; '' where it is."""
-    snapshot, placed = surely.tried.options.snapshot, surely.tried.placed
-    server_id, needs = demand.server.id, demand.server.needs
-    if server_id not in placed:
-        return (
-            'depends on scheduler filters that the API does not show: '
-            + _why_not(demand, surely)
-        )
-    group = surely.tried.group_members.group(server_id)
+    placed = surely.tried.placed
+    if demand.server.id not in placed:
+        return f'{DOUBTFUL}: {_why_not(demand, surely)}'
+    group = surely.tried.group_members.group(demand.server.id)
+    return unchecked(demand, surely.tried.options.snapshot, group, placed)
+
+
+def unchecked(
+    demand: Demand,
+    snapshot: snapshots.CapacitySnapshot,
+    group: snapshots.Group | None,
+    placed: abc.Iterable[str],
+) -> str:
+    """Return what only the scheduler can check of a server that has room.
+
+    :param group: of the server, if it is known to be in one.
+    :param placed: servers whose hosts are known, beside those of the snapshot.
+    :returns: '' where it is sure that it fits.
+    """
+    needs = demand.server.needs
     if group is None and (
         needs.grouped or (snapshot.groups is None and needs.grouped is None)
     ):
@@ -225,6 +237,12 @@ def _doubt(demand: Demand, surely: _SingleFit) -> str:
             'not known'
         )
     return ''
+
+
+def why_not(demand: Demand, tried: occupancies.Occupancy) -> str:
+    """Return why a server has no place in a try that left it over."""
+    alone = _SingleFit(tried)
+    return _CUT if alone.is_cut(demand) else _why_not(demand, alone)
 
 
 def _why_not(demand: Demand, alone: _SingleFit) -> str:

@@ -126,6 +126,17 @@ class Ledger:
             found[key[1]] = used, capacity + self._capacity[key]
         return found
 
+    def left(self, hosts: abc.Iterable[str]) -> abc.Mapping[str, int]:
+        """Return how much some hosts have left, in all, by resource class.
+
+        What is overfull has nothing left. What they share counts once.
+        """
+        pools = {k: n for h in hosts for k, n in self._left(h).items()}
+        found = collections.Counter[str]()
+        for (_provider, name), left in pools.items():
+            found[name] += max(0, left)
+        return found
+
     def _of(self, host: str) -> dict[_Key, None]:
         """Return the pools that a host may take from."""
         return self._inventories.get(host, {}) | self._shared.get(host, {})

@@ -93,6 +93,10 @@ class Occupancy:
         self.group_members.put(demand.server.id, demand.source)
         return self.placed.pop(demand.server.id), candidate
 
+    def held(self, server_id: str) -> Request:
+        """Return what a server that was placed holds."""
+        return self._held[server_id]
+
     def sort(self, demand: Demand) -> Sort:
         """Return what servers have in common that may go to the same hosts."""
         group = self.group_members.group(demand.server.id)

@@ -14,6 +14,7 @@ import collections
 from collections import abc
 import dataclasses
 import enum
+import typing as ty
 
 from osc_hostmaint import model
 
@@ -71,6 +72,8 @@ class Inventory:
     #: (total - reserved) x allocation ratio, as Placement rounds it.
     capacity: int
     used: int
+    #: So much one consumer may hold at the most; None: not looked at.
+    max_unit: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +87,16 @@ class Provider:
     #: By resource class.
     inventories: abc.Mapping[str, Inventory]
 
+    def with_used(self, used: Amounts) -> ty.Self:
+        """Return it with amounts in use."""
+        return dataclasses.replace(
+            self,
+            inventories={
+                name: dataclasses.replace(each, used=used.get(name, 0))
+                for name, each in self.inventories.items()
+            },
+        )
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Allocation:
@@ -94,8 +107,16 @@ class Allocation:
     amount: int
 
 
-#: One allocation candidate: all that one consumer would hold.
+#: One allocation candidate: all that one consumer holds, or would.
 AllocationRequest = tuple[Allocation, ...]
+
+
+def amounts(held: AllocationRequest) -> Amounts:
+    """Return what a consumer holds of all providers together."""
+    total = collections.Counter[str]()
+    for allocation in held:
+        total[allocation.resource_class] += allocation.amount
+    return total
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -143,6 +164,7 @@ class Aggregate:
 
     hosts: frozenset[str]
     metadata: abc.Mapping[str, str]
+    name: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

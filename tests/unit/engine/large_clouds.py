@@ -204,7 +204,8 @@ class Cloud:
         return {'server_groups': self._groups[start : start + PAGE]}
 
     def _aggregates(self, query: Query) -> ty.Any:
-        return {'aggregates': [{'hosts': self._hosts, 'metadata': {}}]}
+        hosts = {'name': 'all', 'hosts': self._hosts, 'metadata': {}}
+        return {'aggregates': [hosts]}
 
     def _tree(self, query: Query) -> ty.Any:
         return cloud.tree(*query['in_tree'])

@@ -138,7 +138,8 @@ class RequestTest(cloud.CloudTestCase):
 
     def test_allocations(self) -> None:
         found = self.gateway.allocations('cmp01')
-        self.assertEqual({'vm1': {'VCPU': 2}}, found)
+        held = (snapshots.Allocation('provider-1', 'VCPU', 2),)
+        self.assertEqual({'vm1': held}, found)
         self.assertEqual(
             [
                 'GET /os-hypervisors/detail',

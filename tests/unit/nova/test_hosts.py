@@ -144,10 +144,10 @@ class DownCellTest(cloud.CloudTestCase):
         providers = f'{cloud.PLACEMENT}/resource_providers'
         for query in ('name=cmp01.example.org', 'in_tree=p1'):
             self.cloud.get(f'{providers}?{query}', json=cloud.tree('p1'))
-        held = {'vm1': {'VCPU': 2}}
-        answer = cloud.allocations(**held)
+        answer = cloud.allocations(vm1={'VCPU': 2})
         self.cloud.get(f'{providers}/p1/allocations', json=answer)
-        self.assertEqual(held, self.gateway.allocations('cmp01'))
+        held = (snapshots.Allocation('p1', 'VCPU', 2),)
+        self.assertEqual({'vm1': held}, self.gateway.allocations('cmp01'))
 
     def test_a_list_lacks_its_hypervisors(self) -> None:
         # Nova's first page may be full before it comes to the cell.
@@ -251,10 +251,10 @@ class AggregatesTest(cloud.CloudTestCase):
         self.assertEqual(
             [
                 snapshots.Aggregate(
-                    frozenset({'cmp01', 'cmp02'}), {'ssd': 'true'}
+                    frozenset({'cmp01', 'cmp02'}), {'ssd': 'true'}, 'ssd'
                 ),
                 snapshots.Aggregate(
-                    frozenset(), {'availability_zone': 'edge'}
+                    frozenset(), {'availability_zone': 'edge'}, 'edge'
                 ),
             ],
             self.gateway.aggregates(),

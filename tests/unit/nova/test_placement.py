@@ -32,6 +32,10 @@ class AllocationsTest(cloud.CloudTestCase):
         answer = cloud.allocations(**held)
         self.cloud.get(f'{PROVIDERS}/{provider}/allocations', json=answer)
 
+    def _held(self, host: str) -> dict[str, snapshots.Amounts]:
+        held = self.gateway.allocations(host)
+        return {i: dict(snapshots.amounts(held[i])) for i in held}
+
     def test_recorded(self) -> None:
         self.answer('/os-hypervisors/detail', **recorded.HYPERVISORS)
         self._allocations(CMP03)
@@ -44,7 +48,7 @@ class AllocationsTest(cloud.CloudTestCase):
                 '5d455c3f-36a6-4e93-a9ea-8d16d200e204': amounts,
                 'd668fcff-b0c5-4389-a2db-8e882a332bd4': amounts,
             },
-            self.gateway.allocations('cmp03'),
+            self._held('cmp03'),
         )
 
     def test_several_nodes_on_a_host(self) -> None:
@@ -59,7 +63,7 @@ class AllocationsTest(cloud.CloudTestCase):
                 'vm1': {'CUSTOM_IRON': 1, 'VCPU': 5, 'DISK_GB': 5},
                 'vm2': {'VCPU': 4},
             },
-            self.gateway.allocations('cmp01'),
+            self._held('cmp01'),
         )
 
     def test_child_providers(self) -> None:
@@ -68,16 +72,14 @@ class AllocationsTest(cloud.CloudTestCase):
         self._allocations('gpu', vm1={'VGPU': 1}, left={'VGPU': 1})
         self.assertEqual(
             {'vm1': {'VCPU': 2, 'VGPU': 1}, 'left': {'VGPU': 1}},
-            self.gateway.allocations('cmp01'),
+            self._held('cmp01'),
         )
 
     def test_before_there_were_trees(self) -> None:
         self.cloud.get(cloud.PLACEMENT, json=cloud.placement_versions('1.10'))
         self._hypervisors('cmp01')
         self._allocations('provider-0', ['gpu'], vm1={'VCPU': 2})
-        self.assertEqual(
-            {'vm1': {'VCPU': 2}}, self.gateway.allocations('cmp01')
-        )
+        self.assertEqual({'vm1': {'VCPU': 2}}, self._held('cmp01'))
 
     def test_of_no_hypervisor_nothing_is_known(self) -> None:
         self._hypervisors('cmp01')
@@ -86,6 +88,32 @@ class AllocationsTest(cloud.CloudTestCase):
             'no hypervisor on cmp02, .* cannot be checked: .*discover_hosts',
         ):
             self.gateway.allocations('cmp02')
+
+
+class ProviderTest(cloud.CloudTestCase):
+    def test_inventories_and_traits(self) -> None:
+        about = f'{PROVIDERS}/rp1'
+        self.cloud.get(f'{about}/traits', json={'traits': ['HW_X', 'CUSTOM']})
+        inventory = {
+            'total': 10,
+            'reserved': 1,
+            'allocation_ratio': 1.5,
+            'min_unit': 1,
+            'max_unit': 4,
+            'step_size': 1,
+        }
+        self.cloud.get(
+            f'{about}/inventories', json={'inventories': {'VCPU': inventory}}
+        )
+        self.assertEqual(
+            snapshots.Provider(
+                *('rp1', 'rp1', frozenset({'HW_X', 'CUSTOM'})),
+                {'VCPU': snapshots.Inventory(13, used=0, max_unit=4)},
+            ),
+            self.gateway.provider('rp1'),
+        )
+        self.assertEqual(2, len(self.sent))
+        self.assert_version('placement 1.6')
 
 
 class OffersTest(cloud.CloudTestCase):

@@ -118,8 +118,9 @@ class Cloud:
             if r.source == host and r.type == model.MigrationType.EVACUATION
         ]
 
-    def allocations(self, host: str) -> dict[str, dict[str, int]]:
-        return {s.id: {'VCPU': 1} for s in self.servers(host)}
+    def allocations(self, host: str) -> dict[str, snapshots.AllocationRequest]:
+        held = (snapshots.Allocation(f'rp of {host}', 'VCPU', 1),)
+        return {server.id: held for server in self.servers(host)}
 
     def hypervisors(self) -> dict[str, str]:
         return {f'rp of {host}': host for host in self.hosts}

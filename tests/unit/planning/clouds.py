@@ -142,6 +142,14 @@ def demand(
     )
 
 
+def held(amounts, host=SOURCE) -> snapshots.AllocationRequest:
+    """Return what a consumer holds of a host."""
+    return tuple(
+        snapshots.Allocation(f'rp-{host}', name, amount)
+        for name, amount in amounts.items()
+    )
+
+
 def demands(count, amounts=QUARTER, **values) -> list[snapshots.Demand]:
     """Return servers that are alike: vm00, vm01 ..."""
     return [demand(f'vm{n:02}', amounts, **values) for n in range(count)]

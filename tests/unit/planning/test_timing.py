@@ -22,7 +22,10 @@ PAGE = pathlib.Path('doc/source/contributor/changing.rst')
 #: What is waited by, or ages are told in.
 CALLS = ('sleep', 'wait', 'timedelta')
 #: How long a name says that a value is, or that it is no duration.
-UNITS = (*('_SECONDS', '_PART', '_TRIES', '_RETRIES', '_FAILURES'), '_AT_ONCE')
+UNITS = (
+    *('_SECONDS', '_PART', '_PERCENT', '_TRIES', '_RETRIES', '_FAILURES'),
+    '_AT_ONCE',
+)
 
 
 def others():

@@ -253,12 +253,16 @@ class Client(session.Session):
         ]
 
     @_asks('allocations')
-    def allocations(self, host: str) -> dict[str, snapshots.Amounts]:
+    def allocations(self, host: str) -> dict[str, snapshots.AllocationRequest]:
         self.last_look[host] = self._clock.now()
-        if not self._cloud.hosts[host].mapped:
+        there = self._cloud.hosts[host]
+        if not there.mapped:
             raise exceptions.UnknownHypervisor(host)
         return {
-            consumer: dict(held[host])
+            consumer: tuple(
+                snapshots.Allocation(there.provider, *amount)
+                for amount in held[host].items()
+            )
             for consumer, held in self._cloud.allocations.items()
             if host in held
         }

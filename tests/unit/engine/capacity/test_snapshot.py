@@ -53,19 +53,19 @@ class CapacityObserverTestCase(unit.TestCase):
 
 class TestSourceUsage(CapacityObserverTestCase):
     def test_allocations_of_every_host_are_listed(self) -> None:
-        self.gateway.allocations.side_effect = lambda host: {host: {'VCPU': 1}}
+        held = clouds.held({'VCPU': 1})
+        self.gateway.allocations.side_effect = lambda host: {host: held}
         usage = self.surveyor.look_at_sources({'cmp01': (), 'cmp02': ()})
         self.assertEqual(
-            {h: {h: {'VCPU': 1}} for h in ('cmp01', 'cmp02')},
-            usage.allocations,
+            {h: {h: held} for h in ('cmp01', 'cmp02')}, usage.allocations
         )
         self.assertEqual(['allocations'] * 2, self.asked())
 
     def test_unexplained_consumers(self) -> None:
-        held = {'vm1': {'VCPU': 1}, 'a migration': {'VCPU': 2}}
-        self.gateway.allocations.return_value = held
+        held = clouds.held({'VCPU': 1})
+        self.gateway.allocations.return_value = {'vm1': held, 'other': held}
         usage = self.usage(server('vm1'), server('vm2'))
-        self.assertEqual({'a migration'}, usage.unexplained(HOST))
+        self.assertEqual({'other'}, usage.unexplained(HOST))
 
     @unit.cases(
         # What it holds, what its flavor asks for, in groups, what of that
@@ -83,14 +83,14 @@ class TestSourceUsage(CapacityObserverTestCase):
         ({'NET_BW': 9, **VM}, {}, (VGPU,), VM, {'NET_BW': 9}),
     )  # fmt: skip
     def test_what_a_server_needs(self, held, asked, groups, any_, others):
-        self.gateway.allocations.return_value = {'vm1': held}
+        self.gateway.allocations.return_value = {'vm1': clouds.held(held)}
         vm1 = server('vm1', resources=snapshots.shape(asked), groups=groups)
         wanted = clouds.request(any_, groups)
         expected = Demand(vm1, wanted, HOST, snapshots.shape(others))
         self.assertEqual(expected, self.usage(vm1).demand(ROW, vm1))
 
     def test_traits_are_asked_for_with_groups(self) -> None:
-        self.gateway.allocations.return_value = {'vm1': VM}
+        self.gateway.allocations.return_value = {'vm1': clouds.held(VM)}
         traits = {
             f'{k}_traits': frozenset({k}) for k in ('required', 'forbidden')
         }
@@ -102,7 +102,9 @@ class TestSourceUsage(CapacityObserverTestCase):
         )
 
     def test_holds_nothing_of_the_host(self) -> None:
-        self.gateway.allocations.return_value = {'a migration': VM}
+        self.gateway.allocations.return_value = {
+            'a migration': clouds.held(VM)
+        }
         vm1 = server('vm1', resources=(('VGPU', 1),))
         for phase in server_status.Phase:
             found = self.usage(vm1).demand(builders.row(phase=phase), vm1)

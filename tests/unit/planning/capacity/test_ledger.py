@@ -67,6 +67,12 @@ class TestLedger(unit.TestCase):
         self.assertEqual(20 / 16, there.load('a'))
         self.assertFalse(there.fits((allocation(1),)))
 
+    def test_what_several_hosts_have_left(self):
+        there = ledger(A, B)
+        there.take((allocation(20),))
+        self.assertEqual(16, there.left(['a', 'b'])['VCPU'])
+        self.assertEqual(0, there.left(['a'])['VCPU'])
+
     @unit.cases(
         # Another provider, another class, one of two.
         [allocation(1, 'rp-z')],

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Batches of hosts that can be drained together, one batch after another.
+
+An exact answer takes too long for more than a few hosts. Here hosts are tried
+in several orders, and the best of what is found counts.
+"""
+
+import collections
+from collections import abc
+import dataclasses
+import hashlib
+import itertools
+
+from osc_hostmaint.planning.batches import rules as batch_rules
+from osc_hostmaint.planning.batches import state as states
+from osc_hostmaint.planning.capacity import search as searches
+
+#: So many orders of hosts are tried, or fewer where there is much to move.
+MOST_ORDERS = 16
+#: So many hosts that do not fit end a batch, or the trying of all ways.
+MOST_MISSES = 24
+#: Servers that are placed in all orders together, roughly.
+_ENOUGH_SERVERS = 3_000
+#: Hosts left, batches, moves.
+_Cost = tuple[int, int, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Task:
+    """The hosts that are to be in batches, and all others."""
+
+    hosts: frozenset[str]
+    rules: batch_rules.Rules
+    #: Those of the hosts that are in maintenance already: the first batch,
+    #: whatever the rules are.
+    first: frozenset[str] = frozenset()
+    #: Hosts that were drained before.
+    done: frozenset[str] = frozenset()
+    #: Hosts that are not to be drained.
+    elsewhere: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """Hosts that are drained together."""
+
+    hosts: tuple[str, ...]
+    #: Where each of their servers goes.
+    moves: states.Moves
+    #: How many servers leave each host.
+    counts: abc.Mapping[str, int]
+    #: Hosts that are still to come: servers that go there move again.
+    avoid: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """All batches, and the hosts that have none."""
+
+    batches: tuple[Batch, ...]
+    #: Hosts whose servers fit nowhere else, even if they are drained alone.
+    left: frozenset[str]
+    #: How all is after the last batch.
+    state: states.CloudState
+
+    @property
+    def moves(self) -> int:
+        """How many moves there are, of all servers together."""
+        return sum(len(batch.moves) for batch in self.batches)
+
+    @property
+    def repeated(self) -> int:
+        """How many servers move more than once."""
+        times = collections.Counter(i for b in self.batches for i in b.moves)
+        return sum(n > 1 for n in times.values())
+
+    @property
+    def cost(self) -> _Cost:
+        """The less, the better."""
+        return len(self.left), len(self.batches), self.moves
+
+
+def search(start: states.CloudState, task: Task) -> Found:
+    """Return the best batches that were found."""
+    at_once = task.rules.at_once
+    rest = len(task.hosts - task.first) % at_once
+    ways = [
+        _Way(thrifty=thrifty, opening=opening)
+        for opening in dict.fromkeys((at_once, rest or at_once))
+        for thrifty in (False, True)
+    ]
+    best = Found((), task.hosts, start)
+    orders = list(_orders(start, task.hosts - task.first))
+    best_order, best_way = orders[0], ways[0]
+    for order, way in itertools.product(orders, ways):
+        found = _Search(start.copy(), task, way).run(order, best.cost)
+        if found:
+            best, best_order, best_way = found, order, way
+    if best.left:
+        thorough = _Search(start.copy(), task, best_way, searches.STEPS)
+        best = thorough.run(best_order, best.cost) or best
+    return best
+
+
+def _orders(
+    start: states.CloudState, hosts: abc.Iterable[str]
+) -> abc.Iterator[list[str]]:
+    """Yield orders of hosts: those without servers come first in all."""
+    ordered = sorted(hosts, key=lambda h: (len(start.on(h)), h))
+    empty = [host for host in ordered if not start.on(host)]
+    busy = ordered[len(empty) :]
+    servers = sum(len(start.on(host)) for host in busy)
+    enough = _ENOUGH_SERVERS // max(1, servers)
+    yield empty + busy
+    for number in range(1, min(MOST_ORDERS, enough)):
+        more = busy[::-1] if number == 1 else _shuffled(busy, number)
+        yield empty + more
+
+
+def _shuffled(hosts: abc.Iterable[str], number: int) -> list[str]:
+    """Return hosts in an order that is the same each time."""
+
+    def place(host: str) -> bytes:
+        return hashlib.sha256(f'{number} {host}'.encode()).digest()
+
+    return sorted(hosts, key=place)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Way:
+    """How hosts are put into batches, beside their order."""
+
+    #: A second host comes into a batch only if none of its servers has to go
+    #: to a host that is still to come.
+    thrifty: bool
+    #: Most hosts of the first batch: its servers often have to move again.
+    opening: int
+
+
+class _Search:
+    """One order of hosts, one way."""
+
+    def __init__(
+        self,
+        state: states.CloudState,
+        task: Task,
+        way: _Way,
+        steps: int = 0,
+    ):
+        """:param steps: how long all ways are tried, where others fail."""
+        self._state = state
+        self._task = task
+        self._way = way
+        self._steps = steps
+        self._done = set(task.done)
+        #: In maintenance, and not drained yet.
+        self._shut = set(task.first)
+        self._batches: list[Batch] = []
+
+    def run(self, order: abc.Sequence[str], best: _Cost) -> Found | None:
+        """Return all batches; None: they are not better than the best."""
+        task, rules = self._task, self._task.rules
+        first = sorted(task.first)
+        waiting = dict.fromkeys([*first, *order])
+        if first:
+            # They are out of service anyway.
+            anyhow = batch_rules.Rules(at_once=len(first))
+            self._add(self._next(dict.fromkeys(first), anyhow), waiting)
+        limits = dataclasses.replace(rules, at_once=self._way.opening)
+        while waiting:
+            if self._least_cost(waiting) >= best:
+                return None
+            drained = self._add(self._next(waiting, limits), waiting)
+            if not drained and self._steps:
+                found = self._next(waiting, limits, self._steps)
+                drained = self._add(found, waiting)
+            if not drained:
+                break
+            limits = rules
+        result = Found(tuple(self._batches), frozenset(waiting), self._state)
+        return result if result.cost < best else None
+
+    def _least_cost(self, waiting: abc.Collection[str]) -> _Cost:
+        """Return what it costs if all that wait are drained, and move once."""
+        rules = self._task.rules
+        moved = sum(len(batch.moves) for batch in self._batches)
+        return (
+            0,
+            len(self._batches) + rules.least_batches(waiting, self._shut),
+            moved + sum(len(self._state.on(host)) for host in waiting),
+        )
+
+    def _add(
+        self,
+        found: tuple[list[str], dict[str, states.Place]],
+        waiting: dict[str, None],
+    ) -> bool:
+        """Drain a batch; False: it has no host."""
+        hosts, moves = found
+        if not hosts:
+            return False
+        counts = {host: len(self._state.on(host)) for host in hosts}
+        self._state.drain(hosts, moves)
+        self._done.update(hosts)
+        self._shut.difference_update(hosts)
+        for host in hosts:
+            del waiting[host]
+        avoid = frozenset(waiting) - self._shut
+        self._batches.append(Batch(tuple(hosts), moves, counts, avoid))
+        return True
+
+    def _next(
+        self,
+        waiting: abc.Mapping[str, None],
+        rules: batch_rules.Rules,
+        steps: int = 0,
+    ) -> tuple[list[str], dict[str, states.Place]]:
+        """Return the hosts of the next batch, and where servers go."""
+        state, task = self._state, self._task
+        open_ = task.hosts - self._done - self._shut
+        moves: dict[str, states.Place] = {}
+        batch = batch_rules.Candidates(rules, frozenset(self._shut))
+        misses = 0
+        for host in waiting:
+            enough = misses >= MOST_MISSES and (batch.hosts or steps)
+            if batch.full or enough:
+                break
+            if not batch.allows(host, state.on(host)):
+                continue
+            tiers = [self._done, task.elsewhere]
+            if not (self._way.thrifty and batch.hosts):
+                tiers.append(open_.difference(batch.hosts, [host]))
+            if any(place.host == host for place in moves.values()):
+                found = state.find([*batch.hosts, host], tiers, {}, steps)
+            else:
+                more = state.find([host], tiers, moves, steps)
+                found = None if more is None else {**moves, **more}
+            if found is None:
+                misses += 1
+            else:
+                batch.add(host, state.on(host))
+                moves = found
+        return batch.hosts, moves

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a plan says of each host."""
+
+import dataclasses
+import typing as ty
+
+from osc_hostmaint import model
+from osc_hostmaint.planning import code as codes
+from osc_hostmaint.planning.batches import plan as plans
+from osc_hostmaint.planning.capacity import forecast
+from osc_hostmaint.planning.capacity import snapshot as snapshots
+from osc_hostmaint.planning.server import status as server_status
+from tests import unit
+from tests.unit import builders
+from tests.unit.planning.batches import problems
+
+Code = codes.Code
+Fits = forecast.Fits
+Phase = server_status.Phase
+
+#: Four hosts, each with one server of half its size.
+FOUR = {host: {f'vm-{host}': 4} for host in 'abcd'}
+
+
+class PlanTestCase(unit.TestCase):
+    def plan(
+        self, layout: problems.Layout, asked: ty.Any = (), **known: ty.Any
+    ) -> plans.Plan:
+        """Return the plan of all hosts, unless others are asked for."""
+        seen = problems.seen(layout, **known)
+        asked = {'hosts': layout, **dict(asked)}
+        return plans.plan(seen, frozenset(asked.pop('hosts')), **asked)
+
+    def row(self, plan: plans.Plan, host: str) -> plans.Row:
+        (row,) = (row for row in plan.rows if row.host == host)
+        return row
+
+
+class BatchesTestCase(PlanTestCase):
+    def test_one_host_after_the_other(self) -> None:
+        plan = self.plan(FOUR)
+        self.assertEqual(4, len(plan.batches))
+        self.assertTrue(plan.done)
+        # The first server has to go to a host that is still to come.
+        self.assertEqual((5, 1), (plan.moves, plan.repeated))
+
+    def test_hosts_without_servers_come_first(self) -> None:
+        plan = self.plan({**FOUR, 'e': {}})
+        self.assertEqual(('e',), plan.batches[0])
+        self.assertEqual((4, 0), (plan.moves, plan.repeated))
+
+    def test_done_hosts_are_filled_first(self) -> None:
+        layout = {'a': {'vm1': 2}, 'b': {'vm2': 2}, 'c': {'vm3': 2}}
+        asked = {'hosts': 'abc', 'done': frozenset('d')}
+        plan = self.plan({**layout, 'd': {}, 'e': {}}, asked)
+        self.assertEqual((3, 0), (plan.moves, plan.repeated))
+
+    def test_other_hosts_take_what_hosts_to_come_would(self) -> None:
+        plan = self.plan({**FOUR, 'x': {}}, {'hosts': 'abcd'})
+        self.assertEqual((4, 0), (plan.moves, plan.repeated))
+        self.assertEqual({1: set('abcd')}, {1: set().union(*plan.batches)})
+
+    def test_avoid(self) -> None:
+        plan = self.plan(FOUR, {'hosts': 'abc'})
+        avoided = [self.row(plan, h).avoid for (h,) in plan.batches]
+        self.assertEqual([2, 1, 0], [len(hosts) for hosts in avoided])
+        for number, (host,) in enumerate(plan.batches):
+            later = {h for batch in plan.batches[number + 1 :] for h in batch}
+            self.assertEqual(later, set(self.row(plan, host).avoid))
+
+    def test_counts(self) -> None:
+        layout = {'a': {'vm1': 1, 'vm2': 1}, 'b': {}}
+        plan = self.plan(layout, {'hosts': 'a'})
+        self.assertEqual([plans.Row(1, 'a', 2, 2, Fits.YES)], list(plan.rows))
+
+    @unit.cases(
+        # At once, share, hosts of each batch.
+        (1, 100, [1, 1, 1, 1]),
+        (2, 100, [2, 2]),
+        (2, 25, [1, 1, 1, 1]),
+        (4, 50, [2, 2]),
+        (9, 1, [1, 1, 1, 1]),
+    )
+    def test_rules(self, at_once, share, expected) -> None:
+        layout = {host: {} for host in 'abcd'}
+        plan = self.plan(layout, {'at_once': at_once, 'share': share})
+        self.assertEqual(expected, [len(batch) for batch in plan.batches])
+
+    def test_share_of_an_aggregate(self) -> None:
+        layout = {host: {} for host in 'abcdefgh'}
+        racks = {'rack-1': 'abcd', 'gone': 'ab xyz'.split()}
+        zones = dict.fromkeys('abcdefgh', 'z')
+        asked = {'at_once': 8, 'share': 50}
+        plan = self.plan(layout, asked, racks=racks, zones=zones)
+        for batch in plan.batches:
+            self.assertLessEqual(len(set('abcd').intersection(batch)), 2)
+            self.assertLessEqual(len(batch), 4)
+
+    def test_members_of_a_group_move_in_different_batches(self) -> None:
+        group = problems.keep_apart('vm-a', 'vm-b')
+        asked = {'at_once': 2, 'share': 100}
+        plan = self.plan({**FOUR, 'x': {}, 'y': {}}, asked, groups=[group])
+        for batch in plan.batches:
+            self.assertNotEqual({'a', 'b'}, {'a', 'b'}.intersection(batch))
+        self.assertEqual((), plan.notes)
+
+    def test_soft_groups(self) -> None:
+        layout = {**FOUR, 'x': {}, 'y': {}}
+        asked = {'hosts': 'abcd', 'at_once': 2, 'share': 100}
+        two = problems.keep_apart('vm-a', 'vm-b', policy='soft-anti-affinity')
+        plan = self.plan(layout, asked, groups=[two])
+        self.assertEqual(2, len(plan.batches))
+        for batch in plan.batches:
+            self.assertNotEqual({'a', 'b'}, {'a', 'b'}.intersection(batch))
+        self.assertEqual((), plan.notes)
+        three = problems.keep_apart(
+            'vm-a', 'vm-b', 'vm-c', policy='soft-anti-affinity'
+        )
+        plan = self.plan(layout, asked, groups=[three])
+        self.assertEqual(2, len(plan.batches))
+        (note,) = plan.notes
+        self.assertIn('more members than there are batches', note)
+
+    def test_hosts_in_maintenance_are_the_first_batch(self) -> None:
+        plan = self.plan({**FOUR, 'x': {}, 'y': {}}, maintenance='ab')
+        self.assertEqual(('a', 'b'), plan.batches[0])
+        # No server goes to a host in maintenance; later ones may.
+        self.assertEqual(tuple('cdxy'), self.row(plan, 'a').avoid)
+        self.assertTrue(plan.done)
+        (note,) = plan.notes
+        self.assertIn('out of service already: a, b; --at-once', note)
+
+    def test_a_first_batch_that_breaks_no_rule(self) -> None:
+        self.assertEqual(
+            ('batch 1 is out of service already: a',),
+            self.plan(FOUR, maintenance='a').notes,
+        )
+
+    def test_what_has_no_room_in_the_first_batch_comes_later(self) -> None:
+        layout = {'a': {'vm1': 6}, 'b': {'vm2': 6}, 'c': {'vm3': 1}}
+        plan = self.plan(layout, maintenance='ab')
+        self.assertEqual(3, len(plan.batches))
+        self.assertTrue(plan.done)
+        (first,) = plan.batches[0]
+        self.assertNotIn(
+            ({'a', 'b'} - {first}).pop(), self.row(plan, first).avoid
+        )
+
+
+class NeverTestCase(PlanTestCase):
+    def assert_never(self, row: plans.Row, code: Code, *words: str) -> None:
+        self.assertIsNone(row.batch)
+        self.assertIsNone(row.moves)
+        self.assertEqual((), row.avoid)
+        self.assertEqual(code, row.code)
+        for each in words:
+            self.assertIn(each, row.reason)
+
+    def test_no_room_even_alone(self) -> None:
+        layout = {'a': {'vm1': 5, 'vm2': 1}, 'b': {'vm3': 4}, 'c': {'vm4': 4}}
+        plan = self.plan(layout, {'hosts': 'a'})
+        self.assertFalse(plan.done)
+        row = self.row(plan, 'a')
+        self.assert_never(
+            *(row, Code.NO_ROOM, 'one server of 2', 'vm1'),
+            *('2 without room', 'would fit on', '1 VCPU more'),
+        )
+        self.assertEqual(Fits.NO, row.fits)
+
+    def test_a_host_without_a_batch_is_not_to_be_avoided(self) -> None:
+        layout = {'a': {}, 'b': {'vm1': 9}, 'c': {'vm2': 2}}
+        plan = self.plan(layout)
+        self.assertEqual((('a',), ('c',)), plan.batches)
+        self.assertEqual(('c',), self.row(plan, 'a').avoid)
+        self.assertEqual((), self.row(plan, 'c').avoid)
+
+    def test_share_used_up_by_others(self) -> None:
+        plan = self.plan(FOUR, {'hosts': 'abc'}, disabled='d')
+        self.assertEqual((), plan.batches)
+        self.assert_never(
+            *(self.row(plan, 'a'), Code.SHARE_USED),
+            *('d of zone nova (4 hosts) is out of service', '--share 25'),
+        )
+        asked = {'hosts': 'abc', 'share': 50}
+        self.assertTrue(self.plan(FOUR, asked, disabled='d').done)
+        self.assertTrue(self.plan(FOUR, asked, down='d').done)
+
+    def test_a_host_that_cannot_be_drained_uses_the_share(self) -> None:
+        never = {'d': plans.Never(Code.HOST_DOWN, 'it is down')}
+        asked = {'share': 50, 'at_once': 4}
+        plan = self.plan(FOUR, asked, never=never, down='d')
+        self.assertEqual([1, 1, 1], [len(batch) for batch in plan.batches])
+        self.assert_never(self.row(plan, 'd'), Code.HOST_DOWN, 'it is down')
+
+    def test_a_host_in_service_takes_servers(self) -> None:
+        never = {'d': plans.Never(Code.SERVERS_STAY, 'one stays')}
+        plan = self.plan({'a': {'vm1': 2}, 'd': {'vm2': 2}}, never=never)
+        self.assertEqual((('a',),), plan.batches)
+
+    @unit.cases(
+        ((Phase.WAITING, Phase.BUSY, Phase.MOVING), None),
+        ((Phase.MOVED, Phase.GONE, Phase.SKIPPED), None),
+        ((), None),
+        ((Phase.WAITING, Phase.BLOCKED), 'one server cannot be moved (1 '),
+        ((Phase.BLOCKED, Phase.BLOCKED), '2 servers cannot be moved (2 '),
+    )
+    def test_servers_that_stay(self, phases, words) -> None:
+        rows = [
+            builders.row(f'vm{n}', phase=phase, code=Code.SUSPENDED)
+            for n, phase in enumerate(phases)
+        ]
+        found = plans.stays('cmp01', rows)
+        if words is None:
+            self.assertIsNone(found)
+        else:
+            self.assertEqual(Code.SERVERS_STAY, found.code)
+            self.assertIn(f'{words}suspended)', found.reason)
+            self.assertIn('drain --dry-run cmp01', found.reason)
+
+
+class DoubtsTestCase(PlanTestCase):
+    @unit.cases(
+        ({'unchecked': ('pci_passthrough:alias',)}, 'can check pci_pass'),
+        ({'grouped': True}, 'its server group is not known'),
+    )
+    def test_only_the_scheduler_knows(self, needs, words) -> None:
+        layout = {'a': {'vm1': 2, 'vm2': 2}, 'b': {}}
+        plan = self.plan(layout, {'hosts': 'a'}, **needs)
+        (row,) = plan.rows
+        self.assertTrue(plan.done)
+        self.assertEqual(
+            (1, 2, Fits.UNKNOWN, Code.CAPACITY_UNKNOWN),
+            (row.batch, row.moves, row.fits, row.code),
+        )
+        self.assertIn('2 servers: ', row.reason)
+        self.assertIn(words, row.reason)
+
+    def test_filters_that_nobody_can_see(self) -> None:
+        # Before 2.96 Nova does not tell who has to stay in its zone.
+        layout = {'a': {'vm1': 2}, 'b': {}}
+        zones = {'a': 'z1', 'b': 'z2'}
+        plan = self.plan(layout, {'hosts': 'a'}, zones=zones, zone_known=False)
+        (row,) = plan.rows
+        self.assertEqual((1, Fits.UNKNOWN), (row.batch, row.fits))
+        self.assertIn(forecast.DOUBTFUL, row.reason)
+
+    def test_a_server_without_an_allocation(self) -> None:
+        seen = problems.seen({'a': {}, 'b': {}})
+        lost = snapshots.Demand(
+            builders.server('vm1', host='a', needs=model.Needs()),
+            snapshots.UNKNOWN,
+            'a',
+        )
+        seen = dataclasses.replace(
+            seen, demands=(lost,), servers={'a': 1, 'b': 0}
+        )
+        plan = plans.plan(seen, frozenset('a'))
+        (row,) = plan.rows
+        self.assertEqual(
+            (1, 1, 1, Fits.UNKNOWN),
+            (row.batch, row.servers, row.moves, row.fits),
+        )
+        self.assertIn('no allocation on a', row.reason)
