@@ -33,12 +33,13 @@ def pick(
             ' '.join(_unknown(h, services, owners.get(h)) for h in unknown)
         )
     found = tuple(services[host] for host in wanted)
-    if words := ' '.join(_ambiguous(s) for s in found if s.namesakes):
+    if words := ' '.join(ambiguous(s) for s in found if s.namesakes):
         raise exceptions.Refused(words)
     return found
 
 
-def _ambiguous(service: model.Service) -> str:
+def ambiguous(service: model.Service) -> str:
+    """Return that a host has several compute services, and what to do."""
     ids = (*service.namesakes, service.id)
     return _(
         'There are %(many)d compute services on a host named %(host)s, in '

@@ -3,6 +3,7 @@
 """The plan of many hosts. Nothing is changed."""
 
 import collections
+import contextlib
 import dataclasses
 
 from osc_hostmaint import exceptions
@@ -132,6 +133,8 @@ def _never(
         host = service.host
         if service.silent:
             found[host] = Never(Code.CELL_DOWN, down_cells.words(host))
+        elif service.namesakes:
+            found[host] = Never(Code.HOST_REFUSED, names.ambiguous(service))
         elif host in errors:
             found[host] = Never(Code.HOST_REFUSED, errors[host])
         elif _is_others(service):
@@ -166,6 +169,11 @@ def _with_full_hosts(
 ) -> snapshots.CapacitySnapshot:
     """Return who may take servers now, or once they are drained."""
     held = seen.usage.allocations or {}
+    if not seen.snapshot.hosts:
+        # Where no server needs room, nobody has asked for them.
+        with contextlib.suppress(exceptions.NotPermitted):
+            aggregates = tuple(gateway.aggregates())
+            return dataclasses.replace(seen.snapshot, aggregates=aggregates)
     providers = []
     for root, host in full_hosts.unseen(seen.snapshot, held).items():
         provider = gateway.provider(root)

@@ -91,6 +91,8 @@ class PlanRequest:
             raise ValueError('at_once must be at least 1')
         if not 1 <= self.share <= 100:
             raise ValueError('share must be from 1 to 100')
+        if self.policy.evacuate or self.policy.to or self.policy.avoid:
+            raise ValueError('a plan is of drains to any host')
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

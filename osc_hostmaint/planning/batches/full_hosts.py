@@ -6,6 +6,7 @@ Placement's allocation candidates leave them out. What a server would hold of
 them is made up here, from their inventories.
 """
 
+import collections
 from collections import abc
 import dataclasses
 
@@ -30,11 +31,11 @@ def unseen(
         if not request.numbered
         for host in _without_room(snapshot, request)
     }
-    single = {host: root for root, host in snapshot.hosts.items()}
+    roots = collections.Counter(snapshot.hosts.values())
     return {
         root: host
         for root, host in snapshot.hosts.items()
-        if host in full and host in hosts and single[host] == root
+        if host in full and host in hosts and roots[host] == 1
     }
 
 
@@ -56,7 +57,8 @@ def complete(
     """Return a snapshot in which full hosts are candidates as well.
 
     A request with numbered groups needs providers below the hypervisor's: it
-    gets no more candidates.
+    gets no more candidates. Step size and least unit, which Nova leaves at 1,
+    are not heeded.
 
     :param providers: those of :func:`unseen`, with what is in use.
     """

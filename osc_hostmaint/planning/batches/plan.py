@@ -48,8 +48,6 @@ class Plan:
 
     #: By batch; hosts that cannot be drained come last.
     rows: tuple[Row, ...]
-    #: How many moves there are, of all servers together.
-    moves: int = 0
     #: How many servers move more than once.
     repeated: int = 0
     #: What the operator should know: lines for people.
@@ -63,6 +61,11 @@ class Plan:
             if row.batch is not None:
                 found.setdefault(row.batch, []).append(row.host)
         return tuple(tuple(found[number]) for number in sorted(found))
+
+    @property
+    def moves(self) -> int:
+        """How many moves there are, of all servers together."""
+        return sum(row.moves or 0 for row in self.rows)
 
     @property
     def done(self) -> bool:
@@ -131,13 +134,14 @@ def plan(
         cent.
     """
     services = seen.snapshot.services
-    areas = _areas(seen.snapshot)
     hosts -= seen.never.keys()
     shut = {h for h, s in services.items() if not (s.up and s.enabled)}
     # In maintenance, or disabled by Nova itself, which a drain takes over.
     first = frozenset(h for h in hosts if not services[h].enabled)
     out = frozenset(shut - first)
-    rules = batch_rules.Rules(areas, out, at_once, share)
+    rules = batch_rules.Rules(
+        batch_rules.areas(seen.snapshot), out, at_once, share
+    )
     never = dict(seen.never)
     for host in hosts - first:
         if area := rules.used_up(host):
@@ -159,30 +163,7 @@ def plan(
         *(_never(host, why, seen) for host, why in never.items()),
     ]
     rows.sort(key=lambda r: (r.batch is None, r.batch or 0, r.host))
-    return Plan(
-        tuple(rows), found.moves, found.repeated, tuple(planning.notes)
-    )
-
-
-def _areas(
-    snapshot: snapshots.CapacitySnapshot,
-) -> tuple[batch_rules.Area, ...]:
-    """Return all aggregates and zones."""
-    zones: dict[str, set[str]] = {}
-    for host, service in snapshot.services.items():
-        zones.setdefault(service.zone, set()).add(host)
-    # Nova keeps hosts in aggregates that it has no service of any more.
-    known = snapshot.services.keys()
-    return tuple(
-        batch_rules.Area(name, frozenset(hosts))
-        for name, hosts in [
-            *(
-                (f'aggregate {a.name}', a.hosts & known)
-                for a in snapshot.aggregates
-            ),
-            *((f'zone {name}', hosts) for name, hosts in zones.items()),
-        ]
-    )
+    return Plan(tuple(rows), found.repeated, tuple(planning.notes))
 
 
 def _no_share(area: batch_rules.Area, rules: batch_rules.Rules) -> Never:
@@ -208,23 +189,25 @@ class _Planning:
 
     def __init__(self, seen: Seen, task: searches.Task):
         self._seen = seen
-        self._task = task
         #: Lines for people.
         self.notes: list[str] = []
         #: Why it is not sure that a server fits, by its id.
         self._doubts: dict[str, str] = {}
-        weighed = []
+        self._demands: dict[str, snapshots.Demand] = {}
+        unweighed = collections.defaultdict[str, set[str]](set)
         for demand in seen.demands:
             if demand.source not in task.hosts:
                 continue
             if why := forecast.why_unweighed(demand, seen.snapshot):
                 self._doubts[demand.server.id] = why
+                unweighed[demand.source].add(demand.server.id)
             else:
-                weighed.append(demand)
-        self._demands = tuple(weighed)
-        self._unweighed = collections.Counter(
-            d.source for d in seen.demands if d.server.id in self._doubts
+                self._demands[demand.server.id] = demand
+        self._task = dataclasses.replace(
+            task, unweighed={h: frozenset(ids) for h, ids in unweighed.items()}
         )
+        groups = seen.snapshot.groups or ()
+        self._groups_of = {m: group for group in groups for m in group.members}
         limits = eligible.Limits(frozenset(), opened=task.first)
         self._strict = self._state(limits)
         self._loose = self._state(dataclasses.replace(limits, strict=False))
@@ -232,24 +215,36 @@ class _Planning:
     def _state(self, limits: eligible.Limits) -> states.CloudState:
         seen = self._seen
         return states.CloudState(
-            *(seen.snapshot, limits, self._demands, seen.held)
+            *(seen.snapshot, limits, self._demands.values(), seen.held)
         )
 
     def run(self) -> searches.Found:
         """Return the best batches, by all rules as far as that can be."""
         hard, soft = self._groups()
         found = self._search(hard)
-        kept = tuple(g for g in soft if len(g.members) <= len(found.batches))
-        if len(kept) < len(soft):
-            self.notes.append(
-                f'{len(soft) - len(kept)} soft anti-affinity groups have more '
-                'members than there are batches: some of their members move '
-                'in the same batch'
-            )
+        kept = tuple(
+            g for g in soft if self._hosts_of(g) <= len(found.batches)
+        )
         if kept:
-            found = self._search(hard + kept)
-        self._note_first(hard + kept)
+            apart = self._search(hard + kept)
+            if len(apart.left) > len(found.left):
+                kept = ()
+            else:
+                found = apart
+        if together := len(soft) - len(kept):
+            self.notes.append(
+                f'soft anti-affinity groups: members of {together} of '
+                f'{len(soft)} may move in the same batch, as there are not '
+                'enough batches to keep them apart'
+            )
+        self._note_first(found, hard + kept)
         return found
+
+    def _hosts_of(self, group: snapshots.Group) -> int:
+        """Return how many hosts of the plan have members of a group."""
+        located = self._seen.snapshot.located
+        here = {located.get(member, '') for member in group.members}
+        return len(here & self._task.hosts)
 
     def _groups(self) -> tuple[tuple[snapshots.Group, ...], ...]:
         """Return the groups that keep servers apart, and those that try to."""
@@ -269,16 +264,25 @@ class _Planning:
             found = min(found, loose, key=lambda each: len(each.left))
         return found
 
-    def _note_first(self, groups: tuple[snapshots.Group, ...]) -> None:
+    def _note_first(
+        self, found: searches.Found, groups: tuple[snapshots.Group, ...]
+    ) -> None:
         """Say which hosts are out of service already: are they the plan's?"""
-        first = sorted(self._task.first)
-        if not first:
+        first = self._task.first
+        opening = found.batches[0].hosts if found.batches else ()
+        if later := sorted(first.difference(opening)):
+            self.notes.append(
+                'out of service already, without room for their servers in '
+                f'batch 1: {", ".join(later)}'
+            )
+        together = sorted(first.intersection(opening))
+        if not together:
             return
-        note = f'batch 1 is out of service already: {", ".join(first)}'
+        note = f'batch 1 is out of service already: {", ".join(together)}'
         rules = dataclasses.replace(self._task.rules, groups=groups)
         allowed = batch_rules.Candidates(rules)
-        for host in first:
-            servers = self._strict.on(host)
+        for host in together:
+            servers = self._task.servers(self._strict, host)
             if not allowed.allows(host, servers):
                 note += (
                     '; --at-once, --share and server groups do not allow them '
@@ -295,51 +299,75 @@ class _Planning:
             doubts = self._doubts_of(batch)
             for host in batch.hosts:
                 why = doubts.get(host, '')
+                servers = self._seen.servers[host]
                 yield Row(
                     batch=number,
                     host=host,
-                    servers=self._seen.servers[host],
-                    moves=batch.counts[host] + self._unweighed[host],
+                    servers=servers,
+                    moves=servers + self._came(host, batch),
                     fits=Fits.UNKNOWN if why else Fits.YES,
                     code=Code.CAPACITY_UNKNOWN if why else Code.NONE,
                     reason=why,
                     avoid=avoid,
                 )
         for host in found.left:
-            why = self._why_no_room(host, found)
-            yield dataclasses.replace(
-                _never(host, Never(Code.NO_ROOM, why), self._seen),
-                fits=Fits.NO,
-            )
+            yield self._left(host, found)
+
+    def _came(self, host: str, batch: searches.Batch) -> int:
+        """Return how many servers came to a host before its batch."""
+        return sum(
+            self._demands[i].source != host for i in batch.servers[host]
+        )
 
     def _doubts_of(self, batch: searches.Batch) -> dict[str, str]:
         """Return why it is not sure that servers fit, by host."""
-        found: dict[str, list[str]] = {}
-        for demand in self._seen.demands:
-            here = demand.source in batch.hosts
-            if here and (why := self._doubt(demand, batch.moves)):
-                found.setdefault(demand.source, []).append(why)
-        return {
-            host: f'{_servers(len(doubts))}: {doubts[0]}'
-            for host, doubts in found.items()
-        }
+        found = {}
+        for host, servers in batch.servers.items():
+            unweighed = self._task.unweighed.get(host, ())
+            doubts = [
+                *(self._doubts[server_id] for server_id in unweighed),
+                *(
+                    self._doubt(server_id, batch.moves)
+                    for server_id in servers
+                ),
+            ]
+            if words := [*filter(None, doubts)]:
+                found[host] = f'{_servers(len(words))}: {words[0]}'
+        return found
 
-    def _doubt(self, demand: snapshots.Demand, moves: states.Moves) -> str:
+    def _doubt(self, server_id: str, moves: states.Moves) -> str:
         """Return why it is not sure that a server fits; '' if it is."""
-        server_id, snapshot = demand.server.id, self._seen.snapshot
-        if why := self._doubts.get(server_id):
-            return why
+        demand, snapshot = self._demands[server_id], self._seen.snapshot
         place = moves[server_id]
         if place.host not in self._strict.options.options(demand):
             return forecast.DOUBTFUL
-        groups = {m: g for g in snapshot.groups or () for m in g.members}
-        every = {d.server.id for d in self._demands}
-        return forecast.unchecked(
-            demand, snapshot, groups.get(server_id), every
+        group = self._groups_of.get(server_id)
+        return forecast.unchecked(demand, snapshot, group, self._demands)
+
+    def _left(self, host: str, found: searches.Found) -> Row:
+        """Return the row of a host that has no batch in the end."""
+        shut = self._task.first & found.left
+        rules = dataclasses.replace(
+            self._task.rules, out=self._task.rules.out | shut
         )
+        if words := self._why_no_room(host, found):
+            row = _never(host, Never(Code.NO_ROOM, words), self._seen)
+            return dataclasses.replace(row, fits=Fits.NO)
+        if host not in shut and (area := rules.used_up(host)):
+            return _never(host, _no_share(area, rules), self._seen)
+        why = Never(
+            Code.CAPACITY_UNKNOWN,
+            'no way to drain it was found, as not all are tried: plan fewer '
+            'hosts together',
+        )
+        row = _never(host, why, self._seen)
+        return dataclasses.replace(row, fits=Fits.UNKNOWN)
 
     def _why_no_room(self, host: str, found: searches.Found) -> str:
-        """Return why a host's servers fit nowhere, and what would help."""
+        """Return why a host's servers fit nowhere, and what would help.
+
+        :returns: '' if they fit.
+        """
         limits = eligible.Limits(
             frozenset([host]),
             opened=self._task.first - found.left,
@@ -347,6 +375,8 @@ class _Planning:
         )
         tried = found.state.try_alone(host, limits)
         left = tried.left
+        if not left:
+            return ''
         words = [
             f'{_servers(len(left))} of {len(tried.task.demands)} would have '
             f'no room if it was drained alone: {left[0].server.id}: '

@@ -18,6 +18,27 @@ class Area:
     hosts: frozenset[str]
 
 
+def areas(
+    snapshot: snapshots.CapacitySnapshot,
+) -> tuple[Area, ...]:
+    """Return all aggregates and zones."""
+    zones: dict[str, set[str]] = {}
+    for host, service in snapshot.services.items():
+        zones.setdefault(service.zone, set()).add(host)
+    # Nova keeps hosts in aggregates that it has no service of any more.
+    known = snapshot.services.keys()
+    return tuple(
+        Area(name, frozenset(hosts))
+        for name, hosts in [
+            *(
+                (f'aggregate {a.name}', a.hosts & known)
+                for a in snapshot.aggregates
+            ),
+            *((f'zone {name}', hosts) for name, hosts in zones.items()),
+        ]
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
     """What no batch may break."""

@@ -14,7 +14,7 @@ import itertools
 
 from osc_hostmaint.planning.batches import rules as batch_rules
 from osc_hostmaint.planning.batches import state as states
-from osc_hostmaint.planning.capacity import search as searches
+from osc_hostmaint.planning.capacity import search as packing_search
 
 #: So many orders of hosts are tried, or fewer where there is much to move.
 MOST_ORDERS = 16
@@ -39,6 +39,16 @@ class Task:
     done: frozenset[str] = frozenset()
     #: Hosts that are not to be drained.
     elsewhere: frozenset[str] = frozenset()
+    #: Servers of which it is not known what room they need, by host: they
+    #: leave their hosts, and are put nowhere.
+    unweighed: abc.Mapping[str, frozenset[str]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    def servers(self, state: states.CloudState, host: str) -> frozenset[str]:
+        """Return the servers on a host."""
+        here = frozenset(state.on(host))
+        return here | self.unweighed.get(host, frozenset())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,8 +58,8 @@ class Batch:
     hosts: tuple[str, ...]
     #: Where each of their servers goes.
     moves: states.Moves
-    #: How many servers leave each host.
-    counts: abc.Mapping[str, int]
+    #: Those that leave each host, without the unweighed.
+    servers: abc.Mapping[str, abc.Collection[str]]
     #: Hosts that are still to come: servers that go there move again.
     avoid: frozenset[str]
 
@@ -91,27 +101,26 @@ def search(start: states.CloudState, task: Task) -> Found:
         for thrifty in (False, True)
     ]
     best = Found((), task.hosts, start)
-    orders = list(_orders(start, task.hosts - task.first))
+    orders = list(_orders(start, task))
     best_order, best_way = orders[0], ways[0]
     for order, way in itertools.product(orders, ways):
         found = _Search(start.copy(), task, way).run(order, best.cost)
         if found:
             best, best_order, best_way = found, order, way
     if best.left:
-        thorough = _Search(start.copy(), task, best_way, searches.STEPS)
+        thorough = _Search(start.copy(), task, best_way, packing_search.STEPS)
         best = thorough.run(best_order, best.cost) or best
     return best
 
 
-def _orders(
-    start: states.CloudState, hosts: abc.Iterable[str]
-) -> abc.Iterator[list[str]]:
+def _orders(start: states.CloudState, task: Task) -> abc.Iterator[list[str]]:
     """Yield orders of hosts: those without servers come first in all."""
-    ordered = sorted(hosts, key=lambda h: (len(start.on(h)), h))
-    empty = [host for host in ordered if not start.on(host)]
+    hosts = task.hosts - task.first
+    counts = {host: len(task.servers(start, host)) for host in hosts}
+    ordered = sorted(hosts, key=lambda host: (counts[host], host))
+    empty = [host for host in ordered if not counts[host]]
     busy = ordered[len(empty) :]
-    servers = sum(len(start.on(host)) for host in busy)
-    enough = _ENOUGH_SERVERS // max(1, servers)
+    enough = _ENOUGH_SERVERS // max(1, sum(counts.values()))
     yield empty + busy
     for number in range(1, min(MOST_ORDERS, enough)):
         more = busy[::-1] if number == 1 else _shuffled(busy, number)
@@ -167,17 +176,17 @@ class _Search:
             # They are out of service anyway.
             anyhow = batch_rules.Rules(at_once=len(first))
             self._add(self._next(dict.fromkeys(first), anyhow), waiting)
-        limits = dataclasses.replace(rules, at_once=self._way.opening)
+        now = dataclasses.replace(rules, at_once=self._way.opening)
         while waiting:
             if self._least_cost(waiting) >= best:
                 return None
-            drained = self._add(self._next(waiting, limits), waiting)
+            drained = self._add(self._next(waiting, now), waiting)
             if not drained and self._steps:
-                found = self._next(waiting, limits, self._steps)
+                found = self._next(waiting, now, self._steps)
                 drained = self._add(found, waiting)
             if not drained:
                 break
-            limits = rules
+            now = rules
         result = Found(tuple(self._batches), frozenset(waiting), self._state)
         return result if result.cost < best else None
 
@@ -200,14 +209,14 @@ class _Search:
         hosts, moves = found
         if not hosts:
             return False
-        counts = {host: len(self._state.on(host)) for host in hosts}
+        servers = {host: tuple(self._state.on(host)) for host in hosts}
         self._state.drain(hosts, moves)
         self._done.update(hosts)
         self._shut.difference_update(hosts)
         for host in hosts:
             del waiting[host]
         avoid = frozenset(waiting) - self._shut
-        self._batches.append(Batch(tuple(hosts), moves, counts, avoid))
+        self._batches.append(Batch(tuple(hosts), moves, servers, avoid))
         return True
 
     def _next(
@@ -226,7 +235,8 @@ class _Search:
             enough = misses >= MOST_MISSES and (batch.hosts or steps)
             if batch.full or enough:
                 break
-            if not batch.allows(host, state.on(host)):
+            servers = task.servers(state, host)
+            if not batch.allows(host, servers):
                 continue
             tiers = [self._done, task.elsewhere]
             if not (self._way.thrifty and batch.hosts):
@@ -239,6 +249,6 @@ class _Search:
             if found is None:
                 misses += 1
             else:
-                batch.add(host, state.on(host))
+                batch.add(host, servers)
                 moves = found
         return batch.hosts, moves

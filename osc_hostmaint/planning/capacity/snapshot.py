@@ -124,7 +124,7 @@ class AllocationCandidates:
     """Who could take a server now: an answer of Placement.
 
     Step size, least and greatest unit of the inventories are heeded by
-    Placement already.
+    Placement already (of hosts that a plan adds, the greatest unit).
     """
 
     #: All providers of the candidates' trees, by id.

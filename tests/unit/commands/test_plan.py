@@ -24,7 +24,6 @@ PLAN = api.Plan(
         NEVER,
         api.PlanRow(1, 'cmp2', 0, 0, api.Fits.YES, avoid=('cmp10', 'cmp3')),
     ),
-    moves=4,
     repeated=1,
     notes=('not checked: \x1b[2J',),
 )

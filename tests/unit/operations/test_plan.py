@@ -73,8 +73,12 @@ class ChoiceTestCase(PlanTestCase):
         with self.assertRaisesRegex(exceptions.UnknownHost, words):
             self.maintenance.plan(**wishes)
 
-    @unit.cases({'at_once': 0}, {'share': 0}, {'share': 101})
-    def test_wrong_numbers(self, wishes) -> None:
+    @unit.cases(
+        *({'at_once': 0}, {'share': 0}, {'share': 101}),
+        {'policy': policies.Policy(to='cmp09')},
+        {'policy': policies.Policy(evacuate=True)},
+    )
+    def test_what_makes_no_sense(self, wishes) -> None:
         with self.assertRaises(ValueError):
             self.maintenance.plan(**wishes)
 
@@ -101,6 +105,15 @@ class PlannedTestCase(PlanTestCase):
         ))  # fmt: skip
         self.assertEqual((), found.notes)
 
+    def test_aggregates_count_where_no_server_needs_room(self) -> None:
+        self.cloud.places = {}
+        self.gateway.aggregates.return_value = [
+            snapshots.Aggregate(frozenset({'cmp01', 'cmp02'}), {}, 'rack')
+        ]
+        wishes = {'at_once': 2, 'share': 67}
+        found = self.maintenance.plan(['cmp01', 'cmp02'], **wishes)
+        self.assertEqual(2, len(found.batches))
+
     def test_full_hosts_are_looked_at(self) -> None:
         self.cloud.room = dict.fromkeys(('cmp01', 'cmp02', 'cmp09'), 1)
         self.gateway.provider.side_effect = lambda root: snapshots.Provider(
@@ -122,6 +135,7 @@ class PlannedTestCase(PlanTestCase):
         ),
         ({'enabled': True, 'up': False}, Code.HOST_DOWN, '--evacuate cmp01'),
         ({'enabled': True, 'silent': True}, Code.CELL_DOWN, 'cell'),
+        ({'enabled': True, 'namesakes': ('x',)}, Code.HOST_REFUSED, 'There a'),
     )
     def test_a_host_that_is_not_drained(self, service, code, words) -> None:
         self.set_host('cmp01', **service)

@@ -13,6 +13,7 @@ from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.server import status as server_status
 from tests import unit
 from tests.unit import builders
+from tests.unit.planning import clouds
 from tests.unit.planning.batches import problems
 
 Code = codes.Code
@@ -120,7 +121,18 @@ class BatchesTestCase(PlanTestCase):
         plan = self.plan(layout, asked, groups=[three])
         self.assertEqual(2, len(plan.batches))
         (note,) = plan.notes
-        self.assertIn('more members than there are batches', note)
+        self.assertIn('members of 1 of 1 may move in the same batch', note)
+
+    def test_members_elsewhere_do_not_count(self) -> None:
+        members = ('vm-a', 'vm-b', 'vm-c', 'vm-d')
+        soft = problems.keep_apart(*members, policy='soft-anti-affinity')
+        layout = {**FOUR, 'x': {}, 'y': {}}
+        asked = {'hosts': 'abxy', 'at_once': 2, 'share': 100}
+        plan = self.plan(layout, asked, groups=[soft])
+        # x and y, which are empty, come first.
+        self.assertEqual((3, ()), (len(plan.batches), plan.notes))
+        for batch in plan.batches:
+            self.assertNotEqual({'a', 'b'}, {'a', 'b'}.intersection(batch))
 
     def test_hosts_in_maintenance_are_the_first_batch(self) -> None:
         plan = self.plan({**FOUR, 'x': {}, 'y': {}}, maintenance='ab')
@@ -143,8 +155,15 @@ class BatchesTestCase(PlanTestCase):
         self.assertEqual(3, len(plan.batches))
         self.assertTrue(plan.done)
         (first,) = plan.batches[0]
-        self.assertNotIn(
-            ({'a', 'b'} - {first}).pop(), self.row(plan, first).avoid
+        (second,) = {'a', 'b'} - {first}
+        self.assertNotIn(second, self.row(plan, first).avoid)
+        self.assertEqual(
+            (
+                'out of service already, without room for their servers in '
+                f'batch 1: {second}',
+                f'batch 1 is out of service already: {first}',
+            ),
+            plan.notes,
         )
 
 
@@ -185,6 +204,14 @@ class NeverTestCase(PlanTestCase):
         asked = {'hosts': 'abc', 'share': 50}
         self.assertTrue(self.plan(FOUR, asked, disabled='d').done)
         self.assertTrue(self.plan(FOUR, asked, down='d').done)
+
+    def test_share_used_up_by_a_host_that_cannot_be_drained(self) -> None:
+        layout = {'a': {'vm1': 9}, 'b': {}, 'c': {}, 'd': {}}
+        plan = self.plan(layout, maintenance='a')
+        self.assertEqual((), plan.batches)
+        self.assert_never(self.row(plan, 'a'), Code.NO_ROOM, 'vm1')
+        words = 'a of zone nova (4 hosts) is out of service'
+        self.assert_never(self.row(plan, 'b'), Code.SHARE_USED, words)
 
     def test_a_host_that_cannot_be_drained_uses_the_share(self) -> None:
         never = {'d': plans.Never(Code.HOST_DOWN, 'it is down')}
@@ -236,6 +263,21 @@ class DoubtsTestCase(PlanTestCase):
         self.assertIn('2 servers: ', row.reason)
         self.assertIn(words, row.reason)
 
+    def test_a_server_that_moves_again(self) -> None:
+        seen = problems.seen(
+            {'a': {'vm1': 2}, 'b': {'vm2': 2, 'vm3': 1}},
+            unchecked=('a device',),
+        )
+        first, *others = seen.demands
+        others = [
+            clouds.demand(d.server.id, dict(d.shape), source=d.source)
+            for d in others
+        ]
+        seen = dataclasses.replace(seen, demands=(first, *others))
+        plan = plans.plan(seen, frozenset('ab'))
+        self.assertEqual((4, 1), (plan.moves, plan.repeated))
+        self.assertEqual({Fits.UNKNOWN}, {row.fits for row in plan.rows})
+
     def test_filters_that_nobody_can_see(self) -> None:
         # Before 2.96 Nova does not tell who has to stay in its zone.
         layout = {'a': {'vm1': 2}, 'b': {}}
@@ -245,20 +287,23 @@ class DoubtsTestCase(PlanTestCase):
         self.assertEqual((1, Fits.UNKNOWN), (row.batch, row.fits))
         self.assertIn(forecast.DOUBTFUL, row.reason)
 
-    def test_a_server_without_an_allocation(self) -> None:
-        seen = problems.seen({'a': {}, 'b': {}})
-        lost = snapshots.Demand(
-            builders.server('vm1', host='a', needs=model.Needs()),
-            snapshots.UNKNOWN,
-            'a',
+    def test_servers_without_allocations(self) -> None:
+        group = problems.keep_apart('vm-a', 'vm-b')
+        seen = problems.seen({'a': {}, 'b': {}, 'c': {}}, groups=[group])
+        lost = tuple(
+            snapshots.Demand(
+                builders.server(f'vm-{host}', host=host, needs=model.Needs()),
+                *(snapshots.UNKNOWN, host),
+            )
+            for host in 'ab'
         )
-        seen = dataclasses.replace(
-            seen, demands=(lost,), servers={'a': 1, 'b': 0}
-        )
-        plan = plans.plan(seen, frozenset('a'))
-        (row,) = plan.rows
-        self.assertEqual(
-            (1, 1, 1, Fits.UNKNOWN),
-            (row.batch, row.servers, row.moves, row.fits),
-        )
+        servers = {'a': 1, 'b': 1, 'c': 0}
+        seen = dataclasses.replace(seen, demands=lost, servers=servers)
+        plan = plans.plan(seen, frozenset('abc'), at_once=2, share=100)
+        # They keep apart, and count, although nobody knows where they go.
+        self.assertEqual((2, 2), (plan.moves, len(plan.batches)))
+        self.assertIn('c', plan.batches[0])
+        row = self.row(plan, 'a')
+        self.assertEqual((1, 1), (row.servers, row.moves))
+        self.assertEqual(Fits.UNKNOWN, row.fits)
         self.assertIn('no allocation on a', row.reason)
