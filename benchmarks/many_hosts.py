@@ -5,7 +5,7 @@
     python -m benchmarks.many_hosts
     python -m benchmarks.many_hosts --embedded
 
-Each source has 20 servers, or 4 on the embedded cloud, and runs one live
+Each source has 20 servers, or 15 on the embedded cloud, and runs one live
 migration at a time. The first form drains 50 hosts of the simulated Nova,
 which takes 50 ms for each answer: the times are virtual. It leaves out that
 the hosts are marked, which takes two requests each. The second form drains 20
@@ -47,9 +47,11 @@ HEADERS = (
 )
 SECONDS = (10.0, 30.0, 60.0)
 LATENCY = 0.05
-SERVERS, EMBEDDED_SERVERS = 20, 4
+SERVERS, EMBEDDED_SERVERS = 20, 15
 HOSTS, EMBEDDED_HOSTS = 50, 20
-DESTINATIONS, EMBEDDED_DESTINATIONS = 100, 4
+DESTINATIONS, EMBEDDED_DESTINATIONS = 100, 8
+#: Of each host of the embedded cloud: room for all.
+SIZE = {'vcpus': 256, 'ram_gib': 512, 'disk_gib': 8000}
 OPENSTACK = pathlib.Path(sys.executable).with_name('openstack')
 
 
@@ -116,13 +118,13 @@ def play(cloud: embedded.Cloud, hosts: int, seconds: float) -> Figures:
     """Drain hosts of an embedded cloud."""
     sources = [f'cmp{n + 1:02}' for n in range(hosts)]
     cloud.knobs(lm_seconds=seconds)
-    cloud.boot_many(
-        [
-            {'name': f'{host}-{n}', 'host': host}
-            for host in sources
-            for n in range(EMBEDDED_SERVERS)
-        ]
-    )
+    for host in sources:
+        cloud.boot_many(
+            [
+                {'name': f'{host}-{n}', 'host': host, 'flavor': 'm1.tiny'}
+                for n in range(EMBEDDED_SERVERS)
+            ]
+        )
     cloud.requests.reset()
     before = _cpu()
     began_at = time.time()
@@ -175,6 +177,8 @@ def figures(*, on_cloud: bool) -> abc.Iterator[Figures]:
     if on_cloud:
         count = EMBEDDED_HOSTS + EMBEDDED_DESTINATIONS
         with embedded.Cloud.start(hosts=count) as cloud:
+            for host in cloud.hosts():
+                cloud.size_host(host, **SIZE)
             for hosts in (1, EMBEDDED_HOSTS):
                 yield play(cloud, hosts, 30.0)
         return
