@@ -19,7 +19,7 @@ LOOK_MOST_SECONDS = 10.0
 LOOK_MOST_FORETOLD_SECONDS = 30.0
 #: The most while only the last moves are in flight: who waits for the end of a
 #: drain learns of it this late, and the last checks take a second.
-LOOK_MOST_AT_THE_END_SECONDS = 3.5
+LOOK_MOST_AT_THE_END_SECONDS = 3.0
 #: While a server is about to reach its last status: Nova takes 0.4 to 2 s.
 LOOK_LAST_STATUS_SECONDS = 1.0
 #: While only others' doings are waited for.

@@ -98,7 +98,7 @@ def interval(
     :param filling: moves wait, and the source may have a slot to spare.
     :param settling: something is about to be known in a moment.
     :param slots: how many moves the source runs at once, as far as known.
-    :param ending: whatever ends next may be the last.
+    :param ending: the last move may end before the next look.
     """
     if filling:
         return timing.LOOK_LEAST_SECONDS
@@ -145,9 +145,10 @@ def observed_timing(context: contexts.HostContext) -> MoveTiming | None:
 
 
 def _is_ending(context: contexts.HostContext) -> bool:
-    """Tell whether whatever ends next may be the last.
+    """Tell whether the last move may end before the next look.
 
-    Nothing waits to be started, nor in the queue of the source.
+    Nothing waits to be started, and one live migration at the most in the
+    queue of the source: it may be over as soon as the one before it.
     """
     statuses = context.statuses.values()
     live = [
@@ -157,8 +158,11 @@ def _is_ending(context: contexts.HostContext) -> bool:
         and s.record
         and s.record.type == model.MigrationType.LIVE
     ]
-    all_run = all(record.begun_at for record in live)
-    return (all_run or len(live) <= (context.memory.slots or 1)) and not any(
+    queued = min(
+        len(live) - (context.memory.slots or 1),
+        sum(not record.begun_at for record in live),
+    )
+    return queued <= 1 and not any(
         s.phase is server_status.Phase.WAITING for s in statuses
     )
 

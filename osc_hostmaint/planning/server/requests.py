@@ -6,6 +6,7 @@ What came of asking for these shows in the server alone.
 """
 
 import dataclasses
+import math
 
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
@@ -46,7 +47,7 @@ def assess_on_host(
     :param verdict: what is to be done with it.
     """
     if verdict.phase is Phase.BUSY:
-        for kind in _TASKS.get(view.task_state or '', ()):
+        for kind in _under_way(view):
             asked_at = context.remembered.request(kind).asked_at
             if asked_at is not None:
                 return pending(context, kind, view, asked_at)
@@ -79,6 +80,15 @@ def assess_on_host(
                 f'{patience:.0f} s)',
             )
     return assess_request(context, view, verdict.ask, verdict)
+
+
+def _under_way(view: Server) -> tuple[ActionKind, ...]:
+    """Return what may have been asked for that Nova is doing."""
+    task = view.task_state
+    if view.status == nova_states.Status.SHELVED_OFFLOADED:
+        # Its host is not cleared yet.
+        task = _Task.SHELVING_OFFLOADING
+    return _TASKS.get(task or '', ())
 
 
 def assess_request(
@@ -157,12 +167,14 @@ def pending(
         )
     least, most = timing.TASK_RECHECK_SECONDS, timing.TASK_RECHECK_MOST_SECONDS
     pause = max(least, timing.TASK_RECHECK_PART * (context.now - asked_at))
-    since = max(asked_at, view.seen_at)
+    visit_at = max(asked_at, view.seen_at) + min(pause, most)
+    due = context.now >= visit_at
     return ServerStatus(
         Phase.MOVING,
         pending=kind,
-        visit=context.now - since >= min(pause, most),
+        visit=due,
         soon=pause < 2 * least,
+        wake_at=math.inf if due else visit_at,
     )
 
 

@@ -107,7 +107,7 @@ class FailuresTestCase(drain_base.DrainTestCase):
         self.assertEqual([scene.SOURCE], [*run.result.errors])
         self.assertEqual({'moved'}, {*run.results.values()})
 
-    @unit.cases(20, 40, 100)
+    @unit.cases(20, 40, 90)
     def test_nova_compute_restarts_during_a_cold_migration(self, later: int):
         # Nova resets the server, and leaves the record as it is for ever.
         cloud = scene.cloud(1, 'stopped', seconds=30)

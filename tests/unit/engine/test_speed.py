@@ -74,8 +74,10 @@ class SpeedTestCase(unit.TestCase):
                     source = cloud.hosts[scene.SOURCE].slots
                     self.assertLess(source.idle_share(), idle)
                     most = requests * (DESTINATIONS if guided else 1)
-                    # And the last moves are looked at more often.
-                    at_the_end = seconds / timing.LOOK_MOST_AT_THE_END_SECONDS
+                    # And the last two moves are looked at more often.
+                    at_the_end = (
+                        2 * seconds / timing.LOOK_MOST_AT_THE_END_SECONDS
+                    )
                     asked = len(run.client.log) - at_the_end
                     self.assertLess(asked / servers, most)
 
@@ -105,45 +107,6 @@ class SpeedTestCase(unit.TestCase):
         cloud = scene.cloud(100)
         scene.run(cloud)
         self.assertLess(cloud.taken[0][0] - timeline.START, 0.5)
-
-    # State; seconds of the move of the first server, and of the last; slots.
-    @unit.cases(
-        ('active', 4, 4, 1),
-        ('active', 60, 60, 1),
-        # There is no end before it to foretell it by.
-        ('active', 0, 10, 1),
-        ('active', 0, 60, 1),
-        ('active', 0, 600, 1),
-        ('active', 60, 60, 2),
-        # It is much smaller, or larger.
-        ('active', 120, 24, 1),
-        ('active', 30, 90, 1),
-        ('active', 300, 60, 2),
-        ('stopped', 0, 60, 1),
-        ('stopped', 60, 60, 1),
-        ('suspended', 0, 60, 1),
-        ('suspended', 30, 30, 1),
-    )
-    def test_a_drain_ends_soon_after_the_last_move(self, *shape) -> None:
-        vm_state, first, last, slots = shape
-        for guided in (False, True):
-            for suspended in {'suspended': ('resume', 'shelve')}.get(
-                vm_state, ('leave',)
-            ):
-                with self.subTest(guided=guided, suspended=suspended):
-                    cloud = scene.cloud(slots=slots)
-                    for seconds in filter(None, (first, last)):
-                        cloud.add(
-                            scene.SOURCE,
-                            vm_state,
-                            seconds=seconds,
-                            # The largest goes first.
-                            memory_mb=2048 if seconds == first else 1024,
-                        )
-                    run = scene.run(cloud, guided=guided, suspended=suspended)
-                    self.assertEqual(exceptions.ExitCode.DONE, run.exit_code)
-                    ended = max(work.ended or 0.0 for work in cloud.works)
-                    self.assertLess(run.ended - ended, 5)
 
     def test_cold_migrations(self) -> None:
         cloud = scene.cloud(0)

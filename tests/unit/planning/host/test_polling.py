@@ -260,11 +260,11 @@ class TestMoving(PollingTestCase):
 
     @unit.cases(
         # seconds since it began, since the newest request, slots; seconds
-        (4.0, 4.0, 1, 3.2),
+        (3.5, 3.5, 1, 2.8),
         # The second attempt.
         (60.0, 3.0, 1, 2.4),
         # Adopted.
-        (4.0, None, 1, 3.2),
+        (3.5, None, 1, 2.8),
         (10.0, None, 4, 2.0),
         # Nothing else is left: the end of the drain may come at any moment.
         (60.0, 60.0, 1, timing.LOOK_MOST_AT_THE_END_SECONDS),
@@ -331,10 +331,14 @@ class TestForetold(PollingTestCase):
             migrations=[
                 builders.migration(**ended),
                 *MOVING['migrations'],
-                # Another one is in the queue: the next end is not the last.
+                # Two are in the queue: the next end but one is not the last.
                 builders.migration(8, 'queued', 'vm3', seen_at=NOW - 99),
+                builders.migration(9, 'queued', 'vm4', seen_at=NOW - 99),
             ],
-            visited=[builders.server('vm3', 'MIGRATING')],
+            visited=[
+                builders.server('vm3', 'MIGRATING'),
+                builders.server('vm4', 'MIGRATING'),
+            ],
             ahead=ahead,
         ).interval
 
