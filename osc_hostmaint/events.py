@@ -125,7 +125,7 @@ class RequestSent(ServerEvent):
 
 
 class MoveStarted(RequestSent):
-    """Nova was asked to move the server, and may have refused.
+    """Nova was asked to move the server: it may have refused, or be away.
 
     Once for every attempt, and once more to offload what it has shelved.
     """

@@ -220,7 +220,7 @@ class Observer:
         self._board.acted(hosts)
 
     def _see_changes(self, after: float = -math.inf) -> None:
-        """Look at the migrations that have changed of late.
+        """Look at the migrations that changed recently.
 
         Off a dead host nothing else changes than evacuations.
 

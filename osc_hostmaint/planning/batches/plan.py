@@ -269,7 +269,9 @@ class _Planning:
     ) -> None:
         """Say which hosts are out of service already: are they the plan's?"""
         first = self._task.first
-        opening = found.batches[0].hosts if found.batches else ()
+        if not found.batches:
+            return
+        opening = found.batches[0].hosts
         if later := sorted(first.difference(opening)):
             self.notes.append(
                 'out of service already, without room for their servers in '

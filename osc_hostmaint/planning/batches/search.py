@@ -69,7 +69,8 @@ class Found:
     """All batches, and the hosts that have none."""
 
     batches: tuple[Batch, ...]
-    #: Hosts whose servers fit nowhere else, even if they are drained alone.
+    #: Hosts without a batch: their servers fit nowhere else even if they are
+    #: drained alone, or others use up the share of an aggregate or a zone.
     left: frozenset[str]
     #: How all is after the last batch.
     state: states.CloudState

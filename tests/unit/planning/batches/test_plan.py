@@ -166,6 +166,11 @@ class BatchesTestCase(PlanTestCase):
             plan.notes,
         )
 
+    def test_no_batch_at_all(self) -> None:
+        plan = self.plan({'a': {'vm1': 5}, 'b': {'vm2': 4}}, maintenance='a')
+        self.assertEqual((), plan.batches)
+        self.assertEqual((), plan.notes)
+
 
 class NeverTestCase(PlanTestCase):
     def assert_never(self, row: plans.Row, code: Code, *words: str) -> None:
