@@ -111,6 +111,25 @@ class Seconds(columns.FormattableColumn[float | None]):
         return None if self._value is None else round(self._value, 1)
 
 
+class Age(columns.FormattableColumn[ty.Any]):
+    """For how long something has been so: in seconds for machines."""
+
+    def human_readable(self) -> str:
+        if self._value is None:
+            return ''
+        minutes = self._value // datetime.timedelta(minutes=1)
+        hours, minutes = divmod(minutes, 60)
+        days, hours = divmod(hours, 24)
+        if days:
+            return f'{days}d {hours}h'
+        return f'{hours}h {minutes}m' if hours else f'{minutes}m'
+
+    def machine_readable(self) -> int | None:
+        if self._value is None:
+            return None
+        return int(self._value.total_seconds())
+
+
 class Time(columns.FormattableColumn[str | None]):
     """A time in UTC; empty where there is none."""
 

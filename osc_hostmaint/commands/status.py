@@ -3,12 +3,16 @@
 """``openstack host maintenance show`` and ``list``."""
 
 import argparse
+from collections import abc
+import datetime
+import logging
 import typing as ty
 
 from osc_lib import utils
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 
+from osc_hostmaint import exceptions
 from osc_hostmaint import plugin
 from osc_hostmaint import text
 from osc_hostmaint.commands import columns
@@ -20,6 +24,8 @@ from osc_hostmaint.i18n import _
 if ty.TYPE_CHECKING:
     from osc_hostmaint import api
 
+LOG = logging.getLogger(__name__)
+
 #: As model.Mode has them; that module is not imported for every command.
 MODES = ('operational', 'maintenance', 'disabled', 'unknown')
 COLUMNS: tuple[str, ...] = (
@@ -27,7 +33,7 @@ COLUMNS: tuple[str, ...] = (
 )
 LONG_COLUMNS = (
     *COLUMNS,
-    *('Set By', 'Service State', 'Forced Down', 'Availability Zone'),
+    *('Set By', 'Service State', 'Forced Down', 'Availability Zone', 'Age'),
 )
 ALL_COLUMNS = (*LONG_COLUMNS, 'Hypervisor Type')
 #: Of show.
@@ -40,7 +46,7 @@ FIELDS = (
 #: What a narrow terminal does not show, the first one first.
 _DISPENSABLE = (
     *('Service State', 'Forced Down', 'Hypervisor Type'),
-    *('Availability Zone', 'Set By', 'Mode', 'Since', 'Reason'),
+    *('Availability Zone', 'Set By', 'Mode', 'Since', 'Age', 'Reason'),
 )
 
 
@@ -156,6 +162,7 @@ class ShowHostMaintenance(command.ShowOne):
 
 
 class ListHostMaintenance(command.Lister):
+    _exit_code = exceptions.ExitCode.DONE
     _description = _(
         'List hosts in maintenance, with the number of servers left on each'
     )
@@ -163,7 +170,7 @@ class ListHostMaintenance(command.Lister):
         _('Hosts whose cell does not answer (unknown) are always listed.'),
         examples=(
             'openstack host maintenance list --long',
-            'openstack host maintenance list --mode disabled -f json',
+            'openstack host maintenance list --older-than 14d -f json',
         ),
         columns=ALL_COLUMNS,
     )
@@ -184,12 +191,21 @@ class ListHostMaintenance(command.Lister):
             action='store_true',
             help=_('List all compute hosts (default: off)'),
         )
+        which.add_argument(
+            '--older-than',
+            metavar='<duration>',
+            type=options.duration,
+            help=_(
+                'List hosts in maintenance for longer than this (2h, 14d); '
+                'exit code 3 if there are any (default: off)'
+            ),
+        )
         parser.add_argument(
             '--long',
             action='store_true',
             help=_(
-                'Also list who set it, the state of the service, the zone '
-                'and the type of the hypervisor (default: off)'
+                'Also list who set it and how long ago, the service, the '
+                'zone and the type of the hypervisor (default: off)'
             ),
         )
         return parser
@@ -202,7 +218,14 @@ class ListHostMaintenance(command.Lister):
             model.Mode if parsed_args.all else [model.Mode(parsed_args.mode)]
         )
         typed = parsed_args.all or parsed_args.long
-        hosts = maintenance.list(modes, hypervisor_types=typed)
+        older_than = None
+        if parsed_args.older_than:
+            older_than = datetime.timedelta(seconds=parsed_args.older_than)
+        hosts = maintenance.list(
+            modes, hypervisor_types=typed, older_than=older_than
+        )
+        if older_than:
+            self._judge(hosts)
         names = LONG_COLUMNS if parsed_args.long else COLUMNS
         if typed:
             names += ('Hypervisor Type',)
@@ -211,6 +234,7 @@ class ListHostMaintenance(command.Lister):
                 **_fields(listed.service),
                 'state': _state(listed.service),
                 'servers': columns.Count(listed.servers),
+                'age': columns.Age(listed.age),
                 'hypervisor_type': listed.hypervisor_type,
             }
             for listed in hosts
@@ -232,3 +256,22 @@ class ListHostMaintenance(command.Lister):
             folded='Reason',
         )
         return names, shown
+
+    def _judge(self, hosts: abc.Sequence['api.ListedHost']) -> None:
+        """Let the exit code tell whether any host has been forgotten."""
+        if hosts:
+            self._exit_code = exceptions.ExitCode.LEFT
+        if unknown := [h.service.host for h in hosts if h.service.silent]:
+            self._exit_code = exceptions.ExitCode.FAILED
+            LOG.error(
+                _(
+                    'The cells of these hosts do not answer, so it is not '
+                    'known how long they have been in maintenance: %s'
+                ),
+                ', '.join(unknown),
+            )
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        # A Lister returns 0 whatever it lists.
+        super().run(parsed_args)
+        return int(self._exit_code)

@@ -346,7 +346,11 @@ class Maintenance:
         )
 
     def list(
-        self, modes: abc.Container[Mode], *, hypervisor_types: bool = False
+        self,
+        modes: abc.Container[Mode],
+        *,
+        hypervisor_types: bool = False,
+        older_than: datetime.timedelta | None = None,
     ) -> tuple[ListedHost, ...]:
         """Return the hosts that are in one of the modes, ordered by name.
 
@@ -356,7 +360,12 @@ class Maintenance:
 
         :param hypervisor_types: also return the types of the hypervisors,
             which costs one more request.
+        :param older_than: return only hosts that have been in maintenance for
+            longer than that, and those whose cell does not answer.
         """
         return status.list_hosts(
-            self._gateway, modes, hypervisor_types=hypervisor_types
+            self._gateway,
+            modes,
+            hypervisor_types=hypervisor_types,
+            older_than=older_than,
         )

@@ -6,6 +6,7 @@ from collections import abc
 import concurrent.futures
 import contextlib
 import dataclasses
+import datetime
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -39,6 +40,9 @@ class ListedHost:
     servers: int | None
     #: The type of its hypervisors; None: not looked at, or not known.
     hypervisor_type: str | None = None
+    #: How long it has been in maintenance, by Nova's clock; None if it is not,
+    #: or is not known to be.
+    age: datetime.timedelta | None = None
 
 
 def show(gateway: Gateway, host: str) -> summary.Summary:
@@ -97,9 +101,11 @@ def list_hosts(
     modes: abc.Container[model.Mode],
     *,
     hypervisor_types: bool,
+    older_than: datetime.timedelta | None,
 ) -> tuple[ListedHost, ...]:
     """Return the hosts in some modes, by name."""
     found = gateway.services()
+    now = gateway.now()
     known = host_identity.by_host(found)
     services = sorted(
         (
@@ -107,6 +113,11 @@ def list_hosts(
             for service in found
             if service.silent is known[service.host].silent
             and (service.mode in modes or service.silent)
+            and (
+                older_than is None
+                or service.silent
+                or ((age := _age(service, now)) and age > older_than)
+            )
         ),
         key=lambda s: text.natural(s.host),
     )
@@ -119,9 +130,9 @@ def list_hosts(
         counts = dict(pool.map(count, services))
     if 0 in counts.values():
         # Lists silently leave out a cell that does not answer.
-        now = hosts.all_services(gateway)
+        latest = hosts.all_services(gateway)
         for service in services:
-            if now.get(service.host, service).silent:
+            if latest.get(service.host, service).silent:
                 counts[service.host] = None
     types: dict[str, str] = {}
     if hypervisor_types:
@@ -129,5 +140,14 @@ def list_hosts(
             found_types = gateway.hypervisor_details()
             types = {h.host: h.type for h in found_types if h.type}
     return tuple(
-        ListedHost(s, counts[s.host], types.get(s.host)) for s in services
+        ListedHost(s, counts[s.host], types.get(s.host), _age(s, now))
+        for s in services
     )
+
+
+def _age(
+    service: Service, now: datetime.datetime
+) -> datetime.timedelta | None:
+    """Return how long a host has been in maintenance, if it is."""
+    mark = service.mark
+    return max(now - mark.since, datetime.timedelta()) if mark else None

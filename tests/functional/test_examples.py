@@ -151,6 +151,15 @@ class TestScript(base.FunctionalTest):
         out = self.openstack('host maintenance list -f json')
         self.assertEqual([], json.loads(out))
 
+    def test_check_forgotten(self) -> None:
+        mark = 'maintenance since 2026-10-05T22:10:00Z by alice: '
+        self.openstack(
+            'compute service set --disable cmp01 nova-compute',
+            *('--disable-reason', f'{mark}disk is replaced, CHG0042'),
+        )
+        self.openstack('host maintenance set cmp02')
+        self.assert_prints('check-forgotten', 1, '14d')
+
     def assert_prints(self, name: str, code: int, *words: str) -> None:
         """Run a script with some words, and compare what it prints."""
         examples = GUIDE / 'examples'

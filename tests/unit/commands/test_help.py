@@ -111,7 +111,7 @@ class TestHelp(unit.TestCase):
         ],
         ('drain', 'Code, Reason, Attempts, Seconds. With --dry-run: Server'),
         ('show', 'Keys of -f json: host, mode,'),
-        ('list', 'Availability Zone, Hypervisor Type.'),
+        ('list', 'Availability Zone, Age, Hypervisor Type.'),
         ('restore', '{as-left,live,live-or-cold,cold,leave}'),
         ('set', '--reason <text>'),
         ('set', '<host>'),

@@ -2,6 +2,7 @@
 
 """``openstack host maintenance show`` and ``list``, and all columns."""
 
+import datetime
 import json
 
 from osc_hostmaint import api
@@ -18,6 +19,7 @@ from tests.unit.commands import shell
 
 SINCE = '2026-11-20T23:31:07Z'
 HOSTILE = '\x1b[2Jbroken\nfan'
+AGE = datetime.timedelta(days=1, hours=2, minutes=3, seconds=4)
 
 
 MOVE = summary.MoveInFlight(
@@ -149,7 +151,7 @@ class TestList(shell.CommandTestCase):
             host='cmp03', disabled_reason=None, silent=True
         )
         self.asked.return_value = (
-            api.ListedHost(builders.service(), 3),
+            api.ListedHost(builders.service(), 3, age=AGE),
             api.ListedHost(theirs, 0),
             api.ListedHost(unknown, None),
         )
@@ -166,7 +168,27 @@ class TestList(shell.CommandTestCase):
         self.asked.assert_called_once_with(
             frozenset(map(model.Mode, modes)),
             hypervisor_types=arguments == '--all',
+            older_than=None,
         )
+
+    @unit.cases(([], 0), ([0], 3), ([0, 2], 1), ([2], 1))
+    def test_older_than(self, listed, code):
+        """One whose cell does not answer may be one of them."""
+        hosts = self.asked.return_value
+        self.asked.return_value = tuple(hosts[number] for number in listed)
+        done = self.run_command('--older-than 14d -f json')
+        self.assertEqual(code, done.code)
+        self.assertEqual(code == 1, 'do not answer' in str(done.errors))
+        self.asked.assert_called_once_with(
+            frozenset({model.Mode.MAINTENANCE}),
+            hypervisor_types=False,
+            older_than=datetime.timedelta(days=14),
+        )
+
+    @unit.cases('--mode disabled', '--all')
+    def test_older_than_is_of_maintenance(self, option):
+        with self.assertRaises(SystemExit):
+            self.run_command(f'--older-than 1d {option}')
 
     def test_columns(self):
         """Frozen: scripts depend on them."""
@@ -187,16 +209,17 @@ class TestList(shell.CommandTestCase):
 
         self.assertEqual(
             'Host, Mode, State, Since, Servers, Reason, Set By, '
-            'Service State, Forced Down, Availability Zone, Hypervisor Type',
+            'Service State, Forced Down, Availability Zone, Age, '
+            'Hypervisor Type',
             names,
         )
         self.assertEqual(
             [
-                ('alice', 'up', False, 'nova'),
-                (None, 'down', True, 'nova'),
-                (None, 'unknown', None, 'nova'),
+                ('alice', 'up', False, 'nova', 93784),
+                (None, 'down', True, 'nova', None),
+                (None, 'unknown', None, 'nova', None),
             ],
-            [row[-5:-1] for row in rows],
+            [row[-6:-1] for row in rows],
         )
 
     @unit.cases(('--all', True), ('--long', True), ('', False))
@@ -209,7 +232,7 @@ class TestList(shell.CommandTestCase):
         found = row.get('Hypervisor Type')
         self.assertEqual('ironic' if shown else None, found)
         call = self.asked.call_args
-        self.assertEqual({'hypervisor_types': shown}, call.kwargs)
+        self.assertEqual(shown, call.kwargs['hypervisor_types'])
 
     @unit.cases('table', 'value', 'csv')
     def test_no_text_acts_on_a_terminal(self, form):
@@ -237,6 +260,10 @@ class TestColumns(unit.TestCase):
         (columns.Count(12), '12', 12),
         (columns.Count(0), '0', 0),
         (columns.Count(None), '', None),
+        (columns.Age(AGE), '1d 2h', 93784),
+        (columns.Age(AGE % datetime.timedelta(days=1)), '2h 3m', 7384),
+        (columns.Age(datetime.timedelta(seconds=59)), '0m', 59),
+        (columns.Age(None), '', None),
     )
     def test_values(self, column, people, machines):
         self.assertEqual(people, column.human_readable())

@@ -306,6 +306,34 @@ class ListTest(base.MaintenanceTestCase):
             self.listed(*model.Mode),
         )
 
+    def test_older_than(self) -> None:
+        """By Nova's clock, which shows 08:00."""
+        recent = 'maintenance since 2026-11-21T07:00:00Z by bob'
+        ahead = 'maintenance since 2026-11-21T08:00:01Z by bob'
+        self.given(
+            builders.service(host='cmp01'),
+            builders.service(host='cmp02', disabled_reason=recent),
+            builders.service(host='cmp03', disabled_reason=ahead),
+            builders.service(host='cmp04', disabled_reason='broken fan'),
+        )
+
+        def ages(**older: int) -> dict[str, float]:
+            found = self.maintenance.list(
+                {model.Mode.MAINTENANCE},
+                older_than=datetime.timedelta(**older) if older else None,
+            )
+            return {
+                each.service.host: each.age.total_seconds() // 60
+                for each in found
+                if each.age is not None
+            }
+
+        since_yesterday = {'cmp01': 508.0}
+        self.assertEqual(since_yesterday, ages(minutes=61))
+        self.assertEqual(1, self.gateway.server_count.call_count)
+        everywhere = {'cmp02': 60.0, 'cmp03': 0.0}
+        self.assertEqual(since_yesterday | everywhere, ages())
+
     def test_hypervisor_types(self) -> None:
         node = model.Hypervisor('rp', 'node-1', 'cmp04', type='ironic')
         self.cloud.hypervisor_of = {'cmp04': node}
