@@ -117,7 +117,7 @@ class Age(columns.FormattableColumn[ty.Any]):
     def human_readable(self) -> str:
         if self._value is None:
             return ''
-        minutes = self._value // datetime.timedelta(minutes=1)
+        minutes = int(self._value.total_seconds()) // 60
         hours, minutes = divmod(minutes, 60)
         days, hours = divmod(hours, 24)
         if days:
