@@ -82,6 +82,7 @@ from osc_hostmaint.planning.policy import Spread
 from osc_hostmaint.planning.policy import Stop
 from osc_hostmaint.planning.policy import Stopped
 from osc_hostmaint.planning.policy import Suspended
+from osc_hostmaint.planning.policy import TenantPolicy
 from osc_hostmaint.planning.summary import MoveInFlight
 from osc_hostmaint.planning.summary import Summary
 
@@ -92,6 +93,7 @@ __all__ = ['Maintenance']
 # What is asked for.
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
 __all__ += ['Confirm', 'Interrupt', 'OnStall', 'Publisher', 'Recording']
+__all__ += ['TenantPolicy']
 __all__ += ['Reporter', 'Since', 'Spread', 'Stop']
 # What a listener receives.
 __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'ServerChanged']

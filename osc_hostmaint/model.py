@@ -183,6 +183,8 @@ class Server:
     updated_at: datetime.datetime | None = None
     #: It has the tag of servers that are resumed to be moved.
     tagged: bool = False
+    #: What its owner wants of a drain, as it stands there; '': nothing.
+    wish: str = ''
     #: Known of servers in a host's list.
     needs: Needs = Needs()
     seen_at: float = 0.0
@@ -364,13 +366,11 @@ class Observation:
     #: The host whose cell does not answer, this one or that which servers are
     #: brought back to: nothing is known of it now. '': they answer.
     silent: str = ''
-    #: When single servers were last looked at whose cells did not answer, by
-    #: id.
+    #: When servers whose cells did not answer were last looked at, by id.
     unseen: abc.Mapping[str, float] = dataclasses.field(default_factory=dict)
     #: Servers with a move in flight whose record the latest list left out.
     missing: frozenset[str] = frozenset()
-    #: The compute service of the host that servers are brought back to; None
-    #: where that is not what is done.
+    #: That of the host that servers are brought back to; None: of a drain.
     home: Service | None = None
 
     def migration(self, uuid: str) -> Migration | None:

@@ -124,6 +124,7 @@ class PlanHostMaintenance(command.Lister):
             ),
         )
         policy.add_states(parser)
+        policy.add_tenant_policy(parser)
         options.add_hosts(parser, nargs='*')
         return parser
 

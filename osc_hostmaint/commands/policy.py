@@ -42,6 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
     add_states(parser)
     add_exclusion(parser)
+    add_tenant_policy(parser)
     options.add(
         parser,
         {'metavar': '<host>', 'type': options.host},
@@ -98,6 +99,17 @@ def add_exclusion(parser: argparse.ArgumentParser) -> None:
         exclude=_(
             'Leave this server where it is (id, or name if unique); may be '
             'repeated (default: none)'
+        ),
+    )
+
+
+def add_tenant_policy(parser: argparse.ArgumentParser) -> None:
+    """Add ``--tenant-policy``."""
+    add_choices(
+        parser,
+        tenant_policy=_(
+            "Servers' owners' maintenance:policy and maintenance:leave "
+            '(default: %(default)s)'
         ),
     )
 

@@ -112,6 +112,7 @@ class RestoreHostMaintenance(table.ServersTable):
             ),
         )
         policy.add_exclusion(parser)
+        policy.add_tenant_policy(parser)
         options.add(
             parser,
             {

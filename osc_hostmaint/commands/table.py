@@ -38,17 +38,18 @@ COLUMNS = (
     *_SERVER,
     *('Destination', 'Result', 'Code', 'Reason', 'Attempts', 'Seconds'),
 )
-PREVIEW_COLUMNS = (*_SERVER, 'Fits', 'Candidates', 'Code', 'Reason')
+PREVIEW_COLUMNS = (*_SERVER, 'Wish', 'Fits', 'Candidates', 'Code', 'Reason')
 #: With ``--evacuate``.
 EVACUATION_COLUMNS = (
     *_SERVER,
-    *('Local Disk', 'Fits', 'Candidates', 'Code', 'Reason'),
+    *('Wish', 'Local Disk', 'Fits', 'Candidates', 'Code', 'Reason'),
 )
 #: Of a restore.
 RESTORE_COLUMNS = (*COLUMNS, 'Left At')
 RESTORE_PREVIEW_COLUMNS = (*PREVIEW_COLUMNS, 'Left At')
 _FORMATTERS = {
     'Name': columns.Name,
+    'Wish': columns.Name,
     'Local Disk': columns.LocalDisk,
     'Fits': columns.Word,
     'Candidates': columns.Count,
@@ -259,6 +260,8 @@ class ServersTable(command.Lister):
             left_out.add('Server ID')
         if len({row.host for row in self._rows}) < 2:
             left_out.add('Host')
+        if not any(getattr(row, 'wish', '') for row in self._rows):
+            left_out.add('Wish')
         return {
             name: [columns.shown(row[i]) for row in rows]
             for i, name in enumerate(names)

@@ -16,6 +16,7 @@ from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import needs
+from osc_hostmaint.planning import tenant_policy
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 
 Json = dict[str, ty.Any]
@@ -102,6 +103,7 @@ def server(data: Json) -> model.Server:
         for address in network
         if address.get('OS-EXT-IPS:type', 'fixed') == 'fixed'
     ]
+    tags = listed(data.get('tags', []))
     return model.Server(
         id=data['id'],
         name=data.get('name', ''),
@@ -118,7 +120,8 @@ def server(data: Json) -> model.Server:
         local_disk=any(disks),
         project_id=data.get('tenant_id') or '',
         updated_at=_time(data.get('updated')),
-        tagged=marks.RESUMED_TAG in listed(data.get('tags', [])),
+        tagged=marks.RESUMED_TAG in tags,
+        wish=tenant_policy.wish(tags, data.get('metadata') or {}),
         needs=_needs(data),
     )
 

@@ -58,7 +58,7 @@ def preview(gateway: Gateway, request: RestoreRequest) -> dry_runs.Preview:
     ]
     notes += [_still_in_maintenance(services[host]) for host in unset]
     # Placement has it disabled still, so its service is taken as it is.
-    seen = capacity.look(gateway, services, plans)[1].preview
+    seen = capacity.look(gateway, services, plans, request.policy)[1].preview
     return dataclasses.replace(
         seen, notes=(*seen.notes, *notes), errors=errors
     )
@@ -170,7 +170,7 @@ def _restore(
     seen = None
     wanted = not request.skip_capacity_check
     if wanted and any(each.groups for each in plans):
-        by_home, seen = capacity.look(gateway, services, plans)
+        by_home, seen = capacity.look(gateway, services, plans, policy)
         for note in seen.preview.notes:
             request.trouble(', '.join(p.home.host for p in plans), note)
         for host, room in by_home.items():

@@ -30,6 +30,7 @@ class Code(enum.StrEnum):
     STUCK = 'stuck'
     OTHER_STATE = 'other-state'
     EXCLUDED = 'excluded'
+    TENANT_POLICY = 'tenant-policy'
 
     # What Nova made of a request, or of a move.
     REFUSED = 'refused'

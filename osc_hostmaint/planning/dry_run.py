@@ -46,6 +46,8 @@ class Row:
     #: Of a restore: when it left the host that it is brought back to; None
     #: where it has not left yet.
     left_at: datetime.datetime | None = None
+    #: What its owner wants: a tenant's text.
+    wish: str = ''
 
     @property
     def leaves(self) -> bool:
@@ -129,4 +131,5 @@ def row(
         skipped=moved or decided.phase in _LEFT_ALONE,
         local_disk=server.local_disk if server and evacuated else None,
         left_at=decided.left_at,
+        wish=decided.wish,
     )

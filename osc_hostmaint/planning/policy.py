@@ -51,6 +51,13 @@ class Resized(enum.StrEnum):
     CONFIRM = 'confirm'
 
 
+class TenantPolicy(enum.StrEnum):
+    """What to do with what a server's owner wants (tenant_policy.py)."""
+
+    IGNORE = 'ignore'
+    FOLLOW = 'follow'
+
+
 class OnStall(enum.StrEnum):
     """What to do with a live migration that makes no progress."""
 
@@ -92,6 +99,7 @@ class Policy:
     #: Servers to be left where they are: ids, or names that only one of those
     #: has that could be moved. A verb goes on with their ids alone.
     exclude: frozenset[str] = frozenset()
+    tenant_policy: TenantPolicy = TenantPolicy.IGNORE
     #: The only servers that matter, by their ids; None: all on the host.
     only: frozenset[str] | None = None
     #: The host that they are brought back to (then `to` is that, too); '':

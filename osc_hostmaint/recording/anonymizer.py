@@ -10,6 +10,8 @@ import ipaddress
 import re
 import typing as ty
 
+from osc_hostmaint.planning import tenant_policy
+
 #: Networks that nobody uses (RFC 2544, RFC 3849).
 _BASES = {
     4: ipaddress.ip_address('198.18.0.0'),
@@ -36,17 +38,15 @@ class Anonymizer:
     def hide(self, tree: ty.Any) -> ty.Any:
         """Return a JSON value without names, and with other addresses.
 
-        Names are the values of ``name``; addresses are found within longer
-        texts, too.
+        Names are the values of ``name``, and of ``wish`` where that is free
+        text; addresses are found within longer texts, too.
         """
         match tree:
             case str():
                 return _ADDRESS.sub(self._replaced, tree)
             case dict():
                 return {
-                    key: _nameless(value)
-                    if key == 'name'
-                    else self.hide(value)
+                    key: _HIDDEN.get(key, self.hide)(value)
                     for key, value in tree.items()
                 }
             case list() | tuple():
@@ -70,3 +70,13 @@ class Anonymizer:
 def _nameless(name: ty.Any) -> ty.Any:
     """Return what stands for a name, or for one that has changed."""
     return [''] * len(name) if isinstance(name, list | tuple) else ''
+
+
+def _known(wish: ty.Any) -> ty.Any:
+    """Return a wish, or one that has changed, without any text of a tenant."""
+    if isinstance(wish, list | tuple):
+        return [*map(_known, wish)]
+    return wish if wish in tenant_policy.KNOWN else ''
+
+
+_HIDDEN = {'name': _nameless, 'wish': _known}

@@ -17,6 +17,7 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import tenant_policy
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
@@ -91,10 +92,9 @@ def see(
         and (demand := usage.demand(row, server))
     )
     taken = observing.take(usage, services, demands)
-    return Seen(
-        *(tuple(rows), usage, demands, taken),
-        *(tuple(observing.notes), observing.unknown),
-    )
+    wishes = {row.server_id: row.wish for row in rows}
+    notes = (*observing.notes, *tenant_policy.ignored(policy, wishes))
+    return Seen(tuple(rows), usage, demands, taken, notes, observing.unknown)
 
 
 def look(

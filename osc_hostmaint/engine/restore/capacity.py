@@ -11,6 +11,8 @@ from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.engine.restore import plan
 from osc_hostmaint.planning import dry_run as dry_runs
+from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import tenant_policy
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
@@ -21,6 +23,7 @@ def look(
     gateway: ports.Gateway,
     services: abc.Mapping[str, model.Service],
     plans: abc.Collection[plan.RestorePlan],
+    policy: policies.Policy,
 ) -> tuple[dict[str, dry_runs.Preview], dry_run.DryRun]:
     """Return whether servers fit on their old hosts: by home, and in all.
 
@@ -46,11 +49,13 @@ def look(
         for each, wanted in zip(plans, demands, strict=True)
     }
     previews = by_home.values()
+    rows = tuple(row for each in previews for row in each.rows)
+    wishes = {row.server_id: row.wish for row in rows}
     preview = dry_runs.Preview(
-        rows=tuple(row for each in previews for row in each.rows),
+        rows=rows,
         capacity_forecast=_together([p.capacity_forecast for p in previews]),
         memory_mb=sum(each.memory_mb for each in previews),
-        notes=tuple(observing.notes),
+        notes=(*observing.notes, *tenant_policy.ignored(policy, wishes)),
     )
     limits, known = eligible.Limits(frozenset()), not observing.unknown
     return by_home, dry_run.DryRun(preview, limits, seen, known, every)

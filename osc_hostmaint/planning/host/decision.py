@@ -60,6 +60,8 @@ class Row:
     #: Of a restore: when it left the host that it is brought back to; None
     #: where it has not left yet.
     left_at: datetime.datetime | None = None
+    #: What its owner wants (model.Server.wish).
+    wish: str = ''
 
     @property
     def result(self) -> Result | None:

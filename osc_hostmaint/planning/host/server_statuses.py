@@ -180,6 +180,7 @@ def row(context: contexts.HostContext, server_id: str) -> decisions.Row:
         attempts=remembered.attempts,
         seconds=_seconds(context, remembered, status),
         record=status.record,
+        wish=(context.seen.latest(server_id) or before).wish,
     )
 
 

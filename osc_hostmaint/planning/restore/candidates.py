@@ -237,6 +237,7 @@ def row(
         code=code,
         attempts=0,
         seconds=None,
+        wish=server.wish,
     )
 
 

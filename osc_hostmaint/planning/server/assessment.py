@@ -15,6 +15,7 @@ from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import tenant_policy
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import context as contexts
 from osc_hostmaint.planning.server import in_flight
@@ -276,6 +277,11 @@ def _offer_cold(context: Context, view: Server) -> str:
     active = view.status == nova_states.Status.ACTIVE
     if not active or context.policy.to or context.resumed:
         return ''
+    policy = dataclasses.replace(
+        context.policy, running=policies.Running.LIVE_OR_COLD
+    )
+    if tenant_policy.running(policy, view) is policies.Running.LIVE:
+        return '; its owner wants no cold migration, which would restart it'
     return '; use --running live-or-cold to cold-migrate it, which restarts it'
 
 
@@ -300,7 +306,8 @@ def _not_begun(context: Context) -> ServerStatus:
     if context.has_left(view):
         return verification.assess(context, view)
     verdict = verdicts.judge(view, context.terms)
-    or_cold = context.policy.running is policies.Running.LIVE_OR_COLD
+    running = tenant_policy.running(context.policy, view)
+    or_cold = running is policies.Running.LIVE_OR_COLD
     explain = context.unexplained if or_cold else frozenset()
     if verdict.ask is ActionKind.LIVE_MIGRATE and explain:
         return dataclasses.replace(verdict, ask=None, explain=explain)

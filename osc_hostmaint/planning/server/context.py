@@ -11,6 +11,7 @@ import typing as ty
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import tenant_policy
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import same_failure
@@ -105,7 +106,9 @@ class ServerContext:
     @property
     def excluded(self) -> bool:
         """Nothing is begun for it; what has begun is brought to its end."""
-        return self.server_id in self.policy.exclude
+        return self.server_id in self.policy.exclude or bool(
+            self.view and tenant_policy.leaves(self.policy, self.view)
+        )
 
     @property
     def check_events(self) -> str:

@@ -193,15 +193,20 @@ def unconfirmed(context: Context, record: Migration) -> ServerStatus:
     what = 'resized by its owner'
     if record.type == model.MigrationType.COLD:
         what = 'cold-migrated before this maintenance'
-    excluded = 'left as it is (--exclude): ' if context.excluded else ''
-    confirm = '' if context.excluded else 'use --resized confirm, or '
+    excluded, code = '', Code.RESIZED
+    if context.server_id in context.policy.exclude:
+        excluded, code = 'left as it is (--exclude): ', Code.EXCLUDED
+    elif context.excluded:
+        excluded = 'left as it is, as its owner wants: '
+        code = Code.TENANT_POLICY
+    confirm = '' if excluded else 'use --resized confirm, or '
     return ServerStatus(
         Phase.BLOCKED,
         f'{excluded}{what} to {record.dest}; its disk stays here until that '
         f'is confirmed or reverted: {confirm}confirm it (openstack server '
         f'resize confirm {context.server_id}) or revert it (openstack server '
         f'resize revert {context.server_id})',
-        Code.EXCLUDED if context.excluded else Code.RESIZED,
+        code,
         record=record,
         destination=record.dest,
     )

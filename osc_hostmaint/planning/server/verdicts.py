@@ -21,6 +21,7 @@ from osc_hostmaint import model
 from osc_hostmaint import nova_states
 from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning import policy as policies
+from osc_hostmaint.planning import tenant_policy
 from osc_hostmaint.planning.server import memory as memories
 from osc_hostmaint.planning.server import status as server_status
 
@@ -79,11 +80,17 @@ def excluded(server: model.Server, terms: Terms) -> ServerStatus | None:
     if server.id in terms.policy.exclude:
         reason = f'left {terms.operation.stays} (--exclude)'
         return blocked(Code.EXCLUDED, reason)
+    if tenant_policy.leaves(terms.policy, server):
+        return blocked(
+            Code.TENANT_POLICY,
+            f'left {terms.operation.stays}, as its owner wants: ask them, or '
+            'use --tenant-policy ignore',
+        )
     return None
 
 
 def _active(server: model.Server, terms: Terms) -> ServerStatus:
-    match terms.policy.running:
+    match tenant_policy.running(terms.policy, server):
         case policies.Running.LEAVE:
             return blocked(
                 Code.RUNNING,
@@ -101,7 +108,7 @@ def _active(server: model.Server, terms: Terms) -> ServerStatus:
 
 def _paused(server: model.Server, terms: Terms) -> ServerStatus:
     unpause = f'unpause it (openstack server unpause {server.id})'
-    match terms.policy.running:
+    match tenant_policy.running(terms.policy, server):
         case policies.Running.LEAVE:
             return blocked(
                 Code.PAUSED,

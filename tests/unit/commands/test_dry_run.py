@@ -91,25 +91,25 @@ class TestDryRun(shell.CommandTestCase):
     def test_columns(self):
         """Frozen: scripts depend on them."""
         self.asked.return_value = preview(
-            misfit('vm1', candidates=2),
+            misfit('vm1', candidates=2, wish=HOSTILE),
             staying('vm2', name=HOSTILE, status='SUSPENDED'),
         )
         names, rows = self.listed('--dry-run cmp01')
 
         self.assertEqual(
-            'Server ID, Name, Host, Status, Move, Fits, Candidates, Code, '
-            'Reason',
+            'Server ID, Name, Host, Status, Move, Wish, Fits, Candidates, '
+            'Code, Reason',
             names,
         )
         self.assertEqual(
             [
                 (
                     *('vm2', HOSTILE, 'cmp01', 'SUSPENDED'),
-                    *('', '', None, '', 'it is suspended'),
+                    *('', '', '', None, '', 'it is suspended'),
                 ),
                 (
                     *('vm1', 'name of vm1', 'cmp01', 'ACTIVE'),
-                    *('live migration', 'no', 2, '', 'no room'),
+                    *('live migration', HOSTILE, 'no', 2, '', 'no room'),
                 ),
             ],
             rows,
@@ -125,7 +125,7 @@ class TestDryRun(shell.CommandTestCase):
         names, rows = self.listed('--dry-run --evacuate cmp01')
 
         self.assertEqual(
-            'Server ID, Name, Host, Status, Move, Local Disk, Fits, '
+            'Server ID, Name, Host, Status, Move, Wish, Local Disk, Fits, '
             'Candidates, Code, Reason',
             names,
         )
@@ -135,7 +135,7 @@ class TestDryRun(shell.CommandTestCase):
                 ('vm2', 'evacuation', 'kept'),
                 ('vm3', '', ''),
             ],
-            [(row[0], row[4], row[5]) for row in rows],
+            [(row[0], row[4], row[6]) for row in rows],
         )
 
     @unit.cases('Fitz', 'Result', 'Destination', 'local_disk')

@@ -217,6 +217,10 @@ _REFUSALS = (
 )
 
 
+#: What owners want.
+WISHES = (*('',) * 4, 'leave', 'live', 'live-or-cold', 'cold', 'whatever')
+
+
 def servers(hosts: abc.Sequence[str] = (scene.SOURCE,)):
     """Return servers on hosts that are drained, and a resize or two."""
     here = of(hosts)
@@ -228,6 +232,7 @@ def servers(hosts: abc.Sequence[str] = (scene.SOURCE,)):
         'stuck': of((0, 0, 0, 0, 1)),
         'locked': strategies.booleans(),
         'pinned': of((False, False, False, True)),
+        'wish': of(WISHES),
         'unreadable': of((False,) * 9 + (True,)),
         'effects': strategies.dictionaries(
             of(_EFFECTS), some(of(outcomes.Effect), most=2), max_size=2
@@ -318,6 +323,7 @@ def policy() -> strategies.SearchStrategy[Values]:
             'shelved': of(policies.Shelved),
             'resized': of(policies.Resized),
             'exclude': examples.EXCLUDED,
+            'tenant_policy': of(policies.TenantPolicy),
             'spread': of(policies.Spread),
             'avoid': examples.AVOIDED,
             'per_destination': strategies.integers(1, 3),

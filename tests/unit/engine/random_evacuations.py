@@ -92,6 +92,7 @@ def servers(hosts=(scene.SOURCE,), *, least=1, most=6, refusals=REFUSALS):
             'locked': strategies.booleans(),
             'volume_backed': strategies.booleans(),
             'pinned': of((False, False, False, True)),
+            'wish': of(scenarios.WISHES),
             'unreadable': of((False,) * 9 + (True,)),
         }
     ).map(_with_its_state)
@@ -112,6 +113,7 @@ def policy() -> strategies.SearchStrategy[Values]:
         optional={
             'leave_stopped': strategies.booleans(),
             'exclude': examples.EXCLUDED,
+            'tenant_policy': of(policies.TenantPolicy),
             'spread': of(policies.Spread),
             'avoid': examples.AVOIDED,
             'per_destination': strategies.integers(1, 3),

@@ -54,6 +54,7 @@ class ServerTest(unit.TestCase):
             },
             fault={'message': 'No\n\tdisk.', 'code': 500, 'details': 'x'},
             tags=['another', 'osc-hostmaint:resumed'],
+            metadata={'maintenance:policy': 'live', 'other': '1'},
             **{'OS-EXT-STS:task_state': 'migrating'},
         )
         self.assertEqual(
@@ -73,6 +74,7 @@ class ServerTest(unit.TestCase):
                 project_id='p',
                 updated_at=TIME,
                 tagged=True,
+                wish='live',
                 needs=model.Needs(zone_known=True, grouped=False),
             ),
             records.server(data),

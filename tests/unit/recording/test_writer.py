@@ -280,6 +280,16 @@ class TestHide(unit.TestCase):
         self.assertEqual({'name': ['']}, self.hide({'name': ['web']}))
 
     @unit.cases(
+        ('live', 'live'),
+        ('', ''),
+        ('not before Monday', ''),
+        (['cold', 'x'], ['cold', '']),
+    )
+    def test_wishes(self, wish, kept):
+        """Free text of an owner says nothing to a drain."""
+        self.assertEqual({'wish': kept}, self.hide({'wish': wish}))
+
+    @unit.cases(
         # an address, its replacement
         ('10.0.0.5', '198.18.0.1'),
         ('fd00::5', '2001:db8::1'),

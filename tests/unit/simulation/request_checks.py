@@ -6,6 +6,7 @@ import collections
 import math
 import operator
 
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import circuit_breaker
 from tests.unit.simulation import evacuation_checks
@@ -228,10 +229,14 @@ def to_unfit_host(run: Run) -> list[str]:
 
 def excluded(run: Run) -> list[str]:
     """Return what was begun with a server that was to be left alone."""
+    left = set(run.policy.exclude)
+    if run.policy.tenant_policy is policies.TenantPolicy.FOLLOW:
+        servers = run.cloud.servers.values()
+        left |= {server.id for server in servers if server.wish == 'leave'}
     return [
-        f'{request} ({answer}), though it is excluded'
+        f'{request} ({answer}), though it is to be left alone'
         for request, answer in run.client.posted
-        if request.kind in STARTING and request.subject in run.policy.exclude
+        if request.kind in STARTING and request.subject in left
     ]
 
 

@@ -70,7 +70,7 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
     )
     seen = None
     if looks and any(each.groups for each in plans):
-        _by_home, seen = capacity.look(client, services, plans)
+        _by_home, seen = capacity.look(client, services, plans, policy)
     run.blind = seen is None or not seen.known
     if seen and seen.preview.capacity_forecast.misfits:
         return _failed(service.host, 'no room')

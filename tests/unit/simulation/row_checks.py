@@ -6,6 +6,7 @@ import re
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 from tests.unit.simulation import runs as runs_
@@ -34,7 +35,10 @@ def untrue_age(run: Run, row: decisions.Row) -> str:
     old = server.changed_at <= run.began - timing.FOUND_STUCK_SECONDS
     if said and not old:
         return 'it changed within the hour'
-    excluded = server.id in run.policy.exclude
+    follows = run.policy.tenant_policy is policies.TenantPolicy.FOLLOW
+    excluded = server.id in run.policy.exclude or (
+        follows and server.wish == 'leave'
+    )
     awaited = not (
         run.policy.evacuate or server.vm_state == 'error' or excluded
     )

@@ -106,6 +106,8 @@ class Server:
     deleted: bool = False
     #: With the tag of those that are resumed to be moved.
     tagged: bool = False
+    #: What its owner wants of a drain.
+    wish: str = ''
     #: Its row of ``request_specs`` is no JSON.
     unreadable: bool = False
     #: Whether its guest runs, as its host last told
@@ -221,6 +223,7 @@ class Server:
             project_id=self.project_id,
             updated_at=utc(self.changed_at),
             tagged=self.tagged,
+            wish=self.wish,
             needs=self.needs,
         )
 

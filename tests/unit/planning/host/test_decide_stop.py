@@ -3,6 +3,7 @@
 """Ctrl-C, time-outs, hosts that stop moves, and servers left alone."""
 
 import dataclasses
+import typing as ty
 
 from osc_hostmaint import model
 from osc_hostmaint.planning import policy as policies
@@ -265,12 +266,20 @@ class TestHost(base.DecideTestCase):
 
 
 EXCLUDE = frozenset({'vm1'})
-HERE = 'left here (--exclude)'
 FINISHED = base.record('finished', type=base.COLD, seen_at=base.NOW - 60.0)
 
 
 class TestExcluded(base.DecideTestCase):
     """Nothing is begun for it; what has begun is brought to its end."""
+
+    OPTIONS: ty.ClassVar[dict[str, ty.Any]] = {'exclude': EXCLUDE}
+    HERE, AS_IT_IS = 'left here (--exclude)', 'left as it is (--exclude)'
+    WISH = ''
+
+    def as_owned(self, view):
+        """Return a view of a server whose owner says what it wants."""
+        wish = self.WISH if view.id == 'vm1' else ''
+        return dataclasses.replace(view, wish=wish)
 
     def excluded(self, *views, **options):
         observed = {
@@ -279,15 +288,20 @@ class TestExcluded(base.DecideTestCase):
             if k in options
         }
         return self.decide(
-            policy=policies.Policy(exclude=EXCLUDE, **options),
-            servers=[v for v in views if v.host == builders.HOST],
-            visited=[v for v in views if v.host != builders.HOST],
+            policy=policies.Policy(**self.OPTIONS, **options),
+            servers=[
+                self.as_owned(v) for v in views if v.host == builders.HOST
+            ],
+            visited=[
+                self.as_owned(v) for v in views if v.host != builders.HOST
+            ],
             **observed,
         )
 
-    def assert_left(self, found, reason=HERE):
+    def assert_left(self, found):
         self.assertEqual({}, self.asks(found))
-        self.assertEqual('', self.assert_row(found, 'blocked', reason).move)
+        row = self.assert_row(found, 'blocked', self.HERE)
+        self.assertEqual('', row.move)
 
     @unit.cases(
         ('ACTIVE', None),
@@ -333,14 +347,14 @@ class TestExcluded(base.DecideTestCase):
         self.assertIsNone(self.row(found).result)
 
         found = self.decide(
-            policy=policies.Policy(exclude=EXCLUDE),
-            servers=[base.HERE],
+            policy=policies.Policy(**self.OPTIONS),
+            servers=[self.as_owned(base.HERE)],
             migrations=[base.record('failed')],
             failures={7: base.FAILURE},
             memory=builders.memory(builders.server_memory()),
         )
         self.assertEqual({}, self.asks(found))
-        self.assertEqual(HERE, self.assert_row(found, 'blocked').reason)
+        self.assert_row(found, 'blocked', self.HERE)
 
     def test_our_own_cold_migration_is_confirmed(self):
         """It began before somebody thought of excluding the server."""
@@ -354,8 +368,26 @@ class TestExcluded(base.DecideTestCase):
             resized=policies.Resized.CONFIRM,
         )
         self.assertEqual({}, self.asks(found))
-        row = self.assert_row(found, 'blocked', 'left as it is (--exclude)')
+        row = self.assert_row(found, 'blocked', self.AS_IT_IS)
         self.assertNotIn('--resized', row.reason)
+
+
+class TestLeftToItsOwner(TestExcluded):
+    """The same by the wish of the owner."""
+
+    OPTIONS: ty.ClassVar[dict[str, ty.Any]] = {
+        'tenant_policy': policies.TenantPolicy.FOLLOW
+    }
+    HERE, AS_IT_IS = (
+        f'left {where}, as its owner wants' for where in ('here', 'as it is')
+    )
+    WISH = 'leave'
+
+    def test_on_the_way_home(self):
+        found = self.excluded(
+            base.HERE, home='cmp09', to='cmp09', since=builders.SINCE
+        )
+        self.assert_row(found, 'blocked', 'left where it is, as its owner')
 
 
 class TestResumed(base.TimelineTestCase):
@@ -376,4 +408,4 @@ class TestResumed(base.TimelineTestCase):
             (ActionKind.UNTAG, suspended),
             (None, base.SUSPENDED),
         )
-        self.assert_ended(timeline, 'blocked', HERE)
+        self.assert_ended(timeline, 'blocked', 'left here (--exclude)')
