@@ -51,6 +51,8 @@ def routes(
         return 204, None
 
     def turn(match, query, body):
+        if body['host'] not in {None, *world.WORLD.hosts}:
+            raise ValueError(f'no such host: {body["host"]}')
         knobs.KNOBS.turn(body['host'], body['knobs'])
         world.WORLD.stir()
         return 204, None

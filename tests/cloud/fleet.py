@@ -78,10 +78,12 @@ class Hosts:
         self._control('PUT', f'hosts/{host}/inventory', fields)
 
     def give_traits(self, host: str, *traits: str) -> None:
-        """Give a host traits of one's own: CUSTOM_..."""
+        """Give a host more traits: CUSTOM_... are made if need be."""
         placement = self.connection().placement
         for trait in traits:
-            exceptions.raise_from_response(placement.put(f'/traits/{trait}'))
+            if trait.startswith('CUSTOM_'):
+                answer = placement.put(f'/traits/{trait}')
+                exceptions.raise_from_response(answer)
         path = f'/resource_providers/{self.provider(host)}/traits'
         found = placement.get(path).json()
         found['traits'] += traits

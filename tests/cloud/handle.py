@@ -8,7 +8,6 @@ import atexit
 from collections import abc
 import contextlib
 import dataclasses
-import json
 import os
 import shutil
 import subprocess
@@ -20,20 +19,18 @@ from typing import Any
 import openstack
 from openstack import connection as _connection
 from openstack import exceptions
-import requests
 
 from tests.cloud import boot
 from tests.cloud import catalog
 from tests.cloud import fleet
 from tests.cloud import options
+from tests.cloud import remote
 from tests.cloud import state
 from tests.cloud import traffic
 from tests.cloud import waiting
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 _START_TIMEOUT = 320
-# The answer of a control request waits for what it asks for.
-_CONTROL_TIMEOUT = 180
 
 
 class StartError(Exception):
@@ -65,11 +62,8 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         self._discard = discard
         self.options = self._chosen = chosen
         self.state = chosen.state
-        with open(os.path.join(self.state, 'cloud.json')) as file:
-            self._ports = json.load(file)['ports']
-        self._session = requests.Session()
-        # A proxy of the environment is not for loopback.
-        self._session.trust_env = False
+        self._ports = remote.ports(self.state)
+        self._session = remote.session()
         self._lock = threading.Lock()
         self._connections: dict[
             tuple[str, str, str], _connection.Connection
@@ -171,15 +165,8 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         return f'http://127.0.0.1:{self._ports[listener]}{path}'
 
     def _control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self._session.request(
-            method,
-            self._url('side', '/control/' + path),
-            json=body,
-            timeout=_CONTROL_TIMEOUT,
-        )
-        if answer.status_code >= 400:
-            raise ValueError(f'{path}: {answer.text}')
-        return answer.json() if answer.content else None
+        side = self._ports['side']
+        return remote.control(self._session, side, method, path, body)
 
     @property
     def auth_url(self) -> str:
@@ -276,14 +263,14 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         self._session.put(
             self._url('compute', '/.tap/newest-microversion'),
             json=newest,
-            timeout=_CONTROL_TIMEOUT,
+            timeout=remote.TIMEOUT,
         ).raise_for_status()
 
     def _set_token_lifetime(self, seconds: int) -> None:
         self._session.put(
             self._url('identity', '/.tap/token-lifetime'),
             json=seconds,
-            timeout=_CONTROL_TIMEOUT,
+            timeout=remote.TIMEOUT,
         ).raise_for_status()
 
     # cleaning up

@@ -212,7 +212,8 @@ class Purge:
         client = report.report_client_singleton()
         path = f'/resource_providers/{node}/traits'
         found = client.get(path, '1.6').json()
-        kept = [t for t in found['traits'] if not t.startswith('CUSTOM_')]
+        given = ('CUSTOM_', 'HW_')
+        kept = [t for t in found['traits'] if not t.startswith(given)]
         if kept != found['traits']:
             client.put(path, {**found, 'traits': kept}, '1.6')
 

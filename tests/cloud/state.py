@@ -8,7 +8,9 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import shutil
+import sys
 from typing import Any
 
 from tests.cloud import options
@@ -101,6 +103,9 @@ def write_credentials(blueprint: options.Blueprint) -> None:
         file.write('unset OS_CLOUD OS_CLIENT_CONFIG_FILE\n')
         for key, value in settings.items():
             file.write(f'export {key}={value}\n')
+        # The openstack command that has the plugin.
+        commands = os.path.dirname(sys.executable)
+        file.write(f'export PATH={shlex.quote(commands)}:$PATH\n')
 
 
 def write_contact(blueprint: options.Blueprint, facts: dict[str, Any]) -> None:

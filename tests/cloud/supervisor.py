@@ -201,12 +201,13 @@ def _greet(blueprint: options.Blueprint, took: float, out: TextIO) -> None:
     print(
         f"""\
 The cloud is ready ({blueprint.options.hosts} hosts, {took:.1f} s).
+In another shell:
 
-    export OS_CLIENT_CONFIG_FILE={blueprint.path('clouds.yaml')}
-    export OS_CLOUD=admin        # or one of: {clouds}
+    . {blueprint.path('admin-openrc')}
     openstack compute service list
 
-or:  . {blueprint.path('admin-openrc')}
+or:  export OS_CLIENT_CONFIG_FILE={blueprint.path('clouds.yaml')}
+     export OS_CLOUD=admin        # or one of: {clouds}
 
 Images cirros and debian-12, network private, flavors m1.tiny to m1.xlarge.
 Logs are in {blueprint.options.state}. Ctrl-C stops it.""",
