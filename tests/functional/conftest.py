@@ -13,6 +13,7 @@ OWN_CLOUDS = ('/test_conformance.py', '/functional/cloud/')
 #: come after them. One that begins last holds up the whole run.
 LONG: tuple[str, ...] = (
     'test_conformance.TestConformance',
+    'test_pages.TestPages.test_tutorial',
     'test_restore.TestRestore.test_there_and_back',
     'test_evacuate.TestDeadHost',
     'test_states.TestComing.test_servers_moving_or_busy',
