@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from nova import policy
 import nova.conf
 
 from tests.cloud import hosts as hosts_module
 from tests.cloud import knobs
+from tests.cloud import policies
 from tests.cloud import purge as purge_module
 from tests.cloud import servers
 from tests.cloud import tuning
@@ -62,10 +64,11 @@ def routes(
         CONF.set_override('reclaim_instance_interval', body['seconds'])
         return 204, None
 
-    policy = tuning.Policy()
+    policy.init()
+    rules = policies.Rules(policy._ENFORCER)
 
     def permit(match, query, body):
-        policy.change(body)
+        rules.change(body)
         return 204, None
 
     def change(match, query, body):

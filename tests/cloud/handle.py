@@ -236,22 +236,27 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         """
         chosen = dataclasses.replace(self.options, **wanted)
         if wanted.pop('token_lifetime', None) is not None:
-            self._set_token_lifetime(chosen.token_lifetime)
+            self._tell_tap('identity', 'token-lifetime', chosen.token_lifetime)
             wanted['token_margin'] = chosen.token_margin
         self._control('PUT', 'options', wanted)
         self.options = chosen
 
     def set_policy(self, rules: abc.Mapping[str, str]) -> None:
-        """Change who may do what with Nova; a purge takes it back.
+        """Change who may do what with Nova and Placement.
 
-        It holds for the handle's own requests, too.
+        A purge takes it back. It holds for the handle's own requests, too.
 
-        :param rules: those that differ from Nova's defaults, by policy, in
+        :param rules: those that differ from the usual ones, by policy, in
             oslo.policy's language: '!' is nobody, 'role:member' a role. {}
             takes all back.
-        :raises ValueError: Nova does not know one of the policies.
+        :raises ValueError: one of the policies is unknown.
         """
-        self._control('PUT', 'policy', dict(rules))
+        placement = {
+            p: r for p, r in rules.items() if p.startswith('placement:')
+        }
+        self._tell_tap('placement', 'policy', placement)
+        nova = {p: r for p, r in rules.items() if p not in placement}
+        self._control('PUT', 'policy', nova)
 
     def cap_microversion(self, newest: str = '') -> None:
         """Let Nova look as old to users as its newest microversion says.
@@ -260,18 +265,16 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
 
         :param newest: as '2.87'; '' takes it back.
         """
-        self._session.put(
-            self._url('compute', '/.tap/newest-microversion'),
-            json=newest,
-            timeout=remote.TIMEOUT,
-        ).raise_for_status()
+        self._tell_tap('compute', 'newest-microversion', newest)
 
-    def _set_token_lifetime(self, seconds: int) -> None:
-        self._session.put(
-            self._url('identity', '/.tap/token-lifetime'),
-            json=seconds,
+    def _tell_tap(self, service: str, setting: str, value: Any) -> None:
+        answer = self._session.put(
+            self._url(service, f'/.tap/{setting}'),
+            json=value,
             timeout=remote.TIMEOUT,
-        ).raise_for_status()
+        )
+        if answer.status_code >= 400:
+            raise ValueError(answer.text)
 
     # cleaning up
 

@@ -17,6 +17,8 @@ from tests.cloud import process
 USERS = (
     ('nova', 'service', ('admin', 'service')),
     ('placement', 'service', ('admin', 'service')),
+    # Has no other role, and no server in the project.
+    ('maintainer', 'operations', ('host_maintenance',)),
     ('demo', 'demo', ('member', 'reader')),
     ('tenant-b', 'tenant-b', ('member', 'reader')),
 )
@@ -164,6 +166,11 @@ def _fill_catalog(blueprint: options.Blueprint, api: Any) -> None:
 
 def _fill_directory(api: Any) -> None:
     roles = {role['name']: role['id'] for role in api.role_api.list_roles()}
+    for name in {name for _, _, names in USERS for name in names} - {*roles}:
+        roles[name] = uuid.uuid4().hex
+        api.role_api.create_role(
+            roles[name], {'id': roles[name], 'name': name}
+        )
     projects = {}
     for project in sorted({project for _, project, _ in USERS}):
         projects[project] = uuid.uuid4().hex

@@ -9,6 +9,7 @@ import sys
 
 from tests.cloud import database
 from tests.cloud import options
+from tests.cloud import policies
 from tests.cloud import process
 
 
@@ -24,6 +25,8 @@ sync_on_startup = true
 # Nova's scheduler looks at the first 1,000 candidates: which ones must not
 # depend on the order of rows.
 randomize_allocation_candidates = true
+[oslo_policy]
+policy_file = {policies.example('placement')}
 [api]
 auth_strategy = keystone
 {process.authtoken(blueprint, 'placement')}"""
@@ -45,10 +48,21 @@ def start(blueprint: options.Blueprint) -> None:
 
         return api.application
 
+    from placement import policy
+
     database.provide(
         blueprint.options.cache,
         'placement-' + process.release('openstack-placement'),
         os.path.join(own, 'placement.sqlite'),
         application,
     )
-    process.publish(blueprint, 'placement', application(), 16)
+    app = application()
+    rules = policies.Rules(policy._ENFORCER)
+
+    def permit(match, query, body):
+        rules.change(body)
+        return 204, None
+
+    process.publish(
+        blueprint, 'placement', app, 16, [('PUT', 'policy', permit)]
+    )

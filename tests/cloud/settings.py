@@ -9,6 +9,7 @@ import sys
 
 from tests.cloud import driver
 from tests.cloud import options
+from tests.cloud import policies
 from tests.cloud import process
 
 
@@ -74,6 +75,8 @@ api_paste_config = {os.path.join(sys.prefix, 'etc/nova/api-paste.ini')}
 workers = 1
 [scheduler]
 workers = 1
+[oslo_policy]
+policy_file = {policies.example('nova')}
 [quota]
 driver = nova.quota.NoopQuotaDriver
 [image_cache]

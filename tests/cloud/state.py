@@ -18,6 +18,7 @@ from tests.cloud import options
 # cloud in clouds.yaml: (user, project); the password is the user's name
 CLOUDS = {
     'admin': ('admin', 'admin'),
+    'maintainer': ('maintainer', 'operations'),
     'demo': ('demo', 'demo'),
     'tenant-b': ('tenant-b', 'tenant-b'),
 }

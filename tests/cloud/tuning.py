@@ -8,10 +8,8 @@ from collections import abc
 from typing import Any
 
 from keystoneauth1.identity import base
-from nova import policy
 import nova.conf
 from nova.servicegroup.drivers import db
-from oslo_policy import policy as oslo_policy
 
 from tests.cloud import hosts as hosts_module
 
@@ -49,27 +47,3 @@ def change(hosts: hosts_module.Hosts, wanted: abc.Mapping[str, Any]) -> None:
         CONF.set_override(NAMES[option], value, _GROUPS.get(option))
     if 'max_live' in wanted:
         hosts.renew_pools()
-
-
-class Policy:
-    """Nova's policy rules, of which a test may change some."""
-
-    def __init__(self) -> None:
-        policy.init()
-        self._usual = policy.get_rules()
-
-    def change(self, wanted: abc.Mapping[str, str]) -> None:
-        """Have rules differ from Nova's defaults, these and no others.
-
-        All at once: requests are judged meanwhile.
-
-        :param wanted: by policy; '!' allows it to nobody, '@' to everybody.
-        :raises ValueError: Nova does not know one of the policies.
-        """
-        unknown = sorted(set(wanted) - set(self._usual))
-        if unknown:
-            raise ValueError(f'no such policies: {unknown}')
-        changed = oslo_policy.Rules.from_dict(wanted)
-        policy._ENFORCER.rules = oslo_policy.Rules(
-            {**self._usual, **changed}, self._usual.default_rule
-        )

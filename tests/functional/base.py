@@ -23,6 +23,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 CACHE = os.path.join(ROOT, '.cloud', 'cache')
 #: The shell, with all durations multiplied by shell.FACTOR.
 OPENSTACK = [sys.executable, '-m', 'tests.openstack']
+#: Who runs the commands. The policy files of the guide let the role of this
+#: user do what they need, and nothing else.
+OPERATOR = 'maintainer'
 #: No command of a test may take longer; a hang must not hang the run.
 LIMIT = 240
 
@@ -124,7 +127,7 @@ class FunctionalTest(unittest.TestCase):
             raise
 
     def start(
-        self, line: str, *more: str, user: str = 'admin', **env: str
+        self, line: str, *more: str, user: str = OPERATOR, **env: str
     ) -> 'subprocess.Popen[str]':
         """Start ``openstack`` with the words of a line, and some more."""
         return self.popen([*OPENSTACK, *line.split(), *more], user, **env)
@@ -144,7 +147,7 @@ class FunctionalTest(unittest.TestCase):
         )
         return process
 
-    def environ(self, user: str = 'admin') -> dict[str, str]:
+    def environ(self, user: str = OPERATOR) -> dict[str, str]:
         """The environment of a command's process."""
         return {
             **os.environ,
@@ -153,7 +156,7 @@ class FunctionalTest(unittest.TestCase):
         }
 
     def popen(
-        self, command: list[str], user: str = 'admin', **env: str
+        self, command: list[str], user: str = OPERATOR, **env: str
     ) -> 'subprocess.Popen[str]':
         """Start a command for some user of the cloud."""
         process = subprocess.Popen(
@@ -192,7 +195,7 @@ class FunctionalTest(unittest.TestCase):
         return Done(process.returncode, out, err)
 
     def run_command(
-        self, line: str, *more: str, user: str = 'admin', **env: str
+        self, line: str, *more: str, user: str = OPERATOR, **env: str
     ) -> Done:
         """Run ``openstack`` in this process and return how it ended."""
         words = [*line.split(), *more]
@@ -201,9 +204,11 @@ class FunctionalTest(unittest.TestCase):
         output.check(words, done.out)
         return done
 
-    def openstack(self, line: str, *more: str, code: int = 0) -> str:
+    def openstack(
+        self, line: str, *more: str, code: int = 0, user: str = OPERATOR
+    ) -> str:
         """Run ``openstack``, expect an exit code, return its stdout."""
-        done = self.run_command(line, *more)
+        done = self.run_command(line, *more, user=user)
         self.assertEqual(code, done.code, done.err)
         return done.out
 

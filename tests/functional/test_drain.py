@@ -208,7 +208,7 @@ class TestMeanwhile(base.FunctionalTest):
             )
             _words, advice = row['Reason'].split('then run openstack ')
             for line in advice.split(' and openstack '):
-                self.openstack(line)
+                self.openstack(line, user='admin')
                 wanted = 'ACTIVE' if 'reboot' in line else 'SHUTOFF'
                 self.wait_status(row['Server ID'], wanted)
         self.assertEqual(

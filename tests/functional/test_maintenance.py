@@ -28,7 +28,7 @@ class TestMaintenance(base.FunctionalTest):
         self.assertEqual(first, shown, 'after a restart')
         self.assertEqual('maintenance', shown['mode'])
         self.assertEqual('CHG1', shown['reason'])
-        self.assertEqual('admin', shown['set_by'])
+        self.assertEqual(base.OPERATOR, shown['set_by'])
         self.assertEqual('up', shown['service_state'])
 
         self.openstack('host maintenance set cmp01')
@@ -36,7 +36,7 @@ class TestMaintenance(base.FunctionalTest):
         self.openstack('host maintenance set --reason CHG2 cmp01')
         self.assertEqual({**first, 'reason': 'CHG2'}, self.show('cmp01'))
         self.assertIn(
-            f'maintenance since {first["since"]} by admin: CHG2',
+            f'maintenance since {first["since"]} by {base.OPERATOR}: CHG2',
             self.openstack('compute service list --long -f json'),
         )
 
@@ -83,7 +83,7 @@ class TestMaintenance(base.FunctionalTest):
             [row['Mode'] for row in everything.values()],
         )
         self.assertEqual(THEIRS, everything['cmp02']['Reason'])
-        self.assertEqual('admin', everything['cmp01']['Set By'])
+        self.assertEqual(base.OPERATOR, everything['cmp01']['Set By'])
         self.assertEqual('nova', everything['cmp01']['Availability Zone'])
 
     def test_host_disabled_by_others_is_refused(self) -> None:
@@ -131,8 +131,8 @@ class TestMaintenance(base.FunctionalTest):
         user = keystone.create_user(name=name, password=password)
         self.addCleanup(keystone.delete_user, user)
         project, role = (
-            keystone.find_project('admin'),
-            keystone.find_role('admin'),
+            keystone.find_project('operations'),
+            keystone.find_role('host_maintenance'),
         )
         keystone.assign_project_role_to_user(project, user, role)
         env = {'OS_USERNAME': name, 'OS_PASSWORD': password}

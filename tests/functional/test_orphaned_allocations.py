@@ -74,7 +74,7 @@ class TestMigrations(base.FunctionalTest):
     def obey(self, reason: str) -> None:
         """Do what a reason says, after which the host is drained."""
         (line,) = re.findall('openstack (resource provider .*?), from', reason)
-        self.openstack(line)
+        self.openstack(line, user='admin')
         self.drain('cmp01')
         self.assert_empty('cmp01')
 

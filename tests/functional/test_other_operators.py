@@ -39,7 +39,7 @@ class OperatorsTest(base.FunctionalTest):
     def assert_refused(self, done: base.Done) -> None:
         self.assertEqual(1, done.code, done.err)
         error = done.err.splitlines()[-1]
-        self.assertIn(f'by admin (reason: {THEIRS!r})', error)
+        self.assertIn(f'by {base.OPERATOR} (reason: {THEIRS!r})', error)
         self.assertIn('run this again', error)
         service = self.cloud.service('cmp01')
         self.assertEqual('disabled', service.status)

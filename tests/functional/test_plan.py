@@ -45,7 +45,7 @@ class TestPlan(forecast_base.ForecastTest):
         return {host: row['Batch'] for host, row in rows.items()}
 
     def assert_refused(
-        self, line: str, said: str, user: str = 'admin'
+        self, line: str, said: str, user: str = base.OPERATOR
     ) -> None:
         done = self.run_command(f'host maintenance plan {line}', user=user)
         self.assertEqual((1, ''), (done.code, done.out))

@@ -60,7 +60,8 @@ class TestStuck(base.FunctionalTest):
             for command in re.findall(
                 r'\(openstack (server (?:set|delete) [^;)]*)', row['Reason']
             ):
-                self.openstack(command.replace('set', 'set --auto-approve'))
+                command = command.replace('set', 'set --auto-approve')
+                self.openstack(command, user='admin')
         waiting.wait_for(
             lambda: all(
                 server['OS-EXT-STS:task_state'] is None
