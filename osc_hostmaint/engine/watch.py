@@ -36,7 +36,6 @@ class Watch:
         self._clock = clock
         self._asked_at = -timing.PROGRESS_RECHECK_SECONDS
         self._asked: _Target | None = None
-        self._permitted = True
         self._answers = queue.SimpleQueue[model.Progress | None]()
         #: Those that were asked for in this round.
         self._seen: set[int] = set()
@@ -46,8 +45,6 @@ class Watch:
         if self._asked and not self._publish(*self._asked[:2]):
             return
         now = self._clock.now()
-        if not self._permitted:
-            return
         if now - self._asked_at < timing.PROGRESS_RECHECK_SECONDS:
             return
         if target := self._next(hosts):
@@ -98,8 +95,6 @@ class Watch:
             if answer:
                 now = self._clock.now()
                 found = dataclasses.replace(answer, seen_at=now)
-        except exceptions.NotPermitted:
-            self._permitted = False
         except exceptions.CloudError:
             LOG.debug('No progress of %s', row.server_id, exc_info=True)
         finally:

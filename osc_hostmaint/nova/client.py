@@ -57,6 +57,12 @@ class Client:
         self.known_hosts: set[str] = set()
         #: Those of them whose cell did not answer: these are not among them.
         self.silent_hosts: set[str] = set()
+        #: Nova is known to take the user for an administrator.
+        self.is_admin = False
+        #: A policy hides the progress of live migrations.
+        self.progress_hidden = False
+        #: The policies that are done without.
+        self.missing: set[str] = set()
         #: Those whose servers Nova cannot list at the newest microversion.
         self.unlistable: set[str] = set()
         #: All hypervisors; None: not asked yet.
@@ -97,6 +103,12 @@ class Client:
         return transport.Transport(
             service, 'Placement', '1.0', 'versions', self.pause
         )
+
+    def do_without(self, policy: str, words: str) -> None:
+        """Say, once, what is not known, as a policy does not allow it."""
+        if policy not in self.missing:
+            self.missing.add(policy)
+            LOG.warning(words)
 
     def learn_node(self, host: str | None, node: str | None) -> None:
         """Take note that a hypervisor is on a host."""

@@ -29,7 +29,9 @@ _UNTIMELY = (
     'is still in use',
 )
 #: How a service names the policy that does not allow a request.
-_POLICY = re.compile(r"Policy doesn't allow (\S+) to be performed")
+_POLICY = re.compile(
+    r"Policy (?:doesn't|does not) allow (\S+) to be performed"
+)
 
 
 #: An endpoint in the catalog may hold them: they are not for a screen.

@@ -53,6 +53,8 @@ class Gateway(client.Client):
     tagged = servers_.tagged
     deleted = servers_.deleted
     groups = servers_.groups
+    check_servers_shown = servers_.check_servers_shown
+    check_filters = servers_.check_filters
 
     check_hosts_shown = moves_.check_hosts_shown
     migrations = moves_.migrations

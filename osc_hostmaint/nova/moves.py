@@ -2,12 +2,16 @@
 
 """Requests to Nova about moves: migration records and actions."""
 
+import dataclasses
 import datetime
 import functools
+
+from keystoneauth1 import discover
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import actions
 from osc_hostmaint.nova import client
 from osc_hostmaint.nova import lists
@@ -17,6 +21,12 @@ from osc_hostmaint.nova import transport
 _Records = list[model.Migration]
 
 _MIGRATIONS = ('/os-migrations', 'migrations')
+#: Without it the events of a move do not tell on which hosts they were, and
+#: without the other one not why they failed; and since when they do.
+EVENTS_POLICY = 'os_compute_api:os-instance-actions:events'
+_EVENT_HOSTS = (2, 62)
+DETAILS_POLICY = 'os_compute_api:os-instance-actions:events:details'
+_EVENT_DETAILS = (2, 84)
 _MOVE_ACTIONS = frozenset({'live-migration', 'migrate', 'evacuate'})
 
 
@@ -129,6 +139,8 @@ def failure(cloud: client.Client, record: model.Migration) -> model.Failure:
 
     Only the events of its instance action show it (>= 2.84), not the record.
     Nothing shows it for a live migration that was rolled back.
+
+    :returns: where a policy hides it, a reason that says so.
     """
     path, key = _instance_actions(record.server_id)
     read = functools.partial(_request_of, record)
@@ -137,9 +149,42 @@ def failure(cloud: client.Client, record: model.Migration) -> model.Failure:
         if not request:
             return model.Failure()
         path += transport.path(request)
-        return cloud.nova.get(path, 'instanceAction', records.failure)
-    except (exceptions.NotFound, exceptions.NotPermitted):
+        read_events = functools.partial(_failure, cloud)
+        return cloud.nova.get(path, 'instanceAction', read_events)
+    except exceptions.NotFound:
         return model.Failure()
+    except exceptions.NotPermitted as error:
+        if not error.policy:
+            raise
+        return _hidden(error.policy)
+
+
+def _failure(cloud: client.Client, data: records.Json) -> model.Failure:
+    found = records.failure(data)
+    failed = records.failed_events(data)
+    newest = discover.normalize_version_number(cloud.nova.version)
+    if newest >= _EVENT_HOSTS and any('host' not in e for e in failed):
+        cloud.do_without(
+            EVENTS_POLICY,
+            _(
+                'Nova hides on which hosts moves failed (policy %s), so the '
+                'same failure on two destinations may not be noticed'
+            )
+            % EVENTS_POLICY,
+        )
+    if newest >= _EVENT_DETAILS and any('details' not in e for e in failed):
+        return dataclasses.replace(
+            found, reason=_hidden(DETAILS_POLICY).reason
+        )
+    return found
+
+
+def _hidden(policy: str) -> model.Failure:
+    words = _(
+        'Nova hides why it failed (policy %s): ask for a role that this '
+        'policy allows, or check the nova-compute logs of both hosts'
+    )
+    return model.Failure(words % policy)
 
 
 def _request_of(record: model.Migration, found: list[records.Json]) -> str:
@@ -166,15 +211,31 @@ def progress(
 ) -> model.Progress | None:
     """Return how far a live migration is, None where it is not known.
 
-    Before it runs, and once it has ended, Nova does not say.
+    Before it runs, and once it has ended, Nova does not say. A policy may
+    hide it, which is said once.
 
     :param repeated: where there is no answer, it is asked for again.
     """
+    if cloud.progress_hidden:
+        return None
     path = actions.live_migration(server_id, record_id)
     try:
         get = cloud.nova.get if repeated else cloud.nova.get_once
         return get(path, 'migration', records.progress)
     except exceptions.NotFound:
+        return None
+    except exceptions.NotPermitted as error:
+        if not error.policy:
+            raise
+        cloud.progress_hidden = True
+        cloud.do_without(
+            error.policy,
+            _(
+                'The progress of live migrations is not known, so those that '
+                'stall are not noticed: %s'
+            )
+            % error,
+        )
         return None
 
 

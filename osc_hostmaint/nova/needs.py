@@ -16,6 +16,11 @@ from osc_hostmaint import model
 
 _Texts = abc.Mapping[str, str]
 
+#: What is named instead of extra specs that are hidden.
+_HIDDEN = (
+    'flavor extra specs (hidden by the policy '
+    'os_compute_api:servers:show:flavor-extra-specs)'
+)
 #: Extra specs for Placement, with the name of a group of them or without
 #: (nova/scheduler/utils.py: ResourceRequest).
 _FOR_PLACEMENT = re.compile(r'(resources|trait)([a-zA-Z0-9_-]{1,64})?:(.*)')
@@ -62,7 +67,6 @@ def needs(data: abc.Mapping[str, ty.Any]) -> model.Needs:
     Of an image Nova shows only properties that it knows itself, so not the
     traits; of a server that boots from a volume, none at all.
     """
-    # Policy may hide them: show:flavor-extra-specs.
     shown: _Texts | None = (data.get('flavor') or {}).get('extra_specs')
     specs = shown or {}
     properties = (data.get('image') or {}).get('properties') or {}
@@ -87,7 +91,7 @@ def needs(data: abc.Mapping[str, ty.Any]) -> model.Needs:
             )
         ),
         unchecked=(
-            *(('flavor extra specs',) if shown is None else ()),
+            *((_HIDDEN,) if shown is None else ()),
             *_refused(specs, groups),
             *sorted(k for k, value in specs.items() if _unchecked(k, value)),
             *sorted(_of_image(properties)),

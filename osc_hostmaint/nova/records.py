@@ -25,6 +25,8 @@ _P = ty.ParamSpec('_P')
 
 #: Without it Nova lists migrations without their hosts.
 HOSTS_POLICY = 'os_compute_api:os-migrations:index:host'
+#: And without this one servers.
+ATTRIBUTES_POLICY = 'os_compute_api:os-extended-server-attributes'
 
 #: Later times are read as this one, so that a difference between clocks can
 #: be added.
@@ -92,7 +94,15 @@ def service(data: Json) -> model.Service:
 
 @_checked
 def server(data: Json) -> model.Server:
-    """Read a server's details (>= 2.47: the flavor is embedded)."""
+    """Read a server's details (>= 2.47: the flavor is embedded).
+
+    :raises NotPermitted: Nova hides its host. One on no host has null.
+    """
+    # A server in a cell that does not answer has little more than id and
+    # status (>= 2.69).
+    silent = data['status'] == nova_states.Status.UNKNOWN
+    if 'OS-EXT-SRV-ATTR:host' not in data and not silent:
+        raise _hidden(_('servers'), ATTRIBUTES_POLICY)
     flavor = data.get('flavor', {})
     _text_values(flavor.get('extra_specs') or {})
     # A server that boots from a volume has '' for its image.
@@ -108,8 +118,6 @@ def server(data: Json) -> model.Server:
         id=data['id'],
         name=data.get('name', ''),
         status=data['status'],
-        # A server in a cell that does not answer has little more than id
-        # and status (>= 2.69).
         vm_state=data.get('OS-EXT-STS:vm_state') or '',
         task_state=data.get('OS-EXT-STS:task_state'),
         host=data.get('OS-EXT-SRV-ATTR:host') or None,
@@ -178,14 +186,7 @@ def migration(data: Json) -> model.Migration:
     :raises NotPermitted: Nova hides its hosts. Every migration has a source.
     """
     if data['source_compute'] is None:
-        raise exceptions.NotPermitted(
-            _(
-                'Nova hides the hosts of migrations (policy %s): ask for a '
-                'role that this policy allows'
-            )
-            % HOSTS_POLICY,
-            policy=HOSTS_POLICY,
-        )
+        raise _hidden(_('migrations'), HOSTS_POLICY)
     return model.Migration(
         id=data['id'],
         uuid=data['uuid'],
@@ -197,6 +198,15 @@ def migration(data: Json) -> model.Migration:
         created_at=_utc(data['created_at']),
         updated_at=_time(data.get('updated_at')),
     )
+
+
+def _hidden(what: str, policy: str) -> exceptions.NotPermitted:
+    words = _(
+        'Nova hides the hosts of %(what)s (policy %(policy)s): ask for a role '
+        'that this policy allows'
+    )
+    words %= {'what': what, 'policy': policy}
+    return exceptions.NotPermitted(words, policy=policy)
 
 
 @_checked
@@ -227,8 +237,7 @@ def failure(data: Json) -> model.Failure:
     action_event_finish): of the others, on other hosts, it never says how
     they ended.
     """
-    events = [e for e in data.get('events') or () if e.get('event')]
-    failed = [event for event in events if event.get('result') == 'Error']
+    events, failed = _events(data), failed_events(data)
     details = (event.get('details') for event in failed)
     # The conductor's events have the name of a controller.
     names = {e['event'] for e in failed if e['event'].startswith('compute')}
@@ -236,6 +245,15 @@ def failure(data: Json) -> model.Failure:
     return model.Failure(
         next(filter(None, details), ''), frozenset(filter(None, hosts))
     )
+
+
+def failed_events(data: Json) -> list[Json]:
+    """Read the events of an instance action that failed."""
+    return [e for e in _events(data) if e.get('result') == 'Error']
+
+
+def _events(data: Json) -> list[Json]:
+    return [e for e in data.get('events') or () if e.get('event')]
 
 
 def hypervisor_is_up(data: Json) -> bool:

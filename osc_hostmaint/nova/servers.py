@@ -23,6 +23,14 @@ LOG = logging.getLogger(__name__)
 #: Lists of servers tell at it what the scheduler was asked for: the zone
 #: (2.96), the image's properties (2.98), and hints (2.100).
 TELLING = '2.100'
+#: Without it Nova ignores filters such as host=.
+FILTERS_POLICY = 'os_compute_api:servers:allow_all_filters'
+#: Who is an administrator to Nova.
+ADMIN_POLICY = 'context_is_admin'
+#: Nova's words to others that ask for deleted servers.
+_ADMINS_ONLY = 'Only administrators may list deleted'
+#: A host that no cloud has.
+_NO_HOST = 'no such host'
 
 
 def servers(cloud: client.Client, host: str) -> list[model.Server]:
@@ -64,14 +72,72 @@ def servers(cloud: client.Client, host: str) -> list[model.Server]:
             },
         )
     if any(s.host != host for s in found):
-        raise exceptions.NotPermitted(
-            _(
-                'This user cannot list the servers of a host: ask for a '
-                'role that the policy '
-                'os_compute_api:servers:allow_all_filters allows'
-            )
-        )
+        raise _unfiltered()
     return found
+
+
+def _unfiltered() -> exceptions.NotPermitted:
+    words = _(
+        'Nova lists the servers of all hosts when asked for those of one '
+        '(policy %s): ask for a role that this policy allows'
+    )
+    return exceptions.NotPermitted(
+        words % FILTERS_POLICY, policy=FILTERS_POLICY
+    )
+
+
+def check_servers_shown(cloud: client.Client) -> None:
+    """Check that Nova shows servers of all projects, and filters them.
+
+    Not while a cell does not answer: Nova may wait a minute for it, for
+    each list.
+
+    :raises NotPermitted: it does not.
+    """
+    if not cloud.silent_hosts:
+        _check_admin(cloud)
+        check_filters(cloud, '/servers/detail')
+
+
+def check_filters(cloud: client.Client, path: str = '/servers') -> None:
+    """Check that Nova does not ignore filters.
+
+    It ignores those that a policy does not allow, without a word. Then
+    there is a server on a host that does not exist.
+
+    :param path: the list to ask for.
+    :raises NotPermitted: it does.
+    """
+    query = {'all_tenants': 'True', 'host': _NO_HOST, 'limit': '1'}
+    if cloud.nova.get(path, 'servers', records.listed, **query):
+        raise _unfiltered()
+
+
+def _check_admin(cloud: client.Client) -> None:
+    """Check that Nova takes the user for an administrator; asked for once.
+
+    From others it hides servers of other projects (404), and refuses to
+    move locked ones, whatever else is allowed. Only a list of deleted
+    servers tells.
+
+    :raises NotPermitted: it does not.
+    """
+    if cloud.is_admin:
+        return
+    query = {'status': nova_states.Status.DELETED.value, 'limit': '1'}
+    try:
+        cloud.nova.get('/servers/detail', 'servers', records.listed, **query)
+    except exceptions.NotPermitted as error:
+        if _ADMINS_ONLY not in str(error):
+            raise
+        words = _(
+            'Nova hides the servers of other projects (policy %s): ask for a '
+            'role that this policy allows'
+        )
+        raise exceptions.NotPermitted(
+            words % ADMIN_POLICY, policy=ADMIN_POLICY
+        ) from error
+    cloud.is_admin = True
 
 
 def _list(cloud: client.Client, host: str, version: str) -> list[model.Server]:
@@ -101,12 +167,16 @@ def server_count(cloud: client.Client, host: str) -> int:
 
 
 def server(cloud: client.Client, server_id: str) -> model.Server:
-    """Return a server, with status DELETED where there is none."""
+    """Return a server, with status DELETED where there is none.
+
+    :raises NotPermitted: a policy hides it, or may hide it.
+    """
     try:
         return cloud.nova.get(
             transport.path('servers', server_id), 'server', records.server
         )
     except exceptions.NotFound:
+        _check_admin(cloud)
         return records.deleted(server_id)
 
 

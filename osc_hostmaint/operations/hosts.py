@@ -110,7 +110,11 @@ def down_cell_errors(
 
 
 def check_rights(gateway: Gateway) -> None:
-    """Check that Nova shows the hosts of migrations.
+    """Check that Nova shows servers and migrations as they are.
+
+    Where a right is missing, it may show less without a word: the
+    migrations without their hosts, the servers of the own project alone, or
+    those of all hosts.
 
     An outage does not fail this check: later requests retry for longer.
 
@@ -118,6 +122,7 @@ def check_rights(gateway: Gateway) -> None:
     """
     with contextlib.suppress(exceptions.Unavailable):
         gateway.check_hosts_shown()
+        gateway.check_servers_shown()
 
 
 def resolve_excluded(

@@ -3,7 +3,6 @@
 """The plan of many hosts. Nothing is changed."""
 
 import collections
-import contextlib
 import dataclasses
 
 from osc_hostmaint import exceptions
@@ -12,6 +11,7 @@ from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import text
 from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import clock as clocks
@@ -55,9 +55,10 @@ def plan(gateway: Gateway, request: requests.PlanRequest) -> plans.Plan:
     for service in sources:
         if why := plans.stays(service.host, rows[service.host]):
             never[service.host] = why
+    capacity, more = _with_full_hosts(gateway, seen)
     made = plans.plan(
         plans.Seen(
-            snapshot=_with_full_hosts(gateway, seen),
+            snapshot=capacity,
             servers={h: len(found) for h, found in seen.usage.servers.items()},
             demands=seen.demands,
             held=seen.usage.allocations or {},
@@ -68,7 +69,9 @@ def plan(gateway: Gateway, request: requests.PlanRequest) -> plans.Plan:
         at_once=request.at_once,
         share=request.share,
     )
-    return dataclasses.replace(made, notes=(*notes, *seen.notes, *made.notes))
+    return dataclasses.replace(
+        made, notes=(*notes, *seen.notes, *more, *made.notes)
+    )
 
 
 def _choose(
@@ -166,14 +169,15 @@ def _is_others(service: Service) -> bool:
 
 def _with_full_hosts(
     gateway: Gateway, seen: dry_run.Seen
-) -> snapshots.CapacitySnapshot:
-    """Return who may take servers now, or once they are drained."""
+) -> tuple[snapshots.CapacitySnapshot, list[str]]:
+    """Return who may take servers now or once drained, and notices."""
     held = seen.usage.allocations or {}
     if not seen.snapshot.hosts:
         # Where no server needs room, nobody has asked for them.
-        with contextlib.suppress(exceptions.NotPermitted):
-            aggregates = tuple(gateway.aggregates())
-            return dataclasses.replace(seen.snapshot, aggregates=aggregates)
+        observing = snapshot.CapacityObserver(gateway)
+        found = observing.aggregates()
+        seen_ = dataclasses.replace(seen.snapshot, aggregates=found)
+        return seen_, observing.notes
     providers = []
     for root, host in full_hosts.unseen(seen.snapshot, held).items():
         provider = gateway.provider(root)
@@ -185,4 +189,4 @@ def _with_full_hosts(
                 )
             )
         providers.append(provider.with_used(used))
-    return full_hosts.complete(seen.snapshot, providers)
+    return full_hosts.complete(seen.snapshot, providers), []

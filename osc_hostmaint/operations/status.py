@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
+import logging
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
@@ -15,6 +16,7 @@ from osc_hostmaint import text
 from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine.capacity import dry_run
+from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import clock
 from osc_hostmaint.operations import hosts
@@ -27,6 +29,8 @@ from osc_hostmaint.planning.server import in_flight
 
 Gateway = gateways.Gateway
 Service = model.Service
+
+LOG = logging.getLogger(__name__)
 
 THREADS = 8
 
@@ -90,9 +94,7 @@ def _moves(
     for record, server in hosts.moving(gateway, records):
         progress = None
         if in_flight.has_progress(record):
-            # Who may not see it can do without.
-            with contextlib.suppress(exceptions.NotPermitted):
-                progress = gateway.progress(record.server_id, record.id)
+            progress = gateway.progress(record.server_id, record.id)
         yield summary.MoveInFlight(record, server.name, progress)
 
 
@@ -134,11 +136,15 @@ def list_hosts(
         for service in services:
             if latest.get(service.host, service).silent:
                 counts[service.host] = None
+    if any(counts.values()):
+        gateway.check_filters()
     types: dict[str, str] = {}
     if hypervisor_types:
-        with contextlib.suppress(exceptions.CloudError):
+        try:
             found_types = gateway.hypervisor_details()
             types = {h.host: h.type for h in found_types if h.type}
+        except exceptions.CloudError as error:
+            LOG.warning(_('The types of hypervisors are not known: %s'), error)
     return tuple(
         ListedHost(s, counts[s.host], types.get(s.host), _age(s, now))
         for s in services

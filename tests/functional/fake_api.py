@@ -148,6 +148,12 @@ class FakeApi:
     def answer(self, request: Request) -> Answer:
         """Answer a request, and keep it."""
         self.requests.append(request)
+        if (
+            request.path.startswith('/v2.1/servers')
+            and 'limit' in request.query
+        ):
+            # There is no such host, and no deleted server.
+            return self._as_nova(request)
         for behave in self.behaviours:
             if answer := behave(request):
                 return answer

@@ -15,7 +15,7 @@ from tests.functional import test_spread
 SERVERS = 8
 #: Requests at the begin, until the first move has ended, and at the end. One
 #: of them looks at the host once more right before it is marked.
-ANY_DRAIN = 18
+ANY_DRAIN = 20
 
 
 @pytest.mark.soak

@@ -116,7 +116,7 @@ class CapacityObserver:
         try:
             return dataclasses.replace(
                 seen,
-                aggregates=self._aggregates(),
+                aggregates=self.aggregates(),
                 hosts=self._gateway.hypervisors(),
                 bare_metal=host_identity.bare_metal(
                     self._gateway.hypervisor_details()
@@ -130,7 +130,8 @@ class CapacityObserver:
             self._note_unknown(error)
             return seen
 
-    def _aggregates(self) -> tuple[snapshots.Aggregate, ...]:
+    def aggregates(self) -> tuple[snapshots.Aggregate, ...]:
+        """Return the host aggregates; none where a policy hides them."""
         try:
             return tuple(self._gateway.aggregates())
         except exceptions.NotPermitted as error:

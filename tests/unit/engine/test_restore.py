@@ -77,7 +77,13 @@ class TestAll(restore_base.RestoreTestCase):
         self.assertIs(Code.DONE, done.result.exit_code)
         # The services twice: its cell may have fallen silent meanwhile.
         self.assertEqual(
-            {'check_hosts_shown': 1, 'services': 2, 'left': 1, 'deleted': 1},
+            {
+                'check_hosts_shown': 1,
+                'check_servers_shown': 1,
+                'services': 2,
+                'left': 1,
+                'deleted': 1,
+            },
             done.client.counts(),
         )
 

@@ -203,6 +203,12 @@ def fault(kind: str, status: int, message: str) -> dict[str, ty.Any]:
     }
 
 
+def forbidden(policy: str) -> dict[str, ty.Any]:
+    """Return Nova's answer where a policy does not allow a request."""
+    words = f"Policy doesn't allow {policy} to be performed."
+    return fault('forbidden', 403, words)
+
+
 def nova_versions(maximum: str = '2.104') -> dict[str, ty.Any]:
     """Return what Nova says of itself at its endpoint."""
     return {

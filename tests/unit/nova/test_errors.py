@@ -188,6 +188,22 @@ class PlacementTest(cloud.CloudTestCase):
             str(caught.exception),
         )
 
+    def test_policy_is_known(self) -> None:
+        nodes = [cloud.hypervisor(1, 'cmp01')]
+        self.answer('/os-hypervisors/detail', hypervisors=nodes)
+        detail = (
+            'Access was denied to this resource.\n\n Policy does not allow '
+            'placement:resource_providers:list to be performed.  '
+        )
+        answer = cloud.fault('x', 403, '')
+        answer['json'] = {'errors': [{'status': 403, 'detail': detail}]}
+        self.cloud.get(PROVIDERS, **answer)
+        with self.raises(NOT_PERMITTED) as caught:
+            self.gateway.allocations('cmp01')
+        self.assertEqual(
+            'placement:resource_providers:list', caught.exception.policy
+        )
+
 
 class TranslatedTest(cloud.CloudTestCase):
     """What no request here brings about, but the libraries may raise."""

@@ -87,7 +87,72 @@ class ServersTest(cloud.CloudTestCase):
     def test_deleted(self) -> None:
         fault = cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.')
         self.cloud.get(f'{cloud.NOVA}/servers/vm1', **fault)
-        self.assertEqual(records.deleted('vm1'), self.gateway.server('vm1'))
+        self.answer('/servers/detail', servers=[])
+        for _time in range(2):
+            found = self.gateway.server('vm1')
+            self.assertEqual(records.deleted('vm1'), found)
+        # Is it hidden? That is asked once.
+        probe = 'GET /servers/detail?status=DELETED&limit=1'
+        self.assertEqual(1, self.sent.count(probe))
+
+    def test_hidden_is_not_deleted(self) -> None:
+        fault = cloud.fault('itemNotFound', 404, 'Instance vm1 is not found.')
+        self.cloud.get(f'{cloud.NOVA}/servers/vm1', **fault)
+        self._deny_admin()
+        with self.raises(exceptions.NotPermitted, 'context_is_admin'):
+            self.gateway.server('vm1')
+
+    def _deny_admin(self) -> None:
+        words = 'Only administrators may list deleted instances'
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/detail',
+            **cloud.fault('forbidden', 403, words),
+        )
+
+    def test_no_administrator(self) -> None:
+        self._deny_admin()
+        with self.raises(exceptions.NotPermitted, 'context_is_admin'):
+            self.gateway.check_servers_shown()
+
+    def test_no_list_at_all(self) -> None:
+        denied = cloud.forbidden('the:list')
+        self.cloud.get(f'{cloud.NOVA}/servers/detail', **denied)
+        with self.raises(exceptions.NotPermitted, 'the:list'):
+            self.gateway.check_servers_shown()
+
+    def test_all_filters_ignored(self) -> None:
+        self.cloud.get(
+            f'{cloud.NOVA}/servers/detail',
+            [
+                {'json': {'servers': []}},
+                {'json': {'servers': [{'id': 'vm1'}]}},
+            ],
+        )
+        with self.raises(exceptions.NotPermitted, 'allow_all_filters'):
+            self.gateway.check_servers_shown()
+
+    def test_all_is_shown(self) -> None:
+        self.answer('/servers/detail', servers=[])
+        for _time in range(2):
+            self.gateway.check_servers_shown()
+        # The first of the two is enough once.
+        self.assertEqual(3, len(self.sent))
+
+    def test_cell_that_does_not_answer(self) -> None:
+        # Nova may wait a minute for it, in each list.
+        down = {'binary': 'nova-compute', 'host': 'cmp02', 'status': 'UNKNOWN'}
+        self.answer('/os-services', services=[cloud.service('cmp01'), down])
+        self.gateway.services()
+        self.gateway.check_servers_shown()
+        self.assertEqual(1, len(self.sent))
+
+    def test_hosts_hidden(self) -> None:
+        server = cloud.server()
+        del server['OS-EXT-SRV-ATTR:host']
+        self._answer({'servers': [server]})
+        words = 'os_compute_api:os-extended-server-attributes'
+        with self.raises(exceptions.NotPermitted, words):
+            self.gateway.servers('cmp01')
 
     def test_404_of_keystone_is_no_deleted_server(self) -> None:
         who = cloud.fault('x', 401, 'Who?')

@@ -10,6 +10,8 @@ from unittest import mock
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint import nova_states
+from osc_hostmaint.nova import moves
+from osc_hostmaint.nova import needs
 from osc_hostmaint.nova import records
 from tests import unit
 from tests.unit.nova import cloud
@@ -108,7 +110,7 @@ class ServerTest(unit.TestCase):
                 host=None,
                 project_id='p',
                 # As good as none is known of what it asks for.
-                needs=model.Needs(unchecked=('flavor extra specs',)),
+                needs=needs.needs({}),
             ),
             records.server(data),
         )
@@ -156,6 +158,18 @@ class ProgressTest(unit.TestCase):
             memory_remaining_bytes=remaining, memory_total_bytes=total
         )
         self.assertIsNone(records.progress(data))
+
+
+class HiddenProgressTest(cloud.CloudTestCase):
+    def test_said_once_and_not_asked_again(self) -> None:
+        denied = cloud.forbidden('os_compute_api:servers:migrations:show')
+        self.cloud.get(cloud.NOVA + MIGRATION, **denied)
+        with self.assertLogs('osc_hostmaint', 'WARNING') as logged:
+            for _time in range(2):
+                self.assertIsNone(self.gateway.progress('vm1', 7))
+        (line,) = logged.output
+        self.assertIn('os_compute_api:servers:migrations:show', line)
+        self.assertEqual([f'GET {MIGRATION}'], self.sent)
 
 
 class NovasTimeTest(cloud.CloudTestCase):
@@ -256,16 +270,39 @@ class FailureTest(cloud.CloudTestCase):
         ('still_running', [{'event': 'x', 'result': None}]),
         ('none_failed', [{'result': 'Success', 'details': 'not this'}]),
         ('details_null', [{**_ERROR, 'event': 'x'}]),
-        ('before_2_84', [{'event': 'x', 'result': 'Error'}]),
     )
     def test_nova_does_not_say(self, events: ty.Any) -> None:
         self._answer([cloud.instance_action(3, 'migrate')], events)
         self.assertEqual(model.Failure(), self.gateway.failure(RECORD))
 
-    # Deleted, or a user who may not look.
-    @unit.cases(404, 403)
-    def test_no_answer(self, status: int) -> None:
-        self.cloud.get(cloud.NOVA + ACTIONS, **cloud.fault('x', status, 'No.'))
+    def test_before_2_84(self) -> None:
+        self.cloud.get(cloud.NOVA, json=cloud.nova_versions('2.83'))
+        events = [{'event': 'x', 'result': 'Error', 'host': 'cmp02'}]
+        self._answer([cloud.instance_action(3, 'migrate')], events)
+        self.assertEqual(model.Failure(), self.gateway.failure(RECORD))
+
+    def test_policy_hides_the_details(self) -> None:
+        events = [{'event': 'x', 'result': 'Error', 'host': 'cmp02'}]
+        self._answer([cloud.instance_action(3, 'migrate')], events)
+        found = self.gateway.failure(RECORD)
+        self.assertIn(moves.DETAILS_POLICY, found.reason)
+
+    def test_policy_hides_the_hosts(self) -> None:
+        events = [{'event': 'compute_x', 'result': 'Error', 'details': 'Bad'}]
+        self._answer([cloud.instance_action(3, 'migrate')], events)
+        with self.assertLogs('osc_hostmaint', 'WARNING') as logged:
+            for _time in range(2):
+                found = self.gateway.failure(RECORD)
+                self.assertEqual(model.Failure('Bad'), found)
+        (line,) = logged.output
+        self.assertIn(moves.EVENTS_POLICY, line)
+
+    def test_policy_hides_the_actions(self) -> None:
+        self.cloud.get(cloud.NOVA + ACTIONS, **cloud.forbidden('the:policy'))
+        self.assertIn('the:policy', self.gateway.failure(RECORD).reason)
+
+    def test_deleted(self) -> None:
+        self.cloud.get(cloud.NOVA + ACTIONS, **cloud.fault('x', 404, 'No.'))
         self.assertEqual(model.Failure(), self.gateway.failure(RECORD))
 
 
@@ -285,11 +322,9 @@ class NotKnownTest(cloud.CloudTestCase):
             # A proxy's.
             (exceptions.Unavailable, {'status_code': 404, 'text': '<h1>'}),
         ):
-            # A move fails for an unknown reason where one may not look.
-            if name != 'failure' or kind is exceptions.Unavailable:
-                self.cloud.get(cloud.NOVA + path, **answer)
-                with self.subTest(answer), self.raises(kind):
-                    getattr(self.gateway, name)(*arguments)
+            self.cloud.get(cloud.NOVA + path, **answer)
+            with self.subTest(answer), self.raises(kind):
+                getattr(self.gateway, name)(*arguments)
 
 
 class HistoryTest(cloud.CloudTestCase):

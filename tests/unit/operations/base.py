@@ -262,7 +262,7 @@ class DrainTestCase(MaintenanceTestCase):
         'services services_on servers server server_count migrations now '
         'unconfirmed allocations hypervisors hypervisor_details groups '
         'aggregates allocation_candidates residents user_name user_id '
-        'check_hosts_shown'.split()
+        'check_hosts_shown check_servers_shown'.split()
     )
 
     def setUp(self) -> None:

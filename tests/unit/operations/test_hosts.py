@@ -119,13 +119,13 @@ class HiddenHostsTest(base.DrainTestCase):
         ('unset_and_restore', {}),
     )
     def test_refused(self, verb: str, options: dict[str, ty.Any]) -> None:
-        self.given(builders.service(host='cmp01'))
-        self.gateway.check_hosts_shown.side_effect = exceptions.NotPermitted(
-            'hidden'
-        )
-        with self.assertRaisesRegex(exceptions.NotPermitted, 'hidden'):
-            getattr(self.maintenance, verb)(['cmp01'], **options)
-        self.assert_untouched()
+        for check in ('check_hosts_shown', 'check_servers_shown'):
+            self.given(builders.service(host='cmp01'))
+            denied = exceptions.NotPermitted('hidden')
+            getattr(self.gateway, check).side_effect = denied
+            with self.assertRaisesRegex(exceptions.NotPermitted, 'hidden'):
+                getattr(self.maintenance, verb)(['cmp01'], **options)
+            self.assert_untouched()
 
     def test_short_outage_is_tolerated(self) -> None:
         self.gateway.check_hosts_shown.side_effect = exceptions.Unavailable(

@@ -259,15 +259,6 @@ class ShowTest(base.MaintenanceTestCase):
         )
         self.assert_untouched()
 
-    def test_no_right_to_see_progress(self) -> None:
-        self.given(builders.service())
-        self.cloud.places = {'vm1': 'cmp01'}
-        self.cloud.records = [builders.migration(1)]
-        self.cloud.tasks = {'vm1': 'migrating'}
-        self.gateway.progress.side_effect = exceptions.NotPermitted('no')
-        (move,) = self.maintenance.show('cmp01').moves
-        self.assertIsNone(move.progress)
-
     def test_drained(self) -> None:
         self.assertTrue(self.maintenance.show('cmp01').drained)
         # Evacuated, and not cleaned up.
@@ -347,7 +338,20 @@ class ListTest(base.MaintenanceTestCase):
         self.assertEqual(['ironic'], types())
         error = exceptions.NotPermitted('no')
         self.gateway.hypervisor_details.side_effect = error
-        self.assertEqual([None], types())
+        with self.assertLogs('osc_hostmaint', 'WARNING') as logged:
+            self.assertEqual([None], types())
+        self.assertIn(
+            'types of hypervisors are not known: no', logged.output[0]
+        )
+
+    def test_filters_ignored(self) -> None:
+        denied = exceptions.NotPermitted('no')
+        self.gateway.check_filters.side_effect = denied
+        with self.assertRaises(exceptions.NotPermitted):
+            self.listed(*model.Mode)
+        # Where there is no server, there is none of another host.
+        self.cloud.places = {}
+        self.assertEqual(4, len(self.listed(*model.Mode)))
 
     def test_failure_is_not_zero_servers(self) -> None:
         self.gateway.server_count.side_effect = exceptions.Unavailable('x')

@@ -182,3 +182,11 @@ class PlannedTestCase(PlanTestCase):
         self.assertEqual(
             ('host aggregates were not checked: denied',), self.plan().notes
         )
+
+    def test_without_servers_it_is_said_too(self) -> None:
+        self.cloud.places = {}
+        self.gateway.aggregates.side_effect = exceptions.NotPermitted('denied')
+        self.assertEqual(
+            ('host aggregates were not checked: denied',),
+            self.maintenance.plan().notes,
+        )

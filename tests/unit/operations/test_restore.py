@@ -200,7 +200,8 @@ class TestRefused(RestoreTestCase):
         self.cloud.disable(HOME)
         done = self.restore()
         self.assertEqual(
-            {'services': 1, 'check_hosts_shown': 1}, done.client.counts()
+            {'services': 1, 'check_hosts_shown': 1, 'check_servers_shown': 1},
+            done.client.counts(),
         )
 
     def test_nova_does_not_tell(self):

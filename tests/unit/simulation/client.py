@@ -195,6 +195,10 @@ class Client(session.Session):
     def check_hosts_shown(self) -> None:
         """GET /os-migrations: one of the whole cloud."""
 
+    @_asks('check_servers_shown')
+    def check_servers_shown(self) -> None:
+        """GET /servers, twice: none of the whole cloud."""
+
     @_asks('flights')
     def migrations_in_flight(self) -> list[model.Migration]:
         """GET /os-migrations: the newest of the whole cloud."""
