@@ -39,9 +39,9 @@ ALL_COLUMNS = (*LONG_COLUMNS, 'Hypervisor Type')
 #: Of show.
 FIELDS = (
     *('host', 'mode', 'reason', 'since', 'set_by', 'service_state'),
-    *('forced_down', 'availability_zone', 'servers', 'servers_by_status'),
-    *('moving', 'moves', 'blocked', 'awaiting_confirm', 'awaiting_cleanup'),
-    *('allocations', 'drained'),
+    *('updated_at', 'forced_down', 'availability_zone', 'servers'),
+    *('servers_by_status', 'moving', 'moves', 'blocked', 'awaiting_confirm'),
+    *('awaiting_cleanup', 'allocations', 'drained'),
 )
 #: What a narrow terminal does not show, the first one first.
 _DISPENSABLE = (
@@ -55,6 +55,7 @@ def _fields(service: 'api.Service') -> dict[str, ty.Any]:
     from osc_hostmaint.planning.host import down_cells
 
     silent, mark = service.silent, service.mark
+    updated = service.updated_at
     # Ours without its head, others' as it is.
     reason = mark.reason if mark else service.disabled_reason or ''
     state = 'up' if service.up else 'down'
@@ -65,6 +66,7 @@ def _fields(service: 'api.Service') -> dict[str, ty.Any]:
         'since': marks.iso(mark.since) if mark else None,
         'set_by': mark.by if mark else None,
         'service_state': 'unknown' if silent else state,
+        'updated_at': marks.iso(updated) if updated else None,
         'forced_down': None if silent else service.forced_down,
         'availability_zone': service.zone,
     }

@@ -18,6 +18,7 @@ from tests.unit import builders
 from tests.unit.commands import shell
 
 SINCE = '2026-11-20T23:31:07Z'
+UPDATED = '2026-11-20T23:40:02Z'
 HOSTILE = '\x1b[2Jbroken\nfan'
 AGE = datetime.timedelta(days=1, hours=2, minutes=3, seconds=4)
 
@@ -55,7 +56,8 @@ class TestShow(shell.CommandTestCase):
 
     def test_fields(self):
         """Frozen: scripts depend on them."""
-        self.asked.return_value = shown()
+        updated = datetime.datetime.fromisoformat(UPDATED)
+        self.asked.return_value = shown(builders.service(updated_at=updated))
         done = self.run_command('-f json cmp01')
 
         self.assertEqual(0, done.code)
@@ -67,6 +69,7 @@ class TestShow(shell.CommandTestCase):
                 'since': SINCE,
                 'set_by': 'alice',
                 'service_state': 'up',
+                'updated_at': UPDATED,
                 'forced_down': False,
                 'availability_zone': 'nova',
                 'servers': 3,
@@ -109,6 +112,7 @@ class TestShow(shell.CommandTestCase):
                 'mode': 'operational',
                 'since': None,
                 'set_by': None,
+                'updated_at': None,
                 'reason': '',
                 'drained': True,
             },
