@@ -52,6 +52,11 @@ class Servers:
             query['host'] = host
         return self._pages('/servers/detail', 'servers', query)
 
+    def places(self) -> dict[str, str | None]:
+        """The host of each server by its id, past the API."""
+        found = self._control('GET', 'servers')
+        return {server: seen['host'] for server, seen in found.items()}
+
     def migrations(self, **filters: Any) -> list[dict[str, Any]]:
         """Migration records, newest first, as Nova shows them."""
         return self._pages('/os-migrations', 'migrations', filters, 'uuid')

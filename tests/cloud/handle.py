@@ -169,6 +169,11 @@ class Cloud(boot.Servers, fleet.Hosts, catalog.Catalog):
         return remote.control(self._session, side, method, path, body)
 
     @property
+    def control_url(self) -> str:
+        """The URL below which :mod:`tests.cloud.control` answers."""
+        return self._url('side', '/control')
+
+    @property
     def auth_url(self) -> str:
         return self._url('identity', '/v3')
 

@@ -14,6 +14,8 @@ OWN_CLOUDS = ('/test_conformance.py', '/functional/cloud/')
 LONG: tuple[str, ...] = (
     'test_conformance.TestConformance',
     'test_pages.TestPages.test_tutorial',
+    'test_rolling.TestLongRoll',
+    'test_rolling.TestShortRoll',
     'test_restore.TestRestore.test_there_and_back',
     'test_evacuate.TestDeadHost',
     'test_states.TestComing.test_servers_moving_or_busy',
