@@ -16,6 +16,7 @@ import typing as ty
 import pytest
 
 from tests import openstack
+from tests import preloaded
 from tests.cloud import waiting
 from tests.functional import base
 from tests.functional import shell
@@ -107,17 +108,13 @@ class RollingTest(base.FunctionalTest):
     def _preload(self) -> list[str]:
         """Start what runs the commands of a roll, and return the command."""
         path = self.directory / 'openstack.sock'
-        module = 'tests.functional.preloaded'
         process = subprocess.Popen(
-            [sys.executable, '-m', module, str(path)],
+            [sys.executable, '-m', preloaded.__name__, str(path)],
             cwd=base.ROOT,
-            stdin=subprocess.PIPE,
         )
         self.addCleanup(self._reap, process)
         waiting.wait_for(path.exists, 'the command to be loaded')
-        script = pathlib.Path(base.ROOT, *module.split('.'))
-        client = str(script.with_suffix('.py'))
-        return [sys.executable, '-S', '-E', client, str(path)]
+        return [sys.executable, '-S', '-E', preloaded.__file__, str(path)]
 
     def variables(self, **more: ty.Any) -> dict[str, ty.Any]:
         return {

@@ -12,8 +12,8 @@ import tempfile
 
 from tests import cloud as clouds
 from tests import openstack
+from tests import preloaded
 from tests.pages import blocks
-from tests.pages import preloaded
 from tests.pages import scenes
 from tests.pages import session
 

@@ -2,10 +2,13 @@
 
 """The ``openstack`` command without the seconds that it takes to start.
 
-``python -m tests.pages.preloaded <socket>`` has all modules loaded, and makes
-a copy of itself for each command that ``python <this file> <socket> ...`` asks
-for, in the same terminal. That runs in another process of the group, so it is
-interrupted by Ctrl-C as any other command.
+``python -m tests.preloaded <socket>`` has all modules loaded, and makes a copy
+of itself for each command that ``python -S <this file> <socket> ...`` asks
+for: with the files, the environment and the working directory of that. Where
+both share a terminal, it is interrupted by Ctrl-C as any other command.
+
+For commands that other programs start; tests themselves run them in their own
+process (tests/functional/shell.py).
 """
 
 import contextlib
@@ -43,6 +46,8 @@ def serve(path: str) -> None:
     _load()
     for number in _INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)
+    # Nobody waits for those that run the commands.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path + '.part')
         listener.listen()
@@ -51,16 +56,24 @@ def serve(path: str) -> None:
         while True:
             connection, _address = listener.accept()
             with connection:
-                text, fds, _flags, _address = socket.recv_fds(
-                    connection, _MOST, len(_FDS)
-                )
-                child = os.fork()
-                if not child:
-                    _become(json.loads(text), fds)
-                for each in fds:
-                    os.close(each)
-                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-                connection.send(str(code).encode())
+                if not os.fork():
+                    _answer(connection)
+
+
+def _answer(connection: socket.socket) -> None:
+    """Run a command, send its exit code, and end."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        text, fds, _flags, _address = socket.recv_fds(
+            connection, _MOST, len(_FDS)
+        )
+        child = os.fork()
+        if not child:
+            _become(json.loads(text), fds)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        connection.send(str(code).encode())
+    finally:
+        os._exit(0)
 
 
 def _load() -> None:
@@ -70,6 +83,11 @@ def _load() -> None:
 
     from osc_hostmaint import api  # noqa: F401
     from osc_hostmaint.commands import drain  # noqa: F401
+    from osc_hostmaint.commands import mark  # noqa: F401
+    from osc_hostmaint.commands import plan  # noqa: F401
+    from osc_hostmaint.commands import restore  # noqa: F401
+    from osc_hostmaint.commands import status  # noqa: F401
+    from osc_hostmaint.progress import run  # noqa: F401
     from tests import openstack  # noqa: F401
 
 
