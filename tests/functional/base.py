@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import typing as ty
 import unittest
 
@@ -17,6 +18,7 @@ from tests import cloud as clouds
 from tests import openstack
 from tests.cloud import waiting
 from tests.functional import output
+from tests.functional import rights
 from tests.functional import shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
@@ -197,9 +199,20 @@ class FunctionalTest(unittest.TestCase):
     def run_command(
         self, line: str, *more: str, user: str = OPERATOR, **env: str
     ) -> Done:
-        """Run ``openstack`` in this process and return how it ended."""
+        """Run ``openstack`` in this process and return how it ended.
+
+        The requests of our commands have to be in the guide's table of
+        rights.
+        """
         words = [*line.split(), *more]
+        began = time.time()
         done = Done(*shell.run(words, {**self.cloud.env(user), **env}))
+        ours = words[:2] == ['host', 'maintenance']
+        # A fake API has no such log.
+        if ours and isinstance(self.cloud, clouds.Cloud):
+            log = self.cloud.requests.log()
+            asked = [request for request in log if request.time >= began]
+            self.assertEqual(set(), rights.unknown(asked), words)
         self.assertNotIn('Traceback', done.err)
         output.check(words, done.out)
         return done

@@ -22,6 +22,7 @@ LONG: tuple[str, ...] = (
     'test_restore.TestRestore',
     'test_interruption.TestBadDays',
     'test_examples.TestScript.test_rack',
+    'test_rights.TestLooking.test_all',
     'test_states.TestOptions.test_all_that_can_be_moved',
     'test_evacuate.TestLife.test_confirmation_asked_for_a_silent_host',
     'test_older_nova.TestOlderNova',
