@@ -98,6 +98,10 @@ def _become(wanted: dict[str, object], fds: list[int]) -> None:
         for ours, theirs in zip(_FDS, fds, strict=True):
             os.dup2(theirs, ours)
             os.close(theirs)
+        # They may be of another kind: pipes, where ours are files.
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, 'w', closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, 'w', 1, closefd=False)  # noqa: SIM115
         for number in _INTERRUPTS:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
