@@ -249,11 +249,42 @@ class TestShortRoll(RollingTest):
         self.assert_done('cmp01')
         self.assertEqual(0, self.hooked('cmp02'))
         fail.unlink()
-        self.roll(**limits)
+        self.roll(host_maintenance_restore=True, **limits)
         watcher.end()
+        (back,) = self.cloud.servers('cmp02')
+        self.assertEqual('web', back['name'])
         self.assertEqual(2, self.hooked('cmp03'))
         self.assert_done('cmp01', 'cmp02')
         self.assertEqual('done', self.fact('cmp03')['state'])
+
+    @pytest.mark.soak
+    def test_another_run(self) -> None:
+        """A run that has a host out of service is not joined."""
+        process = subprocess.run(
+            ['ps', '-o', 'pid=,lstart=', '-p', str(os.getpid())],
+            env={**os.environ, 'LC_ALL': 'C'},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        self.cloud.requests.reset()
+        for node in (os.uname().nodename, 'elsewhere'):
+            with self.subTest(node):
+                self.claim('cmp02', f'{node} {process}')
+                out = self.roll(code=2)
+                self.assertIn('service by another run of this roll', out)
+        self.assertEqual([], self.changes())
+        self.roll('--check', host_maintenance_take_over=True)
+        # That process has ended.
+        self.claim('cmp02', f'{os.uname().nodename} 1 {process}')
+        self.roll('--check')
+
+    def claim(self, host: str, run: str) -> None:
+        """Have another run have a host out of service."""
+        path = self.directory / host
+        path.mkdir(exist_ok=True)
+        fact = {'roll': ROLL, 'state': 'out', 'run': run, 'since': ''}
+        (path / 'host_maintenance.fact').write_text(json.dumps(fact))
 
     @pytest.mark.soak
     def test_check(self) -> None:
