@@ -22,7 +22,8 @@ class TestPages(base.FunctionalTest):
     def follow(self, page: pathlib.Path) -> None:
         texts = play.play(page, self.cloud, shell.FACTOR)
         self.assertTrue(texts)
-        self.assertEqual([], list(play.differences(texts)))
+        if found := list(play.differences(texts)):
+            self.fail('\n'.join(found))
 
 
 def _add_tests() -> None:

@@ -3,6 +3,7 @@
 """Follow a page literally: run its commands in a terminal, one by one."""
 
 from collections import abc
+import difflib
 import itertools
 import os
 import pathlib
@@ -152,4 +153,7 @@ def differences(texts: Texts) -> abc.Iterator[str]:
         shown = blocks.normalize('\n'.join(block.text))
         printed = blocks.normalize('\n'.join(text))
         if shown != printed:
-            yield f'{block}\nshown:\n{shown}\nprinted:\n{printed}'
+            lines = difflib.unified_diff(
+                shown, printed, f'{block} shows', 'printed', lineterm=''
+            )
+            yield '\n'.join(lines)
