@@ -215,7 +215,10 @@ class _Cloud:
         }
 
     def _servers(self, query: Query) -> ty.Any:
-        (host,) = query['host']
+        host = query.get('host', [''])[0]
+        if host not in self._hosts:
+            # No server is deleted, and there is no other host.
+            return {'servers': []}
         return {
             'servers': [
                 cloud.server(

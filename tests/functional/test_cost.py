@@ -38,6 +38,8 @@ class TestCost(base.FunctionalTest):
             request
             for request in log
             if request.method == 'GET'
+            # Those are asked for before the first tick.
+            and 'limit' not in request.query
             and request.path.endswith(('/servers/detail', '/os-migrations'))
         ]
         # The records are asked for once at each tick; whatever else is

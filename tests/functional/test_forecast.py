@@ -10,9 +10,9 @@ import pytest
 from tests.functional import base
 from tests.functional import forecast_base
 
-#: What a dry run may ask for, beside one question for each shape of servers
-#: and the pages of server groups.
-REQUESTS = 7
+#: What a dry run may ask for, three of it about rights, beside one question
+#: for each shape of servers and the pages of server groups.
+REQUESTS = 9
 
 
 class TestDryRun(forecast_base.ForecastTest):

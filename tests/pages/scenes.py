@@ -86,6 +86,17 @@ def tight(cloud: clouds.Cloud) -> None:
     )
 
 
+def forgotten(cloud: clouds.Cloud) -> None:
+    """Have cmp01 in maintenance for long, with a server."""
+    cloud.boot('archive', host='cmp01')
+    compute = cloud.connection().compute
+    compute.disable_service(
+        cloud.service('cmp01').id,
+        disabled_reason='maintenance since 2026-10-05T22:10:00Z by alice: '
+        'disk is replaced, CHG0042',
+    )
+
+
 def dead(cloud: clouds.Cloud) -> None:
     """Have cmp01 die with two servers, one of which was off."""
     cloud.boot_many(
@@ -114,5 +125,6 @@ SCENES: dict[str, abc.Callable[[clouds.Cloud], None]] = {
         mixed,
         tight,
         dead,
+        forgotten,
     )
 }
