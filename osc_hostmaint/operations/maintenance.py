@@ -355,8 +355,8 @@ class Maintenance:
         """Return the hosts that are in one of the modes, ordered by name.
 
         Hosts whose cell does not answer are always included. This costs one
-        request, one for each host returned, and one more if a host has no
-        servers.
+        request, one for each host returned, one more if a host has servers,
+        and one more if a host has none.
 
         :param hypervisor_types: also return the types of the hypervisors,
             which costs one more request.

@@ -144,6 +144,7 @@ class ServersTest(cloud.CloudTestCase):
         self.answer('/os-services', services=[cloud.service('cmp01'), down])
         self.gateway.services()
         self.gateway.check_servers_shown()
+        self.gateway.check_filters()
         self.assertEqual(1, len(self.sent))
 
     def test_hosts_hidden(self) -> None:
