@@ -2,7 +2,7 @@
 
 """What a server's owner wants of a drain: said by a tag, or by a property.
 
-It never permits what the operator did not: the gentler of both counts.
+It permits nothing harsher than the operator does: the gentler of both counts.
 """
 
 from collections import abc

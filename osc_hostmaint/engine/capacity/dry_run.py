@@ -160,7 +160,11 @@ def _see_moves(
         server.status == nova_states.Status.REBUILD
         for server in watcher.seen.servers.values()
     )
-    or_cold = operation.policy.running is policies.Running.LIVE_OR_COLD
+    or_cold = any(
+        tenant_policy.running(operation.policy, server)
+        is policies.Running.LIVE_OR_COLD
+        for server in watcher.seen.servers.values()
+    )
     known_without = usage.allocations is not None and not holders
     if known_without and not (rebuilt or or_cold):
         return

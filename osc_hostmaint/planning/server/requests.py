@@ -85,7 +85,7 @@ def assess_on_host(
 def _under_way(view: Server) -> tuple[ActionKind, ...]:
     """Return what may have been asked for that Nova is doing."""
     task = view.task_state
-    if view.status == nova_states.Status.SHELVED_OFFLOADED:
+    if not task and view.status == nova_states.Status.SHELVED_OFFLOADED:
         # Its host is not cleared yet.
         task = _Task.SHELVING_OFFLOADING
     return _TASKS.get(task or '', ())

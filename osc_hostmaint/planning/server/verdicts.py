@@ -80,7 +80,8 @@ def excluded(server: model.Server, terms: Terms) -> ServerStatus | None:
     if server.id in terms.policy.exclude:
         reason = f'left {terms.operation.stays} (--exclude)'
         return blocked(Code.EXCLUDED, reason)
-    if tenant_policy.leaves(terms.policy, server):
+    # What we have shelved is offloaded.
+    if tenant_policy.leaves(terms.policy, server) and not terms.shelving:
         return blocked(
             Code.TENANT_POLICY,
             f'left {terms.operation.stays}, as its owner wants: ask them, or '

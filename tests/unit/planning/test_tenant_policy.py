@@ -70,6 +70,14 @@ class TestTenantPolicy(unit.TestCase):
         kind = memories.ActionKind(asked) if asked else None
         self.assertEqual(kind, found.ask)
 
+    def test_what_we_have_shelved_is_offloaded(self):
+        terms = verdicts.Terms(
+            drains.Drain(policies.Policy(tenant_policy=FOLLOW)), shelving=True
+        )
+        server = builders.server(status='SHELVED', wish='leave')
+        found = verdicts.judge(server, terms)
+        self.assertEqual(memories.ActionKind.OFFLOAD, found.ask)
+
     @unit.cases((FOLLOW, 0), (IGNORE, 9))
     def test_nothing_is_ignored(self, follows, count):
         self.assertEqual((), self.ignored(follows, count))
