@@ -12,6 +12,7 @@ PREVIEW_COLUMNS = [
     'Host',
     'Status',
     'Move',
+    'Wish',
     'Fits',
     'Candidates',
     'Code',

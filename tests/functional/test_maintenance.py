@@ -24,9 +24,12 @@ class TestMaintenance(base.FunctionalTest):
         )
         first = self.show('cmp01')
         self.cloud.restart_host('cmp01')
+        before = first.pop('updated_at')
+        waiting.wait_for(
+            lambda: self.show('cmp01')['updated_at'] > before, 'a heartbeat'
+        )
         shown = self.show('cmp01')
         heard = shown['updated_at']
-        self.assertLess(first.pop('updated_at'), heard)
         self.assertEqual({**first, 'updated_at': heard}, shown, 'restarted')
         self.assertEqual('maintenance', shown['mode'])
         self.assertEqual('CHG1', shown['reason'])

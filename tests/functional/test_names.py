@@ -52,7 +52,7 @@ class TestNames(base.FunctionalTest):
         rows = self.drain('--running leave cmp01', code=3)
 
         self.assertEqual(ids, {row['Server ID']: row['Name'] for row in rows})
-        for line in ('value', 'csv', 'table --max-width 160'):
+        for line in ('value', 'csv', 'table --max-width 200'):
             done = self.run_command(
                 f'host maintenance drain --dry-run -f {line} cmp01'
             )

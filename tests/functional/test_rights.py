@@ -91,7 +91,7 @@ STALLING: Lines = {
     (
         f'{NOVA}servers:migrations:force_complete',
         'drain --on-stall force-complete',
-    ): f'{STALL} --on-stall force-complete --timeout 6s cmp01',
+    ): f'{STALL} --on-stall force-complete --timeout 20s cmp01',
     (
         f'{NOVA}servers:migrations:delete',
         'drain --server-timeout',
@@ -122,7 +122,15 @@ DEAD: Lines = {
         'drain --evacuate --leave-stopped',
     ): f'{EVACUATE} --leave-stopped cmp01',
 }
-BACK: Lines = {(LIVE, 'restore'): 'restore -f json --since 1h cmp01'}
+RESTORE = 'restore -f json --since 1h'
+BACK: Lines = {
+    (LIVE, 'restore'): f'{RESTORE} --stopped leave cmp01',
+    (COLD, 'restore'): f'{RESTORE} --running leave cmp01',
+    (
+        f'{NOVA}servers:confirm_resize',
+        'restore',
+    ): f'{RESTORE} --running leave cmp01',
+}
 ACTING = (STAYING, EMPTY, FAILING, STALLING, MOVING, FULL, DEAD, BACK)
 
 
@@ -290,7 +298,9 @@ class TestActing(TableTest):
             self.hold(*case)
 
     def test_back(self) -> None:
-        self.cloud.boot_many(base.lot('cmp01', 'ACTIVE', 1))
+        self.cloud.boot_many(
+            base.lot('cmp01', 'ACTIVE', 1) + base.lot('cmp01', 'SHUTOFF', 1)
+        )
         self.drain('cmp01')
         self.openstack('host maintenance unset cmp01')
         for case in acting(BACK):

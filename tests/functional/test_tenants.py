@@ -21,23 +21,22 @@ class TestTenants(base.FunctionalTest):
             spec['name']: server.id
             for spec, server in zip(specs, servers, strict=True)
         }
-        self.say('database', 'maintenance:policy=leave')
-        self.say('cache', 'maintenance:policy=live')
-        self.say('odd', 'maintenance:policy=\x1b[2Jnever')
+        self.say('database', 'leave')
+        self.say('cache', 'live')
+        self.say('odd', '\x1b[2Jnever')
 
-    def say(self, name: str, setting: str) -> None:
-        done = self.run_command(
-            'server set --property', setting, self.ids[name], user='demo'
-        )
-        self.assertEqual(0, done.code, done.err)
+    def say(self, name: str, wish: str) -> None:
+        compute = self.cloud.connection('demo').compute
+        properties = {'maintenance:policy': wish}
+        compute.set_server_metadata(self.ids[name], **properties)
 
     def tag(self, name: str) -> None:
-        done = self.run_command(
-            '--os-compute-api-version 2.26 server set --tag maintenance:leave',
-            self.ids[name],
-            user='demo',
+        compute = self.cloud.connection('demo').compute
+        answer = compute.put(
+            f'/servers/{self.ids[name]}/tags/maintenance:leave',
+            microversion='2.26',
         )
-        self.assertEqual(0, done.code, done.err)
+        self.assertEqual(201, answer.status_code, answer.text)
 
     def moves(self, line: str, code: int) -> dict[str, tuple[str, str, str]]:
         """Return the wish, the move and the code of each server."""
@@ -93,7 +92,7 @@ class TestTenants(base.FunctionalTest):
         self.assertEqual({'database', 'web'}, left)
 
         # The same on the way back: only what may leave comes home.
-        self.say('odd', 'maintenance:policy=leave')
+        self.say('odd', 'leave')
         self.openstack('host maintenance unset cmp01')
         out = self.openstack(
             'host maintenance restore -f json --tenant-policy follow cmp01',

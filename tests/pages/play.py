@@ -23,6 +23,12 @@ _FUNCTIONS = f"""
 python -m {preloaded.__name__} "$PRELOADED" &
 until [ -S "$PRELOADED" ]; do sleep 0.1; done
 openstack() {{ python -S {preloaded.__file__} "$PRELOADED" "$@"; }}
+heard_of() {{
+    local now=$(date -u +%FT%T)
+    until openstack compute service list --host "$1" -f value -c 'Updated At' |
+        awk -v now="$now" '$1 > now {{ heard = 1 }} END {{ exit !heard }}'
+    do sleep 0.5; done
+}}
 """
 
 #: Shows the exit code of the command before, which may be any then.
