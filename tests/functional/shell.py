@@ -12,6 +12,7 @@ from unittest import mock
 import warnings
 
 from openstackclient import shell
+from osc_lib import clientmanager
 
 from tests import openstack
 from tests import scaling
@@ -39,6 +40,17 @@ def _logging_restored() -> ty.Iterator[None]:
             logger.setLevel(level)
 
 
+def _forget_clients() -> None:
+    """Have each command make its own clients.
+
+    ``osc-lib`` keeps them with its class, as a process runs the commands of
+    one user.
+    """
+    for attribute in vars(clientmanager.ClientManager).values():
+        if isinstance(attribute, clientmanager.ClientCache):
+            attribute._handle = None
+
+
 def run(argv: list[str], env: abc.Mapping[str, str]) -> tuple[int, str, str]:
     """Run a command, and return its exit code, its stdout and its stderr.
 
@@ -46,6 +58,7 @@ def run(argv: list[str], env: abc.Mapping[str, str]) -> tuple[int, str, str]:
     terminals and pipes need a real one.
     """
     stdout, stderr = io.StringIO(), io.StringIO()
+    _forget_clients()
     with (
         mock.patch.dict(os.environ, env),
         warnings.catch_warnings(),

@@ -46,6 +46,13 @@ class TestShell(base.FunctionalTest):
         self.assertEqual('blocked', row['Result'])
         self.assertEqual('cmp01\n', drain('-f value -c Host').out)
 
+    def test_users_of_one_process(self) -> None:
+        """A test's commands are its user's, whoever ran one before."""
+        self.cloud.boot('server', host='cmp01')
+        for user, theirs in (('tenant-b', ''), ('demo', 'server\n')):
+            line = 'server list -f value -c Name'
+            self.assertEqual(theirs, self.openstack(line, user=user))
+
     def test_timing(self) -> None:
         done = self.run_command('--timing host maintenance list -f csv')
         self.assertEqual(0, done.code)
