@@ -5,16 +5,13 @@
 from collections import abc
 import contextlib
 import datetime
-import errno
-import fcntl
 import importlib.metadata
 import json
-import os
-import stat
 import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint import streams
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import policy as policies
@@ -66,9 +63,13 @@ class Recording:
         )
         try:
             self._file = open(  # noqa: SIM115 -- close() closes it
-                path, 'a', encoding='utf-8', opener=_open
+                path, 'a', encoding='utf-8', opener=streams.open_to_append
             )
-            _claim(self._file.fileno())
+            streams.claim(
+                self._file.fileno(),
+                lambda begin: begin.startswith(_BEGINNING),
+                busy=_('another drain is writing to it'),
+            )
             self._write('began', records.CONVERTER.unstructure(began))
         except OSError as error:
             self._abandon()
@@ -161,41 +162,3 @@ class Recording:
             'path': text.printable(repr(self._path)),
             'reason': error.strerror or str(error),
         }
-
-
-def _open(path: str, _flags: int) -> int:
-    """Return a descriptor that appends to a file, new or old."""
-    # No link is followed: in a directory that others may write to, it might
-    # lead anywhere. A pipe would make us wait for a reader.
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    try:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(None, _('it is a symbolic link')) from error
-        raise
-
-
-def _claim(fd: int) -> None:
-    """Lock a recording, and end its last line.
-
-    :raises OSError: it is something else, or locked already.
-    """
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(None, _('it is not a regular file'))
-    if status.st_uid != os.geteuid():
-        raise OSError(None, _('it belongs to another user'))
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OSError(None, _('another drain is writing to it')) from error
-    size, mode = os.fstat(fd).st_size, stat.S_IMODE(status.st_mode)
-    if size and os.pread(fd, len(_BEGINNING), 0) != _BEGINNING:
-        raise OSError(None, _('it exists and contains something else'))
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        words = _('others may use it (mode %04o, wanted is 0600)')
-        raise OSError(None, words % mode)
-    if size and os.pread(fd, 1, size - 1) != b'\n':
-        # The last line was cut off when its drain was killed.
-        os.write(fd, b'\n')

@@ -212,7 +212,7 @@ class TestFile(RecordingTestCase):
     def test_of_another_user(self):
         with self.open():
             pass
-        with mock.patch.object(writer.os, 'geteuid', return_value=12345):
+        with mock.patch('os.geteuid', return_value=12345):
             self.assertIn('another user', self.refused())
 
     def test_that_another_drain_writes(self):
