@@ -19,11 +19,14 @@ from osc_hostmaint.engine.loop import DrainResult
 from osc_hostmaint.engine.ports import Interrupt
 from osc_hostmaint.engine.ports import Reporter
 from osc_hostmaint.engine.reporting import Publisher
+from osc_hostmaint.events import DestinationExcluded
 from osc_hostmaint.events import Event
 from osc_hostmaint.events import HostEnded
 from osc_hostmaint.events import HostEvent
 from osc_hostmaint.events import HostStarted
 from osc_hostmaint.events import LookEnded
+from osc_hostmaint.events import MaintenanceSet
+from osc_hostmaint.events import MaintenanceUnset
 from osc_hostmaint.events import MoveAdopted
 from osc_hostmaint.events import MoveDelayed
 from osc_hostmaint.events import MoveEnded
@@ -31,6 +34,7 @@ from osc_hostmaint.events import MoveNotAwaited
 from osc_hostmaint.events import MoveProgressed
 from osc_hostmaint.events import MoveStarted
 from osc_hostmaint.events import Notice
+from osc_hostmaint.events import Operation
 from osc_hostmaint.events import RequestSent
 from osc_hostmaint.events import ResultExplained
 from osc_hostmaint.events import RetryScheduled
@@ -87,13 +91,14 @@ from osc_hostmaint.planning.summary import MoveInFlight
 from osc_hostmaint.planning.summary import Summary
 
 if ty.TYPE_CHECKING:
+    from osc_hostmaint.notifications.notifier import Notifier
     from osc_hostmaint.recording.writer import Recording
 
 __all__ = ['Maintenance']
 # What is asked for.
 __all__ += ['Policy', 'Resized', 'Running', 'Shelved', 'Stopped', 'Suspended']
 __all__ += ['Confirm', 'Interrupt', 'OnStall', 'Publisher', 'Recording']
-__all__ += ['TenantPolicy']
+__all__ += ['Notifier', 'Operation', 'TenantPolicy']
 __all__ += ['Reporter', 'Since', 'Spread', 'Stop']
 # What a listener receives.
 __all__ += ['Event', 'HostEnded', 'HostEvent', 'HostStarted', 'ServerChanged']
@@ -101,6 +106,7 @@ __all__ += ['RequestSent', 'ServerEvent', 'Trouble', 'Waiting', 'WaitingEnded']
 __all__ += ['MoveAdopted', 'MoveDelayed', 'MoveStarted', 'RetryScheduled']
 __all__ += ['MoveEnded', 'ServerBlocked', 'ServerBusy', 'ServerDropped']
 __all__ += ['LookEnded', 'MoveNotAwaited', 'MoveProgressed']
+__all__ += ['DestinationExcluded', 'MaintenanceSet', 'MaintenanceUnset']
 __all__ += ['Notice', 'ResultExplained']
 # What is returned.
 __all__ += ['ListedHost', 'Mark', 'Mode', 'MoveInFlight', 'Service']
@@ -114,9 +120,13 @@ __all__ += ['ApiTooOld', 'RequestRefused', 'Unavailable', 'UnknownHypervisor']
 
 
 def __getattr__(name: str) -> ty.Any:
-    """Import the recorder only where it is used: cattrs takes a while."""
-    if name != 'Recording':
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from osc_hostmaint.recording import writer
+    """Import only where it is used what takes a while."""
+    if name == 'Recording':
+        from osc_hostmaint.recording import writer
 
-    return writer.Recording
+        return writer.Recording
+    if name == 'Notifier':
+        from osc_hostmaint.notifications import notifier
+
+        return notifier.Notifier
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -9,8 +9,10 @@ or passes on how a run goes listens to these events and to nothing else.
 import collections
 from collections import abc
 import dataclasses
+import enum
 import typing as ty
 
+from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.planning.host import decision as decisions
 from osc_hostmaint.planning.server import memory as memories
@@ -18,6 +20,14 @@ from osc_hostmaint.planning.server import status as server_status
 
 Phase = server_status.Phase
 Result = decisions.Result
+
+
+class Operation(enum.StrEnum):
+    """What a run moves servers for."""
+
+    DRAIN = 'drain'
+    EVACUATION = 'evacuation'
+    RESTORE = 'restore'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,6 +53,26 @@ class Notice(Event):
 
 class Trouble(Notice):
     """The operator should know this; the run goes on where it can."""
+
+
+class DestinationExcluded(Trouble):
+    """No other server is moved to ``host`` in this run."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MaintenanceSet(Event):
+    """The host is in maintenance: it was put there, or it was already."""
+
+    mark: marks.Mark
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MaintenanceUnset(Event):
+    """The host was put back into service."""
+
+    #: Of the maintenance that is over; None if somebody else had disabled the
+    #: host.
+    mark: marks.Mark | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

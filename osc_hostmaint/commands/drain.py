@@ -77,6 +77,7 @@ class DrainHostMaintenance(table.ServersTable):
                 '(default: replaced by placeholders)'
             ),
         )
+        options.add_notify(parser)
         options.add_progress(parser)
         options.add_hosts(parser)
         return parser
@@ -97,7 +98,7 @@ class DrainHostMaintenance(table.ServersTable):
         return super().run(parsed_args)
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
-        from osc_hostmaint.progress import lines as progress_lines
+        from osc_hostmaint import api
 
         how: dict[str, ty.Any] = {
             'force': parsed_args.force,
@@ -123,7 +124,7 @@ class DrainHostMaintenance(table.ServersTable):
                     interrupt=self._stop,
                     **how,
                 ),
-                progress_lines.EVACUATED if dead else progress_lines.DRAINED,
+                api.Operation.EVACUATION if dead else api.Operation.DRAIN,
             )
 
 

@@ -49,17 +49,26 @@ class SetHostMaintenance(command.Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = help_texts.lay_out(super().get_parser(prog_name))
         options.add_mark(parser)
+        options.add_notify(parser)
         options.add_hosts(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        maintenance = plugin.make_client(self.app.client_manager)
-        return _for_each(
-            parsed_args.hosts,
-            lambda host: maintenance.set(
-                host, reason=parsed_args.reason, force=parsed_args.force
-            ),
-        )
+        if problem := options.notify_problem(parsed_args):
+            LOG.error('%s', problem)
+            return int(exceptions.ExitCode.USAGE)
+        with options.notifying(parsed_args) as notifier:
+            maintenance = plugin.make_client(self.app.client_manager)
+            report = notifier and notifier.begin(maintenance.cloud)
+            return _for_each(
+                parsed_args.hosts,
+                lambda host: maintenance.set(
+                    host,
+                    reason=parsed_args.reason,
+                    force=parsed_args.force,
+                    report=report,
+                ),
+            )
 
 
 class UnsetHostMaintenance(table.ServersTable):
@@ -101,6 +110,7 @@ class UnsetHostMaintenance(table.ServersTable):
             ),
         )
         options.add_until(parser)
+        options.add_notify(parser)
         options.add_progress(parser)
         # It shows what was done, and never what would be.
         parser.set_defaults(dry_run=False)
@@ -117,7 +127,7 @@ class UnsetHostMaintenance(table.ServersTable):
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
         if parsed_args.restore:
-            from osc_hostmaint.progress import lines as progress_lines
+            from osc_hostmaint import api
 
             options.echo_until(parsed_args.until)
             return self._carry_out(
@@ -128,13 +138,17 @@ class UnsetHostMaintenance(table.ServersTable):
                     report=report,
                     interrupt=self._stop,
                 ),
-                progress_lines.HOME,
+                api.Operation.RESTORE,
             )
 
         maintenance = plugin.make_client(self.app.client_manager)
+        notifier = self._notifier
+        report = notifier and notifier.begin(maintenance.cloud)
 
         def unset(host: str) -> None:
-            service = maintenance.unset(host, force=parsed_args.force)
+            service = maintenance.unset(
+                host, force=parsed_args.force, report=report
+            )
             if service.forced_down:
                 LOG.warning(
                     _(

@@ -8,10 +8,15 @@ import contextlib
 import datetime
 import functools
 import logging
+import os
 import re
 import typing as ty
 
 from osc_hostmaint.i18n import _
+from osc_hostmaint.notifications import url as urls
+
+if ty.TYPE_CHECKING:
+    from osc_hostmaint import api
 
 LOG = logging.getLogger(__name__)
 
@@ -241,6 +246,91 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
             'auto: live on a terminal (default: %(default)s)'
         ),
     )
+
+
+#: What has the URLs of receivers by default, and the secret that signs.
+NOTIFY = 'OS_HOSTMAINT_NOTIFY'
+NOTIFY_SECRET = 'OS_HOSTMAINT_NOTIFY_SECRET'  # noqa: S105 - Its name.
+
+
+def receiver(text: str) -> str:
+    """Return the URL of a receiver.
+
+    :raises argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        urls.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def add_notify(parser: argparse.ArgumentParser) -> None:
+    """Add what sends events elsewhere."""
+    add(
+        parser,
+        {'metavar': '<url>', 'action': 'append', 'type': receiver},
+        notify=_(
+            'Post events to this URL as CloudEvents; repeat for several '
+            '(default: the URLs in OS_HOSTMAINT_NOTIFY)'
+        ),
+    )
+    add(
+        parser,
+        {'metavar': '<file>'},
+        notify_cacert=_(
+            'CA certificates that verify https receivers (default: those of '
+            'the Python package requests)'
+        ),
+        event_log=_(
+            'Append the same events to this file, as lines of JSON (default: '
+            'not logged)'
+        ),
+    )
+
+
+def _receivers(parsed_args: argparse.Namespace) -> list[str]:
+    """Return the URLs that events are posted to."""
+    given: list[str] | None = parsed_args.notify
+    return os.environ.get(NOTIFY, '').split() if given is None else given
+
+
+def notify_problem(parsed_args: argparse.Namespace) -> str:
+    """Return why events cannot be sent as asked for, or ''."""
+    found = _receivers(parsed_args)
+    if parsed_args.notify_cacert is not None and not found:
+        return _('--notify-cacert: needs --notify <url>')
+    for url in found:
+        try:
+            urls.split(url)
+        except ValueError as error:
+            return f'{NOTIFY}: {error}'
+    return ''
+
+
+@contextlib.contextmanager
+def notifying(
+    parsed_args: argparse.Namespace,
+) -> abc.Iterator['api.Notifier | None']:
+    """Send events elsewhere meanwhile, if that is asked for.
+
+    :raises HostMaintenanceError: a file cannot be used.
+    """
+    found, log = _receivers(parsed_args), parsed_args.event_log
+    # A dry run changes nothing that there could be events of.
+    if getattr(parsed_args, 'dry_run', False) or not (found or log):
+        yield None
+        return
+    from osc_hostmaint import api
+
+    with api.Notifier(
+        found,
+        cacert=parsed_args.notify_cacert,
+        secret=os.environ.get(NOTIFY_SECRET, ''),
+        event_log=log,
+        warn=functools.partial(LOG.warning, '%s'),
+    ) as notifier:
+        yield notifier
 
 
 def add_run(

@@ -133,13 +133,14 @@ class RestoreHostMaintenance(table.ServersTable):
                 '(default: move none to it then)'
             ),
         )
+        options.add_notify(parser)
         options.add_progress(parser)
         options.add_hosts(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> columns.Output:
+        from osc_hostmaint import api
         from osc_hostmaint.planning import policy as policies
-        from osc_hostmaint.progress import lines as progress_lines
 
         running = parsed_args.running
         how: dict[str, ty.Any] = {
@@ -166,5 +167,5 @@ class RestoreHostMaintenance(table.ServersTable):
                 interrupt=self._stop,
                 **how,
             ),
-            progress_lines.HOME,
+            api.Operation.RESTORE,
         )

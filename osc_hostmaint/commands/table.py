@@ -22,6 +22,7 @@ from osc_hostmaint import plugin
 from osc_hostmaint import streams
 from osc_hostmaint import text
 from osc_hostmaint.commands import columns
+from osc_hostmaint.commands import options
 from osc_hostmaint.commands import terminal
 
 if ty.TYPE_CHECKING:
@@ -98,6 +99,8 @@ class ServersTable(command.Lister):
     _how = 'auto'
     #: What is listed.
     _rows: abc.Sequence[ty.Any] = ()
+    #: Sends events elsewhere, if that is wanted.
+    _notifier: 'api.Notifier | None' = None
 
     @functools.cached_property
     def _stop(self) -> 'interrupt.Interrupt':
@@ -111,9 +114,7 @@ class ServersTable(command.Lister):
         return not self.app.options.verbose_level or self._how == 'none'
 
     def _carry_out(
-        self,
-        carry_out: 'CarryOut',
-        endings: 'progress_lines.Endings',
+        self, carry_out: 'CarryOut', operation: 'api.Operation'
     ) -> columns.Output:
         """Return the rows of what was done, and keep the exit code.
 
@@ -122,9 +123,13 @@ class ServersTable(command.Lister):
         # From here on: it takes a while until there is a client.
         with self._stop.watching(), contextlib.ExitStack() as stack:
             from osc_hostmaint import api
+            from osc_hostmaint.progress import lines as progress_lines
 
             maintenance = plugin.make_client(self.app.client_manager)
-            listeners = (stack.enter_context(self._listener(endings)),)
+            shows = self._listener(progress_lines.ENDINGS[operation])
+            listeners = [stack.enter_context(shows)]
+            if notifier := self._notifier:
+                listeners.append(notifier.begin(maintenance.cloud, operation))
             result = carry_out(maintenance, api.Publisher(*listeners))
         return self._output(result, result.exit_code)
 
@@ -211,9 +216,14 @@ class ServersTable(command.Lister):
         # A mistyped -c is an error: found out after hours, it would cost
         # the table.
         self._generate_columns_and_selector(parsed_args, self._names)
+        if problem := options.notify_problem(parsed_args):
+            LOG.error('%s', problem)
+            return int(exceptions.ExitCode.USAGE)
         try:
-            # A Lister returns 0 whatever it lists.
-            super().run(parsed_args)
+            # The last events are delivered once the table is printed.
+            with options.notifying(parsed_args) as self._notifier:
+                # A Lister returns 0 whatever it lists.
+                super().run(parsed_args)
         finally:
             with contextlib.suppress(OSError):
                 streams.settle(sys.stderr)

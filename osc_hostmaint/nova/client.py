@@ -7,6 +7,7 @@ import datetime
 import functools
 import logging
 import time
+import urllib.parse
 
 from keystoneauth1 import access
 from keystoneauth1.identity import base as identity
@@ -211,6 +212,29 @@ class Client:
         '' if Keystone does not say.
         """
         return self._user()[1]
+
+    def uri(self) -> str:
+        """Return the cloud's identity endpoint and region, as a URI.
+
+        Both are of the catalog, where there is one: all users of a cloud see
+        the same there, whatever their ``clouds.yaml`` says.
+        """
+        session, config = self._conn.session, self._conn.config
+        region = config.get_region_name('compute')
+        if isinstance(session.auth, identity.BaseIdentityPlugin):
+            with errors.translated(_('Asking Keystone for the catalog')):
+                known = session.auth.get_access(session)
+            find = known.service_catalog.get_endpoint_data_list
+            for nova in find('compute', region_name=region)[:1]:
+                region = nova.region_name
+            everywhere = find('identity')
+            here = [k for k in everywhere if k.region_name == region]
+            found = [keystone.url for keystone in (*here, *everywhere)]
+            url = found[0] if found else session.auth.auth_url
+        else:
+            # Auth types none and admin_token.
+            url = config.get_endpoint('compute')
+        return f'{(url or "").rstrip("/")}#{urllib.parse.quote(region or "")}'
 
     def _user(self) -> tuple[str, str]:
         """Return the name and the id, '' where Keystone does not say."""

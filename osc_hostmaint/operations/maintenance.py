@@ -56,13 +56,27 @@ class Maintenance:
         """
         self._gateway = gateway.Gateway(conn)
 
+    @property
+    def cloud(self) -> str:
+        """A URI of this cloud for events: identity endpoint and region.
+
+        :raises CloudError: Keystone does not answer.
+        """
+        return self._gateway.uri()
+
     def set(
-        self, host: str, *, reason: str | None = None, force: bool = False
+        self,
+        host: str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        report: Reporter | None = None,
     ) -> Service:
         """Put a host into maintenance: no new server lands on it.
 
         :param reason: a text for people; None keeps the current one.
         :param force: take over a host that somebody else disabled.
+        :param report: is told of it.
         :raises UnknownHost: the host has no compute service.
         :raises SilentCell: the cell of the host does not answer.
         :raises Refused: somebody else disabled the host, or changed its
@@ -70,10 +84,22 @@ class Maintenance:
         :raises InvalidMark: the reason does not fit.
         """
         return modes_.set_maintenance(
-            self._gateway, host, reason=reason, force=force
+            self._gateway,
+            requests.DrainRequest(
+                hosts=(host,),
+                reason=reason,
+                force=force,
+                report=Publisher(report),
+            ),
         )
 
-    def unset(self, host: str, *, force: bool = False) -> Service:
+    def unset(
+        self,
+        host: str,
+        *,
+        force: bool = False,
+        report: Reporter | None = None,
+    ) -> Service:
         """Put a host back into service.
 
         If the host is forced down, as after an evacuation, this undoes the
@@ -83,6 +109,7 @@ class Maintenance:
         :param force: also enable a host that somebody else disabled, whose
             compute service or hypervisor is down, that servers are still
             moving off, or on which evacuated servers may still run.
+        :param report: is told of it.
         :raises UnknownHost: the host has no compute service.
         :raises SilentCell: the cell of the host does not answer.
         :raises Refused: one of these conditions holds without ``force``; or
@@ -91,7 +118,9 @@ class Maintenance:
             enabled; or somebody else changed the compute service while this
             ran.
         """
-        return modes_.unset_maintenance(self._gateway, host, force=force)
+        return modes_.unset_maintenance(
+            self._gateway, host, Publisher(report), force=force
+        )
 
     def show(self, host: str) -> Summary:
         """Return a host's maintenance state and what is still on it.

@@ -6,11 +6,13 @@ from collections import abc
 import dataclasses
 import logging
 
+from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import text
+from osc_hostmaint.engine import ports
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import clock
@@ -27,15 +29,23 @@ Service = model.Service
 LOG = logging.getLogger(__name__)
 
 
-def set_maintenance(
-    gateway: Gateway, host: str, *, reason: str | None, force: bool
-) -> Service:
+def set_maintenance(gateway: Gateway, request: DrainRequest) -> Service:
     """Put a host into maintenance: no new server lands on it."""
-    request = DrainRequest(hosts=(host,), reason=reason, force=force)
+    (host,) = request.hosts
     return _mark(gateway, hosts.find(gateway, host), request)
 
 
 def _mark(
+    gateway: Gateway, service: Service, request: DrainRequest
+) -> Service:
+    marked = _marked(gateway, service, request)
+    if marked.mark:
+        news = events.MaintenanceSet(marked.host, marked.mark)
+        request.report.publish(news)
+    return marked
+
+
+def _marked(
     gateway: Gateway, service: Service, request: DrainRequest
 ) -> Service:
     foreseen = foresee(gateway, service, request)
@@ -103,14 +113,29 @@ def foresee(
 
 
 def unset_maintenance(
-    gateway: Gateway, host: str, *, force: bool, restoring: bool = False
+    gateway: Gateway,
+    host: str,
+    report: ports.Reporter,
+    *,
+    force: bool,
+    restoring: bool = False,
 ) -> Service:
     """Put a host back into service.
 
     :param restoring: a restore follows, so the restore command is not
         printed.
     """
-    seen = service = hosts.find(gateway, host)
+    before = hosts.find(gateway, host)
+    now = _unset(gateway, before, force=force, restoring=restoring)
+    if not before.enabled:
+        report.publish(events.MaintenanceUnset(host, before.mark))
+    return now
+
+
+def _unset(
+    gateway: Gateway, service: Service, *, force: bool, restoring: bool
+) -> Service:
+    seen, host = service, service.host
     leaving = []
     if not service.enabled and not force:
         leaving = [

@@ -116,7 +116,9 @@ def _unset_and_restore(
         if request.interrupt.requested:
             raise KeyboardInterrupt
         with hosts.collect(errors, host):
-            modes.unset_maintenance(gateway, host, force=force, restoring=True)
+            modes.unset_maintenance(
+                gateway, host, request.report, force=force, restoring=True
+            )
             since[host] = mark.since if mark else requests.SINCE
             if not mark:
                 words = _(

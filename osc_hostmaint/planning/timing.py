@@ -218,6 +218,24 @@ DECISION_VALID_SECONDS = 5.0
 TOKEN_LEFT_SECONDS = 600.0
 TOKEN_LEFT_PART = 0.5
 
+# How events are delivered (--notify, --event-log).
+
+#: To reach a receiver.
+NOTIFY_CONNECT_SECONDS = 5.0
+#: For its answer. Nobody waits for it but the other events for it.
+NOTIFY_ANSWER_SECONDS = 10.0
+#: After a failure, at first, then twice as long each time, up to the most.
+NOTIFY_PAUSE_SECONDS = 1.0
+NOTIFY_PAUSE_MOST_SECONDS = 60.0
+#: For what is left at the end of a command: its table is printed by then.
+NOTIFY_DELIVERY_SECONDS = 10.0
+#: At the end, before a line says what is waited for.
+NOTIFY_SAID_AFTER_SECONDS = 1.0
+#: Events that wait for a receiver: those of fifty hosts with fifty servers.
+EVENTS_AT_ONCE = 10_000
+#: Of an event that a receiver redirects to another path of its own.
+REDIRECT_TRIES = 4
+
 # How exact clocks are.
 
 #: A time that a request answered with may be kept as whole seconds.

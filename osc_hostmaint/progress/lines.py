@@ -62,6 +62,11 @@ class Endings:
 DRAINED = Endings(_('drained'), _('not drained'))
 EVACUATED = Endings(_('evacuated'), _('not evacuated'))
 HOME = Endings(_('all back'), _('not all back'))
+ENDINGS: abc.Mapping[events.Operation, Endings] = {
+    events.Operation.DRAIN: DRAINED,
+    events.Operation.EVACUATION: EVACUATED,
+    events.Operation.RESTORE: HOME,
+}
 
 
 class Stream(ty.Protocol):

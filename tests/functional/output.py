@@ -28,5 +28,17 @@ def check(words: ty.Any, out: str) -> None:
     if '--dry-run' in words:
         name += '-dry-run'
     if '-c' not in words:
-        schema = {**_SCHEMA, 'anyOf': [{'$ref': f'#/$defs/{name}'}]}
-        jsonschema.Draft202012Validator(schema).validate(json.loads(out))
+        _validate(name, json.loads(out))
+
+
+def check_event(event: ty.Any) -> None:
+    """Check an event that was sent.
+
+    :raises jsonschema.ValidationError: it is not as the schema has it.
+    """
+    _validate('event', event)
+
+
+def _validate(name: str, value: ty.Any) -> None:
+    schema = {**_SCHEMA, 'anyOf': [{'$ref': f'#/$defs/{name}'}]}
+    jsonschema.Draft202012Validator(schema).validate(value)

@@ -116,6 +116,10 @@ class TestPythonApi(base.FunctionalTest):
         told = json.loads(line)
         self.assertEqual('moved', told['result'])
         self.assertTrue(told['destination'])
+        lines = pathlib.Path('events.jsonl').read_text().splitlines()
+        sent = [json.loads(line)['type'] for line in lines]
+        self.assertEqual('osc-hostmaint.maintenance.set', sent[0])
+        self.assertEqual('osc-hostmaint.drain.ended', sent[-1])
 
     def assert_moved(self, result: api.DrainResult) -> None:
         self.assertEqual(

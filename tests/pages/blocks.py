@@ -217,6 +217,7 @@ _CHANGES = (
         '<time>',
     ),
     (r'\b\d+(?:\.\d+)? ?(?:s|min|h|ms|seconds)\b', '<duration>'),
+    (r'"seconds": [\d.]+', '<duration>'),
     (r'\b\d+ MiB\b', '<memory>'),
     # How many of the servers have ended by then.
     (r'\[\d+/', '[<n>/'),

@@ -35,6 +35,11 @@ def running(cloud: clouds.Cloud) -> None:
     cloud.boot_many([{**each, 'project': 'admin'} for each in TWO])
 
 
+def single(cloud: clouds.Cloud) -> None:
+    """Have cmp01 run one server, of the administrator's project."""
+    cloud.boot_many([{**TWO[0], 'project': 'admin'}])
+
+
 def writing(cloud: clouds.Cloud) -> None:
     """Have one of them write memory faster than it is copied."""
     running(cloud)
@@ -119,6 +124,7 @@ SCENES: dict[str, abc.Callable[[clouds.Cloud], None]] = {
     for each in (
         empty,
         running,
+        single,
         writing,
         cpus,
         refusing,

@@ -44,6 +44,10 @@ PURE = (
 )
 #: Which package may import what of ours, beside itself.
 PARTNERS = {
+    'notifications': (
+        *('events', 'exceptions', 'i18n', 'mark', 'planning', 'streams'),
+        'text',
+    ),
     'recording': (
         *('exceptions', 'i18n', 'model', 'planning', 'streams', 'text'),
     ),
@@ -177,6 +181,29 @@ class TestImports(unit.TestCase):
                 ('api.py', 'osc_hostmaint.recording'),
             },
             found,
+        )
+
+    def test_only_notifications_need_cloudevents(self):
+        """And that is imported only where events are sent."""
+        found = {
+            module.partition('/')[0]
+            for module, tree in trees().items()
+            for name in imported(tree)
+            if within(name, 'cloudevents')
+        }
+        self.assertEqual({'notifications'}, found)
+        self.assert_none(
+            '',
+            imported_at_once,
+            lambda name: name == 'osc_hostmaint.notifications.notifier',
+        )
+        (light,) = (
+            tree
+            for module, tree in trees('notifications').items()
+            if module == 'notifications/url.py'
+        )
+        self.assertEqual(
+            {'urllib.parse', 'osc_hostmaint.i18n._'}, {*imported(light)}
         )
 
     def test_commands_load_the_rest_late(self):

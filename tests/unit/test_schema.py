@@ -11,6 +11,7 @@ from osc_hostmaint import model
 from osc_hostmaint.commands import plan
 from osc_hostmaint.commands import status
 from osc_hostmaint.commands import table
+from osc_hostmaint.notifications import cloud_events
 from osc_hostmaint.planning import code
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.host import decision as decisions
@@ -20,7 +21,8 @@ SCHEMA = json.loads(
     resources.files('osc_hostmaint').joinpath('schema.json').read_text()
 )
 DEFS = SCHEMA['$defs']
-PAGE = pathlib.Path(__file__).parents[2] / 'doc/source/user/wont-drain.rst'
+GUIDE = pathlib.Path(__file__).parents[2] / 'doc/source/user'
+PAGE, EVENTS = GUIDE / 'wont-drain.rst', GUIDE / 'events.rst'
 
 
 class TestSchema(unit.TestCase):
@@ -53,6 +55,15 @@ class TestSchema(unit.TestCase):
     def test_columns(self, name, columns):
         definition = DEFS[name].get('items', DEFS[name])
         self.assertEqual(list(columns), list(definition['properties']))
+
+    def test_the_page_has_every_type_of_event(self):
+        types = {
+            name
+            for each in DEFS['event']['oneOf']
+            for name in each['properties']['type']['enum']
+        }
+        found = re.findall(r'^``([a-z]+\.[a-z]+)``', EVENTS.read_text(), re.M)
+        self.assertEqual(types, {cloud_events.PREFIX + name for name in found})
 
     def test_the_page_has_every_code(self):
         found = re.findall(r'^``([a-z-]+)``$', PAGE.read_text(), re.MULTILINE)

@@ -109,13 +109,13 @@ class Destinations:
         caveat = '; the scheduler may still pick it for live migrations'
         for host, failed in sorted(self._experience.excluded.items()):
             if host not in excluded:
-                self._tell(
-                    host,
+                words = (
                     'excluded as a destination for the rest of this run: '
                     f'{len(failed)} servers failed to move there in a row '
                     f'({", ".join(sorted(failed))})'
-                    f'{caveat if unnamed or not self._known else ""}',
+                    f'{caveat if unnamed or not self._known else ""}'
                 )
+                self._report.publish(events.DestinationExcluded(host, words))
 
     def _tell(self, host: str, words: str) -> None:
         self._report.publish(events.Trouble(host, words))

@@ -17,7 +17,7 @@ class TestSet(shell.CommandTestCase):
     def test_options(self):
         self.run_command(['--force', '--reason', 'kernel CHG0042', 'cmp01'])
         self.maintenance.set.assert_called_once_with(
-            'cmp01', reason='kernel CHG0042', force=True
+            'cmp01', reason='kernel CHG0042', force=True, report=None
         )
 
     def test_every_host_is_tried(self):
@@ -52,7 +52,10 @@ class TestUnset(shell.CommandTestCase):
         self.assertEqual(0, done.code)
         self.assertEqual(('', ''), (done.stdout, done.stderr))
         self.assertEqual(
-            [mock.call('cmp01', force=False), mock.call('cmp02', force=False)],
+            [
+                mock.call('cmp01', force=False, report=None),
+                mock.call('cmp02', force=False, report=None),
+            ],
             self.maintenance.unset.call_args_list,
         )
 

@@ -82,6 +82,50 @@ class UserTest(cloud.CloudTestCase):
                 ask()
 
 
+class UriTest(cloud.CloudTestCase):
+    """By what events know the cloud, whoever sends them."""
+
+    def login(self, *regions: str, url: str = cloud.IDENTITY) -> ty.Any:
+        token = self.token()
+        for region in regions:
+            token.add_service('identity').add_standard_endpoints(
+                public=url + region.lower(), region=region
+            )
+        return self.give(token)
+
+    def test_of_the_catalog(self) -> None:
+        login = self.login('RegionTwo', 'RegionOne', url='https://ks/')
+        self.assertEqual('https://ks/regionone#RegionOne', self.gateway.uri())
+        self.assertEqual(1, login.call_count)
+
+    def test_identity_has_another_region(self) -> None:
+        self.login('Central', url='https://ks/')
+        self.assertEqual('https://ks/central#RegionOne', self.gateway.uri())
+
+    def test_not_in_the_catalog(self) -> None:
+        self.login()
+        self.assertEqual(f'{cloud.IDENTITY}#RegionOne', self.gateway.uri())
+
+    def test_no_region_is_given(self) -> None:
+        self.login('RegionOne', url='https://ks/')
+        self.conn.config.region_name = None
+        self.assertEqual('https://ks/regionone#RegionOne', self.gateway.uri())
+
+    @unit.named_cases(*WITHOUT_KEYSTONE)
+    def test_without_keystone(self, kind: str, auth: ty.Any) -> None:
+        conn = self.connect(
+            auth_type=kind, auth=auth, compute_endpoint_override=cloud.NOVA
+        )
+        self.assertEqual(
+            f'{cloud.NOVA}#RegionOne', gateway.Gateway(conn).uri()
+        )
+
+    def test_keystone_does_not_answer(self) -> None:
+        self.cloud.post(cloud.TOKENS, exc=requests.ConnectionError)
+        with self.raises(exceptions.Unavailable, 'catalog'):
+            self.gateway.uri()
+
+
 class TokenTest(cloud.CloudTestCase):
     def test_expiry_passes_unnoticed(self) -> None:
         self.cloud.get(SERVICES, json={'services': []})

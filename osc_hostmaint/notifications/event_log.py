@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A file that gets a line of JSON for each event."""
+
+import json
+import os
+
+from cloudevents.core.formats import json as formats
+
+from osc_hostmaint import exceptions
+from osc_hostmaint import streams
+from osc_hostmaint import text
+from osc_hostmaint.i18n import _
+from osc_hostmaint.notifications import cloud_events
+from osc_hostmaint.notifications import delivery
+
+
+class EventLog:
+    """Appends events to a file, which several runs may share."""
+
+    def __init__(self, path: str):
+        """:param path: a new file, or an older log of the same kind.
+
+        :raises HostMaintenanceError: it cannot be written, or it is something
+            else, which is left as it is.
+        """
+        self.name = text.printable(repr(path))
+        self._fd = -1
+        #: The last line was written in part.
+        self._is_cut = False
+        try:
+            self._fd = streams.open_to_append(path)
+            streams.claim(self._fd, _is_log)
+        except OSError as error:
+            self.close()
+            raise exceptions.HostMaintenanceError(
+                _(
+                    'Cannot log events to %(path)s: %(reason)s. Name another '
+                    'file.'
+                )
+                % {
+                    'path': self.name,
+                    'reason': error.strerror or str(error),
+                }
+            ) from error
+
+    def deliver(self, event: cloud_events.CloudEvent) -> None:
+        """Append an event, by one write.
+
+        :raises NotDelivered: the file cannot be written.
+        """
+        line = formats.JSONFormat().write(event) + b'\n'
+        if self._is_cut:
+            line = b'\n' + line
+        try:
+            written = os.write(self._fd, line)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise delivery.NotDelivered(reason, again=True) from error
+        self._is_cut = written < len(line)
+        if self._is_cut:
+            raise delivery.NotDelivered(_('the disk is full'), again=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _is_log(begin: bytes) -> bool:
+    """Tell whether a file begins with an event of ours."""
+    try:
+        first = json.loads(begin.partition(b'\n')[0])
+    except ValueError:
+        return False
+    type_ = first.get('type') if isinstance(first, dict) else None
+    return str(type_).startswith(cloud_events.PREFIX)
