@@ -108,8 +108,8 @@ def add_tenant_policy(parser: argparse.ArgumentParser) -> None:
     add_choices(
         parser,
         tenant_policy=_(
-            "Servers' owners' maintenance:policy and maintenance:leave "
-            '(default: %(default)s)'
+            "Follow what servers' owners want by maintenance:policy and "
+            'maintenance:leave, or not (default: %(default)s)'
         ),
     )
 

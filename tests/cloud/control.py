@@ -24,12 +24,17 @@ def routes(
     purge: purge_module.Purge,
     view: servers.View,
 ) -> list[tuple[str, str, web.Handler]]:
+    def check(host):
+        if host not in world.WORLD.hosts:
+            raise ValueError(f'no such host: {host}')
+
     def add(match, query, body):
         hosts.add(body['name'], body['size'], body['twin'], body['kind'])
         return 201, None
 
     def act(match, query, body):
         name, what = match.groups()
+        check(name)
         if what == 'start':
             hosts.start(name)
         elif what == 'stop':
@@ -53,8 +58,8 @@ def routes(
         return 204, None
 
     def turn(match, query, body):
-        if body['host'] not in {None, *world.WORLD.hosts}:
-            raise ValueError(f'no such host: {body["host"]}')
+        if body['host'] is not None:
+            check(body['host'])
         knobs.KNOBS.turn(body['host'], body['knobs'])
         world.WORLD.stir()
         return 204, None
