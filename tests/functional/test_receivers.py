@@ -10,6 +10,7 @@ from http import server as http_server
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -466,18 +467,27 @@ class TestChat(ReceiverTest):
         self.assertNotIn(texts[0], self.texts()[3:])
 
     def test_chat_is_down_first(self) -> None:
-        self.trouble = [0, 500, 429]
-        self.notify('set cmp01 --reason fan', url=self.chat.url)
-        self.notify('set cmp01 --reason fan', url=self.chat.url)
-        self.notify('unset cmp01', url=self.chat.url)
-        self.assertEqual(
+        self.cloud.boot_many(
             [
-                '`cmp01`: in maintenance, by `maintainer`: `fan`',
-                '`cmp01`: in service again, after the maintenance: `fan`',
-            ],
-            self.texts(),
+                {'name': 'database', 'host': 'cmp01'},
+                {'name': 'web-1', 'host': 'cmp01'},
+                {'name': 'old-wiki', 'host': 'cmp01', 'state': 'SUSPENDED'},
+            ]
         )
+        for server in self.cloud.servers('cmp01'):
+            if server['name'] == 'database':
+                self.cloud.server_knobs(server, lm_fail='precheck')
+        self.trouble = [0, 500, 429]
+        reason = ('--reason', 'kernel update CHG0042')
+        line = 'drain --retries 0 cmp01'
+        self.notify(line, *reason, url=self.chat.url, code=3)
+        self.notify('set cmp01', *reason, url=self.chat.url)
+        self.notify('unset cmp01', url=self.chat.url)
         self.assertEqual([], self.trouble)
+        expected = (EXAMPLES / 'chat.out').read_text().splitlines()
+        # All three hosts are as good.
+        texts = [re.sub('on cmp0[234]', 'on cmp02', t) for t in self.texts()]
+        self.assertEqual(expected, texts)
 
     def test_chat_refuses(self) -> None:
         self.trouble = [404]
