@@ -382,10 +382,25 @@ class TestCmdb(ReceiverTest):
         self.assertEqual(len(asked) + 1, len(cmdb.asked()))
         self.assertEqual(204, self.post(cmdb.url, left))
         self.assertEqual((*wanted, 3), self.table()['cmp01'])
-        # A receiver that says nothing to an event gets it once more.
+        # A receiver whose answer is lost gets an event once more.
         self.assertEqual(204, self.post(cmdb.url, left))
         self.assertEqual((*wanted, 3), self.table()['cmp01'])
         self.assertEqual(len(asked) + 1, len(cmdb.asked()))
+
+        # Another reason, and back to the first one, whose event is known.
+        data = {'since': second, 'by': 'alice', 'reason': 'disk'}
+        other = self.event('maintenance.set', 'cmp01', 4, **data)
+        self.assertEqual(204, self.post(cmdb.url, other))
+        back = self.event('maintenance.set', 'cmp01', 5, **{**data, **who})
+        back['id'] = again['id']
+        self.assertEqual(204, self.post(cmdb.url, back))
+        self.assertEqual('disk', self.table()['cmp01'][3])
+        self.assertEqual(len(asked) + 2, len(cmdb.asked()))
+        # Whoever put it back into service found no maintenance then.
+        early = self.event('maintenance.unset', 'cmp01', 6, since=None)
+        self.assertEqual(204, self.post(cmdb.url, early))
+        self.assertEqual('maintenance', self.table()['cmp01'][0])
+        self.assertEqual(len(asked) + 3, len(cmdb.asked()))
 
     def test_refuses(self) -> None:
         cmdb = self.start_without_list()

@@ -121,8 +121,10 @@ class Table:
             row, latest = self.rows().get(host, (UNKNOWN, ''))
             wanted = after(kind, event['data'], row)
             # Of a maintenance before the one that the table has.
-            older = (event['data'].get('since') or '~') < (row[1] or '')
-            if is_new and when >= latest and not older:
+            since = event['data'].get('since', row[1]) or ''
+            late = when < latest or since < (row[1] or '')
+            # A repeat that agrees confirms the row as of its own time.
+            if (is_new or wanted == row) and not late:
                 self._put(host, wanted, when)
                 self._changed.add(host)
             elif wanted != row:
@@ -145,7 +147,8 @@ class Table:
             for host, (row, _) in self.rows().items():
                 if host not in self._changed:
                     db.execute('DELETE FROM hosts WHERE host = ?', (host,))
-                elif listed.pop(host, ())[:2] != row[:2]:
+                # Its servers may go on leaving.
+                elif listed.pop(host, ())[:4] != row[:4]:
                     self._doubt(f'{host!r} has changed meanwhile')
             for host, row in listed.items():
                 # Events from before this time may be known already, or not.
