@@ -96,6 +96,14 @@ class TestShortRoll(rolling_base.RollingTest):
         self.assertIn('batch 3: cmp01, moves: 1', out)
         self.assertEqual([], self.changes())
         self.assertEqual([], [*self.directory.glob('*/*.fact')])
+        self.drain('cmp01')
+        since = self.show('cmp01')['since']
+        self.openstack('host maintenance unset cmp01')
+        self.write_fact('cmp01', state='done', run='', since=since)
+        self.cloud.requests.reset()
+        out = self.roll('--check', host_maintenance_restore=True)
+        self.assertIn('done: cmp01', out)
+        self.assertEqual([], self.changes())
 
     @pytest.mark.soak
     def test_not_begun(self) -> None:
