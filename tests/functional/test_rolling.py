@@ -68,24 +68,34 @@ class TestShortRoll(rolling_base.RollingTest):
     @pytest.mark.soak
     def test_another_run(self) -> None:
         """A run that has a host out of service is not joined."""
-        process = subprocess.run(
-            ['ps', '-o', 'pid=,lstart=', '-p', str(os.getpid())],
+        started = subprocess.run(
+            ['ps', '-o', 'lstart=', '-p', str(os.getpid())],
             env={**os.environ, 'LC_ALL': 'C', 'TZ': 'UTC'},
             check=True,
             capture_output=True,
             text=True,
         ).stdout.strip()
+        form = '%a %b %d %H:%M:%S %Y'
+        now = datetime.datetime.strptime(f'{started} +0000', f'{form} %z')
+
+        def run(node: str, seconds: int) -> str:
+            then = now - datetime.timedelta(seconds=seconds)
+            return f'{node} {os.getpid()} {then.strftime(form)}'
+
+        here = os.uname().nodename
         self.cloud.requests.reset()
-        for node in (os.uname().nodename, 'elsewhere'):
-            with self.subTest(node):
-                self.write_fact('cmp02', state='out', run=f'{node} {process}')
+        # ps may say another second each time.
+        for claim in (run(here, 0), run(here, 1), run('elsewhere', 0)):
+            with self.subTest(claim):
+                self.write_fact('cmp02', state='out', run=claim)
                 out = self.roll(code=2)
-                self.assertIn('service by another run (', out)
+                self.assertIn(
+                    'service by another run (', ' '.join(out.split())
+                )
         self.assertEqual([], self.changes())
         self.roll('--check', host_maintenance_take_over=True)
-        # That process has ended.
-        ended = f'{os.uname().nodename} 1 {process}'
-        self.write_fact('cmp02', state='out', run=ended)
+        # Its process has ended, and we have its number.
+        self.write_fact('cmp02', state='out', run=run(here, 60))
         self.roll('--check')
 
     @pytest.mark.soak

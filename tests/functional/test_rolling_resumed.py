@@ -57,11 +57,34 @@ class TestResumed(rolling_base.RollingTest):
 
     @pytest.mark.soak
     def test_killed_in_the_hook(self) -> None:
+        """It is known that the run has ended, however ps lays out numbers."""
+        self.replace_ps('PATH=${PATH#*:}; ps "$@" | sed "s/^/   /"')
         install = self.install('cmp01', self.kill)
         self.assert_killed('maintenance', 'out')
+        self.assertRegex(self.fact('cmp01')['run'], r'^\S+ \d+ \w{3} ')
         install.unlink()
         self.roll()
         self.assert_hooked_again()
+
+    @pytest.mark.soak
+    def test_killed_without_ps(self) -> None:
+        """Without ps it is not known that the first run has ended."""
+        self.replace_ps('exit 1')
+        install = self.install('cmp01', self.kill)
+        self.assert_killed('maintenance', 'out')
+        install.unlink()
+
+        out = self.roll(code=2)
+
+        self.assertIn('service by another run (', out)
+        self.roll(host_maintenance_take_over=True)
+        self.assert_hooked_again()
+
+    def replace_ps(self, script: str) -> None:
+        ps = self.directory / 'bin/ps'
+        ps.parent.mkdir()
+        ps.write_text(f'#!/bin/sh\n{script}\n')
+        ps.chmod(0o755)
 
     def assert_hooked_again(self) -> None:
         self.assertEqual('done', self.fact('cmp01')['state'])
