@@ -81,6 +81,20 @@ class TestFailures(rolling_base.RollingTest):
         self.assert_done('cmp01', 'cmp02')
         self.assertEqual('maintenance', self.show('cmp03')['mode'])
 
+    @pytest.mark.soak
+    def test_outage(self) -> None:
+        """Commands that only look are tried again, once a batch is done."""
+        fail = 'mkdir failed && exit 1; rmdir failed'
+        self.roll(
+            '--limit',
+            'cmp01,cmp02',
+            **self.intercept(
+                'maintenance (list|plan|show)',
+                f'if grep -qs done */host_maintenance.fact; then {fail}; fi',
+            ),
+        )
+        self.assert_done('cmp01', 'cmp02')
+
 
 class TestAway(rolling_base.RollingTest):
     """Hosts that Ansible cannot reach."""
