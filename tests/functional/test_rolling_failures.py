@@ -3,6 +3,7 @@
 """Rolls of which a part fails, and what others do meanwhile."""
 
 import json
+import shlex
 
 import pytest
 
@@ -80,6 +81,29 @@ class TestFailures(rolling_base.RollingTest):
         self.assertIn(2, map(len, watcher.seen))
         self.assert_done('cmp01', 'cmp02')
         self.assertEqual('maintenance', self.show('cmp03')['mode'])
+
+    @pytest.mark.soak
+    def test_host_taken_meanwhile(self) -> None:
+        """A host that another operator takes while it is planned is theirs."""
+        reason = hostile(self.directory / 'made')
+        take = shlex.join(
+            [*self.command, 'host', 'maintenance', 'set', 'cmp02']
+            + ['--reason', reason]
+        )
+        out = self.roll(
+            code=2,
+            **TWO,
+            **self.intercept('maintenance plan', f'mkdir taken && {take}'),
+        )
+
+        shown = self.show('cmp02')
+        self.assertEqual(
+            ('maintenance', reason), (shown['mode'], shown['reason'])
+        )
+        self.assertIn('cmp02 (maintenance, not by this roll): {{ lookup', out)
+        self.assert_done('cmp01', 'cmp03')
+        self.assertEqual(0, self.hooked('cmp02'))
+        self.assertFalse((self.directory / 'made').exists())
 
     @pytest.mark.soak
     def test_outage(self) -> None:
