@@ -123,7 +123,7 @@ class TestShortRoll(rolling_base.RollingTest):
             ('no compute host cmp01.x', {'name': NAME_WITH_DOMAIN}),
             ('the same name', {'name': 'cmp01'}),
             ('date and time with an offset', {'until': '05:30'}),
-            ('hook a file', {'hook': 'none.yml'}),
+            ('no file none.yml', {'hook': 'none.yml'}),
             ('must be one of: leave, put_back', {'on_failure': 'evacuate'}),
         ):
             with self.subTest(said):
