@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import types
+import typing as ty
 
 from osc_hostmaint.i18n import _
 
@@ -84,11 +85,24 @@ class Interrupt:
     @contextlib.contextmanager
     def watching(self) -> abc.Iterator[None]:
         """Handle the signals meanwhile; only in the main thread."""
-        with contextlib.ExitStack() as restored:
-            for number in FIRST:
-                before = signal.getsignal(number)
-                # None: not Python's, so it could not be restored.
-                if before not in (signal.SIG_IGN, None):
-                    signal.signal(number, self._handle)
-                    restored.callback(signal.signal, number, before)
+        with _handled(self._handle):
             yield
+
+
+def calling(act: abc.Callable[[], object]) -> ty.ContextManager[None]:
+    """Have the signals do this, and nothing else; in the main thread."""
+    return _handled(lambda _number, _frame: act())
+
+
+@contextlib.contextmanager
+def _handled(
+    handler: abc.Callable[[int, types.FrameType | None], object],
+) -> abc.Iterator[None]:
+    with contextlib.ExitStack() as restored:
+        for number in FIRST:
+            before = signal.getsignal(number)
+            # None: not Python's, so it could not be restored.
+            if before not in (signal.SIG_IGN, None):
+                signal.signal(number, handler)
+                restored.callback(signal.signal, number, before)
+        yield

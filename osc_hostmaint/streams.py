@@ -75,6 +75,8 @@ def claim(
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(None, _('it is not a regular file'))
+    if status.st_nlink > 1:
+        raise OSError(None, _('it has another name (a hard link)'))
     if status.st_uid != os.geteuid():
         raise OSError(None, _('it belongs to another user'))
     if busy:

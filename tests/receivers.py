@@ -96,10 +96,23 @@ def without_end(status: int, **headers: str) -> Behaviour:
     return behave
 
 
-def talks_nonsense(handler: http.server.BaseHTTPRequestHandler) -> None:
-    """Answer what is no HTTP."""
-    handler.wfile.write(b'\x00\xff nonsense \x1b[2J\r\n\r\n')
-    handler.close_connection = True
+def says(answer: bytes) -> Behaviour:
+    """Answer just that."""
+
+    def behave(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(answer)
+        handler.close_connection = True
+
+    return behave
+
+
+def waits_on(handler: http.server.BaseHTTPRequestHandler) -> None:
+    """Have the sender wait for ever for the answer itself."""
+    while True:
+        handler.wfile.write(100 * b'HTTP/1.1 100 Continue\r\n\r\n')
+
+
+talks_nonsense = says(b'\x00\xff nonsense \x1b[2J\r\n\r\n')
 
 
 def hangs_up(handler: http.server.BaseHTTPRequestHandler) -> None:

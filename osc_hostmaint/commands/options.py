@@ -300,6 +300,8 @@ def notify_problem(parsed_args: argparse.Namespace) -> str:
     found = _receivers(parsed_args)
     if parsed_args.notify_cacert is not None and not found:
         return _('--notify-cacert: needs --notify <url>')
+    if found and os.environ.get(NOTIFY_SECRET) == '':
+        return _('%s is set, but empty') % NOTIFY_SECRET
     for url in found:
         try:
             urls.split(url)
@@ -322,15 +324,22 @@ def notifying(
         yield None
         return
     from osc_hostmaint import api
+    from osc_hostmaint import interrupt
 
-    with api.Notifier(
+    notifier = api.Notifier(
         found,
         cacert=parsed_args.notify_cacert,
         secret=os.environ.get(NOTIFY_SECRET, ''),
         event_log=log,
-        warn=functools.partial(LOG.warning, '%s'),
-    ) as notifier:
+        # Also with --quiet.
+        warn=functools.partial(LOG.error, '%s'),
+    )
+    try:
         yield notifier
+    finally:
+        # The exit code is known by now, whatever comes.
+        with interrupt.calling(notifier.give_up):
+            notifier.close()
 
 
 def add_run(

@@ -45,7 +45,7 @@ class Writer:
     def __init__(self, source: str, operation: Operation):
         """:param source: the cloud's URI.
 
-        :param operation: of the run; of no account for maintenance alone.
+        :param operation: what the run moves servers for, if it does.
         """
         self._source = source
         self._operation = operation
@@ -63,13 +63,13 @@ class Writer:
             case events.MaintenanceSet(mark=mark):
                 self._marks[event.host] = mark
                 data = {'mode': 'maintenance', **_owner(mark)}
-                told = (mark.by, mark.reason)
-                return self._new(event.host, 'maintenance.set', data, told)
+                said = (mark.by, mark.reason)
+                return self._new(event.host, 'maintenance.set', data, said)
             case events.MaintenanceUnset(mark=mark):
                 data = {'mode': 'operational', **_owner(mark)}
                 # Without a mark nothing says which maintenance is over.
-                what = (_iso(mark.since) if mark else self._run,)
-                return self._new(event.host, 'maintenance.unset', data, what)
+                which = (_iso(mark.since) if mark else self._run,)
+                return self._new(event.host, 'maintenance.unset', data, which)
             case events.DestinationExcluded():
                 data = {'reason': event.reason}
                 name, run = 'destination.excluded', (self._run,)
@@ -84,12 +84,14 @@ class Writer:
 
     def _started(self, event: events.HostStarted) -> CloudEvent | None:
         self._note(event.host, event.rows)
-        what: abc.Collection[ty.Any] = ()
+        identity: abc.Collection[ty.Any] = ()
         if event.host not in self._marks:
-            what = sorted((row.server_id, _left_at(row)) for row in event.rows)
+            identity = sorted(
+                (row.server_id, _left_at(row)) for row in event.rows
+            )
         data = {'servers': event.total, **self._servers_left(event.host)}
         name = f'{self._operation}.started'
-        return self._new(event.host, name, data, what)
+        return self._new(event.host, name, data, identity)
 
     def _ended(self, event: events.HostEnded) -> CloudEvent | None:
         self._note(event.host, event.rows)
@@ -100,13 +102,13 @@ class Writer:
             'results': {str(k): n for k, n in sorted(event.results.items())},
             'reason': event.trouble,
         }
-        what = [
+        ends = [
             (row.server_id, str(row.result), _migration(row) or _left_at(row))
             for row in event.rows
         ]
+        identity = (event.drained, event.trouble, sorted(ends))
         name = f'{self._operation}.ended'
-        what_ = (event.drained, event.trouble, sorted(what))
-        return self._new(event.host, name, data, what_)
+        return self._new(event.host, name, data, identity)
 
     def _server(self, event: events.ServerEvent) -> CloudEvent | None:
         row = event.row
@@ -136,8 +138,8 @@ class Writer:
             **self._servers_left(event.host),
         }
         told = row.code if row.result in _TOLD_BY_CODE else ''
-        what = (row.server_id, _migration(row), told, _left_at(row))
-        return self._new(event.host, name, data, what)
+        identity = (row.server_id, _migration(row), told, _left_at(row))
+        return self._new(event.host, name, data, identity)
 
     def _note(self, host: str, rows: abc.Iterable[decisions.Row]) -> None:
         left = self._left.setdefault(host, {})
@@ -151,15 +153,16 @@ class Writer:
         host: str,
         name: str,
         data: dict[str, ty.Any],
-        what: abc.Collection[ty.Any],
+        identity: abc.Collection[ty.Any],
     ) -> CloudEvent | None:
         """Return an event, None if this run has told the same before.
 
-        :param what: tells it from others of its type, host and maintenance.
+        :param identity: tells it from others of its type, its host and the
+            maintenance.
         """
         mark = self._marks.get(host)
         since = _iso(mark.since) if mark else ''
-        key = json.dumps([self._source, host, since, name, *what])
+        key = json.dumps([self._source, host, since, name, *identity])
         id_ = str(uuid.uuid5(uuid.NAMESPACE_URL, key))
         if id_ in self._ids:
             return None

@@ -7,6 +7,7 @@ import logging
 import threading
 import typing as ty
 
+from osc_hostmaint.i18n import _
 from osc_hostmaint.notifications import cloud_events
 from osc_hostmaint.planning import timing
 
@@ -20,15 +21,19 @@ class NotDelivered(Exception):
     """An event was not delivered; the text says why."""
 
     def __init__(
-        self, reason: str, *, again: bool = False, after: float | None = None
+        self,
+        reason: str,
+        *,
+        may_retry: bool = False,
+        retry_after: float | None = None,
     ):
-        """:param again: trying again may help.
+        """:param may_retry: trying again may help.
 
-        :param after: not before so many seconds, if the receiver says so.
+        :param retry_after: not before so many seconds, if that is known.
         """
         super().__init__(reason)
-        self.again = again
-        self.after = after
+        self.may_retry = may_retry
+        self.retry_after = retry_after
 
 
 class Target(ty.Protocol):
@@ -61,6 +66,7 @@ class Delivery:
         self._queue: collections.deque[cloud_events.CloudEvent] = (
             collections.deque()
         )
+        #: An event is being delivered; it stays so once that is given up.
         self._at_work = False
         self._ending = False
         self._given_up = False
@@ -83,6 +89,7 @@ class Delivery:
             if len(self._queue) > timing.EVENTS_AT_ONCE:
                 self._queue.popleft()
                 self._lost += 1
+                self._reason = _('too many waited for it')
             self._changed.notify_all()
 
     def end(self) -> None:
@@ -91,8 +98,8 @@ class Delivery:
             self._ending = True
             self._changed.notify_all()
 
-    def join(self, seconds: float) -> bool:
-        """Wait for that, at most for so long; tell whether it has ended."""
+    def has_ended(self, seconds: float) -> bool:
+        """Tell whether it has, within this time."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -118,10 +125,11 @@ class Delivery:
                 lost = not self._deliver(event)
                 with self._changed:
                     if self._given_up:
-                        # It has been counted meanwhile.
                         return
                     self._at_work = False
                     self._lost += lost
+                    if not self._lost:
+                        self._reason = ''
         finally:
             self._target.close()
 
@@ -151,9 +159,9 @@ class Delivery:
                 return True
             with self._changed:
                 self._reason = str(failure)
-                if not failure.again:
+                if not failure.may_retry:
                     return False
-                self._rest(max(pause, failure.after or 0.0))
+                self._rest(max(pause, failure.retry_after or 0.0))
             pause *= 2
         return False
 

@@ -25,12 +25,12 @@ class EventLog:
             else, which is left as it is.
         """
         self.name = text.printable(repr(path))
+        self._path = path
         self._fd = -1
         #: The last line was written in part.
         self._is_cut = False
         try:
-            self._fd = streams.open_to_append(path)
-            streams.claim(self._fd, _is_log)
+            self._open()
         except OSError as error:
             self.close()
             raise exceptions.HostMaintenanceError(
@@ -53,13 +53,28 @@ class EventLog:
         if self._is_cut:
             line = b'\n' + line
         try:
+            if self._is_replaced():
+                self._open()
             written = os.write(self._fd, line)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise delivery.NotDelivered(reason, again=True) from error
+            raise delivery.NotDelivered(reason, may_retry=True) from error
         self._is_cut = written < len(line)
         if self._is_cut:
-            raise delivery.NotDelivered(_('the disk is full'), again=True)
+            raise delivery.NotDelivered(_('the disk is full'), may_retry=True)
+
+    def _open(self) -> None:
+        self.close()
+        self._fd = streams.open_to_append(self._path)
+        streams.claim(self._fd, _is_log)
+
+    def _is_replaced(self) -> bool:
+        """Tell whether the file was moved away or removed meanwhile."""
+        try:
+            there = os.stat(self._path, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        return not os.path.samestat(there, os.fstat(self._fd))
 
     def close(self) -> None:
         """Close the file."""

@@ -2,8 +2,10 @@
 
 """Sends the events of a run to receivers and a log."""
 
+import collections
 from collections import abc
 import contextlib
+import logging
 import ssl
 import time
 import typing as ty
@@ -19,6 +21,7 @@ from osc_hostmaint.notifications import event_log as event_logs
 from osc_hostmaint.notifications import receiver
 from osc_hostmaint.planning import timing
 
+LOG = logging.getLogger(__name__)
 Operation = events.Operation
 
 
@@ -44,7 +47,7 @@ class Notifier:
             are verified with.
         :param secret: signs what is posted, with HMAC-SHA256.
         :param event_log: a file that the events are appended to.
-        :param warn: is given what was not delivered, in words.
+        :param warn: is given how many events were not delivered, in words.
         :raises HostMaintenanceError: a file cannot be used.
         :raises ValueError: it is no such URL.
         """
@@ -53,11 +56,13 @@ class Notifier:
             receiver.Receiver(url, cacert=cacert, secret=secret)
             for url in urls
         ]
+        _number(receivers)
         targets: list[delivery.Target] = [*receivers]
         if event_log is not None:
             targets.append(event_logs.EventLog(event_log))
         self._deliveries = [delivery.Delivery(target) for target in targets]
         self._warn = warn
+        self._given_up = False
         self._writer: cloud_events.Writer | None = None
 
     def __enter__(self) -> ty.Self:
@@ -85,6 +90,10 @@ class Notifier:
             for each in self._deliveries:
                 each.put(written)
 
+    def give_up(self) -> None:
+        """Have :meth:`close` end soon; signal handlers may call this."""
+        self._given_up = True
+
     def close(self) -> None:
         """Deliver what is left, for 10 s at most, and say what was not."""
         deadline = time.monotonic() + timing.NOTIFY_DELIVERY_SECONDS
@@ -101,13 +110,8 @@ class Notifier:
         self._deliveries = []
 
     def _wait(self, deadline: float) -> None:
-        said = time.monotonic() + timing.NOTIFY_SAID_AFTER_SECONDS
-        late = [
-            each
-            for each in self._deliveries
-            if not each.join(max(0.0, said - time.monotonic()))
-        ]
-        if late:
+        late = self._late(time.monotonic() + timing.NOTIFY_SAID_AFTER_SECONDS)
+        if late and not self._given_up:
             words = _(
                 'Delivering the last events to %(names)s, for at most '
                 '%(seconds).0f s (Ctrl-C gives up)'
@@ -116,9 +120,19 @@ class Notifier:
                 'names': ', '.join(each.name for each in late),
                 'seconds': max(0.0, deadline - time.monotonic()),
             }
-            self._warn(text.printable(words % told))
-        for each in late:
-            each.join(max(0.0, deadline - time.monotonic()))
+            LOG.warning('%s', text.printable(words % told))
+        self._late(deadline)
+
+    def _late(self, until: float) -> list[delivery.Delivery]:
+        """Wait, and return those that have not delivered all by then."""
+        late = self._deliveries
+        while late and not self._given_up:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            seconds = min(left, timing.STOP_CHECK_SECONDS) / len(late)
+            late = [each for each in late if not each.has_ended(seconds)]
+        return late
 
     def _say_undelivered(self, name: str, count: int, reason: str) -> None:
         words = ngettext(
@@ -132,6 +146,14 @@ class Notifier:
             'reason': reason or _('there was no time left'),
         }
         self._warn(text.printable(words % told))
+
+
+def _number(receivers: abc.Collection[receiver.Receiver]) -> None:
+    """Give receivers on one server names that tell them apart."""
+    counts = collections.Counter(each.name for each in receivers)
+    for number, each in enumerate(receivers, 1):
+        if counts[each.name] > 1:
+            each.name += _(' (receiver %d)') % number
 
 
 def _check_certificates(path: str | None) -> None:

@@ -8,11 +8,16 @@ import hmac
 from http import cookiejar
 import importlib.metadata
 import logging
+import os
+import socket
+import threading
+import typing as ty
 import urllib.parse
 
 from cloudevents.core.bindings import http
 from cloudevents.core.formats import json as formats
 import requests
+from requests import adapters
 from requests import auth
 
 from osc_hostmaint.i18n import _
@@ -50,15 +55,19 @@ class Receiver:
         self._url, credentials = urls.split(url)
         self.name = urls.origin(self._url)
         self._verify = cacert or True
-        self._secret = secret.encode()
+        self._secret = os.fsencode(secret)
+        self._connections = _Connections()
         self._session = _Session()
+        for scheme in ('http://', 'https://'):
+            self._session.mount(scheme, self._connections)
         version = importlib.metadata.version('osc-hostmaint')
         self._session.headers['User-Agent'] = f'osc-hostmaint/{version}'
+        self._session.headers['Accept-Encoding'] = 'identity'
         nothing = cookiejar.DefaultCookiePolicy(allowed_domains=())
         self._session.cookies.set_policy(nothing)
         self._auth: auth.AuthBase = _Anonymous()
         if credentials:
-            user, password = (each.encode() for each in credentials)
+            user, password = map(os.fsencode, credentials)
             self._auth = auth.HTTPBasicAuth(user, password)
 
     def deliver(self, event: cloud_events.CloudEvent) -> None:
@@ -75,9 +84,10 @@ class Receiver:
         for _attempt in range(timing.REDIRECT_TRIES):
             answer = self._post(url, message.body, headers)
             if answer.status_code not in _REDIRECTS:
-                break
+                _check(answer)
+                return
             url = self._redirected(url, answer)
-        _check(answer)
+        raise NotDelivered(_('it redirects too often'))
 
     def close(self) -> None:
         """Close the connections."""
@@ -88,6 +98,10 @@ class Receiver:
     ) -> requests.Response:
         """Return an answer; its body may have no end, and does not count."""
         times = timing.NOTIFY_CONNECT_SECONDS, timing.NOTIFY_ANSWER_SECONDS
+        # Such a time-out begins anew with each byte.
+        late = threading.Timer(times[1], self._connections.cut)
+        late.daemon = True
+        late.start()
         try:
             with self._session.post(
                 url,
@@ -99,17 +113,14 @@ class Receiver:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                length = answer.raw.length_remaining
-                if length is not None and length <= _SHORT:
-                    # Then the connection is good for the next event.
-                    with contextlib.suppress(requests.RequestException):
-                        _ = answer.content
+                if answer.status_code >= 200:
+                    _read_short(answer)
                 return answer
-        except requests.exceptions.SSLError as error:
-            # The same certificate will be shown again.
-            raise NotDelivered(_reason(error)) from error
         except (requests.RequestException, OSError, ValueError) as error:
-            raise NotDelivered(_reason(error), again=True) from error
+            raise _failure(error, late=self._connections.was_cut) from error
+        finally:
+            late.cancel()
+            self._connections.was_cut = False
 
     def _redirected(self, url: str, answer: requests.Response) -> str:
         """Return where to post an event instead.
@@ -122,6 +133,35 @@ class Receiver:
             if urls.origin(where) == self.name:
                 return where
         raise NotDelivered(_('it redirects to another server'))
+
+
+class _Connections(adapters.HTTPAdapter):
+    """Connections of which the last one can be cut off."""
+
+    was_cut = False
+    _last: ty.Any = None
+
+    def get_connection_with_tls_context(
+        self, *args: ty.Any, **kwargs: ty.Any
+    ) -> ty.Any:
+        """Return a pool whose connections are known."""
+        pool: ty.Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if 'ConnectionCls' not in vars(pool):
+            make = pool.ConnectionCls
+
+            def connect(*args: ty.Any, **kwargs: ty.Any) -> ty.Any:
+                self._last = make(*args, **kwargs)
+                return self._last
+
+            pool.ConnectionCls = connect
+        return pool
+
+    def cut(self) -> None:
+        """End whatever is sent or received."""
+        self.was_cut = True
+        # AttributeError: it is not connected.
+        with contextlib.suppress(AttributeError, OSError):
+            self._last.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Session(requests.Session):
@@ -140,6 +180,15 @@ class _Anonymous(auth.AuthBase):
         return request
 
 
+def _read_short(answer: requests.Response) -> None:
+    """Read a short body: then the connection is good for another event."""
+    length = answer.raw.length_remaining
+    if length is not None and length <= _SHORT:
+        with contextlib.suppress(Exception):
+            # As it is: decoded, it may be of any size.
+            answer.raw.read(decode_content=False)
+
+
 def _check(answer: requests.Response) -> None:
     """Check that a receiver has taken an event.
 
@@ -149,32 +198,43 @@ def _check(answer: requests.Response) -> None:
     if 200 <= status < 300:
         return
     reason = _('it answers HTTP %d') % status
-    if status not in _PASSING:
+    if status >= 200 and status not in _PASSING:
         raise NotDelivered(reason)
     wanted = answer.headers.get('Retry-After', '')
     after = float(wanted) if wanted.isdecimal() else None
-    raise NotDelivered(reason, again=True, after=after)
+    raise NotDelivered(reason, may_retry=True, retry_after=after)
 
 
-def _reason(error: Exception) -> str:
-    """Return what went wrong, without the URL, which the error repeats."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return _('no TLS, or its certificate is not valid here')
-    if isinstance(error, requests.exceptions.ProxyError):
-        return _('the proxy does not answer')
-    if isinstance(error, requests.exceptions.Timeout):
-        return _('it does not answer in time')
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return _('the connection fails')
-    return _('its answer makes no sense (%s)') % type(error).__name__
+def _failure(error: Exception, *, late: bool) -> NotDelivered:
+    """Return what went wrong, without the URL, which the error repeats.
+
+    :param late: the connection was cut off.
+    """
+    kinds = requests.exceptions
+    if late or isinstance(error, kinds.Timeout):
+        return NotDelivered(_('it does not answer in time'), may_retry=True)
+    if isinstance(error, kinds.SSLError):
+        if 'CERTIFICATE_VERIFY_FAILED' in str(error):
+            # The same one would be shown again.
+            return NotDelivered(_('its certificate is not valid here'))
+        return NotDelivered(_('TLS with it fails'), may_retry=True)
+    if isinstance(error, kinds.ProxyError):
+        return NotDelivered(_('the proxy does not answer'), may_retry=True)
+    if isinstance(error, kinds.InvalidURL):
+        return NotDelivered(_('its URL, or that of the proxy, is wrong'))
+    if isinstance(error, requests.RequestException):
+        return NotDelivered(_('the connection fails'), may_retry=True)
+    return NotDelivered(_('the CA certificates cannot be read'))
 
 
 class _Quiet(logging.Filter):
-    """Leaves out what urllib3 says of our requests: it has their paths."""
+    """Leaves out what libraries say of our requests: it has their paths."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.threadName != delivery.THREAD
 
 
-for _name in ('urllib3.connectionpool', 'urllib3.util.retry'):
-    logging.getLogger(_name).addFilter(_Quiet())
+# A filter is not inherited.
+for _name in (*logging.root.manager.loggerDict,):
+    if _name.partition('.')[0] in ('requests', 'urllib3'):
+        logging.getLogger(_name).addFilter(_Quiet())

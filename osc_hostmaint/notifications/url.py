@@ -28,8 +28,11 @@ def split(url: str) -> tuple[str, tuple[str, str] | None]:
     )
     if parts.username is None:
         return bare, None
-    user, password = parts.username, parts.password or ''
-    return bare, (urllib.parse.unquote(user), urllib.parse.unquote(password))
+    user, password = (
+        urllib.parse.unquote(each or '', errors='surrogateescape')
+        for each in (parts.username, parts.password)
+    )
+    return bare, (user, password)
 
 
 def origin(url: str) -> str:

@@ -131,29 +131,35 @@ class TestBadReceivers(NotifyTest):
             pass
         elsewhere = self.listen()
         away = receivers.answers(307, Location=elsewhere.url())
-        good, endless, slow, failing, lying, moved = (
+        good, endless, odd, slow, failing, lying, moved, putting_off = (
             self.listen(behave)
             for behave in (
                 receivers.takes,
                 receivers.without_end(200),
+                receivers.says(b'HTTP/1.1 204 OK\r\nhostile \x1b\r\n\r\n'),
                 receivers.holds(over),
                 receivers.answers(503, Retry_After='999999999'),
                 receivers.talks_nonsense,
                 away,
+                receivers.waits_on,
             )
         )
         done = self.run_notified(
             'drain -f json cmp01',
-            *(gone, slow, failing, lying, moved, endless, good),
+            *(gone, slow, failing, lying, moved, endless, odd, putting_off),
+            good,
         )
 
         self.assertEqual(['moved'] * 2, [row['Result'] for row in done.json])
         self.assertEqual(5, len(good.posted))
-        self.assertEqual(ids(good.events), ids(endless.events))
+        for server in (endless, odd):
+            self.assertEqual(ids(good.events), ids(server.events))
+        self.assertNotIn('hostile', done.err)
         self.assertEqual([], elsewhere.posted)
         for server, why in (
             (gone, 'the connection fails'),
             (slow, 'it does not answer in time|there was no time left'),
+            (putting_off, 'it does not answer in time'),
             (failing, 'it answers HTTP 503'),
             (lying, 'the connection fails'),
             (moved, 'it redirects to another server'),
@@ -162,7 +168,7 @@ class TestBadReceivers(NotifyTest):
                 done.err,
                 f'(?m)^5 events were not delivered to {server.origin}: {why}$',
             )
-        for server in (good, endless):
+        for server in (good, endless, odd):
             self.assertNotIn(f'delivered to {server.origin}', done.err)
 
     def test_table_first(self) -> None:

@@ -4,6 +4,7 @@
 
 import json
 import os
+import signal
 import threading
 from unittest import mock
 
@@ -13,6 +14,7 @@ from osc_hostmaint.commands import drain
 from osc_hostmaint.commands import mark
 from osc_hostmaint.commands import options
 from osc_hostmaint.commands import restore
+from osc_hostmaint.notifications import delivery
 from osc_hostmaint.planning import timing
 from tests import receivers
 from tests import unit
@@ -170,17 +172,34 @@ class TestTable(NotifyTestCase):
         self.command = command
         seconds = mock.patch.object(timing, 'NOTIFY_DELIVERY_SECONDS', 0.1)
         server = self.listen(receivers.hangs_up)
-        with seconds, self.assertLogs('osc_hostmaint', 'WARNING') as logged:
+        with seconds:
             done = self.run_command(
                 f'--notify {server.url("/secret", "me:secret")} cmp01'
             )
         self.assertEqual(0, done.code)
-        said = logged.records[-1].getMessage()
         self.assertEqual(
-            f'2 events were not delivered to {server.origin}: the connection '
-            'fails',
-            said,
+            [
+                f'2 events were not delivered to {server.origin}: the '
+                'connection fails'
+            ],
+            done.errors,
         )
+
+    @unit.cases(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    def test_signals_change_no_exit_code(self, number):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        server = self.listen(receivers.holds(over))
+
+        def interrupt(*_args):
+            for _time in range(3):
+                signal.raise_signal(number)
+            return False
+
+        with mock.patch.object(delivery.Delivery, 'has_ended', interrupt):
+            done = self.run_command(f'--notify {server.url()} cmp01')
+        self.assertEqual(0, done.code)
+        self.assertIn('2 events were not delivered', done.errors[0])
 
 
 class TestRefused(NotifyTestCase):
@@ -210,6 +229,13 @@ class TestRefused(NotifyTestCase):
         error = self.usage('cmp01')
         self.assertIn('OS_HOSTMAINT_NOTIFY: not an http', error)
         self.assertNotIn('secret', error)
+
+    def test_an_empty_secret(self):
+        os.environ[options.NOTIFY_SECRET] = ''
+        self.assertEqual(
+            'OS_HOSTMAINT_NOTIFY_SECRET is set, but empty',
+            self.usage('--notify http://cmdb cmp01'),
+        )
 
     @unit.cases(*COMMANDS)
     def test_certificates_for_nobody(self, command):

@@ -152,7 +152,8 @@ class TestContents(WriterTestCase):
         (names,) = [
             each['properties']['type']['enum']
             for each in test_schema.DEFS['event']['oneOf']
-            if each['properties']['data']['$ref'].endswith('/' + definition)
+            if each['properties'].get('data', {}).get('$ref')
+            == f'#/$defs/{definition}'
         ]
         self.assertIn(found['type'], names)
 

@@ -69,12 +69,43 @@ class TestFile(EventLogTestCase):
         self.assertEqual('cmp02', json.loads(lines[2])['subject'])
 
 
+class TestReplaced(EventLogTestCase):
+    """While it is open."""
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.open()
+        self.log.deliver(written('cmp01'))
+
+    def test_removed(self):
+        self.path.unlink()
+        self.log.deliver(written('cmp02'))
+        self.assertEqual(['cmp02'], self.hosts())
+        self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
+
+    def test_moved_away(self):
+        self.path.rename(self.path.with_name('old'))
+        self.log.deliver(written('cmp02'))
+        self.assertEqual(['cmp02'], self.hosts())
+
+    def test_by_something_else(self):
+        self.path.unlink()
+        self.path.symlink_to('/dev/null')
+        with self.assertRaisesRegex(delivery.NotDelivered, 'symbolic link'):
+            self.log.deliver(written('cmp02'))
+
+
 class TestRefused(EventLogTestCase):
     def test_a_link(self):
         target = self.path.with_name('target')
         target.touch(0o600)
         self.path.symlink_to(target)
         self.assertIn('symbolic link', self.refused())
+
+    def test_another_name(self):
+        self.path.touch(0o600)
+        self.path.with_name('other').hardlink_to(self.path)
+        self.assertIn('hard link', self.refused())
 
     def test_a_pipe(self):
         os.mkfifo(self.path, 0o600)
@@ -119,7 +150,7 @@ class TestFullDisk(EventLogTestCase):
             self.assertRaises(delivery.NotDelivered) as caught,
         ):
             log.deliver(written('cmp01'))
-        self.assertTrue(caught.exception.again)
+        self.assertTrue(caught.exception.may_retry)
         log.deliver(written('cmp01'))
         self.assertEqual(['cmp01'], self.hosts())
 

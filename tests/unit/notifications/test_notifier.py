@@ -70,7 +70,7 @@ class TestReceivers(NotifierTestCase):
         good = self.listen()
         self.run_with(bad, good)
         self.assertEqual(2, len(good.posted))
-        *_waiting, line = self.said
+        (line,) = self.said
         self.assertEqual(
             f'2 events were not delivered to {bad.origin}: it answers HTTP '
             '503',
@@ -106,24 +106,52 @@ class TestEnd(NotifierTestCase):
 
     def test_what_is_waited_for_is_said(self):
         self.set('NOTIFY_DELIVERY_SECONDS', 0.1)
-        self.run_with(self.held)
+        with self.assertLogs('osc_hostmaint', 'WARNING') as logged:
+            self.run_with(self.held)
         self.assertEqual(
             [
                 f'Delivering the last events to {self.held.origin}, for at '
-                'most 0 s (Ctrl-C gives up)',
+                'most 0 s (Ctrl-C gives up)'
+            ],
+            [record.getMessage() for record in logged.records],
+        )
+        self.assertEqual(
+            [
                 f'2 events were not delivered to {self.held.origin}: there '
-                'was no time left',
+                'was no time left'
             ],
             self.said,
         )
 
     def test_an_interruption_gives_up(self):
         with mock.patch.object(
-            delivery.Delivery, 'join', side_effect=KeyboardInterrupt
+            delivery.Delivery, 'has_ended', side_effect=KeyboardInterrupt
         ):
             self.run_with(self.held)
         (line,) = self.said
         self.assertIn('2 events were not delivered', line)
+
+    def test_giving_up(self):
+        made = self.make(self.held).begin('https://keystone')
+        for event in NEWS:
+            made.publish(event)
+        self.set('NOTIFY_DELIVERY_SECONDS', 600)
+        made.give_up()
+        made.close()
+        self.assertIn('2 events were not delivered', self.said[0])
+
+    def test_receivers_on_one_server_have_numbers(self):
+        self.set('NOTIFY_DELIVERY_SECONDS', 0.1)
+        refuses = self.listen(receivers.answers(400))
+        self.run_with(refuses, self.listen(), refuses)
+        self.assertEqual(
+            [
+                f'2 events were not delivered to {refuses.origin} (receiver '
+                f'{number}): it answers HTTP 400'
+                for number in (1, 3)
+            ],
+            self.said,
+        )
 
     def test_publishing_never_waits(self):
         with self.make(self.held) as made:

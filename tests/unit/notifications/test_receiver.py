@@ -3,6 +3,7 @@
 """Real receivers on loopback, good ones and bad ones."""
 
 import base64
+import gzip
 import hashlib
 import hmac
 import io
@@ -10,6 +11,7 @@ import logging
 import os
 import pathlib
 import threading
+import tracemalloc
 from unittest import mock
 
 from osc_hostmaint import events
@@ -119,7 +121,7 @@ class TestAnswers(ReceiverTestCase):
         server = self.listen(receivers.answers(status))
         error = self.refused(server.url())
         self.assertEqual(f'it answers HTTP {status}', str(error))
-        self.assertFalse(error.again)
+        self.assertFalse(error.may_retry)
 
     @unit.cases(
         (503, {}, None),
@@ -131,14 +133,14 @@ class TestAnswers(ReceiverTestCase):
     def test_later(self, status, headers, after):
         server = self.listen(receivers.answers(status, **headers))
         error = self.refused(server.url())
-        self.assertTrue(error.again)
-        self.assertEqual(after, error.after)
+        self.assertTrue(error.may_retry)
+        self.assertEqual(after, error.retry_after)
 
     @unit.cases(receivers.talks_nonsense, receivers.hangs_up)
     def test_no_answer(self, behave):
         error = self.refused(self.listen(behave).url())
         self.assertEqual('the connection fails', str(error))
-        self.assertTrue(error.again)
+        self.assertTrue(error.may_retry)
 
     def test_an_answer_without_end(self):
         server = self.listen(receivers.without_end(200))
@@ -150,13 +152,14 @@ class TestAnswers(ReceiverTestCase):
     def test_no_tls(self):
         server = self.listen()
         error = self.refused(server.url().replace('http', 'https'))
-        self.assertIn('no TLS', str(error))
+        self.assertEqual('TLS with it fails', str(error))
+        self.assertTrue(error.may_retry)
 
     def test_a_redirect_without_end(self):
         server = self.listen(
             receivers.without_end(307, Location='http://[::1')
         )
-        self.assertFalse(self.refused(server.url()).again)
+        self.assertFalse(self.refused(server.url()).may_retry)
 
     def test_a_slow_one(self):
         over = threading.Event()
@@ -165,18 +168,125 @@ class TestAnswers(ReceiverTestCase):
         with mock.patch.object(timing, 'NOTIFY_ANSWER_SECONDS', 0.05):
             error = self.refused(server.url())
         self.assertEqual('it does not answer in time', str(error))
-        self.assertTrue(error.again)
+        self.assertTrue(error.may_retry)
 
     def test_nobody_listens(self):
         with receivers.Receiver() as server:
             url = server.url()
         error = self.refused(url)
         self.assertEqual('the connection fails', str(error))
-        self.assertTrue(error.again)
+        self.assertTrue(error.may_retry)
 
     def test_a_name_that_no_server_has(self):
         error = self.refused('http://no-such-host.invalid/hook')
-        self.assertTrue(error.again)
+        self.assertTrue(error.may_retry)
+
+
+class TestHostileAnswers(ReceiverTestCase):
+    """Written byte by byte, as no library would."""
+
+    def answer(self, *parts, pause=None):
+        """Listen, and answer with these; the last one again and again."""
+
+        def behave(handler):
+            handler.close_connection = True
+            for part in parts[:-1]:
+                handler.wfile.write(part)
+            while parts[-1]:
+                handler.wfile.write(parts[-1])
+                if pause:
+                    pause.wait(0.005)
+
+        return self.listen(behave).url()
+
+    def test_no_end_of_interim_answers(self):
+        parts = (b'HTTP/1.1 100 Continue\r\n\r\n',)
+        with mock.patch.object(timing, 'NOTIFY_ANSWER_SECONDS', 0.2):
+            url = self.answer(*parts, pause=threading.Event())
+            error = self.refused(url)
+        self.assertEqual('it does not answer in time', str(error))
+        self.assertTrue(error.may_retry)
+
+    @unit.cases(
+        (b'HTTP/1.1 200 OK\r\n', b'X: y\r\n'),
+        (b'HTTP/1.1 200 OK\r\nX: ', b'y'),
+    )
+    def test_no_end_of_headers(self, *parts):
+        """There is always another byte; that it is taken was said."""
+        with mock.patch.object(timing, 'NOTIFY_ANSWER_SECONDS', 0.2):
+            url = self.answer(*parts, pause=threading.Event())
+            self.make(url).deliver(EVENT)
+
+    def test_a_body_that_trickles(self):
+        begin = b'HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n'
+        url = self.answer(begin, b'x', pause=threading.Event())
+        with mock.patch.object(timing, 'NOTIFY_ANSWER_SECONDS', 0.2):
+            self.make(url).deliver(EVENT)
+
+    def test_a_body_that_unpacks_to_more(self):
+        zeros = gzip.compress(gzip.compress(bytes(100_000_000)))
+        self.assertLess(len(zeros), 4096)
+        begin = (
+            'HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n'
+            f'Content-Length: {len(zeros)}\r\n\r\n'
+        )
+        url = self.answer(begin.encode(), zeros, b'')
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.make(url).deliver(EVENT)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 10_000_000)
+
+    def test_an_interim_answer_is_none(self):
+        url = self.answer(b'HTTP/1.1 103 Early Hints\r\n\r\n', b'')
+        error = self.refused(url)
+        self.assertEqual('it answers HTTP 103', str(error))
+        self.assertTrue(error.may_retry)
+
+    @unit.cases(
+        b'HTTP/1.1 204 OK\r\nhostile \x1b[31m line\r\n\r\n',
+        b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n'
+        b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    )
+    def test_nothing_of_it_is_logged(self, answer):
+        stream = io.StringIO()
+        handler = logging.StreamHandler(stream)
+        root = logging.getLogger()
+        root.addHandler(handler)
+        self.addCleanup(root.removeHandler, handler)
+        sender = delivery.Delivery(self.make(self.answer(answer, b'')))
+        sender.put(EVENT)
+        sender.end()
+        self.assertTrue(sender.has_ended(60))
+        self.assertEqual((0, ''), sender.undelivered)
+        self.assertEqual('', stream.getvalue())
+
+
+class TestSurroundings(ReceiverTestCase):
+    """What the environment makes of it."""
+
+    def test_a_secret_of_any_bytes(self):
+        server = self.listen()
+        self.make(server.url(), secret=os.fsdecode(b'\xff')).deliver(EVENT)
+        (posted,) = server.posted
+        digest = hmac.new(b'\xff', posted.body, hashlib.sha256).hexdigest()
+        signature = posted.headers['x-hub-signature-256']
+        self.assertEqual(f'sha256={digest}', signature)
+
+    def test_no_certificates(self):
+        os.environ['REQUESTS_CA_BUNDLE'] = '/no/such/file'
+        server = self.listen()
+        error = self.refused(server.url().replace('http', 'https'))
+        self.assertEqual('the CA certificates cannot be read', str(error))
+
+    def test_a_proxy_that_is_none(self):
+        os.environ.pop('NO_PROXY')
+        for proxy, why in (
+            ('http://127.0.0.1:1', 'the proxy does not answer'),
+            ('http://me:secret@[bad', 'its URL, or that of the proxy, is'),
+        ):
+            with mock.patch.dict(os.environ, http_proxy=proxy, no_proxy=''):
+                error = self.refused('http://cmdb.invalid/hook')
+            self.assertIn(why, str(error))
 
 
 class TestRedirects(ReceiverTestCase):
@@ -196,19 +306,19 @@ class TestRedirects(ReceiverTestCase):
     def test_elsewhere(self, where):
         server = self.listen(receivers.answers(308, Location=where))
         error = self.refused(server.url())
-        self.assertFalse(error.again)
+        self.assertFalse(error.may_retry)
         self.assertLessEqual(len(server.posted), timing.REDIRECT_TRIES)
 
     def test_to_another_port(self):
         other = self.listen()
         to = receivers.answers(307, Location=other.url())
-        self.assertFalse(self.refused(self.listen(to).url()).again)
+        self.assertFalse(self.refused(self.listen(to).url()).may_retry)
         self.assertEqual([], other.posted)
 
     def test_in_a_circle(self):
         server = self.listen(receivers.answers(307, Location='/hook'))
         error = self.refused(server.url())
-        self.assertEqual('it answers HTTP 307', str(error))
+        self.assertEqual('it redirects too often', str(error))
         self.assertEqual(timing.REDIRECT_TRIES, len(server.posted))
 
 
@@ -225,14 +335,12 @@ class TestTls(ReceiverTestCase):
 
     def test_not_verified(self):
         error = self.refused(self.server.url())
-        self.assertEqual(
-            'no TLS, or its certificate is not valid here', str(error)
-        )
-        self.assertFalse(error.again)
+        self.assertEqual('its certificate is not valid here', str(error))
+        self.assertFalse(error.may_retry)
 
     def test_of_another_name(self):
         url = self.server.url().replace('127.0.0.1', 'localhost')
-        self.assertFalse(self.refused(url, cacert=self.cacert).again)
+        self.assertFalse(self.refused(url, cacert=self.cacert).may_retry)
 
 
 class TestDebugging(ReceiverTestCase):
@@ -249,7 +357,7 @@ class TestDebugging(ReceiverTestCase):
         sender = delivery.Delivery(self.make(server.url('/secret')))
         sender.put(EVENT)
         sender.end()
-        self.assertTrue(sender.join(60))
+        self.assertTrue(sender.has_ended(60))
         self.assertEqual('', stream.getvalue())
         # Those of others are.
         self.make(server.url('/public')).deliver(EVENT)

@@ -20,6 +20,12 @@ class TestUrl(unit.TestCase):
             ('me', 'p@ss'),
             'https://cmdb',
         ),
+        (
+            'https://a:%FF@cmdb/',
+            'https://cmdb/',
+            ('a', '\udcff'),
+            'https://cmdb',
+        ),
         ('https://token@cmdb/', 'https://cmdb/', ('token', ''), None),
     )
     def test_url(self, url, bare, credentials, origin):

@@ -74,7 +74,8 @@ def after(kind: str, data: dict[str, ty.Any], row: Row) -> Row:
 
 
 class Table:
-    def __init__(self, path: str):
+    def __init__(self, path: str, source: str = ''):
+        self._source = source
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.executescript(TABLES)
         self._lock = threading.Lock()
@@ -106,7 +107,9 @@ class Table:
         with self._lock, self._db as db:
             # A table is of one cloud, as the list is.
             first = db.execute('SELECT source FROM seen LIMIT 1').fetchone()
-            if first and first[0] != source:
+            ours = self._source or (first[0] if first else source)
+            if source != ours:
+                say(f'An event of {source!r} is refused, not of {ours!r}')
                 return HTTPStatus.FORBIDDEN
             get = 'SELECT max(sequence) FROM seen WHERE runid = ?'
             last = db.execute(get, (run,)).fetchone()[0] or 0
@@ -157,7 +160,7 @@ class Table:
 
     def keep_fresh(self, interval: float, pause: float) -> None:
         """Ask for the list, again and again."""
-        failures = (OSError, ValueError, KeyError, subprocess.SubprocessError)
+        failures = (*WRONG, OSError, subprocess.SubprocessError)
         while True:
             try:
                 self.refresh()
@@ -215,10 +218,11 @@ def main() -> None:
     add('--database', default='cmdb.sqlite', help='file of the table')
     add('--address', default='127.0.0.1')
     add('--port', type=int, default=8920, help='0: any')
+    add('--source', default='', help='of the events (default: of the first)')
     add('--interval', type=float, default=900, help='of the list, in s')
     add('--pause', type=float, default=30, help='after a list, in s')
     args = parser.parse_args()
-    Handler.table = table = Table(args.database)
+    Handler.table = table = Table(args.database, args.source)
     if args.show:
         show(table)
         return
