@@ -36,6 +36,7 @@ def kinds(never: threading.Event) -> dict[str, receivers.Behaviour | None]:
         'failing': receivers.answers(503),
         'lying': receivers.talks_nonsense,
         'redirecting': elsewhere,
+        'stalling': receivers.waits_on,
         'endless': receivers.without_end(200),
         'gone': None,
     }
