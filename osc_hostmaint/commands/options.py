@@ -249,8 +249,9 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
 
 
 #: What has the URLs of receivers by default, and the secret that signs.
+#: OpenStackClient's --debug prints all variables that begin with OS_.
 NOTIFY = 'OS_HOSTMAINT_NOTIFY'
-NOTIFY_SECRET = 'OS_HOSTMAINT_NOTIFY_SECRET'  # noqa: S105 - Its name.
+NOTIFY_SECRET = 'HOSTMAINT_NOTIFY_SECRET'  # noqa: S105 - Its name.
 
 
 def receiver(text: str) -> str:

@@ -87,7 +87,7 @@ class ReceiverTest(base.FunctionalTest):
             {
                 **self.environ(),
                 'PATH': path,
-                'OS_HOSTMAINT_NOTIFY_SECRET': SECRET,
+                'HOSTMAINT_NOTIFY_SECRET': SECRET,
                 **env,
             },
             self.directory / f'{uuid.uuid4()}.log',
@@ -103,7 +103,7 @@ class ReceiverTest(base.FunctionalTest):
             f'host maintenance {line}',
             *more,
             OS_HOSTMAINT_NOTIFY=url,
-            OS_HOSTMAINT_NOTIFY_SECRET=SECRET,
+            HOSTMAINT_NOTIFY_SECRET=SECRET,
         )
         self.assertEqual(code, done.code, done.err)
         return done

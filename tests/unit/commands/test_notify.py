@@ -233,7 +233,7 @@ class TestRefused(NotifyTestCase):
     def test_an_empty_secret(self):
         os.environ[options.NOTIFY_SECRET] = ''
         self.assertEqual(
-            'OS_HOSTMAINT_NOTIFY_SECRET is set, but empty',
+            'HOSTMAINT_NOTIFY_SECRET is set, but empty',
             self.usage('--notify http://cmdb cmp01'),
         )
 

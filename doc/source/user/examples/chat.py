@@ -21,7 +21,7 @@ import typing as ty
 import urllib.error
 import urllib.request
 
-SECRET = os.environ.get('OS_HOSTMAINT_NOTIFY_SECRET', '').encode()
+SECRET = os.environ.get('HOSTMAINT_NOTIFY_SECRET', '').encode()
 WEBHOOK = os.environ.get('CHAT_WEBHOOK', '')
 MOST_BYTES = 1_000_000
 #: For the chat's answer: osc-hostmaint waits 10 s for ours.
@@ -164,7 +164,7 @@ def main() -> None:
     server = http.server.ThreadingHTTPServer(address, Handler)
     say('Listening on port', server.server_port)
     if not SECRET:
-        say('OS_HOSTMAINT_NOTIFY_SECRET is not set: anybody may send events')
+        say('HOSTMAINT_NOTIFY_SECRET is not set: anybody may send events')
     server.serve_forever()
 
 

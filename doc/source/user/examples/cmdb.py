@@ -22,7 +22,7 @@ import threading
 import time
 import typing as ty
 
-SECRET = os.environ.get('OS_HOSTMAINT_NOTIFY_SECRET', '').encode()
+SECRET = os.environ.get('HOSTMAINT_NOTIFY_SECRET', '').encode()
 LIST = 'openstack host maintenance list --all --long -f json'.split()
 MOST_BYTES = 1_000_000
 #: For how long events are remembered: for longer than any run lasts.
@@ -230,7 +230,7 @@ def main() -> None:
     server = http.server.ThreadingHTTPServer(address, Handler)
     say('Listening on port', server.server_port)
     if not SECRET:
-        say('OS_HOSTMAINT_NOTIFY_SECRET is not set: anybody may send events')
+        say('HOSTMAINT_NOTIFY_SECRET is not set: anybody may send events')
     how = (args.interval, args.pause)
     threading.Thread(target=table.keep_fresh, args=how, daemon=True).start()
     server.serve_forever()
