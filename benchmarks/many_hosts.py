@@ -2,14 +2,15 @@
 
 """Compare the drain of many hosts in one call with that of one of them.
 
-    python -m benchmarks.many_hosts
+    python -m benchmarks.many_hosts [--answer SECONDS]
     python -m benchmarks.many_hosts --embedded
 
 Each source has 20 servers, or 15 on the embedded cloud, and runs one live
 migration at a time. The first form drains 50 hosts of the simulated Nova,
-which takes 50 ms for each answer: the times are virtual. It leaves out that
-the hosts are marked, which takes two requests each. The second form drains 20
-hosts of the embedded cloud with the command, with moves of 30 s.
+which takes 50 ms for each answer, or as long as is given: the times are
+virtual. It leaves out that the hosts are marked, which takes two requests
+each. The second form drains 20 hosts of the embedded cloud with the command,
+with moves of 30 s.
 
 Prints a line per kind of drain: how long the moves of the host took that took
 longest, and the whole drain; when the first host and the last one began to
@@ -46,7 +47,8 @@ HEADERS = (
     'CPU ms/server',
 )
 SECONDS = (10.0, 30.0, 60.0)
-LATENCY = 0.05
+#: Of an answer.
+ANSWER_SECONDS = 0.05
 SERVERS, EMBEDDED_SERVERS = 20, 15
 HOSTS, EMBEDDED_HOSTS = 50, 20
 DESTINATIONS, EMBEDDED_DESTINATIONS = 100, 8
@@ -86,7 +88,9 @@ class Figures:
         ]
 
 
-def simulate(hosts: int, seconds: float, *, picked: bool) -> Figures:
+def simulate(
+    hosts: int, seconds: float, *, picked: bool, answer: float
+) -> Figures:
     """Drain hosts of the simulated Nova."""
     sources = tuple(f'source{n:02}' for n in range(hosts))
     others = tuple(f'other{n:03}' for n in range(DESTINATIONS))
@@ -94,7 +98,7 @@ def simulate(hosts: int, seconds: float, *, picked: bool) -> Figures:
         SERVERS, source=sources, hosts=(*sources, *others), seconds=seconds
     )
     began_at = time.process_time()
-    run = scene.run(cloud, sources, guided=picked, latency=LATENCY)
+    run = scene.run(cloud, sources, guided=picked, latency=answer)
     cpu = time.process_time() - began_at
     moves = []
     for host in sources:
@@ -172,8 +176,11 @@ def _at(text: str) -> float:
     return time_.replace(tzinfo=datetime.UTC).timestamp()
 
 
-def figures(*, on_cloud: bool) -> abc.Iterator[Figures]:
-    """Yield what is measured, one after the other."""
+def figures(*, on_cloud: bool, answer: float) -> abc.Iterator[Figures]:
+    """Yield what is measured, one after the other.
+
+    :param answer: seconds that the simulated Nova takes for each answer.
+    """
     if on_cloud:
         count = EMBEDDED_HOSTS + EMBEDDED_DESTINATIONS
         with embedded.Cloud.start(hosts=count) as cloud:
@@ -185,16 +192,17 @@ def figures(*, on_cloud: bool) -> abc.Iterator[Figures]:
     for seconds in SECONDS:
         for picked in (False, True):
             for hosts in (1, HOSTS):
-                yield simulate(hosts, seconds, picked=picked)
+                yield simulate(hosts, seconds, picked=picked, answer=answer)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks.many_hosts')
     parser.add_argument('--embedded', action='store_true')
-    on_cloud = parser.parse_args().embedded
+    parser.add_argument('--answer', type=float, default=ANSWER_SECONDS)
+    args = parser.parse_args()
     sys.stdout.write('  '.join(HEADERS) + '\n')
-    for found in figures(on_cloud=on_cloud):
+    for found in figures(on_cloud=args.embedded, answer=args.answer):
         line = '  '.join(
             cell.rjust(len(header))
             for cell, header in zip(found.cells(), HEADERS, strict=True)
