@@ -4,6 +4,8 @@
 
 import typing as ty
 
+import pytest
+
 from tests.functional import base
 
 DRAIN = 'host maintenance drain -f json'
@@ -18,15 +20,18 @@ class TestOlderNova(base.FunctionalTest):
     def test_2_60(self) -> None:
         self.there_and_back('2.60')
 
+    @pytest.mark.soak
     def test_2_79(self) -> None:
         self.there_and_back('2.79')
 
+    @pytest.mark.soak
     def test_2_87(self) -> None:
         self.there_and_back('2.87')
 
     def test_2_93(self) -> None:
         self.there_and_back('2.93')
 
+    @pytest.mark.soak
     def test_2_96(self) -> None:
         self.there_and_back('2.96')
 
