@@ -130,7 +130,7 @@ class Receiver:
         location = answer.headers.get('Location', '')
         with contextlib.suppress(ValueError):
             where = urls.split(urllib.parse.urljoin(url, location))[0]
-            if urls.origin(where) == self.name:
+            if urls.origin(where) == urls.origin(url):
                 return where
         raise NotDelivered(_('it redirects to another server'))
 

@@ -77,6 +77,19 @@ class TestReceivers(NotifierTestCase):
             line,
         )
 
+    def test_two_on_one_server_may_redirect(self):
+        def behave(handler):
+            if handler.path == '/secret':
+                receivers.answers(308, Location='/moved')(handler)
+            else:
+                receivers.takes(handler)
+
+        server = self.listen(behave)
+        self.run_with(server, server)
+        self.assertEqual([], self.said)
+        paths = [posted.path for posted in server.posted]
+        self.assertEqual(4, paths.count('/moved'))
+
     def test_one_event_is_lost(self):
         refuses = receivers.answers(400)
         server = self.listen(receivers.by_turns(refuses, receivers.takes))
