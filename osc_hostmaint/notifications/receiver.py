@@ -120,6 +120,8 @@ class Receiver:
             raise _failure(error, late=self._connections.was_cut) from error
         finally:
             late.cancel()
+            # It may be cutting already, and must not cut the next event off.
+            late.join()
             self._connections.was_cut = False
 
     def _redirected(self, url: str, answer: requests.Response) -> str:

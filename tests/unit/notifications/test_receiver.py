@@ -182,6 +182,37 @@ class TestAnswers(ReceiverTestCase):
         self.assertTrue(error.may_retry)
 
 
+class TestDeadline(ReceiverTestCase):
+    def test_that_passes_as_an_answer_arrives(self):
+        """The next event may be under way on the same connection."""
+        cut, ends = threading.Event(), threading.Event()
+
+        class Timer(threading.Timer):
+            """Is over when it is cancelled, but has not cut anything yet."""
+
+            def run(self):
+                self.finished.wait()
+                ends.wait()
+                self.function()
+                cut.set()
+
+            def join(self, timeout=None):
+                ends.set()
+                super().join(timeout)
+
+        def second(handler):
+            ends.set()
+            cut.wait()
+            receivers.takes(handler)
+
+        server = self.listen(receivers.by_turns(receivers.takes, second))
+        made = self.make(server.url())
+        with mock.patch.object(threading, 'Timer', Timer):
+            made.deliver(EVENT)
+            made.deliver(EVENT)
+        self.assertEqual(2, len(server.posted))
+
+
 class TestHostileAnswers(ReceiverTestCase):
     """Written byte by byte, as no library would."""
 
