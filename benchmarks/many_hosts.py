@@ -15,7 +15,7 @@ with moves of 30 s.
 Prints a line per kind of drain: how long the moves of the host took that took
 longest, and the whole drain; when the first host and the last one began to
 move servers; how long after the last move the drain ended; and requests and
-processor time per server, which is that of the simulated Nova, too.
+processor time per server, which includes that of the simulated Nova.
 """
 
 import argparse

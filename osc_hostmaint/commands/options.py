@@ -143,7 +143,7 @@ def host(text: str) -> str:
 def hosts(text: str) -> list[str]:
     """Return the names in ``cmp01,cmp02``, or in a file (``@file``).
 
-    White space separates names in a file, too, and ``#`` begins a comment.
+    White space also separates names in a file, and ``#`` begins a comment.
 
     :raises argparse.ArgumentTypeError: a name is empty, or the file cannot be
         read.

@@ -58,7 +58,7 @@ class Writer:
         self._ids: set[str] = set()
 
     def write(self, event: events.Event) -> CloudEvent | None:
-        """Return what a receiver is told of an event, None if nothing."""
+        """Return the CloudEvent for an event, None if there is none."""
         match event:
             case events.MaintenanceSet(mark=mark):
                 self._marks[event.host] = mark

@@ -116,7 +116,7 @@ def _request_groups(specs: _Texts) -> dict[str, model.RequestGroup]:
         kind, group, name = match[1], match[2] or '', match[3]
         if kind == 'trait':
             traits[group, value].add(name)
-        # Nova ignores what is no number, too.
+        # Nova also ignores what is no number.
         elif value.isdecimal() and int(value):
             amounts[group][name] = int(value)
     return {

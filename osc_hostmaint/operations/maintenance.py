@@ -76,7 +76,7 @@ class Maintenance:
 
         :param reason: a text for people; None keeps the current one.
         :param force: take over a host that somebody else disabled.
-        :param report: is told of it.
+        :param report: receives the event.
         :raises UnknownHost: the host has no compute service.
         :raises SilentCell: the cell of the host does not answer.
         :raises Refused: somebody else disabled the host, or changed its
@@ -109,7 +109,7 @@ class Maintenance:
         :param force: also enable a host that somebody else disabled, whose
             compute service or hypervisor is down, that servers are still
             moving off, or on which evacuated servers may still run.
-        :param report: is told of it.
+        :param report: receives the event.
         :raises UnknownHost: the host has no compute service.
         :raises SilentCell: the cell of the host does not answer.
         :raises Refused: one of these conditions holds without ``force``; or

@@ -102,7 +102,7 @@ class Policy:
     tenant_policy: TenantPolicy = TenantPolicy.IGNORE
     #: The only servers that matter, by their ids; None: all on the host.
     only: frozenset[str] | None = None
-    #: The host that they are brought back to (then `to` is that, too); '':
+    #: The host that they are brought back to (then `to` is also that); '':
     #: they are to leave theirs, which is in maintenance.
     home: str = ''
     #: Moves since then belong to this, whoever asked for them; None: since

@@ -61,8 +61,8 @@ DOWN_SERVICE_RECHECK_SECONDS = 10.0
 #: How old the list of services may be that one host takes from another: not
 #: older than the look at one that is down.
 SERVICES_SHARED_SECONDS = 10.0
-#: How long after its answer a list of migration records serves other hosts,
-#: too. Short moves end that often.
+#: How long after its answer a list of migration records also serves other
+#: hosts. Short moves end that often.
 RECORDS_SHARED_SECONDS = 0.5
 #: How far back such a list may go: the longer, the more records are in it.
 RECORDS_SHARED_SINCE_SECONDS = 180.0

@@ -39,7 +39,7 @@ class Anonymizer:
         """Return a JSON value without names, and with other addresses.
 
         Names are the values of ``name``, and of ``wish`` where that is free
-        text; addresses are found within longer texts, too.
+        text; addresses are also found within longer texts.
         """
         match tree:
             case str():

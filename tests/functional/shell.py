@@ -17,8 +17,8 @@ from osc_lib import clientmanager
 from tests import openstack
 from tests import scaling
 
-#: All durations of the tool are multiplied by this: Nova's own are shorter in
-#: the embedded cloud, too.
+#: All durations of the tool are multiplied by this: Nova's own are also
+#: shorter in the embedded cloud.
 FACTOR = float(os.environ.get(openstack.FACTOR, '0.25'))
 
 

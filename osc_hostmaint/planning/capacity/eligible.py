@@ -42,7 +42,7 @@ class Limits:
     avoided: frozenset[str] = frozenset()
     #: Hosts that count as if they were enabled.
     opened: frozenset[str] = frozenset()
-    #: Rules count, too, that may or may not be in force: what they depend on,
+    #: Rules also count that may or may not be in force: what they depend on,
     #: Nova does not tell.
     strict: bool = True
 
@@ -207,8 +207,8 @@ def _isolation(check: _HostCheck) -> str:
 def _specs(check: _HostCheck) -> str:
     """Extra specs may ask for an aggregate with such metadata.
 
-    If the filter AggregateInstanceExtraSpecsFilter is on. It knows operators
-    (nova/scheduler/filters/extra_specs_ops.py), too; those are let pass.
+    If the filter AggregateInstanceExtraSpecsFilter is on. It also knows
+    operators (nova/scheduler/filters/extra_specs_ops.py), which pass here.
     """
     if not check.needs.aggregate_specs:
         return ''

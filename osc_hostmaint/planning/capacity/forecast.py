@@ -172,7 +172,7 @@ class _SingleFit:
 def _fit(demand: Demand, surely: _SingleFit, perhaps: _SingleFit) -> Fit:
     """Return what is known of one server.
 
-    :param surely: by the rules that may or may not be in force, too.
+    :param surely: also by the rules that may or may not be in force.
     :param perhaps: by those only that are.
     """
     count = len(perhaps.hosts(demand))

@@ -117,7 +117,7 @@ class GroupMembers:
         if group.policy == _Policy.ANTI_AFFINITY:
             return self.others(server_id, host) < group.most_per_host
         if group.policy == _Policy.AFFINITY:
-            # Where it is now counts, too: so one alone has to stay.
+            # Where it is now also counts: so one alone has to stay.
             return self._counts[group.id, host] > 0
         return True
 

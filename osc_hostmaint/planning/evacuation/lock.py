@@ -38,7 +38,7 @@ def update(
     known = own.evacuations
     evacuations = list(_evacuations(seen))
     newest = max((record.id for record in evacuations), default=0)
-    # What has begun and ended between two looks tells of others, too. (Our
+    # What has begun and ended between two looks also shows others. (Our
     # own earlier attempts have been seen before.)
     unseen = known is not None and any(
         record.id > known and not _is_this_runs(record, memory)

@@ -40,7 +40,7 @@ def update(context: contexts.HostContext) -> memories.HostMemory:
     listed = filter(context.is_selected, seen.servers)
     for server_id in [*listed, *sorted(expected)]:
         view = seen.latest(server_id)
-        # Those that were asked for by their ids are told of in any case.
+        # Those that were asked for by their ids are reported in any case.
         known = view and (context.policy.only is not None or not view.deleted)
         if server_id not in servers and view and known:
             before = _at_rest(view)

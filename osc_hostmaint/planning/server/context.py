@@ -181,7 +181,7 @@ class ServerContext:
             for r in records
             if r.found_no_host
         ]
-        # Any other host would have failed for another reason, too.
+        # Any other host would also have failed for another reason.
         return tries - (not words or memories.NO_HOST in words[0])
 
     def exhausted(self, move: model.Move | None) -> bool:

@@ -25,7 +25,7 @@ POLICY = policies.Policy(
 
 
 class ToldTestCase(base.MaintenanceTestCase):
-    """What the loop is told of how to drain."""
+    """The policy that the loop gets."""
 
     def setUp(self) -> None:
         super().setUp()

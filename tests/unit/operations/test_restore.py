@@ -30,7 +30,7 @@ RESIZE = model.MigrationType.RESIZE
 
 class RestoreTestCase(restore_base.RestoreTestCase):
     def assert_left_alone(self, server, words, result='skipped'):
-        """Check that a server is told of, and that it is no failure."""
+        """Check that a server is reported, and that it is no failure."""
         other = self.leave()
         ahead = {row.server_id: row for row in self.preview().rows}
         self.assertTrue(ahead[server.id].skipped)

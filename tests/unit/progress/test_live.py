@@ -140,7 +140,7 @@ class TestView(unit.TestCase):
         (_host, line) = self.shown()
         self.assertRegex(line, r'^ +web-1 +to cmp02 +2.0 of 4.0 GiB')
         self.assertIn(', 102 MiB/s, 0:20 left, live migration', line)
-        # Only of late: it writes as much as is copied now.
+        # Only recently: it writes as much as is copied now.
         for at in (40, 60):
             self.progress(2, at=at)
         self.assertIn(', 0 MiB/s, 1:00', self.shown()[1])

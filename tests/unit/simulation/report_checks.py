@@ -114,7 +114,7 @@ def _untrue_hosts(run: Run, host: str) -> list[str]:
         found.append(f'more than one row of a server: {rows}')
     asked = {request.subject for request, _answer in run.client.posted}
     found += [
-        f'nothing is told of {_name(cloud, server_id)}'
+        f'nothing is reported about {_name(cloud, server_id)}'
         for server_id in sorted(run.client.listed[host] - set(told))
         # Others may have got it away before anybody took note of it.
         if server_id in asked

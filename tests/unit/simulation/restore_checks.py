@@ -108,7 +108,7 @@ class Expectations:
         if run.result.errors or run.interrupted:
             return found
         return found + [
-            f'nothing is told of {cloud.servers[server_id].name}'
+            f'nothing is reported about {cloud.servers[server_id].name}'
             for server_id, expected in self.told.items()
             if expected in (Expected.COMES, Expected.RETURNS)
             and server_id not in told

@@ -46,7 +46,7 @@ class Recorder:
     """Keeps events, decisions and each tick's requests."""
 
     def __init__(self, client, recording=None):
-        """:param recording: is told of the same decisions."""
+        """:param recording: receives the same decisions."""
         #: Every decision: when it was made, and of which host.
         self.timed: list[tuple[float, str, decisions.Decision]] = []
         self.decisions: dict[str, list[decisions.Decision]] = {}

@@ -54,7 +54,9 @@ class RowsTestCase(ReportChecksTestCase):
 
     def test_no_row(self) -> None:
         second = self.cloud.add(scene.SOURCE)
-        self.find('told of server-02', row(self.server, Phase.BLOCKED, 'no'))
+        self.find(
+            'reported about server-02', row(self.server, Phase.BLOCKED, 'no')
+        )
         self.believe(
             row(self.server, Phase.BLOCKED, 'no'),
             row(second, Phase.BLOCKED, 'no'),
@@ -73,7 +75,7 @@ class RowsTestCase(ReportChecksTestCase):
 
 
 class CloudTestCase(ReportChecksTestCase):
-    """What is wrong with the cloud, whatever is told of servers."""
+    """What is wrong with the cloud, whatever is said about servers."""
 
     def test_an_allocation_is_left_on_the_host(self) -> None:
         self.ask('live_migrate')

@@ -59,7 +59,7 @@ def quoted(value: object) -> str:
 
 
 def line(event: dict[str, ty.Any]) -> str:
-    """Return what people are told of an event, '' if nothing."""
+    """Return the line for an event, '' if there is none."""
     prefix, _, kind = event['type'].partition('.')
     if event['specversion'] != '1.0' or prefix != 'osc-hostmaint':
         raise ValueError('no event of osc-hostmaint')

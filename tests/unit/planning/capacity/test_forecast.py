@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Will it fit? What is told of each server, with known answers."""
+"""Will it fit? What is said about each server, with known answers."""
 
 import dataclasses
 from unittest import mock
