@@ -15,6 +15,7 @@ NOVA = 'os_compute_api:'
 MIGRATE = f'{NOVA}os-migrate-server:migrate'
 LIVE = f'{MIGRATE}_live:host'
 COLD = f'{MIGRATE}:host'
+CONFIRM = f'{NOVA}servers:confirm_resize'
 HOSTS = f'{NOVA}os-migrations:index:host'
 NOBODY = '!'
 #: What takes a right away from the role, and leaves it to the tests' tools.
@@ -101,10 +102,7 @@ STALLING: Lines = {
 MOVING: Lines = {
     (LIVE, 'drain'): f'{RUNNING} cmp01',
     (COLD, 'drain'): f'{STOPPED} cmp01',
-    (
-        f'{NOVA}servers:confirm_resize',
-        'drain --stopped cold',
-    ): f'{STOPPED} cmp01',
+    (CONFIRM, 'drain --stopped cold'): f'{STOPPED} cmp01',
     (f'{NOVA}os-suspend-server:suspend', 'drain --suspended resume'): RESUME,
     (f'{NOVA}os-server-tags:delete', 'drain --suspended resume'): RESUME,
 }
@@ -126,10 +124,7 @@ RESTORE = 'restore -f json --since 1h'
 BACK: Lines = {
     (LIVE, 'restore'): f'{RESTORE} --stopped leave cmp01',
     (COLD, 'restore'): f'{RESTORE} --running leave cmp01',
-    (
-        f'{NOVA}servers:confirm_resize',
-        'restore',
-    ): f'{RESTORE} --running leave cmp01',
+    (CONFIRM, 'restore'): f'{RESTORE} --running leave cmp01',
 }
 ACTING = (STAYING, EMPTY, FAILING, STALLING, MOVING, FULL, DEAD, BACK)
 
