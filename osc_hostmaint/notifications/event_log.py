@@ -32,7 +32,6 @@ class EventLog:
         try:
             self._open()
         except OSError as error:
-            self.close()
             raise exceptions.HostMaintenanceError(
                 _(
                     'Cannot log events to %(path)s: %(reason)s. Name another '
@@ -50,11 +49,11 @@ class EventLog:
         :raises NotDelivered: the file cannot be written.
         """
         line = formats.JSONFormat().write(event) + b'\n'
-        if self._is_cut:
-            line = b'\n' + line
         try:
-            if self._is_replaced():
+            if self._fd < 0 or self._is_replaced():
                 self._open()
+            if self._is_cut:
+                line = b'\n' + line
             written = os.write(self._fd, line)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -66,7 +65,14 @@ class EventLog:
     def _open(self) -> None:
         self.close()
         self._fd = streams.open_to_append(self._path)
-        streams.claim(self._fd, _is_log)
+        try:
+            streams.claim(self._fd, _is_log)
+        except OSError:
+            # What is refused once is not to be written to at the next try.
+            self.close()
+            raise
+        # The last line of this file has an end.
+        self._is_cut = False
 
     def _is_replaced(self) -> bool:
         """Tell whether the file was moved away or removed meanwhile."""

@@ -88,11 +88,27 @@ class TestReplaced(EventLogTestCase):
         self.log.deliver(written('cmp02'))
         self.assertEqual(['cmp02'], self.hosts())
 
+    def deliver_refused(self, words):
+        with self.assertRaisesRegex(delivery.NotDelivered, words):
+            self.log.deliver(written('cmp02'))
+
     def test_by_something_else(self):
         self.path.unlink()
         self.path.symlink_to('/dev/null')
-        with self.assertRaisesRegex(delivery.NotDelivered, 'symbolic link'):
-            self.log.deliver(written('cmp02'))
+        self.deliver_refused('symbolic link')
+        # Until somebody mends that.
+        self.path.unlink()
+        self.path.touch(0o600)
+        self.log.deliver(written('cmp02'))
+        self.assertEqual(['cmp02'], self.hosts())
+
+    def test_by_one_that_others_may_read(self):
+        self.path.unlink()
+        self.path.touch()
+        self.path.chmod(0o640)
+        for _try in range(2):
+            self.deliver_refused('mode 0640')
+        self.assertEqual([], self.hosts())
 
 
 class TestRefused(EventLogTestCase):
@@ -170,3 +186,15 @@ class TestFullDisk(EventLogTestCase):
         cut, whole = self.path.read_text().splitlines()
         self.assertTrue(whole.startswith(cut))
         self.assertEqual('cmp01', json.loads(whole)['subject'])
+
+    def test_a_part_is_written_and_the_log_removed(self):
+        log = self.open()
+        with (
+            mock.patch('os.write', return_value=1),
+            self.assertRaises(delivery.NotDelivered),
+        ):
+            log.deliver(written('cmp01'))
+        self.path.unlink()
+        log.deliver(written('cmp01'))
+        self.open().deliver(written('cmp02'))
+        self.assertEqual(['cmp01', 'cmp02'], self.hosts())
