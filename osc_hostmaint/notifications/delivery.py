@@ -71,7 +71,10 @@ class Delivery:
         self._ending = False
         self._given_up = False
         self._lost = 0
+        #: Why the last of them was lost.
         self._reason = ''
+        #: Why the event at work was not delivered so far.
+        self._failure = ''
         self._thread = threading.Thread(
             target=self._run, name=THREAD, daemon=True
         )
@@ -117,7 +120,7 @@ class Delivery:
         """
         with self._changed:
             count = self._lost + len(self._queue) + self._at_work
-            return count, self._reason
+            return count, self._failure or self._reason
 
     def _run(self) -> None:
         try:
@@ -127,9 +130,10 @@ class Delivery:
                     if self._given_up:
                         return
                     self._at_work = False
-                    self._lost += lost
-                    if not self._lost:
-                        self._reason = ''
+                    if lost:
+                        self._lost += 1
+                        self._reason = self._failure
+                    self._failure = ''
         finally:
             self._target.close()
 
@@ -158,7 +162,7 @@ class Delivery:
             else:
                 return True
             with self._changed:
-                self._reason = str(failure)
+                self._failure = str(failure)
                 if not failure.may_retry:
                     return False
                 self._rest(max(pause, failure.retry_after or 0.0))

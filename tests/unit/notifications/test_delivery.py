@@ -84,6 +84,11 @@ class TestOrder(DeliveryTestCase):
         self.assertEqual(['a', 'b'], self.tries(REFUSED, None))
         self.assertEqual((1, 'it answers HTTP 400'), self.end())
 
+    def test_the_reason_is_that_of_the_lost_one(self):
+        self.put('a', 'b')
+        self.tries(REFUSED, AGAIN, None)
+        self.assertEqual((1, 'it answers HTTP 400'), self.end())
+
     def test_a_target_that_fails_otherwise(self):
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
