@@ -154,7 +154,6 @@ class TestEnd(NotifierTestCase):
         self.assertIn('2 events were not delivered', self.said[0])
 
     def test_receivers_on_one_server_have_numbers(self):
-        self.set('NOTIFY_DELIVERY_SECONDS', 0.1)
         refuses = self.listen(receivers.answers(400))
         self.run_with(refuses, self.listen(), refuses)
         self.assertEqual(

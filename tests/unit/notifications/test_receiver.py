@@ -3,7 +3,6 @@
 """Real receivers on loopback, good ones and bad ones."""
 
 import base64
-import gzip
 import hashlib
 import hmac
 import io
@@ -11,44 +10,19 @@ import logging
 import os
 import pathlib
 import threading
-import tracemalloc
 from unittest import mock
 
-from osc_hostmaint import events
-from osc_hostmaint.notifications import cloud_events
 from osc_hostmaint.notifications import delivery
 from osc_hostmaint.notifications import receiver
 from osc_hostmaint.planning import timing
 from tests import receivers
 from tests import unit
-from tests.unit import builders
+from tests.unit.notifications import base
 
-WRITER = cloud_events.Writer('https://keystone', events.Operation.DRAIN)
-EVENT = WRITER.write(events.MaintenanceSet('cmp01', builders.mark()))
-
-
-class ReceiverTestCase(unit.TestCase):
-    def setUp(self):
-        self.enterContext(mock.patch.dict(os.environ, {'NO_PROXY': '*'}))
-
-    def listen(self, behave=receivers.takes, **kwargs):
-        server = receivers.Receiver(behave, **kwargs)
-        return self.enterContext(server)
-
-    def make(self, url, **kwargs):
-        made = receiver.Receiver(url, **kwargs)
-        self.addCleanup(made.close)
-        return made
-
-    def refused(self, url, **kwargs):
-        """Return why an event is not delivered."""
-        with self.assertRaises(delivery.NotDelivered) as caught:
-            self.make(url, **kwargs).deliver(EVENT)
-        self.assertNotIn('/hook', str(caught.exception))
-        return caught.exception
+EVENT = base.EVENT
 
 
-class TestPost(ReceiverTestCase):
+class TestPost(base.ReceiverTestCase):
     def test_structured_json(self):
         server = self.listen()
         self.make(server.url('/hook?a=b')).deliver(EVENT)
@@ -115,7 +89,7 @@ class TestPost(ReceiverTestCase):
         self.assertEqual(1, len(taken))
 
 
-class TestAnswers(ReceiverTestCase):
+class TestAnswers(base.ReceiverTestCase):
     @unit.cases(400, 401, 403, 404, 410, 300, 302, 304)
     def test_refused(self, status):
         server = self.listen(receivers.answers(status))
@@ -182,117 +156,7 @@ class TestAnswers(ReceiverTestCase):
         self.assertTrue(error.may_retry)
 
 
-class TestDeadline(ReceiverTestCase):
-    def test_that_passes_as_an_answer_arrives(self):
-        """The next event may be under way on the same connection."""
-        cut, ends = threading.Event(), threading.Event()
-
-        class Timer(threading.Timer):
-            """Is over when it is cancelled, but has not cut anything yet."""
-
-            def run(self):
-                self.finished.wait()
-                ends.wait()
-                self.function()
-                cut.set()
-
-            def join(self, timeout=None):
-                ends.set()
-                super().join(timeout)
-
-        def second(handler):
-            ends.set()
-            cut.wait()
-            receivers.takes(handler)
-
-        server = self.listen(receivers.by_turns(receivers.takes, second))
-        made = self.make(server.url())
-        with mock.patch.object(threading, 'Timer', Timer):
-            made.deliver(EVENT)
-            made.deliver(EVENT)
-        self.assertEqual(2, len(server.posted))
-
-
-class TestHostileAnswers(ReceiverTestCase):
-    """Written byte by byte, as no library would."""
-
-    def answer(self, *parts, pause=None):
-        """Listen, and answer with these; the last one again and again."""
-
-        def behave(handler):
-            handler.close_connection = True
-            for part in parts[:-1]:
-                handler.wfile.write(part)
-            while parts[-1]:
-                handler.wfile.write(parts[-1])
-                if pause:
-                    pause.wait(0.005)
-
-        return self.listen(behave).url()
-
-    def test_no_end_of_interim_answers(self):
-        parts = (b'HTTP/1.1 100 Continue\r\n\r\n',)
-        with mock.patch.object(timing, 'NOTIFY_ANSWER_SECONDS', 0.2):
-            url = self.answer(*parts, pause=threading.Event())
-            error = self.refused(url)
-        self.assertEqual('it does not answer in time', str(error))
-        self.assertTrue(error.may_retry)
-
-    @unit.cases(
-        (b'HTTP/1.1 200 OK\r\n', b'X: y\r\n'),
-        (b'HTTP/1.1 200 OK\r\nX: ', b'y'),
-    )
-    def test_no_end_of_headers(self, *parts):
-        """There is always another byte; that it is taken was said."""
-        with mock.patch.object(timing, 'NOTIFY_ANSWER_SECONDS', 0.2):
-            url = self.answer(*parts, pause=threading.Event())
-            self.make(url).deliver(EVENT)
-
-    def test_a_body_that_trickles(self):
-        begin = b'HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n'
-        url = self.answer(begin, b'x', pause=threading.Event())
-        with mock.patch.object(timing, 'NOTIFY_ANSWER_SECONDS', 0.2):
-            self.make(url).deliver(EVENT)
-
-    def test_a_body_that_unpacks_to_more(self):
-        zeros = gzip.compress(gzip.compress(bytes(100_000_000)))
-        self.assertLess(len(zeros), 4096)
-        begin = (
-            'HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n'
-            f'Content-Length: {len(zeros)}\r\n\r\n'
-        )
-        url = self.answer(begin.encode(), zeros, b'')
-        tracemalloc.start()
-        self.addCleanup(tracemalloc.stop)
-        self.make(url).deliver(EVENT)
-        self.assertLess(tracemalloc.get_traced_memory()[1], 10_000_000)
-
-    def test_an_interim_answer_is_none(self):
-        url = self.answer(b'HTTP/1.1 103 Early Hints\r\n\r\n', b'')
-        error = self.refused(url)
-        self.assertEqual('it answers HTTP 103', str(error))
-        self.assertTrue(error.may_retry)
-
-    @unit.cases(
-        b'HTTP/1.1 204 OK\r\nhostile \x1b[31m line\r\n\r\n',
-        b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n'
-        b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-    )
-    def test_nothing_of_it_is_logged(self, answer):
-        stream = io.StringIO()
-        handler = logging.StreamHandler(stream)
-        root = logging.getLogger()
-        root.addHandler(handler)
-        self.addCleanup(root.removeHandler, handler)
-        sender = delivery.Delivery(self.make(self.answer(answer, b'')))
-        sender.put(EVENT)
-        sender.end()
-        self.assertTrue(sender.has_ended(60))
-        self.assertEqual((0, ''), sender.undelivered)
-        self.assertEqual('', stream.getvalue())
-
-
-class TestSurroundings(ReceiverTestCase):
+class TestSurroundings(base.ReceiverTestCase):
     """What the environment makes of it."""
 
     def test_a_secret_of_any_bytes(self):
@@ -320,7 +184,7 @@ class TestSurroundings(ReceiverTestCase):
             self.assertIn(why, str(error))
 
 
-class TestRedirects(ReceiverTestCase):
+class TestRedirects(base.ReceiverTestCase):
     def test_to_another_path(self):
         to = receivers.answers(307, Location='/other')
         server = self.listen(receivers.by_turns(to, receivers.takes))
@@ -353,7 +217,7 @@ class TestRedirects(ReceiverTestCase):
         self.assertEqual(timing.REDIRECT_TRIES, len(server.posted))
 
 
-class TestTls(ReceiverTestCase):
+class TestTls(base.ReceiverTestCase):
     def setUp(self):
         super().setUp()
         folder = pathlib.Path(self.new_folder())
@@ -374,7 +238,7 @@ class TestTls(ReceiverTestCase):
         self.assertFalse(self.refused(url, cacert=self.cacert).may_retry)
 
 
-class TestDebugging(ReceiverTestCase):
+class TestDebugging(base.ReceiverTestCase):
     def test_no_path_is_logged(self):
         """A path may be a secret, and urllib3 logs each."""
         stream = io.StringIO()
