@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import queue
+import threading
 from unittest import mock
 
 from osc_hostmaint.notifications import delivery
@@ -11,6 +12,8 @@ from tests import unit
 
 #: Longer than any test may take.
 LONG = 60.0
+#: A pause that must end before its time.
+ENDLESS = 10 * LONG
 AGAIN = delivery.NotDelivered('busy', may_retry=True)
 REFUSED = delivery.NotDelivered('it answers HTTP 400')
 
@@ -47,8 +50,14 @@ class DeliveryTestCase(unit.TestCase):
         self.enterContext(mock.patch.object(timing, name, value))
 
     def put(self, *events):
-        for event in events:
-            self.delivery.put(event)
+        """Put them, on a thread: one that had to wait would do so for ever."""
+        putting = threading.Thread(
+            target=lambda: [self.delivery.put(event) for event in events],
+            daemon=True,
+        )
+        putting.start()
+        putting.join(LONG)
+        self.assertFalse(putting.is_alive())
 
     def tries(self, *outcomes):
         """Let it try so often; return what it tried."""
@@ -57,6 +66,18 @@ class DeliveryTestCase(unit.TestCase):
             tried.append(self.target.tried.get(timeout=LONG))
             self.target.outcomes.put(outcome)
         return tried
+
+    def pausing(self):
+        """Return what is set once it makes a pause."""
+        begun = threading.Event()
+        rest = self.delivery._rest
+
+        def pause(seconds):
+            begun.set()
+            rest(seconds)
+
+        self.enterContext(mock.patch.object(self.delivery, '_rest', pause))
+        return begun
 
     def end(self):
         self.delivery.end()
@@ -159,13 +180,17 @@ class TestEnd(DeliveryTestCase):
     @unit.cases(False, True)
     def test_what_waits_is_tried_soon(self, at_work):
         """Whether the run ends in a pause, or while one is delivered."""
-        self.set('NOTIFY_PAUSE_MOST_SECONDS', LONG)
-        later = delivery.NotDelivered('busy', may_retry=True, retry_after=LONG)
+        self.set('NOTIFY_PAUSE_MOST_SECONDS', ENDLESS)
+        later = delivery.NotDelivered(
+            'busy', may_retry=True, retry_after=ENDLESS
+        )
+        pausing = self.pausing()
         self.put('a', 'b')
         self.target.tried.get(timeout=LONG)
         if at_work:
             self.delivery.end()
         self.target.outcomes.put(later)
+        self.assertTrue(pausing.wait(LONG))
         self.delivery.end()
         self.assertEqual(['a', 'b'], self.tries(None, None))
         self.assertEqual(0, self.end()[0])
@@ -184,9 +209,12 @@ class TestEnd(DeliveryTestCase):
         self.assertTrue(self.target.tried.empty())
 
     def test_giving_up_in_a_pause(self):
-        self.set('NOTIFY_PAUSE_SECONDS', LONG)
+        self.set('NOTIFY_PAUSE_SECONDS', ENDLESS)
+        self.set('NOTIFY_PAUSE_MOST_SECONDS', ENDLESS)
+        pausing = self.pausing()
         self.put('a')
         self.tries(AGAIN)
+        self.assertTrue(pausing.wait(LONG))
         self.delivery.give_up()
         self.assertTrue(self.delivery.has_ended(LONG))
         self.assertEqual((1, 'busy'), self.delivery.undelivered)
