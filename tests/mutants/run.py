@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Runs the unit tests against mistakes in planning, one at a time.
+"""Runs the unit tests against mistakes in the package, one at a time.
 
 Each ``*.patch`` in this folder is one mutant: a line that says what it breaks
 for an operator, and a diff. A mutant that no test kills shows that a test is
