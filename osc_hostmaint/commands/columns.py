@@ -12,6 +12,7 @@ from cliff import columns
 from osc_hostmaint import mark
 from osc_hostmaint import text
 
+_T = ty.TypeVar('_T')
 #: What a command that shows something returns: names, and values or rows.
 Output = tuple[abc.Sequence[str], abc.Iterable[ty.Any]]
 
@@ -94,14 +95,24 @@ class Reason(Name):
     WIDTH = 2000
 
 
-class Count(columns.FormattableColumn[int | None]):
+class _Optional(columns.FormattableColumn[_T | None]):
+    """A value, or none, which ``--sort-column`` puts last as cliff does."""
+
+    def __lt__(self, other: object) -> bool:
+        theirs = getattr(other, '_value', None)
+        if self._value is None or theirs is None:
+            return self._value is not None
+        return super().__lt__(other)
+
+
+class Count(_Optional[int]):
     """A number; empty where there is none."""
 
     def human_readable(self) -> str:
         return '' if self._value is None else str(self._value)
 
 
-class Seconds(columns.FormattableColumn[float | None]):
+class Seconds(_Optional[float]):
     """A time that something took; empty where it never began."""
 
     def human_readable(self) -> str:
@@ -111,7 +122,7 @@ class Seconds(columns.FormattableColumn[float | None]):
         return None if self._value is None else round(self._value, 1)
 
 
-class Age(columns.FormattableColumn[ty.Any]):
+class Age(_Optional[ty.Any]):
     """For how long something has been so: in seconds for machines."""
 
     def human_readable(self) -> str:
@@ -130,7 +141,7 @@ class Age(columns.FormattableColumn[ty.Any]):
         return int(self._value.total_seconds())
 
 
-class Time(columns.FormattableColumn[str | None]):
+class Time(_Optional[str]):
     """A time in UTC; empty where there is none."""
 
     def __init__(self, time: datetime.datetime | None):

@@ -152,7 +152,8 @@ def hosts(text: str) -> list[str]:
         return [host(name.strip()) for name in text.split(',')]
     path = text[1:]
     try:
-        with open(path, encoding='utf-8') as file:
+        # Some editors begin a file with a byte order mark.
+        with open(path, encoding='utf-8-sig') as file:
             lines = [line.partition('#')[0] for line in file]
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(

@@ -85,6 +85,7 @@ class TestHostsOfAFile(unit.TestCase):
         (b'cmp01,cmp02\n', ['cmp01', 'cmp02']),
         (b'# rack 7\r\n\na,\r\n\tb c # last', ['a', 'b', 'c']),
         (b'# none is left\n', []),
+        (b'\xef\xbb\xbfcmp01\r\n', ['cmp01']),
     )
     def test_names(self, text, expected):
         self.assertEqual(expected, self.read(text))

@@ -5,6 +5,7 @@
 import csv
 import io
 import json
+import re
 
 from osc_hostmaint import api
 from osc_hostmaint import exceptions
@@ -83,6 +84,15 @@ class PlanTestCase(shell.CommandTestCase):
         self.assertEqual('cmp3,cmp10', rows[0]['Avoid'])
         self.assertEqual('', rows[2]['Batch'])
         self.assertNotIn('\x1b', done.stdout)
+
+    @unit.cases(
+        ('value', 'Batch', ['cmp2', 'cmp10', 'cmp9']),
+        ('value', 'Moves --sort-descending', ['cmp9', 'cmp10', 'cmp2']),
+        ('json', 'Moves', ['cmp2', 'cmp10', 'cmp9']),
+    )
+    def test_what_has_no_number_can_be_sorted(self, how, column, expected):
+        done = self.run_command(f'-f {how} -c Host --sort-column {column}')
+        self.assertEqual(expected, re.findall(r'cmp\d+', done.stdout))
 
     def test_sums_and_notes(self):
         with self.assertLogs('osc_hostmaint.commands.plan') as logged:
