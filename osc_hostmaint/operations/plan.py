@@ -149,16 +149,25 @@ def _never(
             words %= {'others': others, 'host': host}
             found[host] = Never(Code.HOST_REFUSED, words)
         elif not service.up:
-            found[host] = Never(
-                Code.HOST_DOWN,
-                _(
-                    'its compute service is down: start nova-compute, or, if '
-                    'the host has died, run openstack host maintenance drain '
-                    '--evacuate %s'
-                )
-                % host,
-            )
+            found[host] = Never(Code.HOST_DOWN, _down(service))
     return found, notes
+
+
+def _down(service: Service) -> str:
+    """Return that a host is down, and what helps."""
+    state, cure = _('forced down'), _('if the host is alive, run %s')
+    if not service.forced_down:
+        state, cure = _('down'), _('start nova-compute')
+    elif service.mode is model.Mode.MAINTENANCE:
+        cure %= f'openstack host maintenance unset {service.host}'
+    else:
+        cure %= f'openstack compute service set --up {service.host} '
+        cure += 'nova-compute'
+    words = _(
+        'its compute service is %(state)s: %(cure)s; if the host has died, '
+        'run openstack host maintenance drain --evacuate %(host)s'
+    )
+    return words % {'state': state, 'cure': cure, 'host': service.host}
 
 
 def _is_others(service: Service) -> bool:

@@ -134,6 +134,14 @@ class PlannedTestCase(PlanTestCase):
             'theirs.* set --force cmp01',
         ),
         ({'enabled': True, 'up': False}, Code.HOST_DOWN, '--evacuate cmp01'),
+        (
+            {'enabled': True, 'up': False, 'forced_down': True},
+            *(Code.HOST_DOWN, 'forced down.* set --up cmp01 nova-compute'),
+        ),
+        (
+            {'up': False, 'forced_down': True},
+            *(Code.HOST_DOWN, 'forced down.* maintenance unset cmp01'),
+        ),
         ({'enabled': True, 'silent': True}, Code.CELL_DOWN, 'cell'),
         ({'enabled': True, 'namesakes': ('x',)}, Code.HOST_REFUSED, 'There a'),
     )
