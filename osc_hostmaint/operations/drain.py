@@ -62,15 +62,18 @@ def preview(gateway: Gateway, request: DrainRequest) -> dry_runs.Preview:
         for service in checked.sources:
             with hosts.collect(errors, service.host, exceptions.CloudError):
                 sources.append(modes.foresee(gateway, service, request))
-    seen = dry_run.look(
+    seen = dry_run.see(
         gateway, clocks.Clock(), checked.services, sources, request.policy
-    ).preview
-    known = {row.host for row in seen.rows} | errors.keys()
+    )
+    preview = dry_run.assess(seen).preview
+    known = {row.host for row in preview.rows} | errors.keys()
     errors |= hosts.down_cell_errors(
         gateway, [host for host in request.hosts if host not in known]
     )
     return dataclasses.replace(
-        seen, errors={**checked.errors, **errors}, notes=(*notes, *seen.notes)
+        preview,
+        errors={**checked.errors, **errors},
+        notes=(*notes, *preview.notes),
     )
 
 
@@ -183,7 +186,9 @@ def _look(
         return None
     seen = None
     try:
-        seen = dry_run.look(gateway, clock, services, sources, request.policy)
+        seen = dry_run.assess(
+            dry_run.see(gateway, clock, services, sources, request.policy)
+        )
     except exceptions.Unavailable as error:
         # The drain itself bears with an outage for longer.
         words = _('capacity is not known: %s') % error

@@ -101,9 +101,7 @@ class EvacuationTargets:
     ) -> dry_run.DryRun:
         looked_at, wanted = clock.now(), set(self.services)
         request, sources = self._request, self.foresee()
-        seen = dry_run.look(
-            self._gateway, clock, services, sources, request.policy
-        )
+        seen = self._look(clock, services, sources)
         capacity.check(request, sources, seen, progress_lines.UNTOUCHED)
         for row in seen.preview.rows:
             if row.local_disk:
@@ -116,14 +114,22 @@ class EvacuationTargets:
         stale = clock.now() - looked_at >= timing.CLOUD_VIEW_VALID_SECONDS
         if self.services and (stale or wanted != set(self.services)):
             with contextlib.suppress(exceptions.Unavailable):
-                return dry_run.look(
-                    self._gateway,
-                    clock,
-                    hosts.all_services(self._gateway),
-                    tuple(self.services.values()),
-                    request.policy,
+                services = hosts.all_services(self._gateway)
+                return self._look(
+                    clock, services, tuple(self.services.values())
                 )
         return seen
+
+    def _look(
+        self,
+        clock: ports.Clock,
+        services: hosts.Services,
+        sources: abc.Sequence[model.Service],
+    ) -> dry_run.DryRun:
+        policy = self._request.policy
+        return dry_run.assess(
+            dry_run.see(self._gateway, clock, services, sources, policy)
+        )
 
     def _check_interrupt(self) -> None:
         if self._request.interrupt.requested:

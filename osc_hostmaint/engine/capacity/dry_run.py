@@ -30,6 +30,7 @@ from osc_hostmaint.planning.server import memory as memories
 class Seen:
     """What was seen of hosts that are to be drained, and of all others."""
 
+    policy: policies.Policy
     #: What a drain of each would begin with.
     rows: tuple[decisions.Row, ...]
     usage: snapshot.SourceUsage
@@ -94,25 +95,17 @@ def see(
     taken = observing.take(usage, services, demands)
     wishes = {row.server_id: row.wish for row in rows}
     notes = (*observing.notes, *tenant_policy.ignored(policy, wishes))
-    return Seen(tuple(rows), usage, demands, taken, notes, observing.unknown)
+    return Seen(
+        policy, tuple(rows), usage, demands, taken, notes, observing.unknown
+    )
 
 
-def look(
-    gateway: ports.Gateway,
-    clock: ports.Clock,
-    services: abc.Mapping[str, model.Service],
-    sources: abc.Sequence[model.Service],
-    policy: policies.Policy,
-) -> DryRun:
-    """Return what a drain would do. Nothing is changed.
-
-    The parameters and errors are those of :func:`see`.
-    """
-    seen = see(gateway, clock, services, sources, policy)
+def assess(seen: Seen) -> DryRun:
+    """Return what a drain would do."""
+    policy, demands = seen.policy, seen.demands
     limits = eligible.Limits(
         frozenset(seen.usage.servers), policy.to, policy.avoid
     )
-    demands = seen.demands
     if seen.unknown:
         capacity_forecast = forecast.unknown(demands, seen.unknown)
     else:

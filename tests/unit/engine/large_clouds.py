@@ -130,7 +130,9 @@ class Cloud:
             disabled_reason=marks.write(builders.mark()),
         )
         policy = policies.Policy()
-        return dry_run.look(gateway, Clock(), services, [source], policy)
+        return dry_run.assess(
+            dry_run.see(gateway, Clock(), services, [source], policy)
+        )
 
     @property
     def requests(self) -> int:

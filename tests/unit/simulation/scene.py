@@ -138,8 +138,8 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
     if guided:
         with contextlib.suppress(exceptions.CloudError):
             services = {each.host: each for each in client.services()}
-            run.dry_run = dry_run.look(
-                client, clock, services, sources, policy
+            run.dry_run = dry_run.assess(
+                dry_run.see(client, clock, services, sources, policy)
             )
         run.blind = run.dry_run is None
         # Of what only the look ahead has shown nothing need be told.

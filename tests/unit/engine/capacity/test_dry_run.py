@@ -47,13 +47,14 @@ class DryRunTestCase(unit.TestCase):
         self.client = clients.Client(self.cloud, self.clock, **options)
         services = {n: h.shown() for n, h in self.cloud.hosts.items()}
         works = list(self.cloud.works)
-        found = dry_run.look(
+        seen = dry_run.see(
             self.client,
             self.clock,
             services,
             [services[scene.SOURCE]],
             policy or policies.Policy(),
         )
+        found = dry_run.assess(seen)
         self.assertEqual([], self.client.posted)
         self.assertFalse([r for r in self.client.log if r.changes])
         self.assertEqual(works, self.cloud.works)
