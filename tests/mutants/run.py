@@ -112,7 +112,11 @@ def mutants(only: abc.Container[str] = ()) -> list[Mutant]:
     found = [read(path) for path in sorted(HERE.glob('*.patch'))]
     if not only:
         return found
-    return [m for m in found if m.slug in only or m.slug[3:] in only]
+    return [
+        mutant
+        for mutant in found
+        if mutant.slug in only or mutant.slug.partition('-')[2] in only
+    ]
 
 
 def check() -> None:

@@ -106,6 +106,16 @@ class BatchesTestCase(PlanTestCase):
             self.assertNotEqual({'a', 'b'}, {'a', 'b'}.intersection(batch))
         self.assertEqual((), plan.notes)
 
+    def test_members_are_where_earlier_batches_have_put_them(self) -> None:
+        # vm-a has room on c only, and is there when b and c come.
+        layout = {'a': {'vm-a': 6}, 'b': {'vm-b': 4}, 'c': {}, 'x': {'vm': 4}}
+        asked = {'hosts': 'abc', 'at_once': 2, 'share': 100}
+        plan = self.plan(layout, asked, maintenance='a')
+        self.assertEqual((('a',), ('b', 'c')), plan.batches)
+        group = problems.keep_apart('vm-a', 'vm-b')
+        plan = self.plan(layout, asked, maintenance='a', groups=[group])
+        self.assertEqual([1, 1, 1], [len(batch) for batch in plan.batches])
+
     def test_soft_groups(self) -> None:
         layout = {**FOUR, 'x': {}, 'y': {}}
         asked = {'hosts': 'abcd', 'at_once': 2, 'share': 100}
@@ -195,6 +205,7 @@ class NeverTestCase(PlanTestCase):
     def test_a_host_without_a_batch_is_not_to_be_avoided(self) -> None:
         layout = {'a': {}, 'b': {'vm1': 9}, 'c': {'vm2': 2}}
         plan = self.plan(layout)
+        self.assertFalse(plan.done)
         self.assertEqual((('a',), ('c',)), plan.batches)
         self.assertEqual(('c',), self.row(plan, 'a').avoid)
         self.assertEqual((), self.row(plan, 'c').avoid)
@@ -221,7 +232,8 @@ class NeverTestCase(PlanTestCase):
     def test_a_host_that_cannot_be_drained_uses_the_share(self) -> None:
         never = {'d': plans.Never(Code.HOST_DOWN, 'it is down')}
         asked = {'share': 50, 'at_once': 4}
-        plan = self.plan(FOUR, asked, never=never, down='d')
+        empty = {host: {} for host in 'abcd'}
+        plan = self.plan(empty, asked, never=never, down='d')
         self.assertEqual([1, 1, 1], [len(batch) for batch in plan.batches])
         self.assert_never(self.row(plan, 'd'), Code.HOST_DOWN, 'it is down')
 

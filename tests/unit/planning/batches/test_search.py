@@ -78,6 +78,71 @@ class SmallTestCase(unit.TestCase):
         return True
 
 
+class DestinationsTestCase(unit.TestCase):
+    """Hosts ``done``, ``elsewhere`` and ``later``, and one to drain."""
+
+    def places(self, **layout: dict[str, int]) -> dict[str, str]:
+        """Return where the servers of the first batch go, which is host a."""
+        seen = problems.seen(layout, maintenance='a')
+        start = states.CloudState(
+            seen.snapshot,
+            eligible.Limits(frozenset(), opened=frozenset('a')),
+            [d for d in seen.demands if d.source in ('a', 'later')],
+            seen.held,
+        )
+        task = search.Task(
+            hosts=frozenset({'a', 'later'}),
+            rules=batch_rules.Rules(),
+            first=frozenset('a'),
+            done=frozenset({'done'}),
+            elsewhere=frozenset({'elsewhere'}),
+        )
+        moves = search.search(start, task).batches[0].moves
+        return {server_id: place.host for server_id, place in moves.items()}
+
+    @unit.cases(
+        # What is on the hosts that are done, and elsewhere.
+        (0, 0, 'done'),
+        (6, 0, 'done'),
+        (7, 0, 'elsewhere'),
+        (7, 6, 'elsewhere'),
+        (7, 7, 'later'),
+    )
+    def test_order(self, done, elsewhere, expected) -> None:
+        found = self.places(
+            a={'vm1': 2},
+            done={'vm2': done},
+            elsewhere={'vm3': elsewhere},
+            later={},
+        )
+        self.assertEqual({'vm1': expected}, found)
+
+    def test_only_what_has_no_room_goes_further(self) -> None:
+        found = self.places(
+            a={'vm1': 2, 'vm2': 2, 'vm3': 2, 'vm4': 1},
+            done={'vm5': 5},
+            elsewhere={'vm6': 6},
+            later={},
+        )
+        self.assertEqual(
+            ['done', 'done', 'elsewhere', 'later'], sorted(found.values())
+        )
+
+    def test_servers_that_move_again_are_counted_once(self) -> None:
+        batches = tuple(
+            search.Batch(*((host,), dict.fromkeys(servers), {}, frozenset()))
+            for host, servers in (('a', 'xy'), ('b', 'xz'), ('c', 'x'))
+        )
+        seen = problems.seen({})
+        found = search.Found(
+            *(batches, frozenset()),
+            states.CloudState(
+                seen.snapshot, eligible.Limits(frozenset()), (), {}
+            ),
+        )
+        self.assertEqual((5, 1), (found.moves, found.repeated))
+
+
 class RandomTestCase(unit.TestCase):
     @hypothesis.settings(max_examples=unit.examples(12))
     @hypothesis.given(data=st.data())
