@@ -22,6 +22,8 @@ MOST_ORDERS = 16
 MOST_MISSES = 24
 #: Servers that are placed in all orders together, roughly.
 _ENOUGH_SERVERS = 3_000
+#: The hosts of a batch, and where their servers go.
+_Next = tuple[list[str], dict[str, states.Place]]
 #: Hosts left, batches, moves.
 _Cost = tuple[int, int, int]
 
@@ -101,16 +103,18 @@ def search(start: states.CloudState, task: Task) -> Found:
         for opening in dict.fromkeys((at_once, rest or at_once))
         for thrifty in (False, True)
     ]
+    first = _Search(start.copy(), task, ways[0]).first()
     best = Found((), task.hosts, start)
     orders = list(_orders(start, task))
     best_order, best_way = orders[0], ways[0]
     for order, way in itertools.product(orders, ways):
-        found = _Search(start.copy(), task, way).run(order, best.cost)
+        trying = _Search(start.copy(), task, way)
+        found = trying.run(first, order, best.cost)
         if found:
             best, best_order, best_way = found, order, way
     if best.left:
         thorough = _Search(start.copy(), task, best_way, packing_search.STEPS)
-        best = thorough.run(best_order, best.cost) or best
+        best = thorough.run(first, best_order, best.cost) or best
     return best
 
 
@@ -168,15 +172,27 @@ class _Search:
         self._shut = set(task.first)
         self._batches: list[Batch] = []
 
-    def run(self, order: abc.Sequence[str], best: _Cost) -> Found | None:
+    def first(self) -> _Next:
+        """Return the hosts in maintenance that have room together.
+
+        They are out of service anyway, whatever the rules are.
+        """
+        task, hosts = self._task, sorted(self._task.first)
+        open_ = task.hosts - self._done - self._shut
+        tiers = [self._done, task.elsewhere, open_]
+        moves = self._state.find(hosts, tiers, {}, packing_search.STEPS)
+        if moves is not None:
+            return hosts, moves
+        anyhow = batch_rules.Rules(at_once=len(hosts))
+        return self._next(dict.fromkeys(hosts), anyhow, packing_search.STEPS)
+
+    def run(
+        self, first: _Next, order: abc.Iterable[str], best: _Cost
+    ) -> Found | None:
         """Return all batches; None: they are not better than the best."""
-        task, rules = self._task, self._task.rules
-        first = sorted(task.first)
-        waiting = dict.fromkeys([*first, *order])
-        if first:
-            # They are out of service anyway.
-            anyhow = batch_rules.Rules(at_once=len(first))
-            self._add(self._next(dict.fromkeys(first), anyhow), waiting)
+        rules = self._task.rules
+        waiting = dict.fromkeys([*sorted(self._task.first), *order])
+        self._add(first, waiting)
         now = dataclasses.replace(rules, at_once=self._way.opening)
         while waiting:
             if self._least_cost(waiting) >= best:
@@ -201,11 +217,7 @@ class _Search:
             moved + sum(len(self._state.on(host)) for host in waiting),
         )
 
-    def _add(
-        self,
-        found: tuple[list[str], dict[str, states.Place]],
-        waiting: dict[str, None],
-    ) -> bool:
+    def _add(self, found: _Next, waiting: dict[str, None]) -> bool:
         """Drain a batch; False: it has no host."""
         hosts, moves = found
         if not hosts:
@@ -225,7 +237,7 @@ class _Search:
         waiting: abc.Mapping[str, None],
         rules: batch_rules.Rules,
         steps: int = 0,
-    ) -> tuple[list[str], dict[str, states.Place]]:
+    ) -> _Next:
         """Return the hosts of the next batch, and where servers go."""
         state, task = self._state, self._task
         open_ = task.hosts - self._done - self._shut

@@ -193,6 +193,7 @@ class RandomTestCase(unit.TestCase):
         )
         found = search.search(start, task)
         self._check(found, task, layout, names)
+        self._check_first(found, task, start)
 
     def _check(self, found, task, layout, names) -> None:
         places = {i: host for host, servers in layout.items() for i in servers}
@@ -224,6 +225,17 @@ class RandomTestCase(unit.TestCase):
         empty = {h for h in task.hosts - task.first if not layout[h]}
         if not task.first and found.batches and empty:
             self.assertTrue(empty.intersection(found.batches[0].hosts))
+
+    def _check_first(self, found, task, start) -> None:
+        """Hosts in maintenance are in the first batch if they fit."""
+        opening = task.first.intersection(
+            *(batch.hosts for batch in found.batches[:1])
+        )
+        others = task.hosts - task.first - task.done
+        tiers = [task.done, task.elsewhere, others]
+        for host in task.first - opening:
+            more = start.find(sorted({*opening, host}), tiers, {}, 0)
+            self.assertIsNone(more, host)
 
     def _check_rules(self, hosts, shut, rules, places) -> None:
         self.assertLessEqual(len(hosts), rules.at_once)
