@@ -23,12 +23,13 @@ from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import service_transition
 from osc_hostmaint.planning.batches import full_hosts
 from osc_hostmaint.planning.batches import plan as plans
+from osc_hostmaint.planning.batches import unplanned
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import down_cells
 
 Code = plans.Code
 Gateway = gateways.Gateway
-Never = plans.Never
+Never = unplanned.Never
 Service = model.Service
 
 
@@ -53,7 +54,7 @@ def plan(gateway: Gateway, request: requests.PlanRequest) -> plans.Plan:
     for row in seen.rows:
         rows[row.host].append(row)
     for service in sources:
-        if why := plans.stays(service.host, rows[service.host]):
+        if why := unplanned.stays(service.host, rows[service.host]):
             never[service.host] = why
     capacity, more = _with_full_hosts(gateway, seen)
     made = plans.plan(

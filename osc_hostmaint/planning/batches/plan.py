@@ -11,14 +11,14 @@ from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.batches import rules as batch_rules
 from osc_hostmaint.planning.batches import search as searches
 from osc_hostmaint.planning.batches import state as states
+from osc_hostmaint.planning.batches import unplanned
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
-from osc_hostmaint.planning.capacity import suggestions
-from osc_hostmaint.planning.host import decision as decisions
 
 Code = codes.Code
 Fits = forecast.Fits
+Never = unplanned.Never
 _Policy = snapshots.GroupPolicy
 
 
@@ -73,14 +73,6 @@ class Plan:
         return all(row.batch is not None for row in self.rows)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Never:
-    """Why a host cannot be drained."""
-
-    code: Code
-    reason: str
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What was seen of the hosts of a plan, and of all others."""
@@ -94,27 +86,6 @@ class Seen:
     held: abc.Mapping[str, abc.Mapping[str, snapshots.AllocationRequest]]
     #: Hosts that cannot be drained, whatever the others do.
     never: abc.Mapping[str, Never]
-
-
-def stays(host: str, rows: abc.Iterable[decisions.Row]) -> Never | None:
-    """Return why a host cannot be drained, if servers stay on it.
-
-    :param rows: what a drain of it would begin with.
-    """
-    left = [row for row in rows if row.result and row.left]
-    if not left:
-        return None
-    tally = collections.Counter(str(row.code) for row in left)
-    kinds = ', '.join(f'{n} {code}' for code, n in tally.most_common())
-    return Never(
-        Code.SERVERS_STAY,
-        f'{_servers(len(left))} cannot be moved ({kinds}): openstack host '
-        f'maintenance drain --dry-run {host} says why',
-    )
-
-
-def _servers(count: int) -> str:
-    return 'one server' if count == 1 else f'{count} servers'
 
 
 def plan(
@@ -145,7 +116,7 @@ def plan(
     never = dict(seen.never)
     for host in hosts - first:
         if area := rules.used_up(host):
-            never[host] = _no_share(area, rules)
+            never[host] = unplanned.share_used(area, rules)
     hosts -= never.keys()
     planning = _Planning(
         seen,
@@ -164,17 +135,6 @@ def plan(
     ]
     rows.sort(key=lambda r: (r.batch is None, r.batch or 0, r.host))
     return Plan(tuple(rows), found.repeated, tuple(planning.notes))
-
-
-def _no_share(area: batch_rules.Area, rules: batch_rules.Rules) -> Never:
-    out = sorted(rules.out & area.hosts)
-    return Never(
-        Code.SHARE_USED,
-        f'{", ".join(out)} of {area.name} ({len(area.hosts)} hosts) '
-        f'{"is" if len(out) == 1 else "are"} out of service, and --share '
-        f'{rules.share} allows no more: put hosts back into service, or plan '
-        'with a larger share',
-    )
 
 
 def _never(host: str, why: Never, seen: Seen) -> Row:
@@ -247,12 +207,27 @@ class _Planning:
         return len(here & self._task.hosts)
 
     def _groups(self) -> tuple[tuple[snapshots.Group, ...], ...]:
-        """Return the groups that keep servers apart, and those that try to."""
-        groups = self._seen.snapshot.groups or ()
-        return tuple(
+        """Return the groups that keep servers apart, and those that try to.
+
+        If groups cannot be listed, any two servers may be in the same one.
+        """
+        groups = self._seen.snapshot.groups
+        if groups is None:
+            perhaps = frozenset(
+                demand.server.id
+                for demand in self._seen.demands
+                if demand.server.needs.grouped is not False
+            )
+            groups = (snapshots.Group('', _Policy.ANTI_AFFINITY, perhaps),)
+            self.notes.append(
+                'hosts of servers that may be in server groups are not '
+                'drained together'
+            )
+        hard, soft = (
             tuple(g for g in groups if g.policy == policy)
             for policy in (_Policy.ANTI_AFFINITY, _Policy.SOFT_ANTI_AFFINITY)
         )
+        return hard, soft
 
     def _search(self, groups: tuple[snapshots.Group, ...]) -> searches.Found:
         rules = dataclasses.replace(self._task.rules, groups=groups)
@@ -287,8 +262,8 @@ class _Planning:
             servers = self._task.servers(self._strict, host)
             if not allowed.allows(host, servers):
                 note += (
-                    '; --at-once, --share and server groups do not allow them '
-                    'together'
+                    '; --at-once, --share and server groups would not allow '
+                    'that'
                 )
                 break
             allowed.add(host, servers)
@@ -334,7 +309,7 @@ class _Planning:
                 ),
             ]
             if words := [*filter(None, doubts)]:
-                found[host] = f'{_servers(len(words))}: {words[0]}'
+                found[host] = f'{unplanned.servers(len(words))}: {words[0]}'
         return found
 
     def _doubt(self, server_id: str, moves: states.Moves) -> str:
@@ -352,11 +327,16 @@ class _Planning:
         rules = dataclasses.replace(
             self._task.rules, out=self._task.rules.out | shut
         )
-        if words := self._why_no_room(host, found):
-            row = _never(host, Never(Code.NO_ROOM, words), self._seen)
+        limits = eligible.Limits(
+            frozenset([host]),
+            opened=self._task.first - found.left,
+            strict=False,
+        )
+        if why := unplanned.no_room(found.state.try_alone(host, limits)):
+            row = _never(host, why, self._seen)
             return dataclasses.replace(row, fits=Fits.NO)
         if host not in shut and (area := rules.used_up(host)):
-            return _never(host, _no_share(area, rules), self._seen)
+            return _never(host, unplanned.share_used(area, rules), self._seen)
         why = Never(
             Code.CAPACITY_UNKNOWN,
             'no way to drain it was found, as not all are tried: plan fewer '
@@ -364,25 +344,3 @@ class _Planning:
         )
         row = _never(host, why, self._seen)
         return dataclasses.replace(row, fits=Fits.UNKNOWN)
-
-    def _why_no_room(self, host: str, found: searches.Found) -> str:
-        """Return why a host's servers fit nowhere, and what would help.
-
-        :returns: '' if they fit.
-        """
-        limits = eligible.Limits(
-            frozenset([host]),
-            opened=self._task.first - found.left,
-            strict=False,
-        )
-        tried = found.state.try_alone(host, limits)
-        left = tried.left
-        if not left:
-            return ''
-        words = [
-            f'{_servers(len(left))} of {len(tried.task.demands)} would have '
-            f'no room if it was drained alone: {left[0].server.id}: '
-            f'{forecast.why_not(left[0], tried)}',
-            *suggestions.find(tried),
-        ]
-        return '; '.join(words)

@@ -10,7 +10,6 @@ from osc_hostmaint.planning import code as codes
 from osc_hostmaint.planning.batches import plan as plans
 from osc_hostmaint.planning.capacity import forecast
 from osc_hostmaint.planning.capacity import snapshot as snapshots
-from osc_hostmaint.planning.server import status as server_status
 from tests import unit
 from tests.unit import builders
 from tests.unit.planning import clouds
@@ -18,7 +17,6 @@ from tests.unit.planning.batches import problems
 
 Code = codes.Code
 Fits = forecast.Fits
-Phase = server_status.Phase
 
 #: Four hosts, each with one server of half its size.
 FOUR = {host: {f'vm-{host}': 4} for host in 'abcd'}
@@ -116,6 +114,23 @@ class BatchesTestCase(PlanTestCase):
         plan = self.plan(layout, asked, maintenance='a', groups=[group])
         self.assertEqual([1, 1, 1], [len(batch) for batch in plan.batches])
 
+    def test_groups_that_cannot_be_listed(self) -> None:
+        asked = {'hosts': 'abcd', 'at_once': 2, 'share': 100}
+        seen = problems.seen({**FOUR, 'x': {}, 'y': {}}, grouped=True)
+        alone = clouds.demand('vm-a', {'VCPU': 4}, source='a', grouped=False)
+        seen = dataclasses.replace(
+            seen,
+            demands=(alone, *seen.demands[1:]),
+            snapshot=dataclasses.replace(seen.snapshot, groups=None),
+        )
+        plan = plans.plan(seen, frozenset(asked.pop('hosts')), **asked)
+        self.assertTrue(plan.done)
+        self.assertEqual(3, len(plan.batches))
+        for batch in plan.batches:
+            self.assertLessEqual(len(set('bcd').intersection(batch)), 1)
+        (note,) = plan.notes
+        self.assertIn('may be in server groups are not drained tog', note)
+
     def test_soft_groups(self) -> None:
         layout = {**FOUR, 'x': {}, 'y': {}}
         asked = {'hosts': 'abcd', 'at_once': 2, 'share': 100}
@@ -152,6 +167,17 @@ class BatchesTestCase(PlanTestCase):
         self.assertTrue(plan.done)
         (note,) = plan.notes
         self.assertIn('out of service already: a, b; --at-once', note)
+        self.assertIn('would not allow that', note)
+
+    def test_all_that_have_room_are_the_first_batch(self) -> None:
+        # With one of them alone in batch 1, two moves less would do.
+        layout = {host: {f'vm-{host}': 1} for host in 'abcdef'}
+        asked = {'at_once': 3, 'share': 100}
+        plan = self.plan(layout, asked, maintenance='ab')
+        self.assertEqual(('a', 'b'), plan.batches[0])
+        self.assertEqual(
+            ('batch 1 is out of service already: a, b',), plan.notes
+        )
 
     def test_a_first_batch_that_breaks_no_rule(self) -> None:
         self.assertEqual(
@@ -241,26 +267,6 @@ class NeverTestCase(PlanTestCase):
         never = {'d': plans.Never(Code.SERVERS_STAY, 'one stays')}
         plan = self.plan({'a': {'vm1': 2}, 'd': {'vm2': 2}}, never=never)
         self.assertEqual((('a',),), plan.batches)
-
-    @unit.cases(
-        ((Phase.WAITING, Phase.BUSY, Phase.MOVING), None),
-        ((Phase.MOVED, Phase.GONE, Phase.SKIPPED), None),
-        ((), None),
-        ((Phase.WAITING, Phase.BLOCKED), 'one server cannot be moved (1 '),
-        ((Phase.BLOCKED, Phase.BLOCKED), '2 servers cannot be moved (2 '),
-    )
-    def test_servers_that_stay(self, phases, words) -> None:
-        rows = [
-            builders.row(f'vm{n}', phase=phase, code=Code.SUSPENDED)
-            for n, phase in enumerate(phases)
-        ]
-        found = plans.stays('cmp01', rows)
-        if words is None:
-            self.assertIsNone(found)
-        else:
-            self.assertEqual(Code.SERVERS_STAY, found.code)
-            self.assertIn(f'{words}suspended)', found.reason)
-            self.assertIn('drain --dry-run cmp01', found.reason)
 
 
 class DoubtsTestCase(PlanTestCase):
