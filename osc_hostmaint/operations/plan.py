@@ -132,6 +132,9 @@ def _never(
     _found, errors, notes = hosts_.check_identity(
         gateway, chosen, services, policy
     )
+    known = {node.host for node in gateway.hypervisor_details()}
+    # While a cell does not answer, Nova leaves out others as well.
+    known.update(services if any(s.silent for s in services.values()) else ())
     found = {}
     for service in chosen:
         host = service.host
@@ -151,6 +154,13 @@ def _never(
             found[host] = Never(Code.HOST_REFUSED, words)
         elif not service.up:
             found[host] = Never(Code.HOST_DOWN, _down(service))
+        elif host not in known:
+            words = _(
+                "Nova's API shows no hypervisor on it, so its allocations in "
+                'Placement cannot be checked: map the host to its cell '
+                '(nova-manage cell_v2 discover_hosts --by-service)'
+            )
+            found[host] = Never(Code.CAPACITY_UNKNOWN, words)
     return found, notes
 
 

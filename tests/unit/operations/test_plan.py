@@ -152,6 +152,20 @@ class PlannedTestCase(PlanTestCase):
         self.assertRegex(row.reason, words)
         self.assertIsNone(row.servers)
 
+    def test_a_host_without_a_hypervisor(self) -> None:
+        self.gateway.hypervisors.side_effect = lambda: {
+            f'rp of {host}': host for host in ('cmp01', 'cmp09')
+        }
+        self.gateway.hypervisor_details.side_effect = lambda: [
+            model.Hypervisor(f'rp of {host}', f'{host}.example.org', host)
+            for host in ('cmp01', 'cmp09')
+        ]
+        found = self.plan()
+        self.assertEqual({'cmp01', 'cmp09'}, {*sum(found.batches, ())})
+        row = self.never(found, 'cmp02')
+        self.assertEqual(Code.CAPACITY_UNKNOWN, row.code)
+        self.assertIn('discover_hosts', row.reason)
+
     def test_what_nova_disabled_is_drained(self) -> None:
         self.set_host('cmp01', disabled_reason='AUTO: Connection to libvirt')
         found = self.plan('cmp01')
