@@ -80,7 +80,14 @@ def drain(
         )
         for service in services
     ]
-    return run(hosts, board, request)
+    result = run(hosts, board, request)
+    unseen = [h for h in hosts if not (h.decision or h.error)]
+    if unseen:
+        early = result.exit_code is exceptions.ExitCode.INTERRUPTED
+        why = INTERRUPTED if early else TIMED_OUT
+        words = f'servers were not looked at; {why.reason}'
+        request.report.publish(events.Trouble(_names(unseen), words))
+    return result
 
 
 def _dated(request: ports.Request, service: model.Service) -> policies.Policy:

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Fifty hosts in one call, and what ends it before all are done."""
+
+from tests import unit
+from tests.unit.engine import drain_base
+from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import scene
+
+Code = drain_base.Code
+HOSTS = tuple(f'cmp{number:02}' for number in range(1, 56))
+SOURCES = HOSTS[:50]
+
+
+def cloud(seconds: float = 10) -> clouds.Cloud:
+    """Return a cloud with two servers on each of fifty hosts."""
+    return scene.cloud(2, source=SOURCES, hosts=HOSTS, seconds=seconds)
+
+
+class TestManyHosts(drain_base.DrainTestCase):
+    @unit.cases(
+        ('timeout', Code.TIMEOUT, '--timeout passed'),
+        ('stop_after', Code.INTERRUPTED, 'interrupted'),
+    )
+    def test_hosts_that_were_not_looked_at_are_named(self, end, code, why):
+        """They have no rows: nobody would know that they are not drained."""
+        run = self.drain(cloud(), *SOURCES, code=code, **{end: 5.0})
+        looked_at = {row.host for row in run.result.rows}
+        self.assertTrue(looked_at)
+        self.assertEqual({}, run.result.errors)
+        ((names, words),) = zip(
+            run.recorder.troubled, run.recorder.troubles, strict=True
+        )
+        self.assertEqual({*SOURCES} - looked_at, {*names.split(', ')})
+        self.assertIn(f'not looked at; {why}', words)
