@@ -131,7 +131,15 @@ class HostLoop:
         decision, sent = self._decide_and_act()
         if decision.query.singles:
             # After the actions, so that no slot idles meanwhile.
-            self._watcher.visit(decision.query)
+            try:
+                self._watcher.visit(decision.query)
+            except exceptions.CloudError:
+                if sent and not decision.done:
+                    sending = dataclasses.replace(
+                        decision, actions=tuple(sent)
+                    )
+                    self._conclude(sending)
+                raise
             self._note(decision)
             decision, more = self._decide_and_act()
             sent += more

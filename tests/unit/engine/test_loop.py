@@ -132,6 +132,8 @@ class FaultsTestCase(drain_base.DrainTestCase):
         run = self.drained(cloud, faults=chosen)
         self.assertEqual({1}, scene.moves(cloud))
         self.assertEqual([], report_checks.repeated(run))
+        unsaid = set(run.sent) - set(run.recorder.requests)
+        self.assertEqual(set(), unsaid)
 
     def test_forbidden_request(self) -> None:
         ways = {'active': 'live_migrate', 'stopped': 'cold_migrate'}

@@ -57,6 +57,8 @@ class Recorder:
         self.said_overwritten: list[str] = []
         self.seen_overwritten: set[str] = set()
         self.ended_hosts: list[str] = []
+        #: Of which servers something was said to be asked for, and what.
+        self.requests: list[tuple[str, memories.ActionKind]] = []
         #: What was asked for, and what came of it.
         self.acts: list[tuple[memories.Action, memories.Outcome]] = []
         #: The requests sent before each decision, since the one before.
@@ -77,6 +79,8 @@ class Recorder:
                 self.said_overwritten.append(event.host)
         elif isinstance(event, events.HostEnded):
             self.ended_hosts.append(event.host)
+        elif isinstance(event, events.RequestSent):
+            self.requests.append((event.server_id, event.request))
 
     def decided(self, seen, policy, now, decision) -> None:
         if self._recording:
@@ -189,6 +193,15 @@ class Run:
     @property
     def actor(self) -> world.Actor:
         return self.client.actor
+
+    @property
+    def sent(self) -> list[tuple[str, memories.ActionKind]]:
+        """Return of which servers something was asked for, and what."""
+        return [
+            (action.server_id, action.kind)
+            for action, outcome in self.recorder.acts
+            if outcome.answer in _SENT
+        ]
 
     def works(self, kinds=None) -> list[world.Work]:
         """Return what Nova took from it, of some kinds or all."""
