@@ -52,6 +52,9 @@ class HostLoop:
         self.error = ''
         #: The kind of the error, for rows; None: there is none.
         self.error_code: codes.Code | None = None
+        #: Why the last look failed, and what is known is old; None: it did
+        #: not.
+        self.outage: exceptions.Unavailable | None = None
         #: Servers whose moves are over, as just decided.
         self.finished: tuple[circuit_breaker.Finished, ...] = ()
         self.due = watcher.clock.now()
@@ -72,11 +75,6 @@ class HostLoop:
         self._down_since: float | None = None
         self._pause = timing.OUTAGE_PAUSE_SECONDS
 
-    @property
-    def failing(self) -> bool:
-        """The last look failed: what is known is old."""
-        return self._down_since is not None
-
     def hurry(self) -> None:
         """Look at once, and not only when that is due."""
         self.due = min(self.due, self._clock.now())
@@ -92,9 +90,9 @@ class HostLoop:
         except exceptions.Unavailable as error:
             self._note_outage(error)
         except exceptions.CloudError as error:
-            self._give_up(error)
+            self.give_up(error)
         else:
-            self._down_since = None
+            self.outage = self._down_since = None
             self._pause = timing.OUTAGE_PAUSE_SECONDS
             self._conclude(decision)
 
@@ -317,17 +315,21 @@ class HostLoop:
         self._report.decided(decision)
 
     def _note_outage(self, error: exceptions.Unavailable) -> None:
-        now = self._clock.now()
+        now, self.outage = self._clock.now(), error
         if self._down_since is None:
             self._down_since = now
         if now - self._down_since >= timing.OUTAGE_LIMIT_SECONDS:
-            self._give_up(error)
+            self.give_up(error)
             return
         self._report.trouble(str(error))
         self.due = now + self._pause
         self._pause = min(2 * self._pause, timing.OUTAGE_PAUSE_MOST_SECONDS)
 
-    def _give_up(self, error: exceptions.CloudError) -> None:
+    def give_up(self, error: exceptions.CloudError) -> None:
+        """Decide a last time, from what is known: the host can't be drained.
+
+        :param error: why.
+        """
         self.error_code = codes.Code.REFUSED
         if self._watcher.seen.silent:
             self.error_code = codes.Code.CELL_DOWN

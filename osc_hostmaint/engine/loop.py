@@ -124,6 +124,24 @@ def run(
             if not host.done:
                 host.abandon(why)
 
+    failing_since = math.inf
+
+    def look(host: host_loop.HostLoop) -> None:
+        # An outage is not longer for many hosts, each of which waits for an
+        # answer in its turn.
+        nonlocal failing_since
+        looked_at = clock.now()
+        host.tick(ask_stop)
+        error = host.outage
+        failing_since = min(failing_since, looked_at) if error else math.inf
+        if (
+            error
+            and clock.now() - failing_since >= timing.OUTAGE_LIMIT_SECONDS
+        ):
+            for other in hosts:
+                if not other.done:
+                    other.give_up(other.outage or error)
+
     deadline = math.inf if timeout is None else clock.now() + timeout
     timed_out = interrupted = False
     try:
@@ -144,7 +162,7 @@ def run(
                 for other in open_:
                     other.due = clock.now()
             if clock.now() >= host.due:
-                host.tick(ask_stop)
+                look(host)
         interrupted = interrupted or interrupt.requested
     except KeyboardInterrupt:
         interrupted = True

@@ -39,7 +39,7 @@ class Source:
         waiting = len(idle - moving)
         if asking:
             wanted = waiting
-        elif self.loop.failing:
+        elif self.loop.outage:
             # It would keep the place from the others.
             wanted = 0
         return queues.Queue(self.loop.host, waiting, wanted)

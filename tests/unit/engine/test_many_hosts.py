@@ -2,10 +2,13 @@
 
 """Fifty hosts in one call, and what ends it before all are done."""
 
+from osc_hostmaint.planning import timing
 from tests import unit
 from tests.unit.engine import drain_base
 from tests.unit.simulation import cloud as clouds
+from tests.unit.simulation import faults
 from tests.unit.simulation import scene
+from tests.unit.simulation import timeline
 
 Code = drain_base.Code
 HOSTS = tuple(f'cmp{number:02}' for number in range(1, 56))
@@ -33,3 +36,20 @@ class TestManyHosts(drain_base.DrainTestCase):
         )
         self.assertEqual({*SOURCES} - looked_at, {*names.split(', ')})
         self.assertIn(f'not looked at; {why}', words)
+
+    @unit.cases(faults.DROPPED, faults.DROPPED_LATE)
+    def test_an_outage_is_that_of_all_hosts(self, fault: faults.Fault) -> None:
+        """Where no answer comes for long, the hosts do not wait in turn."""
+        begin = timeline.START + 60
+        run = self.drain(
+            cloud(seconds=300),
+            *SOURCES,
+            faults=lambda r: fault if r.time >= begin else None,
+            code=Code.FAILED,
+        )
+        self.assertEqual({*SOURCES}, {*run.result.errors})
+        self.assertEqual(100, len(run.result.rows))
+        self.assertLess(
+            run.seconds,
+            60 + timing.OUTAGE_LIMIT_SECONDS + 2 * fault.seconds + 60,
+        )
