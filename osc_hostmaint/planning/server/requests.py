@@ -155,7 +155,11 @@ def pending(
     :param view: how it was last seen.
     :param asked_at: when it was asked for.
     """
-    if context.overdue:
+    least, most = timing.TASK_RECHECK_SECONDS, timing.TASK_RECHECK_MOST_SECONDS
+    pause = max(least, timing.TASK_RECHECK_PART * (context.now - asked_at))
+    visit_at = max(asked_at, view.seen_at) + min(pause, most)
+    due = context.now >= visit_at
+    if context.overdue and not due:
         return ServerStatus(
             Phase.STILL_MOVING if kind in memories.MOVING else Phase.FAILED,
             f'{context.overdue}: the request to {_verb(kind)} it may still be '
@@ -165,10 +169,6 @@ def pending(
             pending=kind,
             given_up=True,
         )
-    least, most = timing.TASK_RECHECK_SECONDS, timing.TASK_RECHECK_MOST_SECONDS
-    pause = max(least, timing.TASK_RECHECK_PART * (context.now - asked_at))
-    visit_at = max(asked_at, view.seen_at) + min(pause, most)
-    due = context.now >= visit_at
     return ServerStatus(
         Phase.MOVING,
         pending=kind,

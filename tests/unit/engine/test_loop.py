@@ -4,6 +4,7 @@
 
 import functools
 import itertools
+import math
 
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import down_cells
@@ -167,6 +168,23 @@ class FaultsTestCase(drain_base.DrainTestCase):
         self.assertLess(run.seconds, 360)
         # Not one that nobody answers is asked all the time.
         self.assertLess(len(run.client.log), 40)
+
+    def test_an_outage_longer_than_a_server_may_take(self) -> None:
+        """How a server is now is looked at before it is given up."""
+        asked_at = math.inf
+
+        def fails(request: faults.Request) -> faults.Fault | None:
+            nonlocal asked_at
+            if request.kind == 'suspend':
+                asked_at = request.time
+            # It was seen to be under way before.
+            down = asked_at + 1.5 < request.time < asked_at + 120
+            return faults.DROPPED if down else None
+
+        options = {'suspended': 'resume', 'server_timeout': 60.0}
+        cloud = scene.cloud(1, 'suspended', timing=world.Timing(task=3.0))
+        run = self.drained(cloud, faults=fails, **options)
+        self.assertGreater(run.seconds, 120)
 
     def test_each_reading_request_fails_once(self) -> None:
         for number in range(len(self.drain(scene.cloud(4)).client.log)):
