@@ -110,6 +110,8 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     else:
         ready, errors = modes.mark_all(gateway, checked.sources, request)
         errors.update(checked.errors)
+        if request.interrupt.requested:
+            return _interrupted(request, checked.sources, ready, errors)
     settled_from = clock.now()
     if any(service.enabled for service in checked.sources):
         settled_from += timing.LATE_ARRIVAL_SECONDS
@@ -117,6 +119,8 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     board = boards.Board(gateway, clock, services)
     with hosts.add_errors(errors):
         seen = seen or _look(gateway, clock, request, ready, services)
+    if request.interrupt.requested and not request.policy.evacuate:
+        return _interrupted(request, checked.sources, ready, errors)
     policy = dataclasses.replace(
         request.policy,
         stagger=random.SystemRandom().random(),
@@ -140,6 +144,27 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
         request.recording,
     )
     return loop.with_errors(result, errors)
+
+
+def _interrupted(
+    request: DrainRequest,
+    sources: abc.Sequence[Service],
+    ready: abc.Sequence[Service],
+    errors: dict[str, str],
+) -> loop.DrainResult:
+    """Return the result of a drain that was interrupted before any move.
+
+    :param ready: the hosts that are in maintenance.
+    """
+    words = _('interrupted: nothing was changed')
+    if ready:
+        words = _(
+            'interrupted: in maintenance, but nothing was moved. Run the same '
+            'command again to continue, or openstack host maintenance unset '
+            'to undo it'
+        )
+    request.trouble(names.listed(ready or sources), words)
+    return loop.with_errors(_INTERRUPTED, errors)
 
 
 def _check(gateway: Gateway, request: DrainRequest) -> _Checked:

@@ -263,10 +263,16 @@ def _wait_for_heartbeat(gateway: Gateway, before: Service) -> Service:
 def mark_all(
     gateway: Gateway, services: abc.Iterable[Service], request: DrainRequest
 ) -> tuple[list[Service], dict[str, str]]:
-    """Put hosts into maintenance; return those that are, and errors."""
+    """Put hosts into maintenance; return those that are, and errors.
+
+    Once the user has interrupted a drain, no other host is put there. Hosts
+    to evacuate are: they are forced down already.
+    """
     ready: list[Service] = []
     errors: dict[str, str] = {}
     for service in services:
+        if request.interrupt.requested and not request.policy.evacuate:
+            break
         with hosts.collect(errors, service.host):
             ready.append(_mark(gateway, service, request))
     return ready, errors

@@ -4,8 +4,10 @@
 
 import datetime
 import typing as ty
+from unittest import mock
 
 from osc_hostmaint import exceptions
+from osc_hostmaint import interrupt as interrupts
 from osc_hostmaint import mark as marks
 from osc_hostmaint import model
 from osc_hostmaint.planning.capacity import forecast
@@ -75,6 +77,52 @@ class DrainTest(base.DrainTestCase):
         self.assertEqual(['cmp01'], list(result.errors))
         self.assertEqual((), result.rows)
         self.assert_untouched()
+
+    def test_interrupted_before_all_are_set(self) -> None:
+        """An operator who has named the wrong hosts, say."""
+        interrupt, report = interrupts.Interrupt(), mock.Mock()
+
+        def disable(service: model.Service, reason: str) -> model.Service:
+            interrupt.requested = True
+            return self.cloud.disable(service, reason)
+
+        self.gateway.disable.side_effect = disable
+        result = self.maintenance.drain(
+            ['cmp01', 'cmp02'], interrupt=interrupt, report=report
+        )
+        self.assertIs(Code.INTERRUPTED, result.exit_code)
+        self.assertEqual(((), {}), (result.rows, result.errors))
+        self.assertEqual([('disable', 'cmp01')], self.changes())
+        event = report.publish.call_args.args[0]
+        self.assertEqual('cmp01', event.host)
+        self.assertIn('in maintenance, but nothing was moved', event.reason)
+
+    def test_interrupted_before_any_is_set(self) -> None:
+        interrupt, report = interrupts.Interrupt(), mock.Mock()
+        interrupt.requested = True
+        result = self.maintenance.drain(
+            ['cmp01', 'cmp02'], interrupt=interrupt, report=report
+        )
+        self.assertIs(Code.INTERRUPTED, result.exit_code)
+        self.assert_untouched()
+        event = report.publish.call_args.args[0]
+        self.assertEqual('cmp01, cmp02', event.host)
+        self.assertIn('interrupted: nothing was changed', event.reason)
+
+    def test_interrupted_before_anything_is_moved(self) -> None:
+        interrupt = interrupts.Interrupt()
+        groups = self.gateway.groups
+
+        def ask() -> list[ty.Any]:
+            interrupt.requested = True
+            return []
+
+        groups.side_effect = ask
+        result = self.maintenance.drain(['cmp01'], interrupt=interrupt)
+        groups.assert_called_once()
+        self.assertIs(Code.INTERRUPTED, result.exit_code)
+        self.assertEqual([('disable', 'cmp01')], self.changes())
+        self.gateway.unconfirmed.assert_not_called()
 
     def test_not_permitted(self) -> None:
         self.gateway.disable.side_effect = exceptions.NotPermitted('no')

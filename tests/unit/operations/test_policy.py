@@ -59,7 +59,7 @@ class PolicyTest(ToldTestCase):
 
     def test_who_watches_is_passed_on(self) -> None:
         names = ('report', 'interrupt', 'recording')
-        watchers = {name: mock.Mock() for name in names}
+        watchers = {name: mock.Mock(requested=False) for name in names}
         until = datetime.datetime.now(datetime.UTC)
         self.told(timeout=90, until=until, **watchers)
         *_others, request, recording = self.drained.call_args.args
