@@ -9,7 +9,6 @@ import logging
 import typing as ty
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import plugin
 from osc_hostmaint import text
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import evacuation
@@ -106,8 +105,11 @@ class DrainHostMaintenance(table.ServersTable):
             'fenced': parsed_args.fenced,
         }
         if parsed_args.dry_run:
-            maintenance = plugin.make_client(self.app.client_manager)
-            return self._preview(maintenance.preview(parsed_args.hosts, **how))
+            return self._preview(
+                lambda maintenance, report: maintenance.preview(
+                    parsed_args.hosts, report=report, **how
+                )
+            )
         options.echo_until(parsed_args.until)
         dead = parsed_args.evacuate
         with _recording(parsed_args) as recording:

@@ -138,6 +138,7 @@ class PlanHostMaintenance(command.Lister):
             at_once=parsed_args.at_once,
             share=parsed_args.share,
             policy=policy.read(parsed_args),
+            report=terminal.lines(quiet=not self.app.options.verbose_level),
         )
         if not plan.done:
             self._exit_code = exceptions.ExitCode.LEFT

@@ -8,7 +8,6 @@ import datetime
 import typing as ty
 
 from osc_hostmaint import mark as marks
-from osc_hostmaint import plugin
 from osc_hostmaint.commands import columns
 from osc_hostmaint.commands import help_texts
 from osc_hostmaint.commands import options
@@ -151,9 +150,10 @@ class RestoreHostMaintenance(table.ServersTable):
             'policy': policy.read(parsed_args, but=('since', 'running')),
         }
         if parsed_args.dry_run:
-            maintenance = plugin.make_client(self.app.client_manager)
             return self._preview(
-                maintenance.preview_restore(parsed_args.hosts, **how),
+                lambda maintenance, report: maintenance.preview_restore(
+                    parsed_args.hosts, report=report, **how
+                ),
                 coming_home=True,
             )
         options.echo_until(parsed_args.until)

@@ -5,7 +5,6 @@
 import argparse
 from collections import abc
 import contextlib
-import datetime
 import errno
 import functools
 import io
@@ -17,7 +16,6 @@ from osc_lib import utils
 from osc_lib.command import command
 
 from osc_hostmaint import exceptions
-from osc_hostmaint import mark
 from osc_hostmaint import plugin
 from osc_hostmaint import streams
 from osc_hostmaint import text
@@ -31,6 +29,7 @@ if ty.TYPE_CHECKING:
     from osc_hostmaint.progress import lines as progress_lines
 
     CarryOut = abc.Callable[[api.Maintenance, api.Reporter], api.DrainResult]
+    Look = abc.Callable[[api.Maintenance, api.Reporter], api.Preview]
 
 LOG = logging.getLogger(__name__)
 
@@ -67,10 +66,6 @@ _NOT_ON_TERMINALS = frozenset({'Reason', 'Attempts', 'Seconds'})
 _DISPENSABLE = (
     *('Left At', 'Candidates', 'Status', 'Host', 'Move', 'Destination'),
 )
-
-
-def _now() -> str:
-    return mark.iso(datetime.datetime.now(datetime.UTC))
 
 
 def _tell(lines: abc.Iterable[str]) -> None:
@@ -137,10 +132,6 @@ class ServersTable(command.Lister):
         self, endings: 'progress_lines.Endings'
     ) -> 'contextlib.AbstractContextManager[api.Reporter]':
         """Return what shows how a run goes."""
-        from osc_hostmaint import events
-        from osc_hostmaint.progress import lines as progress_lines
-
-        # None: it was closed before Python began.
         stream: ty.TextIO | None = sys.stderr
         if stream and self._is_live:
             from osc_hostmaint.progress import live
@@ -148,13 +139,7 @@ class ServersTable(command.Lister):
             view = live.View(stream, endings, self._stop)
             self._stop.is_shown = lambda: view.is_drawn
             return view
-        people = stream is not None and stream.isatty()
-        lines = progress_lines.Progress(
-            stream,
-            endings,
-            stamp=None if people else _now,
-            kind=events.Trouble if self._is_quiet else events.Event,
-        )
+        lines = terminal.lines(quiet=self._is_quiet, endings=endings)
         return contextlib.nullcontext(lines)
 
     @property
@@ -171,14 +156,17 @@ class ServersTable(command.Lister):
         return live.can_be_drawn(stream)
 
     def _preview(
-        self, preview: 'api.Preview', *, coming_home: bool = False
+        self, look: 'Look', *, coming_home: bool = False
     ) -> columns.Output:
         """Return the rows of what would be done, and keep the exit code.
 
+        :param look: asks the client for it, with what listens.
         :param coming_home: the servers were on the hosts before.
         """
         from osc_hostmaint.progress import lines as progress_lines
 
+        maintenance = plugin.make_client(self.app.client_manager)
+        preview = look(maintenance, terminal.lines(quiet=self._is_quiet))
         told: abc.Iterable[str] = preview.notes
         if not self._is_quiet:
             told = progress_lines.preview_lines(

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What of a table a terminal has room for, and the sentences below it."""
+"""What of a table a terminal has room for, and the lines around it."""
 
 import argparse
 import collections
 from collections import abc
+import datetime
 import os
+import sys
 import typing as ty
 
+from osc_hostmaint import mark
 from osc_hostmaint import text
 from osc_hostmaint.i18n import _
 
 if ty.TYPE_CHECKING:
     from osc_hostmaint import api
+    from osc_hostmaint.progress import lines as progress_lines
 
     Rows = abc.Sequence[api.Row | api.PreviewRow]
 
@@ -20,6 +24,32 @@ if ty.TYPE_CHECKING:
 MOST_NAMED = 10
 #: A column that is folded keeps at least so many columns of the terminal.
 _LEAST = 20
+
+
+def _now() -> str:
+    return mark.iso(datetime.datetime.now(datetime.UTC))
+
+
+def lines(
+    *, quiet: bool, endings: 'progress_lines.Endings | None' = None
+) -> 'progress_lines.Progress':
+    """Return what writes events to stderr, a line each.
+
+    :param quiet: only trouble.
+    :param endings: what is said of a host in the end, if anything is.
+    """
+    from osc_hostmaint import events
+    from osc_hostmaint.progress import lines as progress_lines
+
+    # None: it was closed before Python began.
+    stream: ty.TextIO | None = sys.stderr
+    people = stream is not None and stream.isatty()
+    return progress_lines.Progress(
+        stream,
+        endings or progress_lines.DRAINED,
+        stamp=None if people else _now,
+        kind=events.Trouble if quiet else events.Event,
+    )
 
 
 def width_for(

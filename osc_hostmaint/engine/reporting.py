@@ -2,12 +2,15 @@
 
 """Passes events from the loop to all listeners."""
 
+from collections import abc
 import logging
 
 from osc_hostmaint import events
 from osc_hostmaint import model
 from osc_hostmaint import text
 from osc_hostmaint.engine import ports
+from osc_hostmaint.i18n import _
+from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.host import decision as decisions
 
 LOG = logging.getLogger(__name__)
@@ -43,6 +46,32 @@ class Publisher:
                     text.printable(repr(error)),
                 )
                 LOG.debug('Why it failed', exc_info=True)
+
+
+class Preparation:
+    """Publishes how far a run is, if what it does first takes long."""
+
+    def __init__(self, report: ports.Reporter, clock: ports.Clock):
+        self._report = report
+        self._clock = clock
+        self._published_at = clock.now()
+
+    def each(
+        self, hosts: abc.Collection[str], doing: str
+    ) -> abc.Iterator[str]:
+        """Yield hosts, for something to be done for one after the other.
+
+        :param doing: what, in words.
+        """
+        for done, host in enumerate(hosts):
+            now = self._clock.now()
+            pause = now - self._published_at
+            if pause >= timing.PREPARATION_SAID_SECONDS:
+                self._published_at = now
+                words = _('%(doing)s (%(done)d of %(all)d hosts done)')
+                words %= {'doing': doing, 'done': done, 'all': len(hosts)}
+                self._report.publish(events.Notice(host, words))
+            yield host
 
 
 class HostReporter:

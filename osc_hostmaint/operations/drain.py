@@ -63,7 +63,12 @@ def preview(gateway: Gateway, request: DrainRequest) -> dry_runs.Preview:
             with hosts.collect(errors, service.host, exceptions.CloudError):
                 sources.append(modes.foresee(gateway, service, request))
     seen = dry_run.see(
-        gateway, clocks.Clock(), checked.services, sources, request.policy
+        gateway,
+        clocks.Clock(),
+        checked.services,
+        sources,
+        request.policy,
+        request.report,
     )
     preview = dry_run.assess(seen).preview
     known = {row.host for row in preview.rows} | errors.keys()
@@ -212,7 +217,11 @@ def _look(
     seen = None
     try:
         seen = dry_run.assess(
-            dry_run.see(gateway, clock, services, sources, request.policy)
+            dry_run.see(
+                *(gateway, clock, services, sources),
+                request.policy,
+                request.report,
+            )
         )
     except exceptions.Unavailable as error:
         # The drain itself bears with an outage for longer.

@@ -126,9 +126,12 @@ class EvacuationTargets:
         services: hosts.Services,
         sources: abc.Sequence[model.Service],
     ) -> dry_run.DryRun:
-        policy = self._request.policy
         return dry_run.assess(
-            dry_run.see(self._gateway, clock, services, sources, policy)
+            dry_run.see(
+                *(self._gateway, clock, services, sources),
+                self._request.policy,
+                self._request.report,
+            )
         )
 
     def _check_interrupt(self) -> None:

@@ -25,12 +25,9 @@ from osc_hostmaint.planning import summary
 from osc_hostmaint.planning import timing
 from osc_hostmaint.planning.batches import plan as plans
 
-Confirm = requests.Confirm
 DrainResult = loop.DrainResult
 Interrupt = ports.Interrupt
-ListedHost = status.ListedHost
 Mode = model.Mode
-Plan = plans.Plan
 Policy = policies.Policy
 Preview = dry_run.Preview
 Publisher = reporting.Publisher
@@ -38,15 +35,17 @@ Reporter = ports.Reporter
 Running = policies.Running
 Service = model.Service
 Since = requests.Since
-Summary = summary.Summary
 
 
 class Maintenance:
     """Takes compute hosts out of service and puts them back.
 
     Every method takes exact host names, as ``openstack compute service list``
-    shows them, and raises :class:`HostMaintenanceError`. All methods are
-    idempotent: asking for a state that is already reached is a success.
+    shows them, and raises :class:`HostMaintenanceError`: ``UnknownHost`` if
+    one has no compute service, ``SilentCell`` if its cell does not answer
+    and no other host is asked for, ``NotPermitted`` if a policy forbids a
+    request or hides the hosts of migrations. All methods are idempotent:
+    asking for a state that is already reached is a success.
     """
 
     def __init__(self, conn: connection.Connection):
@@ -77,8 +76,6 @@ class Maintenance:
         :param reason: a text for people; None keeps the current one.
         :param force: take over a host that somebody else disabled.
         :param report: receives the event.
-        :raises UnknownHost: the host has no compute service.
-        :raises SilentCell: the cell of the host does not answer.
         :raises Refused: somebody else disabled the host, or changed its
             compute service while this ran.
         :raises InvalidMark: the reason does not fit.
@@ -110,8 +107,6 @@ class Maintenance:
             compute service or hypervisor is down, that servers are still
             moving off, or on which evacuated servers may still run.
         :param report: receives the event.
-        :raises UnknownHost: the host has no compute service.
-        :raises SilentCell: the cell of the host does not answer.
         :raises Refused: one of these conditions holds without ``force``; or
             Nova refuses to undo the force-down, because nova-compute has not
             cleaned up after an evacuation; or the host is in that state, but
@@ -122,12 +117,8 @@ class Maintenance:
             self._gateway, host, Publisher(report), force=force
         )
 
-    def show(self, host: str) -> Summary:
-        """Return a host's maintenance state and what is still on it.
-
-        :raises UnknownHost: the host has no compute service.
-        :raises SilentCell: the cell of the host does not answer.
-        """
+    def show(self, host: str) -> summary.Summary:
+        """Return a host's maintenance state and what is still on it."""
         return status.show(self._gateway, host)
 
     def preview(
@@ -137,21 +128,26 @@ class Maintenance:
         force: bool = False,
         policy: Policy = requests.DEFAULT_POLICY,
         fenced: bool = False,
+        report: Reporter | None = None,
     ) -> Preview:
         """Return what a drain would do. Nothing is changed.
 
         :param hosts: this and the others are as in :meth:`drain`.
+        :param report: receives how far this is, if it takes long.
         :raises UnknownHost: a host, the requested destination, or one to
             avoid does not exist.
         :raises Refused: the requested destination cannot take any server, a
             host has two compute services, or a server to exclude is not
             known or not unique.
-        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return drain.preview(
             self._gateway,
             requests.DrainRequest(
-                hosts=hosts, force=force, policy=policy, fenced=fenced
+                hosts=hosts,
+                force=force,
+                policy=policy,
+                fenced=fenced,
+                report=Publisher(report),
             ),
         )
 
@@ -163,7 +159,7 @@ class Maintenance:
         force: bool = False,
         policy: Policy = requests.DEFAULT_POLICY,
         fenced: bool = False,
-        confirm: Confirm | None = None,
+        confirm: requests.Confirm | None = None,
         timeout: float | None = None,
         until: datetime.datetime | None = None,
         report: Reporter | None = None,
@@ -198,7 +194,6 @@ class Maintenance:
         :raises UnknownHost: a host, the requested destination, or one to
             avoid does not exist. Nothing was changed then, nor in the
             following cases.
-        :raises NotPermitted: Nova hides the hosts of migrations.
         :raises Refused: the requested destination cannot take any server, or
             a server to exclude is not known or not unique. Or the servers do
             not fit on other hosts: hosts to drain are then in maintenance.
@@ -228,18 +223,22 @@ class Maintenance:
         since: Since = requests.SINCE,
         running: Running | None = None,
         policy: Policy = requests.DEFAULT_POLICY,
+        report: Reporter | None = None,
     ) -> Preview:
         """Return what :meth:`restore` would do. Nothing is changed.
 
         :param hosts: this and the others are as in :meth:`restore`.
-        :raises UnknownHost: one of the hosts does not exist.
+        :param report: as in :meth:`preview`.
         :raises Refused: a server to exclude is not known or not unique.
-        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return restore.preview(
             self._gateway,
             requests.RestoreRequest(
-                hosts=hosts, since=since, running=running, policy=policy
+                hosts=hosts,
+                since=since,
+                running=running,
+                policy=policy,
+                report=Publisher(report),
             ),
         )
 
@@ -253,7 +252,8 @@ class Maintenance:
         at_once: int = timing.HOSTS_AT_ONCE,
         share: int = timing.SHARE_PERCENT,
         policy: Policy = requests.DEFAULT_POLICY,
-    ) -> Plan:
+        report: Reporter | None = None,
+    ) -> plans.Plan:
         """Return in which batches hosts can be drained. Nothing is changed.
 
         After each batch its hosts are taken to be back in service, and empty.
@@ -269,9 +269,9 @@ class Maintenance:
         :param share: most hosts of any aggregate or zone that are out of
             service at once, in per cent of its hosts, but at least one.
         :param policy: what a drain would do with the servers, by status.
+        :param report: as in :meth:`preview`.
         :raises UnknownHost: a host, aggregate or zone does not exist.
         :raises Refused: it is not known who has room.
-        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return plan_.plan(
             self._gateway,
@@ -283,6 +283,7 @@ class Maintenance:
                 at_once=at_once,
                 share=share,
                 policy=policy,
+                report=Publisher(report),
             ),
         )
 
@@ -321,7 +322,6 @@ class Maintenance:
         :raises UnknownHost: one of the hosts does not exist. Nothing was
             changed then, nor in the following cases.
         :raises Refused: a server to exclude is not known or not unique.
-        :raises NotPermitted: Nova hides the hosts of migrations.
         """
         return restore.restore(
             self._gateway,
@@ -359,8 +359,7 @@ class Maintenance:
         :param force: as in :meth:`unset`.
         :param timeout: as in :meth:`restore`, like the others.
         :raises UnknownHost: one of the hosts does not exist. Nothing was
-            changed then, nor in the following case.
-        :raises NotPermitted: Nova hides the hosts of migrations.
+            changed then.
         """
         return restore.unset_and_restore(
             self._gateway,
@@ -380,7 +379,7 @@ class Maintenance:
         *,
         hypervisor_types: bool = False,
         older_than: datetime.timedelta | None = None,
-    ) -> tuple[ListedHost, ...]:
+    ) -> tuple[status.ListedHost, ...]:
         """Return the hosts that are in one of the modes, ordered by name.
 
         Hosts whose cell does not answer are always included. This costs one

@@ -13,6 +13,7 @@ from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import text
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.i18n import _
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.operations import clock
@@ -270,9 +271,11 @@ def mark_all(
     """
     ready: list[Service] = []
     errors: dict[str, str] = {}
-    for service in services:
+    named = {service.host: service for service in services}
+    preparation = reporting.Preparation(request.report, clock.Clock())
+    for host in preparation.each(named, _('putting it into maintenance')):
         if request.interrupt.requested and not request.policy.evacuate:
             break
-        with hosts.collect(errors, service.host):
-            ready.append(_mark(gateway, service, request))
+        with hosts.collect(errors, host):
+            ready.append(_mark(gateway, named[host], request))
     return ready, errors

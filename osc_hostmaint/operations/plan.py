@@ -10,6 +10,8 @@ from osc_hostmaint import mark
 from osc_hostmaint import model
 from osc_hostmaint import names
 from osc_hostmaint import text
+from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.i18n import _
@@ -47,7 +49,9 @@ def plan(gateway: Gateway, request: requests.PlanRequest) -> plans.Plan:
         for service in chosen
         if service.host not in never
     ]
-    seen = dry_run.see(gateway, clocks.Clock(), services, sources, policy)
+    seen = dry_run.see(
+        *(gateway, clocks.Clock(), services, sources), policy, request.report
+    )
     if seen.unknown:
         raise exceptions.Refused(seen.unknown)
     rows = collections.defaultdict(list)
@@ -56,7 +60,7 @@ def plan(gateway: Gateway, request: requests.PlanRequest) -> plans.Plan:
     for service in sources:
         if why := unplanned.stays(service.host, rows[service.host]):
             never[service.host] = why
-    capacity, more = _with_full_hosts(gateway, seen)
+    capacity, more = _with_full_hosts(gateway, seen, request.report)
     made = plans.plan(
         plans.Seen(
             snapshot=capacity,
@@ -188,19 +192,21 @@ def _is_others(service: Service) -> bool:
 
 
 def _with_full_hosts(
-    gateway: Gateway, seen: dry_run.Seen
+    gateway: Gateway, seen: dry_run.Seen, report: ports.Reporter
 ) -> tuple[snapshots.CapacitySnapshot, list[str]]:
     """Return who may take servers now or once drained, and notices."""
     held = seen.usage.allocations or {}
+    preparation = reporting.Preparation(report, clocks.Clock())
     if not seen.snapshot.hosts:
         # Where no server needs room, nobody has asked for them.
-        observing = snapshot.CapacityObserver(gateway)
+        observing = snapshot.CapacityObserver(gateway, preparation)
         found = observing.aggregates()
         seen_ = dataclasses.replace(seen.snapshot, aggregates=found)
         return seen_, observing.notes
+    roots = full_hosts.unseen(seen.snapshot, held)
     providers = []
-    for root, host in full_hosts.unseen(seen.snapshot, held).items():
-        provider = gateway.provider(root)
+    for host in preparation.each(roots, _('listing its resources')):
+        provider = gateway.provider(root := roots[host])
         used = collections.Counter[str]()
         for allocations in held[host].values():
             used.update(

@@ -85,6 +85,9 @@ class PlanRequest:
     at_once: int = timing.HOSTS_AT_ONCE
     share: int = timing.SHARE_PERCENT
     policy: policies.Policy = DEFAULT_POLICY
+    report: ports.Reporter = dataclasses.field(
+        default_factory=reporting.Publisher
+    )
 
     def __post_init__(self) -> None:
         if self.at_once < 1:

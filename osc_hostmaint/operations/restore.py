@@ -58,7 +58,10 @@ def preview(gateway: Gateway, request: RestoreRequest) -> dry_runs.Preview:
     ]
     notes += [_still_in_maintenance(services[host]) for host in unset]
     # Placement has it disabled still, so its service is taken as it is.
-    seen = capacity.look(gateway, services, plans, request.policy)[1].preview
+    _by_home, found = capacity.look(
+        *(gateway, clock, services, plans), request.policy, request.report
+    )
+    seen = found.preview
     return dataclasses.replace(
         seen, notes=(*seen.notes, *notes), errors=errors
     )
@@ -172,7 +175,9 @@ def _restore(
     seen = None
     wanted = not request.skip_capacity_check
     if wanted and any(each.groups for each in plans):
-        by_home, seen = capacity.look(gateway, services, plans, policy)
+        by_home, seen = capacity.look(
+            gateway, clock, services, plans, policy, request.report
+        )
         for note in seen.preview.notes:
             request.trouble(', '.join(p.home.host for p in plans), note)
         for host, room in by_home.items():

@@ -167,6 +167,8 @@ REQUEST_PAUSE_MOST_SECONDS = 60.0
 INTERRUPT_CHECK_SECONDS = 0.5
 #: A longer pause is said.
 REQUEST_PAUSE_SAID_SECONDS = 5.0
+#: After so long it is said how many hosts were looked at or marked.
+PREPARATION_SAID_SECONDS = 5.0
 
 # How runs keep out of each other's way: by times that differ.
 

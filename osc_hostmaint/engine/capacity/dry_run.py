@@ -14,7 +14,9 @@ from osc_hostmaint import nova_states
 from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import observer
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import snapshot
+from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
 from osc_hostmaint.planning import tenant_policy
@@ -62,25 +64,30 @@ def see(
     services: abc.Mapping[str, model.Service],
     sources: abc.Sequence[model.Service],
     policy: policies.Policy,
+    report: ports.Reporter,
 ) -> Seen:
     """Look at hosts that are to be drained, and at who may take servers.
 
     :param services: of all hosts, by host.
     :param sources: of the hosts to drain, as they will be: with our mark.
+    :param report: receives how far this is, if it takes long.
     :raises CloudError: Nova refused a request, or did not answer. If
         Placement does not answer, capacity is unknown, and the notes say so.
     """
     board = boards.Board(gateway, clock, services)
-    watchers = [
-        observer.Observer(board, service, policy) for service in sources
-    ]
-    for watcher in watchers:
-        watcher.look(decisions.Query(records=False, servers=True))
-    observing = snapshot.CapacityObserver(gateway)
-    servers = {w.seen.host: tuple(w.seen.servers.values()) for w in watchers}
+    preparation = reporting.Preparation(report, clock)
+    watchers = {
+        service.host: observer.Observer(board, service, policy)
+        for service in sources
+    }
+    servers = {}
+    for host in preparation.each(watchers, _('listing its servers')):
+        query = decisions.Query(records=False, servers=True)
+        servers[host] = tuple(watchers[host].look(query).servers.values())
+    observing = snapshot.CapacityObserver(gateway, preparation)
     usage = observing.look_at_sources(servers)
     rows: list[decisions.Row] = []
-    for watcher in watchers:
+    for watcher in watchers.values():
         _see_moves(watcher, usage)
         rows += first_rows(watcher)
     here = usage.by_id

@@ -14,6 +14,8 @@ import itertools
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
+from osc_hostmaint.i18n import _
 from osc_hostmaint.planning import host_identity
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.host import decision as decisions
@@ -69,8 +71,11 @@ class SourceUsage:
 class CapacityObserver:
     """Asks for what is needed to know whether servers fit elsewhere."""
 
-    def __init__(self, gateway: ports.Gateway):
+    def __init__(
+        self, gateway: ports.Gateway, preparation: reporting.Preparation
+    ):
         self._gateway = gateway
+        self._preparation = preparation
         #: What could not be asked: lines for people.
         self.notes: list[str] = []
         #: Why it is not known who has room; '' where it is.
@@ -86,7 +91,12 @@ class CapacityObserver:
         groups, located = self._groups(servers)
         allocations = None
         try:
-            allocations = {h: self._gateway.allocations(h) for h in servers}
+            allocations = {
+                host: self._gateway.allocations(host)
+                for host in self._preparation.each(
+                    servers, _('listing its allocations')
+                )
+            }
         except exceptions.CloudError as error:
             self._note_unknown(error)
         return SourceUsage(servers, allocations, groups, located)

@@ -7,6 +7,7 @@ from collections import abc
 
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.engine.capacity import snapshot
 from osc_hostmaint.engine.restore import plan
@@ -21,9 +22,11 @@ from osc_hostmaint.planning.host import decision as decisions
 
 def look(
     gateway: ports.Gateway,
+    clock: ports.Clock,
     services: abc.Mapping[str, model.Service],
     plans: abc.Collection[plan.RestorePlan],
     policy: policies.Policy,
+    report: ports.Reporter,
 ) -> tuple[dict[str, dry_runs.Preview], dry_run.DryRun]:
     """Return whether servers fit on their old hosts: by home, and in all.
 
@@ -31,8 +34,10 @@ def look(
     the notes say so.
 
     :param services: of all hosts, by host.
+    :param report: receives how far this is, if it takes long.
     """
-    observing = snapshot.CapacityObserver(gateway)
+    preparation = reporting.Preparation(report, clock)
+    observing = snapshot.CapacityObserver(gateway, preparation)
     moving = [_moving(each) for each in plans]
     servers: dict[str, list[model.Server]] = collections.defaultdict(list)
     for row, server in (pair for pairs in moving for pair in pairs):

@@ -19,9 +19,9 @@ Snapshot = snapshots.CapacitySnapshot
 def unseen(
     snapshot: Snapshot, hosts: abc.Container[str]
 ) -> abc.Mapping[str, str]:
-    """Return the hosts that some server has no room on, by provider.
+    """Return the providers of hosts that some server has no room on, by host.
 
-    Without those that have several hypervisors.
+    Without hosts that have several hypervisors.
 
     :param hosts: those that matter.
     """
@@ -33,7 +33,7 @@ def unseen(
     }
     roots = collections.Counter(snapshot.hosts.values())
     return {
-        root: host
+        host: root
         for root, host in snapshot.hosts.items()
         if host in full and host in hosts and roots[host] == 1
     }

@@ -6,6 +6,7 @@ import io
 import sys
 from unittest import mock
 
+from osc_hostmaint import events
 from osc_hostmaint.commands import drain as commands
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
@@ -85,8 +86,22 @@ class TestDryRun(shell.CommandTestCase):
         self.asked.assert_called_once_with(
             ['cmp01', 'cmp02'],
             policy=policies.Policy(**policy),
+            report=mock.ANY,
             **{'force': False, 'fenced': False, **options},
         )
+
+    @unit.cases(
+        ('', 1, 'cmp01: listing'),
+        *(('--progress none', 1, ''), ('', 0, '')),
+    )
+    def test_what_takes_long_is_said(self, typed, verbose_level, words):
+        def look(_hosts, *, report, **_options):
+            report.publish(events.Notice('cmp01', 'listing'))
+            return preview()
+
+        self.asked.side_effect, self.verbose_level = look, verbose_level
+        said = self.run_dry(f'{typed} cmp01').stderr.splitlines()
+        self.assertEqual(words, ''.join(said[:1]).partition(' ')[2])
 
     def test_columns(self):
         """Frozen: scripts depend on them."""

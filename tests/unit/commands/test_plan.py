@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from unittest import mock
 
 from osc_hostmaint import api
 from osc_hostmaint import exceptions
@@ -37,6 +38,15 @@ class PlanTestCase(shell.CommandTestCase):
     def setUp(self):
         super().setUp()
         self.asked.return_value = PLAN
+
+    @unit.cases((1, 'cmp2: listing\n'), (0, ''))
+    def test_what_takes_long_is_said(self, verbose_level, words):
+        def look(_hosts, *, report, **_options):
+            report.publish(api.Notice('cmp2', 'listing'))
+            return PLAN
+
+        self.asked.side_effect, self.verbose_level = look, verbose_level
+        self.assertEqual(words, self.run_command('').stderr.partition(' ')[2])
 
     def test_rows(self):
         """Frozen: scripts depend on them."""
@@ -133,6 +143,7 @@ class PlanTestCase(shell.CommandTestCase):
             'at_once': 1,
             'share': 25,
             'policy': policies.Policy(),
+            'report': mock.ANY,
             **wishes,
         }
         hosts = expected.pop('hosts', [])

@@ -154,6 +154,7 @@ class TestDryRun(shell.CommandTestCase):
             since=datetime.timedelta(hours=1),
             running=policies.Running.COLD,
             policy=policies.Policy(per_destination=4),
+            report=mock.ANY,
         )
 
     def test_columns(self):

@@ -14,6 +14,7 @@ import typing as ty
 import urllib.parse
 
 from osc_hostmaint import mark as marks
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.nova import gateway as gateways
 from osc_hostmaint.planning import policy as policies
@@ -131,7 +132,10 @@ class Cloud:
         )
         policy = policies.Policy()
         return dry_run.assess(
-            dry_run.see(gateway, Clock(), services, [source], policy)
+            dry_run.see(
+                *(gateway, Clock(), services, [source], policy),
+                reporting.Publisher(),
+            )
         )
 
     @property

@@ -9,6 +9,7 @@ from osc_hostmaint import events
 from osc_hostmaint import exceptions
 from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.restore import capacity
 from osc_hostmaint.engine.restore import loop as restore_loop
@@ -70,7 +71,9 @@ def _bring(run, expectations, *, looks) -> loop.DrainResult:
     )
     seen = None
     if looks and any(each.groups for each in plans):
-        _by_home, seen = capacity.look(client, services, plans, policy)
+        _by_home, seen = capacity.look(
+            *(client, clock, services, plans, policy), reporting.Publisher()
+        )
     run.blind = seen is None or not seen.known
     if seen and seen.preview.capacity_forecast.misfits:
         return _failed(service.host, 'no room')

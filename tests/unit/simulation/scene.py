@@ -12,6 +12,7 @@ from osc_hostmaint import model
 from osc_hostmaint.engine import board as boards
 from osc_hostmaint.engine import loop
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import destinations
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import policy as policies
@@ -139,7 +140,10 @@ def _drain(guided: bool, run: Run) -> loop.DrainResult:
         with contextlib.suppress(exceptions.CloudError):
             services = {each.host: each for each in client.services()}
             run.dry_run = dry_run.assess(
-                dry_run.see(client, clock, services, sources, policy)
+                dry_run.see(
+                    *(client, clock, services, sources, policy),
+                    reporting.Publisher(),
+                )
             )
         run.blind = run.dry_run is None
         # Of what only the look ahead has shown nothing need be told.

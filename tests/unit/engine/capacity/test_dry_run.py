@@ -6,6 +6,7 @@ import typing as ty
 
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.planning import dry_run as dry_runs
 from osc_hostmaint.planning import policy as policies
@@ -53,6 +54,7 @@ class DryRunTestCase(unit.TestCase):
             services,
             [services[scene.SOURCE]],
             policy or policies.Policy(),
+            reporting.Publisher(),
         )
         found = dry_run.assess(seen)
         self.assertEqual([], self.client.posted)

@@ -8,7 +8,9 @@ from unittest import mock
 from osc_hostmaint import exceptions
 from osc_hostmaint import model
 from osc_hostmaint.engine import ports
+from osc_hostmaint.engine import reporting
 from osc_hostmaint.engine.capacity import snapshot
+from osc_hostmaint.operations import clock
 from osc_hostmaint.planning.capacity import snapshot as snapshots
 from osc_hostmaint.planning.server import status as server_status
 from tests import unit
@@ -31,6 +33,11 @@ def server(server_id, *, grouped=False, **needs) -> model.Server:
     )
 
 
+def observer(gateway: ports.Gateway) -> snapshot.CapacityObserver:
+    preparation = reporting.Preparation(reporting.Publisher(), clock.Clock())
+    return snapshot.CapacityObserver(gateway, preparation)
+
+
 class CapacityObserverTestCase(unit.TestCase):
     def setUp(self) -> None:
         self.gateway = mock.create_autospec(ports.Gateway, instance=True)
@@ -42,7 +49,7 @@ class CapacityObserverTestCase(unit.TestCase):
         self.gateway.allocation_candidates.side_effect = lambda _shape: (
             snapshots.AllocationCandidates({}, ())
         )
-        self.surveyor = snapshot.CapacityObserver(self.gateway)
+        self.surveyor = observer(self.gateway)
 
     def asked(self) -> list[str]:
         return [call[0] for call in self.gateway.method_calls]
@@ -115,7 +122,7 @@ class TestSourceUsage(CapacityObserverTestCase):
     def test_allocations_are_unknown(self) -> None:
         vm1 = server('vm1')
         for error in (DENIED, DOWN):
-            self.surveyor = snapshot.CapacityObserver(self.gateway)
+            self.surveyor = observer(self.gateway)
             self.gateway.allocations.side_effect = error
             usage = self.usage(vm1)
             words = f'capacity is not known: {error}'

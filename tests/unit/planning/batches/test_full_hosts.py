@@ -32,7 +32,7 @@ class FullHostsTestCase(unit.TestCase):
     def test_unseen(self) -> None:
         seen = self.snapshot(clouds.demand('vm1', source='roomy'))
         self.assertEqual(
-            {'rp-full': 'full'}, full_hosts.unseen(seen, {'full', 'roomy'})
+            {'full': 'rp-full'}, full_hosts.unseen(seen, {'full', 'roomy'})
         )
         self.assertEqual({}, full_hosts.unseen(seen, {'roomy'}))
 
