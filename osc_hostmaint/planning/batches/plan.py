@@ -182,20 +182,23 @@ class _Planning:
         """Return the best batches, by all rules as far as that can be."""
         hard, soft = self._groups()
         found = self._search(hard)
-        kept = tuple(
-            g for g in soft if self._hosts_of(g) <= len(found.batches)
-        )
-        if kept:
-            apart = self._search(hard + kept)
+        kept: tuple[snapshots.Group, ...] = ()
+        while True:
+            # The more batches there are, the more can be kept apart.
+            few = tuple(
+                g for g in soft if self._hosts_of(g) <= len(found.batches)
+            )
+            if len(few) <= len(kept):
+                break
+            apart = self._search(hard + few)
             if len(apart.left) > len(found.left):
-                kept = ()
-            else:
-                found = apart
+                break
+            found, kept = apart, few
         if together := len(soft) - len(kept):
             self.notes.append(
                 f'soft anti-affinity groups: members of {together} of '
-                f'{len(soft)} may move in the same batch, as there are not '
-                'enough batches to keep them apart'
+                f'{len(soft)} may move in the same batch, as keeping '
+                'them apart takes more batches, or leaves a host without one'
             )
         self._note_first(found, hard + kept)
         return found

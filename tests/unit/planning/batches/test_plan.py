@@ -148,6 +148,32 @@ class BatchesTestCase(PlanTestCase):
         (note,) = plan.notes
         self.assertIn('members of 1 of 1 may move in the same batch', note)
 
+    def test_soft_groups_that_more_batches_make_possible(self) -> None:
+        layout = {
+            'a': {'vm-ab': 1, 'vm-ac': 1, 'vm-ade': 1},
+            'b': {'vm-ba': 1, 'vm-bc': 1},
+            'c': {'vm-ca': 1, 'vm-cb': 1},
+            'd': {'vm-dae': 1},
+            'e': {'vm-ead': 1},
+            **{other: {} for other in 'xyz'},
+        }
+        # Two batches would do, but for the first three.
+        groups = [
+            problems.keep_apart(*members, policy='soft-anti-affinity')
+            for members in (
+                ('vm-ab', 'vm-ba'),
+                ('vm-ac', 'vm-ca'),
+                ('vm-bc', 'vm-cb'),
+                ('vm-ade', 'vm-dae', 'vm-ead'),
+            )
+        ]
+        asked = {'hosts': 'abcde', 'at_once': 3, 'share': 100}
+        plan = self.plan(layout, asked, groups=groups)
+        self.assertEqual((3, ()), (len(plan.batches), plan.notes))
+        for batch in plan.batches:
+            self.assertLessEqual(len(set('abc').intersection(batch)), 1)
+            self.assertLessEqual(len(set('ade').intersection(batch)), 1)
+
     def test_members_elsewhere_do_not_count(self) -> None:
         members = ('vm-a', 'vm-b', 'vm-c', 'vm-d')
         soft = problems.keep_apart(*members, policy='soft-anti-affinity')
