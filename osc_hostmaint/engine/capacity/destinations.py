@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The destinations of a drain's moves, shared by all its hosts.
-
-Placement's numbers are exact at once, but reading them for every move costs
-too much. They are read for every second one at the most, and moves that were
-requested since are added.
-"""
+"""The destinations of a drain's moves, shared by all its hosts."""
 
 from collections import abc
 import dataclasses
@@ -19,7 +14,7 @@ from osc_hostmaint.engine import ports
 from osc_hostmaint.engine.capacity import closed_hosts
 from osc_hostmaint.engine.capacity import dry_run
 from osc_hostmaint.engine.capacity import in_flight
-from osc_hostmaint.planning import timing
+from osc_hostmaint.engine.capacity import live_snapshot
 from osc_hostmaint.planning.capacity import destination as destination_choice
 from osc_hostmaint.planning.capacity import eligible
 from osc_hostmaint.planning.capacity import server_groups
@@ -28,9 +23,6 @@ from osc_hostmaint.planning.server import memory as memories
 
 Action = memories.Action
 ActionKind = memories.ActionKind
-#: Placement's numbers are asked for again once so many moves were started by
-#: them, or one, and they are old.
-STARTS_PER_LOOK = 2
 
 
 class Destinations:
@@ -63,13 +55,13 @@ class Destinations:
         self._report = report
         self._board = board
         self._limits = eligible.Limits(frozenset())
-        self._snapshot = snapshots.CapacitySnapshot({}, {})
         self._demands: dict[str, snapshots.Demand] = {}
         self._plan: dict[str, str] = {}
-        #: Placement tells who has room.
-        self._known = expected is not None and expected.known
+        self._room = live_snapshot.LiveSnapshot(
+            gateway, clock, report, expected
+        )
         if expected:
-            self._limits, self._snapshot = expected.limits, expected.snapshot
+            self._limits = expected.limits
             self._demands = {d.server.id: d for d in expected.demands}
             placed = expected.preview.capacity_forecast.placed
             self._plan = {i: placed.get(i, '') for i in self._demands}
@@ -78,13 +70,8 @@ class Destinations:
             gateway, clock, board, bound=bound, patience=patience
         )
         self._experience = self.moves.experience({})
-        self._looked_at = self._began_at = clock.now()
-        self._took = 0.0
-        #: As of when a later answer showed a host: one for a large server
-        #: leaves out those with little room.
-        self._shown_at: dict[str, float] = {}
-        self._spreads = False  #: There are destinations to be picked.
-        self._starts = 0
+        #: There are destinations to be picked.
+        self._spreads = False
         #: What must not be sent to a host that we name.
         self._unnamed: set[ActionKind] = set()
         #: That the scheduler may pick a host to be avoided is to be said yet.
@@ -113,7 +100,7 @@ class Destinations:
                     'excluded as a destination for the rest of this run: '
                     f'{len(failed)} servers failed to move there in a row '
                     f'({", ".join(sorted(failed))})'
-                    f'{caveat if unnamed or not self._known else ""}'
+                    f'{caveat if unnamed or not self._room.known else ""}'
                 )
                 self._report.publish(events.DestinationExcluded(host, words))
 
@@ -167,7 +154,7 @@ class Destinations:
         if closed.holds(action.host):
             return None
         moving = {i: move.dest for i, move in self.moves.under_way().items()}
-        groups = self._snapshot.groups or ()
+        groups = self._room.snapshot.groups or ()
         if server_groups.member_moves_to(
             groups, server_id, action.host, moving
         ):
@@ -176,7 +163,8 @@ class Destinations:
         self._plan.pop(server_id, None)
         demand = self._demands.get(server_id)
         if action.kind in memories.RECORDED:
-            self._starts += demand is not None and bool(demand.shape)
+            if demand is not None and demand.shape:
+                self._room.starts += 1
             if self._warns and not action.host:
                 self._warns = False
                 self._tell(
@@ -197,7 +185,7 @@ class Destinations:
         :raises RequestRefused: there is none.
         """
         server_id = action.server_id
-        if self._known and server_id in self._demands:
+        if self._room.known and server_id in self._demands:
             self._spreads = True
             picked = self._pick(action, closed, untrusted)
             if picked.wait:
@@ -265,7 +253,7 @@ class Destinations:
         failed = known.failed.get((server_id, kind), set())
         suspect = self.moves.suspect() - known.succeeded
         picked = destination_choice.pick(
-            dataclasses.replace(self._snapshot, services=hosts),
+            dataclasses.replace(self._room.snapshot, services=hosts),
             self._flow(self._demands[server_id].source, untrusted.keys()),
             server_id,
             closed={host for host in hosts if closed.holds(host)},
@@ -286,7 +274,9 @@ class Destinations:
         sent = self.moves.sent
         gone = {i: move.dest for i, move in sent.items() if move.dest}
         unseen = [
-            i for i in gone if i in self._demands and not self._shown(sent[i])
+            i
+            for i in gone
+            if i in self._demands and not self._room.shows(sent[i])
         ]
         refused = untrusted | self.moves.rejected_hosts(source)
         return destination_choice.Flow(
@@ -300,70 +290,18 @@ class Destinations:
             perhaps_seen=frozenset(i for i in unseen if sent[i].perhaps_shown),
         )
 
-    def _shown(self, sent: in_flight.SentMove) -> bool:
-        """Tell whether Placement's numbers show what a move has taken."""
-        shown_at = self._shown_at.get(sent.dest, self._began_at)
-        return sent.landed_at is not None and sent.landed_at <= shown_at
-
-    def _recognize(self, found: snapshots.AllocationCandidates) -> None:
-        """Take note of moves that an answer shows before their records do.
-
-        Of their destinations as much more is in use as they take. Counted
-        once more, they would make a plan look impossible that is not.
-        """
-        grown = destination_choice.growth(self._snapshot, found)
-        sent = [
-            (move, self._demands[server_id].shape)
-            for server_id, move in self.moves.sent.items()
-            if server_id in self._demands
-            and move.dest in grown
-            and not (self._shown(move) or move.perhaps_shown)
-        ]
-        for move, shape in sorted(sent, key=lambda s: s[0].landed_at is None):
-            more = grown[move.dest]
-            if all(more[name] >= amount for name, amount in shape):
-                move.perhaps_shown = True
-                more.subtract(dict(shape))
-
     def renew(self) -> None:
         """Ask for Placement's numbers again, if it is time to.
 
         Between two moves' requests it would keep a slot waiting.
         """
-        age = self._clock.now() - self._looked_at
-        old = age >= timing.ROOM_RECHECK_SECONDS
-        due = self._starts >= (1 if old else STARTS_PER_LOOK)
-        soon = age < self._took / timing.ROOM_RECHECK_PART
-        wanted = due and not soon and self._spreads and self._known
-        demand = self._largest_waiting() if wanted else None
-        if demand is None:
-            return
-        self._starts = 0
-        asked_at = self._clock.now()
-        try:
-            found = self._gateway.allocation_candidates(demand.request)
-        except exceptions.Unavailable:
-            # What is known is still a good guess, and the scheduler checks.
-            return
-        except exceptions.CloudError as error:
-            self._tell(
-                demand.source,
-                f'destinations are left to the scheduler: {error}',
-            )
-            self._known = False
-            return
-        self._looked_at, self._took = asked_at, self._clock.now() - asked_at
-        self._recognize(found)
-        for provider in found.providers.values():
-            if host := self._snapshot.hosts.get(provider.root):
-                self._shown_at[host] = asked_at
-        self._snapshot = destination_choice.renew(
-            self._snapshot, demand.request, found
-        )
+        wanted = self._spreads and self._room.is_due
+        if demand := self._largest_waiting() if wanted else None:
+            self._room.renew(demand, self._demands, self.moves.sent)
 
     def _largest_waiting(self) -> snapshots.Demand | None:
         """Return what its turn comes to first, or one like it."""
-        answers = self._snapshot.allocation_candidates
+        answers = self._room.snapshot.allocation_candidates
         waiting = (
             demand
             for server_id in self._plan
