@@ -21,7 +21,6 @@ import sys
 import time
 import typing as ty
 from unittest import mock
-import urllib.parse
 
 from osc_hostmaint import api
 from osc_hostmaint.planning.batches import plan as plans
@@ -96,20 +95,20 @@ class Cost:
         )
 
 
-class _Cloud:
-    """What Nova and Placement answer of a cloud."""
+class _Cloud(large_clouds.Answers):
+    """All hosts, with all their servers."""
 
     def __init__(self, mocker: ty.Any, size: Size):
         rng = random.Random(1)
-        self._hosts = [f'host-{n:04}' for n in range(size.hosts)]
         flavors = rng.choices(FLAVORS, _SHARES, k=size.servers)
         total = collections.Counter[str]()
         for flavor in flavors:
             total.update(large_clouds.amounts(flavor))
-        self._capacity = {
+        capacity = {
             name: int(amount / size.hosts / size.fill)
             for name, amount in total.items()
         }
+        super().__init__(mocker, size.hosts, capacity)
         self._used = [collections.Counter[str]() for _host in self._hosts]
         #: By the host's number: the servers, and the flavor of each.
         self._on: list[dict[str, tuple[int, ...]]] = [
@@ -119,23 +118,11 @@ class _Cloud:
         for number, flavor in enumerate(sorted(flavors, reverse=True)):
             self._place(f'server-{number:05}', flavor, rng)
         self._groups = [self._group(n, rng) for n in range(GROUPS)]
-        self._grouped = {m for g in self._groups for m in g['members']}
-        #: How often each list was asked for, by its path.
-        self.asked: collections.Counter[str] = collections.Counter()
-        nova, placement = cloud.NOVA, cloud.PLACEMENT
-        for url, answer in (
-            (f'{nova}/os-services', self._services),
-            (f'{nova}/servers/detail', self._servers),
-            (f'{nova}/os-hypervisors/detail', self._hypervisors),
-            (f'{nova}/os-server-groups', self._list_groups),
-            (f'{nova}/os-aggregates', self._aggregates),
-            (f'{nova}/os-migrations', lambda _query: {'migrations': []}),
-            (f'{placement}/allocation_candidates', self._candidates),
-            (f'{placement}/resource_providers', self._tree),
-        ):
-            mocker.get(url, json=self._counting(url, answer))
+        self._answer(
+            f'{cloud.NOVA}/os-migrations', lambda _query: {'migrations': []}
+        )
         for number in range(size.hosts):
-            self._answer_of(mocker, number)
+            self._answer_of(number)
 
     def _place(
         self, server_id: str, flavor: tuple[int, ...], rng: random.Random
@@ -165,9 +152,10 @@ class _Cloud:
             f'group-{number}', policy='anti-affinity', members=mine
         )
 
-    def _answer_of(self, mocker: ty.Any, number: int) -> None:
+    def _answer_of(self, number: int) -> None:
         """Answer what is asked of one host's provider."""
-        root = f'{cloud.PLACEMENT}/resource_providers/{_provider(number)}'
+        root = f'{cloud.PLACEMENT}/resource_providers/'
+        root += large_clouds.provider(number)
         allocations = {
             'allocations': {
                 server_id: {'resources': large_clouds.amounts(flavor)}
@@ -191,18 +179,7 @@ class _Cloud:
             ('inventories', {'inventories': inventories}),
         ):
             url = f'{root}/{name}'
-            mocker.get(
-                url, json=self._counting(name, lambda _query, a=answer: a)
-            )
-
-    def _counting(self, url: str, answer: ty.Any) -> ty.Any:
-        path = urllib.parse.urlsplit(url).path.removeprefix('/v2.1')
-
-        def count(request: ty.Any, context: ty.Any) -> ty.Any:
-            self.asked[path] += 1
-            return answer(urllib.parse.parse_qs(request.query))
-
-        return count
+            self._answer(url, lambda _query, a=answer: a, name)
 
     def _services(self, query: Query) -> ty.Any:
         return {
@@ -219,37 +196,21 @@ class _Cloud:
         if host not in self._hosts:
             # No server is deleted, and there is no other host.
             return {'servers': []}
-        return {
-            'servers': [
-                cloud.server(
-                    server_id,
-                    host,
-                    flavor={'ram': flavor[1], 'extra_specs': {}},
-                    scheduler_hints=(
-                        {'group': ['any']}
-                        if server_id in self._grouped
-                        else {}
-                    ),
-                )
-                for server_id, flavor in self._on[
-                    self._hosts.index(host)
-                ].items()
-            ]
-        }
+        flavors = self._on[self._hosts.index(host)]
+        return {'servers': self._shown(host, flavors)}
 
     def _hypervisors(self, query: Query) -> ty.Any:
         return {
             'hypervisors': [
                 cloud.hypervisor(
-                    n, host, id=_provider(n), hypervisor_type='QEMU'
+                    n,
+                    host,
+                    id=large_clouds.provider(n),
+                    hypervisor_type='QEMU',
                 )
                 for n, host in enumerate(self._hosts)
             ]
         }
-
-    def _list_groups(self, query: Query) -> ty.Any:
-        start = int(query.get('offset', ['0'])[0])
-        return {'server_groups': self._groups[start:]}
 
     def _aggregates(self, query: Query) -> ty.Any:
         zones = [
@@ -270,40 +231,6 @@ class _Cloud:
             for rack in range(RACKS)
         ]
         return {'aggregates': zones + racks}
-
-    def _tree(self, query: Query) -> ty.Any:
-        return cloud.tree(*query['in_tree'])
-
-    def _candidates(self, query: Query) -> ty.Any:
-        parts = (p.split(':') for p in query['resources'][0].split(','))
-        wanted = {name.upper(): int(amount) for name, amount in parts}
-        able = {
-            _provider(n): used
-            for n, used in enumerate(self._used)
-            if all(used[c] + wanted[c] <= self._capacity[c] for c in wanted)
-        }
-        return {
-            'allocation_requests': [
-                {'allocations': {provider: {'resources': wanted}}}
-                for provider in able
-            ],
-            'provider_summaries': {
-                provider: {
-                    'root_provider_uuid': provider,
-                    'parent_provider_uuid': None,
-                    'traits': large_clouds.TRAITS,
-                    'resources': {
-                        name: {'capacity': most, 'used': used[name]}
-                        for name, most in self._capacity.items()
-                    },
-                }
-                for provider, used in able.items()
-            },
-        }
-
-
-def _provider(number: int) -> str:
-    return f'{number:08}-0000-4000-8000-000000000000'
 
 
 class _Talk(cloud.CloudTestCase):

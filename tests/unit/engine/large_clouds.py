@@ -8,6 +8,7 @@ host are as many as libvirt reports of a current CPU.
 """
 
 import collections
+from collections import abc
 import dataclasses
 import random
 import typing as ty
@@ -42,6 +43,8 @@ MOST_LISTS = 7
 
 
 Query = dict[str, list[str]]
+#: Returns the body.
+Answer = abc.Callable[[Query], ty.Any]
 
 
 class Clock:
@@ -67,12 +70,124 @@ def amounts(flavor: tuple[int, ...]) -> dict[str, int]:
     return dict(zip(CLASSES, flavor, strict=True))
 
 
-def _provider(number: int) -> str:
+def provider(number: int) -> str:
     return f'{number:08}-0000-4000-8000-000000000000'
 
 
-class Cloud:
-    """What Nova and Placement answer."""
+class Answers:
+    """What Nova and Placement answer, and how often they are asked."""
+
+    def __init__(
+        self, mocker: ty.Any, hosts: int, capacity: abc.Mapping[str, int]
+    ):
+        """:param mocker: requests-mock's.
+
+        :param capacity: of each host.
+        """
+        self._mocker = mocker
+        self._hosts = [f'host-{n:04}' for n in range(hosts)]
+        self._capacity = capacity
+        #: Of each host, how much is in use.
+        self._used: list[abc.Mapping[str, int]] = []
+        self._groups: list[dict[str, ty.Any]] = []
+        #: How often each list was asked for, by its path.
+        self.asked: collections.Counter[str] = collections.Counter()
+        nova, placement = cloud.NOVA, cloud.PLACEMENT
+        for url, answer in (
+            (f'{nova}/os-services', self._services),
+            (f'{nova}/servers/detail', self._servers),
+            (f'{nova}/os-hypervisors/detail', self._hypervisors),
+            (f'{nova}/os-server-groups', self._list_groups),
+            (f'{nova}/os-aggregates', self._aggregates),
+            (f'{placement}/allocation_candidates', self._candidates),
+            (f'{placement}/resource_providers', self._tree),
+        ):
+            self._answer(url, answer)
+
+    def _answer(self, url: str, answer: Answer, path: str = '') -> None:
+        """Have a URL answered.
+
+        :param path: what to count that as, if not by its own.
+        """
+        path = path or urllib.parse.urlsplit(url).path.removeprefix('/v2.1')
+
+        def count(request: ty.Any, context: ty.Any) -> ty.Any:
+            self.asked[path] += 1
+            return answer(urllib.parse.parse_qs(request.query))
+
+        self._mocker.get(url, json=count)
+
+    def _services(self, query: Query) -> ty.Any:
+        raise NotImplementedError
+
+    def _servers(self, query: Query) -> ty.Any:
+        raise NotImplementedError
+
+    def _hypervisors(self, query: Query) -> ty.Any:
+        raise NotImplementedError
+
+    def _aggregates(self, query: Query) -> ty.Any:
+        raise NotImplementedError
+
+    def _shown(
+        self, host: str, flavors: abc.Mapping[str, tuple[int, ...]]
+    ) -> list[ty.Any]:
+        """Return servers of a host as Nova shows them.
+
+        :param flavors: by the server's id.
+        """
+        grouped = {m for g in self._groups for m in g['members']}
+        return [
+            cloud.server(
+                server_id,
+                host,
+                flavor={'ram': flavor[1], 'extra_specs': {}},
+                scheduler_hints=(
+                    {'group': ['any']} if server_id in grouped else {}
+                ),
+            )
+            for server_id, flavor in flavors.items()
+        ]
+
+    def _list_groups(self, query: Query) -> ty.Any:
+        start = int(query.get('offset', ['0'])[0])
+        return {'server_groups': self._groups[start : start + PAGE]}
+
+    def _tree(self, query: Query) -> ty.Any:
+        return cloud.tree(*query['in_tree'])
+
+    def _candidates(self, query: Query) -> ty.Any:
+        parts = (p.split(':') for p in query['resources'][0].split(','))
+        wanted = {name.upper(): int(amount) for name, amount in parts}
+        able = {
+            provider(n): used
+            for n, used in enumerate(self._used)
+            if all(
+                used[c] + wanted[c] <= self._capacity[c]
+                for c in self._capacity
+            )
+        }
+        return {
+            'allocation_requests': [
+                {'allocations': {root: {'resources': wanted}}} for root in able
+            ],
+            'provider_summaries': {
+                root: {
+                    'root_provider_uuid': root,
+                    'parent_provider_uuid': None,
+                    'traits': TRAITS,
+                    'resources': {
+                        c: {'capacity': most, 'used': used[c]}
+                        for c, most in self._capacity.items()
+                    },
+                }
+                for root, used in able.items()
+            },
+        }
+
+
+class Cloud(Answers):
+    """Of one host the servers, of the others how full they are."""
 
     def __init__(self, mocker: ty.Any, size: Size, nodes: int | None = None):
         """:param mocker: requests-mock's.
@@ -81,8 +196,8 @@ class Cloud:
             hosts; if there are more, the last host has them.
         """
         rng = random.Random(1)
+        super().__init__(mocker, size.hosts, CAPACITY)
         self._nodes = nodes or size.hosts
-        self._hosts = [f'host-{n:04}' for n in range(size.hosts)]
         self._off = frozenset(self._hosts[1 : 1 + size.disabled])
         self._used = [
             {
@@ -104,23 +219,8 @@ class Cloud:
             )
             for n in range(0, len(grouped), 4)
         ]
-        #: How often each list was asked for, by its path.
-        self.asked: collections.Counter[str] = collections.Counter()
-        nova, placement = cloud.NOVA, cloud.PLACEMENT
-        for url, answer in (
-            (f'{nova}/os-services', self._services),
-            (f'{nova}/servers/detail', self._servers),
-            (f'{nova}/os-hypervisors/detail', self._hypervisors),
-            (f'{nova}/os-server-groups', self._list_groups),
-            (f'{nova}/os-aggregates', self._aggregates),
-            (f'{placement}/allocation_candidates', self._candidates),
-            (f'{placement}/resource_providers', self._tree),
-            (
-                f'{placement}/resource_providers/{_provider(0)}/allocations',
-                self._allocations,
-            ),
-        ):
-            mocker.get(url, json=self._counting(url, answer))
+        root = f'{cloud.PLACEMENT}/resource_providers/{provider(0)}'
+        self._answer(f'{root}/allocations', self._allocations)
 
     def look(self, gateway: gateways.Gateway) -> dry_run.DryRun:
         """Look at what a drain would do, as ``--dry-run`` does."""
@@ -147,15 +247,6 @@ class Cloud:
         shapes = len(set(self._flavors.values()))
         return MOST_LISTS + shapes + self.asked['/os-server-groups']
 
-    def _counting(self, url: str, answer: ty.Any) -> ty.Any:
-        path = urllib.parse.urlsplit(url).path.removeprefix('/v2.1')
-
-        def count(request: ty.Any, context: ty.Any) -> ty.Any:
-            self.asked[path] += 1
-            return answer(urllib.parse.parse_qs(request.query))
-
-        return count
-
     def _page(self, key: str, entries: list[ty.Any], query: Query) -> ty.Any:
         """Return a page (nova/api/openstack/common.py), by a marker."""
         ids = [entry['id'] for entry in entries]
@@ -178,18 +269,7 @@ class Cloud:
         }
 
     def _servers(self, query: Query) -> ty.Any:
-        grouped = {m for g in self._groups for m in g['members']}
-        servers = [
-            cloud.server(
-                server_id,
-                SOURCE,
-                flavor={'ram': flavor[1], 'extra_specs': {}},
-                scheduler_hints=(
-                    {'group': ['any']} if server_id in grouped else {}
-                ),
-            )
-            for server_id, flavor in self._flavors.items()
-        ]
+        servers = self._shown(SOURCE, self._flavors)
         return self._page('servers', servers, query)
 
     def _hypervisors(self, query: Query) -> ty.Any:
@@ -198,23 +278,16 @@ class Cloud:
             cloud.hypervisor(
                 n,
                 self._hosts[min(n, len(self._hosts) - 1)],
-                id=_provider(n),
+                id=provider(n),
                 hypervisor_type=kind,
             )
             for n in range(self._nodes)
         ]
         return self._page('hypervisors', nodes, query)
 
-    def _list_groups(self, query: Query) -> ty.Any:
-        start = int(query.get('offset', ['0'])[0])
-        return {'server_groups': self._groups[start : start + PAGE]}
-
     def _aggregates(self, query: Query) -> ty.Any:
         hosts = {'name': 'all', 'hosts': self._hosts, 'metadata': {}}
         return {'aggregates': [hosts]}
-
-    def _tree(self, query: Query) -> ty.Any:
-        return cloud.tree(*query['in_tree'])
 
     def _allocations(self, query: Query) -> ty.Any:
         return {
@@ -222,31 +295,4 @@ class Cloud:
                 server_id: {'resources': amounts(flavor)}
                 for server_id, flavor in self._flavors.items()
             }
-        }
-
-    def _candidates(self, query: Query) -> ty.Any:
-        parts = (p.split(':') for p in query['resources'][0].split(','))
-        wanted = {name.upper(): int(amount) for name, amount in parts}
-        able = {
-            _provider(n): used
-            for n, used in enumerate(self._used)
-            if all(used[c] + wanted[c] <= CAPACITY[c] for c in CLASSES)
-        }
-        return {
-            'allocation_requests': [
-                {'allocations': {provider: {'resources': wanted}}}
-                for provider in able
-            ],
-            'provider_summaries': {
-                provider: {
-                    'root_provider_uuid': provider,
-                    'parent_provider_uuid': None,
-                    'traits': TRAITS,
-                    'resources': {
-                        c: {'capacity': CAPACITY[c], 'used': used[c]}
-                        for c in CLASSES
-                    },
-                }
-                for provider, used in able.items()
-            },
         }
