@@ -177,14 +177,24 @@ class _Search:
 
         They are out of service anyway, whatever the rules are.
         """
-        task, hosts = self._task, sorted(self._task.first)
+        state, task = self._state, self._task
         open_ = task.hosts - self._done - self._shut
         tiers = [self._done, task.elsewhere, open_]
-        moves = self._state.find(hosts, tiers, {}, packing_search.STEPS)
-        if moves is not None:
-            return hosts, moves
-        anyhow = batch_rules.Rules(at_once=len(hosts))
-        return self._next(dict.fromkeys(hosts), anyhow, packing_search.STEPS)
+        hosts: list[str] = []
+        moves: dict[str, states.Place] = {}
+        misses = 0
+        for host in sorted(task.first):
+            more = state.find([host], tiers, moves, 0)
+            found = None if more is None else {**moves, **more}
+            if found is None and misses < MOST_MISSES:
+                misses += 1
+                # Those before it may have taken what only it can use.
+                steps = packing_search.STEPS
+                found = state.find([*hosts, host], tiers, {}, steps)
+            if found is not None:
+                hosts.append(host)
+                moves = found
+        return hosts, moves
 
     def run(
         self, first: _Next, order: abc.Iterable[str], best: _Cost
