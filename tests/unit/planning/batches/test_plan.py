@@ -207,10 +207,11 @@ class BatchesTestCase(PlanTestCase):
 
     def test_however_many_have_no_room_in_the_first_batch(self) -> None:
         full = {f'a{n:02}': {f'vm-{n}': 8} for n in range(30)}
-        layout = {**full, 'b': {'vm-b': 1}, 'x': {'vm-x': 4}}
-        asked = {'hosts': {*full, 'b'}}
-        plan = self.plan(layout, asked, maintenance={*full, 'b'})
-        self.assertEqual(('b',), plan.batches[0])
+        others = {'b': {'vm-b': 1}, 'c': {'vm-c': 1}}
+        layout = {**full, **others, 'x': {'vm-x': 4}}
+        asked = {'hosts': {*full, *others}}
+        plan = self.plan(layout, asked, maintenance={*full, *others})
+        self.assertEqual(('b', 'c'), plan.batches[0])
 
     def test_a_first_batch_that_breaks_no_rule(self) -> None:
         self.assertEqual(
