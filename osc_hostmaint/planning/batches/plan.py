@@ -223,8 +223,8 @@ class _Planning:
             )
             groups = (snapshots.Group('', _Policy.ANTI_AFFINITY, perhaps),)
             self.notes.append(
-                'hosts of servers that may be in server groups are not '
-                'drained together'
+                'hosts whose servers may be in server groups are not drained '
+                'together'
             )
         hard, soft = (
             tuple(g for g in groups if g.policy == policy)
