@@ -106,7 +106,7 @@ def run(
     clock = board.clock
     watches = getattr(request.report, 'watches_moves', False)
     progress = watch.Watch(board.gateway, clock) if watches else None
-    interrupt, timeout = request.interrupt, request.timeout
+    interrupt, deadline = request.interrupt, request.deadline
     max_failures = request.policy.max_failures
     stop: policies.Stop | None = None
 
@@ -142,7 +142,6 @@ def run(
                 if not other.done:
                     other.give_up(other.outage or error)
 
-    deadline = math.inf if timeout is None else clock.now() + timeout
     timed_out = interrupted = False
     try:
         while open_ := [h for h in hosts if not h.done]:

@@ -219,8 +219,8 @@ class Request(ty.Protocol):
     def interrupt(self) -> Interrupt: ...
 
     @property
-    def timeout(self) -> float | None:
-        """Seconds after which nothing is awaited any more."""
+    def deadline(self) -> float:
+        """When nothing is awaited any more, by the clock; infinity: never."""
 
     @property
     def until(self) -> datetime.datetime | None:

@@ -90,7 +90,7 @@ def drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
     """
     if request.fenced and not request.policy.evacuate:
         raise ValueError('fenced is for hosts that are evacuated')
-    with gateway.pause.heeding(request.stopping()):
+    with gateway.pause.heeding(request.is_over):
         return _drain(gateway, request)
 
 

@@ -5,6 +5,7 @@
 from collections import abc
 import dataclasses
 import datetime
+import math
 
 from osc_hostmaint import events
 from osc_hostmaint import interrupt as interrupts
@@ -31,6 +32,10 @@ class _Request:
     timeout: float | None = None
     until: datetime.datetime | None = None
     skip_capacity_check: bool = False
+    #: When it was made, by the clock: the time-out counts from then on.
+    began_at: float = dataclasses.field(
+        default_factory=lambda: clocks.Clock().now()
+    )
     report: ports.Reporter = dataclasses.field(
         default_factory=reporting.Publisher
     )
@@ -42,17 +47,16 @@ class _Request:
         if self.until and self.until.tzinfo is None:
             raise ValueError('until needs a time zone')
 
-    def stopping(self) -> abc.Callable[[], bool]:
-        """Return what tells whether to stop; the time counts from now."""
-        clock = clocks.Clock()
-        began_at = clock.now()
+    @property
+    def deadline(self) -> float:
+        """When nothing is awaited any more, by the clock."""
+        limit = math.inf if self.timeout is None else self.timeout
+        return self.began_at + limit
 
-        def stopping() -> bool:
-            passed = clock.now() - began_at
-            late = self.timeout is not None and passed >= self.timeout
-            return late or self.interrupt.requested
-
-        return stopping
+    def is_over(self) -> bool:
+        """Tell whether to stop: the user wants it, or the time is up."""
+        late = clocks.Clock().now() >= self.deadline
+        return late or self.interrupt.requested
 
     def notice(self, hosts: str, reason: str) -> None:
         """Publish what the operator may want to know."""

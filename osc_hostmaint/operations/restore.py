@@ -90,7 +90,7 @@ def _still_in_maintenance(service: model.Service) -> str:
 
 def restore(gateway: Gateway, request: RestoreRequest) -> loop.DrainResult:
     """Bring back the servers whose latest move was away from hosts."""
-    with gateway.pause.heeding(request.stopping()):
+    with gateway.pause.heeding(request.is_over):
         services = _checked(gateway, request)
         since = dict.fromkeys(request.hosts, request.since)
         return _restore(gateway, request, services, since)
@@ -104,7 +104,7 @@ def unset_and_restore(
     These are the servers that left since the mark was set; without a mark,
     in the last seven days.
     """
-    with gateway.pause.heeding(request.stopping()):
+    with gateway.pause.heeding(request.is_over):
         return _unset_and_restore(gateway, request, force=force)
 
 

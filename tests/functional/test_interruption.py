@@ -143,7 +143,7 @@ class TestInterruption(SlowServers):
     def test_timeout(self) -> None:
         self.slow_servers(seconds=30)
 
-        rows = self.drain('--timeout 3s cmp01', code=4)
+        rows = self.drain('--timeout 6s cmp01', code=4)
 
         self.assertEqual(3, len(rows))
         for row in rows:

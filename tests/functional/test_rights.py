@@ -88,7 +88,7 @@ STALLING: Lines = {
     (
         f'{NOVA}servers:migrations:show',
         'drain --stall-after',
-    ): f'{STALL} --timeout 4s cmp01',
+    ): f'{STALL} --timeout 6s cmp01',
     (
         f'{NOVA}servers:migrations:force_complete',
         'drain --on-stall force-complete',

@@ -151,6 +151,22 @@ class DrainTest(base.DrainTestCase):
         self.assertIs(Code.TIMEOUT, result.exit_code)
         self.assertEqual(['vm1'], [r.server_id for r in result.rows])
 
+    def test_timeout_before_all_are_set(self) -> None:
+        """With many hosts that takes a while, which counts."""
+        self.gateway.live_migrate.side_effect = lambda *_: None
+        disable = self.cloud.disable
+
+        def slow(service: model.Service, reason: str) -> model.Service:
+            self.clock.sleep(20)
+            return disable(service, reason)
+
+        self.gateway.disable.side_effect = slow
+        began_at = self.clock.now()
+        result = self.maintenance.drain(['cmp01', 'cmp02'], timeout=45)
+        self.assertIs(Code.TIMEOUT, result.exit_code)
+        self.assertEqual(2, len(result.rows))
+        self.assertLess(self.clock.now() - began_at, 46)
+
 
 Fits = forecast.Fits
 

@@ -6,6 +6,7 @@ import collections
 import copy
 import dataclasses
 import datetime
+import math
 
 from osc_hostmaint import events
 from osc_hostmaint import exceptions
@@ -151,6 +152,11 @@ class Run:
     def report(self) -> Recorder:
         """Who listens to it, as the engine asks."""
         return self.recorder
+
+    @property
+    def deadline(self) -> float:
+        """When it is to await nothing any more, as the engine asks."""
+        return math.inf if self.timeout is None else self.began + self.timeout
 
     @property
     def until(self) -> datetime.datetime | None:
