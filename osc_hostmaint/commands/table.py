@@ -183,7 +183,7 @@ class ServersTable(command.Lister):
     def _output(
         self, found: 'api.DrainResult | api.Preview', code: exceptions.ExitCode
     ) -> columns.Output:
-        for error in found.errors.values():
+        for error in dict.fromkeys(found.errors.values()):
             LOG.error('%s', text.printable(error))
         self._exit_code = code
         # osc-lib reads attributes, but declares that it takes dicts.

@@ -126,6 +126,9 @@ def _drain(gateway: Gateway, request: DrainRequest) -> loop.DrainResult:
         seen = seen or _look(gateway, clock, request, ready, services)
     if request.interrupt.requested and not request.policy.evacuate:
         return _interrupted(request, checked.sources, ready, errors)
+    for host, words in errors.items() if ready else ():
+        # They are printed again in the end, which may be hours away.
+        request.trouble(host, words)
     policy = dataclasses.replace(
         request.policy,
         stagger=random.SystemRandom().random(),

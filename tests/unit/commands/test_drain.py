@@ -114,10 +114,11 @@ class TestDrain(shell.CommandTestCase):
         )
 
     def test_errors_and_the_table_are_both_shown(self):
-        """The errors harmlessly for a terminal."""
+        """The errors harmlessly for a terminal, and none of them twice."""
         errors = {'cmp02': f'Nova says {HOSTILE}', 'cmp03': 'down'}
+        errors['cmp04'] = errors['cmp03']
         self.asked.return_value = result(builders.row(), errors=errors, code=1)
-        done = self.run_command('cmp01 cmp02 cmp03')
+        done = self.run_command('cmp01 cmp02 cmp03 cmp04')
         self.assertEqual(1, done.code)
         self.assertEqual(
             [r'Nova says \x1b[2Jvm\n\u202e[red]', 'down'], done.errors

@@ -48,6 +48,21 @@ class DrainTest(base.DrainTestCase):
         self._assert_only_cmp02(result, 'broken fan.*--force')
         self.assertEqual('broken fan', self.reason('cmp01'))
 
+    def test_what_is_left_out_is_said_before_anything_moves(self) -> None:
+        """The command may take hours, and its errors come in the end."""
+        self.given_broken()
+        told = []
+
+        def move(*_args: ty.Any) -> None:
+            told.extend(self.listener.troubles)
+            raise exceptions.NotPermitted('no')
+
+        self.gateway.live_migrate.side_effect = move
+        self.maintenance.drain(['cmp01', 'cmp02'], report=self.listener)
+        ((host, words),) = told
+        self.assertEqual('cmp01', host)
+        self.assertIn('broken fan', words)
+
     def test_host_that_nova_does_not_disable(self) -> None:
         def disable(service: model.Service, reason: str) -> model.Service:
             if service.host == 'cmp01':
