@@ -51,7 +51,28 @@ def assess(context: Context, record: Migration) -> ServerStatus:
     if reason := context.overdue:
         late = dataclasses.replace(under_way, code=Code.SERVER_TIMEOUT)
         return _ending(context, record, late, reason, why=reason)
+    if view and _rests(record, view):
+        # If it still does then, nobody is at the move (stale_migrations).
+        due_at = record.seen_at + timing.EFFECT_WAIT_SECONDS
+        limit = timing.EFFECT_WAIT_SECONDS
+        return dataclasses.replace(
+            under_way,
+            visit=view.seen_at < due_at <= context.now,
+            wake_at=due_at,
+            awaits='Nova to go on with moves whose servers are at rest (at '
+            f'most {limit:.0f} s)',
+        )
     return _stalled(context, record, under_way)
+
+
+def _rests(record: Migration, view: Server) -> bool:
+    """Tell whether a server was at rest on its host when its move was known.
+
+    Its nova-compute may have been restarted in the middle of the move.
+    """
+    here = view.host == record.source and view.task_state is None
+    moves = record.type != model.MigrationType.EVACUATION
+    return moves and here and view.seen_at >= record.seen_at
 
 
 def requested(

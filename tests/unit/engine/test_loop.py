@@ -118,6 +118,23 @@ class FailuresTestCase(drain_base.DrainTestCase):
         self.assertEqual('migrating', min(cloud.records.items())[1].status)
         self.assertLess(run.seconds, 300)
 
+    def test_nova_compute_was_restarted_during_live_migrations(self):
+        """The record of one in its queue stays, and blocks the queue."""
+        cloud = scene.cloud(3, seconds=20)
+        for server_id in (*cloud.servers,)[:2]:
+            cloud.live_migrate(server_id, 'cmp02')
+        cloud.timeline.run_until(cloud.timeline.now + 6)
+        cloud.crash(scene.SOURCE, hangs=False)
+        cloud.start(scene.SOURCE)
+        cloud.timeline.run_until(cloud.timeline.now + 6)
+        run = self.drained(cloud)
+        (first, *_others) = run.recorder.decisions[scene.SOURCE]
+        assert first.wait
+        self.assertIn('whose servers are at rest', first.wait.reason)
+        began = min(work.began for work in run.works())
+        limit = timing.EFFECT_WAIT_SECONDS
+        self.assertLess(began - run.began, limit + 2)
+
 
 class FaultsTestCase(drain_base.DrainTestCase):
     @unit.cases(*faults.ANY)
