@@ -52,7 +52,7 @@ class DrainResult:
     #: What made a host's drain impossible, by host.
     errors: _Errors
     exit_code: exceptions.ExitCode
-    #: It ended before its moves did: by ``--timeout`` or an interrupt.
+    #: ``--timeout`` or an interrupt ended it.
     cut_short: bool = False
 
 
@@ -114,9 +114,9 @@ def run(
         # For good: a clock that is set back starts no move.
         nonlocal stop
         if not stop and max_failures:
-            stop = _broken(hosts, max_failures, request.report)
+            stop = _too_many_failed(hosts, max_failures, request.report)
         if not stop:
-            stop = _over(hosts, clock, request)
+            stop = _until_passed(hosts, clock, request)
         return INTERRUPTED if interrupt.requested else stop
 
     def abandon(why: policies.Stop) -> None:
@@ -183,7 +183,7 @@ def run(
     return DrainResult(rows, errors, code, interrupted or timed_out)
 
 
-def _over(
+def _until_passed(
     hosts: _Hosts, clock: ports.Clock, request: ports.Request
 ) -> policies.Stop | None:
     """Return why it is too late to start a move, if it is."""
@@ -199,7 +199,7 @@ def _over(
     return UNTIL_PASSED
 
 
-def _broken(
+def _too_many_failed(
     hosts: _Hosts, most: int, report: ports.Reporter
 ) -> policies.Stop | None:
     """Return why no other move is started anywhere, None if it may be."""

@@ -45,7 +45,7 @@ class Cloud:
         return clouds.allocation_candidates(request, trees)
 
     def migrations_in_flight(self) -> list[model.Migration]:
-        self._answer('flights')
+        self._answer('migrations_in_flight')
         return self.flying
 
     def _answer(self, kind: str) -> None:

@@ -199,7 +199,7 @@ class Client(session.Session):
     def check_servers_shown(self) -> None:
         """GET /servers, twice: none of the whole cloud."""
 
-    @_asks('flights')
+    @_asks('migrations_in_flight')
     def migrations_in_flight(self) -> list[model.Migration]:
         """GET /os-migrations: the newest of the whole cloud."""
         return [r for r in self._newest()[:MAX_LIMIT] if r.in_flight]

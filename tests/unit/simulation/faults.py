@@ -48,8 +48,8 @@ POSTS = frozenset(
 OF_CELLS = frozenset(
     (
         *('services', 'servers', 'tagged', 'deleted', 'migrations'),
-        *('flights', 'unconfirmed', 'evacuated', 'evacuations', 'left'),
-        'moves',
+        *('migrations_in_flight', 'unconfirmed', 'evacuated', 'evacuations'),
+        *('left', 'moves'),
     )
 )
 LISTS = OF_CELLS | {

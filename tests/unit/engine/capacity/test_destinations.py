@@ -203,10 +203,10 @@ class TestBound(destinations_base.DestinationsTestCase):
     def test_other_moves_are_listed_periodically(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(9), bound=9)
         self.go_all('vm00', 'vm01')
-        self.assertEqual(['flights'], self.asked)
+        self.assertEqual(['migrations_in_flight'], self.asked)
         self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.go('vm02')
-        self.assertEqual(2, self.asked.count('flights'))
+        self.assertEqual(2, self.asked.count('migrations_in_flight'))
 
     def test_failed_list_keeps_the_last_answer(self) -> None:
         self.given(clouds.hosts('a', 'b'), clouds.demands(3), bound=1)
@@ -216,7 +216,7 @@ class TestBound(destinations_base.DestinationsTestCase):
         self.clock.sleep(timing.OTHERS_MOVES_RECHECK_SECONDS)
         self.cloud.trouble = exceptions.Unavailable('Nova: no answer')
         self.assertEqual(['b', None], self.go_all('vm01', 'vm02'))
-        self.assertEqual(2, self.asked.count('flights'))
+        self.assertEqual(2, self.asked.count('migrations_in_flight'))
 
     def test_stale_moves_of_others_do_not_count(self) -> None:
         """A compute service that died leaves such records behind."""
