@@ -321,7 +321,6 @@ class HostLoop:
         if now - self._down_since >= timing.OUTAGE_LIMIT_SECONDS:
             self.give_up(error)
             return
-        self._report.trouble(str(error))
         self.due = now + self._pause
         self._pause = min(2 * self._pause, timing.OUTAGE_PAUSE_MOST_SECONDS)
 

@@ -124,24 +124,7 @@ def run(
             if not host.done:
                 host.abandon(why)
 
-    failing_since = math.inf
-
-    def look(host: host_loop.HostLoop) -> None:
-        # An outage is not longer for many hosts, each of which waits for an
-        # answer in its turn.
-        nonlocal failing_since
-        looked_at = clock.now()
-        host.tick(ask_stop)
-        error = host.outage
-        failing_since = min(failing_since, looked_at) if error else math.inf
-        if (
-            error
-            and clock.now() - failing_since >= timing.OUTAGE_LIMIT_SECONDS
-        ):
-            for other in hosts:
-                if not other.done:
-                    other.give_up(other.outage or error)
-
+    outage = _Outage(clock, request.report)
     timed_out = interrupted = False
     try:
         while open_ := [h for h in hosts if not h.done]:
@@ -161,7 +144,12 @@ def run(
                 for other in open_:
                     other.due = clock.now()
             if clock.now() >= host.due:
-                look(host)
+                looked_at = clock.now()
+                host.tick(ask_stop)
+                if error := outage.over(host, looked_at):
+                    for other in open_:
+                        if not other.done:
+                            other.give_up(other.outage or error)
         interrupted = interrupted or interrupt.requested
     except KeyboardInterrupt:
         interrupted = True
@@ -181,6 +169,42 @@ def run(
             exceptions.ExitCode.TIMEOUT if late else exceptions.ExitCode.LEFT
         )
     return DrainResult(rows, errors, code, interrupted or timed_out)
+
+
+class _Outage:
+    """No host has had an answer since a time.
+
+    Many hosts have one outage: it is no longer than that of one host, though
+    each waits for an answer in its turn, and it is said for one of them.
+    """
+
+    def __init__(self, clock: ports.Clock, report: ports.Reporter):
+        self._clock = clock
+        self._report = report
+        self._since = math.inf
+        #: For which host it was said, by the words.
+        self._told: dict[str, host_loop.HostLoop] = {}
+
+    def over(
+        self, host: host_loop.HostLoop, looked_at: float
+    ) -> exceptions.Unavailable | None:
+        """Return why no answer is awaited any longer, None if one is.
+
+        :param host: has just looked, or tried to.
+        """
+        error = host.outage
+        if error is None:
+            self._since = math.inf
+            self._told.clear()
+            return None
+        teller = self._told.get(str(error))
+        if not host.done and (teller in (None, host) or teller.done):
+            self._told[str(error)] = host
+            words = events.Trouble(host.announced_host, str(error))
+            self._report.publish(words)
+        self._since = min(self._since, looked_at)
+        passed = self._clock.now() - self._since
+        return error if passed >= timing.OUTAGE_LIMIT_SECONDS else None
 
 
 def _until_passed(

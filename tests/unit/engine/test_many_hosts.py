@@ -53,3 +53,13 @@ class TestManyHosts(drain_base.DrainTestCase):
             run.seconds,
             60 + timing.OUTAGE_LIMIT_SECONDS + 2 * fault.seconds + 60,
         )
+
+    def test_an_outage_is_said_for_one_host(self) -> None:
+        """Fifty lines a round would be all that one sees."""
+        begin = timeline.START + 60
+        outage = faults.outage(begin, begin + 40)
+        run = self.drained(cloud(seconds=100), *SOURCES, faults=outage)
+        (host,) = {*run.recorder.troubled}
+        self.assertIn(host, SOURCES)
+        # Each time that it has looked in vain.
+        self.assertGreater(len(run.recorder.troubled), 1)
