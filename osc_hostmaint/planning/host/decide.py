@@ -113,7 +113,9 @@ def decide(
         held_back=start.held_back,
         finished=server_statuses.finished(context),
         trouble=trouble,
-        wait=down_cells.wait(seen) or _wait(context, stage, arriving, left),
+        wait=None
+        if done
+        else down_cells.wait(seen) or _wait(context, stage, arriving, left),
         interval=_interval(context, stage, left)
         or polling.next_look_in(context, move_timing, filling=start.filling),
     )

@@ -121,6 +121,17 @@ class LimitedTestCase(StoppedTestCase):
         self.assertEqual(set(cloud.servers), set(run.results))
         self.check_the_rest(cloud)
 
+    def test_nothing_is_said_to_be_waited_for_in_the_end(self) -> None:
+        """What no move explains would be awaited without the limit."""
+        cloud = scene.cloud(2, seconds=60)
+        late = 20 + timeline.START
+        run = self.drain(
+            cloud, timeout=6.0, settled_from=late, code=Code.TIMEOUT
+        )
+        *_others, last = run.recorder.decisions[scene.SOURCE]
+        self.assertTrue(last.done)
+        self.assertIsNone(last.wait)
+
     def test_until_it_is_drained_all_the_same(self) -> None:
         run = self.drained(scene.cloud(1), until_after=2)
         self.assertIn('--until passed: no other', run.recorder.troubles[0])
